@@ -1,0 +1,68 @@
+/**
+ * The part of a row's JSON text that any reader of readings knows: identity, timestamp, measures, and what the sensor
+ * says of itself, in that order. What does not change between two readings of a sensor is prepared once.
+ */
+import { type ByteWriter, bytesOf } from "./bytes.ts";
+import type { ReadingBlock } from "./reading.ts";
+import { IDENTITY_COLUMNS, type Label, type SensorCatalogue } from "./sensor.ts";
+
+type SensorText = {
+  readonly head: Uint8Array;
+  readonly keys: readonly Uint8Array[];
+  readonly slots: readonly number[];
+};
+const NULL = bytesOf("null");
+const QUOTE = 34;
+
+export class ReadingText {
+  readonly #catalogue: SensorCatalogue;
+  readonly #sensors: SensorText[] = [];
+  readonly #labels: Uint8Array[] = [];
+
+  constructor(catalogue: SensorCatalogue) {
+    this.#catalogue = catalogue;
+  }
+
+  /** Writes `{"sensor_id":…,"timestamp":…, measures…, "status_code":…,"anomaly_flag":…,"anomaly_type":…` and no `}`. */
+  write(w: ByteWriter, block: ReadingBlock, row: number): void {
+    const text = this.#sensorText(block.sensor[row]!);
+    w.reserve(text.head.length + text.keys.length * 160 + 1_024);
+    w.raw(text.head);
+    w.timestamp(block.time[row]!);
+    w.byte(QUOTE);
+    const keys = text.keys;
+    for (let i = 0; i < keys.length; i++) {
+      w.raw(keys[i]!);
+      // A column that this block never needed holds nothing but absent values.
+      const value = block.measures[text.slots[i]!]?.[row] ?? Number.NaN;
+      if (!Number.isNaN(value)) w.number(value);
+      else w.raw(NULL);
+    }
+    w.raw(this.#labelText(block.label[row]!));
+  }
+
+  #sensorText(handle: number): SensorText {
+    const known = this.#sensors[handle];
+    if (known !== undefined) return known;
+    const sensor = this.#catalogue.sensors[handle]!;
+    const head = IDENTITY_COLUMNS.map((name, i) => `"${name}":${JSON.stringify(sensor.identity[i] ?? null)}`).join(",");
+    const made = {
+      head: bytesOf(`{${head},"timestamp":"`),
+      keys: sensor.measures.map((name) => bytesOf(`,${JSON.stringify(name)}:`)),
+      slots: sensor.slots,
+    };
+    this.#sensors[handle] = made;
+    return made;
+  }
+
+  #labelText(handle: number): Uint8Array {
+    const known = this.#labels[handle];
+    if (known !== undefined) return known;
+    const label: Label = this.#catalogue.labels[handle]!;
+    const made = bytesOf(
+      `,"status_code":${label.statusCode},"anomaly_flag":${label.anomalyFlag},"anomaly_type":${JSON.stringify(label.anomalyType)}`,
+    );
+    this.#labels[handle] = made;
+    return made;
+  }
+}

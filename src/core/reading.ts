@@ -1,0 +1,112 @@
+/**
+ * Readings in columns: what a source fills, the judge reads, the buffer keeps and a stage encodes. A thousand readings
+ * are a few typed arrays, so the hot path allocates nothing per reading.
+ */
+import { NO_SENSOR } from "./sensor.ts";
+
+/** What came in and was too malformed to be a reading; kept as received (up to a stated length), with the reason. */
+export type Malformed = {
+  /** A code that counters use: few values, no data in it. */
+  readonly reason: MalformedReason;
+  /** A sentence for a person: what is wrong, where, and what was expected. No data longer than 80 characters in it. */
+  readonly detail: string;
+  /** As received: text where it is valid UTF-8, else base64. Cut at MALFORMED_KEPT_BYTES. */
+  readonly received: string;
+  readonly encoding: "utf8" | "base64";
+  /** The length of all of it, in bytes, also where `received` was cut. */
+  readonly bytes: number;
+};
+export const MALFORMED_REASONS = [
+  "not_json",
+  "not_an_object",
+  "line_too_long",
+  "invalid_utf8",
+  "missing_field",
+  "wrong_type",
+  "bad_timestamp",
+  "not_finite",
+  "text_too_long",
+  "too_many_kinds",
+] as const;
+export type MalformedReason = (typeof MALFORMED_REASONS)[number];
+export const MALFORMED_KEPT_BYTES = 64 * 1024;
+
+/** One rule that a reading broke, and why: what `agent why` shows and the anomalies stage carries. */
+export type Finding = {
+  readonly rule: string;
+  readonly severity: Severity;
+  /** A sentence: `temperature 72.4 is above 60`. */
+  readonly reason: string;
+  /** The value that broke it, or null where there is none. */
+  readonly observed: number | string | null;
+  /** The limit as the rule states it, or null. */
+  readonly limit: string | null;
+  /** The readings that a stateful rule looked at, or null. */
+  readonly window: unknown;
+};
+export const SEVERITIES = ["info", "warning", "critical"] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+/** How far the clock could be trusted when a reading was committed. */
+export type TimeQuality = "ok" | "unsynced" | "stepped";
+
+/**
+ * Up to `capacity` readings in columns, in the order they were taken. A missing or null measure is NaN. `measures[slot]`
+ * exists for every slot of the catalogue that any row here uses; rows that do not have it hold NaN.
+ */
+export class ReadingBlock {
+  readonly capacity: number;
+  count = 0;
+  /** Handle in the SensorCatalogue; NO_SENSOR where the reading is malformed. */
+  readonly sensor: Int32Array;
+  /** Event time, ms since 1970 UTC, an integer; for a malformed row the time it was taken. */
+  readonly time: Float64Array;
+  /** Handle in the catalogue's labels; -1 where the reading is malformed. */
+  readonly label: Int32Array;
+  measures: Float64Array[] = [];
+  /** Fields that the profile does not know, as JSON text of an object, by row. */
+  readonly extra = new Map<number, string>();
+  readonly malformed = new Map<number, Malformed>();
+  /** What the judge found, by row; absent where the reading is valid. Malformed rows are never judged. */
+  readonly findings = new Map<number, readonly Finding[]>();
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.sensor = new Int32Array(capacity);
+    this.time = new Float64Array(capacity);
+    this.label = new Int32Array(capacity);
+  }
+
+  get full(): boolean {
+    return this.count >= this.capacity;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.extra.clear();
+    this.malformed.clear();
+    this.findings.clear();
+  }
+
+  /** Adds a reading whose measures are all absent and returns its row; the caller then sets `measures[slot][row]`. */
+  add(sensor: number, time: number, label: number): number {
+    const row = this.count++;
+    this.sensor[row] = sensor;
+    this.time[row] = time;
+    this.label[row] = label;
+    for (let slot = 0; slot < this.measures.length; slot++) this.measures[slot]![row] = Number.NaN;
+    return row;
+  }
+
+  /** The column of a slot, made (all NaN) on first use. */
+  column(slot: number): Float64Array {
+    while (this.measures.length <= slot) this.measures.push(new Float64Array(this.capacity).fill(Number.NaN));
+    return this.measures[slot]!;
+  }
+
+  addMalformed(takenAtMs: number, what: Malformed): number {
+    const row = this.add(NO_SENSOR, takenAtMs, -1);
+    this.malformed.set(row, what);
+    return row;
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Who took a reading, kept once: a block of readings refers to its sensors, labels and measures by small integers, and
+ * this catalogue says what they mean. The buffer stores the same three lists, so a handle is good for the life of an epoch.
+ */
+
+/** In the order that existing simulators and tables use them. */
+export const IDENTITY_COLUMNS = [
+  "sensor_id",
+  "firmware_version",
+  "model",
+  "manufacturer",
+  "location",
+  "latitude",
+  "longitude",
+  "original_timezone",
+  "serial_number",
+  "manufacture_date",
+  "deployment_type",
+  "installation_date",
+  "height_meters",
+  "orientation_degrees",
+  "instance_id",
+  "sensor_type",
+] as const;
+export type IdentityColumn = (typeof IDENTITY_COLUMNS)[number];
+
+export const NUMERIC_IDENTITY: ReadonlySet<IdentityColumn> = new Set<IdentityColumn>([
+  "latitude",
+  "longitude",
+  "height_meters",
+  "orientation_degrees",
+]);
+
+/** Values in the order of IDENTITY_COLUMNS. Text columns hold text or null, numeric ones a finite number or null. */
+export type Identity = readonly (string | number | null)[];
+
+export type Sensor = {
+  readonly handle: number;
+  readonly identity: Identity;
+  /** The measures that this sensor reports, in the order of its profile: the columns of its rows. */
+  readonly measures: readonly string[];
+  /** The slot in `ReadingBlock.measures` of each of `measures`. */
+  readonly slots: readonly number[];
+};
+
+/** What a sensor says of a reading beside its measures. */
+export type Label = {
+  readonly statusCode: number | null;
+  readonly anomalyFlag: 0 | 1 | null;
+  readonly anomalyType: string | null;
+};
+
+export const LIMITS = {
+  /** Text of an identity column or an anomaly type, in UTF-16 units. */
+  textLength: 256,
+  sensors: 100_000,
+  labels: 4_096,
+  measures: 64,
+} as const;
+
+/** Handle 0: the sensor of what is too malformed to name one. */
+export const NO_SENSOR = 0;
+
+export class CatalogueFullError extends Error {
+  override readonly name = "CatalogueFullError";
+}
+
+const NOBODY: Identity = IDENTITY_COLUMNS.map(() => null);
+
+/**
+ * Interns sensors, labels and measure names. Only grows; `sensors`, `labels` and `measureNames` are indexed by handle,
+ * so whoever persists them remembers a length. Throws CatalogueFullError at LIMITS (a flood of made-up identities is
+ * bad input, and its readings go to the anomalies stage with that reason).
+ */
+export class SensorCatalogue {
+  readonly sensors: Sensor[] = [{ handle: NO_SENSOR, identity: NOBODY, measures: [], slots: [] }];
+  readonly labels: Label[] = [];
+  readonly measureNames: string[] = [];
+  readonly #sensorByKey = new Map<string, number>();
+  readonly #labelByKey = new Map<string, number>();
+  readonly #slotByName = new Map<string, number>();
+
+  internSensor(identity: Identity, measures: readonly string[]): number {
+    const key = JSON.stringify([identity, measures]);
+    const known = this.#sensorByKey.get(key);
+    if (known !== undefined) return known;
+    if (this.sensors.length > LIMITS.sensors) throw new CatalogueFullError(`more than ${LIMITS.sensors} sensors`);
+    const slots = measures.map((name) => this.slotOf(name));
+    const handle = this.sensors.length;
+    this.sensors.push({ handle, identity, measures, slots });
+    this.#sensorByKey.set(key, handle);
+    return handle;
+  }
+
+  internLabel(label: Label): number {
+    const key = `${label.statusCode}|${label.anomalyFlag}|${label.anomalyType ?? "\u0000"}`;
+    const known = this.#labelByKey.get(key);
+    if (known !== undefined) return known;
+    if (this.labels.length >= LIMITS.labels) {
+      throw new CatalogueFullError(`more than ${LIMITS.labels} different (status_code, anomaly_flag, anomaly_type)`);
+    }
+    this.#labelByKey.set(key, this.labels.length);
+    return this.labels.push(label) - 1;
+  }
+
+  /** The slot of a measure's column, made on first sight. */
+  slotOf(name: string): number {
+    const known = this.#slotByName.get(name);
+    if (known !== undefined) return known;
+    if (this.measureNames.length >= LIMITS.measures)
+      throw new CatalogueFullError(`more than ${LIMITS.measures} measures`);
+    this.#slotByName.set(name, this.measureNames.length);
+    return this.measureNames.push(name) - 1;
+  }
+}

@@ -1,0 +1,46 @@
+/** The port that every store implements (step 5, CARRY): a place for objects that are written once. */
+import type { Stage } from "../core/stage.ts";
+
+export type ObjectRef = { readonly stage: Stage; readonly key: string };
+
+/** An object as a listing shows it. */
+export type ListedObject = { readonly stage: Stage; readonly key: string; readonly bytes: number };
+
+/** Kept with the object where the store can keep it (S3 user metadata; a folder has none). Values are ASCII. */
+export type ObjectMetadata = {
+  readonly node: string;
+  readonly stage: Stage;
+  readonly count: number;
+  readonly agentVersion: string;
+  readonly rulesVersion: string;
+};
+
+export interface ObjectStore {
+  /** As the user gave it: `s3:` or `dir:./lake`. */
+  readonly uri: string;
+  /**
+   * On return the object is stored, durable and listed, whether by this call or an earlier one ("already-there": whatever
+   * is there stays as it is). Repeating a call is harmless. No reader ever sees a part of an object.
+   * Throws TransientError when trying later may help, DeniedError when a person must act and trying goes on, any other
+   * error when this object can never be stored (too large, a key that the store refuses).
+   */
+  put(
+    ref: ObjectRef,
+    body: Uint8Array,
+    metadata: ObjectMetadata,
+    signal?: AbortSignal,
+  ): Promise<"stored" | "already-there">;
+  /** The objects of a stage, in key order, as they are found; `prefix` narrows by key. No such bucket: nothing. */
+  list(stage: Stage, prefix?: string): AsyncIterable<ListedObject>;
+  /** The body as it is stored (gzip). Throws NotFoundError when there is no such object. */
+  get(ref: ObjectRef): Promise<Uint8Array>;
+  /** Takes objects away, at most a thousand a call; those that are not there are no error. For `lake clean` only. */
+  remove(stage: Stage, keys: readonly string[]): Promise<void>;
+  /** Where a stage's objects are, for people: a bucket's name or a folder's path. */
+  place(stage: Stage): string;
+  close(): void;
+}
+
+export class NotFoundError extends Error {
+  override readonly name = "NotFoundError";
+}
