@@ -1,0 +1,46 @@
+/** Durations and sizes as people write them: `30s`, `250ms`, `7d`, `2GiB`. Inside, always milliseconds and bytes. */
+
+const MS_PER_UNIT = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const BYTES_PER_UNIT = {
+  B: 1,
+  KB: 1_000,
+  MB: 1_000_000,
+  GB: 1_000_000_000,
+  TB: 1_000_000_000_000,
+  KiB: 1_024,
+  MiB: 1_024 ** 2,
+  GiB: 1_024 ** 3,
+  TiB: 1_024 ** 4,
+} as const;
+
+/** Milliseconds, or undefined where the text is no duration. A bare number is milliseconds; fractions of one are refused. */
+export function parseDuration(text: string): number | undefined {
+  return scaled(/^(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d)?$/.exec(text.trim()), MS_PER_UNIT, "ms");
+}
+
+/** The shortest text that reads back as the same duration: `90s`, `1m`, `250ms`. */
+export function formatDuration(ms: number): string {
+  return withUnit(ms, MS_PER_UNIT, ["d", "h", "m", "s", "ms"]);
+}
+
+/** Bytes, or undefined where the text is no size. `MiB` counts in 1,024s, `MB` in 1,000s, a bare number is bytes. */
+export function parseBytes(text: string): number | undefined {
+  return scaled(/^(\d{1,15}(?:\.\d{1,9})?) ?([KMGT]i?B|B)?$/.exec(text.trim()), BYTES_PER_UNIT, "B");
+}
+
+export function formatBytes(bytes: number): string {
+  return withUnit(bytes, BYTES_PER_UNIT, ["TiB", "GiB", "MiB", "KiB", "B"]);
+}
+
+function scaled(found: RegExpExecArray | null, units: Readonly<Record<string, number>>, bare: string) {
+  if (found === null) return undefined;
+  const value = Number(found[1]) * (units[found[2] ?? bare] ?? Number.NaN);
+  // 0.1 * 3,600,000 is an integer up to rounding; half a millisecond is not.
+  const whole = Math.round(value);
+  return Number.isSafeInteger(whole) && Math.abs(whole - value) < 1e-6 ? whole : undefined;
+}
+
+function withUnit(value: number, units: Readonly<Record<string, number>>, fromLargest: readonly string[]): string {
+  const unit = fromLargest.find((name) => value !== 0 && value % units[name]! === 0);
+  return unit === undefined ? `${value}${fromLargest[fromLargest.length - 1]}` : `${value / units[unit]!}${unit}`;
+}

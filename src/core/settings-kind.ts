@@ -1,0 +1,142 @@
+/**
+ * The kinds of value that a setting can have: how its text is read, what is refused, and how a value is written so that
+ * it reads back as itself.
+ */
+import { formatBytes, formatDuration, parseBytes, parseDuration } from "./duration.ts";
+import { isStage, STAGES, type Stage } from "./stage.ts";
+
+export type Parsed<T> = { readonly value: T } | { readonly problem: string };
+
+export type Kind<T> = {
+  /** What a value looks like, behind the word "expected": `a duration from 10ms to 1m`. */
+  readonly expects: string;
+  /** The value's place in a help line: `DIR`, `30s`. */
+  readonly hint: string;
+  /** Text that is neither empty nor padded becomes a value; `parts` holds more than one where a flag was repeated. */
+  parse(parts: readonly string[]): Parsed<T>;
+  /** Reads back as the same value. */
+  format(value: T): string;
+};
+
+/** A kind that takes one text: a repeated flag is refused rather than the last one winning in silence. */
+function one<T>(kind: {
+  expects: string;
+  hint: string;
+  read: (text: string) => T | undefined;
+  format: (value: T) => string;
+}): Kind<T> {
+  const { expects, hint, format } = kind;
+  const parse = (parts: readonly string[]): Parsed<T> => {
+    if (parts.length !== 1) return { problem: `given ${parts.length} times, expected once` };
+    const value = kind.read(parts[0]!);
+    return value === undefined ? { problem: `expected ${expects}` } : { value };
+  };
+  return { expects, hint, parse, format };
+}
+
+export function text(expects: string, hint: string, pattern = /^[^\0\r\n]{1,4096}$/): Kind<string> {
+  return one({ expects, hint, read: (value) => (pattern.test(value) ? value : undefined), format: (value) => value });
+}
+
+export const path = (hint: string): Kind<string> => text("a path", hint);
+
+export function integer(min: number, max: number): Kind<number> {
+  return one({
+    expects: `a whole number from ${min} to ${max}`,
+    hint: "N",
+    read: (value) => within(/^-?\d{1,15}$/.test(value) ? Number(value) : undefined, min, max),
+    format: String,
+  });
+}
+
+export function duration(min: string, max: string): Kind<number> {
+  const [minMs, maxMs] = [parseDuration(min)!, parseDuration(max)!];
+  return one({
+    expects: `a duration from ${min} to ${max}, such as 250ms, 30s, 5m, 24h or 7d`,
+    hint: "DURATION",
+    read: (value) => within(parseDuration(value), minMs, maxMs),
+    format: formatDuration,
+  });
+}
+
+/** A wait that may have no end: `forever` is Infinity. */
+export function durationOrForever(max: string): Kind<number> {
+  const maxMs = parseDuration(max)!;
+  return one({
+    expects: `a duration from 0 to ${max}, or forever`,
+    hint: "DURATION|forever",
+    read: (value) => (value === "forever" ? Number.POSITIVE_INFINITY : within(parseDuration(value), 0, maxMs)),
+    format: (value) => (value === Number.POSITIVE_INFINITY ? "forever" : formatDuration(value)),
+  });
+}
+
+export function bytes(min: string, max: string): Kind<number> {
+  const [least, most] = [parseBytes(min)!, parseBytes(max)!];
+  return one({
+    expects: `a size from ${min} to ${max}, such as 512MiB or 2GiB`,
+    hint: "SIZE",
+    read: (value) => within(parseBytes(value), least, most),
+    format: formatBytes,
+  });
+}
+
+export function choice<const T extends string>(options: readonly T[]): Kind<T> {
+  return one({
+    expects: options.length === 1 ? options[0]! : `${options.slice(0, -1).join(", ")} or ${options.at(-1)}`,
+    hint: options.join("|"),
+    read: (value) => options.find((option) => option === value),
+    format: (value) => value,
+  });
+}
+
+/** Stages separated by commas, each once; the value is in the order of the pipeline. */
+export const stages: Kind<readonly Stage[]> = one({
+  expects: `some of ${STAGES.join(",")}`,
+  hint: "STAGE,…",
+  read: (value) => {
+    const names = value.split(",").map((name) => name.trim());
+    if (!names.every(isStage) || new Set(names).size !== names.length) return undefined;
+    return STAGES.filter((stage) => names.includes(stage));
+  },
+  format: (value: readonly Stage[]) => value.join(","),
+});
+
+export type HostPort = { readonly host: string; readonly port: number };
+
+/** Where to listen, or `off`: null. */
+export const hostPortOrOff: Kind<HostPort | null> = one({
+  expects: "HOST:PORT, such as 127.0.0.1:8080, or off",
+  hint: "HOST:PORT|off",
+  read: (value) => {
+    if (value === "off") return null;
+    const found = /^(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):(\d{1,5})$/.exec(value);
+    const port = Number(found?.[2]);
+    return found !== null && port <= 65_535 ? { host: found[1]!.replace(/^\[|\]$/g, ""), port } : undefined;
+  },
+  format: (value: HostPort | null) => {
+    if (value === null) return "off";
+    return `${value.host.includes(":") ? `[${value.host}]` : value.host}:${value.port}`;
+  },
+});
+
+/** One URI or several: separated by spaces in text, or the flag repeated (and then a path may hold spaces). */
+export const uris: Kind<readonly string[]> = {
+  expects: "URIs such as simulator: or sqlite:field.db",
+  hint: "URI",
+  parse: (parts) => {
+    const all = parts.length === 1 ? splitUris(parts[0]!) : parts;
+    const bad = all.find((uri) => !/^[a-z][a-z0-9+.-]*:[^\0\r\n]{0,4096}$/.test(uri));
+    if (bad !== undefined) return { problem: `expected a URI such as simulator: or sqlite:field.db, not "${bad}"` };
+    return new Set(all).size === all.length ? { value: all } : { problem: "the same URI is given twice" };
+  },
+  format: (value) => value.join(" "),
+};
+
+/** A space begins a new URI only where a scheme follows it, so that a path may hold spaces. */
+function splitUris(value: string): string[] {
+  return value.trim().split(/\s+(?=[a-z][a-z0-9+.-]*:)/);
+}
+
+function within(value: number | undefined, min: number, max: number): number | undefined {
+  return value !== undefined && value >= min && value <= max ? value : undefined;
+}

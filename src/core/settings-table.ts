@@ -1,0 +1,207 @@
+/**
+ * Every setting, in one table: its name in the environment, what it means, its default and its limits. `.env.example`,
+ * `--help` and `agent config` are generated from it. Flags win over the environment, the environment over `.env`, `.env`
+ * over defaults; an empty value in the environment or in `.env` counts as not set.
+ */
+import type { Kind } from "./settings-kind.ts";
+import * as kind from "./settings-kind.ts";
+import { STAGES } from "./stage.ts";
+
+export type Setting<T> = {
+  readonly env: string;
+  /** The flag's name without dashes; null where a flag would only make `--help` longer. */
+  readonly flag: string | null;
+  readonly doc: string;
+  /** Written like a user would; null: not set. A function: made from the name of this host. */
+  readonly fallback: string | null | ((hostName: string) => string);
+  /** Never printed, only whether it is set. */
+  readonly secret: boolean;
+  readonly kind: Kind<T>;
+};
+
+type More = { readonly flag?: string; readonly secret?: boolean };
+
+function must<T>(
+  env: string,
+  of: Kind<T>,
+  fallback: string | ((hostName: string) => string),
+  doc: string,
+  more: More = {},
+): Setting<T> {
+  return { env, flag: more.flag ?? null, doc, fallback, secret: more.secret ?? false, kind: of };
+}
+
+function may<T>(env: string, of: Kind<T>, doc: string, more: More = {}): Setting<T | null> {
+  const parsed: Kind<T | null> = { ...of, format: (value) => (value === null ? "" : of.format(value)) };
+  return { env, flag: more.flag ?? null, doc, fallback: null, secret: more.secret ?? false, kind: parsed };
+}
+
+const secretText = kind.text("text on one line", "SECRET");
+const NODE_ID = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+
+export const SETTINGS = {
+  nodeId: must(
+    "AGENT_NODE_ID",
+    kind.text("1 to 63 of a-z, 0-9, '.', '_', '-', the first a letter or digit", "NAME", NODE_ID),
+    keySafe,
+    "The node's name in keys and rows. Default: the host's name, made safe for a key.",
+  ),
+  dataDir: must("AGENT_DATA_DIR", kind.path("DIR"), "./agent-data", "The folder of the buffer and its lock.", {
+    flag: "data-dir",
+  }),
+  source: must(
+    "AGENT_SOURCE",
+    kind.uris,
+    "simulator:",
+    "Where readings come from: simulator:, stdin:, sqlite:PATH; several separated by spaces.",
+    { flag: "source" },
+  ),
+  store: must(
+    "AGENT_STORE",
+    kind.text("dir:PATH or s3:", "URI", /^(dir:[^\0\r\n]{1,4096}|s3:)$/),
+    "dir:./lake",
+    "Where objects go: dir:PATH, or s3: for the buckets of S3_BUCKET_PREFIX and AWS_REGION.",
+    { flag: "store" },
+  ),
+  rulesDir: may(
+    "AGENT_RULES_DIR",
+    kind.path("DIR"),
+    "The folder of rule files. Default: ./rules when it exists, else the rules in the binary.",
+    { flag: "rules" },
+  ),
+  profile: must(
+    "AGENT_PROFILE",
+    kind.path("NAME|FILE"),
+    "environmental",
+    "Which measures a sensor has: a profile's name, or a JSON file.",
+    { flag: "profile" },
+  ),
+  map: may("AGENT_MAP", kind.path("FILE"), "A JSON file that says how a foreign line or row becomes a reading.", {
+    flag: "map",
+  }),
+  stages: must("AGENT_STAGES", kind.stages, STAGES.join(","), "The stages that are delivered."),
+  commitMs: must(
+    "AGENT_COMMIT_MS",
+    kind.duration("10ms", "60s"),
+    "1s",
+    "A reading waits at most this long for its commit.",
+  ),
+  commitRows: must(
+    "AGENT_COMMIT_ROWS",
+    kind.integer(1, 1_000),
+    "1000",
+    "At most this many readings wait for a commit.",
+  ),
+  batchRows: must("AGENT_BATCH_ROWS", kind.integer(1, 200_000), "20000", "A batch is sent at this many readings,"),
+  batchMs: must("AGENT_BATCH_MS", kind.duration("1ms", "24h"), "30s", "or when its oldest reading is this old."),
+  gzipLevel: must(
+    "AGENT_GZIP_LEVEL",
+    kind.integer(1, 9),
+    "3",
+    "Higher costs CPU and saves bytes: 6 takes twice the time of 3 for a tenth fewer bytes.",
+  ),
+  windowMs: must("AGENT_WINDOW_MS", kind.duration("1s", "24h"), "60s", "The length of an aggregate's window."),
+  windowGraceMs: must(
+    "AGENT_WINDOW_GRACE_MS",
+    kind.duration("0", "24h"),
+    "5s",
+    "A window closes this long after its end, by event time.",
+  ),
+  windowHoldMs: must(
+    "AGENT_WINDOW_HOLD_MS",
+    kind.duration("0", "24h"),
+    "10s",
+    "A revision for late readings waits this long for more of them.",
+  ),
+  windowKeep: must(
+    "AGENT_WINDOW_KEEP",
+    kind.duration("1m", "3650d"),
+    "7d",
+    "A window can be revised for this long after its end.",
+  ),
+  futureMs: must(
+    "AGENT_FUTURE_MS",
+    kind.duration("0", "365d"),
+    "5m",
+    "A reading further ahead of the clock than this does not close windows.",
+  ),
+  keep: must("AGENT_KEEP", kind.duration("0", "3650d"), "24h", "Delivered readings stay in the buffer for this long."),
+  bufferMaxBytes: must("AGENT_BUFFER_MAX_BYTES", kind.bytes("1MiB", "16TiB"), "2GiB", "The buffer's limit on disk."),
+  bufferFull: must(
+    "AGENT_BUFFER_FULL",
+    kind.choice(["block", "drop-oldest"]),
+    "block",
+    "At the limit: stop taking, or drop the oldest and count the loss.",
+  ),
+  maxLineBytes: must(
+    "AGENT_MAX_LINE_BYTES",
+    kind.bytes("1KiB", "256MiB"),
+    "1MiB",
+    "A longer line is bad input: kept in part, with the reason.",
+  ),
+  pollMs: must(
+    "AGENT_POLL_MS",
+    kind.duration("1ms", "1h"),
+    "250ms",
+    "How often a source that cannot call is looked at.",
+  ),
+  puts: must("AGENT_PUTS", kind.integer(1, 32), "4", "Objects on their way to the store at the same time."),
+  putTimeoutMs: must("AGENT_PUT_TIMEOUT_MS", kind.duration("10ms", "1h"), "60s", "A put is given up and repeated."),
+  backoffMaxMs: must(
+    "AGENT_BACKOFF_MAX_MS",
+    kind.duration("10ms", "24h"),
+    "60s",
+    "The longest wait between two tries of a store that is down.",
+  ),
+  lockWait: must(
+    "AGENT_LOCK_WAIT",
+    kind.durationOrForever("365d"),
+    "forever",
+    "How long to wait for another agent on the same data folder; 0: do not wait, exit 1.",
+    { flag: "lock-wait" },
+  ),
+  drain: must(
+    "AGENT_DRAIN",
+    kind.duration("0", "24h"),
+    "0s",
+    "On a stop signal, how long to go on delivering; 0: the next start delivers.",
+    { flag: "drain" },
+  ),
+  dashboard: must("AGENT_DASHBOARD", kind.hostPortOrOff, "off", "Where the dashboard listens.", { flag: "dashboard" }),
+  log: must("AGENT_LOG", kind.choice(["debug", "info", "warn", "error"]), "info", "The least level that is logged."),
+  logFormat: must("AGENT_LOG_FORMAT", kind.choice(["text", "json"]), "text", "Lines for people, or one JSON a line."),
+  awsRegion: must(
+    "AWS_REGION",
+    kind.text("a region such as us-west-2", "REGION", /^[a-z0-9-]{1,30}$/),
+    "us-west-2",
+    "The region of the buckets, and the end of their names.",
+  ),
+  s3BucketPrefix: must(
+    "S3_BUCKET_PREFIX",
+    kind.text("lower-case letters, digits and hyphens", "PREFIX", /^[a-z0-9][a-z0-9-]{0,36}$/),
+    "expanso",
+    "The start of the buckets' names.",
+  ),
+  awsEndpointUrlS3: may(
+    "AWS_ENDPOINT_URL_S3",
+    kind.text("http://HOST:PORT or https://HOST", "URL", /^https?:\/\/[^\s\0]{1,2048}$/),
+    "Another S3 server than that of AWS.",
+  ),
+  awsAccessKeyId: may("AWS_ACCESS_KEY_ID", secretText, "Only one of the ways that the AWS SDK finds credentials.", {
+    secret: true,
+  }),
+  awsSecretAccessKey: may("AWS_SECRET_ACCESS_KEY", secretText, "Goes with the access key.", { secret: true }),
+  awsSessionToken: may("AWS_SESSION_TOKEN", secretText, "Goes with a temporary access key.", { secret: true }),
+  databricksHost: may(
+    "DATABRICKS_HOST",
+    kind.text("a host name or https://HOST", "URL", /^(https:\/\/)?[A-Za-z0-9._-]{1,253}(:\d{1,5})?\/?$/),
+    "The Databricks workspace.",
+  ),
+  databricksToken: may("DATABRICKS_TOKEN", secretText, "A token of that workspace.", { secret: true }),
+};
+
+/** A host name as a part of a key: lower case, what a key cannot have as hyphens, at most 63 characters. */
+export function keySafe(hostName: string): string {
+  const safe = hostName.toLowerCase().replace(/[^a-z0-9._-]+/g, "-");
+  return safe.replace(/^[._-]+/, "").slice(0, 63) || "node";
+}
