@@ -1,0 +1,67 @@
+/** The words that the buffer (step 2, KEEP) shares with whoever commits to it, reads from it and delivers from it. */
+import type { ReadingBlock, TimeQuality } from "../core/reading.ts";
+import type { ReadingStage, Stage } from "../core/stage.ts";
+
+/** Verdicts as they are stored with a reading. */
+export const VALID = 0;
+export const ANOMALOUS = 1;
+export const MALFORMED = 2;
+
+/** What the readings of one transaction share. */
+export type CommitFacts = {
+  readonly ingestedAtMs: number;
+  readonly rulesVersion: string;
+  readonly timeQuality: TimeQuality;
+};
+
+/** What one source put into a commit: stored in the same transaction as its readings. */
+export type SourceShare = {
+  readonly uri: string;
+  readonly cursor: string | null;
+  readonly accepted: number;
+  readonly refused: number;
+};
+
+/** Readings as they were committed: row `i` of the block has seq `firstSeq + i`. */
+export type StoredBlock = {
+  readonly firstSeq: number;
+  readonly block: ReadingBlock;
+  readonly facts: CommitFacts;
+};
+
+/**
+ * A promise to deliver: these rows of this stage under this key, written down before it is kept.
+ * For reading stages the rows are those of [firstSeq, lastSeq] that belong to the stage and whose event time is in
+ * `hourMs`; for `aggregated` the body itself was written down.
+ */
+export type Batch = {
+  readonly id: number;
+  readonly stage: Stage;
+  readonly key: string;
+  readonly count: number;
+  readonly range: BatchRange | null;
+};
+export type BatchRange = { readonly firstSeq: number; readonly lastSeq: number; readonly hourMs: number };
+
+/** A batch of a reading stage before it has an id and a key. */
+export type PlannedObject = { readonly stage: ReadingStage; readonly hourMs: number; readonly count: number };
+
+export type Loss = {
+  readonly reason: string;
+  readonly count: number;
+  readonly firstSeq: number | null;
+  readonly lastSeq: number | null;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+};
+
+export const MS_PER_HOUR = 3_600_000;
+export function hourOf(timeMs: number): number {
+  return Math.floor(timeMs / MS_PER_HOUR) * MS_PER_HOUR;
+}
+
+/** The verdict of a row as its block tells it. */
+export function verdictOf(block: ReadingBlock, row: number): typeof VALID | typeof ANOMALOUS | typeof MALFORMED {
+  if (block.label[row]! < 0) return MALFORMED;
+  return block.findings.size > 0 && block.findings.has(row) ? ANOMALOUS : VALID;
+}

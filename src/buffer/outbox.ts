@@ -1,0 +1,193 @@
+/**
+ * The outbox: batches are written down (stage, key, range, count) before their first PUT, and settled by the store's
+ * answer. A batch that was planned is carried until it is delivered or parked, over any number of restarts; what it
+ * holds never changes, so sending it twice under its key is harmless.
+ */
+import type { ReadingStage, Stage } from "../core/stage.ts";
+import { type Batch, hourOf, type PlannedObject, VALID, verdictOf } from "./buffer.ts";
+import type { SqliteBuffer } from "./sqlite-buffer.ts";
+
+/** Names an object by what is in it; `uplink/object-key.ts` is the one that the agent uses. */
+export type KeyOf = (of: { hourMs: number; first: number; last: number; count: number }) => string;
+
+type BatchRow = {
+  id: number;
+  stage: Stage;
+  key: string;
+  count: number;
+  first_seq: number | null;
+  last_seq: number | null;
+  hour: number | null;
+};
+const BATCH_COLUMNS = "id, stage, key, count, first_seq, last_seq, hour";
+
+export class Outbox {
+  readonly #buffer: SqliteBuffer;
+  readonly #stages: ReadonlySet<Stage>;
+  readonly #keyOf: KeyOf;
+  #plannedThrough: number;
+
+  constructor(buffer: SqliteBuffer, stages: ReadonlySet<Stage>, keyOf: KeyOf) {
+    this.#buffer = buffer;
+    this.#stages = stages;
+    this.#keyOf = keyOf;
+    this.#plannedThrough = Number(buffer.meta("planned_through") ?? "0");
+  }
+
+  get plannedThrough(): number {
+    return this.#plannedThrough;
+  }
+
+  /** Committed readings that no batch promises yet. */
+  get unplanned(): number {
+    return this.#buffer.lastSeq - this.#plannedThrough;
+  }
+
+  /** When the oldest unplanned reading was committed, ms, or null. */
+  unplannedSinceMs(): number | null {
+    if (this.unplanned === 0) return null;
+    const row = this.#buffer.db
+      .query<{ at: number }, [number]>(
+        "SELECT ingested_at AS at FROM commit_group WHERE last_seq > ? ORDER BY 1 LIMIT 1",
+      )
+      .get(this.#plannedThrough);
+    return row?.at ?? null;
+  }
+
+  /** Writes down the batches of the next `maxRows` readings; durable on return. */
+  plan(maxRows: number, nowMs: number): Batch[] {
+    const first = this.#plannedThrough + 1;
+    const last = Math.min(this.#buffer.lastSeq, this.#plannedThrough + maxRows);
+    if (last < first) return [];
+    const planned = this.#buffer.transact(() => {
+      const batches = this.#insertRange(first, last, nowMs);
+      this.#buffer.setMeta("planned_through", String(last));
+      return batches;
+    });
+    this.#plannedThrough = last;
+    return planned;
+  }
+
+  /** Writes down a batch whose body cannot be made again from readings. Inside the caller's transaction. */
+  planBody(stage: Stage, key: string, count: number, body: Uint8Array, nowMs: number): Batch {
+    const row = this.#buffer.db
+      .query<{ id: number }, [Stage, string, number, number, Uint8Array]>(
+        `INSERT INTO batch (stage, key, count, state, planned_at, body) VALUES (?, ?, ?, 'planned', ?, ?) RETURNING id`,
+      )
+      .get(stage, key, count, nowMs, body)!;
+    return { id: row.id, stage, key, count, range: null };
+  }
+
+  /** The batches that are promised and not settled, oldest first. */
+  open(limit: number): Batch[] {
+    return this.#buffer.db
+      .query<BatchRow, [number]>(`SELECT ${BATCH_COLUMNS} FROM batch WHERE state = 'planned' ORDER BY id LIMIT ?`)
+      .all(limit)
+      .map(asBatch);
+  }
+
+  body(batch: Batch): Uint8Array {
+    const row = this.#buffer.db
+      .query<{ body: Uint8Array | null }, [number]>("SELECT body FROM batch WHERE id = ?")
+      .get(batch.id);
+    if (!row?.body) throw new Error(`Cannot read batch ${batch.id}: it has no body`);
+    return row.body;
+  }
+
+  /** The store has them. Should the process die before this, they are sent again and the store says so. */
+  delivered(batches: readonly Batch[], nowMs: number): void {
+    const settle = this.#buffer.db.query(
+      "UPDATE batch SET state = 'delivered', settled_at = ?, body = NULL, error = NULL WHERE id = ?",
+    );
+    this.#buffer.transact(() => {
+      for (const batch of batches) settle.run(nowMs, batch.id);
+    });
+  }
+
+  /**
+   * A batch that the store refuses for good: halved, so that one bad row cannot hold the others; a single row (or a body
+   * that cannot be divided) is parked with its reason until `requeue`.
+   */
+  refused(batch: Batch, reason: string, nowMs: number): "halved" | "parked" {
+    const range = batch.range;
+    return this.#buffer.transact(() => {
+      if (range === null || range.firstSeq === range.lastSeq) {
+        this.#buffer.db
+          .query("UPDATE batch SET state = 'parked', settled_at = ?, error = ? WHERE id = ?")
+          .run(nowMs, reason.slice(0, 1_000), batch.id);
+        return "parked";
+      }
+      this.#buffer.db.query("DELETE FROM batch WHERE id = ?").run(batch.id);
+      const middle = Math.floor((range.firstSeq + range.lastSeq) / 2);
+      for (const [first, last] of [
+        [range.firstSeq, middle],
+        [middle + 1, range.lastSeq],
+      ] as const) {
+        const halves = this.#objectsOf(first, last).filter((o) => o.stage === batch.stage && o.hourMs === range.hourMs);
+        for (const half of halves) this.#insert(half, first, last, nowMs);
+      }
+      return "halved";
+    });
+  }
+
+  /** Parked batches go out again. Returns how many. */
+  requeue(): number {
+    return this.#buffer.db.query("UPDATE batch SET state = 'planned', error = NULL WHERE state = 'parked'").run()
+      .changes;
+  }
+
+  #insertRange(first: number, last: number, nowMs: number): Batch[] {
+    return this.#objectsOf(first, last).map((object) => this.#insert(object, first, last, nowMs));
+  }
+
+  #insert(object: PlannedObject, first: number, last: number, nowMs: number): Batch {
+    const { stage, hourMs, count } = object;
+    const key = this.#keyOf({ hourMs, first, last, count });
+    const row = this.#buffer.db
+      .query<{ id: number }, [ReadingStage, string, number, number, number, number, number]>(
+        `INSERT INTO batch (stage, key, count, first_seq, last_seq, hour, state, planned_at)
+         VALUES (?, ?, ?, ?, ?, ?, 'planned', ?) RETURNING id`,
+      )
+      .get(stage, key, count, first, last, hourMs, nowMs)!;
+    return { id: row.id, stage, key, count, range: { firstSeq: first, lastSeq: last, hourMs } };
+  }
+
+  /** Which objects a range makes: per hour of event time, all rows to raw, the valid and the others to their stages. */
+  #objectsOf(first: number, last: number): PlannedObject[] {
+    const valid = new Map<number, number>();
+    const other = new Map<number, number>();
+    for (const { block, firstSeq } of this.#buffer.read(first, last)) {
+      const from = Math.max(0, first - firstSeq);
+      const to = Math.min(block.count, last - firstSeq + 1);
+      let hourMs = Number.NaN;
+      let until = Number.NaN;
+      for (let row = from; row < to; row++) {
+        const time = block.time[row]!;
+        if (!(time >= hourMs && time < until)) {
+          hourMs = hourOf(time);
+          until = hourMs + 3_600_000;
+        }
+        const counts = verdictOf(block, row) === VALID ? valid : other;
+        counts.set(hourMs, (counts.get(hourMs) ?? 0) + 1);
+      }
+    }
+    const hours = [...new Set([...valid.keys(), ...other.keys()])].sort((a, b) => a - b);
+    return hours.flatMap((hourMs) => {
+      const v = valid.get(hourMs) ?? 0;
+      const o = other.get(hourMs) ?? 0;
+      const counts: Record<ReadingStage, number> = { raw: v + o, validated: v, anomalies: o, schematized: v };
+      return (Object.entries(counts) as [ReadingStage, number][])
+        .filter(([stage, count]) => count > 0 && this.#stages.has(stage))
+        .map(([stage, count]) => ({ stage, hourMs, count }));
+    });
+  }
+}
+
+function asBatch(row: BatchRow): Batch {
+  const { id, stage, key, count } = row;
+  const range =
+    row.first_seq === null || row.last_seq === null || row.hour === null
+      ? null
+      : { firstSeq: row.first_seq, lastSeq: row.last_seq, hourMs: row.hour };
+  return { id, stage, key, count, range };
+}

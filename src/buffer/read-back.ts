@@ -1,0 +1,125 @@
+/** Readings as the database holds them, back into the blocks that they were committed from. */
+import type { Database } from "bun:sqlite";
+import {
+  type Finding,
+  MALFORMED_REASONS,
+  type Malformed,
+  type MalformedReason,
+  ReadingBlock,
+  type TimeQuality,
+} from "../core/reading.ts";
+import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
+import type { CommitFacts, StoredBlock } from "./buffer.ts";
+
+type GroupRow = {
+  first_seq: number;
+  last_seq: number;
+  ingested_at: number;
+  rules_version: string;
+  time_quality: string;
+};
+
+/** Fills an empty catalogue with what an earlier process stored: the same handles mean the same again. */
+export function loadCatalogue(db: Database, catalogue: SensorCatalogue): void {
+  for (const row of db.query<{ name: string }, []>("SELECT name FROM measure ORDER BY slot").all()) {
+    catalogue.slotOf(row.name);
+  }
+  const sensors = db.query<(string | number | null)[], []>("SELECT * FROM sensor WHERE handle > 0 ORDER BY handle");
+  for (const row of sensors.values()) {
+    const identity = row.slice(1, 1 + IDENTITY_COLUMNS.length) as (string | number | null)[];
+    catalogue.internSensor(identity, JSON.parse(String(row[1 + IDENTITY_COLUMNS.length])) as string[]);
+  }
+  type LabelRow = { status_code: number | null; anomaly_flag: number | null; anomaly_type: string | null };
+  for (const row of db.query<LabelRow, []>("SELECT * FROM label ORDER BY handle").all()) {
+    const flag = row.anomaly_flag === null ? null : row.anomaly_flag === 0 ? 0 : 1;
+    catalogue.internLabel({ statusCode: row.status_code, anomalyFlag: flag, anomalyType: row.anomaly_type });
+  }
+}
+
+export class BlockReader {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** The readings of [first, last] that exist, cut where a seq is missing, so that row `i` always has seq `firstSeq + i`. */
+  read(first: number, last: number): StoredBlock[] {
+    const groups = this.#db
+      .query<GroupRow, [number, number]>("SELECT * FROM commit_group WHERE last_seq >= ? AND first_seq <= ? ORDER BY 1")
+      .all(first, last);
+    return groups.flatMap((group) => {
+      const from = Math.max(first, group.first_seq);
+      return this.#readGroup(from, Math.min(last, group.last_seq), {
+        ingestedAtMs: group.ingested_at,
+        rulesVersion: group.rules_version,
+        timeQuality: group.time_quality as TimeQuality,
+      });
+    });
+  }
+
+  #readGroup(from: number, to: number, facts: CommitFacts): StoredBlock[] {
+    // The stored columns, not the catalogue's: a slot may have been interned whose commit has not happened yet.
+    const rows = this.#db
+      .query<(number | null)[], [number, number]>("SELECT * FROM reading WHERE seq BETWEEN ? AND ? ORDER BY seq")
+      .values(from, to) as (number | null)[][];
+    const blocks: StoredBlock[] = [];
+    for (let at = 0; at < rows.length; ) {
+      const start = at;
+      const firstSeq = rows[start]![0]!;
+      while (at < rows.length && rows[at]![0] === firstSeq + (at - start)) at++;
+      blocks.push({ firstSeq, block: this.#fill(rows.slice(start, at), firstSeq), facts });
+    }
+    return blocks;
+  }
+
+  #fill(rows: readonly (number | null)[][], firstSeq: number): ReadingBlock {
+    const block = new ReadingBlock(rows.length);
+    const slots = (rows[0]?.length ?? 5) - 5;
+    for (let slot = 0; slot < slots; slot++) block.column(slot);
+    let sides = false;
+    for (const row of rows) {
+      const at = block.add(row[1]!, row[2]!, row[3]!);
+      for (let slot = 0; slot < slots; slot++) block.measures[slot]![at] = row[5 + slot] ?? Number.NaN;
+      if (row[4] !== 0) sides = true;
+    }
+    if (sides) this.#fillVerdicts(block, firstSeq);
+    type ExtraRow = { seq: number; fields: string };
+    const extras = this.#db.query<ExtraRow, [number, number]>("SELECT * FROM extra WHERE seq BETWEEN ? AND ?");
+    for (const row of extras.all(firstSeq, firstSeq + rows.length - 1)) block.extra.set(row.seq - firstSeq, row.fields);
+    return block;
+  }
+
+  #fillVerdicts(block: ReadingBlock, firstSeq: number): void {
+    const lastSeq = firstSeq + block.count - 1;
+    type FindingRow = { seq: number; findings: string };
+    const findings = this.#db.query<FindingRow, [number, number]>("SELECT * FROM finding WHERE seq BETWEEN ? AND ?");
+    for (const row of findings.all(firstSeq, lastSeq)) {
+      block.findings.set(row.seq - firstSeq, JSON.parse(row.findings) as Finding[]);
+    }
+    type MalformedRow = {
+      seq: number;
+      reason: string;
+      detail: string;
+      received: string;
+      encoding: string;
+      bytes: number;
+    };
+    const malformed = this.#db.query<MalformedRow, [number, number]>(
+      "SELECT * FROM malformed WHERE seq BETWEEN ? AND ?",
+    );
+    for (const row of malformed.all(firstSeq, lastSeq)) block.malformed.set(row.seq - firstSeq, asMalformed(row));
+  }
+}
+
+function asMalformed(row: {
+  reason: string;
+  detail: string;
+  received: string;
+  encoding: string;
+  bytes: number;
+}): Malformed {
+  const reason = MALFORMED_REASONS.find((known) => known === row.reason) ?? ("not_an_object" satisfies MalformedReason);
+  const encoding = row.encoding === "base64" ? "base64" : "utf8";
+  return { reason, detail: row.detail, received: row.received, encoding, bytes: row.bytes };
+}

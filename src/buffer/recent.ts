@@ -1,0 +1,62 @@
+/**
+ * The last committed blocks, still in memory: delivery nearly always wants what was just committed, and reading it back
+ * from the database would cost as much as half of writing it. Bounded by rows; what fell out is read from the database.
+ */
+import { ReadingBlock } from "../core/reading.ts";
+import type { StoredBlock } from "./buffer.ts";
+
+export class RecentBlocks {
+  readonly #limitRows: number;
+  readonly #blockRows: number;
+  #blocks: StoredBlock[] = [];
+  #rows = 0;
+  readonly #spare: ReadingBlock[] = [];
+
+  constructor(limitRows: number, blockRows: number) {
+    this.#limitRows = limitRows;
+    this.#blockRows = blockRows;
+  }
+
+  /** An empty block to fill and commit; from a small pool, so that a steady stream allocates nothing. */
+  lend(): ReadingBlock {
+    const block = this.#spare.pop() ?? new ReadingBlock(this.#blockRows);
+    block.clear();
+    return block;
+  }
+
+  /** A block that was lent and not committed. */
+  giveBack(block: ReadingBlock): void {
+    if (this.#spare.length < 2) this.#spare.push(block);
+  }
+
+  add(stored: StoredBlock): void {
+    this.#blocks.push(stored);
+    this.#rows += stored.block.count;
+    while (this.#rows > this.#limitRows && this.#blocks.length > 1) this.#drop();
+  }
+
+  /** Everything up to `seq` was delivered: its blocks may be used again. */
+  release(seq: number): void {
+    for (let oldest = this.#blocks[0]; oldest !== undefined; oldest = this.#blocks[0]) {
+      if (oldest.firstSeq + oldest.block.count - 1 > seq) return;
+      this.#drop();
+    }
+  }
+
+  /** The blocks that cover [first, last] without a gap, or null. */
+  cover(first: number, last: number): StoredBlock[] | null {
+    const found = this.#blocks.filter((b) => b.firstSeq <= last && b.firstSeq + b.block.count > first);
+    let next = first;
+    for (const stored of found) {
+      if (stored.firstSeq > next) return null;
+      next = stored.firstSeq + stored.block.count;
+    }
+    return next > last ? found : null;
+  }
+
+  #drop(): void {
+    const oldest = this.#blocks.shift()!;
+    this.#rows -= oldest.block.count;
+    this.giveBack(oldest.block);
+  }
+}

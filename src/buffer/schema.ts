@@ -1,0 +1,103 @@
+/**
+ * The database's shape, as numbered migrations (`user_version`), and how a connection to it is set up. Readings are
+ * narrow: what repeats (sensor, label, commit) is kept once; a reading is a few integers and reals.
+ */
+import type { Database } from "bun:sqlite";
+import { UsageError } from "../core/errors.ts";
+import { IDENTITY_COLUMNS, NUMERIC_IDENTITY, type SensorCatalogue } from "../core/sensor.ts";
+
+const identityColumns = IDENTITY_COLUMNS.map((name) => `${name} ${NUMERIC_IDENTITY.has(name) ? "REAL" : "TEXT"}`);
+
+/** Each entry takes the schema one version up and is never edited after a release. */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE measure (slot INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE sensor (handle INTEGER PRIMARY KEY, ${identityColumns.join(", ")}, measures TEXT NOT NULL) STRICT;
+  CREATE TABLE label (handle INTEGER PRIMARY KEY, status_code INTEGER, anomaly_flag INTEGER, anomaly_type TEXT) STRICT;
+  -- What the readings of one transaction share.
+  CREATE TABLE commit_group (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, ingested_at INTEGER NOT NULL,
+    rules_version TEXT NOT NULL, time_quality TEXT NOT NULL) STRICT;
+  -- verdict: 0 valid, 1 anomalous (see finding), 2 malformed (see malformed). Columns m0, m1, … are added as slots appear.
+  CREATE TABLE reading (seq INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, time INTEGER NOT NULL, label INTEGER NOT NULL,
+    verdict INTEGER NOT NULL) STRICT;
+  CREATE TABLE finding (seq INTEGER PRIMARY KEY, findings TEXT NOT NULL) STRICT;
+  CREATE TABLE malformed (seq INTEGER PRIMARY KEY, reason TEXT NOT NULL, detail TEXT NOT NULL, received TEXT NOT NULL,
+    encoding TEXT NOT NULL, bytes INTEGER NOT NULL) STRICT;
+  CREATE TABLE extra (seq INTEGER PRIMARY KEY, fields TEXT NOT NULL) STRICT;
+  CREATE TABLE source (uri TEXT PRIMARY KEY, cursor TEXT, accepted INTEGER NOT NULL, refused INTEGER NOT NULL) STRICT;
+  CREATE TABLE rule_set (version TEXT PRIMARY KEY, canonical TEXT NOT NULL, since INTEGER NOT NULL) STRICT;
+  -- The outbox. hour and first_seq/last_seq are NULL for aggregated; body is kept only where it cannot be made again.
+  CREATE TABLE batch (id INTEGER PRIMARY KEY, stage TEXT NOT NULL, key TEXT NOT NULL, first_seq INTEGER, last_seq INTEGER,
+    hour INTEGER, count INTEGER NOT NULL, state TEXT NOT NULL, planned_at INTEGER NOT NULL, settled_at INTEGER,
+    error TEXT, body BLOB, UNIQUE (stage, key)) STRICT;
+  CREATE INDEX batch_open ON batch (state, id) WHERE state <> 'delivered';
+  -- Delivered batches that retention folded together, so that verify can still account for every seq.
+  CREATE TABLE delivered (stage TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+    rows INTEGER NOT NULL, objects INTEGER NOT NULL, PRIMARY KEY (stage, first_seq)) STRICT, WITHOUT ROWID;
+  -- Windows that went out at least once; their accumulators (window_sensor) include every reading up to through_seq.
+  CREATE TABLE window (start INTEGER PRIMARY KEY, length INTEGER NOT NULL, revision INTEGER NOT NULL,
+    through_seq INTEGER NOT NULL, issued_at INTEGER NOT NULL) STRICT;
+  CREATE TABLE window_sensor (start INTEGER NOT NULL, sensor_id TEXT NOT NULL, state TEXT NOT NULL,
+    PRIMARY KEY (start, sensor_id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE loss (id INTEGER PRIMARY KEY, reason TEXT NOT NULL, count INTEGER NOT NULL, first_seq INTEGER,
+    last_seq INTEGER, since INTEGER NOT NULL, until INTEGER NOT NULL) STRICT;
+  `,
+];
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** Durable before anything else; a busy lock is waited for rather than failed on. */
+export function configure(db: Database): void {
+  db.run("PRAGMA busy_timeout = 5000");
+  db.run("PRAGMA journal_mode = WAL");
+  db.run("PRAGMA synchronous = FULL");
+  // 16 MiB of log between checkpoints: fewer pages written twice than at the default 4 MiB.
+  db.run("PRAGMA wal_autocheckpoint = 4000");
+  db.run("PRAGMA journal_size_limit = 67108864");
+  db.run("PRAGMA cache_size = -8192");
+  db.run("PRAGMA temp_store = MEMORY");
+}
+
+/** Brings the schema up to this binary's version. Throws UsageError where the database is newer than the binary. */
+export function migrate(db: Database, path: string): void {
+  const { user_version: found } = db.query<{ user_version: number }, []>("PRAGMA user_version").get()!;
+  if (found > SCHEMA_VERSION) {
+    throw new UsageError(
+      `Cannot open buffer "${path}": its schema is version ${found}, newer than this binary's ${SCHEMA_VERSION}`,
+      { tryHint: "run the newer agent binary that made it, or give another --data-dir" },
+    );
+  }
+  for (let version = found; version < SCHEMA_VERSION; version++) {
+    db.transaction(() => {
+      db.run(MIGRATIONS[version]!);
+      db.run(`PRAGMA user_version = ${version + 1}`);
+    }).immediate();
+  }
+}
+
+/** Adds the columns of new slots and renews the wide view. Inside the caller's transaction. */
+export function addMeasureColumns(db: Database, catalogue: SensorCatalogue, from: number): void {
+  for (let slot = from; slot < catalogue.measureNames.length; slot++) {
+    db.run(`ALTER TABLE reading ADD COLUMN m${slot} REAL`);
+    db.query("INSERT INTO measure (slot, name) VALUES (?, ?)").run(slot, catalogue.measureNames[slot]!);
+  }
+  db.run("DROP VIEW IF EXISTS sensor_readings");
+  db.run(wideView(catalogue.measureNames));
+}
+
+const USUAL_MEASURES = ["temperature", "humidity", "pressure", "vibration", "voltage"];
+
+/** The wide table that existing tools expect: 26 columns, then any measure that those do not have. */
+function wideView(measureNames: readonly string[]): string {
+  const columnOf = (name: string) => {
+    const slot = measureNames.indexOf(name);
+    return `${slot < 0 ? "NULL" : `r.m${slot}`} AS "${name.replaceAll('"', '""')}"`;
+  };
+  const others = measureNames.filter((name) => !USUAL_MEASURES.includes(name));
+  const identity = IDENTITY_COLUMNS.filter((name) => name !== "sensor_id").map((name) => `s.${name}`);
+  return `CREATE VIEW sensor_readings AS SELECT r.seq AS id,
+    strftime('%Y-%m-%dT%H:%M:%fZ', r.time / 1000.0, 'unixepoch') AS timestamp, s.sensor_id,
+    ${USUAL_MEASURES.map(columnOf).join(", ")}, l.status_code, l.anomaly_flag, l.anomaly_type, ${identity.join(", ")}
+    ${others.map((name) => `, ${columnOf(name)}`).join("")}
+    FROM reading r JOIN sensor s ON s.handle = r.sensor JOIN label l ON l.handle = r.label`;
+}

@@ -1,0 +1,221 @@
+/**
+ * The durable buffer: one SQLite database in WAL mode with synchronous=FULL. On return of `commit` the readings, their
+ * verdicts and the sources' cursors have been written and synced in one transaction. Seqs start at 1 and are never
+ * used twice, also after everything was pruned. Only the process that holds the data dir's lock opens it for writing.
+ */
+import { Database, type Statement } from "bun:sqlite";
+import { join } from "node:path";
+import type { ReadingBlock } from "../core/reading.ts";
+import { SensorCatalogue } from "../core/sensor.ts";
+import { type CommitFacts, type SourceShare, type StoredBlock, verdictOf } from "./buffer.ts";
+import { newEpoch } from "./epoch.ts";
+import { BlockReader, loadCatalogue } from "./read-back.ts";
+import { RecentBlocks } from "./recent.ts";
+import { addMeasureColumns, configure, migrate } from "./schema.ts";
+
+export const BUFFER_FILE = "buffer.db";
+
+export type OpenBuffer = {
+  readonly dataDir: string;
+  readonly nodeId: string;
+  readonly nowMs: number;
+  /** At least 10 random bytes. */
+  readonly chance: Uint8Array;
+  /** Rows a block may hold, and rows kept in memory behind the last commit. */
+  readonly blockRows: number;
+  readonly recentRows: number;
+};
+
+type Persisted = { sensors: number; labels: number; measures: number };
+
+export class SqliteBuffer {
+  readonly db: Database;
+  readonly epoch: string;
+  readonly catalogue: SensorCatalogue;
+  readonly recent: RecentBlocks;
+  #lastSeq: number;
+  #persisted: Persisted;
+  readonly #reader: BlockReader;
+  #insertReading: Statement;
+  #params: (number | null)[] = [];
+
+  constructor(options: OpenBuffer) {
+    const path = join(options.dataDir, BUFFER_FILE);
+    this.db = new Database(path, { create: true, readwrite: true });
+    configure(this.db);
+    migrate(this.db, path);
+    this.catalogue = new SensorCatalogue();
+    loadCatalogue(this.db, this.catalogue);
+    this.#persisted = sizesOf(this.catalogue);
+    this.epoch = this.#meta("epoch", () => newEpoch(options.nowMs, options.chance));
+    this.setMeta("node_id", options.nodeId);
+    this.#lastSeq = Math.max(Number(this.meta("last_seq") ?? "0"), lastCommitted(this.db));
+    this.recent = new RecentBlocks(options.recentRows, options.blockRows);
+    this.#reader = new BlockReader(this.db);
+    this.#insertReading = this.#prepareInsert();
+  }
+
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /**
+   * Commits a block's readings under the next seqs, with what their sources shared, in one transaction; the block then
+   * belongs to the buffer. Throws the database's error (SQLITE_FULL, SQLITE_BUSY, …) and has then changed nothing.
+   */
+  commit(block: ReadingBlock, facts: CommitFacts, shares: readonly SourceShare[]): StoredBlock {
+    const firstSeq = this.#lastSeq + 1;
+    this.transact(() => {
+      this.#persistCatalogue();
+      if (block.count > 0) this.#insertRows(block, firstSeq, facts);
+      for (const share of shares) this.#saveShare(share);
+    });
+    this.#persisted = sizesOf(this.catalogue);
+    this.#lastSeq += block.count;
+    const stored = { firstSeq, block, facts };
+    if (block.count > 0) this.recent.add(stored);
+    else this.recent.giveBack(block);
+    return stored;
+  }
+
+  /** The readings of [first, last] that the buffer still holds, in seq order, from memory or from the database. */
+  read(first: number, last: number): StoredBlock[] {
+    return this.recent.cover(first, last) ?? this.#reader.read(first, last);
+  }
+
+  /** Runs `work` in one IMMEDIATE transaction: all of it is durable on return, or none of it happened. */
+  transact<T>(work: () => T): T {
+    this.db.run("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      this.db.run("COMMIT");
+      return result;
+    } catch (error) {
+      // A full disk may have rolled back by itself already.
+      if (this.db.inTransaction) this.db.run("ROLLBACK");
+      throw error;
+    }
+  }
+
+  cursor(uri: string): string | null {
+    const row = this.db.query<{ cursor: string | null }, [string]>("SELECT cursor FROM source WHERE uri = ?").get(uri);
+    return row?.cursor ?? null;
+  }
+
+  rememberRules(version: string, canonical: string, nowMs: number): void {
+    this.db.query("INSERT INTO rule_set VALUES (?, ?, ?) ON CONFLICT DO NOTHING").run(version, canonical, nowMs);
+  }
+
+  meta(key: string): string | null {
+    return this.db.query<{ value: string }, [string]>("SELECT value FROM meta WHERE key = ?").get(key)?.value ?? null;
+  }
+
+  setMeta(key: string, value: string): void {
+    this.db
+      .query("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2 WHERE value <> ?2")
+      .run(key, value);
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  #meta(key: string, make: () => string): string {
+    const known = this.meta(key);
+    if (known !== null) return known;
+    const made = make();
+    this.setMeta(key, made);
+    return made;
+  }
+
+  #insertRows(block: ReadingBlock, firstSeq: number, facts: CommitFacts): void {
+    this.db
+      .query("INSERT INTO commit_group VALUES (?, ?, ?, ?, ?)")
+      .run(firstSeq, firstSeq + block.count - 1, facts.ingestedAtMs, facts.rulesVersion, facts.timeQuality);
+    const insert = this.#insertReading;
+    const params = this.#params;
+    const slots = this.catalogue.measureNames.length;
+    const columns = block.measures;
+    for (let row = 0; row < block.count; row++) {
+      params[0] = firstSeq + row;
+      params[1] = block.sensor[row]!;
+      params[2] = block.time[row]!;
+      params[3] = block.label[row]!;
+      params[4] = verdictOf(block, row);
+      for (let slot = 0; slot < slots; slot++) {
+        const value = slot < columns.length ? columns[slot]![row]! : Number.NaN;
+        params[5 + slot] = Number.isNaN(value) ? null : value;
+      }
+      insert.run(params as unknown as number);
+    }
+    this.#insertSides(block, firstSeq);
+  }
+
+  #insertSides(block: ReadingBlock, firstSeq: number): void {
+    if (block.findings.size > 0) {
+      const insert = this.db.query("INSERT INTO finding VALUES (?, ?)");
+      for (const [row, findings] of block.findings) insert.run(firstSeq + row, JSON.stringify(findings));
+    }
+    if (block.extra.size > 0) {
+      const insert = this.db.query("INSERT INTO extra VALUES (?, ?)");
+      for (const [row, fields] of block.extra) insert.run(firstSeq + row, fields);
+    }
+    if (block.malformed.size > 0) {
+      const insert = this.db.query("INSERT INTO malformed VALUES (?, ?, ?, ?, ?, ?)");
+      for (const [row, m] of block.malformed) {
+        insert.run(firstSeq + row, m.reason, m.detail, m.received, m.encoding, m.bytes);
+      }
+    }
+  }
+
+  #saveShare(share: SourceShare): void {
+    this.db
+      .query(
+        `INSERT INTO source VALUES (?1, ?2, ?3, ?4) ON CONFLICT (uri) DO UPDATE
+         SET cursor = ?2, accepted = accepted + ?3, refused = refused + ?4`,
+      )
+      .run(share.uri, share.cursor, share.accepted, share.refused);
+  }
+
+  /** New sensors, labels and measures go in with the first readings that use them. */
+  #persistCatalogue(): void {
+    const { sensors, labels, measureNames } = this.catalogue;
+    if (measureNames.length > this.#persisted.measures) {
+      addMeasureColumns(this.db, this.catalogue, this.#persisted.measures);
+      this.#insertReading = this.#prepareInsert();
+    }
+    for (const sensor of sensors.slice(this.#persisted.sensors)) {
+      this.db
+        .query(`INSERT INTO sensor VALUES (?, ${sensor.identity.map(() => "?").join(", ")}, ?)`)
+        .run(sensor.handle, ...sensor.identity, JSON.stringify(sensor.measures));
+    }
+    for (let handle = this.#persisted.labels; handle < labels.length; handle++) {
+      const label = labels[handle]!;
+      this.db
+        .query("INSERT INTO label VALUES (?, ?, ?, ?)")
+        .run(handle, label.statusCode, label.anomalyFlag, label.anomalyType);
+    }
+  }
+
+  #prepareInsert(): Statement {
+    const slots = this.catalogue.measureNames.length;
+    this.#params = new Array<number | null>(5 + slots).fill(null);
+    const columns = this.catalogue.measureNames.map((_, slot) => `, m${slot}`).join("");
+    const marks = ", ?".repeat(slots);
+    return this.db.prepare(
+      `INSERT INTO reading (seq, sensor, time, label, verdict${columns}) VALUES (?, ?, ?, ?, ?${marks})`,
+    );
+  }
+}
+
+function sizesOf(catalogue: SensorCatalogue): Persisted {
+  return {
+    sensors: catalogue.sensors.length,
+    labels: catalogue.labels.length,
+    measures: catalogue.measureNames.length,
+  };
+}
+
+function lastCommitted(db: Database): number {
+  return db.query<{ seq: number | null }, []>("SELECT max(last_seq) AS seq FROM commit_group").get()?.seq ?? 0;
+}
