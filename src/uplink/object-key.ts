@@ -1,0 +1,127 @@
+/**
+ * The names of objects (DESIGN §5). A key says all that an audit needs: whose readings, which range, how many rows; so a
+ * delivery is checked from a listing, without opening an object.
+ */
+import type { Stage } from "../core/stage.ts";
+
+const MS_PER_HOUR = 3_600_000;
+const SEQ_DIGITS = 12;
+/** A key has at most 1,024 bytes in S3 and a folder's name 255 in most file systems; host names have at most 64. */
+const NODE_LENGTH = 64;
+
+/** One object of a reading stage: the rows of one hour (of event time) out of a planned range of seqs. */
+export type ReadingKey = {
+  /** The hour of the rows' event time; the key holds it to the hour. */
+  readonly hourMs: number;
+  readonly node: string;
+  readonly epoch: string;
+  /** First and last seq of the planned range; rows that belong to other hours or stages are not in this object. */
+  readonly first: number;
+  readonly last: number;
+  /** Rows inside. */
+  readonly count: number;
+};
+
+/** One object of the aggregated stage: one revision of one window, a row per sensor. */
+export type WindowKey = {
+  readonly windowStartMs: number;
+  readonly node: string;
+  readonly epoch: string;
+  readonly revision: number;
+  readonly count: number;
+};
+
+export type ParsedKey = ({ readonly kind: "readings" } & ReadingKey) | ({ readonly kind: "window" } & WindowKey);
+
+/** `date=YYYY-MM-DD/hour=HH/{node}/{epoch}.{first}-{last}.{count}.json.gz` */
+export function readingKey(of: ReadingKey): string {
+  return `${folderOf(of.hourMs, of.node)}/${of.epoch}.${seqText(of.first)}-${seqText(of.last)}.${of.count}.json.gz`;
+}
+
+/** `date=YYYY-MM-DD/hour=HH/{node}/{epoch}.{window_start}.r{revision}.{count}.json.gz` */
+export function windowKey(of: WindowKey): string {
+  const start = windowText(of.windowStartMs);
+  return `${folderOf(of.windowStartMs, of.node)}/${of.epoch}.${start}.r${of.revision}.${of.count}.json.gz`;
+}
+
+const FOLDER = /^date=([+-]\d{6}|\d{4})-\d\d-\d\d\/hour=\d\d\/(?<node>[A-Za-z0-9._-]+)\/(?<epoch>[0-9a-z]+)\./;
+const RANGE = /^(?<first>\d{12,16})-(?<last>\d{12,16})\.(?<count>\d{1,16})\.json\.gz$/;
+const WINDOW =
+  /^(?<year>[+-]\d{6}|\d{4})(?<month>\d\d)(?<day>\d\d)T(?<hour>\d\d)(?<minute>\d\d)(?<second>\d\d)(?<ms>\d{3})?Z\.r(?<revision>\d{1,16})\.(?<count>\d{1,16})\.json\.gz$/;
+
+/** What a key of this stage says, or null when it is not one of ours: other text, or not exactly as we would write it. */
+export function parseKey(stage: Stage, key: string): ParsedKey | null {
+  const folder = FOLDER.exec(key);
+  if (folder === null) return null;
+  const { node = "", epoch = "" } = folder.groups ?? {};
+  const rest = key.slice(folder[0].length);
+  return stage === "aggregated" ? parseWindow(key, node, epoch, rest) : parseRange(key, node, epoch, rest);
+}
+
+/**
+ * A host name made safe for a key, a folder and a URL: ASCII letters, digits, `.`, `_`, `-`, at most 64 of them, and not
+ * starting with `.` or `_` (readers of a lake skip such names as hidden). Two hosts may get the same id; their epochs differ.
+ */
+export function safeNodeId(text: string): string {
+  const safe = text
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, NODE_LENGTH)
+    .replace(/[.-]+$/, "");
+  return safe === "" ? "node" : safe;
+}
+
+function parseRange(key: string, node: string, epoch: string, rest: string): ParsedKey | null {
+  const groups = RANGE.exec(rest)?.groups;
+  if (groups === undefined) return null;
+  const { first: firstText, last: lastText, count: countText } = groups;
+  const first = Number(firstText);
+  const last = Number(lastText);
+  const count = Number(countText);
+  if (first > last || count > last - first + 1) return null;
+  const parsed: ParsedKey = { kind: "readings", hourMs: hourOf(key), node, epoch, first, last, count };
+  return isWritable(parsed.hourMs) && readingKey(parsed) === key ? parsed : null;
+}
+
+function parseWindow(key: string, node: string, epoch: string, rest: string): ParsedKey | null {
+  const groups = WINDOW.exec(rest)?.groups;
+  if (groups === undefined) return null;
+  const { year, month, day, hour, minute, second, ms = "000", revision, count } = groups;
+  const windowStartMs = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}.${ms}Z`);
+  const parsed: ParsedKey = {
+    kind: "window",
+    windowStartMs,
+    node,
+    epoch,
+    revision: Number(revision),
+    count: Number(count),
+  };
+  return isWritable(windowStartMs) && windowKey(parsed) === key ? parsed : null;
+}
+
+function isWritable(timeMs: number): boolean {
+  return !Number.isNaN(timeMs);
+}
+
+function hourOf(key: string): number {
+  const [date = "", hour = ""] = key.split("/", 2);
+  return Date.parse(`${date.slice("date=".length)}T${hour.slice("hour=".length)}:00:00.000Z`);
+}
+
+function folderOf(timeMs: number, node: string): string {
+  const text = new Date(Math.floor(timeMs / MS_PER_HOUR) * MS_PER_HOUR).toISOString();
+  const t = text.indexOf("T");
+  return `date=${text.slice(0, t)}/hour=${text.slice(t + 1, t + 3)}/${node}`;
+}
+
+function seqText(seq: number): string {
+  return String(seq).padStart(SEQ_DIGITS, "0");
+}
+
+/** `20261123T080000Z`; milliseconds only where there are any, and without a dot: dots separate the parts of a key. */
+function windowText(startMs: number): string {
+  const iso = new Date(startMs).toISOString();
+  // A year outside 0…9999 has a sign, which is kept; every other sign between digits goes.
+  const sign = /^[+-]/.exec(iso)?.[0] ?? "";
+  return sign + iso.slice(sign.length).replace(/[-:.]/g, "").replace("000Z", "Z");
+}
