@@ -126,7 +126,7 @@ export const uris: Kind<readonly string[]> = {
   parse: (parts) => {
     const all = parts.length === 1 ? splitUris(parts[0]!) : parts;
     const bad = all.find((uri) => !/^[a-z][a-z0-9+.-]*:[^\0\r\n]{0,4096}$/.test(uri));
-    if (bad !== undefined) return { problem: `expected a URI such as simulator: or sqlite:field.db, not "${bad}"` };
+    if (bad !== undefined) return { problem: "expected URIs such as simulator: or sqlite:field.db" };
     return new Set(all).size === all.length ? { value: all } : { problem: "the same URI is given twice" };
   },
   format: (value) => value.join(" "),

@@ -1,5 +1,6 @@
 /** From flags, environment, `.env` and defaults to the settings, each with its origin, or every reason why not. */
 import { UsageError } from "./errors.ts";
+import { withoutPassword } from "./log-redact.ts";
 import { SETTINGS, type Setting } from "./settings-table.ts";
 import { bucketOf } from "./stage.ts";
 
@@ -39,7 +40,7 @@ export function checkSettings(from: SettingSources): { settings: Settings; probl
     origins[name] = given?.origin ?? "default";
     const parsed = given === undefined ? undefined : setting.kind.parse(given.parts);
     if (given !== undefined && parsed !== undefined && "problem" in parsed) {
-      const shown = setting.secret ? "" : ` "${given.parts.join(" ")}"`;
+      const shown = setting.secret ? "" : ` "${withoutPassword(given.parts.join(" "))}"`;
       problems.push(`Cannot use ${given.as}${shown} (${given.origin}): ${parsed.problem}`);
     }
     values[name] = parsed !== undefined && "value" in parsed ? parsed.value : fallbackOf(setting, from.hostName);

@@ -1,0 +1,78 @@
+/** `agent config`: which settings are in force, where each came from, and what is wrong with them. Secrets stay hidden. */
+import { withoutPassword } from "../core/log-redact.ts";
+import { checkSettings, formatSetting, type Origin, SETTING_NAMES, type SettingName } from "../core/settings.ts";
+import { SETTINGS } from "../core/settings-table.ts";
+import type { Command, CommandGroup, Context } from "./command.ts";
+import { settingFlags } from "./command-flags.ts";
+
+const FLAGS = settingFlags(...SETTING_NAMES.filter((name) => SETTINGS[name].flag !== null));
+
+type Shown = {
+  readonly name: string;
+  /** As a user would write it; null where it is not set. A secret is "set". */
+  readonly value: string | null;
+  readonly origin: Origin;
+  readonly default: string | null;
+  readonly secret: boolean;
+  readonly doc: string;
+};
+
+const show: Command = {
+  name: "show",
+  summary: "Show every setting, its value and where it came from; secrets stay hidden.",
+  args: { ...FLAGS, json: { type: "boolean", description: "One JSON value: a list of settings." } },
+  examples: ["agent config show", "AGENT_BATCH_ROWS=5000 agent config show --json"],
+  toleratesWrongSettings: true,
+  run: async (flags, context) => {
+    const rows = SETTING_NAMES.map((name) => shown(name, context));
+    const { problems } = checkSettings(context.settingSources ?? { env: context.env });
+    await context.write(flags["json"] === true ? `${JSON.stringify(rows, null, 2)}\n` : tableText(rows));
+    for (const problem of problems) context.say(problem);
+    return problems.length === 0 ? 0 : 1;
+  },
+};
+
+const check: Command = {
+  name: "check",
+  summary: "Check every setting and tell all problems at once.",
+  args: { ...FLAGS, json: { type: "boolean", description: "One JSON value: {ok, problems}." } },
+  examples: ["agent config check", "agent config check --store s3:"],
+  toleratesWrongSettings: true,
+  run: async (flags, context) => {
+    const { problems } = checkSettings(context.settingSources ?? { env: context.env });
+    const ok = problems.length === 0;
+    if (flags["json"] === true) {
+      await context.write(`${JSON.stringify({ ok, problems }, null, 2)}\n`);
+    } else if (ok) {
+      const given = SETTING_NAMES.filter((name) => context.settings.origins[name] !== "default").length;
+      await context.write(`The settings are fine: ${given} given, ${SETTING_NAMES.length - given} by default.\n`);
+    } else {
+      await context.write(`${problems.join("\n")}\n`);
+    }
+    return ok ? 0 : 1;
+  },
+};
+
+export const group: CommandGroup = {
+  name: "config",
+  summary: "Check and show the settings.",
+  commands: { check: async () => check, show: async () => show },
+};
+
+function shown(name: SettingName, { settings, settingSources }: Context): Shown {
+  const { env, secret, doc } = SETTINGS[name];
+  const text = formatSetting(settings, name);
+  const defaults = checkSettings({ hostName: settingSources?.hostName ?? "" }).settings;
+  const fallback = formatSetting(defaults, name);
+  const value = text === "" ? null : secret ? "set" : withoutPassword(text);
+  return { name: env, value, origin: settings.origins[name], default: fallback === "" ? null : fallback, secret, doc };
+}
+
+function tableText(rows: readonly Shown[]): string {
+  const nameWidth = Math.max(...rows.map((row) => row.name.length));
+  const valueWidth = Math.min(48, Math.max(...rows.map((row) => (row.value ?? "not set").length)));
+  const lines = rows.map(
+    (row) => `${row.name.padEnd(nameWidth)}  ${(row.value ?? "not set").padEnd(valueWidth)}  ${row.origin}`,
+  );
+  return `${lines.join("\n")}\n`;
+}
