@@ -12,6 +12,8 @@ export type CommitFacts = {
   readonly ingestedAtMs: number;
   readonly rulesVersion: string;
   readonly timeQuality: TimeQuality;
+  /** Of the agent that took the readings; a retry by a newer agent sends the same rows. */
+  readonly agentVersion: string;
 };
 
 /** What one source put into a commit: stored in the same transaction as its readings. */

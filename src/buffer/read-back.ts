@@ -17,6 +17,7 @@ type GroupRow = {
   ingested_at: number;
   rules_version: string;
   time_quality: string;
+  agent_version: string;
 };
 
 /** Fills an empty catalogue with what an earlier process stored: the same handles mean the same again. */
@@ -54,6 +55,7 @@ export class BlockReader {
         ingestedAtMs: group.ingested_at,
         rulesVersion: group.rules_version,
         timeQuality: group.time_quality as TimeQuality,
+        agentVersion: group.agent_version,
       });
     });
   }

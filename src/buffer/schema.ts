@@ -17,7 +17,7 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE label (handle INTEGER PRIMARY KEY, status_code INTEGER, anomaly_flag INTEGER, anomaly_type TEXT) STRICT;
   -- What the readings of one transaction share.
   CREATE TABLE commit_group (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, ingested_at INTEGER NOT NULL,
-    rules_version TEXT NOT NULL, time_quality TEXT NOT NULL) STRICT;
+    rules_version TEXT NOT NULL, time_quality TEXT NOT NULL, agent_version TEXT NOT NULL) STRICT;
   -- verdict: 0 valid, 1 anomalous (see finding), 2 malformed (see malformed). Columns m0, m1, … are added as slots appear.
   CREATE TABLE reading (seq INTEGER PRIMARY KEY, sensor INTEGER NOT NULL, time INTEGER NOT NULL, label INTEGER NOT NULL,
     verdict INTEGER NOT NULL) STRICT;

@@ -130,8 +130,15 @@ export class SqliteBuffer {
 
   #insertRows(block: ReadingBlock, firstSeq: number, facts: CommitFacts): void {
     this.db
-      .query("INSERT INTO commit_group VALUES (?, ?, ?, ?, ?)")
-      .run(firstSeq, firstSeq + block.count - 1, facts.ingestedAtMs, facts.rulesVersion, facts.timeQuality);
+      .query("INSERT INTO commit_group VALUES (?, ?, ?, ?, ?, ?)")
+      .run(
+        firstSeq,
+        firstSeq + block.count - 1,
+        facts.ingestedAtMs,
+        facts.rulesVersion,
+        facts.timeQuality,
+        facts.agentVersion,
+      );
     const insert = this.#insertReading;
     const params = this.#params;
     const slots = this.catalogue.measureNames.length;

@@ -4,7 +4,7 @@
  */
 import { type ByteWriter, bytesOf } from "./bytes.ts";
 import type { ReadingBlock } from "./reading.ts";
-import { IDENTITY_COLUMNS, type Label, type SensorCatalogue } from "./sensor.ts";
+import { IDENTITY_COLUMNS, type Label, NO_SENSOR, type SensorCatalogue } from "./sensor.ts";
 
 type SensorText = {
   readonly head: Uint8Array;
@@ -12,6 +12,7 @@ type SensorText = {
   readonly slots: readonly number[];
 };
 const NULL = bytesOf("null");
+const NO_LABEL = bytesOf(`,"status_code":null,"anomaly_flag":null,"anomaly_type":null`);
 const QUOTE = 34;
 
 export class ReadingText {
@@ -39,6 +40,16 @@ export class ReadingText {
       else w.raw(NULL);
     }
     w.raw(this.#labelText(block.label[row]!));
+  }
+
+  /** The same part of a row for what never was a reading: nobody's identity, the time it was taken, no measures. */
+  writeNobody(w: ByteWriter, timeMs: number): void {
+    const text = this.#sensorText(NO_SENSOR);
+    w.reserve(text.head.length + 1_024);
+    w.raw(text.head);
+    w.timestamp(timeMs);
+    w.byte(QUOTE);
+    w.raw(NO_LABEL);
   }
 
   #sensorText(handle: number): SensorText {

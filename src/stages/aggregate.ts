@@ -1,0 +1,247 @@
+/**
+ * The aggregated stage: windows of event time per sensor, over valid readings. Purely in memory; what went out is kept
+ * by the buffer, and a window that is touched again is given back its accumulators and goes out as a higher revision.
+ *
+ * When a window goes out:
+ * - in order: when the watermark (the highest event time seen, not counting the future) passes its end plus a grace;
+ * - late, or from the future, or at the end of a source: when nothing touched it for a hold of processing time, so that a
+ *   backlog that passes through a window makes one revision and not a thousand.
+ */
+import type { ReadingBlock } from "../core/reading.ts";
+import { NO_SENSOR, type SensorCatalogue } from "../core/sensor.ts";
+
+export type WindowSettings = {
+  readonly lengthMs: number;
+  readonly graceMs: number;
+  readonly holdMs: number;
+  /** How far ahead of the clock an event time may be and still move the watermark. */
+  readonly futureMs: number;
+  /** Accumulators (window × sensor) held at most; beyond it the windows touched longest ago go out early. */
+  readonly maxAccumulators: number;
+};
+
+/** n, shift, sum and sum of squares of (value − shift), min, max. The shift keeps the sums small and so exact. */
+const STRIDE = 6;
+
+/** What one sensor did in one window. */
+export class SensorWindow {
+  records = 0;
+  anomalies = 0;
+  stats = new Float64Array(0);
+  readonly slots = new Set<number>();
+  #handle = -1;
+
+  /** The measures of this sensor are columns of its row, also where a window saw no value of them. */
+  seen(handle: number, slots: readonly number[]): void {
+    if (handle === this.#handle) return;
+    this.#handle = handle;
+    for (const slot of slots) this.slots.add(slot);
+  }
+
+  add(slot: number, value: number): void {
+    const at = slot * STRIDE;
+    if (this.stats.length < at + STRIDE) {
+      const grown = new Float64Array(at + STRIDE);
+      grown.set(this.stats);
+      this.stats = grown;
+    }
+    const stats = this.stats;
+    if (stats[at] === 0) {
+      stats[at + 1] = value;
+      stats[at + 4] = value;
+      stats[at + 5] = value;
+    }
+    const shifted = value - stats[at + 1]!;
+    stats[at]!++;
+    stats[at + 2]! += shifted;
+    stats[at + 3]! += shifted * shifted;
+    if (value < stats[at + 4]!) stats[at + 4] = value;
+    else if (value > stats[at + 5]!) stats[at + 5] = value;
+  }
+}
+
+export type OpenWindow = {
+  readonly startMs: number;
+  /** The revision that went out last, or −1. */
+  revision: number;
+  /** Readings up to this seq are in the accumulators already (a restart reads some of them again). */
+  throughSeq: number;
+  /** The first seq that has not gone out; infinite while there is none (a restart reads over what went out). */
+  dirtyFromSeq: number;
+  touchedAtMs: number;
+  /** The watermark had passed it when it was opened: it goes out after the hold. */
+  late: boolean;
+  /** By the catalogue of `Windows.sensorIds`. */
+  readonly sensors: (SensorWindow | undefined)[];
+};
+
+/** A window as the buffer kept it when it last went out. */
+export type KeptWindow = {
+  readonly revision: number;
+  readonly throughSeq: number;
+  readonly sensors: readonly { readonly sensorId: string; readonly state: SensorWindow }[];
+};
+
+export class Windows {
+  readonly settings: WindowSettings;
+  /** Every sensor_id seen, by the small integer under which accumulators are found. */
+  readonly sensorIds: string[] = [];
+  watermarkMs = Number.NEGATIVE_INFINITY;
+  readonly #catalogue: SensorCatalogue;
+  /** The window as it went out last, "expired" where the buffer no longer holds it, null where it never went out. */
+  readonly #recall: (startMs: number) => KeptWindow | "expired" | null;
+  readonly #open = new Map<number, OpenWindow>();
+  readonly #indexById = new Map<string, number>();
+  readonly #indexByHandle: number[] = [];
+  #accumulators = 0;
+  /** Readings that came after their window's accumulators were let go: in every other stage, but in no aggregate. */
+  expired = 0;
+
+  constructor(
+    settings: WindowSettings,
+    catalogue: SensorCatalogue,
+    recall: (startMs: number) => KeptWindow | "expired" | null,
+  ) {
+    this.settings = settings;
+    this.#catalogue = catalogue;
+    this.#recall = recall;
+  }
+
+  /** Takes in committed readings; those that a window already holds (by seq) are passed over. */
+  add(block: ReadingBlock, firstSeq: number, nowMs: number): void {
+    const { lengthMs, futureMs } = this.settings;
+    const ceiling = nowMs + futureMs;
+    let window: OpenWindow | null = null;
+    let startMs = Number.NaN;
+    let endMs = Number.NaN;
+    let watermark = this.watermarkMs;
+    for (let row = 0; row < block.count; row++) {
+      const handle = block.sensor[row]!;
+      if (handle === NO_SENSOR) continue;
+      const time = block.time[row]!;
+      if (!(time >= startMs && time < endMs)) {
+        this.watermarkMs = watermark;
+        startMs = Math.floor(time / lengthMs) * lengthMs;
+        endMs = startMs + lengthMs;
+        window = this.#windowAt(startMs, nowMs);
+      }
+      if (time > watermark && time <= ceiling) watermark = time;
+      if (window === null) this.expired++;
+      else if (firstSeq + row > window.throughSeq) {
+        if (firstSeq + row < window.dirtyFromSeq) window.dirtyFromSeq = firstSeq + row;
+        this.#addRow(window, block, row, handle);
+      }
+    }
+    this.watermarkMs = watermark;
+  }
+
+  /** The windows that should go out now, in order of time; `all`: every window that holds anything new. */
+  due(nowMs: number, all = false): OpenWindow[] {
+    const { lengthMs, graceMs, holdMs, futureMs, maxAccumulators } = this.settings;
+    const due: OpenWindow[] = [];
+    const waiting: OpenWindow[] = [];
+    for (const window of this.#open.values()) {
+      if (window.dirtyFromSeq === Number.POSITIVE_INFINITY) continue;
+      const closesAt = window.startMs + lengthMs + graceMs;
+      // A clock that went back must not hold a window for ever.
+      const idle = Math.abs(nowMs - window.touchedAtMs) >= holdMs;
+      const passed = !window.late && this.watermarkMs >= closesAt;
+      const over = nowMs >= closesAt || window.startMs > nowMs + futureMs;
+      (all || passed || (idle && over) ? due : waiting).push(window);
+    }
+    let held = this.#accumulators - due.reduce((sum, window) => sum + countSensors(window), 0);
+    waiting.sort((a, b) => a.touchedAtMs - b.touchedAtMs);
+    for (const window of waiting) {
+      if (held <= maxAccumulators) break;
+      due.push(window);
+      held -= countSensors(window);
+    }
+    return due.sort((a, b) => a.startMs - b.startMs);
+  }
+
+  /** They went out (their batches and accumulators are durable): forgotten here until touched again. */
+  issued(windows: readonly OpenWindow[]): void {
+    for (const window of windows) {
+      if (this.#open.delete(window.startMs)) this.#accumulators -= countSensors(window);
+    }
+  }
+
+  /** The first seq that is in no window that went out, given which windows are about to; `next` where there is none. */
+  dirtyFrom(without: readonly OpenWindow[], next: number): number {
+    const leaving = new Set(without);
+    let from = next;
+    for (const window of this.#open.values()) {
+      if (!leaving.has(window)) from = Math.min(from, window.dirtyFromSeq);
+    }
+    return from;
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  #addRow(window: OpenWindow, block: ReadingBlock, row: number, handle: number): void {
+    const sensor = this.#catalogue.sensors[handle]!;
+    const index = this.#indexByHandle[handle] ?? this.#indexOf(handle);
+    let state = window.sensors[index];
+    if (state === undefined) {
+      state = new SensorWindow();
+      window.sensors[index] = state;
+      this.#accumulators++;
+    }
+    state.seen(handle, sensor.slots);
+    if (block.findings.size > 0 && block.findings.has(row)) {
+      state.anomalies++;
+      return;
+    }
+    state.records++;
+    const slots = sensor.slots;
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i]!;
+      const value = block.measures[slot]?.[row] ?? Number.NaN;
+      if (!Number.isNaN(value)) state.add(slot, value);
+    }
+  }
+
+  #windowAt(startMs: number, nowMs: number): OpenWindow | null {
+    const known = this.#open.get(startMs);
+    if (known !== undefined) {
+      known.touchedAtMs = nowMs;
+      return known;
+    }
+    const kept = this.#recall(startMs);
+    if (kept === "expired") return null;
+    const { lengthMs, graceMs } = this.settings;
+    const window: OpenWindow = {
+      startMs,
+      revision: kept?.revision ?? -1,
+      throughSeq: kept?.throughSeq ?? 0,
+      dirtyFromSeq: Number.POSITIVE_INFINITY,
+      touchedAtMs: nowMs,
+      late: kept !== null || this.watermarkMs >= startMs + lengthMs + graceMs,
+      sensors: [],
+    };
+    for (const { sensorId, state } of kept?.sensors ?? []) window.sensors[this.#indexOfId(sensorId)] = state;
+    this.#open.set(startMs, window);
+    this.#accumulators += countSensors(window);
+    return window;
+  }
+
+  #indexOf(handle: number): number {
+    const sensorId = String(this.#catalogue.sensors[handle]!.identity[0] ?? "");
+    const index = this.#indexOfId(sensorId);
+    this.#indexByHandle[handle] = index;
+    return index;
+  }
+
+  #indexOfId(sensorId: string): number {
+    const known = this.#indexById.get(sensorId);
+    if (known !== undefined) return known;
+    this.#indexById.set(sensorId, this.sensorIds.length);
+    return this.sensorIds.push(sensorId) - 1;
+  }
+}
+
+function countSensors(window: OpenWindow): number {
+  return window.sensors.reduce((sum, state) => sum + (state === undefined ? 0 : 1), 0);
+}

@@ -1,0 +1,234 @@
+/**
+ * Committed readings into the bodies of the reading stages: NDJSON, gzip. Two things make it cheap (docs/decisions.md):
+ * a gzip file may have several members (RFC 1952 §2.2), so what is valid is compressed once for `validated` and `raw`;
+ * and rows are put in order of sensor, so that a line differs from the one before in a few bytes only.
+ */
+import { ByteWriter, bytesOf } from "../core/bytes.ts";
+import type { Finding, Malformed, ReadingBlock, Severity } from "../core/reading.ts";
+import { SEVERITIES } from "../core/reading.ts";
+import { ReadingText } from "../core/reading-text.ts";
+import type { SensorCatalogue } from "../core/sensor.ts";
+import type { ReadingStage } from "../core/stage.ts";
+import { Schematizer } from "./schematize.ts";
+
+/** What the encoder needs to know of committed readings: a block whose row `i` has seq `firstSeq + i`. */
+export type EncodableBlock = {
+  readonly firstSeq: number;
+  readonly block: ReadingBlock;
+  readonly facts: {
+    readonly ingestedAtMs: number;
+    readonly rulesVersion: string;
+    readonly timeQuality: string;
+    readonly agentVersion: string;
+  };
+};
+
+export type RangeOfHour = { readonly first: number; readonly last: number; readonly hourMs: number };
+export type EncodedObject = { readonly body: Uint8Array; readonly count: number };
+
+export type EncoderSettings = {
+  readonly epoch: string;
+  readonly nodeId: string;
+  /** 1 (fast) to 9 (small). */
+  readonly gzipLevel: number;
+};
+
+/** Rows in a gzip member: bounds the memory of encoding, and is long enough to compress as well as a whole file. */
+const MEMBER_ROWS = 8_192;
+const MS_PER_HOUR = 3_600_000;
+const CLOSE = bytesOf("}\n");
+
+export class StageEncoder {
+  readonly #settings: EncoderSettings;
+  readonly #text: ReadingText;
+  readonly #schematizer: Schematizer;
+  readonly #catalogue: SensorCatalogue;
+  readonly #plain = new ByteWriter(1 << 20);
+  readonly #other = new ByteWriter(1 << 16);
+  readonly #tails = new WeakMap<EncodableBlock["facts"], Tail>();
+  readonly #readingId: Uint8Array;
+
+  constructor(settings: EncoderSettings, catalogue: SensorCatalogue) {
+    this.#settings = settings;
+    this.#catalogue = catalogue;
+    this.#text = new ReadingText(catalogue);
+    this.#schematizer = new Schematizer(catalogue);
+    this.#readingId = bytesOf(`,"reading_id":"${settings.epoch}-`);
+  }
+
+  /** The bodies of `stages` for the readings of a range whose event time is in an hour. A stage without rows is absent. */
+  encode(
+    blocks: readonly EncodableBlock[],
+    range: RangeOfHour,
+    stages: ReadonlySet<ReadingStage>,
+  ): Map<ReadingStage, EncodedObject> {
+    const { valid, others } = rowsOf(blocks, range, this.#catalogue.sensors.length);
+    const made = new Map<ReadingStage, EncodedObject>();
+    const wantsPlain = stages.has("raw") || stages.has("validated");
+    const validMembers = wantsPlain ? this.#members(blocks, valid, plainRow) : [];
+    if (stages.has("raw") && valid.length + others.length > 0) {
+      const otherMembers = this.#members(blocks, others, plainRow);
+      made.set("raw", { body: join([...validMembers, ...otherMembers]), count: valid.length + others.length });
+    }
+    if (stages.has("validated") && valid.length > 0) {
+      made.set("validated", { body: join(validMembers), count: valid.length });
+    }
+    if (stages.has("schematized") && valid.length > 0) {
+      made.set("schematized", { body: join(this.#members(blocks, valid, schematizedRow)), count: valid.length });
+    }
+    if (stages.has("anomalies") && others.length > 0) {
+      made.set("anomalies", { body: join(this.#members(blocks, others, anomalyRow)), count: others.length });
+    }
+    return made;
+  }
+
+  #members(blocks: readonly EncodableBlock[], rows: Int32Array, close: RowEnd): Uint8Array[] {
+    const members: Uint8Array[] = [];
+    const w = close === anomalyRow ? this.#other : this.#plain;
+    for (let at = 0; at < rows.length; at += MEMBER_ROWS) {
+      w.clear();
+      const until = Math.min(rows.length, at + MEMBER_ROWS);
+      for (let i = at; i < until; i++) {
+        const stored = blocks[rows[i]! >>> 16]!;
+        const row = rows[i]! & 0xffff;
+        this.#writeRow(w, stored, row);
+        close(w, stored.block, row, this.#schematizer);
+        w.raw(CLOSE);
+      }
+      members.push(Bun.gzipSync(w.view() as Uint8Array<ArrayBuffer>, { level: gzipLevel(this.#settings.gzipLevel) }));
+    }
+    return members;
+  }
+
+  #writeRow(w: ByteWriter, stored: EncodableBlock, row: number): void {
+    const { block, firstSeq, facts } = stored;
+    let tail = this.#tails.get(facts);
+    if (tail === undefined) {
+      tail = makeTail(facts, this.#settings.nodeId);
+      this.#tails.set(facts, tail);
+    }
+    const malformed = block.malformed.size > 0 ? block.malformed.get(row) : undefined;
+    if (malformed === undefined) this.#text.write(w, block, row);
+    else this.#text.writeNobody(w, block.time[row]!);
+    w.raw(this.#readingId);
+    w.integer(firstSeq + row);
+    const extra = malformed === undefined ? extraOf(block, row) : receivedText(malformed);
+    if (extra === undefined) w.raw(tail.plain);
+    else {
+      w.raw(tail.before);
+      w.jsonString(extra);
+      w.reserve(1_024);
+    }
+  }
+}
+
+type RowEnd = (w: ByteWriter, block: ReadingBlock, row: number, schematizer: Schematizer) => void;
+type Tail = { readonly plain: Uint8Array; readonly before: Uint8Array };
+
+function plainRow(): void {}
+
+function schematizedRow(w: ByteWriter, block: ReadingBlock, row: number, schematizer: Schematizer): void {
+  schematizer.write(w, block, row);
+}
+
+function anomalyRow(w: ByteWriter, block: ReadingBlock, row: number): void {
+  const malformed = block.malformed.get(row);
+  const findings = block.findings.get(row) ?? [];
+  const columns =
+    malformed === undefined
+      ? {
+          anomaly_rules: findings.map((finding) => finding.rule),
+          anomaly_reason: findings.map((finding) => finding.reason).join("; "),
+          severity: worst(findings),
+          observed: observedOf(findings),
+        }
+      : { anomaly_rules: ["malformed"], anomaly_reason: malformed.detail, severity: "warning", observed: null };
+  w.text(`,${JSON.stringify(columns).slice(1, -1)}`);
+  w.reserve(16);
+}
+
+/** One column of one type for all rules: the first observed value that is a number. */
+function observedOf(findings: readonly Finding[]): number | null {
+  for (const { observed } of findings) if (typeof observed === "number") return observed;
+  return null;
+}
+
+function worst(findings: readonly Finding[]): Severity {
+  return findings.reduce<Severity>(
+    (most, { severity }) => (SEVERITIES.indexOf(severity) > SEVERITIES.indexOf(most) ? severity : most),
+    "info",
+  );
+}
+
+function extraOf(block: ReadingBlock, row: number): string | undefined {
+  return block.extra.size > 0 ? block.extra.get(row) : undefined;
+}
+
+function receivedText(malformed: Malformed): string {
+  const { received, encoding, bytes, reason, detail } = malformed;
+  return JSON.stringify({ received, encoding, bytes, reason, detail });
+}
+
+function makeTail(facts: EncodableBlock["facts"], nodeId: string): Tail {
+  const columns = {
+    node_id: nodeId,
+    agent_version: facts.agentVersion,
+    rules_version: facts.rulesVersion,
+    ingested_at: new Date(facts.ingestedAtMs).toISOString(),
+    time_quality: facts.timeQuality,
+  };
+  const before = `",${JSON.stringify(columns).slice(1, -1)},"extra":`;
+  return { plain: bytesOf(`${before}null`), before: bytesOf(before) };
+}
+
+/**
+ * The rows of a range and hour, the valid ones and the others, each in order of sensor and then of seq, as
+ * `block index << 16 | row`. A counting sort: two passes, no comparison.
+ */
+function rowsOf(blocks: readonly EncodableBlock[], range: RangeOfHour, sensors: number) {
+  const validAt = new Int32Array(sensors + 1);
+  const otherAt = new Int32Array(sensors + 1);
+  const pass = (see: (isValid: boolean, sensor: number, entry: number) => void) => {
+    for (let b = 0; b < blocks.length; b++) {
+      const { block, firstSeq } = blocks[b]!;
+      const to = Math.min(block.count, range.last - firstSeq + 1);
+      const anyOther = block.findings.size > 0 || block.malformed.size > 0;
+      for (let row = Math.max(0, range.first - firstSeq); row < to; row++) {
+        const time = block.time[row]!;
+        if (time < range.hourMs || time >= range.hourMs + MS_PER_HOUR) continue;
+        const isValid = !anyOther || (block.label[row]! >= 0 && !block.findings.has(row));
+        see(isValid, block.sensor[row]!, (b << 16) | row);
+      }
+    }
+  };
+  pass((isValid, sensor) => {
+    (isValid ? validAt : otherAt)[sensor + 1]!++;
+  });
+  for (let i = 1; i <= sensors; i++) {
+    validAt[i]! += validAt[i - 1]!;
+    otherAt[i]! += otherAt[i - 1]!;
+  }
+  const valid = new Int32Array(validAt[sensors]!);
+  const others = new Int32Array(otherAt[sensors]!);
+  pass((isValid, sensor, entry) => {
+    if (isValid) valid[validAt[sensor]!++] = entry;
+    else others[otherAt[sensor]!++] = entry;
+  });
+  return { valid, others };
+}
+
+function join(members: readonly Uint8Array[]): Uint8Array {
+  if (members.length === 1) return members[0]!;
+  const body = new Uint8Array(members.reduce((sum, member) => sum + member.length, 0));
+  let at = 0;
+  for (const member of members) {
+    body.set(member, at);
+    at += member.length;
+  }
+  return body;
+}
+
+type GzipLevel = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+function gzipLevel(level: number): GzipLevel {
+  return Math.min(9, Math.max(1, Math.round(level))) as GzipLevel;
+}
