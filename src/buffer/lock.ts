@@ -1,0 +1,54 @@
+/**
+ * One agent per data dir. The lock is SQLite's own exclusive lock on a small database beside the buffer, so that the
+ * operating system releases it however the process ends, in a container too. Who holds it stands in a file beside it.
+ */
+import { Database } from "bun:sqlite";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { codeOf } from "../core/errors.ts";
+
+export type LockHolder = { readonly pid: number; readonly host: string; readonly sinceMs: number };
+
+const HOLDER_FILE = "lock.json";
+/** Well below the second within which a waiting agent takes over. */
+export const LOCK_POLL_MS = 100;
+
+/** An unreferenced Database is closed by the garbage collector, and its lock goes with it. */
+const held = new Set<Database>();
+
+export type DataDirLock = { release(): void };
+
+/** Takes the lock, or returns null while another process has it. */
+export function tryLock(dataDir: string, holder: LockHolder): DataDirLock | null {
+  const db = new Database(join(dataDir, "lock.db"), { create: true, readwrite: true });
+  try {
+    db.run("PRAGMA busy_timeout = 0");
+    db.run("PRAGMA journal_mode = DELETE");
+    db.run("BEGIN EXCLUSIVE");
+  } catch (error) {
+    db.close();
+    if (codeOf(error)?.startsWith("SQLITE_BUSY")) return null;
+    throw error;
+  }
+  held.add(db);
+  writeFileSync(join(dataDir, HOLDER_FILE), `${JSON.stringify(holder)}\n`);
+  return {
+    release: () => {
+      if (!held.delete(db)) return;
+      db.run("ROLLBACK");
+      db.close();
+    },
+  };
+}
+
+/** Who said last that they hold the lock; they may be gone. Null where nobody ever did. */
+export function lockHolder(dataDir: string): LockHolder | null {
+  try {
+    const found = JSON.parse(readFileSync(join(dataDir, HOLDER_FILE), "utf8")) as Partial<LockHolder>;
+    const { pid, host, sinceMs } = found;
+    if (typeof pid !== "number" || typeof host !== "string" || typeof sinceMs !== "number") return null;
+    return { pid, host, sinceMs };
+  } catch {
+    return null;
+  }
+}

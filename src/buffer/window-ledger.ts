@@ -1,0 +1,81 @@
+/**
+ * Windows that went out: their revision, how far they reach, and their accumulators, so that a late reading can re-issue
+ * them and a restart knows from which reading on the open windows must be built again.
+ */
+import type { SqliteBuffer } from "./sqlite-buffer.ts";
+
+export type LedgerWindow = {
+  readonly revision: number;
+  readonly throughSeq: number;
+  /** Accumulators as text, by sensor_id; empty where retention let them go (`expired`). */
+  readonly sensors: readonly { readonly sensorId: string; readonly state: string }[];
+  readonly expired: boolean;
+};
+
+const WINDOWS_FROM = "windows_from";
+const WATERMARK = "watermark";
+
+export class WindowLedger {
+  readonly #buffer: SqliteBuffer;
+  readonly #lengthMs: number;
+
+  constructor(buffer: SqliteBuffer, lengthMs: number) {
+    this.#buffer = buffer;
+    this.#lengthMs = lengthMs;
+  }
+
+  recall(startMs: number): LedgerWindow | null {
+    type WindowRow = { length: number; revision: number; through_seq: number };
+    const row = this.#buffer.db
+      .query<WindowRow, [number]>("SELECT length, revision, through_seq FROM window WHERE start = ?")
+      .get(startMs);
+    if (row === null) return null;
+    // Another length under the same start: a new window, but its key must not meet the old one's.
+    if (row.length !== this.#lengthMs) return { revision: row.revision, throughSeq: 0, sensors: [], expired: false };
+    const sensors = this.#buffer.db
+      .query<{ sensorId: string; state: string }, [number]>(
+        "SELECT sensor_id AS sensorId, state FROM window_sensor WHERE start = ?",
+      )
+      .all(startMs);
+    return { revision: row.revision, throughSeq: row.through_seq, sensors, expired: sensors.length === 0 };
+  }
+
+  /** Inside the transaction that plans the window's batch. */
+  record(startMs: number, revision: number, sensors: ReadonlyMap<string, string>, nowMs: number): void {
+    const { db, lastSeq } = this.#buffer;
+    db.query(
+      `INSERT INTO window VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (start) DO UPDATE
+       SET length = ?2, revision = ?3, through_seq = ?4, issued_at = ?5`,
+    ).run(startMs, this.#lengthMs, revision, lastSeq, nowMs);
+    const save = db.query(
+      "INSERT INTO window_sensor VALUES (?1, ?2, ?3) ON CONFLICT (start, sensor_id) DO UPDATE SET state = ?3",
+    );
+    for (const [sensorId, state] of sensors) save.run(startMs, sensorId, state);
+  }
+
+  /** Every reading before `seq` is in a window that went out. Inside the transaction that planned them. */
+  advance(seq: number, watermarkMs: number): void {
+    this.#buffer.setMeta(WINDOWS_FROM, String(seq));
+    if (Number.isFinite(watermarkMs)) this.#buffer.setMeta(WATERMARK, String(watermarkMs));
+  }
+
+  /** The seq from which a restart reads again to rebuild the open windows. */
+  get from(): number {
+    return Number(this.#buffer.meta(WINDOWS_FROM) ?? "1");
+  }
+
+  get watermarkMs(): number {
+    return Number(this.#buffer.meta(WATERMARK) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** Lets go of accumulators of windows issued before `beforeMs`; the windows' revisions are remembered for ever. */
+  expire(beforeMs: number, limit: number): number {
+    return this.#buffer.db
+      .query(
+        `DELETE FROM window_sensor WHERE start IN
+         (SELECT start FROM window w WHERE issued_at < ?1
+          AND EXISTS (SELECT 1 FROM window_sensor s WHERE s.start = w.start) LIMIT ?2)`,
+      )
+      .run(beforeMs, limit).changes;
+  }
+}
