@@ -22,7 +22,8 @@ export interface ObjectStore {
    * On return the object is stored, durable and listed, whether by this call or an earlier one ("already-there": whatever
    * is there stays as it is). Repeating a call is harmless. No reader ever sees a part of an object.
    * Throws TransientError when trying later may help, DeniedError when a person must act and trying goes on, any other
-   * error when this object can never be stored (too large, a key that the store refuses).
+   * error when this object can never be stored (too large, a key that the store refuses). An aborted signal throws its
+   * reason; the object may then be there or not. The body is not changed, and is the caller's again on return.
    */
   put(
     ref: ObjectRef,

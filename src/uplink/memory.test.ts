@@ -1,0 +1,4 @@
+import { MemoryStore } from "./memory.ts";
+import { describeObjectStore } from "./object-store.suite.ts";
+
+describeObjectStore("store in memory", { open: async () => new MemoryStore(), manyObjects: 2_100, timeoutMs: 5_000 });

@@ -1,0 +1,60 @@
+/** The plainest store: what the others are checked against, and what tests of the uplink write to. */
+import type { Stage } from "../core/stage.ts";
+import {
+  type ListedObject,
+  NotFoundError,
+  type ObjectMetadata,
+  type ObjectRef,
+  type ObjectStore,
+} from "./object-store.ts";
+
+export class MemoryStore implements ObjectStore {
+  readonly uri = "memory:";
+  readonly #objects = new Map<Stage, Map<string, { readonly body: Uint8Array; readonly metadata: ObjectMetadata }>>();
+
+  async put(
+    ref: ObjectRef,
+    body: Uint8Array,
+    metadata: ObjectMetadata,
+    signal?: AbortSignal,
+  ): Promise<"stored" | "already-there"> {
+    signal?.throwIfAborted();
+    const stage = this.#stage(ref.stage);
+    if (stage.has(ref.key)) return "already-there";
+    stage.set(ref.key, { body: body.slice(), metadata });
+    return "stored";
+  }
+
+  async *list(stage: Stage, prefix = ""): AsyncIterable<ListedObject> {
+    const keys = [...this.#stage(stage).keys()].filter((key) => key.startsWith(prefix)).sort();
+    for (const key of keys) {
+      const object = this.#stage(stage).get(key);
+      if (object !== undefined) yield { stage, key, bytes: object.body.length };
+    }
+  }
+
+  async get(ref: ObjectRef): Promise<Uint8Array> {
+    const object = this.#stage(ref.stage).get(ref.key);
+    if (object === undefined)
+      throw new NotFoundError(`Cannot read "${ref.key}" of ${ref.stage}: there is no such object`);
+    return object.body.slice();
+  }
+
+  async remove(stage: Stage, keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#stage(stage).delete(key);
+  }
+
+  place(stage: Stage): string {
+    return `memory:${stage}`;
+  }
+
+  close(): void {}
+
+  #stage(stage: Stage): Map<string, { readonly body: Uint8Array; readonly metadata: ObjectMetadata }> {
+    const known = this.#objects.get(stage);
+    if (known !== undefined) return known;
+    const made = new Map();
+    this.#objects.set(stage, made);
+    return made;
+  }
+}
