@@ -1,11 +1,12 @@
 /** The table of commands, each loaded only when it is called, and the way from a command line to one of them. */
+import { didYouMean } from "../core/did-you-mean.ts";
 import { AgentError, messageOf, UsageError } from "../core/errors.ts";
 import { oneLine } from "../core/log.ts";
 import { redactor } from "../core/log-redact.ts";
 import { checkSettings, resolveSettings, type SettingSources, type Settings, secretsOf } from "../core/settings.ts";
 import { VERSION } from "../core/version.ts";
 import type { Command, CommandGroup, Context, ExitCode } from "./command.ts";
-import { didYouMean, parseFlags } from "./command-flags.ts";
+import { parseFlags } from "./command-flags.ts";
 import { renderCommandHelp, renderGroupHelp, renderRootHelp } from "./help.ts";
 
 type Entry = () => Promise<{ readonly command: Command } | { readonly group: CommandGroup }>;
