@@ -1,8 +1,10 @@
 /** The name that somebody probably meant. */
 
 /** `; did you mean --store?`, or nothing where no name is near. */
-export function didYouMean(given: string, names: readonly string[]): string {
-  const near = names.map((name) => ({ name, distance: editDistance(given, name) }));
+export function didYouMean(given: string, names: Iterable<string>): string {
+  // Beyond this it is no slip of a name, and the distance takes the square of it.
+  if (given.length > 80) return "";
+  const near = [...names].map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }));
   const best = near.sort((a, b) => a.distance - b.distance)[0];
   // A third of the letters wrong is still a slip of the finger; more is another word.
   return best !== undefined && best.distance <= Math.max(1, Math.floor(given.length / 3))
