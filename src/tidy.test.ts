@@ -1,0 +1,203 @@
+/** The rules of this codebase that a machine can check. A rule that no test enforces is an opinion. */
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, join, normalize } from "node:path";
+import { envExample } from "./core/settings-example.ts";
+
+const ROOT = join(import.meta.dir, "..");
+const LINES = { source: 300, test: 500, function: 70 };
+const STEPS = ["sensor", "buffer", "rules", "stages", "uplink"];
+
+/** All files that git keeps or would keep, by path from the root. */
+const FILES = Bun.spawnSync(["git", "ls-files", "-co", "--exclude-standard"], { cwd: ROOT })
+  .stdout.toString()
+  .split("\n")
+  .filter((path) => path !== "" && existsSync(join(ROOT, path)));
+const CODE = FILES.filter((path) => path.endsWith(".ts"));
+const SOURCES = CODE.filter((path) => path.startsWith("src/"));
+
+const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
+const isTest = (path: string) => /\.(test|suite)\.ts$/.test(path) || path.startsWith("src/testing/");
+
+test("there is something to check", () => {
+  expect(SOURCES).toContain("src/main.ts");
+  expect(importsOf("src/main.ts")).toEqual(["src/core/version.ts", "src/cli/command-process.ts"]);
+  expect(importsOf("src/cli/command.ts")).toEqual(["citty", "src/core/settings.ts"]);
+});
+
+test("a source file has at most 300 lines, a test file at most 500", () => {
+  const long = CODE.map((path) => ({ path, lines: read(path).trimEnd().split("\n").length })).filter(
+    ({ path, lines }) => lines > (isTest(path) ? LINES.test : LINES.source),
+  );
+  expect(long).toEqual([]);
+});
+
+/**
+ * Functions longer than the limit, as `name-line:length`. Relies on the formatter: a body ends at the first line that
+ * begins with `}` at the indentation of the line on which its signature began.
+ */
+function longFunctions(text: string, limit: number): string[] {
+  const lines = text.split("\n");
+  const long: string[] = [];
+  for (const [at, line] of lines.entries()) {
+    const opens = /=> \{$/.test(line) || /^\s*\).*\{$/.test(line) || /\bfunction\b.*\{$/.test(line);
+    const method = /^ +(?!if|for|while|switch|catch|else|do|try|return)(?:\w+ )*[*#]?[\w$]+(?:<.*>)?\(.*\{$/.test(line);
+    if (!opens && !method) continue;
+    const indent = /^ */.exec(line)![0];
+    const length = lines.slice(at + 1).findIndex((next) => next.startsWith(`${indent}}`)) + 2;
+    if (length > limit) long.push(`line ${at + 1}: ${length} lines`);
+  }
+  return long;
+}
+
+test("the check of functions sees functions, methods, arrows and signatures over several lines", () => {
+  const body = "  one();\n".repeat(5);
+  const methodBody = "    one();\n".repeat(5);
+  const samples = [
+    `export async function f(a: number): void {\n${body}}\n`,
+    `const f = (a: number) => {\n${body}};\n`,
+    `function f(\n  a: number,\n): Record<string, { b: 1 }> {\n${body}}\n`,
+    `class A {\n  async #f(a = "{"): Promise<void> {\n${methodBody}  }\n}\n`,
+    `class A {\n  get f(): number {\n${methodBody}  }\n}\n`,
+  ];
+  for (const sample of samples) {
+    expect([sample, longFunctions(sample, 6).length]).toEqual([sample, 1]);
+    expect([sample, longFunctions(sample, 7).length]).toEqual([sample, 0]);
+  }
+  expect(longFunctions(`for (const a of b) {\n${body}}\n`, 3)).toEqual([]);
+});
+
+test("a function has at most 70 lines", () => {
+  const long = CODE.filter((path) => !isTest(path)).flatMap((path) =>
+    longFunctions(read(path), LINES.function).map((what) => `${path} ${what}`),
+  );
+  expect(long).toEqual([]);
+});
+
+/** The modules that a file imports: paths from the root for our own, bare names for packages. */
+function importsOf(path: string): string[] {
+  const found = read(path).matchAll(
+    /^\s*(?:import|export)\b[^"';]*?from "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm,
+  );
+  return [...found].map((match) => {
+    const name = match[1] ?? match[2] ?? match[3]!;
+    return name.startsWith(".") ? normalize(join(dirname(path), name)) : name;
+  });
+}
+
+/** `src/buffer/schema.ts` is of `buffer`, `src/pipeline.ts` of `src`, everything else of its first folder. */
+function partOf(path: string): string {
+  const [first, second, third] = path.split("/");
+  return first === "src" ? (third === undefined ? "src" : second!) : first!;
+}
+
+/** What a part may import of our own parts, beside itself; undefined: not limited. */
+function mayImport(path: string): readonly string[] | undefined {
+  const part = partOf(path);
+  if (part === "core") return isTest(path) ? ["testing"] : [];
+  if (STEPS.includes(part)) return isTest(path) ? ["core", "testing"] : ["core"];
+  return undefined;
+}
+
+test("the layout is the data flow: core imports nothing, a step imports core, nobody reaches sideways or up", () => {
+  const wrong: string[] = [];
+  for (const path of SOURCES) {
+    for (const target of importsOf(path)) {
+      if (!target.startsWith("src/")) continue;
+      const [from, to] = [partOf(path), partOf(target)];
+      const allowed = mayImport(path);
+      const sideways = from !== to && allowed !== undefined && !allowed.includes(to);
+      const up = to === "cli" && from !== "cli" && path !== "src/main.ts" && !isTest(path);
+      const testing = to === "testing" && !isTest(path);
+      if (sideways || up || testing) wrong.push(`${path} imports ${target}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test("core imports no package", () => {
+  const packages = SOURCES.filter((path) => partOf(path) === "core" && !isTest(path)).flatMap((path) =>
+    importsOf(path)
+      .filter((target) => !target.startsWith("src/") && !target.startsWith("node:") && target !== "package.json")
+      .map((target) => `${path} imports ${target}`),
+  );
+  expect(packages).toEqual([]);
+});
+
+test("there are two levels, src/<step>/<file>, and names say what is inside", () => {
+  const forbidden = /^(types|index)\.ts$|(^|[-.])(utils?|helpers?|managers?|services?|data|info)([-.]|$)/;
+  const wrong = SOURCES.filter(
+    (path) => path.split("/").length > 3 || path.split("/").some((part) => forbidden.test(part)),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test("nothing is typed any", () => {
+  const others = CODE.filter((path) => path !== "src/tidy.test.ts");
+  const wrong = others.filter((path) => /\bas any\b|: any\b|<any[,>]|\bany\[\]/.test(withoutText(read(path))));
+  expect(wrong).toEqual([]);
+});
+
+test("no unit test waits for real time", () => {
+  // Tests of a real process, in src/testing or named *.binary.test.ts, have to.
+  const units = SOURCES.filter(
+    (path) => isTest(path) && !path.startsWith("src/testing/") && !path.endsWith(".binary.test.ts"),
+  );
+  expect(
+    units.filter((path) => /\bsetTimeout\(|\bsetInterval\(|\bsleep(Sync)?\(/.test(withoutText(read(path)))),
+  ).toEqual([]);
+});
+
+/** Code without its comments and strings, so that a word in a sentence is no finding. */
+function withoutText(code: string): string {
+  return code.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g, "''");
+}
+
+test("no tracked file names a place of one machine or a package registry", () => {
+  const places =
+    /(?<![\w.~@*/-])\/(work|tmp|root|home)\/\w|\bregistry\.[a-z]+\.|\bproxy\.golang\b|\bpypi\.[a-z]|artifactory/i;
+  const texts = FILES.filter((path) => !/\.(gz|png|ico)$/.test(path) && path !== "src/tidy.test.ts");
+  const wrong = texts.flatMap((path) => {
+    const line = read(path)
+      .split("\n")
+      .findIndex((one) => places.test(one));
+    return line < 0 ? [] : [`${path}:${line + 1}`];
+  });
+  expect(wrong).toEqual([]);
+});
+
+test("every dependency is pinned to one version", () => {
+  const { dependencies, devDependencies } = JSON.parse(read("package.json")) as Record<string, Record<string, string>>;
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+    expect([name, version]).toEqual([name, expect.stringMatching(/^\d+\.\d+\.\d+$/)]);
+  }
+});
+
+test(".env.example is what the table of settings generates (bun scripts/env-example.ts)", () => {
+  expect(read(".env.example")).toBe(envExample());
+});
+
+test("the root holds only what a stranger expects there", () => {
+  const agreed = [
+    ".ci",
+    ".env.example",
+    ".gitignore",
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "biome.json",
+    "bun.lock",
+  ];
+  agreed.push("bunfig.toml", "docs", "jobs", "notebooks", "package.json", "rules", "scripts", "src", "tsconfig.json");
+  const roots = new Set(FILES.map((path) => path.split("/")[0]!));
+  expect([...roots].filter((name) => !agreed.includes(name))).toEqual([]);
+});
+
+test("what scripts/ and .ci/ start is executable in git", () => {
+  const kept = Bun.spawnSync(["git", "ls-files", "-s", "scripts", ".ci"], { cwd: ROOT })
+    .stdout.toString()
+    .trim()
+    .split("\n");
+  const wrong = kept.filter((line) => !basename(line.split("\t")[1]!).includes(".") && !line.startsWith("100755"));
+  expect(wrong.filter((line) => read(line.split("\t")[1]!).startsWith("#!"))).toEqual([]);
+});
