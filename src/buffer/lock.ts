@@ -3,12 +3,13 @@
  * operating system releases it however the process ends, in a container too. Who holds it stands in a file beside it.
  */
 import { Database } from "bun:sqlite";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../core/errors.ts";
 
 export type LockHolder = { readonly pid: number; readonly host: string; readonly sinceMs: number };
 
+const LOCK_FILE = "lock.db";
 const HOLDER_FILE = "lock.json";
 /** Well below the second within which a waiting agent takes over. */
 export const LOCK_POLL_MS = 100;
@@ -20,7 +21,7 @@ export type DataDirLock = { release(): void };
 
 /** Takes the lock, or returns null while another process has it. */
 export function tryLock(dataDir: string, holder: LockHolder): DataDirLock | null {
-  const db = new Database(join(dataDir, "lock.db"), { create: true, readwrite: true });
+  const db = new Database(join(dataDir, LOCK_FILE), { create: true, readwrite: true });
   try {
     db.run("PRAGMA busy_timeout = 0");
     db.run("PRAGMA journal_mode = DELETE");
@@ -50,5 +51,21 @@ export function lockHolder(dataDir: string): LockHolder | null {
     return { pid, host, sinceMs };
   } catch {
     return null;
+  }
+}
+
+/** Whether a live process holds the lock; asks without taking it. */
+export function isLocked(dataDir: string): boolean {
+  const path = join(dataDir, LOCK_FILE);
+  if (!existsSync(path)) return false;
+  const db = new Database(path, { readonly: true });
+  try {
+    db.run("PRAGMA busy_timeout = 0");
+    db.query("SELECT count(*) FROM sqlite_master").get();
+    return false;
+  } catch (error) {
+    return codeOf(error)?.startsWith("SQLITE_BUSY") ?? false;
+  } finally {
+    db.close();
   }
 }

@@ -38,6 +38,11 @@ export class Outbox {
     return this.#plannedThrough;
   }
 
+  /** Retention dropped readings: what is planned is read again. */
+  reload(): void {
+    this.#plannedThrough = Number(this.#buffer.meta("planned_through") ?? "0");
+  }
+
   /** Committed readings that no batch promises yet. */
   get unplanned(): number {
     return this.#buffer.lastSeq - this.#plannedThrough;

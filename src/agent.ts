@@ -1,0 +1,226 @@
+/**
+ * The running agent: two loops over one buffer. Intake turns the pipeline; delivery plans, issues windows and pumps the
+ * carrier. Neither ends because of the outside world; they end when told to, or when the sources have ended and all is
+ * delivered. The order of stopping: take no more, commit what waits, settle what was answered, close.
+ */
+import type { Outbox } from "./buffer/outbox.ts";
+import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
+import type { Carrier } from "./carry.ts";
+import { Bell, breathe } from "./core/bell.ts";
+import { codeOf, messageOf } from "./core/errors.ts";
+import type { Log } from "./core/log.ts";
+import type { Problem } from "./live.ts";
+import type { Upkeep } from "./maintain.ts";
+import type { Pipeline } from "./pipeline.ts";
+
+export type AgentParts = {
+  readonly buffer: SqliteBuffer;
+  readonly outbox: Outbox;
+  readonly pipeline: Pipeline;
+  readonly carrier: Carrier;
+  readonly upkeep: Upkeep;
+  readonly log: Log;
+  readonly now: () => number;
+  /** Never goes back and is not set by anyone. */
+  readonly running: () => number;
+  /** Issues windows that are due; how many. */
+  readonly issueWindows: (nowMs: number, all: boolean) => number;
+  /** Called about once a second. */
+  readonly report: (nowMs: number) => void;
+  readonly batchRows: number;
+  readonly batchMs: number;
+};
+
+export type AgentEnd = {
+  /** Every source ended and everything was delivered; otherwise it was stopped. */
+  readonly finished: boolean;
+  readonly accepted: number;
+};
+
+/** Turns between two breaths: about this long, so that answers of the store and signals are never far. */
+const SLICE_MS = 8;
+const UPKEEP_MS = 2_000;
+const REPORT_MS = 1_000;
+/** A database that is busy or full is tried again after this. */
+const RETRY_MS = 500;
+/** Delivery looks around at least this often: windows fall due by the clock. */
+const LOOK_MS = 250;
+/** Ranges promised ahead of the puts: keeps what is delivered next in memory, and a long outage's batches large. */
+const RANGES_AHEAD = 2;
+/** In-flight puts get this long to hear that they are given up. */
+const ABORT_MS = 250;
+
+export class Agent {
+  readonly #parts: AgentParts;
+  readonly #intakeBell = new Bell();
+  readonly #carryBell = new Bell();
+  #stopping = false;
+  #drained = false;
+  #intakeEnded = false;
+  #lastUpkeep = Number.NEGATIVE_INFINITY;
+  #lastReport = Number.NEGATIVE_INFINITY;
+  #accepted = 0;
+  #trouble: Problem | null = null;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+    parts.carrier.onProgress = () => this.#carryBell.ring();
+    for (const tap of parts.pipeline.taps) {
+      tap.source.onReady = () => {
+        tap.ready = true;
+        this.#intakeBell.ring();
+      };
+    }
+  }
+
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  problems(): Problem[] {
+    return [...(this.#trouble === null ? [] : [this.#trouble]), ...this.#parts.upkeep.problems()];
+  }
+
+  /** Takes no more; what was taken is still committed and delivered, and then `run` ends as finished. */
+  stopTaking(): void {
+    this.#parts.pipeline.stopTaking();
+    this.#intakeBell.ring();
+  }
+
+  /** Ends soon: commits what waits; delivery goes on for `drainMs` at most, and the rest at the next start. */
+  stop(drainMs: number): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#parts.pipeline.stopTaking();
+    if (drainMs > 0) setTimeout(() => this.#endDrain(), drainMs);
+    else this.#drained = true;
+    this.#intakeBell.ring();
+    this.#carryBell.ring();
+  }
+
+  async run(): Promise<AgentEnd> {
+    const intake = this.#intake();
+    const delivery = this.#deliver();
+    await intake;
+    await delivery;
+    await this.#abortPuts();
+    this.#guarded(() => this.#parts.carrier.settle(this.#parts.now()));
+    this.#parts.report(this.#parts.now());
+    return { finished: !this.#stopping, accepted: this.#accepted };
+  }
+
+  async #intake(): Promise<void> {
+    const { pipeline, carrier, outbox, upkeep, now, running, batchRows } = this.#parts;
+    for (;;) {
+      if (upkeep.full && !this.#stopping) await this.#intakeBell.wait(RETRY_MS);
+      const until = running() + SLICE_MS;
+      let turn = null;
+      do {
+        if (upkeep.full && !this.#stopping) break;
+        turn = this.#guarded(() => pipeline.turn(now(), running()));
+        this.#accepted += turn?.committed ?? 0;
+        if (turn !== null && turn.committed > 0) upkeep.relieved();
+      } while (turn?.more && running() < until);
+      if (turn?.finished) break;
+      if (turn === null) {
+        // Told to stop while the disk is full: what waits was never acknowledged, its source still has it.
+        if (this.#stopping) break;
+        await this.#intakeBell.wait(RETRY_MS);
+        continue;
+      }
+      if (outbox.unplanned >= batchRows) this.#carryBell.ring();
+      if (!turn.more) await this.#intakeBell.wait(turn.wakeAtMs === null ? null : turn.wakeAtMs - now());
+      // Faster than the store takes it: let delivery catch up while what it needs is still in memory.
+      else if (!carrier.isDown && outbox.unplanned > 2 * batchRows) await this.#intakeBell.wait(LOOK_MS);
+      else await breathe();
+    }
+    this.#intakeEnded = true;
+    this.#carryBell.ring();
+  }
+
+  async #deliver(): Promise<void> {
+    const { now } = this.#parts;
+    for (;;) {
+      const nowMs = now();
+      const wakeAtMs = this.#guarded(() => this.#deliverOnce(nowMs));
+      this.#upkeepAndReport(nowMs);
+      if (this.#intakeEnded && (this.#drained || this.#isDelivered())) return;
+      const waitMs = wakeAtMs === null ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, wakeAtMs - nowMs));
+      await this.#carryBell.wait(waitMs);
+      this.#intakeBell.ring();
+    }
+  }
+
+  /** One look around: windows, plans, puts. Returns when to look again, or null. */
+  #deliverOnce(nowMs: number): number | null {
+    const { outbox, carrier, batchRows, batchMs } = this.#parts;
+    if (this.#drained) return null;
+    const ending = this.#intakeEnded && !this.#stopping;
+    if (!carrier.isDown || ending) {
+      if (this.#parts.issueWindows(nowMs, ending) > 0) carrier.lookAgain();
+    }
+    while (!carrier.isDown && carrier.queuedRanges < RANGES_AHEAD && outbox.unplanned > 0) {
+      const waited = nowMs - (outbox.unplannedSinceMs() ?? nowMs);
+      const isDue = outbox.unplanned >= batchRows || waited >= batchMs || waited < 0 || this.#intakeEnded;
+      if (!isDue) break;
+      carrier.accept(outbox.plan(batchRows, nowMs));
+    }
+    return carrier.pump(nowMs);
+  }
+
+  #isDelivered(): boolean {
+    const { outbox, carrier } = this.#parts;
+    if (outbox.unplanned > 0 || !carrier.isIdle) return false;
+    // A drain after a stop leaves the open windows for the next start; an end of all sources does not.
+    return this.#stopping || this.#parts.issueWindows(this.#parts.now(), true) === 0;
+  }
+
+  #upkeepAndReport(nowMs: number): void {
+    const runningMs = this.#parts.running();
+    if (runningMs - this.#lastUpkeep >= UPKEEP_MS) {
+      this.#lastUpkeep = runningMs;
+      const done = this.#guarded(() => this.#parts.upkeep.run(nowMs, this.#parts.running));
+      if (done?.dropped) {
+        this.#parts.outbox.reload();
+        this.#parts.carrier.forgetAll();
+      }
+    }
+    if (runningMs - this.#lastReport >= REPORT_MS) {
+      this.#lastReport = runningMs;
+      this.#guarded(() => this.#parts.report(nowMs));
+    }
+  }
+
+  async #abortPuts(): Promise<void> {
+    const { carrier, running } = this.#parts;
+    carrier.abort();
+    const until = running() + ABORT_MS;
+    while (carrier.inFlight > 0 && running() < until) await this.#carryBell.wait(until - running());
+  }
+
+  #endDrain(): void {
+    this.#drained = true;
+    this.#carryBell.ring();
+  }
+
+  /** Runs work on the buffer; a full disk or a busy database is waited out (null), anything else is a defect and thrown. */
+  #guarded<T>(work: () => T): T | null {
+    try {
+      const result = work();
+      this.#trouble = null;
+      return result;
+    } catch (error) {
+      const code = codeOf(error) ?? "";
+      if (code === "SQLITE_FULL" || code.startsWith("SQLITE_IOERR") || code === "ENOSPC" || code === "EDQUOT") {
+        this.#parts.upkeep.relieve();
+        return null;
+      }
+      if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
+        const message = `Cannot write to the buffer: ${messageOf(error)}`;
+        this.#trouble = { code: "buffer_busy", message, try: "end the other program that has the buffer locked" };
+        return null;
+      }
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,189 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { UsageError } from "../core/errors.ts";
+import type { ReadingBlock } from "../core/reading.ts";
+import { IDENTITY_COLUMNS } from "../core/sensor.ts";
+import type { StoredBlock } from "./buffer.ts";
+import { isLocked, lockHolder, tryLock } from "./lock.ts";
+import { SqliteBuffer } from "./sqlite-buffer.ts";
+
+let dataDir = "";
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), "agent-buffer-"));
+});
+afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+
+const open = (recentRows = 10_000) =>
+  new SqliteBuffer({
+    dataDir,
+    nodeId: "node-1",
+    nowMs: Date.UTC(2026, 10, 23),
+    chance: new Uint8Array(10).fill(7),
+    blockRows: 100,
+    recentRows,
+  });
+const facts = { ingestedAtMs: 1_000, rulesVersion: "abc", timeQuality: "ok", agentVersion: "0.1.0" } as const;
+const identity = (id: string) => IDENTITY_COLUMNS.map((name) => (name === "sensor_id" ? id : null));
+
+type Row = {
+  sensor: number;
+  time: number;
+  values: (number | null)[];
+  kind: "valid" | "anomalous" | "malformed";
+  extra: boolean;
+};
+const rowArbitrary: fc.Arbitrary<Row> = fc.record({
+  sensor: fc.integer({ min: 0, max: 3 }),
+  time: fc.integer({ min: 0, max: 4e12 }),
+  values: fc.array(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })), { minLength: 3, maxLength: 3 }),
+  kind: fc.constantFrom("valid", "valid", "anomalous", "malformed"),
+  extra: fc.boolean(),
+});
+
+function fill(buffer: SqliteBuffer, rows: readonly Row[]): ReadingBlock {
+  const block = buffer.recent.lend();
+  const { catalogue } = buffer;
+  for (const row of rows) {
+    if (row.kind === "malformed") {
+      block.addMalformed(row.time, { reason: "not_json", detail: "why", received: "{", encoding: "utf8", bytes: 1 });
+      continue;
+    }
+    const measures = row.sensor === 3 ? ["a", "c"] : ["a", "b"];
+    const sensor = catalogue.internSensor(identity(`s${row.sensor}`), measures);
+    const label = catalogue.internLabel({ statusCode: row.sensor, anomalyFlag: 0, anomalyType: null });
+    const at = block.add(sensor, row.time, label);
+    catalogue.sensors[sensor]!.slots.forEach((slot, i) => {
+      block.column(slot)[at] = row.values[i] ?? Number.NaN;
+    });
+    if (row.extra) block.extra.set(at, '{"x":1}');
+    if (row.kind === "anomalous") {
+      const finding = { rule: "r", severity: "warning", reason: "is", observed: 1, limit: null, window: null } as const;
+      block.findings.set(at, [finding]);
+    }
+  }
+  return block;
+}
+
+/** What two reads must agree on, whatever blocks they come in. */
+function content(blocks: readonly StoredBlock[], slots: number): unknown[] {
+  return blocks.flatMap(({ firstSeq, block, facts: of }) =>
+    Array.from({ length: block.count }, (_, row) => ({
+      seq: firstSeq + row,
+      sensor: block.sensor[row],
+      time: block.time[row],
+      label: block.label[row],
+      measures: Array.from({ length: slots }, (_unused, slot) => (block.measures[slot]?.[row] ?? Number.NaN) + 0),
+      extra: block.extra.get(row) ?? null,
+      findings: block.findings.get(row) ?? null,
+      malformed: block.malformed.get(row) ?? null,
+      of,
+    })),
+  );
+}
+
+test("what was committed reads the same from memory, from the database, and after a restart", () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(rowArbitrary, { minLength: 1, maxLength: 20 }), { maxLength: 5 }), (commits) => {
+      rmSync(dataDir, { recursive: true, force: true });
+      dataDir = mkdtempSync(join(tmpdir(), "agent-buffer-"));
+      let buffer = open();
+      for (const rows of commits) buffer.commit(fill(buffer, rows), facts, []);
+      const { lastSeq, epoch } = buffer;
+      const slots = buffer.catalogue.measureNames.length;
+      expect(lastSeq).toBe(commits.flat().length);
+      const memory = content(buffer.recent.cover(1, lastSeq) ?? [], slots);
+      expect(memory.length).toBe(lastSeq);
+      buffer.recent.release(lastSeq);
+      expect(content(buffer.read(1, lastSeq), slots)).toEqual(memory);
+      buffer.close();
+      buffer = open();
+      expect(buffer.epoch).toBe(epoch);
+      expect(buffer.lastSeq).toBe(lastSeq);
+      expect(content(buffer.read(1, lastSeq), slots)).toEqual(memory);
+      // Handles go on where they were.
+      buffer.commit(fill(buffer, commits.flat().slice(0, 20)), facts, []);
+      expect(buffer.lastSeq).toBe(lastSeq + Math.min(20, commits.flat().length));
+      buffer.close();
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("a cursor is stored with its readings, and counts add up", () => {
+  const buffer = open();
+  const row: Row = { sensor: 1, time: 5, values: [1, 2, 3], kind: "valid", extra: false };
+  buffer.commit(fill(buffer, [row]), facts, [{ uri: "u", cursor: "10", accepted: 1, refused: 0 }]);
+  buffer.commit(fill(buffer, [row]), facts, [{ uri: "u", cursor: "11", accepted: 1, refused: 2 }]);
+  expect(buffer.cursor("u")).toBe("11");
+  expect(buffer.db.query("SELECT accepted, refused FROM source").get()).toEqual({ accepted: 2, refused: 2 });
+  buffer.close();
+});
+
+test("a commit that fails changes nothing, and the same block can be committed later", () => {
+  const buffer = open();
+  const row: Row = { sensor: 1, time: 5, values: [1, 2, 3], kind: "valid", extra: false };
+  const block = fill(buffer, [row]);
+  buffer.db.run("CREATE TRIGGER no BEFORE INSERT ON reading BEGIN SELECT RAISE(ABORT, 'no'); END");
+  expect(() => buffer.commit(block, facts, [{ uri: "u", cursor: "1", accepted: 1, refused: 0 }])).toThrow();
+  expect(buffer.lastSeq).toBe(0);
+  expect(buffer.cursor("u")).toBeNull();
+  buffer.db.run("DROP TRIGGER no");
+  buffer.commit(block, facts, [{ uri: "u", cursor: "1", accepted: 1, refused: 0 }]);
+  expect(buffer.read(1, 1)[0]!.block.count).toBe(1);
+  buffer.close();
+});
+
+test("the view sensor_readings shows the 26 columns that existing tools expect", () => {
+  const buffer = open();
+  const { catalogue } = buffer;
+  const block = buffer.recent.lend();
+  const sensor = catalogue.internSensor(identity("s1"), [
+    "temperature",
+    "humidity",
+    "pressure",
+    "vibration",
+    "voltage",
+  ]);
+  const label = catalogue.internLabel({ statusCode: 0, anomalyFlag: 1, anomalyType: "spike" });
+  const at = block.add(sensor, Date.UTC(2026, 10, 23, 8, 0, 0, 250), label);
+  block.column(catalogue.slotOf("temperature"))[at] = 21.5;
+  buffer.commit(block, facts, []);
+  const row = buffer.db.query<Record<string, unknown>, []>("SELECT * FROM sensor_readings").get()!;
+  expect(Object.keys(row).length).toBe(26);
+  expect(row).toMatchObject({ id: 1, timestamp: "2026-11-23T08:00:00.250Z", temperature: 21.5, humidity: null });
+  buffer.close();
+});
+
+test("a database newer than the binary is refused with a way out", () => {
+  const buffer = open();
+  buffer.db.run("PRAGMA user_version = 999");
+  buffer.close();
+  expect(() => open()).toThrow(UsageError);
+});
+
+test("one process holds the data dir's lock, and everybody can see who", () => {
+  const holder = { pid: 42, host: "h", sinceMs: 1 };
+  expect(isLocked(dataDir)).toBe(false);
+  const lock = tryLock(dataDir, holder);
+  expect(lock).not.toBeNull();
+  expect(isLocked(dataDir)).toBe(true);
+  expect(tryLock(dataDir, { ...holder, pid: 43 })).toBeNull();
+  expect(lockHolder(dataDir)).toEqual(holder);
+  lock!.release();
+  expect(isLocked(dataDir)).toBe(false);
+  const again = tryLock(dataDir, holder);
+  expect(again).not.toBeNull();
+  again!.release();
+});
+
+test("the database is in WAL mode and synced in full", () => {
+  const buffer = open();
+  expect(buffer.db.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+  expect(buffer.db.query("PRAGMA synchronous").get()).toEqual({ synchronous: 2 });
+  expect(buffer.db).toBeInstanceOf(Database);
+  buffer.close();
+});

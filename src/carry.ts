@@ -1,0 +1,253 @@
+/**
+ * Delivery: what the outbox promises goes to the store, as fast as the store takes it, and is settled by its answer.
+ * One object failing does not hold the others, but the link's state does: while it is down one put at a time finds out
+ * whether it is back, and nothing new is promised, so that a long outage makes large batches instead of many.
+ */
+import type { Batch } from "./buffer/buffer.ts";
+import type { Outbox } from "./buffer/outbox.ts";
+import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
+import { DeniedError, messageOf, TransientError } from "./core/errors.ts";
+import type { Log } from "./core/log.ts";
+import type { ReadingStage } from "./core/stage.ts";
+import type { StageEncoder } from "./stages/encode.ts";
+import { type Link, type LinkEvent, nextLink } from "./uplink/link.ts";
+import type { ObjectStore } from "./uplink/object-store.ts";
+
+export type CarrierParts = {
+  readonly buffer: SqliteBuffer;
+  readonly outbox: Outbox;
+  readonly encoder: StageEncoder;
+  readonly store: ObjectStore;
+  readonly log: Log;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly nodeId: string;
+  readonly agentVersion: string;
+  readonly puts: number;
+  readonly backoffMaxMs: number;
+};
+
+/** Batches read from the outbox at once after a restart or an outage. */
+const QUEUE_BATCHES = 512;
+
+type Prepared = { readonly batch: Batch; readonly body: Uint8Array };
+
+export class Carrier {
+  readonly #parts: CarrierParts;
+  #link: Link;
+  /** Batches not begun, oldest first; `#known` are these and all that are on their way or wait to be settled. */
+  #queue: Batch[] = [];
+  #ready: Prepared[] = [];
+  readonly #known = new Set<number>();
+  readonly #delivered: Batch[] = [];
+  #inFlight = 0;
+  #mayHaveMore = true;
+  /** Called after every answer of the store. */
+  onProgress: () => void = () => undefined;
+  readonly #abort = new AbortController();
+  /** Objects stored since the start, and their bytes: for progress and metrics. */
+  objects = 0;
+  bytes = 0;
+  parked = 0;
+
+  constructor(parts: CarrierParts, link: Link) {
+    this.#parts = parts;
+    this.#link = link;
+  }
+
+  get link(): Link {
+    return this.#link;
+  }
+
+  get isDown(): boolean {
+    return this.#link.state === "down";
+  }
+
+  /** Nothing is queued, on its way or unsettled; the outbox may still hold what was not read yet. */
+  get isIdle(): boolean {
+    return this.#known.size === 0 && !this.#mayHaveMore;
+  }
+
+  /** Batches that were just promised: carried behind what is queued already. */
+  accept(batches: readonly Batch[]): void {
+    for (const batch of batches) {
+      // Beyond the queue's bound they stay in the outbox, in order.
+      if (this.#mayHaveMore || this.#queue.length >= QUEUE_BATCHES) this.#mayHaveMore = true;
+      else this.#enqueue(batch);
+    }
+  }
+
+  /** Ranges of readings whose puts have not all begun. */
+  get queuedRanges(): number {
+    const ranges = new Set<number>();
+    for (const batch of this.#queue) if (batch.range !== null) ranges.add(batch.range.firstSeq);
+    return ranges.size;
+  }
+
+  /** Batches were taken out of the outbox behind our back: what has not begun is read again. */
+  forgetAll(): void {
+    for (const batch of [...this.#queue, ...this.#ready.map((prepared) => prepared.batch)])
+      this.#known.delete(batch.id);
+    this.#queue = [];
+    this.#ready = [];
+    this.#mayHaveMore = true;
+  }
+
+  /** The outbox got batches that were not handed over (windows, a requeue): it is read again. */
+  lookAgain(): void {
+    this.#mayHaveMore = true;
+  }
+
+  /** Starts as many puts as may be on their way now. Returns when to call again at the latest, or null: on progress. */
+  pump(nowMs: number): number | null {
+    this.settle(nowMs);
+    if (this.isDown) {
+      const retryAtMs = this.#link.state === "down" ? this.#link.retryAtMs : nowMs;
+      // A clock that went back must not hold the next try beyond the longest wait.
+      if (nowMs < retryAtMs && retryAtMs - nowMs <= 2 * 3_600_000) return this.#inFlight > 0 ? null : retryAtMs;
+    }
+    const limit = this.isDown ? 1 : this.#parts.puts;
+    while (this.#inFlight < limit) {
+      const next = this.#next();
+      if (next === null) break;
+      void this.#put(next);
+    }
+    return null;
+  }
+
+  /** Writes down what the store has taken. Should the process die first, the puts are repeated and found there. */
+  settle(nowMs: number): void {
+    if (this.#delivered.length === 0) return;
+    const settled = this.#delivered.splice(0);
+    try {
+      this.#parts.outbox.delivered(settled, nowMs);
+    } catch (error) {
+      this.#delivered.unshift(...settled);
+      throw error;
+    }
+    for (const batch of settled) this.#known.delete(batch.id);
+    const oldest = Math.min(...[...this.#queue, ...this.#ready.map((r) => r.batch)].map(firstSeqOf));
+    this.#parts.buffer.recent.release(Math.min(oldest - 1, this.#parts.outbox.plannedThrough));
+  }
+
+  get unsettled(): number {
+    return this.#delivered.length;
+  }
+
+  /** Gives up what is on its way (it stays promised); `onProgress` tells as each put ends. */
+  abort(): void {
+    this.#abort.abort();
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  #enqueue(batch: Batch): void {
+    if (this.#known.has(batch.id)) return;
+    this.#known.add(batch.id);
+    this.#queue.push(batch);
+  }
+
+  #next(): Prepared | null {
+    const ready = this.#ready.shift();
+    if (ready !== undefined) return ready;
+    if (this.#queue.length === 0 && this.#mayHaveMore) this.#refill();
+    const batch = this.#queue.shift();
+    if (batch === undefined) return null;
+    this.#ready = this.#prepare(batch);
+    return this.#ready.shift() ?? null;
+  }
+
+  #refill(): void {
+    const open = this.#parts.outbox.open(QUEUE_BATCHES + this.#known.size);
+    for (const batch of open) this.#enqueue(batch);
+    this.#mayHaveMore = open.length >= QUEUE_BATCHES;
+  }
+
+  /** The bodies of a batch and of its siblings (the other stages of the same rows), made in one go. */
+  #prepare(batch: Batch): Prepared[] {
+    const { range } = batch;
+    if (range === null) return [{ batch, body: this.#parts.outbox.body(batch) }];
+    const isSibling = (other: Batch) =>
+      other.range !== null &&
+      other.range.firstSeq === range.firstSeq &&
+      other.range.lastSeq === range.lastSeq &&
+      other.range.hourMs === range.hourMs;
+    const siblings = [batch, ...this.#queue.filter(isSibling)];
+    this.#queue = this.#queue.filter((other) => !isSibling(other));
+    const { firstSeq: first, lastSeq: last, hourMs } = range;
+    const stages = new Set(siblings.map((sibling) => sibling.stage as ReadingStage));
+    const made = this.#parts.encoder.encode(this.#parts.buffer.read(first, last), { first, last, hourMs }, stages);
+    return siblings.flatMap((sibling) => {
+      const object = made.get(sibling.stage as ReadingStage);
+      if (object?.count === sibling.count) return [{ batch: sibling, body: object.body }];
+      this.#refuse(sibling, `holds ${object?.count ?? 0} readings where ${sibling.count} were promised`);
+      return [];
+    });
+  }
+
+  async #put(prepared: Prepared): Promise<void> {
+    const { batch, body } = prepared;
+    const { store, now } = this.#parts;
+    this.#inFlight++;
+    try {
+      await store.put({ stage: batch.stage, key: batch.key }, body, this.#metadata(batch), this.#abort.signal);
+      this.#delivered.push(batch);
+      this.objects++;
+      this.bytes += body.length;
+      this.#linkEvent({ kind: "stored" }, now());
+    } catch (error) {
+      this.#failed(prepared, error);
+    } finally {
+      this.#inFlight--;
+      this.onProgress();
+    }
+  }
+
+  #failed(prepared: Prepared, error: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    if (error instanceof DeniedError || error instanceof TransientError) {
+      // First again: order is kept where it costs nothing, and the body need not be made twice.
+      this.#ready.unshift(prepared);
+      const retryAfterMs = error instanceof TransientError ? (error.retryAfterMs ?? null) : null;
+      const kind = error instanceof DeniedError ? "denied" : "failed";
+      this.#linkEvent(
+        { kind, message: messageOf(error), tryHint: error.tryHint ?? null, retryAfterMs },
+        this.#parts.now(),
+      );
+      return;
+    }
+    this.#refuse(prepared.batch, messageOf(error));
+  }
+
+  #refuse(batch: Batch, reason: string): void {
+    const { outbox, log, now } = this.#parts;
+    const outcome = outbox.refused(batch, reason, now());
+    this.#known.delete(batch.id);
+    this.#mayHaveMore = true;
+    if (outcome === "parked") {
+      this.parked++;
+      log.error("batch_parked", `Cannot deliver ${batch.stage}/${batch.key}: ${reason}`, { count: batch.count });
+    } else log.warn("batch_halved", `Cannot deliver ${batch.stage}/${batch.key} whole: ${reason}`);
+  }
+
+  #linkEvent(event: LinkEvent, nowMs: number): void {
+    const { log, random, backoffMaxMs, store } = this.#parts;
+    const { link, say } = nextLink(this.#link, event, nowMs, random, backoffMaxMs);
+    this.#link = link;
+    if (say === "down" && event.kind !== "stored") {
+      log.warn("uplink_down", `Cannot deliver to ${store.uri}: ${event.message}. Readings are kept; trying again`);
+    } else if (say === "up") log.info("uplink_up", `Delivering to ${store.uri} again`);
+  }
+
+  #metadata(batch: Batch) {
+    const { nodeId, agentVersion, buffer } = this.#parts;
+    const rulesVersion = buffer.meta("rules_version") ?? "";
+    return { node: nodeId, stage: batch.stage, count: batch.count, agentVersion, rulesVersion };
+  }
+}
+
+function firstSeqOf(batch: Batch): number {
+  return batch.range?.firstSeq ?? Number.POSITIVE_INFINITY;
+}

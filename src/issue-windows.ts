@@ -1,0 +1,60 @@
+/** Windows that are due become batches: rows, key and accumulators are written down in one transaction. */
+import type { Outbox } from "./buffer/outbox.ts";
+import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
+import type { WindowLedger } from "./buffer/window-ledger.ts";
+import type { OpenWindow, Windows } from "./stages/aggregate.ts";
+import { packWindow, windowRows } from "./stages/window-row.ts";
+import { windowKey } from "./uplink/object-key.ts";
+
+export type WindowParts = {
+  readonly buffer: SqliteBuffer;
+  readonly outbox: Outbox;
+  readonly ledger: WindowLedger;
+  readonly windows: Windows;
+  readonly nodeId: string;
+  readonly agentVersion: string;
+  readonly gzipLevel: 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+};
+
+/** Windows in one transaction: bounds how long a commit has to wait for them. */
+const WINDOWS_AT_ONCE = 64;
+
+/** Issues what is due (`all`: every window that holds anything new), at most WINDOWS_AT_ONCE; returns how many. */
+export function issueWindows(parts: WindowParts, nowMs: number, all: boolean): number {
+  const { buffer, ledger, windows } = parts;
+  const due = windows.due(nowMs, all).slice(0, WINDOWS_AT_ONCE);
+  if (due.length === 0) return 0;
+  buffer.transact(() => {
+    for (const window of due) writeDown(parts, window, nowMs);
+    ledger.advance(windows.dirtyFrom(due, buffer.lastSeq + 1), windows.watermarkMs);
+  });
+  windows.issued(due);
+  return due.length;
+}
+
+function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): void {
+  const { buffer, outbox, ledger, windows, nodeId, agentVersion, gzipLevel } = parts;
+  const { lengthMs } = windows.settings;
+  const revision = window.revision + 1;
+  const facts = { epoch: buffer.epoch, nodeId, agentVersion, lengthMs, revision };
+  const { text, count } = windowRows(window, windows.sensorIds, buffer.catalogue.measureNames, facts);
+  const key = windowKey({ windowStartMs: window.startMs, node: nodeId, epoch: buffer.epoch, revision, count });
+  outbox.planBody("aggregated", key, count, Bun.gzipSync(text, { level: gzipLevel }), nowMs);
+  const states = new Map<string, string>();
+  window.sensors.forEach((state, index) => {
+    if (state !== undefined) states.set(windows.sensorIds[index]!, packWindow(state));
+  });
+  ledger.record(window.startMs, revision, states, nowMs);
+}
+
+/** After a restart: the windows that had not gone out, from the readings that the buffer kept. */
+export function rebuildWindows(parts: Pick<WindowParts, "buffer" | "ledger" | "windows">, nowMs: number): void {
+  const { buffer, ledger, windows } = parts;
+  windows.watermarkMs = ledger.watermarkMs;
+  const STEP = 10_000;
+  for (let from = ledger.from; from <= buffer.lastSeq; from += STEP) {
+    for (const { block, firstSeq } of buffer.read(from, Math.min(from + STEP - 1, buffer.lastSeq))) {
+      windows.add(block, firstSeq, nowMs);
+    }
+  }
+}

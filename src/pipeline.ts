@@ -1,0 +1,172 @@
+/**
+ * One turn, in the order of the flow: take from the sources, judge by the rules in force, keep in one transaction, and
+ * count into the windows. The only file that knows all four; it does not wait, sleep or talk to the network.
+ */
+import type { CommitFacts, SourceShare } from "./buffer/buffer.ts";
+import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
+import type { ClockWatch } from "./core/clock.ts";
+import { messageOf, TransientError } from "./core/errors.ts";
+import type { ReadingBlock } from "./core/reading.ts";
+import type { RuleSet } from "./rules/rule-set.ts";
+import type { Source, Taken } from "./sensor/source.ts";
+import type { Windows } from "./stages/aggregate.ts";
+
+/** A source in the pipeline: how it stands, and what of it waits for the next commit. */
+export type Tap = {
+  readonly source: Source;
+  state: "open" | "ended";
+  /** When an idle source asked to be called again, or null: it calls. */
+  wakeAtMs: number | null;
+  ready: boolean;
+  /** In trouble (database locked, file gone): what it said. */
+  trouble: string | null;
+  accepted: number;
+  refused: number;
+};
+
+export type Turn = {
+  readonly committed: number;
+  /** A source has more right now. */
+  readonly more: boolean;
+  /** Call again then, at the latest; null: when a source calls. */
+  readonly wakeAtMs: number | null;
+  /** Every source is through and nothing waits for a commit. */
+  readonly finished: boolean;
+};
+
+export type PipelineParts = {
+  readonly sources: readonly Source[];
+  readonly rules: () => RuleSet;
+  readonly buffer: SqliteBuffer;
+  /** Null where the aggregated stage is switched off. */
+  readonly windows: Windows | null;
+  readonly clock: ClockWatch;
+  readonly agentVersion: string;
+  readonly commitRows: number;
+  readonly commitMs: number;
+};
+
+/** A source in trouble is asked again this much later. */
+const TROUBLE_WAIT_MS = 1_000;
+
+export class Pipeline {
+  readonly taps: readonly Tap[];
+  readonly #parts: PipelineParts;
+  #block: ReadingBlock;
+  #waitingSinceMs: number | null = null;
+  #next = 0;
+  #closed = false;
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
+    this.#block = parts.buffer.recent.lend();
+    this.taps = parts.sources.map((source) => ({
+      source,
+      state: "open",
+      wakeAtMs: null,
+      ready: true,
+      trouble: null,
+      accepted: 0,
+      refused: 0,
+    }));
+  }
+
+  /** Takes what there is, up to one commit; commits when the group is full, old enough, or nothing more will come. */
+  turn(nowMs: number, runningMs: number): Turn {
+    if (!this.#closed) this.#take(nowMs);
+    const allEnded = this.#closed || this.taps.every((tap) => tap.state === "ended");
+    const more = !this.#closed && this.taps.some((tap) => tap.state === "open" && tap.ready);
+    let committed = 0;
+    if (this.#block.count > 0 && (this.#isDue(nowMs) || allEnded)) committed = this.#commit(nowMs, runningMs);
+    return { committed, more, wakeAtMs: this.#wakeAt(), finished: allEnded && this.#block.count === 0 };
+  }
+
+  /** Commits what waits, whatever its age: the last act before an orderly end. */
+  flush(nowMs: number, runningMs: number): number {
+    this.#closed = true;
+    return this.#block.count > 0 ? this.#commit(nowMs, runningMs) : 0;
+  }
+
+  /** No more is taken from any source; what is in memory still wants its commit. */
+  stopTaking(): void {
+    this.#closed = true;
+  }
+
+  #take(nowMs: number): void {
+    const taps = this.taps;
+    // Each turn begins with another source, so that a fast one cannot starve the others.
+    this.#next = taps.length === 0 ? 0 : (this.#next + 1) % taps.length;
+    for (let i = 0; i < taps.length; i++) {
+      if (this.#block.count >= this.#parts.commitRows) return;
+      const tap = taps[(this.#next + i) % taps.length]!;
+      const due = tap.ready || (tap.wakeAtMs !== null && (nowMs >= tap.wakeAtMs || tap.wakeAtMs - nowMs > 86_400_000));
+      if (tap.state === "open" && due) this.#takeFrom(tap, nowMs);
+    }
+    if (this.#block.count > 0) this.#waitingSinceMs ??= nowMs;
+  }
+
+  #takeFrom(tap: Tap, nowMs: number): void {
+    const before = this.#block.count;
+    const malformed = this.#block.malformed.size;
+    let taken: Taken;
+    try {
+      taken = tap.source.take(this.#block, nowMs);
+      tap.trouble = null;
+    } catch (error) {
+      if (!(error instanceof TransientError)) throw error;
+      tap.trouble = messageOf(error);
+      taken = { state: "idle", wakeAtMs: nowMs + (error.retryAfterMs ?? TROUBLE_WAIT_MS) };
+    }
+    const refused = this.#block.malformed.size - malformed;
+    tap.refused += refused;
+    tap.accepted += this.#block.count - before - refused;
+    tap.ready = taken.state === "more";
+    tap.wakeAtMs = taken.state === "idle" ? taken.wakeAtMs : null;
+    if (taken.state === "ended") tap.state = "ended";
+  }
+
+  #isDue(nowMs: number): boolean {
+    if (this.#block.count >= this.#parts.commitRows) return true;
+    const waited = nowMs - (this.#waitingSinceMs ?? nowMs);
+    // A clock that went back must not hold a commit.
+    return waited >= this.#parts.commitMs || waited < 0;
+  }
+
+  /** On an error (a full disk) nothing has changed: the block stays, and the next turn tries again. */
+  #commit(nowMs: number, runningMs: number): number {
+    const { buffer, windows, clock, agentVersion } = this.#parts;
+    const block = this.#block;
+    const rules = this.#parts.rules();
+    block.findings.clear();
+    rules.judge(block);
+    const facts: CommitFacts = {
+      ingestedAtMs: nowMs,
+      rulesVersion: rules.version,
+      timeQuality: clock.observe(nowMs, runningMs),
+      agentVersion,
+    };
+    const stored = buffer.commit(block, facts, this.#shares());
+    for (const tap of this.taps) {
+      if (tap.accepted + tap.refused > 0) tap.source.committed();
+      tap.accepted = 0;
+      tap.refused = 0;
+    }
+    windows?.add(stored.block, stored.firstSeq, nowMs);
+    const count = stored.block.count;
+    this.#block = buffer.recent.lend();
+    this.#waitingSinceMs = null;
+    return count;
+  }
+
+  #shares(): SourceShare[] {
+    return this.taps
+      .filter((tap) => tap.accepted + tap.refused > 0)
+      .map(({ source, accepted, refused }) => ({ uri: source.uri, cursor: source.cursor(), accepted, refused }));
+  }
+
+  #wakeAt(): number | null {
+    const times = this.taps.flatMap((tap) => (tap.state === "open" && tap.wakeAtMs !== null ? [tap.wakeAtMs] : []));
+    if (this.#waitingSinceMs !== null) times.push(this.#waitingSinceMs + this.#parts.commitMs);
+    return times.length === 0 ? null : Math.min(...times);
+  }
+}
