@@ -17,6 +17,8 @@ export type Profile = {
   readonly name: string;
   readonly description: string;
   readonly measures: readonly Measure[];
+  /** Facts of the machine that is measured, unit in the name: `rotor_diameter_m`. For people and derived columns. */
+  readonly parameters?: Readonly<Record<string, number>>;
   /** Identity variants for simulated sensors (models, firmware versions, locations); its shape is the simulator's. */
   readonly simulate?: unknown;
 };
