@@ -11,6 +11,52 @@ export interface RuleSet {
   readonly version: string;
   /** The rules as canonical JSON text: stored with the version, so that `why` can explain a reading years later. */
   readonly canonical: string;
+  /** In the order in which a reading's findings come: by name. */
   readonly names: readonly string[];
+  readonly rules: readonly RuleSummary[];
   judge(block: ReadingBlock): void;
+  /** What could not be evaluated since the set was made, by rule: such a reading does not break the rule. */
+  evaluationProblems(): readonly EvaluationProblem[];
+}
+
+/** A rule as a list shows it. */
+export type RuleSummary = {
+  readonly name: string;
+  readonly description: string;
+  readonly severity: "info" | "warning" | "critical";
+  /** The kind of its condition: the key in `when`. */
+  readonly kind: string;
+  /** The measures that it looks at: what no sensor reports is probably misspelt. */
+  readonly measures: readonly string[];
+  readonly tests: number;
+};
+
+/** An error that only a reading can show: an integer divided by zero, a text that is no number. */
+export type EvaluationProblem = { readonly rule: string; readonly message: string; readonly count: number };
+
+/** Why a set was refused: printed as `file:line:column: message`. Lines and columns count from 1. */
+export type RuleProblem = {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+};
+
+export type Loaded<T> = { readonly ok: T } | { readonly refused: readonly RuleProblem[] };
+
+/** Limits of what is read from a rules folder; beyond them the set is refused. */
+export const RULE_LIMITS = {
+  fileBytes: 1024 * 1024,
+  rules: 1_000,
+  tests: 1_000,
+  expressionBytes: 4 * 1024,
+  textLength: 1_024,
+  /** Values of one field in `applies_to`. */
+  alternatives: 1_000,
+  /** Problems that are told at once. */
+  problems: 1_000,
+} as const;
+
+export function formatProblem(problem: RuleProblem): string {
+  return `${problem.file}:${problem.line}:${problem.column}: ${problem.message}`;
 }

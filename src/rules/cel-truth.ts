@@ -1,0 +1,62 @@
+/** How `cel-compile.ts` writes a value and a condition of CEL as text of JavaScript. */
+import type { ASTNode } from "@marcbachmann/cel-js";
+
+/** `js` is the value's text, `defined` the condition under which it is one: "" for always. */
+export type Value = {
+  readonly type: "double" | "int" | "string";
+  readonly js: string;
+  readonly defined: string;
+  /** The value is NaN wherever it is not defined, so that a comparison needs no check. */
+  readonly nan: boolean;
+};
+/** Texts of two conditions: surely true, surely false. Where neither holds, CEL has an error. */
+export type Truth = { readonly yes: () => string; readonly no: () => string };
+
+export const TEXT_TESTS: ReadonlySet<string> = new Set(["startsWith", "endsWith", "contains"]);
+
+/** A condition of values: `nan` says that `js` is false by itself where a value is not defined. */
+export function test(js: string, defined: string, nan: boolean): Truth {
+  return {
+    yes: () => (defined === "" || nan ? `(${js})` : `(${defined} && ${js})`),
+    no: () => (defined === "" ? `!(${js})` : `(${defined} && !(${js}))`),
+  };
+}
+
+export function constant(value: boolean): Truth {
+  return { yes: () => String(value), no: () => String(!value) };
+}
+
+export function negation(of: Truth): Truth {
+  return { yes: of.no, no: of.yes };
+}
+
+export function conjunction(a: Truth, b: Truth): Truth {
+  return { yes: () => `(${a.yes()} && ${b.yes()})`, no: () => `(${a.no()} || ${b.no()})` };
+}
+
+export function choose(condition: Truth, a: string, b: string): string {
+  return `((${condition.yes()} && ${a}) || (${condition.no()} && ${b}))`;
+}
+
+export function both(a: string, b: string): string {
+  if (a === "" || a === b) return b;
+  return b === "" ? a : `${a} && ${b}`;
+}
+
+export function keepsNan(a: Value, b: Value): boolean {
+  return (a.nan || a.defined === "") && (b.nan || b.defined === "");
+}
+
+/** True for what can only be a condition, by its form; a field is never one. */
+export function isCondition(node: ASTNode): boolean {
+  switch (node.op) {
+    case "value":
+      return typeof node.args === "boolean";
+    case "?:":
+      return isCondition(node.args[1]);
+    case "rcall":
+      return TEXT_TESTS.has(node.args[0]);
+    default:
+      return ["&&", "||", "!_", "==", "!=", "in", "<", "<=", ">", ">="].includes(node.op);
+  }
+}

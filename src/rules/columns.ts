@@ -1,0 +1,77 @@
+/**
+ * What compiled rules know of the catalogue, which grows while they run: where a measure's column is, and which sensors a
+ * rule applies to. Both are looked up once per new name or sensor, never per reading.
+ */
+import type { ReadingBlock } from "../core/reading.ts";
+import type { SensorCatalogue } from "../core/sensor.ts";
+import type { Selector } from "./selector.ts";
+
+/** `slot` is -1 until a sensor that reports the measure was seen. */
+export type MeasureRef = { slot: number };
+/** By sensor handle: 1 where the rule applies, replaced by a longer one as the catalogue grows. `any`: a 1 is in it. */
+export type SelectionRef = { mask: Uint8Array; any: boolean };
+
+export class Columns {
+  readonly catalogue: SensorCatalogue;
+  readonly #measures = new Map<string, MeasureRef>();
+  readonly #selections = new Map<string, { readonly selector: Selector; readonly ref: SelectionRef }>();
+  #namesSeen = 0;
+  #sensorsSeen = 0;
+  #absent = new Float64Array(0);
+
+  constructor(catalogue: SensorCatalogue) {
+    this.catalogue = catalogue;
+  }
+
+  measure(name: string): MeasureRef {
+    const known = this.#measures.get(name);
+    if (known !== undefined) return known;
+    const ref = { slot: this.catalogue.measureNames.indexOf(name) };
+    this.#measures.set(name, ref);
+    return ref;
+  }
+
+  /** Rules with the same selector share one mask. */
+  selection(selector: Selector): SelectionRef {
+    const known = this.#selections.get(selector.key);
+    if (known !== undefined) return known.ref;
+    const ref = { mask: new Uint8Array(64), any: false };
+    for (let handle = 1; handle < this.#sensorsSeen; handle++) this.#select(selector, ref, handle);
+    this.#selections.set(selector.key, { selector, ref });
+    return ref;
+  }
+
+  /** The block's column of a measure; a column of absent values where no row here has it. */
+  column(block: ReadingBlock, ref: MeasureRef): Float64Array {
+    const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
+    if (column !== undefined) return column;
+    if (this.#absent.length < block.capacity) this.#absent = new Float64Array(block.capacity).fill(Number.NaN);
+    return this.#absent;
+  }
+
+  /** Takes in what the catalogue learnt since the last call: before each block. */
+  grow(): void {
+    const { sensors, measureNames } = this.catalogue;
+    for (; this.#namesSeen < measureNames.length; this.#namesSeen++) {
+      const ref = this.#measures.get(measureNames[this.#namesSeen]!);
+      if (ref !== undefined) ref.slot = this.#namesSeen;
+    }
+    if (this.#sensorsSeen >= sensors.length) return;
+    const first = Math.max(1, this.#sensorsSeen);
+    this.#sensorsSeen = sensors.length;
+    for (const { selector, ref } of this.#selections.values()) {
+      for (let handle = first; handle < sensors.length; handle++) this.#select(selector, ref, handle);
+    }
+  }
+
+  #select(selector: Selector, ref: SelectionRef, handle: number): void {
+    if (handle >= ref.mask.length) {
+      const grown = new Uint8Array(Math.max(handle + 1, ref.mask.length * 2));
+      grown.set(ref.mask);
+      ref.mask = grown;
+    }
+    if (!selector.matches(this.catalogue.sensors[handle]!.identity)) return;
+    ref.mask[handle] = 1;
+    ref.any = true;
+  }
+}

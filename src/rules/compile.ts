@@ -1,0 +1,78 @@
+/** From rules to a RuleSet over one catalogue: every rule is a loop over a block's columns, compiled once. */
+import { createHash } from "node:crypto";
+import type { Finding, ReadingBlock } from "../core/reading.ts";
+import type { SensorCatalogue } from "../core/sensor.ts";
+import { Columns, type SelectionRef } from "./columns.ts";
+import type { Broken, ConditionJudge } from "./condition.ts";
+import type { Rule } from "./rule.ts";
+import type { EvaluationProblem, RuleSet, RuleSummary } from "./rule-set.ts";
+
+const VERSION_LENGTH = 12;
+
+/** The canonical JSON of a set: a list of its rules by name, without `$schema`. */
+export function canonicalOf(rules: readonly Rule[]): string {
+  return `[${rules.map((rule) => rule.canonical).join(",")}]`;
+}
+
+/** `rules` are sorted by name, as `readRules` gives them; the catalogue may grow while the set is in use. */
+export function compileRules(rules: readonly Rule[], catalogue: SensorCatalogue): RuleSet {
+  return new CompiledRules(rules, catalogue);
+}
+
+type Compiled = {
+  readonly rule: Rule;
+  readonly selection: SelectionRef;
+  readonly judge: ConditionJudge;
+  readonly broken: (row: number, what: Broken) => void;
+};
+
+class CompiledRules implements RuleSet {
+  readonly version: string;
+  readonly canonical: string;
+  readonly names: readonly string[];
+  readonly rules: readonly RuleSummary[];
+  readonly #columns: Columns;
+  readonly #compiled: readonly Compiled[];
+  /** The findings of the block that is being judged. */
+  #findings: Map<number, readonly Finding[]> = new Map();
+
+  constructor(rules: readonly Rule[], catalogue: SensorCatalogue) {
+    this.canonical = canonicalOf(rules);
+    this.version = createHash("sha256").update(this.canonical).digest("hex").slice(0, VERSION_LENGTH);
+    this.names = rules.map((rule) => rule.name);
+    this.rules = rules.map(summaryOf);
+    this.#columns = new Columns(catalogue);
+    this.#compiled = rules.map((rule) => ({
+      rule,
+      selection: this.#columns.selection(rule.appliesTo),
+      judge: rule.condition.compile(this.#columns),
+      broken: (row, what) => this.#add(rule, row, what),
+    }));
+  }
+
+  judge(block: ReadingBlock): void {
+    this.#findings = block.findings;
+    this.#findings.clear();
+    this.#columns.grow();
+    for (const { selection, judge, broken } of this.#compiled) {
+      if (selection.any) judge.judge(block, selection.mask, broken);
+    }
+  }
+
+  evaluationProblems(): readonly EvaluationProblem[] {
+    return this.#compiled.flatMap(({ rule, judge }) =>
+      Array.from(judge.problems ?? [], ([message, count]) => ({ rule: rule.name, message, count })),
+    );
+  }
+
+  #add({ name, severity }: Rule, row: number, { reason, observed, limit, window }: Broken): void {
+    const finding: Finding = { rule: name, severity, reason, observed, limit, window };
+    const others = this.#findings.get(row);
+    this.#findings.set(row, others === undefined ? [finding] : [...others, finding]);
+  }
+}
+
+function summaryOf(rule: Rule): RuleSummary {
+  const { name, description, severity, kind, condition, tests } = rule;
+  return { name, description, severity, kind, measures: condition.measures, tests: tests.length };
+}

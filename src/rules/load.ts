@@ -1,0 +1,80 @@
+/** Reads a folder of rule files: whole and passing its own tests, or not at all. */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf } from "../core/errors.ts";
+import type { SensorCatalogue } from "../core/sensor.ts";
+import { compileRules } from "./compile.ts";
+import { type Rule, type RuleFile, readRules } from "./rule.ts";
+import { type Loaded, RULE_LIMITS, type RuleProblem, type RuleSet } from "./rule-set.ts";
+import { failedTests } from "./rule-test.ts";
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Files in a folder; one file can hold many rules. */
+const MAX_FILES = RULE_LIMITS.rules;
+
+/** The rules of every `*.json` in the folder (not in folders below it), or every reason why they are refused. */
+export function loadRules(dir: string, catalogue: SensorCatalogue): Loaded<RuleSet> {
+  const rules = readRulesFolder(dir);
+  return "refused" in rules ? rules : admitRules(rules.ok, catalogue);
+}
+
+/** The same from texts that are already here, such as a set that was stored as canonical JSON. */
+export function loadRuleTexts(files: readonly RuleFile[], catalogue: SensorCatalogue): Loaded<RuleSet> {
+  const rules = readRules(files);
+  return "refused" in rules ? rules : admitRules(rules.ok, catalogue);
+}
+
+/** The rules of a folder, valid but not yet tested. */
+export function readRulesFolder(dir: string): Loaded<readonly Rule[]> {
+  const files = readFolder(dir);
+  if ("refused" in files) return files;
+  const rules = readRules(files.ok);
+  if ("refused" in rules || rules.ok.length > 0) return rules;
+  return { refused: [folderProblem(dir, "there is no rule in its files")] };
+}
+
+function admitRules(rules: readonly Rule[], catalogue: SensorCatalogue): Loaded<RuleSet> {
+  const failed = rules.flatMap(failedTests).slice(0, RULE_LIMITS.problems);
+  return failed.length > 0 ? { refused: failed } : { ok: compileRules(rules, catalogue) };
+}
+
+function readFolder(dir: string): Loaded<readonly RuleFile[]> {
+  const files: RuleFile[] = [];
+  const problems: RuleProblem[] = [];
+  try {
+    const names = readdirSync(dir).filter((name) => name.endsWith(".json") && !name.startsWith("."));
+    if (names.length === 0) problems.push(folderProblem(dir, "there is no *.json file in it"));
+    if (names.length > MAX_FILES) problems.push(folderProblem(dir, `there are more than ${MAX_FILES} files in it`));
+    for (const name of names.slice(0, MAX_FILES).toSorted()) {
+      const file = readFile(join(dir, name));
+      if ("refused" in file) problems.push(...file.refused);
+      else files.push(file.ok);
+    }
+  } catch (error) {
+    problems.push(folderProblem(dir, messageOf(error)));
+  }
+  if (problems.length === 0) return { ok: files };
+  // The readable files may have problems of their own: all are told at once.
+  const more = readRules(files);
+  return { refused: "refused" in more ? [...problems, ...more.refused] : problems };
+}
+
+function readFile(path: string): Loaded<RuleFile> {
+  const refuse = (message: string): Loaded<RuleFile> => ({ refused: [{ file: path, line: 1, column: 1, message }] });
+  try {
+    const { size } = statSync(path);
+    if (size > RULE_LIMITS.fileBytes) return refuse(`larger than ${RULE_LIMITS.fileBytes} bytes`);
+    const bytes = readFileSync(path);
+    try {
+      return { ok: { name: path, text: UTF8.decode(bytes) } };
+    } catch {
+      return refuse("this file is not valid UTF-8");
+    }
+  } catch (error) {
+    return refuse(`Cannot read rule file: ${messageOf(error)}`);
+  }
+}
+
+function folderProblem(dir: string, cause: string): RuleProblem {
+  return { file: dir, line: 1, column: 1, message: `Cannot read rules folder: ${cause}` };
+}
