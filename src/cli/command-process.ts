@@ -4,10 +4,10 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { awsVariables, DOTENV_MAX_BYTES, parseDotenv, type Variables } from "../core/dotenv.ts";
 import { AgentError, codeOf, messageOf } from "../core/errors.ts";
-import { runCommandLine, tellError, type World } from "./commands.ts";
+import { type Commands, runCommandLine, tellError, type World } from "./commands.ts";
 
 /** Runs the command line and ends the process with its exit code, when all that was said has been taken. */
-export async function start(argv: readonly string[]): Promise<never> {
+export async function start(argv: readonly string[], commands?: Commands): Promise<never> {
   const stop = new AbortController();
   const say = sayer();
   const cwd = process.cwd();
@@ -33,7 +33,7 @@ export async function start(argv: readonly string[]): Promise<never> {
   stopOnSignals(stop, say);
   if (dotenv instanceof AgentError) tellError(dotenv, world);
   else Object.assign(process.env, awsVariables(dotenv, env));
-  const code = dotenv instanceof AgentError ? 2 : await runCommandLine(argv, world);
+  const code = dotenv instanceof AgentError ? 2 : await runCommandLine(argv, world, commands);
   await flushed(process.stderr);
   process.exit(code);
 }

@@ -11,7 +11,9 @@ import { renderCommandHelp, renderGroupHelp, renderRootHelp } from "./help.ts";
 
 type Entry = () => Promise<{ readonly command: Command } | { readonly group: CommandGroup }>;
 
-export const COMMANDS: Readonly<Record<string, Entry>> = {
+export type Commands = Readonly<Record<string, Entry>>;
+
+export const COMMANDS: Commands = {
   config: () => import("./config.ts"),
 };
 
@@ -22,9 +24,13 @@ export type World = Omit<Context, "settings" | "settingSources"> & {
 };
 
 /** Runs one command line (without the program's name). Never throws: an error is told on stderr and is an exit code. */
-export async function runCommandLine(argv: readonly string[], world: World): Promise<ExitCode> {
+export async function runCommandLine(
+  argv: readonly string[],
+  world: World,
+  commands: Commands = COMMANDS,
+): Promise<ExitCode> {
   try {
-    return await dispatch(argv, world);
+    return await dispatch(argv, world, commands);
   } catch (error) {
     tellError(error, world);
     return error instanceof UsageError ? 2 : 1;
@@ -46,14 +52,14 @@ export function tellError(error: unknown, world: Pick<World, "say" | "terminal" 
   }
 }
 
-async function dispatch(argv: readonly string[], world: World): Promise<ExitCode> {
+async function dispatch(argv: readonly string[], world: World, commands: Commands): Promise<ExitCode> {
   const words = argv[0] === "help" ? [...argv.slice(1), "--help"] : argv;
   const [name, ...rest] = words;
-  if (name === undefined || isHelp(name)) return help(world, await rootHelp());
+  if (name === undefined || isHelp(name)) return help(world, await rootHelp(commands));
   if (name === "--version" || name === "-v" || name === "version") return help(world, `agent ${VERSION}\n`);
-  const entry = await (Object.hasOwn(COMMANDS, name)
-    ? COMMANDS[name]!
-    : unknown(name, Object.keys(COMMANDS), "agent"))();
+  const entry = await (Object.hasOwn(commands, name)
+    ? commands[name]!
+    : unknown(name, Object.keys(commands), "agent"))();
   if ("command" in entry) return runCommand(entry.command, rest, `agent ${name}`, world);
   return runGroup(entry.group, rest, world);
 }
@@ -98,8 +104,8 @@ async function help(world: World, text: string): Promise<ExitCode> {
   return 0;
 }
 
-async function rootHelp(): Promise<string> {
-  const entries = await Promise.all(Object.values(COMMANDS).map((load) => load()));
+async function rootHelp(commands: Commands): Promise<string> {
+  const entries = await Promise.all(Object.values(commands).map((load) => load()));
   const rows = entries.map((entry): [string, string] => {
     if ("command" in entry) return [entry.command.name, entry.command.summary];
     return [`${entry.group.name} ${Object.keys(entry.group.commands).join("|")}`, entry.group.summary];
