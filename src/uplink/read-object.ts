@@ -1,0 +1,61 @@
+/**
+ * Reads the rows of an object back: for `verify --deep`, `lake head` and tests. A body may have several gzip members (RFC
+ * 1952 §2.2): node:zlib reads all of them, Bun.gunzipSync would stop after the first and lose rows without a word.
+ */
+import { gunzipSync } from "node:zlib";
+import { AgentError, messageOf } from "../core/errors.ts";
+
+/** What an object may hold when it is unpacked; our own are far smaller, a foreign one must not fill the memory. */
+const UNPACKED_BYTES = 1024 * 1024 * 1024;
+const NEWLINE = 10;
+
+/** The lines of an object, without their ends; empty lines are none. Throws AgentError naming the object when it is corrupt. */
+export function* gunzipLines(body: Uint8Array, name: string): Iterable<string> {
+  const bytes = unpack(body, name);
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf(NEWLINE, from);
+    const to = end === -1 ? bytes.length : end;
+    if (to > from) yield decode(decoder, bytes.subarray(from, to), name);
+    from = to + 1;
+  }
+}
+
+/** The rows of an object. Throws AgentError, naming object and line, at the first that is not a JSON object. */
+export function* gunzipRows(body: Uint8Array, name: string): Iterable<Record<string, unknown>> {
+  let line = 0;
+  for (const text of gunzipLines(body, name)) {
+    line++;
+    yield rowOf(text, name, line);
+  }
+}
+
+function unpack(body: Uint8Array, name: string): Uint8Array {
+  try {
+    return gunzipSync(body, { maxOutputLength: UNPACKED_BYTES });
+  } catch (error) {
+    throw new AgentError(`Cannot read "${name}": ${messageOf(error)}`, {
+      tryHint: "agent verify --deep, to see whether its rows are anywhere else",
+      cause: error,
+    });
+  }
+}
+
+function decode(decoder: TextDecoder, bytes: Uint8Array, name: string): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    throw new AgentError(`Cannot read "${name}": a line is not valid UTF-8`, { cause: error });
+  }
+}
+
+function rowOf(text: string, name: string, line: number): Record<string, unknown> {
+  let row: unknown;
+  try {
+    row = JSON.parse(text);
+  } catch (error) {
+    throw new AgentError(`Cannot read "${name}": line ${line} is not JSON`, { cause: error });
+  }
+  if (typeof row === "object" && row !== null && !Array.isArray(row)) return row as Record<string, unknown>;
+  throw new AgentError(`Cannot read "${name}": line ${line} is not a JSON object`);
+}
