@@ -27,7 +27,8 @@ export type SimulatorKey = (typeof SIMULATOR_KEYS)[number];
 const EXAMPLE = "simulator:?sensors=5&rate=1&anomaly=0.02&profile=environmental";
 /** The catalogue has one place for what is too malformed to name a sensor. */
 const SENSORS_MOST = LIMITS.sensors - 1;
-const RATE_LEAST = 1 / 86_400;
+/** About one reading a day. */
+const RATE_LEAST = 0.00001;
 const RATE_MOST = 100_000;
 const COUNT_MOST = 1e12;
 
