@@ -179,6 +179,29 @@ describe.skipIf(real === undefined)(
       expect(await put).toBe(reason);
     });
 
+    test("a clock that is hours wrong is no reason to fail twice: the next try is signed with the server's time", async () => {
+      const aheadMs = 3 * 3_600_000;
+      const signedAt: number[] = [];
+      const strict = Bun.serve({
+        port: 0,
+        fetch: (request) => {
+          const [, y, mo, d, h, mi, s] =
+            /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(request.headers.get("x-amz-date") ?? "") ?? [];
+          signedAt.push(Date.parse(`${y}-${mo}-${d}T${h}:${mi}:${s}Z`));
+          const nowMs = Date.now() + aheadMs;
+          const headers = { date: new Date(nowMs).toUTCString(), etag: '"x"' };
+          if (Math.abs(signedAt.at(-1)! - nowMs) < 900_000) return new Response(null, { headers });
+          const xml = "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference is too large</Message></Error>";
+          return new Response(xml, { status: 403, headers });
+        },
+      });
+      const store = await open({ AWS_ENDPOINT_URL_S3: strict.url.href });
+      expect(await outcomeOf(store.put(reference("raw", "skew"), bytes("x"), METADATA))).toBeInstanceOf(TransientError);
+      expect(await store.put(reference("raw", "skew"), bytes("x"), METADATA)).toBe("stored");
+      expect(signedAt).toHaveLength(2);
+      await strict.stop(true);
+    });
+
     test("a captive portal that says 200 to everything has stored nothing and lists nothing", async () => {
       const portal = Bun.serve({
         port: 0,
