@@ -25,11 +25,11 @@ const SECRET_KEY = "test-secret-key";
 const START_LIMIT_MS = 30_000;
 const START_ATTEMPTS = 3;
 /**
- * Runs the server ("$@") and ends it when stdin closes: a pipe that the kernel closes when the test dies, even by kill -9.
+ * Runs the server ("$@"), and ends it and removes its data ("$0") when stdin closes: a pipe that the kernel closes when the test dies, even by kill -9.
  * The server's death ends the wait as well, so that a port that was taken is seen at once.
  */
 const LEASH =
-  'exec 3<&0; "$@" </dev/null & server=$!; (cat <&3 >/dev/null; kill -9 $server 2>/dev/null) & wait $server';
+  'exec 3<&0; "$@" </dev/null & server=$!; (cat <&3 >/dev/null; kill -9 $server 2>/dev/null; rm -rf "$0") & wait $server';
 
 /** Where scripts/setup-servers puts them. */
 export function serverCache(): string {
@@ -47,24 +47,20 @@ export function findS3Server(kind: ServerKind): string | null {
 export async function startS3Server(kind: ServerKind, region = "us-west-2"): Promise<S3Server> {
   const program = findS3Server(kind);
   if (program === null) throw new Error(`Cannot start ${kind}: not in "${serverCache()}". Try: scripts/setup-servers`);
-  const folder = await mkdtemp(join(tmpdir(), `agent-${kind}-`));
   let failure: unknown;
   for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
     // A free port may be taken before the server has it: then the next one.
     const port = freePort();
+    const folder = await mkdtemp(join(tmpdir(), `agent-${kind}-`));
     const child = spawn(kind, program, port, region, folder);
     try {
       await untilItAnswers(`http://127.0.0.1:${port}`, child);
-      return serverOf(kind, `http://127.0.0.1:${port}`, region, async () => {
-        await end(child);
-        await rm(folder, { recursive: true, force: true });
-      });
+      return serverOf(kind, `http://127.0.0.1:${port}`, region, () => end(child, folder));
     } catch (error) {
       failure = error;
-      await end(child);
+      await end(child, folder);
     }
   }
-  await rm(folder, { recursive: true, force: true });
   throw failure;
 }
 
@@ -95,7 +91,7 @@ function spawn(kind: ServerKind, program: string, port: number, region: string, 
     versitygw: [program, "--port", `127.0.0.1:${port}`, "--region", region, "posix", folder],
     moto: [program, "-H", "127.0.0.1", "-p", String(port)],
   };
-  return Bun.spawn(["/bin/sh", "-c", LEASH, "leash", ...commands[kind]], {
+  return Bun.spawn(["/bin/sh", "-c", LEASH, folder, ...commands[kind]], {
     env: { PATH: process.env["PATH"] ?? "", HOME: folder, ROOT_ACCESS_KEY: ACCESS_KEY, ROOT_SECRET_KEY: SECRET_KEY },
     stdin: "pipe",
     stdout: "ignore",
@@ -103,9 +99,10 @@ function spawn(kind: ServerKind, program: string, port: number, region: string, 
   });
 }
 
-async function end(child: Child): Promise<void> {
+async function end(child: Child, folder: string): Promise<void> {
   child.stdin.end();
   await child.exited;
+  await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
 async function untilItAnswers(url: string, child: Child): Promise<void> {
