@@ -3,6 +3,7 @@
  * carrier. Neither ends because of the outside world; they end when told to, or when the sources have ended and all is
  * delivered. The order of stopping: take no more, commit what waits, settle what was answered, close.
  */
+import type { Batch } from "./buffer/buffer.ts";
 import type { Outbox } from "./buffer/outbox.ts";
 import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
 import type { Carrier } from "./carry.ts";
@@ -23,8 +24,8 @@ export type AgentParts = {
   readonly now: () => number;
   /** Never goes back and is not set by anyone. */
   readonly running: () => number;
-  /** Issues windows that are due; how many. */
-  readonly issueWindows: (nowMs: number, all: boolean) => number;
+  /** Issues windows that are due, as batches. */
+  readonly issueWindows: (nowMs: number, all: boolean) => readonly Batch[];
   /** Called about once a second. */
   readonly report: (nowMs: number) => void;
   readonly batchRows: number;
@@ -47,6 +48,8 @@ const RETRY_MS = 500;
 const LOOK_MS = 250;
 /** Ranges promised ahead of the puts: keeps what is delivered next in memory, and a long outage's batches large. */
 const RANGES_AHEAD = 2;
+/** A source with a backlog is held for delivery at most this long at a time: a slow store slows it, but never stops it. */
+const HOLD_MS = 1_000;
 /** In-flight puts get this long to hear that they are given up. */
 const ABORT_MS = 250;
 
@@ -110,7 +113,7 @@ export class Agent {
   }
 
   async #intake(): Promise<void> {
-    const { pipeline, carrier, outbox, upkeep, now, running, batchRows } = this.#parts;
+    const { pipeline, outbox, upkeep, now, running, batchRows } = this.#parts;
     for (;;) {
       if (upkeep.full && !this.#stopping) await this.#intakeBell.wait(RETRY_MS);
       const until = running() + SLICE_MS;
@@ -130,12 +133,19 @@ export class Agent {
       }
       if (outbox.unplanned >= batchRows) this.#carryBell.ring();
       if (!turn.more) await this.#intakeBell.wait(turn.wakeAtMs === null ? null : turn.wakeAtMs - now());
-      // Faster than the store takes it: let delivery catch up while what it needs is still in memory.
-      else if (!carrier.isDown && outbox.unplanned > 2 * batchRows) await this.#intakeBell.wait(LOOK_MS);
-      else await breathe();
+      else await this.#letDeliveryCatchUp();
     }
     this.#intakeEnded = true;
     this.#carryBell.ring();
+  }
+
+  /** Faster than the store takes it: wait a little, while what delivery needs next is still in memory. */
+  async #letDeliveryCatchUp(): Promise<void> {
+    const { carrier, outbox, running, batchRows } = this.#parts;
+    await breathe();
+    const until = running() + HOLD_MS;
+    const isAhead = () => !carrier.isDown && outbox.unplanned > batchRows && carrier.queuedRanges >= RANGES_AHEAD;
+    while (isAhead() && running() < until && !this.#stopping) await this.#intakeBell.wait(until - running());
   }
 
   async #deliver(): Promise<void> {
@@ -156,9 +166,7 @@ export class Agent {
     const { outbox, carrier, batchRows, batchMs } = this.#parts;
     if (this.#drained) return null;
     const ending = this.#intakeEnded && !this.#stopping;
-    if (!carrier.isDown || ending) {
-      if (this.#parts.issueWindows(nowMs, ending) > 0) carrier.lookAgain();
-    }
+    if (!carrier.isDown || ending) carrier.accept(this.#parts.issueWindows(nowMs, ending));
     while (!carrier.isDown && carrier.queuedRanges < RANGES_AHEAD && outbox.unplanned > 0) {
       const waited = nowMs - (outbox.unplannedSinceMs() ?? nowMs);
       const isDue = outbox.unplanned >= batchRows || waited >= batchMs || waited < 0 || this.#intakeEnded;
@@ -172,7 +180,10 @@ export class Agent {
     const { outbox, carrier } = this.#parts;
     if (outbox.unplanned > 0 || !carrier.isIdle) return false;
     // A drain after a stop leaves the open windows for the next start; an end of all sources does not.
-    return this.#stopping || this.#parts.issueWindows(this.#parts.now(), true) === 0;
+    if (this.#stopping) return true;
+    const last = this.#parts.issueWindows(this.#parts.now(), true);
+    carrier.accept(last);
+    return last.length === 0;
   }
 
   #upkeepAndReport(nowMs: number): void {

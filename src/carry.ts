@@ -10,7 +10,7 @@ import { DeniedError, messageOf, TransientError } from "./core/errors.ts";
 import type { Log } from "./core/log.ts";
 import type { ReadingStage } from "./core/stage.ts";
 import type { StageEncoder } from "./stages/encode.ts";
-import { type Link, type LinkEvent, nextLink } from "./uplink/link.ts";
+import { type Link, type LinkEvent, nextLink, waitMs } from "./uplink/link.ts";
 import type { ObjectStore } from "./uplink/object-store.ts";
 
 export type CarrierParts = {
@@ -30,6 +30,9 @@ export type CarrierParts = {
 /** Batches read from the outbox at once after a restart or an outage. */
 const QUEUE_BATCHES = 512;
 
+const SETTLE_BATCHES = 64;
+const SETTLE_MS = 500;
+
 type Prepared = { readonly batch: Batch; readonly body: Uint8Array };
 
 export class Carrier {
@@ -41,6 +44,7 @@ export class Carrier {
   readonly #known = new Set<number>();
   readonly #delivered: Batch[] = [];
   #inFlight = 0;
+  #settledAtMs = 0;
   #mayHaveMore = true;
   /** Called after every answer of the store. */
   onProgress: () => void = () => undefined;
@@ -68,13 +72,11 @@ export class Carrier {
     return this.#known.size === 0 && !this.#mayHaveMore;
   }
 
-  /** Batches that were just promised: carried behind what is queued already. */
+  /** Batches that were just promised: carried behind what is queued already; beyond the queue's bound, from the outbox. */
   accept(batches: readonly Batch[]): void {
-    for (const batch of batches) {
-      // Beyond the queue's bound they stay in the outbox, in order.
-      if (this.#mayHaveMore || this.#queue.length >= QUEUE_BATCHES) this.#mayHaveMore = true;
-      else this.#enqueue(batch);
-    }
+    if (this.#mayHaveMore || this.#queue.length + batches.length > 4 * QUEUE_BATCHES) {
+      this.#mayHaveMore ||= batches.length > 0;
+    } else for (const batch of batches) this.#enqueue(batch);
   }
 
   /** Ranges of readings whose puts have not all begun. */
@@ -93,18 +95,12 @@ export class Carrier {
     this.#mayHaveMore = true;
   }
 
-  /** The outbox got batches that were not handed over (windows, a requeue): it is read again. */
-  lookAgain(): void {
-    this.#mayHaveMore = true;
-  }
-
   /** Starts as many puts as may be on their way now. Returns when to call again at the latest, or null: on progress. */
   pump(nowMs: number): number | null {
-    this.settle(nowMs);
+    if (this.#isSettlingDue(nowMs)) this.settle(nowMs);
     if (this.isDown) {
-      const retryAtMs = this.#link.state === "down" ? this.#link.retryAtMs : nowMs;
-      // A clock that went back must not hold the next try beyond the longest wait.
-      if (nowMs < retryAtMs && retryAtMs - nowMs <= 2 * 3_600_000) return this.#inFlight > 0 ? null : retryAtMs;
+      const wait = waitMs(this.#link, nowMs, this.#parts.backoffMaxMs);
+      if (wait > 0) return this.#inFlight > 0 ? null : nowMs + wait;
     }
     const limit = this.isDown ? 1 : this.#parts.puts;
     while (this.#inFlight < limit) {
@@ -126,12 +122,16 @@ export class Carrier {
       throw error;
     }
     for (const batch of settled) this.#known.delete(batch.id);
+    this.#settledAtMs = nowMs;
+    if (this.#mayHaveMore) return;
     const oldest = Math.min(...[...this.#queue, ...this.#ready.map((r) => r.batch)].map(firstSeqOf));
     this.#parts.buffer.recent.release(Math.min(oldest - 1, this.#parts.outbox.plannedThrough));
   }
 
-  get unsettled(): number {
-    return this.#delivered.length;
+  /** A settlement is a transaction and a sync: many puts share one, but none waits long for it. */
+  #isSettlingDue(nowMs: number): boolean {
+    const isLast = this.#inFlight === 0 && this.#queue.length === 0 && this.#ready.length === 0;
+    return isLast || this.#delivered.length >= SETTLE_BATCHES || Math.abs(nowMs - this.#settledAtMs) >= SETTLE_MS;
   }
 
   /** Gives up what is on its way (it stays promised); `onProgress` tells as each put ends. */

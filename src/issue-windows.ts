@@ -1,4 +1,5 @@
 /** Windows that are due become batches: rows, key and accumulators are written down in one transaction. */
+import type { Batch } from "./buffer/buffer.ts";
 import type { Outbox } from "./buffer/outbox.ts";
 import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
 import type { WindowLedger } from "./buffer/window-ledger.ts";
@@ -19,32 +20,34 @@ export type WindowParts = {
 /** Windows in one transaction: bounds how long a commit has to wait for them. */
 const WINDOWS_AT_ONCE = 64;
 
-/** Issues what is due (`all`: every window that holds anything new), at most WINDOWS_AT_ONCE; returns how many. */
-export function issueWindows(parts: WindowParts, nowMs: number, all: boolean): number {
+/** Issues what is due (`all`: every window that holds anything new), at most WINDOWS_AT_ONCE. Durable on return. */
+export function issueWindows(parts: WindowParts, nowMs: number, all: boolean): readonly Batch[] {
   const { buffer, ledger, windows } = parts;
   const due = windows.due(nowMs, all).slice(0, WINDOWS_AT_ONCE);
-  if (due.length === 0) return 0;
-  buffer.transact(() => {
-    for (const window of due) writeDown(parts, window, nowMs);
+  if (due.length === 0) return [];
+  const batches = buffer.transact(() => {
+    const written = due.map((window) => writeDown(parts, window, nowMs));
     ledger.advance(windows.dirtyFrom(due, buffer.lastSeq + 1), windows.watermarkMs);
+    return written;
   });
   windows.issued(due);
-  return due.length;
+  return batches;
 }
 
-function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): void {
+function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): Batch {
   const { buffer, outbox, ledger, windows, nodeId, agentVersion, gzipLevel } = parts;
   const { lengthMs } = windows.settings;
   const revision = window.revision + 1;
   const facts = { epoch: buffer.epoch, nodeId, agentVersion, lengthMs, revision };
   const { text, count } = windowRows(window, windows.sensorIds, buffer.catalogue.measureNames, facts);
   const key = windowKey({ windowStartMs: window.startMs, node: nodeId, epoch: buffer.epoch, revision, count });
-  outbox.planBody("aggregated", key, count, Bun.gzipSync(text, { level: gzipLevel }), nowMs);
+  const batch = outbox.planBody("aggregated", key, count, Bun.gzipSync(text, { level: gzipLevel }), nowMs);
   const states = new Map<string, string>();
   window.sensors.forEach((state, index) => {
     if (state !== undefined) states.set(windows.sensorIds[index]!, packWindow(state));
   });
   ledger.record(window.startMs, revision, states, nowMs);
+  return batch;
 }
 
 /** After a restart: the windows that had not gone out, from the readings that the buffer kept. */

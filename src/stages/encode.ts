@@ -44,7 +44,7 @@ export class StageEncoder {
   readonly #schematizer: Schematizer;
   readonly #catalogue: SensorCatalogue;
   readonly #plain = new ByteWriter(1 << 20);
-  readonly #other = new ByteWriter(1 << 16);
+  readonly #more = new ByteWriter(1 << 20);
   readonly #tails = new WeakMap<EncodableBlock["facts"], Tail>();
   readonly #readingId: Uint8Array;
 
@@ -64,40 +64,56 @@ export class StageEncoder {
   ): Map<ReadingStage, EncodedObject> {
     const { valid, others } = rowsOf(blocks, range, this.#catalogue.sensors.length);
     const made = new Map<ReadingStage, EncodedObject>();
-    const wantsPlain = stages.has("raw") || stages.has("validated");
-    const validMembers = wantsPlain ? this.#members(blocks, valid, plainRow) : [];
-    if (stages.has("raw") && valid.length + others.length > 0) {
-      const otherMembers = this.#members(blocks, others, plainRow);
-      made.set("raw", { body: join([...validMembers, ...otherMembers]), count: valid.length + others.length });
-    }
-    if (stages.has("validated") && valid.length > 0) {
-      made.set("validated", { body: join(validMembers), count: valid.length });
-    }
-    if (stages.has("schematized") && valid.length > 0) {
-      made.set("schematized", { body: join(this.#members(blocks, valid, schematizedRow)), count: valid.length });
-    }
-    if (stages.has("anomalies") && others.length > 0) {
-      made.set("anomalies", { body: join(this.#members(blocks, others, anomalyRow)), count: others.length });
-    }
+    const good = this.#members(blocks, valid, {
+      plain: stages.has("raw") || stages.has("validated"),
+      more: stages.has("schematized") ? writeDerived : null,
+    });
+    const bad = this.#members(blocks, others, {
+      plain: stages.has("raw"),
+      more: stages.has("anomalies") ? writeFindings : null,
+    });
+    const add = (stage: ReadingStage, members: readonly Uint8Array[], count: number) => {
+      if (stages.has(stage) && count > 0) made.set(stage, { body: join(members), count });
+    };
+    add("raw", [...good.plain, ...bad.plain], valid.length + others.length);
+    add("validated", good.plain, valid.length);
+    add("schematized", good.more, valid.length);
+    add("anomalies", bad.more, others.length);
     return made;
   }
 
-  #members(blocks: readonly EncodableBlock[], rows: Int32Array, close: RowEnd): Uint8Array[] {
-    const members: Uint8Array[] = [];
-    const w = close === anomalyRow ? this.#other : this.#plain;
+  /** The rows as they are, and the same rows with more columns: their text is made once for both. */
+  #members(blocks: readonly EncodableBlock[], rows: Int32Array, want: { plain: boolean; more: AddColumns | null }) {
+    const made: { plain: Uint8Array[]; more: Uint8Array[] } = { plain: [], more: [] };
+    if (!want.plain && want.more === null) return made;
+    const plain = this.#plain;
+    const more = this.#more;
     for (let at = 0; at < rows.length; at += MEMBER_ROWS) {
-      w.clear();
+      plain.clear();
+      more.clear();
       const until = Math.min(rows.length, at + MEMBER_ROWS);
       for (let i = at; i < until; i++) {
         const stored = blocks[rows[i]! >>> 16]!;
         const row = rows[i]! & 0xffff;
-        this.#writeRow(w, stored, row);
-        close(w, stored.block, row, this.#schematizer);
-        w.raw(CLOSE);
+        const start = plain.length;
+        this.#writeRow(plain, stored, row);
+        if (want.more !== null) {
+          more.reserve(plain.length - start);
+          more.raw(plain.view(start));
+          want.more(more, stored.block, row, this.#schematizer);
+          more.raw(CLOSE);
+        }
+        plain.raw(CLOSE);
       }
-      members.push(Bun.gzipSync(w.view() as Uint8Array<ArrayBuffer>, { level: gzipLevel(this.#settings.gzipLevel) }));
+      if (want.plain) made.plain.push(this.#gzip(plain));
+      if (want.more !== null) made.more.push(this.#gzip(more));
     }
-    return members;
+    return made;
+  }
+
+  #gzip(w: ByteWriter): Uint8Array {
+    const level = this.#settings.gzipLevel as 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+    return Bun.gzipSync(w.view() as Uint8Array<ArrayBuffer>, { level });
   }
 
   #writeRow(w: ByteWriter, stored: EncodableBlock, row: number): void {
@@ -122,16 +138,14 @@ export class StageEncoder {
   }
 }
 
-type RowEnd = (w: ByteWriter, block: ReadingBlock, row: number, schematizer: Schematizer) => void;
+type AddColumns = (w: ByteWriter, block: ReadingBlock, row: number, schematizer: Schematizer) => void;
 type Tail = { readonly plain: Uint8Array; readonly before: Uint8Array };
 
-function plainRow(): void {}
-
-function schematizedRow(w: ByteWriter, block: ReadingBlock, row: number, schematizer: Schematizer): void {
+function writeDerived(w: ByteWriter, block: ReadingBlock, row: number, schematizer: Schematizer): void {
   schematizer.write(w, block, row);
 }
 
-function anomalyRow(w: ByteWriter, block: ReadingBlock, row: number): void {
+function writeFindings(w: ByteWriter, block: ReadingBlock, row: number): void {
   const malformed = block.malformed.get(row);
   const findings = block.findings.get(row) ?? [];
   const columns =
@@ -226,9 +240,4 @@ function join(members: readonly Uint8Array[]): Uint8Array {
     at += member.length;
   }
   return body;
-}
-
-type GzipLevel = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
-function gzipLevel(level: number): GzipLevel {
-  return Math.min(9, Math.max(1, Math.round(level))) as GzipLevel;
 }

@@ -1,0 +1,122 @@
+/** `agent run`: the main job. Takes, keeps, judges and delivers until it is told to stop or its sources end. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { parseDuration } from "../core/duration.ts";
+import { UsageError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { SensorCatalogue } from "../core/sensor.ts";
+import type { Settings } from "../core/settings.ts";
+import { type OpenAgent, openAgent } from "../open-agent.ts";
+import { builtInRules } from "../rules/shipped.ts";
+import { loadRules } from "../rules/load.ts";
+import type { RuleSet } from "../rules/rule-set.ts";
+import { loadMapping } from "../sensor/mapping.ts";
+import { openSource } from "../sensor/open-source.ts";
+import { loadProfile } from "../sensor/profiles.ts";
+import { openStore } from "../uplink/open-store.ts";
+import type { Command, Context, ExitCode, Flags } from "./command.ts";
+import { settingFlags } from "./command-flags.ts";
+import { openLog } from "./command-log.ts";
+import { watchProgress } from "./run-progress.ts";
+
+export const command: Command = {
+  name: "run",
+  summary: "Take readings, keep them, judge them, and deliver the five stages exactly once.",
+  args: {
+    ...settingFlags("source", "store", "dataDir", "rulesDir", "profile", "map", "lockWait", "drain", "dashboard"),
+    for: { type: "string", description: "Stop taking after this time, deliver everything, exit.", valueHint: "30s" },
+    once: {
+      type: "boolean",
+      description: "Take what the sources have now, deliver all of it, open windows too, exit.",
+    },
+  },
+  examples: [
+    "agent run",
+    "agent run --source sqlite:field.db --store s3:",
+    "cat readings.ndjson | agent run --source stdin: --once",
+    "agent run --source 'simulator:?sensors=50&rate=10' --for 1m",
+  ],
+  run,
+};
+
+async function run(flags: Flags, context: Context): Promise<ExitCode> {
+  const forMs = durationFlag(flags["for"]);
+  const once = flags["once"] === true;
+  const { settings, stop, terminal } = context;
+  refuseDashboard(settings);
+  const log = await openLog(context);
+  const opened = await startAgent(context, settings, log, once);
+  const { agent } = opened;
+  log.info("running", `Taking ${settings.source.join(", ")}, delivering to ${settings.store}`, {
+    node: settings.nodeId,
+    data_dir: settings.dataDir,
+    epoch: opened.buffer.epoch,
+  });
+  if (forMs !== null) setTimeout(() => agent.stopTaking(), forMs);
+  stop.addEventListener("abort", () => agent.stop(settings.drain));
+  if (stop.aborted) agent.stop(settings.drain);
+  const progress = terminal ? watchProgress(opened) : null;
+  const end = await agent.run();
+  progress?.end();
+  const left = opened.buffer.lastSeq - opened.outbox.plannedThrough;
+  await opened.close();
+  log.info("stopped", end.finished ? "Everything taken was delivered" : "Stopped; the next start delivers the rest", {
+    accepted: end.accepted,
+    objects: opened.carrier.objects,
+    ...(end.finished ? {} : { not_yet_planned: left }),
+  });
+  // What is not asked for may keep the loop alive (a paused stdin): the work is done.
+  return 0;
+}
+
+/** Everything that `run` and `demo` share: from settings to an agent that is ready to run. */
+export async function startAgent(context: Context, settings: Settings, log: Log, once: boolean): Promise<OpenAgent> {
+  const { cwd, env, stop } = context;
+  const profile = loadProfile(settings.profile, cwd);
+  const mapping = settings.map === null ? null : loadMapping(resolve(cwd, settings.map), profile);
+  const store = await openStore(settings.store, {
+    ...{ prefix: settings.s3BucketPrefix, region: settings.awsRegion, putTimeoutMs: settings.putTimeoutMs, env, cwd },
+  });
+  return await openAgent({
+    ...{ settings, log, store, stop, now: Date.now, random: Math.random },
+    rules: (catalogue) => rulesInForce(settings, cwd, catalogue),
+    sources: (catalogue, cursor) =>
+      distinct(settings.source).map((uri) =>
+        openSource(uri, {
+          ...{ catalogue, profile, mapping, cursor, once, cwd, now: Date.now },
+          stdin: () => process.stdin as AsyncIterable<Uint8Array>,
+          maxLineBytes: settings.maxLineBytes,
+          pollMs: settings.pollMs,
+        }),
+      ),
+  });
+}
+
+/** The folder that was named, else `./rules`, else the rules in the binary. */
+function rulesInForce(settings: Settings, cwd: string, catalogue: SensorCatalogue): RuleSet {
+  const dir = settings.rulesDir ?? (existsSync(resolve(cwd, "rules")) ? "rules" : null);
+  if (dir === null) return builtInRules(catalogue);
+  const loaded = loadRules(resolve(cwd, dir), catalogue);
+  if ("ok" in loaded) return loaded.ok;
+  const lines = loaded.refused.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`);
+  throw new UsageError(`Cannot use rules "${dir}":\n${lines.join("\n")}`, { tryHint: `agent rules check ${dir}` });
+}
+
+/** One name, one cursor: the same URI twice would take everything twice. */
+function distinct(uris: readonly string[]): readonly string[] {
+  const twice = uris.find((uri, i) => uris.indexOf(uri) !== i);
+  if (twice === undefined) return uris;
+  throw new UsageError(`Cannot open source "${twice}": it is given twice`, { tryHint: "give each source once" });
+}
+
+function durationFlag(given: unknown): number | null {
+  if (given === undefined) return null;
+  const ms = typeof given === "string" ? parseDuration(given) : undefined;
+  if (ms !== undefined && ms > 0) return ms;
+  throw new UsageError(`Cannot use --for "${String(given)}": it is no length of time`, { tryHint: "--for 30s" });
+}
+
+function refuseDashboard(settings: Settings): void {
+  if (settings.dashboard === null) return;
+  throw new UsageError("Cannot open the dashboard: this version has none yet", { tryHint: "--dashboard off" });
+}

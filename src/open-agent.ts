@@ -1,0 +1,228 @@
+/** From settings to a running agent: every part is made here and joined here, in the order of the flow. */
+import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { Agent } from "./agent.ts";
+import { type DataDirLock, LOCK_POLL_MS, lockHolder, tryLock } from "./buffer/lock.ts";
+import { Outbox } from "./buffer/outbox.ts";
+import { Retention } from "./buffer/retention.ts";
+import { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
+import { WindowLedger } from "./buffer/window-ledger.ts";
+import { Carrier } from "./carry.ts";
+import { ClockWatch } from "./core/clock.ts";
+import { AgentError, messageOf, UsageError } from "./core/errors.ts";
+import type { Log } from "./core/log.ts";
+import type { SensorCatalogue } from "./core/sensor.ts";
+import type { Settings } from "./core/settings.ts";
+import { VERSION } from "./core/version.ts";
+import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
+import { type LiveReport, writeLive } from "./live.ts";
+import { Upkeep } from "./maintain.ts";
+import { Pipeline } from "./pipeline.ts";
+import type { RuleSet } from "./rules/rule-set.ts";
+import type { Source } from "./sensor/source.ts";
+import { type KeptWindow, Windows } from "./stages/aggregate.ts";
+import { StageEncoder } from "./stages/encode.ts";
+import { unpackWindow } from "./stages/window-row.ts";
+import { newLink } from "./uplink/link.ts";
+import { readingKey } from "./uplink/object-key.ts";
+import type { ObjectStore } from "./uplink/object-store.ts";
+
+export type AgentInputs = {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly store: ObjectStore;
+  /** Made when the buffer is open: sources go on behind their cursors, rules find their columns in the catalogue. */
+  readonly sources: (catalogue: SensorCatalogue, cursor: (uri: string) => string | null) => readonly Source[];
+  readonly rules: (catalogue: SensorCatalogue) => RuleSet;
+  readonly stop: AbortSignal;
+  readonly now: () => number;
+  readonly random: () => number;
+};
+
+export type OpenAgent = {
+  readonly agent: Agent;
+  readonly buffer: SqliteBuffer;
+  readonly carrier: Carrier;
+  readonly outbox: Outbox;
+  /** Closes sources, buffer and lock; nothing committed is lost if it is never called. */
+  readonly close: () => Promise<void>;
+};
+
+/** Accumulators (window × sensor) in memory: about 400 bytes each for five measures. */
+const MAX_ACCUMULATORS = 50_000;
+/** Committed readings kept in memory for delivery, in batches: those being sent, and those that fill up meanwhile. */
+const RECENT_BATCHES = 4;
+
+/**
+ * Waits for the data dir's lock, opens the buffer and joins the parts. Throws UsageError for what can never work, and
+ * AgentError when another agent holds the lock for longer than the wait.
+ */
+export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
+  const { settings, log, store, now, random } = inputs;
+  makeDataDir(settings.dataDir);
+  const lock = await waitForLock(inputs);
+  const buffer = openBuffer(settings, now);
+  const stages = new Set(settings.stages);
+  const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: settings.nodeId, epoch: buffer.epoch }));
+  const rules = inputs.rules(buffer.catalogue);
+  buffer.rememberRules(rules.version, rules.canonical, now());
+  buffer.setMeta("rules_version", rules.version);
+  const sources = inputs.sources(buffer.catalogue, (uri) => buffer.cursor(uri));
+  const windowParts = openWindows(inputs, buffer, outbox);
+  const pipeline = new Pipeline({
+    sources,
+    rules: () => rules,
+    buffer,
+    windows: stages.has("aggregated") ? windowParts.windows : null,
+    clock: new ClockWatch(),
+    agentVersion: VERSION,
+    commitRows: settings.commitRows,
+    commitMs: settings.commitMs,
+  });
+  const encoder = new StageEncoder(
+    { epoch: buffer.epoch, nodeId: settings.nodeId, gzipLevel: settings.gzipLevel },
+    buffer.catalogue,
+  );
+  const carrier = new Carrier(
+    {
+      ...{ buffer, outbox, encoder, store, log, now, random },
+      ...{ nodeId: settings.nodeId, agentVersion: VERSION, puts: settings.puts, backoffMaxMs: settings.backoffMaxMs },
+    },
+    newLink(now()),
+  );
+  const upkeep = openUpkeep(inputs, buffer, windowParts.ledger);
+  const startedAtMs = now();
+  const agent: Agent = new Agent({
+    ...{ buffer, outbox, pipeline, carrier, upkeep, log, now, running: () => performance.now() },
+    issueWindows: stages.has("aggregated")
+      ? (nowMs, all) => issueWindows(windowParts, nowMs, all)
+      : () => skipWindows(windowParts),
+    report: (nowMs) => writeLive(settings.dataDir, liveReport(nowMs)),
+    batchRows: settings.batchRows,
+    batchMs: settings.batchMs,
+  });
+  const liveReport = (nowMs: number): LiveReport => ({
+    ...{ pid: process.pid, host: hostname(), agentVersion: VERSION, startedAtMs, updatedAtMs: nowMs },
+    store: store.uri,
+    problems: [...agent.problems(), ...linkProblems(carrier, store)],
+    uplink: linkReport(carrier),
+    rules: { version: rules.version, count: rules.names.length, loadedAtMs: startedAtMs, refused: [] },
+    sources: pipeline.taps.map(({ source, trouble }) => ({ uri: source.uri, trouble })),
+    parked: carrier.parked,
+    bufferLimitBytes: settings.bufferMaxBytes,
+  });
+  const close = async () => {
+    for (const source of sources) await source.close();
+    buffer.close();
+    store.close();
+    lock.release();
+  };
+  return { agent, buffer, carrier, outbox, close };
+}
+
+function openWindows({ settings, now }: AgentInputs, buffer: SqliteBuffer, outbox: Outbox): WindowParts {
+  const ledger = new WindowLedger(buffer, settings.windowMs);
+  const recall = (startMs: number): KeptWindow | "expired" | null => {
+    const kept = ledger.recall(startMs);
+    if (kept === null) return null;
+    if (kept.expired) return "expired";
+    const sensors = kept.sensors.map(({ sensorId, state }) => ({ sensorId, state: unpackWindow(state) }));
+    return { revision: kept.revision, throughSeq: kept.throughSeq, sensors };
+  };
+  const windows = new Windows(
+    {
+      lengthMs: settings.windowMs,
+      graceMs: settings.windowGraceMs,
+      holdMs: settings.windowHoldMs,
+      futureMs: settings.futureMs,
+      maxAccumulators: MAX_ACCUMULATORS,
+    },
+    buffer.catalogue,
+    recall,
+  );
+  const parts = {
+    ...{ buffer, outbox, ledger, windows, nodeId: settings.nodeId, agentVersion: VERSION },
+    gzipLevel: settings.gzipLevel as WindowParts["gzipLevel"],
+  };
+  if (settings.stages.includes("aggregated")) rebuildWindows(parts, now());
+  return parts;
+}
+
+/** With the stage switched off no reading waits for a window. */
+function skipWindows({ buffer, ledger }: WindowParts): readonly [] {
+  if (ledger.from <= buffer.lastSeq) ledger.advance(buffer.lastSeq + 1, Number.NaN);
+  return [];
+}
+
+function openUpkeep({ settings, log }: AgentInputs, buffer: SqliteBuffer, ledger: WindowLedger): Upkeep {
+  return new Upkeep({
+    ...{ dataDir: settings.dataDir, retention: new Retention(buffer), ledger, log },
+    keepMs: settings.keep,
+    windowKeepMs: settings.windowKeep,
+    limitBytes: settings.bufferMaxBytes,
+    whenFull: settings.bufferFull,
+  });
+}
+
+function makeDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new UsageError(`Cannot use data dir "${dataDir}": ${messageOf(error)}`, {
+      cause: error,
+      tryHint: "--data-dir ./agent-data, or another folder that this user can write",
+    });
+  }
+}
+
+function openBuffer(settings: Settings, now: () => number): SqliteBuffer {
+  return new SqliteBuffer({
+    dataDir: settings.dataDir,
+    nodeId: settings.nodeId,
+    nowMs: now(),
+    chance: crypto.getRandomValues(new Uint8Array(10)),
+    blockRows: settings.commitRows,
+    recentRows: RECENT_BATCHES * settings.batchRows,
+  });
+}
+
+async function waitForLock({ settings, log, stop, now }: AgentInputs): Promise<DataDirLock> {
+  const { dataDir, lockWait } = settings;
+  const me = { pid: process.pid, host: hostname(), sinceMs: now() };
+  const until = performance.now() + (lockWait ?? Number.POSITIVE_INFINITY);
+  for (let told = false; ; told = true) {
+    const lock = lockOrExplain(dataDir, me);
+    if (lock !== null) return lock;
+    const holder = lockHolder(dataDir);
+    const whose = holder === null ? "another agent" : `the agent with pid ${holder.pid} on host "${holder.host}"`;
+    if (performance.now() >= until || stop.aborted) {
+      throw new AgentError(`Cannot take the lock of data dir "${dataDir}": ${whose} has it`, {
+        tryHint: "stop that agent, give another --data-dir, or wait for it: --lock-wait forever",
+      });
+    }
+    if (!told) log.info("waiting_for_lock", `Waiting for ${whose} to release data dir "${dataDir}"`);
+    await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
+  }
+}
+
+function lockOrExplain(dataDir: string, me: Parameters<typeof tryLock>[1]): DataDirLock | null {
+  try {
+    return tryLock(dataDir, me);
+  } catch (error) {
+    throw new UsageError(`Cannot write to data dir "${dataDir}": ${messageOf(error)}`, {
+      cause: error,
+      tryHint: "--data-dir ./agent-data, or another folder that this user can write",
+    });
+  }
+}
+
+function linkReport({ link }: Carrier): LiveReport["uplink"] {
+  return { state: link.state, sinceMs: link.sinceMs, error: link.state === "down" ? link.error : null };
+}
+
+/** An unreachable store is waited for; one that says no needs a person. */
+function linkProblems({ link }: Carrier, store: ObjectStore) {
+  if (link.state === "up") return [];
+  const code = link.denied ? "store_denied" : "store_unreachable";
+  return [{ code, message: link.error, try: link.tryHint ?? `check that ${store.uri} can be reached from here` }];
+}
