@@ -18,6 +18,9 @@ import {
   constant,
   isCondition,
   keepsNan,
+  lazily,
+  limited,
+  NotCompilable,
   negation,
   TEXT_TESTS,
   type Truth,
@@ -39,13 +42,8 @@ export type CompiledLoop = (
   found: (row: number) => void,
 ) => void;
 
-/** Both texts of a condition repeat its parts; what would grow beyond this is left to the library. */
-const MAX_PARTS = 2_000;
 const COMPARISONS: ReadonlySet<string> = new Set(["<", "<=", ">", ">="]);
 const NAN_FOR_NAN: ReadonlySet<string> = new Set(["abs", "sqrt", "exp", "ln", "floor", "ceil", "min", "max"]);
-
-/** Thrown inside only: the expression uses something that is left to the library. */
-class NotCompilable extends Error {}
 
 /** The loop, or undefined where the library must evaluate the expression. */
 export function compileExpression(expression: CheckedExpression): CompiledLoop | undefined {
@@ -61,7 +59,6 @@ export function compileExpression(expression: CheckedExpression): CompiledLoop |
 class Emitter {
   readonly #measures: readonly string[];
   readonly #constants: unknown[] = [];
-  #parts = 0;
 
   constructor(measures: readonly string[]) {
     this.#measures = measures;
@@ -80,7 +77,6 @@ class Emitter {
   }
 
   truth(node: ASTNode): Truth {
-    if (++this.#parts > MAX_PARTS) throw new NotCompilable();
     switch (node.op) {
       case "value":
         if (typeof node.args !== "boolean") throw new NotCompilable();
@@ -111,7 +107,6 @@ class Emitter {
   }
 
   value(node: ASTNode): Value {
-    if (++this.#parts > MAX_PARTS) throw new NotCompilable();
     switch (node.op) {
       case "value":
         return this.#literal(node.args);
@@ -137,7 +132,7 @@ class Emitter {
         const [a, b] = [this.value(node.args[1]), this.value(node.args[2])];
         if (a.type !== b.type) throw new NotCompilable();
         const defined = choose(condition, a.defined || "true", b.defined || "true");
-        return { type: a.type, js: `(${condition.yes()} ? ${a.js} : ${b.js})`, defined, nan: false };
+        return { type: a.type, js: limited(`(${condition.yes()} ? ${a.js} : ${b.js})`), defined, nan: false };
       }
       default:
         throw new NotCompilable();
@@ -194,7 +189,12 @@ class Emitter {
     const [a, b] = [this.value(args[0]), this.value(args[1])];
     // Integers overflow and divide with errors that the library knows how to tell.
     if (a.type !== b.type || a.type === "int" || (a.type === "string" && op !== "+")) throw new NotCompilable();
-    return { type: a.type, js: `(${a.js} ${op} ${b.js})`, defined: both(a.defined, b.defined), nan: keepsNan(a, b) };
+    return {
+      type: a.type,
+      js: limited(`(${a.js} ${op} ${b.js})`),
+      defined: both(a.defined, b.defined),
+      nan: keepsNan(a, b),
+    };
   }
 
   #call(name: string, args: readonly ASTNode[]): Value {
@@ -227,8 +227,8 @@ class Emitter {
     if (isCondition(left) || isCondition(right)) {
       const [a, b] = [this.truth(left), this.truth(right)];
       return {
-        yes: () => `((${a.yes()} && ${b.yes()}) || (${a.no()} && ${b.no()}))`,
-        no: () => `((${a.yes()} && ${b.no()}) || (${a.no()} && ${b.yes()}))`,
+        yes: lazily(() => `((${a.yes()} && ${b.yes()}) || (${a.no()} && ${b.no()}))`),
+        no: lazily(() => `((${a.yes()} && ${b.no()}) || (${a.no()} && ${b.yes()}))`),
       };
     }
     const [a, b] = [this.value(left), this.value(right)];
@@ -262,6 +262,9 @@ class Emitter {
 
   #choice(args: readonly [ASTNode, ASTNode, ASTNode]): Truth {
     const [condition, a, b] = [this.truth(args[0]), this.truth(args[1]), this.truth(args[2])];
-    return { yes: () => choose(condition, a.yes(), b.yes()), no: () => choose(condition, a.no(), b.no()) };
+    return {
+      yes: lazily(() => choose(condition, a.yes(), b.yes())),
+      no: lazily(() => choose(condition, a.no(), b.no())),
+    };
   }
 }

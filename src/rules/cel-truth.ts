@@ -12,13 +12,33 @@ export type Value = {
 /** Texts of two conditions: surely true, surely false. Where neither holds, CEL has an error. */
 export type Truth = { readonly yes: () => string; readonly no: () => string };
 
+/** Thrown while texts are written: the expression uses something, or grows to something, that is left to the library. */
+export class NotCompilable extends Error {}
+
+/** Texts repeat their parts (a ternary, an equality of conditions), so that a small expression can grow very large. */
+const MAX_TEXT = 16 * 1024;
+
+/** A text that is made once, when it is first needed. */
+export function lazily(make: () => string): () => string {
+  let made: string | undefined;
+  return () => {
+    made ??= limited(make());
+    return made;
+  };
+}
+
+export function limited(text: string): string {
+  if (text.length > MAX_TEXT) throw new NotCompilable();
+  return text;
+}
+
 export const TEXT_TESTS: ReadonlySet<string> = new Set(["startsWith", "endsWith", "contains"]);
 
 /** A condition of values: `nan` says that `js` is false by itself where a value is not defined. */
 export function test(js: string, defined: string, nan: boolean): Truth {
   return {
-    yes: () => (defined === "" || nan ? `(${js})` : `(${defined} && ${js})`),
-    no: () => (defined === "" ? `!(${js})` : `(${defined} && !(${js}))`),
+    yes: lazily(() => (defined === "" || nan ? `(${js})` : `(${defined} && ${js})`)),
+    no: lazily(() => (defined === "" ? `!(${js})` : `(${defined} && !(${js}))`)),
   };
 }
 
@@ -31,16 +51,16 @@ export function negation(of: Truth): Truth {
 }
 
 export function conjunction(a: Truth, b: Truth): Truth {
-  return { yes: () => `(${a.yes()} && ${b.yes()})`, no: () => `(${a.no()} || ${b.no()})` };
+  return { yes: lazily(() => `(${a.yes()} && ${b.yes()})`), no: lazily(() => `(${a.no()} || ${b.no()})`) };
 }
 
 export function choose(condition: Truth, a: string, b: string): string {
-  return `((${condition.yes()} && ${a}) || (${condition.no()} && ${b}))`;
+  return limited(`((${condition.yes()} && ${a}) || (${condition.no()} && ${b}))`);
 }
 
 export function both(a: string, b: string): string {
   if (a === "" || a === b) return b;
-  return b === "" ? a : `${a} && ${b}`;
+  return b === "" ? a : limited(`${a} && ${b}`);
 }
 
 export function keepsNan(a: Value, b: Value): boolean {

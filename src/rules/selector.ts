@@ -1,5 +1,5 @@
 /** `applies_to`: which sensors a rule is about, by their identity. */
-import { IDENTITY_COLUMNS, type Identity, type IdentityColumn, NUMERIC_IDENTITY } from "../core/sensor.ts";
+import { IDENTITY_COLUMNS, type Identity, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../core/sensor.ts";
 import { canonicalJson, type JsonNode } from "./located-json.ts";
 import type { RuleReader } from "./rule-reader.ts";
 import { RULE_LIMITS } from "./rule-set.ts";
@@ -22,6 +22,8 @@ export function readSelector(node: JsonNode, reader: RuleReader): Selector | und
   const fields = reader.fields(node, '"applies_to"', IDENTITY_COLUMNS);
   if (fields === undefined) return undefined;
   if (fields.size === 0) {
+    // Unknown keys were told already.
+    if (node.kind === "object" && node.entries.length > 0) return undefined;
     return reader.problem(node.at, '"applies_to" names no field: leave it out for a rule about every sensor');
   }
   const tests: FieldTest[] = [];
@@ -55,7 +57,7 @@ function readField(
     return reader.problem(node.at, `"${name}" lists more than ${RULE_LIMITS.alternatives} values`);
   }
   const exact = new Set<string | number>();
-  const globs: RegExp[] = [];
+  const globs: ((text: string) => boolean)[] = [];
   let wrong = false;
   for (const item of items) {
     const numeric = NUMERIC_IDENTITY.has(name);
@@ -64,21 +66,60 @@ function readField(
       wrong = true;
       const wanted = numeric ? "a number" : "a text";
       reader.problem(item.at, `"${name}" must be ${wanted} or a list of such, not ${reader.nameOf(item)}`);
-    } else if (/[*?\\]/.test(item.value)) globs.push(globPattern(item.value));
+    } else if (item.value.length > LIMITS.textLength) {
+      wrong = true;
+      reader.problem(item.at, `"${name}" is longer than ${LIMITS.textLength} characters`);
+    } else if (/[*?\\]/.test(item.value)) globs.push(globMatcher(item.value));
     else exact.add(item.value);
   }
   if (wrong) return undefined;
   if (globs.length === 0) return (value) => exact.has(value);
-  return (value) => exact.has(value) || globs.some((glob) => glob.test(String(value)));
+  return (value) => exact.has(value) || globs.some((matches) => matches(String(value)));
 }
 
-/** `*`: any text, also none; `?`: one character; `\` takes the meaning from the next. Case counts. */
-export function globPattern(glob: string): RegExp {
-  const parts = glob.match(/\\[\s\S]|\*+|[\s\S]/gu) ?? [];
-  const pattern = parts.map((part) => {
-    if (part.startsWith("*")) return "[^]*";
-    if (part === "?") return "[^]";
-    return (part.length > 1 && part.startsWith("\\") ? part.slice(1) : part).replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
-  });
-  return new RegExp(`^${pattern.join("")}$`, "u");
+/** `part` is one character, or null for any one; `star` allows any text before it. */
+type GlobPart = { readonly part: string | null; readonly star: boolean };
+
+/**
+ * `*`: any text, also none; `?`: one character; `\` takes the meaning from the next. Case counts. Not by a regular
+ * expression: a few stars would make one try for hours on the wrong text.
+ */
+export function globMatcher(glob: string): (text: string) => boolean {
+  const parts: GlobPart[] = [];
+  let star = false;
+  for (const token of glob.match(/\\[\s\S]|[\s\S]/gu) ?? []) {
+    if (token === "*") {
+      star = true;
+      continue;
+    }
+    const literal = token.length > 1 && token.startsWith("\\") ? token.slice(1) : token;
+    parts.push({ part: token === "?" ? null : literal, star });
+    star = false;
+  }
+  const open = star;
+  return (text) => globMatches(parts, open, [...text]);
+}
+
+/** Greedy with one place to go back to: the last star, which alone needs to take more. */
+function globMatches(parts: readonly GlobPart[], open: boolean, text: readonly string[]): boolean {
+  let at = 0;
+  let next = 0;
+  let starPart = -1;
+  let starAt = 0;
+  for (;;) {
+    const wanted = parts[next];
+    if (wanted?.star && starPart !== next) {
+      starPart = next;
+      starAt = at;
+    }
+    if (wanted === undefined && (open || at === text.length)) return true;
+    if (wanted !== undefined && at < text.length && (wanted.part === null || wanted.part === text[at])) {
+      at++;
+      next++;
+    } else {
+      if (starPart < 0 || starAt >= text.length) return false;
+      at = ++starAt;
+      next = starPart;
+    }
+  }
 }
