@@ -49,7 +49,7 @@ const SHAPES: Record<AnomalyKind, Shape> = {
     weight: 12,
     shortest: 8,
     longest: 16,
-    distort: (value, e, tick, span) => value + (((tick - e.from) & 2) === 0 ? 0.35 : -0.35) * span,
+    distort: (value, e, tick, span) => value + (((tick - e.from) & 2) === 0 ? 0.6 : -0.6) * span,
   },
   missing_data: { weight: 12, shortest: 1, longest: 4, distort: () => Number.NaN },
   noise: {

@@ -53,10 +53,14 @@ export class Fields {
       this.problem(key, `must be [least, most], not ${shown(value)}`);
       return [0, 1];
     }
+    const before = this.problems.length;
     const least = this.#number(`${this.#at(key)}[0]`, value[0], {});
     const most = this.#number(`${this.#at(key)}[1]`, value[1], {});
-    if (least >= most) this.problem(key, `must have the least first: ${least} is not below ${most}`);
-    return [least, most];
+    // What is wrong once is told once: what rests on this pair is checked against a sound one.
+    if (this.problems.length > before) return fallback ?? [0, 1];
+    if (least < most) return [least, most];
+    this.problem(key, `must have the least first: ${least} is not below ${most}`);
+    return [most, least + 1];
   }
 
   /** A list of `[x, y]` with rising x. */
