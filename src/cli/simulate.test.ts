@@ -9,10 +9,11 @@ import { loadProfile } from "../sensor/profiles.ts";
 import { parseFlags } from "./command-flags.ts";
 import { command } from "./simulate.ts";
 
-type World = { readonly cwd?: string; readonly stopAfterWrites?: number };
+type World = { readonly cwd?: string; readonly stopAfterWrites?: number; readonly heard?: (line: string) => void };
 
 /** Runs one command line and returns what a user would see; `stopAfterWrites`: what a closed pipe or a signal does. */
-async function seen(line: string, { cwd = "/nowhere", stopAfterWrites = Number.POSITIVE_INFINITY }: World = {}) {
+async function seen(line: string, world: World = {}) {
+  const { cwd = "/nowhere", stopAfterWrites = Number.POSITIVE_INFINITY, heard = () => undefined } = world;
   let stdout = "";
   let writes = 0;
   const stderr: string[] = [];
@@ -26,7 +27,10 @@ async function seen(line: string, { cwd = "/nowhere", stopAfterWrites = Number.P
       cwd,
       terminal: false,
       stop: stop.signal,
-      say: (text) => void stderr.push(text),
+      say: (text) => {
+        stderr.push(text);
+        heard(text);
+      },
       write: async (bytes) => {
         stdout += typeof bytes === "string" ? bytes : new TextDecoder().decode(bytes);
         if (++writes >= stopAfterWrites) stop.abort();
@@ -95,6 +99,23 @@ test("--out sqlite: appends to the wide table and says how much", async () => {
     expect(db.query("SELECT count(*) AS n FROM sensor_readings").get()).toEqual({ n: total });
     db.close();
   }
+  rmSync(cwd, { recursive: true });
+});
+
+test("a database that another program has locked is waited for, and told once", async () => {
+  const cwd = mkdtempSync(join(tmpdir(), "agent-simulate-"));
+  await seen("--rate max --count 5 --out sqlite:field.db", { cwd });
+  const other = new Database(join(cwd, "field.db"));
+  other.run("BEGIN IMMEDIATE");
+  const heard = (line: string) => line.endsWith("Waiting until it can.") && other.run("ROLLBACK");
+  const { code, stderr } = await seen("--rate max --count 5 --out sqlite:field.db", { cwd, heard });
+  expect(code).toBe(0);
+  expect(stderr).toEqual([
+    `Cannot append to "${join(cwd, "field.db")}": database is locked. Waiting until it can.`,
+    "It goes on.",
+    expect.stringMatching(/^Wrote 5 readings/),
+  ]);
+  other.close();
   rmSync(cwd, { recursive: true });
 });
 
