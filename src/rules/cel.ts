@@ -4,8 +4,8 @@
  * `status_code` and `anomaly_flag` are `int`, the other fields `string`, `timestamp` is a timestamp.
  */
 import { type ASTNode, Environment, type ParseError } from "@marcbachmann/cel-js";
+import { didYouMean } from "../core/did-you-mean.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../core/sensor.ts";
-import { nearest } from "./did-you-mean.ts";
 import { MEASURE_NAME, RESERVED_FIELDS } from "./rule-reader.ts";
 
 /** What we add to CEL's own functions: on doubles, with the meaning of JavaScript's Math. */
@@ -43,10 +43,13 @@ const BASE = baseEnvironment();
 
 export function checkExpression(text: string): CheckedExpression | ExpressionProblem {
   try {
-    const { fields, measures, problem } = fieldsOf(BASE.parse(text).ast);
+    const { fields, measures: places, problem } = fieldsOf(BASE.parse(text).ast);
     if (problem !== undefined) return problem;
     const environment = BASE.clone();
-    for (const measure of measures) environment.registerVariable(measure, "double");
+    for (const { name, index } of places) {
+      if (!declared(environment, name)) return { message: `"${name}" is a word of the language, not a field`, index };
+    }
+    const measures = places.map((place) => place.name);
     const parsed = environment.parse(text);
     const checked = parsed.check();
     if (checked.error !== undefined) return problemOf(checked.error, measures);
@@ -109,12 +112,13 @@ function baseEnvironment(): Environment {
   return environment;
 }
 
-type Fields = { fields: string[]; measures: string[]; problem?: ExpressionProblem };
+type Place = { readonly name: string; readonly index: number };
+type Fields = { fields: string[]; measures: Place[]; problem?: ExpressionProblem };
 
 function fieldsOf(root: ASTNode): Fields {
   const found: Fields = { fields: [], measures: [] };
   const bound = new Set<string>();
-  const names: { name: string; index: number }[] = [];
+  const names: Place[] = [];
   const visit = (node: ASTNode): void => {
     if (node.op === "id") names.push({ name: node.args, index: node.start });
     if (node.op === "rcall" && BINDING_MACROS.has(node.args[0])) {
@@ -134,18 +138,17 @@ function fieldsOf(root: ASTNode): Fields {
           index,
         };
       }
-      // CEL's own words (`double`, `if`, …) cannot be declared as variables.
-      if (!declarable(name)) found.problem ??= { message: `"${name}" is a word of the language, not a field`, index };
-      found.measures.push(name);
+      found.measures.push({ name, index });
     }
     found.fields.push(name);
   }
   return found;
 }
 
-function declarable(name: string): boolean {
+/** False for CEL's own words (`double`, `if`, …), which cannot be declared. */
+function declared(environment: Environment, measure: string): boolean {
   try {
-    BASE.clone().registerVariable(name, "double");
+    environment.registerVariable(measure, "double");
     return true;
   } catch {
     return false;
@@ -169,8 +172,8 @@ function overloadHint(node: ASTNode | undefined, measures: readonly string[]): s
   }
   for (const operand of operands) {
     if (operand.op !== "id" || !measures.includes(operand.args)) continue;
-    const meant = nearest(operand.args, RESERVED_FIELDS);
-    if (meant !== undefined) return `; "${operand.args}" is taken for a measure; did you mean "${meant}"?`;
+    const meant = didYouMean(operand.args, RESERVED_FIELDS);
+    if (meant !== "") return `; "${operand.args}" is taken for a measure${meant}`;
   }
   return "";
 }

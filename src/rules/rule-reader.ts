@@ -1,6 +1,7 @@
 /** Reads the values of one rule file and keeps every problem with its place: nothing stops at the first. */
+
+import { didYouMean } from "../core/did-you-mean.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
-import { didYouMean } from "./did-you-mean.ts";
 import { type JsonNode, LinePlaces } from "./located-json.ts";
 import { RULE_LIMITS, type RuleProblem } from "./rule-set.ts";
 

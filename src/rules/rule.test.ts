@@ -31,11 +31,11 @@ test("every error of every file is told at once, each at its line and column", (
     { name: "c.json", text: '{ "name": "b", "when": { "flag": { "field": "anomaly_flag", "equals": 2 } } }' },
   ];
   expect(said(readRules(files))).toEqual([
-    'a.json:4:5: unknown key "severty" in a rule; did you mean "severity"?',
+    'a.json:4:5: unknown key "severty" in a rule; did you mean severity?',
     'a.json:3:13: "Temperature" cannot be the name of a rule: lower-case letters, digits and -, beginning with a letter or a digit, at most 64',
-    'a.json:5:26: unknown key "mesure" in "range"; did you mean "measure"?',
+    'a.json:5:26: unknown key "mesure" in "range"; did you mean measure?',
     'a.json:5:58: "min" must be a number, not a text',
-    'a.json:7:80: "severity" must be one of info, warning, critical; did you mean "info"?'.replace(/; did.*/, ""),
+    'a.json:7:80: "severity" must be one of info, warning, critical',
     "a.json:7:43: no such overload: double * int; measures are decimal numbers: write 2.0",
     'b.json:3:3: expected "," or "}", not "\\""',
     'c.json:1:11: another rule in a.json is named "b" too',
@@ -48,7 +48,7 @@ test("a condition's mistakes are told in words that say what to write", () => {
   expect(when({ range: { measure: "m", max: 1 }, flag: { field: "m", equals: 1 } })).toEqual([
     '"when" must hold exactly one condition of range, flag, expression',
   ]);
-  expect(when({ rnage: { measure: "m", max: 1 } })).toEqual(['unknown key "rnage" in "when"; did you mean "range"?']);
+  expect(when({ rnage: { measure: "m", max: 1 } })).toEqual(['unknown key "rnage" in "when"; did you mean range?']);
   expect(when({ range: { measure: "m" } })).toEqual(['"range" needs "min", "max" or both']);
   expect(when({ range: { max: 5 } })).toEqual(['"range" needs "measure"']);
   expect(when({ range: { measure: "m", min: 5, max: 1 } })).toEqual([
@@ -59,13 +59,13 @@ test("a condition's mistakes are told in words that say what to write", () => {
   ]);
   expect(when({ range: { measure: "Air Temp", max: 1 } })[0]).toStartWith('"Air Temp" cannot be the name of a measure');
   expect(when({ flag: { field: "anomaly_flg", equals: 1 } })).toEqual([
-    '"field" cannot be "anomaly_flg"; did you mean "anomaly_flag"?',
+    '"field" cannot be "anomaly_flg"; did you mean anomaly_flag?',
   ]);
   expect(when({ flag: { field: "anomaly_type", equals: 1 } })).toEqual(['"equals" must be a text, not a number']);
   expect(when({ flag: { field: "location", equals: "x" } })[0]).toStartWith('"field" cannot be "location": it is');
   expect(problemsOf({ applies_to: {} })[0]).toStartWith('"applies_to" names no field');
   expect(problemsOf({ applies_to: { locaton: "x" } })).toEqual([
-    'unknown key "locaton" in "applies_to"; did you mean "location"?',
+    'unknown key "locaton" in "applies_to"; did you mean location?',
   ]);
   expect(problemsOf({ applies_to: { latitude: "5*", location: [] } })).toEqual([
     '"latitude" must be a number or a list of such, not a text',
@@ -80,7 +80,7 @@ test("an expression's mistake is shown where it is, behind escapes too", () => {
     "r.json:1:56: no such overload: double * int; measures are decimal numbers: write 2.0",
   ]);
   expect(at("\"locaton == 'x'\"")).toEqual([
-    'r.json:1:35: no such overload: double == string; "locaton" is taken for a measure; did you mean "location"?',
+    'r.json:1:35: no such overload: double == string; "locaton" is taken for a measure; did you mean location?',
   ]);
   expect(at('"a in [1, 2]"')).toEqual([
     "r.json:1:35: no such overload: double in list<int>; measures are decimal numbers: write 1.0",
@@ -152,16 +152,14 @@ test("a rule that fails one of its own tests is not let in, and the failing test
 test("a test's reading must be one", () => {
   const reading = (fields: object) => problemsOf({ tests: [{ reading: fields, breaks: true }] });
   expect(reading({ m: "1" })).toEqual(['"m" must be a number or null, not a text; a measure is a number']);
-  expect(reading({ locaton: "x" })).toEqual([
-    '"locaton" must be a number or null, not a text; did you mean "location"?',
-  ]);
+  expect(reading({ locaton: "x" })).toEqual(['"locaton" must be a number or null, not a text; did you mean location?']);
   expect(reading({ "Air Temp": 1 })).toEqual(['"Air Temp" cannot be a field of a reading']);
   expect(reading({ anomaly_flag: 2 })).toEqual(['"anomaly_flag" must be 0, 1 or null']);
   expect(reading({ status_code: 1.5 })).toEqual(['"status_code" must be a whole number or null']);
   expect(reading({ timestamp: "noon" })[0]).toStartWith('"timestamp" must be a time in ISO 8601');
   expect(reading({ latitude: "north" })).toEqual(['"latitude" must be a number or null, not a text']);
   expect(problemsOf({ tests: [{ reading: { m: 1 }, break: true }] })).toEqual([
-    'unknown key "break" in a test; did you mean "breaks"?',
+    'unknown key "break" in a test; did you mean breaks?',
   ]);
   expect(problemsOf({ tests: [{ reading: { m: 1 }, breaks: "yes" }] })).toEqual([
     '"breaks" must be true or false, not a text',

@@ -1,0 +1,149 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { SEVERITIES } from "../core/reading.ts";
+import { IDENTITY_COLUMNS } from "../core/sensor.ts";
+import { KIND_NAMES, KINDS } from "./kinds.ts";
+import { RULE_KEYS, RULE_NAME, readRules } from "./rule.ts";
+import { MEASURE_NAME } from "./rule-reader.ts";
+import { TEST_KEYS } from "./rule-test.ts";
+import { SHIPPED_FILES } from "./shipped.ts";
+
+type Schema = {
+  readonly [keyword: string]: unknown;
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, Schema>>;
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly unknown[];
+  readonly pattern?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: boolean | Schema;
+  readonly propertyNames?: Schema;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly anyOf?: readonly Schema[];
+};
+
+const root: Schema = JSON.parse(readFileSync(join(import.meta.dir, "../../docs/schema/rule.schema.json"), "utf8"));
+const defs = root.$defs!;
+const ANNOTATIONS = ["$schema", "$id", "$defs", "title", "description", "default"];
+
+function typeOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "array" : typeof value;
+}
+
+/** The few keywords of JSON Schema that the file uses; any other fails the test. */
+const KEYWORDS: Record<string, (schema: Schema, value: unknown) => boolean> = {
+  $ref: ({ $ref = "" }, value) => accepts(defs[$ref.replace("#/$defs/", "")]!, value),
+  type: ({ type = [] }, value) =>
+    [type].flat().some((name) => name === typeOf(value) || (name === "integer" && Number.isInteger(value))),
+  enum: (schema, value) => schema.enum!.includes(value),
+  pattern: ({ pattern = "" }, value) => typeof value !== "string" || new RegExp(pattern, "u").test(value),
+  maxLength: ({ maxLength }, value) => typeof value !== "string" || [...value].length <= Number(maxLength),
+  required: ({ required = [] }, value) => typeOf(value) !== "object" || required.every((key) => key in Object(value)),
+  minProperties: ({ minProperties }, value) => Object.keys(Object(value)).length >= Number(minProperties),
+  maxProperties: ({ maxProperties }, value) => Object.keys(Object(value)).length <= Number(maxProperties),
+  minItems: ({ minItems }, value) => !Array.isArray(value) || value.length >= Number(minItems),
+  maxItems: ({ maxItems }, value) => !Array.isArray(value) || value.length <= Number(maxItems),
+  items: ({ items }, value) => !Array.isArray(value) || value.every((item) => accepts(items!, item)),
+  anyOf: ({ anyOf = [] }, value) => anyOf.some((schema) => accepts(schema, value)),
+  propertyNames: ({ propertyNames }, value) => Object.keys(Object(value)).every((key) => accepts(propertyNames!, key)),
+  properties: ({ properties = {} }, value) =>
+    typeOf(value) !== "object" ||
+    Object.entries(Object(value)).every(([key, field]) => !(key in properties) || accepts(properties[key]!, field)),
+  additionalProperties: ({ additionalProperties, properties = {} }, value) =>
+    typeOf(value) !== "object" ||
+    Object.entries(Object(value)).every(([key, field]) => {
+      if (key in properties) return true;
+      return typeof additionalProperties === "object" ? accepts(additionalProperties, field) : additionalProperties;
+    }),
+};
+
+function accepts(schema: Schema, value: unknown): boolean {
+  return Object.keys(schema)
+    .filter((keyword) => !ANNOTATIONS.includes(keyword))
+    .every((keyword) => KEYWORDS[keyword]!(schema, value));
+}
+
+const keysOf = (name: string): string[] => Object.keys(defs[name]!.properties!).toSorted();
+const sorted = (names: readonly string[]): string[] => names.toSorted();
+
+test("the schema knows the keys, kinds and patterns that the parser knows", () => {
+  expect(keysOf("rule")).toEqual(sorted(RULE_KEYS));
+  expect(keysOf("when")).toEqual(sorted(KIND_NAMES));
+  for (const kind of KIND_NAMES) {
+    if (KINDS[kind].keys.length > 0) expect([kind, keysOf(kind)]).toEqual([kind, sorted(KINDS[kind].keys)]);
+  }
+  expect(keysOf("test")).toEqual(sorted(TEST_KEYS));
+  expect(keysOf("applies_to")).toEqual(sorted(IDENTITY_COLUMNS));
+  const { name, severity } = defs["rule"]!.properties!;
+  expect(severity!.enum).toEqual(SEVERITIES);
+  expect(name!.pattern).toBe(RULE_NAME.source);
+  expect(defs["measure"]!.pattern).toBe(MEASURE_NAME.source);
+});
+
+const rule = (fields: object): object => ({ name: "r", when: { range: { measure: "m", min: 1 } }, ...fields });
+const CASES: readonly [file: unknown, accepted: boolean][] = [
+  ...Object.values(SHIPPED_FILES).map((file): [unknown, boolean] => [file, true]),
+  [rule({}), true],
+  [[rule({}), rule({ name: "b" })], true],
+  [[], true],
+  [7, false],
+  [[7], false],
+  [{ name: "r" }, false],
+  [rule({ name: undefined }), false],
+  [rule({ name: "R" }), false],
+  [rule({ name: "a".repeat(65) }), false],
+  [rule({ description: 1 }), false],
+  [rule({ description: "x".repeat(1_025) }), false],
+  [rule({ severity: "critical" }), true],
+  [rule({ severity: "fatal" }), false],
+  [rule({ $schema: "x" }), true],
+  [rule({ enabled: true }), false],
+  [rule({ applies_to: { location: ["a", "b*"], latitude: 5 } }), true],
+  [rule({ applies_to: {} }), false],
+  [rule({ applies_to: { location: [] } }), false],
+  [rule({ applies_to: { latitude: "5" } }), false],
+  [rule({ applies_to: { temperature: 5 } }), false],
+  [rule({ when: {} }), false],
+  [rule({ when: { range: { measure: "m" } } }), false],
+  [rule({ when: { range: { measure: "M", max: 1 } } }), false],
+  [rule({ when: { range: { measure: "m", max: "1" } } }), false],
+  [rule({ when: { range: { max: 1 } } }), false],
+  [rule({ when: { range: { measure: "m", max: 1, maximum: 1 } } }), false],
+  [rule({ when: { range: { measure: "m", max: 1 }, expression: "m > 1.0" } }), false],
+  [rule({ when: { flag: { field: "anomaly_type", equals: "spike" } } }), true],
+  [rule({ when: { flag: { field: "anomaly_flag" } } }), false],
+  [rule({ when: { flag: { field: "anomaly_flag", equals: true } } }), false],
+  [rule({ when: { expression: "m > 1.0" } }), true],
+  [rule({ when: { expression: 5 } }), false],
+  [rule({ when: { stuck: { measure: "m" } } }), false],
+  [rule({ tests: [{ reading: { m: 2, location: "x", anomaly_flag: null }, breaks: false }] }), true],
+  [rule({ tests: [{ reading: { m: "2" }, breaks: false }] }), false],
+  [rule({ tests: [{ reading: { M: 2 }, breaks: false }] }), false],
+  [rule({ tests: [{ reading: { anomaly_flag: 2 }, breaks: false }] }), false],
+  [rule({ tests: [{ reading: { status_code: 1.5 }, breaks: false }] }), false],
+  [rule({ tests: [{ reading: { location: 2 }, breaks: false }] }), false],
+  [rule({ tests: [{ reading: { m: 2 } }] }), false],
+  [rule({ tests: {} }), false],
+];
+
+test("the schema accepts and refuses what the parser accepts and refuses", () => {
+  for (const [file, accepted] of CASES) {
+    const text = JSON.stringify(file);
+    const parser = "ok" in readRules([{ name: "r.json", text }]);
+    expect({ text, schema: accepts(root, JSON.parse(text)), parser }).toEqual({
+      text,
+      schema: accepted,
+      parser: accepted,
+    });
+  }
+});
+
+test("each shipped rule file points editors to the schema, where its form allows", () => {
+  for (const [name, file] of Object.entries(SHIPPED_FILES)) {
+    if (Array.isArray(file)) continue;
+    expect([name, Object(file).$schema]).toEqual([name, "../docs/schema/rule.schema.json"]);
+  }
+});
