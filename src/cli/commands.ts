@@ -14,6 +14,8 @@ type Entry = () => Promise<{ readonly command: Command } | { readonly group: Com
 export type Commands = Readonly<Record<string, Entry>>;
 
 export const COMMANDS: Commands = {
+  run: () => import("./run.ts"),
+  simulate: () => import("./simulate.ts"),
   config: () => import("./config.ts"),
 };
 

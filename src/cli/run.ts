@@ -7,12 +7,12 @@ import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings.ts";
 import { type OpenAgent, openAgent } from "../open-agent.ts";
-import { builtInRules } from "../rules/shipped.ts";
 import { loadRules } from "../rules/load.ts";
 import type { RuleSet } from "../rules/rule-set.ts";
+import { builtInRules } from "../rules/shipped.ts";
 import { loadMapping } from "../sensor/mapping.ts";
 import { openSource } from "../sensor/open-source.ts";
-import { loadProfile } from "../sensor/profiles.ts";
+import { loadProfile, shippedProfiles } from "../sensor/profiles.ts";
 import { openStore } from "../uplink/open-store.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
@@ -73,7 +73,7 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
 export async function startAgent(context: Context, settings: Settings, log: Log, once: boolean): Promise<OpenAgent> {
   const { cwd, env, stop } = context;
   const profile = loadProfile(settings.profile, cwd);
-  const mapping = settings.map === null ? null : loadMapping(resolve(cwd, settings.map), profile);
+  const mapping = settings.map === null ? null : loadMapping(settings.map, [profile, ...shippedProfiles()], cwd);
   const store = await openStore(settings.store, {
     ...{ prefix: settings.s3BucketPrefix, region: settings.awsRegion, putTimeoutMs: settings.putTimeoutMs, env, cwd },
   });

@@ -8,6 +8,7 @@ import { shippedProfiles } from "./profiles.ts";
 import { SimulatorSource } from "./simulator.ts";
 import { parseSimulatorUri } from "./simulator-parameters.ts";
 import type { Source } from "./source.ts";
+import { SqliteTailSource } from "./sqlite-tail.ts";
 import { StdinSource } from "./stdin.ts";
 
 export type SourceOptions = {
@@ -28,8 +29,21 @@ export type SourceOptions = {
 type Opener = (uri: string, options: SourceOptions) => Source;
 
 const SCHEMES: Readonly<Record<string, Opener>> = {
-  simulator: (uri, { profile, cwd, catalogue, cursor, now }) =>
-    new SimulatorSource(parseSimulatorUri(uri, { profile, cwd }), catalogue, cursor(uri), now),
+  simulator: (uri, { profile, cwd, catalogue, cursor, now, once }) => {
+    const parameters = parseSimulatorUri(uri, { profile, cwd });
+    if (once && parameters.count === null) {
+      refuse(uri, "with --once a simulator needs a count, or it never ends", "--source 'simulator:?count=1000' --once");
+    }
+    return new SimulatorSource(parameters, catalogue, cursor(uri), now);
+  },
+  sqlite: (uri, options) =>
+    new SqliteTailSource({
+      uri,
+      normalizer: normalizerFor(options),
+      cursor: options.cursor(uri),
+      once: options.once,
+      pollMs: options.pollMs,
+    }),
   stdin: (uri, options) => {
     if (uri !== "stdin:") refuse(uri, "stdin: takes no parameters", "--source stdin:");
     return new StdinSource({
