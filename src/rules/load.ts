@@ -12,9 +12,12 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Files in a folder; one file can hold many rules. */
 const MAX_FILES = RULE_LIMITS.rules;
 
-/** The rules of every `*.json` in the folder (not in folders below it), or every reason why they are refused. */
-export function loadRules(dir: string, catalogue: SensorCatalogue): Loaded<RuleSet> {
-  const rules = readRulesFolder(dir);
+/**
+ * The rules of every `*.json` in the folder (not in folders below it, no hidden ones), or every reason why they are refused.
+ * Problems name their files under `shownAs`: the folder as the user wrote it.
+ */
+export function loadRules(dir: string, catalogue: SensorCatalogue, shownAs = dir): Loaded<RuleSet> {
+  const rules = readRulesFolder(dir, shownAs);
   return "refused" in rules ? rules : admitRules(rules.ok, catalogue);
 }
 
@@ -25,12 +28,12 @@ export function loadRuleTexts(files: readonly RuleFile[], catalogue: SensorCatal
 }
 
 /** The rules of a folder, valid but not yet tested. */
-export function readRulesFolder(dir: string): Loaded<readonly Rule[]> {
-  const files = readFolder(dir);
+export function readRulesFolder(dir: string, shownAs = dir): Loaded<readonly Rule[]> {
+  const files = readFolder(dir, shownAs);
   if ("refused" in files) return files;
   const rules = readRules(files.ok);
   if ("refused" in rules || rules.ok.length > 0) return rules;
-  return { refused: [folderProblem(dir, "there is no rule in its files")] };
+  return { refused: [folderProblem(shownAs, "there is no rule in its files")] };
 }
 
 function admitRules(rules: readonly Rule[], catalogue: SensorCatalogue): Loaded<RuleSet> {
@@ -38,20 +41,20 @@ function admitRules(rules: readonly Rule[], catalogue: SensorCatalogue): Loaded<
   return failed.length > 0 ? { refused: failed } : { ok: compileRules(rules, catalogue) };
 }
 
-function readFolder(dir: string): Loaded<readonly RuleFile[]> {
+function readFolder(dir: string, shownAs: string): Loaded<readonly RuleFile[]> {
   const files: RuleFile[] = [];
   const problems: RuleProblem[] = [];
   try {
     const names = readdirSync(dir).filter((name) => name.endsWith(".json") && !name.startsWith("."));
-    if (names.length === 0) problems.push(folderProblem(dir, "there is no *.json file in it"));
-    if (names.length > MAX_FILES) problems.push(folderProblem(dir, `there are more than ${MAX_FILES} files in it`));
+    if (names.length === 0) problems.push(folderProblem(shownAs, "there is no *.json file in it"));
+    if (names.length > MAX_FILES) problems.push(folderProblem(shownAs, `there are more than ${MAX_FILES} files in it`));
     for (const name of names.slice(0, MAX_FILES).toSorted()) {
-      const file = readFile(join(dir, name));
+      const file = readFile(join(dir, name), join(shownAs, name));
       if ("refused" in file) problems.push(...file.refused);
       else files.push(file.ok);
     }
   } catch (error) {
-    problems.push(folderProblem(dir, messageOf(error)));
+    problems.push(folderProblem(shownAs, messageOf(error)));
   }
   if (problems.length === 0) return { ok: files };
   // The readable files may have problems of their own: all are told at once.
@@ -59,14 +62,14 @@ function readFolder(dir: string): Loaded<readonly RuleFile[]> {
   return { refused: "refused" in more ? [...problems, ...more.refused] : problems };
 }
 
-function readFile(path: string): Loaded<RuleFile> {
-  const refuse = (message: string): Loaded<RuleFile> => ({ refused: [{ file: path, line: 1, column: 1, message }] });
+function readFile(path: string, shownAs: string): Loaded<RuleFile> {
+  const refuse = (message: string): Loaded<RuleFile> => ({ refused: [{ file: shownAs, line: 1, column: 1, message }] });
   try {
     const { size } = statSync(path);
     if (size > RULE_LIMITS.fileBytes) return refuse(`larger than ${RULE_LIMITS.fileBytes} bytes`);
     const bytes = readFileSync(path);
     try {
-      return { ok: { name: path, text: UTF8.decode(bytes) } };
+      return { ok: { name: shownAs, text: UTF8.decode(bytes) } };
     } catch {
       return refuse("this file is not valid UTF-8");
     }
