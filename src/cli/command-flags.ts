@@ -80,7 +80,11 @@ function tokenProblem(token: Token, args: ArgsDef): string[] {
 function countProblems(tokens: readonly Token[], args: ArgsDef, line: string): string[] {
   const places = Object.entries(args).filter(([, arg]) => arg.type === "positional");
   const given = tokens.flatMap((token) => (token.kind === "positional" ? [token.value] : []));
-  const problems = given.slice(places.length).map((value) => {
+  // The value of a flag that is not known looks like an argument; the flag was told already.
+  const afterUnknown = tokens.some(
+    (token) => token.kind === "option" && token.value === undefined && !args[token.name],
+  );
+  const problems = (afterUnknown ? [] : given.slice(places.length)).map((value) => {
     const takes = places.length === 0 ? "no argument" : `${places.length} argument${places.length === 1 ? "" : "s"}`;
     return `Cannot understand "${value}": ${line} takes ${takes}`;
   });
