@@ -33,8 +33,8 @@ class CompiledRules implements RuleSet {
   readonly rules: readonly RuleSummary[];
   readonly #columns: Columns;
   readonly #compiled: readonly Compiled[];
-  /** The findings of the block that is being judged. */
-  #findings: Map<number, readonly Finding[]> = new Map();
+  /** The findings of the block that is being judged: the lists that its own map holds, but open for more. */
+  readonly #lists = new Map<number, Finding[]>();
 
   constructor(rules: readonly Rule[], catalogue: SensorCatalogue) {
     this.canonical = canonicalOf(rules);
@@ -51,12 +51,13 @@ class CompiledRules implements RuleSet {
   }
 
   judge(block: ReadingBlock): void {
-    this.#findings = block.findings;
-    this.#findings.clear();
+    this.#lists.clear();
+    block.findings.clear();
     this.#columns.grow();
     for (const { selection, judge, broken } of this.#compiled) {
       if (selection.any) judge.judge(block, selection.mask, broken);
     }
+    for (const [row, list] of this.#lists) block.findings.set(row, list);
   }
 
   evaluationProblems(): readonly EvaluationProblem[] {
@@ -67,8 +68,9 @@ class CompiledRules implements RuleSet {
 
   #add({ name, severity }: Rule, row: number, { reason, observed, limit, window }: Broken): void {
     const finding: Finding = { rule: name, severity, reason, observed, limit, window };
-    const others = this.#findings.get(row);
-    this.#findings.set(row, others === undefined ? [finding] : [...others, finding]);
+    const list = this.#lists.get(row);
+    if (list === undefined) this.#lists.set(row, [finding]);
+    else list.push(finding);
   }
 }
 
