@@ -1,0 +1,112 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { TimestampReader } from "./timestamp.ts";
+import { zoneOf } from "./zone.ts";
+
+const utc = new TimestampReader();
+const read = (text: string): string | null => {
+  const ms = utc.fromText(text);
+  return Number.isNaN(ms) ? null : new Date(ms).toISOString();
+};
+
+test("every moment from 1970 to 9999 is read back as it was written, in any zone", () => {
+  const moment = fc.date({ min: new Date(0), max: new Date(253402300799999), noInvalidDate: true });
+  fc.assert(
+    fc.property(moment, fc.integer({ min: -14 * 60, max: 14 * 60 }), (date, offset) => {
+      expect(utc.fromText(date.toISOString())).toBe(date.getTime());
+      const local = new Date(date.getTime() + offset * 60_000).toISOString();
+      fc.pre(/^(19[7-9]|[2-9]\d\d)/.test(local));
+      const clock = `${String(Math.floor(Math.abs(offset) / 60)).padStart(2, "0")}:${String(Math.abs(offset) % 60).padStart(2, "0")}`;
+      expect(utc.fromText(local.replace("Z", `${offset < 0 ? "-" : "+"}${clock}`))).toBe(date.getTime());
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test("the ways that others spell a moment are understood, and it is UTC where no zone is said", () => {
+  const noon = "2024-02-29T12:00:00.000Z";
+  for (const text of ["2024-02-29T12:00:00Z", "2024-02-29 12:00:00", "2024-02-29t12:00z", "2024-02-29T12:00"]) {
+    expect(read(text)).toBe(noon);
+  }
+  for (const text of ["2024-02-29T13:30:00+01:30", "2024-02-29 13:30:00+0130", "2024-02-29T07:00:00.000000-05"]) {
+    expect(read(text)).toBe(noon);
+  }
+  expect(read("2024-02-29T12:00:00.5Z")).toBe("2024-02-29T12:00:00.500Z");
+  expect(read("2024-02-29T12:00:00,1239999Z")).toBe("2024-02-29T12:00:00.123Z");
+});
+
+test("what is no real moment is not bent into one", () => {
+  const wrong =
+    "2023-02-29T12:00:00Z|2024-13-01T00:00:00Z|2024-00-10T00:00:00Z|2024-04-31T00:00:00Z|2024-01-01T24:00:00Z|2024-01-01T23:59:60Z|" +
+    "1969-12-31T23:59:59Z|1970-01-01T00:00:00+00:01|9999-12-31T23:59:59-00:01|2024-01-01|12:00:00|now||2024-01-01T12:00:00.Z|" +
+    "2024-01-01T12:00:00Zulu|2024-01-01T12:00:00 Z|2024-01-01T12:00:00+1|2024-01-01T12:00:00+24:00|2024-01-01T1２:00:00Z|" +
+    "2024/01/01 12:00:00|01.02.2024 12:00:00|1706745600|2024-1-1T1:00:00Z|2024-01-01T12:00:0|2024-01-01T12:00:";
+  for (const text of wrong.split("|")) expect([text, read(text)]).toEqual([text, null]);
+});
+
+test("random text is a moment only when Date agrees", () => {
+  const text = fc.stringMatching(
+    /^[0-9]{4}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9](:[0-6][0-9](\.[0-9]{3})?)?Z$/,
+  );
+  fc.assert(
+    fc.property(text, (written) => {
+      const ms = utc.fromText(written);
+      // Date takes 24:00 and rolls the 31st of April over; we take neither.
+      if (!Number.isNaN(ms)) expect(ms).toBe(Date.parse(written.replace(" ", "T")));
+      else if (!/[T ]24/.test(written)) {
+        const theirs = new Date(written.replace(" ", "T"));
+        const rolled = !Number.isNaN(theirs.getTime()) && theirs.toISOString().slice(0, 10) !== written.slice(0, 10);
+        expect(rolled || Number.isNaN(theirs.getTime()) || theirs.getTime() < 0).toBe(true);
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test("a zone is for timestamps that carry none, and summer time has its two odd hours", () => {
+  const brussels = new TimestampReader("iso", zoneOf("Europe/Brussels"));
+  const at = (text: string): string => new Date(brussels.fromText(text)).toISOString();
+  expect(at("2015-02-04 17:51:00")).toBe("2015-02-04T16:51:00.000Z");
+  expect(at("2015-02-04T17:51:00Z")).toBe("2015-02-04T17:51:00.000Z");
+  expect(at("2015-07-04 17:51:00")).toBe("2015-07-04T15:51:00.000Z");
+  expect(at("2015-03-29 01:59:59")).toBe("2015-03-29T00:59:59.000Z");
+  expect(at("2015-03-29 02:30:00")).toBe("2015-03-29T01:30:00.000Z");
+  expect(at("2015-03-29 03:00:00")).toBe("2015-03-29T01:00:00.000Z");
+  expect(at("2015-10-25 01:59:59")).toBe("2015-10-24T23:59:59.000Z");
+  expect(at("2015-10-25 02:30:00")).toBe("2015-10-25T00:30:00.000Z");
+  expect(at("2015-10-25 03:00:00")).toBe("2015-10-25T02:00:00.000Z");
+  const fixed = new TimestampReader("iso", zoneOf("-03:30"));
+  expect(new Date(fixed.fromText("2015-10-25 03:00:00")).toISOString()).toBe("2015-10-25T06:30:00.000Z");
+  for (const name of ["Europe/Brusels", "+25:00", "", "local"]) expect([name, zoneOf(name)]).toEqual([name, null]);
+});
+
+test("an hour of a zone that exists once is read as Intl writes it, all over the world", () => {
+  const names = [
+    "America/New_York",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "Pacific/Apia",
+    "Africa/Cairo",
+  ];
+  for (const name of names) {
+    const reader = new TimestampReader("iso", zoneOf(name));
+    const format = new Intl.DateTimeFormat("sv-SE", { timeZone: name, dateStyle: "short", timeStyle: "medium" });
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1_000_000 }), (half) => {
+        const ms = half * 1_800_000;
+        const read = reader.fromText(format.format(ms));
+        // Of an hour that happens twice the first is meant.
+        if (read !== ms) expect(format.format(read)).toBe(format.format(ms));
+      }),
+      { numRuns: 50 },
+    );
+  }
+});
+
+test("Unix times are numbers, in the unit that the mapping says", () => {
+  expect(new TimestampReader("unix_s").fromNumber(1_700_000_000.123)).toBe(1_700_000_000_123);
+  expect(new TimestampReader("unix_ms").fromNumber(1_700_000_000_123.9)).toBe(1_700_000_000_123);
+  for (const value of [-1, 1e18, Number.NaN]) expect(new TimestampReader("unix_s").fromNumber(value)).toBeNaN();
+  expect(utc.fromNumber(1_700_000_000)).toBeNaN();
+});

@@ -1,0 +1,127 @@
+/**
+ * Timestamps as others write them, to ms since 1970 UTC. NaN is the answer for everything that is not a real moment in the
+ * years 1970 to 9999.
+ *
+ * Text: `YYYY-MM-DD`, then `T` or a blank, then `HH:MM`, `HH:MM:SS` or `HH:MM:SS.f…` (`,` also; digits behind the
+ * millisecond are cut off), then `Z`, `±HH`, `±HHMM`, `±HH:MM`, or nothing, which means the reader's zone (UTC unless a
+ * mapping says otherwise). There is no 24:00 and no 60th second. Numbers: Unix seconds or milliseconds, when the mapping says so.
+ */
+import type { Zone } from "./zone.ts";
+
+export const TIMESTAMP_FORMATS = ["iso", "YYYY-MM-DD HH:MM:SS", "unix_s", "unix_ms"] as const;
+export type TimestampFormat = (typeof TIMESTAMP_FORMATS)[number];
+
+const END_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+/** A zone may bring a local time on the last day of 1969 into 1970. */
+const FIRST_DAY_MS = -86_400_000;
+const MS_PER_MINUTE = 60_000;
+/** No timestamp that we know how to read is longer. */
+const MAX_TEXT = 48;
+
+export class TimestampReader {
+  readonly format: TimestampFormat;
+  readonly #zone: Zone | null;
+  readonly #scratch = new Uint8Array(MAX_TEXT);
+  /** The last day read, as YYYYMMDD, and its midnight: readings come in order, more or less. */
+  #day = -1;
+  #dayMs = 0;
+
+  constructor(format: TimestampFormat = "iso", zone: Zone | null = null) {
+    this.format = format;
+    this.#zone = zone;
+  }
+
+  /** Whether this format is written as a number. */
+  get numeric(): boolean {
+    return this.format === "unix_s" || this.format === "unix_ms";
+  }
+
+  fromNumber(value: number): number {
+    if (!this.numeric) return Number.NaN;
+    return inRange(this.format === "unix_s" ? Math.round(value * 1_000) : Math.floor(value));
+  }
+
+  fromText(text: string): number {
+    const length = text.length;
+    if (length > MAX_TEXT) return Number.NaN;
+    const scratch = this.#scratch;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 127) return Number.NaN;
+      scratch[i] = code;
+    }
+    return this.fromBytes(scratch, 0, length);
+  }
+
+  fromBytes(bytes: Uint8Array, from: number, to: number): number {
+    if (this.numeric || to - from < 16) return Number.NaN;
+    if (bytes[from + 4] !== 45 || bytes[from + 7] !== 45 || bytes[from + 13] !== 58) return Number.NaN;
+    const between = bytes[from + 10]!;
+    if (between !== 84 && between !== 32 && between !== 116) return Number.NaN;
+    const midnight = this.#midnight(
+      two(bytes, from) * 100 + two(bytes, from + 2),
+      two(bytes, from + 5),
+      two(bytes, from + 8),
+    );
+    const hour = two(bytes, from + 11);
+    const minute = two(bytes, from + 14);
+    // NaN fails every comparison, so each of these also refuses what is no digit.
+    if (!(hour < 24 && minute < 60 && midnight >= FIRST_DAY_MS)) return Number.NaN;
+    let ms = midnight + (hour * 60 + minute) * MS_PER_MINUTE;
+    let at = from + 16;
+    if (at < to && bytes[at] === 58) {
+      const second = at + 3 <= to ? two(bytes, at + 1) : Number.NaN;
+      if (!(second < 60)) return Number.NaN;
+      ms += second * 1_000;
+      at += 3;
+      if (at < to && (bytes[at] === 46 || bytes[at] === 44)) {
+        const first = ++at;
+        for (let unit = 100; at < to; at++, unit = (unit / 10) | 0) {
+          const digit = bytes[at]! - 48;
+          if (digit < 0 || digit > 9) break;
+          ms += digit * unit;
+        }
+        if (at === first) return Number.NaN;
+      }
+    }
+    return inRange(this.#inUtc(ms, bytes, at, to));
+  }
+
+  #midnight(year: number, month: number, day: number): number {
+    const key = year * 10_000 + month * 100 + day;
+    if (key === this.#day) return this.#dayMs;
+    if (!(month >= 1 && month <= 12 && day >= 1 && year >= 1969)) return Number.NaN;
+    const ms = Date.UTC(year, month - 1, day);
+    // The 31st of April would be the 1st of May.
+    if (new Date(ms).getUTCDate() !== day) return Number.NaN;
+    this.#day = key;
+    this.#dayMs = ms;
+    return ms;
+  }
+
+  /** What stands behind the time of day: Z, an offset, or nothing. */
+  #inUtc(localMs: number, bytes: Uint8Array, at: number, to: number): number {
+    if (at === to) return this.#zone === null ? localMs : this.#zone.toUtc(localMs);
+    const mark = bytes[at]!;
+    if (mark === 90 || mark === 122) return at + 1 === to ? localMs : Number.NaN;
+    if (mark !== 43 && mark !== 45) return Number.NaN;
+    const rest = to - at;
+    if (rest !== 3 && rest !== 5 && !(rest === 6 && bytes[at + 3] === 58)) return Number.NaN;
+    const hours = two(bytes, at + 1);
+    const minutes = rest === 3 ? 0 : two(bytes, to - 2);
+    if (!(hours < 24 && minutes < 60)) return Number.NaN;
+    const offsetMs = (hours * 60 + minutes) * MS_PER_MINUTE;
+    return mark === 43 ? localMs - offsetMs : localMs + offsetMs;
+  }
+}
+
+function inRange(ms: number): number {
+  return ms >= 0 && ms <= END_MS ? ms : Number.NaN;
+}
+
+/** Two digits, or NaN. */
+function two(bytes: Uint8Array, at: number): number {
+  const tens = bytes[at]! - 48;
+  const ones = bytes[at + 1]! - 48;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
+}
