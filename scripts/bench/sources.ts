@@ -1,0 +1,134 @@
+/**
+ * What it costs to take one reading from lines of JSON and from a foreign SQLite table, in CPU-µs: 26 columns, 50 sensors,
+ * 2 % anomalies. `bun scripts/bench/sources.ts [ROWS]`. The plain loop beside each does nothing but parse.
+ */
+import { Database } from "bun:sqlite";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ReadingBlock } from "../../src/core/reading.ts";
+import { SensorCatalogue } from "../../src/core/sensor.ts";
+import { Normalizer } from "../../src/sensor/normalize.ts";
+import { loadProfile } from "../../src/sensor/profiles.ts";
+import type { Source } from "../../src/sensor/source.ts";
+import { SqliteTailSource } from "../../src/sensor/sqlite-tail.ts";
+import { StdinSource } from "../../src/sensor/stdin.ts";
+
+const SENSORS = 50;
+const BLOCK = 1_000;
+const START = Date.UTC(2026, 0, 1);
+
+type Row = Record<string, string | number | null>;
+
+function wideRow(i: number): Row {
+  const sensor = i % SENSORS;
+  return {
+    sensor_id: `ENV_SENSOR_${String(sensor).padStart(4, "0")}`,
+    firmware_version: "2.1.0",
+    model: "EnviroSense-3000",
+    manufacturer: "SensorTech Industries",
+    location: "Building A, Floor 3, Room 301",
+    latitude: 40.7128 + sensor / 1_000,
+    longitude: -74.006,
+    original_timezone: "-05:00",
+    serial_number: `SN-2026-${1_000 + sensor}`,
+    manufacture_date: "2024-03-15",
+    deployment_type: "indoor",
+    installation_date: "2024-06-01",
+    height_meters: 2.5,
+    orientation_degrees: 180,
+    instance_id: `instance-${sensor}`,
+    sensor_type: "environmental",
+    timestamp: new Date(START + i * 20).toISOString(),
+    temperature: Math.round(2_200 + 300 * Math.sin(i / 900)) / 100,
+    humidity: Math.round(4_500 + 900 * Math.cos(i / 700)) / 100,
+    pressure: Math.round(101_325 + 400 * Math.sin(i / 5_000)) / 100,
+    vibration: Math.round(200 + 90 * Math.sin(i)) / 100,
+    voltage: Math.round(2_240 + 20 * Math.sin(i / 50)) / 100,
+    status_code: 0,
+    anomaly_flag: i % 50 === 7 ? 1 : 0,
+    anomaly_type: i % 50 === 7 ? "spike" : null,
+  };
+}
+
+function normalizer(): Normalizer {
+  return new Normalizer({ catalogue: new SensorCatalogue(), profile: loadProfile("environmental") });
+}
+
+async function drain(source: Source, rows: number): Promise<number> {
+  const block = new ReadingBlock(BLOCK);
+  let taken = 0;
+  for (;;) {
+    const { state } = source.take(block, START);
+    taken += block.count;
+    if (block.malformed.size > 0) throw new Error([...block.malformed.values()][0]!.detail);
+    block.clear();
+    source.cursor();
+    if (state === "ended") break;
+    if (state === "idle") await new Promise((resolve) => setImmediate(resolve));
+  }
+  await source.close();
+  if (taken !== rows) throw new Error(`${taken} of ${rows} rows were taken`);
+  return taken;
+}
+
+async function measure(name: string, rows: number, work: () => unknown): Promise<void> {
+  const before = process.cpuUsage();
+  const started = performance.now();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  const perRow = (user + system) / rows;
+  const perSecond = Math.round(rows / ((performance.now() - started) / 1_000));
+  console.log(
+    `${name.padEnd(44)} ${perRow.toFixed(2).padStart(6)} CPU-µs/reading ${String(perSecond).padStart(9)} rows/s`,
+  );
+}
+
+async function benchLines(name: string, rows: number, rowOf: (i: number) => Row): Promise<void> {
+  const text = Array.from({ length: rows }, (_, i) => `${JSON.stringify(rowOf(i))}\n`);
+  const bytes = Buffer.from(text.join(""));
+  text.length = 0;
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
+  }
+  console.log(`${name}: ${(bytes.length / rows).toFixed(0)} bytes a line`);
+  await measure("  plain loop: split, JSON.parse", rows, () => {
+    let kept = 0;
+    for (const line of bytes.toString().split("\n")) if (line !== "") kept += Object.keys(JSON.parse(line)).length;
+    return kept;
+  });
+  for (const run of [1, 2]) {
+    const source = new StdinSource({ stream: chunks(), normalizer: normalizer() });
+    await measure(`  stdin: (run ${run})`, rows, () => drain(source, rows));
+  }
+}
+
+async function benchTable(rows: number): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), "bench-sources-"));
+  const path = join(dir, "field.db");
+  const db = new Database(path);
+  db.run("PRAGMA journal_mode = WAL");
+  const names = Object.keys(wideRow(0));
+  const typed = names.map((name) => `${name} ${typeof wideRow(0)[name] === "number" ? "REAL" : "TEXT"}`).join(", ");
+  db.run(`CREATE TABLE sensor_readings (id INTEGER PRIMARY KEY, ${typed})`);
+  const insert = db.prepare(`INSERT INTO sensor_readings (${names}) VALUES (${names.map(() => "?")})`);
+  db.transaction(() => {
+    for (let i = 0; i < rows; i++) insert.run(...Object.values(wideRow(i)));
+  })();
+  await measure("sqlite: plain loop: values() of all columns", rows, () => {
+    const select = db.prepare("SELECT rowid, * FROM sensor_readings WHERE rowid > ? ORDER BY rowid LIMIT 1000");
+    for (let at = 0; at < rows; at += BLOCK) select.values(at);
+  });
+  for (const run of [1, 2]) {
+    const source = new SqliteTailSource({ uri: `sqlite:${path}`, normalizer: normalizer(), cursor: null, once: true });
+    await measure(`sqlite: (run ${run})`, rows, () => drain(source, rows));
+  }
+  db.close();
+  rmSync(dir, { recursive: true });
+}
+
+const rows = Number(process.argv[2] ?? 200_000);
+await benchLines("sensors in turn", rows, wideRow);
+await benchLines("sensors in any order", rows, (i) => wideRow(Math.imul(i, 2_654_435_761) >>> 8));
+await benchLines("a new unknown field in each line", rows, (i) => ({ ...wideRow(i), note: `n${i}` }));
+await benchTable(rows);

@@ -1,0 +1,166 @@
+/** A table of somebody else's SQLite database, opened read-only, and the few questions that its tail asks. */
+import { Database, type Statement } from "bun:sqlite";
+import { statSync } from "node:fs";
+import { TransientError, UsageError } from "../core/errors.ts";
+
+type Column = { readonly name: string; readonly type: string; readonly pk: number; readonly hidden: number };
+const ROWID_NAMES = ["rowid", "_rowid_", "oid"] as const;
+const HIDDEN_OF_VIRTUAL_TABLE = 1;
+
+export class ForeignTable {
+  readonly inode: number;
+  /** SQLite's schema cookie when `columns` was read: any DDL and VACUUM change it. */
+  schema = Number.NaN;
+  /** Every column but the one that is only another name of the rowid. */
+  columns: readonly string[] = [];
+  /** The table has an INTEGER PRIMARY KEY, so that VACUUM leaves its rowids alone. */
+  keepsRowids = false;
+  #autoincrement = false;
+  readonly #path: string;
+  readonly #name: string;
+  readonly #isOurs: (column: string) => boolean;
+  readonly #db: Database;
+  readonly #cookie: Statement;
+  #rowid = "rowid";
+  #behind: Statement | null = null;
+
+  /** `isOurs`: columns that a reading needs, even where one is the rowid. Throws where there is no database (yet). */
+  constructor(path: string, name: string, isOurs: (column: string) => boolean) {
+    this.#path = path;
+    this.#name = name;
+    this.#isOurs = isOurs;
+    this.inode = statSync(path).ino;
+    this.#db = new Database(path, { readonly: true, create: false });
+    try {
+      // `take` never waits; who finds the database busy comes back.
+      this.#db.run("PRAGMA busy_timeout = 0");
+      this.#cookie = this.#db.prepare("PRAGMA schema_version");
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#behind?.finalize();
+    this.#db.close();
+  }
+
+  /** Runs `read` on one snapshot, with `columns` and `schema` those of that snapshot. */
+  snapshot<T>(read: () => T): T {
+    this.#db.run("BEGIN");
+    try {
+      const cookie = Number(this.#cookie.values()[0]?.[0]);
+      if (cookie !== this.schema) this.#inspect(cookie);
+      return read();
+    } finally {
+      if (this.#db.inTransaction) this.#db.run("ROLLBACK");
+    }
+  }
+
+  /** Rows above `rowid`, in its order: the rowid, then `columns`. */
+  behind(rowid: number, limit: number): unknown[][] {
+    const columns = this.#select(this.columns);
+    this.#behind ??= this.#db.prepare(
+      `SELECT ${columns} FROM ${quoted(this.#name)} WHERE ${this.#rowid} > ? ORDER BY ${this.#rowid} LIMIT ?`,
+    );
+    return this.#behind.values(rowid, limit);
+  }
+
+  at(rowid: number, columns: readonly string[]): unknown[] | null {
+    const names = this.#select(columns);
+    const found = this.#db
+      .query(`SELECT ${names} FROM ${quoted(this.#name)} WHERE ${this.#rowid} = ?`)
+      .values(rowid)[0];
+    return found === undefined ? null : found.slice(1);
+  }
+
+  /** The newest rows, from the end: the rowid, then `columns`. */
+  *newest(columns: readonly string[], limit: number): Generator<unknown[]> {
+    const names = this.#select(columns);
+    const page = this.#db.prepare(
+      `SELECT ${names} FROM ${quoted(this.#name)} WHERE ${this.#rowid} <= ? ORDER BY ${this.#rowid} DESC LIMIT 1000`,
+    );
+    let below = Number.MAX_SAFE_INTEGER;
+    for (let seen = 0; seen < limit; ) {
+      const rows = page.values(below);
+      yield* rows;
+      if (rows.length === 0) break;
+      seen += rows.length;
+      below = Number(rows.at(-1)![0]) - 1;
+    }
+    page.finalize();
+  }
+
+  /** The lowest and the highest rowid; null where the table is empty. */
+  span(): readonly [lowest: number | null, highest: number | null] {
+    const one = (which: "min" | "max"): number | null => {
+      const found = this.#db.query(`SELECT ${which}(${this.#rowid}) FROM ${quoted(this.#name)}`).values()[0]?.[0];
+      return typeof found === "number" ? found : null;
+    };
+    return [one("min"), one("max")];
+  }
+
+  /** The highest rowid that an AUTOINCREMENT table ever gave away; null for any other table. */
+  sequence(): number | null {
+    if (!this.#autoincrement) return null;
+    const found = this.#db.query("SELECT seq FROM sqlite_sequence WHERE name = ? COLLATE NOCASE").values(this.#name);
+    return typeof found[0]?.[0] === "number" ? found[0][0] : null;
+  }
+
+  /** The rowid must stand without quotes where it has no other name: quoted it might be read as text. */
+  #select(columns: readonly string[]): string {
+    return [this.#rowid, ...columns.map(quoted)].join(", ");
+  }
+
+  #inspect(cookie: number): void {
+    this.#behind?.finalize();
+    this.#behind = null;
+    const found = this.#db
+      .query(
+        "SELECT l.type, l.wr, s.sql FROM pragma_table_list(?1) l JOIN sqlite_schema s ON s.name = l.name WHERE l.schema = 'main'",
+      )
+      .values(this.#name)[0];
+    if (found === undefined) throw this.#noTable();
+    const [type, withoutRowid, sql] = found;
+    if (type !== "table") throw this.#unfit(`it is a ${type}`);
+    if (withoutRowid === 1) throw this.#unfit("it is a table WITHOUT ROWID");
+    // The shape of this pragma is SQLite's: cid, name, type, notnull, dflt_value, pk, hidden.
+    const columns = this.#db
+      .query("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?)")
+      .all(this.#name) as Column[];
+    const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
+    const keys = columns.filter(({ pk }) => pk > 0);
+    const alias = keys.length === 1 && keys[0]!.type.toUpperCase() === "INTEGER" ? keys[0]!.name : null;
+    const rowid = alias ?? ROWID_NAMES.find((name) => !taken.has(name));
+    if (rowid === undefined) throw this.#unfit(`its columns ${ROWID_NAMES.join(", ")} hide the rowid`);
+    this.#rowid = alias === null ? rowid : quoted(alias);
+    this.keepsRowids = alias !== null;
+    this.#autoincrement = alias !== null && /\bAUTOINCREMENT\b/i.test(String(sql));
+    this.columns = columns
+      .filter(({ name, hidden }) => hidden !== HIDDEN_OF_VIRTUAL_TABLE && (name !== alias || this.#isOurs(name)))
+      .map(({ name }) => name);
+    this.schema = cookie;
+  }
+
+  #noTable(): TransientError {
+    const tables = this.#db
+      .query("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' LIMIT 20")
+      .values();
+    const hint =
+      tables.length === 0 ? "start its writer" : `one of its tables: ?table=${tables.flat().join(", ?table=")}`;
+    return new TransientError(`Cannot read table "${this.#name}" of "${this.#path}": there is no such table yet`, {
+      tryHint: hint,
+    });
+  }
+
+  #unfit(why: string): UsageError {
+    return new UsageError(`Cannot tail "${this.#name}" of "${this.#path}": ${why}, and only a rowid says what is new`, {
+      tryHint: `sqlite:${this.#path}?table=NAME with a table that has rowids`,
+    });
+  }
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
