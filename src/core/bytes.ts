@@ -15,14 +15,14 @@ export function bytesOf(text: string): Uint8Array {
 
 /** A buffer that grows by doubling. `reserve` before a row makes the single writes free of checks. */
 export class ByteWriter {
-  #bytes: Uint8Array;
+  #bytes: Buffer;
   #at = 0;
   #day = Number.NaN;
   readonly #dayText = new Uint8Array(16);
   #dayLength = 0;
 
   constructor(capacity: number) {
-    this.#bytes = new Uint8Array(capacity);
+    this.#bytes = Buffer.alloc(capacity);
   }
 
   get length(): number {
@@ -47,7 +47,7 @@ export class ByteWriter {
   reserve(size: number): void {
     const needed = this.#at + size + HEADROOM;
     if (needed <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    const grown = Buffer.alloc(Math.max(needed, this.#bytes.length * 2));
     grown.set(this.#bytes.subarray(0, this.#at));
     this.#bytes = grown;
   }
@@ -62,6 +62,14 @@ export class ByteWriter {
     if (length > 24) this.#bytes.set(bytes, at);
     else for (let i = 0; i < length; i++) this.#bytes[at + i] = bytes[i]!;
     this.#at = at + length;
+  }
+
+  /** Everything that `other` holds from `start` on; reserves for itself. A view of it would be garbage per row. */
+  copy(other: ByteWriter, start: number): void {
+    const length = other.#at - start;
+    this.reserve(length);
+    other.#bytes.copy(this.#bytes, this.#at, start, other.#at);
+    this.#at += length;
   }
 
   /** Text as it is, without quotes or escapes; reserves for itself. */

@@ -34,7 +34,7 @@ export type EncoderSettings = {
 };
 
 /** Rows in a gzip member: bounds the memory of encoding, and is long enough to compress as well as a whole file. */
-const MEMBER_ROWS = 8_192;
+const MEMBER_ROWS = 4_096;
 const MS_PER_HOUR = 3_600_000;
 const CLOSE = bytesOf("}\n");
 
@@ -98,8 +98,7 @@ export class StageEncoder {
         const start = plain.length;
         this.#writeRow(plain, stored, row);
         if (want.more !== null) {
-          more.reserve(plain.length - start);
-          more.raw(plain.view(start));
+          more.copy(plain, start);
           want.more(more, stored.block, row, this.#schematizer);
           more.raw(CLOSE);
         }
