@@ -26,6 +26,8 @@ export type AgentParts = {
   readonly running: () => number;
   /** Issues windows that are due, as batches. */
   readonly issueWindows: (nowMs: number, all: boolean) => readonly Batch[];
+  /** Collects garbage: the engine by itself waits until the heap has doubled, which a small device may not have. */
+  readonly collect: () => void;
   /** Called about once a second. */
   readonly report: (nowMs: number) => void;
   readonly batchRows: number;
@@ -50,6 +52,8 @@ const LOOK_MS = 250;
 const RANGES_AHEAD = 2;
 /** A source with a backlog is held for delivery at most this long at a time: a slow store slows it, but never stops it. */
 const HOLD_MS = 1_000;
+/** A collection of a small heap takes a few ms: after this many readings it costs nothing, and keeps the heap small. */
+const COLLECT_ROWS = 50_000;
 /** In-flight puts get this long to hear that they are given up. */
 const ABORT_MS = 250;
 
@@ -63,6 +67,7 @@ export class Agent {
   #lastUpkeep = Number.NEGATIVE_INFINITY;
   #lastReport = Number.NEGATIVE_INFINITY;
   #accepted = 0;
+  #uncollected = 0;
   #trouble: Problem | null = null;
 
   constructor(parts: AgentParts) {
@@ -171,9 +176,18 @@ export class Agent {
       const waited = nowMs - (outbox.unplannedSinceMs() ?? nowMs);
       const isDue = outbox.unplanned >= batchRows || waited >= batchMs || waited < 0 || this.#intakeEnded;
       if (!isDue) break;
+      const through = outbox.plannedThrough;
       carrier.accept(outbox.plan(batchRows, nowMs));
+      this.#collectAfter(outbox.plannedThrough - through);
     }
     return carrier.pump(nowMs);
+  }
+
+  #collectAfter(rows: number): void {
+    this.#uncollected += rows;
+    if (this.#uncollected < COLLECT_ROWS) return;
+    this.#uncollected = 0;
+    this.#parts.collect();
   }
 
   #isDelivered(): boolean {

@@ -97,6 +97,7 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
     issueWindows: stages.has("aggregated")
       ? (nowMs, all) => issueWindows(windowParts, nowMs, all)
       : () => skipWindows(windowParts),
+    collect: () => Bun.gc(true),
     report: (nowMs) => writeLive(settings.dataDir, liveReport(nowMs)),
     batchRows: settings.batchRows,
     batchMs: settings.batchMs,

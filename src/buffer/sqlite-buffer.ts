@@ -3,7 +3,7 @@
  * verdicts and the sources' cursors have been written and synced in one transaction. Seqs start at 1 and are never
  * used twice, also after everything was pruned. Only the process that holds the data dir's lock opens it for writing.
  */
-import { Database, type Statement } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import type { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
@@ -26,6 +26,14 @@ export type OpenBuffer = {
   readonly recentRows: number;
 };
 
+/** Twenty rows a statement cost a third less than one (docs/decisions.md, "Where the time goes"). */
+const ROWS_A_STATEMENT = 20;
+type Insert = {
+  /** Takes its parameters as one array, used again and again; Bun's types only know them one by one. */
+  readonly statement: { run(params: readonly (number | null)[]): unknown };
+  readonly params: (number | null)[];
+};
+type Inserts = { readonly many: Insert; readonly one: Insert };
 type Persisted = { sensors: number; labels: number; measures: number };
 
 export class SqliteBuffer {
@@ -36,8 +44,7 @@ export class SqliteBuffer {
   #lastSeq: number;
   #persisted: Persisted;
   readonly #reader: BlockReader;
-  #insertReading: Statement;
-  #params: (number | null)[] = [];
+  #inserts: Inserts;
 
   constructor(options: OpenBuffer) {
     const path = join(options.dataDir, BUFFER_FILE);
@@ -52,7 +59,7 @@ export class SqliteBuffer {
     this.#lastSeq = Math.max(Number(this.meta("last_seq") ?? "0"), lastCommitted(this.db));
     this.recent = new RecentBlocks(options.recentRows, options.blockRows);
     this.#reader = new BlockReader(this.db);
-    this.#insertReading = this.#prepareInsert();
+    this.#inserts = this.#prepareInserts();
   }
 
   get lastSeq(): number {
@@ -139,23 +146,31 @@ export class SqliteBuffer {
         facts.timeQuality,
         facts.agentVersion,
       );
-    const insert = this.#insertReading;
-    const params = this.#params;
+    const { many, one } = this.#inserts;
+    let row = 0;
+    while (row + ROWS_A_STATEMENT <= block.count) row = this.#insert(many, block, row, ROWS_A_STATEMENT, firstSeq);
+    while (row < block.count) row = this.#insert(one, block, row, 1, firstSeq);
+    this.#insertSides(block, firstSeq);
+  }
+
+  /** Runs a statement of `rows` rows; returns the row behind them. Its parameters are used again and again. */
+  #insert({ statement, params }: Insert, block: ReadingBlock, from: number, rows: number, firstSeq: number): number {
     const slots = this.catalogue.measureNames.length;
     const columns = block.measures;
-    for (let row = 0; row < block.count; row++) {
-      params[0] = firstSeq + row;
-      params[1] = block.sensor[row]!;
-      params[2] = block.time[row]!;
-      params[3] = block.label[row]!;
-      params[4] = verdictOf(block, row);
+    let at = 0;
+    for (let row = from; row < from + rows; row++) {
+      params[at++] = firstSeq + row;
+      params[at++] = block.sensor[row]!;
+      params[at++] = block.time[row]!;
+      params[at++] = block.label[row]!;
+      params[at++] = verdictOf(block, row);
       for (let slot = 0; slot < slots; slot++) {
         const value = slot < columns.length ? columns[slot]![row]! : Number.NaN;
-        params[5 + slot] = Number.isNaN(value) ? null : value;
+        params[at++] = Number.isNaN(value) ? null : value;
       }
-      insert.run(params as unknown as number);
     }
-    this.#insertSides(block, firstSeq);
+    statement.run(params);
+    return from + rows;
   }
 
   #insertSides(block: ReadingBlock, firstSeq: number): void {
@@ -189,7 +204,7 @@ export class SqliteBuffer {
     const { sensors, labels, measureNames } = this.catalogue;
     if (measureNames.length > this.#persisted.measures) {
       addMeasureColumns(this.db, this.catalogue, this.#persisted.measures);
-      this.#insertReading = this.#prepareInsert();
+      this.#inserts = this.#prepareInserts();
     }
     for (const sensor of sensors.slice(this.#persisted.sensors)) {
       this.db
@@ -204,14 +219,23 @@ export class SqliteBuffer {
     }
   }
 
-  #prepareInsert(): Statement {
-    const slots = this.catalogue.measureNames.length;
-    this.#params = new Array<number | null>(5 + slots).fill(null);
-    const columns = this.catalogue.measureNames.map((_, slot) => `, m${slot}`).join("");
-    const marks = ", ?".repeat(slots);
-    return this.db.prepare(
-      `INSERT INTO reading (seq, sensor, time, label, verdict${columns}) VALUES (?, ?, ?, ?, ?${marks})`,
-    );
+  #prepareInserts(): Inserts {
+    const columns = [
+      "seq",
+      "sensor",
+      "time",
+      "label",
+      "verdict",
+      ...this.catalogue.measureNames.map((_, i) => `m${i}`),
+    ];
+    const row = `(${columns.map(() => "?").join(", ")})`;
+    const prepare = (rows: number): Insert => ({
+      statement: this.db.prepare(
+        `INSERT INTO reading (${columns.join(", ")}) VALUES ${new Array(rows).fill(row).join(", ")}`,
+      ) as unknown as Insert["statement"],
+      params: new Array<number | null>(columns.length * rows).fill(null),
+    });
+    return { many: prepare(ROWS_A_STATEMENT), one: prepare(1) };
   }
 }
 
