@@ -1,16 +1,16 @@
 /**
- * Rows of a foreign table, as arrays of column values, to rows of a block. A sensor's identity is compared with its last
- * one, value by value; only what differs, or has an unusual value, goes by name through the normalizer.
+ * Rows of a foreign table to rows of a block. A row whose identity is known comes with a handle instead of it; what is not
+ * known yet, or has an unusual value, goes by name through the normalizer.
  */
 import { MALFORMED_KEPT_BYTES, type ReadingBlock } from "../core/reading.ts";
 import { LIMITS, NO_SENSOR } from "../core/sensor.ts";
 import type { Field } from "./fields.ts";
 import { blobAsText, EXTRA_BYTES, type Normalizer, type Plan } from "./normalize.ts";
 import { receivedOf } from "./received.ts";
+import { FIRST_VALUE, type ForeignRowValues, type ForeignTable } from "./sqlite-table.ts";
 
 /** Where the parts of a reading are in a row. */
 type Layout = {
-  readonly identity: readonly number[];
   readonly time: number;
   readonly status: number;
   readonly flag: number;
@@ -28,32 +28,37 @@ type Known = { readonly sensor: number; readonly layout: Layout; readonly identi
 const NOT_THERE = -1;
 
 export class SqliteRows {
-  readonly #columns: readonly string[];
+  readonly #table: ForeignTable;
   readonly #normalizer: Normalizer;
   readonly #layouts = new Map<Plan, Layout>();
-  readonly #known = new Map<unknown, Known>();
+  /** By the handle that rows come with; `#handles` has it by sensor, so that there are no more than sensors. */
+  readonly #known: Known[] = [];
+  readonly #handles = new Map<number, number>();
+  readonly #places: readonly { readonly name: string; readonly value: number; readonly identity: number }[];
   readonly #id: number;
   readonly #values = new Float64Array(LIMITS.measures);
 
-  /** `columns[i]` is the name of what stands at `i + 1` in a row; at 0 is the rowid. */
-  constructor(columns: readonly string[], normalizer: Normalizer) {
-    this.#columns = columns;
+  /** For the rows of this table as it is now: a change of its columns needs another. */
+  constructor(table: ForeignTable, normalizer: Normalizer) {
+    this.#table = table;
     this.#normalizer = normalizer;
-    this.#id = normalizer.mapping.constants.has("sensor_id")
-      ? NOT_THERE
-      : columns.indexOf(normalizer.foreignName("sensor_id")) + 1;
+    this.#places = table.columns.map((name) => {
+      return { name, value: table.values.indexOf(name), identity: table.identity.indexOf(name) };
+    });
+    this.#id = table.identity.indexOf(normalizer.foreignName("sensor_id"));
   }
 
-  append(block: ReadingBlock, row: readonly unknown[], nowMs: number): void {
-    const known = this.#known.get(this.#id === NOT_THERE ? null : row[this.#id]);
-    if (known === undefined || !this.#appendLike(known, block, row)) this.#appendByName(block, row, nowMs);
+  append(block: ReadingBlock, row: ForeignRowValues, nowMs: number): void {
+    const handle = row[1];
+    const known = typeof handle === "number" ? this.#known[handle] : undefined;
+    if (known !== undefined && this.#appendLike(known, block, row)) return;
+    const identity = known?.identity ?? row.slice(FIRST_VALUE + this.#table.values.length);
+    this.#appendByName(block, row, identity, nowMs);
   }
 
   /** False, and nothing appended, where anything is not as expected. */
-  #appendLike(known: Known, block: ReadingBlock, row: readonly unknown[]): boolean {
-    const { layout, identity } = known;
-    const at = layout.identity;
-    for (let i = 0; i < at.length; i++) if (row[at[i]!] !== identity[i]) return false;
+  #appendLike(known: Known, block: ReadingBlock, row: ForeignRowValues): boolean {
+    const { layout } = known;
     const time = this.#timeOf(row[layout.time]);
     if (Number.isNaN(time)) return false;
     const label = this.#labelOf(row[layout.status] ?? null, row[layout.flag] ?? null, row[layout.type] ?? null);
@@ -99,42 +104,45 @@ export class SqliteRows {
   }
 
   /** The text of the unknown columns that hold something; null where only the normalizer can say. */
-  #extraOf(unknown: readonly number[], row: readonly unknown[]): string | null {
+  #extraOf(unknown: readonly number[], row: ForeignRowValues): string | null {
     let extra = "";
     for (const at of unknown) {
       const value = row[at];
       if (value === null) continue;
       if (typeof value !== "string" && !Number.isFinite(value)) return null;
-      extra += `,${JSON.stringify(this.#columns[at - 1])}:${JSON.stringify(value)}`;
+      extra += `,${JSON.stringify(this.#table.values[at - FIRST_VALUE])}:${JSON.stringify(value)}`;
     }
     return extra.length * 3 > EXTRA_BYTES ? null : extra;
   }
 
-  #appendByName(block: ReadingBlock, row: readonly unknown[], nowMs: number): void {
+  #appendByName(block: ReadingBlock, row: ForeignRowValues, identity: readonly unknown[], nowMs: number): void {
     // A column that nobody filled is no field of this row.
-    const named = this.#columns.map((name, i) => [name, row[i + 1]] as const).filter(([, value]) => value !== null);
+    const named = this.#places
+      .map(
+        (place) => [place.name, place.value < 0 ? identity[place.identity] : row[FIRST_VALUE + place.value]] as const,
+      )
+      .filter(([, value]) => value !== null);
     const foreign = Object.fromEntries(named);
     this.#normalizer.add(block, foreign, nowMs, () => {
-      const text = Buffer.from(
-        JSON.stringify(Object.fromEntries(named.map(([name, value]) => [name, received(value)]))),
-      );
+      const shown = Object.fromEntries(named.map(([name, value]) => [name, received(value)]));
+      const text = Buffer.from(JSON.stringify(shown));
       return receivedOf(text, 0, text.length, text.length);
     });
     const sensor = block.sensor[block.count - 1]!;
-    const plan = sensor === NO_SENSOR ? null : this.#normalizer.planOfRow(foreign);
+    const plan = sensor === NO_SENSOR || row[1] !== null ? null : this.#normalizer.planOfRow(foreign);
     if (plan === null) return;
-    const layout = this.#layoutOf(plan);
-    const identity = layout.identity.map((at) => row[at]);
-    this.#known.set(this.#id === NOT_THERE ? null : row[this.#id], { sensor, layout, identity });
+    const handle = this.#handles.get(sensor) ?? this.#known.length;
+    this.#handles.set(sensor, handle);
+    this.#known[handle] = { sensor, layout: this.#layoutOf(plan), identity };
+    this.#table.learn(this.#id < 0 ? "" : identity[this.#id], handle, identity);
   }
 
   #layoutOf(plan: Plan): Layout {
     const known = this.#layouts.get(plan);
     if (known !== undefined) return known;
-    const placed = this.#columns.map((name, i) => ({ at: i + 1, field: plan.fields.get(name) }));
+    const placed = this.#table.values.map((name, i) => ({ at: i + FIRST_VALUE, field: plan.fields.get(name) }));
     const one = (kind: Field["kind"]): number => placed.find(({ field }) => field?.kind === kind)?.at ?? NOT_THERE;
     const layout: Layout = {
-      identity: placed.filter(({ field }) => field?.kind === "identity").map(({ at }) => at),
       time: one("timestamp"),
       status: one("status"),
       flag: one("flag"),

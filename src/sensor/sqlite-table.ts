@@ -2,9 +2,19 @@
 import { Database, type Statement } from "bun:sqlite";
 import { statSync } from "node:fs";
 import { TransientError, UsageError } from "../core/errors.ts";
+import { KnownIdentities, quoted } from "./sqlite-known.ts";
 
 type Column = { readonly name: string; readonly type: string; readonly pk: number; readonly hidden: number };
 const ROWID_NAMES = ["rowid", "_rowid_", "oid"] as const;
+
+/** What a column is to the reader of the rows; `other` where it is the rowid by another name and nothing else. */
+export type ColumnRole = "sensor_id" | "identity" | "value" | "other";
+
+/** A row: its rowid, the handle of its identity or null, `values`, and where the handle is null `identity` as well. */
+export type ForeignRowValues = readonly unknown[];
+/** Where `values` begin in a row. */
+export const FIRST_VALUE = 2;
+
 const HIDDEN_OF_VIRTUAL_TABLE = 1;
 
 export class ForeignTable {
@@ -13,22 +23,27 @@ export class ForeignTable {
   schema = Number.NaN;
   /** Every column but the one that is only another name of the rowid. */
   columns: readonly string[] = [];
+  /** Those of `columns` that say who took a reading, and all others. */
+  identity: readonly string[] = [];
+  values: readonly string[] = [];
   /** The table has an INTEGER PRIMARY KEY, so that VACUUM leaves its rowids alone. */
   keepsRowids = false;
   #autoincrement = false;
   readonly #path: string;
   readonly #name: string;
-  readonly #isOurs: (column: string) => boolean;
+  readonly #roleOf: (column: string) => ColumnRole;
   readonly #db: Database;
   readonly #cookie: Statement;
   #rowid = "rowid";
   #behind: Statement | null = null;
+  #identityOf: Statement | null = null;
+  #known: KnownIdentities | null = null;
 
-  /** `isOurs`: columns that a reading needs, even where one is the rowid. Throws where there is no database (yet). */
-  constructor(path: string, name: string, isOurs: (column: string) => boolean) {
+  /** Throws where there is no database (yet). */
+  constructor(path: string, name: string, roleOf: (column: string) => ColumnRole) {
     this.#path = path;
     this.#name = name;
-    this.#isOurs = isOurs;
+    this.#roleOf = roleOf;
     this.inode = statSync(path).ino;
     this.#db = new Database(path, { readonly: true, create: false });
     try {
@@ -42,7 +57,7 @@ export class ForeignTable {
   }
 
   close(): void {
-    this.#behind?.finalize();
+    this.#forgetStatements();
     this.#db.close();
   }
 
@@ -52,19 +67,39 @@ export class ForeignTable {
     try {
       const cookie = Number(this.#cookie.values()[0]?.[0]);
       if (cookie !== this.schema) this.#inspect(cookie);
-      return read();
-    } finally {
+      const answer = read();
+      this.#db.run("COMMIT");
+      return answer;
+    } catch (error) {
       if (this.#db.inTransaction) this.#db.run("ROLLBACK");
+      // What was known of identities may have been rolled back with it.
+      this.schema = Number.NaN;
+      throw error;
     }
   }
 
-  /** Rows above `rowid`, in its order: the rowid, then `columns`. */
-  behind(rowid: number, limit: number): unknown[][] {
-    const columns = this.#select(this.columns);
+  /** Rows above `rowid`, in its order. */
+  behind(rowid: number, limit: number): ForeignRowValues[] {
+    const name = quoted(this.#name);
+    const known = this.#known!;
+    known.settle();
     this.#behind ??= this.#db.prepare(
-      `SELECT ${columns} FROM ${quoted(this.#name)} WHERE ${this.#rowid} > ? ORDER BY ${this.#rowid} LIMIT ?`,
+      `SELECT ${[`f.${this.#rowid}`, "k.handle", ...this.values.map((each) => `f.${quoted(each)}`)].join(", ")}
+       FROM ${name} f ${known.join} WHERE f.${this.#rowid} > ? ORDER BY f.${this.#rowid} LIMIT ?`,
     );
-    return this.#behind.values(rowid, limit);
+    this.#identityOf ??= this.#db.prepare(
+      `SELECT ${this.#select(this.identity)} FROM ${name} WHERE ${this.#rowid} = ?`,
+    );
+    const rows = this.#behind.values(rowid, limit);
+    for (const row of rows) {
+      if (row[1] === null) row.push(...this.#identityOf.values(row[0] as number)[0]!.slice(1));
+    }
+    return rows;
+  }
+
+  /** Rows of this identity come with this handle from now on. */
+  learn(id: unknown, handle: number, identity: readonly unknown[]): void {
+    this.#known?.learn(id, handle, identity);
   }
 
   at(rowid: number, columns: readonly string[]): unknown[] | null {
@@ -114,8 +149,7 @@ export class ForeignTable {
   }
 
   #inspect(cookie: number): void {
-    this.#behind?.finalize();
-    this.#behind = null;
+    this.#forgetStatements();
     const found = this.#db
       .query(
         "SELECT l.type, l.wr, s.sql FROM pragma_table_list(?1) l JOIN sqlite_schema s ON s.name = l.name WHERE l.schema = 'main'",
@@ -138,9 +172,23 @@ export class ForeignTable {
     this.keepsRowids = alias !== null;
     this.#autoincrement = alias !== null && /\bAUTOINCREMENT\b/i.test(String(sql));
     this.columns = columns
-      .filter(({ name, hidden }) => hidden !== HIDDEN_OF_VIRTUAL_TABLE && (name !== alias || this.#isOurs(name)))
+      .filter(
+        ({ name, hidden }) => hidden !== HIDDEN_OF_VIRTUAL_TABLE && (name !== alias || this.#roleOf(name) !== "other"),
+      )
       .map(({ name }) => name);
+    const isIdentity = (name: string): boolean => /^(?:sensor_id|identity)$/.test(this.#roleOf(name));
+    this.identity = this.columns.filter(isIdentity);
+    this.values = this.columns.filter((name) => !isIdentity(name));
+    const id = this.identity.find((name) => this.#roleOf(name) === "sensor_id") ?? null;
+    this.#known = new KnownIdentities(this.#db, this.identity, id);
     this.schema = cookie;
+  }
+
+  #forgetStatements(): void {
+    this.#behind?.finalize();
+    this.#identityOf?.finalize();
+    this.#known?.close();
+    this.#behind = this.#identityOf = this.#known = null;
   }
 
   #noTable(): TransientError {
@@ -159,8 +207,4 @@ export class ForeignTable {
       tryHint: `sqlite:${this.#path}?table=NAME with a table that has rowids`,
     });
   }
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

@@ -19,7 +19,7 @@ import type { Normalizer } from "./normalize.ts";
 import type { Source, Taken } from "./source.ts";
 import * as position from "./sqlite-position.ts";
 import { SqliteRows } from "./sqlite-rows.ts";
-import { ForeignTable } from "./sqlite-table.ts";
+import { type ColumnRole, type ForeignRowValues, ForeignTable } from "./sqlite-table.ts";
 
 /** Rows in one read: some 20 MB of values at most for tables of a usual width. */
 const READ_ROWS = 1_000;
@@ -48,7 +48,7 @@ export class SqliteTailSource implements Source {
   readonly #path: string;
   readonly #name: string;
   readonly #options: SqliteTailOptions;
-  readonly #isOurs: (column: string) => boolean;
+  readonly #roleOf: (column: string) => ColumnRole;
   #table: ForeignTable | null = null;
   #rows: SqliteRows | null = null;
   #schemaOfRows = Number.NaN;
@@ -62,7 +62,13 @@ export class SqliteTailSource implements Source {
     this.#name = table;
     this.#options = options;
     const fields = options.normalizer.planOfRow({})?.fields;
-    this.#isOurs = (column) => fields?.has(column) ?? false;
+    const id = options.normalizer.foreignName("sensor_id");
+    // The same for every profile but for measures, which no other profile makes identity.
+    this.#roleOf = (column) => {
+      const kind = fields?.get(column)?.kind;
+      if (kind === "identity") return column === id ? "sensor_id" : "identity";
+      return kind === undefined ? "other" : "value";
+    };
     const start = { rowid: position.START, generation: 0, file: 0, schema: 0, columns: [], marks: [] };
     const known = options.cursor === null ? start : position.readCursor(options.cursor);
     if (known === null)
@@ -123,11 +129,11 @@ export class SqliteTailSource implements Source {
   }
 
   #opened(): ForeignTable {
-    this.#table ??= new ForeignTable(this.#path, this.#name, this.#isOurs);
+    this.#table ??= new ForeignTable(this.#path, this.#name, this.#roleOf);
     return this.#table;
   }
 
-  #read(room: number): { table: ForeignTable; rows: unknown[][] } {
+  #read(room: number): { table: ForeignTable; rows: readonly ForeignRowValues[] } {
     try {
       const table = this.#opened();
       const { rows, next } = table.snapshot(() => {
@@ -196,7 +202,7 @@ export class SqliteTailSource implements Source {
 
   #rowsOf(table: ForeignTable): SqliteRows {
     if (this.#rows === null || this.#schemaOfRows !== table.schema) {
-      this.#rows = new SqliteRows(table.columns, this.#options.normalizer);
+      this.#rows = new SqliteRows(table, this.#options.normalizer);
       this.#schemaOfRows = table.schema;
     }
     return this.#rows;
@@ -239,10 +245,10 @@ export class SqliteTailSource implements Source {
   }
 }
 
-/** The position behind `rows`, which were read from `from` on. */
+/** The position behind `rows`, which were read from `from` on; to be asked on the snapshot that they are of. */
 function advanced(
   from: position.Position,
-  rows: readonly unknown[][],
+  rows: readonly ForeignRowValues[],
   table: ForeignTable,
   candidates: readonly string[],
 ): position.Position {
@@ -253,11 +259,10 @@ function advanced(
       tryHint: "a table whose rowids are counted up from 1",
     });
   const columns = from.columns.length > 0 ? from.columns : position.chooseColumns(candidates, new Set(table.columns));
-  const places = columns.map((name) => table.columns.indexOf(name) + 1);
   const fresh = rows
     .slice(-position.FRESH_MARKS)
     .reverse()
-    .map((row): position.Mark => [Number(row[0]), position.fingerprintOf(places.map((at) => row[at]))]);
+    .map(([rowid]): position.Mark => [Number(rowid), position.fingerprintOf(table.at(Number(rowid), columns) ?? [])]);
   return {
     rowid: Number(last),
     generation: from.generation,
