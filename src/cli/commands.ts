@@ -16,6 +16,8 @@ export type Commands = Readonly<Record<string, Entry>>;
 export const COMMANDS: Commands = {
   run: () => import("./run.ts"),
   simulate: () => import("./simulate.ts"),
+  rules: () => import("./rules.ts"),
+  rules: () => import("./rules.ts"),
   config: () => import("./config.ts"),
 };
 

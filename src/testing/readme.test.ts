@@ -1,0 +1,34 @@
+/** Every command of the README is run on the compiled binary, in order, in one folder, as a reader would. */
+import { afterAll, expect, test } from "bun:test";
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dir, "../..");
+const built = existsSync(join(ROOT, "dist/agent"));
+if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const folder = mkdtempSync(join(tmpdir(), "agent-readme-"));
+for (const name of ["dist", "docs", "rules"]) symlinkSync(join(ROOT, name), join(folder, name));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const blocks = readFileSync(join(ROOT, "README.md"), "utf8").matchAll(/^```sh\n([\s\S]*?)^```$/gm);
+const lines = [...blocks].flatMap((block) => block[1]!.trim().split("\n"));
+
+test("the README has commands", () => {
+  expect(lines.length).toBeGreaterThan(5);
+});
+
+for (const line of lines) {
+  const command = line.replace(/\s+#.*$/, "");
+  test.skipIf(!built)(
+    `\`${command}\` works as the README says`,
+    () => {
+      // These two build and would run this test again; that they are there and can be started is checked here.
+      if (/^\.\/scripts\/\w+$/.test(command)) return accessSync(join(ROOT, command), constants.X_OK);
+      const env = { PATH: process.env["PATH"], HOME: folder };
+      const { exitCode, stderr } = Bun.spawnSync(["bash", "-o", "pipefail", "-c", command], { cwd: folder, env });
+      expect([command, exitCode, exitCode === 0 ? "" : stderr.toString()]).toEqual([command, 0, ""]);
+    },
+    60_000,
+  );
+}
