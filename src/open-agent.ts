@@ -15,10 +15,10 @@ import type { SensorCatalogue } from "./core/sensor.ts";
 import type { Settings } from "./core/settings.ts";
 import { VERSION } from "./core/version.ts";
 import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
-import { type LiveReport, writeLive } from "./live.ts";
+import { type LiveReport, type Problem, writeLive } from "./live.ts";
 import { Upkeep } from "./maintain.ts";
 import { Pipeline } from "./pipeline.ts";
-import type { RuleSet } from "./rules/rule-set.ts";
+import { formatProblem, type RuleProblem, type RuleSet } from "./rules/rule-set.ts";
 import type { Source } from "./sensor/source.ts";
 import { type KeptWindow, Windows } from "./stages/aggregate.ts";
 import { StageEncoder } from "./stages/encode.ts";
@@ -33,10 +33,17 @@ export type AgentInputs = {
   readonly store: ObjectStore;
   /** Made when the buffer is open: sources go on behind their cursors, rules find their columns in the catalogue. */
   readonly sources: (catalogue: SensorCatalogue, cursor: (uri: string) => string | null) => readonly Source[];
-  readonly rules: (catalogue: SensorCatalogue) => RuleSet;
+  /** `lastGood`: the canonical text of the set that was in force last, or null. */
+  readonly rules: (catalogue: SensorCatalogue, lastGood: string | null) => RulesInForce;
   readonly stop: AbortSignal;
   readonly now: () => number;
   readonly random: () => number;
+};
+
+export type RulesInForce = {
+  readonly set: RuleSet;
+  /** Why what stands in the rules folder is not in force; empty where it is. */
+  readonly refused: readonly RuleProblem[];
 };
 
 export type OpenAgent = {
@@ -64,7 +71,7 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
   const buffer = openBuffer(settings, now);
   const stages = new Set(settings.stages);
   const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: settings.nodeId, epoch: buffer.epoch }));
-  const rules = inputs.rules(buffer.catalogue);
+  const { set: rules, refused } = inputs.rules(buffer.catalogue, buffer.lastRules());
   buffer.rememberRules(rules.version, rules.canonical, now());
   buffer.setMeta("rules_version", rules.version);
   const sources = inputs.sources(buffer.catalogue, (uri) => buffer.cursor(uri));
@@ -105,9 +112,9 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
   const liveReport = (nowMs: number): LiveReport => ({
     ...{ pid: process.pid, host: hostname(), agentVersion: VERSION, startedAtMs, updatedAtMs: nowMs },
     store: store.uri,
-    problems: [...agent.problems(), ...linkProblems(carrier, store)],
+    problems: [...agent.problems(), ...linkProblems(carrier, store), ...rulesProblems(refused)],
     uplink: linkReport(carrier),
-    rules: { version: rules.version, count: rules.names.length, loadedAtMs: startedAtMs, refused: [] },
+    rules: { version: rules.version, count: rules.names.length, loadedAtMs: startedAtMs, refused },
     sources: pipeline.taps.map(({ source, trouble }) => ({ uri: source.uri, trouble })),
     parked: carrier.parked,
     bufferLimitBytes: settings.bufferMaxBytes,
@@ -217,12 +224,19 @@ function lockOrExplain(dataDir: string, me: Parameters<typeof tryLock>[1]): Data
   }
 }
 
+function rulesProblems(refused: readonly RuleProblem[]): Problem[] {
+  const [first] = refused;
+  if (first === undefined) return [];
+  const message = `The rules folder is refused, the last good rule set is in force: ${formatProblem(first)}`;
+  return [{ code: "rules_refused", message, try: "agent rules check" }];
+}
+
 function linkReport({ link }: Carrier): LiveReport["uplink"] {
   return { state: link.state, sinceMs: link.sinceMs, error: link.state === "down" ? link.error : null };
 }
 
 /** An unreachable store is waited for; one that says no needs a person. */
-function linkProblems({ link }: Carrier, store: ObjectStore) {
+function linkProblems({ link }: Carrier, store: ObjectStore): Problem[] {
   if (link.state === "up") return [];
   const code = link.denied ? "store_denied" : "store_unreachable";
   return [{ code, message: link.error, try: link.tryHint ?? `check that ${store.uri} can be reached from here` }];

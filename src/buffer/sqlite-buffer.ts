@@ -113,6 +113,14 @@ export class SqliteBuffer {
     this.db.query("INSERT INTO rule_set VALUES (?, ?, ?) ON CONFLICT DO NOTHING").run(version, canonical, nowMs);
   }
 
+  /** The canonical text of the rule set that was in force last, or null. */
+  lastRules(): string | null {
+    const row = this.db
+      .query<{ canonical: string }, [string]>("SELECT canonical FROM rule_set WHERE version = ?")
+      .get(this.meta("rules_version") ?? "");
+    return row?.canonical ?? null;
+  }
+
   meta(key: string): string | null {
     return this.db.query<{ value: string }, [string]>("SELECT value FROM meta WHERE key = ?").get(key)?.value ?? null;
   }

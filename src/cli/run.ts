@@ -6,9 +6,9 @@ import { UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings.ts";
-import { type OpenAgent, openAgent } from "../open-agent.ts";
-import { loadRules } from "../rules/load.ts";
-import type { RuleSet } from "../rules/rule-set.ts";
+import { type OpenAgent, openAgent, type RulesInForce } from "../open-agent.ts";
+import { loadRules, loadRuleTexts } from "../rules/load.ts";
+import { formatProblem } from "../rules/rule-set.ts";
 import { builtInRules } from "../rules/shipped.ts";
 import { loadMapping } from "../sensor/mapping.ts";
 import { openSource } from "../sensor/open-source.ts";
@@ -79,7 +79,7 @@ export async function startAgent(context: Context, settings: Settings, log: Log,
   });
   return await openAgent({
     ...{ settings, log, store, stop, now: Date.now, random: Math.random },
-    rules: (catalogue) => rulesInForce(settings, cwd, catalogue),
+    rules: (catalogue, lastGood) => rulesInForce(settings, cwd, catalogue, lastGood, log),
     sources: (catalogue, cursor) =>
       distinct(settings.source).map((uri) =>
         openSource(uri, {
@@ -92,14 +92,31 @@ export async function startAgent(context: Context, settings: Settings, log: Log,
   });
 }
 
-/** The folder that was named, else `./rules`, else the rules in the binary. */
-function rulesInForce(settings: Settings, cwd: string, catalogue: SensorCatalogue): RuleSet {
+/**
+ * The folder that was named, else `./rules`, else the rules in the binary. A folder that is refused changes nothing: the
+ * set that was in force last goes on; where there never was one, the call cannot work.
+ */
+function rulesInForce(
+  settings: Settings,
+  cwd: string,
+  catalogue: SensorCatalogue,
+  lastGood: string | null,
+  log: Log,
+): RulesInForce {
   const dir = settings.rulesDir ?? (existsSync(resolve(cwd, "rules")) ? "rules" : null);
-  if (dir === null) return builtInRules(catalogue);
-  const loaded = loadRules(resolve(cwd, dir), catalogue);
-  if ("ok" in loaded) return loaded.ok;
-  const lines = loaded.refused.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`);
-  throw new UsageError(`Cannot use rules "${dir}":\n${lines.join("\n")}`, { tryHint: `agent rules check ${dir}` });
+  if (dir === null) return { set: builtInRules(catalogue), refused: [] };
+  const loaded = loadRules(resolve(cwd, dir), catalogue, dir);
+  if ("ok" in loaded) return { set: loaded.ok, refused: [] };
+  const { refused } = loaded;
+  const kept = lastGood === null ? null : loadRuleTexts([{ name: "last-good.json", text: lastGood }], catalogue);
+  if (kept !== null && "ok" in kept) {
+    for (const problem of refused) log.warn("rules_refused", formatProblem(problem));
+    log.warn("rules_kept", `The last good rule set is in force: version ${kept.ok.version}`);
+    return { set: kept.ok, refused };
+  }
+  throw new UsageError(`Cannot use rules "${dir}":\n${refused.map(formatProblem).join("\n")}`, {
+    tryHint: `agent rules check ${dir}`,
+  });
 }
 
 /** One name, one cursor: the same URI twice would take everything twice. */
