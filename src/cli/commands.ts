@@ -17,7 +17,6 @@ export const COMMANDS: Commands = {
   run: () => import("./run.ts"),
   simulate: () => import("./simulate.ts"),
   rules: () => import("./rules.ts"),
-  rules: () => import("./rules.ts"),
   config: () => import("./config.ts"),
 };
 
