@@ -55,6 +55,8 @@ export type Loss = {
   readonly lastSeq: number | null;
   readonly sinceMs: number;
   readonly untilMs: number;
+  /** Of a buffer that was set aside, whose seqs these are; absent: of this one. */
+  readonly epoch?: string;
 };
 
 export const MS_PER_HOUR = 3_600_000;

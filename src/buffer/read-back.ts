@@ -9,9 +9,10 @@ import {
   type TimeQuality,
 } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
-import type { CommitFacts, StoredBlock } from "./buffer.ts";
+import { ANOMALOUS, type CommitFacts, MALFORMED, type StoredBlock } from "./buffer.ts";
+import { CorruptRowError } from "./corruption.ts";
 
-type GroupRow = {
+export type GroupRow = {
   first_seq: number;
   last_seq: number;
   ingested_at: number;
@@ -19,6 +20,9 @@ type GroupRow = {
   time_quality: string;
   agent_version: string;
 };
+
+/** The range of `Date`, ms. */
+const MAX_TIME = 8.64e15;
 
 /** Fills an empty catalogue with what an earlier process stored: the same handles mean the same again. */
 export function loadCatalogue(db: Database, catalogue: SensorCatalogue): void {
@@ -39,9 +43,11 @@ export function loadCatalogue(db: Database, catalogue: SensorCatalogue): void {
 
 export class BlockReader {
   readonly #db: Database;
+  readonly #catalogue: SensorCatalogue;
 
-  constructor(db: Database) {
+  constructor(db: Database, catalogue: SensorCatalogue) {
     this.#db = db;
+    this.#catalogue = catalogue;
   }
 
   /** The readings of [first, last] that exist, cut where a seq is missing, so that row `i` always has seq `firstSeq + i`. */
@@ -49,23 +55,19 @@ export class BlockReader {
     const groups = this.#db
       .query<GroupRow, [number, number]>("SELECT * FROM commit_group WHERE last_seq >= ? AND first_seq <= ? ORDER BY 1")
       .all(first, last);
-    return groups.flatMap((group) => {
-      const from = Math.max(first, group.first_seq);
-      return this.#readGroup(from, Math.min(last, group.last_seq), {
-        ingestedAtMs: group.ingested_at,
-        rulesVersion: group.rules_version,
-        timeQuality: group.time_quality as TimeQuality,
-        agentVersion: group.agent_version,
-      });
-    });
+    return groups.flatMap((group) =>
+      this.readGroup(Math.max(first, group.first_seq), Math.min(last, group.last_seq), factsOf(group)),
+    );
   }
 
-  #readGroup(from: number, to: number, facts: CommitFacts): StoredBlock[] {
+  /** The same for readings of one commit. */
+  readGroup(from: number, to: number, facts: CommitFacts): StoredBlock[] {
     // The stored columns, not the catalogue's: a slot may have been interned whose commit has not happened yet.
     const rows = this.#db
       .query<(number | null)[], [number, number]>("SELECT * FROM reading WHERE seq BETWEEN ? AND ? ORDER BY seq")
       .values(from, to) as (number | null)[][];
     const blocks: StoredBlock[] = [];
+    for (const row of rows) this.#check(row, from, to);
     for (let at = 0; at < rows.length; ) {
       const start = at;
       const firstSeq = rows[start]![0]!;
@@ -73,6 +75,21 @@ export class BlockReader {
       blocks.push({ firstSeq, block: this.#fill(rows.slice(start, at), firstSeq), facts });
     }
     return blocks;
+  }
+
+  /** A damaged page can read without an error; a handle from it would lead nowhere, or to somebody else. */
+  #check(row: readonly (number | null)[], from: number, to: number): void {
+    const [seq, sensor, time, label, verdict] = row;
+    const { sensors, labels } = this.#catalogue;
+    const isOurs =
+      areNumbers(row) &&
+      isWithin(seq, from, to) &&
+      isWithin(sensor, 0, sensors.length - 1) &&
+      isWithin(time, -MAX_TIME, MAX_TIME) &&
+      isWithin(label, -1, labels.length - 1) &&
+      isWithin(verdict, 0, MALFORMED) &&
+      (label === -1) === (verdict === MALFORMED);
+    if (!isOurs) throw new CorruptRowError(`Cannot read reading ${seq}: no commit can have written this row`);
   }
 
   #fill(rows: readonly (number | null)[][], firstSeq: number): ReadingBlock {
@@ -86,6 +103,11 @@ export class BlockReader {
       if (row[4] !== 0) sides = true;
     }
     if (sides) this.#fillVerdicts(block, firstSeq);
+    const anomalous = rows.reduce((sum, row) => sum + (row[4] === ANOMALOUS ? 1 : 0), 0);
+    const malformed = rows.reduce((sum, row) => sum + (row[4] === MALFORMED ? 1 : 0), 0);
+    if (block.findings.size !== anomalous || block.malformed.size !== malformed) {
+      throw new CorruptRowError(`Cannot read readings from ${firstSeq} on: what was found of them is not there`);
+    }
     type ExtraRow = { seq: number; fields: string };
     const extras = this.#db.query<ExtraRow, [number, number]>("SELECT * FROM extra WHERE seq BETWEEN ? AND ?");
     for (const row of extras.all(firstSeq, firstSeq + rows.length - 1)) block.extra.set(row.seq - firstSeq, row.fields);
@@ -97,7 +119,7 @@ export class BlockReader {
     type FindingRow = { seq: number; findings: string };
     const findings = this.#db.query<FindingRow, [number, number]>("SELECT * FROM finding WHERE seq BETWEEN ? AND ?");
     for (const row of findings.all(firstSeq, lastSeq)) {
-      block.findings.set(row.seq - firstSeq, JSON.parse(row.findings) as Finding[]);
+      block.findings.set(row.seq - firstSeq, findingsOf(row.findings));
     }
     type MalformedRow = {
       seq: number;
@@ -111,6 +133,32 @@ export class BlockReader {
       "SELECT * FROM malformed WHERE seq BETWEEN ? AND ?",
     );
     for (const row of malformed.all(firstSeq, lastSeq)) block.malformed.set(row.seq - firstSeq, asMalformed(row));
+  }
+}
+
+export function factsOf(group: GroupRow): CommitFacts {
+  return {
+    ingestedAtMs: group.ingested_at,
+    rulesVersion: group.rules_version,
+    timeQuality: group.time_quality as TimeQuality,
+    agentVersion: group.agent_version,
+  };
+}
+
+function areNumbers(row: readonly unknown[]): boolean {
+  for (let i = 0; i < row.length; i++) if (row[i] !== null && typeof row[i] !== "number") return false;
+  return true;
+}
+
+function isWithin(value: number | null | undefined, least: number, most: number): boolean {
+  return Number.isInteger(value) && value! >= least && value! <= most;
+}
+
+function findingsOf(text: string): Finding[] {
+  try {
+    return JSON.parse(text) as Finding[];
+  } catch {
+    throw new CorruptRowError("Cannot read a verdict: no commit can have written this row");
   }
 }
 

@@ -89,18 +89,17 @@ export class Retention {
   /** Joins a loss to the one before it where reason and range go on. Inside the caller's transaction, or alone. */
   recordLoss(loss: Loss): void {
     const { db } = this.#buffer;
+    const { reason, count, firstSeq, lastSeq, sinceMs, untilMs, epoch = null } = loss;
     const joined = db
-      .query("UPDATE loss SET count = count + ?, last_seq = ?, until = ? WHERE reason = ? AND last_seq = ?")
-      .run(loss.count, loss.lastSeq, loss.untilMs, loss.reason, (loss.firstSeq ?? 0) - 1).changes;
+      .query(
+        `UPDATE loss SET count = count + ?, last_seq = ?, until = ?
+         WHERE reason = ? AND last_seq = ? AND epoch IS ?`,
+      )
+      .run(count, lastSeq, untilMs, reason, (firstSeq ?? 0) - 1, epoch).changes;
     if (joined > 0) return;
-    db.query("INSERT INTO loss (reason, count, first_seq, last_seq, since, until) VALUES (?, ?, ?, ?, ?, ?)").run(
-      loss.reason,
-      loss.count,
-      loss.firstSeq,
-      loss.lastSeq,
-      loss.sinceMs,
-      loss.untilMs,
-    );
+    db.query(
+      "INSERT INTO loss (reason, count, first_seq, last_seq, since, until, epoch) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    ).run(reason, count, firstSeq, lastSeq, sinceMs, untilMs, epoch);
   }
 
   #deleteThrough(last: number): number {

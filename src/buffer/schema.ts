@@ -43,6 +43,8 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE loss (id INTEGER PRIMARY KEY, reason TEXT NOT NULL, count INTEGER NOT NULL, first_seq INTEGER,
     last_seq INTEGER, since INTEGER NOT NULL, until INTEGER NOT NULL) STRICT;
   `,
+  // NULL: of this buffer; else of one that was set aside, whose seqs these are.
+  "ALTER TABLE loss ADD COLUMN epoch TEXT",
 ];
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

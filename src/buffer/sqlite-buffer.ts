@@ -24,6 +24,8 @@ export type OpenBuffer = {
   /** Rows a block may hold, and rows kept in memory behind the last commit. */
   readonly blockRows: number;
   readonly recentRows: number;
+  /** What sources and rules refer to already, where a new buffer takes the place of a corrupt one; else a new one. */
+  readonly catalogue?: SensorCatalogue;
 };
 
 /** Twenty rows a statement cost a third less than one (docs/decisions.md, "Where the time goes"). */
@@ -51,14 +53,15 @@ export class SqliteBuffer {
     this.db = new Database(path, { create: true, readwrite: true });
     configure(this.db);
     migrate(this.db, path);
-    this.catalogue = new SensorCatalogue();
-    loadCatalogue(this.db, this.catalogue);
-    this.#persisted = sizesOf(this.catalogue);
+    const stored = new SensorCatalogue();
+    loadCatalogue(this.db, stored);
+    this.#persisted = sizesOf(stored);
+    this.catalogue = options.catalogue ?? stored;
     this.epoch = this.#meta("epoch", () => newEpoch(options.nowMs, options.chance));
     this.setMeta("node_id", options.nodeId);
     this.#lastSeq = Math.max(Number(this.meta("last_seq") ?? "0"), lastCommitted(this.db));
     this.recent = new RecentBlocks(options.recentRows, options.blockRows);
-    this.#reader = new BlockReader(this.db);
+    this.#reader = new BlockReader(this.db, this.catalogue);
     this.#inserts = this.#prepareInserts();
   }
 

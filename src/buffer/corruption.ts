@@ -1,0 +1,14 @@
+/** What a database says when its file is not what was written, and what we say when a row cannot be one of ours. */
+import { codeOf } from "../core/errors.ts";
+
+/** A row that no commit can have written: SQLite has no checksums, so such a page reads without an error. */
+export class CorruptRowError extends Error {
+  override readonly name = "CorruptRowError";
+  /** The same code as SQLite's own finding: callers need not tell them apart. */
+  readonly code = "SQLITE_CORRUPT";
+}
+
+export function isCorruption(error: unknown): boolean {
+  const code = codeOf(error) ?? "";
+  return code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB";
+}
