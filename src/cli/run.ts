@@ -84,9 +84,10 @@ export async function startAgent(context: Context, settings: Settings, log: Log,
       distinct(settings.source).map((uri) =>
         openSource(uri, {
           ...{ catalogue, profile, mapping, cursor, once, cwd, now: Date.now },
-          stdin: () => process.stdin as AsyncIterable<Uint8Array>,
+          stdin: () => Bun.stdin.stream(),
           maxLineBytes: settings.maxLineBytes,
           pollMs: settings.pollMs,
+          notice: (line) => log.warn("source_notice", line),
         }),
       ),
   });

@@ -24,6 +24,8 @@ export type SourceOptions = {
   readonly maxLineBytes: number;
   readonly pollMs: number;
   readonly cwd: string;
+  /** Something that a person should know of a source, in a sentence: a table that was replaced. */
+  readonly notice: (line: string) => void;
 };
 
 type Opener = (uri: string, options: SourceOptions) => Source;
@@ -43,6 +45,7 @@ const SCHEMES: Readonly<Record<string, Opener>> = {
       cursor: options.cursor(uri),
       once: options.once,
       pollMs: options.pollMs,
+      notice: options.notice,
     }),
   stdin: (uri, options) => {
     if (uri !== "stdin:") refuse(uri, "stdin: takes no parameters", "--source stdin:");

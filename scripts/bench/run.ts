@@ -1,0 +1,174 @@
+/**
+ * The real path, end to end: the compiled agent takes, keeps, judges, encodes and delivers all five stages, and a plain
+ * loop that promises nothing is its measure. `bun run bench [--rows N] [--only NAME] [--rounds N] [--backlog N]`.
+ *
+ * Each line is the best of the rounds (the rounds take turns, so that a busy machine disturbs all alike): rows/s, CPU
+ * seconds (user + system, all threads) per million readings, peak RSS, bytes stored per reading, and CPU as a ratio to
+ * the plain loop, which only parses the same lines and writes them to one gzip file.
+ */
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { findS3Server, startS3Server } from "../../src/testing/s3-server.ts";
+
+const { values: flags } = parseArgs({
+  options: {
+    rows: { type: "string", default: "1000000" },
+    rounds: { type: "string", default: "3" },
+    backlog: { type: "string", default: "5000000" },
+    only: { type: "string" },
+  },
+});
+const ROWS = Number(flags.rows);
+const BACKLOG = Number(flags.backlog);
+const SENSORS = 50;
+const agent = resolve(import.meta.dir, "../../dist/agent");
+const folder = mkdtempSync(join(tmpdir(), "agent-bench-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+type Figures = { readonly cpuSeconds: number; readonly seconds: number; readonly rss: number; readonly stored: number };
+type Case = {
+  readonly name: string;
+  readonly rows: number;
+  readonly run: () => Promise<Figures>;
+};
+
+const SIMULATED = `simulator:?sensors=${SENSORS}&rate=max&count=${ROWS}&seed=1`;
+const lines = join(folder, "readings.ndjson");
+const table = join(folder, "field.db");
+
+/** A command as a whole process: start-up, work and end. */
+async function measure(command: readonly string[], options: { stdin?: string; env?: object; stored?: string } = {}) {
+  const startedAt = performance.now();
+  const child = Bun.spawn([...command], {
+    stdin: options.stdin === undefined ? "ignore" : Bun.file(options.stdin),
+    stdout: "ignore",
+    stderr: "pipe",
+    env: { ...process.env, AGENT_LOG: "error", ...options.env },
+  });
+  const said = await new Response(child.stderr).text();
+  if ((await child.exited) !== 0) throw new Error(`${command.join(" ")} ended with ${child.exitCode}:\n${said}`);
+  const used = child.resourceUsage()!;
+  return {
+    cpuSeconds: Number(used.cpuTime.total) / 1e6,
+    seconds: (performance.now() - startedAt) / 1_000,
+    rss: used.maxRSS,
+    stored: options.stored === undefined ? 0 : sizeOf(options.stored),
+  };
+}
+
+function sizeOf(path: string): number {
+  if (!existsSync(path)) return 0;
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+}
+
+async function agentRun(source: string, options: { stdin?: string; store?: string; env?: object } = {}) {
+  const data = join(folder, "data");
+  const lake = join(folder, "lake");
+  for (const path of [data, lake]) rmSync(path, { recursive: true, force: true });
+  const store = options.store ?? `dir:${lake}`;
+  const command = [agent, "run", "--once", "--source", source, "--data-dir", data, "--store", store];
+  return await measure(command, { ...options, stored: lake });
+}
+
+/** Parses each line and writes it to one gzip file, as fast as a plain loop in this runtime can: no promise of anything. */
+async function plainLoop(): Promise<Figures> {
+  const code = `
+    const zlib = require("node:zlib");
+    const out = require("node:fs").openSync(${JSON.stringify(join(folder, "plain.gz"))}, "w");
+    const decoder = new TextDecoder();
+    let rest = "", kept = [];
+    const write = () => { require("node:fs").writeSync(out, Bun.gzipSync(kept.join(""), { level: 3 })); kept = []; };
+    for await (const chunk of Bun.stdin.stream()) {
+      const parts = (rest + decoder.decode(chunk, { stream: true })).split("\\n");
+      rest = parts.pop();
+      for (const line of parts) { kept.push(JSON.stringify(JSON.parse(line)) + "\\n"); if (kept.length >= 20000) write(); }
+    }
+    write();`;
+  return await measure([process.execPath, "-e", code], { stdin: lines });
+}
+
+async function prepare(): Promise<void> {
+  const simulate = [agent, "simulate", "--sensors", `${SENSORS}`, "--rate", "max", "--seed", "1"];
+  const written = Bun.spawnSync([...simulate, "--count", `${ROWS}`], { stdout: Bun.file(lines), stderr: "inherit" });
+  if (written.exitCode !== 0) throw new Error("Cannot make the readings");
+  await measure([...simulate, "--count", `${ROWS}`, "--out", `sqlite:${table}`]);
+}
+
+async function s3Case(): Promise<Case[]> {
+  if (findS3Server("versitygw") === null) {
+    console.error("SKIPPED: sqlite: to S3 (no versitygw found; scripts/setup-servers installs it)");
+    return [];
+  }
+  const server = await startS3Server("versitygw");
+  await server.createBuckets("bench");
+  process.on("exit", () => void server.stop());
+  const env = { ...server.env, S3_BUCKET_PREFIX: "bench", AWS_REGION: server.region };
+  return [{ name: "sqlite: to S3", rows: ROWS, run: () => agentRun(`sqlite:${table}`, { store: "s3:", env }) }];
+}
+
+function print(name: string, rows: number, best: Figures, plain: number | null): void {
+  const perMillion = (best.cpuSeconds / rows) * 1e6;
+  const cells = [
+    name.padEnd(30),
+    `${Math.round(rows / best.seconds).toLocaleString("en")} rows/s`.padStart(18),
+    `${perMillion.toFixed(2)} CPU-s/M`.padStart(14),
+    `${Math.round(best.rss / 1e6)} MB`.padStart(8),
+    best.stored > 0 ? `${(best.stored / rows).toFixed(1)} B/reading`.padStart(16) : "".padStart(16),
+    plain === null ? "" : `${(perMillion / plain).toFixed(2)} × plain`.padStart(14),
+  ];
+  console.log(cells.join(""));
+}
+
+/** A node with little to do: what it holds in memory after a while. Linux only: read from /proc. */
+async function idleRss(): Promise<number | null> {
+  if (process.platform !== "linux") return null;
+  const where = ["--data-dir", join(folder, "idle"), "--store", `dir:${join(folder, "idle-lake")}`];
+  const child = Bun.spawn([agent, "run", "--source", "simulator:?sensors=5&rate=1", ...where], {
+    stdout: "ignore",
+    stderr: "ignore",
+    env: { ...process.env, AGENT_BATCH_MS: "2s" },
+  });
+  await Bun.sleep(12_000);
+  const status = await Bun.file(`/proc/${child.pid}/status`).text();
+  child.kill("SIGTERM");
+  await child.exited;
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1_024;
+}
+
+await prepare();
+const simulate = [agent, "simulate", "--sensors", `${SENSORS}`, "--rate", "max", "--count", `${ROWS}`];
+const all: Case[] = [
+  { name: "plain loop (parse, gzip once)", rows: ROWS, run: plainLoop },
+  { name: "simulate to stdout", rows: ROWS, run: () => measure(simulate) },
+  { name: "simulator: to dir", rows: ROWS, run: () => agentRun(SIMULATED) },
+  { name: "sqlite: to dir", rows: ROWS, run: () => agentRun(`sqlite:${table}`) },
+  { name: "stdin: to dir", rows: ROWS, run: () => agentRun("stdin:", { stdin: lines }) },
+  ...(await s3Case()),
+];
+const cases = all.filter(({ name }) => flags.only === undefined || name.startsWith(flags.only));
+const best = new Map<string, Figures>();
+for (let round = 0; round < Number(flags.rounds); round++) {
+  for (const { name, run } of cases) {
+    const figures = await run();
+    const known = best.get(name);
+    if (known === undefined || figures.cpuSeconds < known.cpuSeconds) {
+      best.set(name, { ...figures, rss: Math.max(figures.rss, known?.rss ?? 0) });
+    }
+  }
+}
+const plainFigures = best.get("plain loop (parse, gzip once)");
+const plain = plainFigures === undefined ? null : (plainFigures.cpuSeconds / ROWS) * 1e6;
+for (const { name, rows } of cases) print(name, rows, best.get(name)!, plain);
+if (flags.only === undefined) {
+  if (BACKLOG > 0) {
+    await measure([agent, "simulate", ...simulate.slice(2, 6), "--count", `${BACKLOG}`, "--out", `sqlite:${table}.2`]);
+    print(`backlog of ${BACKLOG / 1e6} M in sqlite:`, BACKLOG, await agentRun(`sqlite:${table}.2`), plain);
+  }
+  const idle = await idleRss();
+  if (idle !== null) console.log(`idle, 5 sensors at 1 Hz: ${Math.round(idle / 1e6)} MB`);
+}
+process.exit(0);
