@@ -53,7 +53,7 @@ const RANGES_AHEAD = 2;
 /** A source with a backlog is held for delivery at most this long at a time: a slow store slows it, but never stops it. */
 const HOLD_MS = 1_000;
 /** A collection of a small heap takes a few ms: after this many readings it costs nothing, and keeps the heap small. */
-const COLLECT_ROWS = 50_000;
+const COLLECT_ROWS = 100_000;
 /** In-flight puts get this long to hear that they are given up. */
 const ABORT_MS = 250;
 
@@ -66,6 +66,7 @@ export class Agent {
   #intakeEnded = false;
   #lastUpkeep = Number.NEGATIVE_INFINITY;
   #lastReport = Number.NEGATIVE_INFINITY;
+  #lastWindows = 0;
   #accepted = 0;
   #uncollected = 0;
   #trouble: Problem | null = null;
@@ -171,7 +172,12 @@ export class Agent {
     const { outbox, carrier, batchRows, batchMs } = this.#parts;
     if (this.#drained) return null;
     const ending = this.#intakeEnded && !this.#stopping;
-    if (!carrier.isDown || ending) carrier.accept(this.#parts.issueWindows(nowMs, ending));
+    // A few times a second is often enough, and lets many windows share a transaction.
+    const isWindowsTurn = ending || Math.abs(nowMs - this.#lastWindows) >= LOOK_MS;
+    if (isWindowsTurn && (!carrier.isDown || ending)) {
+      this.#lastWindows = nowMs;
+      carrier.accept(this.#parts.issueWindows(nowMs, ending));
+    }
     while (!carrier.isDown && carrier.queuedRanges < RANGES_AHEAD && outbox.unplanned > 0) {
       const waited = nowMs - (outbox.unplannedSinceMs() ?? nowMs);
       const isDue = outbox.unplanned >= batchRows || waited >= batchMs || waited < 0 || this.#intakeEnded;

@@ -42,6 +42,8 @@ export type Batch = {
   readonly key: string;
   readonly count: number;
   readonly range: BatchRange | null;
+  /** The body that was written down, where it is still at hand; else the outbox reads it. */
+  readonly body?: Uint8Array;
 };
 export type BatchRange = { readonly firstSeq: number; readonly lastSeq: number; readonly hourMs: number };
 

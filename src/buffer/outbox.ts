@@ -80,7 +80,7 @@ export class Outbox {
         `INSERT INTO batch (stage, key, count, state, planned_at, body) VALUES (?, ?, ?, 'planned', ?, ?) RETURNING id`,
       )
       .get(stage, key, count, nowMs, body)!;
-    return { id: row.id, stage, key, count, range: null };
+    return { id: row.id, stage, key, count, range: null, body };
   }
 
   /** The batches that are promised and not settled, oldest first. */
@@ -92,6 +92,7 @@ export class Outbox {
   }
 
   body(batch: Batch): Uint8Array {
+    if (batch.body !== undefined) return batch.body;
     const row = this.#buffer.db
       .query<{ body: Uint8Array | null }, [number]>("SELECT body FROM batch WHERE id = ?")
       .get(batch.id);

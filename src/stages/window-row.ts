@@ -28,35 +28,39 @@ export function windowRows(
   measureNames: readonly string[],
   facts: WindowFacts,
 ): { readonly text: string; readonly count: number } {
-  const lines: string[] = [];
-  const head = {
+  const head = JSON.stringify({
     window_id: windowId(facts.epoch, window.startMs, facts.lengthMs),
     window_start: new Date(window.startMs).toISOString(),
     window_end: new Date(window.startMs + facts.lengthMs).toISOString(),
     revision: facts.revision,
-  };
+  }).slice(0, -1);
+  const tail = `,${JSON.stringify({ node_id: facts.nodeId, agent_version: facts.agentVersion }).slice(1)}\n`;
+  let text = "";
+  let count = 0;
   for (const [index, state] of sensorsInOrder(window, sensorIds)) {
-    const row: Record<string, unknown> = {
-      ...head,
-      sensor_id: sensorIds[index],
-      record_count: state.records,
-      anomaly_count: state.anomalies,
-    };
-    for (const slot of [...state.slots].sort((a, b) => a - b)) addStatistics(row, measureNames[slot]!, state, slot);
-    lines.push(`${JSON.stringify({ ...row, node_id: facts.nodeId, agent_version: facts.agentVersion })}\n`);
+    text += `${head},"sensor_id":${JSON.stringify(sensorIds[index])},"record_count":${state.records}`;
+    text += `,"anomaly_count":${state.anomalies}`;
+    for (const slot of [...state.slots].sort((a, b) => a - b)) text += statistics(measureNames[slot]!, state, slot);
+    text += tail;
+    count++;
   }
-  return { text: lines.join(""), count: lines.length };
+  return { text, count };
 }
 
-function addStatistics(row: Record<string, unknown>, name: string, state: SensorWindow, slot: number): void {
-  const [n = 0, shift = 0, sum = 0, squares = 0, min = 0, max = 0] = state.stats.subarray(
-    slot * STRIDE,
-    slot * STRIDE + STRIDE,
-  );
-  row[`avg_${name}`] = n > 0 ? shift + sum / n : null;
-  row[`min_${name}`] = n > 0 ? min : null;
-  row[`max_${name}`] = n > 0 ? max : null;
-  row[`stddev_${name}`] = n > 1 ? Math.sqrt(Math.max(0, (squares - (sum * sum) / n) / (n - 1))) : null;
+/** Names of measures are identifiers: they need no escape. Sums of huge values may overflow: null, as JSON has it. */
+function statistics(name: string, { stats }: SensorWindow, slot: number): string {
+  const at = slot * STRIDE;
+  const n = stats[at] ?? 0;
+  if (n === 0) return `,"avg_${name}":null,"min_${name}":null,"max_${name}":null,"stddev_${name}":null`;
+  const sum = stats[at + 2]!;
+  const variance = n > 1 ? Math.max(0, (stats[at + 3]! - (sum * sum) / n) / (n - 1)) : null;
+  const average = finite(stats[at + 1]! + sum / n);
+  const deviation = variance === null ? null : finite(Math.sqrt(variance));
+  return `,"avg_${name}":${average},"min_${name}":${stats[at + 4]! + 0},"max_${name}":${stats[at + 5]! + 0},"stddev_${name}":${deviation}`;
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }
 
 function sensorsInOrder(window: OpenWindow, sensorIds: readonly string[]): [number, SensorWindow][] {
