@@ -46,7 +46,7 @@ export function judgeSpans(parts: readonly Part[], verdicts: Verdicts, found: Fi
   const spans = spansOf(parts);
   const judge = new SpanJudge(verdicts, found);
   for (const span of spans) judge.span(span);
-  const covered = spans.map(({ first, last }): Range => [first, last]);
+  const covered = [...spans.map(({ first, last }): Range => [first, last]), ...verdicts.lost.ranges];
   const planned: Range[] = verdicts.plannedThrough > 0 ? [[1, verdicts.plannedThrough]] : [];
   for (const [first, last] of subtractRanges(planned, covered)) judge.gap(first, last);
   judge.nameUnexplained();
@@ -89,17 +89,14 @@ class SpanJudge {
     const areBoth = judged("validated") && judged("anomalies");
     this.#compare(span, SPLIT, both, areBoth ? size : 0, size);
     if (!judged("schematized")) return;
-    // What is valid: as told by validated, or where that is short, what the anomalies leave.
-    const isShort = this.#isShort("validated", first, last);
-    const valid = isShort && areBoth ? Math.max(rows.validated, size - rows.anomalies) : rows.validated;
-    const isKnown = judged("validated");
-    this.#compare(span, SCHEMATIZED, rows.schematized, isKnown ? valid : 0, isKnown && !isShort ? valid : size);
+    // Every valid row has both; where validated is not whole itself, more may be missing than this shows.
+    const isWhole = judged("validated") && !this.#isShort("validated", first, last);
+    this.#compare(span, SCHEMATIZED, rows.schematized, rows.validated, isWhole ? rows.validated : size);
   }
 
-  /** Seqs of which there is no trace in any stage, promised or stored. */
+  /** Seqs of which there is no trace in any stage, promised, stored or lost. */
   gap(first: number, last: number): void {
-    const { lost, used } = this.#verdicts;
-    if (lost.holds(first, last)) return;
+    const { used } = this.#verdicts;
     const isSplit = used.has("validated") && used.has("anomalies");
     // How many of them schematized should have, or one of the two alone, nobody can tell from here.
     const groups = isSplit ? [RAW, SPLIT] : [RAW];
