@@ -10,7 +10,7 @@ import {
 } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
 import { ANOMALOUS, type CommitFacts, MALFORMED, type StoredBlock } from "./buffer.ts";
-import { CorruptRowError } from "./corruption.ts";
+import { CorruptRowError, isCorruption } from "./corruption.ts";
 
 export type GroupRow = {
   first_seq: number;
@@ -20,6 +20,10 @@ export type GroupRow = {
   time_quality: string;
   agent_version: string;
 };
+
+/** The commits of [?1, ?2], and perhaps the one before them. */
+export const GROUPS_OF_RANGE = `SELECT * FROM commit_group WHERE first_seq BETWEEN
+  coalesce((SELECT max(first_seq) FROM commit_group WHERE first_seq <= ?1), ?1) AND ?2 ORDER BY first_seq`;
 
 /** The range of `Date`, ms. */
 const MAX_TIME = 8.64e15;
@@ -45,16 +49,21 @@ export class BlockReader {
   readonly #db: Database;
   readonly #catalogue: SensorCatalogue;
 
-  constructor(db: Database, catalogue: SensorCatalogue) {
+  readonly #unreadable: Finding | null;
+
+  /** `unreadable` stands for the findings of an anomalous reading where those are not there; null: that is corruption. */
+  constructor(db: Database, catalogue: SensorCatalogue, unreadable: Finding | null = null) {
     this.#db = db;
     this.#catalogue = catalogue;
+    this.#unreadable = unreadable;
   }
 
   /** The readings of [first, last] that exist, cut where a seq is missing, so that row `i` always has seq `firstSeq + i`. */
   read(first: number, last: number): StoredBlock[] {
     const groups = this.#db
-      .query<GroupRow, [number, number]>("SELECT * FROM commit_group WHERE last_seq >= ? AND first_seq <= ? ORDER BY 1")
-      .all(first, last);
+      .query<GroupRow, [number, number]>(GROUPS_OF_RANGE)
+      .all(first, last)
+      .filter((group) => group.last_seq >= first);
     return groups.flatMap((group) =>
       this.readGroup(Math.max(first, group.first_seq), Math.min(last, group.last_seq), factsOf(group)),
     );
@@ -67,7 +76,9 @@ export class BlockReader {
       .query<(number | null)[], [number, number]>("SELECT * FROM reading WHERE seq BETWEEN ? AND ? ORDER BY seq")
       .values(from, to) as (number | null)[][];
     const blocks: StoredBlock[] = [];
-    for (const row of rows) this.#check(row, from, to);
+    for (let at = 0; at < rows.length; at++) {
+      this.#check(rows[at]!, at === 0 ? from : rows[at - 1]![0]! + 1, to);
+    }
     for (let at = 0; at < rows.length; ) {
       const start = at;
       const firstSeq = rows[start]![0]!;
@@ -102,16 +113,42 @@ export class BlockReader {
       for (let slot = 0; slot < slots; slot++) block.measures[slot]![at] = row[5 + slot] ?? Number.NaN;
       if (row[4] !== 0) sides = true;
     }
-    if (sides) this.#fillVerdicts(block, firstSeq);
-    const anomalous = rows.reduce((sum, row) => sum + (row[4] === ANOMALOUS ? 1 : 0), 0);
-    const malformed = rows.reduce((sum, row) => sum + (row[4] === MALFORMED ? 1 : 0), 0);
-    if (block.findings.size !== anomalous || block.malformed.size !== malformed) {
-      throw new CorruptRowError(`Cannot read readings from ${firstSeq} on: what was found of them is not there`);
+    this.#beside(() => {
+      if (sides) this.#fillVerdicts(block, firstSeq);
+    });
+    this.#checkVerdicts(rows, block, firstSeq);
+    this.#beside(() => this.#fillExtra(block, firstSeq));
+    return block;
+  }
+
+  /** Reads what stands beside the readings; where it may be missing, an error is no more than that. */
+  #beside(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      if (this.#unreadable === null || !isCorruption(error)) throw error;
     }
+  }
+
+  #checkVerdicts(rows: readonly (number | null)[][], block: ReadingBlock, firstSeq: number): void {
+    let anomalous = 0;
+    let malformed = 0;
+    for (let at = 0; at < rows.length; at++) {
+      if (rows[at]![4] === MALFORMED) malformed++;
+      if (rows[at]![4] !== ANOMALOUS) continue;
+      anomalous++;
+      if (this.#unreadable !== null && !block.findings.has(at)) block.findings.set(at, [this.#unreadable]);
+    }
+    if (block.findings.size === anomalous && block.malformed.size === malformed) return;
+    throw new CorruptRowError(`Cannot read readings from ${firstSeq} on: what was found of them is not there`);
+  }
+
+  #fillExtra(block: ReadingBlock, firstSeq: number): void {
     type ExtraRow = { seq: number; fields: string };
     const extras = this.#db.query<ExtraRow, [number, number]>("SELECT * FROM extra WHERE seq BETWEEN ? AND ?");
-    for (const row of extras.all(firstSeq, firstSeq + rows.length - 1)) block.extra.set(row.seq - firstSeq, row.fields);
-    return block;
+    for (const row of extras.all(firstSeq, firstSeq + block.count - 1)) {
+      block.extra.set(row.seq - firstSeq, row.fields);
+    }
   }
 
   #fillVerdicts(block: ReadingBlock, firstSeq: number): void {

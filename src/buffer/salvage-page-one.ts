@@ -10,21 +10,25 @@ const PAGE_BYTES = 4_096;
 /** Measures that a sensor can have (core/sensor.ts); a row that has fewer reads as NULL in the others. */
 const MEASURES = 64;
 
-/** A copy of `path` at `to` with a first page of our own. Throws ENOSPC and the like; nothing is left behind then. */
-export function copyWithNewFirstPage(path: string, to: string): void {
+/** A copy of a database and its log. Throws ENOSPC and the like; nothing is left behind then. */
+export function copyDatabase(path: string, to: string): void {
   removeCopy(to);
   try {
     copyFileSync(path, to, constants.COPYFILE_FICLONE);
     if (existsSync(`${path}-wal`)) copyFileSync(`${path}-wal`, `${to}-wal`, constants.COPYFILE_FICLONE);
-    const file = openSync(to, "r+");
-    try {
-      writeSync(file, firstPage(Math.ceil(fstatSync(file).size / PAGE_BYTES)), 0, PAGE_BYTES, 0);
-    } finally {
-      closeSync(file);
-    }
   } catch (error) {
     removeCopy(to);
     throw error;
+  }
+}
+
+/** Puts a first page of our own where the first page was. */
+export function renewFirstPage(path: string): void {
+  const file = openSync(path, "r+");
+  try {
+    writeSync(file, firstPage(Math.ceil(fstatSync(file).size / PAGE_BYTES)), 0, PAGE_BYTES, 0);
+  } finally {
+    closeSync(file);
   }
 }
 
