@@ -9,6 +9,7 @@ import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
 import type { Carrier } from "./carry.ts";
 import { Bell, breathe } from "./core/bell.ts";
 import { codeOf, messageOf } from "./core/errors.ts";
+import type { HeapWatch } from "./core/heap-watch.ts";
 import type { Log } from "./core/log.ts";
 import type { Problem } from "./live.ts";
 import type { Upkeep } from "./maintain.ts";
@@ -26,8 +27,7 @@ export type AgentParts = {
   readonly running: () => number;
   /** Issues windows that are due, as batches. */
   readonly issueWindows: (nowMs: number, all: boolean) => readonly Batch[];
-  /** Collects garbage: the engine by itself waits until the heap has doubled, which a small device may not have. */
-  readonly collect: () => void;
+  readonly heap: HeapWatch;
   /** Called about once a second. */
   readonly report: (nowMs: number) => void;
   readonly batchRows: number;
@@ -52,8 +52,8 @@ const LOOK_MS = 250;
 const RANGES_AHEAD = 2;
 /** A source with a backlog is held for delivery at most this long at a time: a slow store slows it, but never stops it. */
 const HOLD_MS = 1_000;
-/** A collection of a small heap takes a few ms: after this many readings it costs nothing, and keeps the heap small. */
-const COLLECT_ROWS = 100_000;
+/** Readings between two looks at the memory. */
+const LOOK_ROWS = 10_000;
 /** In-flight puts get this long to hear that they are given up. */
 const ABORT_MS = 250;
 
@@ -68,7 +68,7 @@ export class Agent {
   #lastReport = Number.NEGATIVE_INFINITY;
   #lastWindows = 0;
   #accepted = 0;
-  #uncollected = 0;
+  #unwatched = 0;
   #trouble: Problem | null = null;
 
   constructor(parts: AgentParts) {
@@ -128,6 +128,7 @@ export class Agent {
         if (upkeep.full && !this.#stopping) break;
         turn = this.#guarded(() => pipeline.turn(now(), running()));
         this.#accepted += turn?.committed ?? 0;
+        this.#watchMemory(turn?.committed ?? 0);
         if (turn !== null && turn.committed > 0) upkeep.relieved();
       } while (turn?.more && running() < until);
       if (turn?.finished) break;
@@ -182,18 +183,16 @@ export class Agent {
       const waited = nowMs - (outbox.unplannedSinceMs() ?? nowMs);
       const isDue = outbox.unplanned >= batchRows || waited >= batchMs || waited < 0 || this.#intakeEnded;
       if (!isDue) break;
-      const through = outbox.plannedThrough;
       carrier.accept(outbox.plan(batchRows, nowMs));
-      this.#collectAfter(outbox.plannedThrough - through);
     }
     return carrier.pump(nowMs);
   }
 
-  #collectAfter(rows: number): void {
-    this.#uncollected += rows;
-    if (this.#uncollected < COLLECT_ROWS) return;
-    this.#uncollected = 0;
-    this.#parts.collect();
+  #watchMemory(rows: number): void {
+    this.#unwatched += rows;
+    if (this.#unwatched < LOOK_ROWS) return;
+    this.#unwatched = 0;
+    this.#parts.heap.look();
   }
 
   #isDelivered(): boolean {

@@ -10,6 +10,7 @@ import { WindowLedger } from "./buffer/window-ledger.ts";
 import { Carrier } from "./carry.ts";
 import { ClockWatch } from "./core/clock.ts";
 import { AgentError, messageOf, UsageError } from "./core/errors.ts";
+import { HeapWatch } from "./core/heap-watch.ts";
 import type { Log } from "./core/log.ts";
 import type { SensorCatalogue } from "./core/sensor.ts";
 import type { Settings } from "./core/settings.ts";
@@ -104,7 +105,7 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
     issueWindows: stages.has("aggregated")
       ? (nowMs, all) => issueWindows(windowParts, nowMs, all)
       : () => skipWindows(windowParts),
-    collect: () => Bun.gc(true),
+    heap: new HeapWatch(process.memoryUsage.rss, () => Bun.gc(true)),
     report: (nowMs) => writeLive(settings.dataDir, liveReport(nowMs)),
     batchRows: settings.batchRows,
     batchMs: settings.batchMs,
