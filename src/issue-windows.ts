@@ -35,19 +35,33 @@ export function issueWindows(parts: WindowParts, nowMs: number, all: boolean): r
 }
 
 function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): Batch {
-  const { buffer, outbox, ledger, windows, nodeId, agentVersion, gzipLevel } = parts;
-  const { lengthMs } = windows.settings;
-  const revision = window.revision + 1;
-  const facts = { epoch: buffer.epoch, nodeId, agentVersion, lengthMs, revision };
-  const { text, count } = windowRows(window, windows.sensorIds, buffer.catalogue.measureNames, facts);
-  const key = windowKey({ windowStartMs: window.startMs, node: nodeId, epoch: buffer.epoch, revision, count });
-  const batch = outbox.planBody("aggregated", key, count, Bun.gzipSync(text, { level: gzipLevel }), nowMs);
+  const { buffer, ledger, windows } = parts;
+  const { epoch, catalogue } = buffer;
+  const batch = planWindow({ ...parts, epoch, measureNames: catalogue.measureNames }, window, nowMs);
   const states = new Map<string, string>();
   window.sensors.forEach((state, index) => {
     if (state !== undefined) states.set(windows.sensorIds[index]!, packWindow(state));
   });
-  ledger.record(window.startMs, revision, states, nowMs);
+  ledger.record(window.startMs, window.revision + 1, states, nowMs);
   return batch;
+}
+
+/** The batch of a window's next revision. Inside the caller's transaction. */
+export function planWindow(
+  parts: Pick<WindowParts, "outbox" | "windows" | "nodeId" | "agentVersion" | "gzipLevel"> & {
+    readonly epoch: string;
+    readonly measureNames: readonly string[];
+  },
+  window: OpenWindow,
+  nowMs: number,
+): Batch {
+  const { outbox, windows, nodeId, agentVersion, gzipLevel, epoch, measureNames } = parts;
+  const { lengthMs } = windows.settings;
+  const revision = window.revision + 1;
+  const facts = { epoch, nodeId, agentVersion, lengthMs, revision };
+  const { text, count } = windowRows(window, windows.sensorIds, measureNames, facts);
+  const key = windowKey({ windowStartMs: window.startMs, node: nodeId, epoch, revision, count });
+  return outbox.planBody("aggregated", key, count, Bun.gzipSync(text, { level: gzipLevel }), nowMs);
 }
 
 /** After a restart: the windows that had not gone out, from the readings that the buffer kept. */

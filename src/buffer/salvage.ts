@@ -114,6 +114,19 @@ export class DamagedBuffer {
     return { seq: least, certain: false };
   }
 
+  /** No reading below this is in the buffer any more. */
+  firstSeq(): number {
+    const edges = ["SELECT min(first_seq) AS at FROM commit_group", "SELECT min(seq) AS at FROM reading"].flatMap(
+      (sql) => {
+        const at = attempt(() => this.db.query<{ at: number | null }, []>(sql).get()?.at ?? null);
+        return Number.isSafeInteger(at) && at! > 0 ? [at!] : [];
+      },
+    );
+    if (edges.length > 0) return Math.min(...edges);
+    const folded = "SELECT max(last_seq) AS at FROM delivered";
+    return (attempt(() => this.db.query<{ at: number | null }, []>(folded).get()?.at) ?? 0) + 1;
+  }
+
   /** The readings of [first, last] that can be read, in seq order. */
   read(first: number, last: number): StoredBlock[] {
     const found: StoredBlock[] = [];

@@ -1,0 +1,152 @@
+/**
+ * What a corrupt buffer had promised, as far as that can be read: from its batches, from the index beside them, and
+ * where both have holes from the store itself. A key says its range, so it is enough to know that a key was given.
+ */
+import type { SalvagedBatch } from "./buffer/salvage.ts";
+import { READING_STAGES, type ReadingStage } from "./core/stage.ts";
+import { type ParsedKey, parseKey } from "./uplink/object-key.ts";
+import type { ObjectStore } from "./uplink/object-store.ts";
+
+type Range = { readonly first: number; readonly last: number };
+type Planned = Range & {
+  readonly stage: ReadingStage;
+  readonly hourMs: number;
+  readonly key: string;
+  readonly count: number;
+  readonly isSettled: boolean;
+};
+/** A range that was promised, and which of its batches are not known to be delivered. */
+export type PlannedBefore = Range & { readonly open: readonly Planned[] };
+
+/** A store that does not answer within this is asked no more: what it could tell is counted as lost. */
+const ASK_MS = 10_000;
+
+export class Promised {
+  /** Nothing that was promised is unknown. */
+  readonly complete: boolean;
+  /** Parsed from the keys: a key names its epoch. */
+  readonly epoch: string | null;
+  readonly #planned: Planned[] = [];
+  readonly #through: number;
+  readonly #isThroughKnown: boolean;
+  #isStoreSilent = false;
+  readonly #asked = new Set<number>();
+
+  constructor(found: { batches: readonly SalvagedBatch[]; complete: boolean }, plannedThrough: number | null) {
+    let complete = found.complete;
+    let epoch: string | null = null;
+    for (const { stage, key, state, range } of found.batches) {
+      const readingStage = READING_STAGES.find((name) => name === stage);
+      if (readingStage === undefined) continue;
+      const parsed = parseKey(readingStage, key);
+      // A body without a range is of an earlier corrupt buffer, and is carried over as it is.
+      if (parsed?.kind === "readings" && range === null && state !== "unknown") continue;
+      if (parsed?.kind !== "readings" || (epoch !== null && parsed.epoch !== epoch)) {
+        complete = false;
+        continue;
+      }
+      epoch = parsed.epoch;
+      this.#add(readingStage, key, parsed, state === "delivered");
+    }
+    this.complete = complete;
+    this.epoch = epoch;
+    this.#isThroughKnown = complete || plannedThrough !== null;
+    this.#through = this.#planned.reduce((most, batch) => Math.max(most, batch.last), plannedThrough ?? 0);
+  }
+
+  /** The ranges that were promised, in order of seq. */
+  ranges(): PlannedBefore[] {
+    const ranges = new Map<string, Planned[]>();
+    for (const batch of this.#planned) {
+      const id = `${batch.first}-${batch.last}`;
+      ranges.set(id, [...(ranges.get(id) ?? []), batch]);
+    }
+    return [...ranges.values()]
+      .map((batches) => ({
+        ...{ first: batches[0]!.first, last: batches[0]!.last },
+        open: batches.filter((batch) => !batch.isSettled),
+      }))
+      .sort((a, b) => a.first - b.first || b.last - a.last);
+  }
+
+  /** Whether a batch of this stage and hour is known that shares readings with the range. */
+  covers(stage: ReadingStage, of: Range & { readonly hourMs: number }): boolean {
+    return this.#planned.some(
+      (b) => b.stage === stage && b.hourMs === of.hourMs && b.first <= of.last && b.last >= of.first,
+    );
+  }
+
+  /**
+   * What no known batch covers of the seqs that the buffer may hold. Not `uncertain`: it was never promised. Where everything promised is
+   * known, what lies below the last promise had no stage to go to, and is no gap.
+   */
+  gaps(of: Range): (Range & { readonly uncertain: boolean })[] {
+    const behind = this.outside({ first: Math.max(of.first, this.#through + 1), last: of.last });
+    const gaps = behind.map((range) => ({ ...range, uncertain: !this.#isThroughKnown }));
+    if (this.complete) return gaps;
+    const before = this.outside({ first: of.first, last: Math.min(of.last, this.#through) });
+    return [...before.map((range) => ({ ...range, uncertain: true })), ...gaps];
+  }
+
+  /** The parts of a range that no known batch covers. */
+  outside(range: Range): Range[] {
+    const parts: Range[] = [];
+    let next = range.first;
+    for (const { first, last } of [...this.#planned].sort((a, b) => a.first - b.first)) {
+      if (last < next) continue;
+      if (first > range.last) break;
+      if (first > next) parts.push({ first: next, last: first - 1 });
+      next = last + 1;
+    }
+    if (next <= range.last) parts.push({ first: next, last: range.last });
+    return parts;
+  }
+
+  /** Whether the store told what it has of these hours. */
+  knows(hours: readonly number[]): boolean {
+    return hours.every((hour) => this.#asked.has(hour));
+  }
+
+  /** Learns from the store what it has of these hours, if it tells in time. */
+  async ask(store: ObjectStore, hours: readonly number[], node: string, epoch: string): Promise<void> {
+    for (const hourMs of hours.filter((hour) => !this.#asked.has(hour))) {
+      if (this.#isStoreSilent) return;
+      const listed = await withinTime(this.#list(store, hourMs, node, epoch));
+      if (listed === null) this.#isStoreSilent = true;
+      else this.#asked.add(hourMs);
+    }
+  }
+
+  async #list(store: ObjectStore, hourMs: number, node: string, epoch: string): Promise<true> {
+    const hour = new Date(hourMs).toISOString();
+    const t = hour.indexOf("T");
+    const prefix = `date=${hour.slice(0, t)}/hour=${hour.slice(t + 1, t + 3)}/${node}/${epoch}.`;
+    for (const stage of READING_STAGES) {
+      for await (const { key } of store.list(stage, prefix)) {
+        const parsed = parseKey(stage, key);
+        const isKnown = this.#planned.some((batch) => batch.stage === stage && batch.key === key);
+        if (parsed?.kind === "readings" && !isKnown) this.#add(stage, key, parsed, true);
+      }
+    }
+    return true;
+  }
+
+  #add(stage: ReadingStage, key: string, parsed: ParsedKey & { kind: "readings" }, isSettled: boolean): void {
+    const { first, last, hourMs, count } = parsed;
+    this.#planned.push({ stage, key, first, last, hourMs, count, isSettled });
+  }
+}
+
+async function withinTime<T>(work: Promise<T>): Promise<T | null> {
+  let timer: Timer | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), ASK_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,90 @@
+/** The windows of a corrupt buffer that had not gone out: built again from its readings, and issued under its epoch. */
+import type { Outbox } from "./buffer/outbox.ts";
+import type { DamagedBuffer, SalvagedBatch } from "./buffer/salvage.ts";
+import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
+import { breathe } from "./core/bell.ts";
+import { planWindow, type WindowParts } from "./issue-windows.ts";
+import { type KeptWindow, type SensorWindow, type WindowSettings, Windows } from "./stages/aggregate.ts";
+import { unpackWindow } from "./stages/window-row.ts";
+import { parseKey } from "./uplink/object-key.ts";
+
+export type RecoverWindowParts = {
+  readonly damaged: DamagedBuffer;
+  readonly buffer: SqliteBuffer;
+  readonly outbox: Outbox;
+  readonly settings: WindowSettings;
+  readonly epoch: string;
+  readonly nodeId: string;
+  readonly agentVersion: string;
+  readonly gzipLevel: WindowParts["gzipLevel"];
+  readonly stop: AbortSignal;
+};
+
+const STEP_ROWS = 10_000;
+
+/** Returns how many windows cannot be told: what went out of them before cannot be read. Inside no transaction. */
+export async function recoverWindows(
+  parts: RecoverWindowParts,
+  batches: readonly SalvagedBatch[],
+  span: { readonly first: number; readonly last: number },
+  nowMs: number,
+): Promise<number> {
+  const { damaged, buffer, settings } = parts;
+  const revisions = revisionsOf(batches);
+  const untold = new Set<number>();
+  const recall = (startMs: number): KeptWindow | "expired" | null => {
+    const kept = keptWindow(damaged, startMs, settings.lengthMs, revisions.get(startMs) ?? -1);
+    if (kept === "unreadable") untold.add(startMs);
+    return kept === "unreadable" ? "expired" : kept;
+  };
+  const windows = new Windows(settings, damaged.catalogue, recall);
+  const watermark = Number(damaged.meta("watermark") ?? Number.NaN);
+  if (Number.isSafeInteger(watermark)) windows.watermarkMs = watermark;
+  // Readings that are in a window which went out are passed over: it says up to which seq it has them.
+  const from = Math.max(span.first, damaged.number("windows_from") ?? 1);
+  for (let first = from; first <= span.last; first += STEP_ROWS) {
+    await breathe();
+    parts.stop.throwIfAborted();
+    const blocks = damaged.read(first, Math.min(span.last, first + STEP_ROWS - 1));
+    for (const { block, firstSeq } of blocks) windows.add(block, firstSeq, nowMs);
+  }
+  const { measureNames } = damaged.catalogue;
+  buffer.transact(() => {
+    for (const window of windows.due(nowMs, true)) planWindow({ ...parts, windows, measureNames }, window, nowMs);
+  });
+  return untold.size;
+}
+
+/** The highest revision of each window whose key can be read: what the window's own record may not know. */
+function revisionsOf(batches: readonly SalvagedBatch[]): ReadonlyMap<number, number> {
+  const revisions = new Map<number, number>();
+  for (const { stage, key } of batches) {
+    const parsed = stage === "aggregated" ? parseKey("aggregated", key) : null;
+    if (parsed?.kind !== "window") continue;
+    const before = revisions.get(parsed.windowStartMs) ?? -1;
+    revisions.set(parsed.windowStartMs, Math.max(before, parsed.revision));
+  }
+  return revisions;
+}
+
+function keptWindow(damaged: DamagedBuffer, startMs: number, lengthMs: number, revision: number) {
+  const kept = damaged.window(startMs);
+  if (kept === "unreadable") return kept;
+  if (kept === null) return revision >= 0 ? "unreadable" : null;
+  if (kept.length !== lengthMs) return { revision: Math.max(revision, kept.revision), throughSeq: 0, sensors: [] };
+  if (kept.revision < revision) return "unreadable";
+  if (kept.sensors.length === 0) return "expired";
+  const sensors = kept.sensors.map(({ sensorId, state }) => ({ sensorId, state: unpacked(state) }));
+  if (!sensors.every((sensor): sensor is { sensorId: string; state: SensorWindow } => sensor.state !== null)) {
+    return "unreadable";
+  }
+  return { revision: kept.revision, throughSeq: kept.throughSeq, sensors };
+}
+
+function unpacked(text: string): SensorWindow | null {
+  try {
+    return unpackWindow(text);
+  } catch {
+    return null;
+  }
+}

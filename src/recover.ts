@@ -1,0 +1,221 @@
+/**
+ * From a corrupt buffer to a new one: everything that can be read and was not delivered goes out under the ids that it
+ * has. What was promised keeps its key, so that the store, which knows what it has, settles the rest; what was not
+ * promised yet is promised now. Bodies are made here and now: the new buffer's readings have other ids.
+ */
+import { type Batch, hourOf, type StoredBlock } from "./buffer/buffer.ts";
+import type { Outbox } from "./buffer/outbox.ts";
+import { Retention } from "./buffer/retention.ts";
+import type { DamagedBuffer } from "./buffer/salvage.ts";
+import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
+import { breathe } from "./core/bell.ts";
+import { READING_STAGES, type ReadingStage, type Stage } from "./core/stage.ts";
+import type { PlannedBefore, Promised } from "./recover-promised.ts";
+import { StageEncoder } from "./stages/encode.ts";
+import { readingKey } from "./uplink/object-key.ts";
+import type { ObjectStore } from "./uplink/object-store.ts";
+
+export type RecoverParts = {
+  readonly damaged: DamagedBuffer;
+  readonly buffer: SqliteBuffer;
+  readonly outbox: Outbox;
+  readonly store: ObjectStore;
+  readonly stages: ReadonlySet<Stage>;
+  readonly nodeId: string;
+  readonly gzipLevel: number;
+  readonly stop: AbortSignal;
+};
+
+/** What became of the readings that were not known to be delivered. */
+export type Recovered = {
+  readonly epoch: string;
+  readonly nodeId: string;
+  /** The seq of the last reading that was accepted; not `certain`: there may have been more. */
+  readonly accepted: number;
+  readonly certain: boolean;
+  /** Readings that go out again or for the first time. */
+  readonly kept: number;
+  readonly lost: number;
+  /** Of those: readings that could be read, but nobody can tell whether they were delivered. */
+  readonly unknown: number;
+};
+
+/** Readings in an object that is made now: bounds the memory of making it. */
+const RANGE_ROWS = 20_000;
+
+export class Recovery {
+  readonly #parts: RecoverParts;
+  readonly #encoder: StageEncoder;
+  readonly #epoch: string;
+  readonly #nodeId: string;
+  readonly #retention: Retention;
+  readonly #nowMs: number;
+  #kept = 0;
+  #lost = 0;
+  #unknown = 0;
+
+  constructor(parts: RecoverParts, epoch: string, nowMs: number) {
+    const { damaged, buffer, gzipLevel, nodeId } = parts;
+    this.#parts = parts;
+    this.#epoch = epoch;
+    // The node may have been renamed since; a row tells who took it.
+    this.#nodeId = damaged.meta("node_id") ?? nodeId;
+    this.#encoder = new StageEncoder({ epoch, nodeId: this.#nodeId, gzipLevel }, damaged.catalogue);
+    this.#retention = new Retention(buffer);
+    this.#nowMs = nowMs;
+  }
+
+  /** Writes down every batch and every loss. Throws the reason of `stop`; doing all of it again is harmless. */
+  async run(promised: Promised, last: Span): Promise<Recovered> {
+    await this.#askStore(promised, last);
+    const counted = this.#parts.damaged.losses().filter((loss) => loss.epoch === undefined);
+    for (const range of promised.ranges()) {
+      await this.#breathe();
+      this.#parts.buffer.transact(() => this.#again(range, promised, counted));
+    }
+    for (const gap of promised.gaps(last)) {
+      for (const range of chunksOf(gap)) {
+        await this.#breathe();
+        this.#parts.buffer.transact(() => this.#first(range, gap.uncertain, promised, counted));
+      }
+    }
+    const { last: accepted, certain } = last;
+    const [epoch, nodeId] = [this.#epoch, this.#nodeId];
+    return { epoch, nodeId, accepted, certain, kept: this.#kept, lost: this.#lost, unknown: this.#unknown };
+  }
+
+  async #breathe(): Promise<void> {
+    await breathe();
+    this.#parts.stop.throwIfAborted();
+  }
+
+  /** A range that was promised: under the same keys, whatever of it can be read. */
+  #again(range: PlannedBefore, promised: Promised, counted: readonly Counted[]): void {
+    const { first, last } = range;
+    if (range.open.length === 0 && promised.complete) return;
+    const blocks = this.#parts.damaged.read(first, last);
+    let short = false;
+    for (const hourMs of hoursOf(blocks)) {
+      const known = range.open.filter((batch) => batch.hourMs === hourMs);
+      const missing = promised.complete ? [] : this.#forgotten(blocks, { first, last, hourMs }, promised);
+      const stages = new Set([...known.map((batch) => batch.stage), ...missing]);
+      for (const [stage, made] of this.#encoder.encode(blocks, { first, last, hourMs }, stages)) {
+        const before = known.find((batch) => batch.stage === stage);
+        short ||= before !== undefined && made.count < before.count;
+        const key = before?.key ?? this.#key(hourMs, first, last, made.count);
+        this.#plan(stage, key, made.count, made.body);
+      }
+    }
+    short ||= range.open.some((batch) => !hoursOf(blocks).includes(batch.hourMs));
+    this.#kept += range.open.length === 0 ? 0 : countOf(blocks);
+    if (short) this.#lose(missingIn(first, last, blocks), counted);
+  }
+
+  /** Stages of a promised range whose own batch cannot be read: their keys follow from the range, so they can be sent again. */
+  #forgotten(blocks: readonly StoredBlock[], of: { first: number; last: number; hourMs: number }, promised: Promised) {
+    const wanted = READING_STAGES.filter((stage) => this.#parts.stages.has(stage));
+    const made = this.#encoder.encode(blocks, of, new Set<ReadingStage>(wanted));
+    return [...made.keys()].filter((stage) => !promised.covers(stage, of));
+  }
+
+  /** A range that was never promised, or of which nobody can tell. */
+  #first(range: Range, uncertain: boolean, promised: Promised, counted: readonly Counted[]): void {
+    const stages = new Set(READING_STAGES.filter((stage) => this.#parts.stages.has(stage)));
+    for (const part of promised.outside(range)) {
+      const blocks = this.#parts.damaged.read(part.first, part.last);
+      this.#lose(missingIn(part.first, part.last, blocks), counted);
+      if (uncertain && !promised.knows(hoursOf(blocks))) {
+        this.#unknown += countOf(blocks);
+        this.#lose(blocks.map(rangeOf), counted);
+        continue;
+      }
+      for (const hourMs of hoursOf(blocks)) {
+        for (const [stage, made] of this.#encoder.encode(blocks, { ...part, hourMs }, stages)) {
+          this.#plan(stage, this.#key(hourMs, part.first, part.last, made.count), made.count, made.body);
+        }
+      }
+      this.#kept += countOf(blocks);
+    }
+  }
+
+  /** Where a promise may have been forgotten, the store is asked what it has. */
+  async #askStore(promised: Promised, last: Span): Promise<void> {
+    for (const gap of promised.gaps(last)) {
+      if (!gap.uncertain) continue;
+      for (const range of chunksOf(gap)) {
+        await this.#breathe();
+        const hours = hoursOf(this.#parts.damaged.read(range.first, range.last));
+        await promised.ask(this.#parts.store, hours, this.#nodeId, this.#epoch);
+      }
+    }
+  }
+
+  #key(hourMs: number, first: number, last: number, count: number): string {
+    return readingKey({ hourMs, node: this.#nodeId, epoch: this.#epoch, first, last, count });
+  }
+
+  #plan(stage: Stage, key: string, count: number, body: Uint8Array): Batch {
+    return this.#parts.outbox.planBody(stage, key, count, body, this.#nowMs);
+  }
+
+  #lose(ranges: readonly Range[], counted: readonly Counted[]): void {
+    for (const range of ranges.flatMap((one) => without(one, counted))) {
+      const count = range.last - range.first + 1;
+      this.#lost += count;
+      this.#retention.recordLoss({
+        ...{ reason: "buffer_corrupt", count, firstSeq: range.first, lastSeq: range.last, epoch: this.#epoch },
+        ...{ sinceMs: this.#nowMs, untilMs: this.#nowMs },
+      });
+    }
+  }
+}
+
+type Range = { readonly first: number; readonly last: number };
+/** The seqs that the buffer may hold; not `certain`: there may have been more. */
+export type Span = Range & { readonly certain: boolean };
+type Counted = { readonly firstSeq: number | null; readonly lastSeq: number | null };
+
+/** What of a range was not counted as lost before. */
+function without(range: Range, counted: readonly Counted[]) {
+  let parts = [range];
+  for (const { firstSeq, lastSeq } of counted) {
+    if (firstSeq === null || lastSeq === null) continue;
+    parts = parts.flatMap(({ first, last }) =>
+      [
+        { first, last: Math.min(last, firstSeq - 1) },
+        { first: Math.max(first, lastSeq + 1), last },
+      ].filter((part) => part.first <= part.last),
+    );
+  }
+  return parts;
+}
+
+function hoursOf(blocks: readonly StoredBlock[]): number[] {
+  const hours = new Set<number>();
+  for (const { block } of blocks) for (let row = 0; row < block.count; row++) hours.add(hourOf(block.time[row]!));
+  return [...hours].sort((a, b) => a - b);
+}
+
+function* chunksOf({ first, last }: Range): Iterable<Range> {
+  for (let from = first; from <= last; from += RANGE_ROWS)
+    yield { first: from, last: Math.min(last, from + RANGE_ROWS - 1) };
+}
+
+function rangeOf({ firstSeq, block }: StoredBlock): Range {
+  return { first: firstSeq, last: firstSeq + block.count - 1 };
+}
+
+function countOf(blocks: readonly StoredBlock[]): number {
+  return blocks.reduce((sum, { block }) => sum + block.count, 0);
+}
+
+function missingIn(first: number, last: number, blocks: readonly StoredBlock[]) {
+  const missing: Range[] = [];
+  let next = first;
+  for (const { firstSeq, block } of blocks) {
+    if (firstSeq > next) missing.push({ first: next, last: firstSeq - 1 });
+    next = firstSeq + block.count;
+  }
+  if (next <= last) missing.push({ first: next, last });
+  return missing;
+}
