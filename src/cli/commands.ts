@@ -16,7 +16,10 @@ export type Commands = Readonly<Record<string, Entry>>;
 export const COMMANDS: Commands = {
   run: () => import("./run.ts"),
   simulate: () => import("./simulate.ts"),
+  status: () => import("./status.ts"),
   rules: () => import("./rules.ts"),
+  verify: () => import("./verify.ts"),
+  lake: () => import("./lake.ts"),
   config: () => import("./config.ts"),
 };
 

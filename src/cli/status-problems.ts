@@ -1,0 +1,90 @@
+/** What is wrong with a node, each with the way out: what the running agent reports, and what its buffer tells. */
+import type { Loss } from "../buffer/buffer.ts";
+import type { LockHolder } from "../buffer/lock.ts";
+import type { LiveReport, Problem } from "../live.ts";
+import { grouped, roughAge } from "./table.ts";
+
+export type Evidence = {
+  readonly nowMs: number;
+  readonly dataDir: string;
+  /** Who holds the lock of the data dir; null where nobody runs. */
+  readonly running: Pick<LockHolder, "pid" | "sinceMs"> | null;
+  /** Of the agent that runs; null where none does, or it has not reported yet. */
+  readonly live: LiveReport | null;
+  /** Rows that wait to be delivered, over all stages. */
+  readonly pending: number;
+  readonly parked: { readonly count: number; readonly key: string; readonly error: string } | null;
+  readonly losses: readonly Loss[];
+};
+
+/** An agent reports every second; a device under load, or a large deletion, may hold it up for a while. */
+const SILENT_MS = 30_000;
+/** A loss degrades health for this long; it stays in `losses` for ever. */
+const LOSS_IS_NEWS_MS = 24 * 3_600_000;
+
+export function problemsOf(evidence: Evidence): Problem[] {
+  const { live } = evidence;
+  const all = [
+    ...(live?.problems ?? []),
+    ...rulesProblems(live),
+    ...sourceProblems(live),
+    ...agentProblems(evidence),
+    ...parkedProblems(evidence),
+    ...lossProblems(evidence),
+  ];
+  return all.filter((problem, i) => {
+    const isSame = (other: Problem) => other.code === problem.code && other.message === problem.message;
+    return all.findIndex(isSame) === i;
+  });
+}
+
+function rulesProblems(live: LiveReport | null): Problem[] {
+  const refused = live?.rules.refused ?? [];
+  const [first] = refused;
+  if (live === null || first === undefined || live.problems.some(({ code }) => code === "rules_refused")) return [];
+  const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : "";
+  const where = `${first.file}:${first.line}:${first.column}: ${first.message}${more}`;
+  const message = `Cannot use the rules as they are now, version ${live.rules.version} stays in force: ${where}`;
+  return [{ code: "rules_refused", message, try: "agent rules check, on the folder of rules" }];
+}
+
+function sourceProblems(live: LiveReport | null): Problem[] {
+  return (live?.sources ?? []).flatMap(({ uri, trouble }): Problem[] => {
+    if (trouble === null) return [];
+    const message = `Cannot take from ${uri}: ${trouble}`;
+    return [{ code: "source_trouble", message, try: "nothing, if the source comes back: it is tried again by itself" }];
+  });
+}
+
+function agentProblems({ nowMs, dataDir, running, live, pending }: Evidence): Problem[] {
+  if (running === null) {
+    if (pending === 0) return [];
+    const message = `No agent is running, and ${grouped(pending)} rows wait to be delivered`;
+    return [{ code: "not_running", message, try: `agent run --data-dir ${dataDir}` }];
+  }
+  const silentMs = Math.abs(nowMs - (live?.updatedAtMs ?? running.sinceMs));
+  if (silentMs < SILENT_MS) return [];
+  const message = `The agent with pid ${running.pid} has the lock, but has not reported for ${roughAge(silentMs)}`;
+  return [{ code: "agent_silent", message, try: "look at its log; restart it if it does nothing (nothing is lost)" }];
+}
+
+function parkedProblems({ parked }: Evidence): Problem[] {
+  if (parked === null) return [];
+  const what = parked.count === 1 ? "1 batch" : `${grouped(parked.count)} batches`;
+  return [
+    {
+      code: "batches_parked",
+      message: `Cannot deliver ${what}, the store refuses them for good; the newest, ${parked.key}: ${parked.error}`,
+      try: "mend what the store complains about; their readings are still in the buffer, a later version sends them again",
+    },
+  ];
+}
+
+function lossProblems({ losses, nowMs }: Evidence): Problem[] {
+  const recent = losses.filter(({ untilMs }) => Math.abs(nowMs - untilMs) < LOSS_IS_NEWS_MS);
+  if (recent.length === 0) return [];
+  const count = recent.reduce((sum, loss) => sum + loss.count, 0);
+  const reasons = [...new Set(recent.map(({ reason }) => reason))].join(", ");
+  const message = `${grouped(count)} readings were lost in the last 24 h (${reasons})`;
+  return [{ code: "readings_lost", message, try: "raise AGENT_BUFFER_MAX_BYTES, or bring the uplink back sooner" }];
+}

@@ -1,0 +1,63 @@
+/** `agent status` for people: health first, then what to do, then how much of everything. */
+import { oneLine } from "../core/log.ts";
+import { STAGES } from "../core/stage.ts";
+import type { Status } from "./status.ts";
+import { grouped, roughAge, roughBytes, textTable } from "./table.ts";
+
+export function statusText(status: Status, nowMs: number): string {
+  const { buffer, rules, uplink } = status;
+  const agent = status.pid === null ? "no agent is running" : `agent ${status.agent_version}, pid ${status.pid}`;
+  const held = buffer.first_seq === null ? "none held" : `${buffer.first_seq} to ${buffer.last_seq} held`;
+  const since = (time: string | null) => (time === null ? "" : ` since ${time}`);
+  const facts: [string, string][] = [
+    ["epoch", status.epoch],
+    ["readings", `${grouped(buffer.accepted)} accepted, ${held}`],
+    ["buffer", `${roughBytes(buffer.bytes)} of ${roughBytes(buffer.limit_bytes)}`],
+    [
+      "rules",
+      rules.version === null ? "none yet" : `${rules.version}, ${rules.count} in force${since(rules.loaded_at)}`,
+    ],
+    ["uplink", `${uplink.state}${since(uplink.since)}${uplink.error === null ? "" : `: ${uplink.error}`}`],
+    ...status.sources.map(({ uri, accepted, refused, trouble }): [string, string] => {
+      const trailer = trouble === null ? "" : `, in trouble: ${trouble}`;
+      return ["source", `${uri}  ${grouped(accepted)} accepted, ${grouped(refused)} malformed${trailer}`];
+    }),
+    ...Object.entries(status.refused_by_reason).map(([reason, n]): [string, string] => [
+      "malformed",
+      `${reason}  ${grouped(n)}`,
+    ]),
+    ...status.losses.map(({ reason, count, first_seq, last_seq, until }): [string, string] => {
+      const range = first_seq === null ? "" : ` (seq ${first_seq} to ${last_seq})`;
+      return ["lost", `${grouped(count)} readings, ${reason}${range}${until === null ? "" : `, last at ${until}`}`];
+    }),
+    ...newFieldsFact(status),
+  ];
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return [
+    `${status.node_id}: ${status.health} (${agent})`,
+    ...status.problems.flatMap(({ message, try: hint }) => [`! ${oneLine(message)}`, `  Try: ${oneLine(hint)}`]),
+    "",
+    ...facts.map(([name, text]) => `${name.padEnd(width)}  ${oneLine(text)}`),
+    "",
+    stagesText(status, nowMs),
+  ].join("\n");
+}
+
+function stagesText(status: Status, nowMs: number): string {
+  const hasParked = STAGES.some((stage) => status.stages[stage].parked > 0);
+  const rows = STAGES.map((stage) => {
+    const { delivered, pending, oldest_pending_at: oldest, parked } = status.stages[stage];
+    const age = oldest === null ? "" : `${roughAge(nowMs - Date.parse(oldest))} old`;
+    return [stage, grouped(delivered), grouped(pending), ...(hasParked ? [grouped(parked)] : []), age];
+  });
+  return textTable(["stage", "delivered", "pending", ...(hasParked ? ["parked"] : []), ""], rows, [1, 2, 3]);
+}
+
+const FIELDS_SHOWN = 10;
+
+function newFieldsFact({ new_fields: fields }: Status): [string, string][] {
+  if (fields.length === 0) return [];
+  const shown = fields.slice(0, FIELDS_SHOWN).map(({ name, first_seq: seq }) => `${name} (from seq ${seq})`);
+  const more = fields.length > FIELDS_SHOWN ? ` and ${fields.length - FIELDS_SHOWN} more` : "";
+  return [["new fields", `${shown.join(", ")}${more}: kept in "extra"`]];
+}

@@ -1,0 +1,187 @@
+/** `agent status`: what a node holds, how far delivery is, and what is wrong. Reads only; works beside a running agent. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { BufferLedger } from "../buffer/ledger.ts";
+import {
+  heldBy,
+  lagOf,
+  lossesOf,
+  newFields,
+  parkedOf,
+  refusedByReason,
+  rulesOf,
+  type SourceCounts,
+  sourcesOf,
+} from "../buffer/ledger-status.ts";
+import { isLocked, type LockHolder, lockHolder } from "../buffer/lock.ts";
+import { withoutPassword } from "../core/log-redact.ts";
+import type { Settings } from "../core/settings.ts";
+import { STAGES, type Stage } from "../core/stage.ts";
+import { VERSION } from "../core/version.ts";
+import { type LiveReport, type Problem, readLive } from "../live.ts";
+import type { Command } from "./command.ts";
+import { settingFlags } from "./command-flags.ts";
+import { problemsOf } from "./status-problems.ts";
+import { statusText } from "./status-text.ts";
+
+/** Times are ISO 8601; null where there is none. */
+export type Status = {
+  readonly node_id: string;
+  readonly epoch: string;
+  /** Of the agent that runs, else of this binary. */
+  readonly agent_version: string;
+  readonly pid: number | null;
+  readonly health: "ok" | "degraded";
+  readonly problems: readonly Problem[];
+  readonly rules: {
+    readonly version: string | null;
+    readonly count: number;
+    readonly loaded_at: string | null;
+    readonly refused: LiveReport["rules"]["refused"];
+  };
+  readonly buffer: {
+    readonly accepted: number;
+    readonly first_seq: number | null;
+    readonly last_seq: number | null;
+    /** In use, which the limit is about. */
+    readonly bytes: number;
+    readonly limit_bytes: number;
+    readonly file_bytes: number;
+  };
+  /** In rows. Of `aggregated`, rows of windows; those of open windows are an estimate. */
+  readonly stages: Readonly<
+    Record<Stage, { delivered: number; pending: number; oldest_pending_at: string | null; parked: number }>
+  >;
+  readonly open_windows: number;
+  readonly losses: readonly {
+    readonly reason: string;
+    readonly count: number;
+    readonly first_seq: number | null;
+    readonly last_seq: number | null;
+    readonly since: string | null;
+    readonly until: string | null;
+  }[];
+  /** Where nobody runs: as it was when the last agent ended. */
+  readonly uplink: { readonly state: "up" | "down"; readonly since: string | null; readonly error: string | null };
+  readonly sources: readonly (SourceCounts & { readonly trouble: string | null })[];
+  /** Of the malformed readings that are still in the buffer. */
+  readonly refused_by_reason: Readonly<Record<string, number>>;
+  /** Fields that no profile knows, of the newest readings that have any. */
+  readonly new_fields: readonly { readonly name: string; readonly first_seq: number }[];
+};
+
+export const command: Command = {
+  name: "status",
+  summary: "Show what the node holds: health, lag by stage, rules, losses, uplink, sources.",
+  args: {
+    ...settingFlags("dataDir"),
+    json: { type: "boolean", description: "One JSON value." },
+  },
+  examples: ["agent status", "agent status --data-dir /var/lib/agent --json"],
+  run: async (flags, context) => {
+    const status = readStatus(resolve(context.cwd, context.settings.dataDir), context.settings, Date.now());
+    await context.write(
+      flags["json"] === true ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, Date.now()),
+    );
+    return 0;
+  },
+};
+
+/** Throws UsageError where there is no buffer. */
+export function readStatus(dataDir: string, settings: Settings, nowMs: number): Status {
+  const ledger = BufferLedger.open(dataDir);
+  try {
+    return statusOf(ledger, dataDir, settings, nowMs);
+  } finally {
+    ledger.close();
+  }
+}
+
+function statusOf(ledger: BufferLedger, dataDir: string, settings: Settings, nowMs: number): Status {
+  const last = readLive(dataDir);
+  const running = runningAgent(dataDir, last);
+  // A report of an agent that is gone says nothing of the one that has just begun.
+  const live = running !== null && last?.pid === running.pid ? last : null;
+  const lag = lagOf(ledger, settings.stages, settings.windowMs);
+  const losses = lossesOf(ledger);
+  const held = heldBy(ledger);
+  const pending = STAGES.reduce((sum, stage) => sum + lag.stages[stage].pending, 0);
+  const parked = parkedOf(ledger);
+  const problems = problemsOf({ nowMs, dataDir, running, live, pending, parked, losses });
+  return {
+    ...{ node_id: ledger.nodeId, epoch: ledger.epoch, agent_version: live?.agentVersion ?? VERSION },
+    pid: running?.pid ?? null,
+    health: problems.length === 0 ? "ok" : "degraded",
+    problems: problems.map((problem) => ({ ...problem, message: withoutPassword(problem.message) })),
+    rules: rulesStatus(ledger, live),
+    buffer: {
+      ...{ accepted: ledger.accepted(), first_seq: held.firstSeq, last_seq: held.lastSeq, bytes: held.bytes },
+      ...{ limit_bytes: live?.bufferLimitBytes ?? settings.bufferMaxBytes, file_bytes: held.fileBytes },
+    },
+    stages: Object.fromEntries(
+      STAGES.map((stage) => {
+        const { delivered, pending: waiting, oldestPendingMs, parked: refused } = lag.stages[stage];
+        return [stage, { delivered, pending: waiting, oldest_pending_at: iso(oldestPendingMs), parked: refused }];
+      }),
+    ) as Status["stages"],
+    open_windows: lag.openWindows,
+    losses: losses.map(({ reason, count, firstSeq, lastSeq, sinceMs, untilMs }) => ({
+      ...{ reason, count, first_seq: firstSeq, last_seq: lastSeq, since: iso(sinceMs), until: iso(untilMs) },
+    })),
+    uplink: uplinkStatus(last),
+    sources: sourcesStatus(ledger, live),
+    refused_by_reason: refusedByReason(ledger),
+    new_fields: newFields(ledger),
+  };
+}
+
+/** Who holds the lock, or null. A report without a lock is of an agent that ended, however it ended. */
+function runningAgent(dataDir: string, last: LiveReport | null): Pick<LockHolder, "pid" | "sinceMs"> | null {
+  if (!isRunning(dataDir)) return null;
+  const holder = lockHolder(dataDir);
+  if (holder !== null) return holder;
+  return last === null ? null : { pid: last.pid, sinceMs: last.startedAtMs };
+}
+
+/** Whether an agent has the data dir's lock. Whoever may not look at the lock cannot tell, and is told that none runs. */
+export function isRunning(dataDir: string): boolean {
+  try {
+    return existsSync(dataDir) && isLocked(dataDir);
+  } catch {
+    return false;
+  }
+}
+
+function rulesStatus(ledger: BufferLedger, live: LiveReport | null): Status["rules"] {
+  if (live !== null) {
+    const { version, count, loadedAtMs, refused } = live.rules;
+    return { version, count, loaded_at: iso(loadedAtMs), refused };
+  }
+  const known = rulesOf(ledger);
+  if (known === null) return { version: null, count: 0, loaded_at: null, refused: [] };
+  return { version: known.version, count: known.count, loaded_at: iso(known.sinceMs), refused: [] };
+}
+
+function uplinkStatus(last: LiveReport | null): Status["uplink"] {
+  if (last === null) return { state: "down", since: null, error: "no agent has reported yet" };
+  const { state, sinceMs, error } = last.uplink;
+  return { state, since: iso(sinceMs), error: error === null ? null : withoutPassword(error) };
+}
+
+function sourcesStatus(ledger: BufferLedger, live: LiveReport | null): Status["sources"] {
+  const known = sourcesOf(ledger);
+  const fresh = (live?.sources ?? [])
+    .filter(({ uri }) => !known.some((source) => source.uri === uri))
+    .map(({ uri }): SourceCounts => ({ uri, accepted: 0, refused: 0, cursor: null }));
+  return [...known, ...fresh].map((source) => ({
+    ...source,
+    uri: withoutPassword(source.uri),
+    trouble: live?.sources.find(({ uri }) => uri === source.uri)?.trouble ?? null,
+  }));
+}
+
+/** A clock that was far off may have left a time that is no date. */
+function iso(timeMs: number | null): string | null {
+  if (timeMs === null || !(Math.abs(timeMs) <= 8.64e15)) return null;
+  return new Date(timeMs).toISOString();
+}
