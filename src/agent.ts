@@ -124,13 +124,15 @@ export class Agent {
       if (upkeep.full && !this.#stopping) await this.#intakeBell.wait(RETRY_MS);
       const until = running() + SLICE_MS;
       let turn = null;
+      let committed = 0;
       do {
         if (upkeep.full && !this.#stopping) break;
         turn = this.#guarded(() => pipeline.turn(now(), running()));
-        this.#accepted += turn?.committed ?? 0;
+        committed += turn?.committed ?? 0;
         this.#watchMemory(turn?.committed ?? 0);
         if (turn !== null && turn.committed > 0) upkeep.relieved();
       } while (turn?.more && running() < until);
+      this.#accepted += committed;
       if (turn?.finished) break;
       if (turn === null) {
         // Told to stop while the disk is full: what waits was never acknowledged, its source still has it.
@@ -138,7 +140,8 @@ export class Agent {
         await this.#intakeBell.wait(RETRY_MS);
         continue;
       }
-      if (outbox.unplanned >= batchRows) this.#carryBell.ring();
+      // Only with news: delivery rings back, and the two would go round and round.
+      if (committed > 0 && outbox.unplanned >= batchRows) this.#carryBell.ring();
       if (!turn.more) await this.#intakeBell.wait(turn.wakeAtMs === null ? null : turn.wakeAtMs - now());
       else await this.#letDeliveryCatchUp();
     }

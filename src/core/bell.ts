@@ -9,9 +9,13 @@ export class Bell {
     this.#wake?.();
   }
 
-  /** Resolves after `ms` (null: only when rung), or at once when rung since the last wait. */
+  /**
+   * Resolves after `ms` (null: only when rung), or when timers and I/O had their turn where it was rung since the last
+   * wait: two loops that ring for each other would otherwise keep signals and answers of the store out for ever.
+   */
   async wait(ms: number | null): Promise<void> {
-    if (!this.#rung) {
+    if (this.#rung) await breathe();
+    else {
       await new Promise<void>((resolve) => {
         // setTimeout takes at most 2^31 ms; a longer wait just ends early and is asked for again.
         const timer = ms === null ? null : setTimeout(resolve, Math.min(Math.max(0, ms), 2 ** 31 - 1));
