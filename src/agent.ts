@@ -4,6 +4,7 @@
  * delivered. The order of stopping: take no more, commit what waits, settle what was answered, close.
  */
 import type { Batch } from "./buffer/buffer.ts";
+import { isCorruption } from "./buffer/corruption.ts";
 import type { Outbox } from "./buffer/outbox.ts";
 import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
 import type { Carrier } from "./carry.ts";
@@ -38,6 +39,8 @@ export type AgentEnd = {
   /** Every source ended and everything was delivered; otherwise it was stopped. */
   readonly finished: boolean;
   readonly accepted: number;
+  /** The buffer's file is damaged: whoever runs the agent opens it again, which salvages what can be read. */
+  readonly corrupt: boolean;
 };
 
 /** Turns between two breaths: about this long, so that answers of the store and signals are never far. */
@@ -70,6 +73,7 @@ export class Agent {
   #accepted = 0;
   #unwatched = 0;
   #trouble: Problem | null = null;
+  #corrupt = false;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -115,7 +119,7 @@ export class Agent {
     await this.#abortPuts();
     this.#guarded(() => this.#parts.carrier.settle(this.#parts.now()));
     this.#parts.report(this.#parts.now());
-    return { finished: !this.#stopping, accepted: this.#accepted };
+    return { finished: !this.#stopping && !this.#corrupt, accepted: this.#accepted, corrupt: this.#corrupt };
   }
 
   async #intake(): Promise<void> {
@@ -133,6 +137,7 @@ export class Agent {
         if (turn !== null && turn.committed > 0) upkeep.relieved();
       } while (turn?.more && running() < until);
       this.#accepted += committed;
+      if (this.#corrupt) break;
       if (turn?.finished) break;
       if (turn === null) {
         // Told to stop while the disk is full: what waits was never acknowledged, its source still has it.
@@ -163,6 +168,7 @@ export class Agent {
     for (;;) {
       const nowMs = now();
       const wakeAtMs = this.#guarded(() => this.#deliverOnce(nowMs));
+      if (this.#corrupt) return this.#intakeBell.ring();
       this.#upkeepAndReport(nowMs);
       if (this.#intakeEnded && (this.#drained || this.#isDelivered())) return;
       const waitMs = wakeAtMs === null ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, wakeAtMs - nowMs));
@@ -244,6 +250,11 @@ export class Agent {
       return result;
     } catch (error) {
       const code = codeOf(error) ?? "";
+      if (isCorruption(error)) {
+        this.#corrupt = true;
+        this.#parts.log.error("buffer_damaged", `Cannot use the buffer any more: ${messageOf(error)}`);
+        return null;
+      }
       if (code === "SQLITE_FULL" || code.startsWith("SQLITE_IOERR") || code === "ENOSPC" || code === "EDQUOT") {
         this.#parts.upkeep.relieve();
         return null;

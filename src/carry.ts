@@ -3,7 +3,8 @@
  * One object failing does not hold the others, but the link's state does: while it is down one put at a time finds out
  * whether it is back, and nothing new is promised, so that a long outage makes large batches instead of many.
  */
-import type { Batch } from "./buffer/buffer.ts";
+import type { Batch, BatchRange } from "./buffer/buffer.ts";
+import { CorruptRowError } from "./buffer/corruption.ts";
 import type { Outbox } from "./buffer/outbox.ts";
 import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
 import { DeniedError, messageOf, TransientError } from "./core/errors.ts";
@@ -43,6 +44,8 @@ export class Carrier {
   #ready: Prepared[] = [];
   readonly #known = new Set<number>();
   readonly #delivered: Batch[] = [];
+  /** The store refused them for good, which is not written down yet. */
+  readonly #refused: { readonly batch: Batch; readonly reason: string }[] = [];
   #inFlight = 0;
   #settledAtMs = 0;
   #mayHaveMore = true;
@@ -97,6 +100,7 @@ export class Carrier {
 
   /** Starts as many puts as may be on their way now. Returns when to call again at the latest, or null: on progress. */
   pump(nowMs: number): number | null {
+    this.#writeRefusals();
     if (this.#isSettlingDue(nowMs)) this.settle(nowMs);
     if (this.isDown) {
       const wait = waitMs(this.#link, nowMs, this.#parts.backoffMaxMs);
@@ -168,7 +172,7 @@ export class Carrier {
   /** The bodies of a batch and of its siblings (the other stages of the same rows), made in one go. */
   #prepare(batch: Batch): Prepared[] {
     const { range } = batch;
-    if (range === null) return [{ batch, body: this.#parts.outbox.body(batch) }];
+    if (range === null) return [{ batch, body: this.#body(batch) }];
     const isSibling = (other: Batch) =>
       other.range !== null &&
       other.range.firstSeq === range.firstSeq &&
@@ -176,15 +180,38 @@ export class Carrier {
       other.range.hourMs === range.hourMs;
     const siblings = [batch, ...this.#queue.filter(isSibling)];
     this.#queue = this.#queue.filter((other) => !isSibling(other));
+    try {
+      return this.#encode(siblings, range);
+    } catch (error) {
+      // Not in the queue and not on their way: read from the outbox again when the database can be read.
+      for (const sibling of siblings) this.#known.delete(sibling.id);
+      this.#mayHaveMore = true;
+      throw error;
+    }
+  }
+
+  #encode(siblings: readonly Batch[], range: BatchRange): Prepared[] {
     const { firstSeq: first, lastSeq: last, hourMs } = range;
     const stages = new Set(siblings.map((sibling) => sibling.stage as ReadingStage));
     const made = this.#parts.encoder.encode(this.#parts.buffer.read(first, last), { first, last, hourMs }, stages);
-    return siblings.flatMap((sibling) => {
-      const object = made.get(sibling.stage as ReadingStage);
-      if (object?.count === sibling.count) return [{ batch: sibling, body: object.body }];
-      this.#refuse(sibling, `holds ${object?.count ?? 0} readings where ${sibling.count} were promised`);
-      return [];
+    return siblings.map((batch) => {
+      const object = made.get(batch.stage as ReadingStage);
+      if (object?.count === batch.count) return { batch, body: object.body };
+      // Only a damaged page takes readings away from under a promise: retention never does.
+      throw new CorruptRowError(
+        `Cannot make ${batch.stage}/${batch.key}: ${object?.count ?? 0} readings are there, ${batch.count} were promised`,
+      );
     });
+  }
+
+  #body(batch: Batch): Uint8Array {
+    try {
+      return this.#parts.outbox.body(batch);
+    } catch (error) {
+      this.#known.delete(batch.id);
+      this.#mayHaveMore = true;
+      throw error;
+    }
   }
 
   async #put(prepared: Prepared): Promise<void> {
@@ -218,7 +245,15 @@ export class Carrier {
       );
       return;
     }
-    this.#refuse(prepared.batch, messageOf(error));
+    // Written down by the next pump: here nobody could catch what a full disk says.
+    this.#refused.push({ batch: prepared.batch, reason: messageOf(error) });
+  }
+
+  #writeRefusals(): void {
+    for (let next = this.#refused[0]; next !== undefined; next = this.#refused[0]) {
+      this.#refuse(next.batch, next.reason);
+      this.#refused.shift();
+    }
   }
 
   #refuse(batch: Batch, reason: string): void {

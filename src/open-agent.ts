@@ -1,15 +1,12 @@
 /** From settings to a running agent: every part is made here and joined here, in the order of the flow. */
-import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
-import { Agent } from "./agent.ts";
-import { type DataDirLock, LOCK_POLL_MS, lockHolder, tryLock } from "./buffer/lock.ts";
+import { Agent, type AgentEnd } from "./agent.ts";
 import { Outbox } from "./buffer/outbox.ts";
 import { Retention } from "./buffer/retention.ts";
-import { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
+import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
 import { WindowLedger } from "./buffer/window-ledger.ts";
 import { Carrier } from "./carry.ts";
 import { ClockWatch } from "./core/clock.ts";
-import { AgentError, messageOf, UsageError } from "./core/errors.ts";
 import { HeapWatch } from "./core/heap-watch.ts";
 import type { Log } from "./core/log.ts";
 import type { SensorCatalogue } from "./core/sensor.ts";
@@ -18,6 +15,8 @@ import { VERSION } from "./core/version.ts";
 import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
 import { type LiveReport, type Problem, writeLive } from "./live.ts";
 import { Upkeep } from "./maintain.ts";
+import { corruptProblems, openBuffer, StoppedEarlyError } from "./open-buffer.ts";
+import { makeDataDir, waitForLock } from "./open-data-dir.ts";
 import { Pipeline } from "./pipeline.ts";
 import { formatProblem, type RuleProblem, type RuleSet } from "./rules/rule-set.ts";
 import type { Source } from "./sensor/source.ts";
@@ -47,46 +46,107 @@ export type RulesInForce = {
   readonly refused: readonly RuleProblem[];
 };
 
-export type OpenAgent = {
-  readonly agent: Agent;
-  readonly buffer: SqliteBuffer;
-  readonly carrier: Carrier;
-  readonly outbox: Outbox;
+/** The parts are those of now: where a buffer turns out to be corrupt, `run` goes on with a new one and new parts. */
+export type OpenAgent = Readonly<Joined> & {
+  readonly run: () => Promise<AgentEnd>;
   /** Closes sources, buffer and lock; nothing committed is lost if it is never called. */
   readonly close: () => Promise<void>;
 };
 
 /** Accumulators (window × sensor) in memory: about 400 bytes each for five measures. */
 const MAX_ACCUMULATORS = 50_000;
-/** Committed readings kept in memory for delivery, in batches: those being sent, and those that fill up meanwhile. */
-const RECENT_BATCHES = 4;
+
+type Joined = {
+  readonly agent: Agent;
+  readonly buffer: SqliteBuffer;
+  readonly carrier: Carrier;
+  readonly outbox: Outbox;
+  readonly pipeline: Pipeline;
+};
+/** What outlives a buffer. */
+type Lasting = {
+  readonly rules: RulesInForce;
+  readonly sources: readonly Source[];
+  readonly clock: ClockWatch;
+  readonly startedAtMs: number;
+};
 
 /**
  * Waits for the data dir's lock, opens the buffer and joins the parts. Throws UsageError for what can never work, and
  * AgentError when another agent holds the lock for longer than the wait.
  */
 export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
-  const { settings, log, store, now, random } = inputs;
+  const { settings, store, now } = inputs;
   makeDataDir(settings.dataDir);
   const lock = await waitForLock(inputs);
-  const buffer = openBuffer(settings, now);
+  const buffer = await openBuffer(inputs);
+  const lasting: Lasting = {
+    rules: inputs.rules(buffer.catalogue, buffer.lastRules()),
+    sources: inputs.sources(buffer.catalogue, (uri) => buffer.cursor(uri)),
+    ...{ clock: new ClockWatch(), startedAtMs: now() },
+  };
+  let joined = join(inputs, buffer, lasting);
+  const run = async (): Promise<AgentEnd> => {
+    for (let before = 0; ; before += joined.agent.accepted) {
+      const end = await joined.agent.run();
+      if (!end.corrupt) return { ...end, accepted: before + end.accepted };
+      joined.buffer.close();
+      try {
+        const next = await openBuffer(inputs, true, joined.buffer.catalogue);
+        joined = join(inputs, next, lasting, joined.pipeline);
+      } catch (error) {
+        // The next start goes on with it.
+        if (error instanceof StoppedEarlyError) return end;
+        throw error;
+      }
+      if (inputs.stop.aborted) joined.agent.stop(settings.drain);
+    }
+  };
+  const close = async () => {
+    for (const source of lasting.sources) await source.close();
+    joined.buffer.close();
+    store.close();
+    lock.release();
+  };
+  return {
+    ...{ run, close },
+    get agent() {
+      return joined.agent;
+    },
+    get buffer() {
+      return joined.buffer;
+    },
+    get carrier() {
+      return joined.carrier;
+    },
+    get outbox() {
+      return joined.outbox;
+    },
+    get pipeline() {
+      return joined.pipeline;
+    },
+  };
+}
+
+/** One buffer and everything that works on it; `before` is the pipeline whose readings wait for their commit. */
+function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, before?: Pipeline): Joined {
+  const { settings, log, store, now, random } = inputs;
+  const { sources, clock, startedAtMs } = lasting;
+  const { set: rules, refused } = lasting.rules;
   const stages = new Set(settings.stages);
   const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: settings.nodeId, epoch: buffer.epoch }));
-  const { set: rules, refused } = inputs.rules(buffer.catalogue, buffer.lastRules());
   buffer.rememberRules(rules.version, rules.canonical, now());
   buffer.setMeta("rules_version", rules.version);
-  const sources = inputs.sources(buffer.catalogue, (uri) => buffer.cursor(uri));
   const windowParts = openWindows(inputs, buffer, outbox);
-  const pipeline = new Pipeline({
-    sources,
-    rules: () => rules,
-    buffer,
-    windows: stages.has("aggregated") ? windowParts.windows : null,
-    clock: new ClockWatch(),
-    agentVersion: VERSION,
-    commitRows: settings.commitRows,
-    commitMs: settings.commitMs,
-  });
+  const pipeline = new Pipeline(
+    {
+      ...{ sources, buffer, clock, agentVersion: VERSION },
+      rules: () => rules,
+      windows: stages.has("aggregated") ? windowParts.windows : null,
+      ...{ commitRows: settings.commitRows, commitMs: settings.commitMs },
+    },
+    before,
+  );
   const encoder = new StageEncoder(
     { epoch: buffer.epoch, nodeId: settings.nodeId, gzipLevel: settings.gzipLevel },
     buffer.catalogue,
@@ -99,7 +159,6 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
     newLink(now()),
   );
   const upkeep = openUpkeep(inputs, buffer, windowParts.ledger);
-  const startedAtMs = now();
   const agent: Agent = new Agent({
     ...{ buffer, outbox, pipeline, carrier, upkeep, log, now, running: () => performance.now() },
     issueWindows: stages.has("aggregated")
@@ -113,20 +172,17 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
   const liveReport = (nowMs: number): LiveReport => ({
     ...{ pid: process.pid, host: hostname(), agentVersion: VERSION, startedAtMs, updatedAtMs: nowMs },
     store: store.uri,
-    problems: [...agent.problems(), ...linkProblems(carrier, store), ...rulesProblems(refused)],
+    problems: [
+      ...[...agent.problems(), ...linkProblems(carrier, store), ...rulesProblems(refused)],
+      ...corruptProblems(buffer, nowMs),
+    ],
     uplink: linkReport(carrier),
     rules: { version: rules.version, count: rules.names.length, loadedAtMs: startedAtMs, refused },
     sources: pipeline.taps.map(({ source, trouble }) => ({ uri: source.uri, trouble })),
     parked: carrier.parked,
     bufferLimitBytes: settings.bufferMaxBytes,
   });
-  const close = async () => {
-    for (const source of sources) await source.close();
-    buffer.close();
-    store.close();
-    lock.release();
-  };
-  return { agent, buffer, carrier, outbox, close };
+  return { agent, buffer, carrier, outbox, pipeline };
 }
 
 function openWindows({ settings, now }: AgentInputs, buffer: SqliteBuffer, outbox: Outbox): WindowParts {
@@ -171,58 +227,6 @@ function openUpkeep({ settings, log }: AgentInputs, buffer: SqliteBuffer, ledger
     limitBytes: settings.bufferMaxBytes,
     whenFull: settings.bufferFull,
   });
-}
-
-function makeDataDir(dataDir: string): void {
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new UsageError(`Cannot use data dir "${dataDir}": ${messageOf(error)}`, {
-      cause: error,
-      tryHint: "--data-dir ./agent-data, or another folder that this user can write",
-    });
-  }
-}
-
-function openBuffer(settings: Settings, now: () => number): SqliteBuffer {
-  return new SqliteBuffer({
-    dataDir: settings.dataDir,
-    nodeId: settings.nodeId,
-    nowMs: now(),
-    chance: crypto.getRandomValues(new Uint8Array(10)),
-    blockRows: settings.commitRows,
-    recentRows: RECENT_BATCHES * settings.batchRows,
-  });
-}
-
-async function waitForLock({ settings, log, stop, now }: AgentInputs): Promise<DataDirLock> {
-  const { dataDir, lockWait } = settings;
-  const me = { pid: process.pid, host: hostname(), sinceMs: now() };
-  const until = performance.now() + (lockWait ?? Number.POSITIVE_INFINITY);
-  for (let told = false; ; told = true) {
-    const lock = lockOrExplain(dataDir, me);
-    if (lock !== null) return lock;
-    const holder = lockHolder(dataDir);
-    const whose = holder === null ? "another agent" : `the agent with pid ${holder.pid} on host "${holder.host}"`;
-    if (performance.now() >= until || stop.aborted) {
-      throw new AgentError(`Cannot take the lock of data dir "${dataDir}": ${whose} has it`, {
-        tryHint: "stop that agent, give another --data-dir, or wait for it: --lock-wait forever",
-      });
-    }
-    if (!told) log.info("waiting_for_lock", `Waiting for ${whose} to release data dir "${dataDir}"`);
-    await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
-  }
-}
-
-function lockOrExplain(dataDir: string, me: Parameters<typeof tryLock>[1]): DataDirLock | null {
-  try {
-    return tryLock(dataDir, me);
-  } catch (error) {
-    throw new UsageError(`Cannot write to data dir "${dataDir}": ${messageOf(error)}`, {
-      cause: error,
-      tryHint: "--data-dir ./agent-data, or another folder that this user can write",
-    });
-  }
 }
 
 function rulesProblems(refused: readonly RuleProblem[]): Problem[] {

@@ -56,23 +56,26 @@ export class Pipeline {
   #waitingSinceMs: number | null = null;
   #next = 0;
   #closed = false;
+  /** The first reading that the windows have not taken in. */
+  #countFrom: number;
 
-  constructor(parts: PipelineParts) {
+  /** `before`: a pipeline whose buffer is gone; what it took and could not commit is committed here. */
+  constructor(parts: PipelineParts, before?: Pipeline) {
     this.#parts = parts;
-    this.#block = parts.buffer.recent.lend();
-    this.taps = parts.sources.map((source) => ({
-      source,
-      state: "open",
-      wakeAtMs: null,
-      ready: true,
-      trouble: null,
-      accepted: 0,
-      refused: 0,
-    }));
+    this.#block = before === undefined ? parts.buffer.recent.lend() : before.#block;
+    this.#waitingSinceMs = before === undefined ? null : before.#waitingSinceMs;
+    this.#closed = before === undefined ? false : before.#closed;
+    this.#countFrom = parts.buffer.lastSeq + 1;
+    this.taps =
+      before?.taps ??
+      parts.sources.map((source) => ({
+        ...{ source, state: "open", wakeAtMs: null, ready: true, trouble: null, accepted: 0, refused: 0 },
+      }));
   }
 
   /** Takes what there is, up to one commit; commits when the group is full, old enough, or nothing more will come. */
   turn(nowMs: number, runningMs: number): Turn {
+    if (this.#countFrom <= this.#parts.buffer.lastSeq) this.#count(nowMs);
     if (!this.#closed) this.#take(nowMs);
     const allEnded = this.#closed || this.taps.every((tap) => tap.state === "ended");
     const more = !this.#closed && this.taps.some((tap) => tap.state === "open" && tap.ready);
@@ -134,7 +137,7 @@ export class Pipeline {
 
   /** On an error (a full disk) nothing has changed: the block stays, and the next turn tries again. */
   #commit(nowMs: number, runningMs: number): number {
-    const { buffer, windows, clock, agentVersion } = this.#parts;
+    const { buffer, clock, agentVersion } = this.#parts;
     const block = this.#block;
     const rules = this.#parts.rules();
     block.findings.clear();
@@ -151,11 +154,22 @@ export class Pipeline {
       tap.accepted = 0;
       tap.refused = 0;
     }
-    windows?.add(stored.block, stored.firstSeq, nowMs);
     const count = stored.block.count;
+    // Before anything else can fail: a block that was committed must never be committed again.
     this.#block = buffer.recent.lend();
     this.#waitingSinceMs = null;
+    this.#count(nowMs);
     return count;
+  }
+
+  /** Into the windows; what a failing database kept from them is taken in first. */
+  #count(nowMs: number): void {
+    const { buffer, windows } = this.#parts;
+    const { lastSeq } = buffer;
+    if (windows !== null && this.#countFrom <= lastSeq) {
+      for (const { block, firstSeq } of buffer.read(this.#countFrom, lastSeq)) windows.add(block, firstSeq, nowMs);
+    }
+    this.#countFrom = lastSeq + 1;
   }
 
   #shares(): SourceShare[] {

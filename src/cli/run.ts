@@ -7,6 +7,7 @@ import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings.ts";
 import { type OpenAgent, openAgent, type RulesInForce } from "../open-agent.ts";
+import { StoppedEarlyError } from "../open-buffer.ts";
 import { loadRules, loadRuleTexts } from "../rules/load.ts";
 import { formatProblem } from "../rules/rule-set.ts";
 import { builtInRules } from "../rules/shipped.ts";
@@ -45,18 +46,18 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   const { settings, stop, terminal } = context;
   refuseDashboard(settings);
   const log = await openLog(context);
-  const opened = await startAgent(context, settings, log, once);
-  const { agent } = opened;
+  const opened = await startAgent(context, settings, log, once).catch(unlessStopped);
+  if (opened === null) return 0;
   log.info("running", `Taking ${settings.source.join(", ")}, delivering to ${settings.store}`, {
     node: settings.nodeId,
     data_dir: settings.dataDir,
     epoch: opened.buffer.epoch,
   });
-  if (forMs !== null) setTimeout(() => agent.stopTaking(), forMs);
-  stop.addEventListener("abort", () => agent.stop(settings.drain));
-  if (stop.aborted) agent.stop(settings.drain);
+  if (forMs !== null) setTimeout(() => opened.agent.stopTaking(), forMs);
+  stop.addEventListener("abort", () => opened.agent.stop(settings.drain));
+  if (stop.aborted) opened.agent.stop(settings.drain);
   const progress = terminal ? watchProgress(opened) : null;
-  const end = await agent.run();
+  const end = await opened.run();
   progress?.end();
   const left = opened.buffer.lastSeq - opened.outbox.plannedThrough;
   await opened.close();
@@ -67,6 +68,12 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   });
   // What is not asked for may keep the loop alive (a paused stdin): the work is done.
   return 0;
+}
+
+/** Told to stop while it waited for the lock or the disk: nothing was begun, so all is done. */
+function unlessStopped(error: unknown): null {
+  if (error instanceof StoppedEarlyError) return null;
+  throw error;
 }
 
 /** Everything that `run` and `demo` share: from settings to an agent that is ready to run. */

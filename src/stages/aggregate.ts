@@ -94,6 +94,7 @@ export class Windows {
   readonly #indexById = new Map<string, number>();
   readonly #indexByHandle: number[] = [];
   #accumulators = 0;
+  #addedThrough = 0;
   /** Readings that came after their window's accumulators were let go: in every other stage, but in no aggregate. */
   expired = 0;
 
@@ -107,7 +108,7 @@ export class Windows {
     this.#recall = recall;
   }
 
-  /** Takes in committed readings; those that a window already holds (by seq) are passed over. */
+  /** Takes in committed readings, in order of seq; those that a window already holds are passed over. */
   add(block: ReadingBlock, firstSeq: number, nowMs: number): void {
     const { lengthMs, futureMs } = this.settings;
     const ceiling = nowMs + futureMs;
@@ -115,12 +116,14 @@ export class Windows {
     let startMs = Number.NaN;
     let endMs = Number.NaN;
     let watermark = this.watermarkMs;
-    for (let row = 0; row < block.count; row++) {
+    // Where recalling a window failed half-way, the same block comes again.
+    for (let row = Math.max(0, this.#addedThrough - firstSeq + 1); row < block.count; row++) {
       const handle = block.sensor[row]!;
-      if (handle === NO_SENSOR) continue;
       const time = block.time[row]!;
+      if (handle === NO_SENSOR) continue;
       if (!(time >= startMs && time < endMs)) {
         this.watermarkMs = watermark;
+        this.#addedThrough = firstSeq + row - 1;
         startMs = Math.floor(time / lengthMs) * lengthMs;
         endMs = startMs + lengthMs;
         window = this.#windowAt(startMs, nowMs);
@@ -133,6 +136,7 @@ export class Windows {
       }
     }
     this.watermarkMs = watermark;
+    this.#addedThrough = Math.max(this.#addedThrough, firstSeq + block.count - 1);
   }
 
   /** The windows that should go out now, in order of time; `all`: every window that holds anything new. */

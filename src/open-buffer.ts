@@ -1,0 +1,247 @@
+/**
+ * Opens the buffer, whatever state it is in: one that is corrupt is set aside, and a new one takes over what can be read.
+ * A disk that is full or a file that is busy is waited for; only what can never work is an error.
+ */
+import { statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { isCorruption } from "./buffer/corruption.ts";
+import { newEpoch } from "./buffer/epoch.ts";
+import { Outbox } from "./buffer/outbox.ts";
+import { releaseReserve } from "./buffer/reserve.ts";
+import { Retention } from "./buffer/retention.ts";
+import { DamagedBuffer } from "./buffer/salvage.ts";
+import { isLogDamaged } from "./buffer/salvage-log.ts";
+import { asideDone, asideInProgress, setAside } from "./buffer/set-aside.ts";
+import { BUFFER_FILE, SqliteBuffer } from "./buffer/sqlite-buffer.ts";
+import { AgentError, codeOf, messageOf, UsageError } from "./core/errors.ts";
+import type { Log } from "./core/log.ts";
+import type { SensorCatalogue } from "./core/sensor.ts";
+import type { Settings } from "./core/settings.ts";
+import { VERSION } from "./core/version.ts";
+import type { WindowParts } from "./issue-windows.ts";
+import type { Problem } from "./live.ts";
+import { type Recovered, type RecoverParts, Recovery } from "./recover.ts";
+import { Promised } from "./recover-promised.ts";
+import { recoverWindows } from "./recover-windows.ts";
+import type { ObjectStore } from "./uplink/object-store.ts";
+
+export type BufferInputs = {
+  readonly settings: Settings;
+  readonly log: Log;
+  /** Asked what it has where the corrupt buffer cannot tell. */
+  readonly store: ObjectStore;
+  readonly stop: AbortSignal;
+  readonly now: () => number;
+};
+
+/** The agent was told to stop before it had begun: nothing was taken, nothing is to be done. */
+export class StoppedEarlyError extends AgentError {
+  override readonly name = "StoppedEarlyError";
+}
+
+/** Committed readings kept in memory for delivery, in batches: those being sent, and those that fill up meanwhile. */
+const RECENT_BATCHES = 4;
+/** A full disk or a busy file is looked at again after this. */
+const RETRY_MS = 500;
+/** The problem is shown for this long; the file and the losses stay. */
+const SHOWN_MS = 24 * 3_600_000;
+const META_CORRUPT = "corrupt";
+const META_OLD_EPOCHS = "old_epochs";
+
+/** What is remembered of a buffer that was set aside: `verify` accounts for it under its own epoch. */
+export type OldEpoch = Omit<Recovered, "kept" | "unknown"> & { readonly file: string; readonly atMs: number };
+
+/** `corrupt`: the buffer that was open is. Throws UsageError for a file that this binary can never use. */
+export async function openBuffer(
+  inputs: BufferInputs,
+  corrupt = false,
+  catalogue?: SensorCatalogue,
+): Promise<SqliteBuffer> {
+  const { dataDir } = inputs.settings;
+  let isCorrupt = corrupt;
+  for (let told = false; ; told = true) {
+    try {
+      const path = join(dataDir, BUFFER_FILE);
+      if (isCorrupt || asideInProgress(dataDir) !== null || isLogDamaged(`${path}-wal`)) {
+        return await salvage(inputs, catalogue);
+      }
+      return newBuffer(inputs, catalogue);
+    } catch (error) {
+      if (isCorruption(error) && !isCorrupt) isCorrupt = true;
+      else if (!isPassing(error)) throw unusable(error, dataDir);
+      else {
+        if (!told) inputs.log.warn("buffer_waits", `Cannot open the buffer yet: ${messageOf(error)}`);
+        releaseReserve(dataDir);
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+      if (inputs.stop.aborted) throw new StoppedEarlyError("Stopped before the buffer was open", { cause: error });
+    }
+  }
+}
+
+/** What `status` says of a buffer that was corrupt, for a day. */
+export function corruptProblems(buffer: SqliteBuffer, nowMs: number): Problem[] {
+  const text = buffer.meta(META_CORRUPT);
+  if (text === null) return [];
+  const { atMs, ...problem } = JSON.parse(text) as Problem & { atMs: number };
+  return Math.abs(nowMs - atMs) < SHOWN_MS ? [problem] : [];
+}
+
+function newBuffer({ settings, now }: BufferInputs, catalogue?: SensorCatalogue): SqliteBuffer {
+  return new SqliteBuffer({
+    ...{ dataDir: settings.dataDir, nodeId: settings.nodeId, nowMs: now() },
+    chance: crypto.getRandomValues(new Uint8Array(10)),
+    blockRows: settings.commitRows,
+    recentRows: RECENT_BATCHES * settings.batchRows,
+    ...(catalogue === undefined ? {} : { catalogue }),
+  });
+}
+
+/** Full, busy, or a device that hiccups: what a later try can cure. */
+function isPassing(error: unknown): boolean {
+  const code = codeOf(error) ?? "";
+  return /^(SQLITE_(FULL|BUSY|LOCKED|IOERR)|ENOSPC|EDQUOT|EIO)/.test(code);
+}
+
+function unusable(error: unknown, dataDir: string): unknown {
+  const isPermission = /^(SQLITE_(CANTOPEN|READONLY|PERM)|EACCES|EPERM|EROFS)/.test(codeOf(error) ?? "");
+  if (!isPermission) return error;
+  return new UsageError(`Cannot write to data dir "${dataDir}": ${messageOf(error)}`, {
+    cause: error,
+    tryHint: "--data-dir ./agent-data, or another folder that this user can write",
+  });
+}
+
+/** Sets the buffer aside and fills a new one; taken up again from the start where it was broken off. */
+async function salvage(inputs: BufferInputs, catalogue?: SensorCatalogue): Promise<SqliteBuffer> {
+  const { settings, log, now } = inputs;
+  const path = setAside(settings.dataDir, now());
+  log.error(
+    "buffer_corrupt",
+    `The buffer is corrupt and was set aside as "${basename(path)}"; salvaging what can be read`,
+  );
+  const buffer = newBuffer(inputs, catalogue);
+  const fallback = { ingestedAtMs: now(), rulesVersion: "", timeQuality: "unsynced", agentVersion: VERSION } as const;
+  let damaged: DamagedBuffer | null = null;
+  try {
+    damaged = DamagedBuffer.open(path, fallback);
+    const problem = await takeOver(inputs, buffer, damaged, path);
+    buffer.setMeta(META_CORRUPT, JSON.stringify({ ...problem, atMs: now() }));
+    asideDone(settings.dataDir);
+    log.error(problem.code, problem.message);
+    return buffer;
+  } catch (error) {
+    buffer.close();
+    throw error;
+  } finally {
+    damaged?.close();
+  }
+}
+
+async function takeOver(
+  inputs: BufferInputs,
+  buffer: SqliteBuffer,
+  damaged: DamagedBuffer | null,
+  path: string,
+): Promise<Problem> {
+  const { settings, now, store, stop } = inputs;
+  const file = basename(path);
+  const found = damaged?.batches() ?? { batches: [], complete: false };
+  const promised = new Promised(found, damaged?.number("planned_through") ?? null);
+  const epoch = epochOf(damaged, promised, found.batches.length, now());
+  if (damaged === null || epoch === null) {
+    const sinceMs = now();
+    const nothing = { reason: "buffer_corrupt", count: 0, firstSeq: null, lastSeq: null, sinceMs, untilMs: sinceMs };
+    new Retention(buffer).recordLoss(nothing);
+    return problemOf(file, ["nothing of it could be read, so nobody can tell how many readings it held"]);
+  }
+  const stages = new Set(settings.stages);
+  const outbox = new Outbox(buffer, stages, () => "");
+  const { nodeId, gzipLevel } = settings;
+  const parts: RecoverParts = { damaged, buffer, outbox, store, stages, nodeId, gzipLevel, stop };
+  const { seq, certain } = damaged.lastSeq(statSync(path).size);
+  const span = { first: damaged.firstSeq(), last: seq, certain };
+  const recovered = await new Recovery(parts, epoch, now()).run(promised, span);
+  const windows = stages.has("aggregated")
+    ? await recoverWindows(
+        {
+          ...{ damaged, buffer, outbox, epoch, stop, agentVersion: VERSION, nodeId: recovered.nodeId },
+          gzipLevel: gzipLevel as WindowParts["gzipLevel"],
+          settings: {
+            ...{ lengthMs: settings.windowMs, graceMs: settings.windowGraceMs, holdMs: settings.windowHoldMs },
+            ...{ futureMs: settings.futureMs, maxAccumulators: Number.POSITIVE_INFINITY },
+          },
+        },
+        found.batches,
+        span,
+        now(),
+      )
+    : 0;
+  const bodies = carryBodies(parts, found.batches, now());
+  const cursors = carryRest(buffer, damaged, { ...recovered, file, atMs: now() });
+  return problemOf(file, [
+    `${recovered.kept} readings that may not have been delivered go out under their own ids`,
+    `${recovered.lost} readings are counted as lost`,
+    ...(recovered.unknown > 0
+      ? [`${recovered.unknown} of those can be read, but not whether they were delivered`]
+      : []),
+    ...(certain ? [] : ["its end cannot be read, so there may have been more"]),
+    ...(windows + bodies > 0 ? [`${windows + bodies} aggregates or earlier objects cannot be read`] : []),
+    ...(cursors ? [] : ["where the sources stood cannot be read: they start again, and may bring readings twice"]),
+  ]);
+}
+
+function problemOf(file: string, told: readonly string[]): Problem {
+  return {
+    code: "buffer_was_corrupt",
+    message: `The buffer was corrupt and was set aside as "${file}": ${told.join("; ")}`,
+    try: `check the disk (dmesg, smartctl); keep ${file} while you may want to look into it (sqlite3 ${file} .recover)`,
+  };
+}
+
+/** From the buffer itself, else from a key that it gave; a buffer that promised nothing may have any. */
+function epochOf(damaged: DamagedBuffer | null, promised: Promised, batches: number, nowMs: number): string | null {
+  const epoch = damaged?.meta("epoch") ?? null;
+  if (epoch !== null && /^[0-9a-hjkmnp-tv-z]{26}$/.test(epoch)) return epoch;
+  if (promised.epoch !== null) return promised.epoch;
+  const isUnused = promised.complete && batches === 0;
+  return isUnused ? newEpoch(nowMs, crypto.getRandomValues(new Uint8Array(10))) : null;
+}
+
+/** Batches with a body of their own that were not settled: windows, and what an earlier salvage made. Returns how many are gone. */
+function carryBodies(parts: RecoverParts, batches: ReturnType<DamagedBuffer["batches"]>["batches"], nowMs: number) {
+  const { damaged, buffer, outbox } = parts;
+  let gone = 0;
+  for (const { id, stage, key, count, range, state } of batches) {
+    if (range !== null || state === "delivered" || state === "unknown") continue;
+    const body = damaged.body(id);
+    if (body === null || count === null) gone++;
+    else buffer.transact(() => outbox.planBody(stage as Parameters<Outbox["planBody"]>[0], key, count, body, nowMs));
+  }
+  return gone;
+}
+
+/** Cursors, rule sets, losses and the epochs before: false where the cursors cannot be read. */
+function carryRest(buffer: SqliteBuffer, damaged: DamagedBuffer, old: OldEpoch & Partial<Recovered>): boolean {
+  const cursors = damaged.cursors();
+  const { kept: _kept, unknown: _unknown, ...epoch } = old;
+  buffer.transact(() => {
+    const save = buffer.db.query("INSERT INTO source VALUES (?, ?, 0, 0) ON CONFLICT DO NOTHING");
+    for (const { uri, cursor } of cursors ?? []) save.run(uri, cursor);
+    for (const { version, canonical, since } of damaged.ruleSets()) buffer.rememberRules(version, canonical, since);
+    const retention = new Retention(buffer);
+    for (const loss of damaged.losses()) retention.recordLoss({ epoch: epoch.epoch, ...loss });
+    buffer.setMeta(META_OLD_EPOCHS, JSON.stringify([...oldEpochs(damaged), epoch]));
+  });
+  return cursors !== null;
+}
+
+/** The buffers that were set aside before this one, oldest first. */
+export function oldEpochs(of: { meta(key: string): string | null }): OldEpoch[] {
+  try {
+    const found: unknown = JSON.parse(of.meta(META_OLD_EPOCHS) ?? "[]");
+    return Array.isArray(found) ? (found as OldEpoch[]) : [];
+  } catch {
+    return [];
+  }
+}
