@@ -27,6 +27,10 @@ export type FaultyProxy = {
   readonly url: string;
   /** Requests so far, by what was done to them. */
   readonly counts: () => Readonly<Record<Outcome, number>>;
+  /** What the upstream answered so far, by status, also where the answer was then lost. */
+  readonly statuses: () => ReadonlyMap<number, number>;
+  /** Called at each request, before anything is done to it, and when it was answered. */
+  onRequest: () => void;
   readonly setFaults: (faults: Faults) => void;
   readonly stop: () => Promise<void>;
 };
@@ -55,12 +59,16 @@ export async function startFaultyProxy(options: {
   server.timeout = 0;
   await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  return {
+  const proxy: FaultyProxy = {
     url: `http://127.0.0.1:${port}`,
     counts: () => ({ ...line.counts }),
+    statuses: () => line.statuses,
+    onRequest: () => undefined,
     setFaults: (faults) => line.setFaults(faults),
     stop: () => closeServer(server),
   };
+  line.onRequest = () => proxy.onRequest();
+  return proxy;
 }
 
 class BadLine {
@@ -74,6 +82,8 @@ class BadLine {
     passed: 0,
     upstreamDown: 0,
   };
+  readonly statuses = new Map<number, number>();
+  onRequest: () => void = () => undefined;
   readonly #upstream: string;
   readonly #random: () => number;
   readonly #held: ServerResponse[] = [];
@@ -95,8 +105,10 @@ class BadLine {
     request.on("error", () => undefined);
     try {
       const body = await bodyOf(request);
-      if (request.url === CONTROL_PATH) this.#control(request, body, response);
-      else await this.#answer(request, body, response);
+      if (request.url === CONTROL_PATH) return this.#control(request, body, response);
+      this.onRequest();
+      await this.#answer(request, body, response);
+      this.onRequest();
     } catch {
       drop(response);
     }
@@ -138,6 +150,7 @@ class BadLine {
       drop(response);
       return;
     }
+    this.statuses.set(answer.status, (this.statuses.get(answer.status) ?? 0) + 1);
     // Counted when it is done upstream: a count of lost answers is a count of objects that were stored without a word.
     this.counts[fault]++;
     if (fault === "lostAnswer") return drop(response);

@@ -1,0 +1,45 @@
+/** What a dead agent left in its buffer, read from outside. */
+import { Database } from "bun:sqlite";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { dataDirOf, lakeOf } from "./agent-command.ts";
+import type { Differences } from "./check-readings.ts";
+import type { Figures } from "./figures.ts";
+import { BUCKET_PREFIX, REGION } from "./lake.ts";
+
+/** Counts the promised objects, and those whose put went through without being settled: where a repeat would double. */
+export function lookAtRemains(folder: string, figures: Figures): void {
+  const path = join(dataDirOf(folder), "buffer.db");
+  // Of S3 the line's 412s tell the same.
+  if (!existsSync(path) || !existsSync(lakeOf(folder))) return;
+  const db = new Database(path, { readonly: true });
+  try {
+    const made = db.query("SELECT 1 FROM sqlite_master WHERE name = 'batch'").get();
+    const promised = made === null ? [] : db.query("SELECT stage, key FROM batch WHERE state = 'planned'").values();
+    figures.looks++;
+    figures.promised += promised.length;
+    for (const [stage, key] of promised) {
+      const object = join(lakeOf(folder), `${BUCKET_PREFIX}-${stage}-data-${REGION}`, String(key));
+      if (existsSync(object)) figures.storedNotSettled++;
+    }
+  } finally {
+    db.close();
+  }
+}
+
+/** After everything: the file is sound, nothing is owed, parked or lost, and the sources' counts are the rows'. */
+export function checkBuffer(folder: string, rows: number, differences: Differences): void {
+  const db = new Database(join(dataDirOf(folder), "buffer.db"), { readonly: true });
+  const one = (sql: string) => db.query(sql).values()[0]?.[0];
+  const expected: readonly (readonly [sql: string, should: string | number])[] = [
+    ["PRAGMA integrity_check", "ok"],
+    ["SELECT count(*) FROM batch WHERE state <> 'delivered'", 0],
+    ["SELECT count(*) FROM loss", 0],
+    ["SELECT sum(accepted + refused) FROM source", rows],
+  ];
+  for (const [sql, should] of expected) {
+    const is = one(sql);
+    if (is !== should) differences.add(`the buffer answers ${is} to "${sql}", not ${should}`);
+  }
+  db.close();
+}

@@ -1,0 +1,64 @@
+/**
+ * The other process: appends rows to the source database, in transactions of any size, while the agent reads it.
+ *
+ *   bun scripts/torture-run/source-writer.ts DATABASE SEED
+ *
+ * Each line on stdin is how many rows there may be; it writes up to that, and ends when stdin does. It may be killed at
+ * any moment and started again: it goes on behind the last row that it committed.
+ */
+import { Database } from "bun:sqlite";
+import { hashAt, unit } from "../../src/core/random.ts";
+import { COLUMNS, createTable, sourceRow } from "./source-rows.ts";
+
+const [path = "", seedText = "1"] = process.argv.slice(2);
+const seed = Number(seedText);
+/** Rows in a transaction, and the pause behind it. */
+const ROWS_MOST = 60;
+const PAUSE_MS = 15;
+
+const db = new Database(path, { create: true, readwrite: true });
+db.run("PRAGMA busy_timeout = 10000");
+db.run("PRAGMA journal_mode = WAL");
+// Small, so that checkpoints happen under the reader's eyes.
+db.run("PRAGMA wal_autocheckpoint = 50");
+db.run("PRAGMA synchronous = NORMAL");
+db.run(createTable());
+const insert = db.prepare(
+  `INSERT INTO sensor_readings (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map(() => "?").join(", ")})`,
+);
+
+let allowed = 0;
+let ended = false;
+let wake: () => void = () => undefined;
+const news = (async () => {
+  const decoder = new TextDecoder();
+  for await (const bytes of Bun.stdin.stream()) {
+    for (const line of decoder.decode(bytes).split("\n")) allowed = Math.max(allowed, Number(line));
+    wake();
+  }
+  ended = true;
+  wake();
+})();
+
+let written = db.query<{ rows: number }, []>("SELECT count(*) AS rows FROM sensor_readings").get()!.rows;
+for (let turn = 0; ; turn++) {
+  while (written >= allowed && !ended) await new Promise<void>((resolve) => (wake = resolve));
+  if (written >= allowed) break;
+  const chance = unit(hashAt(seed ^ 0x5eed, written));
+  const until = Math.min(allowed, written + 1 + Math.floor(chance * ROWS_MOST));
+  db.run("BEGIN IMMEDIATE");
+  for (let n = written; n < until; n++) {
+    const row = sourceRow(seed, n);
+    insert.run(...COLUMNS.map((name) => row[name] ?? null));
+  }
+  // Now and then a writer changes its mind: these rowids are given away again.
+  if (turn % 17 === 16) {
+    db.run("ROLLBACK");
+    continue;
+  }
+  db.run("COMMIT");
+  written = until;
+  await Bun.sleep(chance * PAUSE_MS);
+}
+await news;
+db.close();
