@@ -15,6 +15,7 @@ export type Commands = Readonly<Record<string, Entry>>;
 
 export const COMMANDS: Commands = {
   run: () => import("./run.ts"),
+  demo: () => import("./demo.ts"),
   simulate: () => import("./simulate.ts"),
   status: () => import("./status.ts"),
   rules: () => import("./rules.ts"),

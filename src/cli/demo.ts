@@ -1,0 +1,180 @@
+/** `agent demo`: the whole job on this machine, from simulated sensors to five stages in a folder, and what came of it. */
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { formatDuration, parseDuration } from "../core/duration.ts";
+import { UsageError } from "../core/errors.ts";
+import { makeLog, textLine } from "../core/log.ts";
+import type { Settings } from "../core/settings.ts";
+import { STAGES, type Stage } from "../core/stage.ts";
+import type { OpenAgent } from "../open-agent.ts";
+import type { Command, Context, ExitCode, Flags } from "./command.ts";
+import { startAgent } from "./run.ts";
+import { watchProgress } from "./run-progress.ts";
+import { grouped, textTable } from "./table.ts";
+import { command as verify } from "./verify.ts";
+
+export const command: Command = {
+  name: "demo",
+  summary: "Show everything on this machine: simulated sensors, all five stages, a summary that is checked.",
+  args: {
+    for: { type: "string", description: "How long to take readings.", valueHint: "20s", default: "20s" },
+    dir: {
+      type: "string",
+      description: "A folder of its own; emptied first.",
+      valueHint: "DIR",
+      default: "agent-demo",
+    },
+    json: { type: "boolean", description: "One JSON value: accepted, losses, stages, anomalies_by_rule, verify." },
+  },
+  examples: ["agent demo", "agent demo --for 5s --json"],
+  run,
+};
+
+type Summary = {
+  readonly accepted: number;
+  readonly losses: number;
+  readonly stages: Readonly<Record<Stage, { readonly rows: number; readonly objects: number }>>;
+  readonly anomalies_by_rule: Readonly<Record<string, number>>;
+  readonly verify: { readonly ok: boolean };
+  readonly seconds: number;
+};
+
+/** Well-behaved sensors, sensors with many anomalies, and turbines: enough for each stage and rule in a few seconds. */
+const SOURCES = [
+  "simulator:?sensors=10&rate=10&anomaly=0&seed=11",
+  "simulator:?sensors=10&rate=10&anomaly=0.25&seed=12",
+  "simulator:?profile=wind-turbine&sensors=4&rate=10&anomaly=0.15&seed=13",
+];
+const MARK = ".made-by-agent-demo";
+
+async function run(flags: Flags, context: Context): Promise<ExitCode> {
+  const forMs = parseDuration(String(flags["for"]));
+  if (forMs === undefined || forMs <= 0) {
+    throw new UsageError(`Cannot use --for "${flags["for"]}": it is no length of time`, { tryHint: "--for 20s" });
+  }
+  const dir = String(flags["dir"]);
+  emptyFolder(resolve(context.cwd, dir), dir);
+  const settings = demoSettings(context.settings, dir, resolve(context.cwd, dir));
+  const started = performance.now();
+  const opened = await takeReadings(settings, forMs, context);
+  const accepted = opened.buffer.lastSeq;
+  const byRule = anomaliesByRule(opened);
+  const losses = opened.buffer.db.query<{ n: number }, []>("SELECT ifnull(sum(count), 0) AS n FROM loss").get()?.n ?? 0;
+  await opened.close();
+  const audit = await audited(settings, context);
+  const seconds = Math.round((performance.now() - started) / 100) / 10;
+  const summary = {
+    accepted,
+    losses,
+    stages: audit.stages,
+    anomalies_by_rule: byRule,
+    verify: { ok: audit.ok },
+    seconds,
+  };
+  await context.write(
+    flags["json"] === true ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary, dir, settings),
+  );
+  return audit.ok ? 0 : 1;
+}
+
+async function takeReadings(settings: Settings, forMs: number, context: Context): Promise<OpenAgent> {
+  const { say, terminal, stop } = context;
+  say(`24 sensors take 240 readings a second for ${formatDuration(forMs)}: buffer, rules, five stages`);
+  // Only what is wrong: the demo tells its own story.
+  const log = makeLog({ least: "warn", secrets: [], now: Date.now, write: (entry) => say(textLine(entry)) });
+  const opened = await startAgent(context, settings, log, false);
+  const timer = setTimeout(() => opened.agent.stopTaking(), forMs);
+  // A signal ends the taking early; what was taken is still delivered and checked.
+  stop.addEventListener("abort", () => opened.agent.stopTaking());
+  const progress = terminal ? watchProgress(opened) : null;
+  await opened.agent.run();
+  clearTimeout(timer);
+  progress?.end();
+  return opened;
+}
+
+/** Everything small and soon, so that a few seconds show what otherwise takes minutes. */
+function demoSettings(settings: Settings, dir: string, path: string): Settings {
+  return {
+    ...settings,
+    source: SOURCES,
+    dataDir: join(path, "data"),
+    store: `dir:${join(dir, "lake")}`,
+    map: null,
+    profile: "environmental",
+    stages: STAGES,
+    batchMs: 2_000,
+    windowMs: 5_000,
+    windowGraceMs: 1_000,
+    windowHoldMs: 1_000,
+  };
+}
+
+function emptyFolder(path: string, shown: string): void {
+  if (existsSync(path) && !existsSync(join(path, MARK))) {
+    throw new UsageError(`Cannot use folder "${shown}" for the demo: it exists and no demo made it`, {
+      tryHint: "agent demo --dir another-folder",
+    });
+  }
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, MARK), "agent demo empties this folder when it starts.\n");
+}
+
+function anomaliesByRule({ buffer }: OpenAgent): Record<string, number> {
+  const rows = buffer.db
+    .query<{ rule: string; count: number }, []>(
+      `SELECT json_extract(f.value, '$.rule') AS rule, count(*) AS count FROM finding, json_each(finding.findings) AS f
+       GROUP BY 1 ORDER BY 2 DESC, 1`,
+    )
+    .all();
+  return Object.fromEntries(rows.map(({ rule, count }) => [rule, count]));
+}
+
+type Audited = { readonly ok: boolean; readonly stages: Summary["stages"] };
+
+/** What `agent verify --deep --json` says, by the command itself. */
+async function audited(settings: Settings, context: Context): Promise<Audited> {
+  let printed = "";
+  const write = async (text: string | Uint8Array) => {
+    printed += text;
+  };
+  await verify.run({ json: true, deep: true }, { ...context, settings, write });
+  const { ok, epochs } = JSON.parse(printed) as { ok: boolean; epochs: { stages: Summary["stages"] }[] };
+  const stages = Object.fromEntries(
+    STAGES.map((stage) => {
+      const { rows = 0, objects = 0 } = epochs[0]?.stages[stage] ?? {};
+      return [stage, { rows, objects }];
+    }),
+  ) as Summary["stages"];
+  return { ok, stages };
+}
+
+function summaryText(summary: Summary, dir: string, settings: Settings): string {
+  const { accepted, losses, stages, anomalies_by_rule: byRule, seconds } = summary;
+  const data = `--data-dir ${join(dir, "data")}`;
+  const lake = `--store ${settings.store}`;
+  const stageTable = textTable(
+    ["stage", "rows", "objects"],
+    STAGES.map((stage) => [stage, grouped(stages[stage].rows), grouped(stages[stage].objects)]),
+    [1, 2],
+  );
+  const ruleTable = textTable(
+    ["rule", "readings that broke it"],
+    Object.entries(byRule).map(([rule, count]) => [rule, grouped(count)]),
+    [1],
+  );
+  return `
+${grouped(accepted)} readings accepted in ${seconds} s, ${losses === 0 ? "none lost" : `${grouped(losses)} lost`}
+
+${stageTable}
+${ruleTable}
+Where to look next:
+  agent lake head --stage anomalies ${lake}
+  agent status ${data}
+  agent verify ${data} ${lake}
+  agent run --help
+
+${summary.verify.ok ? "every reading is where it belongs" : `some readings are not where they belong: agent verify ${data} ${lake}`}
+`;
+}
