@@ -23,6 +23,15 @@ test("a number is written exactly as JSON.stringify writes it", () => {
   }
 });
 
+test("thousandths are written as the number that they are", () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.integer(), fc.maxSafeInteger()), (value) => {
+      expect(written((w) => w.thousandths(value))).toBe(JSON.stringify(value / 1_000));
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
 test("an integer of any safe size is written in full", () => {
   fc.assert(
     fc.property(fc.maxSafeInteger(), (value) => {

@@ -118,14 +118,32 @@ export class ByteWriter {
     if (value < 0) this.#bytes[this.#at++] = 45;
     const whole = Math.floor(positive);
     this.integer(whole);
-    let fraction = scaled - whole * 10_000;
+    this.#fraction(scaled - whole * 10_000, 1_000);
+  }
+
+  /** What `number(thousandths / 1000)` writes, for an integer of thousandths. */
+  thousandths(thousandths: number): void {
+    if (!(Math.abs(thousandths) < FIXED_LIMIT)) {
+      this.number(thousandths / 1_000);
+      return;
+    }
+    if (thousandths < 0) this.#bytes[this.#at++] = 45;
+    const positive = Math.abs(thousandths);
+    const whole = Math.floor(positive / 1_000);
+    this.integer(whole);
+    this.#fraction(positive - whole * 1_000, 100);
+  }
+
+  /** `.` and the digits of a fraction, without zeros at its end; nothing for 0. `unit`: the first digit's. */
+  #fraction(fraction: number, unit: number): void {
     if (fraction === 0) return;
     const bytes = this.#bytes;
     bytes[this.#at++] = 46;
-    for (let unit = 1_000; fraction > 0; unit /= 10) {
-      const digit = (fraction / unit) | 0;
+    let rest = fraction;
+    for (let digitUnit = unit; rest > 0; digitUnit /= 10) {
+      const digit = (rest / digitUnit) | 0;
       bytes[this.#at++] = 48 + digit;
-      fraction -= digit * unit;
+      rest -= digit * digitUnit;
     }
   }
 

@@ -97,8 +97,8 @@ export const SETTINGS = {
   gzipLevel: must(
     "AGENT_GZIP_LEVEL",
     kind.integer(1, 9),
-    "3",
-    "Higher costs CPU and saves bytes: 6 takes twice the time of 3 for a tenth fewer bytes.",
+    "2",
+    "Higher costs CPU and saves bytes: 3 saves a twentieth of them, 6 a fifth.",
   ),
   windowMs: must("AGENT_WINDOW_MS", kind.duration("1s", "24h"), "60s", "The length of an aggregate's window."),
   windowGraceMs: must(

@@ -91,7 +91,12 @@ export function powerCoefficient(power: number, wind: number): number {
   return (power * 1_000) / (0.5 * AIR_DENSITY * ROTOR_AREA_M2 * wind ** 3);
 }
 
-type Plan = { readonly key: Uint8Array; readonly a: number; readonly b: number; readonly of: Derived["of"] };
+type Plan = {
+  readonly keys: readonly Uint8Array[];
+  readonly a: number;
+  readonly b: number;
+  readonly of: readonly Derived["of"][];
+};
 const TAIL = bytesOf(`,"schema_version":${SCHEMA_VERSION}`);
 const NULL = bytesOf("null");
 
@@ -108,24 +113,31 @@ export class Schematizer {
     w.raw(TAIL);
     const plans = this.#plans[block.sensor[row]!] ?? this.#plan(block.sensor[row]!);
     for (let i = 0; i < plans.length; i++) {
-      const plan = plans[i]!;
-      w.raw(plan.key);
-      const a = block.measures[plan.a]?.[row] ?? Number.NaN;
-      const b = block.measures[plan.b]?.[row] ?? Number.NaN;
-      const value = Math.round(plan.of(a, b) * 1_000) / 1_000;
-      if (Number.isFinite(value)) w.number(value);
-      else w.raw(NULL);
+      const { keys, of, a: slotA, b: slotB } = plans[i]!;
+      const a = block.measures[slotA]?.[row] ?? Number.NaN;
+      const b = block.measures[slotB]?.[row] ?? Number.NaN;
+      for (let k = 0; k < keys.length; k++) {
+        w.raw(keys[k]!);
+        const scaled = Math.round(of[k]!(a, b) * 1_000);
+        if (Number.isFinite(scaled)) w.thousandths(scaled);
+        else w.raw(NULL);
+      }
     }
   }
 
+  /** What is made of the same two measures is made together. */
   #plan(handle: number): Plan[] {
     const { measures, slots } = this.#catalogue.sensors[handle]!;
-    const plans = DERIVED.flatMap(({ name, inputs: [a, b], of }) => {
+    const groups = Map.groupBy(DERIVED, ({ inputs }) => inputs.join());
+    const plans = [...groups.values()].flatMap((group) => {
+      const [a, b] = group[0]!.inputs;
       const at = measures.indexOf(a);
       const bt = measures.indexOf(b);
       // A measure that the sensor reports under the derived name wins: two columns of one name would be no row.
-      if (at < 0 || bt < 0 || measures.includes(name)) return [];
-      return [{ key: bytesOf(`,"${name}":`), a: slots[at]!, b: slots[bt]!, of }];
+      const wanted = group.filter(({ name }) => !measures.includes(name));
+      if (at < 0 || bt < 0) return [];
+      const keys = wanted.map(({ name }) => bytesOf(`,"${name}":`));
+      return [{ keys, a: slots[at]!, b: slots[bt]!, of: wanted.map(({ of }) => of) }];
     });
     this.#plans[handle] = plans;
     return plans;
