@@ -139,9 +139,10 @@ function askOnTerminal(question: string, stop: AbortSignal): Promise<string | nu
   return new Promise((resolve) => {
     const lines = createInterface({ input: process.stdin, output: process.stderr });
     const end = (answer: string) => {
+      // First of all: closing calls us again.
+      resolve(answer);
       stop.removeEventListener("abort", onStop);
       lines.close();
-      resolve(answer);
     };
     const onStop = () => end("");
     stop.addEventListener("abort", onStop);

@@ -173,11 +173,10 @@ function sourcesStatus(ledger: BufferLedger, live: LiveReport | null): Status["s
   const fresh = (live?.sources ?? [])
     .filter(({ uri }) => !known.some((source) => source.uri === uri))
     .map(({ uri }): SourceCounts => ({ uri, accepted: 0, refused: 0, cursor: null }));
-  return [...known, ...fresh].map((source) => ({
-    ...source,
-    uri: withoutPassword(source.uri),
-    trouble: live?.sources.find(({ uri }) => uri === source.uri)?.trouble ?? null,
-  }));
+  return [...known, ...fresh].map((source) => {
+    const trouble = live?.sources.find(({ uri }) => uri === source.uri)?.trouble ?? null;
+    return { ...source, uri: withoutPassword(source.uri), trouble: trouble && withoutPassword(trouble) };
+  });
 }
 
 /** A clock that was far off may have left a time that is no date. */

@@ -105,7 +105,7 @@ function duplicateFinding(found: Verification, store: Pick<ObjectStore, "uri" | 
   return { lines: [...lines, ...named], try: hint };
 }
 
-function deepFindings({ deep }: Verification): (Finding | null)[] {
+function deepFindings({ deep, audit }: Verification): (Finding | null)[] {
   if (deep === null) return [];
   const { contents, corrupt } = deep;
   const told = (what: string, ranges: readonly Range[]) =>
@@ -118,8 +118,12 @@ function deepFindings({ deep }: Verification): (Finding | null)[] {
   ];
   const bodies = corrupt.slice(0, NAMED).map(({ stage, key, message }) => `corrupt: ${stage}/${key}: ${message}`);
   if (corrupt.length > NAMED) bodies.push(`and ${grouped(corrupt.length - NAMED)} more: agent verify --deep --json`);
+  const isOnlyThis = audit.ok && corrupt.length === 0;
+  const hint = isOnlyThis
+    ? "agent verify --deep --json, and tell the makers of the agent: this must not happen"
+    : "agent verify --deep again when the rest is mended: these rows may be told because of it";
   return [
-    rows.length === 0 ? null : { lines: rows, try: "agent verify --deep --json, and an issue: this must not happen" },
+    rows.length === 0 ? null : { lines: rows, try: hint },
     bodies.length === 0
       ? null
       : {

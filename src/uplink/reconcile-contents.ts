@@ -79,7 +79,7 @@ export class ContentAudit {
     if (of.kind === "readings" && (stage === "validated" || stage === "schematized")) {
       this.#covered[stage].addRange(of.first, Math.min(of.last, this.#accepted));
     }
-    const told = [...problems].map(([problem, n]) => (n === 1 ? `a row ${problem}` : `${n} rows ${problem}`));
+    const told = [...problems].map(([problem, n]) => `${problem} (${n === 1 ? "1 row" : `${n} rows`})`);
     return count === of.count ? told : [`it holds ${count} rows where its name says ${of.count}`, ...told];
   }
 
@@ -103,13 +103,13 @@ export class ContentAudit {
     const { reading_id: id, timestamp } = row;
     const seq =
       typeof id === "string" && id.startsWith(`${this.#epoch}-`) ? Number(id.slice(this.#epoch.length + 1)) : NaN;
-    if (!Number.isSafeInteger(seq)) return "has no reading_id of its epoch";
+    if (!Number.isSafeInteger(seq)) return "no reading_id of its epoch";
     if (of.kind !== "readings" || seq < of.first || seq > of.last || seq > this.#accepted) {
-      return "has a reading_id outside the range in the name";
+      return "a reading_id outside the range in its name";
     }
     if (!this.#seen[stage].add(seq)) this.#twice[stage].push([seq, seq]);
     const time = typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
-    return time >= of.hourMs && time < of.hourMs + MS_PER_HOUR ? null : "is of another hour than the name says";
+    return time >= of.hourMs && time < of.hourMs + MS_PER_HOUR ? null : "an event time outside the hour in its name";
   }
 
   /** Ranges of the bits that are set in the words that `word` makes. */
@@ -131,7 +131,6 @@ export class ContentAudit {
 
 function windowProblem(of: ParsedKey & { kind: "window" }, row: Readonly<Record<string, unknown>>): string | null {
   const { window_start: start, revision } = row;
-  if (typeof start !== "string" || Date.parse(start) !== of.windowStartMs)
-    return "is of another window than the name says";
-  return revision === of.revision ? null : "has another revision than the name says";
+  if (typeof start !== "string" || Date.parse(start) !== of.windowStartMs) return "another window than in its name";
+  return revision === of.revision ? null : "another revision than in its name";
 }

@@ -113,12 +113,12 @@ function toldOf(stage: Stage, objects: readonly StoredObject[], found: Findings,
   const rows = own.reduce((sum, object) => sum + object.of.count, 0);
   const isReadings = (READING_STAGES as readonly Stage[]).includes(stage);
   const tidy = isReadings ? (ranges: readonly Range[]) => subtractRanges(ranges, lost) : distinctStarts;
-  const pending = tidy(found.pending);
-  const parked = tidy(found.parked);
   return {
-    ...{ rows, objects: own.length, pending, parked },
+    ...{ rows, objects: own.length },
     missing: tidy([...found.missing, ...found.pending, ...found.parked]),
     duplicate: isReadings ? mergeRanges(found.duplicate) : distinctStarts(found.duplicate),
+    pending: tidy(found.pending),
+    parked: tidy(found.parked),
   };
 }
 

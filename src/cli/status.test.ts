@@ -1,0 +1,222 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { BufferLedger } from "../buffer/ledger.ts";
+import { tryLock } from "../buffer/lock.ts";
+import { Retention } from "../buffer/retention.ts";
+import { AgentError, UsageError } from "../core/errors.ts";
+import { type LiveReport, writeLive } from "../live.ts";
+import { MemoryStore } from "../uplink/memory.ts";
+import { readStatus } from "./status.ts";
+import { problemsOf } from "./status-problems.ts";
+import { statusText } from "./status-text.ts";
+import { EPOCH_START, TestNode } from "./verify-node.suite.ts";
+
+let node: TestNode;
+beforeEach(() => {
+  node = new TestNode();
+});
+afterEach(() => node.end());
+
+const NOW = EPOCH_START + 60_000;
+const look = () => readStatus(node.dataDir, node.settings, NOW);
+const live = (more: Partial<LiveReport> = {}): LiveReport => ({
+  ...{ pid: 4_242, host: "h", agentVersion: "9.9.9", startedAtMs: NOW - 5_000, updatedAtMs: NOW - 500, store: "s3:" },
+  ...{ problems: [], parked: 0, bufferLimitBytes: 1_000_000, sources: [] },
+  uplink: { state: "up", sinceMs: NOW - 5_000, error: null },
+  rules: { version: "abc", count: 2, loadedAtMs: NOW - 5_000, refused: [] },
+  ...more,
+});
+
+/** What status shows while an agent holds the lock and reports. */
+function whileRunning<T>(report: LiveReport, work: () => T): T {
+  const lock = tryLock(node.dataDir, { pid: report.pid, host: "h", sinceMs: NOW - 5_000 });
+  writeLive(node.dataDir, report);
+  try {
+    return work();
+  } finally {
+    lock?.release();
+  }
+}
+
+test("a node that has delivered everything is ok, and every stage says how much", async () => {
+  await node.takeAndDeliver(new MemoryStore(), 200);
+  const status = look();
+  expect(status).toMatchObject({
+    ...{ node_id: "edge-7", epoch: node.buffer.epoch, pid: null, health: "ok", problems: [], losses: [] },
+    buffer: { accepted: 200, first_seq: 1, last_seq: 200 },
+    stages: {
+      raw: { delivered: 200, pending: 0, oldest_pending_at: null, parked: 0 },
+      validated: { delivered: 176, pending: 0 },
+      anomalies: { delivered: 24, pending: 0 },
+      schematized: { delivered: 176, pending: 0 },
+      aggregated: { pending: 0 },
+    },
+    sources: [{ uri: "simulator:?sensors=3", accepted: 192, refused: 8, cursor: "200", trouble: null }],
+    refused_by_reason: { not_json: 8 },
+    ...{ open_windows: 0, new_fields: [] },
+  });
+  expect(status.buffer.bytes).toBeGreaterThan(0);
+});
+
+test("accepted goes on counting when everything was pruned", async () => {
+  await node.takeAndDeliver(new MemoryStore(), 200);
+  while (new Retention(node.buffer).prune(Number.MAX_SAFE_INTEGER) > 0);
+  expect(look()).toMatchObject({
+    buffer: { accepted: 200, first_seq: null, last_seq: null },
+    stages: { raw: { delivered: 200 }, anomalies: { delivered: 24 } },
+  });
+});
+
+test("what waits is counted in rows by stage, planned or not, since its readings were committed", async () => {
+  const store = new MemoryStore();
+  node.nowMs = EPOCH_START + 1_000;
+  node.take(100);
+  node.plan();
+  await node.deliver(store, 1);
+  node.nowMs = EPOCH_START + 2_000;
+  node.take(50);
+  const { stages, open_windows, health, problems } = look();
+  expect(stages.raw).toEqual({ delivered: 100, pending: 50, oldest_pending_at: "2026-11-23T08:50:02.000Z", parked: 0 });
+  expect(stages.validated).toMatchObject({ pending: 132, oldest_pending_at: "2026-11-23T08:50:01.000Z" });
+  expect(stages.anomalies.pending).toBe(18);
+  // Three windows of three sensors.
+  expect([open_windows, stages.aggregated.pending]).toEqual([3, 9]);
+  expect(health).toBe("degraded");
+  expect(problems).toEqual([
+    {
+      code: "not_running",
+      message: "No agent is running, and 341 rows wait to be delivered",
+      try: `agent run --data-dir ${node.dataDir}`,
+    },
+  ]);
+});
+
+test("beside a running agent: its pid, its limit, its problems; without the lock its report is no pid", () => {
+  node.take(10);
+  const problem = { code: "store_denied", message: "Cannot store: access denied", try: "aws sts get-caller-identity" };
+  const running = whileRunning(live({ problems: [problem] }), look);
+  expect(running).toMatchObject({
+    ...{ pid: 4_242, agent_version: "9.9.9", health: "degraded", problems: [problem] },
+    buffer: { limit_bytes: 1_000_000 },
+    rules: { version: "abc", count: 2 },
+    uplink: { state: "up", since: new Date(NOW - 5_000).toISOString(), error: null },
+  });
+  expect(look()).toMatchObject({ pid: null, problems: [{ code: "not_running" }] });
+});
+
+test("a report of an agent that is gone says nothing of the one that has just taken the lock", () => {
+  const problem = { code: "old", message: "Cannot", try: "nothing" };
+  writeLive(node.dataDir, live({ pid: 1, problems: [problem] }));
+  const lock = tryLock(node.dataDir, { pid: 2, host: "h", sinceMs: NOW });
+  expect(look()).toMatchObject({ pid: 2, health: "ok" });
+  lock?.release();
+});
+
+test("refused rules, a source in trouble, parked batches, losses and silence are problems with a way out", () => {
+  const refused = [{ file: "rules/a.json", line: 3, column: 7, message: "no such key" }];
+  const sources = [{ uri: "sqlite:field.db", trouble: "database is locked" }];
+  const rules = { ...live().rules, refused };
+  const problems = problemsOf({
+    ...{ nowMs: NOW, dataDir: "d", running: { pid: 5, sinceMs: 0 }, pending: 1 },
+    live: live({ rules, sources, updatedAtMs: NOW - 120_000 }),
+    parked: { count: 2, key: "raw/k", error: "too large" },
+    losses: [{ reason: "buffer_full", count: 7, firstSeq: 1, lastSeq: 7, sinceMs: NOW - 10, untilMs: NOW - 10 }],
+  });
+  expect(problems.map(({ code }) => code)).toEqual([
+    "rules_refused",
+    "source_trouble",
+    "agent_silent",
+    "batches_parked",
+    "readings_lost",
+  ]);
+  expect(problems[0]?.message).toContain("rules/a.json:3:7: no such key");
+  expect(problems[2]?.message).toBe("The agent with pid 5 has the lock, but has not reported for 2 min");
+  for (const problem of problems) expect(problem.try.length).toBeGreaterThan(10);
+});
+
+test("an old loss stays in the list and degrades nothing", () => {
+  node.take(10);
+  new Retention(node.buffer).dropOldest(10, NOW - 48 * 3_600_000);
+  const { health, losses } = look();
+  expect(health).toBe("ok");
+  expect(losses).toMatchObject([{ reason: "buffer_full", count: 10, first_seq: 1, last_seq: 10 }]);
+});
+
+test("a parked batch is told with its reason, and is not pending", () => {
+  node.take(1);
+  node.plan();
+  const [batch] = node.outbox.open(1);
+  node.outbox.refused(batch!, "EntityTooLarge", NOW);
+  const { stages, problems } = look();
+  expect(stages.raw).toMatchObject({ delivered: 0, pending: 0, parked: 1 });
+  expect(problems.find(({ code }) => code === "batches_parked")?.message).toEndWith(
+    `raw/${batch!.key}: EntityTooLarge`,
+  );
+});
+
+test("the first sight of a field that no profile knows is told", () => {
+  node.take(3);
+  node.take(3, { extra: '{"co2":400}' });
+  node.take(3, { extra: '{"co2":410,"noise":3}' });
+  expect(look().new_fields).toEqual([
+    { name: "co2", first_seq: 4 },
+    { name: "noise", first_seq: 7 },
+  ]);
+});
+
+test("the text says health first, then what to do; a password in a URI is hidden", () => {
+  node.take(30, { extra: '{"co2":400}' });
+  const trouble = "cannot connect to mqtt://me:secret@h/t";
+  const report = live({ sources: [{ uri: "mqtt://me:secret@h/t", trouble }] });
+  const status = whileRunning(report, look);
+  const text = statusText(status, NOW);
+  const [first, second, third] = text.split("\n");
+  expect(first).toBe("edge-7: degraded (agent 9.9.9, pid 4242)");
+  expect(second).toStartWith("! Cannot take from mqtt://");
+  expect(third).toStartWith("  Try: ");
+  expect(text).toContain("\nreadings    30 accepted, 1 to 30 held\n");
+  expect(text).toContain("co2 (from seq 1)");
+  expect(text).toMatch(/\nraw +0 +30 +60 s old\n/);
+  expect(text + JSON.stringify(status)).not.toContain("secret");
+});
+
+test("the buffer is read while it is written to, in one snapshot", () => {
+  node.take(10);
+  const ledger = BufferLedger.open(node.dataDir);
+  node.take(10);
+  expect([ledger.accepted(), node.buffer.lastSeq]).toEqual([10, 20]);
+  expect(() => ledger.db.run("DELETE FROM reading")).toThrow(/readonly/);
+  ledger.close();
+  expect(look().buffer.accepted).toBe(20);
+});
+
+test("a buffer in a folder that cannot be written is read, when its agent ended orderly", () => {
+  node.take(10);
+  const copy = join(node.dataDir, "copy");
+  mkdirSync(copy);
+  node.buffer.db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  copyFileSync(join(node.dataDir, "buffer.db"), join(copy, "buffer.db"));
+  chmodSync(copy, 0o555);
+  expect(readStatus(copy, node.settings, NOW).buffer.accepted).toBe(10);
+  chmodSync(copy, 0o755);
+});
+
+test("what is no buffer is refused with a way out: a wrong call, or a file that cannot be read", () => {
+  const dir = join(node.dataDir, "other");
+  expect(() => readStatus(dir, node.settings, NOW)).toThrow(UsageError);
+  mkdirSync(dir);
+  const path = join(dir, "buffer.db");
+  new Database(path, { create: true }).close();
+  new Database(path).run("CREATE TABLE t (a)");
+  expect(() => readStatus(dir, node.settings, NOW)).toThrow(UsageError);
+  const newer = new Database(path);
+  newer.run("PRAGMA user_version = 99");
+  newer.close();
+  expect(() => readStatus(dir, node.settings, NOW)).toThrow(/newer than this binary's/);
+  rmSync(path);
+  Bun.spawnSync(["sh", "-c", `head -c 9000 /dev/urandom > "${path}"`]);
+  expect(existsSync(path)).toBe(true);
+  expect(() => readStatus(dir, node.settings, NOW)).toThrow(AgentError);
+});
