@@ -15,6 +15,8 @@ export type Place = {
   readonly source: string;
   readonly store: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Folders of rules that take turns; none: the rules in the binary. */
+  readonly rules: readonly string[];
 };
 
 export const dataDirOf = (folder: string): string => join(folder, "data");
@@ -35,12 +37,14 @@ export function keepBinary(folder: string): string {
 
 /** Some settings differ from life to life: nothing that is promised may depend on them. */
 export function startAgent(place: Place, random: () => number, more: readonly string[] = []): AgentProcess {
-  const { folder, program, source, store, env } = place;
+  const { folder, program, source, store, env, rules } = place;
+  const inForce = rules[Math.floor(random() * rules.length)];
+  const judge = inForce === undefined ? [] : ["--rules", inForce];
   const chance = (probability: number, yes: string, no: string) => (random() < probability ? yes : no);
   return new AgentProcess({
     program,
     cwd: folder,
-    args: ["run", "--source", source, "--store", store, "--data-dir", dataDirOf(folder), ...more],
+    args: ["run", "--source", source, "--store", store, "--data-dir", dataDirOf(folder), ...judge, ...more],
     env: {
       AGENT_NODE_ID: "torture",
       AWS_REGION: REGION,
@@ -53,6 +57,7 @@ export function startAgent(place: Place, random: () => number, more: readonly st
       AGENT_WINDOW_GRACE_MS: "1s",
       AGENT_WINDOW_HOLD_MS: chance(0.5, "0", "100ms"),
       AGENT_KEEP: chance(0.5, "0", "24h"),
+      AGENT_BUFFER_MAX_BYTES: chance(0.1, "1MiB", "2GiB"),
       AGENT_POLL_MS: "5ms",
       AGENT_PUTS: chance(0.3, "1", "4"),
       AGENT_PUT_TIMEOUT_MS: "300ms",

@@ -41,8 +41,11 @@ export function checkStages(lake: Lake, differences: Differences): void {
 
 function byReadingId(stage: string, rows: readonly Row[], differences: Differences): Map<string, Row> {
   const found = new Map<string, Row>();
+  const epoch = String(rows[0]?.["reading_id"]).split("-")[0] ?? "";
   for (const row of rows) {
     const id = String(row["reading_id"]);
+    // A death leaves no corrupt buffer behind, so there is no reason for a second one.
+    if (!id.startsWith(epoch)) differences.add(`${id} in ${stage} is of another epoch than ${epoch}`);
     if (found.has(id)) differences.add(`${id} is in ${stage} twice`);
     found.set(id, row);
   }

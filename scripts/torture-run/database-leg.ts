@@ -6,6 +6,7 @@ import { type Faults, type FaultyProxy, startFaultyProxy } from "../../src/testi
 import { startS3Server } from "../../src/testing/s3-server.ts";
 import { dataDirOf, finish, lakeOf, type Place, startAgent, verifySays, WINDOW_MS } from "./agent-command.ts";
 import { checkSource, checkStages, Differences } from "./check-readings.ts";
+import { checkVerdicts, writeRules } from "./check-verdicts.ts";
 import { checkWindows } from "./check-windows.ts";
 import { oneOf } from "./deaths.ts";
 import { Events } from "./events.ts";
@@ -47,7 +48,8 @@ const OFTEN: Record<Weather, number> = {
 
 export async function databaseToFolder(leg: Leg): Promise<readonly string[]> {
   const { folder, program } = leg;
-  const place = { folder, program, source: sourceUri(folder), store: `dir:${lakeOf(folder)}`, env: {} };
+  const rules = writeRules(folder);
+  const place = { folder, program, source: sourceUri(folder), store: `dir:${lakeOf(folder)}`, env: {}, rules };
   const events = new Events(dataDirOf(folder), lakeOf(folder));
   return torture(leg, place, { events, longestMs: 300, weather: () => undefined }, () =>
     objectsInFolder(lakeOf(folder)),
@@ -61,7 +63,7 @@ export async function databaseToS3(leg: Leg): Promise<readonly string[]> {
   try {
     await server.createBuckets(BUCKET_PREFIX);
     const env = { ...server.env, AWS_ENDPOINT_URL_S3: line.url };
-    const place = { folder, program, source: sourceUri(folder), store: "s3:", env };
+    const place = { folder, program, source: sourceUri(folder), store: "s3:", env, rules: writeRules(folder) };
     const events = new Events(dataDirOf(folder), null);
     line.onRequest = () => events.happened("put");
     const weather = (random: () => number | null) => changeWeather(line, random);
@@ -130,6 +132,7 @@ async function judge(leg: Leg, place: Place, objects: AsyncIterable<Stored>): Pr
   if (source.length < rows) differences.add(`the source has ${source.length} rows, not ${rows}: nothing was tested`);
   checkSource(source, lake, differences);
   checkStages(lake, differences);
+  checkVerdicts(lake, differences);
   checkWindows(lake, WINDOW_MS, differences);
   checkBuffer(folder, source.length, differences);
   const opinion = await verifySays(place);

@@ -41,7 +41,7 @@ export async function simulatorToFolder(leg: Leg): Promise<readonly string[]> {
 function placeOf(leg: Leg, folder: string, source: string): Place {
   // Small commits, or a single life would take it all.
   const env = { AGENT_COMMIT_ROWS: "10" };
-  return { folder, program: leg.program, source, store: `dir:${lakeOf(folder)}`, env };
+  return { folder, program: leg.program, source, store: `dir:${lakeOf(folder)}`, env, rules: [] };
 }
 
 async function judge(leg: Leg, place: Place, undisturbed: string): Promise<readonly string[]> {
