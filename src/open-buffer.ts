@@ -80,7 +80,7 @@ export async function openBuffer(
 }
 
 /** What `status` says of a buffer that was corrupt, for a day. */
-export function corruptProblems(buffer: SqliteBuffer, nowMs: number): Problem[] {
+export function corruptProblems(buffer: Pick<SqliteBuffer, "meta">, nowMs: number): Problem[] {
   const text = buffer.meta(META_CORRUPT);
   if (text === null) return [];
   const { atMs, ...problem } = JSON.parse(text) as Problem & { atMs: number };

@@ -2,6 +2,7 @@
 import type { ReadingStage, Stage } from "../core/stage.ts";
 import { ANOMALOUS, MALFORMED, VALID } from "./buffer.ts";
 import type { BufferLedger } from "./ledger.ts";
+import { lossesOf } from "./ledger-losses.ts";
 
 type SeqRange = readonly [first: number, last: number];
 
@@ -19,6 +20,8 @@ export type LedgerPromises = {
   readonly accepted: number;
   readonly plannedThrough: number;
   readonly batches: readonly LedgerBatch[];
+  /** Batches of earlier epochs: what a corrupt buffer had not delivered, under the keys that it gave. */
+  readonly carried: readonly LedgerBatch[];
   readonly folded: readonly {
     readonly stage: ReadingStage;
     readonly range: SeqRange;
@@ -26,6 +29,8 @@ export type LedgerPromises = {
     readonly objects: number;
   }[];
   readonly lost: readonly SeqRange[];
+  /** Seqs of earlier epochs. */
+  readonly lostEarlier: readonly { readonly epoch: string; readonly range: SeqRange }[];
   readonly unplanned: Readonly<Record<ReadingStage, readonly SeqRange[]>>;
   readonly windows: readonly { readonly startMs: number; readonly revision: number }[];
   readonly openWindows: readonly number[];
@@ -43,21 +48,24 @@ export type PromisesAsked = {
 export function promisesOf(ledger: BufferLedger, asked: PromisesAsked): LedgerPromises {
   const { epoch, nodeId } = ledger;
   const isOn = new Set(asked.stages);
+  const all = batchesOf(ledger, asked.listedFromMs);
+  const isOwn = ({ key }: LedgerBatch) => key.includes(`/${epoch}.`);
+  const losses = lossesOf(ledger).flatMap((loss): { epoch: string | undefined; range: SeqRange }[] => {
+    const { firstSeq, lastSeq } = loss;
+    return firstSeq === null || lastSeq === null ? [] : [{ epoch: loss.epoch, range: [firstSeq, lastSeq] }];
+  });
   return {
     ...{ epoch, nodeId, accepted: ledger.accepted(), plannedThrough: ledger.plannedThrough() },
-    batches: batchesOf(ledger, asked.listedFromMs),
+    batches: all.filter(isOwn),
+    carried: all.filter((batch) => !isOwn(batch)),
     folded: ledger.db
       .query<{ stage: ReadingStage; first: number; last: number; rows: number; objects: number }, []>(
         "SELECT stage, first_seq AS first, last_seq AS last, rows, objects FROM delivered",
       )
       .all()
       .map(({ stage, first, last, rows, objects }) => ({ stage, range: [first, last], rows, objects })),
-    lost: ledger.db
-      .query<{ first: number; last: number }, []>(
-        "SELECT first_seq AS first, last_seq AS last FROM loss WHERE first_seq IS NOT NULL AND last_seq IS NOT NULL",
-      )
-      .all()
-      .map(({ first, last }) => [first, last]),
+    lost: losses.flatMap(({ epoch: of, range }) => (of === undefined ? [range] : [])),
+    lostEarlier: losses.flatMap(({ epoch: of, range }) => (of === undefined ? [] : [{ epoch: of, range }])),
     unplanned: unplannedRanges(ledger, isOn),
     windows: ledger.db
       .query<{ startMs: number; revision: number }, []>("SELECT start AS startMs, revision FROM window")

@@ -1,6 +1,5 @@
 /** What the buffer tells of the node: what it holds, how far delivery is, what came in, what was lost. */
 import { STAGES, type Stage } from "../core/stage.ts";
-import type { Loss } from "./buffer.ts";
 import type { BufferLedger } from "./ledger.ts";
 import { openWindows, unplannedRows } from "./ledger-promises.ts";
 
@@ -108,15 +107,6 @@ function committedAt(ledger: BufferLedger, seq: number): number | null {
     )
     .get(seq);
   return row?.at ?? null;
-}
-
-export function lossesOf(ledger: BufferLedger): Loss[] {
-  return ledger.db
-    .query<Loss, []>(
-      `SELECT reason, count, first_seq AS firstSeq, last_seq AS lastSeq, since AS sinceMs, until AS untilMs
-       FROM loss ORDER BY id`,
-    )
-    .all();
 }
 
 export type SourceCounts = {

@@ -15,11 +15,14 @@ const BUSY_MS = 5_000;
 
 export class BufferLedger {
   readonly db: Database;
+  /** Of the schema: what a later one added is not there in an older one. */
+  readonly version: number;
   readonly epoch: string;
   readonly nodeId: string;
 
-  private constructor(db: Database, dataDir: string) {
+  private constructor(db: Database, version: number, dataDir: string) {
     this.db = db;
+    this.version = version;
     const epoch = this.meta("epoch");
     if (epoch === null) throw noBuffer(dataDir, "its buffer was never opened by an agent");
     this.epoch = epoch;
@@ -36,8 +39,7 @@ export class BufferLedger {
     let db: Database | null = null;
     try {
       db = openReadOnly(path);
-      checkVersion(db, dataDir, path);
-      return new BufferLedger(db, dataDir);
+      return new BufferLedger(db, versionOf(db, dataDir, path), dataDir);
     } catch (error) {
       db?.close();
       if (error instanceof AgentError) throw error;
@@ -93,16 +95,14 @@ function begun(db: Database): Database {
   }
 }
 
-function checkVersion(db: Database, dataDir: string, path: string): void {
+/** An older schema is read as it is: its agent may still be running. */
+function versionOf(db: Database, dataDir: string, path: string): number {
   const { user_version: found } = db.query<{ user_version: number }, []>("PRAGMA user_version").get()!;
-  if (found === SCHEMA_VERSION) return;
   if (found === 0) throw noBuffer(dataDir, `its "${BUFFER_FILE}" holds no buffer`);
-  const tryHint =
-    found > SCHEMA_VERSION ? "use the newer agent binary that made it" : "agent run   # brings it up to date";
-  const than = found > SCHEMA_VERSION ? "newer" : "older";
+  if (found <= SCHEMA_VERSION) return found;
   throw new UsageError(
-    `Cannot read buffer "${path}": its schema is version ${found}, ${than} than this binary's ${SCHEMA_VERSION}`,
-    { tryHint },
+    `Cannot read buffer "${path}": its schema is version ${found}, newer than this binary's ${SCHEMA_VERSION}`,
+    { tryHint: "use the newer agent binary that made it" },
   );
 }
 

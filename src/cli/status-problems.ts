@@ -15,6 +15,8 @@ export type Evidence = {
   readonly pending: number;
   readonly parked: { readonly count: number; readonly key: string; readonly error: string } | null;
   readonly losses: readonly Loss[];
+  /** What the buffer remembers of one that was corrupt. */
+  readonly corrupt: readonly Problem[];
 };
 
 /** An agent reports every second; a device under load, or a large deletion, may hold it up for a while. */
@@ -26,6 +28,7 @@ export function problemsOf(evidence: Evidence): Problem[] {
   const { live } = evidence;
   const all = [
     ...(live?.problems ?? []),
+    ...evidence.corrupt,
     ...rulesProblems(live),
     ...sourceProblems(live),
     ...agentProblems(evidence),

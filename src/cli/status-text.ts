@@ -26,8 +26,9 @@ export function statusText(status: Status, nowMs: number): string {
       "malformed",
       `${reason}  ${grouped(n)}`,
     ]),
-    ...status.losses.map(({ reason, count, first_seq, last_seq, until }): [string, string] => {
-      const range = first_seq === null ? "" : ` (seq ${first_seq} to ${last_seq})`;
+    ...status.losses.map(({ reason, count, first_seq, last_seq, until, epoch }): [string, string] => {
+      const whose = epoch === null ? "" : ` of epoch ${epoch}`;
+      const range = first_seq === null ? whose : ` (seq ${first_seq} to ${last_seq}${whose})`;
       return ["lost", `${grouped(count)} readings, ${reason}${range}${until === null ? "" : `, last at ${until}`}`];
     }),
     ...newFieldsFact(status),

@@ -119,7 +119,7 @@ test("refused rules, a source in trouble, parked batches, losses and silence are
   const sources = [{ uri: "sqlite:field.db", trouble: "database is locked" }];
   const rules = { ...live().rules, refused };
   const problems = problemsOf({
-    ...{ nowMs: NOW, dataDir: "d", running: { pid: 5, sinceMs: 0 }, pending: 1 },
+    ...{ nowMs: NOW, dataDir: "d", running: { pid: 5, sinceMs: 0 }, pending: 1, corrupt: [] },
     live: live({ rules, sources, updatedAtMs: NOW - 120_000 }),
     parked: { count: 2, key: "raw/k", error: "too large" },
     losses: [{ reason: "buffer_full", count: 7, firstSeq: 1, lastSeq: 7, sinceMs: NOW - 10, untilMs: NOW - 10 }],

@@ -2,10 +2,10 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { BufferLedger } from "../buffer/ledger.ts";
+import { lossesOf } from "../buffer/ledger-losses.ts";
 import {
   heldBy,
   lagOf,
-  lossesOf,
   newFields,
   parkedOf,
   refusedByReason,
@@ -19,6 +19,7 @@ import type { Settings } from "../core/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
 import { type LiveReport, type Problem, readLive } from "../live.ts";
+import { corruptProblems } from "../open-buffer.ts";
 import type { Command } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { problemsOf } from "./status-problems.ts";
@@ -60,6 +61,8 @@ export type Status = {
     readonly last_seq: number | null;
     readonly since: string | null;
     readonly until: string | null;
+    /** Of an earlier buffer, whose seqs these are; null: of this one. */
+    readonly epoch: string | null;
   }[];
   /** Where nobody runs: as it was when the last agent ended. */
   readonly uplink: { readonly state: "up" | "down"; readonly since: string | null; readonly error: string | null };
@@ -107,7 +110,8 @@ function statusOf(ledger: BufferLedger, dataDir: string, settings: Settings, now
   const held = heldBy(ledger);
   const pending = STAGES.reduce((sum, stage) => sum + lag.stages[stage].pending, 0);
   const parked = parkedOf(ledger);
-  const problems = problemsOf({ nowMs, dataDir, running, live, pending, parked, losses });
+  const corrupt = corruptProblems(ledger, nowMs);
+  const problems = problemsOf({ nowMs, dataDir, running, live, pending, parked, losses, corrupt });
   return {
     ...{ node_id: ledger.nodeId, epoch: ledger.epoch, agent_version: live?.agentVersion ?? VERSION },
     pid: running?.pid ?? null,
@@ -125,8 +129,8 @@ function statusOf(ledger: BufferLedger, dataDir: string, settings: Settings, now
       }),
     ) as Status["stages"],
     open_windows: lag.openWindows,
-    losses: losses.map(({ reason, count, firstSeq, lastSeq, sinceMs, untilMs }) => ({
-      ...{ reason, count, first_seq: firstSeq, last_seq: lastSeq, since: iso(sinceMs), until: iso(untilMs) },
+    losses: losses.map(({ reason, count, firstSeq, lastSeq, sinceMs, untilMs, epoch = null }) => ({
+      ...{ reason, count, first_seq: firstSeq, last_seq: lastSeq, since: iso(sinceMs), until: iso(untilMs), epoch },
     })),
     uplink: uplinkStatus(last),
     sources: sourcesStatus(ledger, live),

@@ -6,7 +6,7 @@ import type { Promises, StoredObject } from "../uplink/reconcile.ts";
 import { ContentAudit, DEEP_SEQS } from "../uplink/reconcile-contents.ts";
 import type { ProgressLine } from "./lake-listing.ts";
 import { grouped } from "./table.ts";
-import type { Verification } from "./verify-run.ts";
+import type { EpochFindings } from "./verify-run.ts";
 
 /** Objects that are fetched at the same time: bounds memory to as many bodies, one of them unpacked. */
 const AT_ONCE = 4;
@@ -14,7 +14,7 @@ const AT_ONCE = 4;
 export const CORRUPT_NAMED = 1_000;
 
 type DeepOptions = { readonly store: ObjectStore; readonly stop: AbortSignal; readonly progress: ProgressLine };
-type Deep = NonNullable<Verification["deep"]>;
+type Deep = NonNullable<EpochFindings["deep"]>;
 
 /** Throws what the store throws when it cannot be read now; an object that is corrupt, or gone, is a finding. */
 export async function openEvery(

@@ -32,8 +32,8 @@ const METADATA = { node: "edge-7", count: 1, agentVersion: "0.1.0", rulesVersion
 test("what was delivered is where it belongs, from the listing and from the rows themselves", async () => {
   await node.takeAndDeliver(store, 1_000);
   const found = await look({ deep: true });
-  expect(found).toMatchObject({ ok: true, accepted: 1_000, deep: { corrupt: [] } });
-  const { raw, validated, anomalies, schematized, aggregated } = found.audit.stages;
+  expect(found).toMatchObject({ ok: true, epochs: [{ accepted: 1_000, deep: { corrupt: [] } }] });
+  const { raw, validated, anomalies, schematized, aggregated } = found.epochs[0]!.audit.stages;
   expect(raw.rows).toBe(1_000);
   expect([validated.rows, anomalies.rows, schematized.rows]).toEqual([880, 120, 880]);
   expect(aggregated.objects).toBe(17);
@@ -49,8 +49,8 @@ test("it stays so when retention has folded the batches, and a gap is still foun
   await store.remove("anomalies", [gone]);
   const found = await look();
   expect(found.ok).toBe(false);
-  expect(found.audit.stages.anomalies.missing.length).toBeGreaterThan(0);
-  expect(found.audit.stages.validated.missing).toEqual([]);
+  expect(found.epochs[0]!.audit.stages.anomalies.missing.length).toBeGreaterThan(0);
+  expect(found.epochs[0]!.audit.stages.validated.missing).toEqual([]);
 });
 
 test("what is not delivered yet is pending: named, and not ok", async () => {
@@ -60,8 +60,8 @@ test("what is not delivered yet is pending: named, and not ok", async () => {
   node.take(10);
   const found = await look();
   expect(found.ok).toBe(false);
-  expect(found.audit.stages.raw).toMatchObject({ missing: [[101, 160]], pending: [[101, 160]] });
-  expect(found.audit.stages.aggregated.pending.length).toBe(3);
+  expect(found.epochs[0]!.audit.stages.raw).toMatchObject({ missing: [[101, 160]], pending: [[101, 160]] });
+  expect(found.epochs[0]!.audit.stages.aggregated.pending.length).toBe(3);
   const text = verificationText(found, store);
   expect(text).toContain("raw: pending seq 101-160\n");
   expect(text).toContain("Try: agent run, which delivers them");
@@ -112,8 +112,8 @@ test("an object that is gone, and one that nobody promised, are named with what 
   expect(text).toContain("schematized: missing seq 1-100\n");
   expect(text).toContain(`not promised: memory:validated/${copy}\n`);
   const deep = await look({ deep: true });
-  expect(deep.deep?.contents.twice.validated.length).toBeGreaterThan(0);
-  expect(deep.deep?.corrupt[0]).toMatchObject({ stage: "validated", key: copy });
+  expect(deep.epochs[0]!.deep?.contents.twice.validated.length).toBeGreaterThan(0);
+  expect(deep.epochs[0]!.deep?.corrupt[0]).toMatchObject({ stage: "validated", key: copy });
 });
 
 test("--deep finds what no listing shows: a body that is cut, and rows that are others than the name says", async () => {
@@ -130,7 +130,7 @@ test("--deep finds what no listing shows: a body that is cut, and rows that are 
   expect((await look()).ok).toBe(true);
   const found = await look({ deep: true });
   expect(found.ok).toBe(false);
-  const problems = found.deep?.corrupt.map(({ key, message }) => [key, message]) ?? [];
+  const problems = found.epochs[0]!.deep?.corrupt.map(({ key, message }) => [key, message]) ?? [];
   expect(problems).toContainEqual([
     cut,
     expect.stringMatching(/^Cannot read "memory:raw\/.*": unexpected end of file$/),
@@ -161,6 +161,45 @@ test("another epoch of the node is told and fails nothing; another node's object
   expect(found).toMatchObject({ ok: true, foreign: 1, otherEpochs: [{ epoch: "0old", objects: 1, rows: 5 }] });
 });
 
+test("the epoch of a buffer that was set aside is judged from the listing, its losses and what is sent for it", async () => {
+  await node.takeAndDeliver(store, 100);
+  const epoch = "01earlier0000000000000000a";
+  const put = (stage: "raw" | "validated" | "schematized", first: number, last: number) => {
+    const key = readingKey({ node: "edge-7", epoch, hourMs: 0, first, last, count: last - first + 1 });
+    return store.put({ stage, key }, new Uint8Array(1), { ...METADATA, stage });
+  };
+  for (const stage of ["raw", "validated", "schematized"] as const) {
+    await put(stage, 1, 10);
+    await put(stage, 16, 20);
+  }
+  const old = { epoch, nodeId: "edge-7", accepted: 20, certain: true, lost: 5, file: "buffer.db.corrupt", atMs: 0 };
+  node.buffer.setMeta("old_epochs", JSON.stringify([old]));
+  const lost = { reason: "buffer_corrupt", count: 5, firstSeq: 11, lastSeq: 15, sinceMs: 0, untilMs: 0, epoch };
+  new Retention(node.buffer).recordLoss(lost);
+  const whole = await look();
+  expect(whole).toMatchObject({
+    ok: true,
+    otherEpochs: [],
+    epochs: [{ file: null }, { epoch, accepted: 20, lost: 5 }],
+  });
+  const { key } = (await Array.fromAsync(store.list("raw")))[1]!;
+  await store.remove(
+    "raw",
+    (await keysOf("raw")).filter((one) => one.includes(`${epoch}.000000000016`)),
+  );
+  await store.remove(
+    "schematized",
+    (await keysOf("schematized")).filter((one) => one.includes(epoch)),
+  );
+  const [, earlier] = (await look()).epochs;
+  expect(key).toContain(epoch);
+  expect(earlier!.audit.stages.raw.missing).toEqual([[16, 20]]);
+  expect(earlier!.audit.stages.schematized.missing).toEqual([
+    [1, 10],
+    [16, 20],
+  ]);
+});
+
 test("a store that holds nothing of the epoch is probably the wrong one, and that is what is said", async () => {
   await node.takeAndDeliver(store, 50);
   const found = await look({ store: new MemoryStore() });
@@ -176,7 +215,7 @@ test("what an agent settles while the store is listed is pending, not missing", 
   });
   await node.deliver(store);
   const found = await look({ store: racing, now: () => node.nowMs });
-  expect(found.audit.stages.raw.pending).toEqual([[1, 100]]);
+  expect(found.epochs[0]!.audit.stages.raw.pending).toEqual([[1, 100]]);
 });
 
 test("while an agent runs a finding is looked at twice: a listing and a buffer are never of one moment", async () => {

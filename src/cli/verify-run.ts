@@ -1,12 +1,16 @@
 /** Verifying, as `agent verify` and `agent demo` do it: list the store, ask the buffer, compare, and look inside if asked. */
 import { BufferLedger } from "../buffer/ledger.ts";
-import { promisesOf } from "../buffer/ledger-promises.ts";
+import { type LedgerPromises, promisesOf } from "../buffer/ledger-promises.ts";
+import { AgentError } from "../core/errors.ts";
 import type { Settings } from "../core/settings.ts";
-import { STAGES } from "../core/stage.ts";
+import { READING_STAGES, STAGES } from "../core/stage.ts";
 import { readLive } from "../live.ts";
+import { type OldEpoch, oldEpochs } from "../open-buffer.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
-import { type Audit, type Promises, reconcile, type StoredObject } from "../uplink/reconcile.ts";
+import { type Audit, reconcile, type StoredObject } from "../uplink/reconcile.ts";
 import type { ContentFindings } from "../uplink/reconcile-contents.ts";
+import { reconcileEarlier } from "../uplink/reconcile-earlier.ts";
+import { mergeRanges, sizeOf } from "../uplink/reconcile-ranges.ts";
 import { listObjects, type ProgressLine } from "./lake-listing.ts";
 import { isRunning } from "./status.ts";
 import { grouped } from "./table.ts";
@@ -25,20 +29,28 @@ export type VerifyOptions = {
 /** An object whose inside is not what its name says, or cannot be read. */
 export type CorruptObject = { readonly stage: string; readonly key: string; readonly message: string };
 
-export type Verification = {
-  readonly ok: boolean;
+/** One epoch: that of the buffer, or one whose buffer was set aside as corrupt. */
+export type EpochFindings = {
   readonly epoch: string;
   readonly nodeId: string;
   readonly accepted: number;
   readonly lost: number;
+  /** Where the corrupt buffer was set aside; null for the epoch that is in use. */
+  readonly file: string | null;
+  readonly audit: Audit;
+  /** Null where it was not asked for. */
+  readonly deep: { readonly contents: ContentFindings; readonly corrupt: readonly CorruptObject[] } | null;
+};
+
+export type Verification = {
+  readonly ok: boolean;
+  /** The epoch in use first, then those before it, oldest first. */
+  readonly epochs: readonly EpochFindings[];
   /** An agent has the lock: what is pending is on its way. */
   readonly isRunning: boolean;
   /** Where the agent that ran last delivers to, as it was given there. */
   readonly deliversTo: string | null;
-  readonly audit: Audit;
-  /** Null where it was not asked for. */
-  readonly deep: { readonly contents: ContentFindings; readonly corrupt: readonly CorruptObject[] } | null;
-  /** The same node's objects of other epochs: an earlier buffer of it, which is not here to be asked. */
+  /** The same node's objects of other epochs: buffers that are not here to be asked. */
   readonly otherEpochs: readonly { readonly epoch: string; readonly objects: number; readonly rows: number }[];
   /** Objects of the buckets whose names are not ours. */
   readonly foreign: number;
@@ -50,58 +62,93 @@ const LOOKS = 2;
 export async function verify(options: VerifyOptions): Promise<Verification> {
   for (let look = 1; ; look++) {
     const running = isRunning(options.dataDir);
-    const compared = await compare(options);
-    const { promises, audit } = compared;
-    if (running && look < LOOKS && hasMoreThanPending(audit)) continue;
-    const deep = options.deep ? await openEvery(compared.objects, promises, options) : null;
+    const listed = await listAll(options);
+    const compared = compare(options, listed);
+    if (running && look < LOOKS && compared.some(({ audit }) => hasMoreThanPending(audit))) continue;
+    const epochs: EpochFindings[] = [];
+    for (const { objects, ...found } of compared) {
+      epochs.push({ ...found, deep: options.deep ? await openEvery(objects, found, options) : null });
+    }
     return {
-      ok: audit.ok && (deep === null || (deep.corrupt.length === 0 && isClean(deep.contents))),
-      ...{ epoch: promises.epoch, nodeId: promises.nodeId, accepted: promises.accepted, lost: compared.lost },
-      ...{ isRunning: running, deliversTo: readLive(options.dataDir)?.store ?? null, audit, deep },
-      ...{ otherEpochs: compared.otherEpochs, foreign: compared.foreign },
+      ok: epochs.every(({ audit, deep }) => audit.ok && isClean(deep)),
+      ...{ epochs, isRunning: running, deliversTo: readLive(options.dataDir)?.store ?? null, foreign: listed.foreign },
+      otherEpochs: [...listed.others].map(([epoch, counts]) => ({ epoch, ...counts })),
     };
   }
 }
 
-async function compare(options: VerifyOptions) {
-  const { dataDir, settings, store, stop, now, progress } = options;
-  const { epoch, nodeId } = epochOf(dataDir);
-  const listedFromMs = now();
-  const objects: StoredObject[] = [];
+type Listed = {
+  readonly fromMs: number;
+  /** Of the epochs that the buffer knows, by epoch. */
+  readonly objects: ReadonlyMap<string, StoredObject[]>;
+  readonly others: ReadonlyMap<string, { readonly objects: number; readonly rows: number }>;
+  readonly foreign: number;
+};
+
+async function listAll({ dataDir, store, stop, now, progress }: VerifyOptions): Promise<Listed> {
+  const { nodeId, epochs } = known(dataDir);
+  const fromMs = now();
+  const objects = new Map(epochs.map((epoch): [string, StoredObject[]] => [epoch, []]));
   const others = new Map<string, { objects: number; rows: number }>();
   let foreign = 0;
   const listing = listObjects(store, STAGES, stop, (n) => progress.tell(() => `${grouped(n)} objects listed`));
   for await (const { stage, key, of } of listing) {
     if (of === null) foreign++;
-    else if (of.epoch === epoch) objects.push({ stage, key, of });
+    else if (objects.has(of.epoch)) objects.get(of.epoch)!.push({ stage, key, of });
     else if (of.node === nodeId) {
       const other = others.get(of.epoch) ?? { objects: 0, rows: 0 };
       others.set(of.epoch, { objects: other.objects + 1, rows: other.rows + of.count });
     }
   }
   progress.end();
-  // Asked after the listing: what is stored meanwhile is promised, and what was settled meanwhile may not be listed yet.
+  return { fromMs, objects, others, foreign };
+}
+
+/** Not kept open while the store is listed: a long snapshot would keep a running agent's log from being folded in. */
+function known(dataDir: string): { nodeId: string; epochs: string[] } {
   const ledger = BufferLedger.open(dataDir);
   try {
-    const promises: Promises = promisesOf(ledger, {
-      stages: settings.stages,
-      windowMs: settings.windowMs,
-      listedFromMs,
-    });
-    const lost = promises.lost.reduce((sum, [first, last]) => sum + last - first + 1, 0);
-    const otherEpochs = [...others].map(([other, counts]) => ({ epoch: other, ...counts }));
-    return { promises, objects, audit: reconcile(promises, objects), otherEpochs, foreign, lost };
+    return { nodeId: ledger.nodeId, epochs: [ledger.epoch, ...oldEpochs(ledger).map(({ epoch }) => epoch)] };
   } finally {
     ledger.close();
   }
 }
 
-/** Not kept open while the store is listed: a long snapshot would keep a running agent's log from being folded in. */
-function epochOf(dataDir: string): { epoch: string; nodeId: string } {
+type Compared = Omit<EpochFindings, "deep"> & { readonly objects: readonly StoredObject[] };
+
+/** Asked after the listing: what is stored meanwhile is promised, and what was settled meanwhile may not be listed yet. */
+function compare({ dataDir, settings }: VerifyOptions, listed: Listed): Compared[] {
   const ledger = BufferLedger.open(dataDir);
-  const { epoch, nodeId } = ledger;
-  ledger.close();
-  return { epoch, nodeId };
+  try {
+    const { stages, windowMs } = settings;
+    const promises = promisesOf(ledger, { stages, windowMs, listedFromMs: listed.fromMs });
+    const { epoch, nodeId, accepted } = promises;
+    const objects = listed.objects.get(epoch);
+    if (objects === undefined) {
+      throw new AgentError("Cannot verify: the buffer was replaced while the store was listed", {
+        tryHint: "agent verify",
+      });
+    }
+    const audit = reconcile(promises, objects);
+    const own = { epoch, nodeId, accepted, lost: sizeOf(promises.lost), file: null, audit, objects };
+    return [own, ...oldEpochs(ledger).map((old) => compareEarlier(old, promises, settings, listed))];
+  } finally {
+    ledger.close();
+  }
+}
+
+function compareEarlier(
+  { epoch, nodeId, accepted, file }: OldEpoch,
+  promises: LedgerPromises,
+  settings: VerifyOptions["settings"],
+  listed: Listed,
+): Compared {
+  const objects = listed.objects.get(epoch) ?? [];
+  const lost = promises.lostEarlier.filter((loss) => loss.epoch === epoch).map(({ range }) => range);
+  const carried = promises.carried.filter(({ key }) => key.includes(`/${epoch}.`));
+  const stages = READING_STAGES.filter((stage) => settings.stages.includes(stage));
+  const audit = reconcileEarlier({ epoch, nodeId, accepted, lost, carried, stages }, objects);
+  return { epoch, nodeId, accepted, lost: sizeOf(mergeRanges(lost)), file, audit, objects };
 }
 
 function hasMoreThanPending({ stages }: Audit): boolean {
@@ -111,7 +158,9 @@ function hasMoreThanPending({ stages }: Audit): boolean {
   });
 }
 
-function isClean(contents: ContentFindings): boolean {
-  const { twice, contradicting, notSchematized, notValidated } = contents;
-  return [...Object.values(twice), contradicting, notSchematized, notValidated].every((ranges) => ranges.length === 0);
+function isClean(deep: EpochFindings["deep"]): boolean {
+  if (deep === null) return true;
+  const { twice, contradicting, notSchematized, notValidated } = deep.contents;
+  const ranges = [...Object.values(twice), contradicting, notSchematized, notValidated];
+  return deep.corrupt.length === 0 && ranges.every((one) => one.length === 0);
 }

@@ -5,7 +5,7 @@ import type { ObjectStore } from "../uplink/object-store.ts";
 import type { StageAudit } from "../uplink/reconcile.ts";
 import { type Range, sizeOf, subtractRanges } from "../uplink/reconcile-ranges.ts";
 import { grouped, rangesText, textTable } from "./table.ts";
-import type { Verification } from "./verify-run.ts";
+import type { EpochFindings, Verification } from "./verify-run.ts";
 
 export const ALL_IS_WELL = "every reading is where it belongs";
 /** Objects and ranges that are named in one go; `--json` has all. */
@@ -14,21 +14,27 @@ const NAMED = 5;
 type Finding = { readonly lines: readonly string[]; readonly try: string };
 
 export function verificationText(found: Verification, store: Pick<ObjectStore, "uri" | "place">): string {
-  const { epoch, nodeId, accepted, lost } = found;
-  const losses = lost === 0 ? "" : `, ${grouped(lost)} of them lost and counted (agent status)`;
   const lines = [
-    `node ${nodeId}, epoch ${epoch}: ${grouped(accepted)} readings accepted${losses}`,
-    "",
-    ...stagesTable(found).trimEnd().split("\n"),
-    "",
+    ...found.epochs.flatMap((one) => [
+      headline(one),
+      "",
+      ...stagesTable(one).trimEnd().split("\n"),
+      "",
+      ...findingsOf(one, found, store).flatMap((finding) => [...finding.lines, `  Try: ${finding.try}`]),
+    ]),
     ...asides(found),
-    ...findingsOf(found, store).flatMap((finding) => [...finding.lines, `  Try: ${finding.try}`]),
     ...(found.ok ? [ALL_IS_WELL] : []),
   ];
   return `${lines.map(oneLine).join("\n")}\n`;
 }
 
-function stagesTable({ audit }: Verification): string {
+function headline({ epoch, nodeId, accepted, lost, file }: EpochFindings): string {
+  const losses = lost === 0 ? "" : `, ${grouped(lost)} of them lost and counted (agent status)`;
+  const aside = file === null ? "" : `, of a buffer that was set aside as corrupt`;
+  return `node ${nodeId}, epoch ${epoch}${aside}: ${grouped(accepted)} readings accepted${losses}`;
+}
+
+function stagesTable({ audit }: EpochFindings): string {
   const rows = STAGES.map((stage) => {
     const { rows: n, objects, missing, duplicate, pending } = audit.stages[stage];
     const size = (ranges: readonly Range[]) => (ranges.length === 0 ? "-" : amount(stage, ranges));
@@ -52,28 +58,31 @@ function asides({ otherEpochs, foreign }: Verification): string[] {
   return epochs.length === 0 ? [] : [...epochs, ""];
 }
 
-function findingsOf(found: Verification, store: Pick<ObjectStore, "uri" | "place">): Finding[] {
-  return [pendingFinding(found), missingFinding(found, store), parkedFinding(found), duplicateFinding(found, store)]
+function findingsOf(found: EpochFindings, all: Verification, store: Pick<ObjectStore, "uri" | "place">): Finding[] {
+  return [pendingFinding(found, all), missingFinding(found, all, store), parkedFinding(found)]
+    .concat(duplicateFinding(found, store))
     .concat(deepFindings(found))
     .filter((finding) => finding !== null);
 }
 
-function pendingFinding(found: Verification): Finding | null {
+function pendingFinding(found: EpochFindings, { isRunning }: Verification): Finding | null {
   const lines = byStage(found, "pending", (audit) => audit.pending);
   if (lines.length === 0) return null;
-  const hint = found.isRunning
-    ? "agent verify again in a moment: an agent is delivering"
-    : "agent run, which delivers them";
+  const hint = isRunning ? "agent verify again in a moment: an agent is delivering" : "agent run, which delivers them";
   return { lines, try: hint };
 }
 
-function missingFinding(found: Verification, store: Pick<ObjectStore, "uri">): Finding | null {
+function missingFinding(
+  found: EpochFindings,
+  { deliversTo }: Verification,
+  store: Pick<ObjectStore, "uri">,
+): Finding | null {
   const lines = byStage(found, "missing", ({ missing, pending, parked }) =>
     subtractRanges(subtractRanges(missing, pending), parked),
   );
   if (lines.length === 0) return null;
   const isEmpty = STAGES.every((stage) => found.audit.stages[stage].objects === 0);
-  const other = found.deliversTo !== null && found.deliversTo !== store.uri ? found.deliversTo : null;
+  const other = deliversTo === store.uri ? null : deliversTo;
   if (isEmpty || other !== null) {
     const where = other === null ? "" : `; this node last delivered to ${other}`;
     return {
@@ -87,12 +96,12 @@ function missingFinding(found: Verification, store: Pick<ObjectStore, "uri">): F
   };
 }
 
-function parkedFinding(found: Verification): Finding | null {
+function parkedFinding(found: EpochFindings): Finding | null {
   const lines = byStage(found, "parked", (audit) => audit.parked);
   return lines.length === 0 ? null : { lines, try: "agent status, which says why the store refuses them" };
 }
 
-function duplicateFinding(found: Verification, store: Pick<ObjectStore, "uri" | "place">): Finding | null {
+function duplicateFinding(found: EpochFindings, store: Pick<ObjectStore, "uri" | "place">): Finding | null {
   const lines = byStage(found, "duplicate", (audit) => audit.duplicate);
   if (lines.length === 0) return null;
   const { strays } = found.audit;
@@ -105,7 +114,7 @@ function duplicateFinding(found: Verification, store: Pick<ObjectStore, "uri" | 
   return { lines: [...lines, ...named], try: hint };
 }
 
-function deepFindings({ deep, audit }: Verification): (Finding | null)[] {
+function deepFindings({ deep, audit }: EpochFindings): (Finding | null)[] {
   if (deep === null) return [];
   const { contents, corrupt } = deep;
   const told = (what: string, ranges: readonly Range[]) =>
@@ -134,7 +143,7 @@ function deepFindings({ deep, audit }: Verification): (Finding | null)[] {
 }
 
 /** `raw: missing seq 101-200`, a line for each stage that has any. */
-function byStage(found: Verification, what: string, of: (audit: StageAudit) => readonly Range[]): string[] {
+function byStage(found: EpochFindings, what: string, of: (audit: StageAudit) => readonly Range[]): string[] {
   return STAGES.flatMap((stage) => {
     const ranges = of(found.audit.stages[stage]);
     return ranges.length === 0 ? [] : [`${stage}: ${what} ${placesText(stage, ranges)}`];

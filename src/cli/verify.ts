@@ -4,7 +4,7 @@ import { STAGES } from "../core/stage.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { progressLine, storeOf } from "./lake-listing.ts";
-import { type Verification, verify } from "./verify-run.ts";
+import { type EpochFindings, type Verification, verify } from "./verify-run.ts";
 import { verificationText } from "./verify-text.ts";
 
 export const command: Command = {
@@ -40,28 +40,18 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
  * `missing` and `duplicate` are ranges of seqs; for `aggregated` each pair is a window's start, twice, in ms since 1970.
  * `pending` and `parked` are parts of `missing`.
  */
-export function toJson(found: Verification) {
-  const { ok, epoch, nodeId, accepted, lost, audit, deep, otherEpochs, foreign } = found;
+export function toJson({ ok, epochs, otherEpochs, foreign }: Verification) {
+  return { ok, epochs: epochs.map(epochJson), other_epochs: otherEpochs, other_objects: foreign };
+}
+
+function epochJson({ epoch, nodeId, accepted, lost, file, audit, deep }: EpochFindings) {
   const stages = Object.fromEntries(STAGES.map((stage) => [stage, audit.stages[stage]]));
-  const inside =
-    deep === null
-      ? {}
-      : {
-          deep: {
-            twice: deep.contents.twice,
-            contradicting: deep.contents.contradicting,
-            not_schematized: deep.contents.notSchematized,
-            not_validated: deep.contents.notValidated,
-            corrupt: deep.corrupt,
-          },
-        };
   const strays = audit.strays.slice(0, STRAYS_NAMED).map(({ stage, key }) => ({ stage, key }));
-  return {
-    ok,
-    epochs: [{ epoch, node_id: nodeId, accepted, lost, stages, unpromised_objects: strays, ...inside }],
-    other_epochs: otherEpochs,
-    other_objects: foreign,
-  };
+  const told = { epoch, node_id: nodeId, accepted, lost, set_aside: file, stages, unpromised_objects: strays };
+  if (deep === null) return told;
+  const { twice, contradicting, notSchematized, notValidated } = deep.contents;
+  const inside = { twice, contradicting, not_schematized: notSchematized, not_validated: notValidated };
+  return { ...told, deep: { ...inside, corrupt: deep.corrupt } };
 }
 
 /** Unpromised objects that are named in JSON. */

@@ -15,7 +15,8 @@ export function auditReadings(
 ): void {
   const lost = new RangeSet(promises.lost);
   const parts: Part[] = [];
-  const used = new Set<ReadingStage>();
+  const always = new Set<ReadingStage>(promises.always);
+  const used = new Set<ReadingStage>(always);
   const sums: Partial<Record<ReadingStage, Sums>> = {};
   for (const stage of READING_STAGES) {
     const runs = promises.folded.filter((run) => run.stage === stage).map(emptyRun);
@@ -30,7 +31,8 @@ export function auditReadings(
     sums[stage] = sumsOf(runs);
     found[stage].pending.push(...promises.unplanned[stage]);
   }
-  const verdicts = { sums: sums as Verdicts["sums"], lost, used, plannedThrough: promises.plannedThrough };
+  const { plannedThrough } = promises;
+  const verdicts = { sums: sums as Verdicts["sums"], lost, used, always, plannedThrough };
   judgeSpans(parts, verdicts, found);
 }
 

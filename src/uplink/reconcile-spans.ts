@@ -29,6 +29,8 @@ export type Verdicts = {
   readonly lost: RangeSet;
   /** Stages that were ever planned. */
   readonly used: ReadonlySet<ReadingStage>;
+  /** Stages that are judged where there is no trace of them, too. */
+  readonly always: ReadonlySet<ReadingStage>;
   readonly plannedThrough: number;
 };
 
@@ -82,7 +84,8 @@ class SpanJudge {
   span(span: Span): void {
     const { first, last, rows } = span;
     const size = last - first + 1;
-    const judged = (stage: ReadingStage) => span.has.has(stage) || this.#isShort(stage, first, last);
+    const judged = (stage: ReadingStage) =>
+      span.has.has(stage) || this.#verdicts.always.has(stage) || this.#isShort(stage, first, last);
     // A stage without a trace here was switched off, unless the sums say that rows of it are gone.
     if (judged("raw")) this.#compare(span, RAW, rows.raw, size, size);
     const both = rows.validated + rows.anomalies;

@@ -52,6 +52,8 @@ export type Promises = {
   readonly windows: readonly { readonly startMs: number; readonly revision: number }[];
   /** Starts of windows that hold readings which have not gone out. */
   readonly openWindows: readonly number[];
+  /** Stages that were switched on all the time, whatever the batches show; of the others the batches tell. */
+  readonly always?: readonly ReadingStage[];
 };
 
 /** An object of the epoch, of any node name: a node may have been renamed. */
