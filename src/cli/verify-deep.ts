@@ -10,6 +10,7 @@ import type { EpochFindings } from "./verify-run.ts";
 
 /** Objects that are fetched at the same time: bounds memory to as many bodies, one of them unpacked. */
 const AT_ONCE = 4;
+const COLLECT_EVERY = 8;
 /** Corrupt objects that are named; the rest are told as a number. */
 export const CORRUPT_NAMED = 1_000;
 
@@ -46,6 +47,8 @@ export async function openEvery(
       tell(messageOf(error));
     }
     opened++;
+    // Unpacked bodies are large and short-lived: the collector would let hundreds of MB pile up before it looks.
+    if (opened % COLLECT_EVERY === 0) Bun.gc(true);
     progress.tell(() => `${grouped(opened)} of ${grouped(objects.length)} objects opened`);
   };
   const work = async () => {

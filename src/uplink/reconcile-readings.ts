@@ -19,7 +19,7 @@ export function auditReadings(
   const used = new Set<ReadingStage>(always);
   const sums: Partial<Record<ReadingStage, Sums>> = {};
   for (const stage of READING_STAGES) {
-    const runs = promises.folded.filter((run) => run.stage === stage).map(emptyRun);
+    const runs = runsOf(promises.folded.filter((run) => run.stage === stage));
     const kept = claim(stage, promises, objects, found[stage]);
     for (const held of kept) account(held, stage, runs, lost, parts, found[stage]);
     for (const batch of promises.batches) {
@@ -110,8 +110,23 @@ function duplicate(held: Held, found: Findings): void {
   found.strays.push(held.object);
 }
 
-function emptyRun(run: FoldedRun): Run {
-  return { ...run, foundRows: 0, foundObjects: 0, lostRows: 0 };
+/** Runs that overlap (an hour of a range was halved, another was not) are one: no listing tells whose an object is. */
+function runsOf(folded: readonly FoldedRun[]): Run[] {
+  const runs: Run[] = [];
+  for (const run of [...folded].sort((a, b) => a.range[0] - b.range[0])) {
+    const before = runs.at(-1);
+    if (before === undefined || run.range[0] > before.range[1]) {
+      runs.push({ ...run, foundRows: 0, foundObjects: 0, lostRows: 0 });
+      continue;
+    }
+    runs[runs.length - 1] = {
+      ...before,
+      range: [before.range[0], Math.max(before.range[1], run.range[1])],
+      rows: before.rows + run.rows,
+      objects: before.objects + run.objects,
+    };
+  }
+  return runs;
 }
 
 function sumsOf(runs: readonly Run[]): Sums {

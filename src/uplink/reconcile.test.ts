@@ -137,6 +137,17 @@ test("folded runs are judged by their sums, and the listing says where", () => {
   expect(twice.stages.raw.duplicate).toEqual([[11, 20]]);
 });
 
+test("folded runs of one stage may overlap: an hour of a range was halved and another was not", () => {
+  const objects = [keyOf(0, 1, 20, 12), keyOf(1, 1, 10, 3), keyOf(1, 11, 20, 5)].map((key) => stored("raw", key));
+  const folded = [
+    { stage: "raw", range: [1, 20], rows: 15, objects: 2 },
+    { stage: "raw", range: [11, 20], rows: 5, objects: 1 },
+  ] as const;
+  const promises: Promises = { ...NOTHING, accepted: 20, plannedThrough: 20, folded };
+  expect(reconcile(promises, objects).ok).toBe(true);
+  expect(reconcile(promises, objects.slice(1)).stages.raw.missing).toEqual([[1, 20]]);
+});
+
 test("of every window each revision must be there once", () => {
   const [a, b] = [START, START + 60_000];
   const promises: Promises = {
