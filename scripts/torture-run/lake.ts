@@ -20,14 +20,22 @@ export async function readLake(objects: AsyncIterable<Stored>): Promise<Lake> {
   let count = 0;
   for await (const { stage, key, body } of objects) {
     count++;
-    const lines = gunzipSync(body).toString("utf8").split("\n");
-    if (lines.pop() !== "") throw new Error(`${stage}/${key} does not end with a line's end`);
-    const found = lines.map((line) => JSON.parse(line) as Row);
+    const found = rowsIn(stage, key, body);
     const wrong = keyProblem(stage, key, found);
     if (wrong !== null) throw new Error(`${stage}/${key}: ${wrong}`);
     for (const row of found) rows[stage].push(row);
   }
   return { ...rows, objects: count };
+}
+
+function rowsIn(stage: Stage, key: string, body: Uint8Array): readonly Row[] {
+  try {
+    const lines = gunzipSync(body).toString("utf8").split("\n");
+    if (lines.pop() !== "") throw new Error("it does not end with a line's end");
+    return lines.map((line) => JSON.parse(line) as Row);
+  } catch (error) {
+    throw new Error(`${stage}/${key} is no whole object: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 export async function* objectsInFolder(root: string): AsyncIterable<Stored> {
