@@ -112,7 +112,7 @@ export class Retention {
     return deleted;
   }
 
-  /** Delivered batches of what was pruned become one line per stage and unbroken run of seqs. */
+  /** Delivered batches of what was pruned become one line per stage. Ranges overlap where one hour of two was halved. */
   #foldBatches(last: number): void {
     const { db } = this.#buffer;
     type FoldRow = { stage: string; first: number; last: number; rows: number; objects: number };
@@ -123,10 +123,11 @@ export class Retention {
       )
       .all(last);
     const before = db.query<{ first: number }, [string, number]>(
-      "SELECT first_seq AS first FROM delivered WHERE stage = ? AND last_seq < ? ORDER BY first_seq DESC LIMIT 1",
+      "SELECT first_seq AS first FROM delivered WHERE stage = ? AND first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
     );
     const extend = db.query(
-      "UPDATE delivered SET last_seq = ?, rows = rows + ?, objects = objects + ? WHERE stage = ? AND first_seq = ?",
+      `UPDATE delivered SET last_seq = max(last_seq, ?), rows = rows + ?, objects = objects + ?
+       WHERE stage = ? AND first_seq = ?`,
     );
     const insert = db.query("INSERT INTO delivered VALUES (?, ?, ?, ?, ?)");
     for (const range of ranges) {

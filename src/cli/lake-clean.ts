@@ -5,8 +5,9 @@ import { STAGES, type Stage } from "../core/stage.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
-import { listObjects, type ProgressLine, progressLine, storeOf } from "./lake-listing.ts";
+import { listObjects, type ProgressLine, progressLine } from "./lake-listing.ts";
 import { STAGE_FLAG, stagesAsked } from "./lake-stage.ts";
+import { storeOf } from "./store-of.ts";
 import { grouped, roughBytes, textTable } from "./table.ts";
 
 /** What has to be typed. */

@@ -7,8 +7,9 @@ import type { ObjectStore } from "../uplink/object-store.ts";
 import { gunzipLines } from "../uplink/read-object.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
-import { listObjects, type NamedObject, type ProgressLine, progressLine, storeOf } from "./lake-listing.ts";
+import { listObjects, type NamedObject, type ProgressLine, progressLine } from "./lake-listing.ts";
 import { STAGE_FLAG, stagesAsked } from "./lake-stage.ts";
+import { storeOf } from "./store-of.ts";
 import { grouped } from "./table.ts";
 
 const DEFAULT_ROWS = 10;

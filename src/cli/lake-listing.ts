@@ -3,8 +3,6 @@ import { AgentError } from "../core/errors.ts";
 import type { Stage } from "../core/stage.ts";
 import { type ParsedKey, parseKey } from "../uplink/object-key.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
-import { openStore } from "../uplink/open-store.ts";
-import type { Context } from "./command.ts";
 
 /** `of` is null where the name is not one of ours. */
 export type NamedObject = {
@@ -29,14 +27,6 @@ export async function* listObjects(
       yield { stage, key, bytes, of: parseKey(stage, key) };
     }
   }
-}
-
-/** The store of the settings. */
-export function storeOf({ settings, env, cwd }: Pick<Context, "settings" | "env" | "cwd">): Promise<ObjectStore> {
-  // The endpoint may come from `.env`, which the environment does not show.
-  const endpoint = settings.awsEndpointUrlS3 === null ? {} : { AWS_ENDPOINT_URL_S3: settings.awsEndpointUrlS3 };
-  const { s3BucketPrefix: prefix, awsRegion: region, putTimeoutMs } = settings;
-  return openStore(settings.store, { prefix, region, putTimeoutMs, env: { ...env, ...endpoint }, cwd });
 }
 
 const CLEAR_LINE = "\r\u001b[2K";

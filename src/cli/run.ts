@@ -14,11 +14,11 @@ import { builtInRules } from "../rules/shipped.ts";
 import { loadMapping } from "../sensor/mapping.ts";
 import { openSource } from "../sensor/open-source.ts";
 import { loadProfile, shippedProfiles } from "../sensor/profiles.ts";
-import { openStore } from "../uplink/open-store.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { openLog } from "./command-log.ts";
 import { watchProgress } from "./run-progress.ts";
+import { storeOf } from "./store-of.ts";
 
 export const command: Command = {
   name: "run",
@@ -81,9 +81,7 @@ export async function startAgent(context: Context, settings: Settings, log: Log,
   const { cwd, env, stop } = context;
   const profile = loadProfile(settings.profile, cwd);
   const mapping = settings.map === null ? null : loadMapping(settings.map, [profile, ...shippedProfiles()], cwd);
-  const store = await openStore(settings.store, {
-    ...{ prefix: settings.s3BucketPrefix, region: settings.awsRegion, putTimeoutMs: settings.putTimeoutMs, env, cwd },
-  });
+  const store = await storeOf({ settings, env, cwd });
   return await openAgent({
     ...{ settings, log, store, stop, now: Date.now, random: Math.random },
     rules: (catalogue, lastGood) => rulesInForce(settings, cwd, catalogue, lastGood, log),

@@ -3,7 +3,8 @@ import { resolve } from "node:path";
 import { STAGES } from "../core/stage.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
-import { progressLine, storeOf } from "./lake-listing.ts";
+import { progressLine } from "./lake-listing.ts";
+import { storeOf } from "./store-of.ts";
 import { type EpochFindings, type Verification, verify } from "./verify-run.ts";
 import { verificationText } from "./verify-text.ts";
 
