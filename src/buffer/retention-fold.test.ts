@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { STAGES } from "../core/stage.ts";
 import { Outbox } from "./outbox.ts";
 import { Retention } from "./retention.ts";
@@ -23,7 +24,10 @@ test("delivered batches are folded into one account per stage, also where one ho
   );
   for (let n = 0; n < 3; n++) {
     const block = buffer.recent.lend();
-    const sensor = buffer.catalogue.internSensor(["s"], []);
+    const sensor = buffer.catalogue.internSensor(
+      IDENTITY_COLUMNS.map((name) => (name === "sensor_id" ? "s" : null)),
+      [],
+    );
     const label = buffer.catalogue.internLabel({ statusCode: 0, anomalyFlag: 0, anomalyType: null });
     // Each range spans two hours.
     for (let i = 0; i < 10; i++) block.add(sensor, HOUR + i * 600_000, label);
