@@ -170,7 +170,7 @@ export class Agent {
       const wakeAtMs = this.#guarded(() => this.#deliverOnce(nowMs));
       if (this.#corrupt) return this.#intakeBell.ring();
       this.#upkeepAndReport(nowMs);
-      if (this.#intakeEnded && (this.#drained || this.#isDelivered())) return;
+      if (this.#intakeEnded && (this.#drained || this.#guarded(() => this.#isDelivered()) === true)) return;
       const waitMs = wakeAtMs === null ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, wakeAtMs - nowMs));
       await this.#carryBell.wait(waitMs);
       this.#intakeBell.ring();

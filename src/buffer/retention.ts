@@ -27,14 +27,19 @@ export class Retention {
 
   /** Up to this seq every reading was delivered to every stage and its windows went out. */
   settledThrough(): number {
-    const { db } = this.#buffer;
-    type LowRow = { seq: number | null };
-    const open = db
-      .query<LowRow, []>("SELECT min(first_seq) AS seq FROM batch WHERE state <> 'delivered' AND first_seq IS NOT NULL")
+    const windows = Number(this.#buffer.meta("windows_from") ?? "1") - 1;
+    return Math.min(this.#deliveredThrough(), windows);
+  }
+
+  /** Up to this seq every reading was delivered to its own stages. */
+  #deliveredThrough(): number {
+    const open = this.#buffer.db
+      .query<{ seq: number | null }, []>(
+        "SELECT min(first_seq) AS seq FROM batch WHERE state <> 'delivered' AND first_seq IS NOT NULL",
+      )
       .get();
     const planned = Number(this.#buffer.meta("planned_through") ?? "0");
-    const windows = Number(this.#buffer.meta("windows_from") ?? "1") - 1;
-    return Math.min(planned, windows, (open?.seq ?? Number.POSITIVE_INFINITY) - 1);
+    return Math.min(planned, (open?.seq ?? Number.POSITIVE_INFINITY) - 1);
   }
 
   /** Deletes one chunk of settled readings that were committed before `beforeMs`. Returns how many; 0 when there are none. */
@@ -61,10 +66,16 @@ export class Retention {
     const { db, lastSeq } = this.#buffer;
     const first = db.query<{ seq: number | null }, []>("SELECT min(seq) AS seq FROM reading").get()?.seq;
     if (!first) return null;
-    const settled = this.settledThrough();
-    const last = Math.min(lastSeq, Math.max(first, settled + 1) + rows - 1);
-    const from = Math.max(first, settled + 1);
-    if (last < from) return null;
+    const from = Math.max(first, this.#deliveredThrough() + 1);
+    if (from > lastSeq) return null;
+    // A batch is dropped whole or not at all: the rows of one that is still promised must be there.
+    const cut = Math.min(lastSeq, from + rows - 1);
+    const whole = db
+      .query<{ seq: number | null }, [number]>(
+        "SELECT max(last_seq) AS seq FROM batch WHERE state <> 'delivered' AND first_seq <= ?",
+      )
+      .get(cut)?.seq;
+    const last = Math.max(cut, whole ?? 0);
     const loss = {
       reason: "buffer_full",
       count: last - from + 1,
