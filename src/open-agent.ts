@@ -1,6 +1,7 @@
 /** From settings to a running agent: every part is made here and joined here, in the order of the flow. */
 import { hostname } from "node:os";
 import { Agent, type AgentEnd } from "./agent.ts";
+import { isCorruption } from "./buffer/corruption.ts";
 import { Outbox } from "./buffer/outbox.ts";
 import { Retention } from "./buffer/retention.ts";
 import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
@@ -79,21 +80,21 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
   const { settings, store, now } = inputs;
   makeDataDir(settings.dataDir);
   const lock = await waitForLock(inputs);
-  const buffer = await openBuffer(inputs);
-  const lasting: Lasting = {
-    rules: inputs.rules(buffer.catalogue, buffer.lastRules()),
+  const lasting = await whole(inputs, await openBuffer(inputs), (buffer) => ({
+    ...{ rules: inputs.rules(buffer.catalogue, buffer.lastRules()), buffer },
     sources: inputs.sources(buffer.catalogue, (uri) => buffer.cursor(uri)),
     ...{ clock: new ClockWatch(), startedAtMs: now() },
-  };
-  let joined = join(inputs, buffer, lasting);
+  }));
+  let joined = await whole(inputs, lasting.buffer, (buffer) => join(inputs, buffer, lasting));
   const run = async (): Promise<AgentEnd> => {
     for (let before = 0; ; before += joined.agent.accepted) {
       const end = await joined.agent.run();
       if (!end.corrupt) return { ...end, accepted: before + end.accepted };
       joined.buffer.close();
       try {
-        const next = await openBuffer(inputs, true, joined.buffer.catalogue);
-        joined = join(inputs, next, lasting, joined.pipeline);
+        const next = await openBuffer(inputs, joined.buffer.catalogue);
+        const { pipeline } = joined;
+        joined = await whole(inputs, next, (buffer) => join(inputs, buffer, lasting, pipeline));
       } catch (error) {
         // The next start goes on with it.
         if (error instanceof StoppedEarlyError) return end;
@@ -126,6 +127,17 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
       return joined.pipeline;
     },
   };
+}
+
+/** Makes something of a buffer; where that shows that the buffer is corrupt, of the one that takes its place. */
+async function whole<T>(inputs: AgentInputs, buffer: SqliteBuffer, make: (buffer: SqliteBuffer) => T): Promise<T> {
+  try {
+    return make(buffer);
+  } catch (error) {
+    if (!isCorruption(error)) throw error;
+    buffer.close();
+    return make(await openBuffer(inputs, buffer.catalogue));
+  }
 }
 
 /** One buffer and everything that works on it; `before` is the pipeline whose readings wait for their commit. */

@@ -4,7 +4,7 @@
  */
 import { statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { isCorruption } from "./buffer/corruption.ts";
+import { isCorruption, isWholeBody } from "./buffer/corruption.ts";
 import { newEpoch } from "./buffer/epoch.ts";
 import { Outbox } from "./buffer/outbox.ts";
 import { releaseReserve } from "./buffer/reserve.ts";
@@ -45,20 +45,20 @@ const RECENT_BATCHES = 4;
 const RETRY_MS = 500;
 /** The problem is shown for this long; the file and the losses stay. */
 const SHOWN_MS = 24 * 3_600_000;
+const NO_CURSORS = "where the sources stood cannot be read: they start again, and may bring readings twice";
 const META_CORRUPT = "corrupt";
 const META_OLD_EPOCHS = "old_epochs";
 
 /** What is remembered of a buffer that was set aside: `verify` accounts for it under its own epoch. */
 export type OldEpoch = Omit<Recovered, "kept" | "unknown"> & { readonly file: string; readonly atMs: number };
 
-/** `corrupt`: the buffer that was open is. Throws UsageError for a file that this binary can never use. */
-export async function openBuffer(
-  inputs: BufferInputs,
-  corrupt = false,
-  catalogue?: SensorCatalogue,
-): Promise<SqliteBuffer> {
+/**
+ * `catalogue`: of the buffer that was open and turned out to be corrupt; the new one takes it over. Throws UsageError for
+ * a file that this binary can never use.
+ */
+export async function openBuffer(inputs: BufferInputs, catalogue?: SensorCatalogue): Promise<SqliteBuffer> {
   const { dataDir } = inputs.settings;
-  let isCorrupt = corrupt;
+  let isCorrupt = catalogue !== undefined;
   for (let told = false; ; told = true) {
     try {
       const path = join(dataDir, BUFFER_FILE);
@@ -67,6 +67,7 @@ export async function openBuffer(
       }
       return newBuffer(inputs, catalogue);
     } catch (error) {
+      if (inputs.stop.aborted) throw new StoppedEarlyError("Stopped before the buffer was open", { cause: error });
       if (isCorruption(error) && !isCorrupt) isCorrupt = true;
       else if (!isPassing(error)) throw unusable(error, dataDir);
       else {
@@ -74,7 +75,6 @@ export async function openBuffer(
         releaseReserve(dataDir);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
-      if (inputs.stop.aborted) throw new StoppedEarlyError("Stopped before the buffer was open", { cause: error });
     }
   }
 }
@@ -153,7 +153,7 @@ async function takeOver(
     const sinceMs = now();
     const nothing = { reason: "buffer_corrupt", count: 0, firstSeq: null, lastSeq: null, sinceMs, untilMs: sinceMs };
     new Retention(buffer).recordLoss(nothing);
-    return problemOf(file, ["nothing of it could be read, so nobody can tell how many readings it held"]);
+    return problemOf(file, ["nothing of it could be read, so nobody can tell how many readings it held", NO_CURSORS]);
   }
   const stages = new Set(settings.stages);
   const outbox = new Outbox(buffer, stages, () => "");
@@ -176,7 +176,7 @@ async function takeOver(
         span,
         now(),
       )
-    : 0;
+    : { untold: 0, missing: 0 };
   const bodies = carryBodies(parts, found.batches, now());
   const cursors = carryRest(buffer, damaged, { ...recovered, file, atMs: now() });
   return problemOf(file, [
@@ -186,8 +186,9 @@ async function takeOver(
       ? [`${recovered.unknown} of those can be read, but not whether they were delivered`]
       : []),
     ...(certain ? [] : ["its end cannot be read, so there may have been more"]),
-    ...(windows + bodies > 0 ? [`${windows + bodies} aggregates or earlier objects cannot be read`] : []),
-    ...(cursors ? [] : ["where the sources stood cannot be read: they start again, and may bring readings twice"]),
+    ...(windows.untold + bodies > 0 ? [`${windows.untold + bodies} aggregates or earlier objects cannot be read`] : []),
+    ...(windows.missing > 0 ? [`${windows.missing} readings cannot be counted into their aggregates`] : []),
+    ...(cursors ? [] : [NO_CURSORS]),
   ]);
 }
 
@@ -215,7 +216,7 @@ function carryBodies(parts: RecoverParts, batches: ReturnType<DamagedBuffer["bat
   for (const { id, stage, key, count, range, state } of batches) {
     if (range !== null || state === "delivered" || state === "unknown") continue;
     const body = damaged.body(id);
-    if (body === null || count === null) gone++;
+    if (body === null || count === null || !isWholeBody(body)) gone++;
     else buffer.transact(() => outbox.planBody(stage as Parameters<Outbox["planBody"]>[0], key, count, body, nowMs));
   }
   return gone;

@@ -15,8 +15,8 @@ type Planned = Range & {
   readonly count: number;
   readonly isSettled: boolean;
 };
-/** A range that was promised, and which of its batches are not known to be delivered. */
-export type PlannedBefore = Range & { readonly open: readonly Planned[] };
+/** A range that was promised: its batches that are known to be delivered, and those that are not. */
+export type PlannedBefore = Range & { readonly open: readonly Planned[]; readonly settled: readonly Planned[] };
 
 /** A store that does not answer within this is asked no more: what it could tell is counted as lost. */
 const ASK_MS = 10_000;
@@ -65,6 +65,7 @@ export class Promised {
       .map((batches) => ({
         ...{ first: batches[0]!.first, last: batches[0]!.last },
         open: batches.filter((batch) => !batch.isSettled),
+        settled: batches.filter((batch) => batch.isSettled),
       }))
       .sort((a, b) => a.first - b.first || b.last - a.last);
   }

@@ -22,13 +22,16 @@ export type RecoverWindowParts = {
 
 const STEP_ROWS = 10_000;
 
-/** Returns how many windows cannot be told: what went out of them before cannot be read. Inside no transaction. */
+/**
+ * `untold`: windows that cannot go out again, because what went out of them before cannot be read. `missing`: readings
+ * that cannot be read and may have been in a window that had not gone out. Inside no transaction.
+ */
 export async function recoverWindows(
   parts: RecoverWindowParts,
   batches: readonly SalvagedBatch[],
   span: { readonly first: number; readonly last: number },
   nowMs: number,
-): Promise<number> {
+): Promise<{ readonly untold: number; readonly missing: number }> {
   const { damaged, buffer, settings } = parts;
   const revisions = revisionsOf(batches);
   const untold = new Set<number>();
@@ -42,17 +45,21 @@ export async function recoverWindows(
   if (Number.isSafeInteger(watermark)) windows.watermarkMs = watermark;
   // Readings that are in a window which went out are passed over: it says up to which seq it has them.
   const from = Math.max(span.first, damaged.number("windows_from") ?? 1);
+  let missing = Math.max(0, span.last - from + 1);
   for (let first = from; first <= span.last; first += STEP_ROWS) {
     await breathe();
     parts.stop.throwIfAborted();
     const blocks = damaged.read(first, Math.min(span.last, first + STEP_ROWS - 1));
-    for (const { block, firstSeq } of blocks) windows.add(block, firstSeq, nowMs);
+    for (const { block, firstSeq } of blocks) {
+      windows.add(block, firstSeq, nowMs);
+      missing -= block.count;
+    }
   }
   const { measureNames } = damaged.catalogue;
   buffer.transact(() => {
     for (const window of windows.due(nowMs, true)) planWindow({ ...parts, windows, measureNames }, window, nowMs);
   });
-  return untold.size;
+  return { untold: untold.size, missing };
 }
 
 /** The highest revision of each window whose key can be read: what the window's own record may not know. */

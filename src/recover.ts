@@ -3,7 +3,7 @@
  * has. What was promised keeps its key, so that the store, which knows what it has, settles the rest; what was not
  * promised yet is promised now. Bodies are made here and now: the new buffer's readings have other ids.
  */
-import { type Batch, hourOf, type StoredBlock } from "./buffer/buffer.ts";
+import { type Batch, hourOf, MS_PER_HOUR, type StoredBlock } from "./buffer/buffer.ts";
 import type { Outbox } from "./buffer/outbox.ts";
 import { Retention } from "./buffer/retention.ts";
 import type { DamagedBuffer } from "./buffer/salvage.ts";
@@ -42,6 +42,8 @@ export type Recovered = {
 
 /** Readings in an object that is made now: bounds the memory of making it. */
 const RANGE_ROWS = 20_000;
+/** A listing each, in four stages. */
+const HOURS_ASKED = 48;
 
 export class Recovery {
   readonly #parts: RecoverParts;
@@ -108,7 +110,23 @@ export class Recovery {
     }
     short ||= range.open.some((batch) => !hoursOf(blocks).includes(batch.hourMs));
     this.#kept += range.open.length === 0 ? 0 : countOf(blocks);
-    if (short) this.#lose(missingIn(first, last, blocks), counted);
+    if (!short) return;
+    this.#lose(missingIn(first, last, blocks), counted);
+    if (promised.complete) this.#loseMisplaced(range, blocks);
+  }
+
+  /** Readings whose damaged time belongs to no hour that was promised, or to one that went out without them. */
+  #loseMisplaced(range: PlannedBefore, blocks: readonly StoredBlock[]): void {
+    for (const hourMs of hoursOf(blocks)) {
+      if (range.open.some((batch) => batch.hourMs === hourMs)) continue;
+      const went = range.settled.find((batch) => batch.hourMs === hourMs && batch.stage === "raw")?.count ?? 0;
+      const count = rowsOf(blocks, hourMs) - went;
+      if (count <= 0) continue;
+      this.#lost += count;
+      const times = { sinceMs: this.#nowMs, untilMs: this.#nowMs };
+      const loss = { reason: "buffer_corrupt", count, firstSeq: null, lastSeq: null, epoch: this.#epoch };
+      this.#retention.recordLoss({ ...loss, ...times });
+    }
   }
 
   /** Stages of a promised range whose own batch cannot be read: their keys follow from the range, so they can be sent again. */
@@ -138,14 +156,16 @@ export class Recovery {
     }
   }
 
-  /** Where a promise may have been forgotten, the store is asked what it has. */
+  /** Where a promise may have been forgotten, the store is asked what it has: around the hours that can still be read. */
   async #askStore(promised: Promised, last: Span): Promise<void> {
-    for (const gap of promised.gaps(last)) {
-      if (!gap.uncertain) continue;
-      for (const range of chunksOf(gap)) {
+    for (const gap of promised.gaps(last).filter(({ uncertain }) => uncertain)) {
+      const around = { first: Math.max(last.first, gap.first - RANGE_ROWS), last: gap.last + RANGE_ROWS };
+      for (const range of chunksOf(around)) {
         await this.#breathe();
-        const hours = hoursOf(this.#parts.damaged.read(range.first, range.last));
-        await promised.ask(this.#parts.store, hours, this.#nodeId, this.#epoch);
+        const hours = hoursOf(this.#parts.damaged.read(range.first, Math.min(last.last, range.last)));
+        // Hours of readings that cannot be read lie between those that can, or behind them up to now.
+        const until = range.last >= last.last ? hourOf(this.#nowMs) : undefined;
+        await promised.ask(this.#parts.store, hoursBetween(hours, until), this.#nodeId, this.#epoch);
       }
     }
   }
@@ -196,6 +216,15 @@ function hoursOf(blocks: readonly StoredBlock[]): number[] {
   return [...hours].sort((a, b) => a - b);
 }
 
+/** The hours with those in between, as far as they are not too many to ask for. */
+function hoursBetween(hours: readonly number[], until: number | undefined): number[] {
+  const from = hours[0];
+  if (from === undefined) return [];
+  const to = Math.max(hours[hours.length - 1]!, until ?? from);
+  if ((to - from) / MS_PER_HOUR > HOURS_ASKED) return [...hours];
+  return Array.from({ length: (to - from) / MS_PER_HOUR + 1 }, (_, i) => from + i * MS_PER_HOUR);
+}
+
 function* chunksOf({ first, last }: Range): Iterable<Range> {
   for (let from = first; from <= last; from += RANGE_ROWS)
     yield { first: from, last: Math.min(last, from + RANGE_ROWS - 1) };
@@ -203,6 +232,12 @@ function* chunksOf({ first, last }: Range): Iterable<Range> {
 
 function rangeOf({ firstSeq, block }: StoredBlock): Range {
   return { first: firstSeq, last: firstSeq + block.count - 1 };
+}
+
+function rowsOf(blocks: readonly StoredBlock[], hourMs: number): number {
+  let rows = 0;
+  for (const { block } of blocks) for (let i = 0; i < block.count; i++) if (hourOf(block.time[i]!) === hourMs) rows++;
+  return rows;
 }
 
 function countOf(blocks: readonly StoredBlock[]): number {

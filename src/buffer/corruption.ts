@@ -1,4 +1,5 @@
 /** What a database says when its file is not what was written, and what we say when a row cannot be one of ours. */
+import { gunzipSync } from "node:zlib";
 import { codeOf } from "../core/errors.ts";
 
 /** A row that no commit can have written: SQLite has no checksums, so such a page reads without an error. */
@@ -11,4 +12,14 @@ export class CorruptRowError extends Error {
 export function isCorruption(error: unknown): boolean {
   const code = codeOf(error) ?? "";
   return code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB";
+}
+
+/** Whether a stored body is what was stored: gzip has a checksum in every member, SQLite has none. */
+export function isWholeBody(body: Uint8Array): boolean {
+  try {
+    gunzipSync(body);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -5,6 +5,7 @@
  */
 import type { ReadingStage, Stage } from "../core/stage.ts";
 import { type Batch, hourOf, type PlannedObject, VALID, verdictOf } from "./buffer.ts";
+import { CorruptRowError, isWholeBody } from "./corruption.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
 /** Names an object by what is in it; `uplink/object-key.ts` is the one that the agent uses. */
@@ -96,8 +97,8 @@ export class Outbox {
     const row = this.#buffer.db
       .query<{ body: Uint8Array | null }, [number]>("SELECT body FROM batch WHERE id = ?")
       .get(batch.id);
-    if (!row?.body) throw new Error(`Cannot read batch ${batch.id}: it has no body`);
-    return row.body;
+    if (row?.body && isWholeBody(row.body)) return row.body;
+    throw new CorruptRowError(`Cannot read batch ${batch.id}: its body is not what was written`);
   }
 
   /** The store has them. Should the process die before this, they are sent again and the store says so. */

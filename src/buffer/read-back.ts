@@ -28,20 +28,45 @@ export const GROUPS_OF_RANGE = `SELECT * FROM commit_group WHERE first_seq BETWE
 /** The range of `Date`, ms. */
 const MAX_TIME = 8.64e15;
 
-/** Fills an empty catalogue with what an earlier process stored: the same handles mean the same again. */
+/**
+ * Fills an empty catalogue with what an earlier process stored: the same handles mean the same again. Throws
+ * CorruptRowError where they would not.
+ */
 export function loadCatalogue(db: Database, catalogue: SensorCatalogue): void {
-  for (const row of db.query<{ name: string }, []>("SELECT name FROM measure ORDER BY slot").all()) {
-    catalogue.slotOf(row.name);
+  type MeasureRow = { slot: number; name: string };
+  for (const { slot, name } of db.query<MeasureRow, []>("SELECT slot, name FROM measure ORDER BY slot").all()) {
+    expectHandle(catalogue.slotOf(name), slot, "measure");
   }
+  const slots = catalogue.measureNames.length;
   const sensors = db.query<(string | number | null)[], []>("SELECT * FROM sensor WHERE handle > 0 ORDER BY handle");
   for (const row of sensors.values()) {
     const identity = row.slice(1, 1 + IDENTITY_COLUMNS.length) as (string | number | null)[];
-    catalogue.internSensor(identity, JSON.parse(String(row[1 + IDENTITY_COLUMNS.length])) as string[]);
+    const measures = parsed<string[]>(String(row[1 + IDENTITY_COLUMNS.length]), "sensor");
+    expectHandle(catalogue.internSensor(identity, measures), row[0], "sensor");
   }
-  type LabelRow = { status_code: number | null; anomaly_flag: number | null; anomaly_type: string | null };
+  expectHandle(catalogue.measureNames.length, slots, "sensor");
+  type LabelRow = {
+    handle: number;
+    status_code: number | null;
+    anomaly_flag: number | null;
+    anomaly_type: string | null;
+  };
   for (const row of db.query<LabelRow, []>("SELECT * FROM label ORDER BY handle").all()) {
     const flag = row.anomaly_flag === null ? null : row.anomaly_flag === 0 ? 0 : 1;
-    catalogue.internLabel({ statusCode: row.status_code, anomalyFlag: flag, anomalyType: row.anomaly_type });
+    const label = { statusCode: row.status_code, anomalyFlag: flag, anomalyType: row.anomaly_type } as const;
+    expectHandle(catalogue.internLabel(label), row.handle, "label");
+  }
+}
+
+function expectHandle(found: number, stored: unknown, what: string): void {
+  if (found !== stored) throw new CorruptRowError(`Cannot read a ${what}: no commit can have written this row`);
+}
+
+function parsed<T>(text: string, what: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new CorruptRowError(`Cannot read a ${what}: no commit can have written this row`);
   }
 }
 
@@ -156,7 +181,7 @@ export class BlockReader {
     type FindingRow = { seq: number; findings: string };
     const findings = this.#db.query<FindingRow, [number, number]>("SELECT * FROM finding WHERE seq BETWEEN ? AND ?");
     for (const row of findings.all(firstSeq, lastSeq)) {
-      block.findings.set(row.seq - firstSeq, findingsOf(row.findings));
+      block.findings.set(row.seq - firstSeq, parsed<Finding[]>(row.findings, "verdict"));
     }
     type MalformedRow = {
       seq: number;
@@ -189,14 +214,6 @@ function areNumbers(row: readonly unknown[]): boolean {
 
 function isWithin(value: number | null | undefined, least: number, most: number): boolean {
   return Number.isInteger(value) && value! >= least && value! <= most;
-}
-
-function findingsOf(text: string): Finding[] {
-  try {
-    return JSON.parse(text) as Finding[];
-  } catch {
-    throw new CorruptRowError("Cannot read a verdict: no commit can have written this row");
-  }
 }
 
 function asMalformed(row: {

@@ -180,7 +180,20 @@ export class DamagedBuffer {
   /** Where each source stood after the last commit, or null where that cannot be read. */
   cursors(): readonly { readonly uri: string; readonly cursor: string | null }[] | null {
     type SourceRow = { uri: string; cursor: string | null };
-    return attempt(() => this.db.query<SourceRow, []>("SELECT uri, cursor FROM source NOT INDEXED").all()) ?? null;
+    const rows = attempt(() => this.db.query<SourceRow, []>("SELECT uri, cursor FROM source NOT INDEXED").all());
+    const isOurs = ({ uri, cursor }: SourceRow) =>
+      typeof uri === "string" && (cursor === null || typeof cursor === "string");
+    return rows?.every(isOurs) ? rows : null;
+  }
+
+  ruleSets(): readonly { readonly version: string; readonly canonical: string; readonly since: number }[] {
+    type RuleRow = { version: unknown; canonical: unknown; since: unknown };
+    const rows = attempt(() => this.db.query<RuleRow, []>("SELECT * FROM rule_set NOT INDEXED ORDER BY since").all());
+    return (rows ?? []).flatMap(({ version, canonical, since }) =>
+      typeof version === "string" && typeof canonical === "string" && typeof since === "number"
+        ? [{ version, canonical, since }]
+        : [],
+    );
   }
 
   /** What was counted as lost before. */

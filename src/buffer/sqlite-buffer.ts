@@ -62,6 +62,10 @@ export class SqliteBuffer {
     this.#lastSeq = Math.max(Number(this.meta("last_seq") ?? "0"), lastCommitted(this.db));
     this.recent = new RecentBlocks(options.recentRows, options.blockRows);
     this.#reader = new BlockReader(this.db, this.catalogue);
+    if (options.catalogue !== undefined) {
+      this.transact(() => this.#persistCatalogue());
+      this.#persisted = sizesOf(this.catalogue);
+    }
     this.#inserts = this.#prepareInserts();
   }
 

@@ -1,0 +1,101 @@
+/** A source for tests: readings made from their number alone, so that any of them can be told again afterwards. */
+import { hashAt, unit } from "../core/random.ts";
+import type { ReadingBlock } from "../core/reading.ts";
+import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
+import type { Source, Taken } from "../sensor/source.ts";
+
+const MEASURES = ["temperature", "humidity", "pressure", "vibration", "voltage"];
+export const FIRST_EVENT_MS = Date.UTC(2026, 10, 23, 8);
+
+export type ListedOptions = {
+  readonly uri?: string;
+  readonly count: number;
+  readonly sensors?: number;
+  /** Event time between two readings. */
+  readonly stepMs?: number;
+  /** Of `count`, how many there are now; the rest comes with `release`. */
+  readonly now?: number;
+  readonly cursor: string | null;
+};
+
+/** Reading `n` (from 1) says its number in `extra`; one in 50 is malformed, about one in 20 breaks a shipped rule. */
+export class ListedSource implements Source {
+  readonly uri: string;
+  onReady: (() => void) | null = null;
+  #next: number;
+  #available: number;
+  /** Acknowledged: what a real source would have told its own outside. */
+  acknowledged = 0;
+  readonly #options: ListedOptions;
+  readonly #sensors: number[] = [];
+  readonly #slots: number[];
+  readonly #labels: number[];
+
+  constructor(catalogue: SensorCatalogue, options: ListedOptions) {
+    this.#options = options;
+    this.uri = options.uri ?? "listed:";
+    this.#next = Number(options.cursor ?? "0") + 1;
+    this.#available = options.now ?? options.count;
+    this.#slots = MEASURES.map((name) => catalogue.slotOf(name));
+    this.#labels = [0, 1].map((flag) =>
+      catalogue.internLabel({
+        statusCode: 0,
+        anomalyFlag: flag === 1 ? 1 : 0,
+        anomalyType: flag === 1 ? "spike" : null,
+      }),
+    );
+    for (let i = 0; i < (options.sensors ?? 4); i++) {
+      const identity = IDENTITY_COLUMNS.map((name) =>
+        name === "sensor_id" ? `s${i}` : name === "sensor_type" ? "environmental" : null,
+      );
+      this.#sensors.push(catalogue.internSensor(identity, MEASURES));
+    }
+  }
+
+  get taken(): number {
+    return this.#next - 1;
+  }
+
+  release(count: number): void {
+    this.#available = Math.min(this.#options.count, this.#available + count);
+    this.onReady?.();
+  }
+
+  take(block: ReadingBlock, _nowMs: number): Taken {
+    while (!block.full && this.#next <= this.#available) this.#add(block, this.#next++);
+    if (this.#next > this.#options.count) return { state: "ended" };
+    return this.#next <= this.#available ? { state: "more" } : { state: "idle", wakeAtMs: null };
+  }
+
+  cursor(): string {
+    return String(this.#next - 1);
+  }
+
+  committed(): void {
+    this.acknowledged = this.#next - 1;
+  }
+
+  close(): void {}
+
+  #add(block: ReadingBlock, n: number): void {
+    const chance = hashAt(7, n);
+    const time = FIRST_EVENT_MS + n * (this.#options.stepMs ?? 1_000);
+    if (n % 50 === 0) {
+      const received = `{"n":${n}`;
+      block.addMalformed(time, {
+        reason: "not_json",
+        detail: "cut",
+        received,
+        encoding: "utf8",
+        bytes: received.length,
+      });
+      return;
+    }
+    const isOdd = unit(chance) < 0.05;
+    const row = block.add(this.#sensors[n % this.#sensors.length]!, time, this.#labels[isOdd ? 1 : 0]!);
+    this.#slots.forEach((slot, i) => {
+      block.column(slot)[row] = [20, 50, 1_000, 2, 23][i]! + (n % 100) / 100;
+    });
+    if (n % 7 === 0) block.extra.set(row, `{"n":${n}}`);
+  }
+}
