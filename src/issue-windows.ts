@@ -48,11 +48,12 @@ function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): Batch
 
 /** The batch of a window's next revision. Inside the caller's transaction. */
 export function planWindow(
-  parts: Pick<WindowParts, "outbox" | "windows" | "nodeId" | "agentVersion" | "gzipLevel"> & {
+  parts: Pick<WindowParts, "outbox" | "nodeId" | "agentVersion" | "gzipLevel"> & {
+    readonly windows: Pick<Windows, "sensorIds" | "settings">;
     readonly epoch: string;
     readonly measureNames: readonly string[];
   },
-  window: OpenWindow,
+  window: Pick<OpenWindow, "startMs" | "revision" | "sensors">,
   nowMs: number,
 ): Batch {
   const { outbox, windows, nodeId, agentVersion, gzipLevel, epoch, measureNames } = parts;

@@ -9,7 +9,7 @@ import { newEpoch } from "./buffer/epoch.ts";
 import { Outbox } from "./buffer/outbox.ts";
 import { releaseReserve } from "./buffer/reserve.ts";
 import { Retention } from "./buffer/retention.ts";
-import { DamagedBuffer } from "./buffer/salvage.ts";
+import { DamagedBuffer, type SalvagedBatch } from "./buffer/salvage.ts";
 import { isLogDamaged } from "./buffer/salvage-log.ts";
 import { asideDone, asideInProgress, setAside } from "./buffer/set-aside.ts";
 import { BUFFER_FILE, SqliteBuffer } from "./buffer/sqlite-buffer.ts";
@@ -17,12 +17,12 @@ import { AgentError, codeOf, messageOf, UsageError } from "./core/errors.ts";
 import type { Log } from "./core/log.ts";
 import type { SensorCatalogue } from "./core/sensor.ts";
 import type { Settings } from "./core/settings.ts";
+import { isStage } from "./core/stage.ts";
 import { VERSION } from "./core/version.ts";
-import type { WindowParts } from "./issue-windows.ts";
 import type { Problem } from "./live.ts";
 import { type Recovered, type RecoverParts, Recovery } from "./recover.ts";
 import { Promised } from "./recover-promised.ts";
-import { recoverWindows } from "./recover-windows.ts";
+import { planAgain, type RecoverWindowParts, recoverWindows } from "./recover-windows.ts";
 import type { ObjectStore } from "./uplink/object-store.ts";
 
 export type BufferInputs = {
@@ -162,22 +162,18 @@ async function takeOver(
   const { seq, certain } = damaged.lastSeq(statSync(path).size);
   const span = { first: damaged.firstSeq(), last: seq, certain };
   const recovered = await new Recovery(parts, epoch, now()).run(promised, span);
+  const windowParts: RecoverWindowParts = {
+    ...{ damaged, buffer, outbox, epoch, stop, agentVersion: VERSION, nodeId: recovered.nodeId },
+    gzipLevel: gzipLevel as RecoverWindowParts["gzipLevel"],
+    settings: {
+      ...{ lengthMs: settings.windowMs, graceMs: settings.windowGraceMs, holdMs: settings.windowHoldMs },
+      ...{ futureMs: settings.futureMs, maxAccumulators: Number.POSITIVE_INFINITY },
+    },
+  };
+  const bodies = carryBodies(windowParts, found.batches, now());
   const windows = stages.has("aggregated")
-    ? await recoverWindows(
-        {
-          ...{ damaged, buffer, outbox, epoch, stop, agentVersion: VERSION, nodeId: recovered.nodeId },
-          gzipLevel: gzipLevel as WindowParts["gzipLevel"],
-          settings: {
-            ...{ lengthMs: settings.windowMs, graceMs: settings.windowGraceMs, holdMs: settings.windowHoldMs },
-            ...{ futureMs: settings.futureMs, maxAccumulators: Number.POSITIVE_INFINITY },
-          },
-        },
-        found.batches,
-        span,
-        now(),
-      )
+    ? await recoverWindows(windowParts, found.batches, span, now())
     : { untold: 0, missing: 0 };
-  const bodies = carryBodies(parts, found.batches, now());
   const cursors = carryRest(buffer, damaged, { ...recovered, file, atMs: now() });
   return problemOf(file, [
     `${recovered.kept} readings that may not have been delivered go out under their own ids`,
@@ -209,15 +205,20 @@ function epochOf(damaged: DamagedBuffer | null, promised: Promised, batches: num
   return isUnused ? newEpoch(nowMs, crypto.getRandomValues(new Uint8Array(10))) : null;
 }
 
-/** Batches with a body of their own that were not settled: windows, and what an earlier salvage made. Returns how many are gone. */
-function carryBodies(parts: RecoverParts, batches: ReturnType<DamagedBuffer["batches"]>["batches"], nowMs: number) {
+/** Batches with a body of their own that are not known to be settled: windows, and what an earlier salvage made. Returns how many are gone. */
+function carryBodies(parts: RecoverWindowParts, batches: readonly SalvagedBatch[], nowMs: number): number {
   const { damaged, buffer, outbox } = parts;
   let gone = 0;
   for (const { id, stage, key, count, range, state } of batches) {
-    if (range !== null || state === "delivered" || state === "unknown") continue;
+    if (range !== null || state === "delivered" || !isStage(stage)) continue;
     const body = damaged.body(id);
-    if (body === null || count === null || !isWholeBody(body)) gone++;
-    else buffer.transact(() => outbox.planBody(stage as Parameters<Outbox["planBody"]>[0], key, count, body, nowMs));
+    if (body !== null && count !== null && isWholeBody(body)) {
+      buffer.transact(() => outbox.planBody(stage, key, count, body, nowMs));
+      continue;
+    }
+    // A range's own key says all that it takes to make it again; that was done already.
+    const isRange = stage !== "aggregated" && state === "unknown";
+    if (!isRange && !(stage === "aggregated" && planAgain(parts, key, nowMs))) gone++;
   }
   return gone;
 }

@@ -74,6 +74,25 @@ function revisionsOf(batches: readonly SalvagedBatch[]): ReadonlyMap<number, num
   return revisions;
 }
 
+/**
+ * A revision that was written down and whose body cannot be read, made again from the accumulators under the same key:
+ * the store knows whether it has it. False where those are of another revision, or cannot be read either.
+ */
+export function planAgain(parts: RecoverWindowParts, key: string, nowMs: number): boolean {
+  const { damaged, settings } = parts;
+  const parsed = parseKey("aggregated", key);
+  if (parsed?.kind !== "window") return false;
+  const { windowStartMs: startMs, revision } = parsed;
+  const kept = keptWindow(damaged, startMs, settings.lengthMs, revision);
+  if (kept === null || kept === "expired" || kept === "unreadable" || kept.revision !== revision) return false;
+  const sensorIds = kept.sensors.map(({ sensorId }) => sensorId);
+  const sensors = kept.sensors.map(({ state }) => state);
+  const { measureNames } = damaged.catalogue;
+  const of = { ...parts, windows: { sensorIds, settings }, measureNames };
+  parts.buffer.transact(() => planWindow(of, { startMs, revision: revision - 1, sensors }, nowMs));
+  return true;
+}
+
 function keptWindow(damaged: DamagedBuffer, startMs: number, lengthMs: number, revision: number) {
   const kept = damaged.window(startMs);
   if (kept === "unreadable") return kept;

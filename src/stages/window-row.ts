@@ -23,7 +23,7 @@ export function windowId(epoch: string, startMs: number, lengthMs: number): stri
  * (n − 1), null below two values, as Spark's `stddev` has it. `record_count` counts valid readings.
  */
 export function windowRows(
-  window: OpenWindow,
+  window: Pick<OpenWindow, "startMs" | "sensors">,
   sensorIds: readonly string[],
   measureNames: readonly string[],
   facts: WindowFacts,
@@ -63,7 +63,7 @@ function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-function sensorsInOrder(window: OpenWindow, sensorIds: readonly string[]): [number, SensorWindow][] {
+function sensorsInOrder(window: Pick<OpenWindow, "sensors">, sensorIds: readonly string[]): [number, SensorWindow][] {
   const sensors: [number, SensorWindow][] = [];
   window.sensors.forEach((state, index) => {
     if (state !== undefined) sensors.push([index, state]);
