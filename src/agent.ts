@@ -26,8 +26,8 @@ export type AgentParts = {
   readonly now: () => number;
   /** Never goes back and is not set by anyone. */
   readonly running: () => number;
-  /** Issues windows that are due, as batches. */
-  readonly issueWindows: (nowMs: number, all: boolean) => readonly Batch[];
+  /** Issues windows that are due, as batches; while the store is down only what memory cannot hold. */
+  readonly issueWindows: (nowMs: number, all: boolean, isDown: boolean) => readonly Batch[];
   readonly heap: HeapWatch;
   /** Called about once a second. */
   readonly report: (nowMs: number) => void;
@@ -184,9 +184,9 @@ export class Agent {
     const ending = this.#intakeEnded && !this.#stopping;
     // A few times a second is often enough, and lets many windows share a transaction.
     const isWindowsTurn = ending || Math.abs(nowMs - this.#lastWindows) >= LOOK_MS;
-    if (isWindowsTurn && (!carrier.isDown || ending)) {
+    if (isWindowsTurn) {
       this.#lastWindows = nowMs;
-      carrier.accept(this.#parts.issueWindows(nowMs, ending));
+      carrier.accept(this.#parts.issueWindows(nowMs, ending, carrier.isDown && !ending));
     }
     while (!carrier.isDown && carrier.queuedRanges < RANGES_AHEAD && outbox.unplanned > 0) {
       const waited = nowMs - (outbox.unplannedSinceMs() ?? nowMs);
@@ -209,7 +209,7 @@ export class Agent {
     if (outbox.unplanned > 0 || !carrier.isIdle) return false;
     // A drain after a stop leaves the open windows for the next start; an end of all sources does not.
     if (this.#stopping) return true;
-    const last = this.#parts.issueWindows(this.#parts.now(), true);
+    const last = this.#parts.issueWindows(this.#parts.now(), true, false);
     carrier.accept(last);
     return last.length === 0;
   }

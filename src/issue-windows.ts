@@ -20,9 +20,13 @@ export type WindowParts = {
 /** Windows in one transaction: bounds how long a commit has to wait for them. */
 const WINDOWS_AT_ONCE = 64;
 
-/** Issues what is due (`all`: every window that holds anything new), at most WINDOWS_AT_ONCE. Durable on return. */
-export function issueWindows(parts: WindowParts, nowMs: number, all: boolean): readonly Batch[] {
+/**
+ * Issues what is due (`all`: every window that holds anything new), at most WINDOWS_AT_ONCE. Durable on return. While the
+ * store is down windows wait for late readings instead of for the store, as long as memory holds them.
+ */
+export function issueWindows(parts: WindowParts, nowMs: number, all: boolean, isDown: boolean): readonly Batch[] {
   const { buffer, ledger, windows } = parts;
+  if (isDown && !windows.isOverfull) return [];
   const due = windows.due(nowMs, all).slice(0, WINDOWS_AT_ONCE);
   if (due.length === 0) return [];
   const batches = buffer.transact(() => {

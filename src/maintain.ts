@@ -24,6 +24,10 @@ const BUDGET_MS = 40;
 /** At the limit, room is made down to this share of it, so that not every commit has to ask. */
 const LOW_WATER = 0.95;
 const DROP_ROWS = 20_000;
+/** Looks through all batches of windows: not every few seconds. */
+const FORGET_MS = 600_000;
+/** At the limit, windows that went out are kept for late readings for a day, then an hour, then not at all. */
+const WINDOWS_KEPT_MS = [86_400_000, 3_600_000, 0];
 
 export class Upkeep {
   readonly #parts: UpkeepParts;
@@ -31,6 +35,7 @@ export class Upkeep {
   full = false;
   diskFull = false;
   #warned = false;
+  #forgotAt = 0;
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
@@ -43,9 +48,18 @@ export class Upkeep {
     const until = runningMs() + BUDGET_MS;
     while (runningMs() < until && retention.prune(nowMs - keepMs) > 0);
     ledger.expire(nowMs - windowKeepMs, 1_000);
+    if (runningMs() - this.#forgotAt >= FORGET_MS) {
+      this.#forgotAt = runningMs();
+      ledger.forget(nowMs - windowKeepMs);
+    }
     let dropped = false;
     if (retention.usage().usedBytes > limitBytes) {
       while (runningMs() < until && this.#overLowWater() && retention.prune(Number.MAX_SAFE_INTEGER) > 0);
+      // Nothing delivered is left but what late readings would need of their windows.
+      for (const keptMs of WINDOWS_KEPT_MS) {
+        if (this.#overLowWater()) ledger.forget(nowMs - keptMs);
+        while (this.#overLowWater() && runningMs() < until && ledger.expire(nowMs - keptMs, 1_000) > 0);
+      }
       if (retention.usage().usedBytes > limitBytes) dropped = this.#atLimit(nowMs);
     }
     const wasFull = this.full;

@@ -38,6 +38,8 @@ export type AgentInputs = {
   readonly rules: (catalogue: SensorCatalogue, lastGood: string | null) => RulesInForce;
   readonly stop: AbortSignal;
   readonly now: () => number;
+  /** Never goes back and is not set by anyone; `performance.now` when absent. */
+  readonly running?: () => number;
   readonly random: () => number;
 };
 
@@ -172,9 +174,9 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
   );
   const upkeep = openUpkeep(inputs, buffer, windowParts.ledger);
   const agent: Agent = new Agent({
-    ...{ buffer, outbox, pipeline, carrier, upkeep, log, now, running: () => performance.now() },
+    ...{ buffer, outbox, pipeline, carrier, upkeep, log, now, running: inputs.running ?? (() => performance.now()) },
     issueWindows: stages.has("aggregated")
-      ? (nowMs, all) => issueWindows(windowParts, nowMs, all)
+      ? (nowMs, all, isDown) => issueWindows(windowParts, nowMs, all, isDown)
       : () => skipWindows(windowParts),
     heap: new HeapWatch(process.memoryUsage.rss, () => Bun.gc(true)),
     report: (nowMs) => writeLive(settings.dataDir, liveReport(nowMs)),

@@ -78,4 +78,15 @@ export class WindowLedger {
       )
       .run(beforeMs, limit).changes;
   }
+
+  /** Lets go of batches of windows that were delivered before `beforeMs`: the window's own line says that it went out. */
+  forget(beforeMs: number): number {
+    const { db, epoch } = this.#buffer;
+    return db
+      .query(
+        `DELETE FROM batch WHERE stage = 'aggregated' AND state = 'delivered' AND settled_at < ?1
+         AND key LIKE '%/' || ?2 || '.%'`,
+      )
+      .run(beforeMs, epoch).changes;
+  }
 }

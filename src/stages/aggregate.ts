@@ -180,6 +180,11 @@ export class Windows {
     return from;
   }
 
+  /** More accumulators than may be held: something must go out. */
+  get isOverfull(): boolean {
+    return this.#accumulators > this.settings.maxAccumulators;
+  }
+
   get openCount(): number {
     return this.#open.size;
   }

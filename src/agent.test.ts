@@ -1,0 +1,177 @@
+/** The machine's faults against a running agent: outages, limits, full disks and clocks, in fake time. */
+import { expect, test } from "bun:test";
+import { audit, doubles, unsorted } from "./testing/audit.ts";
+import { type FakeNode, startFakeNode } from "./testing/fake-node.ts";
+
+const batches = (node: FakeNode, where: string) =>
+  node.opened.buffer.db.query<{ n: number }, []>(`SELECT count(*) AS n FROM batch WHERE ${where}`).get()!.n;
+
+const qualitiesOf = (node: FakeNode) =>
+  node.opened.buffer.db
+    .query<{ q: string }, []>("SELECT time_quality AS q FROM commit_group ORDER BY first_seq")
+    .all()
+    .map(({ q }) => q);
+
+test("an outage of a thousand intervals promises no more than a few ranges, and ends in large objects", async () => {
+  const node = await startFakeNode({ count: 20_000, now: 0 });
+  node.store.state = "down";
+  for (let i = 0; i < 1_000; i++) {
+    node.source.release(10);
+    await node.drive(30_000, 1);
+  }
+  expect(node.source.acknowledged).toBe(10_000);
+  const ranges = node.opened.buffer.db.query("SELECT DISTINCT first_seq FROM batch WHERE first_seq IS NOT NULL").all();
+  expect(ranges.length).toBeLessThan(5);
+  expect(node.opened.carrier.queuedRanges).toBeLessThan(5);
+  node.store.state = "up";
+  node.source.release(10_000);
+  await node.drive(30_000, 60);
+  const found = await audit(node.store);
+  expect(found.ids.raw.size).toBe(20_000);
+  expect(doubles(found)).toEqual([]);
+  expect(unsorted(found)).toEqual([]);
+  const sizes = node.opened.buffer.db
+    .query<{ n: number }, []>("SELECT sum(count) AS n FROM batch WHERE stage = 'raw' GROUP BY first_seq")
+    .all();
+  expect(sizes.filter(({ n }) => n >= 1_000).length).toBeGreaterThan(8);
+  expect(node.log.filter(({ code }) => code === "uplink_down").length).toBe(1);
+  expect(node.log.filter(({ code }) => code === "uplink_up").length).toBe(1);
+  await node.end();
+}, 60_000);
+
+test("windows wait for the store, and go out once with all that came meanwhile", async () => {
+  const node = await startFakeNode({ count: 3_001, now: 0 });
+  node.store.state = "down";
+  for (let i = 0; i < 30; i++) {
+    node.source.release(100);
+    await node.drive(100_000, 1);
+  }
+  expect(batches(node, "stage = 'aggregated'")).toBeLessThan(5);
+  node.store.state = "up";
+  node.source.release(1);
+  await node.drive(30_000, 60);
+  const found = await audit(node.store);
+  let records = 0;
+  for (const window of found.windows.values()) records += window.records;
+  expect(found.ids.raw.size).toBe(3_001);
+  expect(records).toBe(found.ids.validated.size);
+  await node.end();
+}, 60_000);
+
+test("at the limit with policy block nothing is taken and nothing lost; delivery makes room and it goes on", async () => {
+  const env = { AGENT_BUFFER_MAX_BYTES: "1MiB", AGENT_BUFFER_FULL: "block" };
+  const node = await startFakeNode({ count: 60_000, now: 0, env });
+  node.store.state = "down";
+  for (let i = 0; i < 60; i++) {
+    node.source.release(1_000);
+    await node.drive(2_100, 1);
+  }
+  const stood = node.source.acknowledged;
+  expect(node.opened.agent.problems().map(({ code }) => code)).toContain("buffer_full");
+  expect(stood).toBeLessThan(60_000);
+  await node.drive(1_000, 20);
+  expect(node.source.acknowledged).toBe(stood);
+  node.store.state = "up";
+  await node.drive(1_000, 400);
+  expect(node.source.acknowledged).toBe(60_000);
+  const found = await audit(node.store);
+  expect(found.ids.raw.size).toBe(60_000);
+  expect(doubles(found)).toEqual([]);
+  expect(unsorted(found)).toEqual([]);
+  expect(node.opened.buffer.db.query("SELECT * FROM loss").all()).toEqual([]);
+  expect(node.opened.agent.problems()).toEqual([]);
+  await node.end();
+}, 60_000);
+
+test("at the limit with policy drop-oldest what goes is counted with its range, and all else arrives once", async () => {
+  const env = { AGENT_BUFFER_MAX_BYTES: "1MiB", AGENT_BUFFER_FULL: "drop-oldest" };
+  const node = await startFakeNode({ count: 90_000, now: 3_000, env });
+  await node.drive(1_000, 40);
+  node.store.state = "down";
+  for (let i = 0; i < 87; i++) {
+    node.source.release(1_000);
+    await node.drive(2_100, 1);
+  }
+  expect(node.source.acknowledged).toBe(90_000);
+  node.store.state = "up";
+  await node.drive(30_000, 60);
+  const found = await audit(node.store);
+  type LossRow = { reason: string; count: number; first_seq: number; last_seq: number };
+  const losses = node.opened.buffer.db.query<LossRow, []>("SELECT * FROM loss").all();
+  expect(losses.length).toBeGreaterThan(0);
+  const lost = losses.reduce((sum, { count }) => sum + count, 0);
+  expect(
+    losses.every((loss) => loss.count === loss.last_seq - loss.first_seq + 1 && loss.reason === "buffer_full"),
+  ).toBe(true);
+  expect(found.ids.raw.size + lost).toBe(90_000);
+  expect(doubles(found)).toEqual([]);
+  expect(unsorted(found)).toEqual([]);
+  expect(batches(node, "state = 'parked'")).toBe(0);
+  expect(node.log.filter(({ code }) => code === "readings_dropped").length).toBeGreaterThan(0);
+  await node.end();
+}, 60_000);
+
+test("a clock that jumps, back or ahead, stalls nothing and makes nothing run hot", async () => {
+  const node = await startFakeNode({ count: 6_000, now: 0 });
+  const qualities = new Set<string>();
+  const jumps = [-86_400_000, 7_200_000, -3_600_000, 400 * 86_400_000, -400 * 86_400_000];
+  for (let i = 0; i < 60; i++) {
+    if (i % 12 === 11) node.clock.wallMs += jumps[Math.floor(i / 12)]!;
+    node.store.state = i % 5 === 4 ? "down" : "up";
+    node.source.release(100);
+    await node.drive(1_000, 3);
+    for (const quality of qualitiesOf(node)) qualities.add(quality);
+  }
+  node.store.state = "up";
+  const puts = node.store.puts;
+  await node.drive(1_000, 200);
+  expect(node.store.puts - puts).toBeLessThan(600);
+  expect(node.source.acknowledged).toBe(6_000);
+  const found = await audit(node.store);
+  expect(found.ids.raw.size).toBe(6_000);
+  expect(doubles(found)).toEqual([]);
+  let records = 0;
+  for (const window of found.windows.values()) records += window.records;
+  expect(records).toBe(found.ids.validated.size);
+  expect([...qualities].sort()).toEqual(["ok", "stepped"]);
+  await node.end();
+}, 60_000);
+
+test("before the clock is set, readings are committed as unsynced, and as stepped around the moment that it is", async () => {
+  const node = await startFakeNode({ count: 300, now: 0 });
+  const taken = async () => {
+    node.source.release(100);
+    await node.drive(1_000, 3);
+    return qualitiesOf(node).at(-1);
+  };
+  node.clock.wallMs = 1_000;
+  expect(await taken()).toBe("unsynced");
+  node.clock.wallMs = Date.UTC(2026, 10, 23, 9);
+  expect(await taken()).toBe("stepped");
+  await node.drive(1_000, 70);
+  expect(await taken()).toBe("ok");
+  await node.end();
+});
+
+test("a full database stops taking, says so, loses nothing, and goes on when there is room", async () => {
+  const node = await startFakeNode({ count: 30_000, now: 1_000 });
+  const { db } = node.opened.buffer;
+  node.store.state = "down";
+  await node.drive(1_000, 1);
+  node.source.release(29_000);
+  db.run(`PRAGMA max_page_count = ${db.query<{ page_count: number }, []>("PRAGMA page_count").get()!.page_count + 20}`);
+  await node.drive(1_000, 30);
+  expect(node.opened.agent.problems().map(({ code }) => code)).toContain("disk_full");
+  const stood = node.source.acknowledged;
+  expect(stood).toBeLessThan(30_000);
+  node.store.state = "up";
+  await node.drive(1_000, 20);
+  db.run("PRAGMA max_page_count = 1000000");
+  await node.drive(1_000, 200);
+  expect(node.source.acknowledged).toBe(30_000);
+  const found = await audit(node.store);
+  expect(found.ids.raw.size).toBe(30_000);
+  expect(doubles(found)).toEqual([]);
+  expect(node.opened.agent.problems()).toEqual([]);
+  await node.end();
+}, 60_000);

@@ -1,0 +1,85 @@
+/** An agent in this process whose time, store and source are in the test's hands: nothing here waits for a real clock. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { TransientError } from "../core/errors.ts";
+import { type LogEntry, makeLog } from "../core/log.ts";
+import type { SensorCatalogue } from "../core/sensor.ts";
+import { resolveSettings } from "../core/settings.ts";
+import { type OpenAgent, openAgent } from "../open-agent.ts";
+import { builtInRules } from "../rules/shipped.ts";
+import { MemoryStore } from "../uplink/memory.ts";
+import { FIRST_EVENT_MS, ListedSource } from "./listed-source.ts";
+
+/** Takes objects while it is up; hangs, or fails, while it is not. */
+export class SwitchedStore extends MemoryStore {
+  state: "up" | "down" | "hangs" = "up";
+  puts = 0;
+  override async put(...given: Parameters<MemoryStore["put"]>): Promise<"stored" | "already-there"> {
+    this.puts++;
+    // A real store answers from outside: never within the turn that asked.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.state === "down") throw new TransientError("the line is down");
+    if (this.state === "hangs") {
+      const [, , , signal] = given;
+      await new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+    }
+    return await super.put(...given);
+  }
+}
+
+export type FakeNode = {
+  readonly opened: OpenAgent;
+  readonly store: SwitchedStore;
+  readonly source: ListedSource;
+  readonly log: readonly LogEntry[];
+  readonly clock: { wallMs: number; runningMs: number };
+  /** Lets time go by in steps, and everybody have their turns in each. */
+  readonly drive: (stepMs: number, steps: number) => Promise<void>;
+  /** Ends it as a stop signal does, closes it and takes its folder away. */
+  readonly end: () => Promise<void>;
+  readonly dataDir: string;
+};
+
+export async function startFakeNode(of: {
+  readonly count: number;
+  readonly now?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stepMs?: number;
+}): Promise<FakeNode> {
+  const dataDir = mkdtempSync(join(tmpdir(), "agent-node-"));
+  const env = { AGENT_NODE_ID: "node-1", AGENT_COMMIT_ROWS: "100", AGENT_BATCH_ROWS: "1000", ...of.env };
+  const clock = { wallMs: FIRST_EVENT_MS, runningMs: 0 };
+  const store = new SwitchedStore();
+  const log: LogEntry[] = [];
+  let source: ListedSource | null = null;
+  const sources = (catalogue: SensorCatalogue, cursor: (uri: string) => string | null) => {
+    source = new ListedSource(catalogue, { ...of, cursor: cursor("listed:") });
+    return [source];
+  };
+  const opened = await openAgent({
+    settings: resolveSettings({ flags: { "data-dir": dataDir }, env }),
+    log: makeLog({ least: "info", secrets: [], now: () => clock.wallMs, write: (entry) => log.push(entry) }),
+    ...{ store, sources, stop: new AbortController().signal },
+    ...{ now: () => clock.wallMs, running: () => clock.runningMs, random: () => 0.5 },
+    rules: (catalogue) => ({ set: builtInRules(catalogue), refused: [] }),
+  });
+  const running = opened.run();
+  const drive = async (stepMs: number, steps: number) => {
+    for (let step = 0; step < steps; step++) {
+      clock.wallMs += stepMs;
+      clock.runningMs += stepMs;
+      for (let turn = 0; turn < 6; turn++) {
+        opened.carrier.onProgress();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+  };
+  const end = async () => {
+    opened.agent.stop(0);
+    await running;
+    await opened.close();
+    rmSync(dataDir, { recursive: true });
+  };
+  return { opened, store, source: source!, log, clock, drive, end, dataDir };
+}
