@@ -57,7 +57,8 @@ export function startAgent(place: Place, random: () => number, more: readonly st
       AGENT_WINDOW_GRACE_MS: "1s",
       AGENT_WINDOW_HOLD_MS: chance(0.5, "0", "100ms"),
       AGENT_KEEP: chance(0.5, "0", "24h"),
-      AGENT_BUFFER_MAX_BYTES: chance(0.1, "1MiB", "2GiB"),
+      // Less than all of it, and more than the accumulators of every window: what is given up first is what was delivered.
+      AGENT_BUFFER_MAX_BYTES: chance(0.1, "3MiB", "2GiB"),
       AGENT_POLL_MS: "5ms",
       AGENT_PUTS: chance(0.3, "1", "4"),
       AGENT_PUT_TIMEOUT_MS: "300ms",

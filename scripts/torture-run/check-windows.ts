@@ -75,13 +75,14 @@ function compare(where: string, row: Row, sums: Sums, differences: Differences):
   if (row["anomaly_count"] !== sums.anomalies) tell("anomaly_count", row["anomaly_count"], sums.anomalies);
   for (const name of MEASURES) {
     const should = statistics(sums.values.get(name) ?? []);
+    const largest = Math.max(Math.abs(should.min ?? 0), Math.abs(should.max ?? 0));
     for (const what of ["min", "max"] as const) {
       const is = row[`${what}_${name}`];
       if (is !== should[what]) tell(`${what}_${name}`, is, should[what]);
     }
     for (const what of ["avg", "stddev"] as const) {
       const is = row[`${what}_${name}`];
-      if (!near(is, should[what], should.avg ?? 0)) tell(`${what}_${name}`, is, should[what]);
+      if (!near(is, should[what], largest)) tell(`${what}_${name}`, is, should[what]);
     }
   }
 }
@@ -100,8 +101,8 @@ function statistics(values: readonly number[]) {
   };
 }
 
-/** `scale`: a deviation of nearly equal values is as inexact as the values are large. */
-function near(is: unknown, should: number | null, scale: number): boolean {
+/** `largest` of the values: a mean near zero and a deviation of nearly equal values are as inexact as they are large. */
+function near(is: unknown, should: number | null, largest: number): boolean {
   if (is === null || should === null || typeof is !== "number") return is === should;
-  return Math.abs(is - should) <= TOLERANCE * Math.max(Math.abs(should), Math.abs(scale) * 1e-3);
+  return Math.abs(is - should) <= TOLERANCE * Math.max(Math.abs(should), largest * 1e-3);
 }
