@@ -54,9 +54,10 @@ export class Outbox {
     if (this.unplanned === 0) return null;
     const row = this.#buffer.db
       .query<{ at: number }, [number]>(
-        "SELECT ingested_at AS at FROM commit_group WHERE last_seq > ? ORDER BY 1 LIMIT 1",
+        // By the key: a scan would cost more with every commit that is kept.
+        "SELECT ingested_at AS at FROM commit_group WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
       )
-      .get(this.#plannedThrough);
+      .get(this.#plannedThrough + 1);
     return row?.at ?? null;
   }
 

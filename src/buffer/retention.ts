@@ -49,8 +49,10 @@ export class Retention {
     type GroupRow = { first: number; last: number };
     const group = db
       .query<GroupRow, [number, number, number]>(
+        // Commits are in the order of time: the first few tell, and what is kept for long is not looked through again and again.
         `SELECT min(first_seq) AS first, max(last_seq) AS last FROM
-         (SELECT first_seq, last_seq FROM commit_group WHERE last_seq <= ? AND ingested_at < ? ORDER BY 1 LIMIT ?)`,
+         (SELECT first_seq, last_seq, ingested_at FROM commit_group ORDER BY first_seq LIMIT ?3)
+         WHERE last_seq <= ?1 AND ingested_at < ?2`,
       )
       .get(settled, beforeMs, CHUNK_ROWS / 1_000);
     if (!group?.last) return 0;

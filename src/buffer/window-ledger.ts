@@ -73,8 +73,8 @@ export class WindowLedger {
     return this.#buffer.db
       .query(
         `DELETE FROM window_sensor WHERE start IN
-         (SELECT start FROM window w WHERE issued_at < ?1
-          AND EXISTS (SELECT 1 FROM window_sensor s WHERE s.start = w.start) LIMIT ?2)`,
+         (SELECT start FROM (SELECT DISTINCT start FROM window_sensor ORDER BY start LIMIT ?2) JOIN window USING (start)
+          WHERE issued_at < ?1)`,
       )
       .run(beforeMs, limit).changes;
   }
