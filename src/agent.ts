@@ -118,23 +118,24 @@ export class Agent {
     await delivery;
     await this.#abortPuts();
     this.#guarded(() => this.#parts.carrier.settle(this.#parts.now()));
-    this.#parts.report(this.#parts.now());
+    this.#guarded(() => this.#parts.report(this.#parts.now()));
     return { finished: !this.#stopping && !this.#corrupt, accepted: this.#accepted, corrupt: this.#corrupt };
   }
 
   async #intake(): Promise<void> {
     const { pipeline, outbox, upkeep, now, running, batchRows } = this.#parts;
     for (;;) {
-      if (upkeep.full && !this.#stopping) await this.#intakeBell.wait(RETRY_MS);
+      // What is set aside for bookkeeping is not for readings: they wait until it can be set aside again.
+      this.#guarded(() => upkeep.relieved());
+      if (upkeep.isFull && !this.#stopping) await this.#intakeBell.wait(RETRY_MS);
       const until = running() + SLICE_MS;
       let turn = null;
       let committed = 0;
       do {
-        if (upkeep.full && !this.#stopping) break;
+        if (upkeep.isFull && !this.#stopping) break;
         turn = this.#guarded(() => pipeline.turn(now(), running()));
         committed += turn?.committed ?? 0;
         this.#watchMemory(turn?.committed ?? 0);
-        if (turn !== null && turn.committed > 0) upkeep.relieved();
       } while (turn?.more && running() < until);
       this.#accepted += committed;
       if (this.#corrupt) break;

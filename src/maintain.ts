@@ -2,7 +2,7 @@
  * The buffer's upkeep, a little at a time: lets go of what was delivered and kept long enough, watches the limit and the
  * disk, and says what is wrong. Called by the agent's loop every few seconds, and at once when a commit met a full disk.
  */
-import { holdReserve, releaseReserve } from "./buffer/reserve.ts";
+import { hasRoomForReserve, holdReserve, releaseReserve } from "./buffer/reserve.ts";
 import type { Retention } from "./buffer/retention.ts";
 import type { WindowLedger } from "./buffer/window-ledger.ts";
 import type { Log } from "./core/log.ts";
@@ -83,10 +83,15 @@ export class Upkeep {
     }
   }
 
-  /** A write went through again. */
+  /** Nothing may be taken now. */
+  get isFull(): boolean {
+    return this.full || this.diskFull;
+  }
+
+  /** Looks whether there is room again: for the reserve first. */
   relieved(): void {
     if (!this.diskFull) return;
-    if (!holdReserve(this.#parts.dataDir)) return;
+    if (!hasRoomForReserve(this.#parts.dataDir) || !holdReserve(this.#parts.dataDir)) return;
     this.diskFull = false;
     this.#parts.log.info("disk_has_room", "The disk has room again");
   }

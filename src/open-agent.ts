@@ -17,7 +17,7 @@ import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.
 import { type LiveReport, type Problem, writeLive } from "./live.ts";
 import { Upkeep } from "./maintain.ts";
 import { corruptProblems, openBuffer, StoppedEarlyError } from "./open-buffer.ts";
-import { makeDataDir, waitForLock } from "./open-data-dir.ts";
+import { takeDataDir } from "./open-data-dir.ts";
 import { Pipeline } from "./pipeline.ts";
 import { formatProblem, type RuleProblem, type RuleSet } from "./rules/rule-set.ts";
 import type { Source } from "./sensor/source.ts";
@@ -80,8 +80,7 @@ type Lasting = {
  */
 export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
   const { settings, store, now } = inputs;
-  makeDataDir(settings.dataDir);
-  const lock = await waitForLock(inputs);
+  const lock = await takeDataDir(inputs);
   const lasting = await whole(inputs, await openBuffer(inputs), (buffer) => ({
     ...{ rules: inputs.rules(buffer.catalogue, buffer.lastRules()), buffer },
     sources: inputs.sources(buffer.catalogue, (uri) => buffer.cursor(uri)),

@@ -98,7 +98,7 @@ function newBuffer({ settings, now }: BufferInputs, catalogue?: SensorCatalogue)
 }
 
 /** Full, busy, or a device that hiccups: what a later try can cure. */
-function isPassing(error: unknown): boolean {
+export function isPassing(error: unknown): boolean {
   const code = codeOf(error) ?? "";
   return /^(SQLITE_(FULL|BUSY|LOCKED|IOERR)|ENOSPC|EDQUOT|EIO)/.test(code);
 }

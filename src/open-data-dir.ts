@@ -3,44 +3,41 @@ import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { type DataDirLock, LOCK_POLL_MS, lockHolder, tryLock } from "./buffer/lock.ts";
 import { AgentError, messageOf, UsageError } from "./core/errors.ts";
-import { type BufferInputs, StoppedEarlyError } from "./open-buffer.ts";
+import { type BufferInputs, isPassing, StoppedEarlyError } from "./open-buffer.ts";
 
-export function makeDataDir(dataDir: string): void {
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new UsageError(`Cannot use data dir "${dataDir}": ${messageOf(error)}`, {
-      cause: error,
-      tryHint: "--data-dir ./agent-data, or another folder that this user can write",
-    });
-  }
-}
-
-/** Resolves when this process has the data dir's lock; says once whom it waits for. */
-export async function waitForLock({ settings, log, stop, now }: BufferInputs): Promise<DataDirLock> {
+/**
+ * Makes the folder and resolves when this process has its lock; says once whom, or what, it waits for. Throws UsageError
+ * where it can never be written, AgentError when another agent has it for longer than the wait.
+ */
+export async function takeDataDir({ settings, log, stop, now }: BufferInputs): Promise<DataDirLock> {
   const { dataDir, lockWait } = settings;
   const me = { pid: process.pid, host: hostname(), sinceMs: now() };
   const until = performance.now() + (lockWait ?? Number.POSITIVE_INFINITY);
   for (let told = false; ; told = true) {
-    const lock = lockOrExplain(dataDir, me);
-    if (lock !== null) return lock;
-    const holder = lockHolder(dataDir);
-    const whose = holder === null ? "another agent" : `the agent with pid ${holder.pid} on host "${holder.host}"`;
-    if (stop.aborted) throw new StoppedEarlyError(`Stopped while waiting for ${whose}`);
+    const lock = lockOrReason(dataDir, me);
+    if (typeof lock !== "string") return lock;
+    if (stop.aborted) throw new StoppedEarlyError(`Stopped before the lock was taken: ${lock}`);
     if (performance.now() >= until) {
-      throw new AgentError(`Cannot take the lock of data dir "${dataDir}": ${whose} has it`, {
+      throw new AgentError(`Cannot take the lock of data dir "${dataDir}": ${lock}`, {
         tryHint: "stop that agent, give another --data-dir, or wait for it: --lock-wait forever",
       });
     }
-    if (!told) log.info("waiting_for_lock", `Waiting for ${whose} to release data dir "${dataDir}"`);
+    if (!told) log.info("waiting_for_lock", `Waiting for data dir "${dataDir}": ${lock}`);
     await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
   }
 }
 
-function lockOrExplain(dataDir: string, me: Parameters<typeof tryLock>[1]): DataDirLock | null {
+/** The lock, or why it cannot be had now. */
+function lockOrReason(dataDir: string, me: Parameters<typeof tryLock>[1]): DataDirLock | string {
   try {
-    return tryLock(dataDir, me);
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    const lock = tryLock(dataDir, me);
+    if (lock !== null) return lock;
+    const holder = lockHolder(dataDir);
+    const whose = holder === null ? "another agent" : `the agent with pid ${holder.pid} on host "${holder.host}"`;
+    return `${whose} has it`;
   } catch (error) {
+    if (isPassing(error)) return messageOf(error);
     throw new UsageError(`Cannot write to data dir "${dataDir}": ${messageOf(error)}`, {
       cause: error,
       tryHint: "--data-dir ./agent-data, or another folder that this user can write",

@@ -32,7 +32,11 @@ export function tryLock(dataDir: string, holder: LockHolder): DataDirLock | null
     throw error;
   }
   held.add(db);
-  writeFileSync(join(dataDir, HOLDER_FILE), `${JSON.stringify(holder)}\n`);
+  try {
+    writeFileSync(join(dataDir, HOLDER_FILE), `${JSON.stringify(holder)}\n`);
+  } catch {
+    // A full disk: the lock is held all the same, and only its holder's name is not known.
+  }
   return {
     release: () => {
       if (!held.delete(db)) return;

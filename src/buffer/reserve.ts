@@ -1,5 +1,5 @@
 /** A few MiB set aside, so that on a full disk there is room for deletes and bookkeeping: SQLite needs some to free any. */
-import { closeSync, existsSync, fsyncSync, openSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, statfsSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 const RESERVE_BYTES = 4 * 1024 * 1024;
@@ -22,6 +22,20 @@ export function holdReserve(dataDir: string): boolean {
     return false;
   } finally {
     if (file !== null) closeSync(file);
+  }
+}
+
+/**
+ * Whether there is room for the reserve and as much again: where there is less, whatever is taken next would only use the
+ * reserve up. Asked before the reserve is written, so that a full disk is not written to over and over.
+ */
+export function hasRoomForReserve(dataDir: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dataDir);
+    return bavail * bsize >= 2 * RESERVE_BYTES;
+  } catch {
+    // A file system that does not tell: then the next write does.
+    return true;
   }
 }
 

@@ -1,0 +1,354 @@
+/** `agent run` as a process: signals, locks, full disks and wrong calls, with the compiled binary. */
+import { afterAll, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { AGENT_BINARY, AgentProcess } from "../testing/agent-process.ts";
+
+const built = existsSync(AGENT_BINARY);
+if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const isRoot = process.getuid?.() === 0;
+const folder = mkdtempSync(join(tmpdir(), "agent-run-"));
+const mounts: string[] = [];
+afterAll(() => {
+  for (const path of mounts) Bun.spawnSync(["umount", "-l", path]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+let made = 0;
+function newFolder(): string {
+  const path = join(folder, String(made++));
+  mkdirSync(path);
+  return path;
+}
+
+/** A small disk, or null where this user may not mount one: said aloud. */
+function smallDisk(size: string): string | null {
+  const path = newFolder();
+  const done = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", path]);
+  if (done.exitCode === 0) mounts.push(path);
+  else console.warn(`skipped: cannot mount a small disk: ${done.stderr.toString().trim()}`);
+  return done.exitCode === 0 ? path : null;
+}
+
+const BASE = { AGENT_NODE_ID: "node-1", AGENT_COMMIT_MS: "100ms", AGENT_BATCH_MS: "300ms" };
+
+function run(cwd: string, args: readonly string[], env: Record<string, string> = {}, stdin = "") {
+  const done = Bun.spawnSync([AGENT_BINARY, ...args], {
+    ...{ cwd, env: { PATH: process.env["PATH"] ?? "", ...BASE, ...env } },
+    stdin: new TextEncoder().encode(stdin),
+  });
+  return { code: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };
+}
+
+const start = (cwd: string, args: readonly string[], env: Record<string, string> = {}) =>
+  new AgentProcess({ args: ["run", ...args], cwd, env: { ...BASE, ...env } });
+
+/** Stops it and says how long that took. */
+async function stopped(
+  agent: AgentProcess,
+  signal: "SIGTERM" | "SIGINT",
+): Promise<{ code: number | null; ms: number }> {
+  const sentAt = performance.now();
+  process.kill(agent.pid, signal);
+  const end = await agent.ended;
+  return { code: end.code, ms: end.atMs - sentAt };
+}
+
+async function until(is: () => boolean, withinMs: number): Promise<boolean> {
+  for (const giveUp = performance.now() + withinMs; performance.now() < giveUp; await Bun.sleep(20))
+    if (is()) return true;
+  return is();
+}
+
+type Live = { readonly problems: readonly { code: string }[] };
+function problemsOf(dataDir: string): string[] {
+  try {
+    return (JSON.parse(readFileSync(join(dataDir, "live.json"), "utf8")) as Live).problems.map(({ code }) => code);
+  } catch {
+    return [];
+  }
+}
+
+/** Delivers what is left, windows too, and compares the buffer with the store. */
+function verified(cwd: string, args: readonly string[], env: Record<string, string> = {}) {
+  const rest = run(cwd, ["run", ...args, "--source", "stdin:", "--once"], env);
+  const verify = run(cwd, ["verify", "--deep", "--json", ...args], env);
+  const report = JSON.parse(verify.stdout || "{}") as { ok?: boolean; epochs?: { accepted: number }[] };
+  return {
+    rest: rest.code,
+    ok: report.ok,
+    accepted: report.epochs?.[0]?.accepted ?? 0,
+    told: rest.stderr + verify.stderr,
+  };
+}
+
+/** Accepts connections and never says a word. */
+async function silentServer(): Promise<{ url: string; end: () => void }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => undefined).resume();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const end = () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${port}`, end };
+}
+
+const SECRETS = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "a secret key" };
+
+test.skipIf(!built)("a call that can never work exits 2 with a sentence and a way out", () => {
+  const cwd = newFolder();
+  mkdirSync(join(cwd, "rules-bad"));
+  writeFileSync(join(cwd, "rules-bad", "a.json"), "{");
+  writeFileSync(join(cwd, "file"), "");
+  const calls: Record<string, string[]> = {
+    "unknown flag": ["--sorce", "stdin:"],
+    "bad source": ["--source", "carrier-pigeon:"],
+    "source given twice": ["--source", "stdin:", "--source", "stdin:"],
+    "bad store": ["--store", "ftp://nowhere"],
+    "no rules folder": ["--rules", "nowhere"],
+    "bad rules": ["--rules", "rules-bad"],
+    "bad profile": ["--profile", "nowhere.json"],
+    "bad map": ["--map", "nowhere.json"],
+    "data dir is a file": ["--data-dir", "file"],
+    "data dir in a file": ["--data-dir", "file/inside"],
+    "no such length of time": ["--for", "soon"],
+  };
+  for (const [what, args] of Object.entries(calls)) {
+    const { code, stderr, stdout } = run(cwd, ["run", "--once", ...args]);
+    expect([what, code, stdout]).toEqual([what, 2, ""]);
+    expect(stderr).toMatch(/^Cannot .+\n/);
+    expect(stderr).toMatch(/\nTry: .+\n$/);
+    expect([what, stderr.includes("    at ")]).toEqual([what, false]);
+  }
+});
+
+test.skipIf(!built)("a database that is newer than the binary exits 2 and is left as it is", async () => {
+  const cwd = newFolder();
+  expect(run(cwd, ["run", "--source", "stdin:", "--once"]).code).toBe(0);
+  const { Database } = await import("bun:sqlite");
+  const db = new Database(join(cwd, "agent-data", "buffer.db"));
+  db.run("PRAGMA user_version = 999");
+  db.close();
+  const { code, stderr } = run(cwd, ["run", "--source", "stdin:", "--once"]);
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/version 999, newer than this binary's.*\nTry: /)]);
+  expect(readdirSync(join(cwd, "agent-data")).filter((name) => name.includes("corrupt"))).toEqual([]);
+});
+
+test.skipIf(!built || isRoot)("a data dir that may not be written exits 2", () => {
+  const cwd = newFolder();
+  mkdirSync(join(cwd, "agent-data"), { mode: 0o500 });
+  expect(run(cwd, ["run", "--source", "stdin:", "--once"]).code).toBe(2);
+});
+
+test.skipIf(!built || !isRoot)("a data dir on a disk that is mounted for reading only exits 2", () => {
+  const cwd = smallDisk("1m");
+  if (cwd === null) return;
+  Bun.spawnSync(["mount", "-o", "remount,ro", cwd]);
+  const { code, stderr } = run(newFolder(), ["run", "--source", "stdin:", "--once", "--data-dir", cwd]);
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/^Cannot write to data dir .*\nTry: /)]);
+});
+
+test.skipIf(!built)("--once takes stdin to its end, delivers everything, open windows too, and exits 0", () => {
+  const cwd = newFolder();
+  const lines = Array.from({ length: 2_500 }, (_, i) => {
+    const timestamp = new Date(Date.UTC(2026, 10, 23, 8) + i * 1_000).toISOString();
+    return JSON.stringify({
+      sensor_id: `s${i % 3}`,
+      sensor_type: "environmental",
+      timestamp,
+      temperature: 20 + (i % 10),
+    });
+  });
+  const done = run(cwd, ["run", "--source", "stdin:", "--once"], {}, `${lines.join("\n")}\nnot json\n`);
+  expect([done.code, done.stderr]).toEqual([0, expect.stringContaining("accepted=2501")]);
+  const verify = run(cwd, ["verify", "--deep", "--json"]);
+  expect([verify.code, verify.stderr]).toEqual([0, verify.stderr]);
+});
+
+test.skipIf(!built)(
+  "a second agent says whom it waits for, and takes over within a second of the first's end",
+  async () => {
+    const cwd = newFolder();
+    const first = start(cwd, ["--source", "simulator:?sensors=5&rate=10"]);
+    expect(await first.says("running", 10_000)).toBe(true);
+    const second = start(cwd, ["--source", "simulator:?sensors=5&rate=10"]);
+    expect(await second.says("waiting_for_lock", 10_000)).toBe(true);
+    expect(second.heard).toContain(`pid ${first.pid} on host "${hostname()}"`);
+    const third = run(cwd, ["run", "--source", "stdin:", "--once", "--lock-wait", "0"]);
+    expect([third.code, third.stderr]).toEqual([1, expect.stringMatching(/^Cannot take the lock .*pid \d+.*\nTry: /)]);
+    first.kill("SIGKILL");
+    await first.ended;
+    const endedAt = performance.now();
+    expect(await second.says("running", 5_000)).toBe(true);
+    expect(performance.now() - endedAt).toBeLessThan(1_000);
+    expect(await stopped(second, "SIGTERM")).toMatchObject({ code: 0 });
+    // One that is told to stop while it waits has nothing to do: that is no failure.
+    const holder = start(cwd, ["--source", "simulator:?sensors=5&rate=10"]);
+    await holder.says("running", 10_000);
+    const waiting = start(cwd, []);
+    await waiting.says("waiting_for_lock", 10_000);
+    expect(await stopped(waiting, "SIGTERM")).toMatchObject({ code: 0 });
+    expect(await stopped(holder, "SIGINT")).toMatchObject({ code: 0 });
+    expect(verified(cwd, [])).toMatchObject({ rest: 0, ok: true });
+  },
+  60_000,
+);
+
+test.skipIf(!built)(
+  "a stop signal ends it within 700 ms with exit code 0: catching up, or with a store that hangs",
+  async () => {
+    const silent = await silentServer();
+    const hanging = { AWS_ENDPOINT_URL_S3: silent.url, ...SECRETS };
+    const full = "simulator:?sensors=20&rate=max&count=5000000";
+    const cases: [string, string[], Record<string, string>][] = [
+      ["catching up", ["--source", full], {}],
+      ["catching up, the store hangs", ["--source", full, "--store", "s3:"], hanging],
+      ["idle, the store hangs", ["--source", "simulator:?sensors=20&rate=10", "--store", "s3:"], hanging],
+      ["the store's folder cannot be made", ["--source", full, "--store", "dir:/proc/nowhere"], {}],
+    ];
+    for (const [what, args, env] of cases) {
+      for (const signal of ["SIGTERM", "SIGINT"] as const) {
+        const agent = start(newFolder(), args, env);
+        expect([what, await agent.says("running", 10_000)]).toEqual([what, true]);
+        await Bun.sleep(1_200);
+        const { code, ms } = await stopped(agent, signal);
+        expect([what, signal, code, agent.heard]).toEqual([what, signal, 0, expect.stringContaining("stopped")]);
+        expect([what, signal, ms < 700 ? "in time" : ms]).toEqual([what, signal, "in time"]);
+      }
+    }
+    silent.end();
+  },
+  60_000,
+);
+
+test.skipIf(!built)(
+  "a second signal ends it at once and loses nothing committed",
+  async () => {
+    const silent = await silentServer();
+    const cwd = newFolder();
+    const args = ["--source", "simulator:?sensors=20&rate=50", "--store", "s3:", "--drain", "30s"];
+    const agent = start(cwd, args, { AWS_ENDPOINT_URL_S3: silent.url, ...SECRETS });
+    await agent.says("running", 10_000);
+    await Bun.sleep(1_000);
+    process.kill(agent.pid, "SIGTERM");
+    await Bun.sleep(300);
+    expect(agent.end).toBeNull();
+    const { code, ms } = await stopped(agent, "SIGTERM");
+    expect([code, ms < 300 ? "at once" : ms]).toEqual([1, "at once"]);
+    silent.end();
+    const after = verified(cwd, []);
+    expect(after).toMatchObject({ rest: 0, ok: true });
+    expect(after.accepted).toBeGreaterThan(500);
+  },
+  60_000,
+);
+
+test.skipIf(!built || !isRoot)(
+  "a full disk: it waits, says so, loses and doubles nothing, and goes on when there is room",
+  async () => {
+    const disk = smallDisk("16m");
+    if (disk === null) return;
+    const cwd = newFolder();
+    const dataDir = join(disk, "data");
+    const args = ["--data-dir", dataDir];
+    const agent = start(cwd, [...args, "--source", "simulator:?sensors=50&rate=100"]);
+    expect(await agent.says("running", 10_000)).toBe(true);
+    await Bun.sleep(1_000);
+    const ballast = join(disk, "ballast");
+    Bun.spawnSync(["dd", "if=/dev/zero", `of=${ballast}`, "bs=64k"]);
+    expect([agent.end, await until(() => problemsOf(dataDir).includes("disk_full"), 15_000), agent.heard]).toEqual([
+      null,
+      true,
+      agent.heard,
+    ]);
+    await Bun.sleep(3_000);
+    expect([agent.end, problemsOf(dataDir)]).toEqual([null, expect.arrayContaining(["disk_full"])]);
+    rmSync(ballast);
+    expect(await until(() => !problemsOf(dataDir).includes("disk_full"), 10_000)).toBe(true);
+    await Bun.sleep(1_000);
+    expect(await stopped(agent, "SIGTERM")).toMatchObject({ code: 0 });
+    expect(agent.heard.match(/disk_full/g)?.length).toBe(1);
+    const after = verified(cwd, args);
+    expect(after).toMatchObject({ rest: 0, ok: true });
+  },
+  120_000,
+);
+
+test.skipIf(!built || !isRoot)(
+  "a disk that is full at the start is waited for too",
+  async () => {
+    const disk = smallDisk("8m");
+    if (disk === null) return;
+    const cwd = newFolder();
+    const ballast = join(disk, "ballast");
+    Bun.spawnSync(["dd", "if=/dev/zero", `of=${ballast}`, "bs=4k"]);
+    const agent = start(cwd, ["--data-dir", disk, "--source", "simulator:?sensors=5&rate=10"]);
+    expect(await agent.says("running", 2_000)).toBe(false);
+    expect([agent.end, agent.heard]).toEqual([null, expect.stringMatching(/(waiting_for_lock|buffer_waits): .*full/)]);
+    rmSync(ballast);
+    expect(await agent.says("running", 5_000)).toBe(true);
+    expect(await stopped(agent, "SIGTERM")).toMatchObject({ code: 0 });
+  },
+  60_000,
+);
+
+test.skipIf(!built || !isRoot)(
+  "the store's disk full: deliveries wait and go on when there is room",
+  async () => {
+    const disk = smallDisk("16m");
+    if (disk === null) return;
+    const cwd = newFolder();
+    const ballast = join(disk, "ballast");
+    Bun.spawnSync(["dd", "if=/dev/zero", `of=${ballast}`, "bs=64k"]);
+    const store = ["--store", `dir:${join(disk, "lake")}`];
+    const agent = start(cwd, [...store, "--source", "simulator:?sensors=50&rate=20"], {
+      AGENT_BACKOFF_MAX_MS: "500ms",
+    });
+    const dataDir = join(cwd, "agent-data");
+    expect(await until(() => problemsOf(dataDir).includes("store_unreachable"), 10_000)).toBe(true);
+    expect(agent.end).toBeNull();
+    rmSync(ballast);
+    expect(await agent.says("uplink_up", 10_000)).toBe(true);
+    expect(await stopped(agent, "SIGTERM")).toMatchObject({ code: 0 });
+    expect(verified(cwd, store)).toMatchObject({ rest: 0, ok: true });
+  },
+  60_000,
+);
+
+test.skipIf(!built)(
+  "a buffer that becomes corrupt under a running agent is set aside, and the agent goes on",
+  async () => {
+    const cwd = newFolder();
+    const source = "simulator:?sensors=50&rate=40";
+    const agent = start(cwd, ["--source", source], { AGENT_BATCH_MS: "24h" });
+    await agent.says("running", 10_000);
+    await Bun.sleep(2_500);
+    agent.kill("SIGKILL");
+    await agent.ended;
+    const path = join(cwd, "agent-data", "buffer.db");
+    // Folded into the database by opening it, then its pages from the fortieth on are shuffled.
+    const { Database } = await import("bun:sqlite");
+    const db = new Database(path);
+    db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    db.close();
+    const bytes = readFileSync(path);
+    for (let at = 40 * 4_096; at < bytes.length; at += 5 * 4_096) bytes.fill(0xa5, at, at + 4_096);
+    writeFileSync(path, bytes);
+    const again = start(cwd, ["--source", source]);
+    expect(await again.says("buffer_was_corrupt", 10_000)).toBe(true);
+    const dataDir = join(cwd, "agent-data");
+    expect(await until(() => problemsOf(dataDir).includes("buffer_was_corrupt"), 5_000)).toBe(true);
+    expect(readdirSync(dataDir).filter((name) => /^buffer\.corrupt-.*\.db$/.test(name)).length).toBe(1);
+    expect(await stopped(again, "SIGTERM")).toMatchObject({ code: 0 });
+    expect(verified(cwd, [])).toMatchObject({ rest: 0, ok: true });
+  },
+  60_000,
+);
