@@ -17,13 +17,13 @@ import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.
 import { type LiveReport, type Problem, writeLive } from "./live.ts";
 import { Upkeep } from "./maintain.ts";
 import { corruptProblems, openBuffer, StoppedEarlyError } from "./open-buffer.ts";
-import { takeDataDir } from "./open-data-dir.ts";
 import { Pipeline } from "./pipeline.ts";
 import { formatProblem, type RuleProblem, type RuleSet } from "./rules/rule-set.ts";
 import type { Source } from "./sensor/source.ts";
 import { type KeptWindow, Windows } from "./stages/aggregate.ts";
 import { StageEncoder } from "./stages/encode.ts";
 import { unpackWindow } from "./stages/window-row.ts";
+import { takeLock } from "./take-lock.ts";
 import { newLink } from "./uplink/link.ts";
 import { readingKey } from "./uplink/object-key.ts";
 import type { ObjectStore } from "./uplink/object-store.ts";
@@ -80,7 +80,7 @@ type Lasting = {
  */
 export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
   const { settings, store, now } = inputs;
-  const lock = await takeDataDir(inputs);
+  const lock = await takeLock(inputs);
   const lasting = await whole(inputs, await openBuffer(inputs), (buffer) => ({
     ...{ rules: inputs.rules(buffer.catalogue, buffer.lastRules()), buffer },
     sources: inputs.sources(buffer.catalogue, (uri) => buffer.cursor(uri)),

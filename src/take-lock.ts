@@ -9,7 +9,7 @@ import { type BufferInputs, isPassing, StoppedEarlyError } from "./open-buffer.t
  * Makes the folder and resolves when this process has its lock; says once whom, or what, it waits for. Throws UsageError
  * where it can never be written, AgentError when another agent has it for longer than the wait.
  */
-export async function takeDataDir({ settings, log, stop, now }: BufferInputs): Promise<DataDirLock> {
+export async function takeLock({ settings, log, stop, now }: BufferInputs): Promise<DataDirLock> {
   const { dataDir, lockWait } = settings;
   const me = { pid: process.pid, host: hostname(), sinceMs: now() };
   const until = performance.now() + (lockWait ?? Number.POSITIVE_INFINITY);
