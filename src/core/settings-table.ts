@@ -3,6 +3,7 @@
  * `--help` and `agent config` are generated from it. Flags win over the environment, the environment over `.env`, `.env`
  * over defaults; an empty value in the environment or in `.env` counts as not set.
  */
+import { NODE_ID, safeNodeId } from "./node-id.ts";
 import type { Kind } from "./settings-kind.ts";
 import * as kind from "./settings-kind.ts";
 import { STAGES } from "./stage.ts";
@@ -37,13 +38,16 @@ function may<T>(env: string, of: Kind<T>, doc: string, more: More = {}): Setting
 }
 
 const secretText = kind.text("text on one line", "SECRET");
-const NODE_ID = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 
 export const SETTINGS = {
   nodeId: must(
     "AGENT_NODE_ID",
-    kind.text("1 to 63 of a-z, 0-9, '.', '_', '-', the first a letter or digit", "NAME", NODE_ID),
-    keySafe,
+    kind.text(
+      "1 to 64 of A-Z, a-z, 0-9, '.', '_', '-', the first a letter or digit, the last no '.' or '-'",
+      "NAME",
+      NODE_ID,
+    ),
+    safeNodeId,
     "The node's name in keys and rows. Default: the host's name, made safe for a key.",
   ),
   dataDir: must("AGENT_DATA_DIR", kind.path("DIR"), "./agent-data", "The folder of the buffer and its lock.", {
@@ -199,9 +203,3 @@ export const SETTINGS = {
   ),
   databricksToken: may("DATABRICKS_TOKEN", secretText, "A token of that workspace.", { secret: true }),
 };
-
-/** A host name as a part of a key: lower case, what a key cannot have as hyphens, at most 63 characters. */
-export function keySafe(hostName: string): string {
-  const safe = hostName.toLowerCase().replace(/[^a-z0-9._-]+/g, "-");
-  return safe.replace(/^[._-]+/, "").slice(0, 63) || "node";
-}

@@ -9,7 +9,7 @@ import {
   type SettingName,
   secretsOf,
 } from "./settings.ts";
-import { keySafe, SETTINGS, type Setting } from "./settings-table.ts";
+import { SETTINGS, type Setting } from "./settings-table.ts";
 import { STAGES } from "./stage.ts";
 
 const problemsOf = (env: Record<string, string>) => checkSettings({ env }).problems;
@@ -141,13 +141,6 @@ test("half a pair of keys and a bucket name that S3 would refuse are found befor
   const long = { AGENT_STORE: "s3:", S3_BUCKET_PREFIX: "p".repeat(37), AWS_ACCESS_KEY_ID: "AKIA" };
   expect(problemsOf(long)).toHaveLength(2);
   expect(problemsOf({ ...long, AGENT_STORE: "dir:x" })).toEqual([]);
-});
-
-test("a node is named after its host, whatever the host is called", () => {
-  fc.assert(
-    fc.property(fc.string({ unit: "binary" }), (name) => expect(keySafe(name)).toMatch(/^[a-z0-9][a-z0-9._-]{0,62}$/)),
-  );
-  expect([keySafe("Edge 7.local"), keySafe("…"), keySafe("-x")]).toEqual(["edge-7.local", "node", "x"]);
 });
 
 test("all secrets are known to whoever must hide them", () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseKey, type ReadingKey, readingKey, safeNodeId, type WindowKey, windowKey } from "./object-key.ts";
+import { safeNodeId } from "../core/node-id.ts";
+import { parseKey, type ReadingKey, readingKey, type WindowKey, windowKey } from "./object-key.ts";
 
 const HOUR = 3_600_000;
 const EPOCH = "01jdb3z8k6v0q2w4e6r8t0y1x3";
@@ -117,19 +118,4 @@ test("a key that is not exactly ours is null, never a guess", () => {
   expect(parseKey("raw", window)).toBeNull();
   expect(parseKey("aggregated", ours)).toBeNull();
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => parseKey("raw", text) === null));
-});
-
-test("a node id is safe in a key, a path and a listing, whatever the host is called", () => {
-  fc.assert(
-    fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
-      const id = safeNodeId(text);
-      expect(id).toMatch(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
-      expect(safeNodeId(id)).toBe(id);
-    }),
-  );
-  expect(safeNodeId("pump-7.site.example")).toBe("pump-7.site.example");
-  expect(safeNodeId("Büro Süd")).toBe("B-ro-S-d");
-  expect(safeNodeId("../..")).toBe("node");
-  expect(safeNodeId("_hidden")).toBe("hidden");
-  expect(safeNodeId("")).toBe("node");
 });

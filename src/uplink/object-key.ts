@@ -6,8 +6,6 @@ import type { Stage } from "../core/stage.ts";
 
 const MS_PER_HOUR = 3_600_000;
 const SEQ_DIGITS = 12;
-/** A key has at most 1,024 bytes in S3 and a folder's name 255 in most file systems; host names have at most 64. */
-const NODE_LENGTH = 64;
 
 /** One object of a reading stage: the rows of one hour (of event time) out of a planned range of seqs. */
 export type ReadingKey = {
@@ -56,19 +54,6 @@ export function parseKey(stage: Stage, key: string): ParsedKey | null {
   const { node = "", epoch = "" } = folder.groups ?? {};
   const rest = key.slice(folder[0].length);
   return stage === "aggregated" ? parseWindow(key, node, epoch, rest) : parseRange(key, node, epoch, rest);
-}
-
-/**
- * A host name made safe for a key, a folder and a URL: ASCII letters, digits, `.`, `_`, `-`, at most 64 of them, and not
- * starting with `.` or `_` (readers of a lake skip such names as hidden). Two hosts may get the same id; their epochs differ.
- */
-export function safeNodeId(text: string): string {
-  const safe = text
-    .replace(/[^A-Za-z0-9._-]+/g, "-")
-    .replace(/^[^A-Za-z0-9]+/, "")
-    .slice(0, NODE_LENGTH)
-    .replace(/[.-]+$/, "");
-  return safe === "" ? "node" : safe;
 }
 
 function parseRange(key: string, node: string, epoch: string, rest: string): ParsedKey | null {

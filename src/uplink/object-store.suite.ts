@@ -1,7 +1,7 @@
 /** What every store must do: one suite, run by memory, folder and S3 (docs: the port's comment in object-store.ts). */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { safeNodeId } from "../core/node-id.ts";
 import type { Stage } from "../core/stage.ts";
-import { safeNodeId } from "./object-key.ts";
 import {
   type ListedObject,
   NotFoundError,

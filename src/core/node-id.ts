@@ -1,0 +1,20 @@
+/** The name of a node, as it stands in keys, folders and rows. */
+
+/** A key has at most 1,024 bytes in S3 and a folder's name 255 in most file systems; host names have at most 64. */
+const NODE_LENGTH = 64;
+
+/**
+ * A host name made safe for a key, a folder and a URL: ASCII letters, digits, `.`, `_`, `-`, at most 64 of them, and not
+ * starting with `.` or `_` (readers of a lake skip such names as hidden). Two hosts may get the same id; their epochs differ.
+ */
+export function safeNodeId(text: string): string {
+  const safe = text
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, NODE_LENGTH)
+    .replace(/[.-]+$/, "");
+  return safe === "" ? "node" : safe;
+}
+
+/** What a user may give as the node's name: what `safeNodeId` leaves as it is. */
+export const NODE_ID = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_])?$/;
