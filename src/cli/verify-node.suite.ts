@@ -76,7 +76,7 @@ export class TestNode {
   issueWindows(): void {
     const { buffer, outbox, ledger, windows } = this;
     const parts = { buffer, outbox, ledger, windows, nodeId: "edge-7", agentVersion: "0.1.0", gzipLevel: 1 } as const;
-    while (issueWindows(parts, this.nowMs, true).length > 0);
+    while (issueWindows(parts, this.nowMs, true, false).length > 0);
   }
 
   /** Puts what is promised, `limit` batches at most, and settles it. */
