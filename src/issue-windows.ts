@@ -79,4 +79,6 @@ export function rebuildWindows(parts: Pick<WindowParts, "buffer" | "ledger" | "w
       windows.add(block, firstSeq, nowMs);
     }
   }
+  // Those that no window took were counted when they came.
+  windows.takeExpired();
 }

@@ -17,6 +17,8 @@ export type UpkeepParts = {
   readonly windowKeepMs: number;
   readonly limitBytes: number;
   readonly whenFull: "block" | "drop-oldest";
+  /** Readings since the last call that came too late for a window that was let go (`Windows.takeExpired`). */
+  readonly takeExpired: () => number;
 };
 
 /** Processing time that one call may spend on deleting. */
@@ -42,10 +44,21 @@ export class Upkeep {
     holdReserve(parts.dataDir);
   }
 
+  /** A reading that no window could take any more is in every other stage, and counted here. */
+  countExpired(nowMs: number): void {
+    const { retention, takeExpired, log } = this.#parts;
+    const count = takeExpired();
+    if (count === 0) return;
+    const range = { firstSeq: null, lastSeq: null, sinceMs: nowMs, untilMs: nowMs };
+    retention.recordLoss({ reason: "late_for_window", count, ...range });
+    log.error("late_for_window", "Readings came after their windows were let go: they are in no aggregate", { count });
+  }
+
   /** `runningMs` measures the budget. Returns whether anything was dropped undelivered. */
   run(nowMs: number, runningMs: () => number): { readonly dropped: boolean } {
     const { retention, ledger, keepMs, windowKeepMs, limitBytes } = this.#parts;
     const until = runningMs() + BUDGET_MS;
+    this.countExpired(nowMs);
     while (runningMs() < until && retention.prune(nowMs - keepMs) > 0);
     ledger.expire(nowMs - windowKeepMs, 1_000);
     if (runningMs() - this.#forgotAt >= FORGET_MS) {

@@ -171,7 +171,7 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
     },
     newLink(now()),
   );
-  const upkeep = openUpkeep(inputs, buffer, windowParts.ledger);
+  const upkeep = openUpkeep(inputs, buffer, windowParts);
   const agent: Agent = new Agent({
     ...{ buffer, outbox, pipeline, carrier, upkeep, log, now, running: inputs.running ?? (() => performance.now()) },
     issueWindows: stages.has("aggregated")
@@ -232,13 +232,14 @@ function skipWindows({ buffer, ledger }: WindowParts): readonly [] {
   return [];
 }
 
-function openUpkeep({ settings, log }: AgentInputs, buffer: SqliteBuffer, ledger: WindowLedger): Upkeep {
+function openUpkeep({ settings, log }: AgentInputs, buffer: SqliteBuffer, { ledger, windows }: WindowParts): Upkeep {
   return new Upkeep({
     ...{ dataDir: settings.dataDir, retention: new Retention(buffer), ledger, log },
     keepMs: settings.keep,
     windowKeepMs: settings.windowKeep,
     limitBytes: settings.bufferMaxBytes,
     whenFull: settings.bufferFull,
+    takeExpired: () => windows.takeExpired(),
   });
 }
 

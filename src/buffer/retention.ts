@@ -106,9 +106,9 @@ export class Retention {
     const joined = db
       .query(
         `UPDATE loss SET count = count + ?, last_seq = ?, until = ?
-         WHERE reason = ? AND last_seq = ? AND epoch IS ?`,
+         WHERE reason = ? AND last_seq IS ? AND epoch IS ?`,
       )
-      .run(count, lastSeq, untilMs, reason, (firstSeq ?? 0) - 1, epoch).changes;
+      .run(count, lastSeq, untilMs, reason, firstSeq === null ? null : firstSeq - 1, epoch).changes;
     if (joined > 0) return;
     db.query(
       "INSERT INTO loss (reason, count, first_seq, last_seq, since, until, epoch) VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -183,3 +183,17 @@ test("beyond the bound on accumulators the windows touched longest ago go out ea
   }
   expect(windows.due(NOW + 20).length).toBe(15);
 });
+
+test("a reading for a window whose accumulators were let go enters no aggregate, and is told once", () => {
+  const catalogue = new SensorCatalogue();
+  const identity = IDENTITY_COLUMNS.map((name) => (name === "sensor_id" ? "s" : null));
+  const sensor = catalogue.internSensor(identity, ["t"]);
+  const label = catalogue.internLabel({ statusCode: 0, anomalyFlag: 0, anomalyType: null });
+  const windows = new Windows(SETTINGS, catalogue, (startMs) => (startMs < NOW ? "expired" : null));
+  const block = new ReadingBlock(3);
+  for (const time of [NOW - 60_000, NOW, NOW - 30_000]) block.add(sensor, time, label);
+  windows.add(block, 1, NOW);
+  expect(windows.takeExpired()).toBe(2);
+  expect(windows.takeExpired()).toBe(0);
+  expect(windows.due(NOW, true).map((window) => window.startMs)).toEqual([NOW]);
+});

@@ -95,8 +95,7 @@ export class Windows {
   readonly #indexByHandle: number[] = [];
   #accumulators = 0;
   #addedThrough = 0;
-  /** Readings that came after their window's accumulators were let go: in every other stage, but in no aggregate. */
-  expired = 0;
+  #expired = 0;
 
   constructor(
     settings: WindowSettings,
@@ -129,7 +128,7 @@ export class Windows {
         window = this.#windowAt(startMs, nowMs);
       }
       if (time > watermark && time <= ceiling) watermark = time;
-      if (window === null) this.expired++;
+      if (window === null) this.#expired++;
       else if (firstSeq + row > window.throughSeq) {
         if (firstSeq + row < window.dirtyFromSeq) window.dirtyFromSeq = firstSeq + row;
         this.#addRow(window, block, row, handle);
@@ -137,6 +136,16 @@ export class Windows {
     }
     this.watermarkMs = watermark;
     this.#addedThrough = Math.max(this.#addedThrough, firstSeq + block.count - 1);
+  }
+
+  /**
+   * Readings since the last call that came after their window's accumulators were let go: they are in every other stage,
+   * but a new revision without the others would be wrong. The caller counts them as a loss.
+   */
+  takeExpired(): number {
+    const expired = this.#expired;
+    this.#expired = 0;
+    return expired;
   }
 
   /** The windows that should go out now, in order of time; `all`: every window that holds anything new. */
