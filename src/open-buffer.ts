@@ -14,6 +14,7 @@ import { isLogDamaged } from "./buffer/salvage-log.ts";
 import { asideDone, asideInProgress, setAside } from "./buffer/set-aside.ts";
 import { BUFFER_FILE, SqliteBuffer } from "./buffer/sqlite-buffer.ts";
 import { AgentError, codeOf, messageOf, UsageError } from "./core/errors.ts";
+import { HeapWatch } from "./core/heap-watch.ts";
 import type { Log } from "./core/log.ts";
 import type { SensorCatalogue } from "./core/sensor.ts";
 import type { Settings } from "./core/settings.ts";
@@ -158,12 +159,13 @@ async function takeOver(
   const stages = new Set(settings.stages);
   const outbox = new Outbox(buffer, stages, () => "");
   const { nodeId, gzipLevel } = settings;
-  const parts: RecoverParts = { damaged, buffer, outbox, store, stages, nodeId, gzipLevel, stop };
+  const heap = new HeapWatch(process.memoryUsage.rss, () => Bun.gc(true));
+  const parts: RecoverParts = { damaged, buffer, outbox, store, stages, nodeId, gzipLevel, heap, stop };
   const { seq, certain } = damaged.lastSeq(statSync(path).size);
   const span = { first: damaged.firstSeq(), last: seq, certain };
   const recovered = await new Recovery(parts, epoch, now()).run(promised, span);
   const windowParts: RecoverWindowParts = {
-    ...{ damaged, buffer, outbox, epoch, stop, agentVersion: VERSION, nodeId: recovered.nodeId },
+    ...{ damaged, buffer, outbox, epoch, heap, stop, agentVersion: VERSION, nodeId: recovered.nodeId },
     gzipLevel: gzipLevel as RecoverWindowParts["gzipLevel"],
     settings: {
       ...{ lengthMs: settings.windowMs, graceMs: settings.windowGraceMs, holdMs: settings.windowHoldMs },

@@ -3,6 +3,7 @@ import type { Outbox } from "./buffer/outbox.ts";
 import type { DamagedBuffer, SalvagedBatch } from "./buffer/salvage.ts";
 import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
 import { breathe } from "./core/bell.ts";
+import type { HeapWatch } from "./core/heap-watch.ts";
 import { planWindow, type WindowParts } from "./issue-windows.ts";
 import { type KeptWindow, type SensorWindow, type WindowSettings, Windows } from "./stages/aggregate.ts";
 import { unpackWindow } from "./stages/window-row.ts";
@@ -17,6 +18,7 @@ export type RecoverWindowParts = {
   readonly nodeId: string;
   readonly agentVersion: string;
   readonly gzipLevel: WindowParts["gzipLevel"];
+  readonly heap: HeapWatch;
   readonly stop: AbortSignal;
 };
 
@@ -48,6 +50,7 @@ export async function recoverWindows(
   let missing = Math.max(0, span.last - from + 1);
   for (let first = from; first <= span.last; first += STEP_ROWS) {
     await breathe();
+    parts.heap.look();
     parts.stop.throwIfAborted();
     const blocks = damaged.read(first, Math.min(span.last, first + STEP_ROWS - 1));
     for (const { block, firstSeq } of blocks) {

@@ -9,6 +9,7 @@ import { Retention } from "./buffer/retention.ts";
 import type { DamagedBuffer } from "./buffer/salvage.ts";
 import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
 import { breathe } from "./core/bell.ts";
+import type { HeapWatch } from "./core/heap-watch.ts";
 import { READING_STAGES, type ReadingStage, type Stage } from "./core/stage.ts";
 import type { PlannedBefore, Promised } from "./recover-promised.ts";
 import { StageEncoder } from "./stages/encode.ts";
@@ -23,6 +24,7 @@ export type RecoverParts = {
   readonly stages: ReadonlySet<Stage>;
   readonly nodeId: string;
   readonly gzipLevel: number;
+  readonly heap: HeapWatch;
   readonly stop: AbortSignal;
 };
 
@@ -88,6 +90,7 @@ export class Recovery {
 
   async #breathe(): Promise<void> {
     await breathe();
+    this.#parts.heap.look();
     this.#parts.stop.throwIfAborted();
   }
 
