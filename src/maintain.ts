@@ -28,8 +28,8 @@ const LOW_WATER = 0.95;
 const DROP_ROWS = 20_000;
 /** Looks through all batches of windows: not every few seconds. */
 const FORGET_MS = 600_000;
-/** At the limit, windows that went out are kept for late readings for a day, then an hour, then not at all. */
-const WINDOWS_KEPT_MS = [86_400_000, 3_600_000, 0];
+/** At the limit, windows that went out are kept for late readings for a day, then for an hour, but never for less. */
+const WINDOWS_KEPT_MS = [86_400_000, 3_600_000];
 
 export class Upkeep {
   readonly #parts: UpkeepParts;
@@ -69,8 +69,8 @@ export class Upkeep {
     if (retention.usage().usedBytes > limitBytes) {
       while (runningMs() < until && this.#overLowWater() && retention.prune(Number.MAX_SAFE_INTEGER) > 0);
       // Nothing delivered is left but what late readings would need of their windows.
+      if (this.#overLowWater()) ledger.forget(nowMs);
       for (const keptMs of WINDOWS_KEPT_MS) {
-        if (this.#overLowWater()) ledger.forget(nowMs - keptMs);
         while (this.#overLowWater() && runningMs() < until && ledger.expire(nowMs - keptMs, 1_000) > 0);
       }
       if (retention.usage().usedBytes > limitBytes) dropped = this.#atLimit(nowMs);
