@@ -87,7 +87,7 @@ async function takeReadings(settings: Settings, forMs: number, context: Context)
   // A signal ends the taking early; what was taken is still delivered and checked.
   stop.addEventListener("abort", () => opened.agent.stopTaking());
   const progress = terminal ? watchProgress(opened) : null;
-  await opened.agent.run();
+  await opened.run();
   clearTimeout(timer);
   progress?.end();
   return opened;
