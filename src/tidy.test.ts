@@ -85,7 +85,7 @@ function importsOf(path: string): string[] {
   });
 }
 
-/** `src/buffer/schema.ts` is of `buffer`, `src/pipeline.ts` of `src`, everything else of its first folder. */
+/** `src/buffer/schema.ts` is of `buffer`, `src/main.ts` of `src`, everything else of its first folder. */
 function partOf(path: string): string {
   const [first, second, third] = path.split("/");
   return first === "src" ? (third === undefined ? "src" : second!) : first!;

@@ -1,12 +1,12 @@
 /** `agent demo`: the whole job on this machine, from simulated sensors to five stages in a folder, and what came of it. */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { OpenAgent } from "../agent/open-agent.ts";
 import { formatDuration, parseDuration } from "../core/duration.ts";
 import { UsageError } from "../core/errors.ts";
 import { makeLog, textLine } from "../core/log.ts";
 import type { Settings } from "../core/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
-import type { OpenAgent } from "../open-agent.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { startAgent } from "./run.ts";
 import { watchProgress } from "./run-progress.ts";

@@ -1,5 +1,5 @@
 /** The line that `agent run` shows on a terminal: what came in, how fast, what waits, and how long that will take. */
-import type { OpenAgent } from "../open-agent.ts";
+import type { OpenAgent } from "../agent/open-agent.ts";
 
 const EVERY_MS = 1_000;
 const CLEAR_LINE = "\r\u001b[2K";

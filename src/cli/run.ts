@@ -1,13 +1,13 @@
 /** `agent run`: the main job. Takes, keeps, judges and delivers until it is told to stop or its sources end. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { type OpenAgent, openAgent, type RulesInForce } from "../agent/open-agent.ts";
+import { StoppedEarlyError } from "../agent/open-buffer.ts";
 import { parseDuration } from "../core/duration.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings.ts";
-import { type OpenAgent, openAgent, type RulesInForce } from "../open-agent.ts";
-import { StoppedEarlyError } from "../open-buffer.ts";
 import { loadRules, loadRuleTexts } from "../rules/load.ts";
 import { formatProblem } from "../rules/rule-set.ts";
 import { builtInRules } from "../rules/shipped.ts";

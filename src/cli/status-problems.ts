@@ -1,7 +1,8 @@
 /** What is wrong with a node, each with the way out: what the running agent reports, and what its buffer tells. */
+
+import type { LiveReport, Problem } from "../agent/live.ts";
 import type { Loss } from "../buffer/buffer.ts";
 import type { LockHolder } from "../buffer/lock.ts";
-import type { LiveReport, Problem } from "../live.ts";
 import { grouped, roughAge } from "./table.ts";
 
 export type Evidence = {

@@ -1,6 +1,8 @@
 /** `agent status`: what a node holds, how far delivery is, and what is wrong. Reads only; works beside a running agent. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { type LiveReport, type Problem, readLive } from "../agent/live.ts";
+import { corruptProblems } from "../agent/open-buffer.ts";
 import { BufferLedger } from "../buffer/ledger.ts";
 import { lossesOf } from "../buffer/ledger-losses.ts";
 import {
@@ -18,8 +20,6 @@ import { withoutPassword } from "../core/log-redact.ts";
 import type { Settings } from "../core/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
-import { type LiveReport, type Problem, readLive } from "../live.ts";
-import { corruptProblems } from "../open-buffer.ts";
 import type { Command } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { problemsOf } from "./status-problems.ts";

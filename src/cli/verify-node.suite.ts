@@ -2,13 +2,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { issueWindows } from "../agent/issue-windows.ts";
 import { Outbox } from "../buffer/outbox.ts";
 import { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { WindowLedger } from "../buffer/window-ledger.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { resolveSettings } from "../core/settings.ts";
 import type { ReadingStage, Stage } from "../core/stage.ts";
-import { issueWindows } from "../issue-windows.ts";
 import { Windows } from "../stages/aggregate.ts";
 import { StageEncoder } from "../stages/encode.ts";
 import { readingKey } from "../uplink/object-key.ts";

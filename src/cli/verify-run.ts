@@ -1,11 +1,12 @@
 /** Verifying, as `agent verify` and `agent demo` do it: list the store, ask the buffer, compare, and look inside if asked. */
+
+import { readLive } from "../agent/live.ts";
+import { type OldEpoch, oldEpochs } from "../agent/open-buffer.ts";
 import { BufferLedger } from "../buffer/ledger.ts";
 import { type LedgerPromises, promisesOf } from "../buffer/ledger-promises.ts";
 import { AgentError } from "../core/errors.ts";
 import type { Settings } from "../core/settings.ts";
 import { READING_STAGES, STAGES } from "../core/stage.ts";
-import { readLive } from "../live.ts";
-import { type OldEpoch, oldEpochs } from "../open-buffer.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { type Audit, reconcile, type StoredObject } from "../uplink/reconcile.ts";
 import type { ContentFindings } from "../uplink/reconcile-contents.ts";

@@ -1,7 +1,7 @@
 /** The machine's faults against a running agent: outages, limits, full disks and clocks, in fake time. */
 import { expect, test } from "bun:test";
-import { audit, doubles, unsorted } from "./testing/audit.ts";
-import { type FakeNode, startFakeNode } from "./testing/fake-node.ts";
+import { audit, doubles, unsorted } from "../testing/audit.ts";
+import { type FakeNode, startFakeNode } from "../testing/fake-node.ts";
 
 const batches = (node: FakeNode, where: string) =>
   node.opened.buffer.db.query<{ n: number }, []>(`SELECT count(*) AS n FROM batch WHERE ${where}`).get()!.n;

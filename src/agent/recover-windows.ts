@@ -1,13 +1,13 @@
 /** The windows of a corrupt buffer that had not gone out: built again from its readings, and issued under its epoch. */
-import type { Outbox } from "./buffer/outbox.ts";
-import type { DamagedBuffer, SalvagedBatch } from "./buffer/salvage.ts";
-import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
-import { breathe } from "./core/bell.ts";
-import type { HeapWatch } from "./core/heap-watch.ts";
+import type { Outbox } from "../buffer/outbox.ts";
+import type { DamagedBuffer, SalvagedBatch } from "../buffer/salvage.ts";
+import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import { breathe } from "../core/bell.ts";
+import type { HeapWatch } from "../core/heap-watch.ts";
+import { type KeptWindow, type SensorWindow, type WindowSettings, Windows } from "../stages/aggregate.ts";
+import { unpackWindow } from "../stages/window-row.ts";
+import { parseKey } from "../uplink/object-key.ts";
 import { planWindow, type WindowParts } from "./issue-windows.ts";
-import { type KeptWindow, type SensorWindow, type WindowSettings, Windows } from "./stages/aggregate.ts";
-import { unpackWindow } from "./stages/window-row.ts";
-import { parseKey } from "./uplink/object-key.ts";
 
 export type RecoverWindowParts = {
   readonly damaged: DamagedBuffer;

@@ -2,10 +2,10 @@
  * The buffer's upkeep, a little at a time: lets go of what was delivered and kept long enough, watches the limit and the
  * disk, and says what is wrong. Called by the agent's loop every few seconds, and at once when a commit met a full disk.
  */
-import { hasRoomForReserve, holdReserve, releaseReserve } from "./buffer/reserve.ts";
-import type { Retention } from "./buffer/retention.ts";
-import type { WindowLedger } from "./buffer/window-ledger.ts";
-import type { Log } from "./core/log.ts";
+import { hasRoomForReserve, holdReserve, releaseReserve } from "../buffer/reserve.ts";
+import type { Retention } from "../buffer/retention.ts";
+import type { WindowLedger } from "../buffer/window-ledger.ts";
+import type { Log } from "../core/log.ts";
 import type { Problem } from "./live.ts";
 
 export type UpkeepParts = {

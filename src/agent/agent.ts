@@ -3,15 +3,15 @@
  * carrier. Neither ends because of the outside world; they end when told to, or when the sources have ended and all is
  * delivered. The order of stopping: take no more, commit what waits, settle what was answered, close.
  */
-import type { Batch } from "./buffer/buffer.ts";
-import { isCorruption } from "./buffer/corruption.ts";
-import type { Outbox } from "./buffer/outbox.ts";
-import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
+import type { Batch } from "../buffer/buffer.ts";
+import { isCorruption } from "../buffer/corruption.ts";
+import type { Outbox } from "../buffer/outbox.ts";
+import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import { Bell, breathe } from "../core/bell.ts";
+import { codeOf, messageOf } from "../core/errors.ts";
+import type { HeapWatch } from "../core/heap-watch.ts";
+import type { Log } from "../core/log.ts";
 import type { Carrier } from "./carry.ts";
-import { Bell, breathe } from "./core/bell.ts";
-import { codeOf, messageOf } from "./core/errors.ts";
-import type { HeapWatch } from "./core/heap-watch.ts";
-import type { Log } from "./core/log.ts";
 import type { Problem } from "./live.ts";
 import type { Upkeep } from "./maintain.ts";
 import type { Pipeline } from "./pipeline.ts";

@@ -1,11 +1,11 @@
 /** Windows that are due become batches: rows, key and accumulators are written down in one transaction. */
-import type { Batch } from "./buffer/buffer.ts";
-import type { Outbox } from "./buffer/outbox.ts";
-import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
-import type { WindowLedger } from "./buffer/window-ledger.ts";
-import type { OpenWindow, Windows } from "./stages/aggregate.ts";
-import { packWindow, windowRows } from "./stages/window-row.ts";
-import { windowKey } from "./uplink/object-key.ts";
+import type { Batch } from "../buffer/buffer.ts";
+import type { Outbox } from "../buffer/outbox.ts";
+import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import type { WindowLedger } from "../buffer/window-ledger.ts";
+import type { OpenWindow, Windows } from "../stages/aggregate.ts";
+import { packWindow, windowRows } from "../stages/window-row.ts";
+import { windowKey } from "../uplink/object-key.ts";
 
 export type WindowParts = {
   readonly buffer: SqliteBuffer;

@@ -4,27 +4,27 @@
  */
 import { statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { isCorruption, isWholeBody } from "./buffer/corruption.ts";
-import { newEpoch } from "./buffer/epoch.ts";
-import { Outbox } from "./buffer/outbox.ts";
-import { releaseReserve } from "./buffer/reserve.ts";
-import { Retention } from "./buffer/retention.ts";
-import { DamagedBuffer, type SalvagedBatch } from "./buffer/salvage.ts";
-import { isLogDamaged } from "./buffer/salvage-log.ts";
-import { asideDone, asideInProgress, setAside } from "./buffer/set-aside.ts";
-import { BUFFER_FILE, SqliteBuffer } from "./buffer/sqlite-buffer.ts";
-import { AgentError, codeOf, messageOf, UsageError } from "./core/errors.ts";
-import { HeapWatch } from "./core/heap-watch.ts";
-import type { Log } from "./core/log.ts";
-import type { SensorCatalogue } from "./core/sensor.ts";
-import type { Settings } from "./core/settings.ts";
-import { isStage } from "./core/stage.ts";
-import { VERSION } from "./core/version.ts";
+import { isCorruption, isWholeBody } from "../buffer/corruption.ts";
+import { newEpoch } from "../buffer/epoch.ts";
+import { Outbox } from "../buffer/outbox.ts";
+import { releaseReserve } from "../buffer/reserve.ts";
+import { Retention } from "../buffer/retention.ts";
+import { DamagedBuffer, type SalvagedBatch } from "../buffer/salvage.ts";
+import { isLogDamaged } from "../buffer/salvage-log.ts";
+import { asideDone, asideInProgress, setAside } from "../buffer/set-aside.ts";
+import { BUFFER_FILE, SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import { AgentError, codeOf, messageOf, UsageError } from "../core/errors.ts";
+import { HeapWatch } from "../core/heap-watch.ts";
+import type { Log } from "../core/log.ts";
+import type { SensorCatalogue } from "../core/sensor.ts";
+import type { Settings } from "../core/settings.ts";
+import { isStage } from "../core/stage.ts";
+import { VERSION } from "../core/version.ts";
+import type { ObjectStore } from "../uplink/object-store.ts";
 import type { Problem } from "./live.ts";
 import { type Recovered, type RecoverParts, Recovery } from "./recover.ts";
 import { Promised } from "./recover-promised.ts";
 import { planAgain, type RecoverWindowParts, recoverWindows } from "./recover-windows.ts";
-import type { ObjectStore } from "./uplink/object-store.ts";
 
 export type BufferInputs = {
   readonly settings: Settings;

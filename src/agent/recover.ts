@@ -3,18 +3,18 @@
  * has. What was promised keeps its key, so that the store, which knows what it has, settles the rest; what was not
  * promised yet is promised now. Bodies are made here and now: the new buffer's readings have other ids.
  */
-import { type Batch, hourOf, MS_PER_HOUR, type StoredBlock } from "./buffer/buffer.ts";
-import type { Outbox } from "./buffer/outbox.ts";
-import { Retention } from "./buffer/retention.ts";
-import type { DamagedBuffer } from "./buffer/salvage.ts";
-import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
-import { breathe } from "./core/bell.ts";
-import type { HeapWatch } from "./core/heap-watch.ts";
-import { READING_STAGES, type ReadingStage, type Stage } from "./core/stage.ts";
+import { type Batch, hourOf, MS_PER_HOUR, type StoredBlock } from "../buffer/buffer.ts";
+import type { Outbox } from "../buffer/outbox.ts";
+import { Retention } from "../buffer/retention.ts";
+import type { DamagedBuffer } from "../buffer/salvage.ts";
+import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import { breathe } from "../core/bell.ts";
+import type { HeapWatch } from "../core/heap-watch.ts";
+import { READING_STAGES, type ReadingStage, type Stage } from "../core/stage.ts";
+import { StageEncoder } from "../stages/encode.ts";
+import { readingKey } from "../uplink/object-key.ts";
+import type { ObjectStore } from "../uplink/object-store.ts";
 import type { PlannedBefore, Promised } from "./recover-promised.ts";
-import { StageEncoder } from "./stages/encode.ts";
-import { readingKey } from "./uplink/object-key.ts";
-import type { ObjectStore } from "./uplink/object-store.ts";
 
 export type RecoverParts = {
   readonly damaged: DamagedBuffer;

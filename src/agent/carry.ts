@@ -3,16 +3,16 @@
  * One object failing does not hold the others, but the link's state does: while it is down one put at a time finds out
  * whether it is back, and nothing new is promised, so that a long outage makes large batches instead of many.
  */
-import type { Batch, BatchRange } from "./buffer/buffer.ts";
-import { CorruptRowError } from "./buffer/corruption.ts";
-import type { Outbox } from "./buffer/outbox.ts";
-import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
-import { DeniedError, messageOf, TransientError } from "./core/errors.ts";
-import type { Log } from "./core/log.ts";
-import type { ReadingStage } from "./core/stage.ts";
-import type { StageEncoder } from "./stages/encode.ts";
-import { type Link, type LinkEvent, nextLink, waitMs } from "./uplink/link.ts";
-import type { ObjectStore } from "./uplink/object-store.ts";
+import type { Batch, BatchRange } from "../buffer/buffer.ts";
+import { CorruptRowError } from "../buffer/corruption.ts";
+import type { Outbox } from "../buffer/outbox.ts";
+import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import { DeniedError, messageOf, TransientError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { ReadingStage } from "../core/stage.ts";
+import type { StageEncoder } from "../stages/encode.ts";
+import { type Link, type LinkEvent, nextLink, waitMs } from "../uplink/link.ts";
+import type { ObjectStore } from "../uplink/object-store.ts";
 
 export type CarrierParts = {
   readonly buffer: SqliteBuffer;

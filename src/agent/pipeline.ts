@@ -2,14 +2,14 @@
  * One turn, in the order of the flow: take from the sources, judge by the rules in force, keep in one transaction, and
  * count into the windows. The only file that knows all four; it does not wait, sleep or talk to the network.
  */
-import type { CommitFacts, SourceShare } from "./buffer/buffer.ts";
-import type { SqliteBuffer } from "./buffer/sqlite-buffer.ts";
-import type { ClockWatch } from "./core/clock.ts";
-import { messageOf, TransientError } from "./core/errors.ts";
-import type { ReadingBlock } from "./core/reading.ts";
-import type { RuleSet } from "./rules/rule-set.ts";
-import type { Source, Taken } from "./sensor/source.ts";
-import type { Windows } from "./stages/aggregate.ts";
+import type { CommitFacts, SourceShare } from "../buffer/buffer.ts";
+import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import type { ClockWatch } from "../core/clock.ts";
+import { messageOf, TransientError } from "../core/errors.ts";
+import type { ReadingBlock } from "../core/reading.ts";
+import type { RuleSet } from "../rules/rule-set.ts";
+import type { Source, Taken } from "../sensor/source.ts";
+import type { Windows } from "../stages/aggregate.ts";
 
 /** A source in the pipeline: how it stands, and what of it waits for the next commit. */
 export type Tap = {
