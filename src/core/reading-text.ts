@@ -31,13 +31,15 @@ export class ReadingText {
     w.raw(text.head);
     w.timestamp(block.time[row]!);
     w.byte(QUOTE);
-    const keys = text.keys;
+    const { keys, slots } = text;
+    const measures = block.measures;
     for (let i = 0; i < keys.length; i++) {
       w.raw(keys[i]!);
       // A column that this block never needed holds nothing but absent values.
-      const value = block.measures[text.slots[i]!]?.[row] ?? Number.NaN;
-      if (!Number.isNaN(value)) w.number(value);
-      else w.raw(NULL);
+      const slot = slots[i]!;
+      const value = slot < measures.length ? measures[slot]![row]! : Number.NaN;
+      if (Number.isNaN(value)) w.raw(NULL);
+      else w.number(value);
     }
     w.raw(this.#labelText(block.label[row]!));
   }

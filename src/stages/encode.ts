@@ -201,33 +201,45 @@ function makeTail(facts: EncodableBlock["facts"], nodeId: string): Tail {
 function rowsOf(blocks: readonly EncodableBlock[], range: RangeOfHour, sensors: number) {
   const validAt = new Int32Array(sensors + 1);
   const otherAt = new Int32Array(sensors + 1);
-  const pass = (see: (isValid: boolean, sensor: number, entry: number) => void) => {
-    for (let b = 0; b < blocks.length; b++) {
-      const { block, firstSeq } = blocks[b]!;
-      const to = Math.min(block.count, range.last - firstSeq + 1);
-      const anyOther = block.findings.size > 0 || block.malformed.size > 0;
-      for (let row = Math.max(0, range.first - firstSeq); row < to; row++) {
-        const time = block.time[row]!;
-        if (time < range.hourMs || time >= range.hourMs + MS_PER_HOUR) continue;
-        const isValid = !anyOther || (block.label[row]! >= 0 && !block.findings.has(row));
-        see(isValid, block.sensor[row]!, (b << 16) | row);
-      }
+  const spans = blocks.map((stored) => spanOf(stored, range));
+  for (let b = 0; b < blocks.length; b++) {
+    const { block, from, to, isValid, whole } = spans[b]!;
+    for (let row = from; row < to; row++) {
+      if (!whole && !isWithin(block.time[row]!, range)) continue;
+      (isValid === null || isValid(row) ? validAt : otherAt)[block.sensor[row]! + 1]!++;
     }
-  };
-  pass((isValid, sensor) => {
-    (isValid ? validAt : otherAt)[sensor + 1]!++;
-  });
+  }
   for (let i = 1; i <= sensors; i++) {
     validAt[i]! += validAt[i - 1]!;
     otherAt[i]! += otherAt[i - 1]!;
   }
   const valid = new Int32Array(validAt[sensors]!);
   const others = new Int32Array(otherAt[sensors]!);
-  pass((isValid, sensor, entry) => {
-    if (isValid) valid[validAt[sensor]!++] = entry;
-    else others[otherAt[sensor]!++] = entry;
-  });
+  for (let b = 0; b < blocks.length; b++) {
+    const { block, from, to, isValid, whole } = spans[b]!;
+    for (let row = from; row < to; row++) {
+      if (!whole && !isWithin(block.time[row]!, range)) continue;
+      const sensor = block.sensor[row]!;
+      if (isValid === null || isValid(row)) valid[validAt[sensor]!++] = (b << 16) | row;
+      else others[otherAt[sensor]!++] = (b << 16) | row;
+    }
+  }
   return { valid, others };
+}
+
+/** The rows of a block that are in the range; `whole`: all of them in its hour, `isValid` null: all of them valid. */
+function spanOf({ block, firstSeq }: EncodableBlock, range: RangeOfHour) {
+  const from = Math.max(0, range.first - firstSeq);
+  const to = Math.min(block.count, range.last - firstSeq + 1);
+  let whole = true;
+  for (let row = from; row < to && whole; row++) whole = isWithin(block.time[row]!, range);
+  const anyOther = block.findings.size > 0 || block.malformed.size > 0;
+  const isValid = anyOther ? (row: number) => block.label[row]! >= 0 && !block.findings.has(row) : null;
+  return { block, from, to, isValid, whole };
+}
+
+function isWithin(timeMs: number, { hourMs }: RangeOfHour): boolean {
+  return timeMs >= hourMs && timeMs < hourMs + MS_PER_HOUR;
 }
 
 function join(members: readonly Uint8Array[]): Uint8Array {
