@@ -56,7 +56,7 @@ export function configure(db: Database): void {
   // 16 MiB of log between checkpoints: fewer pages written twice than at the default 4 MiB.
   db.run("PRAGMA wal_autocheckpoint = 4000");
   db.run("PRAGMA journal_size_limit = 67108864");
-  db.run("PRAGMA cache_size = -8192");
+  db.run("PRAGMA cache_size = -4096");
   db.run("PRAGMA temp_store = MEMORY");
 }
 

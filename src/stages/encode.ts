@@ -34,7 +34,7 @@ export type EncoderSettings = {
 };
 
 /** Rows in a gzip member: bounds the memory of encoding, and is long enough to compress as well as a whole file. */
-const MEMBER_ROWS = 4_096;
+const MEMBER_ROWS = 2_048;
 const MS_PER_HOUR = 3_600_000;
 const CLOSE = bytesOf("}\n");
 
