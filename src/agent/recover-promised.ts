@@ -35,10 +35,17 @@ export class Promised {
   constructor(found: { batches: readonly SalvagedBatch[]; complete: boolean }, plannedThrough: number | null) {
     let complete = found.complete;
     let epoch: string | null = null;
-    for (const { stage, key, state, range } of found.batches) {
+    const sound = new Set(found.batches.filter(isSound).map(({ id }) => id));
+    for (const batch of found.batches) {
+      const { id, stage, key, state, range } = batch;
       const readingStage = READING_STAGES.find((name) => name === stage);
       if (readingStage === undefined) continue;
       const parsed = parseKey(readingStage, key);
+      // Of the row and its entry in the index one is damaged: what agrees with itself is believed.
+      if (range === null ? state === "unknown" && sound.has(id) : !sound.has(id)) {
+        complete = false;
+        continue;
+      }
       // A body without a range is of an earlier corrupt buffer, and is carried over as it is.
       if (parsed?.kind === "readings" && range === null && state !== "unknown") continue;
       if (parsed?.kind !== "readings" || (epoch !== null && parsed.epoch !== epoch)) {
@@ -136,6 +143,20 @@ export class Promised {
     const { first, last, hourMs, count } = parsed;
     this.#planned.push({ stage, key, first, last, hourMs, count, isSettled });
   }
+}
+
+/** A row says its range twice, in its columns and in its key: a bit that flipped in one of them shows. */
+function isSound({ stage, key, count, range }: SalvagedBatch): boolean {
+  const readingStage = READING_STAGES.find((name) => name === stage);
+  if (readingStage === undefined || range === null) return false;
+  const parsed = parseKey(readingStage, key);
+  return (
+    parsed?.kind === "readings" &&
+    parsed.first === range.firstSeq &&
+    parsed.last === range.lastSeq &&
+    parsed.hourMs === range.hourMs &&
+    parsed.count === count
+  );
 }
 
 async function withinTime<T>(work: Promise<T>): Promise<T | null> {

@@ -113,9 +113,22 @@ export class Recovery {
     }
     short ||= range.open.some((batch) => !hoursOf(blocks).includes(batch.hourMs));
     this.#kept += range.open.length === 0 ? 0 : countOf(blocks);
-    if (!short) return;
+    // Where promises were forgotten, what cannot be read may lack a stage that nobody remembers.
+    if (!short && (promised.complete || this.#wentWhole(range))) return;
     this.#lose(missingIn(first, last, blocks), counted);
     if (promised.complete) this.#loseMisplaced(range, blocks);
+  }
+
+  /** Whether every reading of the range is known to be delivered to every stage that it belongs to. */
+  #wentWhole({ first, last, settled }: PlannedBefore): boolean {
+    const { stages } = this.#parts;
+    const rows = (stage: ReadingStage) =>
+      settled.reduce((sum, batch) => sum + (batch.stage === stage ? batch.count : 0), 0);
+    const all = last - first + 1;
+    if (stages.has("raw") && rows("raw") !== all) return false;
+    const isSorted = stages.has("validated") && stages.has("anomalies");
+    if (isSorted && rows("validated") + rows("anomalies") !== all) return false;
+    return !stages.has("schematized") || !stages.has("validated") || rows("schematized") === rows("validated");
   }
 
   /** Readings whose damaged time belongs to no hour that was promised, or to one that went out without them. */
