@@ -114,17 +114,19 @@ export class DamagedBuffer {
     return { seq: least, certain: false };
   }
 
-  /** No reading below this is in the buffer any more. */
+  /** No reading below this is in the buffer any more: retention let it go. */
   firstSeq(): number {
-    const edges = ["SELECT min(first_seq) AS at FROM commit_group", "SELECT min(seq) AS at FROM reading"].flatMap(
-      (sql) => {
-        const at = attempt(() => this.db.query<{ at: number | null }, []>(sql).get()?.at ?? null);
-        return Number.isSafeInteger(at) && at! > 0 ? [at!] : [];
-      },
-    );
-    if (edges.length > 0) return Math.min(...edges);
-    const folded = "SELECT max(last_seq) AS at FROM delivered";
-    return (attempt(() => this.db.query<{ at: number | null }, []>(folded).get()?.at) ?? 0) + 1;
+    const one = (sql: string) => {
+      const at = attempt(() => this.db.query<{ at: number | null }, []>(sql).get()?.at ?? null);
+      return Number.isSafeInteger(at) && at! > 0 ? at! : null;
+    };
+    const folded = one("SELECT max(last_seq) AS at FROM delivered");
+    if (folded !== null) return folded + 1;
+    // Retention writes this down with all that it deletes; a lowest row that can be read proves nothing.
+    if (this.number("last_seq") === null) return 1;
+    const edges = [one("SELECT min(first_seq) AS at FROM commit_group"), one("SELECT min(seq) AS at FROM reading")];
+    const lowest = edges.filter((edge) => edge !== null);
+    return lowest.length > 0 ? Math.min(...lowest) : 1;
   }
 
   /** The readings of [first, last] that can be read, in seq order. */
