@@ -3,7 +3,7 @@
  * collection costs some ms, so it is made when memory has grown, and not again until it has grown anew.
  */
 const FLOOR_BYTES = 90e6;
-const GROWTH_BYTES = 10e6;
+const GROWTH_BYTES = 14e6;
 
 export class HeapWatch {
   readonly #rss: () => number;

@@ -79,6 +79,8 @@ export class SensorCatalogue {
   readonly #sensorByKey = new Map<string, number>();
   readonly #labelByKey = new Map<string, number>();
   readonly #slotByName = new Map<string, number>();
+  /** Most readings say of themselves what the one before said: no key need be made to find it. */
+  #lastLabel = 0;
 
   internSensor(identity: Identity, measures: readonly string[]): number {
     const key = JSON.stringify([identity, measures]);
@@ -93,6 +95,20 @@ export class SensorCatalogue {
   }
 
   internLabel(label: Label): number {
+    const last = this.labels[this.#lastLabel];
+    if (
+      last !== undefined &&
+      last.statusCode === label.statusCode &&
+      last.anomalyFlag === label.anomalyFlag &&
+      last.anomalyType === label.anomalyType
+    ) {
+      return this.#lastLabel;
+    }
+    this.#lastLabel = this.#labelHandle(label);
+    return this.#lastLabel;
+  }
+
+  #labelHandle(label: Label): number {
     const key = `${label.statusCode}|${label.anomalyFlag}|${label.anomalyType ?? "\u0000"}`;
     const known = this.#labelByKey.get(key);
     if (known !== undefined) return known;
