@@ -7,6 +7,7 @@ import type { Batch, BatchRange } from "../buffer/buffer.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
 import type { Outbox } from "../buffer/outbox.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import { free } from "../core/bytes.ts";
 import { DeniedError, messageOf, TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { ReadingStage } from "../core/stage.ts";
@@ -223,6 +224,7 @@ export class Carrier {
       this.#delivered.push(batch);
       this.objects++;
       this.bytes += body.length;
+      free(body);
       this.#linkEvent({ kind: "stored" }, now());
     } catch (error) {
       this.#failed(prepared, error);

@@ -1,7 +1,8 @@
 /**
- * The identities that were seen, in a temporary table (in memory) of the connection that reads: SQLite compares a row's
- * identity columns with them where they are, and sixteen values of a row need not become JavaScript values at all. That
- * is a third of the cost of a row (scripts/bench/sources.ts).
+ * The identities that were seen, in a temporary table (in memory) of the connection that reads: SQLite looks a row's
+ * identity columns up where they are, and sixteen values of a row need not become JavaScript values at all. That is a
+ * third of the cost of a row (scripts/bench/sources.ts). The whole identity is the key of an index, so that a look-up
+ * compares one record and not sixteen values one by one.
  *
  * A hit needs equality as SQLite sees it, with BINARY collation: it may miss what JavaScript would call equal (the row is
  * then read by name), and calls nothing equal that JavaScript does not.
@@ -13,39 +14,48 @@ const LEARNED_AT_ONCE = 1_000;
 
 export class KnownIdentities {
   readonly #columns: readonly string[];
-  readonly #key: string;
+  readonly #forget: Statement;
   readonly #add: Statement;
   #learned: (readonly unknown[])[] = [];
 
-  /** `columns`: identity columns of the foreign table; `id` is the one with the sensor's id, null where it has none. */
-  constructor(db: Database, columns: readonly string[], id: string | null) {
+  /** `columns`: identity columns of the foreign `table`, the one with the sensor's id first where it has one. */
+  constructor(db: Database, table: string, columns: readonly string[]) {
     this.#columns = columns;
-    this.#key = id === null ? "''" : `f.${quoted(id)} COLLATE BINARY`;
     db.run("PRAGMA temp_store = MEMORY");
     db.run("DROP TABLE IF EXISTS temp.known");
-    const own = ["id PRIMARY KEY", "handle", ...columns.map((_, i) => `c${i}`)];
-    db.run(`CREATE TEMP TABLE known (${own.join(", ")}) WITHOUT ROWID`);
-    this.#add = db.prepare(`INSERT OR REPLACE INTO temp.known VALUES (${own.map(() => "?").join(", ")})`);
+    const own = columns.map((name, i) => `f.${quoted(name)} AS c${i}`);
+    // Made by a SELECT, the columns get the affinities of the foreign ones: with others the index could not be used.
+    db.run(
+      `CREATE TEMP TABLE known AS SELECT ${["0 AS handle", ...own].join(", ")} FROM main.${quoted(table)} f LIMIT 0`,
+    );
+    const key = [...columns.map((_, i) => `c${i}`), "handle"];
+    db.run(`CREATE INDEX temp.known_identity ON known (${key.join(", ")})`);
+    this.#forget = db.prepare(`DELETE FROM temp.known ${columns.length === 0 ? "" : "WHERE c0 IS ?"}`);
+    this.#add = db.prepare(`INSERT INTO temp.known VALUES (${key.map(() => "?").join(", ")})`);
   }
 
   /** Joins `f`, the foreign table, with what is known of it: `k.handle` is NULL where a row's identity is not. */
   get join(): string {
-    const same = this.#columns.map((name, i) => ` AND k.c${i} IS f.${quoted(name)} COLLATE BINARY`);
-    return `LEFT JOIN temp.known k ON k.id = ${this.#key}${same.join("")}`;
+    const same = this.#columns.map((name, i) => `k.c${i} IS f.${quoted(name)} COLLATE BINARY`);
+    return `LEFT JOIN temp.known k ON ${same.join(" AND ") || "TRUE"}`;
   }
 
-  /** Remembers an identity from the next read on. `id` may be anything where the table has no column of it. */
-  learn(id: unknown, handle: number, identity: readonly unknown[]): void {
-    if (this.#learned.length < LEARNED_AT_ONCE) this.#learned.push([id, handle, ...identity]);
+  /** Remembers an identity from the next read on, instead of what was known with the same first column. */
+  learn(handle: number, identity: readonly unknown[]): void {
+    if (this.#learned.length < LEARNED_AT_ONCE) this.#learned.push([handle, ...identity]);
   }
 
   /** To be called within a read: a busy database then stops everything before anything was taken. */
   settle(): void {
-    for (const row of this.#learned) this.#add.run(...(row as (string | number | null)[]));
+    for (const row of this.#learned as (string | number | null)[][]) {
+      this.#forget.run(...row.slice(1, this.#columns.length === 0 ? 1 : 2));
+      this.#add.run(...row);
+    }
     this.#learned = [];
   }
 
   close(): void {
+    this.#forget.finalize();
     this.#add.finalize();
   }
 }

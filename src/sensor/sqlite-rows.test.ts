@@ -59,19 +59,24 @@ function byName(rows: readonly Row[], mapping: Mapping): unknown[] {
   return readingsIn(block, catalogue);
 }
 
-/** The same rows through a table, in takes of a few, so that identities learnt in one are known in the next. */
-function byTable(rows: readonly Row[], mapping: Mapping): unknown[] {
+type Types = { readonly id: string; readonly place: string; readonly degrees: string };
+
+/**
+ * The same rows through a table, in takes of a few, so that identities learnt in one are known in the next; and the rows
+ * as SQLite has stored them, which a column's type may have changed.
+ */
+function byTable(rows: readonly Row[], mapping: Mapping, types: Types): { readings: unknown[]; stored: Row[] } {
   const path = join(dir, "field.db");
   rmSync(path, { force: true });
   const db = new Database(path);
   db.run("PRAGMA synchronous = OFF");
-  db.run(
-    `CREATE TABLE sensor_readings (${COLUMNS.map((name) => (name === "location" ? `${name} COLLATE NOCASE` : name))})`,
-  );
+  const typeOf: Record<string, string> = { sensor_id: types.id, location: types.place, latitude: types.degrees };
+  db.run(`CREATE TABLE sensor_readings (${COLUMNS.map((name) => `${name} ${typeOf[name] ?? ""}`)})`);
   const insert = db.query(`INSERT INTO sensor_readings VALUES (${COLUMNS.map(() => "?")})`);
   db.transaction(() => {
     for (const row of rows) insert.run(...row);
   })();
+  const stored = db.query("SELECT * FROM sensor_readings").values() as Row[];
   db.close();
   const catalogue = new SensorCatalogue();
   const normalizer = normalizerOf(catalogue, mapping);
@@ -84,7 +89,7 @@ function byTable(rows: readonly Row[], mapping: Mapping): unknown[] {
     block.clear();
   }
   source.close();
-  return readings;
+  return { readings, stored };
 }
 
 const mappings = [
@@ -98,7 +103,7 @@ const mappings = [
 ].map((map) => parseMapping(JSON.stringify(map), "map.json", profiles));
 
 const row = fc.tuple(
-  fc.constantFrom("a", "b", "A", null, 5),
+  fc.constantFrom("a", "b", "A", null, 5, "5", "05"),
   fc.constantFrom("environmental", "wind-turbine", "other", null),
   fc.constantFrom("Hall", "hall", null, "1"),
   fc.constantFrom(1, 1.5, null, "1"),
@@ -109,14 +114,20 @@ const row = fc.tuple(
   fc.constantFrom(null, null, "spike", "none", "x".repeat(300)),
   fc.constantFrom(null, "n", "m", 17, 2.5, new Uint8Array([1])),
 );
+const types: fc.Arbitrary<Types> = fc.record({
+  id: fc.constantFrom("", "TEXT", "NUMERIC", "ANY", "VARCHAR(20)"),
+  place: fc.constantFrom("", "COLLATE NOCASE", "TEXT COLLATE NOCASE", "BLOB"),
+  degrees: fc.constantFrom("", "REAL", "INTEGER", "TEXT", "DECIMAL(10,5)"),
+});
 const usual: Row = ["a", "environmental", "Hall", 1, "2026-01-01T00:00:00Z", 21.5, null, 0, null, null];
 
 test("a row of a table says what it says by name, whether its identity is known or new or has changed", () => {
   const rows = fc.array(fc.oneof(row, fc.constant(usual)), { minLength: 1, maxLength: 25 });
   fc.assert(
-    fc.property(rows, fc.constantFrom(...mappings), (given, mapping) => {
-      expect(byTable(given, mapping)).toEqual(byName(given, mapping));
+    fc.property(rows, fc.constantFrom(...mappings), types, (given, mapping, declared) => {
+      const { readings, stored } = byTable(given, mapping, declared);
+      expect(readings).toEqual(byName(stored, mapping));
     }),
-    { numRuns: 120 },
+    { numRuns: 300 },
   );
 });

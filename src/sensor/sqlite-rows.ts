@@ -35,7 +35,6 @@ export class SqliteRows {
   readonly #known: Known[] = [];
   readonly #handles = new Map<number, number>();
   readonly #places: readonly { readonly name: string; readonly value: number; readonly identity: number }[];
-  readonly #id: number;
   readonly #values = new Float64Array(LIMITS.measures);
 
   /** For the rows of this table as it is now: a change of its columns needs another. */
@@ -45,7 +44,6 @@ export class SqliteRows {
     this.#places = table.columns.map((name) => {
       return { name, value: table.values.indexOf(name), identity: table.identity.indexOf(name) };
     });
-    this.#id = table.identity.indexOf(normalizer.foreignName("sensor_id"));
   }
 
   append(block: ReadingBlock, row: ForeignRowValues, nowMs: number): void {
@@ -134,7 +132,7 @@ export class SqliteRows {
     const handle = this.#handles.get(sensor) ?? this.#known.length;
     this.#handles.set(sensor, handle);
     this.#known[handle] = { sensor, layout: this.#layoutOf(plan), identity };
-    this.#table.learn(this.#id < 0 ? "" : identity[this.#id], handle, identity);
+    this.#table.learn(handle, identity);
   }
 
   #layoutOf(plan: Plan): Layout {

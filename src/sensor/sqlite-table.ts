@@ -80,7 +80,7 @@ export class ForeignTable {
 
   /** Rows above `rowid`, in its order. */
   behind(rowid: number, limit: number): ForeignRowValues[] {
-    const name = quoted(this.#name);
+    const name = `main.${quoted(this.#name)}`;
     const known = this.#known!;
     known.settle();
     this.#behind ??= this.#db.prepare(
@@ -98,14 +98,14 @@ export class ForeignTable {
   }
 
   /** Rows of this identity come with this handle from now on. */
-  learn(id: unknown, handle: number, identity: readonly unknown[]): void {
-    this.#known?.learn(id, handle, identity);
+  learn(handle: number, identity: readonly unknown[]): void {
+    this.#known?.learn(handle, identity);
   }
 
   at(rowid: number, columns: readonly string[]): unknown[] | null {
     const names = this.#select(columns);
     const found = this.#db
-      .query(`SELECT ${names} FROM ${quoted(this.#name)} WHERE ${this.#rowid} = ?`)
+      .query(`SELECT ${names} FROM main.${quoted(this.#name)} WHERE ${this.#rowid} = ?`)
       .values(rowid)[0];
     return found === undefined ? null : found.slice(1);
   }
@@ -114,7 +114,7 @@ export class ForeignTable {
   *newest(columns: readonly string[], limit: number): Generator<unknown[]> {
     const names = this.#select(columns);
     const page = this.#db.prepare(
-      `SELECT ${names} FROM ${quoted(this.#name)} WHERE ${this.#rowid} <= ? ORDER BY ${this.#rowid} DESC LIMIT 1000`,
+      `SELECT ${names} FROM main.${quoted(this.#name)} WHERE ${this.#rowid} <= ? ORDER BY ${this.#rowid} DESC LIMIT 1000`,
     );
     let below = Number.MAX_SAFE_INTEGER;
     for (let seen = 0; seen < limit; ) {
@@ -130,7 +130,7 @@ export class ForeignTable {
   /** The lowest and the highest rowid; null where the table is empty. */
   span(): readonly [lowest: number | null, highest: number | null] {
     const one = (which: "min" | "max"): number | null => {
-      const found = this.#db.query(`SELECT ${which}(${this.#rowid}) FROM ${quoted(this.#name)}`).values()[0]?.[0];
+      const found = this.#db.query(`SELECT ${which}(${this.#rowid}) FROM main.${quoted(this.#name)}`).values()[0]?.[0];
       return typeof found === "number" ? found : null;
     };
     return [one("min"), one("max")];
@@ -177,10 +177,11 @@ export class ForeignTable {
       )
       .map(({ name }) => name);
     const isIdentity = (name: string): boolean => /^(?:sensor_id|identity)$/.test(this.#roleOf(name));
-    this.identity = this.columns.filter(isIdentity);
+    // The sensor's id first: it tells most rows apart.
+    const isId = (name: string): boolean => this.#roleOf(name) === "sensor_id";
+    this.identity = this.columns.filter(isIdentity).toSorted((a, b) => Number(isId(b)) - Number(isId(a)));
     this.values = this.columns.filter((name) => !isIdentity(name));
-    const id = this.identity.find((name) => this.#roleOf(name) === "sensor_id") ?? null;
-    this.#known = new KnownIdentities(this.#db, this.identity, id);
+    this.#known = new KnownIdentities(this.#db, this.#name, this.identity);
     this.schema = cookie;
   }
 

@@ -303,6 +303,25 @@ test("odd names, a column called rowid, and rowids below zero are followed too",
   expect(block.extra.get(2)).toBe('{"rowid":99,"a\\"b c":"x"}');
 });
 
+test("a table may have any name, those of SQLite's own words and of our own tables too", () => {
+  for (const name of ["known", "select", 'he said "so"']) {
+    const path = newPath();
+    const db = new Database(path);
+    const quoted = `"${name.replaceAll('"', '""')}"`;
+    db.run(`CREATE TABLE ${quoted} (${KEYED})`);
+    for (const i of upTo(1, 4)) db.query(`INSERT INTO ${quoted} VALUES (?, 'a', ?, ?)`).run(i, TIME(i), i);
+    db.close();
+    const uri = `sqlite:${path}?table=${encodeURIComponent(name)}`;
+    const normalizer = new Normalizer({ catalogue: new SensorCatalogue(), profile: PROFILE, mapping: NO_MAPPING });
+    const source = new SqliteTailSource({ uri, normalizer, cursor: null, once: true });
+    const block = new ReadingBlock(3);
+    const counts = [source.take(block, 0).state, block.count];
+    block.clear();
+    expect([...counts, source.take(block, 0).state, block.count]).toEqual(["more", 3, "ended", 1]);
+    source.close();
+  }
+});
+
 test("what can never work is refused before anything starts, with a way out", () => {
   const path = newPath();
   const db = new Database(path);

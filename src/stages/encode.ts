@@ -3,7 +3,7 @@
  * a gzip file may have several members (RFC 1952 §2.2), so what is valid is compressed once for `validated` and `raw`;
  * and rows are put in order of sensor, so that a line differs from the one before in a few bytes only.
  */
-import { ByteWriter, bytesOf } from "../core/bytes.ts";
+import { ByteWriter, bytesOf, free } from "../core/bytes.ts";
 import type { Finding, Malformed, ReadingBlock, Severity } from "../core/reading.ts";
 import { SEVERITIES } from "../core/reading.ts";
 import { ReadingText } from "../core/reading-text.ts";
@@ -56,7 +56,10 @@ export class StageEncoder {
     this.#readingId = bytesOf(`,"reading_id":"${settings.epoch}-`);
   }
 
-  /** The bodies of `stages` for the readings of a range whose event time is in an hour. A stage without rows is absent. */
+  /**
+   * The bodies of `stages` for the readings of a range whose event time is in an hour; each shares its bytes with no other.
+   * A stage without rows is absent.
+   */
   encode(
     blocks: readonly EncodableBlock[],
     range: RangeOfHour,
@@ -73,12 +76,13 @@ export class StageEncoder {
       more: stages.has("anomalies") ? writeFindings : null,
     });
     const add = (stage: ReadingStage, members: readonly Uint8Array[], count: number) => {
-      if (stages.has(stage) && count > 0) made.set(stage, { body: join(members), count });
+      if (stages.has(stage) && count > 0) made.set(stage, { body: joined(members), count });
     };
     add("raw", [...good.plain, ...bad.plain], valid.length + others.length);
     add("validated", good.plain, valid.length);
     add("schematized", good.more, valid.length);
     add("anomalies", bad.more, others.length);
+    for (const members of [good.plain, good.more, bad.plain, bad.more]) members.forEach(free);
     return made;
   }
 
@@ -242,8 +246,7 @@ function isWithin(timeMs: number, { hourMs }: RangeOfHour): boolean {
   return timeMs >= hourMs && timeMs < hourMs + MS_PER_HOUR;
 }
 
-function join(members: readonly Uint8Array[]): Uint8Array {
-  if (members.length === 1) return members[0]!;
+function joined(members: readonly Uint8Array[]): Uint8Array {
   const body = new Uint8Array(members.reduce((sum, member) => sum + member.length, 0));
   let at = 0;
   for (const member of members) {
