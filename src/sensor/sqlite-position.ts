@@ -99,9 +99,8 @@ export function chooseColumns(candidates: readonly string[], existing: ReadonlyS
 }
 
 export function fingerprintOf(values: readonly unknown[]): string {
-  const text = JSON.stringify(values, (_, value) =>
-    value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value,
-  );
+  const texts = values.map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value));
+  const text = JSON.stringify(texts);
   return new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
 }
 

@@ -37,6 +37,7 @@ export class ForeignTable {
   #rowid = "rowid";
   #behind: Statement | null = null;
   #identityOf: Statement | null = null;
+  #between: { readonly key: string; readonly statement: Statement } | null = null;
   #known: KnownIdentities | null = null;
 
   /** Throws where there is no database (yet). */
@@ -108,6 +109,18 @@ export class ForeignTable {
       .query(`SELECT ${names} FROM main.${quoted(this.#name)} WHERE ${this.#rowid} = ?`)
       .values(rowid)[0];
     return found === undefined ? null : found.slice(1);
+  }
+
+  /** The rows from one rowid to another: the rowid, then `columns`. */
+  between(first: number, last: number, columns: readonly string[]): unknown[][] {
+    const key = columns.join("\n");
+    if (this.#between?.key !== key) {
+      this.#between?.statement.finalize();
+      const names = this.#select(columns);
+      const sql = `SELECT ${names} FROM main.${quoted(this.#name)} WHERE ${this.#rowid} BETWEEN ? AND ? ORDER BY ${this.#rowid}`;
+      this.#between = { key, statement: this.#db.prepare(sql) };
+    }
+    return this.#between.statement.values(first, last);
   }
 
   /** The newest rows, from the end: the rowid, then `columns`. */
@@ -188,8 +201,9 @@ export class ForeignTable {
   #forgetStatements(): void {
     this.#behind?.finalize();
     this.#identityOf?.finalize();
+    this.#between?.statement.finalize();
     this.#known?.close();
-    this.#behind = this.#identityOf = this.#known = null;
+    this.#behind = this.#identityOf = this.#between = this.#known = null;
   }
 
   #noTable(): TransientError {

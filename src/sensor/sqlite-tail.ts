@@ -254,17 +254,18 @@ function advanced(
 ): position.Position {
   const last = rows.at(-1)?.[0];
   if (last === undefined) return from;
-  if (!Number.isSafeInteger(last))
+  if (typeof last !== "number" || !Number.isSafeInteger(last))
     throw new TransientError(`Cannot follow rowid ${last}: it is beyond 2^53`, {
       tryHint: "a table whose rowids are counted up from 1",
     });
   const columns = from.columns.length > 0 ? from.columns : position.chooseColumns(candidates, new Set(table.columns));
-  const fresh = rows
-    .slice(-position.FRESH_MARKS)
-    .reverse()
-    .map(([rowid]): position.Mark => [Number(rowid), position.fingerprintOf(table.at(Number(rowid), columns) ?? [])]);
+  const first = rows.at(-position.FRESH_MARKS)?.[0] ?? rows[0]![0];
+  const fresh = table
+    .between(Number(first), last, columns)
+    .map(([rowid, ...values]): position.Mark => [Number(rowid), position.fingerprintOf(values)])
+    .reverse();
   return {
-    rowid: Number(last),
+    rowid: last,
     generation: from.generation,
     file: table.inode,
     schema: table.schema,
