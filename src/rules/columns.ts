@@ -3,8 +3,11 @@
  * rule applies to. Both are looked up once per new name or sensor, never per reading.
  */
 import type { ReadingBlock } from "../core/reading.ts";
-import type { SensorCatalogue } from "../core/sensor.ts";
+import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
 import type { Selector } from "./selector.ts";
+import { Subjects } from "./state.ts";
+
+const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
 
 /** `slot` is -1 until a sensor that reports the measure was seen. */
 export type MeasureRef = { slot: number };
@@ -13,6 +16,10 @@ export type SelectionRef = { mask: Uint8Array; any: boolean };
 
 export class Columns {
   readonly catalogue: SensorCatalogue;
+  /** Who has a state in the rules of this set. */
+  readonly subjects = new Subjects();
+  /** By sensor handle: the subject that its sensor_id is. */
+  readonly subjectOf: number[] = [];
   readonly #measures = new Map<string, MeasureRef>();
   readonly #selections = new Map<string, { readonly selector: Selector; readonly ref: SelectionRef }>();
   #namesSeen = 0;
@@ -58,6 +65,9 @@ export class Columns {
     }
     if (this.#sensorsSeen >= sensors.length) return;
     const first = Math.max(1, this.#sensorsSeen);
+    for (let handle = this.subjectOf.length; handle < sensors.length; handle++) {
+      this.subjectOf.push(this.subjects.of(`sensor ${sensors[handle]!.identity[SENSOR_ID] ?? ""}`));
+    }
     this.#sensorsSeen = sensors.length;
     for (const { selector, ref } of this.#selections.values()) {
       for (let handle = first; handle < sensors.length; handle++) this.#select(selector, ref, handle);

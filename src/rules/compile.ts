@@ -6,6 +6,7 @@ import { Columns, type SelectionRef } from "./columns.ts";
 import type { Broken, ConditionJudge } from "./condition.ts";
 import type { Rule } from "./rule.ts";
 import type { EvaluationProblem, RuleSet, RuleSummary } from "./rule-set.ts";
+import type { RuleState } from "./state.ts";
 
 const VERSION_LENGTH = 12;
 
@@ -33,6 +34,7 @@ class CompiledRules implements RuleSet {
   readonly rules: readonly RuleSummary[];
   readonly #columns: Columns;
   readonly #compiled: readonly Compiled[];
+  readonly #states: readonly RuleState[];
   /** The findings of the block that is being judged: the lists that its own map holds, but open for more. */
   readonly #lists = new Map<number, Finding[]>();
 
@@ -48,16 +50,37 @@ class CompiledRules implements RuleSet {
       judge: rule.condition.compile(this.#columns),
       broken: (row, what) => this.#add(rule, row, what),
     }));
+    this.#states = this.#compiled.flatMap(({ judge }) => judge.state ?? []);
   }
 
   judge(block: ReadingBlock): void {
     this.#lists.clear();
     block.findings.clear();
     this.#columns.grow();
+    for (const state of this.#states) state.rollBack();
     for (const { selection, judge, broken } of this.#compiled) {
       if (selection.any) judge.judge(block, selection.mask, broken);
     }
     for (const [row, list] of this.#lists) block.findings.set(row, list);
+  }
+
+  keep(): void {
+    for (const state of this.#states) state.keep();
+  }
+
+  saveState(): ReadonlyMap<string, Uint8Array> {
+    const saved = new Map<string, Uint8Array>();
+    for (const { rule, judge } of this.#compiled) if (judge.state) saved.set(rule.canonical, judge.state.save());
+    return saved;
+  }
+
+  loadState(saved: ReadonlyMap<string, Uint8Array>): readonly string[] {
+    const anew: string[] = [];
+    for (const { rule, judge } of this.#compiled) {
+      const bytes = saved.get(rule.canonical);
+      if (judge.state !== undefined && (bytes === undefined || !judge.state.load(bytes))) anew.push(rule.name);
+    }
+    return anew;
   }
 
   evaluationProblems(): readonly EvaluationProblem[] {

@@ -3,6 +3,7 @@ import type { Finding, ReadingBlock } from "../core/reading.ts";
 import type { Columns } from "./columns.ts";
 import type { JsonNode } from "./located-json.ts";
 import type { RuleReader } from "./rule-reader.ts";
+import type { RuleState } from "./state.ts";
 
 /** A condition that was read from a file and can never fail to compile. */
 export interface Condition {
@@ -19,6 +20,8 @@ export type Broken = Omit<Finding, "rule" | "severity">;
  */
 export interface ConditionJudge {
   judge(block: ReadingBlock, applies: Uint8Array, broken: (row: number, what: Broken) => void): void;
+  /** What it remembers between readings; absent where a reading is judged by itself alone. */
+  readonly state?: RuleState;
   /** What could not be evaluated so far. */
   readonly problems?: ReadonlyMap<string, number>;
 }

@@ -3,8 +3,8 @@ import type { ReadingBlock } from "../core/reading.ts";
 
 /**
  * A whole, validated, compiled set of rules. Judging is pure but for the rules' own state: it reads a block's columns and
- * writes `block.findings`; a block that is never committed must not have moved the state (`state()` is stored in the same
- * transaction as the readings, and a set is opened with the last stored state).
+ * writes `block.findings`; a block that is never committed must not have moved the state. What is stored of it is stored in
+ * the transaction of a commit, and judging the readings behind that again, in their order, gives the same state again.
  */
 export interface RuleSet {
   /** The first 12 hex digits of a SHA-256 over the canonical JSON of all rules. */
@@ -14,7 +14,14 @@ export interface RuleSet {
   /** In the order in which a reading's findings come: by name. */
   readonly names: readonly string[];
   readonly rules: readonly RuleSummary[];
+  /** Writes `block.findings`. What an earlier block that was not kept has moved in the rules' memory is put back first. */
   judge(block: ReadingBlock): void;
+  /** The block that was judged last has been committed: what it moved in the rules' memory stays. */
+  keep(): void;
+  /** The memory of each rule that has one, by the rule's canonical JSON. */
+  saveState(): ReadonlyMap<string, Uint8Array>;
+  /** Takes over what was saved for the same rules. Returns the names of the rules with a memory that begin anew. */
+  loadState(saved: ReadonlyMap<string, Uint8Array>): readonly string[];
   /** What could not be evaluated since the set was made, by rule: such a reading does not break the rule. */
   evaluationProblems(): readonly EvaluationProblem[];
 }
