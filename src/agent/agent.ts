@@ -13,6 +13,7 @@ import type { HeapWatch } from "../core/heap-watch.ts";
 import type { Log } from "../core/log.ts";
 import type { Carrier } from "./carry.ts";
 import type { Problem } from "./live.ts";
+import type { LiveRules } from "./live-rules.ts";
 import type { Upkeep } from "./maintain.ts";
 import type { Pipeline } from "./pipeline.ts";
 
@@ -20,6 +21,7 @@ export type AgentParts = {
   readonly buffer: SqliteBuffer;
   readonly outbox: Outbox;
   readonly pipeline: Pipeline;
+  readonly rules: LiveRules;
   readonly carrier: Carrier;
   readonly upkeep: Upkeep;
   readonly log: Log;
@@ -118,6 +120,7 @@ export class Agent {
     await delivery;
     await this.#abortPuts();
     this.#guarded(() => this.#parts.carrier.settle(this.#parts.now()));
+    this.#guarded(() => this.#parts.rules.save(true));
     this.#guarded(() => this.#parts.report(this.#parts.now()));
     return { finished: !this.#stopping && !this.#corrupt, accepted: this.#accepted, corrupt: this.#corrupt };
   }
@@ -217,9 +220,12 @@ export class Agent {
 
   #upkeepAndReport(nowMs: number): void {
     const runningMs = this.#parts.running();
+    const { rules, upkeep } = this.#parts;
+    if (!this.#stopping) this.#guarded(() => rules.watch(runningMs));
+    this.#guarded(() => rules.save(upkeep.isFull));
     if (runningMs - this.#lastUpkeep >= UPKEEP_MS) {
       this.#lastUpkeep = runningMs;
-      const done = this.#guarded(() => this.#parts.upkeep.run(nowMs, this.#parts.running));
+      const done = this.#guarded(() => upkeep.run(nowMs, this.#parts.running));
       if (done?.dropped) {
         this.#parts.outbox.reload();
         this.#parts.carrier.forgetAll();

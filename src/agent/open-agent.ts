@@ -11,7 +11,7 @@ import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings.ts";
 import { VERSION } from "../core/version.ts";
-import { formatProblem, type RuleProblem, type RuleSet } from "../rules/rule-set.ts";
+import { formatProblem, type RuleProblem } from "../rules/rule-set.ts";
 import type { Source } from "../sensor/source.ts";
 import { type KeptWindow, Windows } from "../stages/aggregate.ts";
 import { StageEncoder } from "../stages/encode.ts";
@@ -23,6 +23,7 @@ import { Agent, type AgentEnd } from "./agent.ts";
 import { Carrier } from "./carry.ts";
 import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
 import { type LiveReport, type Problem, writeLive } from "./live.ts";
+import { LiveRules, type RulesInForce } from "./live-rules.ts";
 import { Upkeep } from "./maintain.ts";
 import { corruptProblems, openBuffer, StoppedEarlyError } from "./open-buffer.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -43,12 +44,6 @@ export type AgentInputs = {
   readonly random: () => number;
 };
 
-export type RulesInForce = {
-  readonly set: RuleSet;
-  /** Why what stands in the rules folder is not in force; empty where it is. */
-  readonly refused: readonly RuleProblem[];
-};
-
 /** The parts are those of now: where a buffer turns out to be corrupt, `run` goes on with a new one and new parts. */
 export type OpenAgent = Readonly<Joined> & {
   readonly run: () => Promise<AgentEnd>;
@@ -65,6 +60,7 @@ type Joined = {
   readonly carrier: Carrier;
   readonly outbox: Outbox;
   readonly pipeline: Pipeline;
+  readonly rules: LiveRules;
 };
 /** What outlives a buffer. */
 type Lasting = {
@@ -94,8 +90,8 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
       joined.buffer.close();
       try {
         const next = await openBuffer(inputs, joined.buffer.catalogue);
-        const { pipeline } = joined;
-        joined = await whole(inputs, next, (buffer) => join(inputs, buffer, lasting, pipeline));
+        const before = joined;
+        joined = await whole(inputs, next, (buffer) => join(inputs, buffer, lasting, before));
       } catch (error) {
         // The next start goes on with it.
         if (error instanceof StoppedEarlyError) return end;
@@ -127,6 +123,9 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
     get pipeline() {
       return joined.pipeline;
     },
+    get rules() {
+      return joined.rules;
+    },
   };
 }
 
@@ -141,24 +140,22 @@ async function whole<T>(inputs: AgentInputs, buffer: SqliteBuffer, make: (buffer
   }
 }
 
-/** One buffer and everything that works on it; `before` is the pipeline whose readings wait for their commit. */
-function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, before?: Pipeline): Joined {
+/** One buffer and everything that works on it; `before`: what worked on one that is gone, with what it had not committed. */
+function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, before?: Joined): Joined {
   const { settings, log, store, now, random } = inputs;
   const { sources, clock, startedAtMs } = lasting;
-  const { set: rules, refused } = lasting.rules;
   const stages = new Set(settings.stages);
   const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: settings.nodeId, epoch: buffer.epoch }));
-  buffer.rememberRules(rules.version, rules.canonical, now());
-  buffer.setMeta("rules_version", rules.version);
+  const rules = new LiveRules(lasting.rules, { buffer, log, now }, before?.rules);
   const windowParts = openWindows(inputs, buffer, outbox);
   const pipeline = new Pipeline(
     {
       ...{ sources, buffer, clock, agentVersion: VERSION },
-      rules: () => rules,
+      rules,
       windows: stages.has("aggregated") ? windowParts.windows : null,
       ...{ commitRows: settings.commitRows, commitMs: settings.commitMs },
     },
-    before,
+    before?.pipeline,
   );
   const encoder = new StageEncoder(
     { epoch: buffer.epoch, nodeId: settings.nodeId, gzipLevel: settings.gzipLevel },
@@ -173,7 +170,17 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
   );
   const upkeep = openUpkeep(inputs, buffer, windowParts);
   const agent: Agent = new Agent({
-    ...{ buffer, outbox, pipeline, carrier, upkeep, log, now, running: inputs.running ?? (() => performance.now()) },
+    ...{
+      buffer,
+      outbox,
+      pipeline,
+      rules,
+      carrier,
+      upkeep,
+      log,
+      now,
+      running: inputs.running ?? (() => performance.now()),
+    },
     issueWindows: stages.has("aggregated")
       ? (nowMs, all, isDown) => issueWindows(windowParts, nowMs, all, isDown)
       : () => skipWindows(windowParts),
@@ -186,16 +193,19 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
     ...{ pid: process.pid, host: hostname(), agentVersion: VERSION, startedAtMs, updatedAtMs: nowMs },
     store: store.uri,
     problems: [
-      ...[...agent.problems(), ...linkProblems(carrier, store), ...rulesProblems(refused)],
+      ...[...agent.problems(), ...linkProblems(carrier, store), ...rulesProblems(rules.refused)],
       ...corruptProblems(buffer, nowMs),
     ],
     uplink: linkReport(carrier),
-    rules: { version: rules.version, count: rules.names.length, loadedAtMs: startedAtMs, refused },
+    rules: {
+      ...{ version: rules.set.version, count: rules.set.names.length },
+      ...{ loadedAtMs: rules.loadedAtMs, refused: rules.refused },
+    },
     sources: pipeline.taps.map(({ source, trouble }) => ({ uri: source.uri, trouble })),
     parked: carrier.parked,
     bufferLimitBytes: settings.bufferMaxBytes,
   });
-  return { agent, buffer, carrier, outbox, pipeline };
+  return { agent, buffer, carrier, outbox, pipeline, rules };
 }
 
 function openWindows({ settings, now }: AgentInputs, buffer: SqliteBuffer, outbox: Outbox): WindowParts {

@@ -36,7 +36,7 @@ export type Turn = {
 
 export type PipelineParts = {
   readonly sources: readonly Source[];
-  readonly rules: () => RuleSet;
+  readonly rules: { readonly set: Pick<RuleSet, "version" | "judge">; committed(rows: number): void };
   readonly buffer: SqliteBuffer;
   /** Null where the aggregated stage is switched off. */
   readonly windows: Windows | null;
@@ -139,16 +139,17 @@ export class Pipeline {
   #commit(nowMs: number, runningMs: number): number {
     const { buffer, clock, agentVersion } = this.#parts;
     const block = this.#block;
-    const rules = this.#parts.rules();
+    const { rules } = this.#parts;
     block.findings.clear();
-    rules.judge(block);
+    rules.set.judge(block);
     const facts: CommitFacts = {
       ingestedAtMs: nowMs,
-      rulesVersion: rules.version,
+      rulesVersion: rules.set.version,
       timeQuality: clock.observe(nowMs, runningMs),
       agentVersion,
     };
     const stored = buffer.commit(block, facts, this.#shares());
+    rules.committed(block.count);
     for (const tap of this.taps) {
       if (tap.accepted + tap.refused > 0) tap.source.committed();
       tap.accepted = 0;

@@ -25,10 +25,11 @@ export class Retention {
     return { usedBytes: (pages - one("freelist_count")) * size, fileBytes: pages * size };
   }
 
-  /** Up to this seq every reading was delivered to every stage and its windows went out. */
+  /** Up to this seq every reading was delivered to every stage, its windows went out, and no rule needs it again. */
   settledThrough(): number {
     const windows = Number(this.#buffer.meta("windows_from") ?? "1") - 1;
-    return Math.min(this.#deliveredThrough(), windows);
+    const rules = Number(this.#buffer.meta("rules_through") ?? Number.POSITIVE_INFINITY);
+    return Math.min(this.#deliveredThrough(), windows, rules);
   }
 
   /** Up to this seq every reading was delivered to its own stages. */

@@ -45,6 +45,13 @@ const MIGRATIONS: readonly string[] = [
   `,
   // NULL: of this buffer; else of one that was set aside, whose seqs these are.
   "ALTER TABLE loss ADD COLUMN epoch TEXT",
+  `
+  -- What rules remember, by the SHA-256 of a rule's canonical JSON, after the reading that meta's rules_through names.
+  CREATE TABLE rule_state (rule TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  -- Each change of the rule set in force; the lists are JSON arrays of rule names.
+  CREATE TABLE rule_switch (at INTEGER NOT NULL, from_version TEXT, to_version TEXT NOT NULL, added TEXT NOT NULL,
+    removed TEXT NOT NULL, changed TEXT NOT NULL) STRICT;
+  `,
 ];
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

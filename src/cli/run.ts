@@ -1,7 +1,8 @@
 /** `agent run`: the main job. Takes, keeps, judges and delivers until it is told to stop or its sources end. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { type OpenAgent, openAgent, type RulesInForce } from "../agent/open-agent.ts";
+import type { RulesInForce } from "../agent/live-rules.ts";
+import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
 import { StoppedEarlyError } from "../agent/open-buffer.ts";
 import { parseDuration } from "../core/duration.ts";
 import { UsageError } from "../core/errors.ts";
@@ -11,6 +12,7 @@ import type { Settings } from "../core/settings.ts";
 import { loadRules, loadRuleTexts } from "../rules/load.ts";
 import { formatProblem } from "../rules/rule-set.ts";
 import { builtInRules } from "../rules/shipped.ts";
+import { FolderWatch } from "../rules/watch.ts";
 import { loadMapping } from "../sensor/mapping.ts";
 import { openSource } from "../sensor/open-source.ts";
 import { loadProfile, shippedProfiles } from "../sensor/profiles.ts";
@@ -111,14 +113,16 @@ function rulesInForce(
 ): RulesInForce {
   const dir = settings.rulesDir ?? (existsSync(resolve(cwd, "rules")) ? "rules" : null);
   if (dir === null) return { set: builtInRules(catalogue), refused: [] };
-  const loaded = loadRules(resolve(cwd, dir), catalogue, dir);
-  if ("ok" in loaded) return { set: loaded.ok, refused: [] };
+  const path = resolve(cwd, dir);
+  const folder = new FolderWatch(path);
+  const look = (runningMs: number) => (folder.look(runningMs) ? loadRules(path, catalogue, dir) : null);
+  const loaded = loadRules(path, catalogue, dir);
+  if ("ok" in loaded) return { set: loaded.ok, refused: [], look };
   const { refused } = loaded;
   const kept = lastGood === null ? null : loadRuleTexts([{ name: "last-good.json", text: lastGood }], catalogue);
   if (kept !== null && "ok" in kept) {
-    for (const problem of refused) log.warn("rules_refused", formatProblem(problem));
     log.warn("rules_kept", `The last good rule set is in force: version ${kept.ok.version}`);
-    return { set: kept.ok, refused };
+    return { set: kept.ok, refused, look };
   }
   throw new UsageError(`Cannot use rules "${dir}":\n${refused.map(formatProblem).join("\n")}`, {
     tryHint: `agent rules check ${dir}`,

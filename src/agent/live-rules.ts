@@ -1,0 +1,171 @@
+/**
+ * The rules in force, while the agent runs: judged by, remembered, and exchanged when their folder changes. A new set comes
+ * in between two commits, whole and tested, or not at all; what the rules that did not change remember goes on.
+ */
+import { RuleLedger } from "../buffer/rule-ledger.ts";
+import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import type { Log } from "../core/log.ts";
+import type { SensorCatalogue } from "../core/sensor.ts";
+import { diffRules, diffText, type RuleDiff } from "../rules/diff.ts";
+import { loadRuleTexts } from "../rules/load.ts";
+import { formatProblem, type Loaded, type RuleProblem, type RuleSet } from "../rules/rule-set.ts";
+
+export type RulesInForce = {
+  readonly set: RuleSet;
+  /** Why what stands in the rules folder is not in force; empty where it is. */
+  readonly refused: readonly RuleProblem[];
+  /** The folder's set, or why it is refused, where the folder has changed since the last look; absent: nobody looks. */
+  readonly look?: (runningMs: number) => Loaded<RuleSet> | null;
+};
+
+export type LiveRulesParts = {
+  readonly buffer: SqliteBuffer;
+  readonly log: Log;
+  readonly now: () => number;
+};
+
+/** A change is in force after two looks. */
+const LOOK_MS = 200;
+/** Memories are stored after this many readings, or later where they are large: a reading costs at most 64 bytes more. */
+const SAVE_ROWS = 5_000;
+const SAVE_BYTES_A_ROW = 64;
+/** Readings that are judged again at once after a restart. */
+const REPLAY_ROWS = 5_000;
+
+export class LiveRules {
+  #set: RuleSet;
+  #refused: readonly RuleProblem[];
+  readonly #look: RulesInForce["look"];
+  readonly #parts: LiveRulesParts;
+  readonly #ledger: RuleLedger;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #waiting: Loaded<RuleSet> | null = null;
+  #unsaved = 0;
+  #savedBytes = 0;
+  loadedAtMs: number;
+
+  /** `before`: what was in force with a buffer that is gone; its memories go on with this one. */
+  constructor(first: RulesInForce, parts: LiveRulesParts, before?: LiveRules) {
+    this.#parts = parts;
+    this.#ledger = new RuleLedger(parts.buffer);
+    this.#look = first.look;
+    this.#refused = before?.refused ?? first.refused;
+    this.loadedAtMs = before?.loadedAtMs ?? parts.now();
+    this.#set = before?.set ?? this.#restored(first.set);
+    if (before !== undefined || parts.buffer.meta("rules_version") !== this.#set.version) this.#switch(this.#set, null);
+    for (const problem of this.#refused) parts.log.warn("rules_refused", formatProblem(problem));
+  }
+
+  get set(): RuleSet {
+    return this.#set;
+  }
+
+  get refused(): readonly RuleProblem[] {
+    return this.#refused;
+  }
+
+  /** The block that the set judged last is in the buffer. */
+  committed(rows: number): void {
+    this.#set.keep();
+    this.#unsaved += rows;
+  }
+
+  /** Between two commits, as often as one likes: takes in what stands in the folder now. */
+  watch(runningMs: number): void {
+    if (runningMs - this.#lookedAtMs < LOOK_MS) return;
+    this.#lookedAtMs = runningMs;
+    // What could not be written down (a full disk) is tried again.
+    const loaded = this.#look?.(runningMs) ?? this.#waiting;
+    if (loaded === null) return;
+    this.#waiting = loaded;
+    this.#takeIn(loaded);
+    this.#waiting = null;
+  }
+
+  #takeIn(loaded: Loaded<RuleSet>): void {
+    const { log } = this.#parts;
+    if ("refused" in loaded) {
+      this.#refused = loaded.refused;
+      for (const problem of loaded.refused) log.warn("rules_refused", formatProblem(problem));
+      log.warn("rules_kept", `The rule set in force stays: version ${this.#set.version}`);
+      return;
+    }
+    const wasRefused = this.#refused.length > 0;
+    if (loaded.ok.version !== this.#set.version) this.#exchange(loaded.ok);
+    else if (wasRefused) log.info("rules_restored", `The rules folder is right again: version ${this.#set.version}`);
+    this.#refused = [];
+  }
+
+  /** Stores what the rules remember, where that is due; `now`: however little is new. */
+  save(now: boolean): void {
+    const due = Math.max(SAVE_ROWS, this.#savedBytes / SAVE_BYTES_A_ROW);
+    if (this.#unsaved === 0 || (!now && this.#unsaved < due)) return;
+    const memories = this.#set.saveState();
+    if (memories.size > 0) this.#ledger.save(memories);
+    this.#noteSaved(memories);
+  }
+
+  /** The set with the memory that it had when the last reading was committed. */
+  #restored(set: RuleSet): RuleSet {
+    const { buffer, log, now } = this.#parts;
+    const version = buffer.meta("rules_version");
+    const canonical = buffer.lastRules();
+    if (version === null || canonical === null) return set;
+    const last = version === set.version ? set : compiled(canonical, buffer.catalogue);
+    if (last === null) {
+      log.warn("rules_forgotten", `Rule set ${version} cannot be read any more: what its rules remembered is gone`);
+      return set;
+    }
+    this.#replay(last);
+    if (last === set) return set;
+    this.#set = last;
+    this.#exchange(set, now());
+    return set;
+  }
+
+  #replay(set: RuleSet): void {
+    const { buffer } = this.#parts;
+    const keys = set.saveState();
+    if (keys.size === 0) return;
+    const { through, memories } = this.#ledger.load(keys.keys());
+    set.loadState(memories);
+    for (let from = through + 1; from <= buffer.lastSeq; from += REPLAY_ROWS) {
+      for (const { block } of buffer.read(from, Math.min(buffer.lastSeq, from + REPLAY_ROWS - 1))) {
+        set.judge(block);
+        set.keep();
+      }
+    }
+  }
+
+  #exchange(next: RuleSet, atMs = this.#parts.now()): void {
+    const before = this.#set;
+    const anew = next.loadState(before.saveState());
+    const diff = this.#switch(next, before);
+    this.#set = next;
+    this.loadedAtMs = atMs;
+    const { log } = this.#parts;
+    log.info("rules_changed", `Rule set ${before.version} -> ${next.version}: ${diffText(diff)}`);
+    const forgot = anew.filter((name) => diff.changed.includes(name));
+    if (forgot.length > 0) log.info("rules_anew", `What these rules remembered is gone with their change: ${forgot}`);
+  }
+
+  #switch(to: RuleSet, before: RuleSet | null): RuleDiff {
+    const { now } = this.#parts;
+    const from = before === null ? null : before.version;
+    const diff = diffRules(before?.canonical ?? null, to.canonical);
+    const memories = to.saveState();
+    this.#ledger.switchTo(to, { atMs: now(), from, to: to.version, ...diff }, memories);
+    this.#noteSaved(memories);
+    return diff;
+  }
+
+  #noteSaved(memories: ReadonlyMap<string, Uint8Array>): void {
+    this.#unsaved = 0;
+    this.#savedBytes = [...memories.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+}
+
+function compiled(canonical: string, catalogue: SensorCatalogue): RuleSet | null {
+  const loaded = loadRuleTexts([{ name: "last-good.json", text: canonical }], catalogue);
+  return "ok" in loaded ? loaded.ok : null;
+}

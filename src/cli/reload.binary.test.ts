@@ -1,0 +1,181 @@
+/** Rules that change under a running agent, with the compiled binary: an editor's saves in both ways, bad ones, and a storm. */
+import { Database } from "bun:sqlite";
+import { afterAll, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AGENT_BINARY, AgentProcess } from "../testing/agent-process.ts";
+
+const built = existsSync(AGENT_BINARY);
+if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const folder = mkdtempSync(join(tmpdir(), "agent-reload-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const ENV = {
+  AGENT_NODE_ID: "node-1",
+  AGENT_COMMIT_MS: "50ms",
+  AGENT_BATCH_MS: "300ms",
+  PATH: process.env["PATH"] ?? "",
+};
+/** Promised: in force within a second of the last write. */
+const IN_FORCE_MS = 1_000;
+
+const rule = (max: number, name = "too-warm") =>
+  JSON.stringify({ name, when: { range: { measure: "temperature", max } } });
+
+type Node = { readonly cwd: string; readonly rules: string; readonly agent: AgentProcess };
+
+function begin(name: string): Node {
+  const cwd = join(folder, name);
+  const rules = join(cwd, "rules");
+  mkdirSync(rules, { recursive: true });
+  writeFileSync(join(rules, "a.json"), rule(10_000));
+  return { cwd, rules, agent: start(cwd) };
+}
+
+function start(cwd: string): AgentProcess {
+  return new AgentProcess({ args: ["run", "--source", "simulator:?sensors=2&rate=50"], cwd, env: ENV });
+}
+
+async function end({ agent }: Node): Promise<void> {
+  agent.kill("SIGTERM");
+  expect((await agent.ended).code).toBe(0);
+}
+
+/** How long it took until the log said `code` for the `nth` time. */
+async function said(agent: AgentProcess, code: string, nth: number): Promise<number> {
+  const from = performance.now();
+  while (agent.heard.split(code).length <= nth && performance.now() - from < 10_000) await Bun.sleep(10);
+  return agent.heard.split(code).length > nth ? performance.now() - from : Number.POSITIVE_INFINITY;
+}
+
+type Status = {
+  health: string;
+  problems: { code: string }[];
+  rules: { version: string; refused: { file: string; line: number; column: number; message: string }[] };
+};
+
+function json<T>(cwd: string, ...args: string[]): T {
+  const done = Bun.spawnSync([AGENT_BINARY, ...args, "--json"], { cwd, env: ENV });
+  return JSON.parse(done.stdout.toString()) as T;
+}
+
+/** The status once the running agent has written down that it is so. */
+async function status(cwd: string, is: (status: Status) => boolean): Promise<Status> {
+  for (let tries = 0; ; tries++) {
+    const found = json<Status>(cwd, "status");
+    if (is(found) || tries > 40) return found;
+    await Bun.sleep(100);
+  }
+}
+
+const groupsOf = (cwd: string) => {
+  const db = new Database(join(cwd, "agent-data/buffer.db"), { readonly: true });
+  const groups = db
+    .query<{ version: string; verdicts: number; rows: number }, []>(
+      `SELECT g.rules_version AS version, count(*) AS rows, sum(r.verdict) AS verdicts
+       FROM commit_group g JOIN reading r ON r.seq BETWEEN g.first_seq AND g.last_seq GROUP BY 1 ORDER BY min(r.seq)`,
+    )
+    .all();
+  db.close();
+  return groups;
+};
+
+test.skipIf(!built)(
+  "a save in place and a save by rename are in force within a second, and no reading is lost or judged twice",
+  async () => {
+    const node = begin("edits");
+    expect(await node.agent.says("running", 5_000)).toBe(true);
+    writeFileSync(join(node.rules, "a.json"), rule(-500));
+    expect(await said(node.agent, "rules_changed", 1)).toBeLessThan(IN_FORCE_MS);
+    await Bun.sleep(300);
+    writeFileSync(join(node.rules, ".a.json.tmp"), rule(20_000));
+    renameSync(join(node.rules, ".a.json.tmp"), join(node.rules, "a.json"));
+    expect(await said(node.agent, "rules_changed", 2)).toBeLessThan(IN_FORCE_MS);
+    await Bun.sleep(300);
+    writeFileSync(join(node.rules, "b.json"), rule(-500, "second"));
+    expect(await said(node.agent, "rules_changed", 3)).toBeLessThan(IN_FORCE_MS);
+    expect(node.agent.heard).toContain("added second");
+    await Bun.sleep(300);
+    rmSync(join(node.rules, "b.json"));
+    expect(await said(node.agent, "rules_changed", 4)).toBeLessThan(IN_FORCE_MS);
+    await end(node);
+    const [first, second, third, fourth] = groupsOf(node.cwd);
+    // Each set judged what was committed while it was in force, and nothing else. A missing value breaks no limit.
+    expect([first!.verdicts, third!.verdicts]).toEqual([0, 0]);
+    expect(second!.verdicts).toBeGreaterThan(second!.rows * 0.8);
+    expect(fourth!.verdicts).toBeGreaterThan(fourth!.rows * 0.8);
+    const once = new AgentProcess({
+      args: ["run", "--source", "simulator:?count=1", "--once"],
+      cwd: node.cwd,
+      env: ENV,
+    });
+    expect((await once.ended).code).toBe(0);
+    expect(json<{ ok: boolean }>(node.cwd, "verify", "--deep").ok).toBe(true);
+  },
+  30_000,
+);
+
+test.skipIf(!built)(
+  "a bad save, half a save, an empty folder and none change nothing, and say where and what",
+  async () => {
+    const node = begin("bad");
+    expect(await node.agent.says("running", 5_000)).toBe(true);
+    const { version } = (await status(node.cwd, ({ rules }) => rules.version !== "")).rules;
+    const bad = [
+      [
+        () => writeFileSync(join(node.rules, "a.json"), rule(30).replace("measure", "mesure")),
+        /unknown key "mesure".*did you mean measure/,
+      ],
+      [() => writeFileSync(join(node.rules, "a.json"), rule(30).slice(0, 40)), /./],
+      [() => writeFileSync(join(node.rules, "a.json"), ""), /./],
+      [() => rmSync(join(node.rules, "a.json")), /there is no \*\.json file in it/],
+      [() => rmSync(node.rules, { recursive: true }), /Cannot read rules folder/],
+    ] as const;
+    let seen = 0;
+    for (const [spoil, message] of bad) {
+      spoil();
+      expect(await said(node.agent, "rules_kept", ++seen)).toBeLessThan(IN_FORCE_MS);
+      const found = await status(node.cwd, ({ rules }) => message.test(rules.refused[0]?.message ?? ""));
+      expect(found.rules.refused[0]).toMatchObject({ line: 1, message: expect.stringMatching(message) });
+      expect([found.health, found.rules.version]).toEqual(["degraded", version]);
+      expect(found.problems.map(({ code }) => code)).toContain("rules_refused");
+    }
+    // The last good set survives a restart with nothing good on the disk.
+    mkdirSync(node.rules);
+    writeFileSync(join(node.rules, "a.json"), "{");
+    await end(node);
+    const again = { ...node, agent: start(node.cwd) };
+    expect(await again.agent.says("rules_kept", 5_000)).toBe(true);
+    expect((await status(node.cwd, ({ rules }) => rules.refused.length > 0)).rules.version).toBe(version);
+    writeFileSync(join(node.rules, "a.json"), rule(10_000));
+    expect(await said(again.agent, "rules_restored", 1)).toBeLessThan(IN_FORCE_MS);
+    const well = await status(node.cwd, ({ health }) => health === "ok");
+    expect([well.health, well.rules.version, well.rules.refused]).toEqual(["ok", version, []]);
+    await end(again);
+    expect(groupsOf(node.cwd).map((group) => group.version)).toEqual([version]);
+  },
+  60_000,
+);
+
+test.skipIf(!built)(
+  "of a storm of 200 saves in 2 seconds the last is in force a second later, and none in between is half",
+  async () => {
+    const node = begin("storm");
+    expect(await node.agent.says("running", 5_000)).toBe(true);
+    for (let i = 1; i <= 200; i++) {
+      const text = rule(i);
+      // Every other one as an editor that writes in two parts.
+      if (i % 2 === 0) writeFileSync(join(node.rules, "a.json"), text.slice(0, 30));
+      writeFileSync(join(node.rules, "a.json"), text);
+      await Bun.sleep(10);
+    }
+    writeFileSync(join(node.rules, "a.json"), rule(777));
+    const check = Bun.spawnSync([AGENT_BINARY, "rules", "check", "rules", "--json"], { cwd: node.cwd, env: ENV });
+    const { version } = JSON.parse(check.stdout.toString()) as { version: string };
+    expect(await said(node.agent, `-> ${version}`, 1)).toBeLessThan(IN_FORCE_MS);
+    await end(node);
+    expect(groupsOf(node.cwd).at(-1)!.version).toBe(version);
+  },
+  30_000,
+);
