@@ -8,7 +8,7 @@ import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { diffRules, diffText, type RuleDiff } from "../rules/diff.ts";
 import { loadRuleTexts } from "../rules/load.ts";
-import { formatProblem, type Loaded, type RuleProblem, type RuleSet } from "../rules/rule-set.ts";
+import { formatProblem, type Loaded, type RuleCost, type RuleProblem, type RuleSet } from "../rules/rule-set.ts";
 
 export type RulesInForce = {
   readonly set: RuleSet;
@@ -24,6 +24,7 @@ export type LiveRulesParts = {
   readonly now: () => number;
 };
 
+const COSTS_SHOWN = 50;
 /** A change is in force after two looks. */
 const LOOK_MS = 200;
 /** Memories are stored after this many readings, or later where they are large: a reading costs at most 64 bytes more. */
@@ -62,6 +63,13 @@ export class LiveRules {
 
   get refused(): readonly RuleProblem[] {
     return this.#refused;
+  }
+
+  costliest(): readonly RuleCost[] {
+    return this.#set
+      .costs()
+      .toSorted((a, b) => (b.nsPerReading ?? 0) - (a.nsPerReading ?? 0))
+      .slice(0, COSTS_SHOWN);
   }
 
   /** The block that the set judged last is in the buffer. */

@@ -21,6 +21,8 @@ export type LiveReport = {
     readonly count: number;
     readonly loadedAtMs: number;
     readonly refused: readonly { file: string; line: number; column: number; message: string }[];
+    /** Of the rules that take most, so that the file stays small. */
+    readonly costs?: readonly { rule: string; nsPerReading: number | null; subjects: number; stateBytes: number }[];
   };
   readonly sources: readonly { readonly uri: string; readonly trouble: string | null }[];
   readonly parked: number;

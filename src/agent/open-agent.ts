@@ -199,7 +199,7 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
     uplink: linkReport(carrier),
     rules: {
       ...{ version: rules.set.version, count: rules.set.names.length },
-      ...{ loadedAtMs: rules.loadedAtMs, refused: rules.refused },
+      ...{ loadedAtMs: rules.loadedAtMs, refused: rules.refused, costs: rules.costliest() },
     },
     sources: pipeline.taps.map(({ source, trouble }) => ({ uri: source.uri, trouble })),
     parked: carrier.parked,

@@ -5,10 +5,11 @@ import type { SensorCatalogue } from "../core/sensor.ts";
 import { Columns, type SelectionRef } from "./columns.ts";
 import type { Broken, ConditionJudge } from "./condition.ts";
 import type { Rule } from "./rule.ts";
-import type { EvaluationProblem, RuleSet, RuleSummary } from "./rule-set.ts";
+import type { EvaluationProblem, RuleCost, RuleSet, RuleSummary } from "./rule-set.ts";
 import type { RuleState } from "./state.ts";
 
 const VERSION_LENGTH = 12;
+const BLOCKS_A_TIMING = 64;
 
 /** The canonical JSON of a set: a list of its rules by name, without `$schema`. */
 export function canonicalOf(rules: readonly Rule[]): string {
@@ -35,6 +36,10 @@ class CompiledRules implements RuleSet {
   readonly #columns: Columns;
   readonly #compiled: readonly Compiled[];
   readonly #states: readonly RuleState[];
+  #blocks = 0;
+  /** Readings that were judged with the clock in hand, and what each rule took for them. */
+  #timed = 0;
+  readonly #spentMs: Float64Array;
   /** The findings of the block that is being judged: the lists that its own map holds, but open for more. */
   readonly #lists = new Map<number, Finding[]>();
 
@@ -50,6 +55,7 @@ class CompiledRules implements RuleSet {
       judge: rule.condition.compile(this.#columns),
       broken: (row, what) => this.#add(rule, row, what),
     }));
+    this.#spentMs = new Float64Array(rules.length);
     this.#states = this.#compiled.flatMap(({ judge }) => judge.state ?? []);
   }
 
@@ -58,10 +64,36 @@ class CompiledRules implements RuleSet {
     block.findings.clear();
     this.#columns.grow();
     for (const state of this.#states) state.rollBack();
+    // Looking at the clock for each rule would cost more than most of them: one block of many tells.
+    if (this.#blocks++ % BLOCKS_A_TIMING === 0) this.#judgeTimed(block);
+    else this.#judgeAll(block);
+    for (const [row, list] of this.#lists) block.findings.set(row, list);
+  }
+
+  costs(): readonly RuleCost[] {
+    return this.#compiled.map(({ rule, judge }, i) => ({
+      rule: rule.name,
+      nsPerReading: this.#timed === 0 ? null : (this.#spentMs[i]! * 1e6) / this.#timed,
+      subjects: judge.state?.size ?? 0,
+      stateBytes: (judge.state?.size ?? 0) * (judge.state?.width ?? 0) * 8,
+    }));
+  }
+
+  #judgeAll(block: ReadingBlock): void {
     for (const { selection, judge, broken } of this.#compiled) {
       if (selection.any) judge.judge(block, selection.mask, broken);
     }
-    for (const [row, list] of this.#lists) block.findings.set(row, list);
+  }
+
+  #judgeTimed(block: ReadingBlock): void {
+    let from = performance.now();
+    for (const [i, { selection, judge, broken }] of this.#compiled.entries()) {
+      if (selection.any) judge.judge(block, selection.mask, broken);
+      const until = performance.now();
+      this.#spentMs[i]! += until - from;
+      from = until;
+    }
+    this.#timed += block.count;
   }
 
   keep(): void {

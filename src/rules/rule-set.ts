@@ -22,9 +22,21 @@ export interface RuleSet {
   saveState(): ReadonlyMap<string, Uint8Array>;
   /** Takes over what was saved for the same rules. Returns the names of the rules with a memory that begin anew. */
   loadState(saved: ReadonlyMap<string, Uint8Array>): readonly string[];
+  /** By rule, in the order of `names`. */
+  costs(): readonly RuleCost[];
   /** What could not be evaluated since the set was made, by rule: such a reading does not break the rule. */
   evaluationProblems(): readonly EvaluationProblem[];
 }
+
+/** What a rule takes and holds. */
+export type RuleCost = {
+  readonly rule: string;
+  /** CPU time, measured on one block of many; null before the first. */
+  readonly nsPerReading: number | null;
+  /** Sensors or groups that it remembers something of, and how much. */
+  readonly subjects: number;
+  readonly stateBytes: number;
+};
 
 /** A rule as a list shows it. */
 export type RuleSummary = {
