@@ -1,13 +1,11 @@
-/** `agent rules`: are the rule files right, do their own tests pass, and which rules would be in force. */
-import { existsSync } from "node:fs";
+/** `agent rules`: are the rule files right, and do their own tests pass; its other commands have files of their own. */
 import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { SensorCatalogue } from "../core/sensor.ts";
-import type { Loaded, RuleProblem, RuleSet } from "../rules/rule-set.ts";
-import type { Command, CommandGroup, Context, ExitCode, Flags } from "./command.ts";
-import { settingFlags } from "./command-flags.ts";
+import type { Loaded, RuleProblem } from "../rules/rule-set.ts";
+import type { Command, CommandGroup, Context, Flags } from "./command.ts";
+import { counted, DEFAULT_DIR, linesOf, refuse } from "./rules-given.ts";
 
-const DEFAULT_DIR = "rules";
 const DIR: ArgsDef = {
   dir: {
     type: "positional",
@@ -71,36 +69,15 @@ const test: Command = {
   },
 };
 
-const list: Command = {
-  name: "list",
-  summary: "List the rules that a run would use, and the version of the set.",
-  args: {
-    ...settingFlags("rulesDir"),
-    json: { type: "boolean", description: "One JSON value: {from, version, rules}." },
-  },
-  examples: ["agent rules list", "agent rules list --rules rules/ --json"],
-  run: async (flags, context) => {
-    const opened = await rulesInForce(context);
-    if ("refused" in opened) return refuse(opened.refused, flags, context);
-    const { from, set } = opened.ok;
-    if (flags["json"] === true) {
-      await context.write(`${JSON.stringify({ from, version: set.version, rules: set.rules }, null, 2)}\n`);
-      return 0;
-    }
-    const width = Math.max(...set.names.map((name) => name.length));
-    for (const { name, severity, kind, measures } of set.rules) {
-      const row = [name.padEnd(width), severity.padEnd(8), kind.padEnd(10), measures.join(", ")].join("  ");
-      await context.write(`${row.trimEnd()}\n`);
-    }
-    await context.write(`${counted(set.names.length, "rule")} from ${from}, version ${set.version}\n`);
-    return 0;
-  },
-};
-
 export const group: CommandGroup = {
   name: "rules",
-  summary: "Check, test and list the rules that readings are judged by.",
-  commands: { check: async () => check, test: async () => test, list: async () => list },
+  summary: "Check, test, replay and list the rules that readings are judged by.",
+  commands: {
+    check: async () => check,
+    test: async () => test,
+    backtest: async () => (await import("./backtest.ts")).command,
+    list: async () => (await import("./rules-list.ts")).command,
+  },
 };
 
 function folderOf(flags: Flags, { settings }: Context): string {
@@ -108,34 +85,6 @@ function folderOf(flags: Flags, { settings }: Context): string {
   return typeof given === "string" ? given : (settings.rulesDir ?? DEFAULT_DIR);
 }
 
-async function rulesInForce({ settings, cwd }: Context): Promise<Loaded<{ from: string; set: RuleSet }>> {
-  const catalogue = new SensorCatalogue();
-  const dir = settings.rulesDir ?? (existsSync(resolve(cwd, DEFAULT_DIR)) ? DEFAULT_DIR : null);
-  if (dir === null) {
-    const { builtInRules } = await import("../rules/shipped.ts");
-    return { ok: { from: "the binary", set: builtInRules(catalogue) } };
-  }
-  const { loadRules } = await import("../rules/load.ts");
-  const loaded = loadRules(resolve(cwd, dir), catalogue, dir);
-  return "ok" in loaded ? { ok: { from: dir, set: loaded.ok } } : loaded;
-}
-
-async function refuse(problems: readonly RuleProblem[], flags: Flags, { write }: Context): Promise<ExitCode> {
-  await write(
-    flags["json"] === true ? `${JSON.stringify({ ok: false, problems }, null, 2)}\n` : await linesOf(problems),
-  );
-  return 1;
-}
-
 function problemsOf(loaded: Loaded<unknown>): readonly RuleProblem[] {
   return "refused" in loaded ? loaded.refused : [];
-}
-
-async function linesOf(problems: readonly RuleProblem[]): Promise<string> {
-  const { formatProblem } = await import("../rules/rule-set.ts");
-  return problems.map((problem) => `${formatProblem(problem)}\n`).join("");
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -1,6 +1,6 @@
 /** why, rules backtest, rules list --history and tail of the compiled binary, on what the compiled binary itself judged. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -40,5 +40,38 @@ test.skipIf(!built)(
     expect(run("why", (JSON.parse(valid!) as Row).reading_id).stdout).toContain("\nValid: it broke no rule.\n");
     expect(run("why", "nonsense").code).toBe(2);
     expect(run("why", String(ROWS + 1)).code).toBe(1);
+  },
+);
+
+test.skipIf(!built)(
+  "rules backtest with the rules in force repeats every verdict; with one rule less it says which go",
+  () => {
+    type Backtest = {
+      readings: number;
+      rules: { name: string; would_break: number; did_break: number }[];
+      truth: { all_rules: { type: string | null; recall: number }[] };
+    };
+    const { code, stdout, stderr } = run("rules", "backtest", "--since", "1h", "--json");
+    expect([code, stderr]).toEqual([0, ""]);
+    const same = JSON.parse(stdout) as Backtest;
+    expect(same.readings).toBe(ROWS);
+    for (const { name, would_break, did_break } of same.rules) expect([name, would_break]).toEqual([name, did_break]);
+    expect(same.rules.find(({ name }) => name === "sensor-flag")!.did_break).toBeGreaterThan(50);
+    expect(same.truth.all_rules.at(-1)).toMatchObject({ type: null, recall: 1 });
+
+    mkdirSync(join(folder, "candidate"));
+    writeFileSync(
+      join(folder, "candidate/a.json"),
+      '{"name":"hot","when":{"range":{"measure":"temperature","max":-90}}}',
+    );
+    const text = run("rules", "backtest", "--rules", "candidate");
+    expect(text.code).toBe(0);
+    expect(text.stdout).toMatch(/\nhot +[\d,]+ +0 +[\d,]+ +0 {2}new\n/);
+    expect(text.stdout).toMatch(/\nsensor-flag +0 +\d+ +0 +\d+ {2}removed\n/);
+    writeFileSync(join(folder, "candidate/b.json"), "{");
+    expect(run("rules", "backtest", "--rules", "candidate")).toMatchObject({
+      code: 1,
+      stdout: "candidate/b.json:1:2: expected a key in double quotes, not the end of the file\n",
+    });
   },
 );
