@@ -1,31 +1,132 @@
-/** `agent rules list`: which rules would be in force. */
+/** `agent rules list`: which rules would be in force, how often they were broken, and which sets were in force before. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { BufferLedger } from "../buffer/ledger.ts";
+import { brokenSince, type RuleSwitch, ruleSwitches } from "../buffer/ledger-rules.ts";
+import { BUFFER_FILE } from "../buffer/sqlite-buffer.ts";
+import { messageOf } from "../core/errors.ts";
+import { oneLine } from "../core/log.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
-import type { Command } from "./command.ts";
+import type { RuleSet } from "../rules/rule-set.ts";
+import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { counted, refuse, rulesInForce } from "./rules-given.ts";
+import { grouped, textTable } from "./table.ts";
+
+const COUNTED_MS = 24 * 3_600_000;
+/** Switches that are shown, the newest. */
+const SWITCHES = 1_000;
 
 export const command: Command = {
   name: "list",
-  summary: "List the rules that a run would use, and the version of the set.",
+  summary: "List the rules that a run would use, how often each was broken in 24 h, or the switches of rule sets.",
   args: {
-    ...settingFlags("rulesDir"),
-    json: { type: "boolean", description: "One JSON value: {from, version, rules}." },
+    ...settingFlags("rulesDir", "dataDir"),
+    history: { type: "boolean", description: "When which set took the place of which, and what changed with it." },
+    json: { type: "boolean", description: "One JSON value: {from, version, rules, …}; with --history {history}." },
   },
-  examples: ["agent rules list", "agent rules list --rules rules/ --json"],
-  run: async (flags, context) => {
-    const opened = await rulesInForce(context, new SensorCatalogue());
-    if ("refused" in opened) return refuse(opened.refused, flags, context);
-    const { from, set } = opened.ok;
-    if (flags["json"] === true) {
-      await context.write(`${JSON.stringify({ from, version: set.version, rules: set.rules }, null, 2)}\n`);
-      return 0;
-    }
-    const width = Math.max(...set.names.map((name) => name.length));
-    for (const { name, severity, kind, measures } of set.rules) {
-      const row = [name.padEnd(width), severity.padEnd(8), kind.padEnd(10), measures.join(", ")].join("  ");
-      await context.write(`${row.trimEnd()}\n`);
-    }
-    await context.write(`${counted(set.names.length, "rule")} from ${from}, version ${set.version}\n`);
-    return 0;
-  },
+  examples: [
+    "agent rules list",
+    "agent rules list --rules rules/ --json",
+    "agent rules list --data-dir /var/lib/agent",
+    "agent rules list --history",
+  ],
+  run: async (flags, context) => (flags["history"] === true ? history(flags, context) : list(flags, context)),
 };
+
+async function list(flags: Flags, context: Context): Promise<ExitCode> {
+  const opened = await rulesInForce(context, new SensorCatalogue());
+  if ("refused" in opened) return refuse(opened.refused, flags, context);
+  const { from, set } = opened.ok;
+  const judged = judgedLately(flags, context);
+  if (flags["json"] === true) {
+    await context.write(`${JSON.stringify(listJson(from, set, judged), null, 2)}\n`);
+    return 0;
+  }
+  await context.write(judged === null ? rowsText(set) : countedText(set, judged));
+  await context.write(`${counted(set.names.length, "rule")} from ${from}, version ${set.version}\n`);
+  const other = judged?.version ?? set.version;
+  if (other !== set.version) await context.write(`The newest readings in the buffer were judged by version ${other}\n`);
+  return 0;
+}
+
+type Judged = { readonly version: string | null; readonly broken: ReadonlyMap<string, number> };
+
+/** Null where there is no buffer. A list is worth having without its counts, unless they were asked for. */
+function judgedLately(flags: Flags, { settings, cwd, say }: Context): Judged | null {
+  const dataDir = resolve(cwd, settings.dataDir);
+  const isAsked = flags["data-dir"] !== undefined;
+  if (!isAsked && !existsSync(join(dataDir, BUFFER_FILE))) return null;
+  try {
+    const ledger = BufferLedger.open(dataDir);
+    try {
+      return { version: ledger.meta("rules_version"), broken: brokenSince(ledger, Date.now() - COUNTED_MS) };
+    } finally {
+      ledger.close();
+    }
+  } catch (error) {
+    if (isAsked) throw error;
+    say(oneLine(`How often rules were broken is not shown: ${messageOf(error)}`));
+    return null;
+  }
+}
+
+/** `did_break`: readings committed in the last 24 h that the buffer still holds; null where there is no buffer. */
+function listJson(from: string, set: RuleSet, judged: Judged | null) {
+  const rules = set.rules.map((rule) => ({
+    ...rule,
+    did_break: judged === null ? null : (judged.broken.get(rule.name) ?? 0),
+  }));
+  const others = judged === null ? null : Object.fromEntries(brokenByOthers(set, judged));
+  return { from, version: set.version, rules, judged_by: judged?.version ?? null, broken_by_others: others };
+}
+
+/** By rules that are not of this set (any more). */
+function brokenByOthers(set: RuleSet, { broken }: Judged): [string, number][] {
+  return [...broken].filter(([name]) => !set.names.includes(name));
+}
+
+function rowsText(set: RuleSet): string {
+  const width = Math.max(...set.names.map((name) => name.length));
+  return set.rules
+    .map(({ name, severity, kind, measures }) => {
+      const row = [name.padEnd(width), severity.padEnd(8), kind.padEnd(10), measures.join(", ")].join("  ");
+      return `${row.trimEnd()}\n`;
+    })
+    .join("");
+}
+
+function countedText(set: RuleSet, judged: Judged): string {
+  const rows = set.rules.map(({ name, severity, kind, measures }) => {
+    return [name, grouped(judged.broken.get(name) ?? 0), severity, kind, measures.join(", ")];
+  });
+  const others = brokenByOthers(set, judged).map(([name, n]) => [oneLine(name), grouped(n), "not in this set"]);
+  return textTable(["rule", "broken in 24 h", "severity", "kind", "measures"], [...rows, ...others], [1]);
+}
+
+async function history(flags: Flags, context: Context): Promise<ExitCode> {
+  const ledger = BufferLedger.open(resolve(context.cwd, context.settings.dataDir));
+  try {
+    const switches = ruleSwitches(ledger, SWITCHES);
+    const text =
+      flags["json"] === true
+        ? `${JSON.stringify({ history: switches.map(switchJson) }, null, 2)}\n`
+        : switches.map(switchText).join("") || "no switch was written down yet\n";
+    await context.write(text);
+    return 0;
+  } finally {
+    ledger.close();
+  }
+}
+
+function switchJson({ atMs, from, to, added, removed, changed }: RuleSwitch) {
+  return { at: new Date(atMs).toISOString(), from_version: from, to_version: to, added, removed, changed };
+}
+
+/** `2026-11-23T08:00:00.000Z  9f86d081884c -> 60303ae22b99  added a, b; removed c` */
+function switchText({ atMs, from, to, added, removed, changed }: RuleSwitch): string {
+  const what = Object.entries({ added, removed, changed }).filter(([, names]) => names.length > 0);
+  const diff = what.map(([verb, names]) => `${verb} ${names.join(", ")}`).join("; ");
+  const line = `${new Date(atMs).toISOString()}  ${from ?? "none"} -> ${to}  ${diff === "" ? "the same rules" : diff}`;
+  return `${oneLine(line)}\n`;
+}
