@@ -75,7 +75,7 @@ export function promisesOf(ledger: BufferLedger, asked: PromisesAsked): LedgerPr
 }
 
 /** The verdicts of the rows that each stage takes. */
-const VERDICTS_OF_STAGE: Readonly<Record<ReadingStage, readonly number[]>> = {
+export const VERDICTS_OF_STAGE: Readonly<Record<ReadingStage, readonly number[]>> = {
   raw: [VALID, ANOMALOUS, MALFORMED],
   validated: [VALID],
   anomalies: [ANOMALOUS, MALFORMED],

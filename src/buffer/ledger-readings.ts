@@ -11,15 +11,22 @@ const ROWS_AT_ONCE = 4_000;
 
 export class LedgerReadings {
   /** All that the readings refer to, as it was when this was made. */
-  readonly catalogue = new SensorCatalogue();
+  readonly catalogue: SensorCatalogue;
+  readonly epoch: string;
   readonly #ledger: BufferLedger;
   readonly #reader: BlockReader;
 
-  /** Throws AgentError, as all of this does, where the database is damaged. */
-  constructor(ledger: BufferLedger) {
+  /**
+   * Throws AgentError, as all of this does, where the database is damaged. `earlier`: of another snapshot of the same buffer,
+   * whose catalogue is taken over where nothing is new in it; loading one of many sensors takes a while.
+   */
+  constructor(ledger: BufferLedger, earlier: LedgerReadings | null = null) {
     this.#ledger = ledger;
+    this.epoch = ledger.epoch;
+    const isKnown = earlier !== null && earlier.epoch === ledger.epoch && isWhole(earlier.catalogue, ledger);
+    this.catalogue = isKnown ? earlier.catalogue : new SensorCatalogue();
     this.#reader = new BlockReader(ledger.db, this.catalogue);
-    whole(() => loadCatalogue(ledger.db, this.catalogue));
+    if (!isKnown) whole(() => loadCatalogue(ledger.db, this.catalogue));
   }
 
   /** The block of this one reading; null where the buffer does not hold it. */
@@ -48,6 +55,17 @@ export class LedgerReadings {
     );
     return whole(() => found.get(seq)?.seq ?? null);
   }
+}
+
+/** A catalogue only grows, so its three lengths say whether anything is new. */
+function isWhole({ sensors, labels, measureNames }: SensorCatalogue, { db }: BufferLedger): boolean {
+  const { s, l, m } = db
+    .query<{ s: number; l: number; m: number }, []>(
+      `SELECT coalesce((SELECT max(handle) FROM sensor), 0) AS s, (SELECT count(*) FROM label) AS l,
+       (SELECT count(*) FROM measure) AS m`,
+    )
+    .get()!;
+  return sensors.length === s + 1 && labels.length === l && measureNames.length === m;
 }
 
 /** A look at a damaged file is no crash: it says whose work the repair is. */

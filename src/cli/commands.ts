@@ -18,6 +18,7 @@ export const COMMANDS: Commands = {
   demo: () => import("./demo.ts"),
   simulate: () => import("./simulate.ts"),
   status: () => import("./status.ts"),
+  tail: () => import("./tail.ts"),
   why: () => import("./why.ts"),
   rules: () => import("./rules.ts"),
   verify: () => import("./verify.ts"),

@@ -1,0 +1,80 @@
+/** The loop of `agent tail`: looks, shows, waits. Whatever happens to the buffer meanwhile is said, and followed through. */
+import type { BufferTail, TailPiece } from "../buffer/ledger-tail.ts";
+import { didYouMean } from "../core/did-you-mean.ts";
+import { AgentError, messageOf } from "../core/errors.ts";
+import { oneLine } from "../core/log.ts";
+import { IDENTITY_COLUMNS } from "../core/sensor.ts";
+import type { Context } from "./command.ts";
+import { readingJson, readingLine } from "./reading-view.ts";
+import { grouped } from "./table.ts";
+
+export type FollowOptions = Pick<Context, "stop" | "write" | "say"> & {
+  readonly tail: BufferTail;
+  readonly lines: number;
+  /** The sensor that was asked for, or null. */
+  readonly sensorId: string | null;
+  readonly isJson: boolean;
+  readonly isRunning: () => boolean;
+  /** Resolves when it is time to look again, or when `stop` is aborted. */
+  readonly wait: () => Promise<void>;
+};
+
+/** Returns when `stop` is aborted. Throws where there is no buffer at the start; later it waits for one to come back. */
+export async function follow(options: FollowOptions): Promise<void> {
+  const { tail, lines, sensorId, stop, say, wait } = options;
+  const first = tail.start(lines);
+  await show(first, options);
+  if (sensorId !== null) sayUnknown(sensorId, first, say);
+  if (!options.isRunning()) say("No agent is running: new readings are shown when one does.");
+  let trouble: string | null = null;
+  while (!stop.aborted) {
+    await wait();
+    for (let more = true; more && !stop.aborted; ) {
+      const looked = attempt(() => tail.look());
+      const failed = "error" in looked ? looked.error : null;
+      // Told once, not at every look.
+      if (failed !== null && messageOf(failed) !== trouble) sayTrouble(failed, say);
+      trouble = failed === null ? null : messageOf(failed);
+      if ("piece" in looked) await show(looked.piece, options);
+      more = "piece" in looked && looked.piece.more;
+      // Signals are heard only between two turns.
+      await new Promise<void>((next) => setImmediate(next));
+    }
+  }
+}
+
+function attempt(look: () => TailPiece): { readonly piece: TailPiece } | { readonly error: unknown } {
+  try {
+    return { piece: look() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+async function show(piece: TailPiece, { isJson, write, say }: FollowOptions): Promise<void> {
+  const { epoch, nodeId, catalogue, found, isOther, missed } = piece;
+  if (isOther) say(`Another buffer took the place of the one before (agent status): epoch ${epoch}`);
+  if (missed > 0) say(`${grouped(missed)} readings were let go before they could be shown.`);
+  const lines = found.map(({ stored, row }) => {
+    const at = { stored, row, catalogue, epoch, nodeId };
+    return `${isJson ? JSON.stringify(readingJson(at)) : readingLine(at)}\n`;
+  });
+  if (lines.length > 0) await write(lines.join(""));
+}
+
+function sayTrouble(error: unknown, say: (line: string) => void): void {
+  say(oneLine(messageOf(error)));
+  const hint = error instanceof AgentError ? error.tryHint : undefined;
+  say(`Waiting for it.${hint === undefined ? "" : ` Try: ${oneLine(hint)}`}`);
+}
+
+const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
+/** Sensors among which the one that was meant is looked for. */
+const NAMES = 10_000;
+
+function sayUnknown(sensorId: string, { catalogue }: TailPiece, say: (line: string) => void): void {
+  const ids = new Set(catalogue.sensors.slice(1).map(({ identity }) => String(identity[SENSOR_ID] ?? "")));
+  if (ids.has(sensorId)) return;
+  const meant = didYouMean(sensorId, [...ids].slice(0, NAMES));
+  say(oneLine(`The buffer has no reading of sensor "${sensorId}" yet${meant}`));
+}
