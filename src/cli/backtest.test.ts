@@ -130,7 +130,7 @@ test("only readings committed from --since and before --until count; those befor
       }
     },
     keep: () => undefined,
-    ...{ saveState: () => new Map(), loadState: () => [], evaluationProblems: () => [] },
+    ...{ saveState: () => new Map(), loadState: () => [], costs: () => [], evaluationProblems: () => [] },
   };
   const options = { ledger, readings, set, stop: new AbortController().signal, progress: progressLine(false) };
   const range = { sinceMs: EPOCH_START + 60_000, untilMs: EPOCH_START + 120_000 };
@@ -283,6 +283,7 @@ test("told to stop it ends with a sentence; the buffer was not touched", async (
       slow.judge(block);
     },
     keep: () => slow.keep(),
+    costs: () => [],
     evaluationProblems: () => [],
   });
   const range = { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER };
