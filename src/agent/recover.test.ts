@@ -1,6 +1,6 @@
 /** Corrupt buffers: real ones, damaged at seeded random places, opened again, and everything accounted for. */
 import { Database } from "bun:sqlite";
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect, spyOn, test } from "bun:test";
 import {
   copyFileSync,
   existsSync,
@@ -32,16 +32,26 @@ import { corruptProblems, oldEpochs, openBuffer, StoppedEarlyError } from "./ope
 const folder = mkdtempSync(join(tmpdir(), "agent-corrupt-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** Epochs are made by chance: here by the seed's, so that a printed seed makes the same files again, byte for byte. */
+let chance: () => number = seededRandom(0);
+const getRandomValues = spyOn(crypto, "getRandomValues").mockImplementation((bytes) => {
+  if (bytes instanceof Uint8Array) for (let i = 0; i < bytes.length; i++) bytes[i] = 256 * chance();
+  return bytes;
+});
+afterAll(() => getRandomValues.mockRestore());
+
 const NOW = FIRST_EVENT_MS + 2 * 3_600_000;
 const TOTAL = 6_000;
 
 /** Takes objects until it does not, and forgets some answers. */
 class ShakyStore extends MemoryStore {
   left = Number.POSITIVE_INFINITY;
+  readonly seed: number;
   readonly #random: () => number;
   listable = true;
   constructor(seed: number) {
     super();
+    this.seed = seed;
     this.#random = seededRandom(seed);
   }
   override async put(...given: Parameters<MemoryStore["put"]>): Promise<"stored" | "already-there"> {
@@ -57,9 +67,16 @@ class ShakyStore extends MemoryStore {
   }
 }
 
+/** Goes on by a little each time it is asked: how much is done between two breaths follows from the seed, not from the machine. */
+function seededClock(seed: number): () => number {
+  const random = seededRandom(hashAt(seed, 4));
+  let ms = 0;
+  return () => (ms += 4 * random());
+}
+
 function inputs(
   dataDir: string,
-  store: MemoryStore,
+  store: ShakyStore,
   source: { count: number; now?: number },
   stop: AbortSignal,
 ): AgentInputs {
@@ -67,6 +84,7 @@ function inputs(
   const env = { AGENT_NODE_ID: "node-1", AGENT_BATCH_ROWS: "500", AGENT_COMMIT_ROWS: "100", AGENT_KEEP: "365d" };
   return {
     ...{ settings: resolveSettings({ flags, env }), log: SILENT, store, stop, now: () => NOW, random: () => 0.99 },
+    running: seededClock(store.seed),
     rules: (catalogue) => ({ set: builtInRules(catalogue), refused: [] }),
     sources: (catalogue, cursor) => [new ListedSource(catalogue, { ...source, cursor: cursor("listed:") })],
   };
@@ -77,6 +95,7 @@ type Made = { readonly dataDir: string; readonly store: ShakyStore; readonly acc
 /** A buffer in the middle of its work, as a crash leaves it: some delivered, some promised, some not, the log not folded in. */
 async function crashed(seed: number): Promise<Made> {
   const dataDir = join(folder, `live-${seed}`);
+  chance = seededRandom(hashAt(seed, 5));
   const store = new ShakyStore(seed);
   store.left = between(hashAt(seed, 1), 0, 60);
   const accepted = 100 * between(hashAt(seed, 2), 10, 50);

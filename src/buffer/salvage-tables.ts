@@ -7,6 +7,9 @@ import { codeOf } from "../core/errors.ts";
 import { IDENTITY_COLUMNS, LIMITS, type SensorCatalogue } from "../core/sensor.ts";
 import { isCorruption } from "./corruption.ts";
 
+/** Keys tried one by one where a table's end cannot be read: a damaged number must not keep us for hours. */
+const KEYS_TRIED = 1_000_000;
+
 /** A damaged page shows as corruption, a short file as an I/O error, an absurd length as too big or out of memory. */
 export function isUnreadable(error: unknown): boolean {
   const code = codeOf(error) ?? "";
@@ -50,7 +53,35 @@ export function readInPieces<T>(
   found(part);
 }
 
-/** The rows of a small table by its integer key, up to `most` where its end cannot be read. */
+type BatchKey = { readonly id: number; readonly stage: unknown; readonly key: unknown };
+
+/** What the index of the batches' keys says, `complete` or up to where it does not read; `most`: the last id that is told anywhere. */
+export function batchKeys(db: Database): {
+  readonly rows: readonly BatchKey[];
+  readonly complete: boolean;
+  readonly most: number;
+} {
+  const listed = untilUnreadable(db, "SELECT id, stage, key FROM batch INDEXED BY sqlite_autoindex_batch_1");
+  const table = untilUnreadable(db, "SELECT id FROM batch NOT INDEXED");
+  const open = untilUnreadable(db, "SELECT id FROM batch INDEXED BY batch_open WHERE state <> 'delivered'");
+  const ids = [...listed.rows, ...table.rows, ...open.rows].map(({ id }) => id).filter(Number.isSafeInteger);
+  return { ...listed, most: ids.reduce((most, id) => Math.max(most, id), 0) };
+}
+
+/** A page that is gone says nothing against the rows in front of it. */
+function untilUnreadable(db: Database, sql: string): { readonly rows: BatchKey[]; readonly complete: boolean } {
+  const rows: BatchKey[] = [];
+  const complete = attempt(() => {
+    for (const row of db.query<BatchKey, []>(sql).iterate()) rows.push(row);
+    return true;
+  });
+  return { rows, complete: complete === true };
+}
+
+/**
+ * The rows of a small table by its integer key. Where its end cannot be read, keys are tried up to `most`, and it is not
+ * `complete`: nobody can tell what stood behind them.
+ */
 export function sweep<Row>(
   db: Database,
   table: string,
@@ -59,25 +90,24 @@ export function sweep<Row>(
   most: number,
 ): { readonly rows: Row[]; readonly complete: boolean } {
   const rows: Row[] = [];
-  let complete = true;
-  const lost = () => {
-    complete = false;
-  };
   const edge = (end: "min" | "max") =>
     attempt(() => db.query<{ at: number | null }, []>(`SELECT ${end}(${key}) AS at FROM ${table}`).get()?.at ?? null);
   const last = edge("max");
-  if (last === null) return { rows, complete };
+  if (last === null) return { rows, complete: true };
+  let complete = Number.isSafeInteger(last);
   const query = db.query<Row, [number, number]>(
     `SELECT ${columns} FROM ${table} WHERE ${key} BETWEEN ? AND ? ORDER BY ${key}`,
   );
-  const to = Number.isSafeInteger(last) ? last! : most;
+  const from = edge("min") ?? 0;
   readInPieces(
-    edge("min") ?? 0,
-    to,
+    from,
+    complete ? last! : Math.min(most, from + KEYS_TRIED),
     1,
     (a, b) => query.all(a, b),
     (part) => rows.push(...part),
-    lost,
+    () => {
+      complete = false;
+    },
   );
   return { rows, complete };
 }

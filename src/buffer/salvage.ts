@@ -10,7 +10,7 @@ import { CorruptRowError } from "./corruption.ts";
 import { BlockReader, factsOf, GROUPS_OF_RANGE, type GroupRow } from "./read-back.ts";
 import { isLogDamaged, sealLog } from "./salvage-log.ts";
 import { copyDatabase, removeCopy, renewFirstPage } from "./salvage-page-one.ts";
-import { attempt, readInPieces, salvageCatalogue, sweep, type UnknownHandles } from "./salvage-tables.ts";
+import { attempt, batchKeys, readInPieces, salvageCatalogue, sweep, type UnknownHandles } from "./salvage-tables.ts";
 
 export type SalvagedBatch = {
   readonly id: number;
@@ -147,13 +147,9 @@ export class DamagedBuffer {
   /** Every batch that reads, from the table and from the index beside it; not `complete` where some may be missing. */
   batches(): { readonly batches: readonly SalvagedBatch[]; readonly complete: boolean } {
     type BatchRow = Record<"id" | "stage" | "key" | "count" | "first_seq" | "last_seq" | "hour" | "state", unknown>;
-    type KeyRow = { id: number; stage: unknown; key: unknown };
-    const listed = attempt(() =>
-      this.db.query<KeyRow, []>("SELECT id, stage, key FROM batch INDEXED BY sqlite_autoindex_batch_1").all(),
-    );
-    const most = (listed ?? []).reduce((id, row) => Math.max(id, Number(row.id)), 0);
+    const listed = batchKeys(this.db);
     const columns = "id, stage, key, count, first_seq, last_seq, hour, state";
-    const table = sweep<BatchRow>(this.db, "batch", "id", columns, most);
+    const table = sweep<BatchRow>(this.db, "batch", "id", columns, listed.most);
     const known = new Map<string, SalvagedBatch>();
     for (const row of table.rows) {
       const { id, stage, key, count } = row;
@@ -166,11 +162,11 @@ export class DamagedBuffer {
         range: isRange ? { firstSeq, lastSeq, hourMs } : null,
       });
     }
-    for (const { id, stage, key } of listed ?? []) {
+    for (const { id, stage, key } of listed.rows) {
       if (typeof stage !== "string" || typeof key !== "string" || known.has(`${stage} ${key}`)) continue;
       known.set(`${stage} ${key}`, { id, stage, key, count: null, range: null, state: "unknown" });
     }
-    return { batches: [...known.values()], complete: table.complete || listed !== undefined };
+    return { batches: [...known.values()], complete: table.complete || listed.complete };
   }
 
   body(id: number): Uint8Array | null {
