@@ -1,5 +1,6 @@
 /** Windows that are due become batches: rows, key and accumulators are written down in one transaction. */
 import type { Batch } from "../buffer/buffer.ts";
+import { CorruptRowError } from "../buffer/corruption.ts";
 import type { Outbox } from "../buffer/outbox.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { WindowLedger } from "../buffer/window-ledger.ts";
@@ -69,15 +70,23 @@ export function planWindow(
   return outbox.planBody("aggregated", key, count, Bun.gzipSync(text, { level: gzipLevel }), nowMs);
 }
 
-/** After a restart: the windows that had not gone out, from the readings that the buffer kept. */
+/**
+ * After a restart: the windows that had not gone out, from the readings that the buffer kept. Throws CorruptRowError where
+ * one of those is not there: retention lets go of none, a damaged page can hide them without an error.
+ */
 export function rebuildWindows(parts: Pick<WindowParts, "buffer" | "ledger" | "windows">, nowMs: number): void {
   const { buffer, ledger, windows } = parts;
   windows.watermarkMs = ledger.watermarkMs;
   const STEP = 10_000;
   for (let from = ledger.from; from <= buffer.lastSeq; from += STEP) {
-    for (const { block, firstSeq } of buffer.read(from, Math.min(from + STEP - 1, buffer.lastSeq))) {
+    const last = Math.min(from + STEP - 1, buffer.lastSeq);
+    let rows = 0;
+    for (const { block, firstSeq } of buffer.read(from, last)) {
       windows.add(block, firstSeq, nowMs);
+      rows += block.count;
     }
+    if (rows !== last - from + 1)
+      throw new CorruptRowError(`Cannot read readings ${from} to ${last}: ${rows} are there`);
   }
   // Those that no window took were counted when they came.
   windows.takeExpired();

@@ -161,7 +161,7 @@ async function takeOver(
   const { nodeId, gzipLevel } = settings;
   const heap = new HeapWatch(process.memoryUsage.rss, () => Bun.gc(true));
   const parts: RecoverParts = { damaged, buffer, outbox, store, stages, nodeId, gzipLevel, heap, stop };
-  const { seq, certain } = damaged.lastSeq(statSync(path).size);
+  const { seq, certain } = damaged.lastSeq(bytesOf(path));
   const span = { first: damaged.firstSeq(), last: seq, certain };
   const recovered = await new Recovery(parts, epoch, now()).run(promised, span);
   const windowParts: RecoverWindowParts = {
@@ -188,6 +188,12 @@ async function takeOver(
     ...(windows.missing > 0 ? [`${windows.missing} readings cannot be counted into their aggregates`] : []),
     ...(cursors ? [] : [NO_CURSORS]),
   ]);
+}
+
+/** With the log: of a young buffer everything may stand there. */
+function bytesOf(path: string): number {
+  const sizes = [path, `${path}-wal`].map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 function problemOf(file: string, told: readonly string[]): Problem {

@@ -84,6 +84,12 @@ export class Promised {
     );
   }
 
+  /** Hours of a range that was promised to some of these stages and, as far as is known, not to others. */
+  halfKnown({ first, last, open, settled }: PlannedBefore, stages: ReadonlySet<ReadingStage>): number[] {
+    const hours = new Set([...open, ...settled].map((batch) => batch.hourMs));
+    return [...hours].filter((hourMs) => [...stages].some((stage) => !this.covers(stage, { first, last, hourMs })));
+  }
+
   /**
    * What no known batch covers of the seqs that the buffer may hold. Not `uncertain`: it was never promised. Where everything promised is
    * known, what lies below the last promise had no stage to go to, and is no gap.

@@ -32,7 +32,7 @@ import { corruptProblems, oldEpochs, openBuffer, StoppedEarlyError } from "./ope
 const folder = mkdtempSync(join(tmpdir(), "agent-corrupt-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Epochs are made by chance: here by the seed's, so that a printed seed makes the same files again, byte for byte. */
+/** Epochs are made by chance: here by the seed's, so that a printed seed makes the same database again, byte for byte; only the salts of its log are SQLite's own. */
 let chance: () => number = seededRandom(0);
 const getRandomValues = spyOn(crypto, "getRandomValues").mockImplementation((bytes) => {
   if (bytes instanceof Uint8Array) for (let i = 0; i < bytes.length; i++) bytes[i] = 256 * chance();

@@ -184,6 +184,24 @@ export class Recovery {
         await promised.ask(this.#parts.store, hoursBetween(hours, until), this.#nodeId, this.#epoch);
       }
     }
+    if (!promised.complete) await this.#askOfStages(promised);
+  }
+
+  /** A stage that nobody remembers may have gone out, and with readings that cannot be read now: under another key. */
+  async #askOfStages(promised: Promised): Promise<void> {
+    const { damaged, store } = this.#parts;
+    const stages = new Set(READING_STAGES.filter((stage) => this.#parts.stages.has(stage)));
+    let left = HOURS_ASKED;
+    for (const range of promised.ranges()) {
+      const { first, last } = range;
+      const hours = promised.halfKnown(range, stages);
+      if (hours.length === 0) continue;
+      await this.#breathe();
+      // What reads whole gets the key that it had; many ranges have no anomalies, and are not worth a listing each.
+      if (left <= 0 && countOf(damaged.read(first, last)) === last - first + 1) continue;
+      left -= hours.length;
+      await promised.ask(store, hours, this.#nodeId, this.#epoch);
+    }
   }
 
   #key(hourMs: number, first: number, last: number, count: number): string {

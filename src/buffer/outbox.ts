@@ -160,13 +160,18 @@ export class Outbox {
     return { id: row.id, stage, key, count, range: { firstSeq: first, lastSeq: last, hourMs } };
   }
 
-  /** Which objects a range makes: per hour of event time, all rows to raw, the valid and the others to their stages. */
+  /**
+   * Which objects a range makes: per hour of event time, all rows to raw, the valid and the others to their stages. Throws
+   * CorruptRowError where one of its readings is not there: a damaged page can hide them without an error.
+   */
   #objectsOf(first: number, last: number): PlannedObject[] {
     const valid = new Map<number, number>();
     const other = new Map<number, number>();
+    let rows = 0;
     for (const { block, firstSeq } of this.#buffer.read(first, last)) {
       const from = Math.max(0, first - firstSeq);
       const to = Math.min(block.count, last - firstSeq + 1);
+      rows += to - from;
       let hourMs = Number.NaN;
       let until = Number.NaN;
       for (let row = from; row < to; row++) {
@@ -178,6 +183,9 @@ export class Outbox {
         const counts = verdictOf(block, row) === VALID ? valid : other;
         counts.set(hourMs, (counts.get(hourMs) ?? 0) + 1);
       }
+    }
+    if (rows !== last - first + 1) {
+      throw new CorruptRowError(`Cannot read readings ${first} to ${last}: ${rows} are there`);
     }
     const hours = [...new Set([...valid.keys(), ...other.keys()])].sort((a, b) => a - b);
     return hours.flatMap((hourMs) => {

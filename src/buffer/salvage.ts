@@ -188,8 +188,8 @@ export class DamagedBuffer {
     type RuleRow = { version: unknown; canonical: unknown; since: unknown };
     const rows = attempt(() => this.db.query<RuleRow, []>("SELECT * FROM rule_set NOT INDEXED ORDER BY since").all());
     return (rows ?? []).flatMap(({ version, canonical, since }) =>
-      typeof version === "string" && typeof canonical === "string" && typeof since === "number"
-        ? [{ version, canonical, since }]
+      typeof version === "string" && typeof canonical === "string" && Number.isSafeInteger(since)
+        ? [{ version, canonical, since: since as number }]
         : [],
     );
   }
@@ -200,7 +200,7 @@ export class DamagedBuffer {
     const rows = attempt(() =>
       this.db.query<Loss & { epoch: string | null }, []>(`SELECT ${columns}, epoch FROM loss`).all(),
     );
-    return (rows ?? []).map(({ epoch, ...loss }) => (epoch === null ? loss : { ...loss, epoch }));
+    return (rows ?? []).filter(isLoss).map(({ epoch, ...loss }) => (epoch === null ? loss : { ...loss, epoch }));
   }
 
   /** A window as it went out last, null where it never did, "unreadable" where nobody can tell. */
@@ -284,4 +284,11 @@ function isGroup(group: GroupRow): boolean {
   const numbers = [first_seq, last_seq, ingested_at].every((value) => Number.isSafeInteger(value));
   const texts = [rules_version, agent_version].every((value) => typeof value === "string");
   return numbers && texts && last_seq >= first_seq && (QUALITIES as readonly string[]).includes(time_quality);
+}
+
+/** A loss with a range says its count twice. */
+function isLoss({ reason, count, firstSeq, lastSeq, sinceMs, untilMs }: Loss): boolean {
+  const isRange = Number.isSafeInteger(firstSeq) && lastSeq === firstSeq! + count - 1;
+  const numbers = [count, sinceMs, untilMs].every((value) => Number.isSafeInteger(value));
+  return typeof reason === "string" && numbers && count >= 0 && (isRange || (firstSeq === null && lastSeq === null));
 }

@@ -3,8 +3,9 @@
  * narrow: what repeats (sensor, label, commit) is kept once; a reading is a few integers and reals.
  */
 import type { Database } from "bun:sqlite";
-import { UsageError } from "../core/errors.ts";
+import { codeOf, messageOf, UsageError } from "../core/errors.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY, type SensorCatalogue } from "../core/sensor.ts";
+import { CorruptRowError } from "./corruption.ts";
 
 const identityColumns = IDENTITY_COLUMNS.map((name) => `${name} ${NUMERIC_IDENTITY.has(name) ? "REAL" : "TEXT"}`);
 
@@ -58,7 +59,13 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 /** Durable before anything else; a busy lock is waited for rather than failed on. */
 export function configure(db: Database): void {
   db.run("PRAGMA busy_timeout = 5000");
-  db.run("PRAGMA journal_mode = WAL");
+  try {
+    db.run("PRAGMA journal_mode = WAL");
+  } catch (error) {
+    // The first look at the header: a format that SQLite does not know is a plain error to it, and no other can be.
+    if (codeOf(error) !== "SQLITE_ERROR") throw error;
+    throw new CorruptRowError(`Cannot read the buffer's header: ${messageOf(error)}`, { cause: error });
+  }
   db.run("PRAGMA synchronous = FULL");
   // 16 MiB of log between checkpoints: fewer pages written twice than at the default 4 MiB.
   db.run("PRAGMA wal_autocheckpoint = 4000");
