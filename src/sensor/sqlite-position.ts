@@ -21,11 +21,11 @@
  *  8. Nothing is as it was: another table or another database. From the start, as a new generation.
  * When columns of the fingerprint are gone, rowids alone decide: from the start where none reaches R, else behind R.
  */
-export type Mark = readonly [rowid: number, fingerprint: string];
+export type Mark = readonly [rowid: bigint, fingerprint: string];
 
 export type Position = {
-  /** The last row taken; START before the first. */
-  readonly rowid: number;
+  /** The last row taken; START before the first. A rowid has 64 bits: keys of nanoseconds and snowflakes need them. */
+  readonly rowid: bigint;
   /** Counts the times that the table turned out to be another one. */
   readonly generation: number;
   /** The file's inode and SQLite's schema cookie when the row was taken. */
@@ -38,19 +38,21 @@ export type Position = {
 
 /** What the table shows when R is not what it was. */
 export type Seen = {
-  readonly lowest: number | null;
-  readonly highest: number | null;
+  readonly lowest: bigint | null;
+  readonly highest: bigint | null;
   readonly headExists: boolean;
   /** The newest mark whose row is there and the same. */
-  readonly intact: number | null;
+  readonly intact: bigint | null;
   /** AUTOINCREMENT, same file, same schema, sequence at or above R. */
   readonly neverReused: boolean;
   /** Where R's row is now, by rule 5. */
-  readonly moved: number | null;
+  readonly moved: bigint | null;
 };
 
-/** Below every rowid that JavaScript can hold exactly. */
-export const START = -Number.MAX_SAFE_INTEGER;
+/** Below every rowid. */
+export const START = -(2n ** 63n) - 1n;
+/** How a cursor says START: the number that it was when rowids were numbers. */
+const START_IN_CURSOR = -Number.MAX_SAFE_INTEGER;
 const DENSE = 16;
 const MARKS = 48;
 export const FINGERPRINT_COLUMNS = 8;
@@ -69,7 +71,7 @@ export function resumeAt(position: Position, seen: Seen): Position {
 }
 
 /** The rule for when the columns of the fingerprint are gone. */
-export function resumeByRowid(position: Position, highest: number | null): Position {
+export function resumeByRowid(position: Position, highest: bigint | null): Position {
   const next = highest === null || highest < position.rowid ? startAgain(position) : position;
   return { ...next, columns: [], marks: [] };
 }
@@ -81,11 +83,11 @@ function startAgain(position: Position): Position {
 /** Adds the rows just taken (newest first, at most 16 are needed) and thins the older ones: one per doubling of distance. */
 export function withMarks(older: readonly Mark[], fresh: readonly Mark[]): readonly Mark[] {
   const all = [...fresh, ...older];
-  const head = all[0]?.[0] ?? 0;
+  const head = all[0]?.[0] ?? 0n;
   const dense = all.slice(0, DENSE);
   const byDistance = new Map<number, Mark>();
   // The oldest of each distance stays: it is the one that grows into the next.
-  for (const mark of all.slice(DENSE)) byDistance.set(Math.floor(Math.log2(head - mark[0] + 1)), mark);
+  for (const mark of all.slice(DENSE)) byDistance.set(Math.floor(Math.log2(Number(head - mark[0]) + 1)), mark);
   return [...dense, ...byDistance.values()].slice(0, MARKS);
 }
 
@@ -104,8 +106,13 @@ export function fingerprintOf(values: readonly unknown[]): string {
   return new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
 }
 
+/** Version 2 where a rowid is written as text: what only knows numbers must not guess. */
 export function writeCursor(position: Position): string {
-  return JSON.stringify({ v: 1, ...position });
+  const { rowid, generation, file, schema, columns } = position;
+  const marks = position.marks.map(([marked, fingerprint]) => [written(marked), fingerprint]);
+  const all = { rowid: rowid === START ? START_IN_CURSOR : written(rowid), generation, file, schema, columns, marks };
+  const wide = typeof all.rowid === "string" || marks.some(([marked]) => typeof marked === "string");
+  return JSON.stringify({ v: wide ? 2 : 1, ...all });
 }
 
 /** A cursor of ours, or null where it is none: then the caller must not guess. */
@@ -116,8 +123,24 @@ export function readCursor(text: string): Position | null {
   } catch {
     return null;
   }
-  if (typeof parsed !== "object" || parsed === null || !("v" in parsed) || parsed.v !== 1) return null;
+  if (typeof parsed !== "object" || parsed === null || !("v" in parsed)) return null;
+  if (parsed.v !== 1 && parsed.v !== 2) return null;
   // Written by writeCursor, as its version says; the buffer keeps it whole.
-  const { rowid, generation, file, schema, columns, marks } = parsed as unknown as Position;
-  return { rowid, generation, file, schema, columns, marks };
+  const { rowid, generation, file, schema, columns, marks } = parsed as unknown as WrittenPosition;
+  return {
+    rowid: rowid === START_IN_CURSOR ? START : BigInt(rowid),
+    ...{ generation, file, schema, columns },
+    marks: marks.map(([marked, fingerprint]): Mark => [BigInt(marked), fingerprint]),
+  };
+}
+
+type WrittenPosition = Omit<Position, "rowid" | "marks"> & {
+  readonly rowid: number | string;
+  readonly marks: readonly (readonly [rowid: number | string, fingerprint: string])[];
+};
+
+/** JSON's numbers are exact up to 2^53 for those who read them here. */
+function written(rowid: bigint): number | string {
+  const number = Number(rowid);
+  return Number.isSafeInteger(number) && number !== START_IN_CURSOR ? number : String(rowid);
 }

@@ -9,8 +9,8 @@
  *   A file that is replaced while it is open is first read to its end.
  * - A column that appears is unknown and goes to `extra`; one that goes away is absent; NULL in an unknown column is nothing.
  *   An INTEGER PRIMARY KEY is the rowid and no field, unless the mapping names it.
- * - Integers beyond 2^53 lose their last digits in measures and in `extra`; as status_code or sensor_id they are refused. A
- *   table whose rowids go beyond 2^53 cannot be followed.
+ * - Integers beyond 2^53 lose their last digits in measures and in `extra`; as status_code or sensor_id they are refused.
+ *   As rowids (keys of nanoseconds, snowflakes) they are followed exactly.
  */
 import { existsSync, statSync } from "node:fs";
 import { AgentError, codeOf, messageOf, TransientError, UsageError } from "../core/errors.ts";
@@ -19,7 +19,7 @@ import type { Normalizer } from "./normalize.ts";
 import type { Source, Taken } from "./source.ts";
 import * as position from "./sqlite-position.ts";
 import { SqliteRows } from "./sqlite-rows.ts";
-import { type ColumnRole, type ForeignRowValues, ForeignTable } from "./sqlite-table.ts";
+import { type ColumnRole, type ForeignRowValues, ForeignTable, rowidOf } from "./sqlite-table.ts";
 
 /** Rows in one read: some 20 MB of values at most for tables of a usual width. */
 const READ_ROWS = 1_000;
@@ -186,10 +186,10 @@ export class SqliteTailSource implements Source {
     return values !== null && position.fingerprintOf(values) === fingerprint;
   }
 
-  #movedTo(table: ForeignTable): number | null {
+  #movedTo(table: ForeignTable): bigint | null {
     const head = this.#position.marks[0]![1];
-    for (const [rowid, ...values] of table.newest(this.#position.columns, SEARCHED_ROWS)) {
-      if (position.fingerprintOf(values) === head) return Number(rowid);
+    for (const row of table.newest(this.#position.columns, SEARCHED_ROWS)) {
+      if (position.fingerprintOf(row.slice(1)) === head) return rowidOf(row);
     }
     return null;
   }
@@ -252,20 +252,16 @@ function advanced(
   table: ForeignTable,
   candidates: readonly string[],
 ): position.Position {
-  const last = rows.at(-1)?.[0];
+  const last = rows.at(-1);
   if (last === undefined) return from;
-  if (typeof last !== "number" || !Number.isSafeInteger(last))
-    throw new TransientError(`Cannot follow rowid ${last}: it is beyond 2^53`, {
-      tryHint: "a table whose rowids are counted up from 1",
-    });
   const columns = from.columns.length > 0 ? from.columns : position.chooseColumns(candidates, new Set(table.columns));
-  const first = rows.at(-position.FRESH_MARKS)?.[0] ?? rows[0]![0];
+  const first = rows.at(-position.FRESH_MARKS) ?? rows[0]!;
   const fresh = table
-    .between(Number(first), last, columns)
-    .map(([rowid, ...values]): position.Mark => [Number(rowid), position.fingerprintOf(values)])
+    .between(rowidOf(first), rowidOf(last), columns)
+    .map((row): position.Mark => [rowidOf(row), position.fingerprintOf(row.slice(1))])
     .reverse();
   return {
-    rowid: last,
+    rowid: rowidOf(last),
     generation: from.generation,
     file: table.inode,
     schema: table.schema,
