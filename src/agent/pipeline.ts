@@ -100,7 +100,7 @@ export class Pipeline {
     // Each turn begins with another source, so that a fast one cannot starve the others.
     this.#next = taps.length === 0 ? 0 : (this.#next + 1) % taps.length;
     for (let i = 0; i < taps.length; i++) {
-      if (this.#block.count >= this.#parts.commitRows) return;
+      if (this.#isFull) return;
       const tap = taps[(this.#next + i) % taps.length]!;
       const due = tap.ready || (tap.wakeAtMs !== null && (nowMs >= tap.wakeAtMs || tap.wakeAtMs - nowMs > 86_400_000));
       if (tap.state === "open" && due) this.#takeFrom(tap, nowMs);
@@ -128,8 +128,12 @@ export class Pipeline {
     if (taken.state === "ended") tap.state = "ended";
   }
 
+  get #isFull(): boolean {
+    return this.#block.count >= this.#parts.commitRows || this.#block.full;
+  }
+
   #isDue(nowMs: number): boolean {
-    if (this.#block.count >= this.#parts.commitRows) return true;
+    if (this.#isFull) return true;
     const waited = nowMs - (this.#waitingSinceMs ?? nowMs);
     // A clock that went back must not hold a commit.
     return waited >= this.#parts.commitMs || waited < 0;

@@ -22,6 +22,11 @@ type BatchRow = {
 };
 const BATCH_COLUMNS = "id, stage, key, count, first_seq, last_seq, hour";
 
+/** Text beside readings (unknown fields, lines that were none) in one batch: it is in memory while the batch is made. */
+const BATCH_TEXT_BYTES = 32 * 1024 * 1024;
+const TEXT_OF_ROWS = `SELECT seq, octet_length(fields) AS bytes FROM extra WHERE seq BETWEEN ?1 AND ?2
+  UNION ALL SELECT seq, octet_length(received) FROM malformed WHERE seq BETWEEN ?1 AND ?2`;
+
 export class Outbox {
   readonly #buffer: SqliteBuffer;
   readonly #stages: ReadonlySet<Stage>;
@@ -61,11 +66,12 @@ export class Outbox {
     return row?.at ?? null;
   }
 
-  /** Writes down the batches of the next `maxRows` readings; durable on return. */
+  /** Writes down the batches of the next `maxRows` readings, fewer where they carry much text; durable on return. */
   plan(maxRows: number, nowMs: number): Batch[] {
     const first = this.#plannedThrough + 1;
-    const last = Math.min(this.#buffer.lastSeq, this.#plannedThrough + maxRows);
-    if (last < first) return [];
+    const most = Math.min(this.#buffer.lastSeq, this.#plannedThrough + maxRows);
+    if (most < first) return [];
+    const last = this.#lastWithin(first, most);
     const planned = this.#buffer.transact(() => {
       const batches = this.#insertRange(first, last, nowMs);
       this.#buffer.setMeta("planned_through", String(last));
@@ -142,6 +148,20 @@ export class Outbox {
   requeue(): number {
     return this.#buffer.db.query("UPDATE batch SET state = 'planned', error = NULL WHERE state = 'parked'").run()
       .changes;
+  }
+
+  /** Where the text beside [first, last] is more than a batch may have, the last seq before that. */
+  #lastWithin(first: number, last: number): number {
+    const { db } = this.#buffer;
+    const all = db.query<{ sum: number }, [number, number]>(`SELECT total(bytes) AS sum FROM (${TEXT_OF_ROWS})`);
+    if (all.get(first, last)!.sum <= BATCH_TEXT_BYTES) return last;
+    let sum = 0;
+    const each = db.query<{ seq: number; bytes: number }, [number, number]>(`${TEXT_OF_ROWS} ORDER BY seq`);
+    for (const { seq, bytes } of each.all(first, last)) {
+      sum += bytes;
+      if (sum > BATCH_TEXT_BYTES) return Math.max(first, seq - 1);
+    }
+    return last;
   }
 
   #insertRange(first: number, last: number, nowMs: number): Batch[] {

@@ -1,15 +1,18 @@
 /**
  * The last committed blocks, still in memory: delivery nearly always wants what was just committed, and reading it back
- * from the database would cost as much as half of writing it. Bounded by rows; what fell out is read from the database.
+ * from the database would cost as much as half of writing it. Bounded by rows, and by the text beside them; what fell out is read from the database.
  */
-import { ReadingBlock } from "../core/reading.ts";
+import { BLOCK_TEXT_LENGTH, ReadingBlock } from "../core/reading.ts";
 import type { StoredBlock } from "./buffer.ts";
+
+const TEXT_LENGTH = 2 * BLOCK_TEXT_LENGTH;
 
 export class RecentBlocks {
   readonly #limitRows: number;
   readonly #blockRows: number;
   #blocks: StoredBlock[] = [];
   #rows = 0;
+  #textLength = 0;
   readonly #spare: ReadingBlock[] = [];
 
   constructor(limitRows: number, blockRows: number) {
@@ -26,13 +29,16 @@ export class RecentBlocks {
 
   /** A block that was lent and not committed. */
   giveBack(block: ReadingBlock): void {
+    if (block.textLength > 0) block.clear();
     if (this.#spare.length < 2) this.#spare.push(block);
   }
 
   add(stored: StoredBlock): void {
     this.#blocks.push(stored);
     this.#rows += stored.block.count;
-    while (this.#rows > this.#limitRows && this.#blocks.length > 1) this.#drop();
+    this.#textLength += stored.block.textLength;
+    const isOver = () => this.#rows > this.#limitRows || this.#textLength > TEXT_LENGTH;
+    while (isOver() && this.#blocks.length > 1) this.#drop();
   }
 
   /** Everything up to `seq` was delivered: its blocks may be used again. */
@@ -57,6 +63,7 @@ export class RecentBlocks {
   #drop(): void {
     const oldest = this.#blocks.shift()!;
     this.#rows -= oldest.block.count;
+    this.#textLength -= oldest.block.textLength;
     this.giveBack(oldest.block);
   }
 }

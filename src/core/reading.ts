@@ -10,7 +10,7 @@ export type Malformed = {
   readonly reason: MalformedReason;
   /** A sentence for a person: what is wrong, where, and what was expected. No data longer than 80 characters in it. */
   readonly detail: string;
-  /** As received: text where it is valid UTF-8, else base64. Cut at MALFORMED_KEPT_BYTES. */
+  /** As received: text where it is valid UTF-8, else base64. Whole up to the limit of a line, else MALFORMED_KEPT_BYTES. */
   readonly received: string;
   readonly encoding: "utf8" | "base64";
   /** The length of all of it, in bytes, also where `received` was cut. */
@@ -29,7 +29,10 @@ export const MALFORMED_REASONS = [
   "too_many_kinds",
 ] as const;
 export type MalformedReason = (typeof MALFORMED_REASONS)[number];
+/** What is kept of a line above the limit. */
 export const MALFORMED_KEPT_BYTES = 64 * 1024;
+/** A block with this much text beside its columns (unknown fields, lines that were none), in UTF-16 units, is full. */
+export const BLOCK_TEXT_LENGTH = 16 * 1024 * 1024;
 
 /** One rule that a reading broke, and why: what `agent why` shows and the anomalies stage carries. */
 export type Finding = {
@@ -51,7 +54,7 @@ export type Severity = (typeof SEVERITIES)[number];
 export type TimeQuality = "ok" | "unsynced" | "stepped";
 
 /**
- * Up to `capacity` readings in columns, in the order they were taken. A missing or null measure is NaN. `measures[slot]`
+ * Up to `capacity` readings in columns, in the order they were taken (fewer where they carry much text). A missing or null measure is NaN. `measures[slot]`
  * exists for every slot of the catalogue that any row here uses; rows that do not have it hold NaN.
  */
 export class ReadingBlock {
@@ -69,6 +72,8 @@ export class ReadingBlock {
   readonly malformed = new Map<number, Malformed>();
   /** What the judge found, by row; absent where the reading is valid. Malformed rows are never judged. */
   readonly findings = new Map<number, readonly Finding[]>();
+  /** The length of `extra` and of what `malformed` received, in UTF-16 units. */
+  textLength = 0;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -78,7 +83,7 @@ export class ReadingBlock {
   }
 
   get full(): boolean {
-    return this.count >= this.capacity;
+    return this.count >= this.capacity || this.textLength >= BLOCK_TEXT_LENGTH;
   }
 
   clear(): void {
@@ -86,6 +91,7 @@ export class ReadingBlock {
     this.extra.clear();
     this.malformed.clear();
     this.findings.clear();
+    this.textLength = 0;
   }
 
   /** Adds a reading whose measures are all absent and returns its row; the caller then sets `measures[slot][row]`. */
@@ -104,9 +110,16 @@ export class ReadingBlock {
     return this.measures[slot]!;
   }
 
+  /** `fields`: JSON text of an object. */
+  addExtra(row: number, fields: string): void {
+    this.extra.set(row, fields);
+    this.textLength += fields.length;
+  }
+
   addMalformed(takenAtMs: number, what: Malformed): number {
     const row = this.add(NO_SENSOR, takenAtMs, -1);
     this.malformed.set(row, what);
+    this.textLength += what.received.length;
     return row;
   }
 }

@@ -27,12 +27,12 @@ function rowsOf(text: string[], mapping: Mapping, fast: boolean): unknown[] {
   const options = { catalogue, profile: PROFILE, profiles: [TURBINE], mapping };
   const splitter = new LineSplitter(1 << 20);
   const block = new ReadingBlock(text.length + 1);
-  let decoder = new LineDecoder(new Normalizer(options), 1 << 20);
+  let decoder = new LineDecoder(new Normalizer(options));
   for (const line of text) {
     splitter.push(Buffer.from(`${line}\n`));
     while (splitter.next()) {
       // A decoder that has seen no line has no template: this is the slow path.
-      if (!fast) decoder = new LineDecoder(new Normalizer(options), 1 << 20);
+      if (!fast) decoder = new LineDecoder(new Normalizer(options));
       decoder.decode(block, splitter, 0);
     }
   }

@@ -29,9 +29,9 @@ export class LineDecoder {
   #templateBytes = 0;
   #credit: number = CREDIT.start;
 
-  constructor(normalizer: Normalizer, maxLineBytes: number) {
+  constructor(normalizer: Normalizer) {
     this.#normalizer = normalizer;
-    this.#maxLineBytes = maxLineBytes;
+    this.#maxLineBytes = normalizer.maxLineBytes;
     const { mapping } = normalizer;
     this.#idKey = mapping.constants.has("sensor_id")
       ? null
@@ -93,7 +93,7 @@ export class LineDecoder {
       const value = scan.measures[measure]!;
       if (!Number.isNaN(value)) block.column(plan.slots[measure]!)[row] = value;
     }
-    if (scan.extra !== "") block.extra.set(row, `{${scan.extra.slice(1)}}`);
+    if (scan.extra !== "") block.addExtra(row, `{${scan.extra.slice(1)}}`);
     return true;
   }
 
@@ -102,10 +102,10 @@ export class LineDecoder {
     const parsed = line.tooLong ? this.#tooLong(length) : this.#parse(bytes.subarray(from, to));
     if (parsed === null) return;
     if ("problem" in parsed) {
-      block.addMalformed(nowMs, { ...parsed.problem, ...receivedOf(bytes, from, to, length) });
+      block.addMalformed(nowMs, { ...parsed.problem, ...receivedOf(bytes, from, to, length, this.#maxLineBytes) });
       return;
     }
-    this.#normalizer.add(block, parsed.row, nowMs, () => receivedOf(bytes, from, to, length));
+    this.#normalizer.add(block, parsed.row, nowMs, () => receivedOf(bytes, from, to, length, this.#maxLineBytes));
     this.#learn(block, parsed.row, bytes.subarray(from, to));
   }
 

@@ -6,7 +6,7 @@
  */
 import type { Field, Mapping } from "./fields.ts";
 import { type LineScan, plainEnd } from "./line-scan.ts";
-import { EXTRA_BYTES, type Plan } from "./normalize.ts";
+import { FAST_EXTRA_LENGTH, type Plan } from "./normalize.ts";
 import type { TimestampReader } from "./timestamp.ts";
 
 type GapKind = "time" | "timeNumber" | "measure" | "status" | "flag" | "type" | "skip" | "extra";
@@ -82,7 +82,7 @@ export class LineTemplate {
     if (at !== to) return false;
     if (this.#extraTail !== "") scan.extra += this.#extraTail;
     // So long that only the slow path may say whether it is too long.
-    return scan.extra.length * 3 <= EXTRA_BYTES;
+    return scan.extra.length <= FAST_EXTRA_LENGTH;
   }
 }
 

@@ -19,8 +19,12 @@ import {
 import type { Received } from "./received.ts";
 import { TimestampReader } from "./timestamp.ts";
 
-/** The unknown fields of a row, as JSON text, in bytes. A row with more of them is malformed. */
-export const EXTRA_BYTES = 64 * 1024;
+/** What a line or row may have; of a longer one that is no reading only the beginning is kept. */
+export const LINE_BYTES = 1024 * 1024;
+/** However short a line may be: JSON written anew can be longer than it was. */
+const LEAST_EXTRA_BYTES = 64 * 1024;
+/** Unknown fields longer than this, in UTF-16 units, go the slow way: only it counts their bytes against the limit. */
+export const FAST_EXTRA_LENGTH = 20_000;
 
 export type ForeignRow = Readonly<Record<string, unknown>>;
 
@@ -39,14 +43,13 @@ type KnownSensor = {
 };
 
 const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
-const LOST_EXTRA: Problem = {
-  reason: "text_too_long",
-  detail: `the unknown fields are more than ${EXTRA_BYTES} bytes`,
-};
 
 export class Normalizer {
   readonly timestamps: TimestampReader;
   readonly mapping: Mapping;
+  readonly maxLineBytes: number;
+  /** The unknown fields of a row, as JSON text: as long as a line may be. A row with more is malformed. */
+  readonly #extraBytes: number;
   readonly #catalogue: SensorCatalogue;
   readonly #fallback: Profile;
   readonly #profiles = new Map<string, Profile>();
@@ -63,7 +66,10 @@ export class Normalizer {
     readonly profile: Profile;
     readonly profiles?: readonly Profile[];
     readonly mapping?: Mapping;
+    readonly maxLineBytes?: number;
   }) {
+    this.maxLineBytes = options.maxLineBytes ?? LINE_BYTES;
+    this.#extraBytes = Math.max(this.maxLineBytes, LEAST_EXTRA_BYTES);
     this.#catalogue = options.catalogue;
     this.#fallback = options.profile;
     for (const profile of options.profiles ?? []) this.#profiles.set(profile.name, profile);
@@ -142,14 +148,15 @@ export class Normalizer {
       const value = row[name];
       const problem =
         field === undefined
-          ? addExtra(draft, name, value)
+          ? addExtra(draft, name, value, this.#extraBytes)
           : readField(field, name, value, draft, this.mapping, this.timestamps);
       if (problem !== null) return problem;
     }
     const missing = this.#missing(draft);
     if (missing !== null) return { reason: "missing_field", detail: `${missing} is missing` };
-    const extra = draft.extra;
-    if (extra.length * 3 > EXTRA_BYTES && Buffer.byteLength(extra) + 1 > EXTRA_BYTES) return LOST_EXTRA;
+    const { extra } = draft;
+    const most = this.#extraBytes;
+    if (extra.length * 3 > most && Buffer.byteLength(extra) + 1 > most) return tooMuchExtra(most);
     this.#write(block, draft, plan);
     return null;
   }
@@ -170,7 +177,7 @@ export class Normalizer {
       const value = draft.measures[i]!;
       if (!Number.isNaN(value)) block.column(plan.slots[i]!)[row] = value;
     }
-    if (draft.extra !== "") block.extra.set(row, `{${draft.extra.slice(1)}}`);
+    if (draft.extra !== "") block.addExtra(row, `{${draft.extra.slice(1)}}`);
   }
 
   /** Naming a sensor by its sixteen columns costs more than all the rest, so its last identity is remembered. */
@@ -198,16 +205,20 @@ function same(a: readonly unknown[], b: readonly unknown[]): boolean {
 }
 
 /** Unknown fields are kept as text that is JSON already, so a key such as `__proto__` is a key like any other. */
-function addExtra(draft: Draft, name: string, value: unknown): Problem | null {
+function addExtra(draft: Draft, name: string, value: unknown, mostBytes: number): Problem | null {
   if (value === undefined) return null;
   if (typeof value === "number" && !Number.isFinite(value)) return notFinite(name, value);
-  if (draft.extra.length > EXTRA_BYTES) return LOST_EXTRA;
+  if (draft.extra.length > mostBytes) return tooMuchExtra(mostBytes);
   try {
     draft.extra += `,${JSON.stringify(name)}:${JSON.stringify(blobAsText(value))}`;
     return null;
   } catch {
     return { reason: "wrong_type", detail: `${shortened(name)} is nested too deeply` };
   }
+}
+
+function tooMuchExtra(mostBytes: number): Problem {
+  return { reason: "text_too_long", detail: `the unknown fields are more than ${mostBytes} bytes` };
 }
 
 /** JSON has no bytes: a blob of a foreign database is kept as `{"base64": "…"}`. */

@@ -53,7 +53,6 @@ const SCHEMES: Readonly<Record<string, Opener>> = {
       stream: options.stdin(),
       normalizer: normalizerFor(options),
       uri,
-      maxLineBytes: options.maxLineBytes,
     });
   },
 };
@@ -69,8 +68,10 @@ export function openSource(uri: string, options: SourceOptions): Source {
   return refuse(uri, `there is no such kind of source (known: ${known})`, "--source simulator:");
 }
 
-function normalizerFor({ catalogue, profile, mapping }: SourceOptions): Normalizer {
-  return new Normalizer({ catalogue, profile, profiles: shippedProfiles(), mapping: mapping ?? NO_MAPPING });
+function normalizerFor({ catalogue, profile, mapping, maxLineBytes }: SourceOptions): Normalizer {
+  return new Normalizer({
+    ...{ catalogue, profile, profiles: shippedProfiles(), mapping: mapping ?? NO_MAPPING, maxLineBytes },
+  });
 }
 
 function refuse(uri: string, reason: string, tryHint: string): never {

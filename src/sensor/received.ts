@@ -4,9 +4,12 @@ import { MALFORMED_KEPT_BYTES, type Malformed } from "../core/reading.ts";
 
 export type Received = Pick<Malformed, "received" | "encoding" | "bytes">;
 
-/** What was received, as text where it is UTF-8. A cut in the middle of a character is moved before it. */
-export function receivedOf(bytes: Buffer, from: number, to: number, length: number): Received {
-  let end = Math.min(to, from + MALFORMED_KEPT_BYTES);
+/**
+ * What was received, as text where it is UTF-8: all of it up to `wholeBytes`, of more the beginning. A cut in the middle of
+ * a character is moved before it. `length` is the true one, where `bytes` holds only the beginning.
+ */
+export function receivedOf(bytes: Buffer, from: number, to: number, length: number, wholeBytes: number): Received {
+  let end = length <= wholeBytes ? to : Math.min(to, from + MALFORMED_KEPT_BYTES);
   if (end - from < length) {
     let start = end;
     while (start > from && end - start < 3 && (bytes[start - 1]! & 0xc0) === 0x80) start--;

@@ -2,11 +2,11 @@
  * Rows of a foreign table to rows of a block. A row whose identity is known comes with a handle instead of it; what is not
  * known yet, or has an unusual value, goes by name through the normalizer.
  */
-import { MALFORMED_KEPT_BYTES, type ReadingBlock } from "../core/reading.ts";
+import type { ReadingBlock } from "../core/reading.ts";
 import { LIMITS, NO_SENSOR } from "../core/sensor.ts";
 import type { Field } from "./fields.ts";
-import { blobAsText, EXTRA_BYTES, type Normalizer, type Plan } from "./normalize.ts";
-import { receivedOf } from "./received.ts";
+import { blobAsText, FAST_EXTRA_LENGTH, type Normalizer, type Plan } from "./normalize.ts";
+import { type Received, receivedOf } from "./received.ts";
 import { FIRST_VALUE, type ForeignRowValues, type ForeignTable } from "./sqlite-table.ts";
 
 /** Where the parts of a reading are in a row. */
@@ -81,7 +81,7 @@ export class SqliteRows {
       const value = values[i]!;
       if (!Number.isNaN(value)) block.column(measures[i]!.slot)[to] = value;
     }
-    if (extra !== "") block.extra.set(to, `{${extra.slice(1)}}`);
+    if (extra !== "") block.addExtra(to, `{${extra.slice(1)}}`);
     return true;
   }
 
@@ -110,7 +110,7 @@ export class SqliteRows {
       if (typeof value !== "string" && !Number.isFinite(value)) return null;
       extra += `,${JSON.stringify(this.#table.values[at - FIRST_VALUE])}:${JSON.stringify(value)}`;
     }
-    return extra.length * 3 > EXTRA_BYTES ? null : extra;
+    return extra.length > FAST_EXTRA_LENGTH ? null : extra;
   }
 
   #appendByName(block: ReadingBlock, row: ForeignRowValues, identity: readonly unknown[], nowMs: number): void {
@@ -121,11 +121,7 @@ export class SqliteRows {
       )
       .filter(([, value]) => value !== null);
     const foreign = Object.fromEntries(named);
-    this.#normalizer.add(block, foreign, nowMs, () => {
-      const shown = Object.fromEntries(named.map(([name, value]) => [name, received(value)]));
-      const text = Buffer.from(JSON.stringify(shown));
-      return receivedOf(text, 0, text.length, text.length);
-    });
+    this.#normalizer.add(block, foreign, nowMs, () => receivedRow(named, this.#normalizer.maxLineBytes));
     const sensor = block.sensor[block.count - 1]!;
     const plan = sensor === NO_SENSOR || row[1] !== null ? null : this.#normalizer.planOfRow(foreign);
     if (plan === null) return;
@@ -159,9 +155,26 @@ function isPlain(text: string): boolean {
   return text.length <= LIMITS.textLength && !text.includes("\u0000") && text.isWellFormed();
 }
 
-/** JSON has no infinity and no bytes; long text and blobs are cut, the row is only shown. */
-function received(value: unknown): unknown {
-  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
-  if (typeof value === "string") return value.slice(0, MALFORMED_KEPT_BYTES);
-  return value instanceof Uint8Array ? blobAsText(value.subarray(0, MALFORMED_KEPT_BYTES)) : value;
+/**
+ * A row as JSON. Of a value that alone is longer than a row may be only the beginning is looked at, and what it goes on
+ * with counts as it is, without what JSON would add to it.
+ */
+function receivedRow(named: readonly (readonly [name: string, value: unknown])[], mostBytes: number): Received {
+  let cutAway = 0;
+  const shown = named.map(([name, value]): [string, unknown] => {
+    // JSON has no infinity and no bytes.
+    if (typeof value === "number" && !Number.isFinite(value)) return [name, String(value)];
+    if (typeof value === "string" && value.length > mostBytes) {
+      const kept = value.slice(0, mostBytes).toWellFormed();
+      cutAway += Buffer.byteLength(value) - Buffer.byteLength(kept);
+      return [name, kept];
+    }
+    if (!(value instanceof Uint8Array)) return [name, value];
+    // Three bytes are four characters of base64.
+    const kept = value.subarray(0, mostBytes - (mostBytes % 3));
+    cutAway += 4 * (Math.ceil(value.length / 3) - Math.ceil(kept.length / 3));
+    return [name, blobAsText(kept)];
+  });
+  const text = Buffer.from(JSON.stringify(Object.fromEntries(shown)));
+  return receivedOf(text, 0, text.length, text.length + cutAway, mostBytes);
 }

@@ -14,15 +14,15 @@
  */
 import { existsSync, statSync } from "node:fs";
 import { AgentError, codeOf, messageOf, TransientError, UsageError } from "../core/errors.ts";
-import type { ReadingBlock } from "../core/reading.ts";
+import { BLOCK_TEXT_LENGTH, type ReadingBlock } from "../core/reading.ts";
 import type { Normalizer } from "./normalize.ts";
 import type { Source, Taken } from "./source.ts";
 import * as position from "./sqlite-position.ts";
 import { SqliteRows } from "./sqlite-rows.ts";
 import { type ColumnRole, type ForeignRowValues, ForeignTable, rowidOf } from "./sqlite-table.ts";
 
-/** Rows in one read: some 20 MB of values at most for tables of a usual width. */
-const READ_ROWS = 1_000;
+/** Rows in one read; fewer where they turn out to carry much text, so that a read stays below what fills a block. */
+const READ_ROWS = { least: 1, first: 64, most: 1_000 } as const;
 const POLL_MS = 250;
 /** How soon a database that somebody has locked is tried again. */
 const BUSY_RETRY_MS = 50;
@@ -52,6 +52,7 @@ export class SqliteTailSource implements Source {
   #table: ForeignTable | null = null;
   #rows: SqliteRows | null = null;
   #schemaOfRows = Number.NaN;
+  #readRows: number = READ_ROWS.first;
   #position: position.Position;
 
   /** Throws a UsageError for what can never work: a bad URI, a view, a table WITHOUT ROWID, no file with `once`. */
@@ -80,11 +81,13 @@ export class SqliteTailSource implements Source {
   }
 
   take(block: ReadingBlock, nowMs: number): Taken {
-    const room = Math.min(block.capacity - block.count, READ_ROWS);
-    if (room <= 0) return { state: "more" };
+    if (block.full) return { state: "more" };
+    const room = Math.min(block.capacity - block.count, this.#readRows);
     const read = this.#read(room);
     const rows = this.#rowsOf(read.table);
+    const before = block.textLength;
     for (const row of read.rows) rows.append(block, row, nowMs);
+    this.#readRows = rowsOfNextRead(read.rows.length, block.textLength - before, this.#readRows);
     if (read.rows.length === room) return { state: "more" };
     if (this.#replaced(read.table)) {
       this.#forgetTable();
@@ -243,6 +246,12 @@ export class SqliteTailSource implements Source {
       cause: error,
     });
   }
+}
+
+/** Four times as many as now, but not more than would fill half a block with text like that of the last read. */
+function rowsOfNextRead(rows: number, textLength: number, now: number): number {
+  const fitting = textLength === 0 ? Number.POSITIVE_INFINITY : Math.floor((BLOCK_TEXT_LENGTH / 2 / textLength) * rows);
+  return Math.max(READ_ROWS.least, Math.min(READ_ROWS.most, 4 * now, fitting));
 }
 
 /** The position behind `rows`, which were read from `from` on; to be asked on the snapshot that they are of. */

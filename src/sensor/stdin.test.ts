@@ -4,11 +4,11 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { TransientError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
-import { MALFORMED_KEPT_BYTES, ReadingBlock } from "../core/reading.ts";
+import { BLOCK_TEXT_LENGTH, MALFORMED_KEPT_BYTES, ReadingBlock } from "../core/reading.ts";
 import { LIMITS, SensorCatalogue } from "../core/sensor.ts";
 import { NO_MAPPING } from "./fields.ts";
 import { loadMapping } from "./mapping.ts";
-import { EXTRA_BYTES, Normalizer } from "./normalize.ts";
+import { LINE_BYTES, Normalizer } from "./normalize.ts";
 import { loadProfile } from "./profiles.ts";
 import { StdinSource } from "./stdin.ts";
 
@@ -33,9 +33,8 @@ async function drain(
   options: { profile?: Profile; maxLineBytes?: number; catalogue?: SensorCatalogue; mapping?: typeof NO_MAPPING } = {},
 ): Promise<Drained> {
   const catalogue = options.catalogue ?? new SensorCatalogue();
-  const { profile = PROFILE, mapping = NO_MAPPING } = options;
-  const normalizer = new Normalizer({ catalogue, profile, mapping });
-  const source = new StdinSource({ stream, normalizer, ...options });
+  const normalizer = new Normalizer({ profile: PROFILE, mapping: NO_MAPPING, ...options, catalogue });
+  const source = new StdinSource({ stream, normalizer });
   const block = new ReadingBlock(20_000);
   while (source.take(block, 1).state !== "ended") await turn();
   await source.close();
@@ -87,7 +86,9 @@ test("everything that is no reading is kept as received, with its reason", async
     [row('"anomaly_flag":2'), "wrong_type"],
     [row('"anomaly_flag":true,"anomaly_type":"spike","status_code":null'), undefined],
     [row('"latitude":"50"'), "wrong_type"],
-    [row(`"note":"${"x".repeat(EXTRA_BYTES)}"`), "text_too_long"],
+    [row(`"note":"${"x".repeat(LINE_BYTES)}"`), "line_too_long"],
+    // As it is written anew it is longer than the limit.
+    [row(`"note":[${"1e20,".repeat(150_000)}1]`), "text_too_long"],
     [row('"note":{"deep":[1,2]},"__proto__":1,"constructor":2'), undefined],
   ];
   const reasons = await reasonsOf(cases.map(([line]) => line));
@@ -113,6 +114,42 @@ test("a malformed row says what was wrong in a sentence and keeps the line; what
 test("unknown fields are kept as JSON text", async () => {
   const { block } = await drain(chunksOf([good.replace("}", ',"__proto__":{"x":1},"rssi":-60.50,"note":"é\\n"}')]));
   expect(block.extra.get(0)).toBe('{"__proto__":{"x":1},"rssi":-60.5,"note":"é\\n"}');
+});
+
+test("what is within the limit of a line is kept whole: a line that is none, and unknown fields of any length", async () => {
+  const filler = "é".repeat(450_000);
+  const long = good.replace("}", `,"note":"${filler}"}`);
+  const bytes = Buffer.from(`${long.slice(0, -1)}\u0000`);
+  bytes[0] = 0xff;
+  for (const size of [2_000_000, 60_000]) {
+    const text = Buffer.concat([Buffer.from(`${long}\n${long.slice(1)}\n`), bytes]);
+    const chunks = Array.from({ length: Math.ceil(text.length / size) }, (_, i) =>
+      text.subarray(i * size, (i + 1) * size),
+    );
+    const { block } = await drain(chunksOf(chunks));
+    expect([block.count, [...block.malformed.keys()]]).toEqual([3, [1, 2]]);
+    expect(block.extra.get(0) === `{"note":"${filler}"}`).toBe(true);
+    expect(block.malformed.get(1)!.received === long.slice(1)).toBe(true);
+    const { received, encoding } = block.malformed.get(2)!;
+    expect([encoding, Buffer.from(received, "base64").equals(bytes)]).toEqual(["base64", true]);
+  }
+});
+
+test("a block with much text in it is full before its rows are, and nothing is skipped", async () => {
+  const [garbage, noted] = ["x".repeat(900_000), good.replace("}", `,"note":"${"y".repeat(900_000)}"}`)];
+  const normalizer = new Normalizer({ catalogue: new SensorCatalogue(), profile: PROFILE });
+  const lines = Array.from({ length: 60 }, (_, i) => `${i % 2 === 0 ? garbage : noted}\n`);
+  const source = new StdinSource({ stream: chunksOf(lines), normalizer });
+  const block = new ReadingBlock(1_000);
+  let rows = 0;
+  for (let state = ""; state !== "ended"; await turn()) {
+    ({ state } = source.take(block, 0));
+    expect(block.textLength).toBeLessThan(BLOCK_TEXT_LENGTH + 1_000_000);
+    if (!block.full && state !== "ended") continue;
+    rows += block.count;
+    block.clear();
+  }
+  expect(rows).toBe(60);
 });
 
 test("a line of 10 MB is one malformed row of known length, and the next line is a reading", async () => {

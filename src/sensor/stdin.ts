@@ -10,7 +10,6 @@ import { LineSplitter } from "./lines.ts";
 import type { Normalizer } from "./normalize.ts";
 import type { Source, Taken } from "./source.ts";
 
-export const LINE_BYTES = 1024 * 1024;
 /** Read ahead of the buffer at most this much (and one chunk); then the pipe fills and its writer waits. */
 export const QUEUE_BYTES = 4 * 1024 * 1024;
 
@@ -30,13 +29,11 @@ export class StdinSource implements Source {
     readonly stream: AsyncIterable<Uint8Array>;
     readonly normalizer: Normalizer;
     readonly uri?: string;
-    readonly maxLineBytes?: number;
     readonly queueBytes?: number;
   }) {
-    const maxLineBytes = options.maxLineBytes ?? LINE_BYTES;
     this.uri = options.uri ?? "stdin:";
-    this.#lines = new LineSplitter(maxLineBytes);
-    this.#decoder = new LineDecoder(options.normalizer, maxLineBytes);
+    this.#lines = new LineSplitter(options.normalizer.maxLineBytes);
+    this.#decoder = new LineDecoder(options.normalizer);
     this.#queueBytes = options.queueBytes ?? QUEUE_BYTES;
     this.#chunks = options.stream[Symbol.asyncIterator]();
     void this.#read();

@@ -35,6 +35,8 @@ export type EncoderSettings = {
 
 /** Rows in a gzip member: bounds the memory of encoding, and is long enough to compress as well as a whole file. */
 const MEMBER_ROWS = 2_048;
+/** The same for rows that carry much text; four times what usual rows come to. */
+const MEMBER_BYTES = 8 * 1024 * 1024;
 const MS_PER_HOUR = 3_600_000;
 const CLOSE = bytesOf("}\n");
 
@@ -92,13 +94,13 @@ export class StageEncoder {
     if (!want.plain && want.more === null) return made;
     const plain = this.#plain;
     const more = this.#more;
-    for (let at = 0; at < rows.length; at += MEMBER_ROWS) {
+    for (let at = 0; at < rows.length; ) {
       plain.clear();
       more.clear();
       const until = Math.min(rows.length, at + MEMBER_ROWS);
-      for (let i = at; i < until; i++) {
-        const stored = blocks[rows[i]! >>> 16]!;
-        const row = rows[i]! & 0xffff;
+      for (; at < until && plain.length < MEMBER_BYTES; at++) {
+        const stored = blocks[rows[at]! >>> 16]!;
+        const row = rows[at]! & 0xffff;
         const start = plain.length;
         this.#writeRow(plain, stored, row);
         if (want.more !== null) {

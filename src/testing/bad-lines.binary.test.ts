@@ -12,6 +12,9 @@ const folder = mkdtempSync(join(tmpdir(), "agent-bad-lines-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const good = (more: string) => `{"sensor_id":"A","timestamp":"2026-11-23T08:00:00Z",${more}}`;
+const FILLER = "é".repeat(450_000);
+/** Nearly as long as a line may be. */
+const LONG = good(`"temperature":"warm","note":"${FILLER}"`);
 /** A line, and the reason that it must be refused for; null: a reading. */
 const LINES: readonly (readonly [string | Uint8Array, string | null])[] = [
   [good('"temperature":21.5'), null],
@@ -33,6 +36,8 @@ const LINES: readonly (readonly [string | Uint8Array, string | null])[] = [
   ['{"sensor_id":"A","timestamp":"2026-02-30T08:00:00Z","temperature":1}', "bad_timestamp"],
   [`{"sensor_id":"${"a".repeat(300)}","timestamp":"2026-11-23T08:00:00Z"}`, "text_too_long"],
   [good('"temperature":22.5,"unknown":{"nested":[1]}'), null],
+  [LONG, "wrong_type"],
+  [good(`"temperature":23.5,"note":"${FILLER}"`), null],
 ];
 
 function rowsOf(stage: string): Record<string, unknown>[] {
@@ -66,17 +71,20 @@ test.skipIf(!built)(
       expect(row["anomaly_rules"]).toEqual(["malformed"]);
       expect(String(row["anomaly_reason"]).length).toBeGreaterThan(10);
     }
-    expect(rowsOf("validated").map((row) => row["temperature"])).toEqual([21.5, 22.5]);
+    expect(rowsOf("validated").map((row) => row["temperature"])).toEqual([21.5, 22.5, 23.5]);
     const long = anomalies.map((row) => JSON.parse(String(row["extra"])) as { bytes: number; received: string });
     expect(Math.max(...long.map(({ bytes }) => bytes))).toBe(10 * 1024 * 1024);
-    expect(Math.max(...long.map(({ received }) => received.length))).toBeLessThanOrEqual(64 * 1024);
+    expect(long.find(({ bytes }) => bytes === 10 * 1024 * 1024)!.received).toHaveLength(64 * 1024);
+    expect(long.some(({ received }) => received === LONG)).toBe(true);
+    const noted = rowsOf("validated").find((row) => row["temperature"] === 23.5)!;
+    expect(noted["extra"]).toBe(`{"note":"${FILLER}"}`);
 
     const status = Bun.spawnSync([BINARY, "status", "--json", "--data-dir", "buffer"], { cwd: folder, env: {} });
     const told = JSON.parse(status.stdout.toString()) as {
       sources: { accepted: number; refused: number }[];
       refused_by_reason: Record<string, number>;
     };
-    expect(told.sources[0]).toMatchObject({ accepted: 2, refused: expected.length });
+    expect(told.sources[0]).toMatchObject({ accepted: 3, refused: expected.length });
     const counts = Object.fromEntries([...Map.groupBy(expected, (r) => r)].map(([r, all]) => [r, all.length]));
     expect(told.refused_by_reason).toEqual(counts);
     const verified = Bun.spawnSync([BINARY, "verify", "--deep", "--data-dir", "buffer", "--store", "dir:lake"], {
