@@ -1,7 +1,8 @@
 /** What a kind of condition is to the rest of the judge: one file per kind, listed in `kinds.ts`. */
+
+import type { JsonNode } from "../core/located-json.ts";
 import type { Finding, ReadingBlock } from "../core/reading.ts";
 import type { Columns } from "./columns.ts";
-import type { JsonNode } from "./located-json.ts";
 import type { RuleReader } from "./rule-reader.ts";
 import type { RuleState } from "./state.ts";
 

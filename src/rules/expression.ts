@@ -1,10 +1,11 @@
 /** `{"expression": "power_output > 0.0 && wind_speed < 3.0"}`: CEL over the reading's fields; true breaks the rule. */
+
+import { type JsonNode, sourceOffsetInText } from "../core/located-json.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import { type CheckedExpression, checkExpression, isAbsentField, summaryOf } from "./cel.ts";
 import { compileExpression } from "./cel-compile.ts";
 import type { Columns, MeasureRef } from "./columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "./condition.ts";
-import { type JsonNode, sourceOffsetInText } from "./located-json.ts";
 import { IDENTITY_NAMES, type RuleReader } from "./rule-reader.ts";
 import { RULE_LIMITS } from "./rule-set.ts";
 

@@ -1,11 +1,11 @@
 /** `{"flag": {"field": "anomaly_flag", "equals": 1}}`: the sensor itself says that something is wrong. */
 
 import { didYouMean } from "../core/did-you-mean.ts";
+import type { JsonNode } from "../core/located-json.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import { type Label, LIMITS } from "../core/sensor.ts";
 import type { Columns } from "./columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "./condition.ts";
-import type { JsonNode } from "./located-json.ts";
 import { LABEL_FIELDS, type LabelField, MEASURE_NAME, RESERVED_FIELDS, type RuleReader } from "./rule-reader.ts";
 
 type Found = (row: number, what: Broken) => void;

@@ -1,8 +1,9 @@
 /** `{"range": {"measure": "temperature", "min": -20, "max": 60}}`: both limits are allowed values, either may be left out. */
+
+import type { JsonNode } from "../core/located-json.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { Columns } from "./columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "./condition.ts";
-import type { JsonNode } from "./located-json.ts";
 import type { RuleReader } from "./rule-reader.ts";
 
 type Range = { readonly measure: string; readonly min: number; readonly max: number };

@@ -1,8 +1,8 @@
 /** Reads the values of one rule file and keeps every problem with its place: nothing stops at the first. */
 
 import { didYouMean } from "../core/did-you-mean.ts";
+import { type JsonNode, LinePlaces } from "../core/located-json.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
-import { type JsonNode, LinePlaces } from "./located-json.ts";
 import { RULE_LIMITS, type RuleProblem } from "./rule-set.ts";
 
 /** What a sensor says of a reading beside its measures. */

@@ -1,10 +1,10 @@
 /** A rule's own tests: readings that it must find broken, and readings that it must not. They run before it is let in. */
 
 import { didYouMean } from "../core/did-you-mean.ts";
+import type { JsonNode } from "../core/located-json.ts";
 import { ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type Identity, LIMITS, NUMERIC_IDENTITY, SensorCatalogue } from "../core/sensor.ts";
 import { Columns } from "./columns.ts";
-import type { JsonNode } from "./located-json.ts";
 import type { Rule } from "./rule.ts";
 import { IDENTITY_NAMES, LABEL_FIELDS, MEASURE_NAME, type RuleReader } from "./rule-reader.ts";
 import { RULE_LIMITS, type RuleProblem } from "./rule-set.ts";

@@ -1,9 +1,10 @@
 /** From the text of rule files to whole rules, or to every reason why not. Nothing here touches a disk. */
+
+import { canonicalJson, type JsonNode, JsonSyntaxError, parseLocatedJson } from "../core/located-json.ts";
 import type { Severity } from "../core/reading.ts";
 import { SEVERITIES } from "../core/reading.ts";
 import type { Condition } from "./condition.ts";
 import { KIND_NAMES, KINDS, type Kind } from "./kinds.ts";
-import { canonicalJson, type JsonNode, JsonSyntaxError, parseLocatedJson } from "./located-json.ts";
 import { RuleReader } from "./rule-reader.ts";
 import { type Loaded, RULE_LIMITS, type RuleProblem } from "./rule-set.ts";
 import { type RuleTest, readTests } from "./rule-test.ts";

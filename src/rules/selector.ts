@@ -1,6 +1,7 @@
 /** `applies_to`: which sensors a rule is about, by their identity. */
+
+import { canonicalJson, type JsonNode } from "../core/located-json.ts";
 import { IDENTITY_COLUMNS, type Identity, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../core/sensor.ts";
-import { canonicalJson, type JsonNode } from "./located-json.ts";
 import type { RuleReader } from "./rule-reader.ts";
 import { RULE_LIMITS } from "./rule-set.ts";
 

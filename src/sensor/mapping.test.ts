@@ -147,7 +147,7 @@ test("every problem is told at once, each with its path and the name that was me
     absent: [null, "-999"],
     text_numbers: "yes",
   });
-  expect(text.split("\n").map((line) => line.replace('Cannot use mapping "map.json": ', ""))).toEqual([
+  expect(text.split("\n").map((line) => line.replace(/^map\.json:1:\d+: /, ""))).toEqual([
     "feilds: is not known; did you mean fields?",
     'fields.a: "temprature" is neither a measure of the profile nor a column of a reading; did you mean temperature?',
     'fields.b.unit: "farenheit" is no unit that is known; did you mean fahrenheit?',
@@ -177,10 +177,31 @@ test("every problem is told at once, each with its path and the name that was me
   ]);
 });
 
+test("a problem stands where it is: at the wrong value, or at the key that nobody knows", () => {
+  const map = `{
+  "fields": {
+    "a.b": "temprature",
+    "c": { "to": "pressure",
+           "unit": "K" }
+  },
+  "drop": ["a.b",
+    5],
+  "zone": "UTC"
+}`;
+  expect(problemsOf(map).split("\n")).toEqual([
+    "map.json:9:3: zone: is not known",
+    'map.json:3:12: fields.a.b: "temprature" is neither a measure of the profile nor a column of a reading; did you mean temperature?',
+    'map.json:5:20: fields.c.unit: "K" cannot be converted to pressure\'s unit "hPa"; give scale and offset instead',
+    "map.json:8:5: drop[1]: must be a field's name, not 5",
+    "map.json:3:5: fields.a.b: is in drop as well",
+  ]);
+});
+
 test("a file that is none, or no JSON, is told by name", () => {
   expect(() => loadMapping("no-such-map.json", [PROFILE])).toThrow(
     'Cannot read mapping "no-such-map.json": there is no such file',
   );
-  expect(problemsOf("{")).toStartWith('Cannot use mapping "map.json": it is not JSON');
-  expect(problemsOf([])).toBe('Cannot use mapping "map.json": the file: must be an object, not []');
+  expect(problemsOf("{")).toBe("map.json:1:2: expected a key in double quotes, not the end of the file");
+  expect(problemsOf('{"drop": ["a"],\n "drop": []}')).toBe('map.json:2:2: the key "drop" comes twice');
+  expect(problemsOf([])).toBe("map.json:1:1: the file: must be an object, not []");
 });

@@ -20,68 +20,52 @@
  * ours it is used, else it goes to `extra`. A field of our name is not ours any more when another one is mapped to it.
  * A mapped integer is taken as text where the column is text (`"id": "sensor_id"`). A file is taken whole or not at all.
  */
-import { readFileSync, statSync } from "node:fs";
-import { basename, resolve } from "node:path";
 import { didYouMean } from "../core/did-you-mean.ts";
-import { codeOf, messageOf, UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../core/sensor.ts";
 import { type MappedField, type Mapping, targetNames, unitProblem } from "./fields.ts";
+import { type JsonFileKind, type JsonProblem, parseJsonFile, readJsonFile } from "./json-file.ts";
 import { TIMESTAMP_FORMATS, type TimestampFormat } from "./timestamp.ts";
 import { type Zone, zoneOf } from "./zone.ts";
 
-const FILE_MAX_BYTES = 1024 * 1024;
 const KEYS = ["fields", "timestamp", "constants", "drop", "absent", "text_numbers"] as const;
-const TRY = "the example in docs/examples/README.md";
+const MAPPING: JsonFileKind = {
+  name: "mapping",
+  missing: "there is no such file",
+  tryHint:
+    'a file such as {"fields": {"ts": "timestamp", "t": {"to": "temperature", "unit": "°F"}}, "constants": {"sensor_id": "room-1"}}',
+};
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The mapping file at `path`, seen from `cwd`. Throws a UsageError that lists every problem. */
+/** The mapping file at `path`, seen from `cwd`. Throws a UsageError that lists every problem, each with its place. */
 export function loadMapping(path: string, profiles: readonly Profile[], cwd: string = process.cwd()): Mapping {
-  let text: string;
-  try {
-    const size = statSync(resolve(cwd, path)).size;
-    if (size > FILE_MAX_BYTES) throw new UsageError(`it is larger than ${FILE_MAX_BYTES} bytes`);
-    text = readFileSync(resolve(cwd, path), "utf8");
-  } catch (cause) {
-    const reason = codeOf(cause) === "ENOENT" ? "there is no such file" : messageOf(cause);
-    throw new UsageError(`Cannot read mapping "${path}": ${reason}`, { tryHint: TRY, cause });
-  }
-  return parseMapping(text, basename(path), profiles);
+  return parseMapping(readJsonFile(MAPPING, path, cwd), path, profiles);
 }
 
 /** `profiles`: those that rows may have; a measure of any of them may be mapped to. */
 export function parseMapping(text: string, file: string, profiles: readonly Profile[]): Mapping {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (cause) {
-    throw new UsageError(`Cannot use mapping "${file}": it is not JSON: ${messageOf(cause)}`, { tryHint: TRY, cause });
-  }
-  const reader = new MappingReader(profiles);
-  const mapping = reader.read(parsed);
-  if (reader.problems.length === 0) return mapping;
-  const all = reader.problems.map((problem) => `Cannot use mapping "${file}": ${problem}`);
-  throw new UsageError(all.join("\n"), { tryHint: TRY });
+  return parseJsonFile(MAPPING, text, file, (value, problems) => new MappingReader(profiles, problems).read(value));
 }
 
 class MappingReader {
-  readonly problems: string[] = [];
+  readonly #problems: JsonProblem[];
   readonly #profiles: readonly Profile[];
   readonly #targets: ReadonlySet<string>;
 
-  constructor(profiles: readonly Profile[]) {
+  constructor(profiles: readonly Profile[], problems: JsonProblem[]) {
+    this.#problems = problems;
     this.#profiles = profiles;
     this.#targets = targetNames(profiles);
   }
 
   read(value: unknown): Mapping {
-    const top = this.#object("the file", value, KEYS);
+    const top = this.#object("", value, KEYS);
     const fields = this.#fields(top["fields"]);
     const drop = new Set(this.#list("drop", top["drop"], (item) => typeof item === "string", "a field's name"));
     const constants = this.#constants(top["constants"]);
     for (const [name, { to }] of fields) {
-      if (drop.has(name)) this.#problem(`fields.${name}`, "is in drop as well");
+      if (drop.has(name)) this.#problem(`fields.${name}`, "is in drop as well", "key");
       if (constants.has(to)) this.#problem(`fields.${name}`, `leads to "${to}", which is a constant as well`);
     }
     const textNumbers = top["text_numbers"] ?? false;
@@ -203,10 +187,10 @@ class MappingReader {
       this.#problem(path, `must be an object, not ${shown(value)}`);
       return {};
     }
-    const prefix = path === "the file" ? "" : `${path}.`;
+    const prefix = path === "" ? "" : `${path}.`;
     for (const key of Object.keys(value)) {
       if (keys !== null && !keys.includes(key))
-        this.#problem(`${prefix}${key}`, `is not known${didYouMean(key, keys)}`);
+        this.#problem(`${prefix}${key}`, `is not known${didYouMean(key, keys)}`, "key");
     }
     return value as Json;
   }
@@ -229,8 +213,8 @@ class MappingReader {
     return 1;
   }
 
-  #problem(path: string, what: string): void {
-    this.problems.push(`${path}: ${what}`);
+  #problem(path: string, what: string, of: JsonProblem["of"] = "value"): void {
+    this.#problems.push({ path, what, of });
   }
 }
 

@@ -1,4 +1,5 @@
 /** Reads outside JSON into whole values and collects every reason why not, each with its path: `measures[2].unit`. */
+import type { JsonProblem } from "./json-file.ts";
 
 export type NumberLimits = { readonly min?: number; readonly max?: number; readonly whole?: boolean };
 
@@ -8,11 +9,11 @@ export type NumberLimits = { readonly min?: number; readonly max?: number; reado
  */
 export class Fields {
   readonly path: string;
-  readonly problems: string[];
+  readonly problems: JsonProblem[];
   readonly #object: Readonly<Record<string, unknown>>;
   readonly #asked = new Set<string>();
 
-  constructor(value: unknown, path: string, problems: string[]) {
+  constructor(value: unknown, path: string, problems: JsonProblem[]) {
     this.path = path;
     this.problems = problems;
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
@@ -21,8 +22,8 @@ export class Fields {
     this.#object = isObject ? (value as Record<string, unknown>) : {};
   }
 
-  problem(key: string, what: string): void {
-    this.problems.push(`${this.#at(key)}: ${what}`);
+  problem(key: string, what: string, of: JsonProblem["of"] = "value"): void {
+    this.#problemAt(this.#at(key), what, of);
   }
 
   has(key: string): boolean {
@@ -68,7 +69,7 @@ export class Fields {
     const points = this.#list(key, { least: 2, most }).map((value, i): readonly [number, number] => {
       const at = `${this.#at(key)}[${i}]`;
       if (!Array.isArray(value) || value.length !== 2) {
-        this.problems.push(`${at}: must be [x, y], not ${shown(value)}`);
+        this.#problemAt(at, `must be [x, y], not ${shown(value)}`);
         return [i, 0];
       }
       return [this.#number(`${at}[0]`, value[0], {}), this.#number(`${at}[1]`, value[1], {})];
@@ -108,7 +109,7 @@ export class Fields {
   done(): void {
     for (const key of Object.keys(this.#object)) {
       if (!this.#asked.has(key))
-        this.problem(key, `there is no such field; known here: ${[...this.#asked].join(", ")}`);
+        this.problem(key, `there is no such field; known here: ${[...this.#asked].join(", ")}`, "key");
     }
   }
 
@@ -129,12 +130,16 @@ export class Fields {
     const fits = typeof value === "number" && value >= min && value <= max && (!whole || Number.isInteger(value));
     if (fits) return value;
     const kind = whole ? "a whole number" : "a number";
-    this.problems.push(`${at}: must be ${kind} from ${min} to ${max}, not ${shown(value)}`);
+    this.#problemAt(at, `must be ${kind} from ${min} to ${max}, not ${shown(value)}`);
     return min > 0 ? min : 0;
   }
 
+  #problemAt(path: string, what: string, of: JsonProblem["of"] = "value"): void {
+    this.problems.push({ path, what, of });
+  }
+
   #at(key: string): string {
-    if (key === "") return this.path === "" ? "the profile" : this.path;
+    if (key === "") return this.path;
     return this.path === "" ? key : `${this.path}.${key}`;
   }
 }

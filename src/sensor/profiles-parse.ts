@@ -1,7 +1,7 @@
 /** From outside JSON to a profile: names, units and plausible ranges here, the simulation's part in its own file. */
-import { UsageError } from "../core/errors.ts";
 import type { Measure, Profile } from "../core/profile.ts";
 import { IDENTITY_COLUMNS, LIMITS } from "../core/sensor.ts";
+import { type JsonFileKind, type JsonProblem, parseJsonFile, readJsonFile } from "./json-file.ts";
 import { Fields } from "./profiles-fields.ts";
 import { readFleet, readMeasureSimulation } from "./profiles-simulation.ts";
 
@@ -18,14 +18,28 @@ const TAKEN: ReadonlySet<string> = new Set<string>([
   ..."window_id window_start window_end revision record_count anomaly_count processing_timestamp".split(" "),
 ]);
 
-/** `from` says in errors where the JSON came from. Throws a UsageError that lists every problem, each with its path. */
-export function parseProfile(value: unknown, from: string): Profile {
-  const problems: string[] = [];
+const PROFILE: JsonFileKind = {
+  name: "profile",
+  missing: "it is neither the name of a shipped profile nor a file",
+  tryHint:
+    '--profile environmental, --profile wind-turbine, or a file such as {"name": "room", "measures": [{"name": "co2", "unit": "ppm", "plausible": [350, 5000]}]}',
+};
+
+/** The profile file at `path`, seen from `cwd`. Throws a UsageError that lists every problem, each with its place. */
+export function readProfileFile(path: string, cwd: string): Profile {
+  return parseProfile(readJsonFile(PROFILE, path, cwd), path);
+}
+
+export function parseProfile(text: string, file: string): Profile {
+  return parseJsonFile(PROFILE, text, file, (value, problems) => readProfile(new Fields(value, "", problems)));
+}
+
+/** A profile that ships, so that nothing can be wrong with it. */
+export function shippedProfile(value: unknown): Profile {
+  const problems: JsonProblem[] = [];
   const profile = readProfile(new Fields(value, "", problems));
-  if (problems.length === 0) return profile;
-  throw new UsageError(problems.map((problem) => `Cannot use profile "${from}": ${problem}`).join("\n"), {
-    tryHint: "compare it with a shipped one: agent simulate --profile environmental --count 1",
-  });
+  if (problems.length > 0) throw new Error(`a shipped profile is wrong: ${JSON.stringify(problems)}`);
+  return profile;
 }
 
 function readProfile(fields: Fields): Profile {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { UsageError } from "../core/errors.ts";
 import { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
 import { loadProfile, shippedProfiles } from "./profiles.ts";
@@ -19,7 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** The lines of the error, or none. */
 function problems(value: unknown): string[] {
   try {
-    parseProfile(value, "mine.json");
+    parseProfile(JSON.stringify(value), "mine.json");
     return [];
   } catch (error) {
     expect(error).toHaveProperty("name", "UsageError");
@@ -87,8 +88,8 @@ test("a bad profile gives every problem at once, each with its path", () => {
     },
   };
   const found = problems(bad);
-  for (const line of found) expect(line).toStartWith('Cannot use profile "mine.json": ');
-  expect(found.map((line) => line.slice(32))).toEqual([
+  for (const line of found) expect(line).toMatch(/^mine\.json:1:\d+: /);
+  expect(found.map((line) => line.replace(/^mine\.json:1:\d+: /, ""))).toEqual([
     'name: must be a lower-case name such as wind-turbine, not "My Room"',
     "measures[0].plausible: must have the least first: 5000 is not below 350",
     "measures[0].simulate.decimals: must be a whole number from 0 to 6, not 1.5",
@@ -110,6 +111,29 @@ test("a bad profile gives every problem at once, each with its path", () => {
     "simulate.locations[0].latitude: must be a number from -90 to 90, not 91",
     "colour: there is no such field; known here: name, description, parameters, measures, simulate",
   ]);
+});
+
+test("a problem of a profile file stands where it is: at a value, at a key nobody knows, or where something is missing", () => {
+  const text = `{
+  "name": "room",
+  "colour": "blue",
+  "measures": [
+    { "name": "co2", "unit": 7, "plausible": [5000, "x"] },
+    { "name": "lux",
+      "plausible": [0, 1] }
+  ]
+}`;
+  writeFileSync(join(folder, "placed.json"), text);
+  expect(() => loadProfile("placed.json", folder)).toThrow(
+    new UsageError(
+      [
+        "placed.json:5:30: measures[0].unit: must be a text of at most 32 characters, empty where there is no unit, not 7",
+        'placed.json:5:53: measures[0].plausible[1]: must be a number from -1000000000 to 1000000000, not "x"',
+        "placed.json:6:5: measures[1].unit: must be a text of at most 32 characters, empty where there is no unit, not nothing",
+        "placed.json:3:3: colour: there is no such field; known here: name, description, parameters, measures, simulate",
+      ].join("\n"),
+    ),
+  );
 });
 
 test("what is no profile at all is refused too", () => {
@@ -151,6 +175,6 @@ test("a file that is not there, or is not JSON, says so and names the shipped pr
     expect(error).toHaveProperty("tryHint", expect.stringContaining("--profile wind-turbine"));
   }
   writeFileSync(join(folder, "broken.json"), "{");
-  expect(() => loadProfile("broken.json", folder)).toThrow(/^Cannot read profile "broken.json": it is not JSON: /);
+  expect(() => loadProfile("broken.json", folder)).toThrow(/^broken.json:1:2: expected a key in double quotes/);
   expect(() => loadProfile(".", folder)).toThrow(/^Cannot read profile "\.": /);
 });

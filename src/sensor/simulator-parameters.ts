@@ -86,7 +86,7 @@ function profileOf(name: string | undefined, { profile, cwd }: SimulatorDefaults
     return loadProfile(name, cwd);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    problems.push(`profile: ${error.message}`);
+    problems.push(...error.message.split("\n").map((line) => `profile: ${line}`));
     return fallback;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * JSON that remembers where everything was, so that a wrong value in a rule file is shown at its line and column. The
+ * JSON that remembers where everything was, so that a wrong value in a file is shown at its line and column. The
  * grammar is RFC 8259 to the letter, and a key that comes twice is an error: the second would silently win.
  */
 export type JsonNode =
@@ -21,7 +21,7 @@ export class JsonSyntaxError extends Error {
   }
 }
 
-/** Deeper than any rule needs, and shallow enough for the stack. */
+/** Deeper than any file of ours needs, and shallow enough for the stack. */
 const MAX_DEPTH = 64;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 /** A run of characters that stand for themselves in a string. */
@@ -56,6 +56,21 @@ export function canonicalJson(node: JsonNode, without: ReadonlySet<string> = new
       return "null";
     default:
       return JSON.stringify(node.value);
+  }
+}
+
+/** The value as `JSON.parse` gives it. */
+export function plainJson(node: JsonNode): unknown {
+  switch (node.kind) {
+    case "object":
+      // A key such as `__proto__` becomes a key like any other.
+      return Object.fromEntries(node.entries.map(({ key, value }) => [key, plainJson(value)]));
+    case "array":
+      return node.items.map(plainJson);
+    case "null":
+      return null;
+    default:
+      return node.value;
   }
 }
 

@@ -1,12 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { canonicalJson, type JsonNode, JsonSyntaxError, LinePlaces, parseLocatedJson } from "./located-json.ts";
-
-function plain(node: JsonNode): unknown {
-  if (node.kind === "object") return Object.fromEntries(node.entries.map((entry) => [entry.key, plain(entry.value)]));
-  if (node.kind === "array") return node.items.map(plain);
-  return node.kind === "null" ? null : node.value;
-}
+import { canonicalJson, JsonSyntaxError, LinePlaces, parseLocatedJson, plainJson } from "./located-json.ts";
 
 function complaint(text: string): string {
   try {
@@ -23,9 +17,7 @@ test("what JSON.stringify writes is read back as the same value, however it is i
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 6 }), fc.nat(4), (value, indent) => {
       const text = JSON.stringify(value, null, indent);
-      // "__proto__" as a key would set a prototype in `plain`, not here.
-      fc.pre(!text.includes("__proto__"));
-      expect(plain(parseLocatedJson(text))).toEqual(JSON.parse(text));
+      expect(JSON.stringify(plainJson(parseLocatedJson(text)))).toBe(JSON.stringify(JSON.parse(text)));
     }),
   );
 });
@@ -78,7 +70,7 @@ test("a syntax error says what was expected, what is there, and where", () => {
 });
 
 test("a byte order mark is no error", () => {
-  expect(plain(parseLocatedJson("\ufeff[1]"))).toEqual([1]);
+  expect(plainJson(parseLocatedJson("\ufeff[1]"))).toEqual([1]);
 });
 
 test("canonical text does not depend on the order of keys, on spaces, or on how a number is written", () => {
