@@ -49,7 +49,7 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   const ledger = BufferLedger.open(resolve(context.cwd, context.settings.dataDir));
   try {
     const readings = new LedgerReadings(ledger);
-    const given = await rulesInForce(context, readings.catalogue);
+    const given = await rulesInForce(context, readings.catalogue, "backtest");
     if ("refused" in given) return await refuse(given.refused, flags, context);
     const { backtest } = await import("./backtest-run.ts");
     const { backtestJson, backtestText } = await import("./backtest-text.ts");

@@ -1,25 +1,36 @@
 /** The rules that a command of `agent rules` is about, and how a refused set is told. */
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Loaded, RuleProblem, RuleSet } from "../rules/rule-set.ts";
 import type { Context, ExitCode, Flags } from "./command.ts";
+import { rulesFolder } from "./rules-folder.ts";
 
-export const DEFAULT_DIR = "rules";
+export const BUILT_IN = "the binary";
 
 /** The folder that was named, else `./rules`, else the rules in the binary: what `agent run` would use. */
 export async function rulesInForce(
   { settings, cwd }: Context,
   catalogue: SensorCatalogue,
+  command: string,
 ): Promise<Loaded<{ from: string; set: RuleSet }>> {
-  const dir = settings.rulesDir ?? (existsSync(resolve(cwd, DEFAULT_DIR)) ? DEFAULT_DIR : null);
+  const { from, loaded } = await rulesFrom(settings.rulesDir, cwd, catalogue, `${command} --rules`);
+  return "ok" in loaded ? { ok: { from, set: loaded.ok } } : loaded;
+}
+
+/** Throws a UsageError for a folder that cannot be read; `command` is what to try with another. */
+export async function rulesFrom(
+  named: string | null,
+  cwd: string,
+  catalogue: SensorCatalogue,
+  command: string,
+): Promise<{ from: string; loaded: Loaded<RuleSet> }> {
+  const dir = rulesFolder(named, cwd, (other) => `agent rules ${command} ${other}`);
   if (dir === null) {
     const { builtInRules } = await import("../rules/shipped.ts");
-    return { ok: { from: "the binary", set: builtInRules(catalogue) } };
+    return { from: BUILT_IN, loaded: { ok: builtInRules(catalogue) } };
   }
   const { loadRules } = await import("../rules/load.ts");
-  const loaded = loadRules(resolve(cwd, dir), catalogue, dir);
-  return "ok" in loaded ? { ok: { from: dir, set: loaded.ok } } : loaded;
+  return { from: dir, loaded: loadRules(resolve(cwd, dir), catalogue, dir) };
 }
 
 /** Tells every problem, and is the exit code. */

@@ -35,7 +35,7 @@ export const command: Command = {
 };
 
 async function list(flags: Flags, context: Context): Promise<ExitCode> {
-  const opened = await rulesInForce(context, new SensorCatalogue());
+  const opened = await rulesInForce(context, new SensorCatalogue(), "list");
   if ("refused" in opened) return refuse(opened.refused, flags, context);
   const { from, set } = opened.ok;
   const judged = judgedLately(flags, context);

@@ -14,6 +14,7 @@ async function seen(argv: readonly string[], files?: Readonly<Record<string, str
   if (files !== undefined) mkdirSync(join(cwd, "rules"));
   for (const [name, text] of Object.entries(files ?? {})) writeFileSync(join(cwd, "rules", name), text);
   let stdout = "";
+  const said: string[] = [];
   const world: World = {
     env: {},
     dotenv: {},
@@ -22,14 +23,12 @@ async function seen(argv: readonly string[], files?: Readonly<Record<string, str
     write: async (text) => {
       stdout += typeof text === "string" ? text : new TextDecoder().decode(text);
     },
-    say: (line) => {
-      throw new Error(line);
-    },
+    say: (line) => void said.push(line),
     terminal: false,
     stop: new AbortController().signal,
   };
   const code = await runCommandLine(["rules", ...argv], world, { rules: async () => ({ group }) });
-  return { code, stdout };
+  return said.length === 0 ? { code, stdout } : { code, stdout, said };
 }
 
 const good =
@@ -72,7 +71,40 @@ test("rules check tells every problem as file:line:column, and exits 1", async (
       ],
     },
   ]);
-  expect((await seen(["check"])).stdout).toStartWith("rules:1:1: Cannot read rules folder: ENOENT");
+});
+
+test("a folder that cannot be read is a wrong call, said on stderr, whoever asks for it", async () => {
+  for (const [argv, line] of [
+    [["check"], "agent rules check"],
+    [["check", "--json"], "agent rules check"],
+    [["test"], "agent rules test"],
+    [["list", "--rules"], "agent rules list --rules"],
+  ] as const) {
+    const [missing, file] = [await seen([...argv, "nope"]), await seen([...argv, "rules/a.json"], { "a.json": good })];
+    expect([argv, missing]).toEqual([
+      argv,
+      {
+        code: 2,
+        stdout: "",
+        said: ['Cannot read the rules folder "nope": there is no such folder', `Try: ${line} DIR`],
+      },
+    ]);
+    expect([argv, file]).toEqual([
+      argv,
+      {
+        code: 2,
+        stdout: "",
+        said: ['Cannot read the rules folder "rules/a.json": it is a file, not a folder', `Try: ${line} rules`],
+      },
+    ]);
+  }
+});
+
+test("without a folder rules check and rules test look at the rules in the binary, and say so", async () => {
+  expect((await seen(["check"])).stdout).toMatch(/^The rules in the binary are fine: \d+ rules, version \w{12}\.\n$/);
+  const { code, stdout } = await seen(["test"]);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/\n\d+ passed, 0 failed \(the rules in the binary\)\n$/)]);
+  expect((await seen(["check"], {})).stdout).toStartWith("rules:1:1: Cannot read rules folder: there is no *.json");
 });
 
 test("rules test runs the rules' own tests and shows those that fail", async () => {

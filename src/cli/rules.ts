@@ -2,15 +2,18 @@
 import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { SensorCatalogue } from "../core/sensor.ts";
+import type { Rule } from "../rules/rule.ts";
 import type { Loaded, RuleProblem } from "../rules/rule-set.ts";
 import type { Command, CommandGroup, Context, Flags } from "./command.ts";
-import { counted, DEFAULT_DIR, linesOf, refuse } from "./rules-given.ts";
+import { rulesFolder } from "./rules-folder.ts";
+import { BUILT_IN, counted, linesOf, refuse, rulesFrom } from "./rules-given.ts";
 
 const DIR: ArgsDef = {
   dir: {
     type: "positional",
     required: false,
-    description: "The folder of rule files. Default: AGENT_RULES_DIR, else ./rules.",
+    description:
+      "The folder of rule files. Default: AGENT_RULES_DIR, else ./rules when it exists, else the rules in the binary.",
   },
 };
 
@@ -20,9 +23,7 @@ const check: Command = {
   args: { ...DIR, json: { type: "boolean", description: "One JSON value: {ok, version, rules, problems}." } },
   examples: ["agent rules check", "agent rules check rules/ --json"],
   run: async (flags, context) => {
-    const dir = folderOf(flags, context);
-    const { loadRules } = await import("../rules/load.ts");
-    const loaded = loadRules(resolve(context.cwd, dir), new SensorCatalogue(), dir);
+    const { from, loaded } = await rulesFrom(namedFolder(flags, context), context.cwd, new SensorCatalogue(), "check");
     const set = "ok" in loaded ? loaded.ok : null;
     const problems = problemsOf(loaded);
     if (flags["json"] === true) {
@@ -32,7 +33,7 @@ const check: Command = {
       await context.write(await linesOf(problems));
     } else {
       await context.write(
-        `The rules in ${dir} are fine: ${counted(set.names.length, "rule")}, version ${set.version}.\n`,
+        `The rules in ${from} are fine: ${counted(set.names.length, "rule")}, version ${set.version}.\n`,
       );
     }
     return set === null ? 1 : 0;
@@ -45,10 +46,9 @@ const test: Command = {
   args: { ...DIR, json: { type: "boolean", description: "One JSON value: {ok, passed, failed, problems}." } },
   examples: ["agent rules test", "agent rules test rules/"],
   run: async (flags, context) => {
-    const dir = folderOf(flags, context);
-    const { readRulesFolder } = await import("../rules/load.ts");
+    const dir = rulesFolder(namedFolder(flags, context), context.cwd, (other) => `agent rules test ${other}`);
     const { failedTests } = await import("../rules/rule-test.ts");
-    const rules = readRulesFolder(resolve(context.cwd, dir), dir);
+    const rules = await untestedRules(dir, context.cwd);
     if ("refused" in rules) return refuse(rules.refused, flags, context);
     const results = rules.ok.map((rule) => ({ rule, failed: failedTests(rule) }));
     const problems = results.flatMap(({ failed }) => failed);
@@ -63,7 +63,8 @@ const test: Command = {
         await context.write(`${verdict}  ${rule.name} (${counted(rule.tests.length, "test")})\n`);
         if (failed.length > 0) await context.write(await linesOf(failed));
       }
-      await context.write(`${passed} passed, ${problems.length} failed\n`);
+      const from = dir === null ? ` (the rules in ${BUILT_IN})` : "";
+      await context.write(`${passed} passed, ${problems.length} failed${from}\n`);
     }
     return problems.length === 0 ? 0 : 1;
   },
@@ -80,9 +81,14 @@ export const group: CommandGroup = {
   },
 };
 
-function folderOf(flags: Flags, { settings }: Context): string {
+function namedFolder(flags: Flags, { settings }: Context): string | null {
   const given = flags["dir"];
-  return typeof given === "string" ? given : (settings.rulesDir ?? DEFAULT_DIR);
+  return typeof given === "string" ? given : settings.rulesDir;
+}
+
+async function untestedRules(dir: string | null, cwd: string): Promise<Loaded<readonly Rule[]>> {
+  if (dir === null) return { ok: (await import("../rules/shipped.ts")).shippedRules() };
+  return (await import("../rules/load.ts")).readRulesFolder(resolve(cwd, dir), dir);
 }
 
 function problemsOf(loaded: Loaded<unknown>): readonly RuleProblem[] {
