@@ -27,6 +27,7 @@ import { LiveRules, type RulesInForce } from "./live-rules.ts";
 import { Upkeep } from "./maintain.ts";
 import { corruptProblems, openBuffer, StoppedEarlyError } from "./open-buffer.ts";
 import { Pipeline } from "./pipeline.ts";
+import { sourceProblem } from "./source-trouble.ts";
 import { takeLock } from "./take-lock.ts";
 
 export type AgentInputs = {
@@ -150,7 +151,7 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
   const windowParts = openWindows(inputs, buffer, outbox);
   const pipeline = new Pipeline(
     {
-      ...{ sources, buffer, clock, agentVersion: VERSION },
+      ...{ sources, buffer, clock, log, agentVersion: VERSION },
       rules,
       windows: stages.has("aggregated") ? windowParts.windows : null,
       ...{ commitRows: settings.commitRows, commitMs: settings.commitMs },
@@ -195,13 +196,16 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
     problems: [
       ...[...agent.problems(), ...linkProblems(carrier, store), ...rulesProblems(rules.refused)],
       ...corruptProblems(buffer, nowMs),
+      ...pipeline.taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble)),
     ],
     uplink: linkReport(carrier),
     rules: {
       ...{ version: rules.set.version, count: rules.set.names.length },
       ...{ loadedAtMs: rules.loadedAtMs, refused: rules.refused, costs: rules.costliest() },
     },
-    sources: pipeline.taps.map(({ source, trouble }) => ({ uri: source.uri, trouble })),
+    sources: pipeline.taps.map(({ source, trouble }) => ({
+      ...{ uri: source.uri, trouble: trouble?.told === true ? trouble.message : null },
+    })),
     parked: carrier.parked,
     bufferLimitBytes: settings.bufferMaxBytes,
   });

@@ -5,11 +5,13 @@
 import type { CommitFacts, SourceShare } from "../buffer/buffer.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { ClockWatch } from "../core/clock.ts";
-import { messageOf, TransientError } from "../core/errors.ts";
+import { TransientError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { RuleSet } from "../rules/rule-set.ts";
 import type { Source, Taken } from "../sensor/source.ts";
 import type { Windows } from "../stages/aggregate.ts";
+import { inTrouble, outOfTrouble, type SourceTrouble } from "./source-trouble.ts";
 
 /** A source in the pipeline: how it stands, and what of it waits for the next commit. */
 export type Tap = {
@@ -18,8 +20,7 @@ export type Tap = {
   /** When an idle source asked to be called again, or null: it calls. */
   wakeAtMs: number | null;
   ready: boolean;
-  /** In trouble (database locked, file gone): what it said. */
-  trouble: string | null;
+  trouble: SourceTrouble | null;
   accepted: number;
   refused: number;
 };
@@ -41,6 +42,7 @@ export type PipelineParts = {
   /** Null where the aggregated stage is switched off. */
   readonly windows: Windows | null;
   readonly clock: ClockWatch;
+  readonly log: Log;
   readonly agentVersion: string;
   readonly commitRows: number;
   readonly commitMs: number;
@@ -114,10 +116,10 @@ export class Pipeline {
     let taken: Taken;
     try {
       taken = tap.source.take(this.#block, nowMs);
-      tap.trouble = null;
+      if (tap.trouble !== null) tap.trouble = outOfTrouble(tap.trouble, tap.source.uri, this.#parts.log);
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
-      tap.trouble = messageOf(error);
+      tap.trouble = inTrouble(tap.trouble, error, { uri: tap.source.uri, nowMs, log: this.#parts.log });
       taken = { state: "idle", wakeAtMs: nowMs + (error.retryAfterMs ?? TROUBLE_WAIT_MS) };
     }
     const refused = this.#block.malformed.size - malformed;

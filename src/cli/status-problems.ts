@@ -55,7 +55,7 @@ function rulesProblems(live: LiveReport | null): Problem[] {
 function sourceProblems(live: LiveReport | null): Problem[] {
   return (live?.sources ?? []).flatMap(({ uri, trouble }): Problem[] => {
     if (trouble === null) return [];
-    const message = `Cannot take from ${uri}: ${trouble}`;
+    const message = `Cannot take from "${uri}": ${trouble}`;
     return [{ code: "source_trouble", message, try: "nothing, if the source comes back: it is tried again by itself" }];
   });
 }

@@ -174,7 +174,7 @@ test("the text says health first, then what to do; a password in a URI is hidden
   const text = statusText(status, NOW);
   const [first, second, third] = text.split("\n");
   expect(first).toBe("edge-7: degraded (agent 9.9.9, pid 4242)");
-  expect(second).toStartWith("! Cannot take from mqtt://");
+  expect(second).toStartWith('! Cannot take from "mqtt://');
   expect(third).toStartWith("  Try: ");
   expect(text).toContain("\nreadings    30 accepted, 1 to 30 held\n");
   expect(text).toContain("co2 (from seq 1)");

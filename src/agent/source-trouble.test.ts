@@ -1,0 +1,60 @@
+import { expect, test } from "bun:test";
+import { TransientError } from "../core/errors.ts";
+import { startFakeNode } from "../testing/fake-node.ts";
+import { readLive } from "./live.ts";
+
+const gone = new TransientError('Cannot read "f.db": there is no such file yet', { tryHint: "start its writer" });
+const locked = new TransientError('Cannot read "f.db": its writer has it locked', { retryAfterMs: 50 });
+
+/** A node whose source throws `trouble.error` where there is one, and what was logged of it. */
+async function startTroubled() {
+  const node = await startFakeNode({ count: 1_000, now: 10 });
+  const trouble: { error: TransientError | null } = { error: null };
+  const take = node.source.take.bind(node.source);
+  node.source.take = (block, nowMs) => {
+    if (trouble.error !== null) throw trouble.error;
+    return take(block, nowMs);
+  };
+  const shake = async (error: TransientError | null, steps: number) => {
+    trouble.error = error;
+    node.source.release(10);
+    await node.drive(1_000, steps);
+  };
+  const said = () =>
+    node.log.filter(({ code }) => code.startsWith("source_")).map(({ level, code }) => `${level} ${code}`);
+  return { node, shake, said };
+}
+
+test("trouble of a source is said once, is a problem while it lasts, and its end is said once", async () => {
+  const { node, shake, said } = await startTroubled();
+  await shake(null, 3);
+  expect(said()).toEqual([]);
+  await shake(gone, 20);
+  await shake(locked, 5);
+  expect(said()).toEqual(["warn source_trouble"]);
+  expect(node.log.find(({ code }) => code === "source_trouble")).toMatchObject({
+    message: 'Cannot take from "listed:": Cannot read "f.db": there is no such file yet. It is tried again',
+    fields: { try: "start its writer" },
+  });
+  const report = readLive(node.dataDir)!;
+  expect(report.problems.map(({ code, message }) => [code, message])).toEqual([
+    ["source_trouble", 'Cannot take from "listed:": Cannot read "f.db": its writer has it locked'],
+  ]);
+  await shake(null, 3);
+  expect(said()).toEqual(["warn source_trouble", "info source_back"]);
+  expect(readLive(node.dataDir)!.problems).toEqual([]);
+  expect(node.source.acknowledged).toBe(node.source.taken);
+  await node.end();
+});
+
+test("a writer that locks its database now and then is no trouble, one that does not let go is", async () => {
+  const { node, shake, said } = await startTroubled();
+  for (let i = 0; i < 10; i++) {
+    await shake(locked, 3);
+    await shake(null, 2);
+  }
+  expect([said(), readLive(node.dataDir)!.problems]).toEqual([[], []]);
+  await shake(locked, 15);
+  expect(said()).toEqual(["warn source_trouble"]);
+  await node.end();
+});

@@ -1,0 +1,48 @@
+/** A source in trouble (file gone, table missing, database locked): said once when it begins and once when it is over. */
+import { messageOf, type TransientError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { Problem } from "./live.ts";
+
+export type SourceTrouble = {
+  readonly message: string;
+  readonly try: string;
+  readonly sinceMs: number;
+  /** A person was told; until then it may be over before anybody could have done something. */
+  readonly told: boolean;
+};
+
+/** A source that says when to come back (a writer that holds its lock) is in trouble many times a day. */
+const PATIENCE_MS = 10_000;
+const PATIENT: SourceTrouble["try"] = "nothing, if the source comes back: it is tried again by itself";
+
+/** The trouble that a source is in after `error`; `before`: the one that it was in. */
+export function inTrouble(
+  before: SourceTrouble | null,
+  error: TransientError,
+  of: { readonly uri: string; readonly nowMs: number; readonly log: Log },
+): SourceTrouble {
+  const { uri, nowMs, log } = of;
+  const sinceMs = before?.sinceMs ?? nowMs;
+  const lasted = nowMs - sinceMs;
+  // A clock that went back must not make anybody wait.
+  const mayPass = error.retryAfterMs !== undefined && lasted >= 0 && lasted < PATIENCE_MS;
+  const trouble = { message: messageOf(error), try: error.tryHint || PATIENT, sinceMs };
+  if (before?.told || mayPass) return { ...trouble, told: before?.told ?? false };
+  log.warn("source_trouble", `${sentence(uri, trouble.message)}. It is tried again`, { try: trouble.try });
+  return { ...trouble, told: true };
+}
+
+/** Its end: what was never told ends in silence. */
+export function outOfTrouble(trouble: SourceTrouble, uri: string, log: Log): null {
+  if (trouble.told) log.info("source_back", `Taking from ${uri} again`);
+  return null;
+}
+
+export function sourceProblem(uri: string, trouble: SourceTrouble | null): Problem[] {
+  if (trouble === null || !trouble.told) return [];
+  return [{ code: "source_trouble", message: sentence(uri, trouble.message), try: trouble.try }];
+}
+
+function sentence(uri: string, message: string): string {
+  return `Cannot take from "${uri}": ${message}`;
+}
