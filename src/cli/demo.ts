@@ -2,12 +2,13 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { OpenAgent } from "../agent/open-agent.ts";
-import { formatDuration, parseDuration } from "../core/duration.ts";
+import { formatDuration } from "../core/duration.ts";
 import { UsageError } from "../core/errors.ts";
 import { makeLog, textLine } from "../core/log.ts";
 import type { Settings } from "../core/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
+import { durationFlag } from "./duration-flag.ts";
 import { startAgent } from "./run.ts";
 import { watchProgress } from "./run-progress.ts";
 import { grouped, textTable } from "./table.ts";
@@ -48,10 +49,7 @@ const SOURCES = [
 const MARK = ".made-by-agent-demo";
 
 async function run(flags: Flags, context: Context): Promise<ExitCode> {
-  const forMs = parseDuration(String(flags["for"]));
-  if (forMs === undefined || forMs <= 0) {
-    throw new UsageError(`Cannot use --for "${flags["for"]}": it is no length of time`, { tryHint: "--for 20s" });
-  }
+  const forMs = durationFlag("for", flags["for"], "--for 20s");
   const dir = String(flags["dir"]);
   emptyFolder(resolve(context.cwd, dir), dir);
   const settings = demoSettings(context.settings, dir, resolve(context.cwd, dir));

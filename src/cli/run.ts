@@ -4,7 +4,6 @@ import { resolve } from "node:path";
 import type { RulesInForce } from "../agent/live-rules.ts";
 import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
 import { StoppedEarlyError } from "../agent/open-buffer.ts";
-import { parseDuration } from "../core/duration.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
@@ -19,6 +18,7 @@ import { loadProfile, shippedProfiles } from "../sensor/profiles.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { openLog } from "./command-log.ts";
+import { durationFlag } from "./duration-flag.ts";
 import { watchProgress } from "./run-progress.ts";
 import { storeOf } from "./store-of.ts";
 
@@ -43,7 +43,7 @@ export const command: Command = {
 };
 
 async function run(flags: Flags, context: Context): Promise<ExitCode> {
-  const forMs = durationFlag(flags["for"]);
+  const forMs = flags["for"] === undefined ? null : durationFlag("for", flags["for"], "--for 30s");
   const once = flags["once"] === true;
   const { settings, stop, terminal } = context;
   refuseDashboard(settings);
@@ -134,13 +134,6 @@ function distinct(uris: readonly string[]): readonly string[] {
   const twice = uris.find((uri, i) => uris.indexOf(uri) !== i);
   if (twice === undefined) return uris;
   throw new UsageError(`Cannot open source "${twice}": it is given twice`, { tryHint: "give each source once" });
-}
-
-function durationFlag(given: unknown): number | null {
-  if (given === undefined) return null;
-  const ms = typeof given === "string" ? parseDuration(given) : undefined;
-  if (ms !== undefined && ms > 0) return ms;
-  throw new UsageError(`Cannot use --for "${String(given)}": it is no length of time`, { tryHint: "--for 30s" });
 }
 
 function refuseDashboard(settings: Settings): void {

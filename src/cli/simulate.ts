@@ -1,5 +1,5 @@
 /** `agent simulate`: readings of sensors that do not exist, as lines or as the table that existing tools expect. */
-import { parseDuration } from "../core/duration.ts";
+import { parseDuration, unitMeant } from "../core/duration.ts";
 import { UsageError } from "../core/errors.ts";
 import { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
@@ -84,7 +84,10 @@ function readFlags(flags: Flags, context: Context): { parameters: SimulatorParam
   const parameters = readSimulatorParameters(given, "simulator:", { profile, cwd: context.cwd }, problems);
   const lasting = textOf(flags, "for");
   const forMs = lasting === undefined ? Number.POSITIVE_INFINITY : parseDuration(lasting);
-  if (forMs === undefined) problems.push(`for must be a time such as 30s or 5m, not "${lasting}"`);
+  if (lasting !== undefined && forMs === undefined) {
+    const meant = unitMeant(lasting);
+    problems.push(`for must be a time such as 30s or 5m, not "${lasting}"${meant === "" ? "" : `: ${meant}`}`);
+  }
   if (lasting !== undefined && parameters.count !== null) problems.push("for and --count exclude each other");
   if (problems.length > 0) {
     const flagOf: Readonly<Record<string, string>> = FLAG_OF_KEY;

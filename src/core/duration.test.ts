@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { formatBytes, formatDuration, parseBytes, parseDuration } from "./duration.ts";
+import { formatBytes, formatDuration, parseBytes, parseDuration, parseMilliseconds, unitMeant } from "./duration.ts";
 
-test("a duration is a number with a unit, and a bare number is milliseconds", () => {
+test("a duration is a number with a unit", () => {
   const durations: [string, number | undefined][] = [
     ["250ms", 250],
     ["30s", 30_000],
@@ -10,7 +10,6 @@ test("a duration is a number with a unit, and a bare number is milliseconds", ()
     ["24h", 86_400_000],
     ["7d", 604_800_000],
     ["0", 0],
-    ["1500", 1_500],
     ["1.5s", 1_500],
     ["0.1h", 360_000],
     [" 1s ", 1_000],
@@ -21,6 +20,8 @@ test("a duration is a number with a unit, and a bare number is milliseconds", ()
 test("what is no duration is refused, a part of a millisecond too", () => {
   for (const text of [
     "",
+    "1500",
+    "1.5",
     "s",
     "-1s",
     "1 s",
@@ -35,6 +36,20 @@ test("what is no duration is refused, a part of a millisecond too", () => {
   ]) {
     expect([text, parseDuration(text)]).toEqual([text, undefined]);
   }
+});
+
+test("only what has its unit in its name takes a bare number; else it is told what was probably meant", () => {
+  expect([parseMilliseconds("1500"), parseMilliseconds("1.5s"), parseMilliseconds("1.5")]).toEqual([
+    1_500,
+    1_500,
+    undefined,
+  ]);
+  expect([unitMeant("3"), unitMeant("3s"), unitMeant("three"), unitMeant("0")]).toEqual([
+    "it has no unit; did you mean 3s?",
+    "",
+    "",
+    "",
+  ]);
 });
 
 test("sizes count in 1,024s with an i and in 1,000s without", () => {

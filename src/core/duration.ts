@@ -13,9 +13,29 @@ const BYTES_PER_UNIT = {
   TiB: 1_024 ** 4,
 } as const;
 
-/** Milliseconds, or undefined where the text is no duration. A bare number is milliseconds; fractions of one are refused. */
+/**
+ * Milliseconds, or undefined where the text is no duration. A number needs a unit, whoever writes 3 may mean seconds; only
+ * 0 is 0 in all of them. A fraction of a millisecond is refused.
+ */
 export function parseDuration(text: string): number | undefined {
-  return scaled(/^(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d)?$/.exec(text.trim()), MS_PER_UNIT, "ms");
+  const found = DURATION.exec(text.trim());
+  return isBare(found) ? undefined : scaled(found, MS_PER_UNIT, "ms");
+}
+
+/** The same for what has its unit in its name (`AGENT_POLL_MS`): a bare number is milliseconds. */
+export function parseMilliseconds(text: string): number | undefined {
+  return scaled(DURATION.exec(text.trim()), MS_PER_UNIT, "ms");
+}
+
+/** What is wrong with a number that has no unit, and what was probably meant; else nothing. */
+export function unitMeant(text: string): string {
+  return isBare(DURATION.exec(text.trim())) ? `it has no unit; did you mean ${text.trim()}s?` : "";
+}
+
+const DURATION = /^(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d)?$/;
+
+function isBare(found: RegExpExecArray | null): boolean {
+  return found !== null && found[2] === undefined && Number(found[1]) !== 0;
 }
 
 /** The shortest text that reads back as the same duration: `90s`, `1m`, `250ms`. */

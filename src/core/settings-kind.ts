@@ -2,7 +2,7 @@
  * The kinds of value that a setting can have: how its text is read, what is refused, and how a value is written so that
  * it reads back as itself.
  */
-import { formatBytes, formatDuration, parseBytes, parseDuration } from "./duration.ts";
+import { formatBytes, formatDuration, parseBytes, parseDuration, parseMilliseconds, unitMeant } from "./duration.ts";
 import { isStage, STAGES, type Stage } from "./stage.ts";
 
 export type Parsed<T> = { readonly value: T } | { readonly problem: string };
@@ -24,12 +24,16 @@ function one<T>(kind: {
   hint: string;
   read: (text: string) => T | undefined;
   format: (value: T) => string;
+  /** Why a text was not read, where there is more to say than what was expected; else empty. */
+  why?: (text: string) => string;
 }): Kind<T> {
   const { expects, hint, format } = kind;
   const parse = (parts: readonly string[]): Parsed<T> => {
     if (parts.length !== 1) return { problem: `given ${parts.length} times, expected once` };
     const value = kind.read(parts[0]!);
-    return value === undefined ? { problem: `expected ${expects}` } : { value };
+    if (value !== undefined) return { value };
+    const why = kind.why?.(parts[0]!) ?? "";
+    return { problem: why === "" ? `expected ${expects}` : why };
   };
   return { expects, hint, parse, format };
 }
@@ -50,12 +54,22 @@ export function integer(min: number, max: number): Kind<number> {
 }
 
 export function duration(min: string, max: string): Kind<number> {
+  return durationReadBy(parseDuration, min, max);
+}
+
+/** For a setting whose name ends in `_MS`: a bare number is milliseconds. */
+export function milliseconds(min: string, max: string): Kind<number> {
+  return durationReadBy(parseMilliseconds, min, max);
+}
+
+function durationReadBy(parse: (text: string) => number | undefined, min: string, max: string): Kind<number> {
   const [minMs, maxMs] = [parseDuration(min)!, parseDuration(max)!];
   return one({
     expects: `a duration from ${min} to ${max}, such as 250ms, 30s, 5m, 24h or 7d`,
     hint: "DURATION",
-    read: (value) => within(parseDuration(value), minMs, maxMs),
+    read: (value) => within(parse(value), minMs, maxMs),
     format: formatDuration,
+    why: (value) => (parse(value) === undefined ? unitMeant(value) : ""),
   });
 }
 
@@ -67,6 +81,7 @@ export function durationOrForever(max: string): Kind<number> {
     hint: "DURATION|forever",
     read: (value) => (value === "forever" ? Number.POSITIVE_INFINITY : within(parseDuration(value), 0, maxMs)),
     format: (value) => (value === Number.POSITIVE_INFINITY ? "forever" : formatDuration(value)),
+    why: unitMeant,
   });
 }
 

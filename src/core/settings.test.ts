@@ -32,6 +32,18 @@ test("every default is accepted by its own limits and reads back as itself", () 
   }
 });
 
+test("a bare number is milliseconds for names that say so, and no duration for the others", () => {
+  for (const name of SETTING_NAMES) {
+    const { env, kind } = SETTINGS[name] as Setting<unknown>;
+    if (!kind.hint.startsWith("DURATION")) continue;
+    const bare = "problem" in kind.parse(["1500"]);
+    expect([env, bare]).toEqual([env, !env.endsWith("_MS")]);
+  }
+  expect(checkSettings({ flags: { drain: "30" } }).problems).toEqual([
+    'Cannot use --drain "30" (flag): it has no unit; did you mean 30s?',
+  ]);
+});
+
 /** Values of each setting, as text that its kind accepts. */
 const texts: Record<SettingName, fc.Arbitrary<string>> = Object.fromEntries(
   SETTING_NAMES.map((name) => [name, textFor(SETTINGS[name])]),
