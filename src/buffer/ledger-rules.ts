@@ -1,5 +1,6 @@
 /** What a buffer knows of the rules that judged its readings: the sets, how often each rule was broken, and the switches. */
 import type { BufferLedger } from "./ledger.ts";
+import type { RuleSwitch } from "./rule-ledger.ts";
 
 /** A rule set as it was written down when it first came into force; null where this buffer does not know it. */
 export function storedRuleSet(ledger: BufferLedger, version: string): { canonical: string; sinceMs: number } | null {
@@ -22,17 +23,6 @@ export function brokenSince(ledger: BufferLedger, sinceMs: number): ReadonlyMap<
     .all(sinceMs);
   return new Map(rows.map(({ rule, n }) => [rule, n]));
 }
-
-/** One rule set took the place of another. Names are rules. */
-export type RuleSwitch = {
-  readonly atMs: number;
-  /** Null where none was in force before. */
-  readonly from: string | null;
-  readonly to: string;
-  readonly added: readonly string[];
-  readonly removed: readonly string[];
-  readonly changed: readonly string[];
-};
 
 /** The newest switches, the oldest of them first; none where the buffer is older than the table. */
 export function ruleSwitches(ledger: BufferLedger, limit: number): RuleSwitch[] {

@@ -2,11 +2,13 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BufferLedger } from "../buffer/ledger.ts";
-import { brokenSince, type RuleSwitch, ruleSwitches } from "../buffer/ledger-rules.ts";
+import { brokenSince, ruleSwitches } from "../buffer/ledger-rules.ts";
+import type { RuleSwitch } from "../buffer/rule-ledger.ts";
 import { BUFFER_FILE } from "../buffer/sqlite-buffer.ts";
 import { messageOf } from "../core/errors.ts";
 import { oneLine } from "../core/log.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
+import { diffText } from "../rules/diff.ts";
 import type { RuleSet } from "../rules/rule-set.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
@@ -124,9 +126,6 @@ function switchJson({ atMs, from, to, added, removed, changed }: RuleSwitch) {
 }
 
 /** `2026-11-23T08:00:00.000Z  9f86d081884c -> 60303ae22b99  added a, b; removed c` */
-function switchText({ atMs, from, to, added, removed, changed }: RuleSwitch): string {
-  const what = Object.entries({ added, removed, changed }).filter(([, names]) => names.length > 0);
-  const diff = what.map(([verb, names]) => `${verb} ${names.join(", ")}`).join("; ");
-  const line = `${new Date(atMs).toISOString()}  ${from ?? "none"} -> ${to}  ${diff === "" ? "the same rules" : diff}`;
-  return `${oneLine(line)}\n`;
+function switchText({ atMs, from, to, ...diff }: RuleSwitch): string {
+  return `${oneLine(`${new Date(atMs).toISOString()}  ${from ?? "none"} -> ${to}  ${diffText(diff)}`)}\n`;
 }

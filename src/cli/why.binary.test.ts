@@ -80,34 +80,38 @@ test.skipIf(!built)("rules list counts what was broken lately, and --history tel
   const found = JSON.parse(run("rules", "list", "--json").stdout) as { rules: { name: string; did_break: number }[] };
   expect(found.rules.find(({ name }) => name === "sensor-flag")!.did_break).toBeGreaterThan(50);
   expect(run("rules", "list").stdout).toMatch(/\nsensor-flag +\d+ +warning +flag\n/);
-  expect(run("rules", "list", "--history").code).toBe(0);
+  expect(run("rules", "list", "--history").stdout).toMatch(/^\S+Z {2}none -> \w{12} {2}added .*\n$/);
 });
 
-test.skipIf(!built)("tail shows the newest, then what a running agent judges, and ends with Ctrl-C", async () => {
-  const tail = Bun.spawn([BINARY, "tail", "--lines", "2", "--json"], {
-    ...{ cwd: folder, env: {}, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
-  });
-  try {
-    const shown: { reading: Row }[] = [];
-    let text = "";
-    const decoder = new TextDecoder();
-    let agent: Bun.Subprocess | null = null;
-    for await (const bytes of tail.stdout) {
-      text += decoder.decode(bytes, { stream: true });
-      const lines = text.split("\n");
-      text = lines.pop()!;
-      shown.push(...lines.map((line) => JSON.parse(line) as { reading: Row }));
-      const source = "simulator:?sensors=1&rate=max&count=50&seed=9";
-      agent ??= Bun.spawn([BINARY, "run", "--once", "--source", source], {
-        ...{ cwd: folder, env: { AGENT_NODE_ID: "edge-7" }, stdin: "ignore", stdout: "ignore", stderr: "ignore" },
-      });
-      if (shown.length >= 52) break;
+test.skipIf(!built)(
+  "tail shows the newest, then what a running agent judges, and ends with Ctrl-C",
+  async () => {
+    const tail = Bun.spawn([BINARY, "tail", "--lines", "2", "--json"], {
+      ...{ cwd: folder, env: {}, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+    });
+    try {
+      const shown: { reading: Row }[] = [];
+      let text = "";
+      const decoder = new TextDecoder();
+      let agent: Bun.Subprocess | null = null;
+      for await (const bytes of tail.stdout) {
+        text += decoder.decode(bytes, { stream: true });
+        const lines = text.split("\n");
+        text = lines.pop()!;
+        shown.push(...lines.map((line) => JSON.parse(line) as { reading: Row }));
+        const source = "simulator:?sensors=1&rate=max&count=50&seed=9";
+        agent ??= Bun.spawn([BINARY, "run", "--once", "--source", source], {
+          ...{ cwd: folder, env: { AGENT_NODE_ID: "edge-7" }, stdin: "ignore", stdout: "ignore", stderr: "ignore" },
+        });
+        if (shown.length >= 52) break;
+      }
+      const seqs = shown.map(({ reading }) => Number(reading.reading_id.split("-")[1]));
+      expect(seqs).toEqual(Array.from({ length: 52 }, (_, i) => ROWS - 1 + i));
+      await agent?.exited;
+    } finally {
+      tail.kill("SIGINT");
     }
-    const seqs = shown.map(({ reading }) => Number(reading.reading_id.split("-")[1]));
-    expect(seqs).toEqual(Array.from({ length: 52 }, (_, i) => ROWS - 1 + i));
-    await agent?.exited;
-  } finally {
-    tail.kill("SIGINT");
-  }
-  expect(await tail.exited).toBe(0);
-});
+    expect(await tail.exited).toBe(0);
+  },
+  20_000,
+);
