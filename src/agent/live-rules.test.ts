@@ -54,6 +54,7 @@ class Counting implements RuleSet {
     return bytes !== undefined && this.state.load(bytes) ? [] : ["counts"];
   }
   costs = () => [];
+  silentSensors = () => [];
   evaluationProblems = () => [];
   /** How many readings of each sensor it has seen. */
   seen(): Record<string, number> {

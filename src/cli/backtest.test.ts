@@ -130,7 +130,13 @@ test("only readings committed from --since and before --until count; those befor
       }
     },
     keep: () => undefined,
-    ...{ saveState: () => new Map(), loadState: () => [], costs: () => [], evaluationProblems: () => [] },
+    ...{
+      saveState: () => new Map(),
+      loadState: () => [],
+      costs: () => [],
+      silentSensors: () => [],
+      evaluationProblems: () => [],
+    },
   };
   const options = { ledger, readings, set, stop: new AbortController().signal, progress: progressLine(false) };
   const range = { sinceMs: EPOCH_START + 60_000, untilMs: EPOCH_START + 120_000 };
@@ -284,6 +290,7 @@ test("told to stop it ends with a sentence; the buffer was not touched", async (
     },
     keep: () => slow.keep(),
     costs: () => [],
+    silentSensors: () => [],
     evaluationProblems: () => [],
   });
   const range = { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER };

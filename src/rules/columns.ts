@@ -9,6 +9,9 @@ import { Subjects } from "./state.ts";
 
 const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
 
+/** What the name of a sensor's subject begins with, before its sensor_id. Sensors without an id are one subject. */
+export const SENSOR_SUBJECT = "sensor ";
+
 /** `slot` is -1 until a sensor that reports the measure was seen. */
 export type MeasureRef = { slot: number };
 /** By sensor handle: 1 where the rule applies, replaced by a longer one as the catalogue grows. `any`: a 1 is in it. */
@@ -66,7 +69,7 @@ export class Columns {
     if (this.#sensorsSeen >= sensors.length) return;
     const first = Math.max(1, this.#sensorsSeen);
     for (let handle = this.subjectOf.length; handle < sensors.length; handle++) {
-      this.subjectOf.push(this.subjects.of(`sensor ${sensors[handle]!.identity[SENSOR_ID] ?? ""}`));
+      this.subjectOf.push(this.subjects.of(`${SENSOR_SUBJECT}${sensors[handle]!.identity[SENSOR_ID] ?? ""}`));
     }
     this.#sensorsSeen = sensors.length;
     for (const { selector, ref } of this.#selections.values()) {

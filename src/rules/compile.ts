@@ -5,8 +5,8 @@ import type { SensorCatalogue } from "../core/sensor.ts";
 import { Columns, type SelectionRef } from "./columns.ts";
 import type { Broken, ConditionJudge } from "./condition.ts";
 import type { Rule } from "./rule.ts";
-import type { EvaluationProblem, RuleCost, RuleSet, RuleSummary } from "./rule-set.ts";
-import type { RuleState } from "./state.ts";
+import type { EvaluationProblem, RuleCost, RuleSet, RuleSummary, SilentSensor } from "./rule-set.ts";
+import type { Memory } from "./state.ts";
 
 const VERSION_LENGTH = 12;
 const BLOCKS_A_TIMING = 64;
@@ -35,7 +35,7 @@ class CompiledRules implements RuleSet {
   readonly rules: readonly RuleSummary[];
   readonly #columns: Columns;
   readonly #compiled: readonly Compiled[];
-  readonly #states: readonly RuleState[];
+  readonly #states: readonly Memory[];
   #blocks = 0;
   /** Readings that were judged with the clock in hand, and what each rule took for them. */
   #timed = 0;
@@ -75,7 +75,7 @@ class CompiledRules implements RuleSet {
       rule: rule.name,
       nsPerReading: this.#timed === 0 ? null : (this.#spentMs[i]! * 1e6) / this.#timed,
       subjects: judge.state?.size ?? 0,
-      stateBytes: (judge.state?.size ?? 0) * (judge.state?.width ?? 0) * 8,
+      stateBytes: judge.state?.bytes ?? 0,
     }));
   }
 
@@ -118,6 +118,12 @@ class CompiledRules implements RuleSet {
   evaluationProblems(): readonly EvaluationProblem[] {
     return this.#compiled.flatMap(({ rule, judge }) =>
       Array.from(judge.problems ?? [], ([message, count]) => ({ rule: rule.name, message, count })),
+    );
+  }
+
+  silentSensors(nowMs: number): readonly SilentSensor[] {
+    return this.#compiled.flatMap(({ rule, judge }) =>
+      (judge.silentAt?.(nowMs) ?? []).map(({ sensor, sinceMs }) => ({ rule: rule.name, sensor, sinceMs })),
     );
   }
 

@@ -4,11 +4,15 @@ import type { JsonNode } from "../core/located-json.ts";
 import type { Finding, ReadingBlock } from "../core/reading.ts";
 import type { Columns } from "./columns.ts";
 import type { RuleReader } from "./rule-reader.ts";
-import type { RuleState } from "./state.ts";
+import type { Memory } from "./state.ts";
 
 /** A condition that was read from a file and can never fail to compile. */
 export interface Condition {
   readonly measures: readonly string[];
+  /** The widest values of its one measure that it allows everywhere; absent for what is no range. */
+  readonly allowed?: { readonly min: number; readonly max: number };
+  /** True where a reading is judged even when none of `measures` is there. */
+  readonly judgesAbsent?: boolean;
   compile(columns: Columns): ConditionJudge;
 }
 
@@ -22,10 +26,15 @@ export type Broken = Omit<Finding, "rule" | "severity">;
 export interface ConditionJudge {
   judge(block: ReadingBlock, applies: Uint8Array, broken: (row: number, what: Broken) => void): void;
   /** What it remembers between readings; absent where a reading is judged by itself alone. */
-  readonly state?: RuleState;
+  readonly state?: Memory;
   /** What could not be evaluated so far. */
   readonly problems?: ReadonlyMap<string, number>;
+  /** The sensors from which there should have been a reading by now. It decides nothing: it is for `status` and metrics. */
+  silentAt?(nowMs: number): readonly Silence[];
 }
+
+/** A sensor that has not reported for longer than a rule allows. */
+export type Silence = { readonly sensor: string; readonly sinceMs: number };
 
 export type ConditionKind = {
   /** The keys of the condition's object; a kind that is no object (an expression's text) has none. */

@@ -1,6 +1,7 @@
 /** Reads the values of one rule file and keeps every problem with its place: nothing stops at the first. */
 
 import { didYouMean } from "../core/did-you-mean.ts";
+import { parseDuration } from "../core/duration.ts";
 import { type JsonNode, LinePlaces } from "../core/located-json.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { RULE_LIMITS, type RuleProblem } from "./rule-set.ts";
@@ -12,6 +13,8 @@ export const IDENTITY_NAMES: readonly string[] = IDENTITY_COLUMNS;
 /** Names that a measure cannot have. */
 export const RESERVED_FIELDS: ReadonlySet<string> = new Set([...IDENTITY_COLUMNS, ...LABEL_FIELDS, "timestamp"]);
 export const MEASURE_NAME = /^[a-z][a-z0-9_]{0,63}$/;
+
+const LONGEST_MS = 366 * 86_400_000;
 
 const NAME_OF_KIND: Record<JsonNode["kind"], string> = {
   object: "an object",
@@ -86,6 +89,32 @@ export class RuleReader {
   number(node: JsonNode, what: string): number | undefined {
     if (node.kind === "number") return node.value;
     return this.problem(node.at, `${what} must be a number, not ${this.nameOf(node)}`);
+  }
+
+  /** A number above 0, or from 0 on where `zero` is allowed. */
+  positive(node: JsonNode, what: string, zero = false): number | undefined {
+    const value = this.number(node, what);
+    if (value === undefined || value > 0 || (zero && value === 0)) return value;
+    return this.problem(node.at, `${what} must be ${zero ? "0 or more" : "above 0"}, not ${value}`);
+  }
+
+  whole(node: JsonNode, what: string, least: number, most: number): number | undefined {
+    const value = this.number(node, what);
+    if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return value;
+    return this.problem(node.at, `${what} must be a whole number from ${least} to ${most}, not ${value}`);
+  }
+
+  /** Milliseconds, at least one. */
+  duration(node: JsonNode, what: string): number | undefined {
+    const text = node.kind === "text" ? node.value : "";
+    // A bare number would be milliseconds elsewhere; in a rule it is more likely to be meant as seconds.
+    const ms = /[a-z]\s*$/.test(text) ? parseDuration(text) : undefined;
+    if (ms !== undefined && ms >= 1 && ms <= LONGEST_MS) return ms;
+    const shown = node.kind === "text" ? JSON.stringify(text.slice(0, 80)) : this.nameOf(node);
+    return this.problem(
+      node.at,
+      `${what} must be a time from "1ms" to "366d", such as "30s", "5m" or "1h", not ${shown}`,
+    );
   }
 
   oneOf<T extends string>(node: JsonNode, what: string, values: readonly T[]): T | undefined {

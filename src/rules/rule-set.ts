@@ -26,6 +26,8 @@ export interface RuleSet {
   costs(): readonly RuleCost[];
   /** What could not be evaluated since the set was made, by rule: such a reading does not break the rule. */
   evaluationProblems(): readonly EvaluationProblem[];
+  /** The sensors from which there should have been a reading by now, by rule, longest first: live, and no verdict. */
+  silentSensors(nowMs: number): readonly SilentSensor[];
 }
 
 /** What a rule takes and holds. */
@@ -37,6 +39,8 @@ export type RuleCost = {
   readonly subjects: number;
   readonly stateBytes: number;
 };
+
+export type SilentSensor = { readonly rule: string; readonly sensor: string; readonly sinceMs: number };
 
 /** A rule as a list shows it. */
 export type RuleSummary = {

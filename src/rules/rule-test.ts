@@ -1,4 +1,6 @@
-/** A rule's own tests: readings that it must find broken, and readings that it must not. They run before it is let in. */
+/**
+ * A rule's own tests: readings, alone or in a sequence, that it must find broken or must not. They run before it is let in.
+ */
 
 import { didYouMean } from "../core/did-you-mean.ts";
 import type { JsonNode } from "../core/located-json.ts";
@@ -12,14 +14,24 @@ import { RULE_LIMITS, type RuleProblem } from "./rule-set.ts";
 /** What a field of a reading was given as; a field that is not named is null. */
 type Value = string | number | null;
 
+export type TestReading = ReadonlyMap<string, Value>;
+type Place = Omit<RuleProblem, "message">;
+
 export type RuleTest = {
-  readonly reading: ReadonlyMap<string, Value>;
+  /** One reading, or a sequence that is judged from an empty memory on. */
+  readonly readings: readonly TestReading[];
+  /** Between two readings of a sequence, where the second has no timestamp of its own. */
+  readonly everyMs: number;
+  /** Whether it expects a reading to break the rule. */
   readonly breaks: boolean;
-  /** Where `breaks` stands: a test that fails is shown there. */
-  readonly place: Omit<RuleProblem, "message">;
+  /** What is expected of which reading, and where that stands: a test that fails is shown there. */
+  readonly expected: readonly { readonly reading: number; readonly breaks: boolean; readonly place: Place }[];
 };
 
-export const TEST_KEYS = ["reading", "breaks"] as const;
+export const TEST_KEYS = ["reading", "readings", "every", "breaks"] as const;
+export const REPEAT_KEYS = ["repeat", "readings"] as const;
+export const SEQUENCE_MOST = 10_000;
+const EVERY_MS = 60_000;
 const FIELD_NAMES = [...IDENTITY_COLUMNS, ...LABEL_FIELDS, "timestamp"];
 const NUMERIC_FIELDS: ReadonlySet<string> = new Set([...NUMERIC_IDENTITY, "status_code", "anomaly_flag"]);
 
@@ -31,15 +43,86 @@ export function readTests(node: JsonNode, reader: RuleReader): readonly RuleTest
 }
 
 function readTest(node: JsonNode, reader: RuleReader): RuleTest | undefined {
-  const fields = reader.fields(node, "a test", TEST_KEYS, TEST_KEYS);
-  const readingNode = fields?.get("reading");
-  const breaksNode = fields?.get("breaks");
-  const reading = readingNode && readReading(readingNode, reader);
-  if (breaksNode === undefined) return undefined;
-  if (breaksNode.kind !== "boolean") {
-    return reader.problem(breaksNode.at, `"breaks" must be true or false, not ${reader.nameOf(breaksNode)}`);
+  const fields = reader.fields(node, "a test", TEST_KEYS, ["breaks"]);
+  if (fields === undefined) return undefined;
+  const oneNode = fields.get("reading");
+  const manyNode = fields.get("readings");
+  const everyNode = fields.get("every");
+  const breaksNode = fields.get("breaks");
+  if ((oneNode === undefined) === (manyNode === undefined)) {
+    // A misspelt key was told already.
+    if (node.kind === "object" && node.entries.length > fields.size) return undefined;
+    return reader.problem(node.at, 'a test needs "reading" or "readings", one of them');
   }
-  return reading && { reading, breaks: breaksNode.value, place: reader.place(breaksNode.at) };
+  if (everyNode !== undefined && manyNode === undefined) {
+    return reader.problem(everyNode.at, '"every" is between "readings"; one reading has none');
+  }
+  const everyMs = everyNode === undefined ? EVERY_MS : reader.duration(everyNode, '"every"');
+  const one = oneNode && readReading(oneNode, reader);
+  const readings = manyNode === undefined ? one && [one] : readSequence(manyNode, reader, true);
+  if (breaksNode === undefined || readings === undefined || everyMs === undefined) return undefined;
+  const expected = readExpected(breaksNode, readings.length, manyNode !== undefined, reader);
+  return expected && { readings, everyMs, expected, breaks: expected.some(({ breaks }) => breaks) };
+}
+
+/** The readings of a list, with what is repeated written out. */
+function readSequence(node: JsonNode, reader: RuleReader, repeats: boolean): readonly TestReading[] | undefined {
+  if (node.kind !== "array") return reader.problem(node.at, `"readings" must be a list, not ${reader.nameOf(node)}`);
+  if (node.items.length === 0) return reader.problem(node.at, '"readings" lists none');
+  const all: TestReading[] = [];
+  let wrong = false;
+  for (const item of node.items) {
+    const isRepeat = item.kind === "object" && item.entries.some(({ value }) => value.kind === "array");
+    const more = repeats && isRepeat ? readRepeat(item, reader) : [readReading(item, reader)];
+    for (const reading of more) {
+      if (reading === undefined) wrong = true;
+      else if (all.length < SEQUENCE_MOST) all.push(reading);
+      else return reader.problem(item.at, `more than ${SEQUENCE_MOST} readings in one test`);
+    }
+  }
+  return wrong ? undefined : all;
+}
+
+/** `{"repeat": 30, "readings": [{"temperature": 20}]}` in the place of a reading. */
+function readRepeat(node: JsonNode, reader: RuleReader): readonly (TestReading | undefined)[] {
+  const fields = reader.fields(node, "a repetition", REPEAT_KEYS, REPEAT_KEYS);
+  const timesNode = fields?.get("repeat");
+  const listNode = fields?.get("readings");
+  const times = timesNode && reader.whole(timesNode, '"repeat"', 1, SEQUENCE_MOST);
+  const list = listNode && readSequence(listNode, reader, false);
+  if (times === undefined || list === undefined) return [undefined];
+  // One more than the limit is enough to be over it.
+  const needed = Math.min(times, Math.ceil((SEQUENCE_MOST + 1) / list.length));
+  return Array.from({ length: needed }, () => list).flat();
+}
+
+/** `true`: the last reading breaks the rule; `false`: none does; a list: for each reading. */
+function readExpected(
+  node: JsonNode,
+  count: number,
+  isSequence: boolean,
+  reader: RuleReader,
+): RuleTest["expected"] | undefined {
+  if (node.kind === "boolean") {
+    const place = reader.place(node.at);
+    if (node.value) return [{ reading: count - 1, breaks: true, place }];
+    return Array.from({ length: count }, (_, reading) => ({ reading, breaks: false, place }));
+  }
+  if (!isSequence || node.kind !== "array") {
+    const wanted = isSequence ? "true, false or a list of such" : "true or false";
+    return reader.problem(node.at, `"breaks" must be ${wanted}, not ${reader.nameOf(node)}`);
+  }
+  if (node.items.length !== count) {
+    return reader.problem(node.at, `"breaks" lists ${node.items.length} for ${count} readings`);
+  }
+  const expected: RuleTest["expected"][number][] = [];
+  for (const [reading, item] of node.items.entries()) {
+    if (item.kind !== "boolean") {
+      return reader.problem(item.at, `"breaks" must list true or false, not ${reader.nameOf(item)}`);
+    }
+    expected.push({ reading, breaks: item.value, place: reader.place(item.at) });
+  }
+  return expected;
 }
 
 function readReading(node: JsonNode, reader: RuleReader): ReadonlyMap<string, Value> | undefined {
@@ -74,29 +157,47 @@ export function failedTests(rule: Rule): readonly RuleProblem[] {
   const catalogue = new SensorCatalogue();
   const columns = new Columns(catalogue);
   const judge = rule.condition.compile(columns);
-  const { measures } = rule.condition;
-  const block = new ReadingBlock(1);
+  const block = new ReadingBlock(Math.max(...rule.tests.map((test) => test.readings.length)));
   const problems: RuleProblem[] = [];
-  for (const { reading, breaks, place } of rule.tests) {
-    block.clear();
-    const row = block.add(sensorOf(catalogue, reading, measures), timeOf(reading), labelOf(catalogue, reading));
+  for (const test of rule.tests) {
+    const mask = fill(block, test, rule, catalogue);
+    columns.grow();
+    const reasons = new Map<number, string>();
+    // What the test before has moved was never kept.
+    judge.state?.rollBack();
+    judge.judge(block, mask, (row, what) => reasons.set(row, what.reason));
+    const wrong = test.expected.find(({ reading, breaks }) => reasons.has(reading) !== breaks);
+    if (wrong === undefined) continue;
+    const { reading, breaks, place } = wrong;
+    const applies = mask[block.sensor[reading]!] === 1;
+    const because = reasons.get(reading) ?? (applies ? "within its limits" : "the rule does not apply to this sensor");
+    const which = test.readings.length === 1 ? "" : `reading ${reading + 1} of ${test.readings.length}: `;
+    const message = `test of "${rule.name}" failed: ${which}expected breaks ${breaks}, but ${because}`;
+    problems.push({ ...place, message });
+  }
+  return problems;
+}
+
+/** Puts a test's readings into the block; returns which sensors the rule is about, by handle. */
+function fill(block: ReadingBlock, test: RuleTest, rule: Rule, catalogue: SensorCatalogue): Uint8Array {
+  const { measures } = rule.condition;
+  const applies: number[] = [];
+  let time = -test.everyMs;
+  block.clear();
+  for (const reading of test.readings) {
+    time = timeOf(reading) ?? time + test.everyMs;
+    const sensor = sensorOf(catalogue, reading, measures);
+    const row = block.add(sensor, time, labelOf(catalogue, reading));
     for (const measure of measures) {
       // Only numbers and null were let through for a measure.
       block.column(catalogue.slotOf(measure))[row] = (reading.get(measure) as number | null | undefined) ?? Number.NaN;
     }
-    columns.grow();
-    const identity = catalogue.sensors[block.sensor[row]!]!.identity;
-    const applies = rule.appliesTo.matchesNamed(identity, new Set(reading.keys()));
-    let reason: string | undefined;
-    const mask = new Uint8Array(catalogue.sensors.length).fill(applies ? 1 : 0);
-    judge.judge(block, mask, (_, what) => {
-      reason = what.reason;
-    });
-    if ((reason !== undefined) === breaks) continue;
-    const because = reason ?? (applies ? "within its limits" : "the rule does not apply to this sensor");
-    problems.push({ ...place, message: `test of "${rule.name}" failed: expected breaks ${breaks}, but ${because}` });
+    const { identity } = catalogue.sensors[sensor]!;
+    if (rule.appliesTo.matchesNamed(identity, new Set(reading.keys()))) applies.push(sensor);
   }
-  return problems;
+  const mask = new Uint8Array(catalogue.sensors.length);
+  for (const sensor of applies) mask[sensor] = 1;
+  return mask;
 }
 
 function sensorOf(
@@ -108,9 +209,9 @@ function sensorOf(
   return catalogue.internSensor(identity, measures);
 }
 
-function timeOf(reading: ReadonlyMap<string, Value>): number {
+function timeOf(reading: ReadonlyMap<string, Value>): number | undefined {
   const timestamp = reading.get("timestamp");
-  return typeof timestamp === "string" ? Date.parse(timestamp) : 0;
+  return typeof timestamp === "string" ? Date.parse(timestamp) : undefined;
 }
 
 function labelOf(catalogue: SensorCatalogue, reading: ReadonlyMap<string, Value>): number {

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SensorCatalogue } from "../core/sensor.ts";
+import { KIND_NAMES } from "./kinds.ts";
 import { loadRules, loadRuleTexts } from "./load.ts";
 import { readRules } from "./rule.ts";
 import { formatProblem, type Loaded } from "./rule-set.ts";
@@ -44,10 +45,9 @@ test("every error of every file is told at once, each at its line and column", (
 });
 
 test("a condition's mistakes are told in words that say what to write", () => {
-  expect(when({})).toEqual(['"when" must hold exactly one condition of range, flag, expression']);
-  expect(when({ range: { measure: "m", max: 1 }, flag: { field: "m", equals: 1 } })).toEqual([
-    '"when" must hold exactly one condition of range, flag, expression',
-  ]);
+  const kinds = `"when" must hold exactly one condition of ${KIND_NAMES.join(", ")}`;
+  expect(when({})).toEqual([kinds]);
+  expect(when({ range: { measure: "m", max: 1 }, flag: { field: "m", equals: 1 } })).toEqual([kinds]);
   expect(when({ rnage: { measure: "m", max: 1 } })).toEqual(['unknown key "rnage" in "when"; did you mean range?']);
   expect(when({ range: { measure: "m" } })).toEqual(['"range" needs "min", "max" or both']);
   expect(when({ range: { max: 5 } })).toEqual(['"range" needs "measure"']);

@@ -4,6 +4,7 @@ import { canonicalJson, type JsonNode, JsonSyntaxError, parseLocatedJson } from 
 import type { Severity } from "../core/reading.ts";
 import { SEVERITIES } from "../core/reading.ts";
 import type { Condition } from "./condition.ts";
+import { confirmed, readConfirm } from "./confirm.ts";
 import { KIND_NAMES, KINDS, type Kind } from "./kinds.ts";
 import { RuleReader } from "./rule-reader.ts";
 import { type Loaded, RULE_LIMITS, type RuleProblem } from "./rule-set.ts";
@@ -18,6 +19,10 @@ export type Rule = {
   readonly appliesTo: Selector;
   readonly condition: Condition;
   readonly tests: readonly RuleTest[];
+  /** What decides whether a reading breaks it, as canonical JSON: the same for two rules that always find the same. */
+  readonly meaning: string;
+  /** Where its condition stands. */
+  readonly place: Omit<RuleProblem, "message">;
   /** All that was written but `$schema`, as canonical JSON. */
   readonly canonical: string;
 };
@@ -25,9 +30,19 @@ export type Rule = {
 export type RuleFile = { readonly name: string; readonly text: string };
 
 export const RULE_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
-export const RULE_KEYS = ["$schema", "name", "description", "severity", "applies_to", "when", "tests"] as const;
+export const RULE_KEYS = [
+  "$schema",
+  "name",
+  "description",
+  "severity",
+  "applies_to",
+  "when",
+  "confirm",
+  "tests",
+] as const;
 const REQUIRED = ["name", "when"] as const;
 const NOT_CANONICAL: ReadonlySet<string> = new Set(["$schema"]);
+const NOT_MEANING: ReadonlySet<string> = new Set(["$schema", "name", "description", "severity", "tests"]);
 const DEFAULT_SEVERITY: Severity = "warning";
 
 /** The rules of all files, sorted by name: the order of files and of rules in them means nothing. */
@@ -85,10 +100,17 @@ function readRule(node: JsonNode, reader: RuleReader, seen: Map<string, string>)
   const severity = field("severity", DEFAULT_SEVERITY, (value) => reader.oneOf(value, '"severity"', SEVERITIES));
   const appliesTo = field("applies_to", EVERY_SENSOR, (value) => readSelector(value, reader));
   const when = field("when", undefined, (value) => readWhen(value, reader));
+  const confirm = field("confirm", null, (value) => readConfirm(value, reader));
   const tests = field("tests", [], (value) => readTests(value, reader));
   if (name === undefined || when === undefined || appliesTo === undefined || tests === undefined) return undefined;
-  if (description === undefined || severity === undefined) return undefined;
-  return { name, description, severity, appliesTo, ...when, tests, canonical: canonicalJson(node, NOT_CANONICAL) };
+  if (description === undefined || severity === undefined || confirm === undefined) return undefined;
+  const condition = confirm === null ? when.condition : confirmed(when.condition, confirm);
+  return {
+    ...{ name, description, severity, appliesTo, kind: when.kind, condition, tests },
+    canonical: canonicalJson(node, NOT_CANONICAL),
+    meaning: canonicalJson(node, NOT_MEANING),
+    place: reader.place(fields.get("when")!.at),
+  };
 }
 
 function readName(node: JsonNode, reader: RuleReader, seen: Map<string, string>): string | undefined {

@@ -3,10 +3,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SEVERITIES } from "../core/reading.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
+import { CONFIRM_KEYS } from "./confirm.ts";
 import { KIND_NAMES, KINDS } from "./kinds.ts";
+import { OVERRIDE_KEYS } from "./range.ts";
 import { RULE_KEYS, RULE_NAME, readRules } from "./rule.ts";
 import { MEASURE_NAME } from "./rule-reader.ts";
-import { TEST_KEYS } from "./rule-test.ts";
+import { REPEAT_KEYS, TEST_KEYS } from "./rule-test.ts";
 import { SHIPPED_FILES } from "./shipped.ts";
 
 type Schema = {
@@ -38,6 +40,10 @@ const KEYWORDS: Record<string, (schema: Schema, value: unknown) => boolean> = {
   $ref: ({ $ref = "" }, value) => accepts(defs[$ref.replace("#/$defs/", "")]!, value),
   type: ({ type = [] }, value) =>
     [type].flat().some((name) => name === typeOf(value) || (name === "integer" && Number.isInteger(value))),
+  minimum: ({ minimum }, value) => typeof value !== "number" || value >= Number(minimum),
+  maximum: ({ maximum }, value) => typeof value !== "number" || value <= Number(maximum),
+  exclusiveMinimum: (schema, value) => typeof value !== "number" || value > Number(schema["exclusiveMinimum"]),
+  exclusiveMaximum: (schema, value) => typeof value !== "number" || value < Number(schema["exclusiveMaximum"]),
   enum: (schema, value) => schema.enum!.includes(value),
   pattern: ({ pattern = "" }, value) => typeof value !== "string" || new RegExp(pattern, "u").test(value),
   maxLength: ({ maxLength }, value) => typeof value !== "string" || [...value].length <= Number(maxLength),
@@ -76,6 +82,9 @@ test("the schema knows the keys, kinds and patterns that the parser knows", () =
     if (KINDS[kind].keys.length > 0) expect([kind, keysOf(kind)]).toEqual([kind, sorted(KINDS[kind].keys)]);
   }
   expect(keysOf("test")).toEqual(sorted(TEST_KEYS));
+  expect(keysOf("repetition")).toEqual(sorted(REPEAT_KEYS));
+  expect(keysOf("override")).toEqual(sorted(OVERRIDE_KEYS));
+  expect(keysOf("confirm")).toEqual(sorted(CONFIRM_KEYS));
   expect(keysOf("applies_to")).toEqual(sorted(IDENTITY_COLUMNS));
   const { name, severity } = defs["rule"]!.properties!;
   expect(severity!.enum).toEqual(SEVERITIES);
@@ -84,6 +93,7 @@ test("the schema knows the keys, kinds and patterns that the parser knows", () =
 });
 
 const rule = (fields: object): object => ({ name: "r", when: { range: { measure: "m", min: 1 } }, ...fields });
+const when = (condition: object): object => rule({ when: condition });
 const CASES: readonly [file: unknown, accepted: boolean][] = [
   ...Object.values(SHIPPED_FILES).map((file): [unknown, boolean] => [file, true]),
   [rule({}), true],
@@ -118,7 +128,47 @@ const CASES: readonly [file: unknown, accepted: boolean][] = [
   [rule({ when: { flag: { field: "anomaly_flag", equals: true } } }), false],
   [rule({ when: { expression: "m > 1.0" } }), true],
   [rule({ when: { expression: 5 } }), false],
-  [rule({ when: { stuck: { measure: "m" } } }), false],
+  [when({ range: { measure: "m", max: 1, deadband: 0.5, overrides: [] } }), true],
+  [when({ range: { measure: "m", max: 1, overrides: [{ applies_to: { model: "x*" }, min: 1 }] } }), true],
+  [when({ range: { measure: "m", max: 1, overrides: [{ applies_to: { model: "x*" } }] } }), false],
+  [when({ range: { measure: "m", max: 1, overrides: [{ max: 2 }] } }), false],
+  [when({ range: { measure: "m", max: 1, deadband: -1 } }), false],
+  [when({ rate: { measure: "m", max_change: 5, per: "1h", over: "10m" } }), true],
+  [when({ rate: { measure: "m", max_change: 5 } }), false],
+  [when({ rate: { measure: "m", max_change: 5, per: "1 hour" } }), false],
+  [when({ rate: { measure: "m", max_change: 5, per: 60 } }), false],
+  [when({ stuck: { measure: "m" } }), false],
+  [when({ stuck: { measure: "m", for: "30m", tolerance: 0.01 } }), true],
+  [when({ stuck: { measure: "m", readings: 8, times_usual: 6, above: 0, below: 9 } }), true],
+  [when({ stuck: { measure: "m", readings: 1 } }), false],
+  [when({ stuck: { measure: "m", readings: 2.5 } }), false],
+  [when({ stuck: { measure: "m", for: "30m", tolerance: -1 } }), false],
+  [when({ gap: { longer_than: "5m" } }), true],
+  [when({ gap: {} }), false],
+  [when({ missing: { measures: ["m", "n"], after: 5 } }), true],
+  [when({ missing: { measures: [] } }), false],
+  [when({ missing: { measures: ["M"] } }), false],
+  [when({ spike: { measure: "m", window: 30, threshold: 6, min_deviation: 0.5 } }), true],
+  [when({ spike: { measure: "m", window: 4, threshold: 6 } }), false],
+  [when({ spike: { measure: "m", window: 201, threshold: 6 } }), false],
+  [when({ spike: { measure: "m", window: 30, threshold: 0 } }), false],
+  [when({ spike: { measure: "m", window: 30 } }), false],
+  [when({ drift: { measure: "m", baseline: 100, threshold: 20, slack: 0, deviation: 1 } }), true],
+  [when({ drift: { measure: "m", baseline: 9, threshold: 20 } }), false],
+  [when({ drift: { measure: "m", baseline: 100, threshold: 20, slack: 4 } }), false],
+  [when({ disagrees: { measure: "m", group_by: "location", max_difference: 3, at_least: 3, within: "30s" } }), true],
+  [when({ disagrees: { measure: "m", group_by: "place", max_difference: 3 } }), false],
+  [when({ disagrees: { measure: "m", group_by: "location", max_difference: 3, at_least: 64 } }), false],
+  [rule({ confirm: { at_least: 3, of: 5 } }), true],
+  [rule({ confirm: { at_least: 3 } }), false],
+  [rule({ confirm: { at_least: 3, of: 51 } }), false],
+  [rule({ tests: [{ readings: [{ m: 1 }, { m: 1, timestamp: "2026-01-01T00:00:00Z" }], breaks: false }] }), true],
+  [rule({ tests: [{ readings: [{ repeat: 3, readings: [{ m: 1 }] }, { m: 0 }], every: "5s", breaks: true }] }), true],
+  [rule({ tests: [{ readings: [{ m: 1 }, { m: 0 }], breaks: [false, true] }] }), true],
+  [rule({ tests: [{ readings: [], breaks: false }] }), false],
+  [rule({ tests: [{ readings: [{ repeat: 0, readings: [{ m: 1 }] }], breaks: false }] }), false],
+  [rule({ tests: [{ readings: [{ m: 1 }], breaks: ["yes"] }] }), false],
+  [rule({ tests: [{ breaks: false }] }), false],
   [rule({ tests: [{ reading: { m: 2, location: "x", anomaly_flag: null }, breaks: false }] }), true],
   [rule({ tests: [{ reading: { m: "2" }, breaks: false }] }), false],
   [rule({ tests: [{ reading: { M: 2 }, breaks: false }] }), false],

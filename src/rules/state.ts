@@ -18,8 +18,28 @@ export class Subjects {
 }
 
 const NONE = -1;
+/** Few: a set may hold hundreds of wide memories, each of a few groups or sensors. */
+const FIRST_ROWS = 4;
 
-export class RuleState {
+/** What `RuleState` and several of them together are to the judge. */
+export interface Memory {
+  /** Subjects that have a state. */
+  readonly size: number;
+  /** What they take in memory. */
+  readonly bytes: number;
+  /** What was touched stays. */
+  keep(): void;
+  /** As if nothing had been touched since the last `keep`. */
+  rollBack(): void;
+  /** All that was kept, as bytes. */
+  save(): Uint8Array;
+  /** Whether `load` would take this over: what was saved is of the same shape, and whole. */
+  fits(saved: Uint8Array): boolean;
+  /** Takes over what `save` made. False, and nothing taken, where it does not fit. */
+  load(saved: Uint8Array): boolean;
+}
+
+export class RuleState implements Memory {
   readonly width: number;
   /** The doubles of a subject begin at what `touch` returned; replaced as it grows, so take it anew after each `touch`. */
   values: Float64Array;
@@ -30,19 +50,26 @@ export class RuleState {
   readonly #subjectOf: number[] = [];
   #kept = 0;
   /** Per row: the block that touched it last. */
-  #touchedIn = new Uint32Array(64);
+  #touchedIn = new Uint32Array(FIRST_ROWS);
   #block = 1;
-  readonly #undo: { readonly row: number; readonly before: Float64Array }[] = [];
+  /** What the rows that this block touched held before, one behind the other: no allocation per row. */
+  #undoRows = new Int32Array(FIRST_ROWS);
+  #undoValues: Float64Array;
+  #undoCount = 0;
 
   /** `fresh`: what is remembered of a subject that was never seen. */
   constructor(subjects: Subjects, fresh: readonly number[]) {
     this.#subjects = subjects;
     this.width = fresh.length;
     this.#fresh = Float64Array.from(fresh);
-    this.values = new Float64Array(64 * this.width);
+    this.values = new Float64Array(FIRST_ROWS * this.width);
+    this.#undoValues = new Float64Array(FIRST_ROWS * this.width);
   }
 
-  /** Subjects that have a state. */
+  get bytes(): number {
+    return this.size * this.width * 8;
+  }
+
   get size(): number {
     return this.#subjectOf.length;
   }
@@ -54,27 +81,28 @@ export class RuleState {
     const at = row * this.width;
     if (this.#touchedIn[row] !== this.#block) {
       this.#touchedIn[row] = this.#block;
-      if (row < this.#kept) this.#undo.push({ row, before: this.values.slice(at, at + this.width) });
+      if (row < this.#kept) this.#remember(row, at);
     }
     return at;
   }
 
-  /** What was touched stays. */
   keep(): void {
-    this.#undo.length = 0;
+    this.#undoCount = 0;
     this.#kept = this.#subjectOf.length;
     this.#block++;
   }
 
-  /** As if nothing had been touched since the last `keep`. */
   rollBack(): void {
-    for (const { row, before } of this.#undo) this.values.set(before, row * this.width);
-    this.#undo.length = 0;
+    const { width } = this;
+    for (let i = 0; i < this.#undoCount; i++) {
+      this.values.set(this.#undoValues.subarray(i * width, (i + 1) * width), this.#undoRows[i]! * width);
+    }
+    this.#undoCount = 0;
     for (const subject of this.#subjectOf.splice(this.#kept)) this.#rowOf[subject] = NONE;
     this.#block++;
   }
 
-  /** All that was kept, as bytes: a line of JSON with the names, then the doubles. */
+  /** A line of JSON with the names, then the doubles. */
   save(): Uint8Array {
     const names = this.#subjectOf.slice(0, this.#kept).map((subject) => this.#subjects.names[subject]);
     const head = Buffer.from(`${JSON.stringify({ v: 1, width: this.width, names })}\n`);
@@ -82,20 +110,51 @@ export class RuleState {
     return Buffer.concat([head, new Uint8Array(body.buffer)]);
   }
 
-  /** Takes over what `save` made. False, and nothing taken, where it is of another shape. */
+  fits(saved: Uint8Array): boolean {
+    return this.#decoded(saved) !== null;
+  }
+
   load(saved: Uint8Array): boolean {
-    const end = saved.indexOf(10);
-    const head = parsedHead(saved.subarray(0, Math.max(0, end)));
-    if (head === null || head.width !== this.width) return false;
-    const bytes = new Uint8Array(saved.subarray(end + 1));
-    if (bytes.length !== head.names.length * this.width * 8) return false;
-    const doubles = new Float64Array(bytes.buffer);
-    head.names.forEach((name, i) => {
+    const decoded = this.#decoded(saved);
+    if (decoded === null) return false;
+    decoded.names.forEach((name, i) => {
       const at = this.touch(this.#subjects.of(name));
-      this.values.set(doubles.subarray(i * this.width, (i + 1) * this.width), at);
+      this.values.set(decoded.doubles.subarray(i * this.width, (i + 1) * this.width), at);
     });
     this.keep();
     return true;
+  }
+
+  /** Each subject's name, and where its doubles begin in `values`. */
+  *entries(): Generator<readonly [name: string, at: number]> {
+    for (let row = 0; row < this.#subjectOf.length; row++) {
+      yield [this.#subjects.names[this.#subjectOf[row]!]!, row * this.width];
+    }
+  }
+
+  #decoded(saved: Uint8Array): { names: readonly string[]; doubles: Float64Array } | null {
+    const end = saved.indexOf(10);
+    const head = parsedHead(saved.subarray(0, Math.max(0, end)));
+    if (head === null || head.width !== this.width) return null;
+    const bytes = new Uint8Array(saved.subarray(end + 1));
+    if (bytes.length !== head.names.length * this.width * 8) return null;
+    return { names: head.names, doubles: new Float64Array(bytes.buffer) };
+  }
+
+  #remember(row: number, at: number): void {
+    const { width } = this;
+    const n = this.#undoCount++;
+    if (n >= this.#undoRows.length) {
+      this.#undoRows = grown(this.#undoRows, n + 1, 0);
+      const values = new Float64Array(this.#undoRows.length * width);
+      values.set(this.#undoValues);
+      this.#undoValues = values;
+    }
+    this.#undoRows[n] = row;
+    const to = n * width;
+    // For a few doubles a loop is faster than the call that copies many.
+    if (width > 24) this.#undoValues.set(this.values.subarray(at, at + width), to);
+    else for (let i = 0; i < width; i++) this.#undoValues[to + i] = this.values[at + i]!;
   }
 
   #add(subject: number): number {
@@ -115,6 +174,59 @@ export class RuleState {
   }
 }
 
+/** Two memories of one rule: that of its condition, and that of what stands around it. */
+export class JointMemory implements Memory {
+  readonly #first: Memory;
+  readonly #second: Memory;
+
+  constructor(first: Memory, second: Memory) {
+    this.#first = first;
+    this.#second = second;
+  }
+
+  get size(): number {
+    return Math.max(this.#first.size, this.#second.size);
+  }
+
+  get bytes(): number {
+    return this.#first.bytes + this.#second.bytes;
+  }
+
+  keep(): void {
+    this.#first.keep();
+    this.#second.keep();
+  }
+
+  rollBack(): void {
+    this.#first.rollBack();
+    this.#second.rollBack();
+  }
+
+  /** The length of the first, a line end, then both. */
+  save(): Uint8Array {
+    const first = this.#first.save();
+    return Buffer.concat([Buffer.from(`${first.length}\n`), first, this.#second.save()]);
+  }
+
+  fits(saved: Uint8Array): boolean {
+    const [first, second] = this.#parts(saved);
+    return this.#first.fits(first) && this.#second.fits(second);
+  }
+
+  load(saved: Uint8Array): boolean {
+    if (!this.fits(saved)) return false;
+    const [first, second] = this.#parts(saved);
+    return this.#first.load(first) && this.#second.load(second);
+  }
+
+  #parts(saved: Uint8Array): readonly [Uint8Array, Uint8Array] {
+    const end = saved.indexOf(10);
+    const length = Number(Buffer.from(saved.subarray(0, Math.max(0, end))).toString());
+    const from = end + 1;
+    return [saved.subarray(from, from + length), saved.subarray(from + length)];
+  }
+}
+
 function grown(array: Int32Array<ArrayBuffer>, atLeast: number, fill: number): Int32Array<ArrayBuffer> {
   const made = new Int32Array(Math.max(atLeast, array.length * 2)).fill(fill);
   made.set(array);
@@ -123,8 +235,10 @@ function grown(array: Int32Array<ArrayBuffer>, atLeast: number, fill: number): I
 
 function parsedHead(bytes: Uint8Array): { width: number; names: readonly string[] } | null {
   try {
-    const head = JSON.parse(Buffer.from(bytes).toString()) as { v: number; width: number; names: string[] };
-    return head.v === 1 ? head : null;
+    const head: unknown = JSON.parse(Buffer.from(bytes).toString());
+    if (typeof head !== "object" || head === null || !("v" in head) || head.v !== 1 || !("width" in head)) return null;
+    // Written by `save`, and its length is compared with that of the doubles.
+    return "names" in head && Array.isArray(head.names) ? { width: Number(head.width), names: head.names } : null;
   } catch {
     return null;
   }

@@ -1,0 +1,57 @@
+/**
+ * The time of a rule's memory is the readings' own, which may come late, twice, or from a clock that was wrong for a while.
+ * Three doubles at the head of a subject's memory decide which readings move it: the same for every kind, and the same for
+ * every way to cut the stream into blocks.
+ */
+
+/** The time of the last reading that counted; how many late ones came in a row, in rising order; the time of the last such. */
+export const CLOCK: readonly number[] = [Number.NaN, 0, 0];
+export const CLOCK_WIDTH = CLOCK.length;
+const LATE_RUN = 1;
+const LATE_AT = 2;
+
+/**
+ * So many late readings in a row, each later than the one before, mean that the clock was ahead and was set back: what is
+ * remembered is of a time that never was. One reading from next year must not silence a rule until then.
+ */
+export const SET_BACK_AFTER = 10;
+
+/** What a reading is to the memory of its subject. */
+export const FIRST = 0;
+export const LATER = 1;
+/** Not later than the last one that counted: a duplicate, or held up on its way. It is not judged and moves nothing. */
+export const LATE = 2;
+/** The clock was set back: goes on from this reading. */
+export const SET_BACK = 3;
+export type Step = typeof FIRST | typeof LATER | typeof LATE | typeof SET_BACK;
+
+/** Moves the clock that begins at `at`. */
+export function stepClock(values: Float64Array, at: number, time: number): Step {
+  const last = values[at]!;
+  if (time > last) {
+    values[at] = time;
+    values[at + LATE_RUN] = 0;
+    return LATER;
+  }
+  if (Number.isNaN(last)) {
+    values[at] = time;
+    return FIRST;
+  }
+  const run = values[at + LATE_RUN]!;
+  values[at + LATE_RUN] = run > 0 && time > values[at + LATE_AT]! ? run + 1 : 1;
+  values[at + LATE_AT] = time;
+  if (values[at + LATE_RUN]! < SET_BACK_AFTER) return LATE;
+  values[at] = time;
+  values[at + LATE_RUN] = 0;
+  return SET_BACK;
+}
+
+/** A time in a finding; null for one that no calendar has. */
+export function isoTime(ms: number): string | null {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : null;
+}
+
+/** A number that was worked out, as a person reads it: at most four significant digits. */
+export function shortNumber(value: number): number {
+  return Number(value.toPrecision(4));
+}

@@ -1,0 +1,90 @@
+import { expect, test } from "bun:test";
+import { agreesWithNaive, broken, findingsOf, MINUTE, NaiveClock, perSensor, START } from "./stateful.suite.ts";
+import { RUNS_KNOWN, RUNS_WEIGHED } from "./stuck.ts";
+
+const stuck = (fields: object) => ({ when: { stuck: { measure: "m", ...fields } } });
+const times = <T>(n: number, value: T): T[] => new Array<T>(n).fill(value);
+
+test("a value that does not move for longer than `for` breaks the rule, from then on until it moves", () => {
+  const rule = stuck({ for: "3m" });
+  expect(broken(rule, [7, 7, 7, 7, 7, 7, 8, 7])).toEqual([false, false, false, false, true, true, false, false]);
+  // Absent values are no movement and no reading.
+  expect(broken(rule, [7, null, null, 7, null, 7])).toEqual([false, false, false, false, false, true]);
+});
+
+test("tolerance is the distance between the highest and the lowest value of the run", () => {
+  const rule = stuck({ for: "2m", tolerance: 0.5 });
+  expect(broken(rule, [1, 1.2, 1.5, 1.1, 0.9, 1.1, 1.2, 1.3])).toEqual([
+    ...[false, false, false, true],
+    ...[false, false, false, true],
+  ]);
+});
+
+test("the finding tells since when, over how many readings, and between which values", () => {
+  const samples = [5, 5.1, 5.1].map((value, i) => ({ sensor: "a", time: START + i * MINUTE, value }));
+  expect(findingsOf(stuck({ for: "90s", tolerance: 0.1 + 1e-9 }), samples)[2]).toMatchObject({
+    reason: "m stayed at 5.1 within 0.100000001 for 3 readings in 2m",
+    observed: 5.1,
+    limit: "moves by more than 0.100000001 within 90s",
+    window: { from: "2026-01-01T00:00:00.000Z", to: "2026-01-01T00:02:00.000Z", readings: 3, lowest: 5, highest: 5.1 },
+  });
+});
+
+test("two readings further apart than `for` say nothing of the time between", () => {
+  expect(broken(stuck({ for: "30s" }), [7, 7, 7, 7])).toEqual(times(4, false));
+});
+
+test("readings: so many in a row, at any rate; with `for` both must hold", () => {
+  expect(broken(stuck({ readings: 3 }), [7, 7, 7, 7], 10)).toEqual([false, false, true, true]);
+  expect(broken(stuck({ readings: 3, for: "3m" }), [7, 7, 7, 7, 7])).toEqual([false, false, false, false, true]);
+});
+
+test("above and below: a saturated sensor, or a machine at rest, is not stuck", () => {
+  const rule = stuck({ readings: 2, above: 0, below: 100 });
+  expect(broken(rule, [0, 0, 100, 100, 50, 50])).toEqual([false, false, false, false, false, true]);
+});
+
+test("times_usual: a sensor with few decimals repeats itself often, so it must repeat itself for much longer", () => {
+  const rule = stuck({ readings: 3, times_usual: 4 });
+  const fine = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+  expect(broken(rule, [...fine, 9, 9, 9]).indexOf(true)).toBe(11);
+  const coarse = fine.flatMap((value) => times(5, value));
+  const found = broken(rule, [...coarse, ...times(30, 9)]);
+  expect(found.indexOf(true)).toBe(coarse.length + 20 - 5 - 1);
+  // A sensor that never moved is not known to be one that does.
+  expect(broken(rule, times(50, 1))).toEqual(times(50, false));
+});
+
+test("finds what a plain implementation finds, for any stream, cut anywhere, over restarts", () => {
+  const naive = (forMs: number, readings: number, tolerance: number, usual: number) => () => {
+    const of = perSensor(() => ({
+      clock: new NaiveClock(),
+      run: [] as { time: number; value: number }[],
+      ended: [] as number[],
+      mean: 0,
+    }));
+    return (sample: { sensor: string; time: number; value: number | null }) => {
+      const { time, value } = sample;
+      if (value === null) return false;
+      const memory = of(sample);
+      const last = memory.clock.last;
+      const step = memory.clock.step(time);
+      if (step === "late") return false;
+      const silent = forMs > 0 && last !== null && time - last > forMs;
+      const values = [...memory.run.map((one) => one.value), value];
+      if (step === "set back" || silent) memory.run = [];
+      else if (Math.max(...values) - Math.min(...values) > tolerance) {
+        memory.ended.push(memory.run.length);
+        const weight = Math.min(memory.ended.length, RUNS_WEIGHED);
+        memory.mean += (memory.run.length - memory.mean) / weight;
+        memory.run = [];
+      }
+      memory.run.push({ time, value });
+      const { run } = memory;
+      if (run.length < Math.max(2, readings) || time - run[0]!.time <= forMs) return false;
+      return usual === 0 || (memory.ended.length >= RUNS_KNOWN && run.length >= usual * memory.mean);
+    };
+  };
+  agreesWithNaive(stuck({ for: "4m", tolerance: 0.5 }), naive(4 * MINUTE, 0, 0.5, 0));
+  agreesWithNaive(stuck({ readings: 3, times_usual: 1.5 }), naive(0, 3, 0, 1.5));
+});
