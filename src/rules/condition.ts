@@ -9,8 +9,8 @@ import type { Memory } from "./state.ts";
 /** A condition that was read from a file and can never fail to compile. */
 export interface Condition {
   readonly measures: readonly string[];
-  /** The widest values of its one measure that it allows everywhere; absent for what is no range. */
-  readonly allowed?: { readonly min: number; readonly max: number };
+  /** What it allows its one measure to be, for some sensors this and for others that; absent for what is no range. */
+  readonly limits?: readonly { readonly min: number; readonly max: number }[];
   /** True where a reading is judged even when none of `measures` is there. */
   readonly judgesAbsent?: boolean;
   compile(columns: Columns): ConditionJudge;

@@ -39,9 +39,7 @@ function read(node: JsonNode, reader: RuleReader): Condition | undefined {
     return undefined;
   }
   const range = { measure, ...limits, overrides, deadband };
-  const all = [limits, ...overrides];
-  const allowed = { min: Math.min(...all.map((one) => one.min)), max: Math.max(...all.map((one) => one.max)) };
-  return { measures: [measure], allowed, compile: (columns) => compile(range, columns) };
+  return { measures: [measure], limits: [limits, ...overrides], compile: (columns) => compile(range, columns) };
 }
 
 function readLimits(

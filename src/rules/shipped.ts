@@ -1,7 +1,9 @@
 /** The rules of the folder `rules/`, in the binary: for a run that has no folder of its own. */
 import humidity from "../../rules/humidity-range.json" with { type: "json" };
+import missing from "../../rules/missing-measure.json" with { type: "json" };
 import pressure from "../../rules/pressure-range.json" with { type: "json" };
 import flag from "../../rules/sensor-flag.json" with { type: "json" };
+import stuck from "../../rules/stuck.json" with { type: "json" };
 import temperature from "../../rules/temperature-range.json" with { type: "json" };
 import vibration from "../../rules/vibration-range.json" with { type: "json" };
 import voltage from "../../rules/voltage-range.json" with { type: "json" };
@@ -14,8 +16,10 @@ import { formatProblem, type RuleSet } from "./rule-set.ts";
 /** Checked by a test against the folder. */
 export const SHIPPED_FILES: Readonly<Record<string, unknown>> = {
   "humidity-range.json": humidity,
+  "missing-measure.json": missing,
   "pressure-range.json": pressure,
   "sensor-flag.json": flag,
+  "stuck.json": stuck,
   "temperature-range.json": temperature,
   "vibration-range.json": vibration,
   "voltage-range.json": voltage,

@@ -19,6 +19,7 @@ function brokenBy(query: string): Record<string, number> {
     block.clear();
     const { state } = source.take(block, NOW);
     rules.judge(block);
+    rules.keep();
     for (const findings of block.findings.values()) {
       for (const { rule } of findings) broken[rule] = (broken[rule] ?? 0) + 1;
     }

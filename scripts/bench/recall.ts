@@ -1,0 +1,53 @@
+/**
+ * How well the shipped rules find what the simulator did wrong, with and without the rule that reads the simulator's own flag.
+ * `bun scripts/bench/recall.ts` takes a day of 50 sensors, a reading a minute; another simulation may be given:
+ * `bun scripts/bench/recall.ts 'sensors=50&rate=max&count=4320000&start=2025-06-01T00:00:00Z&seed=7&anomaly=0.02'`.
+ */
+import { ReadingBlock } from "../../src/core/reading.ts";
+import { SensorCatalogue } from "../../src/core/sensor.ts";
+import { Recall, type RecallReport } from "../../src/rules/recall.ts";
+import { builtInRules } from "../../src/rules/shipped.ts";
+import { SimulatorSource } from "../../src/sensor/simulator.ts";
+import { parseSimulatorUri } from "../../src/sensor/simulator-parameters.ts";
+
+const DAY = "sensors=50&rate=0.0166666667&count=72000&start=2025-06-01T00:00:00Z&seed=7&anomaly=0.02";
+const FLAG_RULE = "sensor-flag";
+
+const percent = (share: number) => `${(share * 100).toFixed(2)} %`.padStart(9);
+const number = (value: number) => String(value).padStart(8);
+
+function print(title: string, report: RecallReport): void {
+  const precision = report.precision === null ? "nothing found" : percent(report.precision).trim();
+  console.log(`\n${title}: ${report.found} found, ${report.rightlyFound} of them labelled: precision ${precision}`);
+  console.log(`${"".padEnd(14)}readings   found   recall    episodes   found   recall`);
+  for (const type of report.types) {
+    const readings = `${number(type.readings)}${number(type.readingsFound)}${percent(type.recall)}`;
+    const episodes = `${number(type.episodes)}${number(type.episodesFound)}${percent(type.episodeRecall)}`;
+    console.log(`${type.type.padEnd(14)}${readings}    ${episodes}`);
+  }
+}
+
+const catalogue = new SensorCatalogue();
+const query = process.argv[2] ?? DAY;
+const source = new SimulatorSource(parseSimulatorUri(`simulator:?${query}`), catalogue, null, Date.now);
+const rules = builtInRules(catalogue);
+const all = new Recall(catalogue);
+const withoutFlag = new Recall(catalogue, (rule) => rule !== FLAG_RULE);
+const block = new ReadingBlock(1_000);
+for (;;) {
+  block.clear();
+  const { state } = source.take(block);
+  rules.judge(block);
+  rules.keep();
+  all.add(block);
+  withoutFlag.add(block);
+  if (state !== "more") break;
+}
+const { readings, labelled } = all.report();
+console.log(`simulator:?${query}\n${readings} readings, ${labelled} of them labelled as anomalies`);
+print("All shipped rules", all.report());
+print(`Without "${FLAG_RULE}"`, withoutFlag.report());
+console.log("\nRules, without the flag's:");
+for (const { rule, broken, precision } of withoutFlag.report().rules) {
+  console.log(`${rule.padEnd(34)}${number(broken)} broken, precision ${percent(precision)}`);
+}
