@@ -8,7 +8,14 @@ import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { diffRules, diffText, type RuleDiff } from "../rules/diff.ts";
 import { loadRuleTexts } from "../rules/load.ts";
-import { formatProblem, type Loaded, type RuleCost, type RuleProblem, type RuleSet } from "../rules/rule-set.ts";
+import {
+  formatProblem,
+  type Loaded,
+  type RuleCost,
+  type RuleProblem,
+  type RuleSet,
+  type SilentSensor,
+} from "../rules/rule-set.ts";
 
 export type RulesInForce = {
   readonly set: RuleSet;
@@ -25,6 +32,7 @@ export type LiveRulesParts = {
 };
 
 const COSTS_SHOWN = 50;
+const SILENT_SHOWN = 50;
 /** A change is in force after two looks. */
 const LOOK_MS = 200;
 /** Memories are stored after this many readings, or later where they are large: a reading costs at most 64 bytes more. */
@@ -70,6 +78,11 @@ export class LiveRules {
       .costs()
       .toSorted((a, b) => (b.nsPerReading ?? 0) - (a.nsPerReading ?? 0))
       .slice(0, COSTS_SHOWN);
+  }
+
+  /** Who should have sent something by now, as far as a status page shows it. */
+  silent(nowMs: number): readonly SilentSensor[] {
+    return this.#set.silentSensors(nowMs).slice(0, SILENT_SHOWN);
   }
 
   /** The block that the set judged last is in the buffer. */

@@ -21,6 +21,8 @@ export type LiveReport = {
     readonly count: number;
     readonly loadedAtMs: number;
     readonly refused: readonly { file: string; line: number; column: number; message: string }[];
+    /** Sensors that a rule of silence misses now, the longest first; of many, the first. */
+    readonly silent?: readonly { rule: string; sensor: string; sinceMs: number }[];
     /** Of the rules that take most, so that the file stays small. */
     readonly costs?: readonly { rule: string; nsPerReading: number | null; subjects: number; stateBytes: number }[];
   };

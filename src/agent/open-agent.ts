@@ -202,6 +202,7 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
     rules: {
       ...{ version: rules.set.version, count: rules.set.names.length },
       ...{ loadedAtMs: rules.loadedAtMs, refused: rules.refused, costs: rules.costliest() },
+      silent: rules.silent(nowMs),
     },
     sources: pipeline.taps.map(({ source, trouble }) => ({
       ...{ uri: source.uri, trouble: trouble?.told === true ? trouble.message : null },

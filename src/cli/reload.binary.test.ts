@@ -51,6 +51,7 @@ async function said(agent: AgentProcess, code: string, nth: number): Promise<num
 
 type Status = {
   health: string;
+  silent_sensors: { rule: string; sensor_id: string; since: string }[];
   problems: { code: string }[];
   rules: { version: string; refused: { file: string; line: number; column: number; message: string }[] };
 };
@@ -61,9 +62,9 @@ function json<T>(cwd: string, ...args: string[]): T {
 }
 
 /** The status once the running agent has written down that it is so. */
-async function status(cwd: string, is: (status: Status) => boolean): Promise<Status> {
+async function status(cwd: string, is: (status: Status) => boolean, dataDir = "agent-data"): Promise<Status> {
   for (let tries = 0; ; tries++) {
-    const found = json<Status>(cwd, "status");
+    const found = json<Status>(cwd, "status", "--data-dir", dataDir);
     if (is(found) || tries > 40) return found;
     await Bun.sleep(100);
   }
@@ -178,4 +179,69 @@ test.skipIf(!built)(
     expect(groupsOf(node.cwd).at(-1)!.version).toBe(version);
   },
   30_000,
+);
+
+test.skipIf(!built)(
+  "a rule of silence shows who is silent now, and what rules remember goes on after kill -9",
+  async () => {
+    const node = begin("memory");
+    const field = new Database(join(node.cwd, "field.db"));
+    field.run(
+      "CREATE TABLE sensor_readings (id INTEGER PRIMARY KEY, sensor_id TEXT, timestamp TEXT, temperature REAL)",
+    );
+    const write = (minute: number, temperature: number) =>
+      field
+        .query("INSERT INTO sensor_readings (sensor_id, timestamp, temperature) VALUES ('s1', ?, ?)")
+        .run(new Date(Date.UTC(2026, 0, 1) + minute * 60_000).toISOString(), temperature);
+    node.agent.kill("SIGKILL");
+    await node.agent.ended;
+    const silent = { name: "silent", when: { gap: { longer_than: "10m" } } };
+    const confirmed = {
+      name: "hot",
+      when: { range: { measure: "temperature", max: 30 } },
+      confirm: { at_least: 3, of: 3 },
+    };
+    writeFileSync(join(node.rules, "a.json"), JSON.stringify([silent, confirmed]));
+    const args = ["run", "--source", "sqlite:field.db", "--data-dir", "memory"];
+    const accepted = (n: number) => () =>
+      json<{ buffer: { accepted: number } }>(node.cwd, "status", "--data-dir", "memory").buffer.accepted >= n;
+    for (const [minute, temperature] of [
+      [0, 31],
+      [1, 31],
+      [2, 31],
+      [20, 31],
+    ] as const) {
+      const agent = new AgentProcess({ args, cwd: node.cwd, env: ENV });
+      expect(await agent.says("running", 5_000)).toBe(true);
+      write(minute, temperature);
+      const count = field.query<{ n: number }, []>("SELECT count(*) AS n FROM sensor_readings").get()!.n;
+      for (let tries = 0; tries < 100 && !accepted(count)(); tries++) await Bun.sleep(50);
+      if (minute === 20) {
+        const found = await status(
+          node.cwd,
+          ({ silent_sensors: who }) => who[0]?.since?.includes("T00:20") === true,
+          "memory",
+        );
+        expect(found.silent_sensors).toEqual([{ rule: "silent", sensor_id: "s1", since: "2026-01-01T00:20:00.000Z" }]);
+      }
+      agent.kill("SIGKILL");
+      await agent.ended;
+    }
+    field.close();
+    const db = new Database(join(node.cwd, "memory/buffer.db"), { readonly: true });
+    const found = db
+      .query<{ seq: number; findings: string }, []>("SELECT seq, findings FROM finding ORDER BY seq")
+      .all();
+    db.close();
+    const rulesBroken = found.map(({ seq, findings }) => [
+      seq,
+      (JSON.parse(findings) as { rule: string }[]).map((f) => f.rule),
+    ]);
+    // Each life saw one reading: only memory can tell the third hot one in a row, and the silence before the fourth.
+    expect(rulesBroken).toEqual([
+      [3, ["hot"]],
+      [4, ["hot", "silent"]],
+    ]);
+  },
+  60_000,
 );

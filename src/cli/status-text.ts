@@ -31,6 +31,9 @@ export function statusText(status: Status, nowMs: number): string {
       const range = first_seq === null ? whose : ` (seq ${first_seq} to ${last_seq}${whose})`;
       return ["lost", `${grouped(count)} readings, ${reason}${range}${until === null ? "" : `, last at ${until}`}`];
     }),
+    ...status.silent_sensors.map(({ sensor_id, rule, since: from }): [string, string] => {
+      return ["silent", `${sensor_id}  since ${from} (${rule})`];
+    }),
     ...newFieldsFact(status),
   ];
   const width = Math.max(...facts.map(([name]) => name.length));

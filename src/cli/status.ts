@@ -67,6 +67,12 @@ export type Status = {
   /** Where nobody runs: as it was when the last agent ended. */
   readonly uplink: { readonly state: "up" | "down"; readonly since: string | null; readonly error: string | null };
   readonly sources: readonly (SourceCounts & { readonly trouble: string | null })[];
+  /** Sensors that a rule of silence misses now, the longest first. */
+  readonly silent_sensors: readonly {
+    readonly rule: string;
+    readonly sensor_id: string;
+    readonly since: string | null;
+  }[];
   /** Of the malformed readings that are still in the buffer. */
   readonly refused_by_reason: Readonly<Record<string, number>>;
   /** Fields that no profile knows, of the newest readings that have any. */
@@ -134,6 +140,9 @@ function statusOf(ledger: BufferLedger, dataDir: string, settings: Settings, now
     })),
     uplink: uplinkStatus(last),
     sources: sourcesStatus(ledger, live),
+    silent_sensors: (live?.rules.silent ?? []).map(({ rule, sensor, sinceMs }) => {
+      return { rule, sensor_id: sensor, since: iso(sinceMs) };
+    }),
     refused_by_reason: refusedByReason(ledger),
     new_fields: newFields(ledger),
   };
