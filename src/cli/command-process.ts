@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { awsVariables, DOTENV_MAX_BYTES, parseDotenv, type Variables } from "../core/dotenv.ts";
+import { awsVariables, DOTENV_MAX_BYTES, dotenvProblems, parseDotenv, type Variables } from "../core/dotenv.ts";
 import { AgentError, codeOf, messageOf } from "../core/errors.ts";
 import { type Commands, runCommandLine, tellError, type World } from "./commands.ts";
 
@@ -16,7 +16,8 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
   const dotenv = readDotenv(join(cwd, ".env"));
   const world: World = {
     env,
-    dotenv: dotenv instanceof AgentError ? {} : dotenv,
+    dotenv: dotenv instanceof AgentError ? {} : dotenv.variables,
+    dotenvProblems: dotenv instanceof AgentError ? [] : dotenv.problems,
     cwd,
     write: writerOf(process.stdout, stop),
     say,
@@ -32,7 +33,7 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
   process.on("unhandledRejection", failed);
   stopOnSignals(stop, say);
   if (dotenv instanceof AgentError) tellError(dotenv, world);
-  else Object.assign(process.env, awsVariables(dotenv, env));
+  else Object.assign(process.env, awsVariables(dotenv.variables, env));
   const code = dotenv instanceof AgentError ? 2 : await runCommandLine(argv, world, commands);
   await flushed(process.stderr);
   process.exit(code);
@@ -55,12 +56,15 @@ function stopOnSignals(stop: AbortController, say: (line: string) => void): void
   }
 }
 
-function readDotenv(path: string): Variables | AgentError {
+type Dotenv = { readonly variables: Variables; readonly problems: readonly string[] };
+
+function readDotenv(path: string): Dotenv | AgentError {
   try {
     if (statSync(path).size > DOTENV_MAX_BYTES) throw new Error(`it is larger than ${DOTENV_MAX_BYTES} bytes`);
-    return parseDotenv(readFileSync(path, "utf8"));
+    const text = readFileSync(path, "utf8");
+    return { variables: parseDotenv(text), problems: dotenvProblems(text) };
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return {};
+    if (codeOf(error) === "ENOENT") return { variables: {}, problems: [] };
     return new AgentError(`Cannot read "${path}": ${messageOf(error)}`, { cause: error, tryHint: `ls -l ${path}` });
   }
 }

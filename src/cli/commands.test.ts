@@ -94,6 +94,7 @@ test("config check tells all problems at once and exits 1, and says one line whe
   expect(JSON.parse(json.stdout)).toEqual({
     ok: false,
     problems: ['Cannot use AGENT_PUTS "0" (environment): expected a whole number from 1 to 32'],
+    warnings: [],
   });
   const fine = await seen(["config", "check"], { AGENT_PUTS: "3" });
   expect([fine.code, fine.stdout]).toEqual([

@@ -29,6 +29,7 @@ export const COMMANDS: Commands = {
 /** The world as main.ts found it: all that a command line needs beside itself. */
 export type World = Omit<Context, "settings" | "settingSources"> & {
   readonly dotenv: Readonly<Record<string, string | undefined>>;
+  readonly dotenvProblems?: readonly string[];
   readonly hostName: string;
 };
 
@@ -90,8 +91,8 @@ async function runCommand(command: Command, argv: readonly string[], line: strin
   const end = argv.indexOf("--");
   if ((end < 0 ? argv : argv.slice(0, end)).some(isHelp)) return help(world, renderCommandHelp(command, line));
   const flags = await parseFlags(argv, command.args, line);
-  const { dotenv, hostName, ...rest } = world;
-  const settingSources: SettingSources = { flags, env: world.env, dotenv, hostName };
+  const { dotenv, dotenvProblems = [], hostName, ...rest } = world;
+  const settingSources: SettingSources = { flags, env: world.env, dotenv, dotenvProblems, hostName };
   const settings: Settings =
     command.toleratesWrongSettings === true ? checkSettings(settingSources).settings : resolveSettings(settingSources);
   return command.run(flags, { ...rest, settings, settingSources });

@@ -1,6 +1,13 @@
 /** `agent config`: which settings are in force, where each came from, and what is wrong with them. Secrets stay hidden. */
 import { withoutPassword } from "../core/log-redact.ts";
-import { checkSettings, formatSetting, type Origin, SETTING_NAMES, type SettingName } from "../core/settings.ts";
+import {
+  checkSettings,
+  environmentWarnings,
+  formatSetting,
+  type Origin,
+  SETTING_NAMES,
+  type SettingName,
+} from "../core/settings.ts";
 import { SETTINGS } from "../core/settings-table.ts";
 import type { Command, CommandGroup, Context } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
@@ -34,15 +41,20 @@ const show: Command = {
 
 const check: Command = {
   name: "check",
-  summary: "Check every setting and tell all problems at once.",
-  args: { ...FLAGS, json: { type: "boolean", description: "One JSON value: {ok, problems}." } },
-  examples: ["agent config check", "agent config check --store s3:"],
+  summary: "Check every setting, and the files that they name, and tell all problems at once.",
+  args: { ...FLAGS, json: { type: "boolean", description: "One JSON value: {ok, problems, warnings}." } },
+  examples: ["agent config check", "agent config check --store s3: --map map.json"],
   toleratesWrongSettings: true,
   run: async (flags, context) => {
-    const { problems } = checkSettings(context.settingSources ?? { env: context.env });
+    const { fileProblems } = await import("./reading-files.ts");
+    const { problems: wrong } = checkSettings(context.settingSources ?? { env: context.env });
+    // A setting that is wrong has its default here: nothing is told twice of it.
+    const problems = [...wrong, ...fileProblems(context.settings, context.cwd)].map(withoutPassword);
+    const warnings = environmentWarnings(context.env);
     const ok = problems.length === 0;
+    if (flags["json"] !== true) for (const warning of warnings) context.say(warning);
     if (flags["json"] === true) {
-      await context.write(`${JSON.stringify({ ok, problems }, null, 2)}\n`);
+      await context.write(`${JSON.stringify({ ok, problems, warnings }, null, 2)}\n`);
     } else if (ok) {
       const given = SETTING_NAMES.filter((name) => context.settings.origins[name] !== "default").length;
       await context.write(`The settings are fine: ${given} given, ${SETTING_NAMES.length - given} by default.\n`);

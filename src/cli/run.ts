@@ -12,13 +12,12 @@ import { loadRules, loadRuleTexts } from "../rules/load.ts";
 import { formatProblem } from "../rules/rule-set.ts";
 import { builtInRules } from "../rules/shipped.ts";
 import { FolderWatch } from "../rules/watch.ts";
-import { loadMapping } from "../sensor/mapping.ts";
 import { openSource } from "../sensor/open-source.ts";
-import { loadProfile, shippedProfiles } from "../sensor/profiles.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { openLog } from "./command-log.ts";
 import { durationFlag } from "./duration-flag.ts";
+import { loadReadingFiles } from "./reading-files.ts";
 import { watchProgress } from "./run-progress.ts";
 import { storeOf } from "./store-of.ts";
 
@@ -81,14 +80,13 @@ function unlessStopped(error: unknown): null {
 /** Everything that `run` and `demo` share: from settings to an agent that is ready to run. */
 export async function startAgent(context: Context, settings: Settings, log: Log, once: boolean): Promise<OpenAgent> {
   const { cwd, env, stop } = context;
-  const profile = loadProfile(settings.profile, cwd);
-  const mapping = settings.map === null ? null : loadMapping(settings.map, [profile, ...shippedProfiles()], cwd);
+  const { profile, mapping } = loadReadingFiles(settings, cwd, once);
   const store = await storeOf({ settings, env, cwd });
   return await openAgent({
     ...{ settings, log, store, stop, now: Date.now, random: Math.random },
     rules: (catalogue, lastGood) => rulesInForce(settings, cwd, catalogue, lastGood, log),
     sources: (catalogue, cursor) =>
-      distinct(settings.source).map((uri) =>
+      settings.source.map((uri) =>
         openSource(uri, {
           ...{ catalogue, profile, mapping, cursor, once, cwd, now: Date.now },
           stdin: () => Bun.stdin.stream(),
@@ -127,13 +125,6 @@ function rulesInForce(
   throw new UsageError(`Cannot use rules "${dir}":\n${refused.map(formatProblem).join("\n")}`, {
     tryHint: `agent rules check ${dir}`,
   });
-}
-
-/** One name, one cursor: the same URI twice would take everything twice. */
-function distinct(uris: readonly string[]): readonly string[] {
-  const twice = uris.find((uri, i) => uris.indexOf(uri) !== i);
-  if (twice === undefined) return uris;
-  throw new UsageError(`Cannot open source "${twice}": it is given twice`, { tryHint: "give each source once" });
 }
 
 function refuseDashboard(settings: Settings): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { awsVariables, parseDotenv } from "./dotenv.ts";
+import { awsVariables, dotenvProblems, parseDotenv } from "./dotenv.ts";
 
 test(".env holds names and values, comments, quotes and export", () => {
   const text =
@@ -10,4 +10,25 @@ test(".env holds names and values, comments, quotes and export", () => {
 test("the AWS SDK sees the AWS names of .env, where the environment has none", () => {
   const dotenv = { AWS_PROFILE: "edge", AWS_REGION: "eu-west-1", AWS_SESSION_TOKEN: "", AGENT_STORE: "s3:", PATH: "x" };
   expect(awsVariables(dotenv, { AWS_REGION: "us-east-1", AWS_PROFILE: "" })).toEqual({ AWS_PROFILE: "edge" });
+});
+
+test("a line of .env that is no assignment is told by its number, and never what stands in it", () => {
+  const text = `# comment
+AGENT_STORE=s3: # behind
+  DATABRICKS_TOKEN dapi-secret
+export AWS_REGION='eu-west-1'
+
+KEY="first
+second line
+third" # behind
+=x
+UNCLOSED="y
+EMPTY=
+`;
+  expect(dotenvProblems(text)).toEqual([
+    ".env:3:3: expected NAME=value, or a comment that begins with #",
+    ".env:9:1: expected NAME=value, or a comment that begins with #",
+  ]);
+  expect(Object.keys(parseDotenv(text))).toEqual(["AGENT_STORE", "AWS_REGION", "KEY", "UNCLOSED", "EMPTY"]);
+  expect(dotenvProblems("\ufeffA=1\r\nB=2\r\n")).toEqual([]);
 });

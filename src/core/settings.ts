@@ -1,4 +1,5 @@
 /** From flags, environment, `.env` and defaults to the settings, each with its origin, or every reason why not. */
+import { didYouMean } from "./did-you-mean.ts";
 import { UsageError } from "./errors.ts";
 import { withoutPassword } from "./log-redact.ts";
 import { SETTINGS, type Setting } from "./settings-table.ts";
@@ -17,6 +18,8 @@ export type SettingSources = {
   readonly flags?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly dotenv?: Readonly<Record<string, string | undefined>>;
+  /** What is wrong with the text of `.env` itself, with its place. */
+  readonly dotenvProblems?: readonly string[];
   readonly hostName?: string;
 };
 
@@ -47,7 +50,7 @@ export function checkSettings(from: SettingSources): { settings: Settings; probl
   }
   // Every name of the table was just given a value of its own kind.
   const settings = { ...values, origins } as Settings;
-  problems.push(...unknownNames(from.dotenv), ...togetherProblems(settings));
+  problems.push(...(from.dotenvProblems ?? []), ...unknownNames(from.dotenv), ...togetherProblems(settings));
   return { settings, problems };
 }
 
@@ -87,9 +90,22 @@ function fallbackOf(setting: Setting<unknown>, hostName = ""): unknown {
 
 /** A misspelt name in `.env` is an error. The environment is not ours alone: build servers have AGENT_* of their own. */
 function unknownNames(dotenv: SettingSources["dotenv"]): string[] {
-  const known = new Set(SETTING_NAMES.map((name) => SETTINGS[name].env));
-  const unknown = Object.keys(dotenv ?? {}).filter((name) => name.startsWith("AGENT_") && !known.has(name));
-  return unknown.map((name) => `Cannot use ${name} (.env): there is no such setting`);
+  return strangersIn(dotenv).map(
+    (name) => `Cannot use ${name} (.env): there is no such setting${didYouMean(name, ENV_NAMES)}`,
+  );
+}
+
+/** What `config check` says of such names in the environment: they change nothing. */
+export function environmentWarnings(env: SettingSources["env"]): string[] {
+  return strangersIn(env).map(
+    (name) => `${name} in the environment is no setting and is ignored${didYouMean(name, ENV_NAMES)}`,
+  );
+}
+
+const ENV_NAMES = SETTING_NAMES.map((name) => SETTINGS[name].env);
+
+function strangersIn(variables: Readonly<Record<string, string | undefined>> = {}): string[] {
+  return Object.keys(variables).filter((name) => name.startsWith("AGENT_") && !ENV_NAMES.includes(name));
 }
 
 function togetherProblems(settings: Settings): string[] {

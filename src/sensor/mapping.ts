@@ -39,24 +39,24 @@ const MAPPING: JsonFileKind = {
 type Json = Readonly<Record<string, unknown>>;
 
 /** The mapping file at `path`, seen from `cwd`. Throws a UsageError that lists every problem, each with its place. */
-export function loadMapping(path: string, profiles: readonly Profile[], cwd: string = process.cwd()): Mapping {
+export function loadMapping(path: string, profiles: readonly Profile[] | null, cwd: string = process.cwd()): Mapping {
   return parseMapping(readJsonFile(MAPPING, path, cwd), path, profiles);
 }
 
-/** `profiles`: those that rows may have; a measure of any of them may be mapped to. */
-export function parseMapping(text: string, file: string, profiles: readonly Profile[]): Mapping {
+/** `profiles`: those that rows may have; a measure of any of them may be mapped to. Null: they are not known. */
+export function parseMapping(text: string, file: string, profiles: readonly Profile[] | null): Mapping {
   return parseJsonFile(MAPPING, text, file, (value, problems) => new MappingReader(profiles, problems).read(value));
 }
 
 class MappingReader {
   readonly #problems: JsonProblem[];
   readonly #profiles: readonly Profile[];
-  readonly #targets: ReadonlySet<string>;
+  readonly #targets: ReadonlySet<string> | null;
 
-  constructor(profiles: readonly Profile[], problems: JsonProblem[]) {
+  constructor(profiles: readonly Profile[] | null, problems: JsonProblem[]) {
     this.#problems = problems;
-    this.#profiles = profiles;
-    this.#targets = targetNames(profiles);
+    this.#profiles = profiles ?? [];
+    this.#targets = profiles === null ? null : targetNames(profiles);
   }
 
   read(value: unknown): Mapping {
@@ -98,13 +98,13 @@ class MappingReader {
   }
 
   #target(path: string, to: unknown): string {
-    if (typeof to === "string" && this.#targets.has(to)) return to;
+    if (typeof to === "string" && (this.#targets === null || this.#targets.has(to))) return to;
     if (typeof to !== "string")
       this.#problem(path, `must be one of our names, or an object with "to", not ${shown(to)}`);
     else
       this.#problem(
         path,
-        `"${to}" is neither a measure of the profile nor a column of a reading${didYouMean(to, [...this.#targets])}`,
+        `"${to}" is neither a measure of the profile nor a column of a reading${didYouMean(to, this.#targets ?? [])}`,
       );
     return String(to);
   }
@@ -115,7 +115,7 @@ class MappingReader {
     if (unit === undefined && spec["scale"] === undefined && spec["offset"] === undefined) return plain;
     const measures = this.#profiles.flatMap((profile) => profile.measures).filter(({ name }) => name === to);
     if (measures.length === 0) {
-      if (this.#targets.has(to)) this.#problem(path, `unit, scale and offset are for measures, and "${to}" is none`);
+      if (this.#targets?.has(to)) this.#problem(path, `unit, scale and offset are for measures, and "${to}" is none`);
       return plain;
     }
     if (unit !== undefined) {

@@ -9,6 +9,7 @@ import { SimulatorSource } from "./simulator.ts";
 import { parseSimulatorUri } from "./simulator-parameters.ts";
 import type { Source } from "./source.ts";
 import { SqliteTailSource } from "./sqlite-tail.ts";
+import { parseSqliteUri, sameTable } from "./sqlite-uri.ts";
 import { StdinSource } from "./stdin.ts";
 
 export type SourceOptions = {
@@ -28,40 +29,77 @@ export type SourceOptions = {
   readonly notice: (line: string) => void;
 };
 
-type Opener = (uri: string, options: SourceOptions) => Source;
+type Asked = Pick<SourceOptions, "profile" | "cwd" | "once">;
 
-const SCHEMES: Readonly<Record<string, Opener>> = {
-  simulator: (uri, { profile, cwd, catalogue, cursor, now, once }) => {
-    const parameters = parseSimulatorUri(uri, { profile, cwd });
-    if (once && parameters.count === null) {
+type Scheme = {
+  /** Throws a UsageError for a URI that can never work; looks at nothing that a source would read. */
+  readonly check: (uri: string, asked: Asked) => void;
+  readonly open: (uri: string, options: SourceOptions) => Source;
+  /** What two sources must not share: each would take all of it. */
+  readonly takes: (uri: string, cwd: string) => string;
+};
+
+const SCHEMES: Readonly<Record<string, Scheme>> = {
+  simulator: {
+    check: (uri, { profile, cwd, once }) => {
+      const { count } = parseSimulatorUri(uri, { profile, cwd });
+      if (!once || count !== null) return;
       refuse(uri, "with --once a simulator needs a count, or it never ends", "--source 'simulator:?count=1000' --once");
-    }
-    return new SimulatorSource(parameters, catalogue, cursor(uri), now);
+    },
+    open: (uri, { profile, cwd, catalogue, cursor, now }) =>
+      new SimulatorSource(parseSimulatorUri(uri, { profile, cwd }), catalogue, cursor(uri), now),
+    takes: (uri) => uri,
   },
-  sqlite: (uri, options) =>
-    new SqliteTailSource({
-      uri,
-      normalizer: normalizerFor(options),
-      cursor: options.cursor(uri),
-      once: options.once,
-      pollMs: options.pollMs,
-      notice: options.notice,
-    }),
-  stdin: (uri, options) => {
-    if (uri !== "stdin:") refuse(uri, "stdin: takes no parameters", "--source stdin:");
-    return new StdinSource({
-      stream: options.stdin(),
-      normalizer: normalizerFor(options),
-      uri,
-    });
+  sqlite: {
+    check: parseSqliteUri,
+    open: (uri, options) =>
+      new SqliteTailSource({
+        ...{ uri, normalizer: normalizerFor(options), cursor: options.cursor(uri) },
+        ...{ once: options.once, pollMs: options.pollMs, notice: options.notice },
+      }),
+    takes: sameTable,
+  },
+  stdin: {
+    check: (uri) => {
+      if (uri !== "stdin:") refuse(uri, "stdin: takes no parameters", "--source stdin:");
+    },
+    open: (uri, options) => new StdinSource({ stream: options.stdin(), normalizer: normalizerFor(options), uri }),
+    takes: (uri) => uri,
   },
 };
 
+/** Every reason why these sources can never work, or not together, without opening one of them. */
+export function sourceProblems(uris: readonly string[], asked: Asked): UsageError[] {
+  const problems: UsageError[] = [];
+  const seen = new Map<string, string>();
+  for (const uri of uris) {
+    try {
+      const scheme = schemeOf(uri);
+      scheme.check(uri, asked);
+      const taken = scheme.takes(uri, asked.cwd);
+      const earlier = seen.get(taken);
+      if (earlier === uri) refuse(uri, "it is given twice", "give each source once");
+      if (earlier !== undefined) refuse(uri, `it is the same table as "${earlier}"`, "give each table once");
+      seen.set(taken, uri);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      problems.push(error);
+    }
+  }
+  return problems;
+}
+
 /** Throws a UsageError for a URI that can never work. */
 export function openSource(uri: string, options: SourceOptions): Source {
-  const scheme = /^([a-z0-9]+):/.exec(uri)?.[1] ?? "";
-  const open = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
-  if (open !== undefined) return open(uri, options);
+  const scheme = schemeOf(uri);
+  scheme.check(uri, options);
+  return scheme.open(uri, options);
+}
+
+function schemeOf(uri: string): Scheme {
+  const name = /^([a-z0-9]+):/.exec(uri)?.[1] ?? "";
+  const scheme = Object.hasOwn(SCHEMES, name) ? SCHEMES[name] : undefined;
+  if (scheme !== undefined) return scheme;
   const known = Object.keys(SCHEMES)
     .map((name) => `${name}:`)
     .join(", ");

@@ -9,7 +9,8 @@ import { SensorCatalogue } from "../core/sensor.ts";
 import { type Mapping, NO_MAPPING } from "./fields.ts";
 import { Normalizer } from "./normalize.ts";
 import { loadProfile } from "./profiles.ts";
-import { parseSqliteUri, SqliteTailSource } from "./sqlite-tail.ts";
+import { SqliteTailSource } from "./sqlite-tail.ts";
+import { parseSqliteUri } from "./sqlite-uri.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "sqlite-tail-"));
 afterAll(() => rmSync(dir, { recursive: true }));

@@ -20,6 +20,7 @@ import type { Source, Taken } from "./source.ts";
 import * as position from "./sqlite-position.ts";
 import { SqliteRows } from "./sqlite-rows.ts";
 import { type ColumnRole, type ForeignRowValues, ForeignTable, rowidOf } from "./sqlite-table.ts";
+import { parseSqliteUri } from "./sqlite-uri.ts";
 
 /** Rows in one read; fewer where they turn out to carry much text, so that a read stays below what fills a block. */
 const READ_ROWS = { least: 1, first: 64, most: 1_000 } as const;
@@ -28,7 +29,6 @@ const POLL_MS = 250;
 const BUSY_RETRY_MS = 50;
 /** Rule 5 of sqlite-position.ts: about 0.3 s. */
 const SEARCHED_ROWS = 100_000;
-const DEFAULT_TABLE = "sensor_readings";
 
 export type SqliteTailOptions = {
   readonly uri: string;
@@ -277,23 +277,4 @@ function advanced(
     columns,
     marks: position.withMarks(from.marks, fresh),
   };
-}
-
-/** The path and the table of `sqlite:PATH[?table=NAME]`. Throws a UsageError for anything else. */
-export function parseSqliteUri(uri: string): { readonly path: string; readonly table: string } {
-  const refuse = (why: string): never => {
-    throw new UsageError(`Cannot use source "${uri}": ${why}`, {
-      tryHint: `--source sqlite:PATH[?table=${DEFAULT_TABLE}]`,
-    });
-  };
-  if (!uri.startsWith("sqlite:")) refuse("it does not begin with sqlite:");
-  const query = uri.lastIndexOf("?");
-  const path = uri.slice("sqlite:".length, query < 0 ? undefined : query);
-  if (path === "") refuse("the path of the database is missing");
-  const parameters = new URLSearchParams(query < 0 ? "" : uri.slice(query + 1));
-  for (const name of parameters.keys())
-    if (name !== "table") refuse(`"${name}" is no parameter of it, only "table" is`);
-  const table = parameters.get("table") ?? DEFAULT_TABLE;
-  if (table === "") refuse("the name of the table is empty");
-  return { path, table };
 }

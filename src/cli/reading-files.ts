@@ -1,0 +1,84 @@
+/** The files and places that a run is told of: judged together, so that everything wrong with them is told at once. */
+import { statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { codeOf, messageOf, UsageError } from "../core/errors.ts";
+import type { Profile } from "../core/profile.ts";
+import { SensorCatalogue } from "../core/sensor.ts";
+import type { Settings } from "../core/settings.ts";
+import { loadRules } from "../rules/load.ts";
+import { formatProblem } from "../rules/rule-set.ts";
+import type { Mapping } from "../sensor/fields.ts";
+import { loadMapping } from "../sensor/mapping.ts";
+import { sourceProblems } from "../sensor/open-source.ts";
+import { loadProfile, shippedProfiles } from "../sensor/profiles.ts";
+import { rulesFolder } from "./rules-folder.ts";
+
+export type ReadingFiles = { readonly profile: Profile; readonly mapping: Mapping | null };
+
+/** The profile and the mapping, for sources that can work. Throws a UsageError with every problem of all three. */
+export function loadReadingFiles(settings: Settings, cwd: string, once: boolean): ReadingFiles {
+  const { files, problems } = readingFiles(settings, cwd, once);
+  if (problems.length === 0) return files;
+  const [first] = problems;
+  const tryHint = problems.length === 1 ? first?.tryHint : "agent config check";
+  throw new UsageError(problems.map(({ message }) => message).join("\n"), tryHint === undefined ? {} : { tryHint });
+}
+
+/** What `run` would refuse, and what it could only wait for a person to mend, a line each. */
+export function fileProblems(settings: Settings, cwd: string): string[] {
+  const { problems } = readingFiles(settings, cwd, false);
+  return [
+    ...problems.flatMap(({ message }) => message.split("\n")),
+    ...rulesProblems(settings, cwd),
+    ...placeProblem(settings.dataDir, cwd, `write to data dir "${settings.dataDir}"`),
+    ...(settings.store.startsWith("dir:")
+      ? placeProblem(settings.store.slice(4), cwd, `deliver to store "${settings.store}"`)
+      : []),
+  ];
+}
+
+function readingFiles(settings: Settings, cwd: string, once: boolean): { files: ReadingFiles; problems: UsageError[] } {
+  const problems: UsageError[] = [];
+  const attempt = <T>(load: () => T, fallback: T): T => {
+    try {
+      return load();
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      problems.push(error);
+      return fallback;
+    }
+  };
+  const shipped = shippedProfiles();
+  const profile = attempt(() => loadProfile(settings.profile, cwd), shipped[0]!);
+  // Of a profile that is wrong nobody knows the measures: then a mapping may lead to any.
+  const known = problems.length === 0 ? [profile, ...shipped] : null;
+  const { map } = settings;
+  const mapping = map === null ? null : attempt(() => loadMapping(map, known, cwd), null);
+  problems.push(...sourceProblems(settings.source, { profile, cwd, once }));
+  return { files: { profile, mapping }, problems };
+}
+
+function rulesProblems(settings: Settings, cwd: string): string[] {
+  try {
+    const dir = rulesFolder(settings.rulesDir, cwd, () => "");
+    const loaded = dir === null ? null : loadRules(resolve(cwd, dir), new SensorCatalogue(), dir);
+    return loaded !== null && "refused" in loaded ? loaded.refused.map(formatProblem) : [];
+  } catch (error) {
+    if (error instanceof UsageError) return [error.message];
+    throw error;
+  }
+}
+
+/** A folder that is not there is made; what cannot become one is a file, or stands in one. */
+function placeProblem(path: string, cwd: string, work: string): string[] {
+  for (let at = resolve(cwd, path); ; at = dirname(at)) {
+    try {
+      if (statSync(at).isDirectory()) return [];
+      return [`Cannot ${work}: "${at}" is a file, not a folder`];
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== "ENOENT" && code !== "ENOTDIR") return [`Cannot ${work}: ${messageOf(error)}`];
+      if (dirname(at) === at) return [];
+    }
+  }
+}
