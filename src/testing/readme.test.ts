@@ -1,6 +1,15 @@
 /** Every command of the README is run on the compiled binary, in order, in one folder, as a reader would. */
 import { afterAll, expect, test } from "bun:test";
-import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -8,7 +17,8 @@ const ROOT = join(import.meta.dir, "../..");
 const built = existsSync(join(ROOT, "dist/agent"));
 if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
 const folder = mkdtempSync(join(tmpdir(), "agent-readme-"));
-for (const name of ["dist", "docs", "rules"]) symlinkSync(join(ROOT, name), join(folder, name));
+const LENT = ["dist", "docs", "rules"];
+for (const name of LENT) symlinkSync(join(ROOT, name), join(folder, name));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const blocks = readFileSync(join(ROOT, "README.md"), "utf8").matchAll(/^```sh\n([\s\S]*?)^```$/gm);
@@ -26,9 +36,22 @@ for (const line of lines) {
       // These two build and would run this test again; that they are there and can be started is checked here.
       if (/^\.\/scripts\/\w+$/.test(command)) return accessSync(join(ROOT, command), constants.X_OK);
       const env = { PATH: process.env["PATH"], HOME: folder };
-      const { exitCode, stderr } = Bun.spawnSync(["bash", "-o", "pipefail", "-c", command], { cwd: folder, env });
+      const { exitCode, stdout, stderr } = Bun.spawnSync(["bash", "-o", "pipefail", "-c", command], {
+        cwd: folder,
+        env,
+      });
       expect([command, exitCode, exitCode === 0 ? "" : stderr.toString()]).toEqual([command, 0, ""]);
+      if (command.includes("lake head")) expect(stdout.toString()).toStartWith('{"sensor_id":');
     },
     60_000,
   );
 }
+
+test.skipIf(!built)("git ignores all that the README's commands make", () => {
+  // A pattern for a folder wants its path to look like one.
+  const paths = readdirSync(folder, { withFileTypes: true })
+    .filter(({ name }) => !LENT.includes(name))
+    .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
+  const { stdout } = Bun.spawnSync(["git", "check-ignore", ...paths], { cwd: ROOT });
+  expect(stdout.toString().trim().split("\n").sort()).toEqual(paths.sort());
+});
