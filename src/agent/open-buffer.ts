@@ -47,6 +47,8 @@ const RETRY_MS = 500;
 /** The problem is shown for this long; the file and the losses stay. */
 const SHOWN_MS = 24 * 3_600_000;
 const NO_CURSORS = "where the sources stood cannot be read: they start again, and may bring readings twice";
+const OLD_CURSORS =
+  "what is known of the sources is older than the last reading: they start again there, and bring some twice";
 const META_CORRUPT = "corrupt";
 const META_OLD_EPOCHS = "old_epochs";
 
@@ -161,7 +163,7 @@ async function takeOver(
   const { nodeId, gzipLevel } = settings;
   const heap = new HeapWatch(process.memoryUsage.rss, () => Bun.gc(true));
   const parts: RecoverParts = { damaged, buffer, outbox, store, stages, nodeId, gzipLevel, heap, stop };
-  const { seq, certain } = damaged.lastSeq(bytesOf(path));
+  const { seq, certain, given } = damaged.lastSeq(bytesOf(path));
   const span = { first: damaged.firstSeq(), last: seq, certain };
   const recovered = await new Recovery(parts, epoch, now()).run(promised, span);
   const windowParts: RecoverWindowParts = {
@@ -187,6 +189,8 @@ async function takeOver(
     ...(windows.untold + bodies > 0 ? [`${windows.untold + bodies} aggregates or earlier objects cannot be read`] : []),
     ...(windows.missing > 0 ? [`${windows.missing} readings cannot be counted into their aggregates`] : []),
     ...(cursors ? [] : [NO_CURSORS]),
+    // Every reading came from a source: a page from before the last commit tells itself.
+    ...(cursors && given !== null && given < seq ? [OLD_CURSORS] : []),
   ]);
 }
 

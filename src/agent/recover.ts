@@ -134,9 +134,9 @@ export class Recovery {
   /** Readings whose damaged time belongs to no hour that was promised, or to one that went out without them. */
   #loseMisplaced(range: PlannedBefore, blocks: readonly StoredBlock[]): void {
     for (const hourMs of hoursOf(blocks)) {
-      if (range.open.some((batch) => batch.hourMs === hourMs)) continue;
-      const went = range.settled.find((batch) => batch.hourMs === hourMs && batch.stage === "raw")?.count ?? 0;
-      const count = rowsOf(blocks, hourMs) - went;
+      const went = range.settled.find((batch) => batch.hourMs === hourMs && batch.stage === "raw")?.count;
+      if (went === undefined && range.open.some((batch) => batch.hourMs === hourMs)) continue;
+      const count = rowsOf(blocks, hourMs) - (went ?? 0);
       if (count <= 0) continue;
       this.#lost += count;
       const times = { sinceMs: this.#nowMs, untilMs: this.#nowMs };

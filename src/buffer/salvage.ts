@@ -97,8 +97,8 @@ export class DamagedBuffer {
     return value !== null && /^\d{1,15}$/.test(value) ? Number(value) : null;
   }
 
-  /** The seq of the last commit, and whether that is certain. */
-  lastSeq(bytes: number): { readonly seq: number; readonly certain: boolean } {
+  /** The seq of the last commit, whether that is certain, and how many readings the sources say they gave, or null. */
+  lastSeq(bytes: number): { readonly seq: number; readonly certain: boolean; readonly given: number | null } {
     const one = (sql: string) => {
       const at = attempt(() => this.db.query<{ at: number | null }, []>(sql).get()?.at ?? 0);
       return Number.isSafeInteger(at) ? at! : null;
@@ -109,9 +109,9 @@ export class DamagedBuffer {
     const least = Math.max(readings ?? 0, this.number("last_seq") ?? 0, this.number("planned_through") ?? 0);
     const most = least + bytes / LEAST_ROW_BYTES;
     const isPossible = (seq: number | null): seq is number => seq !== null && seq >= least && seq <= most;
-    if (isPossible(commits)) return { seq: commits, certain: true };
-    if (isPossible(accepted)) return { seq: accepted, certain: true };
-    return { seq: least, certain: false };
+    if (isPossible(commits)) return { seq: commits, certain: true, given: accepted };
+    if (isPossible(accepted)) return { seq: accepted, certain: true, given: accepted };
+    return { seq: least, certain: false, given: accepted };
   }
 
   /** No reading below this is in the buffer any more: retention let it go. */
