@@ -39,7 +39,11 @@ function blockOf(catalogue: SensorCatalogue, sensorType: string, signals: readon
   const quiet = catalogue.internLabel({ statusCode: 0, anomalyFlag: 0, anomalyType: null });
   const names = signals.map(([name]) => name);
   for (let i = 0; i < ROWS; i++) {
-    const of = { sensor_id: `${sensorType}-${i % SENSORS}`, sensor_type: sensorType, location: `site-${(i % SENSORS) % 7}` };
+    const of = {
+      sensor_id: `${sensorType}-${i % SENSORS}`,
+      sensor_type: sensorType,
+      location: `site-${(i % SENSORS) % 7}`,
+    };
     const identity = IDENTITY_COLUMNS.map((column) => (column in of ? of[column as keyof typeof of] : null));
     const row = block.add(catalogue.internSensor(identity, names), i * STEP_MS, quiet);
     signals.forEach(([name, normal, spread, broken], slot) => {

@@ -9,7 +9,7 @@ import type { ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn } from "../core/sensor.ts";
 import { type Columns, SENSOR_SUBJECT } from "./columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "./condition.ts";
-import { CLOCK, CLOCK_WIDTH, isoTime, LATE, shortNumber, stepClock } from "./event-time.ts";
+import { CLOCK, CLOCK_WIDTH, exceeds, isoTime, LATE, shortNumber, stepClock } from "./event-time.ts";
 import { insertSorted, medianOf } from "./median.ts";
 import type { RuleReader } from "./rule-reader.ts";
 import { RuleState } from "./state.ts";
@@ -82,7 +82,7 @@ function compile(disagrees: Disagrees, columns: Columns): ConditionJudge {
         const known = gather(values, at, own, now, withinMs, others);
         if (known < atLeast) continue;
         const median = medianOf(others, 0, known);
-        if (Math.abs(value - median) <= maxDifference) continue;
+        if (!exceeds(Math.abs(value - median), maxDifference, value)) continue;
         const group = columns.subjects.names[groupOf[handle]!]!;
         broken(row, found(disagrees, group, value, median, known, now));
       }

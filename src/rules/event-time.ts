@@ -51,6 +51,29 @@ export function isoTime(ms: number): string | null {
   return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : null;
 }
 
+/** A length of time as a person says it, to two units: `90ms`, `12.5s`, `5m 30s`, `2h 5m`, `3d`. */
+export function spanText(ms: number): string {
+  if (ms < 1_000) return `${shortNumber(ms)}ms`;
+  if (ms < 60_000) return `${shortNumber(ms / 1_000)}s`;
+  const [large, small, unit] =
+    ms < 3_600_000
+      ? [60_000, 1_000, "ms"]
+      : ms < 86_400_000
+        ? [3_600_000, 60_000, "hm"]
+        : [86_400_000, 3_600_000, "dh"];
+  const whole = Math.floor(ms / large);
+  const rest = Math.floor((ms - whole * large) / small);
+  return rest === 0 ? `${whole}${unit[0]}` : `${whole}${unit[0]} ${rest}${unit[1]}`;
+}
+
+/**
+ * Whether a difference of two values of about this size is above a limit. Values are decimals to those who write rules, and
+ * 20.03 − 20.02 is a little more than 0.01 in doubles.
+ */
+export function exceeds(difference: number, limit: number, size: number): boolean {
+  return difference > limit + Math.abs(size) * 1e-12;
+}
+
 /** A number that was worked out, as a person reads it: at most four significant digits. */
 export function shortNumber(value: number): number {
   return Number(value.toPrecision(4));

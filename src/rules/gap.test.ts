@@ -24,7 +24,7 @@ test("the reading that ends a silence longer than allowed breaks the rule, and s
   expect(found.map((finding) => finding?.reason ?? null)).toEqual([
     null,
     null,
-    "the sensor was silent for 330s",
+    "the sensor was silent for 5m 30s",
     null,
     null,
   ]);

@@ -7,7 +7,7 @@ import type { JsonNode } from "../core/located-json.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import { type Columns, SENSOR_SUBJECT } from "./columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind, Silence } from "./condition.ts";
-import { CLOCK, isoTime, LATER, stepClock } from "./event-time.ts";
+import { CLOCK, isoTime, LATER, spanText, stepClock } from "./event-time.ts";
 import type { RuleReader } from "./rule-reader.ts";
 import { RuleState } from "./state.ts";
 
@@ -34,7 +34,7 @@ function compile(longestMs: number, columns: Columns): ConditionJudge {
         const last = state.values[at]!;
         const now = time[row]!;
         if (stepClock(state.values, at, now) !== LATER || now - last <= longestMs) continue;
-        const silent = formatDuration(now - last);
+        const silent = spanText(now - last);
         const window = { from: isoTime(last), to: isoTime(now) };
         broken(row, { reason: `the sensor was silent for ${silent}`, observed: (now - last) / 1_000, limit, window });
       }

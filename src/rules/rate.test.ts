@@ -70,10 +70,10 @@ test("finds what a plain implementation finds, for any stream, cut anywhere, ove
       return from !== undefined && Math.abs((value - from.value) / (time - from.time)) > maxPerMs;
     };
   };
-  agreesWithNaive(rate({ max_change: 1.2, per: "1m" }), naive(1.2 / MINUTE, 0));
-  agreesWithNaive(rate({ max_change: 3, per: "10m", over: "10m" }), naive(3 / (10 * MINUTE), 10 * MINUTE));
+  agreesWithNaive(rate({ max_change: 1.2345, per: "1m" }), naive(1.2345 / MINUTE, 0));
+  agreesWithNaive(rate({ max_change: 3.0123, per: "10m", over: "10m" }), naive(3.0123 / (10 * MINUTE), 10 * MINUTE));
   // More readings than are kept.
-  agreesWithNaive(rate({ max_change: 1.1, per: "20m", over: "40m" }), naive(1.1 / (20 * MINUTE), 40 * MINUTE), {
+  agreesWithNaive(rate({ max_change: 1.1234, per: "20m", over: "40m" }), naive(1.1234 / (20 * MINUTE), 40 * MINUTE), {
     length: 300,
     runs: 40,
   });

@@ -7,7 +7,17 @@ import type { JsonNode } from "../core/located-json.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { Columns } from "./columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "./condition.ts";
-import { CLOCK, CLOCK_WIDTH, isoTime, LATE, SET_BACK, shortNumber, stepClock } from "./event-time.ts";
+import {
+  CLOCK,
+  CLOCK_WIDTH,
+  exceeds,
+  isoTime,
+  LATE,
+  SET_BACK,
+  shortNumber,
+  spanText,
+  stepClock,
+} from "./event-time.ts";
 import type { RuleReader } from "./rule-reader.ts";
 import { RuleState } from "./state.ts";
 
@@ -75,7 +85,10 @@ function compile(rate: Rate, columns: Columns): ConditionJudge {
         if (from >= 0) {
           const change = value - values[from + 1]!;
           const speed = (change / (now - values[from]!)) * perMs;
-          if (Math.abs(speed) > maxChange) broken(row, found(rate, values, from, value, now, speed, limit));
+          // The error of the two values grows with them as the change does.
+          const size = (value / (now - values[from]!)) * perMs;
+          if (exceeds(Math.abs(speed), maxChange, size))
+            broken(row, found(rate, values, from, value, now, speed, limit));
         }
         remember(values, at, value, now, overMs / SPAN_PARTS, most);
       }
@@ -128,7 +141,7 @@ function found(
   const [since, before] = [values[from]!, values[from + 1]!];
   const per = formatDuration(rate.perMs);
   return {
-    reason: `${rate.measure} ${way} from ${before} to ${value} in ${formatDuration(now - since)}: ${amount} in ${per}, more than ${rate.maxChange}`,
+    reason: `${rate.measure} ${way} from ${before} to ${value} in ${spanText(now - since)}: ${amount} in ${per}, more than ${rate.maxChange}`,
     observed: shortNumber(speed),
     limit,
     window: { from: isoTime(since), to: isoTime(now), first: before, last: value },

@@ -72,6 +72,8 @@ export const RULE_LIMITS = {
   fileBytes: 1024 * 1024,
   rules: 1_000,
   tests: 1_000,
+  /** In all tests of a rule together: they run at every reload. */
+  testReadings: 20_000,
   expressionBytes: 4 * 1024,
   textLength: 1_024,
   /** Values of one field in `applies_to`. */

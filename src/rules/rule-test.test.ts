@@ -88,4 +88,8 @@ test("mistakes in a sequence say what to write", () => {
   ]);
   const twice = { repeat: 6_000, readings: [{}] };
   expect(of({ readings: [twice, twice], breaks: true })).toEqual(["more than 10000 readings in one test"]);
+  const long = { readings: [{ repeat: 9_000, readings: [{}] }], breaks: false };
+  expect(said({ range: { measure: "m", max: 1 } }, [long, long, long])).toEqual([
+    "more than 20000 readings in all tests of a rule",
+  ]);
 });

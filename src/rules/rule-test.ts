@@ -39,7 +39,10 @@ export function readTests(node: JsonNode, reader: RuleReader): readonly RuleTest
   if (node.kind !== "array") return reader.problem(node.at, `"tests" must be a list, not ${reader.nameOf(node)}`);
   if (node.items.length > RULE_LIMITS.tests) return reader.problem(node.at, `more than ${RULE_LIMITS.tests} tests`);
   const tests = node.items.map((item) => readTest(item, reader));
-  return tests.every((test) => test !== undefined) ? tests : undefined;
+  if (!tests.every((test) => test !== undefined)) return undefined;
+  const readings = tests.reduce((sum, test) => sum + test.readings.length, 0);
+  if (readings <= RULE_LIMITS.testReadings) return tests;
+  return reader.problem(node.at, `more than ${RULE_LIMITS.testReadings} readings in all tests of a rule`);
 }
 
 function readTest(node: JsonNode, reader: RuleReader): RuleTest | undefined {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { RuleState, Subjects } from "./state.ts";
+import { JointMemory, RuleState, Subjects } from "./state.ts";
 
 const FRESH = [Number.NaN, 0];
 
@@ -53,4 +53,27 @@ test("what was saved by a rule of another shape, or is damaged, is not taken ove
   expect(new RuleState(subjects, [0, 0, 0]).load(saved)).toBe(false);
   expect(new RuleState(subjects, FRESH).load(saved.subarray(0, saved.length - 1))).toBe(false);
   expect(new RuleState(subjects, FRESH).load(new Uint8Array())).toBe(false);
+});
+
+test("two memories are saved and taken over together, or not at all", () => {
+  const made = (width: number) => {
+    const subjects = new Subjects();
+    const [first, second] = [new RuleState(subjects, FRESH), new RuleState(subjects, new Array<number>(width).fill(0))];
+    return { subjects, first, second, both: new JointMemory(first, second) };
+  };
+  const old = made(3);
+  old.first.values[old.first.touch(old.subjects.of("a"))] = 5;
+  old.second.values[old.second.touch(old.subjects.of("b")) + 2] = 6;
+  old.both.keep();
+  const saved = old.both.save();
+  const same = made(3);
+  expect(same.both.load(saved)).toBe(true);
+  expect(same.first.values[same.first.touch(same.subjects.of("a"))]).toBe(5);
+  expect(same.second.values[same.second.touch(same.subjects.of("b")) + 2]).toBe(6);
+  // The second is of another shape, so the first is not taken either.
+  const other = made(4);
+  expect(other.both.load(saved)).toBe(false);
+  expect(other.both.size).toBe(0);
+  expect(made(3).both.load(saved.subarray(0, saved.length - 1))).toBe(false);
+  expect(made(3).both.load(old.first.save())).toBe(false);
 });

@@ -20,6 +20,11 @@ test("tolerance is the distance between the highest and the lowest value of the 
   ]);
 });
 
+test("values are decimals: 20.03 is within 0.01 of 20.02", () => {
+  expect(20.03 - 20.02).toBeGreaterThan(0.01);
+  expect(broken(stuck({ for: "1m", tolerance: 0.01 }), [20.03, 20.02, 20.03])).toEqual([false, false, true]);
+});
+
 test("the finding tells since when, over how many readings, and between which values", () => {
   const samples = [5, 5.1, 5.1].map((value, i) => ({ sensor: "a", time: START + i * MINUTE, value }));
   expect(findingsOf(stuck({ for: "90s", tolerance: 0.1 + 1e-9 }), samples)[2]).toMatchObject({

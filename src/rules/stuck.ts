@@ -9,7 +9,17 @@ import type { JsonNode } from "../core/located-json.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { Columns } from "./columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "./condition.ts";
-import { CLOCK, CLOCK_WIDTH, isoTime, LATE, SET_BACK, shortNumber, stepClock } from "./event-time.ts";
+import {
+  CLOCK,
+  CLOCK_WIDTH,
+  exceeds,
+  isoTime,
+  LATE,
+  SET_BACK,
+  shortNumber,
+  spanText,
+  stepClock,
+} from "./event-time.ts";
 import type { RuleReader } from "./rule-reader.ts";
 import { RuleState } from "./state.ts";
 
@@ -110,7 +120,7 @@ function follow(values: Float64Array, at: number, value: number, now: number, to
   const low = Math.min(values[at + LOW]!, value);
   const high = Math.max(values[at + HIGH]!, value);
   // Comparing with NaN, which a fresh memory holds, begins a run.
-  if (!apart && high - low <= tolerance) {
+  if (!apart && low <= high && !exceeds(high - low, tolerance, tolerance > 0 ? high : 0)) {
     values[at + LOW] = low;
     values[at + HIGH] = high;
     values[at + RUN]!++;
@@ -134,7 +144,7 @@ function found(stuck: Stuck, values: Float64Array, at: number, value: number, no
   const within = stuck.tolerance > 0 ? ` within ${stuck.tolerance}` : "";
   const usual = stuck.timesUsual > 0 ? { usual_readings: shortNumber(values[at + USUAL]!) } : {};
   return {
-    reason: `${stuck.measure} stayed at ${value}${within} for ${run} readings in ${formatDuration(now - since)}`,
+    reason: `${stuck.measure} stayed at ${value}${within} for ${run} readings in ${spanText(now - since)}`,
     observed: value,
     limit,
     window: {

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
 import { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
-import { builtInRules } from "../rules/shipped.ts";
+import { builtInRules, shippedRules } from "../rules/shipped.ts";
+import { suspiciousRules } from "../rules/suspicious.ts";
+import { loadProfile } from "../sensor/profiles.ts";
 import { SimulatorSource } from "../sensor/simulator.ts";
 import { parseSimulatorUri } from "../sensor/simulator-parameters.ts";
 
@@ -38,4 +40,8 @@ test("simulated anomalies break every shipped rule", () => {
     ...brokenBy("profile=environmental&anomaly=0.03"),
   };
   expect(Object.keys(broken).toSorted()).toEqual([...builtInRules(new SensorCatalogue()).names]);
+});
+
+test("no shipped rule looks like a slip", () => {
+  expect(suspiciousRules(shippedRules(), [loadProfile("environmental"), loadProfile("wind-turbine")])).toEqual([]);
 });
