@@ -1,4 +1,7 @@
-/** Promise 4: two rule sets take turns between lives, and each verdict is that of the one set which is stored with it. */
+/**
+ * Promise 4: two rule sets take turns between lives, and each verdict is that of the one set which is stored with it. One rule
+ * of both remembers: what it found must be what a plain reading of all rows in their order finds, whatever died in between.
+ */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Differences } from "./check-readings.ts";
@@ -6,6 +9,11 @@ import type { Lake, Row } from "./lake.ts";
 
 /** °C above which a reading is an anomaly. */
 const LIMITS = [60, 26] as const;
+
+/** mm/s² that about half of the readings exceed, so that chance makes and breaks runs all the time. */
+const SHAKING = { name: "shaking", max: 3, atLeast: 3, of: 4 } as const;
+/** As docs/rules.md says, "What rules remember". */
+const SET_BACK_AFTER = 10;
 
 /** A folder of rules for each limit. */
 export function writeRules(folder: string): readonly string[] {
@@ -15,6 +23,10 @@ export function writeRules(folder: string): readonly string[] {
     const common = { severity: "warning", description: "For the torture of the agent" };
     const set = [
       { ...common, name: "hot", when: { range: { measure: "temperature", max } } },
+      {
+        ...{ ...common, name: SHAKING.name, when: { range: { measure: "vibration", max: SHAKING.max } } },
+        confirm: { at_least: SHAKING.atLeast, of: SHAKING.of },
+      },
       { ...common, name: "flagged", when: { flag: { field: "anomaly_flag", equals: 1 } } },
     ];
     writeFileSync(join(rules, "rules.json"), JSON.stringify(set));
@@ -26,9 +38,16 @@ export function checkVerdicts(lake: Lake, differences: Differences): void {
   const anomalous = new Set(lake.anomalies.map((row) => row["reading_id"]));
   const versions = Map.groupBy(lake.raw, (row) => String(row["rules_version"]));
   const limitOf = new Map<number, string>();
+  const shaking = readingsThatShake(lake.raw);
+  for (const { reading_id: id, anomaly_rules: rules } of lake.anomalies) {
+    const said = Array.isArray(rules) && rules.includes(SHAKING.name);
+    if (said !== shaking.has(id))
+      differences.add(`${id}: ${SHAKING.name} was ${said ? "" : "not "}broken, it should be otherwise`);
+  }
   for (const [version, rows] of versions) {
     const [best] = LIMITS.map((limit) => {
-      const wrong = rows.filter((row) => isAnomaly(row, limit) !== anomalous.has(row["reading_id"]));
+      const isAnomalous = (row: Row) => isAnomaly(row, limit) || shaking.has(row["reading_id"]);
+      const wrong = rows.filter((row) => isAnomalous(row) !== anomalous.has(row["reading_id"]));
       return { limit, wrong };
     }).sort((a, b) => a.wrong.length - b.wrong.length);
     const { limit, wrong } = best!;
@@ -42,4 +61,34 @@ export function checkVerdicts(lake: Lake, differences: Differences): void {
 function isAnomaly(row: Row, limit: number): boolean {
   const { sensor_id: sensor, anomaly_flag: flag, temperature } = row;
   return sensor === null || flag === 1 || (typeof temperature === "number" && temperature > limit);
+}
+
+/** The ids of the readings of which three of the sensor's last four that counted shook. */
+function readingsThatShake(raw: readonly Row[]): ReadonlySet<unknown> {
+  const ids = new Set<unknown>();
+  const seqOf = (row: Row) => Number(String(row["reading_id"]).split("-")[1]);
+  const bySensor = Map.groupBy(
+    raw.filter((row) => typeof row["vibration"] === "number"),
+    (row) => row["sensor_id"],
+  );
+  for (const rows of bySensor.values()) {
+    let last = Number.NEGATIVE_INFINITY;
+    let late: number[] = [];
+    let shook: boolean[] = [];
+    for (const row of rows.toSorted((a, b) => seqOf(a) - seqOf(b))) {
+      const time = Date.parse(String(row["timestamp"]));
+      if (time <= last) {
+        late = late.length > 0 && time > late.at(-1)! ? [...late, time] : [time];
+        if (late.length < SET_BACK_AFTER) continue;
+        // Ten in a row that rise: the sensor's clock had been ahead. What was remembered is of a time that never was.
+        shook = [];
+      }
+      late = [];
+      last = time;
+      const shakes = (row["vibration"] as number) > SHAKING.max;
+      shook = [...shook, shakes].slice(-SHAKING.of);
+      if (shakes && shook.filter((each) => each).length >= SHAKING.atLeast) ids.add(row["reading_id"]);
+    }
+  }
+  return ids;
 }
