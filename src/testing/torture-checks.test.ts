@@ -134,23 +134,27 @@ test("each broken promise is named", () => {
       /r1: record_count/,
       (lake) => lake.aggregated.push({ ...lake.aggregated[0]!, revision: 1, record_count: 0 }),
     ],
-    [
-      "a memory that was lost",
-      /shaking was not broken, it should be otherwise/,
-      (lake) => {
-        const ofOne = lake.raw.flatMap((row, at) => (row["sensor_id"] === "SENSOR_1" ? [at] : []));
-        for (const at of ofOne.slice(0, 6)) change(lake.raw, at, { vibration: 9 });
-      },
-    ],
-    [
-      "a finding out of nothing",
-      /shaking was broken, it/,
-      (lake) => change(lake.anomalies, 0, { anomaly_rules: ["shaking"] }),
-    ],
     ["a wrong verdict", /cannot have judged/, (lake) => lake.anomalies.push(...lake.validated.splice(0, 1))],
   ];
   for (const [name, sentence, fault] of faults)
     expect([name, judged(fault).join("\n")]).toEqual([name, expect.stringMatching(sentence)]);
+});
+
+test("what a rule that remembers should have found, and what it found out of nothing, is named", () => {
+  const row = (seq: number, vibration: number): Row => ({
+    ...{ reading_id: `e-${seq}`, sensor_id: "s", vibration, rules_version: "v" },
+    timestamp: new Date(seq * 1_000).toISOString(),
+  });
+  const raw = [row(1, 9), row(2, 9), row(3, 1), row(4, 9), row(5, 1)];
+  const verdicts = (...broken: number[]) => {
+    const anomalies = broken.map((seq) => ({ ...raw[seq - 1]!, anomaly_rules: ["shaking"] }));
+    const differences = new Differences();
+    checkVerdicts({ raw, anomalies, validated: [], schematized: [], aggregated: [], objects: 1 }, differences);
+    return differences.list().join("\n");
+  };
+  expect(verdicts(4)).toBe("");
+  expect(verdicts()).toMatch(/^rules v .* cannot have judged .*"e-4"/);
+  expect(verdicts(2, 4)).toMatch("e-2: shaking was broken, it should be otherwise");
 });
 
 function drop(lake: ReturnType<typeof faultless>, id: string, stages: readonly Stage[]): void {
