@@ -274,8 +274,11 @@ export class Carrier {
     const { link, say } = nextLink(this.#link, event, nowMs, random, backoffMaxMs);
     this.#link = link;
     if (say === "down" && event.kind !== "stored") {
-      log.warn("uplink_down", `Cannot deliver to ${store.uri}: ${event.message}. Readings are kept; trying again`);
-    } else if (say === "up") log.info("uplink_up", `Delivering to ${store.uri} again`);
+      log.warn(
+        "uplink_down",
+        `Cannot deliver to "${store.uri}": ${withoutStop(event.message)}. Readings are kept; trying again`,
+      );
+    } else if (say === "up") log.info("uplink_up", `Delivering to "${store.uri}" again`);
   }
 
   #metadata(batch: Batch) {
@@ -283,6 +286,11 @@ export class Carrier {
     const rulesVersion = buffer.meta("rules_version") ?? "";
     return { node: nodeId, stage: batch.stage, count: batch.count, agentVersion, rulesVersion };
   }
+}
+
+/** What the outside says often ends in a full stop of its own. */
+function withoutStop(message: string): string {
+  return message.replace(/[.\s]+$/, "");
 }
 
 function firstSeqOf(batch: Batch): number {

@@ -28,13 +28,15 @@ export function inTrouble(
   const mayPass = error.retryAfterMs !== undefined && lasted >= 0 && lasted < PATIENCE_MS;
   const trouble = { message: messageOf(error), try: error.tryHint || PATIENT, sinceMs };
   if (before?.told || mayPass) return { ...trouble, told: before?.told ?? false };
-  log.warn("source_trouble", `${sentence(uri, trouble.message)}. It is tried again`, { try: trouble.try });
+  log.warn("source_trouble", `${sentence(uri, trouble.message).replace(/[.\s]+$/, "")}. It is tried again`, {
+    try: trouble.try,
+  });
   return { ...trouble, told: true };
 }
 
 /** Its end: what was never told ends in silence. */
 export function outOfTrouble(trouble: SourceTrouble, uri: string, log: Log): null {
-  if (trouble.told) log.info("source_back", `Taking from ${uri} again`);
+  if (trouble.told) log.info("source_back", `Taking from "${uri}" again`);
   return null;
 }
 

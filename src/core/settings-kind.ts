@@ -42,6 +42,18 @@ export function text(expects: string, hint: string, pattern = /^[^\0\r\n]{1,4096
   return one({ expects, hint, read: (value) => (pattern.test(value) ? value : undefined), format: (value) => value });
 }
 
+/** `dir:PATH` or `s3:`. */
+export const store: Kind<string> = one({
+  expects: "dir:PATH or s3:",
+  hint: "URI",
+  read: (value) => (/^(dir:[^\0\r\n]{1,4096}|s3:)$/.test(value) ? value : undefined),
+  format: (value) => value,
+  why: (value) => {
+    if (/^s3(:|$)/.test(value)) return "expected s3: alone, the buckets are named by S3_BUCKET_PREFIX and AWS_REGION";
+    return value.includes(":") ? "" : `expected dir:PATH or s3:; did you mean dir:${value}?`;
+  },
+});
+
 export const path = (hint: string): Kind<string> => text("a path", hint);
 
 export function integer(min: number, max: number): Kind<number> {
@@ -141,11 +153,17 @@ export const uris: Kind<readonly string[]> = {
   parse: (parts) => {
     const all = parts.length === 1 ? splitUris(parts[0]!) : parts;
     const bad = all.find((uri) => !/^[a-z][a-z0-9+.-]*:[^\0\r\n]{0,4096}$/.test(uri));
-    if (bad !== undefined) return { problem: "expected URIs such as simulator: or sqlite:field.db" };
+    if (bad !== undefined) return { problem: `expected URIs such as simulator: or sqlite:field.db${uriMeant(bad)}` };
     return new Set(all).size === all.length ? { value: all } : { problem: "the same URI is given twice" };
   },
   format: (value) => value.join(" "),
 };
+
+/** A source without its colon, or a file without its kind. */
+function uriMeant(bad: string): string {
+  if (/^(simulator|stdin)$/.test(bad)) return `; did you mean ${bad}:?`;
+  return /^[^:?]+\.(db|sqlite3?)$/.test(bad) ? `; did you mean sqlite:${bad}?` : "";
+}
 
 /** A space begins a new URI only where a scheme follows it, so that a path may hold spaces. */
 function splitUris(value: string): string[] {

@@ -120,7 +120,7 @@ test("every problem is told at once, with its name, its value and what was expec
       'Cannot use AGENT_STAGES "raw,row" (environment): expected some of raw,validated,anomalies,schematized,aggregated',
       'Cannot use AGENT_COMMIT_MS "5ms" (environment): expected a duration from 10ms to 60s, such as 250ms, 30s, 5m, 24h or 7d',
       'Cannot use AGENT_GZIP_LEVEL "3.5" (environment): expected a whole number from 1 to 9',
-      "Cannot use AGENT_BATCH_ROW (.env): there is no such setting",
+      "Cannot use AGENT_BATCH_ROW (.env): there is no such setting; did you mean AGENT_BATCH_ROWS?",
     ].join("\n"),
   );
 });
@@ -138,6 +138,17 @@ test("sources are separated by spaces, and a path may hold spaces", () => {
   expect(source).toEqual(["simulator:?seed=1", "sqlite:/my files/a.db", "stdin:"]);
   const repeated = resolveSettings({ flags: { source: ["stdin:", "sqlite:b c.db"] } });
   expect(repeated.source).toEqual(["stdin:", "sqlite:b c.db"]);
+});
+
+test("a source or store without its colon is told what was probably meant", () => {
+  const problemOf = (flags: Record<string, string>) => checkSettings({ flags }).problems[0]?.replace(/^.*\): /, "");
+  const uris = "expected URIs such as simulator: or sqlite:field.db";
+  expect(problemOf({ source: "stdin" })).toBe(`${uris}; did you mean stdin:?`);
+  expect(problemOf({ source: "my/field.db" })).toBe(`${uris}; did you mean sqlite:my/field.db?`);
+  expect(problemOf({ source: "what" })).toBe(uris);
+  expect(problemOf({ store: "lake" })).toBe("expected dir:PATH or s3:; did you mean dir:lake?");
+  expect(problemOf({ store: "s3://bucket/x" })).toContain("expected s3: alone");
+  expect(problemOf({ store: "gs:x" })).toBe("expected dir:PATH or s3:");
 });
 
 test("a flag that takes one value refuses two", () => {

@@ -43,6 +43,20 @@ test("every parameter is read, and zero is a value", () => {
   });
 });
 
+test("a start is a moment that there is", () => {
+  for (const start of [
+    "2026-02-30",
+    "2026-13-01",
+    "2026-01-31T24:00",
+    "2026-01-31T08:00:61Z",
+    "31.1.2026",
+    "2026-1-31",
+  ]) {
+    expect(() => parseSimulatorUri(`simulator:?start=${start}`)).toThrow(`not "${start}"`);
+  }
+  expect(parseSimulatorUri("simulator:?start=2028-02-29").startMs).toBe(Date.UTC(2028, 1, 29));
+});
+
 test("a start without a zone is UTC on every machine", () => {
   const start = (text: string) => parseSimulatorUri(`simulator:?start=${encodeURIComponent(text)}`).startMs;
   const eight = Date.UTC(2026, 0, 31, 8);

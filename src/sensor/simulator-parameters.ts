@@ -3,6 +3,7 @@ import { UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import { LIMITS } from "../core/sensor.ts";
 import { loadProfile } from "./profiles.ts";
+import { TimestampReader } from "./timestamp.ts";
 
 export type SimulatorParameters = {
   readonly uri: string;
@@ -91,10 +92,9 @@ function profileOf(name: string | undefined, { profile, cwd }: SimulatorDefaults
   }
 }
 
+/** A day, or a moment as readings say it; without a zone it is UTC. */
 function startOf(text: string, problems: string[]): number {
-  const found = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
-  // Without a zone it is UTC, as every time here; `Date.parse` would take the machine's.
-  const ms = found === null ? Number.NaN : Date.parse(found[1] !== undefined && !found[4] ? `${text}Z` : text);
+  const ms = new TimestampReader().fromText(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00` : text);
   if (Number.isNaN(ms)) problems.push(`start must be a time such as 2026-01-31T08:00:00Z, not "${text}"`);
   return ms;
 }

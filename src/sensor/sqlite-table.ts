@@ -223,8 +223,11 @@ export class ForeignTable {
   }
 
   #noTable(): TransientError {
+    // Only those that could be followed: no views, none without rowids, none of SQLite's own.
     const tables = this.#db
-      .query("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' LIMIT 20")
+      .query(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND wr = 0 AND name NOT GLOB 'sqlite_*' ORDER BY name LIMIT 20",
+      )
       .values();
     const hint =
       tables.length === 0 ? "start its writer" : `one of its tables: ?table=${tables.flat().join(", ?table=")}`;

@@ -381,6 +381,22 @@ test("what can never work is refused before anything starts, with a way out", ()
   db.close();
 });
 
+test("the hint of a table that is not there names only tables that can be followed", () => {
+  const path = newPath();
+  const db = new Database(path);
+  db.run("CREATE TABLE log (x INTEGER PRIMARY KEY AUTOINCREMENT)");
+  db.run("CREATE TABLE keyed (k TEXT PRIMARY KEY) WITHOUT ROWID");
+  db.run("CREATE VIEW latest AS SELECT * FROM log");
+  db.run("CREATE TABLE sqlitelike (x)");
+  try {
+    tail(path).take();
+    expect.unreachable();
+  } catch (error) {
+    expect(error).toHaveProperty("tryHint", "one of its tables: ?table=log, ?table=sqlitelike");
+  }
+  db.close();
+});
+
 test("a file or a table that is not there yet, or is no database, is waited for", () => {
   const path = newPath();
   const { take } = tail(path);

@@ -19,7 +19,7 @@ export class SwitchedStore extends MemoryStore {
     this.puts++;
     // A real store answers from outside: never within the turn that asked.
     await new Promise((resolve) => setImmediate(resolve));
-    if (this.state === "down") throw new TransientError("the line is down");
+    if (this.state === "down") throw new TransientError("the line is down.");
     if (this.state === "hangs") {
       const [, , , signal] = given;
       await new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));

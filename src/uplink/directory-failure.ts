@@ -8,9 +8,9 @@ const DENIED: Readonly<Record<string, string>> = {
   EACCES: "permission to write",
   EPERM: "permission to write",
   EROFS: "a file system that is mounted for writing",
-  ENOTDIR: "a folder: there is a file of that name",
-  EEXIST: "a folder: there is a file of that name",
 };
+/** A folder is made where it is missing, so these mean that its name is taken. */
+const IN_THE_WAY = new Set(["ENOTDIR", "EEXIST"]);
 const TRANSIENT: Readonly<Record<string, string>> = {
   ENOSPC: "no room on the disk",
   EDQUOT: "the disk quota is used up",
@@ -24,6 +24,14 @@ export function explainFailure(error: unknown, verb: string, path: string, root:
     return new DeniedError(`Cannot ${verb} "${path}": ${code}`, {
       missing: `${denied} in "${root}"`,
       tryHint: code === "EROFS" ? `mount | grep "${root}"` : `ls -ld "${root}" && sudo chown -R "$(id -un)" "${root}"`,
+      cause: error,
+    });
+  }
+  if (IN_THE_WAY.has(code)) {
+    const what = "there is a file where a folder should be";
+    return new DeniedError(`Cannot ${verb} "${path}": ${what}`, {
+      missing: `a folder in "${root}": there is a file of that name`,
+      tryHint: `ls -ld "${root}"   # move the file away, or give another --store dir:PATH`,
       cause: error,
     });
   }

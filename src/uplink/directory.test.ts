@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import * as nodeFiles from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DeniedError, TransientError } from "../core/errors.ts";
 import { DirectoryStore } from "./directory.ts";
 import type { Files } from "./directory-writer.ts";
@@ -159,6 +159,15 @@ describe("what a file system's error means", () => {
       expect(String((error as DeniedError).missing)).toContain("lake");
     });
   }
+  test("a file where the store's folder should be is told as that, and no owner is to be changed", async () => {
+    const root = newRoot();
+    await nodeFiles.mkdir(dirname(root), { recursive: true });
+    await nodeFiles.writeFile(root, "");
+    const error = await outcomeOf(openAt(root).put(REF, BODY, METADATA));
+    expect(error).toBeInstanceOf(DeniedError);
+    expect(String(error)).toEndWith(": there is a file where a folder should be");
+    expect((error as DeniedError).tryHint).toContain("move the file away, or give another --store");
+  });
   for (const code of ["ENAMETOOLONG", "EINVAL"]) {
     test(`${code} is for good`, async () => {
       const error = await putWith({ open: failWith(code) });
