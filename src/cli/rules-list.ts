@@ -1,6 +1,7 @@
 /** `agent rules list`: which rules would be in force, how often they were broken, and which sets were in force before. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { type LiveReport, readLive } from "../agent/live.ts";
 import { BufferLedger } from "../buffer/ledger.ts";
 import { brokenSince, ruleSwitches } from "../buffer/ledger-rules.ts";
 import type { RuleSwitch } from "../buffer/rule-ledger.ts";
@@ -13,7 +14,7 @@ import type { RuleSet } from "../rules/rule-set.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { counted, refuse, rulesInForce } from "./rules-given.ts";
-import { grouped, textTable } from "./table.ts";
+import { grouped, roughBytes, textTable } from "./table.ts";
 
 const COUNTED_MS = 24 * 3_600_000;
 /** Switches that are shown, the newest. */
@@ -52,7 +53,13 @@ async function list(flags: Flags, context: Context): Promise<ExitCode> {
   return 0;
 }
 
-type Judged = { readonly version: string | null; readonly broken: ReadonlyMap<string, number> };
+type Cost = NonNullable<LiveReport["rules"]["costs"]>[number];
+type Judged = {
+  readonly version: string | null;
+  readonly broken: ReadonlyMap<string, number>;
+  /** As the agent measures it while it runs, or did last; by rule, of those that take most. */
+  readonly costs: ReadonlyMap<string, Cost>;
+};
 
 /** Null where there is no buffer. A list is worth having without its counts, unless they were asked for. */
 function judgedLately(flags: Flags, { settings, cwd, say }: Context): Judged | null {
@@ -62,7 +69,13 @@ function judgedLately(flags: Flags, { settings, cwd, say }: Context): Judged | n
   try {
     const ledger = BufferLedger.open(dataDir);
     try {
-      return { version: ledger.meta("rules_version"), broken: brokenSince(ledger, Date.now() - COUNTED_MS) };
+      const version = ledger.meta("rules_version");
+      const live = readLive(dataDir)?.rules;
+      const costs = live !== undefined && live.version === version ? (live.costs ?? []) : [];
+      return {
+        ...{ version, broken: brokenSince(ledger, Date.now() - COUNTED_MS) },
+        costs: new Map(costs.map((cost) => [cost.rule, cost])),
+      };
     } finally {
       ledger.close();
     }
@@ -78,6 +91,9 @@ function listJson(from: string, set: RuleSet, judged: Judged | null) {
   const rules = set.rules.map((rule) => ({
     ...rule,
     did_break: judged === null ? null : (judged.broken.get(rule.name) ?? 0),
+    ns_per_reading: judged?.costs.get(rule.name)?.nsPerReading ?? null,
+    remembers: judged?.costs.get(rule.name)?.subjects ?? null,
+    state_bytes: judged?.costs.get(rule.name)?.stateBytes ?? null,
   }));
   const others = judged === null ? null : Object.fromEntries(brokenByOthers(set, judged));
   return { from, version: set.version, rules, judged_by: judged?.version ?? null, broken_by_others: others };
@@ -99,11 +115,28 @@ function rowsText(set: RuleSet): string {
 }
 
 function countedText(set: RuleSet, judged: Judged): string {
+  const hasCosts = judged.costs.size > 0;
   const rows = set.rules.map(({ name, severity, kind, measures }) => {
-    return [name, grouped(judged.broken.get(name) ?? 0), severity, kind, measures.join(", ")];
+    const cost = hasCosts ? costCells(judged.costs.get(name)) : [];
+    return [name, grouped(judged.broken.get(name) ?? 0), ...cost, severity, kind, measures.join(", ")];
   });
-  const others = brokenByOthers(set, judged).map(([name, n]) => [oneLine(name), grouped(n), "not in this set"]);
-  return textTable(["rule", "broken in 24 h", "severity", "kind", "measures"], [...rows, ...others], [1]);
+  const none = hasCosts ? ["", ""] : [];
+  const others = brokenByOthers(set, judged).map(([name, n]) => [
+    oneLine(name),
+    grouped(n),
+    ...none,
+    "not in this set",
+  ]);
+  const head = ["rule", "broken in 24 h", ...(hasCosts ? ["ns a reading", "remembers"] : []), "severity", "kind"];
+  return textTable([...head, "measures"], [...rows, ...others], hasCosts ? [1, 2, 3] : [1]);
+}
+
+/** What a rule takes of each reading, and of how many sensors it remembers how much. */
+function costCells(cost: Cost | undefined): [string, string] {
+  if (cost === undefined) return ["", ""];
+  const { nsPerReading, subjects, stateBytes } = cost;
+  const memory = subjects === 0 ? "" : `${grouped(subjects)}, ${roughBytes(stateBytes)}`;
+  return [nsPerReading === null ? "" : nsPerReading.toFixed(nsPerReading < 10 ? 1 : 0), memory];
 }
 
 async function history(flags: Flags, context: Context): Promise<ExitCode> {

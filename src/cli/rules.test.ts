@@ -44,6 +44,20 @@ test("rules check says that a folder is fine, with its version", async () => {
   ]);
 });
 
+test("rules check warns of what is legal but hardly meant, with its place, and lets it in", async () => {
+  const odd =
+    '[{"name":"a","when":{"range":{"measure":"humidty","max":95}}},\n{"name":"b","when":{"range":{"measure":"humidity","max":950}}}]';
+  const { code, stdout } = await seen(["check"], { "a.json": odd });
+  expect([code, stdout]).toEqual([
+    0,
+    expect.stringMatching(
+      /^rules\/a\.json:1:\d+: warning: no profile has a measure "humidty"; did you mean humidity\?\nrules\/a\.json:2:\d+: warning: "max" 950 can hardly ever be broken: .*\nThe rules in rules are fine: 2 rules/,
+    ),
+  ]);
+  const json = JSON.parse((await seen(["check", "--json"], { "a.json": odd })).stdout) as { warnings: unknown[] };
+  expect(json.warnings.length).toBe(2);
+});
+
 test("rules check tells every problem as file:line:column, and exits 1", async () => {
   const files = { "a.json": "{", "b.json": bad, "c.json": good };
   expect(await seen(["check", "rules"], files)).toEqual({
@@ -61,6 +75,7 @@ test("rules check tells every problem as file:line:column, and exits 1", async (
       ok: false,
       version: null,
       rules: 0,
+      warnings: [],
       problems: [
         {
           file: "rules/a.json",

@@ -20,18 +20,22 @@ const DIR: ArgsDef = {
 const check: Command = {
   name: "check",
   summary: "Check every rule file and tell all problems at once, each with file, line and column.",
-  args: { ...DIR, json: { type: "boolean", description: "One JSON value: {ok, version, rules, problems}." } },
+  args: { ...DIR, json: { type: "boolean", description: "One JSON value: {ok, version, rules, problems, warnings}." } },
   examples: ["agent rules check", "agent rules check rules/ --json"],
   run: async (flags, context) => {
     const { from, loaded } = await rulesFrom(namedFolder(flags, context), context.cwd, new SensorCatalogue(), "check");
     const set = "ok" in loaded ? loaded.ok : null;
     const problems = problemsOf(loaded);
+    const warnings = set === null ? [] : await warningsOf(namedFolder(flags, context), context);
     if (flags["json"] === true) {
-      const shown = { ok: set !== null, version: set?.version ?? null, rules: set?.names.length ?? 0, problems };
+      const rules = set?.names.length ?? 0;
+      const shown = { ok: set !== null, version: set?.version ?? null, rules, problems, warnings };
       await context.write(`${JSON.stringify(shown, null, 2)}\n`);
     } else if (set === null) {
       await context.write(await linesOf(problems));
     } else {
+      const words = warnings.map((each) => ({ ...each, message: `warning: ${each.message}` }));
+      await context.write(await linesOf(words));
       await context.write(
         `The rules in ${from} are fine: ${counted(set.names.length, "rule")}, version ${set.version}.\n`,
       );
@@ -84,6 +88,15 @@ export const group: CommandGroup = {
 function namedFolder(flags: Flags, { settings }: Context): string | null {
   const given = flags["dir"];
   return typeof given === "string" ? given : settings.rulesDir;
+}
+
+/** What is legal but hardly meant, given the profiles that a run would know. */
+async function warningsOf(named: string | null, { settings, cwd }: Context): Promise<readonly RuleProblem[]> {
+  const { suspiciousRules } = await import("../rules/suspicious.ts");
+  const { loadProfile, shippedProfiles } = await import("../sensor/profiles.ts");
+  const rules = await untestedRules(rulesFolder(named, cwd, String), cwd);
+  const profiles = [loadProfile(settings.profile, cwd), ...shippedProfiles()];
+  return "ok" in rules ? suspiciousRules(rules.ok, profiles) : [];
 }
 
 async function untestedRules(dir: string | null, cwd: string): Promise<Loaded<readonly Rule[]>> {
