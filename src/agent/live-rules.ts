@@ -61,7 +61,9 @@ export class LiveRules {
     this.#refused = before?.refused ?? first.refused;
     this.loadedAtMs = before?.loadedAtMs ?? parts.now();
     this.#set = before?.set ?? this.#restored(first.set);
-    if (before !== undefined || parts.buffer.meta("rules_version") !== this.#set.version) this.#switch(this.#set, null);
+    if (parts.buffer.meta("rules_version") !== this.#set.version) this.#switch(this.#set, null);
+    // The same buffer again, opened anew: what is remembered is of all that was committed.
+    else if (before !== undefined) this.#ledger.save(this.#set.saveState());
     for (const problem of this.#refused) parts.log.warn("rules_refused", formatProblem(problem));
   }
 
