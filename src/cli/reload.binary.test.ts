@@ -186,7 +186,7 @@ test.skipIf(!built)(
   async () => {
     const node = begin("memory");
     const field = new Database(join(node.cwd, "field.db"));
-  field.run("PRAGMA journal_mode = WAL");
+    field.run("PRAGMA journal_mode = WAL");
     field.run(
       "CREATE TABLE sensor_readings (id INTEGER PRIMARY KEY, sensor_id TEXT, timestamp TEXT, temperature REAL)",
     );
