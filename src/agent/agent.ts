@@ -6,9 +6,11 @@
 import type { Batch } from "../buffer/buffer.ts";
 import { isCorruption } from "../buffer/corruption.ts";
 import type { Outbox } from "../buffer/outbox.ts";
+import { outsideTrouble } from "../buffer/outside-error.ts";
+import type { Premises } from "../buffer/put-back.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { Bell, breathe } from "../core/bell.ts";
-import { codeOf, messageOf } from "../core/errors.ts";
+import { messageOf } from "../core/errors.ts";
 import type { HeapWatch } from "../core/heap-watch.ts";
 import type { Log } from "../core/log.ts";
 import type { Carrier } from "./carry.ts";
@@ -16,6 +18,7 @@ import type { Problem } from "./live.ts";
 import type { LiveRules } from "./live-rules.ts";
 import type { Upkeep } from "./maintain.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { Troubles } from "./troubles.ts";
 
 export type AgentParts = {
   readonly buffer: SqliteBuffer;
@@ -24,6 +27,7 @@ export type AgentParts = {
   readonly rules: LiveRules;
   readonly carrier: Carrier;
   readonly upkeep: Upkeep;
+  readonly premises: Premises;
   readonly log: Log;
   readonly now: () => number;
   /** Never goes back and is not set by anyone. */
@@ -41,8 +45,11 @@ export type AgentEnd = {
   /** Every source ended and everything was delivered; otherwise it was stopped. */
   readonly finished: boolean;
   readonly accepted: number;
-  /** The buffer's file is damaged: whoever runs the agent opens it again, which salvages what can be read. */
-  readonly corrupt: boolean;
+  /**
+   * Whoever runs the agent opens the buffer again: its file is damaged, and what can be read is to be salvaged; or it was
+   * deleted, and was put back.
+   */
+  readonly reopen: "corrupt" | "put-back" | null;
 };
 
 /** Turns between two breaths: about this long, so that answers of the store and signals are never far. */
@@ -74,11 +81,13 @@ export class Agent {
   #lastWindows = 0;
   #accepted = 0;
   #unwatched = 0;
-  #trouble: Problem | null = null;
-  #corrupt = false;
+  readonly #troubles: Troubles;
+  /** Why the buffer must be opened again. */
+  #reopen: AgentEnd["reopen"] = null;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
+    this.#troubles = new Troubles(parts.log, parts.running);
     parts.carrier.onProgress = () => this.#carryBell.ring();
     for (const tap of parts.pipeline.taps) {
       tap.source.onReady = () => {
@@ -93,7 +102,7 @@ export class Agent {
   }
 
   problems(): Problem[] {
-    return [...(this.#trouble === null ? [] : [this.#trouble]), ...this.#parts.upkeep.problems()];
+    return [...this.#troubles.problems(), ...this.#parts.upkeep.problems()];
   }
 
   /** Takes no more; what was taken is still committed and delivered, and then `run` ends as finished. */
@@ -122,26 +131,39 @@ export class Agent {
     this.#guarded(() => this.#parts.carrier.settle(this.#parts.now()));
     this.#guarded(() => this.#parts.rules.save(true));
     this.#guarded(() => this.#parts.report(this.#parts.now()));
-    return { finished: !this.#stopping && !this.#corrupt, accepted: this.#accepted, corrupt: this.#corrupt };
+    // The last chance: what was not delivered would end with this process.
+    if (this.#reopen === null) this.#watchFiles();
+    const finished = !this.#stopping && this.#reopen === null;
+    return {
+      finished,
+      accepted: this.#accepted,
+      reopen: this.#stopping && this.#reopen === "put-back" ? null : this.#reopen,
+    };
   }
 
   async #intake(): Promise<void> {
     const { pipeline, outbox, upkeep, now, running, batchRows } = this.#parts;
     for (;;) {
-      // What is set aside for bookkeeping is not for readings: they wait until it can be set aside again.
-      this.#guarded(() => upkeep.relieved());
-      if (upkeep.isFull && !this.#stopping) await this.#intakeBell.wait(RETRY_MS);
+      if (this.#reopen !== null) break;
+      // What is set aside for bookkeeping is not for readings: they wait until there is room beside it.
+      if ((upkeep.isFull || this.#troubles.isGone) && !this.#stopping) {
+        this.#guarded(() => upkeep.look(running));
+        if (upkeep.isFull || this.#troubles.isGone) {
+          await this.#intakeBell.wait(RETRY_MS);
+          continue;
+        }
+      }
       const until = running() + SLICE_MS;
       let turn = null;
       let committed = 0;
       do {
-        if (upkeep.isFull && !this.#stopping) break;
         turn = this.#guarded(() => pipeline.turn(now(), running()));
         committed += turn?.committed ?? 0;
         this.#watchMemory(turn?.committed ?? 0);
-      } while (turn?.more && running() < until);
+        if (turn !== null && turn.committed > 0) this.#guarded(() => upkeep.look(running));
+      } while (turn?.more && running() < until && !upkeep.isFull);
       this.#accepted += committed;
-      if (this.#corrupt) break;
+      if (this.#reopen !== null) break;
       if (turn?.finished) break;
       if (turn === null) {
         // Told to stop while the disk is full: what waits was never acknowledged, its source still has it.
@@ -172,8 +194,8 @@ export class Agent {
     for (;;) {
       const nowMs = now();
       const wakeAtMs = this.#guarded(() => this.#deliverOnce(nowMs));
-      if (this.#corrupt) return this.#intakeBell.ring();
-      this.#upkeepAndReport(nowMs);
+      if (this.#reopen === null) this.#upkeepAndReport(nowMs);
+      if (this.#reopen !== null) return this.#intakeBell.ring();
       if (this.#intakeEnded && (this.#drained || this.#guarded(() => this.#isDelivered()) === true)) return;
       const waitMs = wakeAtMs === null ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, wakeAtMs - nowMs));
       await this.#carryBell.wait(waitMs);
@@ -187,10 +209,11 @@ export class Agent {
     if (this.#drained) return null;
     const ending = this.#intakeEnded && !this.#stopping;
     // A few times a second is often enough, and lets many windows share a transaction.
-    const isWindowsTurn = ending || Math.abs(nowMs - this.#lastWindows) >= LOOK_MS;
-    if (isWindowsTurn) {
+    // Where readings of open windows are what fills the buffer, their windows go out now, and again when more comes.
+    const all = ending || this.#parts.upkeep.isStuck;
+    if (all || Math.abs(nowMs - this.#lastWindows) >= LOOK_MS) {
       this.#lastWindows = nowMs;
-      carrier.accept(this.#parts.issueWindows(nowMs, ending, carrier.isDown && !ending));
+      carrier.accept(this.#parts.issueWindows(nowMs, all, carrier.isDown && !ending));
     }
     while (!carrier.isDown && carrier.queuedRanges < RANGES_AHEAD && outbox.unplanned > 0) {
       const waited = nowMs - (outbox.unplannedSinceMs() ?? nowMs);
@@ -223,8 +246,9 @@ export class Agent {
     const { rules, upkeep } = this.#parts;
     if (!this.#stopping) this.#guarded(() => rules.watch(runningMs));
     this.#guarded(() => rules.save(upkeep.isFull));
-    if (runningMs - this.#lastUpkeep >= UPKEEP_MS) {
+    if (runningMs - this.#lastUpkeep >= (upkeep.isStuck ? LOOK_MS : UPKEEP_MS)) {
       this.#lastUpkeep = runningMs;
+      if (!this.#watchFiles()) return;
       const done = this.#guarded(() => upkeep.run(nowMs, this.#parts.running));
       if (done?.dropped) {
         this.#parts.outbox.reload();
@@ -235,6 +259,12 @@ export class Agent {
       this.#lastReport = runningMs;
       this.#guarded(() => this.#parts.report(nowMs));
     }
+  }
+
+  #watchFiles(): boolean {
+    const found = this.#troubles.watch(this.#parts.premises);
+    if (found === "put-back") this.#reopen = found;
+    return found === "in-place";
   }
 
   async #abortPuts(): Promise<void> {
@@ -249,29 +279,21 @@ export class Agent {
     this.#carryBell.ring();
   }
 
-  /** Runs work on the buffer; a full disk or a busy database is waited out (null), anything else is a defect and thrown. */
+  /** Runs work on the buffer; what the outside world does to its files is waited out (null), anything else is a defect and thrown. */
   #guarded<T>(work: () => T): T | null {
     try {
-      const result = work();
-      this.#trouble = null;
-      return result;
+      return work();
     } catch (error) {
-      const code = codeOf(error) ?? "";
       if (isCorruption(error)) {
-        this.#corrupt = true;
+        this.#reopen = "corrupt";
         this.#parts.log.error("buffer_damaged", `Cannot use the buffer any more: ${messageOf(error)}`);
         return null;
       }
-      if (code === "SQLITE_FULL" || code.startsWith("SQLITE_IOERR") || code === "ENOSPC" || code === "EDQUOT") {
-        this.#parts.upkeep.relieve();
-        return null;
-      }
-      if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
-        const message = `Cannot write to the buffer: ${messageOf(error)}`;
-        this.#trouble = { code: "buffer_busy", message, try: "end the other program that has the buffer locked" };
-        return null;
-      }
-      throw error;
+      const trouble = outsideTrouble(error);
+      if (trouble === null) throw error;
+      if (trouble === "full") this.#parts.upkeep.relieve(this.#parts.running);
+      else this.#troubles.met(trouble, messageOf(error));
+      return null;
     }
   }
 }

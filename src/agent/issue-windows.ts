@@ -2,6 +2,7 @@
 import type { Batch } from "../buffer/buffer.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
 import type { Outbox } from "../buffer/outbox.ts";
+import { outsideTrouble } from "../buffer/outside-error.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { WindowLedger } from "../buffer/window-ledger.ts";
 import type { OpenWindow, Windows } from "../stages/aggregate.ts";
@@ -15,11 +16,15 @@ export type WindowParts = {
   readonly windows: Windows;
   readonly nodeId: string;
   readonly agentVersion: string;
+  /** What one transaction may write: the disk may be small, or nearly full. */
+  readonly chunkBytes: () => number;
   readonly gzipLevel: 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 };
 
 /** Windows in one transaction: bounds how long a commit has to wait for them. */
 const WINDOWS_AT_ONCE = 64;
+/** Of one sensor in one window: its row in the body, and its accumulator. */
+const BYTES_A_SENSOR = 700;
 
 /**
  * Issues what is due (`all`: every window that holds anything new), at most WINDOWS_AT_ONCE. Durable on return. While the
@@ -28,15 +33,32 @@ const WINDOWS_AT_ONCE = 64;
 export function issueWindows(parts: WindowParts, nowMs: number, all: boolean, isDown: boolean): readonly Batch[] {
   const { buffer, ledger, windows } = parts;
   if (isDown && !windows.isOverfull) return [];
-  const due = windows.due(nowMs, all).slice(0, WINDOWS_AT_ONCE);
+  const due = firstOf(windows.due(nowMs, all), parts.chunkBytes() / BYTES_A_SENSOR);
   if (due.length === 0) return [];
-  const batches = buffer.transact(() => {
-    const written = due.map((window) => writeDown(parts, window, nowMs));
-    ledger.advance(windows.dirtyFrom(due, buffer.lastSeq + 1), windows.watermarkMs);
-    return written;
+  // On a disk that is all but full there may be room for some of them, and what goes out makes room for the others.
+  for (let some = due; ; some = some.slice(0, some.length / 2)) {
+    try {
+      const batches = buffer.transact(() => {
+        const written = some.map((window) => writeDown(parts, window, nowMs));
+        ledger.advance(windows.dirtyFrom(some, buffer.lastSeq + 1), windows.watermarkMs);
+        return written;
+      });
+      windows.issued(some);
+      return batches;
+    } catch (error) {
+      if (outsideTrouble(error) !== "full" || some.length === 1) throw error;
+    }
+  }
+}
+
+/** As many as one transaction may hold, but always one. */
+function firstOf(due: readonly OpenWindow[], sensors: number): readonly OpenWindow[] {
+  let held = 0;
+  const over = due.findIndex((window, i) => {
+    held += window.sensors.length;
+    return i > 0 && held > sensors;
   });
-  windows.issued(due);
-  return batches;
+  return due.slice(0, Math.min(WINDOWS_AT_ONCE, over < 0 ? due.length : over));
 }
 
 function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): Batch {

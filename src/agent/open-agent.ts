@@ -1,7 +1,9 @@
 /** From settings to a running agent: every part is made here and joined here, in the order of the flow. */
-import { hostname } from "node:os";
 import { isCorruption } from "../buffer/corruption.ts";
+import { DiskRoom } from "../buffer/disk-room.ts";
+import type { DataDirLock } from "../buffer/lock.ts";
 import { Outbox } from "../buffer/outbox.ts";
+import { Premises } from "../buffer/put-back.ts";
 import { Retention } from "../buffer/retention.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { WindowLedger } from "../buffer/window-ledger.ts";
@@ -11,7 +13,6 @@ import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings.ts";
 import { VERSION } from "../core/version.ts";
-import { formatProblem, type RuleProblem } from "../rules/rule-set.ts";
 import type { Source } from "../sensor/source.ts";
 import { type KeptWindow, Windows } from "../stages/aggregate.ts";
 import { StageEncoder } from "../stages/encode.ts";
@@ -22,12 +23,12 @@ import type { ObjectStore } from "../uplink/object-store.ts";
 import { Agent, type AgentEnd } from "./agent.ts";
 import { Carrier } from "./carry.ts";
 import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
-import { type LiveReport, type Problem, writeLive } from "./live.ts";
+import { Heartbeat } from "./live.ts";
 import { LiveRules, type RulesInForce } from "./live-rules.ts";
 import { Upkeep } from "./maintain.ts";
-import { corruptProblems, openBuffer, StoppedEarlyError } from "./open-buffer.ts";
+import { openBuffer, patiently, StoppedEarlyError } from "./open-buffer.ts";
 import { Pipeline } from "./pipeline.ts";
-import { sourceProblem } from "./source-trouble.ts";
+import { reporter } from "./report.ts";
 import { takeLock } from "./take-lock.ts";
 
 export type AgentInputs = {
@@ -69,6 +70,7 @@ type Lasting = {
   readonly sources: readonly Source[];
   readonly clock: ClockWatch;
   readonly startedAtMs: number;
+  readonly lock: DataDirLock;
 };
 
 /**
@@ -81,21 +83,22 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
   const lasting = await whole(inputs, await openBuffer(inputs), (buffer) => ({
     ...{ rules: inputs.rules(buffer.catalogue, buffer.lastRules()), buffer },
     sources: inputs.sources(buffer.catalogue, (uri) => buffer.cursor(uri)),
-    ...{ clock: new ClockWatch(), startedAtMs: now() },
+    ...{ clock: new ClockWatch(), startedAtMs: now(), lock },
   }));
   let joined = await whole(inputs, lasting.buffer, (buffer) => join(inputs, buffer, lasting));
   const run = async (): Promise<AgentEnd> => {
-    for (let before = 0; ; before += joined.agent.accepted) {
+    for (let before = 0; ; ) {
       const end = await joined.agent.run();
-      if (!end.corrupt) return { ...end, accepted: before + end.accepted };
+      if (end.reopen === null) return { ...end, accepted: before + end.accepted };
+      before += end.accepted;
       joined.buffer.close();
       try {
-        const next = await openBuffer(inputs, joined.buffer.catalogue);
-        const before = joined;
-        joined = await whole(inputs, next, (buffer) => join(inputs, buffer, lasting, before));
+        const next = await openBuffer(inputs, joined.buffer.catalogue, end.reopen === "corrupt");
+        const last = joined;
+        joined = await whole(inputs, next, (buffer) => join(inputs, buffer, lasting, last));
       } catch (error) {
         // The next start goes on with it.
-        if (error instanceof StoppedEarlyError) return end;
+        if (error instanceof StoppedEarlyError) return { ...end, accepted: before };
         throw error;
       }
       if (inputs.stop.aborted) joined.agent.stop(settings.drain);
@@ -133,11 +136,11 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
 /** Makes something of a buffer; where that shows that the buffer is corrupt, of the one that takes its place. */
 async function whole<T>(inputs: AgentInputs, buffer: SqliteBuffer, make: (buffer: SqliteBuffer) => T): Promise<T> {
   try {
-    return make(buffer);
+    return await patiently(inputs, buffer, () => make(buffer));
   } catch (error) {
     if (!isCorruption(error)) throw error;
     buffer.close();
-    return make(await openBuffer(inputs, buffer.catalogue));
+    return make(await openBuffer(inputs, buffer.catalogue, true));
   }
 }
 
@@ -148,7 +151,8 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
   const stages = new Set(settings.stages);
   const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: settings.nodeId, epoch: buffer.epoch }));
   const rules = new LiveRules(lasting.rules, { buffer, log, now }, before?.rules);
-  const windowParts = openWindows(inputs, buffer, outbox);
+  const room = new DiskRoom(settings.dataDir, buffer.db);
+  const windowParts = openWindows(inputs, buffer, outbox, room);
   const pipeline = new Pipeline(
     {
       ...{ sources, buffer, clock, log, agentVersion: VERSION },
@@ -169,51 +173,33 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
     },
     newLink(now()),
   );
-  const upkeep = openUpkeep(inputs, buffer, windowParts);
+  const upkeep = openUpkeep(inputs, buffer, windowParts, room);
+  const premises = new Premises(settings.dataDir, buffer, lasting.lock);
+  const heartbeat = new Heartbeat(settings.dataDir, log);
   const agent: Agent = new Agent({
-    ...{
-      buffer,
-      outbox,
-      pipeline,
-      rules,
-      carrier,
-      upkeep,
-      log,
-      now,
-      running: inputs.running ?? (() => performance.now()),
-    },
+    ...{ buffer, outbox, pipeline, rules, carrier, upkeep, premises },
+    ...{ log, now, running: inputs.running ?? (() => performance.now()) },
     issueWindows: stages.has("aggregated")
       ? (nowMs, all, isDown) => issueWindows(windowParts, nowMs, all, isDown)
       : () => skipWindows(windowParts),
     heap: new HeapWatch(process.memoryUsage.rss, () => Bun.gc(true)),
-    report: (nowMs) => writeLive(settings.dataDir, liveReport(nowMs)),
+    report: (nowMs) => heartbeat.write(liveReport(nowMs)),
     batchRows: settings.batchRows,
     batchMs: settings.batchMs,
   });
-  const liveReport = (nowMs: number): LiveReport => ({
-    ...{ pid: process.pid, host: hostname(), agentVersion: VERSION, startedAtMs, updatedAtMs: nowMs },
-    store: store.uri,
-    problems: [
-      ...[...agent.problems(), ...linkProblems(carrier, store), ...rulesProblems(rules.refused)],
-      ...corruptProblems(buffer, nowMs),
-      ...pipeline.taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble)),
-    ],
-    uplink: linkReport(carrier),
-    rules: {
-      ...{ version: rules.set.version, count: rules.set.names.length },
-      ...{ loadedAtMs: rules.loadedAtMs, refused: rules.refused, costs: rules.costliest() },
-      silent: rules.silent(nowMs),
-    },
-    sources: pipeline.taps.map(({ source, trouble }) => ({
-      ...{ uri: source.uri, trouble: trouble?.told === true ? trouble.message : null },
-    })),
-    parked: carrier.parked,
-    bufferLimitBytes: settings.bufferMaxBytes,
-  });
+  const liveReport = reporter(
+    { settings, store, startedAtMs },
+    { buffer, carrier, pipeline, rules, problems: () => [...agent.problems(), ...heartbeat.problems()] },
+  );
   return { agent, buffer, carrier, outbox, pipeline, rules };
 }
 
-function openWindows({ settings, now }: AgentInputs, buffer: SqliteBuffer, outbox: Outbox): WindowParts {
+function openWindows(
+  { settings, now }: AgentInputs,
+  buffer: SqliteBuffer,
+  outbox: Outbox,
+  room: DiskRoom,
+): WindowParts {
   const ledger = new WindowLedger(buffer, settings.windowMs);
   const recall = (startMs: number): KeptWindow | "expired" | null => {
     const kept = ledger.recall(startMs);
@@ -235,6 +221,7 @@ function openWindows({ settings, now }: AgentInputs, buffer: SqliteBuffer, outbo
   );
   const parts = {
     ...{ buffer, outbox, ledger, windows, nodeId: settings.nodeId, agentVersion: VERSION },
+    chunkBytes: () => room.chunkBytes,
     gzipLevel: settings.gzipLevel as WindowParts["gzipLevel"],
   };
   if (settings.stages.includes("aggregated")) rebuildWindows(parts, now());
@@ -247,31 +234,18 @@ function skipWindows({ buffer, ledger }: WindowParts): readonly [] {
   return [];
 }
 
-function openUpkeep({ settings, log }: AgentInputs, buffer: SqliteBuffer, { ledger, windows }: WindowParts): Upkeep {
+function openUpkeep(
+  { settings, log }: AgentInputs,
+  buffer: SqliteBuffer,
+  { ledger, windows }: WindowParts,
+  room: DiskRoom,
+): Upkeep {
   return new Upkeep({
-    ...{ dataDir: settings.dataDir, retention: new Retention(buffer), ledger, log },
+    ...{ retention: new Retention(buffer), room, ledger, log },
     keepMs: settings.keep,
     windowKeepMs: settings.windowKeep,
     limitBytes: settings.bufferMaxBytes,
     whenFull: settings.bufferFull,
     takeExpired: () => windows.takeExpired(),
   });
-}
-
-function rulesProblems(refused: readonly RuleProblem[]): Problem[] {
-  const [first] = refused;
-  if (first === undefined) return [];
-  const message = `The rules folder is refused, the last good rule set is in force: ${formatProblem(first)}`;
-  return [{ code: "rules_refused", message, try: "agent rules check" }];
-}
-
-function linkReport({ link }: Carrier): LiveReport["uplink"] {
-  return { state: link.state, sinceMs: link.sinceMs, error: link.state === "down" ? link.error : null };
-}
-
-/** An unreachable store is waited for; one that says no needs a person. */
-function linkProblems({ link }: Carrier, store: ObjectStore): Problem[] {
-  if (link.state === "up") return [];
-  const code = link.denied ? "store_denied" : "store_unreachable";
-  return [{ code, message: link.error, try: link.tryHint ?? `check that ${store.uri} can be reached from here` }];
 }

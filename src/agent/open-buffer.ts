@@ -5,6 +5,7 @@
 import { statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isCorruption, isWholeBody } from "../buffer/corruption.ts";
+import { DiskRoom } from "../buffer/disk-room.ts";
 import { newEpoch } from "../buffer/epoch.ts";
 import { Outbox } from "../buffer/outbox.ts";
 import { releaseReserve } from "../buffer/reserve.ts";
@@ -56,12 +57,16 @@ const META_OLD_EPOCHS = "old_epochs";
 export type OldEpoch = Omit<Recovered, "kept" | "unknown"> & { readonly file: string; readonly atMs: number };
 
 /**
- * `catalogue`: of the buffer that was open and turned out to be corrupt; the new one takes it over. Throws UsageError for
+ * `catalogue`: of the buffer that was open and turned out to be corrupt, or was put back; this one takes it over. Throws UsageError for
  * a file that this binary can never use.
  */
-export async function openBuffer(inputs: BufferInputs, catalogue?: SensorCatalogue): Promise<SqliteBuffer> {
+export async function openBuffer(
+  inputs: BufferInputs,
+  catalogue?: SensorCatalogue,
+  wasCorrupt = false,
+): Promise<SqliteBuffer> {
   const { dataDir } = inputs.settings;
-  let isCorrupt = catalogue !== undefined;
+  let isCorrupt = wasCorrupt;
   for (let told = false; ; told = true) {
     try {
       const path = join(dataDir, BUFFER_FILE);
@@ -104,6 +109,21 @@ function newBuffer({ settings, now }: BufferInputs, catalogue?: SensorCatalogue)
 export function isPassing(error: unknown): boolean {
   const code = codeOf(error) ?? "";
   return /^(SQLITE_(FULL|BUSY|LOCKED|IOERR)|ENOSPC|EDQUOT|EIO)/.test(code);
+}
+
+/** Work on a buffer that was opened; a disk that is full is waited for here too, with what giving up the reserve makes of room. */
+export async function patiently<T>(inputs: BufferInputs, buffer: SqliteBuffer, work: () => T): Promise<T> {
+  for (let told = false; ; told = true) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      if (inputs.stop.aborted) throw new StoppedEarlyError("Stopped before the buffer could be used", { cause: error });
+      if (!told) inputs.log.warn("buffer_waits", `Cannot use the buffer yet: ${messageOf(error)}`);
+      new DiskRoom(inputs.settings.dataDir, buffer.db).giveUp();
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
 }
 
 function unusable(error: unknown, dataDir: string): unknown {

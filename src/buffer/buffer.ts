@@ -52,6 +52,7 @@ export type PlannedObject = { readonly stage: ReadingStage; readonly hourMs: num
 
 export type Loss = {
   readonly reason: string;
+  /** 0: of unknown size (`isCounted`). */
   readonly count: number;
   readonly firstSeq: number | null;
   readonly lastSeq: number | null;
@@ -60,6 +61,11 @@ export type Loss = {
   /** Of a buffer that was set aside, whose seqs these are; absent: of this one. */
   readonly epoch?: string;
 };
+
+/** False: nobody can tell how many readings it was (a buffer of which nothing could be read). */
+export function isCounted(loss: Pick<Loss, "count">): boolean {
+  return loss.count > 0;
+}
 
 export const MS_PER_HOUR = 3_600_000;
 export function hourOf(timeMs: number): number {

@@ -6,6 +6,7 @@ import { Database } from "bun:sqlite";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../core/errors.ts";
+import { WatchedFile } from "./watched-file.ts";
 
 export type LockHolder = { readonly pid: number; readonly host: string; readonly sinceMs: number };
 
@@ -17,14 +18,42 @@ export const LOCK_POLL_MS = 100;
 /** An unreferenced Database is closed by the garbage collector, and its lock goes with it. */
 const held = new Set<Database>();
 
-export type DataDirLock = { release(): void };
+export type DataDirLock = {
+  release(): void;
+  /** Takes it again where its file was deleted, for a lock on a deleted file keeps nobody out. False: another process has it. */
+  renew(): boolean;
+  /** Its file is where it was. */
+  isInPlace(): boolean;
+};
 
 /** Takes the lock, or returns null while another process has it. */
 export function tryLock(dataDir: string, holder: LockHolder): DataDirLock | null {
+  const first = take(dataDir, holder);
+  if (first === null) return null;
+  let taken = first;
+  const isInPlace = () => taken.file.isInPlace();
+  return {
+    release: () => taken.release(),
+    isInPlace,
+    renew: () => {
+      if (isInPlace()) return true;
+      const next = take(dataDir, holder);
+      if (next === null) return false;
+      taken.release();
+      taken = next;
+      return true;
+    },
+  };
+}
+
+type Taken = { readonly file: WatchedFile; release(): void };
+
+function take(dataDir: string, holder: LockHolder): Taken | null {
   const db = new Database(join(dataDir, LOCK_FILE), { create: true, readwrite: true });
   try {
     db.run("PRAGMA busy_timeout = 0");
-    db.run("PRAGMA journal_mode = DELETE");
+    // A journal on disk would need room there, and nothing is ever written: on a full disk the lock is taken all the same.
+    db.run("PRAGMA journal_mode = MEMORY");
     db.run("BEGIN EXCLUSIVE");
   } catch (error) {
     db.close();
@@ -38,6 +67,7 @@ export function tryLock(dataDir: string, holder: LockHolder): DataDirLock | null
     // A full disk: the lock is held all the same, and only its holder's name is not known.
   }
   return {
+    file: new WatchedFile(join(dataDir, LOCK_FILE)),
     release: () => {
       if (!held.delete(db)) return;
       db.run("ROLLBACK");

@@ -1,20 +1,21 @@
-/** A few MiB set aside, so that on a full disk there is room for deletes and bookkeeping: SQLite needs some to free any. */
-import { closeSync, existsSync, fsyncSync, openSync, statfsSync, statSync, unlinkSync, writeSync } from "node:fs";
+/** Room set aside, so that on a full disk there is some for deletes and bookkeeping: SQLite needs some to free any. */
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
-const RESERVE_BYTES = 4 * 1024 * 1024;
 const RESERVE_FILE = "reserve";
+const CHUNK_BYTES = 256 * 1024;
 
-/** Makes sure of the reserve. False where there is no room for it now; nothing is left behind then. */
-export function holdReserve(dataDir: string): boolean {
-  const path = join(dataDir, RESERVE_FILE);
-  if (existsSync(path) && statSync(path).size === RESERVE_BYTES) return true;
+/** Makes sure of a reserve of exactly this size. False where there is no room for it now; nothing is left behind then. */
+export function holdReserve(dataDir: string, bytes: number): boolean {
+  if (reservedBytes(dataDir) === bytes) return true;
   let file: number | null = null;
   try {
-    file = openSync(path, "w", 0o600);
+    file = openSync(join(dataDir, RESERVE_FILE), "a", 0o600);
+    if (fstatSync(file).size > bytes) ftruncateSync(file, bytes);
     // Real bytes: a sparse file would reserve nothing.
-    const chunk = new Uint8Array(256 * 1024).fill(0x5a);
-    for (let written = 0; written < RESERVE_BYTES; written += chunk.length) writeSync(file, chunk);
+    const chunk = new Uint8Array(CHUNK_BYTES).fill(0x5a);
+    for (let size = fstatSync(file).size; size < bytes; )
+      size += writeSync(file, chunk, 0, Math.min(CHUNK_BYTES, bytes - size));
     fsyncSync(file);
     return true;
   } catch {
@@ -25,18 +26,9 @@ export function holdReserve(dataDir: string): boolean {
   }
 }
 
-/**
- * Whether there is room for the reserve and as much again: where there is less, whatever is taken next would only use the
- * reserve up. Asked before the reserve is written, so that a full disk is not written to over and over.
- */
-export function hasRoomForReserve(dataDir: string): boolean {
-  try {
-    const { bavail, bsize } = statfsSync(dataDir);
-    return bavail * bsize >= 2 * RESERVE_BYTES;
-  } catch {
-    // A file system that does not tell: then the next write does.
-    return true;
-  }
+/** What is set aside now, 0 where nothing is. */
+export function reservedBytes(dataDir: string): number {
+  return statSync(join(dataDir, RESERVE_FILE), { throwIfNoEntry: false })?.size ?? 0;
 }
 
 export function releaseReserve(dataDir: string): void {

@@ -6,7 +6,7 @@ import type { Loss } from "./buffer.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
 /** Rows deleted in one transaction: short enough never to hold up a commit for long. */
-const CHUNK_ROWS = 20_000;
+export const CHUNK_ROWS = 20_000;
 
 export type Usage = { readonly usedBytes: number; readonly fileBytes: number };
 
@@ -43,8 +43,11 @@ export class Retention {
     return Math.min(planned, (open?.seq ?? Number.POSITIVE_INFINITY) - 1);
   }
 
-  /** Deletes one chunk of settled readings that were committed before `beforeMs`. Returns how many; 0 when there are none. */
-  prune(beforeMs: number): number {
+  /**
+   * Deletes one chunk of settled readings that were committed before `beforeMs`: at most `rows`, but always one commit's.
+   * Returns how many; 0 when there are none.
+   */
+  prune(beforeMs: number, rows = CHUNK_ROWS): number {
     const settled = this.settledThrough();
     const { db } = this.#buffer;
     type GroupRow = { first: number; last: number };
@@ -55,7 +58,7 @@ export class Retention {
          (SELECT first_seq, last_seq, ingested_at FROM commit_group ORDER BY first_seq LIMIT ?3)
          WHERE last_seq <= ?1 AND ingested_at < ?2`,
       )
-      .get(settled, beforeMs, CHUNK_ROWS / 1_000);
+      .get(settled, beforeMs, Math.max(1, Math.floor(rows / 1_000)));
     if (!group?.last) return 0;
     return this.#buffer.transact(() => {
       const deleted = this.#deleteThrough(group.last);

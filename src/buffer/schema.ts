@@ -56,9 +56,16 @@ const MIGRATIONS: readonly string[] = [
 ];
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
+export const BUSY_TIMEOUT_MS = 5_000;
+export const PAGE_BYTES = 4_096;
+/** Of log between checkpoints, where the disk has room for it: fewer pages written twice than at the default 4 MiB. */
+export const LOG_BYTES = 16 * 1_024 * 1_024;
+
 /** Durable before anything else; a busy lock is waited for rather than failed on. */
 export function configure(db: Database): void {
-  db.run("PRAGMA busy_timeout = 5000");
+  db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  // Decides only for a new database, and is what SQLite does anyway.
+  db.run(`PRAGMA page_size = ${PAGE_BYTES}`);
   try {
     db.run("PRAGMA journal_mode = WAL");
   } catch (error) {
@@ -67,9 +74,7 @@ export function configure(db: Database): void {
     throw new CorruptRowError(`Cannot read the buffer's header: ${messageOf(error)}`, { cause: error });
   }
   db.run("PRAGMA synchronous = FULL");
-  // 16 MiB of log between checkpoints: fewer pages written twice than at the default 4 MiB.
-  db.run("PRAGMA wal_autocheckpoint = 4000");
-  db.run("PRAGMA journal_size_limit = 67108864");
+  // How long the log may grow is for `DiskRoom` to say; until then it is SQLite's 4 MiB.
   db.run("PRAGMA cache_size = -4096");
   db.run("PRAGMA temp_store = MEMORY");
 }

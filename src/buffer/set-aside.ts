@@ -67,7 +67,7 @@ function writeDurably(path: string, text: string): void {
   renameSync(`${path}.new`, path);
 }
 
-function syncFolder(path: string): void {
+export function syncFolder(path: string): void {
   // Windows has no handle of a folder that can be synced, and needs none.
   if (process.platform === "win32") return;
   const folder = openSync(path, "r");

@@ -14,6 +14,7 @@ export type LedgerWindow = {
 
 const WINDOWS_FROM = "windows_from";
 const WATERMARK = "watermark";
+const EXPIRED_AT_ONCE = 1_000;
 
 export class WindowLedger {
   readonly #buffer: SqliteBuffer;
@@ -68,25 +69,38 @@ export class WindowLedger {
     return Number(this.#buffer.meta(WATERMARK) ?? Number.NEGATIVE_INFINITY);
   }
 
-  /** Lets go of accumulators of windows issued before `beforeMs`; the windows' revisions are remembered for ever. */
-  expire(beforeMs: number, limit: number): number {
-    return this.#buffer.db
-      .query(
-        `DELETE FROM window_sensor WHERE start IN
-         (SELECT start FROM (SELECT DISTINCT start FROM window_sensor ORDER BY start LIMIT ?2) JOIN window USING (start)
-          WHERE issued_at < ?1)`,
+  /**
+   * Lets go of accumulators of windows issued before `beforeMs`, oldest windows first, until about `rows` of them are gone;
+   * the windows' revisions are remembered for ever. The newest two stay: even readings that are in order may still come
+   * for them, where a full buffer made them go out early. Returns how many went.
+   */
+  expire(beforeMs: number, rows: number): number {
+    const { db } = this.#buffer;
+    const starts = db
+      .query<{ start: number }, [number, number, number]>(
+        `SELECT start FROM (SELECT DISTINCT start FROM window_sensor ORDER BY start LIMIT ?2) JOIN window USING (start)
+         WHERE issued_at < ?1 AND start < (SELECT max(start) FROM window_sensor) - ?3 ORDER BY start`,
       )
-      .run(beforeMs, limit).changes;
+      .all(beforeMs, EXPIRED_AT_ONCE, this.#lengthMs);
+    if (starts.length === 0) return 0;
+    return this.#buffer.transact(() => {
+      const drop = db.query("DELETE FROM window_sensor WHERE start = ?");
+      let dropped = 0;
+      for (let next = starts.shift(); next !== undefined && dropped < rows; next = starts.shift()) {
+        dropped += drop.run(next.start).changes;
+      }
+      return dropped;
+    });
   }
 
-  /** Lets go of batches of windows that were delivered before `beforeMs`: the window's own line says that it went out. */
-  forget(beforeMs: number): number {
+  /** Lets go of batches of windows that were delivered before `beforeMs`, at most `limit`: the window's own line says that it went out. */
+  forget(beforeMs: number, limit: number): number {
     const { db, epoch } = this.#buffer;
     return db
       .query(
-        `DELETE FROM batch WHERE stage = 'aggregated' AND state = 'delivered' AND settled_at < ?1
-         AND key LIKE '%/' || ?2 || '.%'`,
+        `DELETE FROM batch WHERE id IN (SELECT id FROM batch WHERE stage = 'aggregated' AND state = 'delivered'
+         AND settled_at < ?1 AND key LIKE '%/' || ?2 || '.%' LIMIT ?3)`,
       )
-      .run(beforeMs, epoch).changes;
+      .run(beforeMs, epoch, limit).changes;
   }
 }

@@ -282,6 +282,91 @@ test.skipIf(!built || !isRoot)(
   120_000,
 );
 
+const accepted = (cwd: string, args: readonly string[]) =>
+  (JSON.parse(run(cwd, ["status", "--json", ...args]).stdout || "{}") as { buffer?: { accepted: number } }).buffer
+    ?.accepted ?? 0;
+
+test.skipIf(!built || !isRoot)(
+  "a disk much smaller than what comes: taken, delivered and let go in turn, also with kills while it is full",
+  async () => {
+    const disk = smallDisk("8m");
+    if (disk === null) return;
+    const cwd = newFolder();
+    const count = 200_000;
+    run(cwd, ["simulate", "--rate", "max", "--count", String(count), "--seed", "9", "--out", "sqlite:f.db"]);
+    const args = ["--data-dir", join(disk, "data"), "--store", "dir:lake"];
+    writeFileSync(join(cwd, "lake"), "in the way");
+    for (const kill of [2_500, 900, 300]) {
+      const agent = start(cwd, [...args, "--source", "sqlite:f.db", "--once"]);
+      expect(await agent.says("running", 10_000)).toBe(true);
+      await Bun.sleep(kill);
+      expect(agent.end).toBeNull();
+      agent.kill("SIGKILL");
+      await agent.ended;
+    }
+    const taken = accepted(cwd, args.slice(0, 2));
+    expect(taken > 40_000 && taken < count ? "full" : taken).toBe("full");
+    rmSync(join(cwd, "lake"));
+    expect(run(cwd, ["run", ...args, "--source", "sqlite:f.db", "--once"])).toMatchObject({ code: 0 });
+    expect(verified(cwd, args)).toMatchObject({ rest: 0, ok: true, accepted: count });
+  },
+  120_000,
+);
+
+test.skipIf(!built || !isRoot)(
+  "a disk that others keep full: it goes on in the room that its own delivered readings leave, and says so",
+  async () => {
+    const disk = smallDisk("48m");
+    if (disk === null) return;
+    const cwd = newFolder();
+    const simulate = (seed: string, count: string) =>
+      run(cwd, ["simulate", "--rate", "max", "--count", count, "--seed", seed, "--out", "sqlite:f.db"]);
+    simulate("1", "100000");
+    const dataDir = join(disk, "data");
+    const args = ["--data-dir", dataDir];
+    const agent = start(cwd, [...args, "--source", "sqlite:f.db"], { AGENT_POLL_MS: "200ms" });
+    expect(await until(() => accepted(cwd, args) === 100_000, 20_000)).toBe(true);
+    const ballast = join(disk, "ballast");
+    Bun.spawnSync(["dd", "if=/dev/zero", `of=${ballast}`, "bs=64k"]);
+    simulate("2", "60000");
+    expect(await until(() => accepted(cwd, args) === 160_000, 20_000)).toBe(true);
+    expect([agent.end, await until(() => problemsOf(dataDir).includes("disk_full"), 5_000)]).toEqual([null, true]);
+    rmSync(ballast);
+    expect(await until(() => !problemsOf(dataDir).includes("disk_full"), 10_000)).toBe(true);
+    expect(await stopped(agent, "SIGTERM")).toMatchObject({ code: 0 });
+    expect(verified(cwd, args)).toMatchObject({ rest: 0, ok: true, accepted: 160_000 });
+  },
+  120_000,
+);
+
+test.skipIf(!built)(
+  "a report that cannot be written is a problem and no end; a data dir that is deleted is put back whole",
+  async () => {
+    const cwd = newFolder();
+    const dataDir = join(cwd, "agent-data");
+    const agent = start(cwd, ["--source", "simulator:?sensors=20&rate=20"]);
+    expect(await agent.says("running", 10_000)).toBe(true);
+    await until(() => existsSync(join(dataDir, "live.json")), 5_000);
+    mkdirSync(join(dataDir, "live.json.new"));
+    expect(await until(() => problemsOf(dataDir).includes("report_unwritten"), 5_000)).toBe(true);
+    rmSync(join(dataDir, "live.json.new"), { recursive: true });
+    expect(await until(() => !problemsOf(dataDir).includes("report_unwritten"), 5_000)).toBe(true);
+    const before = accepted(cwd, []);
+    rmSync(dataDir, { recursive: true });
+    expect(await agent.says("data_dir_put_back", 10_000)).toBe(true);
+    expect(await until(() => accepted(cwd, []) > before + 400, 10_000)).toBe(true);
+    // A second agent finds the lock where it was.
+    expect(run(cwd, ["run", "--source", "stdin:", "--once", "--lock-wait", "0"]).code).toBe(1);
+    // Deleted again, and stopped before anybody noticed.
+    rmSync(dataDir, { recursive: true });
+    expect([agent.end, await stopped(agent, "SIGTERM")]).toMatchObject([null, { code: 0 }]);
+    const after = verified(cwd, []);
+    expect(after).toMatchObject({ rest: 0, ok: true });
+    expect(after.accepted).toBeGreaterThan(before + 400);
+  },
+  60_000,
+);
+
 test.skipIf(!built || !isRoot)(
   "a disk that is full at the start is waited for too",
   async () => {

@@ -1,7 +1,7 @@
 /** What is wrong with a node, each with the way out: what the running agent reports, and what its buffer tells. */
 
 import type { LiveReport, Problem } from "../agent/live.ts";
-import type { Loss } from "../buffer/buffer.ts";
+import { isCounted, type Loss } from "../buffer/buffer.ts";
 import type { LockHolder } from "../buffer/lock.ts";
 import { grouped, roughAge } from "./table.ts";
 
@@ -84,11 +84,23 @@ function parkedProblems({ parked }: Evidence): Problem[] {
   ];
 }
 
+/** What can be done so that no more are lost for this reason. */
+const LOSS_ADVICE: Readonly<Record<string, string>> = {
+  buffer_full: "raise AGENT_BUFFER_MAX_BYTES, or bring the uplink back sooner; AGENT_BUFFER_FULL=block drops nothing",
+  buffer_corrupt: "check the disk (dmesg, smartctl) and its power; the damaged file is kept: ls buffer.corrupt-*.db",
+  late_for_window: "raise AGENT_BUFFER_MAX_BYTES, so that windows are kept for readings this late",
+};
+
 function lossProblems({ losses, nowMs }: Evidence): Problem[] {
   const recent = losses.filter(({ untilMs }) => Math.abs(nowMs - untilMs) < LOSS_IS_NEWS_MS);
-  if (recent.length === 0) return [];
-  const count = recent.reduce((sum, loss) => sum + loss.count, 0);
-  const reasons = [...new Set(recent.map(({ reason }) => reason))].join(", ");
-  const message = `${grouped(count)} readings were lost in the last 24 h (${reasons})`;
-  return [{ code: "readings_lost", message, try: "raise AGENT_BUFFER_MAX_BYTES, or bring the uplink back sooner" }];
+  const reasons = [...new Set(recent.map(({ reason }) => reason))];
+  return reasons.map((reason): Problem => {
+    const of = recent.filter((loss) => loss.reason === reason);
+    const count = of.reduce((sum, loss) => sum + loss.count, 0);
+    const known = count === 1 ? "1 reading was" : `${grouped(count)} readings were`;
+    const isUnknown = of.some((loss) => !isCounted(loss));
+    const what = !isUnknown ? known : `${count === 0 ? "An" : `${known} lost, and an`} unknown number of readings was`;
+    const message = `${what} lost in the last 24 h (${reason})`;
+    return { code: "readings_lost", message, try: LOSS_ADVICE[reason] ?? "look for the reason in the agent's log" };
+  });
 }

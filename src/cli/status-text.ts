@@ -26,10 +26,11 @@ export function statusText(status: Status, nowMs: number): string {
       "malformed",
       `${reason}  ${grouped(n)}`,
     ]),
-    ...status.losses.map(({ reason, count, first_seq, last_seq, until, epoch }): [string, string] => {
+    ...status.losses.map(({ reason, count, counted, first_seq, last_seq, until, epoch }): [string, string] => {
       const whose = epoch === null ? "" : ` of epoch ${epoch}`;
       const range = first_seq === null ? whose : ` (seq ${first_seq} to ${last_seq}${whose})`;
-      return ["lost", `${grouped(count)} readings, ${reason}${range}${until === null ? "" : `, last at ${until}`}`];
+      const many = counted ? grouped(count) : "an unknown number of";
+      return ["lost", `${many} readings, ${reason}${range}${until === null ? "" : `, last at ${until}`}`];
     }),
     ...status.silent_sensors.map(({ sensor_id, rule, since: from }): [string, string] => {
       return ["silent", `${sensor_id}  since ${from} (${rule})`];

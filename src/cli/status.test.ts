@@ -136,6 +136,27 @@ test("refused rules, a source in trouble, parked batches, losses and silence are
   for (const problem of problems) expect(problem.try.length).toBeGreaterThan(10);
 });
 
+test("each reason of a loss has its own way out, and a loss of unknown size is told as unknown", () => {
+  node.take(10);
+  const retention = new Retention(node.buffer);
+  retention.dropOldest(7, NOW);
+  const none = { firstSeq: null, lastSeq: null, sinceMs: NOW, untilMs: NOW };
+  retention.recordLoss({ reason: "buffer_corrupt", count: 0, ...none });
+  const status = look();
+  expect(statusText(status, NOW)).toContain("lost      an unknown number of readings, buffer_corrupt");
+  expect(status.problems.filter(({ code }) => code === "readings_lost")).toMatchObject([
+    { message: "7 readings were lost in the last 24 h (buffer_full)", try: expect.stringMatching(/BUFFER_MAX_BYTES/) },
+    {
+      message: "An unknown number of readings was lost in the last 24 h (buffer_corrupt)",
+      try: expect.stringMatching(/dmesg/),
+    },
+  ]);
+  expect(status.losses).toMatchObject([
+    { count: 7, counted: true },
+    { count: 0, counted: false },
+  ]);
+});
+
 test("an old loss stays in the list and degrades nothing", () => {
   node.take(10);
   new Retention(node.buffer).dropOldest(10, NOW - 48 * 3_600_000);

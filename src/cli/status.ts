@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type LiveReport, type Problem, readLive } from "../agent/live.ts";
 import { corruptProblems } from "../agent/open-buffer.ts";
+import { isCounted } from "../buffer/buffer.ts";
 import { BufferLedger } from "../buffer/ledger.ts";
 import { lossesOf } from "../buffer/ledger-losses.ts";
 import {
@@ -57,6 +58,8 @@ export type Status = {
   readonly losses: readonly {
     readonly reason: string;
     readonly count: number;
+    /** False: nobody can tell how many, and `count` is 0. */
+    readonly counted: boolean;
     readonly first_seq: number | null;
     readonly last_seq: number | null;
     readonly since: string | null;
@@ -136,7 +139,16 @@ function statusOf(ledger: BufferLedger, dataDir: string, settings: Settings, now
     ) as Status["stages"],
     open_windows: lag.openWindows,
     losses: losses.map(({ reason, count, firstSeq, lastSeq, sinceMs, untilMs, epoch = null }) => ({
-      ...{ reason, count, first_seq: firstSeq, last_seq: lastSeq, since: iso(sinceMs), until: iso(untilMs), epoch },
+      ...{
+        reason,
+        count,
+        counted: isCounted({ count }),
+        first_seq: firstSeq,
+        last_seq: lastSeq,
+        since: iso(sinceMs),
+        until: iso(untilMs),
+        epoch,
+      },
     })),
     uplink: uplinkStatus(last),
     sources: sourcesStatus(ledger, live),

@@ -75,7 +75,16 @@ export class TestNode {
 
   issueWindows(): void {
     const { buffer, outbox, ledger, windows } = this;
-    const parts = { buffer, outbox, ledger, windows, nodeId: "edge-7", agentVersion: "0.1.0", gzipLevel: 1 } as const;
+    const parts = {
+      buffer,
+      outbox,
+      ledger,
+      windows,
+      nodeId: "edge-7",
+      agentVersion: "0.1.0",
+      gzipLevel: 1,
+      chunkBytes: () => 1e6,
+    } as const;
     while (issueWindows(parts, this.nowMs, true, false).length > 0);
   }
 

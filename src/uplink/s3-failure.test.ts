@@ -97,7 +97,7 @@ describe("a person must act", () => {
   test("a missing bucket comes with the command that makes it", () => {
     const explained = explain(spoken(404, "NoSuchBucket"));
     expect(explained).toMatchObject({ missing: 'bucket "acme-raw-data-us-west-2"' });
-    expect((explained as DeniedError).tryHint).toContain("agent provision apply");
+    expect((explained as DeniedError).tryHint).toBe("aws s3 mb s3://acme-raw-data-us-west-2 --region us-west-2");
   });
 
   test("only refused credentials make the next try read them anew", () => {

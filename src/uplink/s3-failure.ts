@@ -76,13 +76,13 @@ export function explainS3Failure(error: unknown, call: S3Call, nowMs: number): E
       return new DeniedError(message, {
         cause: error,
         missing: missingPermission(call, messageOf(error)),
-        ...PROVISION,
+        tryHint: "aws sts get-caller-identity, and give that identity the permission",
       });
     case "bucket":
       return new DeniedError(message, {
         cause: error,
         missing: `bucket "${call.bucket}"`,
-        tryHint: `agent provision apply --only aws, or: aws s3 mb s3://${call.bucket} --region ${call.region}`,
+        tryHint: `aws s3 mb s3://${call.bucket} --region ${call.region}`,
       });
     case "credentials":
       return new DeniedError(message, {
@@ -115,8 +115,6 @@ export function isAbsence(error: unknown): boolean {
 export function statusOf(error: unknown): number | undefined {
   return answerOf(error).status;
 }
-
-const PROVISION = { tryHint: "agent provision apply --only aws" } as const;
 
 function meaningOf(error: unknown, code: string, status: number | undefined, spoken: string | null): Meaning {
   if (error instanceof NoAnswerError) return "wait";

@@ -1,0 +1,65 @@
+/** What a running agent says of itself, gathered from its parts: what is read by `status` and by whoever asks it over HTTP. */
+import { hostname } from "node:os";
+import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import type { Settings } from "../core/settings.ts";
+import { VERSION } from "../core/version.ts";
+import { formatProblem, type RuleProblem } from "../rules/rule-set.ts";
+import type { ObjectStore } from "../uplink/object-store.ts";
+import type { Carrier } from "./carry.ts";
+import type { LiveReport, Problem } from "./live.ts";
+import type { LiveRules } from "./live-rules.ts";
+import { corruptProblems } from "./open-buffer.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { sourceProblem } from "./source-trouble.ts";
+
+type Constants = { readonly settings: Settings; readonly store: ObjectStore; readonly startedAtMs: number };
+type Reported = {
+  readonly buffer: SqliteBuffer;
+  readonly carrier: Carrier;
+  readonly pipeline: Pipeline;
+  readonly rules: LiveRules;
+  /** Those of the agent itself. */
+  readonly problems: () => readonly Problem[];
+};
+
+export function reporter({ settings, store, startedAtMs }: Constants, parts: Reported): (nowMs: number) => LiveReport {
+  const { buffer, carrier, pipeline, rules } = parts;
+  return (nowMs) => ({
+    ...{ pid: process.pid, host: hostname(), agentVersion: VERSION, startedAtMs, updatedAtMs: nowMs },
+    store: store.uri,
+    problems: [
+      ...[...parts.problems(), ...linkProblems(carrier, store), ...rulesProblems(rules.refused)],
+      ...corruptProblems(buffer, nowMs),
+      ...pipeline.taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble)),
+    ],
+    uplink: linkReport(carrier),
+    rules: {
+      ...{ version: rules.set.version, count: rules.set.names.length },
+      ...{ loadedAtMs: rules.loadedAtMs, refused: rules.refused, costs: rules.costliest() },
+      silent: rules.silent(nowMs),
+    },
+    sources: pipeline.taps.map(({ source, trouble }) => ({
+      ...{ uri: source.uri, trouble: trouble?.told === true ? trouble.message : null },
+    })),
+    parked: carrier.parked,
+    bufferLimitBytes: settings.bufferMaxBytes,
+  });
+}
+
+function rulesProblems(refused: readonly RuleProblem[]): Problem[] {
+  const [first] = refused;
+  if (first === undefined) return [];
+  const message = `The rules folder is refused, the last good rule set is in force: ${formatProblem(first)}`;
+  return [{ code: "rules_refused", message, try: "agent rules check" }];
+}
+
+function linkReport({ link }: Carrier): LiveReport["uplink"] {
+  return { state: link.state, sinceMs: link.sinceMs, error: link.state === "down" ? link.error : null };
+}
+
+/** An unreachable store is waited for; one that says no needs a person. */
+function linkProblems({ link }: Carrier, store: ObjectStore): Problem[] {
+  if (link.state === "up") return [];
+  const code = link.denied ? "store_denied" : "store_unreachable";
+  return [{ code, message: link.error, try: link.tryHint ?? `check that ${store.uri} can be reached from here` }];
+}

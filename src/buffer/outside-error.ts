@@ -1,0 +1,17 @@
+/** What the outside world does to a buffer's files, told by the error's code: callers decide by kind, not by text. */
+import { codeOf } from "../core/errors.ts";
+
+/** full: no room. busy: another program has it locked. broken: it cannot be read or written now, for whatever reason. */
+export type OutsideTrouble = "full" | "busy" | "broken";
+
+const KINDS: readonly (readonly [OutsideTrouble, RegExp])[] = [
+  ["full", /^(SQLITE_FULL|ENOSPC|EDQUOT)/],
+  ["busy", /^SQLITE_(BUSY|LOCKED)/],
+  ["broken", /^(SQLITE_(IOERR|READONLY|CANTOPEN|PERM)|EIO|EROFS)/],
+];
+
+/** Null: no trouble of the outside world, so a defect or a corrupt file. */
+export function outsideTrouble(error: unknown): OutsideTrouble | null {
+  const code = codeOf(error) ?? "";
+  return KINDS.find(([, pattern]) => pattern.test(code))?.[0] ?? null;
+}
