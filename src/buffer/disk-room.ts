@@ -21,7 +21,7 @@ type Sizes = {
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
 /** Of the disk. A commit of 1,000 readings is about 100 KiB of log, windows of some hundred sensors are as much. */
-const RESERVE = { share: 16, leastBytes: 256 * KIB, mostBytes: 4 * MIB };
+const RESERVE = { share: 16, leastBytes: 256 * KIB, mostBytes: 8 * MIB };
 const LOG = { share: 16, leastBytes: 256 * KIB, mostBytes: 2 * LOG_BYTES };
 /** Of what the database may be: not for readings, but for what it takes to let them go (batches and windows). */
 const BOOKKEEPING = { share: 8, mostBytes: 64 * MIB };
@@ -89,7 +89,11 @@ export class DiskRoom {
   keepLogFoldable(): void {
     const pages = Number(this.#db.query("PRAGMA page_count").values()[0]?.[0] ?? 0);
     const growthBytes = pages * PAGE_BYTES - sizeOf(this.#path());
-    if (growthBytes > (this.#sizes?.reserveBytes ?? 0) / 2) this.#db.query("PRAGMA wal_checkpoint(PASSIVE)").get();
+    const reserveBytes = this.#sizes?.reserveBytes ?? 0;
+    // Folding costs a sync and writes the newest pages again: as seldom as the room allows.
+    const isFar = this.#space().freeBytes > FAR_BYTES;
+    if (growthBytes > (isFar ? reserveBytes - RESERVE.leastBytes : reserveBytes / 2))
+      this.#db.query("PRAGMA wal_checkpoint(PASSIVE)").get();
   }
 
   /** A write met a full disk: the reserve goes, and the log is folded with the room that this makes. */

@@ -23,6 +23,8 @@ const ABANDONED_MS = 24 * 3_600_000;
 /** How `link` says that the file system (FAT, exFAT, some network and FUSE mounts) has no hard links. */
 const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 
+const HOST = hostname();
+
 export class DirectoryWriter {
   readonly #root: string;
   readonly #files: Files;
@@ -60,7 +62,7 @@ export class DirectoryWriter {
     await this.#makeSure(join(bucket, INCOMING));
     await this.#makeSure(folder);
     await this.#cleanOnce(bucket);
-    const temporary = join(bucket, INCOMING, `${hostname()}.${process.pid}.${this.#temporaries++}.tmp`);
+    const temporary = join(bucket, INCOMING, `${HOST}.${process.pid}.${this.#temporaries++}.tmp`);
     try {
       await this.#write(temporary, body, signal);
       signal?.throwIfAborted();
