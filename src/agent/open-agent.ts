@@ -23,7 +23,7 @@ import type { ObjectStore } from "../uplink/object-store.ts";
 import { Agent, type AgentEnd } from "./agent.ts";
 import { Carrier } from "./carry.ts";
 import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
-import { Heartbeat } from "./live.ts";
+import { Heartbeat, type LiveReport, type Problem } from "./live.ts";
 import { LiveRules, type RulesInForce } from "./live-rules.ts";
 import { Upkeep } from "./maintain.ts";
 import { openBuffer, patiently, StoppedEarlyError } from "./open-buffer.ts";
@@ -44,6 +44,8 @@ export type AgentInputs = {
   /** Never goes back and is not set by anyone; `performance.now` when absent. */
   readonly running?: () => number;
   readonly random: () => number;
+  /** What is wrong with what runs beside the agent in this process. */
+  readonly beside?: () => readonly Problem[];
 };
 
 /** The parts are those of now: where a buffer turns out to be corrupt, `run` goes on with a new one and new parts. */
@@ -63,6 +65,7 @@ type Joined = {
   readonly outbox: Outbox;
   readonly pipeline: Pipeline;
   readonly rules: LiveRules;
+  readonly report: (nowMs: number) => LiveReport;
 };
 /** What outlives a buffer. */
 type Lasting = {
@@ -130,6 +133,9 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
     get rules() {
       return joined.rules;
     },
+    get report() {
+      return joined.report;
+    },
   };
 }
 
@@ -146,7 +152,7 @@ async function whole<T>(inputs: AgentInputs, buffer: SqliteBuffer, make: (buffer
 
 /** One buffer and everything that works on it; `before`: what worked on one that is gone, with what it had not committed. */
 function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, before?: Joined): Joined {
-  const { settings, log, store, now, random } = inputs;
+  const { settings, log, store, now, random, beside = () => [] } = inputs;
   const { sources, clock, startedAtMs } = lasting;
   const stages = new Set(settings.stages);
   const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: settings.nodeId, epoch: buffer.epoch }));
@@ -189,9 +195,9 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
   });
   const liveReport = reporter(
     { settings, store, startedAtMs },
-    { buffer, carrier, pipeline, rules, problems: () => [...agent.problems(), ...heartbeat.problems()] },
+    { buffer, carrier, pipeline, rules, problems: () => [...agent.problems(), ...heartbeat.problems(), ...beside()] },
   );
-  return { agent, buffer, carrier, outbox, pipeline, rules };
+  return { agent, buffer, carrier, outbox, pipeline, rules, report: liveReport };
 }
 
 function openWindows(

@@ -1,6 +1,7 @@
 /** `agent run`: the main job. Takes, keeps, judges and delivers until it is told to stop or its sources end. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import type { Problem } from "../agent/live.ts";
 import type { RulesInForce } from "../agent/live-rules.ts";
 import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
 import { StoppedEarlyError } from "../agent/open-buffer.ts";
@@ -18,6 +19,7 @@ import { settingFlags } from "./command-flags.ts";
 import { openLog } from "./command-log.ts";
 import { durationFlag } from "./duration-flag.ts";
 import { loadReadingFiles } from "./reading-files.ts";
+import { RunHealth } from "./run-health.ts";
 import { watchProgress } from "./run-progress.ts";
 import { storeOf } from "./store-of.ts";
 
@@ -45,10 +47,11 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   const forMs = flags["for"] === undefined ? null : durationFlag("for", flags["for"], "--for 30s");
   const once = flags["once"] === true;
   const { settings, stop, terminal } = context;
-  refuseDashboard(settings);
   const log = await openLog(context);
-  const opened = await startAgent(context, settings, log, once).catch(unlessStopped);
+  const health = new RunHealth(settings, context.cwd, log);
+  const opened = await startAgent(context, settings, log, once, () => health.problems()).catch(unlessStopped);
   if (opened === null) return 0;
+  await health.open(opened);
   log.info("running", `Taking ${settings.source.join(", ")}, delivering to ${settings.store}`, {
     node: settings.nodeId,
     data_dir: settings.dataDir,
@@ -61,6 +64,7 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   const end = await opened.run();
   progress?.end();
   const left = opened.buffer.lastSeq - opened.outbox.plannedThrough;
+  health.close();
   await opened.close();
   log.info("stopped", end.finished ? "Everything taken was delivered" : "Stopped; the next start delivers the rest", {
     accepted: end.accepted,
@@ -78,12 +82,18 @@ function unlessStopped(error: unknown): null {
 }
 
 /** Everything that `run` and `demo` share: from settings to an agent that is ready to run. */
-export async function startAgent(context: Context, settings: Settings, log: Log, once: boolean): Promise<OpenAgent> {
+export async function startAgent(
+  context: Context,
+  settings: Settings,
+  log: Log,
+  once: boolean,
+  beside?: () => readonly Problem[],
+): Promise<OpenAgent> {
   const { cwd, env, stop } = context;
   const { profile, mapping } = loadReadingFiles(settings, cwd, once);
   const store = await storeOf({ settings, env, cwd });
   return await openAgent({
-    ...{ settings, log, store, stop, now: Date.now, random: Math.random },
+    ...{ settings, log, store, stop, now: Date.now, random: Math.random, ...(beside && { beside }) },
     rules: (catalogue, lastGood) => rulesInForce(settings, cwd, catalogue, lastGood, log),
     sources: (catalogue, cursor) =>
       settings.source.map((uri) =>
@@ -125,9 +135,4 @@ function rulesInForce(
   throw new UsageError(`Cannot use rules "${dir}":\n${refused.map(formatProblem).join("\n")}`, {
     tryHint: `agent rules check ${dir}`,
   });
-}
-
-function refuseDashboard(settings: Settings): void {
-  if (settings.dashboard === null) return;
-  throw new UsageError("Cannot open the dashboard: this version has none yet", { tryHint: "--dashboard off" });
 }

@@ -99,19 +99,25 @@ export const command: Command = {
   },
 };
 
-/** Throws UsageError where there is no buffer. */
-export function readStatus(dataDir: string, settings: Settings, nowMs: number): Status {
+/** `own`: what the agent says of itself, where it is this process that asks. Throws UsageError where there is no buffer. */
+export function readStatus(dataDir: string, settings: Settings, nowMs: number, own?: LiveReport): Status {
   const ledger = BufferLedger.open(dataDir);
   try {
-    return statusOf(ledger, dataDir, settings, nowMs);
+    return statusOf(ledger, dataDir, settings, nowMs, own);
   } finally {
     ledger.close();
   }
 }
 
-function statusOf(ledger: BufferLedger, dataDir: string, settings: Settings, nowMs: number): Status {
-  const last = readLive(dataDir);
-  const running = runningAgent(dataDir, last);
+function statusOf(
+  ledger: BufferLedger,
+  dataDir: string,
+  settings: Settings,
+  nowMs: number,
+  own: LiveReport | undefined,
+): Status {
+  const last = own ?? readLive(dataDir);
+  const running = own === undefined ? runningAgent(dataDir, last) : { pid: own.pid, sinceMs: own.startedAtMs };
   // A report of an agent that is gone says nothing of the one that has just begun.
   const live = running !== null && last?.pid === running.pid ? last : null;
   const lag = lagOf(ledger, settings.stages, settings.windowMs);

@@ -171,7 +171,13 @@ export const SETTINGS = {
     "On a stop signal, how long to go on delivering; 0: the next start delivers.",
     { flag: "drain" },
   ),
-  dashboard: must("AGENT_DASHBOARD", kind.hostPortOrOff, "off", "Where the dashboard listens.", { flag: "dashboard" }),
+  dashboard: must(
+    "AGENT_DASHBOARD",
+    kind.hostPortOrOff,
+    "off",
+    "Where /healthz, /readyz and /metrics are served over HTTP, by agent run; off: nowhere.",
+    { flag: "dashboard" },
+  ),
   log: must("AGENT_LOG", kind.choice(["debug", "info", "warn", "error"]), "info", "The least level that is logged."),
   logFormat: must("AGENT_LOG_FORMAT", kind.choice(["text", "json"]), "text", "Lines for people, or one JSON a line."),
   awsRegion: must(

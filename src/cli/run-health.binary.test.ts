@@ -1,0 +1,176 @@
+/** What a running agent tells over HTTP, asked of the compiled binary. */
+import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AGENT_BINARY, AgentProcess } from "../testing/agent-process.ts";
+
+const built = existsSync(AGENT_BINARY);
+if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const folder = mkdtempSync(join(tmpdir(), "agent-health-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const ENV = {
+  AGENT_NODE_ID: "node-1",
+  AGENT_COMMIT_MS: "50ms",
+  AGENT_BATCH_MS: "300ms",
+  PATH: process.env["PATH"] ?? "",
+};
+const RULE = JSON.stringify({ name: "too-warm", when: { range: { measure: "temperature", max: 10_000 } } });
+
+let cwd = "";
+let port = 0;
+let agent: AgentProcess | null = null;
+
+beforeEach(async () => {
+  cwd = mkdtempSync(join(folder, "node-"));
+  mkdirSync(join(cwd, "rules"));
+  writeFileSync(join(cwd, "rules/a.json"), RULE);
+  port = await freePort();
+});
+afterEach(async () => {
+  agent?.kill("SIGKILL");
+  await agent?.ended;
+  agent = null;
+});
+
+async function freePort(): Promise<number> {
+  const server = await listen(0);
+  const { port: free } = server.address() as { port: number };
+  await new Promise((done) => server.close(done));
+  return free;
+}
+
+function listen(at: number): Promise<Server> {
+  const server = createServer();
+  return new Promise((done) => server.listen(at, "127.0.0.1", () => done(server)));
+}
+
+function start(...args: string[]): AgentProcess {
+  const source = ["--source", "simulator:?sensors=2&rate=50"];
+  agent = new AgentProcess({ args: ["run", "--dashboard", `127.0.0.1:${port}`, ...source, ...args], cwd, env: ENV });
+  return agent;
+}
+
+/** The first answer for which `is` holds, or the last one after five seconds. */
+async function ask(path: string, is: (status: number, body: string) => boolean = () => true, init: RequestInit = {}) {
+  for (let tries = 0; ; tries++) {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, init).catch(() => null);
+    const body = (await answer?.text()) ?? "";
+    if (answer !== null && (tries > 100 || is(answer.status, body))) return { status: answer.status, body, answer };
+    if (tries > 100) throw new Error(`nobody listens on ${port}: ${agent?.heard}`);
+    await Bun.sleep(50);
+  }
+}
+
+const LINE =
+  /^(?:# (?:HELP|TYPE) [a-z_]+ .+|[a-z_]+(?:\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+\})? (?:-?\d[\d.e+-]*|NaN|[+-]Inf))$/;
+
+/** Values by series; throws where a line is not of Prometheus' text format. */
+function parse(text: string): Map<string, number> {
+  const series = new Map<string, number>();
+  for (const line of text.split("\n")) {
+    if (line === "") continue;
+    if (!LINE.test(line)) throw new Error(`not a line of metrics: ${line}`);
+    if (!line.startsWith("#")) series.set(line.slice(0, line.lastIndexOf(" ")), Number(line.split(" ").at(-1)));
+  }
+  return series;
+}
+
+test.skipIf(!built)(
+  "health is the same as status, and 200 also when something is wrong; readyz is 503 then",
+  async () => {
+    start();
+    const { status, body, answer } = await ask("/healthz", (_, text) => /"accepted":[1-9]/.test(text));
+    expect([status, answer.headers.get("content-type")]).toEqual([200, "application/json; charset=utf-8"]);
+    const told = JSON.parse(body);
+    expect(told).toMatchObject({ node_id: "node-1", health: "ok", problems: [], pid: agent!.pid, rules: { count: 1 } });
+    expect((await ask("/readyz")).status).toBe(200);
+
+    writeFileSync(join(cwd, "rules/a.json"), '{\n  "name": "too-warm",\n  "wen": {}\n}');
+    const broken = await ask("/readyz", (code) => code === 503);
+    expect(broken.status).toBe(503);
+    const { problems, rules } = JSON.parse((await ask("/healthz", (_, text) => text.includes("rules_refused"))).body);
+    expect(problems[0].code).toBe("rules_refused");
+    expect(rules).toMatchObject({
+      version: told.rules.version,
+      refused: [{ file: "rules/a.json", line: 3, column: 3 }],
+    });
+    expect(rules.refused[0].message).toContain("did you mean when");
+    expect((await ask("/healthz")).status).toBe(200);
+    expect(parse((await ask("/metrics")).body).get("agent_rules_refused_files")).toBe(1);
+
+    writeFileSync(join(cwd, "rules/a.json"), RULE);
+    expect((await ask("/readyz", (code) => code === 200)).status).toBe(200);
+  },
+);
+
+test.skipIf(!built)("metrics are in Prometheus' text format, and count what status counts", async () => {
+  writeFileSync(join(cwd, "rules/b.json"), JSON.stringify({ name: "heard", when: { gap: { longer_than: "1s" } } }));
+  const lines = [1, 2].map((n) =>
+    JSON.stringify({ sensor_id: `s"${n}\\`, timestamp: new Date().toISOString(), temperature: n }),
+  );
+  const fed = Bun.spawnSync([AGENT_BINARY, "run", "--once", "--source", "stdin:"], {
+    cwd,
+    env: ENV,
+    stdin: Buffer.from(`${lines.join("\n")}\nnot json\n`),
+  });
+  expect(fed.exitCode).toBe(0);
+  start();
+  const { body, answer } = await ask("/metrics", (_, text) => text.includes("agent_sensor_silent_seconds{"));
+  expect(answer.headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
+  const metrics = parse(body);
+  expect(metrics.get('agent_readings_accepted_total{source="stdin:"}')).toBe(2);
+  expect(metrics.get('agent_readings_malformed_total{source="stdin:"}')).toBe(1);
+  expect(metrics.get("agent_uplink_up")).toBe(1);
+  expect(metrics.get("agent_rules")).toBe(2);
+  expect(metrics.get("agent_silent_sensors")).toBe(2);
+  expect(metrics.get('agent_sensor_silent_seconds{rule="heard",sensor="s\\"1\\\\"}')).toBeGreaterThan(1);
+  expect(metrics.get('agent_rows_delivered_total{stage="raw"}')).toBeGreaterThanOrEqual(3);
+  expect(metrics.get("process_resident_memory_bytes")).toBeGreaterThan(1e7);
+});
+
+test.skipIf(!built)(
+  "a port that is taken is a problem, and no end: it is listened on when it is free",
+  async () => {
+    const other = await listen(port);
+    start();
+    expect(await agent!.says("not_listening", 5_000)).toBe(true);
+    const told = Bun.spawnSync([AGENT_BINARY, "status", "--json"], { cwd, env: ENV });
+    await Bun.sleep(1_200);
+    const later = JSON.parse(Bun.spawnSync([AGENT_BINARY, "status", "--json"], { cwd, env: ENV }).stdout.toString());
+    expect(told.exitCode).toBe(0);
+    expect(later.problems.map(({ code }: { code: string }) => code)).toEqual(["not_listening"]);
+    await new Promise((done) => other.close(done));
+    expect(await agent!.says("listening: Health", 10_000)).toBe(true);
+    expect((await ask("/healthz")).status).toBe(200);
+  },
+  20_000,
+);
+
+test.skipIf(!built)("only GET and HEAD of what there is, and only under its own name", async () => {
+  start();
+  expect((await ask("/")).body).toContain("/metrics");
+  expect((await ask("/nothing", () => true)).status).toBe(404);
+  const post = await ask("/healthz", () => true, { method: "POST", body: "x" });
+  expect([post.status, post.answer.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+  const head = await ask("/healthz", () => true, { method: "HEAD" });
+  expect([head.status, head.body]).toEqual([200, ""]);
+  expect((await ask("/healthz", () => true, { headers: { host: "evil.example" } })).status).toBe(421);
+  expect((await ask("/healthz", () => true, { headers: { host: `localhost:${port}` } })).status).toBe(200);
+});
+
+test.skipIf(!built)("hundreds of connections that say nothing hold up neither the agent nor its end", async () => {
+  start();
+  await ask("/healthz", (_, text) => /"accepted":[1-9]/.test(text));
+  const sockets = Array.from({ length: 500 }, () => connect(port, "127.0.0.1"));
+  await Promise.all(sockets.map((socket: Socket) => new Promise((done) => socket.once("connect", done))));
+  for (const socket of sockets) socket.on("error", () => undefined).write("GET /healthz HTTP/1.1\r\nHost: local");
+  const before = JSON.parse((await ask("/healthz")).body).buffer.accepted;
+  const { body } = await ask("/healthz", (_, text) => JSON.parse(text).buffer.accepted > before);
+  expect(JSON.parse(body).buffer.accepted).toBeGreaterThan(before);
+  agent!.kill("SIGTERM");
+  expect(await agent!.ended).toMatchObject({ code: 0 });
+  for (const socket of sockets) socket.destroy();
+});

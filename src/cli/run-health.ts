@@ -1,0 +1,95 @@
+/**
+ * What a running agent tells over HTTP, where `--dashboard` says so: `/healthz` and `/readyz` for whoever restarts it or
+ * watches over it, `/metrics` for Prometheus. The same as `agent status`, from the same reading of the buffer.
+ */
+import { resolve } from "node:path";
+import type { Problem } from "../agent/live.ts";
+import type { OpenAgent } from "../agent/open-agent.ts";
+import { messageOf } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import { withoutPassword } from "../core/log-redact.ts";
+import type { Settings } from "../core/settings.ts";
+import type { Answer, HttpServer, Page } from "../dashboard/http-server.ts";
+import { readStatus, type Status } from "./status.ts";
+
+const JSON_TYPE = "application/json; charset=utf-8";
+const TEXT_TYPE = "text/plain; charset=utf-8";
+const INDEX = `agent: what this node tells over HTTP
+/healthz   status as JSON; 200 while the agent works, also when something is wrong
+/readyz    the same; 503 while anything is wrong
+/metrics   for Prometheus
+`;
+
+export class RunHealth {
+  readonly #settings: Settings;
+  readonly #dataDir: string;
+  readonly #log: Log;
+  #server: HttpServer | null = null;
+
+  constructor(settings: Settings, cwd: string, log: Log) {
+    this.#settings = settings;
+    this.#dataDir = resolve(cwd, settings.dataDir);
+    this.#log = log;
+  }
+
+  /** Never throws for the outside world's sake: what cannot be opened is tried again, and is a problem until then. */
+  async open(opened: OpenAgent): Promise<void> {
+    const at = this.#settings.dashboard;
+    if (at === null) return;
+    const { HttpServer } = await import("../dashboard/http-server.ts");
+    const pages: readonly (readonly [string, Page])[] = [
+      ["/", () => ({ status: 200, type: TEXT_TYPE, body: INDEX })],
+      ["/healthz", () => this.#health(opened, () => false)],
+      ["/readyz", () => this.#health(opened, (health) => health !== "ok")],
+      ["/metrics", () => this.#metrics(opened)],
+    ];
+    this.#server = new HttpServer({
+      ...{ at, pages: new Map(pages), log: this.#log, running: () => performance.now() },
+    });
+  }
+
+  problems(): readonly Problem[] {
+    const refused = this.#server?.refused ?? null;
+    if (refused === null) return [];
+    const hint = "--dashboard with another port, or end what listens there; the agent tries again by itself";
+    return [{ code: "not_listening", message: refused, try: hint }];
+  }
+
+  close(): void {
+    this.#server?.close();
+  }
+
+  #health(opened: OpenAgent, isBad: (health: Status["health"]) => boolean): Answer {
+    const nowMs = Date.now();
+    try {
+      const status = readStatus(this.#dataDir, this.#settings, nowMs, opened.report(nowMs));
+      return answer(isBad(status.health) ? 503 : 200, status);
+    } catch (error) {
+      // The buffer is being made anew, or its disk is gone: the process works, and tells so.
+      const { problems } = opened.report(nowMs);
+      const message = `Cannot read the buffer: ${messageOf(error)}`;
+      const all = [...problems, { code: "buffer_unreadable", message, try: "look at the disk of the data dir" }];
+      return answer(isBad("degraded") ? 503 : 200, { health: "degraded", problems: all.map(told), pid: process.pid });
+    }
+  }
+
+  async #metrics(opened: OpenAgent): Promise<Answer> {
+    const nowMs = Date.now();
+    const live = opened.report(nowMs);
+    const { metricsText } = await import("./status-metrics.ts");
+    const { user, system } = process.cpuUsage();
+    const text = await metricsText(readStatus(this.#dataDir, this.#settings, nowMs, live), {
+      ...{ nowMs, startedAtMs: live.startedAtMs, costs: live.rules.costs ?? [] },
+      ...{ residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
+    });
+    return { status: 200, ...text };
+  }
+}
+
+function told(problem: Problem): Problem {
+  return { ...problem, message: withoutPassword(problem.message) };
+}
+
+function answer(status: number, value: unknown): Answer {
+  return { status, type: JSON_TYPE, body: `${JSON.stringify(value)}\n` };
+}
