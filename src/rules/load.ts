@@ -1,9 +1,10 @@
 /** Reads a folder of rule files: whole and passing its own tests, or not at all. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../core/errors.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { compileRules } from "./compile.ts";
+import { fileBytes } from "./file-bytes.ts";
 import { type Rule, type RuleFile, readRules } from "./rule.ts";
 import { type Loaded, RULE_LIMITS, type RuleProblem, type RuleSet } from "./rule-set.ts";
 import { failedTests } from "./rule-test.ts";
@@ -65,9 +66,7 @@ function readFolder(dir: string, shownAs: string): Loaded<readonly RuleFile[]> {
 function readFile(path: string, shownAs: string): Loaded<RuleFile> {
   const refuse = (message: string): Loaded<RuleFile> => ({ refused: [{ file: shownAs, line: 1, column: 1, message }] });
   try {
-    const { size } = statSync(path);
-    if (size > RULE_LIMITS.fileBytes) return refuse(`larger than ${RULE_LIMITS.fileBytes} bytes`);
-    const bytes = readFileSync(path);
+    const bytes = fileBytes(path, RULE_LIMITS.fileBytes);
     try {
       return { ok: { name: shownAs, text: UTF8.decode(bytes) } };
     } catch {

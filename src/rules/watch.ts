@@ -4,8 +4,9 @@
  * nothing of a folder that was replaced. A change counts once the folder has stood still for a look, so that an editor, a
  * copy of many files or a save storm is seen once, and whole.
  */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { fileBytes } from "./file-bytes.ts";
 
 /** A folder that never stands still is taken as it is after this long. */
 const RESTLESS_MS = 2_000;
@@ -87,7 +88,7 @@ function content(dir: string): string {
   try {
     const paths = namesIn(dir).map((name) => join(dir, name));
     if (paths.reduce((sum, path) => sum + statSync(path).size, 0) > CONTENT_BYTES) return "";
-    return paths.map((path) => Bun.hash(readFileSync(path)).toString(36)).join(" ");
+    return paths.map((path) => Bun.hash(fileBytes(path, CONTENT_BYTES)).toString(36)).join(" ");
   } catch {
     return "";
   }
