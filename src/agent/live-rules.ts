@@ -23,7 +23,11 @@ export type RulesInForce = {
   readonly refused: readonly RuleProblem[];
   /** The folder's set, or why it is refused, where the folder has changed since the last look; absent: nobody looks. */
   readonly look?: (runningMs: number) => Loaded<RuleSet> | null;
+  /** The folder, as it was named; absent: the rules in the binary. */
+  readonly dir?: string;
 };
+/** What was in force with this data dir before: its canonical text and its folder, where there is one. */
+export type LastRules = { readonly canonical: string | null; readonly dir: string | null };
 
 export type LiveRulesParts = {
   readonly buffer: SqliteBuffer;
@@ -38,6 +42,8 @@ const LOOK_MS = 200;
 /** Memories are stored after this many readings, or later where they are large: a reading costs at most 64 bytes more. */
 const SAVE_ROWS = 5_000;
 const SAVE_BYTES_A_ROW = 64;
+/** In the buffer's `meta`: the folder of the last set that was let in at a start, empty for the rules in the binary. */
+const DIR_KEY = "rules_dir";
 /** Readings that are judged again at once after a restart. */
 const REPLAY_ROWS = 5_000;
 
@@ -64,7 +70,12 @@ export class LiveRules {
     if (parts.buffer.meta("rules_version") !== this.#set.version) this.#switch(this.#set, null);
     // The same buffer again, opened anew: what is remembered is of all that was committed.
     else if (before !== undefined) this.#ledger.save(this.#set.saveState());
+    if (first.refused.length === 0) parts.buffer.setMeta(DIR_KEY, first.dir ?? "");
     for (const problem of this.#refused) parts.log.warn("rules_refused", formatProblem(problem));
+  }
+
+  static last(buffer: SqliteBuffer): LastRules {
+    return { canonical: buffer.lastRules(), dir: buffer.meta(DIR_KEY) || null };
   }
 
   get set(): RuleSet {

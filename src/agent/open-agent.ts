@@ -24,7 +24,7 @@ import { Agent, type AgentEnd } from "./agent.ts";
 import { Carrier } from "./carry.ts";
 import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
 import { Heartbeat, type LiveReport, type Problem } from "./live.ts";
-import { LiveRules, type RulesInForce } from "./live-rules.ts";
+import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";
 import { Upkeep } from "./maintain.ts";
 import { openBuffer, patiently, StoppedEarlyError } from "./open-buffer.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -37,8 +37,7 @@ export type AgentInputs = {
   readonly store: ObjectStore;
   /** Made when the buffer is open: sources go on behind their cursors, rules find their columns in the catalogue. */
   readonly sources: (catalogue: SensorCatalogue, cursor: (uri: string) => string | null) => readonly Source[];
-  /** `lastGood`: the canonical text of the set that was in force last, or null. */
-  readonly rules: (catalogue: SensorCatalogue, lastGood: string | null) => RulesInForce;
+  readonly rules: (catalogue: SensorCatalogue, last: LastRules) => RulesInForce;
   readonly stop: AbortSignal;
   readonly now: () => number;
   /** Never goes back and is not set by anyone; `performance.now` when absent. */
@@ -84,7 +83,7 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
   const { settings, store, now } = inputs;
   const lock = await takeLock(inputs);
   const lasting = await whole(inputs, await openBuffer(inputs), (buffer) => ({
-    ...{ rules: inputs.rules(buffer.catalogue, buffer.lastRules()), buffer },
+    ...{ rules: inputs.rules(buffer.catalogue, LiveRules.last(buffer)), buffer },
     sources: inputs.sources(buffer.catalogue, (uri) => buffer.cursor(uri)),
     ...{ clock: new ClockWatch(), startedAtMs: now(), lock },
   }));

@@ -154,6 +154,13 @@ test.skipIf(!built)(
     const well = await status(node.cwd, ({ health }) => health === "ok");
     expect([well.health, well.rules.version, well.rules.refused]).toEqual(["ok", version, []]);
     await end(again);
+    // Nor do the rules in the binary take the place of a folder that is not there any more.
+    rmSync(node.rules, { recursive: true });
+    const without = { ...node, agent: start(node.cwd) };
+    expect(await without.agent.says("rules_kept", 5_000)).toBe(true);
+    const kept = await status(node.cwd, ({ rules }) => rules.refused.length > 0);
+    expect([kept.health, kept.rules.version, kept.rules.refused[0]?.file]).toEqual(["degraded", version, "rules"]);
+    await end(without);
     expect(groupsOf(node.cwd).map((group) => group.version)).toEqual([version]);
   },
   60_000,

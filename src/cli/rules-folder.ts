@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { codeOf, messageOf, UsageError } from "../core/errors.ts";
 
-const DEFAULT_DIR = "rules";
+export const DEFAULT_DIR = "rules";
 
 /** The folder as the user wrote it. Throws a UsageError where it cannot be read: what is wrong in its files is another matter. */
 export function rulesFolder(named: string | null, cwd: string, tryLine: (dir: string) => string): string | null {

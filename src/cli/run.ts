@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Problem } from "../agent/live.ts";
-import type { RulesInForce } from "../agent/live-rules.ts";
+import type { LastRules, RulesInForce } from "../agent/live-rules.ts";
 import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
 import { StoppedEarlyError } from "../agent/open-buffer.ts";
 import { UsageError } from "../core/errors.ts";
@@ -19,6 +19,7 @@ import { settingFlags } from "./command-flags.ts";
 import { openLog } from "./command-log.ts";
 import { durationFlag } from "./duration-flag.ts";
 import { loadReadingFiles } from "./reading-files.ts";
+import { DEFAULT_DIR } from "./rules-folder.ts";
 import { RunHealth } from "./run-health.ts";
 import { watchProgress } from "./run-progress.ts";
 import { storeOf } from "./store-of.ts";
@@ -94,7 +95,7 @@ export async function startAgent(
   const store = await storeOf({ settings, env, cwd });
   return await openAgent({
     ...{ settings, log, store, stop, now: Date.now, random: Math.random, ...(beside && { beside }) },
-    rules: (catalogue, lastGood) => rulesInForce(settings, cwd, catalogue, lastGood, log),
+    rules: (catalogue, last) => rulesInForce(settings, cwd, catalogue, last, log),
     sources: (catalogue, cursor) =>
       settings.source.map((uri) =>
         openSource(uri, {
@@ -110,24 +111,27 @@ export async function startAgent(
 
 /**
  * The folder that was named, else `./rules`, else the rules in the binary. A folder that is refused changes nothing: the
- * set that was in force last goes on; where there never was one, the call cannot work.
+ * set that was in force last goes on; where there never was one, the call cannot work. A `./rules` that was in force and is
+ * gone is refused too: nobody said that the binary's rules should take its place.
  */
 function rulesInForce(
   settings: Settings,
   cwd: string,
   catalogue: SensorCatalogue,
-  lastGood: string | null,
+  last: LastRules,
   log: Log,
 ): RulesInForce {
-  const dir = settings.rulesDir ?? (existsSync(resolve(cwd, "rules")) ? "rules" : null);
+  const isThere = existsSync(resolve(cwd, DEFAULT_DIR)) || last.dir === DEFAULT_DIR;
+  const dir = settings.rulesDir ?? (isThere ? DEFAULT_DIR : null);
   if (dir === null) return { set: builtInRules(catalogue), refused: [] };
   const path = resolve(cwd, dir);
   const folder = new FolderWatch(path);
   const look = (runningMs: number) => (folder.look(runningMs) ? loadRules(path, catalogue, dir) : null);
   const loaded = loadRules(path, catalogue, dir);
-  if ("ok" in loaded) return { set: loaded.ok, refused: [], look };
+  if ("ok" in loaded) return { set: loaded.ok, refused: [], look, dir };
   const { refused } = loaded;
-  const kept = lastGood === null ? null : loadRuleTexts([{ name: "last-good.json", text: lastGood }], catalogue);
+  const { canonical } = last;
+  const kept = canonical === null ? null : loadRuleTexts([{ name: "last-good.json", text: canonical }], catalogue);
   if (kept !== null && "ok" in kept) {
     log.warn("rules_kept", `The last good rule set is in force: version ${kept.ok.version}`);
     return { set: kept.ok, refused, look };
