@@ -57,6 +57,17 @@ test("deadband: once broken, it stays broken until the value is back inside by t
   });
 });
 
+test("deadband: limits are decimals, and so is what it is back to", () => {
+  const rule = { when: { range: { measure: "m", min: 0.1, max: 0.3, deadband: 0.1 } } };
+  // In doubles, 0.3 − 0.1 is a little less than 0.2.
+  const samples = [0.4, 0.25, 0.2].map((value, minutes) => at(minutes, value));
+  expect(findingsOf(rule, samples).map((finding) => finding?.reason ?? null)).toEqual([
+    "m 0.4 is above 0.3",
+    "m 0.25 was above 0.3 and is not back to 0.2",
+    null,
+  ]);
+});
+
 test("deadband: a late reading is judged by the limits alone and moves nothing", () => {
   const rule = { when: { range: { measure: "m", max: 60, deadband: 2 } } };
   const samples = [at(5, 61), at(3, 59), at(3, 70), at(6, 59)];

@@ -7,7 +7,7 @@ import type { JsonNode } from "../core/located-json.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { Columns, MeasureRef } from "./columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "./condition.ts";
-import { CLOCK, CLOCK_WIDTH, LATE, SET_BACK, stepClock } from "./event-time.ts";
+import { CLOCK, CLOCK_WIDTH, exceeds, LATE, SET_BACK, stepClock } from "./event-time.ts";
 import type { RuleReader } from "./rule-reader.ts";
 import { readSelector, type Selector } from "./selector.ts";
 import { RuleState } from "./state.ts";
@@ -59,7 +59,7 @@ function readLimits(
   if (min === undefined || max === undefined) return undefined;
   if (min > max)
     return reader.problem(node.at, `"min" ${min} is above "max" ${max}: every reading would break the rule`);
-  if (min + deadband > max - deadband) {
+  if (exceeds(2 * deadband, max - min, max)) {
     return reader.problem(
       node.at,
       `a "deadband" of ${deadband} leaves nothing between ${min} and ${max} to come back to`,
@@ -175,8 +175,8 @@ function withMemory(range: Range, ref: MeasureRef, columns: Columns): ConditionJ
         const step = stepClock(values, at, time[row]!);
         const before = step === LATE || step === SET_BACK ? 0 : values[at + SIDE]!;
         let side = value < min ? -1 : value > max ? 1 : 0;
-        if (side === 0 && before < 0 && value < min + deadband) side = -1;
-        if (side === 0 && before > 0 && value > max - deadband) side = 1;
+        if (side === 0 && before < 0 && exceeds(deadband, value - min, min)) side = -1;
+        if (side === 0 && before > 0 && exceeds(deadband, max - value, max)) side = 1;
         if (step !== LATE) values[at + SIDE] = side;
         if (side === 0) continue;
         if (value < min || value > max) broken(row, outside(measure, value, min, max, limitText({ min, max })));
@@ -187,10 +187,15 @@ function withMemory(range: Range, ref: MeasureRef, columns: Columns): ConditionJ
 }
 
 function notYetBack(measure: string, value: number, limits: Limits, deadband: number, side: number): Broken {
-  const wanted = side < 0 ? limits.min + deadband : limits.max - deadband;
+  const wanted = decimal(side < 0 ? limits.min + deadband : limits.max - deadband);
   const was = side < 0 ? `below ${limits.min}` : `above ${limits.max}`;
   const reason = `${measure} ${value} was ${was} and is not back ${side < 0 ? "at" : "to"} ${wanted}`;
   return { reason, observed: value, limit: limitText(limits), window: { back_at: wanted } };
+}
+
+/** A sum of two decimals as a person would write it: 0.2 where doubles make it 0.19999999999999998. */
+function decimal(sum: number): number {
+  return Number(sum.toPrecision(12));
 }
 
 function limitText({ min, max }: Limits): string {

@@ -48,6 +48,10 @@ test("min_deviation: a quiet sensor may move a little; without it a window of eq
   expect(broken(spike({ min_deviation: 0.2 }), quiet)[6]).toBe(true);
 });
 
+test("min_deviation is a decimal: 20.3 is 0.2 from 20.1, though a little less in doubles", () => {
+  expect(broken(spike({ min_deviation: 0.2 }), [...new Array<number>(8).fill(20.1), 20.3]).at(-1)).toBe(true);
+});
+
 test("a new level is broken at first, and the usual one when it is half of the window", () => {
   const found = broken(spike({ min_deviation: 1 }), [...noise(10), ...noise(10).map((value) => value + 5)]);
   expect(found.indexOf(true)).toBe(10);

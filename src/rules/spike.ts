@@ -8,7 +8,7 @@ import type { JsonNode } from "../core/located-json.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { Columns } from "./columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "./condition.ts";
-import { CLOCK, CLOCK_WIDTH, isoTime, LATE, SET_BACK, shortNumber, stepClock } from "./event-time.ts";
+import { CLOCK, CLOCK_WIDTH, exceeds, isoTime, LATE, SET_BACK, shortNumber, stepClock } from "./event-time.ts";
 import { deviationOf, insertSorted, medianOf, replaceSorted } from "./median.ts";
 import type { RuleReader } from "./rule-reader.ts";
 import { RuleState } from "./state.ts";
@@ -83,7 +83,7 @@ function compile(spike: Spike, columns: Columns): ConditionJudge {
           const median = medianOf(values, sorted, known);
           const deviation = Math.abs(value - median);
           // Most readings end here: nothing is near the limit, and the MAD need not be known.
-          if (deviation > 0 && deviation >= minDeviation) {
+          if (deviation > 0 && !exceeds(minDeviation, deviation, value)) {
             const mad = deviationOf(values, sorted, known, median);
             // A window of equal values says nothing of noise: then only min_deviation can be a limit.
             const isFar = mad > 0 ? NORMAL * deviation > threshold * mad : minDeviation > 0;
