@@ -25,6 +25,8 @@ export const MATH_FUNCTIONS_OF_TWO: Readonly<Record<string, (a: number, b: numbe
 
 /** Macros whose first argument is a name of their own, not a field. */
 const BINDING_MACROS: ReadonlySet<string> = new Set(["all", "exists", "exists_one", "map", "filter", "bind"]);
+/** Each would multiply the turns of the other, or the length of the list: an expression of 4 KiB could take hours. */
+const LOOP_IN_LOOP = `a loop inside a loop: none of ${[...BINDING_MACROS].join(", ")} within another`;
 const LITERAL_HINT_OPERATORS: ReadonlySet<string> = new Set(["+", "-", "*", "/", "==", "!="]);
 
 export type CheckedExpression = {
@@ -119,16 +121,18 @@ function fieldsOf(root: ASTNode): Fields {
   const found: Fields = { fields: [], measures: [] };
   const bound = new Set<string>();
   const names: Place[] = [];
-  const visit = (node: ASTNode): void => {
+  const visit = (node: ASTNode, inLoop: boolean): void => {
+    const isLoop = node.op === "rcall" && BINDING_MACROS.has(node.args[0]);
+    if (isLoop && inLoop) found.problem ??= { message: LOOP_IN_LOOP, index: node.start };
     if (node.op === "id") names.push({ name: node.args, index: node.start });
-    if (node.op === "rcall" && BINDING_MACROS.has(node.args[0])) {
+    if (isLoop) {
       const [, receiver, [own]] = node.args;
       if (own?.op === "id") bound.add(own.args);
       if (node.args[0] === "bind" && receiver.op === "id") bound.add(receiver.args);
     }
-    for (const child of childrenOf(node)) visit(child);
+    for (const child of childrenOf(node)) visit(child, inLoop || isLoop);
   };
-  visit(root);
+  visit(root, false);
   for (const { name, index } of names) {
     if (bound.has(name) || found.fields.includes(name)) continue;
     if (!RESERVED_FIELDS.has(name)) {

@@ -74,6 +74,8 @@ export const RULE_LIMITS = {
   tests: 1_000,
   /** In all tests of a rule together: they run at every reload. */
   testReadings: 20_000,
+  /** In all tests of a set: while they run, no reading is taken. */
+  setTestReadings: 200_000,
   expressionBytes: 4 * 1024,
   textLength: 1_024,
   /** Values of one field in `applies_to`. */

@@ -93,6 +93,11 @@ test("an expression's mistake is shown where it is, behind escapes too", () => {
   expect(at('"double > 1.0"')).toEqual(['r.json:1:35: "double" is a word of the language, not a field']);
   expect(at('"wind(3.0)"')).toEqual(["r.json:1:35: found no matching overload for 'wind(double)'"]);
   expect(at(JSON.stringify(`a > 1.0 || ${"b > 1.0 || ".repeat(400)}c > 1.0`))[0]).toContain("longer than 4096");
+  // Six lists of ten in one another are a million turns for each reading.
+  expect(at('"[1, 2].exists(x, x > 1) || [1, 2].all(x, [1, 2].exists(y, y > x && a > 1.0))"')).toEqual([
+    "r.json:1:76: a loop inside a loop: none of all, exists, exists_one, map, filter, bind within another",
+  ]);
+  expect(at('"[1, 2].map(x, x + 1).exists(x, a > double(x))"')[0]).toContain("a loop inside a loop");
   expect(at(JSON.stringify(`${"(".repeat(200)}a > 1.0${")".repeat(200)}`))[0]).toContain("maxDepth (64)");
 });
 
@@ -103,6 +108,15 @@ test("limits are told, not crossed", () => {
   expect(problems(JSON.stringify(many.slice(1)))).toEqual([]);
   const tests = Array.from({ length: 1_001 }, () => ({ reading: { m: 0 }, breaks: false }));
   expect(problemsOf({ tests })).toEqual(["more than 1000 tests"]);
+  const sequence = { readings: [{ repeat: 10_000, readings: [{ m: 0 }] }], breaks: false };
+  expect(problemsOf({ tests: [sequence, sequence, sequence] })).toEqual([
+    "more than 20000 readings in all tests of a rule",
+  ]);
+  const tested = Array.from({ length: 11 }, (_, i) => ({ ...rule(i), tests: [sequence, sequence] }));
+  expect(problems(JSON.stringify(tested.slice(1)))).toEqual([]);
+  expect(problems(JSON.stringify(tested))).toEqual([
+    expect.stringContaining("more than 200000 readings in the tests of all rules"),
+  ]);
   expect(problems(" ".repeat(1024 * 1024 + 1))[0]).toContain("must not be larger");
   expect(problems(JSON.stringify(Array.from({ length: 5_000 }, () => 1))).length).toBe(1_000);
   expect(problemsOf({ name: "a".repeat(65) }).length).toBe(1);

@@ -47,17 +47,24 @@ const DEFAULT_SEVERITY: Severity = "warning";
 
 /** The rules of all files, sorted by name: the order of files and of rules in them means nothing. */
 export function readRules(files: readonly RuleFile[]): Loaded<readonly Rule[]> {
-  const problems: RuleProblem[] = [];
-  const rules: Rule[] = [];
-  /** Name to where it was first seen. */
-  const seen = new Map<string, string>();
-  for (const file of files) readFile(file, problems, rules, seen);
+  const gathered: Gathered = { problems: [], rules: [], seen: new Map(), testReadings: 0 };
+  for (const file of files) readFile(file, gathered);
+  const { problems, rules } = gathered;
   if (problems.length > 0) return { refused: problems };
   return { ok: rules.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
-function readFile(file: RuleFile, problems: RuleProblem[], rules: Rule[], seen: Map<string, string>): void {
-  const reader = new RuleReader(file.name, file.text, problems);
+type Gathered = {
+  readonly problems: RuleProblem[];
+  readonly rules: Rule[];
+  /** Name to where it was first seen. */
+  readonly seen: Map<string, string>;
+  testReadings: number;
+};
+
+function readFile(file: RuleFile, gathered: Gathered): void {
+  const { rules, seen } = gathered;
+  const reader = new RuleReader(file.name, file.text, gathered.problems);
   if (Buffer.byteLength(file.text) > RULE_LIMITS.fileBytes) {
     reader.problem(0, `a rule file must not be larger than ${RULE_LIMITS.fileBytes} bytes`);
     return;
@@ -74,7 +81,13 @@ function readFile(file: RuleFile, problems: RuleProblem[], rules: Rule[], seen: 
       return;
     }
     const rule = readRule(node, reader, seen);
-    if (rule !== undefined) rules.push(rule);
+    if (rule === undefined) continue;
+    rules.push(rule);
+    gathered.testReadings += rule.tests.reduce((sum, test) => sum + test.readings.length, 0);
+    if (gathered.testReadings > RULE_LIMITS.setTestReadings) {
+      reader.problem(node.at, `more than ${RULE_LIMITS.setTestReadings} readings in the tests of all rules`);
+      return;
+    }
   }
 }
 
