@@ -6,6 +6,7 @@
 import { type ASTNode, Environment, type ParseError } from "@marcbachmann/cel-js";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../core/sensor.ts";
+import { patternProblem } from "./cel-pattern.ts";
 import { MEASURE_NAME, RESERVED_FIELDS } from "./rule-reader.ts";
 
 /** What we add to CEL's own functions: on doubles, with the meaning of JavaScript's Math. */
@@ -115,7 +116,7 @@ function baseEnvironment(): Environment {
 }
 
 type Place = { readonly name: string; readonly index: number };
-type Fields = { fields: string[]; measures: Place[]; problem?: ExpressionProblem };
+type Fields = { fields: string[]; measures: Place[]; problem?: ExpressionProblem | undefined };
 
 function fieldsOf(root: ASTNode): Fields {
   const found: Fields = { fields: [], measures: [] };
@@ -124,6 +125,7 @@ function fieldsOf(root: ASTNode): Fields {
   const visit = (node: ASTNode, inLoop: boolean): void => {
     const isLoop = node.op === "rcall" && BINDING_MACROS.has(node.args[0]);
     if (isLoop && inLoop) found.problem ??= { message: LOOP_IN_LOOP, index: node.start };
+    if (node.op === "rcall" && node.args[0] === "matches") found.problem ??= problemOfPattern(node.args[2][0]);
     if (node.op === "id") names.push({ name: node.args, index: node.start });
     if (isLoop) {
       const [, receiver, [own]] = node.args;
@@ -147,6 +149,17 @@ function fieldsOf(root: ASTNode): Fields {
     found.fields.push(name);
   }
   return found;
+}
+
+/** The pattern must be known now: what is wrong with it would otherwise show as a rule that never breaks. */
+function problemOfPattern(pattern: ASTNode | undefined): ExpressionProblem | undefined {
+  // A call without a pattern is refused by the library.
+  if (pattern === undefined) return undefined;
+  if (pattern.op !== "value" || typeof pattern.args !== "string") {
+    return { message: "the pattern of matches must be a text in quotes", index: pattern.start };
+  }
+  const message = patternProblem(pattern.args);
+  return message === undefined ? undefined : { message, index: pattern.start };
 }
 
 /** False for CEL's own words (`double`, `if`, …), which cannot be declared. */
