@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { MOST_DEVIATIONS, MOST_THRESHOLDS } from "./drift.ts";
 import {
   agreesWithNaive,
@@ -23,6 +25,19 @@ test("a mean that moved breaks the rule once enough readings say so, whichever w
     expect(found.indexOf(true)).toBeLessThan(210);
   }
   expect(broken(drift({}), noise(400))).not.toContain(true);
+});
+
+test("a shift breaks the rule after as many readings as the manual says", () => {
+  const manual = readFileSync(join(import.meta.dir, "../../docs/rules.md"), "utf8");
+  const row = (name: string) => new RegExp(`\\| ${name}[^|]*\\|(.*)\\|`).exec(manual)![1]!.split("|");
+  const shifts = row("shift of the mean").map(Number);
+  const counted = shifts.map((shift) => {
+    const values = [...noise(500), ...new Array<number>(100).fill(shift)];
+    const first = broken(drift({ baseline: 500, slack: 0.5, threshold: 20 }), values).indexOf(true);
+    return first < 0 ? "never" : String(first - 499);
+  });
+  const stated = row("readings until `threshold` 20 is passed").map((text) => text.replace("about", "").trim());
+  expect([shifts.length, counted]).toEqual([5, stated]);
 });
 
 test("the finding tells the mean since it began to move, and the usual one", () => {
