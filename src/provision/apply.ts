@@ -1,0 +1,163 @@
+/**
+ * Does what a plan says, one call per step, and decides nothing. What fails is told, what needs it is skipped and named, and
+ * everything else is done. Killed anywhere, the next plan begins with what is there.
+ */
+import { AgentError, messageOf, TransientError } from "../core/errors.ts";
+import { makingOrder, walk } from "./graph.ts";
+import { foreignProblem, type Part, type Plan, type Problem, problemOf, type Step, stepsOf } from "./plan.ts";
+import { pollUntil, READ_BACK_WAIT } from "./poll.ts";
+import type { Change, Doing, Resource } from "./resource.ts";
+
+/** Resources that are worked on at the same time: S3 answers SlowDown to more changes of buckets than that. */
+const AT_ONCE = 8;
+/** A step whose answer says "later" is tried so often, with these waits between. The SDKs have tried before. */
+const TRIES = 4;
+const FIRST_WAIT_MS = 1_000;
+
+const AGAIN = "the same command again: it goes on where this one stopped";
+
+export type Outcome = {
+  readonly step: Step;
+  readonly result: "done" | "failed" | "skipped";
+  readonly problem: Problem | null;
+  readonly tookMs: number;
+};
+
+export type Watch = {
+  readonly onOutcome: (outcome: Outcome) => void;
+};
+
+/** The outcome of every step that was to be done, in the order of the plan. */
+export async function applyPlan(plan: Plan, world: Omit<Doing, "facts">, watch: Watch): Promise<readonly Outcome[]> {
+  const parts = new Map(plan.parts.map((part) => [part.resource.id, part]));
+  const order = makingOrder(plan.parts.map(({ resource }) => resource));
+  const teller = new InOrder(
+    plan.parts.map(({ resource }) => resource.id),
+    watch.onOutcome,
+  );
+  const broken = new Set<string>();
+  await walk(order, AT_ONCE, async (id) => {
+    const part = parts.get(id)!;
+    const blocker = part.resource.needs.find((need) => broken.has(need));
+    const outcomes = await applyPart(part, blocker, { ...world, facts: plan.facts });
+    if (part.problem !== null || outcomes.some(({ result }) => result !== "done")) broken.add(id);
+    teller.done(id, outcomes);
+  });
+  return teller.all;
+}
+
+async function applyPart(part: Part, blocker: string | undefined, doing: Doing): Promise<Outcome[]> {
+  const steps = stepsOf(part).filter(({ action }) => action !== "none");
+  const outcomes: Outcome[] = [];
+  let problem: Problem | null = null;
+  if (blocker !== undefined) {
+    const message = `${part.resource.id} was not touched: it needs ${blocker}`;
+    problem = { resource: part.resource.id, message, missing: null, try: null };
+  } else if (doing.stop.aborted) {
+    const message = `${part.resource.id} was not touched: told to stop`;
+    problem = { resource: part.resource.id, message, missing: null, try: AGAIN };
+  }
+  for (const [at, step] of steps.entries()) {
+    if (problem !== null) {
+      outcomes.push({ step, result: "skipped", problem, tookMs: 0 });
+      continue;
+    }
+    const startedMs = doing.now();
+    const failed = await attempt(step.resource, doing, () =>
+      step.action === "create" ? bringUp(part.resource, doing) : makeChange(part.changes[at]!, doing),
+    );
+    const tookMs = doing.now() - startedMs;
+    outcomes.push({ step, result: failed === null ? "done" : "failed", problem: failed, tookMs });
+    // The aspects of a resource do not need one another: the next is tried all the same.
+  }
+  return outcomes;
+}
+
+export async function attempt(resource: string, doing: Doing, work: () => Promise<void>): Promise<Problem | null> {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    if (error instanceof AgentError || !doing.stop.aborted) return problemOf(resource, error);
+    return { resource, message: `Cannot finish ${resource}: told to stop`, missing: null, try: AGAIN };
+  }
+}
+
+/** Made, read back, and every difference that is left taken away. */
+async function bringUp(resource: Resource, doing: Doing): Promise<void> {
+  const actual = await createSurely(resource, doing);
+  for (const change of resource.diff(actual, doing.facts)) await makeChange(change, doing);
+}
+
+/** An answer may have been lost: after a TransientError it is looked for first, and made again only if it is not there. */
+async function createSurely(resource: Resource, doing: Doing): Promise<unknown> {
+  for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries++, waitMs *= 2) {
+    const lost = await resource.create(doing).then(() => null, transientOnly);
+    if (lost === null) break;
+    const there = await resource.read(doing).catch(transientOnly);
+    if (there !== null && !(there instanceof TransientError))
+      return learned(resource, owned(resource, there, doing), doing);
+    if (tries >= TRIES) throw lost;
+    doing.stop.throwIfAborted();
+    doing.tell(`${messageOf(lost)}; trying again in ${waitMs / 1_000} s`);
+    await doing.wait(waitMs);
+  }
+  const actual = await pollUntil(`${resource.id} to be seen`, READ_BACK_WAIT, doing, async () => {
+    const value = await resource.read(doing);
+    return value === null ? { notYet: "it is not there yet" } : { value };
+  });
+  return learned(resource, actual, doing);
+}
+
+function learned(resource: Resource, actual: unknown, doing: Doing): unknown {
+  doing.facts.learn(resource.learn?.(actual) ?? {});
+  return actual;
+}
+
+/** What stands there after a lost answer may be somebody else's, made in the same moment. */
+function owned(resource: Resource, actual: unknown, doing: Doing): unknown {
+  const foreign = resource.foreign?.(actual, doing.facts) ?? null;
+  if (foreign === null) return actual;
+  const problem = foreignProblem(resource.id, foreign);
+  throw new AgentError(problem.message, problem.try === null ? {} : { tryHint: problem.try });
+}
+
+async function makeChange(change: Change, doing: Doing): Promise<void> {
+  for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries++, waitMs *= 2) {
+    const failure = await change.make(doing).then(() => null, transientOnly);
+    if (failure === null) return;
+    if (tries >= TRIES) throw failure;
+    doing.stop.throwIfAborted();
+    doing.tell(`${messageOf(failure)}; trying again in ${waitMs / 1_000} s`);
+    await doing.wait(waitMs);
+  }
+}
+
+function transientOnly(error: unknown): TransientError {
+  if (error instanceof TransientError) return error;
+  throw error;
+}
+
+/** Resources end in any order; they are told in the order of the plan, each as soon as all before it have been. */
+export class InOrder {
+  readonly all: Outcome[] = [];
+  readonly #ids: string[];
+  readonly #ready = new Map<string, readonly Outcome[]>();
+  readonly #tell: (outcome: Outcome) => void;
+
+  constructor(ids: readonly string[], tell: (outcome: Outcome) => void) {
+    this.#ids = [...ids];
+    this.#tell = tell;
+  }
+
+  done(id: string, outcomes: readonly Outcome[]): void {
+    this.#ready.set(id, outcomes);
+    for (let next = this.#ids[0]; next !== undefined && this.#ready.has(next); next = this.#ids[0]) {
+      this.#ids.shift();
+      for (const outcome of this.#ready.get(next)!) {
+        this.all.push(outcome);
+        this.#tell(outcome);
+      }
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/** What everything is called in the two clouds: made from the settings alone, so that both sides and every run agree. */
+import { bucketOf, STAGES, type Stage } from "../core/stage.ts";
+
+/** The seven buckets (DESIGN §5), by what they are for. */
+export const BUCKET_USES = [...STAGES, "checkpoints", "metadata"] as const;
+export type BucketUse = (typeof BUCKET_USES)[number];
+
+export type Naming = { readonly prefix: string; readonly region: string };
+
+export function bucketName(use: BucketUse, { prefix, region }: Naming): string {
+  if (use === "checkpoints" || use === "metadata") return `${prefix}-${use}-${region}`;
+  return bucketOf(use satisfies Stage, prefix, region);
+}
+
+/** The role that Unity Catalog assumes. IAM is one for all regions, so the region is in the name. At most 64 characters. */
+export function unityRoleName({ prefix, region }: Naming): string {
+  return `${prefix}-unity-catalog-${region}`;
+}
+
+/** Lower-case letters, digits and `_`: what Unity Catalog keeps as it is and SQL needs no quotes for. */
+export function credentialName({ prefix, region }: Naming): string {
+  return `${prefix}_${region}`.replaceAll("-", "_");
+}
+
+/** One bucket, one location, at the bucket's root: locations may not overlap. */
+export function locationName(use: BucketUse, naming: Naming): string {
+  return bucketName(use, naming).replaceAll("-", "_");
+}
+
+/** The ids of resources, for `needs` across files. */
+export const ID = {
+  bucket: (name: string) => `bucket ${name}`,
+  role: (name: string) => `role ${name}`,
+  credential: (name: string) => `storage credential ${name}`,
+} as const;

@@ -1,0 +1,133 @@
+/** The plan: what is there, compared with what should be. Nothing is touched. */
+import { AgentError, DeniedError, messageOf } from "../core/errors.ts";
+import { FactBook } from "./facts.ts";
+import { makingOrder, readingOrder, sorted, walk } from "./graph.ts";
+import type { Action, Change, Doing, ProvisionSide, Resource, Side } from "./resource.ts";
+
+/** Calls to one cloud that are under way at the same time while a plan is made. */
+const READS_AT_ONCE = 32;
+
+/** A line of the plan (binding, `provision plan --json`). */
+export type Step = {
+  readonly resource: string;
+  readonly action: Action;
+  readonly because: string;
+  readonly side: Side;
+};
+
+/** Why a resource cannot be brought to what it should be. */
+export type Problem = {
+  readonly resource: string;
+  readonly message: string;
+  /** The missing permission, in the words of its owner; null where it is something else. */
+  readonly missing: string | null;
+  readonly try: string | null;
+};
+
+/** What is to be done about one resource. */
+export type Part = {
+  readonly resource: Resource;
+  /** As it was read; null: it is not there. */
+  readonly actual: unknown;
+  readonly changes: readonly Change[];
+  /** It could not be read, or is not ours: nothing is done about it. */
+  readonly problem: Problem | null;
+  /** True where it is there and is not ours. */
+  readonly isForeign: boolean;
+};
+
+export type Plan = {
+  /** In the order of making. */
+  readonly parts: readonly Part[];
+  readonly facts: FactBook;
+};
+
+export type PlanOptions = { readonly adopt: boolean };
+
+/** Checks each side (an error of that is thrown: nothing else was asked), reads everything at once, and compares. */
+export async function makePlan(
+  sides: readonly ProvisionSide[],
+  options: PlanOptions,
+  world: Omit<Doing, "facts">,
+): Promise<Plan> {
+  const resources = sides.flatMap((side) => side.resources);
+  const facts = new FactBook(resources.flatMap((one) => one.tells ?? []));
+  const doing = { ...world, facts };
+  for (const told of await Promise.all(sides.map((side) => side.check(doing)))) facts.learn(told);
+  const found = await readAll(resources, doing);
+  const byId = new Map(resources.map((one) => [one.id, one]));
+  // Every fact that can be known is known now: so all differences can be told.
+  const parts = sorted(makingOrder(resources)).map((id) => partOf(byId.get(id)!, found.get(id)!, facts, options));
+  return { parts, facts };
+}
+
+type Found = { readonly actual: unknown } | { readonly error: unknown };
+
+async function readAll(resources: readonly Resource[], doing: Doing): Promise<Map<string, Found>> {
+  const byId = new Map(resources.map((one) => [one.id, one]));
+  const found = new Map<string, Found>();
+  await walk(readingOrder(resources), READS_AT_ONCE, async (id) => {
+    doing.stop.throwIfAborted();
+    const resource = byId.get(id)!;
+    try {
+      const actual = await resource.read(doing);
+      if (actual !== null) doing.facts.learn(resource.learn?.(actual) ?? {});
+      found.set(id, { actual });
+    } catch (error) {
+      if (doing.stop.aborted) throw error;
+      found.set(id, { error });
+    }
+  });
+  return found;
+}
+
+function partOf(resource: Resource, found: Found, facts: FactBook, { adopt }: PlanOptions): Part {
+  if ("error" in found) {
+    const problem = problemOf(resource.id, found.error);
+    return { resource, actual: null, changes: [], problem, isForeign: false };
+  }
+  const { actual } = found;
+  if (actual === null) return { resource, actual, changes: [], problem: null, isForeign: false };
+  const foreign = resource.foreign?.(actual, facts) ?? null;
+  const problem = foreign === null || adopt ? null : foreignProblem(resource.id, foreign);
+  const changes = problem === null ? resource.diff(actual, facts) : [];
+  return { resource, actual, changes, problem, isForeign: foreign !== null };
+}
+
+export function foreignProblem(resource: string, foreign: string): Problem {
+  return {
+    resource,
+    message: `Cannot use ${resource}: ${foreign}`,
+    missing: null,
+    try: "another name by the settings, or --adopt to take it over: destroy would then take it away",
+  };
+}
+
+/** A bug is thrown on: it must not look like something that the cloud said. */
+export function problemOf(resource: string, error: unknown): Problem {
+  if (!(error instanceof AgentError)) throw error;
+  const missing = error instanceof DeniedError ? error.missing : null;
+  return { resource, message: messageOf(error), missing, try: error.tryHint ?? null };
+}
+
+/** The lines of a part: one for each change, or one that says that there is none. */
+export function stepsOf({ resource, actual, changes, problem }: Part): Step[] {
+  const step = (action: Action, because: string): Step => ({
+    resource: resource.id,
+    action,
+    because,
+    side: resource.side,
+  });
+  if (problem !== null) return [];
+  if (actual === null) return [step("create", resource.missing ?? "it does not exist")];
+  if (changes.length === 0) return [step("none", "it is as it should be")];
+  return changes.map(({ action, because }) => step(action, because));
+}
+
+export function planSteps(plan: Plan): Step[] {
+  return plan.parts.flatMap(stepsOf);
+}
+
+export function planProblems(plan: Plan): Problem[] {
+  return plan.parts.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+}

@@ -1,0 +1,77 @@
+/** Taking away what was made, and nothing else: planned by looking, done in the opposite order of making. */
+
+import { TransientError } from "../core/errors.ts";
+import { attempt, InOrder, type Outcome, type Watch } from "./apply.ts";
+import { removingOrder, sorted, walk } from "./graph.ts";
+import { makePlan, type Part, type Plan, type Problem, type Step } from "./plan.ts";
+import type { Doing, ProvisionSide } from "./resource.ts";
+
+/** Buckets are emptied at the same time; what bounds it is the server, not this. */
+const AT_ONCE = 8;
+const TRIES = 4;
+const FIRST_WAIT_MS = 1_000;
+
+/** The parts in the order of taking away. What is not there has no step; what is not ours has a problem. */
+export async function planRemoval(sides: readonly ProvisionSide[], world: Omit<Doing, "facts">): Promise<Plan> {
+  const { parts, facts } = await makePlan(sides, { adopt: false }, world);
+  const byId = new Map(parts.map((part) => [part.resource.id, part]));
+  const order = sorted(removingOrder(parts.map(({ resource }) => resource)));
+  return { parts: order.map((id) => withRefusal(byId.get(id)!)), facts };
+}
+
+function withRefusal(part: Part): Part {
+  if (!part.isForeign || part.problem === null) return part;
+  const message = part.problem.message.replace("Cannot use", "Cannot destroy");
+  return { ...part, problem: { ...part.problem, message, try: "remove it by hand, if it may go" } };
+}
+
+export function removalSteps(plan: Plan): Step[] {
+  return plan.parts.flatMap((part) => (isRemovable(part) ? [removalStep(part)] : []));
+}
+
+function isRemovable({ resource, actual, problem }: Part): boolean {
+  return actual !== null && problem === null && resource.remove !== undefined;
+}
+
+function removalStep({ resource }: Part): Step {
+  return { resource: resource.id, action: "delete", because: "agent provision made it", side: resource.side };
+}
+
+/** The outcome of every step. What something that could not be taken away still rests on is left, and named. */
+export async function applyRemoval(plan: Plan, world: Omit<Doing, "facts">, watch: Watch): Promise<readonly Outcome[]> {
+  const doing = { ...world, facts: plan.facts };
+  const byId = new Map(plan.parts.map((part) => [part.resource.id, part]));
+  const teller = new InOrder([...byId.keys()], watch.onOutcome);
+  const left = new Set<string>();
+  const order = removingOrder(plan.parts.map(({ resource }) => resource));
+  await walk(order, AT_ONCE, async (id) => {
+    const part = byId.get(id)!;
+    if (!isRemovable(part)) return teller.done(id, []);
+    const step = removalStep(part);
+    const dependant = (order.get(id) ?? []).find((other) => left.has(other));
+    const startedMs = doing.now();
+    const problem =
+      dependant === undefined ? await attempt(id, doing, () => removeSurely(part, doing)) : stays(id, dependant);
+    if (problem !== null) left.add(id);
+    const result = problem === null ? "done" : dependant === undefined ? "failed" : "skipped";
+    teller.done(id, [{ step, result, problem, tookMs: doing.now() - startedMs }]);
+  });
+  return teller.all;
+}
+
+function stays(resource: string, dependant: string): Problem {
+  return { resource, message: `${resource} was left: ${dependant} still rests on it`, missing: null, try: null };
+}
+
+async function removeSurely({ resource, actual }: Part, doing: Doing): Promise<void> {
+  for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries++, waitMs *= 2) {
+    doing.stop.throwIfAborted();
+    try {
+      return await resource.remove?.(actual, doing);
+    } catch (error) {
+      if (!(error instanceof TransientError) || tries >= TRIES) throw error;
+      doing.tell(`${error.message}; trying again in ${waitMs / 1_000} s`);
+    }
+    await doing.wait(waitMs);
+  }
+}

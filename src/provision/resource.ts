@@ -1,0 +1,94 @@
+/**
+ * The port of provisioning: one resource of a cloud, with what is there, what should be there, and one call per step from
+ * the one to the other. Plan decides (plan.ts), apply is dumb (apply.ts); state is read from the clouds, never from a file.
+ */
+import type { FactBook, FactName, Facts } from "./facts.ts";
+
+export const SIDES = ["aws", "databricks"] as const;
+export type Side = (typeof SIDES)[number];
+
+export const ACTIONS = ["none", "create", "update", "delete", "replace"] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/** What a call knows while it works. */
+export type Doing = {
+  readonly facts: FactBook;
+  /** Aborted by a signal: a wait ends at once, what has begun may end or not. */
+  readonly stop: AbortSignal;
+  /** Where a wait or a long job is now, for people; may be called a thousand times a second. */
+  readonly tell: (text: string) => void;
+  readonly wait: (ms: number) => Promise<void>;
+  /** Milliseconds that only run. */
+  readonly now: () => number;
+};
+
+/** One difference and the one call that takes it away. */
+export type Change = {
+  readonly action: "update" | "replace" | "delete";
+  /** What differs, old -> new: `versioning: off -> on`. A value that is not known yet: `known after apply`. */
+  readonly because: string;
+  /**
+   * On return the difference is gone. Reads its facts now, not when it was planned. May be repeated: it is called again
+   * after a TransientError, and by the next run when this one was killed.
+   */
+  make(doing: Doing): Promise<void>;
+};
+
+/**
+ * Every method throws TransientError when trying later may help (it is tried again, a bounded number of times), DeniedError
+ * with the missing permission, any other error when a person must look. Messages read `Cannot <verb> <resource>: <cause>`.
+ */
+export interface Resource<Actual = unknown> {
+  /** The words of a plan, unique in the graph: `bucket acme-raw-data-us-west-2`. */
+  readonly id: string;
+  readonly side: Side;
+  /** Ids that must be there before this can be made; where one cannot be made, this is skipped and named. */
+  readonly needs: readonly string[];
+  /** Ids that are made earlier if they can be, and are no reason to skip this. */
+  readonly after?: readonly string[];
+  /** Ids that are read before this is read, because reading uses what they tell. Everything else is read at once. */
+  readonly readAfter?: readonly string[];
+  /** Ids of `needs` or `after` that are nevertheless taken away before this. The usual order is that of making, backwards. */
+  readonly outlives?: readonly string[];
+  /** The facts that `learn` tells. */
+  readonly tells?: readonly FactName[];
+
+  /** What is there now, or null. Reads only. */
+  read(doing: Doing): Promise<Actual | null>;
+  /** The facts in it. */
+  learn?(actual: Actual): Partial<Facts>;
+  /**
+   * Why this is not ours to touch ("it has no tag managed-by=agent-provision"), or null when it is. Absent: it is always
+   * ours, such as a part of something that is. What is not ours is refused, and with `--adopt` it is taken over: then
+   * `diff` must hold the change that marks it.
+   */
+  foreign?(actual: Actual, facts: FactBook): string | null;
+  /** Every difference, in the order in which they are taken away; none: it is as it should be. */
+  diff(actual: Actual, facts: FactBook): readonly Change[];
+  /** Why it is created, where there is more to say than that it does not exist. */
+  readonly missing?: string;
+  /**
+   * Makes it, marked as ours in the same call. Afterwards it is read again, and what `diff` then finds is changed: so this
+   * needs only the bare thing. An answer may be lost: after a TransientError it is read first, and made again only if it is
+   * not there. "Already exists" may be thrown as a TransientError for the same treatment.
+   */
+  create(doing: Doing): Promise<void>;
+  /** Takes it away, with all that is in it. What is already gone is no error. Absent: there is nothing to take away. */
+  remove?(actual: Actual, doing: Doing): Promise<void>;
+}
+
+/** All of one cloud, as far as we know it. */
+export interface ProvisionSide {
+  readonly side: Side;
+  readonly resources: readonly Resource[];
+  /**
+   * Asks who we are, before anything else is asked, and that the account, the workspace and the regions are the ones that
+   * the settings mean. Throws when it must not go on.
+   */
+  check(doing: Doing): Promise<Partial<Facts>>;
+  close(): void;
+}
+
+/** What a bucket, role or user is tagged with, and what a comment of a Databricks object ends with: `managed-by=…`. */
+export const MANAGED_BY_KEY = "managed-by";
+export const MANAGED_BY = "agent-provision";
