@@ -3,6 +3,7 @@
  * it reads back as itself.
  */
 import { formatBytes, formatDuration, parseBytes, parseDuration, parseMilliseconds, unitMeant } from "./duration.ts";
+import { NODE_ID } from "./node-id.ts";
 import { isStage, STAGES, type Stage } from "./stage.ts";
 
 export type Parsed<T> = { readonly value: T } | { readonly problem: string };
@@ -55,6 +56,51 @@ export const store: Kind<string> = one({
 });
 
 export const path = (hint: string): Kind<string> => text("a path", hint);
+
+/**
+ * Without dots, which break TLS names and Databricks. 31: the longest name, {prefix}-schematized-data-{region}, is then at
+ * most 63 characters in every region. https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+ */
+export const bucketPrefix: Kind<string> = text(
+  "1 to 31 of a-z, 0-9 and hyphens, with no hyphen at its ends, and not beginning with xn--, sthree- or amzn-s3-demo-",
+  "PREFIX",
+  /^(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9](?:[a-z0-9-]{0,29}[a-z0-9])?$/,
+);
+
+/** `*`, or node ids separated by commas, each once. */
+export const nodes: Kind<"*" | readonly string[]> = one({
+  expects: "* or node ids separated by commas",
+  hint: "NODE,…",
+  read: (value): "*" | readonly string[] | undefined => {
+    if (value === "*") return "*";
+    const names = value.split(",").map((name) => name.trim());
+    return names.every((name) => NODE_ID.test(name)) && new Set(names).size === names.length ? names : undefined;
+  },
+  format: (value) => (value === "*" ? "*" : value.join(",")),
+});
+
+/** At most ten: S3 and IAM keep fifty, and the owner has some of their own. */
+const TAG = /^(?!aws:)[A-Za-z0-9 _.:/+@-]{1,128}=[A-Za-z0-9 _.:/+@-]{0,256}$/;
+const TAGS_AT_MOST = 10;
+
+/** `team=ops,cost-center=42`; empty: none. */
+export const tags: Kind<Readonly<Record<string, string>>> = one({
+  expects: `up to ${TAGS_AT_MOST} tags such as team=ops,cost-center=42`,
+  hint: "KEY=VALUE,…",
+  read: (value) => {
+    const pairs = value === "" ? [] : value.split(",").map((pair) => pair.trim());
+    if (pairs.length > TAGS_AT_MOST || !pairs.every((pair) => TAG.test(pair))) return undefined;
+    const entries = pairs.map((pair): [string, string] => [
+      pair.slice(0, pair.indexOf("=")),
+      pair.slice(pair.indexOf("=") + 1),
+    ]);
+    return new Set(entries.map(([key]) => key)).size === entries.length ? Object.fromEntries(entries) : undefined;
+  },
+  format: (value: Readonly<Record<string, string>>) =>
+    Object.entries(value)
+      .map(([key, text]) => `${key}=${text}`)
+      .join(","),
+});
 
 export function integer(min: number, max: number): Kind<number> {
   return one({

@@ -57,6 +57,13 @@ function textFor(setting: Setting<unknown>): fc.Arbitrary<string> {
       .tuple(fc.nat(5_000), fc.constantFrom("ms", "s", "m", "h", "d", "KiB", "MiB", "GiB"))
       .map(([n, unit]) => `${n}${unit}`),
     fc.constantFrom("forever", "off", "127.0.0.1:8080", "[::1]:0", "s3:", "dir:/a b", "us-east-1", "https://x.example"),
+    fc.constantFrom(
+      "123456789012",
+      "arn:aws:kms:us-west-2:123456789012:key/a-1",
+      "team=ops,cost-center=4 2",
+      "*",
+      "a,B.c",
+    ),
     fc.constantFrom(...kind.hint.split("|"), "simulator:", "sqlite:a b.db?table=x stdin:"),
     fc.subarray([...STAGES], { minLength: 1 }).map((names) => names.join(",")),
     fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,20}$/),
@@ -161,9 +168,16 @@ test("stages come in the order of the pipeline, whatever the order they were giv
 });
 
 test("half a pair of keys and a bucket name that S3 would refuse are found before anything starts", () => {
-  const long = { AGENT_STORE: "s3:", S3_BUCKET_PREFIX: "p".repeat(37), AWS_ACCESS_KEY_ID: "AKIA" };
+  const long = {
+    ...{ AGENT_STORE: "s3:", S3_BUCKET_PREFIX: "p".repeat(31), AWS_REGION: "r".repeat(15), AWS_ACCESS_KEY_ID: "AKIA" },
+  };
   expect(problemsOf(long)).toHaveLength(2);
   expect(problemsOf({ ...long, AGENT_STORE: "dir:x" })).toEqual([]);
+  // In every region of AWS (the longest name has 14 characters) a prefix of 31 fits, and a longer one is refused at once.
+  expect(problemsOf({ ...long, AWS_REGION: "ap-northeast-1", AWS_SECRET_ACCESS_KEY: "s" })).toEqual([]);
+  for (const prefix of ["p".repeat(32), "acme-", "-acme", "ac.me", "Acme", "xn--acme"]) {
+    expect(problemsOf({ S3_BUCKET_PREFIX: prefix })).toHaveLength(1);
+  }
 });
 
 test("all secrets are known to whoever must hide them", () => {
