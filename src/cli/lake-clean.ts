@@ -1,8 +1,8 @@
 /** `agent lake clean`: takes the objects of the stages away. Only those whose names are ours, and only when told so twice. */
-import { createInterface } from "node:readline";
 import { AgentError, UsageError } from "../core/errors.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
+import { type Ask, askOnTerminal } from "./ask.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { listObjects, type ProgressLine, progressLine } from "./lake-listing.ts";
@@ -27,9 +27,6 @@ export const command: Command = {
   examples: ["agent lake clean --stage raw", "agent lake clean --store dir:./lake --yes"],
   run: (flags, context) => clean(flags, context, askOnTerminal),
 };
-
-/** Resolves to what a person typed, or null where there is nobody to ask. */
-export type Ask = (question: string, stop: AbortSignal) => Promise<string | null>;
 
 export type Cleaning = {
   readonly stage: Stage;
@@ -132,22 +129,4 @@ async function removeAll(
   if (stop.aborted)
     throw new AgentError(`Cannot clean all of the lake: told to stop after ${grouped(removed)} objects`);
   return plan;
-}
-
-/** A line from the terminal; the end of input or a signal is an answer too: nothing. */
-function askOnTerminal(question: string, stop: AbortSignal): Promise<string | null> {
-  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return Promise.resolve(null);
-  return new Promise((resolve) => {
-    const lines = createInterface({ input: process.stdin, output: process.stderr });
-    const end = (answer: string) => {
-      // First of all: closing calls us again.
-      resolve(answer);
-      stop.removeEventListener("abort", onStop);
-      lines.close();
-    };
-    const onStop = () => end("");
-    stop.addEventListener("abort", onStop);
-    lines.on("close", () => end(""));
-    lines.question(question, end);
-  });
 }

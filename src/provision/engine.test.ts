@@ -169,6 +169,13 @@ test("destroy goes backwards, turns round where a resource outlives what it need
   expect([...cloud.things.keys()]).toEqual(["bucket"]);
 });
 
+test("what is needed and is not in the graph orders nothing, and is not touched", async () => {
+  const cloud = new MemoryCloud();
+  const alone = [memorySide([memoryResource(cloud, WISHES[2]!)])];
+  cloud.things.set("role", { owner: "agent-provision", aspects: {} });
+  expect(removalSteps(await planRemoval(alone, world())).map(({ resource }) => resource)).toEqual(["role"]);
+});
+
 test("what something still rests on is not taken away from under it", async () => {
   const cloud = new MemoryCloud();
   await apply(cloud);

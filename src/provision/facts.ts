@@ -11,6 +11,8 @@ export type Facts = {
   readonly partition: string;
   /** Who asks, as STS names them. Told by the check of the AWS side. */
   readonly callerArn: string;
+  /** True where the edge's identity, the first thing that is made, is there and ours. Told by it. */
+  readonly setUpBegun: true;
   /** The role that Unity Catalog assumes. Told by the role, and foretold by the AWS side: name and account are enough. */
   readonly roleArn: string;
   /** Chosen by Databricks for each storage credential, never by us. Told by the storage credential. */

@@ -20,7 +20,7 @@ export function removingOrder(resources: readonly Resource[]): Order {
   for (const one of resources) {
     for (const earlier of [...one.needs, ...(one.after ?? [])]) {
       const [first, then] = one.outlives?.includes(earlier) ? [earlier, one.id] : [one.id, earlier];
-      before.get(then)?.push(first);
+      if (before.has(first)) before.get(then)?.push(first);
     }
   }
   return checked(before);

@@ -12,9 +12,19 @@ export function bucketName(use: BucketUse, { prefix, region }: Naming): string {
   return bucketOf(use satisfies Stage, prefix, region);
 }
 
+/** Where the checkpoint and the schema of a stage's stream lie in the checkpoints bucket. */
+export function checkpointPrefix(stage: Stage): string {
+  return `${stage}/`;
+}
+
 /** The role that Unity Catalog assumes. IAM is one for all regions, so the region is in the name. At most 64 characters. */
 export function unityRoleName({ prefix, region }: Naming): string {
   return `${prefix}-unity-catalog-${region}`;
+}
+
+/** The edge's user or role: one for a set of buckets. */
+export function edgeName({ prefix, region }: Naming): string {
+  return `${prefix}-edge-${region}`;
 }
 
 /** Lower-case letters, digits and `_`: what Unity Catalog keeps as it is and SQL needs no quotes for. */

@@ -2,6 +2,7 @@
  * The port of provisioning: one resource of a cloud, with what is there, what should be there, and one call per step from
  * the one to the other. Plan decides (plan.ts), apply is dumb (apply.ts); state is read from the clouds, never from a file.
  */
+import type { Stage } from "../core/stage.ts";
 import type { FactBook, FactName, Facts } from "./facts.ts";
 
 export const SIDES = ["aws", "databricks"] as const;
@@ -77,6 +78,17 @@ export interface Resource<Actual = unknown> {
   remove?(actual: Actual, doing: Doing): Promise<void>;
 }
 
+/** What `agent provision verify` found out with a real call. */
+export type Proof = {
+  /** `edge key`, `unity catalog`. */
+  readonly party: string;
+  /** `puts into bucket x`, `cannot read bucket x`. */
+  readonly claim: string;
+  /** Null: it could not be tried here, and `detail` says why; that alone is no failure. */
+  readonly ok: boolean | null;
+  readonly detail: string;
+};
+
 /** All of one cloud, as far as we know it. */
 export interface ProvisionSide {
   readonly side: Side;
@@ -86,6 +98,10 @@ export interface ProvisionSide {
    * the settings mean. Throws when it must not go on.
    */
   check(doing: Doing): Promise<Partial<Facts>>;
+  /** Real calls as each party, when everything is as it should be. Leaves nothing behind. */
+  prove?(doing: Doing): Promise<readonly Proof[]>;
+  /** Takes the data away (of one stage; null: of all, and of all checkpoints) and keeps the set-up. Told after a yes. */
+  clean?(stage: Stage | null, doing: Doing): Promise<void>;
   close(): void;
 }
 

@@ -1,0 +1,92 @@
+/** `agent provision apply`: shows the plan, asks, and does it, step by step. Twice: nothing to do. Killed: run it again. */
+import { UsageError } from "../core/errors.ts";
+import { applyPlan } from "../provision/apply.ts";
+import { makePlan, type Plan, planProblems, planSteps } from "../provision/plan.ts";
+import { type Ask, askOnTerminal } from "./ask.ts";
+import type { Command, Context, ExitCode, Flags } from "./command.ts";
+import { ADOPT_FLAG, openSides, SIDE_FLAGS, WISH_FLAGS, worldOf, YES_FLAG } from "./provision-sides.ts";
+import { outcomeJson, outcomeLines, planText, problemLines, summaryLine } from "./provision-text.ts";
+
+export const command: Command = {
+  name: "apply",
+  summary: "Do what the plan says, step by step; shows it and asks first.",
+  args: {
+    ...SIDE_FLAGS,
+    ...WISH_FLAGS,
+    ...ADOPT_FLAG,
+    ...YES_FLAG,
+    json: { type: "boolean", description: "One JSON value: {ok, steps, problems}, each step with its result." },
+  },
+  examples: ["agent provision apply --only aws", "agent provision apply --yes --json"],
+  run: (flags, context) => apply(flags, context, askOnTerminal),
+};
+
+/** What has to be typed. */
+const WORD = "apply";
+
+export async function apply(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
+  const { say, stop } = context;
+  const sides = await openSides(flags, context);
+  const world = worldOf(context);
+  try {
+    const plan = await makePlan(sides, { adopt: flags["adopt"] === true }, world);
+    world.end();
+    const [steps, problems] = [planSteps(plan), planProblems(plan)];
+    const todo = steps.filter(({ action }) => action !== "none").length;
+    const isForeign = plan.parts.some(({ problem, isForeign: foreign }) => problem !== null && foreign);
+    const tell = async (ok: boolean, told: readonly unknown[]) => {
+      if (flags["json"] === true) await context.write(`${JSON.stringify({ ok, steps: told, problems }, null, 2)}\n`);
+      for (const line of problems.flatMap(problemLines)) say(line);
+      return ok ? 0 : 1;
+    };
+    if (todo > 0) for (const line of planText(steps).trimEnd().split("\n")) say(line);
+    // Half a set-up around somebody else's bucket helps nobody: a person decides first.
+    if (isForeign) return await tell(false, steps);
+    if (todo === 0) {
+      say(summaryLine(steps));
+      return await tell(problems.length === 0, steps);
+    }
+    if (!(await agreed(flags, stop, askPerson))) {
+      say("Nothing was touched.");
+      return 1;
+    }
+    return await carryOut(plan, context, world, tell);
+  } finally {
+    world.end();
+    for (const side of sides) side.close();
+  }
+}
+
+async function agreed(flags: Flags, stop: AbortSignal, askPerson: Ask): Promise<boolean> {
+  if (flags["yes"] === true) return true;
+  const answer = await askPerson(`Type "${WORD}" to do this: `, stop);
+  if (answer === null) {
+    throw new UsageError("Cannot apply the plan: there is no terminal to ask on", {
+      tryHint: "agent provision apply --yes, when all of the above is right",
+    });
+  }
+  return answer.trim() === WORD;
+}
+
+type World = ReturnType<typeof worldOf>;
+
+async function carryOut(
+  plan: Plan,
+  { say }: Context,
+  world: World,
+  tell: (ok: boolean, told: readonly unknown[]) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const outcomes = await applyPlan(plan, world, {
+    onOutcome: (outcome) => {
+      world.end();
+      for (const line of outcomeLines(outcome)) say(line);
+    },
+  });
+  world.end();
+  const done = outcomes.filter(({ result }) => result === "done").length;
+  const ok = done === outcomes.length && planProblems(plan).length === 0;
+  say(
+    ok ? `Done: ${done} steps.` : `${done} of ${outcomes.length} steps are done; the same command goes on from here.`,
+  );
+  return await tell(ok, outcomes.map(outcomeJson));
+}

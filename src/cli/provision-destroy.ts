@@ -1,0 +1,70 @@
+/** `agent provision destroy`: takes away what provision made, backwards, with all data in it. Refuses everything else. */
+import { UsageError } from "../core/errors.ts";
+import { planProblems } from "../provision/plan.ts";
+import { applyRemoval, planRemoval, removalSteps } from "../provision/removal.ts";
+import { type Ask, askOnTerminal } from "./ask.ts";
+import type { Command, Context, ExitCode, Flags } from "./command.ts";
+import { openSides, SIDE_FLAGS, worldOf, YES_FLAG } from "./provision-sides.ts";
+import { outcomeJson, outcomeLines, planText, problemLines } from "./provision-text.ts";
+
+export const command: Command = {
+  name: "destroy",
+  summary: "Take away all that provision made, with all data in it; asks first.",
+  args: {
+    ...SIDE_FLAGS,
+    ...YES_FLAG,
+    json: { type: "boolean", description: "One JSON value: {ok, steps, problems}, each step with its result." },
+  },
+  examples: ["agent provision destroy --only aws", "agent provision destroy --yes"],
+  run: (flags, context) => destroy(flags, context, askOnTerminal),
+};
+
+const WORD = "destroy";
+
+export async function destroy(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
+  const { say, stop } = context;
+  const sides = await openSides(flags, context, true);
+  const world = worldOf(context);
+  try {
+    const plan = await planRemoval(sides, world);
+    world.end();
+    const [steps, problems] = [removalSteps(plan), planProblems(plan)];
+    const tell = async (ok: boolean, told: readonly unknown[]) => {
+      if (flags["json"] === true) await context.write(`${JSON.stringify({ ok, steps: told, problems }, null, 2)}\n`);
+      for (const line of problems.flatMap(problemLines)) say(line);
+      return ok ? 0 : 1;
+    };
+    if (steps.length === 0) {
+      say("There is nothing to take away.");
+      return await tell(problems.length === 0, []);
+    }
+    for (const line of planText(steps).trimEnd().split("\n").slice(0, -1)) say(line);
+    say(`${steps.length} to delete, with all data in them. This cannot be undone.`);
+    if (flags["yes"] !== true) {
+      const answer = await askPerson(`Type "${WORD}" to do this: `, stop);
+      if (answer === null) {
+        throw new UsageError("Cannot destroy the set-up: there is no terminal to ask on", {
+          tryHint: "agent provision destroy --yes, when all of the above may go",
+        });
+      }
+      if (answer.trim() !== WORD) {
+        say("Nothing was touched.");
+        return 1;
+      }
+    }
+    const outcomes = await applyRemoval(plan, world, {
+      onOutcome: (outcome) => {
+        world.end();
+        for (const line of outcomeLines(outcome)) say(line);
+      },
+    });
+    world.end();
+    const done = outcomes.filter(({ result }) => result === "done").length;
+    const ok = done === outcomes.length && problems.length === 0;
+    say(`${done} of ${outcomes.length} are gone${ok ? "." : "; the same command goes on from here."}`);
+    return await tell(ok, outcomes.map(outcomeJson));
+  } finally {
+    world.end();
+    for (const side of sides) side.close();
+  }
+}

@@ -1,0 +1,35 @@
+/** `agent provision plan`: what would change, and why. Nothing is touched. */
+import { makePlan, planProblems, planSteps } from "../provision/plan.ts";
+import type { Command, Context, ExitCode, Flags } from "./command.ts";
+import { ADOPT_FLAG, openSides, SIDE_FLAGS, WISH_FLAGS, worldOf } from "./provision-sides.ts";
+import { planText, problemLines } from "./provision-text.ts";
+
+export const command: Command = {
+  name: "plan",
+  summary: "What would change in the clouds, and why; nothing is touched.",
+  args: {
+    ...SIDE_FLAGS,
+    ...WISH_FLAGS,
+    ...ADOPT_FLAG,
+    json: { type: "boolean", description: "One JSON value: {steps, problems}." },
+  },
+  examples: ["agent provision plan --only aws", "agent provision plan --json"],
+  run: plan,
+};
+
+async function plan(flags: Flags, context: Context): Promise<ExitCode> {
+  const sides = await openSides(flags, context);
+  const world = worldOf(context);
+  try {
+    const made = await makePlan(sides, { adopt: flags["adopt"] === true }, world);
+    world.end();
+    const [steps, problems] = [planSteps(made), planProblems(made)];
+    if (flags["json"] === true) await context.write(`${JSON.stringify({ steps, problems }, null, 2)}\n`);
+    else await context.write(planText(steps));
+    for (const line of problems.flatMap(problemLines)) context.say(line);
+    return problems.length === 0 ? 0 : 1;
+  } finally {
+    world.end();
+    for (const side of sides) side.close();
+  }
+}

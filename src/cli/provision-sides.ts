@@ -1,0 +1,99 @@
+/** What the commands of `agent provision` share: their flags, the clouds that are meant, and a world to work in. */
+import type { ArgsDef } from "citty";
+import { UsageError } from "../core/errors.ts";
+import { type Doing, type ProvisionSide, SIDES, type Side } from "../provision/resource.ts";
+import type { Context, Flags } from "./command.ts";
+import { settingFlags } from "./command-flags.ts";
+import { progressLine } from "./lake-listing.ts";
+
+export const SIDE_FLAGS: ArgsDef = {
+  only: { type: "string", description: `Only this cloud: ${SIDES.join(" or ")}.`, valueHint: SIDES.join("|") },
+};
+export const WISH_FLAGS: ArgsDef = settingFlags(
+  ...(["edgeIdentity", "edgeNodes", "edgeKeyFile", "kmsKeyArn", "costTags", "writeOnce", "fileEvents"] as const),
+  "rawExpiryDays",
+);
+export const ADOPT_FLAG: ArgsDef = {
+  adopt: { type: "boolean", description: "Take over what has our names but was made by somebody else." },
+};
+export const YES_FLAG: ArgsDef = { yes: { type: "boolean", description: "Do not ask." } };
+
+/** Throws UsageError for a cloud that there is not. */
+function sidesAsked(flags: Flags, context: Context): readonly Side[] {
+  const only = flags["only"];
+  if (only !== undefined && !SIDES.some((side) => side === only)) {
+    throw new UsageError(`Cannot use --only "${only}": there is no such cloud`, {
+      tryHint: `--only ${SIDES.join("|")}`,
+    });
+  }
+  if (only !== undefined) return [only as Side];
+  if (context.settings.databricksHost !== null) return SIDES;
+  context.say("Databricks is left out: DATABRICKS_HOST is not set");
+  return ["aws"];
+}
+
+/** What the SDK would see: the environment over `.env`, and the endpoint of the settings. */
+export function awsEnv({ env, settings, settingSources }: Context): Readonly<Record<string, string | undefined>> {
+  const endpoint = settings.awsEndpointUrlS3 === null ? {} : { AWS_ENDPOINT_URL_S3: settings.awsEndpointUrlS3 };
+  return { ...settingSources?.dotenv, ...env, ...endpoint };
+}
+
+/** `everything`: also what other settings may have made; for `destroy`. */
+export async function openSides(flags: Flags, context: Context, everything = false): Promise<ProvisionSide[]> {
+  const sides: ProvisionSide[] = [];
+  for (const side of sidesAsked(flags, context)) sides.push(await OPEN[side](context, everything));
+  return sides;
+}
+
+const OPEN: Record<Side, (context: Context, everything: boolean) => Promise<ProvisionSide>> = {
+  aws: async (context, everything) => {
+    const { aws, wish, env } = await openAwsHalf(context);
+    const { awsSide } = await import("../provision/aws-side.ts");
+    return awsSide(aws, wish, env, everything);
+  },
+  databricks: async () => {
+    throw new UsageError("Cannot provision Databricks: this version does AWS only", { tryHint: "--only aws" });
+  },
+};
+
+export async function openAwsHalf(context: Context) {
+  const [{ openAws }, { awsWish }] = await Promise.all([
+    import("../provision/aws-clients.ts"),
+    import("../provision/aws-wish.ts"),
+  ]);
+  const env = awsEnv(context);
+  const aws = await openAws({ region: context.settings.awsRegion, env });
+  return { aws, wish: awsWish(context.settings, context.cwd), env };
+}
+
+export type ProvisionWorld = Omit<Doing, "facts"> & { readonly end: () => void };
+
+/** Without a terminal a long wait is told at most so often. */
+const TOLD_EVERY_MS = 10_000;
+
+/** Waits that a signal ends, and progress: a line on a terminal, elsewhere a line now and then. */
+export function worldOf({ stop, terminal, say }: Context): ProvisionWorld {
+  const progress = progressLine(terminal);
+  let nextMs = performance.now() + TOLD_EVERY_MS;
+  const tell = (text: string) => {
+    if (terminal) return progress.tell(() => text);
+    const now = performance.now();
+    if (now < nextMs) return;
+    nextMs = now + TOLD_EVERY_MS;
+    say(text);
+  };
+  const wait = (ms: number) =>
+    new Promise<void>((resolve, reject) => {
+      const over = () => {
+        clearTimeout(timer);
+        reject(stop.reason);
+      };
+      const timer = setTimeout(() => {
+        stop.removeEventListener("abort", over);
+        resolve();
+      }, ms);
+      if (stop.aborted) over();
+      else stop.addEventListener("abort", over, { once: true });
+    });
+  return { stop, tell, wait, now: () => performance.now(), end: () => progress.end() };
+}
