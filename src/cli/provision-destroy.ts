@@ -23,7 +23,7 @@ const WORD = "destroy";
 
 export async function destroy(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
   const { say, stop } = context;
-  const sides = await openSides(flags, context, true);
+  const sides = await openSides(flags, context);
   const world = worldOf(context);
   try {
     const plan = await planRemoval(sides, world);

@@ -38,18 +38,17 @@ export function awsEnv({ env, settings, settingSources }: Context): Readonly<Rec
   return { ...settingSources?.dotenv, ...env, ...endpoint };
 }
 
-/** `everything`: also what other settings may have made; for `destroy`. */
-export async function openSides(flags: Flags, context: Context, everything = false): Promise<ProvisionSide[]> {
+export async function openSides(flags: Flags, context: Context): Promise<ProvisionSide[]> {
   const sides: ProvisionSide[] = [];
-  for (const side of sidesAsked(flags, context)) sides.push(await OPEN[side](context, everything));
+  for (const side of sidesAsked(flags, context)) sides.push(await OPEN[side](context));
   return sides;
 }
 
-const OPEN: Record<Side, (context: Context, everything: boolean) => Promise<ProvisionSide>> = {
-  aws: async (context, everything) => {
+const OPEN: Record<Side, (context: Context) => Promise<ProvisionSide>> = {
+  aws: async (context) => {
     const { aws, wish, env } = await openAwsHalf(context);
     const { awsSide } = await import("../provision/aws-side.ts");
-    return awsSide(aws, wish, env, everything);
+    return awsSide(aws, wish, env);
   },
   databricks: async () => {
     throw new UsageError("Cannot provision Databricks: this version does AWS only", { tryHint: "--only aws" });

@@ -30,7 +30,9 @@ async function verify(flags: Flags, context: Context): Promise<ExitCode> {
         detail: action === "none" ? because : `${action}: ${because}`,
       }),
     );
-    const isThere = plan.parts.every(({ actual, problem }) => actual !== null && problem === null);
+    const isThere = plan.parts.every(
+      ({ resource, actual, problem }) => problem === null && (actual !== null) === (resource.unwanted === undefined),
+    );
     if (isThere) {
       for (const side of sides) proofs.push(...((await side.prove?.({ ...world, facts: plan.facts })) ?? []));
     }

@@ -16,11 +16,10 @@ import type { Facts } from "./facts.ts";
 import { BUCKET_USES, bucketName, checkpointPrefix, edgeName, ID, unityRoleName } from "./names.ts";
 import type { Doing, ProvisionSide, Resource } from "./resource.ts";
 
-/** `both`: the edge's user and its role, whichever the settings name now; for whoever takes everything away. */
-export function awsSide(aws: Aws, wish: AwsWish, env: Env, both = false): ProvisionSide {
+export function awsSide(aws: Aws, wish: AwsWish, env: Env): ProvisionSide {
   return {
     side: "aws",
-    resources: both ? withOther(aws, wish) : awsResources(aws, wish),
+    resources: withOther(aws, wish),
     prove: (doing) => proveEdge(aws, wish, doing, env),
     clean: (stage, doing) => cleanBuckets(aws, wish, stage, doing),
     check: () => whoWeAre(aws, wish),
@@ -28,10 +27,18 @@ export function awsSide(aws: Aws, wish: AwsWish, env: Env, both = false): Provis
   };
 }
 
+/** The edge as it was under other settings goes: a key that nobody means any more is a key too many. */
 function withOther(aws: Aws, wish: AwsWish): Resource[] {
   const other: AwsWish = { ...wish, edgeIdentity: wish.edgeIdentity === "user" ? "role" : "user" };
-  const all = [...awsResources(aws, wish), ...awsResources(aws, other)];
-  return [...new Map(all.map((one) => [one.id, one])).values()];
+  const own = awsResources(aws, wish);
+  const ids = new Set(own.map(({ id }) => id));
+  const unwanted = `AGENT_EDGE_IDENTITY is ${wish.edgeIdentity}`;
+  return [
+    ...own,
+    ...awsResources(aws, other)
+      .filter(({ id }) => !ids.has(id))
+      .map((one) => ({ ...one, tells: [], learn: () => ({}), unwanted })),
+  ];
 }
 
 /** Buckets of the stage and its checkpoints; metadata stays: published rule sets belong to the set-up. */

@@ -169,6 +169,19 @@ test("destroy goes backwards, turns round where a resource outlives what it need
   expect([...cloud.things.keys()]).toEqual(["bucket"]);
 });
 
+test("what is not wanted any more is taken away where it is ours, and is no step where it is not there", async () => {
+  const cloud = new MemoryCloud();
+  const old = () => [memorySide([{ ...memoryResource(cloud, { id: "old" }), unwanted: "settings say so" }])];
+  const steps = async () => planSteps(await makePlan(old(), { adopt: false }, world()));
+  expect(await steps()).toEqual([]);
+  cloud.things.set("old", { owner: "somebody", aspects: {} });
+  expect(await steps()).toEqual([]);
+  cloud.things.set("old", { owner: "agent-provision", aspects: {} });
+  expect(await steps()).toMatchObject([{ resource: "old", action: "delete", because: "settings say so" }]);
+  await applyPlan(await makePlan(old(), { adopt: false }, world()), world(), { onOutcome: () => undefined });
+  expect(cloud.things.size).toBe(0);
+});
+
 test("what is needed and is not in the graph orders nothing, and is not touched", async () => {
   const cloud = new MemoryCloud();
   const alone = [memorySide([memoryResource(cloud, WISHES[2]!)])];

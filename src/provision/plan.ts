@@ -89,9 +89,18 @@ function partOf(resource: Resource, found: Found, facts: FactBook, { adopt }: Pl
   const { actual } = found;
   if (actual === null) return { resource, actual, changes: [], problem: null, isForeign: false };
   const foreign = resource.foreign?.(actual, facts) ?? null;
+  if (resource.unwanted !== undefined) return unwantedPart(resource, actual, foreign !== null, resource.unwanted);
   const problem = foreign === null || adopt ? null : foreignProblem(resource.id, foreign);
   const changes = problem === null ? resource.diff(actual, facts) : [];
   return { resource, actual, changes, problem, isForeign: foreign !== null };
+}
+
+function unwantedPart(resource: Resource, actual: unknown, isForeign: boolean, because: string): Part {
+  const make = async (doing: Doing) => await resource.remove?.(actual, doing);
+  const part = { resource, problem: null, isForeign };
+  return isForeign
+    ? { ...part, actual: null, changes: [] }
+    : { ...part, actual, changes: [{ action: "delete", because, make }] };
 }
 
 export function foreignProblem(resource: string, foreign: string): Problem {
@@ -119,6 +128,7 @@ export function stepsOf({ resource, actual, changes, problem }: Part): Step[] {
     side: resource.side,
   });
   if (problem !== null) return [];
+  if (actual === null && resource.unwanted !== undefined) return [];
   if (actual === null) return [step("create", resource.missing ?? "it does not exist")];
   if (changes.length === 0) return [step("none", "it is as it should be")];
   return changes.map(({ action, because }) => step(action, because));

@@ -66,6 +66,8 @@ export interface Resource<Actual = unknown> {
   foreign?(actual: Actual, facts: FactBook): string | null;
   /** Every difference, in the order in which they are taken away; none: it is as it should be. */
   diff(actual: Actual, facts: FactBook): readonly Change[];
+  /** Why it should not be there: then it is taken away where it is there and ours, and is nobody's business otherwise. */
+  readonly unwanted?: string;
   /** Why it is created, where there is more to say than that it does not exist. */
   readonly missing?: string;
   /**
