@@ -16,6 +16,8 @@ export type RecordingProxy = {
   /** Every call so far, in the order of their answers. */
   readonly seen: Seen[];
   onCall: OnCall;
+  /** Called when a call whose answer is lost has been done, before its connection ends. */
+  onAnswer: () => Promise<void>;
   /** Each call is answered so much later; as if the cloud were far. */
   delayMs: number;
   readonly stop: () => Promise<void>;
@@ -46,6 +48,7 @@ export async function startRecordingProxy(upstream: string): Promise<RecordingPr
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen: [],
     onCall: () => "pass",
+    onAnswer: async () => undefined,
     delayMs: 0,
     stop: async () => {
       server.closeAllConnections();
@@ -70,7 +73,10 @@ export async function startRecordingProxy(upstream: string): Promise<RecordingPr
       }
       const answer = await forward(request, new Uint8Array(body));
       proxy.seen.push({ call, isWrite, status: answer.status });
-      if (verdict === "lose") return void response.socket?.destroy();
+      if (verdict === "lose") {
+        await proxy.onAnswer();
+        return void response.socket?.destroy();
+      }
       const headers = [...answer.headers].filter(
         ([name]) => !/^(connection|transfer-encoding|content-length)$/.test(name),
       );

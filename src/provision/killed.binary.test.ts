@@ -1,0 +1,161 @@
+/**
+ * `agent provision` killed by kill -9 at a call: just after it was done, so that the answer never came, or just before. Run
+ * again, it comes to the same end, with nothing left over. One call of each kind; all of them with AGENT_TEST_ALL_CALLS=1.
+ */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { accountState } from "../testing/account-state.ts";
+import { AGENT_BINARY } from "../testing/agent-process.ts";
+import { ProvisionWorld } from "../testing/provision-world.ts";
+import { findS3Server } from "../testing/s3-server.ts";
+
+const canRun = findS3Server("moto") !== null && existsSync(AGENT_BINARY);
+if (!canRun) console.warn("skipped: moto or dist/agent is not there; run scripts/setup-servers and `bun run build`");
+setDefaultTimeout(1_200_000);
+const ALL = process.env["AGENT_TEST_ALL_CALLS"] === "1";
+
+let world: ProvisionWorld;
+beforeAll(async () => {
+  if (canRun) world = await ProvisionWorld.start();
+});
+afterAll(async () => {
+  if (canRun) await world.stop();
+});
+
+/** What is written on a whole run, in the order of answers; each with how often it was called before. */
+async function writesOf(argv: readonly string[]): Promise<{ call: string; nth: number }[]> {
+  world.proxy.seen.length = 0;
+  expect((await world.run(argv)).code).toBe(0);
+  const counts = new Map<string, number>();
+  return world.proxy.seen
+    .filter(({ isWrite, call }) => isWrite && !call.startsWith("sts"))
+    .map(({ call }) => {
+      const nth = counts.get(call) ?? 0;
+      counts.set(call, nth + 1);
+      return { call, nth };
+    });
+}
+
+/** One of each kind of call: `s3 PutBucketTagging`, of whichever bucket. */
+function oneOfEach(writes: readonly { call: string; nth: number }[]): readonly { call: string; nth: number }[] {
+  if (ALL) return writes;
+  const kinds = new Map<string, { call: string; nth: number }>();
+  for (const write of writes) kinds.set(write.call.split(" ").slice(0, 2).join(" "), write);
+  return [...kinds.values()];
+}
+
+/** Runs until the nth such call, and kills the agent there: `after` it was done, or before. */
+async function killAt(argv: readonly string[], call: string, nth: number, after: boolean): Promise<void> {
+  let left = nth;
+  const child = world.start(argv);
+  world.proxy.onCall = async (name) => {
+    if (name !== call || left-- > 0) return "pass";
+    if (!after) {
+      child.kill("SIGKILL");
+      await child.exited;
+      return "drop";
+    }
+    // The answer is held back until the process is gone.
+    world.proxy.onAnswer = async () => {
+      world.proxy.onAnswer = async () => undefined;
+      child.kill("SIGKILL");
+      await child.exited;
+    };
+    return "lose";
+  };
+  await child.exited;
+  world.proxy.onCall = () => "pass";
+  expect([call, nth, after, child.signalCode]).toEqual([call, nth, after, "SIGKILL"]);
+}
+
+const APPLY = ["apply", "--only", "aws", "--yes"];
+const DESTROY = ["destroy", "--only", "aws", "--yes"];
+
+test.skipIf(!canRun)("apply, killed at a call of each kind, and run again", async () => {
+  await world.reset();
+  const writes = await writesOf(APPLY);
+  const whole = await accountState(world);
+  const points = oneOfEach(writes).flatMap((write) => [true, false].map((after) => ({ ...write, after })));
+  expect(points.length).toBeGreaterThan(15);
+  for (const { call, nth, after } of points) {
+    await world.reset();
+    await killAt(APPLY, call, nth, after);
+    const again = await world.run(APPLY);
+    expect([call, after, again.code, again.code === 0 ? "" : again.stderr]).toEqual([call, after, 0, ""]);
+    expect([call, after, await accountState(world)]).toEqual([call, after, whole]);
+    // Exactly one key, and it is the one in the file.
+    const { iam, iamApi } = world.root;
+    const keys = await world.asRoot(() =>
+      iam.send(new iamApi.ListAccessKeysCommand({ UserName: "acme-edge-us-west-2" })),
+    );
+    const ids = keys.AccessKeyMetadata!.map(({ AccessKeyId }) => AccessKeyId);
+    expect(ids).toEqual([/^AWS_ACCESS_KEY_ID=(.+)$/m.exec(readFileSync(world.keyFile, "utf8"))![1]!]);
+    expect(existsSync(`${world.keyFile}.new`)).toBe(false);
+  }
+});
+
+test.skipIf(!canRun)("destroy, killed at a call of each kind, and run again: nothing is left", async () => {
+  const fill = async () => {
+    await world.reset();
+    expect((await world.run(APPLY)).code).toBe(0);
+    const { s3, s3Api } = world.root;
+    const raw = { Bucket: "acme-raw-data-us-west-2" };
+    await world.asRoot(async () => {
+      for (const Key of ["a", "a", "b"]) await s3.send(new s3Api.PutObjectCommand({ ...raw, Key, Body: "x" }));
+      await s3.send(new s3Api.DeleteObjectCommand({ ...raw, Key: "b" }));
+      await s3.send(new s3Api.CreateMultipartUploadCommand({ ...raw, Key: "c" }));
+    });
+  };
+  await fill();
+  const writes = await writesOf(DESTROY);
+  const nothing = await accountState(world);
+  expect(nothing).toEqual({ buckets: {}, roles: {}, users: {} });
+  expect(writes.map(({ call }) => call)).toContain("s3 DeleteObject acme-raw-data-us-west-2");
+  for (const { call, nth } of oneOfEach(writes)) {
+    for (const after of [true, false]) {
+      await fill();
+      await killAt(DESTROY, call, nth, after);
+      const again = await world.run(DESTROY);
+      expect([call, after, again.code, again.code === 0 ? "" : again.stderr]).toEqual([call, after, 0, ""]);
+      expect([call, after, await accountState(world)]).toEqual([call, after, nothing]);
+      expect(existsSync(world.keyFile)).toBe(false);
+    }
+  }
+});
+
+test.skipIf(!canRun)(
+  "rotate-key, killed at each call, and run again: one key, and it is the one in the file",
+  async () => {
+    const ROTATE = ["rotate-key", "--yes"];
+    const { iam, iamApi } = world.root;
+    const keysNow = async () => {
+      const list = await world.asRoot(() =>
+        iam.send(new iamApi.ListAccessKeysCommand({ UserName: "acme-edge-us-west-2" })),
+      );
+      return list.AccessKeyMetadata!.map(({ AccessKeyId }) => AccessKeyId!);
+    };
+    await world.reset();
+    await world.run(APPLY);
+    const writes = await writesOf(ROTATE);
+    expect(writes.map(({ call }) => call)).toEqual(["iam CreateAccessKey", "iam DeleteAccessKey"]);
+    for (const { call, nth } of writes) {
+      for (const after of [true, false]) {
+        const before = await keysNow();
+        await killAt(ROTATE, call, nth, after);
+        const again = await world.run(ROTATE);
+        expect([call, after, again.code, again.code === 0 ? "" : again.stderr]).toEqual([call, after, 0, ""]);
+        const now = await keysNow();
+        expect(now).toHaveLength(1);
+        // The old key is gone unless the first run had ended all but its last word.
+        expect(now).not.toEqual(before);
+        expect(readFileSync(world.keyFile, "utf8")).toContain(`AWS_ACCESS_KEY_ID=${now[0]}\n`);
+      }
+    }
+    // In two steps, so that nodes are never without a key that works.
+    const [old] = await keysNow();
+    const kept = await world.run(["rotate-key", "--keep-old", "--yes", "--json"]);
+    expect(JSON.parse(kept.stdout)).toMatchObject({ deleted: [], kept: [old] });
+    const second = await world.run(["rotate-key", "--yes", "--json"]);
+    expect(JSON.parse(second.stdout)).toMatchObject({ key: JSON.parse(kept.stdout).key, deleted: [old], kept: [] });
+  },
+);
