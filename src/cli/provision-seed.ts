@@ -36,7 +36,7 @@ async function seed(flags: Flags, context: Context): Promise<ExitCode> {
     const settings = {
       ...context.settings,
       ...{ dataDir, store: "s3:", nodeId: NODE, profile: "environmental", map: null, stages: STAGES, rulesDir: null },
-      source: [`simulator:?sensors=5&count=${READINGS}&anomaly=0.2&seed=1`],
+      source: [`simulator:?sensors=5&count=${READINGS}&rate=max&start=${lastHour(Date.now())}&anomaly=0.2&seed=1`],
     };
     const log = makeLog({ least: "warn", secrets: [], now: Date.now, write: (entry) => say(textLine(entry)) });
     const opened = await startAgent({ ...context, cwd: dataDir, settings }, settings, log, true);
@@ -56,6 +56,11 @@ async function seed(flags: Flags, context: Context): Promise<ExitCode> {
   } finally {
     rmSync(dataDir, { recursive: true, force: true });
   }
+}
+
+/** Whole and over, so that each stage gets one object: batches are by hour, and the last one is not still going on. */
+function lastHour(nowMs: number): string {
+  return new Date(Math.floor(nowMs / 3_600_000) * 3_600_000 - 3_600_000).toISOString();
 }
 
 /** The agent would wait for a bucket for ever, and put into one of somebody else's. */

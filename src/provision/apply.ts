@@ -123,6 +123,7 @@ function owned(resource: Resource, actual: unknown, doing: Doing): unknown {
 }
 
 async function makeChange(change: Change, doing: Doing): Promise<void> {
+  doing.stop.throwIfAborted();
   for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries++, waitMs *= 2) {
     const failure = await change.make(doing).then(() => null, transientOnly);
     if (failure === null) return;

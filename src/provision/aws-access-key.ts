@@ -94,6 +94,16 @@ async function mint(aws: Aws, wish: AwsWish, facts: FactBook, before: readonly s
     AGENT_STORE: "s3:",
     ...node,
   });
+  await settle(aws, wish, facts, AccessKeyId, before);
+}
+
+/**
+ * The key takes its place, alone: a request that a lost connection made go out twice has made two, and nobody holds the
+ * other. While `FILE.new` stands there, what is neither the new one nor one of before is such a key.
+ */
+async function settle(aws: Aws, wish: AwsWish, facts: FactBook, id: string, before: readonly string[]): Promise<void> {
+  const ids = await keysOf(aws, wish, facts);
+  for (const lost of ids.filter((one) => one !== id && !before.includes(one))) await deleteKey(aws, wish, facts, lost);
   takePlace(wish.keyFile);
 }
 
@@ -101,7 +111,7 @@ async function mint(aws: Aws, wish: AwsWish, facts: FactBook, before: readonly s
 async function finish(aws: Aws, wish: AwsWish, facts: FactBook): Promise<void> {
   const made = readKeyFile(newFileOf(wish.keyFile));
   if (made === null) return;
-  if (made.key !== null) return takePlace(wish.keyFile);
+  if (made.key !== null) return await settle(aws, wish, facts, made.key.accessKeyId, made.before);
   const ids = await keysOf(aws, wish, facts);
   for (const id of ids.filter((one) => !made.before.includes(one))) await deleteKey(aws, wish, facts, id);
   await mint(aws, wish, facts, made.before);

@@ -1,0 +1,183 @@
+/** `agent provision` when the cloud answers badly: lost answers, throttling, refusals inside a 200, far away, told to stop. */
+import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { accountState } from "../testing/account-state.ts";
+import { AGENT_BINARY } from "../testing/agent-process.ts";
+import { ProvisionWorld } from "../testing/provision-world.ts";
+import type { Verdict } from "../testing/recording-proxy.ts";
+import { findS3Server } from "../testing/s3-server.ts";
+
+const canRun = findS3Server("moto") !== null && existsSync(AGENT_BINARY);
+if (!canRun) console.warn("skipped: moto or dist/agent is not there; run scripts/setup-servers and `bun run build`");
+setDefaultTimeout(300_000);
+
+let world: ProvisionWorld;
+beforeAll(async () => {
+  if (canRun) world = await ProvisionWorld.start();
+});
+afterAll(async () => {
+  if (canRun) await world.stop();
+});
+beforeEach(async () => {
+  if (canRun) await world.reset();
+});
+const it = test.skipIf(!canRun);
+
+const APPLY = ["apply", "--only", "aws", "--yes"];
+const DESTROY = ["destroy", "--only", "aws", "--yes"];
+const kindOf = (call: string) => call.split(" ").slice(0, 2).join(" ");
+
+/** Gives each kind of call that `which` takes this verdict once. */
+function onceEach(which: (call: string, isWrite: boolean) => boolean, verdict: Verdict): Set<string> {
+  const given = new Set<string>();
+  world.proxy.onCall = (call, isWrite) => {
+    if (!which(call, isWrite) || given.has(kindOf(call))) return "pass";
+    given.add(kindOf(call));
+    return verdict;
+  };
+  return given;
+}
+
+const xml = (code: string, message = "as the test wants it") =>
+  `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`;
+const s3Xml = (code: string) => `<Error><Code>${code}</Code><Message>as the test wants it</Message></Error>`;
+
+it("answers that are lost, once for each kind of call that changes something: one apply comes to the same end", async () => {
+  await world.run(APPLY);
+  const whole = await accountState(world);
+  await world.reset();
+  const lost = onceEach((_, isWrite) => isWrite, "lose");
+  const apply = await world.run(APPLY);
+  expect([apply.code, apply.code === 0 ? "" : apply.stderr]).toEqual([0, ""]);
+  // Twelve: the key whose answer was lost is deleted as well.
+  expect(lost.size).toBe(12);
+  expect(await accountState(world)).toEqual(whole);
+});
+
+it("throttling and 5xx, once for each kind of call, are waited out", async () => {
+  for (const [service, answer] of [
+    ["s3", { status: 503, body: s3Xml("SlowDown") }],
+    ["iam", { status: 400, body: xml("Throttling", "Rate exceeded") }],
+    ["iam", { status: 500, body: xml("ServiceFailure") }],
+  ] as const) {
+    await world.reset();
+    const given = onceEach((call) => call.startsWith(`${service} `), answer);
+    const apply = await world.run(APPLY);
+    expect([answer.body, apply.code, apply.code === 0 ? "" : apply.stderr]).toEqual([answer.body, 0, ""]);
+    expect(given.size).toBeGreaterThan(8);
+  }
+});
+
+it("an answer that no SDK repeats is told with the step, and the rest is done", async () => {
+  world.proxy.onCall = (call) =>
+    call === "iam CreateRole"
+      ? { status: 400, body: xml("MalformedPolicyDocument", "Invalid principal in policy") }
+      : "pass";
+  const apply = await world.run(APPLY);
+  expect(apply.code).toBe(1);
+  expect(apply.stderr).toContain(
+    'Cannot create role "acme-unity-catalog-us-west-2": MalformedPolicyDocumentException: Invalid principal in policy',
+  );
+  expect(apply.stderr).toContain("9 of 10 steps are done; the same command goes on from here.");
+});
+
+it("objects that DeleteObjects refuses inside a 200 are no success", async () => {
+  await world.run(APPLY);
+  const { s3, s3Api } = world.root;
+  const raw = { Bucket: "acme-raw-data-us-west-2", Key: "kept" };
+  await world.asRoot(() => s3.send(new s3Api.PutObjectCommand({ ...raw, Body: "x" })));
+  const body = `<DeleteResult><Error><Key>kept</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error></DeleteResult>`;
+  world.proxy.onCall = (call) => (call === "s3 DeleteObjects acme-raw-data-us-west-2" ? { status: 200, body } : "pass");
+  const destroy = await world.run(DESTROY);
+  expect(destroy.code).toBe(1);
+  expect(destroy.stderr).toContain(
+    'Cannot empty bucket "acme-raw-data-us-west-2": 1 objects stay, "kept": AccessDenied',
+  );
+  expect(Object.keys((await accountState(world)).buckets)).toEqual(["acme-raw-data-us-west-2"]);
+  world.proxy.onCall = () => "pass";
+  expect((await world.run(DESTROY)).code).toBe(0);
+  expect(await accountState(world)).toEqual({ buckets: {}, roles: {}, users: {} });
+});
+
+it("a whole set-up that is 50 ms away is planned in less than 3 s", async () => {
+  await world.run(APPLY);
+  world.proxy.delayMs = 50;
+  world.proxy.seen.length = 0;
+  const startedMs = performance.now();
+  const plan = await world.run(["plan", "--only", "aws"]);
+  const tookMs = performance.now() - startedMs;
+  world.proxy.delayMs = 0;
+  expect(plan.stdout).toBe("Nothing to do: 10 as they should be.\n");
+  expect(tookMs).toBeLessThan(3_000);
+  console.log(`plan of a whole set-up: ${world.proxy.seen.length} calls, ${Math.round(tookMs)} ms`);
+});
+
+it("told to stop, it ends with what is under way, and the next run goes on", async () => {
+  const child = world.start(APPLY);
+  world.proxy.onCall = (call) => {
+    if (call === "s3 PutBucketVersioning acme-raw-data-us-west-2") child.kill("SIGTERM");
+    return "pass";
+  };
+  expect(await child.exited).toBe(1);
+  expect(await child.stderr.text()).toContain("goes on from here");
+  world.proxy.onCall = () => "pass";
+  expect((await world.run(APPLY)).code).toBe(0);
+});
+
+it("clean empties the stages and the checkpoints with all versions, and keeps metadata and the set-up", async () => {
+  await world.run(APPLY);
+  const { s3, s3Api } = world.root;
+  const put = (Bucket: string, Key: string) => s3.send(new s3Api.PutObjectCommand({ Bucket, Key, Body: "x" }));
+  const uses = ["raw-data", "validated-data", "checkpoints", "metadata"].map((use) => `acme-${use}-us-west-2`);
+  await world.asRoot(async () => {
+    for (const bucket of uses) for (const key of ["raw/a", "raw/a", "validated/b"]) await put(bucket, key);
+  });
+  const left = () =>
+    world.asRoot(async () => {
+      const lists = uses.map((Bucket) => s3.send(new s3Api.ListObjectVersionsCommand({ Bucket })));
+      return (await Promise.all(lists)).map(({ Versions = [] }) => Versions.length);
+    });
+  expect(await left()).toEqual([3, 2, 2, 3]);
+  expect((await world.run(["clean", "--only", "aws"])).code).toBe(2);
+  expect((await world.run(["clean", "--only", "aws", "--stage", "raw", "--yes"])).code).toBe(0);
+  expect(await left()).toEqual([0, 2, 1, 3]);
+  expect((await world.run(["clean", "--only", "aws", "--yes"])).code).toBe(0);
+  expect(await left()).toEqual([0, 0, 0, 3]);
+  expect((await world.run(["plan", "--only", "aws"])).stdout).toBe("Nothing to do: 10 as they should be.\n");
+});
+
+it("seed writes a batch for each stage under the agent's own keys, and agent lake reads it", async () => {
+  expect((await world.run(["seed"])).stderr).toContain("Cannot seed: bucket acme-raw-data-us-west-2 does not exist");
+  await world.run(APPLY);
+  const seed = await world.run(["seed", "--json"]);
+  expect([seed.code, JSON.parse(seed.stdout)]).toMatchObject([
+    0,
+    { readings: 200, objects: 5, node_id: "provision-seed" },
+  ]);
+  const { buckets } = await accountState(world);
+  expect(Object.keys(buckets)).toHaveLength(7);
+  const { s3, s3Api } = world.root;
+  for (const stage of ["raw", "validated", "anomalies", "schematized", "aggregated"]) {
+    const list = await world.asRoot(() =>
+      s3.send(new s3Api.ListObjectsV2Command({ Bucket: `acme-${stage}-data-us-west-2` })),
+    );
+    expect(list.Contents?.[0]?.Key).toMatch(/^date=\d{4}-\d\d-\d\d\/hour=\d\d\/provision-seed\/.+\.json\.gz$/);
+  }
+});
+
+it("an edge that becomes a role gets a profile for machines, and its user and key go", async () => {
+  await world.run(APPLY);
+  const role = [...APPLY, "--edge", "role"];
+  const apply = await world.run(role);
+  expect([apply.code, apply.code === 0 ? "" : apply.stderr]).toEqual([0, ""]);
+  expect(existsSync(world.keyFile)).toBe(false);
+  const state = await accountState(world);
+  expect([Object.keys(state.roles).sort(), state.users]).toEqual([
+    ["acme-edge-us-west-2", "acme-unity-catalog-us-west-2"],
+    {},
+  ]);
+  expect((await world.run(["plan", "--only", "aws", "--edge", "role"])).stdout).toStartWith("Nothing to do");
+  // destroy finds it whatever the settings say now.
+  expect((await world.run(DESTROY)).code).toBe(0);
+  expect(await accountState(world)).toEqual({ buckets: {}, roles: {}, users: {} });
+});
