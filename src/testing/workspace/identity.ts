@@ -1,0 +1,43 @@
+/** Who am I, and which metastore is this (databricks-sdk-go: CurrentUser.Me, Metastores.Summary, Metastores.Current). */
+import { type Route, route } from "./route.ts";
+
+const CREATED_AT_MS = 1_700_000_000_000;
+
+export const IDENTITY_ROUTES: readonly Route[] = [
+  route("GET", "/api/2.0/preview/scim/v2/Me", {}, ({ world, caller }) => {
+    const person = world.settings.people.find(({ name }) => name === caller)!;
+    return {
+      schemas: ["urn:ietf:params:scim:schemas:core:2.0:User"],
+      id: String(world.workspaceId),
+      userName: person.name,
+      displayName: person.name,
+      active: true,
+      emails: person.name.includes("@") ? [{ type: "work", value: person.name, primary: true }] : undefined,
+      groups: person.groups.map((display) => ({ display, type: "direct", value: display, $ref: `Groups/${display}` })),
+    };
+  }),
+
+  route("GET", "/api/2.1/unity-catalog/metastore_summary", {}, ({ world }) => {
+    const { region, metastoreRoot } = world.settings;
+    return {
+      metastore_id: world.metastoreId,
+      global_metastore_id: `aws:${region}:${world.metastoreId}`,
+      name: `metastore-${region}`,
+      cloud: "aws",
+      region,
+      owner: world.metastoreOwner,
+      storage_root: metastoreRoot ?? undefined,
+      privilege_model_version: "1.0",
+      external_access_enabled: false,
+      delta_sharing_scope: "INTERNAL",
+      created_at: CREATED_AT_MS,
+      created_by: world.metastoreOwner,
+    };
+  }),
+
+  route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", {}, ({ world }) => ({
+    metastore_id: world.metastoreId,
+    workspace_id: world.workspaceId,
+    default_catalog_name: "hive_metastore",
+  })),
+];

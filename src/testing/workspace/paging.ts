@@ -1,0 +1,41 @@
+/**
+ * Lists in pages. "A page may contain zero results while still providing a next_page_token. Clients must continue reading
+ * pages until next_page_token is absent" (databricks-sdk-go, service/catalog/interface.go): so the first page may be empty.
+ */
+import { misused } from "./problem.ts";
+import { queryInt, text } from "./shape.ts";
+import type { World } from "./world.ts";
+
+export const PAGE = { max_results: queryInt, page_token: text };
+type Page = { readonly max_results: number | undefined; readonly page_token: string | undefined };
+
+/** One page of `all` as `{[field]: …, next_page_token}`. `list` names the list: a token is good for that one only. */
+export function pageOf<T>(
+  world: World,
+  list: string,
+  field: string,
+  all: readonly T[],
+  { max_results, page_token }: Page,
+): Readonly<Record<string, unknown>> {
+  if (max_results !== undefined && max_results < 0) throw misused("max_results must be at least 0");
+  const { pageSize, emptyPages } = world.settings;
+  // "If not set, all are returned (not recommended)"; 0 is a size that the server chooses.
+  if (max_results === undefined && page_token === undefined) return { [field]: all };
+  const size = max_results === undefined || max_results === 0 ? pageSize : Math.min(max_results, pageSize);
+  if (page_token === undefined && emptyPages) return { [field]: [], next_page_token: tokenTo(world, list, 0) };
+  const from = page_token === undefined ? 0 : placeOf(world, list, page_token);
+  const next = from + size < all.length ? tokenTo(world, list, from + size) : undefined;
+  return { [field]: all.slice(from, from + size), next_page_token: next };
+}
+
+function tokenTo(world: World, list: string, from: number): string {
+  const token = Buffer.from(world.nextUuid(`page of ${list}`)).toString("base64url");
+  world.pages.set(token, { list, from });
+  return token;
+}
+
+function placeOf(world: World, list: string, token: string): number {
+  const page = world.pages.get(token);
+  if (page === undefined || page.list !== list) throw misused(`page_token "${token}" is not one of this list`);
+  return page.from;
+}

@@ -1,0 +1,75 @@
+/** Everything that the fake workspace knows. Handlers change it; `reset` makes a new one. */
+import { createHash } from "node:crypto";
+import { hashText, unit } from "../../core/random.ts";
+import type { GrantBook } from "./grant-book.ts";
+import { newGrantBook } from "./grant-book.ts";
+import type { Catalog, Credential, Location, Schema, Table, Volume } from "./securable.ts";
+import type { WorkspaceSettings } from "./settings.ts";
+
+export type World = {
+  settings: WorkspaceSettings;
+  readonly now: () => number;
+  /** 0 ≤ r < 1, by the seed, `what` and how often it was asked: calls that cross on the wire change nothing. */
+  readonly chance: (what: string) => number;
+  /** An id beyond 2^53, and odd, so that a client that rounds it asks for another one. */
+  readonly nextInt64: () => bigint;
+  /** Another one each time, the same for the same seed, `what` and turn. */
+  readonly nextUuid: (what: string) => string;
+  readonly metastoreId: string;
+  readonly metastoreOwner: string;
+  readonly workspaceId: bigint;
+  readonly grants: GrantBook;
+  /** By lower-case full name each. */
+  readonly credentials: Map<string, Credential>;
+  readonly locations: Map<string, Location>;
+  readonly catalogs: Map<string, Catalog>;
+  readonly schemas: Map<string, Schema>;
+  readonly volumes: Map<string, Volume>;
+  readonly tables: Map<string, Table>;
+  /** OAuth access tokens that were given out. */
+  readonly tokens: Map<string, { readonly name: string; readonly expiresAtMs: number }>;
+  readonly pages: Map<string, { readonly list: string; readonly from: number }>;
+};
+
+const FIRST_INT64 = 2n ** 53n + 1n;
+const INT64_STEP = 1_000n;
+
+export function newWorld(settings: WorkspaceSettings, now: () => number): World {
+  let lastInt64 = FIRST_INT64 - INT64_STEP;
+  const turns = new Map<string, number>();
+  const turnOf = (what: string) => {
+    const turn = turns.get(what) ?? 0;
+    turns.set(what, turn + 1);
+    return `${what} ${turn}`;
+  };
+  const nextUuid = (what: string) => uuidOf(`${settings.seed} ${turnOf(`uuid ${what}`)}`);
+  const world: World = {
+    settings,
+    now,
+    chance: (what) => unit(hashText(settings.seed, turnOf(what))),
+    nextInt64: () => {
+      lastInt64 += INT64_STEP;
+      return lastInt64;
+    },
+    nextUuid,
+    metastoreId: nextUuid("metastore"),
+    metastoreOwner: "metastore-admins",
+    workspaceId: 0n,
+    grants: newGrantBook(),
+    credentials: new Map(),
+    locations: new Map(),
+    catalogs: new Map(),
+    schemas: new Map(),
+    volumes: new Map(),
+    tables: new Map(),
+    tokens: new Map(),
+    pages: new Map(),
+  };
+  return { ...world, workspaceId: world.nextInt64() };
+}
+
+/** Looks random, is a UUID of version 4 in form, and is the same for the same seed. */
+function uuidOf(name: string): string {
+  const hex = createHash("sha256").update(name).digest("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
