@@ -11,6 +11,15 @@ export type Person = {
   readonly metastoreAdmin: boolean;
 };
 
+/** `result` is what `dbutils.notebook.exit` gave; an `error` makes the run fail. */
+export type NotebookOutcome = {
+  readonly result?: string;
+  readonly error?: string;
+  readonly trace?: string;
+  /** Of termination_details; RUN_EXECUTION_ERROR where it is left out. */
+  readonly code?: string;
+};
+
 export type WorkspaceSettings = {
   /** Of every id and of every choice by chance: the same seed and the same calls give the same answers. */
   readonly seed: number;
@@ -34,7 +43,11 @@ export type WorkspaceSettings = {
   readonly statementAsksPending: number;
   readonly statementAsksRunning: number;
   readonly warehouseAsksStarting: number;
+  /** Rows of a result in one chunk. */
+  readonly rowsPerChunk: number;
   readonly runAsksRunning: number;
+  /** How the run of a notebook ends, by its path; one that is not named here succeeds with an empty result. */
+  readonly notebookOutcomes: Readonly<Record<string, NotebookOutcome>>;
   /** Elements of a page at most, whatever the caller asks for. */
   readonly pageSize: number;
   /** Whether a metastore admin may change the owner of an external location; the documentation says: only its name. */
@@ -71,7 +84,9 @@ export const DEFAULT_SETTINGS: WorkspaceSettings = {
   statementAsksPending: 1,
   statementAsksRunning: 1,
   warehouseAsksStarting: 1,
+  rowsPerChunk: 100,
   runAsksRunning: 2,
+  notebookOutcomes: {},
   pageSize: 50,
   adminMayTakeLocations: false,
   emptyPages: true,

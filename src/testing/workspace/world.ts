@@ -1,10 +1,16 @@
 /** Everything that the fake workspace knows. Handlers change it; `reset` makes a new one. */
 import { createHash } from "node:crypto";
 import { hashText, unit } from "../../core/random.ts";
+import type { Dashboard } from "./dashboards.ts";
 import type { GrantBook } from "./grant-book.ts";
 import { newGrantBook } from "./grant-book.ts";
+import type { Job } from "./jobs.ts";
+import type { Run } from "./runs.ts";
 import type { Catalog, Credential, Location, Schema, Table, Volume } from "./securable.ts";
 import type { WorkspaceSettings } from "./settings.ts";
+import type { Statement } from "./statements.ts";
+import type { Warehouse } from "./warehouses.ts";
+import type { WorkspaceObject } from "./workspace-tree.ts";
 
 export type World = {
   settings: WorkspaceSettings;
@@ -26,6 +32,13 @@ export type World = {
   readonly schemas: Map<string, Schema>;
   readonly volumes: Map<string, Volume>;
   readonly tables: Map<string, Table>;
+  readonly warehouses: Map<string, Warehouse>;
+  readonly statements: Map<string, Statement>;
+  /** By path. */
+  readonly tree: Map<string, WorkspaceObject>;
+  readonly jobs: Map<bigint, Job>;
+  readonly runs: Map<bigint, Run>;
+  readonly dashboards: Map<string, Dashboard>;
   /** OAuth access tokens that were given out. */
   readonly tokens: Map<string, { readonly name: string; readonly expiresAtMs: number }>;
   readonly pages: Map<string, { readonly list: string; readonly from: number }>;
@@ -62,10 +75,20 @@ export function newWorld(settings: WorkspaceSettings, now: () => number): World 
     schemas: new Map(),
     volumes: new Map(),
     tables: new Map(),
+    warehouses: new Map(settings.warehouses.map((one) => [one.id, { ...one, asksUntilRunning: 0 }])),
+    statements: new Map(),
+    tree: new Map(),
+    jobs: new Map(),
+    runs: new Map(),
+    dashboards: new Map(),
     tokens: new Map(),
     pages: new Map(),
   };
-  return { ...world, workspaceId: world.nextInt64() };
+  const made = { ...world, workspaceId: world.nextInt64() };
+  for (const path of ["/", "/Workspace", "/Shared", "/Users", ...settings.people.map(({ name }) => `/Users/${name}`)]) {
+    made.tree.set(path, { kind: "DIRECTORY", path, id: made.nextInt64(), createdAtMs: now(), modifiedAtMs: now() });
+  }
+  return made;
 }
 
 /** Looks random, is a UUID of version 4 in form, and is the same for the same seed. */

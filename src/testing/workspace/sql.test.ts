@@ -1,0 +1,202 @@
+/** SQL over `/api/2.0/sql/statements`: what is understood, how it fails, and how it is waited for. */
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { type Ask, askOf, UC } from "./ask.ts";
+import { setRows } from "./control.ts";
+import { startWorkspace, type Workspace } from "./workspace.ts";
+
+const STATEMENTS = "/api/2.0/sql/statements";
+const WAREHOUSE = "0123456789abcdef";
+
+let workspace: Workspace;
+let ask: Ask;
+
+beforeAll(async () => {
+  workspace = await startWorkspace();
+  ask = askOf(workspace);
+});
+beforeEach(async () => {
+  workspace.reset();
+  workspace.set({ statementAsksPending: 0, statementAsksRunning: 0, warehouseAsksStarting: 0 });
+  const role = { role_arn: "arn:aws:iam::123456789012:role/lake" };
+  await ask(`POST ${UC}/storage-credentials`, { name: "lake", aws_iam_role: role, skip_validation: true });
+  const location = { name: "root", url: "s3://acme", credential_name: "lake", skip_validation: true };
+  await ask(`POST ${UC}/external-locations`, { ...location, enable_file_events: false });
+  await ask(`POST ${UC}/catalogs`, { name: "acme", storage_root: "s3://acme/uc" });
+  await ask(`POST ${UC}/schemas`, { name: "sensors", catalog_name: "acme" });
+  // A look at it is what lets it come up.
+  await ask(`POST /api/2.0/sql/warehouses/${WAREHOUSE}/start`, {});
+  await ask(`GET /api/2.0/sql/warehouses/${WAREHOUSE}`);
+});
+afterAll(() => workspace.stop());
+
+type Status = { state: string; error?: { error_code: string; message: string }; sql_state?: string };
+type Answer = { statement_id: string; status: Status; result: { data_array?: string[][] }; manifest: object };
+
+async function sql(statement: string, more: object = {}): Promise<Answer> {
+  const answer = await ask(`POST ${STATEMENTS}`, { statement, warehouse_id: WAREHOUSE, wait_timeout: "50s", ...more });
+  expect(answer.status).toBe(200);
+  return answer.body as unknown as Answer;
+}
+
+const CREATE = `
+  -- the table of raw readings
+  CREATE TABLE IF NOT EXISTS \`acme\`.\`sensors\`.\`sensor_readings\` (
+    reading_id STRING NOT NULL COMMENT 'unique in the world',
+    \`timestamp\` TIMESTAMP,
+    temperature DOUBLE,
+    status_code INT,
+    price DECIMAL(10, 2),
+    anomaly_rules ARRAY<STRING>,
+    extra MAP<STRING, STRING>,
+    nested STRUCT<a: INT, b: ARRAY<BIGINT>>
+  ) USING DELTA
+  COMMENT 'it''s ours'
+  TBLPROPERTIES ('delta.appendOnly' = 'true', delta.enableChangeDataFeed = true)
+  CLUSTER BY (reading_id)`.replace("it''s", "it\\'s");
+
+test("a table is made with its columns, comments, properties and clustering, and is there in the API", async () => {
+  expect((await sql(CREATE)).status).toEqual({ state: "SUCCEEDED" });
+  expect((await sql(CREATE)).status.state).toBe("SUCCEEDED");
+  const { body } = await ask(`GET ${UC}/tables/acme.sensors.sensor_readings`);
+  expect(body).toMatchObject({
+    comment: "it's ours",
+    table_type: "MANAGED",
+    data_source_format: "DELTA",
+    properties: { "delta.appendOnly": "true", "delta.enableChangeDataFeed": "true" },
+  });
+  expect((body["columns"] as object[]).map((one) => Object.values(one).slice(0, 3))).toEqual([
+    ["reading_id", "string", "STRING"],
+    ["timestamp", "timestamp", "TIMESTAMP"],
+    ["temperature", "double", "DOUBLE"],
+    ["status_code", "int", "INT"],
+    ["price", "decimal(10,2)", "DECIMAL"],
+    ["anomaly_rules", "array<string>", "ARRAY"],
+    ["extra", "map<string,string>", "MAP"],
+    ["nested", "struct<a:int,b:array<bigint>>", "STRUCT"],
+  ]);
+  const exists = await ask(`GET ${UC}/tables/acme.sensors.sensor_readings/exists`);
+  expect(exists.body).toEqual({ table_exists: true });
+});
+
+test("DDL has a manifest without columns and a result without data_array", async () => {
+  const made = await sql("CREATE TABLE acme.sensors.t (a INT)");
+  expect(made.manifest).toEqual({
+    format: "JSON_ARRAY",
+    schema: { column_count: 0 },
+    total_chunk_count: 0,
+    total_row_count: 0,
+    truncated: false,
+  });
+  expect(made.result).toEqual({});
+});
+
+test("what fails is a 200 with state FAILED, a message and a SQLSTATE", async () => {
+  const cases: Readonly<Record<string, [string, string]>> = {
+    "CREATE TABEL acme.sensors.t (a INT)": ["PARSE_SYNTAX_ERROR", "42601"],
+    "CREATE TABLE acme.sensors.t (a INTT)": ["PARSE_SYNTAX_ERROR", "42601"],
+    "CREATE TABLE acme.sensors.t (a INT) USING PARQUET": ["PARSE_SYNTAX_ERROR", "42601"],
+    "SELECT 1; SELECT 2": ["PARSE_SYNTAX_ERROR", "42601"],
+    "INSERT INTO acme.sensors.t VALUES (1)": ["PARSE_SYNTAX_ERROR", "42601"],
+    "CREATE TABLE acme.nowhere.t (a INT)": ["SCHEMA_NOT_FOUND", "42704"],
+    "SELECT count(*) FROM acme.sensors.none": ["TABLE_OR_VIEW_NOT_FOUND", "42P01"],
+    "CREATE TABLE acme.sensors.t (a INT, A STRING)": ["COLUMN_ALREADY_EXISTS", "42711"],
+    "DROP TABLE acme.sensors.none": ["TABLE_OR_VIEW_NOT_FOUND", "42P01"],
+    "SELECT count(*) FROM IDENTIFIER(:t)": ["UNBOUND_SQL_PARAMETER", "42P02"],
+  };
+  for (const [statement, [code, sqlState]] of Object.entries(cases)) {
+    const { status } = await sql(statement);
+    expect([statement, status]).toEqual([
+      statement,
+      {
+        state: "FAILED",
+        error: { error_code: "BAD_REQUEST", message: expect.stringContaining(`[${code}]`) },
+        sql_state: sqlState,
+      },
+    ]);
+  }
+});
+
+test("columns are added once: the second time fails, so a client looks first", async () => {
+  await sql("CREATE TABLE acme.sensors.t (a INT)");
+  expect(
+    (await sql("ALTER TABLE acme.sensors.t ADD COLUMNS (b STRING COMMENT 'new', `c d` DOUBLE)")).status.state,
+  ).toBe("SUCCEEDED");
+  expect((await sql("ALTER TABLE acme.sensors.t ADD COLUMN b STRING")).status.error?.message).toContain(
+    "[FIELD_ALREADY_EXISTS]",
+  );
+  expect((await sql("DESCRIBE TABLE acme.sensors.t")).result.data_array).toEqual([
+    ["a", "int", null],
+    ["b", "string", "new"],
+    ["c d", "double", null],
+  ] as never);
+});
+
+test("counts are what the test says, as text; names may come from parameters, catalog and schema", async () => {
+  await sql("CREATE TABLE acme.sensors.t (a INT)");
+  setRows(workspace, "acme.sensors.t", 1234);
+  expect((await sql("SELECT count(*) AS n FROM acme.sensors.t")).result.data_array).toEqual([["1234"]]);
+  const parameters = [{ name: "t", value: "acme.sensors.t" }];
+  expect((await sql("SELECT count(*) FROM IDENTIFIER(:t)", { parameters })).result.data_array).toEqual([["1234"]]);
+  expect((await sql("SELECT count(*) FROM t", { catalog: "acme", schema: "sensors" })).result.data_array).toEqual([
+    ["1234"],
+  ]);
+  expect((await sql("SHOW TABLES IN acme.sensors")).result.data_array).toEqual([["sensors", "t", "false"]]);
+});
+
+test("schemas and volumes are made by SQL as well", async () => {
+  expect((await sql("CREATE SCHEMA IF NOT EXISTS `acme`.`more` COMMENT 'more'")).status.state).toBe("SUCCEEDED");
+  expect((await sql("CREATE VOLUME IF NOT EXISTS acme.more.v COMMENT 'v'")).status.state).toBe("SUCCEEDED");
+  expect(await ask(`GET ${UC}/volumes/acme.more.v`)).toMatchObject({ body: { volume_type: "MANAGED", comment: "v" } });
+  const outside = await sql("CREATE EXTERNAL VOLUME acme.more.w LOCATION 's3://nowhere/w'");
+  expect(outside.status.error?.message).toContain("No parent external location");
+});
+
+test("a statement waits for its warehouse: PENDING, RUNNING, SUCCEEDED, over the asks of a client", async () => {
+  workspace.set({ statementAsksPending: 1, statementAsksRunning: 2, warehouseAsksStarting: 2 });
+  await ask(`POST /api/2.0/sql/warehouses/${WAREHOUSE}/stop`, {});
+  const sent = await sql("SELECT 1", { wait_timeout: "0s" });
+  const states = [sent.status.state];
+  while (states.at(-1) !== "SUCCEEDED" && states.length < 20) {
+    const { body } = await ask(`GET ${STATEMENTS}/${sent.statement_id}`);
+    states.push((body as unknown as Answer).status.state);
+  }
+  expect(states.filter((one, index) => one !== states[index - 1])).toEqual(["PENDING", "RUNNING", "SUCCEEDED"]);
+  expect((await ask(`GET /api/2.0/sql/warehouses/${WAREHOUSE}`)).body).toMatchObject({ state: "RUNNING" });
+});
+
+test("a cancelled statement says so; one that took longer than its wait with CANCEL did nothing", async () => {
+  workspace.set({ statementAsksPending: 1 });
+  const { statement_id } = await sql("CREATE TABLE acme.sensors.t (a INT)");
+  expect(await ask(`POST ${STATEMENTS}/${statement_id}/cancel`, {})).toMatchObject({ status: 200, body: {} });
+  expect((await ask(`GET ${STATEMENTS}/${statement_id}`)).body).toMatchObject({ status: { state: "CANCELED" } });
+  expect((await sql("CREATE TABLE acme.sensors.u (a INT)", { on_wait_timeout: "CANCEL" })).status.state).toBe(
+    "CANCELED",
+  );
+  expect((await ask(`GET ${UC}/tables/acme.sensors.u/exists`)).body).toEqual({ table_exists: false });
+});
+
+test("a result in several chunks is fetched chunk by chunk", async () => {
+  workspace.set({ rowsPerChunk: 2 });
+  for (const name of ["a", "b", "c"]) await sql(`CREATE TABLE acme.sensors.${name} (x INT)`);
+  const { statement_id, result } = await sql("SHOW TABLES IN acme.sensors");
+  expect(result).toMatchObject({ row_count: 2, next_chunk_index: 1 });
+  const next = await ask(`GET ${STATEMENTS}/${statement_id}/result/chunks/1`);
+  expect(next.body).toMatchObject({ row_offset: 2, data_array: [["sensors", "c", "false"]] });
+});
+
+test("what the call itself may not be is a 400", async () => {
+  const call = { statement: "SELECT 1", warehouse_id: WAREHOUSE };
+  for (const wrong of [
+    { wait_timeout: "60s" },
+    { wait_timeout: "1s" },
+    { warehouse_id: "none" },
+    { statement: " " },
+    { format: "CSV" },
+  ]) {
+    expect(await ask(`POST ${STATEMENTS}`, { ...call, ...wrong })).toMatchObject({
+      status: 400,
+      body: { error_code: "INVALID_PARAMETER_VALUE" },
+    });
+  }
+  expect(await ask(`GET ${STATEMENTS}/none`)).toMatchObject({ status: 404, body: { error_code: "NOT_FOUND" } });
+});
