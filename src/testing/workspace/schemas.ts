@@ -5,7 +5,7 @@ import { keptName } from "./names.ts";
 import { PAGE, pageOf } from "./paging.ts";
 import { invalid, Problem, taken } from "./problem.ts";
 import { type Route, route } from "./route.ts";
-import { fullNameOf, keptFields, keptNow, type Schema, securableOf, touched } from "./securable.ts";
+import { fullNameOf, keptFields, keptNow, type Schema, securableOf, type Table, touched } from "./securable.ts";
 import { mapOf, must, queryFlag, shape, text } from "./shape.ts";
 import type { World } from "./world.ts";
 
@@ -74,11 +74,18 @@ const inside = (world: World, { catalog, name }: Schema) => {
   };
 };
 
+/** A managed table that was dropped can be undropped for days: till then its place stays in use (terraform-provider-databricks issue 2352). */
+export function forgetTable(world: World, one: Table): void {
+  world.tables.delete(fullNameOf(one));
+  world.grants.forget(one.id);
+  if (!one.external && world.settings.droppedTablesLinger) world.droppedPlaces.add(one.url);
+}
+
 /** With all that is in it. */
 export function forgetSchema(world: World, one: Schema): void {
   const { tables, volumes } = inside(world, one);
-  for (const [fullName, { id }] of [...tables, ...volumes]) {
-    world.tables.delete(fullName);
+  for (const [, table] of tables) forgetTable(world, table);
+  for (const [fullName, { id }] of volumes) {
     world.volumes.delete(fullName);
     world.grants.forget(id);
   }
@@ -139,7 +146,7 @@ export const SCHEMA_ROUTES: readonly Route[] = [
     demandOwner(world, caller, securable(world, fullNameOf(one)));
     const { tables, volumes } = inside(world, one);
     if (tables.length + volumes.length > 0 && query.force !== true) {
-      const what = `The schema has ${tables.length} table(s), ${volumes.length} volume(s)`;
+      const what = `The schema has ${tables.length} tables(s), 0 functions(s), ${volumes.length} volumes(s)`;
       throw new Problem(400, "SCHEMA_NOT_EMPTY", `Schema '${fullNameOf(one)}' is not empty. ${what}.`);
     }
     forgetSchema(world, one);

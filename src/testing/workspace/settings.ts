@@ -52,6 +52,8 @@ export type WorkspaceSettings = {
   readonly pageSize: number;
   /** Whether a metastore admin may change the owner of an external location; the documentation says: only its name. */
   readonly adminMayTakeLocations: boolean;
+  /** A managed table that was dropped still keeps its external location from being deleted without force. */
+  readonly droppedTablesLinger: boolean;
   /** Every list of Unity Catalog begins with an empty page that has a next_page_token. */
   readonly emptyPages: boolean;
   /** A location's url is read back with or without a slash at its end, by chance. */
@@ -89,6 +91,7 @@ export const DEFAULT_SETTINGS: WorkspaceSettings = {
   notebookOutcomes: {},
   pageSize: 50,
   adminMayTakeLocations: false,
+  droppedTablesLinger: true,
   emptyPages: true,
   slashesByChance: true,
   warehouses: [{ id: "0123456789abcdef", name: "Serverless Starter Warehouse", state: "STOPPED" }],

@@ -55,7 +55,18 @@ export function giveToken(world: World, authorization: string | undefined, type:
   return { status: 200, body: { access_token: token, token_type: "Bearer", scope: "all-apis", expires_in: seconds } };
 }
 
-/** `GET /oidc/.well-known/oauth-authorization-server`: what SDKs ask first. */
+/** `GET /.well-known/databricks-config`: what SDKs ask first (databricks-sdk-go config/host_metadata.go). */
+export function hostMetadata(world: World, url: string): Readonly<Record<string, unknown>> {
+  return {
+    oidc_endpoint: `${url}/oidc`,
+    workspace_id: String(world.workspaceId),
+    cloud: "AWS",
+    host_type: "WORKSPACE_HOST",
+    token_federation_default_oidc_audiences: [`${url}/oidc/v1/token`],
+  };
+}
+
+/** `GET /oidc/.well-known/oauth-authorization-server`: where the token endpoint is. */
 export function discovery(url: string): Readonly<Record<string, unknown>> {
   return {
     issuer: `${url}/oidc`,

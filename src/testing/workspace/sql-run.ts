@@ -5,7 +5,7 @@ import { makeSchema } from "./schemas.ts";
 import { type Column, fullNameOf, securableOf, type Table, touched } from "./securable.ts";
 import { type SqlStatement, statementOf } from "./sql-statement.ts";
 import { SqlProblem } from "./sql-words.ts";
-import { forgetTable, makeTable, tableOf } from "./tables.ts";
+import { dropTable, makeTable, tableOf } from "./tables.ts";
 import { makeVolume } from "./volumes.ts";
 import type { World } from "./world.ts";
 
@@ -75,7 +75,7 @@ function run(world: World, caller: string, one: SqlStatement, call: SqlCall): Sq
     case "drop-table": {
       const name = full(one.name, 3);
       if (one.ifExists && !world.tables.has(name)) return NOTHING;
-      forgetTable(world, caller, name);
+      dropTable(world, caller, name);
       return NOTHING;
     }
     case "create-schema": {

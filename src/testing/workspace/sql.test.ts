@@ -198,5 +198,9 @@ test("what the call itself may not be is a 400", async () => {
       body: { error_code: "INVALID_PARAMETER_VALUE" },
     });
   }
+  expect(await ask(`POST ${STATEMENTS}`, { ...call, warehouse_id: "ffffffffffffffff" })).toMatchObject({
+    status: 404,
+    body: { error_code: "RESOURCE_DOES_NOT_EXIST" },
+  });
   expect(await ask(`GET ${STATEMENTS}/none`)).toMatchObject({ status: 404, body: { error_code: "NOT_FOUND" } });
 });

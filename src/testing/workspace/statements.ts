@@ -142,7 +142,7 @@ export const STATEMENT_ROUTES: readonly Route[] = [
     demandWait(body.wait_timeout);
     if (body.statement.trim() === "") throw invalid("The statement is empty.");
     if (body.statement.length > STATEMENT_CHARACTERS) throw invalid("The statement is larger than 16 MiB.");
-    if (!world.warehouses.has(body.warehouse_id)) throw invalid(`${body.warehouse_id} is not a valid endpoint id.`);
+    warehouseOf(world, body.warehouse_id);
     if (body.disposition === "EXTERNAL_LINKS") throw invalid("This fake has no EXTERNAL_LINKS.");
     if (body.format !== undefined && body.format !== "JSON_ARRAY") {
       throw invalid("INLINE results are JSON_ARRAY only.");

@@ -50,11 +50,11 @@ const locationsOf = (world: World, one: Credential) =>
 function demandUnused(world: World, one: Credential, what: string): void {
   const used = locationsOf(world, one).length;
   if (used === 0) return;
-  // The kind of refusal is documented ("force"); its code is not.
+  // The text of terraform-provider-databricks issue 4000; the code is not documented.
   throw new Problem(
     400,
     "INVALID_STATE",
-    `Storage Credential '${one.name}' has ${used} dependent external location(s): cannot ${what} it. Use force to do so anyway.`,
+    `Storage credential '${one.name}' has 0 directly dependent external table(s) and ${used} dependent storage location(s). You may use force option to ${what} it.`,
   );
 }
 

@@ -6,6 +6,7 @@ import { keptName } from "./names.ts";
 import { PAGE, pageOf } from "./paging.ts";
 import { taken } from "./problem.ts";
 import { type Route, route } from "./route.ts";
+import { forgetTable } from "./schemas.ts";
 import { type Column, fullNameOf, keptFields, keptNow, securableOf, type Table } from "./securable.ts";
 import { must, queryFlag, shape, text } from "./shape.ts";
 import type { World } from "./world.ts";
@@ -95,11 +96,11 @@ export function makeTable(world: World, caller: string, wish: TableWish): Table 
   return made;
 }
 
-export function forgetTable(world: World, caller: string, fullName: string): void {
+/** Of the API and of SQL. */
+export function dropTable(world: World, caller: string, fullName: string): void {
   const one = tableOf(world, fullName);
   demandOwner(world, caller, securable(world, fullNameOf(one)));
-  world.tables.delete(fullNameOf(one));
-  world.grants.forget(one.id);
+  forgetTable(world, one);
 }
 
 const LIST = shape({
@@ -144,5 +145,5 @@ export const TABLE_ROUTES: readonly Route[] = [
     table_exists: world.tables.has(at["full_name"]!.toLowerCase()),
   })),
 
-  route("DELETE", `${BASE}/{full_name}`, {}, ({ world, caller, at }) => forgetTable(world, caller, at["full_name"]!)),
+  route("DELETE", `${BASE}/{full_name}`, {}, ({ world, caller, at }) => dropTable(world, caller, at["full_name"]!)),
 ];

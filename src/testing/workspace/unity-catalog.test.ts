@@ -197,6 +197,17 @@ test("what is in use is neither moved nor deleted without force", async () => {
   expect(await ask(`DELETE ${UC}/storage-credentials/lake?force=true`)).toMatchObject({ status: 200 });
 });
 
+test("a managed table that was dropped still keeps its location: only force deletes that one", async () => {
+  await makeCatalog();
+  const call = { statement: "CREATE TABLE acme.sensors.t (a INT)", warehouse_id: "0123456789abcdef" };
+  await ask("POST /api/2.0/sql/statements", call);
+  await ask(`DELETE ${UC}/tables/acme.sensors.t`);
+  await ask(`DELETE ${UC}/catalogs/acme?force=true`);
+  const refused = await ask(`DELETE ${UC}/external-locations/root`);
+  expect(refused.body["message"]).toContain("managed table that was dropped");
+  expect(await ask(`DELETE ${UC}/external-locations/root?force=true`)).toMatchObject({ status: 200 });
+});
+
 test("a catalog needs a storage root in a location, keeps it for ever, and is not empty when it is new", async () => {
   await makeCredential();
   await makeLocation("root", "s3://acme-root");

@@ -1,5 +1,5 @@
 /** `/api/2.0/sql/warehouses` (databricks-sdk-go service/sql: WarehousesService). */
-import { absent } from "./problem.ts";
+import { absent, invalid } from "./problem.ts";
 import { type Route, route } from "./route.ts";
 import { queryInt, shape, text } from "./shape.ts";
 import type { World } from "./world.ts";
@@ -17,6 +17,8 @@ const BASE = "/api/2.0/sql/warehouses";
 
 export function warehouseOf(world: World, id: string): Warehouse {
   const found = world.warehouses.get(id);
+  // The answer to `GET …/endpoints/get`: MicrosoftDocs/azure-docs.de-de issue 774.
+  if (!/^[0-9a-f]{16}$/.test(id)) throw invalid(`${id} is not a valid endpoint id.`);
   if (found === undefined) throw absent("RESOURCE_DOES_NOT_EXIST", `SQL warehouse ${id} does not exist.`);
   return found;
 }

@@ -184,7 +184,7 @@ test("a dashboard is made, read, changed by its etag, published, listed and thro
 
 test("a dashboard needs a folder, a name that is free, and a warehouse that exists", async () => {
   expect(await make(DASHBOARD, { parent_path: `${HOME}/none` })).toMatchObject({ status: 404 });
-  expect(await make(DASHBOARD, { warehouse_id: "none" })).toMatchObject({ status: 404 });
+  expect(await make(DASHBOARD, { warehouse_id: "ffffffffffffffff" })).toMatchObject({ status: 404 });
   await make();
   expect(await make()).toMatchObject({ status: 400, body: { error_code: "RESOURCE_ALREADY_EXISTS" } });
 });

@@ -17,7 +17,7 @@ import { absent, Misuse, malformed, misused, Problem } from "./problem.ts";
 import { findRoute, type Incoming } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 import { DEFAULT_SETTINGS, type WorkspaceSettings } from "./settings.ts";
-import { callerOf, discovery, giveToken } from "./sign-in.ts";
+import { callerOf, discovery, giveToken, hostMetadata } from "./sign-in.ts";
 import { newWorld, type World } from "./world.ts";
 
 /** The largest body is a statement of 16 MiB, or a notebook of 10 MB in base64, in JSON. */
@@ -140,6 +140,7 @@ class Desk {
         return json(form.status, form.body);
       }
       if (path === "/oidc/.well-known/oauth-authorization-server") return json(200, discovery(url.origin));
+      if (path === "/.well-known/databricks-config") return json(200, hostMetadata(this.#world(), url.origin));
       told.caller = callerOf(this.#world(), authorization);
       told.body = bodyOf(sent);
       const incoming: Incoming = { method, path, query: url.searchParams, body: told.body, caller: told.caller };
