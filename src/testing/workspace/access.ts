@@ -1,14 +1,14 @@
 /** Who may do what: owners, holders of a privilege here or above, metastore admins. */
 
 import { covers } from "./privileges.ts";
-import { denied } from "./problem.ts";
+import { absent, denied } from "./problem.ts";
 import { calledOf, metastoreOf, parentsOf, type Securable } from "./securable.ts";
 import type { World } from "./world.ts";
 
 /** Everybody is in it. */
 const ALL_USERS = "account users";
 
-export function principalExists(world: World, name: string): boolean {
+function principalExists(world: World, name: string): boolean {
   const { people, groups } = world.settings;
   return (
     name === ALL_USERS ||
@@ -16,6 +16,11 @@ export function principalExists(world: World, name: string): boolean {
     groups.includes(name) ||
     people.some((person) => person.name === name || person.groups.includes(name))
   );
+}
+
+export function demandPrincipal(world: World, name: string | undefined): void {
+  if (name === undefined || principalExists(world, name)) return;
+  throw absent("PRINCIPAL_DOES_NOT_EXIST", `Could not find principal with name ${name}.`);
 }
 
 const personOf = (world: World, caller: string) => world.settings.people.find(({ name }) => name === caller);

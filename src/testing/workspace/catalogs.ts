@@ -1,5 +1,5 @@
 /** `/api/2.1/unity-catalog/catalogs` (databricks-sdk-go service/catalog: CatalogsService). */
-import { demandOnMetastore, demandOwner, demandSight, sees } from "./access.ts";
+import { demandOnMetastore, demandOwner, demandPrincipal, demandSight, sees } from "./access.ts";
 import { demandInLocation } from "./managed-storage.ts";
 import { keptName } from "./names.ts";
 import { PAGE, pageOf } from "./paging.ts";
@@ -125,6 +125,7 @@ export const CATALOG_ROUTES: readonly Route[] = [
   route("PATCH", `${BASE}/{name}`, { body: UPDATE }, ({ world, caller, at, body }) => {
     const before = catalogOf(world, at["name"]!);
     demandOwner(world, caller, securable(world, before.name));
+    demandPrincipal(world, body.owner);
     if (body.new_name !== undefined && keptName(body.new_name, "Catalog") !== before.name) {
       throw new Problem(501, "NOT_IMPLEMENTED", "This fake does not rename catalogs.");
     }

@@ -1,5 +1,14 @@
 /** `/api/2.1/unity-catalog/external-locations` (databricks-sdk-go service/catalog: ExternalLocationsService). */
-import { demand, demandOnMetastore, demandOwner, demandSight, isMetastoreAdmin, owns, sees } from "./access.ts";
+import {
+  demand,
+  demandOnMetastore,
+  demandOwner,
+  demandPrincipal,
+  demandSight,
+  isMetastoreAdmin,
+  owns,
+  sees,
+} from "./access.ts";
 import { keptName } from "./names.ts";
 import { PAGE, pageOf } from "./paging.ts";
 import { denied, invalid, Problem, taken } from "./problem.ts";
@@ -184,6 +193,7 @@ export const EXTERNAL_LOCATION_ROUTES: readonly Route[] = [
   route("PATCH", `${BASE}/{name}`, { body: UPDATE }, async ({ world, caller, at, body }) => {
     const before = locationOf(world, at["name"]!);
     demandUpdate(world, caller, before, body);
+    demandPrincipal(world, body.owner);
     const name = body.new_name === undefined ? before.name : keptName(body.new_name, "External Location");
     if (name !== before.name) demandFree(world, name);
     const credential =

@@ -1,8 +1,8 @@
 /** `/api/2.1/unity-catalog/permissions` and `/effective-permissions` (databricks-sdk-go service/catalog: GrantsService). */
-import { demandSight, isMetastoreAdmin, owns, principalExists } from "./access.ts";
+import { demandPrincipal, demandSight, isMetastoreAdmin, owns } from "./access.ts";
 import type { Grants } from "./grant-book.ts";
 import { PRIVILEGES } from "./privileges.ts";
-import { absent, denied, invalid, misused } from "./problem.ts";
+import { denied, invalid, misused } from "./problem.ts";
 import { type Route, route } from "./route.ts";
 import { calledOf, parentsOf, SECURABLE_TYPES, type Securable, type SecurableType, securableOf } from "./securable.ts";
 import { type Checked, flag, listOf, must, queryInt, shape, text } from "./shape.ts";
@@ -28,9 +28,7 @@ function demandPrivileges(type: SecurableType, privileges: readonly string[]): v
 function changed(world: World, one: Securable, changes: readonly Checked<typeof CHANGE>[]): Grants {
   const grants = new Map([...world.grants.now(one.id)].map(([name, held]) => [name, new Set(held)]));
   for (const { principal, add = [], remove = [] } of changes) {
-    if (!principalExists(world, principal)) {
-      throw absent("PRINCIPAL_DOES_NOT_EXIST", `Could not find principal with name ${principal}.`);
-    }
+    demandPrincipal(world, principal);
     demandPrivileges(one.type, [...add, ...remove]);
     if (add.some((privilege) => remove.includes(privilege))) {
       throw invalid(`Duplicate privileges to add and delete for principal ${principal}.`);

@@ -1,5 +1,5 @@
 /** `/api/2.1/unity-catalog/schemas` (databricks-sdk-go service/catalog: SchemasService). */
-import { demand, demandOwner, demandSight, sees } from "./access.ts";
+import { demand, demandOwner, demandPrincipal, demandSight, sees } from "./access.ts";
 import { demandInLocation } from "./managed-storage.ts";
 import { keptName } from "./names.ts";
 import { PAGE, pageOf } from "./paging.ts";
@@ -126,6 +126,7 @@ export const SCHEMA_ROUTES: readonly Route[] = [
   route("PATCH", `${BASE}/{full_name}`, { body: UPDATE }, ({ world, caller, at, body }) => {
     const before = schemaOf(world, at["full_name"]!);
     demandOwner(world, caller, securable(world, fullNameOf(before)));
+    demandPrincipal(world, body.owner);
     if (body.new_name !== undefined && keptName(body.new_name, "Schema") !== before.name) {
       throw new Problem(501, "NOT_IMPLEMENTED", "This fake does not rename schemas.");
     }

@@ -20,6 +20,14 @@ export type NotebookOutcome = {
   readonly code?: string;
 };
 
+/** What a query answers that the fake's small SQL does not understand. */
+export type QueryAnswer = {
+  /** The statement; `*` stands for anything, and any white space for any other. */
+  readonly statement: string;
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly rows: readonly (readonly (string | null)[])[];
+};
+
 export type WorkspaceSettings = {
   /** Of every id and of every choice by chance: the same seed and the same calls give the same answers. */
   readonly seed: number;
@@ -43,6 +51,8 @@ export type WorkspaceSettings = {
   readonly statementAsksPending: number;
   readonly statementAsksRunning: number;
   readonly warehouseAsksStarting: number;
+  /** Tried in their order, before a statement is read. */
+  readonly queryAnswers: readonly QueryAnswer[];
   /** Rows of a result in one chunk. */
   readonly rowsPerChunk: number;
   readonly runAsksRunning: number;
@@ -59,6 +69,8 @@ export type WorkspaceSettings = {
   /** A location's url is read back with or without a slash at its end, by chance. */
   readonly slashesByChance: boolean;
   readonly warehouses: readonly { readonly id: string; readonly name: string; readonly state: "RUNNING" | "STOPPED" }[];
+  /** Every answer comes so much later: what a network costs. */
+  readonly delayMs: number;
   /** Calls a second, over all callers; more are 429. Null: none is refused. */
   readonly callsPerSecond: number | null;
 };
@@ -86,6 +98,7 @@ export const DEFAULT_SETTINGS: WorkspaceSettings = {
   statementAsksPending: 1,
   statementAsksRunning: 1,
   warehouseAsksStarting: 1,
+  queryAnswers: [],
   rowsPerChunk: 100,
   runAsksRunning: 2,
   notebookOutcomes: {},
@@ -95,5 +108,6 @@ export const DEFAULT_SETTINGS: WorkspaceSettings = {
   emptyPages: true,
   slashesByChance: true,
   warehouses: [{ id: "0123456789abcdef", name: "Serverless Starter Warehouse", state: "STOPPED" }],
+  delayMs: 0,
   callsPerSecond: null,
 };

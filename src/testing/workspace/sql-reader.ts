@@ -109,6 +109,17 @@ export class SqlReader {
     return word?.kind === "word" || word?.kind === "sign" ? word.text.toUpperCase() : null;
   }
 
+  /** An expression in brackets, which is not looked into. */
+  skipBrackets(): void {
+    this.take("(");
+    for (let depth = 1; depth > 0; this.#next++) {
+      const word = this.#words[this.#next];
+      if (word === undefined) throw this.unexpected();
+      if (word.kind === "sign" && word.text === "(") depth++;
+      if (word.kind === "sign" && word.text === ")") depth--;
+    }
+  }
+
   /** `( item, item, … )`, at least one. */
   list<T>(item: () => T): readonly T[] {
     this.take("(");

@@ -99,6 +99,8 @@ function createTable(sql: SqlReader): SqlStatement {
     else break;
   }
   demandColumns(columns, [...made.partitionedBy, ...made.clusteredBy]);
+  demandLayout(columns, made.partitionedBy, made.clusteredBy);
+  if (made.properties["delta.columnMapping.mode"] === undefined) demandPlainNames(columns);
   return { what: "create-table", name, ifNotExists, columns, ...made };
 }
 
@@ -115,6 +117,40 @@ function demandColumns(columns: readonly Column[], used: readonly string[]): voi
       `Partition or clustering column \`${unknown}\` is not in the table.`,
     );
   }
+}
+
+const CLUSTERING_COLUMNS = 4;
+
+/** Liquid clustering: at most four columns of simple types, and never beside partitions (docs.databricks.com: clustering). */
+function demandLayout(columns: readonly Column[], partitioned: readonly string[], clustered: readonly string[]): void {
+  if (partitioned.length > 0 && clustered.length > 0) {
+    const code = "SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED";
+    throw new SqlProblem(code, "42908", "Cannot specify both CLUSTER BY and PARTITIONED BY.");
+  }
+  if (clustered.length > CLUSTERING_COLUMNS) {
+    const many = `CLUSTER BY supports up to ${CLUSTERING_COLUMNS} columns, got ${clustered.length}.`;
+    throw new SqlProblem("DELTA_CLUSTER_BY_INVALID_NUM_COLUMNS", "54000", many);
+  }
+  const types = new Map(columns.map(({ name, type }) => [name.toLowerCase(), type]));
+  const nested = [...partitioned, ...clustered].find((name) =>
+    /^(array|map|struct)</.test(types.get(name.toLowerCase())!),
+  );
+  if (nested !== undefined) {
+    const code = "DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED";
+    throw new SqlProblem(code, "0A000", `Column \`${nested}\` cannot be used for clustering or partitioning.`);
+  }
+}
+
+/** Without column mapping a Delta column is a Parquet column, whose name has no space or bracket. */
+export function demandPlainNames(columns: readonly Column[]): void {
+  const wrong = columns.find(({ name }) => /[ ,;{}()\n\t=]/.test(name));
+  if (wrong === undefined) return;
+  const code = "DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES";
+  throw new SqlProblem(
+    code,
+    "42K05",
+    `Found invalid character(s) among ' ,;{}()\\n\\t=' in the column name \`${wrong.name}\`.`,
+  );
 }
 
 /** Keys may be bare with dots (delta.appendOnly) or strings; values strings, numbers, true or false. */
@@ -141,6 +177,7 @@ function columnOf(sql: SqlReader): Column {
   for (;;) {
     if (sql.skip("NOT", "NULL")) nullable = false;
     else if (sql.skip("COMMENT")) comment = sql.value();
+    else if (sql.skip("GENERATED", "ALWAYS", "AS")) sql.skipBrackets();
     else break;
   }
   return { name, type, nullable, comment };
@@ -200,6 +237,8 @@ function fieldsOf(sql: SqlReader): string {
     const name = sql.name();
     sql.skip(":");
     fields.push(`${name}:${typeOf(sql)}`);
+    sql.skip("NOT", "NULL");
+    if (sql.skip("COMMENT")) sql.value();
   } while (sql.skip(","));
   return fields.join(",");
 }

@@ -100,6 +100,15 @@ test("what fails is a 200 with state FAILED, a message and a SQLSTATE", async ()
     "CREATE TABLE acme.nowhere.t (a INT)": ["SCHEMA_NOT_FOUND", "42704"],
     "SELECT count(*) FROM acme.sensors.none": ["TABLE_OR_VIEW_NOT_FOUND", "42P01"],
     "CREATE TABLE acme.sensors.t (a INT, A STRING)": ["COLUMN_ALREADY_EXISTS", "42711"],
+    "CREATE TABLE acme.sensors.t (`a b` INT)": ["DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES", "42K05"],
+    "CREATE TABLE acme.sensors.t (a INT, b INT) PARTITIONED BY (a) CLUSTER BY (b)": [
+      "SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED",
+      "42908",
+    ],
+    "CREATE TABLE acme.sensors.t (a ARRAY<INT>) CLUSTER BY (a)": [
+      "DELTA_CLUSTERING_COLUMNS_DATATYPE_NOT_SUPPORTED",
+      "0A000",
+    ],
     "DROP TABLE acme.sensors.none": ["TABLE_OR_VIEW_NOT_FOUND", "42P01"],
     "SELECT count(*) FROM IDENTIFIER(:t)": ["UNBOUND_SQL_PARAMETER", "42P02"],
   };
@@ -119,7 +128,7 @@ test("what fails is a 200 with state FAILED, a message and a SQLSTATE", async ()
 test("columns are added once: the second time fails, so a client looks first", async () => {
   await sql("CREATE TABLE acme.sensors.t (a INT)");
   expect(
-    (await sql("ALTER TABLE acme.sensors.t ADD COLUMNS (b STRING COMMENT 'new', `c d` DOUBLE)")).status.state,
+    (await sql("ALTER TABLE acme.sensors.t ADD COLUMNS (b STRING COMMENT 'new', `timestamp` TIMESTAMP)")).status.state,
   ).toBe("SUCCEEDED");
   expect((await sql("ALTER TABLE acme.sensors.t ADD COLUMN b STRING")).status.error?.message).toContain(
     "[FIELD_ALREADY_EXISTS]",
@@ -127,7 +136,7 @@ test("columns are added once: the second time fails, so a client looks first", a
   expect((await sql("DESCRIBE TABLE acme.sensors.t")).result.data_array).toEqual([
     ["a", "int", null],
     ["b", "string", "new"],
-    ["c d", "double", null],
+    ["timestamp", "timestamp", null],
   ] as never);
 });
 
@@ -141,6 +150,15 @@ test("counts are what the test says, as text; names may come from parameters, ca
     ["1234"],
   ]);
   expect((await sql("SHOW TABLES IN acme.sensors")).result.data_array).toEqual([["sensors", "t", "false"]]);
+});
+
+test("a query that is not understood answers what the test says", async () => {
+  const columns = [{ name: "n", type: "LONG" }];
+  workspace.set({ queryAnswers: [{ statement: "SELECT max(seq) FROM * WHERE epoch = *", columns, rows: [["41"]] }] });
+  const asked = await sql("select max(seq)\n  from acme.sensors.t\n  where epoch = 'a';");
+  expect(asked.result.data_array).toEqual([["41"]]);
+  expect((await sql("SELECT min(seq) FROM acme.sensors.t")).status.state).toBe("FAILED");
+  workspace.set({ queryAnswers: [] });
 });
 
 test("schemas and volumes are made by SQL as well", async () => {

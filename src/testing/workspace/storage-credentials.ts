@@ -1,5 +1,14 @@
 /** `/api/2.1/unity-catalog/storage-credentials` (databricks-sdk-go service/catalog: StorageCredentialsService). */
-import { demandOnMetastore, demandOwner, demandSight, holds, isMetastoreAdmin, owns, sees } from "./access.ts";
+import {
+  demandOnMetastore,
+  demandOwner,
+  demandPrincipal,
+  demandSight,
+  holds,
+  isMetastoreAdmin,
+  owns,
+  sees,
+} from "./access.ts";
 import { keptName } from "./names.ts";
 import { PAGE, pageOf } from "./paging.ts";
 import { denied, invalid, misused, Problem, taken } from "./problem.ts";
@@ -139,6 +148,7 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
   route("PATCH", `${BASE}/{name}`, { body: UPDATE }, async ({ world, caller, at, body }) => {
     const before = credentialOf(world, at["name"]!);
     demandUpdate(world, caller, before, Object.keys(body));
+    demandPrincipal(world, body.owner);
     const { aws_iam_role, force, new_name, skip_validation } = body;
     const roleArn = aws_iam_role === undefined ? before.roleArn : checkedArn(aws_iam_role.role_arn);
     if (roleArn !== before.roleArn && force !== true) demandUnused(world, before, "update");

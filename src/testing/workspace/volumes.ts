@@ -1,5 +1,5 @@
 /** `/api/2.1/unity-catalog/volumes` (databricks-sdk-go service/catalog: VolumesService). */
-import { demand, demandOwner, demandSight, sees } from "./access.ts";
+import { demand, demandOwner, demandPrincipal, demandSight, sees } from "./access.ts";
 import { catalogOf, catalogStorage } from "./catalogs.ts";
 import { demandFreePlace, demandInLocation } from "./managed-storage.ts";
 import { keptName } from "./names.ts";
@@ -109,6 +109,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
   route("PATCH", `${BASE}/{full_name}`, { body: UPDATE }, ({ world, caller, at, body }) => {
     const before = volumeOf(world, at["full_name"]!);
     demandOwner(world, caller, securable(world, fullNameOf(before)));
+    demandPrincipal(world, body.owner);
     const name = body.new_name === undefined ? before.name : keptName(body.new_name, "Volume");
     const after: Volume = {
       ...before,

@@ -120,7 +120,8 @@ class Desk {
       response.socket?.destroy();
       return;
     }
-    if (fault?.what === "slow") await Bun.sleep(fault.delay_ms ?? 1_000);
+    const delayMs = this.#world().settings.delayMs + (fault?.what === "slow" ? (fault.delay_ms ?? 1_000) : 0);
+    if (delayMs > 0) await Bun.sleep(delayMs);
     write(response, answer);
   }
 
