@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Ask, askOf, UC } from "./ask.ts";
 import { setRows } from "./control.ts";
+import { makeCatalog } from "./scene.ts";
 import { startWorkspace, type Workspace } from "./workspace.ts";
 
 const STATEMENTS = "/api/2.0/sql/statements";
@@ -17,12 +18,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   workspace.reset();
   workspace.set({ statementAsksPending: 0, statementAsksRunning: 0, warehouseAsksStarting: 0 });
-  const role = { role_arn: "arn:aws:iam::123456789012:role/lake" };
-  await ask(`POST ${UC}/storage-credentials`, { name: "lake", aws_iam_role: role, skip_validation: true });
-  const location = { name: "root", url: "s3://acme", credential_name: "lake", skip_validation: true };
-  await ask(`POST ${UC}/external-locations`, { ...location, enable_file_events: false });
-  await ask(`POST ${UC}/catalogs`, { name: "acme", storage_root: "s3://acme/uc" });
-  await ask(`POST ${UC}/schemas`, { name: "sensors", catalog_name: "acme" });
+  await makeCatalog(ask);
   // A look at it is what lets it come up.
   await ask(`POST /api/2.0/sql/warehouses/${WAREHOUSE}/start`, {});
   await ask(`GET /api/2.0/sql/warehouses/${WAREHOUSE}`);

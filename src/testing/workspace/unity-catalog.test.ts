@@ -1,16 +1,10 @@
 /** The calls of Unity Catalog as its documentation and SDKs make them, with the traps of each. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Ask, askOf, UC } from "./ask.ts";
+import { makeCatalog, makeCredential, makeLocation, ROLE_ARN } from "./scene.ts";
 import { DEFAULT_SETTINGS, ENGINEER } from "./settings.ts";
 import { startWorkspace, type Workspace } from "./workspace.ts";
 
-const GUEST = {
-  name: "guest@example.com",
-  groups: ["analysts"],
-  token: "dapi-fake-guest",
-  clientSecret: null,
-  metastoreAdmin: false,
-};
 const ADMIN = {
   name: "admin@example.com",
   groups: [],
@@ -18,44 +12,20 @@ const ADMIN = {
   clientSecret: null,
   metastoreAdmin: true,
 };
-const ROLE_ARN = "arn:aws:iam::123456789012:role/lake";
 
 let workspace: Workspace;
 let ask: Ask;
 
 beforeAll(async () => {
-  workspace = await startWorkspace({ people: [...DEFAULT_SETTINGS.people, GUEST, ADMIN], grantReadsThatLag: 1 });
+  workspace = await startWorkspace({ people: [...DEFAULT_SETTINGS.people, ADMIN] });
   ask = askOf(workspace);
 });
 beforeEach(() => workspace.reset());
 afterAll(() => workspace.stop());
 
-const makeCredential = (name = "lake") =>
-  ask(`POST ${UC}/storage-credentials`, { name, aws_iam_role: { role_arn: ROLE_ARN }, skip_validation: true });
-const makeLocation = (name: string, url: string, more: object = {}) =>
-  ask(`POST ${UC}/external-locations`, {
-    name,
-    url,
-    credential_name: "lake",
-    skip_validation: true,
-    enable_file_events: false,
-    ...more,
-  });
-
-/** All that makes a catalog with a schema. */
-async function makeCatalog(): Promise<void> {
-  await makeCredential();
-  await makeLocation("root", "s3://acme-root");
-  await makeLocation("raw", "s3://acme-raw");
-  expect(await ask(`POST ${UC}/catalogs`, { name: "acme", storage_root: "s3://acme-root/uc" })).toMatchObject({
-    status: 200,
-  });
-  expect(await ask(`POST ${UC}/schemas`, { name: "sensors", catalog_name: "acme" })).toMatchObject({ status: 200 });
-}
-
 test("a credential is made for a role that does not exist yet, and tells the external id and the role that will come", async () => {
   // terraform-provider-databricks docs/guides/unity-catalog.md: credential first, role second.
-  const made = await makeCredential("Lake");
+  const made = await makeCredential(ask, "Lake");
   expect(made.body).toMatchObject({
     name: "lake",
     full_name: "lake",
@@ -66,12 +36,12 @@ test("a credential is made for a role that does not exist yet, and tells the ext
   expect(external_id).toMatch(/^[0-9a-f-]{36}$/);
   expect((await ask(`GET ${UC}/storage-credentials/LAKE`)).body).toEqual(made.body);
   await ask(`DELETE ${UC}/storage-credentials/lake`);
-  const again = (await makeCredential()).body["aws_iam_role"] as { external_id: string };
+  const again = (await makeCredential(ask)).body["aws_iam_role"] as { external_id: string };
   expect(again.external_id).not.toBe(external_id);
 });
 
 test("already exists is a 400 with a code of its own, and what is missing a 404 with another", async () => {
-  await makeCatalog();
+  await makeCatalog(ask);
   const again: Readonly<Record<string, [string, object]>> = {
     STORAGE_CREDENTIAL_ALREADY_EXISTS: ["storage-credentials", { name: "LAKE", aws_iam_role: { role_arn: ROLE_ARN } }],
     EXTERNAL_LOCATION_ALREADY_EXISTS: [
@@ -114,7 +84,7 @@ test("unknown fields, wrong types, missing fields and missing bodies are refused
 });
 
 test("a PATCH without a body is refused: an SDK that drops it would otherwise see a 200", async () => {
-  await makeCredential();
+  await makeCredential(ask);
   expect(await ask(`PATCH ${UC}/storage-credentials/lake`)).toMatchObject({ status: 400 });
   expect(await ask(`PATCH ${UC}/storage-credentials/lake`, { comment: "ours" })).toMatchObject({
     body: { comment: "ours" },
@@ -122,10 +92,10 @@ test("a PATCH without a body is refused: an SDK that drops it would otherwise se
 });
 
 test("locations may not overlap, with or without a slash, and their credential must exist", async () => {
-  await makeCredential();
-  expect(await makeLocation("raw", "s3://acme-raw/")).toMatchObject({ status: 200 });
+  await makeCredential(ask);
+  expect(await makeLocation(ask, "raw", "s3://acme-raw/")).toMatchObject({ status: 200 });
   for (const url of ["s3://acme-raw", "s3://acme-raw/", "s3://acme-raw/deeper"]) {
-    expect(await makeLocation("other", url)).toMatchObject({
+    expect(await makeLocation(ask, "other", url)).toMatchObject({
       status: 400,
       body: {
         error_code: "INVALID_PARAMETER_VALUE",
@@ -133,7 +103,7 @@ test("locations may not overlap, with or without a slash, and their credential m
       },
     });
   }
-  expect(await makeLocation("other", "s3://acme-raw-2")).toMatchObject({ status: 200 });
+  expect(await makeLocation(ask, "other", "s3://acme-raw-2")).toMatchObject({ status: 200 });
   const unknown = { name: "third", url: "s3://third", credential_name: "none", enable_file_events: false };
   expect(await ask(`POST ${UC}/external-locations`, unknown)).toMatchObject({
     body: { error_code: "STORAGE_CREDENTIAL_DOES_NOT_EXIST" },
@@ -141,7 +111,7 @@ test("locations may not overlap, with or without a slash, and their credential m
 });
 
 test("file events are on unless they are switched off, and then a queue has to be named", async () => {
-  await makeCredential();
+  await makeCredential(ask);
   const body = { name: "raw", url: "s3://acme-raw", credential_name: "lake", skip_validation: true };
   expect(await ask(`POST ${UC}/external-locations`, body)).toMatchObject({ status: 400 });
   const off = await ask(`POST ${UC}/external-locations`, { ...body, enable_file_events: false });
@@ -149,16 +119,16 @@ test("file events are on unless they are switched off, and then a queue has to b
 });
 
 test("a url is read back with or without a slash at its end", async () => {
-  await makeCredential();
-  await makeLocation("raw", "s3://acme-raw");
+  await makeCredential(ask);
+  await makeLocation(ask, "raw", "s3://acme-raw");
   const urls = new Set<unknown>();
   for (let i = 0; i < 20; i++) urls.add((await ask(`GET ${UC}/external-locations/raw`)).body["url"]);
   expect(urls).toEqual(new Set(["s3://acme-raw", "s3://acme-raw/"]));
 });
 
 test("a list begins with an empty page that has a token, and ends where there is none", async () => {
-  await makeCredential();
-  for (const n of [1, 2, 3]) await makeLocation(`l${n}`, `s3://acme-${n}`);
+  await makeCredential(ask);
+  for (const n of [1, 2, 3]) await makeLocation(ask, `l${n}`, `s3://acme-${n}`);
   const first = await ask(`GET ${UC}/external-locations?max_results=0`);
   expect(first.body).toEqual({ external_locations: [], next_page_token: expect.any(String) });
   const names: unknown[] = [];
@@ -172,8 +142,8 @@ test("a list begins with an empty page that has a token, and ends where there is
 });
 
 test("an admin who is not the owner may change the owner of a credential, and only the name of a location", async () => {
-  await makeCredential();
-  await makeLocation("raw", "s3://acme-raw");
+  await makeCredential(ask);
+  await makeLocation(ask, "raw", "s3://acme-raw");
   const admin = askOf(workspace, "dapi-fake-admin");
   const refused = { status: 403, body: { error_code: "PERMISSION_DENIED" } };
   expect(await admin(`PATCH ${UC}/storage-credentials/lake`, { comment: "mine", owner: ADMIN.name })).toMatchObject(
@@ -187,7 +157,7 @@ test("an admin who is not the owner may change the owner of a credential, and on
 });
 
 test("what is in use is neither moved nor deleted without force", async () => {
-  await makeCatalog();
+  await makeCatalog(ask);
   const refused = { status: 400, body: { error_code: "INVALID_STATE" } };
   expect(await ask(`DELETE ${UC}/storage-credentials/lake`)).toMatchObject(refused);
   expect(await ask(`DELETE ${UC}/external-locations/root`)).toMatchObject(refused);
@@ -198,7 +168,7 @@ test("what is in use is neither moved nor deleted without force", async () => {
 });
 
 test("a managed table that was dropped still keeps its location: only force deletes that one", async () => {
-  await makeCatalog();
+  await makeCatalog(ask);
   const call = { statement: "CREATE TABLE acme.sensors.t (a INT)", warehouse_id: "0123456789abcdef" };
   await ask("POST /api/2.0/sql/statements", call);
   await ask(`DELETE ${UC}/tables/acme.sensors.t`);
@@ -209,8 +179,8 @@ test("a managed table that was dropped still keeps its location: only force dele
 });
 
 test("a catalog needs a storage root in a location, keeps it for ever, and is not empty when it is new", async () => {
-  await makeCredential();
-  await makeLocation("root", "s3://acme-root");
+  await makeCredential(ask);
+  await makeLocation(ask, "root", "s3://acme-root");
   expect(await ask(`POST ${UC}/catalogs`, { name: "acme" })).toMatchObject({
     status: 400,
     body: { error_code: "INVALID_STATE" },
@@ -233,7 +203,7 @@ test("a catalog needs a storage root in a location, keeps it for ever, and is no
 });
 
 test("an external volume lies in a location and upon nothing else; a managed one names no place", async () => {
-  await makeCatalog();
+  await makeCatalog(ask);
   const volume = { catalog_name: "acme", schema_name: "sensors", name: "landing", volume_type: "EXTERNAL" };
   const make = (more: object) => ask(`POST ${UC}/volumes`, { ...volume, ...more });
   expect(await make({})).toMatchObject({ status: 400 });
@@ -250,52 +220,4 @@ test("an external volume lies in a location and upon nothing else; a managed one
   expect(await ask(`DELETE ${UC}/schemas/acme.sensors`)).toMatchObject({ body: { error_code: "SCHEMA_NOT_EMPTY" } });
   expect(await ask(`DELETE ${UC}/schemas/acme.sensors?force=true`)).toMatchObject({ status: 200 });
   expect(await ask(`GET ${UC}/volumes/acme.sensors.landing`)).toMatchObject({ status: 404 });
-});
-
-test("grants are added and taken, read back late, and give the rights that they name", async () => {
-  await makeCatalog();
-  const path = `${UC}/permissions/schema/acme.sensors`;
-  const guest = askOf(workspace, "dapi-fake-guest");
-  const schema = { name: "more", catalog_name: "acme" };
-  expect(await guest(`POST ${UC}/schemas`, schema)).toMatchObject({ status: 403 });
-  const grant = { changes: [{ principal: "analysts", add: ["USE_SCHEMA", "SELECT"] }] };
-  expect((await ask(`PATCH ${path}`, grant)).body).toEqual({
-    privilege_assignments: [{ principal: "analysts", privileges: ["SELECT", "USE_SCHEMA"] }],
-  });
-  expect((await ask(`GET ${path}`)).body).toEqual({});
-  expect((await ask(`GET ${path}`)).body).toHaveProperty("privilege_assignments");
-  const onCatalog = { changes: [{ principal: GUEST.name, add: ["USE_CATALOG", "CREATE_SCHEMA"] }] };
-  expect(await ask(`PATCH ${UC}/permissions/CATALOG/acme`, onCatalog)).toMatchObject({ status: 200 });
-  expect(await guest(`POST ${UC}/schemas`, schema)).toMatchObject({ status: 200 });
-});
-
-test("grants refuse unknown principals, privileges that do not fit, and the same one added and taken", async () => {
-  await makeCatalog();
-  const refused: Readonly<Record<string, object>> = {
-    PRINCIPAL_DOES_NOT_EXIST: { principal: "nobody", add: ["SELECT"] },
-    "is not applicable": { principal: "analysts", add: ["READ_FILES"] },
-    "Privilege USE SCHEMA": { principal: "analysts", add: ["USE SCHEMA"] },
-    "Duplicate privileges": { principal: "analysts", add: ["SELECT"], remove: ["SELECT"] },
-  };
-  for (const [said, change] of Object.entries(refused)) {
-    const answer = await ask(`PATCH ${UC}/permissions/schema/acme.sensors`, { changes: [change] });
-    expect(JSON.stringify(answer.body)).toContain(said);
-    expect(answer.status).toBeGreaterThanOrEqual(400);
-  }
-});
-
-test("effective permissions tell where a privilege comes from", async () => {
-  await makeCatalog();
-  workspace.set({ grantReadsThatLag: 0 });
-  await ask(`PATCH ${UC}/permissions/catalog/acme`, {
-    changes: [{ principal: "analysts", add: ["SELECT", "USE_CATALOG"] }],
-  });
-  expect((await ask(`GET ${UC}/effective-permissions/schema/acme.sensors`)).body).toEqual({
-    privilege_assignments: [
-      {
-        principal: "analysts",
-        privileges: [{ privilege: "SELECT", inherited_from_name: "acme", inherited_from_type: "CATALOG" }],
-      },
-    ],
-  });
 });
