@@ -9,6 +9,7 @@ import { type Checked, flag, listOf, must, queryInt, shape, text } from "./shape
 import type { World } from "./world.ts";
 
 const CHANGE = { principal: must(text), add: listOf(text), remove: listOf(text) };
+type Change = Checked<typeof CHANGE>;
 const PATCH = shape({ changes: must(listOf(shape(CHANGE), 1_000)), omit_permissions_in_response: flag });
 const QUERY = shape({ principal: text, max_results: queryInt, page_token: text });
 
@@ -25,7 +26,7 @@ function demandPrivileges(type: SecurableType, privileges: readonly string[]): v
   if (wrong !== undefined) throw invalid(`Privilege ${wrong} is not applicable to this entity [${type}].`);
 }
 
-function changed(world: World, one: Securable, changes: readonly Checked<typeof CHANGE>[]): Grants {
+function changed(world: World, one: Securable, changes: readonly Change[]): Grants {
   const grants = new Map([...world.grants.now(one.id)].map(([name, held]) => [name, new Set(held)]));
   for (const { principal, add = [], remove = [] } of changes) {
     demandPrincipal(world, principal);
@@ -42,6 +43,16 @@ function changed(world: World, one: Securable, changes: readonly Checked<typeof 
     if (held.size === 0) grants.delete(principal);
     else grants.set(principal, held);
   }
+  return grants;
+}
+
+/** Of the API and of SQL. Owners, holders of MANAGE and metastore admins may; the next reads may still show what was before. */
+export function changeGrants(world: World, caller: string, one: Securable, changes: readonly Change[]): Grants {
+  if (!owns(world, caller, one) && !isMetastoreAdmin(world, caller)) {
+    throw denied(`User does not have MANAGE on ${calledOf(one.type)} '${one.fullName}'.`);
+  }
+  const grants = changed(world, one, changes);
+  world.grants.change(one.id, grants, world.settings.grantReadsThatLag);
   return grants;
 }
 
@@ -64,11 +75,7 @@ export const PERMISSION_ROUTES: readonly Route[] = [
     { body: PATCH },
     ({ world, caller, at, body }) => {
       const one = securableAt(world, at);
-      if (!owns(world, caller, one) && !isMetastoreAdmin(world, caller)) {
-        throw denied(`User does not have MANAGE on ${calledOf(one.type)} '${one.fullName}'.`);
-      }
-      const grants = changed(world, one, body.changes);
-      world.grants.change(one.id, grants, world.settings.grantReadsThatLag);
+      const grants = changeGrants(world, caller, one, body.changes);
       return body.omit_permissions_in_response === true ? {} : assignments(world, one, grants);
     },
   ),

@@ -93,6 +93,19 @@ export function forgetSchema(world: World, one: Schema): void {
   world.grants.forget(one.id);
 }
 
+/** Of the API and of SQL. Throws SCHEMA_NOT_EMPTY unless it is empty or `force` is given. */
+export function dropSchema(world: World, caller: string, fullName: string, force: boolean): void {
+  const one = schemaOf(world, fullName);
+  if (one.name === "information_schema") throw invalid("information_schema cannot be deleted.");
+  demandOwner(world, caller, securable(world, fullNameOf(one)));
+  const { tables, volumes } = inside(world, one);
+  if (tables.length + volumes.length > 0 && !force) {
+    const what = `The schema has ${tables.length} tables(s), 0 functions(s), ${volumes.length} volumes(s)`;
+    throw new Problem(400, "SCHEMA_NOT_EMPTY", `Schema '${fullNameOf(one)}' is not empty. ${what}`);
+  }
+  forgetSchema(world, one);
+}
+
 export const SCHEMA_ROUTES: readonly Route[] = [
   route("POST", BASE, { body: CREATE }, ({ world, caller, body }) => {
     const { catalog_name: catalog, name, comment, properties, storage_root: storageRoot } = body;
@@ -142,14 +155,6 @@ export const SCHEMA_ROUTES: readonly Route[] = [
   }),
 
   route("DELETE", `${BASE}/{full_name}`, { query: shape({ force: queryFlag }) }, ({ world, caller, at, query }) => {
-    const one = schemaOf(world, at["full_name"]!);
-    if (one.name === "information_schema") throw invalid("information_schema cannot be deleted.");
-    demandOwner(world, caller, securable(world, fullNameOf(one)));
-    const { tables, volumes } = inside(world, one);
-    if (tables.length + volumes.length > 0 && query.force !== true) {
-      const what = `The schema has ${tables.length} tables(s), 0 functions(s), ${volumes.length} volumes(s)`;
-      throw new Problem(400, "SCHEMA_NOT_EMPTY", `Schema '${fullNameOf(one)}' is not empty. ${what}.`);
-    }
-    forgetSchema(world, one);
+    dropSchema(world, caller, at["full_name"]!, query.force === true);
   }),
 ];

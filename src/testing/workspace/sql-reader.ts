@@ -98,6 +98,14 @@ export class SqlReader {
     return Number(word.text);
   }
 
+  /** A bare word, whatever it means elsewhere, in upper case. */
+  bareWord(): string {
+    const word = this.#words[this.#next];
+    if (word?.kind !== "word") throw this.unexpected();
+    this.#next++;
+    return word.text.toUpperCase();
+  }
+
   /** A number or a string, as text. */
   literal(): string {
     return this.#words[this.#next]?.kind === "number" ? String(this.number()) : this.value();

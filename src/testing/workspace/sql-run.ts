@@ -3,6 +3,7 @@ import { demand, demandOwner } from "./access.ts";
 import { Problem } from "./problem.ts";
 import { makeSchema } from "./schemas.ts";
 import { type Column, fullNameOf, securableOf, type Table, touched } from "./securable.ts";
+import { runOnSecurable } from "./sql-grant-run.ts";
 import { demandPlainNames, type SqlStatement, statementOf } from "./sql-statement.ts";
 import { SqlProblem } from "./sql-words.ts";
 import { dropTable, makeTable, tableOf } from "./tables.ts";
@@ -64,7 +65,7 @@ function sqlProblemOf(problem: Problem): SqlProblem {
 }
 
 function run(world: World, caller: string, one: SqlStatement, call: SqlCall): SqlResult {
-  const full = (names: readonly string[], parts: 2 | 3) => fullName(names, parts, call);
+  const full = (names: readonly string[], parts: 1 | 2 | 3) => fullName(names, parts, call);
   switch (one.what) {
     case "create-table": {
       const name = full(one.name, 3);
@@ -106,14 +107,17 @@ function run(world: World, caller: string, one: SqlStatement, call: SqlCall): Sq
       const { rows } = readable(world, caller, full(one.name, 3));
       return { columns: [{ name: one.as, type: "LONG" }], rows: [[String(rows)]] };
     }
+    case "securable":
+      runOnSecurable(world, caller, one.statement, full);
+      return NOTHING;
     case "one":
       return { columns: [{ name: String(one.value), type: "INT" }], rows: [[String(one.value)]] };
   }
 }
 
 /** The call's `catalog` and `schema` stand in front of a name with fewer parts. */
-function fullName(names: readonly string[], parts: 2 | 3, { catalog, schema }: SqlCall): string {
-  const defaults = parts === 3 ? [catalog, schema] : [catalog];
+function fullName(names: readonly string[], parts: 1 | 2 | 3, { catalog, schema }: SqlCall): string {
+  const defaults = { 1: [], 2: [catalog], 3: [catalog, schema] }[parts];
   const missing = parts - names.length;
   if (missing < 0)
     throw new SqlProblem("IDENTIFIER_TOO_MANY_NAME_PARTS", "42601", `${names.join(".")} has too many parts.`);

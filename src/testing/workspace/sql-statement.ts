@@ -1,5 +1,6 @@
 /** The statements that people send to provision: what is understood, and nothing else. */
 import type { Column } from "./securable.ts";
+import { type SqlSecurableStatement, securableStatementOf } from "./sql-grant.ts";
 import { SqlReader } from "./sql-reader.ts";
 import { SqlProblem } from "./sql-words.ts";
 
@@ -40,6 +41,7 @@ export type SqlStatement =
   | { readonly what: "describe"; readonly name: readonly string[] }
   | { readonly what: "show-tables"; readonly schema: readonly string[] }
   | { readonly what: "count"; readonly name: readonly string[]; readonly as: string }
+  | { readonly what: "securable"; readonly statement: SqlSecurableStatement }
   | { readonly what: "one"; readonly value: number };
 
 /** Throws SqlProblem: PARSE_SYNTAX_ERROR for whatever is not one of them. */
@@ -51,6 +53,8 @@ export function statementOf(text: string, parameters: ReadonlyMap<string, string
 }
 
 function anyOf(sql: SqlReader): SqlStatement {
+  const ofSecurable = securableStatementOf(sql);
+  if (ofSecurable !== null) return { what: "securable", statement: ofSecurable };
   if (sql.skip("CREATE", "TABLE")) return createTable(sql);
   if (sql.skip("CREATE", "SCHEMA") || sql.skip("CREATE", "DATABASE")) return createSchema(sql);
   if (sql.skip("CREATE", "EXTERNAL", "VOLUME")) return createVolume(sql, true);

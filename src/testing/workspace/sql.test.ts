@@ -157,6 +157,24 @@ test("a query that is not understood answers what the test says", async () => {
   workspace.set({ queryAnswers: [] });
 });
 
+test("grants, comments and the end of a schema may be SQL as well", async () => {
+  await sql("GRANT USE SCHEMA, SELECT ON SCHEMA acme.sensors TO `analysts`");
+  await sql("REVOKE SELECT ON SCHEMA acme.sensors FROM analysts");
+  await ask(`GET ${UC}/permissions/schema/acme.sensors`);
+  expect((await ask(`GET ${UC}/permissions/schema/acme.sensors`)).body).toEqual({
+    privilege_assignments: [{ principal: "analysts", privileges: ["USE_SCHEMA"] }],
+  });
+  expect((await sql("GRANT SELECT ON SCHEMA acme.sensors TO nobody")).status.error?.message).toContain(
+    "PRINCIPAL_DOES_NOT_EXIST",
+  );
+  await sql("CREATE TABLE acme.sensors.t (a INT)");
+  await sql("COMMENT ON TABLE acme.sensors.t IS 'ours'");
+  expect((await ask(`GET ${UC}/tables/acme.sensors.t`)).body).toMatchObject({ comment: "ours" });
+  expect((await sql("DROP SCHEMA acme.sensors")).status.error?.message).toContain("[SCHEMA_NOT_EMPTY]");
+  expect((await sql("DROP SCHEMA IF EXISTS acme.sensors CASCADE")).status.state).toBe("SUCCEEDED");
+  expect((await sql("DROP SCHEMA IF EXISTS acme.sensors CASCADE")).status.state).toBe("SUCCEEDED");
+});
+
 test("schemas and volumes are made by SQL as well", async () => {
   expect((await sql("CREATE SCHEMA IF NOT EXISTS `acme`.`more` COMMENT 'more'")).status.state).toBe("SUCCEEDED");
   expect((await sql("CREATE VOLUME IF NOT EXISTS acme.more.v COMMENT 'v'")).status.state).toBe("SUCCEEDED");
