@@ -71,6 +71,18 @@ export function demandOwner(world: World, caller: string, one: Securable): void 
   throw denied(`User is not an owner of ${calledOf(one.type)} '${one.fullName}'.`);
 }
 
+/** The owner, or a metastore admin whose change has no other fields than `adminMay`. */
+export function demandOwnerOrAdmin(
+  world: World,
+  caller: string,
+  one: Securable,
+  fields: readonly string[],
+  adminMay: readonly string[],
+): void {
+  if (isMetastoreAdmin(world, caller) && fields.every((field) => adminMay.includes(field))) return;
+  demandOwner(world, caller, one);
+}
+
 /** To see it: owner, metastore admin, or a holder of any privilege on it, or on what it lies in. */
 export function sees(world: World, caller: string, one: Securable): boolean {
   if (isMetastoreAdmin(world, caller) || owns(world, caller, one)) return true;

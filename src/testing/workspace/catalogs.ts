@@ -1,5 +1,5 @@
 /** `/api/2.1/unity-catalog/catalogs` (databricks-sdk-go service/catalog: CatalogsService). */
-import { demandOnMetastore, demandOwner, demandPrincipal, demandSight, sees } from "./access.ts";
+import { demandOnMetastore, demandOwnerOrAdmin, demandPrincipal, demandSight, sees } from "./access.ts";
 import { demandInLocation } from "./managed-storage.ts";
 import { keptName } from "./names.ts";
 import { PAGE, pageOf } from "./paging.ts";
@@ -124,7 +124,7 @@ export const CATALOG_ROUTES: readonly Route[] = [
 
   route("PATCH", `${BASE}/{name}`, { body: UPDATE }, ({ world, caller, at, body }) => {
     const before = catalogOf(world, at["name"]!);
-    demandOwner(world, caller, securable(world, before.name));
+    demandOwnerOrAdmin(world, caller, securable(world, before.name), Object.keys(body), ["owner"]);
     demandPrincipal(world, body.owner);
     if (body.new_name !== undefined && keptName(body.new_name, "Catalog") !== before.name) {
       throw new Problem(501, "NOT_IMPLEMENTED", "This fake does not rename catalogs.");
@@ -143,7 +143,8 @@ export const CATALOG_ROUTES: readonly Route[] = [
 
   route("DELETE", `${BASE}/{name}`, { query: shape({ force: queryFlag }) }, ({ world, caller, at, query }) => {
     const one = catalogOf(world, at["name"]!);
-    demandOwner(world, caller, securable(world, one.name));
+    // "The caller must be a metastore admin or the owner of the catalog."
+    demandOwnerOrAdmin(world, caller, securable(world, one.name), [], []);
     const schemas = schemasOf(world, one.name);
     const inside = schemas.filter(({ name }) => name !== "information_schema").length;
     if (inside > 0 && query.force !== true) {

@@ -1,12 +1,12 @@
 /** Faults that a test queues: the next call that matches is refused, lost, cut off or answered late. */
 import { int, must, oneOf, shape, text } from "./shape.ts";
 
-const WHAT = oneOf("refuse", "html", "close", "lose-answer", "slow");
+const WHAT = oneOf("refuse", "html", "close", "lose-answer", "half-answer", "slow");
 
 /**
  * refuse: nothing is done; `status`, `error_code`, `message` and `retry_after` (seconds, or any text) are the answer.
  * html: nothing is done; a proxy's page of that status. close: nothing is done and the connection ends.
- * lose-answer: it is done, then the connection ends. slow: it is done, and answered `delay_ms` late.
+ * lose-answer: it is done, then the connection ends. half-answer: it is done, and the connection ends in the middle of the answer. slow: it is done, and answered `delay_ms` late.
  */
 const FAULT = shape({
   what: must(WHAT),

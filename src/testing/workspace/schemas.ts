@@ -1,5 +1,13 @@
 /** `/api/2.1/unity-catalog/schemas` (databricks-sdk-go service/catalog: SchemasService). */
-import { demand, demandOwner, demandPrincipal, demandSight, sees } from "./access.ts";
+import {
+  demand,
+  demandOwner,
+  demandOwnerOrAdmin,
+  demandPrincipal,
+  demandSight,
+  isMetastoreAdmin,
+  sees,
+} from "./access.ts";
 import { demandInLocation } from "./managed-storage.ts";
 import { keptName } from "./names.ts";
 import { PAGE, pageOf } from "./paging.ts";
@@ -48,8 +56,10 @@ export type SchemaWish = {
 /** Throws SCHEMA_ALREADY_EXISTS, CATALOG_DOES_NOT_EXIST, or PERMISSION_DENIED without CREATE_SCHEMA. Of SQL as well. */
 export function makeSchema(world: World, caller: string, wish: SchemaWish): Schema {
   const catalog = securableOf(world, "catalog", wish.catalog);
-  demand(world, caller, "USE_CATALOG", catalog);
-  demand(world, caller, "CREATE_SCHEMA", catalog);
+  if (!isMetastoreAdmin(world, caller)) {
+    demand(world, caller, "USE_CATALOG", catalog);
+    demand(world, caller, "CREATE_SCHEMA", catalog);
+  }
   const name = keptName(wish.name, "Schema");
   const fullName = `${catalog.fullName}.${name}`;
   if (world.schemas.has(fullName)) throw taken("SCHEMA_ALREADY_EXISTS", `Schema '${fullName}' already exists`);
@@ -138,7 +148,7 @@ export const SCHEMA_ROUTES: readonly Route[] = [
 
   route("PATCH", `${BASE}/{full_name}`, { body: UPDATE }, ({ world, caller, at, body }) => {
     const before = schemaOf(world, at["full_name"]!);
-    demandOwner(world, caller, securable(world, fullNameOf(before)));
+    demandOwnerOrAdmin(world, caller, securable(world, fullNameOf(before)), Object.keys(body), ["owner"]);
     demandPrincipal(world, body.owner);
     if (body.new_name !== undefined && keptName(body.new_name, "Schema") !== before.name) {
       throw new Problem(501, "NOT_IMPLEMENTED", "This fake does not rename schemas.");

@@ -2,6 +2,7 @@
 import {
   demandOnMetastore,
   demandOwner,
+  demandOwnerOrAdmin,
   demandPrincipal,
   demandSight,
   holds,
@@ -147,7 +148,8 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
 
   route("PATCH", `${BASE}/{name}`, { body: UPDATE }, async ({ world, caller, at, body }) => {
     const before = credentialOf(world, at["name"]!);
-    demandUpdate(world, caller, before, Object.keys(body));
+    // "If the caller is a metastore admin, only the owner field can be changed."
+    demandOwnerOrAdmin(world, caller, securable(world, before.name), Object.keys(body), ["owner"]);
     demandPrincipal(world, body.owner);
     const { aws_iam_role, force, new_name, skip_validation } = body;
     const roleArn = aws_iam_role === undefined ? before.roleArn : checkedArn(aws_iam_role.role_arn);
@@ -209,13 +211,6 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
     },
   ),
 ];
-
-/** "The caller must be the owner … or a metastore admin. If the caller is a metastore admin, only the owner field can be changed." */
-function demandUpdate(world: World, caller: string, one: Credential, fields: readonly string[]): void {
-  if (owns(world, caller, securable(world, one.name))) return;
-  if (isMetastoreAdmin(world, caller) && fields.every((field) => field === "owner")) return;
-  throw denied(`User is not an owner of Storage Credential '${one.name}'.`);
-}
 
 /** "…or have the CREATE_EXTERNAL_LOCATION privilege on the metastore and the storage credential." */
 function demandToValidate(world: World, caller: string, credential: Credential | null): void {

@@ -1,5 +1,5 @@
 /** `/api/2.1/unity-catalog/tables`: what SQL made is read and deleted here (databricks-sdk-go service/catalog: TablesService). */
-import { demand, demandOwner, demandSight, sees } from "./access.ts";
+import { demand, demandOwner, demandPrincipal, demandSight, sees } from "./access.ts";
 import { catalogOf, catalogStorage } from "./catalogs.ts";
 import { demandFreePlace, demandInLocation } from "./managed-storage.ts";
 import { keptName } from "./names.ts";
@@ -7,7 +7,7 @@ import { PAGE, pageOf } from "./paging.ts";
 import { taken } from "./problem.ts";
 import { type Route, route } from "./route.ts";
 import { forgetTable } from "./schemas.ts";
-import { type Column, fullNameOf, keptFields, keptNow, securableOf, type Table } from "./securable.ts";
+import { type Column, fullNameOf, keptFields, keptNow, securableOf, type Table, touched } from "./securable.ts";
 import { must, queryFlag, shape, text } from "./shape.ts";
 import type { World } from "./world.ts";
 
@@ -144,6 +144,14 @@ export const TABLE_ROUTES: readonly Route[] = [
   route("GET", `${BASE}/{full_name}/exists`, {}, ({ world, at }) => ({
     table_exists: world.tables.has(at["full_name"]!.toLowerCase()),
   })),
+
+  // Only the owner can be changed: all else is SQL.
+  route("PATCH", `${BASE}/{full_name}`, { body: shape({ owner: must(text) }) }, ({ world, caller, at, body }) => {
+    const one = tableOf(world, at["full_name"]!);
+    demandOwner(world, caller, securable(world, fullNameOf(one)));
+    demandPrincipal(world, body.owner);
+    world.tables.set(fullNameOf(one), { ...one, ...touched(world, caller), owner: body.owner });
+  }),
 
   route("DELETE", `${BASE}/{full_name}`, {}, ({ world, caller, at }) => dropTable(world, caller, at["full_name"]!)),
 ];

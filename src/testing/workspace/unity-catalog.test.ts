@@ -156,6 +156,28 @@ test("an admin who is not the owner may change the owner of a credential, and on
   expect(await admin(`PATCH ${UC}/external-locations/raw`, { new_name: "raw2" })).toMatchObject({ status: 200 });
 });
 
+test("what a metastore admin may do with what others own differs from kind to kind", async () => {
+  // databricks-sdk-go service/catalog/interface.go: Update and Delete of each service.
+  await makeCatalog(ask);
+  const volume = { catalog_name: "acme", schema_name: "sensors", name: "v", volume_type: "MANAGED" };
+  await ask(`POST ${UC}/volumes`, volume);
+  const admin = askOf(workspace, "dapi-fake-admin");
+  const may: [call: string, body: object | undefined, status: number][] = [
+    [`PATCH ${UC}/catalogs/acme`, { comment: "mine" }, 403],
+    [`PATCH ${UC}/catalogs/acme`, { owner: "nobody" }, 404],
+    [`PATCH ${UC}/catalogs/acme`, { owner: ENGINEER }, 200],
+    [`PATCH ${UC}/schemas/acme.sensors`, { comment: "mine" }, 403],
+    [`PATCH ${UC}/schemas/acme.sensors`, { owner: ENGINEER }, 200],
+    [`PATCH ${UC}/volumes/acme.sensors.v`, { comment: "mine" }, 200],
+    [`DELETE ${UC}/volumes/acme.sensors.v`, undefined, 200],
+    [`DELETE ${UC}/schemas/acme.sensors`, undefined, 403],
+    [`DELETE ${UC}/catalogs/acme?force=true`, undefined, 200],
+    [`DELETE ${UC}/external-locations/raw`, undefined, 403],
+    [`DELETE ${UC}/storage-credentials/lake?force=true`, undefined, 403],
+  ];
+  for (const [call, body, status] of may) expect([call, (await admin(call, body)).status]).toEqual([call, status]);
+});
+
 test("what is in use is neither moved nor deleted without force", async () => {
   await makeCatalog(ask);
   const refused = { status: 400, body: { error_code: "INVALID_STATE" } };

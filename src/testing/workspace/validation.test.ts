@@ -2,6 +2,7 @@
  * Validation against the role that AWS really has (moto's IAM and S3): the trust policy decides, and a wrong one is told over a 200.
  */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { join } from "node:path";
 import {
   CreateRoleCommand,
   DeleteRoleCommand,
@@ -204,6 +205,20 @@ test.skipIf(!installed)("a location, and a credential, that is made without skip
   expect(await ask(`POST ${UC}/storage-credentials`, other)).toMatchObject(refused);
   await makeRole(rootForm(externalId), permissions(BUCKETS));
   expect(await ask(`POST ${UC}/external-locations`, location)).toMatchObject({ status: 200 });
+});
+
+test.skipIf(!installed)("a workspace that is a process of its own asks the same AWS", async () => {
+  const main = [process.execPath, join(import.meta.dir, "main.ts"), "--iam-endpoint", moto.endpoint];
+  const child = Bun.spawn(main, { stdin: "pipe", stdout: "pipe", env: { PATH: process.env["PATH"] ?? "" } });
+  const { value } = await child.stdout.getReader().read();
+  const { url } = JSON.parse(new TextDecoder().decode(value)) as { url: string };
+  const mine = ask;
+  ask = askOf({ ...workspace, url });
+  await makeRole(rootForm(await makeCredential()), permissions(BUCKETS));
+  expect(await validate()).toEqual(ALL("PASS"));
+  ask = mine;
+  child.stdin.end();
+  expect(await child.exited).toBe(0);
 });
 
 test.skipIf(!installed)("file events are in effect only where the role has what they need", async () => {

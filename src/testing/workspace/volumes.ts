@@ -1,5 +1,5 @@
 /** `/api/2.1/unity-catalog/volumes` (databricks-sdk-go service/catalog: VolumesService). */
-import { demand, demandOwner, demandPrincipal, demandSight, sees } from "./access.ts";
+import { demand, demandOwnerOrAdmin, demandPrincipal, demandSight, sees } from "./access.ts";
 import { catalogOf, catalogStorage } from "./catalogs.ts";
 import { demandFreePlace, demandInLocation } from "./managed-storage.ts";
 import { keptName } from "./names.ts";
@@ -108,7 +108,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
 
   route("PATCH", `${BASE}/{full_name}`, { body: UPDATE }, ({ world, caller, at, body }) => {
     const before = volumeOf(world, at["full_name"]!);
-    demandOwner(world, caller, securable(world, fullNameOf(before)));
+    demandOwnerOrAdmin(world, caller, securable(world, fullNameOf(before)), Object.keys(body), Object.keys(body));
     demandPrincipal(world, body.owner);
     const name = body.new_name === undefined ? before.name : keptName(body.new_name, "Volume");
     const after: Volume = {
@@ -128,7 +128,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
 
   route("DELETE", `${BASE}/{full_name}`, {}, ({ world, caller, at }) => {
     const one = volumeOf(world, at["full_name"]!);
-    demandOwner(world, caller, securable(world, fullNameOf(one)));
+    demandOwnerOrAdmin(world, caller, securable(world, fullNameOf(one)), [], []);
     world.volumes.delete(fullNameOf(one));
     world.grants.forget(one.id);
   }),

@@ -37,6 +37,8 @@ async function askToken(body: string, basic = `${ROBOT}:${ROBOT_SECRET}`, type =
 }
 
 test("a service principal gets a token for its secret, which expires", async () => {
+  const config = await fetch(`${workspace.url}/.well-known/databricks-config`);
+  expect(await config.json()).toMatchObject({ oidc_endpoint: `${workspace.url}/oidc`, host_type: "WORKSPACE_HOST" });
   const found = await fetch(`${workspace.url}/oidc/.well-known/oauth-authorization-server`);
   expect(await found.json()).toMatchObject({ token_endpoint: `${workspace.url}/oidc/v1/token` });
   const { status, body } = await askToken("grant_type=client_credentials&scope=all-apis");
@@ -127,9 +129,9 @@ test("faults: the answer is lost although it was done; the connection ends and n
     });
   workspace.faults.add({ what: "lose-answer", method: "POST" });
   workspace.faults.add({ what: "close", method: "POST" });
-  expect(make("kept")).rejects.toThrow();
+  await expect(make("kept")).rejects.toThrow();
   expect(await ask(`GET ${UC}/storage-credentials/kept`)).toMatchObject({ status: 200 });
-  expect(make("never")).rejects.toThrow();
+  await expect(make("never")).rejects.toThrow();
   expect(await ask(`GET ${UC}/storage-credentials/never`)).toMatchObject({ status: 404 });
   expect(await make("kept")).toMatchObject({ body: { error_code: "STORAGE_CREDENTIAL_ALREADY_EXISTS" } });
 });
@@ -143,6 +145,25 @@ test("faults: a proxy's page instead of JSON, and an answer that comes late", as
   expect((await ask(`GET ${ME}`)).status).toBe(200);
   expect(performance.now() - startedAt).toBeGreaterThanOrEqual(45);
   expect(() => workspace.faults.add({ what: "nonsense" as "slow" })).toThrow();
+});
+
+test("faults: half of an answer is not an answer, although it was done", async () => {
+  workspace.faults.add({ what: "half-answer", method: "POST" });
+  await expect(
+    ask("POST /api/2.0/lakeview/dashboards", { display_name: "a", parent_path: "/Shared" }),
+  ).rejects.toThrow();
+  expect(await ask("POST /api/2.0/lakeview/dashboards", { display_name: "a", parent_path: "/Shared" })).toMatchObject({
+    body: { error_code: "RESOURCE_ALREADY_EXISTS" },
+  });
+});
+
+test("every answer may come late, as over a network", async () => {
+  workspace.set({ delayMs: 30 });
+  const startedAt = performance.now();
+  await Promise.all([ask(`GET ${ME}`), ask(`GET ${ME}`), ask(`GET ${ME}`)]);
+  const tookMs = performance.now() - startedAt;
+  workspace.set({ delayMs: 0 });
+  expect(tookMs).toBeGreaterThanOrEqual(28);
 });
 
 test("too many calls a second are 429 with Retry-After", async () => {

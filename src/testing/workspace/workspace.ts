@@ -104,9 +104,9 @@ class Desk {
     const method = request.method ?? "GET";
     const fault = this.#faults.take(method, url.pathname);
     const told = { caller: null as string | null, body: undefined as unknown };
-    const done = fault === null || fault.what === "lose-answer" || fault.what === "slow";
-    const answer = done ? await this.#answer(request, url, sent, told) : answerOf(fault, printExact);
-    const cut = fault?.what === "close" || fault?.what === "lose-answer";
+    const undone = fault?.what === "refuse" || fault?.what === "html" || fault?.what === "close";
+    const answer = undone ? answerOf(fault, printExact) : await this.#answer(request, url, sent, told);
+    const cut = fault !== null && ["close", "lose-answer", "half-answer"].includes(fault.what);
     this.#journal.add({
       method,
       path: url.pathname + url.search,
@@ -116,6 +116,7 @@ class Desk {
       errorCode: errorCodeOf(answer),
       fault: fault?.what,
     });
+    if (fault?.what === "half-answer") await writeHalf(response, answer);
     if (cut) {
       response.socket?.destroy();
       return;
@@ -212,6 +213,13 @@ async function textOf(request: IncomingMessage): Promise<string> {
   // A client that died in the middle of a body did not ask for anything.
   if (!request.complete) throw new Error("the client left");
   return Buffer.concat(parts).toString("utf8");
+}
+
+async function writeHalf(response: ServerResponse, answer: Answer): Promise<void> {
+  const bytes = Buffer.from(answer.text);
+  response.writeHead(answer.status, { ...answer.headers, "content-length": String(bytes.length) });
+  const half = bytes.subarray(0, Math.ceil(bytes.length / 2));
+  await new Promise<void>((resolve) => response.write(half, () => resolve()));
 }
 
 function write(response: ServerResponse, answer: Answer): void {
