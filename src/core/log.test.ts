@@ -55,6 +55,12 @@ test("no secret is printed, in a message or a field, plain, in a URL or as Base6
   );
 });
 
+test("what a test server takes for a secret, and is half a word, stays readable", () => {
+  expect(redactor(["a", "test"])("Cannot apply the plan: the latest test failed")).toBe(
+    "Cannot apply the plan: the latest test failed",
+  );
+});
+
 test("a password in a URI is hidden, its user is not", () => {
   expect(redactor([])("Cannot reach mqtt://me:secret@broker:1883/t: refused")).toBe(
     "Cannot reach mqtt://me:***@broker:1883/t: refused",
