@@ -3,6 +3,9 @@
  * ours goes back and tries every way, and where a repeated group can take the same text in two ways, as in `(a+)+` and
  * `(a|a)*`, the ways double with each character: seconds for 30 of them, in the loop that takes readings. So a group is
  * repeated only where each turn can be told from the next.
+ *
+ * What is not seen: many open repetitions in a row (`^.*a.*a.*a.*b$` takes a second for 256 times `a`, and each more of
+ * them many times that), and two that share their text within a turn, as in `^(-a*a*)*$`.
  */
 
 /** What is wrong with a pattern, or undefined. */
