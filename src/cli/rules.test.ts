@@ -138,6 +138,12 @@ test("rules test runs the rules' own tests and shows those that fail", async () 
   });
 });
 
+test("rules schema prints the JSON Schema that the shipped files name", async () => {
+  const { code, stdout } = await seen(["schema"]);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toEqual(await Bun.file("docs/schema/rule.schema.json").json());
+});
+
 test("rules list shows the rules of ./rules, or those of the binary where there is no folder", async () => {
   expect((await seen(["list"], { "a.json": good })).stdout).toMatch(
     /^damp {2}warning {3}range {7}humidity\n1 rule from rules, version [0-9a-f]{12}\n$/,

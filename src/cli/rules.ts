@@ -81,6 +81,7 @@ export const group: CommandGroup = {
     check: async () => check,
     test: async () => test,
     backtest: async () => (await import("./backtest.ts")).command,
+    schema: async () => (await import("./rules-schema.ts")).command,
     list: async () => (await import("./rules-list.ts")).command,
   },
 };

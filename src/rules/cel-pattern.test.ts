@@ -29,6 +29,23 @@ test("a repeated group that takes the same text in many ways is refused, at once
   }
 });
 
+test("repetitions in a row that can take each other's text are few, and none within a repeated group", () => {
+  const few = [
+    ".*foo.*bar.*",
+    "^.*a.*a.*b$",
+    "^a*b*a*c$",
+    "^-?\\d+(\\.\\d+)?(e[-+]?\\d+)?$",
+    "^[^-]*-[^-]*-[^-]*-[^-]*-x$",
+  ];
+  expect(few.map((pattern) => [pattern, patternProblem(pattern)])).toEqual(few.map((it) => [it, undefined]));
+  const slow = ["^.*a.*a.*a.*b$", ".*a.*a.*b", "^.*a.*a.*a.*a.*a.*b$", "a?a?a?a?a?aaaaa", "^\\w*\\d*\\w*\\d*\\w*!"];
+  for (const pattern of slow)
+    expect([pattern, patternProblem(pattern)]).toEqual([pattern, expect.stringContaining("in a row")]);
+  for (const pattern of ["^(-a*a*)*$", "^(-a?a?b)*$", "(;.*x)+"]) {
+    expect([pattern, patternProblem(pattern)]).toEqual([pattern, expect.stringContaining("in many ways")]);
+  }
+});
+
 test("what is no pattern, or none of CEL's, is told when the rule is read", () => {
   expect(patternProblem("(a")).toContain("Invalid regular expression");
   for (const pattern of ["(?=a)b", "(?!a)b", "(?<=a)b", "(?<!a)b"]) expect(patternProblem(pattern)).toContain("ahead");

@@ -4,8 +4,8 @@
  * `(a|a)*`, the ways double with each character: seconds for 30 of them, in the loop that takes readings. So a group is
  * repeated only where each turn can be told from the next.
  *
- * What is not seen: many open repetitions in a row (`^.*a.*a.*a.*b$` takes a second for 256 times `a`, and each more of
- * them many times that), and two that share their text within a turn, as in `^(-a*a*)*$`.
+ * Repetitions in a row that can take each other's text (`^.*a.*a.*b$`) cost the text's length once more for each of them:
+ * a few are let in, more are not, and none within a repeated group, where the ways double again (`^(-a*a*)*$`).
  */
 
 /** What is wrong with a pattern, or undefined. */
@@ -30,9 +30,13 @@ type Part = {
   readonly ends: readonly (string | null)[];
   /** It holds a repetition: its length is not fixed. */
   readonly varies: boolean;
+  /** Repetitions in it that can share their text with what follows them. */
+  readonly shared: number;
 };
 
-const NOTHING: Part = { takes: [], starts: [], ends: [], varies: false };
+const NOTHING: Part = { takes: [], starts: [], ends: [], varies: false, shared: 0 };
+/** Each costs the length of the text once more: with three, a text of 256 characters takes some 15 ms at worst. */
+const MOST_SHARED = 3;
 const QUANTIFIER = /^(?:[*+?]|\{(\d+)(,?)(\d*)\})\??/;
 /** An escape with what belongs to it, a class, or any one character. */
 const ATOM = /^(?:\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|c[A-Za-z]|[\s\S])|\[(?:\\[\s\S]|[^\]\\])*\]|[\s\S])/;
@@ -46,7 +50,12 @@ class PatternReader {
   }
 
   read(): void {
-    this.#branches();
+    const isAnchored = this.#rest.startsWith("^");
+    const { shared } = this.#branches();
+    if (shared + (isAnchored || shared === 0 ? 0 : 1) <= MOST_SHARED) return;
+    throw new PatternProblem(
+      "the pattern has many repetitions in a row that can take the same text, and would take seconds for a reading; begin it with ^, and say what may stand between two characters, as in [^-]*- instead of .*-",
+    );
   }
 
   #branches(): Part {
@@ -60,12 +69,14 @@ class PatternReader {
       starts: branches.map(({ starts }) => starts[0] ?? null),
       ends: branches.map(({ ends }) => ends[0] ?? null),
       varies: branches.some(({ varies }) => varies),
+      shared: branches.reduce((sum, { shared }) => sum + shared, 0),
     };
   }
 
   /** A sequence: what it starts and ends with are those of its first and its last part. */
   #branch(): Part {
     let whole = NOTHING;
+    const links: Link[] = [];
     while (this.#rest !== "" && !this.#rest.startsWith("|") && !this.#rest.startsWith(")")) {
       const before = this.#rest;
       const isGroup = before.startsWith("(");
@@ -73,6 +84,7 @@ class PatternReader {
       const turns = this.#turns();
       if (isGroup && turns === "many") refuseAmbiguous(part, before.slice(0, before.length - this.#rest.length));
       if (part.takes.length === 0) continue;
+      links.push({ first: firstOf(part), isOpen: turns !== "one" });
       const [start, ...others] = part.starts;
       const isSure = turns === "one" && others.length === 0;
       whole = {
@@ -80,9 +92,10 @@ class PatternReader {
         starts: whole.takes.length > 0 ? whole.starts : [(isSure ? start : null) ?? null],
         ends: [(isSure ? part.ends[0] : null) ?? null],
         varies: whole.varies || part.varies || turns !== "one",
+        shared: whole.shared + part.shared,
       };
     }
-    return whole;
+    return { ...whole, shared: whole.shared + sharedBy(links) };
   }
 
   #group(): Part {
@@ -100,7 +113,7 @@ class PatternReader {
     if (/^\\[1-9k]/.test(atom)) throw new PatternProblem("CEL's patterns cannot refer back to a group");
     if (/^(?:\^|\$|\\b|\\B)$/.test(atom)) return NOTHING;
     const literal = /^[^.[\\]$/.test(atom) ? atom : /^\\[^A-Za-z0-9]$/.test(atom) ? atom.slice(1) : null;
-    return { takes: [atom], starts: [literal], ends: [literal], varies: false };
+    return { takes: [atom], starts: [literal], ends: [literal], varies: false, shared: 0 };
   }
 
   #turns(): "one" | "maybe" | "many" {
@@ -116,14 +129,42 @@ class PatternReader {
 
 /** Each turn can be told from the next by how it begins or by how it ends. */
 function refuseAmbiguous(group: Part, text: string): void {
-  const { takes, starts, ends, varies } = group;
+  const { takes, starts, ends, varies, shared } = group;
   const differ = !starts.includes(null) && new Set(starts).size === starts.length;
   if (!varies && (starts.length === 1 || differ)) return;
   const mark = (char: string | null) => char !== null && takes.filter((atom) => takesChar(atom, char)).length === 1;
-  if (starts.every(mark) || ends.every(mark)) return;
+  if (shared === 0 && (starts.every(mark) || ends.every(mark))) return;
   const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
   throw new PatternProblem(
     `the pattern repeats ${shown}, which can take the same text in many ways, and would take seconds for a reading; begin or end each turn with a character that is nowhere else in it, as in (-[a-z]+)*`,
+  );
+}
+
+/** A part of a sequence: what it can begin with, and whether it may be left out or repeated. */
+type Link = { readonly first: readonly string[]; readonly isOpen: boolean };
+
+function firstOf({ takes, starts }: Part): readonly string[] {
+  return starts.includes(null)
+    ? takes
+    : starts.map((char) => `\\u${char!.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** How many open links could as well leave their text to a link behind them, up to the next that must be there. */
+function sharedBy(links: readonly Link[]): number {
+  return links.filter(({ first, isOpen }, i) => {
+    if (!isOpen) return false;
+    const behind = links.slice(i + 1);
+    const must = behind.findIndex((link) => !link.isOpen);
+    const reached = must < 0 ? behind : behind.slice(0, must + 1);
+    return reached.some((link) => overlap(first, link.first));
+  }).length;
+}
+
+const SAMPLES = Array.from({ length: 0x250 }, (_, code) => String.fromCharCode(code));
+
+function overlap(one: readonly string[], other: readonly string[]): boolean {
+  return SAMPLES.some(
+    (char) => one.some((atom) => takesChar(atom, char)) && other.some((atom) => takesChar(atom, char)),
   );
 }
 
