@@ -1,6 +1,7 @@
 /** `--help`: what a command does, every flag with its default and its environment name, and lines that work. */
 import type { ArgDef, ArgsDef } from "citty";
-import { SETTINGS, type Setting } from "../core/settings-table.ts";
+import type { Setting } from "../core/settings-entry.ts";
+import { SETTINGS } from "../core/settings-table.ts";
 import type { Command, CommandGroup } from "./command.ts";
 import { settingOfFlag, shortOf } from "./command-flags.ts";
 

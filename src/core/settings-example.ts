@@ -1,6 +1,7 @@
 /** The text of `.env.example`: every setting with its sentence, what it takes and its default, all commented out. */
 import { SETTING_NAMES } from "./settings.ts";
-import { SETTINGS, type Setting } from "./settings-table.ts";
+import type { Setting } from "./settings-entry.ts";
+import { SETTINGS } from "./settings-table.ts";
 
 export function envExample(): string {
   const head = [

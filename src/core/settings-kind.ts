@@ -102,6 +102,19 @@ export const tags: Kind<Readonly<Record<string, string>>> = one({
       .join(","),
 });
 
+/** Names of users, groups and service principals separated by commas, each once; an empty text: nobody. */
+export const principals: Kind<readonly string[]> = one({
+  expects: "names of users, groups or service principals, separated by commas",
+  hint: "NAME,…",
+  read: (value) => {
+    if (value.trim() === "") return [];
+    const names = value.split(",").map((part) => part.trim());
+    const isName = (part: string) => /^[^\0\r\n]{1,256}$/.test(part);
+    return names.every(isName) && new Set(names).size === names.length && names.length <= 32 ? names : undefined;
+  },
+  format: (value: readonly string[]) => value.join(","),
+});
+
 export function integer(min: number, max: number): Kind<number> {
   return one({
     expects: `a whole number from ${min} to ${max}`,

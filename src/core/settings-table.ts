@@ -4,40 +4,10 @@
  * over defaults; an empty value in the environment or in `.env` counts as not set.
  */
 import { NODE_ID, safeNodeId } from "./node-id.ts";
-import type { Kind } from "./settings-kind.ts";
+import { DATABRICKS_SETTINGS } from "./settings-databricks.ts";
+import { may, must, secretText } from "./settings-entry.ts";
 import * as kind from "./settings-kind.ts";
 import { STAGES } from "./stage.ts";
-
-export type Setting<T> = {
-  readonly env: string;
-  /** The flag's name without dashes; null where a flag would only make `--help` longer. */
-  readonly flag: string | null;
-  readonly doc: string;
-  /** Written like a user would; null: not set. A function: made from the name of this host. */
-  readonly fallback: string | null | ((hostName: string) => string);
-  /** Never printed, only whether it is set. */
-  readonly secret: boolean;
-  readonly kind: Kind<T>;
-};
-
-type More = { readonly flag?: string; readonly secret?: boolean };
-
-function must<T>(
-  env: string,
-  of: Kind<T>,
-  fallback: string | ((hostName: string) => string),
-  doc: string,
-  more: More = {},
-): Setting<T> {
-  return { env, flag: more.flag ?? null, doc, fallback, secret: more.secret ?? false, kind: of };
-}
-
-function may<T>(env: string, of: Kind<T>, doc: string, more: More = {}): Setting<T | null> {
-  const parsed: Kind<T | null> = { ...of, format: (value) => (value === null ? "" : of.format(value)) };
-  return { env, flag: more.flag ?? null, doc, fallback: null, secret: more.secret ?? false, kind: parsed };
-}
-
-const secretText = kind.text("text on one line", "SECRET");
 
 export const SETTINGS = {
   nodeId: must(
@@ -256,10 +226,5 @@ export const SETTINGS = {
   }),
   awsSecretAccessKey: may("AWS_SECRET_ACCESS_KEY", secretText, "Goes with the access key.", { secret: true }),
   awsSessionToken: may("AWS_SESSION_TOKEN", secretText, "Goes with a temporary access key.", { secret: true }),
-  databricksHost: may(
-    "DATABRICKS_HOST",
-    kind.text("a host name or https://HOST", "URL", /^(https:\/\/)?[A-Za-z0-9._-]{1,253}(:\d{1,5})?\/?$/),
-    "The Databricks workspace.",
-  ),
-  databricksToken: may("DATABRICKS_TOKEN", secretText, "A token of that workspace.", { secret: true }),
+  ...DATABRICKS_SETTINGS,
 };

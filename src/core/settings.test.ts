@@ -9,7 +9,8 @@ import {
   type SettingName,
   secretsOf,
 } from "./settings.ts";
-import { SETTINGS, type Setting } from "./settings-table.ts";
+import type { Setting } from "./settings-entry.ts";
+import { SETTINGS } from "./settings-table.ts";
 import { STAGES } from "./stage.ts";
 
 const problemsOf = (env: Record<string, string>) => checkSettings({ env }).problems;

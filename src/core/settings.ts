@@ -2,7 +2,8 @@
 import { didYouMean } from "./did-you-mean.ts";
 import { UsageError } from "./errors.ts";
 import { withoutPassword } from "./log-redact.ts";
-import { SETTINGS, type Setting } from "./settings-table.ts";
+import type { Setting } from "./settings-entry.ts";
+import { SETTINGS } from "./settings-table.ts";
 import { bucketOf } from "./stage.ts";
 
 export type SettingName = keyof typeof SETTINGS;
