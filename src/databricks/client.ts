@@ -1,0 +1,215 @@
+/**
+ * A workspace, spoken to over HTTPS: one request at a time made sure of. Waits its turn, gives up an answer that does not
+ * come, asks again where that is safe, and throws what a person can act on: TransientError (later may help), DeniedError
+ * (a permission or a token), DatabricksError (it understood and said no). Why no SDK: docs/decisions.md.
+ */
+import { AgentError, codeOf, messageOf, TransientError } from "../core/errors.ts";
+import { redactor } from "../core/log-redact.ts";
+import { VERSION } from "../core/version.ts";
+import { type Asked, errorOf, type Heard, judge, type Verdict } from "./failure.ts";
+import { type Json, type JsonObject, objectsAt, textAt } from "./json.ts";
+import { type Login, openTokens, type Tokens } from "./login.ts";
+import { type Again, RateLimit, retryAfterMs, type Trouble, waitBeforeNext } from "./pacing.ts";
+import { readBody } from "./read-body.ts";
+
+/** From the start of a request to the last byte of its answer. Longer than the longest wait of the SQL API, 50 s. */
+export const CALL_TIMEOUT_MS = 60_000;
+/** More pages than any list of ours has: a list that goes on is a server that repeats itself. */
+const MAX_PAGES = 1_000;
+
+/** What whoever waits for an answer brings along: see `Doing` of provisioning. */
+export type Pace = {
+  readonly stop: AbortSignal;
+  readonly wait: (ms: number) => Promise<void>;
+  /** Milliseconds that only run. */
+  readonly now: () => number;
+  readonly tell: (text: string) => void;
+};
+
+export type Call = Asked & {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** The parts of the path, not escaped. */
+  readonly path: readonly string[];
+  /** What is undefined is left out. */
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+  /** Default: GET safe, everything else refused. */
+  readonly again?: Again;
+};
+
+export type ClientOptions = {
+  /** `https://dbc-….cloud.databricks.com`. */
+  readonly origin: string;
+  readonly login: Login;
+  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  readonly timeoutMs?: number;
+  readonly random?: () => number;
+  readonly wallNow?: () => number;
+};
+
+/** A request as it goes out. */
+export type Wire = {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+  readonly again: Again;
+};
+
+export class Workspace {
+  readonly origin: string;
+  readonly #options: ClientOptions;
+  readonly #tokens: Tokens;
+  readonly #rate = new RateLimit();
+
+  constructor(options: ClientOptions) {
+    this.origin = options.origin;
+    this.#options = options;
+    this.#tokens = openTokens(options.login, options.origin, (wire, asked, pace) => this.#exchange(wire, asked, pace));
+  }
+
+  /** The answer's JSON; `{}` where it has none. */
+  async request(call: Call, pace: Pace): Promise<Json> {
+    const wire = {
+      method: call.method,
+      url: this.origin + pathOf(call.path) + queryOf(call.query),
+      body: call.body === undefined ? null : JSON.stringify(call.body),
+      again: call.again ?? (call.method === "GET" ? ("safe" as const) : ("refused" as const)),
+    };
+    const type = wire.body === null ? {} : { "content-type": "application/json" };
+    for (let isFirst = true; ; isFirst = false) {
+      const token = await this.#tokens.get(pace);
+      const headers = { authorization: `Bearer ${token}`, accept: "application/json", ...type };
+      const { verdict, heard } = await this.#exchange({ ...wire, headers }, call, pace);
+      if (verdict.kind === "done") return verdict.json;
+      // A token of OAuth may have been taken back before its time: a fresh one is asked for once.
+      if (verdict.kind === "token" && isFirst && this.#tokens.drop(token)) continue;
+      throw errorOf(verdict, call, heard);
+    }
+  }
+
+  /** All pages of a list, by the field that holds the things. A page may be empty and still not be the last. */
+  async list(call: Call, key: string, pace: Pace): Promise<readonly JsonObject[]> {
+    const all: JsonObject[] = [];
+    const seen = new Set<string>();
+    for (let token: string | undefined; ; ) {
+      const query = token === undefined ? call.query : { ...call.query, page_token: token };
+      const page = await this.request({ ...call, ...(query === undefined ? {} : { query }) }, pace);
+      all.push(...objectsAt(page, key));
+      token = textAt(page, "next_page_token");
+      if (token === undefined || token === "") return all;
+      if (seen.has(token) || seen.size >= MAX_PAGES) {
+        throw new AgentError(`Cannot ${call.doing}: the list does not end (page ${seen.size + 1})`);
+      }
+      seen.add(token);
+    }
+  }
+
+  /** Sends until there is an answer that means something, or no more tries. */
+  async #exchange(wire: Wire, asked: Asked, pace: Pace): Promise<{ verdict: Verdict; heard: Heard }> {
+    const startedMs = pace.now();
+    for (let tries = 1; ; tries++) {
+      pace.stop.throwIfAborted();
+      const turnMs = this.#rate.take(pace.now());
+      if (turnMs > 0) await pace.wait(turnMs);
+      pace.stop.throwIfAborted();
+      const got = await this.#send(wire, pace.stop);
+      const made = { tries, spentMs: pace.now() - startedMs };
+      const random = (this.#options.random ?? Math.random)();
+      const waitMs = got.trouble === null ? null : waitBeforeNext(got.trouble, wire.again, made, random);
+      if (waitMs === null) {
+        if ("heard" in got) return got;
+        const often = tries > 1 ? ` (${tries} times)` : "";
+        throw new TransientError(`Cannot ${asked.doing}: ${got.silence}${often}`);
+      }
+      const because = "heard" in got ? saidOf(got.verdict) : got.silence;
+      pace.tell(`${asked.doing}: ${because}; again in ${seconds(waitMs)} s`);
+      await pace.wait(waitMs);
+    }
+  }
+
+  async #send(wire: Wire, stop: AbortSignal): Promise<Sent> {
+    const { timeoutMs = CALL_TIMEOUT_MS, wallNow = Date.now } = this.#options;
+    const over = new AbortController();
+    const onStop = () => over.abort();
+    const timer = setTimeout(onStop, timeoutMs);
+    stop.addEventListener("abort", onStop);
+    try {
+      const answer = await (this.#options.fetch ?? fetch)(wire.url, {
+        method: wire.method,
+        headers: { ...wire.headers, "user-agent": `agent/${VERSION}` },
+        body: wire.body,
+        redirect: "manual",
+        signal: over.signal,
+      });
+      const { headers, status } = answer;
+      const heard: Heard = {
+        status,
+        body: await readBody(answer),
+        contentType: headers.get("content-type") ?? "",
+        requestId: headers.get("x-request-id") ?? headers.get("x-databricks-request-id") ?? "",
+        location: headers.get("location") ?? "",
+      };
+      const verdict = this.#hideIn(judge(heard));
+      const trouble = troubleOf(verdict, status, retryAfterMs(headers.get("retry-after"), wallNow()));
+      return { heard, verdict, trouble };
+    } catch (error) {
+      stop.throwIfAborted();
+      if (error instanceof AgentError) throw error;
+      const silence = over.signal.aborted ? `no answer within ${seconds(timeoutMs)} s` : this.#redact(silenceOf(error));
+      return { silence: `${silence}, from ${new URL(wire.url).host}`, trouble: { kind: "unknown" } };
+    } finally {
+      clearTimeout(timer);
+      stop.removeEventListener("abort", onStop);
+    }
+  }
+
+  #redact(text: string): string {
+    return redactor(this.#tokens.secrets())(text);
+  }
+
+  /** Databricks, or a proxy, may repeat in its sentence what we sent. */
+  #hideIn(verdict: Verdict): Verdict {
+    if ("said" in verdict) return { ...verdict, said: this.#redact(verdict.said) };
+    return "because" in verdict ? { ...verdict, because: this.#redact(verdict.because) } : verdict;
+  }
+}
+
+type Sent =
+  | { readonly heard: Heard; readonly verdict: Verdict; readonly trouble: Trouble | null }
+  | { readonly silence: string; readonly trouble: Trouble };
+
+function troubleOf(verdict: Verdict, status: number, retryAfter: number | undefined): Trouble | null {
+  if (verdict.kind === "busy") return { kind: "busy", status, retryAfterMs: retryAfter };
+  return verdict.kind === "unknown" ? { kind: "unknown" } : null;
+}
+
+function saidOf(verdict: Verdict): string {
+  return verdict.kind === "busy" || verdict.kind === "unknown" ? verdict.because : verdict.kind;
+}
+
+/** What `fetch` throws, in words. */
+function silenceOf(error: unknown): string {
+  const code = codeOf(error);
+  const message = messageOf(error);
+  return code === undefined || message.includes(code) ? message : `${code}: ${message}`;
+}
+
+function pathOf(parts: readonly string[]): string {
+  const escaped = parts.map((part) => {
+    // A URL knows no way to write these: they would climb to another path.
+    if (part === "" || part === "." || part === "..") throw new AgentError(`Cannot ask for a thing named "${part}"`);
+    return encodeURIComponent(part);
+  });
+  return `/${escaped.join("/")}`;
+}
+
+function queryOf(query: Call["query"] = {}): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  const pairs = given.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`);
+  return pairs.length === 0 ? "" : `?${pairs.join("&")}`;
+}
+
+function seconds(ms: number): string {
+  return ms < 950 ? (ms / 1_000).toFixed(1) : String(Math.round(ms / 1_000));
+}

@@ -1,0 +1,77 @@
+/**
+ * JSON as Databricks speaks it: ids are 64-bit integers (`job_id`, `run_id`, `object_id`), and above 2^53 a JavaScript
+ * number is another id. So ids are text here, whatever their size, and go out again as the number that they were.
+ */
+import { AgentError } from "../core/errors.ts";
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export type JsonObject = { readonly [key: string]: Json };
+
+const NO_OBJECT: JsonObject = {};
+
+/** ES2026, which Bun has and the compiler's library does not know yet. */
+type SourceJson = {
+  parse(text: string, revive: (key: string, value: unknown, context: { readonly source?: string }) => unknown): Json;
+  rawJSON(text: string): unknown;
+};
+const SOURCE_JSON = JSON as unknown as SourceJson;
+
+/** Throws a SyntaxError. Numbers under `id` or `…_id`, and integers that a number cannot hold, come as their digits. */
+export function parseJson(text: string): Json {
+  return SOURCE_JSON.parse(text, (key, value, context) => {
+    if (typeof value !== "number" || context.source === undefined) return value;
+    const isExact = Number.isSafeInteger(value) || !/^-?\d+$/.test(context.source);
+    return isExact && !/(^|_)id$/.test(key) ? value : context.source;
+  });
+}
+
+/** An id in a body: written as the number that Databricks expects. */
+export function idNumber(id: string): unknown {
+  if (!/^\d{1,19}$/.test(id)) throw new AgentError(`Cannot use the id "${id.slice(0, 40)}": it is no whole number`);
+  return SOURCE_JSON.rawJSON(id);
+}
+
+export function objectAt(json: Json | undefined, key: string): JsonObject {
+  return asObject(fieldOf(json, key));
+}
+
+export function listAt(json: Json | undefined, key: string): readonly Json[] {
+  const value = fieldOf(json, key);
+  return Array.isArray(value) ? value : [];
+}
+
+export function objectsAt(json: Json | undefined, key: string): readonly JsonObject[] {
+  return listAt(json, key).map(asObject);
+}
+
+/** The text, or undefined where the field is absent, null or something else. */
+export function textAt(json: Json | undefined, key: string): string | undefined {
+  const value = fieldOf(json, key);
+  return typeof value === "string" ? value : undefined;
+}
+
+export function flagAt(json: Json | undefined, key: string): boolean | undefined {
+  const value = fieldOf(json, key);
+  return typeof value === "boolean" ? value : undefined;
+}
+
+/** For an answer that says nothing without this field. */
+export function mustHaveText(json: Json, key: string, what: string): string {
+  const value = textAt(json, key);
+  if (value === undefined || value === "")
+    throw new AgentError(`Cannot use the answer about ${what}: it has no "${key}"`);
+  return value;
+}
+
+export function asObject(json: Json | undefined): JsonObject {
+  return isObject(json) ? json : NO_OBJECT;
+}
+
+export function isObject(json: Json | undefined): json is JsonObject {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
+}
+
+function fieldOf(json: Json | undefined, key: string): Json | undefined {
+  const object = asObject(json);
+  return Object.hasOwn(object, key) ? object[key] : undefined;
+}

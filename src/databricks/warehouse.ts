@@ -1,0 +1,102 @@
+/** Which SQL warehouse statements run on, and that it runs: the one of the setting, or the only one there is. */
+import { AgentError, UsageError } from "../core/errors.ts";
+import type { Pace, Workspace } from "./client.ts";
+import { isMissing } from "./failure.ts";
+import { type Json, mustHaveText, textAt } from "./json.ts";
+
+/** Serverless starts in seconds, others within two minutes. */
+const START_LIMIT_MS = 300_000;
+const START_ASK_MS = 3_000;
+
+const WAREHOUSES = ["api", "2.0", "sql", "warehouses"];
+const NEEDS = "CAN_USE on the SQL warehouse";
+type Found = { readonly id: string; readonly name: string; readonly state: string };
+
+/** Asked for once, at the first statement; after a failure the next statement asks again. */
+export class WarehouseChoice {
+  readonly #workspace: Workspace;
+  readonly #wanted: string | null;
+  #running: Promise<string> | null = null;
+
+  constructor(workspace: Workspace, wanted: string | null) {
+    this.#workspace = workspace;
+    this.#wanted = wanted;
+  }
+
+  /** The id of a warehouse that runs. */
+  async running(pace: Pace): Promise<string> {
+    this.#running ??= this.choose(pace)
+      .then((found) => this.#start(found, pace))
+      .catch((error: unknown) => {
+        this.#running = null;
+        throw error;
+      });
+    return this.#running;
+  }
+
+  /** The warehouse, whatever its state is. Throws a UsageError where the choice is a person's. */
+  async choose(pace: Pace): Promise<Found> {
+    if (this.#wanted !== null) return this.#read(this.#wanted, pace);
+    const call = { doing: "list the SQL warehouses", method: "GET" as const, path: WAREHOUSES };
+    const all = (await this.#workspace.list(call, "warehouses", pace)).map(foundIn);
+    const usable = all.filter(({ state }) => state !== "DELETED" && state !== "DELETING");
+    if (usable.length === 1) return usable[0]!;
+    if (usable.length === 0) {
+      throw new UsageError("Cannot run SQL: the workspace shows us no SQL warehouse", {
+        tryHint: `make one in the workspace (SQL Warehouses), or ask for ${NEEDS}`,
+      });
+    }
+    const names = usable.map(({ id, name }) => `${id} (${name})`).join(", ");
+    throw new UsageError(`Cannot choose a SQL warehouse: there are ${usable.length}: ${names}`, {
+      tryHint: `DATABRICKS_WAREHOUSE_ID=${usable[0]!.id}`,
+    });
+  }
+
+  async #read(id: string, pace: Pace): Promise<Found> {
+    const call = {
+      doing: `read SQL warehouse "${id}"`,
+      method: "GET" as const,
+      path: [...WAREHOUSES, id],
+      needs: NEEDS,
+    };
+    const answer = await this.#workspace.request(call, pace).catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+      throw new UsageError(`Cannot use SQL warehouse "${id}": the workspace has no such one`, {
+        tryHint: "unset DATABRICKS_WAREHOUSE_ID to use the only one there is, or to see which there are",
+      });
+    });
+    return foundIn(answer);
+  }
+
+  async #start(found: Found, pace: Pace): Promise<string> {
+    const { id, name } = found;
+    const startedMs = pace.now();
+    let isAsked = false;
+    for (let { state } = found; state !== "RUNNING"; { state } = await this.#read(id, pace)) {
+      if (state === "DELETED" || state === "DELETING") {
+        throw new UsageError(`Cannot use SQL warehouse "${name}": it is ${state.toLowerCase()}`);
+      }
+      if (state === "STOPPED" && !isAsked) {
+        const path = [...WAREHOUSES, id, "start"];
+        const doing = `start SQL warehouse "${name}"`;
+        await this.#workspace.request({ doing, method: "POST", path, body: {}, again: "safe", needs: NEEDS }, pace);
+        isAsked = true;
+      }
+      const spentMs = pace.now() - startedMs;
+      if (spentMs > START_LIMIT_MS) {
+        throw new AgentError(`Cannot start SQL warehouse "${name}": it is ${state} after ${START_LIMIT_MS / 1_000} s`, {
+          tryHint: "look at it in the workspace (SQL Warehouses), then the same command again",
+        });
+      }
+      pace.stop.throwIfAborted();
+      pace.tell(`SQL warehouse "${name}" is ${state.toLowerCase()}, ${Math.round(spentMs / 1_000)} s`);
+      await pace.wait(START_ASK_MS);
+    }
+    return id;
+  }
+}
+
+function foundIn(json: Json): Found {
+  const id = mustHaveText(json, "id", "a SQL warehouse");
+  return { id, name: textAt(json, "name") ?? id, state: textAt(json, "state") ?? "STOPPED" };
+}
