@@ -4,7 +4,7 @@ import { applyPlan } from "../provision/apply.ts";
 import { makePlan, type Plan, planProblems, planSteps } from "../provision/plan.ts";
 import { type Ask, askOnTerminal } from "./ask.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
-import { ADOPT_FLAG, openSides, SIDE_FLAGS, WISH_FLAGS, worldOf, YES_FLAG } from "./provision-sides.ts";
+import { ADOPT_FLAG, FORCE_FLAG, openSides, SIDE_FLAGS, WISH_FLAGS, worldOf, YES_FLAG } from "./provision-sides.ts";
 import { outcomeJson, outcomeLines, planText, problemLines, summaryLine } from "./provision-text.ts";
 
 export const command: Command = {
@@ -14,6 +14,7 @@ export const command: Command = {
     ...SIDE_FLAGS,
     ...WISH_FLAGS,
     ...ADOPT_FLAG,
+    ...FORCE_FLAG,
     ...YES_FLAG,
     json: { type: "boolean", description: "One JSON value: {ok, steps, problems}, each step with its result." },
   },

@@ -1,4 +1,5 @@
 /** What the commands of `agent provision` share: their flags, the clouds that are meant, and a world to work in. */
+import { homedir } from "node:os";
 import type { ArgsDef } from "citty";
 import { UsageError } from "../core/errors.ts";
 import { type Doing, type ProvisionSide, SIDES, type Side } from "../provision/resource.ts";
@@ -16,6 +17,12 @@ export const WISH_FLAGS: ArgsDef = settingFlags(
 export const ADOPT_FLAG: ArgsDef = {
   adopt: { type: "boolean", description: "Take over what has our names but was made by somebody else." },
 };
+export const FORCE_FLAG: ArgsDef = {
+  force: {
+    type: "boolean",
+    description: "Mend a location that points to the wrong bucket also where tables or volumes lie under the old one.",
+  },
+};
 export const YES_FLAG: ArgsDef = { yes: { type: "boolean", description: "Do not ask." } };
 
 /** Throws UsageError for a cloud that there is not. */
@@ -27,8 +34,9 @@ function sidesAsked(flags: Flags, context: Context): readonly Side[] {
     });
   }
   if (only !== undefined) return [only as Side];
-  if (context.settings.databricksHost !== null) return SIDES;
-  context.say("Databricks is left out: DATABRICKS_HOST is not set");
+  const { databricksHost, databricksConfigProfile } = context.settings;
+  if (databricksHost !== null || databricksConfigProfile !== null) return SIDES;
+  context.say("Databricks is left out: neither DATABRICKS_HOST nor DATABRICKS_CONFIG_PROFILE is set");
   return ["aws"];
 }
 
@@ -40,20 +48,30 @@ export function awsEnv({ env, settings, settingSources }: Context): Readonly<Rec
 
 export async function openSides(flags: Flags, context: Context): Promise<ProvisionSide[]> {
   const sides: ProvisionSide[] = [];
-  for (const side of sidesAsked(flags, context)) sides.push(await OPEN[side](context));
+  for (const side of sidesAsked(flags, context)) sides.push(await OPEN[side](context, flags));
   return sides;
 }
 
-const OPEN: Record<Side, (context: Context) => Promise<ProvisionSide>> = {
+const OPEN: Record<Side, (context: Context, flags: Flags) => Promise<ProvisionSide>> = {
   aws: async (context) => {
     const { aws, wish, env } = await openAwsHalf(context);
     const { awsSide } = await import("../provision/aws-side.ts");
     return awsSide(aws, wish, env);
   },
-  databricks: async () => {
-    throw new UsageError("Cannot provision Databricks: this version does AWS only", { tryHint: "--only aws" });
+  databricks: async (context, flags) => {
+    const { openDatabricksSide } = await import("../provision/databricks-side.ts");
+    const { shippedNotebook } = await import("../provision/shipped-notebook.ts");
+    return openDatabricksSide({
+      ...databricksOptions(context),
+      force: flags["force"] === true,
+      notebook: shippedNotebook(),
+    });
   },
 };
+
+export function databricksOptions({ settings, cwd, env }: Context) {
+  return { settings, cwd, home: env["HOME"] ?? env["USERPROFILE"] ?? homedir() };
+}
 
 export async function openAwsHalf(context: Context) {
   const [{ openAws }, { awsWish }] = await Promise.all([

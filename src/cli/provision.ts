@@ -8,6 +8,7 @@ export const group: CommandGroup = {
     plan: async () => (await import("./provision-plan.ts")).command,
     apply: async () => (await import("./provision-apply.ts")).command,
     verify: async () => (await import("./provision-verify.ts")).command,
+    run: async () => (await import("./provision-run.ts")).command,
     clean: async () => (await import("./provision-clean.ts")).command,
     destroy: async () => (await import("./provision-destroy.ts")).command,
     "rotate-key": async () => (await import("./provision-rotate-key.ts")).command,

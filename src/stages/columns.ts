@@ -63,3 +63,28 @@ export function columnsOf(stage: ReadingStage, measures: readonly { name: string
   const time: Column = { name: "timestamp", type: "timestamp", nullable: false, doc: "When the sensor took it, UTC" };
   return [...IDENTITY, time, ...measured, ...SAID, ...KEPT, ...MORE[stage]];
 }
+
+export const WINDOW_STATISTICS = ["avg", "min", "max", "stddev"] as const;
+
+/** The columns of an aggregated row, for windows over these measures. */
+export function windowColumnsOf(measures: readonly { name: string; unit: string }[]): Column[] {
+  const count = (name: string, doc: string): Column => ({ name, type: "integer", nullable: false, doc });
+  const time = (name: string, doc: string): Column => ({ name, type: "timestamp", nullable: false, doc });
+  return [
+    text("window_id", "<epoch>-<start>-<length>s: the same for every revision of a window"),
+    time("window_start", "Where the window begins, by event time, UTC"),
+    time("window_end", "Where it ends; a reading of this very moment is in the next one"),
+    count("revision", "The highest one of a window counts: late readings make another"),
+    text("sensor_id", "Whose readings"),
+    count("record_count", "Valid readings in the window"),
+    count("anomaly_count", "Readings in the window that broke a rule"),
+    ...measures.flatMap(({ name, unit }) =>
+      WINDOW_STATISTICS.map((statistic): Column => {
+        const doc = `${statistic} of ${name.replaceAll("_", " ")}, ${unit}`;
+        return { name: `${statistic}_${name}`, type: "number", nullable: true, doc };
+      }),
+    ),
+    text("node_id", "The machine that the agent ran on"),
+    text("agent_version", "Of the agent that made the window"),
+  ];
+}

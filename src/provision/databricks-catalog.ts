@@ -1,0 +1,148 @@
+/** The catalog and the schema of the five tables. The catalog's managed storage is in the metadata bucket, for good. */
+import { AgentError } from "../core/errors.ts";
+import { hasCode } from "../databricks/failure.ts";
+import { type JsonObject, textAt } from "../databricks/json.ts";
+import {
+  adoption,
+  asOwner,
+  createThing,
+  deleteThing,
+  foreignByComment,
+  type Lake,
+  plainUrl,
+  readThing,
+  sameUrl,
+  unity,
+} from "./databricks-lake.ts";
+import { LAKE_ID, marked, schemaFullName } from "./databricks-names.ts";
+import { bucketName, locationName } from "./names.ts";
+import type { Doing, Resource } from "./resource.ts";
+
+/** Every catalog has these from the start: Databricks makes them. */
+const BUILT_IN = ["default", "information_schema"];
+
+/** Beside the heartbeats and rule sets of the nodes, which have prefixes of their own. */
+export const storageRoot = (lake: Lake) => `s3://${bucketName("metadata", lake.naming)}/unity-catalog`;
+
+export function catalogResource(lake: Lake): Resource<JsonObject> {
+  const name = lake.catalog;
+  const id = LAKE_ID.catalog(name);
+  const root = storageRoot(lake);
+  return {
+    id,
+    side: "databricks",
+    needs: [LAKE_ID.location(locationName("metadata", lake.naming))],
+    // GET first: CREATE CATALOG IF NOT EXISTS can fail on one that exists, where the metastore has no root.
+    read: (doing) => readThing(lake, unity(`read ${id}`, "GET", ["catalogs", name]), doing),
+    foreign: (actual) => {
+      const is = textAt(actual, "storage_root");
+      const elsewhere = `its managed storage is ${is === undefined ? "the metastore's" : plainUrl(is)}, not ${root}, and can never be moved`;
+      return foreignByComment(actual) ?? (sameUrl(is, root) ? null : elsewhere);
+    },
+    diff: (actual) =>
+      adoption(actual, (comment, doing) =>
+        changeComment(lake, { id, path: ["catalogs", name] }, actual, comment, doing),
+      ),
+    create: async (doing) => {
+      const body = { name, comment: marked("Readings of the agent's sensors"), storage_root: root };
+      const needs = `CREATE_CATALOG on the metastore and CREATE_MANAGED_STORAGE on ${LAKE_ID.location(locationName("metadata", lake.naming))}`;
+      await createThing(lake, unity(`create ${id}`, "POST", ["catalogs"], { body, needs }), doing);
+    },
+    remove: async (actual, doing) => {
+      const schemas = await namesIn(lake, "schemas", { catalog_name: name }, doing);
+      refuseForeign(
+        `delete ${id}`,
+        "schemas",
+        schemas.filter((one) => !BUILT_IN.includes(one)),
+      );
+      const owned = { id, path: ["catalogs", name], owner: textAt(actual, "owner") };
+      await asOwner(lake, owned, doing, async () => {
+        if (schemas.includes("default")) {
+          await deleteUnlessUsed(lake, `delete schema ${name}.default`, ["schemas", `${name}.default`], doing);
+        }
+        await deleteUnlessUsed(lake, `delete ${id}`, ["catalogs", name], doing);
+      });
+    },
+  };
+}
+
+export function schemaResource(lake: Lake): Resource<JsonObject> {
+  const fullName = schemaFullName(lake);
+  const id = LAKE_ID.schema(fullName);
+  return {
+    id,
+    side: "databricks",
+    needs: [LAKE_ID.catalog(lake.catalog)],
+    read: (doing) => readThing(lake, unity(`read ${id}`, "GET", ["schemas", fullName]), doing),
+    foreign: foreignByComment,
+    diff: (actual) =>
+      adoption(actual, (comment, doing) =>
+        changeComment(lake, { id, path: ["schemas", fullName] }, actual, comment, doing),
+      ),
+    create: async (doing) => {
+      const body = {
+        name: lake.schema,
+        catalog_name: lake.catalog,
+        comment: marked("Five tables of readings, by stage"),
+      };
+      const needs = `USE_CATALOG and CREATE_SCHEMA on ${LAKE_ID.catalog(lake.catalog)}`;
+      await createThing(lake, unity(`create ${id}`, "POST", ["schemas"], { body, needs }), doing);
+    },
+    remove: async (actual, doing) => {
+      const query = { catalog_name: lake.catalog, schema_name: lake.schema };
+      for (const what of ["tables", "volumes"]) {
+        refuseForeign(`delete ${id}`, what, await namesIn(lake, what, query, doing));
+      }
+      const owned = { id, path: ["schemas", fullName], owner: textAt(actual, "owner") };
+      await asOwner(lake, owned, doing, () => deleteUnlessUsed(lake, `delete ${id}`, ["schemas", fullName], doing));
+    },
+  };
+}
+
+/** Takes over a thing by its comment. */
+export async function changeComment(
+  lake: Lake,
+  thing: { readonly id: string; readonly path: readonly string[] },
+  actual: JsonObject,
+  comment: string,
+  doing: Doing,
+): Promise<void> {
+  const { id, path } = thing;
+  const call = unity(`change ${id}`, "PATCH", path, { body: { comment }, again: "safe", needs: `ownership of ${id}` });
+  const owned = { id, path, owner: textAt(actual, "owner") };
+  await asOwner(lake, owned, doing, () => lake.workspace.request(call, doing));
+}
+
+async function namesIn(
+  lake: Lake,
+  kind: string,
+  query: Record<string, string>,
+  doing: Doing,
+): Promise<readonly string[]> {
+  const call = unity(`list the ${kind} of ${Object.values(query).join(".")}`, "GET", [kind], {
+    query: { max_results: 0, ...query },
+  });
+  return (await lake.workspace.list(call, kind, doing)).map((one) => textAt(one, "name") ?? "?");
+}
+
+/** What somebody else put there goes with nobody's word but theirs: named, and left. */
+function refuseForeign(what: string, kind: string, names: readonly string[]): void {
+  if (names.length === 0) return;
+  throw new AgentError(
+    `Cannot ${what}: it holds ${kind} that agent provision did not make: ${names.slice(0, 5).join(", ")}`,
+    { tryHint: "remove them by hand, if they may go, then the same command again" },
+  );
+}
+
+/** Without force: what is in it, and we do not know of, stays. */
+async function deleteUnlessUsed(lake: Lake, what: string, path: readonly string[], doing: Doing): Promise<void> {
+  try {
+    await deleteThing(lake, unity(what, "DELETE", path, { needs: "ownership of it" }), doing);
+  } catch (error) {
+    if (!hasCode(error, "CATALOG_NOT_EMPTY", "SCHEMA_NOT_EMPTY")) throw error;
+    throw new AgentError(`${error.message}: something that agent provision did not make is in it`, {
+      tryHint: "look at it in the workspace (Catalog), remove by hand what may go, then the same command again",
+      cause: error,
+    });
+  }
+}

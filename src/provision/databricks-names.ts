@@ -1,0 +1,37 @@
+/** The ids of the Databricks resources, for `needs` across files, and the mark by which ours are known. */
+import type { Stage } from "../core/stage.ts";
+import { TABLE_OF_STAGE } from "../core/stage.ts";
+import { MANAGED_BY, MANAGED_BY_KEY } from "./resource.ts";
+
+export const LAKE_ID = {
+  access: (credential: string) => `access of storage credential ${credential}`,
+  location: (name: string) => `external location ${name}`,
+  catalog: (name: string) => `catalog ${name}`,
+  schema: (fullName: string) => `schema ${fullName}`,
+  volume: (fullName: string) => `volume ${fullName}`,
+  table: (fullName: string) => `table ${fullName}`,
+  grants: (on: string) => `grants on ${on}`,
+  folder: (path: string) => `workspace folder ${path}`,
+  notebook: (path: string) => `notebook ${path}`,
+  job: (name: string) => `job ${name}`,
+} as const;
+
+/** Where a table of the lake is: `catalog.schema.table`. */
+export type LakeNames = { readonly catalog: string; readonly schema: string };
+
+export const schemaFullName = ({ catalog, schema }: LakeNames) => `${catalog}.${schema}`;
+export const tableFullName = (names: LakeNames, stage: Stage) => `${schemaFullName(names)}.${TABLE_OF_STAGE[stage]}`;
+
+const MARK = `${MANAGED_BY_KEY}=${MANAGED_BY}`;
+
+/** Databricks' objects have no tags that one call could set with them: the comment carries the mark, at its end. */
+export function isMarked(comment: string | undefined): boolean {
+  return new RegExp(`(^|[\\s;(])${MARK}($|[\\s;).])`).test(comment ?? "");
+}
+
+/** The comment with the mark; what people wrote before stays. */
+export function marked(comment: string | undefined): string {
+  return [comment?.trim() ?? "", MARK].filter((part) => part !== "").join(" ");
+}
+
+export const NOT_MARKED = `its comment does not say ${MARK}`;

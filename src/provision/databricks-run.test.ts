@@ -1,0 +1,175 @@
+/** The notebook and its job, a run from start to end, and what verify tries, against the strict fake workspace. */
+import { expect, test } from "bun:test";
+import { resolveSettings } from "../core/settings.ts";
+import { ROBOT } from "../testing/workspace/settings.ts";
+import { jobName } from "./databricks-job.ts";
+import {
+  apply,
+  destroy,
+  endLakes,
+  failuresOf,
+  linesOf,
+  planOf,
+  startLake,
+  type TestLake,
+  world,
+} from "./databricks-lake.suite.ts";
+import { openRunner } from "./databricks-side.ts";
+import { makePlan } from "./plan.ts";
+
+const LONG_MS = 60_000;
+endLakes();
+
+const SOURCE = "# Databricks notebook source\nprint(1)\n\n# COMMAND ----------\n\nprint(2)\n";
+const NOTEBOOK = { name: "load", source: SOURCE };
+
+const folderOf = ({ naming }: TestLake) => `/Shared/${naming.prefix}-agent-us-west-2`;
+const jobOf = ({ naming }: TestLake) => `${naming.prefix}-load-us-west-2`;
+
+test(
+  "the notebook and its job are made once, changed where they differ, and taken away",
+  async () => {
+    const lake = await startLake({ notebook: NOTEBOOK });
+    const lines = linesOf(await planOf(lake)).slice(-3);
+    const path = `${folderOf(lake)}/load`;
+    expect(lines).toEqual([
+      `create workspace folder ${folderOf(lake)}: it does not exist`,
+      `create notebook ${path}: it does not exist`,
+      `create job ${jobOf(lake)}: it does not exist`,
+    ]);
+    expect(failuresOf(await apply(lake))).toEqual([]);
+    expect(linesOf(await planOf(lake))).toEqual([]);
+    const { jobs, tree } = lake.workspace.world();
+    const found = tree.get(path);
+    expect(found?.kind === "NOTEBOOK" && found.source).toBe(
+      SOURCE.replace("source\n", "source\n# managed-by=agent-provision\n"),
+    );
+
+    const newer = { notebook: { name: "load", source: `${SOURCE}print(3)\n` } };
+    const [id, job] = [...jobs][0]!;
+    jobs.set(id, { ...job, settings: { ...job.settings, timeout_seconds: 7 } });
+    expect(linesOf(await planOf(lake, false, newer))).toEqual([
+      `update notebook ${path}: source: another -> that of this version of the agent`,
+      `update job ${jobOf(lake)}: settings: timeout_seconds`,
+    ]);
+    expect(failuresOf(await apply(lake, false, newer))).toEqual([]);
+    expect(linesOf(await planOf(lake, false, newer))).toEqual([]);
+
+    // Somebody's own job of the same name is not ours; a second one of ours is left over from a lost answer.
+    jobs.set(7n, { ...job, id: 7n, settings: { ...job.settings, tags: {} } });
+    jobs.set(9n, { ...jobs.get(id)!, id: 9n, createdAtMs: job.createdAtMs + 1 });
+    expect(linesOf(await planOf(lake, false, newer))).toEqual([
+      `delete job ${jobOf(lake)}: a second job of that name (9)`,
+    ]);
+    expect(failuresOf(await apply(lake, false, newer))).toEqual([]);
+    expect([...jobs.keys()]).toEqual([id, 7n]);
+
+    const inFolder = { ...tree.get(path)!, path: `${folderOf(lake)}/mine` };
+    tree.set(inFolder.path, inFolder);
+    expect(failuresOf(await destroy(lake, newer))[0]).toContain("something that agent provision did not make is in it");
+    expect([...jobs.keys()]).toEqual([7n]);
+    expect(tree.has(path)).toBe(false);
+    expect(lake.workspace.journal.complaints()).toEqual([]);
+  },
+  LONG_MS,
+);
+
+test(
+  "somebody's own notebook at our path is not overwritten, and is not taken away",
+  async () => {
+    const lake = await startLake({ notebook: NOTEBOOK });
+    await apply(lake);
+    const path = `${folderOf(lake)}/load`;
+    const { tree } = lake.workspace.world();
+    tree.set(path, {
+      ...tree.get(path)!,
+      kind: "NOTEBOOK",
+      language: "PYTHON",
+      source: "# Databricks notebook source\nmine",
+    });
+    const refused = `Cannot use notebook ${path}: it has no line "# managed-by=agent-provision"`;
+    expect(linesOf(await planOf(lake))).toEqual([refused]);
+    await destroy(lake);
+    expect(tree.has(path)).toBe(true);
+  },
+  LONG_MS,
+);
+
+async function runOf(lake: TestLake, token: string) {
+  const settings = resolveSettings({ env: lake.env });
+  const { side, run } = openRunner({ settings, home: "/nowhere", cwd: "/", notebook: NOTEBOOK });
+  const plan = await makePlan([side], { adopt: false }, world());
+  return run(token, { ...world(), facts: plan.facts });
+}
+
+test(
+  "a run is started once for a token, followed to its end, and tells what the notebook gave back or why it failed",
+  async () => {
+    const lake = await startLake({ notebook: NOTEBOOK, env: { AGENT_LAKE_LOADER: ROBOT } });
+    await expect(runOf(lake, "t")).rejects.toThrow(`Cannot run job ${jobOf(lake)}: there is none`);
+    expect(failuresOf(await apply(lake))).toEqual([]);
+    const { jobs, runs } = lake.workspace.world();
+    expect([...jobs.values()][0]!.settings.run_as).toMatchObject({ service_principal_name: ROBOT });
+    const path = `${folderOf(lake)}/load`;
+    lake.workspace.set({ notebookOutcomes: { [path]: { result: "42 rows" } } });
+    lake.workspace.faults.add({ what: "lose-answer", method: "POST", path: "/api/2.2/jobs/run-now" });
+    const end = await runOf(lake, "once");
+    expect(end).toMatchObject({ ok: true, code: "SUCCESS", result: "42 rows" });
+    expect(BigInt(end.runId) > 2n ** 53n).toBe(true);
+    expect(await runOf(lake, "once")).toEqual(end);
+    expect(runs.size).toBe(1);
+    lake.workspace.set({ notebookOutcomes: { [path]: { code: "RUN_EXECUTION_ERROR", error: "KeyError: raw" } } });
+    expect(await runOf(lake, "again")).toMatchObject({
+      ok: false,
+      code: "RUN_EXECUTION_ERROR",
+      message: "KeyError: raw",
+    });
+    expect(lake.workspace.journal.complaints()).toEqual([]);
+  },
+  LONG_MS,
+);
+
+test(
+  "verify tries the role on every bucket and asks every table; a choice of warehouses is not made for anybody",
+  async () => {
+    const lake = await startLake();
+    await apply(lake);
+    const prove = async () => {
+      const sides = await lake.sides();
+      const plan = await makePlan(sides, { adopt: false }, world());
+      return (await sides[1]!.prove?.({ ...world(), facts: plan.facts })) ?? [];
+    };
+    const proofs = await prove();
+    expect(proofs.every(({ ok }) => ok)).toBe(true);
+    expect(proofs.map(({ detail }) => detail)).toEqual([
+      ...Array.from({ length: 7 }, () => "READ; LIST; WRITE; DELETE; PATH_EXISTS"),
+      ...Array.from({ length: 5 }, () => "0 rows"),
+    ]);
+    const raw = `${lake.naming.prefix}_raw_data_us_west_2`;
+    const { locations, warehouses } = lake.workspace.world();
+    locations.set(raw, { ...locations.get(raw)!, url: "s3://nobodys-bucket" });
+    warehouses.set("fedcba9876543210", {
+      id: "fedcba9876543210",
+      name: "Second",
+      state: "STOPPED",
+      asksUntilRunning: 0,
+    });
+    const [first, ...others] = await prove();
+    expect(first).toMatchObject({
+      ok: false,
+      claim: `reads and writes bucket ${lake.naming.prefix}-raw-data-us-west-2`,
+    });
+    expect(first!.detail).toContain("READ fails: AWS IAM role does not have READ permissions");
+    expect(others.map(({ ok }) => ok)).toEqual([
+      ...Array.from({ length: 6 }, () => true),
+      ...Array.from({ length: 5 }, () => null),
+    ]);
+  },
+  LONG_MS,
+);
+
+test("the job's name is made of the prefix and the region", () => {
+  expect(jobName({ naming: { prefix: "acme", region: "eu-west-1" } } as Parameters<typeof jobName>[0])).toBe(
+    "acme-load-eu-west-1",
+  );
+});

@@ -1,0 +1,105 @@
+/** The Databricks half of `agent provision`: all of it, joined in the order in which it is made. */
+import type { SettingValues } from "../core/settings.ts";
+import { STAGES } from "../core/stage.ts";
+import { type OpenWorkspace, openWorkspace } from "../databricks/open-workspace.ts";
+import { loadProfile } from "../sensor/profiles.ts";
+import { catalogResource, schemaResource } from "./databricks-catalog.ts";
+import { checkWorkspace } from "./databricks-check.ts";
+import { accessResource, credentialResource } from "./databricks-credential.ts";
+import { grantsResource } from "./databricks-grants.ts";
+import { jobResource } from "./databricks-job.ts";
+import type { Lake } from "./databricks-lake.ts";
+import { locationResource } from "./databricks-location.ts";
+import { LocationMoves } from "./databricks-location-moves.ts";
+import { folderResource, type NotebookSource, notebookResource } from "./databricks-notebook.ts";
+import { proveLake } from "./databricks-prove.ts";
+import { type RunEnd, runJob } from "./databricks-run.ts";
+import { tableResource } from "./databricks-table.ts";
+import { tableColumns } from "./databricks-table-columns.ts";
+import { VOLUME_USES, volumeResource } from "./databricks-volume.ts";
+import { grantWishes } from "./databricks-wishes.ts";
+import { BUCKET_USES } from "./names.ts";
+import type { Doing, ProvisionSide, Resource } from "./resource.ts";
+
+export type DatabricksOptions = {
+  readonly settings: SettingValues;
+  /** The home folder, for `~/.databrickscfg`. */
+  readonly home: string;
+  /** The folder that a profile's file is seen from. */
+  readonly cwd: string;
+  /** Mends a location that points to the wrong bucket also where something lies under the old url. */
+  readonly force?: boolean;
+  /** The notebook that the job runs; null: this build has none, and there is no job. */
+  readonly notebook?: NotebookSource | null;
+  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
+};
+
+/** Asks nothing yet. Throws a UsageError where the settings do not say where the workspace is, or as whom to go there. */
+export async function openDatabricksSide(options: DatabricksOptions): Promise<ProvisionSide> {
+  const lake = openLake(options);
+  return {
+    side: "databricks",
+    resources: lakeResources(lake, options),
+    check: (doing) => checkWorkspace(lake, doing),
+    prove: (doing) => proveLake(lake, doing),
+    close: () => undefined,
+  };
+}
+
+/** Only the notebook and its job, and the way to run it. `token`: the same one never starts a second run. */
+export function openRunner(options: DatabricksOptions & { readonly notebook: NotebookSource }) {
+  const lake = openLake(options);
+  const resources = notebookResources(lake, options.notebook, options.settings.lakeLoader);
+  const side: ProvisionSide = {
+    side: "databricks",
+    resources,
+    check: (doing) => checkWorkspace(lake, doing),
+    close: () => undefined,
+  };
+  return { side, run: (token: string, doing: Doing): Promise<RunEnd> => runJob(lake, token, {}, doing) };
+}
+
+function openLake(options: DatabricksOptions): Lake {
+  const { settings, home, fetch } = options;
+  const opened = openWorkspace({ settings, home, ...(fetch === undefined ? {} : { fetch }) });
+  return lakeOf(options, opened);
+}
+
+function lakeOf({ settings, force = false }: DatabricksOptions, { workspace, sql, warehouse }: OpenWorkspace): Lake {
+  return {
+    workspace,
+    sql,
+    warehouse,
+    naming: { prefix: settings.s3BucketPrefix, region: settings.awsRegion },
+    catalog: settings.databricksCatalog,
+    schema: settings.databricksSchema,
+    awsAccountId: settings.awsAccountId,
+    hasFileEvents: settings.fileEvents === "on",
+    force,
+  };
+}
+
+function lakeResources(lake: Lake, options: DatabricksOptions): readonly Resource[] {
+  const { settings, cwd, notebook = null } = options;
+  const moves = new LocationMoves(lake);
+  const profile = loadProfile(settings.profile, cwd);
+  const principals = { readers: settings.lakeReaders, loader: settings.lakeLoader };
+  const resources = [
+    credentialResource(lake),
+    accessResource(lake),
+    ...BUCKET_USES.map((use) => locationResource(lake, use, moves)),
+    catalogResource(lake),
+    schemaResource(lake),
+    ...VOLUME_USES.map((use) => volumeResource(lake, use)),
+    ...STAGES.map((stage) => tableResource(lake, stage, tableColumns(stage, profile))),
+    ...grantWishes(lake, principals).map((wish) => grantsResource(lake, wish)),
+    ...(notebook === null ? [] : notebookResources(lake, notebook, principals.loader)),
+  ];
+  // The engine hands each its own `actual` back: what it is, is nobody else's business.
+  return resources as readonly Resource[];
+}
+
+function notebookResources(lake: Lake, notebook: NotebookSource, loader: string | null): readonly Resource[] {
+  const resources = [folderResource(lake), notebookResource(lake, notebook), jobResource(lake, notebook, loader)];
+  return resources as readonly Resource[];
+}

@@ -1,0 +1,39 @@
+/** The columns of the five tables: those of the stages' rows, from the one table of columns, and what Auto Loader adds. */
+import type { Profile } from "../core/profile.ts";
+import type { Stage } from "../core/stage.ts";
+import { shippedProfiles } from "../sensor/profiles.ts";
+import { type ColumnType, columnsOf, windowColumnsOf } from "../stages/columns.ts";
+
+export type TableColumn = {
+  readonly name: string;
+  /** In the words of Spark: `double`, `array<string>`. */
+  readonly type: string;
+  readonly comment: string;
+};
+
+const SPARK_TYPE: Record<ColumnType, string> = {
+  text: "string",
+  number: "double",
+  integer: "bigint",
+  timestamp: "timestamp",
+  "list of text": "array<string>",
+};
+
+/** Auto Loader's: when a row came in and from which object, and what did not fit the columns. */
+export const LOADER_COLUMNS: readonly TableColumn[] = [
+  { name: "processing_timestamp", type: "timestamp", comment: "When Auto Loader took the row in" },
+  { name: "source_file", type: "string", comment: "The object that the row came from" },
+  { name: "_rescued_data", type: "string", comment: "What did not fit the columns, as JSON" },
+];
+
+/**
+ * All may be null: a value that does not fit is rescued and leaves null behind, and one bad row must not stop a stream.
+ * The measures are those of every shipped profile and of the profile of the settings, so that one lake serves all nodes.
+ */
+export function tableColumns(stage: Stage, profile: Profile): readonly TableColumn[] {
+  const all = [...shippedProfiles(), profile].flatMap(({ measures }) => measures);
+  const measures = [...new Map(all.map((measure) => [measure.name, measure])).values()];
+  const columns = stage === "aggregated" ? windowColumnsOf(measures) : columnsOf(stage, measures);
+  const own = columns.map(({ name, type, doc }): TableColumn => ({ name, type: SPARK_TYPE[type], comment: doc }));
+  return [...own, ...LOADER_COLUMNS];
+}

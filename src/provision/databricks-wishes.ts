@@ -1,0 +1,50 @@
+/** Who is granted what, thing by thing: people read tables, the job reads objects and writes tables and checkpoints. */
+import { STAGES } from "../core/stage.ts";
+import type { GrantsWish, GrantWish, Privilege, SecurableKind } from "./databricks-grants.ts";
+import type { Lake } from "./databricks-lake.ts";
+import { LAKE_ID, schemaFullName, tableFullName } from "./databricks-names.ts";
+import { VOLUME_USES, volumeFullName } from "./databricks-volume.ts";
+import { locationName } from "./names.ts";
+
+export type Principals = {
+  readonly readers: readonly string[];
+  /** Null: the job runs as who provisions, who owns everything. */
+  readonly loader: string | null;
+};
+
+type Wanted = { readonly reader: readonly Privilege[]; readonly loader: readonly Privilege[] };
+
+/** Nothing where nobody is named. */
+export function grantWishes(lake: Lake, principals: Principals): readonly GrantsWish[] {
+  const wish = (kind: SecurableKind, fullName: string, on: string, wanted: Wanted): GrantsWish => {
+    return { kind, fullName, on, grants: merged(principals, wanted) };
+  };
+  const schema = schemaFullName(lake);
+  const all = [
+    ...STAGES.map((stage) => {
+      const name = locationName(stage, lake.naming);
+      return wish("external_location", name, LAKE_ID.location(name), { reader: [], loader: ["READ_FILES"] });
+    }),
+    wish("catalog", lake.catalog, LAKE_ID.catalog(lake.catalog), { reader: ["USE_CATALOG"], loader: ["USE_CATALOG"] }),
+    wish("schema", schema, LAKE_ID.schema(schema), { reader: ["USE_SCHEMA"], loader: ["USE_SCHEMA"] }),
+    ...VOLUME_USES.map((use) => {
+      const name = volumeFullName(lake, use);
+      const loader: readonly Privilege[] = use === "checkpoints" ? ["READ_VOLUME", "WRITE_VOLUME"] : ["READ_VOLUME"];
+      return wish("volume", name, LAKE_ID.volume(name), { reader: [], loader });
+    }),
+    ...STAGES.map((stage) => {
+      const name = tableFullName(lake, stage);
+      return wish("table", name, LAKE_ID.table(name), { reader: ["SELECT"], loader: ["SELECT", "MODIFY"] });
+    }),
+  ];
+  return all.filter(({ grants }) => grants.length > 0);
+}
+
+/** One who reads and loads holds what the loader holds, once. */
+function merged({ readers, loader }: Principals, wanted: Wanted): readonly GrantWish[] {
+  const grants = readers
+    .filter((principal) => principal !== loader)
+    .map((principal) => ({ principal, privileges: wanted.reader }));
+  if (loader !== null) grants.push({ principal: loader, privileges: wanted.loader });
+  return grants.filter(({ privileges }) => privileges.length > 0);
+}
