@@ -71,9 +71,9 @@ function told(one: Dashboard): Record<string, unknown> {
 function keptText(serialized: string, catalog: string | undefined, schema: string | undefined): string {
   if (serialized === EMPTY) return `${EMPTY}\n`;
   demandDashboard(serialized);
-  const parsed = JSON.parse(serialized) as { datasets: object[]; pages: object[] };
+  const parsed = JSON.parse(serialized) as { datasets?: object[]; pages: object[] };
   const from = { ...(catalog === undefined ? {} : { catalog }), ...(schema === undefined ? {} : { schema }) };
-  const datasets = parsed.datasets.map((one) => ({ ...one, ...from }));
+  const datasets = parsed.datasets?.map((one) => ({ ...one, ...from }));
   const pages = parsed.pages.map((one) => ({ pageType: "PAGE_TYPE_CANVAS", ...one }));
   return `${JSON.stringify({ ...parsed, datasets, pages })}\n`;
 }

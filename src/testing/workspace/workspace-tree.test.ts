@@ -192,7 +192,8 @@ test("a dashboard needs a folder, a name that is free, and a warehouse that exis
 test("serialized_dashboard is looked into: datasets, pages, widgets, fields and places", async () => {
   const broken: ((one: typeof DASHBOARD) => unknown)[] = [
     () => "not an object",
-    ({ pages }) => ({ pages }),
+    ({ datasets }) => ({ datasets }),
+    (one) => JSON.parse(JSON.stringify(one).replace('"version":3', '"version":2')),
     (one) => ({ ...one, theme: {} }),
     (one) => ({ ...one, datasets: [...one.datasets, ...one.datasets] }),
     (one) => ({ ...one, datasets: one.datasets.map(({ queryLines: _, ...rest }) => rest) }),
@@ -203,5 +204,8 @@ test("serialized_dashboard is looked into: datasets, pages, widgets, fields and 
     (one) => JSON.parse(JSON.stringify(one).replace('"w2"', '"w1"')),
   ];
   for (const change of broken) expect(await make(change(DASHBOARD))).toMatchObject({ status: 400 });
-  expect(await make(DASHBOARD)).toMatchObject({ status: 200 });
+  const wide = JSON.parse(JSON.stringify(DASHBOARD).replace('"width":6', '"width":12'));
+  expect(await make(wide)).toMatchObject({ status: 400 });
+  wide.pages[0].layoutVersion = "GRID_V1";
+  expect(await make(wide)).toMatchObject({ status: 200 });
 });
