@@ -133,7 +133,7 @@ async function queueFor(world: World, name: string, credential: Credential, url:
 
 /** Reads back whether the credential reaches the place, as a create or an update without skip_validation does. */
 async function demandReach(world: World, credential: Credential, url: string, readOnly: boolean): Promise<void> {
-  const early = tooEarly(world, credential);
+  const early = tooEarly(world, credential.roleArn);
   const { roleArn, externalId } = credential;
   await demandAccess(world, { roleArn, externalId, url, readOnly: readOnly || credential.readOnly }, early);
 }

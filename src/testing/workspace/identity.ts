@@ -1,7 +1,14 @@
 /** Who am I, and which metastore is this (databricks-sdk-go: CurrentUser.Me, Metastores.Summary, Metastores.Current). */
+import { absent } from "./problem.ts";
 import { type Route, route } from "./route.ts";
+import type { World } from "./world.ts";
 
 const CREATED_AT_MS = 1_700_000_000_000;
+
+function demandMetastore(world: World): void {
+  if (world.settings.metastoreAssigned) return;
+  throw absent("METASTORE_DOES_NOT_EXIST", "No metastore assigned for the current workspace.");
+}
 
 export const IDENTITY_ROUTES: readonly Route[] = [
   route("GET", "/api/2.0/preview/scim/v2/Me", {}, ({ world, caller }) => {
@@ -18,6 +25,7 @@ export const IDENTITY_ROUTES: readonly Route[] = [
   }),
 
   route("GET", "/api/2.1/unity-catalog/metastore_summary", {}, ({ world }) => {
+    demandMetastore(world);
     const { region, metastoreRoot } = world.settings;
     return {
       metastore_id: world.metastoreId,
@@ -35,9 +43,9 @@ export const IDENTITY_ROUTES: readonly Route[] = [
     };
   }),
 
-  route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", {}, ({ world }) => ({
-    metastore_id: world.metastoreId,
-    workspace_id: world.workspaceId,
-    default_catalog_name: "hive_metastore",
-  })),
+  route("GET", "/api/2.1/unity-catalog/current-metastore-assignment", {}, ({ world }) => {
+    demandMetastore(world);
+    const { metastoreId: metastore_id, workspaceId: workspace_id } = world;
+    return { metastore_id, workspace_id, default_catalog_name: "hive_metastore" };
+  }),
 ];

@@ -19,8 +19,6 @@ export type Credential = Kept & {
   readonly externalId: string;
   readonly readOnly: boolean;
   readonly isolation: IsolationMode;
-  /** How often it was validated: the first ones may fail, as long as IAM needs to spread a role. */
-  readonly validations: number;
 };
 export type Location = Kept & {
   /** Without a slash at its end. */

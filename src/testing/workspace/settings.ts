@@ -35,6 +35,8 @@ export type WorkspaceSettings = {
   /** Groups that exist although nobody here is in them. */
   readonly groups: readonly string[];
   readonly region: string;
+  /** Without one there is no Unity Catalog. */
+  readonly metastoreAssigned: boolean;
   /** The metastore's own root, or null: then a catalog needs a storage_root of its own. */
   readonly metastoreRoot: string | null;
   /** `unity_catalog_iam_arn` of every storage credential. */
@@ -43,7 +45,7 @@ export type WorkspaceSettings = {
   readonly awsEndpoint: string | null;
   readonly awsAccessKey: { readonly id: string; readonly secret: string };
   readonly tokenSeconds: number;
-  /** So many validations of a credential fail first, as long as IAM would take to spread a role. */
+  /** So many tries of a role fail first, as long as IAM would take to spread it. */
   readonly validationsThatFailFirst: number;
   /** So many reads of a securable's grants after a change still show the old ones. */
   readonly grantReadsThatLag: number;
@@ -88,6 +90,7 @@ export const DEFAULT_SETTINGS: WorkspaceSettings = {
   ],
   groups: ["analysts"],
   region: "us-west-2",
+  metastoreAssigned: true,
   metastoreRoot: null,
   masterRoleArn: "arn:aws:iam::414351767826:role/unity-catalog-prod-UCMasterRole-14S5ZJVKOTYTL",
   awsEndpoint: null,

@@ -115,7 +115,7 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
     demandFree();
     const externalId = world.nextUuid(`external id of ${name}`);
     if (body.skip_validation !== true) {
-      await demandUsable(world, roleArn, externalId, world.settings.validationsThatFailFirst > 0);
+      await demandUsable(world, roleArn, externalId, tooEarly(world, roleArn));
     }
     demandFree();
     const made: Credential = {
@@ -124,7 +124,6 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
       externalId,
       readOnly: body.read_only ?? false,
       isolation: "ISOLATION_MODE_OPEN",
-      validations: 0,
     };
     world.credentials.set(name, made);
     return told(world, made);
@@ -158,7 +157,7 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
     const renewed = roleArn !== before.roleArn && world.chance(`renew ${before.name}`) < 0.5;
     const externalId = renewed ? world.nextUuid(`external id of ${before.name}`) : before.externalId;
     if (aws_iam_role !== undefined && skip_validation !== true) {
-      await demandUsable(world, roleArn, externalId, tooEarly(world, before));
+      await demandUsable(world, roleArn, externalId, tooEarly(world, roleArn));
     }
     const name = new_name === undefined ? before.name : keptName(new_name, "Storage Credential");
     if (name !== before.name && world.credentials.has(name)) {
@@ -200,9 +199,10 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
       }
       demandToValidate(world, caller, credential);
       const { url, readOnly } = placeToValidate(world, body.url, body.external_location_name);
-      const early = credential === null ? false : tooEarly(world, credential);
+      const roleArn = body.aws_iam_role?.role_arn ?? credential?.roleArn ?? "";
+      const early = tooEarly(world, roleArn);
       const probe = {
-        roleArn: body.aws_iam_role?.role_arn ?? credential?.roleArn ?? "",
+        roleArn,
         externalId: credential?.externalId ?? "",
         url,
         readOnly: body.read_only ?? (readOnly || (credential?.readOnly ?? false)),

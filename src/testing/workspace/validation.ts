@@ -2,7 +2,6 @@
 import { bucketExists, readRole } from "./aws-account.ts";
 import { denied } from "./problem.ts";
 import { may, type Role, whyNotAssumable } from "./role-judge.ts";
-import type { Credential } from "./securable.ts";
 import { bucketOf } from "./urls.ts";
 import type { World } from "./world.ts";
 
@@ -21,10 +20,10 @@ export type Probe = {
 };
 
 /** Counts the ask, and says whether IAM has not spread the role yet. */
-export function tooEarly(world: World, credential: Credential): boolean {
-  const validations = credential.validations + 1;
-  world.credentials.set(credential.name, { ...credential, validations });
-  return validations <= world.settings.validationsThatFailFirst;
+export function tooEarly(world: World, roleArn: string): boolean {
+  const asks = (world.roleAsks.get(roleArn) ?? 0) + 1;
+  world.roleAsks.set(roleArn, asks);
+  return asks <= world.settings.validationsThatFailFirst;
 }
 
 /** Why the role cannot be used at all, or the role. */

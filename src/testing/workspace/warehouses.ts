@@ -61,9 +61,10 @@ export const WAREHOUSE_ROUTES: readonly Route[] = [
     "GET",
     BASE,
     { query: shape({ page_size: queryInt, page_token: text, run_as_user_id: queryInt }) },
-    ({ world }) => ({
-      warehouses: [...world.warehouses.keys()].map((id) => told(lookAtWarehouse(world, id))),
-    }),
+    ({ world }) => {
+      const all = [...world.warehouses.keys()].map((id) => told(lookAtWarehouse(world, id)));
+      return all.length === 0 ? {} : { warehouses: all };
+    },
   ),
 
   route("GET", `${BASE}/{id}`, {}, ({ world, at }) => told(lookAtWarehouse(world, at["id"]!))),

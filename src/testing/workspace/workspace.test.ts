@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { type Ask, askOf, UC } from "./ask.ts";
-import { ENGINEER, ENGINEER_TOKEN, ROBOT, ROBOT_SECRET } from "./settings.ts";
+import { DEFAULT_SETTINGS, ENGINEER, ENGINEER_TOKEN, ROBOT, ROBOT_SECRET } from "./settings.ts";
 import { startWorkspace, type Workspace } from "./workspace.ts";
 
 const ME = "/api/2.0/preview/scim/v2/Me";
@@ -58,6 +58,17 @@ test("a token is refused for a wrong secret, grant, scope or form", async () => 
   expect(await askToken("grant_type=client_credentials&scope=sql")).toMatchObject({ body: { error: "invalid_scope" } });
   expect(await askToken(`${good}&client_id=a`)).toMatchObject({ body: { error: "invalid_request" } });
   expect(await askToken("{}", undefined, "application/json")).toMatchObject({ body: { error: "invalid_request" } });
+});
+
+test("a workspace may have no metastore, and no warehouse", async () => {
+  workspace.set({ metastoreAssigned: false, warehouses: [] });
+  workspace.reset();
+  expect(await ask(`GET ${UC}/metastore_summary`)).toMatchObject({
+    status: 404,
+    body: { error_code: "METASTORE_DOES_NOT_EXIST" },
+  });
+  expect((await ask("GET /api/2.0/sql/warehouses")).body).toEqual({});
+  workspace.set({ metastoreAssigned: true, warehouses: DEFAULT_SETTINGS.warehouses });
 });
 
 test("the metastore tells its region, and the workspace's id is beyond 2^53", async () => {

@@ -30,7 +30,7 @@ export type Workspace = {
   readonly world: () => World;
   readonly faults: FaultQueue;
   readonly journal: Journal;
-  /** Changes settings while it runs. */
+  /** Changes settings while it runs; `seed` and `warehouses` take effect at the next reset. */
   readonly set: (settings: Partial<WorkspaceSettings>) => void;
   /** A new, empty workspace with the settings that it has now; the journal and the faults are gone too. */
   readonly reset: () => void;
@@ -106,6 +106,8 @@ class Desk {
     const told = { caller: null as string | null, body: undefined as unknown };
     const undone = fault?.what === "refuse" || fault?.what === "html" || fault?.what === "close";
     const answer = undone ? answerOf(fault, printExact) : await this.#answer(request, url, sent, told);
+    // A refused call was sent all the same; a form with a secret is not JSON.
+    if (undone) told.body = jsonOrNothing(sent);
     const cut = fault !== null && ["close", "lose-answer", "half-answer"].includes(fault.what);
     this.#journal.add({
       method,
@@ -187,6 +189,14 @@ function bodyOf(sent: string): unknown {
     return parseExact(sent);
   } catch {
     throw malformed("Could not parse request object: the body is not JSON");
+  }
+}
+
+function jsonOrNothing(sent: string): unknown {
+  try {
+    return bodyOf(sent);
+  } catch {
+    return undefined;
   }
 }
 

@@ -32,6 +32,8 @@ export type World = {
   readonly schemas: Map<string, Schema>;
   readonly volumes: Map<string, Volume>;
   readonly tables: Map<string, Table>;
+  /** How often each role was tried: the first times may fail, as long as IAM needs to spread it. */
+  readonly roleAsks: Map<string, number>;
   /** Where managed tables were that can still be undropped. */
   readonly droppedPlaces: Set<string>;
   readonly warehouses: Map<string, Warehouse>;
@@ -77,6 +79,7 @@ export function newWorld(settings: WorkspaceSettings, now: () => number): World 
     schemas: new Map(),
     volumes: new Map(),
     tables: new Map(),
+    roleAsks: new Map(),
     droppedPlaces: new Set(),
     warehouses: new Map(settings.warehouses.map((one) => [one.id, { ...one, asksUntilRunning: 0 }])),
     statements: new Map(),
