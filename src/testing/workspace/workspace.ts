@@ -6,6 +6,15 @@
  * Calls that no correct client makes are refused and kept as `complaints`.
  *
  * `node:http`, not Bun.serve: a connection has to be cut off before its answer.
+ *
+ *   const workspace = await startWorkspace({ awsEndpoint: moto.endpoint, validationsThatFailFirst: 2 });
+ *   workspace.faults.add({ what: "lose-answer", method: "POST", path: "/api/2.1/unity-catalog/catalogs" });
+ *   … what is tested, with DATABRICKS_HOST=workspace.url and DATABRICKS_TOKEN=ENGINEER_TOKEN …
+ *   expect(workspace.faults.left()).toEqual([]);
+ *   expect(workspace.journal.complaints()).toEqual([]);
+ *
+ * databricks-sdk-py 0.162.0 (every group of calls but validation, by token and OAuth) and databricks-sdk-go 0.175.0 (Unity
+ * Catalog, SQL, notebooks and jobs, by OAuth) were run against it: it complained of none of their calls.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
