@@ -1,4 +1,5 @@
 /** From settings to a running agent: every part is made here and joined here, in the order of the flow. */
+import { BacklogCount } from "../buffer/backlog.ts";
 import { isCorruption } from "../buffer/corruption.ts";
 import { DiskRoom } from "../buffer/disk-room.ts";
 import type { DataDirLock } from "../buffer/lock.ts";
@@ -65,6 +66,7 @@ type Joined = {
   readonly pipeline: Pipeline;
   readonly rules: LiveRules;
   readonly report: (nowMs: number) => LiveReport;
+  readonly backlog: BacklogCount;
 };
 /** What outlives a buffer. */
 type Lasting = {
@@ -135,6 +137,9 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
     get report() {
       return joined.report;
     },
+    get backlog() {
+      return joined.backlog;
+    },
   };
 }
 
@@ -196,7 +201,11 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
     { settings, store, startedAtMs },
     { buffer, carrier, pipeline, rules, problems: () => [...agent.problems(), ...heartbeat.problems(), ...beside()] },
   );
-  return { agent, buffer, carrier, outbox, pipeline, rules, report: liveReport };
+  const backlog = new BacklogCount({
+    ...{ buffer, outbox, stages: settings.stages, openWindows: () => windowParts.windows.waiting() },
+    running: inputs.running ?? (() => performance.now()),
+  });
+  return { agent, buffer, carrier, outbox, pipeline, rules, report: liveReport, backlog };
 }
 
 function openWindows(

@@ -2,7 +2,7 @@
 import type { Loss } from "./buffer.ts";
 import type { BufferLedger } from "./ledger.ts";
 
-export function lossesOf(ledger: BufferLedger): Loss[] {
+export function lossesOf(ledger: Pick<BufferLedger, "db" | "version">): Loss[] {
   type LossRow = Omit<Loss, "epoch"> & { readonly epoch: string | null };
   const epoch = ledger.version >= 2 ? "epoch" : "NULL AS epoch";
   return ledger.db

@@ -3,6 +3,9 @@ import { STAGES, type Stage } from "../core/stage.ts";
 import type { BufferLedger } from "./ledger.ts";
 import { openWindows, unplannedRows } from "./ledger-promises.ts";
 
+/** A buffer's database, whoever has it open. */
+type Readable = Pick<BufferLedger, "db">;
+
 export type StageLag = {
   /** Rows in objects that the store has. */
   readonly delivered: number;
@@ -23,7 +26,7 @@ export type BufferHolds = {
   readonly fileBytes: number;
 };
 
-export function heldBy(ledger: BufferLedger): BufferHolds {
+export function heldBy(ledger: Readable): BufferHolds {
   type EndsRow = { first: number | null; last: number | null };
   // Two look-ups: as one query it would be a scan.
   const ends = ledger.db
@@ -100,7 +103,8 @@ function windowsWaiting(ledger: BufferLedger, open: readonly number[]): Waiting 
   return { rows: open.length * (sensors?.n ?? 0), sinceMs: committedAt(ledger, from) };
 }
 
-function committedAt(ledger: BufferLedger, seq: number): number | null {
+/** When a reading was committed, ms; null where that is not known any more. */
+export function committedAt(ledger: Readable, seq: number): number | null {
   const row = ledger.db
     .query<{ at: number }, [number]>(
       "SELECT ingested_at AS at FROM commit_group WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
@@ -116,7 +120,7 @@ export type SourceCounts = {
   readonly refused: number;
 };
 
-export function sourcesOf(ledger: BufferLedger): SourceCounts[] {
+export function sourcesOf(ledger: Readable): SourceCounts[] {
   return ledger.db.query<SourceCounts, []>("SELECT uri, cursor, accepted, refused FROM source ORDER BY uri").all();
 }
 
@@ -132,15 +136,18 @@ export function rulesOf(ledger: BufferLedger): { version: string; count: number;
   return { version, count: Array.isArray(rules) ? rules.length : 0, sinceMs: row.since };
 }
 
+/** The first condition is the index's own: without it every delivered batch would be looked at. */
+const IS_PARKED = "state <> 'delivered' AND state = 'parked'";
+
 /** Parked batches: how many, and why the newest was. */
-export function parkedOf(ledger: BufferLedger): { count: number; key: string; error: string } | null {
+export function parkedOf(ledger: Readable): { count: number; key: string; error: string } | null {
   const newest = ledger.db
     .query<{ key: string; error: string | null }, []>(
-      "SELECT stage || '/' || key AS key, error FROM batch WHERE state = 'parked' ORDER BY id DESC LIMIT 1",
+      `SELECT stage || '/' || key AS key, error FROM batch WHERE ${IS_PARKED} ORDER BY id DESC LIMIT 1`,
     )
     .get();
   if (newest === null) return null;
-  const { n } = ledger.db.query<{ n: number }, []>("SELECT count(*) AS n FROM batch WHERE state = 'parked'").get()!;
+  const { n } = ledger.db.query<{ n: number }, []>(`SELECT count(*) AS n FROM batch WHERE ${IS_PARKED}`).get()!;
   return { count: n, key: newest.key, error: newest.error ?? "" };
 }
 

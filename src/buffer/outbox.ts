@@ -3,7 +3,7 @@
  * answer. A batch that was planned is carried until it is delivered or parked, over any number of restarts; what it
  * holds never changes, so sending it twice under its key is harmless.
  */
-import type { ReadingStage, Stage } from "../core/stage.ts";
+import { type ReadingStage, STAGES, type Stage } from "../core/stage.ts";
 import { type Batch, hourOf, type PlannedObject, VALID, verdictOf } from "./buffer.ts";
 import { CorruptRowError, isWholeBody } from "./corruption.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
@@ -31,6 +31,8 @@ export class Outbox {
   readonly #buffer: SqliteBuffer;
   readonly #stages: ReadonlySet<Stage>;
   readonly #keyOf: KeyOf;
+  /** Rows that were settled as delivered since this was made. */
+  readonly deliveredRows = Object.fromEntries(STAGES.map((stage) => [stage, 0])) as Record<Stage, number>;
   #plannedThrough: number;
 
   constructor(buffer: SqliteBuffer, stages: ReadonlySet<Stage>, keyOf: KeyOf) {
@@ -116,6 +118,7 @@ export class Outbox {
     this.#buffer.transact(() => {
       for (const batch of batches) settle.run(nowMs, batch.id);
     });
+    for (const { stage, count } of batches) this.deliveredRows[stage] += count;
   }
 
   /**

@@ -5,13 +5,20 @@
 import { resolve } from "node:path";
 import type { Problem } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
+import { corruptProblems } from "../agent/open-buffer.ts";
+import { lossesOf } from "../buffer/ledger-losses.ts";
+import { heldBy, parkedOf, sourcesOf } from "../buffer/ledger-status.ts";
+import { SCHEMA_VERSION } from "../buffer/schema.ts";
+import { breathe } from "../core/bell.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { withoutPassword } from "../core/log-redact.ts";
 import type { Settings } from "../core/settings.ts";
 import type { Answer, HttpServer, Page } from "../dashboard/http-server.ts";
-import { readStatus, type Status } from "./status.ts";
+import { type BriefStatus, statusOf } from "./status.ts";
 
+/** An answer waits this long for readings to be counted. */
+const COUNT_MS = 500;
 const JSON_TYPE = "application/json; charset=utf-8";
 const TEXT_TYPE = "text/plain; charset=utf-8";
 const INDEX = `agent: what this node tells over HTTP
@@ -59,14 +66,13 @@ export class RunHealth {
     this.#server?.close();
   }
 
-  #health(opened: OpenAgent, isBad: (health: Status["health"]) => boolean): Answer {
-    const nowMs = Date.now();
+  async #health(opened: OpenAgent, isBad: (health: BriefStatus["health"]) => boolean): Promise<Answer> {
     try {
-      const status = readStatus(this.#dataDir, this.#settings, nowMs, opened.report(nowMs));
+      const status = await this.#status(opened);
       return answer(isBad(status.health) ? 503 : 200, status);
     } catch (error) {
       // The buffer is being made anew, or its disk is gone: the process works, and tells so.
-      const { problems } = opened.report(nowMs);
+      const { problems } = opened.report(Date.now());
       const message = `Cannot read the buffer: ${messageOf(error)}`;
       const all = [...problems, { code: "buffer_unreadable", message, try: "look at the disk of the data dir" }];
       return answer(isBad("degraded") ? 503 : 200, { health: "degraded", problems: all.map(told), pid: process.pid });
@@ -74,16 +80,41 @@ export class RunHealth {
   }
 
   async #metrics(opened: OpenAgent): Promise<Answer> {
+    const { metricsText } = await import("./status-metrics.ts");
+    const status = await this.#status(opened);
     const nowMs = Date.now();
     const live = opened.report(nowMs);
-    const { metricsText } = await import("./status-metrics.ts");
     const { user, system } = process.cpuUsage();
-    const text = await metricsText(readStatus(this.#dataDir, this.#settings, nowMs, live), {
+    const text = await metricsText(status, {
       ...{ nowMs, startedAtMs: live.startedAtMs, costs: live.rules.costs ?? [] },
       ...{ residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
     });
     return { status: 200, ...text };
   }
+
+  /** After a restart with a long backlog the counting takes several turns of the agent, or is finished by later questions. */
+  async #status(opened: OpenAgent): Promise<Own> {
+    const until = performance.now() + COUNT_MS;
+    while (opened.backlog.count() > 0 && performance.now() < until) await breathe();
+    return ownStatus(opened, this.#settings, this.#dataDir, Date.now());
+  }
+}
+
+type Own = BriefStatus & { readonly uncounted: number };
+
+/** The status of the agent in this process, from what it has in memory and a few look-ups: nothing that grows with the buffer. */
+function ownStatus(opened: OpenAgent, settings: Settings, dataDir: string, nowMs: number): Own {
+  const { buffer, backlog } = opened;
+  const last = opened.report(nowMs);
+  const ledger = { db: buffer.db, version: SCHEMA_VERSION };
+  const lag = backlog.read();
+  const found = {
+    ...{ nodeId: settings.nodeId, epoch: buffer.epoch, accepted: buffer.lastSeq, held: heldBy(ledger), lag },
+    ...{ losses: lossesOf(ledger), parked: parkedOf(ledger), corrupt: corruptProblems(buffer, nowMs) },
+    ...{ sources: sourcesOf(ledger), rules: null },
+  };
+  const running = { pid: last.pid, sinceMs: last.startedAtMs };
+  return { ...statusOf(found, { dataDir, settings, nowMs, last, running }), uncounted: lag.uncounted };
 }
 
 function told(problem: Problem): Problem {

@@ -1,6 +1,9 @@
 /** A node's status as Prometheus metrics. Every series is bounded: by the stages, the settings, or a stated number of labels. */
 import { Counter, Gauge, Registry } from "prom-client";
-import type { Status } from "./status.ts";
+import type { BriefStatus } from "./status.ts";
+
+/** `uncounted`: readings of which it is not known yet for which stages they wait. */
+type OwnStatus = BriefStatus & { readonly uncounted: number };
 
 /** What only the running process knows. */
 export type ProcessFacts = {
@@ -16,7 +19,7 @@ export type ProcessFacts = {
 const SENSORS_NAMED = 50;
 
 /** In Prometheus' text format, version 0.0.4. */
-export async function metricsText(status: Status, facts: ProcessFacts): Promise<{ type: string; body: string }> {
+export async function metricsText(status: OwnStatus, facts: ProcessFacts): Promise<{ type: string; body: string }> {
   const registry = new Registry();
   const metrics = new Metrics(registry);
   nodeMetrics(metrics, status, facts);
@@ -59,7 +62,7 @@ function all(series: Series | number): Series {
   return typeof series === "number" ? [[{}, series]] : series;
 }
 
-function nodeMetrics(m: Metrics, status: Status, facts: ProcessFacts): void {
+function nodeMetrics(m: Metrics, status: OwnStatus, facts: ProcessFacts): void {
   const { node_id, epoch, agent_version: version, problems, uplink, sources } = status;
   m.gauge("agent_info", "Always 1; which agent, node and buffer this is.", [[{ version, node_id, epoch }, 1]]);
   m.gauge("agent_degraded", "1 when something is wrong; agent_problem says what.", status.health === "ok" ? 0 : 1);
@@ -90,8 +93,12 @@ function nodeMetrics(m: Metrics, status: Status, facts: ProcessFacts): void {
   m.gauge("process_start_time_seconds", "When the agent started, since 1970.", facts.startedAtMs / 1_000);
 }
 
-function stageMetrics(m: Metrics, { stages, losses, open_windows }: Status, { nowMs }: ProcessFacts): void {
-  const of = (value: (stage: Status["stages"]["raw"]) => number): Series =>
+function stageMetrics(
+  m: Metrics,
+  { stages, losses, open_windows, uncounted }: OwnStatus,
+  { nowMs }: ProcessFacts,
+): void {
+  const of = (value: (stage: OwnStatus["stages"]["raw"]) => number): Series =>
     Object.entries(stages).map(([stage, counts]) => [{ stage }, value(counts)]);
   const age = (at: string | null) => (at === null ? 0 : Math.max(0, (nowMs - Date.parse(at)) / 1_000));
   m.counter(
@@ -114,6 +121,11 @@ function stageMetrics(m: Metrics, { stages, losses, open_windows }: Status, { no
     "How long the oldest row that waits has waited; 0: none waits.",
     of((stage) => age(stage.oldest_pending_at)),
   );
+  m.gauge(
+    "agent_rows_pending_uncounted",
+    "Readings of a long backlog that are not counted in agent_rows_pending yet, but for raw.",
+    uncounted,
+  );
   m.gauge("agent_open_windows", "Windows that are not due yet.", open_windows);
   const reasons = [...new Set(losses.map(({ reason }) => reason))];
   m.counter(
@@ -128,13 +140,13 @@ function stageMetrics(m: Metrics, { stages, losses, open_windows }: Status, { no
   );
 }
 
-function bufferMetrics(m: Metrics, { buffer }: Status): void {
+function bufferMetrics(m: Metrics, { buffer }: OwnStatus): void {
   m.gauge("agent_buffer_bytes", "Of the buffer, in use.", buffer.bytes);
   m.gauge("agent_buffer_limit_bytes", "What the buffer may use.", buffer.limit_bytes);
   m.gauge("agent_buffer_file_bytes", "The buffer's file.", buffer.file_bytes);
 }
 
-function ruleMetrics(m: Metrics, status: Status, { costs, nowMs }: ProcessFacts): void {
+function ruleMetrics(m: Metrics, status: OwnStatus, { costs, nowMs }: ProcessFacts): void {
   const { rules, silent_sensors: silent } = status;
   m.gauge("agent_rules_info", "Always 1; the version of the rule set in force.", [
     [{ version: rules.version ?? "" }, 1],

@@ -3,10 +3,11 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type LiveReport, type Problem, readLive } from "../agent/live.ts";
 import { corruptProblems } from "../agent/open-buffer.ts";
-import { isCounted } from "../buffer/buffer.ts";
+import { isCounted, type Loss } from "../buffer/buffer.ts";
 import { BufferLedger } from "../buffer/ledger.ts";
 import { lossesOf } from "../buffer/ledger-losses.ts";
 import {
+  type BufferHolds,
   heldBy,
   lagOf,
   newFields,
@@ -99,42 +100,71 @@ export const command: Command = {
   },
 };
 
-/** `own`: what the agent says of itself, where it is this process that asks. Throws UsageError where there is no buffer. */
-export function readStatus(dataDir: string, settings: Settings, nowMs: number, own?: LiveReport): Status {
+/** Throws UsageError where there is no buffer. */
+export function readStatus(dataDir: string, settings: Settings, nowMs: number): Status {
   const ledger = BufferLedger.open(dataDir);
   try {
-    return statusOf(ledger, dataDir, settings, nowMs, own);
+    const last = readLive(dataDir);
+    const running = runningAgent(dataDir, last);
+    return {
+      ...statusOf(foundIn(ledger, settings, nowMs), { dataDir, settings, nowMs, last, running }),
+      ...{ refused_by_reason: refusedByReason(ledger), new_fields: newFields(ledger) },
+    };
   } finally {
     ledger.close();
   }
 }
 
-function statusOf(
-  ledger: BufferLedger,
-  dataDir: string,
-  settings: Settings,
-  nowMs: number,
-  own: LiveReport | undefined,
-): Status {
-  const last = own ?? readLive(dataDir);
-  const running = own === undefined ? runningAgent(dataDir, last) : { pid: own.pid, sinceMs: own.startedAtMs };
+/** What a buffer tells, whoever has it open. */
+export type Found = {
+  readonly nodeId: string;
+  readonly epoch: string;
+  readonly accepted: number;
+  readonly held: BufferHolds;
+  readonly lag: ReturnType<typeof lagOf>;
+  readonly losses: readonly Loss[];
+  readonly parked: ReturnType<typeof parkedOf>;
+  readonly corrupt: readonly Problem[];
+  readonly sources: readonly SourceCounts[];
+  /** The set that judged last, for where nobody runs. */
+  readonly rules: ReturnType<typeof rulesOf>;
+};
+
+function foundIn(ledger: BufferLedger, settings: Settings, nowMs: number): Found {
+  return {
+    ...{ nodeId: ledger.nodeId, epoch: ledger.epoch, accepted: ledger.accepted(), held: heldBy(ledger) },
+    lag: lagOf(ledger, settings.stages, settings.windowMs),
+    ...{ losses: lossesOf(ledger), parked: parkedOf(ledger), corrupt: corruptProblems(ledger, nowMs) },
+    ...{ sources: sourcesOf(ledger), rules: rulesOf(ledger) },
+  };
+}
+
+type Asked = {
+  readonly dataDir: string;
+  readonly settings: Settings;
+  readonly nowMs: number;
+  /** What an agent reported last, and who runs now. */
+  readonly last: LiveReport | null;
+  readonly running: Pick<LockHolder, "pid" | "sinceMs"> | null;
+};
+
+/** All of a status that costs the same however much the buffer holds, once that is found. */
+export type BriefStatus = Omit<Status, "refused_by_reason" | "new_fields">;
+
+export function statusOf(found: Found, { dataDir, settings, nowMs, last, running }: Asked): BriefStatus {
   // A report of an agent that is gone says nothing of the one that has just begun.
   const live = running !== null && last?.pid === running.pid ? last : null;
-  const lag = lagOf(ledger, settings.stages, settings.windowMs);
-  const losses = lossesOf(ledger);
-  const held = heldBy(ledger);
+  const { held, lag, losses, parked, corrupt } = found;
   const pending = STAGES.reduce((sum, stage) => sum + lag.stages[stage].pending, 0);
-  const parked = parkedOf(ledger);
-  const corrupt = corruptProblems(ledger, nowMs);
   const problems = problemsOf({ nowMs, dataDir, running, live, pending, parked, losses, corrupt });
   return {
-    ...{ node_id: ledger.nodeId, epoch: ledger.epoch, agent_version: live?.agentVersion ?? VERSION },
+    ...{ node_id: found.nodeId, epoch: found.epoch, agent_version: live?.agentVersion ?? VERSION },
     pid: running?.pid ?? null,
     health: problems.length === 0 ? "ok" : "degraded",
     problems: problems.map((problem) => ({ ...problem, message: withoutPassword(problem.message) })),
-    rules: rulesStatus(ledger, live),
+    rules: rulesStatus(found, live),
     buffer: {
-      ...{ accepted: ledger.accepted(), first_seq: held.firstSeq, last_seq: held.lastSeq, bytes: held.bytes },
+      ...{ accepted: found.accepted, first_seq: held.firstSeq, last_seq: held.lastSeq, bytes: held.bytes },
       ...{ limit_bytes: live?.bufferLimitBytes ?? settings.bufferMaxBytes, file_bytes: held.fileBytes },
     },
     stages: Object.fromEntries(
@@ -157,12 +187,10 @@ function statusOf(
       },
     })),
     uplink: uplinkStatus(last),
-    sources: sourcesStatus(ledger, live),
+    sources: sourcesStatus(found, live),
     silent_sensors: (live?.rules.silent ?? []).map(({ rule, sensor, sinceMs }) => {
       return { rule, sensor_id: sensor, since: iso(sinceMs) };
     }),
-    refused_by_reason: refusedByReason(ledger),
-    new_fields: newFields(ledger),
   };
 }
 
@@ -183,12 +211,11 @@ export function isRunning(dataDir: string): boolean {
   }
 }
 
-function rulesStatus(ledger: BufferLedger, live: LiveReport | null): Status["rules"] {
+function rulesStatus({ rules: known }: Found, live: LiveReport | null): Status["rules"] {
   if (live !== null) {
     const { version, count, loadedAtMs, refused } = live.rules;
     return { version, count, loaded_at: iso(loadedAtMs), refused };
   }
-  const known = rulesOf(ledger);
   if (known === null) return { version: null, count: 0, loaded_at: null, refused: [] };
   return { version: known.version, count: known.count, loaded_at: iso(known.sinceMs), refused: [] };
 }
@@ -199,8 +226,7 @@ function uplinkStatus(last: LiveReport | null): Status["uplink"] {
   return { state, since: iso(sinceMs), error: error === null ? null : withoutPassword(error) };
 }
 
-function sourcesStatus(ledger: BufferLedger, live: LiveReport | null): Status["sources"] {
-  const known = sourcesOf(ledger);
+function sourcesStatus({ sources: known }: Found, live: LiveReport | null): Status["sources"] {
   const fresh = (live?.sources ?? [])
     .filter(({ uri }) => !known.some((source) => source.uri === uri))
     .map(({ uri }): SourceCounts => ({ uri, accepted: 0, refused: 0, cursor: null }));

@@ -189,6 +189,16 @@ export class Windows {
     return from;
   }
 
+  /** What has not gone out: windows, their rows, and the first seq in them (infinite where there is none). */
+  waiting(): { readonly windows: number; readonly rows: number; readonly fromSeq: number } {
+    const dirty = [...this.#open.values()].filter(({ dirtyFromSeq }) => Number.isFinite(dirtyFromSeq));
+    return {
+      windows: dirty.length,
+      rows: dirty.reduce((rows, window) => rows + countSensors(window), 0),
+      fromSeq: dirty.reduce((from, window) => Math.min(from, window.dirtyFromSeq), Number.POSITIVE_INFINITY),
+    };
+  }
+
   /** More accumulators than may be held: something must go out. */
   get isOverfull(): boolean {
     return this.#accumulators > this.settings.maxAccumulators;
