@@ -68,7 +68,7 @@ for (let version = 1; version <= reloads; version++) {
   const block = new ReadingBlock(1_000);
   source.take(block);
   rules.set.judge(block);
-  rules.committed(block.count);
+  rules.committed(block);
   edit(version);
   const before = rules.set;
   while (rules.set === before) {

@@ -98,7 +98,7 @@ function commit(
   if (fails) rules.set.judge(block);
   const { version } = rules.set;
   buffer.commit(block, { ingestedAtMs: 0, rulesVersion: version, timeQuality: "ok", agentVersion: "0" }, []);
-  rules.committed(rows);
+  rules.committed(block);
 }
 
 const sizes = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constant(2_000));
@@ -169,6 +169,33 @@ test("a changed folder is in force from the next commit on, the change is writte
   ]);
   const versions = node.buffer.db.query("SELECT rules_version FROM commit_group ORDER BY first_seq").values().flat();
   expect(versions).toEqual([node.set.version, node.rules.set.version]);
+  node.buffer.close();
+});
+
+test("what breaks a rule is counted once it is committed, for the rules in force", () => {
+  const world = newWorld();
+  let offered: Loaded<RuleSet> | null = null;
+  const node = open(
+    world,
+    (catalogue) => parsed(catalogue, rule("a", 10), rule("b", 60)),
+    () => offered,
+  );
+  commit(node, 30, true);
+  expect(node.rules.broken()).toEqual([
+    { rule: "a", count: 30 },
+    { rule: "b", count: 0 },
+  ]);
+  const offer = (...rules: object[]) => {
+    offered = { ok: parsed(node.buffer.catalogue, ...rules) };
+    world.nowMs += 1_000;
+    node.rules.watch(world.nowMs);
+  };
+  offer(rule("a", 11));
+  commit(node, 5);
+  expect([node.rules.broken(), node.rules.judged]).toEqual([[{ rule: "a", count: 35 }], 35]);
+  offer(rule("c", 10));
+  offer(rule("a", 10));
+  expect(node.rules.broken()).toEqual([{ rule: "a", count: 0 }]);
   node.buffer.close();
 });
 

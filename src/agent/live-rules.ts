@@ -5,6 +5,7 @@
 import { RuleLedger } from "../buffer/rule-ledger.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Log } from "../core/log.ts";
+import type { ReadingBlock } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { diffRules, diffText, type RuleDiff } from "../rules/diff.ts";
 import { loadRuleTexts } from "../rules/load.ts";
@@ -58,6 +59,9 @@ export class LiveRules {
   #unsaved = 0;
   #savedBytes = 0;
   loadedAtMs: number;
+  /** Readings that were judged and committed since the agent started, and of these how many broke a rule, by name. */
+  judged: number;
+  readonly #broken: Map<string, number>;
 
   /** `before`: what was in force with a buffer that is gone; its memories go on with this one. */
   constructor(first: RulesInForce, parts: LiveRulesParts, before?: LiveRules) {
@@ -66,6 +70,8 @@ export class LiveRules {
     this.#look = first.look;
     this.#refused = before?.refused ?? first.refused;
     this.loadedAtMs = before?.loadedAtMs ?? parts.now();
+    this.judged = before?.judged ?? 0;
+    this.#broken = before === undefined ? new Map() : before.#broken;
     this.#set = before?.set ?? this.#restored(first.set);
     if (parts.buffer.meta("rules_version") !== this.#set.version) this.#switch(this.#set, null);
     // The same buffer again, opened anew: what is remembered is of all that was committed.
@@ -95,13 +101,25 @@ export class LiveRules {
 
   /** Who should have sent something by now, as far as a status page shows it. */
   silent(nowMs: number): readonly SilentSensor[] {
-    return this.#set.silentSensors(nowMs).slice(0, SILENT_SHOWN);
+    return this.#set
+      .silentSensors(nowMs)
+      .toSorted((a, b) => a.sinceMs - b.sinceMs)
+      .slice(0, SILENT_SHOWN);
+  }
+
+  /** For each rule in force, how many readings broke it since the agent started. */
+  broken(): readonly { readonly rule: string; readonly count: number }[] {
+    return this.#set.names.map((rule) => ({ rule, count: this.#broken.get(rule) ?? 0 }));
   }
 
   /** The block that the set judged last is in the buffer. */
-  committed(rows: number): void {
+  committed({ count, findings }: Pick<ReadingBlock, "count" | "findings">): void {
     this.#set.keep();
-    this.#unsaved += rows;
+    this.#unsaved += count;
+    this.judged += count;
+    for (const list of findings.values()) {
+      for (const { rule } of list) this.#broken.set(rule, (this.#broken.get(rule) ?? 0) + 1);
+    }
   }
 
   /** Between two commits, as often as one likes: takes in what stands in the folder now. */
@@ -176,6 +194,8 @@ export class LiveRules {
     const anew = next.loadState(before.saveState());
     const diff = this.#switch(next, before);
     this.#set = next;
+    // Names come and go with every edit: what is not in force is not counted on.
+    for (const rule of diff.removed) this.#broken.delete(rule);
     this.loadedAtMs = atMs;
     const { log } = this.#parts;
     log.info("rules_changed", `Rule set ${before.version} -> ${next.version}: ${diffText(diff)}`);

@@ -37,7 +37,7 @@ export type Turn = {
 
 export type PipelineParts = {
   readonly sources: readonly Source[];
-  readonly rules: { readonly set: Pick<RuleSet, "version" | "judge">; committed(rows: number): void };
+  readonly rules: { readonly set: Pick<RuleSet, "version" | "judge">; committed(block: ReadingBlock): void };
   readonly buffer: SqliteBuffer;
   /** Null where the aggregated stage is switched off. */
   readonly windows: Windows | null;
@@ -155,7 +155,7 @@ export class Pipeline {
       agentVersion,
     };
     const stored = buffer.commit(block, facts, this.#shares());
-    rules.committed(block.count);
+    rules.committed(block);
     for (const tap of this.taps) {
       if (tap.accepted + tap.refused > 0) tap.source.committed();
       tap.accepted = 0;

@@ -143,6 +143,18 @@ test("a window goes out when the watermark passes its end and the grace, once", 
   expect(windows.due(NOW)).toEqual([]);
 });
 
+test("what waits for its window is told: windows, their rows, and the first reading in them", () => {
+  const { make, block, kept } = harness();
+  const windows = make();
+  expect(windows.waiting()).toEqual({ windows: 0, rows: 0, fromSeq: Number.POSITIVE_INFINITY });
+  const at = (sensor: number, time: number) => ({ sensor, time, value: 1, broken: false });
+  windows.add(block([at(0, NOW), at(1, NOW), at(0, NOW + 1), at(0, NOW + 60_000)]), 1, NOW);
+  expect(windows.waiting()).toEqual({ windows: 2, rows: 3, fromSeq: 1 });
+  windows.add(block([at(0, NOW + 65_000)]), 5, NOW);
+  issue(windows, windows.due(NOW), kept, 5);
+  expect(windows.waiting()).toEqual({ windows: 1, rows: 1, fromSeq: 4 });
+});
+
 test("a late reading re-issues its window with a higher revision, after the hold", () => {
   const { make, block, kept } = harness();
   const windows = make();
