@@ -8,6 +8,7 @@ import {
   SETTING_NAMES,
   type SettingName,
 } from "../core/settings.ts";
+import { isLoopback } from "../core/settings-kind.ts";
 import { SETTINGS } from "../core/settings-table.ts";
 import type { Command, CommandGroup, Context } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
@@ -50,7 +51,7 @@ const check: Command = {
     const { problems: wrong } = checkSettings(context.settingSources ?? { env: context.env });
     // A setting that is wrong has its default here: nothing is told twice of it.
     const problems = [...wrong, ...fileProblems(context.settings, context.cwd)].map(withoutPassword);
-    const warnings = environmentWarnings(context.env);
+    const warnings = [...environmentWarnings(context.env), ...openlyServed(context)];
     const ok = problems.length === 0;
     if (flags["json"] !== true) for (const warning of warnings) context.say(warning);
     if (flags["json"] === true) {
@@ -64,6 +65,11 @@ const check: Command = {
     return ok ? 0 : 1;
   },
 };
+
+function openlyServed({ settings: { dashboard } }: Context): string[] {
+  if (dashboard === null || isLoopback(dashboard.host)) return [];
+  return [`AGENT_DASHBOARD: whoever reaches ${dashboard.host} may read health and metrics, there is no password`];
+}
 
 export const group: CommandGroup = {
   name: "config",

@@ -8,8 +8,10 @@ import { makeLog, textLine } from "../core/log.ts";
 import type { Settings } from "../core/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
+import { settingFlags } from "./command-flags.ts";
 import { durationFlag } from "./duration-flag.ts";
 import { startAgent } from "./run.ts";
+import { RunHealth } from "./run-health.ts";
 import { watchProgress } from "./run-progress.ts";
 import { grouped, textTable } from "./table.ts";
 import { command as verify } from "./verify.ts";
@@ -25,6 +27,7 @@ export const command: Command = {
       valueHint: "DIR",
       default: "agent-demo",
     },
+    ...settingFlags("dashboard"),
     json: { type: "boolean", description: "One JSON value: accepted, losses, stages, anomalies_by_rule, verify." },
   },
   examples: ["agent demo", "agent demo --for 5s --json"],
@@ -80,12 +83,16 @@ async function takeReadings(settings: Settings, forMs: number, context: Context)
   say(`24 sensors take 240 readings a second for ${formatDuration(forMs)}: buffer, rules, five stages`);
   // Only what is wrong: the demo tells its own story.
   const log = makeLog({ least: "warn", secrets: [], now: Date.now, write: (entry) => say(textLine(entry)) });
-  const opened = await startAgent(context, settings, log, false);
+  const health = new RunHealth(settings, context.cwd, log);
+  await health.listen();
+  const opened = await startAgent(context, settings, log, false, () => health.problems());
+  health.tell(opened);
   const timer = setTimeout(() => opened.agent.stopTaking(), forMs);
   // A signal ends the taking early; what was taken is still delivered and checked.
   stop.addEventListener("abort", () => opened.agent.stopTaking());
   const progress = terminal ? watchProgress(opened) : null;
   await opened.run();
+  health.close();
   clearTimeout(timer);
   progress?.end();
   return opened;

@@ -19,6 +19,11 @@ import { type BriefStatus, statusOf } from "./status.ts";
 
 /** An answer waits this long for readings to be counted. */
 const COUNT_MS = 500;
+const STARTING: Problem = {
+  code: "starting",
+  message: "The agent is starting: it waits for the lock of its data dir, or opens its buffer",
+  try: "nothing; if it lasts, its log says what it waits for",
+};
 const JSON_TYPE = "application/json; charset=utf-8";
 const TEXT_TYPE = "text/plain; charset=utf-8";
 const INDEX = `agent: what this node tells over HTTP
@@ -32,6 +37,7 @@ export class RunHealth {
   readonly #dataDir: string;
   readonly #log: Log;
   #server: HttpServer | null = null;
+  #opened: OpenAgent | null = null;
 
   constructor(settings: Settings, cwd: string, log: Log) {
     this.#settings = settings;
@@ -40,19 +46,27 @@ export class RunHealth {
   }
 
   /** Never throws for the outside world's sake: what cannot be opened is tried again, and is a problem until then. */
-  async open(opened: OpenAgent): Promise<void> {
+  async listen(): Promise<void> {
     const at = this.#settings.dashboard;
     if (at === null) return;
     const { HttpServer } = await import("../dashboard/http-server.ts");
     const pages: readonly (readonly [string, Page])[] = [
       ["/", () => ({ status: 200, type: TEXT_TYPE, body: INDEX })],
-      ["/healthz", () => this.#health(opened, () => false)],
-      ["/readyz", () => this.#health(opened, (health) => health !== "ok")],
-      ["/metrics", () => this.#metrics(opened)],
+      ["/healthz", () => this.#health(() => false)],
+      ["/readyz", () => this.#health((health) => health !== "ok")],
+      ["/metrics", () => this.#metrics()],
     ];
     this.#server = new HttpServer({
       ...{ at, pages: new Map(pages), log: this.#log, running: () => performance.now() },
+      // Another list after every change of the rules folder.
+      stamp: () => this.#opened?.rules.refused,
     });
+  }
+
+  /** The agent has its lock and its buffer: from now on there is something to tell. */
+  tell(opened: OpenAgent): void {
+    this.#opened = opened;
+    this.#server?.tryNow();
   }
 
   problems(): readonly Problem[] {
@@ -66,7 +80,11 @@ export class RunHealth {
     this.#server?.close();
   }
 
-  async #health(opened: OpenAgent, isBad: (health: BriefStatus["health"]) => boolean): Promise<Answer> {
+  async #health(isBad: (health: BriefStatus["health"]) => boolean): Promise<Answer> {
+    const opened = this.#opened;
+    const unwell = (problems: readonly Problem[]) =>
+      answer(isBad("degraded") ? 503 : 200, { health: "degraded", problems: problems.map(told), pid: process.pid });
+    if (opened === null) return unwell([STARTING]);
     try {
       const status = await this.#status(opened);
       return answer(isBad(status.health) ? 503 : 200, status);
@@ -74,12 +92,13 @@ export class RunHealth {
       // The buffer is being made anew, or its disk is gone: the process works, and tells so.
       const { problems } = opened.report(Date.now());
       const message = `Cannot read the buffer: ${messageOf(error)}`;
-      const all = [...problems, { code: "buffer_unreadable", message, try: "look at the disk of the data dir" }];
-      return answer(isBad("degraded") ? 503 : 200, { health: "degraded", problems: all.map(told), pid: process.pid });
+      return unwell([...problems, { code: "buffer_unreadable", message, try: "look at the disk of the data dir" }]);
     }
   }
 
-  async #metrics(opened: OpenAgent): Promise<Answer> {
+  async #metrics(): Promise<Answer> {
+    const opened = this.#opened;
+    if (opened === null) return { status: 503, type: TEXT_TYPE, body: `${STARTING.message}\n` };
     const { metricsText } = await import("./status-metrics.ts");
     const status = await this.#status(opened);
     const nowMs = Date.now();
@@ -87,6 +106,8 @@ export class RunHealth {
     const { user, system } = process.cpuUsage();
     const text = await metricsText(status, {
       ...{ nowMs, startedAtMs: live.startedAtMs, costs: live.rules.costs ?? [] },
+      ...{ judged: opened.rules.judged, broken: opened.rules.broken() },
+      silent: new Set(opened.rules.set.silentSensors(nowMs).map(({ sensor }) => sensor)).size,
       ...{ residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
     });
     return { status: 200, ...text };

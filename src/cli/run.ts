@@ -50,9 +50,10 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   const { settings, stop, terminal } = context;
   const log = await openLog(context);
   const health = new RunHealth(settings, context.cwd, log);
+  await health.listen();
   const opened = await startAgent(context, settings, log, once, () => health.problems()).catch(unlessStopped);
   if (opened === null) return 0;
-  await health.open(opened);
+  health.tell(opened);
   log.info("running", `Taking ${settings.source.join(", ")}, delivering to ${settings.store}`, {
     node: settings.nodeId,
     data_dir: settings.dataDir,

@@ -11,12 +11,19 @@ export type ProcessFacts = {
   readonly startedAtMs: number;
   readonly residentBytes: number;
   readonly cpuSeconds: number;
+  /** Readings judged since the agent started; how many of them broke each rule in force. */
+  readonly judged: number;
+  readonly broken: readonly { rule: string; count: number }[];
+  /** Sensors that a rule of silence misses now. */
+  readonly silent: number;
   /** Of the rules that take most. */
   readonly costs: readonly { rule: string; nsPerReading: number | null; subjects: number; stateBytes: number }[];
 };
 
-/** Sensors that are named at most; `agent_silent_sensors` counts up to the same number. */
+/** Sensors that are named at most; `agent_silent_sensors` counts them all. */
 const SENSORS_NAMED = 50;
+/** Places in refused files that are named at most; `agent_rules_refused_files` counts all files. */
+const PLACES_NAMED = 20;
 
 /** In Prometheus' text format, version 0.0.4. */
 export async function metricsText(status: OwnStatus, facts: ProcessFacts): Promise<{ type: string; body: string }> {
@@ -146,7 +153,8 @@ function bufferMetrics(m: Metrics, { buffer }: OwnStatus): void {
   m.gauge("agent_buffer_file_bytes", "The buffer's file.", buffer.file_bytes);
 }
 
-function ruleMetrics(m: Metrics, status: OwnStatus, { costs, nowMs }: ProcessFacts): void {
+function ruleMetrics(m: Metrics, status: OwnStatus, facts: ProcessFacts): void {
+  const { costs, nowMs } = facts;
   const { rules, silent_sensors: silent } = status;
   m.gauge("agent_rules_info", "Always 1; the version of the rule set in force.", [
     [{ version: rules.version ?? "" }, 1],
@@ -158,9 +166,22 @@ function ruleMetrics(m: Metrics, status: OwnStatus, { costs, nowMs }: ProcessFac
     new Set(rules.refused.map(({ file }) => file)).size,
   );
   m.gauge(
+    "agent_rules_refused_info",
+    `Always 1; a place where a rule file is wrong, of the first ${PLACES_NAMED}. What is wrong: /healthz.`,
+    rules.refused.slice(0, PLACES_NAMED).map(({ file, line, column }) => {
+      return [{ file, line: String(line), column: String(column) }, 1];
+    }),
+  );
+  m.gauge(
     "agent_rules_loaded_timestamp_seconds",
     "Since when the set is in force.",
     rules.loaded_at === null ? 0 : Date.parse(rules.loaded_at) / 1_000,
+  );
+  m.counter("agent_readings_judged_total", "Readings judged since the agent started.", facts.judged);
+  m.counter(
+    "agent_rule_broken_total",
+    "Readings that broke a rule in force, since the agent started.",
+    facts.broken.map(({ rule, count }) => [{ rule }, count]),
   );
   m.gauge(
     "agent_rule_seconds_per_reading",
@@ -172,11 +193,7 @@ function ruleMetrics(m: Metrics, status: OwnStatus, { costs, nowMs }: ProcessFac
     "What a rule remembers, about.",
     costs.map(({ rule, stateBytes }) => [{ rule }, stateBytes]),
   );
-  m.gauge(
-    "agent_silent_sensors",
-    `Sensors that a rule of silence misses now; ${SENSORS_NAMED} and more read ${SENSORS_NAMED}.`,
-    Math.min(SENSORS_NAMED, new Set(silent.map(({ sensor_id }) => sensor_id)).size),
-  );
+  m.gauge("agent_silent_sensors", "Sensors that a rule of silence misses now.", facts.silent);
   m.gauge(
     "agent_sensor_silent_seconds",
     `For how long a sensor has been silent; of the ${SENSORS_NAMED} that were silent longest.`,

@@ -189,21 +189,56 @@ export const stages: Kind<readonly Stage[]> = one({
 
 export type HostPort = { readonly host: string; readonly port: number };
 
-/** Where to listen, or `off`: null. */
+/**
+ * Where to listen, or `off`: null. An address and no name but localhost: who may reach it must not depend on what a name
+ * server says today.
+ */
 export const hostPortOrOff: Kind<HostPort | null> = one({
   expects: "HOST:PORT, such as 127.0.0.1:8080, or off",
   hint: "HOST:PORT|off",
   read: (value) => {
     if (value === "off") return null;
-    const found = /^(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):(\d{1,5})$/.exec(value);
-    const port = Number(found?.[2]);
-    return found !== null && port <= 65_535 ? { host: found[1]!.replace(/^\[|\]$/g, ""), port } : undefined;
+    const found = HOST_PORT.exec(value);
+    const [, host = "", port = ""] = found ?? [];
+    if (!isAddress(host) || Number(port) > 65_535) return undefined;
+    return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
   },
   format: (value: HostPort | null) => {
     if (value === null) return "off";
     return `${value.host.includes(":") ? `[${value.host}]` : value.host}:${value.port}`;
   },
+  why: whyNoHostPort,
 });
+
+const HOST_PORT = /^(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):(\d{1,5})$/;
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
+
+/** Reached from this machine alone. With or without the brackets of an IPv6 address. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host);
+}
+
+function isAddress(host: string): boolean {
+  if (host.startsWith("[")) return URL.canParse(`http://${host}/`);
+  const bytes = host.split(".");
+  return (
+    host === "localhost" ||
+    (bytes.length === 4 && bytes.every((byte) => /^(0|[1-9]\d{0,2})$/.test(byte) && +byte < 256))
+  );
+}
+
+function whyNoHostPort(value: string): string {
+  const only = /^:?(\d{1,5})$/.exec(value)?.[1];
+  const expected = "expected HOST:PORT, such as 127.0.0.1:8080, or off";
+  if (only !== undefined) return `${expected}; did you mean 127.0.0.1:${only}?`;
+  const url = /^https?:\/\/([^/]+)\/?$/.exec(value)?.[1];
+  if (url !== undefined) return `${expected}; did you mean ${url}?`;
+  const [, host, port] = HOST_PORT.exec(value) ?? [];
+  if (host === undefined) return "";
+  if (Number(port) > 65_535) return "a port is at most 65535";
+  return `expected an address of this machine or localhost, not "${host}"`;
+}
 
 /** One URI or several: separated by spaces in text, or the flag repeated (and then a path may hold spaces). */
 export const uris: Kind<readonly string[]> = {

@@ -145,7 +145,7 @@ export const SETTINGS = {
     "AGENT_DASHBOARD",
     kind.hostPortOrOff,
     "off",
-    "Where /healthz, /readyz and /metrics are served over HTTP, by agent run; off: nowhere.",
+    "Where /healthz, /readyz and /metrics are served over HTTP, by agent run and demo; off: nowhere.",
     { flag: "dashboard" },
   ),
   log: must("AGENT_LOG", kind.choice(["debug", "info", "warn", "error"]), "info", "The least level that is logged."),

@@ -185,3 +185,23 @@ test("all secrets are known to whoever must hide them", () => {
   const env = { AWS_SECRET_ACCESS_KEY: "s1", AWS_ACCESS_KEY_ID: "s0", AWS_SESSION_TOKEN: "s2", DATABRICKS_TOKEN: "s3" };
   expect(secretsOf(resolveSettings({ env }))).toEqual(["s0", "s1", "s2", "s3"]);
 });
+
+test("where to listen is an address and a port, and what was probably meant is told", () => {
+  const listen = (text: string) => SETTINGS.dashboard.kind.parse([text]);
+  for (const text of ["127.0.0.1:8080", "localhost:0", "[::1]:65535", "0.0.0.0:1"]) {
+    expect([text, listen(text)]).toEqual([text, { value: expect.objectContaining({ port: expect.any(Number) }) }]);
+  }
+  for (const [text, problem] of [
+    ["8080", /did you mean 127.0.0.1:8080\?$/],
+    [":8080", /did you mean 127.0.0.1:8080\?$/],
+    ["http://localhost:8080/", /did you mean localhost:8080\?$/],
+    ["127.0.0.1:65536", /^a port is at most 65535$/],
+    ["256.0.0.1:80", /^expected an address of this machine or localhost, not "256.0.0.1"$/],
+    ["node.example:80", /not "node.example"$/],
+    ["[::1::]:80", /not "\[::1::\]"$/],
+    ["localhost", /^expected HOST:PORT, such as 127.0.0.1:8080, or off$/],
+    ["on", /^expected HOST:PORT/],
+  ] as const) {
+    expect([text, listen(text)]).toEqual([text, { problem: expect.stringMatching(problem) }]);
+  }
+});

@@ -5,7 +5,7 @@
  */
 import { codeOf, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import type { HostPort } from "../core/settings-kind.ts";
+import { type HostPort, isLoopback } from "../core/settings-kind.ts";
 import type { HeadProblem, RequestHead } from "./http-head.ts";
 import { HttpListener, type Reply } from "./http-listener.ts";
 
@@ -16,15 +16,16 @@ export type Page = () => Answer | Promise<Answer>;
 export type HttpServerParts = {
   readonly at: HostPort;
   readonly pages: ReadonlyMap<string, Page>;
+  /** What was made before this changed is made anew: what must be told at once, and changes seldom. */
+  readonly stamp: () => unknown;
   readonly log: Log;
   /** Milliseconds that only run. */
   readonly running: () => number;
 };
 
-/** An answer is good for 50 times as long as it took to make (a fiftieth of the agent's time at most), within these. */
-const FRESH_MS = { least: 200, most: 1_000, times: 50 };
+/** An answer is good for 20 times as long as it took to make (a twentieth of the agent's time at most), within these. */
+const FRESH_MS = { least: 200, most: 1_000, times: 20 };
 const RETRY_MS = 5_000;
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 
 /** The engine says no more than that it failed. */
 const WHY: Readonly<Record<string, string>> = {
@@ -33,7 +34,7 @@ const WHY: Readonly<Record<string, string>> = {
   EACCES: "this user may not listen on that port",
 };
 
-type Made = { freshUntilMs: number; readonly answer: Promise<Answer> };
+type Made = { freshUntilMs: number; readonly stamp: unknown; readonly answer: Promise<Answer> };
 
 export class HttpServer {
   readonly #parts: HttpServerParts;
@@ -59,6 +60,13 @@ export class HttpServer {
     return this.#refused;
   }
 
+  /** Does not wait for the next try: what had the port may just have ended. */
+  tryNow(): void {
+    if (this.#retry === null) return;
+    clearTimeout(this.#retry);
+    this.#listen();
+  }
+
   close(): void {
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#listener?.close();
@@ -71,7 +79,8 @@ export class HttpServer {
     try {
       this.#listener = new HttpListener(at, (head) => this.#answer(head));
       this.#refused = null;
-      log.info("listening", `Health and metrics: ${this.url}healthz and /metrics`);
+      const whoever = isLoopback(at.host) ? "" : "; whoever reaches it may read them, there is no password";
+      log.info("listening", `Health and metrics: ${this.url}healthz and /metrics${whoever}`);
     } catch (error) {
       const message = `Cannot listen on ${at.host}:${at.port}: ${WHY[codeOf(error) ?? ""] ?? messageOf(error)}`;
       if (this.#refused === null) log.warn("not_listening", `${message}. The agent goes on, and tries again`);
@@ -86,7 +95,7 @@ export class HttpServer {
     const { pages, at, log } = this.#parts;
     if ("problem" in head) return plain(head.status, `${head.problem}\n`);
     // A page of another site may make a browser ask us under its own name (DNS rebinding): it is not answered.
-    if (LOOPBACK.test(at.host) && !isLocal(head.host)) return plain(421, "not my name\n");
+    if (isLoopback(at.host) && !isLocal(head.host)) return plain(421, "not my name\n");
     if (head.method !== "GET" && head.method !== "HEAD")
       return plain(405, "GET or HEAD only\n", { allow: "GET, HEAD" });
     const page = pages.get(head.path);
@@ -103,10 +112,11 @@ export class HttpServer {
   #fresh(path: string, page: Page): Promise<Answer> {
     const { running } = this.#parts;
     const nowMs = running();
+    const stamp = this.#parts.stamp();
     const last = this.#made.get(path);
-    if (last !== undefined && nowMs < last.freshUntilMs) return last.answer;
+    if (last !== undefined && nowMs < last.freshUntilMs && last.stamp === stamp) return last.answer;
     // Whoever asks while it is being made waits for the same one.
-    const made: Made = { freshUntilMs: Number.POSITIVE_INFINITY, answer: (async () => await page())() };
+    const made: Made = { freshUntilMs: Number.POSITIVE_INFINITY, stamp, answer: (async () => await page())() };
     this.#made.set(path, made);
     const done = () => {
       const tookMs = running() - nowMs;
@@ -124,5 +134,5 @@ function plain(status: number, body: string, headers: Readonly<Record<string, st
 }
 
 function isLocal(host: string | null): boolean {
-  return host === null || LOOPBACK.test(host.replace(/:\d{1,5}$/, ""));
+  return host === null || isLoopback(host.replace(/:\d{1,5}$/, ""));
 }
