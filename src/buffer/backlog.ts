@@ -26,6 +26,8 @@ export type BacklogParts = {
   /** What waits in memory for its window to close. */
   readonly openWindows: () => OpenWindows;
   readonly running: () => number;
+  /** 5,000 where absent. */
+  readonly pieceRows?: number;
 };
 
 export type Backlog = {
@@ -37,6 +39,7 @@ export type Backlog = {
 
 export class BacklogCount {
   readonly #parts: BacklogParts;
+  readonly #pieceRows: number;
   /** Of what no batch promises yet, in order and without gaps. */
   #pieces: Piece[] = [];
   /** Rows that the store had before this process settled any; read at the first question. */
@@ -44,6 +47,7 @@ export class BacklogCount {
 
   constructor(parts: BacklogParts) {
     this.#parts = parts;
+    this.#pieceRows = parts.pieceRows ?? PIECE_ROWS;
   }
 
   /** Goes on counting for a few milliseconds; returns how many readings are left to count. */
@@ -107,13 +111,13 @@ export class BacklogCount {
     this.#letGo();
     // The newest may be a short one, and is counted again with what came since.
     const newest = this.#pieces.at(-1);
-    if (newest !== undefined && newest.last - newest.first + 1 < PIECE_ROWS) this.#pieces.pop();
+    if (newest !== undefined && newest.last - newest.first + 1 < this.#pieceRows) this.#pieces.pop();
     const until = running() + COUNT_MS;
     for (
       let from = (this.#pieces.at(-1)?.last ?? outbox.plannedThrough) + 1;
       from <= buffer.lastSeq && running() < until;
     ) {
-      const piece = this.#countPiece(from, Math.min(buffer.lastSeq, from + PIECE_ROWS - 1));
+      const piece = this.#countPiece(from, Math.min(buffer.lastSeq, from + this.#pieceRows - 1));
       this.#pieces.push(piece);
       from = piece.last + 1;
     }

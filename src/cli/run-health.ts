@@ -17,7 +17,7 @@ import type { Settings } from "../core/settings.ts";
 import type { Answer, HttpServer, Page } from "../dashboard/http-server.ts";
 import { type BriefStatus, statusOf } from "./status.ts";
 
-/** An answer waits this long for readings to be counted. */
+/** Metrics wait this long for readings to be counted. */
 const COUNT_MS = 500;
 const STARTING: Problem = {
   code: "starting",
@@ -86,7 +86,8 @@ export class RunHealth {
       answer(isBad("degraded") ? 503 : 200, { health: "degraded", problems: problems.map(told), pid: process.pid });
     if (opened === null) return unwell([STARTING]);
     try {
-      const status = await this.#status(opened);
+      opened.backlog.count();
+      const status = this.#status(opened);
       return answer(isBad(status.health) ? 503 : 200, status);
     } catch (error) {
       // The buffer is being made anew, or its disk is gone: the process works, and tells so.
@@ -100,7 +101,11 @@ export class RunHealth {
     const opened = this.#opened;
     if (opened === null) return { status: 503, type: TEXT_TYPE, body: `${STARTING.message}\n` };
     const { metricsText } = await import("./status-metrics.ts");
-    const status = await this.#status(opened);
+    // After a restart with a long backlog this takes several turns of the agent, or is finished by later questions. Whoever
+    // asks for health is not kept waiting.
+    const until = performance.now() + COUNT_MS;
+    while (opened.backlog.count() > 0 && performance.now() < until) await breathe();
+    const status = this.#status(opened);
     const nowMs = Date.now();
     const live = opened.report(nowMs);
     const { user, system } = process.cpuUsage();
@@ -113,10 +118,7 @@ export class RunHealth {
     return { status: 200, ...text };
   }
 
-  /** After a restart with a long backlog the counting takes several turns of the agent, or is finished by later questions. */
-  async #status(opened: OpenAgent): Promise<Own> {
-    const until = performance.now() + COUNT_MS;
-    while (opened.backlog.count() > 0 && performance.now() < until) await breathe();
+  #status(opened: OpenAgent): Own {
     return ownStatus(opened, this.#settings, this.#dataDir, Date.now());
   }
 }
