@@ -96,7 +96,9 @@ export class Outbox {
   /** The batches that are promised and not settled, oldest first. */
   open(limit: number): Batch[] {
     return this.#buffer.db
-      .query<BatchRow, [number]>(`SELECT ${BATCH_COLUMNS} FROM batch WHERE state = 'planned' ORDER BY id LIMIT ?`)
+      .query<BatchRow, [number]>(
+        `SELECT ${BATCH_COLUMNS} FROM batch WHERE state <> 'delivered' AND state = 'planned' ORDER BY id LIMIT ?`,
+      )
       .all(limit)
       .map(asBatch);
   }
@@ -149,8 +151,9 @@ export class Outbox {
 
   /** Parked batches go out again. Returns how many. */
   requeue(): number {
-    return this.#buffer.db.query("UPDATE batch SET state = 'planned', error = NULL WHERE state = 'parked'").run()
-      .changes;
+    return this.#buffer.db
+      .query("UPDATE batch SET state = 'planned', error = NULL WHERE state <> 'delivered' AND state = 'parked'")
+      .run().changes;
   }
 
   /** Where the text beside [first, last] is more than a batch may have, the last seq before that. */
