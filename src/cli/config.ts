@@ -43,21 +43,30 @@ const show: Command = {
 const check: Command = {
   name: "check",
   summary: "Check every setting, and the files that they name, and tell all problems at once.",
-  args: { ...FLAGS, json: { type: "boolean", description: "One JSON value: {ok, problems, warnings}." } },
-  examples: ["agent config check", "agent config check --store s3: --map map.json"],
+  args: {
+    ...FLAGS,
+    live: { type: "boolean", description: "Also ask AWS whether the credentials are valid, and of the right account." },
+    json: { type: "boolean", description: "One JSON value: {ok, problems, warnings, live}." },
+  },
+  examples: ["agent config check", "agent config check --store s3: --map map.json", "agent config check --live"],
   toleratesWrongSettings: true,
   run: async (flags, context) => {
     const { fileProblems } = await import("./reading-files.ts");
     const { problems: wrong } = checkSettings(context.settingSources ?? { env: context.env });
     // A setting that is wrong has its default here: nothing is told twice of it.
-    const problems = [...wrong, ...fileProblems(context.settings, context.cwd)].map(withoutPassword);
+    const found = [...wrong, ...fileProblems(context.settings, context.cwd)];
+    const live = flags["live"] === true ? await (await import("./config-live.ts")).askLive(context) : null;
+    const problems = [...found, ...(live?.problems ?? [])].map(withoutPassword);
     const warnings = [...environmentWarnings(context.env), ...openlyServed(context)];
     const ok = problems.length === 0;
     if (flags["json"] !== true) for (const warning of warnings) context.say(warning);
     if (flags["json"] === true) {
-      await context.write(`${JSON.stringify({ ok, problems, warnings }, null, 2)}\n`);
+      await context.write(
+        `${JSON.stringify({ ok, problems, warnings, ...(live === null ? {} : { live: live.told }) }, null, 2)}\n`,
+      );
     } else if (ok) {
       const given = SETTING_NAMES.filter((name) => context.settings.origins[name] !== "default").length;
+      for (const line of live?.lines ?? []) await context.write(`${line}\n`);
       await context.write(`The settings are fine: ${given} given, ${SETTING_NAMES.length - given} by default.\n`);
     } else {
       await context.write(`${problems.join("\n")}\n`);

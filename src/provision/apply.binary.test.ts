@@ -277,6 +277,10 @@ it("the wrong account, no terminal and no credentials are said before anything i
     1,
     "Cannot provision: these credentials are of account 123456789012, not of 111111111111\nTry: other credentials (AWS_PROFILE), or AGENT_AWS_ACCOUNT_ID, if the account is the right one\n",
   ]);
+  const live = await world.run(["check", "--live"], { AGENT_AWS_ACCOUNT_ID: "111111111111" }, "config");
+  expect([live.code, live.stdout.split(". Try:")[0]]).toEqual([1, wrong.stderr.split("\n")[0]!]);
+  const fine = await world.run(["check", "--live", "--json"], {}, "config");
+  expect(JSON.parse(fine.stdout)).toMatchObject({ ok: true, live: { aws: { account: "123456789012" } } });
   const nobody = await world.run(["apply", "--only", "aws"]);
   expect(nobody.code).toBe(2);
   expect(nobody.stderr).toContain("Try: agent provision apply --yes");

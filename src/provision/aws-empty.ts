@@ -1,5 +1,10 @@
 /** Emptying a bucket, versions and delete markers and unfinished uploads included, as fast as the server takes it. */
-import type { DeleteObjectsCommandOutput, ObjectIdentifier } from "@aws-sdk/client-s3";
+import type {
+  DeleteObjectsCommandOutput,
+  ListObjectVersionsCommandInput,
+  ListObjectVersionsCommandOutput,
+  ObjectIdentifier,
+} from "@aws-sdk/client-s3";
 import { AgentError, DeniedError, TransientError } from "../core/errors.ts";
 import { bucketCall } from "./aws-bucket-read.ts";
 import type { Aws } from "./aws-clients.ts";
@@ -24,7 +29,7 @@ export async function removeBucket(aws: Aws, bucket: string, doing: Doing): Prom
   const call = bucketCall(bucket, "delete", "s3:DeleteBucket");
   const onDeleted = countingTeller(bucket, doing);
   for (let pass = 1; ; pass++) {
-    await emptyBucket(aws, bucket, doing, { onDeleted });
+    await emptyOnce(aws, bucket, doing, { onDeleted });
     try {
       await askMaybe(call, ["NoSuchBucket"], () => aws.s3.send(new aws.s3Api.DeleteBucketCommand({ Bucket: bucket })));
       return;
@@ -47,16 +52,30 @@ export function countingTeller(bucket: string, doing: Doing): (count: number) =>
   };
 }
 
-/** On return all that was listed is gone: what is written meanwhile may be left. No such bucket: nothing to do. */
+/** On return a listing found nothing more. No such bucket: nothing to do. */
 export async function emptyBucket(aws: Aws, bucket: string, doing: Doing, emptying: Emptying): Promise<void> {
+  for (let pass = 1; pass <= PASSES; pass++) {
+    if ((await emptyOnce(aws, bucket, doing, emptying)) === 0) return;
+  }
+  throw new AgentError(`Cannot empty bucket "${bucket}": somebody goes on writing into it`, {
+    tryHint: "stop the agents that deliver to it, then the same command again",
+  });
+}
+
+/** How many were deleted of what was listed; what is written meanwhile may be left. */
+async function emptyOnce(aws: Aws, bucket: string, doing: Doing, emptying: Emptying): Promise<number> {
   const { prefix = "", onDeleted } = emptying;
+  let deleted = 0;
   await abortUploads(aws, bucket, prefix, doing);
   const working = new Set<Promise<void>>();
   let failure: unknown;
   for await (const objects of versionPages(aws, bucket, prefix)) {
     doing.stop.throwIfAborted();
     const work = deleteAll(aws, bucket, objects)
-      .then(() => onDeleted(objects.length))
+      .then(() => {
+        deleted += objects.length;
+        onDeleted(objects.length);
+      })
       .catch((error: unknown) => {
         failure ??= error;
       })
@@ -67,29 +86,43 @@ export async function emptyBucket(aws: Aws, bucket: string, doing: Doing, emptyi
   }
   await Promise.all(working);
   if (failure !== undefined) throw failure;
+  return deleted;
 }
 
+/**
+ * A page is handed out when the one behind it has been listed: the marker of a listing is then always an object that is
+ * still there. Not every server finds its place behind one that is gone.
+ */
 async function* versionPages(aws: Aws, bucket: string, prefix: string): AsyncGenerator<ObjectIdentifier[]> {
   const call = bucketCall(bucket, "list", "s3:ListBucketVersions");
-  let at: { KeyMarker?: string; VersionIdMarker?: string } = {};
-  do {
-    const input = { Bucket: bucket, MaxKeys: DELETED_AT_ONCE, ...(prefix === "" ? {} : { Prefix: prefix }), ...at };
-    const page = await askMaybe(call, ["NoSuchBucket"], () =>
+  const fixed = { Bucket: bucket, MaxKeys: DELETED_AT_ONCE, ...(prefix === "" ? {} : { Prefix: prefix }) };
+  let at: { KeyMarker?: string; VersionIdMarker?: string } | null = {};
+  let before: ObjectIdentifier[] = [];
+  while (at !== null) {
+    const input: ListObjectVersionsCommandInput = { ...fixed, ...at };
+    const page: ListObjectVersionsCommandOutput | null = await askMaybe(call, ["NoSuchBucket"], () =>
       aws.s3.send(new aws.s3Api.ListObjectVersionsCommand(input)),
     );
-    if (page === null) return;
-    const objects = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])].map(({ Key, VersionId }) => ({
-      ...{ Key, VersionId },
+    yield* chunks(before);
+    before = [...(page?.Versions ?? []), ...(page?.DeleteMarkers ?? [])].map(({ Key, VersionId }) => ({
+      Key,
+      VersionId,
     }));
-    for (let from = 0; from < objects.length; from += DELETED_AT_ONCE) {
-      yield objects.slice(from, from + DELETED_AT_ONCE);
-    }
-    if (page.IsTruncated !== true) return;
-    at = {
-      ...(page.NextKeyMarker === undefined ? {} : { KeyMarker: page.NextKeyMarker }),
-      ...(page.NextVersionIdMarker === undefined ? {} : { VersionIdMarker: page.NextVersionIdMarker }),
-    };
-  } while (at.KeyMarker !== undefined);
+    const { IsTruncated, NextKeyMarker, NextVersionIdMarker } = page ?? {};
+    at =
+      IsTruncated !== true || NextKeyMarker === undefined
+        ? null
+        : {
+            KeyMarker: NextKeyMarker,
+            ...(NextVersionIdMarker === undefined ? {} : { VersionIdMarker: NextVersionIdMarker }),
+          };
+  }
+  yield* chunks(before);
+}
+
+/** A server may list more than was asked for; S3 deletes no more than so many in one call. */
+function* chunks(objects: readonly ObjectIdentifier[]): Generator<ObjectIdentifier[]> {
+  for (let from = 0; from < objects.length; from += DELETED_AT_ONCE) yield objects.slice(from, from + DELETED_AT_ONCE);
 }
 
 /** DeleteObjects answers 200 and names what it did not do. */

@@ -165,6 +165,34 @@ it("seed writes a batch for each stage under the agent's own keys, and agent lak
   }
 });
 
+it("choices are made and unmade, and statements of others in a bucket's policy stay", async () => {
+  await world.run(APPLY);
+  const { s3, s3Api } = world.root;
+  const raw = { Bucket: "acme-raw-data-us-west-2" };
+  const theirs = { Sid: "Theirs", Effect: "Deny", Principal: "*", Action: "s3:GetObjectTorrent", Resource: "*" };
+  const Policy = JSON.stringify({ Version: "2012-10-17", Statement: [theirs] });
+  await world.asRoot(() => s3.send(new s3Api.PutBucketPolicyCommand({ ...raw, Policy })));
+  const key = "arn:aws:kms:us-west-2:123456789012:key/some-key";
+  const choices = ["--write-once", "on", "--kms-key", key, "--raw-expiry-days", "90", "--file-events", "on"];
+  const plan = await world.run(["plan", "--only", "aws", ...choices]);
+  expect(plan.stdout.split("\n").filter((line) => line.includes("raw-data"))).toEqual([
+    `~ update bucket acme-raw-data-us-west-2: encryption: AES256 -> ${key}`,
+    "~ update bucket acme-raw-data-us-west-2: lifecycle: missing expiry (after 90 d)",
+    "~ update bucket acme-raw-data-us-west-2: bucket policy: AgentWriteOnce is missing",
+  ]);
+  const made = await world.run([...APPLY, ...choices]);
+  expect([made.code, made.code === 0 ? "" : made.stderr]).toEqual([0, ""]);
+  expect((await world.run(["plan", "--only", "aws", ...choices])).stdout).toStartWith("Nothing to do");
+  const sids = async () => {
+    const { Policy: text = "" } = await world.asRoot(() => s3.send(new s3Api.GetBucketPolicyCommand(raw)));
+    return JSON.parse(text).Statement.map(({ Sid }: { Sid: string }) => Sid);
+  };
+  expect(await sids()).toEqual(["Theirs", "AgentWriteOnce"]);
+  expect((await world.run(APPLY)).code).toBe(0);
+  expect(await sids()).toEqual(["Theirs"]);
+  expect((await world.run(["plan", "--only", "aws"])).stdout).toStartWith("Nothing to do");
+});
+
 it("an edge that becomes a role gets a profile for machines, and its user and key go", async () => {
   await world.run(APPLY);
   const role = [...APPLY, "--edge", "role"];

@@ -102,15 +102,15 @@ export class ProvisionWorld {
     return join(this.folder, "edge-credentials.env");
   }
 
-  start(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    return Bun.spawn([AGENT_BINARY, "provision", ...argv], {
+  start(argv: readonly string[], env: Readonly<Record<string, string>> = {}, group = "provision") {
+    return Bun.spawn([AGENT_BINARY, group, ...argv], {
       ...{ cwd: this.folder, env: { ...this.#env, ...env } },
       ...{ stdin: "ignore", stdout: "pipe", stderr: "pipe" },
     });
   }
 
-  async run(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Told> {
-    const child = this.start(argv, env);
+  async run(argv: readonly string[], env: Readonly<Record<string, string>> = {}, group = "provision"): Promise<Told> {
+    const child = this.start(argv, env, group);
     const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
     const tidy = (text: string) => text.replaceAll(this.folder, "FOLDER").replace(/ \(\d+\.\d s\)/g, "");
     return { code, stdout: tidy(stdout), stderr: tidy(stderr) };
