@@ -41,6 +41,8 @@ export function accessKeyResource(aws: Aws, wish: AwsWish): Resource<KeyActual> 
         const held = readKeyFile(path);
         if (held !== null && (held.key === null || ids.includes(held.key.accessKeyId))) rmSync(path, { force: true });
       }
+      // What a run that was killed in the middle of writing may have left.
+      rmSync(`${newFileOf(file)}.part`, { force: true });
       for (const id of ids) await deleteKey(aws, wish, facts, id);
     },
   };

@@ -57,7 +57,7 @@ export function readKeyFile(path: string): KeyFile | null {
   return { key, before, isOpen: process.platform !== "win32" && (mode & 0o077) !== 0 };
 }
 
-/** On return it is on disk, and only the owner may read it. */
+/** On return it is on disk, and only the owner may read it; killed before that, what stood there before still does. */
 export function writeKeyFile(
   path: string,
   before: readonly string[],
@@ -68,15 +68,17 @@ export function writeKeyFile(
     `${BEFORE}${before.join(",")}`,
     ...Object.entries(settings).map(([name, value]) => `${name}=${value}`),
   ];
+  const part = `${path}.part`;
   try {
-    rmSync(path, { force: true });
-    const file = openSync(path, "wx", 0o600);
+    rmSync(part, { force: true });
+    const file = openSync(part, "wx", 0o600);
     try {
       writeSync(file, `${lines.join("\n")}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);
     }
+    renameSync(part, path);
   } catch (error) {
     throw new AgentError(`Cannot write "${path}": ${messageOf(error)}`, {
       cause: error,

@@ -3,7 +3,7 @@
  * again, it comes to the same end, with nothing left over. One call of each kind; all of them with AGENT_TEST_ALL_CALLS=1.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { accountState } from "../testing/account-state.ts";
 import { AGENT_BINARY } from "../testing/agent-process.ts";
 import { ProvisionWorld } from "../testing/provision-world.ts";
@@ -90,7 +90,8 @@ test.skipIf(!canRun)("apply, killed at a call of each kind, and run again", asyn
     );
     const ids = keys.AccessKeyMetadata!.map(({ AccessKeyId }) => AccessKeyId);
     expect(ids).toEqual([/^AWS_ACCESS_KEY_ID=(.+)$/m.exec(readFileSync(world.keyFile, "utf8"))![1]!]);
-    expect(existsSync(`${world.keyFile}.new`)).toBe(false);
+    const litter = readdirSync(world.folder).filter((name) => /\.(new|part)$/.test(name));
+    expect([call, after, litter]).toEqual([call, after, []]);
   }
 });
 
