@@ -1,0 +1,140 @@
+/** `agent provision` for both clouds as a person sees it: the compiled binary, moto with its policies, the strict fake workspace. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { accountState } from "../testing/account-state.ts";
+import { AGENT_BINARY } from "../testing/agent-process.ts";
+import { ProvisionWorld } from "../testing/provision-world.ts";
+import { findS3Server } from "../testing/s3-server.ts";
+import { ENGINEER_TOKEN, ROBOT } from "../testing/workspace/settings.ts";
+import { startWorkspace, type Workspace } from "../testing/workspace/workspace.ts";
+import { contentsOf } from "./databricks-lake.suite.ts";
+
+const canRun = findS3Server("moto") !== null && existsSync(AGENT_BINARY);
+if (!canRun) console.warn("skipped: moto or dist/agent is not there; run scripts/setup-servers and `bun run build`");
+setDefaultTimeout(300_000);
+const it = test.skipIf(!canRun);
+
+let aws: ProvisionWorld;
+let workspace: Workspace;
+beforeAll(async () => {
+  if (canRun) aws = await ProvisionWorld.start();
+});
+afterAll(async () => {
+  if (canRun) await aws.stop();
+});
+beforeEach(async () => {
+  if (!canRun) return;
+  workspace = await startWorkspace({ awsEndpoint: aws.proxy.url });
+  await fresh();
+});
+afterEach(async () => {
+  if (canRun) await workspace.stop();
+});
+
+/** Both clouds empty, and Databricks able to look at the account. */
+async function fresh(): Promise<void> {
+  await aws.reset();
+  const { iam, iamApi } = aws.root;
+  const [UserName, PolicyName] = ["databricks", "looks"];
+  const Statement = [{ Effect: "Allow", Action: ["iam:*", "s3:*"], Resource: "*" }];
+  const key = await aws.asRoot(async () => {
+    await iam.send(new iamApi.CreateUserCommand({ UserName }));
+    const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement });
+    await iam.send(new iamApi.PutUserPolicyCommand({ UserName, PolicyName, PolicyDocument }));
+    return iam.send(new iamApi.CreateAccessKeyCommand({ UserName }));
+  });
+  const { AccessKeyId, SecretAccessKey } = key.AccessKey!;
+  workspace.reset();
+  workspace.set({ awsAccessKey: { id: AccessKeyId!, secret: SecretAccessKey! } });
+}
+
+const PEOPLE = { AGENT_LAKE_READERS: "analysts", AGENT_LAKE_LOADER: ROBOT };
+const env = () => ({ DATABRICKS_HOST: workspace.url, DATABRICKS_TOKEN: ENGINEER_TOKEN, ...PEOPLE });
+const run = (...argv: string[]) => aws.run(argv, env());
+const endOfBoth = async () => ({ ...contentsOf(workspace), account: await accountState(aws) });
+
+/** That it worked, and what it said where it did not. */
+async function done(...argv: string[]): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  const told = await run(...argv);
+  expect([argv, told.code, told.code === 0 ? "" : told.stderr]).toEqual([argv, 0, ""]);
+  return told;
+}
+
+it("from two credentials to a lake, proved, and back to nothing", async () => {
+  const plan = await done("plan");
+  expect(plan.stdout).toEndWith("50 to create, 0 as they should be.\n");
+  expect(workspace.journal.entries().every(({ method }) => method === "GET")).toBe(true);
+  const apply = await done("apply", "--yes");
+  expect(apply.stderr).toEndWith("Done: 50 steps.\n");
+  expect((await done("plan")).stdout).toBe("Nothing to do: 50 as they should be.\n");
+
+  const { ok, proofs } = JSON.parse((await done("verify", "--json")).stdout);
+  const wrong = proofs.filter((proof: { ok: boolean | null }) => proof.ok !== true);
+  expect([ok, wrong]).toEqual([true, []]);
+  const parties = new Set(proofs.map(({ party }: { party: string }) => party));
+  expect(parties).toEqual(new Set(["settings", "edge key", "unity catalog", "sql warehouse"]));
+
+  const noNotebook = await run("run");
+  expect([noNotebook.code, noNotebook.stdout]).toEqual([1, ""]);
+  expect(noNotebook.stderr).toContain("Cannot run the notebook: this version of the agent has none");
+
+  await done("destroy", "--yes");
+  expect(Object.values(contentsOf(workspace)).flat()).toEqual([]);
+  expect(workspace.journal.complaints()).toEqual([]);
+  const told = [plan, apply, noNotebook].map(({ stdout, stderr }) => stdout + stderr).join("");
+  expect(told).not.toContain(ENGINEER_TOKEN);
+});
+
+it("a wrong location is told with its reason, also to scripts, and mended", async () => {
+  await done("apply", "--yes");
+  const name = "acme_raw_data_us_west_2";
+  const { locations } = workspace.world();
+  locations.set(name, { ...locations.get(name)!, url: "s3://acme-old-bucket" });
+  const { steps } = JSON.parse((await done("plan", "--json")).stdout);
+  expect(steps.filter(({ action }: { action: string }) => action !== "none")).toEqual([
+    {
+      resource: `external location ${name}`,
+      action: "update",
+      because: "url: s3://acme-old-bucket -> s3://acme-raw-data-us-west-2",
+      side: "databricks",
+    },
+  ]);
+  expect((await done("apply", "--yes")).stderr).toEndWith("Done: 1 steps.\n");
+  expect(locations.get(name)!.url).toBe("s3://acme-raw-data-us-west-2");
+});
+
+it("a token that is not one exits 1 and says what to set, and is shown nowhere", async () => {
+  const told = await aws.run(["plan"], { ...env(), DATABRICKS_TOKEN: "dapi-not-one-of-yours" });
+  expect([told.code, told.stdout]).toEqual([1, ""]);
+  expect(told.stderr).toContain("Databricks refuses the token: Invalid access token.");
+  expect(told.stderr).toContain("Try: a new token");
+  expect(told.stderr).not.toContain("dapi-not-one-of-yours");
+});
+
+/** All kinds with AGENT_TEST_ALL_CALLS=1. */
+const KILLED_AT = /storage-credentials|external-locations|catalogs|statements/;
+
+it("an apply that is killed by kill -9 at a call of a kind, and run again, ends like any other", async () => {
+  await done("apply", "--yes");
+  const whole = await endOfBoth();
+  const kinds = new Map<string, { method: string; path: string }>();
+  for (const { method, path } of workspace.journal.entries()) {
+    if (method !== "GET" && !path.includes("/validate-"))
+      kinds.set(`${method} ${path.split("/").slice(0, 5).join("/")}`, { method, path });
+  }
+  expect(kinds.size).toBeGreaterThan(7);
+  const all = process.env["AGENT_TEST_ALL_CALLS"] === "1";
+  for (const { method, path } of [...kinds.values()].filter((one) => all || KILLED_AT.test(one.path))) {
+    await fresh();
+    // Done, and the answer is held back until the process is gone.
+    workspace.faults.add({ what: "slow", method, path, delay_ms: 20_000 });
+    const child = aws.start(["apply", "--yes"], env());
+    while (workspace.faults.left().length > 0 && child.exitCode === null) await Bun.sleep(10);
+    await Bun.sleep(50);
+    child.kill("SIGKILL");
+    await child.exited;
+    expect([path, child.signalCode]).toEqual([path, "SIGKILL"]);
+    await done("apply", "--yes");
+    expect([path, await endOfBoth()]).toEqual([path, whole]);
+  }
+});
