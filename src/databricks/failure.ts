@@ -29,6 +29,9 @@ export class DatabricksError extends AgentError {
   }
 }
 
+/** Nothing that we ask for is missing: the workspace does not know us. */
+export class TokenRefusedError extends DeniedError {}
+
 /** Something else than the thing that was asked for: no sign that the thing is not there. */
 const OTHER_THINGS_MISSING = /^(PRINCIPAL|METASTORE|ENDPOINT|FEATURE|WORKSPACE|USER)_/;
 
@@ -173,7 +176,7 @@ export function errorOf(verdict: Exclude<Verdict, { kind: "done" }>, asked: Aske
     case "unknown":
       return new TransientError(`${start}: ${verdict.because}`);
     case "token":
-      return new DeniedError(`${start}: Databricks refuses the token: ${verdict.said}`, {
+      return new TokenRefusedError(`${start}: Databricks refuses the token: ${verdict.said}`, {
         missing: "a valid token of the workspace",
         tryHint: TOKEN_TRY,
       });

@@ -1,10 +1,12 @@
 /** The catalog and the schema of the five tables. The catalog's managed storage is in the metadata bucket, for good. */
-import { AgentError } from "../core/errors.ts";
+import { AgentError, TransientError } from "../core/errors.ts";
+import { TABLE_OF_STAGE } from "../core/stage.ts";
 import { hasCode } from "../databricks/failure.ts";
 import { type JsonObject, textAt } from "../databricks/json.ts";
 import {
   adoption,
   asOwner,
+  changeComment,
   createThing,
   deleteThing,
   foreignByComment,
@@ -14,7 +16,7 @@ import {
   sameUrl,
   unity,
 } from "./databricks-lake.ts";
-import { LAKE_ID, marked, schemaFullName } from "./databricks-names.ts";
+import { LAKE_ID, marked, schemaFullName, VOLUME_USES } from "./databricks-names.ts";
 import { bucketName, locationName } from "./names.ts";
 import type { Doing, Resource } from "./resource.ts";
 
@@ -53,7 +55,7 @@ export function catalogResource(lake: Lake): Resource<JsonObject> {
       refuseForeign(
         `delete ${id}`,
         "schemas",
-        schemas.filter((one) => !BUILT_IN.includes(one)),
+        schemas.filter((one) => ![...BUILT_IN, lake.schema].includes(one)),
       );
       const owned = { id, path: ["catalogs", name], owner: textAt(actual, "owner") };
       await asOwner(lake, owned, doing, async () => {
@@ -90,27 +92,20 @@ export function schemaResource(lake: Lake): Resource<JsonObject> {
     },
     remove: async (actual, doing) => {
       const query = { catalog_name: lake.catalog, schema_name: lake.schema };
-      for (const what of ["tables", "volumes"]) {
-        refuseForeign(`delete ${id}`, what, await namesIn(lake, what, query, doing));
+      // Ours have just been taken away, and may still be listed for a moment.
+      const ours: Record<string, readonly string[]> = { tables: Object.values(TABLE_OF_STAGE), volumes: VOLUME_USES };
+      for (const [what, own] of Object.entries(ours)) {
+        const names = await namesIn(lake, what, query, doing);
+        refuseForeign(
+          `delete ${id}`,
+          what,
+          names.filter((one) => !own.includes(one)),
+        );
       }
       const owned = { id, path: ["schemas", fullName], owner: textAt(actual, "owner") };
       await asOwner(lake, owned, doing, () => deleteUnlessUsed(lake, `delete ${id}`, ["schemas", fullName], doing));
     },
   };
-}
-
-/** Takes over a thing by its comment. */
-export async function changeComment(
-  lake: Lake,
-  thing: { readonly id: string; readonly path: readonly string[] },
-  actual: JsonObject,
-  comment: string,
-  doing: Doing,
-): Promise<void> {
-  const { id, path } = thing;
-  const call = unity(`change ${id}`, "PATCH", path, { body: { comment }, again: "safe", needs: `ownership of ${id}` });
-  const owned = { id, path, owner: textAt(actual, "owner") };
-  await asOwner(lake, owned, doing, () => lake.workspace.request(call, doing));
 }
 
 async function namesIn(
@@ -134,13 +129,16 @@ function refuseForeign(what: string, kind: string, names: readonly string[]): vo
   );
 }
 
-/** Without force: what is in it, and we do not know of, stays. */
+/**
+ * Without force: what is in it, and we do not know of, stays. What we know of has been looked for before; so this may be
+ * what was just taken away and is still counted, and is tried again.
+ */
 async function deleteUnlessUsed(lake: Lake, what: string, path: readonly string[], doing: Doing): Promise<void> {
   try {
     await deleteThing(lake, unity(what, "DELETE", path, { needs: "ownership of it" }), doing);
   } catch (error) {
     if (!hasCode(error, "CATALOG_NOT_EMPTY", "SCHEMA_NOT_EMPTY")) throw error;
-    throw new AgentError(`${error.message}: something that agent provision did not make is in it`, {
+    throw new TransientError(`${error.message}: something that agent provision did not make is in it`, {
       tryHint: "look at it in the workspace (Catalog), remove by hand what may go, then the same command again",
       cause: error,
     });

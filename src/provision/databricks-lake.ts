@@ -1,7 +1,7 @@
 /** What all the resources of the Databricks side share: the workspace, the names, and the ways of asking Unity Catalog. */
 import { AgentError, DeniedError, TransientError } from "../core/errors.ts";
 import type { Call, Pace, Workspace } from "../databricks/client.ts";
-import { isAlreadyThere, isMissing } from "../databricks/failure.ts";
+import { isAlreadyThere, isMissing, TokenRefusedError } from "../databricks/failure.ts";
 import { asObject, type JsonObject, textAt } from "../databricks/json.ts";
 import type { SqlRunner } from "../databricks/sql.ts";
 import type { WarehouseChoice } from "../databricks/warehouse.ts";
@@ -70,7 +70,8 @@ export async function asOwner<T>(lake: Lake, of: Owned, doing: Doing, work: () =
     return await work();
   } catch (denied) {
     const me = doing.facts.get("databricksUser");
-    if (!(denied instanceof DeniedError) || me === undefined || of.owner === undefined || of.owner === me) throw denied;
+    const isTheirs = me !== undefined && of.owner !== undefined && of.owner !== me;
+    if (!(denied instanceof DeniedError) || denied instanceof TokenRefusedError || !isTheirs) throw denied;
     doing.tell(`${of.id} belongs to ${of.owner}: taking it over`);
     const call = unity(`become the owner of ${of.id}`, "PATCH", of.path, { body: { owner: me }, again: "safe" });
     await lake.workspace.request(call, doing).catch((error: unknown) => {
@@ -95,6 +96,20 @@ export function adoption(actual: JsonObject, mark: (comment: string, doing: Doin
   if (isMarked(comment)) return [];
   const make = async (doing: Doing) => void (await mark(marked(comment), doing));
   return [{ action: "update", because: "ownership: not ours -> managed by agent provision", make }];
+}
+
+/** Takes over a thing by its comment. */
+export async function changeComment(
+  lake: Lake,
+  thing: { readonly id: string; readonly path: readonly string[] },
+  actual: JsonObject,
+  comment: string,
+  doing: Doing,
+): Promise<void> {
+  const { id, path } = thing;
+  const call = unity(`change ${id}`, "PATCH", path, { body: { comment }, again: "safe", needs: `ownership of ${id}` });
+  const owned = { id, path, owner: textAt(actual, "owner") };
+  await asOwner(lake, owned, doing, () => lake.workspace.request(call, doing));
 }
 
 /** Unity Catalog lower-cases names, and gives a url with or without a slash at its end. */

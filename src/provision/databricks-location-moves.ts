@@ -16,6 +16,8 @@ const LOCATIONS = "external-locations";
 export class LocationMoves {
   readonly #lake: Lake;
   #last: Promise<unknown> = Promise.resolve();
+  /** What we have moved ourselves: a list that lags would show it where it was, and have it moved again. */
+  readonly #moved = new Set<string>();
 
   constructor(lake: Lake) {
     this.#lake = lake;
@@ -35,10 +37,16 @@ export class LocationMoves {
     for (const other of all) {
       const otherName = textAt(other, "name") ?? "";
       const otherUrl = textAt(other, "url") ?? "";
-      if (otherName.toLowerCase() === name || !overlaps(otherUrl, url)) continue;
+      const isMoved = otherName.toLowerCase() === name || this.#moved.has(otherName.toLowerCase());
+      if (isMoved || !overlaps(otherUrl, url)) continue;
       if (!this.#isOursAndWrong(other)) throw inTheWay(name, url, other);
       await this.#park(other, doing);
     }
+  }
+
+  /** It is where it should be now. */
+  settled(name: string): void {
+    this.#moved.add(name);
   }
 
   /** A bucket that nobody has: nothing can lie there, and no location of anybody overlaps it. */
@@ -78,6 +86,7 @@ export class LocationMoves {
     });
     const owned = { id, path: [LOCATIONS, name], owner: textAt(other, "owner") };
     await asOwner(this.#lake, owned, doing, () => this.#lake.workspace.request(call, doing));
+    this.#moved.add(name.toLowerCase());
   }
 }
 

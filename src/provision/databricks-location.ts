@@ -23,7 +23,7 @@ import type { LocationMoves } from "./databricks-location-moves.ts";
 import { LAKE_ID, marked } from "./databricks-names.ts";
 import { passes } from "./databricks-validate.ts";
 import { type BucketUse, bucketName, credentialName, ID, locationName, unityRoleName } from "./names.ts";
-import { IAM_WAIT, pollUntil } from "./poll.ts";
+import { IAM_WAIT, pollUntil, READ_BACK_WAIT } from "./poll.ts";
 import type { Change, Doing, Resource } from "./resource.ts";
 
 const LOCATIONS = "external-locations";
@@ -95,7 +95,8 @@ async function deleteLocation({ lake, id, name }: Context, url: string, doing: D
     if (!(error instanceof DatabricksError)) throw error;
     const living = await allUnder(lake, url, doing);
     if (living.length > 0) {
-      throw new AgentError(`Cannot delete ${id}: ${listed(living)} lies in it`, {
+      // Looked at again a few times: what was just taken away may still be listed.
+      throw new TransientError(`Cannot delete ${id}: ${listed(living)} lies in it`, {
         tryHint: "move or drop it, then the same command again",
         cause: error,
       });
@@ -134,6 +135,7 @@ async function createLocation(context: Context, doing: Doing): Promise<void> {
   const needs = `CREATE_EXTERNAL_LOCATION on the metastore and on storage credential "${credential}"`;
   const call = unity(`create ${id}`, "POST", [LOCATIONS], { body, needs });
   await createThing(lake, call, doing).catch(laterWhereTheRoleIs);
+  moves.settled(name);
 }
 
 /** The servers of AWS do not all learn of a role at once: one may let it through and the next refuse it. */
@@ -188,10 +190,12 @@ async function mend(context: Context, doing: Doing): Promise<void> {
   await pollUntil(`the role to reach ${plainUrl(url)}`, IAM_WAIT, doing, () => passes(lake, before, doing));
   const body = { url, credential_name: credential, force: true, skip_validation: false };
   await context.change(actual, doing, body).catch(laterWhereTheRoleIs);
-  const now = await context.read(doing);
-  if (!sameUrl(textAt(now ?? {}, "url"), url) || textAt(now ?? {}, "credential_name")?.toLowerCase() !== credential) {
-    throw new AgentError(`Cannot change ${id}: Databricks took the change, and still has ${textAt(now ?? {}, "url")}`);
-  }
+  moves.settled(name);
+  await pollUntil(`${id} to be seen at ${plainUrl(url)}`, READ_BACK_WAIT, doing, async () => {
+    const now = (await context.read(doing)) ?? {};
+    const isThere = sameUrl(textAt(now, "url"), url) && textAt(now, "credential_name")?.toLowerCase() === credential;
+    return isThere ? { value: true } : { notYet: `Databricks took the change, and still says ${textAt(now, "url")}` };
+  });
   const after = { credential, location: name };
   await pollUntil(`${id} to be usable`, IAM_WAIT, doing, () => passes(lake, after, doing));
 }

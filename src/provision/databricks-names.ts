@@ -1,6 +1,6 @@
 /** The ids of the Databricks resources, for `needs` across files, and the mark by which ours are known. */
-import type { Stage } from "../core/stage.ts";
-import { TABLE_OF_STAGE } from "../core/stage.ts";
+import { STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
+import type { BucketUse } from "./names.ts";
 import { MANAGED_BY, MANAGED_BY_KEY } from "./resource.ts";
 
 export const LAKE_ID = {
@@ -21,6 +21,10 @@ export type LakeNames = { readonly catalog: string; readonly schema: string };
 
 export const schemaFullName = ({ catalog, schema }: LakeNames) => `${catalog}.${schema}`;
 export const tableFullName = (names: LakeNames, stage: Stage) => `${schemaFullName(names)}.${TABLE_OF_STAGE[stage]}`;
+
+/** The metadata bucket holds the catalog's managed storage, and a volume may not overlap that. */
+export const VOLUME_USES = [...STAGES, "checkpoints"] as const satisfies readonly BucketUse[];
+export type VolumeUse = (typeof VOLUME_USES)[number];
 
 const MARK = `${MANAGED_BY_KEY}=${MANAGED_BY}`;
 

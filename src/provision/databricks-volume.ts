@@ -1,11 +1,10 @@
 /** External volumes: the stages' objects and the checkpoints as paths, `/Volumes/{catalog}/{schema}/raw/date=…`. */
 import { AgentError } from "../core/errors.ts";
-import { STAGES } from "../core/stage.ts";
 import { type JsonObject, textAt } from "../databricks/json.ts";
-import { changeComment } from "./databricks-catalog.ts";
 import {
   adoption,
   asOwner,
+  changeComment,
   createThing,
   deleteThing,
   foreignByComment,
@@ -15,13 +14,9 @@ import {
   sameUrl,
   unity,
 } from "./databricks-lake.ts";
-import { LAKE_ID, marked, schemaFullName } from "./databricks-names.ts";
-import { type BucketUse, bucketName, locationName } from "./names.ts";
+import { LAKE_ID, marked, schemaFullName, type VolumeUse } from "./databricks-names.ts";
+import { bucketName, locationName } from "./names.ts";
 import type { Doing, Resource } from "./resource.ts";
-
-/** The metadata bucket holds the catalog's managed storage, and a volume may not overlap that. */
-export const VOLUME_USES = [...STAGES, "checkpoints"] as const satisfies readonly BucketUse[];
-export type VolumeUse = (typeof VOLUME_USES)[number];
 
 export const volumeFullName = (lake: Lake, use: VolumeUse) => `${schemaFullName(lake)}.${use}`;
 export const volumeUrl = (lake: Lake, use: VolumeUse) => `s3://${bucketName(use, lake.naming)}/`;

@@ -2,8 +2,8 @@
 import { STAGES } from "../core/stage.ts";
 import type { GrantsWish, GrantWish, Privilege, SecurableKind } from "./databricks-grants.ts";
 import type { Lake } from "./databricks-lake.ts";
-import { LAKE_ID, schemaFullName, tableFullName } from "./databricks-names.ts";
-import { VOLUME_USES, volumeFullName } from "./databricks-volume.ts";
+import { LAKE_ID, schemaFullName, tableFullName, VOLUME_USES } from "./databricks-names.ts";
+import { volumeFullName } from "./databricks-volume.ts";
 import { locationName } from "./names.ts";
 
 export type Principals = {
