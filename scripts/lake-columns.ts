@@ -1,4 +1,4 @@
-/** Writes notebooks/columns.py from the table of columns and the shipped profiles. A test compares them. */
+/** Writes notebooks/columns.py from the table of columns that `agent provision` has too. A test compares them. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { columnsModule } from "../src/testing/lake-columns.ts";

@@ -24,6 +24,11 @@ export const LOADER_COLUMNS: readonly TableColumn[] = [
   { name: "processing_timestamp", type: "timestamp", comment: "When Auto Loader took the row in" },
   { name: "source_file", type: "string", comment: "The object that the row came from" },
   { name: "_rescued_data", type: "string", comment: "What did not fit the columns, as JSON" },
+  {
+    name: "_corrupt_record",
+    type: "string",
+    comment: "The line as it was, where it could not be read as these columns",
+  },
 ];
 
 /**

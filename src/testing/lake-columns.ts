@@ -1,15 +1,8 @@
-/** notebooks/columns.py: the tables of the lake and their columns, made from the agent's own table of columns. */
+/** notebooks/columns.py: the tables of the lake and their columns, as `agent provision` makes them too. */
 import { STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
+import { LOADER_COLUMNS, type TableColumn, tableColumns } from "../provision/databricks-table-columns.ts";
 import { shippedProfiles } from "../sensor/profiles.ts";
-import { type Column, type ColumnType, columnsOf, windowColumnsOf } from "../stages/columns.ts";
-
-const SPARK_TYPES: Record<ColumnType, string> = {
-  text: "STRING",
-  number: "DOUBLE",
-  integer: "BIGINT",
-  timestamp: "TIMESTAMP",
-  "list of text": "ARRAY<STRING>",
-};
+import { type Column, columnsOf, windowColumnsOf } from "../stages/columns.ts";
 
 /** The columns of a stage's table that the agent delivers, for sensors of every shipped profile. */
 export function lakeColumns(stage: Stage): Column[] {
@@ -18,15 +11,21 @@ export function lakeColumns(stage: Stage): Column[] {
   return stage === "aggregated" ? windowColumnsOf(unique) : columnsOf(stage, unique);
 }
 
+/** As Python: name, Spark type, comment. */
+function tuples(columns: readonly TableColumn[], indent: string): string {
+  const one = ({ name, type, comment }: TableColumn) =>
+    `${indent}(${[name, type, comment].map((word) => JSON.stringify(word)).join(", ")}),`;
+  return columns.map(one).join("\n");
+}
+
 export function columnsModule(): string {
+  const added = new Set(LOADER_COLUMNS.map(({ name }) => name));
   const stages = STAGES.map((stage) => {
-    const rows = lakeColumns(stage).map(({ name, type, doc }) => {
-      return `        (${[name, SPARK_TYPES[type], doc].map((word) => JSON.stringify(word)).join(", ")}),`;
-    });
-    return [`    ${JSON.stringify(stage)}: (`, ...rows, "    ),"].join("\n");
+    const columns = tableColumns(stage, shippedProfiles()[0]!).filter(({ name }) => !added.has(name));
+    return `    ${JSON.stringify(stage)}: (\n${tuples(columns, "        ")}\n    ),`;
   });
   const tables = STAGES.map((stage) => `    ${JSON.stringify(stage)}: ${JSON.stringify(TABLE_OF_STAGE[stage])},`);
-  return `"""Made by \`bun scripts/lake-columns.ts\` from src/stages/columns.ts and the shipped profiles: do not edit."""
+  return `"""Made by \`bun scripts/lake-columns.ts\` from the agent's table of columns: do not edit."""
 
 Column = tuple[str, str, str]  # name, Spark type, what it means
 
@@ -37,5 +36,10 @@ ${tables.join("\n")}
 COLUMNS: dict[str, tuple[Column, ...]] = {
 ${stages.join("\n")}
 }
+
+# What the notebook adds to each row.
+ADDED: tuple[Column, ...] = (
+${tuples(LOADER_COLUMNS, "    ")}
+)
 `;
 }

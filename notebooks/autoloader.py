@@ -1,0 +1,286 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Five buckets into five tables
+# MAGIC
+# MAGIC Each stage of the agent has a bucket; this notebook lands each in a Delta table, every object exactly once. On
+# MAGIC Databricks the reader is Auto Loader; anywhere else Spark's own file source, which is how it is tested. All the rest
+# MAGIC is the same code.
+# MAGIC
+# MAGIC An object that cannot be unpacked never stops the others for good: it is named in `sensor_readings_quarantine`, left
+# MAGIC where it is, and left out. `spark.sql.files.ignoreCorruptFiles` must stay off: it lets half an object in, in silence.
+
+# COMMAND ----------
+
+import gzip
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from columns import ADDED, COLUMNS, TABLES
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql.streaming import StreamingQuery
+
+# COMMAND ----------
+
+
+@dataclass(frozen=True)
+class Settings:
+    catalog: str = "expanso_catalog"
+    schema: str = "sensor_data"
+    prefix: str = "expanso"
+    region: str = "us-west-2"
+    # Where the buckets are: `s3://` on Databricks, `s3a://` or a folder's URI on open-source Spark.
+    store: str = "s3://"
+    # Where each stream writes down what it has read; empty: in the bucket for that. Another place is a new stream.
+    checkpoints: str = ""
+    # Which of the two readers: Auto Loader is only on Databricks.
+    reader: Literal["cloudFiles", "json"] = "cloudFiles"
+    # `once`: what is there now, for a job. `continuous`: until somebody stops it, for a demonstration.
+    mode: Literal["once", "continuous"] = "once"
+    # Objects in a micro-batch, at most.
+    max_files: int = 1000
+    stages: tuple[str, ...] = tuple(TABLES)
+
+    def table(self, name: str) -> str:
+        return ".".join(f"`{part.replace('`', '``')}`" for part in (self.catalog, self.schema, name))
+
+    def bucket(self, stage: str) -> str:
+        return f"{self.store}{self.prefix}-{stage}-data-{self.region}/"
+
+    def checkpoint(self, stage: str) -> str:
+        folder = self.checkpoints or f"{self.store}{self.prefix}-checkpoints-{self.region}/autoloader"
+        return f"{folder}/{stage}"
+
+
+QUARANTINE = "sensor_readings_quarantine"
+QUARANTINE_COLUMNS = (
+    ("stage", "STRING", "Whose bucket the object is in"),
+    ("source_file", "STRING", "The object, left where it is"),
+    ("reason", "STRING", "Why it cannot be unpacked"),
+    ("found_at", "TIMESTAMP", "When that was found"),
+)
+# More unreadable objects than this in one stage are no accident: the stage stops, and a person looks.
+QUARANTINE_LIMIT = 1000
+SUSPECTS_AT_ONCE = 1000
+
+
+def ddl(columns: tuple[tuple[str, str, str], ...]) -> str:
+    return ", ".join(f"`{name}` {kind}" for name, kind, _ in columns)
+
+
+def create_table(spark: SparkSession, table: str, columns: tuple[tuple[str, str, str], ...]) -> None:
+    described = ", ".join(f"`{name}` {kind} COMMENT {json.dumps(doc)}" for name, kind, doc in columns)
+    spark.sql(f"CREATE TABLE IF NOT EXISTS {table} ({described}) USING DELTA")
+
+
+# COMMAND ----------
+
+# MAGIC %md ## Read: the one switch
+
+# COMMAND ----------
+
+
+def read(spark: SparkSession, settings: Settings, stage: str) -> DataFrame:
+    """A stage's lines as they come in, with the columns that the agent delivers."""
+    wanted = f"{ddl(COLUMNS[stage])}, _corrupt_record STRING"
+    common = spark.readStream.schema(wanted).option("columnNameOfCorruptRecord", "_corrupt_record")
+    if settings.reader == "cloudFiles":
+        reader = (
+            common.format("cloudFiles")
+            .option("cloudFiles.format", "json")
+            .option("cloudFiles.schemaLocation", settings.checkpoint(stage))
+            .option("cloudFiles.schemaEvolutionMode", "rescue")
+            .option("cloudFiles.partitionColumns", "")
+            .option("cloudFiles.maxFilesPerTrigger", settings.max_files)
+            .option("rescuedDataColumn", "_rescued_data")
+        )
+        return reader.load(settings.bucket(stage))
+    reader = common.format("json").option("recursiveFileLookup", "true").option("maxFilesPerTrigger", settings.max_files)
+    return reader.load(settings.bucket(stage)).withColumn("_rescued_data", F.lit(None).cast("string"))
+
+
+def shape(lines: DataFrame, stage: str, left_out: list[str]) -> DataFrame:
+    """Rows of the stage's table. Objects that are left out are not opened: the filter is on their names."""
+    if left_out:
+        lines = lines.where(~F.col("_metadata.file_path").isin(left_out))
+    return lines.select(
+        *(name for name, _, _ in COLUMNS[stage]),
+        F.current_timestamp().alias("processing_timestamp"),
+        F.col("_metadata.file_path").alias("source_file"),
+        "_rescued_data",
+        "_corrupt_record",
+    )
+
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Write
+# MAGIC
+# MAGIC Readings are appended: Delta and the checkpoint together make that exactly once. A window is issued again, with a
+# MAGIC higher `revision`, when late readings came; its table holds the highest, in whatever order they arrive. Spark may
+# MAGIC call `merge_windows` twice with the same batch: the second time changes nothing.
+
+# COMMAND ----------
+
+# A line that could not be read has no key: it stands for itself.
+WINDOW_KEY = ("node_id", "window_id", "sensor_id", "_corrupt_record")
+
+
+def merge_windows(batch: DataFrame, table: str) -> None:
+    newest_first = Window.partitionBy(*WINDOW_KEY).orderBy(F.col("revision").desc_nulls_last(), "source_file")
+    newest = batch.withColumn("_rank", F.row_number().over(newest_first)).where("_rank = 1").drop("_rank")
+    newest.createOrReplaceTempView("newest_windows")
+    same = " AND ".join(f"kept.`{name}` <=> new.`{name}`" for name in WINDOW_KEY)
+    batch.sparkSession.sql(
+        f"""MERGE INTO {table} AS kept USING newest_windows AS new ON {same}
+            WHEN MATCHED AND new.revision > kept.revision THEN UPDATE SET *
+            WHEN NOT MATCHED THEN INSERT *"""
+    )
+
+
+def start(spark: SparkSession, settings: Settings, stage: str, left_out: list[str]) -> StreamingQuery:
+    table = settings.table(TABLES[stage])
+    rows = shape(read(spark, settings, stage), stage, left_out)
+    writer = rows.writeStream.format("delta").queryName(stage).option("checkpointLocation", settings.checkpoint(stage))
+    writer = writer.trigger(availableNow=True) if settings.mode == "once" else writer.trigger(processingTime="5 seconds")
+    if stage == "aggregated":
+        return writer.foreachBatch(lambda batch, _: merge_windows(batch, table)).start()
+    return writer.outputMode("append").toTable(table)
+
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Quarantine
+# MAGIC
+# MAGIC Looked for only when a stream has failed. Those of its objects that no row came from yet are unpacked one by one; the
+# MAGIC ones that cannot be are written down with the reason, and the stream goes on without them.
+
+# COMMAND ----------
+
+
+def flaw(content: bytes) -> str | None:
+    """Why an object cannot be unpacked; None where it can. An object of the agent may have several gzip members."""
+    try:
+        gzip.decompress(content)
+        return None
+    except (EOFError, OSError, zlib.error) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def quarantined(spark: SparkSession, settings: Settings) -> dict[str, list[str]]:
+    """The objects of each stage that are left out."""
+    known: dict[str, list[str]] = {stage: [] for stage in TABLES}
+    for row in spark.table(settings.table(QUARANTINE)).limit(len(TABLES) * QUARANTINE_LIMIT + 1).collect():
+        known[row.stage].append(row.source_file)
+    for stage, names in known.items():
+        if len(names) > QUARANTINE_LIMIT:
+            raise RuntimeError(
+                f"Cannot read the bucket of {stage}: more than {QUARANTINE_LIMIT} of its objects are corrupt\n"
+                f"Try: SELECT reason, count(*) FROM {settings.table(QUARANTINE)} GROUP BY reason"
+            )
+    return known
+
+
+def quarantine(spark: SparkSession, settings: Settings, stage: str) -> int:
+    """Writes down what cannot be unpacked, and says how many objects that were which nobody knew of."""
+    objects = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(settings.bucket(stage))
+    path = F.col("_metadata.file_path")
+    landed = spark.table(settings.table(TABLES[stage])).select("source_file")
+    known = spark.table(settings.table(QUARANTINE)).where(F.col("stage") == stage).select("source_file")
+    # By name first: only what is looked into is opened.
+    suspects = objects.select(path.alias("source_file")).join(landed.unionByName(known), "source_file", "left_anti")
+    names = [row.source_file for row in suspects.collect()]
+    found: list[tuple[str, str, str]] = []
+    for at in range(0, len(names), SUSPECTS_AT_ONCE):
+        some = objects.where(path.isin(names[at : at + SUSPECTS_AT_ONCE]))
+        looked_into = some.select(path.alias("source_file"), F.udf(flaw, "string")("content").alias("reason"))
+        flawed = looked_into.where("reason IS NOT NULL").collect()
+        found.extend((stage, row.source_file, row.reason) for row in flawed)
+    if found:
+        rows = spark.createDataFrame(found, "stage STRING, source_file STRING, reason STRING")
+        stamped = rows.withColumn("found_at", F.current_timestamp())
+        stamped.write.format("delta").mode("append").saveAsTable(settings.table(QUARANTINE))
+    return len(found)
+
+
+# COMMAND ----------
+
+# MAGIC %md ## Run
+
+# COMMAND ----------
+
+
+def follow(spark: SparkSession, settings: Settings, running: dict[str, StreamingQuery]) -> None:
+    """Returns when every stream has ended. One that failed for a corrupt object goes on; for anything else, this raises."""
+    failures: list[StreamingQueryException] = []
+    while running:
+        for stage, query in list(running.items()):
+            try:
+                if query.awaitTermination(1):
+                    del running[stage]
+            except StreamingQueryException as failure:
+                del running[stage]
+                if quarantine(spark, settings, stage) > 0:
+                    running[stage] = start(spark, settings, stage, quarantined(spark, settings)[stage])
+                else:
+                    failures.append(failure)
+        # A job lets the other streams finish what they have; those that never end are stopped, so that somebody hears of it.
+        if failures and settings.mode == "continuous":
+            for query in running.values():
+                query.stop()
+            break
+    if failures:
+        raise failures[0]
+
+
+def run(spark: SparkSession, settings: Settings) -> None:
+    for stage in settings.stages:
+        create_table(spark, settings.table(TABLES[stage]), (*COLUMNS[stage], *ADDED))
+    create_table(spark, settings.table(QUARANTINE), QUARANTINE_COLUMNS)
+    left_out = quarantined(spark, settings)
+    follow(spark, settings, {stage: start(spark, settings, stage, left_out[stage]) for stage in settings.stages})
+
+
+def report(spark: SparkSession, settings: Settings) -> list[dict[str, Any]]:
+    """What the tables hold by stage, and the objects left out, by name."""
+    counts = [f"SELECT '{stage}', count(*) FROM {settings.table(TABLES[stage])}" for stage in settings.stages]
+    rows = {stage: count for stage, count in spark.sql(" UNION ALL ".join(counts)).collect()}
+    left_out = quarantined(spark, settings)
+    return [
+        {
+            "stage": stage,
+            "table": f"{settings.catalog}.{settings.schema}.{TABLES[stage]}",
+            "rows": rows[stage],
+            "quarantined": left_out[stage],
+        }
+        for stage in settings.stages
+    ]
+
+
+# COMMAND ----------
+
+# On Databricks only: anywhere else this file is a module.
+if "dbutils" in globals():
+    dbutils: Any = globals()["dbutils"]
+    defaults = Settings()
+    for widget in ("catalog", "schema", "prefix", "region", "store", "checkpoints"):
+        dbutils.widgets.text(widget, getattr(defaults, widget))
+    dbutils.widgets.dropdown("mode", defaults.mode, ["once", "continuous"])
+    chosen = Settings(
+        catalog=dbutils.widgets.get("catalog"),
+        schema=dbutils.widgets.get("schema"),
+        prefix=dbutils.widgets.get("prefix"),
+        region=dbutils.widgets.get("region"),
+        store=dbutils.widgets.get("store"),
+        checkpoints=dbutils.widgets.get("checkpoints"),
+        mode=dbutils.widgets.get("mode"),
+    )
+    session: SparkSession = globals()["spark"]
+    run(session, chosen)
+    for line in report(session, chosen):
+        print(line)

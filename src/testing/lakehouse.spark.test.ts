@@ -1,0 +1,285 @@
+/**
+ * The notebooks on a real Spark with Delta, over objects that the compiled binary delivered. `notebooks/autoloader.py`
+ * itself runs, with Spark's own file source in the place of Auto Loader. What the tables must hold is computed here, from
+ * the objects.
+ */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { seededRandom } from "../core/random.ts";
+import { bucketOf, STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
+import { gunzipRows } from "../uplink/read-object.ts";
+import { AGENT_BINARY } from "./agent-process.ts";
+import { ANSWERS, type Lake, namedQueries } from "./lake-answers.ts";
+import { lakeColumns } from "./lake-columns.ts";
+import { findSpark, type NotebookSettings, SparkSession, type StageReport, type TableRow } from "./spark-session.ts";
+
+const REGION = "us-west-2";
+const isReady = findSpark() !== null && existsSync(AGENT_BINARY);
+if (!isReady) console.warn("skipped: the notebooks on Spark; run scripts/setup-spark and `bun run build` first");
+const sparkTest = test.skipIf(!isReady);
+setDefaultTimeout(300_000);
+
+const folder = mkdtempSync(join(tmpdir(), "agent-lakehouse-"));
+const lake = join(folder, "lake");
+let opened: Promise<SparkSession> | null = null;
+/** One for all tests, opened by the first that wants it. */
+const session = () => {
+  opened ??= SparkSession.open(folder);
+  return opened;
+};
+afterAll(async () => {
+  await (await opened)?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs the binary as the node of that name, always with the same buffer, and answers what it wrote to stdout. */
+function agent(node: string, args: readonly string[], stdin = ""): string {
+  const done = Bun.spawnSync([AGENT_BINARY, ...args, "--store", `dir:${lake}`], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"] ?? "", AGENT_NODE_ID: node, AGENT_DATA_DIR: join(folder, node) },
+    stdin: new TextEncoder().encode(stdin),
+  });
+  if (done.exitCode !== 0) throw new Error(`agent ${args.join(" ")}: ${done.stderr.toString()}`);
+  return done.stdout.toString();
+}
+
+/** Lines of readings in the minute from 08:00, of three sensors; `round` makes each call's readings other ones. */
+function lines(round: number): string {
+  const one = (n: number) => ({
+    sensor_id: `probe-${n % 3}`,
+    timestamp: new Date(Date.UTC(2026, 10, 24, 8, 0, n, round)).toISOString(),
+    ...{ temperature: 20 + n / 10 + round, humidity: 50, pressure: 1_010.5, vibration: 1, voltage: 22 },
+  });
+  return Array.from({ length: 30 }, (_, n) => `${JSON.stringify(one(n))}\n`).join("");
+}
+
+const START = "rate=max&start=2026-11-24T07:58:00Z";
+beforeAll(() => {
+  if (!isReady) return;
+  const simulate = (more: string) => ["run", "--once", "--source", `simulator:?${START}&${more}`];
+  agent("node-a", simulate("sensors=5&count=1500&seed=7&anomaly=0.1"));
+  agent("node-b", [...simulate("sensors=2&count=300&seed=8&anomaly=0.2"), "--profile", "wind-turbine"]);
+  const odd =
+    '{"sensor_id":"probe-0","timestamp":"2026-11-24T08:00:01.500Z","temperature":20,"colour":"röd"}\nno reading\n';
+  agent("node-c", ["run", "--once", "--source", "stdin:"], lines(0) + odd);
+  // Late readings: the same window goes out again, twice.
+  agent("node-c", ["run", "--once", "--source", "stdin:"], lines(1));
+  agent("node-c", ["run", "--once", "--source", "stdin:"], lines(2));
+});
+
+/** The objects of a bucket, by their path in it, in order of name. */
+function objectsOf(bucket: string): string[] {
+  const paths = readdirSync(join(lake, bucket), { recursive: true }).map(String);
+  return paths.filter((path) => path.endsWith(".json.gz")).sort();
+}
+
+type Delivered = { readonly row: TableRow; readonly path: string };
+
+/** The rows that a stage's table must hold: all of them; of a window's revisions the highest only. */
+function delivered(stage: Stage, bucket: string, left: readonly string[] = []): Delivered[] {
+  const kept = new Map<string, Delivered>();
+  for (const path of objectsOf(bucket).filter((one) => !left.includes(basename(one)))) {
+    for (const row of gunzipRows(readFileSync(join(lake, bucket, path)), path)) {
+      const key = keyOf(row);
+      if (kept.has(key) && stage !== "aggregated") throw new Error(`The agent delivered ${key} twice`);
+      const known = Number(kept.get(key)?.row["revision"] ?? -1);
+      if (stage !== "aggregated" || Number(row["revision"]) > known) kept.set(key, { row, path });
+    }
+  }
+  return [...kept.values()].map(({ row, path }) => ({ row: asColumns(stage, row), path }));
+}
+
+const expectedRows = (stage: Stage, bucket = bucketOf(stage, "expanso", REGION), left: readonly string[] = []) =>
+  sorted(delivered(stage, bucket, left).map(({ row }) => row));
+
+const keyOf = (row: TableRow) =>
+  String(row["reading_id"] ?? `${row["node_id"]} ${row["window_id"]} ${row["sensor_id"]}`);
+const sorted = (rows: TableRow[]) => rows.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+
+/** All columns of the table and no others; what a row does not have is null; times as the agent writes them. */
+function asColumns(stage: Stage, row: TableRow): TableRow {
+  const known = lakeColumns(stage).map(({ name, type }) => {
+    const value = row[name] ?? null;
+    const isTime = type === "timestamp" && value !== null;
+    return [name, isTime ? new Date(`${String(value).replace(/Z$/, "")}Z`).toISOString() : value];
+  });
+  return Object.fromEntries(known) as TableRow;
+}
+
+const SETTINGS: NotebookSettings = {
+  ...{ catalog: "spark_catalog", schema: "sensor_data", prefix: "expanso" },
+  ...{ store: `file://${lake}/`, reader: "json" },
+};
+
+async function tableRows(stage: Stage, { table }: Pick<StageReport, "table">): Promise<TableRow[]> {
+  return sorted((await (await session()).sql(`SELECT * FROM ${table}`)).map((row) => asColumns(stage, row)));
+}
+
+/** Changes with any row that is added, changed or taken away, or came in at another time. */
+async function fingerprints(): Promise<TableRow[]> {
+  const spark = await session();
+  const of = (stage: Stage) => `SELECT count(*) AS n, sum(hash(*)) AS sum FROM ${TABLE_OF_STAGE[stage]}`;
+  await spark.sql("USE spark_catalog.sensor_data");
+  return await spark.sql(STAGES.map(of).join(" UNION ALL "));
+}
+
+const checkpoint = (stage: Stage) => join(lake, `expanso-checkpoints-${REGION}/autoloader`, stage);
+/** The micro-batches that a stream has written down in its `offsets` or `commits`. */
+const batches = (stage: Stage, log: "offsets" | "commits") => {
+  const path = join(checkpoint(stage), log);
+  return existsSync(path) ? readdirSync(path).filter((name) => /^\d+$/.test(name)).length : 0;
+};
+
+sparkTest("killed in the middle of its batches, Spark goes on: every row once, every column as delivered", async () => {
+  const victim = await SparkSession.open(folder);
+  const settings: NotebookSettings = { ...SETTINGS, max_files: 1, stages: ["raw", "aggregated"] };
+  const killed = victim.run(settings).catch((error: Error) => error.message);
+  const isMidway = () => STAGES.some((stage) => batches(stage, "commits") > 0) && inDoubt().length > 0;
+  const inDoubt = () => STAGES.filter((stage) => batches(stage, "offsets") > batches(stage, "commits"));
+  for (const giveUp = performance.now() + 200_000; !isMidway() && performance.now() < giveUp; ) await Bun.sleep(5);
+  await victim.kill();
+  expect(await killed).toContain("ended without an answer");
+  expect(inDoubt()).not.toEqual([]);
+
+  const spark = await session();
+  const reports = await spark.run(SETTINGS);
+  for (const report of reports) {
+    expect(await tableRows(report.stage, report)).toEqual(expectedRows(report.stage));
+    expect(report.quarantined).toEqual([]);
+  }
+  const listed = JSON.parse(agent("node-a", ["lake", "ls", "--json"])) as { stage: Stage; rows: number }[];
+  for (const { stage, rows } of listed.filter((one) => one.stage !== "aggregated")) {
+    expect([stage, reports.find((report) => report.stage === stage)?.rows]).toEqual([stage, rows]);
+  }
+});
+
+sparkTest("run again, there is nothing new; a batch that is repeated adds nothing", async () => {
+  const spark = await session();
+  const before = await fingerprints();
+  await spark.run(SETTINGS);
+  expect(await fingerprints()).toEqual(before);
+  for (const stage of STAGES) {
+    // As after a crash between the table's commit and the checkpoint's.
+    const commits = batches(stage, "commits");
+    for (const name of [`${commits - 1}`, `.${commits - 1}.crc`]) rmSync(join(checkpoint(stage), "commits", name));
+  }
+  await spark.run(SETTINGS);
+  expect(await fingerprints()).toEqual(before);
+  expect(STAGES.map((stage) => batches(stage, "offsets") - batches(stage, "commits"))).toEqual(STAGES.map(() => 0));
+});
+
+sparkTest("the highest revision of a window holds, in whatever order the revisions come", async () => {
+  const from = bucketOf("aggregated", "expanso", REGION);
+  const to = bucketOf("aggregated", "late", REGION);
+  const settings: NotebookSettings = { ...SETTINGS, schema: "late", prefix: "late", stages: ["aggregated"] };
+  const objects = objectsOf(from);
+  expect(objects.filter((path) => path.includes(".r2."))).not.toEqual([]);
+  // Highest revisions first, then the others in a seeded disorder, over three runs.
+  const random = seededRandom(11);
+  const ranked = objects.map((path) => ({ path, rank: path.includes(".r2.") ? -1 : random() }));
+  ranked.sort((a, b) => a.rank - b.rank);
+  for (let run = 0; run < 3; run++) {
+    for (const { path } of ranked.filter((_, at) => Math.floor((at * 3) / ranked.length) === run)) {
+      mkdirSync(dirname(join(lake, to, path)), { recursive: true });
+      cpSync(join(lake, from, path), join(lake, to, path));
+    }
+    const [report] = await (await session()).run(settings);
+    expect(await tableRows("aggregated", report!)).toEqual(expectedRows("aggregated", to));
+  }
+  expect(objectsOf(to)).toEqual(objects);
+});
+
+sparkTest(
+  "an object that cannot be unpacked is named, and no row of it gets in; the others do, and later ones too",
+  async () => {
+    const from = bucketOf("raw", "expanso", REGION);
+    const to = bucketOf("raw", "torn", REGION);
+    const settings: NotebookSettings = { ...SETTINGS, schema: "torn", prefix: "torn", stages: ["raw"] };
+    const objects = objectsOf(from);
+    expect(objects.length).toBeGreaterThanOrEqual(4);
+    const put = (path: string, change: (body: Buffer) => Buffer) => {
+      mkdirSync(dirname(join(lake, to, path)), { recursive: true });
+      writeFileSync(join(lake, to, path), change(readFileSync(join(lake, from, path))));
+    };
+    const [truncated = "", flipped = "", later = "", ...whole] = objects;
+    const flip = (body: Buffer) => Buffer.from(body.map((byte, at) => (at === body.length >> 1 ? byte ^ 0x40 : byte)));
+    put(truncated, (body) => body.subarray(0, body.length >> 1));
+    put(flipped, flip);
+    for (const path of whole) put(path, (body) => body);
+
+    const left = [truncated, flipped].map((path) => basename(path));
+    for (const more of [[], [later]]) {
+      for (const path of more) put(path, (body) => body);
+      const [report] = await (await session()).run(settings);
+      expect(report!.quarantined.map((path) => basename(path)).sort()).toEqual(left.toSorted());
+      expect(await tableRows("raw", report!)).toEqual(expectedRows("raw", to, left));
+    }
+    const named = await (await session()).sql(
+      "SELECT source_file, reason FROM spark_catalog.torn.sensor_readings_quarantine",
+    );
+    const reasonOf = (path: string) =>
+      named.find((row) => String(row["source_file"]).endsWith(basename(path)))?.["reason"];
+    expect(reasonOf(truncated)).toStartWith("EOFError: ");
+    expect(String(reasonOf(flipped))).toMatch(/^(error|BadGzipFile): /);
+  },
+);
+
+/** Times as the agent writes them; of a fraction the digits that a sum in another order has too. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value === "number") return Number(value.toPrecision(10));
+  if (typeof value !== "string" || !/^\d{4}-\d\d-\d\dT/.test(value)) return value;
+  return new Date(`${value.replace(/Z$/, "")}Z`).toISOString();
+}
+const plainRow = (row: TableRow) =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]));
+
+const QUERIES = namedQueries(readFileSync(join(import.meta.dir, "../../notebooks/queries.sql"), "utf8"));
+
+test("each named query has an independent answer to be compared with", () => {
+  expect([...QUERIES.keys()]).toEqual(Object.keys(ANSWERS));
+});
+
+sparkTest("each named query answers what the objects say", async () => {
+  const spark = await session();
+  await spark.run(SETTINGS);
+  await spark.sql("USE spark_catalog.sensor_data");
+  const landed = await spark.sql("SELECT reading_id, processing_timestamp FROM sensor_readings_ingestion");
+  const times = new Map(landed.map((row) => [row["reading_id"], Date.parse(`${row["processing_timestamp"]}Z`)]));
+  const rowsOf = (stage: Stage) =>
+    delivered(stage, bucketOf(stage, "expanso", REGION)).map((one) => {
+      return { ...one, processedMs: times.get(one.row["reading_id"]) ?? Number.NaN };
+    });
+  const all = Object.fromEntries(STAGES.map((stage) => [stage, rowsOf(stage)])) as unknown as Lake;
+  for (const [name, query] of QUERIES) {
+    const expected = ANSWERS[name]!(all).map(plainRow);
+    expect([name, expected.length]).not.toEqual([name, 0]);
+    expect([name, (await spark.sql(query)).map(plainRow)]).toEqual([name, expected]);
+  }
+});
+
+sparkTest(
+  "reconciliation shows a reading that is gone, one that is there twice, and an object that lacks a row",
+  async () => {
+    const spark = await session();
+    await spark.run(SETTINGS);
+    await spark.sql("USE spark_catalog.sensor_data");
+    const lastOf = async (table: string, node: string) => {
+      const [row] = await spark.sql(`SELECT max(reading_id) AS id FROM ${table} WHERE node_id = '${node}'`);
+      return `FROM ${table} WHERE reading_id = '${row!["id"]}'`;
+    };
+    await spark.sql(`DELETE ${await lastOf("sensor_readings_validated", "node-a")}`);
+    const twice = await lastOf("sensor_readings_ingestion", "node-b");
+    await spark.sql(`INSERT INTO sensor_readings_ingestion SELECT * ${twice}`);
+    await spark.sql(`DELETE ${await lastOf("sensor_readings_ingestion", "node-c")}`);
+    const found = await spark.sql(QUERIES.get("reconciliation")!);
+    const sum = (node: string, column: string) =>
+      found.filter((row) => row["node_id"] === node).reduce((total, row) => total + Number(row[column]), 0);
+    const gap = (node: string) => sum(node, "rows") - sum(node, "promised");
+    expect(["node-a", "node-b", "node-c"].map(gap)).toEqual([0, 1, -1]);
+    expect(["node-a", "node-b", "node-c"].map((node) => sum(node, "in_no_stage"))).toEqual([1, 0, 0]);
+    expect(["node-a", "node-b", "node-c"].map((node) => sum(node, "duplicates"))).toEqual([0, 1, 0]);
+  },
+);

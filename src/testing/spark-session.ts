@@ -1,0 +1,113 @@
+/** A Spark session with Delta that runs the notebooks, as a test sees it: scripts/spark/session.py in a process of its own. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Stage } from "../core/stage.ts";
+import { serverCache } from "./s3-server.ts";
+
+const PROGRAM = join(import.meta.dir, "../../scripts/spark/session.py");
+/** What of stderr is kept for a failure's message, from its end. */
+const HEARD_CHARS = 4_000;
+
+export type NotebookSettings = {
+  readonly catalog: string;
+  readonly schema: string;
+  readonly prefix: string;
+  readonly store: string;
+  readonly reader: "json";
+  readonly max_files?: number;
+  readonly stages?: readonly Stage[];
+};
+export type StageReport = {
+  readonly stage: Stage;
+  readonly table: string;
+  readonly rows: number;
+  readonly quarantined: readonly string[];
+};
+export type TableRow = Readonly<Record<string, unknown>>;
+
+/** Where scripts/setup-spark put Python and the jars, or null when it could not. */
+export function findSpark(): { readonly python: string; readonly jars: string } | null {
+  const python = join(serverCache(), "spark-venv/bin/python");
+  const jars = join(serverCache(), "spark-jars");
+  return existsSync(python) && existsSync(join(jars, "agent-tests.pins")) ? { python, jars } : null;
+}
+
+export class SparkSession {
+  readonly #child: Bun.Subprocess<"pipe", "pipe", "pipe">;
+  readonly #answers: AsyncGenerator<string>;
+  #heard = "";
+
+  private constructor(child: Bun.Subprocess<"pipe", "pipe", "pipe">) {
+    this.#child = child;
+    this.#answers = linesOf(child.stdout);
+    void this.#listen();
+  }
+
+  /** On return Spark takes commands. Tables and scratch are in `folder`; a session ends with the process that started it. */
+  static async open(folder: string): Promise<SparkSession> {
+    const spark = findSpark();
+    if (spark === null) throw new Error(`Cannot start Spark: not in "${serverCache()}". Try: scripts/setup-spark`);
+    const child = Bun.spawn([spark.python, PROGRAM, spark.jars, folder], {
+      cwd: folder,
+      env: { PATH: process.env["PATH"] ?? "", HOME: folder, TZ: "UTC", PYTHONDONTWRITEBYTECODE: "1" },
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "pipe",
+      // A group of its own: Python and the JVM that it starts die together.
+      detached: true,
+    });
+    const session = new SparkSession(child);
+    await session.#answer("the start");
+    return session;
+  }
+
+  async run(settings: NotebookSettings): Promise<StageReport[]> {
+    return (await this.#ask({ run: settings })) as StageReport[];
+  }
+
+  async sql(text: string): Promise<TableRow[]> {
+    return (await this.#ask({ sql: text })) as TableRow[];
+  }
+
+  /** As a power cut has it: nobody gets to finish anything. */
+  async kill(): Promise<void> {
+    process.kill(-this.#child.pid, "SIGKILL");
+    await this.#child.exited;
+  }
+
+  async close(): Promise<void> {
+    await this.#child.stdin.end();
+    await this.#child.exited;
+  }
+
+  async #ask(command: Readonly<Record<string, unknown>>): Promise<unknown> {
+    this.#child.stdin.write(`${JSON.stringify(command)}\n`);
+    await this.#child.stdin.flush();
+    return await this.#answer(JSON.stringify(command));
+  }
+
+  async #answer(to: string): Promise<unknown> {
+    const line = await this.#answers.next();
+    if (line.done === true) throw new Error(`Spark ended without an answer to ${to}\n${this.#heard}`);
+    const answer = JSON.parse(line.value) as { ok?: unknown; error?: string };
+    if (answer.error !== undefined) throw new Error(`Spark failed at ${to}: ${answer.error}`);
+    return answer.ok;
+  }
+
+  async #listen(): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const bytes of this.#child.stderr) {
+      this.#heard = (this.#heard + decoder.decode(bytes, { stream: true })).slice(-HEARD_CHARS);
+    }
+  }
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const bytes of stream) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+}
