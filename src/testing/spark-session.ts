@@ -78,6 +78,12 @@ export class SparkSession {
   async close(): Promise<void> {
     await this.#child.stdin.end();
     await this.#child.exited;
+    try {
+      // The JVM outlives Python by a moment, and would write into a folder that is being removed.
+      process.kill(-this.#child.pid, "SIGKILL");
+    } catch {
+      // It is gone already.
+    }
   }
 
   async #ask(command: Readonly<Record<string, unknown>>): Promise<unknown> {
