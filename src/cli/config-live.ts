@@ -1,26 +1,70 @@
-/** `agent config check --live`: are the credentials valid, and of the account that the settings mean. Nothing is changed. */
+/** `agent config check --live`: are the credentials of both clouds valid, and of the places that the settings mean. Nothing is changed. */
 import { AgentError } from "../core/errors.ts";
+import type { Look } from "../provision/databricks-look.ts";
 import type { Context } from "./command.ts";
-import { openAwsHalf } from "./provision-sides.ts";
+import { databricksOptions, openAwsHalf, worldOf } from "./provision-sides.ts";
 
 export type Live = {
   /** As sentences, each with its way out. */
   readonly problems: readonly string[];
   readonly lines: readonly string[];
-  readonly told: { readonly aws: { readonly account: string; readonly caller: string } | null };
+  readonly told: {
+    readonly aws: { readonly account: string; readonly caller: string } | null;
+    /** Null: it could not be asked, or no workspace is set. */
+    readonly databricks: Look | null;
+  };
 };
 
 export async function askLive(context: Context): Promise<Live> {
+  const { databricksHost, databricksConfigProfile } = context.settings;
+  const isSet = databricksHost !== null || databricksConfigProfile !== null;
+  const [aws, databricks] = await Promise.all([askAws(context), isSet ? askDatabricks(context) : NOT_ASKED]);
+  return {
+    problems: [...aws.problems, ...databricks.problems],
+    lines: [...aws.lines, ...databricks.lines],
+    told: { aws: aws.told, databricks: databricks.told },
+  };
+}
+
+type Asked<T> = { readonly problems: readonly string[]; readonly lines: readonly string[]; readonly told: T | null };
+const NOT_ASKED: Asked<never> = { problems: [], lines: [], told: null };
+
+async function askAws(context: Context): Promise<Asked<{ account: string; caller: string }>> {
   const { aws, wish } = await openAwsHalf(context);
   try {
     const { whoWeAre } = await import("../provision/aws-side.ts");
     const { accountId: account = "", callerArn: caller = "" } = await whoWeAre(aws, wish);
-    return { problems: [], lines: [`AWS: account ${account}, as ${caller}`], told: { aws: { account, caller } } };
+    return { problems: [], lines: [`AWS: account ${account}, as ${caller}`], told: { account, caller } };
   } catch (error) {
-    if (!(error instanceof AgentError)) throw error;
-    const hint = error.tryHint === undefined ? "" : `. Try: ${error.tryHint}`;
-    return { problems: [`${error.message}${hint}`], lines: [], told: { aws: null } };
+    return failed(error);
   } finally {
     aws.close();
   }
+}
+
+async function askDatabricks(context: Context): Promise<Asked<Look>> {
+  const world = worldOf(context);
+  try {
+    const { lookAtWorkspace } = await import("../provision/databricks-side.ts");
+    const look = await lookAtWorkspace(databricksOptions(context), world);
+    const sql = look.warehouse === null ? "" : `, SQL on "${look.warehouse}"`;
+    const lines = [`Databricks: as ${look.user}, metastore in ${look.region}${sql}`];
+    if (look.notGranted !== null && look.notGranted.length > 0) {
+      const missing = look.notGranted.join(", ");
+      lines.push(
+        `Databricks: who makes the first of everything needs ${missing}, or to be of "${look.metastoreOwner}"`,
+      );
+    }
+    return { problems: look.warehouseProblem === null ? [] : [look.warehouseProblem], lines, told: look };
+  } catch (error) {
+    return failed(error);
+  } finally {
+    world.end();
+  }
+}
+
+function failed(error: unknown): Asked<never> {
+  if (!(error instanceof AgentError)) throw error;
+  const hint = error.tryHint === undefined ? "" : `. Try: ${error.tryHint}`;
+  return { problems: [`${error.message}${hint}`], lines: [], told: null };
 }

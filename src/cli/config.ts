@@ -45,7 +45,10 @@ const check: Command = {
   summary: "Check every setting, and the files that they name, and tell all problems at once.",
   args: {
     ...FLAGS,
-    live: { type: "boolean", description: "Also ask AWS whether the credentials are valid, and of the right account." },
+    live: {
+      type: "boolean",
+      description: "Also ask AWS and Databricks whether the credentials are valid, and of the right places.",
+    },
     json: { type: "boolean", description: "One JSON value: {ok, problems, warnings, live}." },
   },
   examples: ["agent config check", "agent config check --store s3: --map map.json", "agent config check --live"],

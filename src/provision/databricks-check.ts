@@ -7,17 +7,18 @@ import { type Lake, unity } from "./databricks-lake.ts";
 import type { Facts } from "./facts.ts";
 
 export async function checkWorkspace(lake: Lake, pace: Pace): Promise<Partial<Facts>> {
-  const me = {
-    doing: "ask the workspace who we are",
-    method: "GET" as const,
-    path: ["api", "2.0", "preview", "scim", "v2", "Me"],
-  };
-  const [who, metastore] = await Promise.all([
-    lake.workspace.request(me, pace),
-    lake.workspace.request(unity("read the metastore", "GET", ["metastore_summary"]), pace).catch(noMetastore),
-  ]);
+  const [me, metastore] = await Promise.all([readMe(lake, pace), readMetastore(lake, pace)]);
   checkMetastore(lake, metastore);
-  return { databricksUser: mustHaveText(who, "userName", "who we are") };
+  return { databricksUser: mustHaveText(me, "userName", "who we are") };
+}
+
+export function readMe(lake: Lake, pace: Pace): Promise<Json> {
+  const path = ["api", "2.0", "preview", "scim", "v2", "Me"];
+  return lake.workspace.request({ doing: "ask the workspace who we are", method: "GET", path }, pace);
+}
+
+export function readMetastore(lake: Lake, pace: Pace): Promise<Json> {
+  return lake.workspace.request(unity("read the metastore", "GET", ["metastore_summary"]), pace).catch(noMetastore);
 }
 
 function noMetastore(error: unknown): never {
@@ -28,7 +29,7 @@ function noMetastore(error: unknown): never {
   });
 }
 
-function checkMetastore(lake: Lake, metastore: Json): void {
+export function checkMetastore(lake: Lake, metastore: Json): void {
   const cloud = textAt(metastore, "cloud");
   if (cloud !== undefined && cloud.toLowerCase() !== "aws") {
     throw new AgentError(`Cannot use the workspace: it is on ${cloud}, and the buckets are on AWS`, {

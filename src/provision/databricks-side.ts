@@ -11,6 +11,7 @@ import { jobResource } from "./databricks-job.ts";
 import type { Lake } from "./databricks-lake.ts";
 import { locationResource } from "./databricks-location.ts";
 import { LocationMoves } from "./databricks-location-moves.ts";
+import { type Look, lookAt } from "./databricks-look.ts";
 import { VOLUME_USES } from "./databricks-names.ts";
 import { folderResource, type NotebookSource, notebookResource } from "./databricks-notebook.ts";
 import { proveLake } from "./databricks-prove.ts";
@@ -58,6 +59,11 @@ export function openRunner(options: DatabricksOptions & { readonly notebook: Not
     close: () => undefined,
   };
   return { side, run: (token: string, doing: Doing): Promise<RunEnd> => runJob(lake, token, {}, doing) };
+}
+
+/** What a workspace says of itself and of us; nothing is changed. */
+export function lookAtWorkspace(options: DatabricksOptions, world: Omit<Doing, "facts">): Promise<Look> {
+  return lookAt(openLake(options), world);
 }
 
 function openLake(options: DatabricksOptions): Lake {

@@ -5,7 +5,7 @@ import { accountState } from "../testing/account-state.ts";
 import { AGENT_BINARY } from "../testing/agent-process.ts";
 import { ProvisionWorld } from "../testing/provision-world.ts";
 import { findS3Server } from "../testing/s3-server.ts";
-import { ENGINEER_TOKEN, ROBOT } from "../testing/workspace/settings.ts";
+import { ENGINEER, ENGINEER_TOKEN, ROBOT } from "../testing/workspace/settings.ts";
 import { startWorkspace, type Workspace } from "../testing/workspace/workspace.ts";
 import { contentsOf } from "./databricks-lake.suite.ts";
 
@@ -113,6 +113,31 @@ it("a token that is not one exits 1 and says what to set, and is shown nowhere",
 
 /** All kinds with AGENT_TEST_ALL_CALLS=1. */
 const KILLED_AT = /storage-credentials|external-locations|catalogs|statements/;
+
+it("config check --live asks the workspace too, and says what is missing by its name", async () => {
+  const check = (more: Record<string, string> = {}) =>
+    aws.run(["check", "--live", "--json"], { ...env(), ...more }, "config");
+  const fine = await check();
+  expect([fine.code, JSON.parse(fine.stdout).live.databricks]).toEqual([
+    0,
+    {
+      user: ENGINEER,
+      region: "us-west-2",
+      metastoreOwner: "metastore-admins",
+      warehouse: "Serverless Starter Warehouse",
+      warehouseProblem: null,
+      // That the engineer is of that group is not to be seen from the workspace.
+      notGranted: ["CREATE_STORAGE_CREDENTIAL", "CREATE_EXTERNAL_LOCATION", "CREATE_CATALOG"],
+    },
+  ]);
+  const wrong = await check({ AWS_REGION: "eu-west-1" });
+  expect([wrong.code, JSON.parse(wrong.stdout).problems]).toEqual([
+    1,
+    [
+      "Cannot use the workspace: its metastore is in us-west-2, and the buckets are in eu-west-1. Try: AWS_REGION=us-west-2, or DATABRICKS_HOST of a workspace in eu-west-1",
+    ],
+  ]);
+});
 
 it("an apply that is killed by kill -9 at a call of a kind, and run again, ends like any other", async () => {
   await done("apply", "--yes");
