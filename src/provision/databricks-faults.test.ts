@@ -165,6 +165,23 @@ const MAKERS: readonly {
     path: `/api/2.1/unity-catalog/permissions/schema/${TABLES}`,
     lose: ({ grants, schemas }) => grants.forget(schemas.get(TABLES)!.id),
   },
+  {
+    what: "location's place",
+    method: "PATCH",
+    path: "/api/2.1/unity-catalog/external-locations/*",
+    lose: ({ locations }) => {
+      const one = [...locations.values()].find(({ name }) => name.includes("checkpoints"))!;
+      locations.set(one.name, { ...one, url: "s3://old" });
+    },
+  },
+  {
+    what: "job's settings",
+    path: "/api/2.2/jobs/reset",
+    lose: ({ jobs }) => {
+      const [id, job] = [...jobs][0]!;
+      jobs.set(id, { ...job, settings: { ...job.settings, timeout_seconds: 1 } });
+    },
+  },
   { what: "job", path: "/api/2.2/jobs/create", lose: ({ jobs }) => jobs.clear() },
   {
     what: "notebook",
@@ -206,6 +223,35 @@ test(
         expect([...at, contentsOf(lake.workspace)]).toEqual([...at, end]);
       }
     }
+  },
+  LONG_MS,
+);
+
+test(
+  "a deletion that is refused leaves what it is about and what that rests on; the next destroy goes on",
+  async () => {
+    const lake = await startLake({ notebook: NOTEBOOK });
+    await apply(lake);
+    const refusals = [
+      { path: `/api/2.1/unity-catalog/tables/${TABLES}.*`, status: 403, error_code: "PERMISSION_DENIED" },
+      { path: `/api/2.1/unity-catalog/schemas/${TABLES}`, status: 400, error_code: "INVALID_PARAMETER_VALUE" },
+      { path: "/api/2.1/unity-catalog/catalogs/expanso_catalog", status: 403, error_code: "PERMISSION_DENIED" },
+      { path: "/api/2.1/unity-catalog/storage-credentials/*", status: 400, error_code: "INVALID_STATE" },
+    ];
+    for (const { path, status, error_code } of refusals) {
+      lake.workspace.faults.add({ what: "refuse", method: "DELETE", path, status, error_code, message: "no, not now" });
+      const outcomes = await destroy(lake);
+      expect([path, lake.workspace.faults.left()]).toEqual([path, []]);
+      const failed = outcomes.filter(({ result }) => result === "failed");
+      expect([path, failed.map(({ problem }) => problem!.message)]).toEqual([
+        path,
+        [expect.stringContaining("no, not now")],
+      ]);
+      const rest = outcomes.filter(({ result }) => result === "skipped");
+      expect(rest.every(({ problem }) => problem!.message.includes("still rests on it"))).toBe(true);
+    }
+    expect(failuresOf(await destroy(lake))).toEqual([]);
+    expect(Object.values(contentsOf(lake.workspace)).flat()).toEqual([]);
   },
   LONG_MS,
 );

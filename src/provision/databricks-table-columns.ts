@@ -40,5 +40,11 @@ export function tableColumns(stage: Stage, profile: Profile): readonly TableColu
   const measures = [...new Map(all.map((measure) => [measure.name, measure])).values()];
   const columns = stage === "aggregated" ? windowColumnsOf(measures) : columnsOf(stage, measures);
   const own = columns.map(({ name, type, doc }): TableColumn => ({ name, type: SPARK_TYPE[type], comment: doc }));
-  return [...own, ...LOADER_COLUMNS];
+  // A measure of the user's own may be named like a column that is there: SQL has each name once, whatever its case.
+  const byName = new Map<string, TableColumn>();
+  for (const column of [...own, ...LOADER_COLUMNS]) {
+    const key = column.name.toLowerCase();
+    if (!byName.has(key)) byName.set(key, column);
+  }
+  return [...byName.values()];
 }

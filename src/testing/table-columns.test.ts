@@ -103,6 +103,18 @@ test("a profile of the user's own gives its measures a column in every table", (
   expect(tableColumns("aggregated", mine).map(({ name }) => name)).toContain("stddev_ph");
 });
 
+test("a measure that is named like a column that is there makes no second one", () => {
+  const measures = ["severity", "source_file", "sensor_id"].map((name) => ({
+    name,
+    unit: "1",
+    plausible: [0, 1] as const,
+  }));
+  for (const stage of ["raw", "anomalies"] as const) {
+    const names = tableColumns(stage, { name: "mine", description: "", measures }).map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+  }
+});
+
 test("a row that does not fit is found", () => {
   const columns = tableColumns("raw", loadProfile("environmental"));
   const [row] = readingRows("environmental", "raw");
