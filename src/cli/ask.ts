@@ -1,8 +1,33 @@
 /** Asking a person, where there is one. */
 import { createInterface } from "node:readline";
+import { UsageError } from "../core/errors.ts";
+import type { Flags } from "./command.ts";
 
 /** Resolves to what a person typed, or null where there is nobody to ask. */
 export type Ask = (question: string, stop: AbortSignal) => Promise<string | null>;
+
+export type Consent = {
+  /** What has to be typed. */
+  readonly word: string;
+  /** With the word in it. */
+  readonly question: string;
+  /** What cannot be done where there is nobody to ask: `clean the lake`. */
+  readonly what: string;
+  readonly tryHint: string;
+};
+
+export function typed(word: string): Pick<Consent, "word" | "question"> {
+  return { word, question: `Type "${word}" to do this: ` };
+}
+
+/** Whether a person typed the word, or said `--yes` beforehand. Throws UsageError where there is nobody to ask. */
+export async function agreed(flags: Flags, stop: AbortSignal, ask: Ask, consent: Consent): Promise<boolean> {
+  if (flags["yes"] === true) return true;
+  const { word, question, what, tryHint } = consent;
+  const answer = await ask(question, stop);
+  if (answer === null) throw new UsageError(`Cannot ${what}: there is no terminal to ask on`, { tryHint });
+  return answer.trim() === word;
+}
 
 /** A line from the terminal; the end of input or a signal is an answer too: nothing. */
 export function askOnTerminal(question: string, stop: AbortSignal): Promise<string | null> {

@@ -1,8 +1,8 @@
 /** `agent lake clean`: takes the objects of the stages away. Only those whose names are ours, and only when told so twice. */
-import { AgentError, UsageError } from "../core/errors.ts";
+import { AgentError } from "../core/errors.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
-import { type Ask, askOnTerminal } from "./ask.ts";
+import { type Ask, agreed, askOnTerminal } from "./ask.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { listObjects, type ProgressLine, progressLine } from "./lake-listing.ts";
@@ -45,17 +45,13 @@ export async function clean(flags: Flags, context: Context, ask: Ask): Promise<E
     const plan = await planOf(store, stages, stop, progress);
     const total = plan.reduce((sum, { objects }) => sum + objects, 0);
     if (total > 0) for (const line of planLines(plan, store)) say(line);
-    if (total > 0 && flags["yes"] !== true) {
-      const answer = await ask(`Type "${WORD}" to take ${grouped(total)} objects away: `, stop);
-      if (answer === null) {
-        throw new UsageError("Cannot clean the lake: there is no terminal to ask on", {
-          tryHint: "agent lake clean --yes, when all of the above may go",
-        });
-      }
-      if (answer.trim() !== WORD) {
-        say("Nothing was taken away.");
-        return 1;
-      }
+    const consent = {
+      ...{ word: WORD, question: `Type "${WORD}" to take ${grouped(total)} objects away: ` },
+      ...{ what: "clean the lake", tryHint: "agent lake clean --yes, when all of the above may go" },
+    };
+    if (total > 0 && !(await agreed(flags, stop, ask, consent))) {
+      say("Nothing was taken away.");
+      return 1;
     }
     const removed = await removeAll(store, plan, stop, progress);
     const told = removed.map(({ stage, objects, rows, bytes }) => ({ stage, objects, rows, bytes }));

@@ -1,11 +1,19 @@
 /** `agent provision apply`: shows the plan, asks, and does it, step by step. Twice: nothing to do. Killed: run it again. */
-import { UsageError } from "../core/errors.ts";
 import { applyPlan } from "../provision/apply.ts";
 import { makePlan, type Plan, planProblems, planSteps } from "../provision/plan.ts";
-import { type Ask, askOnTerminal } from "./ask.ts";
+import { type Ask, agreed, askOnTerminal, typed } from "./ask.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
-import { ADOPT_FLAG, FORCE_FLAG, openSides, SIDE_FLAGS, WISH_FLAGS, worldOf, YES_FLAG } from "./provision-sides.ts";
-import { outcomeJson, outcomeLines, planText, problemLines, summaryLine } from "./provision-text.ts";
+import {
+  ADOPT_FLAG,
+  FORCE_FLAG,
+  type ProvisionWorld,
+  SIDE_FLAGS,
+  tellingOutcomes,
+  WISH_FLAGS,
+  withSides,
+  YES_FLAG,
+} from "./provision-sides.ts";
+import { outcomeJson, planText, problemLines, summaryLine } from "./provision-text.ts";
 
 export const command: Command = {
   name: "apply",
@@ -22,14 +30,9 @@ export const command: Command = {
   run: (flags, context) => apply(flags, context, askOnTerminal),
 };
 
-/** What has to be typed. */
-const WORD = "apply";
-
 export async function apply(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
   const { say, stop } = context;
-  const sides = await openSides(flags, context);
-  const world = worldOf(context);
-  try {
+  return await withSides(flags, context, async (sides, world) => {
     const plan = await makePlan(sides, { adopt: flags["adopt"] === true }, world);
     world.end();
     const [steps, problems] = [planSteps(plan), planProblems(plan)];
@@ -47,42 +50,25 @@ export async function apply(flags: Flags, context: Context, askPerson: Ask): Pro
       say(summaryLine(steps));
       return await tell(problems.length === 0, steps);
     }
-    if (!(await agreed(flags, stop, askPerson))) {
+    const consent = {
+      ...{ ...typed("apply"), what: "apply the plan" },
+      tryHint: "agent provision apply --yes, when all of the above is right",
+    };
+    if (!(await agreed(flags, stop, askPerson, consent))) {
       say("Nothing was touched.");
       return 1;
     }
     return await carryOut(plan, context, world, tell);
-  } finally {
-    world.end();
-    for (const side of sides) side.close();
-  }
+  });
 }
-
-async function agreed(flags: Flags, stop: AbortSignal, askPerson: Ask): Promise<boolean> {
-  if (flags["yes"] === true) return true;
-  const answer = await askPerson(`Type "${WORD}" to do this: `, stop);
-  if (answer === null) {
-    throw new UsageError("Cannot apply the plan: there is no terminal to ask on", {
-      tryHint: "agent provision apply --yes, when all of the above is right",
-    });
-  }
-  return answer.trim() === WORD;
-}
-
-type World = ReturnType<typeof worldOf>;
 
 async function carryOut(
   plan: Plan,
   { say }: Context,
-  world: World,
+  world: ProvisionWorld,
   tell: (ok: boolean, told: readonly unknown[]) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const outcomes = await applyPlan(plan, world, {
-    onOutcome: (outcome) => {
-      world.end();
-      for (const line of outcomeLines(outcome)) say(line);
-    },
-  });
+  const outcomes = await applyPlan(plan, world, tellingOutcomes(world, say));
   world.end();
   const done = outcomes.filter(({ result }) => result === "done").length;
   const ok = done === outcomes.length && planProblems(plan).length === 0;

@@ -1,10 +1,10 @@
 /** `agent provision clean`: empties the buckets of the stages and the checkpoints, and keeps the set-up. */
-import { AgentError, UsageError } from "../core/errors.ts";
+import { AgentError } from "../core/errors.ts";
 import { makePlan, planProblems } from "../provision/plan.ts";
-import { type Ask, askOnTerminal } from "./ask.ts";
+import { type Ask, agreed, askOnTerminal, typed } from "./ask.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { STAGE_FLAG, stagesAsked } from "./lake-stage.ts";
-import { openSides, SIDE_FLAGS, worldOf, YES_FLAG } from "./provision-sides.ts";
+import { SIDE_FLAGS, withSides, YES_FLAG } from "./provision-sides.ts";
 import { problemLines } from "./provision-text.ts";
 
 export const command: Command = {
@@ -20,14 +20,10 @@ export const command: Command = {
   run: (flags, context) => clean(flags, context, askOnTerminal),
 };
 
-const WORD = "clean";
-
 export async function clean(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
   const { say, stop } = context;
   const stage = stagesAsked(flags)?.[0] ?? null;
-  const sides = await openSides(flags, context);
-  const world = worldOf(context);
-  try {
+  return await withSides(flags, context, async (sides, world) => {
     const plan = await makePlan(sides, { adopt: false }, world);
     world.end();
     // What is not ours is not emptied either, and neither is what cannot be looked at.
@@ -38,17 +34,10 @@ export async function clean(flags: Flags, context: Context, askPerson: Ask): Pro
     }
     const what = stage === null ? "all five stages and all checkpoints" : `stage ${stage} and its checkpoints`;
     say(`Every object of ${what} will be deleted, with all its versions. This cannot be undone.`);
-    if (flags["yes"] !== true) {
-      const answer = await askPerson(`Type "${WORD}" to do this: `, stop);
-      if (answer === null) {
-        throw new UsageError("Cannot clean: there is no terminal to ask on", {
-          tryHint: "agent provision clean --yes, when all of it may go",
-        });
-      }
-      if (answer.trim() !== WORD) {
-        say("Nothing was touched.");
-        return 1;
-      }
+    const consent = { ...typed("clean"), what: "clean", tryHint: "agent provision clean --yes, when all of it may go" };
+    if (!(await agreed(flags, stop, askPerson, consent))) {
+      say("Nothing was touched.");
+      return 1;
     }
     for (const side of sides) await side.clean?.(stage, { ...world, facts: plan.facts });
     world.end();
@@ -56,8 +45,5 @@ export async function clean(flags: Flags, context: Context, askPerson: Ask): Pro
     const cleaned = sides.map(({ side }) => side);
     if (flags["json"] === true) await context.write(`${JSON.stringify({ ok: true, cleaned, problems }, null, 2)}\n`);
     return 0;
-  } finally {
-    world.end();
-    for (const side of sides) side.close();
-  }
+  });
 }

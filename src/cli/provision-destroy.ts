@@ -1,11 +1,10 @@
 /** `agent provision destroy`: takes away what provision made, backwards, with all data in it. Refuses everything else. */
-import { UsageError } from "../core/errors.ts";
 import { planProblems } from "../provision/plan.ts";
 import { applyRemoval, planRemoval, removalSteps } from "../provision/removal.ts";
-import { type Ask, askOnTerminal } from "./ask.ts";
+import { type Ask, agreed, askOnTerminal, typed } from "./ask.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
-import { openSides, SIDE_FLAGS, worldOf, YES_FLAG } from "./provision-sides.ts";
-import { outcomeJson, outcomeLines, planText, problemLines } from "./provision-text.ts";
+import { SIDE_FLAGS, tellingOutcomes, withSides, YES_FLAG } from "./provision-sides.ts";
+import { outcomeJson, planText, problemLines } from "./provision-text.ts";
 
 export const command: Command = {
   name: "destroy",
@@ -19,13 +18,9 @@ export const command: Command = {
   run: (flags, context) => destroy(flags, context, askOnTerminal),
 };
 
-const WORD = "destroy";
-
 export async function destroy(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
   const { say, stop } = context;
-  const sides = await openSides(flags, context);
-  const world = worldOf(context);
-  try {
+  return await withSides(flags, context, async (sides, world) => {
     const plan = await planRemoval(sides, world);
     world.end();
     const [steps, problems] = [removalSteps(plan), planProblems(plan)];
@@ -40,31 +35,19 @@ export async function destroy(flags: Flags, context: Context, askPerson: Ask): P
     }
     for (const line of planText(steps).trimEnd().split("\n").slice(0, -1)) say(line);
     say(`${steps.length} to delete, with all data in them. This cannot be undone.`);
-    if (flags["yes"] !== true) {
-      const answer = await askPerson(`Type "${WORD}" to do this: `, stop);
-      if (answer === null) {
-        throw new UsageError("Cannot destroy the set-up: there is no terminal to ask on", {
-          tryHint: "agent provision destroy --yes, when all of the above may go",
-        });
-      }
-      if (answer.trim() !== WORD) {
-        say("Nothing was touched.");
-        return 1;
-      }
+    const consent = {
+      ...{ ...typed("destroy"), what: "destroy the set-up" },
+      tryHint: "agent provision destroy --yes, when all of the above may go",
+    };
+    if (!(await agreed(flags, stop, askPerson, consent))) {
+      say("Nothing was touched.");
+      return 1;
     }
-    const outcomes = await applyRemoval(plan, world, {
-      onOutcome: (outcome) => {
-        world.end();
-        for (const line of outcomeLines(outcome)) say(line);
-      },
-    });
+    const outcomes = await applyRemoval(plan, world, tellingOutcomes(world, say));
     world.end();
     const done = outcomes.filter(({ result }) => result === "done").length;
     const ok = done === outcomes.length && problems.length === 0;
     say(`${done} of ${outcomes.length} are gone${ok ? "." : "; the same command goes on from here."}`);
     return await tell(ok, outcomes.map(outcomeJson));
-  } finally {
-    world.end();
-    for (const side of sides) side.close();
-  }
+  });
 }

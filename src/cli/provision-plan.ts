@@ -1,7 +1,7 @@
 /** `agent provision plan`: what would change, and why. Nothing is touched. */
 import { makePlan, planProblems, planSteps } from "../provision/plan.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
-import { ADOPT_FLAG, openSides, SIDE_FLAGS, WISH_FLAGS, worldOf } from "./provision-sides.ts";
+import { ADOPT_FLAG, SIDE_FLAGS, WISH_FLAGS, withSides } from "./provision-sides.ts";
 import { planText, problemLines } from "./provision-text.ts";
 
 export const command: Command = {
@@ -18,9 +18,7 @@ export const command: Command = {
 };
 
 async function plan(flags: Flags, context: Context): Promise<ExitCode> {
-  const sides = await openSides(flags, context);
-  const world = worldOf(context);
-  try {
+  return await withSides(flags, context, async (sides, world) => {
     const made = await makePlan(sides, { adopt: flags["adopt"] === true }, world);
     world.end();
     const [steps, problems] = [planSteps(made), planProblems(made)];
@@ -28,8 +26,5 @@ async function plan(flags: Flags, context: Context): Promise<ExitCode> {
     else await context.write(planText(steps));
     for (const line of problems.flatMap(problemLines)) context.say(line);
     return problems.length === 0 ? 0 : 1;
-  } finally {
-    world.end();
-    for (const side of sides) side.close();
-  }
+  });
 }

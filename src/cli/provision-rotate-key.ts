@@ -1,7 +1,7 @@
 /** `agent provision rotate-key`: a new key for the edge in its file, then the old one is deleted. */
 import { UsageError } from "../core/errors.ts";
 import { FactBook } from "../provision/facts.ts";
-import { type Ask, askOnTerminal } from "./ask.ts";
+import { type Ask, agreed, askOnTerminal, typed } from "./ask.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { openAwsHalf, worldOf, YES_FLAG } from "./provision-sides.ts";
@@ -22,28 +22,23 @@ export const command: Command = {
   run: (flags, context) => rotate(flags, context, askOnTerminal),
 };
 
-const WORD = "rotate";
-
 async function rotate(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
   const { say, stop, settings } = context;
   if (settings.edgeIdentity === "role") {
     throw new UsageError("Cannot rotate a key: the edge is a role, which has none", { tryHint: "--edge user" });
   }
   const keepOld = flags["keep-old"] === true;
-  if (flags["yes"] !== true) {
-    const loses = keepOld
-      ? "nodes go on with the old key"
-      : "nodes with the old key wait, and lose nothing, until they have the new one";
-    const answer = await askPerson(`A new key is made; ${loses}. Type "${WORD}" to do this: `, stop);
-    if (answer === null) {
-      throw new UsageError("Cannot rotate the key: there is no terminal to ask on", {
-        tryHint: "agent provision rotate-key --yes",
-      });
-    }
-    if (answer.trim() !== WORD) {
-      say("Nothing was touched.");
-      return 1;
-    }
+  const loses = keepOld
+    ? "nodes go on with the old key"
+    : "nodes with the old key wait, and lose nothing, until they have the new one";
+  const { word, question } = typed("rotate");
+  const consent = {
+    ...{ word, question: `A new key is made; ${loses}. ${question}` },
+    ...{ what: "rotate the key", tryHint: "agent provision rotate-key --yes" },
+  };
+  if (!(await agreed(flags, stop, askPerson, consent))) {
+    say("Nothing was touched.");
+    return 1;
   }
   const { aws, wish, env } = await openAwsHalf(context);
   const world = worldOf(context);

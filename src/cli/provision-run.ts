@@ -4,8 +4,8 @@ import { applyPlan } from "../provision/apply.ts";
 import type { NotebookSource } from "../provision/databricks-notebook.ts";
 import { makePlan, planProblems, planSteps } from "../provision/plan.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
-import { databricksOptions, type ProvisionWorld, worldOf } from "./provision-sides.ts";
-import { outcomeLines, problemLines } from "./provision-text.ts";
+import { databricksOptions, type ProvisionWorld, tellingOutcomes, worldOf } from "./provision-sides.ts";
+import { problemLines } from "./provision-text.ts";
 
 export const command: Command = {
   name: "run",
@@ -49,12 +49,7 @@ async function uploadAndRun(notebook: NotebookSource, context: Context, world: P
   for (const line of problems.flatMap(problemLines)) context.say(line);
   if (problems.length > 0) return null;
   if (planSteps(plan).some(({ action }) => action !== "none")) {
-    const outcomes = await applyPlan(plan, world, {
-      onOutcome: (outcome) => {
-        world.end();
-        for (const line of outcomeLines(outcome)) context.say(line);
-      },
-    });
+    const outcomes = await applyPlan(plan, world, tellingOutcomes(world, context.say));
     if (outcomes.some(({ result }) => result !== "done")) return null;
   }
   return run(`agent-${crypto.randomUUID()}`, { ...world, facts: plan.facts });

@@ -11,7 +11,7 @@ import { STAGES } from "../core/stage.ts";
 import { bucketName, ID } from "../provision/names.ts";
 import { makePlan, planProblems } from "../provision/plan.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
-import { openSides, worldOf } from "./provision-sides.ts";
+import { withSides } from "./provision-sides.ts";
 import { problemLines } from "./provision-text.ts";
 
 export const command: Command = {
@@ -65,9 +65,7 @@ function lastHour(nowMs: number): string {
 
 /** The agent would wait for a bucket for ever, and put into one of somebody else's. */
 async function bucketsAreOurs(context: Context): Promise<void> {
-  const sides = await openSides({ only: "aws" }, context);
-  const world = worldOf(context);
-  try {
+  await withSides({ only: "aws" }, context, async (sides, world) => {
     const plan = await makePlan(sides, { adopt: false }, world);
     const naming = { prefix: context.settings.s3BucketPrefix, region: context.settings.awsRegion };
     const wanted: readonly string[] = STAGES.map((stage) => ID.bucket(bucketName(stage, naming)));
@@ -78,8 +76,5 @@ async function bucketsAreOurs(context: Context): Promise<void> {
     if (problems.length === 0 && absent.length === 0) return;
     const why = absent.length > 0 ? `${absent[0]!.resource.id} does not exist` : "of the above";
     throw new AgentError(`Cannot seed: ${why}`, { tryHint: "agent provision apply --only aws" });
-  } finally {
-    world.end();
-    for (const side of sides) side.close();
-  }
+  });
 }

@@ -2,10 +2,12 @@
 import { homedir } from "node:os";
 import type { ArgsDef } from "citty";
 import { UsageError } from "../core/errors.ts";
+import type { Watch } from "../provision/apply.ts";
 import { type Doing, type ProvisionSide, SIDES, type Side } from "../provision/resource.ts";
 import type { Context, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { progressLine } from "./lake-listing.ts";
+import { outcomeLines } from "./provision-text.ts";
 
 export const SIDE_FLAGS: ArgsDef = {
   only: { type: "string", description: `Only this cloud: ${SIDES.join(" or ")}.`, valueHint: SIDES.join("|") },
@@ -46,10 +48,26 @@ export function awsEnv({ env, settings, settingSources }: Context): Readonly<Rec
   return { ...settingSources?.dotenv, ...env, ...endpoint };
 }
 
-export async function openSides(flags: Flags, context: Context): Promise<ProvisionSide[]> {
+async function openSides(flags: Flags, context: Context): Promise<ProvisionSide[]> {
   const sides: ProvisionSide[] = [];
   for (const side of sidesAsked(flags, context)) sides.push(await OPEN[side](context, flags));
   return sides;
+}
+
+/** Opens the clouds that are meant, works with them, and closes them however that ends. */
+export async function withSides<T>(
+  flags: Flags,
+  context: Context,
+  work: (sides: readonly ProvisionSide[], world: ProvisionWorld) => Promise<T>,
+): Promise<T> {
+  const sides = await openSides(flags, context);
+  const world = worldOf(context);
+  try {
+    return await work(sides, world);
+  } finally {
+    world.end();
+    for (const side of sides) side.close();
+  }
 }
 
 const OPEN: Record<Side, (context: Context, flags: Flags) => Promise<ProvisionSide>> = {
@@ -81,6 +99,16 @@ export async function openAwsHalf(context: Context) {
   const env = awsEnv(context);
   const aws = await openAws({ region: context.settings.awsRegion, env });
   return { aws, wish: awsWish(context.settings, context.cwd), env };
+}
+
+/** Tells every step when it is over; the progress line makes way. */
+export function tellingOutcomes(world: ProvisionWorld, say: (line: string) => void): Watch {
+  return {
+    onOutcome: (outcome) => {
+      world.end();
+      for (const line of outcomeLines(outcome)) say(line);
+    },
+  };
 }
 
 export type ProvisionWorld = Omit<Doing, "facts"> & { readonly end: () => void };

@@ -2,7 +2,7 @@
 import { makePlan, planProblems, planSteps } from "../provision/plan.ts";
 import type { Proof } from "../provision/resource.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
-import { openSides, SIDE_FLAGS, WISH_FLAGS, worldOf } from "./provision-sides.ts";
+import { SIDE_FLAGS, WISH_FLAGS, withSides } from "./provision-sides.ts";
 import { problemLines } from "./provision-text.ts";
 import { textTable } from "./table.ts";
 
@@ -19,9 +19,7 @@ export const command: Command = {
 };
 
 async function verify(flags: Flags, context: Context): Promise<ExitCode> {
-  const sides = await openSides(flags, context);
-  const world = worldOf(context);
-  try {
+  return await withSides(flags, context, async (sides, world) => {
     const plan = await makePlan(sides, { adopt: false }, world);
     const problems = planProblems(plan);
     const proofs = planSteps(plan).map(
@@ -48,8 +46,5 @@ async function verify(flags: Flags, context: Context): Promise<ExitCode> {
     for (const line of problems.flatMap(problemLines)) context.say(line);
     context.say(ok ? "The set-up is as it should be." : "The set-up is not as it should be. Try: agent provision plan");
     return ok ? 0 : 1;
-  } finally {
-    world.end();
-    for (const side of sides) side.close();
-  }
+  });
 }
