@@ -2,17 +2,14 @@
  * Does what a plan says, one call per step, and decides nothing. What fails is told, what needs it is skipped and named, and
  * everything else is done. Killed anywhere, the next plan begins with what is there.
  */
-import { AgentError, messageOf, TransientError } from "../core/errors.ts";
+import { AgentError, TransientError } from "../core/errors.ts";
 import { makingOrder, walk } from "./graph.ts";
 import { foreignProblem, type Part, type Plan, type Problem, problemOf, type Step, stepsOf } from "./plan.ts";
-import { pollUntil, READ_BACK_WAIT } from "./poll.ts";
-import type { Change, Doing, Resource } from "./resource.ts";
+import { pollUntil, READ_BACK_WAIT, tryAgain } from "./poll.ts";
+import type { Doing, Resource } from "./resource.ts";
 
 /** Resources that are worked on at the same time: S3 answers SlowDown to more changes of buckets than that. */
 const AT_ONCE = 8;
-/** A step whose answer says "later" is tried so often, with these waits between. The SDKs have tried before. */
-const TRIES = 4;
-const FIRST_WAIT_MS = 1_000;
 
 const AGAIN = "the same command again: it goes on where this one stopped";
 
@@ -64,7 +61,7 @@ async function applyPart(part: Part, blocker: string | undefined, doing: Doing):
     }
     const startedMs = doing.now();
     const failed = await attempt(step.resource, doing, () =>
-      step.action === "create" ? bringUp(part.resource, doing) : makeChange(part.changes[at]!, doing),
+      step.action === "create" ? bringUp(part.resource, doing) : tryAgain(doing, () => part.changes[at]!.make(doing)),
     );
     const tookMs = doing.now() - startedMs;
     outcomes.push({ step, result: failed === null ? "done" : "failed", problem: failed, tookMs });
@@ -86,22 +83,19 @@ export async function attempt(resource: string, doing: Doing, work: () => Promis
 /** Made, read back, and every difference that is left taken away. */
 async function bringUp(resource: Resource, doing: Doing): Promise<void> {
   const actual = await createSurely(resource, doing);
-  for (const change of resource.diff(actual, doing.facts)) await makeChange(change, doing);
+  for (const change of resource.diff(actual, doing.facts)) await tryAgain(doing, () => change.make(doing));
 }
 
 /** An answer may have been lost: after a TransientError it is looked for first, and made again only if it is not there. */
 async function createSurely(resource: Resource, doing: Doing): Promise<unknown> {
-  for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries++, waitMs *= 2) {
-    const lost = await resource.create(doing).then(() => null, transientOnly);
-    if (lost === null) break;
+  const lost = await tryAgain(doing, async () => {
+    const failure = await resource.create(doing).then(() => null, transientOnly);
+    if (failure === null) return null;
     const there = await resource.read(doing).catch(transientOnly);
-    if (there !== null && !(there instanceof TransientError))
-      return learned(resource, owned(resource, there, doing), doing);
-    if (tries >= TRIES) throw lost;
-    doing.stop.throwIfAborted();
-    doing.tell(`${messageOf(lost)}; trying again in ${waitMs / 1_000} s`);
-    await doing.wait(waitMs);
-  }
+    if (there === null || there instanceof TransientError) throw failure;
+    return { there: owned(resource, there, doing) };
+  });
+  if (lost !== null) return learned(resource, lost.there, doing);
   const actual = await pollUntil(`${resource.id} to be seen`, READ_BACK_WAIT, doing, async () => {
     const value = await resource.read(doing);
     return value === null ? { notYet: "it is not there yet" } : { value };
@@ -120,18 +114,6 @@ function owned(resource: Resource, actual: unknown, doing: Doing): unknown {
   if (foreign === null) return actual;
   const problem = foreignProblem(resource.id, foreign);
   throw new AgentError(problem.message, problem.try === null ? {} : { tryHint: problem.try });
-}
-
-async function makeChange(change: Change, doing: Doing): Promise<void> {
-  doing.stop.throwIfAborted();
-  for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries++, waitMs *= 2) {
-    const failure = await change.make(doing).then(() => null, transientOnly);
-    if (failure === null) return;
-    if (tries >= TRIES) throw failure;
-    doing.stop.throwIfAborted();
-    doing.tell(`${messageOf(failure)}; trying again in ${waitMs / 1_000} s`);
-    await doing.wait(waitMs);
-  }
 }
 
 function transientOnly(error: unknown): TransientError {

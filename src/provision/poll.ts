@@ -1,5 +1,5 @@
-/** Waiting by asking: for what a cloud does in its own time. */
-import { AgentError, TransientError } from "../core/errors.ts";
+/** Waiting: by asking, for what a cloud does in its own time; and by trying again, for what it refuses for now. */
+import { AgentError, messageOf, TransientError } from "../core/errors.ts";
 import type { Doing } from "./resource.ts";
 
 /** IAM needs seconds, and has been seen to need minutes: asked at 2, 4, 8, 15, 15 … seconds, for at most 5 minutes. */
@@ -42,6 +42,24 @@ export async function pollUntil<T>(
     doing.tell(
       `waiting for ${what}, ${Math.round(waitedMs / 1_000)} s of at most ${limits.limitMs / 1_000}: ${answer.notYet}`,
     );
+    await doing.wait(waitMs);
+  }
+}
+
+/** What answers "later" is tried so often, with these waits between. The SDKs have tried before. */
+const TRIES = { most: 4, firstWaitMs: 1_000 };
+
+/** Does it, again where a TransientError says that later may help; the last one is thrown, and any other at once. */
+export async function tryAgain<T>(doing: Pick<Doing, "stop" | "tell" | "wait">, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1, waitMs = TRIES.firstWaitMs; ; tries++, waitMs *= 2) {
+    doing.stop.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof TransientError) || tries >= TRIES.most) throw error;
+      doing.stop.throwIfAborted();
+      doing.tell(`${messageOf(error)}; trying again in ${waitMs / 1_000} s`);
+    }
     await doing.wait(waitMs);
   }
 }

@@ -1,15 +1,12 @@
 /** Taking away what was made, and nothing else: planned by looking, done in the opposite order of making. */
-
-import { TransientError } from "../core/errors.ts";
 import { attempt, InOrder, type Outcome, type Watch } from "./apply.ts";
 import { removingOrder, sorted, walk } from "./graph.ts";
 import { makePlan, type Part, type Plan, type Problem, type Step } from "./plan.ts";
+import { tryAgain } from "./poll.ts";
 import type { Doing, ProvisionSide } from "./resource.ts";
 
 /** Buckets are emptied at the same time; what bounds it is the server, not this. */
 const AT_ONCE = 8;
-const TRIES = 4;
-const FIRST_WAIT_MS = 1_000;
 
 /** The parts in the order of taking away. What is not there has no step; what is not ours has a problem. */
 export async function planRemoval(sides: readonly ProvisionSide[], world: Omit<Doing, "facts">): Promise<Plan> {
@@ -51,7 +48,9 @@ export async function applyRemoval(plan: Plan, world: Omit<Doing, "facts">, watc
     const dependant = (order.get(id) ?? []).find((other) => left.has(other));
     const startedMs = doing.now();
     const problem =
-      dependant === undefined ? await attempt(id, doing, () => removeSurely(part, doing)) : stays(id, dependant);
+      dependant === undefined
+        ? await attempt(id, doing, () => tryAgain(doing, async () => part.resource.remove?.(part.actual, doing)))
+        : stays(id, dependant);
     if (problem !== null) left.add(id);
     const result = problem === null ? "done" : dependant === undefined ? "failed" : "skipped";
     teller.done(id, [{ step, result, problem, tookMs: doing.now() - startedMs }]);
@@ -61,17 +60,4 @@ export async function applyRemoval(plan: Plan, world: Omit<Doing, "facts">, watc
 
 function stays(resource: string, dependant: string): Problem {
   return { resource, message: `${resource} was left: ${dependant} still rests on it`, missing: null, try: null };
-}
-
-async function removeSurely({ resource, actual }: Part, doing: Doing): Promise<void> {
-  for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries++, waitMs *= 2) {
-    doing.stop.throwIfAborted();
-    try {
-      return await resource.remove?.(actual, doing);
-    } catch (error) {
-      if (!(error instanceof TransientError) || tries >= TRIES) throw error;
-      doing.tell(`${error.message}; trying again in ${waitMs / 1_000} s`);
-    }
-    await doing.wait(waitMs);
-  }
 }
