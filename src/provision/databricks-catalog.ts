@@ -3,48 +3,35 @@ import { AgentError, TransientError } from "../core/errors.ts";
 import { TABLE_OF_STAGE } from "../core/stage.ts";
 import { hasCode } from "../databricks/failure.ts";
 import { type JsonObject, textAt } from "../databricks/json.ts";
-import {
-  adoption,
-  asOwner,
-  changeComment,
-  createThing,
-  deleteThing,
-  foreignByComment,
-  type Lake,
-  plainUrl,
-  readThing,
-  sameUrl,
-  unity,
-} from "./databricks-lake.ts";
+import { createThing, deleteThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./databricks-lake.ts";
 import { LAKE_ID, marked, schemaFullName, VOLUME_USES } from "./databricks-names.ts";
-import { bucketName, locationName } from "./names.ts";
+import { Securable } from "./databricks-securable.ts";
+import { bucketUrl, locationName } from "./names.ts";
 import type { Doing, Resource } from "./resource.ts";
 
 /** Every catalog has these from the start: Databricks makes them. */
 const BUILT_IN = ["default", "information_schema"];
 
 /** Beside the heartbeats and rule sets of the nodes, which have prefixes of their own. */
-export const storageRoot = (lake: Lake) => `s3://${bucketName("metadata", lake.naming)}/unity-catalog`;
+export const storageRoot = (lake: Lake) => `${bucketUrl("metadata", lake.naming)}unity-catalog`;
 
 export function catalogResource(lake: Lake): Resource<JsonObject> {
   const name = lake.catalog;
   const id = LAKE_ID.catalog(name);
   const root = storageRoot(lake);
+  const securable = new Securable(lake, id, ["catalogs", name]);
   return {
     id,
     side: "databricks",
     needs: [LAKE_ID.location(locationName("metadata", lake.naming))],
     // GET first: CREATE CATALOG IF NOT EXISTS can fail on one that exists, where the metastore has no root.
-    read: (doing) => readThing(lake, unity(`read ${id}`, "GET", ["catalogs", name]), doing),
+    read: (doing) => securable.read(doing),
     foreign: (actual) => {
       const is = textAt(actual, "storage_root");
       const elsewhere = `its managed storage is ${is === undefined ? "the metastore's" : plainUrl(is)}, not ${root}, and can never be moved`;
       return foreignByComment(actual) ?? (sameUrl(is, root) ? null : elsewhere);
     },
-    diff: (actual) =>
-      adoption(actual, (comment, doing) =>
-        changeComment(lake, { id, path: ["catalogs", name] }, actual, comment, doing),
-      ),
+    diff: (actual) => securable.adoption(actual),
     create: async (doing) => {
       const body = { name, comment: marked("Readings of the agent's sensors"), storage_root: root };
       const needs = `CREATE_CATALOG on the metastore and CREATE_MANAGED_STORAGE on ${LAKE_ID.location(locationName("metadata", lake.naming))}`;
@@ -57,8 +44,7 @@ export function catalogResource(lake: Lake): Resource<JsonObject> {
         "schemas",
         schemas.filter((one) => ![...BUILT_IN, lake.schema].includes(one)),
       );
-      const owned = { id, path: ["catalogs", name], owner: textAt(actual, "owner") };
-      await asOwner(lake, owned, doing, async () => {
+      await securable.asOwner(actual, doing, async () => {
         if (schemas.includes("default")) {
           await deleteUnlessUsed(lake, `delete schema ${name}.default`, ["schemas", `${name}.default`], doing);
         }
@@ -71,16 +57,14 @@ export function catalogResource(lake: Lake): Resource<JsonObject> {
 export function schemaResource(lake: Lake): Resource<JsonObject> {
   const fullName = schemaFullName(lake);
   const id = LAKE_ID.schema(fullName);
+  const securable = new Securable(lake, id, ["schemas", fullName]);
   return {
     id,
     side: "databricks",
     needs: [LAKE_ID.catalog(lake.catalog)],
-    read: (doing) => readThing(lake, unity(`read ${id}`, "GET", ["schemas", fullName]), doing),
+    read: (doing) => securable.read(doing),
     foreign: foreignByComment,
-    diff: (actual) =>
-      adoption(actual, (comment, doing) =>
-        changeComment(lake, { id, path: ["schemas", fullName] }, actual, comment, doing),
-      ),
+    diff: (actual) => securable.adoption(actual),
     create: async (doing) => {
       const body = {
         name: lake.schema,
@@ -102,8 +86,9 @@ export function schemaResource(lake: Lake): Resource<JsonObject> {
           names.filter((one) => !own.includes(one)),
         );
       }
-      const owned = { id, path: ["schemas", fullName], owner: textAt(actual, "owner") };
-      await asOwner(lake, owned, doing, () => deleteUnlessUsed(lake, `delete ${id}`, ["schemas", fullName], doing));
+      await securable.asOwner(actual, doing, () =>
+        deleteUnlessUsed(lake, `delete ${id}`, ["schemas", fullName], doing),
+      );
     },
   };
 }

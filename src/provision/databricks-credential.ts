@@ -4,22 +4,12 @@
  */
 import { AgentError, UsageError } from "../core/errors.ts";
 import { flagAt, type JsonObject, objectAt, textAt } from "../databricks/json.ts";
-import {
-  adoption,
-  asOwner,
-  createThing,
-  deleteThing,
-  foreignByComment,
-  type Lake,
-  overlaps,
-  readThing,
-  sameUrl,
-  unity,
-} from "./databricks-lake.ts";
+import { createThing, foreignByComment, type Lake, overlaps, sameUrl, unity } from "./databricks-lake.ts";
 import { LAKE_ID, marked } from "./databricks-names.ts";
+import { Securable } from "./databricks-securable.ts";
 import { passes, type Trial } from "./databricks-validate.ts";
 import type { FactBook, Facts } from "./facts.ts";
-import { BUCKET_USES, bucketName, credentialName, ID, unityRoleName } from "./names.ts";
+import { BUCKET_USES, bucketName, bucketUrl, credentialName, ID, unityRoleName } from "./names.ts";
 import { IAM_WAIT, pollUntil } from "./poll.ts";
 import type { Change, Doing, Resource } from "./resource.ts";
 
@@ -29,33 +19,25 @@ const NEEDS = "CREATE_STORAGE_CREDENTIAL on the metastore";
 export function credentialResource(lake: Lake): Resource<JsonObject> {
   const name = credentialName(lake.naming);
   const id = ID.credential(name);
-  const change = (actual: JsonObject, doing: Doing, body: object) => {
-    const owned = { id, path: [CREDENTIALS, name], owner: textAt(actual, "owner") };
-    const call = unity(`change ${id}`, "PATCH", [CREDENTIALS, name], {
-      body,
-      again: "safe",
-      needs: `ownership of ${id}`,
-    });
-    return asOwner(lake, owned, doing, () => lake.workspace.request(call, doing));
-  };
+  const securable = new Securable(lake, id, [CREDENTIALS, name]);
   return {
     id,
     side: "databricks",
     needs: [],
     tells: ["externalId", "unityCatalogIamArn"],
-    read: (doing) => readThing(lake, unity(`read ${id}`, "GET", [CREDENTIALS, name]), doing),
+    read: (doing) => securable.read(doing),
     learn: factsIn,
     foreign: foreignByComment,
     diff: (actual, facts) => [
-      ...adoption(actual, (comment, doing) => change(actual, doing, { comment })),
-      ...roleChange(lake, actual, facts, change),
+      ...securable.adoption(actual),
+      ...roleChange(lake, securable, actual, facts),
       ...(flagAt(actual, "read_only") === true
         ? [
             {
               action: "update" as const,
               because: "read only: on -> off",
               make: async (doing: Doing) =>
-                void (await change(actual, doing, { read_only: false, skip_validation: true })),
+                securable.change(actual, doing, { read_only: false, skip_validation: true }),
             },
           ]
         : []),
@@ -72,31 +54,21 @@ export function credentialResource(lake: Lake): Resource<JsonObject> {
       const call = unity(`create ${id}`, "POST", [CREDENTIALS], { body, needs: NEEDS });
       await createThing(lake, call, doing);
     },
-    remove: async (actual, doing) => {
-      const owned = { id, path: [CREDENTIALS, name], owner: textAt(actual, "owner") };
-      const call = unity(`delete ${id}`, "DELETE", [CREDENTIALS, name], { needs: `ownership of ${id}` });
-      await asOwner(lake, owned, doing, () => deleteThing(lake, call, doing));
-    },
+    remove: (actual, doing) => securable.remove(actual, doing),
   };
 }
 
-function roleChange(
-  lake: Lake,
-  actual: JsonObject,
-  facts: FactBook,
-  change: (actual: JsonObject, doing: Doing, body: object) => Promise<unknown>,
-): Change[] {
+function roleChange(lake: Lake, securable: Securable, actual: JsonObject, facts: FactBook): Change[] {
   const is = textAt(objectAt(actual, "aws_iam_role"), "role_arn") ?? "none";
   const wanted = knownRoleArn(lake, facts);
   if (wanted === null || is === wanted) return [];
   const make = async (doing: Doing) => {
     const body = { aws_iam_role: { role_arn: roleArnOf(lake, doing.facts) }, skip_validation: true, force: true };
-    await change(actual, doing, body);
+    await securable.change(actual, doing, body);
     const id = ID.credential(credentialName(lake.naming));
     // Another role may be given another external id: what is there now is what the role must trust.
-    const call = unity(`read ${id}`, "GET", [CREDENTIALS, credentialName(lake.naming)]);
     const before = doing.facts.get("externalId");
-    const told = factsIn((await readThing(lake, call, doing)) ?? {});
+    const told = factsIn((await securable.read(doing)) ?? {});
     doing.facts.learn(told);
     if (told.externalId === before) return;
     // What the role needs was decided by the plan, from the old id: another plan knows the new one.
@@ -144,8 +116,7 @@ export function accessResource(lake: Lake): Resource<true> {
     needs: [ID.credential(credential), ID.role(unityRoleName(lake.naming)), ID.bucket(bucketName("raw", lake.naming))],
     missing: "Unity Catalog cannot use the role yet",
     read: async (doing) => {
-      const path = ["storage-credentials", credential];
-      const known = await readThing(lake, unity(`read storage credential ${credential}`, "GET", path), doing);
+      const known = await new Securable(lake, ID.credential(credential), [CREDENTIALS, credential]).read(doing);
       if (known === null) return null;
       // A plan touches nothing: what writes is tried when the locations are made, and by verify.
       const answer = await passes(lake, { ...(await trialOf(lake, doing)), readOnly: true }, doing);
@@ -167,7 +138,7 @@ async function trialOf(lake: Lake, doing: Doing): Promise<Trial> {
   const credential = credentialName(lake.naming);
   const call = unity("list the external locations", "GET", ["external-locations"], { query: { max_results: 0 } });
   const all = await lake.workspace.list(call, "external_locations", doing);
-  const urls = BUCKET_USES.map((use) => `s3://${bucketName(use, lake.naming)}/`);
+  const urls = BUCKET_USES.map((use) => bucketUrl(use, lake.naming));
   const used = all.find(
     (one) =>
       textAt(one, "credential_name")?.toLowerCase() === credential &&

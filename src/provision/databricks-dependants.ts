@@ -2,7 +2,7 @@
 import { AgentError } from "../core/errors.ts";
 import { type JsonObject, textAt } from "../databricks/json.ts";
 import { type Lake, plainUrl, unity } from "./databricks-lake.ts";
-import { BUCKET_USES, bucketName } from "./names.ts";
+import { BUCKET_USES, bucketUrl } from "./names.ts";
 import type { Doing } from "./resource.ts";
 
 /** A metastore with more schemas than this is not searched: that would take minutes. */
@@ -19,7 +19,7 @@ type Placed = { readonly what: string; readonly place: string | undefined };
 export async function dependantsUnder(lake: Lake, url: string, doing: Doing): Promise<readonly string[]> {
   if (url === "") return [];
   const catalogs = (await list(lake, "catalogs", {}, doing)).filter((one) => nameOf(one) === lake.catalog);
-  const ours = BUCKET_USES.map((use) => `s3://${bucketName(use, lake.naming)}`);
+  const ours = BUCKET_USES.map((use) => bucketUrl(use, lake.naming));
   return (await placedIn(lake, catalogs, doing))
     .filter(({ place }) => isUnder(place, url) && !ours.some((bucket) => isUnder(place, bucket)))
     .map(({ what }) => what);

@@ -1,7 +1,7 @@
 /** What all the resources of the Databricks side share: the workspace, the names, and the ways of asking Unity Catalog. */
-import { AgentError, DeniedError, TransientError } from "../core/errors.ts";
+import { AgentError, TransientError } from "../core/errors.ts";
 import type { Call, Pace, Workspace } from "../databricks/client.ts";
-import { isAlreadyThere, isMissing, TokenRefusedError } from "../databricks/failure.ts";
+import { isAlreadyThere, isMissing } from "../databricks/failure.ts";
 import { asObject, type JsonObject, textAt } from "../databricks/json.ts";
 import type { SqlRunner } from "../databricks/sql.ts";
 import type { WarehouseChoice } from "../databricks/warehouse.ts";
@@ -58,34 +58,6 @@ export async function deleteThing(lake: Lake, call: Call, pace: Pace): Promise<v
   }
 }
 
-/** A securable with an owner, for what only the owner may do. */
-export type Owned = { readonly id: string; readonly path: readonly string[]; readonly owner: string | undefined };
-
-/**
- * Does what only the owner may do. A metastore admin may take the ownership, by a request that changes nothing else; so
- * where we are denied we take it, and do it then. Where that is denied too, the sentence names the owner.
- */
-export async function asOwner<T>(lake: Lake, of: Owned, doing: Doing, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (denied) {
-    const me = doing.facts.get("databricksUser");
-    const isTheirs = me !== undefined && of.owner !== undefined && of.owner !== me;
-    if (!(denied instanceof DeniedError) || denied instanceof TokenRefusedError || !isTheirs) throw denied;
-    doing.tell(`${of.id} belongs to ${of.owner}: taking it over`);
-    const call = unity(`become the owner of ${of.id}`, "PATCH", of.path, { body: { owner: me }, again: "safe" });
-    await lake.workspace.request(call, doing).catch((error: unknown) => {
-      if (!(error instanceof DeniedError)) throw error;
-      throw new DeniedError(`${denied.message} (it belongs to "${of.owner}", and we are "${me}")`, {
-        missing: `ownership of ${of.id}`,
-        tryHint: `${of.owner} runs: databricks api patch /${[...UNITY, ...of.path].join("/")} --json '{"owner": "${me}"}'`,
-        cause: denied,
-      });
-    });
-    return work();
-  }
-}
-
 export function foreignByComment(actual: JsonObject): string | null {
   return isMarked(textAt(actual, "comment")) ? null : NOT_MARKED;
 }
@@ -96,20 +68,6 @@ export function adoption(actual: JsonObject, mark: (comment: string, doing: Doin
   if (isMarked(comment)) return [];
   const make = async (doing: Doing) => void (await mark(marked(comment), doing));
   return [{ action: "update", because: "ownership: not ours -> managed by agent provision", make }];
-}
-
-/** Takes over a thing by its comment. */
-export async function changeComment(
-  lake: Lake,
-  thing: { readonly id: string; readonly path: readonly string[] },
-  actual: JsonObject,
-  comment: string,
-  doing: Doing,
-): Promise<void> {
-  const { id, path } = thing;
-  const call = unity(`change ${id}`, "PATCH", path, { body: { comment }, again: "safe", needs: `ownership of ${id}` });
-  const owned = { id, path, owner: textAt(actual, "owner") };
-  await asOwner(lake, owned, doing, () => lake.workspace.request(call, doing));
 }
 
 /** Unity Catalog lower-cases names, and gives a url with or without a slash at its end. */

@@ -6,9 +6,10 @@
 import { AgentError } from "../core/errors.ts";
 import { type JsonObject, textAt } from "../databricks/json.ts";
 import { dependantsUnder } from "./databricks-dependants.ts";
-import { asOwner, type Lake, overlaps, plainUrl, sameUrl, unity } from "./databricks-lake.ts";
+import { type Lake, overlaps, plainUrl, sameUrl, unity } from "./databricks-lake.ts";
 import { isMarked, LAKE_ID } from "./databricks-names.ts";
-import { BUCKET_USES, bucketName, locationName } from "./names.ts";
+import { Securable } from "./databricks-securable.ts";
+import { BUCKET_USES, bucketUrl, locationName } from "./names.ts";
 import type { Doing } from "./resource.ts";
 
 const LOCATIONS = "external-locations";
@@ -64,7 +65,7 @@ export class LocationMoves {
     const use = BUCKET_USES.find(
       (one) => locationName(one, this.#lake.naming) === textAt(other, "name")?.toLowerCase(),
     );
-    return use !== undefined && !sameUrl(textAt(other, "url"), `s3://${bucketName(use, this.#lake.naming)}`);
+    return use !== undefined && !sameUrl(textAt(other, "url"), bucketUrl(use, this.#lake.naming));
   }
 
   async #park(other: JsonObject, doing: Doing): Promise<void> {
@@ -79,13 +80,7 @@ export class LocationMoves {
     }
     doing.tell(`${id} is in the way and points to the wrong bucket itself: parked until its turn`);
     const body = { url: `${this.#parking()}/${name}`, force: true, skip_validation: true };
-    const call = unity(`change ${id}`, "PATCH", [LOCATIONS, name], {
-      body,
-      again: "safe",
-      needs: `ownership of ${id}`,
-    });
-    const owned = { id, path: [LOCATIONS, name], owner: textAt(other, "owner") };
-    await asOwner(this.#lake, owned, doing, () => this.#lake.workspace.request(call, doing));
+    await new Securable(this.#lake, id, [LOCATIONS, name]).change(other, doing, body);
     this.#moved.add(name.toLowerCase());
   }
 }

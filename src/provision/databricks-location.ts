@@ -7,22 +7,12 @@ import { STAGES } from "../core/stage.ts";
 import { DatabricksError } from "../databricks/failure.ts";
 import { flagAt, type JsonObject, textAt } from "../databricks/json.ts";
 import { allUnder, dependantsUnder } from "./databricks-dependants.ts";
-import {
-  adoption,
-  asOwner,
-  createThing,
-  deleteThing,
-  foreignByComment,
-  type Lake,
-  plainUrl,
-  readThing,
-  sameUrl,
-  unity,
-} from "./databricks-lake.ts";
+import { createThing, deleteThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./databricks-lake.ts";
 import type { LocationMoves } from "./databricks-location-moves.ts";
 import { LAKE_ID, marked } from "./databricks-names.ts";
+import { Securable } from "./databricks-securable.ts";
 import { passes } from "./databricks-validate.ts";
-import { type BucketUse, bucketName, credentialName, ID, locationName, unityRoleName } from "./names.ts";
+import { type BucketUse, bucketName, bucketUrl, credentialName, ID, locationName, unityRoleName } from "./names.ts";
 import { IAM_WAIT, pollUntil, READ_BACK_WAIT } from "./poll.ts";
 import type { Change, Doing, Resource } from "./resource.ts";
 
@@ -34,26 +24,15 @@ export type LocationActual = {
   readonly dependants: readonly string[];
 };
 
-export const locationUrl = (lake: Lake, use: BucketUse) => `s3://${bucketName(use, lake.naming)}/`;
-
 export function locationResource(lake: Lake, use: BucketUse, moves: LocationMoves): Resource<LocationActual> {
   const name = locationName(use, lake.naming);
   const id = LAKE_ID.location(name);
   const credential = credentialName(lake.naming);
-  const url = locationUrl(lake, use);
-  const read = (doing: Doing) => readThing(lake, unity(`read ${id}`, "GET", [LOCATIONS, name]), doing);
-  const change = (actual: JsonObject, doing: Doing, body: object) => {
-    const owned = { id, path: [LOCATIONS, name], owner: textAt(actual, "owner") };
-    const call = unity(`change ${id}`, "PATCH", [LOCATIONS, name], {
-      body,
-      again: "safe",
-      needs: `ownership of ${id}`,
-    });
-    return asOwner(lake, owned, doing, () => lake.workspace.request(call, doing));
-  };
+  const url = bucketUrl(use, lake.naming);
+  const securable = new Securable(lake, id, [LOCATIONS, name]);
   // Auto Loader reads the stages, and nothing else is listened to.
   const hasFileEvents = lake.hasFileEvents && (STAGES as readonly string[]).includes(use);
-  const context: Context = { lake, id, name, url, credential, read, change, moves, hasFileEvents };
+  const context: Context = { lake, id, name, url, credential, securable, moves, hasFileEvents };
   return {
     id,
     side: "databricks",
@@ -64,21 +43,20 @@ export function locationResource(lake: Lake, use: BucketUse, moves: LocationMove
       LAKE_ID.access(credential),
     ],
     read: async (doing) => {
-      const location = await read(doing);
+      const location = await securable.read(doing);
       if (location === null) return null;
       const is = textAt(location, "url") ?? "";
       return { location, dependants: sameUrl(is, url) ? [] : await dependantsUnder(lake, is, doing) };
     },
     foreign: ({ location }) => foreignByComment(location),
     diff: ({ location, dependants }) => [
-      ...adoption(location, (comment, doing) => change(location, doing, { comment })),
+      ...securable.adoption(location),
       ...placeChange(context, location, dependants),
       ...settingsChange(context, location),
     ],
     create: (doing) => moves.alone(() => createLocation(context, doing)),
     remove: async ({ location }, doing) => {
-      const owned = { id, path: [LOCATIONS, name], owner: textAt(location, "owner") };
-      await asOwner(lake, owned, doing, () => deleteLocation(context, textAt(location, "url") ?? url, doing));
+      await securable.asOwner(location, doing, () => deleteLocation(context, textAt(location, "url") ?? url, doing));
     },
   };
 }
@@ -112,8 +90,7 @@ type Context = {
   readonly name: string;
   readonly url: string;
   readonly credential: string;
-  readonly read: (doing: Doing) => Promise<JsonObject | null>;
-  readonly change: (actual: JsonObject, doing: Doing, body: object) => Promise<unknown>;
+  readonly securable: Securable;
   readonly moves: LocationMoves;
   readonly hasFileEvents: boolean;
 };
@@ -172,8 +149,8 @@ function placeChange(context: Context, location: JsonObject, dependants: readonl
 
 /** Reference: the recipe of docs/provision.md, "A location that points to the wrong bucket". */
 async function mend(context: Context, doing: Doing): Promise<void> {
-  const { lake, id, name, url, credential, moves } = context;
-  const actual = await context.read(doing);
+  const { lake, id, name, url, credential, securable, moves } = context;
+  const actual = await securable.read(doing);
   if (actual === null) throw new AgentError(`Cannot change ${id}: it is gone`, { tryHint: "agent provision apply" });
   const isUrl = textAt(actual, "url") ?? "";
   if (!sameUrl(isUrl, url)) {
@@ -189,10 +166,10 @@ async function mend(context: Context, doing: Doing): Promise<void> {
   const before = { credential, url, location: name };
   await pollUntil(`the role to reach ${plainUrl(url)}`, IAM_WAIT, doing, () => passes(lake, before, doing));
   const body = { url, credential_name: credential, force: true, skip_validation: false };
-  await context.change(actual, doing, body).catch(laterWhereTheRoleIs);
+  await securable.change(actual, doing, body).catch(laterWhereTheRoleIs);
   moves.settled(name);
   await pollUntil(`${id} to be seen at ${plainUrl(url)}`, READ_BACK_WAIT, doing, async () => {
-    const now = (await context.read(doing)) ?? {};
+    const now = (await securable.read(doing)) ?? {};
     const isThere = sameUrl(textAt(now, "url"), url) && textAt(now, "credential_name")?.toLowerCase() === credential;
     return isThere ? { value: true } : { notYet: `Databricks took the change, and still says ${textAt(now, "url")}` };
   });
@@ -200,16 +177,16 @@ async function mend(context: Context, doing: Doing): Promise<void> {
   await pollUntil(`${id} to be usable`, IAM_WAIT, doing, () => passes(lake, after, doing));
 }
 
-function settingsChange({ change, hasFileEvents }: Context, location: JsonObject): Change[] {
+function settingsChange({ securable, hasFileEvents }: Context, location: JsonObject): Change[] {
   const changes: Change[] = [];
   if (flagAt(location, "read_only") === true) {
-    const make = async (doing: Doing) => void (await change(location, doing, { read_only: false }));
+    const make = (doing: Doing) => securable.change(location, doing, { read_only: false });
     changes.push({ action: "update", because: "read only: on -> off", make });
   }
   const isOn = flagAt(location, "enable_file_events") ?? flagAt(location, "effective_enable_file_events") ?? false;
   if (isOn !== hasFileEvents) {
     const because = `file events: ${isOn ? "on -> off" : "off -> on"}`;
-    const make = async (doing: Doing) => void (await change(location, doing, fileEvents(hasFileEvents)));
+    const make = (doing: Doing) => securable.change(location, doing, fileEvents(hasFileEvents));
     changes.push({ action: "update", because, make });
   }
   return changes;

@@ -4,8 +4,9 @@ import type { Stage } from "../core/stage.ts";
 import { isAlreadyThere } from "../databricks/failure.ts";
 import { type JsonObject, objectsAt, textAt } from "../databricks/json.ts";
 import { quotedName, quotedText } from "../databricks/sql.ts";
-import { adoption, asOwner, deleteThing, foreignByComment, type Lake, readThing, unity } from "./databricks-lake.ts";
+import { adoption, foreignByComment, type Lake } from "./databricks-lake.ts";
 import { LAKE_ID, marked, schemaFullName, tableFullName } from "./databricks-names.ts";
+import { Securable } from "./databricks-securable.ts";
 import type { TableColumn } from "./databricks-table-columns.ts";
 import type { Change, Doing, Resource } from "./resource.ts";
 
@@ -13,13 +14,13 @@ export function tableResource(lake: Lake, stage: Stage, columns: readonly TableC
   const fullName = tableFullName(lake, stage);
   const id = LAKE_ID.table(fullName);
   const name = quotedName(...fullName.split("."));
-  const read = (doing: Doing) => readThing(lake, unity(`read ${id}`, "GET", ["tables", fullName]), doing);
+  const securable = new Securable(lake, id, ["tables", fullName]);
   const sql = (what: string, statement: string, doing: Doing) => lake.sql.run(what, statement, doing);
   return {
     id,
     side: "databricks",
     needs: [LAKE_ID.schema(schemaFullName(lake))],
-    read,
+    read: (doing) => securable.read(doing),
     foreign: (actual) =>
       foreignByComment(actual) ?? (textAt(actual, "table_type") === "VIEW" ? "it is a view, not a table" : null),
     diff: (actual) => [
@@ -28,7 +29,7 @@ export function tableResource(lake: Lake, stage: Stage, columns: readonly TableC
       ),
       ...missingColumns(actual, columns, async (doing) => {
         // Asked anew: a column that is there already would fail the statement, and an answer may have been lost.
-        const now = await read(doing);
+        const now = await securable.read(doing);
         const missing = lacking(now ?? {}, columns);
         if (missing.length === 0) return;
         const statement = `ALTER TABLE ${name} ADD COLUMNS (${missing.map(definition).join(", ")})`;
@@ -42,11 +43,7 @@ export function tableResource(lake: Lake, stage: Stage, columns: readonly TableC
         if (!isAlreadyThere(error)) throw error;
       });
     },
-    remove: async (actual, doing) => {
-      const owned = { id, path: ["tables", fullName], owner: textAt(actual, "owner") };
-      const call = unity(`delete ${id}`, "DELETE", ["tables", fullName], { needs: `ownership of ${id}` });
-      await asOwner(lake, owned, doing, () => deleteThing(lake, call, doing));
-    },
+    remove: (actual, doing) => securable.remove(actual, doing),
   };
 }
 

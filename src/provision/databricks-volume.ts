@@ -1,30 +1,19 @@
 /** External volumes: the stages' objects and the checkpoints as paths, `/Volumes/{catalog}/{schema}/raw/date=…`. */
 import { AgentError } from "../core/errors.ts";
 import { type JsonObject, textAt } from "../databricks/json.ts";
-import {
-  adoption,
-  asOwner,
-  changeComment,
-  createThing,
-  deleteThing,
-  foreignByComment,
-  type Lake,
-  plainUrl,
-  readThing,
-  sameUrl,
-  unity,
-} from "./databricks-lake.ts";
+import { createThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./databricks-lake.ts";
 import { LAKE_ID, marked, schemaFullName, type VolumeUse } from "./databricks-names.ts";
-import { bucketName, locationName } from "./names.ts";
+import { Securable } from "./databricks-securable.ts";
+import { bucketUrl, locationName } from "./names.ts";
 import type { Doing, Resource } from "./resource.ts";
 
 export const volumeFullName = (lake: Lake, use: VolumeUse) => `${schemaFullName(lake)}.${use}`;
-export const volumeUrl = (lake: Lake, use: VolumeUse) => `s3://${bucketName(use, lake.naming)}/`;
 
 export function volumeResource(lake: Lake, use: VolumeUse): Resource<JsonObject> {
   const fullName = volumeFullName(lake, use);
   const id = LAKE_ID.volume(fullName);
-  const url = volumeUrl(lake, use);
+  const url = bucketUrl(use, lake.naming);
+  const securable = new Securable(lake, id, ["volumes", fullName]);
   const location = LAKE_ID.location(locationName(use, lake.naming));
   const create = async (doing: Doing) => {
     const body = {
@@ -38,42 +27,34 @@ export function volumeResource(lake: Lake, use: VolumeUse): Resource<JsonObject>
     const needs = `CREATE_VOLUME on ${LAKE_ID.schema(schemaFullName(lake))} and CREATE_EXTERNAL_VOLUME on ${location}`;
     await createThing(lake, unity(`create ${id}`, "POST", ["volumes"], { body, needs }), doing);
   };
-  const remove = async (actual: JsonObject, doing: Doing) => {
-    const owned = { id, path: ["volumes", fullName], owner: textAt(actual, "owner") };
-    const call = unity(`delete ${id}`, "DELETE", ["volumes", fullName], { needs: `ownership of ${id}` });
-    await asOwner(lake, owned, doing, () => deleteThing(lake, call, doing));
-  };
-  const read = (doing: Doing) => readThing(lake, unity(`read ${id}`, "GET", ["volumes", fullName]), doing);
   return {
     id,
     side: "databricks",
     needs: [LAKE_ID.schema(schemaFullName(lake)), location],
-    read,
+    read: (doing) => securable.read(doing),
     // A managed volume holds files of its own, which would go with it.
     foreign: (actual) =>
       foreignByComment(actual) ??
       (textAt(actual, "volume_type") === "MANAGED" ? "it is a managed volume, with files of its own" : null),
     diff: (actual) => {
       const is = textAt(actual, "storage_location");
-      const mark = adoption(actual, (comment, doing) =>
-        changeComment(lake, { id, path: ["volumes", fullName] }, actual, comment, doing),
-      );
+      const mark = securable.adoption(actual);
       if (sameUrl(is, url)) return mark;
       // A volume cannot be moved. Its files are not touched: an external volume is only a name for a place.
       const make = async (doing: Doing) => {
-        const now = await read(doing);
+        const now = await securable.read(doing);
         if (textAt(now ?? {}, "volume_type") === "MANAGED") {
           throw new AgentError(`Cannot replace ${id}: it is a managed volume, and its files would go with it`, {
             tryHint: `copy what is needed, drop it by hand, then agent provision apply`,
           });
         }
         if (now !== null && sameUrl(textAt(now, "storage_location"), url)) return;
-        if (now !== null) await remove(now, doing);
+        if (now !== null) await securable.remove(now, doing);
         await create(doing);
       };
       return [...mark, { action: "replace", because: `place: ${plainUrl(is ?? "none")} -> ${plainUrl(url)}`, make }];
     },
     create,
-    remove,
+    remove: (actual, doing) => securable.remove(actual, doing),
   };
 }

@@ -12,6 +12,10 @@ export function bucketName(use: BucketUse, { prefix, region }: Naming): string {
   return bucketOf(use satisfies Stage, prefix, region);
 }
 
+export function bucketUrl(use: BucketUse, naming: Naming): string {
+  return `s3://${bucketName(use, naming)}/`;
+}
+
 /** Where the checkpoint and the schema of a stage's stream lie in the checkpoints bucket. */
 export function checkpointPrefix(stage: Stage): string {
   return `${stage}/`;
