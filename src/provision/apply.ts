@@ -3,6 +3,7 @@
  * everything else is done. Killed anywhere, the next plan begins with what is there.
  */
 import { AgentError, TransientError } from "../core/errors.ts";
+import type { FactBook } from "./facts.ts";
 import { makingOrder, walk } from "./graph.ts";
 import { foreignProblem, type Part, type Plan, type Problem, problemOf, type Step, stepsOf } from "./plan.ts";
 import { pollUntil, READ_BACK_WAIT, tryAgain } from "./poll.ts";
@@ -34,13 +35,20 @@ export async function applyPlan(plan: Plan, world: Omit<Doing, "facts">, watch: 
   );
   const broken = new Set<string>();
   await walk(order, AT_ONCE, async (id) => {
-    const part = parts.get(id)!;
+    const part = toldAgain(parts.get(id)!, plan.facts);
     const blocker = part.resource.needs.find((need) => broken.has(need));
     const outcomes = await applyPart(part, blocker, { ...world, facts: plan.facts });
     if (part.problem !== null || outcomes.some(({ result }) => result !== "done")) broken.add(id);
     teller.done(id, outcomes);
   });
   return teller.all;
+}
+
+/** What became known on the way, such as a new external id, may make a difference that no plan could tell. */
+function toldAgain(part: Part, facts: FactBook): Part {
+  const { resource, actual, problem } = part;
+  if (problem !== null || actual === null || resource.unwanted !== undefined) return part;
+  return { ...part, changes: resource.diff(actual, facts) };
 }
 
 async function applyPart(part: Part, blocker: string | undefined, doing: Doing): Promise<Outcome[]> {

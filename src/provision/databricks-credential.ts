@@ -2,7 +2,7 @@
  * The storage credential: the role of AWS that Unity Catalog works as. It is made before the role is, because Databricks
  * chooses the external id that the role's trust policy must name.
  */
-import { AgentError, UsageError } from "../core/errors.ts";
+import { UsageError } from "../core/errors.ts";
 import { flagAt, type JsonObject, objectAt, textAt } from "../databricks/json.ts";
 import { createThing, foreignByComment, type Lake, overlaps, sameUrl, unity } from "./databricks-lake.ts";
 import { LAKE_ID, marked } from "./databricks-names.ts";
@@ -65,16 +65,8 @@ function roleChange(lake: Lake, securable: Securable, actual: JsonObject, facts:
   const make = async (doing: Doing) => {
     const body = { aws_iam_role: { role_arn: roleArnOf(lake, doing.facts) }, skip_validation: true, force: true };
     await securable.change(actual, doing, body);
-    const id = ID.credential(credentialName(lake.naming));
     // Another role may be given another external id: what is there now is what the role must trust.
-    const before = doing.facts.get("externalId");
-    const told = factsIn((await securable.read(doing)) ?? {});
-    doing.facts.learn(told);
-    if (told.externalId === before) return;
-    // What the role needs was decided by the plan, from the old id: another plan knows the new one.
-    throw new AgentError(`Cannot go on with ${id}: with its new role Databricks gave it a new external id`, {
-      tryHint: "the same command again: it lets the role trust the new external id",
-    });
+    doing.facts.learn(factsIn((await securable.read(doing)) ?? {}));
   };
   return [{ action: "update", because: `role: ${is} -> ${wanted}`, make }];
 }

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { DeniedError, messageOf } from "../core/errors.ts";
 import { applyPlan, type Outcome } from "./apply.ts";
+import type { FactBook } from "./facts.ts";
 import { MemoryCloud, type MemoryWish, memoryResource, memorySide } from "./memory.ts";
 import { makePlan, planProblems, planSteps } from "./plan.ts";
 import { applyRemoval, planRemoval, removalSteps } from "./removal.ts";
@@ -87,6 +88,25 @@ test("a value that is not known yet says so, and is known when the step is made"
   ]);
   await apply(cloud);
   expect(cloud.things.get("role")!.aspects["role"]).toBe("arn:of:credential");
+});
+
+test("what becomes known on the way makes its differences in the same apply", async () => {
+  const cloud = new MemoryCloud();
+  await apply(cloud);
+  const plain = WISHES.map((wish) => memoryResource(cloud, wish));
+  const renewed = plain.map((one) => {
+    if (one.id !== "credential") return one;
+    // Changing it gives it another name, which nobody knows before.
+    const make = async ({ facts }: { readonly facts: FactBook }) => {
+      cloud.call("renew credential", () => facts.learn({ roleArn: "arn:renewed" }));
+    };
+    return { ...one, diff: () => [{ action: "update" as const, because: "renewed", make }] };
+  });
+  const plan = await makePlan([memorySide(renewed)], { adopt: false }, world());
+  expect(planSteps(plan).filter(({ action }) => action !== "none")).toHaveLength(1);
+  const outcomes = await applyPlan(plan, world(), { onOutcome: () => undefined });
+  expect(told(outcomes)).toEqual(["done update credential", "done update role"]);
+  expect(cloud.things.get("role")!.aspects["role"]).toBe("arn:renewed");
 });
 
 test("what is not ours is refused with a reason, and taken over when told so", async () => {
