@@ -112,7 +112,7 @@ it("a token that is not one exits 1 and says what to set, and is shown nowhere",
 });
 
 /** All kinds with AGENT_TEST_ALL_CALLS=1. */
-const KILLED_AT = /storage-credentials|external-locations|catalogs|statements/;
+const KILLED_AT = /storage-credentials|statements/;
 
 it("config check --live asks the workspace too, and says what is missing by its name", async () => {
   const check = (more: Record<string, string> = {}) =>
