@@ -1,5 +1,4 @@
 /** `agent provision run`: uploads the notebook, runs its job and follows it to its end. */
-import { AgentError } from "../core/errors.ts";
 import { applyPlan } from "../provision/apply.ts";
 import type { NotebookSource } from "../provision/databricks-notebook.ts";
 import { makePlan, planProblems, planSteps } from "../provision/plan.ts";
@@ -18,12 +17,7 @@ export const command: Command = {
   },
 };
 
-export async function runNotebook(flags: Flags, context: Context, notebook: NotebookSource | null): Promise<ExitCode> {
-  if (notebook === null) {
-    throw new AgentError("Cannot run the notebook: this version of the agent has none", {
-      tryHint: "a notebook of your own that reads /Volumes/…/raw: docs/provision.md",
-    });
-  }
+export async function runNotebook(flags: Flags, context: Context, notebook: NotebookSource): Promise<ExitCode> {
   const world = worldOf(context);
   try {
     const end = await uploadAndRun(notebook, context, world);

@@ -4,7 +4,7 @@ import { TABLE_OF_STAGE } from "../core/stage.ts";
 import { hasCode } from "../databricks/failure.ts";
 import { type JsonObject, textAt } from "../databricks/json.ts";
 import { createThing, deleteThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./databricks-lake.ts";
-import { LAKE_ID, marked, schemaFullName, VOLUME_USES } from "./databricks-names.ts";
+import { LAKE_ID, marked, QUARANTINE_TABLE, schemaFullName, VOLUME_USES } from "./databricks-names.ts";
 import { Securable } from "./databricks-securable.ts";
 import { bucketUrl, locationName } from "./names.ts";
 import type { Doing, Resource } from "./resource.ts";
@@ -77,7 +77,10 @@ export function schemaResource(lake: Lake): Resource<JsonObject> {
     remove: async (actual, doing) => {
       const query = { catalog_name: lake.catalog, schema_name: lake.schema };
       // Ours have just been taken away, and may still be listed for a moment.
-      const ours: Record<string, readonly string[]> = { tables: Object.values(TABLE_OF_STAGE), volumes: VOLUME_USES };
+      const ours: Record<string, readonly string[]> = {
+        tables: [...Object.values(TABLE_OF_STAGE), QUARANTINE_TABLE],
+        volumes: VOLUME_USES,
+      };
       for (const [what, own] of Object.entries(ours)) {
         const names = await namesIn(lake, what, query, doing);
         refuseForeign(

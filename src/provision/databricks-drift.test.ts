@@ -120,7 +120,7 @@ test(
       `update external location ${raw}: read only: on -> off`,
       `update external location ${raw}: file events: on -> off`,
       `update grants on schema ${TABLES}: missing: USE_SCHEMA to analysts`,
-      `update grants on schema ${TABLES}: missing: USE_SCHEMA to ${ROBOT}`,
+      `update grants on schema ${TABLES}: missing: USE_SCHEMA, CREATE_TABLE to ${ROBOT}`,
     ]);
     // With its new role the credential may be given a new external id: the role trusts that in the same run.
     expect(failuresOf(await apply(lake))).toEqual([]);

@@ -24,12 +24,27 @@ const ENVIRONMENT_VERSION = "4";
 const MAX_RETRIES = 2;
 const TIMEOUT_S = 4 * 3_600;
 
+/** When it runs and who hears of it is for whoever looks after the job: a reset replaces everything, so these go along. */
+const KEPT = new Set([
+  "schedule",
+  "trigger",
+  "continuous",
+  "email_notifications",
+  "webhook_notifications",
+  "notification_settings",
+  "health",
+]);
+
 export const jobName = ({ naming }: Lake) => `${naming.prefix}-load-${naming.region}`;
 
 /** What the job is, without any default of Databricks. Serverless: no cluster to choose and none to pay for when idle. */
 export function jobSettings(lake: Lake, notebook: NotebookSource, loader: string | null): JsonObject {
   const { catalog, schema, naming } = lake;
-  const parameters = { catalog, schema, prefix: naming.prefix, region: naming.region };
+  const parameters = {
+    ...{ catalog, schema, prefix: naming.prefix, region: naming.region },
+    // By the volume: each stage's own folder in the checkpoints bucket, as `clean` knows it.
+    checkpoints: `/Volumes/${catalog}/${schema}/checkpoints`,
+  };
   return {
     name: jobName(lake),
     description: "Loads what the agents delivered into the five tables",
@@ -61,7 +76,10 @@ export function jobResource(lake: Lake, notebook: NotebookSource, loader: string
   return {
     id,
     side: "databricks",
-    needs: [LAKE_ID.notebook(notebookPath(lake, notebook))],
+    needs: [
+      LAKE_ID.notebook(notebookPath(lake, notebook)),
+      ...(notebook.modules ?? []).map((module) => LAKE_ID.file(notebookPath(lake, module))),
+    ],
     read: (doing) => findJob(lake, doing),
     diff: (actual) => [...settingsChange(lake, id, actual, wanted), ...leftOverChanges(lake, actual)],
     create: async (doing) => {
@@ -102,7 +120,8 @@ function settingsChange(lake: Lake, id: string, actual: JobActual, wanted: JsonO
   const keys = Object.keys(wanted).filter((key) => !holds(actual.settings[key], wanted[key]));
   if (keys.length === 0) return [];
   const make = async (doing: Doing) => {
-    const body = { job_id: idNumber(actual.id), new_settings: wanted };
+    const theirs = Object.fromEntries(Object.entries(actual.settings).filter(([key]) => KEPT.has(key)));
+    const body = { job_id: idNumber(actual.id), new_settings: { ...theirs, ...wanted } };
     await jobs(lake, `change ${id}`, "reset", body, doing, "safe");
   };
   return [{ action: "update", because: `settings: ${keys.join(", ")}`, make }];

@@ -13,6 +13,7 @@ export const LAKE_ID = {
   grants: (on: string) => `grants on ${on}`,
   folder: (path: string) => `workspace folder ${path}`,
   notebook: (path: string) => `notebook ${path}`,
+  file: (path: string) => `workspace file ${path}`,
   job: (name: string) => `job ${name}`,
 } as const;
 
@@ -25,6 +26,10 @@ export const tableFullName = (names: LakeNames, stage: Stage) => `${schemaFullNa
 /** The metadata bucket holds the catalog's managed storage, and a volume may not overlap that. */
 export const VOLUME_USES = [...STAGES, "checkpoints"] as const satisfies readonly BucketUse[];
 export type VolumeUse = (typeof VOLUME_USES)[number];
+
+/** Where the notebook writes down the objects that cannot be unpacked. */
+export const QUARANTINE_TABLE = "sensor_readings_quarantine";
+export const quarantineFullName = (names: LakeNames) => `${schemaFullName(names)}.${QUARANTINE_TABLE}`;
 
 const MARK = `${MANAGED_BY_KEY}=${MANAGED_BY}`;
 

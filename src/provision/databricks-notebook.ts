@@ -1,4 +1,7 @@
-/** The notebook in the workspace: its folder, and its source, which is compared before it is overwritten. */
+/**
+ * The notebook in the workspace: its folder, its source, and the Python files beside it that it imports. All are compared
+ * before they are overwritten.
+ */
 import { AgentError } from "../core/errors.ts";
 import type { Call } from "../databricks/client.ts";
 import { hasCode } from "../databricks/failure.ts";
@@ -8,7 +11,13 @@ import { LAKE_ID } from "./databricks-names.ts";
 import { type Doing, MANAGED_BY, MANAGED_BY_KEY, type Resource } from "./resource.ts";
 
 /** A Python notebook as its source: cells between `# COMMAND ----------`. */
-export type NotebookSource = { readonly name: string; readonly source: string };
+export type NotebookSource = {
+  readonly name: string;
+  readonly source: string;
+  /** Files that the notebook imports, such as `columns.py`. */
+  readonly modules?: readonly ModuleSource[];
+};
+export type ModuleSource = { readonly name: string; readonly source: string };
 
 /** "MAX_NOTEBOOK_SIZE_EXCEEDED" above this. */
 const SOURCE_BYTES = 10 * 1024 * 1024;
@@ -16,7 +25,7 @@ const HEADER = "# Databricks notebook source";
 const MARK = `# ${MANAGED_BY_KEY}=${MANAGED_BY}`;
 
 export const notebookFolder = ({ naming }: Lake) => `/Shared/${naming.prefix}-agent-${naming.region}`;
-export const notebookPath = (lake: Lake, { name }: NotebookSource) => `${notebookFolder(lake)}/${name}`;
+export const notebookPath = (lake: Lake, { name }: NotebookSource | ModuleSource) => `${notebookFolder(lake)}/${name}`;
 
 export function folderResource(lake: Lake): Resource<true> {
   const path = notebookFolder(lake);
@@ -53,11 +62,36 @@ export function folderResource(lake: Lake): Resource<true> {
 
 export function notebookResource(lake: Lake, notebook: NotebookSource): Resource<string> {
   const path = notebookPath(lake, notebook);
-  const id = LAKE_ID.notebook(path);
-  const wanted = markedSource(notebook);
+  return sourceResource(lake, {
+    id: LAKE_ID.notebook(path),
+    path,
+    source: markedSource(notebook),
+    import: { format: "SOURCE", language: "PYTHON" },
+    exportFormat: "SOURCE",
+  });
+}
+
+/** A file, not a notebook: it has no header, and so keeps its extension and can be imported. */
+export function moduleResource(lake: Lake, module: ModuleSource): Resource<string> {
+  const path = notebookPath(lake, module);
+  const source = `${MARK}\n${module.source}`;
+  const auto = { format: "AUTO" };
+  return sourceResource(lake, { id: LAKE_ID.file(path), path, source, import: auto, exportFormat: "AUTO" });
+}
+
+type Wish = {
+  readonly id: string;
+  readonly path: string;
+  /** With the mark. */
+  readonly source: string;
+  readonly import: { readonly format: string; readonly language?: string };
+  readonly exportFormat: string;
+};
+
+function sourceResource(lake: Lake, { id, path, source: wanted, import: as, exportFormat }: Wish): Resource<string> {
   const upload = (doing: Doing, overwrite: boolean) => {
     const content = Buffer.from(wanted).toString("base64");
-    const body = { path, format: "SOURCE", language: "PYTHON", content, overwrite };
+    const body = { path, ...as, content, overwrite };
     const call = workspace(`upload ${id}`, "import", {
       method: "POST",
       body,
@@ -70,11 +104,8 @@ export function notebookResource(lake: Lake, notebook: NotebookSource): Resource
     side: "databricks",
     needs: [LAKE_ID.folder(notebookFolder(lake))],
     read: async (doing) => {
-      const found = await readThing(
-        lake,
-        workspace(`read ${id}`, "export", { query: { path, format: "SOURCE" } }),
-        doing,
-      );
+      const query = { path, format: exportFormat };
+      const found = await readThing(lake, workspace(`read ${id}`, "export", { query }), doing);
       return found === null ? null : Buffer.from(textAt(found, "content") ?? "", "base64").toString("utf8");
     },
     foreign: (source) => (source.split("\n").some((line) => line.trim() === MARK) ? null : `it has no line "${MARK}"`),
@@ -84,12 +115,10 @@ export function notebookResource(lake: Lake, notebook: NotebookSource): Resource
       return [{ action: "update", because: "source: another -> that of this version of the agent", make }];
     },
     create: async (doing) => void (await upload(doing, false)),
-    remove: (_actual, doing) =>
-      deleteThing(
-        lake,
-        workspace(`delete ${id}`, "delete", { method: "POST", body: { path, recursive: false } }),
-        doing,
-      ),
+    remove: (_actual, doing) => {
+      const body = { path, recursive: false };
+      return deleteThing(lake, workspace(`delete ${id}`, "delete", { method: "POST", body }), doing);
+    },
   };
 }
 

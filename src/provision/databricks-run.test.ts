@@ -14,8 +14,11 @@ import {
   type TestLake,
   world,
 } from "./databricks-lake.suite.ts";
+import { QUARANTINE_TABLE } from "./databricks-names.ts";
 import { openRunner } from "./databricks-side.ts";
+import { QUARANTINE_COLUMNS } from "./databricks-table-columns.ts";
 import { makePlan } from "./plan.ts";
+import { shippedNotebook } from "./shipped-notebook.ts";
 
 const LONG_MS = 60_000;
 endLakes();
@@ -47,13 +50,17 @@ test(
 
     const newer = { notebook: { name: "load", source: `${SOURCE}print(3)\n` } };
     const [id, job] = [...jobs][0]!;
-    jobs.set(id, { ...job, settings: { ...job.settings, timeout_seconds: 7 } });
+    const schedule = { quartz_cron_expression: "0 0 * * * ?", timezone_id: "UTC", pause_status: "UNPAUSED" as const };
+    jobs.set(id, { ...job, settings: { ...job.settings, timeout_seconds: 7, schedule } });
     expect(linesOf(await planOf(lake, false, newer))).toEqual([
       `update notebook ${path}: source: another -> that of this version of the agent`,
       `update job ${jobOf(lake)}: settings: timeout_seconds`,
     ]);
     expect(failuresOf(await apply(lake, false, newer))).toEqual([]);
     expect(linesOf(await planOf(lake, false, newer))).toEqual([]);
+
+    // When the job runs is for whoever looks after it.
+    expect(jobs.get(id)!.settings.schedule).toEqual(schedule);
 
     // Somebody's own job of the same name is not ours; a second one of ours is left over from a lost answer.
     jobs.set(7n, { ...job, id: 7n, settings: { ...job.settings, tags: {} } });
@@ -94,6 +101,45 @@ test(
   },
   LONG_MS,
 );
+
+test(
+  "the shipped notebook goes up with the files that it imports, which stay files, and its job knows where the lake is",
+  async () => {
+    const lake = await startLake({ notebook: shippedNotebook() });
+    expect(failuresOf(await apply(lake))).toEqual([]);
+    expect(linesOf(await planOf(lake))).toEqual([]);
+    const { tree, jobs } = lake.workspace.world();
+    const kinds = [...tree.values()].filter(({ path }) => path.startsWith(`${folderOf(lake)}/`));
+    expect(kinds.map(({ path, kind }) => `${kind} ${path.split("/").at(-1)}`).sort()).toEqual([
+      "FILE columns.py",
+      "NOTEBOOK autoloader",
+    ]);
+    const parameters = [...jobs.values()][0]!.settings.parameters!;
+    expect(Object.fromEntries(parameters.map((one) => [one.name, one.default]))).toEqual({
+      catalog: "expanso_catalog",
+      schema: "sensor_data",
+      prefix: lake.naming.prefix,
+      region: "us-west-2",
+      checkpoints: "/Volumes/expanso_catalog/sensor_data/checkpoints",
+    });
+    // Every parameter is one that the notebook asks for.
+    const asked = /for widget in \(([^)]*)\)/.exec(shippedNotebook().source)![1]!;
+    for (const { name } of parameters) expect(asked).toContain(`"${name}"`);
+    expect(failuresOf(await destroy(lake))).toEqual([]);
+    expect(lake.workspace.journal.complaints()).toEqual([]);
+  },
+  LONG_MS,
+);
+
+test("the notebook and provision know one table of what cannot be unpacked", () => {
+  const { source } = shippedNotebook();
+  const rows = /QUARANTINE_COLUMNS = \(\n([\s\S]*?)\n\)\n/.exec(source)![1]!;
+  const columns = [...rows.matchAll(/\("(\w+)", "(\w+)", "([^"]+)"\)/g)].map(([, name, type, comment]) => {
+    return { name, type: type!.toLowerCase(), comment };
+  });
+  expect(columns).toEqual([...QUARANTINE_COLUMNS]);
+  expect(source).toContain(`QUARANTINE = "${QUARANTINE_TABLE}"`);
+});
 
 async function runOf(lake: TestLake, token: string) {
   const settings = resolveSettings({ env: lake.env });

@@ -44,19 +44,19 @@ test(
       ...["raw", "validated", "anomalies", "schematized", "aggregated", "checkpoints"].map(
         (use) => `create volume ${use}: it does not exist`,
       ),
-      ...["ingestion", "validated", "anomalies", "schematized", "aggregated"].map(
+      ...["ingestion", "validated", "anomalies", "schematized", "aggregated", "quarantine"].map(
         (name) => `create table sensor_readings_${name}: it does not exist`,
       ),
       ...["raw", "validated", "anomalies", "schematized", "aggregated"].map(
         (use) => `create grants on external location PREFIX_${use}_data_us_west_2: READ_FILES to ${ROBOT}`,
       ),
       `create grants on catalog expanso_catalog: USE_CATALOG to analysts; USE_CATALOG to ${ROBOT}`,
-      `create grants on schema expanso_catalog.sensor_data: USE_SCHEMA to analysts; USE_SCHEMA to ${ROBOT}`,
+      `create grants on schema expanso_catalog.sensor_data: USE_SCHEMA to analysts; USE_SCHEMA, CREATE_TABLE to ${ROBOT}`,
       ...["raw", "validated", "anomalies", "schematized", "aggregated"].map(
         (use) => `create grants on volume ${use}: READ_VOLUME to ${ROBOT}`,
       ),
       `create grants on volume checkpoints: READ_VOLUME, WRITE_VOLUME to ${ROBOT}`,
-      ...["ingestion", "validated", "anomalies", "schematized", "aggregated"].map(
+      ...["ingestion", "validated", "anomalies", "schematized", "aggregated", "quarantine"].map(
         (name) => `create grants on table sensor_readings_${name}: SELECT to analysts; SELECT, MODIFY to ${ROBOT}`,
       ),
     ]);

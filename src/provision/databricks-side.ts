@@ -12,12 +12,12 @@ import type { Lake } from "./databricks-lake.ts";
 import { locationResource } from "./databricks-location.ts";
 import { LocationMoves } from "./databricks-location-moves.ts";
 import { type Look, lookAt } from "./databricks-look.ts";
-import { VOLUME_USES } from "./databricks-names.ts";
-import { folderResource, type NotebookSource, notebookResource } from "./databricks-notebook.ts";
+import { quarantineFullName, tableFullName, VOLUME_USES } from "./databricks-names.ts";
+import { folderResource, moduleResource, type NotebookSource, notebookResource } from "./databricks-notebook.ts";
 import { proveLake } from "./databricks-prove.ts";
 import { type RunEnd, runJob } from "./databricks-run.ts";
 import { tableResource } from "./databricks-table.ts";
-import { tableColumns } from "./databricks-table-columns.ts";
+import { QUARANTINE_COLUMNS, tableColumns } from "./databricks-table-columns.ts";
 import { volumeResource } from "./databricks-volume.ts";
 import { grantWishes } from "./databricks-wishes.ts";
 import { BUCKET_USES } from "./names.ts";
@@ -31,7 +31,7 @@ export type DatabricksOptions = {
   readonly cwd: string;
   /** Mends a location that points to the wrong bucket also where something lies under the old url. */
   readonly force?: boolean;
-  /** The notebook that the job runs; null: this build has none, and there is no job. */
+  /** The notebook that the job runs; null: none, and no job. */
   readonly notebook?: NotebookSource | null;
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
 };
@@ -98,7 +98,18 @@ function lakeResources(lake: Lake, options: DatabricksOptions): readonly Resourc
     catalogResource(lake),
     schemaResource(lake),
     ...VOLUME_USES.map((use) => volumeResource(lake, use)),
-    ...STAGES.map((stage) => tableResource(lake, stage, tableColumns(stage, profile))),
+    ...STAGES.map((stage) =>
+      tableResource(lake, {
+        fullName: tableFullName(lake, stage),
+        about: `Readings of the ${stage} stage`,
+        columns: tableColumns(stage, profile),
+      }),
+    ),
+    tableResource(lake, {
+      fullName: quarantineFullName(lake),
+      about: "Objects that cannot be unpacked",
+      columns: QUARANTINE_COLUMNS,
+    }),
     ...grantWishes(lake, principals).map((wish) => grantsResource(lake, wish)),
     ...(notebook === null ? [] : notebookResources(lake, notebook, principals.loader)),
   ];
@@ -107,6 +118,11 @@ function lakeResources(lake: Lake, options: DatabricksOptions): readonly Resourc
 }
 
 function notebookResources(lake: Lake, notebook: NotebookSource, loader: string | null): readonly Resource[] {
-  const resources = [folderResource(lake), notebookResource(lake, notebook), jobResource(lake, notebook, loader)];
+  const resources = [
+    folderResource(lake),
+    notebookResource(lake, notebook),
+    ...(notebook.modules ?? []).map((module) => moduleResource(lake, module)),
+    jobResource(lake, notebook, loader),
+  ];
   return resources as readonly Resource[];
 }

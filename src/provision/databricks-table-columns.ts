@@ -31,6 +31,14 @@ export const LOADER_COLUMNS: readonly TableColumn[] = [
   },
 ];
 
+/** As the notebook has them: a test compares. */
+export const QUARANTINE_COLUMNS: readonly TableColumn[] = [
+  { name: "stage", type: "string", comment: "Whose bucket the object is in" },
+  { name: "source_file", type: "string", comment: "The object, left where it is" },
+  { name: "reason", type: "string", comment: "Why it cannot be unpacked" },
+  { name: "found_at", type: "timestamp", comment: "When that was found" },
+];
+
 /**
  * All may be null: a value that does not fit is rescued and leaves null behind, and one bad row must not stop a stream.
  * The measures are those of every shipped profile and of the profile of the settings, so that one lake serves all nodes.

@@ -1,17 +1,21 @@
-/** The five tables: managed Delta tables with explicit columns, made and widened by SQL, read and taken away by REST. */
+/** The tables: managed Delta tables with explicit columns, made and widened by SQL, read and taken away by REST. */
 import { AgentError } from "../core/errors.ts";
-import type { Stage } from "../core/stage.ts";
 import { isAlreadyThere } from "../databricks/failure.ts";
 import { type JsonObject, objectsAt, textAt } from "../databricks/json.ts";
 import { quotedName, quotedText } from "../databricks/sql.ts";
 import { adoption, foreignByComment, type Lake } from "./databricks-lake.ts";
-import { LAKE_ID, marked, schemaFullName, tableFullName } from "./databricks-names.ts";
+import { LAKE_ID, marked, schemaFullName } from "./databricks-names.ts";
 import { Securable } from "./databricks-securable.ts";
 import type { TableColumn } from "./databricks-table-columns.ts";
 import type { Change, Doing, Resource } from "./resource.ts";
 
-export function tableResource(lake: Lake, stage: Stage, columns: readonly TableColumn[]): Resource<JsonObject> {
-  const fullName = tableFullName(lake, stage);
+export type TableWish = {
+  readonly fullName: string;
+  readonly about: string;
+  readonly columns: readonly TableColumn[];
+};
+
+export function tableResource(lake: Lake, { fullName, about, columns }: TableWish): Resource<JsonObject> {
   const id = LAKE_ID.table(fullName);
   const name = quotedName(...fullName.split("."));
   const securable = new Securable(lake, id, ["tables", fullName]);
@@ -38,7 +42,7 @@ export function tableResource(lake: Lake, stage: Stage, columns: readonly TableC
       ...otherTypes(actual, columns, id),
     ],
     create: async (doing) => {
-      const statement = `CREATE TABLE IF NOT EXISTS ${name} (${columns.map(definition).join(", ")}) USING DELTA COMMENT ${quotedText(marked(`Readings of the ${stage} stage`))}`;
+      const statement = `CREATE TABLE IF NOT EXISTS ${name} (${columns.map(definition).join(", ")}) USING DELTA COMMENT ${quotedText(marked(about))}`;
       await sql(`create ${id}`, statement, doing).catch((error: unknown) => {
         if (!isAlreadyThere(error)) throw error;
       });

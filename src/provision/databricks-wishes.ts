@@ -2,7 +2,7 @@
 import { STAGES } from "../core/stage.ts";
 import type { GrantsWish, GrantWish, Privilege, SecurableKind } from "./databricks-grants.ts";
 import type { Lake } from "./databricks-lake.ts";
-import { LAKE_ID, schemaFullName, tableFullName, VOLUME_USES } from "./databricks-names.ts";
+import { LAKE_ID, quarantineFullName, schemaFullName, tableFullName, VOLUME_USES } from "./databricks-names.ts";
 import { volumeFullName } from "./databricks-volume.ts";
 import { locationName } from "./names.ts";
 
@@ -26,14 +26,17 @@ export function grantWishes(lake: Lake, principals: Principals): readonly Grants
       return wish("external_location", name, LAKE_ID.location(name), { reader: [], loader: ["READ_FILES"] });
     }),
     wish("catalog", lake.catalog, LAKE_ID.catalog(lake.catalog), { reader: ["USE_CATALOG"], loader: ["USE_CATALOG"] }),
-    wish("schema", schema, LAKE_ID.schema(schema), { reader: ["USE_SCHEMA"], loader: ["USE_SCHEMA"] }),
+    wish("schema", schema, LAKE_ID.schema(schema), {
+      reader: ["USE_SCHEMA"],
+      // The notebook asks for its tables to be made where they are not: Databricks looks at this even where they are.
+      loader: ["USE_SCHEMA", "CREATE_TABLE"],
+    }),
     ...VOLUME_USES.map((use) => {
       const name = volumeFullName(lake, use);
       const loader: readonly Privilege[] = use === "checkpoints" ? ["READ_VOLUME", "WRITE_VOLUME"] : ["READ_VOLUME"];
       return wish("volume", name, LAKE_ID.volume(name), { reader: [], loader });
     }),
-    ...STAGES.map((stage) => {
-      const name = tableFullName(lake, stage);
+    ...[...STAGES.map((stage) => tableFullName(lake, stage)), quarantineFullName(lake)].map((name) => {
       return wish("table", name, LAKE_ID.table(name), { reader: ["SELECT"], loader: ["SELECT", "MODIFY"] });
     }),
   ];

@@ -62,11 +62,11 @@ async function done(...argv: string[]): Promise<{ readonly stdout: string; reado
 
 it("from two credentials to a lake, proved, and back to nothing", async () => {
   const plan = await done("plan");
-  expect(plan.stdout).toEndWith("50 to create, 0 as they should be.\n");
+  expect(plan.stdout).toEndWith("56 to create, 0 as they should be.\n");
   expect(workspace.journal.entries().every(({ method }) => method === "GET")).toBe(true);
   const apply = await done("apply", "--yes");
-  expect(apply.stderr).toEndWith("Done: 50 steps.\n");
-  expect((await done("plan")).stdout).toBe("Nothing to do: 50 as they should be.\n");
+  expect(apply.stderr).toEndWith("Done: 56 steps.\n");
+  expect((await done("plan")).stdout).toBe("Nothing to do: 56 as they should be.\n");
 
   const { ok, proofs } = JSON.parse((await done("verify", "--json")).stdout);
   const wrong = proofs.filter((proof: { ok: boolean | null }) => proof.ok !== true);
@@ -74,14 +74,19 @@ it("from two credentials to a lake, proved, and back to nothing", async () => {
   const parties = new Set(proofs.map(({ party }: { party: string }) => party));
   expect(parties).toEqual(new Set(["settings", "edge key", "unity catalog", "sql warehouse"]));
 
-  const noNotebook = await run("run");
-  expect([noNotebook.code, noNotebook.stdout]).toEqual([1, ""]);
-  expect(noNotebook.stderr).toContain("Cannot run the notebook: this version of the agent has none");
+  const loaded = await done("run");
+  expect(loaded.stderr).toMatch(/^Run \d+ is done: https:/m);
+  const { ok: isLoaded, code } = JSON.parse((await done("run", "--json")).stdout);
+  expect([isLoaded, code]).toEqual([true, "SUCCESS"]);
+  workspace.set({ notebookOutcomes: { "/Shared/acme-agent-us-west-2/autoloader": { error: "KeyError: raw" } } });
+  const failed = await run("run");
+  expect([failed.code, failed.stdout]).toEqual([1, ""]);
+  expect(failed.stderr).toMatch(/Run \d+ failed \(RUN_EXECUTION_ERROR\): KeyError: raw/);
 
   await done("destroy", "--yes");
   expect(Object.values(contentsOf(workspace)).flat()).toEqual([]);
   expect(workspace.journal.complaints()).toEqual([]);
-  const told = [plan, apply, noNotebook].map(({ stdout, stderr }) => stdout + stderr).join("");
+  const told = [plan, apply, loaded, failed].map(({ stdout, stderr }) => stdout + stderr).join("");
   expect(told).not.toContain(ENGINEER_TOKEN);
 });
 

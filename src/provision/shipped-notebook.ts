@@ -1,7 +1,8 @@
-/** The notebook that comes with the agent. */
+/** The notebook that comes with the agent, inside the binary: what runs in the workspace is of the version that provisions. */
+import autoloader from "../../notebooks/autoloader.py" with { type: "text" };
+import columns from "../../notebooks/columns.py" with { type: "text" };
 import type { NotebookSource } from "./databricks-notebook.ts";
 
-/** Null: this version ships none, so there is neither a notebook nor a job in the plan, and `provision run` says so. */
-export function shippedNotebook(): NotebookSource | null {
-  return null;
+export function shippedNotebook(): NotebookSource {
+  return { name: "autoloader", source: autoloader, modules: [{ name: "columns.py", source: columns }] };
 }
