@@ -1,5 +1,6 @@
 -- What people ask of the lake, by name. Tables are named without catalog and schema: USE those first, or give them with the
--- statement. A query begins at its `-- name:` line and ends before the next.
+-- statement. A query begins at its `-- name:` line and ends before the next. The names of queries and of their columns are
+-- what dashboards and scripts rest on: add, do not rename.
 
 -- name: ingestion_rate
 -- Readings that the agents took, by minute and node.
@@ -13,22 +14,41 @@ ORDER BY minute, node_id;
 WITH taken AS (SELECT sensor_id, count(*) AS readings FROM sensor_readings_ingestion GROUP BY sensor_id),
 broken AS (
   SELECT sensor_id, rule, count(*) AS anomalies
-  FROM sensor_readings_anomalies LATERAL VIEW explode(anomaly_rules) AS rule
+  FROM (SELECT sensor_id, explode(anomaly_rules) AS rule FROM sensor_readings_anomalies)
   GROUP BY sensor_id, rule
 )
 SELECT broken.rule, broken.sensor_id, broken.anomalies, taken.readings, broken.anomalies / taken.readings AS rate
-FROM broken JOIN taken ON broken.sensor_id <=> taken.sensor_id
+FROM broken JOIN taken ON broken.sensor_id IS NOT DISTINCT FROM taken.sensor_id
 ORDER BY rule, sensor_id;
 
 -- name: latency
--- Seconds from a sensor's time to the agent's buffer, and to the table: half, 95 % and 99 % of the readings were faster.
-SELECT
-  node_id,
-  percentile(unix_millis(ingested_at) - unix_millis(timestamp), array(0.5, 0.95, 0.99)) AS to_buffer_ms,
-  percentile(unix_millis(processing_timestamp) - unix_millis(timestamp), array(0.5, 0.95, 0.99)) AS to_table_ms
-FROM sensor_readings_ingestion
-GROUP BY node_id
-ORDER BY node_id;
+-- Milliseconds from the sensor's time to the agent's buffer, from there to the table, and the whole way: half, 95 % and 99 %
+-- of a node's readings were faster. The first and the last are as good as the sensor's clock.
+SELECT node_id, step,
+  percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS p50_ms,
+  percentile_cont(0.95) WITHIN GROUP (ORDER BY ms) AS p95_ms,
+  percentile_cont(0.99) WITHIN GROUP (ORDER BY ms) AS p99_ms
+FROM (
+  SELECT node_id, 'sensor to buffer' AS step, unix_millis(ingested_at) - unix_millis(timestamp) AS ms
+  FROM sensor_readings_ingestion
+  UNION ALL SELECT node_id, 'buffer to table', unix_millis(processing_timestamp) - unix_millis(ingested_at)
+  FROM sensor_readings_ingestion
+  UNION ALL SELECT node_id, 'sensor to table', unix_millis(processing_timestamp) - unix_millis(timestamp)
+  FROM sensor_readings_ingestion
+)
+GROUP BY node_id, step
+ORDER BY node_id, step;
+
+-- name: schema_evolution
+-- Fields that no column has, since when, and how often. Lines that were no readings are not fields.
+SELECT field, node_id, count(*) AS readings, min(timestamp) AS first_seen, max(timestamp) AS last_seen
+FROM (
+  SELECT explode(json_object_keys(extra)) AS field, node_id, timestamp
+  FROM sensor_readings_ingestion
+  WHERE sensor_id IS NOT NULL
+)
+GROUP BY field, node_id
+ORDER BY field, node_id;
 
 -- name: throughput
 -- Rows and objects of each stage, by hour of event time.
@@ -56,38 +76,58 @@ GROUP BY day
 ORDER BY day;
 
 -- name: reconciliation
--- By node and hour: what the names of the raw objects promise, what the tables hold, and readings that are in no stage or in
--- two. All but the first three columns are equal or 0 when nothing is amiss.
-WITH objects AS (
-  SELECT node_id, source_file, date_trunc('HOUR', min(timestamp)) AS hour, count(*) AS rows,
-    CAST(regexp_extract(source_file, '[.]([0-9]+)[.]json[.]gz$', 1) AS BIGINT) AS promised
+-- By node and hour of event time. `accepted`: by the agent, which numbers its readings without a gap; those that are not in
+-- the table count in the hour of the next one that is. `promised`: by the names of the raw objects. `rows`: in the table.
+-- The three are equal when nothing is amiss, and the last three are 0: readings that are there more than once, that are
+-- neither valid nor anomalies, and that are judged more than once.
+WITH raw AS (
+  SELECT node_id, date_trunc('HOUR', timestamp) AS hour, reading_id, source_file, split_part(reading_id, '-', 1) AS epoch,
+    CAST(split_part(reading_id, '-', 2) AS BIGINT) AS seq
   FROM sensor_readings_ingestion
-  GROUP BY node_id, source_file
 ),
+numbered AS (
+  SELECT node_id, hour, reading_id, source_file, seq - lag(seq, 1, 0) OVER (PARTITION BY epoch ORDER BY seq) AS accepted
+  FROM raw
+),
+objects AS (
+  SELECT DISTINCT node_id, hour, source_file,
+    CAST(regexp_extract(source_file, '[.]([0-9]+)[.]json[.]gz$', 1) AS BIGINT) AS rows
+  FROM raw
+),
+promises AS (SELECT node_id, hour, count(*) AS objects, sum(rows) AS promised FROM objects GROUP BY node_id, hour),
 judged AS (
-  SELECT reading_id, 'validated' AS stage FROM sensor_readings_validated
-  UNION ALL SELECT reading_id, 'anomalies' FROM sensor_readings_anomalies
+  SELECT reading_id FROM sensor_readings_validated
+  UNION ALL SELECT reading_id FROM sensor_readings_anomalies
 ),
 times AS (SELECT reading_id, count(*) AS judgements FROM judged GROUP BY reading_id),
 readings AS (
-  SELECT raw.node_id, date_trunc('HOUR', raw.timestamp) AS hour,
-    count(*) - count(DISTINCT raw.reading_id) AS duplicates,
+  SELECT numbered.node_id, numbered.hour, sum(numbered.accepted) AS accepted, count(*) AS rows,
+    count_if(numbered.accepted = 0) AS duplicates,
     count_if(times.judgements IS NULL) AS in_no_stage,
     count_if(times.judgements > 1) AS in_two_stages
-  FROM sensor_readings_ingestion AS raw LEFT JOIN times ON times.reading_id = raw.reading_id
-  GROUP BY ALL
+  FROM numbered LEFT JOIN times ON times.reading_id = numbered.reading_id
+  GROUP BY numbered.node_id, numbered.hour
 )
-SELECT objects.node_id, objects.hour, count(*) AS objects, sum(objects.promised) AS promised, sum(objects.rows) AS rows,
-  any_value(readings.duplicates) AS duplicates, any_value(readings.in_no_stage) AS in_no_stage,
-  any_value(readings.in_two_stages) AS in_two_stages
-FROM objects JOIN readings ON readings.node_id = objects.node_id AND readings.hour = objects.hour
-GROUP BY objects.node_id, objects.hour
+SELECT readings.node_id, readings.hour, promises.objects, readings.accepted, promises.promised, readings.rows,
+  readings.duplicates, readings.in_no_stage, readings.in_two_stages
+FROM readings JOIN promises ON promises.node_id = readings.node_id AND promises.hour = readings.hour
 ORDER BY node_id, hour;
 
--- name: schema_evolution
--- Fields that no column has, since when, and how often. Lines that were no readings are not fields.
-SELECT field, node_id, count(*) AS readings, min(timestamp) AS first_seen, max(timestamp) AS last_seen
-FROM sensor_readings_ingestion LATERAL VIEW explode(json_object_keys(extra)) AS field
-WHERE sensor_id IS NOT NULL
-GROUP BY field, node_id
-ORDER BY field, node_id;
+-- name: fleet
+-- The nodes, as their readings tell of them: what runs there, what it has taken, and when something last came. Nodes send no
+-- heartbeats yet: one whose sensors are silent is not told from one that is down; either way `last_ingested_at` grows old.
+WITH broken AS (SELECT node_id, count(*) AS anomalies FROM sensor_readings_anomalies GROUP BY node_id)
+SELECT taken.node_id,
+  max_by(taken.agent_version, taken.ingested_at) AS agent_version,
+  max_by(taken.rules_version, taken.ingested_at) AS rules_version,
+  count(DISTINCT split_part(taken.reading_id, '-', 1)) AS buffers,
+  count(DISTINCT taken.sensor_id) AS sensors,
+  count(*) AS readings,
+  coalesce(any_value(broken.anomalies), 0) AS anomalies,
+  count_if(taken.time_quality <> 'ok') AS unsure_times,
+  max(taken.timestamp) AS last_reading_at,
+  max(taken.ingested_at) AS last_ingested_at,
+  max(taken.processing_timestamp) AS last_landed_at
+FROM sensor_readings_ingestion AS taken LEFT JOIN broken ON broken.node_id = taken.node_id
+GROUP BY taken.node_id
+ORDER BY node_id;

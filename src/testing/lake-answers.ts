@@ -1,15 +1,23 @@
-/** What each query of notebooks/queries.sql must answer, computed from the rows of the objects and from nothing of Spark's. */
+/**
+ * What each query of notebooks/queries.sql must answer, computed from the rows that the agent delivered and from nothing of
+ * Spark's. Rows are seen one at a time and let go, so that a day of them fits in memory.
+ */
 import type { Stage } from "../core/stage.ts";
 
 export type LakeRow = {
+  readonly stage: Stage;
   readonly row: Readonly<Record<string, unknown>>;
   /** The path of its object in the bucket. */
   readonly path: string;
   /** When it came into its table. */
   readonly processedMs: number;
 };
-export type Lake = Readonly<Record<Stage, readonly LakeRow[]>>;
 export type Answer = Readonly<Record<string, unknown>>[];
+/** Is shown every row of every table, in any order, and then says what the query answers. */
+export interface Tally {
+  see(one: LakeRow): void;
+  answer(): Answer;
+}
 
 /** The queries of a file by the names that stand over them (`-- name: …`). */
 export function namedQueries(text: string): Map<string, string> {
@@ -22,120 +30,262 @@ export function namedQueries(text: string): Map<string, string> {
   );
 }
 
-const HOUR = 3_600_000;
-const MINUTE = 60_000;
+type Key = readonly (string | null)[];
 
-/** Groups in order of their keys. */
-function grouped<T>(rows: readonly T[], keyOf: (one: T) => readonly unknown[]): { key: unknown[]; rows: T[] }[] {
-  const groups = Map.groupBy(rows, (one) => JSON.stringify(keyOf(one)));
-  const made = [...groups].map(([key, members]) => ({ key: JSON.parse(key) as unknown[], rows: members }));
-  return made.sort((a, b) => compare(a.key, b.key));
+/** What is known of each group, in order of their keys. */
+class Groups<T> {
+  readonly #groups = new Map<string, { readonly key: Key; readonly held: T }>();
+  readonly #make: () => T;
+
+  constructor(make: () => T) {
+    this.#make = make;
+  }
+
+  at(...key: Key): T {
+    const name = JSON.stringify(key);
+    const known = this.#groups.get(name) ?? { key, held: this.#make() };
+    this.#groups.set(name, known);
+    return known.held;
+  }
+
+  inOrder(): (readonly [Key, T])[] {
+    const groups = [...this.#groups.values()].sort((a, b) => compare(a.key, b.key));
+    return groups.map(({ key, held }) => [key, held]);
+  }
 }
 
 /** null comes first, as in Spark. */
-function compare(a: readonly unknown[], b: readonly unknown[]): number {
+function compare(a: Key, b: Key): number {
   const at = a.findIndex((value, index) => value !== b[index]);
   if (at < 0) return 0;
-  return a[at] === null || (b[at] !== null && String(a[at]) < String(b[at])) ? -1 : 1;
+  const [left = null, right = null] = [a[at], b[at]];
+  return left === null || (right !== null && left < right) ? -1 : 1;
 }
 
+const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const textOf = (value: unknown) => (value === null || value === undefined ? null : String(value));
 const timeOf = (value: unknown) => Date.parse(String(value));
+const isoOf = (ms: number) => new Date(ms).toISOString();
 /** The start of the span that a time is in. */
-const start = (value: unknown, spanMs: number) => new Date(Math.floor(timeOf(value) / spanMs) * spanMs).toISOString();
-const numbers = (rows: readonly LakeRow[], column: string) =>
-  rows.map(({ row }) => row[column]).filter((value): value is number => typeof value === "number");
-const mean = (values: readonly number[]) =>
-  values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+const start = (value: unknown, spanMs: number) => isoOf(Math.floor(timeOf(value) / spanMs) * spanMs);
 
-/** The value below which a share of the others is, between two of them in proportion. */
-function percentile(values: readonly number[], share: number): number {
-  const inOrder = values.toSorted((a, b) => a - b);
-  const at = share * (inOrder.length - 1);
-  const [below, above] = [inOrder[Math.floor(at)]!, inOrder[Math.ceil(at)]!];
-  return below + (above - below) * (at - Math.floor(at));
+class Mean {
+  #sum = 0;
+  #values = 0;
+  see(value: unknown): void {
+    if (typeof value !== "number") return;
+    this.#sum += value;
+    this.#values++;
+  }
+  get value(): number | null {
+    return this.#values === 0 ? null : this.#sum / this.#values;
+  }
 }
 
-function ingestionRate({ raw }: Lake): Answer {
-  return grouped(raw, ({ row }) => [start(row["ingested_at"], MINUTE), row["node_id"]]).map(({ key, rows }) => {
-    return { minute: key[0], node_id: key[1], readings: rows.length };
-  });
-}
-
-function anomalyRate({ raw, anomalies }: Lake): Answer {
-  const broken = anomalies.flatMap(({ row }) =>
-    (row["anomaly_rules"] as string[]).map((rule) => ({ rule, sensor: row["sensor_id"] })),
-  );
-  return grouped(broken, ({ rule, sensor }) => [rule, sensor]).map(({ key: [rule, sensor], rows }) => {
-    const readings = raw.filter(({ row }) => row["sensor_id"] === sensor).length;
-    return { rule, sensor_id: sensor, anomalies: rows.length, readings, rate: rows.length / readings };
-  });
-}
-
-function latency({ raw }: Lake): Answer {
-  return grouped(raw, ({ row }) => [row["node_id"]]).map(({ key, rows }) => {
-    const shares = (values: number[]) => [0.5, 0.95, 0.99].map((share) => percentile(values, share));
-    return {
-      node_id: key[0],
-      to_buffer_ms: shares(rows.map(({ row }) => timeOf(row["ingested_at"]) - timeOf(row["timestamp"]))),
-      to_table_ms: shares(rows.map(({ row, processedMs }) => processedMs - timeOf(row["timestamp"]))),
+/** How often each whole number of milliseconds was there: many readings of a commit share one. */
+class Delays {
+  readonly #times = new Map<number, number>();
+  see(ms: number): void {
+    this.#times.set(ms, (this.#times.get(ms) ?? 0) + 1);
+  }
+  /** The values below which these shares of all are, between two of them in proportion. */
+  percentiles(shares: readonly number[]): number[] {
+    const inOrder = [...this.#times].sort((a, b) => a[0] - b[0]);
+    const count = inOrder.reduce((sum, [, times]) => sum + times, 0);
+    const nth = (n: number) => {
+      let at = 0;
+      for (let before = inOrder[0]![1]; before <= n; before += inOrder[at]![1]) at++;
+      return inOrder[at]![0];
     };
-  });
+    return shares.map((share) => {
+      const at = share * (count - 1);
+      const [below, above] = [nth(Math.floor(at)), nth(Math.ceil(at))];
+      return below + (above - below) * (at - Math.floor(at));
+    });
+  }
 }
 
-function throughput(lake: Lake): Answer {
-  const stages: Stage[] = ["raw", "validated", "anomalies", "schematized", "aggregated"];
-  const all = stages.flatMap((stage, at) =>
-    lake[stage].map(({ row, path }) => ({
-      stage: `${at + 1} ${stage}`,
-      path,
-      time: row["window_start"] ?? row["timestamp"],
-    })),
-  );
-  return grouped(all, ({ stage, time }) => [stage, start(time, HOUR)]).map(({ key: [stage, hour], rows }) => {
-    return { stage, hour, rows: rows.length, objects: new Set(rows.map(({ path }) => path)).size };
-  });
+function ingestionRate(): Tally {
+  const groups = new Groups(() => ({ readings: 0 }));
+  return {
+    see: ({ stage, row }) => {
+      if (stage === "raw") groups.at(start(row["ingested_at"], MINUTE), textOf(row["node_id"])).readings++;
+    },
+    answer: () => groups.inOrder().map(([[minute, node_id], { readings }]) => ({ minute, node_id, readings })),
+  };
 }
 
-function windTurbines({ anomalies }: Lake): Answer {
-  const turbines = anomalies.filter(({ row }) => row["wind_speed"] !== null || row["power_output"] !== null);
-  return grouped(turbines, ({ row }) => [String(row["timestamp"]).slice(0, 10)]).map(({ key, rows }) => ({
-    day: key[0],
-    anomalies: rows.length,
-    avg_wind_speed: mean(numbers(rows, "wind_speed")),
-    avg_power_output: mean(numbers(rows, "power_output")),
-  }));
+function anomalyRate(): Tally {
+  const taken = new Groups(() => ({ readings: 0 }));
+  const broken = new Groups(() => ({ anomalies: 0 }));
+  return {
+    see: ({ stage, row }) => {
+      const sensor = textOf(row["sensor_id"]);
+      if (stage === "raw") taken.at(sensor).readings++;
+      if (stage === "anomalies")
+        for (const rule of row["anomaly_rules"] as string[]) broken.at(rule, sensor).anomalies++;
+    },
+    answer: () =>
+      broken.inOrder().map(([[rule, sensor_id = null], { anomalies }]) => {
+        const { readings } = taken.at(sensor_id);
+        return { rule, sensor_id, anomalies, readings, rate: anomalies / readings };
+      }),
+  };
+}
+
+function latency(): Tally {
+  const groups = new Groups(() => new Delays());
+  return {
+    see: ({ stage, row, processedMs }) => {
+      if (stage !== "raw") return;
+      const [sensed, kept] = [timeOf(row["timestamp"]), timeOf(row["ingested_at"])];
+      const node = textOf(row["node_id"]);
+      groups.at(node, "sensor to buffer").see(kept - sensed);
+      groups.at(node, "buffer to table").see(processedMs - kept);
+      groups.at(node, "sensor to table").see(processedMs - sensed);
+    },
+    answer: () =>
+      groups.inOrder().map(([[node_id, step], delays]) => {
+        const [p50_ms, p95_ms, p99_ms] = delays.percentiles([0.5, 0.95, 0.99]);
+        return { node_id, step, p50_ms, p95_ms, p99_ms };
+      }),
+  };
+}
+
+function schemaEvolution(): Tally {
+  const groups = new Groups(() => ({ readings: 0, first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY }));
+  return {
+    see: ({ stage, row }) => {
+      if (stage !== "raw" || row["sensor_id"] === null || textOf(row["extra"]) === null) return;
+      const at = timeOf(row["timestamp"]);
+      for (const field of Object.keys(JSON.parse(String(row["extra"])) as object)) {
+        const group = groups.at(field, textOf(row["node_id"]));
+        group.readings++;
+        group.first = Math.min(group.first, at);
+        group.last = Math.max(group.last, at);
+      }
+    },
+    answer: () =>
+      groups.inOrder().map(([[field, node_id], { readings, first, last }]) => {
+        return { field, node_id, readings, first_seen: isoOf(first), last_seen: isoOf(last) };
+      }),
+  };
+}
+
+const IN_ORDER: Record<Stage, string> = {
+  raw: "1 raw",
+  validated: "2 validated",
+  anomalies: "3 anomalies",
+  schematized: "4 schematized",
+  aggregated: "5 aggregated",
+};
+
+function throughput(): Tally {
+  const groups = new Groups(() => ({ rows: 0, objects: new Set<string>() }));
+  return {
+    see: ({ stage, row, path }) => {
+      const group = groups.at(IN_ORDER[stage], start(row["window_start"] ?? row["timestamp"], HOUR));
+      group.rows++;
+      group.objects.add(path);
+    },
+    answer: () =>
+      groups.inOrder().map(([[stage, hour], { rows, objects }]) => ({ stage, hour, rows, objects: objects.size })),
+  };
+}
+
+function windTurbines(): Tally {
+  const groups = new Groups(() => ({ anomalies: 0, wind: new Mean(), power: new Mean() }));
+  return {
+    see: ({ stage, row }) => {
+      if (stage !== "anomalies" || (textOf(row["wind_speed"]) ?? textOf(row["power_output"])) === null) return;
+      const group = groups.at(String(row["timestamp"]).slice(0, 10));
+      group.anomalies++;
+      group.wind.see(row["wind_speed"]);
+      group.power.see(row["power_output"]);
+    },
+    answer: () =>
+      groups.inOrder().map(([[day], { anomalies, wind, power }]) => {
+        return { day, anomalies, avg_wind_speed: wind.value, avg_power_output: power.value };
+      }),
+  };
 }
 
 /** Nothing is amiss in what the agent delivered: each object holds what its name says, each reading is judged once. */
-function reconciliation({ raw }: Lake): Answer {
-  return grouped(raw, ({ row }) => [row["node_id"], start(row["timestamp"], HOUR)]).map(({ key, rows }) => {
-    const paths = [...new Set(rows.map(({ path }) => path))];
-    const promised = paths.reduce((sum, path) => sum + Number(/\.(\d+)\.json\.gz$/.exec(path)?.[1]), 0);
-    const clean = { duplicates: 0, in_no_stage: 0, in_two_stages: 0 };
-    return { node_id: key[0], hour: key[1], objects: paths.length, promised, rows: rows.length, ...clean };
-  });
+function reconciliation(): Tally {
+  const groups = new Groups(() => ({ rows: 0, objects: new Set<string>() }));
+  return {
+    see: ({ stage, row, path }) => {
+      if (stage !== "raw") return;
+      const group = groups.at(textOf(row["node_id"]), start(row["timestamp"], HOUR));
+      group.rows++;
+      group.objects.add(path);
+    },
+    answer: () =>
+      groups.inOrder().map(([[node_id, hour], { rows, objects }]) => {
+        const promised = [...objects].reduce((sum, path) => sum + Number(/\.(\d+)\.json\.gz$/.exec(path)?.[1]), 0);
+        const clean = { duplicates: 0, in_no_stage: 0, in_two_stages: 0 };
+        return { node_id, hour, objects: objects.size, accepted: rows, promised, rows, ...clean };
+      }),
+  };
 }
 
-function schemaEvolution({ raw }: Lake): Answer {
-  const fields = raw.flatMap(({ row }) => {
-    const extra = row["sensor_id"] === null || row["extra"] === null ? {} : JSON.parse(String(row["extra"]));
-    return Object.keys(extra as object).map((field) => ({ field, row }));
-  });
-  return grouped(fields, ({ field, row }) => [field, row["node_id"]]).map(({ key, rows }) => {
-    const times = rows.map(({ row }) => timeOf(row["timestamp"]));
-    const text = (ms: number) => new Date(ms).toISOString();
-    const [first, last] = [Math.min(...times), Math.max(...times)];
-    return { field: key[0], node_id: key[1], readings: rows.length, first_seen: text(first), last_seen: text(last) };
-  });
+class NodeView {
+  readonly buffers = new Set<string>();
+  readonly sensors = new Set<string>();
+  readings = 0;
+  anomalies = 0;
+  unsure = 0;
+  lastReadingMs = 0;
+  lastLandedMs = 0;
+  lastIngestedMs = 0;
+  agentVersion: unknown = null;
+  rulesVersion: unknown = null;
+
+  see({ row, processedMs }: LakeRow): void {
+    this.readings++;
+    this.buffers.add(String(row["reading_id"]).slice(0, 26));
+    const sensor = textOf(row["sensor_id"]);
+    if (sensor !== null) this.sensors.add(sensor);
+    if (row["time_quality"] !== "ok") this.unsure++;
+    this.lastReadingMs = Math.max(this.lastReadingMs, timeOf(row["timestamp"]));
+    this.lastLandedMs = Math.max(this.lastLandedMs, processedMs);
+    const ingestedMs = timeOf(row["ingested_at"]);
+    if (ingestedMs < this.lastIngestedMs) return;
+    this.lastIngestedMs = ingestedMs;
+    this.agentVersion = row["agent_version"];
+    this.rulesVersion = row["rules_version"];
+  }
 }
 
-/** By the name of the query. */
-export const ANSWERS: Readonly<Record<string, (lake: Lake) => Answer>> = {
+function fleet(): Tally {
+  const nodes = new Groups(() => new NodeView());
+  return {
+    see: (one) => {
+      if (one.stage === "raw") nodes.at(textOf(one.row["node_id"])).see(one);
+      if (one.stage === "anomalies") nodes.at(textOf(one.row["node_id"])).anomalies++;
+    },
+    answer: () =>
+      nodes.inOrder().map(([[node_id], node]) => ({
+        node_id,
+        ...{ agent_version: node.agentVersion, rules_version: node.rulesVersion },
+        ...{ buffers: node.buffers.size, sensors: node.sensors.size },
+        ...{ readings: node.readings, anomalies: node.anomalies, unsure_times: node.unsure },
+        last_reading_at: isoOf(node.lastReadingMs),
+        last_ingested_at: isoOf(node.lastIngestedMs),
+        last_landed_at: isoOf(node.lastLandedMs),
+      })),
+  };
+}
+
+/** By the name of the query, in the order of the file. */
+export const ANSWERS: Readonly<Record<string, () => Tally>> = {
   ingestion_rate: ingestionRate,
   anomaly_rate: anomalyRate,
   latency,
+  schema_evolution: schemaEvolution,
   throughput,
   wind_turbines: windTurbines,
   reconciliation,
-  schema_evolution: schemaEvolution,
+  fleet,
 };
