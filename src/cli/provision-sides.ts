@@ -28,7 +28,7 @@ export const FORCE_FLAG: ArgsDef = {
 export const YES_FLAG: ArgsDef = { yes: { type: "boolean", description: "Do not ask." } };
 
 /** Throws UsageError for a cloud that there is not. */
-function sidesAsked(flags: Flags, context: Context): readonly Side[] {
+export function sidesAsked(flags: Flags, context: Context): readonly Side[] {
   const only = flags["only"];
   if (only !== undefined && !SIDES.some((side) => side === only)) {
     throw new UsageError(`Cannot use --only "${only}": there is no such cloud`, {

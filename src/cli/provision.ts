@@ -12,6 +12,7 @@ export const group: CommandGroup = {
     clean: async () => (await import("./provision-clean.ts")).command,
     destroy: async () => (await import("./provision-destroy.ts")).command,
     "rotate-key": async () => (await import("./provision-rotate-key.ts")).command,
+    export: async () => (await import("./provision-export.ts")).command,
     seed: async () => (await import("./provision-seed.ts")).command,
   },
 };

@@ -13,7 +13,7 @@ import { canonical, statementsOf } from "./policy-json.ts";
 import type { Change, Resource } from "./resource.ts";
 
 /** Their objects are written once by the edge, so an old version is somebody's mistake, kept for a while. Under Delta tables and checkpoints versions would only multiply what is stored. */
-const VERSIONED: ReadonlySet<BucketUse> = new Set(["raw", "metadata"]);
+export const VERSIONED: ReadonlySet<BucketUse> = new Set(["raw", "metadata"]);
 const OLD_VERSIONS_DAYS = 30;
 const UNFINISHED_UPLOADS_DAYS = 7;
 /** Our rules of the lifecycle have ids that begin so; all others are left alone. */
@@ -158,7 +158,7 @@ function lifecycle(of: Bucket, actual: BucketActual, use: BucketUse, wish: AwsWi
   );
 }
 
-function rulesFor(use: BucketUse, { rawExpiryDays }: AwsWish): LifecycleRule[] {
+export function rulesFor(use: BucketUse, { rawExpiryDays }: AwsWish): LifecycleRule[] {
   const rule = (name: string, does: Partial<LifecycleRule>): LifecycleRule => ({
     ...{ ID: `${RULE}${name}`, Status: "Enabled", Filter: { Prefix: "" } },
     ...does,

@@ -9,7 +9,7 @@ import { edgeName } from "./names.ts";
 import { canonical, parsePolicy, policyLength, statementsOf, stringsIn } from "./policy-json.ts";
 import type { Change, Doing, Resource } from "./resource.ts";
 
-const POLICY = "put-only";
+export const EDGE_POLICY = "put-only";
 /** IAM's limit for all inline policies of a user, without white space. */
 const USER_POLICY_LIMIT = 2_048;
 
@@ -34,7 +34,7 @@ export function edgeUserResource(aws: Aws, wish: AwsWish): Resource<UserActual> 
           iam.send(new iamApi.GetUserCommand(of)),
         ),
         askMaybe(userCall(name, "read", "iam:GetUserPolicy", facts), NO_ENTITY, () =>
-          iam.send(new iamApi.GetUserPolicyCommand({ ...of, PolicyName: POLICY })),
+          iam.send(new iamApi.GetUserPolicyCommand({ ...of, PolicyName: EDGE_POLICY })),
         ),
       ]);
       if (found?.User === undefined) return null;
@@ -81,10 +81,10 @@ function userChanges(aws: Aws, name: string, wish: AwsWish, actual: UserActual, 
   const policy = edgePolicyOf(wish, facts);
   if (actual.policy === null || canonical(actual.policy) !== canonical(policy)) {
     const because = actual.policy === null ? "is missing" : edgeDifference(actual.policy, policy);
-    add(`policy ${POLICY}: ${because}`, "iam:PutUserPolicy", () => {
+    add(`policy ${EDGE_POLICY}: ${because}`, "iam:PutUserPolicy", () => {
       const length = policyLength(policy);
       if (length > USER_POLICY_LIMIT) throw tooLong(name, length, USER_POLICY_LIMIT);
-      const put = { UserName: name, PolicyName: POLICY, PolicyDocument: JSON.stringify(policy) };
+      const put = { UserName: name, PolicyName: EDGE_POLICY, PolicyDocument: JSON.stringify(policy) };
       return iam.send(new iamApi.PutUserPolicyCommand(put));
     });
   }
@@ -142,7 +142,7 @@ export function edgeRole(wish: AwsWish): RoleWish {
       canonical(actual.trust) === canonical(instanceTrustPolicy())
         ? null
         : "is not that of machines (ec2.amazonaws.com)",
-    policyName: POLICY,
+    policyName: EDGE_POLICY,
     policy: (facts) => edgePolicyOf(wish, facts),
     policyDifference: (facts, actual) => edgeDifference(actual, edgePolicyOf(wish, facts)),
     instanceProfile: true,

@@ -13,6 +13,11 @@ export const NO_EXTERNAL_ID = "0000";
 
 export type Account = { readonly accountId: string; readonly partition: string };
 
+/** The second part of an ARN, where AWS is not asked for it. */
+export function partitionOf(region: string): string {
+  return region.startsWith("us-gov-") ? "aws-us-gov" : region.startsWith("cn-") ? "aws-cn" : "aws";
+}
+
 export function roleArn(name: string, { accountId, partition }: Account): string {
   return `arn:${partition}:iam::${accountId}:role/${name}`;
 }

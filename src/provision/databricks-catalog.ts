@@ -3,8 +3,17 @@ import { AgentError, TransientError } from "../core/errors.ts";
 import { TABLE_OF_STAGE } from "../core/stage.ts";
 import { hasCode } from "../databricks/failure.ts";
 import { type JsonObject, textAt } from "../databricks/json.ts";
-import { createThing, deleteThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./databricks-lake.ts";
-import { LAKE_ID, marked, QUARANTINE_TABLE, schemaFullName, VOLUME_USES } from "./databricks-names.ts";
+import {
+  createThing,
+  deleteThing,
+  foreignByComment,
+  type Lake,
+  type LakeWish,
+  plainUrl,
+  sameUrl,
+  unity,
+} from "./databricks-lake.ts";
+import { ABOUT, LAKE_ID, marked, QUARANTINE_TABLE, schemaFullName, VOLUME_USES } from "./databricks-names.ts";
 import { Securable } from "./databricks-securable.ts";
 import { bucketUrl, locationName } from "./names.ts";
 import type { Doing, Resource } from "./resource.ts";
@@ -13,7 +22,7 @@ import type { Doing, Resource } from "./resource.ts";
 const BUILT_IN = ["default", "information_schema"];
 
 /** Beside the heartbeats and rule sets of the nodes, which have prefixes of their own. */
-export const storageRoot = (lake: Lake) => `${bucketUrl("metadata", lake.naming)}unity-catalog`;
+export const storageRoot = ({ naming }: LakeWish) => `${bucketUrl("metadata", naming)}unity-catalog`;
 
 export function catalogResource(lake: Lake): Resource<JsonObject> {
   const name = lake.catalog;
@@ -33,7 +42,7 @@ export function catalogResource(lake: Lake): Resource<JsonObject> {
     },
     diff: (actual) => securable.adoption(actual),
     create: async (doing) => {
-      const body = { name, comment: marked("Readings of the agent's sensors"), storage_root: root };
+      const body = { name, comment: marked(ABOUT.catalog), storage_root: root };
       const needs = `CREATE_CATALOG on the metastore and CREATE_MANAGED_STORAGE on ${LAKE_ID.location(locationName("metadata", lake.naming))}`;
       await createThing(lake, unity(`create ${id}`, "POST", ["catalogs"], { body, needs }), doing);
     },
@@ -69,7 +78,7 @@ export function schemaResource(lake: Lake): Resource<JsonObject> {
       const body = {
         name: lake.schema,
         catalog_name: lake.catalog,
-        comment: marked("Five tables of readings, by stage"),
+        comment: marked(ABOUT.schema),
       };
       const needs = `USE_CATALOG and CREATE_SCHEMA on ${LAKE_ID.catalog(lake.catalog)}`;
       await createThing(lake, unity(`create ${id}`, "POST", ["schemas"], { body, needs }), doing);

@@ -4,8 +4,9 @@
  */
 import { UsageError } from "../core/errors.ts";
 import { flagAt, type JsonObject, objectAt, textAt } from "../databricks/json.ts";
+import { partitionOf, roleArn } from "./aws-policies.ts";
 import { createThing, foreignByComment, type Lake, overlaps, sameUrl, unity } from "./databricks-lake.ts";
-import { LAKE_ID, marked } from "./databricks-names.ts";
+import { ABOUT, LAKE_ID, marked } from "./databricks-names.ts";
 import { Securable } from "./databricks-securable.ts";
 import { passes, type Trial } from "./databricks-validate.ts";
 import type { FactBook, Facts } from "./facts.ts";
@@ -46,7 +47,7 @@ export function credentialResource(lake: Lake): Resource<JsonObject> {
       const body = {
         name,
         aws_iam_role: { role_arn: roleArnOf(lake, doing.facts) },
-        comment: marked("The role of the agent's buckets"),
+        comment: marked(ABOUT.credential),
         read_only: false,
         // The role does not exist yet: its trust policy needs what this call answers.
         skip_validation: true,
@@ -94,9 +95,8 @@ function knownRoleArn(lake: Lake, facts: FactBook): string | null {
   const told = facts.get("roleArn");
   const accountId = facts.get("accountId") ?? lake.awsAccountId;
   if (told !== undefined || accountId === null) return told ?? null;
-  const { region } = lake.naming;
-  const partition = region.startsWith("us-gov-") ? "aws-us-gov" : region.startsWith("cn-") ? "aws-cn" : "aws";
-  return `arn:${facts.get("partition") ?? partition}:iam::${accountId}:role/${unityRoleName(lake.naming)}`;
+  const partition = facts.get("partition") ?? partitionOf(lake.naming.region);
+  return roleArn(unityRoleName(lake.naming), { accountId, partition });
 }
 
 /** That the role lets Unity Catalog in: IAM spreads a new role over the world in seconds, or in minutes. */

@@ -6,7 +6,7 @@
 import { isMissing } from "../databricks/failure.ts";
 import { asObject, idNumber, isObject, type Json, type JsonObject, objectAt, textAt } from "../databricks/json.ts";
 import type { Again } from "../databricks/pacing.ts";
-import type { Lake } from "./databricks-lake.ts";
+import type { Lake, LakeWish } from "./databricks-lake.ts";
 import { LAKE_ID } from "./databricks-names.ts";
 import { type NotebookSource, notebookPath } from "./databricks-notebook.ts";
 import { type Change, type Doing, MANAGED_BY, MANAGED_BY_KEY, type Resource } from "./resource.ts";
@@ -35,10 +35,10 @@ const KEPT = new Set([
   "health",
 ]);
 
-export const jobName = ({ naming }: Lake) => `${naming.prefix}-load-${naming.region}`;
+export const jobName = ({ naming }: LakeWish) => `${naming.prefix}-load-${naming.region}`;
 
 /** What the job is, without any default of Databricks. Serverless: no cluster to choose and none to pay for when idle. */
-export function jobSettings(lake: Lake, notebook: NotebookSource, loader: string | null): JsonObject {
+export function jobSettings(lake: LakeWish, notebook: NotebookSource, loader: string | null): JsonObject {
   const { catalog, schema, naming } = lake;
   const parameters = {
     ...{ catalog, schema, prefix: naming.prefix, region: naming.region },

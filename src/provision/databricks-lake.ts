@@ -9,15 +9,19 @@ import { isMarked, type LakeNames, marked, NOT_MARKED } from "./databricks-names
 import type { Naming } from "./names.ts";
 import type { Change, Doing } from "./resource.ts";
 
-export type Lake = LakeNames & {
+/** What the lake is to be, as far as names and settings say it. */
+export type LakeWish = LakeNames & {
+  readonly naming: Naming;
+  /** Databricks is told of new files by S3 (managed file events), and so needs not list the buckets. */
+  readonly hasFileEvents: boolean;
+};
+
+export type Lake = LakeWish & {
   readonly workspace: Workspace;
   readonly sql: SqlRunner;
   readonly warehouse: WarehouseChoice;
-  readonly naming: Naming;
-  /** `aws`, … and the account, where the AWS side does not tell them (`--only databricks`). Null: not set. */
+  /** The account, where the AWS side does not tell it (`--only databricks`). Null: not set. */
   readonly awsAccountId: string | null;
-  /** Databricks is told of new files by S3 (managed file events), and so needs not list the buckets. */
-  readonly hasFileEvents: boolean;
   /** A wrong url is mended although tables or volumes lie under the old one. */
   readonly force: boolean;
 };

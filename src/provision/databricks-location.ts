@@ -9,7 +9,7 @@ import { flagAt, type JsonObject, textAt } from "../databricks/json.ts";
 import { allUnder, dependantsUnder } from "./databricks-dependants.ts";
 import { createThing, deleteThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./databricks-lake.ts";
 import type { LocationMoves } from "./databricks-location-moves.ts";
-import { LAKE_ID, marked } from "./databricks-names.ts";
+import { ABOUT, LAKE_ID, marked } from "./databricks-names.ts";
 import { Securable } from "./databricks-securable.ts";
 import { passes } from "./databricks-validate.ts";
 import { type BucketUse, bucketName, bucketUrl, credentialName, ID, locationName, unityRoleName } from "./names.ts";
@@ -104,7 +104,7 @@ async function createLocation(context: Context, doing: Doing): Promise<void> {
     name,
     url,
     credential_name: credential,
-    comment: marked("A bucket of the agent"),
+    comment: marked(ABOUT.location),
     read_only: false,
     skip_validation: false,
     ...fileEvents(context.hasFileEvents),

@@ -31,6 +31,18 @@ export type VolumeUse = (typeof VOLUME_USES)[number];
 export const QUARANTINE_TABLE = "sensor_readings_quarantine";
 export const quarantineFullName = (names: LakeNames) => `${schemaFullName(names)}.${QUARANTINE_TABLE}`;
 
+/** What the comments say beside the mark. */
+export const ABOUT = {
+  credential: "The role of the agent's buckets",
+  location: "A bucket of the agent",
+  catalog: "Readings of the agent's sensors",
+  schema: "Five tables of readings, by stage",
+} as const;
+
+export function aboutVolume(use: VolumeUse): string {
+  return use === "checkpoints" ? "What Auto Loader has read" : `Objects of the ${use} stage`;
+}
+
 const MARK = `${MANAGED_BY_KEY}=${MANAGED_BY}`;
 
 /** Databricks' objects have no tags that one call could set with them: the comment carries the mark, at its end. */

@@ -6,7 +6,7 @@ import { AgentError } from "../core/errors.ts";
 import type { Call } from "../databricks/client.ts";
 import { hasCode } from "../databricks/failure.ts";
 import { textAt } from "../databricks/json.ts";
-import { createThing, deleteThing, type Lake, readThing } from "./databricks-lake.ts";
+import { createThing, deleteThing, type Lake, type LakeWish, readThing } from "./databricks-lake.ts";
 import { LAKE_ID } from "./databricks-names.ts";
 import { type Doing, MANAGED_BY, MANAGED_BY_KEY, type Resource } from "./resource.ts";
 
@@ -24,8 +24,9 @@ const SOURCE_BYTES = 10 * 1024 * 1024;
 const HEADER = "# Databricks notebook source";
 const MARK = `# ${MANAGED_BY_KEY}=${MANAGED_BY}`;
 
-export const notebookFolder = ({ naming }: Lake) => `/Shared/${naming.prefix}-agent-${naming.region}`;
-export const notebookPath = (lake: Lake, { name }: NotebookSource | ModuleSource) => `${notebookFolder(lake)}/${name}`;
+export const notebookFolder = ({ naming }: LakeWish) => `/Shared/${naming.prefix}-agent-${naming.region}`;
+export const notebookPath = (lake: LakeWish, { name }: NotebookSource | ModuleSource) =>
+  `${notebookFolder(lake)}/${name}`;
 
 export function folderResource(lake: Lake): Resource<true> {
   const path = notebookFolder(lake);
@@ -74,7 +75,7 @@ export function notebookResource(lake: Lake, notebook: NotebookSource): Resource
 /** A file, not a notebook: it has no header, and so keeps its extension and can be imported. */
 export function moduleResource(lake: Lake, module: ModuleSource): Resource<string> {
   const path = notebookPath(lake, module);
-  const source = `${MARK}\n${module.source}`;
+  const source = markedModule(module);
   const auto = { format: "AUTO" };
   return sourceResource(lake, { id: LAKE_ID.file(path), path, source, import: auto, exportFormat: "AUTO" });
 }
@@ -127,6 +128,11 @@ export function markedSource({ name, source }: NotebookSource): string {
   if (!source.startsWith(`${HEADER}\n`)) throw new Error(`notebook ${name} does not begin with "${HEADER}"`);
   if (Buffer.byteLength(source) > SOURCE_BYTES - MARK.length) throw new Error(`notebook ${name} is too large`);
   return `${HEADER}\n${MARK}\n${source.slice(HEADER.length + 1)}`;
+}
+
+/** A module has no header to go first. */
+export function markedModule({ source }: ModuleSource): string {
+  return `${MARK}\n${source}`;
 }
 
 /** Databricks keeps no spaces at the end of the text, and its lines end in one way. */

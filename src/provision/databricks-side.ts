@@ -1,6 +1,5 @@
 /** The Databricks half of `agent provision`: all of it, joined in the order in which it is made. */
 import type { SettingValues } from "../core/settings.ts";
-import { STAGES } from "../core/stage.ts";
 import { type OpenWorkspace, openWorkspace } from "../databricks/open-workspace.ts";
 import { loadProfile } from "../sensor/profiles.ts";
 import { catalogResource, schemaResource } from "./databricks-catalog.ts";
@@ -12,12 +11,12 @@ import type { Lake } from "./databricks-lake.ts";
 import { locationResource } from "./databricks-location.ts";
 import { LocationMoves } from "./databricks-location-moves.ts";
 import { type Look, lookAt } from "./databricks-look.ts";
-import { quarantineFullName, tableFullName, VOLUME_USES } from "./databricks-names.ts";
+import { VOLUME_USES } from "./databricks-names.ts";
 import { folderResource, moduleResource, type NotebookSource, notebookResource } from "./databricks-notebook.ts";
 import { proveLake } from "./databricks-prove.ts";
 import { type RunEnd, runJob } from "./databricks-run.ts";
 import { tableResource } from "./databricks-table.ts";
-import { QUARANTINE_COLUMNS, tableColumns } from "./databricks-table-columns.ts";
+import { tableWishes } from "./databricks-table-columns.ts";
 import { volumeResource } from "./databricks-volume.ts";
 import { grantWishes } from "./databricks-wishes.ts";
 import { BUCKET_USES } from "./names.ts";
@@ -98,18 +97,7 @@ function lakeResources(lake: Lake, options: DatabricksOptions): readonly Resourc
     catalogResource(lake),
     schemaResource(lake),
     ...VOLUME_USES.map((use) => volumeResource(lake, use)),
-    ...STAGES.map((stage) =>
-      tableResource(lake, {
-        fullName: tableFullName(lake, stage),
-        about: `Readings of the ${stage} stage`,
-        columns: tableColumns(stage, profile),
-      }),
-    ),
-    tableResource(lake, {
-      fullName: quarantineFullName(lake),
-      about: "Objects that cannot be unpacked",
-      columns: QUARANTINE_COLUMNS,
-    }),
+    ...tableWishes(lake, profile).map((wish) => tableResource(lake, wish)),
     ...grantWishes(lake, principals).map((wish) => grantsResource(lake, wish)),
     ...(notebook === null ? [] : notebookResources(lake, notebook, principals.loader)),
   ];

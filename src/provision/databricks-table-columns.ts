@@ -1,8 +1,9 @@
 /** The columns of the five tables: those of the stages' rows, from the one table of columns, and what Auto Loader adds. */
 import type { Profile } from "../core/profile.ts";
-import type { Stage } from "../core/stage.ts";
+import { STAGES, type Stage } from "../core/stage.ts";
 import { shippedProfiles } from "../sensor/profiles.ts";
 import { type ColumnType, columnsOf, windowColumnsOf } from "../stages/columns.ts";
+import { type LakeNames, quarantineFullName, tableFullName } from "./databricks-names.ts";
 
 export type TableColumn = {
   readonly name: string;
@@ -31,6 +32,12 @@ export const LOADER_COLUMNS: readonly TableColumn[] = [
   },
 ];
 
+export type TableWish = {
+  readonly fullName: string;
+  readonly about: string;
+  readonly columns: readonly TableColumn[];
+};
+
 /** As the notebook has them: a test compares. */
 export const QUARANTINE_COLUMNS: readonly TableColumn[] = [
   { name: "stage", type: "string", comment: "Whose bucket the object is in" },
@@ -55,4 +62,19 @@ export function tableColumns(stage: Stage, profile: Profile): readonly TableColu
     if (!byName.has(key)) byName.set(key, column);
   }
   return [...byName.values()];
+}
+
+/** The five tables and the one of what cannot be unpacked. */
+export function tableWishes(names: LakeNames, profile: Profile): readonly TableWish[] {
+  const quarantine = {
+    fullName: quarantineFullName(names),
+    about: "Objects that cannot be unpacked",
+    columns: QUARANTINE_COLUMNS,
+  };
+  const stages = STAGES.map((stage) => ({
+    fullName: tableFullName(names, stage),
+    about: `Readings of the ${stage} stage`,
+    columns: tableColumns(stage, profile),
+  }));
+  return [...stages, quarantine];
 }

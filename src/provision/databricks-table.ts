@@ -6,14 +6,8 @@ import { quotedName, quotedText } from "../databricks/sql.ts";
 import { adoption, foreignByComment, type Lake } from "./databricks-lake.ts";
 import { LAKE_ID, marked, schemaFullName } from "./databricks-names.ts";
 import { Securable } from "./databricks-securable.ts";
-import type { TableColumn } from "./databricks-table-columns.ts";
+import type { TableColumn, TableWish } from "./databricks-table-columns.ts";
 import type { Change, Doing, Resource } from "./resource.ts";
-
-export type TableWish = {
-  readonly fullName: string;
-  readonly about: string;
-  readonly columns: readonly TableColumn[];
-};
 
 export function tableResource(lake: Lake, { fullName, about, columns }: TableWish): Resource<JsonObject> {
   const id = LAKE_ID.table(fullName);

@@ -2,12 +2,12 @@
 import { AgentError } from "../core/errors.ts";
 import { type JsonObject, textAt } from "../databricks/json.ts";
 import { createThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./databricks-lake.ts";
-import { LAKE_ID, marked, schemaFullName, type VolumeUse } from "./databricks-names.ts";
+import { aboutVolume, LAKE_ID, type LakeNames, marked, schemaFullName, type VolumeUse } from "./databricks-names.ts";
 import { Securable } from "./databricks-securable.ts";
 import { bucketUrl, locationName } from "./names.ts";
 import type { Doing, Resource } from "./resource.ts";
 
-export const volumeFullName = (lake: Lake, use: VolumeUse) => `${schemaFullName(lake)}.${use}`;
+export const volumeFullName = (lake: LakeNames, use: VolumeUse) => `${schemaFullName(lake)}.${use}`;
 
 export function volumeResource(lake: Lake, use: VolumeUse): Resource<JsonObject> {
   const fullName = volumeFullName(lake, use);
@@ -22,7 +22,7 @@ export function volumeResource(lake: Lake, use: VolumeUse): Resource<JsonObject>
       name: use,
       volume_type: "EXTERNAL",
       storage_location: url,
-      comment: marked(use === "checkpoints" ? "What Auto Loader has read" : `Objects of the ${use} stage`),
+      comment: marked(aboutVolume(use)),
     };
     const needs = `CREATE_VOLUME on ${LAKE_ID.schema(schemaFullName(lake))} and CREATE_EXTERNAL_VOLUME on ${location}`;
     await createThing(lake, unity(`create ${id}`, "POST", ["volumes"], { body, needs }), doing);

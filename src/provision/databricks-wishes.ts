@@ -1,7 +1,7 @@
 /** Who is granted what, thing by thing: people read tables, the job reads objects and writes tables and checkpoints. */
 import { STAGES } from "../core/stage.ts";
 import type { GrantsWish, GrantWish, Privilege, SecurableKind } from "./databricks-grants.ts";
-import type { Lake } from "./databricks-lake.ts";
+import type { LakeWish } from "./databricks-lake.ts";
 import { LAKE_ID, quarantineFullName, schemaFullName, tableFullName, VOLUME_USES } from "./databricks-names.ts";
 import { volumeFullName } from "./databricks-volume.ts";
 import { locationName } from "./names.ts";
@@ -15,7 +15,7 @@ export type Principals = {
 type Wanted = { readonly reader: readonly Privilege[]; readonly loader: readonly Privilege[] };
 
 /** Nothing where nobody is named. */
-export function grantWishes(lake: Lake, principals: Principals): readonly GrantsWish[] {
+export function grantWishes(lake: LakeWish, principals: Principals): readonly GrantsWish[] {
   const wish = (kind: SecurableKind, fullName: string, on: string, wanted: Wanted): GrantsWish => {
     return { kind, fullName, on, grants: merged(principals, wanted) };
   };
