@@ -49,7 +49,8 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
 function rulesProblems(refused: readonly RuleProblem[]): Problem[] {
   const [first] = refused;
   if (first === undefined) return [];
-  const message = `The rules folder is refused, the last good rule set is in force: ${formatProblem(first)}`;
+  const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : "";
+  const message = `The rules folder is refused, the last good rule set is in force: ${formatProblem(first)}${more}`;
   return [{ code: "rules_refused", message, try: "agent rules check" }];
 }
 

@@ -4,8 +4,9 @@
  */
 import { STAGES, type Stage } from "../core/stage.ts";
 import { VALID } from "./buffer.ts";
-import { committedAt, type StageLag } from "./ledger-status.ts";
+import { type BatchSum, committedAt, type StageLag, stageLag } from "./ledger-status.ts";
 import type { Outbox } from "./outbox.ts";
+import { IS_OPEN } from "./schema.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
 /** A piece that is counted in one go: half a millisecond on a small machine. */
@@ -81,20 +82,14 @@ export class BacklogCount {
     };
   }
 
-  #lag(stage: Stage, waiting: Tally, promised: readonly PromisedRow[]): StageLag {
+  #lag(stage: Stage, { rows, firstSeq }: Tally, promised: readonly BatchSum[]): StageLag {
     const { buffer, outbox } = this.#parts;
     const of = (state: string) => promised.find((row) => row.stage === stage && row.state === state);
-    const planned = of("planned");
-    const times = [
-      planned === undefined ? null : planned.seq === null ? planned.plannedMs : committedAt(buffer, planned.seq),
-      waiting.firstSeq === null ? null : committedAt(buffer, waiting.firstSeq),
-    ].filter((time) => time !== null);
-    return {
+    return stageLag(buffer, {
       delivered: this.#deliveredBefore(stage) + outbox.deliveredRows[stage],
-      pending: (planned?.rows ?? 0) + waiting.rows,
-      oldestPendingMs: times.length === 0 ? null : Math.min(...times),
-      parked: of("parked")?.rows ?? 0,
-    };
+      ...{ planned: of("planned"), parked: of("parked") },
+      waiting: { rows, sinceMs: firstSeq === null ? null : committedAt(buffer, firstSeq) },
+    });
   }
 
   /** What a batch promises now waits no longer for one. */
@@ -149,12 +144,11 @@ export class BacklogCount {
     return { valid: sum((piece) => piece.valid), other: sum((piece) => piece.other), through };
   }
 
-  #promised(): PromisedRow[] {
-    // The first condition is the index's own: without it every delivered batch would be looked at.
+  #promised(): BatchSum[] {
     return this.#parts.buffer.db
-      .query<PromisedRow, []>(
+      .query<BatchSum, []>(
         `SELECT stage, state, sum(count) AS rows, min(planned_at) AS plannedMs, min(first_seq) AS seq FROM batch
-         WHERE state <> 'delivered' AND state IN ('planned', 'parked') GROUP BY stage, state`,
+         WHERE ${IS_OPEN} AND state IN ('planned', 'parked') GROUP BY stage, state`,
       )
       .all();
   }
@@ -176,5 +170,4 @@ export class BacklogCount {
   }
 }
 
-type PromisedRow = { stage: Stage; state: string; rows: number; plannedMs: number; seq: number | null };
 const NONE: Tally = { rows: 0, firstSeq: null };

@@ -2,6 +2,7 @@
 import { STAGES, type Stage } from "../core/stage.ts";
 import type { BufferLedger } from "./ledger.ts";
 import { openWindows, unplannedRows } from "./ledger-promises.ts";
+import { IS_PARKED } from "./schema.ts";
 
 /** A buffer's database, whoever has it open. */
 type Readable = Pick<BufferLedger, "db">;
@@ -40,7 +41,8 @@ export function heldBy(ledger: Readable): BufferHolds {
   };
 }
 
-type SettledRow = { stage: Stage; state: string; rows: number; planned: number; seq: number | null };
+/** Batches of one stage in one state: their rows, when the first was planned (ms), and the first seq; null for windows. */
+export type BatchSum = { stage: Stage; state: string; rows: number; plannedMs: number; seq: number | null };
 
 /** By stage. The rows of open windows are an estimate: one for each window and sensor that changed. */
 export function lagOf(
@@ -50,8 +52,8 @@ export function lagOf(
 ): { readonly stages: Readonly<Record<Stage, StageLag>>; readonly openWindows: number } {
   const { db } = ledger;
   const settled = db
-    .query<SettledRow, []>(
-      `SELECT stage, state, sum(count) AS rows, min(planned_at) AS planned, min(first_seq) AS seq
+    .query<BatchSum, []>(
+      `SELECT stage, state, sum(count) AS rows, min(planned_at) AS plannedMs, min(first_seq) AS seq
        FROM batch GROUP BY stage, state`,
     )
     .all();
@@ -71,24 +73,39 @@ export function lagOf(
   };
   const stages = STAGES.map((stage): [Stage, StageLag] => {
     const of = (state: string) => settled.find((row) => row.stage === stage && row.state === state);
-    const planned = of("planned");
     const waiting = waitingOf(stage);
-    const times = [
-      planned === undefined ? null : planned.seq === null ? planned.planned : committedAt(ledger, planned.seq),
-      waiting.sinceMs,
-    ].filter((time) => time !== null);
-    const lag = {
-      delivered: (of("delivered")?.rows ?? 0) + (folded.get(stage) ?? 0),
-      pending: (planned?.rows ?? 0) + waiting.rows,
-      oldestPendingMs: times.length === 0 ? null : Math.min(...times),
-      parked: of("parked")?.rows ?? 0,
-    };
-    return [stage, lag];
+    const delivered = (of("delivered")?.rows ?? 0) + (folded.get(stage) ?? 0);
+    return [stage, stageLag(ledger, { delivered, planned: of("planned"), parked: of("parked"), waiting })];
   });
   return { stages: Object.fromEntries(stages) as Record<Stage, StageLag>, openWindows: open.length };
 }
 
-type Waiting = { readonly rows: number; readonly sinceMs: number | null };
+/** What of a stage is in which state; `waiting` is what no batch promises yet. */
+export function stageLag(
+  ledger: Readable,
+  parts: {
+    readonly delivered: number;
+    readonly planned: BatchSum | undefined;
+    readonly parked: BatchSum | undefined;
+    readonly waiting: Waiting;
+  },
+): StageLag {
+  const { delivered, planned, parked, waiting } = parts;
+  const plannedSince = planned === undefined ? null : batchSince(ledger, planned);
+  const times = [plannedSince, waiting.sinceMs].filter((time) => time !== null);
+  return {
+    delivered,
+    pending: (planned?.rows ?? 0) + waiting.rows,
+    oldestPendingMs: times.length === 0 ? null : Math.min(...times),
+    parked: parked?.rows ?? 0,
+  };
+}
+
+function batchSince(ledger: Readable, { seq, plannedMs }: BatchSum): number | null {
+  return seq === null ? plannedMs : committedAt(ledger, seq);
+}
+
+export type Waiting = { readonly rows: number; readonly sinceMs: number | null };
 const NONE: Waiting = { rows: 0, sinceMs: null };
 
 function windowsWaiting(ledger: BufferLedger, open: readonly number[]): Waiting {
@@ -135,9 +152,6 @@ export function rulesOf(ledger: BufferLedger): { version: string; count: number;
   const rules: unknown = JSON.parse(row.canonical);
   return { version, count: Array.isArray(rules) ? rules.length : 0, sinceMs: row.since };
 }
-
-/** The first condition is the index's own: without it every delivered batch would be looked at. */
-const IS_PARKED = "state <> 'delivered' AND state = 'parked'";
 
 /** Parked batches: how many, and why the newest was. */
 export function parkedOf(ledger: Readable): { count: number; key: string; error: string } | null {

@@ -6,6 +6,7 @@
 import { type ReadingStage, STAGES, type Stage } from "../core/stage.ts";
 import { type Batch, hourOf, type PlannedObject, VALID, verdictOf } from "./buffer.ts";
 import { CorruptRowError, isWholeBody } from "./corruption.ts";
+import { IS_PARKED, IS_PLANNED } from "./schema.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
 /** Names an object by what is in it; `uplink/object-key.ts` is the one that the agent uses. */
@@ -96,9 +97,7 @@ export class Outbox {
   /** The batches that are promised and not settled, oldest first. */
   open(limit: number): Batch[] {
     return this.#buffer.db
-      .query<BatchRow, [number]>(
-        `SELECT ${BATCH_COLUMNS} FROM batch WHERE state <> 'delivered' AND state = 'planned' ORDER BY id LIMIT ?`,
-      )
+      .query<BatchRow, [number]>(`SELECT ${BATCH_COLUMNS} FROM batch WHERE ${IS_PLANNED} ORDER BY id LIMIT ?`)
       .all(limit)
       .map(asBatch);
   }
@@ -151,9 +150,7 @@ export class Outbox {
 
   /** Parked batches go out again. Returns how many. */
   requeue(): number {
-    return this.#buffer.db
-      .query("UPDATE batch SET state = 'planned', error = NULL WHERE state <> 'delivered' AND state = 'parked'")
-      .run().changes;
+    return this.#buffer.db.query(`UPDATE batch SET state = 'planned', error = NULL WHERE ${IS_PARKED}`).run().changes;
   }
 
   /** Where the text beside [first, last] is more than a batch may have, the last seq before that. */

@@ -3,6 +3,7 @@
  * undelivered ones only by the policy `drop-oldest`, and then as a counted loss.
  */
 import type { Loss } from "./buffer.ts";
+import { IS_OPEN } from "./schema.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
 /** Rows deleted in one transaction: short enough never to hold up a commit for long. */
@@ -36,7 +37,7 @@ export class Retention {
   #deliveredThrough(): number {
     const open = this.#buffer.db
       .query<{ seq: number | null }, []>(
-        "SELECT min(first_seq) AS seq FROM batch WHERE state <> 'delivered' AND first_seq IS NOT NULL",
+        `SELECT min(first_seq) AS seq FROM batch WHERE ${IS_OPEN} AND first_seq IS NOT NULL`,
       )
       .get();
     const planned = Number(this.#buffer.meta("planned_through") ?? "0");
@@ -78,7 +79,7 @@ export class Retention {
     const cut = Math.min(lastSeq, from + rows - 1);
     const whole = db
       .query<{ seq: number | null }, [number]>(
-        "SELECT max(last_seq) AS seq FROM batch WHERE state <> 'delivered' AND first_seq <= ?",
+        `SELECT max(last_seq) AS seq FROM batch WHERE ${IS_OPEN} AND first_seq <= ?`,
       )
       .get(cut)?.seq;
     const last = Math.max(cut, whole ?? 0);
@@ -92,7 +93,7 @@ export class Retention {
     };
     this.#buffer.transact(() => {
       this.#deleteThrough(last);
-      db.query("DELETE FROM batch WHERE state <> 'delivered' AND last_seq <= ?").run(last);
+      db.query(`DELETE FROM batch WHERE ${IS_OPEN} AND last_seq <= ?`).run(last);
       if (Number(this.#buffer.meta("planned_through") ?? "0") < last)
         this.#buffer.setMeta("planned_through", String(last));
       if (Number(this.#buffer.meta("windows_from") ?? "1") <= last) {

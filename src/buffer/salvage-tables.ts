@@ -6,6 +6,7 @@ import type { Database } from "bun:sqlite";
 import { codeOf } from "../core/errors.ts";
 import { IDENTITY_COLUMNS, LIMITS, type SensorCatalogue } from "../core/sensor.ts";
 import { isCorruption } from "./corruption.ts";
+import { IS_OPEN } from "./schema.ts";
 
 /** Keys tried one by one where a table's end cannot be read: a damaged number must not keep us for hours. */
 const KEYS_TRIED = 1_000_000;
@@ -63,7 +64,7 @@ export function batchKeys(db: Database): {
 } {
   const listed = untilUnreadable(db, "SELECT id, stage, key FROM batch INDEXED BY sqlite_autoindex_batch_1");
   const table = untilUnreadable(db, "SELECT id FROM batch NOT INDEXED");
-  const open = untilUnreadable(db, "SELECT id FROM batch INDEXED BY batch_open WHERE state <> 'delivered'");
+  const open = untilUnreadable(db, `SELECT id FROM batch INDEXED BY batch_open WHERE ${IS_OPEN}`);
   const ids = [...listed.rows, ...table.rows, ...open.rows].map(({ id }) => id).filter(Number.isSafeInteger);
   return { ...listed, most: ids.reduce((most, id) => Math.max(most, id), 0) };
 }

@@ -54,6 +54,14 @@ const MIGRATIONS: readonly string[] = [
     removed TEXT NOT NULL, changed TEXT NOT NULL) STRICT;
   `,
 ];
+/**
+ * The condition of the index `batch_open`. A query that does not say it, word for word, looks at every batch that was ever
+ * delivered, also where it asks for one state only.
+ */
+export const IS_OPEN = "state <> 'delivered'";
+export const IS_PLANNED = `${IS_OPEN} AND state = 'planned'`;
+export const IS_PARKED = `${IS_OPEN} AND state = 'parked'`;
+
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
 export const BUSY_TIMEOUT_MS = 5_000;

@@ -30,7 +30,6 @@ export function problemsOf(evidence: Evidence): Problem[] {
   const all = [
     ...(live?.problems ?? []),
     ...evidence.corrupt,
-    ...rulesProblems(live),
     ...sourceProblems(live),
     ...agentProblems(evidence),
     ...parkedProblems(evidence),
@@ -40,16 +39,6 @@ export function problemsOf(evidence: Evidence): Problem[] {
     const isSame = (other: Problem) => other.code === problem.code && other.message === problem.message;
     return all.findIndex(isSame) === i;
   });
-}
-
-function rulesProblems(live: LiveReport | null): Problem[] {
-  const refused = live?.rules.refused ?? [];
-  const [first] = refused;
-  if (live === null || first === undefined || live.problems.some(({ code }) => code === "rules_refused")) return [];
-  const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : "";
-  const where = `${first.file}:${first.line}:${first.column}: ${first.message}${more}`;
-  const message = `Cannot use the rules as they are now, version ${live.rules.version} stays in force: ${where}`;
-  return [{ code: "rules_refused", message, try: "agent rules check, on the folder of rules" }];
 }
 
 function sourceProblems(live: LiveReport | null): Problem[] {

@@ -114,25 +114,21 @@ test("a report of an agent that is gone says nothing of the one that has just ta
   lock?.release();
 });
 
-test("refused rules, a source in trouble, parked batches, losses and silence are problems with a way out", () => {
-  const refused = [{ file: "rules/a.json", line: 3, column: 7, message: "no such key" }];
+test("a source in trouble, parked batches, losses and silence are problems with a way out", () => {
   const sources = [{ uri: "sqlite:field.db", trouble: "database is locked" }];
-  const rules = { ...live().rules, refused };
   const problems = problemsOf({
     ...{ nowMs: NOW, dataDir: "d", running: { pid: 5, sinceMs: 0 }, pending: 1, corrupt: [] },
-    live: live({ rules, sources, updatedAtMs: NOW - 120_000 }),
+    live: live({ sources, updatedAtMs: NOW - 120_000 }),
     parked: { count: 2, key: "raw/k", error: "too large" },
     losses: [{ reason: "buffer_full", count: 7, firstSeq: 1, lastSeq: 7, sinceMs: NOW - 10, untilMs: NOW - 10 }],
   });
   expect(problems.map(({ code }) => code)).toEqual([
-    "rules_refused",
     "source_trouble",
     "agent_silent",
     "batches_parked",
     "readings_lost",
   ]);
-  expect(problems[0]?.message).toContain("rules/a.json:3:7: no such key");
-  expect(problems[2]?.message).toBe("The agent with pid 5 has the lock, but has not reported for 2 min");
+  expect(problems[1]?.message).toBe("The agent with pid 5 has the lock, but has not reported for 2 min");
   for (const problem of problems) expect(problem.try.length).toBeGreaterThan(10);
 });
 
