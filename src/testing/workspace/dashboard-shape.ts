@@ -3,32 +3,13 @@
  * dashboards with pages in databricks-demos/dbdemos-notebooks, databricks/bundle-examples and databricks/cli have: all of them pass.
  * Databricks takes nearly anything here and shows an empty dashboard; the fake names what is wrong.
  */
+import { outputColumns } from "../output-columns.ts";
+import { type DatasetColumns, demandWidget } from "./dashboard-widget.ts";
 import { invalid } from "./problem.ts";
-import { type Body, flag, int, listOf, must, object, oneOf, shape, text } from "./shape.ts";
+import { flag, int, listOf, must, object, oneOf, shape, text } from "./shape.ts";
 
 /** By a page's layoutVersion; an empty one is the older grid. */
 const GRID_COLUMNS: Readonly<Record<string, number>> = { "": 6, GRID_V1: 12 };
-
-/** Versions of the spec that were seen of each kind of widget. */
-const WIDGETS: Readonly<Record<string, readonly number[]>> = {
-  area: [3],
-  bar: [3],
-  combo: [1],
-  counter: [2],
-  "filter-date-picker": [2],
-  "filter-date-range-picker": [2],
-  "filter-multi-select": [2],
-  "filter-single-select": [2],
-  "forecast-line": [1],
-  heatmap: [3],
-  histogram: [3],
-  line: [3],
-  pie: [3],
-  pivot: [3],
-  scatter: [3],
-  "symbol-map": [2],
-  table: [1, 2],
-};
 
 const QUERY = shape({
   name: must(text),
@@ -54,11 +35,12 @@ const WIDGET = shape({
   multilineTextboxSpec: object,
 });
 const POSITION = shape({ x: must(int), y: must(int), width: must(int), height: must(int) });
+const PLACED = shape({ widget: must(WIDGET), position: must(POSITION) });
 const PAGE = shape({
   name: must(text),
   displayName: must(text),
-  layout: listOf(shape({ widget: must(WIDGET), position: must(POSITION) })),
-  pageType: text,
+  layout: listOf(PLACED),
+  pageType: oneOf("PAGE_TYPE_CANVAS", "PAGE_TYPE_GLOBAL_FILTERS"),
   layoutVersion: oneOf("GRID_V1"),
 });
 const DATASET = shape({
@@ -83,6 +65,7 @@ export function demandDashboard(serialized: string): void {
     const sources = [query, queryLines, asset_name].filter((one) => one !== undefined);
     if (sources.length !== 1) throw invalid(`Dataset ${name} needs one of query, queryLines and asset_name.`);
   }
+  const columns = columnsOf(datasets);
   const pageNames = pages.map(({ name }) => name);
   demandDistinct("page", pageNames);
   for (const { layout = [], layoutVersion } of pages) {
@@ -90,8 +73,9 @@ export function demandDashboard(serialized: string): void {
     demandDistinct("widget", widgetNames);
     for (const { widget, position } of layout) {
       demandPosition(widget.name, position, GRID_COLUMNS[layoutVersion ?? ""]!);
-      demandWidget(widget, names);
+      demandLook(widget, columns);
     }
+    demandApart(layout);
   }
 }
 
@@ -113,36 +97,33 @@ function demandPosition(widget: string, at: ReturnType<typeof POSITION.is>, colu
   if (!fits) throw invalid(`Widget ${widget} does not fit into the grid of ${columns} columns.`);
 }
 
-function demandWidget(widget: ReturnType<typeof WIDGET.is>, datasets: readonly string[]): void {
+/** Two widgets in one place: one of them is not to be seen. */
+function demandApart(layout: readonly ReturnType<typeof PLACED.is>[]): void {
+  for (const [at, { widget, position: a }] of layout.entries()) {
+    const over = layout.slice(at + 1).find(({ position: b }) => {
+      return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+    });
+    if (over !== undefined) throw invalid(`Widget ${over.widget.name} lies over widget ${widget.name}.`);
+  }
+}
+
+function demandLook(widget: ReturnType<typeof WIDGET.is>, columns: DatasetColumns): void {
   const { name, queries = [], spec } = widget;
   const looks = [spec, widget.textbox_spec, widget.multilineTextboxSpec].filter((one) => one !== undefined);
   if (looks.length !== 1) throw invalid(`Widget ${name} needs one of spec, textbox_spec, multilineTextboxSpec.`);
-  for (const { query } of queries) {
-    if (datasets.includes(query.datasetName)) continue;
-    throw invalid(`Widget ${name} asks the dataset "${query.datasetName}", which is none.`);
-  }
-  if (spec === undefined) return;
-  demandSpec(name, spec);
-  const fields = queries.flatMap(({ query }) => (query.fields ?? []).map((field) => field.name));
-  const unknown = fieldNamesIn(spec["encodings"]).find((one) => !fields.includes(one));
-  if (unknown === undefined) return;
-  throw invalid(`Widget ${name} shows the field "${unknown}", which its queries do not have.`);
+  if (spec !== undefined) demandWidget(name, spec, queries, columns);
 }
 
-/** The older form is version 0 and a spec of its own. */
-function demandSpec(widget: string, { version, widgetType, viz_spec, dashboard_parameter_spec }: Body): void {
-  if (version === 0 && (viz_spec ?? dashboard_parameter_spec) !== undefined) return;
-  const versions = WIDGETS[String(widgetType)];
-  if (versions === undefined) throw invalid(`Widget ${widget} is of an unknown type: ${widgetType}.`);
-  if (typeof version === "number" && versions.includes(version)) return;
-  throw invalid(`Widget ${widget} (${widgetType}) has version ${version}: ${versions.join(" or ")} was expected.`);
-}
-
-/** Every `fieldName` in the encodings, however deep: axes have one, tables a list of columns. */
-function fieldNamesIn(value: unknown): readonly string[] {
-  if (Array.isArray(value)) return value.flatMap(fieldNamesIn);
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value as Body).flatMap(([key, one]) =>
-    key === "fieldName" && typeof one === "string" ? [one] : fieldNamesIn(one),
+/** What can be read of the columns: a query with `*` or with parameters in its text may have any. */
+function columnsOf(datasets: readonly ReturnType<typeof DATASET.is>[]): DatasetColumns {
+  return new Map(
+    datasets.map(({ name, query, queryLines, columns = [] }) => {
+      const calculated = columns.flatMap(({ displayName }) => (typeof displayName === "string" ? [displayName] : []));
+      try {
+        return [name, [...outputColumns(query ?? queryLines?.join("") ?? ""), ...calculated]];
+      } catch {
+        return [name, null];
+      }
+    }),
   );
 }

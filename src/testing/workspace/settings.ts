@@ -49,6 +49,8 @@ export type WorkspaceSettings = {
   readonly validationsThatFailFirst: number;
   /** So many reads of a securable's grants after a change still show the old ones. */
   readonly grantReadsThatLag: number;
+  /** So many reads of a dashboard after a change still show what was before. */
+  readonly dashboardReadsThatLag: number;
   /** Asks that find a statement PENDING, then RUNNING, before it is done. */
   readonly statementAsksPending: number;
   readonly statementAsksRunning: number;
@@ -98,6 +100,7 @@ export const DEFAULT_SETTINGS: WorkspaceSettings = {
   tokenSeconds: 3_600,
   validationsThatFailFirst: 0,
   grantReadsThatLag: 1,
+  dashboardReadsThatLag: 1,
   statementAsksPending: 1,
   statementAsksRunning: 1,
   warehouseAsksStarting: 1,

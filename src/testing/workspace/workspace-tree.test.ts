@@ -1,4 +1,4 @@
-/** Notebooks, files and folders; and dashboards, which lie among them. */
+/** Notebooks, files and folders. Dashboards, which lie among them: dashboards.test.ts. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Ask, askOf } from "./ask.ts";
 import { ENGINEER } from "./settings.ts";
@@ -6,7 +6,6 @@ import { startWorkspace, type Workspace } from "./workspace.ts";
 
 const TREE = "/api/2.0/workspace";
 const HOME = `/Users/${ENGINEER}`;
-const DASHBOARDS = "/api/2.0/lakeview/dashboards";
 const SOURCE = "# Databricks notebook source\nprint('ä')\n\n# COMMAND ----------\n\nprint(2)";
 
 let workspace: Workspace;
@@ -103,109 +102,4 @@ test("a folder that is not empty is deleted only with recursive; an empty one li
     body: { error_code: "RESOURCE_DOES_NOT_EXIST" },
   });
   expect(await ask(`POST ${TREE}/delete`, { path: `${HOME}/a` })).toMatchObject({ status: 404 });
-});
-
-/** The shape of databricks/dbdemos-notebooks' .lvdash.json files. */
-const DASHBOARD = {
-  datasets: [
-    { name: "d1", displayName: "Readings", queryLines: ["SELECT hour, count(*) AS n\n", "FROM t GROUP BY hour"] },
-  ],
-  pages: [
-    {
-      name: "p1",
-      displayName: "Overview",
-      layout: [
-        {
-          widget: {
-            name: "w1",
-            queries: [
-              {
-                name: "main_query",
-                query: {
-                  datasetName: "d1",
-                  fields: [
-                    { name: "n", expression: "`n`" },
-                    { name: "hour", expression: "`hour`" },
-                  ],
-                  disaggregated: true,
-                },
-              },
-            ],
-            spec: {
-              version: 3,
-              widgetType: "line",
-              encodings: {
-                x: { fieldName: "hour", displayName: "Hour" },
-                y: { fieldName: "n", displayName: "Readings" },
-              },
-            },
-          },
-          position: { x: 0, y: 0, width: 6, height: 4 },
-        },
-        { widget: { name: "w2", textbox_spec: "# Readings" }, position: { x: 0, y: 4, width: 6, height: 1 } },
-      ],
-    },
-  ],
-};
-const make = (serialized: unknown = DASHBOARD, more: object = {}) =>
-  ask(`POST ${DASHBOARDS}`, { display_name: "Readings", serialized_dashboard: JSON.stringify(serialized), ...more });
-
-test("a dashboard is made, read, changed by its etag, published, listed and thrown away", async () => {
-  const made = await make();
-  expect(made.body).toMatchObject({
-    lifecycle_state: "ACTIVE",
-    parent_path: HOME,
-    path: `${HOME}/Readings.lvdash.json`,
-  });
-  // As it is kept: with a page type and a line end.
-  expect(made.body["serialized_dashboard"]).toEndWith("}\n");
-  expect(String(made.body["serialized_dashboard"])).toContain("PAGE_TYPE_CANVAS");
-  const path = `${DASHBOARDS}/${made.body["dashboard_id"]}`;
-  const etag = made.body["etag"];
-  expect((await ask(`GET ${path}`)).body).toEqual(made.body);
-  expect(await ask(`PATCH ${path}`, { display_name: "Others", etag })).toMatchObject({
-    body: { display_name: "Others" },
-  });
-  expect(await ask(`PATCH ${path}`, { display_name: "Again", etag })).toMatchObject({ status: 409 });
-  expect(await ask(`GET ${path}/published`)).toMatchObject({ status: 404 });
-  const warehouse_id = "0123456789abcdef";
-  expect(await ask(`POST ${path}/published`, { embed_credentials: false, warehouse_id })).toMatchObject({
-    body: { display_name: "Others", embed_credentials: false, warehouse_id },
-  });
-  const first = await ask(`GET ${DASHBOARDS}`);
-  expect(first.body).toEqual({ dashboards: [], next_page_token: expect.any(String) });
-  const listed = await ask(`GET ${DASHBOARDS}?page_token=${first.body["next_page_token"]}`);
-  expect(listed.body["dashboards"]).toMatchObject([{ display_name: "Others" }]);
-  expect((listed.body["dashboards"] as object[])[0]).not.toHaveProperty("serialized_dashboard");
-  expect(await ask(`DELETE ${path}`)).toMatchObject({ status: 200 });
-  expect((await ask(`GET ${path}`)).body).toMatchObject({ lifecycle_state: "TRASHED" });
-  expect(await ask(`PATCH ${path}`, { display_name: "a" })).toMatchObject({ status: 404 });
-});
-
-test("a dashboard needs a folder, a name that is free, and a warehouse that exists", async () => {
-  expect(await make(DASHBOARD, { parent_path: `${HOME}/none` })).toMatchObject({ status: 404 });
-  expect(await make(DASHBOARD, { warehouse_id: "ffffffffffffffff" })).toMatchObject({ status: 404 });
-  await make();
-  expect(await make()).toMatchObject({ status: 400, body: { error_code: "RESOURCE_ALREADY_EXISTS" } });
-});
-
-test("serialized_dashboard is looked into: datasets, pages, widgets, fields and places", async () => {
-  const broken: ((one: typeof DASHBOARD) => unknown)[] = [
-    () => "not an object",
-    ({ datasets }) => ({ datasets }),
-    (one) => JSON.parse(JSON.stringify(one).replace('"version":3', '"version":2')),
-    (one) => ({ ...one, theme: {} }),
-    (one) => ({ ...one, datasets: [...one.datasets, ...one.datasets] }),
-    (one) => ({ ...one, datasets: one.datasets.map(({ queryLines: _, ...rest }) => rest) }),
-    (one) => JSON.parse(JSON.stringify(one).replace('"datasetName":"d1"', '"datasetName":"d2"')),
-    (one) => JSON.parse(JSON.stringify(one).replace('"fieldName":"n"', '"fieldName":"m"')),
-    (one) => JSON.parse(JSON.stringify(one).replace('"x":0', '"x":3')),
-    (one) => JSON.parse(JSON.stringify(one).replace('"widgetType":"line"', '"widget":"line"')),
-    (one) => JSON.parse(JSON.stringify(one).replace('"w2"', '"w1"')),
-  ];
-  for (const change of broken) expect(await make(change(DASHBOARD))).toMatchObject({ status: 400 });
-  const wide = JSON.parse(JSON.stringify(DASHBOARD).replace('"width":6', '"width":12'));
-  expect(await make(wide)).toMatchObject({ status: 400 });
-  wide.pages[0].layoutVersion = "GRID_V1";
-  expect(await make(wide)).toMatchObject({ status: 200 });
 });

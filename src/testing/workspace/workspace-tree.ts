@@ -1,4 +1,5 @@
-/** `/api/2.0/workspace`: folders, notebooks and files (databricks-sdk-go service/workspace: WorkspaceService). */
+/** `/api/2.0/workspace`: folders, notebooks, files and dashboards (databricks-sdk-go service/workspace: WorkspaceService). */
+import { trashDashboard } from "./dashboards.ts";
 import { absent, denied, invalid, misused, Problem, taken } from "./problem.ts";
 import { type Route, route } from "./route.ts";
 import { flag, must, oneOf, queryInt64, shape, text } from "./shape.ts";
@@ -11,7 +12,8 @@ type Kept = { readonly path: string; readonly id: bigint; readonly createdAtMs: 
 export type WorkspaceObject =
   | (Kept & { readonly kind: "DIRECTORY" })
   | (Kept & { readonly kind: "NOTEBOOK"; readonly language: Language; readonly source: string })
-  | (Kept & { readonly kind: "FILE"; readonly content: Buffer });
+  | (Kept & { readonly kind: "FILE"; readonly content: Buffer })
+  | (Kept & { readonly kind: "DASHBOARD"; readonly dashboardId: string });
 
 const CONTENT_BYTES = 10 * 1024 * 1024;
 /** The first line of a notebook's source; without it the whole text is one cell. */
@@ -43,7 +45,7 @@ function objectAt(world: World, path: string): WorkspaceObject {
 }
 
 /** People write in their own folder and in /Shared; nobody beside these, nor into someone else's. */
-function demandWritable(caller: string, place: string): void {
+export function demandWritable(caller: string, place: string): void {
   const own = `/Users/${caller}`;
   if ([own, "/Shared"].some((folder) => place === folder || place.startsWith(`${folder}/`))) return;
   throw denied(`${caller} does not have CAN_EDIT permission on ${place}.`);
@@ -67,7 +69,8 @@ function told(one: WorkspaceObject): Record<string, unknown> {
     created_at: one.kind === "DIRECTORY" ? undefined : one.createdAtMs,
     modified_at: one.kind === "DIRECTORY" ? undefined : one.modifiedAtMs,
     object_id: one.id,
-    resource_id: String(one.id),
+    // docs.databricks.com/dashboards/tutorials/workspace-dashboard-api: by this id the Lakeview API knows it.
+    resource_id: one.kind === "DASHBOARD" ? one.dashboardId : String(one.id),
     size: one.kind === "FILE" ? one.content.length : undefined,
   };
 }
@@ -111,6 +114,7 @@ function wishOf(path: string, format: (typeof FORMATS)[number], language: Langua
       return { kind: "NOTEBOOK", place, language, source };
     }
     case "AUTO": {
+      if (place.endsWith(".lvdash.json")) throw new Problem(501, "NOT_IMPLEMENTED", "This fake imports no dashboards.");
       const extension = /\.[a-z]+$/i.exec(place)?.[0] ?? "";
       const known = EXTENSIONS[extension.toLowerCase()];
       if (known === undefined || !source.startsWith(HEADERS[known])) return { kind: "FILE", place, content };
@@ -190,6 +194,10 @@ export const WORKSPACE_TREE_ROUTES: readonly Route[] = [
     ({ world, query }) => {
       const found = objectAt(world, query.path);
       if (found.kind === "DIRECTORY") throw invalid("This fake does not export folders.");
+      if (found.kind === "DASHBOARD") {
+        const { serialized } = world.dashboards.get(found.dashboardId)!;
+        return { content: Buffer.from(serialized).toString("base64"), file_type: "lvdash.json" };
+      }
       if (found.kind === "FILE") return { content: found.content.toString("base64"), file_type: "auto" };
       if (!["SOURCE", "AUTO"].includes(query.format ?? "SOURCE"))
         throw invalid(`This fake does not export ${query.format}.`);
@@ -215,8 +223,10 @@ export const WORKSPACE_TREE_ROUTES: readonly Route[] = [
       if (childrenOf(world, found.path).length > 0 && body.recursive !== true) {
         throw new Problem(400, "DIRECTORY_NOT_EMPTY", `Folder (${body.path}) is not empty`);
       }
-      for (const path of [...world.tree.keys()]) {
-        if (path === found.path || path.startsWith(`${found.path}/`)) world.tree.delete(path);
+      for (const [path, one] of [...world.tree]) {
+        if (path !== found.path && !path.startsWith(`${found.path}/`)) continue;
+        if (one.kind === "DASHBOARD") trashDashboard(world, caller, one.dashboardId);
+        world.tree.delete(path);
       }
     },
   ),
