@@ -7,12 +7,14 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { readNamedQueries } from "../core/named-queries.ts";
 import { seededRandom } from "../core/random.ts";
 import { bucketOf, STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
 import { gunzipRows } from "../uplink/read-object.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
 import { ANSWERS, namedQueries } from "./lake-answers.ts";
 import { lakeColumns } from "./lake-columns.ts";
+import { lakeDashboard } from "./lake-dashboard.ts";
 import { comparable } from "./spark-rows.ts";
 import { findSpark, type NotebookSettings, SparkSession, type StageReport, type TableRow } from "./spark-session.ts";
 
@@ -227,7 +229,8 @@ sparkTest(
   },
 );
 
-const QUERIES = namedQueries(readFileSync(join(import.meta.dir, "../../notebooks/queries.sql"), "utf8"));
+const QUERIES_TEXT = readFileSync(join(import.meta.dir, "../../notebooks/queries.sql"), "utf8");
+const QUERIES = namedQueries(QUERIES_TEXT);
 
 test("each named query has an independent answer to be compared with", () => {
   expect([...QUERIES.keys()]).toEqual(Object.keys(ANSWERS));
@@ -253,6 +256,50 @@ sparkTest("each named query answers what the objects say", async () => {
     expect([name, comparable(await spark.sql(query), expected)]).toEqual([name, expected]);
   }
 });
+
+/** What of Spark's types an axis may show. */
+const ON_AXIS: Readonly<Record<string, RegExp>> = {
+  temporal: /^(date|timestamp)$/,
+  quantitative: /^(bigint|int|double|decimal\(.*\))$/,
+  categorical: /^(string|int|bigint)$/,
+};
+
+sparkTest(
+  "each dataset of the dashboard has the columns that its widgets ask for, of types that their axes show",
+  async () => {
+    const spark = await session();
+    await spark.run(SETTINGS);
+    await spark.sql("USE spark_catalog.sensor_data");
+    const { datasets, pages } = lakeDashboard(readNamedQueries(QUERIES_TEXT));
+    const types = new Map<string, ReadonlyMap<unknown, unknown>>();
+    for (const { name, queryLines } of datasets) {
+      const rows = await spark.sql(`DESCRIBE QUERY ${queryLines.join("")}`);
+      types.set(name, new Map(rows.map((row) => [row["col_name"], row["data_type"]])));
+    }
+    let axes = 0;
+    for (const { widget } of pages.flatMap(({ layout }) => layout)) {
+      const { datasetName, fields } = widget.queries?.[0]?.query ?? { datasetName: "", fields: [] };
+      const shown = Object.values(widget.spec?.["encodings"] ?? {}) as {
+        fieldName?: string;
+        scale?: { type: string };
+      }[];
+      for (const { name, expression } of fields) {
+        const column = /`(.+)`/.exec(expression)![1]!;
+        const type = types.get(datasetName)!.get(column);
+        expect([widget.name, column, typeof type]).toEqual([widget.name, column, "string"]);
+        const scale = shown.find((one) => one.fieldName === name)?.scale?.type;
+        if (scale === undefined) continue;
+        expect([widget.name, column, String(type)]).toEqual([
+          widget.name,
+          column,
+          expect.stringMatching(ON_AXIS[scale]!),
+        ]);
+        axes += 1;
+      }
+    }
+    expect(axes).toBeGreaterThan(15);
+  },
+);
 
 sparkTest(
   "reconciliation shows a reading that is gone, one that is there twice, an object that lacks a row, and one that is gone",
