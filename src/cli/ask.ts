@@ -34,15 +34,22 @@ export function askOnTerminal(question: string, stop: AbortSignal): Promise<stri
   if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return Promise.resolve(null);
   return new Promise((resolve) => {
     const lines = createInterface({ input: process.stdin, output: process.stderr });
+    let isOver = false;
     const end = (answer: string) => {
       // First of all: closing calls us again.
+      isOver = true;
       resolve(answer);
       stop.removeEventListener("abort", onStop);
       lines.close();
     };
-    const onStop = () => end("");
+    const onStop = () => {
+      if (isOver) return;
+      // What is said next begins a line: nobody has pressed Enter.
+      process.stderr.write("\n");
+      end("");
+    };
     stop.addEventListener("abort", onStop);
-    lines.on("close", () => end(""));
+    lines.on("close", onStop);
     lines.question(question, end);
   });
 }

@@ -98,6 +98,11 @@ export class ProvisionWorld {
     }
   }
 
+  /** Of who provisions, and nothing else of this machine's. */
+  get env(): Readonly<Record<string, string>> {
+    return this.#env;
+  }
+
   get keyFile(): string {
     return join(this.folder, "edge-credentials.env");
   }
