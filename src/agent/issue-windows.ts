@@ -1,10 +1,12 @@
 /** Windows that are due become batches: rows, key and accumulators are written down in one transaction. */
+
 import type { Batch } from "../buffer/buffer.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
 import type { Outbox } from "../buffer/outbox.ts";
 import { outsideTrouble } from "../buffer/outside-error.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { WindowLedger } from "../buffer/window-ledger.ts";
+import type { Gzip } from "../core/gzip.ts";
 import type { OpenWindow, Windows } from "../stages/aggregate.ts";
 import { packWindow, windowRows } from "../stages/window-row.ts";
 import { windowKey } from "../uplink/object-key.ts";
@@ -18,7 +20,7 @@ export type WindowParts = {
   readonly agentVersion: string;
   /** What one transaction may write: the disk may be small, or nearly full. */
   readonly chunkBytes: () => number;
-  readonly gzipLevel: 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+  readonly gzip: Gzip;
 };
 
 /** Windows in one transaction: bounds how long a commit has to wait for them. */
@@ -75,7 +77,7 @@ function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): Batch
 
 /** The batch of a window's next revision. Inside the caller's transaction. */
 export function planWindow(
-  parts: Pick<WindowParts, "outbox" | "nodeId" | "agentVersion" | "gzipLevel"> & {
+  parts: Pick<WindowParts, "outbox" | "nodeId" | "agentVersion" | "gzip"> & {
     readonly windows: Pick<Windows, "sensorIds" | "settings">;
     readonly epoch: string;
     readonly measureNames: readonly string[];
@@ -83,13 +85,13 @@ export function planWindow(
   window: Pick<OpenWindow, "startMs" | "revision" | "sensors">,
   nowMs: number,
 ): Batch {
-  const { outbox, windows, nodeId, agentVersion, gzipLevel, epoch, measureNames } = parts;
+  const { outbox, windows, nodeId, agentVersion, gzip, epoch, measureNames } = parts;
   const { lengthMs } = windows.settings;
   const revision = window.revision + 1;
   const facts = { epoch, nodeId, agentVersion, lengthMs, revision };
   const { text, count } = windowRows(window, windows.sensorIds, measureNames, facts);
   const key = windowKey({ windowStartMs: window.startMs, node: nodeId, epoch, revision, count });
-  return outbox.planBody("aggregated", key, count, Bun.gzipSync(text, { level: gzipLevel }), nowMs);
+  return outbox.planBody("aggregated", key, count, gzip.compress(text, count), nowMs);
 }
 
 /**

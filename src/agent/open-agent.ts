@@ -9,6 +9,7 @@ import { Retention } from "../buffer/retention.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { WindowLedger } from "../buffer/window-ledger.ts";
 import { ClockWatch } from "../core/clock.ts";
+import { Gzip } from "../core/gzip.ts";
 import { HeapWatch } from "../core/heap-watch.ts";
 import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
@@ -173,7 +174,7 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
     before?.pipeline,
   );
   const encoder = new StageEncoder(
-    { epoch: buffer.epoch, nodeId: settings.nodeId, gzipLevel: settings.gzipLevel },
+    { epoch: buffer.epoch, nodeId: settings.nodeId, gzip: windowParts.gzip },
     buffer.catalogue,
   );
   const carrier = new Carrier(
@@ -208,12 +209,8 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
   return { agent, buffer, carrier, outbox, pipeline, rules, report: liveReport, backlog };
 }
 
-function openWindows(
-  { settings, now }: AgentInputs,
-  buffer: SqliteBuffer,
-  outbox: Outbox,
-  room: DiskRoom,
-): WindowParts {
+function openWindows(inputs: AgentInputs, buffer: SqliteBuffer, outbox: Outbox, room: DiskRoom): WindowParts {
+  const { settings, now } = inputs;
   const ledger = new WindowLedger(buffer, settings.windowMs);
   const recall = (startMs: number): KeptWindow | "expired" | null => {
     const kept = ledger.recall(startMs);
@@ -236,7 +233,7 @@ function openWindows(
   const parts = {
     ...{ buffer, outbox, ledger, windows, nodeId: settings.nodeId, agentVersion: VERSION },
     chunkBytes: () => room.chunkBytes,
-    gzipLevel: settings.gzipLevel as WindowParts["gzipLevel"],
+    gzip: new Gzip(settings.gzipLevel, inputs.running ?? (() => performance.now())),
   };
   if (settings.stages.includes("aggregated")) rebuildWindows(parts, now());
   return parts;

@@ -15,6 +15,7 @@ import { isLogDamaged } from "../buffer/salvage-log.ts";
 import { asideDone, asideInProgress, setAside } from "../buffer/set-aside.ts";
 import { BUFFER_FILE, SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { AgentError, codeOf, messageOf, UsageError } from "../core/errors.ts";
+import { Gzip } from "../core/gzip.ts";
 import { HeapWatch } from "../core/heap-watch.ts";
 import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
@@ -180,15 +181,16 @@ async function takeOver(
   }
   const stages = new Set(settings.stages);
   const outbox = new Outbox(buffer, stages, () => "");
-  const { nodeId, gzipLevel } = settings;
+  const { nodeId } = settings;
+  const gzip = new Gzip(settings.gzipLevel, () => performance.now());
   const heap = new HeapWatch(process.memoryUsage.rss, () => Bun.gc(true));
-  const parts: RecoverParts = { damaged, buffer, outbox, store, stages, nodeId, gzipLevel, heap, stop };
+  const parts: RecoverParts = { damaged, buffer, outbox, store, stages, nodeId, gzip, heap, stop };
   const { seq, certain, given } = damaged.lastSeq(bytesOf(path));
   const span = { first: damaged.firstSeq(), last: seq, certain };
   const recovered = await new Recovery(parts, epoch, now()).run(promised, span);
   const windowParts: RecoverWindowParts = {
     ...{ damaged, buffer, outbox, epoch, heap, stop, agentVersion: VERSION, nodeId: recovered.nodeId },
-    gzipLevel: gzipLevel as RecoverWindowParts["gzipLevel"],
+    gzip,
     settings: {
       ...{ lengthMs: settings.windowMs, graceMs: settings.windowGraceMs, holdMs: settings.windowHoldMs },
       ...{ futureMs: settings.futureMs, maxAccumulators: Number.POSITIVE_INFINITY },

@@ -17,7 +17,7 @@ export type RecoverWindowParts = {
   readonly epoch: string;
   readonly nodeId: string;
   readonly agentVersion: string;
-  readonly gzipLevel: WindowParts["gzipLevel"];
+  readonly gzip: WindowParts["gzip"];
   readonly heap: HeapWatch;
   readonly stop: AbortSignal;
 };

@@ -9,6 +9,7 @@ import { Retention } from "../buffer/retention.ts";
 import type { DamagedBuffer } from "../buffer/salvage.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { breathe } from "../core/bell.ts";
+import type { Gzip } from "../core/gzip.ts";
 import type { HeapWatch } from "../core/heap-watch.ts";
 import { READING_STAGES, type ReadingStage, type Stage } from "../core/stage.ts";
 import { StageEncoder } from "../stages/encode.ts";
@@ -23,7 +24,7 @@ export type RecoverParts = {
   readonly store: ObjectStore;
   readonly stages: ReadonlySet<Stage>;
   readonly nodeId: string;
-  readonly gzipLevel: number;
+  readonly gzip: Gzip;
   readonly heap: HeapWatch;
   readonly stop: AbortSignal;
 };
@@ -59,12 +60,12 @@ export class Recovery {
   #unknown = 0;
 
   constructor(parts: RecoverParts, epoch: string, nowMs: number) {
-    const { damaged, buffer, gzipLevel, nodeId } = parts;
+    const { damaged, buffer, gzip, nodeId } = parts;
     this.#parts = parts;
     this.#epoch = epoch;
     // The node may have been renamed since; a row tells who took it.
     this.#nodeId = damaged.meta("node_id") ?? nodeId;
-    this.#encoder = new StageEncoder({ epoch, nodeId: this.#nodeId, gzipLevel }, damaged.catalogue);
+    this.#encoder = new StageEncoder({ epoch, nodeId: this.#nodeId, gzip }, damaged.catalogue);
     this.#retention = new Retention(buffer);
     this.#nowMs = nowMs;
   }

@@ -6,6 +6,7 @@ import { issueWindows } from "../agent/issue-windows.ts";
 import { Outbox } from "../buffer/outbox.ts";
 import { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { WindowLedger } from "../buffer/window-ledger.ts";
+import { Gzip } from "../core/gzip.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { resolveSettings } from "../core/settings.ts";
 import type { ReadingStage, Stage } from "../core/stage.ts";
@@ -13,6 +14,8 @@ import { Windows } from "../stages/aggregate.ts";
 import { StageEncoder } from "../stages/encode.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
+
+const GZIP = new Gzip(1, () => 0);
 
 export const EPOCH_START = Date.UTC(2026, 10, 23, 8, 50);
 const SOURCE = "simulator:?sensors=3";
@@ -34,7 +37,7 @@ export class TestNode {
     });
     const { epoch, catalogue } = this.buffer;
     this.outbox = new Outbox(this.buffer, new Set(stages), (of) => readingKey({ ...of, node: "edge-7", epoch }));
-    this.#encoder = new StageEncoder({ epoch, nodeId: "edge-7", gzipLevel: 1 }, catalogue);
+    this.#encoder = new StageEncoder({ epoch, nodeId: "edge-7", gzip: GZIP }, catalogue);
     this.ledger = new WindowLedger(this.buffer, 60_000);
     const times = { lengthMs: 60_000, graceMs: 5_000, holdMs: 10_000, futureMs: 300_000, maxAccumulators: 1_000 };
     this.windows = new Windows(times, catalogue, () => null);
@@ -82,7 +85,7 @@ export class TestNode {
       windows,
       nodeId: "edge-7",
       agentVersion: "0.1.0",
-      gzipLevel: 1,
+      gzip: GZIP,
       chunkBytes: () => 1e6,
     } as const;
     while (issueWindows(parts, this.nowMs, true, false).length > 0);

@@ -3,6 +3,7 @@
  * it reads back as itself.
  */
 import { formatBytes, formatDuration, parseBytes, parseDuration, parseMilliseconds, unitMeant } from "./duration.ts";
+import { GZIP_LEVELS, type GzipLevel } from "./gzip.ts";
 import { NODE_ID } from "./node-id.ts";
 import { isStage, STAGES, type Stage } from "./stage.ts";
 
@@ -123,6 +124,14 @@ export function integer(min: number, max: number): Kind<number> {
     format: String,
   });
 }
+
+/** `auto` leaves it to the agent. */
+export const gzipLevel: Kind<GzipLevel | "auto"> = one({
+  expects: `auto, or a whole number from ${GZIP_LEVELS[0]} to ${GZIP_LEVELS.length}`,
+  hint: "auto|N",
+  read: (value) => (value === "auto" ? value : GZIP_LEVELS.find((level) => String(level) === value)),
+  format: String,
+});
 
 export function duration(min: string, max: string): Kind<number> {
   return durationReadBy(parseDuration, min, max);

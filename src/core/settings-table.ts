@@ -70,9 +70,9 @@ export const SETTINGS = {
   batchMs: must("AGENT_BATCH_MS", kind.milliseconds("1ms", "24h"), "30s", "or when its oldest reading is this old."),
   gzipLevel: must(
     "AGENT_GZIP_LEVEL",
-    kind.integer(1, 9),
-    "2",
-    "Higher costs CPU and saves bytes: 3 saves a twentieth of them, 6 a fifth.",
+    kind.gzipLevel,
+    "auto",
+    "1 (fast) to 9 (small); auto compresses hard (6) while there is time for it, and a backlog fast (1).",
   ),
   windowMs: must("AGENT_WINDOW_MS", kind.milliseconds("1s", "24h"), "60s", "The length of an aggregate's window."),
   windowGraceMs: must(

@@ -127,7 +127,7 @@ test("every problem is told at once, with its name, its value and what was expec
       'Cannot use --store "gs:x" (flag): expected dir:PATH or s3:',
       'Cannot use AGENT_STAGES "raw,row" (environment): expected some of raw,validated,anomalies,schematized,aggregated',
       'Cannot use AGENT_COMMIT_MS "5ms" (environment): expected a duration from 10ms to 60s, such as 250ms, 30s, 5m, 24h or 7d',
-      'Cannot use AGENT_GZIP_LEVEL "3.5" (environment): expected a whole number from 1 to 9',
+      'Cannot use AGENT_GZIP_LEVEL "3.5" (environment): expected auto, or a whole number from 1 to 9',
       "Cannot use AGENT_BATCH_ROW (.env): there is no such setting; did you mean AGENT_BATCH_ROWS?",
     ].join("\n"),
   );

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
+import { Gzip } from "../core/gzip.ts";
 import { type Finding, ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, SensorCatalogue } from "../core/sensor.ts";
 import type { ReadingStage } from "../core/stage.ts";
@@ -46,7 +47,7 @@ function build(rows: readonly Row[], blockRows: number) {
     }
     blocks.push({ firstSeq: from + 1, block, facts: FACTS });
   }
-  return { encoder: new StageEncoder({ epoch: "e", nodeId: "n", gzipLevel: 3 }, catalogue), blocks };
+  return { encoder: new StageEncoder({ epoch: "e", nodeId: "n", gzip: new Gzip(3, () => 0) }, catalogue), blocks };
 }
 
 const linesOf = (body: Uint8Array | undefined) =>

@@ -4,6 +4,7 @@
  * and rows are put in order of sensor, so that a line differs from the one before in a few bytes only.
  */
 import { ByteWriter, bytesOf, free } from "../core/bytes.ts";
+import type { Gzip } from "../core/gzip.ts";
 import type { Finding, Malformed, ReadingBlock, Severity } from "../core/reading.ts";
 import { SEVERITIES } from "../core/reading.ts";
 import { ReadingText } from "../core/reading-text.ts";
@@ -29,8 +30,7 @@ export type EncodedObject = { readonly body: Uint8Array; readonly count: number 
 export type EncoderSettings = {
   readonly epoch: string;
   readonly nodeId: string;
-  /** 1 (fast) to 9 (small). */
-  readonly gzipLevel: number;
+  readonly gzip: Gzip;
 };
 
 /** Rows in a gzip member: bounds the memory of encoding, and is long enough to compress as well as a whole file. */
@@ -97,6 +97,7 @@ export class StageEncoder {
     for (let at = 0; at < rows.length; ) {
       plain.clear();
       more.clear();
+      const from = at;
       const until = Math.min(rows.length, at + MEMBER_ROWS);
       for (; at < until && plain.length < MEMBER_BYTES; at++) {
         const stored = blocks[rows[at]! >>> 16]!;
@@ -110,15 +111,14 @@ export class StageEncoder {
         }
         plain.raw(CLOSE);
       }
-      if (want.plain) made.plain.push(this.#gzip(plain));
-      if (want.more !== null) made.more.push(this.#gzip(more));
+      if (want.plain) made.plain.push(this.#gzip(plain, at - from));
+      if (want.more !== null) made.more.push(this.#gzip(more, at - from));
     }
     return made;
   }
 
-  #gzip(w: ByteWriter): Uint8Array {
-    const level = this.#settings.gzipLevel as 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
-    return Bun.gzipSync(w.view() as Uint8Array<ArrayBuffer>, { level });
+  #gzip(w: ByteWriter, rows: number): Uint8Array {
+    return this.#settings.gzip.compress(w.view() as Uint8Array<ArrayBuffer>, rows);
   }
 
   #writeRow(w: ByteWriter, stored: EncodableBlock, row: number): void {

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { Gzip } from "../core/gzip.ts";
 import { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
 import type { ReadingStage } from "../core/stage.ts";
@@ -51,7 +52,10 @@ function rowsOf(profile: string, stage: ReadingStage): Record<string, unknown>[]
   const source = new SimulatorSource(parseSimulatorUri(uri), catalogue, null, () => Date.UTC(2026, 10, 23, 8, 30));
   const block = new ReadingBlock(300);
   source.take(block, Date.UTC(2026, 10, 23, 8, 30));
-  const encoder = new StageEncoder({ epoch: "01jd3v7hx8q2m5n9r4t6w8y0za", nodeId: "n", gzipLevel: 3 }, catalogue);
+  const encoder = new StageEncoder(
+    { epoch: "01jd3v7hx8q2m5n9r4t6w8y0za", nodeId: "n", gzip: new Gzip(3, () => 0) },
+    catalogue,
+  );
   const hourMs = Date.UTC(2026, 10, 23, 8);
   const blocks = [{ firstSeq: 1, block, facts: FACTS }];
   const made = encoder.encode(blocks, { first: 1, last: 300, hourMs }, new Set([stage]));

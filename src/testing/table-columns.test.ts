@@ -1,6 +1,8 @@
 /** The five tables have a column for whatever the agent writes: compared with rows that the agent's own code made. */
+
 import { expect, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
+import { Gzip } from "../core/gzip.ts";
 import { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
 import { READING_STAGES, type ReadingStage } from "../core/stage.ts";
@@ -31,7 +33,10 @@ function readingRows(profile: string, stage: ReadingStage): Row[] {
   source.take(block, AT_MS);
   const finding = { rule: "r", severity: "warning", reason: "why", observed: 1, limit: null, window: null } as const;
   for (let row = 0; row < 20; row++) block.findings.set(row, [finding]);
-  const encoder = new StageEncoder({ epoch: "01jd3v7hx8q2m5n9r4t6w8y0za", nodeId: "n", gzipLevel: 1 }, catalogue);
+  const encoder = new StageEncoder(
+    { epoch: "01jd3v7hx8q2m5n9r4t6w8y0za", nodeId: "n", gzip: new Gzip(1, () => 0) },
+    catalogue,
+  );
   const blocks = [{ firstSeq: 1, block, facts: FACTS }];
   const made = encoder.encode(blocks, { first: 1, last: 200, hourMs: HOUR_MS }, new Set([stage]));
   return rowsIn(gunzipSync(made.get(stage)!.body).toString());
