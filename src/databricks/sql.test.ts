@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "bun:test";
 import { DeniedError, TransientError, UsageError } from "../core/errors.ts";
 import { type Pace, Workspace } from "./client.ts";
 import { DatabricksError } from "./failure.ts";
-import { quotedName, quotedText, SqlRunner } from "./sql.ts";
+import { quotedName, quotedText, type SqlParameter, SqlRunner } from "./sql.ts";
 import { WarehouseChoice } from "./warehouse.ts";
 
 const open: { stop(force: boolean): unknown }[] = [];
@@ -13,6 +13,10 @@ afterEach(() => {
 
 type Answers = Readonly<Record<string, readonly unknown[]>>;
 const RUNNING = { warehouses: [{ id: "w1", name: "Starter", state: "RUNNING" }] };
+const COLUMNS = [
+  { name: "a", position: 0, type_name: "LONG", type_text: "BIGINT" },
+  { name: "b", position: 1, type_name: "ARRAY", type_text: "ARRAY<STRING>" },
+];
 const status = (state: string, more: object = {}) => ({ statement_id: "s1", status: { state, ...more } });
 
 /** By `METHOD /path`: the answers in turn, the last one for ever. An Error in the place of one: 404. */
@@ -70,19 +74,22 @@ test("a statement waits for its warehouse, runs, and gives its rows, in several 
       status("RUNNING"),
       {
         ...status("SUCCEEDED"),
-        manifest: { schema: { columns: [{ name: "a" }, { name: "b" }] } },
-        result: { data_array: [["1", null]], next_chunk_index: 1 },
+        manifest: { schema: { columns: COLUMNS }, total_row_count: 2 },
+        result: { data_array: [["9007199254740993", null]], next_chunk_index: 1 },
       },
     ],
     "GET statements/s1/result/chunks/1": [{ data_array: [["2", "x"]] }],
   });
   const time = pace();
-  const parameters = [{ name: "n", value: "7", type: "INT" }];
+  const parameters: SqlParameter[] = [{ name: "n", value: "7", type: "INT" }];
   const result = await sql.run("count", "SELECT :n", time, { catalog: "c", schema: "s", parameters });
   expect(result).toEqual({
-    columns: ["a", "b"],
+    columns: [
+      { name: "a", type: "BIGINT" },
+      { name: "b", type: "ARRAY<STRING>" },
+    ],
     rows: [
-      ["1", null],
+      ["9007199254740993", null],
       ["2", "x"],
     ],
     truncated: false,
@@ -94,6 +101,7 @@ test("a statement waits for its warehouse, runs, and gives its rows, in several 
     on_wait_timeout: "CONTINUE",
     format: "JSON_ARRAY",
     disposition: "INLINE",
+    row_limit: 100_000,
     catalog: "c",
     schema: "s",
     parameters,
@@ -101,6 +109,7 @@ test("a statement waits for its warehouse, runs, and gives its rows, in several 
   expect(time.told).toEqual([
     "count: the statement waits for the SQL warehouse, 0 s",
     "count: the statement runs, 1 s",
+    "count: 1 rows",
   ]);
 });
 
@@ -156,17 +165,54 @@ test("a statement that is not to be seen at first is waited for, for ten seconds
   expect(await failure(gone.sql.run("x", "SELECT 1", pace()))).toBeInstanceOf(DatabricksError);
 });
 
-test("rows beyond the limit are not read, and that is told", async () => {
-  const result = { data_array: [["1"], ["2"], ["3"]], next_chunk_index: 1 };
-  const { sql, calls } = runner({
+const ONE_COLUMN = { schema: { columns: [COLUMNS[0]] } };
+const answering = (result: object, more: object = {}, chunks: Answers = {}) =>
+  runner({
     "GET warehouses": [RUNNING],
-    "POST statements": [{ ...status("SUCCEEDED"), result }],
+    "POST statements": [{ ...status("SUCCEEDED"), manifest: { ...ONE_COLUMN, ...more }, result }],
+    ...chunks,
   });
-  expect(await sql.run("x", "SELECT 1", pace(), { maxRows: 2 })).toMatchObject({
-    rows: [["1"], ["2"]],
-    truncated: true,
-  });
-  expect(calls).toEqual(["GET warehouses", "POST statements"]);
+
+test("an answer beyond the limits is a failure that says so; or it is cut there, when that was asked for", async () => {
+  const three = { data_array: [["1"], ["2"], ["3"]], next_chunk_index: 1 };
+  const cut = answering(three);
+  const rows = await cut.sql.run("x", "SELECT 1", pace(), { maxRows: 2, beyond: "cut" });
+  expect(rows).toMatchObject({ rows: [["1"], ["2"]], truncated: true });
+  expect(cut.calls).toEqual(["GET warehouses", "POST statements"]);
+  expect(cut.bodies[0]).toMatchObject({ row_limit: 2 });
+  const tooMany = await failure(answering(three).sql.run("list them", "SELECT 1", pace(), { maxRows: 2 }));
+  expect(tooMany!.message).toBe("Cannot list them: the answer has more than 2 rows");
+  const tooLong = await failure(answering(three).sql.run("list them", "SELECT 1", pace(), { maxBytes: 1 }));
+  expect(tooLong!.message).toBe("Cannot list them: the answer has more than the 1 rows that fit into the limit");
+  // The warehouse cut it: the rows are no more than were asked for, and yet not all.
+  const two = answering({ data_array: [["1"], ["2"]] }, { truncated: true, total_row_count: 2 });
+  expect((await failure(two.sql.run("x", "SELECT 1", pace(), { maxRows: 2 })))!.message).toContain("more than 2 rows");
+});
+
+test("the next part is found by its link too", async () => {
+  const next_chunk_internal_link = "/api/2.0/sql/statements/s1/result/chunks/1?row_offset=1";
+  const { sql } = answering(
+    { data_array: [["1"]], next_chunk_internal_link },
+    {},
+    { "GET statements/s1/result/chunks/1": [{ data_array: [["2"]] }] },
+  );
+  expect((await sql.run("x", "SELECT 1", pace())).rows).toEqual([["1"], ["2"]]);
+});
+
+test("an answer that is not what it says of itself is no answer", async () => {
+  const saidBy = async (made: ReturnType<typeof answering>) => {
+    const error = await failure(made.sql.run("x", "SELECT 1", pace()));
+    expect(error).toBeInstanceOf(TransientError);
+    return error!.message;
+  };
+  expect(await saidBy(answering({ data_array: [["1"]] }, { total_row_count: 2 }))).toBe(
+    "Cannot x: the answer is not whole: 1 of 2 rows came",
+  );
+  expect(await saidBy(answering({ data_array: [["1", "2"]] }))).toContain("a row of 2 values for 1 columns");
+  const circle = { data_array: [["1"]], next_chunk_index: 1 };
+  expect(await saidBy(answering(circle, {}, { "GET statements/s1/result/chunks/1": [circle] }))).toContain(
+    "chunk 1 is followed by chunk 1",
+  );
 });
 
 test("the only warehouse is started once, and waited for", async () => {

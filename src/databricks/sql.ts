@@ -20,24 +20,36 @@ const LAG_MS = 10_000;
 /** How long a statement is told to end when we are told to stop. */
 const CANCEL_MS = 3_000;
 
-export type SqlParameter = { readonly name: string; readonly value: string | null; readonly type: string };
+/** What a named parameter may be: the API has no lists and no structs. */
+export type SqlType = "STRING" | "BIGINT" | "INT" | "DOUBLE" | "BOOLEAN" | "DATE" | "TIMESTAMP";
+/** `:name` in the statement. The value as text, in the form that SQL would cast to the type; null is NULL. */
+export type SqlParameter = { readonly name: string; readonly type: SqlType; readonly value: string | null };
 export type SqlOptions = {
   readonly catalog?: string;
   readonly schema?: string;
   readonly parameters?: readonly SqlParameter[];
   readonly deadlineMs?: number;
-  /** More rows are not read. */
+  /** More are not computed, or not read. */
   readonly maxRows?: number;
+  /** Of all values together, as text in UTF-8. */
+  readonly maxBytes?: number;
+  /** What an answer beyond the limits is: a failure, or cut there and marked as `truncated`. Default: a failure. */
+  readonly beyond?: "fail" | "cut";
 };
+/** `type` as Databricks names it: `BIGINT`, `DECIMAL(10,2)`, `ARRAY<STRING>`. */
+export type SqlColumn = { readonly name: string; readonly type: string };
+export type SqlRow = readonly (string | null)[];
 export type SqlRows = {
-  readonly columns: readonly string[];
-  /** Every value as text, as the API gives it, or null. */
-  readonly rows: readonly (readonly (string | null)[])[];
-  /** There were more rows than were read. */
+  readonly columns: readonly SqlColumn[];
+  /** Every value as the text that the API gives, so that a BIGINT is exact; NULL is null. As many as there are columns. */
+  readonly rows: readonly SqlRow[];
+  /** There were more rows than were read: never, unless `beyond` is "cut". */
   readonly truncated: boolean;
 };
 
-const MAX_ROWS = 100_000;
+export const MAX_ROWS = 100_000;
+/** The API itself fails a statement whose INLINE result is larger than 25 MiB. */
+export const MAX_BYTES = 32 * 1024 * 1024;
 const LATER = ["TEMPORARILY_UNAVAILABLE", "WORKSPACE_TEMPORARILY_UNAVAILABLE", "SERVICE_UNDER_MAINTENANCE", "IO_ERROR"];
 
 export class SqlRunner {
@@ -52,7 +64,7 @@ export class SqlRunner {
   /** `doing`: `create table "…"`, for the sentence of an error. Throws TransientError, DeniedError or DatabricksError. */
   async run(doing: string, statement: string, pace: Pace, options: SqlOptions = {}): Promise<SqlRows> {
     const warehouse_id = await this.#warehouse.running(pace);
-    const { catalog, schema, parameters } = options;
+    const { catalog, schema, parameters, maxRows = MAX_ROWS, maxBytes = MAX_BYTES, beyond = "fail" } = options;
     const body = {
       warehouse_id,
       statement,
@@ -60,13 +72,16 @@ export class SqlRunner {
       on_wait_timeout: "CONTINUE",
       format: "JSON_ARRAY",
       disposition: "INLINE",
+      row_limit: maxRows,
       ...(catalog === undefined ? {} : { catalog }),
       ...(schema === undefined ? {} : { schema }),
       ...(parameters === undefined ? {} : { parameters }),
     };
     const sent = await this.#workspace.request({ doing, method: "POST", path: STATEMENTS, body }, pace);
     const ended = await this.#ended(doing, sent, pace, options.deadlineMs ?? DEADLINE_MS);
-    return this.#rows(doing, ended, pace, options.maxRows ?? MAX_ROWS);
+    const answer = await this.#rows(doing, ended, pace, { maxRows, maxBytes });
+    if (answer.truncated && beyond === "fail") throw tooMuch(doing, answer.rows.length, maxRows);
+    return answer;
   }
 
   async #ended(doing: string, sent: Json, pace: Pace, deadlineMs: number): Promise<Json> {
@@ -122,28 +137,69 @@ export class SqlRunner {
     await this.#workspace.request({ ...call, again: "never" }, own).catch(() => undefined);
   }
 
-  async #rows(doing: string, ended: Json, pace: Pace, maxRows: number): Promise<SqlRows> {
+  /** All chunks, one after the other, as far as the limits go. Throws where the answer is not as it says of itself. */
+  async #rows(doing: string, ended: Json, pace: Pace, limits: Limits): Promise<SqlRows> {
     const manifest = objectAt(ended, "manifest");
-    const columns = objectsAt(objectAt(manifest, "schema"), "columns").map((one) => textAt(one, "name") ?? "");
-    const rows: (readonly (string | null)[])[] = [];
+    const columns = objectsAt(objectAt(manifest, "schema"), "columns").map(columnOf);
+    const rows: SqlRow[] = [];
+    let bytes = 0;
     const id = textAt(ended, "statement_id") ?? "";
-    for (let chunk = objectAt(ended, "result"); ; ) {
-      for (const row of listAt(chunk, "data_array")) rows.push(valuesOf(row));
-      const next = chunk["next_chunk_index"];
-      if (typeof next !== "number" || next <= 0 || rows.length >= maxRows) {
-        const isCut = rows.length > maxRows || (typeof next === "number" && next > 0) || manifest["truncated"] === true;
-        return { columns, rows: rows.slice(0, maxRows), truncated: isCut };
+    for (let chunk = objectAt(ended, "result"), index = 0; ; ) {
+      for (const one of listAt(chunk, "data_array")) {
+        const row = valuesOf(one);
+        if (row.length !== columns.length)
+          throw torn(doing, `a row of ${row.length} values for ${columns.length} columns`);
+        bytes += bytesOf(row);
+        if (rows.length >= limits.maxRows || bytes > limits.maxBytes) return { columns, rows, truncated: true };
+        rows.push(row);
       }
+      const next = nextOf(chunk);
+      if (next === null) break;
+      if (next <= index) throw torn(doing, `chunk ${index} is followed by chunk ${next}`);
+      pace.tell(`${doing}: ${rows.length} rows`);
       const path = [...STATEMENTS, id, "result", "chunks", String(next)];
       chunk = asObject(await this.#workspace.request({ doing, method: "GET", path }, pace));
+      index = next;
     }
+    const total = manifest["total_row_count"];
+    if (typeof total === "number" && total !== rows.length) throw torn(doing, `${rows.length} of ${total} rows came`);
+    return { columns, rows, truncated: manifest["truncated"] === true };
   }
 }
 
-function valuesOf(row: Json): readonly (string | null)[] {
+type Limits = { readonly maxRows: number; readonly maxBytes: number };
+
+function columnOf(json: Json): SqlColumn {
+  return { name: textAt(json, "name") ?? "", type: textAt(json, "type_text") ?? textAt(json, "type_name") ?? "" };
+}
+
+/** The chunk after this one: by its index, or out of the link, where there is only that. Null: this is the last. */
+function nextOf(chunk: Json): number | null {
+  const index = asObject(chunk)["next_chunk_index"];
+  if (typeof index === "number" && index > 0) return index;
+  const linked = /\/result\/chunks\/(\d{1,9})(?:$|\?)/.exec(textAt(chunk, "next_chunk_internal_link") ?? "")?.[1];
+  return linked === undefined ? null : Number(linked);
+}
+
+function valuesOf(row: Json): SqlRow {
   return listAt({ row }, "row").map((value) =>
     value === null || typeof value === "string" ? value : JSON.stringify(value),
   );
+}
+
+function bytesOf(row: SqlRow): number {
+  return row.reduce((sum, value) => sum + (value === null ? 0 : Buffer.byteLength(value)), 0);
+}
+
+function tooMuch(doing: string, rows: number, maxRows: number): AgentError {
+  const more = rows >= maxRows ? `more than ${maxRows} rows` : `more than the ${rows} rows that fit into the limit`;
+  return new AgentError(`Cannot ${doing}: the answer has ${more}`, {
+    tryHint: "ask for less: a shorter time, fewer columns, or a LIMIT",
+  });
+}
+
+function torn(doing: string, what: string): TransientError {
+  return new TransientError(`Cannot ${doing}: the answer is not whole: ${what}`);
 }
 
 function stateOf(answer: Json): string {

@@ -81,6 +81,7 @@ test("DDL has a manifest without columns and a result without data_array", async
     schema: { column_count: 0 },
     total_chunk_count: 0,
     total_row_count: 0,
+    total_byte_count: 0,
     truncated: false,
   });
   expect(made.result).toEqual({});
@@ -216,6 +217,17 @@ test("a result in several chunks is fetched chunk by chunk", async () => {
   expect(next.body).toMatchObject({ row_offset: 2, data_array: [["sensors", "c", "false"]] });
 });
 
+test("limits of the call cut an answer off, and it says so", async () => {
+  for (const name of ["a", "b", "c"]) await sql(`CREATE TABLE acme.sensors.${name} (x INT)`);
+  const tables = "SHOW TABLES IN acme.sensors";
+  for (const limit of [{ row_limit: 2 }, { byte_limit: 30 }]) {
+    const { manifest, result } = await sql(tables, limit);
+    expect(manifest).toMatchObject({ total_row_count: 2, truncated: true });
+    expect(result.data_array).toHaveLength(2);
+  }
+  expect((await sql(tables, { row_limit: 3 })).manifest).toMatchObject({ total_row_count: 3, truncated: false });
+});
+
 test("what the call itself may not be is a 400", async () => {
   const call = { statement: "SELECT 1", warehouse_id: WAREHOUSE };
   for (const wrong of [
@@ -224,6 +236,7 @@ test("what the call itself may not be is a 400", async () => {
     { warehouse_id: "none" },
     { statement: " " },
     { format: "CSV" },
+    { parameters: [{ name: "a", value: "[1]", type: "ARRAY<INT>" }] },
   ]) {
     expect(await ask(`POST ${STATEMENTS}`, { ...call, ...wrong })).toMatchObject({
       status: 400,

@@ -18,10 +18,17 @@ export type Statement = {
   readonly canceled: boolean;
   readonly closed: boolean;
   readonly end: SqlResult | SqlProblem;
+  /** A limit of the call cut rows off. */
+  readonly truncated: boolean;
 };
 
 const BASE = "/api/2.0/sql/statements";
 const STATEMENT_CHARACTERS = 16 * 1024 * 1024;
+/** "INLINE … result data with size up to 25 MiB". */
+const INLINE_BYTES = 25 * 1024 * 1024;
+/** "Complex types, such as ARRAY, MAP, and STRUCT are not supported" as parameters. */
+const PARAMETER_TYPE =
+  /^(STRING|BOOLEAN|TINYINT|SMALLINT|INT|BIGINT|FLOAT|DOUBLE|DATE|TIMESTAMP|TIMESTAMP_NTZ|BINARY|DECIMAL(\(\d+(, *\d+)?\))?)$/i;
 const WAIT_SECONDS = { least: 5, most: 50 };
 
 const EXECUTE = shape({
@@ -63,12 +70,20 @@ function told(world: World, one: Statement): Record<string, unknown> {
     return { statement_id: id, status: { state, error, sql_state: end.state } };
   }
   if (state !== "SUCCEEDED" || end instanceof SqlProblem) return { statement_id: id, status: { state } };
-  return { statement_id: id, status: { state }, manifest: manifestOf(world, end), result: chunkOf(world, id, end, 0) };
+  return {
+    statement_id: id,
+    status: { state },
+    manifest: manifestOf(world, one, end),
+    result: chunkOf(world, id, end, 0),
+  };
 }
+
+/** `type_name` is an enum; `type_text` is what one would write in SQL. */
+const TYPE_TEXTS: Readonly<Record<string, string>> = { LONG: "BIGINT", SHORT: "SMALLINT", BYTE: "TINYINT" };
 
 const chunksOf = (world: World, { rows }: SqlResult) => Math.ceil(rows.length / world.settings.rowsPerChunk);
 
-function manifestOf(world: World, result: SqlResult): Record<string, unknown> {
+function manifestOf(world: World, { truncated }: Statement, result: SqlResult): Record<string, unknown> {
   const size = world.settings.rowsPerChunk;
   const chunks = Array.from({ length: chunksOf(world, result) }, (_one, chunk_index) => ({
     chunk_index,
@@ -79,7 +94,7 @@ function manifestOf(world: World, result: SqlResult): Record<string, unknown> {
     name,
     position,
     type_name: type,
-    type_text: type === "LONG" ? "BIGINT" : type,
+    type_text: TYPE_TEXTS[type] ?? type,
   }));
   return {
     format: "JSON_ARRAY",
@@ -88,7 +103,8 @@ function manifestOf(world: World, result: SqlResult): Record<string, unknown> {
     total_chunk_count: chunks.length,
     chunks: chunks.length === 0 ? undefined : chunks,
     total_row_count: result.rows.length,
-    truncated: false,
+    total_byte_count: sizeOf(result.rows),
+    truncated,
   };
 }
 
@@ -147,6 +163,9 @@ export const STATEMENT_ROUTES: readonly Route[] = [
     if (body.format !== undefined && body.format !== "JSON_ARRAY") {
       throw invalid("INLINE results are JSON_ARRAY only.");
     }
+    const mistyped = body.parameters?.find(({ type }) => type !== undefined && !PARAMETER_TYPE.test(type));
+    if (mistyped !== undefined)
+      throw invalid(`The type of parameter ${mistyped.name} is not supported: ${mistyped.type}`);
     const parameters = new Map((body.parameters ?? []).map(({ name, value }) => [name, value ?? null]));
     if (parameters.size !== (body.parameters ?? []).length) throw misused("A parameter is named twice");
     const stopped = warehouseOf(world, body.warehouse_id).state !== "RUNNING";
@@ -164,12 +183,12 @@ export const STATEMENT_ROUTES: readonly Route[] = [
       canceled,
       closed: false,
       // Cancelled because it took longer than wait_timeout: then it has done nothing.
-      end: canceled
-        ? { columns: [], rows: [] }
+      ...(canceled
+        ? UNDONE
         : limited(
             attempt(() => runSql(world, caller, call)),
-            body.row_limit,
-          ),
+            body,
+          )),
     };
     world.statements.set(made.id, made);
     return told(world, made);
@@ -194,7 +213,36 @@ export const STATEMENT_ROUTES: readonly Route[] = [
   }),
 ];
 
-function limited(end: SqlResult | SqlProblem, limit: bigint | undefined): SqlResult | SqlProblem {
-  if (limit === undefined || end instanceof SqlProblem) return end;
-  return { ...end, rows: end.rows.slice(0, Number(limit)) };
+type Ended = Pick<Statement, "end" | "truncated">;
+const UNDONE: Ended = { end: { columns: [], rows: [] }, truncated: false };
+
+function sizeOf(rows: SqlResult["rows"]): number {
+  return rows.flat().reduce((sum, value) => sum + Buffer.byteLength(value ?? ""), 0);
+}
+
+/** Cut by the limits of the call; what is too large for INLINE then fails as the real one does. */
+function limited(
+  end: SqlResult | SqlProblem,
+  { row_limit, byte_limit }: { row_limit?: bigint | undefined; byte_limit?: bigint | undefined },
+): Ended {
+  if (end instanceof SqlProblem) return { end, truncated: false };
+  const rows = firstOf(end.rows, Number(row_limit ?? Infinity), Number(byte_limit ?? Infinity));
+  if (sizeOf(rows) > INLINE_BYTES) {
+    const said = `Statements executed with disposition=INLINE can have a result size of at most ${INLINE_BYTES} bytes.`;
+    return {
+      end: new SqlProblem("INLINE_BYTE_LIMIT_EXCEEDED", "54000", `Inline byte limit exceeded. ${said}`),
+      truncated: false,
+    };
+  }
+  return { end: { ...end, rows }, truncated: rows.length < end.rows.length };
+}
+
+function firstOf(rows: SqlResult["rows"], mostRows: number, mostBytes: number): SqlResult["rows"] {
+  let [count, bytes] = [0, 0];
+  for (const row of rows) {
+    bytes += sizeOf([row]);
+    if (count >= mostRows || bytes > mostBytes) break;
+    count++;
+  }
+  return rows.slice(0, count);
 }
