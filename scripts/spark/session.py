@@ -3,6 +3,7 @@ on each line of stdout. `session.py JARS WAREHOUSE`; the notebooks are imported,
 
     {"run": {…Settings of the notebook}}    runs it to its end; answers its report
     {"sql": "SELECT …"}                     answers the rows, each an object
+    {"statement": {…}}                      answers as a SQL warehouse does: typed columns, values as text, or how it failed
 """
 
 import glob
@@ -17,7 +18,10 @@ sys.path.insert(0, os.path.join(ROOT, "notebooks"))
 
 import autoloader
 from pyspark import cloudpickle
-from pyspark.sql import SparkSession
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, BinaryType, DataType, MapType, StructType, TimestampType
 
 # As in a notebook, whose functions no other process can import.
 cloudpickle.register_pickle_by_value(autoloader)
@@ -46,6 +50,8 @@ def open_session(jars: str, warehouse: str) -> SparkSession:
         "spark.sql.warehouse.dir": os.path.join(warehouse, "tables"),
         "spark.local.dir": os.path.join(warehouse, "scratch"),
         "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+        # Spark 4.2 puts parameters into the text in its own parser, and Delta 4.4.0's, which is before it, does not hand them on.
+        "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",
         "spark.log.level": "ERROR",
     }
     builder = SparkSession.builder.master("local[2]").appName("notebooks")
@@ -75,6 +81,42 @@ def query(spark: SparkSession, text: str) -> Any:
     return [row.asDict(recursive=True) for row in spark.sql(text).collect()]
 
 
+# What the statement API calls a type, where that is not the word of SQL.
+API_TYPES = {"bigint": "LONG", "smallint": "SHORT", "tinyint": "BYTE", "void": "NULL"}
+
+
+def api_type(kind: DataType) -> str:
+    name = kind.typeName() if isinstance(kind, (ArrayType, MapType, StructType)) else kind.simpleString()
+    return API_TYPES.get(name, name.split("(")[0].upper())
+
+
+def as_text(column: Column, kind: DataType) -> Column:
+    """As a JSON_ARRAY has it: NULL stays NULL, a time is in UTC with milliseconds, what has parts is JSON."""
+    if isinstance(kind, (ArrayType, MapType, StructType)):
+        return F.to_json(column)
+    if isinstance(kind, TimestampType):
+        return F.date_format(column, "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'")
+    return F.base64(column) if isinstance(kind, BinaryType) else column.cast("string")
+
+
+def statement(spark: SparkSession, given: dict[str, Any]) -> Any:
+    """`parameters` are strings or null; the text casts them."""
+    try:
+        spark.sql(f"USE spark_catalog.`{given['schema']}`")
+        found = spark.sql(given["text"], args=given["parameters"])
+        kinds = [field.dataType for field in found.schema.fields]
+        columns = [
+            {"name": field.name, "type": api_type(field.dataType), "text": spark_type.dataType().sql()}
+            for field, spark_type in zip(found.schema.fields, found._jdf.schema().fields(), strict=True)
+        ]
+        # Two columns may have one name.
+        placed = found.toDF(*(f"c{at}" for at in range(len(kinds))))
+        texts = placed.select(*(as_text(F.col(f"c{at}"), kind) for at, kind in enumerate(kinds)))
+        return {"columns": columns, "rows": [list(row) for row in texts.collect()]}
+    except PySparkException as error:
+        return {"code": error.getCondition() or "INTERNAL_ERROR", "state": error.getSqlState() or "XX000", "message": str(error)}
+
+
 def main() -> None:
     _, jars, warehouse = sys.argv
     # What anything else prints must not be taken for an answer.
@@ -82,7 +124,7 @@ def main() -> None:
     os.dup2(2, 1)
     spark = open_session(jars, warehouse)
     remember_tables(spark, warehouse)
-    commands: dict[str, Callable[[SparkSession, Any], Any]] = {"run": run, "sql": query}
+    commands: dict[str, Callable[[SparkSession, Any], Any]] = {"run": run, "sql": query, "statement": statement}
     print(json.dumps({"ok": spark.version}), file=answers, flush=True)
     for line in sys.stdin:
         [(name, given)] = json.loads(line).items()

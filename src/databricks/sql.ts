@@ -75,7 +75,7 @@ export class SqlRunner {
       row_limit: maxRows,
       ...(catalog === undefined ? {} : { catalog }),
       ...(schema === undefined ? {} : { schema }),
-      ...(parameters === undefined ? {} : { parameters }),
+      ...(parameters === undefined ? {} : { parameters: parameters.map(wireOf) }),
     };
     const sent = await this.#workspace.request({ doing, method: "POST", path: STATEMENTS, body }, pace);
     const ended = await this.#ended(doing, sent, pace, options.deadlineMs ?? DEADLINE_MS);
@@ -165,6 +165,11 @@ export class SqlRunner {
     if (typeof total === "number" && total !== rows.length) throw torn(doing, `${rows.length} of ${total} rows came`);
     return { columns, rows, truncated: manifest["truncated"] === true };
   }
+}
+
+/** NULL is a parameter without a value. */
+function wireOf({ name, type, value }: SqlParameter) {
+  return value === null ? { name, type } : { name, type, value };
 }
 
 type Limits = { readonly maxRows: number; readonly maxBytes: number };

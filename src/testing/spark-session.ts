@@ -25,6 +25,20 @@ export type StageReport = {
 };
 export type TableRow = Readonly<Record<string, unknown>>;
 
+/** What a SQL warehouse is asked, in Spark's words. Parameters are strings or null, cast in the text. */
+export type SparkStatement = {
+  readonly text: string;
+  readonly schema: string;
+  readonly parameters: Readonly<Record<string, string | null>>;
+};
+export type SparkAnswer =
+  | {
+      /** `type` as the statement API calls it (`LONG`), `text` as SQL does (`BIGINT`). */
+      readonly columns: readonly { readonly name: string; readonly type: string; readonly text: string }[];
+      readonly rows: readonly (readonly (string | null)[])[];
+    }
+  | { readonly code: string; readonly state: string; readonly message: string };
+
 /** Where scripts/setup-spark put Python and the jars, or null when it could not. */
 export function findSpark(): { readonly python: string; readonly jars: string } | null {
   const python = join(serverCache(), "spark-venv/bin/python");
@@ -36,6 +50,7 @@ export class SparkSession {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "pipe">;
   readonly #answers: AsyncGenerator<string>;
   #heard = "";
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(child: Bun.Subprocess<"pipe", "pipe", "pipe">) {
     this.#child = child;
@@ -69,6 +84,10 @@ export class SparkSession {
     return (await this.#ask({ sql: text })) as TableRow[];
   }
 
+  async statement(asked: SparkStatement): Promise<SparkAnswer> {
+    return (await this.#ask({ statement: asked })) as SparkAnswer;
+  }
+
   /** As a power cut has it: nobody gets to finish anything. */
   async kill(): Promise<void> {
     process.kill(-this.#child.pid, "SIGKILL");
@@ -86,7 +105,14 @@ export class SparkSession {
     }
   }
 
+  /** One command at a time: the answers come in the order of the commands. */
   async #ask(command: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const answer = this.#last.then(() => this.#send(command));
+    this.#last = answer.catch(() => undefined);
+    return await answer;
+  }
+
+  async #send(command: Readonly<Record<string, unknown>>): Promise<unknown> {
     this.#child.stdin.write(`${JSON.stringify(command)}\n`);
     await this.#child.stdin.flush();
     return await this.#answer(JSON.stringify(command));

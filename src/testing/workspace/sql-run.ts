@@ -11,7 +11,8 @@ import { makeVolume } from "./volumes.ts";
 import type { World } from "./world.ts";
 
 export type SqlResult = {
-  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** `type` is the API's name for it; `text` is SQL's, where that is another. */
+  readonly columns: readonly { readonly name: string; readonly type: string; readonly text?: string }[];
   /** Values are text, as INLINE results are; null stands for NULL. */
   readonly rows: readonly (readonly (string | null)[])[];
 };
@@ -19,8 +20,10 @@ export type SqlCall = {
   readonly text: string;
   readonly catalog: string | undefined;
   readonly schema: string | undefined;
-  readonly parameters: ReadonlyMap<string, string | null>;
+  readonly parameters: ReadonlyMap<string, { readonly type: string; readonly value: string | null }>;
 };
+/** What answers queries in the place of the fake's small SQL. Throws SqlProblem. */
+export type SqlEngine = (call: SqlCall) => Promise<SqlResult>;
 
 const NOTHING: SqlResult = { columns: [], rows: [] };
 const DESCRIPTION = ["col_name", "data_type", "comment"].map((name) => ({ name, type: "STRING" }));
@@ -31,14 +34,22 @@ const TABLE_LIST = [
 ];
 
 /** Throws SqlProblem, whatever goes wrong: to SQL a refusal is a failed statement over a 200. */
-export function runSql(world: World, caller: string, call: SqlCall): SqlResult {
+export async function runSql(world: World, caller: string, call: SqlCall): Promise<SqlResult> {
   try {
     const told = world.settings.queryAnswers.find(({ statement }) => isStatement(statement, call.text));
-    return told ?? run(world, caller, statementOf(call.text, call.parameters), call);
+    if (told !== undefined) return told;
+    if (world.engine !== null && isQuery(call.text)) return await world.engine(call);
+    const values = new Map([...call.parameters].map(([name, { value }]) => [name, value]));
+    return run(world, caller, statementOf(call.text, values), call);
   } catch (error) {
     if (error instanceof Problem) throw sqlProblemOf(error);
     throw error;
   }
+}
+
+/** After its comments it begins with a word that only reads. */
+function isQuery(text: string): boolean {
+  return /^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/|\()*(?:SELECT|WITH|VALUES|FROM)\b/i.test(text);
 }
 
 function isStatement(pattern: string, text: string): boolean {

@@ -90,11 +90,11 @@ function manifestOf(world: World, { truncated }: Statement, result: SqlResult): 
     row_offset: chunk_index * size,
     row_count: Math.min(size, result.rows.length - chunk_index * size),
   }));
-  const columns = result.columns.map(({ name, type }, position) => ({
+  const columns = result.columns.map(({ name, type, text: typeText }, position) => ({
     name,
     position,
     type_name: type,
-    type_text: TYPE_TEXTS[type] ?? type,
+    type_text: typeText ?? TYPE_TEXTS[type] ?? type,
   }));
   return {
     format: "JSON_ARRAY",
@@ -144,9 +144,9 @@ function ask(world: World, id: string): Statement {
   return after;
 }
 
-function attempt(run: () => SqlResult): SqlResult | SqlProblem {
+async function attempt(run: () => Promise<SqlResult>): Promise<SqlResult | SqlProblem> {
   try {
-    return run();
+    return await run();
   } catch (error) {
     if (error instanceof SqlProblem) return error;
     throw error;
@@ -154,7 +154,7 @@ function attempt(run: () => SqlResult): SqlResult | SqlProblem {
 }
 
 export const STATEMENT_ROUTES: readonly Route[] = [
-  route("POST", BASE, { body: EXECUTE }, ({ world, caller, body }) => {
+  route("POST", BASE, { body: EXECUTE }, async ({ world, caller, body }) => {
     demandWait(body.wait_timeout);
     if (body.statement.trim() === "") throw invalid("The statement is empty.");
     if (body.statement.length > STATEMENT_CHARACTERS) throw invalid("The statement is larger than 16 MiB.");
@@ -166,7 +166,9 @@ export const STATEMENT_ROUTES: readonly Route[] = [
     const mistyped = body.parameters?.find(({ type }) => type !== undefined && !PARAMETER_TYPE.test(type));
     if (mistyped !== undefined)
       throw invalid(`The type of parameter ${mistyped.name} is not supported: ${mistyped.type}`);
-    const parameters = new Map((body.parameters ?? []).map(({ name, value }) => [name, value ?? null]));
+    const parameters = new Map(
+      (body.parameters ?? []).map(({ name, type = "STRING", value = null }) => [name, { type, value }]),
+    );
     if (parameters.size !== (body.parameters ?? []).length) throw misused("A parameter is named twice");
     const stopped = warehouseOf(world, body.warehouse_id).state !== "RUNNING";
     startWarehouse(world, body.warehouse_id);
@@ -183,12 +185,7 @@ export const STATEMENT_ROUTES: readonly Route[] = [
       canceled,
       closed: false,
       // Cancelled because it took longer than wait_timeout: then it has done nothing.
-      ...(canceled
-        ? UNDONE
-        : limited(
-            attempt(() => runSql(world, caller, call)),
-            body,
-          )),
+      ...(canceled ? UNDONE : limited(await attempt(() => runSql(world, caller, call)), body)),
     };
     world.statements.set(made.id, made);
     return told(world, made);

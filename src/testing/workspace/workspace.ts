@@ -27,6 +27,7 @@ import { findRoute, type Incoming } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 import { DEFAULT_SETTINGS, type WorkspaceSettings } from "./settings.ts";
 import { callerOf, discovery, giveToken, hostMetadata } from "./sign-in.ts";
+import type { SqlEngine } from "./sql-run.ts";
 import { newWorld, type World } from "./world.ts";
 
 /** The largest body is a statement of 16 MiB, or a notebook of 10 MB in base64, in JSON. */
@@ -48,10 +49,10 @@ export type Workspace = {
 
 export async function startWorkspace(
   settings: Partial<WorkspaceSettings> = {},
-  options: { readonly port?: number; readonly now?: () => number } = {},
+  options: { readonly port?: number; readonly now?: () => number; readonly engine?: SqlEngine } = {},
 ): Promise<Workspace> {
-  const now = options.now ?? Date.now;
-  let world = newWorld({ ...DEFAULT_SETTINGS, ...settings }, now);
+  const { now = Date.now, engine = null } = options;
+  let world = newWorld({ ...DEFAULT_SETTINGS, ...settings }, now, engine);
   const [faults, journal] = [newFaultQueue(), newJournal()];
   const desk = new Desk(() => world, faults, journal);
   const server = createServer((request, response) => void desk.handle(request, response, workspace));
@@ -70,7 +71,7 @@ export async function startWorkspace(
       world.settings = { ...world.settings, ...changed };
     },
     reset: () => {
-      world = newWorld(world.settings, now);
+      world = newWorld(world.settings, now, engine);
       faults.clear();
       journal.clear();
     },

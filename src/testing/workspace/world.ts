@@ -8,12 +8,15 @@ import type { Job } from "./jobs.ts";
 import type { Run } from "./runs.ts";
 import type { Catalog, Credential, Location, Schema, Table, Volume } from "./securable.ts";
 import type { WorkspaceSettings } from "./settings.ts";
+import type { SqlEngine } from "./sql-run.ts";
 import type { Statement } from "./statements.ts";
 import type { Warehouse } from "./warehouses.ts";
 import type { WorkspaceObject } from "./workspace-tree.ts";
 
 export type World = {
   settings: WorkspaceSettings;
+  /** Answers queries, where there is one. */
+  readonly engine: SqlEngine | null;
   readonly now: () => number;
   /** 0 ≤ r < 1, by the seed, `what` and how often it was asked: calls that cross on the wire change nothing. */
   readonly chance: (what: string) => number;
@@ -51,7 +54,7 @@ export type World = {
 const FIRST_INT64 = 2n ** 53n + 1n;
 const INT64_STEP = 1_000n;
 
-export function newWorld(settings: WorkspaceSettings, now: () => number): World {
+export function newWorld(settings: WorkspaceSettings, now: () => number, engine: SqlEngine | null = null): World {
   let lastInt64 = FIRST_INT64 - INT64_STEP;
   const turns = new Map<string, number>();
   const turnOf = (what: string) => {
@@ -62,6 +65,7 @@ export function newWorld(settings: WorkspaceSettings, now: () => number): World 
   const nextUuid = (what: string) => uuidOf(`${settings.seed} ${turnOf(`uuid ${what}`)}`);
   const world: World = {
     settings,
+    engine,
     now,
     chance: (what) => unit(hashText(settings.seed, turnOf(what))),
     nextInt64: () => {
