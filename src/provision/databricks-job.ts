@@ -3,6 +3,7 @@
  * one, left behind by a lost answer, is taken away.
  */
 
+import type { Pace } from "../databricks/client.ts";
 import { isMissing } from "../databricks/failure.ts";
 import { asObject, idNumber, isObject, type Json, type JsonObject, objectAt, textAt } from "../databricks/json.ts";
 import type { Again } from "../databricks/pacing.ts";
@@ -93,7 +94,7 @@ export function jobResource(lake: Lake, notebook: NotebookSource, loader: string
 }
 
 /** Ours by name and tag, or null. */
-export async function findJob(lake: Lake, doing: Doing): Promise<JobActual | null> {
+export async function findJob(lake: Lake, doing: Pace): Promise<JobActual | null> {
   const name = jobName(lake);
   const call = {
     doing: `list the jobs named ${name}`,

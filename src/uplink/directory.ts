@@ -96,7 +96,8 @@ export class DirectoryStore implements ObjectStore {
       } else if (key.startsWith(prefix)) {
         const path = join(this.place(stage), key);
         try {
-          yield { stage, key, bytes: (await this.#files.stat(path)).size };
+          const { size, mtimeMs } = await this.#files.stat(path);
+          yield { stage, key, bytes: size, storedMs: mtimeMs };
         } catch (error) {
           // Removed while we looked.
           if (!isMissing(error)) throw this.#explain(error, "list", path);

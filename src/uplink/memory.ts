@@ -8,9 +8,16 @@ import {
   type ObjectStore,
 } from "./object-store.ts";
 
+type Held = { readonly body: Uint8Array; readonly metadata: ObjectMetadata; readonly storedMs: number };
+
 export class MemoryStore implements ObjectStore {
   readonly uri = "memory:";
-  readonly #objects = new Map<Stage, Map<string, { readonly body: Uint8Array; readonly metadata: ObjectMetadata }>>();
+  readonly #objects = new Map<Stage, Map<string, Held>>();
+  readonly #now: () => number;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
 
   async put(
     ref: ObjectRef,
@@ -21,7 +28,7 @@ export class MemoryStore implements ObjectStore {
     signal?.throwIfAborted();
     const stage = this.#stage(ref.stage);
     if (stage.has(ref.key)) return "already-there";
-    stage.set(ref.key, { body: body.slice(), metadata });
+    stage.set(ref.key, { body: body.slice(), metadata, storedMs: this.#now() });
     return "stored";
   }
 
@@ -29,7 +36,7 @@ export class MemoryStore implements ObjectStore {
     const keys = [...this.#stage(stage).keys()].filter((key) => key.startsWith(prefix)).sort();
     for (const key of keys) {
       const object = this.#stage(stage).get(key);
-      if (object !== undefined) yield { stage, key, bytes: object.body.length };
+      if (object !== undefined) yield { stage, key, bytes: object.body.length, storedMs: object.storedMs };
     }
   }
 
@@ -50,7 +57,7 @@ export class MemoryStore implements ObjectStore {
 
   close(): void {}
 
-  #stage(stage: Stage): Map<string, { readonly body: Uint8Array; readonly metadata: ObjectMetadata }> {
+  #stage(stage: Stage): Map<string, Held> {
     const known = this.#objects.get(stage);
     if (known !== undefined) return known;
     const made = new Map();

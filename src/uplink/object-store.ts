@@ -3,8 +3,13 @@ import type { Stage } from "../core/stage.ts";
 
 export type ObjectRef = { readonly stage: Stage; readonly key: string };
 
-/** An object as a listing shows it. */
-export type ListedObject = { readonly stage: Stage; readonly key: string; readonly bytes: number };
+/** An object as a listing shows it. `storedMs`: since when it is there, by the clock of the store. */
+export type ListedObject = {
+  readonly stage: Stage;
+  readonly key: string;
+  readonly bytes: number;
+  readonly storedMs: number;
+};
 
 /** Kept with the object where the store can keep it (S3 user metadata; a folder has none). Values are ASCII. */
 export type ObjectMetadata = {

@@ -79,7 +79,8 @@ class S3Store implements ObjectStore {
     do {
       const page = await this.#page(stage, prefix, token, call);
       for (const object of page.Contents ?? []) {
-        if (object.Key !== undefined) yield { stage, key: object.Key, bytes: object.Size ?? 0 };
+        if (object.Key === undefined) continue;
+        yield { stage, key: object.Key, bytes: object.Size ?? 0, storedMs: object.LastModified?.getTime() ?? 0 };
       }
       token = page.NextContinuationToken;
     } while (token !== undefined);
