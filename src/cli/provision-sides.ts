@@ -79,10 +79,12 @@ const OPEN: Record<Side, (context: Context, flags: Flags) => Promise<ProvisionSi
   databricks: async (context, flags) => {
     const { openDatabricksSide } = await import("../provision/databricks-side.ts");
     const { shippedNotebook } = await import("../provision/shipped-notebook.ts");
+    const { shippedQuestions } = await import("../provision/shipped-questions.ts");
     return openDatabricksSide({
       ...databricksOptions(context),
       force: flags["force"] === true,
       notebook: shippedNotebook(),
+      questions: shippedQuestions(),
     });
   },
 };

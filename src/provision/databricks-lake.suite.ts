@@ -25,6 +25,7 @@ import { BUCKET_USES, bucketName, ID, unityRoleName } from "./names.ts";
 import { makePlan, type Plan, planProblems, planSteps } from "./plan.ts";
 import { applyRemoval, planRemoval } from "./removal.ts";
 import type { ProvisionSide, Resource } from "./resource.ts";
+import type { Questions } from "./shipped-questions.ts";
 
 export const REGION = "us-west-2";
 const ACCOUNT = "123456789012";
@@ -48,6 +49,7 @@ export type LakeOptions = {
   readonly env?: Readonly<Record<string, string>>;
   readonly force?: boolean;
   readonly notebook?: NotebookSource;
+  readonly questions?: Questions;
   /** Each call to the workspace goes through here. */
   readonly fetch?: NonNullable<DatabricksOptions["fetch"]>;
   /** Ends whatever is under way. */
@@ -77,7 +79,9 @@ export async function startLake(options: LakeOptions = {}) {
   const sides = async (more: Partial<LakeOptions> = {}): Promise<readonly ProvisionSide[]> => {
     const settings = resolveSettings({ env: { ...env, ...more.env } });
     const { force = options.force ?? false, fetch = options.fetch, notebook = options.notebook ?? null } = more;
-    const side = { settings, home: "/nowhere", cwd: "/", force, notebook, ...(fetch === undefined ? {} : { fetch }) };
+    const { questions = options.questions ?? null } = more;
+    const shipped = { notebook, questions };
+    const side = { settings, home: "/nowhere", cwd: "/", force, ...shipped, ...(fetch === undefined ? {} : { fetch }) };
     return [awsStandIn(iam, naming), await openDatabricksSide(side)];
   };
   return { workspace, naming, iam, s3, env, sides };
@@ -141,7 +145,7 @@ export function writesOf(workspace: Workspace): string[] {
 
 /** All that the workspace holds, by kind and name: for "the same end". */
 export function contentsOf(workspace: Workspace): Readonly<Record<string, unknown>> {
-  const { credentials, locations, catalogs, schemas, volumes, tables, jobs, tree } = workspace.world();
+  const { credentials, locations, catalogs, schemas, volumes, tables, jobs, tree, dashboards } = workspace.world();
   return {
     credentials: [...credentials.keys()].sort(),
     locations: [...locations.values()].map(({ name, url }) => `${name} ${url}`).sort(),
@@ -150,6 +154,10 @@ export function contentsOf(workspace: Workspace): Readonly<Record<string, unknow
     volumes: [...volumes].map(([name, { url }]) => `${name} ${url}`).sort(),
     jobs: [...jobs.values()].map(({ settings }) => settings.name).sort(),
     notebooks: [...tree.keys()].filter((path) => /^\/Shared\/./.test(path)).sort(),
+    dashboards: [...dashboards.values()]
+      .filter(({ trashed }) => !trashed)
+      .map(({ name, folder, published }) => `${folder} ${name} ${published?.embed}`)
+      .sort(),
     tables: [...tables].map(([name, { columns }]) => `${name} ${columns.length}`).sort(),
   };
 }

@@ -14,6 +14,7 @@ export const LAKE_ID = {
   folder: (path: string) => `workspace folder ${path}`,
   notebook: (path: string) => `notebook ${path}`,
   file: (path: string) => `workspace file ${path}`,
+  dashboard: (path: string) => `dashboard ${path}`,
   job: (name: string) => `job ${name}`,
 } as const;
 

@@ -67,6 +67,7 @@ export function notebookResource(lake: Lake, notebook: NotebookSource): Resource
     id: LAKE_ID.notebook(path),
     path,
     source: markedSource(notebook),
+    mark: MARK,
     import: { format: "SOURCE", language: "PYTHON" },
     exportFormat: "SOURCE",
   });
@@ -77,19 +78,23 @@ export function moduleResource(lake: Lake, module: ModuleSource): Resource<strin
   const path = notebookPath(lake, module);
   const source = markedModule(module);
   const auto = { format: "AUTO" };
-  return sourceResource(lake, { id: LAKE_ID.file(path), path, source, import: auto, exportFormat: "AUTO" });
+  return sourceResource(lake, { id: LAKE_ID.file(path), path, source, mark: MARK, import: auto, exportFormat: "AUTO" });
 }
 
 type Wish = {
   readonly id: string;
   readonly path: string;
-  /** With the mark. */
   readonly source: string;
+  /** A line of the source: what has it is ours. */
+  readonly mark: string;
   readonly import: { readonly format: string; readonly language?: string };
   readonly exportFormat: string;
 };
 
-function sourceResource(lake: Lake, { id, path, source: wanted, import: as, exportFormat }: Wish): Resource<string> {
+export function sourceResource(
+  lake: Lake,
+  { id, path, source: wanted, mark, import: as, exportFormat }: Wish,
+): Resource<string> {
   const upload = (doing: Doing, overwrite: boolean) => {
     const content = Buffer.from(wanted).toString("base64");
     const body = { path, ...as, content, overwrite };
@@ -109,7 +114,7 @@ function sourceResource(lake: Lake, { id, path, source: wanted, import: as, expo
       const found = await readThing(lake, workspace(`read ${id}`, "export", { query }), doing);
       return found === null ? null : Buffer.from(textAt(found, "content") ?? "", "base64").toString("utf8");
     },
-    foreign: (source) => (source.split("\n").some((line) => line.trim() === MARK) ? null : `it has no line "${MARK}"`),
+    foreign: (source) => (source.split("\n").some((line) => line.trim() === mark) ? null : `it has no line "${mark}"`),
     diff: (source) => {
       if (plain(source) === plain(wanted)) return [];
       const make = async (doing: Doing) => void (await upload(doing, true));

@@ -5,6 +5,7 @@ import { loadProfile } from "../sensor/profiles.ts";
 import { catalogResource, schemaResource } from "./databricks-catalog.ts";
 import { checkWorkspace } from "./databricks-check.ts";
 import { accessResource, credentialResource } from "./databricks-credential.ts";
+import { dashboardPage, dashboardResource, findDashboard } from "./databricks-dashboard.ts";
 import { grantsResource } from "./databricks-grants.ts";
 import { jobResource } from "./databricks-job.ts";
 import type { Lake } from "./databricks-lake.ts";
@@ -14,6 +15,7 @@ import { type Look, lookAt } from "./databricks-look.ts";
 import { VOLUME_USES } from "./databricks-names.ts";
 import { folderResource, moduleResource, type NotebookSource, notebookResource } from "./databricks-notebook.ts";
 import { proveLake } from "./databricks-prove.ts";
+import { queriesResource } from "./databricks-queries.ts";
 import { type RunEnd, runJob } from "./databricks-run.ts";
 import { tableResource } from "./databricks-table.ts";
 import { tableWishes } from "./databricks-table-columns.ts";
@@ -21,6 +23,7 @@ import { volumeResource } from "./databricks-volume.ts";
 import { grantWishes } from "./databricks-wishes.ts";
 import { BUCKET_USES } from "./names.ts";
 import type { Doing, ProvisionSide, Resource } from "./resource.ts";
+import type { Questions } from "./shipped-questions.ts";
 
 export type DatabricksOptions = {
   readonly settings: SettingValues;
@@ -32,6 +35,8 @@ export type DatabricksOptions = {
   readonly force?: boolean;
   /** The notebook that the job runs; null: none, and no job. */
   readonly notebook?: NotebookSource | null;
+  /** The named queries and their dashboard, beside the notebook; null: none. */
+  readonly questions?: Questions | null;
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
 };
 
@@ -50,14 +55,22 @@ export async function openDatabricksSide(options: DatabricksOptions): Promise<Pr
 /** Only the notebook and its job, and the way to run it. `token`: the same one never starts a second run. */
 export function openRunner(options: DatabricksOptions & { readonly notebook: NotebookSource }) {
   const lake = openLake(options);
-  const resources = notebookResources(lake, options.notebook, options.settings.lakeLoader);
+  const resources = notebookResources(lake, options.notebook, options);
   const side: ProvisionSide = {
     side: "databricks",
     resources,
     check: (doing) => checkWorkspace(lake, doing),
     close: () => undefined,
   };
-  return { side, run: (token: string, doing: Doing): Promise<RunEnd> => runJob(lake, token, {}, doing) };
+  return {
+    side,
+    run: (token: string, doing: Doing): Promise<RunEnd> => runJob(lake, token, {}, doing),
+    /** Where people see the dashboard; null where there is none. */
+    dashboard: async (doing: Doing): Promise<string | null> => {
+      const found = await findDashboard(lake, doing);
+      return found === null ? null : dashboardPage(lake, found);
+    },
+  };
 }
 
 /** What a workspace says of itself and of us; nothing is changed. */
@@ -99,18 +112,24 @@ function lakeResources(lake: Lake, options: DatabricksOptions): readonly Resourc
     ...VOLUME_USES.map((use) => volumeResource(lake, use)),
     ...tableWishes(lake, profile).map((wish) => tableResource(lake, wish)),
     ...grantWishes(lake, principals).map((wish) => grantsResource(lake, wish)),
-    ...(notebook === null ? [] : notebookResources(lake, notebook, principals.loader)),
+    ...(notebook === null ? [] : notebookResources(lake, notebook, options)),
   ];
   // The engine hands each its own `actual` back: what it is, is nobody else's business.
   return resources as readonly Resource[];
 }
 
-function notebookResources(lake: Lake, notebook: NotebookSource, loader: string | null): readonly Resource[] {
+function notebookResources(
+  lake: Lake,
+  notebook: NotebookSource,
+  { settings, questions = null }: DatabricksOptions,
+): readonly Resource[] {
   const resources = [
     folderResource(lake),
     notebookResource(lake, notebook),
     ...(notebook.modules ?? []).map((module) => moduleResource(lake, module)),
-    jobResource(lake, notebook, loader),
+    ...(questions === null ? [] : [queriesResource(lake, questions.queries)]),
+    jobResource(lake, notebook, settings.lakeLoader),
+    ...(questions === null ? [] : [dashboardResource(lake, questions.dashboard, settings.databricksWarehouseId)]),
   ];
   return resources as readonly Resource[];
 }

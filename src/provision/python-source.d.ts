@@ -1,5 +1,0 @@
-/** A Python file as its text: `import source from "….py" with { type: "text" }`. */
-declare module "*.py" {
-  const source: string;
-  export default source;
-}
