@@ -26,14 +26,16 @@ async function exportText(flags: Flags, context: Context): Promise<ExitCode> {
   }
   const sides = sidesAsked(flags, context);
   const { settings, cwd } = context;
-  const [{ terraformOf }, { awsWish }, { loadProfile }, { shippedNotebook }] = await Promise.all([
+  const [{ terraformOf }, { awsWish }, { loadProfile }, { shippedNotebook }, { shippedQuestions }] = await Promise.all([
     import("../provision/terraform.ts"),
     import("../provision/aws-wish.ts"),
     import("../sensor/profiles.ts"),
     import("../provision/shipped-notebook.ts"),
+    import("../provision/shipped-questions.ts"),
   ]);
   const aws = awsWish(settings, cwd);
   const profile = loadProfile(settings.profile, cwd);
-  await context.write(terraformOf({ sides, settings, aws, profile, notebook: shippedNotebook() }));
+  const shipped = { notebook: shippedNotebook(), questions: shippedQuestions() };
+  await context.write(terraformOf({ sides, settings, aws, profile, ...shipped }));
   return 0;
 }

@@ -7,7 +7,7 @@ import type { Call } from "../databricks/client.ts";
 import { DatabricksError, isMissing } from "../databricks/failure.ts";
 import { asObject, flagAt, type JsonObject, mustHaveText, textAt } from "../databricks/json.ts";
 import { isSameContent, originOf, wantedContent, withTheirLook } from "./dashboard-content.ts";
-import { createThing, deleteThing, type Lake, readThing } from "./databricks-lake.ts";
+import { createThing, deleteThing, type Lake, type LakeWish, readThing } from "./databricks-lake.ts";
 import { LAKE_ID } from "./databricks-names.ts";
 import { notebookFolder } from "./databricks-notebook.ts";
 import { pollUntil, READ_BACK_WAIT } from "./poll.ts";
@@ -24,8 +24,8 @@ export type DashboardActual = {
 const DASHBOARDS = ["api", "2.0", "lakeview", "dashboards"] as const;
 const NEEDS = "CAN_MANAGE on the dashboard";
 
-export const dashboardName = ({ naming }: Lake) => `${naming.prefix}-readings-${naming.region}`;
-export const dashboardPath = (lake: Lake) => `${notebookFolder(lake)}/${dashboardName(lake)}.lvdash.json`;
+export const dashboardName = ({ naming }: LakeWish) => `${naming.prefix}-readings-${naming.region}`;
+export const dashboardPath = (lake: LakeWish) => `${notebookFolder(lake)}/${dashboardName(lake)}.lvdash.json`;
 /** What people open. */
 export const dashboardPage = (lake: Lake, { id }: DashboardActual) =>
   `${lake.workspace.origin}/dashboardsv3/${id}/published`;

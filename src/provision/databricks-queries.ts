@@ -4,7 +4,7 @@
  */
 import type { NamedQuery } from "../core/named-queries.ts";
 import { quotedName } from "../databricks/sql.ts";
-import type { Lake } from "./databricks-lake.ts";
+import type { Lake, LakeWish } from "./databricks-lake.ts";
 import { LAKE_ID, type LakeNames } from "./databricks-names.ts";
 import { notebookFolder, sourceResource } from "./databricks-notebook.ts";
 import { MANAGED_BY, MANAGED_BY_KEY, type Resource } from "./resource.ts";
@@ -13,7 +13,7 @@ const HEADER = "-- Databricks notebook source";
 const MARK = `-- ${MANAGED_BY_KEY}=${MANAGED_BY}`;
 const CELL = "\n\n-- COMMAND ----------\n\n";
 
-export const queriesPath = (lake: Lake) => `${notebookFolder(lake)}/queries`;
+export const queriesPath = (lake: LakeWish) => `${notebookFolder(lake)}/queries`;
 
 export function queriesResource(lake: Lake, queries: readonly NamedQuery[]): Resource<string> {
   const path = queriesPath(lake);

@@ -3,7 +3,9 @@ import type { Profile } from "../core/profile.ts";
 import { STAGES } from "../core/stage.ts";
 import type { Json } from "../databricks/json.ts";
 import { type Account, roleArn } from "./aws-policies.ts";
+import { wantedContent } from "./dashboard-content.ts";
 import { storageRoot } from "./databricks-catalog.ts";
+import { dashboardName, dashboardPath } from "./databricks-dashboard.ts";
 import type { GrantsWish, SecurableKind } from "./databricks-grants.ts";
 import { jobName, jobSettings } from "./databricks-job.ts";
 import type { LakeWish } from "./databricks-lake.ts";
@@ -15,10 +17,12 @@ import {
   notebookFolder,
   notebookPath,
 } from "./databricks-notebook.ts";
+import { queriesNotebook, queriesPath } from "./databricks-queries.ts";
 import { type TableWish, tableWishes } from "./databricks-table-columns.ts";
 import { volumeFullName } from "./databricks-volume.ts";
 import { grantWishes, type Principals } from "./databricks-wishes.ts";
 import { BUCKET_USES, type BucketUse, bucketUrl, credentialName, ID, locationName, unityRoleName } from "./names.ts";
+import type { Questions } from "./shipped-questions.ts";
 import { type Block, Blocks, type Body, FunctionCall, Heredoc, reference, type Value } from "./terraform-text.ts";
 
 export type LakeText = {
@@ -26,6 +30,9 @@ export type LakeText = {
   readonly profile: Profile;
   readonly principals: Principals;
   readonly notebook: NotebookSource;
+  readonly questions: Questions;
+  /** Runs the queries of the dashboard; null: asked for by Terraform. */
+  readonly warehouseId: string | null;
   readonly account: Account;
   /** The AWS half is in the same text: what it makes is waited for. */
   readonly withAws: boolean;
@@ -41,6 +48,9 @@ export const TOLD = {
 const IAM_WAIT = "60s";
 const CATALOG = reference("databricks_catalog.lake.name");
 const SCHEMA = reference("databricks_schema.lake.name");
+const IN_FOLDER = { depends_on: [reference("databricks_directory.agent")] };
+
+const encoded = (source: string) => new FunctionCall("base64encode", new Heredoc(source));
 
 export function databricksBlocks(text: LakeText): Block[] {
   const { lake, profile, principals } = text;
@@ -58,6 +68,7 @@ export function databricksBlocks(text: LakeText): Block[] {
     ...tableWishes(lake, profile).map(tableBlock),
     ...grantWishes(lake, principals).flatMap(grantBlocks),
     ...notebookBlocks(text),
+    ...questionBlocks(text),
   ];
 }
 
@@ -139,20 +150,41 @@ function grantBlocks({ kind, fullName, on, grants }: GrantsWish): Block[] {
 function notebookBlocks({ lake, notebook, principals }: LakeText): Block[] {
   const path = notebookPath(lake, notebook);
   const folder = notebookFolder(lake);
-  const inFolder = { depends_on: [reference("databricks_directory.agent")] };
-  const encoded = (source: string) => new FunctionCall("base64encode", new Heredoc(source));
   const settings = jobSettings(lake, notebook, principals.loader);
   return [
     resource("databricks_directory", "agent", LAKE_ID.folder(folder), { path: folder }),
     resource("databricks_notebook", plain(notebook.name), LAKE_ID.notebook(path), {
-      ...{ path, language: "PYTHON", content_base64: encoded(markedSource(notebook)), ...inFolder },
+      ...{ path, language: "PYTHON", content_base64: encoded(markedSource(notebook)), ...IN_FOLDER },
     }),
     ...(notebook.modules ?? []).map((module) => {
       const at = notebookPath(lake, module);
-      const body = { path: at, content_base64: encoded(markedModule(module)), ...inFolder };
+      const body = { path: at, content_base64: encoded(markedModule(module)), ...IN_FOLDER };
       return resource("databricks_workspace_file", plain(module.name), LAKE_ID.file(at), body);
     }),
     resource("databricks_job", "load", LAKE_ID.job(jobName(lake)), jobBody(settings)),
+  ];
+}
+
+const WAREHOUSE = "databricks_warehouse_id";
+
+function questionBlocks({ lake, questions, warehouseId }: LakeText): Block[] {
+  const path = queriesPath(lake);
+  const content = JSON.stringify(wantedContent(questions.dashboard, lake), null, 2);
+  const variable = { description: "The SQL warehouse of the dashboard", type: reference("string") };
+  return [
+    resource("databricks_notebook", "queries", LAKE_ID.notebook(path), {
+      ...{ path, language: "SQL", content_base64: encoded(queriesNotebook(questions.queries, lake)), ...IN_FOLDER },
+    }),
+    {
+      ...{ type: "variable", labels: [WAREHOUSE] },
+      body: warehouseId === null ? variable : { ...variable, default: warehouseId },
+    },
+    resource("databricks_dashboard", "readings", LAKE_ID.dashboard(dashboardPath(lake)), {
+      ...{ display_name: dashboardName(lake), parent_path: reference("databricks_directory.agent.path") },
+      ...{ warehouse_id: reference(`var.${WAREHOUSE}`), embed_credentials: false },
+      ...{ dataset_catalog: CATALOG, dataset_schema: SCHEMA },
+      serialized_dashboard: new FunctionCall("trimspace", new Heredoc(`${content}\n`)),
+    }),
   ];
 }
 

@@ -13,6 +13,7 @@ import { awsSide } from "./aws-side.ts";
 import { awsWish } from "./aws-wish.ts";
 import { openDatabricksSide } from "./databricks-side.ts";
 import { shippedNotebook } from "./shipped-notebook.ts";
+import { shippedQuestions } from "./shipped-questions.ts";
 import { Blocks, FunctionCall, reference, terraformText } from "./terraform-text.ts";
 
 const HCLFMT = join(serverCache(), "bin", "hclfmt");
@@ -43,7 +44,7 @@ async function exported(env: Record<string, string>, ...more: string[]): Promise
 async function planned(env: Record<string, string>): Promise<readonly string[]> {
   const settings = resolveSettings({ env });
   const aws = await openAws({ region: settings.awsRegion, env: {} });
-  const options = { settings, home: "/nowhere", cwd: "/", notebook: shippedNotebook() };
+  const options = { settings, home: "/nowhere", cwd: "/", notebook: shippedNotebook(), questions: shippedQuestions() };
   const sides = [awsSide(aws, awsWish(settings, "/"), {}), await openDatabricksSide(options)];
   const ids = sides.flatMap(({ resources }) => resources.filter(({ unwanted }) => unwanted === undefined));
   for (const side of sides) side.close();

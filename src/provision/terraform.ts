@@ -5,6 +5,7 @@ import { type Account, partitionOf } from "./aws-policies.ts";
 import type { AwsWish } from "./aws-wish.ts";
 import type { NotebookSource } from "./databricks-notebook.ts";
 import type { Side } from "./resource.ts";
+import type { Questions } from "./shipped-questions.ts";
 import { ACCOUNT, ACCOUNT_BLOCKS, awsBlocks } from "./terraform-aws.ts";
 import { databricksBlocks, TOLD } from "./terraform-databricks.ts";
 import { type Block, Blocks, reference, terraformText } from "./terraform-text.ts";
@@ -15,6 +16,7 @@ export type TerraformWish = {
   readonly aws: AwsWish;
   readonly profile: Profile;
   readonly notebook: NotebookSource;
+  readonly questions: Questions;
 };
 
 const HEAD = [
@@ -33,7 +35,7 @@ const PROVIDERS = {
   time: { source: "hashicorp/time", version: ">= 0.9" },
 } as const;
 
-export function terraformOf({ sides, settings, aws, profile, notebook }: TerraformWish): string {
+export function terraformOf({ sides, settings, aws, profile, notebook, questions }: TerraformWish): string {
   const withAws = sides.includes("aws");
   const withDatabricks = sides.includes("databricks");
   const { prefix, region } = aws.naming;
@@ -45,6 +47,7 @@ export function terraformOf({ sides, settings, aws, profile, notebook }: Terrafo
   };
   const principals = { readers: settings.lakeReaders, loader: settings.lakeLoader };
   const other: Account = { accountId: reference("var.aws_account_id"), partition: partitionOf(region) };
+  const warehouseId = settings.databricksWarehouseId;
   const account = withAws ? ACCOUNT : other;
   return terraformText([
     head(sides, aws),
@@ -52,7 +55,9 @@ export function terraformOf({ sides, settings, aws, profile, notebook }: Terrafo
     // Host and credentials are for the provider's own environment (DATABRICKS_HOST, ...), and no text has them.
     ...(withDatabricks ? [provider("databricks", {})] : []),
     ...(withAws ? awsBlocks(aws, withDatabricks ? TOLD : null) : []),
-    ...(withDatabricks ? databricksBlocks({ lake, profile, principals, notebook, account, withAws }) : []),
+    ...(withDatabricks
+      ? databricksBlocks({ lake, profile, principals, notebook, questions, warehouseId, account, withAws })
+      : []),
   ]);
 }
 
