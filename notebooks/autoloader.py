@@ -282,5 +282,8 @@ if "dbutils" in globals():
     )
     session: SparkSession = globals()["spark"]
     run(session, chosen)
-    for line in report(session, chosen):
+    told = report(session, chosen)
+    for line in told:
         print(line)
+    # What `agent provision run` reads.
+    dbutils.notebook.exit(json.dumps(told))

@@ -46,4 +46,9 @@ export const DATABRICKS_SETTINGS = {
     kind.text("a user's name or a service principal's application id", "NAME", /^[^\0\r\n,]{1,256}$/),
     "Who the job that loads the tables runs as. Not set: who provisions.",
   ),
+  jobNodeType: may(
+    "AGENT_JOB_NODE_TYPE",
+    kind.text("a node type such as m5d.large", "TYPE", /^[a-z][a-z0-9-]{0,30}\.[a-z0-9-]{1,30}$/),
+    "The job that loads the tables runs on one machine of this type, with disks of its own. Not set: serverless.",
+  ),
 };

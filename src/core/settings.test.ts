@@ -64,6 +64,7 @@ function textFor(setting: Setting<unknown>): fc.Arbitrary<string> {
       "team=ops,cost-center=4 2",
       "*",
       "a,B.c",
+      "m5d.large",
     ),
     fc.constantFrom(...kind.hint.split("|"), "simulator:", "sqlite:a b.db?table=x stdin:"),
     fc.subarray([...STAGES], { minLength: 1 }).map((names) => names.join(",")),

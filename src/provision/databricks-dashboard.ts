@@ -124,7 +124,7 @@ const BECAUSE = {
 } as const;
 
 function contentChange(lake: Lake, id: string, actual: DashboardActual, wanted: JsonObject): Change | null {
-  const because = BECAUSE[originOf(actual.content)];
+  const origin = originOf(actual.content);
   const make = async (doing: Doing) => {
     // The answer to this very change may have been lost.
     if (await isAsWanted(lake, wanted, doing)) return;
@@ -148,7 +148,9 @@ function contentChange(lake: Lake, id: string, actual: DashboardActual, wanted: 
       (await isAsWanted(lake, wanted, doing)) ? { value: true } : { notYet: "it is as it was" },
     );
   };
-  return isSameContent(actual.content, wanted) ? null : { action: "update", because, make };
+  if (isSameContent(actual.content, wanted)) return null;
+  const change = { action: "update" as const, because: BECAUSE[origin], make };
+  return origin === "ours" ? change : { ...change, undoes: true };
 }
 
 async function isAsWanted(lake: Lake, wanted: JsonObject, doing: Doing): Promise<boolean> {

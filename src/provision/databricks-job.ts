@@ -38,9 +38,31 @@ const KEPT = new Set([
 
 export const jobName = ({ naming }: LakeWish) => `${naming.prefix}-load-${naming.region}`;
 
-/** What the job is, without any default of Databricks. Serverless: no cluster to choose and none to pay for when idle. */
+/** The long-term support of Spark 4.0, until October 2028. */
+const SPARK_VERSION = "17.3.x-scala2.13";
+
+/**
+ * Serverless: no cluster to choose and none to pay for when idle. Or, where the workspace has none or somebody wants to
+ * choose, one machine that lives as long as the run; of a single user, as locations and volumes of Unity Catalog demand.
+ */
+function compute({ jobNodeType }: LakeWish): { readonly job: JsonObject; readonly task: JsonObject } {
+  if (jobNodeType === null) {
+    const environments = [{ environment_key: "default", spec: { environment_version: ENVIRONMENT_VERSION } }];
+    return { job: { environments }, task: { environment_key: "default" } };
+  }
+  const new_cluster = {
+    ...{ spark_version: SPARK_VERSION, node_type_id: jobNodeType, num_workers: 0, data_security_mode: "SINGLE_USER" },
+    spark_conf: { "spark.databricks.cluster.profile": "singleNode", "spark.master": "local[*]" },
+    custom_tags: { ResourceClass: "SingleNode", [MANAGED_BY_KEY]: MANAGED_BY },
+  };
+  const job_clusters = [{ job_cluster_key: "load", new_cluster }];
+  return { job: { job_clusters }, task: { job_cluster_key: "load" } };
+}
+
+/** What the job is, without any default of Databricks. */
 export function jobSettings(lake: LakeWish, notebook: NotebookSource, loader: string | null): JsonObject {
   const { catalog, schema, naming } = lake;
+  const { job, task } = compute(lake);
   const parameters = {
     ...{ catalog, schema, prefix: naming.prefix, region: naming.region },
     // By the volume: each stage's own folder in the checkpoints bucket, as `clean` knows it.
@@ -54,12 +76,12 @@ export function jobSettings(lake: LakeWish, notebook: NotebookSource, loader: st
     queue: { enabled: true },
     timeout_seconds: TIMEOUT_S,
     parameters: Object.entries(parameters).map(([name, value]) => ({ name, default: value })),
-    environments: [{ environment_key: "default", spec: { environment_version: ENVIRONMENT_VERSION } }],
+    ...job,
     tasks: [
       {
         task_key: "load",
         notebook_task: { notebook_path: notebookPath(lake, notebook), source: "WORKSPACE" },
-        environment_key: "default",
+        ...task,
         max_retries: MAX_RETRIES,
         retry_on_timeout: false,
       },

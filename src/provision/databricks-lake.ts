@@ -14,6 +14,8 @@ export type LakeWish = LakeNames & {
   readonly naming: Naming;
   /** Databricks is told of new files by S3 (managed file events), and so needs not list the buckets. */
   readonly hasFileEvents: boolean;
+  /** The machine that the job runs on; null: serverless. */
+  readonly jobNodeType: string | null;
 };
 
 export type Lake = LakeWish & {

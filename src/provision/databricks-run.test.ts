@@ -15,6 +15,7 @@ import {
   world,
 } from "./databricks-lake.suite.ts";
 import { QUARANTINE_TABLE } from "./databricks-names.ts";
+import type { RunStart } from "./databricks-run.ts";
 import { openRunner } from "./databricks-side.ts";
 import { QUARANTINE_COLUMNS } from "./databricks-table-columns.ts";
 import { makePlan } from "./plan.ts";
@@ -141,11 +142,38 @@ test("the notebook and provision know one table of what cannot be unpacked", () 
   expect(source).toContain(`QUARANTINE = "${QUARANTINE_TABLE}"`);
 });
 
-async function runOf(lake: TestLake, token: string) {
+test(
+  "the job is serverless, or runs on one machine of the type that is chosen, and changes from the one to the other",
+  async () => {
+    const lake = await startLake({ notebook: NOTEBOOK });
+    await apply(lake);
+    const settings = () => [...lake.workspace.world().jobs.values()][0]!.settings;
+    expect(settings()).toMatchObject({ environments: [{ environment_key: "default" }] });
+    expect(settings().job_clusters).toBeUndefined();
+    const chosen = { env: { AGENT_JOB_NODE_TYPE: "m5d.large" } };
+    expect(linesOf(await planOf(lake, false, chosen))).toEqual([
+      `update job ${jobOf(lake)}: settings: job_clusters, tasks`,
+    ]);
+    expect(failuresOf(await apply(lake, false, chosen))).toEqual([]);
+    expect(linesOf(await planOf(lake, false, chosen))).toEqual([]);
+    expect(settings().environments).toBeUndefined();
+    expect(settings().job_clusters![0]).toMatchObject({
+      job_cluster_key: "load",
+      // Of a single user: another mode sees no external location.
+      new_cluster: { node_type_id: "m5d.large", num_workers: 0, data_security_mode: "SINGLE_USER" },
+    });
+    expect(failuresOf(await apply(lake))).toEqual([]);
+    expect(settings().job_clusters).toBeUndefined();
+    expect(lake.workspace.journal.complaints()).toEqual([]);
+  },
+  LONG_MS,
+);
+
+async function runOf(lake: TestLake, token: string, onStart?: (start: RunStart) => void) {
   const settings = resolveSettings({ env: lake.env });
   const { side, run } = openRunner({ settings, home: "/nowhere", cwd: "/", notebook: NOTEBOOK });
   const plan = await makePlan([side], { adopt: false }, world());
-  return run(token, { ...world(), facts: plan.facts });
+  return run(token, { ...world(), facts: plan.facts }, onStart);
 }
 
 test(
@@ -159,8 +187,10 @@ test(
     const path = `${folderOf(lake)}/load`;
     lake.workspace.set({ notebookOutcomes: { [path]: { result: "42 rows" } } });
     lake.workspace.faults.add({ what: "lose-answer", method: "POST", path: "/api/2.2/jobs/run-now" });
-    const end = await runOf(lake, "once");
+    const starts: RunStart[] = [];
+    const end = await runOf(lake, "once", (start) => starts.push(start));
     expect(end).toMatchObject({ ok: true, code: "SUCCESS", result: "42 rows" });
+    expect(starts).toEqual([{ runId: end.runId, page: end.page }]);
     expect(BigInt(end.runId) > 2n ** 53n).toBe(true);
     expect(await runOf(lake, "once")).toEqual(end);
     expect(runs.size).toBe(1);

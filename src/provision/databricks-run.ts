@@ -22,15 +22,19 @@ export type RunEnd = {
   readonly result: string | null;
 };
 
+/** The run is under way, and goes on whether it is followed or not. */
+export type RunStart = Pick<RunEnd, "runId" | "page">;
+
 /**
  * `token`: one for each wish to run; the same token never starts a second run, however often this is repeated.
- * `parameters`: beside those of the job. Throws where there is no job.
+ * `parameters`: beside those of the job. `onStart`: told once, as soon as there is a page. Throws where there is no job.
  */
 export async function runJob(
   lake: Lake,
   token: string,
   parameters: Readonly<Record<string, string>>,
   doing: Doing,
+  onStart: (start: RunStart) => void = () => undefined,
 ): Promise<RunEnd> {
   const job = await findJob(lake, doing);
   if (job === null) {
@@ -39,13 +43,17 @@ export async function runJob(
   const body = { job_id: idNumber(job.id), idempotency_token: token, job_parameters: parameters };
   const started = await jobs(lake, `run job ${jobName(lake)}`, "run-now", body, doing, "safe");
   const runId = mustHaveText(started, "run_id", "the run");
-  return follow(lake, runId, doing);
+  return follow(lake, runId, doing, onStart);
 }
 
-async function follow(lake: Lake, runId: string, doing: Doing): Promise<RunEnd> {
+async function follow(lake: Lake, runId: string, doing: Doing, onStart: (start: RunStart) => void): Promise<RunEnd> {
   const startedMs = doing.now();
+  let isTold = false;
   for (let waitMs = FIRST_ASK_MS; ; waitMs = Math.min(MOST_ASK_MS, waitMs * 1.5)) {
     const run = await ask(lake, runId, "get", doing);
+    const page = textAt(run, "run_page_url") ?? "";
+    if (!isTold) onStart({ runId, page });
+    isTold = true;
     const state = textAt(objectAt(run, "status"), "state") ?? textAt(objectAt(run, "state"), "life_cycle_state") ?? "?";
     if (/^(TERMINATED|SKIPPED|INTERNAL_ERROR)$/.test(state)) return endOf(lake, runId, run, doing);
     const spentMs = doing.now() - startedMs;

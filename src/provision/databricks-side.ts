@@ -16,7 +16,7 @@ import { VOLUME_USES } from "./databricks-names.ts";
 import { folderResource, moduleResource, type NotebookSource, notebookResource } from "./databricks-notebook.ts";
 import { proveLake } from "./databricks-prove.ts";
 import { queriesResource } from "./databricks-queries.ts";
-import { type RunEnd, runJob } from "./databricks-run.ts";
+import { type RunEnd, type RunStart, runJob } from "./databricks-run.ts";
 import { tableResource } from "./databricks-table.ts";
 import { tableWishes } from "./databricks-table-columns.ts";
 import { volumeResource } from "./databricks-volume.ts";
@@ -64,7 +64,8 @@ export function openRunner(options: DatabricksOptions & { readonly notebook: Not
   };
   return {
     side,
-    run: (token: string, doing: Doing): Promise<RunEnd> => runJob(lake, token, {}, doing),
+    run: (token: string, doing: Doing, onStart?: (start: RunStart) => void): Promise<RunEnd> =>
+      runJob(lake, token, {}, doing, onStart),
     /** Where people see the dashboard; null where there is none. */
     dashboard: async (doing: Doing): Promise<string | null> => {
       const found = await findDashboard(lake, doing);
@@ -94,6 +95,7 @@ function lakeOf({ settings, force = false }: DatabricksOptions, { workspace, sql
     schema: settings.databricksSchema,
     awsAccountId: settings.awsAccountId,
     hasFileEvents: settings.fileEvents === "on",
+    jobNodeType: settings.jobNodeType,
     force,
   };
 }

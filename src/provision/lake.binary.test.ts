@@ -5,6 +5,7 @@ import { accountState } from "../testing/account-state.ts";
 import { AGENT_BINARY } from "../testing/agent-process.ts";
 import { ProvisionWorld } from "../testing/provision-world.ts";
 import { findS3Server } from "../testing/s3-server.ts";
+import type { Dashboard } from "../testing/workspace/dashboards.ts";
 import { ENGINEER, ENGINEER_TOKEN, ROBOT } from "../testing/workspace/settings.ts";
 import { startWorkspace, type Workspace } from "../testing/workspace/workspace.ts";
 import { contentsOf } from "./databricks-lake.suite.ts";
@@ -74,20 +75,84 @@ it("from two credentials to a lake, proved, and back to nothing", async () => {
   const parties = new Set(proofs.map(({ party }: { party: string }) => party));
   expect(parties).toEqual(new Set(["settings", "edge key", "unity catalog", "sql warehouse"]));
 
-  const loaded = await done("run");
-  expect(loaded.stderr).toMatch(/^Run \d+ is done: https:/m);
-  const { ok: isLoaded, code } = JSON.parse((await done("run", "--json")).stdout);
-  expect([isLoaded, code]).toEqual([true, "SUCCESS"]);
-  workspace.set({ notebookOutcomes: { "/Shared/acme-agent-us-west-2/autoloader": { error: "KeyError: raw" } } });
-  const failed = await run("run");
-  expect([failed.code, failed.stdout]).toEqual([1, ""]);
-  expect(failed.stderr).toMatch(/Run \d+ failed \(RUN_EXECUTION_ERROR\): KeyError: raw/);
-
   await done("destroy", "--yes");
   expect(Object.values(contentsOf(workspace)).flat()).toEqual([]);
   expect(workspace.journal.complaints()).toEqual([]);
-  const told = [plan, apply, loaded, failed].map(({ stdout, stderr }) => stdout + stderr).join("");
+  const told = [plan, apply].map(({ stdout, stderr }) => stdout + stderr).join("");
   expect(told).not.toContain(ENGINEER_TOKEN);
+});
+
+const NOTEBOOK = "/Shared/acme-agent-us-west-2/autoloader";
+const TABLES = ["raw", "validated", "anomalies", "schematized", "aggregated"].map((stage, at) => ({
+  ...{ stage, table: `expanso_catalog.sensor_data.sensor_readings_${stage}`, rows: 1_000 * at },
+  quarantined:
+    stage === "anomalies" ? ["s3://acme-anomalies-data-us-west-2/a.json.gz", "s3://other"] : ([] as string[]),
+}));
+
+it("run uploads, follows the job, and says what the tables hold and which pages to open", async () => {
+  workspace.set({ notebookOutcomes: { [NOTEBOOK]: { result: JSON.stringify(TABLES) } } });
+  // Nothing was applied: run makes what it needs, and asks no table.
+  const loaded = await done("run");
+  expect(loaded.stdout.split("\n").map((line) => line.split(/ {2,}/))).toEqual([
+    ["stage", "table", "rows", "objects left out"],
+    ["raw", TABLES[0]!.table, "0", "0"],
+    ["validated", TABLES[1]!.table, "1,000", "0"],
+    ["anomalies", TABLES[2]!.table, "2,000", "2"],
+    ["schematized", TABLES[3]!.table, "3,000", "0"],
+    ["aggregated", TABLES[4]!.table, "4,000", "0"],
+    [""],
+  ]);
+  expect(loaded.stderr).toMatch(/^Run \d+ is under way: https:\/\/\S+\/runs\/\d+$/m);
+  expect(loaded.stderr).toMatch(/^Run \d+ is done: https:\/\/\S+\/runs\/\d+$/m);
+  expect(loaded.stderr).toContain("were left out: s3://acme-anomalies-data-us-west-2/a.json.gz and 1 more\n");
+  expect(loaded.stderr).toContain("Try: SELECT * FROM expanso_catalog.sensor_data.sensor_readings_quarantine\n");
+  const [dashboard] = [...workspace.world().dashboards.values()];
+  const page = `${workspace.url}/dashboardsv3/${dashboard!.id}/published`;
+  expect(loaded.stderr).toEndWith(`\nDashboard: ${page}\n`);
+
+  const json = JSON.parse((await done("run", "--json")).stdout);
+  expect(json).toMatchObject({ ok: true, code: "SUCCESS", dashboard: page, tables: TABLES });
+  expect(json.page).toEndWith(`/runs/${json.run_id}`);
+
+  workspace.set({ notebookOutcomes: { [NOTEBOOK]: { error: "KeyError: raw" } } });
+  const failed = await run("run");
+  expect([failed.code, failed.stdout]).toEqual([1, ""]);
+  expect(failed.stderr).toMatch(/Run \d+ failed \(RUN_EXECUTION_ERROR\): KeyError: raw\nhttps:/);
+  const { tables, ok } = JSON.parse((await run("run", "--json")).stdout);
+  expect([tables, ok]).toEqual([null, false]);
+  expect(workspace.journal.complaints()).toEqual([]);
+  expect([loaded, failed].map(({ stdout, stderr }) => stdout + stderr).join("")).not.toContain(ENGINEER_TOKEN);
+});
+
+it("run leaves a dashboard that was edited by hand, and says so; apply, which asks, undoes the edit", async () => {
+  await done("run");
+  const { dashboards } = workspace.world();
+  const [[id, before]] = [...dashboards] as [[string, Dashboard]];
+  const edited = before.serialized.replace('"displayName":"Overview"', '"displayName":"Mine"');
+  dashboards.set(id, { ...before, serialized: edited, revision: before.revision + 1 });
+  const loaded = await done("run");
+  const place = "dashboard /Shared/acme-agent-us-west-2/acme-readings-us-west-2.lvdash.json";
+  expect(loaded.stderr).toContain(`${place} was edited by hand, and is left as it is. Try: agent provision plan\n`);
+  expect(dashboards.get(id)!.serialized).toBe(edited);
+  expect((await done("plan")).stdout).toContain(`~ update ${place}: content: edited by hand -> that of this version`);
+  await done("apply", "--yes");
+  expect(dashboards.get(id)!.serialized).not.toBe(edited);
+});
+
+it("a run that nobody follows any more goes on: its page is told", async () => {
+  await done("run");
+  workspace.set({ runAsksRunning: 1_000 });
+  const child = aws.start(["run"], env());
+  const startedMs = Date.now();
+  const isUnderWay = () => [...workspace.world().runs.values()].some(({ asksLeft }) => asksLeft > 500);
+  while (!isUnderWay() && Date.now() - startedMs < 60_000) await Bun.sleep(20);
+  await Bun.sleep(1_000);
+  child.kill("SIGINT");
+  const [code, told] = await Promise.all([child.exited, new Response(child.stderr as ReadableStream).text()]);
+  expect([code, told]).toEqual([
+    1,
+    expect.stringMatching(/Run \d+ goes on in the workspace: https:\/\/\S+\/runs\/\d+\n$/),
+  ]);
 });
 
 it("a wrong location is told with its reason, also to scripts, and mended", async () => {

@@ -28,6 +28,8 @@ export type Change = {
   readonly action: "update" | "replace" | "delete";
   /** What differs, old -> new: `versioning: off -> on`. A value that is not known yet: `known after apply`. */
   readonly because: string;
+  /** It undoes what a person did by hand on purpose: only for a command that showed the plan and was told to go on. */
+  readonly undoes?: true;
   /**
    * On return the difference is gone. Reads its facts now, not when it was planned. May be repeated: it is called again
    * after a TransientError, and by the next run when this one was killed.

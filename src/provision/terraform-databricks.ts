@@ -192,14 +192,17 @@ function questionBlocks({ lake, questions, warehouseId }: LakeText): Block[] {
 const SINGULAR: Readonly<Record<string, string>> = {
   parameters: "parameter",
   environments: "environment",
+  job_clusters: "job_cluster",
   tasks: "task",
 };
+
+const MAPS = ["tags", "custom_tags", "spark_conf"];
 
 function jobBody(settings: Readonly<Record<string, Json>>): Body {
   return Object.fromEntries(
     Object.entries(settings).map(([key, value]): [string, Value | Blocks] => {
       if (key in SINGULAR) return [SINGULAR[key]!, new Blocks((value as Json[]).map((one) => jobBody(one as never)))];
-      const isMap = key === "tags";
+      const isMap = MAPS.includes(key);
       if (typeof value !== "object" || value === null || isMap) return [key, value as Value];
       return [key, new Blocks([jobBody(value as never)])];
     }),

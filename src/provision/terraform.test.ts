@@ -32,6 +32,7 @@ const ALL = {
   AGENT_RAW_EXPIRY_DAYS: "90",
   AGENT_LAKE_READERS: "analysts,ann@example.com",
   AGENT_LAKE_LOADER: "0b1c2d3e-0000-4000-8000-000000000001",
+  AGENT_JOB_NODE_TYPE: "m5d.large",
 };
 
 async function exported(env: Record<string, string>, ...more: string[]): Promise<string> {

@@ -44,6 +44,7 @@ export function terraformOf({ sides, settings, aws, profile, notebook, questions
     catalog: settings.databricksCatalog,
     schema: settings.databricksSchema,
     hasFileEvents: aws.fileEvents,
+    jobNodeType: settings.jobNodeType,
   };
   const principals = { readers: settings.lakeReaders, loader: settings.lakeLoader };
   const other: Account = { accountId: reference("var.aws_account_id"), partition: partitionOf(region) };
