@@ -1,7 +1,7 @@
 /** A role: its trust policy, its one inline policy of ours, its tags; with an instance profile where machines wear it. */
 import { AgentError } from "../core/errors.ts";
 import type { Aws } from "./aws-clients.ts";
-import { type AwsCall, ask, askMaybe, NO_ENTITY } from "./aws-failure.ts";
+import { type AwsCall, answerOf, ask, askMaybe, NO_ENTITY } from "./aws-failure.ts";
 import { roleArn } from "./aws-policies.ts";
 import { type AwsWish, accountOf, foreignByTags, tagDifferences, tagList, tagsOf } from "./aws-wish.ts";
 import type { FactBook, FactName, Facts } from "./facts.ts";
@@ -154,19 +154,31 @@ async function updateTrust(aws: Aws, role: RoleWish, actual: RoleActual, doing: 
   });
 }
 
-/** Both calls may have been done by a run that was killed. */
+/** Both calls may have been done by a run that was killed; what was not done by us is not ours to use. */
 async function makeProfile(aws: Aws, name: string, wish: AwsWish): Promise<void> {
   const { iam, iamApi } = aws;
   const of = { InstanceProfileName: name };
-  const ignore = (exceptions: readonly string[]) => (error: unknown) => {
-    if (!(error instanceof Error) || !exceptions.includes(error.name)) throw error;
+  const ignore = (code: string) => (error: unknown) => {
+    if (answerOf(error).code.replace(/Exception$/, "") !== code) throw error;
   };
-  await iam
-    .send(new iamApi.CreateInstanceProfileCommand({ ...of, Tags: tagList(wish.tags) }))
-    .catch(ignore(["EntityAlreadyExistsException", "EntityAlreadyExists"]));
-  await iam
-    .send(new iamApi.AddRoleToInstanceProfileCommand({ ...of, RoleName: name }))
-    .catch(ignore(["LimitExceededException", "LimitExceeded"]));
+  const create = new iamApi.CreateInstanceProfileCommand({ ...of, Tags: tagList(wish.tags) });
+  await iam.send(create).catch(ignore("EntityAlreadyExists"));
+  const { InstanceProfile } = await iam.send(new iamApi.GetInstanceProfileCommand(of));
+  const foreign = foreignByTags(tagsOf(InstanceProfile?.Tags));
+  const [held] = InstanceProfile?.Roles ?? [];
+  if (held?.RoleName === name) return;
+  if (foreign !== null || held !== undefined) {
+    const because = foreign ?? `it holds role "${held?.RoleName}", and can hold one only`;
+    throw new AgentError(`Cannot use instance profile "${name}": ${because}`, {
+      tryHint: `aws iam get-instance-profile --instance-profile-name ${name}, and remove by hand what may go`,
+    });
+  }
+  // A profile that holds our role answers so: the answer before was lost.
+  const add = new iamApi.AddRoleToInstanceProfileCommand({ ...of, RoleName: name });
+  await iam.send(add).catch(async (error: unknown) => {
+    const now = await iam.send(new iamApi.GetInstanceProfileCommand(of));
+    if (now.InstanceProfile?.Roles?.[0]?.RoleName !== name) throw error;
+  });
 }
 
 export function tooLong(name: string, length: number, limit: number): AgentError {

@@ -110,3 +110,42 @@ test.skipIf(!canRun)(
     expect(plan.stdout).toStartWith("Nothing to do");
   },
 );
+
+test.skipIf(!canRun)(
+  "a profile of that name that is not ours, or that holds another role, is named and left",
+  async () => {
+    const { iam, iamApi } = world.root;
+    const profile = { InstanceProfileName: NAME };
+    const trust = {
+      Version: "2012-10-17",
+      Statement: [{ Effect: "Allow", Action: "sts:AssumeRole", Principal: { Service: "ec2.amazonaws.com" } }],
+    };
+    const theirs = { RoleName: "theirs", AssumeRolePolicyDocument: JSON.stringify(trust) };
+    const Tags = [{ Key: "managed-by", Value: "agent-provision" }];
+    for (const [because, make] of [
+      [
+        "it is there already and has no tag managed-by=agent-provision",
+        () => iam.send(new iamApi.CreateInstanceProfileCommand(profile)),
+      ],
+      [
+        'it holds role "theirs", and can hold one only',
+        async () => {
+          await iam.send(new iamApi.CreateRoleCommand(theirs));
+          await iam.send(new iamApi.CreateInstanceProfileCommand({ ...profile, Tags }));
+          await iam.send(new iamApi.AddRoleToInstanceProfileCommand({ ...profile, RoleName: "theirs" }));
+        },
+      ],
+    ] as const) {
+      await world.reset();
+      await world.asRoot<unknown>(make);
+      const before = await world.asRoot(() => iam.send(new iamApi.GetInstanceProfileCommand(profile)));
+      const apply = await world.run(APPLY);
+      expect(apply.code).toBe(1);
+      expect(apply.stderr).toContain(
+        `Cannot use instance profile "${NAME}": ${because}\nTry: aws iam get-instance-profile`,
+      );
+      const after = await world.asRoot(() => iam.send(new iamApi.GetInstanceProfileCommand(profile)));
+      expect(after.InstanceProfile).toEqual(before.InstanceProfile!);
+    }
+  },
+);
