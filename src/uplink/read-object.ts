@@ -2,22 +2,32 @@
  * Reads the rows of an object back: for `verify --deep`, `lake head` and tests. A body may have several gzip members (RFC
  * 1952 §2.2): node:zlib reads all of them, Bun.gunzipSync would stop after the first and lose rows without a word.
  */
+import { isUtf8 } from "node:buffer";
 import { gunzipSync } from "node:zlib";
+import { free } from "../core/bytes.ts";
 import { AgentError, messageOf } from "../core/errors.ts";
 
 /** What an object may hold when it is unpacked; our own are far smaller, a foreign one must not fill the memory. */
 const UNPACKED_BYTES = 1024 * 1024 * 1024;
 const NEWLINE = 10;
 
-/** The lines of an object, without their ends; empty lines are none. Throws AgentError naming the object when it is corrupt. */
+/**
+ * The lines of an object, without their ends; empty lines are none. Throws AgentError naming the object when it is corrupt
+ * anywhere, and then before its first line: nobody takes in half of one.
+ */
 export function* gunzipLines(body: Uint8Array, name: string): Iterable<string> {
   const bytes = unpack(body, name);
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  for (let from = 0; from < bytes.length; ) {
-    const end = bytes.indexOf(NEWLINE, from);
-    const to = end === -1 ? bytes.length : end;
-    if (to > from) yield decode(decoder, bytes.subarray(from, to), name);
-    from = to + 1;
+  if (!isUtf8(bytes)) throw new AgentError(`Cannot read "${name}": a line is not valid UTF-8`);
+  try {
+    for (let from = 0; from < bytes.length; ) {
+      const end = bytes.indexOf(NEWLINE, from);
+      const to = end === -1 ? bytes.length : end;
+      if (to > from) yield bytes.toString("utf8", from, to);
+      from = to + 1;
+    }
+  } finally {
+    // Twenty times the body's size, outside the engine's heap.
+    free(bytes);
   }
 }
 
@@ -30,7 +40,7 @@ export function* gunzipRows(body: Uint8Array, name: string): Iterable<Record<str
   }
 }
 
-function unpack(body: Uint8Array, name: string): Uint8Array {
+function unpack(body: Uint8Array, name: string): Buffer {
   try {
     return gunzipSync(body, { maxOutputLength: UNPACKED_BYTES });
   } catch (error) {
@@ -38,14 +48,6 @@ function unpack(body: Uint8Array, name: string): Uint8Array {
       tryHint: "agent verify --deep, to see whether its rows are anywhere else",
       cause: error,
     });
-  }
-}
-
-function decode(decoder: TextDecoder, bytes: Uint8Array, name: string): string {
-  try {
-    return decoder.decode(bytes);
-  } catch (error) {
-    throw new AgentError(`Cannot read "${name}": a line is not valid UTF-8`, { cause: error });
   }
 }
 
