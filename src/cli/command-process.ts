@@ -23,6 +23,7 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
     say,
     terminal: process.stderr.isTTY === true,
     stop: stop.signal,
+    endedBySignals: stopOnSignals(stop, say),
     hostName: hostname(),
   };
   const failed = (error: unknown): never => {
@@ -31,7 +32,6 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
   };
   process.on("uncaughtException", failed);
   process.on("unhandledRejection", failed);
-  stopOnSignals(stop, say);
   if (dotenv instanceof AgentError) tellError(dotenv, world);
   else Object.assign(process.env, awsVariables(dotenv.variables, env));
   const code = dotenv instanceof AgentError ? 2 : await runCommandLine(argv, world, commands);
@@ -39,21 +39,32 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
   process.exit(code);
 }
 
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
 /**
  * SIGINT and SIGTERM ask a command to stop; the second of them ends the process at once, which loses nothing that was
  * committed. SIGHUP is left alone on purpose: its default ends the process just as safely, and a handler would undo `nohup`.
- * A closed pipe is no signal here (the engine ignores SIGPIPE) but an EPIPE of the write.
+ * A closed pipe is no signal here (the engine ignores SIGPIPE) but an EPIPE of the write. Answers `endedBySignals`.
  */
-function stopOnSignals(stop: AbortController, say: (line: string) => void): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      if (stop.signal.aborted) {
-        say(`Stopped at once by a second ${signal}. Everything committed is kept.`);
-        process.exit(1);
-      }
-      stop.abort();
-    });
-  }
+function stopOnSignals(stop: AbortController, say: (line: string) => void): <T>(work: () => T) => T {
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) {
+      say(`Stopped at once by a second ${signal}. Everything committed is kept.`);
+      process.exit(1);
+    }
+    stop.abort();
+  };
+  const listen = () => SIGNALS.forEach((signal) => void process.on(signal, onSignal));
+  listen();
+  return (work) => {
+    // A listener hears nothing while one call of a library runs; without one the system ends the process.
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+    try {
+      return work();
+    } finally {
+      listen();
+    }
+  };
 }
 
 type Dotenv = { readonly variables: Variables; readonly problems: readonly string[] };

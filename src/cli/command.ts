@@ -21,6 +21,8 @@ export type Context = {
   readonly terminal: boolean;
   /** Aborted by the first SIGTERM or SIGINT. The second ends the process in main.ts. */
   readonly stop: AbortSignal;
+  /** Runs what cannot look at `stop`: meanwhile a signal ends the process at once, as if nobody listened for it. */
+  readonly endedBySignals?: <T>(work: () => T) => T;
 };
 
 /** By the names of `args`. A flag that was repeated is an array where it is a setting's, and refused where it is not. */

@@ -23,6 +23,7 @@ export const COMMANDS: Commands = {
   rules: () => import("./rules.ts"),
   verify: () => import("./verify.ts"),
   lake: () => import("./lake.ts"),
+  query: () => import("./query.ts"),
   provision: () => import("./provision.ts"),
   config: () => import("./config.ts"),
 };

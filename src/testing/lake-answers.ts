@@ -19,17 +19,6 @@ export interface Tally {
   answer(): Answer;
 }
 
-/** The queries of a file by the names that stand over them (`-- name: …`). */
-export function namedQueries(text: string): Map<string, string> {
-  const parts = text.split(/^-- name: /m).slice(1);
-  return new Map(
-    parts.map((part) => {
-      const end = part.indexOf("\n");
-      return [part.slice(0, end).trim(), part.slice(end).trim().replace(/;$/, "")];
-    }),
-  );
-}
-
 type Key = readonly (string | null)[];
 
 /** What is known of each group, in order of their keys. */

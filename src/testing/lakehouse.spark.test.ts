@@ -12,7 +12,7 @@ import { seededRandom } from "../core/random.ts";
 import { bucketOf, STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
 import { gunzipRows } from "../uplink/read-object.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
-import { ANSWERS, namedQueries } from "./lake-answers.ts";
+import { ANSWERS } from "./lake-answers.ts";
 import { lakeColumns } from "./lake-columns.ts";
 import { lakeDashboard } from "./lake-dashboard.ts";
 import { comparable } from "./spark-rows.ts";
@@ -38,10 +38,10 @@ afterAll(async () => {
 });
 
 /** Runs the binary as the node of that name, always with the same buffer, and answers what it wrote to stdout. */
-function agent(node: string, args: readonly string[], stdin = ""): string {
+function agent(node: string, args: readonly string[], stdin = "", env: Readonly<Record<string, string>> = {}): string {
   const done = Bun.spawnSync([AGENT_BINARY, ...args, "--store", `dir:${lake}`], {
     cwd: folder,
-    env: { PATH: process.env["PATH"] ?? "", AGENT_NODE_ID: node, AGENT_DATA_DIR: join(folder, node) },
+    env: { PATH: process.env["PATH"] ?? "", AGENT_NODE_ID: node, AGENT_DATA_DIR: join(folder, node), ...env },
     stdin: new TextEncoder().encode(stdin),
   });
   if (done.exitCode !== 0) throw new Error(`agent ${args.join(" ")}: ${done.stderr.toString()}`);
@@ -226,11 +226,16 @@ sparkTest(
       named.find((row) => String(row["source_file"]).endsWith(basename(path)))?.["reason"];
     expect(reasonOf(truncated)).toStartWith("EOFError: ");
     expect(String(reasonOf(flipped))).toMatch(/^(error|BadGzipFile): /);
+    const counted = "SELECT count(*) AS n, count(DISTINCT source_file) AS objects FROM sensor_readings_ingestion";
+    const local = locally(counted, { S3_BUCKET_PREFIX: "torn" });
+    expect(local.left_out.map(({ object }) => basename(object))).toEqual(left);
+    const [inSpark] = await (await session()).sql(counted.replace("FROM ", "FROM spark_catalog.torn."));
+    expect(local.rows).toEqual([inSpark!]);
   },
 );
 
 const QUERIES_TEXT = readFileSync(join(import.meta.dir, "../../notebooks/queries.sql"), "utf8");
-const QUERIES = namedQueries(QUERIES_TEXT);
+const QUERIES = new Map(readNamedQueries(QUERIES_TEXT).map(({ name, sql }) => [name, sql]));
 
 test("each named query has an independent answer to be compared with", () => {
   expect([...QUERIES.keys()]).toEqual(Object.keys(ANSWERS));
@@ -300,6 +305,34 @@ sparkTest(
     expect(axes).toBeGreaterThan(15);
   },
 );
+
+type LocalAnswer = { readonly rows: TableRow[]; readonly left_out: readonly { readonly object: string }[] };
+const locally = (question: string, env: Readonly<Record<string, string>> = {}) =>
+  JSON.parse(agent("node-a", ["query", question, "--local", "--json"], "", env)) as LocalAnswer;
+
+/** Where no table is, nothing is known of when a row came into it. */
+function withoutTable(name: string, row: TableRow): TableRow {
+  if (name === "fleet") return { ...row, last_landed_at: null };
+  const isLanding = name === "latency" && String(row["step"]).endsWith(" to table");
+  return isLanding ? { ...row, p50_ms: null, p95_ms: null, p99_ms: null } : row;
+}
+
+sparkTest("`agent query NAME --local` answers what Spark answers: the same rows, columns and order", async () => {
+  const spark = await session();
+  await spark.run(SETTINGS);
+  await spark.sql("USE spark_catalog.sensor_data");
+  for (const [name, query] of QUERIES) {
+    const { rows, left_out } = locally(name);
+    const inSpark = (await spark.sql(query)).map((row) => withoutTable(name, row));
+    expect([name, comparable(inSpark, rows)]).toEqual([name, rows]);
+    expect([name, Object.keys(rows[0]!), left_out]).toEqual([name, Object.keys(inSpark[0]!), []]);
+  }
+  // Of each window its highest revision, as MERGE left it.
+  const windows = "SELECT window_id, sensor_id, revision, record_count FROM sensor_readings_aggregated ORDER BY 1, 2";
+  const { rows } = locally(windows);
+  expect(rows).toEqual(await spark.sql(windows));
+  expect(Math.max(...rows.map((row) => Number(row["revision"])))).toBe(2);
+});
 
 sparkTest(
   "reconciliation shows a reading that is gone, one that is there twice, an object that lacks a row, and one that is gone",

@@ -1,0 +1,92 @@
+/** An answer as a table for people, as one JSON value, and as CSV; in parts, so that no copy of all of it is made. */
+import { UsageError } from "../core/errors.ts";
+import { oneLine } from "../core/log.ts";
+import type { Answer, AnswerKind, LeftOut } from "../query/answer.ts";
+import { textTable } from "./table.ts";
+
+export type Told = Answer & {
+  readonly leftOut: readonly LeftOut[];
+  /** The name of the question; null for a statement. */
+  readonly query: string | null;
+  readonly limit: number;
+};
+
+/** A cell of the table is cut here; JSON and CSV have all of it. */
+const CELL_CHARS = 60;
+const ROWS_AT_ONCE = 1_000;
+
+export function* tableAnswer({ columns, rows }: Told): Iterable<string> {
+  const right = columns.flatMap(({ kind }, at) => (kind === "number" ? [at] : []));
+  const head = columns.map(({ name }) => short(name));
+  yield textTable(
+    head,
+    rows.map((row) => row.map((value) => (value === null ? "null" : short(value)))),
+    right,
+  );
+}
+
+function short(value: string): string {
+  const line = oneLine(value);
+  return line.length <= CELL_CHARS ? line : `${line.slice(0, CELL_CHARS - 1)}…`;
+}
+
+/** A number is written as the engine gave it, so that none is rounded. Throws UsageError where two columns have one name. */
+export function* jsonAnswer({ columns, rows, truncated, leftOut, query }: Told): Iterable<string> {
+  const names = columns.map(({ name }) => JSON.stringify(name));
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) {
+    throw new UsageError(`Cannot print as JSON: two columns are named ${twice}`, {
+      tryHint: "SELECT … AS another_name",
+    });
+  }
+  yield `{\n  "query": ${JSON.stringify(query)},\n  "columns": ${JSON.stringify(columns)},\n  "rows": [`;
+  for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
+    const lines = rows.slice(at, at + ROWS_AT_ONCE).map((row) => {
+      const values = row.map((value, column) => jsonValue(value, columns[column]?.kind ?? "text"));
+      return `{${values.map((text, column) => `${names[column]}: ${text}`).join(", ")}}`;
+    });
+    yield `${at === 0 ? "" : ","}\n    ${lines.join(",\n    ")}`;
+  }
+  yield `${rows.length === 0 ? "" : "\n  "}],\n  "truncated": ${truncated},\n  "left_out": ${JSON.stringify(leftOut)}\n}\n`;
+}
+
+const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
+
+const AS_JSON: Readonly<Record<AnswerKind, (value: string) => string>> = {
+  // Not a number in JSON: NaN and Infinity.
+  number: (value) => (JSON_NUMBER.test(value) ? value : JSON.stringify(value)),
+  boolean: (value) => (/^(true|false)$/.test(value) ? value : JSON.stringify(value)),
+  json: (value) => {
+    try {
+      JSON.parse(value);
+      return value.replace(/\n/g, " ");
+    } catch {
+      return JSON.stringify(value);
+    }
+  },
+  text: (value) => JSON.stringify(value),
+};
+
+function jsonValue(value: string | null, kind: AnswerKind): string {
+  return value === null ? "null" : AS_JSON[kind](value);
+}
+
+/** https://www.rfc-editor.org/rfc/rfc4180. NULL is empty, and an empty text is a pair of quotes. */
+export function* csvAnswer({ columns, rows }: Told): Iterable<string> {
+  yield record(columns.map(({ name }) => name));
+  for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
+    yield rows
+      .slice(at, at + ROWS_AT_ONCE)
+      .map(record)
+      .join("");
+  }
+}
+
+function record(values: readonly (string | null)[]): string {
+  return `${values.map(field).join(",")}\r\n`;
+}
+
+function field(value: string | null): string {
+  if (value === null) return "";
+  return value === "" || /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+}

@@ -1,0 +1,52 @@
+/** `agent query --local` as a process: what a signal does while SQLite is busy, and what is left of its temporary file. */
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AGENT_BINARY, AgentProcess } from "../testing/agent-process.ts";
+
+const built = existsSync(AGENT_BINARY);
+if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const folder = mkdtempSync(join(tmpdir(), "agent-query-"));
+setDefaultTimeout(60_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Sorts 300 MB, so that memory is not enough, and then never ends. */
+const LONG =
+  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600000), big AS MATERIALIZED " +
+  "(SELECT hex(randomblob(250)) AS t FROM n ORDER BY t), e(i) AS (SELECT count(*) FROM big UNION ALL SELECT i + 1 FROM e) " +
+  "SELECT count(*) FROM e";
+
+/** The files that a process has open in that folder, also those without a name. */
+function openIn(pid: number, path: string): string[] {
+  const fds = `/proc/${pid}/fd`;
+  const targets = readdirSync(fds).map((fd) => {
+    try {
+      return readlinkSync(join(fds, fd));
+    } catch {
+      return "";
+    }
+  });
+  return targets.filter((target) => target.startsWith(path));
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  test.skipIf(!built || process.platform !== "linux")(
+    `${signal} ends a question that never ends, and its file is gone`,
+    async () => {
+      const agent = new AgentProcess({
+        args: ["query", "--local", LONG],
+        cwd: folder,
+        env: { SQLITE_TMPDIR: folder, AGENT_NODE_ID: "n" },
+      });
+      const giveUp = performance.now() + 40_000;
+      while (openIn(agent.pid, folder).length === 0 && performance.now() < giveUp) await Bun.sleep(20);
+      expect(openIn(agent.pid, folder)).not.toEqual([]);
+      // It has no name from the first moment on: nothing could be left behind.
+      expect(readdirSync(folder)).toEqual([]);
+      process.kill(agent.pid, signal);
+      expect(await agent.ended).toMatchObject({ code: null, signal });
+      expect(readdirSync(folder)).toEqual([]);
+    },
+  );
+}

@@ -1,0 +1,20 @@
+/** What a query answers, wherever it was asked. */
+
+/** How a value is to be read; a `json` value is a list or an object. */
+export type AnswerKind = "number" | "text" | "boolean" | "json";
+export type AnswerColumn = {
+  readonly name: string;
+  /** In the words of the engine: `BIGINT`, `TIMESTAMP`; empty where it does not say. */
+  readonly type: string;
+  readonly kind: AnswerKind;
+};
+export type Answer = {
+  readonly columns: readonly AnswerColumn[];
+  /** Every value as text, so that a large integer is exact; NULL is null. */
+  readonly rows: readonly (readonly (string | null)[])[];
+  /** There are more rows than were asked for. */
+  readonly truncated: boolean;
+};
+
+/** What is not in the answer although it should be: objects that cannot be read, and why. */
+export type LeftOut = { readonly object: string; readonly reason: string };

@@ -1,0 +1,219 @@
+/**
+ * A question asked of the objects of a store, without a cloud: the tables that a statement names are loaded into SQLite,
+ * with the columns that it names, and the statement runs there. It can read those tables and nothing else.
+ */
+import { type Database, SQLiteError } from "bun:sqlite";
+import { AgentError, messageOf, UsageError } from "../core/errors.ts";
+import type { Profile } from "../core/profile.ts";
+import { type ParsedKey, parseKey } from "../uplink/object-key.ts";
+import { type ListedObject, NotFoundError, type ObjectStore } from "../uplink/object-store.ts";
+import { gunzipLines } from "../uplink/read-object.ts";
+import type { Answer, AnswerColumn, LeftOut } from "./answer.ts";
+import {
+  keepHighestRevisions,
+  needsOf,
+  openLakeDatabase,
+  type QuarantineRow,
+  quarantine,
+  type StageNeeds,
+} from "./lake-database.ts";
+import { RowLoader } from "./row-loader.ts";
+import { type SqlWords, sqlWords } from "./sql-words.ts";
+
+const HOUR_MS = 3_600_000;
+/** What is typed or generated is far shorter. */
+const SQL_CHARS = 100_000;
+/** Statements that read. Only these: a temporary database may be written, but ATTACH and VACUUM INTO would write files. */
+const READING = ["select", "with", "values", "explain"];
+
+export type LocalOptions = {
+  readonly profile: Profile;
+  readonly limit: number;
+  /** Hours of event time that ended before this are not read. */
+  readonly sinceMs: number | null;
+  readonly nowMs: number;
+  readonly stop: AbortSignal;
+  readonly tell: (text: () => string) => void;
+  /** Runs what does not look at `stop`. */
+  readonly busy: <T>(work: () => T) => T;
+};
+export type LocalAnswer = Answer & {
+  readonly leftOut: readonly LeftOut[];
+  /** Objects whose names are not the agent's; nobody looked into them. */
+  readonly foreign: number;
+};
+
+/** Throws a UsageError for a statement that SQLite does not understand or that would do more than read. */
+export async function askLake(store: ObjectStore, sql: string, options: LocalOptions): Promise<LocalAnswer> {
+  const words = checked(sql);
+  const needs = needsOf(words, options.profile);
+  const db = openLakeDatabase(options.profile);
+  try {
+    // Before anything is loaded: a slip of the pen should not take a minute to be told.
+    prepared(db, sql);
+    const loading = new Loading(db, store, options);
+    for (const need of needs) await loading.load(need);
+    if (needs.some(({ stage }) => stage === "aggregated")) keepHighestRevisions(db);
+    quarantine(db, loading.damaged, options.nowMs);
+    db.run("PRAGMA query_only = ON");
+    options.tell(() => `${loading.rows.toLocaleString("en")} rows read, the question is being answered`);
+    const answer = options.busy(() => answerOf(db, sql, options.limit));
+    return {
+      ...answer,
+      leftOut: loading.damaged.map(({ object, reason }) => ({ object, reason })),
+      foreign: loading.foreign,
+    };
+  } catch (error) {
+    throw explained(error);
+  } finally {
+    db.close();
+  }
+}
+
+function checked(sql: string): SqlWords {
+  if (sql.length > SQL_CHARS) {
+    throw new UsageError(`Cannot ask: the statement has more than ${SQL_CHARS} characters`, {
+      tryHint: "a shorter one",
+    });
+  }
+  const words = sqlWords(sql);
+  if (words.statements > 1) {
+    throw new UsageError(`Cannot ask ${words.statements} statements at once`, { tryHint: "one after the other" });
+  }
+  if (READING.includes(words.first)) return words;
+  throw onlyReads(`${words.first.toUpperCase()} …`);
+}
+
+function onlyReads(what: string, cause?: unknown): UsageError {
+  return new UsageError(`Cannot run ${what}: a local query only reads`, {
+    tryHint: 'agent query --local "SELECT count(*) FROM sensor_readings_ingestion"',
+    cause,
+  });
+}
+
+function prepared(db: Database, sql: string) {
+  const statement = db.prepare(sql);
+  statement.safeIntegers(true);
+  return statement;
+}
+
+class Loading {
+  readonly damaged: QuarantineRow[] = [];
+  rows = 0;
+  foreign = 0;
+  readonly #db: Database;
+  readonly #store: ObjectStore;
+  readonly #options: LocalOptions;
+
+  constructor(db: Database, store: ObjectStore, options: LocalOptions) {
+    this.#db = db;
+    this.#store = store;
+    this.#options = options;
+  }
+
+  async load(need: StageNeeds): Promise<void> {
+    const { stage, columns } = need;
+    const loader = new RowLoader(this.#db, need);
+    const wantsFile = columns.some(({ name }) => name === "source_file");
+    for await (const object of this.#store.list(stage)) {
+      const { stop, tell } = this.#options;
+      if (stop.aborted) throw new AgentError(`Cannot read ${this.#store.place(stage)}: told to stop`);
+      if (!this.#isMeant(object)) continue;
+      const name = `${this.#store.place(stage)}/${object.key}`;
+      this.#db.run("BEGIN");
+      try {
+        const lines = gunzipLines(await this.#store.get(object), name);
+        this.rows += loader.load(lines, wantsFile ? name : null);
+      } catch (error) {
+        // An object is unpacked whole before its first row is taken: none of it is in.
+        if (!(error instanceof AgentError || error instanceof NotFoundError)) throw error;
+        this.damaged.push({ stage, object: name, reason: messageOf(error) });
+      } finally {
+        this.#db.run("COMMIT");
+      }
+      tell(() => `${stage}: ${this.rows.toLocaleString("en")} rows read`);
+    }
+  }
+
+  #isMeant({ stage, key }: ListedObject): boolean {
+    const of = parseKey(stage, key);
+    if (of === null) this.foreign++;
+    const { sinceMs } = this.#options;
+    return of !== null && (sinceMs === null || hourOf(of) + HOUR_MS > sinceMs);
+  }
+}
+
+function hourOf(of: ParsedKey): number {
+  return of.kind === "window" ? Math.floor(of.windowStartMs / HOUR_MS) * HOUR_MS : of.hourMs;
+}
+
+function answerOf(db: Database, sql: string, limit: number): Answer {
+  const statement = prepared(db, sql);
+  const names = statement.columnNames;
+  const rows: unknown[][] = [];
+  let truncated = false;
+  // A row as an object has each name once.
+  if (new Set(names).size < names.length) {
+    const all = db.prepare(`SELECT * FROM (${withoutEnd(sql)}) LIMIT ${limit + 1}`);
+    all.safeIntegers(true);
+    rows.push(...(all.values() as unknown[][]));
+    truncated = rows.length > limit;
+    rows.length = Math.min(rows.length, limit);
+  } else {
+    for (const row of statement.iterate() as Iterable<Record<string, unknown>>) {
+      truncated = rows.length === limit;
+      if (truncated) break;
+      rows.push(names.map((name) => row[name]));
+    }
+  }
+  const declared = statement.declaredTypes;
+  const columns = names.map((name, at) =>
+    columnOf(
+      name,
+      declared[at] ?? null,
+      rows.map((row) => row[at]),
+    ),
+  );
+  return { columns, rows: rows.map((row) => row.map(textOf)), truncated };
+}
+
+const withoutEnd = (sql: string) => `${sql.trim().replace(/;\s*$/, "")}\n`;
+
+function textOf(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  return value instanceof Uint8Array ? Buffer.from(value).toString("hex") : String(value);
+}
+
+/** SQLite says the type of a table's column; of what is computed, the values tell. */
+function columnOf(name: string, declared: string | null, values: readonly unknown[]): AnswerColumn {
+  const type = declared === null ? "" : declared.replace(/ TEXT$/, "");
+  const known = values.filter((value) => value !== null && value !== undefined);
+  const isNumber = (value: unknown) => typeof value === "number" || typeof value === "bigint";
+  if (known.length > 0 ? known.every(isNumber) : /^(REAL|INTEGER)$/.test(type)) return { name, type, kind: "number" };
+  const isList = type === "ARRAY" || (type === "" && known.length > 0 && known.every(isJsonList));
+  return { name, type, kind: isList ? "json" : "text" };
+}
+
+function isJsonList(value: unknown): boolean {
+  if (typeof value !== "string" || !value.startsWith("[")) return false;
+  try {
+    return Array.isArray(JSON.parse(value));
+  } catch {
+    return false;
+  }
+}
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof SQLiteError)) return error;
+  if (error.code === "SQLITE_FULL" || error.code?.startsWith("SQLITE_IOERR") === true) {
+    return new AgentError(`Cannot answer: the temporary file cannot grow (${error.message})`, {
+      tryHint: "--since 24h, or SQLITE_TMPDIR=… for another folder",
+      cause: error,
+    });
+  }
+  if (error.code === "SQLITE_READONLY") return onlyReads("a statement that writes", error);
+  return new UsageError(`Cannot ask: ${error.message}`, {
+    tryHint: "SQL of SQLite; agent query --local \"SELECT name FROM pragma_table_info('sensor_readings_ingestion')\"",
+    cause: error,
+  });
+}
