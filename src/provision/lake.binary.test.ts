@@ -1,56 +1,33 @@
 /** `agent provision` for both clouds as a person sees it: the compiled binary, moto with its policies, the strict fake workspace. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { accountState } from "../testing/account-state.ts";
-import { AGENT_BINARY } from "../testing/agent-process.ts";
-import { ProvisionWorld } from "../testing/provision-world.ts";
-import { findS3Server } from "../testing/s3-server.ts";
+import { BothClouds } from "../testing/both-clouds.ts";
+import type { ProvisionWorld } from "../testing/provision-world.ts";
 import type { Dashboard } from "../testing/workspace/dashboards.ts";
-import { ENGINEER, ENGINEER_TOKEN, ROBOT } from "../testing/workspace/settings.ts";
-import { startWorkspace, type Workspace } from "../testing/workspace/workspace.ts";
+import { ENGINEER, ENGINEER_TOKEN } from "../testing/workspace/settings.ts";
+import type { Workspace } from "../testing/workspace/workspace.ts";
 import { contentsOf } from "./databricks-lake.suite.ts";
 
-const canRun = findS3Server("moto") !== null && existsSync(AGENT_BINARY);
-if (!canRun) console.warn("skipped: moto or dist/agent is not there; run scripts/setup-servers and `bun run build`");
+if (!BothClouds.canRun)
+  console.warn("skipped: moto or dist/agent is not there; run scripts/setup-servers and `bun run build`");
 setDefaultTimeout(300_000);
-const it = test.skipIf(!canRun);
+const it = test.skipIf(!BothClouds.canRun);
 
+let clouds: BothClouds;
 let aws: ProvisionWorld;
 let workspace: Workspace;
 beforeAll(async () => {
-  if (canRun) aws = await ProvisionWorld.start();
+  if (!BothClouds.canRun) return;
+  clouds = await BothClouds.start();
+  ({ aws, workspace } = clouds);
 });
 afterAll(async () => {
-  if (canRun) await aws.stop();
+  if (BothClouds.canRun) await clouds.stop();
 });
 beforeEach(async () => {
-  if (!canRun) return;
-  workspace = await startWorkspace({ awsEndpoint: aws.proxy.url });
-  await fresh();
+  if (BothClouds.canRun) await clouds.reset();
 });
-afterEach(async () => {
-  if (canRun) await workspace.stop();
-});
-
-/** Both clouds empty, and Databricks able to look at the account. */
-async function fresh(): Promise<void> {
-  await aws.reset();
-  const { iam, iamApi } = aws.root;
-  const [UserName, PolicyName] = ["databricks", "looks"];
-  const Statement = [{ Effect: "Allow", Action: ["iam:*", "s3:*"], Resource: "*" }];
-  const key = await aws.asRoot(async () => {
-    await iam.send(new iamApi.CreateUserCommand({ UserName }));
-    const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement });
-    await iam.send(new iamApi.PutUserPolicyCommand({ UserName, PolicyName, PolicyDocument }));
-    return iam.send(new iamApi.CreateAccessKeyCommand({ UserName }));
-  });
-  const { AccessKeyId, SecretAccessKey } = key.AccessKey!;
-  workspace.reset();
-  workspace.set({ awsAccessKey: { id: AccessKeyId!, secret: SecretAccessKey! } });
-}
-
-const PEOPLE = { AGENT_LAKE_READERS: "analysts", AGENT_LAKE_LOADER: ROBOT };
-const env = () => ({ DATABRICKS_HOST: workspace.url, DATABRICKS_TOKEN: ENGINEER_TOKEN, ...PEOPLE });
+const env = () => clouds.env;
 const run = (...argv: string[]) => aws.run(argv, env());
 const endOfBoth = async () => ({ ...contentsOf(workspace), account: await accountState(aws) });
 
@@ -220,7 +197,7 @@ it("an apply that is killed by kill -9 at a call of a kind, and run again, ends 
   expect(kinds.size).toBeGreaterThan(7);
   const all = process.env["AGENT_TEST_ALL_CALLS"] === "1";
   for (const { method, path } of [...kinds.values()].filter((one) => all || KILLED_AT.test(one.path))) {
-    await fresh();
+    await clouds.reset();
     // Done, and the answer is held back until the process is gone.
     workspace.faults.add({ what: "slow", method, path, delay_ms: 20_000 });
     const child = aws.start(["apply", "--yes"], env());
