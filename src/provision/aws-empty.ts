@@ -9,6 +9,7 @@ import { AgentError, DeniedError, TransientError } from "../core/errors.ts";
 import { bucketCall } from "./aws-bucket-read.ts";
 import type { Aws } from "./aws-clients.ts";
 import { answerOf, askMaybe } from "./aws-failure.ts";
+import { tryAgain } from "./poll.ts";
 import type { Doing } from "./resource.ts";
 
 /** S3's own limit for one DeleteObjects. */
@@ -62,16 +63,19 @@ export async function emptyBucket(aws: Aws, bucket: string, doing: Doing, emptyi
   });
 }
 
-/** How many were deleted of what was listed; what is written meanwhile may be left. */
+/**
+ * How many were deleted of what was listed; what is written meanwhile may be left. Every call may be made twice, so one
+ * without an answer is made again where it was: a bucket of many pages is not begun anew.
+ */
 async function emptyOnce(aws: Aws, bucket: string, doing: Doing, emptying: Emptying): Promise<number> {
   const { prefix = "", onDeleted } = emptying;
   let deleted = 0;
   await abortUploads(aws, bucket, prefix, doing);
   const working = new Set<Promise<void>>();
   let failure: unknown;
-  for await (const objects of versionPages(aws, bucket, prefix)) {
+  for await (const objects of versionPages(aws, bucket, prefix, doing)) {
     doing.stop.throwIfAborted();
-    const work = deleteAll(aws, bucket, objects)
+    const work = tryAgain(doing, () => deleteAll(aws, bucket, objects))
       .then(() => {
         deleted += objects.length;
         onDeleted(objects.length);
@@ -93,15 +97,20 @@ async function emptyOnce(aws: Aws, bucket: string, doing: Doing, emptying: Empty
  * A page is handed out when the one behind it has been listed: the marker of a listing is then always an object that is
  * still there. Not every server finds its place behind one that is gone.
  */
-async function* versionPages(aws: Aws, bucket: string, prefix: string): AsyncGenerator<ObjectIdentifier[]> {
+async function* versionPages(
+  aws: Aws,
+  bucket: string,
+  prefix: string,
+  doing: Doing,
+): AsyncGenerator<ObjectIdentifier[]> {
   const call = bucketCall(bucket, "list", "s3:ListBucketVersions");
   const fixed = { Bucket: bucket, MaxKeys: DELETED_AT_ONCE, ...(prefix === "" ? {} : { Prefix: prefix }) };
   let at: { KeyMarker?: string; VersionIdMarker?: string } | null = {};
   let before: ObjectIdentifier[] = [];
   while (at !== null) {
     const input: ListObjectVersionsCommandInput = { ...fixed, ...at };
-    const page: ListObjectVersionsCommandOutput | null = await askMaybe(call, ["NoSuchBucket"], () =>
-      aws.s3.send(new aws.s3Api.ListObjectVersionsCommand(input)),
+    const page: ListObjectVersionsCommandOutput | null = await tryAgain(doing, () =>
+      askMaybe(call, ["NoSuchBucket"], () => aws.s3.send(new aws.s3Api.ListObjectVersionsCommand(input))),
     );
     yield* chunks(before);
     before = [...(page?.Versions ?? []), ...(page?.DeleteMarkers ?? [])].map(({ Key, VersionId }) => ({
@@ -166,14 +175,14 @@ async function abortUploads(aws: Aws, bucket: string, prefix: string, doing: Doi
   do {
     doing.stop.throwIfAborted();
     const input = { Bucket: bucket, ...(prefix === "" ? {} : { Prefix: prefix }), ...at };
-    const page = await askMaybe(list, ["NoSuchBucket"], () =>
-      aws.s3.send(new aws.s3Api.ListMultipartUploadsCommand(input)),
+    const page = await tryAgain(doing, () =>
+      askMaybe(list, ["NoSuchBucket"], () => aws.s3.send(new aws.s3Api.ListMultipartUploadsCommand(input))),
     );
+    const one = ({ Key, UploadId }: { Key?: string | undefined; UploadId?: string | undefined }) =>
+      new aws.s3Api.AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId });
     await Promise.all(
-      (page?.Uploads ?? []).map(({ Key, UploadId }) =>
-        askMaybe(abort, ["NoSuchUpload"], () =>
-          aws.s3.send(new aws.s3Api.AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId })),
-        ),
+      (page?.Uploads ?? []).map((upload) =>
+        tryAgain(doing, () => askMaybe(abort, ["NoSuchUpload"], () => aws.s3.send(one(upload)))),
       ),
     );
     if (page?.IsTruncated !== true || page.NextKeyMarker === undefined) return;

@@ -146,6 +146,28 @@ it("clean empties the stages and the checkpoints with all versions, and keeps me
   expect((await world.run(["plan", "--only", "aws"])).stdout).toBe("Nothing to do: 10 as they should be.\n");
 });
 
+it("clean goes on where a call had no answer", async () => {
+  await world.run(APPLY);
+  const { s3, s3Api } = world.root;
+  const raw = { Bucket: "acme-raw-data-us-west-2" };
+  await world.asRoot(async () => {
+    await s3.send(new s3Api.PutObjectCommand({ ...raw, Key: "a", Body: "x" }));
+    await s3.send(new s3Api.CreateMultipartUploadCommand({ ...raw, Key: "b" }));
+  });
+  const kinds = /ListObjectVersions|ListMultipartUploads|DeleteObjects?\b/;
+  const dropped = onceEach((call) => call.endsWith("raw-data-us-west-2") && kinds.test(call), "drop");
+  const clean = await world.run(["clean", "--only", "aws", "--yes"]);
+  expect([clean.code, clean.code === 0 ? "" : clean.stderr]).toEqual([0, ""]);
+  expect([...dropped].sort()).toEqual([
+    "s3 DeleteObject",
+    "s3 DeleteObjects",
+    "s3 ListMultipartUploads",
+    "s3 ListObjectVersions",
+  ]);
+  const left = await world.asRoot(() => s3.send(new s3Api.ListObjectVersionsCommand(raw)));
+  expect(left.Versions ?? []).toEqual([]);
+});
+
 it("seed writes a batch for each stage under the agent's own keys, and agent lake reads it", async () => {
   expect((await world.run(["seed"])).stderr).toContain("Cannot seed: bucket acme-raw-data-us-west-2 does not exist");
   await world.run(APPLY);
