@@ -167,6 +167,23 @@ const HOST_TRY =
 const TOKEN_TRY =
   "a new token (workspace > Settings > Developer > Access tokens) in DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET";
 
+/** The way out of a refusal, by its code. */
+const WAYS_OUT: readonly (readonly [code: RegExp, hint: string])[] = [
+  [/^PRINCIPAL_/, "the name as the workspace has it (Settings > Identity and access), in the setting that names it"],
+  [
+    /EXHAUSTED|QUOTA|(LIMIT|SIZE|RESOURCES?)_EXCEEDED/,
+    "remove what is not needed, or ask Databricks for a higher limit",
+  ],
+  [/^(NOT_IMPLEMENTED|FEATURE_|ENDPOINT_NOT_FOUND)/, "an account admin switches it on, where the account has it"],
+];
+
+/** Of a refusal that nobody foresaw, only Databricks can say more; by the request's id it finds out. */
+function wayOut(errorCode: string, requestId: string): string {
+  const known = WAYS_OUT.find(([code]) => code.test(errorCode))?.[1];
+  const support = requestId === "" ? "" : `; if it stays, ask Databricks about request ${requestId}`;
+  return known ?? `look at it in the workspace, then the same command again${support}`;
+}
+
 /** The error that a verdict becomes, once nothing more is tried. */
 export function errorOf(verdict: Exclude<Verdict, { kind: "done" }>, asked: Asked, heard: Heard): AgentError {
   const start = `Cannot ${asked.doing}`;
@@ -191,9 +208,10 @@ export function errorOf(verdict: Exclude<Verdict, { kind: "done" }>, asked: Aske
       const { errorCode, said } = verdict;
       const isForeign = errorCode === "" && jsonOf(heard.body) === undefined;
       const { status, requestId } = heard;
-      const hint = isForeign || (status >= 300 && status < 400) ? { try: HOST_TRY } : {};
+      const isElsewhere = isForeign || (status >= 300 && status < 400);
+      const hint = isElsewhere ? HOST_TRY : wayOut(errorCode, requestId);
       const code = errorCode === "" || said.includes(errorCode) ? "" : ` (${errorCode})`;
-      return new DatabricksError(`${start}: ${said}${code}`, { status, errorCode, said, requestId, ...hint });
+      return new DatabricksError(`${start}: ${said}${code}`, { status, errorCode, said, requestId, try: hint });
     }
   }
 }

@@ -50,6 +50,7 @@ export type SqlRows = {
 export const MAX_ROWS = 100_000;
 /** The API itself fails a statement whose INLINE result is larger than 25 MiB. */
 export const MAX_BYTES = 32 * 1024 * 1024;
+const HISTORY_TRY = "look at the query history of the workspace, then the same command again";
 const LATER = ["TEMPORARILY_UNAVAILABLE", "WORKSPACE_TEMPORARILY_UNAVAILABLE", "SERVICE_UNDER_MAINTENANCE", "IO_ERROR"];
 
 export class SqlRunner {
@@ -98,7 +99,7 @@ export class SqlRunner {
         throw new AgentError(
           `Cannot ${doing}: the statement is ${state} after ${Math.round(spentMs / 1_000)} s; it was cancelled`,
           {
-            tryHint: "look at the query history of the workspace, then the same command again",
+            tryHint: HISTORY_TRY,
           },
         );
       }
@@ -230,6 +231,7 @@ function failureOf(doing: string, answer: Json, state: string): AgentError {
     errorCode,
     said,
     requestId: textAt(answer, "statement_id") ?? "",
+    try: HISTORY_TRY,
   });
 }
 

@@ -5,14 +5,12 @@
 import { AgentError, TransientError } from "../core/errors.ts";
 import type { FactBook } from "./facts.ts";
 import { makingOrder, walk } from "./graph.ts";
-import { foreignProblem, type Part, type Plan, type Problem, problemOf, type Step, stepsOf } from "./plan.ts";
+import { AGAIN, foreignProblem, type Part, type Plan, type Problem, problemOf, type Step, stepsOf } from "./plan.ts";
 import { pollUntil, READ_BACK_WAIT, tryAgain } from "./poll.ts";
 import type { Doing, Resource } from "./resource.ts";
 
 /** Resources that are worked on at the same time: S3 answers SlowDown to more changes of buckets than that. */
 const AT_ONCE = 8;
-
-const AGAIN = "the same command again: it goes on where this one stopped";
 
 export type Outcome = {
   readonly step: Step;

@@ -22,15 +22,28 @@ const NO_CREDENTIALS = new Set([
   ...["SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "InvalidToken", "UnrecognizedClientException"],
 ]);
 /**
- * Two changes at once, or a change that AWS has not spread yet. "Already exists" on create too: the answer before was lost,
- * or somebody was faster; either way it is read next (apply.ts).
+ * Two changes at once, or a change that AWS has not spread yet: what was just made is not there, what was just taken out of
+ * something is still in it. "Already exists" on create too: the answer before was lost, or somebody was faster; either way
+ * it is read next (apply.ts).
  */
 const LATER = new Set([
   ...["OperationAborted", "ConditionalRequestConflict", "ConcurrentModification", "ConcurrentModificationException"],
   ...["EntityTemporarilyUnmodifiable", "EntityTemporarilyUnmodifiableException", "RequestTimeout", "SlowDown"],
   ...["Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "ServiceUnavailable"],
   ...["EntityAlreadyExists", "EntityAlreadyExistsException", "BucketAlreadyOwnedByYou"],
+  ...["NoSuchEntity", "NoSuchEntityException", "NoSuchBucket", "DeleteConflict", "DeleteConflictException"],
 ]);
+/** The way out of a refusal that no waiting and no permission mends, by its code without `Exception`. */
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  BucketAlreadyExists: "another S3_BUCKET_PREFIX: a name of a bucket is taken for the whole world",
+  IllegalLocationConstraint: "AWS_REGION, or AWS_ENDPOINT_URL_S3 of that region",
+  InvalidLocationConstraint: "AWS_REGION, or AWS_ENDPOINT_URL_S3 of that region",
+  LimitExceeded: "remove what is not needed, or ask AWS for a higher quota (console > Service Quotas)",
+  TooManyBuckets: "remove what is not needed, or ask AWS for a higher quota (console > Service Quotas)",
+  RegionDisabled: "an admin of the account enables the region (console > Account > AWS Regions)",
+  RequestTimeTooSkewed: "set the clock of this machine, then the same command again",
+};
+const ELSE_TRY = "look at it in the AWS console, then the same command again";
 
 export type AwsAnswer = { readonly code: string; readonly status: number | undefined };
 
@@ -67,7 +80,7 @@ export const NO_ENTITY = ["NoSuchEntity", "NoSuchEntityException"];
 export function explained(error: unknown, call: AwsCall): unknown {
   if (error instanceof AgentError) return error;
   const { code, status } = answerOf(error);
-  const message = `Cannot ${call.doing}: ${code === "" || code === "Error" ? "" : `${code}: `}${messageOf(error)}`;
+  const message = `Cannot ${call.doing}: ${saidBy(error, code, status)}`;
   if (error instanceof NoAnswerError) return new TransientError(message, { cause: error });
   if (NO_CREDENTIALS.has(code)) {
     return new DeniedError(message, {
@@ -77,6 +90,8 @@ export function explained(error: unknown, call: AwsCall): unknown {
         "aws sts get-caller-identity, then aws login, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     });
   }
+  const hint = WAYS_OUT[code.replace(/Exception$/, "")];
+  if (hint !== undefined) return new AgentError(message, { cause: error, tryHint: hint });
   if (DENIED.has(code) || status === 403) {
     const missing = missingPermission(call, messageOf(error));
     return new DeniedError(`Cannot ${call.doing}: ${missing} is missing`, {
@@ -89,7 +104,13 @@ export function explained(error: unknown, call: AwsCall): unknown {
     return new TransientError(message, { cause: error });
   }
   // Not AWS's answer: a mistake of ours, which must not look like something that the cloud said.
-  return status === undefined ? error : new AgentError(message, { cause: error });
+  return status === undefined ? error : new AgentError(message, { cause: error, tryHint: ELSE_TRY });
+}
+
+/** An answer to HEAD has no words: the SDK calls that "Unknown". */
+function saidBy(error: unknown, code: string, status: number | undefined): string {
+  if (code.startsWith("Unknown") && status !== undefined) return `the answer is ${status}, without a word`;
+  return `${code === "" || code === "Error" ? "" : `${code}: `}${messageOf(error)}`;
 }
 
 /** IAM says itself what was missing; S3 does not. */

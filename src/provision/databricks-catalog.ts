@@ -132,7 +132,7 @@ function refuseForeign(what: string, kind: string, names: readonly string[]): vo
  */
 async function deleteUnlessUsed(lake: Lake, what: string, path: readonly string[], doing: Doing): Promise<void> {
   try {
-    await deleteThing(lake, unity(what, "DELETE", path, { needs: "ownership of it" }), doing);
+    await deleteThing(lake, unity(what, "DELETE", path, { needs: what.replace("delete", "ownership of") }), doing);
   } catch (error) {
     if (!hasCode(error, "CATALOG_NOT_EMPTY", "SCHEMA_NOT_EMPTY")) throw error;
     throw new TransientError(`${error.message}: something that agent provision did not make is in it`, {

@@ -1,5 +1,6 @@
 /** What lies under a url of Unity Catalog: managed storage, tables and volumes. */
 import { AgentError } from "../core/errors.ts";
+import { isMissing } from "../databricks/failure.ts";
 import { type JsonObject, textAt } from "../databricks/json.ts";
 import { type Lake, plainUrl, unity } from "./databricks-lake.ts";
 import { BUCKET_USES, bucketUrl } from "./names.ts";
@@ -35,7 +36,7 @@ export async function allUnder(lake: Lake, url: string, doing: Doing): Promise<r
 
 async function placedIn(lake: Lake, catalogs: readonly JsonObject[], doing: Doing): Promise<readonly Placed[]> {
   const schemas = (
-    await Promise.all(catalogs.map((one) => list(lake, "schemas", { catalog_name: nameOf(one) }, doing)))
+    await Promise.all(catalogs.map((one) => listIfThere(lake, "schemas", { catalog_name: nameOf(one) }, doing)))
   ).flat();
   if (schemas.length > SCHEMAS_SEARCHED) {
     throw new AgentError(`Cannot look through the metastore: it has ${schemas.length} schemas`, {
@@ -51,7 +52,7 @@ async function placedIn(lake: Lake, catalogs: readonly JsonObject[], doing: Doin
       }),
   );
   async function placed(label: string, kind: string, query: Record<string, string>): Promise<Placed[]> {
-    const found = await list(lake, kind, query, doing);
+    const found = await listIfThere(lake, kind, query, doing);
     return found.map((one) => ({ what: `${label} ${fullNameOf(one)}`, place: textAt(one, "storage_location") }));
   }
   return [
@@ -59,6 +60,19 @@ async function placedIn(lake: Lake, catalogs: readonly JsonObject[], doing: Doin
     ...schemas.map((one) => ({ what: `schema ${fullNameOf(one)}`, place: textAt(one, "storage_root") })),
     ...inside.flat(),
   ];
+}
+
+/** A catalog or a schema that was just listed may have gone meanwhile: then nothing lies in it. */
+async function listIfThere(
+  lake: Lake,
+  kind: string,
+  query: Record<string, string>,
+  doing: Doing,
+): Promise<readonly JsonObject[]> {
+  return await list(lake, kind, query, doing).catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
+    return [];
+  });
 }
 
 function list(lake: Lake, kind: string, query: Record<string, string>, doing: Doing): Promise<readonly JsonObject[]> {

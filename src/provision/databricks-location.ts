@@ -180,13 +180,14 @@ async function mend(context: Context, doing: Doing): Promise<void> {
 function settingsChange({ securable, hasFileEvents }: Context, location: JsonObject): Change[] {
   const changes: Change[] = [];
   if (flagAt(location, "read_only") === true) {
-    const make = (doing: Doing) => securable.change(location, doing, { read_only: false });
+    const make = (doing: Doing) => securable.change(location, doing, { read_only: false }).catch(laterWhereTheRoleIs);
     changes.push({ action: "update", because: "read only: on -> off", make });
   }
   const isOn = flagAt(location, "enable_file_events") ?? flagAt(location, "effective_enable_file_events") ?? false;
   if (isOn !== hasFileEvents) {
     const because = `file events: ${isOn ? "on -> off" : "off -> on"}`;
-    const make = (doing: Doing) => securable.change(location, doing, fileEvents(hasFileEvents));
+    const make = (doing: Doing) =>
+      securable.change(location, doing, fileEvents(hasFileEvents)).catch(laterWhereTheRoleIs);
     changes.push({ action: "update", because, make });
   }
   return changes;

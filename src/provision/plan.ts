@@ -1,7 +1,8 @@
 /** The plan: what is there, compared with what should be. Nothing is touched. */
-import { AgentError, DeniedError, messageOf } from "../core/errors.ts";
+import { AgentError, DeniedError, messageOf, TransientError } from "../core/errors.ts";
 import { FactBook } from "./facts.ts";
 import { makingOrder, readingOrder, sorted, walk } from "./graph.ts";
+import { tryAgain } from "./poll.ts";
 import type { Action, Change, Doing, ProvisionSide, Resource, Side } from "./resource.ts";
 
 /** Calls to one cloud that are under way at the same time while a plan is made. */
@@ -53,12 +54,21 @@ export async function makePlan(
   const resources = sides.flatMap((side) => side.resources);
   const facts = new FactBook(resources.flatMap((one) => one.tells ?? []));
   const doing = { ...world, facts };
-  for (const told of await Promise.all(sides.map((side) => side.check(doing)))) facts.learn(told);
+  for (const told of await Promise.all(sides.map((side) => side.check(doing).catch(withWayOut)))) facts.learn(told);
   const found = await readAll(resources, doing);
   const byId = new Map(resources.map((one) => [one.id, one]));
   // Every fact that can be known is known now: so all differences can be told.
   const parts = sorted(makingOrder(resources)).map((id) => partOf(byId.get(id)!, found.get(id)!, facts, options));
   return { parts, facts };
+}
+
+/** The first call of all: where it has no answer nothing is waited for, as it may be that there is no network. */
+function withWayOut(error: unknown): never {
+  if (!(error instanceof TransientError) || error.tryHint !== undefined) throw error;
+  throw new TransientError(error.message, {
+    tryHint: "the same command again, when the network is there",
+    cause: error,
+  });
 }
 
 type Found = { readonly actual: unknown } | { readonly error: unknown };
@@ -70,7 +80,7 @@ async function readAll(resources: readonly Resource[], doing: Doing): Promise<Ma
     doing.stop.throwIfAborted();
     const resource = byId.get(id)!;
     try {
-      const actual = await resource.read(doing);
+      const actual = await tryAgain(doing, () => resource.read(doing));
       if (actual !== null) doing.facts.learn(resource.learn?.(actual) ?? {});
       found.set(id, { actual });
     } catch (error) {
@@ -112,11 +122,15 @@ export function foreignProblem(resource: string, foreign: string): Problem {
   };
 }
 
+/** The way out of what may pass by itself, or was cut short. */
+export const AGAIN = "the same command again: it goes on where this one stopped";
+
 /** A bug is thrown on: it must not look like something that the cloud said. */
 export function problemOf(resource: string, error: unknown): Problem {
   if (!(error instanceof AgentError)) throw error;
   const missing = error instanceof DeniedError ? error.missing : null;
-  return { resource, message: messageOf(error), missing, try: error.tryHint ?? null };
+  const hint = error.tryHint ?? (error instanceof TransientError ? AGAIN : null);
+  return { resource, message: messageOf(error), missing, try: hint };
 }
 
 /** The lines of a part: one for each change, or one that says that there is none. */
