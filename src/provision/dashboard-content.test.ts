@@ -1,7 +1,7 @@
 /** What of a dashboard is ours, what was edited by hand, and what differs: decided without a workspace. */
 import { expect, test } from "bun:test";
 import type { JsonObject } from "../databricks/json.ts";
-import { isSameContent, originOf, wantedContent, withTheirLook } from "./dashboard-content.ts";
+import { isSameContent, originOf, shownOf, wantedContent, withTheirLook } from "./dashboard-content.ts";
 
 const LAYOUT = [{ widget: { name: "w", textbox_spec: "words" }, position: { x: 0, y: 0, width: 6, height: 1 } }];
 const SHIPPED = {
@@ -75,4 +75,18 @@ test("the look that somebody chose goes along with a change", () => {
   expect(isSameContent(theirs, WANTED)).toBe(true);
   expect(withTheirLook(WANTED, theirs)).toEqual({ ...WANTED, uiSettings: { theme: { dark: true } } });
   expect(withTheirLook(WANTED, kept(WANTED))).toEqual(WANTED);
+});
+
+test("what a dataset is asked for: each column once, of whatever widgets and functions", () => {
+  const fields = (...expressions: string[]) => expressions.map((expression) => ({ name: expression, expression }));
+  const widget = (...expressions: string[]) => ({
+    widget: { queries: [{ query: { datasetName: "a", fields: fields(...expressions) } }] },
+  });
+  const layout = [widget("`n`", "SUM(`m`)"), widget('DATE_TRUNC("HOUR", `hour`)', "`n`"), { widget: {} }];
+  const asked = shownOf({ ...WANTED, pages: [{ name: "p", layout }] });
+  expect(asked.map(({ name, columns, schema }) => [name, columns, schema])).toEqual([
+    ["a", ["n", "m", "hour"], "sensors"],
+    ["b", [], "sensors"],
+  ]);
+  expect(asked[0]!.query).toEndWith("\nSELECT 1\n");
 });

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { asObject, type Json, type JsonObject, listAt, objectsAt, textAt } from "../databricks/json.ts";
+import { asObject, type Json, type JsonObject, listAt, objectAt, objectsAt, textAt } from "../databricks/json.ts";
 import { holds } from "./databricks-job.ts";
 import type { LakeNames } from "./databricks-names.ts";
 import { MANAGED_BY, MANAGED_BY_KEY } from "./resource.ts";
@@ -36,6 +36,36 @@ export function isSameContent(actual: JsonObject, wanted: JsonObject): boolean {
     pages.length === wantedPages.length &&
     wantedPages.every((page, at) => holds(pages[at], page) && isDeepStrictEqual(pages[at]!["layout"], page["layout"]))
   );
+}
+
+export type Shown = {
+  /** The dataset's. */
+  readonly name: string;
+  readonly query: string;
+  readonly catalog: string;
+  readonly schema: string;
+  /** Those that a widget asks for, each once. */
+  readonly columns: readonly string[];
+};
+
+/** What each dataset is asked, and which of its columns the widgets need. */
+export function shownOf(content: JsonObject): readonly Shown[] {
+  const widgets = objectsAt(content, "pages").flatMap((page) =>
+    objectsAt(page, "layout").map((placed) => objectAt(placed, "widget")),
+  );
+  const queries = widgets.flatMap((widget) => objectsAt(widget, "queries").map((one) => objectAt(one, "query")));
+  return objectsAt(content, "datasets").map((dataset) => {
+    const name = textAt(dataset, "name") ?? "";
+    const fields = queries
+      .filter((query) => textAt(query, "datasetName") === name)
+      .flatMap((query) => objectsAt(query, "fields"));
+    const columns = fields.flatMap((field) => /`([^`]+)`/.exec(textAt(field, "expression") ?? "")?.[1] ?? []);
+    return {
+      ...{ name, query: listAt(dataset, "queryLines").map(String).join("") },
+      ...{ catalog: textAt(dataset, "catalog") ?? "", schema: textAt(dataset, "schema") ?? "" },
+      columns: [...new Set(columns)],
+    };
+  });
 }
 
 export type Origin = "ours" | "edited" | "foreign";

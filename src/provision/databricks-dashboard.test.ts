@@ -1,5 +1,6 @@
 /** The queries and the dashboard in the workspace: made, found, mended, refused and taken away, against the strict fake. */
 import { expect, test } from "bun:test";
+import { outputColumns } from "../testing/output-columns.ts";
 import type { Dashboard } from "../testing/workspace/dashboards.ts";
 import {
   apply,
@@ -10,8 +11,10 @@ import {
   planOf,
   startLake,
   type TestLake,
+  world,
   writesOf,
 } from "./databricks-lake.suite.ts";
+import { makePlan } from "./plan.ts";
 import { shippedQuestions } from "./shipped-questions.ts";
 
 const LONG_MS = 60_000;
@@ -252,6 +255,40 @@ test(
     expect(linesOf(await planOf(lake))).toEqual([`create ${idOf(lake)}: it does not exist`]);
     expect(failuresOf(await apply(lake))).toEqual([]);
     expect(liveOf(lake).id).not.toBe(id);
+  },
+  LONG_MS,
+);
+
+test(
+  "verify analyses every dataset on the warehouse, and names a column that is shown and not there",
+  async () => {
+    const lake = await startLake(WITH);
+    await apply(lake);
+    const prove = async () => {
+      const sides = await lake.sides();
+      const plan = await makePlan(sides, { adopt: false }, world());
+      const proofs = (await sides[1]!.prove?.({ ...world(), facts: plan.facts })) ?? [];
+      return proofs
+        .filter(({ claim }) => claim.includes("of the dashboard"))
+        .map(({ ok, claim, detail }) => [ok, claim.split(" ")[1], detail]);
+    };
+    expect(await prove()).toEqual(
+      WITH.questions.queries.map(({ name, sql }) => [true, name, `${outputColumns(sql).length} columns`]),
+    );
+    const before = liveOf(lake);
+    const edited = before.serialized
+      .replace("AS p95_ms", "AS p95")
+      .replaceAll("sensor_readings_validated", "no_such_table");
+    lake.workspace.world().dashboards.set(before.id, { ...before, serialized: edited });
+    const wrong = (await prove()).filter(([ok]) => ok !== true);
+    expect(wrong.map(([ok, name]) => [ok, name])).toEqual([
+      [false, "latency"],
+      [false, "throughput"],
+      [false, "reconciliation"],
+    ]);
+    expect(wrong[0]![2]).toBe("it has no column p95_ms");
+    expect(wrong[1]![2]).toContain("no_such_table");
+    expect(lake.workspace.journal.complaints()).toEqual([]);
   },
   LONG_MS,
 );

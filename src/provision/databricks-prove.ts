@@ -1,19 +1,23 @@
-/** Real calls as Unity Catalog: the role on every bucket, and a query of every table. */
+/** Real calls as Unity Catalog: the role on every bucket, a query of every table, and what the dashboard asks. */
 import { AgentError, DeniedError, messageOf, UsageError } from "../core/errors.ts";
 import { STAGES } from "../core/stage.ts";
 import { quotedName } from "../databricks/sql.ts";
+import { shownOf } from "./dashboard-content.ts";
+import { findDashboard } from "./databricks-dashboard.ts";
 import type { Lake } from "./databricks-lake.ts";
 import { tableFullName } from "./databricks-names.ts";
 import { tryCredential, wordsOf } from "./databricks-validate.ts";
 import { BUCKET_USES, bucketName, credentialName, locationName } from "./names.ts";
 import type { Doing, Proof } from "./resource.ts";
 
-export async function proveLake(lake: Lake, doing: Doing): Promise<readonly Proof[]> {
-  const [roles, tables] = await Promise.all([
+/** `hasDashboard`: there is to be one, and it is looked into too. */
+export async function proveLake(lake: Lake, hasDashboard: boolean, doing: Doing): Promise<readonly Proof[]> {
+  const trials = [...tableTrials(lake, doing), ...(hasDashboard ? await dashboardTrials(lake, doing) : [])];
+  const [roles, answers] = await Promise.all([
     Promise.all(BUCKET_USES.map((use) => proveRole(lake, use, doing))),
-    proveTables(lake, doing),
+    proveOnWarehouse(lake, trials, doing),
   ]);
-  return [...roles, ...tables];
+  return [...roles, ...answers];
 }
 
 /** Databricks reads, lists, writes and deletes in the bucket, as the role, and tells what of it went wrong. */
@@ -28,24 +32,45 @@ async function proveRole(lake: Lake, use: (typeof BUCKET_USES)[number], doing: D
   });
 }
 
-async function proveTables(lake: Lake, doing: Doing): Promise<readonly Proof[]> {
-  const claimOf = (name: string) => `table ${name} answers a query`;
-  const names = STAGES.map((stage) => tableFullName(lake, stage));
+type Trial = { readonly claim: string; readonly work: () => Promise<Pick<Proof, "ok" | "detail">> };
+
+function tableTrials(lake: Lake, doing: Doing): readonly Trial[] {
+  return STAGES.map((stage) => {
+    const name = tableFullName(lake, stage);
+    const work = async () => {
+      const statement = `SELECT count(*) AS n FROM ${quotedName(...name.split("."))}`;
+      const { rows } = await lake.sql.run(`count the rows of ${name}`, statement, doing);
+      const count = rows[0]?.[0];
+      return { ok: count !== undefined && count !== null, detail: `${count ?? "no"} rows` };
+    };
+    return { claim: `table ${name} answers a query`, work };
+  });
+}
+
+/** As the dashboard is now: each dataset is analysed, not run, and must have the columns that are shown of it. */
+async function dashboardTrials(lake: Lake, doing: Doing): Promise<readonly Trial[]> {
+  const content = (await findDashboard(lake, doing))?.content ?? {};
+  return shownOf(content).map(({ name, query, catalog, schema, columns }) => {
+    const work = async () => {
+      const asked = `analyse dataset ${name} of the dashboard`;
+      const { rows } = await lake.sql.run(asked, `DESCRIBE QUERY ${query}`, doing, { catalog, schema });
+      const has = rows.map(([column]) => column);
+      const lacking = columns.filter((column) => !has.includes(column));
+      const detail = lacking.length === 0 ? `${has.length} columns` : `it has no column ${lacking.join(", ")}`;
+      return { ok: lacking.length === 0, detail };
+    };
+    return { claim: `dataset ${name} of the dashboard has what is shown of it`, work };
+  });
+}
+
+/** Which warehouse that is may be a person's choice: then nothing was tried, and the reason is told. */
+async function proveOnWarehouse(lake: Lake, trials: readonly Trial[], doing: Doing): Promise<readonly Proof[]> {
   const choice = await lake.warehouse.choose(doing).catch((error: unknown) => error);
   if (choice instanceof UsageError || choice instanceof DeniedError) {
     const detail = choice.message;
-    return names.map((name) => ({ party: "sql warehouse", claim: claimOf(name), ok: null, detail }));
+    return trials.map(({ claim }) => ({ party: "sql warehouse", claim, ok: null, detail }));
   }
-  return Promise.all(
-    names.map((name) =>
-      proofOf("sql warehouse", claimOf(name), async () => {
-        const statement = `SELECT count(*) AS n FROM ${quotedName(...name.split("."))}`;
-        const { rows } = await lake.sql.run(`count the rows of ${name}`, statement, doing);
-        const count = rows[0]?.[0];
-        return { ok: count !== undefined && count !== null, detail: `${count ?? "no"} rows` };
-      }),
-    ),
-  );
+  return Promise.all(trials.map(({ claim, work }) => proofOf("sql warehouse", claim, work)));
 }
 
 async function proofOf(

@@ -47,7 +47,7 @@ export async function openDatabricksSide(options: DatabricksOptions): Promise<Pr
     side: "databricks",
     resources: lakeResources(lake, options),
     check: (doing) => checkWorkspace(lake, doing),
-    prove: (doing) => proveLake(lake, doing),
+    prove: (doing) => proveLake(lake, (options.questions ?? null) !== null, doing),
     close: () => undefined,
   };
 }

@@ -3,6 +3,7 @@ import { demand, demandOwner } from "./access.ts";
 import { Problem } from "./problem.ts";
 import { makeSchema } from "./schemas.ts";
 import { type Column, fullNameOf, securableOf, type Table, touched } from "./securable.ts";
+import { describedQuery } from "./sql-describe-query.ts";
 import { runOnSecurable } from "./sql-grant-run.ts";
 import { demandPlainNames, type SqlStatement, statementOf } from "./sql-statement.ts";
 import { SqlProblem } from "./sql-words.ts";
@@ -39,6 +40,11 @@ export async function runSql(world: World, caller: string, call: SqlCall): Promi
     const told = world.settings.queryAnswers.find(({ statement }) => isStatement(statement, call.text));
     if (told !== undefined) return told;
     if (world.engine !== null && isQuery(call.text)) return await world.engine(call);
+    const described = describedQuery(call.text);
+    if (described !== null) {
+      for (const names of described.tables) readable(world, caller, fullName(names, 3, call));
+      return { columns: DESCRIPTION, rows: described.columns.map((name) => [name, "string", null]) };
+    }
     const values = new Map([...call.parameters].map(([name, { value }]) => [name, value]));
     return run(world, caller, statementOf(call.text, values), call);
   } catch (error) {

@@ -249,3 +249,19 @@ test("what the call itself may not be is a 400", async () => {
   });
   expect(await ask(`GET ${STATEMENTS}/none`)).toMatchObject({ status: 404, body: { error_code: "NOT_FOUND" } });
 });
+
+test("a query is described without being run: its columns, and that its tables are there and may be read", async () => {
+  await sql(CREATE);
+  const described = await sql(
+    "-- ours\nDESCRIBE QUERY WITH t AS (SELECT reading_id FROM sensor_readings) SELECT reading_id, count(*) AS n FROM t WHERE 1 IS NOT DISTINCT FROM reading_id GROUP BY ALL",
+    { catalog: "acme", schema: "sensors" },
+  );
+  expect(described.result.data_array?.map(([name]) => name!)).toEqual(["reading_id", "n"]);
+  const why = async (query: string) =>
+    (await sql(`DESCRIBE QUERY ${query}`, { catalog: "acme", schema: "sensors" })).status;
+  expect(await why("SELECT a FROM t JOIN acme.sensors.none AS n")).toMatchObject({
+    state: "FAILED",
+    sql_state: "42P01",
+  });
+  expect(await why("SELECT * FROM sensor_readings")).toMatchObject({ state: "FAILED", sql_state: "42601" });
+});
