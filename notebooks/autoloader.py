@@ -271,6 +271,7 @@ if "dbutils" in globals():
     for widget in ("catalog", "schema", "prefix", "region", "store", "checkpoints"):
         dbutils.widgets.text(widget, getattr(defaults, widget))
     dbutils.widgets.dropdown("mode", defaults.mode, ["once", "continuous"])
+    dbutils.widgets.dropdown("reader", defaults.reader, ["cloudFiles", "json"])
     chosen = Settings(
         catalog=dbutils.widgets.get("catalog"),
         schema=dbutils.widgets.get("schema"),
@@ -279,6 +280,7 @@ if "dbutils" in globals():
         store=dbutils.widgets.get("store"),
         checkpoints=dbutils.widgets.get("checkpoints"),
         mode=dbutils.widgets.get("mode"),
+        reader=dbutils.widgets.get("reader"),
     )
     session: SparkSession = globals()["spark"]
     run(session, chosen)

@@ -2,6 +2,7 @@
 on each line of stdout. `session.py JARS WAREHOUSE`; the notebooks are imported, not copied.
 
     {"run": {…Settings of the notebook}}    runs it to its end; answers its report
+    {"notebook": {…parameters of a job}}    runs the whole file as a notebook; answers what it gives back
     {"sql": "SELECT …"}                     answers the rows, each an object
     {"statement": {…}}                      answers as a SQL warehouse does: typed columns, values as text, or how it failed
 """
@@ -10,6 +11,7 @@ import glob
 import json
 import os
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -77,6 +79,50 @@ def run(spark: SparkSession, given: dict[str, Any]) -> Any:
     return autoloader.report(spark, settings)
 
 
+class Exit(Exception):
+    """What dbutils.notebook.exit does: the notebook ends, and this is what it gives back."""
+
+
+class Widgets:
+    """As a job fills them: a parameter goes before the widget's own default, and there is no other way to a value."""
+
+    def __init__(self, parameters: dict[str, str]) -> None:
+        self.parameters = parameters
+        self.values: dict[str, str] = {}
+
+    def text(self, name: str, default: str) -> None:
+        self.values[name] = self.parameters.get(name, default)
+
+    def dropdown(self, name: str, default: str, choices: list[str]) -> None:
+        self.text(name, default)
+        if self.values[name] not in choices:
+            raise ValueError(f"{self.values[name]} is not one of {choices}")
+
+    def get(self, name: str) -> str:
+        return self.values[name]
+
+
+def exit_notebook(value: str) -> None:
+    raise Exit(value)
+
+
+def notebook(spark: SparkSession, parameters: dict[str, str]) -> Any:
+    """The whole file as a notebook, from its widgets to what it gives back."""
+    dbutils = types.SimpleNamespace(widgets=Widgets(parameters), notebook=types.SimpleNamespace(exit=exit_notebook))
+    # A module of its own: the one that is imported has no dbutils.
+    module = types.ModuleType("notebook_in_a_job")
+    vars(module).update({"dbutils": dbutils, "spark": spark})
+    sys.modules[module.__name__] = module
+    cloudpickle.register_pickle_by_value(module)
+    with open(autoloader.__file__) as source:
+        code = compile(source.read(), autoloader.__file__, "exec")
+    try:
+        exec(code, vars(module))
+    except Exit as end:
+        return str(end)
+    raise RuntimeError("the notebook ended without dbutils.notebook.exit")
+
+
 def query(spark: SparkSession, text: str) -> Any:
     return [row.asDict(recursive=True) for row in spark.sql(text).collect()]
 
@@ -124,7 +170,7 @@ def main() -> None:
     os.dup2(2, 1)
     spark = open_session(jars, warehouse)
     remember_tables(spark, warehouse)
-    commands: dict[str, Callable[[SparkSession, Any], Any]] = {"run": run, "sql": query, "statement": statement}
+    commands: dict[str, Callable[[SparkSession, Any], Any]] = {"run": run, "notebook": notebook, "sql": query, "statement": statement}
     print(json.dumps({"ok": spark.version}), file=answers, flush=True)
     for line in sys.stdin:
         [(name, given)] = json.loads(line).items()

@@ -10,6 +10,7 @@ import { basename, dirname, join } from "node:path";
 import { readNamedQueries } from "../core/named-queries.ts";
 import { seededRandom } from "../core/random.ts";
 import { bucketOf, STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
+import { readLoadReport } from "../provision/load-report.ts";
 import { gunzipRows } from "../uplink/read-object.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
 import { ANSWERS } from "./lake-answers.ts";
@@ -111,10 +112,11 @@ function asColumns(stage: Stage, row: TableRow): TableRow {
   return Object.fromEntries(known) as TableRow;
 }
 
-const SETTINGS: NotebookSettings = {
+const WIDGETS = {
   ...{ catalog: "spark_catalog", schema: "sensor_data", prefix: "expanso" },
-  ...{ store: `file://${lake}/`, reader: "json" },
+  ...{ store: `file://${lake}/`, reader: "json" as const },
 };
+const SETTINGS: NotebookSettings = WIDGETS;
 
 async function tableRows(stage: Stage, { table }: Pick<StageReport, "table">): Promise<TableRow[]> {
   return sorted((await (await session()).sql(`SELECT * FROM ${table}`)).map((row) => asColumns(stage, row)));
@@ -261,6 +263,16 @@ sparkTest("each named query answers what the objects say", async () => {
     expect([name, comparable(await spark.sql(query), expected)]).toEqual([name, expected]);
   }
 });
+
+sparkTest(
+  "as a notebook in a job it takes its parameters from widgets, and gives back what agent provision run reads",
+  async () => {
+    const spark = await session();
+    const report = await spark.run(SETTINGS);
+    expect(readLoadReport(await spark.notebook(WIDGETS))).toEqual(report);
+    await expect(spark.notebook({ ...WIDGETS, mode: "twice" })).rejects.toThrow("twice is not one of");
+  },
+);
 
 /** What of Spark's types an axis may show. */
 const ON_AXIS: Readonly<Record<string, RegExp>> = {

@@ -80,6 +80,11 @@ export class SparkSession {
     return (await this.#ask({ run: settings })) as StageReport[];
   }
 
+  /** The whole file as a notebook that a job runs with these parameters: what it hands to `dbutils.notebook.exit`. */
+  async notebook(parameters: Readonly<Record<string, string>>): Promise<string> {
+    return (await this.#ask({ notebook: parameters })) as string;
+  }
+
   async sql(text: string): Promise<TableRow[]> {
     return (await this.#ask({ sql: text })) as TableRow[];
   }
