@@ -18,6 +18,9 @@ import { lakeColumns } from "./lake-columns.ts";
 import { lakeDashboard } from "./lake-dashboard.ts";
 import { comparable } from "./spark-rows.ts";
 import { findSpark, type NotebookSettings, SparkSession, type StageReport, type TableRow } from "./spark-session.ts";
+import { sparkEngine } from "./spark-warehouse.ts";
+import { ENGINEER_TOKEN } from "./workspace/settings.ts";
+import { startWorkspace } from "./workspace/workspace.ts";
 
 const REGION = "us-west-2";
 const isReady = findSpark() !== null && existsSync(AGENT_BINARY);
@@ -344,6 +347,48 @@ sparkTest("`agent query NAME --local` answers what Spark answers: the same rows,
   const { rows } = locally(windows);
   expect(rows).toEqual(await spark.sql(windows));
   expect(Math.max(...rows.map((row) => Number(row["revision"])))).toBe(2);
+});
+
+sparkTest("`agent query` without --local asks the tables in Databricks, and answers the same", async () => {
+  const spark = await session();
+  await spark.run(SETTINGS);
+  const settings = { rowsPerChunk: 3, statementAsksPending: 0, statementAsksRunning: 0 };
+  const workspace = await startWorkspace(settings, { engine: sparkEngine(async () => spark, "lake") });
+  const remotely = async (...args: string[]) => {
+    const login = { DATABRICKS_HOST: workspace.url, DATABRICKS_TOKEN: ENGINEER_TOKEN, DATABRICKS_CATALOG: "lake" };
+    const child = Bun.spawn([AGENT_BINARY, "query", ...args], { cwd: folder, env: login, stderr: "pipe" });
+    const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+    return { code: await child.exited, stdout, stderr };
+  };
+  try {
+    for (const name of ["ingestion_rate", "anomaly_rate", "latency", "wind_turbines", "reconciliation", "fleet"]) {
+      const { code, stdout, stderr } = await remotely(name, "--json");
+      expect([name, code, stderr]).toEqual([name, 0, ""]);
+      const { rows } = JSON.parse(stdout) as LocalAnswer;
+      await spark.sql("USE spark_catalog.sensor_data");
+      expect([name, comparable(await spark.sql(QUERIES.get(name)!), rows)]).toEqual([name, rows]);
+    }
+    const some = await remotely(
+      "SELECT reading_id, anomaly_rules FROM sensor_readings_anomalies",
+      "--limit",
+      "2",
+      "--json",
+    );
+    expect(JSON.parse(some.stdout)).toMatchObject({
+      columns: [
+        { name: "reading_id", type: "STRING" },
+        { type: "ARRAY<STRING>", kind: "json" },
+      ],
+      rows: [{ anomaly_rules: expect.any(Array) }, { anomaly_rules: expect.any(Array) }],
+      truncated: true,
+    });
+    expect(some.stderr).toBe("Only the first 2 rows; there are more. Try: --limit 20\n");
+    const wrong = await remotely("SELECT none FROM sensor_readings_anomalies");
+    expect([wrong.code, wrong.stdout]).toEqual([1, ""]);
+    expect(wrong.stderr).toStartWith("Cannot query the tables: [UNRESOLVED_COLUMN");
+  } finally {
+    await workspace.stop();
+  }
 });
 
 sparkTest(
