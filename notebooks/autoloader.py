@@ -8,20 +8,25 @@
 # MAGIC
 # MAGIC An object that cannot be unpacked never stops the others for good: it is named in `sensor_readings_quarantine`, left
 # MAGIC where it is, and left out. `spark.sql.files.ignoreCorruptFiles` must stay off: it lets half an object in, in silence.
+# MAGIC
+# MAGIC A new column is one statement away: `ALTER TABLE … ADD COLUMN` (which `agent provision apply` gives for the measures of a
+# MAGIC profile). Whatever columns a table has are filled from then on, from the row's field of that name or from `extra`.
 
 # COMMAND ----------
 
 import gzip
 import json
+import time
 import zlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from columns import ADDED, COLUMNS, TABLES
 from pyspark.errors import StreamingQueryException
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 # COMMAND ----------
 
@@ -65,6 +70,9 @@ QUARANTINE_COLUMNS = (
 # More unreadable objects than this in one stage are no accident: the stage stops, and a person looks.
 QUARANTINE_LIMIT = 1000
 SUSPECTS_AT_ONCE = 1000
+# How often streams that never end look for columns that their tables have been given.
+NEW_COLUMNS_EVERY_S = 5
+OwnColumns = dict[str, DataType]
 
 
 def ddl(columns: tuple[tuple[str, str, str], ...]) -> str:
@@ -76,6 +84,13 @@ def create_table(spark: SparkSession, table: str, columns: tuple[tuple[str, str,
     spark.sql(f"CREATE TABLE IF NOT EXISTS {table} ({described}) USING DELTA")
 
 
+def own_columns(spark: SparkSession, settings: Settings, stage: str) -> OwnColumns:
+    """What somebody gave the stage's table beyond the columns that every lake has."""
+    known = {name.lower() for name, _, _ in (*COLUMNS[stage], *ADDED)}
+    table = spark.table(settings.table(TABLES[stage])).schema
+    return {field.name: field.dataType for field in table if field.name.lower() not in known}
+
+
 # COMMAND ----------
 
 # MAGIC %md ## Read: the one switch
@@ -83,9 +98,10 @@ def create_table(spark: SparkSession, table: str, columns: tuple[tuple[str, str,
 # COMMAND ----------
 
 
-def read(spark: SparkSession, settings: Settings, stage: str) -> DataFrame:
+def read(spark: SparkSession, settings: Settings, stage: str, own: OwnColumns) -> DataFrame:
     """A stage's lines as they come in, with the columns that the agent delivers."""
-    wanted = f"{ddl(COLUMNS[stage])}, _corrupt_record STRING"
+    mine = tuple((name, kind.simpleString(), "") for name, kind in own.items())
+    wanted = f"{ddl((*COLUMNS[stage], *mine))}, _corrupt_record STRING"
     common = spark.readStream.schema(wanted).option("columnNameOfCorruptRecord", "_corrupt_record")
     if settings.reader == "cloudFiles":
         reader = (
@@ -102,12 +118,21 @@ def read(spark: SparkSession, settings: Settings, stage: str) -> DataFrame:
     return reader.load(settings.bucket(stage)).withColumn("_rescued_data", F.lit(None).cast("string"))
 
 
-def shape(lines: DataFrame, stage: str, left_out: list[str]) -> DataFrame:
+def own_value(stage: str, name: str, kind: DataType) -> Column:
+    """A field that the node's profile knows is in the row; one that it does not know is in `extra`."""
+    delivered = F.col(f"`{name.replace('`', '``')}`")
+    if stage == "aggregated" or isinstance(kind, ArrayType | MapType | StructType):
+        return delivered.alias(name)
+    return F.coalesce(delivered, F.from_json("extra", "map<string, string>")[name].try_cast(kind)).alias(name)
+
+
+def shape(lines: DataFrame, stage: str, own: OwnColumns, left_out: list[str]) -> DataFrame:
     """Rows of the stage's table. Objects that are left out are not opened: the filter is on their names."""
     if left_out:
         lines = lines.where(~F.col("_metadata.file_path").isin(left_out))
     return lines.select(
         *(name for name, _, _ in COLUMNS[stage]),
+        *(own_value(stage, name, kind) for name, kind in own.items()),
         F.current_timestamp().alias("processing_timestamp"),
         F.col("_metadata.file_path").alias("source_file"),
         "_rescued_data",
@@ -135,16 +160,20 @@ def merge_windows(batch: DataFrame, table: str) -> None:
     newest = batch.withColumn("_rank", F.row_number().over(newest_first)).where("_rank = 1").drop("_rank")
     newest.createOrReplaceTempView("newest_windows")
     same = " AND ".join(f"kept.`{name}` <=> new.`{name}`" for name in WINDOW_KEY)
+    # By name, not `*`: the table may have been given a column since the stream began.
+    names = [f"`{name.replace('`', '``')}`" for name in newest.columns]
+    changes = ", ".join(f"{name} = new.{name}" for name in names)
+    values = ", ".join(f"new.{name}" for name in names)
     batch.sparkSession.sql(
         f"""MERGE INTO {table} AS kept USING newest_windows AS new ON {same}
-            WHEN MATCHED AND new.revision > kept.revision THEN UPDATE SET *
-            WHEN NOT MATCHED THEN INSERT *"""
+            WHEN MATCHED AND new.revision > kept.revision THEN UPDATE SET {changes}
+            WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({values})"""
     )
 
 
-def start(spark: SparkSession, settings: Settings, stage: str, left_out: list[str]) -> StreamingQuery:
+def start(spark: SparkSession, settings: Settings, stage: str, own: OwnColumns, left_out: list[str]) -> StreamingQuery:
     table = settings.table(TABLES[stage])
-    rows = shape(read(spark, settings, stage), stage, left_out)
+    rows = shape(read(spark, settings, stage, own), stage, own, left_out)
     writer = rows.writeStream.format("delta").queryName(stage).option("checkpointLocation", settings.checkpoint(stage))
     writer = writer.trigger(availableNow=True) if settings.mode == "once" else writer.trigger(processingTime="5 seconds")
     if stage == "aggregated":
@@ -215,27 +244,52 @@ def quarantine(spark: SparkSession, settings: Settings, stage: str) -> int:
 # COMMAND ----------
 
 
-def follow(spark: SparkSession, settings: Settings, running: dict[str, StreamingQuery]) -> None:
-    """Returns when every stream has ended. One that failed for a corrupt object goes on; for anything else, this raises."""
-    failures: list[StreamingQueryException] = []
-    while running:
-        for stage, query in list(running.items()):
-            try:
-                if query.awaitTermination(1):
-                    del running[stage]
-            except StreamingQueryException as failure:
-                del running[stage]
-                if quarantine(spark, settings, stage) > 0:
-                    running[stage] = start(spark, settings, stage, quarantined(spark, settings)[stage])
-                else:
-                    failures.append(failure)
-        # A job lets the other streams finish what they have; those that never end are stopped, so that somebody hears of it.
-        if failures and settings.mode == "continuous":
-            for query in running.values():
+class Streams:
+    """Those that run, by stage; and with which columns of its own each was started."""
+
+    def __init__(self, spark: SparkSession, settings: Settings) -> None:
+        self.spark, self.settings = spark, settings
+        self.running: dict[str, StreamingQuery] = {}
+        self.own: dict[str, OwnColumns] = {}
+
+    def start(self, stage: str, left_out: list[str]) -> None:
+        self.own[stage] = own_columns(self.spark, self.settings, stage)
+        self.running[stage] = start(self.spark, self.settings, stage, self.own[stage], left_out)
+
+    def fill_new_columns(self) -> None:
+        """Where a table was given a column, its stream is opened anew: it goes on where it stood, and reads that too."""
+        for stage, query in list(self.running.items()):
+            if query.isActive and own_columns(self.spark, self.settings, stage) != self.own[stage]:
                 query.stop()
-            break
-    if failures:
-        raise failures[0]
+                self.start(stage, quarantined(self.spark, self.settings)[stage])
+
+    def follow(self) -> None:
+        """Returns when every stream has ended. One that failed for a corrupt object goes on; for anything else, this raises."""
+        failures: list[StreamingQueryException] = []
+        look_at = time.monotonic() + NEW_COLUMNS_EVERY_S
+        while self.running:
+            for stage, query in list(self.running.items()):
+                try:
+                    if query.awaitTermination(1):
+                        del self.running[stage]
+                except StreamingQueryException as failure:
+                    del self.running[stage]
+                    if quarantine(self.spark, self.settings, stage) > 0:
+                        self.start(stage, quarantined(self.spark, self.settings)[stage])
+                    else:
+                        failures.append(failure)
+            if self.settings.mode == "once":
+                continue
+            # A job lets the other streams finish what they have; those that never end are stopped, so that somebody hears of it.
+            if failures:
+                for query in self.running.values():
+                    query.stop()
+                break
+            if time.monotonic() >= look_at:
+                self.fill_new_columns()
+                look_at = time.monotonic() + NEW_COLUMNS_EVERY_S
+        if failures:
+            raise failures[0]
 
 
 def run(spark: SparkSession, settings: Settings) -> None:
@@ -243,7 +297,10 @@ def run(spark: SparkSession, settings: Settings) -> None:
         create_table(spark, settings.table(TABLES[stage]), (*COLUMNS[stage], *ADDED))
     create_table(spark, settings.table(QUARANTINE), QUARANTINE_COLUMNS)
     left_out = quarantined(spark, settings)
-    follow(spark, settings, {stage: start(spark, settings, stage, left_out[stage]) for stage in settings.stages})
+    streams = Streams(spark, settings)
+    for stage in settings.stages:
+        streams.start(stage, left_out[stage])
+    streams.follow()
 
 
 def report(spark: SparkSession, settings: Settings) -> list[dict[str, Any]]:

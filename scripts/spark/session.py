@@ -1,8 +1,11 @@
 """One Spark session with Delta for all tests of the notebooks: a command as JSON on each line of stdin, an answer as JSON
-on each line of stdout. `session.py JARS WAREHOUSE`; the notebooks are imported, not copied.
+on each line of stdout. `session.py JARS WAREHOUSE short|long`; the notebooks are imported, not copied.
+AWS_ENDPOINT_URL_S3, AWS_REGION and the two keys in the environment say which S3 `s3a://` is.
 
     {"run": {…Settings of the notebook}}    runs it to its end; answers its report
     {"notebook": {…parameters of a job}}    runs the whole file as a notebook; answers what it gives back
+    {"start": {…}}                          what `run` does, in the background, until it is stopped
+    {"stop": true}                          stops what was started, and answers its report
     {"sql": "SELECT …"}                     answers the rows, each an object
     {"statement": {…}}                      answers as a SQL warehouse does: typed columns, values as text, or how it failed
 """
@@ -13,6 +16,7 @@ import os
 import sys
 import types
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
@@ -29,15 +33,34 @@ from pyspark.sql.types import ArrayType, BinaryType, DataType, MapType, StructTy
 cloudpickle.register_pickle_by_value(autoloader)
 
 
-def open_session(jars: str, warehouse: str) -> SparkSession:
+# Optimising code costs a short job more than it gains; a million rows take four times as long without it.
+SHORT = {
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+LONG = {"spark.driver.extraJavaOptions": "-XX:+UseParallelGC"}
+
+
+def s3a(endpoint: str, region: str) -> dict[str, str]:
+    """The test server has no certificate and no name for each bucket. Credentials are those of the environment."""
+    settings = {
+        "endpoint": endpoint,
+        "endpoint.region": region,
+        "path.style.access": "true",
+        "connection.ssl.enabled": "false",
+        "change.detection.mode": "none",
+        "aws.credentials.provider": "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider",
+    }
+    return {f"spark.hadoop.fs.s3a.{name}": value for name, value in settings.items()}
+
+
+def open_session(jars: str, warehouse: str, length: str) -> SparkSession:
     """Settings for a small machine; jars on the class path, because spark.jars copies each of them at the start."""
     settings = {
         "spark.driver.extraClassPath": os.path.join(jars, "*"),
         "spark.driver.memory": "2g",
-        # Short jobs on two cores: optimising code costs more than it gains.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        **{"short": SHORT, "long": LONG}[length],
         "spark.sql.adaptive.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
@@ -56,6 +79,8 @@ def open_session(jars: str, warehouse: str) -> SparkSession:
         "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",
         "spark.log.level": "ERROR",
     }
+    if "AWS_ENDPOINT_URL_S3" in os.environ:
+        settings.update(s3a(os.environ["AWS_ENDPOINT_URL_S3"], os.environ["AWS_REGION"]))
     builder = SparkSession.builder.master("local[2]").appName("notebooks")
     for name, value in settings.items():
         builder = builder.config(name, value)
@@ -123,6 +148,28 @@ def notebook(spark: SparkSession, parameters: dict[str, str]) -> Any:
     raise RuntimeError("the notebook ended without dbutils.notebook.exit")
 
 
+# What was started and is not stopped yet.
+background: list[Future[Any]] = []
+worker = ThreadPoolExecutor(max_workers=1)
+
+
+def run_in_background(spark: SparkSession, given: dict[str, Any]) -> Any:
+    # Delta asks which session is the active one, and a thread has none until it is told.
+    spark._jvm.org.apache.spark.sql.classic.SparkSession.setActiveSession(spark._jsparkSession)
+    return run(spark, given)
+
+
+def start(spark: SparkSession, given: dict[str, Any]) -> None:
+    background.append(worker.submit(run_in_background, spark, given))
+
+
+def stop(spark: SparkSession, _: bool) -> Any:
+    """Raises what the run in the background raised."""
+    for query in spark.streams.active:
+        query.stop()
+    return background.pop().result()
+
+
 def query(spark: SparkSession, text: str) -> Any:
     return [row.asDict(recursive=True) for row in spark.sql(text).collect()]
 
@@ -164,13 +211,17 @@ def statement(spark: SparkSession, given: dict[str, Any]) -> Any:
 
 
 def main() -> None:
-    _, jars, warehouse = sys.argv
+    _, jars, warehouse, length = sys.argv
     # What anything else prints must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    spark = open_session(jars, warehouse)
+    spark = open_session(jars, warehouse, length)
     remember_tables(spark, warehouse)
-    commands: dict[str, Callable[[SparkSession, Any], Any]] = {"run": run, "notebook": notebook, "sql": query, "statement": statement}
+
+    commands: dict[str, Callable[[SparkSession, Any], Any]] = {
+        **{"run": run, "notebook": notebook, "start": start, "stop": stop},
+        **{"sql": query, "statement": statement},
+    }
     print(json.dumps({"ok": spark.version}), file=answers, flush=True)
     for line in sys.stdin:
         [(name, given)] = json.loads(line).items()

@@ -14,7 +14,7 @@ export type S3Server = {
   readonly region: string;
   /** What a child process needs to reach it; nothing of this process's own AWS settings gets through. */
   readonly env: Readonly<Record<string, string>>;
-  /** The five stages' buckets. */
+  /** The five stages' buckets, and that of the checkpoints. */
   readonly createBuckets: (prefix: string) => Promise<void>;
   /** Ends the server and takes its data away. A server also ends when the process that started it dies, however. */
   readonly stop: () => Promise<void>;
@@ -78,7 +78,8 @@ function serverOf(kind: ServerKind, endpoint: string, region: string, stop: () =
     const { CreateBucketCommand, S3Client } = await import("@aws-sdk/client-s3");
     const credentials = { accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY };
     const client = new S3Client({ region, endpoint, forcePathStyle: true, credentials });
-    for (const stage of STAGES) await client.send(new CreateBucketCommand({ Bucket: bucketOf(stage, prefix, region) }));
+    const buckets = [...STAGES.map((stage) => bucketOf(stage, prefix, region)), `${prefix}-checkpoints-${region}`];
+    for (const Bucket of buckets) await client.send(new CreateBucketCommand({ Bucket }));
     client.destroy();
   };
   return { kind, endpoint, region, env, createBuckets, stop };

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Stage } from "../core/stage.ts";
-import { serverCache } from "./s3-server.ts";
+import { type S3Server, serverCache } from "./s3-server.ts";
 
 const PROGRAM = join(import.meta.dir, "../../scripts/spark/session.py");
 /** What of stderr is kept for a failure's message, from its end. */
@@ -14,6 +14,7 @@ export type NotebookSettings = {
   readonly prefix: string;
   readonly store: string;
   readonly reader: "json";
+  readonly mode?: "once" | "continuous";
   readonly max_files?: number;
   readonly stages?: readonly Stage[];
 };
@@ -46,6 +47,8 @@ export function findSpark(): { readonly python: string; readonly jars: string } 
   return existsSync(python) && existsSync(join(jars, "agent-tests.pins")) ? { python, jars } : null;
 }
 
+export type SparkOptions = { readonly length?: "short" | "long"; readonly s3?: S3Server };
+
 export class SparkSession {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "pipe">;
   readonly #answers: AsyncGenerator<string>;
@@ -58,13 +61,16 @@ export class SparkSession {
     void this.#listen();
   }
 
-  /** On return Spark takes commands. Tables and scratch are in `folder`; a session ends with the process that started it. */
-  static async open(folder: string): Promise<SparkSession> {
+  /**
+   * On return Spark takes commands. Tables and scratch are in `folder`; a session ends with the process that started it.
+   * `long` is for jobs of a minute and more: it starts slower and runs faster. `s3`: the server that `s3a://` is.
+   */
+  static async open(folder: string, { length = "short", s3 }: SparkOptions = {}): Promise<SparkSession> {
     const spark = findSpark();
     if (spark === null) throw new Error(`Cannot start Spark: not in "${serverCache()}". Try: scripts/setup-spark`);
-    const child = Bun.spawn([spark.python, PROGRAM, spark.jars, folder], {
+    const child = Bun.spawn([spark.python, PROGRAM, spark.jars, folder, length], {
       cwd: folder,
-      env: { PATH: process.env["PATH"] ?? "", HOME: folder, TZ: "UTC", PYTHONDONTWRITEBYTECODE: "1" },
+      env: { PATH: process.env["PATH"] ?? "", HOME: folder, TZ: "UTC", PYTHONDONTWRITEBYTECODE: "1", ...s3?.env },
       stdin: "pipe",
       stdout: "pipe",
       stderr: "pipe",
@@ -83,6 +89,16 @@ export class SparkSession {
   /** The whole file as a notebook that a job runs with these parameters: what it hands to `dbutils.notebook.exit`. */
   async notebook(parameters: Readonly<Record<string, string>>): Promise<string> {
     return (await this.#ask({ notebook: parameters })) as string;
+  }
+
+  /** What `run` does, in the background, until it is stopped. */
+  async start(settings: NotebookSettings): Promise<void> {
+    await this.#ask({ start: { ...settings, mode: "continuous" } });
+  }
+
+  /** Stops what was started, as whoever watches a demonstration does; throws what it failed with. */
+  async stop(): Promise<StageReport[]> {
+    return (await this.#ask({ stop: true })) as StageReport[];
   }
 
   async sql(text: string): Promise<TableRow[]> {
