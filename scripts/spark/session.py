@@ -194,8 +194,9 @@ def as_text(column: Column, kind: DataType) -> Column:
 
 def statement(spark: SparkSession, given: dict[str, Any]) -> Any:
     """`parameters` are strings or null; the text casts them."""
+    before = spark.catalog.currentDatabase()
     try:
-        spark.sql(f"USE spark_catalog.`{given['schema']}`")
+        spark.catalog.setCurrentDatabase(given["schema"])
         found = spark.sql(given["text"], args=given["parameters"])
         kinds = [field.dataType for field in found.schema.fields]
         columns = [
@@ -208,6 +209,8 @@ def statement(spark: SparkSession, given: dict[str, Any]) -> Any:
         return {"columns": columns, "rows": [list(row) for row in texts.collect()]}
     except PySparkException as error:
         return {"code": error.getCondition() or "INTERNAL_ERROR", "state": error.getSqlState() or "XX000", "message": str(error)}
+    finally:
+        spark.catalog.setCurrentDatabase(before)
 
 
 def main() -> None:
