@@ -79,7 +79,8 @@ export function lookAtWorkspace(options: DatabricksOptions, world: Omit<Doing, "
   return lookAt(openLake(options), world);
 }
 
-function openLake(options: DatabricksOptions): Lake {
+/** The workspace and the names of the lake in it. Asks nothing yet. */
+export function openLake(options: DatabricksOptions): Lake {
   const { settings, home, fetch } = options;
   const opened = openWorkspace({ settings, home, ...(fetch === undefined ? {} : { fetch }) });
   return lakeOf(options, opened);
