@@ -88,6 +88,7 @@ test(
       volumes: [],
       tables: [],
       jobs: [],
+      dashboards: [],
       notebooks: [],
     };
     expect(contentsOf(lake.workspace)).toEqual(nothing);
