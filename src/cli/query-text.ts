@@ -2,7 +2,7 @@
 import { UsageError } from "../core/errors.ts";
 import { oneLine } from "../core/log.ts";
 import type { Answer, AnswerKind, LeftOut } from "../query/answer.ts";
-import { textTable } from "./table.ts";
+import { tableLines } from "./table.ts";
 
 export type Told = Answer & {
   readonly leftOut: readonly LeftOut[];
@@ -18,11 +18,15 @@ const ROWS_AT_ONCE = 1_000;
 export function* tableAnswer({ columns, rows }: Told): Iterable<string> {
   const right = columns.flatMap(({ kind }, at) => (kind === "number" ? [at] : []));
   const head = columns.map(({ name }) => short(name));
-  yield textTable(
-    head,
-    rows.map((row) => row.map((value) => (value === null ? "null" : short(value)))),
-    right,
-  );
+  const cells = rows.map((row) => row.map((value) => (value === null ? "null" : short(value))));
+  let part: string[] = [];
+  for (const line of tableLines([head, ...cells], right)) {
+    part.push(line);
+    if (part.length < ROWS_AT_ONCE) continue;
+    yield part.join("");
+    part = [];
+  }
+  yield part.join("");
 }
 
 function short(value: string): string {

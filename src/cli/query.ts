@@ -32,7 +32,7 @@ export const command: Command = {
       type: "boolean",
       description:
         "Ask the objects of the store, here, with no cloud. Only what the question names is read; it cannot write. " +
-        "Memory stays below some 500 MB, the rest goes to a temporary file (in SQLITE_TMPDIR or TMPDIR).",
+        "Memory stays below some 400 MB beside the rows of the answer; the rest goes to a temporary file (in SQLITE_TMPDIR or TMPDIR).",
     },
     ...settingFlags("store", "profile"),
     since: {

@@ -6,11 +6,18 @@ export function textTable(
   rows: readonly (readonly string[])[],
   right: readonly number[],
 ): string {
-  const lines = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)));
+  return [...tableLines([head, ...rows], right)].join("");
+}
+
+/** The same, a line at a time; `lines` are gone through twice. */
+export function* tableLines(lines: readonly (readonly string[])[], right: readonly number[]): Iterable<string> {
+  const widths: number[] = [];
+  for (const line of lines) {
+    for (const [column, text] of line.entries()) widths[column] = Math.max(widths[column] ?? 0, text.length);
+  }
   const cell = (text: string, column: number) =>
     right.includes(column) ? text.padStart(widths[column]!) : text.padEnd(widths[column]!);
-  return lines.map((line) => `${line.map(cell).join("  ").trimEnd()}\n`).join("");
+  for (const line of lines) yield `${line.map(cell).join("  ").trimEnd()}\n`;
 }
 
 /** `1,234,567` */

@@ -166,7 +166,7 @@ test("an answer has so many rows at most, and says whether there are more", asyn
   expect((await lake.ask(counted, { limit: 5 })).truncated).toBe(false);
   // Two columns of one name take another way.
   const twice = counted.replace("SELECT i FROM", "SELECT i, i FROM");
-  const cut = await lake.ask(`${twice};`, { limit: 2 });
+  const cut = await lake.ask(`${twice}; -- done;`, { limit: 2 });
   expect([cut.rows, cut.truncated, cut.columns.map(({ name }) => name)]).toEqual([
     [
       ["5", "5"],

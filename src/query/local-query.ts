@@ -150,47 +150,58 @@ function hourOf(of: ParsedKey): number {
 function answerOf(db: Database, sql: string, limit: number): Answer {
   const statement = prepared(db, sql);
   const names = statement.columnNames;
-  const rows: unknown[][] = [];
+  const seen = names.map(() => ({ values: 0, numbers: 0, lists: 0 }));
+  const rows: (string | null)[][] = [];
   let truncated = false;
-  // A row as an object has each name once.
-  if (new Set(names).size < names.length) {
-    const all = db.prepare(`SELECT * FROM (${withoutEnd(sql)}) LIMIT ${limit + 1}`);
-    all.safeIntegers(true);
-    rows.push(...(all.values() as unknown[][]));
-    truncated = rows.length > limit;
-    rows.length = Math.min(rows.length, limit);
-  } else {
-    for (const row of statement.iterate() as Iterable<Record<string, unknown>>) {
-      truncated = rows.length === limit;
-      if (truncated) break;
-      rows.push(names.map((name) => row[name]));
-    }
+  for (const row of rowsOf(db, statement, sql, limit + 1)) {
+    truncated = rows.length === limit;
+    if (truncated) break;
+    row.forEach((value, at) => {
+      count(seen[at]!, value);
+    });
+    rows.push(row.map(textOf));
   }
   const declared = statement.declaredTypes;
-  const columns = names.map((name, at) =>
-    columnOf(
-      name,
-      declared[at] ?? null,
-      rows.map((row) => row[at]),
-    ),
-  );
-  return { columns, rows: rows.map((row) => row.map(textOf)), truncated };
+  const columns = names.map((name, at) => columnOf(name, declared[at] ?? null, seen[at]!));
+  return { columns, rows, truncated };
 }
 
-const withoutEnd = (sql: string) => `${sql.trim().replace(/;\s*$/, "")}\n`;
+type Prepared = ReturnType<typeof prepared>;
+
+/** One after the other; where two columns have one name, which a row as an object has once, `most` of them at once. */
+function* rowsOf(db: Database, statement: Prepared, sql: string, most: number): Iterable<unknown[]> {
+  const names = statement.columnNames;
+  if (new Set(names).size < names.length) {
+    yield* prepared(db, `SELECT * FROM (${withoutEnd(sql)}) LIMIT ${most}`).values() as unknown[][];
+    return;
+  }
+  for (const row of statement.iterate() as Iterable<Record<string, unknown>>) yield names.map((name) => row[name]);
+}
+
+/** Without the semicolon, and what may stand behind it; a comment that ends the statement ends with its line. */
+const withoutEnd = (sql: string) => `${sql.replace(/;(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/, "")}\n`;
 
 function textOf(value: unknown): string | null {
   if (value === null || value === undefined) return null;
   return value instanceof Uint8Array ? Buffer.from(value).toString("hex") : String(value);
 }
 
+/** How many values of a column there were that are not null, and of those how many numbers and how many lists in JSON. */
+type Seen = { values: number; numbers: number; lists: number };
+
+function count(seen: Seen, value: unknown): void {
+  if (value === null || value === undefined) return;
+  seen.values++;
+  if (typeof value === "number" || typeof value === "bigint") seen.numbers++;
+  // No longer one where a value before it was none.
+  else if (seen.lists === seen.values - 1 && isJsonList(value)) seen.lists++;
+}
+
 /** SQLite says the type of a table's column; of what is computed, the values tell. */
-function columnOf(name: string, declared: string | null, values: readonly unknown[]): AnswerColumn {
+function columnOf(name: string, declared: string | null, { values, numbers, lists }: Seen): AnswerColumn {
   const type = declared === null ? "" : declared.replace(/ TEXT$/, "");
-  const known = values.filter((value) => value !== null && value !== undefined);
-  const isNumber = (value: unknown) => typeof value === "number" || typeof value === "bigint";
-  if (known.length > 0 ? known.every(isNumber) : /^(REAL|INTEGER)$/.test(type)) return { name, type, kind: "number" };
-  const isList = type === "ARRAY" || (type === "" && known.length > 0 && known.every(isJsonList));
+  if (values > 0 ? numbers === values : /^(REAL|INTEGER)$/.test(type)) return { name, type, kind: "number" };
+  const isList = type === "ARRAY" || (type === "" && values > 0 && lists === values);
   return { name, type, kind: isList ? "json" : "text" };
 }
 
