@@ -126,6 +126,13 @@ test("a damaged object is named beside an answer without it", async () => {
   writeFileSync(path, whole);
 });
 
+test("an empty store has no rows, and a line says that nothing was there", async () => {
+  const { code, stdout, stderr } = await seen("wind_turbines", "--local", "--store", "dir:nowhere");
+  expect([code, stdout]).toEqual([0, "day  anomalies  avg_wind_speed  avg_power_output\n"]);
+  expect(stderr).toEqual(["Nothing that was asked for is in dir:nowhere. Try: agent lake ls"]);
+  expect((await seen("SELECT 1 AS a", "--local", "--store", "dir:nowhere")).stderr).toEqual([]);
+});
+
 test("a profile of one's own has its measures as columns", async () => {
   const profile = { name: "mine", measures: [{ name: "co2", unit: "ppm", plausible: [350, 5_000] }] };
   writeFileSync(join(node.dataDir, "mine.json"), JSON.stringify(profile));

@@ -72,7 +72,7 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
     await context.write(text);
     if (context.stop.aborted) break;
   }
-  for (const line of remarks(told, limit)) context.say(line);
+  for (const line of remarks(told, limit, context.settings.store)) context.say(line);
   return 0;
 }
 
@@ -111,21 +111,26 @@ async function askRemote(sql: string, limit: number, question: string, context: 
   const world = worldOf(context);
   try {
     const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
-    return { ...(await askDatabricks({ settings, home }, sql, limit, world)), leftOut: [], foreign: 0 };
+    return { ...(await askDatabricks({ settings, home }, sql, limit, world)), leftOut: [], objects: null, foreign: 0 };
   } finally {
     world.end();
   }
 }
 
-type Asked = Answer & { readonly leftOut: readonly LeftOut[]; readonly foreign: number };
+type Asked = Answer & {
+  readonly leftOut: readonly LeftOut[];
+  readonly objects: number | null;
+  readonly foreign: number;
+};
 
 /** What must not be in the data: that rows were cut, and what could not be read. */
-function remarks({ truncated, leftOut, foreign }: Asked, limit: number): string[] {
+function remarks({ truncated, leftOut, objects, foreign }: Asked, limit: number, store: string): string[] {
   const lines = leftOut.slice(0, NAMED_OBJECTS).map(({ reason }) => `Left out: ${reason}`);
   if (leftOut.length > NAMED_OBJECTS) {
     lines.push(`${grouped(leftOut.length - NAMED_OBJECTS)} more objects are left out; --json names all of them`);
   }
   if (leftOut.length > 0) lines.push("The answer lacks their rows. Try: agent verify --deep");
+  if (objects === 0) lines.push(`Nothing that was asked for is in ${store}. Try: agent lake ls`);
   if (foreign > 0) lines.push(`${grouped(foreign)} objects that are not the agent's were not read`);
   const more = limit < MOST_ROWS ? `--limit ${Math.min(MOST_ROWS, limit * 10)}` : "a question with fewer rows";
   if (truncated) lines.push(`Only the first ${grouped(limit)} rows; there are more. Try: ${more}`);

@@ -78,7 +78,7 @@ test("a statement sees the columns that it names, or all of them, as the tables 
       { name: "anomaly_rules", type: "ARRAY", kind: "json" },
     ],
     rows: [["s1", "72.5", "0", '["a","b"]']],
-    ...{ truncated: false, leftOut: [], foreign: 0 },
+    ...{ truncated: false, leftOut: [], objects: 1, foreign: 0 },
   });
   const all = await lake.ask("SELECT * FROM sensor_readings_anomalies");
   expect(all.columns.map(({ name }) => name)).toContain("processing_timestamp");
@@ -145,7 +145,9 @@ test("what is no row of ours is a row that says so: nothing that came in disappe
 test("objects that are not the agent's are counted, not read", async () => {
   const lake = new Lake();
   await lake.put("raw", "README.txt", "hello");
-  expect(await lake.ask("SELECT count(*) FROM sensor_readings_ingestion")).toMatchObject({ rows: [["0"]], foreign: 1 });
+  expect(await lake.ask("SELECT count(*) FROM sensor_readings_ingestion")).toMatchObject({
+    ...{ rows: [["0"]], objects: 0, foreign: 1 },
+  });
 });
 
 test("`sinceMs` leaves out the hours that ended before, and opens none of their objects", async () => {
@@ -155,7 +157,7 @@ test("`sinceMs` leaves out the hours that ended before, and opens none of their 
   expect(await lake.rows(sql, { sinceMs: START + HOUR })).toEqual([["e-1"], ["e-2"]]);
   expect(await lake.rows(sql, { sinceMs: START + 2 * HOUR - 1 })).toEqual([["e-1"], ["e-2"]]);
   await lake.put("raw", readingKey({ hourMs: START, node: "n", epoch: "f", first: 1, last: 1, count: 1 }), "");
-  expect((await lake.ask(sql, { sinceMs: START + 3 * HOUR })).leftOut).toEqual([]);
+  expect(await lake.ask(sql, { sinceMs: START + 3 * HOUR })).toMatchObject({ rows: [], leftOut: [], objects: 0 });
 });
 
 test("an answer has so many rows at most, and says whether there are more", async () => {
@@ -179,7 +181,8 @@ test("an answer has so many rows at most, and says whether there are more", asyn
 
 test("whole numbers are exact, computed lists are lists, bytes are hexadecimal", async () => {
   const sql = "SELECT 9007199254740993 AS big, json_array(1, 'a') AS list, '[' AS text, x'00ff' AS bytes, NULL AS none";
-  const { columns, rows } = await new Lake().ask(sql);
+  const { columns, rows, objects } = await new Lake().ask(sql);
+  expect(objects).toBeNull();
   expect(rows).toEqual([["9007199254740993", '[1,"a"]', "[", "00ff", null]]);
   expect(columns.map(({ kind }) => kind)).toEqual(["number", "json", "text", "text", "text"]);
 });

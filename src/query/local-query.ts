@@ -39,6 +39,8 @@ export type LocalOptions = {
 };
 export type LocalAnswer = Answer & {
   readonly leftOut: readonly LeftOut[];
+  /** Objects that were looked into; null where the statement names no table. */
+  readonly objects: number | null;
   /** Objects whose names are not the agent's; nobody looked into them. */
   readonly foreign: number;
 };
@@ -61,6 +63,7 @@ export async function askLake(store: ObjectStore, sql: string, options: LocalOpt
     return {
       ...answer,
       leftOut: loading.damaged.map(({ object, reason }) => ({ object, reason })),
+      objects: needs.length === 0 ? null : loading.objects,
       foreign: loading.foreign,
     };
   } catch (error) {
@@ -100,6 +103,7 @@ function prepared(db: Database, sql: string) {
 class Loading {
   readonly damaged: QuarantineRow[] = [];
   rows = 0;
+  objects = 0;
   foreign = 0;
   readonly #db: Database;
   readonly #store: ObjectStore;
@@ -119,6 +123,7 @@ class Loading {
       const { stop, tell } = this.#options;
       if (stop.aborted) throw new AgentError(`Cannot read ${this.#store.place(stage)}: told to stop`);
       if (!this.#isMeant(object)) continue;
+      this.objects++;
       const name = `${this.#store.place(stage)}/${object.key}`;
       this.#db.run("BEGIN");
       try {
