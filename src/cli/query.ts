@@ -1,7 +1,7 @@
 /** `agent query`: a question by its name, or SQL, asked of the tables in Databricks or, with `--local`, of the objects of a store. */
 import { homedir } from "node:os";
 import { didYouMean } from "../core/did-you-mean.ts";
-import { UsageError } from "../core/errors.ts";
+import { AgentError, UsageError } from "../core/errors.ts";
 import type { Answer, LeftOut } from "../query/answer.ts";
 import type { Question } from "../query/named-queries.ts";
 import type { Command, Context, ExitCode, Flags } from "./command.ts";
@@ -112,6 +112,9 @@ async function askRemote(sql: string, limit: number, question: string, context: 
   try {
     const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
     return { ...(await askDatabricks({ settings, home }, sql, limit, world)), leftOut: [], objects: null, foreign: 0 };
+  } catch (error) {
+    if (error instanceof AgentError || !context.stop.aborted) throw error;
+    throw new AgentError("Cannot query the tables: told to stop", { cause: error });
   } finally {
     world.end();
   }
@@ -133,7 +136,8 @@ function remarks({ truncated, leftOut, objects, foreign }: Asked, limit: number,
   if (objects === 0) lines.push(`Nothing that was asked for is in ${store}. Try: agent lake ls`);
   if (foreign > 0) lines.push(`${grouped(foreign)} objects that are not the agent's were not read`);
   const more = limit < MOST_ROWS ? `--limit ${Math.min(MOST_ROWS, limit * 10)}` : "a question with fewer rows";
-  if (truncated) lines.push(`Only the first ${grouped(limit)} rows; there are more. Try: ${more}`);
+  const first = limit === 1 ? "row" : `${grouped(limit)} rows`;
+  if (truncated) lines.push(`Only the first ${first}; there are more. Try: ${more}`);
   return lines;
 }
 
