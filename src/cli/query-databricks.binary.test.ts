@@ -1,4 +1,7 @@
-/** `agent query` without --local against the strict fake workspace: what is sent, how answers look, and how it ends early. */
+/**
+ * `agent query` without --local against the strict fake workspace: what is sent, how answers look, and how it ends early. A
+ * slow machine sees progress on stderr before what is said there.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -68,7 +71,7 @@ binaryTest("a named question is asked in the catalog and schema of the settings,
     DATABRICKS_CATALOG: "acme",
     DATABRICKS_SCHEMA: "sensors",
   });
-  expect([code, stderr]).toEqual([0, ""]);
+  expect([code, code === 0 ? "" : stderr]).toEqual([0, ""]);
   const text = namedQueries().find(({ name }) => name === "latency")?.sql;
   expect(calls).toEqual([expect.objectContaining({ text, catalog: "acme", schema: "sensors" })]);
   // Three rows in chunks of two.
@@ -97,7 +100,7 @@ binaryTest("--json and --csv hold every value whole: large integers, lists, null
 binaryTest("no more rows are computed than are shown, and a line says that there are more", async () => {
   const { code, stdout, stderr } = await seen(["SELECT 1", "--limit", "1", "--csv"]);
   expect([code, stdout.trim().split("\n").length]).toEqual([0, 2]);
-  expect(stderr).toBe("Only the first row; there are more. Try: --limit 10\n");
+  expect(stderr).toEndWith("Only the first row; there are more. Try: --limit 10\n");
   const sent = workspace.journal
     .entries()
     .find(({ method, path }) => method === "POST" && path.endsWith("/statements"));
@@ -107,7 +110,7 @@ binaryTest("no more rows are computed than are shown, and a line says that there
 binaryTest("what the workspace says no to is told in its words, without the token", async () => {
   const failed = await seen(["SELECT * FROM none"]);
   expect([failed.code, failed.stdout]).toEqual([1, ""]);
-  expect(failed.stderr).toStartWith("Cannot query the tables: [TABLE_OR_VIEW_NOT_FOUND] There is no such table.");
+  expect(failed.stderr).toContain("Cannot query the tables: [TABLE_OR_VIEW_NOT_FOUND] There is no such table.");
   const refused = await seen(["latency"], { DATABRICKS_TOKEN: "dapi-of-somebody-else" });
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain("Try: ");
@@ -123,8 +126,7 @@ binaryTest("a signal ends it, and the statement is cancelled", async () => {
     await Bun.sleep(20);
   expect(asked().length).toBeGreaterThan(0);
   child.kill("SIGINT");
-  expect([await child.exited, await child.stdout.text(), await child.stderr.text()]).toEqual([
-    ...[1, "", "Cannot query the tables: told to stop\n"],
-  ]);
+  expect([await child.exited, await child.stdout.text()]).toEqual([1, ""]);
+  expect(await child.stderr.text()).toEndWith("Cannot query the tables: told to stop\n");
   expect(workspace.journal.entries().filter(({ path }) => path.endsWith("/cancel")).length).toBe(1);
 });

@@ -2,11 +2,12 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { type AgentError, UsageError } from "../core/errors.ts";
+import { type AgentError, TransientError, UsageError } from "../core/errors.ts";
 import type { Stage } from "../core/stage.ts";
 import { loadProfile } from "../sensor/profiles.ts";
 import { MemoryStore } from "../uplink/memory.ts";
 import { readingKey, windowKey } from "../uplink/object-key.ts";
+import { NotFoundError } from "../uplink/object-store.ts";
 import { askLake, type LocalOptions } from "./local-query.ts";
 
 const HOUR = 3_600_000;
@@ -221,8 +222,15 @@ test("told to stop, it stops between two objects; a store that fails is no damag
   const stop = AbortSignal.abort();
   const sql = "SELECT count(*) FROM sensor_readings_ingestion";
   expect((await failure(lake.ask(sql, { stop })))?.message).toBe("Cannot read memory:raw: told to stop");
+  for (const said of [new TransientError("the network is gone"), new TypeError("a bug")]) {
+    lake.store.get = async () => {
+      throw said;
+    };
+    expect(await failure(lake.ask(sql))).toBe(said as AgentError);
+  }
+  // Taken away since it was listed: that one is named.
   lake.store.get = async () => {
-    throw new TypeError("the disk is gone");
+    throw new NotFoundError("it is gone");
   };
-  expect((await failure(lake.ask(sql)))?.message).toBe("the disk is gone");
+  expect((await lake.ask(sql)).leftOut).toEqual([expect.objectContaining({ reason: "it is gone" })]);
 });

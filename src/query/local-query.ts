@@ -3,7 +3,7 @@
  * with the columns that it names, and the statement runs there. It can read those tables and nothing else.
  */
 import { type Database, SQLiteError } from "bun:sqlite";
-import { AgentError, messageOf, UsageError } from "../core/errors.ts";
+import { AgentError, UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import { type ParsedKey, parseKey } from "../uplink/object-key.ts";
 import { type ListedObject, NotFoundError, type ObjectStore } from "../uplink/object-store.ts";
@@ -125,18 +125,30 @@ class Loading {
       if (!this.#isMeant(object)) continue;
       this.objects++;
       const name = `${this.#store.place(stage)}/${object.key}`;
-      this.#db.run("BEGIN");
-      try {
-        const lines = gunzipLines(await this.#store.get(object), name);
-        this.rows += loader.load(lines, wantsFile ? name : null);
-      } catch (error) {
-        // An object is unpacked whole before its first row is taken: none of it is in.
-        if (!(error instanceof AgentError || error instanceof NotFoundError)) throw error;
-        this.damaged.push({ stage, object: name, reason: messageOf(error) });
-      } finally {
-        this.#db.run("COMMIT");
-      }
+      const flaw = await this.#take(object, name, loader, wantsFile);
+      if (flaw !== null) this.damaged.push({ stage, object: name, reason: flaw });
       tell(() => `${stage}: ${this.rows.toLocaleString("en")} rows read`);
+    }
+  }
+
+  /** Why an object cannot be read, and then no row of it is in; null where it can. Throws what the store throws. */
+  async #take(object: ListedObject, name: string, loader: RowLoader, wantsFile: boolean): Promise<string | null> {
+    const body = await this.#store.get(object).catch((error: unknown) => {
+      // Taken away since it was listed.
+      if (error instanceof NotFoundError) return error;
+      throw error;
+    });
+    if (body instanceof NotFoundError) return body.message;
+    this.#db.run("BEGIN");
+    try {
+      this.rows += loader.load(gunzipLines(body, name), wantsFile ? name : null);
+      return null;
+    } catch (error) {
+      // It is unpacked whole before its first row is taken.
+      if (error instanceof AgentError) return error.message;
+      throw error;
+    } finally {
+      this.#db.run("COMMIT");
     }
   }
 
