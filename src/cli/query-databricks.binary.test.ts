@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, 
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { namedQueries } from "../query/named-queries.ts";
+import { questions } from "../query/named-queries.ts";
 import { AGENT_BINARY } from "../testing/agent-process.ts";
 import { ENGINEER_TOKEN } from "../testing/workspace/settings.ts";
 import type { SqlCall, SqlResult } from "../testing/workspace/sql-run.ts";
@@ -72,7 +72,7 @@ binaryTest("a named question is asked in the catalog and schema of the settings,
     DATABRICKS_SCHEMA: "sensors",
   });
   expect([code, code === 0 ? "" : stderr]).toEqual([0, ""]);
-  const text = namedQueries().find(({ name }) => name === "latency")?.sql;
+  const text = questions().find(({ name }) => name === "latency")?.sql;
   expect(calls).toEqual([expect.objectContaining({ text, catalog: "acme", schema: "sensors" })]);
   // Three rows in chunks of two.
   expect(stdout.split("\n")).toEqual([
