@@ -40,7 +40,8 @@ GROUP BY node_id, step
 ORDER BY node_id, step;
 
 -- name: schema_evolution
--- Fields that no column has, since when, and how often. Lines that were no readings are not fields.
+-- Fields that no profile knows, since when, and how often: what could become a column. Lines that were no readings are not
+-- fields.
 SELECT field, node_id, count(*) AS readings, min(timestamp) AS first_seen, max(timestamp) AS last_seen
 FROM (
   SELECT explode(json_object_keys(extra)) AS field, node_id, timestamp

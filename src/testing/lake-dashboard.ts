@@ -230,7 +230,7 @@ function delivery(): Row[] {
       height: 5,
       widgets: [
         table(
-          { name: "schema_evolution_table", dataset: "schema_evolution", title: "Fields that no column has" },
+          { name: "schema_evolution_table", dataset: "schema_evolution", title: "Fields that no profile knows" },
           { field: "Field", node_id: "Node", readings: "Readings", first_seen: "First", last_seen: "Last" },
         ),
       ],
