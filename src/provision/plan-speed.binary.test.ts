@@ -36,7 +36,10 @@ test.skipIf(!BothClouds.canRun)(
       const startedMs = performance.now();
       const plan = await clouds.run(["plan"]);
       took.push(performance.now() - startedMs);
-      expect([plan.code, plan.stdout]).toEqual([0, "Nothing to do: 56 as they should be.\n"]);
+      expect([plan.code, plan.stdout]).toEqual([
+        0,
+        expect.stringMatching(/^Nothing to do: \d+ as they should be\.\n$/),
+      ]);
       [awsCalls, lakeCalls] = [aws.proxy.seen.length, workspace.journal.entries().length];
     }
     aws.proxy.delayMs = 0;
