@@ -36,7 +36,7 @@ function headline({ names, ingest, stages }: TablesVerification, store: Place): 
   const by =
     ingest !== null && ingest.startedMs !== null ? "the job's last run that succeeded" : "the newest row of each";
   const running = ingest?.isRunning === true ? "; a run is loading them now" : "";
-  return `tables of ${names.catalog}.${names.schema} against ${store.uri}: ${time} (by ${by})${running}`;
+  return `tables of ${names.catalog}.${names.schema} against ${store.uri}, ${time} (by ${by})${running}`;
 }
 
 function sumsTable({ stages }: TablesVerification, delivered: Delivered | null): string[] {
@@ -121,7 +121,7 @@ const TRY: Record<Kind, (found: TablesVerification) => string> = {
       ? "agent verify --databricks again when the run has ended"
       : "agent provision run, which loads them",
   quarantined: () =>
-    "bring the object back from the bucket's versions, take its line out of sensor_readings_quarantine, agent provision run",
+    "insert its rows from a whole copy of the object (the bucket's versions): no object is loaded twice",
   older: () =>
     "DESCRIBE HISTORY of the table: a MERGE that was undone; the rows are in the object of the highest revision",
   short: () => "DESCRIBE HISTORY of the table, which tells who took rows away; RESTORE, or insert them from the object",
