@@ -4,7 +4,7 @@
 export type AnswerKind = "number" | "text" | "boolean" | "json";
 export type AnswerColumn = {
   readonly name: string;
-  /** In the words of the engine: `BIGINT`, `TIMESTAMP`; empty where it does not say. */
+  /** In the words of Databricks: `BIGINT`, `TIMESTAMP`. Empty where SQLite, which types values, computed the column. */
   readonly type: string;
   readonly kind: AnswerKind;
 };

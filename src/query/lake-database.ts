@@ -11,7 +11,7 @@ import type { SqlWords } from "./sql-words.ts";
 /** Pages in memory, and for each sort as much again. */
 export const CACHE_MIB = 64;
 const QUARANTINE = "sensor_readings_quarantine";
-/** The type that a column is declared with. Its last word says to SQLite how values are kept. */
+/** The type that a column is declared with, by that of the lake's. Its last word says to SQLite how values are kept. */
 const DECLARED: Readonly<Record<string, string>> = {
   string: "TEXT",
   double: "REAL",
@@ -19,6 +19,12 @@ const DECLARED: Readonly<Record<string, string>> = {
   timestamp: "TIMESTAMP TEXT",
   "array<string>": "ARRAY TEXT",
 };
+
+/** The lake's word for a declared type: `BIGINT`, as Databricks calls it. */
+export function lakeType(declared: string): string {
+  const [type] = Object.entries(DECLARED).find(([, one]) => one === declared) ?? [declared];
+  return type.toUpperCase();
+}
 
 /** Every table with all its columns, and nothing in them. */
 export function openLakeDatabase(profile: Profile): Database {

@@ -73,10 +73,10 @@ test("a statement sees the columns that it names, or all of them, as the tables 
     await lake.ask("SELECT sensor_id, temperature, status_code, anomaly_rules FROM sensor_readings_anomalies"),
   ).toEqual({
     columns: [
-      { name: "sensor_id", type: "TEXT", kind: "text" },
-      { name: "temperature", type: "REAL", kind: "number" },
-      { name: "status_code", type: "INTEGER", kind: "number" },
-      { name: "anomaly_rules", type: "ARRAY", kind: "json" },
+      { name: "sensor_id", type: "STRING", kind: "text" },
+      { name: "temperature", type: "DOUBLE", kind: "number" },
+      { name: "status_code", type: "BIGINT", kind: "number" },
+      { name: "anomaly_rules", type: "ARRAY<STRING>", kind: "json" },
     ],
     rows: [["s1", "72.5", "0", '["a","b"]']],
     ...{ truncated: false, leftOut: [], objects: 1, foreign: 0 },

@@ -11,6 +11,7 @@ import { gunzipLines } from "../uplink/read-object.ts";
 import type { Answer, AnswerColumn, LeftOut } from "./answer.ts";
 import {
   keepHighestRevisions,
+  lakeType,
   needsOf,
   openLakeDatabase,
   type QuarantineRow,
@@ -216,9 +217,9 @@ function count(seen: Seen, value: unknown): void {
 
 /** SQLite says the type of a table's column; of what is computed, the values tell. */
 function columnOf(name: string, declared: string | null, { values, numbers, lists }: Seen): AnswerColumn {
-  const type = declared === null ? "" : declared.replace(/ TEXT$/, "");
-  if (values > 0 ? numbers === values : /^(REAL|INTEGER)$/.test(type)) return { name, type, kind: "number" };
-  const isList = type === "ARRAY" || (type === "" && values > 0 && lists === values);
+  const type = declared === null ? "" : lakeType(declared);
+  if (values > 0 ? numbers === values : /^(DOUBLE|BIGINT)$/.test(type)) return { name, type, kind: "number" };
+  const isList = type.startsWith("ARRAY") || (type === "" && values > 0 && lists === values);
   return { name, type, kind: isList ? "json" : "text" };
 }
 
