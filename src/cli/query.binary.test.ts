@@ -1,4 +1,4 @@
-/** `agent query --local` as a process: what a signal does while SQLite is busy, and what is left of its temporary file. */
+/** `agent query --local` as a process: signals while SQLite is busy, and its temporary file. */
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -50,3 +50,22 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     },
   );
 }
+
+test.skipIf(!built || process.platform !== "linux")("a temporary file that cannot grow is told, with a way out", () => {
+  const small = mkdtempSync(join(tmpdir(), "agent-small-"));
+  const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small]);
+  try {
+    if (mounted.exitCode !== 0) return console.warn(`skipped: cannot mount a small disk: ${mounted.stderr.toString()}`);
+    const done = Bun.spawnSync([AGENT_BINARY, "query", "--local", LONG], {
+      ...{ cwd: folder, env: { SQLITE_TMPDIR: small, AGENT_NODE_ID: "n" } },
+    });
+    expect([done.exitCode, done.stdout.toString(), done.stderr.toString()]).toEqual([
+      ...[1, ""],
+      "Cannot answer: the temporary file cannot grow (database or disk is full)\n" +
+        "Try: --since 24h, or SQLITE_TMPDIR=… for another folder\n",
+    ]);
+  } finally {
+    if (mounted.exitCode === 0) Bun.spawnSync(["umount", "-l", small]);
+    rmSync(small, { recursive: true, force: true });
+  }
+});
