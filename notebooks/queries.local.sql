@@ -50,6 +50,7 @@ SELECT node_id, step, max(ms) FILTER (WHERE share = 0.5) AS p50_ms, max(ms) FILT
   max(ms) FILTER (WHERE share = 0.99) AS p99_ms
 FROM (
   SELECT node_id, step, share, ms FROM shown
+  UNION ALL SELECT DISTINCT node_id, 'sensor to buffer', NULL, NULL FROM sensor_readings_ingestion
   UNION ALL SELECT DISTINCT node_id, 'buffer to table', NULL, NULL FROM sensor_readings_ingestion
   UNION ALL SELECT DISTINCT node_id, 'sensor to table', NULL, NULL FROM sensor_readings_ingestion
 )

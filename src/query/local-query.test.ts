@@ -9,6 +9,7 @@ import { MemoryStore } from "../uplink/memory.ts";
 import { readingKey, windowKey } from "../uplink/object-key.ts";
 import { NotFoundError } from "../uplink/object-store.ts";
 import { askLake, type LocalOptions } from "./local-query.ts";
+import { questions } from "./named-queries.ts";
 
 const HOUR = 3_600_000;
 const START = Date.UTC(2026, 10, 24, 8);
@@ -233,4 +234,38 @@ test("told to stop, it stops between two objects; a store that fails is no damag
     throw new NotFoundError("it is gone");
   };
   expect((await lake.ask(sql)).leftOut).toEqual([expect.objectContaining({ reason: "it is gone" })]);
+});
+
+const localSql = (name: string) => questions().find((one) => one.name === name)!.localSql;
+
+test("reconciliation shows what is gone, there twice, in no stage, in two, and less than its object's name says", async () => {
+  const lake = new Lake();
+  const at = (seq: number) => ({ reading_id: `e-${seq}`, node_id: "n", timestamp: "2026-11-24T08:59:59.999Z" });
+  // The numbers 3 and 4 are gone; the name promises six rows.
+  const key = readingKey({ hourMs: START, node: "n", epoch: "e", first: 1, last: 6, count: 6 });
+  await lake.put("raw", key, lines([at(1), at(2), at(2), at(5)]));
+  await lake.readings("validated", [at(1), at(2)]);
+  await lake.readings("anomalies", [at(1)]);
+  const { columns, rows } = await lake.ask(localSql("reconciliation"));
+  expect(Object.fromEntries(columns.map(({ name }, column) => [name, rows[0]?.[column]]))).toEqual({
+    ...{ node_id: "n", hour: "2026-11-24T08:00:00.000Z", objects: "1", accepted: "5", promised: "6", rows: "4" },
+    ...{ duplicates: "1", in_no_stage: "1", in_two_stages: "1" },
+  });
+});
+
+test("latency lies between two readings in proportion, and a reading without a time counts for nothing", async () => {
+  const lake = new Lake();
+  const after = (ms: number) => ({
+    ...{ node_id: "n", timestamp: "2026-11-24T08:00:00.000Z" },
+    ingested_at: new Date(START + ms).toISOString(),
+  });
+  await lake.readings("raw", [...[0, 10, 20, 1_001].map(after), { node_id: "n" }, { node_id: "m" }]);
+  expect(await lake.rows(localSql("latency"))).toEqual([
+    ["m", "buffer to table", null, null, null],
+    ["m", "sensor to buffer", null, null, null],
+    ["m", "sensor to table", null, null, null],
+    ["n", "buffer to table", null, null, null],
+    ["n", "sensor to buffer", "15", "853.85", "971.57"],
+    ["n", "sensor to table", null, null, null],
+  ]);
 });
