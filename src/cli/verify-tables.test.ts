@@ -173,8 +173,9 @@ test("what was stored after the last load waits; whose load that was is a rule",
     "waiting",
     "unlisted",
   ]);
-  expect(loadedThrough({ startedMs: null, isRunning: true }, null)).toBeNull();
-  expect(loadedThrough({ startedMs: null, isRunning: true }, LOADED)).toBe(LOADED - 900_000);
+  expect(loadedThrough({ startedMs: null, isRunning: false }, null)).toBeNull();
+  expect(loadedThrough({ startedMs: null, isRunning: false }, LOADED)).toBe(LOADED - 900_000);
+  expect(loadedThrough({ startedMs: null, isRunning: true }, LOADED)).toBeNull();
 });
 
 test("of a window the highest revision is wanted; the one before it is right as long as that one waits", async () => {

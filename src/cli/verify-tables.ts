@@ -209,7 +209,9 @@ export function noCounts(): Record<Kind, number> {
 /** The rule that tells what waits from what is lost. */
 export function loadedThrough(ingest: JobIngest | null, newestMs: number | null): number | null {
   if (ingest !== null && ingest.startedMs !== null) return ingest.startedMs - CLOCKS_MS;
-  return newestMs === null ? null : newestMs - LOAD_MS;
+  // The first load of all is at work: what it has not come to yet is as old as what it has.
+  if (newestMs === null || ingest?.isRunning === true) return null;
+  return newestMs - LOAD_MS;
 }
 
 function isSame(listed: Sums, held: HeldSums | undefined): boolean {
