@@ -67,6 +67,15 @@ function editLocation(use: string, change: { readonly url?: string; readonly com
   locations.set(name, { ...locations.get(name)!, ...change });
 }
 
+/** As the browser saves it: another draft than the published one. */
+function editDashboard(): void {
+  const { dashboards } = clouds.workspace.world();
+  const [id, before] = [...dashboards][0]!;
+  const serialized = before.serialized.replace('"displayName":"Overview"', '"displayName":"Mine"');
+  const updatedAtMs = before.updatedAtMs + 1_000;
+  dashboards.set(id, { ...before, serialized, revision: before.revision + 1, updatedAtMs });
+}
+
 type Row = {
   readonly name: string;
   readonly damage: () => unknown;
@@ -87,6 +96,7 @@ const ROWS: readonly Row[] = [
       grants.forget(schemas.get(SCHEMA)!.id);
     },
   },
+  { name: "a dashboard edited by hand", damage: editDashboard },
   { name: "an old trust policy", damage: oldTrust },
   {
     name: "a bucket too many in the role's policy",
