@@ -14,6 +14,7 @@ import { unityRoleName } from "./names.ts";
 import { makePlan, type Problem, planProblems } from "./plan.ts";
 import { applyRemoval, planRemoval } from "./removal.ts";
 import type { ProvisionSide } from "./resource.ts";
+import { shippedQuestions } from "./shipped-questions.ts";
 
 const LONG_MS = 600_000;
 endLakes();
@@ -29,7 +30,7 @@ let lake: TestLake;
 
 /** Of what there is several times, one is enough: they are alike. */
 const LEFT_OUT =
-  /((validated|anomalies|schematized|aggregated|ingestion|quarantine)(_data_us_west_2)?|volume .*\.raw|\.py)$/;
+  /((validated|anomalies|schematized|aggregated|ingestion|quarantine)(_data_us_west_2)?|volume .*\.raw|\.py|\/queries)$/;
 const KEPT_ANYWAY = /^table .*_validated$/;
 
 async function sides(): Promise<ProvisionSide[]> {
@@ -79,7 +80,7 @@ async function empty(): Promise<void> {
 /** One of each kind that can be changed is other than it should be. */
 async function drifted(): Promise<void> {
   expect(await apply()).toEqual([]);
-  const { credentials, locations, volumes, tables, grants, schemas, jobs, tree } = lake.workspace.world();
+  const { credentials, locations, volumes, tables, grants, schemas, jobs, tree, dashboards } = lake.workspace.world();
   const [name, credential] = [...credentials][0]!;
   credentials.set(name, { ...credential, roleArn: "arn:aws:iam::123456789012:role/old" });
   const location = [...locations.values()].find((one) => one.name.includes("metadata"))!;
@@ -91,6 +92,8 @@ async function drifted(): Promise<void> {
   tables.set(`${TABLES}.sensor_readings_validated`, { ...table, columns: table.columns.slice(0, 5) });
   grants.forget(schemas.get(TABLES)!.id);
   const [id, job] = [...jobs][0]!;
+  const [dashboardId, dashboard] = [...dashboards].find(([, { trashed }]) => !trashed)!;
+  dashboards.set(dashboardId, { ...dashboard, published: null });
   jobs.set(id, { ...job, settings: { ...job.settings, timeout_seconds: 1 } });
   jobs.set(id + 1n, { ...job, id: id + 1n, createdAtMs: job.createdAtMs + 1 });
   const path = [...tree.keys()].find((one) => one.endsWith("/load"))!;
@@ -180,6 +183,8 @@ const OF_CALL: Readonly<Record<string, readonly Answer[]>> = {
     [400, "MAX_NOTEBOOK_SIZE_EXCEEDED", "The notebook is larger than 10485760 bytes"],
     [404, "RESOURCE_DOES_NOT_EXIST", "The parent folder does not exist."],
   ],
+  "POST /api/2.0/lakeview/dashboards": [[409, "RESOURCE_ALREADY_EXISTS", "A node of that name already exists"]],
+  "GET /api/2.0/lakeview/dashboards/*": [[404, "RESOURCE_DOES_NOT_EXIST", "No such dashboard"]],
   "POST /api/2.2/jobs/create": [[429, "RESOURCE_EXHAUSTED", "More than 10000 jobs in an hour"]],
   "POST /api/2.2/jobs/run-now": [
     [429, "REQUEST_LIMIT_EXCEEDED", "20 a second"],
@@ -201,6 +206,7 @@ function kindOf({ method, path }: { readonly method: string; readonly path: stri
     .split("?")[0]!
     .replace(/(\/unity-catalog\/permissions\/[a-z_]+)\/.*$/, "$1/*")
     .replace(/(\/unity-catalog\/(?!permissions|metastore|validate)[a-z-]+)\/.+$/, "$1/*")
+    .replace(/(\/lakeview\/dashboards)\/[^/]+/, "$1/*")
     .replace(/(\/sql\/(?:statements|warehouses))\/[^/]+/, "$1/*");
   return `${method} ${bare}`;
 }
@@ -240,7 +246,11 @@ function masked(line: string): string {
     .replaceAll(lake.naming.prefix, "PREFIX")
     .replace(/run \d{10,}/g, "run ID")
     .replace(/PREFIX_(raw_data|metadata|checkpoints)_/g, "PREFIX_ONE_")
-    .replace(/PREFIX-(raw-data|metadata|checkpoints)-/g, "PREFIX-ONE-");
+    .replace(/PREFIX-(raw-data|metadata|checkpoints)-/g, "PREFIX-ONE-")
+    .replace(
+      /read (workspace folder|dashboard) \/Shared\/PREFIX-agent-us-west-2(\/[\w.-]+\.lvdash\.json)?/g,
+      "read ONE",
+    );
 }
 
 /** A line of the golden file. The next run has nothing to say, and comes to the same end. */
@@ -265,7 +275,9 @@ async function lineOf(
 test(
   "each call with each of its errors is survived, or told with a way out, and the next run ends well",
   async () => {
-    lake = await startLake({ env: PEOPLE, notebook: NOTEBOOK, workspace: { grantReadsThatLag: 0, region: REGION } });
+    const questions = shippedQuestions();
+    const workspace = { grantReadsThatLag: 0, region: REGION };
+    lake = await startLake({ env: PEOPLE, notebook: NOTEBOOK, questions, workspace });
     const lines: string[] = [];
     const known = new Set<string>();
     for (const [name, scenario] of Object.entries(SCENARIOS)) {
