@@ -8,7 +8,6 @@ export type Told = Answer & {
   readonly leftOut: readonly LeftOut[];
   /** The name of the question; null for a statement. */
   readonly query: string | null;
-  readonly limit: number;
 };
 
 /** A cell of the table is cut here; JSON and CSV have all of it. */

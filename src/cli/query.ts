@@ -1,5 +1,4 @@
 /** `agent query`: a question by its name, or SQL, asked of the tables in Databricks or, with `--local`, of the objects of a store. */
-import { homedir } from "node:os";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { AgentError, UsageError } from "../core/errors.ts";
 import type { Answer, LeftOut } from "../query/answer.ts";
@@ -8,7 +7,7 @@ import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { durationFlag } from "./duration-flag.ts";
 import { progressLine } from "./lake-listing.ts";
-import { worldOf } from "./provision-sides.ts";
+import { databricksOptions, worldOf } from "./provision-sides.ts";
 import { csvAnswer, jsonAnswer, type Told, tableAnswer } from "./query-text.ts";
 import { storeOf } from "./store-of.ts";
 import { grouped, textTable } from "./table.ts";
@@ -68,7 +67,7 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   const told = isLocal
     ? await askLocal(named?.localSql ?? question, { limit, sinceMs }, context)
     : await askRemote(named?.sql ?? question, limit, question, context);
-  for await (const text of write({ ...told, query: named?.name ?? null, limit })) {
+  for await (const text of write({ ...told, query: named?.name ?? null })) {
     await context.write(text);
     if (context.stop.aborted) break;
   }
@@ -100,7 +99,7 @@ async function askLocal(
 }
 
 async function askRemote(sql: string, limit: number, question: string, context: Context): Promise<Asked> {
-  const { settings, env } = context;
+  const { settings } = context;
   if (settings.databricksHost === null && settings.databricksConfigProfile === null) {
     const same = /^[\w-]+$/.test(question) ? question : `"${question}"`;
     throw new UsageError("Cannot query Databricks: neither DATABRICKS_HOST nor DATABRICKS_CONFIG_PROFILE is set", {
@@ -110,8 +109,8 @@ async function askRemote(sql: string, limit: number, question: string, context: 
   const { askDatabricks } = await import("../query/remote-query.ts");
   const world = worldOf(context);
   try {
-    const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
-    return { ...(await askDatabricks({ settings, home }, sql, limit, world)), leftOut: [], objects: null, foreign: 0 };
+    const answer = await askDatabricks(databricksOptions(context), sql, limit, world);
+    return { ...answer, leftOut: [], objects: null, foreign: 0 };
   } catch (error) {
     if (error instanceof AgentError || !context.stop.aborted) throw error;
     throw new AgentError("Cannot query the tables: told to stop", { cause: error });

@@ -20,8 +20,6 @@ export const NAMED_MOST = 1_000;
 export type HeldObject = {
   readonly key: string;
   readonly rows: number;
-  /** Different readings, or sensors of the window. */
-  readonly ids: number;
   /** Rows that could not be read as the table's columns. */
   readonly unread: number;
 };
@@ -89,14 +87,12 @@ export class StageTable {
 
   async objects(hours: readonly string[]): Promise<HeldObject[]> {
     const rows = await this.#ask(
-      `SELECT key, count(*) AS rows, count(DISTINCT id) AS ids, count_if(id IS NULL) AS unread FROM held
+      `SELECT key, count(*) AS rows, count_if(id IS NULL) AS unread FROM held
       WHERE ${among(hours)} GROUP BY key ORDER BY key`,
       OBJECTS,
       hours,
     );
-    return rows.map(([key, count, ids, unread]) => {
-      return { key: key ?? "", rows: Number(count), ids: Number(ids), unread: Number(unread) };
-    });
+    return rows.map(([key, count, unread]) => ({ key: key ?? "", rows: Number(count), unread: Number(unread) }));
   }
 
   /** Readings, or sensors of windows, with more than one row; at most NAMED_MOST. */

@@ -3,7 +3,7 @@ import { STAGES, type Stage } from "../core/stage.ts";
 import { parseKey } from "../uplink/object-key.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { grouped, textTable } from "./table.ts";
-import type { NodeStage, StageTables, TablesVerification } from "./verify-tables.ts";
+import { isClean, type NodeStage, type StageTables, type TablesVerification } from "./verify-tables.ts";
 import { KINDS, type Kind, type TableFinding } from "./verify-tables-compare.ts";
 
 /** Findings of one kind and stage, nodes and hours that are named; `--json` has more. */
@@ -41,10 +41,14 @@ function headline({ names, ingest, stages }: TablesVerification, store: Place): 
 
 function sumsTable({ stages }: TablesVerification, delivered: Delivered | null): string[] {
   const names = [...new Set(stages.flatMap(({ nodes }) => [...nodes.keys()]))].sort();
-  const isClean = (name: string) => stages.every(({ nodes }) => isWell(nodes.get(name)));
+  const differs = (name: string) =>
+    stages.some(({ nodes }) => {
+      const node = nodes.get(name);
+      return node !== undefined && !isClean(node);
+    });
   // Those that differ come first where not all have room.
   const ordered =
-    names.length <= NODES_SHOWN ? names : names.toSorted((a, b) => Number(isClean(a)) - Number(isClean(b)));
+    names.length <= NODES_SHOWN ? names : names.toSorted((a, b) => Number(differs(b)) - Number(differs(a)));
   const rows = ordered.slice(0, NODES_SHOWN).flatMap((name) =>
     STAGES.flatMap((stage, at) => {
       const node = stages[at]!.nodes.get(name);
@@ -64,10 +68,6 @@ function numbersOf({ bucket, table, counts }: NodeStage): string[] {
   const told = (n: number) => (n === 0 ? "-" : grouped(n));
   const sums = [bucket.objects, bucket.rows, table.objects, table.rows].map(grouped);
   return [...sums, ...[counts.lost, counts.waiting, sum].map(told)];
-}
-
-function isWell(node: NodeStage | undefined): boolean {
-  return node === undefined || KINDS.every((kind) => node.counts[kind] === 0);
 }
 
 function asides({ stage, cleaned, foreignRows, isBucketEmpty }: StageTables, store: Place): string[] {

@@ -67,6 +67,11 @@ export type TablesVerification = {
   readonly stages: readonly StageTables[];
 };
 
+/** Nothing differs. */
+export function isClean({ counts }: NodeStage): boolean {
+  return KINDS.every((kind) => counts[kind] === 0);
+}
+
 export async function verifyTables(options: TablesOptions): Promise<TablesVerification> {
   const { sql, pace, names, ingest } = options;
   const quarantined = await quarantinedObjects(sql, pace, names);
@@ -76,7 +81,6 @@ export async function verifyTables(options: TablesOptions): Promise<TablesVerifi
 }
 
 function isWell({ nodes, isBucketEmpty, unexamined }: StageTables): boolean {
-  const isClean = ({ counts }: NodeStage) => KINDS.every((kind) => counts[kind] === 0);
   return !isBucketEmpty && unexamined.length === 0 && [...nodes.values()].every(isClean);
 }
 
@@ -151,8 +155,7 @@ class StageComparison {
     if (hour !== "") end(hour, listed);
     for (const [only, held] of left) {
       const isCleaned = firstHour === null || only < firstHour;
-      const isEven = held.uneven === 0 && held.unread === 0 && held.spare === 0;
-      if (!(isCleaned && isEven)) differing.push({ hour: only, objects: held.objects, held });
+      if (!(isCleaned && isEven(held))) differing.push({ hour: only, objects: held.objects, held });
     }
     return { firstHour, differing: differing.sort((a, b) => (a.hour < b.hour ? -1 : 1)) };
   }
@@ -215,11 +218,13 @@ export function loadedThrough(ingest: JobIngest | null, newestMs: number | null)
 }
 
 function isSame(listed: Sums, held: HeldSums | undefined): boolean {
-  if (held === undefined) return false;
-  const isEven = held.uneven === 0 && held.unread === 0 && held.spare === 0;
-  return (
-    isEven && listed.objects === held.objects && listed.rows === held.rows && listed.fingerprint === held.fingerprint
-  );
+  if (held === undefined || !isEven(held)) return false;
+  return listed.objects === held.objects && listed.rows === held.rows && listed.fingerprint === held.fingerprint;
+}
+
+/** Each object has the rows that its name says, each of them a reading, and each reading once. */
+function isEven({ uneven, unread, spare }: HeldSums): boolean {
+  return uneven === 0 && unread === 0 && spare === 0;
 }
 
 function* batches(hours: readonly Differing[]): Iterable<readonly Differing[]> {
