@@ -3,41 +3,24 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { STAGES } from "../core/stage.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
-import { openStore } from "../uplink/open-store.ts";
 import type { Context } from "./command.ts";
-import { runCommandLine, type World } from "./commands.ts";
+import { see } from "./command-line.suite.ts";
+import { COMMANDS } from "./commands.ts";
 import { clean } from "./lake-clean.ts";
 import { readable } from "./lake-head.ts";
 import { progressLine } from "./lake-listing.ts";
-import { TestNode } from "./verify-node.suite.ts";
+import { nodeWithLake, type TestNode } from "./verify-node.suite.ts";
 
 let node: TestNode;
 let store: ObjectStore;
 // One node for all: the tests that take objects away come last.
 beforeAll(async () => {
-  node = new TestNode();
-  store = await openStore("dir:lake", {
-    ...{ prefix: "expanso", region: "us-west-2", env: {}, putTimeoutMs: 1_000, cwd: node.dataDir },
-  });
-  await node.takeAndDeliver(store, 1_000, 500);
+  ({ node, store } = await nodeWithLake());
 });
 afterAll(() => node.end());
 
 /** Runs a command line beside the lake and returns all that a user would see. */
-async function seen(...argv: string[]) {
-  let stdout = "";
-  const stderr: string[] = [];
-  const world: World = {
-    ...{ env: { AGENT_DATA_DIR: "." }, dotenv: {}, hostName: "edge-7", cwd: node.dataDir, terminal: false },
-    stop: new AbortController().signal,
-    write: async (text) => {
-      stdout += String(text);
-    },
-    say: (line) => void stderr.push(line),
-  };
-  const code = await runCommandLine(argv, world);
-  return { code, stdout, stderr };
-}
+const seen = (...argv: string[]) => see(argv, COMMANDS, { env: { AGENT_DATA_DIR: "." }, cwd: node.dataDir });
 
 test("lake ls tells objects, rows and the span of event time by stage", async () => {
   const { code, stdout } = await seen("lake", "ls", "--json");

@@ -1,24 +1,18 @@
 /** The question before `agent provision` changes something, on a real terminal: only the word itself is a yes. */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { accountState } from "../testing/account-state.ts";
 import { AGENT_BINARY } from "../testing/agent-process.ts";
 import { type OnTerminal, onTerminal } from "../testing/on-terminal.ts";
-import { ProvisionWorld } from "../testing/provision-world.ts";
-import { findS3Server } from "../testing/s3-server.ts";
+import { testsInAccount } from "../testing/provision-tests.ts";
+import type { ProvisionWorld } from "../testing/provision-world.ts";
 
-const canRun = findS3Server("moto") !== null && existsSync(AGENT_BINARY);
-if (!canRun) console.warn("skipped: moto or dist/agent is not there; run scripts/setup-servers and `bun run build`");
 setDefaultTimeout(300_000);
 
 let world: ProvisionWorld;
-beforeAll(async () => {
-  if (canRun) world = await ProvisionWorld.start();
+const it = testsInAccount((made) => {
+  world = made;
 });
-afterAll(async () => {
-  if (canRun) await world.stop();
-});
-const it = test.skipIf(!canRun);
 
 const APPLY = ["apply", "--only", "aws"];
 const writes = () => world.proxy.seen.filter(({ isWrite, call }) => isWrite && !call.startsWith("sts ")).length;

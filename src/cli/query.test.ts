@@ -2,36 +2,19 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ObjectStore } from "../uplink/object-store.ts";
-import { openStore } from "../uplink/open-store.ts";
-import { runCommandLine, type World } from "./commands.ts";
-import { TestNode } from "./verify-node.suite.ts";
+import { see } from "./command-line.suite.ts";
+import { COMMANDS } from "./commands.ts";
+import { nodeWithLake, type TestNode } from "./verify-node.suite.ts";
 
 let node: TestNode;
 let store: ObjectStore;
 beforeAll(async () => {
-  node = new TestNode();
-  store = await openStore("dir:lake", {
-    ...{ prefix: "expanso", region: "us-west-2", env: {}, putTimeoutMs: 1_000, cwd: node.dataDir },
-  });
-  await node.takeAndDeliver(store, 1_000, 500);
+  ({ node, store } = await nodeWithLake());
 });
 afterAll(() => node.end());
 
 /** Runs a command line beside the lake and returns all that a user would see. */
-async function seen(...argv: string[]) {
-  let stdout = "";
-  const stderr: string[] = [];
-  const world: World = {
-    ...{ env: {}, dotenv: {}, hostName: "edge-7", cwd: node.dataDir, terminal: false },
-    stop: new AbortController().signal,
-    write: async (text) => {
-      stdout += String(text);
-    },
-    say: (line) => void stderr.push(line),
-  };
-  const code = await runCommandLine(["query", ...argv], world);
-  return { code, stdout, stderr };
-}
+const seen = (...argv: string[]) => see(["query", ...argv], COMMANDS, { cwd: node.dataDir });
 
 const SENSORS =
   "SELECT sensor_id, count(*) AS n, max(temperature) AS hottest FROM sensor_readings_validated GROUP BY 1 ORDER BY 1";

@@ -14,6 +14,7 @@ import { Windows } from "../stages/aggregate.ts";
 import { StageEncoder } from "../stages/encode.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
+import { openStore } from "../uplink/open-store.ts";
 
 const GZIP = new Gzip(1, () => 0);
 
@@ -126,4 +127,13 @@ export class TestNode {
     const blocks = this.buffer.read(first, last);
     return this.#encoder.encode(blocks, { first, last, hourMs }, new Set([stage])).get(stage)!.body;
   }
+}
+
+/** A node with a folder for a lake beside its buffer, to which it has delivered 1,000 readings in batches of 500. */
+export async function nodeWithLake(): Promise<{ readonly node: TestNode; readonly store: ObjectStore }> {
+  const node = new TestNode();
+  const place = { prefix: "expanso", region: "us-west-2", env: {}, cwd: node.dataDir };
+  const store = await openStore("dir:lake", { ...place, putTimeoutMs: 1_000 });
+  await node.takeAndDeliver(store, 1_000, 500);
+  return { node, store };
 }

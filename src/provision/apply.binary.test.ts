@@ -1,25 +1,18 @@
 /** `agent provision` as a person sees it: the compiled binary against moto, with its policies enforced. */
-import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { AGENT_BINARY } from "../testing/agent-process.ts";
-import { ProvisionWorld } from "../testing/provision-world.ts";
-import { findS3Server } from "../testing/s3-server.ts";
+import { expect, setDefaultTimeout } from "bun:test";
+import { readFileSync, statSync } from "node:fs";
+import { testsInAccount } from "../testing/provision-tests.ts";
+import type { ProvisionWorld } from "../testing/provision-world.ts";
 
-const canRun = findS3Server("moto") !== null && existsSync(AGENT_BINARY);
-if (!canRun) console.warn("skipped: moto or dist/agent is not there; run scripts/setup-servers and `bun run build`");
 setDefaultTimeout(120_000);
 
 let world: ProvisionWorld;
-beforeAll(async () => {
-  if (canRun) world = await ProvisionWorld.start();
-});
-afterAll(async () => {
-  if (canRun) await world.stop();
-});
-beforeEach(async () => {
-  if (canRun) await world.reset();
-});
-const it = test.skipIf(!canRun);
+const it = testsInAccount(
+  (made) => {
+    world = made;
+  },
+  { emptyEach: true },
+);
 const writes = () => world.proxy.seen.filter(({ isWrite, status }) => isWrite && status < 300).map(({ call }) => call);
 
 it("an empty account: the plan says what will be, apply makes it, and the second apply has nothing to do", async () => {

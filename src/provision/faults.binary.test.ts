@@ -1,27 +1,20 @@
 /** `agent provision` when the cloud answers badly: lost answers, throttling, refusals inside a 200, far away, told to stop. */
-import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout } from "bun:test";
 import { existsSync } from "node:fs";
 import { accountState } from "../testing/account-state.ts";
-import { AGENT_BINARY } from "../testing/agent-process.ts";
-import { ProvisionWorld } from "../testing/provision-world.ts";
+import { testsInAccount } from "../testing/provision-tests.ts";
+import type { ProvisionWorld } from "../testing/provision-world.ts";
 import type { Verdict } from "../testing/recording-proxy.ts";
-import { findS3Server } from "../testing/s3-server.ts";
 
-const canRun = findS3Server("moto") !== null && existsSync(AGENT_BINARY);
-if (!canRun) console.warn("skipped: moto or dist/agent is not there; run scripts/setup-servers and `bun run build`");
 setDefaultTimeout(300_000);
 
 let world: ProvisionWorld;
-beforeAll(async () => {
-  if (canRun) world = await ProvisionWorld.start();
-});
-afterAll(async () => {
-  if (canRun) await world.stop();
-});
-beforeEach(async () => {
-  if (canRun) await world.reset();
-});
-const it = test.skipIf(!canRun);
+const it = testsInAccount(
+  (made) => {
+    world = made;
+  },
+  { emptyEach: true },
+);
 
 const APPLY = ["apply", "--only", "aws", "--yes"];
 const DESTROY = ["destroy", "--only", "aws", "--yes"];

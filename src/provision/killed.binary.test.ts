@@ -2,24 +2,18 @@
  * `agent provision` killed by kill -9 at a call: just after it was done, so that the answer never came, or just before. Run
  * again, it comes to the same end, with nothing left over. One call of each kind; all of them with AGENT_TEST_ALL_CALLS=1.
  */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { accountState } from "../testing/account-state.ts";
-import { AGENT_BINARY } from "../testing/agent-process.ts";
-import { ProvisionWorld } from "../testing/provision-world.ts";
-import { findS3Server } from "../testing/s3-server.ts";
+import { testsInAccount } from "../testing/provision-tests.ts";
+import type { ProvisionWorld } from "../testing/provision-world.ts";
 
-const canRun = findS3Server("moto") !== null && existsSync(AGENT_BINARY);
-if (!canRun) console.warn("skipped: moto or dist/agent is not there; run scripts/setup-servers and `bun run build`");
 setDefaultTimeout(1_200_000);
 const ALL = process.env["AGENT_TEST_ALL_CALLS"] === "1";
 
 let world: ProvisionWorld;
-beforeAll(async () => {
-  if (canRun) world = await ProvisionWorld.start();
-});
-afterAll(async () => {
-  if (canRun) await world.stop();
+const it = testsInAccount((made) => {
+  world = made;
 });
 
 /** What is written on a whole run, in the order of answers; each with how often it was called before. */
@@ -71,7 +65,7 @@ async function killAt(argv: readonly string[], call: string, nth: number, after:
 const APPLY = ["apply", "--only", "aws", "--yes"];
 const DESTROY = ["destroy", "--only", "aws", "--yes"];
 
-test.skipIf(!canRun)("apply, killed at a call of each kind, and run again", async () => {
+it("apply, killed at a call of each kind, and run again", async () => {
   await world.reset();
   const writes = await writesOf(APPLY);
   const whole = await accountState(world);
@@ -95,7 +89,7 @@ test.skipIf(!canRun)("apply, killed at a call of each kind, and run again", asyn
   }
 });
 
-test.skipIf(!canRun)("destroy, killed at a call of each kind, and run again: nothing is left", async () => {
+it("destroy, killed at a call of each kind, and run again: nothing is left", async () => {
   const fill = async () => {
     await world.reset();
     expect((await world.run(APPLY)).code).toBe(0);
@@ -124,39 +118,36 @@ test.skipIf(!canRun)("destroy, killed at a call of each kind, and run again: not
   }
 });
 
-test.skipIf(!canRun)(
-  "rotate-key, killed at each call, and run again: one key, and it is the one in the file",
-  async () => {
-    const ROTATE = ["rotate-key", "--yes"];
-    const { iam, iamApi } = world.root;
-    const keysNow = async () => {
-      const list = await world.asRoot(() =>
-        iam.send(new iamApi.ListAccessKeysCommand({ UserName: "acme-edge-us-west-2" })),
-      );
-      return list.AccessKeyMetadata!.map(({ AccessKeyId }) => AccessKeyId!);
-    };
-    await world.reset();
-    await world.run(APPLY);
-    const writes = await writesOf(ROTATE);
-    expect(writes.map(({ call }) => call)).toEqual(["iam CreateAccessKey", "iam DeleteAccessKey"]);
-    for (const { call, nth } of writes) {
-      for (const after of [true, false]) {
-        const before = await keysNow();
-        await killAt(ROTATE, call, nth, after);
-        const again = await world.run(ROTATE);
-        expect([call, after, again.code, again.code === 0 ? "" : again.stderr]).toEqual([call, after, 0, ""]);
-        const now = await keysNow();
-        expect(now).toHaveLength(1);
-        // The old key is gone unless the first run had ended all but its last word.
-        expect(now).not.toEqual(before);
-        expect(readFileSync(world.keyFile, "utf8")).toContain(`AWS_ACCESS_KEY_ID=${now[0]}\n`);
-      }
+it("rotate-key, killed at each call, and run again: one key, and it is the one in the file", async () => {
+  const ROTATE = ["rotate-key", "--yes"];
+  const { iam, iamApi } = world.root;
+  const keysNow = async () => {
+    const list = await world.asRoot(() =>
+      iam.send(new iamApi.ListAccessKeysCommand({ UserName: "acme-edge-us-west-2" })),
+    );
+    return list.AccessKeyMetadata!.map(({ AccessKeyId }) => AccessKeyId!);
+  };
+  await world.reset();
+  await world.run(APPLY);
+  const writes = await writesOf(ROTATE);
+  expect(writes.map(({ call }) => call)).toEqual(["iam CreateAccessKey", "iam DeleteAccessKey"]);
+  for (const { call, nth } of writes) {
+    for (const after of [true, false]) {
+      const before = await keysNow();
+      await killAt(ROTATE, call, nth, after);
+      const again = await world.run(ROTATE);
+      expect([call, after, again.code, again.code === 0 ? "" : again.stderr]).toEqual([call, after, 0, ""]);
+      const now = await keysNow();
+      expect(now).toHaveLength(1);
+      // The old key is gone unless the first run had ended all but its last word.
+      expect(now).not.toEqual(before);
+      expect(readFileSync(world.keyFile, "utf8")).toContain(`AWS_ACCESS_KEY_ID=${now[0]}\n`);
     }
-    // In two steps, so that nodes are never without a key that works.
-    const [old] = await keysNow();
-    const kept = await world.run(["rotate-key", "--keep-old", "--yes", "--json"]);
-    expect(JSON.parse(kept.stdout)).toMatchObject({ deleted: [], kept: [old] });
-    const second = await world.run(["rotate-key", "--yes", "--json"]);
-    expect(JSON.parse(second.stdout)).toMatchObject({ key: JSON.parse(kept.stdout).key, deleted: [old], kept: [] });
-  },
-);
+  }
+  // In two steps, so that nodes are never without a key that works.
+  const [old] = await keysNow();
+  const kept = await world.run(["rotate-key", "--keep-old", "--yes", "--json"]);
+  expect(JSON.parse(kept.stdout)).toMatchObject({ deleted: [], kept: [old] });
+  const second = await world.run(["rotate-key", "--yes", "--json"]);
+  expect(JSON.parse(second.stdout)).toMatchObject({ key: JSON.parse(kept.stdout).key, deleted: [old], kept: [] });
+});

@@ -4,11 +4,11 @@
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { BothClouds } from "../testing/both-clouds.ts";
+import { sayIfSkipped } from "../testing/provision-tests.ts";
 import type { Told } from "../testing/provision-world.ts";
 import { expectGolden } from "./errors.suite.ts";
 
-if (!BothClouds.canRun)
-  console.warn("skipped: moto or dist/agent is not there; run scripts/setup-servers and `bun run build`");
+sayIfSkipped();
 setDefaultTimeout(600_000);
 
 let clouds: BothClouds;

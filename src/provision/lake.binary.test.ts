@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { accountState } from "../testing/account-state.ts";
 import { BothClouds } from "../testing/both-clouds.ts";
+import { sayIfSkipped } from "../testing/provision-tests.ts";
 import type { ProvisionWorld } from "../testing/provision-world.ts";
 import type { Dashboard } from "../testing/workspace/dashboards.ts";
 import { ENGINEER, ENGINEER_TOKEN } from "../testing/workspace/settings.ts";
 import type { Workspace } from "../testing/workspace/workspace.ts";
 import { contentsOf } from "./databricks-lake.suite.ts";
 
-if (!BothClouds.canRun)
-  console.warn("skipped: moto or dist/agent is not there; run scripts/setup-servers and `bun run build`");
+sayIfSkipped();
 setDefaultTimeout(300_000);
 const it = test.skipIf(!BothClouds.canRun);
 

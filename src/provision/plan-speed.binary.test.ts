@@ -1,9 +1,9 @@
 /** How long the plan of a whole set-up of both clouds takes where every call costs what a network costs. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { BothClouds } from "../testing/both-clouds.ts";
+import { sayIfSkipped } from "../testing/provision-tests.ts";
 
-if (!BothClouds.canRun)
-  console.warn("skipped: moto or dist/agent is not there; run scripts/setup-servers and `bun run build`");
+sayIfSkipped();
 setDefaultTimeout(300_000);
 
 /** What the issue promises. */

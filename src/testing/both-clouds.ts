@@ -1,13 +1,11 @@
 /** Both clouds for tests of the compiled binary: moto with its policies enforced, and the strict fake workspace that looks at it. */
-import { existsSync } from "node:fs";
-import { AGENT_BINARY } from "./agent-process.ts";
+import { CAN_PROVISION } from "./provision-tests.ts";
 import { ProvisionWorld, type Told } from "./provision-world.ts";
-import { findS3Server } from "./s3-server.ts";
 import { DEFAULT_SETTINGS, ENGINEER_TOKEN, ROBOT } from "./workspace/settings.ts";
 import { startWorkspace, type Workspace } from "./workspace/workspace.ts";
 
 export class BothClouds {
-  static readonly canRun = findS3Server("moto") !== null && existsSync(AGENT_BINARY);
+  static readonly canRun = CAN_PROVISION;
   readonly aws: ProvisionWorld;
   readonly workspace: Workspace;
 
