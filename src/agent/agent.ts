@@ -129,7 +129,7 @@ export class Agent {
     await delivery;
     await this.#abortPuts();
     this.#guarded(() => this.#parts.carrier.settle(this.#parts.now()));
-    this.#guarded(() => this.#parts.rules.save(true));
+    this.#guarded(() => this.#parts.rules.save());
     this.#guarded(() => this.#parts.report(this.#parts.now()));
     // The last chance: what was not delivered would end with this process.
     if (this.#reopen === null) this.#watchFiles();
@@ -245,7 +245,7 @@ export class Agent {
     const runningMs = this.#parts.running();
     const { rules, upkeep } = this.#parts;
     if (!this.#stopping) this.#guarded(() => rules.watch(runningMs));
-    this.#guarded(() => rules.save(upkeep.isFull));
+    if (upkeep.isFull) this.#guarded(() => rules.save());
     if (runningMs - this.#lastUpkeep >= (upkeep.isStuck ? LOOK_MS : UPKEEP_MS)) {
       this.#lastUpkeep = runningMs;
       if (!this.#watchFiles()) return;

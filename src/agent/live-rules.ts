@@ -2,7 +2,7 @@
  * The rules in force, while the agent runs: judged by, remembered, and exchanged when their folder changes. A new set comes
  * in between two commits, whole and tested, or not at all; what the rules that did not change remember goes on.
  */
-import { RuleLedger } from "../buffer/rule-ledger.ts";
+import { RuleLedger, type RuleMemories } from "../buffer/rule-ledger.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Log } from "../core/log.ts";
 import type { ReadingBlock } from "../core/reading.ts";
@@ -40,7 +40,7 @@ const COSTS_SHOWN = 50;
 const SILENT_SHOWN = 50;
 /** A change is in force after two looks. */
 const LOOK_MS = 200;
-/** Memories are stored after this many readings, or later where they are large: a reading costs at most 64 bytes more. */
+/** Memories are stored with the commit that brings this many readings, or later where they are large: 64 bytes a reading. */
 const SAVE_ROWS = 5_000;
 const SAVE_BYTES_A_ROW = 64;
 /** In the buffer's `meta`: the folder of the last set that was let in at a start, empty for the rules in the binary. */
@@ -58,6 +58,8 @@ export class LiveRules {
   #waiting: Loaded<RuleSet> | null = null;
   #unsaved = 0;
   #savedBytes = 0;
+  /** What the commit that is under way stores. */
+  #saving: RuleMemories | null = null;
   loadedAtMs: number;
   /** Readings that were judged and committed since the agent started, and of these how many broke a rule, by name. */
   judged: number;
@@ -112,10 +114,18 @@ export class LiveRules {
     return this.#set.names.map((rule) => ({ rule, count: this.#broken.get(rule) ?? 0 }));
   }
 
+  /** In the transaction that commits the block that the set judged last: stores what the rules remember, where that is due. */
+  commit({ count }: Pick<ReadingBlock, "count">, lastSeq: number): void {
+    this.#saving = this.#isSaveDue(this.#unsaved + count) ? this.#set.saveJudged() : null;
+    if (this.#saving !== null && this.#saving.size > 0) this.#ledger.write(this.#saving, lastSeq);
+  }
+
   /** The block that the set judged last is in the buffer. */
   committed({ count, findings }: Pick<ReadingBlock, "count" | "findings">): void {
     this.#set.keep();
     this.#unsaved += count;
+    if (this.#saving !== null) this.#noteSaved(this.#saving);
+    this.#saving = null;
     this.judged += count;
     for (const list of findings.values()) {
       for (const { rule } of list) this.#broken.set(rule, (this.#broken.get(rule) ?? 0) + 1);
@@ -148,13 +158,16 @@ export class LiveRules {
     this.#refused = [];
   }
 
-  /** Stores what the rules remember, where that is due; `now`: however little is new. */
-  save(now: boolean): void {
-    const due = Math.max(SAVE_ROWS, this.#savedBytes / SAVE_BYTES_A_ROW);
-    if (this.#unsaved === 0 || (!now && this.#unsaved < due)) return;
+  /** Stores what the rules remember, however little is new: before an end, or to let go of readings where room is short. */
+  save(): void {
+    if (this.#unsaved === 0) return;
     const memories = this.#set.saveState();
     if (memories.size > 0) this.#ledger.save(memories);
     this.#noteSaved(memories);
+  }
+
+  #isSaveDue(unsaved: number): boolean {
+    return unsaved >= Math.max(SAVE_ROWS, this.#savedBytes / SAVE_BYTES_A_ROW);
   }
 
   /** The set with the memory that it had when the last reading was committed. */
@@ -213,7 +226,7 @@ export class LiveRules {
     return diff;
   }
 
-  #noteSaved(memories: ReadonlyMap<string, Uint8Array>): void {
+  #noteSaved(memories: RuleMemories): void {
     this.#unsaved = 0;
     this.#savedBytes = [...memories.values()].reduce((sum, { length }) => sum + length, 0);
   }

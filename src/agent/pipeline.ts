@@ -37,7 +37,11 @@ export type Turn = {
 
 export type PipelineParts = {
   readonly sources: readonly Source[];
-  readonly rules: { readonly set: Pick<RuleSet, "version" | "judge">; committed(block: ReadingBlock): void };
+  readonly rules: {
+    readonly set: Pick<RuleSet, "version" | "judge">;
+    commit(block: ReadingBlock, lastSeq: number): void;
+    committed(block: ReadingBlock): void;
+  };
   readonly buffer: SqliteBuffer;
   /** Null where the aggregated stage is switched off. */
   readonly windows: Windows | null;
@@ -154,7 +158,7 @@ export class Pipeline {
       timeQuality: clock.observe(nowMs, runningMs),
       agentVersion,
     };
-    const stored = buffer.commit(block, facts, this.#shares());
+    const stored = buffer.commit(block, facts, this.#shares(), (lastSeq) => rules.commit(block, lastSeq));
     rules.committed(block);
     for (const tap of this.taps) {
       if (tap.accepted + tap.refused > 0) tap.source.committed();

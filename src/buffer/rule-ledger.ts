@@ -1,7 +1,7 @@
 /**
  * What the buffer knows of rules: the sets that judged its readings, when which was in force, and what the rules remember.
- * A memory is stored with the seq of the last reading that is in it; the readings behind that are still there (retention
- * waits), so judging them again gives the memory of now: nothing need be stored with each commit.
+ * A memory is stored in the transaction of the last reading that is in it, with its seq. The readings behind that are
+ * still there (retention waits), so judging them again gives the memory of now: it need not be stored with each commit.
  */
 import { createHash } from "node:crypto";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
@@ -42,7 +42,18 @@ export class RuleLedger {
 
   /** Stores the memories as they are after the last committed reading. */
   save(memories: RuleMemories): void {
-    this.#buffer.transact(() => this.#replace(memories));
+    this.#buffer.transact(() => this.write(memories, this.#buffer.lastSeq));
+  }
+
+  /** The same in a transaction that is under way, with the readings through `through` in it. */
+  write(memories: RuleMemories, through: number): void {
+    const { db } = this.#buffer;
+    db.run("DELETE FROM rule_state");
+    const insert = db.query("INSERT INTO rule_state VALUES (?, ?)");
+    for (const [canonical, state] of memories) insert.run(keyOf(canonical), state);
+    // Where no rule remembers anything, no reading need be kept for one.
+    if (memories.size > 0) this.#buffer.setMeta("rules_through", String(through));
+    else db.run("DELETE FROM meta WHERE key = 'rules_through'");
   }
 
   /** Another set is in force from the next reading on; its memories are stored with that. */
@@ -54,18 +65,8 @@ export class RuleLedger {
       const lists = [change.added, change.removed, change.changed].map((names) => JSON.stringify(names));
       db.query("INSERT INTO rule_switch VALUES (?, ?, ?, ?, ?, ?)").run(change.atMs, change.from, change.to, ...lists);
       db.query("DELETE FROM rule_switch WHERE rowid <= (SELECT max(rowid) FROM rule_switch) - ?").run(SWITCHES_KEPT);
-      this.#replace(memories);
+      this.write(memories, this.#buffer.lastSeq);
     });
-  }
-
-  #replace(memories: RuleMemories): void {
-    const { db, lastSeq } = this.#buffer;
-    db.run("DELETE FROM rule_state");
-    const insert = db.query("INSERT INTO rule_state VALUES (?, ?)");
-    for (const [canonical, state] of memories) insert.run(keyOf(canonical), state);
-    // Where no rule remembers anything, no reading need be kept for one.
-    if (memories.size > 0) this.#buffer.setMeta("rules_through", String(lastSeq));
-    else db.run("DELETE FROM meta WHERE key = 'rules_through'");
   }
 }
 

@@ -76,13 +76,20 @@ export class SqliteBuffer {
   /**
    * Commits a block's readings under the next seqs, with what their sources shared, in one transaction; the block then
    * belongs to the buffer. Throws the database's error (SQLITE_FULL, SQLITE_BUSY, …) and has then changed nothing.
+   * `also`: what more is written in that transaction, told the seq of the last reading in it.
    */
-  commit(block: ReadingBlock, facts: CommitFacts, shares: readonly SourceShare[]): StoredBlock {
+  commit(
+    block: ReadingBlock,
+    facts: CommitFacts,
+    shares: readonly SourceShare[],
+    also?: (lastSeq: number) => void,
+  ): StoredBlock {
     const firstSeq = this.#lastSeq + 1;
     this.transact(() => {
       this.#persistCatalogue();
       if (block.count > 0) this.#insertRows(block, firstSeq, facts);
       for (const share of shares) this.#saveShare(share);
+      also?.(firstSeq + block.count - 1);
     });
     this.#persisted = sizesOf(this.catalogue);
     this.#lastSeq += block.count;

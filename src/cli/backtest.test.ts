@@ -132,6 +132,7 @@ test("only readings committed from --since and before --until count; those befor
     keep: () => undefined,
     ...{
       saveState: () => new Map(),
+      saveJudged: () => new Map(),
       loadState: () => [],
       costs: () => [],
       silentSensors: () => [],

@@ -63,7 +63,7 @@ class CompiledRules implements RuleSet {
     this.#lists.clear();
     block.findings.clear();
     this.#columns.grow();
-    for (const state of this.#states) state.rollBack();
+    this.#rollBack();
     // Looking at the clock for each rule would cost more than most of them: one block of many tells, and not the first ones, whose code is still cold.
     if (++this.#blocks % BLOCKS_A_TIMING === 0) this.#judgeTimed(block);
     else this.#judgeAll(block);
@@ -100,7 +100,16 @@ class CompiledRules implements RuleSet {
     for (const state of this.#states) state.keep();
   }
 
+  #rollBack(): void {
+    for (const state of this.#states) state.rollBack();
+  }
+
   saveState(): ReadonlyMap<string, Uint8Array> {
+    this.#rollBack();
+    return this.saveJudged();
+  }
+
+  saveJudged(): ReadonlyMap<string, Uint8Array> {
     const saved = new Map<string, Uint8Array>();
     for (const { rule, judge } of this.#compiled) if (judge.state) saved.set(rule.canonical, judge.state.save());
     return saved;

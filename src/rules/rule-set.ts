@@ -18,8 +18,10 @@ export interface RuleSet {
   judge(block: ReadingBlock): void;
   /** The block that was judged last has been committed: what it moved in the rules' memory stays. */
   keep(): void;
-  /** The memory of each rule that has one, by the rule's canonical JSON. */
+  /** The memory of each rule that has one, by the rule's canonical JSON; what was not kept is put back first. */
   saveState(): ReadonlyMap<string, Uint8Array>;
+  /** The same, with the block that was judged last: what is stored in the transaction that commits it. */
+  saveJudged(): ReadonlyMap<string, Uint8Array>;
   /** Takes over what was saved for the same rules. Returns the names of the rules with a memory that begin anew. */
   loadState(saved: ReadonlyMap<string, Uint8Array>): readonly string[];
   /** By rule, in the order of `names`. */

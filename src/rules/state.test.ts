@@ -28,7 +28,7 @@ test("what a block touched stays when it is kept and is put back when it is not,
           subjects.of("somebody who was not there before");
           state = new RuleState(subjects, FRESH);
           expect(state.load(saved)).toBe(true);
-          now = new Map(kept);
+          kept = new Map(now);
         } else {
           const name = `s${what.subject}`;
           const at = state.touch(subjects.of(name));

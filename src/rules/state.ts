@@ -31,7 +31,7 @@ export interface Memory {
   keep(): void;
   /** As if nothing had been touched since the last `keep`. */
   rollBack(): void;
-  /** All that was kept, as bytes. */
+  /** All that it holds now, what was touched and not kept yet included, as bytes. */
   save(): Uint8Array;
   /** Whether `load` would take this over: what was saved is of the same shape, and whole. */
   fits(saved: Uint8Array): boolean;
@@ -104,9 +104,9 @@ export class RuleState implements Memory {
 
   /** A line of JSON with the names, then the doubles. */
   save(): Uint8Array {
-    const names = this.#subjectOf.slice(0, this.#kept).map((subject) => this.#subjects.names[subject]);
+    const names = this.#subjectOf.map((subject) => this.#subjects.names[subject]);
     const head = Buffer.from(`${JSON.stringify({ v: 1, width: this.width, names })}\n`);
-    const body = this.values.slice(0, this.#kept * this.width);
+    const body = this.values.slice(0, this.size * this.width);
     return Buffer.concat([head, new Uint8Array(body.buffer)]);
   }
 
