@@ -6,7 +6,7 @@ import { envExample } from "./core/settings-example.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const LINES = { source: 300, test: 500, function: 70 };
-const STEPS = ["sensor", "buffer", "rules", "stages", "uplink", "dashboard"];
+const STEPS = ["sensor", "buffer", "rules", "stages", "uplink", "fleet", "dashboard"];
 
 /** All files that git keeps or would keep, by path from the root. */
 const FILES = Bun.spawnSync(["git", "ls-files", "-co", "--exclude-standard"], { cwd: ROOT })

@@ -18,6 +18,11 @@ export function bucketOf(stage: Stage, prefix: string, region: string): string {
   return `${prefix}-${stage}-data-${region}`;
 }
 
+/** The bucket of what nodes tell of themselves, beside those of the stages. */
+export function metadataBucketOf(prefix: string, region: string): string {
+  return `${prefix}-metadata-${region}`;
+}
+
 export function isStage(text: string): text is Stage {
   return (STAGES as readonly string[]).includes(text);
 }

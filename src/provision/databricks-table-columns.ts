@@ -1,8 +1,9 @@
 /** The columns of the five tables: those of the stages' rows, from the one table of columns, and what Auto Loader adds. */
+import type { ColumnType } from "../core/column.ts";
 import type { Profile } from "../core/profile.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { shippedProfiles } from "../sensor/profiles.ts";
-import { type ColumnType, columnsOf, windowColumnsOf } from "../stages/columns.ts";
+import { columnsOf, windowColumnsOf } from "../stages/columns.ts";
 import { type LakeNames, quarantineFullName, tableFullName } from "./databricks-names.ts";
 
 export type TableColumn = {

@@ -2,18 +2,10 @@
  * The columns of a row, in their order, by stage: the one place from which the published JSON Schema is made, and against
  * which the encoder is tested. Tables on the lake's side are made from it too.
  */
+import type { Column } from "../core/column.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../core/sensor.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import { DERIVED, SCHEMA_VERSION } from "./schematize.ts";
-
-export type ColumnType = "text" | "number" | "integer" | "timestamp" | "list of text";
-export type Column = {
-  readonly name: string;
-  readonly type: ColumnType;
-  /** Whether a row may hold null. */
-  readonly nullable: boolean;
-  readonly doc: string;
-};
 
 const text = (name: string, doc: string, nullable = false): Column => ({ name, type: "text", nullable, doc });
 

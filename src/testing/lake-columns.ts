@@ -1,8 +1,9 @@
 /** notebooks/columns.py: the tables of the lake and their columns, as `agent provision` makes them too. */
+import type { Column } from "../core/column.ts";
 import { STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
 import { LOADER_COLUMNS, type TableColumn, tableColumns } from "../provision/databricks-table-columns.ts";
 import { shippedProfiles } from "../sensor/profiles.ts";
-import { type Column, columnsOf, windowColumnsOf } from "../stages/columns.ts";
+import { columnsOf, windowColumnsOf } from "../stages/columns.ts";
 
 /** The columns of a stage's table that the agent delivers, for sensors of every shipped profile. */
 export function lakeColumns(stage: Stage): Column[] {

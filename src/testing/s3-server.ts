@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { bucketOf, STAGES } from "../core/stage.ts";
+import { bucketOf, metadataBucketOf, STAGES } from "../core/stage.ts";
 
 export const SERVER_KINDS = ["versitygw", "moto"] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];
@@ -78,7 +78,10 @@ function serverOf(kind: ServerKind, endpoint: string, region: string, stop: () =
     const { CreateBucketCommand, S3Client } = await import("@aws-sdk/client-s3");
     const credentials = { accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY };
     const client = new S3Client({ region, endpoint, forcePathStyle: true, credentials });
-    const buckets = [...STAGES.map((stage) => bucketOf(stage, prefix, region)), `${prefix}-checkpoints-${region}`];
+    const buckets = [
+      ...STAGES.map((stage) => bucketOf(stage, prefix, region)),
+      ...[`${prefix}-checkpoints-${region}`, metadataBucketOf(prefix, region)],
+    ];
     for (const Bucket of buckets) await client.send(new CreateBucketCommand({ Bucket }));
     client.destroy();
   };

@@ -1,6 +1,8 @@
 /** The published JSON Schema of a schematized row, made from the table of columns and the shipped profiles. */
+
+import type { Column, ColumnType } from "../core/column.ts";
 import { shippedProfiles } from "../sensor/profiles.ts";
-import { type Column, type ColumnType, columnsOf } from "../stages/columns.ts";
+import { columnsOf } from "../stages/columns.ts";
 import { SCHEMA_VERSION } from "../stages/schematize.ts";
 
 export type JsonSchema = { readonly [keyword: string]: unknown };

@@ -41,23 +41,33 @@ export class DirectoryWriter {
   }
 
   /** On return `path` (inside `bucket`, inside the root) is there and durable. Throws what the file system throws. */
-  async write(
-    bucket: string,
-    path: string,
-    body: Uint8Array,
-    signal?: AbortSignal,
-  ): Promise<"stored" | "already-there"> {
+  write(bucket: string, path: string, body: Uint8Array, signal?: AbortSignal): Promise<"stored" | "already-there"> {
+    return this.#whole(() => this.#put(bucket, path, body, signal, (temporary) => this.#name(temporary, path)));
+  }
+
+  /** The same, in place of what is there. */
+  replace(bucket: string, path: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return this.#whole(() => this.#put(bucket, path, body, signal, (temporary) => this.#files.rename(temporary, path)));
+  }
+
+  async #whole<T>(put: () => Promise<T>): Promise<T> {
     try {
-      return await this.#put(bucket, path, body, signal);
+      return await put();
     } catch (error) {
       if (codeOf(error) !== "ENOENT") throw error;
     }
     // Somebody removed a folder that we knew (`lake clean`, a person): all are made again, once.
     this.#known.clear();
-    return await this.#put(bucket, path, body, signal);
+    return await put();
   }
 
-  async #put(bucket: string, path: string, body: Uint8Array, signal: AbortSignal | undefined) {
+  async #put<T>(
+    bucket: string,
+    path: string,
+    body: Uint8Array,
+    signal: AbortSignal | undefined,
+    name: (temporary: string) => Promise<T>,
+  ): Promise<T> {
     const folder = dirname(path);
     await this.#makeSure(join(bucket, INCOMING));
     await this.#makeSure(folder);
@@ -66,7 +76,7 @@ export class DirectoryWriter {
     try {
       await this.#write(temporary, body, signal);
       signal?.throwIfAborted();
-      const outcome = await this.#name(temporary, path);
+      const outcome = await name(temporary);
       // Also when it was there already: a run that was killed may have linked it and not have synced the folder.
       await this.#sync(folder);
       return outcome;

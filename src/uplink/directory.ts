@@ -5,11 +5,12 @@
 import * as nodeFiles from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { codeOf } from "../core/errors.ts";
-import { bucketOf, type Stage } from "../core/stage.ts";
+import { bucketOf, metadataBucketOf, type Stage } from "../core/stage.ts";
 import { explainFailure } from "./directory-failure.ts";
 import { DirectoryWriter, type Files, INCOMING } from "./directory-writer.ts";
 import {
   type ListedObject,
+  type MetadataBucket,
   NotFoundError,
   type ObjectMetadata,
   type ObjectRef,
@@ -26,6 +27,7 @@ export type DirectoryOptions = {
 
 export class DirectoryStore implements ObjectStore {
   readonly uri: string;
+  readonly metadata: MetadataBucket;
   readonly #root: string;
   readonly #options: DirectoryOptions;
   readonly #files: Files;
@@ -37,6 +39,13 @@ export class DirectoryStore implements ObjectStore {
     this.#root = resolve(options.root);
     this.#writer = new DirectoryWriter(this.#root, this.#files);
     this.uri = options.uri ?? `dir:${options.root}`;
+    const bucket = join(this.#root, metadataBucketOf(options.prefix, options.region));
+    this.metadata = {
+      place: bucket,
+      replace: (key, body, signal) => this.#replace(bucket, key, body, signal),
+      list: (prefix) => this.#walk(bucket, "", prefix),
+      get: (key) => this.#read(pathIn(bucket, key)),
+    };
   }
 
   async put(
@@ -46,20 +55,34 @@ export class DirectoryStore implements ObjectStore {
     signal?: AbortSignal,
   ): Promise<"stored" | "already-there"> {
     signal?.throwIfAborted();
-    const path = this.#path(ref);
+    const bucket = this.place(ref.stage);
+    const path = pathIn(bucket, ref.key);
     try {
-      return await this.#writer.write(this.place(ref.stage), path, body, signal);
+      return await this.#writer.write(bucket, path, body, signal);
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : this.#explain(error, "store", path);
+    }
+  }
+
+  async #replace(bucket: string, key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const path = pathIn(bucket, key);
+    try {
+      await this.#writer.replace(bucket, path, body, signal);
     } catch (error) {
       throw signal?.aborted ? signal.reason : this.#explain(error, "store", path);
     }
   }
 
   async *list(stage: Stage, prefix = ""): AsyncIterable<ListedObject> {
-    yield* this.#walk(stage, "", prefix);
+    for await (const object of this.#walk(this.place(stage), "", prefix)) yield { stage, ...object };
   }
 
-  async get(ref: ObjectRef): Promise<Uint8Array> {
-    const path = this.#path(ref);
+  get(ref: ObjectRef): Promise<Uint8Array> {
+    return this.#read(pathIn(this.place(ref.stage), ref.key));
+  }
+
+  async #read(path: string): Promise<Uint8Array> {
     try {
       return new Uint8Array(await this.#files.readFile(path));
     } catch (error) {
@@ -71,7 +94,7 @@ export class DirectoryStore implements ObjectStore {
   async remove(stage: Stage, keys: readonly string[]): Promise<void> {
     const folders = new Set<string>();
     for (const key of keys) {
-      const path = this.#path({ stage, key });
+      const path = pathIn(this.place(stage), key);
       try {
         await this.#files.rm(path);
         folders.add(dirname(path));
@@ -88,16 +111,16 @@ export class DirectoryStore implements ObjectStore {
 
   close(): void {}
 
-  async *#walk(stage: Stage, within: string, prefix: string): AsyncIterable<ListedObject> {
-    for (const entry of await this.#entries(stage, within)) {
+  async *#walk(bucket: string, within: string, prefix: string): AsyncIterable<Omit<ListedObject, "stage">> {
+    for (const entry of await this.#entries(bucket, within)) {
       const key = within + entry;
       if (entry.endsWith("/")) {
-        if (key.startsWith(prefix) || prefix.startsWith(key)) yield* this.#walk(stage, key, prefix);
+        if (key.startsWith(prefix) || prefix.startsWith(key)) yield* this.#walk(bucket, key, prefix);
       } else if (key.startsWith(prefix)) {
-        const path = join(this.place(stage), key);
+        const path = join(bucket, key);
         try {
           const { size, mtimeMs } = await this.#files.stat(path);
-          yield { stage, key, bytes: size, storedMs: mtimeMs };
+          yield { key, bytes: size, storedMs: mtimeMs };
         } catch (error) {
           // Removed while we looked.
           if (!isMissing(error)) throw this.#explain(error, "list", path);
@@ -107,8 +130,8 @@ export class DirectoryStore implements ObjectStore {
   }
 
   /** Names in a folder, a folder's with a `/` behind: sorted like that, a walk is in the order of whole keys. */
-  async #entries(stage: Stage, within: string): Promise<string[]> {
-    const folder = join(this.place(stage), within);
+  async #entries(bucket: string, within: string): Promise<string[]> {
+    const folder = join(bucket, within);
     try {
       const entries = await this.#files.readdir(folder, { withFileTypes: true });
       return entries
@@ -132,17 +155,17 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
-  #path(ref: ObjectRef): string {
-    const parts = ref.key.split("/");
-    if (parts.some((part) => part === "" || part.startsWith(".") || part.includes("\0") || part.includes("\\"))) {
-      throw new Error(`Cannot name a file after the key "${ref.key}": it has empty or hidden parts`);
-    }
-    return join(this.place(ref.stage), ...parts);
-  }
-
   #explain(error: unknown, verb: string, path: string): Error {
     return explainFailure(error, verb, path, this.#root);
   }
+}
+
+function pathIn(bucket: string, key: string): string {
+  const parts = key.split("/");
+  if (parts.some((part) => part === "" || part.startsWith(".") || part.includes("\0") || part.includes("\\"))) {
+    throw new Error(`Cannot name a file after the key "${key}": it has empty or hidden parts`);
+  }
+  return join(bucket, ...parts);
 }
 
 function isMissing(error: unknown): boolean {

@@ -2,6 +2,7 @@
 import type { Stage } from "../core/stage.ts";
 import {
   type ListedObject,
+  type MetadataBucket,
   NotFoundError,
   type ObjectMetadata,
   type ObjectRef,
@@ -13,11 +14,26 @@ type Held = { readonly body: Uint8Array; readonly metadata: ObjectMetadata; read
 export class MemoryStore implements ObjectStore {
   readonly uri = "memory:";
   readonly #objects = new Map<Stage, Map<string, Held>>();
+  readonly #replaced = new Map<string, Pick<Held, "body" | "storedMs">>();
   readonly #now: () => number;
 
   constructor(now: () => number = Date.now) {
     this.#now = now;
   }
+
+  readonly metadata: MetadataBucket = {
+    place: "memory:metadata",
+    replace: async (key, body, signal) => {
+      signal?.throwIfAborted();
+      this.#replaced.set(key, { body: body.slice(), storedMs: this.#now() });
+    },
+    list: (prefix) => this.#listReplaced(prefix),
+    get: async (key) => {
+      const object = this.#replaced.get(key);
+      if (object === undefined) throw new NotFoundError(`Cannot read "${key}" of metadata: there is no such object`);
+      return object.body.slice();
+    },
+  };
 
   async put(
     ref: ObjectRef,
@@ -37,6 +53,13 @@ export class MemoryStore implements ObjectStore {
     for (const key of keys) {
       const object = this.#stage(stage).get(key);
       if (object !== undefined) yield { stage, key, bytes: object.body.length, storedMs: object.storedMs };
+    }
+  }
+
+  async *#listReplaced(prefix: string) {
+    for (const key of [...this.#replaced.keys()].filter((one) => one.startsWith(prefix)).sort()) {
+      const { body, storedMs } = this.#replaced.get(key)!;
+      yield { key, bytes: body.length, storedMs };
     }
   }
 

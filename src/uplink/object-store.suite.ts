@@ -46,6 +46,7 @@ export function describeObjectStore(name: string, under: StoreUnderTest): void {
     testListing(run);
     testAbsence(run);
     testAbort(run);
+    testMetadata(run);
   });
 }
 
@@ -223,5 +224,27 @@ function unopened(): ObjectStore {
   const refuse = () => {
     throw new Error("the store of this suite is not open");
   };
-  return { uri: "", put: refuse, list: refuse, get: refuse, remove: refuse, place: refuse, close: () => {} };
+  const metadata = { place: "", replace: refuse, list: refuse, get: refuse };
+  return { uri: "", metadata, put: refuse, list: refuse, get: refuse, remove: refuse, place: refuse, close: () => {} };
+}
+
+function testMetadata(run: Run): void {
+  test("an object of the metadata bucket is replaced, and read and listed as it is now; no stage shows it", async () => {
+    const { metadata } = run.store;
+    const [key, other] = ["nodes/pump-7/heartbeat.json", "nodes/pump-8/heartbeat.json"];
+    await metadata.replace(key, bytes("one"));
+    await metadata.replace(other, bytes("another's"));
+    await metadata.replace(key, bytes("two, and longer"));
+    expect(await metadata.get(key)).toEqual(bytes("two, and longer"));
+    const listed = await Array.fromAsync(metadata.list("nodes/"));
+    expect(listed).toEqual([
+      { key, bytes: 15, storedMs: expect.any(Number) },
+      { key: other, bytes: 9, storedMs: expect.any(Number) },
+    ]);
+    expect(await Array.fromAsync(metadata.list("nodes/pump-8"))).toHaveLength(1);
+    expect(await Array.fromAsync(run.store.list("raw", "nodes/"))).toEqual([]);
+    await expect(metadata.get("nodes/pump-9/heartbeat.json")).rejects.toBeInstanceOf(NotFoundError);
+    const reason = new Error("stopped");
+    await expect(metadata.replace(key, bytes("three"), AbortSignal.abort(reason))).rejects.toBe(reason);
+  });
 }

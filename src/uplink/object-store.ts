@@ -1,6 +1,21 @@
 /** The port that every store implements (step 5, CARRY): a place for objects that are written once. */
 import type { Stage } from "../core/stage.ts";
 
+/**
+ * The bucket beside the stages', for what nodes tell of themselves: no readings, and nothing that a promise is about. Its
+ * objects are replaced.
+ */
+export interface MetadataBucket {
+  /** Where it is, for people: its name or a folder's path. */
+  readonly place: string;
+  /** On return the object is this body, whatever it was before; throws as `ObjectStore.put` does. No reader sees a part. */
+  replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** In key order; no such bucket: nothing. */
+  list(prefix: string): AsyncIterable<Omit<ListedObject, "stage">>;
+  /** Throws NotFoundError when there is no such object. */
+  get(key: string): Promise<Uint8Array>;
+}
+
 export type ObjectRef = { readonly stage: Stage; readonly key: string };
 
 /** An object as a listing shows it. `storedMs`: since when it is there, by the clock of the store. */
@@ -23,6 +38,7 @@ export type ObjectMetadata = {
 export interface ObjectStore {
   /** As the user gave it: `s3:` or `dir:./lake`. */
   readonly uri: string;
+  readonly metadata: MetadataBucket;
   /**
    * On return the object is stored, durable and listed, whether by this call or an earlier one ("already-there": whatever
    * is there stays as it is). Repeating a call is harmless. No reader ever sees a part of an object.

@@ -2,11 +2,18 @@
  * The store in S3, or in whatever speaks its API: a bucket per stage. The SDK is imported when the store is opened, and
  * is asked for signing, endpoints, clock skew and credentials; when and how often to try is the uplink's business (link.ts).
  */
-import type { PutObjectCommandOutput, S3Client, S3ClientConfig, _Error as S3DeleteError } from "@aws-sdk/client-s3";
+import type {
+  PutObjectCommandInput,
+  PutObjectCommandOutput,
+  S3Client,
+  S3ClientConfig,
+  _Error as S3DeleteError,
+} from "@aws-sdk/client-s3";
 import { DeniedError, TransientError } from "../core/errors.ts";
-import { bucketOf, type Stage } from "../core/stage.ts";
+import { bucketOf, metadataBucketOf, type Stage } from "../core/stage.ts";
 import {
   type ListedObject,
+  type MetadataBucket,
   NotFoundError,
   type ObjectMetadata,
   type ObjectRef,
@@ -15,6 +22,7 @@ import {
 import { explainS3Failure, isAboutCredentials, isAbsence, type S3Call, statusOf } from "./s3-failure.ts";
 import { fetchHandler } from "./s3-http.ts";
 
+type Named = { readonly Bucket: string; readonly Key: string };
 type Sdk = typeof import("@aws-sdk/client-s3");
 
 export type S3Options = {
@@ -37,6 +45,7 @@ export async function openS3Store(options: S3Options): Promise<ObjectStore> {
 
 class S3Store implements ObjectStore {
   readonly uri = "s3:";
+  readonly metadata: MetadataBucket;
   readonly #sdk: Sdk;
   readonly #options: S3Options;
   #client: S3Client | null = null;
@@ -44,6 +53,13 @@ class S3Store implements ObjectStore {
   constructor(sdk: Sdk, options: S3Options) {
     this.#sdk = sdk;
     this.#options = options;
+    const bucket = metadataBucketOf(options.prefix, options.region);
+    this.metadata = {
+      place: bucket,
+      replace: (key, body, signal) => this.#replace(bucket, key, body, signal),
+      list: (prefix) => this.#list(bucket, prefix),
+      get: (key) => this.#get(bucket, key),
+    };
   }
 
   async put(
@@ -53,53 +69,70 @@ class S3Store implements ObjectStore {
     signal?: AbortSignal,
   ): Promise<"stored" | "already-there"> {
     signal?.throwIfAborted();
-    const command = new this.#sdk.PutObjectCommand({
-      Bucket: this.place(ref.stage),
-      Key: ref.key,
-      Body: body,
-      IfNoneMatch: "*",
-      ContentType: "application/x-ndjson",
-      ChecksumCRC32: crc32(body),
-      Metadata: metadataOf(metadata),
-    });
-    const call = this.#call(ref.stage, `store "${ref.key}" in`, "s3:PutObject", true);
+    const input = { Bucket: this.place(ref.stage), Key: ref.key, Body: body, IfNoneMatch: "*" };
     try {
-      const output = await this.#live().send(command, signal === undefined ? {} : { abortSignal: signal });
-      return confirmed(output, call);
+      return await this.#put({ ...input, Metadata: metadataOf(metadata) }, body, signal);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       if (statusOf(error) === 412) return "already-there";
-      throw this.#explain(error, call);
+      throw this.#explain(error, this.#putCall(input));
     }
   }
 
+  async #replace(bucket: string, key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const input = { Bucket: bucket, Key: key, Body: body };
+    try {
+      await this.#put(input, body, signal);
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : this.#explain(error, this.#putCall(input));
+    }
+  }
+
+  async #put(input: Named & Partial<PutObjectCommandInput>, body: Uint8Array, signal?: AbortSignal): Promise<"stored"> {
+    const command = new this.#sdk.PutObjectCommand({
+      ...input,
+      ContentType: "application/x-ndjson",
+      ChecksumCRC32: crc32(body),
+    });
+    const output = await this.#live().send(command, signal === undefined ? {} : { abortSignal: signal });
+    return confirmed(output, this.#putCall(input));
+  }
+
   async *list(stage: Stage, prefix = ""): AsyncIterable<ListedObject> {
-    const call = this.#call(stage, "list", "s3:ListBucket", false);
+    for await (const object of this.#list(this.place(stage), prefix)) yield { stage, ...object };
+  }
+
+  async *#list(bucket: string, prefix: string): AsyncIterable<Omit<ListedObject, "stage">> {
+    const call = this.#call(bucket, "list", "s3:ListBucket", false);
     let token: string | undefined;
     do {
-      const page = await this.#page(stage, prefix, token, call);
+      const page = await this.#page(prefix, token, call);
       for (const object of page.Contents ?? []) {
         if (object.Key === undefined) continue;
-        yield { stage, key: object.Key, bytes: object.Size ?? 0, storedMs: object.LastModified?.getTime() ?? 0 };
+        yield { key: object.Key, bytes: object.Size ?? 0, storedMs: object.LastModified?.getTime() ?? 0 };
       }
       token = page.NextContinuationToken;
     } while (token !== undefined);
   }
 
-  async get(ref: ObjectRef): Promise<Uint8Array> {
-    const call = this.#call(ref.stage, `read "${ref.key}" of`, "s3:GetObject", true);
+  get(ref: ObjectRef): Promise<Uint8Array> {
+    return this.#get(this.place(ref.stage), ref.key);
+  }
+
+  async #get(bucket: string, key: string): Promise<Uint8Array> {
+    const call = this.#call(bucket, `read "${key}" of`, "s3:GetObject", true);
     try {
-      const input = { Bucket: this.place(ref.stage), Key: ref.key };
-      const output = await this.#live().send(new this.#sdk.GetObjectCommand(input));
+      const output = await this.#live().send(new this.#sdk.GetObjectCommand({ Bucket: bucket, Key: key }));
       return (await output.Body?.transformToByteArray()) ?? new Uint8Array(0);
     } catch (error) {
       if (!isAbsence(error)) throw this.#explain(error, call);
-      throw new NotFoundError(`Cannot read "${ref.key}" of bucket "${call.bucket}": not found`, { cause: error });
+      throw new NotFoundError(`Cannot read "${key}" of bucket "${call.bucket}": not found`, { cause: error });
     }
   }
 
   async remove(stage: Stage, keys: readonly string[]): Promise<void> {
-    const call = this.#call(stage, "remove objects of", "s3:DeleteObject", true);
+    const call = this.#call(this.place(stage), "remove objects of", "s3:DeleteObject", true);
     for (let from = 0; from < keys.length; from += REMOVED_AT_ONCE) {
       const some = keys.slice(from, from + REMOVED_AT_ONCE).map((Key) => ({ Key }));
       try {
@@ -121,9 +154,9 @@ class S3Store implements ObjectStore {
     this.#client = null;
   }
 
-  async #page(stage: Stage, prefix: string, token: string | undefined, call: S3Call) {
+  async #page(prefix: string, token: string | undefined, call: S3Call) {
     const input = {
-      Bucket: this.place(stage),
+      Bucket: call.bucket,
       Prefix: prefix,
       MaxKeys: this.#options.pageSize ?? 1_000,
       ContinuationToken: token,
@@ -143,8 +176,12 @@ class S3Store implements ObjectStore {
     return this.#client;
   }
 
-  #call(stage: Stage, doing: string, action: string, onObjects: boolean): S3Call {
-    return { doing, action, onObjects, bucket: this.place(stage), region: this.#options.region };
+  #call(bucket: string, doing: string, action: string, onObjects: boolean): S3Call {
+    return { doing, action, onObjects, bucket, region: this.#options.region };
+  }
+
+  #putCall({ Bucket, Key }: Named): S3Call {
+    return this.#call(Bucket, `store "${Key}" in`, "s3:PutObject", true);
   }
 
   #explain(error: unknown, call: S3Call): Error {

@@ -1,0 +1,78 @@
+/**
+ * What a node tells of itself, as an object in the metadata bucket: one for each node, replaced every AGENT_HEARTBEAT. Not a
+ * reading, and nothing that a promise is about: one that cannot be sent is not sent later, the next one tells more.
+ */
+import type { Column } from "../core/column.ts";
+
+/** A row as it stands in the object: one line of JSON. Times are ISO 8601 of the node's clock; counts are of its buffer. */
+export type Heartbeat = {
+  readonly node_id: string;
+  readonly epoch: string;
+  readonly agent_version: string;
+  readonly rules_version: string | null;
+  readonly sent_at: string;
+  readonly started_at: string;
+  /** `stopped`: the last word of an agent that ended in order. */
+  readonly state: "running" | "stopped";
+  /** A node that is running tells again after this. */
+  readonly interval_s: number;
+  readonly health: "ok" | "degraded";
+  readonly problems: readonly string[];
+  readonly accepted: number;
+  readonly refused: number;
+  readonly pending: number;
+  readonly oldest_pending_at: string | null;
+  readonly losses: number;
+  readonly parked: number;
+  readonly rules_refused: number;
+  readonly silent_sensors: number;
+  readonly buffer_bytes: number;
+  readonly buffer_limit_bytes: number;
+};
+
+type Row = { readonly [Name in keyof Heartbeat]: Omit<Column, "name"> };
+
+const ROW: Row = {
+  node_id: { type: "text", nullable: false, doc: "The machine that the agent runs on" },
+  epoch: { type: "text", nullable: false, doc: "Its buffer" },
+  agent_version: { type: "text", nullable: false, doc: "Of the agent that runs there" },
+  rules_version: { type: "text", nullable: true, doc: "The rule set in force" },
+  sent_at: { type: "timestamp", nullable: false, doc: "When it told this, by its own clock" },
+  started_at: { type: "timestamp", nullable: false, doc: "Since when the agent runs" },
+  state: { type: "text", nullable: false, doc: "running, or stopped: the last word of an agent that ended in order" },
+  interval_s: { type: "number", nullable: false, doc: "Seconds until it tells again" },
+  health: { type: "text", nullable: false, doc: "ok or degraded, as `agent status` says" },
+  problems: { type: "list of text", nullable: false, doc: "What is wrong, as `code: message`; the first 20" },
+  accepted: { type: "integer", nullable: false, doc: "Readings that were ever accepted into this buffer" },
+  refused: { type: "integer", nullable: false, doc: "Of these, what was too malformed to be a reading" },
+  pending: { type: "integer", nullable: false, doc: "Readings not yet in the raw bucket" },
+  oldest_pending_at: { type: "timestamp", nullable: true, doc: "When the oldest of them was taken" },
+  losses: {
+    type: "integer",
+    nullable: false,
+    doc: "Readings that were accepted and could not be kept, as far as counted",
+  },
+  parked: { type: "integer", nullable: false, doc: "Objects that the store refused for good" },
+  rules_refused: { type: "integer", nullable: false, doc: "Problems of a rules folder that is not in force" },
+  silent_sensors: { type: "integer", nullable: false, doc: "Sensors that a rule of silence misses now; the first 50" },
+  buffer_bytes: { type: "integer", nullable: false, doc: "What the buffer takes" },
+  buffer_limit_bytes: { type: "integer", nullable: false, doc: "What it may take" },
+};
+
+/** In the order of the row. */
+export const HEARTBEAT_COLUMNS: readonly Column[] = Object.entries(ROW).map(([name, column]) => ({ name, ...column }));
+
+/** Below this is what nodes tell of themselves, each under its own name: all that a node may write in the metadata bucket. */
+export const NODES_PREFIX = "nodes/";
+const HEARTBEAT_NAME = "heartbeat.json";
+
+export function heartbeatKey(nodeId: string): string {
+  return `${NODES_PREFIX}${nodeId}/${HEARTBEAT_NAME}`;
+}
+
+/** Whose heartbeat an object is; null: it is something else. */
+export function nodeOfHeartbeat(key: string): string | null {
+  const [prefix, node, name, ...more] = key.split("/");
+  const isOne = `${prefix}/` === NODES_PREFIX && node !== "" && name === HEARTBEAT_NAME && more.length === 0;
+  return isOne ? (node ?? null) : null;
+}
