@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type LogEntry, makeLog } from "../core/log.ts";
-import { Heartbeat, type LiveReport, readLive } from "./live.ts";
+import { LiveFile, type LiveReport, readLive } from "./live.ts";
 
 const dataDir = mkdtempSync(join(tmpdir(), "agent-live-"));
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
@@ -11,15 +11,15 @@ afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 test("a report that cannot be written in one piece is written over the last one, said once, and told as a problem", () => {
   const said: LogEntry[] = [];
   const log = makeLog({ least: "info", secrets: [], now: () => 0, write: (entry) => said.push(entry) });
-  const heartbeat = new Heartbeat(dataDir, log);
+  const liveFile = new LiveFile(dataDir, log);
   const report = (updatedAtMs: number) => ({ updatedAtMs }) as LiveReport;
-  heartbeat.write(report(1));
+  liveFile.write(report(1));
   mkdirSync(join(dataDir, "live.json.new"));
-  for (const at of [2, 3]) heartbeat.write(report(at));
-  expect([readLive(dataDir), heartbeat.problems().map(({ code }) => code)]).toEqual([report(3), ["report_unwritten"]]);
+  for (const at of [2, 3]) liveFile.write(report(at));
+  expect([readLive(dataDir), liveFile.problems().map(({ code }) => code)]).toEqual([report(3), ["report_unwritten"]]);
   rmdirSync(join(dataDir, "live.json.new"));
-  heartbeat.write(report(4));
-  expect([readLive(dataDir), heartbeat.problems()]).toEqual([report(4), []]);
+  liveFile.write(report(4));
+  expect([readLive(dataDir), liveFile.problems()]).toEqual([report(4), []]);
   expect(said.map(({ code }) => code)).toEqual(["report_unwritten", "report_written"]);
 });
 
@@ -27,8 +27,8 @@ test("no data dir at all is survived, too", () => {
   const log = makeLog({ least: "error", secrets: [], now: () => 0, write: () => undefined });
   writeFileSync(join(dataDir, "file"), "");
   for (const where of ["nowhere", "file"]) {
-    const heartbeat = new Heartbeat(join(dataDir, where), log);
-    heartbeat.write({} as LiveReport);
-    expect(heartbeat.problems().length).toBe(1);
+    const liveFile = new LiveFile(join(dataDir, where), log);
+    liveFile.write({} as LiveReport);
+    expect(liveFile.problems().length).toBe(1);
   }
 });

@@ -31,6 +31,8 @@ export type LiveReport = {
   };
   readonly sources: readonly { readonly uri: string; readonly trouble: string | null }[];
   readonly parked: number;
+  /** What the fleet was told last; null: nothing is told. `error`: why the last try failed. */
+  readonly heartbeat?: { readonly sentAtMs: number | null; readonly error: string | null } | null;
   readonly bufferLimitBytes: number;
 };
 
@@ -44,7 +46,7 @@ export function writeLive(dataDir: string, report: LiveReport): void {
 }
 
 /** The report of a running agent, which goes on where it cannot be written: it says so once, and as a problem. */
-export class Heartbeat {
+export class LiveFile {
   readonly #dataDir: string;
   readonly #log: Log;
   #problem: Problem | null = null;

@@ -25,7 +25,7 @@ import type { ObjectStore } from "../uplink/object-store.ts";
 import { Agent, type AgentEnd } from "./agent.ts";
 import { Carrier } from "./carry.ts";
 import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
-import { Heartbeat, type LiveReport, type Problem } from "./live.ts";
+import { LiveFile, type LiveReport, type Problem } from "./live.ts";
 import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";
 import { Upkeep } from "./maintain.ts";
 import { openBuffer, patiently, StoppedEarlyError } from "./open-buffer.ts";
@@ -45,12 +45,19 @@ export type AgentInputs = {
   /** Never goes back and is not set by anyone; `performance.now` when absent. */
   readonly running?: () => number;
   readonly random: () => number;
-  /** What is wrong with what runs beside the agent in this process. */
-  readonly beside?: () => readonly Problem[];
+  readonly beside?: Beside;
 };
+
+/** What runs beside the agent in this process, for what the agent reports. */
+export type Beside = {
+  readonly problems: () => readonly Problem[];
+  readonly heartbeat: () => LiveReport["heartbeat"];
+};
+const NOTHING_BESIDE: Beside = { problems: () => [], heartbeat: () => null };
 
 /** The parts are those of now: where a buffer turns out to be corrupt, `run` goes on with a new one and new parts. */
 export type OpenAgent = Readonly<Joined> & {
+  readonly store: ObjectStore;
   readonly run: () => Promise<AgentEnd>;
   /** Closes sources, buffer and lock; nothing committed is lost if it is never called. */
   readonly close: () => Promise<void>;
@@ -116,7 +123,7 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
     lock.release();
   };
   return {
-    ...{ run, close },
+    ...{ run, close, store },
     get agent() {
       return joined.agent;
     },
@@ -157,7 +164,7 @@ async function whole<T>(inputs: AgentInputs, buffer: SqliteBuffer, make: (buffer
 
 /** One buffer and everything that works on it; `before`: what worked on one that is gone, with what it had not committed. */
 function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, before?: Joined): Joined {
-  const { settings, log, store, now, random, beside = () => [] } = inputs;
+  const { settings, log, store, now, random, beside = NOTHING_BESIDE } = inputs;
   const { sources, clock, startedAtMs } = lasting;
   const stages = new Set(settings.stages);
   const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: settings.nodeId, epoch: buffer.epoch }));
@@ -186,7 +193,7 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
   );
   const upkeep = openUpkeep(inputs, buffer, windowParts, room);
   const premises = new Premises(settings.dataDir, buffer, lasting.lock);
-  const heartbeat = new Heartbeat(settings.dataDir, log);
+  const liveFile = new LiveFile(settings.dataDir, log);
   const agent: Agent = new Agent({
     ...{ buffer, outbox, pipeline, rules, carrier, upkeep, premises },
     ...{ log, now, running: inputs.running ?? (() => performance.now()) },
@@ -194,13 +201,16 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
       ? (nowMs, all, isDown) => issueWindows(windowParts, nowMs, all, isDown)
       : () => skipWindows(windowParts),
     heap: new HeapWatch(process.memoryUsage.rss, () => Bun.gc(true)),
-    report: (nowMs) => heartbeat.write(liveReport(nowMs)),
+    report: (nowMs) => liveFile.write(liveReport(nowMs)),
     batchRows: settings.batchRows,
     batchMs: settings.batchMs,
   });
   const liveReport = reporter(
     { settings, store, startedAtMs },
-    { buffer, carrier, pipeline, rules, problems: () => [...agent.problems(), ...heartbeat.problems(), ...beside()] },
+    {
+      ...{ buffer, carrier, pipeline, rules, heartbeat: beside.heartbeat },
+      problems: () => [...agent.problems(), ...liveFile.problems(), ...beside.problems()],
+    },
   );
   const backlog = new BacklogCount({
     ...{ buffer, outbox, stages: settings.stages, openWindows: () => windowParts.windows.waiting() },

@@ -18,6 +18,7 @@ type Reported = {
   readonly carrier: Carrier;
   readonly pipeline: Pipeline;
   readonly rules: LiveRules;
+  readonly heartbeat: () => LiveReport["heartbeat"];
   /** Those of the agent itself. */
   readonly problems: () => readonly Problem[];
 };
@@ -41,7 +42,7 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
     sources: pipeline.taps.map(({ source, trouble }) => ({
       ...{ uri: source.uri, trouble: trouble?.told === true ? trouble.message : null },
     })),
-    parked: carrier.parked,
+    ...{ parked: carrier.parked, heartbeat: parts.heartbeat() ?? null },
     bufferLimitBytes: settings.bufferMaxBytes,
   });
 }

@@ -5,17 +5,13 @@
 import { resolve } from "node:path";
 import type { Problem } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
-import { corruptProblems } from "../agent/open-buffer.ts";
-import { lossesOf } from "../buffer/ledger-losses.ts";
-import { heldBy, parkedOf, sourcesOf } from "../buffer/ledger-status.ts";
-import { SCHEMA_VERSION } from "../buffer/schema.ts";
-import { breathe } from "../core/bell.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { withoutPassword } from "../core/log-redact.ts";
 import type { Settings } from "../core/settings.ts";
 import type { Answer, HttpServer, Page } from "../dashboard/http-server.ts";
-import { type BriefStatus, statusOf } from "./status.ts";
+import { countBacklog, type OwnStatus, ownStatus } from "./own-status.ts";
+import type { BriefStatus } from "./status.ts";
 
 /** Metrics wait this long for readings to be counted. */
 const COUNT_MS = 500;
@@ -101,10 +97,8 @@ export class RunHealth {
     const opened = this.#opened;
     if (opened === null) return { status: 503, type: TEXT_TYPE, body: `${STARTING.message}\n` };
     const { metricsText } = await import("./status-metrics.ts");
-    // After a restart with a long backlog this takes several turns of the agent, or is finished by later questions. Whoever
-    // asks for health is not kept waiting.
-    const until = performance.now() + COUNT_MS;
-    while (opened.backlog.count() > 0 && performance.now() < until) await breathe();
+    // Whoever asks for health is not kept waiting.
+    await countBacklog(opened, COUNT_MS);
     const status = this.#status(opened);
     const nowMs = Date.now();
     const live = opened.report(nowMs);
@@ -118,26 +112,9 @@ export class RunHealth {
     return { status: 200, ...text };
   }
 
-  #status(opened: OpenAgent): Own {
+  #status(opened: OpenAgent): OwnStatus {
     return ownStatus(opened, this.#settings, this.#dataDir, Date.now());
   }
-}
-
-type Own = BriefStatus & { readonly uncounted: number };
-
-/** The status of the agent in this process, from what it has in memory and a few look-ups: nothing that grows with the buffer. */
-function ownStatus(opened: OpenAgent, settings: Settings, dataDir: string, nowMs: number): Own {
-  const { buffer, backlog } = opened;
-  const last = opened.report(nowMs);
-  const ledger = { db: buffer.db, version: SCHEMA_VERSION };
-  const lag = backlog.read();
-  const found = {
-    ...{ nodeId: settings.nodeId, epoch: buffer.epoch, accepted: buffer.lastSeq, held: heldBy(ledger), lag },
-    ...{ losses: lossesOf(ledger), parked: parkedOf(ledger), corrupt: corruptProblems(buffer, nowMs) },
-    ...{ sources: sourcesOf(ledger), rules: null },
-  };
-  const running = { pid: last.pid, sinceMs: last.startedAtMs };
-  return { ...statusOf(found, { dataDir, settings, nowMs, last, running }), uncounted: lag.uncounted };
 }
 
 function told(problem: Problem): Problem {

@@ -1,9 +1,8 @@
 /** `agent run`: the main job. Takes, keeps, judges and delivers until it is told to stop or its sources end. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Problem } from "../agent/live.ts";
 import type { LastRules, RulesInForce } from "../agent/live-rules.ts";
-import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
+import { type Beside, type OpenAgent, openAgent } from "../agent/open-agent.ts";
 import { StoppedEarlyError } from "../agent/open-buffer.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
@@ -21,6 +20,7 @@ import { durationFlag } from "./duration-flag.ts";
 import { loadReadingFiles } from "./reading-files.ts";
 import { DEFAULT_DIR } from "./rules-folder.ts";
 import { RunHealth } from "./run-health.ts";
+import { RunHeartbeat } from "./run-heartbeat.ts";
 import { watchProgress } from "./run-progress.ts";
 import { storeOf } from "./store-of.ts";
 
@@ -50,10 +50,13 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   const { settings, stop, terminal } = context;
   const log = await openLog(context);
   const health = new RunHealth(settings, context.cwd, log);
+  const heartbeat = new RunHeartbeat(settings, context.cwd, log);
   await health.listen();
-  const opened = await startAgent(context, settings, log, once, () => health.problems()).catch(unlessStopped);
+  const beside = { problems: () => health.problems(), heartbeat: () => heartbeat.report() };
+  const opened = await startAgent(context, settings, log, once, beside).catch(unlessStopped);
   if (opened === null) return 0;
   health.tell(opened);
+  heartbeat.begin(opened);
   log.info("running", `Taking ${settings.source.join(", ")}, delivering to ${settings.store}`, {
     node: settings.nodeId,
     data_dir: settings.dataDir,
@@ -66,6 +69,7 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   const end = await opened.run();
   progress?.end();
   const left = opened.buffer.lastSeq - opened.outbox.plannedThrough;
+  await heartbeat.end(opened, end.finished);
   health.close();
   await opened.close();
   log.info("stopped", end.finished ? "Everything taken was delivered" : "Stopped; the next start delivers the rest", {
@@ -89,7 +93,7 @@ export async function startAgent(
   settings: Settings,
   log: Log,
   once: boolean,
-  beside?: () => readonly Problem[],
+  beside?: Beside,
 ): Promise<OpenAgent> {
   const { cwd, env, stop } = context;
   const { profile, mapping } = loadReadingFiles(settings, cwd, once);

@@ -18,6 +18,7 @@ export function statusText(status: Status, nowMs: number): string {
       rules.version === null ? "none yet" : `${rules.version}, ${rules.count} in force${since(rules.loaded_at)}`,
     ],
     ["uplink", `${uplink.state}${since(uplink.since)}${uplink.error === null ? "" : `: ${uplink.error}`}`],
+    ...heartbeatFact(status.heartbeat),
     ...status.sources.map(({ uri, accepted, refused, trouble }): [string, string] => {
       const trailer = trouble === null ? "" : `, in trouble: ${trouble}`;
       return ["source", `${uri}  ${grouped(accepted)} accepted, ${grouped(refused)} malformed${trailer}`];
@@ -56,6 +57,12 @@ function stagesText(status: Status, nowMs: number): string {
     return [stage, grouped(delivered), grouped(pending), ...(hasParked ? [grouped(parked)] : []), age];
   });
   return textTable(["stage", "delivered", "pending", ...(hasParked ? ["parked"] : []), ""], rows, [1, 2, 3]);
+}
+
+function heartbeatFact(heartbeat: Status["heartbeat"]): [string, string][] {
+  if (heartbeat === null) return [];
+  const { sent_at: sent, error } = heartbeat;
+  return [["heartbeat", `${sent === null ? "not sent yet" : `sent at ${sent}`}${error === null ? "" : `; ${error}`}`]];
 }
 
 const FIELDS_SHOWN = 10;

@@ -70,6 +70,8 @@ export type Status = {
   }[];
   /** Where nobody runs: as it was when the last agent ended. */
   readonly uplink: { readonly state: "up" | "down"; readonly since: string | null; readonly error: string | null };
+  /** What the fleet was told of this node last; null: no agent runs, or AGENT_HEARTBEAT is off. */
+  readonly heartbeat: { readonly sent_at: string | null; readonly error: string | null } | null;
   readonly sources: readonly (SourceCounts & { readonly trouble: string | null })[];
   /** Sensors that a rule of silence misses now, the longest first. */
   readonly silent_sensors: readonly {
@@ -187,6 +189,7 @@ export function statusOf(found: Found, { dataDir, settings, nowMs, last, running
       },
     })),
     uplink: uplinkStatus(last),
+    heartbeat: heartbeatStatus(live),
     sources: sourcesStatus(found, live),
     silent_sensors: (live?.rules.silent ?? []).map(({ rule, sensor, sinceMs }) => {
       return { rule, sensor_id: sensor, since: iso(sinceMs) };
@@ -224,6 +227,11 @@ function uplinkStatus(last: LiveReport | null): Status["uplink"] {
   if (last === null) return { state: "down", since: null, error: "no agent has reported yet" };
   const { state, sinceMs, error } = last.uplink;
   return { state, since: iso(sinceMs), error: error === null ? null : withoutPassword(error) };
+}
+
+function heartbeatStatus(live: LiveReport | null): Status["heartbeat"] {
+  const heartbeat = live?.heartbeat ?? null;
+  return heartbeat === null ? null : { sent_at: iso(heartbeat.sentAtMs), error: heartbeat.error };
 }
 
 function sourcesStatus({ sources: known }: Found, live: LiveReport | null): Status["sources"] {

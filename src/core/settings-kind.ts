@@ -165,6 +165,17 @@ export function durationOrForever(max: string): Kind<number> {
   });
 }
 
+export function durationOrOff(min: string, max: string): Kind<number | null> {
+  const limits = [parseDuration(min)!, parseDuration(max)!] as const;
+  return one({
+    expects: `a duration from ${min} to ${max}, or off`,
+    hint: "DURATION|off",
+    read: (value): number | null | undefined => (value === "off" ? null : within(parseDuration(value), ...limits)),
+    format: (value: number | null) => (value === null ? "off" : formatDuration(value)),
+    why: unitMeant,
+  });
+}
+
 export function bytes(min: string, max: string): Kind<number> {
   const [least, most] = [parseBytes(min)!, parseBytes(max)!];
   return one({

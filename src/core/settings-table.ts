@@ -148,6 +148,12 @@ export const SETTINGS = {
     "Where /healthz, /readyz and /metrics are served over HTTP, by agent run and demo; off: nowhere.",
     { flag: "dashboard" },
   ),
+  heartbeat: must(
+    "AGENT_HEARTBEAT",
+    kind.durationOrOff("1s", "24h"),
+    "1m",
+    "How often the node tells how it is, in the metadata bucket; off: never.",
+  ),
   log: must("AGENT_LOG", kind.choice(["debug", "info", "warn", "error"]), "info", "The least level that is logged."),
   logFormat: must("AGENT_LOG_FORMAT", kind.choice(["text", "json"]), "text", "Lines for people, or one JSON a line."),
   awsRegion: must(

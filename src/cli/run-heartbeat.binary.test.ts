@@ -1,0 +1,168 @@
+/** What a node tells of itself in the metadata bucket, by the compiled binary, into a folder and into a real S3 server. */
+import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { HEARTBEAT_COLUMNS, type Heartbeat, heartbeatKey } from "../fleet/heartbeat.ts";
+import { AGENT_BINARY, AgentProcess } from "../testing/agent-process.ts";
+import { findS3Server, startS3Server } from "../testing/s3-server.ts";
+import { openStore } from "../uplink/open-store.ts";
+
+const built = existsSync(AGENT_BINARY);
+if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const hasS3 = built && findS3Server("versitygw") !== null;
+if (built && !hasS3) console.warn("skipped: heartbeats into S3; run scripts/setup-servers first");
+const folder = mkdtempSync(join(tmpdir(), "agent-heartbeat-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const ENV = { AGENT_NODE_ID: "node-1", AGENT_COMMIT_MS: "50ms", AGENT_BATCH_MS: "300ms", AGENT_HEARTBEAT: "1s" };
+const ENDLESS = ["--source", "simulator:?sensors=2&rate=50"];
+
+let cwd = "";
+let agent: AgentProcess | null = null;
+
+beforeEach(() => {
+  cwd = mkdtempSync(join(folder, "node-"));
+});
+afterEach(async () => {
+  agent?.kill("SIGKILL");
+  await agent?.ended;
+  agent = null;
+});
+
+function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): AgentProcess {
+  agent = new AgentProcess({ args: ["run", ...args], cwd, env: { ...ENV, ...env } });
+  return agent;
+}
+
+const object = () => join(cwd, "lake/expanso-metadata-us-west-2", heartbeatKey("node-1"));
+
+function told(): Heartbeat | null {
+  try {
+    return JSON.parse(readFileSync(object(), "utf8")) as Heartbeat;
+  } catch {
+    return null;
+  }
+}
+
+/** The first one for which `is` holds; throws after ten seconds. */
+async function tells(
+  is: (heartbeat: Heartbeat) => boolean,
+  read: () => Heartbeat | null | Promise<Heartbeat | null> = told,
+) {
+  for (let tries = 0; tries < 200; tries++) {
+    const heartbeat = await read();
+    if (heartbeat !== null && is(heartbeat)) return heartbeat;
+    await Bun.sleep(50);
+  }
+  throw new Error(`no such heartbeat: ${JSON.stringify(await read())}; ${agent?.heard}`);
+}
+
+function status(env: Readonly<Record<string, string>> = {}) {
+  const { stdout } = Bun.spawnSync([AGENT_BINARY, "status", "--json"], { cwd, env: { ...ENV, ...env } });
+  return JSON.parse(stdout.toString());
+}
+
+test.skipIf(!built)("a heartbeat is one line, in the columns of the table, and says what status says", async () => {
+  start(ENDLESS);
+  const heartbeat = await tells(({ accepted }) => accepted > 0);
+  expect(Object.keys(heartbeat)).toEqual(HEARTBEAT_COLUMNS.map(({ name }) => name));
+  expect(readFileSync(object(), "utf8")).toMatch(/^\{.*\}\n$/);
+  const { epoch, agent_version, rules, buffer } = status();
+  expect(heartbeat).toMatchObject({
+    ...{ node_id: "node-1", epoch, agent_version, rules_version: rules.version, state: "running", interval_s: 1 },
+    ...{ health: "ok", problems: [], losses: 0, refused: 0, parked: 0, rules_refused: 0, silent_sensors: 0 },
+    buffer_limit_bytes: buffer.limit_bytes,
+  });
+  expect(buffer.accepted).toBeGreaterThanOrEqual(heartbeat.accepted);
+  const later = await tells(({ sent_at }) => sent_at > heartbeat.sent_at);
+  expect(later.accepted).toBeGreaterThan(heartbeat.accepted);
+  expect(status().heartbeat).toEqual({ sent_at: expect.stringMatching(/^20/), error: null });
+  expect(readdirSync(join(cwd, "lake/expanso-metadata-us-west-2/nodes"))).toEqual(["node-1"]);
+});
+
+test.skipIf(!built)(
+  "the last word of an agent that ends in order is `stopped`; of one that is killed, the last before",
+  async () => {
+    const first = start(ENDLESS);
+    await tells(({ accepted }) => accepted > 0);
+    const killedAt = performance.now();
+    first.kill("SIGTERM");
+    const end = await first.ended;
+    expect([end.code, end.atMs - killedAt < 700]).toEqual([0, true]);
+    const last = await tells(({ state }) => state === "stopped");
+    expect(last.accepted).toBe(status().buffer.accepted);
+    const second = start(ENDLESS);
+    await tells(({ state, accepted }) => state === "running" && accepted > last.accepted);
+    second.kill("SIGKILL");
+    await second.ended;
+    expect(told()?.state).toBe("running");
+  },
+);
+
+test.skipIf(!built)("a run that comes to its end says so when everything is delivered", async () => {
+  const end = await start(["--once", "--source", "simulator:?sensors=2&rate=max&count=500&seed=3"]).ended;
+  expect(end.code).toBe(0);
+  expect(told()).toMatchObject({ state: "stopped", accepted: 500, pending: 0, oldest_pending_at: null, health: "ok" });
+});
+
+test.skipIf(!built)("switched off nothing is told, and nothing is made", async () => {
+  await start(["--once", "--source", "simulator:?count=10&rate=max"], { AGENT_HEARTBEAT: "off" }).ended;
+  expect(existsSync(join(cwd, "lake/expanso-metadata-us-west-2"))).toBe(false);
+  expect(status().heartbeat).toBeNull();
+});
+
+test.skipIf(!built)(
+  "where it cannot be written, readings are delivered all the same, and it is said once",
+  async () => {
+    mkdirSync(join(cwd, "lake"));
+    writeFileSync(join(cwd, "lake/expanso-metadata-us-west-2"), "no folder");
+    const end = await start(["--once", "--source", "simulator:?count=10&rate=max"]).ended;
+    expect([end.code, status().stages.raw.pending]).toEqual([0, 0]);
+    expect(agent!.heard.match(/WARN .*heartbeat/g)).toHaveLength(1);
+  },
+);
+
+test.skipIf(!hasS3)(
+  "without the metadata bucket readings go on, the node is well, and one line says what to do; then it is made",
+  async () => {
+    const server = await startS3Server("versitygw");
+    try {
+      await server.createBuckets("acme");
+      const { S3Client, CreateBucketCommand, DeleteBucketCommand } = await import("@aws-sdk/client-s3");
+      const credentials = {
+        accessKeyId: server.env["AWS_ACCESS_KEY_ID"]!,
+        secretAccessKey: server.env["AWS_SECRET_ACCESS_KEY"]!,
+      };
+      const { endpoint, region } = server;
+      const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+      const Bucket = `acme-metadata-${region}`;
+      await client.send(new DeleteBucketCommand({ Bucket }));
+      const env = { ...server.env, S3_BUCKET_PREFIX: "acme", AWS_REGION: region };
+      start(["--store", "s3:", ...ENDLESS], env);
+      expect(await agent!.says("heartbeat_unsent", 10_000)).toBe(true);
+      // What is in memory only, `status` reads from a report that is a second old at most.
+      const isTold = ({ stages, heartbeat }: ReturnType<typeof status>) => stages.raw.delivered > 0 && heartbeat?.error;
+      for (let tries = 0; !isTold(status(env)) && tries < 100; tries++) await Bun.sleep(100);
+      const { health, problems, heartbeat, stages } = status(env);
+      expect([health, problems, stages.raw.delivered > 0]).toEqual(["ok", [], true]);
+      expect(heartbeat).toEqual({ sent_at: null, error: expect.stringContaining(Bucket) });
+      await client.send(new CreateBucketCommand({ Bucket }));
+      const store = await openStore("s3:", { prefix: "acme", region, env: server.env, putTimeoutMs: 5_000 });
+      const read = async () => {
+        const body = await store.metadata.get(heartbeatKey("node-1")).catch(() => null);
+        return body === null ? null : (JSON.parse(Buffer.from(body).toString()) as Heartbeat);
+      };
+      expect((await tells(({ accepted }) => accepted > 0, read)).health).toBe("ok");
+      expect(await agent!.says("heartbeat_sent", 10_000)).toBe(true);
+      expect(agent!.heard.match(/heartbeat_unsent/g)).toHaveLength(1);
+      expect(agent!.heard).toContain(`aws s3 mb s3://${Bucket}`);
+      client.destroy();
+      store.close();
+    } finally {
+      agent?.kill("SIGKILL");
+      await server.stop();
+    }
+  },
+  60_000,
+);
