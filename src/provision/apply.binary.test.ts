@@ -108,6 +108,12 @@ it("drift of each kind is found by name and mended by the one call that it needs
     await s3.send(
       new s3Api.PutBucketLifecycleConfigurationCommand({ ...raw, LifecycleConfiguration: { Rules: [theirRule] } }),
     );
+    const Bucket = "acme-metadata-us-west-2";
+    const { Rules = [] } = await s3.send(new s3Api.GetBucketLifecycleConfigurationCommand({ Bucket }));
+    const everywhere = Rules.map((rule) => ({ ...rule, Filter: { Prefix: "" } }));
+    await s3.send(
+      new s3Api.PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules: everywhere } }),
+    );
     await s3.send(
       new s3Api.PutBucketTaggingCommand({
         Bucket: "acme-validated-data-us-west-2",
@@ -160,9 +166,10 @@ it("drift of each kind is found by name and mended by the one call that it needs
     "~ update bucket acme-raw-data-us-west-2: lifecycle: missing unfinished-uploads (after 7 d), missing old-versions (after 30 d)",
     "~ update bucket acme-anomalies-data-us-west-2: encryption: aws:kms -> AES256",
     "~ update bucket acme-metadata-us-west-2: object ownership: ObjectWriter -> BucketOwnerEnforced",
+    "~ update bucket acme-metadata-us-west-2: lifecycle: differs old-heartbeats (below nodes/, after 1 d)",
     "~ update role acme-unity-catalog-us-west-2: trust policy: the role may not assume itself, which Databricks demands",
     "~ update role acme-unity-catalog-us-west-2: policy buckets: bucket acme-aggregated-data-us-west-2 missing",
-    "17 to update, 1 as they should be.",
+    "18 to update, 1 as they should be.",
     "",
   ]);
   world.proxy.seen.length = 0;
@@ -176,6 +183,7 @@ it("drift of each kind is found by name and mended by the one call that it needs
     "iam PutUserPolicy",
     "iam UpdateAssumeRolePolicy",
     "s3 PutBucketEncryption acme-anomalies-data-us-west-2",
+    "s3 PutBucketLifecycle acme-metadata-us-west-2",
     "s3 PutBucketLifecycle acme-raw-data-us-west-2",
     "s3 PutBucketOwnershipControls acme-metadata-us-west-2",
     "s3 PutBucketVersioning acme-raw-data-us-west-2",

@@ -1,6 +1,7 @@
 /** A bucket: made, kept as it should be aspect by aspect, and taken away with all versions in it. */
 import type { LifecycleRule } from "@aws-sdk/client-s3";
 import { STAGES } from "../core/stage.ts";
+import { NODES_PREFIX } from "../fleet/heartbeat.ts";
 import { type BucketActual, bucketCall, readBucket } from "./aws-bucket-read.ts";
 import type { Aws } from "./aws-clients.ts";
 import { removeBucket } from "./aws-empty.ts";
@@ -16,6 +17,8 @@ import type { Change, Resource } from "./resource.ts";
 export const VERSIONED: ReadonlySet<BucketUse> = new Set(["raw", "metadata"]);
 const OLD_VERSIONS_DAYS = 30;
 const UNFINISHED_UPLOADS_DAYS = 7;
+/** A heartbeat a minute would be 43,200 old versions of each node within those days, for nobody. S3 knows no less than a day. */
+const OLD_HEARTBEATS_DAYS = 1;
 /** Our rules of the lifecycle have ids that begin so; all others are left alone. */
 const RULE = "agent-provision-";
 
@@ -159,8 +162,8 @@ function lifecycle(of: Bucket, actual: BucketActual, use: BucketUse, wish: AwsWi
 }
 
 export function rulesFor(use: BucketUse, { rawExpiryDays }: AwsWish): LifecycleRule[] {
-  const rule = (name: string, does: Partial<LifecycleRule>): LifecycleRule => ({
-    ...{ ID: `${RULE}${name}`, Status: "Enabled", Filter: { Prefix: "" } },
+  const rule = (name: string, does: Partial<LifecycleRule>, Prefix = ""): LifecycleRule => ({
+    ...{ ID: `${RULE}${name}`, Status: "Enabled", Filter: { Prefix } },
     ...does,
   });
   const rules = [
@@ -169,6 +172,10 @@ export function rulesFor(use: BucketUse, { rawExpiryDays }: AwsWish): LifecycleR
   if (VERSIONED.has(use)) {
     rules.push(rule("old-versions", { NoncurrentVersionExpiration: { NoncurrentDays: OLD_VERSIONS_DAYS } }));
   }
+  if (use === "metadata") {
+    const NoncurrentVersionExpiration = { NoncurrentDays: OLD_HEARTBEATS_DAYS };
+    rules.push(rule("old-heartbeats", { NoncurrentVersionExpiration }, NODES_PREFIX));
+  }
   // Never on tables and checkpoints: a Delta log that loses a file is no table any more.
   if (use === "raw" && rawExpiryDays !== null) rules.push(rule("expiry", { Expiration: { Days: rawExpiryDays } }));
   return rules;
@@ -176,11 +183,9 @@ export function rulesFor(use: BucketUse, { rawExpiryDays }: AwsWish): LifecycleR
 
 /** What a rule does, as one text: to compare, and to tell. */
 function told(rule: LifecycleRule): string {
+  const prefix = rule.Filter?.Prefix ?? rule.Prefix ?? "";
   const parts = [
-    ...[
-      rule.Status === "Enabled" ? "" : "disabled",
-      (rule.Filter?.Prefix ?? rule.Prefix ?? "") === "" ? "" : "a prefix",
-    ],
+    ...[rule.Status === "Enabled" ? "" : "disabled", prefix === "" ? "" : `below ${prefix}`],
     rule.AbortIncompleteMultipartUpload ? `after ${rule.AbortIncompleteMultipartUpload.DaysAfterInitiation} d` : "",
     rule.NoncurrentVersionExpiration ? `after ${rule.NoncurrentVersionExpiration.NoncurrentDays} d` : "",
     rule.Expiration ? `after ${rule.Expiration.Days ?? "?"} d` : "",

@@ -3,6 +3,7 @@
  * (`aws_unity_catalog_assume_role_policy`, `aws_unity_catalog_policy`), docs/provision.md.
  */
 import { STAGES } from "../core/stage.ts";
+import { NODES_PREFIX } from "../fleet/heartbeat.ts";
 import { BUCKET_USES, bucketName, type Naming } from "./names.ts";
 import { type Policy, policyOf, type Statement } from "./policy-json.ts";
 
@@ -109,7 +110,7 @@ export function edgePolicy(
   const metadata = bucketArn(bucketName("metadata", naming), partition);
   const Resource = nodes.flatMap((node) => [
     ...stages.map((arn) => `${arn}/date=*/hour=*/${node}/*`),
-    `${metadata}/nodes/${node}/*`,
+    `${metadata}/${NODES_PREFIX}${node}/*`,
   ]);
   const key = options.kmsKeyArn === null ? [] : [kmsStatement(options.kmsKeyArn, ["GenerateDataKey"])];
   return policyOf({ Sid: "PutOnly", Effect: "Allow", Action: ["s3:PutObject"], Resource }, ...key);

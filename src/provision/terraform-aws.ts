@@ -79,7 +79,7 @@ function ruleBody(rule: ReturnType<typeof rulesFor>[number]): Body {
   return {
     id: rule.ID,
     status: "Enabled",
-    filter: new Blocks([{}]),
+    filter: new Blocks([rule.Filter?.Prefix ? { prefix: rule.Filter.Prefix } : {}]),
     ...days(
       "abort_incomplete_multipart_upload",
       "days_after_initiation",
