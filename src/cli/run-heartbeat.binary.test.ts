@@ -106,6 +106,19 @@ test.skipIf(!built)("a run that comes to its end says so when everything is deli
   expect(told()).toMatchObject({ state: "stopped", accepted: 500, pending: 0, oldest_pending_at: null, health: "ok" });
 });
 
+test.skipIf(!built)("what is wrong is told by code and message, without a secret that stands in it", async () => {
+  mkdirSync(join(cwd, "rules"));
+  const rule = (key: string) => `{"name": "a", "${key}": 1, "when": {"range": {"measure": "temperature", "max": 90}}}`;
+  writeFileSync(join(cwd, "rules/a.json"), rule("severity").replace("1", '"info"'));
+  start(ENDLESS, { AWS_SECRET_ACCESS_KEY: "wJalrXUtnFEMI" });
+  await tells(({ accepted, health }) => accepted > 0 && health === "ok");
+  writeFileSync(join(cwd, "rules/a.json"), rule("wJalrXUtnFEMI"));
+  const { problems, rules_refused } = await tells(({ health }) => health === "degraded");
+  expect(rules_refused).toBe(1);
+  expect(problems).toEqual([expect.stringMatching(/^rules_refused: .*rules\/a\.json:1:15: .*\*\*\*/)]);
+  expect(readFileSync(object(), "utf8")).not.toContain("wJalrXUtnFEMI");
+});
+
 test.skipIf(!built)("switched off nothing is told, and nothing is made", async () => {
   await start(["--once", "--source", "simulator:?count=10&rate=max"], { AGENT_HEARTBEAT: "off" }).ended;
   expect(existsSync(join(cwd, "lake/expanso-metadata-us-west-2"))).toBe(false);

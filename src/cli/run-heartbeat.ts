@@ -8,8 +8,8 @@ import type { OpenAgent } from "../agent/open-agent.ts";
 import { bytesOf } from "../core/bytes.ts";
 import { AgentError, messageOf, TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { withoutPassword } from "../core/log-redact.ts";
-import type { Settings } from "../core/settings.ts";
+import { redactor } from "../core/log-redact.ts";
+import { type Settings, secretsOf } from "../core/settings.ts";
 import { type Heartbeat, heartbeatKey } from "../fleet/heartbeat.ts";
 import { countBacklog, type OwnStatus, ownStatus } from "./own-status.ts";
 
@@ -26,6 +26,7 @@ export class RunHeartbeat {
   readonly #settings: Settings;
   readonly #dataDir: string;
   readonly #log: Log;
+  readonly #redact: (text: string) => string;
   readonly #over = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sending: Promise<void> = Promise.resolve();
@@ -37,6 +38,7 @@ export class RunHeartbeat {
     this.#settings = settings;
     this.#dataDir = resolve(cwd, settings.dataDir);
     this.#log = log;
+    this.#redact = redactor(secretsOf(settings));
   }
 
   /** Null where nothing is to be told. */
@@ -100,7 +102,11 @@ export class RunHeartbeat {
     try {
       await countBacklog(opened, told.state === "running" ? COUNT_MS : 0);
       const status = ownStatus(opened, this.#settings, this.#dataDir, told.sentAtMs);
-      return heartbeatOf(status, opened.report(told.sentAtMs).startedAtMs, told);
+      const { startedAtMs } = opened.report(told.sentAtMs);
+      const problems = status.problems
+        .slice(0, PROBLEMS_TOLD)
+        .map(({ code, message }) => this.#redact(`${code}: ${message}`).slice(0, PROBLEM_CHARS));
+      return heartbeatOf(status, { ...told, startedAtMs, problems });
     } catch (error) {
       this.#error = messageOf(error);
       return null;
@@ -109,7 +115,7 @@ export class RunHeartbeat {
 
   /** Said once where a person can do something; what passes by itself is for `agent status` only. */
   #failed(error: unknown): void {
-    this.#error = withoutPassword(messageOf(error));
+    this.#error = this.#redact(messageOf(error));
     if (this.#warned || error instanceof TransientError) return;
     this.#warned = true;
     const hint = error instanceof AgentError ? (error.tryHint ?? null) : null;
@@ -125,17 +131,17 @@ type Told = {
   readonly intervalMs: number;
 };
 
-function heartbeatOf(status: OwnStatus, startedAtMs: number, { state, sentAtMs, intervalMs }: Told): Heartbeat {
+type Row = Told & { readonly startedAtMs: number; readonly problems: readonly string[] };
+
+function heartbeatOf(status: OwnStatus, row: Row): Heartbeat {
+  const { state, sentAtMs, startedAtMs, intervalMs, problems } = row;
   const { raw } = status.stages;
   const sum = (counts: readonly number[]) => counts.reduce((all, one) => all + one, 0);
   return {
     ...{ node_id: status.node_id, epoch: status.epoch, agent_version: status.agent_version },
     rules_version: status.rules.version,
     ...{ sent_at: new Date(sentAtMs).toISOString(), started_at: new Date(startedAtMs).toISOString() },
-    ...{ state, interval_s: intervalMs / 1_000, health: status.health },
-    problems: status.problems
-      .slice(0, PROBLEMS_TOLD)
-      .map(({ code, message }) => `${code}: ${message}`.slice(0, PROBLEM_CHARS)),
+    ...{ state, interval_s: intervalMs / 1_000, health: status.health, problems },
     accepted: status.buffer.accepted,
     refused: sum(status.sources.map(({ refused }) => refused)),
     ...{ pending: raw.pending, oldest_pending_at: raw.oldest_pending_at },
