@@ -49,10 +49,10 @@ export type AgentInputs = {
 };
 
 /** What runs beside the agent in this process, for what the agent reports. */
-export type Beside = {
-  readonly problems: () => readonly Problem[];
-  readonly heartbeat: () => LiveReport["heartbeat"];
-};
+export interface Beside {
+  problems(): readonly Problem[];
+  heartbeat(): LiveReport["heartbeat"];
+}
 const NOTHING_BESIDE: Beside = { problems: () => [], heartbeat: () => null };
 
 /** The parts are those of now: where a buffer turns out to be corrupt, `run` goes on with a new one and new parts. */
@@ -208,7 +208,7 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
   const liveReport = reporter(
     { settings, store, startedAtMs },
     {
-      ...{ buffer, carrier, pipeline, rules, heartbeat: beside.heartbeat },
+      ...{ buffer, carrier, pipeline, rules, heartbeat: () => beside.heartbeat() },
       problems: () => [...agent.problems(), ...liveFile.problems(), ...beside.problems()],
     },
   );

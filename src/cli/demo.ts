@@ -11,8 +11,7 @@ import type { Command, Context, ExitCode, Flags } from "./command.ts";
 import { settingFlags } from "./command-flags.ts";
 import { durationFlag } from "./duration-flag.ts";
 import { startAgent } from "./run.ts";
-import { RunHealth } from "./run-health.ts";
-import { RunHeartbeat } from "./run-heartbeat.ts";
+import { RunBeside } from "./run-beside.ts";
 import { watchProgress } from "./run-progress.ts";
 import { grouped, textTable } from "./table.ts";
 import { command as verify } from "./verify.ts";
@@ -84,20 +83,16 @@ async function takeReadings(settings: Settings, forMs: number, context: Context)
   say(`24 sensors take 240 readings a second for ${formatDuration(forMs)}: buffer, rules, five stages`);
   // Only what is wrong: the demo tells its own story.
   const log = makeLog({ least: "warn", secrets: [], now: Date.now, write: (entry) => say(textLine(entry)) });
-  const health = new RunHealth(settings, context.cwd, log);
-  const heartbeat = new RunHeartbeat(settings, context.cwd, log);
-  await health.listen();
-  const beside = { problems: () => health.problems(), heartbeat: () => heartbeat.report() };
+  const beside = new RunBeside(settings, context.cwd, log);
+  await beside.listen();
   const opened = await startAgent(context, settings, log, false, beside);
-  health.tell(opened);
-  heartbeat.begin(opened);
+  beside.begin(opened);
   const timer = setTimeout(() => opened.agent.stopTaking(), forMs);
   // A signal ends the taking early; what was taken is still delivered and checked.
   stop.addEventListener("abort", () => opened.agent.stopTaking());
   const progress = terminal ? watchProgress(opened) : null;
   await opened.run();
-  await heartbeat.end(opened, true);
-  health.close();
+  await beside.end(opened, true);
   clearTimeout(timer);
   progress?.end();
   return opened;

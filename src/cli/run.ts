@@ -19,8 +19,7 @@ import { openLog } from "./command-log.ts";
 import { durationFlag } from "./duration-flag.ts";
 import { loadReadingFiles } from "./reading-files.ts";
 import { DEFAULT_DIR } from "./rules-folder.ts";
-import { RunHealth } from "./run-health.ts";
-import { RunHeartbeat } from "./run-heartbeat.ts";
+import { RunBeside } from "./run-beside.ts";
 import { watchProgress } from "./run-progress.ts";
 import { storeOf } from "./store-of.ts";
 
@@ -49,14 +48,11 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   const once = flags["once"] === true;
   const { settings, stop, terminal } = context;
   const log = await openLog(context);
-  const health = new RunHealth(settings, context.cwd, log);
-  const heartbeat = new RunHeartbeat(settings, context.cwd, log);
-  await health.listen();
-  const beside = { problems: () => health.problems(), heartbeat: () => heartbeat.report() };
+  const beside = new RunBeside(settings, context.cwd, log);
+  await beside.listen();
   const opened = await startAgent(context, settings, log, once, beside).catch(unlessStopped);
   if (opened === null) return 0;
-  health.tell(opened);
-  heartbeat.begin(opened);
+  beside.begin(opened);
   log.info("running", `Taking ${settings.source.join(", ")}, delivering to ${settings.store}`, {
     node: settings.nodeId,
     data_dir: settings.dataDir,
@@ -69,8 +65,7 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   const end = await opened.run();
   progress?.end();
   const left = opened.buffer.lastSeq - opened.outbox.plannedThrough;
-  await heartbeat.end(opened, end.finished);
-  health.close();
+  await beside.end(opened, end.finished);
   await opened.close();
   log.info("stopped", end.finished ? "Everything taken was delivered" : "Stopped; the next start delivers the rest", {
     accepted: end.accepted,
