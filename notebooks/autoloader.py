@@ -11,6 +11,8 @@
 # MAGIC
 # MAGIC A new column is one statement away: `ALTER TABLE … ADD COLUMN` (which `agent provision apply` gives for the measures of a
 # MAGIC profile). Whatever columns a table has are filled from then on, from the row's field of that name or from `extra`.
+# MAGIC
+# MAGIC Beside them is `sensor_readings_heartbeats`: what each node last told of itself, as the metadata bucket shows it.
 
 # COMMAND ----------
 
@@ -21,8 +23,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from columns import ADDED, COLUMNS, TABLES
-from pyspark.errors import StreamingQueryException
+from columns import ADDED, COLUMNS, HEARTBEAT_ADDED, HEARTBEAT_COLUMNS, HEARTBEATS, TABLES
+from pyspark.errors import AnalysisException, StreamingQueryException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
@@ -55,6 +57,10 @@ class Settings:
     def bucket(self, stage: str) -> str:
         return f"{self.store}{self.prefix}-{stage}-data-{self.region}/"
 
+    def heartbeats(self) -> str:
+        """One object a node, and nothing else that is below `nodes/`."""
+        return f"{self.store}{self.prefix}-metadata-{self.region}/nodes/*/heartbeat.json"
+
     def checkpoint(self, stage: str) -> str:
         folder = self.checkpoints or f"{self.store}{self.prefix}-checkpoints-{self.region}/autoloader"
         return f"{folder}/{stage}"
@@ -72,6 +78,10 @@ QUARANTINE_LIMIT = 1000
 SUSPECTS_AT_ONCE = 1000
 # How often streams that never end look for columns that their tables have been given.
 NEW_COLUMNS_EVERY_S = 5
+# How often they look at the heartbeats: a node replaces its own once a minute.
+HEARTBEATS_EVERY_S = 60
+# An object that is replaced while it is read may fail the reading; that it happens as often as this is no accident.
+HEARTBEAT_TRIES = 3
 OwnColumns = dict[str, DataType]
 
 
@@ -239,6 +249,54 @@ def quarantine(spark: SparkSession, settings: Settings, stage: str) -> int:
 
 # COMMAND ----------
 
+# MAGIC %md
+# MAGIC ## Heartbeats
+# MAGIC
+# MAGIC No stream: a stream reads each path once, and these objects are replaced. The table is overwritten by what the bucket
+# MAGIC shows now, one row a node. `received_at` is of the store's clock, because a node's own may be wrong.
+
+# COMMAND ----------
+
+
+def heartbeats(spark: SparkSession, settings: Settings) -> DataFrame:
+    """What the nodes tell of themselves; no row where none has told anything yet."""
+    wanted = f"{ddl(HEARTBEAT_COLUMNS)}, _corrupt_record STRING"
+    added = {
+        "received_at": F.col("_metadata.file_modification_time"),
+        "processing_timestamp": F.current_timestamp(),
+        "source_file": F.col("_metadata.file_path"),
+        "_corrupt_record": F.col("_corrupt_record"),
+    }
+    reader = spark.read.schema(wanted).option("columnNameOfCorruptRecord", "_corrupt_record")
+    try:
+        rows = reader.json(settings.heartbeats()).select(
+            *(name for name, _, _ in HEARTBEAT_COLUMNS),
+            *(added[name].alias(name) for name, _, _ in HEARTBEAT_ADDED),
+        )
+        # Spark Connect looks for the objects only when it is asked for something.
+        _ = rows.schema
+        return rows
+    except AnalysisException as error:
+        if error.getCondition() != "PATH_NOT_FOUND":
+            raise
+        return spark.createDataFrame([], ddl((*HEARTBEAT_COLUMNS, *HEARTBEAT_ADDED)))
+
+
+def take_heartbeats(spark: SparkSession, settings: Settings) -> Exception | None:
+    """Why the table could not be made what the bucket shows; it is then as it was."""
+    failure: Exception | None = None
+    for _ in range(HEARTBEAT_TRIES):
+        try:
+            # By name, and of no right but to change the rows: to replace a table is for its owner.
+            heartbeats(spark, settings).writeTo(settings.table(HEARTBEATS)).overwrite(F.lit(True))
+            return None
+        except Exception as error:
+            failure = error
+    return failure
+
+
+# COMMAND ----------
+
 # MAGIC %md ## Run
 
 # COMMAND ----------
@@ -265,8 +323,9 @@ class Streams:
 
     def follow(self) -> None:
         """Returns when every stream has ended. One that failed for a corrupt object goes on; for anything else, this raises."""
-        failures: list[StreamingQueryException] = []
+        failures: list[Exception] = []
         look_at = time.monotonic() + NEW_COLUMNS_EVERY_S
+        heartbeats_at = time.monotonic()
         while self.running:
             for stage, query in list(self.running.items()):
                 try:
@@ -280,6 +339,9 @@ class Streams:
                         failures.append(failure)
             if self.settings.mode == "once":
                 continue
+            if time.monotonic() >= heartbeats_at:
+                failures.extend(self.look_at_heartbeats())
+                heartbeats_at = time.monotonic() + HEARTBEATS_EVERY_S
             # A job lets the other streams finish what they have; those that never end are stopped, so that somebody hears of it.
             if failures:
                 for query in self.running.values():
@@ -288,14 +350,21 @@ class Streams:
             if time.monotonic() >= look_at:
                 self.fill_new_columns()
                 look_at = time.monotonic() + NEW_COLUMNS_EVERY_S
+        # Last, and whatever became of the streams: it is then that people want to know of the nodes.
+        failures.extend(self.look_at_heartbeats())
         if failures:
             raise failures[0]
+
+    def look_at_heartbeats(self) -> list[Exception]:
+        failure = take_heartbeats(self.spark, self.settings)
+        return [] if failure is None else [failure]
 
 
 def run(spark: SparkSession, settings: Settings) -> None:
     for stage in settings.stages:
         create_table(spark, settings.table(TABLES[stage]), (*COLUMNS[stage], *ADDED))
     create_table(spark, settings.table(QUARANTINE), QUARANTINE_COLUMNS)
+    create_table(spark, settings.table(HEARTBEATS), (*HEARTBEAT_COLUMNS, *HEARTBEAT_ADDED))
     left_out = quarantined(spark, settings)
     streams = Streams(spark, settings)
     for stage in settings.stages:

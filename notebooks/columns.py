@@ -252,3 +252,37 @@ ADDED: tuple[Column, ...] = (
     ("_rescued_data", "string", "What did not fit the columns, as JSON"),
     ("_corrupt_record", "string", "The line as it was, where it could not be read as these columns"),
 )
+
+# What each node tells of itself.
+HEARTBEATS = "sensor_readings_heartbeats"
+
+HEARTBEAT_COLUMNS: tuple[Column, ...] = (
+    ("node_id", "string", "The machine that the agent runs on"),
+    ("epoch", "string", "Its buffer"),
+    ("agent_version", "string", "Of the agent that runs there"),
+    ("rules_version", "string", "The rule set in force"),
+    ("sent_at", "timestamp", "When it told this, by its own clock"),
+    ("started_at", "timestamp", "Since when the agent runs"),
+    ("state", "string", "running, or stopped: the last word of an agent that ended in order"),
+    ("interval_s", "double", "Seconds until it tells again"),
+    ("health", "string", "ok or degraded, as `agent status` says"),
+    ("problems", "array<string>", "What is wrong, as `code: message`; the first 20"),
+    ("accepted", "bigint", "Readings that were ever accepted into this buffer"),
+    ("refused", "bigint", "Of these, what was too malformed to be a reading"),
+    ("pending", "bigint", "Readings not yet in the raw bucket"),
+    ("oldest_pending_at", "timestamp", "When the oldest of them was taken"),
+    ("losses", "bigint", "Readings that were accepted and could not be kept, as far as counted"),
+    ("parked", "bigint", "Objects that the store refused for good"),
+    ("rules_refused", "bigint", "Problems of a rules folder that is not in force"),
+    ("silent_sensors", "bigint", "Sensors that a rule of silence misses now; the first 50"),
+    ("buffer_bytes", "bigint", "What the buffer takes"),
+    ("buffer_limit_bytes", "bigint", "What it may take"),
+)
+
+# What the notebook adds to that.
+HEARTBEAT_ADDED: tuple[Column, ...] = (
+    ("received_at", "timestamp", "When the store took the object, by the store's clock"),
+    ("processing_timestamp", "timestamp", "When the bucket was read; the same in every row"),
+    ("source_file", "string", "The object that the row came from"),
+    ("_corrupt_record", "string", "The line as it was, where it could not be read as these columns"),
+)

@@ -13,7 +13,15 @@ import {
   sameUrl,
   unity,
 } from "./databricks-lake.ts";
-import { ABOUT, LAKE_ID, marked, QUARANTINE_TABLE, schemaFullName, VOLUME_USES } from "./databricks-names.ts";
+import {
+  ABOUT,
+  HEARTBEATS_TABLE,
+  LAKE_ID,
+  marked,
+  QUARANTINE_TABLE,
+  schemaFullName,
+  VOLUME_USES,
+} from "./databricks-names.ts";
 import { Securable } from "./databricks-securable.ts";
 import { bucketUrl, locationName } from "./names.ts";
 import type { Doing, Resource } from "./resource.ts";
@@ -87,7 +95,7 @@ export function schemaResource(lake: Lake): Resource<JsonObject> {
       const query = { catalog_name: lake.catalog, schema_name: lake.schema };
       // Ours have just been taken away, and may still be listed for a moment.
       const ours: Record<string, readonly string[]> = {
-        tables: [...Object.values(TABLE_OF_STAGE), QUARANTINE_TABLE],
+        tables: [...Object.values(TABLE_OF_STAGE), QUARANTINE_TABLE, HEARTBEATS_TABLE],
         volumes: VOLUME_USES,
       };
       for (const [what, own] of Object.entries(ours)) {

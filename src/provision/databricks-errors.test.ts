@@ -30,7 +30,7 @@ let lake: TestLake;
 
 /** Of what there is several times, one is enough: they are alike. */
 const LEFT_OUT =
-  /((validated|anomalies|schematized|aggregated|ingestion|quarantine)(_data_us_west_2)?|volume .*\.raw|\.py|\/queries)$/;
+  /((validated|anomalies|schematized|aggregated|ingestion|quarantine|heartbeats)(_data_us_west_2)?|grants .*_metadata_us_west_2|volume .*\.raw|\.py|\/queries)$/;
 const KEPT_ANYWAY = /^table .*_validated$/;
 
 async function sides(): Promise<ProvisionSide[]> {

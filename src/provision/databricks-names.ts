@@ -32,6 +32,10 @@ export type VolumeUse = (typeof VOLUME_USES)[number];
 export const QUARANTINE_TABLE = "sensor_readings_quarantine";
 export const quarantineFullName = (names: LakeNames) => `${schemaFullName(names)}.${QUARANTINE_TABLE}`;
 
+/** What the nodes tell of themselves, as the metadata bucket shows it when the notebook looks. */
+export const HEARTBEATS_TABLE = "sensor_readings_heartbeats";
+export const heartbeatsFullName = (names: LakeNames) => `${schemaFullName(names)}.${HEARTBEATS_TABLE}`;
+
 /** What the comments say beside the mark. */
 export const ABOUT = {
   credential: "The role of the agent's buckets",

@@ -44,11 +44,11 @@ test(
       ...["raw", "validated", "anomalies", "schematized", "aggregated", "checkpoints"].map(
         (use) => `create volume ${use}: it does not exist`,
       ),
-      ...["ingestion", "validated", "anomalies", "schematized", "aggregated", "quarantine"].map(
+      ...["ingestion", "validated", "anomalies", "schematized", "aggregated", "quarantine", "heartbeats"].map(
         (name) => `create table sensor_readings_${name}: it does not exist`,
       ),
-      ...["raw", "validated", "anomalies", "schematized", "aggregated"].map(
-        (use) => `create grants on external location PREFIX_${use}_data_us_west_2: READ_FILES to ${ROBOT}`,
+      ...["raw_data", "validated_data", "anomalies_data", "schematized_data", "aggregated_data", "metadata"].map(
+        (use) => `create grants on external location PREFIX_${use}_us_west_2: READ_FILES to ${ROBOT}`,
       ),
       `create grants on catalog expanso_catalog: USE_CATALOG to analysts; USE_CATALOG to ${ROBOT}`,
       `create grants on schema expanso_catalog.sensor_data: USE_SCHEMA to analysts; USE_SCHEMA, CREATE_TABLE to ${ROBOT}`,
@@ -56,7 +56,7 @@ test(
         (use) => `create grants on volume ${use}: READ_VOLUME to ${ROBOT}`,
       ),
       `create grants on volume checkpoints: READ_VOLUME, WRITE_VOLUME to ${ROBOT}`,
-      ...["ingestion", "validated", "anomalies", "schematized", "aggregated", "quarantine"].map(
+      ...["ingestion", "validated", "anomalies", "schematized", "aggregated", "quarantine", "heartbeats"].map(
         (name) => `create grants on table sensor_readings_${name}: SELECT to analysts; SELECT, MODIFY to ${ROBOT}`,
       ),
     ]);

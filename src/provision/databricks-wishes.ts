@@ -2,7 +2,14 @@
 import { STAGES } from "../core/stage.ts";
 import type { GrantsWish, GrantWish, Privilege, SecurableKind } from "./databricks-grants.ts";
 import type { LakeWish } from "./databricks-lake.ts";
-import { LAKE_ID, quarantineFullName, schemaFullName, tableFullName, VOLUME_USES } from "./databricks-names.ts";
+import {
+  heartbeatsFullName,
+  LAKE_ID,
+  quarantineFullName,
+  schemaFullName,
+  tableFullName,
+  VOLUME_USES,
+} from "./databricks-names.ts";
 import { volumeFullName } from "./databricks-volume.ts";
 import { locationName } from "./names.ts";
 
@@ -20,9 +27,13 @@ export function grantWishes(lake: LakeWish, principals: Principals): readonly Gr
     return { kind, fullName, on, grants: merged(principals, wanted) };
   };
   const schema = schemaFullName(lake);
+  const stages = STAGES.map((stage) => tableFullName(lake, stage));
+  const tables = [...stages, quarantineFullName(lake), heartbeatsFullName(lake)];
   const all = [
-    ...STAGES.map((stage) => {
-      const name = locationName(stage, lake.naming);
+    // The heartbeats are below `nodes/` in metadata. The catalog's managed storage there stays out of reach: Databricks lets
+    // nobody read that by its path.
+    ...[...STAGES, "metadata" as const].map((use) => {
+      const name = locationName(use, lake.naming);
       return wish("external_location", name, LAKE_ID.location(name), { reader: [], loader: ["READ_FILES"] });
     }),
     wish("catalog", lake.catalog, LAKE_ID.catalog(lake.catalog), { reader: ["USE_CATALOG"], loader: ["USE_CATALOG"] }),
@@ -36,7 +47,7 @@ export function grantWishes(lake: LakeWish, principals: Principals): readonly Gr
       const loader: readonly Privilege[] = use === "checkpoints" ? ["READ_VOLUME", "WRITE_VOLUME"] : ["READ_VOLUME"];
       return wish("volume", name, LAKE_ID.volume(name), { reader: [], loader });
     }),
-    ...[...STAGES.map((stage) => tableFullName(lake, stage)), quarantineFullName(lake)].map((name) => {
+    ...tables.map((name) => {
       return wish("table", name, LAKE_ID.table(name), { reader: ["SELECT"], loader: ["SELECT", "MODIFY"] });
     }),
   ];

@@ -1,7 +1,14 @@
 /** notebooks/columns.py: the tables of the lake and their columns, as `agent provision` makes them too. */
 import type { Column } from "../core/column.ts";
 import { STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
-import { LOADER_COLUMNS, type TableColumn, tableColumns } from "../provision/databricks-table-columns.ts";
+import { HEARTBEATS_TABLE } from "../provision/databricks-names.ts";
+import {
+  HEARTBEAT_LOADER_COLUMNS,
+  LOADER_COLUMNS,
+  SENT_HEARTBEAT_COLUMNS,
+  type TableColumn,
+  tableColumns,
+} from "../provision/databricks-table-columns.ts";
 import { shippedProfiles } from "../sensor/profiles.ts";
 import { columnsOf, windowColumnsOf } from "../stages/columns.ts";
 
@@ -41,6 +48,18 @@ ${stages.join("\n")}
 # What the notebook adds to each row.
 ADDED: tuple[Column, ...] = (
 ${tuples(LOADER_COLUMNS, "    ")}
+)
+
+# What each node tells of itself.
+HEARTBEATS = ${JSON.stringify(HEARTBEATS_TABLE)}
+
+HEARTBEAT_COLUMNS: tuple[Column, ...] = (
+${tuples(SENT_HEARTBEAT_COLUMNS, "    ")}
+)
+
+# What the notebook adds to that.
+HEARTBEAT_ADDED: tuple[Column, ...] = (
+${tuples(HEARTBEAT_LOADER_COLUMNS, "    ")}
 )
 `;
 }
