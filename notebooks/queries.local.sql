@@ -129,22 +129,55 @@ FROM readings JOIN promises ON promises.node_id = readings.node_id AND promises.
 ORDER BY readings.node_id, readings.hour;
 
 -- name: fleet
--- Of the columns beside a max(), SQLite takes the values of the row that has it.
-WITH broken AS (SELECT node_id, count(*) AS anomalies FROM sensor_readings_anomalies GROUP BY node_id),
+-- The heartbeats are read when this is asked. Of the columns beside a max(), SQLite takes the values of the row that has it.
+WITH told AS (
+  SELECT node_id, state, agent_version, rules_version, max(received_at) AS received_at, interval_s, health, problems, accepted,
+    pending, losses, round((julianday(processing_timestamp) - julianday(max(received_at))) * 86400000) AS age_ms
+  FROM sensor_readings_heartbeats
+  WHERE node_id IS NOT NULL AND _corrupt_record IS NULL
+  GROUP BY node_id
+),
+broken AS (SELECT node_id, count(*) AS anomalies FROM sensor_readings_anomalies GROUP BY node_id),
 newest AS (
   SELECT node_id, agent_version, rules_version, max(ingested_at) FROM sensor_readings_ingestion GROUP BY node_id
+),
+taken AS (
+  SELECT node_id,
+    count(DISTINCT substr(reading_id, 1, instr(reading_id, '-') - 1)) AS buffers,
+    count(DISTINCT sensor_id) AS sensors,
+    count(*) AS readings,
+    count(*) FILTER (WHERE time_quality <> 'ok') AS unsure_times,
+    max(timestamp) AS last_reading_at,
+    max(ingested_at) AS last_ingested_at,
+    max(processing_timestamp) AS last_landed_at
+  FROM sensor_readings_ingestion
+  GROUP BY node_id
 )
-SELECT taken.node_id, newest.agent_version, newest.rules_version,
-  count(DISTINCT substr(taken.reading_id, 1, instr(taken.reading_id, '-') - 1)) AS buffers,
-  count(DISTINCT taken.sensor_id) AS sensors,
-  count(*) AS readings,
+SELECT coalesce(told.node_id, taken.node_id) AS node_id,
+  CASE
+    WHEN told.node_id IS NULL THEN 'no heartbeat'
+    WHEN told.state = 'stopped' THEN 'stopped'
+    WHEN told.age_ms > 3000 * told.interval_s THEN 'silent'
+    WHEN told.health = 'degraded' THEN 'degraded'
+    ELSE 'ok'
+  END AS state,
+  coalesce(told.agent_version, newest.agent_version) AS agent_version,
+  coalesce(told.rules_version, newest.rules_version) AS rules_version,
+  told.received_at AS heartbeat_at,
+  (SELECT group_concat(each.value, '; ') FROM json_each(told.problems) AS each) AS problems,
+  told.accepted,
+  told.pending,
+  told.losses,
+  coalesce(taken.buffers, 0) AS buffers,
+  coalesce(taken.sensors, 0) AS sensors,
+  coalesce(taken.readings, 0) AS readings,
   coalesce(broken.anomalies, 0) AS anomalies,
-  count(*) FILTER (WHERE taken.time_quality <> 'ok') AS unsure_times,
-  max(taken.timestamp) AS last_reading_at,
-  max(taken.ingested_at) AS last_ingested_at,
-  max(taken.processing_timestamp) AS last_landed_at
-FROM sensor_readings_ingestion AS taken
-  JOIN newest ON newest.node_id IS taken.node_id
+  coalesce(taken.unsure_times, 0) AS unsure_times,
+  taken.last_reading_at,
+  taken.last_ingested_at,
+  taken.last_landed_at
+FROM told
+  FULL OUTER JOIN taken ON taken.node_id = told.node_id
+  LEFT JOIN newest ON newest.node_id IS taken.node_id
   LEFT JOIN broken ON broken.node_id = taken.node_id
-GROUP BY taken.node_id
-ORDER BY taken.node_id;
+ORDER BY coalesce(told.node_id, taken.node_id);

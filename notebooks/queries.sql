@@ -115,20 +115,58 @@ FROM readings JOIN promises ON promises.node_id = readings.node_id AND promises.
 ORDER BY node_id, hour;
 
 -- name: fleet
--- The nodes, as their readings tell of them: what runs there, what it has taken, and when something last came. Nodes send no
--- heartbeats yet: one whose sensors are silent is not told from one that is down; either way `last_ingested_at` grows old.
-WITH broken AS (SELECT node_id, count(*) AS anomalies FROM sensor_readings_anomalies GROUP BY node_id)
-SELECT taken.node_id,
-  max_by(taken.agent_version, taken.ingested_at) AS agent_version,
-  max_by(taken.rules_version, taken.ingested_at) AS rules_version,
-  count(DISTINCT split_part(taken.reading_id, '-', 1)) AS buffers,
-  count(DISTINCT taken.sensor_id) AS sensors,
-  count(*) AS readings,
-  coalesce(any_value(broken.anomalies), 0) AS anomalies,
-  count_if(taken.time_quality <> 'ok') AS unsure_times,
-  max(taken.timestamp) AS last_reading_at,
-  max(taken.ingested_at) AS last_ingested_at,
-  max(taken.processing_timestamp) AS last_landed_at
-FROM sensor_readings_ingestion AS taken LEFT JOIN broken ON broken.node_id = taken.node_id
-GROUP BY taken.node_id
+-- The nodes: what each last told of itself, and what its readings tell. `state` is as of when the notebook last looked at the
+-- heartbeats, by the store's clock, so nothing here asks what time it is now: `stopped` in order, `silent` when three of its
+-- heartbeats did not come, else `degraded` or `ok` as the node says; `no heartbeat` where only readings are known. `problems`,
+-- `accepted`, `pending` and `losses` are the node's own words; what stands behind them is counted in the tables.
+WITH heard AS (
+  SELECT node_id, state, agent_version, rules_version, received_at, interval_s, health, problems, accepted, pending, losses,
+    unix_millis(processing_timestamp) - unix_millis(received_at) AS age_ms,
+    row_number() OVER (PARTITION BY node_id ORDER BY received_at DESC, source_file) AS place
+  FROM sensor_readings_heartbeats
+  WHERE node_id IS NOT NULL AND _corrupt_record IS NULL
+),
+-- An object in the place of one node may name another: of those that name a node, the last one counts.
+told AS (SELECT * FROM heard WHERE place = 1),
+broken AS (SELECT node_id, count(*) AS anomalies FROM sensor_readings_anomalies GROUP BY node_id),
+taken AS (
+  SELECT node_id,
+    max_by(agent_version, ingested_at) AS agent_version,
+    max_by(rules_version, ingested_at) AS rules_version,
+    count(DISTINCT split_part(reading_id, '-', 1)) AS buffers,
+    count(DISTINCT sensor_id) AS sensors,
+    count(*) AS readings,
+    count_if(time_quality <> 'ok') AS unsure_times,
+    max(timestamp) AS last_reading_at,
+    max(ingested_at) AS last_ingested_at,
+    max(processing_timestamp) AS last_landed_at
+  FROM sensor_readings_ingestion
+  GROUP BY node_id
+)
+SELECT coalesce(told.node_id, taken.node_id) AS node_id,
+  CASE
+    WHEN told.node_id IS NULL THEN 'no heartbeat'
+    WHEN told.state = 'stopped' THEN 'stopped'
+    WHEN told.age_ms > 3000 * told.interval_s THEN 'silent'
+    WHEN told.health = 'degraded' THEN 'degraded'
+    ELSE 'ok'
+  END AS state,
+  coalesce(told.agent_version, taken.agent_version) AS agent_version,
+  coalesce(told.rules_version, taken.rules_version) AS rules_version,
+  told.received_at AS heartbeat_at,
+  nullif(array_join(told.problems, '; '), '') AS problems,
+  told.accepted,
+  told.pending,
+  told.losses,
+  coalesce(taken.buffers, 0) AS buffers,
+  coalesce(taken.sensors, 0) AS sensors,
+  coalesce(taken.readings, 0) AS readings,
+  coalesce(broken.anomalies, 0) AS anomalies,
+  coalesce(taken.unsure_times, 0) AS unsure_times,
+  taken.last_reading_at,
+  taken.last_ingested_at,
+  taken.last_landed_at
+FROM told
+  FULL OUTER JOIN taken ON taken.node_id = told.node_id
+  LEFT JOIN broken ON broken.node_id = taken.node_id
 ORDER BY node_id;

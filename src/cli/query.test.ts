@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { heartbeatKey } from "../fleet/heartbeat.ts";
+import { heartbeatBody, heartbeatOf } from "../testing/heartbeats.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { see } from "./command-line.suite.ts";
 import { COMMANDS } from "./commands.ts";
@@ -91,6 +93,20 @@ test("rows beyond the limit are cut, and a line says so", async () => {
   );
   expect([code, stdout.trim().split("\n").length]).toEqual([0, 4]);
   expect(stderr).toEqual(["Only the first 3 rows; there are more. Try: --limit 30"]);
+});
+
+test("the fleet is the nodes that have told something of themselves or delivered readings", async () => {
+  const told = heartbeatOf("edge-8", { state: "stopped", problems: ["link_down: no answer"] });
+  await store.metadata.replace(heartbeatKey("edge-8"), heartbeatBody(told));
+  const { code, stdout } = await seen("fleet", "--local", "--json");
+  expect(code).toBe(0);
+  const { rows, left_out } = JSON.parse(stdout) as { rows: Record<string, unknown>[]; left_out: unknown[] };
+  expect([rows.length, left_out]).toEqual([2, []]);
+  expect(rows[0]).toMatchObject({ node_id: "edge-7", readings: 1_000 });
+  expect(rows[1]).toMatchObject({
+    ...{ node_id: "edge-8", state: "stopped", heartbeat_at: expect.stringMatching(/^\d{4}-.*Z$/), accepted: 10 },
+    ...{ problems: "link_down: no answer", readings: 0, last_reading_at: null },
+  });
 });
 
 test("a damaged object is named beside an answer without it", async () => {

@@ -5,12 +5,17 @@
 import { constants, Database } from "bun:sqlite";
 import type { Profile } from "../core/profile.ts";
 import { STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
-import { QUARANTINE_COLUMNS, type TableColumn, tableColumns } from "../provision/databricks-table-columns.ts";
+import { HEARTBEATS_TABLE, QUARANTINE_TABLE as QUARANTINE } from "../provision/databricks-names.ts";
+import {
+  HEARTBEAT_TABLE_COLUMNS,
+  QUARANTINE_COLUMNS,
+  type TableColumn,
+  tableColumns,
+} from "../provision/databricks-table-columns.ts";
 import type { SqlWords } from "./sql-words.ts";
 
 /** Pages in memory, and for each sort as much again. */
 export const CACHE_MIB = 64;
-const QUARANTINE = "sensor_readings_quarantine";
 /** The type that a column is declared with, by that of the lake's. Its last word says to SQLite how values are kept. */
 const DECLARED: Readonly<Record<string, string>> = {
   string: "TEXT",
@@ -36,6 +41,7 @@ export function openLakeDatabase(profile: Profile): Database {
   }
   for (const stage of STAGES) createTable(db, TABLE_OF_STAGE[stage], tableColumns(stage, profile));
   createTable(db, QUARANTINE, QUARANTINE_COLUMNS);
+  createTable(db, HEARTBEATS_TABLE, HEARTBEAT_TABLE_COLUMNS);
   return db;
 }
 

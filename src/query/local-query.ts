@@ -5,10 +5,12 @@
 import { type Database, SQLiteError } from "bun:sqlite";
 import { AgentError, UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
+import { TABLE_OF_STAGE } from "../core/stage.ts";
 import { type ParsedKey, parseKey } from "../uplink/object-key.ts";
 import { type ListedObject, NotFoundError, type ObjectStore } from "../uplink/object-store.ts";
 import { gunzipLines } from "../uplink/read-object.ts";
 import type { Answer, AnswerColumn, LeftOut } from "./answer.ts";
+import { loadHeartbeats, needsHeartbeats } from "./heartbeat-loader.ts";
 import {
   keepHighestRevisions,
   lakeType,
@@ -50,12 +52,14 @@ export type LocalAnswer = Answer & {
 export async function askLake(store: ObjectStore, sql: string, options: LocalOptions): Promise<LocalAnswer> {
   const words = checked(sql);
   const needs = needsOf(words, options.profile);
+  const hasHeartbeats = needsHeartbeats(words);
   const db = openLakeDatabase(options.profile);
   try {
     // Before anything is loaded: a slip of the pen should not take a minute to be told.
     prepared(db, sql);
     const loading = new Loading(db, store, options);
     for (const need of needs) await loading.load(need);
+    if (hasHeartbeats) loading.objects += await loadHeartbeats(db, store.metadata, options);
     if (needs.some(({ stage }) => stage === "aggregated")) keepHighestRevisions(db);
     quarantine(db, loading.damaged, options.nowMs);
     db.run("PRAGMA query_only = ON");
@@ -64,7 +68,7 @@ export async function askLake(store: ObjectStore, sql: string, options: LocalOpt
     return {
       ...answer,
       leftOut: loading.damaged.map(({ object, reason }) => ({ object, reason })),
-      objects: needs.length === 0 ? null : loading.objects,
+      objects: needs.length === 0 && !hasHeartbeats ? null : loading.objects,
       foreign: loading.foreign,
     };
   } catch (error) {
@@ -118,22 +122,22 @@ class Loading {
 
   async load(need: StageNeeds): Promise<void> {
     const { stage, columns } = need;
-    const loader = new RowLoader(this.#db, need);
-    const wantsFile = columns.some(({ name }) => name === "source_file");
+    const beside = columns.some(({ name }) => name === "source_file") ? ["source_file"] : [];
+    const loader = new RowLoader(this.#db, TABLE_OF_STAGE[stage], columns, beside);
     for await (const object of this.#store.list(stage)) {
       const { stop, tell } = this.#options;
       if (stop.aborted) throw new AgentError(`Cannot read ${this.#store.place(stage)}: told to stop`);
       if (!this.#isMeant(object)) continue;
       this.objects++;
       const name = `${this.#store.place(stage)}/${object.key}`;
-      const flaw = await this.#take(object, name, loader, wantsFile);
+      const flaw = await this.#take(object, name, loader);
       if (flaw !== null) this.damaged.push({ stage, object: name, reason: flaw });
       tell(() => `${stage}: ${this.rows.toLocaleString("en")} rows read`);
     }
   }
 
   /** Why an object cannot be read, and then no row of it is in; null where it can. Throws what the store throws. */
-  async #take(object: ListedObject, name: string, loader: RowLoader, wantsFile: boolean): Promise<string | null> {
+  async #take(object: ListedObject, name: string, loader: RowLoader): Promise<string | null> {
     const body = await this.#store.get(object).catch((error: unknown) => {
       // Taken away since it was listed.
       if (error instanceof NotFoundError) return error;
@@ -142,7 +146,7 @@ class Loading {
     if (body instanceof NotFoundError) return body.message;
     this.#db.run("BEGIN");
     try {
-      this.rows += loader.load(gunzipLines(body, name), wantsFile ? name : null);
+      this.rows += loader.load(gunzipLines(body, name), { source_file: name });
       return null;
     } catch (error) {
       // It is unpacked whole before its first row is taken.

@@ -1,7 +1,6 @@
 /** From the lines of an object to rows of a table: the columns that are wanted, each as the table's type has it. */
 import type { Database, Statement } from "bun:sqlite";
-import { TABLE_OF_STAGE } from "../core/stage.ts";
-import type { StageNeeds } from "./lake-database.ts";
+import type { TableColumn } from "../provision/databricks-table-columns.ts";
 
 type Cell = string | number | null;
 /** undefined: the value is none of the column's. */
@@ -24,33 +23,39 @@ const READ: Readonly<Record<string, Reading>> = {
 
 /** Twenty rows a statement cost half of one by one (docs/decisions.md). */
 const ROWS_AT_ONCE = 20;
-const ADDED = new Set(["processing_timestamp", "source_file", "_rescued_data", "_corrupt_record"]);
+const ADDED = new Set(["received_at", "processing_timestamp", "source_file", "_rescued_data", "_corrupt_record"]);
+
+/** Of the values of a row, those that are not in its line; the same in every row of an object. */
+export type Beside = Readonly<Record<string, Cell>>;
 
 export class RowLoader {
   readonly #wanted: readonly { readonly name: string; readonly read: Reading }[];
   readonly #many: Statement;
   readonly #one: Statement;
   readonly #cells: number;
+  readonly #beside: readonly string[];
 
-  /** `processing_timestamp` and `_rescued_data` stay null: nothing took the rows in but this. */
-  constructor(db: Database, { stage, columns }: StageNeeds) {
+  /** `beside`: the columns that `load` is given values for. What else the loader of the cloud adds stays null. */
+  constructor(db: Database, table: string, columns: readonly TableColumn[], beside: readonly string[]) {
     const wanted = columns.filter(({ name }) => !ADDED.has(name));
     this.#wanted = wanted.map(({ name, type }) => ({ name, read: READ[type]! }));
-    const into = [...wanted.map(({ name }) => `"${name}"`), "source_file", "_corrupt_record"];
+    this.#beside = beside;
+    const into = [...wanted.map(({ name }) => `"${name}"`), "_corrupt_record", ...beside];
     this.#cells = into.length;
     const row = `(${into.map(() => "?").join(", ")})`;
-    const insert = `INSERT INTO ${TABLE_OF_STAGE[stage]} (${into.join(", ")}) VALUES `;
+    const insert = `INSERT INTO ${table} (${into.join(", ")}) VALUES `;
     this.#one = db.prepare(insert + row);
     this.#many = db.prepare(insert + Array(ROWS_AT_ONCE).fill(row).join(", "));
   }
 
-  /** `sourceFile`: null where no column wants it. Answers how many rows there were. */
-  load(lines: Iterable<string>, sourceFile: string | null): number {
+  /** Answers how many rows there were. */
+  load(lines: Iterable<string>, values: Beside): number {
+    const beside = this.#beside.map((name) => values[name] ?? null);
     let rows = 0;
     let cells: Cell[] = [];
     for (const line of lines) {
       this.#read(line, cells);
-      cells[cells.length - 2] = sourceFile;
+      cells.push(...beside);
       rows++;
       if (cells.length < ROWS_AT_ONCE * this.#cells) continue;
       this.#many.run(...cells);
@@ -70,7 +75,7 @@ export class RowLoader {
       if (cell === undefined) corrupt = line;
       cells.push(cell ?? null);
     }
-    cells.push(null, corrupt);
+    cells.push(corrupt);
   }
 }
 

@@ -3,6 +3,7 @@
  * Spark's. Rows are seen one at a time and let go, so that a day of them fits in memory.
  */
 import type { Stage } from "../core/stage.ts";
+import type { StoredHeartbeat } from "./heartbeats.ts";
 
 export type LakeRow = {
   readonly stage: Stage;
@@ -13,9 +14,15 @@ export type LakeRow = {
   readonly processedMs: number;
 };
 export type Answer = Readonly<Record<string, unknown>>[];
-/** Is shown every row of every table, in any order, and then says what the query answers. */
+export type ReadHeartbeat = StoredHeartbeat & {
+  /** When the bucket was read. */
+  readonly readMs: number;
+};
+/** Is shown every row of every table and every whole heartbeat, in any order, and then says what the query answers. */
 export interface Tally {
   see(one: LakeRow): void;
+  /** Only for a query that asks for heartbeats. */
+  hear?(one: ReadHeartbeat): void;
   answer(): Answer;
 }
 
@@ -230,6 +237,7 @@ class NodeView {
   lastIngestedMs = 0;
   agentVersion: unknown = null;
   rulesVersion: unknown = null;
+  heartbeat: ReadHeartbeat | null = null;
 
   see({ row, processedMs }: LakeRow): void {
     this.readings++;
@@ -245,6 +253,32 @@ class NodeView {
     this.agentVersion = row["agent_version"];
     this.rulesVersion = row["rules_version"];
   }
+
+  get state(): string {
+    if (this.heartbeat === null) return "no heartbeat";
+    const { row, receivedMs, readMs } = this.heartbeat;
+    if (row.state === "stopped") return "stopped";
+    if (readMs - receivedMs > 3 * row.interval_s * 1_000) return "silent";
+    return row.health;
+  }
+
+  answer(node_id: string | null): Answer[number] {
+    const { row, receivedMs } = this.heartbeat ?? { row: null, receivedMs: null };
+    const timeFrom = (ms: number) => (ms === 0 ? null : isoOf(ms));
+    return {
+      ...{ node_id, state: this.state },
+      agent_version: row?.agent_version ?? this.agentVersion,
+      rules_version: row?.rules_version ?? this.rulesVersion,
+      heartbeat_at: receivedMs === null ? null : isoOf(receivedMs),
+      problems: row === null || row.problems.length === 0 ? null : row.problems.join("; "),
+      ...{ accepted: row?.accepted ?? null, pending: row?.pending ?? null, losses: row?.losses ?? null },
+      ...{ buffers: this.buffers.size, sensors: this.sensors.size },
+      ...{ readings: this.readings, anomalies: this.anomalies, unsure_times: this.unsure },
+      last_reading_at: timeFrom(this.lastReadingMs),
+      last_ingested_at: timeFrom(this.lastIngestedMs),
+      last_landed_at: timeFrom(this.lastLandedMs),
+    };
+  }
 }
 
 function fleet(): Tally {
@@ -254,16 +288,10 @@ function fleet(): Tally {
       if (one.stage === "raw") nodes.at(textOf(one.row["node_id"])).see(one);
       if (one.stage === "anomalies") nodes.at(textOf(one.row["node_id"])).anomalies++;
     },
-    answer: () =>
-      nodes.inOrder().map(([[node_id], node]) => ({
-        node_id,
-        ...{ agent_version: node.agentVersion, rules_version: node.rulesVersion },
-        ...{ buffers: node.buffers.size, sensors: node.sensors.size },
-        ...{ readings: node.readings, anomalies: node.anomalies, unsure_times: node.unsure },
-        last_reading_at: isoOf(node.lastReadingMs),
-        last_ingested_at: isoOf(node.lastIngestedMs),
-        last_landed_at: isoOf(node.lastLandedMs),
-      })),
+    hear: (heartbeat) => {
+      nodes.at(heartbeat.row.node_id).heartbeat = heartbeat;
+    },
+    answer: () => nodes.inOrder().map(([[node_id = null], node]) => node.answer(node_id)),
   };
 }
 

@@ -217,10 +217,15 @@ function delivery(): Row[] {
       height: 6,
       widgets: [
         table(
-          { name: "fleet_table", dataset: "fleet", title: "The fleet, as its readings tell of it" },
           {
-            ...{ node_id: "Node", agent_version: "Agent", rules_version: "Rules", buffers: "Buffers" },
-            ...{ sensors: "Sensors", readings: "Readings", anomalies: "Anomalies", unsure_times: "Unsure times" },
+            ...{ name: "fleet_table", dataset: "fleet", title: "The fleet, by its heartbeats and its readings" },
+            description: "As of when the notebook last ran: silent are nodes of which three heartbeats did not come",
+          },
+          {
+            ...{ node_id: "Node", state: "State", agent_version: "Agent", rules_version: "Rules" },
+            ...{ heartbeat_at: "Last heartbeat", problems: "Problems", accepted: "Accepted", pending: "Pending" },
+            ...{ losses: "Lost", buffers: "Buffers", sensors: "Sensors", readings: "Readings" },
+            ...{ anomalies: "Anomalies", unsure_times: "Unsure times" },
             ...{ last_reading_at: "Last reading", last_ingested_at: "Last taken", last_landed_at: "Last landed" },
           },
         ),

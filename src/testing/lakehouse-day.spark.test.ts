@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { readNamedQueries } from "../core/named-queries.ts";
 import { STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
+import { storedHeartbeats } from "./heartbeats.ts";
 import { DAY_READINGS, deliverDay, type Expected, expectedOf, NEW_FIELD, type Sent } from "./simulated-day.ts";
 import { comparable } from "./spark-rows.ts";
 import { findSpark, SparkSession, type StageReport, type TableRow } from "./spark-session.ts";
@@ -37,7 +38,11 @@ beforeAll(async () => {
   spark = await SparkSession.open(folder, { length: "long" });
   reports = await spark.run(settings);
   await spark.sql("USE spark_catalog.sensor_data");
-  expected = expectedOf(folder, sent, await landed());
+  const [read] = await spark.sql("SELECT max(processing_timestamp) AS at FROM sensor_readings_heartbeats");
+  const heartbeats = storedHeartbeats(join(folder, "lake"), "expanso", "us-west-2");
+  const readMs = Date.parse(`${read!["at"]}Z`);
+  const told = heartbeats.map((one) => ({ ...one, readMs }));
+  expected = expectedOf(folder, sent, await landed(), told);
 });
 afterAll(async () => {
   await (spark as SparkSession | undefined)?.close();

@@ -4,15 +4,27 @@
  * the objects.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { readNamedQueries } from "../core/named-queries.ts";
 import { seededRandom } from "../core/random.ts";
-import { bucketOf, STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
+import { bucketOf, metadataBucketOf, STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
+import { type Heartbeat, heartbeatKey } from "../fleet/heartbeat.ts";
 import { readLoadReport } from "../provision/load-report.ts";
 import { gunzipRows } from "../uplink/read-object.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
+import { heartbeatBody, heartbeatOf, storedHeartbeats } from "./heartbeats.ts";
 import { ANSWERS } from "./lake-answers.ts";
 import { lakeColumns } from "./lake-columns.ts";
 import { lakeDashboard } from "./lake-dashboard.ts";
@@ -74,7 +86,34 @@ beforeAll(() => {
   // Late readings: the same window goes out again, twice.
   agent("node-c", ["run", "--once", "--source", "stdin:"], lines(1));
   agent("node-c", ["run", "--once", "--source", "stdin:"], lines(2));
+  tellOfAll();
 });
+
+/** Puts it in the place of that node's; `ageMs`: since when it lies there. */
+function tell(node: string, told: Partial<Heartbeat> | string, ageMs = 0): void {
+  const path = join(lake, metadataBucketOf("expanso", REGION), heartbeatKey(node));
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, typeof told === "string" ? told : heartbeatBody(heartbeatOf(node, told)));
+  // A whole second: parts of one are not written as exactly as they are read.
+  const at = Math.floor((Date.now() - ageMs) / 1_000);
+  utimesSync(path, at, at);
+}
+
+/** A node of each state; node-c has readings only, the others but node-a and node-b have none. */
+function tellOfAll(): void {
+  tell("node-a", { accepted: 1_500, pending: 3, rules_version: null, agent_version: "1.2.3" });
+  const problems = ["link_down: the store does not answer", "rules_refused: 2 rules"];
+  tell("node-b", { health: "degraded", problems, losses: 7 });
+  rmSync(dirname(join(lake, metadataBucketOf("expanso", REGION), heartbeatKey("node-c"))), {
+    ...{ recursive: true, force: true },
+  });
+  const hourMs = 3_600_000;
+  tell("quiet", { health: "degraded" }, 4 * hourMs);
+  tell("resting", { state: "stopped" }, 40 * hourMs);
+  tell("slow", { interval_s: 36_000 }, 4 * hourMs);
+  tell("torn", '{"node_id":"torn","state":"runn');
+  tell("odd", `${JSON.stringify({ ...heartbeatOf("odd"), accepted: "many" })}\n`);
+}
 
 /** The objects of a bucket, by their path in it, in order of name. */
 function objectsOf(bucket: string): string[] {
@@ -252,7 +291,11 @@ sparkTest("each named query answers what the objects say", async () => {
   await spark.sql("USE spark_catalog.sensor_data");
   const landed = await spark.sql("SELECT reading_id, processing_timestamp FROM sensor_readings_ingestion");
   const times = new Map(landed.map((row) => [row["reading_id"], Date.parse(`${row["processing_timestamp"]}Z`)]));
+  const [read] = await spark.sql("SELECT max(processing_timestamp) AS at FROM sensor_readings_heartbeats");
+  const readMs = Date.parse(`${read!["at"]}Z`);
   const tallies = Object.entries(ANSWERS).map(([name, make]) => [name, make()] as const);
+  const whole = storedHeartbeats(lake, "expanso", REGION).filter(({ row }) => row.node_id !== "odd");
+  for (const one of whole) for (const [, tally] of tallies) tally.hear?.({ ...one, readMs });
   for (const stage of STAGES) {
     for (const { row, path } of delivered(stage, bucketOf(stage, "expanso", REGION))) {
       const processedMs = times.get(row["reading_id"]) ?? Number.NaN;
@@ -265,6 +308,39 @@ sparkTest("each named query answers what the objects say", async () => {
     expect([name, expected.length]).not.toEqual([name, 0]);
     expect([name, comparable(await spark.sql(query), expected)]).toEqual([name, expected]);
   }
+});
+
+sparkTest("the nodes are told apart by their heartbeats; what is none of these is a row, and no node", async () => {
+  const spark = await session();
+  await spark.run(SETTINGS);
+  await spark.sql("USE spark_catalog.sensor_data");
+  const states = (await spark.sql(QUERIES.get("fleet")!)).map(({ node_id, state }) => [node_id, state]);
+  expect(states).toEqual([
+    ...[
+      ["node-a", "ok"],
+      ["node-b", "degraded"],
+      ["node-c", "no heartbeat"],
+    ],
+    ...[
+      ["quiet", "silent"],
+      ["resting", "stopped"],
+      ["slow", "ok"],
+    ],
+  ]);
+  const damaged = "SELECT node_id, _corrupt_record FROM sensor_readings_heartbeats WHERE _corrupt_record IS NOT NULL";
+  const found = await spark.sql(`${damaged} ORDER BY node_id`);
+  expect(found).toEqual([
+    { node_id: null, _corrupt_record: '{"node_id":"torn","state":"runn' },
+    { node_id: "odd", _corrupt_record: expect.stringContaining('"accepted":"many"') },
+  ]);
+  const everything = (from: string) =>
+    `SELECT node_id, epoch, agent_version, rules_version, sent_at, started_at, state, interval_s, health, problems, accepted,
+      refused, pending, oldest_pending_at, losses, parked, rules_refused, silent_sensors, buffer_bytes, buffer_limit_bytes,
+      received_at, _corrupt_record
+    FROM ${from} ORDER BY node_id`;
+  const { rows } = locally(everything("sensor_readings_heartbeats"));
+  expect(comparable(await spark.sql(everything("sensor_readings_heartbeats")), rows)).toEqual(rows);
+  expect(rows.length).toBe(7);
 });
 
 sparkTest(

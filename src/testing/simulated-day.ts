@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { bucketOf, STAGES, type Stage } from "../core/stage.ts";
 import { gunzipRows } from "../uplink/read-object.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
-import { ANSWERS, type Answer } from "./lake-answers.ts";
+import { ANSWERS, type Answer, type ReadHeartbeat } from "./lake-answers.ts";
 
 export const DAY = "2026-11-23";
 export const DAY_READINGS = 45 * 21_600 + 5 * 8_640;
@@ -176,6 +176,7 @@ export function expectedOf(
   folder: string,
   sent: ReadonlyMap<string, Sent>,
   landedMs: ReadonlyMap<string, number>,
+  heartbeats: readonly ReadHeartbeat[],
 ): Expected {
   const tallies = Object.entries(ANSWERS).map(([name, make]) => [name, make()] as const);
   const prints = new Map([...sent].map(([node, { fields }]) => [node, new Print(fields)]));
@@ -185,5 +186,6 @@ export function expectedOf(
     if (stage === "raw") prints.get(String(row["node_id"]))!.see(row);
     for (const [, tally] of tallies) tally.see({ stage, row, path, processedMs: landedMs.get(path) ?? Number.NaN });
   }
+  for (const heartbeat of heartbeats) for (const [, tally] of tallies) tally.hear?.(heartbeat);
   return { rows, prints, answers: new Map(tallies.map(([name, tally]) => [name, tally.answer()])) };
 }

@@ -1,0 +1,58 @@
+/**
+ * What nodes tell of themselves, from the metadata bucket into the table that a notebook would overwrite with it: the same
+ * rows, as of now. A line that is no heartbeat is a row with `_corrupt_record`, as in every table.
+ */
+import type { Database } from "bun:sqlite";
+import { AgentError } from "../core/errors.ts";
+import { NODES_PREFIX, nodeOfHeartbeat } from "../fleet/heartbeat.ts";
+import { HEARTBEATS_TABLE } from "../provision/databricks-names.ts";
+import { HEARTBEAT_TABLE_COLUMNS } from "../provision/databricks-table-columns.ts";
+import { type MetadataBucket, NotFoundError } from "../uplink/object-store.ts";
+import { RowLoader } from "./row-loader.ts";
+import type { SqlWords } from "./sql-words.ts";
+
+const BESIDE = ["received_at", "processing_timestamp", "source_file"];
+
+type Loading = { readonly nowMs: number; readonly stop: AbortSignal; readonly tell: (text: () => string) => void };
+
+export const needsHeartbeats = ({ words }: SqlWords) => words.has(HEARTBEATS_TABLE);
+
+/** Answers how many objects there were. What else lies below `nodes/` is passed over. Throws what the store throws. */
+export async function loadHeartbeats(
+  db: Database,
+  bucket: MetadataBucket,
+  { nowMs, stop, tell }: Loading,
+): Promise<number> {
+  // All columns, named or not: a line is damaged that does not fit one of them, as the notebook sees it.
+  const loader = new RowLoader(db, HEARTBEATS_TABLE, HEARTBEAT_TABLE_COLUMNS, BESIDE);
+  const processing_timestamp = new Date(nowMs).toISOString();
+  let objects = 0;
+  for await (const { key, storedMs } of bucket.list(NODES_PREFIX)) {
+    if (stop.aborted) throw new AgentError(`Cannot read ${bucket.place}: told to stop`);
+    if (nodeOfHeartbeat(key) === null) continue;
+    const body = await bodyOf(bucket, key);
+    if (body === null) continue;
+    const received_at = new Date(storedMs).toISOString();
+    loader.load(linesOf(body), { received_at, processing_timestamp, source_file: `${bucket.place}/${key}` });
+    objects++;
+    tell(() => `heartbeats: ${objects.toLocaleString("en")} read`);
+  }
+  return objects;
+}
+
+/** Null: taken away since it was listed. */
+async function bodyOf(bucket: MetadataBucket, key: string): Promise<Uint8Array | null> {
+  try {
+    return await bucket.get(key);
+  } catch (error) {
+    if (error instanceof NotFoundError) return null;
+    throw error;
+  }
+}
+
+function linesOf(body: Uint8Array): string[] {
+  return new TextDecoder()
+    .decode(body)
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+}
