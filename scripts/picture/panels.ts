@@ -223,13 +223,13 @@ const timeIn = (name: string) => (row: Row) => word(row, name).replace("T", " ")
 const countIn = (name: string) => (row: Row) => grouped(num(row, name));
 
 export function fleet(box: Box, rows: Rows): string {
-  const about = "The nodes, as their readings tell of them; times are UTC";
+  const about = "The nodes, as their heartbeats and their readings tell of them; times are UTC";
   return table(box, "Fleet", about, rows, [
     ["node", (row) => word(row, "node_id"), 0],
-    ["agent", (row) => word(row, "agent_version"), 0.28],
-    ["rules", (row) => word(row, "rules_version"), 0.52],
-    ["sensors", countIn("sensors"), 0.65],
-    ["readings", countIn("readings"), 0.82],
+    ["state", (row) => word(row, "state"), 0.3],
+    ["heartbeat", timeIn("heartbeat_at"), 0.54],
+    ["pending", countIn("pending"), 0.68],
+    ["readings", countIn("readings"), 0.84],
     ["anomalies", countIn("anomalies"), 1],
   ]);
 }
