@@ -64,7 +64,7 @@ const LOOK_MS = 250;
 const RANGES_AHEAD = 2;
 /** A source with a backlog is held for delivery at most this long at a time: a slow store slows it, but never stops it. */
 const HOLD_MS = 1_000;
-/** Readings between two looks at the memory. */
+/** Readings between two looks at the memory, counted when they are taken and when they are delivered. */
 const LOOK_ROWS = 10_000;
 /** In-flight puts get this long to hear that they are given up. */
 const ABORT_MS = 250;
@@ -190,10 +190,12 @@ export class Agent {
   }
 
   async #deliver(): Promise<void> {
-    const { now } = this.#parts;
+    const { carrier, now } = this.#parts;
     for (;;) {
       const nowMs = now();
+      const before = carrier.encoded;
       const wakeAtMs = this.#guarded(() => this.#deliverOnce(nowMs));
+      this.#watchMemory(carrier.encoded - before);
       if (this.#reopen === null) this.#upkeepAndReport(nowMs);
       if (this.#reopen !== null) return this.#intakeBell.ring();
       if (this.#intakeEnded && (this.#drained || this.#guarded(() => this.#isDelivered()) === true)) return;

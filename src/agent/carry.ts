@@ -57,6 +57,8 @@ export class Carrier {
   objects = 0;
   bytes = 0;
   parked = 0;
+  /** Readings that bodies were made of since the start, once for each time they were read. */
+  encoded = 0;
 
   constructor(parts: CarrierParts, link: Link) {
     this.#parts = parts;
@@ -194,6 +196,7 @@ export class Carrier {
   #encode(siblings: readonly Batch[], range: BatchRange): Prepared[] {
     const { firstSeq: first, lastSeq: last, hourMs } = range;
     const stages = new Set(siblings.map((sibling) => sibling.stage as ReadingStage));
+    this.encoded += last - first + 1;
     const made = this.#parts.encoder.encode(this.#parts.buffer.read(first, last), { first, last, hourMs }, stages);
     return siblings.map((batch) => {
       const object = made.get(batch.stage as ReadingStage);

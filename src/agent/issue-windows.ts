@@ -7,6 +7,7 @@ import { outsideTrouble } from "../buffer/outside-error.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { WindowLedger } from "../buffer/window-ledger.ts";
 import type { Gzip } from "../core/gzip.ts";
+import type { HeapWatch } from "../core/heap-watch.ts";
 import type { OpenWindow, Windows } from "../stages/aggregate.ts";
 import { packWindow, windowRows } from "../stages/window-row.ts";
 import { windowKey } from "../uplink/object-key.ts";
@@ -98,7 +99,11 @@ export function planWindow(
  * After a restart: the windows that had not gone out, from the readings that the buffer kept. Throws CorruptRowError where
  * one of those is not there: retention lets go of none, a damaged page can hide them without an error.
  */
-export function rebuildWindows(parts: Pick<WindowParts, "buffer" | "ledger" | "windows">, nowMs: number): void {
+export function rebuildWindows(
+  parts: Pick<WindowParts, "buffer" | "ledger" | "windows">,
+  heap: HeapWatch,
+  nowMs: number,
+): void {
   const { buffer, ledger, windows } = parts;
   windows.watermarkMs = ledger.watermarkMs;
   const STEP = 10_000;
@@ -111,6 +116,7 @@ export function rebuildWindows(parts: Pick<WindowParts, "buffer" | "ledger" | "w
     }
     if (rows !== last - from + 1)
       throw new CorruptRowError(`Cannot read readings ${from} to ${last}: ${rows} are there`);
+    heap.look();
   }
   // Those that no window took were counted when they came.
   windows.takeExpired();

@@ -10,7 +10,7 @@ import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { WindowLedger } from "../buffer/window-ledger.ts";
 import { ClockWatch } from "../core/clock.ts";
 import { Gzip } from "../core/gzip.ts";
-import { HeapWatch } from "../core/heap-watch.ts";
+import { type HeapWatch, watchOwnHeap } from "../core/heap-watch.ts";
 import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings.ts";
@@ -170,7 +170,8 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
   const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: settings.nodeId, epoch: buffer.epoch }));
   const rules = new LiveRules(lasting.rules, { buffer, log, now }, before?.rules);
   const room = new DiskRoom(settings.dataDir, buffer.db);
-  const windowParts = openWindows(inputs, buffer, outbox, room);
+  const heap = watchOwnHeap();
+  const windowParts = openWindows(inputs, buffer, outbox, room, heap);
   const pipeline = new Pipeline(
     {
       ...{ sources, buffer, clock, log, agentVersion: VERSION },
@@ -200,7 +201,7 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
     issueWindows: stages.has("aggregated")
       ? (nowMs, all, isDown) => issueWindows(windowParts, nowMs, all, isDown)
       : () => skipWindows(windowParts),
-    heap: new HeapWatch(process.memoryUsage.rss, () => Bun.gc(true)),
+    heap,
     report: (nowMs) => liveFile.write(liveReport(nowMs)),
     batchRows: settings.batchRows,
     batchMs: settings.batchMs,
@@ -219,7 +220,13 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
   return { agent, buffer, carrier, outbox, pipeline, rules, report: liveReport, backlog };
 }
 
-function openWindows(inputs: AgentInputs, buffer: SqliteBuffer, outbox: Outbox, room: DiskRoom): WindowParts {
+function openWindows(
+  inputs: AgentInputs,
+  buffer: SqliteBuffer,
+  outbox: Outbox,
+  room: DiskRoom,
+  heap: HeapWatch,
+): WindowParts {
   const { settings, now } = inputs;
   const ledger = new WindowLedger(buffer, settings.windowMs);
   const recall = (startMs: number): KeptWindow | "expired" | null => {
@@ -245,7 +252,7 @@ function openWindows(inputs: AgentInputs, buffer: SqliteBuffer, outbox: Outbox, 
     chunkBytes: () => room.chunkBytes,
     gzip: new Gzip(settings.gzipLevel, inputs.running ?? (() => performance.now())),
   };
-  if (settings.stages.includes("aggregated")) rebuildWindows(parts, now());
+  if (settings.stages.includes("aggregated")) rebuildWindows(parts, heap, now());
   return parts;
 }
 

@@ -16,7 +16,7 @@ import { asideDone, asideInProgress, setAside } from "../buffer/set-aside.ts";
 import { BUFFER_FILE, SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { AgentError, codeOf, messageOf, UsageError } from "../core/errors.ts";
 import { Gzip } from "../core/gzip.ts";
-import { HeapWatch } from "../core/heap-watch.ts";
+import { watchOwnHeap } from "../core/heap-watch.ts";
 import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings.ts";
@@ -183,7 +183,7 @@ async function takeOver(
   const outbox = new Outbox(buffer, stages, () => "");
   const { nodeId } = settings;
   const gzip = new Gzip(settings.gzipLevel, () => performance.now());
-  const heap = new HeapWatch(process.memoryUsage.rss, () => Bun.gc(true));
+  const heap = watchOwnHeap();
   const parts: RecoverParts = { damaged, buffer, outbox, store, stages, nodeId, gzip, heap, stop };
   const { seq, certain, given } = damaged.lastSeq(bytesOf(path));
   const span = { first: damaged.firstSeq(), last: seq, certain };

@@ -1,14 +1,18 @@
 /**
  * The last committed blocks, still in memory: delivery nearly always wants what was just committed, and reading it back
- * from the database would cost as much as half of writing it. Bounded by rows, and by the text beside them; what fell out is read from the database.
+ * from the database would cost as much as half of writing it. Bounded by rows, by blocks (one takes the same memory
+ * however few rows it has), and by the text beside them; what fell out is read from the database.
  */
 import { BLOCK_TEXT_LENGTH, ReadingBlock } from "../core/reading.ts";
 import type { StoredBlock } from "./buffer.ts";
 
 const TEXT_LENGTH = 2 * BLOCK_TEXT_LENGTH;
+/** A slow source commits once a second what goes out every thirty: its batch is in memory too. */
+const LEAST_BLOCKS = 40;
 
 export class RecentBlocks {
   readonly #limitRows: number;
+  readonly #limitBlocks: number;
   readonly #blockRows: number;
   #blocks: StoredBlock[] = [];
   #rows = 0;
@@ -17,27 +21,28 @@ export class RecentBlocks {
 
   constructor(limitRows: number, blockRows: number) {
     this.#limitRows = limitRows;
+    this.#limitBlocks = Math.max(LEAST_BLOCKS, Math.ceil(limitRows / blockRows));
     this.#blockRows = blockRows;
   }
 
-  /** An empty block to fill and commit; from a small pool, so that a steady stream allocates nothing. */
+  /** An empty block to fill and commit; one that was used before where there is one, so that a steady stream allocates nothing. */
   lend(): ReadingBlock {
-    const block = this.#spare.pop() ?? new ReadingBlock(this.#blockRows);
-    block.clear();
-    return block;
+    return this.#spare.pop() ?? new ReadingBlock(this.#blockRows);
   }
 
   /** A block that was lent and not committed. */
   giveBack(block: ReadingBlock): void {
-    if (block.textLength > 0) block.clear();
-    if (this.#spare.length < 2) this.#spare.push(block);
+    block.clear();
+    // A settlement releases whole batches of blocks, and the next ones need as many. One is being filled beside them.
+    if (this.#blocks.length + this.#spare.length <= this.#limitBlocks) this.#spare.push(block);
   }
 
   add(stored: StoredBlock): void {
     this.#blocks.push(stored);
     this.#rows += stored.block.count;
     this.#textLength += stored.block.textLength;
-    const isOver = () => this.#rows > this.#limitRows || this.#textLength > TEXT_LENGTH;
+    const isOver = () =>
+      this.#rows > this.#limitRows || this.#blocks.length > this.#limitBlocks || this.#textLength > TEXT_LENGTH;
     while (isOver() && this.#blocks.length > 1) this.#drop();
   }
 

@@ -83,7 +83,8 @@ export function configure(db: Database): void {
   }
   db.run("PRAGMA synchronous = FULL");
   // How long the log may grow is for `DiskRoom` to say; until then it is SQLite's 4 MiB.
-  db.run("PRAGMA cache_size = -4096");
+  // Readings are appended, read from memory and taken away in order: a larger cache holds what nobody asks for again.
+  db.run("PRAGMA cache_size = -1024");
   db.run("PRAGMA temp_store = MEMORY");
 }
 

@@ -1,29 +1,33 @@
 import { expect, test } from "bun:test";
 import { HeapWatch } from "./heap-watch.ts";
 
-test("memory is collected when it has grown, and not again until it has grown anew", () => {
+test("the whole heap is collected when memory has grown, and not again until it has grown anew; in between what is young", () => {
   let rss = 50e6;
   let live = 40e6;
   let collected = 0;
-  const watch = new HeapWatch(
-    () => rss,
-    () => {
+  let young = 0;
+  const watch = new HeapWatch(() => rss, {
+    all: () => {
       collected++;
       rss = live;
     },
-  );
+    young: () => {
+      young++;
+    },
+  });
   watch.look();
-  expect(collected).toBe(0);
+  // A small process is left alone.
+  expect([collected, young]).toEqual([0, 0]);
   rss = 120e6;
   watch.look();
   watch.look();
-  expect(collected).toBe(1);
+  expect([collected, young]).toEqual([1, 0]);
   // What is live is more than the floor: collecting in vain again and again would only cost time.
   live = 130e6;
   rss = 140e6;
   for (let i = 0; i < 10; i++) watch.look();
-  expect(collected).toBe(2);
-  rss = 147e6;
+  expect([collected, young]).toEqual([2, 9]);
+  rss = 145e6;
   watch.look();
-  expect(collected).toBe(3);
+  expect([collected, young]).toEqual([3, 9]);
 });

@@ -55,6 +55,8 @@ export class ForeignTable {
     try {
       // `take` never waits; who finds the database busy comes back.
       this.#db.run("PRAGMA busy_timeout = 0");
+      // Rows are read once, in their order: SQLite's 2 MiB would hold what was read already.
+      this.#db.run("PRAGMA cache_size = -256");
       this.#cookie = this.#db.prepare("PRAGMA schema_version");
     } catch (error) {
       this.#db.close();
