@@ -41,7 +41,7 @@ const SILENT_SHOWN = 50;
 /** A change is in force after two looks. */
 const LOOK_MS = 200;
 /** Memories are stored with the commit that brings this many readings, or later where they are large: 64 bytes a reading. */
-const SAVE_ROWS = 5_000;
+const SAVE_ROWS = 20_000;
 const SAVE_BYTES_A_ROW = 64;
 /** In the buffer's `meta`: the folder of the last set that was let in at a start, empty for the rules in the binary. */
 const DIR_KEY = "rules_dir";
