@@ -41,6 +41,33 @@ test("an outage of a thousand intervals promises no more than a few ranges, and 
   await node.end();
 }, 60_000);
 
+test("after a restart a long backlog is promised as it is carried, and not all of it before the first put", async () => {
+  const first = await startFakeNode({ count: 60_000, now: 0 });
+  first.store.state = "down";
+  first.source.release(60_000);
+  await first.drive(1_000, 200);
+  expect(first.source.acknowledged).toBe(60_000);
+  await first.end("keeps its folder");
+
+  const node = await startFakeNode({ count: 60_000, now: 0, dataDir: first.dataDir });
+  const ranges = () => node.opened.buffer.db.query("SELECT DISTINCT first_seq FROM batch WHERE first_seq IS NOT NULL");
+  node.store.state = "hangs";
+  await node.drive(1_000, 20);
+  expect(node.store.puts).toBeGreaterThan(0);
+  expect(ranges().all().length).toBeLessThan(5);
+  await node.end("keeps its folder");
+
+  // More promises that were made before than are read at once.
+  const last = await startFakeNode({ count: 60_000, now: 0, dataDir: first.dataDir });
+  while (last.opened.outbox.unplanned > 20_000) last.opened.outbox.plan(100, 0);
+  expect(batches(last, "state <> 'delivered'")).toBeGreaterThan(1_000);
+  await last.drive(1_000, 300);
+  const found = await audit(last.store);
+  expect(found.ids.raw.size).toBe(60_000);
+  expect([doubles(found), unsorted(found)]).toEqual([[], []]);
+  await last.end();
+}, 60_000);
+
 test("windows wait for the store, and go out once with all that came meanwhile", async () => {
   const node = await startFakeNode({ count: 3_001, now: 0 });
   node.store.state = "down";

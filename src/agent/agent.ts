@@ -66,6 +66,8 @@ const RANGES_AHEAD = 2;
 const HOLD_MS = 1_000;
 /** Readings between two looks at the memory, counted when they are taken and when they are delivered. */
 const LOOK_ROWS = 10_000;
+/** A row of a window leaves as much behind as so many readings. */
+const READINGS_A_WINDOW_ROW = 15;
 /** In-flight puts get this long to hear that they are given up. */
 const ABORT_MS = 250;
 
@@ -215,9 +217,11 @@ export class Agent {
     const all = ending || this.#parts.upkeep.isStuck;
     if (all || Math.abs(nowMs - this.#lastWindows) >= LOOK_MS) {
       this.#lastWindows = nowMs;
-      carrier.accept(this.#parts.issueWindows(nowMs, all, carrier.isDown && !ending));
+      const issued = this.#parts.issueWindows(nowMs, all, carrier.isDown && !ending);
+      carrier.accept(issued);
+      this.#watchMemory(issued.reduce((sum, { count }) => sum + count, 0) * READINGS_A_WINDOW_ROW);
     }
-    while (!carrier.isDown && carrier.queuedRanges < RANGES_AHEAD && outbox.unplanned > 0) {
+    while (outbox.unplanned > 0 && carrier.wantsMore(RANGES_AHEAD)) {
       const waited = nowMs - (outbox.unplannedSinceMs() ?? nowMs);
       const isDue = outbox.unplanned >= batchRows || waited >= batchMs || waited < 0 || this.#intakeEnded;
       if (!isDue) break;

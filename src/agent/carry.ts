@@ -85,6 +85,16 @@ export class Carrier {
     } else for (const batch of batches) this.#enqueue(batch);
   }
 
+  /**
+   * Whether more may be promised: what was is on its way, but for `ahead` ranges. While the outbox holds promises that were
+   * not read yet, as after a restart, those come first: a backlog is promised as it is carried, not all of it at once.
+   */
+  wantsMore(ahead: number): boolean {
+    if (this.isDown) return false;
+    if (this.#queue.length === 0 && this.#mayHaveMore) this.#refill();
+    return !this.#mayHaveMore && this.queuedRanges < ahead;
+  }
+
   /** Ranges of readings whose puts have not all begun. */
   get queuedRanges(): number {
     const ranges = new Set<number>();

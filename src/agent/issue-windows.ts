@@ -24,8 +24,8 @@ export type WindowParts = {
   readonly gzip: Gzip;
 };
 
-/** Windows in one transaction: bounds how long a commit has to wait for them. */
-const WINDOWS_AT_ONCE = 64;
+/** Windows in one transaction: bounds how long a commit has to wait for them, and the memory that they take. */
+const WINDOWS_AT_ONCE = 16;
 /** Of one sensor in one window: its row in the body, and its accumulator. */
 const BYTES_A_SENSOR = 700;
 

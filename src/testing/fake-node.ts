@@ -36,8 +36,8 @@ export type FakeNode = {
   readonly clock: { wallMs: number; runningMs: number };
   /** Lets time go by in steps, and everybody have their turns in each. */
   readonly drive: (stepMs: number, steps: number) => Promise<void>;
-  /** Ends it as a stop signal does, closes it and takes its folder away. */
-  readonly end: () => Promise<void>;
+  /** Ends it as a stop signal does, closes it and takes its folder away, unless another is to go on with it. */
+  readonly end: (keeps?: "keeps its folder") => Promise<void>;
   readonly dataDir: string;
 };
 
@@ -46,8 +46,10 @@ export async function startFakeNode(of: {
   readonly now?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly stepMs?: number;
+  /** Of one that ended. */
+  readonly dataDir?: string;
 }): Promise<FakeNode> {
-  const dataDir = mkdtempSync(join(tmpdir(), "agent-node-"));
+  const dataDir = of.dataDir ?? mkdtempSync(join(tmpdir(), "agent-node-"));
   const env = { AGENT_NODE_ID: "node-1", AGENT_COMMIT_ROWS: "100", AGENT_BATCH_ROWS: "1000", ...of.env };
   const clock = { wallMs: FIRST_EVENT_MS, runningMs: 0 };
   const store = new SwitchedStore();
@@ -75,11 +77,11 @@ export async function startFakeNode(of: {
       }
     }
   };
-  const end = async () => {
+  const end = async (keeps?: "keeps its folder") => {
     opened.agent.stop(0);
     await running;
     await opened.close();
-    rmSync(dataDir, { recursive: true });
+    if (keeps === undefined) rmSync(dataDir, { recursive: true });
   };
   return { opened, store, source: source!, log, clock, drive, end, dataDir };
 }
