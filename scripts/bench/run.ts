@@ -65,6 +65,27 @@ function sizeOf(path: string): number {
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
 
+/** An outage: everything is taken and nothing delivered, then the agent ends. What a next start brings to a folder is measured. */
+async function afterOutage(source: string, rows: number): Promise<Figures> {
+  const data = join(folder, "data");
+  const lake = join(folder, "lake");
+  for (const path of [data, lake]) rmSync(path, { recursive: true, force: true });
+  // No folder can be made below a file.
+  await Bun.write(join(folder, "file"), "");
+  const store = ["--data-dir", data, "--store", `dir:${join(folder, "file/lake")}`];
+  const env = { ...process.env, AGENT_LOG: "error" };
+  const taking = Bun.spawn([agent, "run", "--source", source, ...store], { stdout: "ignore", stderr: "ignore", env });
+  for (let accepted = 0; accepted < rows; await Bun.sleep(500)) {
+    const { stdout } = Bun.spawnSync([agent, "status", "--json", "--data-dir", data], { env });
+    accepted = stdout.length === 0 ? 0 : JSON.parse(stdout.toString()).buffer.accepted;
+  }
+  taking.kill("SIGTERM");
+  await taking.exited;
+  const one = "simulator:?count=1&rate=max";
+  const command = [agent, "run", "--once", "--source", one, "--data-dir", data, "--store", `dir:${lake}`];
+  return await measure(command, { stored: lake });
+}
+
 async function agentRun(source: string, options: { stdin?: string; store?: string; env?: object } = {}) {
   const data = join(folder, "data");
   const lake = join(folder, "lake");
@@ -168,6 +189,7 @@ if (flags.only === undefined) {
     await measure([agent, "simulate", ...simulate.slice(2, 6), "--count", `${BACKLOG}`, "--out", `sqlite:${table}.2`]);
     const backlog = `sqlite:${table}.2`;
     print(`sqlite: backlog of ${BACKLOG / 1e6} M to dir`, BACKLOG, await agentRun(backlog), plain);
+    print(`${BACKLOG / 1e6} M after an outage, to dir`, BACKLOG, await afterOutage(backlog, BACKLOG), plain);
     if (s3 !== null) print(`sqlite: backlog of ${BACKLOG / 1e6} M to S3`, BACKLOG, await agentRun(backlog, s3), plain);
   }
   const idle = await idleRss();
