@@ -64,8 +64,6 @@ const LOOK_MS = 250;
 const RANGES_AHEAD = 2;
 /** A source with a backlog is held for delivery at most this long at a time: a slow store slows it, but never stops it. */
 const HOLD_MS = 1_000;
-/** Readings between two looks at the memory, counted when they are taken and when they are delivered. */
-const LOOK_ROWS = 10_000;
 /** A row of a window leaves as much behind as so many readings. */
 const READINGS_A_WINDOW_ROW = 15;
 /** In-flight puts get this long to hear that they are given up. */
@@ -82,7 +80,6 @@ export class Agent {
   #lastReport = Number.NEGATIVE_INFINITY;
   #lastWindows = 0;
   #accepted = 0;
-  #unwatched = 0;
   readonly #troubles: Troubles;
   /** Why the buffer must be opened again. */
   #reopen: AgentEnd["reopen"] = null;
@@ -161,7 +158,7 @@ export class Agent {
       do {
         turn = this.#guarded(() => pipeline.turn(now(), running()));
         committed += turn?.committed ?? 0;
-        this.#watchMemory(turn?.committed ?? 0);
+        this.#parts.heap.count(turn?.committed ?? 0);
         if (turn !== null && turn.committed > 0) this.#guarded(() => upkeep.look(running));
       } while (turn?.more && running() < until && !upkeep.isFull);
       this.#accepted += committed;
@@ -197,7 +194,7 @@ export class Agent {
       const nowMs = now();
       const before = carrier.encoded;
       const wakeAtMs = this.#guarded(() => this.#deliverOnce(nowMs));
-      this.#watchMemory(carrier.encoded - before);
+      this.#parts.heap.count(carrier.encoded - before);
       if (this.#reopen === null) this.#upkeepAndReport(nowMs);
       if (this.#reopen !== null) return this.#intakeBell.ring();
       if (this.#intakeEnded && (this.#drained || this.#guarded(() => this.#isDelivered()) === true)) return;
@@ -219,7 +216,7 @@ export class Agent {
       this.#lastWindows = nowMs;
       const issued = this.#parts.issueWindows(nowMs, all, carrier.isDown && !ending);
       carrier.accept(issued);
-      this.#watchMemory(issued.reduce((sum, { count }) => sum + count, 0) * READINGS_A_WINDOW_ROW);
+      this.#parts.heap.count(issued.reduce((sum, { count }) => sum + count, 0) * READINGS_A_WINDOW_ROW);
     }
     while (outbox.unplanned > 0 && carrier.wantsMore(RANGES_AHEAD)) {
       const waited = nowMs - (outbox.unplannedSinceMs() ?? nowMs);
@@ -228,13 +225,6 @@ export class Agent {
       carrier.accept(outbox.plan(batchRows, nowMs));
     }
     return carrier.pump(nowMs);
-  }
-
-  #watchMemory(rows: number): void {
-    this.#unwatched += rows;
-    if (this.#unwatched < LOOK_ROWS) return;
-    this.#unwatched = 0;
-    this.#parts.heap.look();
   }
 
   #isDelivered(): boolean {

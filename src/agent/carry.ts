@@ -3,17 +3,16 @@
  * One object failing does not hold the others, but the link's state does: while it is down one put at a time finds out
  * whether it is back, and nothing new is promised, so that a long outage makes large batches instead of many.
  */
-import type { Batch, BatchRange } from "../buffer/buffer.ts";
-import { CorruptRowError } from "../buffer/corruption.ts";
+import type { Batch } from "../buffer/buffer.ts";
 import type { Outbox } from "../buffer/outbox.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { free } from "../core/bytes.ts";
 import { DeniedError, messageOf, TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import type { ReadingStage } from "../core/stage.ts";
 import type { StageEncoder } from "../stages/encode.ts";
 import { type Link, type LinkEvent, nextLink, waitMs } from "../uplink/link.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
+import { areSiblings, BatchBodies, type Prepared } from "./batch-bodies.ts";
 
 export type CarrierParts = {
   readonly buffer: SqliteBuffer;
@@ -35,10 +34,9 @@ const QUEUE_BATCHES = 512;
 const SETTLE_BATCHES = 64;
 const SETTLE_MS = 500;
 
-type Prepared = { readonly batch: Batch; readonly body: Uint8Array };
-
 export class Carrier {
   readonly #parts: CarrierParts;
+  readonly #bodies: BatchBodies;
   #link: Link;
   /** Batches not begun, oldest first; `#known` are these and all that are on their way or wait to be settled. */
   #queue: Batch[] = [];
@@ -57,12 +55,16 @@ export class Carrier {
   objects = 0;
   bytes = 0;
   parked = 0;
-  /** Readings that bodies were made of since the start, once for each time they were read. */
-  encoded = 0;
 
   constructor(parts: CarrierParts, link: Link) {
     this.#parts = parts;
+    this.#bodies = new BatchBodies(parts);
     this.#link = link;
+  }
+
+  /** Readings that were made bodies of since the start. */
+  get encoded(): number {
+    return this.#bodies.readings;
   }
 
   get link(): Link {
@@ -182,47 +184,14 @@ export class Carrier {
     this.#mayHaveMore = open.length >= QUEUE_BATCHES;
   }
 
-  /** The bodies of a batch and of its siblings (the other stages of the same rows), made in one go. */
   #prepare(batch: Batch): Prepared[] {
-    const { range } = batch;
-    if (range === null) return [{ batch, body: this.#body(batch) }];
-    const isSibling = (other: Batch) =>
-      other.range !== null &&
-      other.range.firstSeq === range.firstSeq &&
-      other.range.lastSeq === range.lastSeq &&
-      other.range.hourMs === range.hourMs;
-    const siblings = [batch, ...this.#queue.filter(isSibling)];
-    this.#queue = this.#queue.filter((other) => !isSibling(other));
+    const siblings = this.#queue.filter((other) => areSiblings(batch, other));
+    if (siblings.length > 0) this.#queue = this.#queue.filter((other) => !areSiblings(batch, other));
     try {
-      return this.#encode(siblings, range);
+      return this.#bodies.of(batch, siblings);
     } catch (error) {
       // Not in the queue and not on their way: read from the outbox again when the database can be read.
-      for (const sibling of siblings) this.#known.delete(sibling.id);
-      this.#mayHaveMore = true;
-      throw error;
-    }
-  }
-
-  #encode(siblings: readonly Batch[], range: BatchRange): Prepared[] {
-    const { firstSeq: first, lastSeq: last, hourMs } = range;
-    const stages = new Set(siblings.map((sibling) => sibling.stage as ReadingStage));
-    this.encoded += last - first + 1;
-    const made = this.#parts.encoder.encode(this.#parts.buffer.read(first, last), { first, last, hourMs }, stages);
-    return siblings.map((batch) => {
-      const object = made.get(batch.stage as ReadingStage);
-      if (object?.count === batch.count) return { batch, body: object.body };
-      // Only a damaged page takes readings away from under a promise: retention never does.
-      throw new CorruptRowError(
-        `Cannot make ${batch.stage}/${batch.key}: ${object?.count ?? 0} readings are there, ${batch.count} were promised`,
-      );
-    });
-  }
-
-  #body(batch: Batch): Uint8Array {
-    try {
-      return this.#parts.outbox.body(batch);
-    } catch (error) {
-      this.#known.delete(batch.id);
+      for (const { id } of [batch, ...siblings]) this.#known.delete(id);
       this.#mayHaveMore = true;
       throw error;
     }

@@ -1,4 +1,5 @@
 /** From settings to a running agent: every part is made here and joined here, in the order of the flow. */
+
 import { BacklogCount } from "../buffer/backlog.ts";
 import { isCorruption } from "../buffer/corruption.ts";
 import { DiskRoom } from "../buffer/disk-room.ts";
@@ -10,7 +11,7 @@ import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { WindowLedger } from "../buffer/window-ledger.ts";
 import { ClockWatch } from "../core/clock.ts";
 import { Gzip } from "../core/gzip.ts";
-import { type HeapWatch, watchOwnHeap } from "../core/heap-watch.ts";
+import type { HeapWatch } from "../core/heap-watch.ts";
 import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings.ts";
@@ -29,6 +30,7 @@ import { LiveFile, type LiveReport, type Problem } from "./live.ts";
 import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";
 import { Upkeep } from "./maintain.ts";
 import { openBuffer, patiently, StoppedEarlyError } from "./open-buffer.ts";
+import { watchOwnHeap } from "./own-heap.ts";
 import { Pipeline } from "./pipeline.ts";
 import { reporter } from "./report.ts";
 import { takeLock } from "./take-lock.ts";

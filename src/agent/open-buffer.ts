@@ -2,6 +2,7 @@
  * Opens the buffer, whatever state it is in: one that is corrupt is set aside, and a new one takes over what can be read.
  * A disk that is full or a file that is busy is waited for; only what can never work is an error.
  */
+
 import { statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isCorruption, isWholeBody } from "../buffer/corruption.ts";
@@ -16,7 +17,6 @@ import { asideDone, asideInProgress, setAside } from "../buffer/set-aside.ts";
 import { BUFFER_FILE, SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { AgentError, codeOf, messageOf, UsageError } from "../core/errors.ts";
 import { Gzip } from "../core/gzip.ts";
-import { watchOwnHeap } from "../core/heap-watch.ts";
 import type { Log } from "../core/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings.ts";
@@ -24,6 +24,7 @@ import { isStage } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import type { Problem } from "./live.ts";
+import { watchOwnHeap } from "./own-heap.ts";
 import { type Recovered, type RecoverParts, Recovery } from "./recover.ts";
 import { Promised } from "./recover-promised.ts";
 import { planAgain, type RecoverWindowParts, recoverWindows } from "./recover-windows.ts";

@@ -31,3 +31,14 @@ test("the whole heap is collected when memory has grown, and not again until it 
   watch.look();
   expect([collected, young]).toEqual([3, 9]);
 });
+
+test("it looks once in so many readings", () => {
+  let looks = 0;
+  const rss = () => {
+    looks++;
+    return 0;
+  };
+  const watch = new HeapWatch(rss, { all: () => {}, young: () => {} });
+  for (let i = 0; i < 25; i++) watch.count(1_000);
+  expect(looks).toBe(2);
+});

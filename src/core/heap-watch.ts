@@ -3,10 +3,10 @@
  * died young costs a tenth of the whole heap to collect, and is taken at every look; the whole heap when memory has grown
  * all the same, and not again until it has grown anew.
  */
-import { edenGC } from "bun:jsc";
-
 const FLOOR_BYTES = 90e6;
 const GROWTH_BYTES = 10e6;
+/** Readings between two looks, counted when they are taken and when they are delivered. */
+const LOOK_READINGS = 10_000;
 
 export type Collector = { readonly all: () => void; readonly young: () => void };
 
@@ -15,11 +15,20 @@ export class HeapWatch {
   readonly #collector: Collector;
   /** Since the last collection; memory is given back a little after it, not at once. */
   #lowest = 0;
+  #unwatched = 0;
 
   /** `rss`: resident bytes of the process. */
   constructor(rss: () => number, collector: Collector) {
     this.#rss = rss;
     this.#collector = collector;
+  }
+
+  /** So many readings more have left something behind. */
+  count(readings: number): void {
+    this.#unwatched += readings;
+    if (this.#unwatched < LOOK_READINGS) return;
+    this.#unwatched = 0;
+    this.look();
   }
 
   look(): void {
@@ -32,8 +41,4 @@ export class HeapWatch {
       this.#lowest = this.#rss();
     }
   }
-}
-
-export function watchOwnHeap(): HeapWatch {
-  return new HeapWatch(process.memoryUsage.rss, { all: () => Bun.gc(true), young: edenGC });
 }

@@ -1,0 +1,7 @@
+/** The memory of this process, watched. */
+import { edenGC } from "bun:jsc";
+import { HeapWatch } from "../core/heap-watch.ts";
+
+export function watchOwnHeap(): HeapWatch {
+  return new HeapWatch(process.memoryUsage.rss, { all: () => Bun.gc(true), young: edenGC });
+}
