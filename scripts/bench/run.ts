@@ -65,11 +65,16 @@ function sizeOf(path: string): number {
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
 
+const FOLDERS = { data: join(folder, "data"), lake: join(folder, "lake") };
+
+function emptyFolders(): typeof FOLDERS {
+  for (const path of Object.values(FOLDERS)) rmSync(path, { recursive: true, force: true });
+  return FOLDERS;
+}
+
 /** An outage: everything is taken and nothing delivered, then the agent ends. What a next start brings to a folder is measured. */
 async function afterOutage(source: string, rows: number): Promise<Figures> {
-  const data = join(folder, "data");
-  const lake = join(folder, "lake");
-  for (const path of [data, lake]) rmSync(path, { recursive: true, force: true });
+  const data = emptyFolders().data;
   // No folder can be made below a file.
   await Bun.write(join(folder, "file"), "");
   const store = ["--data-dir", data, "--store", `dir:${join(folder, "file/lake")}`];
@@ -81,15 +86,19 @@ async function afterOutage(source: string, rows: number): Promise<Figures> {
   }
   taking.kill("SIGTERM");
   await taking.exited;
-  const one = "simulator:?count=1&rate=max";
-  const command = [agent, "run", "--once", "--source", one, "--data-dir", data, "--store", `dir:${lake}`];
-  return await measure(command, { stored: lake });
+  return await goOn("simulator:?count=1&rate=max");
 }
 
-async function agentRun(source: string, options: { stdin?: string; store?: string; env?: object } = {}) {
-  const data = join(folder, "data");
-  const lake = join(folder, "lake");
-  for (const path of [data, lake]) rmSync(path, { recursive: true, force: true });
+type RunOptions = { readonly stdin?: string; readonly store?: string; readonly env?: object };
+
+async function agentRun(source: string, options: RunOptions = {}): Promise<Figures> {
+  emptyFolders();
+  return await goOn(source, options);
+}
+
+/** With what the data dir holds. */
+async function goOn(source: string, options: RunOptions = {}): Promise<Figures> {
+  const { data, lake } = FOLDERS;
   const store = options.store ?? `dir:${lake}`;
   const command = [agent, "run", "--once", "--source", source, "--data-dir", data, "--store", store];
   return await measure(command, { ...options, stored: lake });

@@ -64,8 +64,6 @@ const LOOK_MS = 250;
 const RANGES_AHEAD = 2;
 /** A source with a backlog is held for delivery at most this long at a time: a slow store slows it, but never stops it. */
 const HOLD_MS = 1_000;
-/** A row of a window leaves as much behind as so many readings. */
-const READINGS_A_WINDOW_ROW = 15;
 /** In-flight puts get this long to hear that they are given up. */
 const ABORT_MS = 250;
 
@@ -189,12 +187,10 @@ export class Agent {
   }
 
   async #deliver(): Promise<void> {
-    const { carrier, now } = this.#parts;
+    const { now } = this.#parts;
     for (;;) {
       const nowMs = now();
-      const before = carrier.encoded;
       const wakeAtMs = this.#guarded(() => this.#deliverOnce(nowMs));
-      this.#parts.heap.count(carrier.encoded - before);
       if (this.#reopen === null) this.#upkeepAndReport(nowMs);
       if (this.#reopen !== null) return this.#intakeBell.ring();
       if (this.#intakeEnded && (this.#drained || this.#guarded(() => this.#isDelivered()) === true)) return;
@@ -214,9 +210,7 @@ export class Agent {
     const all = ending || this.#parts.upkeep.isStuck;
     if (all || Math.abs(nowMs - this.#lastWindows) >= LOOK_MS) {
       this.#lastWindows = nowMs;
-      const issued = this.#parts.issueWindows(nowMs, all, carrier.isDown && !ending);
-      carrier.accept(issued);
-      this.#parts.heap.count(issued.reduce((sum, { count }) => sum + count, 0) * READINGS_A_WINDOW_ROW);
+      carrier.accept(this.#parts.issueWindows(nowMs, all, carrier.isDown && !ending));
     }
     while (outbox.unplanned > 0 && carrier.wantsMore(RANGES_AHEAD)) {
       const waited = nowMs - (outbox.unplannedSinceMs() ?? nowMs);

@@ -3,12 +3,18 @@ import type { Batch } from "../buffer/buffer.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
 import type { Outbox } from "../buffer/outbox.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import type { HeapWatch } from "../core/heap-watch.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import type { StageEncoder } from "../stages/encode.ts";
 
 export type Prepared = { readonly batch: Batch; readonly body: Uint8Array };
 
-export type BodyParts = { readonly buffer: SqliteBuffer; readonly outbox: Outbox; readonly encoder: StageEncoder };
+export type BodyParts = {
+  readonly buffer: SqliteBuffer;
+  readonly outbox: Outbox;
+  readonly encoder: StageEncoder;
+  readonly heap: HeapWatch;
+};
 
 /** The other stages of the same rows; none where a batch is of windows. */
 export function areSiblings({ range: one }: Batch, { range: other }: Batch): boolean {
@@ -18,8 +24,6 @@ export function areSiblings({ range: one }: Batch, { range: other }: Batch): boo
 
 export class BatchBodies {
   readonly #parts: BodyParts;
-  /** Readings that bodies were made of since the start, once for each time they were read. */
-  readings = 0;
 
   constructor(parts: BodyParts) {
     this.#parts = parts;
@@ -28,12 +32,14 @@ export class BatchBodies {
   /** The bodies of a batch and of its siblings, made in one go. Throws CorruptRowError where readings are not there. */
   of(batch: Batch, siblings: readonly Batch[]): Prepared[] {
     const { range } = batch;
-    if (range === null) return [{ batch, body: this.#parts.outbox.body(batch) }];
+    const { buffer, outbox, encoder, heap } = this.#parts;
+    if (range === null) return [{ batch, body: outbox.body(batch) }];
     const { firstSeq: first, lastSeq: last, hourMs } = range;
     const all = [batch, ...siblings];
     const stages = new Set(all.map(({ stage }) => stage as ReadingStage));
-    this.readings += last - first + 1;
-    const made = this.#parts.encoder.encode(this.#parts.buffer.read(first, last), { first, last, hourMs }, stages);
+    // Before, when what earlier ones left behind is garbage.
+    heap.count(last - first + 1);
+    const made = encoder.encode(buffer.read(first, last), { first, last, hourMs }, stages);
     return all.map((one) => {
       const object = made.get(one.stage as ReadingStage);
       if (object?.count === one.count) return { batch: one, body: object.body };

@@ -4,20 +4,14 @@
  * whether it is back, and nothing new is promised, so that a long outage makes large batches instead of many.
  */
 import type { Batch } from "../buffer/buffer.ts";
-import type { Outbox } from "../buffer/outbox.ts";
-import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { free } from "../core/bytes.ts";
 import { DeniedError, messageOf, TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import type { StageEncoder } from "../stages/encode.ts";
 import { type Link, type LinkEvent, nextLink, waitMs } from "../uplink/link.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
-import { areSiblings, BatchBodies, type Prepared } from "./batch-bodies.ts";
+import { areSiblings, BatchBodies, type BodyParts, type Prepared } from "./batch-bodies.ts";
 
-export type CarrierParts = {
-  readonly buffer: SqliteBuffer;
-  readonly outbox: Outbox;
-  readonly encoder: StageEncoder;
+export type CarrierParts = BodyParts & {
   readonly store: ObjectStore;
   readonly log: Log;
   readonly now: () => number;
@@ -60,11 +54,6 @@ export class Carrier {
     this.#parts = parts;
     this.#bodies = new BatchBodies(parts);
     this.#link = link;
-  }
-
-  /** Readings that were made bodies of since the start. */
-  get encoded(): number {
-    return this.#bodies.readings;
   }
 
   get link(): Link {

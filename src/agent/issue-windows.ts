@@ -22,19 +22,22 @@ export type WindowParts = {
   /** What one transaction may write: the disk may be small, or nearly full. */
   readonly chunkBytes: () => number;
   readonly gzip: Gzip;
+  readonly heap: HeapWatch;
 };
 
 /** Windows in one transaction: bounds how long a commit has to wait for them, and the memory that they take. */
 const WINDOWS_AT_ONCE = 16;
 /** Of one sensor in one window: its row in the body, and its accumulator. */
 const BYTES_A_SENSOR = 700;
+/** A row of a window leaves as much behind as so many readings. */
+const READINGS_A_ROW = 15;
 
 /**
  * Issues what is due (`all`: every window that holds anything new), at most WINDOWS_AT_ONCE. Durable on return. While the
  * store is down windows wait for late readings instead of for the store, as long as memory holds them.
  */
 export function issueWindows(parts: WindowParts, nowMs: number, all: boolean, isDown: boolean): readonly Batch[] {
-  const { buffer, ledger, windows } = parts;
+  const { buffer, ledger, windows, heap } = parts;
   if (isDown && !windows.isOverfull) return [];
   const due = firstOf(windows.due(nowMs, all), parts.chunkBytes() / BYTES_A_SENSOR);
   if (due.length === 0) return [];
@@ -47,6 +50,7 @@ export function issueWindows(parts: WindowParts, nowMs: number, all: boolean, is
         return written;
       });
       windows.issued(some);
+      heap.count(batches.reduce((sum, { count }) => sum + count, 0) * READINGS_A_ROW);
       return batches;
     } catch (error) {
       if (outsideTrouble(error) !== "full" || some.length === 1) throw error;
@@ -99,12 +103,7 @@ export function planWindow(
  * After a restart: the windows that had not gone out, from the readings that the buffer kept. Throws CorruptRowError where
  * one of those is not there: retention lets go of none, a damaged page can hide them without an error.
  */
-export function rebuildWindows(
-  parts: Pick<WindowParts, "buffer" | "ledger" | "windows">,
-  heap: HeapWatch,
-  nowMs: number,
-): void {
-  const { buffer, ledger, windows } = parts;
+export function rebuildWindows({ buffer, ledger, windows, heap }: WindowParts, nowMs: number): void {
   windows.watermarkMs = ledger.watermarkMs;
   const STEP = 10_000;
   for (let from = ledger.from; from <= buffer.lastSeq; from += STEP) {

@@ -189,7 +189,7 @@ function join(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, befor
   );
   const carrier = new Carrier(
     {
-      ...{ buffer, outbox, encoder, store, log, now, random },
+      ...{ buffer, outbox, encoder, heap, store, log, now, random },
       ...{ nodeId: settings.nodeId, agentVersion: VERSION, puts: settings.puts, backoffMaxMs: settings.backoffMaxMs },
     },
     newLink(now()),
@@ -251,10 +251,10 @@ function openWindows(
   );
   const parts = {
     ...{ buffer, outbox, ledger, windows, nodeId: settings.nodeId, agentVersion: VERSION },
-    chunkBytes: () => room.chunkBytes,
+    ...{ chunkBytes: () => room.chunkBytes, heap },
     gzip: new Gzip(settings.gzipLevel, inputs.running ?? (() => performance.now())),
   };
-  if (settings.stages.includes("aggregated")) rebuildWindows(parts, heap, now());
+  if (settings.stages.includes("aggregated")) rebuildWindows(parts, now());
   return parts;
 }
 

@@ -2,6 +2,7 @@
  * The status of the agent in this process, for whoever asks it over HTTP and for its heartbeat: from what it has in memory
  * and a few look-ups, nothing that grows with the buffer.
  */
+import type { LiveReport } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
 import { corruptProblems } from "../agent/open-buffer.ts";
 import { lossesOf } from "../buffer/ledger-losses.ts";
@@ -20,12 +21,19 @@ export async function countBacklog({ backlog }: OpenAgent, mostMs: number): Prom
   while (backlog.count() > 0 && performance.now() < until) await breathe();
 }
 
-/** `parked`: batches. */
-export type OwnStatus = BriefStatus & { readonly uncounted: number; readonly parked: number };
+/** `uncounted`: readings of which it is not known yet for which stages they wait. */
+export type CountedStatus = BriefStatus & { readonly uncounted: number };
 
-export function ownStatus(opened: OpenAgent, settings: Settings, dataDir: string, nowMs: number): OwnStatus {
+export type Own = {
+  readonly status: CountedStatus;
+  readonly live: LiveReport;
+  /** Batches that the store refused for good. */
+  readonly parked: number;
+};
+
+export function ownStatus(opened: OpenAgent, settings: Settings, dataDir: string, nowMs: number): Own {
   const { buffer, backlog } = opened;
-  const last = opened.report(nowMs);
+  const live = opened.report(nowMs);
   const ledger = { db: buffer.db, version: SCHEMA_VERSION };
   const lag = backlog.read();
   const found = {
@@ -33,7 +41,7 @@ export function ownStatus(opened: OpenAgent, settings: Settings, dataDir: string
     ...{ losses: lossesOf(ledger), parked: parkedOf(ledger), corrupt: corruptProblems(buffer, nowMs) },
     ...{ sources: sourcesOf(ledger), rules: null },
   };
-  const running = { pid: last.pid, sinceMs: last.startedAtMs };
-  const brief = statusOf(found, { dataDir, settings, nowMs, last, running });
-  return { ...brief, uncounted: lag.uncounted, parked: found.parked?.count ?? 0 };
+  const running = { pid: live.pid, sinceMs: live.startedAtMs };
+  const brief = statusOf(found, { dataDir, settings, nowMs, last: live, running });
+  return { status: { ...brief, uncounted: lag.uncounted }, live, parked: found.parked?.count ?? 0 };
 }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { heartbeatKey } from "../fleet/heartbeat.ts";
-import { heartbeatBody, heartbeatOf } from "../testing/heartbeats.ts";
+import { heartbeatBody, heartbeatKey } from "../fleet/heartbeat.ts";
+import { heartbeatOf } from "../testing/heartbeats.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { see } from "./command-line.suite.ts";
 import { COMMANDS } from "./commands.ts";

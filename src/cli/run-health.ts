@@ -10,7 +10,7 @@ import type { Log } from "../core/log.ts";
 import { withoutPassword } from "../core/log-redact.ts";
 import type { Settings } from "../core/settings.ts";
 import type { Answer, HttpServer, Page } from "../dashboard/http-server.ts";
-import { countBacklog, type OwnStatus, ownStatus } from "./own-status.ts";
+import { countBacklog, type Own, ownStatus } from "./own-status.ts";
 import type { BriefStatus } from "./status.ts";
 
 /** Metrics wait this long for readings to be counted. */
@@ -83,7 +83,7 @@ export class RunHealth {
     if (opened === null) return unwell([STARTING]);
     try {
       opened.backlog.count();
-      const status = this.#status(opened);
+      const { status } = this.#own(opened, Date.now());
       return answer(isBad(status.health) ? 503 : 200, status);
     } catch (error) {
       // The buffer is being made anew, or its disk is gone: the process works, and tells so.
@@ -99,9 +99,8 @@ export class RunHealth {
     const { metricsText } = await import("./status-metrics.ts");
     // Whoever asks for health is not kept waiting.
     await countBacklog(opened, COUNT_MS);
-    const status = this.#status(opened);
     const nowMs = Date.now();
-    const live = opened.report(nowMs);
+    const { status, live } = this.#own(opened, nowMs);
     const { user, system } = process.cpuUsage();
     const text = await metricsText(status, {
       ...{ nowMs, startedAtMs: live.startedAtMs, costs: live.rules.costs ?? [] },
@@ -112,8 +111,8 @@ export class RunHealth {
     return { status: 200, ...text };
   }
 
-  #status(opened: OpenAgent): OwnStatus {
-    return ownStatus(opened, this.#settings, this.#dataDir, Date.now());
+  #own(opened: OpenAgent, nowMs: number): Own {
+    return ownStatus(opened, this.#settings, this.#dataDir, nowMs);
   }
 }
 

@@ -142,13 +142,9 @@ test.skipIf(!hasS3)(
     const server = await startS3Server("versitygw");
     try {
       await server.createBuckets("acme");
-      const { S3Client, CreateBucketCommand, DeleteBucketCommand } = await import("@aws-sdk/client-s3");
-      const credentials = {
-        accessKeyId: server.env["AWS_ACCESS_KEY_ID"]!,
-        secretAccessKey: server.env["AWS_SECRET_ACCESS_KEY"]!,
-      };
-      const { endpoint, region } = server;
-      const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+      const { CreateBucketCommand, DeleteBucketCommand } = await import("@aws-sdk/client-s3");
+      const { region } = server;
+      const client = await server.client();
       const Bucket = `acme-metadata-${region}`;
       await client.send(new DeleteBucketCommand({ Bucket }));
       const env = { ...server.env, S3_BUCKET_PREFIX: "acme", AWS_REGION: region };

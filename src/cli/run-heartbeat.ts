@@ -5,13 +5,12 @@
 import { resolve } from "node:path";
 import type { LiveReport } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
-import { bytesOf } from "../core/bytes.ts";
 import { AgentError, messageOf, TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { redactor } from "../core/log-redact.ts";
 import { type Settings, secretsOf } from "../core/settings.ts";
-import { type Heartbeat, heartbeatKey } from "../fleet/heartbeat.ts";
-import { countBacklog, type OwnStatus, ownStatus } from "./own-status.ts";
+import { type Heartbeat, heartbeatBody, heartbeatKey } from "../fleet/heartbeat.ts";
+import { countBacklog, type Own, ownStatus } from "./own-status.ts";
 
 /** While the store is down it is looked this often whether it is back. */
 const DOWN_MS = 1_000;
@@ -28,6 +27,7 @@ export class RunHeartbeat {
   readonly #log: Log;
   readonly #redact: (text: string) => string;
   readonly #over = new AbortController();
+  #isEnding = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sending: Promise<void> = Promise.resolve();
   #sentAtMs: number | null = null;
@@ -52,15 +52,15 @@ export class RunHeartbeat {
     const intervalMs = this.#settings.heartbeat;
     if (intervalMs === null) return;
     const next = (waitMs: number) => {
+      // Nothing more after the last word.
+      if (this.#isEnding) return;
       this.#timer = setTimeout(turn, waitMs);
       this.#timer.unref();
     };
     const turn = () => {
       if (opened.carrier.isDown) next(DOWN_MS);
       else {
-        this.#sending = this.#send(opened, "running", intervalMs).then(() => {
-          if (!this.#over.signal.aborted) next(intervalMs);
-        });
+        this.#sending = this.#send(opened, "running", intervalMs).then(() => next(intervalMs));
       }
     };
     turn();
@@ -68,6 +68,7 @@ export class RunHeartbeat {
 
   /** The last word, if it can be had in time. The buffer is still open. */
   async end(opened: OpenAgent, finished: boolean): Promise<void> {
+    this.#isEnding = true;
     clearTimeout(this.#timer);
     const intervalMs = this.#settings.heartbeat;
     if (intervalMs === null || opened.carrier.isDown) return;
@@ -87,7 +88,7 @@ export class RunHeartbeat {
       const row = await this.#row(opened, { state, sentAtMs: nowMs, intervalMs });
       if (row === null) return;
       const key = heartbeatKey(this.#settings.nodeId);
-      await opened.store.metadata.replace(key, bytesOf(`${JSON.stringify(row)}\n`), this.#over.signal);
+      await opened.store.metadata.replace(key, heartbeatBody(row), this.#over.signal);
       this.#sentAtMs = nowMs;
       this.#error = null;
       if (this.#warned) this.#log.info("heartbeat_sent", "The node's heartbeat goes out again");
@@ -101,14 +102,13 @@ export class RunHeartbeat {
   async #row(opened: OpenAgent, told: Told): Promise<Heartbeat | null> {
     try {
       await countBacklog(opened, told.state === "running" ? COUNT_MS : 0);
-      const status = ownStatus(opened, this.#settings, this.#dataDir, told.sentAtMs);
-      const { startedAtMs } = opened.report(told.sentAtMs);
-      const problems = status.problems
+      const own = ownStatus(opened, this.#settings, this.#dataDir, told.sentAtMs);
+      const problems = own.status.problems
         .slice(0, PROBLEMS_TOLD)
         .map(({ code, message }) => this.#redact(`${code}: ${message}`).slice(0, PROBLEM_CHARS));
-      return heartbeatOf(status, { ...told, startedAtMs, problems });
+      return heartbeatOf(own, { ...told, problems });
     } catch (error) {
-      this.#error = messageOf(error);
+      this.#error = this.#redact(messageOf(error));
       return null;
     }
   }
@@ -131,22 +131,21 @@ type Told = {
   readonly intervalMs: number;
 };
 
-type Row = Told & { readonly startedAtMs: number; readonly problems: readonly string[] };
+type Row = Told & { readonly problems: readonly string[] };
 
-function heartbeatOf(status: OwnStatus, row: Row): Heartbeat {
-  const { state, sentAtMs, startedAtMs, intervalMs, problems } = row;
+function heartbeatOf({ status, live, parked }: Own, { state, sentAtMs, intervalMs, problems }: Row): Heartbeat {
   const { raw } = status.stages;
   const sum = (counts: readonly number[]) => counts.reduce((all, one) => all + one, 0);
   return {
     ...{ node_id: status.node_id, epoch: status.epoch, agent_version: status.agent_version },
     rules_version: status.rules.version,
-    ...{ sent_at: new Date(sentAtMs).toISOString(), started_at: new Date(startedAtMs).toISOString() },
+    ...{ sent_at: new Date(sentAtMs).toISOString(), started_at: new Date(live.startedAtMs).toISOString() },
     ...{ state, interval_s: intervalMs / 1_000, health: status.health, problems },
     accepted: status.buffer.accepted,
     refused: sum(status.sources.map(({ refused }) => refused)),
     ...{ pending: raw.pending, oldest_pending_at: raw.oldest_pending_at },
     losses: sum(status.losses.map(({ count }) => count)),
-    ...{ parked: status.parked, rules_refused: status.rules.refused.length },
+    ...{ parked, rules_refused: status.rules.refused.length },
     silent_sensors: new Set(status.silent_sensors.map(({ sensor_id }) => sensor_id)).size,
     ...{ buffer_bytes: status.buffer.bytes, buffer_limit_bytes: status.buffer.limit_bytes },
   };

@@ -1,9 +1,6 @@
 /** A node's status as Prometheus metrics. Every series is bounded: by the stages, the settings, or a stated number of labels. */
 import { Counter, Gauge, Registry } from "prom-client";
-import type { BriefStatus } from "./status.ts";
-
-/** `uncounted`: readings of which it is not known yet for which stages they wait. */
-type OwnStatus = BriefStatus & { readonly uncounted: number };
+import type { CountedStatus } from "./own-status.ts";
 
 /** What only the running process knows. */
 export type ProcessFacts = {
@@ -26,7 +23,7 @@ const SENSORS_NAMED = 50;
 const PLACES_NAMED = 20;
 
 /** In Prometheus' text format, version 0.0.4. */
-export async function metricsText(status: OwnStatus, facts: ProcessFacts): Promise<{ type: string; body: string }> {
+export async function metricsText(status: CountedStatus, facts: ProcessFacts): Promise<{ type: string; body: string }> {
   const registry = new Registry();
   const metrics = new Metrics(registry);
   nodeMetrics(metrics, status, facts);
@@ -69,7 +66,7 @@ function all(series: Series | number): Series {
   return typeof series === "number" ? [[{}, series]] : series;
 }
 
-function nodeMetrics(m: Metrics, status: OwnStatus, facts: ProcessFacts): void {
+function nodeMetrics(m: Metrics, status: CountedStatus, facts: ProcessFacts): void {
   const { node_id, epoch, agent_version: version, problems, uplink, sources } = status;
   m.gauge("agent_info", "Always 1; which agent, node and buffer this is.", [[{ version, node_id, epoch }, 1]]);
   m.gauge("agent_degraded", "1 when something is wrong; agent_problem says what.", status.health === "ok" ? 0 : 1);
@@ -102,10 +99,10 @@ function nodeMetrics(m: Metrics, status: OwnStatus, facts: ProcessFacts): void {
 
 function stageMetrics(
   m: Metrics,
-  { stages, losses, open_windows, uncounted }: OwnStatus,
+  { stages, losses, open_windows, uncounted }: CountedStatus,
   { nowMs }: ProcessFacts,
 ): void {
-  const of = (value: (stage: OwnStatus["stages"]["raw"]) => number): Series =>
+  const of = (value: (stage: CountedStatus["stages"]["raw"]) => number): Series =>
     Object.entries(stages).map(([stage, counts]) => [{ stage }, value(counts)]);
   const age = (at: string | null) => (at === null ? 0 : Math.max(0, (nowMs - Date.parse(at)) / 1_000));
   m.counter(
@@ -147,13 +144,13 @@ function stageMetrics(
   );
 }
 
-function bufferMetrics(m: Metrics, { buffer }: OwnStatus): void {
+function bufferMetrics(m: Metrics, { buffer }: CountedStatus): void {
   m.gauge("agent_buffer_bytes", "Of the buffer, in use.", buffer.bytes);
   m.gauge("agent_buffer_limit_bytes", "What the buffer may use.", buffer.limit_bytes);
   m.gauge("agent_buffer_file_bytes", "The buffer's file.", buffer.file_bytes);
 }
 
-function ruleMetrics(m: Metrics, status: OwnStatus, facts: ProcessFacts): void {
+function ruleMetrics(m: Metrics, status: CountedStatus, facts: ProcessFacts): void {
   const { costs, nowMs } = facts;
   const { rules, silent_sensors: silent } = status;
   m.gauge("agent_rules_info", "Always 1; the version of the rule set in force.", [

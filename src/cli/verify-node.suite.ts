@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { issueWindows } from "../agent/issue-windows.ts";
+import { watchOwnHeap } from "../agent/own-heap.ts";
 import { Outbox } from "../buffer/outbox.ts";
 import { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { WindowLedger } from "../buffer/window-ledger.ts";
@@ -88,6 +89,7 @@ export class TestNode {
       agentVersion: "0.1.0",
       gzip: GZIP,
       chunkBytes: () => 1e6,
+      heap: watchOwnHeap(),
     } as const;
     while (issueWindows(parts, this.nowMs, true, false).length > 0);
   }

@@ -2,6 +2,7 @@
  * What a node tells of itself, as an object in the metadata bucket: one for each node, replaced every AGENT_HEARTBEAT. Not a
  * reading, and nothing that a promise is about: one that cannot be sent is not sent later, the next one tells more.
  */
+import { bytesOf } from "../core/bytes.ts";
 import type { Column } from "../core/column.ts";
 
 /** A row as it stands in the object: one line of JSON. Times are ISO 8601 of the node's clock; counts are of its buffer. */
@@ -70,9 +71,13 @@ export function heartbeatKey(nodeId: string): string {
   return `${NODES_PREFIX}${nodeId}/${HEARTBEAT_NAME}`;
 }
 
-/** Whose heartbeat an object is; null: it is something else. */
-export function nodeOfHeartbeat(key: string): string | null {
-  const [prefix, node, name, ...more] = key.split("/");
-  const isOne = `${prefix}/` === NODES_PREFIX && node !== "" && name === HEARTBEAT_NAME && more.length === 0;
-  return isOne ? (node ?? null) : null;
+/** Whether an object is a node's heartbeat, and not something else below its name. */
+export function isHeartbeatKey(key: string): boolean {
+  const [, node = ""] = key.split("/");
+  return node !== "" && key === heartbeatKey(node);
+}
+
+/** The object: one line. */
+export function heartbeatBody(heartbeat: Heartbeat): Uint8Array {
+  return bytesOf(`${JSON.stringify(heartbeat)}\n`);
 }

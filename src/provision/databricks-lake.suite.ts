@@ -12,7 +12,7 @@ import {
   PutRolePolicyCommand,
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
-import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { resolveSettings } from "../core/settings.ts";
 import { type S3Server, startS3Server } from "../testing/s3-server.ts";
 import { ENGINEER_TOKEN, type WorkspaceSettings } from "../testing/workspace/settings.ts";
@@ -67,7 +67,7 @@ export async function startLake(options: LakeOptions = {}) {
   open.push(workspace);
   const credentials = { accessKeyId: "test-access-key", secretAccessKey: "test-secret-key" };
   const iam = new IAMClient({ region: "us-east-1", endpoint, credentials });
-  const s3 = new S3Client({ region: REGION, endpoint, credentials, forcePathStyle: true });
+  const s3 = await moto.client();
   for (const use of BUCKET_USES) await s3.send(new CreateBucketCommand({ Bucket: bucketName(use, naming) }));
   const env = {
     DATABRICKS_HOST: workspace.url,

@@ -1,5 +1,5 @@
 /** What everything is called in the two clouds: made from the settings alone, so that both sides and every run agree. */
-import { bucketOf, STAGES, type Stage } from "../core/stage.ts";
+import { bucketOf, metadataBucketOf, STAGES, type Stage } from "../core/stage.ts";
 
 /** The seven buckets (DESIGN §5), by what they are for. */
 export const BUCKET_USES = [...STAGES, "checkpoints", "metadata"] as const;
@@ -8,7 +8,8 @@ export type BucketUse = (typeof BUCKET_USES)[number];
 export type Naming = { readonly prefix: string; readonly region: string };
 
 export function bucketName(use: BucketUse, { prefix, region }: Naming): string {
-  if (use === "checkpoints" || use === "metadata") return `${prefix}-${use}-${region}`;
+  if (use === "metadata") return metadataBucketOf(prefix, region);
+  if (use === "checkpoints") return `${prefix}-${use}-${region}`;
   return bucketOf(use satisfies Stage, prefix, region);
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { AgentError } from "../core/errors.ts";
-import { NODES_PREFIX, nodeOfHeartbeat } from "../fleet/heartbeat.ts";
+import { isHeartbeatKey, NODES_PREFIX } from "../fleet/heartbeat.ts";
 import { HEARTBEATS_TABLE } from "../provision/databricks-names.ts";
 import { HEARTBEAT_TABLE_COLUMNS } from "../provision/databricks-table-columns.ts";
 import { type MetadataBucket, NotFoundError } from "../uplink/object-store.ts";
@@ -29,7 +29,7 @@ export async function loadHeartbeats(
   let objects = 0;
   for await (const { key, storedMs } of bucket.list(NODES_PREFIX)) {
     if (stop.aborted) throw new AgentError(`Cannot read ${bucket.place}: told to stop`);
-    if (nodeOfHeartbeat(key) === null) continue;
+    if (!isHeartbeatKey(key)) continue;
     const body = await bodyOf(bucket, key);
     if (body === null) continue;
     const received_at = new Date(storedMs).toISOString();

@@ -2,9 +2,9 @@
 import { expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { AgentError, TransientError } from "../core/errors.ts";
-import { type Heartbeat, heartbeatKey } from "../fleet/heartbeat.ts";
+import { type Heartbeat, heartbeatBody, heartbeatKey } from "../fleet/heartbeat.ts";
 import { loadProfile } from "../sensor/profiles.ts";
-import { heartbeatBody, heartbeatOf } from "../testing/heartbeats.ts";
+import { heartbeatOf } from "../testing/heartbeats.ts";
 import { MemoryStore } from "../uplink/memory.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import { NotFoundError } from "../uplink/object-store.ts";

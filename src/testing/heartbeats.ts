@@ -15,11 +15,6 @@ export function heartbeatOf(node: string, more: Partial<Heartbeat> = {}): Heartb
   };
 }
 
-/** The object: one line. */
-export function heartbeatBody(heartbeat: Heartbeat): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(heartbeat)}\n`);
-}
-
 export type StoredHeartbeat = { readonly row: Heartbeat; readonly receivedMs: number };
 
 /** Those in the lake's folder that are whole. */

@@ -3,66 +3,11 @@
  * Spark's. Rows are seen one at a time and let go, so that a day of them fits in memory.
  */
 import type { Stage } from "../core/stage.ts";
-import type { StoredHeartbeat } from "./heartbeats.ts";
-
-export type LakeRow = {
-  readonly stage: Stage;
-  readonly row: Readonly<Record<string, unknown>>;
-  /** The path of its object in the bucket. */
-  readonly path: string;
-  /** When it came into its table. */
-  readonly processedMs: number;
-};
-export type Answer = Readonly<Record<string, unknown>>[];
-export type ReadHeartbeat = StoredHeartbeat & {
-  /** When the bucket was read. */
-  readonly readMs: number;
-};
-/** Is shown every row of every table and every whole heartbeat, in any order, and then says what the query answers. */
-export interface Tally {
-  see(one: LakeRow): void;
-  /** Only for a query that asks for heartbeats. */
-  hear?(one: ReadHeartbeat): void;
-  answer(): Answer;
-}
-
-type Key = readonly (string | null)[];
-
-/** What is known of each group, in order of their keys. */
-class Groups<T> {
-  readonly #groups = new Map<string, { readonly key: Key; readonly held: T }>();
-  readonly #make: () => T;
-
-  constructor(make: () => T) {
-    this.#make = make;
-  }
-
-  at(...key: Key): T {
-    const name = JSON.stringify(key);
-    const known = this.#groups.get(name) ?? { key, held: this.#make() };
-    this.#groups.set(name, known);
-    return known.held;
-  }
-
-  inOrder(): (readonly [Key, T])[] {
-    const groups = [...this.#groups.values()].sort((a, b) => compare(a.key, b.key));
-    return groups.map(({ key, held }) => [key, held]);
-  }
-}
-
-/** null comes first, as in Spark. */
-function compare(a: Key, b: Key): number {
-  const at = a.findIndex((value, index) => value !== b[index]);
-  if (at < 0) return 0;
-  const [left = null, right = null] = [a[at], b[at]];
-  return left === null || (right !== null && left < right) ? -1 : 1;
-}
+import { fleet } from "./fleet-answer.ts";
+import { Groups, isoOf, type Tally, textOf, timeOf } from "./tally.ts";
 
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
-const textOf = (value: unknown) => (value === null || value === undefined ? null : String(value));
-const timeOf = (value: unknown) => Date.parse(String(value));
-const isoOf = (ms: number) => new Date(ms).toISOString();
 /** The start of the span that a time is in. */
 const start = (value: unknown, spanMs: number) => isoOf(Math.floor(timeOf(value) / spanMs) * spanMs);
 
@@ -223,75 +168,6 @@ function reconciliation(): Tally {
         const clean = { duplicates: 0, in_no_stage: 0, in_two_stages: 0 };
         return { node_id, hour, objects: objects.size, accepted: rows, promised, rows, ...clean };
       }),
-  };
-}
-
-class NodeView {
-  readonly buffers = new Set<string>();
-  readonly sensors = new Set<string>();
-  readings = 0;
-  anomalies = 0;
-  unsure = 0;
-  lastReadingMs = 0;
-  lastLandedMs = 0;
-  lastIngestedMs = 0;
-  agentVersion: unknown = null;
-  rulesVersion: unknown = null;
-  heartbeat: ReadHeartbeat | null = null;
-
-  see({ row, processedMs }: LakeRow): void {
-    this.readings++;
-    this.buffers.add(String(row["reading_id"]).slice(0, 26));
-    const sensor = textOf(row["sensor_id"]);
-    if (sensor !== null) this.sensors.add(sensor);
-    if (row["time_quality"] !== "ok") this.unsure++;
-    this.lastReadingMs = Math.max(this.lastReadingMs, timeOf(row["timestamp"]));
-    this.lastLandedMs = Math.max(this.lastLandedMs, processedMs);
-    const ingestedMs = timeOf(row["ingested_at"]);
-    if (ingestedMs < this.lastIngestedMs) return;
-    this.lastIngestedMs = ingestedMs;
-    this.agentVersion = row["agent_version"];
-    this.rulesVersion = row["rules_version"];
-  }
-
-  get state(): string {
-    if (this.heartbeat === null) return "no heartbeat";
-    const { row, receivedMs, readMs } = this.heartbeat;
-    if (row.state === "stopped") return "stopped";
-    if (readMs - receivedMs > 3 * row.interval_s * 1_000) return "silent";
-    return row.health;
-  }
-
-  answer(node_id: string | null): Answer[number] {
-    const { row, receivedMs } = this.heartbeat ?? { row: null, receivedMs: null };
-    const timeFrom = (ms: number) => (ms === 0 ? null : isoOf(ms));
-    return {
-      ...{ node_id, state: this.state },
-      agent_version: row?.agent_version ?? this.agentVersion,
-      rules_version: row?.rules_version ?? this.rulesVersion,
-      heartbeat_at: receivedMs === null ? null : isoOf(receivedMs),
-      problems: row === null || row.problems.length === 0 ? null : row.problems.join("; "),
-      ...{ accepted: row?.accepted ?? null, pending: row?.pending ?? null, losses: row?.losses ?? null },
-      ...{ buffers: this.buffers.size, sensors: this.sensors.size },
-      ...{ readings: this.readings, anomalies: this.anomalies, unsure_times: this.unsure },
-      last_reading_at: timeFrom(this.lastReadingMs),
-      last_ingested_at: timeFrom(this.lastIngestedMs),
-      last_landed_at: timeFrom(this.lastLandedMs),
-    };
-  }
-}
-
-function fleet(): Tally {
-  const nodes = new Groups(() => new NodeView());
-  return {
-    see: (one) => {
-      if (one.stage === "raw") nodes.at(textOf(one.row["node_id"])).see(one);
-      if (one.stage === "anomalies") nodes.at(textOf(one.row["node_id"])).anomalies++;
-    },
-    hear: (heartbeat) => {
-      nodes.at(heartbeat.row.node_id).heartbeat = heartbeat;
-    },
-    answer: () => nodes.inOrder().map(([[node_id = null], node]) => node.answer(node_id)),
   };
 }
 

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { S3Client } from "@aws-sdk/client-s3";
 import { bucketOf, metadataBucketOf, STAGES } from "../core/stage.ts";
 
 export const SERVER_KINDS = ["versitygw", "moto"] as const;
@@ -16,6 +17,8 @@ export type S3Server = {
   readonly env: Readonly<Record<string, string>>;
   /** The five stages' buckets, and that of the checkpoints. */
   readonly createBuckets: (prefix: string) => Promise<void>;
+  /** As the owner of everything. */
+  readonly client: () => Promise<S3Client>;
   /** Ends the server and takes its data away. A server also ends when the process that started it dies, however. */
   readonly stop: () => Promise<void>;
 };
@@ -74,18 +77,22 @@ function serverOf(kind: ServerKind, endpoint: string, region: string, stop: () =
     AWS_CONFIG_FILE: "/dev/null",
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
   };
-  const createBuckets = async (prefix: string) => {
-    const { CreateBucketCommand, S3Client } = await import("@aws-sdk/client-s3");
+  const client = async () => {
+    const { S3Client } = await import("@aws-sdk/client-s3");
     const credentials = { accessKeyId: ACCESS_KEY, secretAccessKey: SECRET_KEY };
-    const client = new S3Client({ region, endpoint, forcePathStyle: true, credentials });
+    return new S3Client({ region, endpoint, forcePathStyle: true, credentials });
+  };
+  const createBuckets = async (prefix: string) => {
+    const { CreateBucketCommand } = await import("@aws-sdk/client-s3");
+    const owner = await client();
     const buckets = [
       ...STAGES.map((stage) => bucketOf(stage, prefix, region)),
       ...[`${prefix}-checkpoints-${region}`, metadataBucketOf(prefix, region)],
     ];
-    for (const Bucket of buckets) await client.send(new CreateBucketCommand({ Bucket }));
-    client.destroy();
+    for (const Bucket of buckets) await owner.send(new CreateBucketCommand({ Bucket }));
+    owner.destroy();
   };
-  return { kind, endpoint, region, env, createBuckets, stop };
+  return { kind, endpoint, region, env, createBuckets, client, stop };
 }
 
 type Child = Bun.Subprocess<"pipe", "ignore", "pipe">;

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { bucketOf, STAGES, type Stage } from "../core/stage.ts";
 import { gunzipRows } from "../uplink/read-object.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
-import { ANSWERS, type Answer, type ReadHeartbeat } from "./lake-answers.ts";
+import { ANSWERS } from "./lake-answers.ts";
+import type { Answer, ReadHeartbeat } from "./tally.ts";
 
 export const DAY = "2026-11-23";
 export const DAY_READINGS = 45 * 21_600 + 5 * 8_640;

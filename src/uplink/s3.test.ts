@@ -67,19 +67,10 @@ describe.skipIf(real === undefined)(
     const throughProxy = (putTimeoutMs?: number) => open({ AWS_ENDPOINT_URL_S3: proxy.url }, "acme", putTimeoutMs);
 
     test("an object says what it is: type, no encoding, node, stage, count and versions", async () => {
-      const { HeadObjectCommand, S3Client } = await import("@aws-sdk/client-s3");
+      const { HeadObjectCommand } = await import("@aws-sdk/client-s3");
       const ref = reference("raw", "described");
       await (await open()).put(ref, bytes("x"), METADATA);
-      const credentials = {
-        accessKeyId: server.env["AWS_ACCESS_KEY_ID"]!,
-        secretAccessKey: server.env["AWS_SECRET_ACCESS_KEY"]!,
-      };
-      const client = new S3Client({
-        region: server.region,
-        endpoint: server.endpoint,
-        forcePathStyle: true,
-        credentials,
-      });
+      const client = await server.client();
       const head = await client.send(new HeadObjectCommand({ Bucket: "acme-raw-data-us-west-2", Key: ref.key }));
       expect(head.ContentType).toBe("application/x-ndjson");
       expect(head.ContentEncoding ?? "").toBe("");

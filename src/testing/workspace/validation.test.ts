@@ -10,7 +10,7 @@ import {
   IAMClient,
   PutRolePolicyCommand,
 } from "@aws-sdk/client-iam";
-import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { findS3Server, type S3Server, startS3Server } from "../s3-server.ts";
 import { type Ask, askOf, UC } from "./ask.ts";
 import { startWorkspace, type Workspace } from "./workspace.ts";
@@ -31,7 +31,7 @@ beforeAll(async () => {
   moto = await startS3Server("moto");
   const credentials = { accessKeyId: "test-access-key", secretAccessKey: "test-secret-key" };
   iam = new IAMClient({ region: "us-east-1", endpoint: moto.endpoint, credentials });
-  const s3 = new S3Client({ region: "us-west-2", endpoint: moto.endpoint, credentials, forcePathStyle: true });
+  const s3 = await moto.client();
   for (const Bucket of BUCKETS) await s3.send(new CreateBucketCommand({ Bucket }));
   s3.destroy();
   workspace = await startWorkspace({ awsEndpoint: moto.endpoint });
