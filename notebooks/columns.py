@@ -1,4 +1,4 @@
-"""Made by `bun scripts/lake-columns.ts` from the agent's table of columns: do not edit."""
+"""Made by `bun scripts/generate/columns.ts` from the agent's table of columns: do not edit."""
 
 Column = tuple[str, str, str]  # name, Spark type, what it means
 

@@ -25,7 +25,7 @@ async function compile(outfile: string, target?: (typeof TARGETS)[number]): Prom
     compile: {
       outfile: building,
       ...(target === undefined ? {} : { target: `bun-${target}` }),
-      // `.env` is read by the agent itself (src/core/dotenv.ts); no bunfig.toml of a working directory may change it.
+      // `.env` is read by the agent itself (src/core/settings/dotenv.ts); no bunfig.toml of a working directory may change it.
       autoloadDotenv: false,
       autoloadBunfig: false,
     },

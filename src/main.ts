@@ -6,6 +6,6 @@ import { VERSION } from "./core/version.ts";
 if (process.argv.length === 3 && process.argv[2] === "--version") {
   process.stdout.write(`agent ${VERSION}\n`);
 } else {
-  const { start } = await import("./cli/command-process.ts");
+  const { start } = await import("./cli/frame/process.ts");
   await start(process.argv.slice(2));
 }

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, normalize } from "node:path";
-import { envExample } from "./core/settings-example.ts";
+import { envExample } from "./core/settings/example.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const LINES = { source: 300, test: 500, function: 70 };
@@ -21,8 +21,8 @@ const isTest = (path: string) => /\.(test|suite)\.ts$/.test(path) || path.starts
 
 test("there is something to check", () => {
   expect(SOURCES).toContain("src/main.ts");
-  expect(importsOf("src/main.ts")).toEqual(["src/core/version.ts", "src/cli/command-process.ts"]);
-  expect(importsOf("src/cli/command.ts")).toEqual(["citty", "src/core/settings.ts"]);
+  expect(importsOf("src/main.ts")).toEqual(["src/core/version.ts", "src/cli/frame/process.ts"]);
+  expect(importsOf("src/cli/frame/command.ts")).toEqual(["citty", "src/core/settings/settings.ts"]);
 });
 
 test("a source file has at most 300 lines, a test file at most 500", () => {
@@ -178,7 +178,7 @@ test("every dependency is pinned to one version", () => {
   }
 });
 
-test(".env.example is what the table of settings generates (bun scripts/env-example.ts)", () => {
+test(".env.example is what the table of settings generates (bun scripts/generate/env-example.ts)", () => {
   expect(read(".env.example")).toBe(envExample());
 });
 

@@ -7,8 +7,8 @@ import { Gzip } from "../../src/core/gzip.ts";
 import { ReadingBlock } from "../../src/core/reading.ts";
 import { SensorCatalogue } from "../../src/core/sensor.ts";
 import type { ReadingStage } from "../../src/core/stage.ts";
-import { SimulatorSource } from "../../src/sensor/simulator.ts";
-import { parseSimulatorUri } from "../../src/sensor/simulator-parameters.ts";
+import { parseSimulatorUri } from "../../src/sensor/simulator/parameters.ts";
+import { SimulatorSource } from "../../src/sensor/simulator/simulator.ts";
 import { type EncodableBlock, StageEncoder } from "../../src/stages/encode.ts";
 
 const BLOCK_ROWS = 1_000;

@@ -5,10 +5,10 @@
  */
 import { ReadingBlock } from "../../src/core/reading.ts";
 import { SensorCatalogue } from "../../src/core/sensor.ts";
-import { Recall, type RecallReport } from "../../src/rules/recall.ts";
-import { builtInRules } from "../../src/rules/shipped.ts";
-import { SimulatorSource } from "../../src/sensor/simulator.ts";
-import { parseSimulatorUri } from "../../src/sensor/simulator-parameters.ts";
+import { builtInRules } from "../../src/rules/files/shipped.ts";
+import { parseSimulatorUri } from "../../src/sensor/simulator/parameters.ts";
+import { SimulatorSource } from "../../src/sensor/simulator/simulator.ts";
+import { Recall, type RecallReport } from "./recall-count.ts";
 
 const DAY = "sensors=50&rate=0.0166666667&count=72000&start=2025-06-01T00:00:00Z&seed=7&anomaly=0.02";
 const FLAG_RULE = "sensor-flag";

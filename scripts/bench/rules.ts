@@ -4,9 +4,9 @@
  */
 import { ReadingBlock } from "../../src/core/reading.ts";
 import { IDENTITY_COLUMNS, SensorCatalogue } from "../../src/core/sensor.ts";
-import { loadRuleTexts } from "../../src/rules/load.ts";
+import { loadRuleTexts } from "../../src/rules/files/load.ts";
+import { builtInRules } from "../../src/rules/files/shipped.ts";
 import type { RuleSet } from "../../src/rules/rule-set.ts";
-import { builtInRules } from "../../src/rules/shipped.ts";
 
 const ROWS = 1_000;
 const SENSORS = 50;

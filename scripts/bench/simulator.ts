@@ -3,8 +3,8 @@ import { ByteWriter } from "../../src/core/bytes.ts";
 import { ReadingBlock } from "../../src/core/reading.ts";
 import { ReadingText } from "../../src/core/reading-text.ts";
 import { SensorCatalogue } from "../../src/core/sensor.ts";
-import { SimulatorSource } from "../../src/sensor/simulator.ts";
-import { parseSimulatorUri } from "../../src/sensor/simulator-parameters.ts";
+import { parseSimulatorUri } from "../../src/sensor/simulator/parameters.ts";
+import { SimulatorSource } from "../../src/sensor/simulator/simulator.ts";
 
 const BLOCK_ROWS = 1_000;
 const FLUSH_BYTES = 256 * 1024;

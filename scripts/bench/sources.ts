@@ -8,11 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ReadingBlock } from "../../src/core/reading.ts";
 import { SensorCatalogue } from "../../src/core/sensor.ts";
-import { Normalizer } from "../../src/sensor/normalize.ts";
-import { loadProfile } from "../../src/sensor/profiles.ts";
+import { StdinSource } from "../../src/sensor/lines/stdin.ts";
+import { loadProfile } from "../../src/sensor/profile/shipped.ts";
+import { Normalizer } from "../../src/sensor/row/normalize.ts";
 import type { Source } from "../../src/sensor/source.ts";
-import { SqliteTailSource } from "../../src/sensor/sqlite-tail.ts";
-import { StdinSource } from "../../src/sensor/stdin.ts";
+import { SqliteTailSource } from "../../src/sensor/sqlite/tail.ts";
 
 const SENSORS = 50;
 const BLOCK = 1_000;

@@ -5,14 +5,14 @@
  */
 import type { Batch } from "../buffer/buffer.ts";
 import { isCorruption } from "../buffer/corruption.ts";
+import type { Premises } from "../buffer/disk/premises.ts";
 import type { Outbox } from "../buffer/outbox.ts";
 import { outsideTrouble } from "../buffer/outside-error.ts";
-import type { Premises } from "../buffer/put-back.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { Bell, breathe } from "../core/bell.ts";
 import { messageOf } from "../core/errors.ts";
 import type { HeapWatch } from "../core/heap-watch.ts";
-import type { Log } from "../core/log.ts";
+import type { Log } from "../core/log/log.ts";
 import type { Carrier } from "./carry.ts";
 import type { Problem } from "./live.ts";
 import type { LiveRules } from "./live-rules.ts";

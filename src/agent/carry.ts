@@ -6,7 +6,7 @@
 import type { Batch } from "../buffer/buffer.ts";
 import { free } from "../core/bytes.ts";
 import { DeniedError, messageOf, TransientError } from "../core/errors.ts";
-import type { Log } from "../core/log.ts";
+import type { Log } from "../core/log/log.ts";
 import { type Link, type LinkEvent, nextLink, waitMs } from "../uplink/link.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { areSiblings, BatchBodies, type BodyParts, type Prepared } from "./batch-bodies.ts";

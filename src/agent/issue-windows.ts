@@ -5,7 +5,7 @@ import { CorruptRowError } from "../buffer/corruption.ts";
 import type { Outbox } from "../buffer/outbox.ts";
 import { outsideTrouble } from "../buffer/outside-error.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
-import type { WindowLedger } from "../buffer/window-ledger.ts";
+import type { WindowLedger } from "../buffer/window-record.ts";
 import type { Gzip } from "../core/gzip.ts";
 import type { HeapWatch } from "../core/heap-watch.ts";
 import type { OpenWindow, Windows } from "../stages/aggregate.ts";

@@ -2,13 +2,13 @@
  * The rules in force, while the agent runs: judged by, remembered, and exchanged when their folder changes. A new set comes
  * in between two commits, whole and tested, or not at all; what the rules that did not change remember goes on.
  */
-import { RuleLedger, type RuleMemories } from "../buffer/rule-ledger.ts";
+import { RuleLedger, type RuleMemories } from "../buffer/rule-memory.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
-import type { Log } from "../core/log.ts";
+import type { Log } from "../core/log/log.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
-import { diffRules, diffText, type RuleDiff } from "../rules/diff.ts";
-import { loadRuleTexts } from "../rules/load.ts";
+import { diffRules, diffText, type RuleDiff } from "../rules/files/diff.ts";
+import { loadRuleTexts } from "../rules/files/load.ts";
 import {
   formatProblem,
   type Loaded,

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LogEntry, makeLog } from "../core/log.ts";
+import { type LogEntry, makeLog } from "../core/log/log.ts";
 import { LiveFile, type LiveReport, readLive } from "./live.ts";
 
 const dataDir = mkdtempSync(join(tmpdir(), "agent-live-"));

@@ -6,7 +6,7 @@ import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, writeFile
 import { join } from "node:path";
 import { outsideTrouble } from "../buffer/outside-error.ts";
 import { messageOf } from "../core/errors.ts";
-import type { Log } from "../core/log.ts";
+import type { Log } from "../core/log/log.ts";
 
 export type Problem = { readonly code: string; readonly message: string; readonly try: string };
 

@@ -3,10 +3,11 @@
  * disk, and says what is wrong. A disk that has no more room is a limit like the other, only that it moves. Called by the
  * agent's loops: after every commit (`look`), every few seconds (`run`), and when a write met a full disk (`relieve`).
  */
-import type { DiskRoom } from "../buffer/disk-room.ts";
-import type { Retention } from "../buffer/retention.ts";
-import type { WindowLedger } from "../buffer/window-ledger.ts";
-import type { Log } from "../core/log.ts";
+
+import type { Retention } from "../buffer/disk/retention.ts";
+import type { DiskRoom } from "../buffer/disk/room.ts";
+import type { WindowLedger } from "../buffer/window-record.ts";
+import type { Log } from "../core/log/log.ts";
 import type { Problem } from "./live.ts";
 
 export type UpkeepParts = {

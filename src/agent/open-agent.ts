@@ -2,19 +2,19 @@
 
 import { BacklogCount } from "../buffer/backlog.ts";
 import { isCorruption } from "../buffer/corruption.ts";
-import { DiskRoom } from "../buffer/disk-room.ts";
-import type { DataDirLock } from "../buffer/lock.ts";
+import type { DataDirLock } from "../buffer/disk/lock.ts";
+import { Premises } from "../buffer/disk/premises.ts";
+import { Retention } from "../buffer/disk/retention.ts";
+import { DiskRoom } from "../buffer/disk/room.ts";
 import { Outbox } from "../buffer/outbox.ts";
-import { Premises } from "../buffer/put-back.ts";
-import { Retention } from "../buffer/retention.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
-import { WindowLedger } from "../buffer/window-ledger.ts";
+import { WindowLedger } from "../buffer/window-record.ts";
 import { ClockWatch } from "../core/clock.ts";
 import { Gzip } from "../core/gzip.ts";
 import type { HeapWatch } from "../core/heap-watch.ts";
-import type { Log } from "../core/log.ts";
+import type { Log } from "../core/log/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
-import type { Settings } from "../core/settings.ts";
+import type { Settings } from "../core/settings/settings.ts";
 import { VERSION } from "../core/version.ts";
 import type { Source } from "../sensor/source.ts";
 import { type KeptWindow, Windows } from "../stages/aggregate.ts";

@@ -1,6 +1,6 @@
 /** The windows of a corrupt buffer that had not gone out: built again from its readings, and issued under its epoch. */
 import type { Outbox } from "../buffer/outbox.ts";
-import type { DamagedBuffer, SalvagedBatch } from "../buffer/salvage.ts";
+import type { DamagedBuffer, SalvagedBatch } from "../buffer/salvage/damaged-buffer.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { breathe } from "../core/bell.ts";
 import type { HeapWatch } from "../core/heap-watch.ts";

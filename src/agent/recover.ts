@@ -4,9 +4,9 @@
  * promised yet is promised now. Bodies are made here and now: the new buffer's readings have other ids.
  */
 import { type Batch, hourOf, MS_PER_HOUR, type StoredBlock } from "../buffer/buffer.ts";
+import { Retention } from "../buffer/disk/retention.ts";
 import type { Outbox } from "../buffer/outbox.ts";
-import { Retention } from "../buffer/retention.ts";
-import type { DamagedBuffer } from "../buffer/salvage.ts";
+import type { DamagedBuffer } from "../buffer/salvage/damaged-buffer.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { breathe } from "../core/bell.ts";
 import type { Gzip } from "../core/gzip.ts";

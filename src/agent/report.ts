@@ -1,7 +1,7 @@
 /** What a running agent says of itself, gathered from its parts: what is read by `status` and by whoever asks it over HTTP. */
 import { hostname } from "node:os";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
-import type { Settings } from "../core/settings.ts";
+import type { Settings } from "../core/settings/settings.ts";
 import { VERSION } from "../core/version.ts";
 import { formatProblem, type RuleProblem } from "../rules/rule-set.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";

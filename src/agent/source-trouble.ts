@@ -1,6 +1,6 @@
 /** A source in trouble (file gone, table missing, database locked): said once when it begins and once when it is over. */
 import { messageOf, type TransientError } from "../core/errors.ts";
-import type { Log } from "../core/log.ts";
+import type { Log } from "../core/log/log.ts";
 import type { Problem } from "./live.ts";
 
 export type SourceTrouble = {

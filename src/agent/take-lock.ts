@@ -1,7 +1,7 @@
 /** The data dir: made where it is missing, and locked, so that one agent has it at a time. */
 import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
-import { type DataDirLock, LOCK_POLL_MS, lockHolder, tryLock } from "../buffer/lock.ts";
+import { type DataDirLock, LOCK_POLL_MS, lockHolder, tryLock } from "../buffer/disk/lock.ts";
 import { AgentError, messageOf, UsageError } from "../core/errors.ts";
 import { type BufferInputs, isPassing, StoppedEarlyError } from "./open-buffer.ts";
 

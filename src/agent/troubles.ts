@@ -1,7 +1,8 @@
 /** What the outside world does to the buffer's files while the agent runs: said once, told as a problem, and waited out. */
+
+import type { Premises } from "../buffer/disk/premises.ts";
 import type { OutsideTrouble } from "../buffer/outside-error.ts";
-import type { Premises } from "../buffer/put-back.ts";
-import type { Log } from "../core/log.ts";
+import type { Log } from "../core/log/log.ts";
 import type { Problem } from "./live.ts";
 
 type Waited = Exclude<OutsideTrouble, "full">;

@@ -7,10 +7,10 @@ import fc from "fast-check";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { STAGES } from "../core/stage.ts";
 import { BacklogCount } from "./backlog.ts";
-import { BufferLedger } from "./ledger.ts";
-import { lagOf } from "./ledger-status.ts";
+import { Retention } from "./disk/retention.ts";
+import { lagOf } from "./ledger/holdings.ts";
+import { BufferLedger } from "./ledger/ledger.ts";
 import { Outbox } from "./outbox.ts";
-import { Retention } from "./retention.ts";
 import { SqliteBuffer } from "./sqlite-buffer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-backlog-"));

@@ -4,7 +4,7 @@
  */
 import { STAGES, type Stage } from "../core/stage.ts";
 import { VALID } from "./buffer.ts";
-import { type BatchSum, committedAt, type StageLag, stageLag } from "./ledger-status.ts";
+import { type BatchSum, committedAt, type StageLag, stageLag } from "./ledger/holdings.ts";
 import type { Outbox } from "./outbox.ts";
 import { IS_OPEN } from "./schema.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";

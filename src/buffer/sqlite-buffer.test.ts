@@ -8,7 +8,7 @@ import { UsageError } from "../core/errors.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import type { StoredBlock } from "./buffer.ts";
-import { isLocked, lockHolder, tryLock } from "./lock.ts";
+import { isLocked, lockHolder, tryLock } from "./disk/lock.ts";
 import { SqliteBuffer } from "./sqlite-buffer.ts";
 
 let dataDir = "";

@@ -1,8 +1,8 @@
 /** `agent config check --live`: are the credentials of both clouds valid, and of the places that the settings mean. Nothing is changed. */
 import { AgentError } from "../core/errors.ts";
-import type { Look } from "../provision/databricks-look.ts";
-import type { Context } from "./command.ts";
-import { databricksOptions, openAwsHalf, worldOf } from "./provision-sides.ts";
+import type { Look } from "../provision/lake/look.ts";
+import type { Context } from "./frame/command.ts";
+import { databricksOptions, openAwsHalf, worldOf } from "./provision/sides.ts";
 
 export type Live = {
   /** As sentences, each with its way out. */
@@ -32,7 +32,7 @@ const NOT_ASKED: Asked<never> = { problems: [], lines: [], told: null };
 async function askAws(context: Context): Promise<Asked<{ account: string; caller: string }>> {
   const { aws, wish } = await openAwsHalf(context);
   try {
-    const { whoWeAre } = await import("../provision/aws-side.ts");
+    const { whoWeAre } = await import("../provision/aws/side.ts");
     const { accountId: account = "", callerArn: caller = "" } = await whoWeAre(aws, wish);
     return { problems: [], lines: [`AWS: account ${account}, as ${caller}`], told: { account, caller } };
   } catch (error) {
@@ -45,7 +45,7 @@ async function askAws(context: Context): Promise<Asked<{ account: string; caller
 async function askDatabricks(context: Context): Promise<Asked<Look>> {
   const world = worldOf(context);
   try {
-    const { lookAtWorkspace } = await import("../provision/databricks-side.ts");
+    const { lookAtWorkspace } = await import("../provision/lake/side.ts");
     const look = await lookAtWorkspace(databricksOptions(context), world);
     const sql = look.warehouse === null ? "" : `, SQL on "${look.warehouse}"`;
     const lines = [`Databricks: as ${look.user}, metastore in ${look.region}${sql}`];

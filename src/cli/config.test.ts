@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runCommandLine, type World } from "./commands.ts";
+import { runCommandLine, type World } from "./frame/commands.ts";
 
 const HOME = mkdtempSync(join(tmpdir(), "config-cli-"));
 afterAll(() => rmSync(HOME, { recursive: true }));

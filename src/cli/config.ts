@@ -1,5 +1,6 @@
 /** `agent config`: which settings are in force, where each came from, and what is wrong with them. Secrets stay hidden. */
-import { withoutPassword } from "../core/log-redact.ts";
+import { withoutPassword } from "../core/log/redact.ts";
+import { isLoopback } from "../core/settings/kind.ts";
 import {
   checkSettings,
   environmentWarnings,
@@ -7,11 +8,10 @@ import {
   type Origin,
   SETTING_NAMES,
   type SettingName,
-} from "../core/settings.ts";
-import { isLoopback } from "../core/settings-kind.ts";
-import { SETTINGS } from "../core/settings-table.ts";
-import type { Command, CommandGroup, Context } from "./command.ts";
-import { settingFlags } from "./command-flags.ts";
+} from "../core/settings/settings.ts";
+import { SETTINGS } from "../core/settings/table.ts";
+import type { Command, CommandGroup, Context } from "./frame/command.ts";
+import { settingFlags } from "./frame/flags.ts";
 
 const FLAGS = settingFlags(...SETTING_NAMES.filter((name) => SETTINGS[name].flag !== null));
 

@@ -4,17 +4,17 @@ import { join, resolve } from "node:path";
 import type { OpenAgent } from "../agent/open-agent.ts";
 import { formatDuration } from "../core/duration.ts";
 import { UsageError } from "../core/errors.ts";
-import { makeLog, textLine } from "../core/log.ts";
-import type { Settings } from "../core/settings.ts";
+import { makeLog, textLine } from "../core/log/log.ts";
+import type { Settings } from "../core/settings/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
-import type { Command, Context, ExitCode, Flags } from "./command.ts";
-import { settingFlags } from "./command-flags.ts";
+import { RunBeside } from "../status/beside.ts";
 import { durationFlag } from "./duration-flag.ts";
+import type { Command, Context, ExitCode, Flags } from "./frame/command.ts";
+import { settingFlags } from "./frame/flags.ts";
+import { grouped, textTable } from "./frame/table.ts";
 import { startAgent } from "./run.ts";
-import { RunBeside } from "./run-beside.ts";
 import { watchProgress } from "./run-progress.ts";
-import { grouped, textTable } from "./table.ts";
-import { command as verify } from "./verify.ts";
+import { command as verify } from "./verify/verify.ts";
 
 export const command: Command = {
   name: "demo",

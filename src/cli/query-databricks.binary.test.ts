@@ -6,12 +6,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, 
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { SqlCall, SqlResult } from "../fake-workspace/sql/run.ts";
+import { SqlProblem } from "../fake-workspace/sql/words.ts";
+import { ENGINEER_TOKEN } from "../fake-workspace/wire/settings.ts";
+import { startWorkspace, type Workspace } from "../fake-workspace/wire/workspace.ts";
 import { questions } from "../query/named-queries.ts";
 import { AGENT_BINARY } from "../testing/agent-process.ts";
-import { ENGINEER_TOKEN } from "../testing/workspace/settings.ts";
-import type { SqlCall, SqlResult } from "../testing/workspace/sql-run.ts";
-import { SqlProblem } from "../testing/workspace/sql-words.ts";
-import { startWorkspace, type Workspace } from "../testing/workspace/workspace.ts";
 
 const built = existsSync(AGENT_BINARY);
 if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");

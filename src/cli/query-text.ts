@@ -1,8 +1,8 @@
 /** An answer as a table for people, as one JSON value, and as CSV; in parts, so that no copy of all of it is made. */
 import { UsageError } from "../core/errors.ts";
-import { oneLine } from "../core/log.ts";
+import { oneLine } from "../core/log/log.ts";
 import type { Answer, AnswerKind, LeftOut } from "../query/answer.ts";
-import { tableLines } from "./table.ts";
+import { tableLines } from "./frame/table.ts";
 
 export type Told = Answer & {
   readonly leftOut: readonly LeftOut[];

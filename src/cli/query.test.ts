@@ -2,11 +2,11 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { heartbeatBody, heartbeatKey } from "../fleet/heartbeat.ts";
-import { heartbeatOf } from "../testing/heartbeats.ts";
+import { heartbeatOf } from "../testing/spark/heartbeats.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
-import { see } from "./command-line.suite.ts";
-import { COMMANDS } from "./commands.ts";
-import { nodeWithLake, type TestNode } from "./verify-node.suite.ts";
+import { nodeWithLake, type TestNode } from "../verify/node.suite.ts";
+import { see } from "./frame/command-line.suite.ts";
+import { COMMANDS } from "./frame/commands.ts";
 
 let node: TestNode;
 let store: ObjectStore;

@@ -1,16 +1,17 @@
 /** `agent query`: a question by its name, or SQL, asked of the tables in Databricks or, with `--local`, of the objects of a store. */
-import { didYouMean } from "../core/did-you-mean.ts";
+
 import { AgentError, UsageError } from "../core/errors.ts";
+import { didYouMean } from "../core/outside/did-you-mean.ts";
 import type { Answer, LeftOut } from "../query/answer.ts";
 import type { Question } from "../query/named-queries.ts";
-import type { Command, Context, ExitCode, Flags } from "./command.ts";
-import { settingFlags } from "./command-flags.ts";
 import { durationFlag } from "./duration-flag.ts";
-import { progressLine } from "./lake-listing.ts";
-import { databricksOptions, worldOf } from "./provision-sides.ts";
+import type { Command, Context, ExitCode, Flags } from "./frame/command.ts";
+import { settingFlags } from "./frame/flags.ts";
+import { progressLine } from "./frame/progress-line.ts";
+import { grouped, textTable } from "./frame/table.ts";
+import { databricksOptions, worldOf } from "./provision/sides.ts";
 import { csvAnswer, jsonAnswer, type Told, tableAnswer } from "./query-text.ts";
 import { storeOf } from "./store-of.ts";
-import { grouped, textTable } from "./table.ts";
 
 const DEFAULT_ROWS = 1_000;
 const MOST_ROWS = 100_000;
@@ -82,7 +83,7 @@ async function askLocal(
 ): Promise<Asked> {
   const [{ askLake }, { loadProfile }] = await Promise.all([
     import("../query/local-query.ts"),
-    import("../sensor/profiles.ts"),
+    import("../sensor/profile/shipped.ts"),
   ]);
   const profile = loadProfile(context.settings.profile, context.cwd);
   const store = await storeOf(context);

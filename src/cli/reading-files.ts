@@ -4,14 +4,14 @@ import { dirname, resolve } from "node:path";
 import { codeOf, messageOf, UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
-import type { Settings } from "../core/settings.ts";
-import { loadRules } from "../rules/load.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import { loadRules } from "../rules/files/load.ts";
 import { formatProblem } from "../rules/rule-set.ts";
-import type { Mapping } from "../sensor/fields.ts";
-import { loadMapping } from "../sensor/mapping.ts";
 import { sourceProblems } from "../sensor/open-source.ts";
-import { loadProfile, shippedProfiles } from "../sensor/profiles.ts";
-import { rulesFolder } from "./rules-folder.ts";
+import { loadProfile, shippedProfiles } from "../sensor/profile/shipped.ts";
+import type { Mapping } from "../sensor/row/fields.ts";
+import { loadMapping } from "../sensor/row/mapping.ts";
+import { rulesFolder } from "./rules/folder.ts";
 
 export type ReadingFiles = { readonly profile: Profile; readonly mapping: Mapping | null };
 

@@ -5,7 +5,7 @@ import { AgentError, TransientError, UsageError } from "../core/errors.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import { ReadingText } from "../core/reading-text.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
-import type { Context } from "./command.ts";
+import type { Context } from "./frame/command.ts";
 
 /** A place for readings. `append` returns when they are there; a failure that may pass was waited out before. */
 export type Out = {
@@ -66,7 +66,7 @@ async function sqliteFile(
   catalogue: SensorCatalogue,
   context: Context,
 ): Promise<Out> {
-  const { WideTable } = await import("../sensor/wide-table.ts");
+  const { WideTable } = await import("../sensor/sqlite/wide-table.ts");
   const table = await patiently(context, () => new WideTable(resolve(context.cwd, path), measures, catalogue));
   return {
     name: path,

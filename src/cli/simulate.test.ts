@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentError } from "../core/errors.ts";
-import { resolveSettings } from "../core/settings.ts";
-import { loadProfile } from "../sensor/profiles.ts";
-import { parseFlags } from "./command-flags.ts";
+import { resolveSettings } from "../core/settings/settings.ts";
+import { loadProfile } from "../sensor/profile/shipped.ts";
+import { parseFlags } from "./frame/flags.ts";
 import { command } from "./simulate.ts";
 
 type World = { readonly cwd?: string; readonly stopAfterWrites?: number; readonly heard?: (line: string) => void };

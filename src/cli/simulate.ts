@@ -3,15 +3,15 @@ import { parseDuration, unitMeant } from "../core/duration.ts";
 import { UsageError } from "../core/errors.ts";
 import { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
-import { loadProfile } from "../sensor/profiles.ts";
-import { SimulatorSource } from "../sensor/simulator.ts";
+import { loadProfile } from "../sensor/profile/shipped.ts";
 import {
   readSimulatorParameters,
   type SimulatorKey,
   type SimulatorParameters,
-} from "../sensor/simulator-parameters.ts";
-import type { Command, Context, Flags } from "./command.ts";
-import { settingFlags } from "./command-flags.ts";
+} from "../sensor/simulator/parameters.ts";
+import { SimulatorSource } from "../sensor/simulator/simulator.ts";
+import type { Command, Context, Flags } from "./frame/command.ts";
+import { settingFlags } from "./frame/flags.ts";
 import { nap, type Out, openOut } from "./simulate-out.ts";
 
 /** Some 600 KB of text: few enough writes, little memory. */

@@ -3,15 +3,15 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type LiveReport, writeLive } from "../agent/live.ts";
-import { BufferLedger } from "../buffer/ledger.ts";
-import { tryLock } from "../buffer/lock.ts";
-import { Retention } from "../buffer/retention.ts";
+import { tryLock } from "../buffer/disk/lock.ts";
+import { Retention } from "../buffer/disk/retention.ts";
+import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { AgentError, UsageError } from "../core/errors.ts";
+import { problemsOf } from "../status/problems.ts";
 import { MemoryStore } from "../uplink/memory.ts";
+import { EPOCH_START, TestNode } from "../verify/node.suite.ts";
 import { readStatus } from "./status.ts";
-import { problemsOf } from "./status-problems.ts";
 import { statusText } from "./status-text.ts";
-import { EPOCH_START, TestNode } from "./verify-node.suite.ts";
 
 let node: TestNode;
 beforeEach(() => {

@@ -4,8 +4,7 @@ import { resolve } from "node:path";
 import { type LiveReport, type Problem, readLive } from "../agent/live.ts";
 import { corruptProblems } from "../agent/open-buffer.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
-import { BufferLedger } from "../buffer/ledger.ts";
-import { lossesOf } from "../buffer/ledger-losses.ts";
+import { isLocked, type LockHolder, lockHolder } from "../buffer/disk/lock.ts";
 import {
   type BufferHolds,
   heldBy,
@@ -16,15 +15,16 @@ import {
   rulesOf,
   type SourceCounts,
   sourcesOf,
-} from "../buffer/ledger-status.ts";
-import { isLocked, type LockHolder, lockHolder } from "../buffer/lock.ts";
-import { withoutPassword } from "../core/log-redact.ts";
-import type { Settings } from "../core/settings.ts";
+} from "../buffer/ledger/holdings.ts";
+import { BufferLedger } from "../buffer/ledger/ledger.ts";
+import { lossesOf } from "../buffer/ledger/losses.ts";
+import { withoutPassword } from "../core/log/redact.ts";
+import type { Settings } from "../core/settings/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
-import type { Command } from "./command.ts";
-import { settingFlags } from "./command-flags.ts";
-import { problemsOf } from "./status-problems.ts";
+import { problemsOf } from "../status/problems.ts";
+import type { Command } from "./frame/command.ts";
+import { settingFlags } from "./frame/flags.ts";
 import { statusText } from "./status-text.ts";
 
 /** Times are ISO 8601; null where there is none. */

@@ -1,7 +1,7 @@
 /** The store that the settings name: the same one for every command. */
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { openStore } from "../uplink/open-store.ts";
-import type { Context } from "./command.ts";
+import type { Context } from "./frame/command.ts";
 
 export function storeOf({ settings, env, cwd }: Pick<Context, "settings" | "env" | "cwd">): Promise<ObjectStore> {
   // The endpoint may come from `.env`, which the environment does not show.

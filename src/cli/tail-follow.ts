@@ -1,12 +1,12 @@
 /** The loop of `agent tail`: looks, shows, waits. Whatever happens to the buffer meanwhile is said, and followed through. */
-import type { BufferTail, TailPiece } from "../buffer/ledger-tail.ts";
-import { didYouMean } from "../core/did-you-mean.ts";
+import type { BufferTail, TailPiece } from "../buffer/ledger/tail.ts";
 import { AgentError, messageOf } from "../core/errors.ts";
-import { oneLine } from "../core/log.ts";
+import { oneLine } from "../core/log/log.ts";
+import { didYouMean } from "../core/outside/did-you-mean.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
-import type { Context } from "./command.ts";
-import { readingJson, readingLine } from "./reading-view.ts";
-import { grouped } from "./table.ts";
+import { readingJson, readingLine } from "../verdicts/reading-view.ts";
+import type { Context } from "./frame/command.ts";
+import { grouped } from "./frame/table.ts";
 
 export type FollowOptions = Pick<Context, "stop" | "write" | "say"> & {
   readonly tail: BufferTail;

@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { renameSync } from "node:fs";
 import { join } from "node:path";
-import { BufferLedger } from "../buffer/ledger.ts";
-import { LedgerReadings } from "../buffer/ledger-readings.ts";
-import { BufferTail, type TailFilter } from "../buffer/ledger-tail.ts";
-import { Retention } from "../buffer/retention.ts";
+import { Retention } from "../buffer/disk/retention.ts";
+import { BufferLedger } from "../buffer/ledger/ledger.ts";
+import { LedgerReadings } from "../buffer/ledger/readings.ts";
+import { BufferTail, type TailFilter } from "../buffer/ledger/tail.ts";
 import { MemoryStore } from "../uplink/memory.ts";
-import { see } from "./command-line.suite.ts";
+import { TestNode } from "../verify/node.suite.ts";
+import { see } from "./frame/command-line.suite.ts";
 import { command } from "./tail.ts";
 import { follow } from "./tail-follow.ts";
-import { TestNode } from "./verify-node.suite.ts";
 
 let node: TestNode;
 beforeEach(() => {

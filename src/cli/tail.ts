@@ -1,11 +1,11 @@
 /** `agent tail`: readings as they are judged, a line each. Reads only; works beside a running agent, and waits for one. */
 import { resolve } from "node:path";
-import { VERDICTS_OF_STAGE } from "../buffer/ledger-promises.ts";
+import { VERDICTS_OF_STAGE } from "../buffer/ledger/promises.ts";
 import { UsageError } from "../core/errors.ts";
 import { READING_STAGES, type ReadingStage } from "../core/stage.ts";
-import type { Command, Context, ExitCode, Flags } from "./command.ts";
-import { settingFlags } from "./command-flags.ts";
-import { stagesAsked } from "./lake-stage.ts";
+import type { Command, Context, ExitCode, Flags } from "./frame/command.ts";
+import { settingFlags } from "./frame/flags.ts";
+import { stagesAsked } from "./lake/stage.ts";
 
 const DEFAULT_LINES = 10;
 const MOST_LINES = 10_000;
@@ -45,7 +45,7 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   const lines = linesOf(flags["lines"]);
   const sensorId = flags["sensor"] === undefined ? null : String(flags["sensor"]);
   const dataDir = resolve(context.cwd, context.settings.dataDir);
-  const { BufferTail } = await import("../buffer/ledger-tail.ts");
+  const { BufferTail } = await import("../buffer/ledger/tail.ts");
   const { follow } = await import("./tail-follow.ts");
   const { isRunning } = await import("./status.ts");
   await follow({

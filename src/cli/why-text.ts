@@ -1,9 +1,9 @@
 /** What `agent why` says to people. */
-import { oneLine } from "../core/log.ts";
+import { oneLine } from "../core/log/log.ts";
 import type { Finding } from "../core/reading.ts";
-import { measuresText, type Outcome, type ReadingFields } from "./reading-view.ts";
-import { textTable } from "./table.ts";
-import type { AppliedRule, Explanation, JudgedBy } from "./why-explain.ts";
+import type { AppliedRule, Explanation, JudgedBy } from "../verdicts/explain.ts";
+import { measuresText, type Outcome, type ReadingFields } from "../verdicts/reading-view.ts";
+import { textTable } from "./frame/table.ts";
 
 /** Lines of one window, and characters of what was received; `--json` has all. */
 const WINDOW_LINES = 40;

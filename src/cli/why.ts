@@ -1,7 +1,7 @@
 /** `agent why`: a reading, the rule set that judged it, and the reason for every rule that it broke. Reads only. */
 import { resolve } from "node:path";
-import type { Command, Context, ExitCode, Flags } from "./command.ts";
-import { settingFlags } from "./command-flags.ts";
+import type { Command, Context, ExitCode, Flags } from "./frame/command.ts";
+import { settingFlags } from "./frame/flags.ts";
 
 export const command: Command = {
   name: "why",
@@ -25,7 +25,7 @@ export const command: Command = {
 };
 
 async function run(flags: Flags, context: Context): Promise<ExitCode> {
-  const { explain, readingAsked } = await import("./why-explain.ts");
+  const { explain, readingAsked } = await import("../verdicts/explain.ts");
   const asked = readingAsked(String(flags["id"]));
   const found = explain(asked, resolve(context.cwd, context.settings.dataDir));
   if (flags["json"] === true) {

@@ -4,7 +4,7 @@
  * (a permission or a token), DatabricksError (it understood and said no). Why no SDK: docs/decisions.md.
  */
 import { AgentError, codeOf, messageOf, TransientError } from "../core/errors.ts";
-import { redactor } from "../core/log-redact.ts";
+import { redactor } from "../core/log/redact.ts";
 import { VERSION } from "../core/version.ts";
 import { type Asked, errorOf, type Heard, judge, type Verdict } from "./failure.ts";
 import { type Json, type JsonObject, objectsAt, textAt } from "./json.ts";

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UsageError } from "../core/errors.ts";
-import { resolveSettings } from "../core/settings.ts";
+import { resolveSettings } from "../core/settings/settings.ts";
 import { openWorkspace } from "./open-workspace.ts";
 
 const HOME = mkdtempSync(join(tmpdir(), "agent-home-"));

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../core/errors.ts";
-import type { SettingValues } from "../core/settings.ts";
+import type { SettingValues } from "../core/settings/settings.ts";
 import { workspaceOrigin } from "./address.ts";
 import { type ClientOptions, Workspace } from "./client.ts";
 import type { Login } from "./login.ts";

@@ -1,8 +1,8 @@
 /** `agent provision` as a person sees it: the compiled binary against moto, with its policies enforced. */
 import { expect, setDefaultTimeout } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
-import { testsInAccount } from "../testing/provision-tests.ts";
-import type { ProvisionWorld } from "../testing/provision-world.ts";
+import { testsInAccount } from "../testing/provision/tests.ts";
+import type { ProvisionWorld } from "../testing/provision/world.ts";
 
 setDefaultTimeout(120_000);
 

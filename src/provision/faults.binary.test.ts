@@ -1,9 +1,9 @@
 /** `agent provision` when the cloud answers badly: lost answers, throttling, refusals inside a 200, far away, told to stop. */
 import { expect, setDefaultTimeout } from "bun:test";
 import { existsSync } from "node:fs";
-import { accountState } from "../testing/account-state.ts";
-import { testsInAccount } from "../testing/provision-tests.ts";
-import type { ProvisionWorld } from "../testing/provision-world.ts";
+import { accountState } from "../testing/provision/account-state.ts";
+import { testsInAccount } from "../testing/provision/tests.ts";
+import type { ProvisionWorld } from "../testing/provision/world.ts";
 import type { Verdict } from "../testing/recording-proxy.ts";
 
 setDefaultTimeout(300_000);

@@ -4,9 +4,9 @@
  */
 import { expect, setDefaultTimeout } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { accountState } from "../testing/account-state.ts";
-import { testsInAccount } from "../testing/provision-tests.ts";
-import type { ProvisionWorld } from "../testing/provision-world.ts";
+import { accountState } from "../testing/provision/account-state.ts";
+import { testsInAccount } from "../testing/provision/tests.ts";
+import type { ProvisionWorld } from "../testing/provision/world.ts";
 
 setDefaultTimeout(1_200_000);
 const ALL = process.env["AGENT_TEST_ALL_CALLS"] === "1";

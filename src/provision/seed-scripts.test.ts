@@ -5,7 +5,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { COMMANDS } from "../cli/commands.ts";
+import { COMMANDS } from "../cli/frame/commands.ts";
 
 const SRC = join(import.meta.dir, "..");
 

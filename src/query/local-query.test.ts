@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { type AgentError, TransientError, UsageError } from "../core/errors.ts";
 import type { Stage } from "../core/stage.ts";
-import { loadProfile } from "../sensor/profiles.ts";
+import { loadProfile } from "../sensor/profile/shipped.ts";
 import { MemoryStore } from "../uplink/memory.ts";
 import { readingKey, windowKey } from "../uplink/object-key.ts";
 import { NotFoundError } from "../uplink/object-store.ts";

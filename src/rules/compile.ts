@@ -4,7 +4,7 @@ import type { Finding, ReadingBlock } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { Columns, type SelectionRef } from "./columns.ts";
 import type { Broken, ConditionJudge } from "./condition.ts";
-import type { Rule } from "./rule.ts";
+import type { Rule } from "./files/rule.ts";
 import type { EvaluationProblem, RuleCost, RuleSet, RuleSummary, SilentSensor } from "./rule-set.ts";
 import type { Memory } from "./state.ts";
 

@@ -1,9 +1,9 @@
 /** What a kind of condition is to the rest of the judge: one file per kind, listed in `kinds.ts`. */
 
-import type { JsonNode } from "../core/located-json.ts";
+import type { JsonNode } from "../core/outside/located-json.ts";
 import type { Finding, ReadingBlock } from "../core/reading.ts";
 import type { Columns } from "./columns.ts";
-import type { RuleReader } from "./rule-reader.ts";
+import type { RuleReader } from "./files/reader.ts";
 import type { Memory } from "./state.ts";
 
 /** A condition that was read from a file and can never fail to compile. */

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Finding, ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type Label, SensorCatalogue } from "../core/sensor.ts";
-import { loadRuleTexts } from "./load.ts";
+import { loadRuleTexts } from "./files/load.ts";
 import type { RuleSet } from "./rule-set.ts";
 import { globMatcher } from "./selector.ts";
 

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SensorCatalogue } from "../core/sensor.ts";
-import { loadRuleTexts } from "./load.ts";
+import { loadRuleTexts } from "./files/load.ts";
 import { formatProblem, RULE_LIMITS } from "./rule-set.ts";
 
 const manual = readFileSync(join(import.meta.dir, "../../docs/rules.md"), "utf8");

@@ -3,13 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SEVERITIES } from "../core/reading.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
-import { CONFIRM_KEYS } from "./confirm.ts";
-import { KIND_NAMES, KINDS } from "./kinds.ts";
-import { OVERRIDE_KEYS } from "./range.ts";
-import { RULE_KEYS, RULE_NAME, readRules } from "./rule.ts";
-import { MEASURE_NAME } from "./rule-reader.ts";
-import { REPEAT_KEYS, TEST_KEYS } from "./rule-test.ts";
-import { SHIPPED_FILES } from "./shipped.ts";
+import { MEASURE_NAME } from "./files/reader.ts";
+import { RULE_KEYS, RULE_NAME, readRules } from "./files/rule.ts";
+import { REPEAT_KEYS, TEST_KEYS } from "./files/rule-tests.ts";
+import { SHIPPED_FILES } from "./files/shipped.ts";
+import { KIND_NAMES, KINDS } from "./kinds/all.ts";
+import { CONFIRM_KEYS } from "./kinds/confirm.ts";
+import { OVERRIDE_KEYS } from "./kinds/range.ts";
 
 type Schema = {
   readonly [keyword: string]: unknown;

@@ -1,8 +1,8 @@
 /** `applies_to`: which sensors a rule is about, by their identity. */
 
-import { canonicalJson, type JsonNode } from "../core/located-json.ts";
+import { canonicalJson, type JsonNode } from "../core/outside/located-json.ts";
 import { IDENTITY_COLUMNS, type Identity, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../core/sensor.ts";
-import type { RuleReader } from "./rule-reader.ts";
+import type { RuleReader } from "./files/reader.ts";
 import { RULE_LIMITS } from "./rule-set.ts";
 
 type FieldTest = { readonly column: number; readonly accepts: (value: string | number) => boolean };

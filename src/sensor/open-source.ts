@@ -2,15 +2,15 @@
 import { UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
-import { type Mapping, NO_MAPPING } from "./fields.ts";
-import { Normalizer } from "./normalize.ts";
-import { shippedProfiles } from "./profiles.ts";
-import { SimulatorSource } from "./simulator.ts";
-import { parseSimulatorUri } from "./simulator-parameters.ts";
+import { StdinSource } from "./lines/stdin.ts";
+import { shippedProfiles } from "./profile/shipped.ts";
+import { type Mapping, NO_MAPPING } from "./row/fields.ts";
+import { Normalizer } from "./row/normalize.ts";
+import { parseSimulatorUri } from "./simulator/parameters.ts";
+import { SimulatorSource } from "./simulator/simulator.ts";
 import type { Source } from "./source.ts";
-import { SqliteTailSource } from "./sqlite-tail.ts";
-import { parseSqliteUri, sameTable } from "./sqlite-uri.ts";
-import { StdinSource } from "./stdin.ts";
+import { SqliteTailSource } from "./sqlite/tail.ts";
+import { parseSqliteUri, sameTable } from "./sqlite/uri.ts";
 
 export type SourceOptions = {
   readonly catalogue: SensorCatalogue;

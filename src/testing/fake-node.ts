@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
 import { TransientError } from "../core/errors.ts";
-import { type LogEntry, makeLog } from "../core/log.ts";
+import { type LogEntry, makeLog } from "../core/log/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
-import { resolveSettings } from "../core/settings.ts";
-import { builtInRules } from "../rules/shipped.ts";
+import { resolveSettings } from "../core/settings/settings.ts";
+import { builtInRules } from "../rules/files/shipped.ts";
 import { MemoryStore } from "../uplink/memory.ts";
 import { FIRST_EVENT_MS, ListedSource } from "./listed-source.ts";
 

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
-import { builtInRules, shippedRules } from "../rules/shipped.ts";
-import { suspiciousRules } from "../rules/suspicious.ts";
-import { loadProfile } from "../sensor/profiles.ts";
-import { SimulatorSource } from "../sensor/simulator.ts";
-import { parseSimulatorUri } from "../sensor/simulator-parameters.ts";
+import { builtInRules, shippedRules } from "../rules/files/shipped.ts";
+import { suspiciousRules } from "../rules/files/suspicious.ts";
+import { loadProfile } from "../sensor/profile/shipped.ts";
+import { parseSimulatorUri } from "../sensor/simulator/parameters.ts";
+import { SimulatorSource } from "../sensor/simulator/simulator.ts";
 
 const NOW = Date.UTC(2030, 0, 1);
 

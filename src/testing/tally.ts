@@ -1,6 +1,6 @@
 /** What a query is shown, and how its answer is counted: groups in order of their keys, as Spark has them. */
 import type { Stage } from "../core/stage.ts";
-import type { StoredHeartbeat } from "./heartbeats.ts";
+import type { StoredHeartbeat } from "./spark/heartbeats.ts";
 
 export type LakeRow = {
   readonly stage: Stage;

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { UsageError } from "../core/errors.ts";
 import { bucketOf, STAGES } from "../core/stage.ts";
-import { DirectoryStore } from "./directory.ts";
+import { DirectoryStore } from "./directory/store.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 export type StoreOptions = {
@@ -54,6 +54,6 @@ async function openBuckets(rest: string, options: StoreOptions): Promise<ObjectS
       tryHint: "S3_BUCKET_PREFIX=acme AWS_REGION=us-west-2 agent run --store s3:",
     });
   }
-  const { openS3Store } = await import("./s3.ts");
+  const { openS3Store } = await import("./s3/store.ts");
   return await openS3Store(options);
 }

@@ -1,0 +1,105 @@
+/**
+ * One agent per data dir. The lock is SQLite's own exclusive lock on a small database beside the buffer, so that the
+ * operating system releases it however the process ends, in a container too. Who holds it stands in a file beside it.
+ */
+import { Database } from "bun:sqlite";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { codeOf } from "../../core/errors.ts";
+import { WatchedFile } from "./watched-file.ts";
+
+export type LockHolder = { readonly pid: number; readonly host: string; readonly sinceMs: number };
+
+const LOCK_FILE = "lock.db";
+const HOLDER_FILE = "lock.json";
+/** Well below the second within which a waiting agent takes over. */
+export const LOCK_POLL_MS = 100;
+
+/** An unreferenced Database is closed by the garbage collector, and its lock goes with it. */
+const held = new Set<Database>();
+
+export type DataDirLock = {
+  release(): void;
+  /** Takes it again where its file was deleted, for a lock on a deleted file keeps nobody out. False: another process has it. */
+  renew(): boolean;
+  /** Its file is where it was. */
+  isInPlace(): boolean;
+};
+
+/** Takes the lock, or returns null while another process has it. */
+export function tryLock(dataDir: string, holder: LockHolder): DataDirLock | null {
+  const first = take(dataDir, holder);
+  if (first === null) return null;
+  let taken = first;
+  const isInPlace = () => taken.file.isInPlace();
+  return {
+    release: () => taken.release(),
+    isInPlace,
+    renew: () => {
+      if (isInPlace()) return true;
+      const next = take(dataDir, holder);
+      if (next === null) return false;
+      taken.release();
+      taken = next;
+      return true;
+    },
+  };
+}
+
+type Taken = { readonly file: WatchedFile; release(): void };
+
+function take(dataDir: string, holder: LockHolder): Taken | null {
+  const db = new Database(join(dataDir, LOCK_FILE), { create: true, readwrite: true });
+  try {
+    db.run("PRAGMA busy_timeout = 0");
+    // A journal on disk would need room there, and nothing is ever written: on a full disk the lock is taken all the same.
+    db.run("PRAGMA journal_mode = MEMORY");
+    db.run("BEGIN EXCLUSIVE");
+  } catch (error) {
+    db.close();
+    if (codeOf(error)?.startsWith("SQLITE_BUSY")) return null;
+    throw error;
+  }
+  held.add(db);
+  try {
+    writeFileSync(join(dataDir, HOLDER_FILE), `${JSON.stringify(holder)}\n`);
+  } catch {
+    // A full disk: the lock is held all the same, and only its holder's name is not known.
+  }
+  return {
+    file: new WatchedFile(join(dataDir, LOCK_FILE)),
+    release: () => {
+      if (!held.delete(db)) return;
+      db.run("ROLLBACK");
+      db.close();
+    },
+  };
+}
+
+/** Who said last that they hold the lock; they may be gone. Null where nobody ever did. */
+export function lockHolder(dataDir: string): LockHolder | null {
+  try {
+    const found = JSON.parse(readFileSync(join(dataDir, HOLDER_FILE), "utf8")) as Partial<LockHolder>;
+    const { pid, host, sinceMs } = found;
+    if (typeof pid !== "number" || typeof host !== "string" || typeof sinceMs !== "number") return null;
+    return { pid, host, sinceMs };
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a live process holds the lock; asks without taking it. */
+export function isLocked(dataDir: string): boolean {
+  const path = join(dataDir, LOCK_FILE);
+  if (!existsSync(path)) return false;
+  const db = new Database(path, { readonly: true });
+  try {
+    db.run("PRAGMA busy_timeout = 0");
+    db.query("SELECT count(*) FROM sqlite_master").get();
+    return false;
+  } catch (error) {
+    return codeOf(error)?.startsWith("SQLITE_BUSY") ?? false;
+  } finally {
+    db.close();
+  }
+}

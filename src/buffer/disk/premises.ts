@@ -1,0 +1,72 @@
+/**
+ * The data dir of a running agent may be deleted (`rm -rf`, a cleaner of temporary files). Its files then live on for this
+ * process and end with it. As long as it runs everything can be had back: the database is copied to where it was, with its
+ * epoch, its readings and its sources' cursors, and whoever opens it again goes on as if nothing had been.
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf } from "../../core/errors.ts";
+import { syncFolder } from "../salvage/set-aside.ts";
+import { BUFFER_FILE, type SqliteBuffer } from "../sqlite-buffer.ts";
+import type { DataDirLock } from "./lock.ts";
+import { WatchedFile } from "./watched-file.ts";
+
+export class Premises {
+  readonly #dataDir: string;
+  readonly #buffer: SqliteBuffer;
+  readonly #lock: DataDirLock;
+  readonly #database: WatchedFile;
+  readonly #log: WatchedFile;
+
+  constructor(dataDir: string, buffer: SqliteBuffer, lock: DataDirLock) {
+    this.#dataDir = dataDir;
+    this.#buffer = buffer;
+    this.#lock = lock;
+    // The log's file is there from the first read on.
+    buffer.meta("epoch");
+    this.#database = new WatchedFile(join(dataDir, BUFFER_FILE));
+    this.#log = new WatchedFile(join(dataDir, `${BUFFER_FILE}-wal`));
+  }
+
+  /** Database, log and lock are where they were when they were opened. */
+  isInPlace(): boolean {
+    return this.#database.isInPlace() && this.#log.isInPlace() && this.#lock.isInPlace();
+  }
+
+  /**
+   * On null all of the buffer is durable in its place, and must be opened again before anything more is written. Else the
+   * reason why it cannot be put back now; another buffer that stands there is never touched.
+   */
+  putBack(): string | null {
+    try {
+      mkdirSync(this.#dataDir, { recursive: true, mode: 0o700 });
+      if (!this.#lock.renew()) return "another agent has it now";
+      if (this.#database.isInPlace()) {
+        const folded = this.#buffer.db.query<{ busy: number }, []>("PRAGMA wal_checkpoint(TRUNCATE)").get();
+        return folded?.busy === 0 ? null : "its log is being read";
+      }
+      if (!this.#database.isMissing()) return "another buffer stands there now";
+      this.#copyBack();
+      return null;
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
+  #copyBack(): void {
+    const path = join(this.#dataDir, BUFFER_FILE);
+    const copy = `${path}.back`;
+    rmSync(copy, { force: true });
+    this.#buffer.db.run("VACUUM INTO ?", [copy]);
+    const file = openSync(copy, "r+");
+    try {
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    // What is left of the deleted one's log would be played into the copy.
+    for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
+    renameSync(copy, path);
+    syncFolder(this.#dataDir);
+  }
+}

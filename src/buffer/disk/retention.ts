@@ -1,0 +1,158 @@
+/**
+ * What the buffer lets go, and when: delivered readings after they were kept for a while, or at once when room is short;
+ * undelivered ones only by the policy `drop-oldest`, and then as a counted loss.
+ */
+import type { Loss } from "../buffer.ts";
+import { IS_OPEN } from "../schema.ts";
+import type { SqliteBuffer } from "../sqlite-buffer.ts";
+
+/** Rows deleted in one transaction: short enough never to hold up a commit for long. */
+export const CHUNK_ROWS = 20_000;
+
+export type Usage = { readonly usedBytes: number; readonly fileBytes: number };
+
+export class Retention {
+  readonly #buffer: SqliteBuffer;
+
+  constructor(buffer: SqliteBuffer) {
+    this.#buffer = buffer;
+  }
+
+  /** Pages in use, and pages on disk; the log (WAL) is not counted, it is bounded by itself. */
+  usage(): Usage {
+    const one = (pragma: string): number => Number(this.#buffer.db.query(`PRAGMA ${pragma}`).values()[0]?.[0] ?? 0);
+    const pages = one("page_count");
+    const size = one("page_size");
+    return { usedBytes: (pages - one("freelist_count")) * size, fileBytes: pages * size };
+  }
+
+  /** Up to this seq every reading was delivered to every stage, its windows went out, and no rule needs it again. */
+  settledThrough(): number {
+    const windows = Number(this.#buffer.meta("windows_from") ?? "1") - 1;
+    const rules = Number(this.#buffer.meta("rules_through") ?? Number.POSITIVE_INFINITY);
+    return Math.min(this.#deliveredThrough(), windows, rules);
+  }
+
+  /** Up to this seq every reading was delivered to its own stages. */
+  #deliveredThrough(): number {
+    const open = this.#buffer.db
+      .query<{ seq: number | null }, []>(
+        `SELECT min(first_seq) AS seq FROM batch WHERE ${IS_OPEN} AND first_seq IS NOT NULL`,
+      )
+      .get();
+    const planned = Number(this.#buffer.meta("planned_through") ?? "0");
+    return Math.min(planned, (open?.seq ?? Number.POSITIVE_INFINITY) - 1);
+  }
+
+  /**
+   * Deletes one chunk of settled readings that were committed before `beforeMs`: at most `rows`, but always one commit's.
+   * Returns how many; 0 when there are none.
+   */
+  prune(beforeMs: number, rows = CHUNK_ROWS): number {
+    const settled = this.settledThrough();
+    const { db } = this.#buffer;
+    type GroupRow = { first: number; last: number };
+    const group = db
+      .query<GroupRow, [number, number, number]>(
+        // Commits are in the order of time: the first few tell, and what is kept for long is not looked through again and again.
+        `SELECT min(first_seq) AS first, max(last_seq) AS last FROM
+         (SELECT first_seq, last_seq, ingested_at FROM commit_group ORDER BY first_seq LIMIT ?3)
+         WHERE last_seq <= ?1 AND ingested_at < ?2`,
+      )
+      .get(settled, beforeMs, Math.max(1, Math.floor(rows / 1_000)));
+    if (!group?.last) return 0;
+    return this.#buffer.transact(() => {
+      const deleted = this.#deleteThrough(group.last);
+      this.#foldBatches(group.last);
+      return deleted;
+    });
+  }
+
+  /** Deletes the oldest readings whether delivered or not, writes down the loss, and returns it. */
+  dropOldest(rows: number, nowMs: number): Loss | null {
+    const { db, lastSeq } = this.#buffer;
+    const first = db.query<{ seq: number | null }, []>("SELECT min(seq) AS seq FROM reading").get()?.seq;
+    if (!first) return null;
+    const from = Math.max(first, this.#deliveredThrough() + 1);
+    if (from > lastSeq) return null;
+    // A batch is dropped whole or not at all: the rows of one that is still promised must be there.
+    const cut = Math.min(lastSeq, from + rows - 1);
+    const whole = db
+      .query<{ seq: number | null }, [number]>(
+        `SELECT max(last_seq) AS seq FROM batch WHERE ${IS_OPEN} AND first_seq <= ?`,
+      )
+      .get(cut)?.seq;
+    const last = Math.max(cut, whole ?? 0);
+    const loss = {
+      reason: "buffer_full",
+      count: last - from + 1,
+      firstSeq: from,
+      lastSeq: last,
+      sinceMs: nowMs,
+      untilMs: nowMs,
+    };
+    this.#buffer.transact(() => {
+      this.#deleteThrough(last);
+      db.query(`DELETE FROM batch WHERE ${IS_OPEN} AND last_seq <= ?`).run(last);
+      if (Number(this.#buffer.meta("planned_through") ?? "0") < last)
+        this.#buffer.setMeta("planned_through", String(last));
+      if (Number(this.#buffer.meta("windows_from") ?? "1") <= last) {
+        this.#buffer.setMeta("windows_from", String(last + 1));
+      }
+      this.recordLoss(loss);
+    });
+    return loss;
+  }
+
+  /** Joins a loss to the one before it where reason and range go on. Inside the caller's transaction, or alone. */
+  recordLoss(loss: Loss): void {
+    const { db } = this.#buffer;
+    const { reason, count, firstSeq, lastSeq, sinceMs, untilMs, epoch = null } = loss;
+    const joined = db
+      .query(
+        `UPDATE loss SET count = count + ?, last_seq = ?, until = ?
+         WHERE reason = ? AND last_seq IS ? AND epoch IS ?`,
+      )
+      .run(count, lastSeq, untilMs, reason, firstSeq === null ? null : firstSeq - 1, epoch).changes;
+    if (joined > 0) return;
+    db.query(
+      "INSERT INTO loss (reason, count, first_seq, last_seq, since, until, epoch) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    ).run(reason, count, firstSeq, lastSeq, sinceMs, untilMs, epoch);
+  }
+
+  #deleteThrough(last: number): number {
+    const { db } = this.#buffer;
+    // Seqs are never used twice, also when no commit is left to tell the last one.
+    this.#buffer.setMeta("last_seq", String(this.#buffer.lastSeq));
+    const deleted = db.query("DELETE FROM reading WHERE seq <= ?").run(last).changes;
+    for (const side of ["finding", "malformed", "extra"]) db.query(`DELETE FROM ${side} WHERE seq <= ?`).run(last);
+    db.query("DELETE FROM commit_group WHERE last_seq <= ?").run(last);
+    return deleted;
+  }
+
+  /** Delivered batches of what was pruned become one line per stage. Ranges overlap where one hour of two was halved. */
+  #foldBatches(last: number): void {
+    const { db } = this.#buffer;
+    type FoldRow = { stage: string; first: number; last: number; rows: number; objects: number };
+    const ranges = db
+      .query<FoldRow, [number]>(
+        `SELECT stage, first_seq AS first, last_seq AS last, sum(count) AS rows, count(*) AS objects FROM batch
+         WHERE state = 'delivered' AND last_seq <= ? GROUP BY stage, first_seq, last_seq ORDER BY stage, first_seq`,
+      )
+      .all(last);
+    const before = db.query<{ first: number }, [string, number]>(
+      "SELECT first_seq AS first FROM delivered WHERE stage = ? AND first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+    );
+    const extend = db.query(
+      `UPDATE delivered SET last_seq = max(last_seq, ?), rows = rows + ?, objects = objects + ?
+       WHERE stage = ? AND first_seq = ?`,
+    );
+    const insert = db.query("INSERT INTO delivered VALUES (?, ?, ?, ?, ?)");
+    for (const range of ranges) {
+      const run = before.get(range.stage, range.first);
+      if (run === null) insert.run(range.stage, range.first, range.last, range.rows, range.objects);
+      else extend.run(range.last, range.rows, range.objects, range.stage, run.first);
+    }
+    db.query("DELETE FROM batch WHERE state = 'delivered' AND last_seq <= ?").run(last);
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * The buffer as others may look at it: read-only, beside a running agent or without one, in one consistent snapshot.
+ * Nothing here writes, locks out a writer, or needs to: `status` and `verify` must work on a device in any state.
+ */
+import { constants, Database } from "bun:sqlite";
+import { existsSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { AgentError, codeOf, messageOf, UsageError } from "../../core/errors.ts";
+import { SCHEMA_VERSION } from "../schema.ts";
+import { BUFFER_FILE } from "../sqlite-buffer.ts";
+
+/** A checkpoint or a writer's start may hold the file for a moment. */
+const BUSY_MS = 5_000;
+
+export class BufferLedger {
+  readonly db: Database;
+  /** Of the schema: what a later one added is not there in an older one. */
+  readonly version: number;
+  readonly epoch: string;
+  readonly nodeId: string;
+
+  private constructor(db: Database, version: number, dataDir: string) {
+    this.db = db;
+    this.version = version;
+    const epoch = this.meta("epoch");
+    if (epoch === null) throw noBuffer(dataDir, "its buffer was never opened by an agent");
+    this.epoch = epoch;
+    this.nodeId = this.meta("node_id") ?? "";
+  }
+
+  /**
+   * Throws UsageError where there is no buffer that this binary can read, AgentError where the file cannot be read now
+   * (permissions, corruption). The snapshot is that of this call until `close`.
+   */
+  static open(dataDir: string): BufferLedger {
+    const path = join(dataDir, BUFFER_FILE);
+    if (!existsSync(path)) throw noBuffer(dataDir, `there is no "${BUFFER_FILE}" in it`);
+    let db: Database | null = null;
+    try {
+      db = openReadOnly(path);
+      return new BufferLedger(db, versionOf(db, dataDir, path), dataDir);
+    } catch (error) {
+      db?.close();
+      if (error instanceof AgentError) throw error;
+      throw new AgentError(`Cannot read buffer "${path}": ${messageOf(error)}`, {
+        cause: error,
+        tryHint: `run it as the user who runs the agent, or on a copy: cp -r ${dataDir} ./copy; --data-dir ./copy`,
+      });
+    }
+  }
+
+  meta(key: string): string | null {
+    return this.db.query<{ value: string }, [string]>("SELECT value FROM meta WHERE key = ?").get(key)?.value ?? null;
+  }
+
+  /** The last seq that was ever given: how many readings the epoch has accepted. */
+  accepted(): number {
+    const committed = this.db.query<{ seq: number | null }, []>("SELECT max(last_seq) AS seq FROM commit_group").get();
+    return Math.max(Number(this.meta("last_seq") ?? "0"), committed?.seq ?? 0);
+  }
+
+  plannedThrough(): number {
+    return Number(this.meta("planned_through") ?? "0");
+  }
+
+  close(): void {
+    this.db.close();
+  }
+}
+
+/** Opens with a snapshot. A folder that cannot be written has no room for the shared-memory file of WAL. */
+function openReadOnly(path: string): Database {
+  try {
+    return begun(new Database(path, { readonly: true }));
+  } catch (error) {
+    if (codeOf(error) !== "SQLITE_CANTOPEN" && codeOf(error) !== "SQLITE_READONLY_DIRECTORY") throw error;
+    // With a log beside it, what the file alone says is not the whole truth. Without one nobody is writing.
+    if (existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0) throw error;
+    const uri = `${pathToFileURL(resolve(path)).href}?immutable=1`;
+    return begun(new Database(uri, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI));
+  }
+}
+
+function begun(db: Database): Database {
+  try {
+    db.run(`PRAGMA busy_timeout = ${BUSY_MS}`);
+    db.run("BEGIN");
+    // A deferred transaction has its snapshot from its first read on.
+    db.query("SELECT count(*) FROM sqlite_master").get();
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** An older schema is read as it is: its agent may still be running. */
+function versionOf(db: Database, dataDir: string, path: string): number {
+  const { user_version: found } = db.query<{ user_version: number }, []>("PRAGMA user_version").get()!;
+  if (found === 0) throw noBuffer(dataDir, `its "${BUFFER_FILE}" holds no buffer`);
+  if (found <= SCHEMA_VERSION) return found;
+  throw new UsageError(
+    `Cannot read buffer "${path}": its schema is version ${found}, newer than this binary's ${SCHEMA_VERSION}`,
+    { tryHint: "use the newer agent binary that made it" },
+  );
+}
+
+function noBuffer(dataDir: string, cause: string): UsageError {
+  return new UsageError(`Cannot find a buffer in data dir "${dataDir}": ${cause}`, {
+    tryHint: "give the agent's own --data-dir, or start one: agent run",
+  });
+}

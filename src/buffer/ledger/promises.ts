@@ -1,0 +1,168 @@
+/** What the buffer accepted and promised, for whoever compares it with a store. */
+import type { ReadingStage, Stage } from "../../core/stage.ts";
+import { ANOMALOUS, MALFORMED, VALID } from "../buffer.ts";
+import type { BufferLedger } from "./ledger.ts";
+import { lossesOf } from "./losses.ts";
+
+type SeqRange = readonly [first: number, last: number];
+
+export type LedgerBatch = {
+  readonly stage: Stage;
+  readonly key: string;
+  readonly count: number;
+  readonly range: SeqRange | null;
+  readonly state: "delivered" | "planned" | "parked";
+};
+
+export type LedgerPromises = {
+  readonly epoch: string;
+  readonly nodeId: string;
+  readonly accepted: number;
+  readonly plannedThrough: number;
+  readonly batches: readonly LedgerBatch[];
+  /** Batches of earlier epochs: what a corrupt buffer had not delivered, under the keys that it gave. */
+  readonly carried: readonly LedgerBatch[];
+  readonly folded: readonly {
+    readonly stage: ReadingStage;
+    readonly range: SeqRange;
+    readonly rows: number;
+    readonly objects: number;
+  }[];
+  readonly lost: readonly SeqRange[];
+  /** Seqs of earlier epochs. */
+  readonly lostEarlier: readonly { readonly epoch: string; readonly range: SeqRange }[];
+  readonly unplanned: Readonly<Record<ReadingStage, readonly SeqRange[]>>;
+  readonly windows: readonly { readonly startMs: number; readonly revision: number }[];
+  readonly openWindows: readonly number[];
+};
+
+export type PromisesAsked = {
+  /** The stages that are switched on: what is not planned yet is expected in these only. */
+  readonly stages: readonly Stage[];
+  /** The length that a window has where none went out yet. */
+  readonly windowMs: number;
+  /** A batch that was settled from this moment on may be missing in a listing that began then: it counts as planned. */
+  readonly listedFromMs: number;
+};
+
+export function promisesOf(ledger: BufferLedger, asked: PromisesAsked): LedgerPromises {
+  const { epoch, nodeId } = ledger;
+  const isOn = new Set(asked.stages);
+  const all = batchesOf(ledger, asked.listedFromMs);
+  const isOwn = ({ key }: LedgerBatch) => key.includes(`/${epoch}.`);
+  const losses = lossesOf(ledger).flatMap((loss): { epoch: string | undefined; range: SeqRange }[] => {
+    const { firstSeq, lastSeq } = loss;
+    return firstSeq === null || lastSeq === null ? [] : [{ epoch: loss.epoch, range: [firstSeq, lastSeq] }];
+  });
+  return {
+    ...{ epoch, nodeId, accepted: ledger.accepted(), plannedThrough: ledger.plannedThrough() },
+    batches: all.filter(isOwn),
+    carried: all.filter((batch) => !isOwn(batch)),
+    folded: ledger.db
+      .query<{ stage: ReadingStage; first: number; last: number; rows: number; objects: number }, []>(
+        "SELECT stage, first_seq AS first, last_seq AS last, rows, objects FROM delivered",
+      )
+      .all()
+      .map(({ stage, first, last, rows, objects }) => ({ stage, range: [first, last], rows, objects })),
+    lost: losses.flatMap(({ epoch: of, range }) => (of === undefined ? [range] : [])),
+    lostEarlier: losses.flatMap(({ epoch: of, range }) => (of === undefined ? [] : [{ epoch: of, range }])),
+    unplanned: unplannedRanges(ledger, isOn),
+    windows: ledger.db
+      .query<{ startMs: number; revision: number }, []>("SELECT start AS startMs, revision FROM window")
+      .all(),
+    openWindows: isOn.has("aggregated") ? openWindows(ledger, asked.windowMs) : [],
+  };
+}
+
+/** The verdicts of the rows that each stage takes. */
+export const VERDICTS_OF_STAGE: Readonly<Record<ReadingStage, readonly number[]>> = {
+  raw: [VALID, ANOMALOUS, MALFORMED],
+  validated: [VALID],
+  anomalies: [ANOMALOUS, MALFORMED],
+  schematized: [VALID],
+};
+
+/** Readings at the end that are looked at to tell which windows are open: a bound on the time, above any usual lag. */
+const OPEN_ROWS = 5_000_000;
+
+/**
+ * Starts of the windows with readings that have not gone out. A window whose accumulators were let go is never issued
+ * again, and a malformed reading is in no window. After a change of AGENT_WINDOW_MS starts are rough until one went out.
+ */
+export function openWindows(ledger: BufferLedger, windowMs: number): number[] {
+  type LengthRow = { length: number };
+  const newest = ledger.db.query<LengthRow, []>("SELECT length FROM window ORDER BY issued_at DESC LIMIT 1").get();
+  const length = newest?.length ?? windowMs;
+  return ledger.db
+    .query<{ start: number }, [number, number, number, number]>(
+      `SELECT DISTINCT start FROM (SELECT seq, time - ((time % ?1) + ?1) % ?1 AS start FROM reading
+         WHERE seq >= ?2 AND verdict <> ?3 LIMIT ?4) r
+       WHERE NOT EXISTS (SELECT 1 FROM window w WHERE w.start = r.start AND (w.through_seq >= r.seq
+         OR NOT EXISTS (SELECT 1 FROM window_sensor s WHERE s.start = w.start))) ORDER BY start`,
+    )
+    .all(length, Number(ledger.meta("windows_from") ?? "1"), MALFORMED, OPEN_ROWS)
+    .map((row) => row.start);
+}
+
+function batchesOf(ledger: BufferLedger, listedFromMs: number): LedgerBatch[] {
+  type BatchRow = {
+    stage: Stage;
+    key: string;
+    count: number;
+    first: number | null;
+    last: number | null;
+    state: LedgerBatch["state"];
+    settled: number | null;
+  };
+  const rows = ledger.db
+    .query<BatchRow, []>(
+      "SELECT stage, key, count, first_seq AS first, last_seq AS last, state, settled_at AS settled FROM batch",
+    )
+    .all();
+  return rows.map(({ stage, key, count, first, last, state, settled }) => ({
+    ...{ stage, key, count },
+    range: first === null || last === null ? null : [first, last],
+    state: state === "delivered" && (settled ?? 0) >= listedFromMs ? "planned" : state,
+  }));
+}
+
+export type TailRows = { readonly rows: number; readonly first: number; readonly last: number };
+
+/** Committed readings that no batch promises yet, by the stage that they will go to; null where there are none. */
+export function unplannedRows(ledger: BufferLedger): Readonly<Record<ReadingStage, TailRows | null>> {
+  const byVerdict = ledger.db
+    .query<TailRows & { readonly verdict: number }, [number]>(
+      `SELECT verdict, count(*) AS rows, min(seq) AS first, max(seq) AS last
+       FROM reading WHERE seq > ? GROUP BY verdict`,
+    )
+    .all(ledger.plannedThrough());
+  const tail = (stage: ReadingStage): TailRows | null => {
+    const own = byVerdict.filter(({ verdict }) => VERDICTS_OF_STAGE[stage].includes(verdict));
+    if (own.length === 0) return null;
+    return {
+      rows: own.reduce((sum, { rows }) => sum + rows, 0),
+      first: Math.min(...own.map(({ first }) => first)),
+      last: Math.max(...own.map(({ last }) => last)),
+    };
+  };
+  return {
+    raw: tail("raw"),
+    validated: tail("validated"),
+    anomalies: tail("anomalies"),
+    schematized: tail("schematized"),
+  };
+}
+
+function unplannedRanges(ledger: BufferLedger, isOn: ReadonlySet<Stage>): LedgerPromises["unplanned"] {
+  const tails = unplannedRows(ledger);
+  const range = (stage: ReadingStage): SeqRange[] => {
+    const tail = isOn.has(stage) ? tails[stage] : null;
+    return tail === null ? [] : [[tail.first, tail.last]];
+  };
+  return {
+    raw: range("raw"),
+    validated: range("validated"),
+    anomalies: range("anomalies"),
+    schematized: range("schematized"),
+  };
+}

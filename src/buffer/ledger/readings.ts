@@ -1,0 +1,82 @@
+/** The readings that a buffer holds, for whoever only looks: one by its seq, or all of them in their order, a piece at a time. */
+import { AgentError, messageOf } from "../../core/errors.ts";
+import { SensorCatalogue } from "../../core/sensor.ts";
+import type { StoredBlock } from "../buffer.ts";
+import { isCorruption } from "../corruption.ts";
+import { BlockReader, loadCatalogue } from "../read-back.ts";
+import type { BufferLedger } from "./ledger.ts";
+
+/** Rows that are in memory at once: some megabytes, and enough that a query costs nothing beside its rows. */
+const ROWS_AT_ONCE = 4_000;
+
+export class LedgerReadings {
+  /** All that the readings refer to, as it was when this was made. */
+  readonly catalogue: SensorCatalogue;
+  readonly epoch: string;
+  readonly #ledger: BufferLedger;
+  readonly #reader: BlockReader;
+
+  /**
+   * Throws AgentError, as all of this does, where the database is damaged. `earlier`: of another snapshot of the same buffer,
+   * whose catalogue is taken over where nothing is new in it; loading one of many sensors takes a while.
+   */
+  constructor(ledger: BufferLedger, earlier: LedgerReadings | null = null) {
+    this.#ledger = ledger;
+    this.epoch = ledger.epoch;
+    const isKnown = earlier !== null && earlier.epoch === ledger.epoch && isWhole(earlier.catalogue, ledger);
+    this.catalogue = isKnown ? earlier.catalogue : new SensorCatalogue();
+    this.#reader = new BlockReader(ledger.db, this.catalogue);
+    if (!isKnown) whole(() => loadCatalogue(ledger.db, this.catalogue));
+  }
+
+  /** The block of this one reading; null where the buffer does not hold it. */
+  at(seq: number): StoredBlock | null {
+    return this.read(seq, seq)[0] ?? null;
+  }
+
+  /** The readings of [first, last] that are held, all at once. */
+  read(first: number, last: number): readonly StoredBlock[] {
+    return whole(() => this.#reader.read(first, last));
+  }
+
+  /** The same, of any length, a piece at a time and without a look at what is not there. */
+  *pieces(first: number, last: number, rows = ROWS_AT_ONCE): Generator<StoredBlock> {
+    for (let next = this.nextHeld(first); next !== null && next <= last; ) {
+      const until = Math.min(last, next + rows - 1);
+      yield* this.read(next, until);
+      next = this.nextHeld(until + 1);
+    }
+  }
+
+  /** The first seq from `seq` on that the buffer holds; null where there is none. */
+  nextHeld(seq: number): number | null {
+    const found = this.#ledger.db.query<{ seq: number | null }, [number]>(
+      "SELECT min(seq) AS seq FROM reading WHERE seq >= ?",
+    );
+    return whole(() => found.get(seq)?.seq ?? null);
+  }
+}
+
+/** A catalogue only grows, so its three lengths say whether anything is new. */
+function isWhole({ sensors, labels, measureNames }: SensorCatalogue, { db }: BufferLedger): boolean {
+  const { s, l, m } = db
+    .query<{ s: number; l: number; m: number }, []>(
+      `SELECT coalesce((SELECT max(handle) FROM sensor), 0) AS s, (SELECT count(*) FROM label) AS l,
+       (SELECT count(*) FROM measure) AS m`,
+    )
+    .get()!;
+  return sensors.length === s + 1 && labels.length === l && measureNames.length === m;
+}
+
+/** A look at a damaged file is no crash: it says whose work the repair is. */
+function whole<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!isCorruption(error)) throw error;
+    throw new AgentError(`Cannot read the buffer: ${messageOf(error)}`, {
+      cause: error,
+      tryHint: "agent run, which sets a corrupt buffer aside and goes on with what can still be read of it",
+    });
+  }
+}

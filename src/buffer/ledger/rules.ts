@@ -1,0 +1,50 @@
+/** What a buffer knows of the rules that judged its readings: the sets, how often each rule was broken, and the switches. */
+
+import type { RuleSwitch } from "../rule-memory.ts";
+import type { BufferLedger } from "./ledger.ts";
+
+/** A rule set as it was written down when it first came into force; null where this buffer does not know it. */
+export function storedRuleSet(ledger: BufferLedger, version: string): { canonical: string; sinceMs: number } | null {
+  return ledger.db
+    .query<{ canonical: string; sinceMs: number }, [string]>(
+      "SELECT canonical, since AS sinceMs FROM rule_set WHERE version = ?",
+    )
+    .get(version);
+}
+
+/** Readings that were committed from `sinceMs` on and are still held, by rule that they broke. */
+export function brokenSince(ledger: BufferLedger, sinceMs: number): ReadonlyMap<string, number> {
+  // By commit: a clock that was wrong once must not move the border for all.
+  const rows = ledger.db
+    .query<{ rule: string; n: number }, [number]>(
+      `SELECT json_extract(f.value, '$.rule') AS rule, count(*) AS n FROM commit_group g
+       JOIN finding ON finding.seq BETWEEN g.first_seq AND g.last_seq, json_each(finding.findings) f
+       WHERE g.ingested_at >= ? GROUP BY 1 ORDER BY 1`,
+    )
+    .all(sinceMs);
+  return new Map(rows.map(({ rule, n }) => [rule, n]));
+}
+
+/** The newest switches, the oldest of them first; none where the buffer is older than the table. */
+export function ruleSwitches(ledger: BufferLedger, limit: number): RuleSwitch[] {
+  const table = ledger.db.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'rule_switch'").get();
+  if (table === null) return [];
+  type SwitchRow = { at: number; from_version: string | null; to_version: string } & Record<
+    "added" | "removed" | "changed",
+    string | null
+  >;
+  return ledger.db
+    .query<SwitchRow, [number]>(
+      `SELECT at, from_version, to_version, added, removed, changed FROM rule_switch ORDER BY rowid DESC LIMIT ?`,
+    )
+    .all(limit)
+    .map(({ at, from_version: from, to_version: to, added, removed, changed }) => ({
+      ...{ atMs: at, from, to, added: namesIn(added), removed: namesIn(removed), changed: namesIn(changed) },
+    }))
+    .reverse();
+}
+
+function namesIn(text: string | null): readonly string[] {
+  const names: unknown = JSON.parse(text ?? "[]");
+  return Array.isArray(names) ? names.map(String) : [];
+}

@@ -1,0 +1,294 @@
+/**
+ * What can still be read of a buffer that was set aside as corrupt. Opened for reading only: the file stays as it is.
+ * Nothing here throws because of the damage; what cannot be read is absent, and the caller counts it.
+ */
+import { Database } from "bun:sqlite";
+import type { TimeQuality } from "../../core/reading.ts";
+import { SensorCatalogue } from "../../core/sensor.ts";
+import type { BatchRange, CommitFacts, Loss, StoredBlock } from "../buffer.ts";
+import { CorruptRowError } from "../corruption.ts";
+import { BlockReader, factsOf, GROUPS_OF_RANGE, type GroupRow } from "../read-back.ts";
+import { isLogDamaged, sealLog } from "./log.ts";
+import { copyDatabase, removeCopy, renewFirstPage } from "./page-one.ts";
+import { attempt, batchKeys, readInPieces, salvageCatalogue, sweep, type UnknownHandles } from "./tables.ts";
+
+export type SalvagedBatch = {
+  readonly id: number;
+  readonly stage: string;
+  readonly key: string;
+  readonly count: number | null;
+  /** Null where the batch had a body of its own, or where only its key could be read. */
+  readonly range: BatchRange | null;
+  readonly state: "planned" | "delivered" | "parked" | "unknown";
+};
+export type SalvagedWindow = {
+  readonly length: number;
+  readonly revision: number;
+  readonly throughSeq: number;
+  readonly sensors: readonly { readonly sensorId: string; readonly state: string }[];
+};
+
+/** A commit that cannot be read costs the facts of at most this many readings around it: they get the nearest ones. */
+const FACTS_GRAIN = 256;
+/** Probes that find out whether anything of the readings can be read at all. */
+const PROBES = 64;
+/** The least that a reading takes, bytes: more readings than that allows is a damaged number. */
+const LEAST_ROW_BYTES = 8;
+const UNREADABLE_FINDING = {
+  ...({ rule: "unreadable", severity: "warning", observed: null, limit: null, window: null } as const),
+  reason: "The buffer was corrupt: which rules this reading broke could not be read",
+};
+
+export class DamagedBuffer {
+  readonly db: Database;
+  readonly catalogue = new SensorCatalogue();
+  readonly #copy: string | null;
+  readonly #unknown: UnknownHandles;
+  readonly #reader: BlockReader;
+  /** Reads a reading also where the rules that it broke cannot be read. */
+  readonly #lenient: BlockReader;
+  readonly #fallback: CommitFacts;
+
+  /** Null where it cannot be opened even with a log and a first page made anew. Throws what a full disk says while it is copied. */
+  static open(path: string, fallback: CommitFacts): DamagedBuffer | null {
+    const isLogWhole = !isLogDamaged(`${path}-wal`);
+    const direct = isLogWhole ? attempt(() => new DamagedBuffer(path, null, fallback)) : undefined;
+    if (direct !== undefined) return direct;
+    const copy = `${path}.copy`;
+    copyDatabase(path, copy);
+    if (!isLogWhole) sealLog(`${copy}-wal`);
+    const sealed = isLogWhole ? undefined : attempt(() => new DamagedBuffer(copy, copy, fallback));
+    if (sealed !== undefined) return sealed;
+    renewFirstPage(copy);
+    const renewed = attempt(() => new DamagedBuffer(copy, copy, fallback));
+    if (renewed === undefined) removeCopy(copy);
+    return renewed ?? null;
+  }
+
+  private constructor(path: string, copy: string | null, fallback: CommitFacts) {
+    // Reading a log (WAL) needs its index, which is made beside it.
+    this.db = new Database(path, { readonly: true });
+    try {
+      this.db.run("PRAGMA busy_timeout = 5000");
+      this.db.run("PRAGMA cell_size_check = ON");
+      this.db.query("SELECT name, sql FROM sqlite_master").all();
+      this.db.query("SELECT * FROM reading LIMIT 0").all();
+      this.db.query("SELECT * FROM batch LIMIT 0").all();
+    } catch (error) {
+      this.db.close();
+      throw error;
+    }
+    this.#copy = copy;
+    this.#fallback = fallback;
+    this.#unknown = salvageCatalogue(this.db, this.catalogue);
+    this.#reader = new BlockReader(this.db, this.catalogue);
+    this.#lenient = new BlockReader(this.db, this.catalogue, UNREADABLE_FINDING);
+  }
+
+  meta(key: string): string | null {
+    const read = () => this.db.query<{ value: unknown }, [string]>("SELECT value FROM meta WHERE key = ?").get(key);
+    const value = attempt(read)?.value;
+    return typeof value === "string" ? value : null;
+  }
+
+  /** A whole number in `meta`, or null. */
+  number(key: string): number | null {
+    const value = this.meta(key);
+    return value !== null && /^\d{1,15}$/.test(value) ? Number(value) : null;
+  }
+
+  /** The seq of the last commit, whether that is certain, and how many readings the sources say they gave, or null. */
+  lastSeq(bytes: number): { readonly seq: number; readonly certain: boolean; readonly given: number | null } {
+    const one = (sql: string) => {
+      const at = attempt(() => this.db.query<{ at: number | null }, []>(sql).get()?.at ?? 0);
+      return Number.isSafeInteger(at) ? at! : null;
+    };
+    const commits = one("SELECT last_seq AS at FROM commit_group ORDER BY first_seq DESC LIMIT 1");
+    const readings = one("SELECT max(seq) AS at FROM reading");
+    const accepted = one("SELECT sum(accepted + refused) AS at FROM source");
+    const least = Math.max(readings ?? 0, this.number("last_seq") ?? 0, this.number("planned_through") ?? 0);
+    const most = least + bytes / LEAST_ROW_BYTES;
+    const isPossible = (seq: number | null): seq is number => seq !== null && seq >= least && seq <= most;
+    if (isPossible(commits)) return { seq: commits, certain: true, given: accepted };
+    if (isPossible(accepted)) return { seq: accepted, certain: true, given: accepted };
+    return { seq: least, certain: false, given: accepted };
+  }
+
+  /** No reading below this is in the buffer any more: retention let it go. */
+  firstSeq(): number {
+    const one = (sql: string) => {
+      const at = attempt(() => this.db.query<{ at: number | null }, []>(sql).get()?.at ?? null);
+      return Number.isSafeInteger(at) && at! > 0 ? at! : null;
+    };
+    const folded = one("SELECT max(last_seq) AS at FROM delivered");
+    if (folded !== null) return folded + 1;
+    // Retention writes this down with all that it deletes; a lowest row that can be read proves nothing.
+    if (this.number("last_seq") === null) return 1;
+    const edges = [one("SELECT min(first_seq) AS at FROM commit_group"), one("SELECT min(seq) AS at FROM reading")];
+    const lowest = edges.filter((edge) => edge !== null);
+    return lowest.length > 0 ? Math.min(...lowest) : 1;
+  }
+
+  /** The readings of [first, last] that can be read, in seq order. */
+  read(first: number, last: number): StoredBlock[] {
+    const found: StoredBlock[] = [];
+    if (!this.#isAnyReadable(first, last)) return found;
+    for (const part of this.#commits(first, last)) {
+      const read = (a: number, b: number) => this.#known(this.#reader.readGroup(a, b, part.facts));
+      const alone = (seq: number) => {
+        const blocks = attempt(() => this.#known(this.#lenient.readGroup(seq, seq, part.facts)));
+        found.push(...(blocks ?? []));
+      };
+      readInPieces(part.from, part.to, 1, read, (blocks) => found.push(...blocks), alone);
+    }
+    return found;
+  }
+
+  /** Every batch that reads, from the table and from the index beside it; not `complete` where some may be missing. */
+  batches(): { readonly batches: readonly SalvagedBatch[]; readonly complete: boolean } {
+    type BatchRow = Record<"id" | "stage" | "key" | "count" | "first_seq" | "last_seq" | "hour" | "state", unknown>;
+    const listed = batchKeys(this.db);
+    const columns = "id, stage, key, count, first_seq, last_seq, hour, state";
+    const table = sweep<BatchRow>(this.db, "batch", "id", columns, listed.most);
+    const known = new Map<string, SalvagedBatch>();
+    for (const row of table.rows) {
+      const { id, stage, key, count } = row;
+      if (typeof id !== "number" || typeof stage !== "string" || typeof key !== "string") continue;
+      const [firstSeq, lastSeq, hourMs] = [row.first_seq, row.last_seq, row.hour];
+      const isRange = typeof firstSeq === "number" && typeof lastSeq === "number" && typeof hourMs === "number";
+      const state = (["planned", "delivered", "parked"] as const).find((name) => name === row.state) ?? "unknown";
+      known.set(`${stage} ${key}`, {
+        ...{ id, stage, key, state, count: typeof count === "number" ? count : null },
+        range: isRange ? { firstSeq, lastSeq, hourMs } : null,
+      });
+    }
+    for (const { id, stage, key } of listed.rows) {
+      if (typeof stage !== "string" || typeof key !== "string" || known.has(`${stage} ${key}`)) continue;
+      known.set(`${stage} ${key}`, { id, stage, key, count: null, range: null, state: "unknown" });
+    }
+    return { batches: [...known.values()], complete: table.complete || listed.complete };
+  }
+
+  body(id: number): Uint8Array | null {
+    const read = () => this.db.query<{ body: unknown }, [number]>("SELECT body FROM batch WHERE id = ?").get(id);
+    const body = attempt(read)?.body;
+    return body instanceof Uint8Array ? body : null;
+  }
+
+  /** Where each source stood after the last commit, or null where that cannot be read. */
+  cursors(): readonly { readonly uri: string; readonly cursor: string | null }[] | null {
+    type SourceRow = { uri: string; cursor: string | null };
+    const rows = attempt(() => this.db.query<SourceRow, []>("SELECT uri, cursor FROM source NOT INDEXED").all());
+    const isOurs = ({ uri, cursor }: SourceRow) =>
+      typeof uri === "string" && (cursor === null || typeof cursor === "string");
+    return rows?.every(isOurs) ? rows : null;
+  }
+
+  ruleSets(): readonly { readonly version: string; readonly canonical: string; readonly since: number }[] {
+    type RuleRow = { version: unknown; canonical: unknown; since: unknown };
+    const rows = attempt(() => this.db.query<RuleRow, []>("SELECT * FROM rule_set NOT INDEXED ORDER BY since").all());
+    return (rows ?? []).flatMap(({ version, canonical, since }) =>
+      typeof version === "string" && typeof canonical === "string" && Number.isSafeInteger(since)
+        ? [{ version, canonical, since: since as number }]
+        : [],
+    );
+  }
+
+  /** What was counted as lost before. */
+  losses(): readonly Loss[] {
+    const columns = "reason, count, first_seq AS firstSeq, last_seq AS lastSeq, since AS sinceMs, until AS untilMs";
+    const rows = attempt(() =>
+      this.db.query<Loss & { epoch: string | null }, []>(`SELECT ${columns}, epoch FROM loss`).all(),
+    );
+    return (rows ?? []).filter(isLoss).map(({ epoch, ...loss }) => (epoch === null ? loss : { ...loss, epoch }));
+  }
+
+  /** A window as it went out last, null where it never did, "unreadable" where nobody can tell. */
+  window(startMs: number): SalvagedWindow | "unreadable" | null {
+    type WindowRow = { length: number; revision: number; throughSeq: number };
+    type SensorRow = { sensorId: string; state: string };
+    const read = () => {
+      const row = this.db
+        .query<WindowRow, [number]>("SELECT length, revision, through_seq AS throughSeq FROM window WHERE start = ?")
+        .get(startMs);
+      const sensors = this.db
+        .query<SensorRow, [number]>("SELECT sensor_id AS sensorId, state FROM window_sensor WHERE start = ?")
+        .all(startMs);
+      return row === null ? null : { ...row, sensors };
+    };
+    const found = attempt(read);
+    return found === undefined ? "unreadable" : found;
+  }
+
+  close(): void {
+    this.db.close();
+    if (this.#copy !== null) removeCopy(this.#copy);
+  }
+
+  /** Where no probe of a range reads, asking for every reading alone would only take hours to say the same. */
+  #isAnyReadable(first: number, last: number): boolean {
+    const probe = this.db.query("SELECT * FROM reading WHERE seq = ?");
+    const step = Math.max(1, (last - first) / PROBES);
+    for (let seq = first; seq <= last; seq += step) {
+      if (attempt(() => probe.get(Math.floor(seq)) ?? true) !== undefined) return true;
+    }
+    return false;
+  }
+
+  /** [first, last] in parts of one commit each; where a commit cannot be read, its readings get the facts of the nearest. */
+  #commits(first: number, last: number): { from: number; to: number; facts: CommitFacts }[] {
+    const query = this.db.query<GroupRow, [number, number]>(GROUPS_OF_RANGE);
+    const groups: GroupRow[] = [];
+    const found = (part: GroupRow[]) => groups.push(...part.filter(isGroup));
+    readInPieces(
+      first,
+      last,
+      FACTS_GRAIN,
+      (a, b) => query.all(a, b),
+      found,
+      () => undefined,
+    );
+    const parts: { from: number; to: number; facts: CommitFacts }[] = [];
+    let next = first;
+    let nearest = groups[0] === undefined ? this.#fallback : factsOf(groups[0]);
+    for (const group of groups) {
+      const from = Math.max(next, group.first_seq);
+      const to = Math.min(last, group.last_seq);
+      if (to < from) continue;
+      if (from > next) parts.push({ from: next, to: from - 1, facts: nearest });
+      nearest = factsOf(group);
+      parts.push({ from, to, facts: nearest });
+      next = to + 1;
+    }
+    if (next <= last) parts.push({ from: next, to: last, facts: nearest });
+    return parts;
+  }
+
+  /** Readings whose sensor or label cannot be read are nobody's. */
+  #known(blocks: StoredBlock[]): StoredBlock[] {
+    const { sensors, labels } = this.#unknown;
+    if (sensors.size === 0 && labels.size === 0) return blocks;
+    for (const { block } of blocks) {
+      for (let row = 0; row < block.count; row++) {
+        if (!sensors.has(block.sensor[row]!) && !labels.has(block.label[row]!)) continue;
+        throw new CorruptRowError("Cannot read a reading: whose it is cannot be read");
+      }
+    }
+    return blocks;
+  }
+}
+
+const QUALITIES: readonly TimeQuality[] = ["ok", "unsynced", "stepped"];
+function isGroup(group: GroupRow): boolean {
+  const { first_seq, last_seq, ingested_at, rules_version, time_quality, agent_version } = group;
+  const numbers = [first_seq, last_seq, ingested_at].every((value) => Number.isSafeInteger(value));
+  const texts = [rules_version, agent_version].every((value) => typeof value === "string");
+  return numbers && texts && last_seq >= first_seq && (QUALITIES as readonly string[]).includes(time_quality);
+}
+
+/** A loss with a range says its count twice. */
+function isLoss({ reason, count, firstSeq, lastSeq, sinceMs, untilMs }: Loss): boolean {
+  const isRange = Number.isSafeInteger(firstSeq) && lastSeq === firstSeq! + count - 1;
+  const numbers = [count, sinceMs, untilMs].every((value) => Number.isSafeInteger(value));
+  return typeof reason === "string" && numbers && count >= 0 && (isRange || (firstSeq === null && lastSeq === null));
+}

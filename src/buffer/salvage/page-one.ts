@@ -1,0 +1,77 @@
+/**
+ * The first page of a database says where everything else is, so one bad page can hide all others. The tables of a new
+ * buffer always begin at the same pages: a first page made anew, put into a copy, opens the rest again.
+ */
+import { Database } from "bun:sqlite";
+import { closeSync, constants, copyFileSync, existsSync, fstatSync, openSync, rmSync, writeSync } from "node:fs";
+import { migrate } from "../schema.ts";
+
+const PAGE_BYTES = 4_096;
+/** Measures that a sensor can have (core/sensor.ts); a row that has fewer reads as NULL in the others. */
+const MEASURES = 64;
+
+/** A copy of a database and its log. Throws ENOSPC and the like; nothing is left behind then. */
+export function copyDatabase(path: string, to: string): void {
+  removeCopy(to);
+  try {
+    copyFileSync(path, to, constants.COPYFILE_FICLONE);
+    if (existsSync(`${path}-wal`)) copyFileSync(`${path}-wal`, `${to}-wal`, constants.COPYFILE_FICLONE);
+  } catch (error) {
+    removeCopy(to);
+    throw error;
+  }
+}
+
+/** Puts a first page of our own where the first page was. */
+export function renewFirstPage(path: string): void {
+  const file = openSync(path, "r+");
+  try {
+    writeSync(file, firstPage(Math.ceil(fstatSync(file).size / PAGE_BYTES)), 0, PAGE_BYTES, 0);
+  } finally {
+    closeSync(file);
+  }
+}
+
+export function removeCopy(path: string): void {
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
+}
+
+function firstPage(pages: number): Uint8Array {
+  const page = template().slice(0, PAGE_BYTES);
+  const view = new DataView(page.buffer, page.byteOffset, PAGE_BYTES);
+  // https://www.sqlite.org/fileformat2.html#the_database_header: WAL, size in pages, no free pages.
+  view.setUint16(18, 0x0202);
+  view.setUint32(28, pages);
+  view.setUint32(32, 0);
+  view.setUint32(36, 0);
+  return page;
+}
+
+/** A new buffer's schema in few words, so that it fits on one page with every measure there can be. */
+function template(): Uint8Array {
+  const model = new Database(":memory:");
+  const db = new Database(":memory:");
+  try {
+    migrate(model, ":memory:");
+    type TableRow = { name: string; sql: string; rootpage: number };
+    const list = "SELECT name, sql, rootpage FROM sqlite_master WHERE rootpage > 0 ORDER BY rootpage";
+    for (const { name, sql } of model.query<TableRow, []>(list).all()) {
+      if (sql === null) continue;
+      const short = sql.replaceAll(" NOT NULL", "").replace(/ STRICT(, WITHOUT ROWID)?$/, withoutRowid);
+      db.run(name === "reading" ? withMeasures(short) : short.replaceAll(/\s+/g, " "));
+    }
+    const roots = (of: Database) => JSON.stringify(of.query(`SELECT name, rootpage FROM (${list})`).all());
+    if (roots(db) !== roots(model)) throw new Error("the tables of a new buffer do not begin where they should");
+    return db.serialize();
+  } finally {
+    model.close();
+    db.close();
+  }
+}
+
+const withoutRowid = (_all: string, rowid: string | undefined) => (rowid === undefined ? "" : " WITHOUT ROWID");
+
+function withMeasures(sql: string): string {
+  const columns = Array.from({ length: MEASURES }, (_, slot) => `,m${slot}`).join("");
+  return sql.replaceAll(/\s+/g, " ").replace(/\)$/, `${columns})`);
+}

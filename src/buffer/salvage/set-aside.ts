@@ -1,0 +1,79 @@
+/**
+ * A corrupt buffer is set aside under another name, never deleted, and a new one takes its place. An intent is written
+ * down first, so that a process that dies on the way is taken up by the next one: until the intent is gone, the file
+ * under the new name is the truth and the one under the usual name an unfinished copy.
+ */
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { codeOf } from "../../core/errors.ts";
+import { BUFFER_FILE } from "../sqlite-buffer.ts";
+
+const INTENT_FILE = "buffer.corrupt.json";
+const LOG_SUFFIXES = ["-wal", "-shm"] as const;
+
+/** The name of the buffer that is being set aside and not wholly salvaged yet, or null. */
+export function asideInProgress(dataDir: string): string | null {
+  try {
+    const { aside } = JSON.parse(readFileSync(join(dataDir, INTENT_FILE), "utf8")) as { aside?: unknown };
+    return typeof aside === "string" && aside === basename(aside) ? aside : null;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** Sets the buffer aside, or goes on with it. On return nothing stands under the usual name. Returns the path set aside. */
+export function setAside(dataDir: string, nowMs: number): string {
+  const aside = asideInProgress(dataDir) ?? freeName(dataDir, nowMs);
+  writeDurably(join(dataDir, INTENT_FILE), JSON.stringify({ aside }));
+  const from = join(dataDir, BUFFER_FILE);
+  const to = join(dataDir, aside);
+  if (existsSync(to)) {
+    // The database goes last: where it has gone, what stands under the usual name is an unfinished copy.
+    for (const suffix of ["", ...LOG_SUFFIXES]) rmSync(from + suffix, { force: true });
+  } else {
+    // Its log goes with it and first: a log beside the wrong database would be played into it.
+    for (const suffix of LOG_SUFFIXES) if (existsSync(from + suffix)) renameSync(from + suffix, to + suffix);
+    renameSync(from, to);
+  }
+  syncFolder(dataDir);
+  return to;
+}
+
+/** The new buffer holds everything that could be read, durably. */
+export function asideDone(dataDir: string): void {
+  syncFolder(dataDir);
+  rmSync(join(dataDir, INTENT_FILE), { force: true });
+  syncFolder(dataDir);
+}
+
+/** `buffer.corrupt-20261123T080000Z.db`, made unique where the clock has been there before. */
+function freeName(dataDir: string, nowMs: number): string {
+  const time = new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  for (let n = 1; ; n++) {
+    const name = `buffer.corrupt-${time}${n === 1 ? "" : `-${n}`}.db`;
+    if (!existsSync(join(dataDir, name))) return name;
+  }
+}
+
+function writeDurably(path: string, text: string): void {
+  const file = openSync(`${path}.new`, "w", 0o600);
+  try {
+    writeFileSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(`${path}.new`, path);
+}
+
+export function syncFolder(path: string): void {
+  // Windows has no handle of a folder that can be synced, and needs none.
+  if (process.platform === "win32") return;
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

@@ -1,0 +1,55 @@
+/** Asking a person, where there is one. */
+import { createInterface } from "node:readline";
+import { UsageError } from "../../core/errors.ts";
+import type { Flags } from "./command.ts";
+
+/** Resolves to what a person typed, or null where there is nobody to ask. */
+export type Ask = (question: string, stop: AbortSignal) => Promise<string | null>;
+
+export type Consent = {
+  /** What has to be typed. */
+  readonly word: string;
+  /** With the word in it. */
+  readonly question: string;
+  /** What cannot be done where there is nobody to ask: `clean the lake`. */
+  readonly what: string;
+  readonly tryHint: string;
+};
+
+export function typed(word: string): Pick<Consent, "word" | "question"> {
+  return { word, question: `Type "${word}" to do this: ` };
+}
+
+/** Whether a person typed the word, or said `--yes` beforehand. Throws UsageError where there is nobody to ask. */
+export async function agreed(flags: Flags, stop: AbortSignal, ask: Ask, consent: Consent): Promise<boolean> {
+  if (flags["yes"] === true) return true;
+  const { word, question, what, tryHint } = consent;
+  const answer = await ask(question, stop);
+  if (answer === null) throw new UsageError(`Cannot ${what}: there is no terminal to ask on`, { tryHint });
+  return answer.trim() === word;
+}
+
+/** A line from the terminal; the end of input or a signal is an answer too: nothing. */
+export function askOnTerminal(question: string, stop: AbortSignal): Promise<string | null> {
+  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return Promise.resolve(null);
+  return new Promise((resolve) => {
+    const lines = createInterface({ input: process.stdin, output: process.stderr });
+    let isOver = false;
+    const end = (answer: string) => {
+      // First of all: closing calls us again.
+      isOver = true;
+      resolve(answer);
+      stop.removeEventListener("abort", onStop);
+      lines.close();
+    };
+    const onStop = () => {
+      if (isOver) return;
+      // What is said next begins a line: nobody has pressed Enter.
+      process.stderr.write("\n");
+      end("");
+    };
+    stop.addEventListener("abort", onStop);
+    lines.on("close", onStop);
+    lines.question(question, end);
+  });
+}

@@ -1,0 +1,133 @@
+/** The table of commands, each loaded only when it is called, and the way from a command line to one of them. */
+
+import { AgentError, messageOf, UsageError } from "../../core/errors.ts";
+import { oneLine } from "../../core/log/log.ts";
+import { redactor } from "../../core/log/redact.ts";
+import { didYouMean } from "../../core/outside/did-you-mean.ts";
+import {
+  checkSettings,
+  resolveSettings,
+  type SettingSources,
+  type Settings,
+  secretsOf,
+} from "../../core/settings/settings.ts";
+import { VERSION } from "../../core/version.ts";
+import type { Command, CommandGroup, Context, ExitCode } from "./command.ts";
+import { parseFlags } from "./flags.ts";
+import { renderCommandHelp, renderGroupHelp, renderRootHelp } from "./help.ts";
+
+type Entry = () => Promise<{ readonly command: Command } | { readonly group: CommandGroup }>;
+
+export type Commands = Readonly<Record<string, Entry>>;
+
+export const COMMANDS: Commands = {
+  run: () => import("../run.ts"),
+  demo: () => import("../demo.ts"),
+  simulate: () => import("../simulate.ts"),
+  status: () => import("../status.ts"),
+  tail: () => import("../tail.ts"),
+  why: () => import("../why.ts"),
+  rules: () => import("../rules/rules.ts"),
+  verify: () => import("../verify/verify.ts"),
+  lake: () => import("../lake/lake.ts"),
+  query: () => import("../query.ts"),
+  provision: () => import("../provision/provision.ts"),
+  config: () => import("../config.ts"),
+};
+
+/** The world as main.ts found it: all that a command line needs beside itself. */
+export type World = Omit<Context, "settings" | "settingSources"> & {
+  readonly dotenv: Readonly<Record<string, string | undefined>>;
+  readonly dotenvProblems?: readonly string[];
+  readonly hostName: string;
+};
+
+/** Runs one command line (without the program's name). Never throws: an error is told on stderr and is an exit code. */
+export async function runCommandLine(
+  argv: readonly string[],
+  world: World,
+  commands: Commands = COMMANDS,
+): Promise<ExitCode> {
+  try {
+    return await dispatch(argv, world, commands);
+  } catch (error) {
+    tellError(error, world);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+/** `Cannot …` and, where there is a way out, `Try: …`; secrets are cut out. A bug shows its stack with AGENT_LOG=debug. */
+export function tellError(error: unknown, world: Pick<World, "say" | "terminal" | "env" | "dotenv">): void {
+  const clean = redactor(secretsOf(checkSettings({ env: world.env, dotenv: world.dotenv }).settings));
+  const colours = world.terminal && !world.env["NO_COLOR"];
+  const red = (text: string) => (colours ? `\u001b[31m${text}\u001b[39m` : text);
+  const known = error instanceof AgentError;
+  const message = known ? error.message : `Cannot go on: ${messageOf(error)}`;
+  for (const line of message.split("\n")) world.say(red(oneLine(clean(line))));
+  if (known && error.tryHint !== undefined) world.say(`Try: ${oneLine(clean(error.tryHint))}`);
+  const debug = world.env["AGENT_LOG"] === "debug" || world.dotenv["AGENT_LOG"] === "debug";
+  if (debug && error instanceof Error) {
+    for (const line of (error.stack ?? "").split("\n").slice(1)) world.say(oneLine(clean(line)));
+  }
+}
+
+async function dispatch(argv: readonly string[], world: World, commands: Commands): Promise<ExitCode> {
+  const words = argv[0] === "help" ? [...argv.slice(1), "--help"] : argv;
+  const [name, ...rest] = words;
+  if (name === undefined || isHelp(name)) return help(world, await rootHelp(commands));
+  if (name === "--version" || name === "-v" || name === "version") return help(world, `agent ${VERSION}\n`);
+  const entry = await (Object.hasOwn(commands, name)
+    ? commands[name]!
+    : unknown(name, Object.keys(commands), "agent"))();
+  if ("command" in entry) return runCommand(entry.command, rest, `agent ${name}`, world);
+  return runGroup(entry.group, rest, world);
+}
+
+async function runGroup(group: CommandGroup, argv: readonly string[], world: World): Promise<ExitCode> {
+  const [name, ...rest] = argv;
+  if (name === undefined || isHelp(name)) {
+    const commands = await Promise.all(Object.values(group.commands).map((load) => load()));
+    return help(world, renderGroupHelp(group, commands));
+  }
+  const line = `agent ${group.name}`;
+  const found = Object.hasOwn(group.commands, name)
+    ? group.commands[name]!
+    : unknown(name, Object.keys(group.commands), line);
+  return runCommand(await found(), rest, `${line} ${name}`, world);
+}
+
+async function runCommand(command: Command, argv: readonly string[], line: string, world: World): Promise<ExitCode> {
+  const end = argv.indexOf("--");
+  if ((end < 0 ? argv : argv.slice(0, end)).some(isHelp)) return help(world, renderCommandHelp(command, line));
+  const flags = await parseFlags(argv, command.args, line);
+  const { dotenv, dotenvProblems = [], hostName, ...rest } = world;
+  const settingSources: SettingSources = { flags, env: world.env, dotenv, dotenvProblems, hostName };
+  const settings: Settings =
+    command.toleratesWrongSettings === true ? checkSettings(settingSources).settings : resolveSettings(settingSources);
+  return command.run(flags, { ...rest, settings, settingSources });
+}
+
+function unknown(name: string, names: readonly string[], line: string): never {
+  const what = name.startsWith("-") ? "flag" : "command";
+  throw new UsageError(`Cannot understand "${name}": there is no such ${what}${didYouMean(name, names)}`, {
+    tryHint: `${line} --help`,
+  });
+}
+
+function isHelp(word: string): boolean {
+  return word === "--help" || word === "-h";
+}
+
+async function help(world: World, text: string): Promise<ExitCode> {
+  await world.write(text);
+  return 0;
+}
+
+async function rootHelp(commands: Commands): Promise<string> {
+  const entries = await Promise.all(Object.values(commands).map((load) => load()));
+  const rows = entries.map((entry): [string, string] => {
+    if ("command" in entry) return [entry.command.name, entry.command.summary];
+    return [`${entry.group.name} ${Object.keys(entry.group.commands).join("|")}`, entry.group.summary];
+  });
+  return renderRootHelp(VERSION, rows);
+}

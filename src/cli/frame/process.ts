@@ -1,0 +1,118 @@
+/** What a command needs of the process: stdout that knows back-pressure and a closed pipe, signals, and `.env`. */
+import { readFileSync, statSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
+import {
+  awsVariables,
+  DOTENV_MAX_BYTES,
+  dotenvProblems,
+  parseDotenv,
+  type Variables,
+} from "../../core/settings/dotenv.ts";
+import { type Commands, runCommandLine, tellError, type World } from "./commands.ts";
+
+/** Runs the command line and ends the process with its exit code, when all that was said has been taken. */
+export async function start(argv: readonly string[], commands?: Commands): Promise<never> {
+  const stop = new AbortController();
+  const say = sayer();
+  const cwd = process.cwd();
+  // The settings see the environment as it came, so that they can tell `.env` from it; the AWS SDK sees both.
+  const env = { ...process.env };
+  const dotenv = readDotenv(join(cwd, ".env"));
+  const world: World = {
+    env,
+    dotenv: dotenv instanceof AgentError ? {} : dotenv.variables,
+    dotenvProblems: dotenv instanceof AgentError ? [] : dotenv.problems,
+    cwd,
+    write: writerOf(process.stdout, stop),
+    say,
+    terminal: process.stderr.isTTY === true,
+    stop: stop.signal,
+    endedBySignals: stopOnSignals(stop, say),
+    hostName: hostname(),
+  };
+  const failed = (error: unknown): never => {
+    tellError(error, world);
+    process.exit(1);
+  };
+  process.on("uncaughtException", failed);
+  process.on("unhandledRejection", failed);
+  if (dotenv instanceof AgentError) tellError(dotenv, world);
+  else Object.assign(process.env, awsVariables(dotenv.variables, env));
+  const code = dotenv instanceof AgentError ? 2 : await runCommandLine(argv, world, commands);
+  await flushed(process.stderr);
+  process.exit(code);
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/**
+ * SIGINT and SIGTERM ask a command to stop; the second of them ends the process at once, which loses nothing that was
+ * committed. SIGHUP is left alone on purpose: its default ends the process just as safely, and a handler would undo `nohup`.
+ * A closed pipe is no signal here (the engine ignores SIGPIPE) but an EPIPE of the write. Answers `endedBySignals`.
+ */
+function stopOnSignals(stop: AbortController, say: (line: string) => void): <T>(work: () => T) => T {
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) {
+      say(`Stopped at once by a second ${signal}. Everything committed is kept.`);
+      process.exit(1);
+    }
+    stop.abort();
+  };
+  const listen = () => SIGNALS.forEach((signal) => void process.on(signal, onSignal));
+  listen();
+  return (work) => {
+    // A listener hears nothing while one call of a library runs; without one the system ends the process.
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+    try {
+      return work();
+    } finally {
+      listen();
+    }
+  };
+}
+
+type Dotenv = { readonly variables: Variables; readonly problems: readonly string[] };
+
+function readDotenv(path: string): Dotenv | AgentError {
+  try {
+    if (statSync(path).size > DOTENV_MAX_BYTES) throw new Error(`it is larger than ${DOTENV_MAX_BYTES} bytes`);
+    const text = readFileSync(path, "utf8");
+    return { variables: parseDotenv(text), problems: dotenvProblems(text) };
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return { variables: {}, problems: [] };
+    return new AgentError(`Cannot read "${path}": ${messageOf(error)}`, { cause: error, tryHint: `ls -l ${path}` });
+  }
+}
+
+/** Resolves when the pipe took the data. A reader that went away (`| head`) is no error: nothing more is wanted. */
+function writerOf(stream: NodeJS.WriteStream, stop: AbortController): (data: string | Uint8Array) => Promise<void> {
+  let closed = false;
+  stream.on("error", (error) => {
+    if (codeOf(error) !== "EPIPE") throw error;
+    closed = true;
+    stop.abort();
+  });
+  return (data) =>
+    new Promise((resolve, reject) => {
+      if (closed) return resolve();
+      stream.write(data, (error) => {
+        if (!error) return resolve();
+        if (codeOf(error) !== "EPIPE") return reject(error);
+        closed = true;
+        stop.abort();
+        resolve();
+      });
+    });
+}
+
+/** Talk is never worth an error: when stderr is gone, the work goes on. */
+function sayer(): (line: string) => void {
+  process.stderr.on("error", () => undefined);
+  return (line) => void process.stderr.write(`${line}\n`);
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write("", () => resolve()));
+}

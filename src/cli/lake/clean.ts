@@ -1,0 +1,128 @@
+/** `agent lake clean`: takes the objects of the stages away. Only those whose names are ours, and only when told so twice. */
+import { AgentError } from "../../core/errors.ts";
+import { STAGES, type Stage } from "../../core/stage.ts";
+import type { ObjectStore } from "../../uplink/object-store.ts";
+import { type Ask, agreed, askOnTerminal } from "../frame/ask.ts";
+import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { settingFlags } from "../frame/flags.ts";
+import { listObjects, type ProgressLine, progressLine } from "../frame/progress-line.ts";
+import { STAGE_FLAG, stagesAsked } from "./stage.ts";
+import { storeOf } from "../store-of.ts";
+import { grouped, roughBytes, textTable } from "../frame/table.ts";
+
+/** What has to be typed. */
+const WORD = "clean";
+/** What a store removes in one call. */
+const AT_ONCE = 1_000;
+
+export const command: Command = {
+  name: "clean",
+  summary: "Take the objects of the stages away, of all nodes; asks first.",
+  args: {
+    ...settingFlags("store"),
+    stage: STAGE_FLAG,
+    yes: { type: "boolean", description: "Do not ask." },
+    json: { type: "boolean", description: "One JSON value: what was taken away, by stage." },
+  },
+  examples: ["agent lake clean --stage raw", "agent lake clean --store dir:./lake --yes"],
+  run: (flags, context) => clean(flags, context, askOnTerminal),
+};
+
+export type Cleaning = {
+  readonly stage: Stage;
+  objects: number;
+  rows: number;
+  bytes: number;
+  readonly nodes: Set<string>;
+};
+
+export async function clean(flags: Flags, context: Context, ask: Ask): Promise<ExitCode> {
+  const stages = stagesAsked(flags) ?? STAGES;
+  const { say, stop } = context;
+  const store = await storeOf(context);
+  const progress = progressLine(context.terminal);
+  try {
+    const plan = await planOf(store, stages, stop, progress);
+    const total = plan.reduce((sum, { objects }) => sum + objects, 0);
+    if (total > 0) for (const line of planLines(plan, store)) say(line);
+    const consent = {
+      ...{ word: WORD, question: `Type "${WORD}" to take ${grouped(total)} objects away: ` },
+      ...{ what: "clean the lake", tryHint: "agent lake clean --yes, when all of the above may go" },
+    };
+    if (total > 0 && !(await agreed(flags, stop, ask, consent))) {
+      say("Nothing was taken away.");
+      return 1;
+    }
+    const removed = await removeAll(store, plan, stop, progress);
+    const told = removed.map(({ stage, objects, rows, bytes }) => ({ stage, objects, rows, bytes }));
+    if (flags["json"] === true) await context.write(`${JSON.stringify(told, null, 2)}\n`);
+    else say(total === 0 ? "There is nothing to take away." : `${grouped(total)} objects were taken away.`);
+    return 0;
+  } finally {
+    progress.end();
+    store.close();
+  }
+}
+
+async function planOf(
+  store: ObjectStore,
+  stages: readonly Stage[],
+  stop: AbortSignal,
+  progress: ProgressLine,
+): Promise<Cleaning[]> {
+  const plan = stages.map((stage): Cleaning => ({ stage, objects: 0, rows: 0, bytes: 0, nodes: new Set() }));
+  const listing = listObjects(store, stages, stop, (n) => progress.tell(() => `${grouped(n)} objects listed`));
+  for await (const { stage, of, bytes } of listing) {
+    const own = plan.find((one) => one.stage === stage);
+    if (own === undefined || of === null) continue;
+    own.objects++;
+    own.rows += of.count;
+    own.bytes += bytes;
+    own.nodes.add(of.node);
+  }
+  progress.end();
+  return plan;
+}
+
+function planLines(plan: readonly Cleaning[], store: ObjectStore): string[] {
+  const rows = plan
+    .filter(({ objects }) => objects > 0)
+    .map(({ stage, objects, rows: n, bytes, nodes }) => [
+      ...[stage, grouped(objects), grouped(n), roughBytes(bytes), grouped(nodes.size), store.place(stage)],
+    ]);
+  const table = textTable(["stage", "objects", "rows", "bytes", "nodes", "taken from"], rows, [1, 2, 3, 4]);
+  return [
+    ...table.trimEnd().split("\n"),
+    "This cannot be undone here. What a buffer has delivered is not sent again: verify will call it missing.",
+  ];
+}
+
+/** Lists again while removing, so that no more than a call's worth of names is held. */
+async function removeAll(
+  store: ObjectStore,
+  plan: readonly Cleaning[],
+  stop: AbortSignal,
+  progress: ProgressLine,
+): Promise<readonly Cleaning[]> {
+  const total = plan.reduce((sum, { objects }) => sum + objects, 0);
+  let removed = 0;
+  for (const { stage, objects } of plan) {
+    if (objects === 0) continue;
+    let keys: string[] = [];
+    const flush = async () => {
+      await store.remove(stage, keys);
+      removed += keys.length;
+      keys = [];
+      progress.tell(() => `${grouped(removed)} of ${grouped(total)} objects taken away`);
+    };
+    for await (const { key, of } of listObjects(store, [stage], stop)) {
+      if (of === null) continue;
+      keys.push(key);
+      if (keys.length >= AT_ONCE) await flush();
+    }
+    if (keys.length > 0) await flush();
+  }
+  if (stop.aborted)
+    throw new AgentError(`Cannot clean all of the lake: told to stop after ${grouped(removed)} objects`);
+  return plan;
+}

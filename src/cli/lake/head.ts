@@ -1,0 +1,128 @@
+/** `agent lake head`: rows of the newest objects of a stage, as lines of JSON, or readable on a terminal. */
+import { UsageError } from "../../core/errors.ts";
+import { oneLine } from "../../core/log/log.ts";
+import { IDENTITY_COLUMNS } from "../../core/sensor.ts";
+import type { Stage } from "../../core/stage.ts";
+import type { ObjectStore } from "../../uplink/object-store.ts";
+import { gunzipLines } from "../../uplink/read-object.ts";
+import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { settingFlags } from "../frame/flags.ts";
+import { listObjects, type NamedObject, type ProgressLine, progressLine } from "../frame/progress-line.ts";
+import { STAGE_FLAG, stagesAsked } from "./stage.ts";
+import { storeOf } from "../store-of.ts";
+import { grouped } from "../frame/table.ts";
+
+const DEFAULT_ROWS = 10;
+const MOST_ROWS = 100_000;
+
+export const command: Command = {
+  name: "head",
+  summary: "Show rows of the newest objects of a stage.",
+  args: {
+    ...settingFlags("store"),
+    stage: { ...STAGE_FLAG, default: "raw" },
+    count: { type: "string", description: "Rows at most.", valueHint: "N", default: String(DEFAULT_ROWS) },
+    json: { type: "boolean", description: "One JSON a line, also on a terminal." },
+  },
+  examples: [
+    "agent lake head",
+    "agent lake head --stage anomalies --count 3",
+    "agent lake head --stage aggregated --json",
+  ],
+  run,
+};
+
+async function run(flags: Flags, context: Context): Promise<ExitCode> {
+  const stage = stagesAsked(flags)?.[0] ?? "raw";
+  const rows = rowsAsked(flags["count"]);
+  const isForPeople = flags["json"] !== true && process.stdout.isTTY === true;
+  const store = await storeOf(context);
+  try {
+    let shown = 0;
+    for await (const line of newestLines(store, stage, rows, context.stop, progressLine(context.terminal))) {
+      await context.write(`${isForPeople ? readable(line) : line}\n`);
+      shown++;
+    }
+    if (shown === 0 && !context.stop.aborted) context.say(`Nothing is in ${store.place(stage)} yet.`);
+    return 0;
+  } finally {
+    store.close();
+  }
+}
+
+/** Lines of the newest objects (by hour of event time, then by seq or revision), as they stand in them. */
+export async function* newestLines(
+  store: ObjectStore,
+  stage: Stage,
+  rows: number,
+  stop: AbortSignal,
+  progress: ProgressLine,
+): AsyncIterable<string> {
+  let left = rows;
+  for (const { key } of await newestObjects(store, stage, rows, stop, progress)) {
+    for (const line of gunzipLines(await store.get({ stage, key }), `${store.place(stage)}/${key}`)) {
+      if (left-- <= 0 || stop.aborted) return;
+      yield line;
+    }
+  }
+}
+
+/** Enough objects, newest first, for so many rows: each holds one at least. Keeps no more than twice that in memory. */
+async function newestObjects(
+  store: ObjectStore,
+  stage: Stage,
+  enough: number,
+  stop: AbortSignal,
+  progress: ProgressLine,
+): Promise<NamedObject[]> {
+  let newest: NamedObject[] = [];
+  for await (const object of listObjects(store, [stage], stop, (n) =>
+    progress.tell(() => `${grouped(n)} objects listed`),
+  )) {
+    if (object.of !== null) newest.push(object);
+    if (newest.length >= 2 * enough) newest = newest.sort(newerFirst).slice(0, enough);
+  }
+  progress.end();
+  return newest.sort(newerFirst).slice(0, enough);
+}
+
+function newerFirst({ of: a }: NamedObject, { of: b }: NamedObject): number {
+  if (a?.kind === "window" && b?.kind === "window") return b.windowStartMs - a.windowStartMs || b.revision - a.revision;
+  if (a?.kind === "readings" && b?.kind === "readings") return b.hourMs - a.hourMs || b.last - a.last;
+  return 0;
+}
+
+function rowsAsked(given: unknown): number {
+  const rows = given === undefined ? DEFAULT_ROWS : Number(given);
+  if (Number.isInteger(rows) && rows >= 1 && rows <= MOST_ROWS) return rows;
+  throw new UsageError(`Cannot use --count "${String(given)}": expected a whole number from 1 to ${MOST_ROWS}`, {
+    tryHint: `--count ${DEFAULT_ROWS}`,
+  });
+}
+
+/** Columns that say nothing about what was measured, or come first anyway. */
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  ...IDENTITY_COLUMNS,
+  ...["timestamp", "window_start", "window_end", "window_id", "node_id", "agent_version", "rules_version"],
+  ...["ingested_at", "time_quality", "schema_version", "anomaly_reason"],
+]);
+
+/** `2026-11-23T08:00:00.000Z  s1  temperature=72.4 …  temperature 72.4 is above 60` */
+export function readable(line: string): string {
+  let row: unknown;
+  try {
+    row = JSON.parse(line);
+  } catch {
+    return oneLine(line);
+  }
+  if (typeof row !== "object" || row === null) return oneLine(line);
+  const cells = new Map(Object.entries(row));
+  const values = [...cells].filter(([name, value]) => !LEFT_OUT.has(name) && value !== null);
+  const parts = [
+    String(cells.get("timestamp") ?? cells.get("window_start") ?? ""),
+    String(cells.get("sensor_id") ?? "-"),
+    values.map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`).join(" "),
+    String(cells.get("anomaly_reason") ?? ""),
+  ];
+  return oneLine(parts.filter((part) => part !== "").join("  "));
+}

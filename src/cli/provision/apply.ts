@@ -1,0 +1,79 @@
+/** `agent provision apply`: shows the plan, asks, and does it, step by step. Twice: nothing to do. Killed: run it again. */
+import { applyPlan } from "../../provision/apply.ts";
+import { makePlan, type Plan, planProblems, planSteps } from "../../provision/plan.ts";
+import { type Ask, agreed, askOnTerminal, typed } from "../frame/ask.ts";
+import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import {
+  ADOPT_FLAG,
+  FORCE_FLAG,
+  type ProvisionWorld,
+  SIDE_FLAGS,
+  tellingOutcomes,
+  WISH_FLAGS,
+  withSides,
+  YES_FLAG,
+} from "./sides.ts";
+import { outcomeJson, planText, problemLines, summaryLine } from "./text.ts";
+
+export const command: Command = {
+  name: "apply",
+  summary: "Do what the plan says, step by step; shows it and asks first.",
+  args: {
+    ...SIDE_FLAGS,
+    ...WISH_FLAGS,
+    ...ADOPT_FLAG,
+    ...FORCE_FLAG,
+    ...YES_FLAG,
+    json: { type: "boolean", description: "One JSON value: {ok, steps, problems}, each step with its result." },
+  },
+  examples: ["agent provision apply --only aws", "agent provision apply --yes --json"],
+  run: (flags, context) => apply(flags, context, askOnTerminal),
+};
+
+export async function apply(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
+  const { say, stop } = context;
+  return await withSides(flags, context, async (sides, world) => {
+    const plan = await makePlan(sides, { adopt: flags["adopt"] === true }, world);
+    world.end();
+    const [steps, problems] = [planSteps(plan), planProblems(plan)];
+    const todo = steps.filter(({ action }) => action !== "none").length;
+    const isForeign = plan.parts.some(({ problem, isForeign: foreign }) => problem !== null && foreign);
+    const tell = async (ok: boolean, told: readonly unknown[]) => {
+      if (flags["json"] === true) await context.write(`${JSON.stringify({ ok, steps: told, problems }, null, 2)}\n`);
+      for (const line of problems.flatMap(problemLines)) say(line);
+      return ok ? 0 : 1;
+    };
+    if (todo > 0) for (const line of planText(steps).trimEnd().split("\n")) say(line);
+    // Half a set-up around somebody else's bucket helps nobody: a person decides first.
+    if (isForeign) return await tell(false, steps);
+    if (todo === 0) {
+      say(summaryLine(steps));
+      return await tell(problems.length === 0, steps);
+    }
+    const consent = {
+      ...{ ...typed("apply"), what: "apply the plan" },
+      tryHint: "agent provision apply --yes, when all of the above is right",
+    };
+    if (!(await agreed(flags, stop, askPerson, consent))) {
+      say("Nothing was touched.");
+      return 1;
+    }
+    return await carryOut(plan, context, world, tell);
+  });
+}
+
+async function carryOut(
+  plan: Plan,
+  { say }: Context,
+  world: ProvisionWorld,
+  tell: (ok: boolean, told: readonly unknown[]) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const outcomes = await applyPlan(plan, world, tellingOutcomes(world, say));
+  world.end();
+  const done = outcomes.filter(({ result }) => result === "done").length;
+  const ok = done === outcomes.length && planProblems(plan).length === 0;
+  say(
+    ok ? `Done: ${done} steps.` : `${done} of ${outcomes.length} steps are done; the same command goes on from here.`,
+  );
+  return await tell(ok, outcomes.map(outcomeJson));
+}

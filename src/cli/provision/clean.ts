@@ -1,0 +1,49 @@
+/** `agent provision clean`: empties the buckets of the stages and the checkpoints, and keeps the set-up. */
+import { AgentError } from "../../core/errors.ts";
+import { makePlan, planProblems } from "../../provision/plan.ts";
+import { type Ask, agreed, askOnTerminal, typed } from "../frame/ask.ts";
+import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { STAGE_FLAG, stagesAsked } from "../lake/stage.ts";
+import { SIDE_FLAGS, withSides, YES_FLAG } from "./sides.ts";
+import { problemLines } from "./text.ts";
+
+export const command: Command = {
+  name: "clean",
+  summary: "Empty the stage buckets and the checkpoints, versions included; keeps the set-up and metadata; asks first.",
+  args: {
+    ...SIDE_FLAGS,
+    stage: STAGE_FLAG,
+    ...YES_FLAG,
+    json: { type: "boolean", description: "One JSON value: {ok, cleaned: [side], problems}." },
+  },
+  examples: ["agent provision clean --stage raw", "agent provision clean --yes"],
+  run: (flags, context) => clean(flags, context, askOnTerminal),
+};
+
+export async function clean(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
+  const { say, stop } = context;
+  const stage = stagesAsked(flags)?.[0] ?? null;
+  return await withSides(flags, context, async (sides, world) => {
+    const plan = await makePlan(sides, { adopt: false }, world);
+    world.end();
+    // What is not ours is not emptied either, and neither is what cannot be looked at.
+    const problems = planProblems(plan);
+    if (problems.length > 0) {
+      for (const line of problems.flatMap(problemLines)) say(line);
+      throw new AgentError("Cannot clean: nothing was touched, because of the above");
+    }
+    const what = stage === null ? "all five stages and all checkpoints" : `stage ${stage} and its checkpoints`;
+    say(`Every object of ${what} will be deleted, with all its versions. This cannot be undone.`);
+    const consent = { ...typed("clean"), what: "clean", tryHint: "agent provision clean --yes, when all of it may go" };
+    if (!(await agreed(flags, stop, askPerson, consent))) {
+      say("Nothing was touched.");
+      return 1;
+    }
+    for (const side of sides) await side.clean?.(stage, { ...world, facts: plan.facts });
+    world.end();
+    say("Clean. What a buffer has delivered is not sent again.");
+    const cleaned = sides.map(({ side }) => side);
+    if (flags["json"] === true) await context.write(`${JSON.stringify({ ok: true, cleaned, problems }, null, 2)}\n`);
+    return 0;
+  });
+}

@@ -1,0 +1,80 @@
+/**
+ * `agent provision seed`: a small well-formed batch for each stage, for whoever lets a reader infer the columns. The tables
+ * of provision have explicit schemas and do not need it. Made by the agent itself: simulator, shipped rules, encoder, keys.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AgentError } from "../../core/errors.ts";
+import { makeLog, textLine } from "../../core/log/log.ts";
+import { STAGES } from "../../core/stage.ts";
+import { bucketName, ID } from "../../provision/names.ts";
+import { makePlan, planProblems } from "../../provision/plan.ts";
+import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { withSides } from "./sides.ts";
+import { problemLines } from "./text.ts";
+
+export const command: Command = {
+  name: "seed",
+  summary: "Write a small sample batch into each stage bucket; not needed where tables have explicit schemas.",
+  args: { json: { type: "boolean", description: "One JSON value: {objects, readings, node_id}." } },
+  examples: ["agent provision seed"],
+  run: seed,
+};
+
+const READINGS = 200;
+const NODE = "provision-seed";
+/** A store that does not answer is waited for, but not by somebody at a laptop. */
+const LIMIT_MS = 120_000;
+
+async function seed(flags: Flags, context: Context): Promise<ExitCode> {
+  const { say, stop } = context;
+  await bucketsAreOurs(context);
+  const { startAgent } = await import("../run.ts");
+  const dataDir = mkdtempSync(join(tmpdir(), "agent-seed-"));
+  try {
+    const settings = {
+      ...context.settings,
+      ...{ dataDir, store: "s3:", nodeId: NODE, profile: "environmental", map: null, stages: STAGES, rulesDir: null },
+      source: [`simulator:?sensors=5&count=${READINGS}&rate=max&start=${lastHour(Date.now())}&anomaly=0.2&seed=1`],
+    };
+    const log = makeLog({ least: "warn", secrets: [], now: Date.now, write: (entry) => say(textLine(entry)) });
+    const opened = await startAgent({ ...context, cwd: dataDir, settings }, settings, log, true);
+    const timer = setTimeout(() => opened.agent.stop(0), LIMIT_MS);
+    stop.addEventListener("abort", () => opened.agent.stop(0));
+    const { accepted, finished } = await opened.run();
+    clearTimeout(timer);
+    const { objects } = opened.carrier;
+    await opened.close();
+    if (!finished)
+      throw new AgentError("Cannot seed: not everything was delivered", { tryHint: "agent provision verify" });
+    say(`${accepted} readings in ${objects} objects, by node ${NODE}. A second seed writes them again.`);
+    if (flags["json"] === true) {
+      await context.write(`${JSON.stringify({ objects, readings: accepted, node_id: NODE }, null, 2)}\n`);
+    }
+    return 0;
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** Whole and over, so that each stage gets one object: batches are by hour, and the last one is not still going on. */
+function lastHour(nowMs: number): string {
+  return new Date(Math.floor(nowMs / 3_600_000) * 3_600_000 - 3_600_000).toISOString();
+}
+
+/** The agent would wait for a bucket for ever, and put into one of somebody else's. */
+async function bucketsAreOurs(context: Context): Promise<void> {
+  await withSides({ only: "aws" }, context, async (sides, world) => {
+    const plan = await makePlan(sides, { adopt: false }, world);
+    const naming = { prefix: context.settings.s3BucketPrefix, region: context.settings.awsRegion };
+    const wanted: readonly string[] = STAGES.map((stage) => ID.bucket(bucketName(stage, naming)));
+    const parts = plan.parts.filter(({ resource }) => wanted.includes(resource.id));
+    const problems = planProblems({ ...plan, parts });
+    for (const line of problems.flatMap(problemLines)) context.say(line);
+    const absent = parts.filter(({ actual, problem }) => actual === null && problem === null);
+    if (problems.length === 0 && absent.length === 0) return;
+    const why = absent.length > 0 ? `${absent[0]!.resource.id} does not exist` : "of the above";
+    throw new AgentError(`Cannot seed: ${why}`, { tryHint: "agent provision apply --only aws" });
+  });
+}

@@ -1,0 +1,146 @@
+/** What the commands of `agent provision` share: their flags, the clouds that are meant, and a world to work in. */
+import { homedir } from "node:os";
+import type { ArgsDef } from "citty";
+import { UsageError } from "../../core/errors.ts";
+import type { Watch } from "../../provision/apply.ts";
+import { type Doing, type ProvisionSide, SIDES, type Side } from "../../provision/resource.ts";
+import type { Context, Flags } from "../frame/command.ts";
+import { settingFlags } from "../frame/flags.ts";
+import { progressLine } from "../frame/progress-line.ts";
+import { outcomeLines } from "./text.ts";
+
+export const SIDE_FLAGS: ArgsDef = {
+  only: { type: "string", description: `Only this cloud: ${SIDES.join(" or ")}.`, valueHint: SIDES.join("|") },
+};
+export const WISH_FLAGS: ArgsDef = settingFlags(
+  ...(["edgeIdentity", "edgeNodes", "edgeKeyFile", "kmsKeyArn", "costTags", "writeOnce", "fileEvents"] as const),
+  "rawExpiryDays",
+);
+export const ADOPT_FLAG: ArgsDef = {
+  adopt: { type: "boolean", description: "Take over what has our names but was made by somebody else." },
+};
+export const FORCE_FLAG: ArgsDef = {
+  force: {
+    type: "boolean",
+    description: "Mend a location that points to the wrong bucket also where tables or volumes lie under the old one.",
+  },
+};
+export const YES_FLAG: ArgsDef = { yes: { type: "boolean", description: "Do not ask." } };
+
+/** Throws UsageError for a cloud that there is not. */
+export function sidesAsked(flags: Flags, context: Context): readonly Side[] {
+  const only = flags["only"];
+  if (only !== undefined && !SIDES.some((side) => side === only)) {
+    throw new UsageError(`Cannot use --only "${only}": there is no such cloud`, {
+      tryHint: `--only ${SIDES.join("|")}`,
+    });
+  }
+  if (only !== undefined) return [only as Side];
+  const { databricksHost, databricksConfigProfile } = context.settings;
+  if (databricksHost !== null || databricksConfigProfile !== null) return SIDES;
+  context.say("Databricks is left out: neither DATABRICKS_HOST nor DATABRICKS_CONFIG_PROFILE is set");
+  return ["aws"];
+}
+
+/** What the SDK would see: the environment over `.env`, and the endpoint of the settings. */
+export function awsEnv({ env, settings, settingSources }: Context): Readonly<Record<string, string | undefined>> {
+  const endpoint = settings.awsEndpointUrlS3 === null ? {} : { AWS_ENDPOINT_URL_S3: settings.awsEndpointUrlS3 };
+  return { ...settingSources?.dotenv, ...env, ...endpoint };
+}
+
+async function openSides(flags: Flags, context: Context): Promise<ProvisionSide[]> {
+  const sides: ProvisionSide[] = [];
+  for (const side of sidesAsked(flags, context)) sides.push(await OPEN[side](context, flags));
+  return sides;
+}
+
+/** Opens the clouds that are meant, works with them, and closes them however that ends. */
+export async function withSides<T>(
+  flags: Flags,
+  context: Context,
+  work: (sides: readonly ProvisionSide[], world: ProvisionWorld) => Promise<T>,
+): Promise<T> {
+  const sides = await openSides(flags, context);
+  const world = worldOf(context);
+  try {
+    return await work(sides, world);
+  } finally {
+    world.end();
+    for (const side of sides) side.close();
+  }
+}
+
+const OPEN: Record<Side, (context: Context, flags: Flags) => Promise<ProvisionSide>> = {
+  aws: async (context) => {
+    const { aws, wish, env } = await openAwsHalf(context);
+    const { awsSide } = await import("../../provision/aws/side.ts");
+    return awsSide(aws, wish, env);
+  },
+  databricks: async (context, flags) => {
+    const { openDatabricksSide } = await import("../../provision/lake/side.ts");
+    const { shippedNotebook } = await import("../../provision/load/shipped-notebook.ts");
+    const { shippedQuestions } = await import("../../provision/load/shipped-questions.ts");
+    return openDatabricksSide({
+      ...databricksOptions(context),
+      force: flags["force"] === true,
+      notebook: shippedNotebook(),
+      questions: shippedQuestions(),
+    });
+  },
+};
+
+export function databricksOptions({ settings, cwd, env }: Context) {
+  return { settings, cwd, home: env["HOME"] ?? env["USERPROFILE"] ?? homedir() };
+}
+
+export async function openAwsHalf(context: Context) {
+  const [{ openAws }, { awsWish }] = await Promise.all([
+    import("../../provision/aws/clients.ts"),
+    import("../../provision/aws/wish.ts"),
+  ]);
+  const env = awsEnv(context);
+  const aws = await openAws({ region: context.settings.awsRegion, env });
+  return { aws, wish: awsWish(context.settings, context.cwd), env };
+}
+
+/** Tells every step when it is over; the progress line makes way. */
+export function tellingOutcomes(world: ProvisionWorld, say: (line: string) => void): Watch {
+  return {
+    onOutcome: (outcome) => {
+      world.end();
+      for (const line of outcomeLines(outcome)) say(line);
+    },
+  };
+}
+
+export type ProvisionWorld = Omit<Doing, "facts"> & { readonly end: () => void };
+
+/** Without a terminal a long wait is told at most so often. */
+const TOLD_EVERY_MS = 10_000;
+
+/** Waits that a signal ends, and progress: a line on a terminal, elsewhere a line now and then. */
+export function worldOf({ stop, terminal, say }: Context): ProvisionWorld {
+  const progress = progressLine(terminal);
+  let nextMs = performance.now() + TOLD_EVERY_MS;
+  const tell = (text: string) => {
+    if (terminal) return progress.tell(() => text);
+    const now = performance.now();
+    if (now < nextMs) return;
+    nextMs = now + TOLD_EVERY_MS;
+    say(text);
+  };
+  const wait = (ms: number) =>
+    new Promise<void>((resolve, reject) => {
+      const over = () => {
+        clearTimeout(timer);
+        reject(stop.reason);
+      };
+      const timer = setTimeout(() => {
+        stop.removeEventListener("abort", over);
+        resolve();
+      }, ms);
+      if (stop.aborted) over();
+      else stop.addEventListener("abort", over, { once: true });
+    });
+  return { stop, tell, wait, now: () => performance.now(), end: () => progress.end() };
+}

@@ -1,0 +1,30 @@
+/** Which rules a command looks at: the folder that was named, else `./rules`, else those in the binary (null). */
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { codeOf, messageOf, UsageError } from "../../core/errors.ts";
+
+export const DEFAULT_DIR = "rules";
+
+/** The folder as the user wrote it. Throws a UsageError where it cannot be read: what is wrong in its files is another matter. */
+export function rulesFolder(named: string | null, cwd: string, tryLine: (dir: string) => string): string | null {
+  const dir = named ?? (existsSync(resolve(cwd, DEFAULT_DIR)) ? DEFAULT_DIR : null);
+  const problem = dir === null ? null : folderProblem(dir, cwd);
+  if (dir === null || problem === null) return dir;
+  throw new UsageError(problem.message, { tryHint: tryLine(problem.isFile ? dirname(dir) : "DIR") });
+}
+
+/** Why a folder of rules cannot be read, or null. */
+export function folderProblem(dir: string, cwd: string): { readonly message: string; readonly isFile: boolean } | null {
+  try {
+    readdirSync(resolve(cwd, dir));
+    return null;
+  } catch (error) {
+    const code = codeOf(error);
+    const reasons: Record<string, string> = {
+      ENOENT: "there is no such folder",
+      ENOTDIR: "it is a file, not a folder",
+    };
+    const reason = reasons[code ?? ""] ?? messageOf(error);
+    return { message: `Cannot read the rules folder "${dir}": ${reason}`, isFile: code === "ENOTDIR" };
+  }
+}

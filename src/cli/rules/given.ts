@@ -1,0 +1,55 @@
+/** The rules that a command of `agent rules` is about, and how a refused set is told. */
+import { resolve } from "node:path";
+import type { SensorCatalogue } from "../../core/sensor.ts";
+import type { Loaded, RuleProblem, RuleSet } from "../../rules/rule-set.ts";
+import type { Context, ExitCode, Flags } from "../frame/command.ts";
+import { rulesFolder } from "./folder.ts";
+
+export const BUILT_IN = "the binary";
+
+/** The folder that was named, else `./rules`, else the rules in the binary: what `agent run` would use. */
+export async function rulesInForce(
+  { settings, cwd }: Context,
+  catalogue: SensorCatalogue,
+  command: string,
+): Promise<Loaded<{ from: string; set: RuleSet }>> {
+  const { from, loaded } = await rulesFrom(settings.rulesDir, cwd, catalogue, `${command} --rules`);
+  return "ok" in loaded ? { ok: { from, set: loaded.ok } } : loaded;
+}
+
+/** Throws a UsageError for a folder that cannot be read; `command` is what to try with another. */
+export async function rulesFrom(
+  named: string | null,
+  cwd: string,
+  catalogue: SensorCatalogue,
+  command: string,
+): Promise<{ from: string; loaded: Loaded<RuleSet> }> {
+  const dir = rulesFolder(named, cwd, (other) => `agent rules ${command} ${other}`);
+  if (dir === null) {
+    const { builtInRules } = await import("../../rules/files/shipped.ts");
+    return { from: BUILT_IN, loaded: { ok: builtInRules(catalogue) } };
+  }
+  const { loadRules } = await import("../../rules/files/load.ts");
+  return { from: dir, loaded: loadRules(resolve(cwd, dir), catalogue, dir) };
+}
+
+/** Tells every problem, and is the exit code. */
+export async function refuse(
+  problems: readonly RuleProblem[],
+  flags: Flags,
+  { write }: Pick<Context, "write">,
+): Promise<ExitCode> {
+  await write(
+    flags["json"] === true ? `${JSON.stringify({ ok: false, problems }, null, 2)}\n` : await linesOf(problems),
+  );
+  return 1;
+}
+
+export async function linesOf(problems: readonly RuleProblem[]): Promise<string> {
+  const { formatProblem } = await import("../../rules/rule-set.ts");
+  return problems.map((problem) => `${formatProblem(problem)}\n`).join("");
+}
+
+export function counted(count: number, noun: string): string {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,164 @@
+/** `agent rules list`: which rules would be in force, how often they were broken, and which sets were in force before. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type LiveReport, readLive } from "../../agent/live.ts";
+import { BufferLedger } from "../../buffer/ledger/ledger.ts";
+import { brokenSince, ruleSwitches } from "../../buffer/ledger/rules.ts";
+import type { RuleSwitch } from "../../buffer/rule-memory.ts";
+import { BUFFER_FILE } from "../../buffer/sqlite-buffer.ts";
+import { messageOf } from "../../core/errors.ts";
+import { oneLine } from "../../core/log/log.ts";
+import { SensorCatalogue } from "../../core/sensor.ts";
+import { diffText } from "../../rules/files/diff.ts";
+import type { RuleSet } from "../../rules/rule-set.ts";
+import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { settingFlags } from "../frame/flags.ts";
+import { grouped, roughBytes, textTable } from "../frame/table.ts";
+import { counted, refuse, rulesInForce } from "./given.ts";
+
+const COUNTED_MS = 24 * 3_600_000;
+/** Switches that are shown, the newest. */
+const SWITCHES = 1_000;
+
+export const command: Command = {
+  name: "list",
+  summary: "List the rules that a run would use, how often each was broken in 24 h, or the switches of rule sets.",
+  args: {
+    ...settingFlags("rulesDir", "dataDir"),
+    history: { type: "boolean", description: "When which set took the place of which, and what changed with it." },
+    json: { type: "boolean", description: "One JSON value: {from, version, rules, …}; with --history {history}." },
+  },
+  examples: [
+    "agent rules list",
+    "agent rules list --rules rules/ --json",
+    "agent rules list --data-dir /var/lib/agent",
+    "agent rules list --history",
+  ],
+  run: async (flags, context) => (flags["history"] === true ? history(flags, context) : list(flags, context)),
+};
+
+async function list(flags: Flags, context: Context): Promise<ExitCode> {
+  const opened = await rulesInForce(context, new SensorCatalogue(), "list");
+  if ("refused" in opened) return refuse(opened.refused, flags, context);
+  const { from, set } = opened.ok;
+  const judged = judgedLately(flags, context);
+  if (flags["json"] === true) {
+    await context.write(`${JSON.stringify(listJson(from, set, judged), null, 2)}\n`);
+    return 0;
+  }
+  await context.write(judged === null ? rowsText(set) : countedText(set, judged));
+  await context.write(`${counted(set.names.length, "rule")} from ${from}, version ${set.version}\n`);
+  const other = judged?.version ?? set.version;
+  if (other !== set.version) await context.write(`The newest readings in the buffer were judged by version ${other}\n`);
+  return 0;
+}
+
+type Cost = NonNullable<LiveReport["rules"]["costs"]>[number];
+type Judged = {
+  readonly version: string | null;
+  readonly broken: ReadonlyMap<string, number>;
+  /** As the agent measures it while it runs, or did last; by rule, of those that take most. */
+  readonly costs: ReadonlyMap<string, Cost>;
+};
+
+/** Null where there is no buffer. A list is worth having without its counts, unless they were asked for. */
+function judgedLately(flags: Flags, { settings, cwd, say }: Context): Judged | null {
+  const dataDir = resolve(cwd, settings.dataDir);
+  const isAsked = flags["data-dir"] !== undefined;
+  if (!isAsked && !existsSync(join(dataDir, BUFFER_FILE))) return null;
+  try {
+    const ledger = BufferLedger.open(dataDir);
+    try {
+      const version = ledger.meta("rules_version");
+      const live = readLive(dataDir)?.rules;
+      const costs = live !== undefined && live.version === version ? (live.costs ?? []) : [];
+      return {
+        ...{ version, broken: brokenSince(ledger, Date.now() - COUNTED_MS) },
+        costs: new Map(costs.map((cost) => [cost.rule, cost])),
+      };
+    } finally {
+      ledger.close();
+    }
+  } catch (error) {
+    if (isAsked) throw error;
+    say(oneLine(`How often rules were broken is not shown: ${messageOf(error)}`));
+    return null;
+  }
+}
+
+/** `did_break`: readings committed in the last 24 h that the buffer still holds; null where there is no buffer. */
+function listJson(from: string, set: RuleSet, judged: Judged | null) {
+  const rules = set.rules.map((rule) => ({
+    ...rule,
+    did_break: judged === null ? null : (judged.broken.get(rule.name) ?? 0),
+    ns_per_reading: judged?.costs.get(rule.name)?.nsPerReading ?? null,
+    remembers: judged?.costs.get(rule.name)?.subjects ?? null,
+    state_bytes: judged?.costs.get(rule.name)?.stateBytes ?? null,
+  }));
+  const others = judged === null ? null : Object.fromEntries(brokenByOthers(set, judged));
+  return { from, version: set.version, rules, judged_by: judged?.version ?? null, broken_by_others: others };
+}
+
+/** By rules that are not of this set (any more). */
+function brokenByOthers(set: RuleSet, { broken }: Judged): [string, number][] {
+  return [...broken].filter(([name]) => !set.names.includes(name));
+}
+
+function rowsText(set: RuleSet): string {
+  const width = Math.max(...set.names.map((name) => name.length));
+  return set.rules
+    .map(({ name, severity, kind, measures }) => {
+      const row = [name.padEnd(width), severity.padEnd(8), kind.padEnd(10), measures.join(", ")].join("  ");
+      return `${row.trimEnd()}\n`;
+    })
+    .join("");
+}
+
+function countedText(set: RuleSet, judged: Judged): string {
+  const hasCosts = judged.costs.size > 0;
+  const rows = set.rules.map(({ name, severity, kind, measures }) => {
+    const cost = hasCosts ? costCells(judged.costs.get(name)) : [];
+    return [name, grouped(judged.broken.get(name) ?? 0), ...cost, severity, kind, measures.join(", ")];
+  });
+  const none = hasCosts ? ["", ""] : [];
+  const others = brokenByOthers(set, judged).map(([name, n]) => [
+    oneLine(name),
+    grouped(n),
+    ...none,
+    "not in this set",
+  ]);
+  const head = ["rule", "broken in 24 h", ...(hasCosts ? ["ns a reading", "remembers"] : []), "severity", "kind"];
+  return textTable([...head, "measures"], [...rows, ...others], hasCosts ? [1, 2, 3] : [1]);
+}
+
+/** What a rule takes of each reading, and of how many sensors it remembers how much. */
+function costCells(cost: Cost | undefined): [string, string] {
+  if (cost === undefined) return ["", ""];
+  const { nsPerReading, subjects, stateBytes } = cost;
+  const memory = subjects === 0 ? "" : `${grouped(subjects)}, ${roughBytes(stateBytes)}`;
+  return [nsPerReading === null ? "" : nsPerReading.toFixed(nsPerReading < 10 ? 1 : 0), memory];
+}
+
+async function history(flags: Flags, context: Context): Promise<ExitCode> {
+  const ledger = BufferLedger.open(resolve(context.cwd, context.settings.dataDir));
+  try {
+    const switches = ruleSwitches(ledger, SWITCHES);
+    const text =
+      flags["json"] === true
+        ? `${JSON.stringify({ history: switches.map(switchJson) }, null, 2)}\n`
+        : switches.map(switchText).join("") || "no switch was written down yet\n";
+    await context.write(text);
+    return 0;
+  } finally {
+    ledger.close();
+  }
+}
+
+function switchJson({ atMs, from, to, added, removed, changed }: RuleSwitch) {
+  return { at: new Date(atMs).toISOString(), from_version: from, to_version: to, added, removed, changed };
+}
+
+/** `2026-11-23T08:00:00.000Z  9f86d081884c -> 60303ae22b99  added a, b; removed c` */
+function switchText({ atMs, from, to, ...diff }: RuleSwitch): string {
+  return `${oneLine(`${new Date(atMs).toISOString()}  ${from ?? "none"} -> ${to}  ${diffText(diff)}`)}\n`;
+}

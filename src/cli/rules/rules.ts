@@ -1,0 +1,110 @@
+/** `agent rules`: are the rule files right, and do their own tests pass; its other commands have files of their own. */
+import { resolve } from "node:path";
+import type { ArgsDef } from "citty";
+import { SensorCatalogue } from "../../core/sensor.ts";
+import type { Rule } from "../../rules/files/rule.ts";
+import type { Loaded, RuleProblem } from "../../rules/rule-set.ts";
+import type { Command, CommandGroup, Context, Flags } from "../frame/command.ts";
+import { rulesFolder } from "./folder.ts";
+import { BUILT_IN, counted, linesOf, refuse, rulesFrom } from "./given.ts";
+
+const DIR: ArgsDef = {
+  dir: {
+    type: "positional",
+    required: false,
+    description:
+      "The folder of rule files. Default: AGENT_RULES_DIR, else ./rules when it exists, else the rules in the binary.",
+  },
+};
+
+const check: Command = {
+  name: "check",
+  summary: "Check every rule file and tell all problems at once, each with file, line and column.",
+  args: { ...DIR, json: { type: "boolean", description: "One JSON value: {ok, version, rules, problems, warnings}." } },
+  examples: ["agent rules check", "agent rules check rules/ --json"],
+  run: async (flags, context) => {
+    const { from, loaded } = await rulesFrom(namedFolder(flags, context), context.cwd, new SensorCatalogue(), "check");
+    const set = "ok" in loaded ? loaded.ok : null;
+    const problems = problemsOf(loaded);
+    const warnings = set === null ? [] : await warningsOf(namedFolder(flags, context), context);
+    if (flags["json"] === true) {
+      const rules = set?.names.length ?? 0;
+      const shown = { ok: set !== null, version: set?.version ?? null, rules, problems, warnings };
+      await context.write(`${JSON.stringify(shown, null, 2)}\n`);
+    } else if (set === null) {
+      await context.write(await linesOf(problems));
+    } else {
+      const words = warnings.map((each) => ({ ...each, message: `warning: ${each.message}` }));
+      await context.write(await linesOf(words));
+      await context.write(
+        `The rules in ${from} are fine: ${counted(set.names.length, "rule")}, version ${set.version}.\n`,
+      );
+    }
+    return set === null ? 1 : 0;
+  },
+};
+
+const test: Command = {
+  name: "test",
+  summary: "Run the rules' own tests.",
+  args: { ...DIR, json: { type: "boolean", description: "One JSON value: {ok, passed, failed, problems}." } },
+  examples: ["agent rules test", "agent rules test rules/"],
+  run: async (flags, context) => {
+    const dir = rulesFolder(namedFolder(flags, context), context.cwd, (other) => `agent rules test ${other}`);
+    const { failedTests } = await import("../../rules/files/rule-tests.ts");
+    const rules = await untestedRules(dir, context.cwd);
+    if ("refused" in rules) return refuse(rules.refused, flags, context);
+    const results = rules.ok.map((rule) => ({ rule, failed: failedTests(rule) }));
+    const problems = results.flatMap(({ failed }) => failed);
+    const all = results.reduce((sum, { rule }) => sum + rule.tests.length, 0);
+    const passed = all - problems.length;
+    if (flags["json"] === true) {
+      const shown = { ok: problems.length === 0, passed, failed: problems.length, problems };
+      await context.write(`${JSON.stringify(shown, null, 2)}\n`);
+    } else {
+      for (const { rule, failed } of results) {
+        const verdict = rule.tests.length === 0 ? "none" : failed.length === 0 ? "pass" : "FAIL";
+        await context.write(`${verdict}  ${rule.name} (${counted(rule.tests.length, "test")})\n`);
+        if (failed.length > 0) await context.write(await linesOf(failed));
+      }
+      const from = dir === null ? ` (the rules in ${BUILT_IN})` : "";
+      await context.write(`${passed} passed, ${problems.length} failed${from}\n`);
+    }
+    return problems.length === 0 ? 0 : 1;
+  },
+};
+
+export const group: CommandGroup = {
+  name: "rules",
+  summary: "Check, test, replay and list the rules that readings are judged by.",
+  commands: {
+    check: async () => check,
+    test: async () => test,
+    backtest: async () => (await import("./backtest.ts")).command,
+    schema: async () => (await import("./schema.ts")).command,
+    list: async () => (await import("./list.ts")).command,
+  },
+};
+
+function namedFolder(flags: Flags, { settings }: Context): string | null {
+  const given = flags["dir"];
+  return typeof given === "string" ? given : settings.rulesDir;
+}
+
+/** What is legal but hardly meant, given the profiles that a run would know. */
+async function warningsOf(named: string | null, { settings, cwd }: Context): Promise<readonly RuleProblem[]> {
+  const { suspiciousRules } = await import("../../rules/files/suspicious.ts");
+  const { loadProfile, shippedProfiles } = await import("../../sensor/profile/shipped.ts");
+  const rules = await untestedRules(rulesFolder(named, cwd, String), cwd);
+  const profiles = [loadProfile(settings.profile, cwd), ...shippedProfiles()];
+  return "ok" in rules ? suspiciousRules(rules.ok, profiles) : [];
+}
+
+async function untestedRules(dir: string | null, cwd: string): Promise<Loaded<readonly Rule[]>> {
+  if (dir === null) return { ok: (await import("../../rules/files/shipped.ts")).shippedRules() };
+  return (await import("../../rules/files/load.ts")).readRulesFolder(resolve(cwd, dir), dir);
+}
+
+function problemsOf(loaded: Loaded<unknown>): readonly RuleProblem[] {
+  return "refused" in loaded ? loaded.refused : [];
+}

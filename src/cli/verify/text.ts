@@ -1,0 +1,162 @@
+/** What `agent verify` says to people: a table, then what is missing or double by name, and what to do about it. */
+import { oneLine } from "../../core/log/log.ts";
+import { type Range, sizeOf, subtractRanges } from "../../core/seq-range.ts";
+import { STAGES, type Stage } from "../../core/stage.ts";
+import type { ObjectStore } from "../../uplink/object-store.ts";
+import type { StageAudit } from "../../verify/reconcile.ts";
+import type { EpochFindings, Verification } from "../../verify/verify.ts";
+import { grouped, rangesText, textTable } from "../frame/table.ts";
+
+export const ALL_IS_WELL = "every reading is where it belongs";
+/** Objects and ranges that are named in one go; `--json` has all. */
+const NAMED = 5;
+
+type Finding = { readonly lines: readonly string[]; readonly try: string };
+
+export function verificationText(found: Verification, store: Pick<ObjectStore, "uri" | "place">): string {
+  const lines = [
+    ...found.epochs.flatMap((one) => [
+      headline(one),
+      "",
+      ...stagesTable(one).trimEnd().split("\n"),
+      "",
+      ...findingsOf(one, found, store).flatMap((finding) => [...finding.lines, `  Try: ${finding.try}`]),
+    ]),
+    ...asides(found),
+    ...(found.ok ? [ALL_IS_WELL] : []),
+  ];
+  return `${lines.map(oneLine).join("\n")}\n`;
+}
+
+function headline({ epoch, nodeId, accepted, lost, file }: EpochFindings): string {
+  const losses = lost === 0 ? "" : `, ${grouped(lost)} of them lost and counted (agent status)`;
+  const aside = file === null ? "" : `, of a buffer that was set aside as corrupt`;
+  return `node ${nodeId}, epoch ${epoch}${aside}: ${grouped(accepted)} readings accepted${losses}`;
+}
+
+function stagesTable({ audit }: EpochFindings): string {
+  const rows = STAGES.map((stage) => {
+    const { rows: n, objects, missing, duplicate, pending } = audit.stages[stage];
+    const size = (ranges: readonly Range[]) => (ranges.length === 0 ? "-" : amount(stage, ranges));
+    return [
+      stage,
+      grouped(n),
+      grouped(objects),
+      size(subtractRanges(missing, pending)),
+      size(pending),
+      size(duplicate),
+    ];
+  });
+  return textTable(["stage", "rows", "objects", "missing", "pending", "duplicate"], rows, [1, 2, 3, 4, 5]);
+}
+
+function asides({ otherEpochs, foreign }: Verification): string[] {
+  const epochs = otherEpochs.map(({ epoch, objects, rows }) => {
+    return `Also there: ${grouped(rows)} rows in ${grouped(objects)} objects of this node's epoch ${epoch}, whose buffer is not here`;
+  });
+  if (foreign > 0) epochs.push(`Also there: ${grouped(foreign)} objects whose names are not ours`);
+  return epochs.length === 0 ? [] : [...epochs, ""];
+}
+
+function findingsOf(found: EpochFindings, all: Verification, store: Pick<ObjectStore, "uri" | "place">): Finding[] {
+  return [pendingFinding(found, all), missingFinding(found, all, store), parkedFinding(found)]
+    .concat(duplicateFinding(found, store))
+    .concat(deepFindings(found))
+    .filter((finding) => finding !== null);
+}
+
+function pendingFinding(found: EpochFindings, { isRunning }: Verification): Finding | null {
+  const lines = byStage(found, "pending", (audit) => audit.pending);
+  if (lines.length === 0) return null;
+  const hint = isRunning ? "agent verify again in a moment: an agent is delivering" : "agent run, which delivers them";
+  return { lines, try: hint };
+}
+
+function missingFinding(
+  found: EpochFindings,
+  { deliversTo }: Verification,
+  store: Pick<ObjectStore, "uri">,
+): Finding | null {
+  const lines = byStage(found, "missing", ({ missing, pending, parked }) =>
+    subtractRanges(subtractRanges(missing, pending), parked),
+  );
+  if (lines.length === 0) return null;
+  const isEmpty = STAGES.every((stage) => found.audit.stages[stage].objects === 0);
+  const other = deliversTo === store.uri ? null : deliversTo;
+  if (isEmpty || other !== null) {
+    const where = other === null ? "" : `; this node last delivered to ${other}`;
+    return {
+      lines,
+      try: `another --store: ${store.uri} ${isEmpty ? "holds nothing of" : "is not all of"} this epoch${where}`,
+    };
+  }
+  return {
+    lines,
+    try: "bring the objects back from the store's versions or backups: they were delivered once and are not sent again",
+  };
+}
+
+function parkedFinding(found: EpochFindings): Finding | null {
+  const lines = byStage(found, "parked", (audit) => audit.parked);
+  return lines.length === 0 ? null : { lines, try: "agent status, which says why the store refuses them" };
+}
+
+function duplicateFinding(found: EpochFindings, store: Pick<ObjectStore, "uri" | "place">): Finding | null {
+  const lines = byStage(found, "duplicate", (audit) => audit.duplicate);
+  if (lines.length === 0) return null;
+  const { strays } = found.audit;
+  const named = strays.slice(0, NAMED).map(({ stage, key }) => `  not promised: ${store.place(stage)}/${key}`);
+  if (strays.length > NAMED) named.push(`  and ${grouped(strays.length - NAMED)} more: agent verify --json`);
+  const hint =
+    strays.length === 0
+      ? "agent verify --deep, which tells the rows that are there twice"
+      : "take the objects away that were not promised, when their rows are in others: agent verify --deep";
+  return { lines: [...lines, ...named], try: hint };
+}
+
+function deepFindings({ deep, audit }: EpochFindings): (Finding | null)[] {
+  if (deep === null) return [];
+  const { contents, corrupt } = deep;
+  const told = (what: string, ranges: readonly Range[]) =>
+    ranges.length === 0 ? [] : [`${what}: seq ${rangesText(ranges, NAMED)}`];
+  const rows = [
+    ...Object.entries(contents.twice).flatMap(([stage, ranges]) => told(`${stage}: in two rows`, ranges)),
+    ...told("in validated and in anomalies", contents.contradicting),
+    ...told("in validated, not in schematized", contents.notSchematized),
+    ...told("in schematized, not in validated", contents.notValidated),
+  ];
+  const bodies = corrupt.slice(0, NAMED).map(({ stage, key, message }) => `corrupt: ${stage}/${key}: ${message}`);
+  if (corrupt.length > NAMED) bodies.push(`and ${grouped(corrupt.length - NAMED)} more: agent verify --deep --json`);
+  const isOnlyThis = audit.ok && corrupt.length === 0;
+  const hint = isOnlyThis
+    ? "agent verify --deep --json, and tell the makers of the agent: this must not happen"
+    : "agent verify --deep again when the rest is mended: these rows may be told because of it";
+  return [
+    rows.length === 0 ? null : { lines: rows, try: hint },
+    bodies.length === 0
+      ? null
+      : {
+          lines: bodies,
+          try: "bring these objects back from the store's versions or backups, or look who changed them",
+        },
+  ];
+}
+
+/** `raw: missing seq 101-200`, a line for each stage that has any. */
+function byStage(found: EpochFindings, what: string, of: (audit: StageAudit) => readonly Range[]): string[] {
+  return STAGES.flatMap((stage) => {
+    const ranges = of(found.audit.stages[stage]);
+    return ranges.length === 0 ? [] : [`${stage}: ${what} ${placesText(stage, ranges)}`];
+  });
+}
+
+function placesText(stage: Stage, ranges: readonly Range[]): string {
+  if (stage !== "aggregated") return `seq ${rangesText(ranges, NAMED)}`;
+  const starts = ranges.slice(0, NAMED).map(([startMs]) => new Date(startMs).toISOString());
+  return `windows ${starts.join(", ")}${ranges.length > NAMED ? ` and ${ranges.length - NAMED} more` : ""}`;
+}
+
+/** Seqs in the ranges, or windows. A range of validated or anomalies is named whole: which of its seqs it is, no key says. */
+function amount(stage: Stage, ranges: readonly Range[]): string {
+  return grouped(stage === "aggregated" ? ranges.length : sizeOf(ranges));
+}

@@ -1,0 +1,50 @@
+/** status, verify and lake of the compiled binary, on what the compiled binary itself delivered. */
+import { afterAll, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const BINARY = join(import.meta.dir, "../../../dist/agent");
+const built = existsSync(BINARY);
+if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const folder = mkdtempSync(join(tmpdir(), "agent-verify-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function run(...argv: string[]) {
+  const done = Bun.spawnSync([BINARY, ...argv], { cwd: folder, env: { AGENT_NODE_ID: "edge-7" }, stdin: "ignore" });
+  return { code: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };
+}
+
+test.skipIf(!built)("what the binary delivered, it finds where it belongs; what was taken away, it names", () => {
+  expect(run("verify").code).toBe(2);
+  const source = "simulator:?sensors=3&rate=max&count=3000&seed=5";
+  expect(run("run", "--once", "--source", source).code).toBe(0);
+
+  const whole = run("verify", "--deep");
+  expect([whole.code, whole.stderr]).toEqual([0, ""]);
+  expect(whole.stdout).toEndWith("\nevery reading is where it belongs\n");
+
+  const status = JSON.parse(run("status", "--json").stdout) as Record<string, unknown>;
+  expect(status).toMatchObject({
+    ...{ node_id: "edge-7", pid: null, health: "ok", problems: [], losses: [] },
+    buffer: { accepted: 3_000 },
+    stages: { raw: { delivered: 3_000, pending: 0 } },
+    uplink: { state: "up", error: null },
+  });
+  expect(run("status").stdout).toStartWith("edge-7: ok (no agent is running)\n");
+
+  const lake = JSON.parse(run("lake", "ls", "--json").stdout) as { stage: string; rows: number }[];
+  const rowsOf = (stage: string) => lake.find((one) => one.stage === stage)?.rows ?? 0;
+  expect(rowsOf("raw")).toBe(3_000);
+  expect(rowsOf("validated") + rowsOf("anomalies")).toBe(3_000);
+  expect(run("lake", "head", "--stage", "raw", "--count", "2").stdout.trim().split("\n").length).toBe(2);
+
+  expect(run("lake", "clean", "--stage", "schematized").code).toBe(2);
+  expect(run("lake", "clean", "--stage", "schematized", "--yes").code).toBe(0);
+  const gone = run("verify", "--json");
+  expect(gone.code).toBe(1);
+  expect(JSON.parse(gone.stdout)).toMatchObject({
+    ok: false,
+    epochs: [{ accepted: 3_000, stages: { raw: { missing: [] }, schematized: { missing: [[1, 3_000]], objects: 0 } } }],
+  });
+});

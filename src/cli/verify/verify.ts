@@ -1,0 +1,91 @@
+/** `agent verify`: is every reading that the buffer accepted where it belongs, once? Exit 0 when it is, else 1. */
+import { resolve } from "node:path";
+import { oneLine } from "../../core/log/log.ts";
+import { STAGES } from "../../core/stage.ts";
+import type { ObjectStore } from "../../uplink/object-store.ts";
+import { type EpochFindings, type Verification, verify } from "../../verify/verify.ts";
+import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { settingFlags } from "../frame/flags.ts";
+import { progressLine } from "../frame/progress-line.ts";
+import { storeOf } from "../store-of.ts";
+import { verificationText } from "./text.ts";
+
+export const command: Command = {
+  name: "verify",
+  summary: "Compare what the buffer accepted with what the store (and the tables) hold: gaps and duplicates by name.",
+  args: {
+    ...settingFlags("dataDir", "store"),
+    deep: { type: "boolean", description: "Open every object and compare its rows too." },
+    databricks: {
+      type: "boolean",
+      description: "Compare what the store holds, of all nodes, with the tables too. Without a buffer here: only that.",
+    },
+    json: { type: "boolean", description: "One JSON value." },
+  },
+  examples: [
+    "agent verify",
+    "agent verify --deep --store s3:",
+    "agent verify --databricks --store s3:",
+    "agent verify --data-dir /var/lib/agent --json",
+  ],
+  run,
+};
+
+async function run(flags: Flags, context: Context): Promise<ExitCode> {
+  const store = await storeOf(context);
+  try {
+    if (flags["databricks"] === true) return await runBoth(flags, context, store);
+    const found = await verifyBuffer(flags, context, store);
+    await context.write(
+      flags["json"] === true ? `${JSON.stringify(toJson(found), null, 2)}\n` : verificationText(found, store),
+    );
+    return found.ok ? 0 : 1;
+  } finally {
+    store.close();
+  }
+}
+
+function verifyBuffer(flags: Flags, { settings, cwd, stop, terminal }: Context, store: ObjectStore) {
+  return verify({
+    ...{ settings, store, stop, deep: flags["deep"] === true, now: Date.now, progress: progressLine(terminal) },
+    dataDir: resolve(cwd, settings.dataDir),
+  });
+}
+
+/** A laptop has no buffer: then the buckets are compared with the tables, and that is said. */
+async function runBoth(flags: Flags, context: Context, store: ObjectStore): Promise<ExitCode> {
+  const { hasBuffer, verifyDatabricks } = await import("./databricks.ts");
+  const own = hasBuffer(context) ? await verifyBuffer(flags, context, store) : null;
+  const tables = await verifyDatabricks(context, store);
+  const ok = tables.ok && (own?.ok ?? true);
+  if (flags["json"] === true) {
+    const told = own === null ? { ok, epochs: [], other_epochs: [], other_objects: 0 } : toJson(own);
+    await context.write(`${JSON.stringify({ ...told, ok, databricks: tables.json }, null, 2)}\n`);
+  } else {
+    const none = `no buffer in ${context.settings.dataDir}: the buckets are compared with the tables, and with no node`;
+    const first = own === null ? `${none}\n` : verificationText(own, store);
+    await context.write(`${first}\n${tables.lines.map(oneLine).join("\n")}\n`);
+  }
+  return ok ? 0 : 1;
+}
+
+/**
+ * `missing` and `duplicate` are ranges of seqs; for `aggregated` each pair is a window's start, twice, in ms since 1970.
+ * `pending` and `parked` are parts of `missing`.
+ */
+export function toJson({ ok, epochs, otherEpochs, foreign }: Verification) {
+  return { ok, epochs: epochs.map(epochJson), other_epochs: otherEpochs, other_objects: foreign };
+}
+
+function epochJson({ epoch, nodeId, accepted, lost, file, audit, deep }: EpochFindings) {
+  const stages = Object.fromEntries(STAGES.map((stage) => [stage, audit.stages[stage]]));
+  const strays = audit.strays.slice(0, STRAYS_NAMED).map(({ stage, key }) => ({ stage, key }));
+  const told = { epoch, node_id: nodeId, accepted, lost, set_aside: file, stages, unpromised_objects: strays };
+  if (deep === null) return told;
+  const { twice, contradicting, notSchematized, notValidated } = deep.contents;
+  const inside = { twice, contradicting, not_schematized: notSchematized, not_validated: notValidated };
+  return { ...told, deep: { ...inside, corrupt: deep.corrupt } };
+}
+
+/** Unpromised objects that are named in JSON. */
+const STRAYS_NAMED = 1_000;

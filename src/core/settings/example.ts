@@ -1,0 +1,18 @@
+/** The text of `.env.example`: every setting with its sentence, what it takes and its default, all commented out. */
+
+import type { Setting } from "./entry.ts";
+import { SETTING_NAMES } from "./settings.ts";
+import { SETTINGS } from "./table.ts";
+
+export function envExample(): string {
+  const head = [
+    "# Every setting. Copy this file to .env in the folder that the agent is started in, and uncomment what you need.",
+    "# The environment wins over .env, a flag wins over both: `agent config show` tells which.",
+  ];
+  return `${[head.join("\n"), ...SETTING_NAMES.map((name) => example(SETTINGS[name]))].join("\n\n")}\n`;
+}
+
+function example(setting: Setting<unknown>): string {
+  const fallback = typeof setting.fallback === "string" ? setting.fallback : "";
+  return `# ${setting.doc}\n# Takes ${setting.kind.expects}.\n# ${setting.env}=${fallback}`;
+}

@@ -1,0 +1,123 @@
+/** From flags, environment, `.env` and defaults to the settings, each with its origin, or every reason why not. */
+
+import { UsageError } from "../errors.ts";
+import { withoutPassword } from "../log/redact.ts";
+import { didYouMean } from "../outside/did-you-mean.ts";
+import { bucketOf } from "../stage.ts";
+import type { Setting } from "./entry.ts";
+import { SETTINGS } from "./table.ts";
+
+export type SettingName = keyof typeof SETTINGS;
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+export type Origin = "flag" | "environment" | ".env" | "default";
+
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+export type SettingValues = { readonly [K in SettingName]: ValueOf<(typeof SETTINGS)[K]> };
+export type Settings = SettingValues & { readonly origins: Readonly<Record<SettingName, Origin>> };
+
+export type SettingSources = {
+  /** As the command line gave them, by flag name (`data-dir`). What is no setting's flag is ignored. */
+  readonly flags?: Readonly<Record<string, unknown>>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly dotenv?: Readonly<Record<string, string | undefined>>;
+  /** What is wrong with the text of `.env` itself, with its place. */
+  readonly dotenvProblems?: readonly string[];
+  readonly hostName?: string;
+};
+
+/** The settings, or a UsageError that lists every problem at once. */
+export function resolveSettings(from: SettingSources): Settings {
+  const { settings, problems } = checkSettings(from);
+  if (problems.length > 0) {
+    throw new UsageError(problems.join("\n"), { tryHint: "agent config show   # every setting and its default" });
+  }
+  return settings;
+}
+
+/** The same, for `config check`: all problems as sentences, and settings that have the default where one is wrong. */
+export function checkSettings(from: SettingSources): { settings: Settings; problems: readonly string[] } {
+  const values: Partial<Record<SettingName, unknown>> = {};
+  const origins: Partial<Record<SettingName, Origin>> = {};
+  const problems: string[] = [];
+  for (const name of SETTING_NAMES) {
+    const setting: Setting<unknown> = SETTINGS[name];
+    const given = givenFor(setting, from);
+    origins[name] = given?.origin ?? "default";
+    const parsed = given === undefined ? undefined : setting.kind.parse(given.parts);
+    if (given !== undefined && parsed !== undefined && "problem" in parsed) {
+      const shown = setting.secret ? "" : ` "${withoutPassword(given.parts.join(" "))}"`;
+      problems.push(`Cannot use ${given.as}${shown} (${given.origin}): ${parsed.problem}`);
+    }
+    values[name] = parsed !== undefined && "value" in parsed ? parsed.value : fallbackOf(setting, from.hostName);
+  }
+  // Every name of the table was just given a value of its own kind.
+  const settings = { ...values, origins } as Settings;
+  problems.push(...(from.dotenvProblems ?? []), ...unknownNames(from.dotenv), ...togetherProblems(settings));
+  return { settings, problems };
+}
+
+/** A setting's value as text that reads back as the same value; empty where it is not set. Secrets are not hidden here. */
+export function formatSetting(settings: SettingValues, name: SettingName): string {
+  const setting: Setting<unknown> = SETTINGS[name];
+  return setting.kind.format(settings[name]);
+}
+
+/** The values that may never be printed. */
+export function secretsOf(settings: SettingValues): readonly string[] {
+  const secrets = SETTING_NAMES.filter((name) => SETTINGS[name].secret).map((name) => settings[name]);
+  return secrets.filter((value) => typeof value === "string" && value !== "") as string[];
+}
+
+type Given = { readonly parts: readonly string[]; readonly origin: Origin; readonly as: string };
+
+function givenFor(setting: Setting<unknown>, from: SettingSources): Given | undefined {
+  const flag = setting.flag === null ? undefined : from.flags?.[setting.flag];
+  if (flag !== undefined) {
+    return { parts: (Array.isArray(flag) ? flag : [flag]).map(String), origin: "flag", as: `--${setting.flag}` };
+  }
+  for (const [origin, values] of [["environment", from.env] as const, [".env", from.dotenv] as const]) {
+    const value = values?.[setting.env]?.trim();
+    if (value) return { parts: [value], origin, as: setting.env };
+  }
+  return undefined;
+}
+
+function fallbackOf(setting: Setting<unknown>, hostName = ""): unknown {
+  const { fallback } = setting;
+  if (fallback === null) return null;
+  const parsed = setting.kind.parse([typeof fallback === "string" ? fallback : fallback(hostName)]);
+  if ("problem" in parsed) throw new Error(`the default of ${setting.env} is refused: ${parsed.problem}`);
+  return parsed.value;
+}
+
+/** A misspelt name in `.env` is an error. The environment is not ours alone: build servers have AGENT_* of their own. */
+function unknownNames(dotenv: SettingSources["dotenv"]): string[] {
+  return strangersIn(dotenv).map(
+    (name) => `Cannot use ${name} (.env): there is no such setting${didYouMean(name, ENV_NAMES)}`,
+  );
+}
+
+/** What `config check` says of such names in the environment: they change nothing. */
+export function environmentWarnings(env: SettingSources["env"]): string[] {
+  return strangersIn(env).map(
+    (name) => `${name} in the environment is no setting and is ignored${didYouMean(name, ENV_NAMES)}`,
+  );
+}
+
+const ENV_NAMES = SETTING_NAMES.map((name) => SETTINGS[name].env);
+
+function strangersIn(variables: Readonly<Record<string, string | undefined>> = {}): string[] {
+  return Object.keys(variables).filter((name) => name.startsWith("AGENT_") && !ENV_NAMES.includes(name));
+}
+
+function togetherProblems(settings: Settings): string[] {
+  if (settings.store !== "s3:") return [];
+  const problems: string[] = [];
+  const bucket = bucketOf("schematized", settings.s3BucketPrefix, settings.awsRegion);
+  if (bucket.length > 63)
+    problems.push(`Cannot use the bucket name "${bucket}": ${bucket.length} characters, S3 allows 63`);
+  if ((settings.awsAccessKeyId === null) !== (settings.awsSecretAccessKey === null)) {
+    problems.push("Cannot use one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: the other is not set");
+  }
+  return problems;
+}

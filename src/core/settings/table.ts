@@ -1,0 +1,236 @@
+/**
+ * Every setting, in one table: its name in the environment, what it means, its default and its limits. `.env.example`,
+ * `--help` and `agent config` are generated from it. Flags win over the environment, the environment over `.env`, `.env`
+ * over defaults; an empty value in the environment or in `.env` counts as not set.
+ */
+import { NODE_ID, safeNodeId } from "../node-id.ts";
+import { STAGES } from "../stage.ts";
+import { DATABRICKS_SETTINGS } from "./databricks.ts";
+import { may, must, secretText } from "./entry.ts";
+import * as kind from "./kind.ts";
+
+export const SETTINGS = {
+  nodeId: must(
+    "AGENT_NODE_ID",
+    kind.text(
+      "1 to 64 of A-Z, a-z, 0-9, '.', '_', '-', the first a letter or digit, the last no '.' or '-'",
+      "NAME",
+      NODE_ID,
+    ),
+    safeNodeId,
+    "The node's name in keys and rows. Default: the host's name, made safe for a key.",
+  ),
+  dataDir: must("AGENT_DATA_DIR", kind.path("DIR"), "./agent-data", "The folder of the buffer and its lock.", {
+    flag: "data-dir",
+  }),
+  source: must(
+    "AGENT_SOURCE",
+    kind.uris,
+    "simulator:",
+    "Where readings come from: simulator:, stdin:, sqlite:PATH[?table=NAME]; several separated by spaces, or the flag repeated.",
+    { flag: "source" },
+  ),
+  store: must(
+    "AGENT_STORE",
+    kind.store,
+    "dir:./lake",
+    "Where objects go: dir:PATH, or s3: for the buckets of S3_BUCKET_PREFIX and AWS_REGION.",
+    { flag: "store" },
+  ),
+  rulesDir: may(
+    "AGENT_RULES_DIR",
+    kind.path("DIR"),
+    "The folder of rule files. Default: ./rules when it exists, else the rules in the binary.",
+    { flag: "rules" },
+  ),
+  profile: must(
+    "AGENT_PROFILE",
+    kind.path("NAME|FILE"),
+    "environmental",
+    "Which measures a sensor has: a profile's name, or a JSON file.",
+    { flag: "profile" },
+  ),
+  map: may("AGENT_MAP", kind.path("FILE"), "A JSON file that says how a foreign line or row becomes a reading.", {
+    flag: "map",
+  }),
+  stages: must("AGENT_STAGES", kind.stages, STAGES.join(","), "The stages that are delivered."),
+  commitMs: must(
+    "AGENT_COMMIT_MS",
+    kind.milliseconds("10ms", "60s"),
+    "1s",
+    "A reading waits at most this long for its commit.",
+  ),
+  commitRows: must(
+    "AGENT_COMMIT_ROWS",
+    kind.integer(1, 1_000),
+    "1000",
+    "At most this many readings wait for a commit.",
+  ),
+  batchRows: must("AGENT_BATCH_ROWS", kind.integer(1, 200_000), "20000", "A batch is sent at this many readings,"),
+  batchMs: must("AGENT_BATCH_MS", kind.milliseconds("1ms", "24h"), "30s", "or when its oldest reading is this old."),
+  gzipLevel: must(
+    "AGENT_GZIP_LEVEL",
+    kind.gzipLevel,
+    "auto",
+    "1 (fast) to 9 (small); auto compresses hard (6) while there is time for it, and a backlog fast (1).",
+  ),
+  windowMs: must("AGENT_WINDOW_MS", kind.milliseconds("1s", "24h"), "60s", "The length of an aggregate's window."),
+  windowGraceMs: must(
+    "AGENT_WINDOW_GRACE_MS",
+    kind.milliseconds("0", "24h"),
+    "5s",
+    "A window closes this long after its end, by event time.",
+  ),
+  windowHoldMs: must(
+    "AGENT_WINDOW_HOLD_MS",
+    kind.milliseconds("0", "24h"),
+    "10s",
+    "A revision for late readings waits this long for more of them.",
+  ),
+  windowKeep: must(
+    "AGENT_WINDOW_KEEP",
+    kind.duration("1m", "3650d"),
+    "7d",
+    "A window can be revised for this long after its end.",
+  ),
+  futureMs: must(
+    "AGENT_FUTURE_MS",
+    kind.milliseconds("0", "365d"),
+    "5m",
+    "A reading further ahead of the clock than this does not close windows.",
+  ),
+  keep: must("AGENT_KEEP", kind.duration("0", "3650d"), "24h", "Delivered readings stay in the buffer for this long."),
+  bufferMaxBytes: must("AGENT_BUFFER_MAX_BYTES", kind.bytes("1MiB", "16TiB"), "2GiB", "The buffer's limit on disk."),
+  bufferFull: must(
+    "AGENT_BUFFER_FULL",
+    kind.choice(["block", "drop-oldest"]),
+    "block",
+    "At the limit: stop taking, or drop the oldest and count the loss.",
+  ),
+  maxLineBytes: must(
+    "AGENT_MAX_LINE_BYTES",
+    kind.bytes("1KiB", "256MiB"),
+    "1MiB",
+    "A longer line is bad input: kept in part, with the reason.",
+  ),
+  pollMs: must(
+    "AGENT_POLL_MS",
+    kind.milliseconds("1ms", "1h"),
+    "250ms",
+    "How often a source that cannot call is looked at.",
+  ),
+  puts: must("AGENT_PUTS", kind.integer(1, 32), "4", "Objects on their way to the store at the same time."),
+  putTimeoutMs: must("AGENT_PUT_TIMEOUT_MS", kind.milliseconds("10ms", "1h"), "60s", "A put is given up and repeated."),
+  backoffMaxMs: must(
+    "AGENT_BACKOFF_MAX_MS",
+    kind.milliseconds("10ms", "24h"),
+    "60s",
+    "The longest wait between two tries of a store that is down.",
+  ),
+  lockWait: must(
+    "AGENT_LOCK_WAIT",
+    kind.durationOrForever("365d"),
+    "forever",
+    "How long to wait for another agent on the same data folder; 0: do not wait, exit 1.",
+    { flag: "lock-wait" },
+  ),
+  drain: must(
+    "AGENT_DRAIN",
+    kind.duration("0", "24h"),
+    "0s",
+    "On a stop signal, how long to go on delivering; 0: the next start delivers.",
+    { flag: "drain" },
+  ),
+  dashboard: must(
+    "AGENT_DASHBOARD",
+    kind.hostPortOrOff,
+    "off",
+    "Where /healthz, /readyz and /metrics are served over HTTP, by agent run and demo; off: nowhere.",
+    { flag: "dashboard" },
+  ),
+  heartbeat: must(
+    "AGENT_HEARTBEAT",
+    kind.durationOrOff("1s", "24h"),
+    "1m",
+    "How often the node tells how it is, in the metadata bucket; off: never.",
+  ),
+  log: must("AGENT_LOG", kind.choice(["debug", "info", "warn", "error"]), "info", "The least level that is logged."),
+  logFormat: must("AGENT_LOG_FORMAT", kind.choice(["text", "json"]), "text", "Lines for people, or one JSON a line."),
+  awsRegion: must(
+    "AWS_REGION",
+    kind.text("a region such as us-west-2", "REGION", /^[a-z0-9-]{1,30}$/),
+    "us-west-2",
+    "The region of the buckets, and the end of their names.",
+  ),
+  s3BucketPrefix: must("S3_BUCKET_PREFIX", kind.bucketPrefix, "expanso", "The start of the buckets' names."),
+  awsAccountId: may(
+    "AGENT_AWS_ACCOUNT_ID",
+    kind.text("the 12 digits of an account id", "ID", /^\d{12}$/),
+    "agent provision goes on only in this AWS account. Not set: in the one that the credentials are of.",
+  ),
+  edgeIdentity: must(
+    "AGENT_EDGE_IDENTITY",
+    kind.choice(["user", "role"]),
+    "user",
+    "Who edge nodes are to AWS: a user with a key in a file, or a role for machines with an instance profile.",
+    { flag: "edge" },
+  ),
+  edgeNodes: must(
+    "AGENT_EDGE_NODES",
+    kind.nodes,
+    "*",
+    "The nodes that may put objects, by AGENT_NODE_ID; *: any node.",
+    { flag: "nodes" },
+  ),
+  edgeKeyFile: must(
+    "AGENT_EDGE_KEY_FILE",
+    kind.path("FILE"),
+    "./edge-credentials.env",
+    "Where provision writes the edge's key, once, for its owner's eyes only (0600).",
+    { flag: "key-file" },
+  ),
+  kmsKeyArn: may(
+    "AGENT_KMS_KEY_ARN",
+    kind.text("arn:aws:kms:REGION:ACCOUNT:key/ID", "ARN", /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]{1,64}$/),
+    "The buckets are encrypted with this key. Not set: with keys of S3 (SSE-S3).",
+    { flag: "kms-key" },
+  ),
+  costTags: must(
+    "AGENT_COST_TAGS",
+    kind.tags,
+    "",
+    "More tags for everything that is made in AWS, for who reads the bill.",
+    { flag: "cost-tags" },
+  ),
+  writeOnce: must(
+    "AGENT_WRITE_ONCE",
+    kind.choice(["off", "on"]),
+    "off",
+    "The stage buckets themselves refuse a put that could overwrite an object.",
+    { flag: "write-once" },
+  ),
+  fileEvents: must(
+    "AGENT_FILE_EVENTS",
+    kind.choice(["off", "on"]),
+    "off",
+    "Databricks may set up file events (SNS and SQS) on the stage buckets.",
+    { flag: "file-events" },
+  ),
+  rawExpiryDays: may(
+    "AGENT_RAW_EXPIRY_DAYS",
+    kind.integer(30, 3_650),
+    "Raw objects are deleted by S3 after so many days; longer than Auto Loader may ever stand still. Not set: never.",
+    { flag: "raw-expiry-days" },
+  ),
+  awsEndpointUrlS3: may(
+    "AWS_ENDPOINT_URL_S3",
+    kind.text("http://HOST:PORT or https://HOST", "URL", /^https?:\/\/[^\s\0]{1,2048}$/),
+    "Another S3 server than that of AWS.",
+  ),
+  awsAccessKeyId: may("AWS_ACCESS_KEY_ID", secretText, "Only one of the ways that the AWS SDK finds credentials.", {
+    secret: true,
+  }),
+  awsSecretAccessKey: may("AWS_SECRET_ACCESS_KEY", secretText, "Goes with the access key.", { secret: true }),
+  awsSessionToken: may("AWS_SESSION_TOKEN", secretText, "Goes with a temporary access key.", { secret: true }),
+  ...DATABRICKS_SETTINGS,
+};

@@ -1,0 +1,138 @@
+/**
+ * The HTTP server of a running agent. It answers a few fixed paths from text that is kept for a moment, so that whoever
+ * asks, however often, costs the agent next to nothing. A port that is taken is no reason to stop: it is tried again, and
+ * told as a problem until then.
+ */
+import { codeOf, messageOf } from "../core/errors.ts";
+import type { Log } from "../core/log/log.ts";
+import { type HostPort, isLoopback } from "../core/settings/kind.ts";
+import type { HeadProblem, RequestHead } from "./head.ts";
+import { HttpListener, type Reply } from "./listener.ts";
+
+export type Answer = { readonly status: number; readonly type: string; readonly body: string };
+/** Makes the body of a path; called when somebody asks, a few times a second at most. */
+export type Page = () => Answer | Promise<Answer>;
+
+export type HttpServerParts = {
+  readonly at: HostPort;
+  readonly pages: ReadonlyMap<string, Page>;
+  /** What was made before this changed is made anew: what must be told at once, and changes seldom. */
+  readonly stamp: () => unknown;
+  readonly log: Log;
+  /** Milliseconds that only run. */
+  readonly running: () => number;
+};
+
+/** An answer is good for 20 times as long as it took to make (a twentieth of the agent's time at most), within these. */
+const FRESH_MS = { least: 200, most: 1_000, times: 20 };
+const RETRY_MS = 5_000;
+
+/** The engine says no more than that it failed. */
+const WHY: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is taken",
+  EADDRNOTAVAIL: "this machine has no such address now",
+  EACCES: "this user may not listen on that port",
+};
+
+type Made = { freshUntilMs: number; readonly stamp: unknown; readonly answer: Promise<Answer> };
+
+export class HttpServer {
+  readonly #parts: HttpServerParts;
+  readonly #made = new Map<string, Made>();
+  #listener: HttpListener | null = null;
+  #retry: Timer | null = null;
+  #refused: string | null = null;
+
+  constructor(parts: HttpServerParts) {
+    this.#parts = parts;
+    this.#listen();
+  }
+
+  /** Where it listens, or null while it does not. */
+  get url(): string | null {
+    const { host } = this.#parts.at;
+    if (this.#listener === null) return null;
+    return `http://${host.includes(":") ? `[${host}]` : host}:${this.#listener.port}/`;
+  }
+
+  /** Why it does not listen, or null. */
+  get refused(): string | null {
+    return this.#refused;
+  }
+
+  /** Does not wait for the next try: what had the port may just have ended. */
+  tryNow(): void {
+    if (this.#retry === null) return;
+    clearTimeout(this.#retry);
+    this.#listen();
+  }
+
+  close(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#listener?.close();
+    this.#listener = null;
+  }
+
+  #listen(): void {
+    const { at, log } = this.#parts;
+    this.#retry = null;
+    try {
+      this.#listener = new HttpListener(at, (head) => this.#answer(head));
+      this.#refused = null;
+      const whoever = isLoopback(at.host) ? "" : "; whoever reaches it may read them, there is no password";
+      log.info("listening", `Health and metrics: ${this.url}healthz and /metrics${whoever}`);
+    } catch (error) {
+      const message = `Cannot listen on ${at.host}:${at.port}: ${WHY[codeOf(error) ?? ""] ?? messageOf(error)}`;
+      if (this.#refused === null) log.warn("not_listening", `${message}. The agent goes on, and tries again`);
+      this.#refused = message;
+      // Nothing waits for it: an agent that has ended does not live on for its sake.
+      this.#retry = setTimeout(() => this.#listen(), RETRY_MS);
+      this.#retry.unref();
+    }
+  }
+
+  async #answer(head: RequestHead | HeadProblem): Promise<Reply> {
+    const { pages, at, log } = this.#parts;
+    if ("problem" in head) return plain(head.status, `${head.problem}\n`);
+    // A page of another site may make a browser ask us under its own name (DNS rebinding): it is not answered.
+    if (isLoopback(at.host) && !isLocal(head.host)) return plain(421, "not my name\n");
+    if (head.method !== "GET" && head.method !== "HEAD")
+      return plain(405, "GET or HEAD only\n", { allow: "GET, HEAD" });
+    const page = pages.get(head.path);
+    if (page === undefined) return plain(404, `there is ${[...pages.keys()].join(", ")}\n`);
+    try {
+      const { status, type, body } = await this.#fresh(head.path, page);
+      return { status, body, headers: { ...HEADERS, "content-type": type } };
+    } catch (error) {
+      log.warn("answer_failed", `Cannot answer over HTTP: ${messageOf(error)}`);
+      return plain(500, "cannot tell now; the agent's log says why\n");
+    }
+  }
+
+  #fresh(path: string, page: Page): Promise<Answer> {
+    const { running } = this.#parts;
+    const nowMs = running();
+    const stamp = this.#parts.stamp();
+    const last = this.#made.get(path);
+    if (last !== undefined && nowMs < last.freshUntilMs && last.stamp === stamp) return last.answer;
+    // Whoever asks while it is being made waits for the same one.
+    const made: Made = { freshUntilMs: Number.POSITIVE_INFINITY, stamp, answer: (async () => await page())() };
+    this.#made.set(path, made);
+    const done = () => {
+      const tookMs = running() - nowMs;
+      made.freshUntilMs = running() + Math.min(FRESH_MS.most, Math.max(FRESH_MS.least, FRESH_MS.times * tookMs));
+    };
+    made.answer.then(done, done);
+    return made.answer;
+  }
+}
+
+const HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
+
+function plain(status: number, body: string, headers: Readonly<Record<string, string>> = {}): Reply {
+  return { status, body, headers: { ...HEADERS, "content-type": "text/plain; charset=utf-8", ...headers } };
+}
+
+function isLocal(host: string | null): boolean {
+  return host === null || isLoopback(host.replace(/:\d{1,5}$/, ""));
+}

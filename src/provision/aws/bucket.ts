@@ -1,0 +1,219 @@
+/** A bucket: made, kept as it should be aspect by aspect, and taken away with all versions in it. */
+import type { LifecycleRule } from "@aws-sdk/client-s3";
+import { STAGES } from "../../core/stage.ts";
+import { NODES_PREFIX } from "../../fleet/heartbeat.ts";
+import type { FactBook } from "../facts.ts";
+import { type BucketUse, bucketName, ID, unityRoleName } from "../names.ts";
+import type { Change, Resource } from "../resource.ts";
+import { type BucketActual, bucketCall, readBucket } from "./bucket-read.ts";
+import type { Aws } from "./clients.ts";
+import { removeBucket } from "./empty.ts";
+import { ask } from "./failure.ts";
+import { WRITE_ONCE_SID, writeOnceStatement } from "./policies.ts";
+import { canonical, statementsOf } from "./policy-json.ts";
+import { type AwsWish, accountOf, foreignByTags, tagDifferences, tagList } from "./wish.ts";
+
+/** Their objects are written once by the edge, so an old version is somebody's mistake, kept for a while. Under Delta tables and checkpoints versions would only multiply what is stored. */
+export const VERSIONED: ReadonlySet<BucketUse> = new Set(["raw", "metadata"]);
+const OLD_VERSIONS_DAYS = 30;
+const UNFINISHED_UPLOADS_DAYS = 7;
+/** A heartbeat a minute would be 43,200 old versions of each node within those days, for nobody. S3 knows no less than a day. */
+const OLD_HEARTBEATS_DAYS = 1;
+/** Our rules of the lifecycle have ids that begin so; all others are left alone. */
+const RULE = "agent-provision-";
+
+export function bucketResource(aws: Aws, use: BucketUse, wish: AwsWish, begunBy: string): Resource<BucketActual> {
+  const bucket = bucketName(use, wish.naming);
+  return {
+    id: ID.bucket(bucket),
+    side: "aws",
+    needs: [],
+    after: [begunBy],
+    readAfter: [begunBy],
+    read: () => readBucket(aws, bucket),
+    foreign: ({ tags, isBare }, facts) => {
+      if (isBare && facts.get("setUpBegun")) return null;
+      const because = foreignByTags(tags);
+      return because === null ? null : `${because}; ${isBare ? "it is empty" : "it may hold objects of somebody else"}`;
+    },
+    diff: (actual, facts) => changesOf(aws, bucket, use, wish, actual, facts),
+    create: async () => {
+      // Tags in the same call: a killed create leaves nothing that looks foreign. us-east-1 must not be named as constraint.
+      const place = aws.region === "us-east-1" ? {} : { LocationConstraint: aws.region as "us-west-2" };
+      const config = { ...place, Tags: tagList(wish.tags) };
+      const create = new aws.s3Api.CreateBucketCommand({ Bucket: bucket, CreateBucketConfiguration: config });
+      await ask(bucketCall(bucket, "create", "s3:CreateBucket and s3:TagResource"), () => aws.s3.send(create));
+    },
+    remove: (_, doing) => removeBucket(aws, bucket, doing),
+  };
+}
+
+type Bucket = { readonly aws: Aws; readonly bucket: string };
+
+function changesOf(
+  aws: Aws,
+  bucket: string,
+  use: BucketUse,
+  wish: AwsWish,
+  actual: BucketActual,
+  facts: FactBook,
+): Change[] {
+  const of = { aws, bucket };
+  return [
+    tags(of, actual, wish),
+    publicAccess(of, actual),
+    ownership(of, actual),
+    encryption(of, actual, wish),
+    versioning(of, actual, use),
+    lifecycle(of, actual, use, wish),
+    writeOnce(of, actual, use, wish, facts),
+  ].filter((change) => change !== null);
+}
+
+function change({ bucket }: Bucket, because: string, action: string, send: () => Promise<unknown>): Change {
+  const call = bucketCall(bucket, "change", `s3:${action}`);
+  return { action: "update", because, make: async () => void (await ask(call, send)) };
+}
+
+/** S3 replaces the whole set, so what others have put there is written again. */
+function tags(of: Bucket, actual: BucketActual, wish: AwsWish): Change | null {
+  const differences = tagDifferences(actual.tags, wish.tags);
+  if (differences.length === 0) return null;
+  const Tagging = { TagSet: tagList({ ...actual.tags, ...wish.tags }) };
+  const { s3, s3Api } = of.aws;
+  return change(of, `tags: ${differences.join(", ")}`, "PutBucketTagging", () =>
+    s3.send(new s3Api.PutBucketTaggingCommand({ Bucket: of.bucket, Tagging })),
+  );
+}
+
+function publicAccess(of: Bucket, actual: BucketActual): Change | null {
+  if (actual.blocksPublic) return null;
+  const { s3, s3Api } = of.aws;
+  const all = { BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true };
+  return change(of, "public access: not blocked -> blocked", "PutBucketPublicAccessBlock", () =>
+    s3.send(new s3Api.PutPublicAccessBlockCommand({ Bucket: of.bucket, PublicAccessBlockConfiguration: all })),
+  );
+}
+
+function ownership(of: Bucket, actual: BucketActual): Change | null {
+  const wanted = "BucketOwnerEnforced";
+  if (actual.ownership === wanted) return null;
+  const { s3, s3Api } = of.aws;
+  const OwnershipControls = { Rules: [{ ObjectOwnership: wanted }] } as const;
+  return change(of, `object ownership: ${actual.ownership ?? "none"} -> ${wanted}`, "PutBucketOwnershipControls", () =>
+    s3.send(
+      new s3Api.PutBucketOwnershipControlsCommand({
+        Bucket: of.bucket,
+        OwnershipControls: { Rules: [...OwnershipControls.Rules] },
+      }),
+    ),
+  );
+}
+
+function encryption(of: Bucket, { encryption: actual }: BucketActual, { kmsKeyArn }: AwsWish): Change | null {
+  const algorithm = kmsKeyArn === null ? "AES256" : "aws:kms";
+  if (actual.algorithm === algorithm && actual.keyArn === kmsKeyArn) return null;
+  const { s3, s3Api } = of.aws;
+  const key = kmsKeyArn === null ? {} : { KMSMasterKeyID: kmsKeyArn };
+  const rule = {
+    ApplyServerSideEncryptionByDefault: { SSEAlgorithm: algorithm, ...key },
+    // One key for many objects, so that each put is no call to KMS.
+    BucketKeyEnabled: kmsKeyArn !== null,
+  } as const;
+  const name = (of: { algorithm: string; keyArn: string | null }) => of.keyArn ?? of.algorithm;
+  const because = `encryption: ${name(actual)} -> ${name({ algorithm, keyArn: kmsKeyArn })}`;
+  return change(of, because, "PutEncryptionConfiguration", () =>
+    s3.send(
+      new s3Api.PutBucketEncryptionCommand({ Bucket: of.bucket, ServerSideEncryptionConfiguration: { Rules: [rule] } }),
+    ),
+  );
+}
+
+function versioning(of: Bucket, actual: BucketActual, use: BucketUse): Change | null {
+  if (!VERSIONED.has(use) || actual.versioning === "on") return null;
+  const { s3, s3Api } = of.aws;
+  return change(of, `versioning: ${actual.versioning} -> on`, "PutBucketVersioning", () =>
+    s3.send(
+      new s3Api.PutBucketVersioningCommand({ Bucket: of.bucket, VersioningConfiguration: { Status: "Enabled" } }),
+    ),
+  );
+}
+
+/** S3 replaces the whole configuration, so the rules of others are written again. */
+function lifecycle(of: Bucket, actual: BucketActual, use: BucketUse, wish: AwsWish): Change | null {
+  const isOurs = ({ ID: id }: LifecycleRule) => id?.startsWith(RULE) === true;
+  const wanted = rulesFor(use, wish);
+  const have = new Map(actual.rules.filter(isOurs).map((rule) => [rule.ID!, rule]));
+  const same = (a: LifecycleRule, b: LifecycleRule | undefined) => b !== undefined && told(a) === told(b);
+  const wrong = wanted.filter((rule) => !same(rule, have.get(rule.ID!)));
+  const surplus = [...have.keys()].filter((id) => !wanted.some((rule) => rule.ID === id));
+  if (wrong.length + surplus.length === 0) return null;
+  const names = [
+    ...wrong.map(
+      (rule) => `${have.has(rule.ID!) ? "differs" : "missing"} ${rule.ID!.slice(RULE.length)} (${told(rule)})`,
+    ),
+    ...surplus.map((id) => `not wanted ${id.slice(RULE.length)}`),
+  ];
+  const Rules = [...actual.rules.filter((rule) => !isOurs(rule)), ...wanted];
+  const { s3, s3Api } = of.aws;
+  return change(of, `lifecycle: ${names.join(", ")}`, "PutLifecycleConfiguration", () =>
+    s3.send(new s3Api.PutBucketLifecycleConfigurationCommand({ Bucket: of.bucket, LifecycleConfiguration: { Rules } })),
+  );
+}
+
+export function rulesFor(use: BucketUse, { rawExpiryDays }: AwsWish): LifecycleRule[] {
+  const rule = (name: string, does: Partial<LifecycleRule>, Prefix = ""): LifecycleRule => ({
+    ...{ ID: `${RULE}${name}`, Status: "Enabled", Filter: { Prefix } },
+    ...does,
+  });
+  const rules = [
+    rule("unfinished-uploads", { AbortIncompleteMultipartUpload: { DaysAfterInitiation: UNFINISHED_UPLOADS_DAYS } }),
+  ];
+  if (VERSIONED.has(use)) {
+    rules.push(rule("old-versions", { NoncurrentVersionExpiration: { NoncurrentDays: OLD_VERSIONS_DAYS } }));
+  }
+  if (use === "metadata") {
+    const NoncurrentVersionExpiration = { NoncurrentDays: OLD_HEARTBEATS_DAYS };
+    rules.push(rule("old-heartbeats", { NoncurrentVersionExpiration }, NODES_PREFIX));
+  }
+  // Never on tables and checkpoints: a Delta log that loses a file is no table any more.
+  if (use === "raw" && rawExpiryDays !== null) rules.push(rule("expiry", { Expiration: { Days: rawExpiryDays } }));
+  return rules;
+}
+
+/** What a rule does, as one text: to compare, and to tell. */
+function told(rule: LifecycleRule): string {
+  const prefix = rule.Filter?.Prefix ?? rule.Prefix ?? "";
+  const parts = [
+    ...[rule.Status === "Enabled" ? "" : "disabled", prefix === "" ? "" : `below ${prefix}`],
+    rule.AbortIncompleteMultipartUpload ? `after ${rule.AbortIncompleteMultipartUpload.DaysAfterInitiation} d` : "",
+    rule.NoncurrentVersionExpiration ? `after ${rule.NoncurrentVersionExpiration.NoncurrentDays} d` : "",
+    rule.Expiration ? `after ${rule.Expiration.Days ?? "?"} d` : "",
+  ];
+  return parts.filter((part) => part !== "").join(", ");
+}
+
+/** One statement of the bucket's policy is ours; the others are written again as they are. */
+function writeOnce(of: Bucket, actual: BucketActual, use: BucketUse, wish: AwsWish, facts: FactBook): Change | null {
+  const isStage = (STAGES as readonly string[]).includes(use);
+  const wanted = writeOnceStatement(of.bucket, accountOf(facts), unityRoleName(wish.naming));
+  const all = statementsOf(actual.policy);
+  const ours = all.find((one) => one["Sid"] === WRITE_ONCE_SID);
+  const others = all.filter((one) => one !== ours);
+  const { s3, s3Api } = of.aws;
+  const put = (statements: readonly unknown[]) => {
+    const text = JSON.stringify({ ...actual.policy, Version: "2012-10-17", Statement: statements });
+    return s3.send(new s3Api.PutBucketPolicyCommand({ Bucket: of.bucket, Policy: text }));
+  };
+  if (wish.writeOnce && isStage) {
+    if (ours !== undefined && canonical(ours) === canonical(wanted)) return null;
+    const because = `bucket policy: ${WRITE_ONCE_SID} ${ours === undefined ? "is missing" : "differs"}`;
+    return change(of, because, "PutBucketPolicy", () => put([...others, wanted]));
+  }
+  if (ours === undefined) return null;
+  const because = `bucket policy: ${WRITE_ONCE_SID} is not wanted any more`;
+  if (others.length > 0) return change(of, because, "PutBucketPolicy", () => put(others));
+  return change(of, because, "DeleteBucketPolicy", () =>
+    s3.send(new s3Api.DeleteBucketPolicyCommand({ Bucket: of.bucket })),
+  );
+}

@@ -1,0 +1,155 @@
+/** Who edge nodes are to AWS: a user that may put and nothing else, or a role for machines with an instance profile. */
+
+import type { FactBook } from "../facts.ts";
+import { edgeName } from "../names.ts";
+import type { Change, Doing, Resource } from "../resource.ts";
+import type { Aws } from "./clients.ts";
+import { type AwsCall, ask, askMaybe, NO_ENTITY } from "./failure.ts";
+import { edgePolicy, instanceTrustPolicy } from "./policies.ts";
+import { canonical, parsePolicy, policyLength, statementsOf, stringsIn } from "./policy-json.ts";
+import { type RoleWish, tooLong } from "./role.ts";
+import { type AwsWish, accountOf, foreignByTags, tagDifferences, tagList, tagsOf } from "./wish.ts";
+
+export const EDGE_POLICY = "put-only";
+/** IAM's limit for all inline policies of a user, without white space. */
+const USER_POLICY_LIMIT = 2_048;
+
+export type UserActual = {
+  readonly policy: Record<string, unknown> | null;
+  readonly tags: Readonly<Record<string, string>>;
+};
+
+export function edgeUserResource(aws: Aws, wish: AwsWish): Resource<UserActual> {
+  const name = edgeName(wish.naming);
+  const { iam, iamApi } = aws;
+  const of = { UserName: name };
+  return {
+    id: edgeUserId(wish),
+    side: "aws",
+    needs: [],
+    tells: ["setUpBegun"],
+    learn: ({ tags }) => (foreignByTags(tags) === null ? { setUpBegun: true } : {}),
+    read: async ({ facts }) => {
+      const [found, policy] = await Promise.all([
+        askMaybe(userCall(name, "read", "iam:GetUser", facts), NO_ENTITY, () =>
+          iam.send(new iamApi.GetUserCommand(of)),
+        ),
+        askMaybe(userCall(name, "read", "iam:GetUserPolicy", facts), NO_ENTITY, () =>
+          iam.send(new iamApi.GetUserPolicyCommand({ ...of, PolicyName: EDGE_POLICY })),
+        ),
+      ]);
+      if (found?.User === undefined) return null;
+      // GetUser of a user that was just made may still be without its tags; ListUserTags is the one to ask.
+      const tags = await ask(userCall(name, "read", "iam:ListUserTags", facts), () =>
+        iam.send(new iamApi.ListUserTagsCommand(of)),
+      );
+      const document = policy?.PolicyDocument;
+      return { policy: document === undefined ? null : parsePolicy(document), tags: tagsOf(tags.Tags) };
+    },
+    foreign: ({ tags }) => foreignByTags(tags),
+    diff: (actual, facts) => userChanges(aws, name, wish, actual, facts),
+    create: async ({ facts }) => {
+      const create = new iamApi.CreateUserCommand({ ...of, Tags: tagList(wish.tags) });
+      await ask(userCall(name, "create", "iam:CreateUser and iam:TagUser", facts), () => iam.send(create));
+    },
+    remove: (_, { facts }) => removeUser(aws, name, facts),
+  };
+}
+
+export function edgeUserId(wish: AwsWish): string {
+  return `user ${edgeName(wish.naming)}`;
+}
+
+export function userCall(name: string, doing: string, action: string, facts: FactBook): AwsCall {
+  const { accountId, partition } = accountOf(facts);
+  return { doing: `${doing} user "${name}"`, action, on: `arn:${partition}:iam::${accountId}:user/${name}` };
+}
+
+function userChanges(aws: Aws, name: string, wish: AwsWish, actual: UserActual, facts: FactBook): Change[] {
+  const { iam, iamApi } = aws;
+  const changes: Change[] = [];
+  const add = (because: string, action: string, send: (doing: Doing) => Promise<unknown>) => {
+    const make = async (doing: Doing) =>
+      void (await ask(userCall(name, "change", action, doing.facts), () => send(doing)));
+    changes.push({ action: "update", because, make });
+  };
+  const tags = tagDifferences(actual.tags, wish.tags);
+  if (tags.length > 0) {
+    add(`tags: ${tags.join(", ")}`, "iam:TagUser", () =>
+      iam.send(new iamApi.TagUserCommand({ UserName: name, Tags: tagList(wish.tags) })),
+    );
+  }
+  const policy = edgePolicyOf(wish, facts);
+  if (actual.policy === null || canonical(actual.policy) !== canonical(policy)) {
+    const because = actual.policy === null ? "is missing" : edgeDifference(actual.policy, policy);
+    add(`policy ${EDGE_POLICY}: ${because}`, "iam:PutUserPolicy", () => {
+      const length = policyLength(policy);
+      if (length > USER_POLICY_LIMIT) throw tooLong(name, length, USER_POLICY_LIMIT);
+      const put = { UserName: name, PolicyName: EDGE_POLICY, PolicyDocument: JSON.stringify(policy) };
+      return iam.send(new iamApi.PutUserPolicyCommand(put));
+    });
+  }
+  return changes;
+}
+
+function edgePolicyOf(wish: AwsWish, facts: FactBook) {
+  const options = { nodes: wish.edgeNodes, kmsKeyArn: wish.kmsKeyArn };
+  return edgePolicy(wish.naming, accountOf(facts).partition, options);
+}
+
+function edgeDifference(actual: Record<string, unknown>, wanted: ReturnType<typeof edgePolicy>): string {
+  const resources = (policy: Record<string, unknown>) =>
+    new Set(statementsOf(policy).flatMap((one) => stringsIn(one["Resource"])));
+  const [have, want] = [resources(actual), resources(wanted)];
+  const missing = [...want].filter((one) => !have.has(one));
+  const extra = [...have].filter((one) => !want.has(one));
+  if (extra.length > 0) return `allows ${extra.slice(0, 3).join(", ")}, which is not wanted`;
+  return missing.length > 0 ? `${missing.slice(0, 3).join(", ")} missing` : "allows other actions than s3:PutObject";
+}
+
+async function removeUser(aws: Aws, name: string, facts: FactBook): Promise<void> {
+  const { iam, iamApi } = aws;
+  const of = { UserName: name };
+  const all = <T>(action: string, send: () => Promise<T>) =>
+    askMaybe(userCall(name, "delete", `iam:${action}`, facts), NO_ENTITY, send);
+  const [keys, inline, attached, groups] = await Promise.all([
+    all("ListAccessKeys", () => iam.send(new iamApi.ListAccessKeysCommand(of))),
+    all("ListUserPolicies", () => iam.send(new iamApi.ListUserPoliciesCommand(of))),
+    all("ListAttachedUserPolicies", () => iam.send(new iamApi.ListAttachedUserPoliciesCommand(of))),
+    all("ListGroupsForUser", () => iam.send(new iamApi.ListGroupsForUserCommand(of))),
+  ]);
+  for (const { AccessKeyId } of keys?.AccessKeyMetadata ?? []) {
+    await all("DeleteAccessKey", () => iam.send(new iamApi.DeleteAccessKeyCommand({ ...of, AccessKeyId })));
+  }
+  for (const PolicyName of inline?.PolicyNames ?? []) {
+    await all("DeleteUserPolicy", () => iam.send(new iamApi.DeleteUserPolicyCommand({ ...of, PolicyName })));
+  }
+  for (const { PolicyArn } of attached?.AttachedPolicies ?? []) {
+    await all("DetachUserPolicy", () => iam.send(new iamApi.DetachUserPolicyCommand({ ...of, PolicyArn })));
+  }
+  for (const { GroupName } of groups?.Groups ?? []) {
+    await all("RemoveUserFromGroup", () => iam.send(new iamApi.RemoveUserFromGroupCommand({ ...of, GroupName })));
+  }
+  await all("DeleteUser", () => iam.send(new iamApi.DeleteUserCommand(of)));
+}
+
+/** The alternative: machines wear the role, and no key lies in a file. */
+export function edgeRole(wish: AwsWish): RoleWish {
+  return {
+    name: edgeName(wish.naming),
+    description: "Edge nodes of the agent put objects by this role",
+    trust: () => instanceTrustPolicy(),
+    trustDifference: (_, actual) =>
+      canonical(actual.trust) === canonical(instanceTrustPolicy())
+        ? null
+        : "is not that of machines (ec2.amazonaws.com)",
+    policyName: EDGE_POLICY,
+    policy: (facts) => edgePolicyOf(wish, facts),
+    policyDifference: (facts, actual) => edgeDifference(actual, edgePolicyOf(wish, facts)),
+    instanceProfile: true,
+    needs: [],
+    outlives: [],
+    tells: ["setUpBegun"],
+    told: ({ isOurs }) => (isOurs ? { setUpBegun: true } : {}),
+  };
+}

@@ -1,0 +1,100 @@
+/**
+ * The file that holds the edge's key: made before the key, so that a key whose answer was lost is known for what it is.
+ * `FILE.new` says which keys there were before; then it holds the new one; then it takes FILE's place. Only its owner
+ * may read either (0600).
+ */
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
+import type { AwsKey } from "./clients.ts";
+
+const HEAD = "# Made by agent provision: the edge's key. Copy it to the node as its .env; nobody can show it again.";
+const BEFORE = "# keys before: ";
+const ID = /^AWS_ACCESS_KEY_ID=(.+)$/m;
+const SECRET = /^AWS_SECRET_ACCESS_KEY=(.+)$/m;
+/** More than this is no file of ours. */
+const LIMIT_BYTES = 16 * 1024;
+
+export type KeyFile = {
+  /** Null: the key was asked for, and its answer has not been written down. */
+  readonly key: AwsKey | null;
+  /** Keys that the user had when this one was asked for. */
+  readonly before: readonly string[];
+  /** Others than the owner may read it. */
+  readonly isOpen: boolean;
+};
+
+/** Null where there is no file. Throws where there is one that is not ours. */
+export function readKeyFile(path: string): KeyFile | null {
+  let text: string;
+  let mode: number;
+  try {
+    const { size, mode: bits } = statSync(path);
+    mode = bits;
+    text = size > LIMIT_BYTES ? "" : readFileSync(path, "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return null;
+    throw new AgentError(`Cannot read "${path}": ${messageOf(error)}`, { cause: error, tryHint: `ls -l ${path}` });
+  }
+  if (!text.startsWith(HEAD)) {
+    throw new AgentError(`Cannot use "${path}" for the edge's key: it is there already and is not of agent provision`, {
+      tryHint: "--key-file FILE, with another name",
+    });
+  }
+  const [accessKeyId, secretAccessKey] = [ID.exec(text)?.[1], SECRET.exec(text)?.[1]];
+  const key = accessKeyId === undefined || secretAccessKey === undefined ? null : { accessKeyId, secretAccessKey };
+  const line = text.split("\n").find((one) => one.startsWith(BEFORE));
+  const before = (line?.slice(BEFORE.length) ?? "").split(",").filter((id) => /^[A-Z0-9]{1,128}$/.test(id));
+  return { key, before, isOpen: process.platform !== "win32" && (mode & 0o077) !== 0 };
+}
+
+/** On return it is on disk, and only the owner may read it; killed before that, what stood there before still does. */
+export function writeKeyFile(
+  path: string,
+  before: readonly string[],
+  settings: Readonly<Record<string, string>>,
+): void {
+  const lines = [
+    HEAD,
+    `${BEFORE}${before.join(",")}`,
+    ...Object.entries(settings).map(([name, value]) => `${name}=${value}`),
+  ];
+  const part = `${path}.part`;
+  try {
+    rmSync(part, { force: true });
+    const file = openSync(part, "wx", 0o600);
+    try {
+      writeSync(file, `${lines.join("\n")}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(part, path);
+  } catch (error) {
+    throw new AgentError(`Cannot write "${path}": ${messageOf(error)}`, {
+      cause: error,
+      tryHint: "--key-file FILE, in a folder that can be written",
+    });
+  }
+}
+
+export function newFileOf(path: string): string {
+  return `${path}.new`;
+}
+
+export function takePlace(path: string): void {
+  renameSync(newFileOf(path), path);
+}
+
+export function closeToOthers(path: string): void {
+  chmodSync(path, 0o600);
+}

@@ -1,0 +1,151 @@
+/** The catalog and the schema of the five tables. The catalog's managed storage is in the metadata bucket, for good. */
+import { AgentError, TransientError } from "../../core/errors.ts";
+import { TABLE_OF_STAGE } from "../../core/stage.ts";
+import { hasCode } from "../../databricks/failure.ts";
+import { type JsonObject, textAt } from "../../databricks/json.ts";
+import {
+  createThing,
+  deleteThing,
+  foreignByComment,
+  type Lake,
+  type LakeWish,
+  plainUrl,
+  sameUrl,
+  unity,
+} from "./lake.ts";
+import {
+  ABOUT,
+  HEARTBEATS_TABLE,
+  LAKE_ID,
+  marked,
+  QUARANTINE_TABLE,
+  schemaFullName,
+  VOLUME_USES,
+} from "./names.ts";
+import { Securable } from "./securable.ts";
+import { bucketUrl, locationName } from "../names.ts";
+import type { Doing, Resource } from "../resource.ts";
+
+/** Every catalog has these from the start: Databricks makes them. */
+const BUILT_IN = ["default", "information_schema"];
+
+/** Beside the heartbeats and rule sets of the nodes, which have prefixes of their own. */
+export const storageRoot = ({ naming }: LakeWish) => `${bucketUrl("metadata", naming)}unity-catalog`;
+
+export function catalogResource(lake: Lake): Resource<JsonObject> {
+  const name = lake.catalog;
+  const id = LAKE_ID.catalog(name);
+  const root = storageRoot(lake);
+  const securable = new Securable(lake, id, ["catalogs", name]);
+  return {
+    id,
+    side: "databricks",
+    needs: [LAKE_ID.location(locationName("metadata", lake.naming))],
+    // GET first: CREATE CATALOG IF NOT EXISTS can fail on one that exists, where the metastore has no root.
+    read: (doing) => securable.read(doing),
+    foreign: (actual) => {
+      const is = textAt(actual, "storage_root");
+      const elsewhere = `its managed storage is ${is === undefined ? "the metastore's" : plainUrl(is)}, not ${root}, and can never be moved`;
+      return foreignByComment(actual) ?? (sameUrl(is, root) ? null : elsewhere);
+    },
+    diff: (actual) => securable.adoption(actual),
+    create: async (doing) => {
+      const body = { name, comment: marked(ABOUT.catalog), storage_root: root };
+      const needs = `CREATE_CATALOG on the metastore and CREATE_MANAGED_STORAGE on ${LAKE_ID.location(locationName("metadata", lake.naming))}`;
+      await createThing(lake, unity(`create ${id}`, "POST", ["catalogs"], { body, needs }), doing);
+    },
+    remove: async (actual, doing) => {
+      const schemas = await namesIn(lake, "schemas", { catalog_name: name }, doing);
+      refuseForeign(
+        `delete ${id}`,
+        "schemas",
+        schemas.filter((one) => ![...BUILT_IN, lake.schema].includes(one)),
+      );
+      await securable.asOwner(actual, doing, async () => {
+        if (schemas.includes("default")) {
+          await deleteUnlessUsed(lake, `delete schema ${name}.default`, ["schemas", `${name}.default`], doing);
+        }
+        await deleteUnlessUsed(lake, `delete ${id}`, ["catalogs", name], doing);
+      });
+    },
+  };
+}
+
+export function schemaResource(lake: Lake): Resource<JsonObject> {
+  const fullName = schemaFullName(lake);
+  const id = LAKE_ID.schema(fullName);
+  const securable = new Securable(lake, id, ["schemas", fullName]);
+  return {
+    id,
+    side: "databricks",
+    needs: [LAKE_ID.catalog(lake.catalog)],
+    read: (doing) => securable.read(doing),
+    foreign: foreignByComment,
+    diff: (actual) => securable.adoption(actual),
+    create: async (doing) => {
+      const body = {
+        name: lake.schema,
+        catalog_name: lake.catalog,
+        comment: marked(ABOUT.schema),
+      };
+      const needs = `USE_CATALOG and CREATE_SCHEMA on ${LAKE_ID.catalog(lake.catalog)}`;
+      await createThing(lake, unity(`create ${id}`, "POST", ["schemas"], { body, needs }), doing);
+    },
+    remove: async (actual, doing) => {
+      const query = { catalog_name: lake.catalog, schema_name: lake.schema };
+      // Ours have just been taken away, and may still be listed for a moment.
+      const ours: Record<string, readonly string[]> = {
+        tables: [...Object.values(TABLE_OF_STAGE), QUARANTINE_TABLE, HEARTBEATS_TABLE],
+        volumes: VOLUME_USES,
+      };
+      for (const [what, own] of Object.entries(ours)) {
+        const names = await namesIn(lake, what, query, doing);
+        refuseForeign(
+          `delete ${id}`,
+          what,
+          names.filter((one) => !own.includes(one)),
+        );
+      }
+      await securable.asOwner(actual, doing, () =>
+        deleteUnlessUsed(lake, `delete ${id}`, ["schemas", fullName], doing),
+      );
+    },
+  };
+}
+
+async function namesIn(
+  lake: Lake,
+  kind: string,
+  query: Record<string, string>,
+  doing: Doing,
+): Promise<readonly string[]> {
+  const call = unity(`list the ${kind} of ${Object.values(query).join(".")}`, "GET", [kind], {
+    query: { max_results: 0, ...query },
+  });
+  return (await lake.workspace.list(call, kind, doing)).map((one) => textAt(one, "name") ?? "?");
+}
+
+/** What somebody else put there goes with nobody's word but theirs: named, and left. */
+function refuseForeign(what: string, kind: string, names: readonly string[]): void {
+  if (names.length === 0) return;
+  throw new AgentError(
+    `Cannot ${what}: it holds ${kind} that agent provision did not make: ${names.slice(0, 5).join(", ")}`,
+    { tryHint: "remove them by hand, if they may go, then the same command again" },
+  );
+}
+
+/**
+ * Without force: what is in it, and we do not know of, stays. What we know of has been looked for before; so this may be
+ * what was just taken away and is still counted, and is tried again.
+ */
+async function deleteUnlessUsed(lake: Lake, what: string, path: readonly string[], doing: Doing): Promise<void> {
+  try {
+    await deleteThing(lake, unity(what, "DELETE", path, { needs: what.replace("delete", "ownership of") }), doing);
+  } catch (error) {
+    if (!hasCode(error, "CATALOG_NOT_EMPTY", "SCHEMA_NOT_EMPTY")) throw error;
+    throw new TransientError(`${error.message}: something that agent provision did not make is in it`, {
+      tryHint: "look at it in the workspace (Catalog), remove by hand what may go, then the same command again",
+      cause: error,
+    });
+  }
+}

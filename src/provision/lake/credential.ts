@@ -1,0 +1,143 @@
+/**
+ * The storage credential: the role of AWS that Unity Catalog works as. It is made before the role is, because Databricks
+ * chooses the external id that the role's trust policy must name.
+ */
+import { UsageError } from "../../core/errors.ts";
+import { flagAt, type JsonObject, objectAt, textAt } from "../../databricks/json.ts";
+import { partitionOf, roleArn } from "../aws/policies.ts";
+import { createThing, foreignByComment, type Lake, overlaps, sameUrl, unity } from "./lake.ts";
+import { ABOUT, LAKE_ID, marked } from "./names.ts";
+import { Securable } from "./securable.ts";
+import { passes, type Trial } from "./validate.ts";
+import type { FactBook, Facts } from "../facts.ts";
+import { BUCKET_USES, bucketName, bucketUrl, credentialName, ID, unityRoleName } from "../names.ts";
+import { IAM_WAIT, pollUntil } from "../poll.ts";
+import type { Change, Doing, Resource } from "../resource.ts";
+
+const CREDENTIALS = "storage-credentials";
+const NEEDS = "CREATE_STORAGE_CREDENTIAL on the metastore";
+
+export function credentialResource(lake: Lake): Resource<JsonObject> {
+  const name = credentialName(lake.naming);
+  const id = ID.credential(name);
+  const securable = new Securable(lake, id, [CREDENTIALS, name]);
+  return {
+    id,
+    side: "databricks",
+    needs: [],
+    tells: ["externalId", "unityCatalogIamArn"],
+    read: (doing) => securable.read(doing),
+    learn: factsIn,
+    foreign: foreignByComment,
+    diff: (actual, facts) => [
+      ...securable.adoption(actual),
+      ...roleChange(lake, securable, actual, facts),
+      ...(flagAt(actual, "read_only") === true
+        ? [
+            {
+              action: "update" as const,
+              because: "read only: on -> off",
+              make: async (doing: Doing) =>
+                securable.change(actual, doing, { read_only: false, skip_validation: true }),
+            },
+          ]
+        : []),
+    ],
+    create: async (doing) => {
+      const body = {
+        name,
+        aws_iam_role: { role_arn: roleArnOf(lake, doing.facts) },
+        comment: marked(ABOUT.credential),
+        read_only: false,
+        // The role does not exist yet: its trust policy needs what this call answers.
+        skip_validation: true,
+      };
+      const call = unity(`create ${id}`, "POST", [CREDENTIALS], { body, needs: NEEDS });
+      await createThing(lake, call, doing);
+    },
+    remove: (actual, doing) => securable.remove(actual, doing),
+  };
+}
+
+function roleChange(lake: Lake, securable: Securable, actual: JsonObject, facts: FactBook): Change[] {
+  const is = textAt(objectAt(actual, "aws_iam_role"), "role_arn") ?? "none";
+  const wanted = knownRoleArn(lake, facts);
+  if (wanted === null || is === wanted) return [];
+  const make = async (doing: Doing) => {
+    const body = { aws_iam_role: { role_arn: roleArnOf(lake, doing.facts) }, skip_validation: true, force: true };
+    await securable.change(actual, doing, body);
+    // Another role may be given another external id: what is there now is what the role must trust.
+    doing.facts.learn(factsIn((await securable.read(doing)) ?? {}));
+  };
+  return [{ action: "update", because: `role: ${is} -> ${wanted}`, make }];
+}
+
+function factsIn(actual: JsonObject): Partial<Facts> {
+  const role = objectAt(actual, "aws_iam_role");
+  const externalId = textAt(role, "external_id");
+  const unityCatalogIamArn = textAt(role, "unity_catalog_iam_arn");
+  return {
+    ...(externalId === undefined ? {} : { externalId }),
+    ...(unityCatalogIamArn === undefined ? {} : { unityCatalogIamArn }),
+  };
+}
+
+/** As the AWS side tells it; without that side, from the account of the settings. */
+function roleArnOf(lake: Lake, facts: FactBook): string {
+  const known = knownRoleArn(lake, facts);
+  if (known !== null) return known;
+  throw new UsageError("Cannot name the role of the buckets: the AWS account is not known", {
+    tryHint: "AGENT_AWS_ACCOUNT_ID=123456789012, or without --only databricks",
+  });
+}
+
+function knownRoleArn(lake: Lake, facts: FactBook): string | null {
+  const told = facts.get("roleArn");
+  const accountId = facts.get("accountId") ?? lake.awsAccountId;
+  if (told !== undefined || accountId === null) return told ?? null;
+  const partition = facts.get("partition") ?? partitionOf(lake.naming.region);
+  return roleArn(unityRoleName(lake.naming), { accountId, partition });
+}
+
+/** That the role lets Unity Catalog in: IAM spreads a new role over the world in seconds, or in minutes. */
+export function accessResource(lake: Lake): Resource<true> {
+  const credential = credentialName(lake.naming);
+  return {
+    id: LAKE_ID.access(credential),
+    side: "databricks",
+    needs: [ID.credential(credential), ID.role(unityRoleName(lake.naming)), ID.bucket(bucketName("raw", lake.naming))],
+    missing: "Unity Catalog cannot use the role yet",
+    read: async (doing) => {
+      const known = await new Securable(lake, ID.credential(credential), [CREDENTIALS, credential]).read(doing);
+      if (known === null) return null;
+      // A plan touches nothing: what writes is tried when the locations are made, and by verify.
+      const answer = await passes(lake, { ...(await trialOf(lake, doing)), readOnly: true }, doing);
+      return "value" in answer ? true : null;
+    },
+    diff: () => [],
+    create: async (doing) => {
+      const tried = await trialOf(lake, doing);
+      await pollUntil("AWS to let Unity Catalog use the role", IAM_WAIT, doing, () => passes(lake, tried, doing));
+    },
+  };
+}
+
+/**
+ * Where the role can be tried. A url that a location holds already is refused, so: by a location that uses the role on one
+ * of our buckets, whichever that is; else on a bucket that no location holds.
+ */
+async function trialOf(lake: Lake, doing: Doing): Promise<Trial> {
+  const credential = credentialName(lake.naming);
+  const call = unity("list the external locations", "GET", ["external-locations"], { query: { max_results: 0 } });
+  const all = await lake.workspace.list(call, "external_locations", doing);
+  const urls = BUCKET_USES.map((use) => bucketUrl(use, lake.naming));
+  const used = all.find(
+    (one) =>
+      textAt(one, "credential_name")?.toLowerCase() === credential &&
+      urls.some((url) => sameUrl(textAt(one, "url"), url)),
+  );
+  const location = textAt(used ?? {}, "name");
+  if (location !== undefined) return { credential, location };
+  const free = urls.find((url) => !all.some((one) => overlaps(textAt(one, "url") ?? "", url)));
+  return { credential, url: free ?? urls[0]! };
+}

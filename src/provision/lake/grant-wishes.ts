@@ -1,0 +1,64 @@
+/** Who is granted what, thing by thing: people read tables, the job reads objects and writes tables and checkpoints. */
+import { STAGES } from "../../core/stage.ts";
+import type { GrantsWish, GrantWish, Privilege, SecurableKind } from "./grants.ts";
+import type { LakeWish } from "./lake.ts";
+import {
+  heartbeatsFullName,
+  LAKE_ID,
+  quarantineFullName,
+  schemaFullName,
+  tableFullName,
+  VOLUME_USES,
+} from "./names.ts";
+import { volumeFullName } from "./volume.ts";
+import { locationName } from "../names.ts";
+
+export type Principals = {
+  readonly readers: readonly string[];
+  /** Null: the job runs as who provisions, who owns everything. */
+  readonly loader: string | null;
+};
+
+type Wanted = { readonly reader: readonly Privilege[]; readonly loader: readonly Privilege[] };
+
+/** Nothing where nobody is named. */
+export function grantWishes(lake: LakeWish, principals: Principals): readonly GrantsWish[] {
+  const wish = (kind: SecurableKind, fullName: string, on: string, wanted: Wanted): GrantsWish => {
+    return { kind, fullName, on, grants: merged(principals, wanted) };
+  };
+  const schema = schemaFullName(lake);
+  const stages = STAGES.map((stage) => tableFullName(lake, stage));
+  const tables = [...stages, quarantineFullName(lake), heartbeatsFullName(lake)];
+  const all = [
+    // The heartbeats are below `nodes/` in metadata. The catalog's managed storage there stays out of reach: Databricks lets
+    // nobody read that by its path.
+    ...[...STAGES, "metadata" as const].map((use) => {
+      const name = locationName(use, lake.naming);
+      return wish("external_location", name, LAKE_ID.location(name), { reader: [], loader: ["READ_FILES"] });
+    }),
+    wish("catalog", lake.catalog, LAKE_ID.catalog(lake.catalog), { reader: ["USE_CATALOG"], loader: ["USE_CATALOG"] }),
+    wish("schema", schema, LAKE_ID.schema(schema), {
+      reader: ["USE_SCHEMA"],
+      // The notebook asks for its tables to be made where they are not: Databricks looks at this even where they are.
+      loader: ["USE_SCHEMA", "CREATE_TABLE"],
+    }),
+    ...VOLUME_USES.map((use) => {
+      const name = volumeFullName(lake, use);
+      const loader: readonly Privilege[] = use === "checkpoints" ? ["READ_VOLUME", "WRITE_VOLUME"] : ["READ_VOLUME"];
+      return wish("volume", name, LAKE_ID.volume(name), { reader: [], loader });
+    }),
+    ...tables.map((name) => {
+      return wish("table", name, LAKE_ID.table(name), { reader: ["SELECT"], loader: ["SELECT", "MODIFY"] });
+    }),
+  ];
+  return all.filter(({ grants }) => grants.length > 0);
+}
+
+/** One who reads and loads holds what the loader holds, once. */
+function merged({ readers, loader }: Principals, wanted: Wanted): readonly GrantWish[] {
+  const grants = readers
+    .filter((principal) => principal !== loader)
+    .map((principal) => ({ principal, privileges: wanted.reader }));
+  if (loader !== null) grants.push({ principal: loader, privileges: wanted.loader });
+  return grants.filter(({ privileges }) => privileges.length > 0);
+}

@@ -1,0 +1,91 @@
+/** What all the resources of the Databricks side share: the workspace, the names, and the ways of asking Unity Catalog. */
+import { AgentError, TransientError } from "../../core/errors.ts";
+import type { Call, Pace, Workspace } from "../../databricks/client.ts";
+import { isAlreadyThere, isMissing } from "../../databricks/failure.ts";
+import { asObject, type JsonObject, textAt } from "../../databricks/json.ts";
+import type { SqlRunner } from "../../databricks/sql.ts";
+import type { WarehouseChoice } from "../../databricks/warehouse.ts";
+import { isMarked, type LakeNames, marked, NOT_MARKED } from "./names.ts";
+import type { Naming } from "../names.ts";
+import type { Change, Doing } from "../resource.ts";
+
+/** What the lake is to be, as far as names and settings say it. */
+export type LakeWish = LakeNames & {
+  readonly naming: Naming;
+  /** Databricks is told of new files by S3 (managed file events), and so needs not list the buckets. */
+  readonly hasFileEvents: boolean;
+  /** The machine that the job runs on; null: serverless. */
+  readonly jobNodeType: string | null;
+};
+
+export type Lake = LakeWish & {
+  readonly workspace: Workspace;
+  readonly sql: SqlRunner;
+  readonly warehouse: WarehouseChoice;
+  /** The account, where the AWS side does not tell it (`--only databricks`). Null: not set. */
+  readonly awsAccountId: string | null;
+  /** A wrong url is mended although tables or volumes lie under the old one. */
+  readonly force: boolean;
+};
+
+export const UNITY = ["api", "2.1", "unity-catalog"] as const;
+
+export function unity(doing: string, method: Call["method"], parts: readonly string[], more: Partial<Call> = {}): Call {
+  return { doing, method, path: [...UNITY, ...parts], ...more };
+}
+
+/** The thing, or null where it is not there. */
+export async function readThing(lake: Lake, call: Call, pace: Pace): Promise<JsonObject | null> {
+  try {
+    return asObject(await lake.workspace.request(call, pace));
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+/** "Already exists" is what a lost answer leaves behind: the engine looks what stands there before it says more. */
+export async function createThing(lake: Lake, call: Call, pace: Pace): Promise<JsonObject> {
+  try {
+    return asObject(await lake.workspace.request(call, pace));
+  } catch (error) {
+    if (isAlreadyThere(error))
+      throw new TransientError(error instanceof AgentError ? error.message : "", { cause: error });
+    throw error;
+  }
+}
+
+/** What is already gone is no error. */
+export async function deleteThing(lake: Lake, call: Call, pace: Pace): Promise<void> {
+  try {
+    await lake.workspace.request({ again: "safe", ...call }, pace);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+export function foreignByComment(actual: JsonObject): string | null {
+  return isMarked(textAt(actual, "comment")) ? null : NOT_MARKED;
+}
+
+/** Taking over what has not our mark, for `--adopt`: nothing where it has. */
+export function adoption(actual: JsonObject, mark: (comment: string, doing: Doing) => Promise<unknown>): Change[] {
+  const comment = textAt(actual, "comment");
+  if (isMarked(comment)) return [];
+  const make = async (doing: Doing) => void (await mark(marked(comment), doing));
+  return [{ action: "update", because: "ownership: not ours -> managed by agent provision", make }];
+}
+
+/** Unity Catalog lower-cases names, and gives a url with or without a slash at its end. */
+export function sameUrl(one: string | undefined, other: string): boolean {
+  return one !== undefined && plainUrl(one) === plainUrl(other);
+}
+
+export function plainUrl(url: string): string {
+  return url.replace(/\/+$/, "").replace(/^s3[an]:/, "s3:");
+}
+
+export function overlaps(one: string, other: string): boolean {
+  const [a, b] = [`${plainUrl(one)}/`, `${plainUrl(other)}/`];
+  return a.startsWith(b) || b.startsWith(a);
+}

@@ -1,0 +1,97 @@
+/**
+ * Moving external locations to the right buckets. No two may overlap, at any moment: so what stands in the way is found
+ * and named; and where it is one of ours that points to the wrong bucket itself (two that were swapped, say) it is parked
+ * for the moment that it takes. One move at a time.
+ */
+import { AgentError } from "../../core/errors.ts";
+import { type JsonObject, textAt } from "../../databricks/json.ts";
+import { dependantsUnder } from "./dependants.ts";
+import { type Lake, overlaps, plainUrl, sameUrl, unity } from "./lake.ts";
+import { isMarked, LAKE_ID } from "./names.ts";
+import { Securable } from "./securable.ts";
+import { BUCKET_USES, bucketUrl, locationName } from "../names.ts";
+import type { Doing } from "../resource.ts";
+
+const LOCATIONS = "external-locations";
+
+export class LocationMoves {
+  readonly #lake: Lake;
+  #last: Promise<unknown> = Promise.resolve();
+  /** What we have moved ourselves: a list that lags would show it where it was, and have it moved again. */
+  readonly #moved = new Set<string>();
+
+  constructor(lake: Lake) {
+    this.#lake = lake;
+  }
+
+  /** After all that came before, whatever became of it. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(work, work);
+    this.#last = mine.catch(() => undefined);
+    return mine;
+  }
+
+  /** On return no other location overlaps the url, or an AgentError names the one that does. */
+  async makeRoom(name: string, url: string, doing: Doing): Promise<void> {
+    const call = unity("list the external locations", "GET", [LOCATIONS], { query: { max_results: 0 } });
+    const all = await this.#lake.workspace.list(call, "external_locations", doing);
+    for (const other of all) {
+      const otherName = textAt(other, "name") ?? "";
+      const otherUrl = textAt(other, "url") ?? "";
+      const isMoved = otherName.toLowerCase() === name || this.#moved.has(otherName.toLowerCase());
+      if (isMoved || !overlaps(otherUrl, url)) continue;
+      if (!this.#isOursAndWrong(other)) throw inTheWay(name, url, other);
+      await this.#park(other, doing);
+    }
+  }
+
+  /** It is where it should be now. */
+  settled(name: string): void {
+    this.#moved.add(name);
+  }
+
+  /** A bucket that nobody has: nothing can lie there, and no location of anybody overlaps it. */
+  isParked(url: string): boolean {
+    return plainUrl(url).startsWith(`${this.#parking()}/`);
+  }
+
+  #parking(): string {
+    const { prefix, region } = this.#lake.naming;
+    return `s3://${prefix}-parked-${region}`;
+  }
+
+  #isOursAndWrong(other: JsonObject): boolean {
+    if (!isMarked(textAt(other, "comment"))) return false;
+    const use = BUCKET_USES.find(
+      (one) => locationName(one, this.#lake.naming) === textAt(other, "name")?.toLowerCase(),
+    );
+    return use !== undefined && !sameUrl(textAt(other, "url"), bucketUrl(use, this.#lake.naming));
+  }
+
+  async #park(other: JsonObject, doing: Doing): Promise<void> {
+    const name = textAt(other, "name") ?? "";
+    const url = textAt(other, "url") ?? "";
+    const id = LAKE_ID.location(name);
+    const dependants = await dependantsUnder(this.#lake, url, doing);
+    if (dependants.length > 0 && !this.#lake.force) {
+      throw new AgentError(`Cannot move ${id} out of the way: ${dependants.slice(0, 5).join(", ")} would break`, {
+        tryHint: "move or drop them, or agent provision apply --force",
+      });
+    }
+    doing.tell(`${id} is in the way and points to the wrong bucket itself: parked until its turn`);
+    const body = { url: `${this.#parking()}/${name}`, force: true, skip_validation: true };
+    await new Securable(this.#lake, id, [LOCATIONS, name]).change(other, doing, body);
+    this.#moved.add(name.toLowerCase());
+  }
+}
+
+function inTheWay(name: string, url: string, other: JsonObject): AgentError {
+  const otherName = textAt(other, "name") ?? "?";
+  const owner = textAt(other, "owner") ?? "nobody known";
+  return new AgentError(
+    `Cannot point ${LAKE_ID.location(name)} to ${plainUrl(url)}: it overlaps external location "${otherName}" (${textAt(other, "url")}, of ${owner})`,
+    {
+      tryHint: `remove that one if it may go: databricks external-locations delete ${otherName}; or another S3_BUCKET_PREFIX`,
+    },
+  );
+}

@@ -1,0 +1,63 @@
+/** The ids of the Databricks resources, for `needs` across files, and the mark by which ours are known. */
+import { STAGES, type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
+import type { BucketUse } from "../names.ts";
+import { MANAGED_BY, MANAGED_BY_KEY } from "../resource.ts";
+
+export const LAKE_ID = {
+  access: (credential: string) => `access of storage credential ${credential}`,
+  location: (name: string) => `external location ${name}`,
+  catalog: (name: string) => `catalog ${name}`,
+  schema: (fullName: string) => `schema ${fullName}`,
+  volume: (fullName: string) => `volume ${fullName}`,
+  table: (fullName: string) => `table ${fullName}`,
+  grants: (on: string) => `grants on ${on}`,
+  folder: (path: string) => `workspace folder ${path}`,
+  notebook: (path: string) => `notebook ${path}`,
+  file: (path: string) => `workspace file ${path}`,
+  dashboard: (path: string) => `dashboard ${path}`,
+  job: (name: string) => `job ${name}`,
+} as const;
+
+/** Where a table of the lake is: `catalog.schema.table`. */
+export type LakeNames = { readonly catalog: string; readonly schema: string };
+
+export const schemaFullName = ({ catalog, schema }: LakeNames) => `${catalog}.${schema}`;
+export const tableFullName = (names: LakeNames, stage: Stage) => `${schemaFullName(names)}.${TABLE_OF_STAGE[stage]}`;
+
+/** The metadata bucket holds the catalog's managed storage, and a volume may not overlap that. */
+export const VOLUME_USES = [...STAGES, "checkpoints"] as const satisfies readonly BucketUse[];
+export type VolumeUse = (typeof VOLUME_USES)[number];
+
+/** Where the notebook writes down the objects that cannot be unpacked. */
+export const QUARANTINE_TABLE = "sensor_readings_quarantine";
+export const quarantineFullName = (names: LakeNames) => `${schemaFullName(names)}.${QUARANTINE_TABLE}`;
+
+/** What the nodes tell of themselves, as the metadata bucket shows it when the notebook looks. */
+export const HEARTBEATS_TABLE = "sensor_readings_heartbeats";
+export const heartbeatsFullName = (names: LakeNames) => `${schemaFullName(names)}.${HEARTBEATS_TABLE}`;
+
+/** What the comments say beside the mark. */
+export const ABOUT = {
+  credential: "The role of the agent's buckets",
+  location: "A bucket of the agent",
+  catalog: "Readings of the agent's sensors",
+  schema: "Five tables of readings, by stage",
+} as const;
+
+export function aboutVolume(use: VolumeUse): string {
+  return use === "checkpoints" ? "What Auto Loader has read" : `Objects of the ${use} stage`;
+}
+
+const MARK = `${MANAGED_BY_KEY}=${MANAGED_BY}`;
+
+/** Databricks' objects have no tags that one call could set with them: the comment carries the mark, at its end. */
+export function isMarked(comment: string | undefined): boolean {
+  return new RegExp(`(^|[\\s;(])${MARK}($|[\\s;).])`).test(comment ?? "");
+}
+
+/** The comment with the mark; what people wrote before stays. */
+export function marked(comment: string | undefined): string {
+  return [comment?.trim() ?? "", MARK].filter((part) => part !== "").join(" ");
+}
+
+export const NOT_MARKED = `its comment does not say ${MARK}`;

@@ -1,0 +1,68 @@
+/** A thing of Unity Catalog that has a name, a comment and an owner: how it is read, changed, taken over and taken away. */
+import { DeniedError } from "../../core/errors.ts";
+import { TokenRefusedError } from "../../databricks/failure.ts";
+import { type JsonObject, textAt } from "../../databricks/json.ts";
+import { adoption, deleteThing, type Lake, readThing, UNITY, unity } from "./lake.ts";
+import type { Change, Doing } from "../resource.ts";
+
+export class Securable {
+  readonly #lake: Lake;
+  readonly #id: string;
+  readonly #path: readonly string[];
+
+  /** `path`: behind the address of Unity Catalog, as `["volumes", "main.sensors.raw"]`. */
+  constructor(lake: Lake, id: string, path: readonly string[]) {
+    this.#lake = lake;
+    this.#id = id;
+    this.#path = path;
+  }
+
+  /** Null where it is not there. */
+  read(doing: Doing): Promise<JsonObject | null> {
+    return readThing(this.#lake, unity(`read ${this.#id}`, "GET", this.#path), doing);
+  }
+
+  /** May be repeated: a change says what should be, and not by how much. */
+  async change(actual: JsonObject, doing: Doing, body: object): Promise<void> {
+    const more = { body, again: "safe", needs: `ownership of ${this.#id}` } as const;
+    const call = unity(`change ${this.#id}`, "PATCH", this.#path, more);
+    await this.asOwner(actual, doing, () => this.#lake.workspace.request(call, doing));
+  }
+
+  /** Takes it over by its comment, where that has not our mark. */
+  adoption(actual: JsonObject): Change[] {
+    return adoption(actual, (comment, doing) => this.change(actual, doing, { comment }));
+  }
+
+  async remove(actual: JsonObject, doing: Doing): Promise<void> {
+    const call = unity(`delete ${this.#id}`, "DELETE", this.#path, { needs: `ownership of ${this.#id}` });
+    await this.asOwner(actual, doing, () => deleteThing(this.#lake, call, doing));
+  }
+
+  /**
+   * Does what only the owner may do. A metastore admin may take the ownership, by a request that changes nothing else; so
+   * where we are denied we take it, and do it then. Where that is denied too, the sentence names the owner.
+   */
+  async asOwner<T>(actual: JsonObject, doing: Doing, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (denied) {
+      const me = doing.facts.get("databricksUser");
+      const owner = textAt(actual, "owner");
+      const isTheirs = me !== undefined && owner !== undefined && owner !== me;
+      if (!(denied instanceof DeniedError) || denied instanceof TokenRefusedError || !isTheirs) throw denied;
+      doing.tell(`${this.#id} belongs to ${owner}: taking it over`);
+      const more = { body: { owner: me }, again: "safe" } as const;
+      const call = unity(`become the owner of ${this.#id}`, "PATCH", this.#path, more);
+      await this.#lake.workspace.request(call, doing).catch((error: unknown) => {
+        if (!(error instanceof DeniedError)) throw error;
+        throw new DeniedError(`${denied.message} (it belongs to "${owner}", and we are "${me}")`, {
+          missing: `ownership of ${this.#id}`,
+          tryHint: `${owner} runs: databricks api patch /${[...UNITY, ...this.#path].join("/")} --json '{"owner": "${me}"}'`,
+          cause: denied,
+        });
+      });
+      return work();
+    }
+  }
+}

@@ -1,0 +1,50 @@
+/** Asks Databricks to use a storage credential on a url, by real calls to S3 as the role. */
+import { AgentError } from "../../core/errors.ts";
+import type { Pace } from "../../databricks/client.ts";
+import { objectsAt, textAt } from "../../databricks/json.ts";
+import { type Lake, unity } from "./lake.ts";
+import type { Answer } from "../poll.ts";
+
+export type Trial = {
+  readonly credential: string;
+  readonly url?: string;
+  /** Given with `url`: this location is left out when overlaps are looked for. Given alone: its own url is tried. */
+  readonly location?: string;
+  /** Reads and lists only. */
+  readonly readOnly?: boolean;
+};
+
+export type Proof = { readonly operation: string; readonly passed: boolean; readonly message: string };
+
+/** One line per operation. Answers 200 also where every operation fails. */
+export async function tryCredential(lake: Lake, trial: Trial, pace: Pace): Promise<readonly Proof[]> {
+  const { credential, url, location, readOnly } = trial;
+  const where = url ?? `external location "${location}"`;
+  const call = unity(`try storage credential "${credential}" on ${where}`, "POST", ["validate-storage-credentials"], {
+    body: {
+      storage_credential_name: credential,
+      ...(url === undefined ? {} : { url }),
+      ...(location === undefined ? {} : { external_location_name: location }),
+      ...(readOnly ? { read_only: true } : {}),
+    },
+    again: "safe",
+    needs: `CREATE_EXTERNAL_LOCATION on the metastore and on storage credential "${credential}"`,
+  });
+  const answer = await lake.workspace.request(call, pace);
+  const proofs = objectsAt(answer, "results").map((one) => {
+    const passed = textAt(one, "result") === "PASS" || textAt(one, "result") === "SKIP";
+    return { operation: textAt(one, "operation") ?? "?", passed, message: textAt(one, "message") ?? "" };
+  });
+  if (proofs.length === 0) throw new AgentError(`Cannot ${call.doing}: the answer holds no result`);
+  return proofs;
+}
+
+/** For `pollUntil`: true, or what fails, in words. */
+export async function passes(lake: Lake, trial: Trial, pace: Pace): Promise<Answer<true>> {
+  const failed = (await tryCredential(lake, trial, pace)).filter(({ passed }) => !passed);
+  return failed.length === 0 ? { value: true } : { notYet: failed.map(wordsOf).join("; ") };
+}
+
+export function wordsOf({ operation, message }: Proof): string {
+  return `${operation} fails${message === "" ? "" : `: ${message.replace(/\s+/g, " ").slice(0, 300)}`}`;
+}

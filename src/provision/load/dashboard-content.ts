@@ -1,0 +1,103 @@
+/**
+ * What a dashboard of ours holds, decided purely: the shipped content with the lake's catalog and schema, and our mark as the
+ * first line of each dataset. The mark has a sum of the rest, so that an edit by hand is told from another version's work.
+ */
+import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { asObject, type Json, type JsonObject, listAt, objectAt, objectsAt, textAt } from "../../databricks/json.ts";
+import type { LakeNames } from "../lake/names.ts";
+import { MANAGED_BY, MANAGED_BY_KEY } from "../resource.ts";
+import { holds } from "./job.ts";
+
+const SUM_DIGITS = 12;
+const MARK = new RegExp(`^-- ${MANAGED_BY_KEY}=${MANAGED_BY} ([0-9a-f]{${SUM_DIGITS}})\\n?$`);
+
+/** As it should be in the workspace. */
+export function wantedContent(shipped: JsonObject, { catalog, schema }: LakeNames): JsonObject {
+  const datasets = objectsAt(shipped, "datasets").map((dataset) => ({ ...dataset, catalog, schema }));
+  const content = { ...shipped, datasets };
+  const mark = `-- ${MANAGED_BY_KEY}=${MANAGED_BY} ${sumOf(content)}\n`;
+  return {
+    ...content,
+    datasets: datasets.map((dataset) => ({ ...dataset, queryLines: [mark, ...listAt(dataset, "queryLines")] })),
+  };
+}
+
+/** How it looks beside its content (colours, and the like) is for whoever looks at it: that goes along. */
+export function withTheirLook(wanted: JsonObject, actual: JsonObject): JsonObject {
+  return actual["uiSettings"] === undefined ? wanted : { ...wanted, uiSettings: actual["uiSettings"] };
+}
+
+/** Databricks adds fields to pages and datasets; into a widget it adds none, so there every difference is one. */
+export function isSameContent(actual: JsonObject, wanted: JsonObject): boolean {
+  const [pages, wantedPages] = [objectsAt(actual, "pages"), objectsAt(wanted, "pages")];
+  return (
+    holds(actual["datasets"], wanted["datasets"]) &&
+    pages.length === wantedPages.length &&
+    wantedPages.every((page, at) => holds(pages[at], page) && isDeepStrictEqual(pages[at]!["layout"], page["layout"]))
+  );
+}
+
+export type Shown = {
+  /** The dataset's. */
+  readonly name: string;
+  readonly query: string;
+  readonly catalog: string;
+  readonly schema: string;
+  /** Those that a widget asks for, each once. */
+  readonly columns: readonly string[];
+};
+
+/** What each dataset is asked, and which of its columns the widgets need. */
+export function shownOf(content: JsonObject): readonly Shown[] {
+  const widgets = objectsAt(content, "pages").flatMap((page) =>
+    objectsAt(page, "layout").map((placed) => objectAt(placed, "widget")),
+  );
+  const queries = widgets.flatMap((widget) => objectsAt(widget, "queries").map((one) => objectAt(one, "query")));
+  return objectsAt(content, "datasets").map((dataset) => {
+    const name = textAt(dataset, "name") ?? "";
+    const fields = queries
+      .filter((query) => textAt(query, "datasetName") === name)
+      .flatMap((query) => objectsAt(query, "fields"));
+    const columns = fields.flatMap((field) => /`([^`]+)`/.exec(textAt(field, "expression") ?? "")?.[1] ?? []);
+    return {
+      ...{ name, query: listAt(dataset, "queryLines").map(String).join("") },
+      ...{ catalog: textAt(dataset, "catalog") ?? "", schema: textAt(dataset, "schema") ?? "" },
+      columns: [...new Set(columns)],
+    };
+  });
+}
+
+export type Origin = "ours" | "edited" | "foreign";
+
+/** Ours as one of us made it, ours and edited since, or not ours. */
+export function originOf(content: JsonObject): Origin {
+  const datasets = objectsAt(content, "datasets");
+  const sums = datasets.flatMap((dataset) => MARK.exec(String(listAt(dataset, "queryLines")[0]))?.[1] ?? []);
+  if (sums.length === 0) return "foreign";
+  const isWhole = sums.length === datasets.length && sums.every((sum) => sum === sums[0]);
+  return isWhole && sums[0] === sumOf(content) ? "ours" : "edited";
+}
+
+/** Of what we write, without the mark: no field that Databricks adds is in it. */
+function sumOf(content: JsonObject): string {
+  const datasets = objectsAt(content, "datasets").map((dataset) => {
+    const lines = listAt(dataset, "queryLines").filter((line) => !MARK.test(String(line)));
+    return [...["name", "displayName", "catalog", "schema"].map((key) => textAt(dataset, key) ?? null), lines];
+  });
+  const pages = objectsAt(content, "pages").map((page) => {
+    return [textAt(page, "name") ?? null, textAt(page, "displayName") ?? null, inOrder(page["layout"] ?? [])];
+  });
+  return createHash("sha256")
+    .update(JSON.stringify([datasets, pages]))
+    .digest("hex")
+    .slice(0, SUM_DIGITS);
+}
+
+/** Keys in the order of the alphabet: Databricks writes them in whatever order. */
+function inOrder(value: Json): Json {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(asObject(value)).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, one]) => [key, inOrder(one)]));
+}

@@ -1,0 +1,51 @@
+/** When the job last took in what was there: what is younger than that waits, what is older and not in its table is lost. */
+import { DeniedError } from "../../core/errors.ts";
+import type { Call, Pace } from "../../databricks/client.ts";
+import { type JsonObject, objectAt, objectsAt, textAt } from "../../databricks/json.ts";
+import type { Lake } from "../lake/lake.ts";
+import { findJob } from "./job.ts";
+
+/** Runs that are looked at, the newest first: among more failures than these nobody loads anything. */
+const RUNS = 25;
+
+export type JobIngest = {
+  /** When the last run that succeeded began: it took in everything that was there then. Null: none of the last ones did. */
+  readonly startedMs: number | null;
+  readonly isRunning: boolean;
+};
+
+/** Null where there is no job of ours, or none that we may see. */
+export async function lastIngest(lake: Lake, pace: Pace): Promise<JobIngest | null> {
+  try {
+    const job = await findJob(lake, pace);
+    if (job === null) return null;
+    const completed = await runsOf(lake, job.id, { completed_only: true, limit: RUNS }, pace);
+    const active = await runsOf(lake, job.id, { active_only: true, limit: 1 }, pace);
+    const starts = completed.filter(isSuccess).map((run) => numberAt(run, "start_time"));
+    return { startedMs: starts.length === 0 ? null : Math.max(...starts), isRunning: active.length > 0 };
+  } catch (error) {
+    if (error instanceof DeniedError) return null;
+    throw error;
+  }
+}
+
+async function runsOf(lake: Lake, id: string, query: NonNullable<Call["query"]>, pace: Pace) {
+  const call = {
+    doing: "list the runs of the job",
+    method: "GET" as const,
+    path: ["api", "2.2", "jobs", "runs", "list"],
+    query: { job_id: id, ...query },
+    needs: "CAN_VIEW on the job",
+  };
+  return objectsAt(await lake.workspace.request(call, pace), "runs");
+}
+
+function isSuccess(run: JsonObject): boolean {
+  const code = textAt(objectAt(objectAt(run, "status"), "termination_details"), "code");
+  return (code ?? textAt(objectAt(run, "state"), "result_state")) === "SUCCESS";
+}
+
+function numberAt(run: JsonObject, key: string): number {
+  const value = run[key];
+  return typeof value === "number" ? value : 0;
+}

@@ -1,0 +1,150 @@
+/**
+ * The notebook in the workspace: its folder, its source, and the Python files beside it that it imports. All are compared
+ * before they are overwritten.
+ */
+import { AgentError } from "../../core/errors.ts";
+import type { Call } from "../../databricks/client.ts";
+import { hasCode } from "../../databricks/failure.ts";
+import { textAt } from "../../databricks/json.ts";
+import { createThing, deleteThing, type Lake, type LakeWish, readThing } from "../lake/lake.ts";
+import { LAKE_ID } from "../lake/names.ts";
+import { type Doing, MANAGED_BY, MANAGED_BY_KEY, type Resource } from "../resource.ts";
+
+/** A Python notebook as its source: cells between `# COMMAND ----------`. */
+export type NotebookSource = {
+  readonly name: string;
+  readonly source: string;
+  /** Files that the notebook imports, such as `columns.py`. */
+  readonly modules?: readonly ModuleSource[];
+};
+export type ModuleSource = { readonly name: string; readonly source: string };
+
+/** "MAX_NOTEBOOK_SIZE_EXCEEDED" above this. */
+const SOURCE_BYTES = 10 * 1024 * 1024;
+const HEADER = "# Databricks notebook source";
+const MARK = `# ${MANAGED_BY_KEY}=${MANAGED_BY}`;
+
+export const notebookFolder = ({ naming }: LakeWish) => `/Shared/${naming.prefix}-agent-${naming.region}`;
+export const notebookPath = (lake: LakeWish, { name }: NotebookSource | ModuleSource) =>
+  `${notebookFolder(lake)}/${name}`;
+
+export function folderResource(lake: Lake): Resource<true> {
+  const path = notebookFolder(lake);
+  const id = LAKE_ID.folder(path);
+  return {
+    id,
+    side: "databricks",
+    needs: [],
+    read: async (doing) => {
+      const found = await readThing(lake, workspace(`read ${id}`, "get-status", { query: { path } }), doing);
+      if (found === null) return null;
+      if (textAt(found, "object_type") === "DIRECTORY") return true;
+      throw new AgentError(`Cannot use ${id}: there is a ${textAt(found, "object_type")?.toLowerCase()} of that name`, {
+        tryHint: "move it in the workspace, then the same command again",
+      });
+    },
+    diff: () => [],
+    create: async (doing) => {
+      const call = workspace(`create ${id}`, "mkdirs", { method: "POST", body: { path }, again: "safe" });
+      await lake.workspace.request({ ...call, needs: "CAN_EDIT on the workspace folder /Shared" }, doing);
+    },
+    remove: async (_actual, doing) => {
+      const call = workspace(`delete ${id}`, "delete", { method: "POST", body: { path, recursive: false } });
+      await deleteThing(lake, call, doing).catch((error: unknown) => {
+        if (!hasCode(error, "DIRECTORY_NOT_EMPTY")) throw error;
+        throw new AgentError(`${error.message}: something that agent provision did not make is in it`, {
+          tryHint: "move it elsewhere in the workspace, then the same command again",
+          cause: error,
+        });
+      });
+    },
+  };
+}
+
+export function notebookResource(lake: Lake, notebook: NotebookSource): Resource<string> {
+  const path = notebookPath(lake, notebook);
+  return sourceResource(lake, {
+    id: LAKE_ID.notebook(path),
+    path,
+    source: markedSource(notebook),
+    mark: MARK,
+    import: { format: "SOURCE", language: "PYTHON" },
+    exportFormat: "SOURCE",
+  });
+}
+
+/** A file, not a notebook: it has no header, and so keeps its extension and can be imported. */
+export function moduleResource(lake: Lake, module: ModuleSource): Resource<string> {
+  const path = notebookPath(lake, module);
+  const source = markedModule(module);
+  const auto = { format: "AUTO" };
+  return sourceResource(lake, { id: LAKE_ID.file(path), path, source, mark: MARK, import: auto, exportFormat: "AUTO" });
+}
+
+type Wish = {
+  readonly id: string;
+  readonly path: string;
+  readonly source: string;
+  /** A line of the source: what has it is ours. */
+  readonly mark: string;
+  readonly import: { readonly format: string; readonly language?: string };
+  readonly exportFormat: string;
+};
+
+export function sourceResource(
+  lake: Lake,
+  { id, path, source: wanted, mark, import: as, exportFormat }: Wish,
+): Resource<string> {
+  const upload = (doing: Doing, overwrite: boolean) => {
+    const content = Buffer.from(wanted).toString("base64");
+    const body = { path, ...as, content, overwrite };
+    const call = workspace(`upload ${id}`, "import", {
+      method: "POST",
+      body,
+      needs: "CAN_EDIT on the workspace folder",
+    });
+    return createThing(lake, overwrite ? { ...call, again: "safe" } : call, doing);
+  };
+  return {
+    id,
+    side: "databricks",
+    needs: [LAKE_ID.folder(notebookFolder(lake))],
+    read: async (doing) => {
+      const query = { path, format: exportFormat };
+      const found = await readThing(lake, workspace(`read ${id}`, "export", { query }), doing);
+      return found === null ? null : Buffer.from(textAt(found, "content") ?? "", "base64").toString("utf8");
+    },
+    foreign: (source) => (source.split("\n").some((line) => line.trim() === mark) ? null : `it has no line "${mark}"`),
+    diff: (source) => {
+      if (plain(source) === plain(wanted)) return [];
+      const make = async (doing: Doing) => void (await upload(doing, true));
+      return [{ action: "update", because: "source: another -> that of this version of the agent", make }];
+    },
+    create: async (doing) => void (await upload(doing, false)),
+    remove: (_actual, doing) => {
+      const body = { path, recursive: false };
+      return deleteThing(lake, workspace(`delete ${id}`, "delete", { method: "POST", body }), doing);
+    },
+  };
+}
+
+/** The mark behind the header, which has to be the first line for the cells to be seen. */
+export function markedSource({ name, source }: NotebookSource): string {
+  if (!source.startsWith(`${HEADER}\n`)) throw new Error(`notebook ${name} does not begin with "${HEADER}"`);
+  if (Buffer.byteLength(source) > SOURCE_BYTES - MARK.length) throw new Error(`notebook ${name} is too large`);
+  return `${HEADER}\n${MARK}\n${source.slice(HEADER.length + 1)}`;
+}
+
+/** A module has no header to go first. */
+export function markedModule({ source }: ModuleSource): string {
+  return `${MARK}\n${source}`;
+}
+
+/** Databricks keeps no spaces at the end of the text, and its lines end in one way. */
+function plain(source: string): string {
+  return source.replaceAll("\r\n", "\n").trimEnd();
+}
+
+function workspace(doing: string, what: string, more: Partial<Call>): Call {
+  return { doing, method: "GET", path: ["api", "2.0", "workspace", what], ...more };
+}

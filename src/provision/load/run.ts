@@ -1,0 +1,97 @@
+/** Runs the job and follows it to its end: what `agent provision run` does. */
+import { AgentError, TransientError } from "../../core/errors.ts";
+import {
+  idNumber,
+  type Json,
+  type JsonObject,
+  mustHaveText,
+  objectAt,
+  objectsAt,
+  textAt,
+} from "../../databricks/json.ts";
+import type { Lake } from "../lake/lake.ts";
+import type { Doing } from "../resource.ts";
+import { findJob, jobName, jobs } from "./job.ts";
+
+const FIRST_ASK_MS = 2_000;
+const MOST_ASK_MS = 15_000;
+/** The job's own limit and what it may wait for a place. */
+const LIMIT_MS = 6 * 3_600_000;
+
+export type RunEnd = {
+  readonly runId: string;
+  readonly ok: boolean;
+  /** `SUCCESS`, `RUN_EXECUTION_ERROR`, … */
+  readonly code: string;
+  readonly message: string;
+  /** Where people see it. */
+  readonly page: string;
+  /** What the notebook gave back (`dbutils.notebook.exit`), or null. */
+  readonly result: string | null;
+};
+
+/** The run is under way, and goes on whether it is followed or not. */
+export type RunStart = Pick<RunEnd, "runId" | "page">;
+
+/**
+ * `token`: one for each wish to run; the same token never starts a second run, however often this is repeated.
+ * `parameters`: beside those of the job. `onStart`: told once, as soon as there is a page. Throws where there is no job.
+ */
+export async function runJob(
+  lake: Lake,
+  token: string,
+  parameters: Readonly<Record<string, string>>,
+  doing: Doing,
+  onStart: (start: RunStart) => void = () => undefined,
+): Promise<RunEnd> {
+  const job = await findJob(lake, doing);
+  if (job === null) {
+    throw new AgentError(`Cannot run job ${jobName(lake)}: there is none`, { tryHint: "agent provision apply" });
+  }
+  const body = { job_id: idNumber(job.id), idempotency_token: token, job_parameters: parameters };
+  const started = await jobs(lake, `run job ${jobName(lake)}`, "run-now", body, doing, "safe");
+  const runId = mustHaveText(started, "run_id", "the run");
+  return follow(lake, runId, doing, onStart);
+}
+
+async function follow(lake: Lake, runId: string, doing: Doing, onStart: (start: RunStart) => void): Promise<RunEnd> {
+  const startedMs = doing.now();
+  let isTold = false;
+  for (let waitMs = FIRST_ASK_MS; ; waitMs = Math.min(MOST_ASK_MS, waitMs * 1.5)) {
+    const run = await ask(lake, runId, "get", doing);
+    const page = textAt(run, "run_page_url") ?? "";
+    if (!isTold) onStart({ runId, page });
+    isTold = true;
+    const state = textAt(objectAt(run, "status"), "state") ?? textAt(objectAt(run, "state"), "life_cycle_state") ?? "?";
+    if (/^(TERMINATED|SKIPPED|INTERNAL_ERROR)$/.test(state)) return endOf(lake, runId, run, doing);
+    const spentMs = doing.now() - startedMs;
+    if (spentMs > LIMIT_MS) {
+      throw new TransientError(
+        `Cannot wait any longer for run ${runId}: it is ${state} after ${LIMIT_MS / 3_600_000} h`,
+      );
+    }
+    doing.tell(`run ${runId} is ${state.toLowerCase()}, ${Math.round(spentMs / 1_000)} s`);
+    await doing.wait(waitMs);
+    doing.stop.throwIfAborted();
+  }
+}
+
+async function endOf(lake: Lake, runId: string, run: JsonObject, doing: Doing): Promise<RunEnd> {
+  const details = objectAt(objectAt(run, "status"), "termination_details");
+  const old = objectAt(run, "state");
+  const code = textAt(details, "code") ?? textAt(old, "result_state") ?? "UNKNOWN";
+  const page = textAt(run, "run_page_url") ?? "";
+  // The output is that of a task's run, not of the run.
+  const taskId = textAt(objectsAt(run, "tasks").at(-1), "run_id");
+  const output =
+    taskId === undefined ? {} : await ask(lake, taskId, "get-output", doing).catch(() => ({}) as JsonObject);
+  const said = textAt(output, "error") ?? textAt(details, "message") ?? textAt(old, "state_message") ?? "";
+  const result = textAt(objectAt(output, "notebook_output"), "result") ?? null;
+  return { runId, ok: code === "SUCCESS", code, message: said, page, result };
+}
+
+async function ask(lake: Lake, runId: string, what: string, doing: Doing): Promise<JsonObject> {
+  const path = ["api", "2.2", "jobs", "runs", what];
+  const call = { doing: `read run ${runId}`, method: "GET" as const, path, query: { run_id: runId } };
+  return objectAt({ run: (await lake.workspace.request(call, doing)) as Json }, "run");
+}

@@ -1,0 +1,15 @@
+/** The named queries and the dashboard over them that come with the agent, inside the binary. */
+import dashboard from "../../../notebooks/dashboard.lvdash.json" with { type: "json" };
+import queries from "../../../notebooks/queries.sql" with { type: "text" };
+import { type NamedQuery, readNamedQueries } from "../../core/named-queries.ts";
+import type { JsonObject } from "../../databricks/json.ts";
+
+export type Questions = {
+  readonly queries: readonly NamedQuery[];
+  /** The content of an .lvdash.json, without catalog and schema. */
+  readonly dashboard: JsonObject;
+};
+
+export function shippedQuestions(): Questions {
+  return { queries: readNamedQueries(queries), dashboard };
+}

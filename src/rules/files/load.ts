@@ -1,0 +1,82 @@
+/** Reads a folder of rule files: whole and passing its own tests, or not at all. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf } from "../../core/errors.ts";
+import type { SensorCatalogue } from "../../core/sensor.ts";
+import { compileRules } from "../compile.ts";
+import { type Loaded, RULE_LIMITS, type RuleProblem, type RuleSet } from "../rule-set.ts";
+import { fileBytes } from "./file-bytes.ts";
+import { type Rule, type RuleFile, readRules } from "./rule.ts";
+import { failedTests } from "./rule-tests.ts";
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Files in a folder; one file can hold many rules. */
+const MAX_FILES = RULE_LIMITS.rules;
+
+/**
+ * The rules of every `*.json` in the folder (not in folders below it, no hidden ones), or every reason why they are refused.
+ * Problems name their files under `shownAs`: the folder as the user wrote it.
+ */
+export function loadRules(dir: string, catalogue: SensorCatalogue, shownAs = dir): Loaded<RuleSet> {
+  const rules = readRulesFolder(dir, shownAs);
+  return "refused" in rules ? rules : admitRules(rules.ok, catalogue);
+}
+
+/** The same from texts that are already here, such as a set that was stored as canonical JSON. */
+export function loadRuleTexts(files: readonly RuleFile[], catalogue: SensorCatalogue): Loaded<RuleSet> {
+  const rules = readRules(files);
+  return "refused" in rules ? rules : admitRules(rules.ok, catalogue);
+}
+
+/** The rules of a folder, valid but not yet tested. */
+export function readRulesFolder(dir: string, shownAs = dir): Loaded<readonly Rule[]> {
+  const files = readFolder(dir, shownAs);
+  if ("refused" in files) return files;
+  const rules = readRules(files.ok);
+  if ("refused" in rules || rules.ok.length > 0) return rules;
+  return { refused: [folderProblem(shownAs, "there is no rule in its files")] };
+}
+
+function admitRules(rules: readonly Rule[], catalogue: SensorCatalogue): Loaded<RuleSet> {
+  const failed = rules.flatMap(failedTests).slice(0, RULE_LIMITS.problems);
+  return failed.length > 0 ? { refused: failed } : { ok: compileRules(rules, catalogue) };
+}
+
+function readFolder(dir: string, shownAs: string): Loaded<readonly RuleFile[]> {
+  const files: RuleFile[] = [];
+  const problems: RuleProblem[] = [];
+  try {
+    const names = readdirSync(dir).filter((name) => name.endsWith(".json") && !name.startsWith("."));
+    if (names.length === 0) problems.push(folderProblem(shownAs, "there is no *.json file in it"));
+    if (names.length > MAX_FILES) problems.push(folderProblem(shownAs, `there are more than ${MAX_FILES} files in it`));
+    for (const name of names.slice(0, MAX_FILES).toSorted()) {
+      const file = readFile(join(dir, name), join(shownAs, name));
+      if ("refused" in file) problems.push(...file.refused);
+      else files.push(file.ok);
+    }
+  } catch (error) {
+    problems.push(folderProblem(shownAs, messageOf(error)));
+  }
+  if (problems.length === 0) return { ok: files };
+  // The readable files may have problems of their own: all are told at once.
+  const more = readRules(files);
+  return { refused: "refused" in more ? [...problems, ...more.refused] : problems };
+}
+
+function readFile(path: string, shownAs: string): Loaded<RuleFile> {
+  const refuse = (message: string): Loaded<RuleFile> => ({ refused: [{ file: shownAs, line: 1, column: 1, message }] });
+  try {
+    const bytes = fileBytes(path, RULE_LIMITS.fileBytes);
+    try {
+      return { ok: { name: shownAs, text: UTF8.decode(bytes) } };
+    } catch {
+      return refuse("this file is not valid UTF-8");
+    }
+  } catch (error) {
+    return refuse(`Cannot read rule file: ${messageOf(error)}`);
+  }
+}
+
+function folderProblem(dir: string, cause: string): RuleProblem {
+  return { file: dir, line: 1, column: 1, message: `Cannot read rules folder: ${cause}` };
+}

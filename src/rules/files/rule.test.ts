@@ -1,0 +1,219 @@
+import { expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SensorCatalogue } from "../../core/sensor.ts";
+import { KIND_NAMES } from "../kinds/all.ts";
+import { formatProblem, type Loaded } from "../rule-set.ts";
+import { loadRules, loadRuleTexts } from "./load.ts";
+import { readRules } from "./rule.ts";
+
+const said = (loaded: Loaded<unknown>): string[] => ("refused" in loaded ? loaded.refused.map(formatProblem) : []);
+const problems = (text: string): string[] => said(readRules([{ name: "r.json", text }]));
+/** The problems of a rule that is good but for the given fields. */
+const problemsOf = (fields: object): string[] =>
+  problems(JSON.stringify({ name: "r", when: { range: { measure: "m", max: 1 } }, ...fields })).map((problem) =>
+    problem.replace(/^r\.json:1:\d+: /, ""),
+  );
+const when = (condition: object): string[] => problemsOf({ when: condition });
+
+test("every error of every file is told at once, each at its line and column", () => {
+  const first = `[
+  {
+    "name": "Temperature",
+    "severty": "high",
+    "when": { "range": { "mesure": "temperature", "min": "low", "max": 60 } }
+  },
+  { "name": "b", "when": { "expression": "wind_speed * 2 > 3.0" }, "severity": "bad" }
+]`;
+  const files = [
+    { name: "a.json", text: first },
+    { name: "b.json", text: '{\n  "name": "c"\n  "when": {}\n}' },
+    { name: "c.json", text: '{ "name": "b", "when": { "flag": { "field": "anomaly_flag", "equals": 2 } } }' },
+  ];
+  expect(said(readRules(files))).toEqual([
+    'a.json:4:5: unknown key "severty" in a rule; did you mean severity?',
+    'a.json:3:13: "Temperature" cannot be the name of a rule: lower-case letters, digits and -, beginning with a letter or a digit, at most 64',
+    'a.json:5:26: unknown key "mesure" in "range"; did you mean measure?',
+    'a.json:5:58: "min" must be a number, not a text',
+    'a.json:7:80: "severity" must be one of info, warning, critical',
+    "a.json:7:43: no such overload: double * int; measures are decimal numbers: write 2.0",
+    'b.json:3:3: expected "," or "}", not "\\""',
+    'c.json:1:11: another rule in a.json is named "b" too',
+    "c.json:1:71: anomaly_flag is 0 or 1",
+  ]);
+});
+
+test("a condition's mistakes are told in words that say what to write", () => {
+  const kinds = `"when" must hold exactly one condition of ${KIND_NAMES.join(", ")}`;
+  expect(when({})).toEqual([kinds]);
+  expect(when({ range: { measure: "m", max: 1 }, flag: { field: "m", equals: 1 } })).toEqual([kinds]);
+  expect(when({ rnage: { measure: "m", max: 1 } })).toEqual(['unknown key "rnage" in "when"; did you mean range?']);
+  expect(when({ range: { measure: "m" } })).toEqual(['"range" needs "min", "max" or both']);
+  expect(when({ range: { max: 5 } })).toEqual(['"range" needs "measure"']);
+  expect(when({ range: { measure: "m", min: 5, max: 1 } })).toEqual([
+    '"min" 5 is above "max" 1: every reading would break the rule',
+  ]);
+  expect(when({ range: { measure: "status_code", max: 1 } })).toEqual([
+    '"status_code" is no measure; use "flag" or "expression" for the other fields',
+  ]);
+  expect(when({ range: { measure: "Air Temp", max: 1 } })[0]).toStartWith('"Air Temp" cannot be the name of a measure');
+  expect(when({ flag: { field: "anomaly_flg", equals: 1 } })).toEqual([
+    '"field" cannot be "anomaly_flg"; did you mean anomaly_flag?',
+  ]);
+  expect(when({ flag: { field: "anomaly_type", equals: 1 } })).toEqual(['"equals" must be a text, not a number']);
+  expect(when({ flag: { field: "location", equals: "x" } })[0]).toStartWith('"field" cannot be "location": it is');
+  expect(problemsOf({ applies_to: {} })[0]).toStartWith('"applies_to" names no field');
+  expect(problemsOf({ applies_to: { locaton: "x" } })).toEqual([
+    'unknown key "locaton" in "applies_to"; did you mean location?',
+  ]);
+  expect(problemsOf({ applies_to: { latitude: "5*", location: [] } })).toEqual([
+    '"latitude" must be a number or a list of such, not a text',
+    '"location" lists no value: the rule would apply to no sensor',
+  ]);
+});
+
+test("an expression's mistake is shown where it is, behind escapes too", () => {
+  const at = (expression: string) => problems(`{"name":"r","when":{"expression":${expression}}}`);
+  expect(at('"a >"')).toEqual(["r.json:1:38: Unexpected token: EOF"]);
+  expect(at('"location == \\"x\\" && a * 2 > 1.0"')).toEqual([
+    "r.json:1:56: no such overload: double * int; measures are decimal numbers: write 2.0",
+  ]);
+  expect(at("\"locaton == 'x'\"")).toEqual([
+    'r.json:1:35: no such overload: double == string; "locaton" is taken for a measure; did you mean location?',
+  ]);
+  expect(at('"a in [1, 2]"')).toEqual([
+    "r.json:1:35: no such overload: double in list<int>; measures are decimal numbers: write 1.0",
+  ]);
+  expect(at('"a + 1.0"')).toEqual(["r.json:1:35: an expression must say true or false, this one gives double"]);
+  expect(at('"1.0 > 2.0"')).toEqual(["r.json:1:35: this expression reads no field of the reading"]);
+  expect(at('"Wind > 1.0"')).toEqual([
+    'r.json:1:35: "Wind" cannot be a field: measures are lower-case letters, digits and _',
+  ]);
+  expect(at('"double > 1.0"')).toEqual(['r.json:1:35: "double" is a word of the language, not a field']);
+  expect(at('"wind(3.0)"')).toEqual(["r.json:1:35: found no matching overload for 'wind(double)'"]);
+  expect(at(JSON.stringify(`a > 1.0 || ${"b > 1.0 || ".repeat(400)}c > 1.0`))[0]).toContain("longer than 4096");
+  // Six lists of ten in one another are a million turns for each reading.
+  expect(at('"[1, 2].exists(x, x > 1) || [1, 2].all(x, [1, 2].exists(y, y > x && a > 1.0))"')).toEqual([
+    "r.json:1:76: a loop inside a loop: none of all, exists, exists_one, map, filter, bind within another",
+  ]);
+  expect(at('"[1, 2].map(x, x + 1).exists(x, a > double(x))"')[0]).toContain("a loop inside a loop");
+  expect(at(JSON.stringify(`${"(".repeat(200)}a > 1.0${")".repeat(200)}`))[0]).toContain("maxDepth (64)");
+});
+
+test("limits are told, not crossed", () => {
+  const rule = (i: number) => ({ name: `r${i}`, when: { range: { measure: "m", max: 1 } } });
+  const many = Array.from({ length: 1_001 }, (_, i) => rule(i));
+  expect(problems(JSON.stringify(many))).toEqual([expect.stringContaining("more than 1000 rules")]);
+  expect(problems(JSON.stringify(many.slice(1)))).toEqual([]);
+  const tests = Array.from({ length: 1_001 }, () => ({ reading: { m: 0 }, breaks: false }));
+  expect(problemsOf({ tests })).toEqual(["more than 1000 tests"]);
+  const sequence = { readings: [{ repeat: 10_000, readings: [{ m: 0 }] }], breaks: false };
+  expect(problemsOf({ tests: [sequence, sequence, sequence] })).toEqual([
+    "more than 20000 readings in all tests of a rule",
+  ]);
+  const tested = Array.from({ length: 11 }, (_, i) => ({ ...rule(i), tests: [sequence, sequence] }));
+  expect(problems(JSON.stringify(tested.slice(1)))).toEqual([]);
+  expect(problems(JSON.stringify(tested))).toEqual([
+    expect.stringContaining("more than 200000 readings in the tests of all rules"),
+  ]);
+  expect(problems(" ".repeat(1024 * 1024 + 1))[0]).toContain("must not be larger");
+  expect(problems(JSON.stringify(Array.from({ length: 5_000 }, () => 1))).length).toBe(1_000);
+  expect(problemsOf({ name: "a".repeat(65) }).length).toBe(1);
+});
+
+test("the version counts all that is written but $schema and formatting, files and their order", () => {
+  const version = (...texts: string[]) => {
+    const files = texts.map((text, i) => ({ name: `${i}.json`, text }));
+    const loaded = loadRuleTexts(files, new SensorCatalogue());
+    return "ok" in loaded ? loaded.ok.version : said(loaded).join();
+  };
+  const a = '{"name":"a","when":{"range":{"measure":"m","min":-20,"max":60}}}';
+  const b = '{"name":"b","when":{"expression":"m > 1.0"}}';
+  const both = version(a, b);
+  expect(both).toMatch(/^[0-9a-f]{12}$/);
+  expect(version(b, a)).toBe(both);
+  expect(version(`[${b},\n ${a}]`)).toBe(both);
+  const spread = '{ "when": {"range": {"max": 6.0e1, "min": -20.0, "measure": "m"}}, "$schema": "x", "name": "a" }';
+  expect(version(spread, b)).toBe(both);
+  expect(version(a.replace("60", "61"), b)).not.toBe(both);
+  expect(version(a.replace('"name"', '"description":"why","name"'), b)).not.toBe(both);
+  expect(version(a)).not.toBe(both);
+  const loaded = loadRuleTexts([{ name: "x", text: `[${b},${a}]` }], new SensorCatalogue());
+  if (!("ok" in loaded)) throw new Error(said(loaded).join());
+  expect(version(loaded.ok.canonical)).toBe(both);
+});
+
+test("a rule that fails one of its own tests is not let in, and the failing test is shown", () => {
+  const text = `{
+  "name": "t", "applies_to": { "sensor_type": "environmental" },
+  "when": { "range": { "measure": "temperature", "max": 60 } },
+  "tests": [
+    { "reading": { "temperature": 60 }, "breaks": true },
+    { "reading": { "temperature": 61 }, "breaks": true },
+    { "reading": { "temperature": 61, "sensor_type": "other" }, "breaks": true },
+    { "reading": { "temperature": 61, "sensor_type": "environmental" }, "breaks": false },
+    { "reading": { "temperature": null }, "breaks": false }
+  ]
+}`;
+  expect(said(loadRuleTexts([{ name: "t.json", text }], new SensorCatalogue()))).toEqual([
+    't.json:5:51: test of "t" failed: expected breaks true, but within its limits',
+    't.json:7:75: test of "t" failed: expected breaks true, but the rule does not apply to this sensor',
+    't.json:8:83: test of "t" failed: expected breaks false, but temperature 61 is above 60',
+  ]);
+});
+
+test("a test's reading must be one", () => {
+  const reading = (fields: object) => problemsOf({ tests: [{ reading: fields, breaks: true }] });
+  expect(reading({ m: "1" })).toEqual(['"m" must be a number or null, not a text; a measure is a number']);
+  expect(reading({ locaton: "x" })).toEqual(['"locaton" must be a number or null, not a text; did you mean location?']);
+  expect(reading({ "Air Temp": 1 })).toEqual(['"Air Temp" cannot be a field of a reading']);
+  expect(reading({ anomaly_flag: 2 })).toEqual(['"anomaly_flag" must be 0, 1 or null']);
+  expect(reading({ status_code: 1.5 })).toEqual(['"status_code" must be a whole number or null']);
+  expect(reading({ timestamp: "noon" })[0]).toStartWith('"timestamp" must be a time in ISO 8601');
+  expect(reading({ latitude: "north" })).toEqual(['"latitude" must be a number or null, not a text']);
+  expect(problemsOf({ tests: [{ reading: { m: 1 }, break: true }] })).toEqual([
+    'unknown key "break" in a test; did you mean breaks?',
+  ]);
+  expect(problemsOf({ tests: [{ reading: { m: 1 }, breaks: "yes" }] })).toEqual([
+    '"breaks" must be true or false, not a text',
+  ]);
+});
+
+test("a folder is read whole; a missing one, an empty one, or one bad file refuses it", () => {
+  const dir = mkdtempSync(join(tmpdir(), "rules-"));
+  try {
+    const load = () => loadRules(dir, new SensorCatalogue());
+    expect(said(load())).toEqual([`${dir}:1:1: Cannot read rules folder: there is no *.json file in it`]);
+    writeFileSync(join(dir, "b.json"), '{"name":"b","when":{"range":{"measure":"m","max":1}}}');
+    writeFileSync(join(dir, "a.json"), '\ufeff[{"name":"a","when":{"range":{"measure":"m","max":1}}}]');
+    writeFileSync(join(dir, "notes.txt"), "not a rule");
+    writeFileSync(join(dir, ".b.json"), "an editor's temporary file");
+    const loaded = load();
+    expect("ok" in loaded && loaded.ok.names).toEqual(["a", "b"]);
+
+    writeFileSync(join(dir, "c.json"), Uint8Array.of(0x7b, 0xff, 0x7d));
+    mkdirSync(join(dir, "d.json"));
+    writeFileSync(join(dir, "e.json"), "{");
+    const lines = said(load());
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toBe(`${join(dir, "c.json")}:1:1: this file is not valid UTF-8`);
+    expect(lines[1]).toStartWith(`${join(dir, "d.json")}:1:1: Cannot read rule file: `);
+    expect(lines[2]).toStartWith(`${join(dir, "e.json")}:1:2: expected a key`);
+    expect(said(loadRules(join(dir, "none"), new SensorCatalogue()))[0]).toContain("Cannot read rules folder: ENOENT");
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test("a file with no rule in it gives no rules, and a folder without any rule is refused", () => {
+  const dir = mkdtempSync(join(tmpdir(), "rules-"));
+  try {
+    writeFileSync(join(dir, "a.json"), "[]");
+    expect(said(loadRules(dir, new SensorCatalogue()))).toEqual([
+      `${dir}:1:1: Cannot read rules folder: there is no rule in its files`,
+    ]);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});

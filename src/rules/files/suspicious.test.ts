@@ -1,0 +1,62 @@
+import { expect, test } from "bun:test";
+import type { Profile } from "../../core/profile.ts";
+import { formatProblem } from "../rule-set.ts";
+import { readRules } from "./rule.ts";
+import { suspiciousRules } from "./suspicious.ts";
+
+const PROFILES: readonly Profile[] = [
+  { name: "air", description: "", measures: [{ name: "temperature", unit: "°C", plausible: [-20, 60] }] },
+  {
+    name: "machine",
+    description: "",
+    measures: [
+      { name: "temperature", unit: "°C", plausible: [0, 100] },
+      { name: "power", unit: "kW", plausible: [0, 2_500] },
+    ],
+  },
+];
+
+function warnings(...rules: readonly object[]): readonly string[] {
+  const lines = rules.map((rule, i) => JSON.stringify({ name: `r${i}`, ...rule }));
+  const read = readRules([{ name: "r.json", text: `[${lines.join(",\n")}]` }]);
+  if ("refused" in read) throw new Error(read.refused.map(formatProblem).join("\n"));
+  return suspiciousRules(read.ok, PROFILES).map(formatProblem);
+}
+
+const range = (limits: object, measure = "temperature") => ({ when: { range: { measure, ...limits } } });
+
+test("a limit far beyond what is plausible in any profile is probably a slip", () => {
+  expect(warnings(range({ min: -20, max: 600 }))).toEqual([
+    'r.json:1:22: "max" 600 can hardly ever be broken: plausible is -20 to 100 °C',
+  ]);
+  expect(warnings(range({ min: -273 }))[0]).toContain('"min" -273 can hardly ever be broken');
+  const override = { applies_to: { location: "x" }, max: 999 };
+  expect(warnings(range({ max: 60, overrides: [override] }))[0]).toContain('"max" 999 can hardly ever');
+});
+
+test("a limit at the end of what is plausible, or a little beyond, is how a broken sensor is caught", () => {
+  expect(warnings(range({ min: -20, max: 60 }), range({ max: 2_750 }, "power"))).toEqual([]);
+});
+
+test("a range that no plausible value is in is told", () => {
+  expect(warnings(range({ min: 3_000 }, "power"))).toEqual([
+    "r.json:1:22: every plausible reading breaks this: plausible is 0 to 2500 kW",
+  ]);
+});
+
+test("two rules of the same meaning are told at the second, whatever their names and words", () => {
+  const one = { ...range({ max: 60 }), applies_to: { location: "x" }, severity: "critical", description: "a" };
+  const same = { ...range({ max: 60.0 }), applies_to: { location: "x" } };
+  expect(warnings(one, same, range({ max: 60 }), { ...same, confirm: { at_least: 2, of: 3 } })).toEqual([
+    'r.json:2:21: "r1" says the same as "r0"',
+  ]);
+});
+
+test("a measure that no profile has is told, with the one that was probably meant", () => {
+  expect(warnings(range({ max: 60 }, "temprature"))).toEqual([
+    'r.json:1:22: no profile has a measure "temprature"; did you mean temperature?',
+  ]);
+  expect(warnings({ when: { expression: "power > 5.0 && flow < 1.0" } })).toEqual([
+    'r.json:1:22: no profile has a measure "flow"',
+  ]);
+});

@@ -1,0 +1,74 @@
+/**
+ * What is legal in a set of rules but hardly meant: limits that no plausible reading can reach, or that every one breaks; a
+ * rule that says what another one says; a measure that no profile has. Warnings of `rules check`, never a reason to refuse.
+ */
+import { didYouMean } from "../../core/outside/did-you-mean.ts";
+import type { Measure, Profile } from "../../core/profile.ts";
+import type { RuleProblem } from "../rule-set.ts";
+import type { Rule } from "./rule.ts";
+
+/**
+ * A limit is suspicious when it is beyond the plausible range by more than this part of it. A limit at the end of what is
+ * plausible, or a little beyond, is just what catches a broken sensor.
+ */
+const FAR = 0.5;
+
+/** `profiles`: all that readings may be of. Sorted by place. */
+export function suspiciousRules(rules: readonly Rule[], profiles: readonly Profile[]): readonly RuleProblem[] {
+  const measures = new Map<string, Measure[]>();
+  for (const { measures: some } of profiles) {
+    for (const measure of some) measures.set(measure.name, [...(measures.get(measure.name) ?? []), measure]);
+  }
+  const warnings = rules.flatMap((rule) => [...strangeMeasures(rule, measures), ...strangeLimits(rule, measures)]);
+  const all = [...warnings, ...sameMeaning(rules)];
+  return all.toSorted((a, b) =>
+    a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1,
+  );
+}
+
+function strangeMeasures(rule: Rule, known: ReadonlyMap<string, readonly Measure[]>): RuleProblem[] {
+  return rule.condition.measures
+    .filter((name) => !known.has(name))
+    .map((name) => warning(rule, `no profile has a measure "${name}"${didYouMean(name, known.keys())}`));
+}
+
+function strangeLimits(rule: Rule, known: ReadonlyMap<string, readonly Measure[]>): RuleProblem[] {
+  const [name] = rule.condition.measures;
+  const same = name === undefined ? undefined : known.get(name);
+  if (same === undefined) return [];
+  const warnings: RuleProblem[] = [];
+  for (const { min, max } of rule.condition.limits ?? []) {
+    const [low, high, unit] = widest(same);
+    const far = (high - low) * FAR;
+    const plausible = `plausible is ${low} to ${high} ${unit}`;
+    if (max > high + far && max < Number.POSITIVE_INFINITY) {
+      warnings.push(warning(rule, `"max" ${max} can hardly ever be broken: ${plausible}`));
+    }
+    if (min < low - far && min > Number.NEGATIVE_INFINITY) {
+      warnings.push(warning(rule, `"min" ${min} can hardly ever be broken: ${plausible}`));
+    }
+    if (max < low || min > high) warnings.push(warning(rule, `every plausible reading breaks this: ${plausible}`));
+  }
+  return warnings;
+}
+
+/** What is plausible in any of the profiles that have the measure. */
+function widest(same: readonly Measure[]): readonly [low: number, high: number, unit: string] {
+  const low = Math.min(...same.map(({ plausible }) => plausible[0]));
+  const high = Math.max(...same.map(({ plausible }) => plausible[1]));
+  return [low, high, same[0]!.unit];
+}
+
+function sameMeaning(rules: readonly Rule[]): RuleProblem[] {
+  const first = new Map<string, Rule>();
+  return rules.flatMap((rule) => {
+    const other = first.get(rule.meaning);
+    if (other !== undefined) return [warning(rule, `"${rule.name}" says the same as "${other.name}"`)];
+    first.set(rule.meaning, rule);
+    return [];
+  });
+}
+
+function warning(rule: Rule, message: string): RuleProblem {
+  return { ...rule.place, message };
+}

@@ -1,0 +1,91 @@
+/**
+ * `"confirm": {"at_least": 3, "of": 5}` beside `when`, for any kind: the rule is broken by a reading that breaks the condition
+ * when at least 3 of the sensor's last 5 judged readings, this one among them, did.
+ */
+
+import type { JsonNode } from "../../core/outside/located-json.ts";
+import type { ReadingBlock } from "../../core/reading.ts";
+import type { Columns } from "../columns.ts";
+import type { Broken, Condition, ConditionJudge } from "../condition.ts";
+import type { RuleReader } from "../files/reader.ts";
+import { JointMemory, RuleState } from "../state.ts";
+import { CLOCK, CLOCK_WIDTH, LATE, SET_BACK, stepClock } from "./event-time.ts";
+
+export type Confirm = { readonly atLeast: number; readonly of: number };
+
+export const CONFIRM_KEYS = ["at_least", "of"] as const;
+/** The last readings are the bits of one double. */
+export const CONFIRM_MOST = 50;
+
+/** The bits, behind the clock; the lowest is the last reading. */
+const BITS = CLOCK_WIDTH;
+
+export function readConfirm(node: JsonNode, reader: RuleReader): Confirm | undefined {
+  const fields = reader.fields(node, '"confirm"', CONFIRM_KEYS, CONFIRM_KEYS);
+  const leastNode = fields?.get("at_least");
+  const ofNode = fields?.get("of");
+  const of = ofNode && reader.whole(ofNode, '"of"', 2, CONFIRM_MOST);
+  const atLeast = leastNode && reader.whole(leastNode, '"at_least"', 1, CONFIRM_MOST);
+  if (of === undefined || atLeast === undefined) return undefined;
+  if (atLeast > of) return reader.problem(node.at, `${atLeast} of the last ${of} readings are never broken`);
+  return { atLeast, of };
+}
+
+export function confirmed(condition: Condition, confirm: Confirm): Condition {
+  return { ...condition, compile: (columns) => compile(condition, confirm, columns) };
+}
+
+function compile(condition: Condition, { atLeast, of }: Confirm, columns: Columns): ConditionJudge {
+  const inner = condition.compile(columns);
+  const refs = condition.judgesAbsent === true ? [] : condition.measures.map((name) => columns.measure(name));
+  const own = new RuleState(columns.subjects, [...CLOCK, 0]);
+  const { subjectOf } = columns;
+  const span = 2 ** of;
+  const found = new Map<number, Broken>();
+  const { problems } = inner;
+  const silentAt = inner.silentAt?.bind(inner);
+  return {
+    state: inner.state === undefined ? own : new JointMemory(inner.state, own),
+    ...(problems === undefined ? {} : { problems }),
+    ...(silentAt === undefined ? {} : { silentAt }),
+    judge(block: ReadingBlock, applies: Uint8Array, broken: (row: number, what: Broken) => void): void {
+      found.clear();
+      inner.judge(block, applies, (row, what) => found.set(row, what));
+      const used = refs.map((ref) => columns.column(block, ref));
+      const { count, sensor, time } = block;
+      for (let row = 0; row < count; row++) {
+        const handle = sensor[row]!;
+        if (applies[handle] !== 1 || isAbsent(used, row)) continue;
+        const at = own.touch(subjectOf[handle]!);
+        const { values } = own;
+        const step = stepClock(values, at, time[row]!);
+        if (step === LATE) continue;
+        const what = found.get(row);
+        const before = step === SET_BACK ? 0 : values[at + BITS]!;
+        const bits = ((before * 2) % span) + (what === undefined ? 0 : 1);
+        values[at + BITS] = bits;
+        if (what === undefined) continue;
+        const breaking = ones(bits);
+        if (breaking >= atLeast) broken(row, withCount(what, breaking, of));
+      }
+    },
+  };
+}
+
+/** Whether a condition about measures had none to judge. */
+function isAbsent(used: readonly Float64Array[], row: number): boolean {
+  if (used.length === 0) return false;
+  for (const column of used) if (!Number.isNaN(column[row]!)) return false;
+  return true;
+}
+
+function ones(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest > 0; rest = Math.floor(rest / 2)) count += rest % 2;
+  return count;
+}
+
+function withCount(what: Broken, breaking: number, of: number): Broken {
+  const window = { breaking, of, last: what.window };
+  return { ...what, reason: `${what.reason}; ${breaking} of the last ${of} readings broke this`, window };
+}

@@ -1,0 +1,191 @@
+/**
+ * `{"disagrees": {"measure": "temperature", "group_by": "location", "max_difference": 3, "at_least": 3}}`: this sensor says
+ * something else than its neighbours: the median of what the others of its group said within a minute of event time. Who
+ * was there before is decided by the order of the readings alone, so that judging them again decides the same.
+ */
+import { formatDuration } from "../../core/duration.ts";
+import type { JsonNode } from "../../core/outside/located-json.ts";
+import type { ReadingBlock } from "../../core/reading.ts";
+import { IDENTITY_COLUMNS, type IdentityColumn } from "../../core/sensor.ts";
+import { type Columns, SENSOR_SUBJECT } from "../columns.ts";
+import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
+import type { RuleReader } from "../files/reader.ts";
+import { RuleState } from "../state.ts";
+import { CLOCK, CLOCK_WIDTH, exceeds, isoTime, LATE, shortNumber, stepClock } from "./event-time.ts";
+import { insertSorted, medianOf } from "./median.ts";
+
+type Disagrees = {
+  readonly measure: string;
+  readonly groupBy: IdentityColumn;
+  readonly maxDifference: number;
+  readonly atLeast: number;
+  readonly withinMs: number;
+};
+
+const keys = ["measure", "group_by", "max_difference", "at_least", "within"] as const;
+
+/** Members that a group remembers: of more, the ones that reported last. */
+export const GROUP_MOST = 64;
+const DEFAULT_AT_LEAST = 2;
+const DEFAULT_WITHIN_MS = 60_000;
+
+// How many members there are, then for each: who it is, its clock, and its last value.
+const COUNT = 0;
+const MEMBERS = 1;
+const MEMBER_CLOCK = 1;
+const MEMBER_VALUE = MEMBER_CLOCK + CLOCK_WIDTH;
+const MEMBER_WIDTH = MEMBER_VALUE + 1;
+
+function read(node: JsonNode, reader: RuleReader): Condition | undefined {
+  const fields = reader.fields(node, '"disagrees"', keys, ["measure", "group_by", "max_difference"]);
+  if (fields === undefined) return undefined;
+  const measureNode = fields.get("measure");
+  const groupNode = fields.get("group_by");
+  const differenceNode = fields.get("max_difference");
+  const leastNode = fields.get("at_least");
+  const withinNode = fields.get("within");
+  const measure = measureNode && reader.measure(measureNode);
+  const groupBy = groupNode && reader.oneOf(groupNode, '"group_by"', IDENTITY_COLUMNS);
+  const maxDifference = differenceNode && reader.positive(differenceNode, '"max_difference"', true);
+  const atLeast = leastNode === undefined ? DEFAULT_AT_LEAST : reader.whole(leastNode, '"at_least"', 1, GROUP_MOST - 1);
+  const withinMs = withinNode === undefined ? DEFAULT_WITHIN_MS : reader.duration(withinNode, '"within"');
+  if (measure === undefined || groupBy === undefined || maxDifference === undefined) return undefined;
+  if (atLeast === undefined || withinMs === undefined) return undefined;
+  const disagrees = { measure, groupBy, maxDifference, atLeast, withinMs };
+  return { measures: [measure], compile: (columns) => compile(disagrees, columns) };
+}
+
+function compile(disagrees: Disagrees, columns: Columns): ConditionJudge {
+  const { groupBy, maxDifference, atLeast, withinMs } = disagrees;
+  const ref = columns.measure(disagrees.measure);
+  const state = new RuleState(columns.subjects, new Array<number>(MEMBERS + GROUP_MOST * MEMBER_WIDTH).fill(0));
+  const membership = new Membership(groupBy, columns);
+  const others = new Float64Array(GROUP_MOST);
+  return {
+    state,
+    judge(block: ReadingBlock, applies: Uint8Array, broken: (row: number, what: Broken) => void): void {
+      const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
+      if (column === undefined) return;
+      membership.grow();
+      const { groupOf, idOf } = membership;
+      const { count, sensor, time } = block;
+      for (let row = 0; row < count; row++) {
+        const handle = sensor[row]!;
+        const value = column[row]!;
+        if (applies[handle] !== 1 || Number.isNaN(value) || groupOf[handle]! < 0) continue;
+        const now = time[row]!;
+        const at = state.touch(groupOf[handle]!);
+        const { values } = state;
+        const own = memberOf(values, at, idOf[handle]!);
+        if (stepClock(values, own + MEMBER_CLOCK, now) === LATE) continue;
+        values[own + MEMBER_VALUE] = value;
+        const known = gather(values, at, own, now, withinMs, others);
+        if (known < atLeast) continue;
+        const median = medianOf(others, 0, known);
+        if (!exceeds(Math.abs(value - median), maxDifference, value)) continue;
+        const group = columns.subjects.names[groupOf[handle]!]!;
+        broken(row, found(disagrees, group, value, median, known, now));
+      }
+    },
+  };
+}
+
+/** What the other members said not longer ago, and not later, than `withinMs`, sorted into `others`; how many that are. */
+function gather(
+  values: Float64Array,
+  at: number,
+  own: number,
+  now: number,
+  withinMs: number,
+  others: Float64Array,
+): number {
+  const end = at + MEMBERS + values[at + COUNT]! * MEMBER_WIDTH;
+  let known = 0;
+  for (let member = at + MEMBERS; member < end; member += MEMBER_WIDTH) {
+    if (member === own || Math.abs(now - values[member + MEMBER_CLOCK]!) > withinMs) continue;
+    insertSorted(others, 0, known++, values[member + MEMBER_VALUE]!);
+  }
+  return known;
+}
+
+/** Where the member's doubles begin; a new one takes a free place, or that of the one that has been silent longest. */
+function memberOf(values: Float64Array, at: number, id: number): number {
+  const count = values[at + COUNT]!;
+  const end = at + MEMBERS + count * MEMBER_WIDTH;
+  let oldest = at + MEMBERS;
+  for (let member = at + MEMBERS; member < end; member += MEMBER_WIDTH) {
+    if (values[member] === id) return member;
+    if (values[member + MEMBER_CLOCK]! < values[oldest + MEMBER_CLOCK]!) oldest = member;
+  }
+  const place = count < GROUP_MOST ? end : oldest;
+  if (count < GROUP_MOST) values[at + COUNT] = count + 1;
+  values[place] = id;
+  values.set(CLOCK, place + MEMBER_CLOCK);
+  return place;
+}
+
+/** By sensor handle: the subject that its group is, −1 where it has none, and a number for its name. */
+class Membership {
+  readonly groupOf: number[] = [];
+  readonly idOf: number[] = [];
+  readonly #column: number;
+  readonly #name: string;
+  readonly #columns: Columns;
+
+  constructor(groupBy: IdentityColumn, columns: Columns) {
+    this.#column = IDENTITY_COLUMNS.indexOf(groupBy);
+    this.#name = groupBy;
+    this.#columns = columns;
+  }
+
+  grow(): void {
+    const { catalogue, subjects, subjectOf } = this.#columns;
+    for (let handle = this.groupOf.length; handle < catalogue.sensors.length; handle++) {
+      const group = catalogue.sensors[handle]!.identity[this.#column] ?? null;
+      this.groupOf.push(group === null ? -1 : subjects.of(`${this.#name} ${group}`));
+      this.idOf.push(numberOf(subjects.names[subjectOf[handle]!]!.slice(SENSOR_SUBJECT.length)));
+    }
+  }
+}
+
+/**
+ * 53 bits of a hash (two multiplicative ones, crossed): a subject's number is of one process, but this is kept. With 64
+ * members the chance that two are taken for one is below 10⁻¹².
+ */
+function numberOf(name: string): number {
+  let a = 0xdeadbeef;
+  let b = 0x41c6ce57;
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    a = Math.imul(a ^ code, 2654435761);
+    b = Math.imul(b ^ code, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return (b & 0x1fffff) * 2 ** 32 + (a >>> 0);
+}
+
+function found(
+  { measure, maxDifference, withinMs }: Disagrees,
+  group: string,
+  value: number,
+  median: number,
+  known: number,
+  now: number,
+): Broken {
+  const apart = shortNumber(Math.abs(value - median));
+  return {
+    reason: `${measure} ${value} is ${apart} from the median ${shortNumber(median)} of ${known} others of ${group}`,
+    observed: value,
+    limit: `within ${maxDifference} of the others`,
+    window: {
+      from: isoTime(now - withinMs),
+      to: isoTime(now),
+      others: known,
+      median,
+      within: formatDuration(withinMs),
+    },
+  };
+}
+
+export const DISAGREES: ConditionKind = { keys, read };

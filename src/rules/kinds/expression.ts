@@ -1,0 +1,141 @@
+/** `{"expression": "power_output > 0.0 && wind_speed < 3.0"}`: CEL over the reading's fields; true breaks the rule. */
+
+import { type JsonNode, sourceOffsetInText } from "../../core/outside/located-json.ts";
+import type { ReadingBlock } from "../../core/reading.ts";
+import { type CheckedExpression, checkExpression, isAbsentField, summaryOf } from "../cel/check.ts";
+import { compileExpression } from "../cel/compile.ts";
+import type { Columns, MeasureRef } from "../columns.ts";
+import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
+import { IDENTITY_NAMES, type RuleReader } from "../files/reader.ts";
+import { RULE_LIMITS } from "../rule-set.ts";
+
+type Found = (row: number, what: Broken) => void;
+type FieldValue = string | number | null;
+type FieldReader = (block: ReadingBlock, row: number) => FieldValue;
+
+/** What of an expression is repeated in a reason; all of it is in the finding's limit. */
+const REASON_LENGTH = 200;
+/** Different messages that are counted apart; some carry a value. */
+const MESSAGES_KEPT = 16;
+
+function read(node: JsonNode, reader: RuleReader): Condition | undefined {
+  const text = reader.string(node, '"expression"', RULE_LIMITS.expressionBytes);
+  if (text === undefined) return undefined;
+  if (Buffer.byteLength(text) > RULE_LIMITS.expressionBytes) {
+    return reader.problem(node.at, `"expression" is longer than ${RULE_LIMITS.expressionBytes} bytes`);
+  }
+  const checked = checkExpression(text);
+  if ("message" in checked) {
+    return reader.problem(sourceOffsetInText(reader.text, node.at, checked.index), checked.message);
+  }
+  return { measures: checked.measures, compile: (columns) => judgeOf(checked, columns) };
+}
+
+/** `compiled` is for tests that compare the two ways to evaluate. */
+export function judgeOf(expression: CheckedExpression, columns: Columns, compiled = true): ConditionJudge {
+  const fields = expression.fields.map((name) => ({ name, value: fieldReader(name, columns) }));
+  const describe = describer(expression, fields);
+  const loop = compiled ? compileExpression(expression) : undefined;
+  if (loop === undefined) return interpreted(expression, fields, describe);
+  const refs = expression.measures.map((measure) => columns.measure(measure));
+  const used: Float64Array[] = [];
+  return {
+    judge(block: ReadingBlock, applies: Uint8Array, broken: Found): void {
+      for (let i = 0; i < refs.length; i++) used[i] = columns.column(block, refs[i]!);
+      const { sensors, labels } = columns.catalogue;
+      loop(block.count, block.sensor, applies, block.label, sensors, labels, used, (row) =>
+        broken(row, describe(block, row)),
+      );
+    },
+  };
+}
+
+type Field = { readonly name: string; readonly value: FieldReader };
+
+/** The library evaluates row by row: slower by far, for what the compiler leaves out. */
+function interpreted(
+  expression: CheckedExpression,
+  fields: readonly Field[],
+  describe: (block: ReadingBlock, row: number) => Broken,
+): ConditionJudge {
+  const problems = new Map<string, number>();
+  const context: Record<string, unknown> = Object.create(null);
+  const breaks = (): boolean => {
+    try {
+      return expression.evaluate(context) === true;
+    } catch (error) {
+      if (!isAbsentField(error)) count(problems, summaryOf(error));
+      return false;
+    }
+  };
+  return {
+    problems,
+    judge(block: ReadingBlock, applies: Uint8Array, broken: Found): void {
+      for (let row = 0; row < block.count; row++) {
+        if (applies[block.sensor[row]!] !== 1) continue;
+        for (const { name, value } of fields) context[name] = celValue(name, value(block, row));
+        if (breaks()) broken(row, describe(block, row));
+      }
+    },
+  };
+}
+
+function count(problems: Map<string, number>, message: string): void {
+  const known = problems.has(message) || problems.size < MESSAGES_KEPT;
+  const key = known ? message.slice(0, REASON_LENGTH) : "other errors";
+  problems.set(key, (problems.get(key) ?? 0) + 1);
+}
+
+/** An absent field is left out, which makes what uses it an error in CEL. */
+function celValue(name: string, value: FieldValue): unknown {
+  if (value === null) return undefined;
+  if (name === "timestamp") return new Date(value);
+  if (name !== "status_code" && name !== "anomaly_flag") return value;
+  return Number.isSafeInteger(value) ? BigInt(value) : undefined;
+}
+
+function fieldReader(name: string, columns: Columns): FieldReader {
+  const { catalogue } = columns;
+  const identity = IDENTITY_NAMES.indexOf(name);
+  if (identity >= 0) return (block, row) => catalogue.sensors[block.sensor[row]!]!.identity[identity] ?? null;
+  switch (name) {
+    case "timestamp":
+      return (block, row) => block.time[row]!;
+    case "status_code":
+      return (block, row) => catalogue.labels[block.label[row]!]!.statusCode;
+    case "anomaly_flag":
+      return (block, row) => catalogue.labels[block.label[row]!]!.anomalyFlag;
+    case "anomaly_type":
+      return (block, row) => catalogue.labels[block.label[row]!]!.anomalyType;
+    default:
+      return measureReader(columns.measure(name), columns);
+  }
+}
+
+function measureReader(ref: MeasureRef, columns: Columns): FieldReader {
+  return (block, row) => {
+    const value = columns.column(block, ref)[row]!;
+    return Number.isNaN(value) ? null : value;
+  };
+}
+
+/** `power_output > 0.0 && wind_speed < 3.0 (power_output 12.5, wind_speed 2.1)`. */
+function describer(
+  expression: CheckedExpression,
+  fields: readonly Field[],
+): (block: ReadingBlock, row: number) => Broken {
+  const { text } = expression;
+  const shown = text.length <= REASON_LENGTH ? text : `${text.slice(0, REASON_LENGTH)}…`;
+  const first = fields.find((field) => expression.measures.includes(field.name)) ?? fields[0]!;
+  return (block, row) => {
+    const values = fields.map(({ name, value }) => `${name} ${textOf(name, value(block, row))}`);
+    return { reason: `${shown} (${values.join(", ")})`, observed: first.value(block, row), limit: text, window: null };
+  };
+}
+
+function textOf(name: string, value: FieldValue): string {
+  if (value === null) return "absent";
+  return name === "timestamp" ? new Date(value).toISOString() : String(value);
+}
+
+export const EXPRESSION: ConditionKind = { keys: [], read };

@@ -1,0 +1,206 @@
+/**
+ * `{"range": {"measure": "temperature", "min": -20, "max": 60}}`: both limits are allowed values, either may be left out.
+ * `overrides` give some sensors limits of their own; `deadband` keeps a broken limit broken until the value is back inside
+ * by that much.
+ */
+import type { JsonNode } from "../../core/outside/located-json.ts";
+import type { ReadingBlock } from "../../core/reading.ts";
+import type { Columns, MeasureRef } from "../columns.ts";
+import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
+import type { RuleReader } from "../files/reader.ts";
+import { readSelector, type Selector } from "../selector.ts";
+import { RuleState } from "../state.ts";
+import { CLOCK, CLOCK_WIDTH, exceeds, LATE, SET_BACK, stepClock } from "./event-time.ts";
+
+type Found = (row: number, what: Broken) => void;
+type Limits = { readonly min: number; readonly max: number };
+type Override = Limits & { readonly appliesTo: Selector };
+type Range = Limits & {
+  readonly measure: string;
+  readonly overrides: readonly Override[];
+  readonly deadband: number;
+};
+
+const keys = ["measure", "min", "max", "overrides", "deadband"] as const;
+export const OVERRIDE_KEYS = ["applies_to", "min", "max"] as const;
+export const MAX_OVERRIDES = 100;
+
+function read(node: JsonNode, reader: RuleReader): Condition | undefined {
+  const fields = reader.fields(node, '"range"', keys, ["measure"]);
+  if (fields === undefined) return undefined;
+  const measureNode = fields.get("measure");
+  const measure = measureNode && reader.measure(measureNode);
+  const deadbandNode = fields.get("deadband");
+  const deadband = deadbandNode === undefined ? 0 : reader.positive(deadbandNode, '"deadband"', true);
+  const limits = readLimits(node, fields, '"range"', reader, deadband ?? 0);
+  const overridesNode = fields.get("overrides");
+  const overrides = overridesNode === undefined ? [] : readOverrides(overridesNode, reader, deadband ?? 0);
+  if (measure === undefined || limits === undefined || overrides === undefined || deadband === undefined) {
+    return undefined;
+  }
+  const range = { measure, ...limits, overrides, deadband };
+  return { measures: [measure], limits: [limits, ...overrides], compile: (columns) => compile(range, columns) };
+}
+
+function readLimits(
+  node: JsonNode,
+  fields: ReadonlyMap<string, JsonNode>,
+  what: string,
+  reader: RuleReader,
+  deadband: number,
+): Limits | undefined {
+  const limit = (key: "min" | "max", open: number): number | undefined => {
+    const given = fields.get(key);
+    return given === undefined ? open : reader.number(given, `"${key}"`);
+  };
+  const min = limit("min", Number.NEGATIVE_INFINITY);
+  const max = limit("max", Number.POSITIVE_INFINITY);
+  if (!fields.has("min") && !fields.has("max")) return reader.problem(node.at, `${what} needs "min", "max" or both`);
+  if (min === undefined || max === undefined) return undefined;
+  if (min > max)
+    return reader.problem(node.at, `"min" ${min} is above "max" ${max}: every reading would break the rule`);
+  if (exceeds(2 * deadband, max - min, max)) {
+    return reader.problem(
+      node.at,
+      `a "deadband" of ${deadband} leaves nothing between ${min} and ${max} to come back to`,
+    );
+  }
+  return { min, max };
+}
+
+function readOverrides(node: JsonNode, reader: RuleReader, deadband: number): readonly Override[] | undefined {
+  if (node.kind !== "array") return reader.problem(node.at, `"overrides" must be a list, not ${reader.nameOf(node)}`);
+  if (node.items.length > MAX_OVERRIDES) return reader.problem(node.at, `more than ${MAX_OVERRIDES} "overrides"`);
+  const overrides: Override[] = [];
+  for (const item of node.items) {
+    const fields = reader.fields(item, "an override", OVERRIDE_KEYS, ["applies_to"]);
+    const selectorNode = fields?.get("applies_to");
+    const appliesTo = selectorNode && readSelector(selectorNode, reader);
+    const limits = fields && readLimits(item, fields, "an override", reader, deadband);
+    if (appliesTo !== undefined && limits !== undefined) overrides.push({ appliesTo, ...limits });
+  }
+  return overrides.length === node.items.length ? overrides : undefined;
+}
+
+function compile(range: Range, columns: Columns): ConditionJudge {
+  const ref = columns.measure(range.measure);
+  if (range.deadband > 0) return withMemory(range, ref, columns);
+  if (range.overrides.length > 0) return bySensor(range, ref, columns);
+  const { measure, min, max } = range;
+  const limit = limitText(range);
+  return {
+    judge(block: ReadingBlock, applies: Uint8Array, broken: Found): void {
+      const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
+      if (column === undefined) return;
+      const { count, sensor } = block;
+      for (let row = 0; row < count; row++) {
+        const value = column[row]!;
+        // An absent value is NaN, and NaN is neither below nor above.
+        if ((value < min || value > max) && applies[sensor[row]!] === 1) {
+          broken(row, outside(measure, value, min, max, limit));
+        }
+      }
+    },
+  };
+}
+
+function outside(measure: string, value: number, min: number, max: number, limit: string): Broken {
+  const side = value < min ? `below ${min}` : `above ${max}`;
+  return { reason: `${measure} ${value} is ${side}`, observed: value, limit, window: null };
+}
+
+/** Limits by sensor handle: which override a sensor has is looked up once, when it is first seen. */
+class SensorLimits {
+  readonly #range: Range;
+  readonly #columns: Columns;
+  readonly #seen: Limits[] = [];
+
+  constructor(range: Range, columns: Columns) {
+    this.#range = range;
+    this.#columns = columns;
+  }
+
+  grown(): readonly Limits[] {
+    const { sensors } = this.#columns.catalogue;
+    for (let handle = this.#seen.length; handle < sensors.length; handle++) {
+      const { identity } = sensors[handle]!;
+      this.#seen.push(this.#range.overrides.find(({ appliesTo }) => appliesTo.matches(identity)) ?? this.#range);
+    }
+    return this.#seen;
+  }
+}
+
+function bySensor(range: Range, ref: MeasureRef, columns: Columns): ConditionJudge {
+  const limits = new SensorLimits(range, columns);
+  return {
+    judge(block: ReadingBlock, applies: Uint8Array, broken: Found): void {
+      const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
+      if (column === undefined) return;
+      const of = limits.grown();
+      const { count, sensor } = block;
+      for (let row = 0; row < count; row++) {
+        const value = column[row]!;
+        const { min, max } = of[sensor[row]!]!;
+        if ((value < min || value > max) && applies[sensor[row]!] === 1) {
+          broken(row, outside(range.measure, value, min, max, limitText({ min, max })));
+        }
+      }
+    },
+  };
+}
+
+/** Which limit is broken, behind the clock: −1 the lower, 0 none, 1 the upper. */
+const SIDE = CLOCK_WIDTH;
+
+/** A late reading is judged by the plain limits: it says nothing of what the sensor does now. */
+function withMemory(range: Range, ref: MeasureRef, columns: Columns): ConditionJudge {
+  const { measure, deadband } = range;
+  const limits = new SensorLimits(range, columns);
+  const state = new RuleState(columns.subjects, [...CLOCK, 0]);
+  const { subjectOf } = columns;
+  return {
+    state,
+    judge(block: ReadingBlock, applies: Uint8Array, broken: Found): void {
+      const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
+      if (column === undefined) return;
+      const of = limits.grown();
+      const { count, sensor, time } = block;
+      for (let row = 0; row < count; row++) {
+        const handle = sensor[row]!;
+        const value = column[row]!;
+        if (applies[handle] !== 1 || Number.isNaN(value)) continue;
+        const { min, max } = of[handle]!;
+        const at = state.touch(subjectOf[handle]!);
+        const { values } = state;
+        const step = stepClock(values, at, time[row]!);
+        const before = step === LATE || step === SET_BACK ? 0 : values[at + SIDE]!;
+        let side = value < min ? -1 : value > max ? 1 : 0;
+        if (side === 0 && before < 0 && exceeds(deadband, value - min, min)) side = -1;
+        if (side === 0 && before > 0 && exceeds(deadband, max - value, max)) side = 1;
+        if (step !== LATE) values[at + SIDE] = side;
+        if (side === 0) continue;
+        if (value < min || value > max) broken(row, outside(measure, value, min, max, limitText({ min, max })));
+        else broken(row, notYetBack(measure, value, { min, max }, deadband, side));
+      }
+    },
+  };
+}
+
+function notYetBack(measure: string, value: number, limits: Limits, deadband: number, side: number): Broken {
+  const wanted = decimal(side < 0 ? limits.min + deadband : limits.max - deadband);
+  const was = side < 0 ? `below ${limits.min}` : `above ${limits.max}`;
+  const reason = `${measure} ${value} was ${was} and is not back ${side < 0 ? "at" : "to"} ${wanted}`;
+  return { reason, observed: value, limit: limitText(limits), window: { back_at: wanted } };
+}
+
+/** A sum of two decimals as a person would write it: 0.2 where doubles make it 0.19999999999999998. */
+function decimal(sum: number): number {
+  return Number(sum.toPrecision(12));
+}
+
+function limitText({ min, max }: Limits): string {
+  if (max === Number.POSITIVE_INFINITY) return `≥ ${min}`;
+  return min === Number.NEGATIVE_INFINITY ? `≤ ${max}` : `${min}…${max}`;
+}
+
+export const RANGE: ConditionKind = { keys, read };

@@ -1,0 +1,194 @@
+/**
+ * What every kind with a memory must do: find what a plain implementation finds that sees the whole stream at once, however
+ * the stream is cut into blocks, judged again after a failed commit, and carried over restarts.
+ */
+import { expect } from "bun:test";
+import fc from "fast-check";
+import { type Finding, ReadingBlock } from "../../core/reading.ts";
+import { IDENTITY_COLUMNS, SensorCatalogue } from "../../core/sensor.ts";
+import { loadRuleTexts } from "../files/load.ts";
+import { formatProblem, type RuleSet } from "../rule-set.ts";
+import { SET_BACK_AFTER } from "./event-time.ts";
+
+export const MINUTE = 60_000;
+export const START = Date.UTC(2026, 0, 1);
+
+export type Sample = {
+  readonly sensor: string;
+  readonly time: number;
+  /** Of the measure `m`; null: absent. */
+  readonly value: number | null;
+  readonly fields?: Readonly<Record<string, string>>;
+};
+
+export function setOf(rules: object | readonly object[], catalogue: SensorCatalogue): RuleSet {
+  const loaded = loadRuleTexts([{ name: "rules.json", text: JSON.stringify(rules) }], catalogue);
+  if ("refused" in loaded) throw new Error(loaded.refused.map(formatProblem).join("\n"));
+  return loaded.ok;
+}
+
+export function addSample(block: ReadingBlock, catalogue: SensorCatalogue, sample: Sample): void {
+  const of: Readonly<Record<string, string>> = { ...sample.fields, sensor_id: sample.sensor };
+  const label = catalogue.internLabel({ statusCode: 0, anomalyFlag: 0, anomalyType: null });
+  const sensor = catalogue.internSensor(
+    IDENTITY_COLUMNS.map((column) => of[column] ?? null),
+    ["m"],
+  );
+  const row = block.add(sensor, sample.time, label);
+  block.column(catalogue.slotOf("m"))[row] = sample.value ?? Number.NaN;
+}
+
+/** The first finding of each sample, all in one block that is kept. */
+export function findingsOf(rule: object, samples: readonly Sample[]): readonly (Finding | null)[] {
+  const catalogue = new SensorCatalogue();
+  const set = setOf({ name: "r", ...rule }, catalogue);
+  const block = new ReadingBlock(Math.max(1, samples.length));
+  for (const sample of samples) addSample(block, catalogue, sample);
+  set.judge(block);
+  return samples.map((_, row) => block.findings.get(row)?.[0] ?? null);
+}
+
+/** One sensor's values a minute apart; which of them break the rule. */
+export function broken(rule: object, values: readonly (number | null)[], everyMs = MINUTE): readonly boolean[] {
+  const samples = values.map((value, i) => ({ sensor: "a", time: START + i * everyMs, value }));
+  return findingsOf(rule, samples).map((finding) => finding !== null);
+}
+
+/** The plain form of what event-time.ts does. */
+export class NaiveClock {
+  last: number | null = null;
+  #late: number[] = [];
+
+  step(time: number): "first" | "later" | "late" | "set back" {
+    if (this.last === null || time > this.last) {
+      const first = this.last === null;
+      this.last = time;
+      this.#late = [];
+      return first ? "first" : "later";
+    }
+    const rising = this.#late.length > 0 && time > this.#late.at(-1)!;
+    this.#late = rising ? [...this.#late, time] : [time];
+    if (this.#late.length < SET_BACK_AFTER) return "late";
+    this.last = time;
+    this.#late = [];
+    return "set back";
+  }
+}
+
+/** Says of each reading whether it breaks the rule; made anew for each stream, and asked in order. */
+export type Naive = () => (sample: Sample) => boolean;
+
+/** What is remembered of each sensor, made on first sight. */
+export function perSensor<T>(make: () => T): (sample: Sample) => T {
+  const all = new Map<string, T>();
+  return ({ sensor }) => {
+    const known = all.get(sensor);
+    if (known !== undefined) return known;
+    const made = make();
+    all.set(sensor, made);
+    return made;
+  };
+}
+
+type Cut = "none" | "keep" | "fail" | "restart";
+type Event = {
+  readonly sensor: number;
+  readonly stepMs: number;
+  readonly clock: number | null;
+  readonly lateMs: number;
+  readonly value: number | null;
+  readonly site: string;
+  readonly cut: Cut;
+};
+
+const common = <T>(usual: T, ...rare: T[]): fc.Arbitrary<T> =>
+  fc.oneof({ weight: 12, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...rare) });
+
+function someEvents(values: fc.Arbitrary<number>, length: number): fc.Arbitrary<Event[]> {
+  return fc.array(
+    fc.record<Event>({
+      sensor: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) }),
+      stepMs: fc.oneof(
+        { weight: 9, arbitrary: fc.constantFrom(20_000, MINUTE, 61_000) },
+        { weight: 1, arbitrary: fc.constantFrom(0, 1, 7 * MINUTE, 40 * MINUTE) },
+      ),
+      // From here on the clocks are wrong by this much; null: as before.
+      clock: common<number | null>(null, 0, 0, 86_400_000, -3_600_000),
+      lateMs: common(0, 30_000, 3 * MINUTE, 20 * MINUTE),
+      value: fc.oneof({ weight: 9, arbitrary: values }, { weight: 1, arbitrary: fc.constant(null) }),
+      site: fc.constantFrom("north", "north", "north", "south"),
+      cut: fc.constantFrom<Cut>("none", "none", "none", "none", "keep", "fail", "restart"),
+    }),
+    { maxLength: length, size: "max" },
+  );
+}
+
+function samplesOf(events: readonly Event[]): readonly Sample[] {
+  let now = START;
+  let clock = 0;
+  return events.map((event) => {
+    now += event.stepMs;
+    clock = event.clock ?? clock;
+    // The same sensor is seen under two identities: another site is another handle, but the same subject.
+    const fields = { location: event.site };
+    return { sensor: `s${event.sensor}`, time: now + clock - event.lateMs, value: event.value, fields };
+  });
+}
+
+/** What the real judge finds of the samples when they come in blocks that are cut where the events say. */
+function judged(rule: object, samples: readonly Sample[], cuts: readonly Cut[]): readonly boolean[] {
+  let catalogue = new SensorCatalogue();
+  let set = setOf(rule, catalogue);
+  let block = new ReadingBlock(samples.length + 1);
+  let first = 0;
+  const all: boolean[] = [];
+  samples.forEach((sample, i) => {
+    addSample(block, catalogue, sample);
+    const cut = i === samples.length - 1 ? "keep" : cuts[i]!;
+    if (cut === "none") return;
+    set.judge(block);
+    const found = JSON.stringify([...block.findings]);
+    if (cut === "fail") {
+      // The commit failed: what came meanwhile is judged with it, or it is judged again as it was.
+      if (i % 2 === 0) return;
+      set.judge(block);
+      expect(JSON.stringify([...block.findings])).toBe(found);
+    }
+    for (let row = 0; row < block.count; row++) all[first + row] = block.findings.has(row);
+    first = i + 1;
+    set.keep();
+    block.clear();
+    if (cut !== "restart") return;
+    const saved = set.saveState();
+    catalogue = new SensorCatalogue();
+    catalogue.slotOf("something else");
+    block = new ReadingBlock(samples.length + 1);
+    set = setOf(rule, catalogue);
+    expect(set.loadState(saved)).toEqual([]);
+  });
+  return all;
+}
+
+export type Options = {
+  readonly values?: fc.Arbitrary<number>;
+  readonly length?: number;
+  readonly runs?: number;
+};
+
+export function agreesWithNaive(rule: object, naive: Naive, options: Options = {}): void {
+  const values = options.values ?? fc.constantFrom(0, 0, 0.5, 1, 2, 9);
+  let seen = 0;
+  fc.assert(
+    fc.property(someEvents(values, options.length ?? 80), (events) => {
+      const samples = samplesOf(events);
+      const says = naive();
+      const expected = samples.map((sample) => says(sample));
+      seen += expected.filter((one) => one).length;
+      const cuts = events.map((event) => event.cut);
+      expect(judged({ name: "r", ...rule }, samples, cuts)).toEqual(expected);
+    }),
+    { numRuns: options.runs ?? 150 },
+  );
+  // A comparison of nothing with nothing proves nothing.
+  expect(seen).toBeGreaterThan(0);
+}

@@ -1,0 +1,89 @@
+/**
+ * `stdin:`, readings as lines of JSON: one object a line, `\n` or `\r\n`, blank lines skipped, a byte-order mark at the start
+ * and a last line without newline allowed. Every other line becomes one row, a reading or a malformed one. A pipe cannot be
+ * read twice, so there is no cursor: what the sender wrote and nobody committed is gone with the process.
+ */
+import { messageOf, TransientError } from "../../core/errors.ts";
+import type { ReadingBlock } from "../../core/reading.ts";
+import type { Normalizer } from "../row/normalize.ts";
+import type { Source, Taken } from "../source.ts";
+import { LineDecoder } from "./decoder.ts";
+import { LineSplitter } from "./splitter.ts";
+
+/** Read ahead of the buffer at most this much (and one chunk); then the pipe fills and its writer waits. */
+export const QUEUE_BYTES = 4 * 1024 * 1024;
+
+export class StdinSource implements Source {
+  readonly uri: string;
+  onReady: (() => void) | null = null;
+  readonly #lines: LineSplitter;
+  readonly #decoder: LineDecoder;
+  readonly #queueBytes: number;
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #room: (() => void) | null = null;
+  #closed = false;
+  #failure: TransientError | null = null;
+
+  /** Reads from `stream` at once. Its chunks must not be written to again. */
+  constructor(options: {
+    readonly stream: AsyncIterable<Uint8Array>;
+    readonly normalizer: Normalizer;
+    readonly uri?: string;
+    readonly queueBytes?: number;
+  }) {
+    this.uri = options.uri ?? "stdin:";
+    this.#lines = new LineSplitter(options.normalizer.maxLineBytes);
+    this.#decoder = new LineDecoder(options.normalizer);
+    this.#queueBytes = options.queueBytes ?? QUEUE_BYTES;
+    this.#chunks = options.stream[Symbol.asyncIterator]();
+    void this.#read();
+  }
+
+  take(block: ReadingBlock, nowMs: number): Taken {
+    while (!block.full && this.#lines.next()) this.#decoder.decode(block, this.#lines, nowMs);
+    if (this.#lines.waitingBytes < this.#queueBytes) this.#makeRoom();
+    if (block.full) return { state: "more" };
+    if (!this.#lines.done) return { state: "idle", wakeAtMs: null };
+    if (this.#failure === null || block.count > 0) return { state: this.#failure === null ? "ended" : "more" };
+    const failure = this.#failure;
+    this.#failure = null;
+    throw failure;
+  }
+
+  cursor(): string | null {
+    return null;
+  }
+
+  committed(): void {}
+
+  close(): void {
+    this.#closed = true;
+    this.#makeRoom();
+    // A read under way ends with the process; nobody waits for it.
+    this.#chunks.return?.().catch(() => {});
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for (;;) {
+        const { done, value } = await this.#chunks.next();
+        if (done === true || this.#closed) break;
+        this.#lines.push(value);
+        this.onReady?.();
+        if (this.#lines.waitingBytes >= this.#queueBytes) await new Promise<void>((resolve) => (this.#room = resolve));
+      }
+    } catch (cause) {
+      this.#failure = new TransientError(`Cannot read ${this.uri}: ${messageOf(cause)}`, {
+        tryHint: "start the sender and the agent again; what was read before is kept",
+        cause,
+      });
+    }
+    this.#lines.end();
+    this.onReady?.();
+  }
+
+  #makeRoom(): void {
+    this.#room?.();
+    this.#room = null;
+  }
+}

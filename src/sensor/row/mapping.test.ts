@@ -1,0 +1,207 @@
+import { expect, test } from "bun:test";
+import { UsageError } from "../../core/errors.ts";
+import type { Profile } from "../../core/profile.ts";
+import { ReadingBlock } from "../../core/reading.ts";
+import { SensorCatalogue } from "../../core/sensor.ts";
+import { loadMapping, parseMapping } from "./mapping.ts";
+import { Normalizer } from "./normalize.ts";
+import { conversionOf } from "./units.ts";
+
+const PROFILE: Profile = {
+  name: "weather",
+  description: "",
+  measures: [
+    { name: "temperature", unit: "°C", plausible: [-20, 60] },
+    { name: "pressure", unit: "hPa", plausible: [950, 1050] },
+    { name: "wear", unit: "points", plausible: [0, 10] },
+  ],
+};
+
+function problemsOf(map: unknown): string {
+  try {
+    parseMapping(typeof map === "string" ? map : JSON.stringify(map), "map.json", [PROFILE]);
+    return "";
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return (error as UsageError).message;
+  }
+}
+
+/** One row through a mapping: what it became. */
+function read(map: unknown, row: Record<string, unknown>): Record<string, unknown> {
+  const catalogue = new SensorCatalogue();
+  const mapping = parseMapping(JSON.stringify(map), "map.json", [PROFILE]);
+  const block = new ReadingBlock(1);
+  const received = { received: "", encoding: "utf8", bytes: 0 } as const;
+  new Normalizer({ catalogue, profile: PROFILE, mapping }).add(block, row, 0, () => received);
+  const sensor = catalogue.sensors[block.sensor[0]!]!;
+  const measures = sensor.measures.map((name, i) => [name, block.measures[sensor.slots[i]!]?.[0] ?? Number.NaN]);
+  return {
+    id: sensor.identity[0],
+    location: sensor.identity[4],
+    time: block.time[0],
+    ...Object.fromEntries(measures),
+    extra: block.extra.get(0),
+    problem: block.malformed.get(0)?.detail,
+  };
+}
+
+test("foreign names, units, constants and a zone make a reading of a foreign row", () => {
+  const map = {
+    fields: {
+      when: "timestamp",
+      temp_f: { to: "temperature", unit: "°F" },
+      p: { to: "pressure", scale: 0.1, offset: 300 },
+      id: "sensor_id",
+    },
+    timestamp: { zone: "+02:00" },
+    constants: { location: "roof" },
+    drop: ["row"],
+  };
+  const row = {
+    id: 17,
+    when: "2026-06-01 12:00:00",
+    temp_f: 72.5,
+    p: 7130,
+    row: 4,
+    location: "theirs",
+    temperature: 3,
+  };
+  expect(read(map, row)).toEqual({
+    id: "17",
+    location: "roof",
+    time: Date.UTC(2026, 5, 1, 10),
+    temperature: 22.5,
+    pressure: 1013,
+    wear: Number.NaN,
+    extra: '{"location":"theirs","temperature":3}',
+    problem: undefined,
+  });
+});
+
+test("numbers as text are numbers only where the mapping allows it, and blank text is none", () => {
+  const row = { sensor_id: "a", timestamp: "2026-06-01T12:00:00Z", temperature: " 21.5 ", pressure: "" };
+  expect(read({}, row)["problem"]).toBe('temperature is text " 21.5 ", a number was expected');
+  const taken = read({ text_numbers: true }, row);
+  expect([taken["temperature"], taken["pressure"], taken["problem"]]).toEqual([21.5, Number.NaN, undefined]);
+  expect(read({ text_numbers: true }, { ...row, pressure: "12,5" })["problem"]).toBe(
+    'pressure is text "12,5", a number was expected',
+  );
+  expect(read({ text_numbers: true }, { ...row, pressure: "nan" })["problem"]).toBe(
+    'pressure is text "nan", a finite number was expected',
+  );
+});
+
+test("values that mean no value are absent, as number and as text", () => {
+  const map = { absent: ["NA", -999], text_numbers: true, fields: { temperature: { to: "temperature", unit: "K" } } };
+  const row = { sensor_id: "a", timestamp: "2026-06-01T12:00:00Z", temperature: "-999", pressure: "NA", wear: -999 };
+  const taken = read(map, row);
+  expect([taken["temperature"], taken["pressure"], taken["wear"], taken["problem"]]).toEqual([
+    Number.NaN,
+    Number.NaN,
+    Number.NaN,
+    undefined,
+  ]);
+});
+
+test("Unix seconds are a timestamp where the mapping says so", () => {
+  const map = { timestamp: { format: "unix_s" }, fields: { ts: "timestamp" }, constants: { sensor_id: "a" } };
+  expect(read(map, { ts: 1_700_000_000.25 })["time"]).toBe(1_700_000_000_250);
+  expect(read(map, { ts: "2026-06-01T12:00:00Z" })["problem"]).toContain("ts is text");
+});
+
+test("named units convert exactly enough and only within a quantity", () => {
+  const through = (from: string, to: string, value: number): number => {
+    const { scale, offset } = conversionOf(from, to)!;
+    return Number((value * scale + offset).toPrecision(9));
+  };
+  expect(through("°F", "°C", -40)).toBe(-40);
+  expect(through("K", "°C", 273.15)).toBe(0);
+  expect(through("celsius", "°F", 100)).toBe(212);
+  expect(through("kPa", "hPa", 101.325)).toBe(1013.25);
+  expect(through("km/h", "m/s", 36)).toBe(10);
+  expect(through("fraction", "%RH", 0.455)).toBe(45.5);
+  expect(conversionOf("°C", "hPa")).toBeNull();
+  expect(conversionOf("furlong", "m")).toBeNull();
+  expect(conversionOf("points", "points")).toEqual({ scale: 1, offset: 0 });
+});
+
+test("every problem is told at once, each with its path and the name that was meant", () => {
+  const text = problemsOf({
+    feilds: {},
+    fields: {
+      a: "temprature",
+      b: { to: "temperature", unit: "farenheit" },
+      c: { to: "pressure", unit: "°C" },
+      d: { to: "pressure", scale: "2" },
+      e: { to: "sensor_id", scale: 2 },
+      f: { to: "wear", unit: "K", offset: 1 },
+      g: 7,
+      h: { too: "wear" },
+      i: "location",
+      j: "status_code",
+    },
+    timestamp: { format: "iso8601", zone: "Europe/Brusels" },
+    constants: { location: 5, latitude: "5", place: "x", sensor_id: "", model: "m".repeat(257) },
+    drop: ["j", 4],
+    absent: [null, "-999"],
+    text_numbers: "yes",
+  });
+  expect(text.split("\n").map((line) => line.replace(/^map\.json:1:\d+: /, ""))).toEqual([
+    "feilds: is not known; did you mean fields?",
+    'fields.a: "temprature" is neither a measure of the profile nor a column of a reading; did you mean temperature?',
+    'fields.b.unit: "farenheit" is no unit that is known; did you mean fahrenheit?',
+    'fields.c.unit: "°C" cannot be converted to pressure\'s unit "hPa"; give scale and offset instead',
+    'fields.d: leads to "pressure", and so does "c"',
+    'fields.d.scale: must be a number, not "2"',
+    'fields.e: unit, scale and offset are for measures, and "sensor_id" is none',
+    "fields.f: has a unit, and scale or offset: one of them is enough",
+    'fields.f.unit: "K" cannot be converted to wear\'s unit "points"; give scale and offset instead',
+    "fields.g: must be an object, not 7",
+    'fields.g: must be one of our names, or an object with "to", not nothing',
+    "fields.h.too: is not known; did you mean to?",
+    'fields.h: must be one of our names, or an object with "to", not nothing',
+    'fields.h: leads to "undefined", and so does "g"',
+    "drop[1]: must be a field's name, not 4",
+    "constants.place: is not known",
+    "constants.location: must be text, not 5",
+    'constants.latitude: must be a number, not "5"',
+    'constants.sensor_id: must be text, not ""',
+    "constants.model: has more than 256 characters",
+    "fields.j: is in drop as well",
+    'text_numbers: must be true or false, not "yes"',
+    "absent[0]: must be text or a number, not null",
+    "absent[1]: must be the number -999, without quotes: it then means the text as well",
+    'timestamp.format: must be one of iso, YYYY-MM-DD HH:MM:SS, unix_s, unix_ms, not "iso8601"',
+    'timestamp.zone: must be a time zone such as Europe/Brussels or +01:00, not "Europe/Brusels"; did you mean Europe/Brussels?',
+  ]);
+});
+
+test("a problem stands where it is: at the wrong value, or at the key that nobody knows", () => {
+  const map = `{
+  "fields": {
+    "a.b": "temprature",
+    "c": { "to": "pressure",
+           "unit": "K" }
+  },
+  "drop": ["a.b",
+    5],
+  "zone": "UTC"
+}`;
+  expect(problemsOf(map).split("\n")).toEqual([
+    "map.json:9:3: zone: is not known",
+    'map.json:3:12: fields.a.b: "temprature" is neither a measure of the profile nor a column of a reading; did you mean temperature?',
+    'map.json:5:20: fields.c.unit: "K" cannot be converted to pressure\'s unit "hPa"; give scale and offset instead',
+    "map.json:8:5: drop[1]: must be a field's name, not 5",
+    "map.json:3:5: fields.a.b: is in drop as well",
+  ]);
+});
+
+test("a file that is none, or no JSON, is told by name", () => {
+  expect(() => loadMapping("no-such-map.json", [PROFILE])).toThrow(
+    'Cannot read mapping "no-such-map.json": there is no such file',
+  );
+  expect(problemsOf("{")).toBe("map.json:1:2: expected a key in double quotes, not the end of the file");
+  expect(problemsOf('{"drop": ["a"],\n "drop": []}')).toBe('map.json:2:2: the key "drop" comes twice');
+  expect(problemsOf([])).toBe("map.json:1:1: the file: must be an object, not []");
+});

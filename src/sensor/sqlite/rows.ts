@@ -1,0 +1,180 @@
+/**
+ * Rows of a foreign table to rows of a block. A row whose identity is known comes with a handle instead of it; what is not
+ * known yet, or has an unusual value, goes by name through the normalizer.
+ */
+import type { ReadingBlock } from "../../core/reading.ts";
+import { LIMITS, NO_SENSOR } from "../../core/sensor.ts";
+import { type Received, receivedOf } from "../lines/received.ts";
+import type { Field } from "../row/fields.ts";
+import { blobAsText, FAST_EXTRA_LENGTH, type Normalizer, type Plan } from "../row/normalize.ts";
+import { FIRST_VALUE, type ForeignRowValues, type ForeignTable } from "./table.ts";
+
+/** Where the parts of a reading are in a row. */
+type Layout = {
+  readonly time: number;
+  readonly status: number;
+  readonly flag: number;
+  readonly type: number;
+  readonly measures: readonly {
+    readonly at: number;
+    readonly slot: number;
+    readonly adjust: ((value: number) => number) | null;
+  }[];
+  readonly unknown: readonly number[];
+};
+
+type Known = { readonly sensor: number; readonly layout: Layout; readonly identity: readonly unknown[] };
+
+const NOT_THERE = -1;
+
+export class SqliteRows {
+  readonly #table: ForeignTable;
+  readonly #normalizer: Normalizer;
+  readonly #layouts = new Map<Plan, Layout>();
+  /** By the handle that rows come with; `#handles` has it by sensor, so that there are no more than sensors. */
+  readonly #known: Known[] = [];
+  readonly #handles = new Map<number, number>();
+  readonly #places: readonly { readonly name: string; readonly value: number; readonly identity: number }[];
+  readonly #values = new Float64Array(LIMITS.measures);
+
+  /** For the rows of this table as it is now: a change of its columns needs another. */
+  constructor(table: ForeignTable, normalizer: Normalizer) {
+    this.#table = table;
+    this.#normalizer = normalizer;
+    this.#places = table.columns.map((name) => {
+      return { name, value: table.values.indexOf(name), identity: table.identity.indexOf(name) };
+    });
+  }
+
+  append(block: ReadingBlock, row: ForeignRowValues, nowMs: number): void {
+    const handle = row[1];
+    const known = typeof handle === "number" ? this.#known[handle] : undefined;
+    if (known !== undefined && this.#appendLike(known, block, row)) return;
+    const identity = known?.identity ?? row.slice(FIRST_VALUE + this.#table.values.length);
+    this.#appendByName(block, row, identity, nowMs);
+  }
+
+  /** False, and nothing appended, where anything is not as expected. */
+  #appendLike(known: Known, block: ReadingBlock, row: ForeignRowValues): boolean {
+    const { layout } = known;
+    const time = this.#timeOf(row[layout.time]);
+    if (Number.isNaN(time)) return false;
+    const label = this.#labelOf(row[layout.status] ?? null, row[layout.flag] ?? null, row[layout.type] ?? null);
+    if (label < 0) return false;
+    const { measures } = layout;
+    const values = this.#values;
+    for (let i = 0; i < measures.length; i++) {
+      const measure = measures[i]!;
+      const value = row[measure.at];
+      if (value === null) values[i] = Number.NaN;
+      else if (typeof value !== "number") return false;
+      else {
+        const adjusted = measure.adjust === null ? value : measure.adjust(value);
+        if (adjusted === Number.POSITIVE_INFINITY || adjusted === Number.NEGATIVE_INFINITY) return false;
+        values[i] = adjusted;
+      }
+    }
+    const extra = layout.unknown.length === 0 ? "" : this.#extraOf(layout.unknown, row);
+    if (extra === null) return false;
+    const to = block.add(known.sensor, time, label);
+    for (let i = 0; i < measures.length; i++) {
+      const value = values[i]!;
+      if (!Number.isNaN(value)) block.column(measures[i]!.slot)[to] = value;
+    }
+    if (extra !== "") block.addExtra(to, `{${extra.slice(1)}}`);
+    return true;
+  }
+
+  #timeOf(value: unknown): number {
+    const { timestamps } = this.#normalizer;
+    if (typeof value === "string") return timestamps.fromText(value);
+    return typeof value === "number" ? timestamps.fromNumber(value) : Number.NaN;
+  }
+
+  #labelOf(status: unknown, flag: unknown, type: unknown): number {
+    if (status !== null && !Number.isSafeInteger(status)) return -1;
+    if (flag !== null && flag !== 0 && flag !== 1) return -1;
+    if (type !== null && !(typeof type === "string" && isPlain(type))) return -1;
+    const { absent } = this.#normalizer.mapping;
+    if (absent.size > 0 && (absent.has(Number(status)) || absent.has(String(type)))) return -1;
+    // An integer by the check above; -0 would read back as 0.
+    return this.#normalizer.labelOf(status === null ? null : (status as number) + 0, flag, type);
+  }
+
+  /** The text of the unknown columns that hold something; null where only the normalizer can say. */
+  #extraOf(unknown: readonly number[], row: ForeignRowValues): string | null {
+    let extra = "";
+    for (const at of unknown) {
+      const value = row[at];
+      if (value === null) continue;
+      if (typeof value !== "string" && !Number.isFinite(value)) return null;
+      extra += `,${JSON.stringify(this.#table.values[at - FIRST_VALUE])}:${JSON.stringify(value)}`;
+    }
+    return extra.length > FAST_EXTRA_LENGTH ? null : extra;
+  }
+
+  #appendByName(block: ReadingBlock, row: ForeignRowValues, identity: readonly unknown[], nowMs: number): void {
+    // A column that nobody filled is no field of this row.
+    const named = this.#places
+      .map(
+        (place) => [place.name, place.value < 0 ? identity[place.identity] : row[FIRST_VALUE + place.value]] as const,
+      )
+      .filter(([, value]) => value !== null);
+    const foreign = Object.fromEntries(named);
+    this.#normalizer.add(block, foreign, nowMs, () => receivedRow(named, this.#normalizer.maxLineBytes));
+    const sensor = block.sensor[block.count - 1]!;
+    const plan = sensor === NO_SENSOR || row[1] !== null ? null : this.#normalizer.planOfRow(foreign);
+    if (plan === null) return;
+    const handle = this.#handles.get(sensor) ?? this.#known.length;
+    this.#handles.set(sensor, handle);
+    this.#known[handle] = { sensor, layout: this.#layoutOf(plan), identity };
+    this.#table.learn(handle, identity);
+  }
+
+  #layoutOf(plan: Plan): Layout {
+    const known = this.#layouts.get(plan);
+    if (known !== undefined) return known;
+    const placed = this.#table.values.map((name, i) => ({ at: i + FIRST_VALUE, field: plan.fields.get(name) }));
+    const one = (kind: Field["kind"]): number => placed.find(({ field }) => field?.kind === kind)?.at ?? NOT_THERE;
+    const layout: Layout = {
+      time: one("timestamp"),
+      status: one("status"),
+      flag: one("flag"),
+      type: one("type"),
+      measures: placed.flatMap(({ at, field }) =>
+        field?.kind === "measure" ? [{ at, slot: plan.slots[field.index]!, adjust: field.adjust }] : [],
+      ),
+      unknown: placed.filter(({ field }) => field === undefined).map(({ at }) => at),
+    };
+    this.#layouts.set(plan, layout);
+    return layout;
+  }
+}
+
+function isPlain(text: string): boolean {
+  return text.length <= LIMITS.textLength && !text.includes("\u0000") && text.isWellFormed();
+}
+
+/**
+ * A row as JSON. Of a value that alone is longer than a row may be only the beginning is looked at, and what it goes on
+ * with counts as it is, without what JSON would add to it.
+ */
+function receivedRow(named: readonly (readonly [name: string, value: unknown])[], mostBytes: number): Received {
+  let cutAway = 0;
+  const shown = named.map(([name, value]): [string, unknown] => {
+    // JSON has no infinity and no bytes.
+    if (typeof value === "number" && !Number.isFinite(value)) return [name, String(value)];
+    if (typeof value === "string" && value.length > mostBytes) {
+      const kept = value.slice(0, mostBytes).toWellFormed();
+      cutAway += Buffer.byteLength(value) - Buffer.byteLength(kept);
+      return [name, kept];
+    }
+    if (!(value instanceof Uint8Array)) return [name, value];
+    // Three bytes are four characters of base64.
+    const kept = value.subarray(0, mostBytes - (mostBytes % 3));
+    cutAway += 4 * (Math.ceil(value.length / 3) - Math.ceil(kept.length / 3));
+    return [name, blobAsText(kept)];
+  });
+  const text = Buffer.from(JSON.stringify(Object.fromEntries(shown)));
+  return receivedOf(text, 0, text.length, text.length + cutAway, mostBytes);
+}

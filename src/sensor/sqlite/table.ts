@@ -1,0 +1,252 @@
+/** A table of somebody else's SQLite database, opened read-only, and the few questions that its tail asks. */
+import { Database, type Statement } from "bun:sqlite";
+import { statSync } from "node:fs";
+import { TransientError, UsageError } from "../../core/errors.ts";
+import { KnownIdentities, quoted } from "./known.ts";
+
+type Column = { readonly name: string; readonly type: string; readonly pk: number; readonly hidden: number };
+const ROWID_NAMES = ["rowid", "_rowid_", "oid"] as const;
+
+/** What a column is to the reader of the rows; `other` where it is the rowid by another name and nothing else. */
+export type ColumnRole = "sensor_id" | "identity" | "value" | "other";
+
+/** A row: its rowid (see `rowidOf`), the handle of its identity or null, `values`, and where the handle is null `identity` as well. */
+export type ForeignRowValues = readonly unknown[];
+/** Where `values` begin in a row. */
+export const FIRST_VALUE = 2;
+/** Of a row of `behind`, exactly. */
+export const rowidOf = (row: ForeignRowValues): bigint => BigInt(row[0] as number | string);
+
+const HIDDEN_OF_VIRTUAL_TABLE = 1;
+const LOWEST_ROWID = -(2n ** 63n);
+
+export class ForeignTable {
+  readonly inode: number;
+  /** SQLite's schema cookie when `columns` was read: any DDL and VACUUM change it. */
+  schema = Number.NaN;
+  /** Every column but the one that is only another name of the rowid. */
+  columns: readonly string[] = [];
+  /** Those of `columns` that say who took a reading, and all others. */
+  identity: readonly string[] = [];
+  values: readonly string[] = [];
+  /** The table has an INTEGER PRIMARY KEY, so that VACUUM leaves its rowids alone. */
+  keepsRowids = false;
+  #autoincrement = false;
+  /** There was a rowid that a number does not hold: they are read as text, which costs some 0.2 µs a row. */
+  #wide = false;
+  readonly #path: string;
+  readonly #name: string;
+  readonly #roleOf: (column: string) => ColumnRole;
+  readonly #db: Database;
+  readonly #cookie: Statement;
+  #rowid = "rowid";
+  #behind: Statement | null = null;
+  #identityOf: Statement | null = null;
+  #between: { readonly key: string; readonly statement: Statement } | null = null;
+  #known: KnownIdentities | null = null;
+
+  /** Throws where there is no database (yet). */
+  constructor(path: string, name: string, roleOf: (column: string) => ColumnRole) {
+    this.#path = path;
+    this.#name = name;
+    this.#roleOf = roleOf;
+    this.inode = statSync(path).ino;
+    this.#db = new Database(path, { readonly: true, create: false });
+    try {
+      // `take` never waits; who finds the database busy comes back.
+      this.#db.run("PRAGMA busy_timeout = 0");
+      // Rows are read once, in their order: SQLite's 2 MiB would hold what was read already.
+      this.#db.run("PRAGMA cache_size = -256");
+      this.#cookie = this.#db.prepare("PRAGMA schema_version");
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#forgetStatements();
+    this.#db.close();
+  }
+
+  /** Runs `read` on one snapshot, with `columns` and `schema` those of that snapshot. */
+  snapshot<T>(read: () => T): T {
+    this.#db.run("BEGIN");
+    try {
+      const cookie = Number(this.#cookie.values()[0]?.[0]);
+      if (cookie !== this.schema) this.#inspect(cookie);
+      const answer = read();
+      this.#db.run("COMMIT");
+      return answer;
+    } catch (error) {
+      if (this.#db.inTransaction) this.#db.run("ROLLBACK");
+      // What was known of identities may have been rolled back with it.
+      this.schema = Number.NaN;
+      throw error;
+    }
+  }
+
+  /** Rows above `rowid`, in its order. */
+  behind(rowid: bigint, limit: number): ForeignRowValues[] {
+    const name = `main.${quoted(this.#name)}`;
+    const known = this.#known!;
+    known.settle();
+    const own = `f.${this.#rowid}`;
+    this.#behind ??= this.#db.prepare(
+      `SELECT ${[this.#wide ? asText(own) : own, "k.handle", ...this.values.map((each) => `f.${quoted(each)}`)].join(", ")}
+       FROM ${name} f ${known.join} WHERE ${own} > ? ORDER BY ${own} LIMIT ?`,
+    );
+    this.#identityOf ??= this.#db.prepare(
+      `SELECT ${this.#select(this.identity)} FROM ${name} WHERE ${this.#rowid} = ?`,
+    );
+    const rows = this.#behind.values(rowid < LOWEST_ROWID ? Number.NEGATIVE_INFINITY : rowid, limit);
+    // Rows are in order: where both ends are exact, all are.
+    if (!this.#wide && !(isExact(rows[0]) && isExact(rows.at(-1)))) {
+      this.#wide = true;
+      this.#behind.finalize();
+      this.#behind = null;
+      return this.behind(rowid, limit);
+    }
+    for (const row of rows) {
+      if (row[1] === null) row.push(...this.#identityOf.values(rowidOf(row))[0]!.slice(1));
+    }
+    return rows;
+  }
+
+  /** Rows of this identity come with this handle from now on. */
+  learn(handle: number, identity: readonly unknown[]): void {
+    this.#known?.learn(handle, identity);
+  }
+
+  at(rowid: bigint, columns: readonly string[]): unknown[] | null {
+    const names = this.#select(columns);
+    const found = this.#db
+      .query(`SELECT ${names} FROM main.${quoted(this.#name)} WHERE ${this.#rowid} = ?`)
+      .values(rowid)[0];
+    return found === undefined ? null : found.slice(1);
+  }
+
+  /** The rows from one rowid to another: the rowid as text, then `columns`. */
+  between(first: bigint, last: bigint, columns: readonly string[]): unknown[][] {
+    const key = columns.join("\n");
+    if (this.#between?.key !== key) {
+      this.#between?.statement.finalize();
+      const names = this.#select(columns);
+      const sql = `SELECT ${names} FROM main.${quoted(this.#name)} WHERE ${this.#rowid} BETWEEN ? AND ? ORDER BY ${this.#rowid}`;
+      this.#between = { key, statement: this.#db.prepare(sql) };
+    }
+    return this.#between.statement.values(first, last);
+  }
+
+  /** The newest rows, from the end: the rowid as text, then `columns`. */
+  *newest(columns: readonly string[], limit: number): Generator<unknown[]> {
+    const names = this.#select(columns);
+    const page = this.#db.prepare(
+      `SELECT ${names} FROM main.${quoted(this.#name)} WHERE ${this.#rowid} < ? ORDER BY ${this.#rowid} DESC LIMIT 1000`,
+    );
+    let below: number | bigint = Number.POSITIVE_INFINITY;
+    for (let seen = 0; seen < limit; ) {
+      const rows = page.values(below);
+      yield* rows;
+      if (rows.length === 0) break;
+      seen += rows.length;
+      below = rowidOf(rows.at(-1)!);
+    }
+    page.finalize();
+  }
+
+  /** The lowest and the highest rowid; null where the table is empty. */
+  span(): readonly [lowest: bigint | null, highest: bigint | null] {
+    const one = (which: "min" | "max"): bigint | null => {
+      const sql = `SELECT ${asText(`${which}(${this.#rowid})`)} FROM main.${quoted(this.#name)}`;
+      const found = this.#db.query(sql).values()[0]?.[0];
+      return typeof found === "string" ? BigInt(found) : null;
+    };
+    return [one("min"), one("max")];
+  }
+
+  /** The highest rowid that an AUTOINCREMENT table ever gave away; null for any other table. */
+  sequence(): bigint | null {
+    if (!this.#autoincrement) return null;
+    const sql = "SELECT CAST(seq AS INTEGER) FROM sqlite_sequence WHERE name = ? COLLATE NOCASE";
+    const found = this.#db.query(sql).safeIntegers(true).values(this.#name)[0]?.[0];
+    return typeof found === "bigint" ? found : null;
+  }
+
+  /** The rowid must stand without quotes where it has no other name: quoted it might be read as text. */
+  #select(columns: readonly string[]): string {
+    return [asText(this.#rowid), ...columns.map(quoted)].join(", ");
+  }
+
+  #inspect(cookie: number): void {
+    this.#forgetStatements();
+    const found = this.#db
+      .query(
+        "SELECT l.type, l.wr, s.sql FROM pragma_table_list(?1) l JOIN sqlite_schema s ON s.name = l.name WHERE l.schema = 'main'",
+      )
+      .values(this.#name)[0];
+    if (found === undefined) throw this.#noTable();
+    const [type, withoutRowid, sql] = found;
+    if (type !== "table") throw this.#unfit(`it is a ${type}`);
+    if (withoutRowid === 1) throw this.#unfit("it is a table WITHOUT ROWID");
+    // The shape of this pragma is SQLite's: cid, name, type, notnull, dflt_value, pk, hidden.
+    const columns = this.#db
+      .query("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?)")
+      .all(this.#name) as Column[];
+    const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
+    const keys = columns.filter(({ pk }) => pk > 0);
+    const alias = keys.length === 1 && keys[0]!.type.toUpperCase() === "INTEGER" ? keys[0]!.name : null;
+    const rowid = alias ?? ROWID_NAMES.find((name) => !taken.has(name));
+    if (rowid === undefined) throw this.#unfit(`its columns ${ROWID_NAMES.join(", ")} hide the rowid`);
+    this.#rowid = alias === null ? rowid : quoted(alias);
+    this.#wide = false;
+    this.keepsRowids = alias !== null;
+    this.#autoincrement = alias !== null && /\bAUTOINCREMENT\b/i.test(String(sql));
+    this.columns = columns
+      .filter(
+        ({ name, hidden }) => hidden !== HIDDEN_OF_VIRTUAL_TABLE && (name !== alias || this.#roleOf(name) !== "other"),
+      )
+      .map(({ name }) => name);
+    const isIdentity = (name: string): boolean => /^(?:sensor_id|identity)$/.test(this.#roleOf(name));
+    // The sensor's id first: it tells most rows apart.
+    const isId = (name: string): boolean => this.#roleOf(name) === "sensor_id";
+    this.identity = this.columns.filter(isIdentity).toSorted((a, b) => Number(isId(b)) - Number(isId(a)));
+    this.values = this.columns.filter((name) => !isIdentity(name));
+    this.#known = new KnownIdentities(this.#db, this.#name, this.identity);
+    this.schema = cookie;
+  }
+
+  #forgetStatements(): void {
+    this.#behind?.finalize();
+    this.#identityOf?.finalize();
+    this.#between?.statement.finalize();
+    this.#known?.close();
+    this.#behind = this.#identityOf = this.#between = this.#known = null;
+  }
+
+  #noTable(): TransientError {
+    // Only those that could be followed: no views, none without rowids, none of SQLite's own.
+    const tables = this.#db
+      .query(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND wr = 0 AND name NOT GLOB 'sqlite_*' ORDER BY name LIMIT 20",
+      )
+      .values();
+    const hint =
+      tables.length === 0 ? "start its writer" : `one of its tables: ?table=${tables.flat().join(", ?table=")}`;
+    return new TransientError(`Cannot read table "${this.#name}" of "${this.#path}": there is no such table yet`, {
+      tryHint: hint,
+    });
+  }
+
+  #unfit(why: string): UsageError {
+    return new UsageError(`Cannot tail "${this.#name}" of "${this.#path}": ${why}, and only a rowid says what is new`, {
+      tryHint: `sqlite:${this.#path}?table=NAME with a table that has rowids`,
+    });
+  }
+}
+
+const asText = (expression: string): string => `CAST(${expression} AS TEXT)`;
+
+function isExact(row: ForeignRowValues | undefined): boolean {
+  return row === undefined || Number.isSafeInteger(row[0]);
+}

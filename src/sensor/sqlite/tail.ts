@@ -1,0 +1,280 @@
+/**
+ * `sqlite:PATH[?table=sensor_readings]`: a table that another process writes, followed by rowid. The database is opened
+ * read-only, and each take is one short read of one snapshot, so the writer is never held up; WAL and rollback journals alike.
+ *
+ * - Order is the rowid's, whatever the timestamps say: ties and late readings are rows like any other. SQLite has one writer
+ *   at a time, so rowids become visible in their order. A row inserted with an explicit rowid below one that was taken
+ *   already is not seen, and neither is an UPDATE of a row that was taken.
+ * - Where it stands, and what happens when rows vanish, the table is made again or the file is replaced: sqlite-position.ts.
+ *   A file that is replaced while it is open is first read to its end.
+ * - A column that appears is unknown and goes to `extra`; one that goes away is absent; NULL in an unknown column is nothing.
+ *   An INTEGER PRIMARY KEY is the rowid and no field, unless the mapping names it.
+ * - Integers beyond 2^53 lose their last digits in measures and in `extra`; as status_code or sensor_id they are refused.
+ *   As rowids (keys of nanoseconds, snowflakes) they are followed exactly.
+ */
+import { existsSync, statSync } from "node:fs";
+import { AgentError, codeOf, messageOf, TransientError, UsageError } from "../../core/errors.ts";
+import { BLOCK_TEXT_LENGTH, type ReadingBlock } from "../../core/reading.ts";
+import type { Normalizer } from "../row/normalize.ts";
+import type { Source, Taken } from "../source.ts";
+import * as position from "./position.ts";
+import { SqliteRows } from "./rows.ts";
+import { type ColumnRole, type ForeignRowValues, ForeignTable, rowidOf } from "./table.ts";
+import { parseSqliteUri } from "./uri.ts";
+
+/** Rows in one read; fewer where they turn out to carry much text, so that a read stays below what fills a block. */
+const READ_ROWS = { least: 1, first: 64, most: 1_000 } as const;
+const POLL_MS = 250;
+/** How soon a database that somebody has locked is tried again. */
+const BUSY_RETRY_MS = 50;
+/** Rule 5 of sqlite-position.ts: about 0.3 s. */
+const SEARCHED_ROWS = 100_000;
+
+export type SqliteTailOptions = {
+  readonly uri: string;
+  readonly normalizer: Normalizer;
+  /** The last committed cursor of this source, or null. */
+  readonly cursor: string | null;
+  /** End where there are no more rows, instead of waiting for them. */
+  readonly once?: boolean;
+  readonly pollMs?: number;
+  /** Told in a sentence when reading goes on anywhere but behind the last row. */
+  readonly notice?: (line: string) => void;
+};
+
+export class SqliteTailSource implements Source {
+  readonly uri: string;
+  onReady: (() => void) | null = null;
+  readonly #path: string;
+  readonly #name: string;
+  readonly #options: SqliteTailOptions;
+  readonly #roleOf: (column: string) => ColumnRole;
+  #table: ForeignTable | null = null;
+  #rows: SqliteRows | null = null;
+  #schemaOfRows = Number.NaN;
+  #readRows: number = READ_ROWS.first;
+  #position: position.Position;
+
+  /** Throws a UsageError for what can never work: a bad URI, a view, a table WITHOUT ROWID, no file with `once`. */
+  constructor(options: SqliteTailOptions) {
+    const { path, table } = parseSqliteUri(options.uri);
+    this.uri = options.uri;
+    this.#path = path;
+    this.#name = table;
+    this.#options = options;
+    const fields = options.normalizer.planOfRow({})?.fields;
+    const id = options.normalizer.foreignName("sensor_id");
+    // The same for every profile but for measures, which no other profile makes identity.
+    this.#roleOf = (column) => {
+      const kind = fields?.get(column)?.kind;
+      if (kind === "identity") return column === id ? "sensor_id" : "identity";
+      return kind === undefined ? "other" : "value";
+    };
+    const start = { rowid: position.START, generation: 0, file: 0, schema: 0, columns: [], marks: [] };
+    const known = options.cursor === null ? start : position.readCursor(options.cursor);
+    if (known === null)
+      throw new UsageError(`Cannot go on with ${this.uri}: its cursor was written by another version`, {
+        tryHint: "run the newer agent again",
+      });
+    this.#position = known;
+    this.#firstLook();
+  }
+
+  take(block: ReadingBlock, nowMs: number): Taken {
+    if (block.full) return { state: "more" };
+    const room = Math.min(block.capacity - block.count, this.#readRows);
+    const read = this.#read(room);
+    const rows = this.#rowsOf(read.table);
+    const before = block.textLength;
+    for (const row of read.rows) rows.append(block, row, nowMs);
+    this.#readRows = rowsOfNextRead(read.rows.length, block.textLength - before, this.#readRows);
+    if (read.rows.length === room) return { state: "more" };
+    if (this.#replaced(read.table)) {
+      this.#forgetTable();
+      return { state: "more" };
+    }
+    return this.#options.once === true
+      ? { state: "ended" }
+      : { state: "idle", wakeAtMs: nowMs + (this.#options.pollMs ?? POLL_MS) };
+  }
+
+  cursor(): string | null {
+    const { rowid, generation } = this.#position;
+    return rowid === position.START && generation === 0 ? null : position.writeCursor(this.#position);
+  }
+
+  committed(): void {}
+
+  close(): void {
+    this.#forgetTable();
+  }
+
+  /** What can never work is said before anything starts; what may come is waited for. */
+  #firstLook(): void {
+    if (!existsSync(this.#path)) {
+      if (this.#options.once !== true) return;
+      throw new UsageError(`Cannot read "${this.#path}": there is no such file`, { tryHint: "check the path" });
+    }
+    if (statSync(this.#path).isDirectory()) {
+      throw new UsageError(`Cannot read "${this.#path}": it is a folder`, {
+        tryHint: "sqlite:PATH of a database file",
+      });
+    }
+    try {
+      this.#opened().snapshot(() => null);
+    } catch (error) {
+      this.#forgetTable();
+      if (error instanceof UsageError) throw error;
+      if (this.#options.once === true && error instanceof TransientError) {
+        throw new UsageError(error.message, { tryHint: error.tryHint ?? "", cause: error });
+      }
+    }
+  }
+
+  #opened(): ForeignTable {
+    this.#table ??= new ForeignTable(this.#path, this.#name, this.#roleOf);
+    return this.#table;
+  }
+
+  #read(room: number): { table: ForeignTable; rows: readonly ForeignRowValues[] } {
+    try {
+      const table = this.#opened();
+      const { rows, next } = table.snapshot(() => {
+        const from = this.#settled(table);
+        const rows = table.behind(from.rowid, room);
+        return { rows, next: advanced(from, rows, table, this.#fingerprintColumns()) };
+      });
+      // Only now, when nothing can fail any more, does the source stand somewhere else.
+      this.#position = next;
+      return { table, rows };
+    } catch (error) {
+      throw this.#trouble(error);
+    }
+  }
+
+  /** Where to go on, after a look at whether the table is still the one that the position speaks of. */
+  #settled(table: ForeignTable): position.Position {
+    const from = this.#position;
+    if (from.rowid === position.START) return from;
+    const there = new Set(table.columns);
+    const next =
+      from.marks.length === 0 || from.columns.some((name) => !there.has(name))
+        ? position.resumeByRowid(from, table.span()[1])
+        : this.#isIntact(table, from.marks[0]!)
+          ? from
+          : position.resumeAt(from, this.#seen(table));
+    if (next.rowid !== from.rowid) {
+      const where = next.rowid === position.START ? "from the first row" : `behind row ${next.rowid}`;
+      this.#options.notice?.(`${this.uri}: row ${from.rowid} is not what it was, reading goes on ${where}`);
+    }
+    return next;
+  }
+
+  #seen(table: ForeignTable): position.Seen {
+    const from = this.#position;
+    const [lowest, highest] = table.span();
+    const untouched = table.inode === from.file && table.schema === from.schema;
+    return {
+      lowest,
+      highest,
+      headExists: table.at(from.rowid, []) !== null,
+      intact: from.marks.find((mark) => this.#isIntact(table, mark))?.[0] ?? null,
+      neverReused: untouched && (table.sequence() ?? position.START) >= from.rowid,
+      moved: table.keepsRowids ? null : this.#movedTo(table),
+    };
+  }
+
+  #isIntact(table: ForeignTable, [rowid, fingerprint]: position.Mark): boolean {
+    const values = table.at(rowid, this.#position.columns);
+    return values !== null && position.fingerprintOf(values) === fingerprint;
+  }
+
+  #movedTo(table: ForeignTable): bigint | null {
+    const head = this.#position.marks[0]![1];
+    for (const row of table.newest(this.#position.columns, SEARCHED_ROWS)) {
+      if (position.fingerprintOf(row.slice(1)) === head) return rowidOf(row);
+    }
+    return null;
+  }
+
+  #fingerprintColumns(): readonly string[] {
+    const { normalizer } = this.#options;
+    const measures = normalizer.planOfRow({})?.measures ?? [];
+    return ["sensor_id", "timestamp", ...measures].map((name) => normalizer.foreignName(name));
+  }
+
+  #rowsOf(table: ForeignTable): SqliteRows {
+    if (this.#rows === null || this.#schemaOfRows !== table.schema) {
+      this.#rows = new SqliteRows(table, this.#options.normalizer);
+      this.#schemaOfRows = table.schema;
+    }
+    return this.#rows;
+  }
+
+  /** Another file is at the path; where there is none the writer may still have the old one open. */
+  #replaced(table: ForeignTable): boolean {
+    try {
+      return statSync(this.#path).ino !== table.inode;
+    } catch {
+      return false;
+    }
+  }
+
+  #forgetTable(): void {
+    this.#table?.close();
+    this.#table = null;
+    this.#rows = null;
+  }
+
+  #trouble(error: unknown): AgentError {
+    const code = codeOf(error);
+    if (code?.startsWith("SQLITE_BUSY") || code?.startsWith("SQLITE_LOCKED")) {
+      return new TransientError(`Cannot read "${this.#path}": its writer has it locked`, {
+        cause: error,
+        retryAfterMs: BUSY_RETRY_MS,
+      });
+    }
+    this.#forgetTable();
+    if (error instanceof TransientError) return error;
+    // A table that became a view while the agent runs may become a table again.
+    if (error instanceof AgentError)
+      return new TransientError(error.message, { cause: error, tryHint: error.tryHint ?? "" });
+    const missing = code === "ENOENT" || !existsSync(this.#path);
+    const reason = missing ? "there is no such file yet" : messageOf(error);
+    return new TransientError(`Cannot read "${this.#path}": ${reason}`, {
+      tryHint: missing ? "start its writer, or check the path" : `sqlite3 "${this.#path}" "PRAGMA integrity_check"`,
+      cause: error,
+    });
+  }
+}
+
+/** Four times as many as now, but not more than would fill half a block with text like that of the last read. */
+function rowsOfNextRead(rows: number, textLength: number, now: number): number {
+  const fitting = textLength === 0 ? Number.POSITIVE_INFINITY : Math.floor((BLOCK_TEXT_LENGTH / 2 / textLength) * rows);
+  return Math.max(READ_ROWS.least, Math.min(READ_ROWS.most, 4 * now, fitting));
+}
+
+/** The position behind `rows`, which were read from `from` on; to be asked on the snapshot that they are of. */
+function advanced(
+  from: position.Position,
+  rows: readonly ForeignRowValues[],
+  table: ForeignTable,
+  candidates: readonly string[],
+): position.Position {
+  const last = rows.at(-1);
+  if (last === undefined) return from;
+  const columns = from.columns.length > 0 ? from.columns : position.chooseColumns(candidates, new Set(table.columns));
+  const first = rows.at(-position.FRESH_MARKS) ?? rows[0]!;
+  const fresh = table
+    .between(rowidOf(first), rowidOf(last), columns)
+    .map((row): position.Mark => [rowidOf(row), position.fingerprintOf(row.slice(1))])
+    .reverse();
+  return {
+    rowid: rowidOf(last),
+    generation: from.generation,
+    file: table.inode,
+    schema: table.schema,
+    columns,
+    marks: position.withMarks(from.marks, fresh),
+  };
+}

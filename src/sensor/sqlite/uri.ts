@@ -1,0 +1,36 @@
+/** `sqlite:PATH[?table=NAME]`: which table of which file. */
+import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import { UsageError } from "../../core/errors.ts";
+
+const DEFAULT_TABLE = "sensor_readings";
+
+/** Throws a UsageError for anything else. */
+export function parseSqliteUri(uri: string): { readonly path: string; readonly table: string } {
+  const refuse = (why: string): never => {
+    throw new UsageError(`Cannot use source "${uri}": ${why}`, {
+      tryHint: `--source sqlite:PATH[?table=${DEFAULT_TABLE}]`,
+    });
+  };
+  if (!uri.startsWith("sqlite:")) refuse("it does not begin with sqlite:");
+  const query = uri.lastIndexOf("?");
+  const path = uri.slice("sqlite:".length, query < 0 ? undefined : query);
+  if (path === "") refuse("the path of the database is missing");
+  const parameters = new URLSearchParams(query < 0 ? "" : uri.slice(query + 1));
+  for (const name of parameters.keys())
+    if (name !== "table") refuse(`"${name}" is no parameter of it, only "table" is`);
+  const table = parameters.get("table") ?? DEFAULT_TABLE;
+  if (table === "") refuse("the name of the table is empty");
+  return { path, table };
+}
+
+/** The same for every way to write the same table of the same file. */
+export function sameTable(uri: string, cwd: string): string {
+  const { path, table } = parseSqliteUri(uri);
+  const whole = resolve(cwd, path);
+  try {
+    return JSON.stringify([realpathSync(whole), table.toLowerCase()]);
+  } catch {
+    return JSON.stringify([whole, table.toLowerCase()]);
+  }
+}

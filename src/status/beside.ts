@@ -1,0 +1,40 @@
+/** What goes on beside the agent while `run` and `demo` work: its HTTP server and its heartbeat. */
+import type { Beside, OpenAgent } from "../agent/open-agent.ts";
+import type { Log } from "../core/log/log.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import { RunHealth } from "./health-pages.ts";
+import { RunHeartbeat } from "./heartbeat.ts";
+
+export class RunBeside implements Beside {
+  readonly #health: RunHealth;
+  readonly #heartbeat: RunHeartbeat;
+
+  constructor(settings: Settings, cwd: string, log: Log) {
+    this.#health = new RunHealth(settings, cwd, log);
+    this.#heartbeat = new RunHeartbeat(settings, cwd, log);
+  }
+
+  /** Before the agent has its lock: whoever asks is told that it starts. */
+  listen(): Promise<void> {
+    return this.#health.listen();
+  }
+
+  begin(opened: OpenAgent): void {
+    this.#health.tell(opened);
+    this.#heartbeat.begin(opened);
+  }
+
+  /** Before the buffer is closed. `finished`: everything was delivered. */
+  async end(opened: OpenAgent, finished: boolean): Promise<void> {
+    await this.#heartbeat.end(opened, finished);
+    this.#health.close();
+  }
+
+  problems() {
+    return this.#health.problems();
+  }
+
+  heartbeat() {
+    return this.#heartbeat.report();
+  }
+}

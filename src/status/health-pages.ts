@@ -1,0 +1,125 @@
+/**
+ * What a running agent tells over HTTP, where `--dashboard` says so: `/healthz` and `/readyz` for whoever restarts it or
+ * watches over it, `/metrics` for Prometheus. The same as `agent status`, from the same reading of the buffer.
+ */
+import { resolve } from "node:path";
+import type { Problem } from "../agent/live.ts";
+import type { OpenAgent } from "../agent/open-agent.ts";
+import type { BriefStatus } from "../cli/status.ts";
+import { messageOf } from "../core/errors.ts";
+import type { Log } from "../core/log/log.ts";
+import { withoutPassword } from "../core/log/redact.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import type { Answer, HttpServer, Page } from "../http/server.ts";
+import { countBacklog, type Own, ownStatus } from "./own.ts";
+
+/** Metrics wait this long for readings to be counted. */
+const COUNT_MS = 500;
+const STARTING: Problem = {
+  code: "starting",
+  message: "The agent is starting: it waits for the lock of its data dir, or opens its buffer",
+  try: "nothing; if it lasts, its log says what it waits for",
+};
+const JSON_TYPE = "application/json; charset=utf-8";
+const TEXT_TYPE = "text/plain; charset=utf-8";
+const INDEX = `agent: what this node tells over HTTP
+/healthz   status as JSON; 200 while the agent works, also when something is wrong
+/readyz    the same; 503 while anything is wrong
+/metrics   for Prometheus
+`;
+
+export class RunHealth {
+  readonly #settings: Settings;
+  readonly #dataDir: string;
+  readonly #log: Log;
+  #server: HttpServer | null = null;
+  #opened: OpenAgent | null = null;
+
+  constructor(settings: Settings, cwd: string, log: Log) {
+    this.#settings = settings;
+    this.#dataDir = resolve(cwd, settings.dataDir);
+    this.#log = log;
+  }
+
+  /** Never throws for the outside world's sake: what cannot be opened is tried again, and is a problem until then. */
+  async listen(): Promise<void> {
+    const at = this.#settings.dashboard;
+    if (at === null) return;
+    const { HttpServer } = await import("../http/server.ts");
+    const pages: readonly (readonly [string, Page])[] = [
+      ["/", () => ({ status: 200, type: TEXT_TYPE, body: INDEX })],
+      ["/healthz", () => this.#health(() => false)],
+      ["/readyz", () => this.#health((health) => health !== "ok")],
+      ["/metrics", () => this.#metrics()],
+    ];
+    this.#server = new HttpServer({
+      ...{ at, pages: new Map(pages), log: this.#log, running: () => performance.now() },
+      // Another list after every change of the rules folder.
+      stamp: () => this.#opened?.rules.refused,
+    });
+  }
+
+  /** The agent has its lock and its buffer: from now on there is something to tell. */
+  tell(opened: OpenAgent): void {
+    this.#opened = opened;
+    this.#server?.tryNow();
+  }
+
+  problems(): readonly Problem[] {
+    const refused = this.#server?.refused ?? null;
+    if (refused === null) return [];
+    const hint = "--dashboard with another port, or end what listens there; the agent tries again by itself";
+    return [{ code: "not_listening", message: refused, try: hint }];
+  }
+
+  close(): void {
+    this.#server?.close();
+  }
+
+  async #health(isBad: (health: BriefStatus["health"]) => boolean): Promise<Answer> {
+    const opened = this.#opened;
+    const unwell = (problems: readonly Problem[]) =>
+      answer(isBad("degraded") ? 503 : 200, { health: "degraded", problems: problems.map(told), pid: process.pid });
+    if (opened === null) return unwell([STARTING]);
+    try {
+      opened.backlog.count();
+      const { status } = this.#own(opened, Date.now());
+      return answer(isBad(status.health) ? 503 : 200, status);
+    } catch (error) {
+      // The buffer is being made anew, or its disk is gone: the process works, and tells so.
+      const { problems } = opened.report(Date.now());
+      const message = `Cannot read the buffer: ${messageOf(error)}`;
+      return unwell([...problems, { code: "buffer_unreadable", message, try: "look at the disk of the data dir" }]);
+    }
+  }
+
+  async #metrics(): Promise<Answer> {
+    const opened = this.#opened;
+    if (opened === null) return { status: 503, type: TEXT_TYPE, body: `${STARTING.message}\n` };
+    const { metricsText } = await import("./metrics.ts");
+    // Whoever asks for health is not kept waiting.
+    await countBacklog(opened, COUNT_MS);
+    const nowMs = Date.now();
+    const { status, live } = this.#own(opened, nowMs);
+    const { user, system } = process.cpuUsage();
+    const text = await metricsText(status, {
+      ...{ nowMs, startedAtMs: live.startedAtMs, costs: live.rules.costs ?? [] },
+      ...{ judged: opened.rules.judged, broken: opened.rules.broken() },
+      silent: new Set(opened.rules.set.silentSensors(nowMs).map(({ sensor }) => sensor)).size,
+      ...{ residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
+    });
+    return { status: 200, ...text };
+  }
+
+  #own(opened: OpenAgent, nowMs: number): Own {
+    return ownStatus(opened, this.#settings, this.#dataDir, nowMs);
+  }
+}
+
+function told(problem: Problem): Problem {
+  return { ...problem, message: withoutPassword(problem.message) };
+}
+
+function answer(status: number, value: unknown): Answer {
+  return { status, type: JSON_TYPE, body: `${JSON.stringify(value)}\n` };
+}

@@ -1,0 +1,159 @@
+/**
+ * Tells the fleet how this node is: its status as an object in the metadata bucket, replaced again and again while `run`
+ * works. Readings go before: while the store is down nothing is tried, and what fails here degrades nothing.
+ */
+import { resolve } from "node:path";
+import type { LiveReport } from "../agent/live.ts";
+import type { OpenAgent } from "../agent/open-agent.ts";
+import { AgentError, messageOf, TransientError } from "../core/errors.ts";
+import type { Log } from "../core/log/log.ts";
+import { redactor } from "../core/log/redact.ts";
+import { type Settings, secretsOf } from "../core/settings/settings.ts";
+import { type Heartbeat, heartbeatBody, heartbeatKey } from "../fleet/heartbeat.ts";
+import { countBacklog, type Own, ownStatus } from "./own.ts";
+
+/** While the store is down it is looked this often whether it is back. */
+const DOWN_MS = 1_000;
+/** How long an end waits for its last word: told to stop, all is over within 700 ms. */
+const LAST_WORD_MS = { stopped: 200, finished: 5_000 };
+/** It waits this long for readings to be counted. */
+const COUNT_MS = 500;
+const PROBLEMS_TOLD = 20;
+const PROBLEM_CHARS = 500;
+
+export class RunHeartbeat {
+  readonly #settings: Settings;
+  readonly #dataDir: string;
+  readonly #log: Log;
+  readonly #redact: (text: string) => string;
+  readonly #over = new AbortController();
+  #isEnding = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #sending: Promise<void> = Promise.resolve();
+  #sentAtMs: number | null = null;
+  #error: string | null = null;
+  #warned = false;
+
+  constructor(settings: Settings, cwd: string, log: Log) {
+    this.#settings = settings;
+    this.#dataDir = resolve(cwd, settings.dataDir);
+    this.#log = log;
+    this.#redact = redactor(secretsOf(settings));
+  }
+
+  /** Null where nothing is to be told. */
+  report(): LiveReport["heartbeat"] {
+    if (this.#settings.heartbeat === null) return null;
+    return { sentAtMs: this.#sentAtMs, error: this.#error };
+  }
+
+  /** The first one goes out at once. */
+  begin(opened: OpenAgent): void {
+    const intervalMs = this.#settings.heartbeat;
+    if (intervalMs === null) return;
+    const next = (waitMs: number) => {
+      // Nothing more after the last word.
+      if (this.#isEnding) return;
+      this.#timer = setTimeout(turn, waitMs);
+      this.#timer.unref();
+    };
+    const turn = () => {
+      if (opened.carrier.isDown) next(DOWN_MS);
+      else {
+        this.#sending = this.#send(opened, "running", intervalMs).then(() => next(intervalMs));
+      }
+    };
+    turn();
+  }
+
+  /** The last word, if it can be had in time. The buffer is still open. */
+  async end(opened: OpenAgent, finished: boolean): Promise<void> {
+    this.#isEnding = true;
+    clearTimeout(this.#timer);
+    const intervalMs = this.#settings.heartbeat;
+    if (intervalMs === null || opened.carrier.isDown) return;
+    const late = setTimeout(() => this.#over.abort(), LAST_WORD_MS[finished ? "finished" : "stopped"]);
+    await Promise.race([
+      this.#sending.then(() => this.#send(opened, "stopped", intervalMs)),
+      aborted(this.#over.signal),
+    ]);
+    clearTimeout(late);
+    this.#over.abort();
+  }
+
+  /** Never throws. */
+  async #send(opened: OpenAgent, state: Heartbeat["state"], intervalMs: number): Promise<void> {
+    const nowMs = Date.now();
+    try {
+      const row = await this.#row(opened, { state, sentAtMs: nowMs, intervalMs });
+      if (row === null) return;
+      const key = heartbeatKey(this.#settings.nodeId);
+      await opened.store.metadata.replace(key, heartbeatBody(row), this.#over.signal);
+      this.#sentAtMs = nowMs;
+      this.#error = null;
+      if (this.#warned) this.#log.info("heartbeat_sent", "The node's heartbeat goes out again");
+      this.#warned = false;
+    } catch (error) {
+      if (!this.#over.signal.aborted) this.#failed(error);
+    }
+  }
+
+  /** Null where the buffer cannot be read, which the agent itself tells and mends. */
+  async #row(opened: OpenAgent, told: Told): Promise<Heartbeat | null> {
+    try {
+      await countBacklog(opened, told.state === "running" ? COUNT_MS : 0);
+      const own = ownStatus(opened, this.#settings, this.#dataDir, told.sentAtMs);
+      const problems = own.status.problems
+        .slice(0, PROBLEMS_TOLD)
+        .map(({ code, message }) => this.#redact(`${code}: ${message}`).slice(0, PROBLEM_CHARS));
+      return heartbeatOf(own, { ...told, problems });
+    } catch (error) {
+      this.#error = this.#redact(messageOf(error));
+      return null;
+    }
+  }
+
+  /** Said once where a person can do something; what passes by itself is for `agent status` only. */
+  #failed(error: unknown): void {
+    this.#error = this.#redact(messageOf(error));
+    if (this.#warned || error instanceof TransientError) return;
+    this.#warned = true;
+    const hint = error instanceof AgentError ? (error.tryHint ?? null) : null;
+    this.#log.warn("heartbeat_unsent", `${this.#error}. Readings are delivered all the same`, {
+      try: [...(hint === null ? [] : [hint]), "AGENT_HEARTBEAT=off"].join(", or "),
+    });
+  }
+}
+
+type Told = {
+  readonly state: Heartbeat["state"];
+  readonly sentAtMs: number;
+  readonly intervalMs: number;
+};
+
+type Row = Told & { readonly problems: readonly string[] };
+
+function heartbeatOf({ status, live, parked }: Own, { state, sentAtMs, intervalMs, problems }: Row): Heartbeat {
+  const { raw } = status.stages;
+  const sum = (counts: readonly number[]) => counts.reduce((all, one) => all + one, 0);
+  return {
+    ...{ node_id: status.node_id, epoch: status.epoch, agent_version: status.agent_version },
+    rules_version: status.rules.version,
+    ...{ sent_at: new Date(sentAtMs).toISOString(), started_at: new Date(live.startedAtMs).toISOString() },
+    ...{ state, interval_s: intervalMs / 1_000, health: status.health, problems },
+    accepted: status.buffer.accepted,
+    refused: sum(status.sources.map(({ refused }) => refused)),
+    ...{ pending: raw.pending, oldest_pending_at: raw.oldest_pending_at },
+    losses: sum(status.losses.map(({ count }) => count)),
+    ...{ parked, rules_refused: status.rules.refused.length },
+    silent_sensors: new Set(status.silent_sensors.map(({ sensor_id }) => sensor_id)).size,
+    ...{ buffer_bytes: status.buffer.bytes, buffer_limit_bytes: status.buffer.limit_bytes },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

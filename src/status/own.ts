@@ -1,0 +1,47 @@
+/**
+ * The status of the agent in this process, for whoever asks it over HTTP and for its heartbeat: from what it has in memory
+ * and a few look-ups, nothing that grows with the buffer.
+ */
+import type { LiveReport } from "../agent/live.ts";
+import type { OpenAgent } from "../agent/open-agent.ts";
+import { corruptProblems } from "../agent/open-buffer.ts";
+import { heldBy, parkedOf, sourcesOf } from "../buffer/ledger/holdings.ts";
+import { lossesOf } from "../buffer/ledger/losses.ts";
+import { SCHEMA_VERSION } from "../buffer/schema.ts";
+import { type BriefStatus, statusOf } from "../cli/status.ts";
+import { breathe } from "../core/bell.ts";
+import type { Settings } from "../core/settings/settings.ts";
+
+/**
+ * Readings that wait are counted first, for at most so long: after a restart with a long backlog that takes several turns of
+ * the agent, or is finished by whoever asks later.
+ */
+export async function countBacklog({ backlog }: OpenAgent, mostMs: number): Promise<void> {
+  const until = performance.now() + mostMs;
+  while (backlog.count() > 0 && performance.now() < until) await breathe();
+}
+
+/** `uncounted`: readings of which it is not known yet for which stages they wait. */
+export type CountedStatus = BriefStatus & { readonly uncounted: number };
+
+export type Own = {
+  readonly status: CountedStatus;
+  readonly live: LiveReport;
+  /** Batches that the store refused for good. */
+  readonly parked: number;
+};
+
+export function ownStatus(opened: OpenAgent, settings: Settings, dataDir: string, nowMs: number): Own {
+  const { buffer, backlog } = opened;
+  const live = opened.report(nowMs);
+  const ledger = { db: buffer.db, version: SCHEMA_VERSION };
+  const lag = backlog.read();
+  const found = {
+    ...{ nodeId: settings.nodeId, epoch: buffer.epoch, accepted: buffer.lastSeq, held: heldBy(ledger), lag },
+    ...{ losses: lossesOf(ledger), parked: parkedOf(ledger), corrupt: corruptProblems(buffer, nowMs) },
+    ...{ sources: sourcesOf(ledger), rules: null },
+  };
+  const running = { pid: live.pid, sinceMs: live.startedAtMs };
+  const brief = statusOf(found, { dataDir, settings, nowMs, last: live, running });
+  return { status: { ...brief, uncounted: lag.uncounted }, live, parked: found.parked?.count ?? 0 };
+}

@@ -1,0 +1,172 @@
+/** What an S3 error means for an object: wait, wait while a person acts, or give this object up. */
+import { AgentError, DeniedError, messageOf, TransientError } from "../../core/errors.ts";
+import { NoAnswerError } from "./http.ts";
+
+/** What was being done, for the words of an error. */
+export type S3Call = {
+  /** `store "date=…" in`, `list`: followed by the bucket's name. */
+  readonly doing: string;
+  /** The IAM action that it needs: `s3:PutObject`. */
+  readonly action: string;
+  readonly bucket: string;
+  readonly region: string;
+  /** True when the action is on the bucket's objects, false when it is on the bucket. */
+  readonly onObjects: boolean;
+};
+
+/**
+ * wait: trying later may help. permission, credentials, bucket, settings: waits too, and says what a person must do.
+ * never: this object will not be stored, ever.
+ */
+type Meaning = "wait" | "clock" | "permission" | "credentials" | "bucket" | "settings" | "never";
+
+/** By S3's own code, where the status alone says too little: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+const MEANING_OF_CODE: Readonly<Record<string, Meaning>> = {
+  RequestTimeTooSkewed: "clock",
+  RequestExpired: "clock",
+  // 400 that are the line's fault: bytes that did not arrive, or not as they were sent.
+  RequestTimeout: "wait",
+  IncompleteBody: "wait",
+  BadDigest: "wait",
+  XAmzContentSHA256Mismatch: "wait",
+  InvalidDigest: "wait",
+  SlowDown: "wait",
+  Throttling: "wait",
+  ThrottlingException: "wait",
+  TooManyRequests: "wait",
+  AccessDenied: "permission",
+  AllAccessDisabled: "permission",
+  AccountProblem: "permission",
+  InvalidAccessKeyId: "credentials",
+  SignatureDoesNotMatch: "credentials",
+  ExpiredToken: "credentials",
+  ExpiredTokenException: "credentials",
+  InvalidToken: "credentials",
+  TokenRefreshRequired: "credentials",
+  UnrecognizedClientException: "credentials",
+  CredentialsProviderError: "credentials",
+  TokenProviderError: "credentials",
+  NoSuchBucket: "bucket",
+  PermanentRedirect: "settings",
+  AuthorizationHeaderMalformed: "settings",
+  IllegalLocationConstraintException: "settings",
+  InvalidBucketName: "settings",
+  NotImplemented: "settings",
+  MethodNotAllowed: "settings",
+  KMSDisabledException: "settings",
+  "KMS.DisabledException": "settings",
+  "KMS.NotFoundException": "settings",
+  "KMS.KMSInvalidStateException": "settings",
+  InvalidRegionName: "settings",
+};
+
+export function explainS3Failure(error: unknown, call: S3Call, nowMs: number): Error {
+  const { code, status, spoken } = answerOf(error);
+  const meaning = meaningOf(error, code, status, spoken);
+  const cause = meaning === "wait" && !spoken && status !== undefined ? notS3(status) : (spoken ?? messageOf(error));
+  const message = `Cannot ${call.doing} bucket "${call.bucket}": ${cause}`;
+  switch (meaning) {
+    case "wait":
+      return new TransientError(message, { cause: error, ...retryAfterOf(error, nowMs) });
+    case "clock":
+      return new TransientError(message, { cause: error, tryHint: "timedatectl set-ntp true" });
+    case "never":
+      return new AgentError(message, { cause: error });
+    case "permission":
+      return new DeniedError(message, {
+        cause: error,
+        missing: missingPermission(call, messageOf(error)),
+        tryHint: "aws sts get-caller-identity, and give that identity the permission",
+      });
+    case "bucket":
+      return new DeniedError(message, {
+        cause: error,
+        missing: `bucket "${call.bucket}"`,
+        tryHint: `aws s3 mb s3://${call.bucket} --region ${call.region}`,
+      });
+    case "credentials":
+      return new DeniedError(message, {
+        cause: error,
+        missing: "AWS credentials that are valid now",
+        tryHint:
+          "aws sts get-caller-identity, then set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or give this node a role",
+      });
+    case "settings":
+      return new DeniedError(message, {
+        cause: error,
+        missing: `a bucket "${call.bucket}" in ${call.region} that takes conditional writes`,
+        tryHint: "agent config show, and look at AWS_REGION, AWS_ENDPOINT_URL_S3 and S3_BUCKET_PREFIX",
+      });
+  }
+}
+
+/** True when the credentials themselves were refused: the next try reads them anew. */
+export function isAboutCredentials(error: unknown): boolean {
+  return MEANING_OF_CODE[answerOf(error).code] === "credentials";
+}
+
+/** True when S3 itself said that there is no such object, or no such bucket. */
+export function isAbsence(error: unknown): boolean {
+  const { code, status } = answerOf(error);
+  return status === 404 && (code === "NoSuchKey" || code === "NoSuchBucket");
+}
+
+/** The status of an S3 answer, or undefined where nobody answered. */
+export function statusOf(error: unknown): number | undefined {
+  return answerOf(error).status;
+}
+
+function meaningOf(error: unknown, code: string, status: number | undefined, spoken: string | null): Meaning {
+  if (error instanceof NoAnswerError) return "wait";
+  const known = MEANING_OF_CODE[code];
+  if (known !== undefined) return known;
+  // Not S3's answer and not the network's silence: a mistake of ours, which must not look like bad weather.
+  if (status === undefined) return "never";
+  if (status >= 500 || [408, 409, 425, 429].includes(status)) return "wait";
+  // A captive portal, a proxy: whoever answered does not know the bucket, and must not make us give up an object.
+  if (spoken === null) return status === 401 || status === 403 ? "permission" : "wait";
+  if (status === 401 || status === 403) return "permission";
+  return status >= 400 && status !== 404 ? "never" : "wait";
+}
+
+type S3Answer = { readonly code: string; readonly status: number | undefined; readonly spoken: string | null };
+
+/** `spoken`: S3's code and sentence, or null where the answer was not S3's XML. */
+function answerOf(error: unknown): S3Answer {
+  if (typeof error !== "object" || error === null) return { code: "", status: undefined, spoken: null };
+  const code = "name" in error && typeof error.name === "string" ? error.name : "";
+  const metadata = "$metadata" in error && typeof error.$metadata === "object" ? error.$metadata : null;
+  const status = metadata !== null && "httpStatusCode" in metadata ? metadata.httpStatusCode : undefined;
+  const isSpoken = ("Code" in error && typeof error.Code === "string") || MEANING_OF_CODE[code] !== undefined;
+  return {
+    code,
+    status: typeof status === "number" ? status : undefined,
+    spoken: isSpoken ? `${code}: ${messageOf(error)}` : null,
+  };
+}
+
+function notS3(status: number): string {
+  return `the answer (status ${status}) is not from S3`;
+}
+
+/** S3 often says itself what was missing, which may be a key's permission and not the bucket's. */
+function missingPermission(call: S3Call, message: string): string {
+  const [, action, resource] = /not authorized to perform: (\S+) on resource: "?([^"\s]+)"?/.exec(message) ?? [];
+  if (action !== undefined && resource !== undefined) return `${action} on ${resource}`;
+  return `${call.action} on arn:aws:s3:::${call.bucket}${call.onObjects ? "/*" : ""}`;
+}
+
+function retryAfterOf(error: unknown, nowMs: number): { retryAfterMs?: number } {
+  if (typeof error !== "object" || error === null || !("$response" in error)) return {};
+  const response = error.$response;
+  if (typeof response !== "object" || response === null || !("headers" in response)) return {};
+  const headers = response.headers;
+  if (typeof headers !== "object" || headers === null || !("retry-after" in headers)) return {};
+  return retryAfterMs(String(headers["retry-after"]), nowMs);
+}
+
+/** RFC 9110 §10.2.3: a number of seconds, or a date. */
+function retryAfterMs(text: string, nowMs: number): { retryAfterMs?: number } {
+  const waitMs = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
+  return Number.isFinite(waitMs) ? { retryAfterMs: Math.max(0, waitMs) } : {};
+}

@@ -1,0 +1,153 @@
+/** Finding a reading in the buffer, and what its rule set had to say of it. */
+import { type OldEpoch, oldEpochs } from "../agent/open-buffer.ts";
+import { heldBy } from "../buffer/ledger/holdings.ts";
+import { BufferLedger } from "../buffer/ledger/ledger.ts";
+import { lossesOf } from "../buffer/ledger/losses.ts";
+import { LedgerReadings } from "../buffer/ledger/readings.ts";
+import { storedRuleSet } from "../buffer/ledger/rules.ts";
+import { AgentError, UsageError } from "../core/errors.ts";
+import { type Rule, readRules } from "../rules/files/rule.ts";
+import { measuresOf, type ReadingAt, readingJson, type ShownReading } from "./reading-view.ts";
+
+/** `epoch` is null where only a seq was given: that of the buffer which is asked. */
+export type ReadingAsked = { readonly epoch: string | null; readonly seq: number };
+
+const READING_ID = /^(?:([0-9a-hjkmnp-tv-z]{26})-)?(\d{1,16})$/;
+
+/** Throws UsageError for what cannot be the id of any reading. */
+export function readingAsked(text: string): ReadingAsked {
+  // A ULID means the same in capitals.
+  const [, epoch = null, digits] = READING_ID.exec(text.trim().toLowerCase()) ?? [];
+  const seq = Number(digits);
+  if (Number.isSafeInteger(seq) && seq >= 1) return { epoch, seq };
+  const shown = JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 80)}…`);
+  throw new UsageError(`Cannot understand ${shown}: a reading's id is <epoch>-<seq>, or its seq, from 1 on`, {
+    tryHint: "agent tail --stage anomalies, which shows the seqs of anomalies as they come",
+  });
+}
+
+/** A rule of the set that judged the reading, and that is about its sensor. */
+export type AppliedRule = {
+  readonly rule: string;
+  readonly description: string;
+  readonly broken: boolean;
+  /** Measures that it looks at and that this reading has not: they break nothing. */
+  readonly absent: readonly string[];
+};
+
+/** The set that judged the reading: `rules` is null where it cannot be told any more, `because` then says why. */
+export type JudgedBy = {
+  readonly version: string;
+  readonly known: boolean;
+  readonly since: string | null;
+  readonly rules: number | null;
+  readonly applied: readonly AppliedRule[] | null;
+  readonly because: string | null;
+};
+
+export type Explanation = {
+  readonly at: ReadingAt;
+  readonly shown: ShownReading;
+  readonly judgedBy: JudgedBy;
+  /** What `--json` prints. */
+  readonly json: ShownReading & {
+    readonly rule_set: { known: boolean; since: string | null; rules: number | null };
+    readonly applied: readonly { rule: string; broken: boolean; absent: readonly string[] }[] | null;
+  };
+};
+
+/** Throws UsageError where there is no buffer, AgentError where the reading is not in it. */
+export function explain(asked: ReadingAsked, dataDir: string): Explanation {
+  const ledger = BufferLedger.open(dataDir);
+  try {
+    if (asked.epoch !== null && asked.epoch !== ledger.epoch) throw ofAnotherEpoch(asked, ledger, dataDir);
+    const readings = new LedgerReadings(ledger);
+    const stored = readings.at(asked.seq);
+    if (stored === null) throw notHeld(asked.seq, ledger, dataDir);
+    const { epoch, nodeId } = ledger;
+    const at = { stored, row: 0, catalogue: readings.catalogue, epoch, nodeId };
+    const shown = readingJson(at);
+    const judgedBy = judgedByOf(at, shown, ledger);
+    const { known, since, rules, applied } = judgedBy;
+    return {
+      ...{ at, shown, judgedBy },
+      json: {
+        ...shown,
+        rule_set: { known, since, rules },
+        applied: applied?.map(({ rule, broken, absent }) => ({ rule, broken, absent })) ?? null,
+      },
+    };
+  } finally {
+    ledger.close();
+  }
+}
+
+function judgedByOf(at: ReadingAt, shown: ShownReading, ledger: BufferLedger): JudgedBy {
+  const version = shown.rules_version;
+  const known = storedRuleSet(ledger, version);
+  const untold = { version, rules: null, applied: null };
+  if (known === null) {
+    return { ...untold, known: false, since: null, because: "this buffer does not know that set" };
+  }
+  const since = new Date(known.sinceMs).toISOString();
+  const rules = readRules([{ name: version, text: known.canonical }]);
+  if ("refused" in rules) {
+    const [first] = rules.refused;
+    return { ...untold, known: true, since, because: `this binary cannot read that set: ${first?.message}` };
+  }
+  const applied = shown.outcome === "malformed" ? [] : appliedOf(at, shown, rules.ok);
+  return { version, known: true, since, rules: rules.ok.length, applied, because: null };
+}
+
+function appliedOf(at: ReadingAt, shown: ShownReading, rules: readonly Rule[]): AppliedRule[] {
+  const { identity } = at.catalogue.sensors[at.stored.block.sensor[at.row]!]!;
+  const measures = measuresOf(at);
+  return rules
+    .filter(({ appliesTo }) => appliesTo.matches(identity))
+    .map(({ name, description, condition }) => ({
+      ...{ rule: name, description },
+      broken: shown.verdict.some(({ rule }) => rule === name),
+      absent: condition.measures.filter((measure) => (measures[measure] ?? null) === null),
+    }));
+}
+
+function ofAnotherEpoch({ epoch, seq }: ReadingAsked, ledger: BufferLedger, dataDir: string): AgentError {
+  const id = `${epoch}-${seq}`;
+  const aside = oldEpochs(ledger).find((old: OldEpoch) => old.epoch === epoch);
+  if (aside !== undefined) {
+    return new AgentError(`Cannot explain ${id}: its buffer was corrupt and was set aside as "${aside.file}"`, {
+      tryHint: inTheLake(id),
+    });
+  }
+  return new AgentError(`Cannot explain ${id}: the buffer in "${dataDir}" is of another epoch, ${ledger.epoch}`, {
+    tryHint: `agent why ${id} with the --data-dir of the node that took it; or ${inTheLake(id)}`,
+  });
+}
+
+function notHeld(seq: number, ledger: BufferLedger, dataDir: string): AgentError {
+  const id = `${ledger.epoch}-${seq}`;
+  const accepted = ledger.accepted();
+  if (seq > accepted) {
+    const last = accepted === 0 ? "it has none yet" : `the last one has seq ${accepted}`;
+    return new AgentError(`Cannot explain ${id}: the buffer in "${dataDir}" has no such reading, ${last}`, {
+      tryHint: accepted === 0 ? "agent run, which takes readings" : `agent why ${accepted}`,
+    });
+  }
+  const loss = lossesOf(ledger).find(
+    ({ epoch, firstSeq, lastSeq }) => epoch === undefined && (firstSeq ?? seq + 1) <= seq && seq <= (lastSeq ?? -1),
+  );
+  if (loss !== undefined) {
+    return new AgentError(`Cannot explain ${id}: it was lost (${loss.reason})`, { tryHint: "agent status" });
+  }
+  const { firstSeq } = heldBy(ledger);
+  const held = firstSeq === null ? "none is left" : `the oldest left has seq ${firstSeq}`;
+  return new AgentError(
+    `Cannot explain ${id}: it was delivered, and the buffer has let it go (${held}; AGENT_KEEP says for how long)`,
+    { tryHint: inTheLake(id) },
+  );
+}
+
+/** The row of an anomaly has its rules and its reason too. */
+function inTheLake(id: string): string {
+  return `agent lake head --stage anomalies --count 100000 --json | grep ${id}`;
+}

@@ -1,0 +1,133 @@
+/** A stored reading as `why`, `tail` and `rules backtest` show it: its fields, what was found of it, and one line of both. */
+import { type StoredBlock, verdictOf } from "../buffer/buffer.ts";
+import { oneLine } from "../core/log/log.ts";
+import type { Finding, Malformed } from "../core/reading.ts";
+import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
+
+/** By stored verdict. */
+export const OUTCOMES = ["valid", "anomalous", "malformed"] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** Where a reading is: row `row` of a block, in a buffer. */
+export type ReadingAt = {
+  readonly stored: StoredBlock;
+  readonly row: number;
+  readonly catalogue: SensorCatalogue;
+  readonly epoch: string;
+  readonly nodeId: string;
+};
+
+export type ReadingFields = Readonly<Record<string, string | number | null>>;
+
+const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
+
+/** The same names and values as the reading's row in the stage `raw`. */
+export function fieldsOf(at: ReadingAt): ReadingFields {
+  const { stored, row, catalogue } = at;
+  const { block, facts } = stored;
+  const sensor = catalogue.sensors[block.sensor[row]!]!;
+  const label = catalogue.labels[block.label[row]!] ?? { statusCode: null, anomalyFlag: null, anomalyType: null };
+  const malformed = block.malformed.get(row);
+  return {
+    ...Object.fromEntries(IDENTITY_COLUMNS.map((name, i) => [name, sensor.identity[i] ?? null])),
+    timestamp: new Date(block.time[row]!).toISOString(),
+    ...measuresOf(at),
+    ...{ status_code: label.statusCode, anomaly_flag: label.anomalyFlag, anomaly_type: label.anomalyType },
+    ...{ reading_id: readingId(at), node_id: at.nodeId, agent_version: facts.agentVersion },
+    ...{ rules_version: facts.rulesVersion, ingested_at: new Date(facts.ingestedAtMs).toISOString() },
+    time_quality: facts.timeQuality,
+    extra: malformed === undefined ? (block.extra.get(row) ?? null) : receivedText(malformed),
+  };
+}
+
+function receivedText({ received, encoding, bytes, reason, detail }: Malformed): string {
+  return JSON.stringify({ received, encoding, bytes, reason, detail });
+}
+
+export function readingId({ epoch, stored, row }: ReadingAt): string {
+  return `${epoch}-${stored.firstSeq + row}`;
+}
+
+/** What its sensor reports, in the order of its profile; null where this reading has none. */
+export function measuresOf({ stored, row, catalogue }: ReadingAt): Readonly<Record<string, number | null>> {
+  const { block } = stored;
+  const { measures, slots } = catalogue.sensors[block.sensor[row]!]!;
+  const value = (slot: number) => block.measures[slot]?.[row] ?? Number.NaN;
+  return Object.fromEntries(
+    measures.map((name, i) => [name, Number.isNaN(value(slots[i]!)) ? null : value(slots[i]!)]),
+  );
+}
+
+export function sensorIdOf({ stored, row, catalogue }: ReadingAt): string | null {
+  const id = catalogue.sensors[stored.block.sensor[row]!]!.identity[SENSOR_ID];
+  return id === null || id === undefined ? null : String(id);
+}
+
+export function outcomeOf({ stored, row }: ReadingAt): Outcome {
+  return OUTCOMES[verdictOf(stored.block, row)];
+}
+
+/** What a malformed reading broke is told as the stage `anomalies` tells it. */
+export function verdictShown({ stored, row }: ReadingAt): readonly Finding[] {
+  const malformed = stored.block.malformed.get(row);
+  if (malformed === undefined) return stored.block.findings.get(row) ?? [];
+  return [
+    { rule: "malformed", severity: "warning", reason: malformed.detail, observed: null, limit: null, window: null },
+  ];
+}
+
+export type ShownReading = {
+  readonly reading: ReadingFields;
+  readonly rules_version: string;
+  readonly outcome: Outcome;
+  /** The rules that it broke. */
+  readonly verdict: readonly Finding[];
+  readonly malformed: Malformed | null;
+};
+
+/** As JSON: what `why` prints, and a line of `tail`. */
+export function readingJson(at: ReadingAt): ShownReading {
+  const { stored, row } = at;
+  return {
+    reading: fieldsOf(at),
+    rules_version: stored.facts.rulesVersion,
+    outcome: outcomeOf(at),
+    verdict: verdictShown(at).map(({ rule, severity, reason, observed, limit, window }) => {
+      // A verdict of an older agent may lack a field.
+      return { rule, severity, reason, observed: observed ?? null, limit: limit ?? null, window: window ?? null };
+    }),
+    malformed: stored.block.malformed.get(row) ?? null,
+  };
+}
+
+/** `42  2026-11-23T08:00:00.000Z  s1  temperature 72.4, humidity -  ANOMALY temperature-range: temperature 72.4 is above 60` */
+export function readingLine(at: ReadingAt): string {
+  const { stored, row } = at;
+  const malformed = stored.block.malformed.get(row);
+  const parts = [
+    String(stored.firstSeq + row),
+    new Date(stored.block.time[row]!).toISOString(),
+    sensorIdOf(at) ?? "-",
+    malformed === undefined ? measuresText(at) : "",
+    VERDICT_TEXT[outcomeOf(at)](at),
+  ];
+  return oneLine(parts.filter((part) => part !== "").join("  "));
+}
+
+export function measuresText(at: ReadingAt): string {
+  return Object.entries(measuresOf(at))
+    .map(([name, value]) => `${name} ${value ?? "-"}`)
+    .join(", ");
+}
+
+const VERDICT_TEXT: Record<Outcome, (at: ReadingAt) => string> = {
+  valid: () => "ok",
+  anomalous: (at) =>
+    `ANOMALY ${verdictShown(at)
+      .map(({ rule, reason }) => `${rule}: ${reason}`)
+      .join("; ")}`,
+  malformed: ({ stored, row }) => {
+    const { reason = "", detail = "" } = stored.block.malformed.get(row) ?? {};
+    return `MALFORMED ${reason}: ${detail}`;
+  },
+};

@@ -1,0 +1,70 @@
+/** `verify --deep`: opens every object of the epoch, a few at a time, and hands its rows on as they are read. */
+
+import type { ProgressLine } from "../cli/frame/progress-line.ts";
+import { grouped } from "../cli/frame/table.ts";
+import { AgentError, DeniedError, messageOf, TransientError } from "../core/errors.ts";
+import { NotFoundError, type ObjectStore } from "../uplink/object-store.ts";
+import { gunzipRows } from "../uplink/read-object.ts";
+import { ContentAudit, DEEP_SEQS } from "./contents.ts";
+import type { Promises, StoredObject } from "./reconcile.ts";
+import type { EpochFindings } from "./verify.ts";
+
+/** Objects that are fetched at the same time: bounds memory to as many bodies, one of them unpacked. */
+const AT_ONCE = 4;
+const COLLECT_EVERY = 8;
+/** Corrupt objects that are named; the rest are told as a number. */
+export const CORRUPT_NAMED = 1_000;
+
+type DeepOptions = { readonly store: ObjectStore; readonly stop: AbortSignal; readonly progress: ProgressLine };
+type Deep = NonNullable<EpochFindings["deep"]>;
+
+/** Throws what the store throws when it cannot be read now; an object that is corrupt, or gone, is a finding. */
+export async function openEvery(
+  objects: readonly StoredObject[],
+  { epoch, accepted }: Pick<Promises, "epoch" | "accepted">,
+  { store, stop, progress }: DeepOptions,
+): Promise<Deep> {
+  if (accepted > DEEP_SEQS) {
+    throw new AgentError(`Cannot verify --deep: ${grouped(accepted)} readings are more than it can hold in memory`, {
+      tryHint: "agent verify   # from the listing",
+    });
+  }
+  const audit = new ContentAudit(epoch, accepted);
+  const corrupt: Deep["corrupt"][number][] = [];
+  let next = 0;
+  let opened = 0;
+  let failed = false;
+  const open = async (object: StoredObject) => {
+    const { stage, key } = object;
+    const tell = (message: string) => {
+      if (corrupt.length < CORRUPT_NAMED) corrupt.push({ stage, key, message });
+    };
+    try {
+      const rows = gunzipRows(await store.get({ stage, key }), `${store.place(stage)}/${key}`);
+      for (const problem of audit.check(object, rows)) tell(problem);
+    } catch (error) {
+      if (error instanceof TransientError || error instanceof DeniedError) throw error;
+      if (!(error instanceof AgentError || error instanceof NotFoundError)) throw error;
+      tell(messageOf(error));
+    }
+    opened++;
+    // Unpacked bodies are large and short-lived: the collector would let hundreds of MB pile up before it looks.
+    if (opened % COLLECT_EVERY === 0) Bun.gc(true);
+    progress.tell(() => `${grouped(opened)} of ${grouped(objects.length)} objects opened`);
+  };
+  const work = async () => {
+    while (next < objects.length && !failed) {
+      if (stop.aborted) throw new AgentError("Cannot verify --deep: told to stop");
+      await open(objects[next++]!);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, () => work()));
+  } catch (error) {
+    failed = true;
+    throw error;
+  } finally {
+    progress.end();
+  }
+  return { contents: audit.findings(), corrupt };
+}

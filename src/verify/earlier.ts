@@ -1,0 +1,53 @@
+/**
+ * The same comparison for an epoch whose buffer was set aside as corrupt: what it had promised is not known any more, only
+ * how many readings it had accepted, which were lost, and what its successor sends for it. So the listing itself is taken
+ * for the plan, and it must add up: raw to every seq that was not lost, the others to raw, and no row may be in two objects.
+ */
+
+import type { Range } from "../core/seq-range.ts";
+import type { ReadingStage } from "../core/stage.ts";
+import { parseKey } from "../uplink/object-key.ts";
+import { type Audit, type PromisedBatch, reconcile, type StoredObject } from "./reconcile.ts";
+
+export type EarlierEpoch = {
+  readonly epoch: string;
+  readonly nodeId: string;
+  readonly accepted: number;
+  readonly lost: readonly Range[];
+  /** What the buffer of now delivers, or delivered, for it. */
+  readonly carried: readonly PromisedBatch[];
+  /** The stages that every reading of it should be in. */
+  readonly stages: readonly ReadingStage[];
+};
+
+/** `objects`: all that the store lists of that epoch. */
+export function reconcileEarlier(of: EarlierEpoch, objects: readonly StoredObject[]): Audit {
+  const carried = new Set(of.carried.map(({ stage, key }) => `${stage}/${key}`));
+  const listed = objects.filter(({ stage, key }) => !carried.has(`${stage}/${key}`));
+  const batches = [
+    ...of.carried.map((batch): PromisedBatch => ({ ...batch, range: rangeOf(batch) })),
+    ...listed.map(
+      (object): PromisedBatch => ({ ...object, count: object.of.count, range: rangeOf(object), state: "delivered" }),
+    ),
+  ];
+  const windows = new Map<number, number>();
+  for (const { stage, key } of batches) {
+    const named = stage === "aggregated" ? parseKey(stage, key) : null;
+    if (named?.kind !== "window") continue;
+    windows.set(named.windowStartMs, Math.max(named.revision, windows.get(named.windowStartMs) ?? 0));
+  }
+  return reconcile(
+    {
+      ...{ epoch: of.epoch, nodeId: of.nodeId, accepted: of.accepted, plannedThrough: of.accepted },
+      ...{ batches, folded: [], lost: of.lost, openWindows: [], always: of.stages },
+      unplanned: { raw: [], validated: [], anomalies: [], schematized: [] },
+      windows: [...windows].map(([startMs, revision]) => ({ startMs, revision })),
+    },
+    objects,
+  );
+}
+
+function rangeOf({ stage, key }: Pick<PromisedBatch, "stage" | "key">): Range | null {
+  const of = parseKey(stage, key);
+  return of?.kind === "readings" ? [of.first, of.last] : null;
+}

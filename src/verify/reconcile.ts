@@ -1,0 +1,130 @@
+/**
+ * Compares what a buffer accepted and promised with what a store lists, purely and without opening an object.
+ *
+ * - What the buffer still has as batches is authoritative by key: such an object must be there, and an object of the
+ *   epoch that nobody promised is a duplicate (a halved batch whose whole had been stored after all).
+ * - What retention folded is judged by its sums of rows and objects; where they are short, the listing says where.
+ * - Whatever the plan says, it must add up: raw to every seq of a range, validated and anomalies together too,
+ *   schematized to validated. A seq that no stage ever planned is missing.
+ * - A stage that was switched off for a range (no batch of it there) is not missed there. Readings that no batch
+ *   promises yet are missed in the stages that are switched on now.
+ * - What was counted as a loss is never missing, and no duplicate when it is there after all.
+ */
+
+import { mergeRanges, type Range, subtractRanges } from "../core/seq-range.ts";
+import { READING_STAGES, type ReadingStage, STAGES, type Stage } from "../core/stage.ts";
+import type { ParsedKey } from "../uplink/object-key.ts";
+import { auditReadings } from "./readings.ts";
+import { auditWindows } from "./windows.ts";
+
+export type PromisedBatch = {
+  readonly stage: Stage;
+  readonly key: string;
+  readonly count: number;
+  /** The planned range; null for `aggregated`. */
+  readonly range: Range | null;
+  readonly state: BatchState;
+};
+/** `delivered`: the store had it before it was listed. `parked`: the store refuses it, and nobody tries again. */
+export type BatchState = "delivered" | "planned" | "parked";
+
+/** Delivered batches of one stage that the buffer remembers only as sums. */
+export type FoldedRun = {
+  readonly stage: ReadingStage;
+  readonly range: Range;
+  readonly rows: number;
+  readonly objects: number;
+};
+
+/** One epoch as its buffer knows it. */
+export type Promises = {
+  readonly epoch: string;
+  readonly nodeId: string;
+  /** The last seq ever given; seqs start at 1. */
+  readonly accepted: number;
+  readonly plannedThrough: number;
+  readonly batches: readonly PromisedBatch[];
+  readonly folded: readonly FoldedRun[];
+  /** Seqs that were counted as losses. */
+  readonly lost: readonly Range[];
+  /** Where readings are that no batch promises yet, by the stages that they will go to. */
+  readonly unplanned: Readonly<Record<ReadingStage, readonly Range[]>>;
+  /** Every window that went out, with its highest revision. */
+  readonly windows: readonly { readonly startMs: number; readonly revision: number }[];
+  /** Starts of windows that hold readings which have not gone out. */
+  readonly openWindows: readonly number[];
+  /** Stages that were switched on all the time, whatever the batches show; of the others the batches tell. */
+  readonly always?: readonly ReadingStage[];
+};
+
+/** An object of the epoch, of any node name: a node may have been renamed. */
+export type StoredObject = { readonly stage: Stage; readonly key: string; readonly of: ParsedKey };
+
+/**
+ * Ranges are of seqs; for `aggregated` each pair is the start of one window, twice, in ms since 1970. `pending` and
+ * `parked` are parts of `missing`: on their way still, and refused by the store.
+ */
+export type StageAudit = {
+  readonly rows: number;
+  readonly objects: number;
+  readonly missing: readonly Range[];
+  readonly duplicate: readonly Range[];
+  readonly pending: readonly Range[];
+  readonly parked: readonly Range[];
+};
+
+export type Audit = {
+  readonly ok: boolean;
+  readonly stages: Readonly<Record<Stage, StageAudit>>;
+  /** Objects that nobody promised: their rows are, or will be, in other objects too. */
+  readonly strays: readonly StoredObject[];
+};
+
+/** What the audits of the stages collect. */
+export type Findings = {
+  readonly missing: Range[];
+  readonly duplicate: Range[];
+  readonly pending: Range[];
+  readonly parked: Range[];
+  readonly strays: StoredObject[];
+};
+
+/** `objects`: all that the store lists of the epoch, each once, in any order. */
+export function reconcile(promises: Promises, objects: readonly StoredObject[]): Audit {
+  const findings: Record<Stage, Findings> = {
+    raw: none(),
+    validated: none(),
+    anomalies: none(),
+    schematized: none(),
+    aggregated: none(),
+  };
+  auditReadings(promises, objects, findings);
+  auditWindows(promises, objects, findings.aggregated);
+  const stages = Object.fromEntries(
+    STAGES.map((stage) => [stage, toldOf(stage, objects, findings[stage], promises.lost)]),
+  ) as Record<Stage, StageAudit>;
+  const ok = STAGES.every((stage) => stages[stage].missing.length === 0 && stages[stage].duplicate.length === 0);
+  return { ok, stages, strays: STAGES.flatMap((stage) => findings[stage].strays) };
+}
+
+function none(): Findings {
+  return { missing: [], duplicate: [], pending: [], parked: [], strays: [] };
+}
+
+function toldOf(stage: Stage, objects: readonly StoredObject[], found: Findings, lost: readonly Range[]): StageAudit {
+  const own = objects.filter((object) => object.stage === stage);
+  const rows = own.reduce((sum, object) => sum + object.of.count, 0);
+  const isReadings = (READING_STAGES as readonly Stage[]).includes(stage);
+  const tidy = isReadings ? (ranges: readonly Range[]) => subtractRanges(ranges, lost) : distinctStarts;
+  return {
+    ...{ rows, objects: own.length },
+    missing: tidy([...found.missing, ...found.pending, ...found.parked]),
+    duplicate: isReadings ? mergeRanges(found.duplicate) : distinctStarts(found.duplicate),
+    pending: tidy(found.pending),
+    parked: tidy(found.parked),
+  };
+}
+
+function distinctStarts(pairs: readonly Range[]): Range[] {
+  return [...new Set(pairs.map(([start]) => start))].sort((a, b) => a - b).map((start) => [start, start]);
+}

@@ -1,0 +1,167 @@
+/**
+ * Whether ranges add up. A span is a planned range with everything that overlaps it, of any stage and hour (a halved batch
+ * of one hour lies inside the whole one of another). What was promised by key counts as promised, whether it is there or
+ * not; what was folded counts as found.
+ */
+
+import { type Range, type RangeSet, subtractRanges } from "../core/seq-range.ts";
+import type { ReadingStage } from "../core/stage.ts";
+import type { Findings } from "./reconcile.ts";
+
+export type Part = {
+  readonly stage: ReadingStage;
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+};
+
+/** What the sums of the folded runs say of a stage. */
+export type Sums = {
+  /** The seqs of runs whose rows are not all there, and how many rows that is; NaN where only objects are too few. */
+  readonly short: RangeSet;
+  readonly shortRows: number;
+  /** The same for runs with too many. */
+  readonly over: RangeSet;
+  readonly overRows: number;
+};
+
+export type Verdicts = {
+  readonly sums: Readonly<Record<ReadingStage, Sums>>;
+  readonly lost: RangeSet;
+  /** Stages that were ever planned. */
+  readonly used: ReadonlySet<ReadingStage>;
+  /** Stages that are judged where there is no trace of them, too. */
+  readonly always: ReadonlySet<ReadingStage>;
+  readonly plannedThrough: number;
+};
+
+type FindingsOf = Readonly<Record<ReadingStage, Findings>>;
+type Span = { first: number; last: number; rows: Record<ReadingStage, number>; has: Set<ReadingStage> };
+/** Stages of which a listing can tell only together where rows are missing. */
+type Group = readonly ReadingStage[];
+const RAW: Group = ["raw"];
+const SPLIT: Group = ["validated", "anomalies"];
+const SCHEMATIZED: Group = ["schematized"];
+const GROUPS = [RAW, SPLIT, SCHEMATIZED];
+
+/** Names where a stage has too little or too much. Where that does not explain the sums, the whole run is named. */
+export function judgeSpans(parts: readonly Part[], verdicts: Verdicts, found: FindingsOf): void {
+  const spans = spansOf(parts);
+  const judge = new SpanJudge(verdicts, found);
+  for (const span of spans) judge.span(span);
+  const covered = [...spans.map(({ first, last }): Range => [first, last]), ...verdicts.lost.ranges];
+  const planned: Range[] = verdicts.plannedThrough > 0 ? [[1, verdicts.plannedThrough]] : [];
+  for (const [first, last] of subtractRanges(planned, covered)) judge.gap(first, last);
+  judge.nameUnexplained();
+}
+
+function spansOf(parts: readonly Part[]): Span[] {
+  const spans: Span[] = [];
+  for (const { stage, first, last, count } of [...parts].sort((a, b) => a.first - b.first)) {
+    let span = spans.at(-1);
+    if (span === undefined || first > span.last) {
+      span = { first, last, rows: { raw: 0, validated: 0, anomalies: 0, schematized: 0 }, has: new Set() };
+      spans.push(span);
+    }
+    span.last = Math.max(span.last, last);
+    span.rows[stage] += count;
+    span.has.add(stage);
+  }
+  return spans;
+}
+
+class SpanJudge {
+  readonly #verdicts: Verdicts;
+  readonly #found: FindingsOf;
+  /** Rows too few and too many whose place is known, of stages whose sums say so. */
+  readonly #explained = { missing: new Map<Group, number>(), duplicate: new Map<Group, number>() };
+  readonly #splitPlaces: Range[] = [];
+
+  constructor(verdicts: Verdicts, found: FindingsOf) {
+    this.#verdicts = verdicts;
+    this.#found = found;
+  }
+
+  span(span: Span): void {
+    const { first, last, rows } = span;
+    const size = last - first + 1;
+    const judged = (stage: ReadingStage) =>
+      span.has.has(stage) || this.#verdicts.always.has(stage) || this.#isShort(stage, first, last);
+    // A stage without a trace here was switched off, unless the sums say that rows of it are gone.
+    if (judged("raw")) this.#compare(span, RAW, rows.raw, size, size);
+    const both = rows.validated + rows.anomalies;
+    const areBoth = judged("validated") && judged("anomalies");
+    this.#compare(span, SPLIT, both, areBoth ? size : 0, size);
+    if (!judged("schematized")) return;
+    // Every valid row has both; where validated is not whole itself, more may be missing than this shows.
+    const isWhole = judged("validated") && !this.#isShort("validated", first, last);
+    this.#compare(span, SCHEMATIZED, rows.schematized, rows.validated, isWhole ? rows.validated : size);
+  }
+
+  /** Seqs of which there is no trace in any stage, promised, stored or lost. */
+  gap(first: number, last: number): void {
+    const { used } = this.#verdicts;
+    const isSplit = used.has("validated") && used.has("anomalies");
+    // How many of them schematized should have, or one of the two alone, nobody can tell from here.
+    const groups = isSplit ? [RAW, SPLIT] : [RAW];
+    for (const group of groups) this.#name("missing", group, first, last, last - first + 1);
+    if (GROUPS.flat().some((stage) => this.#isShort(stage, first, last))) return;
+    // Told once, where it is sure that a stage should have had them.
+    const usual: Group = used.has("raw") ? RAW : isSplit ? ["validated"] : [];
+    this.#nameAll("missing", usual, first, last);
+  }
+
+  nameUnexplained(): void {
+    for (const group of GROUPS) {
+      const isExplained = this.#isExplained("missing", group);
+      // Where both are there, schematized was compared with validated: the rest is where validated is not whole.
+      const places = group === SCHEMATIZED && this.#isExplained("missing", SPLIT) ? this.#splitPlaces : [];
+      for (const stage of group) {
+        const { short, over } = this.#verdicts.sums[stage];
+        const suspect = places.length > 0 ? places : short.ranges;
+        if (!isExplained) this.#found[stage].missing.push(...suspect);
+        if (!this.#isExplained("duplicate", group)) this.#found[stage].duplicate.push(...over.ranges);
+      }
+    }
+  }
+
+  #isExplained(what: "missing" | "duplicate", group: Group): boolean {
+    const { sums } = this.#verdicts;
+    const rowsOf = { missing: "shortRows", duplicate: "overRows" } as const;
+    const wrong = group.reduce((sum, stage) => sum + sums[stage][rowsOf[what]], 0);
+    return wrong === (this.#explained[what].get(group) ?? 0);
+  }
+
+  /** `rows` must be within [least, most]. Lost rows may be there or not; where sums are short they excuse no gap. */
+  #compare({ first, last, has }: Span, group: Group, rows: number, least: number, most: number): void {
+    const lost = this.#verdicts.lost.countWithin(first, last);
+    const isShort = group.some((stage) => this.#isShort(stage, first, last));
+    if (rows < least - (isShort ? 0 : lost)) {
+      if (!this.#name("missing", group, first, last, least - rows)) this.#nameAll("missing", group, first, last);
+    }
+    const ceiling = Math.min(most + (most < last - first + 1 ? lost : 0), last - first + 1);
+    if (rows > ceiling && !this.#name("duplicate", group, first, last, rows - ceiling)) {
+      const present = group.filter((stage) => has.has(stage));
+      this.#nameAll("duplicate", present, first, last);
+    }
+  }
+
+  /** Names the range in the stages of the group whose sums are wrong there; false where none is. */
+  #name(what: "missing" | "duplicate", group: Group, first: number, last: number, rows: number): boolean {
+    const { sums } = this.#verdicts;
+    const sumOf = { missing: "short", duplicate: "over" } as const;
+    const guilty = group.filter((stage) => sums[stage][sumOf[what]].countWithin(first, last) > 0);
+    this.#nameAll(what, guilty, first, last);
+    if (what === "missing" && group === SPLIT && guilty.length > 0) this.#splitPlaces.push([first, last]);
+    if (guilty.length > 0) this.#explained[what].set(group, (this.#explained[what].get(group) ?? 0) + rows);
+    return guilty.length > 0;
+  }
+
+  #nameAll(what: "missing" | "duplicate", stages: Group, first: number, last: number): void {
+    for (const stage of stages) this.#found[stage][what].push([first, last]);
+  }
+
+  #isShort(stage: ReadingStage, first: number, last: number): boolean {
+    return this.#verdicts.sums[stage].short.countWithin(first, last) > 0;
+  }
+}

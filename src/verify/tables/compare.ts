@@ -1,0 +1,103 @@
+/** The objects of some hours, as a bucket lists them and as a table holds them: what differs, by name. Purely. */
+import type { Stage } from "../../core/stage.ts";
+import type { HeldObject, TwiceHeld } from "./sql.ts";
+import { hourOfKey, nodeOfKey, type OwnObject, windowOfKey } from "./sums.ts";
+
+/**
+ * lost: listed, was there when the table was last loaded, and no row of it is in the table. waiting: the same, but it came
+ * later. quarantined: set aside by the notebook. older: the table holds an earlier revision of the window. short, surplus:
+ * fewer or more rows than the name says. twice: a reading with several rows. unread: rows that are no readings to the table.
+ * unlisted: in the table, and the bucket does not have it.
+ */
+export const KINDS = [
+  "lost",
+  "waiting",
+  "quarantined",
+  "older",
+  "short",
+  "surplus",
+  "twice",
+  "unread",
+  "unlisted",
+] as const;
+export type Kind = (typeof KINDS)[number];
+
+export type TableFinding = {
+  readonly kind: Kind;
+  readonly stage: Stage;
+  readonly node: string;
+  /** The object; of a window its highest revision; of a reading that is there twice, one that has it. */
+  readonly key: string;
+  /** Rows: that should be there, and that are. */
+  readonly expected: number;
+  readonly found: number;
+  /** Why it is in quarantine, when what waits was stored, the older revision's object, the reading that is there twice. */
+  readonly note: string | null;
+};
+
+export type HoursCompared = {
+  readonly stage: Stage;
+  /** By key: what the table should hold. */
+  readonly wanted: ReadonlyMap<string, OwnObject>;
+  readonly held: readonly HeldObject[];
+  readonly twice: readonly TwiceHeld[];
+  /** Listed names that are not the agent's. */
+  readonly foreign: ReadonlySet<string>;
+  /** By `stage/key`, with the reason. */
+  readonly quarantined: ReadonlyMap<string, string>;
+  /** What was stored before this was there when the table was last loaded; null: it never was. */
+  readonly loadedMs: number | null;
+  /** The first hour that the bucket lists: objects of earlier ones were cleaned away. */
+  readonly firstHour: string;
+};
+
+export function compareHours(hours: HoursCompared): TableFinding[] {
+  const { stage, wanted, held, twice, foreign, firstHour } = hours;
+  const findings: TableFinding[] = [];
+  const add = (kind: Kind, key: string, expected: number, found: number, note: string | null = null) =>
+    void findings.push({ kind, stage, node: nodeOfKey(key), key, expected, found, note });
+  const newest = stage === "aggregated" ? newestByWindow(wanted) : new Map<string, OwnObject>();
+  const heldKeys = new Set(held.map(({ key }) => key));
+  const replaced = new Set<string>();
+  for (const { key, rows, unread } of held) {
+    const object = wanted.get(key);
+    if (unread > 0) add("unread", key, 0, unread);
+    if (object !== undefined) {
+      const { count } = object.of;
+      if (rows !== count) add(rows < count ? "short" : "surplus", key, count, rows);
+      continue;
+    }
+    const instead = newest.get(windowOfKey(key) ?? "");
+    if (instead === undefined) {
+      if (!foreign.has(key) && hourOfKey(key) >= firstHour) add("unlisted", key, 0, rows);
+      continue;
+    }
+    // Until its newest revision comes, the one before it is what the table should hold.
+    if (!heldKeys.has(instead.key) && (isWaiting(hours, instead) || isQuarantined(hours, instead))) continue;
+    replaced.add(instead.key);
+    add("older", instead.key, instead.of.count, rows, key);
+  }
+  for (const [key, object] of wanted) {
+    if (heldKeys.has(key) || replaced.has(key)) continue;
+    const reason = hours.quarantined.get(`${stage}/${key}`);
+    if (reason !== undefined) add("quarantined", key, object.of.count, 0, reason);
+    else if (isWaiting(hours, object)) {
+      add("waiting", key, object.of.count, 0, new Date(object.storedMs).toISOString());
+    } else add("lost", key, object.of.count, 0);
+  }
+  for (const { id, times, key } of twice) add("twice", key, 1, times, id);
+  // By hour and node; a stable sort keeps what is said of one object in its order.
+  return findings.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+}
+
+function isWaiting({ loadedMs }: HoursCompared, { storedMs }: OwnObject): boolean {
+  return loadedMs === null || storedMs >= loadedMs;
+}
+
+function isQuarantined({ stage, quarantined }: HoursCompared, { key }: OwnObject): boolean {
+  return quarantined.has(`${stage}/${key}`);
+}
+
+function newestByWindow(wanted: ReadonlyMap<string, OwnObject>): Map<string, OwnObject> {
+  return new Map([...wanted.values()].map((object) => [windowOfKey(object.key) ?? "", object]));
+}

@@ -1,0 +1,167 @@
+/** Verifying, as `agent verify` and `agent demo` do it: list the store, ask the buffer, compare, and look inside if asked. */
+
+import { readLive } from "../agent/live.ts";
+import { type OldEpoch, oldEpochs } from "../agent/open-buffer.ts";
+import { BufferLedger } from "../buffer/ledger/ledger.ts";
+import { type LedgerPromises, promisesOf } from "../buffer/ledger/promises.ts";
+import { listObjects, type ProgressLine } from "../cli/frame/progress-line.ts";
+import { grouped } from "../cli/frame/table.ts";
+import { isRunning } from "../cli/status.ts";
+import { AgentError } from "../core/errors.ts";
+import { mergeRanges, sizeOf } from "../core/seq-range.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import { READING_STAGES, STAGES } from "../core/stage.ts";
+import type { ObjectStore } from "../uplink/object-store.ts";
+import type { ContentFindings } from "./contents.ts";
+import { openEvery } from "./deep.ts";
+import { reconcileEarlier } from "./earlier.ts";
+import { type Audit, reconcile, type StoredObject } from "./reconcile.ts";
+
+export type VerifyOptions = {
+  readonly dataDir: string;
+  readonly settings: Pick<Settings, "stages" | "windowMs">;
+  readonly store: ObjectStore;
+  readonly deep: boolean;
+  readonly stop: AbortSignal;
+  readonly now: () => number;
+  readonly progress: ProgressLine;
+};
+
+/** An object whose inside is not what its name says, or cannot be read. */
+export type CorruptObject = { readonly stage: string; readonly key: string; readonly message: string };
+
+/** One epoch: that of the buffer, or one whose buffer was set aside as corrupt. */
+export type EpochFindings = {
+  readonly epoch: string;
+  readonly nodeId: string;
+  readonly accepted: number;
+  readonly lost: number;
+  /** Where the corrupt buffer was set aside; null for the epoch that is in use. */
+  readonly file: string | null;
+  readonly audit: Audit;
+  /** Null where it was not asked for. */
+  readonly deep: { readonly contents: ContentFindings; readonly corrupt: readonly CorruptObject[] } | null;
+};
+
+export type Verification = {
+  readonly ok: boolean;
+  /** The epoch in use first, then those before it, oldest first. */
+  readonly epochs: readonly EpochFindings[];
+  /** An agent has the lock: what is pending is on its way. */
+  readonly isRunning: boolean;
+  /** Where the agent that ran last delivers to, as it was given there. */
+  readonly deliversTo: string | null;
+  /** The same node's objects of other epochs: buffers that are not here to be asked. */
+  readonly otherEpochs: readonly { readonly epoch: string; readonly objects: number; readonly rows: number }[];
+  /** Objects of the buckets whose names are not ours. */
+  readonly foreign: number;
+};
+
+/** While an agent runs, a listing and the buffer are never of one moment: a finding must be seen twice. */
+const LOOKS = 2;
+
+export async function verify(options: VerifyOptions): Promise<Verification> {
+  for (let look = 1; ; look++) {
+    const running = isRunning(options.dataDir);
+    const listed = await listAll(options);
+    const compared = compare(options, listed);
+    if (running && look < LOOKS && compared.some(({ audit }) => hasMoreThanPending(audit))) continue;
+    const epochs: EpochFindings[] = [];
+    for (const { objects, ...found } of compared) {
+      epochs.push({ ...found, deep: options.deep ? await openEvery(objects, found, options) : null });
+    }
+    return {
+      ok: epochs.every(({ audit, deep }) => audit.ok && isClean(deep)),
+      ...{ epochs, isRunning: running, deliversTo: readLive(options.dataDir)?.store ?? null, foreign: listed.foreign },
+      otherEpochs: [...listed.others].map(([epoch, counts]) => ({ epoch, ...counts })),
+    };
+  }
+}
+
+type Listed = {
+  readonly fromMs: number;
+  /** Of the epochs that the buffer knows, by epoch. */
+  readonly objects: ReadonlyMap<string, StoredObject[]>;
+  readonly others: ReadonlyMap<string, { readonly objects: number; readonly rows: number }>;
+  readonly foreign: number;
+};
+
+async function listAll({ dataDir, store, stop, now, progress }: VerifyOptions): Promise<Listed> {
+  const { nodeId, epochs } = known(dataDir);
+  const fromMs = now();
+  const objects = new Map(epochs.map((epoch): [string, StoredObject[]] => [epoch, []]));
+  const others = new Map<string, { objects: number; rows: number }>();
+  let foreign = 0;
+  const listing = listObjects(store, STAGES, stop, (n) => progress.tell(() => `${grouped(n)} objects listed`));
+  for await (const { stage, key, of } of listing) {
+    if (of === null) foreign++;
+    else if (objects.has(of.epoch)) objects.get(of.epoch)!.push({ stage, key, of });
+    else if (of.node === nodeId) {
+      const other = others.get(of.epoch) ?? { objects: 0, rows: 0 };
+      others.set(of.epoch, { objects: other.objects + 1, rows: other.rows + of.count });
+    }
+  }
+  progress.end();
+  return { fromMs, objects, others, foreign };
+}
+
+/** Not kept open while the store is listed: a long snapshot would keep a running agent's log from being folded in. */
+function known(dataDir: string): { nodeId: string; epochs: string[] } {
+  const ledger = BufferLedger.open(dataDir);
+  try {
+    return { nodeId: ledger.nodeId, epochs: [ledger.epoch, ...oldEpochs(ledger).map(({ epoch }) => epoch)] };
+  } finally {
+    ledger.close();
+  }
+}
+
+type Compared = Omit<EpochFindings, "deep"> & { readonly objects: readonly StoredObject[] };
+
+/** Asked after the listing: what is stored meanwhile is promised, and what was settled meanwhile may not be listed yet. */
+function compare({ dataDir, settings }: VerifyOptions, listed: Listed): Compared[] {
+  const ledger = BufferLedger.open(dataDir);
+  try {
+    const { stages, windowMs } = settings;
+    const promises = promisesOf(ledger, { stages, windowMs, listedFromMs: listed.fromMs });
+    const { epoch, nodeId, accepted } = promises;
+    const objects = listed.objects.get(epoch);
+    if (objects === undefined) {
+      throw new AgentError("Cannot verify: the buffer was replaced while the store was listed", {
+        tryHint: "agent verify",
+      });
+    }
+    const audit = reconcile(promises, objects);
+    const own = { epoch, nodeId, accepted, lost: sizeOf(promises.lost), file: null, audit, objects };
+    return [own, ...oldEpochs(ledger).map((old) => compareEarlier(old, promises, settings, listed))];
+  } finally {
+    ledger.close();
+  }
+}
+
+function compareEarlier(
+  { epoch, nodeId, accepted, file }: OldEpoch,
+  promises: LedgerPromises,
+  settings: VerifyOptions["settings"],
+  listed: Listed,
+): Compared {
+  const objects = listed.objects.get(epoch) ?? [];
+  const lost = promises.lostEarlier.filter((loss) => loss.epoch === epoch).map(({ range }) => range);
+  const carried = promises.carried.filter(({ key }) => key.includes(`/${epoch}.`));
+  const stages = READING_STAGES.filter((stage) => settings.stages.includes(stage));
+  const audit = reconcileEarlier({ epoch, nodeId, accepted, lost, carried, stages }, objects);
+  return { epoch, nodeId, accepted, lost: sizeOf(mergeRanges(lost)), file, audit, objects };
+}
+
+function hasMoreThanPending({ stages }: Audit): boolean {
+  return STAGES.some((stage) => {
+    const { missing, pending, duplicate } = stages[stage];
+    return duplicate.length > 0 || JSON.stringify(missing) !== JSON.stringify(pending);
+  });
+}
+
+function isClean(deep: EpochFindings["deep"]): boolean {
+  if (deep === null) return true;
+  const { twice, contradicting, notSchematized, notValidated } = deep.contents;
+  const ranges = [...Object.values(twice), contradicting, notSchematized, notValidated];
+  return deep.corrupt.length === 0 && ranges.every((one) => one.length === 0);
+}

@@ -1,0 +1,56 @@
+/** The part of `reconcile` for `aggregated`: of every window that went out, each revision from 0 on must be there once. */
+import type { ParsedKey, WindowKey } from "../uplink/object-key.ts";
+import { parseKey } from "../uplink/object-key.ts";
+import type { BatchState, Findings, Promises, StoredObject } from "./reconcile.ts";
+
+type Expected = {
+  readonly startMs: number;
+  /** Null where only the window is remembered, and so not how many rows a revision had. */
+  readonly key: string | null;
+  readonly state: BatchState;
+  claimed: boolean;
+};
+
+export function auditWindows(promises: Promises, objects: readonly StoredObject[], found: Findings): void {
+  const expected = expectedRevisions(promises);
+  for (const object of objects) {
+    const { of } = object;
+    if (object.stage !== "aggregated" || !isWindow(of)) continue;
+    const wanted = expected.get(revisionId(of.windowStartMs, of.revision));
+    if (wanted !== undefined && !wanted.claimed && (wanted.key ?? object.key) === object.key) wanted.claimed = true;
+    else {
+      found.duplicate.push([of.windowStartMs, of.windowStartMs]);
+      found.strays.push(object);
+    }
+  }
+  for (const { startMs, state, claimed } of expected.values()) {
+    if (claimed) continue;
+    const listOf = { delivered: found.missing, planned: found.pending, parked: found.parked };
+    listOf[state].push([startMs, startMs]);
+  }
+  for (const startMs of promises.openWindows) found.pending.push([startMs, startMs]);
+}
+
+function expectedRevisions(promises: Promises): Map<string, Expected> {
+  const expected = new Map<string, Expected>();
+  for (const { startMs, revision } of promises.windows) {
+    for (let r = 0; r <= revision; r++) {
+      expected.set(revisionId(startMs, r), { startMs, key: null, state: "delivered", claimed: false });
+    }
+  }
+  for (const { stage, key, state } of promises.batches) {
+    const of = stage === "aggregated" ? parseKey(stage, key) : null;
+    if (of === null || !isWindow(of)) continue;
+    const { windowStartMs: startMs, revision } = of;
+    expected.set(revisionId(startMs, revision), { startMs, key, state, claimed: false });
+  }
+  return expected;
+}
+
+function isWindow(of: ParsedKey): of is { readonly kind: "window" } & WindowKey {
+  return of.kind === "window";
+}
+
+function revisionId(startMs: number, revision: number): string {
+  return `${startMs}.${revision}`;
+}
