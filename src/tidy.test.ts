@@ -6,7 +6,19 @@ import { envExample } from "./core/settings/example.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const LINES = { source: 300, test: 500, function: 70 };
-const STEPS = ["sensor", "buffer", "rules", "stages", "uplink", "fleet", "dashboard"];
+/**
+ * The layout is the data flow. A part imports only parts that stand before it here, and those of its own group never:
+ * the steps know only `core`; `agent` joins them; what people ask for is built on it; `cli` is flags in, text out.
+ */
+const GROUPS = [
+  ["core"],
+  ["sensor", "buffer", "rules", "stages", "uplink", "fleet", "http", "databricks", "fake-workspace"],
+  ["lakehouse"],
+  ["agent", "provision"],
+  ["status", "verdicts", "query"],
+  ["verify"],
+  ["cli"],
+] as const;
 
 /** All files that git keeps or would keep, by path from the root. */
 const FILES = Bun.spawnSync(["git", "ls-files", "-co", "--exclude-standard"], { cwd: ROOT })
@@ -91,28 +103,66 @@ function partOf(path: string): string {
   return first === "src" ? (third === undefined ? "src" : second!) : first!;
 }
 
-/** What a part may import of our own parts, beside itself; undefined: not limited. */
-function mayImport(path: string): readonly string[] | undefined {
-  const part = partOf(path);
-  if (part === "core") return isTest(path) ? ["testing"] : [];
-  if (STEPS.includes(part)) return isTest(path) ? ["core", "testing"] : ["core"];
-  return undefined;
+/** Only tests import these; scripts make and measure with all of `src`. */
+const FOR_TESTS = ["testing", "fake-workspace"];
+
+const groupOf = (part: string) => GROUPS.findIndex((group) => (group as readonly string[]).includes(part));
+
+/** Why `path` may not import `target`, a file of ours; or null. */
+function whyNot(path: string, target: string): string | null {
+  const [from, to] = [partOf(path), partOf(target)];
+  const test = isTest(path);
+  if (from === to || from === "src" || from === "testing" || from === "scripts") return null;
+  if (to === "testing" && test) return null;
+  if (FOR_TESTS.includes(to) && !test) return "only tests may";
+  // A test of a step may join it to the wire that it is played on; otherwise tests look no further than their subject.
+  return groupOf(to) >= 0 && groupOf(to) < groupOf(from) ? null : `"${from}" stands before "${to}", or beside it`;
 }
 
-test("the layout is the data flow: core imports nothing, a step imports core, nobody reaches sideways or up", () => {
-  const wrong: string[] = [];
-  for (const path of SOURCES) {
-    for (const target of importsOf(path)) {
-      if (!target.startsWith("src/")) continue;
-      const [from, to] = [partOf(path), partOf(target)];
-      const allowed = mayImport(path);
-      const sideways = from !== to && allowed !== undefined && !allowed.includes(to);
-      const up = to === "cli" && from !== "cli" && path !== "src/main.ts" && !isTest(path);
-      const testing = to === "testing" && !isTest(path);
-      if (sideways || up || testing) wrong.push(`${path} imports ${target}`);
-    }
-  }
+test("the layout is the data flow: core imports nothing, a step imports core, nothing reaches sideways or up", () => {
+  const parts = [...new Set(SOURCES.map(partOf))].filter((part) => part !== "src" && part !== "testing");
+  expect(parts.filter((part) => groupOf(part) < 0)).toEqual([]);
+  const wrong = SOURCES.flatMap((path) =>
+    importsOf(path)
+      .filter((target) => target.startsWith("src/"))
+      .flatMap((target) => {
+        const why = whyNot(path, target);
+        return why === null ? [] : [`${path} imports ${target}: ${why}`];
+      }),
+  );
   expect(wrong).toEqual([]);
+});
+
+/** Files that import each other in a loop, types included, as `a -> b -> a`; each loop once. */
+function circlesOf(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const state = new Map<string, "open" | "done">();
+  const circles: string[] = [];
+  const trail: string[] = [];
+  const visit = (path: string): void => {
+    if (state.get(path) === "done") return;
+    if (state.get(path) === "open") {
+      circles.push([...trail.slice(trail.indexOf(path)), path].join(" -> "));
+      return;
+    }
+    state.set(path, "open");
+    trail.push(path);
+    for (const target of imports.get(path) ?? []) visit(target);
+    trail.pop();
+    state.set(path, "done");
+  };
+  for (const path of imports.keys()) visit(path);
+  return circles;
+}
+
+test("no file imports itself through others, types included", () => {
+  const loop = new Map([
+    ["a", ["b"]],
+    ["b", ["c"]],
+    ["c", ["a", "d"]],
+    ["d", []],
+  ]);
+  expect(circlesOf(loop)).toEqual(["a -> b -> c -> a"]);
+  expect(circlesOf(new Map(CODE.map((path) => [path, importsOf(path)])))).toEqual([]);
 });
 
 test("core imports no package", () => {
@@ -124,17 +174,25 @@ test("core imports no package", () => {
   expect(packages).toEqual([]);
 });
 
-/** A server of its own, large enough for a folder of its own. */
-const THIRD_LEVEL = "src/testing/workspace/";
-
-test("there are two levels, src/<step>/<file>, and names say what is inside", () => {
+test("there are two levels, src/<part>/<file>, three where a room is crowded, and names say what is inside", () => {
   const forbidden = /^(types|index)\.ts$|(^|[-.])(utils?|helpers?|managers?|services?|data|info)([-.]|$)/;
   const wrong = SOURCES.filter(
-    (path) =>
-      path.replace(THIRD_LEVEL, "src/testing/").split("/").length > 3 ||
-      path.split("/").some((part) => forbidden.test(part)),
+    (path) => path.split("/").length > 4 || path.split("/").some((part) => forbidden.test(part)),
   );
   expect(wrong).toEqual([]);
+});
+
+/** Files on one level of a room, tests apart. More ask for a room of their own, named by a noun. */
+const ROOM = 18;
+
+test(`a room holds at most ${ROOM} files on one level`, () => {
+  const rooms = Map.groupBy(
+    SOURCES.filter((path) => !/\.(test|suite)\.ts$/.test(path)),
+    (path) => dirname(path),
+  );
+  expect(
+    [...rooms].filter(([, paths]) => paths.length > ROOM).map(([room, { length }]) => `${room}: ${length}`),
+  ).toEqual([]);
 });
 
 test("nothing is typed any", () => {
@@ -205,4 +263,15 @@ test("what scripts/ and .ci/ start is executable in git", () => {
     .split("\n");
   const wrong = kept.filter((line) => !basename(line.split("\t")[1]!).includes(".") && !line.startsWith("100755"));
   expect(wrong.filter((line) => read(line.split("\t")[1]!).startsWith("#!"))).toEqual([]);
+});
+
+test("a file that a document names is there", () => {
+  const documents = FILES.filter((path) => path.endsWith(".md"));
+  const wrong = documents.flatMap((path) =>
+    [...read(path).matchAll(/`(?:bun (?:test )?)?((?:[\w.*-]+\/)+[\w.*-]+\.(?:ts|py|sql))[`\s]/g)]
+      .map((match) => match[1]!)
+      .filter((name) => ![name, `src/${name}`].some((glob) => FILES.some((file) => new Bun.Glob(glob).match(file))))
+      .map((name) => `${path} names ${name}`),
+  );
+  expect(wrong).toEqual([]);
 });

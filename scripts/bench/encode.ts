@@ -3,7 +3,7 @@
  * sensors: `bun scripts/bench/encode.ts [ROWS]`. Simulated readings in blocks of 1,000 and ranges of 20,000, as the agent
  * commits and delivers them; the best of three. The lines without a profile are valid readings only.
  */
-import { Gzip } from "../../src/core/gzip.ts";
+import { Gzip } from "../../src/core/bytes/gzip.ts";
 import { ReadingBlock } from "../../src/core/reading.ts";
 import { SensorCatalogue } from "../../src/core/sensor.ts";
 import type { ReadingStage } from "../../src/core/stage.ts";

@@ -1,7 +1,7 @@
 /** `bun scripts/bench/simulator.ts [millions]`: what the simulator costs, alone and with the text of its rows. */
-import { ByteWriter } from "../../src/core/bytes.ts";
+import { ByteWriter } from "../../src/core/bytes/bytes.ts";
+import { ReadingText } from "../../src/core/bytes/reading-text.ts";
 import { ReadingBlock } from "../../src/core/reading.ts";
-import { ReadingText } from "../../src/core/reading-text.ts";
 import { SensorCatalogue } from "../../src/core/sensor.ts";
 import { parseSimulatorUri } from "../../src/sensor/simulator/parameters.ts";
 import { SimulatorSource } from "../../src/sensor/simulator/simulator.ts";

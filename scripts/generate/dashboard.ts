@@ -1,7 +1,7 @@
 /** Writes notebooks/dashboard.lvdash.json over the queries of notebooks/queries.sql. A test compares them. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readNamedQueries } from "../../src/core/named-queries.ts";
+import { readNamedQueries } from "../../src/lakehouse/named-queries.ts";
 import { dashboardText } from "./lake-dashboard.ts";
 
 const notebooks = join(import.meta.dir, "../../notebooks");

@@ -1,14 +1,14 @@
 /** notebooks/columns.py: the tables of the lake and their columns, as `agent provision` makes them too. */
 import type { Column } from "../../src/core/column.ts";
 import { STAGES, type Stage, TABLE_OF_STAGE } from "../../src/core/stage.ts";
-import { HEARTBEATS_TABLE } from "../../src/provision/lake/names.ts";
 import {
   HEARTBEAT_LOADER_COLUMNS,
   LOADER_COLUMNS,
   SENT_HEARTBEAT_COLUMNS,
   type TableColumn,
   tableColumns,
-} from "../../src/provision/lake/table-columns.ts";
+} from "../../src/lakehouse/columns.ts";
+import { HEARTBEATS_TABLE } from "../../src/lakehouse/names.ts";
 import { shippedProfiles } from "../../src/sensor/profile/shipped.ts";
 import { columnsOf, windowColumnsOf } from "../../src/stages/columns.ts";
 

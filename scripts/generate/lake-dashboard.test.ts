@@ -2,9 +2,9 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readNamedQueries } from "../../src/core/named-queries.ts";
 import { demandDashboard } from "../../src/fake-workspace/files/dashboard-shape.ts";
 import { outputColumns } from "../../src/fake-workspace/sql/output-columns.ts";
+import { readNamedQueries } from "../../src/lakehouse/named-queries.ts";
 import { dashboardText, lakeDashboard } from "./lake-dashboard.ts";
 
 const read = (name: string) => readFileSync(join(import.meta.dir, "../../notebooks", name), "utf8");

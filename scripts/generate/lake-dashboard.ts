@@ -1,5 +1,5 @@
 /** notebooks/dashboard.lvdash.json: a Lakeview dashboard over the named queries, each of them a dataset of that name. */
-import type { NamedQuery } from "../../src/core/named-queries.ts";
+import type { NamedQuery } from "../../src/lakehouse/named-queries.ts";
 import {
   chart,
   column,

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { Gzip } from "../../src/core/gzip.ts";
+import { Gzip } from "../../src/core/bytes/gzip.ts";
 import { ReadingBlock } from "../../src/core/reading.ts";
 import { SensorCatalogue } from "../../src/core/sensor.ts";
 import type { ReadingStage } from "../../src/core/stage.ts";

@@ -3,7 +3,7 @@ import type { Batch } from "../buffer/buffer.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
 import type { Outbox } from "../buffer/outbox.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
-import type { HeapWatch } from "../core/heap-watch.ts";
+import type { HeapWatch } from "../core/bytes/heap-watch.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import type { StageEncoder } from "../stages/encode.ts";
 

@@ -4,7 +4,7 @@
  * whether it is back, and nothing new is promised, so that a long outage makes large batches instead of many.
  */
 import type { Batch } from "../buffer/buffer.ts";
-import { free } from "../core/bytes.ts";
+import { free } from "../core/bytes/bytes.ts";
 import { DeniedError, messageOf, TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import { type Link, type LinkEvent, nextLink, waitMs } from "../uplink/link.ts";

@@ -15,8 +15,8 @@ import { DamagedBuffer, type SalvagedBatch } from "../buffer/salvage/damaged-buf
 import { isLogDamaged } from "../buffer/salvage/log.ts";
 import { asideDone, asideInProgress, setAside } from "../buffer/salvage/set-aside.ts";
 import { BUFFER_FILE, SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import { Gzip } from "../core/bytes/gzip.ts";
 import { AgentError, codeOf, messageOf, UsageError } from "../core/errors.ts";
-import { Gzip } from "../core/gzip.ts";
 import type { Log } from "../core/log/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings/settings.ts";

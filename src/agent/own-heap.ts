@@ -1,6 +1,6 @@
 /** The memory of this process, watched. */
 import { edenGC } from "bun:jsc";
-import { HeapWatch } from "../core/heap-watch.ts";
+import { HeapWatch } from "../core/bytes/heap-watch.ts";
 
 export function watchOwnHeap(): HeapWatch {
   return new HeapWatch(process.memoryUsage.rss, { all: () => Bun.gc(true), young: edenGC });

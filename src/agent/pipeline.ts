@@ -4,10 +4,10 @@
  */
 import type { CommitFacts, SourceShare } from "../buffer/buffer.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
-import type { ClockWatch } from "../core/clock.ts";
 import { TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { ReadingBlock } from "../core/reading.ts";
+import type { ClockWatch } from "../core/time/clock.ts";
 import type { RuleSet } from "../rules/rule-set.ts";
 import type { Source, Taken } from "../sensor/source.ts";
 import type { Windows } from "../stages/aggregate.ts";

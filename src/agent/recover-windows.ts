@@ -2,8 +2,8 @@
 import type { Outbox } from "../buffer/outbox.ts";
 import type { DamagedBuffer, SalvagedBatch } from "../buffer/salvage/damaged-buffer.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
-import { breathe } from "../core/bell.ts";
-import type { HeapWatch } from "../core/heap-watch.ts";
+import type { HeapWatch } from "../core/bytes/heap-watch.ts";
+import { breathe } from "../core/time/bell.ts";
 import { type KeptWindow, type SensorWindow, type WindowSettings, Windows } from "../stages/aggregate.ts";
 import { unpackWindow } from "../stages/window-row.ts";
 import { parseKey } from "../uplink/object-key.ts";

@@ -1,6 +1,7 @@
 /** A length of time that is given by a flag and is no setting: `--for 30s`. */
-import { parseDuration, unitMeant } from "../core/duration.ts";
+
 import { UsageError } from "../core/errors.ts";
+import { parseDuration, unitMeant } from "../core/time/duration.ts";
 
 /** Milliseconds above 0. `example`: a command line's part that works. */
 export function durationFlag(name: string, given: unknown, example: string): number {

@@ -6,10 +6,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, 
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { SqlCall, SqlResult } from "../fake-workspace/sql/run.ts";
 import { SqlProblem } from "../fake-workspace/sql/words.ts";
-import { ENGINEER_TOKEN } from "../fake-workspace/wire/settings.ts";
-import { startWorkspace, type Workspace } from "../fake-workspace/wire/workspace.ts";
+import type { Workspace } from "../fake-workspace/wire/port.ts";
+import { startWorkspace } from "../fake-workspace/wire/workspace.ts";
+import { ENGINEER_TOKEN } from "../fake-workspace/world/settings.ts";
+import type { SqlCall, SqlResult } from "../fake-workspace/world/things.ts";
 import { questions } from "../query/named-queries.ts";
 import { AGENT_BINARY } from "../testing/agent-process.ts";
 

@@ -2,13 +2,14 @@
 
 import { AgentError, UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/outside/did-you-mean.ts";
+import { grouped } from "../core/rough.ts";
 import type { Answer, LeftOut } from "../query/answer.ts";
 import type { Question } from "../query/named-queries.ts";
 import { durationFlag } from "./duration-flag.ts";
 import type { Command, Context, ExitCode, Flags } from "./frame/command.ts";
 import { settingFlags } from "./frame/flags.ts";
 import { progressLine } from "./frame/progress-line.ts";
-import { grouped, textTable } from "./frame/table.ts";
+import { textTable } from "./frame/table.ts";
 import { databricksOptions, worldOf } from "./provision/sides.ts";
 import { csvAnswer, jsonAnswer, type Told, tableAnswer } from "./query-text.ts";
 import { storeOf } from "./store-of.ts";

@@ -1,9 +1,9 @@
 /** Where `agent simulate` puts readings: lines on stdout, or rows in a SQLite file. */
 import { resolve } from "node:path";
-import { ByteWriter } from "../core/bytes.ts";
+import { ByteWriter } from "../core/bytes/bytes.ts";
+import { ReadingText } from "../core/bytes/reading-text.ts";
 import { AgentError, TransientError, UsageError } from "../core/errors.ts";
 import type { ReadingBlock } from "../core/reading.ts";
-import { ReadingText } from "../core/reading-text.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Context } from "./frame/command.ts";
 

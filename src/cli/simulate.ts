@@ -1,8 +1,9 @@
 /** `agent simulate`: readings of sensors that do not exist, as lines or as the table that existing tools expect. */
-import { parseDuration, unitMeant } from "../core/duration.ts";
+
 import { UsageError } from "../core/errors.ts";
 import { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
+import { parseDuration, unitMeant } from "../core/time/duration.ts";
 import { loadProfile } from "../sensor/profile/shipped.ts";
 import {
   readSimulatorParameters,

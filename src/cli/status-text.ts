@@ -1,8 +1,9 @@
 /** `agent status` for people: health first, then what to do, then how much of everything. */
 import { oneLine } from "../core/log/log.ts";
+import { grouped, roughAge, roughBytes } from "../core/rough.ts";
 import { STAGES } from "../core/stage.ts";
-import { grouped, roughAge, roughBytes, textTable } from "./frame/table.ts";
-import type { Status } from "./status.ts";
+import type { Status } from "../status/status.ts";
+import { textTable } from "./frame/table.ts";
 
 export function statusText(status: Status, nowMs: number): string {
   const { buffer, rules, uplink } = status;

@@ -8,9 +8,9 @@ import { Retention } from "../buffer/disk/retention.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { AgentError, UsageError } from "../core/errors.ts";
 import { problemsOf } from "../status/problems.ts";
+import { readStatus } from "../status/status.ts";
 import { MemoryStore } from "../uplink/memory.ts";
 import { EPOCH_START, TestNode } from "../verify/node.suite.ts";
-import { readStatus } from "./status.ts";
 import { statusText } from "./status-text.ts";
 
 let node: TestNode;

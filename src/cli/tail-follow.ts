@@ -3,10 +3,10 @@ import type { BufferTail, TailPiece } from "../buffer/ledger/tail.ts";
 import { AgentError, messageOf } from "../core/errors.ts";
 import { oneLine } from "../core/log/log.ts";
 import { didYouMean } from "../core/outside/did-you-mean.ts";
+import { grouped } from "../core/rough.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { readingJson, readingLine } from "../verdicts/reading-view.ts";
 import type { Context } from "./frame/command.ts";
-import { grouped } from "./frame/table.ts";
 
 export type FollowOptions = Pick<Context, "stop" | "write" | "say"> & {
   readonly tail: BufferTail;

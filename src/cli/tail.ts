@@ -47,7 +47,7 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   const dataDir = resolve(context.cwd, context.settings.dataDir);
   const { BufferTail } = await import("../buffer/ledger/tail.ts");
   const { follow } = await import("./tail-follow.ts");
-  const { isRunning } = await import("./status.ts");
+  const { isRunning } = await import("../status/status.ts");
   await follow({
     tail: new BufferTail(dataDir, { verdicts: VERDICTS_OF_STAGE[stage], sensorId }),
     ...{ lines, sensorId, isJson: flags["json"] === true, isRunning: () => isRunning(dataDir) },

@@ -2,9 +2,10 @@
 import { afterEach, expect, test } from "bun:test";
 import { AgentError, DeniedError, TransientError } from "../core/errors.ts";
 import { VERSION } from "../core/version.ts";
-import { type Call, type ClientOptions, type Pace, Workspace } from "./client.ts";
+import { type ClientOptions, Workspace } from "./client.ts";
 import { DatabricksError, isAlreadyThere, isMissing } from "./failure.ts";
 import { idNumber, textAt } from "./json.ts";
+import type { Call, Pace } from "./wire.ts";
 
 const TOKEN = "dapi-very-secret-0123456789";
 const READ: Call = {

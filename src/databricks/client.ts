@@ -9,33 +9,14 @@ import { VERSION } from "../core/version.ts";
 import { type Asked, errorOf, type Heard, judge, type Verdict } from "./failure.ts";
 import { type Json, type JsonObject, objectsAt, textAt } from "./json.ts";
 import { type Login, openTokens, type Tokens } from "./login.ts";
-import { type Again, RateLimit, retryAfterMs, type Trouble, waitBeforeNext } from "./pacing.ts";
+import { RateLimit, retryAfterMs, type Trouble, waitBeforeNext } from "./pacing.ts";
 import { readBody } from "./read-body.ts";
+import type { Call, Pace, Wire } from "./wire.ts";
 
 /** From the start of a request to the last byte of its answer. Longer than the longest wait of the SQL API, 50 s. */
 export const CALL_TIMEOUT_MS = 60_000;
 /** More pages than any list of ours has: a list that goes on is a server that repeats itself. */
 const MAX_PAGES = 1_000;
-
-/** What whoever waits for an answer brings along: see `Doing` of provisioning. */
-export type Pace = {
-  readonly stop: AbortSignal;
-  readonly wait: (ms: number) => Promise<void>;
-  /** Milliseconds that only run. */
-  readonly now: () => number;
-  readonly tell: (text: string) => void;
-};
-
-export type Call = Asked & {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** The parts of the path, not escaped. */
-  readonly path: readonly string[];
-  /** What is undefined is left out. */
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
-  readonly body?: unknown;
-  /** Default: GET safe, everything else refused. */
-  readonly again?: Again;
-};
 
 export type ClientOptions = {
   /** `https://dbc-….cloud.databricks.com`. */
@@ -45,15 +26,6 @@ export type ClientOptions = {
   readonly timeoutMs?: number;
   readonly random?: () => number;
   readonly wallNow?: () => number;
-};
-
-/** A request as it goes out. */
-export type Wire = {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | null;
-  readonly again: Again;
 };
 
 export class Workspace {

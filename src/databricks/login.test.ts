@@ -1,8 +1,9 @@
 /** A service principal's tokens: fetched once for all who ask, anew before they end, and never shown. */
 import { afterEach, expect, test } from "bun:test";
 import { DeniedError, TransientError } from "../core/errors.ts";
-import { type Pace, Workspace } from "./client.ts";
+import { Workspace } from "./client.ts";
 import type { Login } from "./login.ts";
+import type { Pace } from "./wire.ts";
 
 const LOGIN: Login = { kind: "oauth", clientId: "app-1", clientSecret: "doseXsecret" };
 const READ = { doing: "ask", method: "GET" as const, path: ["api", "thing"] };

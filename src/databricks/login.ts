@@ -1,8 +1,8 @@
 /** Who we are to the workspace: a personal access token, or a service principal that fetches tokens for an hour each (OAuth M2M). */
 import { type AgentError, DeniedError } from "../core/errors.ts";
-import type { Pace, Wire } from "./client.ts";
 import { type Asked, errorOf, type Heard, type Verdict } from "./failure.ts";
 import { asObject, mustHaveText } from "./json.ts";
+import type { Pace, Wire } from "./wire.ts";
 
 export type Login =
   | { readonly kind: "token"; readonly token: string }

@@ -1,10 +1,11 @@
 /** SQL on a small server: it waits, fails over a 200, comes in parts, is lost and is cancelled. */
 import { afterEach, expect, test } from "bun:test";
 import { DeniedError, TransientError, UsageError } from "../core/errors.ts";
-import { type Pace, Workspace } from "./client.ts";
+import { Workspace } from "./client.ts";
 import { DatabricksError } from "./failure.ts";
 import { quotedName, quotedText, type SqlParameter, SqlRunner } from "./sql.ts";
 import { WarehouseChoice } from "./warehouse.ts";
+import type { Pace } from "./wire.ts";
 
 const open: { stop(force: boolean): unknown }[] = [];
 afterEach(() => {

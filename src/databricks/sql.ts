@@ -4,10 +4,11 @@
  * must be a statement that may run twice.
  */
 import { AgentError, DeniedError, TransientError } from "../core/errors.ts";
-import type { Pace, Workspace } from "./client.ts";
+import type { Workspace } from "./client.ts";
 import { DatabricksError, isMissing, missingFrom } from "./failure.ts";
 import { asObject, type Json, listAt, objectAt, objectsAt, textAt } from "./json.ts";
 import type { WarehouseChoice } from "./warehouse.ts";
+import type { Pace } from "./wire.ts";
 
 const STATEMENTS = ["api", "2.0", "sql", "statements"];
 /** The longest that the API waits by itself. */

@@ -1,8 +1,9 @@
 /** Which SQL warehouse statements run on, and that it runs: the one of the setting, or the only one there is. */
 import { AgentError, UsageError } from "../core/errors.ts";
-import type { Pace, Workspace } from "./client.ts";
+import type { Workspace } from "./client.ts";
 import { isMissing } from "./failure.ts";
 import { type Json, mustHaveText, textAt } from "./json.ts";
+import type { Pace } from "./wire.ts";
 
 /** Serverless starts in seconds, others within two minutes. */
 const START_LIMIT_MS = 300_000;

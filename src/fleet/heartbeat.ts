@@ -2,7 +2,7 @@
  * What a node tells of itself, as an object in the metadata bucket: one for each node, replaced every AGENT_HEARTBEAT. Not a
  * reading, and nothing that a promise is about: one that cannot be sent is not sent later, the next one tells more.
  */
-import { bytesOf } from "../core/bytes.ts";
+import { bytesOf } from "../core/bytes/bytes.ts";
 import type { Column } from "../core/column.ts";
 
 /** A row as it stands in the object: one line of JSON. Times are ISO 8601 of the node's clock; counts are of its buffer. */

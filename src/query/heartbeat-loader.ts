@@ -5,8 +5,8 @@
 import type { Database } from "bun:sqlite";
 import { AgentError } from "../core/errors.ts";
 import { isHeartbeatKey, NODES_PREFIX } from "../fleet/heartbeat.ts";
-import { HEARTBEATS_TABLE } from "../provision/lake/names.ts";
-import { HEARTBEAT_TABLE_COLUMNS } from "../provision/lake/table-columns.ts";
+import { HEARTBEAT_TABLE_COLUMNS } from "../lakehouse/columns.ts";
+import { HEARTBEATS_TABLE } from "../lakehouse/names.ts";
 import { type MetadataBucket, NotFoundError } from "../uplink/object-store.ts";
 import { RowLoader } from "./row-loader.ts";
 import type { SqlWords } from "./sql-words.ts";

@@ -5,13 +5,8 @@
 import { constants, Database } from "bun:sqlite";
 import type { Profile } from "../core/profile.ts";
 import { STAGES, type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
-import { HEARTBEATS_TABLE, QUARANTINE_TABLE as QUARANTINE } from "../provision/lake/names.ts";
-import {
-  HEARTBEAT_TABLE_COLUMNS,
-  QUARANTINE_COLUMNS,
-  type TableColumn,
-  tableColumns,
-} from "../provision/lake/table-columns.ts";
+import { HEARTBEAT_TABLE_COLUMNS, QUARANTINE_COLUMNS, type TableColumn, tableColumns } from "../lakehouse/columns.ts";
+import { HEARTBEATS_TABLE, QUARANTINE_TABLE as QUARANTINE } from "../lakehouse/names.ts";
 import type { SqlWords } from "./sql-words.ts";
 
 /** Pages in memory, and for each sort as much again. */

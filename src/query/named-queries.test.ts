@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import local from "../../notebooks/queries.local.sql" with { type: "text" };
 import remote from "../../notebooks/queries.sql" with { type: "text" };
-import { readNamedQueries } from "../core/named-queries.ts";
+import { readNamedQueries } from "../lakehouse/named-queries.ts";
 import { questions } from "./named-queries.ts";
 
 test("every question is there for both engines, in the same order", () => {

@@ -1,7 +1,7 @@
 /** The questions that come with the agent, by name: in Databricks' SQL, and in SQLite's for a lake without a cloud. */
 import localSource from "../../notebooks/queries.local.sql" with { type: "text" };
 import source from "../../notebooks/queries.sql" with { type: "text" };
-import { type NamedQuery, readNamedQueries } from "../core/named-queries.ts";
+import { type NamedQuery, readNamedQueries } from "../lakehouse/named-queries.ts";
 
 export type Question = NamedQuery & {
   /** The same question for SQLite. */

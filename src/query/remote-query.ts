@@ -1,7 +1,8 @@
 /** A question asked of the tables in Databricks, through the workspace and the warehouse that `agent provision` uses. */
-import type { Pace } from "../databricks/client.ts";
+
 import { type OpenOptions, openWorkspace } from "../databricks/open-workspace.ts";
 import type { SqlColumn, SqlRows } from "../databricks/sql.ts";
+import type { Pace } from "../databricks/wire.ts";
 import type { Answer, AnswerColumn, AnswerKind } from "./answer.ts";
 
 /** By the first word of a type's name. */

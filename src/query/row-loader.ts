@@ -1,6 +1,6 @@
 /** From the lines of an object to rows of a table: the columns that are wanted, each as the table's type has it. */
 import type { Database, Statement } from "bun:sqlite";
-import type { TableColumn } from "../provision/lake/table-columns.ts";
+import type { TableColumn } from "../lakehouse/columns.ts";
 
 type Cell = string | number | null;
 /** undefined: the value is none of the column's. */

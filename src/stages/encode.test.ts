@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
-import { Gzip } from "../core/gzip.ts";
+import { Gzip } from "../core/bytes/gzip.ts";
 import { type Finding, ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, SensorCatalogue } from "../core/sensor.ts";
 import type { ReadingStage } from "../core/stage.ts";

@@ -3,11 +3,11 @@
  * a gzip file may have several members (RFC 1952 §2.2), so what is valid is compressed once for `validated` and `raw`;
  * and rows are put in order of sensor, so that a line differs from the one before in a few bytes only.
  */
-import { ByteWriter, bytesOf, free } from "../core/bytes.ts";
-import type { Gzip } from "../core/gzip.ts";
+import { ByteWriter, bytesOf, free } from "../core/bytes/bytes.ts";
+import type { Gzip } from "../core/bytes/gzip.ts";
+import { ReadingText } from "../core/bytes/reading-text.ts";
 import type { Finding, Malformed, ReadingBlock, Severity } from "../core/reading.ts";
 import { SEVERITIES } from "../core/reading.ts";
-import { ReadingText } from "../core/reading-text.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import { Schematizer } from "./schematize.ts";

@@ -2,7 +2,7 @@
  * The schematized stage: a validated row plus `schema_version` and columns that follow from its measures. A sensor gets
  * the derived columns whose inputs it measures; a value that cannot be derived (input absent, outside the formula) is null.
  */
-import { type ByteWriter, bytesOf } from "../core/bytes.ts";
+import { type ByteWriter, bytesOf } from "../core/bytes/bytes.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 

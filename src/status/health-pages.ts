@@ -5,13 +5,13 @@
 import { resolve } from "node:path";
 import type { Problem } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
-import type { BriefStatus } from "../cli/status.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import { withoutPassword } from "../core/log/redact.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import type { Answer, HttpServer, Page } from "../http/server.ts";
 import { countBacklog, type Own, ownStatus } from "./own.ts";
+import type { BriefStatus } from "./status.ts";
 
 /** Metrics wait this long for readings to be counted. */
 const COUNT_MS = 500;

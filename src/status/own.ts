@@ -8,9 +8,9 @@ import { corruptProblems } from "../agent/open-buffer.ts";
 import { heldBy, parkedOf, sourcesOf } from "../buffer/ledger/holdings.ts";
 import { lossesOf } from "../buffer/ledger/losses.ts";
 import { SCHEMA_VERSION } from "../buffer/schema.ts";
-import { type BriefStatus, statusOf } from "../cli/status.ts";
-import { breathe } from "../core/bell.ts";
 import type { Settings } from "../core/settings/settings.ts";
+import { breathe } from "../core/time/bell.ts";
+import { type BriefStatus, statusOf } from "./status.ts";
 
 /**
  * Readings that wait are counted first, for at most so long: after a restart with a long backlog that takes several turns of

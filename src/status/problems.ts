@@ -3,7 +3,7 @@
 import type { LiveReport, Problem } from "../agent/live.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
 import type { LockHolder } from "../buffer/disk/lock.ts";
-import { grouped, roughAge } from "../cli/frame/table.ts";
+import { grouped, roughAge } from "../core/rough.ts";
 
 export type Evidence = {
   readonly nowMs: number;

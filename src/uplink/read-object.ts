@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { gunzipSync } from "node:zlib";
-import { free } from "../core/bytes.ts";
+import { free } from "../core/bytes/bytes.ts";
 import { AgentError, messageOf } from "../core/errors.ts";
 
 /** What an object may hold when it is unpacked; our own are far smaller, a foreign one must not fill the memory. */

@@ -6,7 +6,7 @@
 import { mergeRanges, type Range } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import type { ParsedKey } from "../uplink/object-key.ts";
-import type { StoredObject } from "./reconcile.ts";
+import type { StoredObject } from "./audit.ts";
 
 const MS_PER_HOUR = 3_600_000;
 

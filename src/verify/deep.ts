@@ -1,13 +1,13 @@
 /** `verify --deep`: opens every object of the epoch, a few at a time, and hands its rows on as they are read. */
 
-import type { ProgressLine } from "../cli/frame/progress-line.ts";
-import { grouped } from "../cli/frame/table.ts";
 import { AgentError, DeniedError, messageOf, TransientError } from "../core/errors.ts";
+import type { ProgressLine } from "../core/progress.ts";
+import { grouped } from "../core/rough.ts";
 import { NotFoundError, type ObjectStore } from "../uplink/object-store.ts";
 import { gunzipRows } from "../uplink/read-object.ts";
+import type { Promises, StoredObject } from "./audit.ts";
 import { ContentAudit, DEEP_SEQS } from "./contents.ts";
-import type { Promises, StoredObject } from "./reconcile.ts";
-import type { EpochFindings } from "./verify.ts";
+import type { EpochFindings } from "./findings.ts";
 
 /** Objects that are fetched at the same time: bounds memory to as many bodies, one of them unpacked. */
 const AT_ONCE = 4;

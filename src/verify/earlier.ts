@@ -7,7 +7,8 @@
 import type { Range } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import { parseKey } from "../uplink/object-key.ts";
-import { type Audit, type PromisedBatch, reconcile, type StoredObject } from "./reconcile.ts";
+import type { Audit, PromisedBatch, StoredObject } from "./audit.ts";
+import { reconcile } from "./reconcile.ts";
 
 export type EarlierEpoch = {
   readonly epoch: string;

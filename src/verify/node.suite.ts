@@ -7,7 +7,7 @@ import { watchOwnHeap } from "../agent/own-heap.ts";
 import { Outbox } from "../buffer/outbox.ts";
 import { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { WindowLedger } from "../buffer/window-record.ts";
-import { Gzip } from "../core/gzip.ts";
+import { Gzip } from "../core/bytes/gzip.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { resolveSettings } from "../core/settings/settings.ts";
 import type { ReadingStage, Stage } from "../core/stage.ts";

@@ -3,7 +3,7 @@
 import { RangeSet } from "../core/seq-range.ts";
 import { READING_STAGES, type ReadingStage } from "../core/stage.ts";
 import type { ReadingKey } from "../uplink/object-key.ts";
-import type { Findings, FoldedRun, Promises, StoredObject } from "./reconcile.ts";
+import type { Findings, FoldedRun, Promises, StoredObject } from "./audit.ts";
 import { judgeSpans, type Part, type Sums, type Verdicts } from "./spans.ts";
 
 type Held = { readonly object: StoredObject; readonly of: ReadingKey; readonly promised: boolean };

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { mergeRanges, type Range, RangeSet, sizeOf, subtractRanges } from "../core/seq-range.ts";
 import { READING_STAGES, type ReadingStage, STAGES, type Stage } from "../core/stage.ts";
 import { parseKey, readingKey, windowKey } from "../uplink/object-key.ts";
-import { type Audit, type PromisedBatch, type Promises, reconcile, type StoredObject } from "./reconcile.ts";
+import type { Audit, PromisedBatch, Promises, StoredObject } from "./audit.ts";
+import { reconcile } from "./reconcile.ts";
 
 const EPOCH = "01j0000000000000000000test";
 const NODE = "edge-7";

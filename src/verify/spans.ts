@@ -6,7 +6,7 @@
 
 import { type Range, type RangeSet, subtractRanges } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
-import type { Findings } from "./reconcile.ts";
+import type { Findings } from "./audit.ts";
 
 export type Part = {
   readonly stage: ReadingStage;

@@ -4,18 +4,20 @@ import { readLive } from "../agent/live.ts";
 import { type OldEpoch, oldEpochs } from "../agent/open-buffer.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { type LedgerPromises, promisesOf } from "../buffer/ledger/promises.ts";
-import { listObjects, type ProgressLine } from "../cli/frame/progress-line.ts";
-import { grouped } from "../cli/frame/table.ts";
-import { isRunning } from "../cli/status.ts";
 import { AgentError } from "../core/errors.ts";
+import type { ProgressLine } from "../core/progress.ts";
+import { grouped } from "../core/rough.ts";
 import { mergeRanges, sizeOf } from "../core/seq-range.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { READING_STAGES, STAGES } from "../core/stage.ts";
+import { isRunning } from "../status/status.ts";
+import { listObjects } from "../uplink/list-objects.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
-import type { ContentFindings } from "./contents.ts";
+import type { Audit, StoredObject } from "./audit.ts";
 import { openEvery } from "./deep.ts";
 import { reconcileEarlier } from "./earlier.ts";
-import { type Audit, reconcile, type StoredObject } from "./reconcile.ts";
+import type { EpochFindings, Verification } from "./findings.ts";
+import { reconcile } from "./reconcile.ts";
 
 export type VerifyOptions = {
   readonly dataDir: string;
@@ -25,36 +27,6 @@ export type VerifyOptions = {
   readonly stop: AbortSignal;
   readonly now: () => number;
   readonly progress: ProgressLine;
-};
-
-/** An object whose inside is not what its name says, or cannot be read. */
-export type CorruptObject = { readonly stage: string; readonly key: string; readonly message: string };
-
-/** One epoch: that of the buffer, or one whose buffer was set aside as corrupt. */
-export type EpochFindings = {
-  readonly epoch: string;
-  readonly nodeId: string;
-  readonly accepted: number;
-  readonly lost: number;
-  /** Where the corrupt buffer was set aside; null for the epoch that is in use. */
-  readonly file: string | null;
-  readonly audit: Audit;
-  /** Null where it was not asked for. */
-  readonly deep: { readonly contents: ContentFindings; readonly corrupt: readonly CorruptObject[] } | null;
-};
-
-export type Verification = {
-  readonly ok: boolean;
-  /** The epoch in use first, then those before it, oldest first. */
-  readonly epochs: readonly EpochFindings[];
-  /** An agent has the lock: what is pending is on its way. */
-  readonly isRunning: boolean;
-  /** Where the agent that ran last delivers to, as it was given there. */
-  readonly deliversTo: string | null;
-  /** The same node's objects of other epochs: buffers that are not here to be asked. */
-  readonly otherEpochs: readonly { readonly epoch: string; readonly objects: number; readonly rows: number }[];
-  /** Objects of the buckets whose names are not ours. */
-  readonly foreign: number;
 };
 
 /** While an agent runs, a listing and the buffer are never of one moment: a finding must be seen twice. */

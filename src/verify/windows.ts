@@ -1,7 +1,7 @@
 /** The part of `reconcile` for `aggregated`: of every window that went out, each revision from 0 on must be there once. */
 import type { ParsedKey, WindowKey } from "../uplink/object-key.ts";
 import { parseKey } from "../uplink/object-key.ts";
-import type { BatchState, Findings, Promises, StoredObject } from "./reconcile.ts";
+import type { BatchState, Findings, Promises, StoredObject } from "./audit.ts";
 
 type Expected = {
   readonly startMs: number;

@@ -5,10 +5,13 @@ import type { ObjectStore } from "../../uplink/object-store.ts";
 import { type Ask, agreed, askOnTerminal } from "../frame/ask.ts";
 import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
 import { settingFlags } from "../frame/flags.ts";
-import { listObjects, type ProgressLine, progressLine } from "../frame/progress-line.ts";
+import { progressLine } from "../frame/progress-line.ts";
+import { listObjects } from "../../uplink/list-objects.ts";
+import { type ProgressLine } from "../../core/progress.ts";
 import { STAGE_FLAG, stagesAsked } from "./stage.ts";
 import { storeOf } from "../store-of.ts";
-import { grouped, roughBytes, textTable } from "../frame/table.ts";
+import { textTable } from "../frame/table.ts";
+import { grouped, roughBytes } from "../../core/rough.ts";
 
 /** What has to be typed. */
 const WORD = "clean";

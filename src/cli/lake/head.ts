@@ -7,10 +7,12 @@ import type { ObjectStore } from "../../uplink/object-store.ts";
 import { gunzipLines } from "../../uplink/read-object.ts";
 import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
 import { settingFlags } from "../frame/flags.ts";
-import { listObjects, type NamedObject, type ProgressLine, progressLine } from "../frame/progress-line.ts";
+import { progressLine } from "../frame/progress-line.ts";
+import { listObjects, type NamedObject } from "../../uplink/list-objects.ts";
+import { type ProgressLine } from "../../core/progress.ts";
 import { STAGE_FLAG, stagesAsked } from "./stage.ts";
 import { storeOf } from "../store-of.ts";
-import { grouped } from "../frame/table.ts";
+import { grouped } from "../../core/rough.ts";
 
 const DEFAULT_ROWS = 10;
 const MOST_ROWS = 100_000;

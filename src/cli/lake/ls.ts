@@ -3,10 +3,13 @@ import { STAGES, type Stage } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import type { Command } from "../frame/command.ts";
 import { settingFlags } from "../frame/flags.ts";
-import { listObjects, type ProgressLine, progressLine } from "../frame/progress-line.ts";
+import { progressLine } from "../frame/progress-line.ts";
+import { listObjects } from "../../uplink/list-objects.ts";
+import { type ProgressLine } from "../../core/progress.ts";
 import { STAGE_FLAG, stagesAsked } from "./stage.ts";
 import { storeOf } from "../store-of.ts";
-import { grouped, roughBytes, textTable } from "../frame/table.ts";
+import { textTable } from "../frame/table.ts";
+import { grouped, roughBytes } from "../../core/rough.ts";
 
 /** `objects` and `rows` are those whose names are ours; `first_event` and `last_event` are starts of hours, or of windows. */
 export type LakeStage = {

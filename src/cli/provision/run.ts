@@ -1,4 +1,6 @@
 /** `agent provision run`: uploads notebook, queries and dashboard, runs the job, follows it to its end, and says what is in the tables. */
+
+import { grouped } from "../../core/rough.ts";
 import { applyPlan } from "../../provision/apply.ts";
 import { readLoadReport, type TableReport } from "../../provision/load/load-report.ts";
 import type { NotebookSource } from "../../provision/load/notebook.ts";
@@ -6,7 +8,7 @@ import type { RunEnd } from "../../provision/load/run.ts";
 import type { Questions } from "../../provision/load/shipped-questions.ts";
 import { makePlan, planProblems, planSteps } from "../../provision/plan.ts";
 import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
-import { grouped, textTable } from "../frame/table.ts";
+import { textTable } from "../frame/table.ts";
 import { databricksOptions, type ProvisionWorld, tellingOutcomes, worldOf } from "./sides.ts";
 import { problemLines } from "./text.ts";
 

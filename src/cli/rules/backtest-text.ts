@@ -1,11 +1,11 @@
 /** A backtest as JSON, and as tables for people. */
 import { oneLine } from "../../core/log/log.ts";
+import { grouped } from "../../core/rough.ts";
 import type { RuleSet } from "../../rules/rule-set.ts";
 import type { Backtest, Change } from "../../verdicts/backtest.ts";
 import type { Counts, Difference, RuleTally } from "../../verdicts/tally.ts";
 import type { TruthRow } from "../../verdicts/truth.ts";
-import { grouped, textTable } from "../frame/table.ts";
-import type { By } from "./backtest.ts";
+import { textTable } from "../frame/table.ts";
 import { counted } from "./given.ts";
 
 export type BacktestAsked = {
@@ -165,3 +165,6 @@ function share(value: number | null): string {
 function iso(ms: number): string {
   return new Date(ms).toISOString();
 }
+
+export const BY = ["sensor", "hour"] as const;
+export type By = (typeof BY)[number];

@@ -1,14 +1,13 @@
 /** `agent rules backtest`: what a rule set would have said of the readings that the buffer still holds. Reads only. */
 import { resolve } from "node:path";
-import { parseDuration } from "../../core/duration.ts";
 import { UsageError } from "../../core/errors.ts";
+import { parseDuration } from "../../core/time/duration.ts";
 import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
 import { settingFlags } from "../frame/flags.ts";
 import { progressLine } from "../frame/progress-line.ts";
+import { BY, type By } from "./backtest-text.ts";
 
 const DEFAULT_SINCE = "24h";
-const BY = ["sensor", "hour"] as const;
-export type By = (typeof BY)[number];
 
 export const command: Command = {
   name: "backtest",

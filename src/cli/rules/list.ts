@@ -8,12 +8,13 @@ import type { RuleSwitch } from "../../buffer/rule-memory.ts";
 import { BUFFER_FILE } from "../../buffer/sqlite-buffer.ts";
 import { messageOf } from "../../core/errors.ts";
 import { oneLine } from "../../core/log/log.ts";
+import { grouped, roughBytes } from "../../core/rough.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import { diffText } from "../../rules/files/diff.ts";
 import type { RuleSet } from "../../rules/rule-set.ts";
 import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
 import { settingFlags } from "../frame/flags.ts";
-import { grouped, roughBytes, textTable } from "../frame/table.ts";
+import { textTable } from "../frame/table.ts";
 import { counted, refuse, rulesInForce } from "./given.ts";
 
 const COUNTED_MS = 24 * 3_600_000;

@@ -51,7 +51,7 @@ const test: Command = {
   examples: ["agent rules test", "agent rules test rules/"],
   run: async (flags, context) => {
     const dir = rulesFolder(namedFolder(flags, context), context.cwd, (other) => `agent rules test ${other}`);
-    const { failedTests } = await import("../../rules/files/rule-tests.ts");
+    const { failedTests } = await import("../../rules/files/run-tests.ts");
     const rules = await untestedRules(dir, context.cwd);
     if ("refused" in rules) return refuse(rules.refused, flags, context);
     const results = rules.ok.map((rule) => ({ rule, failed: failedTests(rule) }));

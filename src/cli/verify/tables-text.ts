@@ -1,10 +1,12 @@
 /** What `agent verify --databricks` says of the tables: sums by node and stage, then what differs by name and what to do. */
+
+import { grouped } from "../../core/rough.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import { parseKey } from "../../uplink/object-key.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { KINDS, type Kind, type TableFinding } from "../../verify/tables/compare.ts";
 import { isClean, type NodeStage, type StageTables, type TablesVerification } from "../../verify/tables/tables.ts";
-import { grouped, textTable } from "../frame/table.ts";
+import { textTable } from "../frame/table.ts";
 
 /** Findings of one kind and stage, nodes and hours that are named; `--json` has more. */
 const NAMED = 5;

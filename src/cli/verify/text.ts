@@ -1,11 +1,12 @@
 /** What `agent verify` says to people: a table, then what is missing or double by name, and what to do about it. */
 import { oneLine } from "../../core/log/log.ts";
+import { grouped, rangesText } from "../../core/rough.ts";
 import { type Range, sizeOf, subtractRanges } from "../../core/seq-range.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
-import type { StageAudit } from "../../verify/reconcile.ts";
-import type { EpochFindings, Verification } from "../../verify/verify.ts";
-import { grouped, rangesText, textTable } from "../frame/table.ts";
+import type { StageAudit } from "../../verify/audit.ts";
+import type { EpochFindings, Verification } from "../../verify/findings.ts";
+import { textTable } from "../frame/table.ts";
 
 export const ALL_IS_WELL = "every reading is where it belongs";
 /** Objects and ranges that are named in one go; `--json` has all. */

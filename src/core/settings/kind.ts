@@ -2,10 +2,18 @@
  * The kinds of value that a setting can have: how its text is read, what is refused, and how a value is written so that
  * it reads back as itself.
  */
-import { formatBytes, formatDuration, parseBytes, parseDuration, parseMilliseconds, unitMeant } from "../duration.ts";
-import { GZIP_LEVELS, type GzipLevel } from "../gzip.ts";
+
+import { GZIP_LEVELS, type GzipLevel } from "../bytes/gzip.ts";
 import { NODE_ID } from "../node-id.ts";
 import { isStage, STAGES, type Stage } from "../stage.ts";
+import {
+  formatBytes,
+  formatDuration,
+  parseBytes,
+  parseDuration,
+  parseMilliseconds,
+  unitMeant,
+} from "../time/duration.ts";
 
 export type Parsed<T> = { readonly value: T } | { readonly problem: string };
 

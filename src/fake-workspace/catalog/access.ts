@@ -1,7 +1,7 @@
 /** Who may do what: owners, holders of a privilege here or above, metastore admins. */
 
 import { absent, denied } from "../wire/problem.ts";
-import type { World } from "../wire/world.ts";
+import type { World } from "../world/world.ts";
 import { covers } from "./privileges.ts";
 import { calledOf, metastoreOf, parentsOf, type Securable } from "./securable.ts";
 

@@ -1,6 +1,6 @@
 /** The role and the buckets as AWS has them, asked through its API (in tests: moto). */
 
-import type { WorkspaceSettings } from "../wire/settings.ts";
+import type { WorkspaceSettings } from "../world/settings.ts";
 import type { Role } from "./role-judge.ts";
 
 const NO_AWS = "the workspace was started without an AWS endpoint";

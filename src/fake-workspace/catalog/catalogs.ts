@@ -1,15 +1,16 @@
 /** `/api/2.1/unity-catalog/catalogs` (databricks-sdk-go service/catalog: CatalogsService). */
 
-import { keptName } from "../wire/names.ts";
 import { PAGE, pageOf } from "../wire/paging.ts";
 import { Problem, taken } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
 import { mapOf, must, oneOf, queryFlag, shape, text } from "../wire/shape.ts";
-import type { World } from "../wire/world.ts";
+import { keptName } from "../world/names.ts";
+import type { Catalog } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 import { demandOnMetastore, demandOwnerOrAdmin, demandPrincipal, demandSight, sees } from "./access.ts";
 import { demandInLocation } from "./managed-storage.ts";
 import { forgetSchema } from "./schemas.ts";
-import { type Catalog, keptFields, keptNow, securableOf, touched } from "./securable.ts";
+import { keptFields, keptNow, securableOf, touched } from "./securable.ts";
 
 const BASE = "/api/2.1/unity-catalog/catalogs";
 const CREATE = shape({

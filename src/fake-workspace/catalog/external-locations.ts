@@ -1,12 +1,13 @@
 /** `/api/2.1/unity-catalog/external-locations` (databricks-sdk-go service/catalog: ExternalLocationsService). */
 
-import { keptName } from "../wire/names.ts";
 import { PAGE, pageOf } from "../wire/paging.ts";
 import { invalid, Problem, taken } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
 import { type Checked, flag, must, object, oneOf, queryFlag, shape, text } from "../wire/shape.ts";
 import { checkedUrl, contains, overlaps } from "../wire/urls.ts";
-import type { World } from "../wire/world.ts";
+import { keptName } from "../world/names.ts";
+import type { Credential, Location } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 import {
   demand,
   demandOnMetastore,
@@ -17,7 +18,7 @@ import {
   isMetastoreAdmin,
   sees,
 } from "./access.ts";
-import { type Credential, keptFields, keptNow, type Location, securableOf, touched } from "./securable.ts";
+import { keptFields, keptNow, securableOf, touched } from "./securable.ts";
 import { credentialOf } from "./storage-credentials.ts";
 import { demandAccess, mayManageFileEvents, tooEarly } from "./validation.ts";
 

@@ -2,9 +2,10 @@
 
 import { invalid } from "../wire/problem.ts";
 import { checkedUrl, contains, overlaps } from "../wire/urls.ts";
-import type { World } from "../wire/world.ts";
+import type { Location } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 import { demand } from "./access.ts";
-import { type Location, securableOf } from "./securable.ts";
+import { securableOf } from "./securable.ts";
 
 /** The url without a slash at its end. Throws when no location holds it, or the caller lacks the privilege on that one. */
 export function demandInLocation(world: World, caller: string, url: string, privilege: string): string {

@@ -1,9 +1,10 @@
 /** Grants: how they are changed, read late and inherited, and what somebody without them is told. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Ask, askOf, UC } from "../wire/ask.ts";
-import { makeCatalog, makeCredential, makeLocation, ROLE_ARN } from "../wire/scene.ts";
-import { DEFAULT_SETTINGS } from "../wire/settings.ts";
-import { startWorkspace, type Workspace } from "../wire/workspace.ts";
+import type { Workspace } from "../wire/port.ts";
+import { startWorkspace } from "../wire/workspace.ts";
+import { makeCatalog, makeCredential, makeLocation, ROLE_ARN } from "../world/scene.ts";
+import { DEFAULT_SETTINGS } from "../world/settings.ts";
 
 const GUEST = {
   name: "guest@example.com",

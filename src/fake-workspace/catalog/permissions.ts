@@ -3,7 +3,7 @@
 import { denied, invalid, misused } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
 import { type Checked, flag, listOf, must, queryInt, shape, text } from "../wire/shape.ts";
-import type { World } from "../wire/world.ts";
+import type { World } from "../world/world.ts";
 import { demandPrincipal, demandSight, isMetastoreAdmin, owns } from "./access.ts";
 import type { Grants } from "./grant-book.ts";
 import { PRIVILEGES } from "./privileges.ts";

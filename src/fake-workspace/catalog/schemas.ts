@@ -1,11 +1,12 @@
 /** `/api/2.1/unity-catalog/schemas` (databricks-sdk-go service/catalog: SchemasService). */
 
-import { keptName } from "../wire/names.ts";
 import { PAGE, pageOf } from "../wire/paging.ts";
 import { invalid, Problem, taken } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
 import { mapOf, must, queryFlag, shape, text } from "../wire/shape.ts";
-import type { World } from "../wire/world.ts";
+import { keptName } from "../world/names.ts";
+import type { Schema, Table } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 import {
   demand,
   demandOwner,
@@ -16,7 +17,7 @@ import {
   sees,
 } from "./access.ts";
 import { demandInLocation } from "./managed-storage.ts";
-import { fullNameOf, keptFields, keptNow, type Schema, securableOf, type Table, touched } from "./securable.ts";
+import { fullNameOf, keptFields, keptNow, securableOf, touched } from "./securable.ts";
 
 const BASE = "/api/2.1/unity-catalog/schemas";
 const CREATE = shape({

@@ -1,69 +1,7 @@
 /** The things that Unity Catalog guards, as they are kept here, and how they are found. */
 import { absent } from "../wire/problem.ts";
-import type { World } from "../wire/world.ts";
-
-type Kept = {
-  readonly id: string;
-  readonly name: string;
-  readonly owner: string;
-  readonly comment: string | undefined;
-  readonly createdAtMs: number;
-  readonly createdBy: string;
-  readonly updatedAtMs: number;
-  readonly updatedBy: string;
-};
-export type IsolationMode = "ISOLATION_MODE_OPEN" | "ISOLATION_MODE_ISOLATED";
-
-export type Credential = Kept & {
-  readonly roleArn: string;
-  readonly externalId: string;
-  readonly readOnly: boolean;
-  readonly isolation: IsolationMode;
-};
-export type Location = Kept & {
-  /** Without a slash at its end. */
-  readonly url: string;
-  readonly credentialId: string;
-  readonly readOnly: boolean;
-  readonly fallback: boolean;
-  readonly isolation: IsolationMode;
-  readonly fileEvents: boolean;
-  readonly queueId: string | null;
-};
-export type Catalog = Kept & {
-  readonly storageRoot: string | null;
-  readonly properties: Readonly<Record<string, string>>;
-  readonly isolation: "OPEN" | "ISOLATED";
-};
-export type Schema = Kept & {
-  readonly catalog: string;
-  readonly storageRoot: string | null;
-  readonly properties: Readonly<Record<string, string>>;
-};
-export type Volume = Kept & {
-  readonly catalog: string;
-  readonly schema: string;
-  readonly external: boolean;
-  readonly url: string;
-};
-export type Column = {
-  readonly name: string;
-  readonly type: string;
-  readonly nullable: boolean;
-  readonly comment: string | undefined;
-};
-export type Table = Kept & {
-  readonly catalog: string;
-  readonly schema: string;
-  readonly columns: readonly Column[];
-  readonly partitionedBy: readonly string[];
-  readonly clusteredBy: readonly string[];
-  readonly properties: Readonly<Record<string, string>>;
-  readonly external: boolean;
-  readonly url: string;
-  /** What `SELECT count(*)` answers: a test sets it. */
-  readonly rows: number;
-};
+import type { Kept, Schema, Table, Volume } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 
 export const SECURABLE_TYPES = [
   "metastore",

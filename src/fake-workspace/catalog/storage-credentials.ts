@@ -1,12 +1,13 @@
 /** `/api/2.1/unity-catalog/storage-credentials` (databricks-sdk-go service/catalog: StorageCredentialsService). */
 
-import { keptName } from "../wire/names.ts";
 import { PAGE, pageOf } from "../wire/paging.ts";
 import { denied, invalid, misused, Problem, taken } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
 import { flag, must, oneOf, queryFlag, shape, text } from "../wire/shape.ts";
 import { checkedUrl, overlaps } from "../wire/urls.ts";
-import type { World } from "../wire/world.ts";
+import { keptName } from "../world/names.ts";
+import type { Credential } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 import {
   demandOnMetastore,
   demandOwner,
@@ -18,7 +19,7 @@ import {
   owns,
   sees,
 } from "./access.ts";
-import { type Credential, keptFields, keptNow, metastoreOf, securableOf, touched } from "./securable.ts";
+import { keptFields, keptNow, metastoreOf, securableOf, touched } from "./securable.ts";
 import { resultsOf, tooEarly, usableRole } from "./validation.ts";
 
 const BASE = "/api/2.1/unity-catalog/storage-credentials";

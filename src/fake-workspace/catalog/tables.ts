@@ -1,16 +1,17 @@
 /** `/api/2.1/unity-catalog/tables`: what SQL made is read and deleted here (databricks-sdk-go service/catalog: TablesService). */
 
-import { keptName } from "../wire/names.ts";
 import { PAGE, pageOf } from "../wire/paging.ts";
 import { taken } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
 import { must, queryFlag, shape, text } from "../wire/shape.ts";
-import type { World } from "../wire/world.ts";
+import { keptName } from "../world/names.ts";
+import type { Column, Table } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 import { demand, demandOwner, demandPrincipal, demandSight, sees } from "./access.ts";
 import { catalogOf, catalogStorage } from "./catalogs.ts";
 import { demandFreePlace, demandInLocation } from "./managed-storage.ts";
 import { forgetTable } from "./schemas.ts";
-import { type Column, fullNameOf, keptFields, keptNow, securableOf, type Table, touched } from "./securable.ts";
+import { fullNameOf, keptFields, keptNow, securableOf, touched } from "./securable.ts";
 
 const BASE = "/api/2.1/unity-catalog/tables";
 

@@ -1,9 +1,10 @@
 /** The calls of Unity Catalog as its documentation and SDKs make them, with the traps of each. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Ask, askOf, UC } from "../wire/ask.ts";
-import { makeCatalog, makeCredential, makeLocation, ROLE_ARN } from "../wire/scene.ts";
-import { DEFAULT_SETTINGS, ENGINEER } from "../wire/settings.ts";
-import { startWorkspace, type Workspace } from "../wire/workspace.ts";
+import type { Workspace } from "../wire/port.ts";
+import { startWorkspace } from "../wire/workspace.ts";
+import { makeCatalog, makeCredential, makeLocation, ROLE_ARN } from "../world/scene.ts";
+import { DEFAULT_SETTINGS, ENGINEER } from "../world/settings.ts";
 
 const ADMIN = {
   name: "admin@example.com",

@@ -13,7 +13,8 @@ import {
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { findS3Server, type S3Server, startS3Server } from "../../testing/s3-server.ts";
 import { type Ask, askOf, UC } from "../wire/ask.ts";
-import { startWorkspace, type Workspace } from "../wire/workspace.ts";
+import type { Workspace } from "../wire/port.ts";
+import { startWorkspace } from "../wire/workspace.ts";
 
 const ROLE = "lake-role";
 const ROLE_ARN = `arn:aws:iam::123456789012:role/${ROLE}`;

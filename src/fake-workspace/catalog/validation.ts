@@ -2,7 +2,7 @@
 
 import { denied } from "../wire/problem.ts";
 import { bucketOf } from "../wire/urls.ts";
-import type { World } from "../wire/world.ts";
+import type { World } from "../world/world.ts";
 import { bucketExists, readRole } from "./aws-account.ts";
 import { may, type Role, whyNotAssumable } from "./role-judge.ts";
 

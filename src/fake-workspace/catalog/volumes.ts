@@ -1,15 +1,16 @@
 /** `/api/2.1/unity-catalog/volumes` (databricks-sdk-go service/catalog: VolumesService). */
 
-import { keptName } from "../wire/names.ts";
 import { PAGE, pageOf } from "../wire/paging.ts";
 import { invalid, taken } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
 import { must, oneOf, queryFlag, shape, text } from "../wire/shape.ts";
-import type { World } from "../wire/world.ts";
+import { keptName } from "../world/names.ts";
+import type { Volume } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 import { demand, demandOwnerOrAdmin, demandPrincipal, demandSight, sees } from "./access.ts";
 import { catalogOf, catalogStorage } from "./catalogs.ts";
 import { demandFreePlace, demandInLocation } from "./managed-storage.ts";
-import { fullNameOf, keptFields, keptNow, securableOf, touched, type Volume } from "./securable.ts";
+import { fullNameOf, keptFields, keptNow, securableOf, touched } from "./securable.ts";
 
 const BASE = "/api/2.1/unity-catalog/volumes";
 const CREATE = shape({

@@ -1,8 +1,9 @@
 /** Dashboards, by the requests that databricks-sdk-go and databricks/cli send (service/dashboards/impl.go; acceptance/bundle). */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Ask, askOf } from "../wire/ask.ts";
-import { ENGINEER, ROBOT } from "../wire/settings.ts";
-import { startWorkspace, type Workspace } from "../wire/workspace.ts";
+import type { Workspace } from "../wire/port.ts";
+import { startWorkspace } from "../wire/workspace.ts";
+import { ENGINEER, ROBOT } from "../world/settings.ts";
 
 const HOME = `/Users/${ENGINEER}`;
 const BASE = "/api/2.0/lakeview/dashboards";

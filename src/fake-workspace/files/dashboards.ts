@@ -7,28 +7,10 @@ import { PAGE, pageOf } from "../wire/paging.ts";
 import { absent, invalid, misused, Problem, taken } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
 import { flag, must, oneOf, queryFlag, queryInt, shape, text } from "../wire/shape.ts";
-import type { World } from "../wire/world.ts";
+import type { Dashboard } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 import { demandDashboard } from "./dashboard-shape.ts";
-import { demandWritable } from "./workspace-tree.ts";
-
-export type Dashboard = {
-  readonly id: string;
-  readonly name: string;
-  readonly folder: string;
-  readonly serialized: string;
-  readonly warehouseId: string | undefined;
-  readonly revision: number;
-  readonly trashed: boolean;
-  readonly createdAtMs: number;
-  readonly updatedAtMs: number;
-  /** Reads that still show what was before (null: nothing), as acceptance/bundle/resources/dashboards of databricks/cli wait for. */
-  readonly lag: { readonly reads: number; readonly before: Dashboard | null };
-  readonly published: {
-    readonly warehouseId: string | undefined;
-    readonly embed: boolean;
-    readonly atMs: number;
-  } | null;
-};
+import { demandWritable } from "./places.ts";
 
 const BASE = "/api/2.0/lakeview/dashboards";
 /** The fields of a dashboard that are not output only. */
@@ -144,7 +126,7 @@ function demandFree(world: World, wanted: Dashboard): void {
   throw taken("RESOURCE_ALREADY_EXISTS", `${sentence} '${wanted.name}.lvdash.json' already exists`);
 }
 
-const published = ({ published: one, name }: Dashboard) => {
+export const published = ({ published: one, name }: Dashboard) => {
   if (one === null) throw absent("RESOURCE_DOES_NOT_EXIST", `Unable to find published dashboard: ${name}`);
   return {
     display_name: name,

@@ -1,8 +1,9 @@
 /** Notebooks, files and folders. Dashboards, which lie among them: dashboards.test.ts. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Ask, askOf } from "../wire/ask.ts";
-import { ENGINEER } from "../wire/settings.ts";
-import { startWorkspace, type Workspace } from "../wire/workspace.ts";
+import type { Workspace } from "../wire/port.ts";
+import { startWorkspace } from "../wire/workspace.ts";
+import { ENGINEER } from "../world/settings.ts";
 
 const TREE = "/api/2.0/workspace";
 const HOME = `/Users/${ENGINEER}`;

@@ -1,20 +1,12 @@
 /** `/api/2.0/workspace`: folders, notebooks, files and dashboards (databricks-sdk-go service/workspace: WorkspaceService). */
 
-import { absent, denied, invalid, misused, Problem, taken } from "../wire/problem.ts";
+import { absent, invalid, misused, Problem, taken } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
 import { flag, must, oneOf, queryInt64, shape, text } from "../wire/shape.ts";
-import type { World } from "../wire/world.ts";
+import { LANGUAGES, type Language, type TreeEntry, type WorkspaceObject } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 import { trashDashboard } from "./dashboards.ts";
-
-const LANGUAGES = ["PYTHON", "SQL", "SCALA", "R"] as const;
-type Language = (typeof LANGUAGES)[number];
-
-type Kept = { readonly path: string; readonly id: bigint; readonly createdAtMs: number; readonly modifiedAtMs: number };
-export type WorkspaceObject =
-  | (Kept & { readonly kind: "DIRECTORY" })
-  | (Kept & { readonly kind: "NOTEBOOK"; readonly language: Language; readonly source: string })
-  | (Kept & { readonly kind: "FILE"; readonly content: Buffer })
-  | (Kept & { readonly kind: "DASHBOARD"; readonly dashboardId: string });
+import { demandWritable, objectAt, parentOf, placeOf } from "./places.ts";
 
 const CONTENT_BYTES = 10 * 1024 * 1024;
 /** The first line of a notebook's source; without it the whole text is one cell. */
@@ -26,36 +18,10 @@ const HEADERS: Record<Language, string> = {
 };
 const EXTENSIONS: Readonly<Record<string, Language>> = { ".py": "PYTHON", ".sql": "SQL", ".scala": "SCALA", ".r": "R" };
 
-/** `/Workspace/Users/a` and `/Users/a` are one place. */
-function placeOf(path: string): string {
-  if (!path.startsWith("/")) throw invalid(`Path (${path}) doesn't start with '/'`);
-  if (/\/\.\.?(\/|$)/.test(path)) throw invalid("Invalid request path");
-  const bare = path
-    .replace(/^\/Workspace(?=\/|$)/, "")
-    .replace(/\/+/g, "/")
-    .replace(/\/$/, "");
-  return bare === "" ? "/" : bare;
-}
-
-const parentOf = (place: string) => place.slice(0, place.lastIndexOf("/")) || "/";
-
-function objectAt(world: World, path: string): WorkspaceObject {
-  const found = world.tree.get(placeOf(path));
-  if (found === undefined) throw absent("RESOURCE_DOES_NOT_EXIST", `Path (${path}) doesn't exist.`);
-  return found;
-}
-
-/** People write in their own folder and in /Shared; nobody beside these, nor into someone else's. */
-export function demandWritable(caller: string, place: string): void {
-  const own = `/Users/${caller}`;
-  if ([own, "/Shared"].some((folder) => place === folder || place.startsWith(`${folder}/`))) return;
-  throw denied(`${caller} does not have CAN_EDIT permission on ${place}.`);
-}
-
 const childrenOf = (world: World, place: string) =>
   [...world.tree.values()].filter((one) => one.path !== place && parentOf(one.path) === place);
 
-const keptNow = (world: World, path: string): Kept => ({
+const keptNow = (world: World, path: string): TreeEntry => ({
   path,
   id: world.nextInt64(),
   createdAtMs: world.now(),

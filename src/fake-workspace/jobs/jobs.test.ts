@@ -1,8 +1,9 @@
 /** Jobs 2.2 and their runs, with ids that a double cannot hold. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Ask, askOf } from "../wire/ask.ts";
-import { ENGINEER } from "../wire/settings.ts";
-import { startWorkspace, type Workspace } from "../wire/workspace.ts";
+import type { Workspace } from "../wire/port.ts";
+import { startWorkspace } from "../wire/workspace.ts";
+import { ENGINEER } from "../world/settings.ts";
 
 const JOBS = "/api/2.2/jobs";
 const NOTEBOOK = `/Users/${ENGINEER}/ingest`;

@@ -3,15 +3,9 @@ import { isMetastoreAdmin } from "../catalog/access.ts";
 import { denied, invalid, misused } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
 import { int64, type Kind, listOf, must, object, queryFlag, queryInt, queryInt64, shape, text } from "../wire/shape.ts";
-import type { World } from "../wire/world.ts";
+import type { Job } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 import { demandSound, filled, JOB_FIELDS, JOB_SETTINGS, type JobSettings } from "./job-settings.ts";
-
-export type Job = {
-  readonly id: bigint;
-  readonly creator: string;
-  readonly createdAtMs: number;
-  readonly settings: JobSettings;
-};
 
 const LIST_DEFAULT = 20;
 const LIST_MOST = 100;

@@ -2,7 +2,6 @@
 
 import { invalid, misused } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
-import type { NotebookOutcome } from "../wire/settings.ts";
 import {
   flag,
   int64,
@@ -17,28 +16,11 @@ import {
   shape,
   text,
 } from "../wire/shape.ts";
-import type { World } from "../wire/world.ts";
+import type { NotebookOutcome } from "../world/settings.ts";
+import type { Run } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 import type { Task } from "./job-settings.ts";
 import { demandManage, jobOf } from "./jobs.ts";
-
-export type TaskRun = { readonly id: bigint; readonly task: Task; readonly outcome: NotebookOutcome };
-export type Run = {
-  readonly id: bigint;
-  readonly jobId: bigint;
-  readonly name: string;
-  readonly creator: string;
-  readonly startedAtMs: number;
-  readonly token: string | undefined;
-  /** Asks until it ends; the first finds it PENDING. */
-  readonly asksLeft: number;
-  readonly asked: number;
-  /** Waits for another run of the job. */
-  readonly queued: boolean;
-  readonly canceled: boolean;
-  readonly skipped: boolean;
-  readonly tasks: readonly TaskRun[];
-  readonly parameters: Readonly<Record<string, string>>;
-};
 
 const TOKEN_CHARACTERS = 64;
 const LIST_MOST = 25;

@@ -3,7 +3,7 @@ import { demandOwner } from "../catalog/access.ts";
 import { changeGrants } from "../catalog/permissions.ts";
 import { dropSchema } from "../catalog/schemas.ts";
 import { metastoreOf, type Securable, securableOf, touched } from "../catalog/securable.ts";
-import type { World } from "../wire/world.ts";
+import type { World } from "../world/world.ts";
 import type { SqlSecurableStatement } from "./grant.ts";
 
 /** `full` fills in the catalog and schema of the call. */

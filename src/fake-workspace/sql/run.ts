@@ -1,30 +1,16 @@
 /** Carries a statement out on the world's tables, schemas and volumes. */
 import { demand, demandOwner } from "../catalog/access.ts";
 import { makeSchema } from "../catalog/schemas.ts";
-import { type Column, fullNameOf, securableOf, type Table, touched } from "../catalog/securable.ts";
+import { fullNameOf, securableOf, touched } from "../catalog/securable.ts";
 import { dropTable, makeTable, tableOf } from "../catalog/tables.ts";
 import { makeVolume } from "../catalog/volumes.ts";
 import { Problem } from "../wire/problem.ts";
-import type { World } from "../wire/world.ts";
+import type { Column, SqlCall, SqlResult, Table } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 import { describedQuery } from "./describe-query.ts";
 import { runOnSecurable } from "./grant-run.ts";
 import { demandPlainNames, type SqlStatement, statementOf } from "./statement.ts";
 import { SqlProblem } from "./words.ts";
-
-export type SqlResult = {
-  /** `type` is the API's name for it; `text` is SQL's, where that is another. */
-  readonly columns: readonly { readonly name: string; readonly type: string; readonly text?: string }[];
-  /** Values are text, as INLINE results are; null stands for NULL. */
-  readonly rows: readonly (readonly (string | null)[])[];
-};
-export type SqlCall = {
-  readonly text: string;
-  readonly catalog: string | undefined;
-  readonly schema: string | undefined;
-  readonly parameters: ReadonlyMap<string, { readonly type: string; readonly value: string | null }>;
-};
-/** What answers queries in the place of the fake's small SQL. Throws SqlProblem. */
-export type SqlEngine = (call: SqlCall) => Promise<SqlResult>;
 
 const NOTHING: SqlResult = { columns: [], rows: [] };
 const DESCRIPTION = ["col_name", "data_type", "comment"].map((name) => ({ name, type: "STRING" }));

@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Ask, askOf, UC } from "../wire/ask.ts";
 import { setRows } from "../wire/control.ts";
-import { makeCatalog } from "../wire/scene.ts";
-import { startWorkspace, type Workspace } from "../wire/workspace.ts";
+import type { Workspace } from "../wire/port.ts";
+import { startWorkspace } from "../wire/workspace.ts";
+import { makeCatalog } from "../world/scene.ts";
 
 const STATEMENTS = "/api/2.0/sql/statements";
 const WAREHOUSE = "0123456789abcdef";

@@ -1,5 +1,5 @@
 /** The statements that people send to provision: what is understood, and nothing else. */
-import type { Column } from "../catalog/securable.ts";
+import type { Column } from "../world/things.ts";
 import { type SqlSecurableStatement, securableStatementOf } from "./grant.ts";
 import { SqlReader } from "./reader.ts";
 import { SqlProblem } from "./words.ts";

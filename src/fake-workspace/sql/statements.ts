@@ -5,22 +5,11 @@
 import { absent, invalid, misused } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
 import { int64, listOf, must, oneOf, shape, text } from "../wire/shape.ts";
-import type { World } from "../wire/world.ts";
-import { runSql, type SqlResult } from "./run.ts";
+import type { SqlResult, Statement } from "../world/things.ts";
+import type { World } from "../world/world.ts";
+import { runSql } from "./run.ts";
 import { lookAtWarehouse, startWarehouse, warehouseOf } from "./warehouses.ts";
 import { SqlProblem } from "./words.ts";
-
-export type Statement = {
-  readonly id: string;
-  readonly warehouseId: string;
-  readonly asksPending: number;
-  readonly asksRunning: number;
-  readonly canceled: boolean;
-  readonly closed: boolean;
-  readonly end: SqlResult | SqlProblem;
-  /** A limit of the call cut rows off. */
-  readonly truncated: boolean;
-};
 
 const BASE = "/api/2.0/sql/statements";
 const STATEMENT_CHARACTERS = 16 * 1024 * 1024;

@@ -2,16 +2,8 @@
 import { absent, invalid } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
 import { queryInt, shape, text } from "../wire/shape.ts";
-import type { World } from "../wire/world.ts";
-
-export type WarehouseState = "STARTING" | "RUNNING" | "STOPPING" | "STOPPED" | "DELETED";
-export type Warehouse = {
-  readonly id: string;
-  readonly name: string;
-  readonly state: WarehouseState;
-  /** Looks at it until it is RUNNING. */
-  readonly asksUntilRunning: number;
-};
+import type { Warehouse } from "../world/things.ts";
+import type { World } from "../world/world.ts";
 
 const BASE = "/api/2.0/sql/warehouses";
 

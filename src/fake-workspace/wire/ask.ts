@@ -1,7 +1,8 @@
 /** A call of the public API in one line, for tests: nothing of our own client is in it. */
+
+import { ENGINEER_TOKEN } from "../world/settings.ts";
 import { parseExact, printExact } from "./exact-json.ts";
-import { ENGINEER_TOKEN } from "./settings.ts";
-import type { Workspace } from "./workspace.ts";
+import type { Workspace } from "./port.ts";
 
 export type Told = {
   readonly status: number;

@@ -3,11 +3,12 @@
  *   GET  /-/journal   GET /-/complaints   GET /-/faults   GET /-/people
  *   POST /-/faults {…}   POST /-/reset   PATCH /-/settings {…}   PUT /-/rows {"table": "c.s.t", "rows": 5}
  */
+
+import type { Answer, Fault } from "../world/faults.ts";
+import type { WorkspaceSettings } from "../world/settings.ts";
+import { DEFAULT_SETTINGS } from "../world/settings.ts";
 import { parseExact, printExact } from "./exact-json.ts";
-import type { Answer, Fault } from "./faults.ts";
-import type { WorkspaceSettings } from "./settings.ts";
-import { DEFAULT_SETTINGS } from "./settings.ts";
-import type { Workspace } from "./workspace.ts";
+import type { Workspace } from "./port.ts";
 
 const ASKS: Readonly<Record<string, (workspace: Workspace, body: unknown) => unknown>> = {
   "GET /-/journal": ({ journal }) => journal.entries(),

@@ -2,9 +2,10 @@
  * Lists in pages. "A page may contain zero results while still providing a next_page_token. Clients must continue reading
  * pages until next_page_token is absent" (databricks-sdk-go, service/catalog/interface.go): so the first page may be empty.
  */
+
+import type { World } from "../world/world.ts";
 import { misused } from "./problem.ts";
 import { queryInt, text } from "./shape.ts";
-import type { World } from "./world.ts";
 
 export const PAGE = { max_results: queryInt, page_token: text };
 type Page = { readonly max_results: number | undefined; readonly page_token: string | undefined };

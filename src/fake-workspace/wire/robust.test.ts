@@ -1,10 +1,11 @@
 /** Whatever is sent, the fake answers as an API does: nonsense is a 4xx with an error_code, never a failure of the fake. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
+import { makeCatalog } from "../world/scene.ts";
 import { type Ask, askOf } from "./ask.ts";
+import type { Workspace } from "./port.ts";
 import { ROUTES } from "./routes.ts";
-import { makeCatalog } from "./scene.ts";
-import { startWorkspace, type Workspace } from "./workspace.ts";
+import { startWorkspace } from "./workspace.ts";
 
 let workspace: Workspace;
 let ask: Ask;

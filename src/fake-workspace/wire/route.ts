@@ -1,7 +1,8 @@
 /** One call of the API: where it goes, what it may hold, what it does. */
+
+import type { World } from "../world/world.ts";
 import { absent, malformed } from "./problem.ts";
 import { type Kind, NOTHING, queryOf } from "./shape.ts";
-import type { World } from "./world.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 

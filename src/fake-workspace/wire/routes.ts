@@ -12,7 +12,7 @@ import { JOB_ROUTES } from "../jobs/jobs.ts";
 import { RUN_ROUTES } from "../jobs/runs.ts";
 import { STATEMENT_ROUTES } from "../sql/statements.ts";
 import { WAREHOUSE_ROUTES } from "../sql/warehouses.ts";
-import { IDENTITY_ROUTES } from "./identity.ts";
+import { IDENTITY_ROUTES } from "../world/identity.ts";
 import type { Route } from "./route.ts";
 
 export const ROUTES: readonly Route[] = [

@@ -2,8 +2,9 @@
  * Who calls. A personal access token or an OAuth token as `Authorization: Bearer`; the OAuth token comes from
  * `POST /oidc/v1/token` with HTTP Basic client_id:client_secret and a form (databricks-sdk-go config/auth_m2m.go: AuthStyleInHeader).
  */
+
+import type { World } from "../world/world.ts";
 import { Problem } from "./problem.ts";
-import type { World } from "./world.ts";
 
 /**
  * A workspace says 401 with a *number* as error_code when no credential was sent, and 403 with "403" for a token that it

@@ -2,9 +2,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { DEFAULT_SETTINGS, ENGINEER, ENGINEER_TOKEN, ROBOT, ROBOT_SECRET } from "../world/settings.ts";
 import { type Ask, askOf, UC } from "./ask.ts";
-import { DEFAULT_SETTINGS, ENGINEER, ENGINEER_TOKEN, ROBOT, ROBOT_SECRET } from "./settings.ts";
-import { startWorkspace, type Workspace } from "./workspace.ts";
+import type { Workspace } from "./port.ts";
+import { startWorkspace } from "./workspace.ts";
 
 const ME = "/api/2.0/preview/scim/v2/Me";
 

@@ -18,34 +18,22 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { SqlEngine } from "../sql/run.ts";
+import { type Answer, answerOf, type FaultQueue, newFaultQueue } from "../world/faults.ts";
+import { type Journal, newJournal } from "../world/journal.ts";
+import { DEFAULT_SETTINGS, type WorkspaceSettings } from "../world/settings.ts";
+import type { SqlEngine } from "../world/things.ts";
+import { newWorld, type World } from "../world/world.ts";
 import { control } from "./control.ts";
 import { parseExact, printExact } from "./exact-json.ts";
-import { type Answer, answerOf, type FaultQueue, newFaultQueue } from "./faults.ts";
-import { type Journal, newJournal } from "./journal.ts";
+import type { Workspace } from "./port.ts";
 import { absent, Misuse, malformed, misused, Problem } from "./problem.ts";
 import { findRoute, type Incoming } from "./route.ts";
 import { ROUTES } from "./routes.ts";
-import { DEFAULT_SETTINGS, type WorkspaceSettings } from "./settings.ts";
 import { callerOf, discovery, giveToken, hostMetadata } from "./sign-in.ts";
-import { newWorld, type World } from "./world.ts";
 
 /** The largest body is a statement of 16 MiB, or a notebook of 10 MB in base64, in JSON. */
 const BODY_BYTES = 48 * 1024 * 1024;
 const CONTROL = "/-/";
-
-export type Workspace = {
-  readonly url: string;
-  /** What it knows: a test may look, and may change it. */
-  readonly world: () => World;
-  readonly faults: FaultQueue;
-  readonly journal: Journal;
-  /** Changes settings while it runs; `seed` and `warehouses` take effect at the next reset. */
-  readonly set: (settings: Partial<WorkspaceSettings>) => void;
-  /** A new, empty workspace with the settings that it has now; the journal and the faults are gone too. */
-  readonly reset: () => void;
-  readonly stop: () => Promise<void>;
-};
 
 export async function startWorkspace(
   settings: Partial<WorkspaceSettings> = {},

@@ -13,15 +13,8 @@ import {
   sameUrl,
   unity,
 } from "./lake.ts";
-import {
-  ABOUT,
-  HEARTBEATS_TABLE,
-  LAKE_ID,
-  marked,
-  QUARANTINE_TABLE,
-  schemaFullName,
-  VOLUME_USES,
-} from "./names.ts";
+import { ABOUT, LAKE_ID, marked, VOLUME_USES } from "./names.ts";
+import { HEARTBEATS_TABLE, QUARANTINE_TABLE, schemaFullName } from "../../lakehouse/names.ts";
 import { Securable } from "./securable.ts";
 import { bucketUrl, locationName } from "../names.ts";
 import type { Doing, Resource } from "../resource.ts";

@@ -1,6 +1,6 @@
 /** Who we are to the workspace, and that its metastore is where the buckets are: before anything else is asked. */
 import { AgentError } from "../../core/errors.ts";
-import type { Pace } from "../../databricks/client.ts";
+import type { Pace } from "../../databricks/wire.ts";
 import { hasCode } from "../../databricks/failure.ts";
 import { type Json, mustHaveText, textAt } from "../../databricks/json.ts";
 import { type Lake, unity } from "./lake.ts";

@@ -1,7 +1,7 @@
 /** What somebody changed, made beforehand, or may not be changed: found, said, and mended where it is ours. */
 import { expect, test } from "bun:test";
-import { ENGINEER, ENGINEER_TOKEN, ROBOT } from "../../fake-workspace/wire/settings.ts";
-import type { Workspace } from "../../fake-workspace/wire/workspace.ts";
+import { ENGINEER, ENGINEER_TOKEN, ROBOT } from "../../fake-workspace/world/settings.ts";
+import type { Workspace } from "../../fake-workspace/wire/port.ts";
 import {
   apply,
   destroy,

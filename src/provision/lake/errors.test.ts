@@ -5,7 +5,7 @@
 import { expect, test } from "bun:test";
 import { DeleteRoleCommand, DeleteRolePolicyCommand } from "@aws-sdk/client-iam";
 import { resolveSettings } from "../../core/settings/settings.ts";
-import { ROBOT } from "../../fake-workspace/wire/settings.ts";
+import { ROBOT } from "../../fake-workspace/world/settings.ts";
 import { applyPlan } from "../apply.ts";
 import { contentsOf, endLakes, REGION, startLake, type TestLake, world } from "./lake.suite.ts";
 import { openRunner } from "./side.ts";

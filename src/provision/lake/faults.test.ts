@@ -1,8 +1,8 @@
 /** Every call to the workspace refused, lost, cut off, or the last one before the process died: the end is the same. */
 import { expect, test } from "bun:test";
 import { DeleteRoleCommand, DeleteRolePolicyCommand } from "@aws-sdk/client-iam";
-import { ROBOT } from "../../fake-workspace/wire/settings.ts";
-import type { World } from "../../fake-workspace/wire/world.ts";
+import { ROBOT } from "../../fake-workspace/world/settings.ts";
+import type { World } from "../../fake-workspace/world/world.ts";
 import {
   apply,
   contentsOf,

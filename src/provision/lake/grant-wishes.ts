@@ -2,14 +2,8 @@
 import { STAGES } from "../../core/stage.ts";
 import type { GrantsWish, GrantWish, Privilege, SecurableKind } from "./grants.ts";
 import type { LakeWish } from "./lake.ts";
-import {
-  heartbeatsFullName,
-  LAKE_ID,
-  quarantineFullName,
-  schemaFullName,
-  tableFullName,
-  VOLUME_USES,
-} from "./names.ts";
+import { LAKE_ID, VOLUME_USES } from "./names.ts";
+import { heartbeatsFullName, quarantineFullName, schemaFullName, tableFullName } from "../../lakehouse/names.ts";
 import { volumeFullName } from "./volume.ts";
 import { locationName } from "../names.ts";
 

@@ -2,7 +2,7 @@
  * Who may use the lake: people who read the tables, and the principal that the job runs as. Additive: what others were
  * granted is not ours to take. Reads lag behind writes by up to a minute, so a grant is waited for until it is seen.
  */
-import type { Call } from "../../databricks/client.ts";
+import type { Call } from "../../databricks/wire.ts";
 import { isMissing } from "../../databricks/failure.ts";
 import { type JsonObject, listAt, textAt } from "../../databricks/json.ts";
 import { type Lake, unity } from "./lake.ts";

@@ -15,8 +15,9 @@ import {
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { resolveSettings } from "../../core/settings/settings.ts";
 import { type S3Server, startS3Server } from "../../testing/s3-server.ts";
-import { ENGINEER_TOKEN, type WorkspaceSettings } from "../../fake-workspace/wire/settings.ts";
-import { startWorkspace, type Workspace } from "../../fake-workspace/wire/workspace.ts";
+import { ENGINEER_TOKEN, type WorkspaceSettings } from "../../fake-workspace/world/settings.ts";
+import { startWorkspace } from "../../fake-workspace/wire/workspace.ts";
+import { type Workspace } from "../../fake-workspace/wire/port.ts";
 import { applyPlan, type Outcome } from "../apply.ts";
 import type { NotebookSource } from "../load/notebook.ts";
 import { type DatabricksOptions, openDatabricksSide } from "./side.ts";

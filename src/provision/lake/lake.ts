@@ -1,11 +1,13 @@
 /** What all the resources of the Databricks side share: the workspace, the names, and the ways of asking Unity Catalog. */
 import { AgentError, TransientError } from "../../core/errors.ts";
-import type { Call, Pace, Workspace } from "../../databricks/client.ts";
+import type { Workspace } from "../../databricks/client.ts";
+import type { Call, Pace } from "../../databricks/wire.ts";
 import { isAlreadyThere, isMissing } from "../../databricks/failure.ts";
 import { asObject, type JsonObject, textAt } from "../../databricks/json.ts";
 import type { SqlRunner } from "../../databricks/sql.ts";
 import type { WarehouseChoice } from "../../databricks/warehouse.ts";
-import { isMarked, type LakeNames, marked, NOT_MARKED } from "./names.ts";
+import { isMarked, marked, NOT_MARKED } from "./names.ts";
+import { type LakeNames } from "../../lakehouse/names.ts";
 import type { Naming } from "../names.ts";
 import type { Change, Doing } from "../resource.ts";
 

@@ -1,5 +1,5 @@
 /** The ids of the Databricks resources, for `needs` across files, and the mark by which ours are known. */
-import { STAGES, type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
+import { STAGES } from "../../core/stage.ts";
 import type { BucketUse } from "../names.ts";
 import { MANAGED_BY, MANAGED_BY_KEY } from "../resource.ts";
 
@@ -18,23 +18,9 @@ export const LAKE_ID = {
   job: (name: string) => `job ${name}`,
 } as const;
 
-/** Where a table of the lake is: `catalog.schema.table`. */
-export type LakeNames = { readonly catalog: string; readonly schema: string };
-
-export const schemaFullName = ({ catalog, schema }: LakeNames) => `${catalog}.${schema}`;
-export const tableFullName = (names: LakeNames, stage: Stage) => `${schemaFullName(names)}.${TABLE_OF_STAGE[stage]}`;
-
 /** The metadata bucket holds the catalog's managed storage, and a volume may not overlap that. */
 export const VOLUME_USES = [...STAGES, "checkpoints"] as const satisfies readonly BucketUse[];
 export type VolumeUse = (typeof VOLUME_USES)[number];
-
-/** Where the notebook writes down the objects that cannot be unpacked. */
-export const QUARANTINE_TABLE = "sensor_readings_quarantine";
-export const quarantineFullName = (names: LakeNames) => `${schemaFullName(names)}.${QUARANTINE_TABLE}`;
-
-/** What the nodes tell of themselves, as the metadata bucket shows it when the notebook looks. */
-export const HEARTBEATS_TABLE = "sensor_readings_heartbeats";
-export const heartbeatsFullName = (names: LakeNames) => `${schemaFullName(names)}.${HEARTBEATS_TABLE}`;
 
 /** What the comments say beside the mark. */
 export const ABOUT = {

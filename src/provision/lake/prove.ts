@@ -5,7 +5,7 @@ import { quotedName } from "../../databricks/sql.ts";
 import { shownOf } from "../load/dashboard-content.ts";
 import { findDashboard } from "../load/dashboard.ts";
 import type { Lake } from "./lake.ts";
-import { tableFullName } from "./names.ts";
+import { tableFullName } from "../../lakehouse/names.ts";
 import { tryCredential, wordsOf } from "./validate.ts";
 import { BUCKET_USES, bucketName, credentialName, locationName } from "../names.ts";
 import type { Doing, Proof } from "../resource.ts";

@@ -1,6 +1,6 @@
 /** The Databricks half of provision against the strict fake workspace, over HTTP, with moto's roles and buckets behind it. */
 import { expect, test } from "bun:test";
-import { ROBOT, ROBOT_SECRET } from "../../fake-workspace/wire/settings.ts";
+import { ROBOT, ROBOT_SECRET } from "../../fake-workspace/world/settings.ts";
 import {
   apply,
   contentsOf,

@@ -18,7 +18,7 @@ import { proveLake } from "./prove.ts";
 import { queriesResource } from "../load/queries.ts";
 import { type RunEnd, type RunStart, runJob } from "../load/run.ts";
 import { tableResource } from "./table.ts";
-import { tableWishes } from "./table-columns.ts";
+import { tableWishes } from "./table-wishes.ts";
 import { volumeResource } from "./volume.ts";
 import { grantWishes } from "./grant-wishes.ts";
 import { BUCKET_USES } from "../names.ts";

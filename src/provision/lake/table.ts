@@ -4,9 +4,11 @@ import { isAlreadyThere } from "../../databricks/failure.ts";
 import { type JsonObject, objectsAt, textAt } from "../../databricks/json.ts";
 import { quotedName, quotedText } from "../../databricks/sql.ts";
 import { adoption, foreignByComment, type Lake } from "./lake.ts";
-import { LAKE_ID, marked, schemaFullName } from "./names.ts";
+import { LAKE_ID, marked } from "./names.ts";
+import { schemaFullName } from "../../lakehouse/names.ts";
 import { Securable } from "./securable.ts";
-import type { TableColumn, TableWish } from "./table-columns.ts";
+import type { TableWish } from "./table-wishes.ts";
+import type { TableColumn } from "../../lakehouse/columns.ts";
 import type { Change, Doing, Resource } from "../resource.ts";
 
 export function tableResource(lake: Lake, { fullName, about, columns }: TableWish): Resource<JsonObject> {

@@ -1,6 +1,6 @@
 /** Asks Databricks to use a storage credential on a url, by real calls to S3 as the role. */
 import { AgentError } from "../../core/errors.ts";
-import type { Pace } from "../../databricks/client.ts";
+import type { Pace } from "../../databricks/wire.ts";
 import { objectsAt, textAt } from "../../databricks/json.ts";
 import { type Lake, unity } from "./lake.ts";
 import type { Answer } from "../poll.ts";

@@ -2,7 +2,8 @@
 import { AgentError } from "../../core/errors.ts";
 import { type JsonObject, textAt } from "../../databricks/json.ts";
 import { createThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./lake.ts";
-import { aboutVolume, LAKE_ID, type LakeNames, marked, schemaFullName, type VolumeUse } from "./names.ts";
+import { aboutVolume, LAKE_ID, marked, type VolumeUse } from "./names.ts";
+import { type LakeNames, schemaFullName } from "../../lakehouse/names.ts";
 import { Securable } from "./securable.ts";
 import { bucketUrl, locationName } from "../names.ts";
 import type { Doing, Resource } from "../resource.ts";

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { asObject, type Json, type JsonObject, listAt, objectAt, objectsAt, textAt } from "../../databricks/json.ts";
-import type { LakeNames } from "../lake/names.ts";
+import type { LakeNames } from "../../lakehouse/names.ts";
 import { MANAGED_BY, MANAGED_BY_KEY } from "../resource.ts";
 import { holds } from "./job.ts";
 

@@ -1,7 +1,7 @@
 /** The queries and the dashboard in the workspace: made, found, mended, refused and taken away, against the strict fake. */
 import { expect, test } from "bun:test";
-import type { Dashboard } from "../../fake-workspace/files/dashboards.ts";
 import { outputColumns } from "../../fake-workspace/sql/output-columns.ts";
+import type { Dashboard } from "../../fake-workspace/world/things.ts";
 import {
   apply,
   destroy,

@@ -3,9 +3,9 @@
  * in its datasets. People see what is published: the draft that is as it should be, with the rights of who looks at it.
  */
 import { AgentError } from "../../core/errors.ts";
-import type { Call } from "../../databricks/client.ts";
 import { DatabricksError, isMissing } from "../../databricks/failure.ts";
 import { asObject, flagAt, type JsonObject, mustHaveText, textAt } from "../../databricks/json.ts";
+import type { Call } from "../../databricks/wire.ts";
 import { createThing, deleteThing, type Lake, type LakeWish, readThing } from "../lake/lake.ts";
 import { LAKE_ID } from "../lake/names.ts";
 import { pollUntil, READ_BACK_WAIT } from "../poll.ts";

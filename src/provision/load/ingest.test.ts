@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { resolveSettings } from "../../core/settings/settings.ts";
 import { type Ask, askOf } from "../../fake-workspace/wire/ask.ts";
-import { ENGINEER_TOKEN } from "../../fake-workspace/wire/settings.ts";
-import { startWorkspace, type Workspace } from "../../fake-workspace/wire/workspace.ts";
+import type { Workspace } from "../../fake-workspace/wire/port.ts";
+import { startWorkspace } from "../../fake-workspace/wire/workspace.ts";
+import { ENGINEER_TOKEN } from "../../fake-workspace/world/settings.ts";
 import { openLake } from "../lake/side.ts";
 import { lastIngest } from "./ingest.ts";
 import { jobSettings } from "./job.ts";

@@ -1,18 +1,13 @@
 /** When the job last took in what was there: what is younger than that waits, what is older and not in its table is lost. */
 import { DeniedError } from "../../core/errors.ts";
-import type { Call, Pace } from "../../databricks/client.ts";
 import { type JsonObject, objectAt, objectsAt, textAt } from "../../databricks/json.ts";
+import type { Call, Pace } from "../../databricks/wire.ts";
+import type { JobIngest } from "../../lakehouse/ingest.ts";
 import type { Lake } from "../lake/lake.ts";
 import { findJob } from "./job.ts";
 
 /** Runs that are looked at, the newest first: among more failures than these nobody loads anything. */
 const RUNS = 25;
-
-export type JobIngest = {
-  /** When the last run that succeeded began: it took in everything that was there then. Null: none of the last ones did. */
-  readonly startedMs: number | null;
-  readonly isRunning: boolean;
-};
 
 /** Null where there is no job of ours, or none that we may see. */
 export async function lastIngest(lake: Lake, pace: Pace): Promise<JobIngest | null> {

@@ -3,10 +3,10 @@
  * one, left behind by a lost answer, is taken away.
  */
 
-import type { Pace } from "../../databricks/client.ts";
 import { isMissing } from "../../databricks/failure.ts";
 import { asObject, idNumber, isObject, type Json, type JsonObject, objectAt, textAt } from "../../databricks/json.ts";
 import type { Again } from "../../databricks/pacing.ts";
+import type { Pace } from "../../databricks/wire.ts";
 import type { Lake, LakeWish } from "../lake/lake.ts";
 import { LAKE_ID } from "../lake/names.ts";
 import { type Change, type Doing, MANAGED_BY, MANAGED_BY_KEY, type Resource } from "../resource.ts";

@@ -3,9 +3,9 @@
  * before they are overwritten.
  */
 import { AgentError } from "../../core/errors.ts";
-import type { Call } from "../../databricks/client.ts";
 import { hasCode } from "../../databricks/failure.ts";
 import { textAt } from "../../databricks/json.ts";
+import type { Call } from "../../databricks/wire.ts";
 import { createThing, deleteThing, type Lake, type LakeWish, readThing } from "../lake/lake.ts";
 import { LAKE_ID } from "../lake/names.ts";
 import { type Doing, MANAGED_BY, MANAGED_BY_KEY, type Resource } from "../resource.ts";

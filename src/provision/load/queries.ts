@@ -2,10 +2,12 @@
  * The named queries in the workspace: one SQL notebook beside the dashboard, a cell for each. Why no saved queries:
  * docs/decisions.md.
  */
-import type { NamedQuery } from "../../core/named-queries.ts";
+
 import { quotedName } from "../../databricks/sql.ts";
+import type { NamedQuery } from "../../lakehouse/named-queries.ts";
+import type { LakeNames } from "../../lakehouse/names.ts";
 import type { Lake, LakeWish } from "../lake/lake.ts";
-import { LAKE_ID, type LakeNames } from "../lake/names.ts";
+import { LAKE_ID } from "../lake/names.ts";
 import { MANAGED_BY, MANAGED_BY_KEY, type Resource } from "../resource.ts";
 import { notebookFolder, sourceResource } from "./notebook.ts";
 

@@ -1,7 +1,9 @@
 /** The notebook and its job, a run from start to end, and what verify tries, against the strict fake workspace. */
 import { expect, test } from "bun:test";
 import { resolveSettings } from "../../core/settings/settings.ts";
-import { ROBOT } from "../../fake-workspace/wire/settings.ts";
+import { ROBOT } from "../../fake-workspace/world/settings.ts";
+import { QUARANTINE_COLUMNS } from "../../lakehouse/columns.ts";
+import { QUARANTINE_TABLE } from "../../lakehouse/names.ts";
 import {
   apply,
   destroy,
@@ -13,9 +15,7 @@ import {
   type TestLake,
   world,
 } from "../lake/lake.suite.ts";
-import { QUARANTINE_TABLE } from "../lake/names.ts";
 import { openRunner } from "../lake/side.ts";
-import { QUARANTINE_COLUMNS } from "../lake/table-columns.ts";
 import { makePlan } from "../plan.ts";
 import { jobName } from "./job.ts";
 import type { RunStart } from "./run.ts";

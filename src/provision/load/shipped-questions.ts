@@ -1,8 +1,8 @@
 /** The named queries and the dashboard over them that come with the agent, inside the binary. */
 import dashboard from "../../../notebooks/dashboard.lvdash.json" with { type: "json" };
 import queries from "../../../notebooks/queries.sql" with { type: "text" };
-import { type NamedQuery, readNamedQueries } from "../../core/named-queries.ts";
 import type { JsonObject } from "../../databricks/json.ts";
+import { type NamedQuery, readNamedQueries } from "../../lakehouse/named-queries.ts";
 
 export type Questions = {
   readonly queries: readonly NamedQuery[];

@@ -2,13 +2,14 @@
 import type { Profile } from "../../core/profile.ts";
 import { STAGES } from "../../core/stage.ts";
 import type { Json } from "../../databricks/json.ts";
+import { schemaFullName } from "../../lakehouse/names.ts";
 import { type Account, roleArn } from "../aws/policies.ts";
 import { storageRoot } from "../lake/catalog.ts";
 import { grantWishes, type Principals } from "../lake/grant-wishes.ts";
 import type { GrantsWish, SecurableKind } from "../lake/grants.ts";
 import type { LakeWish } from "../lake/lake.ts";
-import { ABOUT, aboutVolume, LAKE_ID, marked, schemaFullName, VOLUME_USES } from "../lake/names.ts";
-import { type TableWish, tableWishes } from "../lake/table-columns.ts";
+import { ABOUT, aboutVolume, LAKE_ID, marked, VOLUME_USES } from "../lake/names.ts";
+import { type TableWish, tableWishes } from "../lake/table-wishes.ts";
 import { volumeFullName } from "../lake/volume.ts";
 import { dashboardName, dashboardPath } from "../load/dashboard.ts";
 import { wantedContent } from "../load/dashboard-content.ts";

@@ -7,7 +7,7 @@ import { compileRules } from "../compile.ts";
 import { type Loaded, RULE_LIMITS, type RuleProblem, type RuleSet } from "../rule-set.ts";
 import { fileBytes } from "./file-bytes.ts";
 import { type Rule, type RuleFile, readRules } from "./rule.ts";
-import { failedTests } from "./rule-tests.ts";
+import { failedTests } from "./run-tests.ts";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Files in a folder; one file can hold many rules. */

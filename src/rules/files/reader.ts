@@ -1,9 +1,9 @@
 /** Reads the values of one rule file and keeps every problem with its place: nothing stops at the first. */
 
-import { parseDuration } from "../../core/duration.ts";
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import { type JsonNode, LinePlaces } from "../../core/outside/located-json.ts";
 import { IDENTITY_COLUMNS } from "../../core/sensor.ts";
+import { parseDuration } from "../../core/time/duration.ts";
 import { RULE_LIMITS, type RuleProblem } from "../rule-set.ts";
 
 /** What a sensor says of a reading beside its measures. */

@@ -4,15 +4,12 @@
 
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { JsonNode } from "../../core/outside/located-json.ts";
-import { ReadingBlock } from "../../core/reading.ts";
-import { IDENTITY_COLUMNS, type Identity, LIMITS, NUMERIC_IDENTITY, SensorCatalogue } from "../../core/sensor.ts";
-import { Columns } from "../columns.ts";
+import { IDENTITY_COLUMNS, LIMITS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { RULE_LIMITS, type RuleProblem } from "../rule-set.ts";
-import { IDENTITY_NAMES, LABEL_FIELDS, MEASURE_NAME, type RuleReader } from "./reader.ts";
-import type { Rule } from "./rule.ts";
+import { LABEL_FIELDS, MEASURE_NAME, type RuleReader } from "./reader.ts";
 
 /** What a field of a reading was given as; a field that is not named is null. */
-type Value = string | number | null;
+export type Value = string | number | null;
 
 export type TestReading = ReadonlyMap<string, Value>;
 type Place = Omit<RuleProblem, "message">;
@@ -152,78 +149,4 @@ function readReading(node: JsonNode, reader: RuleReader): ReadonlyMap<string, Va
     } else reading.set(key, value.value);
   }
   return reading.size === node.entries.length ? reading : undefined;
-}
-
-/** The tests that did not come out as they say: none is good. */
-export function failedTests(rule: Rule): readonly RuleProblem[] {
-  if (rule.tests.length === 0) return [];
-  const catalogue = new SensorCatalogue();
-  const columns = new Columns(catalogue);
-  const judge = rule.condition.compile(columns);
-  const block = new ReadingBlock(Math.max(...rule.tests.map((test) => test.readings.length)));
-  const problems: RuleProblem[] = [];
-  for (const test of rule.tests) {
-    const mask = fill(block, test, rule, catalogue);
-    columns.grow();
-    const reasons = new Map<number, string>();
-    // What the test before has moved was never kept.
-    judge.state?.rollBack();
-    judge.judge(block, mask, (row, what) => reasons.set(row, what.reason));
-    const wrong = test.expected.find(({ reading, breaks }) => reasons.has(reading) !== breaks);
-    if (wrong === undefined) continue;
-    const { reading, breaks, place } = wrong;
-    const applies = mask[block.sensor[reading]!] === 1;
-    const because = reasons.get(reading) ?? (applies ? "within its limits" : "the rule does not apply to this sensor");
-    const which = test.readings.length === 1 ? "" : `reading ${reading + 1} of ${test.readings.length}: `;
-    const message = `test of "${rule.name}" failed: ${which}expected breaks ${breaks}, but ${because}`;
-    problems.push({ ...place, message });
-  }
-  return problems;
-}
-
-/** Puts a test's readings into the block; returns which sensors the rule is about, by handle. */
-function fill(block: ReadingBlock, test: RuleTest, rule: Rule, catalogue: SensorCatalogue): Uint8Array {
-  const { measures } = rule.condition;
-  const applies: number[] = [];
-  let time = -test.everyMs;
-  block.clear();
-  for (const reading of test.readings) {
-    time = timeOf(reading) ?? time + test.everyMs;
-    const sensor = sensorOf(catalogue, reading, measures);
-    const row = block.add(sensor, time, labelOf(catalogue, reading));
-    for (const measure of measures) {
-      // Only numbers and null were let through for a measure.
-      block.column(catalogue.slotOf(measure))[row] = (reading.get(measure) as number | null | undefined) ?? Number.NaN;
-    }
-    const { identity } = catalogue.sensors[sensor]!;
-    if (rule.appliesTo.matchesNamed(identity, new Set(reading.keys()))) applies.push(sensor);
-  }
-  const mask = new Uint8Array(catalogue.sensors.length);
-  for (const sensor of applies) mask[sensor] = 1;
-  return mask;
-}
-
-function sensorOf(
-  catalogue: SensorCatalogue,
-  reading: ReadonlyMap<string, Value>,
-  measures: readonly string[],
-): number {
-  const identity: Identity = IDENTITY_NAMES.map((name) => reading.get(name) ?? null);
-  return catalogue.internSensor(identity, measures);
-}
-
-function timeOf(reading: ReadonlyMap<string, Value>): number | undefined {
-  const timestamp = reading.get("timestamp");
-  return typeof timestamp === "string" ? Date.parse(timestamp) : undefined;
-}
-
-function labelOf(catalogue: SensorCatalogue, reading: ReadonlyMap<string, Value>): number {
-  const code = reading.get("status_code");
-  const flag = reading.get("anomaly_flag");
-  const type = reading.get("anomaly_type");
-  return catalogue.internLabel({
-    statusCode: typeof code === "number" ? code : null,
-    anomalyFlag: flag === 0 || flag === 1 ? flag : null,
-    anomalyType: typeof type === "string" ? type : null,
-  });
 }

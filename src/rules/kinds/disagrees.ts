@@ -3,10 +3,11 @@
  * something else than its neighbours: the median of what the others of its group said within a minute of event time. Who
  * was there before is decided by the order of the readings alone, so that judging them again decides the same.
  */
-import { formatDuration } from "../../core/duration.ts";
+
 import type { JsonNode } from "../../core/outside/located-json.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn } from "../../core/sensor.ts";
+import { formatDuration } from "../../core/time/duration.ts";
 import { type Columns, SENSOR_SUBJECT } from "../columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
 import type { RuleReader } from "../files/reader.ts";

@@ -2,9 +2,10 @@
  * `{"gap": {"longer_than": "5m"}}`: before this reading the sensor was silent for longer than allowed. Judged at the reading
  * that ends the silence, so that judging the same readings again decides the same; who is silent now is asked for apart.
  */
-import { formatDuration } from "../../core/duration.ts";
+
 import type { JsonNode } from "../../core/outside/located-json.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
+import { formatDuration } from "../../core/time/duration.ts";
 import { type Columns, SENSOR_SUBJECT } from "../columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind, Silence } from "../condition.ts";
 import type { RuleReader } from "../files/reader.ts";

@@ -2,9 +2,10 @@
  * `{"rate": {"measure": "pressure", "max_change": 5, "per": "1h"}}`: the value moved faster than that, from one reading to
  * the next, or with `"over": "10m"` over a span, in which noise of single readings is averaged out.
  */
-import { formatDuration } from "../../core/duration.ts";
+
 import type { JsonNode } from "../../core/outside/located-json.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
+import { formatDuration } from "../../core/time/duration.ts";
 import type { Columns } from "../columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
 import type { RuleReader } from "../files/reader.ts";

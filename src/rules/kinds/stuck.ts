@@ -4,9 +4,9 @@
  * runs of this sensor usually are, which tells a broken sensor from one with few decimals.
  */
 
-import { formatDuration } from "../../core/duration.ts";
 import type { JsonNode } from "../../core/outside/located-json.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
+import { formatDuration } from "../../core/time/duration.ts";
 import type { Columns } from "../columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
 import type { RuleReader } from "../files/reader.ts";

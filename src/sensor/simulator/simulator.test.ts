@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { ByteWriter } from "../../core/bytes.ts";
+import { ByteWriter } from "../../core/bytes/bytes.ts";
+import { ReadingText } from "../../core/bytes/reading-text.ts";
 import { ReadingBlock } from "../../core/reading.ts";
-import { ReadingText } from "../../core/reading-text.ts";
 import { IDENTITY_COLUMNS, SensorCatalogue } from "../../core/sensor.ts";
 import type { Taken } from "../source.ts";
 import { parseSimulatorUri } from "./parameters.ts";

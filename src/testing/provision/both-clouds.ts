@@ -1,7 +1,8 @@
 /** Both clouds for tests of the compiled binary: moto with its policies enforced, and the strict fake workspace that looks at it. */
 
-import { DEFAULT_SETTINGS, ENGINEER_TOKEN, ROBOT } from "../../fake-workspace/wire/settings.ts";
-import { startWorkspace, type Workspace } from "../../fake-workspace/wire/workspace.ts";
+import type { Workspace } from "../../fake-workspace/wire/port.ts";
+import { startWorkspace } from "../../fake-workspace/wire/workspace.ts";
+import { DEFAULT_SETTINGS, ENGINEER_TOKEN, ROBOT } from "../../fake-workspace/world/settings.ts";
 import { CAN_PROVISION } from "./tests.ts";
 import { ProvisionWorld, type Told } from "./world.ts";
 

@@ -1,6 +1,6 @@
 /** How long the plan of a whole lake takes where every call costs what a network costs. */
 import { expect, test } from "bun:test";
-import { ROBOT } from "../../fake-workspace/wire/settings.ts";
+import { ROBOT } from "../../fake-workspace/world/settings.ts";
 import { apply, endLakes, linesOf, startLake, world } from "../../provision/lake/lake.suite.ts";
 import { makePlan } from "../../provision/plan.ts";
 

@@ -7,10 +7,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { readNamedQueries } from "../../core/named-queries.ts";
 import { bucketOf, type Stage } from "../../core/stage.ts";
 import { type Heartbeat, heartbeatBody, heartbeatKey } from "../../fleet/heartbeat.ts";
-import { HEARTBEAT_TABLE_COLUMNS } from "../../provision/lake/table-columns.ts";
+import { HEARTBEAT_TABLE_COLUMNS } from "../../lakehouse/columns.ts";
+import { readNamedQueries } from "../../lakehouse/named-queries.ts";
 import { askLake } from "../../query/local-query.ts";
 import { loadProfile } from "../../sensor/profile/shipped.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readNamedQueries } from "../../core/named-queries.ts";
+import { readNamedQueries } from "../../lakehouse/named-queries.ts";
 import { DAY_READINGS } from "./simulated-day.ts";
 
 const ROOT = join(import.meta.dir, "../../..");

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { readNamedQueries } from "../../core/named-queries.ts";
 import { STAGES, type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
+import { readNamedQueries } from "../../lakehouse/named-queries.ts";
 import { AGENT_BINARY } from "../agent-process.ts";
 import { storedHeartbeats } from "./heartbeats.ts";
 import { comparable } from "./rows.ts";
@@ -78,7 +78,7 @@ sparkTest("each table has as many rows as were delivered", () => {
   expect(reports.flatMap(({ quarantined }) => quarantined)).toEqual([]);
 });
 
-/** What the queries answered, once it was seen to be right: scripts/lakehouse-picture.ts draws it. */
+/** What the queries answered, once it was seen to be right: scripts/picture/lakehouse.ts draws it. */
 const answered = new Map<string, readonly TableRow[]>();
 const ANSWERED_FILE = join(import.meta.dir, "../../../.cache/lakehouse-day.json");
 

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { bucketOf, STAGES, type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
-import { tableColumns } from "../../provision/lake/table-columns.ts";
+import { tableColumns } from "../../lakehouse/columns.ts";
 import { loadProfile } from "../../sensor/profile/shipped.ts";
 import { gunzipRows } from "../../uplink/read-object.ts";
 import { AGENT_BINARY } from "../agent-process.ts";

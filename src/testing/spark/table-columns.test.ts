@@ -2,11 +2,11 @@
 
 import { expect, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
-import { Gzip } from "../../core/gzip.ts";
+import { Gzip } from "../../core/bytes/gzip.ts";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import { READING_STAGES, type ReadingStage } from "../../core/stage.ts";
-import { LOADER_COLUMNS, type TableColumn, tableColumns } from "../../provision/lake/table-columns.ts";
+import { LOADER_COLUMNS, type TableColumn, tableColumns } from "../../lakehouse/columns.ts";
 import { loadProfile, shippedProfiles } from "../../sensor/profile/shipped.ts";
 import { parseSimulatorUri } from "../../sensor/simulator/parameters.ts";
 import { SimulatorSource } from "../../sensor/simulator/simulator.ts";

@@ -7,8 +7,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bucketOf, STAGES, type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
-import { ENGINEER_TOKEN } from "../../fake-workspace/wire/settings.ts";
-import { startWorkspace, type Workspace } from "../../fake-workspace/wire/workspace.ts";
+import type { Workspace } from "../../fake-workspace/wire/port.ts";
+import { startWorkspace } from "../../fake-workspace/wire/workspace.ts";
+import { ENGINEER_TOKEN } from "../../fake-workspace/world/settings.ts";
 import { gunzipRows } from "../../uplink/read-object.ts";
 import { AGENT_BINARY } from "../agent-process.ts";
 import { findSpark, type NotebookSettings, SparkSession } from "./session.ts";

@@ -3,12 +3,13 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Pace } from "../../databricks/client.ts";
 import { Workspace } from "../../databricks/client.ts";
 import { type SqlOptions, SqlRunner } from "../../databricks/sql.ts";
 import { WarehouseChoice } from "../../databricks/warehouse.ts";
-import { ENGINEER_TOKEN } from "../../fake-workspace/wire/settings.ts";
-import { type Workspace as FakeWorkspace, startWorkspace } from "../../fake-workspace/wire/workspace.ts";
+import type { Pace } from "../../databricks/wire.ts";
+import type { Workspace as FakeWorkspace } from "../../fake-workspace/wire/port.ts";
+import { startWorkspace } from "../../fake-workspace/wire/workspace.ts";
+import { ENGINEER_TOKEN } from "../../fake-workspace/world/settings.ts";
 import { findSpark, SparkSession } from "./session.ts";
 import { sparkEngine } from "./warehouse.ts";
 

@@ -4,8 +4,8 @@
  * catalog of the workspace is that one.
  */
 
-import type { SqlCall, SqlEngine, SqlResult } from "../../fake-workspace/sql/run.ts";
 import { SqlProblem } from "../../fake-workspace/sql/words.ts";
+import type { SqlCall, SqlEngine, SqlResult } from "../../fake-workspace/world/things.ts";
 import type { SparkSession } from "./session.ts";
 
 /** `catalog`: what the workspace calls the one that Spark has. */

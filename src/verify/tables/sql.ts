@@ -4,10 +4,10 @@
  */
 import { AgentError } from "../../core/errors.ts";
 import { type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
-import type { Pace } from "../../databricks/client.ts";
 import { DatabricksError } from "../../databricks/failure.ts";
 import { quotedName, type SqlParameter, type SqlRow, type SqlRunner } from "../../databricks/sql.ts";
-import { type LakeNames, QUARANTINE_TABLE } from "../../provision/lake/names.ts";
+import type { Pace } from "../../databricks/wire.ts";
+import { type LakeNames, QUARANTINE_TABLE } from "../../lakehouse/names.ts";
 import type { Sums } from "./sums.ts";
 
 /** Beyond it an answer would be cut: more nodes and hours together than this are an error that says so. */

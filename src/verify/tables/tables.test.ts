@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { STAGES, type Stage } from "../../core/stage.ts";
-import type { Pace } from "../../databricks/client.ts";
 import type { SqlOptions, SqlRow, SqlRows } from "../../databricks/sql.ts";
+import type { Pace } from "../../databricks/wire.ts";
 import { MemoryStore } from "../../uplink/memory.ts";
 import { readingKey, windowKey } from "../../uplink/object-key.ts";
 import { hourOfKey, nodeOfKey } from "./sums.ts";

@@ -3,14 +3,14 @@
  * the objects of an hour only where those differ. In memory are the sums of hours and nodes, and the objects of a few hours.
  */
 
-import { listObjects } from "../../cli/frame/progress-line.ts";
-import { grouped } from "../../cli/frame/table.ts";
 import { AgentError } from "../../core/errors.ts";
+import { grouped } from "../../core/rough.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
-import type { Pace } from "../../databricks/client.ts";
 import type { SqlRunner } from "../../databricks/sql.ts";
-import type { LakeNames } from "../../provision/lake/names.ts";
-import type { JobIngest } from "../../provision/load/ingest.ts";
+import type { Pace } from "../../databricks/wire.ts";
+import type { JobIngest } from "../../lakehouse/ingest.ts";
+import type { LakeNames } from "../../lakehouse/names.ts";
+import { listObjects } from "../../uplink/list-objects.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { compareHours, KINDS, type Kind, type TableFinding } from "./compare.ts";
 import { type HeldSums, NAMED_MOST, quarantinedObjects, StageTable, type TableSums } from "./sql.ts";

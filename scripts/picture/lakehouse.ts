@@ -2,14 +2,14 @@
  * Draws docs/lakehouse.svg: what the queries of notebooks/queries.sql answered for the simulated day, as the test of that day
  * left it once every answer was seen to be right.
  *
- *     bun test src/testing/spark/lakehouse-day.spark.test.ts && bun scripts/lakehouse-picture.ts
+ *     bun test src/testing/spark/lakehouse-day.spark.test.ts && bun scripts/picture/lakehouse.ts
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import * as panels from "./picture/panels.ts";
-import { type Box, picture, text } from "./picture/svg.ts";
+import * as panels from "./panels.ts";
+import { type Box, picture, text } from "./svg.ts";
 
-const ROOT = join(import.meta.dir, "..");
+const ROOT = join(import.meta.dir, "../..");
 const ANSWERS = join(ROOT, ".cache/lakehouse-day.json");
 const PICTURE = join(ROOT, "docs/lakehouse.svg");
 

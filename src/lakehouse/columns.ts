@@ -1,11 +1,10 @@
-/** The columns of the five tables: those of the stages' rows, from the one table of columns, and what Auto Loader adds. */
-import type { Column, ColumnType } from "../../core/column.ts";
-import type { Profile } from "../../core/profile.ts";
-import { STAGES, type Stage } from "../../core/stage.ts";
-import { HEARTBEAT_COLUMNS } from "../../fleet/heartbeat.ts";
-import { shippedProfiles } from "../../sensor/profile/shipped.ts";
-import { columnsOf, windowColumnsOf } from "../../stages/columns.ts";
-import { heartbeatsFullName, type LakeNames, quarantineFullName, tableFullName } from "./names.ts";
+/** The columns of the tables: those of the stages' rows, from the one table of columns, and what the loader adds. */
+import type { Column, ColumnType } from "../core/column.ts";
+import type { Profile } from "../core/profile.ts";
+import type { Stage } from "../core/stage.ts";
+import { HEARTBEAT_COLUMNS } from "../fleet/heartbeat.ts";
+import { shippedProfiles } from "../sensor/profile/shipped.ts";
+import { columnsOf, windowColumnsOf } from "../stages/columns.ts";
 
 export type TableColumn = {
   readonly name: string;
@@ -35,12 +34,6 @@ export const LOADER_COLUMNS: readonly TableColumn[] = [
     comment: "The line as it was, where it could not be read as these columns",
   },
 ];
-
-export type TableWish = {
-  readonly fullName: string;
-  readonly about: string;
-  readonly columns: readonly TableColumn[];
-};
 
 /** As the notebook has them: a test compares. */
 export const QUARANTINE_COLUMNS: readonly TableColumn[] = [
@@ -83,24 +76,4 @@ export function tableColumns(stage: Stage, profile: Profile): readonly TableColu
     if (!byName.has(key)) byName.set(key, column);
   }
   return [...byName.values()];
-}
-
-/** The five tables, the one of what cannot be unpacked, and the one of what nodes tell of themselves. */
-export function tableWishes(names: LakeNames, profile: Profile): readonly TableWish[] {
-  const quarantine = {
-    fullName: quarantineFullName(names),
-    about: "Objects that cannot be unpacked",
-    columns: QUARANTINE_COLUMNS,
-  };
-  const heartbeats = {
-    fullName: heartbeatsFullName(names),
-    about: "What each node last told of itself",
-    columns: HEARTBEAT_TABLE_COLUMNS,
-  };
-  const stages = STAGES.map((stage) => ({
-    fullName: tableFullName(names, stage),
-    about: `Readings of the ${stage} stage`,
-    columns: tableColumns(stage, profile),
-  }));
-  return [...stages, quarantine, heartbeats];
 }

@@ -3,15 +3,22 @@ import { createHash } from "node:crypto";
 import { hashText, unit } from "../../core/random.ts";
 import type { GrantBook } from "../catalog/grant-book.ts";
 import { newGrantBook } from "../catalog/grant-book.ts";
-import type { Catalog, Credential, Location, Schema, Table, Volume } from "../catalog/securable.ts";
-import type { Dashboard } from "../files/dashboards.ts";
-import type { WorkspaceObject } from "../files/workspace-tree.ts";
-import type { Job } from "../jobs/jobs.ts";
-import type { Run } from "../jobs/runs.ts";
-import type { SqlEngine } from "../sql/run.ts";
-import type { Statement } from "../sql/statements.ts";
-import type { Warehouse } from "../sql/warehouses.ts";
 import type { WorkspaceSettings } from "./settings.ts";
+import type {
+  Catalog,
+  Credential,
+  Dashboard,
+  Job,
+  Location,
+  Run,
+  Schema,
+  SqlEngine,
+  Statement,
+  Table,
+  Volume,
+  Warehouse,
+  WorkspaceObject,
+} from "./things.ts";
 
 export type World = {
   settings: WorkspaceSettings;

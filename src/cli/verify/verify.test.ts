@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { tryLock } from "../buffer/disk/lock.ts";
-import { Retention } from "../buffer/disk/retention.ts";
-import { ALL_IS_WELL, verificationText } from "../cli/verify/text.ts";
-import { toJson } from "../cli/verify/verify.ts";
-import { UsageError } from "../core/errors.ts";
-import { STAGES } from "../core/stage.ts";
-import { MemoryStore } from "../uplink/memory.ts";
-import { parseKey, readingKey } from "../uplink/object-key.ts";
-import type { ObjectStore } from "../uplink/object-store.ts";
-import { TestNode } from "./node.suite.ts";
-import { type VerifyOptions, verify } from "./verify.ts";
+import { tryLock } from "../../buffer/disk/lock.ts";
+import { Retention } from "../../buffer/disk/retention.ts";
+import { UsageError } from "../../core/errors.ts";
+import { STAGES } from "../../core/stage.ts";
+import { MemoryStore } from "../../uplink/memory.ts";
+import { parseKey, readingKey } from "../../uplink/object-key.ts";
+import type { ObjectStore } from "../../uplink/object-store.ts";
+import { TestNode } from "../../verify/node.suite.ts";
+import { type VerifyOptions, verify } from "../../verify/verify.ts";
+import { ALL_IS_WELL, verificationText } from "./text.ts";
+import { toJson } from "./verify.ts";
 
 let node: TestNode;
 let store: MemoryStore;

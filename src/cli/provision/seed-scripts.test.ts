@@ -5,16 +5,16 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { COMMANDS } from "../cli/frame/commands.ts";
+import { COMMANDS } from "../frame/commands.ts";
 
-const SRC = join(import.meta.dir, "..");
+const SRC = join(import.meta.dir, "../..");
 
 /** The script, the command, and the test: its file below src/, and its name. */
 const ROWS: readonly (readonly [script: string, command: string, file: string, name: string])[] = [
   [
     "validate-env.sh",
     "agent config check --live",
-    "provision/lake.binary.test.ts",
+    "provision/lake/lake.binary.test.ts",
     "config check --live asks the workspace too, and says what is missing by its name",
   ],
   [
@@ -26,25 +26,25 @@ const ROWS: readonly (readonly [script: string, command: string, file: string, n
   [
     "create-databricks-iam-role.sh",
     "agent provision apply",
-    "provision/lake.binary.test.ts",
+    "provision/lake/lake.binary.test.ts",
     "from two credentials to a lake, proved, and back to nothing",
   ],
   [
     "update-iam-role-for-new-buckets.sh",
     "agent provision apply",
-    "provision/lake-golden.binary.test.ts",
+    "provision/lake/golden.binary.test.ts",
     "every state is told, mended by the calls that it needs, and by no other",
   ],
   [
     "setup-unity-catalog-storage.py",
     "agent provision apply --only databricks",
-    "provision/databricks-side.test.ts",
+    "provision/lake/side.test.ts",
     "in an empty workspace everything is made; the second plan has nothing to do, and the second apply calls nothing",
   ],
   [
     "fix-external-locations-individual.py",
     "agent provision apply",
-    "provision/databricks-drift.test.ts",
+    "provision/lake/drift.test.ts",
     "a location that points to the wrong bucket is tried first, then mended, read back and tried again",
   ],
   [
@@ -56,19 +56,19 @@ const ROWS: readonly (readonly [script: string, command: string, file: string, n
   [
     "upload-and-run-notebook.py",
     "agent provision run",
-    "provision/databricks-run.test.ts",
+    "provision/load/run.test.ts",
     "a run is started once for a token, followed to its end, and tells what the notebook gave back or why it failed",
   ],
   [
     "check-bucket-structure.sh",
     "agent lake ls",
-    "cli/lake.test.ts",
+    "cli/lake/lake.test.ts",
     "lake ls tells objects, rows and the span of event time by stage",
   ],
   [
     "verify-databricks-setup.py",
     "agent provision verify",
-    "provision/databricks-run.test.ts",
+    "provision/load/run.test.ts",
     "verify tries the role on every bucket and asks every table; a choice of warehouses is not made for anybody",
   ],
   [
@@ -86,7 +86,7 @@ const ROWS: readonly (readonly [script: string, command: string, file: string, n
   [
     "cleanup-unity-catalog.py",
     "agent provision destroy --only databricks",
-    "provision/databricks-drift.test.ts",
+    "provision/lake/drift.test.ts",
     "destroy leaves what others put into the schema and the catalog, and names it",
   ],
 ];

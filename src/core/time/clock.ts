@@ -1,5 +1,5 @@
 /** How far the clock can be trusted, told from two clocks: the wall's, which people and NTP set, and one that only runs. */
-import type { TimeQuality } from "./reading.ts";
+import type { TimeQuality } from "../reading.ts";
 
 /** No clock of this software is right before its own release: a board without a battery starts in 1970 or at a build date. */
 export const SANE_SINCE_MS = Date.UTC(2026, 0, 1);

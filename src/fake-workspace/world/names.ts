@@ -1,5 +1,5 @@
 /** Names of securables: kept in lower case (UCX issue 2270; Terraform compares with EqualFold), within the documented characters. */
-import { invalid } from "./problem.ts";
+import { invalid } from "../wire/problem.ts";
 
 const CHARACTERS = 255;
 

@@ -1,5 +1,5 @@
 /** What most tests of Unity Catalog begin with, asked for by the public API. */
-import { type Ask, type Told, UC } from "./ask.ts";
+import { type Ask, type Told, UC } from "../wire/ask.ts";
 
 export const ROLE_ARN = "arn:aws:iam::123456789012:role/lake";
 

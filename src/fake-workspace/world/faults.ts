@@ -1,5 +1,5 @@
 /** Faults that a test queues: the next call that matches is refused, lost, cut off or answered late. */
-import { int, must, oneOf, shape, text } from "./shape.ts";
+import { int, must, oneOf, shape, text } from "../wire/shape.ts";
 
 const WHAT = oneOf("refuse", "html", "close", "lose-answer", "half-answer", "slow");
 

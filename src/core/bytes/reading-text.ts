@@ -2,9 +2,10 @@
  * The part of a row's JSON text that any reader of readings knows: identity, timestamp, measures, and what the sensor
  * says of itself, in that order. What does not change between two readings of a sensor is prepared once.
  */
+
+import type { ReadingBlock } from "../reading.ts";
+import { IDENTITY_COLUMNS, type Label, NO_SENSOR, type SensorCatalogue } from "../sensor.ts";
 import { type ByteWriter, bytesOf } from "./bytes.ts";
-import type { ReadingBlock } from "./reading.ts";
-import { IDENTITY_COLUMNS, type Label, NO_SENSOR, type SensorCatalogue } from "./sensor.ts";
 
 type SensorText = {
   readonly head: Uint8Array;

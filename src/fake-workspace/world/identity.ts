@@ -1,6 +1,6 @@
 /** Who am I, and which metastore is this (databricks-sdk-go: CurrentUser.Me, Metastores.Summary, Metastores.Current). */
-import { absent } from "./problem.ts";
-import { type Route, route } from "./route.ts";
+import { absent } from "../wire/problem.ts";
+import { type Route, route } from "../wire/route.ts";
 import type { World } from "./world.ts";
 
 const CREATED_AT_MS = 1_700_000_000_000;

@@ -1,0 +1,33 @@
+/** Numbers as people read them: grouped digits, rough sizes and ages, ranges. */
+
+/** `1,234,567` */
+export function grouped(value: number): string {
+  return value.toLocaleString("en");
+}
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
+
+/** `4.6 MiB`: three digits or so, for reading; `core/duration.ts` has the exact form. */
+export function roughBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1_000 && unit < UNITS.length - 1) {
+    value /= 1_024;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** How long ago, for reading: `12 s`, `3 min`, `5 h`, `2 d`. */
+export function roughAge(ms: number): string {
+  const seconds = Math.max(0, ms) / 1_000;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
+}
+
+/** `101-200, 301 and 4 more`: at most `limit` ranges by name. */
+export function rangesText(ranges: readonly (readonly [number, number])[], limit = 5): string {
+  const shown = ranges.slice(0, limit).map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
+  return shown.join(", ") + (ranges.length > limit ? ` and ${ranges.length - limit} more` : "");
+}

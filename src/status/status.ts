@@ -1,0 +1,230 @@
+/** What a node says of itself, read from its buffer and from the running agent. */
+import { existsSync } from "node:fs";
+import { type LiveReport, type Problem, readLive } from "../agent/live.ts";
+import { corruptProblems } from "../agent/open-buffer.ts";
+import { isCounted, type Loss } from "../buffer/buffer.ts";
+import { isLocked, type LockHolder, lockHolder } from "../buffer/disk/lock.ts";
+import {
+  type BufferHolds,
+  heldBy,
+  lagOf,
+  newFields,
+  parkedOf,
+  refusedByReason,
+  rulesOf,
+  type SourceCounts,
+  sourcesOf,
+} from "../buffer/ledger/holdings.ts";
+import { BufferLedger } from "../buffer/ledger/ledger.ts";
+import { lossesOf } from "../buffer/ledger/losses.ts";
+import { withoutPassword } from "../core/log/redact.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import { STAGES, type Stage } from "../core/stage.ts";
+import { VERSION } from "../core/version.ts";
+import { problemsOf } from "./problems.ts";
+
+/** Times are ISO 8601; null where there is none. */
+export type Status = {
+  readonly node_id: string;
+  readonly epoch: string;
+  /** Of the agent that runs, else of this binary. */
+  readonly agent_version: string;
+  readonly pid: number | null;
+  readonly health: "ok" | "degraded";
+  readonly problems: readonly Problem[];
+  readonly rules: {
+    readonly version: string | null;
+    readonly count: number;
+    readonly loaded_at: string | null;
+    readonly refused: LiveReport["rules"]["refused"];
+  };
+  readonly buffer: {
+    readonly accepted: number;
+    readonly first_seq: number | null;
+    readonly last_seq: number | null;
+    /** In use, which the limit is about. */
+    readonly bytes: number;
+    readonly limit_bytes: number;
+    readonly file_bytes: number;
+  };
+  /** In rows. Of `aggregated`, rows of windows; those of open windows are an estimate. */
+  readonly stages: Readonly<
+    Record<Stage, { delivered: number; pending: number; oldest_pending_at: string | null; parked: number }>
+  >;
+  readonly open_windows: number;
+  readonly losses: readonly {
+    readonly reason: string;
+    readonly count: number;
+    /** False: nobody can tell how many, and `count` is 0. */
+    readonly counted: boolean;
+    readonly first_seq: number | null;
+    readonly last_seq: number | null;
+    readonly since: string | null;
+    readonly until: string | null;
+    /** Of an earlier buffer, whose seqs these are; null: of this one. */
+    readonly epoch: string | null;
+  }[];
+  /** Where nobody runs: as it was when the last agent ended. */
+  readonly uplink: { readonly state: "up" | "down"; readonly since: string | null; readonly error: string | null };
+  /** What the fleet was told of this node last; null: no agent runs, or AGENT_HEARTBEAT is off. */
+  readonly heartbeat: { readonly sent_at: string | null; readonly error: string | null } | null;
+  readonly sources: readonly (SourceCounts & { readonly trouble: string | null })[];
+  /** Sensors that a rule of silence misses now, the longest first. */
+  readonly silent_sensors: readonly {
+    readonly rule: string;
+    readonly sensor_id: string;
+    readonly since: string | null;
+  }[];
+  /** Of the malformed readings that are still in the buffer. */
+  readonly refused_by_reason: Readonly<Record<string, number>>;
+  /** Fields that no profile knows, of the newest readings that have any. */
+  readonly new_fields: readonly { readonly name: string; readonly first_seq: number }[];
+};
+
+/** Throws UsageError where there is no buffer. */
+export function readStatus(dataDir: string, settings: Settings, nowMs: number): Status {
+  const ledger = BufferLedger.open(dataDir);
+  try {
+    const last = readLive(dataDir);
+    const running = runningAgent(dataDir, last);
+    return {
+      ...statusOf(foundIn(ledger, settings, nowMs), { dataDir, settings, nowMs, last, running }),
+      ...{ refused_by_reason: refusedByReason(ledger), new_fields: newFields(ledger) },
+    };
+  } finally {
+    ledger.close();
+  }
+}
+
+/** What a buffer tells, whoever has it open. */
+export type Found = {
+  readonly nodeId: string;
+  readonly epoch: string;
+  readonly accepted: number;
+  readonly held: BufferHolds;
+  readonly lag: ReturnType<typeof lagOf>;
+  readonly losses: readonly Loss[];
+  readonly parked: ReturnType<typeof parkedOf>;
+  readonly corrupt: readonly Problem[];
+  readonly sources: readonly SourceCounts[];
+  /** The set that judged last, for where nobody runs. */
+  readonly rules: ReturnType<typeof rulesOf>;
+};
+
+function foundIn(ledger: BufferLedger, settings: Settings, nowMs: number): Found {
+  return {
+    ...{ nodeId: ledger.nodeId, epoch: ledger.epoch, accepted: ledger.accepted(), held: heldBy(ledger) },
+    lag: lagOf(ledger, settings.stages, settings.windowMs),
+    ...{ losses: lossesOf(ledger), parked: parkedOf(ledger), corrupt: corruptProblems(ledger, nowMs) },
+    ...{ sources: sourcesOf(ledger), rules: rulesOf(ledger) },
+  };
+}
+
+type Asked = {
+  readonly dataDir: string;
+  readonly settings: Settings;
+  readonly nowMs: number;
+  /** What an agent reported last, and who runs now. */
+  readonly last: LiveReport | null;
+  readonly running: Pick<LockHolder, "pid" | "sinceMs"> | null;
+};
+
+/** All of a status that costs the same however much the buffer holds, once that is found. */
+export type BriefStatus = Omit<Status, "refused_by_reason" | "new_fields">;
+
+export function statusOf(found: Found, { dataDir, settings, nowMs, last, running }: Asked): BriefStatus {
+  // A report of an agent that is gone says nothing of the one that has just begun.
+  const live = running !== null && last?.pid === running.pid ? last : null;
+  const { held, lag, losses, parked, corrupt } = found;
+  const pending = STAGES.reduce((sum, stage) => sum + lag.stages[stage].pending, 0);
+  const problems = problemsOf({ nowMs, dataDir, running, live, pending, parked, losses, corrupt });
+  return {
+    ...{ node_id: found.nodeId, epoch: found.epoch, agent_version: live?.agentVersion ?? VERSION },
+    pid: running?.pid ?? null,
+    health: problems.length === 0 ? "ok" : "degraded",
+    problems: problems.map((problem) => ({ ...problem, message: withoutPassword(problem.message) })),
+    rules: rulesStatus(found, live),
+    buffer: {
+      ...{ accepted: found.accepted, first_seq: held.firstSeq, last_seq: held.lastSeq, bytes: held.bytes },
+      ...{ limit_bytes: live?.bufferLimitBytes ?? settings.bufferMaxBytes, file_bytes: held.fileBytes },
+    },
+    stages: Object.fromEntries(
+      STAGES.map((stage) => {
+        const { delivered, pending: waiting, oldestPendingMs, parked: refused } = lag.stages[stage];
+        return [stage, { delivered, pending: waiting, oldest_pending_at: iso(oldestPendingMs), parked: refused }];
+      }),
+    ) as Status["stages"],
+    open_windows: lag.openWindows,
+    losses: losses.map(({ reason, count, firstSeq, lastSeq, sinceMs, untilMs, epoch = null }) => ({
+      ...{
+        reason,
+        count,
+        counted: isCounted({ count }),
+        first_seq: firstSeq,
+        last_seq: lastSeq,
+        since: iso(sinceMs),
+        until: iso(untilMs),
+        epoch,
+      },
+    })),
+    uplink: uplinkStatus(last),
+    heartbeat: heartbeatStatus(live),
+    sources: sourcesStatus(found, live),
+    silent_sensors: (live?.rules.silent ?? []).map(({ rule, sensor, sinceMs }) => {
+      return { rule, sensor_id: sensor, since: iso(sinceMs) };
+    }),
+  };
+}
+
+/** Who holds the lock, or null. A report without a lock is of an agent that ended, however it ended. */
+function runningAgent(dataDir: string, last: LiveReport | null): Pick<LockHolder, "pid" | "sinceMs"> | null {
+  if (!isRunning(dataDir)) return null;
+  const holder = lockHolder(dataDir);
+  if (holder !== null) return holder;
+  return last === null ? null : { pid: last.pid, sinceMs: last.startedAtMs };
+}
+
+/** Whether an agent has the data dir's lock. Whoever may not look at the lock cannot tell, and is told that none runs. */
+export function isRunning(dataDir: string): boolean {
+  try {
+    return existsSync(dataDir) && isLocked(dataDir);
+  } catch {
+    return false;
+  }
+}
+
+function rulesStatus({ rules: known }: Found, live: LiveReport | null): Status["rules"] {
+  if (live !== null) {
+    const { version, count, loadedAtMs, refused } = live.rules;
+    return { version, count, loaded_at: iso(loadedAtMs), refused };
+  }
+  if (known === null) return { version: null, count: 0, loaded_at: null, refused: [] };
+  return { version: known.version, count: known.count, loaded_at: iso(known.sinceMs), refused: [] };
+}
+
+function uplinkStatus(last: LiveReport | null): Status["uplink"] {
+  if (last === null) return { state: "down", since: null, error: "no agent has reported yet" };
+  const { state, sinceMs, error } = last.uplink;
+  return { state, since: iso(sinceMs), error: error === null ? null : withoutPassword(error) };
+}
+
+function heartbeatStatus(live: LiveReport | null): Status["heartbeat"] {
+  const heartbeat = live?.heartbeat ?? null;
+  return heartbeat === null ? null : { sent_at: iso(heartbeat.sentAtMs), error: heartbeat.error };
+}
+
+function sourcesStatus({ sources: known }: Found, live: LiveReport | null): Status["sources"] {
+  const fresh = (live?.sources ?? [])
+    .filter(({ uri }) => !known.some((source) => source.uri === uri))
+    .map(({ uri }): SourceCounts => ({ uri, accepted: 0, refused: 0, cursor: null }));
+  return [...known, ...fresh].map((source) => {
+    const trouble = live?.sources.find(({ uri }) => uri === source.uri)?.trouble ?? null;
+    return { ...source, uri: withoutPassword(source.uri), trouble: trouble && withoutPassword(trouble) };
+  });
+}
+
+/** A clock that was far off may have left a time that is no date. */
+function iso(timeMs: number | null): string | null {
+  if (timeMs === null || !(Math.abs(timeMs) <= 8.64e15)) return null;
+  return new Date(timeMs).toISOString();
+}

@@ -1,0 +1,76 @@
+/** The words of an audit: what was promised, what is stored, what was found. */
+import type { Range } from "../core/seq-range.ts";
+import type { ReadingStage, Stage } from "../core/stage.ts";
+import type { ParsedKey } from "../uplink/object-key.ts";
+
+export type PromisedBatch = {
+  readonly stage: Stage;
+  readonly key: string;
+  readonly count: number;
+  /** The planned range; null for `aggregated`. */
+  readonly range: Range | null;
+  readonly state: BatchState;
+};
+/** `delivered`: the store had it before it was listed. `parked`: the store refuses it, and nobody tries again. */
+export type BatchState = "delivered" | "planned" | "parked";
+
+/** Delivered batches of one stage that the buffer remembers only as sums. */
+export type FoldedRun = {
+  readonly stage: ReadingStage;
+  readonly range: Range;
+  readonly rows: number;
+  readonly objects: number;
+};
+
+/** One epoch as its buffer knows it. */
+export type Promises = {
+  readonly epoch: string;
+  readonly nodeId: string;
+  /** The last seq ever given; seqs start at 1. */
+  readonly accepted: number;
+  readonly plannedThrough: number;
+  readonly batches: readonly PromisedBatch[];
+  readonly folded: readonly FoldedRun[];
+  /** Seqs that were counted as losses. */
+  readonly lost: readonly Range[];
+  /** Where readings are that no batch promises yet, by the stages that they will go to. */
+  readonly unplanned: Readonly<Record<ReadingStage, readonly Range[]>>;
+  /** Every window that went out, with its highest revision. */
+  readonly windows: readonly { readonly startMs: number; readonly revision: number }[];
+  /** Starts of windows that hold readings which have not gone out. */
+  readonly openWindows: readonly number[];
+  /** Stages that were switched on all the time, whatever the batches show; of the others the batches tell. */
+  readonly always?: readonly ReadingStage[];
+};
+
+/** An object of the epoch, of any node name: a node may have been renamed. */
+export type StoredObject = { readonly stage: Stage; readonly key: string; readonly of: ParsedKey };
+
+/**
+ * Ranges are of seqs; for `aggregated` each pair is the start of one window, twice, in ms since 1970. `pending` and
+ * `parked` are parts of `missing`: on their way still, and refused by the store.
+ */
+export type StageAudit = {
+  readonly rows: number;
+  readonly objects: number;
+  readonly missing: readonly Range[];
+  readonly duplicate: readonly Range[];
+  readonly pending: readonly Range[];
+  readonly parked: readonly Range[];
+};
+
+export type Audit = {
+  readonly ok: boolean;
+  readonly stages: Readonly<Record<Stage, StageAudit>>;
+  /** Objects that nobody promised: their rows are, or will be, in other objects too. */
+  readonly strays: readonly StoredObject[];
+};
+
+/** What the audits of the stages collect. */
+export type Findings = {
+  readonly missing: Range[];
+  readonly duplicate: Range[];
+  readonly pending: Range[];
+  readonly parked: Range[];
+  readonly strays: StoredObject[];
+};

@@ -1,0 +1,33 @@
+/** What `verify` answers, epoch by epoch. */
+import type { Audit } from "./audit.ts";
+import type { ContentFindings } from "./contents.ts";
+
+/** An object whose inside is not what its name says, or cannot be read. */
+export type CorruptObject = { readonly stage: string; readonly key: string; readonly message: string };
+
+/** One epoch: that of the buffer, or one whose buffer was set aside as corrupt. */
+export type EpochFindings = {
+  readonly epoch: string;
+  readonly nodeId: string;
+  readonly accepted: number;
+  readonly lost: number;
+  /** Where the corrupt buffer was set aside; null for the epoch that is in use. */
+  readonly file: string | null;
+  readonly audit: Audit;
+  /** Null where it was not asked for. */
+  readonly deep: { readonly contents: ContentFindings; readonly corrupt: readonly CorruptObject[] } | null;
+};
+
+export type Verification = {
+  readonly ok: boolean;
+  /** The epoch in use first, then those before it, oldest first. */
+  readonly epochs: readonly EpochFindings[];
+  /** An agent has the lock: what is pending is on its way. */
+  readonly isRunning: boolean;
+  /** Where the agent that ran last delivers to, as it was given there. */
+  readonly deliversTo: string | null;
+  /** The same node's objects of other epochs: buffers that are not here to be asked. */
+  readonly otherEpochs: readonly { readonly epoch: string; readonly objects: number; readonly rows: number }[];
+  /** Objects of the buckets whose names are not ours. */
+  readonly foreign: number;
+};
