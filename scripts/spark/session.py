@@ -74,6 +74,10 @@ def open_session(jars: str, warehouse: str, length: str) -> SparkSession:
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.warehouse.dir": os.path.join(warehouse, "tables"),
         "spark.local.dir": os.path.join(warehouse, "scratch"),
+        # Never snappy: where the package musl is installed beside glibc, it loads the library of the wrong one, and all fails.
+        "spark.sql.parquet.compression.codec": "gzip",
+        "spark.sql.avro.compression.codec": "deflate",
+        "spark.io.compression.codec": "lz4",
         "spark.sql.streaming.noDataMicroBatches.enabled": "false",
         # Spark 4.2 puts parameters into the text in its own parser, and Delta 4.4.0's, which is before it, does not hand them on.
         "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",

@@ -1,12 +1,12 @@
 /** `agent demo` as a user runs it: the compiled binary in an empty folder. Plain `bun test` skips it aloud without dist/agent. */
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { testWith } from "../testing/needs.ts";
 
 const BINARY = join(import.meta.dir, "../../dist/agent");
-const built = existsSync(BINARY);
-if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const binaryTest = testWith("binary");
 const folder = mkdtempSync(join(tmpdir(), "agent-demo-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -17,7 +17,7 @@ function demo(...argv: string[]) {
   return { code: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };
 }
 
-test.skipIf(!built)("the demo takes, judges and delivers, and its figures agree with each other", () => {
+binaryTest("the demo takes, judges and delivers, and its figures agree with each other", () => {
   const { code, stdout } = demo("--for", "2s", "--json");
   expect(code).toBe(0);
   const summary = JSON.parse(stdout) as {
@@ -41,17 +41,14 @@ test.skipIf(!built)("the demo takes, judges and delivers, and its figures agree 
   expect(Math.max(...Object.values(summary.anomalies_by_rule))).toBeLessThanOrEqual(rows("anomalies"));
 });
 
-test.skipIf(!built)(
-  "for a person it ends in the sentence that matters, and it empties only a folder of its own",
-  () => {
-    const { code, stdout } = demo("--for", "1s");
-    expect(code).toBe(0);
-    expect(stdout.trimEnd().endsWith("every reading is where it belongs")).toBe(true);
-    mkdirSync(join(folder, "mine"));
-    writeFileSync(join(folder, "mine", "thesis.txt"), "do not lose this");
-    const refused = demo("--dir", "mine", "--for", "1s");
-    expect(refused.code).toBe(2);
-    expect(refused.stderr).toContain("Try: agent demo --dir");
-    expect(existsSync(join(folder, "mine", "thesis.txt"))).toBe(true);
-  },
-);
+binaryTest("for a person it ends in the sentence that matters, and it empties only a folder of its own", () => {
+  const { code, stdout } = demo("--for", "1s");
+  expect(code).toBe(0);
+  expect(stdout.trimEnd().endsWith("every reading is where it belongs")).toBe(true);
+  mkdirSync(join(folder, "mine"));
+  writeFileSync(join(folder, "mine", "thesis.txt"), "do not lose this");
+  const refused = demo("--dir", "mine", "--for", "1s");
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain("Try: agent demo --dir");
+  expect(existsSync(join(folder, "mine", "thesis.txt"))).toBe(true);
+});

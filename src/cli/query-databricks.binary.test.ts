@@ -2,8 +2,8 @@
  * `agent query` without --local against the strict fake workspace: what is sent, how answers look, and how it ends early. A
  * slow machine sees progress on stderr before what is said there.
  */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SqlProblem } from "../fake-workspace/sql/words.ts";
@@ -13,10 +13,9 @@ import { ENGINEER_TOKEN } from "../fake-workspace/world/settings.ts";
 import type { SqlCall, SqlResult } from "../fake-workspace/world/things.ts";
 import { questions } from "../query/named-queries.ts";
 import { AGENT_BINARY } from "../testing/agent-process.ts";
+import { testWith } from "../testing/needs.ts";
 
-const built = existsSync(AGENT_BINARY);
-if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
-const binaryTest = test.skipIf(!built);
+const binaryTest = testWith("binary");
 setDefaultTimeout(60_000);
 
 const folder = mkdtempSync(join(tmpdir(), "agent-query-"));

@@ -1,12 +1,12 @@
 /** `agent query --local` as a process: signals while SQLite is busy, and its temporary file. */
-import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { afterAll, expect, setDefaultTimeout } from "bun:test";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AGENT_BINARY, AgentProcess } from "../testing/agent-process.ts";
+import { testWith } from "../testing/needs.ts";
 
-const built = existsSync(AGENT_BINARY);
-if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const linuxTest = testWith("binary", "linux");
 const folder = mkdtempSync(join(tmpdir(), "agent-query-"));
 setDefaultTimeout(60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -31,31 +31,32 @@ function openIn(pid: number, path: string): string[] {
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  test.skipIf(!built || process.platform !== "linux")(
-    `${signal} ends a question that never ends, and its file is gone`,
-    async () => {
-      const agent = new AgentProcess({
-        args: ["query", "--local", LONG],
-        cwd: folder,
-        env: { SQLITE_TMPDIR: folder, AGENT_NODE_ID: "n" },
-      });
-      const giveUp = performance.now() + 40_000;
-      while (openIn(agent.pid, folder).length === 0 && performance.now() < giveUp) await Bun.sleep(20);
-      expect(openIn(agent.pid, folder)).not.toEqual([]);
-      // It has no name from the first moment on: nothing could be left behind.
-      expect(readdirSync(folder)).toEqual([]);
-      process.kill(agent.pid, signal);
-      expect(await agent.ended).toMatchObject({ code: null, signal });
-      expect(readdirSync(folder)).toEqual([]);
-    },
-  );
+  linuxTest(`${signal} ends a question that never ends, and its file is gone`, async () => {
+    const agent = new AgentProcess({
+      args: ["query", "--local", LONG],
+      cwd: folder,
+      env: { SQLITE_TMPDIR: folder, AGENT_NODE_ID: "n" },
+    });
+    const giveUp = performance.now() + 40_000;
+    while (openIn(agent.pid, folder).length === 0 && performance.now() < giveUp) await Bun.sleep(20);
+    expect(openIn(agent.pid, folder)).not.toEqual([]);
+    // It has no name from the first moment on: nothing could be left behind.
+    expect(readdirSync(folder)).toEqual([]);
+    process.kill(agent.pid, signal);
+    expect(await agent.ended).toMatchObject({ code: null, signal });
+    expect(readdirSync(folder)).toEqual([]);
+  });
 }
 
-test.skipIf(!built || process.platform !== "linux")("a temporary file that cannot grow is told, with a way out", () => {
+testWith(
+  "binary",
+  "linux",
+  "small disks",
+)("a temporary file that cannot grow is told, with a way out", () => {
   const small = mkdtempSync(join(tmpdir(), "agent-small-"));
   const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small]);
   try {
-    if (mounted.exitCode !== 0) return console.warn(`skipped: cannot mount a small disk: ${mounted.stderr.toString()}`);
+    expect([mounted.exitCode, mounted.stderr.toString()]).toEqual([0, ""]);
     const done = Bun.spawnSync([AGENT_BINARY, "query", "--local", LONG], {
       ...{ cwd: folder, env: { SQLITE_TMPDIR: small, AGENT_NODE_ID: "n" } },
     });

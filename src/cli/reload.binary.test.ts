@@ -1,13 +1,13 @@
 /** Rules that change under a running agent, with the compiled binary: an editor's saves in both ways, bad ones, and a storm. */
 import { Database } from "bun:sqlite";
-import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, expect } from "bun:test";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AGENT_BINARY, AgentProcess } from "../testing/agent-process.ts";
+import { testWith } from "../testing/needs.ts";
 
-const built = existsSync(AGENT_BINARY);
-if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const binaryTest = testWith("binary");
 const folder = mkdtempSync(join(tmpdir(), "agent-reload-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -82,7 +82,7 @@ const groupsOf = (cwd: string) => {
   return groups;
 };
 
-test.skipIf(!built)(
+binaryTest(
   "a save in place and a save by rename are in force within a second, and no reading is lost or judged twice",
   async () => {
     const node = begin("edits");
@@ -117,7 +117,7 @@ test.skipIf(!built)(
   30_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "a bad save, half a save, an empty folder and none change nothing, and say where and what",
   async () => {
     const node = begin("bad");
@@ -166,7 +166,7 @@ test.skipIf(!built)(
   60_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "of a storm of 200 saves in 2 seconds the last is in force a second later, and none in between is half",
   async () => {
     const node = begin("storm");
@@ -188,7 +188,7 @@ test.skipIf(!built)(
   30_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "a rule of silence shows who is silent now, and what rules remember goes on after kill -9",
   async () => {
     const node = begin("memory");

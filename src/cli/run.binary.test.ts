@@ -1,14 +1,14 @@
 /** `agent run` as a process: signals, locks, full disks and wrong calls, with the compiled binary. */
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { AGENT_BINARY, AgentProcess } from "../testing/agent-process.ts";
+import { testWith } from "../testing/needs.ts";
 
-const built = existsSync(AGENT_BINARY);
-if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
-const isRoot = process.getuid?.() === 0;
+const binaryTest = testWith("binary");
+const diskTest = testWith("binary", "small disks");
 const folder = mkdtempSync(join(tmpdir(), "agent-run-"));
 const mounts: string[] = [];
 afterAll(() => {
@@ -23,13 +23,13 @@ function newFolder(): string {
   return path;
 }
 
-/** A small disk, or null where this user may not mount one: said aloud. */
-function smallDisk(size: string): string | null {
+/** A small disk, which is unmounted at the end. */
+function smallDisk(size: string): string {
   const path = newFolder();
   const done = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${size}`, "tmpfs", path]);
-  if (done.exitCode === 0) mounts.push(path);
-  else console.warn(`skipped: cannot mount a small disk: ${done.stderr.toString().trim()}`);
-  return done.exitCode === 0 ? path : null;
+  expect([done.exitCode, done.stderr.toString()]).toEqual([0, ""]);
+  mounts.push(path);
+  return path;
 }
 
 const BASE = { AGENT_NODE_ID: "node-1", AGENT_COMMIT_MS: "100ms", AGENT_BATCH_MS: "300ms" };
@@ -103,7 +103,7 @@ async function silentServer(): Promise<{ url: string; end: () => void }> {
 
 const SECRETS = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "a secret key" };
 
-test.skipIf(!built)("a call that can never work exits 2 with a sentence and a way out", () => {
+binaryTest("a call that can never work exits 2 with a sentence and a way out", () => {
   const cwd = newFolder();
   mkdirSync(join(cwd, "rules-bad"));
   writeFileSync(join(cwd, "rules-bad", "a.json"), "{");
@@ -130,7 +130,7 @@ test.skipIf(!built)("a call that can never work exits 2 with a sentence and a wa
   }
 });
 
-test.skipIf(!built)("a database that is newer than the binary exits 2 and is left as it is", async () => {
+binaryTest("a database that is newer than the binary exits 2 and is left as it is", async () => {
   const cwd = newFolder();
   expect(run(cwd, ["run", "--source", "stdin:", "--once"]).code).toBe(0);
   const { Database } = await import("bun:sqlite");
@@ -142,21 +142,20 @@ test.skipIf(!built)("a database that is newer than the binary exits 2 and is lef
   expect(readdirSync(join(cwd, "agent-data")).filter((name) => name.includes("corrupt"))).toEqual([]);
 });
 
-test.skipIf(!built || isRoot)("a data dir that may not be written exits 2", () => {
+testWith("binary", "a user who is not root")("a data dir that may not be written exits 2", () => {
   const cwd = newFolder();
   mkdirSync(join(cwd, "agent-data"), { mode: 0o500 });
   expect(run(cwd, ["run", "--source", "stdin:", "--once"]).code).toBe(2);
 });
 
-test.skipIf(!built || !isRoot)("a data dir on a disk that is mounted for reading only exits 2", () => {
+diskTest("a data dir on a disk that is mounted for reading only exits 2", () => {
   const cwd = smallDisk("1m");
-  if (cwd === null) return;
   Bun.spawnSync(["mount", "-o", "remount,ro", cwd]);
   const { code, stderr } = run(newFolder(), ["run", "--source", "stdin:", "--once", "--data-dir", cwd]);
   expect([code, stderr]).toEqual([2, expect.stringMatching(/^Cannot write to data dir .*\nTry: /)]);
 });
 
-test.skipIf(!built)("--once takes stdin to its end, delivers everything, open windows too, and exits 0", () => {
+binaryTest("--once takes stdin to its end, delivers everything, open windows too, and exits 0", () => {
   const cwd = newFolder();
   const lines = Array.from({ length: 2_500 }, (_, i) => {
     const timestamp = new Date(Date.UTC(2026, 10, 23, 8) + i * 1_000).toISOString();
@@ -173,7 +172,7 @@ test.skipIf(!built)("--once takes stdin to its end, delivers everything, open wi
   expect([verify.code, verify.stderr]).toEqual([0, verify.stderr]);
 });
 
-test.skipIf(!built)(
+binaryTest(
   "a second agent says whom it waits for, and takes over within a second of the first's end",
   async () => {
     const cwd = newFolder();
@@ -202,7 +201,7 @@ test.skipIf(!built)(
   60_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "a stop signal ends it within 700 ms with exit code 0: catching up, or with a store that hangs",
   async () => {
     const silent = await silentServer();
@@ -229,7 +228,7 @@ test.skipIf(!built)(
   60_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "a second signal ends it at once and loses nothing committed",
   async () => {
     const silent = await silentServer();
@@ -251,11 +250,10 @@ test.skipIf(!built)(
   60_000,
 );
 
-test.skipIf(!built || !isRoot)(
+diskTest(
   "a full disk: it waits, says so, loses and doubles nothing, and goes on when there is room",
   async () => {
     const disk = smallDisk("16m");
-    if (disk === null) return;
     const cwd = newFolder();
     const dataDir = join(disk, "data");
     const args = ["--data-dir", dataDir];
@@ -286,11 +284,10 @@ const accepted = (cwd: string, args: readonly string[]) =>
   (JSON.parse(run(cwd, ["status", "--json", ...args]).stdout || "{}") as { buffer?: { accepted: number } }).buffer
     ?.accepted ?? 0;
 
-test.skipIf(!built || !isRoot)(
+diskTest(
   "a disk much smaller than what comes: taken, delivered and let go in turn, also with kills while it is full",
   async () => {
     const disk = smallDisk("8m");
-    if (disk === null) return;
     const cwd = newFolder();
     const count = 200_000;
     run(cwd, ["simulate", "--rate", "max", "--count", String(count), "--seed", "9", "--out", "sqlite:f.db"]);
@@ -313,11 +310,10 @@ test.skipIf(!built || !isRoot)(
   120_000,
 );
 
-test.skipIf(!built || !isRoot)(
+diskTest(
   "a disk that others keep full: it goes on in the room that its own delivered readings leave, and says so",
   async () => {
     const disk = smallDisk("48m");
-    if (disk === null) return;
     const cwd = newFolder();
     const simulate = (seed: string, count: string) =>
       run(cwd, ["simulate", "--rate", "max", "--count", count, "--seed", seed, "--out", "sqlite:f.db"]);
@@ -339,7 +335,7 @@ test.skipIf(!built || !isRoot)(
   120_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "a report that cannot be written is a problem and no end; a data dir that is deleted is put back whole",
   async () => {
     const cwd = newFolder();
@@ -367,11 +363,10 @@ test.skipIf(!built)(
   60_000,
 );
 
-test.skipIf(!built || !isRoot)(
+diskTest(
   "a disk that is full at the start is waited for too",
   async () => {
     const disk = smallDisk("8m");
-    if (disk === null) return;
     const cwd = newFolder();
     const ballast = join(disk, "ballast");
     Bun.spawnSync(["dd", "if=/dev/zero", `of=${ballast}`, "bs=4k"]);
@@ -385,11 +380,10 @@ test.skipIf(!built || !isRoot)(
   60_000,
 );
 
-test.skipIf(!built || !isRoot)(
+diskTest(
   "the store's disk full: deliveries wait and go on when there is room",
   async () => {
     const disk = smallDisk("16m");
-    if (disk === null) return;
     const cwd = newFolder();
     const ballast = join(disk, "ballast");
     Bun.spawnSync(["dd", "if=/dev/zero", `of=${ballast}`, "bs=64k"]);
@@ -408,7 +402,7 @@ test.skipIf(!built || !isRoot)(
   60_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "a buffer that becomes corrupt under a running agent is set aside, and the agent goes on",
   async () => {
     const cwd = newFolder();

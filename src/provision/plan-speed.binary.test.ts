@@ -1,9 +1,7 @@
 /** How long the plan of a whole set-up of both clouds takes where every call costs what a network costs. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { BothClouds } from "../testing/provision/both-clouds.ts";
-import { sayIfSkipped } from "../testing/provision/tests.ts";
 
-sayIfSkipped();
 setDefaultTimeout(300_000);
 
 /** What the issue promises. */

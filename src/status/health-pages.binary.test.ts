@@ -1,13 +1,13 @@
 /** What a running agent tells over HTTP, asked of the compiled binary. */
-import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, afterEach, beforeEach, expect } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AGENT_BINARY, AgentProcess } from "../testing/agent-process.ts";
+import { testWith } from "../testing/needs.ts";
 
-const built = existsSync(AGENT_BINARY);
-if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const binaryTest = testWith("binary");
 const folder = mkdtempSync(join(tmpdir(), "agent-health-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -78,7 +78,7 @@ function parse(text: string): Map<string, number> {
   return series;
 }
 
-test.skipIf(!built)(
+binaryTest(
   "health is the same as status, and 200 also when something is wrong; readyz is 503 then",
   async () => {
     start();
@@ -109,7 +109,7 @@ test.skipIf(!built)(
   30_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "a save is told within a second, refused or mended, by health and by metrics",
   async () => {
     start();
@@ -137,7 +137,7 @@ test.skipIf(!built)(
   30_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "metrics are in Prometheus' text format, and count what status counts",
   async () => {
     writeFileSync(join(cwd, "rules/b.json"), JSON.stringify({ name: "heard", when: { gap: { longer_than: "1s" } } }));
@@ -166,7 +166,7 @@ test.skipIf(!built)(
   30_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "a port that is taken is a problem, and no end: it is listened on when it is free",
   async () => {
     const other = await listen(port);
@@ -185,7 +185,7 @@ test.skipIf(!built)(
   30_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "an agent that waits for another one's end lives, and says that it is not ready",
   async () => {
     const first = new AgentProcess({ args: ["run", "--source", "simulator:?sensors=1&rate=10"], cwd, env: ENV });
@@ -202,7 +202,7 @@ test.skipIf(!built)(
   30_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "an address that cannot be is a wrong call, and off is no server",
   async () => {
     const wrong = Bun.spawnSync([AGENT_BINARY, "run", "--dashboard", "9464"], { cwd, env: ENV });
@@ -217,7 +217,7 @@ test.skipIf(!built)(
   30_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "only GET and HEAD of what there is, and only under its own name",
   async () => {
     start();
@@ -233,7 +233,7 @@ test.skipIf(!built)(
   30_000,
 );
 
-test.skipIf(!built)(
+binaryTest(
   "more connections than the process may have files hold up neither what it does nor its end",
   async () => {
     const run = ["run", "--dashboard", `127.0.0.1:${port}`, "--source", "simulator:?sensors=2&rate=50"];

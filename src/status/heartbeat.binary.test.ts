@@ -1,17 +1,16 @@
 /** What a node tells of itself in the metadata bucket, by the compiled binary, into a folder and into a real S3 server. */
-import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, expect } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HEARTBEAT_COLUMNS, type Heartbeat, heartbeatKey } from "../fleet/heartbeat.ts";
 import { AGENT_BINARY, AgentProcess } from "../testing/agent-process.ts";
-import { findS3Server, startS3Server } from "../testing/s3-server.ts";
+import { testWith } from "../testing/needs.ts";
+import { startS3Server } from "../testing/s3-server.ts";
 import { openStore } from "../uplink/open-store.ts";
 
-const built = existsSync(AGENT_BINARY);
-if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
-const hasS3 = built && findS3Server("versitygw") !== null;
-if (built && !hasS3) console.warn("skipped: heartbeats into S3; run scripts/setup-servers first");
+const binaryTest = testWith("binary");
+const s3Test = testWith("binary", "versitygw");
 const folder = mkdtempSync(join(tmpdir(), "agent-heartbeat-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -63,7 +62,7 @@ function status(env: Readonly<Record<string, string>> = {}) {
   return JSON.parse(stdout.toString());
 }
 
-test.skipIf(!built)("a heartbeat is one line, in the columns of the table, and says what status says", async () => {
+binaryTest("a heartbeat is one line, in the columns of the table, and says what status says", async () => {
   start(ENDLESS);
   const heartbeat = await tells(({ accepted }) => accepted > 0);
   expect(Object.keys(heartbeat)).toEqual(HEARTBEAT_COLUMNS.map(({ name }) => name));
@@ -81,7 +80,7 @@ test.skipIf(!built)("a heartbeat is one line, in the columns of the table, and s
   expect(readdirSync(join(cwd, "lake/expanso-metadata-us-west-2/nodes"))).toEqual(["node-1"]);
 });
 
-test.skipIf(!built)(
+binaryTest(
   "the last word of an agent that ends in order is `stopped`; of one that is killed, the last before",
   async () => {
     const first = start(ENDLESS);
@@ -100,13 +99,13 @@ test.skipIf(!built)(
   },
 );
 
-test.skipIf(!built)("a run that comes to its end says so when everything is delivered", async () => {
+binaryTest("a run that comes to its end says so when everything is delivered", async () => {
   const end = await start(["--once", "--source", "simulator:?sensors=2&rate=max&count=500&seed=3"]).ended;
   expect(end.code).toBe(0);
   expect(told()).toMatchObject({ state: "stopped", accepted: 500, pending: 0, oldest_pending_at: null, health: "ok" });
 });
 
-test.skipIf(!built)("what is wrong is told by code and message, without a secret that stands in it", async () => {
+binaryTest("what is wrong is told by code and message, without a secret that stands in it", async () => {
   mkdirSync(join(cwd, "rules"));
   const rule = (key: string) => `{"name": "a", "${key}": 1, "when": {"range": {"measure": "temperature", "max": 90}}}`;
   writeFileSync(join(cwd, "rules/a.json"), rule("severity").replace("1", '"info"'));
@@ -119,24 +118,21 @@ test.skipIf(!built)("what is wrong is told by code and message, without a secret
   expect(readFileSync(object(), "utf8")).not.toContain("wJalrXUtnFEMI");
 });
 
-test.skipIf(!built)("switched off nothing is told, and nothing is made", async () => {
+binaryTest("switched off nothing is told, and nothing is made", async () => {
   await start(["--once", "--source", "simulator:?count=10&rate=max"], { AGENT_HEARTBEAT: "off" }).ended;
   expect(existsSync(join(cwd, "lake/expanso-metadata-us-west-2"))).toBe(false);
   expect(status().heartbeat).toBeNull();
 });
 
-test.skipIf(!built)(
-  "where it cannot be written, readings are delivered all the same, and it is said once",
-  async () => {
-    mkdirSync(join(cwd, "lake"));
-    writeFileSync(join(cwd, "lake/expanso-metadata-us-west-2"), "no folder");
-    const end = await start(["--once", "--source", "simulator:?count=10&rate=max"]).ended;
-    expect([end.code, status().stages.raw.pending]).toEqual([0, 0]);
-    expect(agent!.heard.match(/WARN .*heartbeat/g)).toHaveLength(1);
-  },
-);
+binaryTest("where it cannot be written, readings are delivered all the same, and it is said once", async () => {
+  mkdirSync(join(cwd, "lake"));
+  writeFileSync(join(cwd, "lake/expanso-metadata-us-west-2"), "no folder");
+  const end = await start(["--once", "--source", "simulator:?count=10&rate=max"]).ended;
+  expect([end.code, status().stages.raw.pending]).toEqual([0, 0]);
+  expect(agent!.heard.match(/WARN .*heartbeat/g)).toHaveLength(1);
+});
 
-test.skipIf(!hasS3)(
+s3Test(
   "without the metadata bucket readings go on, the node is well, and one line says what to do; then it is made",
   async () => {
     const server = await startS3Server("versitygw");

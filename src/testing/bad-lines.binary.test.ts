@@ -1,13 +1,13 @@
 /** Bad input through the compiled binary: nothing is lost, nothing crashes, and each line says what was wrong with it. */
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipRows } from "../uplink/read-object.ts";
+import { testWith } from "./needs.ts";
 
 const BINARY = join(import.meta.dir, "../../dist/agent");
-const built = existsSync(BINARY);
-if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const binaryTest = testWith("binary");
 const folder = mkdtempSync(join(tmpdir(), "agent-bad-lines-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -55,42 +55,39 @@ const reasonsOf = (rows: readonly Record<string, unknown>[]) =>
     .filter((reason) => reason !== null)
     .sort();
 
-test.skipIf(!built)(
-  "bad lines end in raw and anomalies with a reason, and are counted; readings are not touched",
-  () => {
-    const stdin = Buffer.concat(LINES.flatMap(([line]) => [Buffer.from(line), Buffer.from("\n")]));
-    const argv = ["run", "--source", "stdin:", "--once", "--data-dir", "buffer", "--store", "dir:lake"];
-    const done = Bun.spawnSync([BINARY, ...argv], { cwd: folder, env: {}, stdin });
-    expect([done.exitCode, done.stderr.toString().includes("ERROR")]).toEqual([0, false]);
-    const expected = LINES.flatMap(([, reason]) => (reason === null ? [] : [reason])).sort();
-    expect(rowsOf("raw").length).toBe(LINES.length);
-    expect(reasonsOf(rowsOf("raw"))).toEqual(expected);
-    const anomalies = rowsOf("anomalies");
-    expect(reasonsOf(anomalies)).toEqual(expected);
-    for (const row of anomalies) {
-      expect(row["anomaly_rules"]).toEqual(["malformed"]);
-      expect(String(row["anomaly_reason"]).length).toBeGreaterThan(10);
-    }
-    expect(rowsOf("validated").map((row) => row["temperature"])).toEqual([21.5, 22.5, 23.5]);
-    const long = anomalies.map((row) => JSON.parse(String(row["extra"])) as { bytes: number; received: string });
-    expect(Math.max(...long.map(({ bytes }) => bytes))).toBe(10 * 1024 * 1024);
-    expect(long.find(({ bytes }) => bytes === 10 * 1024 * 1024)!.received).toHaveLength(64 * 1024);
-    expect(long.some(({ received }) => received === LONG)).toBe(true);
-    const noted = rowsOf("validated").find((row) => row["temperature"] === 23.5)!;
-    expect(noted["extra"]).toBe(`{"note":"${FILLER}"}`);
+binaryTest("bad lines end in raw and anomalies with a reason, and are counted; readings are not touched", () => {
+  const stdin = Buffer.concat(LINES.flatMap(([line]) => [Buffer.from(line), Buffer.from("\n")]));
+  const argv = ["run", "--source", "stdin:", "--once", "--data-dir", "buffer", "--store", "dir:lake"];
+  const done = Bun.spawnSync([BINARY, ...argv], { cwd: folder, env: {}, stdin });
+  expect([done.exitCode, done.stderr.toString().includes("ERROR")]).toEqual([0, false]);
+  const expected = LINES.flatMap(([, reason]) => (reason === null ? [] : [reason])).sort();
+  expect(rowsOf("raw").length).toBe(LINES.length);
+  expect(reasonsOf(rowsOf("raw"))).toEqual(expected);
+  const anomalies = rowsOf("anomalies");
+  expect(reasonsOf(anomalies)).toEqual(expected);
+  for (const row of anomalies) {
+    expect(row["anomaly_rules"]).toEqual(["malformed"]);
+    expect(String(row["anomaly_reason"]).length).toBeGreaterThan(10);
+  }
+  expect(rowsOf("validated").map((row) => row["temperature"])).toEqual([21.5, 22.5, 23.5]);
+  const long = anomalies.map((row) => JSON.parse(String(row["extra"])) as { bytes: number; received: string });
+  expect(Math.max(...long.map(({ bytes }) => bytes))).toBe(10 * 1024 * 1024);
+  expect(long.find(({ bytes }) => bytes === 10 * 1024 * 1024)!.received).toHaveLength(64 * 1024);
+  expect(long.some(({ received }) => received === LONG)).toBe(true);
+  const noted = rowsOf("validated").find((row) => row["temperature"] === 23.5)!;
+  expect(noted["extra"]).toBe(`{"note":"${FILLER}"}`);
 
-    const status = Bun.spawnSync([BINARY, "status", "--json", "--data-dir", "buffer"], { cwd: folder, env: {} });
-    const told = JSON.parse(status.stdout.toString()) as {
-      sources: { accepted: number; refused: number }[];
-      refused_by_reason: Record<string, number>;
-    };
-    expect(told.sources[0]).toMatchObject({ accepted: 3, refused: expected.length });
-    const counts = Object.fromEntries([...Map.groupBy(expected, (r) => r)].map(([r, all]) => [r, all.length]));
-    expect(told.refused_by_reason).toEqual(counts);
-    const verified = Bun.spawnSync([BINARY, "verify", "--deep", "--data-dir", "buffer", "--store", "dir:lake"], {
-      cwd: folder,
-      env: {},
-    });
-    expect(verified.exitCode).toBe(0);
-  },
-);
+  const status = Bun.spawnSync([BINARY, "status", "--json", "--data-dir", "buffer"], { cwd: folder, env: {} });
+  const told = JSON.parse(status.stdout.toString()) as {
+    sources: { accepted: number; refused: number }[];
+    refused_by_reason: Record<string, number>;
+  };
+  expect(told.sources[0]).toMatchObject({ accepted: 3, refused: expected.length });
+  const counts = Object.fromEntries([...Map.groupBy(expected, (r) => r)].map(([r, all]) => [r, all.length]));
+  expect(told.refused_by_reason).toEqual(counts);
+  const verified = Bun.spawnSync([BINARY, "verify", "--deep", "--data-dir", "buffer", "--store", "dir:lake"], {
+    cwd: folder,
+    env: {},
+  });
+  expect(verified.exitCode).toBe(0);
+});

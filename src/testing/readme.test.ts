@@ -1,21 +1,12 @@
 /** Every command of the README is run on the compiled binary, in order, in one folder, as a reader would. */
 import { afterAll, expect, test } from "bun:test";
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
+import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { testWith } from "./needs.ts";
 
 const ROOT = join(import.meta.dir, "../..");
-const built = existsSync(join(ROOT, "dist/agent"));
-if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const binaryTest = testWith("binary");
 const folder = mkdtempSync(join(tmpdir(), "agent-readme-"));
 const LENT = ["dist", "docs", "rules"];
 for (const name of LENT) symlinkSync(join(ROOT, name), join(folder, name));
@@ -30,7 +21,7 @@ test("the README has commands", () => {
 
 for (const line of lines) {
   const command = line.replace(/\s+#.*$/, "");
-  test.skipIf(!built)(
+  binaryTest(
     `\`${command}\` works as the README says`,
     () => {
       // These two build and would run this test again; that they are there and can be started is checked here.
@@ -47,7 +38,7 @@ for (const line of lines) {
   );
 }
 
-test.skipIf(!built)("git ignores all that the README's commands make", () => {
+binaryTest("git ignores all that the README's commands make", () => {
   // A pattern for a folder wants its path to look like one.
   const paths = readdirSync(folder, { withFileTypes: true })
     .filter(({ name }) => !LENT.includes(name))

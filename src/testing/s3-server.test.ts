@@ -1,10 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { findS3Server, SERVER_KINDS, startS3Server } from "./s3-server.ts";
+import { canRun } from "./needs.ts";
+import { SERVER_KINDS, startS3Server } from "./s3-server.ts";
 
 for (const kind of SERVER_KINDS) {
-  const isThere = findS3Server(kind) !== null;
-  const name = isThere ? kind : `${kind} (SKIPPED: not installed, run scripts/setup-servers)`;
-  describe.skipIf(!isThere)(name, () => {
+  describe.skipIf(!canRun(kind))(kind, () => {
     test("answers when started, has its buckets, and is gone when stopped", async () => {
       const server = await startS3Server(kind);
       await server.createBuckets("acme");

@@ -1,13 +1,13 @@
 /** The compiled binary, started as a user starts it. `scripts/test` builds it first; plain `bun test` skips this aloud. */
-import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, expect } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VERSION } from "../../core/version.ts";
+import { testWith } from "../../testing/needs.ts";
 
 const BINARY = join(import.meta.dir, "../../../dist/agent");
-const built = existsSync(BINARY);
-if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const binaryTest = testWith("binary");
 const folder = mkdtempSync(join(tmpdir(), "agent-binary-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -16,12 +16,12 @@ function run(argv: readonly string[], env: Record<string, string> = {}) {
   return { code: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };
 }
 
-test.skipIf(!built)("the binary tells its version and what it can do", () => {
+binaryTest("the binary tells its version and what it can do", () => {
   expect(run(["--version"])).toEqual({ code: 0, stdout: `agent ${VERSION}\n`, stderr: "" });
   expect(run([]).stdout).toContain("Commands:");
 });
 
-test.skipIf(!built)("a wrong call exits 2 with a sentence and a way out, without colours in a pipe", () => {
+binaryTest("a wrong call exits 2 with a sentence and a way out, without colours in a pipe", () => {
   expect(run(["config", "show", "--jsn"])).toEqual({
     code: 2,
     stdout: "",
@@ -29,7 +29,7 @@ test.skipIf(!built)("a wrong call exits 2 with a sentence and a way out, without
   });
 });
 
-test.skipIf(!built)("the binary reads .env itself: the engine did not load it, and its bunfig.toml is ignored", () => {
+binaryTest("the binary reads .env itself: the engine did not load it, and its bunfig.toml is ignored", () => {
   writeFileSync(join(folder, ".env"), "AGENT_PUTS=7\nAGENT_KEEP=1h\nDATABRICKS_TOKEN=hidden\n");
   // The engine would refuse to start over a preload that does not exist.
   writeFileSync(join(folder, "bunfig.toml"), 'preload = ["./nowhere.ts"]\n');
@@ -41,13 +41,13 @@ test.skipIf(!built)("the binary reads .env itself: the engine did not load it, a
   expect(stdout).not.toContain("hidden");
 });
 
-test.skipIf(!built)("a reader that goes away is no error", () => {
+binaryTest("a reader that goes away is no error", () => {
   const command = 'set -o pipefail; "$0" config show --json | true';
   const done = Bun.spawnSync(["bash", "-c", command, BINARY], { cwd: folder, env: { PATH: process.env["PATH"] } });
   expect([done.exitCode, done.stderr.toString()]).toEqual([0, ""]);
 });
 
-test.skipIf(!built)("a .env that cannot be read exits 2", () => {
+binaryTest("a .env that cannot be read exits 2", () => {
   rmSync(join(folder, ".env"), { force: true });
   expect(Bun.spawnSync(["mkdir", join(folder, ".env")]).exitCode).toBe(0);
   const { code, stderr } = run(["config", "check"]);

@@ -1,7 +1,7 @@
 /** What apply makes, as Terraform: complete, well-formed by HashiCorp's own parser, and without a secret. */
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { resolveSettings } from "../../core/settings/settings.ts";
@@ -12,12 +12,11 @@ import { openDatabricksSide } from "../../provision/lake/side.ts";
 import { shippedNotebook } from "../../provision/load/shipped-notebook.ts";
 import { shippedQuestions } from "../../provision/load/shipped-questions.ts";
 import { Blocks, FunctionCall, reference, terraformText } from "../../provision/terraform/text.ts";
-import { serverCache } from "../../testing/s3-server.ts";
+import { HCLFMT, testWith } from "../../testing/needs.ts";
 import { see } from "../frame/command-line.suite.ts";
 import { COMMANDS } from "../frame/commands.ts";
 
-const HCLFMT = join(serverCache(), "bin", "hclfmt");
-if (!existsSync(HCLFMT)) console.warn("skipped: hclfmt is not there; run scripts/setup-servers");
+const hclTest = testWith("hclfmt");
 
 /** Every choice that there is, once this way and once the other. */
 const PLAIN = { DATABRICKS_HOST: "https://acme.cloud.databricks.com", DATABRICKS_TOKEN: "dapi-very-secret" };
@@ -75,19 +74,16 @@ describe("complete", () => {
 describe("well-formed", () => {
   for (const [name, env] of Object.entries({ PLAIN, ALL })) {
     for (const only of [[], ["--only", "aws"], ["--only", "databricks"]]) {
-      test.skipIf(!existsSync(HCLFMT))(
-        `${[name, ...only].join(" ")}: parsed, and laid out as hclfmt does`,
-        async () => {
-          const text = await exported(env, ...only);
-          const folder = mkdtempSync(join(tmpdir(), "agent-hcl-"));
-          const file = join(folder, "main.tf");
-          writeFileSync(file, text);
-          // It says the file as it should be, and ends with 1 where that is another.
-          const done = spawnSync(HCLFMT, ["-check", file], { encoding: "utf8" });
-          rmSync(folder, { recursive: true });
-          expect([done.status, done.stderr]).toEqual([0, ""]);
-        },
-      );
+      hclTest(`${[name, ...only].join(" ")}: parsed, and laid out as hclfmt does`, async () => {
+        const text = await exported(env, ...only);
+        const folder = mkdtempSync(join(tmpdir(), "agent-hcl-"));
+        const file = join(folder, "main.tf");
+        writeFileSync(file, text);
+        // It says the file as it should be, and ends with 1 where that is another.
+        const done = spawnSync(HCLFMT, ["-check", file], { encoding: "utf8" });
+        rmSync(folder, { recursive: true });
+        expect([done.status, done.stderr]).toEqual([0, ""]);
+      });
     }
   }
 

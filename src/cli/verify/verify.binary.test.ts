@@ -1,12 +1,12 @@
 /** status, verify and lake of the compiled binary, on what the compiled binary itself delivered. */
-import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { afterAll, expect } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { testWith } from "../../testing/needs.ts";
 
 const BINARY = join(import.meta.dir, "../../../dist/agent");
-const built = existsSync(BINARY);
-if (!built) console.warn("skipped: dist/agent is not there; run `bun run build` first");
+const binaryTest = testWith("binary");
 const folder = mkdtempSync(join(tmpdir(), "agent-verify-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -15,7 +15,7 @@ function run(...argv: string[]) {
   return { code: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };
 }
 
-test.skipIf(!built)("what the binary delivered, it finds where it belongs; what was taken away, it names", () => {
+binaryTest("what the binary delivered, it finds where it belongs; what was taken away, it names", () => {
   expect(run("verify").code).toBe(2);
   const source = "simulator:?sensors=3&rate=max&count=3000&seed=5";
   expect(run("run", "--once", "--source", source).code).toBe(0);

@@ -1,7 +1,7 @@
 /**
  * Validation against the role that AWS really has (moto's IAM and S3): the trust policy decides, and a wrong one is told over a 200.
  */
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, expect } from "bun:test";
 import { join } from "node:path";
 import {
   CreateRoleCommand,
@@ -11,7 +11,8 @@ import {
   PutRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
-import { findS3Server, type S3Server, startS3Server } from "../../testing/s3-server.ts";
+import { canRun, testWith } from "../../testing/needs.ts";
+import { type S3Server, startS3Server } from "../../testing/s3-server.ts";
 import { type Ask, askOf, UC } from "../wire/ask.ts";
 import type { Workspace } from "../wire/port.ts";
 import { startWorkspace } from "../wire/workspace.ts";
@@ -21,14 +22,15 @@ const ROLE_ARN = `arn:aws:iam::123456789012:role/${ROLE}`;
 const MASTER = "arn:aws:iam::414351767826:role/unity-catalog-prod-UCMasterRole-14S5ZJVKOTYTL";
 const BUCKETS = ["acme-raw", "acme-validated"];
 
-const installed = findS3Server("moto") !== null;
+const hasMoto = canRun("moto");
+const awsTest = testWith("moto");
 let moto: S3Server;
 let iam: IAMClient;
 let workspace: Workspace;
 let ask: Ask;
 
 beforeAll(async () => {
-  if (!installed) return;
+  if (!hasMoto) return;
   moto = await startS3Server("moto");
   const credentials = { accessKeyId: "test-access-key", secretAccessKey: "test-secret-key" };
   iam = new IAMClient({ region: "us-east-1", endpoint: moto.endpoint, credentials });
@@ -39,13 +41,13 @@ beforeAll(async () => {
   ask = askOf(workspace);
 });
 beforeEach(async () => {
-  if (!installed) return;
+  if (!hasMoto) return;
   workspace.reset();
   workspace.set({ validationsThatFailFirst: 0 });
   await forgetRole();
 });
 afterAll(async () => {
-  if (!installed) return;
+  if (!hasMoto) return;
   iam.destroy();
   await workspace.stop();
   await moto.stop();
@@ -116,62 +118,53 @@ async function validate(more: object = { url: "s3://acme-raw" }): Promise<Readon
 }
 const ALL = (result: string) => ({ READ: result, LIST: result, WRITE: result, DELETE: result, PATH_EXISTS: result });
 
-test.skipIf(!installed)(
-  "both documented trust policies pass; a role that is not there yet fails over a 200",
-  async () => {
-    const externalId = await makeCredential();
+awsTest("both documented trust policies pass; a role that is not there yet fails over a 200", async () => {
+  const externalId = await makeCredential();
+  expect(await validate()).toEqual(ALL("FAIL"));
+  for (const form of [listForm, rootForm]) {
+    await makeRole(form(externalId), permissions(BUCKETS));
+    expect(await validate()).toEqual(ALL("PASS"));
+    await forgetRole();
+  }
+});
+
+awsTest("a wrong external id, no external id, another principal, no self-assumption: each fails", async () => {
+  const externalId = await makeCredential();
+  const selfless = [
+    { Effect: "Allow", Principal: { AWS: MASTER }, Action: "sts:AssumeRole", Condition: both(externalId) },
+  ];
+  const open = [{ Effect: "Allow", Principal: { AWS: [MASTER, ROLE_ARN] }, Action: "sts:AssumeRole" }];
+  const stranger = listForm(externalId).map((one) => ({
+    ...one,
+    Principal: { AWS: "arn:aws:iam::999999999999:root" },
+  }));
+  const wrong: [object[], object[]][] = [
+    [listForm("another-id"), permissions(BUCKETS)],
+    [open, permissions(BUCKETS)],
+    [stranger, permissions(BUCKETS)],
+    [selfless, permissions(BUCKETS)],
+    [rootForm(externalId), permissions(BUCKETS, false)],
+  ];
+  for (const [trust, policy] of wrong) {
+    await makeRole(trust, policy);
     expect(await validate()).toEqual(ALL("FAIL"));
-    for (const form of [listForm, rootForm]) {
-      await makeRole(form(externalId), permissions(BUCKETS));
-      expect(await validate()).toEqual(ALL("PASS"));
-      await forgetRole();
-    }
-  },
-);
+    await forgetRole();
+  }
+});
 
-test.skipIf(!installed)(
-  "a wrong external id, no external id, another principal, no self-assumption: each fails",
-  async () => {
-    const externalId = await makeCredential();
-    const selfless = [
-      { Effect: "Allow", Principal: { AWS: MASTER }, Action: "sts:AssumeRole", Condition: both(externalId) },
-    ];
-    const open = [{ Effect: "Allow", Principal: { AWS: [MASTER, ROLE_ARN] }, Action: "sts:AssumeRole" }];
-    const stranger = listForm(externalId).map((one) => ({
-      ...one,
-      Principal: { AWS: "arn:aws:iam::999999999999:root" },
-    }));
-    const wrong: [object[], object[]][] = [
-      [listForm("another-id"), permissions(BUCKETS)],
-      [open, permissions(BUCKETS)],
-      [stranger, permissions(BUCKETS)],
-      [selfless, permissions(BUCKETS)],
-      [rootForm(externalId), permissions(BUCKETS, false)],
-    ];
-    for (const [trust, policy] of wrong) {
-      await makeRole(trust, policy);
-      expect(await validate()).toEqual(ALL("FAIL"));
-      await forgetRole();
-    }
-  },
-);
+awsTest("a bucket that the role's policy leaves out fails, and so does one that does not exist", async () => {
+  const externalId = await makeCredential();
+  await makeRole(rootForm(externalId), permissions(["acme-raw", "acme-none"]));
+  expect(await validate({ url: "s3://acme-validated" })).toEqual(ALL("FAIL"));
+  expect(await validate({ url: "s3://acme-none" })).toEqual(ALL("FAIL"));
+  expect(await validate({ url: "s3://acme-raw", read_only: true })).toEqual({
+    ...ALL("PASS"),
+    WRITE: "SKIP",
+    DELETE: "SKIP",
+  });
+});
 
-test.skipIf(!installed)(
-  "a bucket that the role's policy leaves out fails, and so does one that does not exist",
-  async () => {
-    const externalId = await makeCredential();
-    await makeRole(rootForm(externalId), permissions(["acme-raw", "acme-none"]));
-    expect(await validate({ url: "s3://acme-validated" })).toEqual(ALL("FAIL"));
-    expect(await validate({ url: "s3://acme-none" })).toEqual(ALL("FAIL"));
-    expect(await validate({ url: "s3://acme-raw", read_only: true })).toEqual({
-      ...ALL("PASS"),
-      WRITE: "SKIP",
-      DELETE: "SKIP",
-    });
-  },
-);
-
-test.skipIf(!installed)("IAM takes its time: the first validations fail whatever the role is", async () => {
+awsTest("IAM takes its time: the first validations fail whatever the role is", async () => {
   workspace.set({ validationsThatFailFirst: 2 });
   await makeRole(rootForm(await makeCredential()), permissions(BUCKETS));
   expect(await validate()).toEqual(ALL("FAIL"));
@@ -179,7 +172,7 @@ test.skipIf(!installed)("IAM takes its time: the first validations fail whatever
   expect(await validate()).toEqual(ALL("PASS"));
 });
 
-test.skipIf(!installed)("a url that overlaps a location is a 400, unless that location is named with it", async () => {
+awsTest("a url that overlaps a location is a 400, unless that location is named with it", async () => {
   await makeRole(rootForm(await makeCredential()), permissions(BUCKETS));
   const location = { name: "raw", credential_name: "lake", url: "s3://acme-raw", enable_file_events: false };
   expect(await ask(`POST ${UC}/external-locations`, location)).toMatchObject({ status: 200 });
@@ -194,7 +187,7 @@ test.skipIf(!installed)("a url that overlaps a location is a 400, unless that lo
   expect(await validate({ url: "s3://acme-validated", external_location_name: "raw" })).toEqual(ALL("PASS"));
 });
 
-test.skipIf(!installed)("a location, and a credential, that is made without skip_validation is checked", async () => {
+awsTest("a location, and a credential, that is made without skip_validation is checked", async () => {
   const externalId = await makeCredential();
   const location = { name: "raw", credential_name: "lake", url: "s3://acme-raw", enable_file_events: false };
   const refused = { status: 403, body: { error_code: "PERMISSION_DENIED" } };
@@ -208,7 +201,7 @@ test.skipIf(!installed)("a location, and a credential, that is made without skip
   expect(await ask(`POST ${UC}/external-locations`, location)).toMatchObject({ status: 200 });
 });
 
-test.skipIf(!installed)("a workspace that is a process of its own asks the same AWS", async () => {
+awsTest("a workspace that is a process of its own asks the same AWS", async () => {
   const main = [process.execPath, join(import.meta.dir, "../wire/main.ts"), "--iam-endpoint", moto.endpoint];
   const child = Bun.spawn(main, { stdin: "pipe", stdout: "pipe", env: { PATH: process.env["PATH"] ?? "" } });
   const { value } = await child.stdout.getReader().read();
@@ -222,7 +215,7 @@ test.skipIf(!installed)("a workspace that is a process of its own asks the same 
   expect(await child.exited).toBe(0);
 });
 
-test.skipIf(!installed)("file events are in effect only where the role has what they need", async () => {
+awsTest("file events are in effect only where the role has what they need", async () => {
   const externalId = await makeCredential();
   const events = {
     Effect: "Allow",

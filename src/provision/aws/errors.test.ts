@@ -3,9 +3,9 @@
  * golden/aws-errors.txt, a line for each. Whatever that was, the next run comes to the same end as any other.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { canRun } from "../../testing/needs.ts";
 import { accountState } from "../../testing/provision/account-state.ts";
 import { ACCOUNT, PREFIX, ProvisionWorld, REGION } from "../../testing/provision/world.ts";
-import { findS3Server } from "../../testing/s3-server.ts";
 import { applyPlan } from "../apply.ts";
 import { expectGolden, problemsOf, told } from "../errors.suite.ts";
 import { makePlan, type Problem, planProblems } from "../plan.ts";
@@ -15,16 +15,15 @@ import { type Aws, openAws } from "./clients.ts";
 import { awsSide } from "./side.ts";
 import type { AwsWish } from "./wish.ts";
 
-const canRun = findS3Server("moto") !== null;
-if (!canRun) console.warn("skipped: moto is not there; run scripts/setup-servers");
+const hasMoto = canRun("moto");
 setDefaultTimeout(600_000);
 
 let world: ProvisionWorld;
 beforeAll(async () => {
-  if (canRun) world = await ProvisionWorld.start();
+  if (hasMoto) world = await ProvisionWorld.start();
 });
 afterAll(async () => {
-  if (canRun) await world.stop();
+  if (hasMoto) await world.stop();
 });
 
 /** Of the seven buckets one is enough: they are alike. */
@@ -296,7 +295,7 @@ async function lineOf(what: string, { before, work }: Scenario, fault: () => Set
   return line;
 }
 
-test.skipIf(!canRun)(
+test.skipIf(!hasMoto)(
   "each call with each of its errors is survived, or told with a way out, and the next run ends well",
   async () => {
     const lines: string[] = [];

@@ -1,11 +1,12 @@
 /** What somebody changed, made beforehand, or may not be changed: found, said, and mended where it is ours. */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { ENGINEER, ENGINEER_TOKEN, ROBOT } from "../../fake-workspace/world/settings.ts";
 import type { Workspace } from "../../fake-workspace/wire/port.ts";
 import {
   apply,
   destroy,
   endLakes,
+  lakeTest,
   failuresOf,
   linesOf,
   planOf,
@@ -48,7 +49,7 @@ async function mended(lake: TestLake, adopt = false, force = false): Promise<str
   return lines;
 }
 
-test(
+lakeTest(
   "a location that points to the wrong bucket is tried first, then mended, read back and tried again",
   async () => {
     const lake = await whole();
@@ -70,7 +71,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "locations that were swapped, or moved in a circle, are all mended although no two may overlap at any moment",
   async () => {
     const lake = await whole();
@@ -86,7 +87,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "a location under whose wrong url something lies is not mended without --force, and says what would break",
   async () => {
     const lake = await whole();
@@ -104,7 +105,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "settings of a location, the role of the credential, and grants that are missing are put right",
   async () => {
     const lake = await whole({ env: { AGENT_LAKE_READERS: "analysts", AGENT_LAKE_LOADER: ROBOT } });
@@ -130,7 +131,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "a volume that names another place is replaced, its files untouched; a managed one is never",
   async () => {
     const lake = await whole();
@@ -147,7 +148,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "columns that are missing are added; a column of another type is told and left",
   async () => {
     const lake = await whole();
@@ -174,7 +175,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "what is not ours is refused by its comment, taken over by --adopt, and its own words stay",
   async () => {
     const lake = await whole();
@@ -205,7 +206,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "a catalog whose managed storage is elsewhere is refused with the reason, as it can never be moved",
   async () => {
     const lake = await whole();
@@ -219,7 +220,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "somebody else's location in the way is named, with its owner",
   async () => {
     const lake = await startLake();
@@ -252,7 +253,7 @@ const GUEST = {
 const ADMIN = { ...GUEST, name: "admin@example.com", groups: [], token: "dapi-fake-admin", metastoreAdmin: true };
 const ENGINEER_PERSON = { name: ENGINEER, groups: [], token: ENGINEER_TOKEN, clientSecret: null, metastoreAdmin: true };
 
-test(
+lakeTest(
   "without the permission the step says which one is missing and whom to ask, and the rest is not touched",
   async () => {
     const lake = await startLake({ workspace: { people: [GUEST] }, env: { DATABRICKS_TOKEN: GUEST.token } });
@@ -271,7 +272,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "what a colleague owns is taken over by a request of its own, before it is changed; where that is denied, they are told what to run",
   async () => {
     const lake = await whole({ workspace: { people: [ENGINEER_PERSON, ADMIN, GUEST] } });
@@ -299,7 +300,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "destroy leaves what others put into the schema and the catalog, and names it",
   async () => {
     const lake = await whole();

@@ -2,12 +2,13 @@
  * Each call of the Databricks half, answered once with each error that is documented for it: what becomes of it is in
  * golden/databricks-errors.txt, a line for each. Whatever that was, the next run comes to the same end as any other.
  */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { DeleteRoleCommand, DeleteRolePolicyCommand } from "@aws-sdk/client-iam";
 import { resolveSettings } from "../../core/settings/settings.ts";
 import { ROBOT } from "../../fake-workspace/world/settings.ts";
 import { applyPlan } from "../apply.ts";
-import { contentsOf, endLakes, REGION, startLake, type TestLake, world } from "./lake.suite.ts";
+import { contentsOf, endLakes,
+  lakeTest, REGION, startLake, type TestLake, world } from "./lake.suite.ts";
 import { openRunner } from "./side.ts";
 import { expectGolden, problemsOf, told } from "../errors.suite.ts";
 import { unityRoleName } from "../names.ts";
@@ -272,7 +273,7 @@ async function lineOf(
   return `${what} -> ${masked(line)}`;
 }
 
-test(
+lakeTest(
   "each call with each of its errors is survived, or told with a way out, and the next run ends well",
   async () => {
     const questions = shippedQuestions();
@@ -324,7 +325,7 @@ const ENDS: readonly (readonly [status: object, said: RegExp])[] = [
   [{ state: "CLOSED" }, /^told: Cannot create table \S+: the statement is closed \| try: look at the query history/],
 ];
 
-test(
+lakeTest(
   "SQL that fails does so over a success of HTTP, and is told by what it says",
   async () => {
     const given: object[] = [];

@@ -1,5 +1,5 @@
 /** Every call to the workspace refused, lost, cut off, or the last one before the process died: the end is the same. */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { DeleteRoleCommand, DeleteRolePolicyCommand } from "@aws-sdk/client-iam";
 import { ROBOT } from "../../fake-workspace/world/settings.ts";
 import type { World } from "../../fake-workspace/world/world.ts";
@@ -8,6 +8,7 @@ import {
   contentsOf,
   destroy,
   endLakes,
+  lakeTest,
   failuresOf,
   type LakeOptions,
   linesOf,
@@ -44,7 +45,7 @@ async function callsOfApply(lake: TestLake): Promise<readonly { method: string; 
 
 type Fault = Parameters<TestLake["workspace"]["faults"]["add"]>[0];
 
-test(
+lakeTest(
   "an apply in which every call loses its answer, is cut off, or is told to come back, ends like any other",
   async () => {
     const lake = await startLake({ env: PEOPLE, notebook: NOTEBOOK });
@@ -75,7 +76,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "a destroy in which every call loses its answer or is told to come back leaves nothing",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK });
@@ -112,7 +113,7 @@ function lagging() {
   };
 }
 
-test(
+lakeTest(
   "where every read lags behind every change, all is made, mended and taken away as ever",
   async () => {
     const fetch = lagging();
@@ -201,7 +202,7 @@ const REFUSALS = [
   { status: 401, error_code: "UNAUTHENTICATED" },
 ] as const;
 
-test(
+lakeTest(
   "a call that is refused fails its step with what Databricks said; the rest is done, and the next apply goes on",
   async () => {
     const lake = await startLake({ env: PEOPLE, notebook: NOTEBOOK });
@@ -227,7 +228,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "a deletion that is refused leaves what it is about and what that rests on; the next destroy goes on",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK });
@@ -256,7 +257,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "a read that is denied is a problem of its own; nothing is made in its place",
   async () => {
     const lake = await startLake();
@@ -315,7 +316,7 @@ async function untilDone(
   throw new Error(`it did not end within ${most} runs`);
 }
 
-test(
+lakeTest(
   "apply and destroy, killed with every single change that they make, end like any other",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK });

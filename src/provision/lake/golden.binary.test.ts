@@ -4,11 +4,9 @@
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { BothClouds } from "../../testing/provision/both-clouds.ts";
-import { sayIfSkipped } from "../../testing/provision/tests.ts";
 import type { Told } from "../../testing/provision/world.ts";
 import { expectGolden } from "../errors.suite.ts";
 
-sayIfSkipped();
 setDefaultTimeout(600_000);
 
 let clouds: BothClouds;

@@ -2,14 +2,12 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { accountState } from "../../testing/provision/account-state.ts";
 import { BothClouds } from "../../testing/provision/both-clouds.ts";
-import { sayIfSkipped } from "../../testing/provision/tests.ts";
 import type { ProvisionWorld } from "../../testing/provision/world.ts";
 import type { Dashboard } from "../../fake-workspace/world/things.ts";
 import { ENGINEER, ENGINEER_TOKEN } from "../../fake-workspace/world/settings.ts";
 import type { Workspace } from "../../fake-workspace/wire/port.ts";
 import { contentsOf } from "./lake.suite.ts";
 
-sayIfSkipped();
 setDefaultTimeout(300_000);
 const it = test.skipIf(!BothClouds.canRun);
 

@@ -27,12 +27,16 @@ import { makePlan, type Plan, planProblems, planSteps } from "../plan.ts";
 import { applyRemoval, planRemoval } from "../removal.ts";
 import type { ProvisionSide, Resource } from "../resource.ts";
 import type { Questions } from "../load/shipped-questions.ts";
+import { testWith } from "../../testing/needs.ts";
 
 export const REGION = "us-west-2";
 const ACCOUNT = "123456789012";
 let moto: S3Server | null = null;
 let lakes = 0;
 const open: Workspace[] = [];
+
+/** A test that starts a lake. */
+export const lakeTest = testWith("moto");
 
 /** Called once by each test file: what its tests start, ends with them. */
 export function endLakes(): void {

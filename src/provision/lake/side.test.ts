@@ -1,11 +1,12 @@
 /** The Databricks half of provision against the strict fake workspace, over HTTP, with moto's roles and buckets behind it. */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { ROBOT, ROBOT_SECRET } from "../../fake-workspace/world/settings.ts";
 import {
   apply,
   contentsOf,
   destroy,
   endLakes,
+  lakeTest,
   failuresOf,
   linesOf,
   planOf,
@@ -18,7 +19,7 @@ const PEOPLE = { AGENT_LAKE_READERS: "analysts", AGENT_LAKE_LOADER: ROBOT };
 const LONG_MS = 60_000;
 endLakes();
 
-test(
+lakeTest(
   "in an empty workspace everything is made; the second plan has nothing to do, and the second apply calls nothing",
   async () => {
     const lake = await startLake({ env: PEOPLE });
@@ -98,7 +99,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "file events are always said, never left to a default; SQL waits for its warehouse; grants are seen before a step is done",
   async () => {
     const lake = await startLake({
@@ -134,7 +135,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "a service principal provisions as well as a person",
   async () => {
     const env = { DATABRICKS_TOKEN: "", DATABRICKS_CLIENT_ID: ROBOT, DATABRICKS_CLIENT_SECRET: ROBOT_SECRET };
@@ -147,7 +148,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "a workspace that is elsewhere, or is none, is refused before anything is asked of it",
   async () => {
     const refused = async (more: Parameters<typeof startLake>[0]) => {

@@ -1,5 +1,5 @@
 /** The queries and the dashboard in the workspace: made, found, mended, refused and taken away, against the strict fake. */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { outputColumns } from "../../fake-workspace/sql/output-columns.ts";
 import type { Dashboard } from "../../fake-workspace/world/things.ts";
 import {
@@ -7,6 +7,7 @@ import {
   destroy,
   endLakes,
   failuresOf,
+  lakeTest,
   linesOf,
   planOf,
   startLake,
@@ -49,7 +50,7 @@ const rename = (content: { pages: { displayName: string }[] }) =>
 const EDITED = "content: edited by hand -> that of this version of the agent; clone it to keep the edits";
 const PUBLISHED = "-> this one, with the rights of who looks at it";
 
-test(
+lakeTest(
   "queries and dashboard are made, are as they should be, and are taken away with their folder",
   async () => {
     const lake = await startLake(WITH);
@@ -76,7 +77,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "the queries are a SQL notebook: two cells that say which tables are meant, and a cell for each query",
   async () => {
     const lake = await startLake({ ...WITH, env: { DATABRICKS_SCHEMA: "other" } });
@@ -107,7 +108,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "edited by hand: the plan says so, apply undoes it and publishes again; colours are whose they are",
   async () => {
     const lake = await startLake(WITH);
@@ -131,7 +132,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "other settings and another version change it without a word of hands; what was not published is",
   async () => {
     const lake = await startLake(WITH);
@@ -166,7 +167,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "somebody's own dashboard at our path is refused and left, or taken over with its path",
   async () => {
     const lake = await startLake(WITH);
@@ -190,7 +191,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "lost answers make no second one: of the making, of the change and of the publishing",
   async () => {
     const lake = await startLake(WITH);
@@ -212,7 +213,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "an edit between plan and apply is not overwritten and not published: the plan is made again first",
   async () => {
     const lake = await startLake(WITH);
@@ -238,7 +239,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "a second apply changes nothing, and one in the trash is made anew",
   async () => {
     const lake = await startLake(WITH);
@@ -259,7 +260,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "verify analyses every dataset on the warehouse, and names a column that is shown and not there",
   async () => {
     const lake = await startLake(WITH);

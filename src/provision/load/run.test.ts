@@ -9,6 +9,7 @@ import {
   destroy,
   endLakes,
   failuresOf,
+  lakeTest,
   linesOf,
   planOf,
   startLake,
@@ -30,7 +31,7 @@ const NOTEBOOK = { name: "load", source: SOURCE };
 const folderOf = ({ naming }: TestLake) => `/Shared/${naming.prefix}-agent-us-west-2`;
 const jobOf = ({ naming }: TestLake) => `${naming.prefix}-load-us-west-2`;
 
-test(
+lakeTest(
   "the notebook and its job are made once, changed where they differ, and taken away",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK });
@@ -82,7 +83,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "somebody's own notebook at our path is not overwritten, and is not taken away",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK });
@@ -103,7 +104,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "the shipped notebook goes up with the files that it imports, which stay files, and its job knows where the lake is",
   async () => {
     const lake = await startLake({ notebook: shippedNotebook() });
@@ -142,7 +143,7 @@ test("the notebook and provision know one table of what cannot be unpacked", () 
   expect(source).toContain(`QUARANTINE = "${QUARANTINE_TABLE}"`);
 });
 
-test(
+lakeTest(
   "the job is serverless, or runs on one machine of the type that is chosen, and changes from the one to the other",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK });
@@ -176,7 +177,7 @@ async function runOf(lake: TestLake, token: string, onStart?: (start: RunStart) 
   return run(token, { ...world(), facts: plan.facts }, onStart);
 }
 
-test(
+lakeTest(
   "a run is started once for a token, followed to its end, and tells what the notebook gave back or why it failed",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK, env: { AGENT_LAKE_LOADER: ROBOT } });
@@ -205,7 +206,7 @@ test(
   LONG_MS,
 );
 
-test(
+lakeTest(
   "verify tries the role on every bucket and asks every table; a choice of warehouses is not made for anybody",
   async () => {
     const lake = await startLake();

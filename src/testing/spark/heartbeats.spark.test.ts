@@ -15,13 +15,13 @@ import { askLake } from "../../query/local-query.ts";
 import { loadProfile } from "../../sensor/profile/shipped.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { openStore } from "../../uplink/open-store.ts";
-import { findS3Server, type S3Server, startS3Server } from "../s3-server.ts";
+import { canRun } from "../needs.ts";
+import { type S3Server, startS3Server } from "../s3-server.ts";
 import { heartbeatOf } from "./heartbeats.ts";
 import { comparable } from "./rows.ts";
-import { findSpark, type NotebookSettings, SparkSession, type TableRow } from "./session.ts";
+import { type NotebookSettings, SparkSession, type TableRow } from "./session.ts";
 
-const isReady = findSpark() !== null && findS3Server("versitygw") !== null;
-if (!isReady) console.warn("skipped: heartbeats on Spark; run scripts/setup-spark and scripts/setup-servers");
+const isReady = canRun("spark", "versitygw");
 const sparkTest = test.skipIf(!isReady);
 // A machine that does other things too is slow, and no failure.
 setDefaultTimeout(600_000);

@@ -3,19 +3,18 @@
  * into Delta tables on a real Spark, to every named query, each compared with what the sensors sent and the agent delivered.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { STAGES, type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
 import { readNamedQueries } from "../../lakehouse/named-queries.ts";
-import { AGENT_BINARY } from "../agent-process.ts";
+import { canRun } from "../needs.ts";
 import { storedHeartbeats } from "./heartbeats.ts";
 import { comparable } from "./rows.ts";
-import { findSpark, SparkSession, type StageReport, type TableRow } from "./session.ts";
+import { SparkSession, type StageReport, type TableRow } from "./session.ts";
 import { DAY_READINGS, deliverDay, type Expected, expectedOf, NEW_FIELD, type Sent } from "./simulated-day.ts";
 
-const isReady = findSpark() !== null && existsSync(AGENT_BINARY);
-if (!isReady) console.warn("skipped: a day on Spark; run scripts/setup-spark and `bun run build` first");
+const isReady = canRun("spark", "binary");
 const sparkTest = test.skipIf(!isReady);
 // A machine that does other things too is slow, and no failure.
 setDefaultTimeout(1_200_000);

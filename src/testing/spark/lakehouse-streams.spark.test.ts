@@ -3,7 +3,7 @@
  * them, rows that arrive while it runs, and columns that a table is given.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -12,12 +12,11 @@ import { tableColumns } from "../../lakehouse/columns.ts";
 import { loadProfile } from "../../sensor/profile/shipped.ts";
 import { gunzipRows } from "../../uplink/read-object.ts";
 import { AGENT_BINARY } from "../agent-process.ts";
-import { findS3Server, type S3Server, startS3Server } from "../s3-server.ts";
-import { findSpark, type NotebookSettings, SparkSession, type StageReport, type TableRow } from "./session.ts";
+import { canRun } from "../needs.ts";
+import { type S3Server, startS3Server } from "../s3-server.ts";
+import { type NotebookSettings, SparkSession, type StageReport, type TableRow } from "./session.ts";
 
-const isReady = findSpark() !== null && findS3Server("versitygw") !== null && existsSync(AGENT_BINARY);
-if (!isReady)
-  console.warn("skipped: streams on Spark; run scripts/setup-spark, scripts/setup-servers, `bun run build`");
+const isReady = canRun("spark", "versitygw", "binary");
 const sparkTest = test.skipIf(!isReady);
 // A machine that does other things too is slow, and no failure.
 setDefaultTimeout(600_000);

@@ -28,15 +28,15 @@ import { readNamedQueries } from "../../lakehouse/named-queries.ts";
 import { readLoadReport } from "../../provision/load/load-report.ts";
 import { gunzipRows } from "../../uplink/read-object.ts";
 import { AGENT_BINARY } from "../agent-process.ts";
+import { canRun } from "../needs.ts";
 import { heartbeatOf, storedHeartbeats } from "./heartbeats.ts";
 import { ANSWERS } from "./lake-answers.ts";
 import { comparable } from "./rows.ts";
-import { findSpark, type NotebookSettings, SparkSession, type StageReport, type TableRow } from "./session.ts";
+import { type NotebookSettings, SparkSession, type StageReport, type TableRow } from "./session.ts";
 import { sparkEngine } from "./warehouse.ts";
 
 const REGION = "us-west-2";
-const isReady = findSpark() !== null && existsSync(AGENT_BINARY);
-if (!isReady) console.warn("skipped: the notebooks on Spark; run scripts/setup-spark and `bun run build` first");
+const isReady = canRun("spark", "binary");
 const sparkTest = test.skipIf(!isReady);
 setDefaultTimeout(300_000);
 

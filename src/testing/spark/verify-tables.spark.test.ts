@@ -3,7 +3,7 @@
  * over Delta tables that the notebook made of what the compiled binary delivered. Then damage on purpose, each named.
  */
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bucketOf, STAGES, type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
@@ -12,11 +12,11 @@ import { startWorkspace } from "../../fake-workspace/wire/workspace.ts";
 import { ENGINEER_TOKEN } from "../../fake-workspace/world/settings.ts";
 import { gunzipRows } from "../../uplink/read-object.ts";
 import { AGENT_BINARY } from "../agent-process.ts";
-import { findSpark, type NotebookSettings, SparkSession } from "./session.ts";
+import { canRun } from "../needs.ts";
+import { type NotebookSettings, SparkSession } from "./session.ts";
 import { sparkEngine } from "./warehouse.ts";
 
-const isReady = findSpark() !== null && existsSync(AGENT_BINARY);
-if (!isReady) console.warn("skipped: verify --databricks on Spark; run scripts/setup-spark and `bun run build` first");
+const isReady = canRun("spark", "binary");
 const sparkTest = test.skipIf(!isReady);
 setDefaultTimeout(600_000);
 

@@ -10,11 +10,11 @@ import type { Pace } from "../../databricks/wire.ts";
 import type { Workspace as FakeWorkspace } from "../../fake-workspace/wire/port.ts";
 import { startWorkspace } from "../../fake-workspace/wire/workspace.ts";
 import { ENGINEER_TOKEN } from "../../fake-workspace/world/settings.ts";
-import { findSpark, SparkSession } from "./session.ts";
+import { canRun } from "../needs.ts";
+import { SparkSession } from "./session.ts";
 import { sparkEngine } from "./warehouse.ts";
 
-const isReady = findSpark() !== null;
-if (!isReady) console.warn("skipped: statements on Spark; run scripts/setup-spark first");
+const isReady = canRun("spark");
 const sparkTest = test.skipIf(!isReady);
 setDefaultTimeout(300_000);
 

@@ -1,0 +1,83 @@
+/**
+ * What tests need beside Bun, and what becomes of a test whose need is not met.
+ *
+ * `bun test` runs the quick tests, in seconds: whatever needs more is skipped, and one line says why. `./scripts/test` sets
+ * AGENT_TEST=all, and everything runs: what set-up should have brought and did not fails the tests that need it. Only what
+ * this machine cannot have is skipped then, by name: AGENT_TEST_WITHOUT (no Go, no Java), or a user who is not root.
+ */
+import { test } from "bun:test";
+import { existsSync, mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AGENT_BINARY } from "./agent-process.ts";
+import { findS3Server, serverCache } from "./s3-server.ts";
+import { findSpark } from "./spark/session.ts";
+
+/** HashiCorp's own parser of what Terraform reads. */
+export const HCLFMT = join(serverCache(), "bin/hclfmt");
+
+type Spec = {
+  readonly isHere: () => boolean;
+  /** The command that brings it; null: part of the machine, which no set-up changes. */
+  readonly bringer: string | null;
+};
+const NEEDS = {
+  /** More than a moment: the quick run is to stay quick. */
+  time: { isHere: () => true, bringer: null },
+  binary: { isHere: () => existsSync(AGENT_BINARY), bringer: "bun run build" },
+  versitygw: { isHere: () => findS3Server("versitygw") !== null, bringer: "scripts/setup-servers" },
+  moto: { isHere: () => findS3Server("moto") !== null, bringer: "scripts/setup-servers" },
+  hclfmt: { isHere: () => existsSync(HCLFMT), bringer: "scripts/setup-servers" },
+  spark: { isHere: () => findSpark() !== null, bringer: "scripts/setup-spark" },
+  linux: { isHere: () => process.platform === "linux", bringer: null },
+  "a user who is root": { isHere: () => process.getuid?.() === 0, bringer: null },
+  "a user who is not root": { isHere: () => process.getuid?.() !== 0, bringer: null },
+  "small disks": { isHere: mayMount, bringer: null },
+} as const satisfies Record<string, Spec>;
+export type Need = keyof typeof NEEDS;
+
+/** Whether tests that need all of these run. Where they do not, one line says why, and what to type. */
+export function canRun(...needs: readonly Need[]): boolean {
+  return process.env["AGENT_TEST"] === "all" ? isPossible(needs) : saySkipped(needs);
+}
+
+/** Whether this machine can have it all: what set-up should have brought fails by itself where it is missing. */
+function isPossible(needs: readonly Need[]): boolean {
+  const without = (process.env["AGENT_TEST_WITHOUT"] ?? "").split(/\s+/);
+  const lacks = needs.filter(
+    (need) => without.includes(need) || (NEEDS[need].bringer === null && !NEEDS[need].isHere()),
+  );
+  if (lacks.length > 0) say(`skipped: needs ${lacks.join(", ")}, which this machine does not have`);
+  return lacks.length === 0;
+}
+
+function saySkipped(needs: readonly Need[]): false {
+  say("skipped: what takes long. Try: AGENT_TEST=all bun test PATTERN");
+  for (const need of needs) {
+    const { bringer, isHere } = NEEDS[need];
+    if (bringer !== null && !isHere()) say(`skipped: tests with ${need}, which is missing. Try: ${bringer}`);
+  }
+  return false;
+}
+
+/** `test`, or what skips where a need is not met. */
+export function testWith(...needs: readonly Need[]): typeof test {
+  return test.skipIf(!canRun(...needs)) as typeof test;
+}
+
+const said = new Set<string>();
+function say(line: string): void {
+  if (!said.has(line)) console.warn(line);
+  said.add(line);
+}
+
+let mounts: boolean | null = null;
+function mayMount(): boolean {
+  if (mounts === null) {
+    const path = mkdtempSync(join(tmpdir(), "agent-mount-"));
+    mounts = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path]).exitCode === 0;
+    if (mounts) Bun.spawnSync(["umount", path]);
+    rmdirSync(path);
+  }
+  return mounts;
+}
