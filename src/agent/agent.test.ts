@@ -2,6 +2,9 @@
 import { expect, test } from "bun:test";
 import { audit, doubles, unsorted } from "../testing/audit.ts";
 import { type FakeNode, startFakeNode } from "../testing/fake-node.ts";
+import { testWith } from "../testing/needs.ts";
+
+const longTest = testWith("time");
 
 const batches = (node: FakeNode, where: string) =>
   node.opened.buffer.db.query<{ n: number }, []>(`SELECT count(*) AS n FROM batch WHERE ${where}`).get()!.n;
@@ -12,61 +15,72 @@ const qualitiesOf = (node: FakeNode) =>
     .all()
     .map(({ q }) => q);
 
-test("an outage of a thousand intervals promises no more than a few ranges, and ends in large objects", async () => {
-  const node = await startFakeNode({ count: 20_000, now: 0 });
-  node.store.state = "down";
-  for (let i = 0; i < 1_000; i++) {
-    node.source.release(10);
-    await node.drive(30_000, 1);
-  }
-  expect(node.source.acknowledged).toBe(10_000);
-  const ranges = node.opened.buffer.db.query("SELECT DISTINCT first_seq FROM batch WHERE first_seq IS NOT NULL").all();
-  expect(ranges.length).toBeLessThan(5);
-  expect(node.opened.carrier.queuedRanges).toBeLessThan(5);
-  node.store.state = "up";
-  node.source.release(10_000);
-  await node.drive(30_000, 60);
-  const found = await audit(node.store);
-  expect(found.ids.raw.size).toBe(20_000);
-  expect(doubles(found)).toEqual([]);
-  expect(unsorted(found)).toEqual([]);
-  const sizes = node.opened.buffer.db
-    .query<{ n: number }, []>("SELECT sum(count) AS n FROM batch WHERE stage = 'raw' GROUP BY first_seq")
-    .all();
-  expect(sizes.filter(({ n }) => n >= 1_000).length).toBeGreaterThan(8);
-  expect(node.log.filter(({ code }) => code === "uplink_down").map(({ message }) => message)).toEqual([
-    'Cannot deliver to "memory:": the line is down. Readings are kept; trying again',
-  ]);
-  expect(node.log.filter(({ code }) => code === "uplink_up").length).toBe(1);
-  await node.end();
-}, 60_000);
+longTest(
+  "an outage of a thousand intervals promises no more than a few ranges, and ends in large objects",
+  async () => {
+    const node = await startFakeNode({ count: 20_000, now: 0 });
+    node.store.state = "down";
+    for (let i = 0; i < 1_000; i++) {
+      node.source.release(10);
+      await node.drive(30_000, 1);
+    }
+    expect(node.source.acknowledged).toBe(10_000);
+    const ranges = node.opened.buffer.db
+      .query("SELECT DISTINCT first_seq FROM batch WHERE first_seq IS NOT NULL")
+      .all();
+    expect(ranges.length).toBeLessThan(5);
+    expect(node.opened.carrier.queuedRanges).toBeLessThan(5);
+    node.store.state = "up";
+    node.source.release(10_000);
+    await node.drive(30_000, 60);
+    const found = await audit(node.store);
+    expect(found.ids.raw.size).toBe(20_000);
+    expect(doubles(found)).toEqual([]);
+    expect(unsorted(found)).toEqual([]);
+    const sizes = node.opened.buffer.db
+      .query<{ n: number }, []>("SELECT sum(count) AS n FROM batch WHERE stage = 'raw' GROUP BY first_seq")
+      .all();
+    expect(sizes.filter(({ n }) => n >= 1_000).length).toBeGreaterThan(8);
+    expect(node.log.filter(({ code }) => code === "uplink_down").map(({ message }) => message)).toEqual([
+      'Cannot deliver to "memory:": the line is down. Readings are kept; trying again',
+    ]);
+    expect(node.log.filter(({ code }) => code === "uplink_up").length).toBe(1);
+    await node.end();
+  },
+  60_000,
+);
 
-test("after a restart a long backlog is promised as it is carried, and not all of it before the first put", async () => {
-  const first = await startFakeNode({ count: 60_000, now: 0 });
-  first.store.state = "down";
-  first.source.release(60_000);
-  await first.drive(1_000, 200);
-  expect(first.source.acknowledged).toBe(60_000);
-  await first.end("keeps its folder");
+longTest(
+  "after a restart a long backlog is promised as it is carried, and not all of it before the first put",
+  async () => {
+    const first = await startFakeNode({ count: 60_000, now: 0 });
+    first.store.state = "down";
+    first.source.release(60_000);
+    await first.drive(1_000, 200);
+    expect(first.source.acknowledged).toBe(60_000);
+    await first.end("keeps its folder");
 
-  const node = await startFakeNode({ count: 60_000, now: 0, dataDir: first.dataDir });
-  const ranges = () => node.opened.buffer.db.query("SELECT DISTINCT first_seq FROM batch WHERE first_seq IS NOT NULL");
-  node.store.state = "hangs";
-  await node.drive(1_000, 20);
-  expect(node.store.puts).toBeGreaterThan(0);
-  expect(ranges().all().length).toBeLessThan(5);
-  await node.end("keeps its folder");
+    const node = await startFakeNode({ count: 60_000, now: 0, dataDir: first.dataDir });
+    const ranges = () =>
+      node.opened.buffer.db.query("SELECT DISTINCT first_seq FROM batch WHERE first_seq IS NOT NULL");
+    node.store.state = "hangs";
+    await node.drive(1_000, 20);
+    expect(node.store.puts).toBeGreaterThan(0);
+    expect(ranges().all().length).toBeLessThan(5);
+    await node.end("keeps its folder");
 
-  // More promises that were made before than are read at once.
-  const last = await startFakeNode({ count: 60_000, now: 0, dataDir: first.dataDir });
-  while (last.opened.outbox.unplanned > 20_000) last.opened.outbox.plan(100, 0);
-  expect(batches(last, "state <> 'delivered'")).toBeGreaterThan(1_000);
-  await last.drive(1_000, 300);
-  const found = await audit(last.store);
-  expect(found.ids.raw.size).toBe(60_000);
-  expect([doubles(found), unsorted(found)]).toEqual([[], []]);
-  await last.end();
-}, 60_000);
+    // More promises that were made before than are read at once.
+    const last = await startFakeNode({ count: 60_000, now: 0, dataDir: first.dataDir });
+    while (last.opened.outbox.unplanned > 20_000) last.opened.outbox.plan(100, 0);
+    expect(batches(last, "state <> 'delivered'")).toBeGreaterThan(1_000);
+    await last.drive(1_000, 300);
+    const found = await audit(last.store);
+    expect(found.ids.raw.size).toBe(60_000);
+    expect([doubles(found), unsorted(found)]).toEqual([[], []]);
+    await last.end();
+  },
+  60_000,
+);
 
 test("windows wait for the store, and go out once with all that came meanwhile", async () => {
   const node = await startFakeNode({ count: 3_001, now: 0 });
@@ -87,60 +101,68 @@ test("windows wait for the store, and go out once with all that came meanwhile",
   await node.end();
 }, 60_000);
 
-test("at the limit with policy block nothing is taken and nothing lost; delivery makes room and it goes on", async () => {
-  const env = { AGENT_BUFFER_MAX_BYTES: "1MiB", AGENT_BUFFER_FULL: "block" };
-  const node = await startFakeNode({ count: 60_001, now: 0, env });
-  node.store.state = "down";
-  for (let i = 0; i < 60; i++) {
-    node.source.release(1_000);
-    await node.drive(2_100, 1);
-  }
-  const stood = node.source.acknowledged;
-  expect(node.opened.agent.problems().map(({ code }) => code)).toContain("buffer_full");
-  expect(stood).toBeLessThan(60_000);
-  await node.drive(1_000, 20);
-  expect(node.source.acknowledged).toBe(stood);
-  node.store.state = "up";
-  await node.drive(1_000, 400);
-  // What is left are the windows of the last hour, kept for late readings.
-  await node.drive(60_000, 120);
-  expect(node.source.acknowledged).toBe(60_000);
-  const found = await audit(node.store);
-  expect(found.ids.raw.size).toBe(60_000);
-  expect(doubles(found)).toEqual([]);
-  expect(unsorted(found)).toEqual([]);
-  expect(node.opened.buffer.db.query("SELECT * FROM loss").all()).toEqual([]);
-  expect(node.opened.agent.problems()).toEqual([]);
-  await node.end();
-}, 60_000);
+longTest(
+  "at the limit with policy block nothing is taken and nothing lost; delivery makes room and it goes on",
+  async () => {
+    const env = { AGENT_BUFFER_MAX_BYTES: "1MiB", AGENT_BUFFER_FULL: "block" };
+    const node = await startFakeNode({ count: 60_001, now: 0, env });
+    node.store.state = "down";
+    for (let i = 0; i < 60; i++) {
+      node.source.release(1_000);
+      await node.drive(2_100, 1);
+    }
+    const stood = node.source.acknowledged;
+    expect(node.opened.agent.problems().map(({ code }) => code)).toContain("buffer_full");
+    expect(stood).toBeLessThan(60_000);
+    await node.drive(1_000, 20);
+    expect(node.source.acknowledged).toBe(stood);
+    node.store.state = "up";
+    await node.drive(1_000, 400);
+    // What is left are the windows of the last hour, kept for late readings.
+    await node.drive(60_000, 120);
+    expect(node.source.acknowledged).toBe(60_000);
+    const found = await audit(node.store);
+    expect(found.ids.raw.size).toBe(60_000);
+    expect(doubles(found)).toEqual([]);
+    expect(unsorted(found)).toEqual([]);
+    expect(node.opened.buffer.db.query("SELECT * FROM loss").all()).toEqual([]);
+    expect(node.opened.agent.problems()).toEqual([]);
+    await node.end();
+  },
+  60_000,
+);
 
-test("at the limit with policy drop-oldest what goes is counted with its range, and all else arrives once", async () => {
-  const env = { AGENT_BUFFER_MAX_BYTES: "1MiB", AGENT_BUFFER_FULL: "drop-oldest" };
-  const node = await startFakeNode({ count: 90_000, now: 3_000, env });
-  await node.drive(1_000, 40);
-  node.store.state = "down";
-  for (let i = 0; i < 87; i++) {
-    node.source.release(1_000);
-    await node.drive(2_100, 1);
-  }
-  expect(node.source.acknowledged).toBe(90_000);
-  node.store.state = "up";
-  await node.drive(30_000, 60);
-  const found = await audit(node.store);
-  type LossRow = { reason: string; count: number; first_seq: number; last_seq: number };
-  const losses = node.opened.buffer.db.query<LossRow, []>("SELECT * FROM loss").all();
-  expect(losses.length).toBeGreaterThan(0);
-  const lost = losses.reduce((sum, { count }) => sum + count, 0);
-  expect(
-    losses.every((loss) => loss.count === loss.last_seq - loss.first_seq + 1 && loss.reason === "buffer_full"),
-  ).toBe(true);
-  expect(found.ids.raw.size + lost).toBe(90_000);
-  expect(doubles(found)).toEqual([]);
-  expect(unsorted(found)).toEqual([]);
-  expect(batches(node, "state = 'parked'")).toBe(0);
-  expect(node.log.filter(({ code }) => code === "readings_dropped").length).toBeGreaterThan(0);
-  await node.end();
-}, 60_000);
+longTest(
+  "at the limit with policy drop-oldest what goes is counted with its range, and all else arrives once",
+  async () => {
+    const env = { AGENT_BUFFER_MAX_BYTES: "1MiB", AGENT_BUFFER_FULL: "drop-oldest" };
+    const node = await startFakeNode({ count: 90_000, now: 3_000, env });
+    await node.drive(1_000, 40);
+    node.store.state = "down";
+    for (let i = 0; i < 87; i++) {
+      node.source.release(1_000);
+      await node.drive(2_100, 1);
+    }
+    expect(node.source.acknowledged).toBe(90_000);
+    node.store.state = "up";
+    await node.drive(30_000, 60);
+    const found = await audit(node.store);
+    type LossRow = { reason: string; count: number; first_seq: number; last_seq: number };
+    const losses = node.opened.buffer.db.query<LossRow, []>("SELECT * FROM loss").all();
+    expect(losses.length).toBeGreaterThan(0);
+    const lost = losses.reduce((sum, { count }) => sum + count, 0);
+    expect(
+      losses.every((loss) => loss.count === loss.last_seq - loss.first_seq + 1 && loss.reason === "buffer_full"),
+    ).toBe(true);
+    expect(found.ids.raw.size + lost).toBe(90_000);
+    expect(doubles(found)).toEqual([]);
+    expect(unsorted(found)).toEqual([]);
+    expect(batches(node, "state = 'parked'")).toBe(0);
+    expect(node.log.filter(({ code }) => code === "readings_dropped").length).toBeGreaterThan(0);
+    await node.end();
+  },
+  60_000,
+);
 
 test("a clock that jumps, back or ahead, stalls nothing and makes nothing run hot", async () => {
   const node = await startFakeNode({ count: 6_000, now: 0 });
@@ -184,25 +206,31 @@ test("before the clock is set, readings are committed as unsynced, and as steppe
   await node.end();
 });
 
-test("a full database stops taking, says so, loses nothing, and goes on when there is room", async () => {
-  const node = await startFakeNode({ count: 30_000, now: 1_000 });
-  const { db } = node.opened.buffer;
-  node.store.state = "down";
-  await node.drive(1_000, 1);
-  node.source.release(29_000);
-  db.run(`PRAGMA max_page_count = ${db.query<{ page_count: number }, []>("PRAGMA page_count").get()!.page_count + 20}`);
-  await node.drive(1_000, 30);
-  expect(node.opened.agent.problems().map(({ code }) => code)).toContain("disk_full");
-  const stood = node.source.acknowledged;
-  expect(stood).toBeLessThan(30_000);
-  node.store.state = "up";
-  await node.drive(1_000, 20);
-  db.run("PRAGMA max_page_count = 1000000");
-  await node.drive(1_000, 200);
-  expect(node.source.acknowledged).toBe(30_000);
-  const found = await audit(node.store);
-  expect(found.ids.raw.size).toBe(30_000);
-  expect(doubles(found)).toEqual([]);
-  expect(node.opened.agent.problems()).toEqual([]);
-  await node.end();
-}, 60_000);
+longTest(
+  "a full database stops taking, says so, loses nothing, and goes on when there is room",
+  async () => {
+    const node = await startFakeNode({ count: 30_000, now: 1_000 });
+    const { db } = node.opened.buffer;
+    node.store.state = "down";
+    await node.drive(1_000, 1);
+    node.source.release(29_000);
+    db.run(
+      `PRAGMA max_page_count = ${db.query<{ page_count: number }, []>("PRAGMA page_count").get()!.page_count + 20}`,
+    );
+    await node.drive(1_000, 30);
+    expect(node.opened.agent.problems().map(({ code }) => code)).toContain("disk_full");
+    const stood = node.source.acknowledged;
+    expect(stood).toBeLessThan(30_000);
+    node.store.state = "up";
+    await node.drive(1_000, 20);
+    db.run("PRAGMA max_page_count = 1000000");
+    await node.drive(1_000, 200);
+    expect(node.source.acknowledged).toBe(30_000);
+    const found = await audit(node.store);
+    expect(found.ids.raw.size).toBe(30_000);
+    expect(doubles(found)).toEqual([]);
+    expect(node.opened.agent.problems()).toEqual([]);
+    await node.end();
+  },
+  60_000,
+);

@@ -11,7 +11,10 @@ import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
 import { loadRuleTexts } from "../rules/files/load.ts";
 import type { Loaded, RuleSet } from "../rules/rule-set.ts";
 import { RuleState, Subjects } from "../rules/state.ts";
+import { testWith } from "../testing/needs.ts";
 import { LiveRules } from "./live-rules.ts";
+
+const longTest = testWith("time");
 
 const folder = mkdtempSync(join(tmpdir(), "live-rules-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -112,36 +115,40 @@ const step = fc.oneof(
   fc.constantFrom("save" as const, "kill and restart" as const, "prune" as const),
 );
 
-test("after a kill at any moment the memory is that of exactly the readings in the buffer", () => {
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 14 }), (steps) => {
-      const world = newWorld();
-      const make = (catalogue: SensorCatalogue) => new Counting(parsed(catalogue, rule("a", 60)));
-      let node = open(world, make);
-      let total = 0;
-      for (const what of steps) {
-        if (what === "save") node.rules.save();
-        else if (what === "prune") {
-          // All of it delivered: only what the memory still needs is held back.
-          node.buffer.setMeta("planned_through", String(node.buffer.lastSeq));
-          node.buffer.setMeta("windows_from", String(node.buffer.lastSeq + 1));
-          while (new Retention(node.buffer).prune(Number.MAX_SAFE_INTEGER) > 0);
-        } else if (what === "kill and restart") {
-          node.buffer.close();
-          node = open(world, make);
-        } else {
-          commit(node, what.rows, what.fails);
-          total += what.rows;
+longTest(
+  "after a kill at any moment the memory is that of exactly the readings in the buffer",
+  () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 14 }), (steps) => {
+        const world = newWorld();
+        const make = (catalogue: SensorCatalogue) => new Counting(parsed(catalogue, rule("a", 60)));
+        let node = open(world, make);
+        let total = 0;
+        for (const what of steps) {
+          if (what === "save") node.rules.save();
+          else if (what === "prune") {
+            // All of it delivered: only what the memory still needs is held back.
+            node.buffer.setMeta("planned_through", String(node.buffer.lastSeq));
+            node.buffer.setMeta("windows_from", String(node.buffer.lastSeq + 1));
+            while (new Retention(node.buffer).prune(Number.MAX_SAFE_INTEGER) > 0);
+          } else if (what === "kill and restart") {
+            node.buffer.close();
+            node = open(world, make);
+          } else {
+            commit(node, what.rows, what.fails);
+            total += what.rows;
+          }
+          const seen = Object.values((node.set as Counting).seen()).reduce((sum, count) => sum + count, 0);
+          expect(seen).toBe(total);
         }
-        const seen = Object.values((node.set as Counting).seen()).reduce((sum, count) => sum + count, 0);
-        expect(seen).toBe(total);
-      }
-      node.buffer.close();
-      rmSync(world.dataDir, { recursive: true });
-    }),
-    { numRuns: 60 },
-  );
-}, 60_000);
+        node.buffer.close();
+        rmSync(world.dataDir, { recursive: true });
+      }),
+      { numRuns: 60 },
+    );
+  },
+  60_000,
+);
 
 test("what the rules remember is stored in the transaction of the readings in it, at the latest with every twenty thousandth", () => {
   const world = newWorld();

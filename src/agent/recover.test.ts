@@ -25,9 +25,12 @@ import { resolveSettings } from "../core/settings/settings.ts";
 import { builtInRules } from "../rules/files/shipped.ts";
 import { type Audit, audit, doubles, unsorted } from "../testing/audit.ts";
 import { FIRST_EVENT_MS, ListedSource } from "../testing/listed-source.ts";
+import { testWith } from "../testing/needs.ts";
 import { MemoryStore } from "../uplink/memory.ts";
 import { type AgentInputs, openAgent } from "./open-agent.ts";
 import { corruptProblems, oldEpochs, openBuffer, StoppedEarlyError } from "./open-buffer.ts";
+
+const longTest = testWith("time");
 
 const folder = mkdtempSync(join(tmpdir(), "agent-corrupt-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -205,53 +208,57 @@ function checkWindows(found: Audit, epoch: string, lost: number, what: string): 
   expect([what, records >= valid && records <= valid + lost ? valid : records]).toEqual([what, valid]);
 }
 
-test("a buffer damaged anywhere is set aside; every reading is delivered exactly once or counted as lost", async () => {
-  const only = Number(process.env["SEED"] ?? "0");
-  const count = Number(process.env["SEEDS"] ?? "21");
-  const seeds = only > 0 ? [only] : Array.from({ length: count }, (_, i) => i + 1);
-  let [accepted, lost, setAside] = [0, 0, 0];
-  for (const seed of seeds) {
-    const made = await crashed(seed);
-    const kind = DAMAGES[seed % DAMAGES.length]!;
-    const what = `SEED=${seed} ${damage(made.dataDir, seed, kind)}`;
-    made.store.left = Number.POSITIVE_INFINITY;
-    const opened = await openAgent(inputs(made.dataDir, made.store, { count: TOTAL }, new AbortController().signal));
-    const end = await opened.run();
-    expect([what, end.finished]).toEqual([what, true]);
-    const found = await audit(made.store);
-    const { buffer } = opened;
-    // A row has no checksum: a flipped time puts a delivered reading into another hour's object (docs/guarantees.md).
-    const flipped = kind === "flip bytes" ? FLIPS : 0;
-    expect([what, doubles(found).slice(3 * flipped)]).toEqual([what, []]);
-    const epochs = oldEpochs(buffer);
-    for (const old of epochs) {
-      const gone = checkEpoch(found, old.epoch, old.accepted, lossesOf(buffer, old.epoch), what, flipped);
-      expect([what, gone]).toEqual([what, old.lost]);
-      if (!/aggregates/.test(buffer.meta("corrupt") ?? "")) checkWindows(found, old.epoch, gone, what);
-      if (ONE_PAGE.includes(kind)) [accepted, lost] = [accepted + old.accepted, lost + gone];
+longTest(
+  "a buffer damaged anywhere is set aside; every reading is delivered exactly once or counted as lost",
+  async () => {
+    const only = Number(process.env["SEED"] ?? "0");
+    const count = Number(process.env["SEEDS"] ?? "21");
+    const seeds = only > 0 ? [only] : Array.from({ length: count }, (_, i) => i + 1);
+    let [accepted, lost, setAside] = [0, 0, 0];
+    for (const seed of seeds) {
+      const made = await crashed(seed);
+      const kind = DAMAGES[seed % DAMAGES.length]!;
+      const what = `SEED=${seed} ${damage(made.dataDir, seed, kind)}`;
+      made.store.left = Number.POSITIVE_INFINITY;
+      const opened = await openAgent(inputs(made.dataDir, made.store, { count: TOTAL }, new AbortController().signal));
+      const end = await opened.run();
+      expect([what, end.finished]).toEqual([what, true]);
+      const found = await audit(made.store);
+      const { buffer } = opened;
+      // A row has no checksum: a flipped time puts a delivered reading into another hour's object (docs/guarantees.md).
+      const flipped = kind === "flip bytes" ? FLIPS : 0;
+      expect([what, doubles(found).slice(3 * flipped)]).toEqual([what, []]);
+      const epochs = oldEpochs(buffer);
+      for (const old of epochs) {
+        const gone = checkEpoch(found, old.epoch, old.accepted, lossesOf(buffer, old.epoch), what, flipped);
+        expect([what, gone]).toEqual([what, old.lost]);
+        if (!/aggregates/.test(buffer.meta("corrupt") ?? "")) checkWindows(found, old.epoch, gone, what);
+        if (ONE_PAGE.includes(kind)) [accepted, lost] = [accepted + old.accepted, lost + gone];
+      }
+      checkEpoch(found, buffer.epoch, buffer.lastSeq, lossesOf(buffer, null), what, flipped);
+      checkWindows(found, buffer.epoch, 0, what);
+      const [problem] = corruptProblems(buffer, NOW);
+      const files = readdirSync(made.dataDir).filter((name) => /^buffer\.corrupt-.*\.db$/.test(name));
+      expect([what, files.length]).toEqual([what, problem === undefined ? 0 : 1]);
+      if (problem !== undefined) {
+        setAside++;
+        expect(problem.code).toBe("buffer_was_corrupt");
+        expect(problem.message).toContain(files[0]!);
+        // The source went on where it stood, unless it was said that this is not known.
+        const sum = epochs.reduce((total, old) => total + old.accepted, buffer.lastSeq);
+        const isCursorLost = problem.message.includes("they start again") || !epochs.every((old) => old.certain);
+        expect([what, isCursorLost || sum === TOTAL]).toEqual([what, true]);
+      }
+      await opened.close();
+      rmSync(made.dataDir, { recursive: true });
     }
-    checkEpoch(found, buffer.epoch, buffer.lastSeq, lossesOf(buffer, null), what, flipped);
-    checkWindows(found, buffer.epoch, 0, what);
-    const [problem] = corruptProblems(buffer, NOW);
-    const files = readdirSync(made.dataDir).filter((name) => /^buffer\.corrupt-.*\.db$/.test(name));
-    expect([what, files.length]).toEqual([what, problem === undefined ? 0 : 1]);
-    if (problem !== undefined) {
-      setAside++;
-      expect(problem.code).toBe("buffer_was_corrupt");
-      expect(problem.message).toContain(files[0]!);
-      // The source went on where it stood, unless it was said that this is not known.
-      const sum = epochs.reduce((total, old) => total + old.accepted, buffer.lastSeq);
-      const isCursorLost = problem.message.includes("they start again") || !epochs.every((old) => old.certain);
-      expect([what, isCursorLost || sum === TOTAL]).toEqual([what, true]);
-    }
-    await opened.close();
-    rmSync(made.dataDir, { recursive: true });
-  }
-  if (only > 0) return;
-  expect(setAside).toBeGreaterThan(seeds.length / 2);
-  // One bad page costs what is on it, not what is around it.
-  expect(lost).toBeLessThan(accepted / 50);
-}, 120_000);
+    if (only > 0) return;
+    expect(setAside).toBeGreaterThan(seeds.length / 2);
+    // One bad page costs what is on it, not what is around it.
+    expect(lost).toBeLessThan(accepted / 50);
+  },
+  120_000,
+);
 
 test("where neither buffer nor store tells what was delivered, readings are counted rather than sent twice", async () => {
   const made = await crashed(14);

@@ -6,12 +6,15 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { STAGES } from "../core/stage.ts";
+import { testWith } from "../testing/needs.ts";
 import { BacklogCount } from "./backlog.ts";
 import { Retention } from "./disk/retention.ts";
 import { lagOf } from "./ledger/holdings.ts";
 import { BufferLedger } from "./ledger/ledger.ts";
 import { Outbox } from "./outbox.ts";
 import { SqliteBuffer } from "./sqlite-buffer.ts";
+
+const longTest = testWith("time");
 
 const folder = mkdtempSync(join(tmpdir(), "agent-backlog-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -75,34 +78,38 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom("refuse" as const, "prune" as const, "drop" as const, "restart" as const) },
 );
 
-test("at any moment of any history it says what a look through the buffer says", () => {
-  fc.assert(
-    fc.property(fc.array(fc.tuple(step, fc.boolean()), { minLength: 1, maxLength: 25, size: "max" }), (steps) => {
-      const dataDir = join(folder, String(folders++));
-      mkdirSync(dataDir);
-      let node = open(dataDir, () => 0, 700);
-      for (const [at, [one, isAsked]] of steps.entries()) {
-        const { buffer, outbox } = node;
-        if (one === "restart") {
-          buffer.close();
-          node = open(dataDir, () => 0, 700);
-        } else if (one === "deliver") outbox.delivered(outbox.open(2), at);
-        else if (one === "refuse") refuse(outbox, at);
-        else if (one === "prune") new Retention(buffer).prune(Number.MAX_SAFE_INTEGER);
-        else if (one === "drop") {
-          new Retention(buffer).dropOldest(100, at);
-          outbox.reload();
-        } else if ("plan" in one) outbox.plan(one.plan, at);
-        else commit(node, one.rows, one.nth, at);
-        if (!isAsked) continue;
-        while (node.backlog.count() > 0);
-        expect(node.backlog.read().stages).toEqual(lookedThrough(dataDir));
-      }
-      node.buffer.close();
-    }),
-    { numRuns: 40 },
-  );
-}, 60_000);
+longTest(
+  "at any moment of any history it says what a look through the buffer says",
+  () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(step, fc.boolean()), { minLength: 1, maxLength: 25, size: "max" }), (steps) => {
+        const dataDir = join(folder, String(folders++));
+        mkdirSync(dataDir);
+        let node = open(dataDir, () => 0, 700);
+        for (const [at, [one, isAsked]] of steps.entries()) {
+          const { buffer, outbox } = node;
+          if (one === "restart") {
+            buffer.close();
+            node = open(dataDir, () => 0, 700);
+          } else if (one === "deliver") outbox.delivered(outbox.open(2), at);
+          else if (one === "refuse") refuse(outbox, at);
+          else if (one === "prune") new Retention(buffer).prune(Number.MAX_SAFE_INTEGER);
+          else if (one === "drop") {
+            new Retention(buffer).dropOldest(100, at);
+            outbox.reload();
+          } else if ("plan" in one) outbox.plan(one.plan, at);
+          else commit(node, one.rows, one.nth, at);
+          if (!isAsked) continue;
+          while (node.backlog.count() > 0);
+          expect(node.backlog.read().stages).toEqual(lookedThrough(dataDir));
+        }
+        node.buffer.close();
+      }),
+      { numRuns: 40 },
+    );
+  },
+  60_000,
+);
 
 test("a long backlog is counted a few milliseconds at a time, and what is not counted yet is told", () => {
   const dataDir = join(folder, String(folders++));

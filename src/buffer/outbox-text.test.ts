@@ -1,11 +1,14 @@
 /** Text beside readings is what can be large: it bounds what is kept in memory, and what one batch holds. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
+import { testWith } from "../testing/needs.ts";
 import { Outbox } from "./outbox.ts";
 import { SqliteBuffer } from "./sqlite-buffer.ts";
+
+const longTest = testWith("time");
 
 let dataDir = "";
 beforeEach(() => {
@@ -16,7 +19,7 @@ afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 const MIB = 1024 * 1024;
 const facts = { ingestedAtMs: 1_000, rulesVersion: "abc", timeQuality: "ok", agentVersion: "0.1.0" } as const;
 
-test("a batch ends where the text beside its rows is 32 MiB, and has a row at least", () => {
+longTest("a batch ends where the text beside its rows is 32 MiB, and has a row at least", () => {
   const buffer = new SqliteBuffer({
     ...{ dataDir, nodeId: "n", nowMs: 0, blockRows: 10, recentRows: 10_000 },
     chance: new Uint8Array(10).fill(7),
