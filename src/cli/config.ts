@@ -10,7 +10,7 @@ import {
   type SettingName,
 } from "../core/settings/settings.ts";
 import { SETTINGS } from "../core/settings/table.ts";
-import type { Command, CommandGroup, Context } from "./frame/command.ts";
+import { type CommandGroup, type Context, defineCommand } from "./frame/command.ts";
 import { settingFlags } from "./frame/flags.ts";
 
 const FLAGS = settingFlags(...SETTING_NAMES.filter((name) => SETTINGS[name].flag !== null));
@@ -25,7 +25,7 @@ type Shown = {
   readonly doc: string;
 };
 
-const show: Command = {
+const show = defineCommand({
   name: "show",
   summary: "Show every setting, its value and where it came from; secrets stay hidden.",
   args: { ...FLAGS, json: { type: "boolean", description: "One JSON value: a list of settings." } },
@@ -34,13 +34,13 @@ const show: Command = {
   run: async (flags, context) => {
     const rows = SETTING_NAMES.map((name) => shown(name, context));
     const { problems } = checkSettings(context.settingSources ?? { env: context.env });
-    await context.write(flags["json"] === true ? `${JSON.stringify(rows, null, 2)}\n` : tableText(rows));
+    await context.write(flags.json ? `${JSON.stringify(rows, null, 2)}\n` : tableText(rows));
     for (const problem of problems) context.say(problem);
     return problems.length === 0 ? 0 : 1;
   },
-};
+});
 
-const check: Command = {
+const check = defineCommand({
   name: "check",
   summary: "Check every setting, and the files that they name, and tell all problems at once.",
   args: {
@@ -58,12 +58,12 @@ const check: Command = {
     const { problems: wrong } = checkSettings(context.settingSources ?? { env: context.env });
     // A setting that is wrong has its default here: nothing is told twice of it.
     const found = [...wrong, ...fileProblems(context.settings, context.cwd)];
-    const live = flags["live"] === true ? await (await import("./config-live.ts")).askLive(context) : null;
+    const live = flags.live ? await (await import("./config-live.ts")).askLive(context) : null;
     const problems = [...found, ...(live?.problems ?? [])].map(withoutPassword);
     const warnings = [...environmentWarnings(context.env), ...openlyServed(context)];
     const ok = problems.length === 0;
-    if (flags["json"] !== true) for (const warning of warnings) context.say(warning);
-    if (flags["json"] === true) {
+    if (!flags.json) for (const warning of warnings) context.say(warning);
+    if (flags.json) {
       await context.write(
         `${JSON.stringify({ ok, problems, warnings, ...(live === null ? {} : { live: live.told }) }, null, 2)}\n`,
       );
@@ -76,7 +76,7 @@ const check: Command = {
     }
     return ok ? 0 : 1;
   },
-};
+});
 
 function openlyServed({ settings: { dashboard } }: Context): string[] {
   if (dashboard === null || isLoopback(dashboard.host)) return [];

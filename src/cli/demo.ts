@@ -9,31 +9,33 @@ import type { Settings } from "../core/settings/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { formatDuration } from "../core/time/duration.ts";
 import { RunBeside } from "../status/beside.ts";
-import { durationFlag } from "./duration-flag.ts";
-import type { Command, Context, ExitCode, Flags } from "./frame/command.ts";
-import { settingFlags } from "./frame/flags.ts";
+import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
+import { durationFlag } from "./frame/flag-values.ts";
+import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 import { textTable } from "./frame/table.ts";
 import { startAgent } from "./run.ts";
 import { watchProgress } from "./run-progress.ts";
 import { command as verify } from "./verify/verify.ts";
 
-export const command: Command = {
+const ARGS = {
+  for: { type: "string", description: "How long to take readings.", valueHint: "20s", default: "20s" },
+  dir: {
+    type: "string",
+    description: "A folder of its own; emptied first.",
+    valueHint: "DIR",
+    default: "agent-demo",
+  },
+  ...settingFlags("dashboard"),
+  json: { type: "boolean", description: "One JSON value: accepted, losses, stages, anomalies_by_rule, verify." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "demo",
   summary: "Show everything on this machine: simulated sensors, all five stages, a summary that is checked.",
-  args: {
-    for: { type: "string", description: "How long to take readings.", valueHint: "20s", default: "20s" },
-    dir: {
-      type: "string",
-      description: "A folder of its own; emptied first.",
-      valueHint: "DIR",
-      default: "agent-demo",
-    },
-    ...settingFlags("dashboard"),
-    json: { type: "boolean", description: "One JSON value: accepted, losses, stages, anomalies_by_rule, verify." },
-  },
+  args: ARGS,
   examples: ["agent demo", "agent demo --for 5s --json"],
   run,
-};
+});
 
 type Summary = {
   readonly accepted: number;
@@ -52,9 +54,9 @@ const SOURCES = [
 ];
 const MARK = ".made-by-agent-demo";
 
-async function run(flags: Flags, context: Context): Promise<ExitCode> {
-  const forMs = durationFlag("for", flags["for"], "--for 20s");
-  const dir = String(flags["dir"]);
+async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
+  const forMs = durationFlag("for", flags.for, "agent demo");
+  const { dir } = flags;
   emptyFolder(resolve(context.cwd, dir), dir);
   const settings = demoSettings(context.settings, dir, resolve(context.cwd, dir));
   const started = performance.now();
@@ -73,9 +75,7 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
     verify: { ok: audit.ok },
     seconds,
   };
-  await context.write(
-    flags["json"] === true ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary, dir, settings),
-  );
+  await context.write(flags.json ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary, dir, settings));
   return audit.ok ? 0 : 1;
 }
 
@@ -145,7 +145,8 @@ async function audited(settings: Settings, context: Context): Promise<Audited> {
   const write = async (text: string | Uint8Array) => {
     printed += text;
   };
-  await verify.run({ json: true, deep: true }, { ...context, settings, write });
+  const call = await verify.read(["--deep", "--json"], "agent verify");
+  await call.run({ ...context, settings, write });
   const { ok, epochs } = JSON.parse(printed) as { ok: boolean; epochs: { stages: Summary["stages"] }[] };
   const stages = Object.fromEntries(
     STAGES.map((stage) => {

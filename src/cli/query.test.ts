@@ -146,16 +146,24 @@ test("wrong calls are refused with a way out", async () => {
     [["latensy", "--local"], 'Cannot ask "latensy": there is no such question; did you mean latency?', "agent query"],
     [
       ["latency"],
-      "Cannot query Databricks: neither DATABRICKS_HOST nor DATABRICKS_CONFIG_PROFILE is set",
-      "agent query latency --local, for the objects of dir:./lake",
+      "Cannot query Databricks: neither DATABRICKS_HOST nor DATABRICKS_CONFIG_PROFILE is set; --local asks the objects of dir:./lake",
+      "agent query latency --local",
     ],
     [
       ["latency", "--since", "24h"],
       "Cannot use --since: it goes with --local; Databricks knows its own tables",
-      "--local --since 24h",
+      "agent query latency --local --since 24h",
     ],
-    [["latency", "--json", "--csv"], "Cannot print JSON and CSV at once", "one of --json and --csv"],
-    [["latency", "--limit", "0"], 'Cannot use --limit "0": expected a whole number from 1 to 100000', "--limit 1000"],
+    [
+      ["latency", "--json", "--csv"],
+      "Cannot use --csv: it and --json exclude each other",
+      "agent query latency --json",
+    ],
+    [
+      ["latency", "--limit", "0"],
+      'Cannot use --limit "0": expected a whole number from 1 to 100000',
+      "agent query throughput --limit 1000",
+    ],
     [
       ["SELECT 1 AS a, 2 AS a", "--local", "--json"],
       'Cannot print as JSON: two columns are named "a"',

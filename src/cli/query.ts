@@ -3,11 +3,12 @@
 import { AgentError, UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/outside/did-you-mean.ts";
 import { grouped } from "../core/rough.ts";
+import { shellWord } from "../core/shell-word.ts";
 import type { Answer, LeftOut } from "../query/answer.ts";
 import type { Question } from "../query/named-queries.ts";
-import { durationFlag } from "./duration-flag.ts";
-import type { Command, Context, ExitCode, Flags } from "./frame/command.ts";
-import { settingFlags } from "./frame/flags.ts";
+import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
+import { durationFlag, wholeNumberFlag } from "./frame/flag-values.ts";
+import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 import { progressLine } from "./frame/progress-line.ts";
 import { textTable } from "./frame/table.ts";
 import { databricksOptions, worldOf } from "./provision/sides.ts";
@@ -19,32 +20,37 @@ const MOST_ROWS = 100_000;
 /** Objects that are named on stderr; `--json` has all. */
 const NAMED_OBJECTS = 10;
 
-export const command: Command = {
+const ARGS = {
+  question: {
+    type: "positional",
+    valueHint: "NAME|SQL",
+    description:
+      "A name that `agent query` lists, or a statement: Databricks' SQL, with --local SQLite's. It stands in quotes.",
+    required: false,
+  },
+  local: {
+    type: "boolean",
+    description:
+      "Ask the objects of the store, here, with no cloud. Only what the question names is read; it cannot write. " +
+      "Memory stays below some 400 MB beside the rows of the answer; the rest goes to a temporary file (in SQLITE_TMPDIR or TMPDIR).",
+  },
+  ...settingFlags("store", "profile"),
+  since: {
+    type: "string",
+    description: "With --local: only hours of event time that ended within so long before now.",
+    valueHint: "24h",
+  },
+  limit: { type: "string", description: "Rows at most.", valueHint: "N", default: String(DEFAULT_ROWS) },
+  json: { type: "boolean", description: "One JSON value: columns, rows, truncated, left_out." },
+  csv: { type: "boolean", description: "RFC 4180, with a line of names." },
+} as const satisfies Args;
+
+type QueryFlags = Flags<typeof ARGS>;
+
+export const command = defineCommand({
   name: "query",
   summary: "Ask the lake a question: by its name, or in SQL. Without one, list the names.",
-  args: {
-    "name|sql": {
-      type: "positional",
-      description:
-        "A name that `agent query` lists, or a statement: Databricks' SQL, with --local SQLite's. It stands in quotes.",
-      required: false,
-    },
-    local: {
-      type: "boolean",
-      description:
-        "Ask the objects of the store, here, with no cloud. Only what the question names is read; it cannot write. " +
-        "Memory stays below some 400 MB beside the rows of the answer; the rest goes to a temporary file (in SQLITE_TMPDIR or TMPDIR).",
-    },
-    ...settingFlags("store", "profile"),
-    since: {
-      type: "string",
-      description: "With --local: only hours of event time that ended within so long before now.",
-      valueHint: "24h",
-    },
-    limit: { type: "string", description: "Rows at most.", valueHint: "N", default: String(DEFAULT_ROWS) },
-    json: { type: "boolean", description: "One JSON value: columns, rows, truncated, left_out." },
-    csv: { type: "boolean", description: "RFC 4180, with a line of names." },
-  },
+  args: ARGS,
   examples: [
     "agent query",
     "agent query throughput --local",
@@ -53,20 +59,25 @@ export const command: Command = {
     "agent query anomaly_rate --csv > rates.csv",
   ],
   run,
-};
+});
 
-async function run(flags: Flags, context: Context): Promise<ExitCode> {
-  const limit = limitAsked(flags["limit"]);
-  const isLocal = flags["local"] === true;
+async function run(flags: QueryFlags, context: Context): Promise<ExitCode> {
+  const limit = wholeNumberFlag("limit", flags.limit, {
+    least: 1,
+    most: MOST_ROWS,
+    example: `agent query throughput --limit ${DEFAULT_ROWS}`,
+  });
   const write = writerAsked(flags);
-  if (!isLocal) refuseLocalFlags(flags);
+  if (!flags.local) refuseLocalFlags(flags, context);
   const { questions } = await import("../query/named-queries.ts");
-  const question = flags["name|sql"] === undefined ? null : String(flags["name|sql"]).trim();
-  if (question === null || question === "") return list(questions(), flags, context);
+  const question = flags.question?.trim() ?? "";
+  if (question === "") return list(questions(), flags, context);
   const named = /^[\w-]+$/.test(question) ? queryNamed(question, questions()) : null;
   const sinceMs =
-    flags["since"] === undefined ? null : Date.now() - durationFlag("since", flags["since"], "--since 24h");
-  const told = isLocal
+    flags.since === undefined
+      ? null
+      : Date.now() - durationFlag("since", flags.since, "agent query throughput --local");
+  const told = flags.local
     ? await askLocal(named?.localSql ?? question, { limit, sinceMs }, context)
     : await askRemote(named?.sql ?? question, limit, question, context);
   for await (const text of write({ ...told, query: named?.name ?? null })) {
@@ -103,9 +114,9 @@ async function askLocal(
 async function askRemote(sql: string, limit: number, question: string, context: Context): Promise<Asked> {
   const { settings } = context;
   if (settings.databricksHost === null && settings.databricksConfigProfile === null) {
-    const same = /^[\w-]+$/.test(question) ? question : `"${question}"`;
-    throw new UsageError("Cannot query Databricks: neither DATABRICKS_HOST nor DATABRICKS_CONFIG_PROFILE is set", {
-      tryHint: `agent query ${same} --local, for the objects of ${settings.store}`,
+    const missing = "neither DATABRICKS_HOST nor DATABRICKS_CONFIG_PROFILE is set";
+    throw new UsageError(`Cannot query Databricks: ${missing}; --local asks the objects of ${settings.store}`, {
+      tryHint: `agent query ${shellWord(question)} --local`,
     });
   }
   const { askDatabricks } = await import("../query/remote-query.ts");
@@ -142,8 +153,8 @@ function remarks({ truncated, leftOut, objects, foreign }: Asked, limit: number,
   return lines;
 }
 
-async function list(queries: readonly Question[], flags: Flags, { write }: Context): Promise<ExitCode> {
-  if (flags["json"] === true) {
+async function list(queries: readonly Question[], flags: QueryFlags, { write }: Context): Promise<ExitCode> {
+  if (flags.json) {
     await write(
       `${JSON.stringify(
         queries.map(({ name, about }) => ({ name, about })),
@@ -173,28 +184,32 @@ function queryNamed(name: string, queries: readonly Question[]): Question {
   throw new UsageError(`Cannot ask "${name}": there is no such question${near}`, { tryHint: "agent query" });
 }
 
-function writerAsked(flags: Flags): (told: Told) => Iterable<string> {
-  if (flags["json"] === true && flags["csv"] === true) {
-    throw new UsageError("Cannot print JSON and CSV at once", { tryHint: "one of --json and --csv" });
+function writerAsked(flags: QueryFlags): (told: Told) => Iterable<string> {
+  if (flags.json && flags.csv) {
+    throw new UsageError("Cannot use --csv: it and --json exclude each other", {
+      tryHint: `${queryLine(flags.question)} --json`,
+    });
   }
-  if (flags["json"] === true) return jsonAnswer;
-  return flags["csv"] === true ? csvAnswer : tableAnswer;
+  if (flags.json) return jsonAnswer;
+  return flags.csv ? csvAnswer : tableAnswer;
+}
+
+/** The command line as typed, without its flags. */
+function queryLine(question: string | undefined): string {
+  return question === undefined ? "agent query" : `agent query ${shellWord(question)}`;
 }
 
 /** They would do nothing, in silence. */
-function refuseLocalFlags(flags: Flags): void {
-  for (const name of ["store", "profile", "since"]) {
-    if (flags[name] === undefined) continue;
+function refuseLocalFlags({ question, since }: QueryFlags, { settings }: Context): void {
+  const given = {
+    store: settings.origins.store === "flag" ? settings.store : undefined,
+    profile: settings.origins.profile === "flag" ? settings.profile : undefined,
+    since,
+  };
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
     throw new UsageError(`Cannot use --${name}: it goes with --local; Databricks knows its own tables`, {
-      tryHint: `--local --${name} ${String(flags[name])}`,
+      tryHint: `${queryLine(question)} --local --${name} ${shellWord(value)}`,
     });
   }
-}
-
-function limitAsked(given: unknown): number {
-  const rows = given === undefined ? DEFAULT_ROWS : Number(given);
-  if (Number.isInteger(rows) && rows >= 1 && rows <= MOST_ROWS) return rows;
-  throw new UsageError(`Cannot use --limit "${String(given)}": expected a whole number from 1 to ${MOST_ROWS}`, {
-    tryHint: `--limit ${DEFAULT_ROWS}`,
-  });
 }

@@ -14,26 +14,28 @@ import { FolderWatch } from "../rules/files/watch.ts";
 import { formatProblem } from "../rules/rule-set.ts";
 import { openSource } from "../sensor/open-source.ts";
 import { RunBeside } from "../status/beside.ts";
-import { durationFlag } from "./duration-flag.ts";
-import type { Command, Context, ExitCode, Flags } from "./frame/command.ts";
-import { settingFlags } from "./frame/flags.ts";
+import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
+import { durationFlag } from "./frame/flag-values.ts";
+import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 import { openLog } from "./frame/log.ts";
 import { loadReadingFiles } from "./reading-files.ts";
 import { DEFAULT_DIR } from "./rules/folder.ts";
 import { watchProgress } from "./run-progress.ts";
 import { storeOf } from "./store-of.ts";
 
-export const command: Command = {
+const ARGS = {
+  ...settingFlags("source", "store", "dataDir", "rulesDir", "profile", "map", "lockWait", "drain", "dashboard"),
+  for: { type: "string", description: "Stop taking after this time, deliver everything, exit.", valueHint: "30s" },
+  once: {
+    type: "boolean",
+    description: "Take what the sources have now, deliver all of it, open windows too, exit.",
+  },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "run",
   summary: "Take readings, keep them, judge them, and deliver the five stages exactly once.",
-  args: {
-    ...settingFlags("source", "store", "dataDir", "rulesDir", "profile", "map", "lockWait", "drain", "dashboard"),
-    for: { type: "string", description: "Stop taking after this time, deliver everything, exit.", valueHint: "30s" },
-    once: {
-      type: "boolean",
-      description: "Take what the sources have now, deliver all of it, open windows too, exit.",
-    },
-  },
+  args: ARGS,
   examples: [
     "agent run",
     "agent run --source sqlite:field.db --store s3:",
@@ -41,11 +43,11 @@ export const command: Command = {
     "agent run --source 'simulator:?sensors=50&rate=10' --for 1m",
   ],
   run,
-};
+});
 
-async function run(flags: Flags, context: Context): Promise<ExitCode> {
-  const forMs = flags["for"] === undefined ? null : durationFlag("for", flags["for"], "--for 30s");
-  const once = flags["once"] === true;
+async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
+  const forMs = flags.for === undefined ? null : durationFlag("for", flags.for, "agent run");
+  const { once } = flags;
   const { settings, stop, terminal } = context;
   const log = await openLog(context);
   const beside = new RunBeside(settings, context.cwd, log);

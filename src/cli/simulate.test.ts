@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { AgentError } from "../core/errors.ts";
 import { resolveSettings } from "../core/settings/settings.ts";
 import { loadProfile } from "../sensor/profile/shipped.ts";
-import { parseFlags } from "./frame/flags.ts";
 import { command } from "./simulate.ts";
 
 type World = { readonly cwd?: string; readonly stopAfterWrites?: number; readonly heard?: (line: string) => void };
@@ -20,9 +19,9 @@ async function seen(line: string, world: World = {}) {
   const stop = new AbortController();
   if (stopAfterWrites === 0) stop.abort();
   try {
-    const flags = await parseFlags(line.split(" ").filter(Boolean), command.args, "agent simulate");
-    const code = await command.run(flags, {
-      settings: resolveSettings({ flags, hostName: "edge-7" }),
+    const call = await command.read(line.split(" ").filter(Boolean), "agent simulate");
+    const code = await call.run({
+      settings: resolveSettings({ flags: call.settings, hostName: "edge-7" }),
       env: {},
       cwd,
       terminal: false,

@@ -11,48 +11,39 @@ import {
   type SimulatorParameters,
 } from "../sensor/simulator/parameters.ts";
 import { SimulatorSource } from "../sensor/simulator/simulator.ts";
-import type { Command, Context, Flags } from "./frame/command.ts";
-import { settingFlags } from "./frame/flags.ts";
+import { type Context, defineCommand } from "./frame/command.ts";
+import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 import { nap, type Out, openOut } from "./simulate-out.ts";
 
 /** Some 600 KB of text: few enough writes, little memory. */
 const BLOCK_ROWS = 1_000;
 const PROGRESS_MS = 1_000;
 
-/** The flag of each parameter; the profile is a setting. */
-const FLAG_OF_KEY: Record<Exclude<SimulatorKey, "profile">, string> = {
-  sensors: "sensors",
-  rate: "rate",
-  count: "count",
-  start: "start",
-  seed: "seed",
-  anomaly: "anomaly-probability",
-  faults: "faults",
-};
+const ARGS = {
+  sensors: { type: "string", description: "How many sensors. Default: 5.", valueHint: "N" },
+  rate: { type: "string", description: "Readings a second of each sensor, or max. Default: 1.", valueHint: "HZ|max" },
+  count: { type: "string", description: "End after so many readings of all sensors together.", valueHint: "N" },
+  for: { type: "string", description: "End after this time.", valueHint: "30s" },
+  start: { type: "string", description: "Time of the first reading, UTC. Default: now.", valueHint: "TIME" },
+  anomalyProbability: {
+    type: "string",
+    description: "The share of readings that are anomalies, each labelled in anomaly_type. Default: 0.02.",
+    valueHint: "P",
+  },
+  seed: { type: "string", description: "Another seed makes other sensors and readings. Default: 1.", valueHint: "N" },
+  ...settingFlags("profile"),
+  faults: {
+    type: "string",
+    description: "The share of readings that are late, out of order, twice, or of a wrong clock. Default: 0.",
+    valueHint: "P",
+  },
+  out: { type: "string", description: "Where to: stdout (default) or sqlite:PATH.", valueHint: "stdout|sqlite:PATH" },
+} as const satisfies Args;
 
-export const command: Command = {
+export const command = defineCommand({
   name: "simulate",
   summary: "Make readings of sensors that do not exist: the same seed, start and count make the same ones.",
-  args: {
-    sensors: { type: "string", description: "How many sensors. Default: 5.", valueHint: "N" },
-    rate: { type: "string", description: "Readings a second of each sensor, or max. Default: 1.", valueHint: "HZ|max" },
-    count: { type: "string", description: "End after so many readings of all sensors together.", valueHint: "N" },
-    for: { type: "string", description: "End after this time.", valueHint: "30s" },
-    start: { type: "string", description: "Time of the first reading, UTC. Default: now.", valueHint: "TIME" },
-    "anomaly-probability": {
-      type: "string",
-      description: "The share of readings that are anomalies, each labelled in anomaly_type. Default: 0.02.",
-      valueHint: "P",
-    },
-    seed: { type: "string", description: "Another seed makes other sensors and readings. Default: 1.", valueHint: "N" },
-    ...settingFlags("profile"),
-    faults: {
-      type: "string",
-      description: "The share of readings that are late, out of order, twice, or of a wrong clock. Default: 0.",
-      valueHint: "P",
-    },
-    out: { type: "string", description: "Where to: stdout (default) or sqlite:PATH.", valueHint: "stdout|sqlite:PATH" },
-  },
+  args: ARGS,
   examples: [
     "agent simulate --sensors 3 --count 10",
     "agent simulate --out sqlite:field.db --rate 50",
@@ -64,7 +55,7 @@ export const command: Command = {
     const catalogue = new SensorCatalogue();
     const measures = parameters.profile.measures.map((measure) => measure.name);
     const source = new SimulatorSource(parameters, catalogue, null, Date.now);
-    const out = await openOut(textOf(flags, "out") ?? "stdout", measures, catalogue, context);
+    const out = await openOut(flags.out ?? "stdout", measures, catalogue, context);
     try {
       await simulate(source, out, parameters, forMs, context);
     } finally {
@@ -72,18 +63,14 @@ export const command: Command = {
     }
     return 0;
   },
-};
+});
 
-function readFlags(flags: Flags, context: Context): { parameters: SimulatorParameters; forMs: number } {
+function readFlags(flags: Flags<typeof ARGS>, context: Context): { parameters: SimulatorParameters; forMs: number } {
   const problems: string[] = [];
-  const given: Partial<Record<SimulatorKey, string>> = {};
-  for (const [key, flag] of Object.entries(FLAG_OF_KEY) as [keyof typeof FLAG_OF_KEY, string][]) {
-    const text = textOf(flags, flag);
-    if (text !== undefined) given[key] = text;
-  }
+  const { sensors, rate, count, start, seed, anomalyProbability: anomaly, faults, for: lasting } = flags;
   const profile = loadProfile(context.settings.profile, context.cwd);
+  const given = definedOf({ sensors, rate, count, start, seed, anomaly, faults });
   const parameters = readSimulatorParameters(given, "simulator:", { profile, cwd: context.cwd }, problems);
-  const lasting = textOf(flags, "for");
   const forMs = lasting === undefined ? Number.POSITIVE_INFINITY : parseDuration(lasting);
   if (lasting !== undefined && forMs === undefined) {
     const meant = unitMeant(lasting);
@@ -91,19 +78,18 @@ function readFlags(flags: Flags, context: Context): { parameters: SimulatorParam
   }
   if (lasting !== undefined && parameters.count !== null) problems.push("for and --count exclude each other");
   if (problems.length > 0) {
-    const flagOf: Readonly<Record<string, string>> = FLAG_OF_KEY;
     const lines = problems.map((problem) => {
       const [key = "", ...rest] = problem.split(" ");
-      return `Cannot use --${flagOf[key] ?? key}: ${["it", ...rest].join(" ")}`;
+      return `Cannot use --${key === "anomaly" ? "anomaly-probability" : key}: ${["it", ...rest].join(" ")}`;
     });
     throw new UsageError(lines.join("\n"), { tryHint: "agent simulate --help" });
   }
   return { parameters, forMs: forMs ?? 0 };
 }
 
-function textOf(flags: Flags, name: string): string | undefined {
-  const value = flags[name];
-  return typeof value === "string" ? value : undefined;
+/** What was given, without the flags that were not. */
+function definedOf(given: Readonly<Record<string, string | undefined>>): Partial<Record<SimulatorKey, string>> {
+  return Object.fromEntries(Object.entries(given).filter(([, text]) => text !== undefined));
 }
 
 /** Takes and appends until the count or the time is through, or somebody asks to stop; all that was taken is appended. */

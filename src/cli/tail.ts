@@ -2,35 +2,38 @@
 import { resolve } from "node:path";
 import { VERDICTS_OF_STAGE } from "../buffer/ledger/promises.ts";
 import { UsageError } from "../core/errors.ts";
-import { READING_STAGES, type ReadingStage } from "../core/stage.ts";
-import type { Command, Context, ExitCode, Flags } from "./frame/command.ts";
-import { settingFlags } from "./frame/flags.ts";
-import { stagesAsked } from "./lake/stage.ts";
+import { READING_STAGES, type ReadingStage, STAGES, type Stage } from "../core/stage.ts";
+import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
+import { wholeNumberFlag } from "./frame/flag-values.ts";
+import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 
 const DEFAULT_LINES = 10;
 const MOST_LINES = 10_000;
 /** A commit is at most a second old then and readings come as people read them. */
 const EVERY_MS = 500;
 
-export const command: Command = {
+const ARGS = {
+  stage: {
+    type: "enum",
+    options: [...STAGES],
+    description: `Only readings that go to this stage: ${READING_STAGES.join(", ")}. Default: all.`,
+    valueHint: "STAGE",
+  },
+  sensor: { type: "string", description: "Only this sensor, by its sensor_id.", valueHint: "ID" },
+  lines: {
+    type: "string",
+    description: "Begin with the newest N readings.",
+    valueHint: "N",
+    default: String(DEFAULT_LINES),
+  },
+  ...settingFlags("dataDir"),
+  json: { type: "boolean", description: "A JSON value a line, as `agent why --json` has it." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "tail",
   summary: "Show readings as they are judged, a line each, until Ctrl-C.",
-  args: {
-    stage: {
-      type: "string",
-      description: `Only readings that go to this stage: ${READING_STAGES.join(", ")}. Default: all.`,
-      valueHint: "STAGE",
-    },
-    sensor: { type: "string", description: "Only this sensor, by its sensor_id.", valueHint: "ID" },
-    lines: {
-      type: "string",
-      description: "Begin with so many of the newest.",
-      valueHint: "N",
-      default: String(DEFAULT_LINES),
-    },
-    ...settingFlags("dataDir"),
-    json: { type: "boolean", description: "A JSON value a line, as `agent why --json` has it." },
-  },
+  args: ARGS,
   examples: [
     "agent tail",
     "agent tail --stage anomalies",
@@ -38,38 +41,34 @@ export const command: Command = {
     "agent tail --stage anomalies --json | jq .verdict[].reason",
   ],
   run,
-};
+});
 
-async function run(flags: Flags, context: Context): Promise<ExitCode> {
-  const stage = stageOf(flags);
-  const lines = linesOf(flags["lines"]);
-  const sensorId = flags["sensor"] === undefined ? null : String(flags["sensor"]);
+async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
+  const stage = readingStage(flags.stage ?? "raw");
+  const lines = wholeNumberFlag("lines", flags.lines, { least: 0, most: MOST_LINES, example: "agent tail --lines 10" });
+  const sensorId = flags.sensor ?? null;
   const dataDir = resolve(context.cwd, context.settings.dataDir);
   const { BufferTail } = await import("../buffer/ledger/tail.ts");
   const { follow } = await import("./tail-follow.ts");
   const { isRunning } = await import("../status/status.ts");
   await follow({
     tail: new BufferTail(dataDir, { verdicts: VERDICTS_OF_STAGE[stage], sensorId }),
-    ...{ lines, sensorId, isJson: flags["json"] === true, isRunning: () => isRunning(dataDir) },
-    ...{ stop: context.stop, write: context.write, say: context.say },
+    lines,
+    sensorId,
+    isJson: flags.json,
+    isRunning: () => isRunning(dataDir),
+    stop: context.stop,
+    write: context.write,
+    say: context.say,
     wait: () => nap(EVERY_MS, context.stop),
   });
   return 0;
 }
 
-function stageOf(flags: Flags): ReadingStage {
-  const stage = stagesAsked(flags)?.[0] ?? "raw";
+function readingStage(stage: Stage): ReadingStage {
   if (stage !== "aggregated") return stage;
   throw new UsageError('Cannot use --stage "aggregated": its rows are windows, not readings', {
     tryHint: "agent lake head --stage aggregated",
-  });
-}
-
-function linesOf(given: unknown): number {
-  const text = String(given ?? DEFAULT_LINES);
-  if (/^\d+$/.test(text) && Number(text) <= MOST_LINES) return Number(text);
-  throw new UsageError(`Cannot use --lines "${text}": expected a whole number from 0 to ${MOST_LINES}`, {
-    tryHint: `--lines ${DEFAULT_LINES}`,
   });
 }
 

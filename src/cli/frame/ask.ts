@@ -1,7 +1,6 @@
 /** Asking a person, where there is one. */
 import { createInterface } from "node:readline";
 import { UsageError } from "../../core/errors.ts";
-import type { Flags } from "./command.ts";
 
 /** Resolves to what a person typed, or null where there is nobody to ask. */
 export type Ask = (question: string, stop: AbortSignal) => Promise<string | null>;
@@ -21,8 +20,13 @@ export function typed(word: string): Pick<Consent, "word" | "question"> {
 }
 
 /** Whether a person typed the word, or said `--yes` beforehand. Throws UsageError where there is nobody to ask. */
-export async function agreed(flags: Flags, stop: AbortSignal, ask: Ask, consent: Consent): Promise<boolean> {
-  if (flags["yes"] === true) return true;
+export async function agreed(
+  flags: { readonly yes: boolean },
+  stop: AbortSignal,
+  ask: Ask,
+  consent: Consent,
+): Promise<boolean> {
+  if (flags.yes) return true;
   const { word, question, what, tryHint } = consent;
   const answer = await ask(question, stop);
   if (answer === null) throw new UsageError(`Cannot ${what}: there is no terminal to ask on`, { tryHint });

@@ -1,13 +1,13 @@
 /** What a command is: a function of (flags, context) that returns the exit code. Only `main.ts` ends the process. */
-import type { ArgsDef } from "citty";
 import type { SettingSources, Settings } from "../../core/settings/settings.ts";
+import { type Args, type Flags, parseFlags, type SettingFlags } from "./flags.ts";
 
 /** 0: done. 1: the work failed. 2: the call was wrong. */
 export type ExitCode = 0 | 1 | 2;
 
 /** Everything that a command knows of the world beside its flags. */
 export type Context = {
-  /** Flags over environment over `.env` over defaults; see core/settings.ts. */
+  /** Flags over environment over `.env` over defaults; see core/settings. */
   readonly settings: Settings;
   /** What `settings` was made from; `agent config` judges it again. */
   readonly settingSources?: SettingSources;
@@ -21,25 +21,50 @@ export type Context = {
   readonly terminal: boolean;
   /** Aborted by the first SIGTERM or SIGINT. The second ends the process in main.ts. */
   readonly stop: AbortSignal;
-  /** Runs what cannot look at `stop`: meanwhile a signal ends the process at once, as if nobody listened for it. */
+  /** Runs what cannot look at `stop`: meanwhile a signal ends the process at once, as if no handler were set. */
   readonly endedBySignals?: <T>(work: () => T) => T;
 };
 
-/** By the names of `args`. A flag that was repeated is an array where it is a setting's, and refused where it is not. */
-export type Flags = Readonly<Record<string, unknown>>;
-
-/** One file per command, `src/cli/<name>.ts`, exports `command`; heavy packages are imported inside `run`. */
-export type Command = {
+type About = {
   readonly name: string;
   readonly summary: string;
-  /** A flag that is named like a setting's flag (`settingFlags`) goes into `context.settings`. */
-  readonly args: ArgsDef;
   /** Whole command lines that work, for `--help`. */
   readonly examples: readonly string[];
-  /** The command runs although settings are wrong; where one is, `context.settings` has its default. */
+  /** The command runs although settings are wrong; a wrong one has its default in `context.settings`. */
   readonly toleratesWrongSettings?: true;
-  readonly run: (flags: Flags, context: Context) => Promise<ExitCode>;
 };
+
+/** One file per command, `src/cli/<name>.ts`, exports `command`; heavy packages are imported inside `run`. */
+export type Command = About & {
+  readonly args: Args;
+  /** Reads a command line; throws a UsageError that lists all that is wrong with it. `line`: the command as typed. */
+  readonly read: (argv: readonly string[], line: string) => Promise<Call>;
+};
+
+/** A command with its flags, ready to run. */
+export type Call = {
+  /** They go into `context.settings`. */
+  readonly settings: SettingFlags;
+  readonly run: (context: Context) => Promise<ExitCode>;
+};
+
+/** A command from its parts: `args` is declared once, and the types of `flags` follow from it. */
+export function defineCommand<const A extends Args>(
+  parts: About & {
+    /** An arg from `settingFlags` is not in `flags`: it goes into `context.settings`. */
+    readonly args: A;
+    readonly run: (flags: Flags<A>, context: Context) => Promise<ExitCode>;
+  },
+): Command {
+  const { run, ...about } = parts;
+  return {
+    ...about,
+    read: async (argv, line) => {
+      const { flags, settings } = await parseFlags(argv, parts.args, line);
+      return { settings, run: (context) => run(flags, context) };
+    },
+  };
+}
 
 /** A command that only has commands of its own: `lake ls`. */
 export type CommandGroup = {

@@ -13,7 +13,6 @@ import {
 } from "../../core/settings/settings.ts";
 import { VERSION } from "../../core/version.ts";
 import type { Command, CommandGroup, Context, ExitCode } from "./command.ts";
-import { parseFlags } from "./flags.ts";
 import { renderCommandHelp, renderGroupHelp, renderRootHelp } from "./help.ts";
 
 type Entry = () => Promise<{ readonly command: Command } | { readonly group: CommandGroup }>;
@@ -99,12 +98,12 @@ async function runGroup(group: CommandGroup, argv: readonly string[], world: Wor
 async function runCommand(command: Command, argv: readonly string[], line: string, world: World): Promise<ExitCode> {
   const end = argv.indexOf("--");
   if ((end < 0 ? argv : argv.slice(0, end)).some(isHelp)) return help(world, renderCommandHelp(command, line));
-  const flags = await parseFlags(argv, command.args, line);
+  const call = await command.read(argv, line);
   const { dotenv, dotenvProblems = [], hostName, ...rest } = world;
-  const settingSources: SettingSources = { flags, env: world.env, dotenv, dotenvProblems, hostName };
+  const settingSources: SettingSources = { flags: call.settings, env: world.env, dotenv, dotenvProblems, hostName };
   const settings: Settings =
     command.toleratesWrongSettings === true ? checkSettings(settingSources).settings : resolveSettings(settingSources);
-  return command.run(flags, { ...rest, settings, settingSources });
+  return call.run({ ...rest, settings, settingSources });
 }
 
 function unknown(name: string, names: readonly string[], line: string): never {

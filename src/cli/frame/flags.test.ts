@@ -1,14 +1,17 @@
 import { expect, test } from "bun:test";
-import type { ArgsDef } from "citty";
+import fc from "fast-check";
 import { messageOf, UsageError } from "../../core/errors.ts";
-import { parseFlags, settingFlags } from "./flags.ts";
+import { type Args, parseFlags, settingFlags } from "./flags.ts";
 
-const ARGS: ArgsDef = {
+const ARGS = {
   dir: { type: "positional", required: false, description: "A folder." },
   ...settingFlags("source", "dataDir"),
-  rate: { type: "string", description: "Readings a second.", alias: "r", default: "1" },
+  rate: { type: "string", description: "Readings a second.", default: "1" },
+  since: { type: "string", description: "A time ago." },
+  by: { type: "enum", options: ["sensor", "hour"], description: "A table." },
+  keepOld: { type: "boolean", description: "Keep it." },
   json: { type: "boolean", description: "JSON." },
-};
+} as const satisfies Args;
 
 const parse = (...argv: string[]) => parseFlags(argv, ARGS, "agent try");
 
@@ -22,51 +25,106 @@ async function problemsOf(...argv: string[]): Promise<string[]> {
   }
 }
 
-test("flags, arguments and defaults come by the names of the table", async () => {
-  expect(await parse("here", "--data-dir", "d", "--json", "-r", "-5")).toEqual({
-    dir: "here",
-    source: undefined,
-    "data-dir": "d",
-    rate: "-5",
-    json: true,
-  });
-  const parsed = await parse("--no-json");
-  expect([parsed["rate"], parsed["json"]]).toEqual(["1", false]);
+test("flags, arguments and defaults have the names and types of the table", async () => {
+  const { flags } = await parse("here", "--data-dir", "d", "--json", "--rate", "-5", "--by=hour", "--keep-old");
+  // The compiler checks the types; the comparison checks the values.
+  const dir: string | undefined = flags.dir;
+  const rate: string = flags.rate;
+  const since: string | undefined = flags.since;
+  const by: "sensor" | "hour" | undefined = flags.by;
+  const [keepOld, json]: boolean[] = [flags.keepOld, flags.json];
+  expect([dir, rate, since, by, keepOld, json]).toEqual(["here", "-5", undefined, "hour", true, true]);
+  expect((await parse()).flags).toMatchObject({ dir: undefined, rate: "1", keepOld: false, json: false });
+  expect((await parse("--json", "--no-json")).flags.json).toBe(false);
 });
 
-test("a flag that is repeated is an array, in order", async () => {
-  expect((await parse("--source", "a:", "--source=b:"))["source"]).toEqual(["a:", "b:"]);
+test("a setting's flag may be repeated: all values are kept, in order", async () => {
+  const { settings } = await parse("--source", "a:", "--rate", "2", "--source=b:", "--data-dir", "d");
+  expect(settings).toEqual({ source: ["a:", "b:"], "data-dir": ["d"] });
 });
 
 test("an unknown flag is refused with the one that was probably meant", async () => {
-  // Once: "x" was meant as its value.
+  // One problem only: "x" was meant as its value.
   expect(await problemsOf("here", "--sorce", "x")).toEqual([
     'Cannot understand "--sorce": there is no such flag; did you mean --source?',
   ]);
   expect(await problemsOf("--frobnicate")).toEqual(['Cannot understand "--frobnicate": there is no such flag']);
+  expect(await problemsOf("--sorce=x")).toEqual([
+    'Cannot understand "--sorce": there is no such flag; did you mean --source?',
+  ]);
   expect(await problemsOf("-x")).toEqual(['Cannot understand "-x": there is no such flag']);
-  expect(await problemsOf("--no-rate")).toHaveLength(1);
-  expect(await problemsOf("--constructor")).toHaveLength(1);
+  expect(await problemsOf("-5")).toEqual(['Cannot understand "-5": there is no such flag']);
+  for (const flag of [
+    "--no-rate",
+    "--no-json=x",
+    "--keepOld",
+    "--dataDir",
+    "--dir",
+    "--constructor",
+    "--__proto__=1",
+  ]) {
+    expect([flag, (await problemsOf(flag)).length]).toEqual([flag, 1]);
+  }
 });
 
-test("everything that is wrong is told at once", async () => {
-  expect(await problemsOf("a", "b", "--source", "--json=yes", "--data-dir=", "--rate", "1", "--rate", "2")).toEqual([
+test("everything that is wrong is reported at once", async () => {
+  expect(
+    await problemsOf("a", "b", "--source", "--json=yes", "--data-dir=", "--rate", "1", "--rate", "2", "--by", "hur"),
+  ).toEqual([
     "Cannot use --source: it needs a value",
+    "Cannot use --json=yes: the flag takes no value",
     "Cannot use --data-dir: its value is empty",
+    'Cannot use --by "hur": expected sensor, hour; did you mean hour?',
     'Cannot understand "b": agent try takes 1 argument',
     "Cannot use --rate: it is given more than once",
   ]);
-  expect(await problemsOf("--json=yes", "--source")).toEqual([
-    "Cannot use --json=yes: the flag takes no value",
-    "Cannot use --source: it needs a value",
-  ]);
+  expect(await problemsOf("--rate", "--", "1")).toEqual(["Cannot use --rate: it needs a value"]);
+  expect(await problemsOf("--rate", " ")).toEqual(["Cannot use --rate: its value is empty"]);
 });
 
-test("a missing argument is told by its name", async () => {
-  const call = parseFlags([], { id: { type: "positional" } }, "agent why");
-  expect(call).rejects.toThrow("Cannot run agent why: ID is missing");
+test("a missing argument is reported by the name that the help gives it", async () => {
+  const call = parseFlags([], { question: { type: "positional", valueHint: "NAME|SQL" } }, "agent why");
+  expect(call).rejects.toThrow("Cannot run agent why: NAME|SQL is missing");
 });
 
-test("what stands behind -- is an argument, even where it looks like a flag", async () => {
-  expect((await parse("--json", "--", "--odd"))["dir"]).toBe("--odd");
+test("what comes behind -- is an argument, also where it looks like a flag", async () => {
+  expect((await parse("--json", "--", "--odd")).flags.dir).toBe("--odd");
+});
+
+test("citty reads what the check let through: what was written is what the command gets", async () => {
+  const value = fc.oneof(
+    fc.string({ minLength: 1 }).filter((text) => text.trim() !== "" && !/^-[^\d.]/.test(text)),
+    fc.constantFrom("-", "-5", "-.5", "=", "a=b", "true", "false"),
+  );
+  const written = fc.record(
+    {
+      dir: value.filter((text) => !text.startsWith("-") || text === "-"),
+      rate: value,
+      since: value,
+      by: fc.constantFrom("sensor", "hour"),
+      keepOld: fc.boolean(),
+      json: fc.boolean(),
+    },
+    { requiredKeys: [] },
+  );
+  const property = fc.asyncProperty(
+    written,
+    fc.boolean(),
+    fc.infiniteStream(fc.nat()),
+    async (values, isInline, order) => {
+      const { dir, keepOld, json, ...texts } = values;
+      const groups = Object.entries(texts).map(([name, text]) =>
+        isInline ? [`--${name}=${text}`] : [`--${name}`, text],
+      );
+      if (keepOld !== undefined) groups.push([keepOld ? "--keep-old" : "--no-keep-old"]);
+      if (json !== undefined) groups.push([json ? "--json" : "--no-json"]);
+      if (dir !== undefined) groups.push([dir]);
+      const ranked = groups.map((words) => ({ words, rank: order.next().value }));
+      const argv = ranked.sort((a, b) => a.rank - b.rank).flatMap(({ words }) => words);
+      const { flags } = await parse(...argv);
+      const { rate = "1", since, by } = texts;
+      expect(flags).toEqual({ dir, rate, since, by, keepOld: keepOld ?? false, json: json ?? false });
+    },
+  );
+  await fc.assert(property, { numRuns: 500, seed: 12 });
 });

@@ -1,18 +1,32 @@
 /**
- * A command's flags, strictly. citty ignores what it does not know and keeps the last of a repeated flag; here an unknown
- * flag, a missing value and one argument too many are refused, all at once, and a repeated flag is an array.
+ * A command's flags, strictly: the one place that knows citty. citty turns the words of a command line into values and
+ * their types, once. It refuses almost nothing (0.2.2 keeps unknown flags, takes the next flag for a value, and forgets all
+ * but the last of a repeated flag), so the words are judged before it sees them, and all problems are reported at once.
  */
-import { parseArgs } from "node:util";
-import type { ArgDef, ArgsDef } from "citty";
+import type { ArgDef, ParsedArgs } from "citty";
 import { UsageError } from "../../core/errors.ts";
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import { SETTING_NAMES, type SettingName } from "../../core/settings/settings.ts";
 import { SETTINGS } from "../../core/settings/table.ts";
-import type { Flags } from "./command.ts";
 
-/** The `args` of settings that have a flag, for a command's own: name, sentence and hint come from the table. */
-export function settingFlags(...names: readonly SettingName[]): ArgsDef {
-  const args: ArgsDef = {};
+/** citty's, without one-letter names. `keepOld` is typed `--keep-old`. */
+export type Arg = ArgDef & { readonly alias?: never };
+export type Args = Readonly<Record<string, Arg>>;
+
+/** The values by the names in `args`, as citty types them; a boolean flag that is absent is false. */
+export type Flags<A extends Args> = {
+  readonly [Name in keyof A]: A[Name] extends { readonly type: "boolean" } ? boolean : ParsedArgs<A>[Name];
+};
+
+/** By flag name, without dashes: every value of each setting that the command line gave, in order. */
+export type SettingFlags = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * The `args` of settings that have a flag, for a command's own: name, sentence and hint come from the table. The type hides
+ * them, because a command reads `context.settings`, where environment and defaults count too.
+ */
+export function settingFlags(...names: readonly SettingName[]): Readonly<Record<never, Arg>> {
+  const args: Record<string, Arg> = {};
   for (const name of names) {
     const { flag, doc, kind } = SETTINGS[name];
     if (flag === null) throw new Error(`${name} has no flag`);
@@ -26,90 +40,125 @@ export function settingOfFlag(flag: string): SettingName | undefined {
   return SETTING_NAMES.find((name) => SETTINGS[name].flag === flag);
 }
 
-type Token = ReturnType<typeof tokensOf>[number];
-
-/** Throws a UsageError that says everything that is wrong with `argv`; `line` is the command as typed: `agent lake ls`. */
-export async function parseFlags(argv: readonly string[], args: ArgsDef, line: string): Promise<Flags> {
-  const tokens = tokensOf(argv, args);
-  const problems = [...tokens.flatMap((token) => tokenProblem(token, args)), ...countProblems(tokens, args, line)];
+/** Throws a UsageError that lists everything that is wrong with `argv`; `line` is the command as typed: `agent lake ls`. */
+export async function parseFlags<A extends Args>(
+  argv: readonly string[],
+  args: A,
+  line: string,
+): Promise<{ readonly flags: Flags<A>; readonly settings: SettingFlags }> {
+  const words = wordsOf(argv, args);
+  const problems = [...words.flatMap((word) => wordProblem(word, args)), ...countProblems(words, args, line)];
   if (problems.length > 0) throw new UsageError(problems.join("\n"), { tryHint: `${line} --help` });
   const citty = await import("citty");
-  const parsed: Record<string, unknown> = citty.parseArgs([...argv], args);
-  const flags: Record<string, unknown> = {};
-  for (const name of Object.keys(args)) flags[name] = parsed[name];
-  for (const [name, values] of repeated(tokens)) flags[name] = values;
-  return flags;
+  const parsed: Readonly<Record<string, unknown>> = citty.parseArgs<A>([...argv], args);
+  const own = Object.entries(args).filter(([name]) => settingOfFlag(name) === undefined);
+  const flags = own.map(([name, arg]) => [name, parsed[name] ?? (arg.type === "boolean" ? false : undefined)]);
+  const settings = [...valuesOf(words)].filter(([flag]) => settingOfFlag(flag) !== undefined);
+  // Of these names and types: citty read the values by the same `args`.
+  return { flags: Object.fromEntries(flags) as Flags<A>, settings: Object.fromEntries(settings) };
 }
 
-function tokensOf(argv: readonly string[], args: ArgsDef) {
-  const options: Record<string, { type: "string" | "boolean"; short?: string; multiple: true }> = {};
-  for (const [name, arg] of Object.entries(args)) {
-    if (arg.type === "positional") continue;
-    const short = shortOf(arg);
-    const type = arg.type === "boolean" ? "boolean" : "string";
-    options[name] = { type, multiple: true, ...(short === undefined ? {} : { short }) };
-  }
-  return parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true }).tokens;
+/** The name of a flag as it is typed, without dashes before it: `keep-old` for `keepOld`. */
+export function flagName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** The one-letter name of a flag, or undefined. */
-export function shortOf(arg: ArgDef): string | undefined {
-  const aliases = "alias" in arg ? [arg.alias ?? []].flat() : [];
-  return aliases.find((alias) => alias.length === 1);
+/** What the help and a message call an argument: `ID`. */
+export function argumentName(name: string, arg: Arg): string {
+  return arg.valueHint ?? name.toUpperCase();
 }
 
-function tokenProblem(token: Token, args: ArgsDef): string[] {
-  if (token.kind !== "option") return [];
-  const { name, rawName, value, inlineValue } = token;
-  const negated = args[name.replace(/^no-/, "")];
-  if (rawName.startsWith("--no-") && negated?.type === "boolean" && value === undefined) return [];
-  const arg = args[name];
-  if (arg === undefined || arg.type === "positional") {
-    return [`Cannot understand "${rawName}": there is no such flag${didYouMean(rawName, flagNames(args))}`];
+type Word =
+  | { readonly kind: "argument"; readonly text: string }
+  | {
+      readonly kind: "flag";
+      /** With its dashes, without its value. */
+      readonly typed: string;
+      readonly arg: Arg | undefined;
+      readonly value: string | undefined;
+      /** `--flag=value`. */
+      readonly isInline: boolean;
+    };
+
+/** As citty will read them, but for a flag without its value: there the next flag is a word of its own. */
+function wordsOf(argv: readonly string[], args: Args): Word[] {
+  const known = new Map(flagsIn(args).map(([name, arg]) => [`--${flagName(name)}`, arg]));
+  const words: Word[] = [];
+  const left = [...argv];
+  for (let next = left.shift(); next !== undefined; next = left.shift()) {
+    if (next === "--") return [...words, ...left.map((text) => ({ kind: "argument" as const, text }))];
+    if (!/^-./.test(next)) {
+      words.push({ kind: "argument", text: next });
+      continue;
+    }
+    const [, typed = next, inline] = /^(--[^=]+)=(.*)$/s.exec(next) ?? [];
+    const arg = known.get(typed) ?? negated(typed, inline, known);
+    const takesNext = arg !== undefined && arg.type !== "boolean" && inline === undefined && isValue(left[0]);
+    words.push({ kind: "flag", typed, arg, value: takesNext ? left.shift() : inline, isInline: inline !== undefined });
   }
-  if (arg.type === "boolean") {
-    return inlineValue ? [`Cannot use ${rawName}=${value}: the flag takes no value`] : [];
-  }
-  // A flag that swallowed the next flag; a lone "-" and a negative number are values.
-  if (value === undefined || (!inlineValue && /^-[^\d.]/.test(value))) {
-    return [`Cannot use ${rawName}: it needs a value`];
-  }
-  return value.trim() === "" ? [`Cannot use ${rawName}: its value is empty`] : [];
+  return words;
 }
 
-function countProblems(tokens: readonly Token[], args: ArgsDef, line: string): string[] {
+function negated(typed: string, inline: string | undefined, known: ReadonlyMap<string, Arg>): Arg | undefined {
+  const arg = typed.startsWith("--no-") && inline === undefined ? known.get(`--${typed.slice(5)}`) : undefined;
+  return arg?.type === "boolean" ? arg : undefined;
+}
+
+/** A lone "-" and a negative number are values, other words that begin with "-" are flags. */
+function isValue(word: string | undefined): boolean {
+  return word !== undefined && !/^-[^\d.]/.test(word);
+}
+
+function flagsIn(args: Args): [name: string, arg: Arg][] {
+  return Object.entries(args).filter(([, arg]) => arg.type !== "positional");
+}
+
+function wordProblem(word: Word, args: Args): string[] {
+  if (word.kind === "argument") return [];
+  const { typed, arg, value, isInline } = word;
+  if (arg === undefined) {
+    return [`Cannot understand "${typed}": there is no such flag${didYouMean(typed, typedNames(args))}`];
+  }
+  if (arg.type === "boolean") return isInline ? [`Cannot use ${typed}=${value}: the flag takes no value`] : [];
+  if (value === undefined) return [`Cannot use ${typed}: it needs a value`];
+  if (value.trim() === "") return [`Cannot use ${typed}: its value is empty`];
+  if (arg.type !== "enum" || arg.options === undefined || arg.options.includes(value)) return [];
+  return [`Cannot use ${typed} "${value}": expected ${arg.options.join(", ")}${didYouMean(value, arg.options)}`];
+}
+
+function countProblems(words: readonly Word[], args: Args, line: string): string[] {
   const places = Object.entries(args).filter(([, arg]) => arg.type === "positional");
-  const given = tokens.flatMap((token) => (token.kind === "positional" ? [token.value] : []));
-  // The value of a flag that is not known looks like an argument; the flag was told already.
-  const afterUnknown = tokens.some(
-    (token) => token.kind === "option" && token.value === undefined && !args[token.name],
-  );
-  const problems = (afterUnknown ? [] : given.slice(places.length)).map((value) => {
+  const given = words.flatMap((word) => (word.kind === "argument" ? [word.text] : []));
+  // The value of an unknown flag looks like an argument; the flag is reported already.
+  const afterUnknown = words.some((word) => word.kind === "flag" && word.arg === undefined && !word.isInline);
+  const problems = (afterUnknown ? [] : given.slice(places.length)).map((text) => {
     const takes = places.length === 0 ? "no argument" : `${places.length} argument${places.length === 1 ? "" : "s"}`;
-    return `Cannot understand "${value}": ${line} takes ${takes}`;
+    return `Cannot understand "${text}": ${line} takes ${takes}`;
   });
   for (const [name, arg] of places.slice(given.length)) {
     if (arg.required !== false && arg.default === undefined) {
-      problems.push(`Cannot run ${line}: ${name.toUpperCase()} is missing`);
+      problems.push(`Cannot run ${line}: ${argumentName(name, arg)} is missing`);
     }
   }
-  for (const [name] of repeated(tokens)) {
-    if (settingOfFlag(name) === undefined) problems.push(`Cannot use --${name}: it is given more than once`);
+  for (const [flag, values] of valuesOf(words)) {
+    if (values.length > 1 && settingOfFlag(flag) === undefined) {
+      problems.push(`Cannot use --${flag}: it is given more than once`);
+    }
   }
   return problems;
 }
 
-function repeated(tokens: readonly Token[]): [name: string, values: readonly string[]][] {
+/** By flag name, without dashes. */
+function valuesOf(words: readonly Word[]): ReadonlyMap<string, readonly string[]> {
   const values = new Map<string, string[]>();
-  for (const token of tokens) {
-    if (token.kind === "option" && token.value !== undefined) {
-      values.set(token.name, [...(values.get(token.name) ?? []), token.value]);
-    }
+  for (const word of words) {
+    if (word.kind === "argument" || word.value === undefined) continue;
+    const flag = word.typed.slice(2);
+    values.set(flag, [...(values.get(flag) ?? []), word.value]);
   }
-  return [...values].filter(([, all]) => all.length > 1);
+  return values;
 }
 
-export function flagNames(args: ArgsDef): string[] {
-  const flags = Object.entries(args).filter(([, arg]) => arg.type !== "positional");
-  return [...flags.map(([name]) => `--${name}`), "--help"];
+function typedNames(args: Args): string[] {
+  return [...flagsIn(args).map(([name]) => `--${flagName(name)}`), "--help"];
 }

@@ -1,9 +1,8 @@
 /** `--help`: what a command does, every flag with its default and its environment name, and lines that work. */
-import type { ArgDef, ArgsDef } from "citty";
 import type { Setting } from "../../core/settings/entry.ts";
 import { SETTINGS } from "../../core/settings/table.ts";
 import type { Command, CommandGroup } from "./command.ts";
-import { settingOfFlag, shortOf } from "./flags.ts";
+import { type Arg, type Args, argumentName, flagName, settingOfFlag } from "./flags.ts";
 
 type Row = readonly [left: string, right: string];
 
@@ -35,34 +34,35 @@ export function renderCommandHelp(command: Command, line: string): string {
   return sections([
     `${line}: ${command.summary}`,
     `Usage:\n  ${usage.filter((part) => part !== "").join(" ")}`,
-    places.length > 0 ? `Arguments:\n${columns(places.map(([name, arg]) => [name.toUpperCase(), aboutArg(arg)]))}` : "",
+    places.length > 0
+      ? `Arguments:\n${columns(places.map(([name, arg]) => [argumentName(name, arg), aboutArg(arg)]))}`
+      : "",
     `Flags:\n${columns([...flagRows(Object.fromEntries(flags)), ["-h, --help", "This page."]])}`,
     command.examples.length > 0 ? `Examples:\n${lines(command.examples)}` : "",
   ]);
 }
 
-function placeText(name: string, arg: ArgDef): string {
+function placeText(name: string, arg: Arg): string {
   const optional = arg.required === false || arg.default !== undefined;
-  return optional ? `[${name.toUpperCase()}]` : name.toUpperCase();
+  return optional ? `[${argumentName(name, arg)}]` : argumentName(name, arg);
 }
 
-function flagRows(flags: ArgsDef): Row[] {
+function flagRows(flags: Args): Row[] {
   return Object.entries(flags).map(([name, arg]) => {
-    const short = shortOf(arg);
-    const hint = arg.type === "boolean" ? "" : ` ${arg.valueHint ?? name.toUpperCase()}`;
+    const hint = arg.type === "boolean" ? "" : ` ${argumentName(name, arg)}`;
     const setting = settingOfFlag(name);
     const about = setting === undefined ? aboutArg(arg) : aboutSetting(arg, SETTINGS[setting]);
-    return [`${short === undefined ? "" : `-${short}, `}--${name}${hint}`, about];
+    return [`--${flagName(name)}${hint}`, about];
   });
 }
 
-function aboutArg(arg: ArgDef): string {
+function aboutArg(arg: Arg): string {
   const choices = "options" in arg && arg.options !== undefined ? `One of ${arg.options.join(", ")}.` : "";
   const fallback = arg.default === undefined || arg.default === false ? "" : `[default: ${arg.default}]`;
   return [arg.description ?? "", choices, fallback].filter((part) => part !== "").join(" ");
 }
 
-function aboutSetting(arg: ArgDef, setting: Setting<unknown>): string {
+function aboutSetting(arg: Arg, setting: Setting<unknown>): string {
   const fallback = typeof setting.fallback === "string" ? `, default: ${setting.fallback}` : "";
   return `${arg.description ?? setting.doc} [${setting.env}${fallback}]`;
 }

@@ -12,8 +12,10 @@ function start(run: string, env: Record<string, string> = {}, cwd = folder) {
   const script = join(folder, `${Bun.hash(run)}.ts`);
   writeFileSync(
     script,
-    `import { start } from ${JSON.stringify(join(import.meta.dir, "process.ts"))};
-    const command = { name: "try", summary: "", args: {}, examples: [], run: async (flags, context) => { ${run} } };
+    `import { defineCommand } from ${JSON.stringify(join(import.meta.dir, "command.ts"))};
+    import { start } from ${JSON.stringify(join(import.meta.dir, "process.ts"))};
+    const run = async (flags, context) => { ${run} };
+    const command = defineCommand({ name: "try", summary: "", args: {}, examples: [], run });
     await start(["try"], { try: async () => ({ command }) });`,
   );
   // Like the compiled binary: the engine leaves .env alone.

@@ -3,12 +3,12 @@ import { AgentError } from "../../core/errors.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { type Ask, agreed, askOnTerminal } from "../frame/ask.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
-import { settingFlags } from "../frame/flags.ts";
+import { type Context, type ExitCode, defineCommand } from "../frame/command.ts";
+import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { progressLine } from "../frame/progress-line.ts";
 import { listObjects } from "../../uplink/list-objects.ts";
 import { type ProgressLine } from "../../core/progress.ts";
-import { STAGE_FLAG, stagesAsked } from "./stage.ts";
+import { STAGE_FLAG } from "./stage.ts";
 import { storeOf } from "../store-of.ts";
 import { textTable } from "../frame/table.ts";
 import { grouped, roughBytes } from "../../core/rough.ts";
@@ -18,18 +18,20 @@ const WORD = "clean";
 /** What a store removes in one call. */
 const AT_ONCE = 1_000;
 
-export const command: Command = {
+const ARGS = {
+  ...settingFlags("store"),
+  stage: STAGE_FLAG,
+  yes: { type: "boolean", description: "Do not ask." },
+  json: { type: "boolean", description: "One JSON value: what was taken away, by stage." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "clean",
   summary: "Take the objects of the stages away, of all nodes; asks first.",
-  args: {
-    ...settingFlags("store"),
-    stage: STAGE_FLAG,
-    yes: { type: "boolean", description: "Do not ask." },
-    json: { type: "boolean", description: "One JSON value: what was taken away, by stage." },
-  },
+  args: ARGS,
   examples: ["agent lake clean --stage raw", "agent lake clean --store dir:./lake --yes"],
   run: (flags, context) => clean(flags, context, askOnTerminal),
-};
+});
 
 export type Cleaning = {
   readonly stage: Stage;
@@ -39,8 +41,8 @@ export type Cleaning = {
   readonly nodes: Set<string>;
 };
 
-export async function clean(flags: Flags, context: Context, ask: Ask): Promise<ExitCode> {
-  const stages = stagesAsked(flags) ?? STAGES;
+export async function clean(flags: Flags<typeof ARGS>, context: Context, ask: Ask): Promise<ExitCode> {
+  const stages = flags.stage === undefined ? STAGES : [flags.stage];
   const { say, stop } = context;
   const store = await storeOf(context);
   const progress = progressLine(context.terminal);
@@ -58,7 +60,7 @@ export async function clean(flags: Flags, context: Context, ask: Ask): Promise<E
     }
     const removed = await removeAll(store, plan, stop, progress);
     const told = removed.map(({ stage, objects, rows, bytes }) => ({ stage, objects, rows, bytes }));
-    if (flags["json"] === true) await context.write(`${JSON.stringify(told, null, 2)}\n`);
+    if (flags.json) await context.write(`${JSON.stringify(told, null, 2)}\n`);
     else say(total === 0 ? "There is nothing to take away." : `${grouped(total)} objects were taken away.`);
     return 0;
   } finally {

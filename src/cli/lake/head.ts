@@ -1,43 +1,45 @@
 /** `agent lake head`: rows of the newest objects of a stage, as lines of JSON, or readable on a terminal. */
-import { UsageError } from "../../core/errors.ts";
 import { oneLine } from "../../core/log/log.ts";
 import { IDENTITY_COLUMNS } from "../../core/sensor.ts";
 import type { Stage } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { gunzipLines } from "../../uplink/read-object.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
-import { settingFlags } from "../frame/flags.ts";
+import { type Context, type ExitCode, defineCommand } from "../frame/command.ts";
+import { wholeNumberFlag } from "../frame/flag-values.ts";
+import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { progressLine } from "../frame/progress-line.ts";
 import { listObjects, type NamedObject } from "../../uplink/list-objects.ts";
 import { type ProgressLine } from "../../core/progress.ts";
-import { STAGE_FLAG, stagesAsked } from "./stage.ts";
+import { STAGE_FLAG } from "./stage.ts";
 import { storeOf } from "../store-of.ts";
 import { grouped } from "../../core/rough.ts";
 
 const DEFAULT_ROWS = 10;
 const MOST_ROWS = 100_000;
 
-export const command: Command = {
+const ARGS = {
+  ...settingFlags("store"),
+  stage: { ...STAGE_FLAG, default: "raw" },
+  count: { type: "string", description: "Rows at most.", valueHint: "N", default: String(DEFAULT_ROWS) },
+  json: { type: "boolean", description: "One JSON a line, also on a terminal." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "head",
   summary: "Show rows of the newest objects of a stage.",
-  args: {
-    ...settingFlags("store"),
-    stage: { ...STAGE_FLAG, default: "raw" },
-    count: { type: "string", description: "Rows at most.", valueHint: "N", default: String(DEFAULT_ROWS) },
-    json: { type: "boolean", description: "One JSON a line, also on a terminal." },
-  },
+  args: ARGS,
   examples: [
     "agent lake head",
     "agent lake head --stage anomalies --count 3",
     "agent lake head --stage aggregated --json",
   ],
   run,
-};
+});
 
-async function run(flags: Flags, context: Context): Promise<ExitCode> {
-  const stage = stagesAsked(flags)?.[0] ?? "raw";
-  const rows = rowsAsked(flags["count"]);
-  const isForPeople = flags["json"] !== true && process.stdout.isTTY === true;
+async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
+  const { stage } = flags;
+  const rows = wholeNumberFlag("count", flags.count, { least: 1, most: MOST_ROWS, example: "agent lake head --count 10" });
+  const isForPeople = !flags.json && process.stdout.isTTY === true;
   const store = await storeOf(context);
   try {
     let shown = 0;
@@ -92,14 +94,6 @@ function newerFirst({ of: a }: NamedObject, { of: b }: NamedObject): number {
   if (a?.kind === "window" && b?.kind === "window") return b.windowStartMs - a.windowStartMs || b.revision - a.revision;
   if (a?.kind === "readings" && b?.kind === "readings") return b.hourMs - a.hourMs || b.last - a.last;
   return 0;
-}
-
-function rowsAsked(given: unknown): number {
-  const rows = given === undefined ? DEFAULT_ROWS : Number(given);
-  if (Number.isInteger(rows) && rows >= 1 && rows <= MOST_ROWS) return rows;
-  throw new UsageError(`Cannot use --count "${String(given)}": expected a whole number from 1 to ${MOST_ROWS}`, {
-    tryHint: `--count ${DEFAULT_ROWS}`,
-  });
 }
 
 /** Columns that say nothing about what was measured, or come first anyway. */

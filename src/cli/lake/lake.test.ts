@@ -87,8 +87,8 @@ test("wrong stages and counts are refused with a way out", async () => {
     code: 2,
     stdout: "",
     stderr: [
-      'Cannot use --stage "rwa": there is no such stage; did you mean raw?',
-      "Try: --stage raw|validated|anomalies|schematized|aggregated",
+      'Cannot use --stage "rwa": expected raw, validated, anomalies, schematized, aggregated; did you mean raw?',
+      "Try: agent lake ls --help",
     ],
   });
   expect((await seen("lake", "head", "--count", "-3")).code).toBe(2);
@@ -123,10 +123,10 @@ test("lake clean takes nothing away when the word is not typed", async () => {
     say: (line) => void said.push(line),
   };
   const before = (await Array.fromAsync(store.list("raw"))).length;
-  expect(await clean({ stage: "raw" }, context, async () => "yes")).toBe(1);
+  expect(await clean({ stage: "raw", yes: false, json: false }, context, async () => "yes")).toBe(1);
   expect(said.at(-1)).toBe("Nothing was taken away.");
   expect((await Array.fromAsync(store.list("raw"))).length).toBe(before);
-  expect(await clean({ stage: "raw" }, context, async () => " clean ")).toBe(0);
+  expect(await clean({ stage: "raw", yes: false, json: false }, context, async () => " clean ")).toBe(0);
   expect(await Array.fromAsync(store.list("raw"))).toEqual([]);
 });
 

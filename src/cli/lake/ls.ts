@@ -1,12 +1,12 @@
 /** `agent lake ls`: objects, rows and the span of event time by stage, from listings alone. */
 import { STAGES, type Stage } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
-import type { Command } from "../frame/command.ts";
+import { defineCommand } from "../frame/command.ts";
 import { settingFlags } from "../frame/flags.ts";
 import { progressLine } from "../frame/progress-line.ts";
 import { listObjects } from "../../uplink/list-objects.ts";
 import { type ProgressLine } from "../../core/progress.ts";
-import { STAGE_FLAG, stagesAsked } from "./stage.ts";
+import { STAGE_FLAG } from "./stage.ts";
 import { storeOf } from "../store-of.ts";
 import { textTable } from "../frame/table.ts";
 import { grouped, roughBytes } from "../../core/rough.ts";
@@ -23,7 +23,7 @@ export type LakeStage = {
   readonly other_objects: number;
 };
 
-export const command: Command = {
+export const command = defineCommand({
   name: "ls",
   summary: "List objects, rows, bytes and the span of event time by stage.",
   args: {
@@ -33,17 +33,17 @@ export const command: Command = {
   },
   examples: ["agent lake ls", "agent lake ls --store s3: --json"],
   run: async (flags, context) => {
-    const stages = stagesAsked(flags) ?? STAGES;
+    const stages = flags.stage === undefined ? STAGES : [flags.stage];
     const store = await storeOf(context);
     try {
       const found = await lakeStages(store, stages, context.stop, progressLine(context.terminal));
-      await context.write(flags["json"] === true ? `${JSON.stringify(found, null, 2)}\n` : lakeText(found, store));
+      await context.write(flags.json ? `${JSON.stringify(found, null, 2)}\n` : lakeText(found, store));
       return 0;
     } finally {
       store.close();
     }
   },
-};
+});
 
 type Tally = { objects: number; rows: number; bytes: number; firstMs: number; lastMs: number; others: number };
 

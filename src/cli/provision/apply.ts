@@ -2,7 +2,8 @@
 import { applyPlan } from "../../provision/apply.ts";
 import { makePlan, type Plan, planProblems, planSteps } from "../../provision/plan.ts";
 import { type Ask, agreed, askOnTerminal, typed } from "../frame/ask.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import type { Args, Flags } from "../frame/flags.ts";
 import {
   ADOPT_FLAG,
   FORCE_FLAG,
@@ -15,31 +16,33 @@ import {
 } from "./sides.ts";
 import { outcomeJson, planText, problemLines, summaryLine } from "./text.ts";
 
-export const command: Command = {
+const ARGS = {
+  ...SIDE_FLAGS,
+  ...WISH_FLAGS,
+  ...ADOPT_FLAG,
+  ...FORCE_FLAG,
+  ...YES_FLAG,
+  json: { type: "boolean", description: "One JSON value: {ok, steps, problems}, each step with its result." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "apply",
   summary: "Do what the plan says, step by step; shows it and asks first.",
-  args: {
-    ...SIDE_FLAGS,
-    ...WISH_FLAGS,
-    ...ADOPT_FLAG,
-    ...FORCE_FLAG,
-    ...YES_FLAG,
-    json: { type: "boolean", description: "One JSON value: {ok, steps, problems}, each step with its result." },
-  },
+  args: ARGS,
   examples: ["agent provision apply --only aws", "agent provision apply --yes --json"],
   run: (flags, context) => apply(flags, context, askOnTerminal),
-};
+});
 
-export async function apply(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
+export async function apply(flags: Flags<typeof ARGS>, context: Context, askPerson: Ask): Promise<ExitCode> {
   const { say, stop } = context;
   return await withSides(flags, context, async (sides, world) => {
-    const plan = await makePlan(sides, { adopt: flags["adopt"] === true }, world);
+    const plan = await makePlan(sides, { adopt: flags.adopt }, world);
     world.end();
     const [steps, problems] = [planSteps(plan), planProblems(plan)];
     const todo = steps.filter(({ action }) => action !== "none").length;
     const isForeign = plan.parts.some(({ problem, isForeign: foreign }) => problem !== null && foreign);
     const tell = async (ok: boolean, told: readonly unknown[]) => {
-      if (flags["json"] === true) await context.write(`${JSON.stringify({ ok, steps: told, problems }, null, 2)}\n`);
+      if (flags.json) await context.write(`${JSON.stringify({ ok, steps: told, problems }, null, 2)}\n`);
       for (const line of problems.flatMap(problemLines)) say(line);
       return ok ? 0 : 1;
     };

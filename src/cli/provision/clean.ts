@@ -2,27 +2,30 @@
 import { AgentError } from "../../core/errors.ts";
 import { makePlan, planProblems } from "../../provision/plan.ts";
 import { type Ask, agreed, askOnTerminal, typed } from "../frame/ask.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
-import { STAGE_FLAG, stagesAsked } from "../lake/stage.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import type { Args, Flags } from "../frame/flags.ts";
+import { STAGE_FLAG } from "../lake/stage.ts";
 import { SIDE_FLAGS, withSides, YES_FLAG } from "./sides.ts";
 import { problemLines } from "./text.ts";
 
-export const command: Command = {
+const ARGS = {
+  ...SIDE_FLAGS,
+  stage: STAGE_FLAG,
+  ...YES_FLAG,
+  json: { type: "boolean", description: "One JSON value: {ok, cleaned: [side], problems}." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "clean",
   summary: "Empty the stage buckets and the checkpoints, versions included; keeps the set-up and metadata; asks first.",
-  args: {
-    ...SIDE_FLAGS,
-    stage: STAGE_FLAG,
-    ...YES_FLAG,
-    json: { type: "boolean", description: "One JSON value: {ok, cleaned: [side], problems}." },
-  },
+  args: ARGS,
   examples: ["agent provision clean --stage raw", "agent provision clean --yes"],
   run: (flags, context) => clean(flags, context, askOnTerminal),
-};
+});
 
-export async function clean(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
+export async function clean(flags: Flags<typeof ARGS>, context: Context, askPerson: Ask): Promise<ExitCode> {
   const { say, stop } = context;
-  const stage = stagesAsked(flags)?.[0] ?? null;
+  const stage = flags.stage ?? null;
   return await withSides(flags, context, async (sides, world) => {
     const plan = await makePlan(sides, { adopt: false }, world);
     world.end();
@@ -43,7 +46,7 @@ export async function clean(flags: Flags, context: Context, askPerson: Ask): Pro
     world.end();
     say("Clean. What a buffer has delivered is not sent again.");
     const cleaned = sides.map(({ side }) => side);
-    if (flags["json"] === true) await context.write(`${JSON.stringify({ ok: true, cleaned, problems }, null, 2)}\n`);
+    if (flags.json) await context.write(`${JSON.stringify({ ok: true, cleaned, problems }, null, 2)}\n`);
     return 0;
   });
 }

@@ -2,30 +2,33 @@
 import { planProblems } from "../../provision/plan.ts";
 import { applyRemoval, planRemoval, removalSteps } from "../../provision/removal.ts";
 import { type Ask, agreed, askOnTerminal, typed } from "../frame/ask.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import type { Args, Flags } from "../frame/flags.ts";
 import { SIDE_FLAGS, tellingOutcomes, withSides, YES_FLAG } from "./sides.ts";
 import { outcomeJson, planText, problemLines } from "./text.ts";
 
-export const command: Command = {
+const ARGS = {
+  ...SIDE_FLAGS,
+  ...YES_FLAG,
+  json: { type: "boolean", description: "One JSON value: {ok, steps, problems}, each step with its result." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "destroy",
   summary: "Take away all that provision made, with all data in it; asks first.",
-  args: {
-    ...SIDE_FLAGS,
-    ...YES_FLAG,
-    json: { type: "boolean", description: "One JSON value: {ok, steps, problems}, each step with its result." },
-  },
+  args: ARGS,
   examples: ["agent provision destroy --only aws", "agent provision destroy --yes"],
   run: (flags, context) => destroy(flags, context, askOnTerminal),
-};
+});
 
-export async function destroy(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
+export async function destroy(flags: Flags<typeof ARGS>, context: Context, askPerson: Ask): Promise<ExitCode> {
   const { say, stop } = context;
   return await withSides(flags, context, async (sides, world) => {
     const plan = await planRemoval(sides, world);
     world.end();
     const [steps, problems] = [removalSteps(plan), planProblems(plan)];
     const tell = async (ok: boolean, told: readonly unknown[]) => {
-      if (flags["json"] === true) await context.write(`${JSON.stringify({ ok, steps: told, problems }, null, 2)}\n`);
+      if (flags.json) await context.write(`${JSON.stringify({ ok, steps: told, problems }, null, 2)}\n`);
       for (const line of problems.flatMap(problemLines)) say(line);
       return ok ? 0 : 1;
     };

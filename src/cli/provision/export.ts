@@ -1,24 +1,27 @@
 /** `agent provision export terraform`: the same resources as text for those who must use Terraform. */
 import { UsageError } from "../../core/errors.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import type { Args, Flags } from "../frame/flags.ts";
 import { SIDE_FLAGS, sidesAsked, WISH_FLAGS } from "./sides.ts";
 
 const FORMATS = ["terraform"] as const;
 
-export const command: Command = {
+const ARGS = {
+  format: { type: "positional", description: `What to write: ${FORMATS.join(", ")}.`, required: true },
+  ...SIDE_FLAGS,
+  ...WISH_FLAGS,
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "export",
   summary: "The same resources as Terraform text, from the settings alone; no cloud is asked.",
-  args: {
-    format: { type: "positional", description: `What to write: ${FORMATS.join(", ")}.`, required: true },
-    ...SIDE_FLAGS,
-    ...WISH_FLAGS,
-  },
+  args: ARGS,
   examples: ["agent provision export terraform > main.tf", "agent provision export terraform --only aws"],
   run: exportText,
-};
+});
 
-async function exportText(flags: Flags, context: Context): Promise<ExitCode> {
-  const format = flags["format"];
+async function exportText(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
+  const { format } = flags;
   if (!FORMATS.some((one) => one === format)) {
     throw new UsageError(`Cannot export "${format}": there is no such format`, {
       tryHint: `agent provision export ${FORMATS.join("|")}`,

@@ -1,28 +1,31 @@
 /** `agent provision plan`: what would change, and why. Nothing is touched. */
 import { makePlan, planProblems, planSteps } from "../../provision/plan.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import type { Args, Flags } from "../frame/flags.ts";
 import { ADOPT_FLAG, SIDE_FLAGS, WISH_FLAGS, withSides } from "./sides.ts";
 import { planText, problemLines } from "./text.ts";
 
-export const command: Command = {
+const ARGS = {
+  ...SIDE_FLAGS,
+  ...WISH_FLAGS,
+  ...ADOPT_FLAG,
+  json: { type: "boolean", description: "One JSON value: {steps, problems}." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "plan",
   summary: "What would change in the clouds, and why; nothing is touched.",
-  args: {
-    ...SIDE_FLAGS,
-    ...WISH_FLAGS,
-    ...ADOPT_FLAG,
-    json: { type: "boolean", description: "One JSON value: {steps, problems}." },
-  },
+  args: ARGS,
   examples: ["agent provision plan --only aws", "agent provision plan --json"],
   run: plan,
-};
+});
 
-async function plan(flags: Flags, context: Context): Promise<ExitCode> {
+async function plan(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
   return await withSides(flags, context, async (sides, world) => {
-    const made = await makePlan(sides, { adopt: flags["adopt"] === true }, world);
+    const made = await makePlan(sides, { adopt: flags.adopt }, world);
     world.end();
     const [steps, problems] = [planSteps(made), planProblems(made)];
-    if (flags["json"] === true) await context.write(`${JSON.stringify({ steps, problems }, null, 2)}\n`);
+    if (flags.json) await context.write(`${JSON.stringify({ steps, problems }, null, 2)}\n`);
     else await context.write(planText(steps));
     for (const line of problems.flatMap(problemLines)) context.say(line);
     return problems.length === 0 ? 0 : 1;

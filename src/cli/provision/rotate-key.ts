@@ -2,32 +2,34 @@
 import { UsageError } from "../../core/errors.ts";
 import { FactBook } from "../../provision/facts.ts";
 import { type Ask, agreed, askOnTerminal, typed } from "../frame/ask.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
-import { settingFlags } from "../frame/flags.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { openAwsHalf, worldOf, YES_FLAG } from "./sides.ts";
 
-export const command: Command = {
+const ARGS = {
+  ...settingFlags("edgeKeyFile"),
+  keepOld: {
+    type: "boolean",
+    description: "Leave the old key until nodes have the new one; the next rotate-key deletes it.",
+  },
+  ...YES_FLAG,
+  json: { type: "boolean", description: "One JSON value: {key, deleted, kept}: ids, never the secret." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "rotate-key",
   summary: "Make a new key for the edge, write it to its file, delete the old one; asks first.",
-  args: {
-    ...settingFlags("edgeKeyFile"),
-    "keep-old": {
-      type: "boolean",
-      description: "Leave the old key until nodes have the new one; the next rotate-key deletes it.",
-    },
-    ...YES_FLAG,
-    json: { type: "boolean", description: "One JSON value: {key, deleted, kept}: ids, never the secret." },
-  },
+  args: ARGS,
   examples: ["agent provision rotate-key --keep-old --yes", "agent provision rotate-key --yes"],
   run: (flags, context) => rotate(flags, context, askOnTerminal),
-};
+});
 
-async function rotate(flags: Flags, context: Context, askPerson: Ask): Promise<ExitCode> {
+async function rotate(flags: Flags<typeof ARGS>, context: Context, askPerson: Ask): Promise<ExitCode> {
   const { say, stop, settings } = context;
   if (settings.edgeIdentity === "role") {
     throw new UsageError("Cannot rotate a key: the edge is a role, which has none", { tryHint: "--edge user" });
   }
-  const keepOld = flags["keep-old"] === true;
+  const { keepOld } = flags;
   const loses = keepOld
     ? "nodes go on with the old key"
     : "nodes with the old key wait, and lose nothing, until they have the new one";
@@ -54,7 +56,7 @@ async function rotate(flags: Flags, context: Context, askPerson: Ask): Promise<E
     say(`Key ${rotated.key} is in ${wish.keyFile}.`);
     if (rotated.deleted.length > 0) say(`Deleted: ${rotated.deleted.join(", ")}.`);
     if (rotated.kept.length > 0) say(`Still valid: ${rotated.kept.join(", ")}. The next rotate-key deletes it.`);
-    if (flags["json"] === true) await context.write(`${JSON.stringify(rotated, null, 2)}\n`);
+    if (flags.json) await context.write(`${JSON.stringify(rotated, null, 2)}\n`);
     return 0;
   } finally {
     world.end();

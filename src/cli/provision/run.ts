@@ -7,20 +7,23 @@ import type { NotebookSource } from "../../provision/load/notebook.ts";
 import type { RunEnd } from "../../provision/load/run.ts";
 import type { Questions } from "../../provision/load/shipped-questions.ts";
 import { makePlan, planProblems, planSteps } from "../../provision/plan.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import type { Args, Flags } from "../frame/flags.ts";
 import { textTable } from "../frame/table.ts";
 import { databricksOptions, type ProvisionWorld, tellingOutcomes, worldOf } from "./sides.ts";
 import { problemLines } from "./text.ts";
 
-export const command: Command = {
+const ARGS = {
+  json: {
+    type: "boolean",
+    description: "One JSON value: {ok, run_id, code, message, page, result, tables, dashboard}.",
+  },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "run",
   summary: "Upload notebook, queries and dashboard to Databricks, run the job, and follow it to its end.",
-  args: {
-    json: {
-      type: "boolean",
-      description: "One JSON value: {ok, run_id, code, message, page, result, tables, dashboard}.",
-    },
-  },
+  args: ARGS,
   examples: ["agent provision run", "agent provision run --json"],
   run: async (flags, context) => {
     const [{ shippedNotebook }, { shippedQuestions }] = await Promise.all([
@@ -29,18 +32,18 @@ export const command: Command = {
     ]);
     return runNotebook(flags, context, { notebook: shippedNotebook(), questions: shippedQuestions() });
   },
-};
+});
 
 type Shipped = { readonly notebook: NotebookSource; readonly questions: Questions };
 type Done = { readonly end: RunEnd; readonly dashboard: string | null };
 
-export async function runNotebook(flags: Flags, context: Context, shipped: Shipped): Promise<ExitCode> {
+export async function runNotebook(flags: Flags<typeof ARGS>, context: Context, shipped: Shipped): Promise<ExitCode> {
   const world = worldOf(context);
   try {
     const done = await uploadAndRun(shipped, context, world);
     world.end();
     if (done === null) return 1;
-    await tell(flags["json"] === true, context, done);
+    await tell(flags.json, context, done);
     return done.end.ok ? 0 : 1;
   } finally {
     world.end();

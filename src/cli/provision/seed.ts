@@ -10,24 +10,29 @@ import { makeLog, textLine } from "../../core/log/log.ts";
 import { STAGES } from "../../core/stage.ts";
 import { bucketName, ID } from "../../provision/names.ts";
 import { makePlan, planProblems } from "../../provision/plan.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import type { Args, Flags } from "../frame/flags.ts";
 import { withSides } from "./sides.ts";
 import { problemLines } from "./text.ts";
 
-export const command: Command = {
+const ARGS = {
+  json: { type: "boolean", description: "One JSON value: {objects, readings, node_id}." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "seed",
   summary: "Write a small sample batch into each stage bucket; not needed where tables have explicit schemas.",
-  args: { json: { type: "boolean", description: "One JSON value: {objects, readings, node_id}." } },
+  args: ARGS,
   examples: ["agent provision seed"],
   run: seed,
-};
+});
 
 const READINGS = 200;
 const NODE = "provision-seed";
 /** A store that does not answer is waited for, but not by somebody at a laptop. */
 const LIMIT_MS = 120_000;
 
-async function seed(flags: Flags, context: Context): Promise<ExitCode> {
+async function seed(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
   const { say, stop } = context;
   await bucketsAreOurs(context);
   const { startAgent } = await import("../run.ts");
@@ -49,7 +54,7 @@ async function seed(flags: Flags, context: Context): Promise<ExitCode> {
     if (!finished)
       throw new AgentError("Cannot seed: not everything was delivered", { tryHint: "agent provision verify" });
     say(`${accepted} readings in ${objects} objects, by node ${NODE}. A second seed writes them again.`);
-    if (flags["json"] === true) {
+    if (flags.json) {
       await context.write(`${JSON.stringify({ objects, readings: accepted, node_id: NODE }, null, 2)}\n`);
     }
     return 0;

@@ -1,41 +1,35 @@
 /** What the commands of `agent provision` share: their flags, the clouds that are meant, and a world to work in. */
 import { homedir } from "node:os";
-import type { ArgsDef } from "citty";
-import { UsageError } from "../../core/errors.ts";
 import type { Watch } from "../../provision/apply.ts";
 import { type Doing, type ProvisionSide, SIDES, type Side } from "../../provision/resource.ts";
-import type { Context, Flags } from "../frame/command.ts";
-import { settingFlags } from "../frame/flags.ts";
+import type { Context } from "../frame/command.ts";
+import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { progressLine } from "../frame/progress-line.ts";
 import { outcomeLines } from "./text.ts";
 
-export const SIDE_FLAGS: ArgsDef = {
-  only: { type: "string", description: `Only this cloud: ${SIDES.join(" or ")}.`, valueHint: SIDES.join("|") },
-};
-export const WISH_FLAGS: ArgsDef = settingFlags(
+export const SIDE_FLAGS = {
+  only: { type: "enum", options: [...SIDES], description: "Only this cloud.", valueHint: SIDES.join("|") },
+} as const satisfies Args;
+export const WISH_FLAGS = settingFlags(
   ...(["edgeIdentity", "edgeNodes", "edgeKeyFile", "kmsKeyArn", "costTags", "writeOnce", "fileEvents"] as const),
   "rawExpiryDays",
 );
-export const ADOPT_FLAG: ArgsDef = {
+export const ADOPT_FLAG = {
   adopt: { type: "boolean", description: "Take over what has our names but was made by somebody else." },
-};
-export const FORCE_FLAG: ArgsDef = {
+} as const satisfies Args;
+export const FORCE_FLAG = {
   force: {
     type: "boolean",
     description: "Mend a location that points to the wrong bucket also where tables or volumes lie under the old one.",
   },
-};
-export const YES_FLAG: ArgsDef = { yes: { type: "boolean", description: "Do not ask." } };
+} as const satisfies Args;
+export const YES_FLAG = { yes: { type: "boolean", description: "Do not ask." } } as const satisfies Args;
 
-/** Throws UsageError for a cloud that there is not. */
-export function sidesAsked(flags: Flags, context: Context): readonly Side[] {
-  const only = flags["only"];
-  if (only !== undefined && !SIDES.some((side) => side === only)) {
-    throw new UsageError(`Cannot use --only "${only}": there is no such cloud`, {
-      tryHint: `--only ${SIDES.join("|")}`,
-    });
-  }
-  if (only !== undefined) return [only as Side];
+/** `force`: only `apply` has it. */
+type SideFlags = Flags<typeof SIDE_FLAGS> & Partial<Flags<typeof FORCE_FLAG>>;
+
+export function sidesAsked({ only }: SideFlags, context: Context): readonly Side[] {
+  if (only !== undefined) return [only];
   const { databricksHost, databricksConfigProfile } = context.settings;
   if (databricksHost !== null || databricksConfigProfile !== null) return SIDES;
   context.say("Databricks is left out: neither DATABRICKS_HOST nor DATABRICKS_CONFIG_PROFILE is set");
@@ -48,7 +42,7 @@ export function awsEnv({ env, settings, settingSources }: Context): Readonly<Rec
   return { ...settingSources?.dotenv, ...env, ...endpoint };
 }
 
-async function openSides(flags: Flags, context: Context): Promise<ProvisionSide[]> {
+async function openSides(flags: SideFlags, context: Context): Promise<ProvisionSide[]> {
   const sides: ProvisionSide[] = [];
   for (const side of sidesAsked(flags, context)) sides.push(await OPEN[side](context, flags));
   return sides;
@@ -56,7 +50,7 @@ async function openSides(flags: Flags, context: Context): Promise<ProvisionSide[
 
 /** Opens the clouds that are meant, works with them, and closes them however that ends. */
 export async function withSides<T>(
-  flags: Flags,
+  flags: SideFlags,
   context: Context,
   work: (sides: readonly ProvisionSide[], world: ProvisionWorld) => Promise<T>,
 ): Promise<T> {
@@ -70,7 +64,7 @@ export async function withSides<T>(
   }
 }
 
-const OPEN: Record<Side, (context: Context, flags: Flags) => Promise<ProvisionSide>> = {
+const OPEN: Record<Side, (context: Context, flags: SideFlags) => Promise<ProvisionSide>> = {
   aws: async (context) => {
     const { aws, wish, env } = await openAwsHalf(context);
     const { awsSide } = await import("../../provision/aws/side.ts");
@@ -82,7 +76,7 @@ const OPEN: Record<Side, (context: Context, flags: Flags) => Promise<ProvisionSi
     const { shippedQuestions } = await import("../../provision/load/shipped-questions.ts");
     return openDatabricksSide({
       ...databricksOptions(context),
-      force: flags["force"] === true,
+      force: flags.force === true,
       notebook: shippedNotebook(),
       questions: shippedQuestions(),
     });

@@ -1,24 +1,27 @@
 /** `agent provision verify`: is everything as it should be, and does it work, tried with real calls as each party. */
 import { makePlan, planProblems, planSteps } from "../../provision/plan.ts";
 import type { Proof } from "../../provision/resource.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import type { Args, Flags } from "../frame/flags.ts";
 import { textTable } from "../frame/table.ts";
 import { SIDE_FLAGS, WISH_FLAGS, withSides } from "./sides.ts";
 import { problemLines } from "./text.ts";
 
-export const command: Command = {
+const ARGS = {
+  ...SIDE_FLAGS,
+  ...WISH_FLAGS,
+  json: { type: "boolean", description: "One JSON value: {ok, proofs: [{party, claim, ok, detail}], problems}." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "verify",
   summary: "Prove that the set-up works: everything re-read, and real calls as each party.",
-  args: {
-    ...SIDE_FLAGS,
-    ...WISH_FLAGS,
-    json: { type: "boolean", description: "One JSON value: {ok, proofs: [{party, claim, ok, detail}], problems}." },
-  },
+  args: ARGS,
   examples: ["agent provision verify", "agent provision verify --only aws --json"],
   run: verify,
-};
+});
 
-async function verify(flags: Flags, context: Context): Promise<ExitCode> {
+async function verify(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
   return await withSides(flags, context, async (sides, world) => {
     const plan = await makePlan(sides, { adopt: false }, world);
     const problems = planProblems(plan);
@@ -36,7 +39,7 @@ async function verify(flags: Flags, context: Context): Promise<ExitCode> {
     }
     world.end();
     const ok = problems.length === 0 && proofs.every((proof) => proof.ok !== false);
-    if (flags["json"] === true) {
+    if (flags.json) {
       await context.write(`${JSON.stringify({ ok, proofs, problems }, null, 2)}\n`);
     } else {
       const word = (proof: Proof) => (proof.ok === null ? "not tried" : proof.ok ? "ok" : "WRONG");

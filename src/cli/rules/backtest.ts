@@ -2,29 +2,35 @@
 import { resolve } from "node:path";
 import { UsageError } from "../../core/errors.ts";
 import { parseDuration } from "../../core/time/duration.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
-import { settingFlags } from "../frame/flags.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { progressLine } from "../frame/progress-line.ts";
-import { BY, type By } from "./backtest-text.ts";
+import { BY } from "./backtest-text.ts";
 
 const DEFAULT_SINCE = "24h";
 
-export const command: Command = {
+const ARGS = {
+  since: {
+    type: "string",
+    description: "Count readings committed from then on: a time ago, or a moment in UTC. Older ones warm the rules up.",
+    valueHint: "24h|TIME",
+    default: DEFAULT_SINCE,
+  },
+  until: { type: "string", description: "Only those committed before then. Default: now.", valueHint: "1h|TIME" },
+  ...settingFlags("rulesDir", "dataDir"),
+  by: {
+    type: "enum",
+    options: [...BY],
+    description: "Also a table by sensor, or by hour of the reading.",
+    valueHint: BY.join("|"),
+  },
+  json: { type: "boolean", description: "One JSON value: {readings, rules: [{name, would_break, did_break}], …}." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "backtest",
   summary: "Replay the buffer's readings through a rule set: what it would break, against what was broken.",
-  args: {
-    since: {
-      type: "string",
-      description:
-        "Count readings committed from then on: a time ago, or a moment in UTC. Older ones warm the rules up.",
-      valueHint: "24h|TIME",
-      default: DEFAULT_SINCE,
-    },
-    until: { type: "string", description: "Only those committed before then. Default: now.", valueHint: "1h|TIME" },
-    ...settingFlags("rulesDir", "dataDir"),
-    by: { type: "string", description: "Also a table by sensor, or by hour of the reading.", valueHint: BY.join("|") },
-    json: { type: "boolean", description: "One JSON value: {readings, rules: [{name, would_break, did_break}], …}." },
-  },
+  args: ARGS,
   examples: [
     "agent rules backtest --since 24h",
     "agent rules backtest --rules candidate/ --since 6h --by sensor",
@@ -32,16 +38,15 @@ export const command: Command = {
     "agent rules backtest --rules candidate/ --data-dir /var/lib/agent --json",
   ],
   run,
-};
+});
 
-async function run(flags: Flags, context: Context): Promise<ExitCode> {
+async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
   const nowMs = Date.now();
-  const sinceMs = await momentOf(flags, "since", nowMs);
-  const untilMs = flags["until"] === undefined ? Number.MAX_SAFE_INTEGER : await momentOf(flags, "until", nowMs);
+  const sinceMs = await momentFlag("since", flags.since, nowMs);
+  const untilMs = flags.until === undefined ? Number.MAX_SAFE_INTEGER : await momentFlag("until", flags.until, nowMs);
   if (untilMs <= sinceMs) {
     throw new UsageError("Cannot use --until: it is not after --since", { tryHint: "agent rules backtest --help" });
   }
-  const by = byOf(flags["by"]);
   const { BufferLedger } = await import("../../buffer/ledger/ledger.ts");
   const { LedgerReadings } = await import("../../buffer/ledger/readings.ts");
   const { rulesInForce, refuse } = await import("./given.ts");
@@ -49,7 +54,7 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
   try {
     const readings = new LedgerReadings(ledger);
     const given = await rulesInForce(context, readings.catalogue, "backtest");
-    if ("refused" in given) return await refuse(given.refused, flags, context);
+    if ("refused" in given) return await refuse(given.refused, flags.json, context);
     const { backtest } = await import("../../verdicts/backtest.ts");
     const { backtestJson, backtestText } = await import("./backtest-text.ts");
     const { from, set } = given.ok;
@@ -57,7 +62,7 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
     const found = await backtest({ ledger, readings, set, sinceMs, untilMs, stop: context.stop, progress });
     const asked = { epoch: ledger.epoch, from, set, sinceMs, untilMs: Math.min(untilMs, nowMs) };
     const json = backtestJson(found, asked);
-    await context.write(flags["json"] === true ? `${JSON.stringify(json, null, 2)}\n` : backtestText(json, by));
+    await context.write(flags.json ? `${JSON.stringify(json, null, 2)}\n` : backtestText(json, flags.by ?? null));
     return 0;
   } finally {
     ledger.close();
@@ -65,8 +70,8 @@ async function run(flags: Flags, context: Context): Promise<ExitCode> {
 }
 
 /** A bare number would be milliseconds to `parseDuration`, which nobody means here. */
-async function momentOf(flags: Flags, name: "since" | "until", nowMs: number): Promise<number> {
-  const text = String(flags[name]).trim();
+async function momentFlag(name: "since" | "until", given: string, nowMs: number): Promise<number> {
+  const text = given.trim();
   const ago = /\d$/.test(text) ? undefined : parseDuration(text);
   if (ago !== undefined) return nowMs - ago;
   const { TimestampReader } = await import("../../sensor/row/timestamp.ts");
@@ -75,11 +80,4 @@ async function momentOf(flags: Flags, name: "since" | "until", nowMs: number): P
   throw new UsageError(`Cannot use --${name} "${text}": expected a time ago, such as 24h, or a moment in UTC`, {
     tryHint: `--${name} ${DEFAULT_SINCE}, --${name} 2026-11-23T08:00:00Z`,
   });
-}
-
-function byOf(given: unknown): By | null {
-  if (given === undefined) return null;
-  const found = BY.find((name) => name === given);
-  if (found !== undefined) return found;
-  throw new UsageError(`Cannot use --by "${String(given)}": expected sensor or hour`, { tryHint: "--by sensor" });
 }

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { SensorCatalogue } from "../../core/sensor.ts";
 import type { Loaded, RuleProblem, RuleSet } from "../../rules/rule-set.ts";
-import type { Context, ExitCode, Flags } from "../frame/command.ts";
+import type { Context, ExitCode } from "../frame/command.ts";
 import { rulesFolder } from "./folder.ts";
 
 export const BUILT_IN = "the binary";
@@ -36,12 +36,10 @@ export async function rulesFrom(
 /** Tells every problem, and is the exit code. */
 export async function refuse(
   problems: readonly RuleProblem[],
-  flags: Flags,
+  isJson: boolean,
   { write }: Pick<Context, "write">,
 ): Promise<ExitCode> {
-  await write(
-    flags["json"] === true ? `${JSON.stringify({ ok: false, problems }, null, 2)}\n` : await linesOf(problems),
-  );
+  await write(isJson ? `${JSON.stringify({ ok: false, problems }, null, 2)}\n` : await linesOf(problems));
   return 1;
 }
 

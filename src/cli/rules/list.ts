@@ -12,8 +12,8 @@ import { grouped, roughBytes } from "../../core/rough.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import { diffText } from "../../rules/files/diff.ts";
 import type { RuleSet } from "../../rules/rule-set.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
-import { settingFlags } from "../frame/flags.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { textTable } from "../frame/table.ts";
 import { counted, refuse, rulesInForce } from "./given.ts";
 
@@ -21,29 +21,31 @@ const COUNTED_MS = 24 * 3_600_000;
 /** Switches that are shown, the newest. */
 const SWITCHES = 1_000;
 
-export const command: Command = {
+const ARGS = {
+  ...settingFlags("rulesDir", "dataDir"),
+  history: { type: "boolean", description: "When which set took the place of which, and what changed with it." },
+  json: { type: "boolean", description: "One JSON value: {from, version, rules, …}; with --history {history}." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "list",
   summary: "List the rules that a run would use, how often each was broken in 24 h, or the switches of rule sets.",
-  args: {
-    ...settingFlags("rulesDir", "dataDir"),
-    history: { type: "boolean", description: "When which set took the place of which, and what changed with it." },
-    json: { type: "boolean", description: "One JSON value: {from, version, rules, …}; with --history {history}." },
-  },
+  args: ARGS,
   examples: [
     "agent rules list",
     "agent rules list --rules rules/ --json",
     "agent rules list --data-dir /var/lib/agent",
     "agent rules list --history",
   ],
-  run: async (flags, context) => (flags["history"] === true ? history(flags, context) : list(flags, context)),
-};
+  run: async (flags, context) => (flags.history ? history(flags, context) : list(flags, context)),
+});
 
-async function list(flags: Flags, context: Context): Promise<ExitCode> {
+async function list(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
   const opened = await rulesInForce(context, new SensorCatalogue(), "list");
-  if ("refused" in opened) return refuse(opened.refused, flags, context);
+  if ("refused" in opened) return refuse(opened.refused, flags.json, context);
   const { from, set } = opened.ok;
-  const judged = judgedLately(flags, context);
-  if (flags["json"] === true) {
+  const judged = judgedLately(context);
+  if (flags.json) {
     await context.write(`${JSON.stringify(listJson(from, set, judged), null, 2)}\n`);
     return 0;
   }
@@ -63,9 +65,9 @@ type Judged = {
 };
 
 /** Null where there is no buffer. A list is worth having without its counts, unless they were asked for. */
-function judgedLately(flags: Flags, { settings, cwd, say }: Context): Judged | null {
+function judgedLately({ settings, cwd, say }: Context): Judged | null {
   const dataDir = resolve(cwd, settings.dataDir);
-  const isAsked = flags["data-dir"] !== undefined;
+  const isAsked = settings.origins.dataDir === "flag";
   if (!isAsked && !existsSync(join(dataDir, BUFFER_FILE))) return null;
   try {
     const ledger = BufferLedger.open(dataDir);
@@ -140,14 +142,13 @@ function costCells(cost: Cost | undefined): [string, string] {
   return [nsPerReading === null ? "" : nsPerReading.toFixed(nsPerReading < 10 ? 1 : 0), memory];
 }
 
-async function history(flags: Flags, context: Context): Promise<ExitCode> {
+async function history(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
   const ledger = BufferLedger.open(resolve(context.cwd, context.settings.dataDir));
   try {
     const switches = ruleSwitches(ledger, SWITCHES);
-    const text =
-      flags["json"] === true
-        ? `${JSON.stringify({ history: switches.map(switchJson) }, null, 2)}\n`
-        : switches.map(switchText).join("") || "no switch was written down yet\n";
+    const text = flags.json
+      ? `${JSON.stringify({ history: switches.map(switchJson) }, null, 2)}\n`
+      : switches.map(switchText).join("") || "no switch was written down yet\n";
     await context.write(text);
     return 0;
   } finally {

@@ -1,33 +1,38 @@
 /** `agent rules`: are the rule files right, and do their own tests pass; its other commands have files of their own. */
 import { resolve } from "node:path";
-import type { ArgsDef } from "citty";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import type { Rule } from "../../rules/files/rule.ts";
 import type { Loaded, RuleProblem } from "../../rules/rule-set.ts";
-import type { Command, CommandGroup, Context, Flags } from "../frame/command.ts";
+import { type CommandGroup, type Context, defineCommand } from "../frame/command.ts";
+import type { Args } from "../frame/flags.ts";
 import { rulesFolder } from "./folder.ts";
 import { BUILT_IN, counted, linesOf, refuse, rulesFrom } from "./given.ts";
 
-const DIR: ArgsDef = {
+const DIR = {
   dir: {
     type: "positional",
     required: false,
     description:
       "The folder of rule files. Default: AGENT_RULES_DIR, else ./rules when it exists, else the rules in the binary.",
   },
-};
+} as const satisfies Args;
 
-const check: Command = {
+const check = defineCommand({
   name: "check",
   summary: "Check every rule file and tell all problems at once, each with file, line and column.",
   args: { ...DIR, json: { type: "boolean", description: "One JSON value: {ok, version, rules, problems, warnings}." } },
   examples: ["agent rules check", "agent rules check rules/ --json"],
   run: async (flags, context) => {
-    const { from, loaded } = await rulesFrom(namedFolder(flags, context), context.cwd, new SensorCatalogue(), "check");
+    const { from, loaded } = await rulesFrom(
+      namedFolder(flags.dir, context),
+      context.cwd,
+      new SensorCatalogue(),
+      "check",
+    );
     const set = "ok" in loaded ? loaded.ok : null;
     const problems = problemsOf(loaded);
-    const warnings = set === null ? [] : await warningsOf(namedFolder(flags, context), context);
-    if (flags["json"] === true) {
+    const warnings = set === null ? [] : await warningsOf(namedFolder(flags.dir, context), context);
+    if (flags.json) {
       const rules = set?.names.length ?? 0;
       const shown = { ok: set !== null, version: set?.version ?? null, rules, problems, warnings };
       await context.write(`${JSON.stringify(shown, null, 2)}\n`);
@@ -42,23 +47,23 @@ const check: Command = {
     }
     return set === null ? 1 : 0;
   },
-};
+});
 
-const test: Command = {
+const test = defineCommand({
   name: "test",
   summary: "Run the rules' own tests.",
   args: { ...DIR, json: { type: "boolean", description: "One JSON value: {ok, passed, failed, problems}." } },
   examples: ["agent rules test", "agent rules test rules/"],
   run: async (flags, context) => {
-    const dir = rulesFolder(namedFolder(flags, context), context.cwd, (other) => `agent rules test ${other}`);
+    const dir = rulesFolder(namedFolder(flags.dir, context), context.cwd, (other) => `agent rules test ${other}`);
     const { failedTests } = await import("../../rules/files/run-tests.ts");
     const rules = await untestedRules(dir, context.cwd);
-    if ("refused" in rules) return refuse(rules.refused, flags, context);
+    if ("refused" in rules) return refuse(rules.refused, flags.json, context);
     const results = rules.ok.map((rule) => ({ rule, failed: failedTests(rule) }));
     const problems = results.flatMap(({ failed }) => failed);
     const all = results.reduce((sum, { rule }) => sum + rule.tests.length, 0);
     const passed = all - problems.length;
-    if (flags["json"] === true) {
+    if (flags.json) {
       const shown = { ok: problems.length === 0, passed, failed: problems.length, problems };
       await context.write(`${JSON.stringify(shown, null, 2)}\n`);
     } else {
@@ -72,7 +77,7 @@ const test: Command = {
     }
     return problems.length === 0 ? 0 : 1;
   },
-};
+});
 
 export const group: CommandGroup = {
   name: "rules",
@@ -86,9 +91,8 @@ export const group: CommandGroup = {
   },
 };
 
-function namedFolder(flags: Flags, { settings }: Context): string | null {
-  const given = flags["dir"];
-  return typeof given === "string" ? given : settings.rulesDir;
+function namedFolder(dir: string | undefined, { settings }: Context): string | null {
+  return dir ?? settings.rulesDir;
 }
 
 /** What is legal but hardly meant, given the profiles that a run would know. */

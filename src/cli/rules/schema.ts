@@ -1,7 +1,7 @@
 /** `agent rules schema`: the JSON Schema of a rule file, which an editor completes and checks by. */
-import type { Command } from "../frame/command.ts";
+import { defineCommand } from "../frame/command.ts";
 
-export const command: Command = {
+export const command = defineCommand({
   name: "schema",
   summary:
     "Print the JSON Schema of a rule file; an editor completes and checks by it where a file's $schema names it.",
@@ -12,4 +12,4 @@ export const command: Command = {
     await context.write(`${JSON.stringify(schema, null, 2)}\n`);
     return 0;
   },
-};
+});

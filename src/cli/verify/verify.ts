@@ -5,24 +5,26 @@ import { STAGES } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import type { EpochFindings, Verification } from "../../verify/findings.ts";
 import { verify } from "../../verify/verify.ts";
-import type { Command, Context, ExitCode, Flags } from "../frame/command.ts";
-import { settingFlags } from "../frame/flags.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { progressLine } from "../frame/progress-line.ts";
 import { storeOf } from "../store-of.ts";
 import { verificationText } from "./text.ts";
 
-export const command: Command = {
+const ARGS = {
+  ...settingFlags("dataDir", "store"),
+  deep: { type: "boolean", description: "Open every object and compare its rows too." },
+  databricks: {
+    type: "boolean",
+    description: "Compare what the store holds, of all nodes, with the tables too. Without a buffer here: only that.",
+  },
+  json: { type: "boolean", description: "One JSON value." },
+} as const satisfies Args;
+
+export const command = defineCommand({
   name: "verify",
   summary: "Compare what the buffer accepted with what the store (and the tables) hold: gaps and duplicates by name.",
-  args: {
-    ...settingFlags("dataDir", "store"),
-    deep: { type: "boolean", description: "Open every object and compare its rows too." },
-    databricks: {
-      type: "boolean",
-      description: "Compare what the store holds, of all nodes, with the tables too. Without a buffer here: only that.",
-    },
-    json: { type: "boolean", description: "One JSON value." },
-  },
+  args: ARGS,
   examples: [
     "agent verify",
     "agent verify --deep --store s3:",
@@ -30,36 +32,34 @@ export const command: Command = {
     "agent verify --data-dir /var/lib/agent --json",
   ],
   run,
-};
+});
 
-async function run(flags: Flags, context: Context): Promise<ExitCode> {
+async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
   const store = await storeOf(context);
   try {
-    if (flags["databricks"] === true) return await runBoth(flags, context, store);
+    if (flags.databricks) return await runBoth(flags, context, store);
     const found = await verifyBuffer(flags, context, store);
-    await context.write(
-      flags["json"] === true ? `${JSON.stringify(toJson(found), null, 2)}\n` : verificationText(found, store),
-    );
+    await context.write(flags.json ? `${JSON.stringify(toJson(found), null, 2)}\n` : verificationText(found, store));
     return found.ok ? 0 : 1;
   } finally {
     store.close();
   }
 }
 
-function verifyBuffer(flags: Flags, { settings, cwd, stop, terminal }: Context, store: ObjectStore) {
+function verifyBuffer(flags: Flags<typeof ARGS>, { settings, cwd, stop, terminal }: Context, store: ObjectStore) {
   return verify({
-    ...{ settings, store, stop, deep: flags["deep"] === true, now: Date.now, progress: progressLine(terminal) },
+    ...{ settings, store, stop, deep: flags.deep, now: Date.now, progress: progressLine(terminal) },
     dataDir: resolve(cwd, settings.dataDir),
   });
 }
 
 /** A laptop has no buffer: then the buckets are compared with the tables, and that is said. */
-async function runBoth(flags: Flags, context: Context, store: ObjectStore): Promise<ExitCode> {
+async function runBoth(flags: Flags<typeof ARGS>, context: Context, store: ObjectStore): Promise<ExitCode> {
   const { hasBuffer, verifyDatabricks } = await import("./databricks.ts");
   const own = hasBuffer(context) ? await verifyBuffer(flags, context, store) : null;
   const tables = await verifyDatabricks(context, store);
   const ok = tables.ok && (own?.ok ?? true);
-  if (flags["json"] === true) {
+  if (flags.json) {
     const told = own === null ? { ok, epochs: [], other_epochs: [], other_objects: 0 } : toJson(own);
     await context.write(`${JSON.stringify({ ...told, ok, databricks: tables.json }, null, 2)}\n`);
   } else {

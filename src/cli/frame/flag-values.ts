@@ -1,0 +1,33 @@
+/** Values of flags that are no settings: a length of time, a whole number. Each throws a UsageError for anything else. */
+import { UsageError } from "../../core/errors.ts";
+import { shellWord } from "../../core/shell-word.ts";
+import { parseDuration, unitMeant } from "../../core/time/duration.ts";
+
+/** `--for 30s`: milliseconds above 0. `command`: what to try with a value that works, without this flag. */
+export function durationFlag(name: string, text: string, command: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms > 0) return ms;
+  const meant = unitMeant(text);
+  throw new UsageError(
+    `Cannot use --${name} "${text}": ${meant === "" ? "expected a time above 0, such as 30s or 5m" : meant}`,
+    {
+      tryHint: `${command} --${name} ${meant === "" ? "30s" : shellWord(`${text.trim()}s`)}`,
+    },
+  );
+}
+
+type WholeNumber = {
+  readonly least: number;
+  readonly most: number;
+  /** A command line that works. */
+  readonly example: string;
+};
+
+/** `--count 10` */
+export function wholeNumberFlag(name: string, text: string, { least, most, example }: WholeNumber): number {
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= least && number <= most) return number;
+  throw new UsageError(`Cannot use --${name} "${text}": expected a whole number from ${least} to ${most}`, {
+    tryHint: example,
+  });
+}
