@@ -4,8 +4,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AGENT_BINARY, AgentProcess } from "../testing/agent-process.ts";
+import { AGENT_BINARY, AgentProcess, ENOUGH_MS } from "../testing/agent-process.ts";
 import { testWith } from "../testing/needs.ts";
+import { quickest } from "../testing/quickest.ts";
 
 const binaryTest = testWith("binary");
 const folder = mkdtempSync(join(tmpdir(), "agent-health-"));
@@ -20,14 +21,12 @@ const ENV = {
 const RULE = JSON.stringify({ name: "too-warm", when: { range: { measure: "temperature", max: 10_000 } } });
 
 let cwd = "";
-let port = 0;
 let agent: AgentProcess | null = null;
 
-beforeEach(async () => {
+beforeEach(() => {
   cwd = mkdtempSync(join(folder, "node-"));
   mkdirSync(join(cwd, "rules"));
   writeFileSync(join(cwd, "rules/a.json"), RULE);
-  port = await freePort();
 });
 afterEach(async () => {
   agent?.kill("SIGKILL");
@@ -35,32 +34,35 @@ afterEach(async () => {
   agent = null;
 }, 30_000);
 
-async function freePort(): Promise<number> {
-  const server = await listen(0);
-  const { port: free } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return free;
+const listen = (server: Server): Promise<number> =>
+  new Promise((done) => {
+    server.listen(0, "127.0.0.1", () => done((server.address() as { port: number }).port));
+  });
+
+const argsOf = (port: number) => [
+  "run",
+  "--dashboard",
+  `127.0.0.1:${port}`,
+  "--source",
+  "simulator:?sensors=2&rate=50",
+];
+
+/** On a port that the system chooses, unless one is given: a free one might be taken before the agent has it. */
+function start(port = 0): void {
+  agent = new AgentProcess({ args: argsOf(port), cwd, env: ENV });
 }
 
-function listen(at: number): Promise<Server> {
-  const server = createServer();
-  return new Promise((done) => server.listen(at, "127.0.0.1", () => done(server)));
-}
+/** The port that the agent says it listens on. */
+const portNow = (): number => Number(/listening: .*127\.0\.0\.1:(\d+)\//.exec(agent?.heard ?? "")?.[1] ?? "0");
 
-function start(...args: string[]): AgentProcess {
-  const source = ["--source", "simulator:?sensors=2&rate=50"];
-  agent = new AgentProcess({ args: ["run", "--dashboard", `127.0.0.1:${port}`, ...source, ...args], cwd, env: ENV });
-  return agent;
-}
-
-/** The first answer for which `is` holds, or the last one after five seconds. */
+/** The first answer for which `is` holds, or the last one when it never does. */
 async function ask(path: string, is: (status: number, body: string) => boolean = () => true, init: RequestInit = {}) {
-  for (let tries = 0; ; tries++) {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`, init).catch(() => null);
+  for (const giveUp = performance.now() + ENOUGH_MS; ; await Bun.sleep(50)) {
+    const answer = await fetch(`http://127.0.0.1:${portNow()}${path}`, init).catch(() => null);
     const body = (await answer?.text()) ?? "";
-    if (answer !== null && (tries > 100 || is(answer.status, body))) return { status: answer.status, body, answer };
-    if (tries > 100) throw new Error(`nobody listens on ${port}: ${agent?.heard}`);
-    await Bun.sleep(50);
+    const isLast = performance.now() > giveUp;
+    if (answer !== null && (isLast || is(answer.status, body))) return { status: answer.status, body, answer };
+    if (isLast) throw new Error(`nobody listens on ${portNow()}: ${agent?.heard}`);
   }
 }
 
@@ -106,7 +108,7 @@ binaryTest(
     writeFileSync(join(cwd, "rules/a.json"), RULE);
     expect((await ask("/readyz", (code) => code === 200)).status).toBe(200);
   },
-  30_000,
+  120_000,
 );
 
 binaryTest(
@@ -118,23 +120,25 @@ binaryTest(
       [RULE.replace("max", "mox"), /"refused":\[\{"file":"rules\/a.json","line":1,"column":\d+,/, /refused_files 1\n/],
       [RULE, /"health":"ok".*"refused":\[\]/, /refused_files 0\n/],
     ];
-    const tookMs: number[] = [];
-    for (const [save, healthz, metrics] of [...told, ...told, ...told]) {
-      writeFileSync(join(cwd, "rules/a.json"), save);
-      const savedAtMs = performance.now();
-      expect((await ask("/healthz", (_, text) => healthz.test(text))).body).toMatch(healthz);
-      expect((await ask("/metrics", (_, text) => metrics.test(text))).body).toMatch(metrics);
-      tookMs.push(performance.now() - savedAtMs);
-    }
-    // Of six, so that a busy machine's one hiccup is none of ours.
-    expect(tookMs.toSorted((x, y) => x - y)[3]).toBeLessThan(1_000);
+    const tookMs = await quickest(1_000, async () => {
+      const each: number[] = [];
+      for (const [save, healthz, metrics] of told) {
+        writeFileSync(join(cwd, "rules/a.json"), save);
+        const savedAtMs = performance.now();
+        expect((await ask("/healthz", (_, text) => healthz.test(text))).body).toMatch(healthz);
+        expect((await ask("/metrics", (_, text) => metrics.test(text))).body).toMatch(metrics);
+        each.push(performance.now() - savedAtMs);
+      }
+      return Math.max(...each);
+    });
+    expect(tookMs).toBeLessThan(1_000);
     writeFileSync(join(cwd, "rules/a.json"), RULE.replace("10000", "-300"));
     const { body } = await ask("/metrics", (_, text) => /broken_total\{rule="too-warm"\} [1-9]/.test(text));
     const { version } = JSON.parse((await ask("/healthz")).body).rules;
     expect(parse(body).get(`agent_rules_info{version="${version}"}`)).toBe(1);
     expect(version).not.toBe(first);
   },
-  30_000,
+  120_000,
 );
 
 binaryTest(
@@ -163,33 +167,37 @@ binaryTest(
     expect(metrics.get('agent_rows_delivered_total{stage="raw"}')).toBeGreaterThanOrEqual(3);
     expect(metrics.get("process_resident_memory_bytes")).toBeGreaterThan(1e7);
   },
-  30_000,
+  120_000,
 );
 
 binaryTest(
   "a port that is taken is a problem, and no end: it is listened on when it is free",
   async () => {
-    const other = await listen(port);
-    start();
-    expect(await agent!.says("not_listening", 5_000)).toBe(true);
-    expect(await agent!.says("running", 5_000)).toBe(true);
-    const told = Bun.spawnSync([AGENT_BINARY, "status", "--json"], { cwd, env: ENV });
-    await Bun.sleep(1_200);
-    const later = JSON.parse(Bun.spawnSync([AGENT_BINARY, "status", "--json"], { cwd, env: ENV }).stdout.toString());
-    expect(told.exitCode).toBe(0);
-    expect(later.problems.map(({ code }: { code: string }) => code)).toEqual(["not_listening"]);
+    const other = createServer();
+    start(await listen(other));
+    expect(await agent!.says("not_listening")).toBe(true);
+    expect(await agent!.says("running")).toBe(true);
+    const problems = (): string[] => {
+      const told = Bun.spawnSync([AGENT_BINARY, "status", "--json"], { cwd, env: ENV });
+      expect(told.exitCode).toBe(0);
+      return JSON.parse(told.stdout.toString()).problems.map(({ code }: { code: string }) => code);
+    };
+    // What the running agent tells of itself is a second old at most, and at the start there is nothing yet.
+    for (const giveUp = performance.now() + ENOUGH_MS; problems().length === 0 && performance.now() < giveUp; )
+      await Bun.sleep(100);
+    expect(problems()).toEqual(["not_listening"]);
     await new Promise((done) => other.close(done));
-    expect(await agent!.says("listening: Health", 10_000)).toBe(true);
+    expect(await agent!.says("listening: Health")).toBe(true);
     expect((await ask("/healthz")).status).toBe(200);
   },
-  30_000,
+  120_000,
 );
 
 binaryTest(
   "an agent that waits for another one's end lives, and says that it is not ready",
   async () => {
     const first = new AgentProcess({ args: ["run", "--source", "simulator:?sensors=1&rate=10"], cwd, env: ENV });
-    expect(await first.says("running", 5_000)).toBe(true);
+    expect(await first.says("running")).toBe(true);
     start();
     const { status, body } = await ask("/healthz");
     const { health, problems } = JSON.parse(body);
@@ -199,7 +207,7 @@ binaryTest(
     await first.ended;
     expect((await ask("/readyz", (code) => code === 200)).status).toBe(200);
   },
-  30_000,
+  120_000,
 );
 
 binaryTest(
@@ -211,10 +219,10 @@ binaryTest(
     const check = Bun.spawnSync([AGENT_BINARY, "config", "check", "--dashboard", "0.0.0.0:9464"], { cwd, env: ENV });
     expect([check.exitCode, check.stderr.toString()]).toEqual([0, expect.stringContaining("there is no password")]);
     agent = new AgentProcess({ args: ["run", "--dashboard", "off"], cwd, env: ENV });
-    expect(await agent.says("running", 5_000)).toBe(true);
+    expect(await agent.says("running")).toBe(true);
     expect(agent.heard).not.toContain("listening");
   },
-  30_000,
+  120_000,
 );
 
 binaryTest(
@@ -228,34 +236,36 @@ binaryTest(
     const head = await ask("/healthz", () => true, { method: "HEAD" });
     expect([head.status, head.body]).toEqual([200, ""]);
     expect((await ask("/healthz", () => true, { headers: { host: "evil.example" } })).status).toBe(421);
-    expect((await ask("/healthz", () => true, { headers: { host: `localhost:${port}` } })).status).toBe(200);
+    expect((await ask("/healthz", () => true, { headers: { host: `localhost:${portNow()}` } })).status).toBe(200);
   },
-  30_000,
+  120_000,
 );
 
 binaryTest(
   "more connections than the process may have files hold up neither what it does nor its end",
   async () => {
-    const run = ["run", "--dashboard", `127.0.0.1:${port}`, "--source", "simulator:?sensors=2&rate=50"];
-    const few = ["-c", 'ulimit -n 200 && exec "$0" "$@"', AGENT_BINARY, ...run];
-    agent = new AgentProcess({ program: "/bin/sh", args: few, cwd, env: ENV });
-    await ask("/healthz", (_, text) => /"accepted":[1-9]/.test(text));
-    const sockets: Socket[] = Array.from({ length: 1_000 }, () =>
-      connect(port, "127.0.0.1").on("error", () => undefined),
-    );
-    for (const socket of sockets) socket.write("GET /healthz HTTP/1.1\r\nHost: local");
-    const { delivered } = JSON.parse((await ask("/healthz")).body).stages.raw;
-    const isMore = (body: string) => JSON.parse(body).stages.raw.delivered > delivered + 50;
-    const { body } = await ask("/healthz", (_, text) => isMore(text));
-    expect([isMore(body), JSON.parse(body).health, agent.heard.includes("EMFILE")]).toEqual([true, "ok", false]);
-    const slow = connect(port, "127.0.0.1").on("error", () => undefined);
-    await new Promise((done) => slow.write("GET /healthz HTTP/1.1\r\n", done));
-    const askedAtMs = performance.now();
-    agent.kill("SIGTERM");
-    const end = await agent.ended;
-    expect(end.code).toBe(0);
-    expect(end.atMs - askedAtMs).toBeLessThan(700);
-    for (const socket of [slow, ...sockets]) socket.destroy();
+    const tookMs = await quickest(700, async () => {
+      const few = ["-c", 'ulimit -n 200 && exec "$0" "$@"', AGENT_BINARY, ...argsOf(0)];
+      agent = new AgentProcess({ program: "/bin/sh", args: few, cwd, env: ENV });
+      await ask("/healthz", (_, text) => /"accepted":[1-9]/.test(text));
+      const sockets: Socket[] = Array.from({ length: 1_000 }, () =>
+        connect(portNow(), "127.0.0.1").on("error", () => undefined),
+      );
+      for (const socket of sockets) socket.write("GET /healthz HTTP/1.1\r\nHost: local");
+      const { delivered } = JSON.parse((await ask("/healthz")).body).stages.raw;
+      const isMore = (body: string) => JSON.parse(body).stages.raw.delivered > delivered + 50;
+      const { body } = await ask("/healthz", (_, text) => isMore(text));
+      expect([isMore(body), JSON.parse(body).health, agent.heard.includes("EMFILE")]).toEqual([true, "ok", false]);
+      const slow = connect(portNow(), "127.0.0.1").on("error", () => undefined);
+      await new Promise((done) => slow.write("GET /healthz HTTP/1.1\r\n", done));
+      const askedAtMs = performance.now();
+      agent.kill("SIGTERM");
+      const end = await agent.ended;
+      expect(end.code).toBe(0);
+      for (const socket of [slow, ...sockets]) socket.destroy();
+      return end.atMs - askedAtMs;
+    });
+    expect(tookMs).toBeLessThan(700);
   },
-  30_000,
+  120_000,
 );

@@ -15,6 +15,9 @@ export type AgentEnd = {
 /** What a process said is kept up to this length, from the start: a test needs the first words more than the last. */
 const HEARD_CHARS = 256 * 1024;
 
+/** For whatever comes to pass in a moment: only a test that fails waits so long, however busy the machine is. */
+export const ENOUGH_MS = 60_000;
+
 const alive = new Set<AgentProcess>();
 
 export class AgentProcess {
@@ -56,7 +59,7 @@ export class AgentProcess {
   }
 
   /** Resolves when `text` was said (true) or the process is gone without it or the time is over (false). */
-  async says(text: string, withinMs: number): Promise<boolean> {
+  async says(text: string, withinMs = ENOUGH_MS): Promise<boolean> {
     const giveUp = performance.now() + withinMs;
     while (!this.heard.includes(text) && this.end === null && performance.now() < giveUp) {
       await new Promise<void>((resolve) => {
