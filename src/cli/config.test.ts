@@ -39,7 +39,7 @@ test("config check reads the files that the settings name, and tells all that is
   expect([code, said]).toEqual([1, []]);
   expect(lines).toEqual([
     "p.json:2:39: measures[0].unit: must be a text of at most 32 characters, empty where there is no unit, not 5",
-    "m.json:2:2: drp: is not known; did you mean drop?",
+    "m.json:2:2: drp: is not known here; did you mean drop?",
     'Cannot open source "stdin:x": stdin: takes no parameters',
     "r/a.json:1:2: expected a key in double quotes, not the end of the file",
     `Cannot write to data dir "data/in": "${cwd}/data" is a file, not a folder`,
@@ -55,7 +55,7 @@ test("a file or folder that is not there is a problem, but for what a run makes 
     1,
     [
       'Cannot read profile "nix": it is neither the name of a shipped profile nor a file',
-      'Cannot read mapping "nix.json": there is no such file',
+      'Cannot read map "nix.json": there is no such file',
       'Cannot read the rules folder "nix": there is no such folder',
     ],
   ]);
@@ -72,7 +72,7 @@ test("run tells the same of a profile, a mapping and its sources, all at once, a
     2,
     [
       "p.json:2:39: measures[0].unit: must be a text of at most 32 characters, empty where there is no unit, not 5",
-      "m.json:2:2: drp: is not known; did you mean drop?",
+      "m.json:2:2: drp: is not known here; did you mean drop?",
       'Cannot open source "sqlite:./b.db": it is the same table as "sqlite:b.db"',
       "Try: agent config check",
     ],

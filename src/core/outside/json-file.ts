@@ -1,52 +1,44 @@
 /**
- * A JSON file that a person wrote, a mapping or a profile: taken whole, or refused with every problem at once, each as
+ * A JSON file that a person wrote: taken whole, or refused with every problem at once, each as
  * `file:line:column: path: what is wrong`.
  */
-import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { codeOf, messageOf, UsageError } from "../errors.ts";
+import { readFileText } from "./file-text.ts";
 import { type JsonNode, JsonSyntaxError, LinePlaces, parseLocatedJson, plainJson } from "./located-json.ts";
+import type { JsonProblem, Shape } from "./shape.ts";
 
 const FILE_MAX_BYTES = 1024 * 1024;
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** `path`: `measures[2].unit`, empty for the whole file. `of` says whether the value is wrong, or that the key is there. */
-export type JsonProblem = { readonly path: string; readonly what: string; readonly of: "key" | "value" };
+/** A kind of file: what people call it, what to say where there is none, a command that shows one, and what it must hold. */
+export type JsonFileKind<T> = {
+  readonly name: string;
+  readonly missing: string;
+  readonly tryHint: string;
+  readonly shape: Shape<T>;
+};
 
-/** What a kind of file is to people: its name, why it may not be there, and what one looks like. */
-export type JsonFileKind = { readonly name: string; readonly missing: string; readonly tryHint: string };
-
-/** The text of the file at `path`, seen from `cwd`. Throws a UsageError. */
-export function readJsonFile(kind: JsonFileKind, path: string, cwd: string): string {
+/** The file at `path`, seen from `cwd`. Throws a UsageError that lists every problem, each with its place. */
+export function readJsonFile<T>(kind: JsonFileKind<T>, path: string, cwd: string): T {
   const { name, missing, tryHint } = kind;
-  const at = resolve(cwd, path);
+  let text: string;
   try {
-    if (statSync(at).size > FILE_MAX_BYTES) throw new Error(`it is larger than ${FILE_MAX_BYTES} bytes`);
-    const bytes = readFileSync(at);
-    try {
-      return UTF8.decode(bytes);
-    } catch {
-      throw new Error("it is not UTF-8");
-    }
+    text = readFileText(resolve(cwd, path), FILE_MAX_BYTES);
   } catch (cause) {
     const reason = codeOf(cause) === "ENOENT" ? missing : messageOf(cause);
     throw new UsageError(`Cannot read ${name} "${path}": ${reason}`, { tryHint, cause });
   }
+  return parseJsonFile(kind, text, path);
 }
 
-/** What `read` makes of the JSON in `text`. Throws a UsageError with a line for each problem that it found. */
-export function parseJsonFile<T>(
-  kind: JsonFileKind,
-  text: string,
-  file: string,
-  read: (value: unknown, problems: JsonProblem[]) => T,
-): T {
+/** The same from a text that is already here; `file` is its name in what is reported. */
+export function parseJsonFile<T>(kind: JsonFileKind<T>, text: string, file: string): T {
   const places = new LinePlaces(text);
   const line = (offset: number, message: string): string => {
     const { line, column } = places.place(offset);
     return `${file}:${line}:${column}: ${message}`;
   };
-  const { tryHint } = kind;
+  const { tryHint, shape } = kind;
   let root: JsonNode;
   try {
     root = parseLocatedJson(text);
@@ -55,37 +47,39 @@ export function parseJsonFile<T>(
     throw new UsageError(line(cause.at, cause.message), { tryHint, cause });
   }
   const problems: JsonProblem[] = [];
-  const made = read(plainJson(root), problems);
-  if (problems.length === 0) return made;
-  const found = new Map<string, Found>();
-  findPaths(root, "", root.at, found);
-  const lines = problems.map((problem) => {
-    const { path, what } = problem;
-    return line(offsetOf(problem, found), `${path === "" ? "the file" : path}: ${what}`);
-  });
+  const value = shape.read(plainJson(root), "", problems);
+  if (problems.length === 0 && value !== undefined) return value;
+  const offsets = offsetsOf(root);
+  const lines = problems
+    .map((problem) => ({ ...problem, at: offsetOf(problem, offsets) }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ at, path, what }) => line(at, `${path === "" ? "the file" : path}: ${what}`));
   throw new UsageError(lines.join("\n"), { tryHint });
 }
 
-type Found = { readonly key: number; readonly value: number };
+type Offsets = { readonly key: number; readonly value: number };
 
 /** Where every value is, by its path. Where two have the same (`a.b` is a key as well), the first counts. */
-function findPaths(node: JsonNode, path: string, key: number, found: Map<string, Found>): void {
-  if (!found.has(path)) found.set(path, { key, value: node.at });
-  if (node.kind === "object") {
-    for (const entry of node.entries) {
-      findPaths(entry.value, path === "" ? entry.key : `${path}.${entry.key}`, entry.keyAt, found);
+function offsetsOf(root: JsonNode): ReadonlyMap<string, Offsets> {
+  const offsets = new Map<string, Offsets>();
+  const visit = (node: JsonNode, path: string, key: number): void => {
+    if (!offsets.has(path)) offsets.set(path, { key, value: node.at });
+    if (node.kind === "object") {
+      for (const entry of node.entries) {
+        visit(entry.value, path === "" ? entry.key : `${path}.${entry.key}`, entry.keyAt);
+      }
+    } else if (node.kind === "array") {
+      for (const [i, item] of node.items.entries()) visit(item, `${path}[${i}]`, item.at);
     }
-  } else if (node.kind === "array") {
-    node.items.forEach((item, i) => {
-      findPaths(item, `${path}[${i}]`, item.at, found);
-    });
-  }
+  };
+  visit(root, "", root.at);
+  return offsets;
 }
 
-/** What is not there is told where it should be: at the value that lacks it. */
-function offsetOf({ path, of }: JsonProblem, found: ReadonlyMap<string, Found>): number {
+/** A value that is missing is reported where it should be: at the value that lacks it. */
+function offsetOf({ path, of }: JsonProblem, offsets: ReadonlyMap<string, Offsets>): number {
   for (let at = path; ; at = at.slice(0, Math.max(0, at.lastIndexOf("."), at.lastIndexOf("[")))) {
-    const place = found.get(at);
+    const place = offsets.get(at);
     if (place !== undefined) return at === path ? place[of] : place.value;
     if (at === "") return 0;
   }

@@ -3,9 +3,9 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileBytes } from "../../core/outside/file-text.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import { formatProblem } from "../rule-set.ts";
-import { fileBytes } from "./file-bytes.ts";
 import { loadRules } from "./load.ts";
 import { FolderWatch } from "./watch.ts";
 

@@ -2,14 +2,13 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
+import { readFileText } from "../../core/outside/file-text.ts";
 import type { SensorCatalogue } from "../../core/sensor.ts";
 import { compileRules } from "../compile.ts";
 import { type Loaded, RULE_LIMITS, type RuleProblem, type RuleSet } from "../rule-set.ts";
-import { fileBytes } from "./file-bytes.ts";
 import { type Rule, type RuleFile, readRules } from "./rule.ts";
 import { failedTests } from "./run-tests.ts";
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Files in a folder; one file can hold many rules. */
 const MAX_FILES = RULE_LIMITS.rules;
 
@@ -66,12 +65,7 @@ function readFolder(dir: string, shownAs: string): Loaded<readonly RuleFile[]> {
 function readFile(path: string, shownAs: string): Loaded<RuleFile> {
   const refuse = (message: string): Loaded<RuleFile> => ({ refused: [{ file: shownAs, line: 1, column: 1, message }] });
   try {
-    const bytes = fileBytes(path, RULE_LIMITS.fileBytes);
-    try {
-      return { ok: { name: shownAs, text: UTF8.decode(bytes) } };
-    } catch {
-      return refuse("this file is not valid UTF-8");
-    }
+    return { ok: { name: shownAs, text: readFileText(path, RULE_LIMITS.fileBytes) } };
   } catch (error) {
     return refuse(`Cannot read rule file: ${messageOf(error)}`);
   }

@@ -6,7 +6,7 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { fileBytes } from "./file-bytes.ts";
+import { fileBytes } from "../../core/outside/file-text.ts";
 
 /** A folder that never stands still is taken as it is after this long. */
 const RESTLESS_MS = 2_000;

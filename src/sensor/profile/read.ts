@@ -1,15 +1,22 @@
-/** From outside JSON to a profile: names, units and plausible ranges here, the simulation's part in its own file. */
+/** From a profile file to a profile: names, units and plausible ranges here, the simulation's part in its own file. */
 
-import { Fields } from "../../core/outside/json-fields.ts";
-import { type JsonFileKind, type JsonProblem, parseJsonFile, readJsonFile } from "../../core/outside/json-file.ts";
+import { type JsonFileKind, parseJsonFile, readJsonFile } from "../../core/outside/json-file.ts";
+import {
+  type Complain,
+  type JsonProblem,
+  list,
+  number,
+  object,
+  optional,
+  type Partly,
+  pair,
+  record,
+  text,
+  type ValueOf,
+} from "../../core/outside/shape.ts";
 import type { Measure, Profile } from "../../core/profile.ts";
 import { IDENTITY_COLUMNS, LIMITS } from "../../core/sensor.ts";
-import { readFleet, readMeasureSimulation } from "./simulation.ts";
-
-const PROFILE_NAME = /^[a-z][a-z0-9-]{0,63}$/;
-const MEASURE_NAME = /^[a-z][a-z0-9_]{0,63}$/;
-const UNIT = /^[^\p{Cc}]{0,32}$/u;
-const DESCRIPTION = /^[^\p{Cc}]{0,1000}$/u;
+import { FLEET, fleet, MEASURE_SIMULATION, measureSimulation } from "./simulation.ts";
 
 /** Names that a row of some stage already has: a measure of that name would overwrite it. */
 const TAKEN: ReadonlySet<string> = new Set<string>([
@@ -19,58 +26,99 @@ const TAKEN: ReadonlySet<string> = new Set<string>([
   ..."window_id window_start window_end revision record_count anomaly_count processing_timestamp".split(" "),
 ]);
 
-const PROFILE: JsonFileKind = {
+const MEASURE = object(
+  {
+    name: text(/^[a-z][a-z0-9_]{0,63}$/, "a lower-case identifier such as wind_speed", (name) =>
+      TAKEN.has(name) ? `"${name}" is already the name of a column that every reading has` : null,
+    ),
+    unit: text(/^[^\p{Cc}]{0,32}$/u, "a text of at most 32 characters, empty where there is no unit"),
+    plausible: pair,
+    simulate: optional(MEASURE_SIMULATION),
+  },
+  ({ plausible, simulate }, complain) => {
+    if (plausible === undefined) return;
+    const [least = 0, most = 0] = plausible;
+    const [low = least, high = most] = simulate?.limits ?? [];
+    if (low < least || high > most) complain("simulate.limits", `must be within ${least} to ${most}`);
+    const [lowest = least, highest = most] = simulate?.faulty ?? [];
+    if (lowest > least || highest < most) complain("simulate.faulty", `must include all of ${least} to ${most}`);
+  },
+);
+
+/** A profile file; `agent init` writes one to start from, docs/schema/profile.schema.json is its JSON Schema. */
+export const PROFILE_FILE = object(
+  {
+    $schema: optional(text(/^.{0,1000}$/u, "a text")),
+    name: text(/^[a-z][a-z0-9-]{0,63}$/, "a lower-case name such as wind-turbine"),
+    description: optional(text(/^[^\p{Cc}]{0,1000}$/u, "a text of at most 1,000 characters"), ""),
+    parameters: optional(record(number(), { most: LIMITS.measures })),
+    measures: list(MEASURE, { least: 1, most: LIMITS.measures }, checkNames),
+    simulate: optional(FLEET),
+  },
+  ({ measures = [], simulate }, complain) => {
+    const names = measures.map((measure) => measure?.name);
+    for (const [i, site] of (simulate?.locations ?? []).entries()) {
+      for (const name of site?.offsets?.keys() ?? []) {
+        if (!names.includes(name))
+          complain(`simulate.locations[${i}].offsets.${name}`, "is not a measure of this profile");
+      }
+    }
+  },
+);
+
+/** Each name once, and no measure that rests on a later one: the simulator makes them in this order. */
+function checkNames(measures: readonly (Partly<ValueOf<typeof MEASURE>> | undefined)[], complain: Complain): void {
+  const before = new Set<string>();
+  for (const [i, measure] of measures.entries()) {
+    for (const key of ["follows", "curve"] as const) {
+      const name = measure?.simulate?.[key]?.measure;
+      if (name !== undefined && !before.has(name)) {
+        complain(`[${i}].simulate.${key}.measure`, `"${name}" must be a measure that comes before this one`);
+      }
+    }
+    const name = measure?.name;
+    if (name === undefined) continue;
+    if (before.has(name)) complain(`[${i}].name`, `"${name}" is there twice`);
+    before.add(name);
+  }
+}
+
+const PROFILE: JsonFileKind<ValueOf<typeof PROFILE_FILE>> = {
   name: "profile",
   missing: "it is neither the name of a shipped profile nor a file",
-  tryHint:
-    '--profile environmental, --profile wind-turbine, or a file such as {"name": "room", "measures": [{"name": "co2", "unit": "ppm", "plausible": [350, 5000]}]}',
+  tryHint: "agent run --profile environmental   # or wind-turbine, or a file",
+  shape: PROFILE_FILE,
 };
 
 /** The profile file at `path`, seen from `cwd`. Throws a UsageError that lists every problem, each with its place. */
 export function readProfileFile(path: string, cwd: string): Profile {
-  return parseProfile(readJsonFile(PROFILE, path, cwd), path);
+  return profileOf(readJsonFile(PROFILE, path, cwd));
 }
 
 export function parseProfile(text: string, file: string): Profile {
-  return parseJsonFile(PROFILE, text, file, (value, problems) => readProfile(new Fields(value, "", problems)));
+  return profileOf(parseJsonFile(PROFILE, text, file));
 }
 
 /** A profile that ships, so that nothing can be wrong with it. */
 export function shippedProfile(value: unknown): Profile {
   const problems: JsonProblem[] = [];
-  const profile = readProfile(new Fields(value, "", problems));
-  if (problems.length > 0) throw new Error(`a shipped profile is wrong: ${JSON.stringify(problems)}`);
-  return profile;
+  const file = PROFILE_FILE.read(value, "", problems);
+  if (file === undefined || problems.length > 0)
+    throw new Error(`a shipped profile is wrong: ${JSON.stringify(problems)}`);
+  return profileOf(file);
 }
 
-function readProfile(fields: Fields): Profile {
-  const name = fields.text("name", PROFILE_NAME, "a lower-case name such as wind-turbine");
-  const description = fields.text("description", DESCRIPTION, "a text of at most 1,000 characters", "");
-  const parameters = fields.numbers("parameters");
-  const names: string[] = [];
-  const measures = fields.objects("measures", { least: 1, most: LIMITS.measures }, (measure) => {
-    const read = readMeasure(measure, names);
-    names.push(read.name);
-    return read;
-  });
-  const simulate = fields.object("simulate", (fleet) => readFleet(fleet, names));
-  fields.done();
+function profileOf({ name, description, parameters, measures, simulate }: ValueOf<typeof PROFILE_FILE>): Profile {
   return {
     name,
     description,
-    measures,
-    ...(parameters === undefined ? {} : { parameters }),
-    ...(simulate === undefined ? {} : { simulate }),
+    measures: measures.map(measureOf),
+    ...(parameters !== undefined && { parameters: Object.fromEntries(parameters) }),
+    ...(simulate !== undefined && { simulate: fleet(simulate) }),
   };
 }
 
-function readMeasure(fields: Fields, before: readonly string[]): Measure {
-  const name = fields.text("name", MEASURE_NAME, "a lower-case identifier such as wind_speed");
-  if (TAKEN.has(name)) fields.problem("name", `"${name}" is already the name of a column that every reading has`);
-  if (name !== "" && before.includes(name)) fields.problem("name", `"${name}" is there twice`);
-  const unit = fields.text("unit", UNIT, "a text of at most 32 characters, empty where there is no unit");
-  const plausible = fields.pair("plausible");
-  const simulate = fields.object("simulate", (model) => readMeasureSimulation(model, plausible, before));
-  fields.done();
-  return { name, unit, plausible, ...(simulate === undefined ? {} : { simulate }) };
+function measureOf({ name, unit, plausible, simulate }: ValueOf<typeof MEASURE>): Measure {
+  const model = simulate === undefined ? undefined : measureSimulation(simulate, plausible);
+  return { name, unit, plausible, ...(model !== undefined && { simulate: model }) };
 }

@@ -91,29 +91,26 @@ test("a bad profile gives every problem at once, each with its path", () => {
   for (const line of found) expect(line).toMatch(/^mine\.json:1:\d+: /);
   expect(found.map((line) => line.replace(/^mine\.json:1:\d+: /, ""))).toEqual([
     'name: must be a lower-case name such as wind-turbine, not "My Room"',
+    "colour: is not known here; known are $schema, name, description, parameters, measures, simulate",
     "measures[0].plausible: must have the least first: 5000 is not below 350",
     "measures[0].simulate.decimals: must be a whole number from 0 to 6, not 1.5",
+    "measures[0].simulate.nois: is not known here; did you mean noise?",
     "measures[0].simulate.limits[1]: must be a number from -1000000000 to 1000000000, not 9000000000",
-    expect.stringContaining("measures[0].simulate.nois: there is no such field; known here: daily, seasonal, "),
     'measures[1].name: "timestamp" is already the name of a column that every reading has',
     "measures[1].unit: must be a text of at most 32 characters, empty where there is no unit, not 7",
     "measures[1].plausible: must be [least, most], not [0]",
     'measures[2].name: "co2" is there twice',
-    'measures[2].simulate.follows.measure: "lux" must be a measure that stands before this one',
+    'measures[2].simulate.follows.measure: "lux" must be a measure that comes before this one',
     'measures[2].simulate.follows.factor: must be a number from -1000000000 to 1000000000, not "2"',
     'measures[3]: must be an object, not "light"',
-    "measures[3].name: must be a lower-case identifier such as wind_speed, not nothing",
-    "measures[3].unit: must be a text of at most 32 characters, empty where there is no unit, not nothing",
-    "measures[3].plausible: must be [least, most], not nothing",
     "simulate.manufacturers: must be a list of 1 to 1000, not a list of 0",
-    "simulate.locations[0].offsets.x: is no measure of this profile",
     'simulate.locations[0].code: must be 1 to 16 letters or digits, not "a b"',
     "simulate.locations[0].latitude: must be a number from -90 to 90, not 91",
-    "colour: there is no such field; known here: name, description, parameters, measures, simulate",
+    "simulate.locations[0].offsets.x: is not a measure of this profile",
   ]);
 });
 
-test("a problem of a profile file stands where it is: at a value, at a key nobody knows, or where something is missing", () => {
+test("a problem of a profile file is reported where it is: at a value, at a key that is not known, or where something is missing", () => {
   const text = `{
   "name": "room",
   "colour": "blue",
@@ -127,10 +124,10 @@ test("a problem of a profile file stands where it is: at a value, at a key nobod
   expect(() => loadProfile("placed.json", folder)).toThrow(
     new UsageError(
       [
+        "placed.json:3:3: colour: is not known here; known are $schema, name, description, parameters, measures, simulate",
         "placed.json:5:30: measures[0].unit: must be a text of at most 32 characters, empty where there is no unit, not 7",
         'placed.json:5:53: measures[0].plausible[1]: must be a number from -1000000000 to 1000000000, not "x"',
-        "placed.json:6:5: measures[1].unit: must be a text of at most 32 characters, empty where there is no unit, not nothing",
-        "placed.json:3:3: colour: there is no such field; known here: name, description, parameters, measures, simulate",
+        'placed.json:6:5: measures[1]: needs "unit": a text of at most 32 characters, empty where there is no unit',
       ].join("\n"),
     ),
   );
@@ -172,7 +169,7 @@ test("a file that is not there, or is not JSON, says so and names the shipped pr
   try {
     missing();
   } catch (error) {
-    expect(error).toHaveProperty("tryHint", expect.stringContaining("--profile wind-turbine"));
+    expect(error).toHaveProperty("tryHint", expect.stringContaining("--profile environmental   # or wind-turbine"));
   }
   writeFileSync(join(folder, "broken.json"), "{");
   expect(() => loadProfile("broken.json", folder)).toThrow(/^broken.json:1:2: expected a key in double quotes/);

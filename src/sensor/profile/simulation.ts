@@ -1,7 +1,19 @@
 /** The parts of a profile that only the simulator reads: how a measure behaves, and which sensors there are. */
 
-import { Fields, TEXT } from "../../core/outside/json-fields.ts";
+import {
+  boolean,
+  list,
+  number,
+  object,
+  optional,
+  pair,
+  point,
+  record,
+  text,
+  type ValueOf,
+} from "../../core/outside/shape.ts";
 import type { Measure, Profile } from "../../core/profile.ts";
+import { LIMITS } from "../../core/sensor.ts";
 
 /**
  * A measure's value, in its own unit, is `base`, up to ±`spread` by sensor, the site's offset, the cycles, the weather,
@@ -62,120 +74,119 @@ export type Fleet = {
 
 /** The most values that one list of a fleet may have. */
 const LIST_MOST = 1_000;
-const NAME = "a text of 1 to 128 characters";
+const NAME = text(/^[^\p{Cc}]{1,128}$/u, "a text of 1 to 128 characters");
+const CYCLE_HOUR = number({ min: 0, max: 24 });
+const CYCLE_DAY = number({ min: 0, max: 366 });
+const FROM_ZERO = number({ min: 0 });
 
-export function readMeasureSimulation(
-  fields: Fields,
+/** How a profile file says that a measure is simulated. Names of other measures are checked where all of them are known. */
+export const MEASURE_SIMULATION = object({
+  decimals: optional(number({ min: 0, max: 6, whole: true }), 2),
+  base: optional(number()),
+  spread: optional(FROM_ZERO, 0),
+  daily: optional(object({ amplitude: number(), peak_hour: CYCLE_HOUR }), { amplitude: 0, peak_hour: 0 }),
+  seasonal: optional(object({ amplitude: number(), peak_day: CYCLE_DAY }), { amplitude: 0, peak_day: 0 }),
+  weather: optional(
+    list(object({ hours: number({ min: 0.01, max: 10_000 }), amplitude: number() }), { least: 0, most: 8 }),
+    [],
+  ),
+  drift: optional(FROM_ZERO, 0),
+  noise: optional(FROM_ZERO, 0),
+  noise_ratio: optional(number({ min: 0, max: 0.25 }), 0),
+  follows: optional(object({ measure: NAME, factor: number() })),
+  curve: optional(
+    object({
+      measure: NAME,
+      points: list(point, { least: 2, most: 64 }, (points, complain) => {
+        for (const [i, at] of points.entries()) {
+          const before = points[i - 1];
+          if (at !== undefined && before !== undefined && at[0] <= before[0]) {
+            complain(`[${i}]`, "x must be above that of the point before it");
+          }
+        }
+      }),
+      smooth: optional(boolean, false),
+    }),
+  ),
+  limits: optional(pair),
+  faulty: optional(pair),
+  anomalies: optional(boolean, true),
+});
+
+/** What a profile file says of the sensors that are simulated. */
+export const FLEET = object({
+  manufacturers: list(
+    object({
+      name: NAME,
+      models: list(NAME, { least: 1, most: LIST_MOST }),
+      firmware: list(NAME, { least: 1, most: LIST_MOST }),
+    }),
+    { least: 1, most: LIST_MOST },
+  ),
+  locations: list(
+    object({
+      name: NAME,
+      code: text(/^[A-Za-z0-9]{1,16}$/, "1 to 16 letters or digits"),
+      latitude: number({ min: -90, max: 90 }),
+      longitude: number({ min: -180, max: 180 }),
+      timezone: optional(text(/^[+-]\d\d:\d\d$/, "an offset such as -06:00"), "+00:00"),
+      offsets: optional(record(number(), { most: LIMITS.measures }), new Map()),
+    }),
+    { least: 1, most: LIST_MOST },
+  ),
+  deployments: optional(list(NAME, { least: 1, most: LIST_MOST }), ["fixed"]),
+  height_meters: optional(pair, [1, 10]),
+});
+
+type MeasureSimulationFile = ValueOf<typeof MEASURE_SIMULATION>;
+
+/** The model that a file's part asks for; what it leaves out follows from what is plausible. */
+export function measureSimulation(
+  file: MeasureSimulationFile,
   plausible: readonly [number, number],
-  before: readonly string[],
 ): MeasureSimulation {
-  const span = plausible[1] - plausible[0];
-  const amplitude = (inner: Fields) => inner.number("amplitude", {});
-  const daily = fields.object("daily", (cycle) =>
-    closed(cycle, { amplitude: amplitude(cycle), peakHour: cycle.number("peak_hour", { min: 0, max: 24 }) }),
-  );
-  const seasonal = fields.object("seasonal", (cycle) =>
-    closed(cycle, { amplitude: amplitude(cycle), peakDay: cycle.number("peak_day", { min: 0, max: 366 }) }),
-  );
-  const simulation: MeasureSimulation = {
-    decimals: fields.number("decimals", { min: 0, max: 6, whole: true }, 2),
-    base: fields.number("base", {}, plausible[0] + span / 2),
-    spread: fields.number("spread", { min: 0 }, 0),
-    daily: daily ?? { amplitude: 0, peakHour: 0 },
-    seasonal: seasonal ?? { amplitude: 0, peakDay: 0 },
-    weather: fields.has("weather") ? fields.objects("weather", { least: 0, most: 8 }, readWeather) : [],
-    drift: fields.number("drift", { min: 0 }, 0),
-    noise: fields.number("noise", { min: 0 }, 0),
-    noiseRatio: fields.number("noise_ratio", { min: 0, max: 0.25 }, 0),
-    follows: fields.object("follows", (of) => readFollows(of, before)) ?? null,
-    curve: fields.object("curve", (of) => readCurve(of, before)) ?? null,
-    limits: fields.pair("limits", plausible),
-    faulty: fields.pair("faulty", [plausible[0] === 0 ? 0 : plausible[0] - span / 2, plausible[1] + span / 2]),
-    anomalies: fields.boolean("anomalies", true),
+  const [least, most] = plausible;
+  const span = most - least;
+  return {
+    decimals: file.decimals,
+    base: file.base ?? least + span / 2,
+    spread: file.spread,
+    daily: { amplitude: file.daily.amplitude, peakHour: file.daily.peak_hour },
+    seasonal: { amplitude: file.seasonal.amplitude, peakDay: file.seasonal.peak_day },
+    weather: file.weather,
+    drift: file.drift,
+    noise: file.noise,
+    noiseRatio: file.noise_ratio,
+    follows: file.follows ?? null,
+    curve: file.curve ?? null,
+    limits: file.limits ?? plausible,
+    faulty: file.faulty ?? [least === 0 ? 0 : least - span / 2, most + span / 2],
+    anomalies: file.anomalies,
   };
-  const { limits, faulty } = simulation;
-  if (limits[0] < plausible[0] || limits[1] > plausible[1])
-    fields.problem("limits", `must lie within ${plausible[0]} to ${plausible[1]}`);
-  if (faulty[0] > plausible[0] || faulty[1] < plausible[1])
-    fields.problem("faulty", `must hold all of ${plausible[0]} to ${plausible[1]}`);
-  return closed(fields, simulation);
 }
 
-export function readFleet(fields: Fields, measures: readonly string[]): Fleet {
-  const most = LIST_MOST;
-  return closed(fields, {
-    manufacturers: fields.objects("manufacturers", { least: 1, most }, (maker) =>
-      closed(maker, {
-        name: maker.text("name", TEXT, NAME),
-        models: maker.texts("models", most),
-        firmware: maker.texts("firmware", most),
-      }),
-    ),
-    locations: fields.objects("locations", { least: 1, most }, (site) => readSite(site, measures)),
-    deployments: fields.texts("deployments", most, ["fixed"]),
-    heightMeters: fields.pair("height_meters", [1, 10]),
-  });
+export function fleet(file: ValueOf<typeof FLEET>): Fleet {
+  return {
+    manufacturers: file.manufacturers,
+    locations: file.locations.map((site) => ({ ...site, offsets: Object.fromEntries(site.offsets) })),
+    deployments: file.deployments,
+    heightMeters: file.height_meters,
+  };
 }
 
 /** How a measure is simulated; one whose profile says nothing wanders gently about the middle of what is plausible. */
 export function simulationOf(measure: Measure): MeasureSimulation {
-  // Only the parser above makes profiles, so what is there has this shape.
+  // Only `measureSimulation` makes what is there.
   if (measure.simulate !== undefined) return measure.simulate as MeasureSimulation;
   const span = measure.plausible[1] - measure.plausible[0];
-  const hours = [96, 6, 0.5];
-  const weather = hours.map((length, i) => ({ hours: length, amplitude: (span * 0.15) / 2 ** i }));
-  return readMeasureSimulation(new Fields({ weather, noise: span * 0.005 }, "", []), measure.plausible, []);
+  const weather = [96, 6, 0.5].map((hours, i) => ({ hours, amplitude: (span * 0.15) / 2 ** i }));
+  const quiet = MEASURE_SIMULATION.read({ weather, noise: span * 0.005 }, "", []);
+  if (quiet === undefined) throw new Error("the simulation of a measure without one is refused");
+  return measureSimulation(quiet, measure.plausible);
 }
 
 /** The sensors of a profile, or undefined where it does not say. */
 export function fleetOf(profile: Profile): Fleet | undefined {
-  // As above: made by the parser.
+  // Only `fleet` makes what is there.
   return profile.simulate as Fleet | undefined;
-}
-
-function readSite(site: Fields, measures: readonly string[]): Site {
-  const offsets = site.numbers("offsets") ?? {};
-  for (const name of Object.keys(offsets)) {
-    if (!measures.includes(name)) site.problem(`offsets.${name}`, "is no measure of this profile");
-  }
-  return closed(site, {
-    name: site.text("name", TEXT, NAME),
-    code: site.text("code", /^[A-Za-z0-9]{1,16}$/, "1 to 16 letters or digits"),
-    latitude: site.number("latitude", { min: -90, max: 90 }),
-    longitude: site.number("longitude", { min: -180, max: 180 }),
-    timezone: site.text("timezone", /^[+-]\d\d:\d\d$/, "an offset such as -06:00", "+00:00"),
-    offsets,
-  });
-}
-
-function readWeather(fields: Fields): MeasureSimulation["weather"][number] {
-  return closed(fields, {
-    hours: fields.number("hours", { min: 0.01, max: 10_000 }),
-    amplitude: fields.number("amplitude", {}),
-  });
-}
-
-function readFollows(fields: Fields, before: readonly string[]): MeasureSimulation["follows"] {
-  return closed(fields, { measure: earlier(fields, before), factor: fields.number("factor", {}) });
-}
-
-function readCurve(fields: Fields, before: readonly string[]): MeasureSimulation["curve"] {
-  return closed(fields, {
-    measure: earlier(fields, before),
-    points: fields.points("points", 64),
-    smooth: fields.boolean("smooth", false),
-  });
-}
-
-function earlier(fields: Fields, before: readonly string[]): string {
-  const name = fields.text("measure", TEXT, "the name of a measure that stands before this one");
-  if (name !== "" && !before.includes(name)) {
-    fields.problem("measure", `"${name}" must be a measure that stands before this one`);
-  }
-  return name;
-}
-
-function closed<T>(fields: Fields, value: T): T {
-  fields.done();
-  return value;
 }

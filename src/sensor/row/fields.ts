@@ -119,7 +119,7 @@ function mappedField(field: Field, mapped: MappedField, profile: Profile, mappin
 /** Why a mapped unit cannot be converted to the measure's, or null. */
 export function unitProblem(unit: string, measure: { readonly name: string; readonly unit: string }): string | null {
   if (conversionOf(unit, measure.unit) !== null) return null;
-  if (!UNIT_NAMES.includes(unit)) return `"${unit}" is no unit that is known${didYouMean(unit, UNIT_NAMES)}`;
+  if (!UNIT_NAMES.includes(unit)) return `"${unit}" is not a known unit${didYouMean(unit, UNIT_NAMES)}`;
   return `"${unit}" cannot be converted to ${measure.name}'s unit "${measure.unit}"; give scale and offset instead`;
 }
 

@@ -148,36 +148,33 @@ test("every problem is told at once, each with its path and the name that was me
     text_numbers: "yes",
   });
   expect(text.split("\n").map((line) => line.replace(/^map\.json:1:\d+: /, ""))).toEqual([
-    "feilds: is not known; did you mean fields?",
+    "feilds: is not known here; did you mean fields?",
     'fields.a: "temprature" is neither a measure of the profile nor a column of a reading; did you mean temperature?',
-    'fields.b.unit: "farenheit" is no unit that is known; did you mean fahrenheit?',
+    'fields.b.unit: "farenheit" is not a known unit; did you mean fahrenheit?',
     'fields.c.unit: "°C" cannot be converted to pressure\'s unit "hPa"; give scale and offset instead',
     'fields.d: leads to "pressure", and so does "c"',
     'fields.d.scale: must be a number, not "2"',
-    'fields.e: unit, scale and offset are for measures, and "sensor_id" is none',
+    'fields.e: unit, scale and offset are for measures, and "sensor_id" is not one',
     "fields.f: has a unit, and scale or offset: one of them is enough",
     'fields.f.unit: "K" cannot be converted to wear\'s unit "points"; give scale and offset instead',
-    "fields.g: must be an object, not 7",
-    'fields.g: must be one of our names, or an object with "to", not nothing',
-    "fields.h.too: is not known; did you mean to?",
-    'fields.h: must be one of our names, or an object with "to", not nothing',
-    'fields.h: leads to "undefined", and so does "g"',
-    "drop[1]: must be a field's name, not 4",
-    "constants.place: is not known",
-    "constants.location: must be text, not 5",
-    'constants.latitude: must be a number, not "5"',
-    'constants.sensor_id: must be text, not ""',
-    "constants.model: has more than 256 characters",
+    'fields.g: must be one of our names, or an object with "to", not 7',
+    "fields.h.too: is not known here; did you mean to?",
     "fields.j: is in drop as well",
-    'text_numbers: must be true or false, not "yes"',
-    "absent[0]: must be text or a number, not null",
-    "absent[1]: must be the number -999, without quotes: it then means the text as well",
     'timestamp.format: must be one of iso, YYYY-MM-DD HH:MM:SS, unix_s, unix_ms, not "iso8601"',
     'timestamp.zone: must be a time zone such as Europe/Brussels or +01:00, not "Europe/Brusels"; did you mean Europe/Brussels?',
+    "constants.location: must be text, without a NUL character, not 5",
+    'constants.latitude: must be a number, not "5"',
+    expect.stringMatching(/^constants\.place: is not known here; known are sensor_id, firmware_version, /),
+    'constants.sensor_id: must be text, without a NUL character, not ""',
+    "constants.model: has more than 256 characters",
+    "drop[1]: must be a field's name, not 4",
+    "absent[0]: must be text or a number, not null",
+    "absent[1]: must be the number -999, without quotes: it then means the text as well",
+    'text_numbers: must be true or false, not "yes"',
   ]);
 });
 
-test("a problem stands where it is: at the wrong value, or at the key that nobody knows", () => {
+test("problems come in the order of the file, each at the wrong value, or at the key that is not known", () => {
   const map = `{
   "fields": {
     "a.b": "temprature",
@@ -189,17 +186,17 @@ test("a problem stands where it is: at the wrong value, or at the key that nobod
   "zone": "UTC"
 }`;
   expect(problemsOf(map).split("\n")).toEqual([
-    "map.json:9:3: zone: is not known",
+    "map.json:3:5: fields.a.b: is in drop as well",
     'map.json:3:12: fields.a.b: "temprature" is neither a measure of the profile nor a column of a reading; did you mean temperature?',
     'map.json:5:20: fields.c.unit: "K" cannot be converted to pressure\'s unit "hPa"; give scale and offset instead',
     "map.json:8:5: drop[1]: must be a field's name, not 5",
-    "map.json:3:5: fields.a.b: is in drop as well",
+    "map.json:9:3: zone: is not known here; known are $schema, fields, timestamp, constants, drop, absent, text_numbers",
   ]);
 });
 
-test("a file that is none, or no JSON, is told by name", () => {
+test("a file that is missing or is not JSON is reported by name", () => {
   expect(() => loadMapping("no-such-map.json", [PROFILE])).toThrow(
-    'Cannot read mapping "no-such-map.json": there is no such file',
+    'Cannot read map "no-such-map.json": there is no such file',
   );
   expect(problemsOf("{")).toBe("map.json:1:2: expected a key in double quotes, not the end of the file");
   expect(problemsOf('{"drop": ["a"],\n "drop": []}')).toBe('map.json:2:2: the key "drop" comes twice');

@@ -20,205 +20,181 @@
  * ours it is used, else it goes to `extra`. A field of our name is not ours any more when another one is mapped to it.
  * A mapped integer is taken as text where the column is text (`"id": "sensor_id"`). A file is taken whole or not at all.
  */
+
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
-import { type JsonFileKind, type JsonProblem, parseJsonFile, readJsonFile } from "../../core/outside/json-file.ts";
+import { type JsonFileKind, parseJsonFile, readJsonFile } from "../../core/outside/json-file.ts";
+import {
+  boolean,
+  type Complain,
+  isObject,
+  list,
+  mustBe,
+  number,
+  object,
+  oneOf,
+  optional,
+  type Partly,
+  record,
+  type Shape,
+  text,
+  textOr,
+  type ValueOf,
+} from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { type MappedField, type Mapping, targetNames, unitProblem } from "./fields.ts";
-import { TIMESTAMP_FORMATS, type TimestampFormat } from "./timestamp.ts";
-import { type Zone, zoneOf } from "./zone.ts";
+import { TIMESTAMP_FORMATS } from "./timestamp.ts";
+import { zoneOf } from "./zone.ts";
 
-const KEYS = ["fields", "timestamp", "constants", "drop", "absent", "text_numbers"] as const;
-const MAPPING: JsonFileKind = {
-  name: "mapping",
-  missing: "there is no such file",
-  tryHint:
-    'a file such as {"fields": {"ts": "timestamp", "t": {"to": "temperature", "unit": "°F"}}, "constants": {"sensor_id": "room-1"}}',
-};
+/** Names in one list or table of a map file. */
+const NAMES_MOST = 10_000;
+const ANY_TEXT = text(/[^]*/, "text");
+/** Any number that JSON can say: placeholders such as 9.96921e36 are numbers like others. */
+const ANY_NUMBER = number({ min: -Number.MAX_VALUE, max: Number.MAX_VALUE });
+const CONSTANT_TEXT = text(/^[^\0]+$/, "text, without a NUL character", (value) =>
+  value.length > LIMITS.textLength ? `has more than ${LIMITS.textLength} characters` : null,
+);
 
-type Json = Readonly<Record<string, unknown>>;
+const CONVERSION = object(
+  { to: ANY_TEXT, unit: optional(ANY_TEXT), scale: optional(ANY_NUMBER), offset: optional(ANY_NUMBER) },
+  ({ unit, scale, offset }, complain) => {
+    if (unit === undefined || (scale === undefined && offset === undefined)) return;
+    complain("", "has a unit, and scale or offset: one of them is enough");
+  },
+);
 
-/** The mapping file at `path`, seen from `cwd`. Throws a UsageError that lists every problem, each with its place. */
-export function loadMapping(path: string, profiles: readonly Profile[] | null, cwd: string = process.cwd()): Mapping {
-  return parseMapping(readJsonFile(MAPPING, path, cwd), path, profiles);
-}
+const constantShape = (column: IdentityColumn): Shape<string | number | undefined> =>
+  NUMERIC_IDENTITY.has(column) ? optional<string | number>(ANY_NUMBER) : optional<string | number>(CONSTANT_TEXT);
+
+const MAP = {
+  $schema: optional(ANY_TEXT),
+  fields: optional(
+    record(textOr(ANY_TEXT, CONVERSION, { isOther: isObject, expects: 'one of our names, or an object with "to"' }), {
+      most: NAMES_MOST,
+    }),
+    new Map(),
+  ),
+  timestamp: optional(
+    object({
+      format: optional(oneOf(TIMESTAMP_FORMATS), "iso"),
+      zone: optional(
+        text(/[^]*/, "a time zone such as Europe/Brussels or +01:00", (zone) => {
+          if (zoneOf(zone) !== null) return null;
+          const near = didYouMean(zone, Intl.supportedValuesOf("timeZone"));
+          return `${mustBe("a time zone such as Europe/Brussels or +01:00", zone)}${near}`;
+        }),
+      ),
+    }),
+    { format: "iso", zone: undefined },
+  ),
+  constants: optional(
+    object(Object.fromEntries(IDENTITY_COLUMNS.map((column) => [column, constantShape(column)]))),
+    {},
+  ),
+  drop: optional(list(text(/[^]*/, "a field's name"), { least: 0, most: NAMES_MOST }), []),
+  absent: optional(
+    list(
+      textOr(
+        text(/[^]*/, "text", (value) =>
+          value.trim() !== "" && Number.isFinite(Number(value))
+            ? `must be the number ${Number(value)}, without quotes: it then means the text as well`
+            : null,
+        ),
+        ANY_NUMBER,
+        { isOther: (value) => typeof value === "number", expects: "text or a number" },
+      ),
+      { least: 0, most: NAMES_MOST },
+    ),
+    [],
+  ),
+  text_numbers: optional(boolean, false),
+} as const;
+
+/** A map file, whatever the profile; docs/schema/map.schema.json is its JSON Schema. */
+export const MAP_FILE = object(MAP);
+type MapFile = ValueOf<typeof MAP_FILE>;
 
 /** `profiles`: those that rows may have; a measure of any of them may be mapped to. Null: they are not known. */
+function mapKind(profiles: readonly Profile[] | null): JsonFileKind<MapFile> {
+  return {
+    name: "map",
+    missing: "there is no such file",
+    tryHint: "agent run --help   # --map FILE; the format is in docs/mapping.md",
+    shape: object(MAP, (map, complain) => checkMap(map, profiles, complain)),
+  };
+}
+
+/** The map file at `path`, seen from `cwd`. Throws a UsageError that lists every problem, each with its place. */
+export function loadMapping(path: string, profiles: readonly Profile[] | null, cwd: string = process.cwd()): Mapping {
+  return mappingOf(readJsonFile(mapKind(profiles), path, cwd));
+}
+
+/** The same from a text that is already here. */
 export function parseMapping(text: string, file: string, profiles: readonly Profile[] | null): Mapping {
-  return parseJsonFile(MAPPING, text, file, (value, problems) => new MappingReader(profiles, problems).read(value));
+  return mappingOf(parseJsonFile(mapKind(profiles), text, file));
 }
 
-class MappingReader {
-  readonly #problems: JsonProblem[];
-  readonly #profiles: readonly Profile[];
-  readonly #targets: ReadonlySet<string> | null;
-
-  constructor(profiles: readonly Profile[] | null, problems: JsonProblem[]) {
-    this.#problems = problems;
-    this.#profiles = profiles ?? [];
-    this.#targets = profiles === null ? null : targetNames(profiles);
-  }
-
-  read(value: unknown): Mapping {
-    const top = this.#object("", value, KEYS);
-    const fields = this.#fields(top["fields"]);
-    const drop = new Set(this.#list("drop", top["drop"], (item) => typeof item === "string", "a field's name"));
-    const constants = this.#constants(top["constants"]);
-    for (const [name, { to }] of fields) {
-      if (drop.has(name)) this.#problem(`fields.${name}`, "is in drop as well", "key");
-      if (constants.has(to)) this.#problem(`fields.${name}`, `leads to "${to}", which is a constant as well`);
+function checkMap(map: Partly<MapFile>, profiles: readonly Profile[] | null, complain: Complain): void {
+  const targets = profiles === null ? null : targetNames(profiles);
+  const cameFrom = new Map<string, string>();
+  for (const [name, conversion] of entriesOf(map.fields)) {
+    const path = `fields.${name}`;
+    const { to } = conversion;
+    if (map.drop?.includes(name)) complain(path, "is in drop as well", "key");
+    if (targets !== null && !targets.has(to)) {
+      const near = didYouMean(to, targets);
+      complain(path, `"${to}" is neither a measure of the profile nor a column of a reading${near}`);
+      continue;
     }
-    const textNumbers = top["text_numbers"] ?? false;
-    if (typeof textNumbers !== "boolean")
-      this.#problem("text_numbers", `must be true or false, not ${shown(textNumbers)}`);
-    return {
-      fields,
-      constants,
-      drop: drop as ReadonlySet<string>,
-      textNumbers: textNumbers === true,
-      absent: this.#absent(top["absent"]),
-      ...this.#timestamp(top["timestamp"]),
-    };
+    const earlier = cameFrom.get(to);
+    if (earlier !== undefined) complain(path, `leads to "${to}", and so does "${earlier}"`);
+    cameFrom.set(to, name);
+    if (map.constants?.[to] !== undefined) complain(path, `leads to "${to}", which is a constant as well`);
+    checkConversion(conversion, profiles ?? [], (relative, what) => complain(`${path}${relative}`, what));
   }
+}
 
-  #fields(value: unknown): ReadonlyMap<string, MappedField> {
-    const fields = new Map<string, MappedField>();
-    const cameFrom = new Map<string, string>();
-    for (const [name, said] of Object.entries(this.#object("fields", value, null))) {
-      const path = `fields.${name}`;
-      const spec =
-        typeof said === "string" ? { to: said } : this.#object(path, said, ["to", "unit", "scale", "offset"]);
-      const to = this.#target(path, spec["to"]);
-      const earlier = cameFrom.get(to);
-      if (earlier !== undefined) this.#problem(path, `leads to "${to}", and so does "${earlier}"`);
-      cameFrom.set(to, name);
-      fields.set(name, { to, ...this.#conversion(path, to, spec) });
-    }
-    return fields;
+function checkConversion(conversion: Conversion, profiles: readonly Profile[], complain: Complain): void {
+  const { to, unit, scale, offset } = conversion;
+  if (unit === undefined && scale === undefined && offset === undefined) return;
+  const measures = profiles.flatMap((profile) => profile.measures).filter(({ name }) => name === to);
+  if (measures.length === 0 && profiles.length > 0) {
+    complain("", `unit, scale and offset are for measures, and "${to}" is not one`);
   }
-
-  #target(path: string, to: unknown): string {
-    if (typeof to === "string" && (this.#targets === null || this.#targets.has(to))) return to;
-    if (typeof to !== "string")
-      this.#problem(path, `must be one of our names, or an object with "to", not ${shown(to)}`);
-    else
-      this.#problem(
-        path,
-        `"${to}" is neither a measure of the profile nor a column of a reading${didYouMean(to, this.#targets ?? [])}`,
-      );
-    return String(to);
+  if (unit === undefined) return;
+  for (const measure of measures) {
+    const why = unitProblem(unit, measure);
+    if (why !== null) complain(".unit", why);
   }
+}
 
-  #conversion(path: string, to: string, spec: Json): Omit<MappedField, "to"> {
-    const { unit, scale = 1, offset = 0 } = spec;
-    const plain = { unit: null, scale: 1, offset: 0 };
-    if (unit === undefined && spec["scale"] === undefined && spec["offset"] === undefined) return plain;
-    const measures = this.#profiles.flatMap((profile) => profile.measures).filter(({ name }) => name === to);
-    if (measures.length === 0) {
-      if (this.#targets?.has(to)) this.#problem(path, `unit, scale and offset are for measures, and "${to}" is none`);
-      return plain;
-    }
-    if (unit !== undefined) {
-      if (spec["scale"] !== undefined || spec["offset"] !== undefined)
-        this.#problem(path, "has a unit, and scale or offset: one of them is enough");
-      if (typeof unit !== "string") this.#problem(`${path}.unit`, `must be a unit's name, not ${shown(unit)}`);
-      else {
-        for (const measure of measures) {
-          const why = unitProblem(unit, measure);
-          if (why !== null) this.#problem(`${path}.unit`, why);
-        }
-        return { ...plain, unit };
-      }
-    }
-    return { unit: null, scale: this.#number(`${path}.scale`, scale), offset: this.#number(`${path}.offset`, offset) };
-  }
+type Conversion = ValueOf<typeof CONVERSION>;
 
-  #constants(value: unknown): ReadonlyMap<string, string | number> {
-    const constants = new Map<string, string | number>();
-    for (const [name, constant] of Object.entries(this.#object("constants", value, IDENTITY_COLUMNS))) {
-      const path = `constants.${name}`;
-      // Unknown names are told by #object; as numeric they would only be told twice.
-      if (NUMERIC_IDENTITY.has(name as IdentityColumn)) constants.set(name, this.#number(path, constant));
-      else if (typeof constant !== "string" || constant === "")
-        this.#problem(path, `must be text, not ${shown(constant)}`);
-      else if (constant.length > LIMITS.textLength)
-        this.#problem(path, `has more than ${LIMITS.textLength} characters`);
-      else if (constant.includes("\u0000")) this.#problem(path, "holds a NUL character");
-      else constants.set(name, constant.toWellFormed());
-    }
-    return constants;
-  }
+/** What the file says of each foreign field, where it could be read; `"x": "y"` is short for `"x": {"to": "y"}`. */
+function entriesOf(fields: ReadonlyMap<string, string | Partly<Conversion>> | undefined): [name: string, Conversion][] {
+  return [...(fields ?? [])].flatMap(([name, said]): [string, Conversion][] => {
+    const { to, unit, scale, offset } = typeof said === "string" ? { to: said } : said;
+    return to === undefined ? [] : [[name, { to, unit, scale, offset }]];
+  });
+}
 
-  #absent(value: unknown): ReadonlySet<string | number> {
-    const isValue = (item: unknown): boolean => typeof item === "string" || Number.isFinite(item);
-    const items = this.#list("absent", value, isValue, "text or a number");
-    items.forEach((item, i) => {
-      if (typeof item === "string" && item.trim() !== "" && Number.isFinite(Number(item)))
-        this.#problem(
-          `absent[${i}]`,
-          `must be the number ${Number(item)}, without quotes: it then means the text as well`,
-        );
-    });
-    // Each item was just checked.
-    return new Set(items as (string | number)[]);
-  }
-
-  #timestamp(value: unknown): { timestampFormat: TimestampFormat; zone: Zone | null } {
-    const { format = "iso", zone } = this.#object("timestamp", value, ["format", "zone"]);
-    const timestampFormat = TIMESTAMP_FORMATS.find((each) => each === format);
-    if (timestampFormat === undefined) {
-      const near = typeof format === "string" ? didYouMean(format, TIMESTAMP_FORMATS) : "";
-      this.#problem("timestamp.format", `must be one of ${TIMESTAMP_FORMATS.join(", ")}, not ${shown(format)}${near}`);
-    }
-    const found = typeof zone === "string" ? zoneOf(zone) : null;
-    if (zone !== undefined && found === null) {
-      const near = typeof zone === "string" ? didYouMean(zone, Intl.supportedValuesOf("timeZone")) : "";
-      this.#problem(
-        "timestamp.zone",
-        `must be a time zone such as Europe/Brussels or +01:00, not ${shown(zone)}${near}`,
-      );
-    }
-    return { timestampFormat: timestampFormat ?? "iso", zone: found };
-  }
-
-  #object(path: string, value: unknown, keys: readonly string[] | null): Json {
-    if (value === undefined) return {};
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      this.#problem(path, `must be an object, not ${shown(value)}`);
-      return {};
-    }
-    const prefix = path === "" ? "" : `${path}.`;
-    for (const key of Object.keys(value)) {
-      if (keys !== null && !keys.includes(key))
-        this.#problem(`${prefix}${key}`, `is not known${didYouMean(key, keys)}`, "key");
-    }
-    return value as Json;
-  }
-
-  #list(path: string, value: unknown, fits: (item: unknown) => boolean, expected: string): unknown[] {
+function mappingOf(map: MapFile): Mapping {
+  const { format, zone } = map.timestamp;
+  const fields = entriesOf(map.fields).map(([name, { to, unit, scale, offset }]): [string, MappedField] => [
+    name,
+    { to, unit: unit ?? null, scale: scale ?? 1, offset: offset ?? 0 },
+  ]);
+  const constants = Object.entries(map.constants).flatMap(([name, value]): [string, string | number][] => {
     if (value === undefined) return [];
-    if (!Array.isArray(value)) {
-      this.#problem(path, `must be a list, not ${shown(value)}`);
-      return [];
-    }
-    value.forEach((item, i) => {
-      if (!fits(item)) this.#problem(`${path}[${i}]`, `must be ${expected}, not ${shown(item)}`);
-    });
-    return value;
-  }
-
-  #number(path: string, value: unknown): number {
-    if (typeof value === "number" && Number.isFinite(value)) return value;
-    this.#problem(path, `must be a number, not ${shown(value)}`);
-    return 1;
-  }
-
-  #problem(path: string, what: string, of: JsonProblem["of"] = "value"): void {
-    this.#problems.push({ path, what, of });
-  }
-}
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
+    return [[name, typeof value === "string" ? value.toWellFormed() : value]];
+  });
+  return {
+    fields: new Map(fields),
+    constants: new Map(constants),
+    drop: new Set(map.drop),
+    textNumbers: map.text_numbers,
+    absent: new Set(map.absent),
+    timestampFormat: format,
+    zone: zone === undefined ? null : zoneOf(zone),
+  };
 }

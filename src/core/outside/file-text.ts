@@ -1,19 +1,30 @@
 /**
- * The bytes of one file of a rules folder, with a limit. Only a plain file is opened, and never waited for: a named pipe
- * without a writer would hold up the agent for ever, and a link to a device such as /dev/zero has a size of 0 and no end.
+ * The text of a file that a person wrote, with a limit. Only a plain file is opened, and never waited for: a named pipe
+ * without a writer would block the agent forever, and a link to a device such as /dev/zero has a size of 0 and no end.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 
 /** Windows has no such flag, and no named pipes in its folders. */
 const WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Throws where there is no plain file of at most `limit` bytes, or it cannot be read. */
+/** The file's text, a byte order mark included. Throws where there is no plain UTF-8 file of at most `limit` bytes. */
+export function readFileText(path: string, limit: number): string {
+  const bytes = fileBytes(path, limit);
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    throw new Error("it is not UTF-8");
+  }
+}
+
+/** The file's bytes, under the same conditions. */
 export function fileBytes(path: string, limit: number): Uint8Array {
   refuseOther(statSync(path), limit);
   const file = openSync(path, WITHOUT_WAITING);
   try {
     const stats = fstatSync(file);
-    // Once more: since the first look something else may have taken its place.
+    // Once more: something else may have taken its place since the first look.
     refuseOther(stats, limit);
     let bytes = new Uint8Array(stats.size + 1);
     let length = 0;
@@ -37,11 +48,11 @@ function grown(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array<Array
 }
 
 function refuseOther(stats: Stats, limit: number): void {
-  if (!stats.isFile()) throw new Error(`it is ${whatIs(stats)}, not a file`);
+  if (!stats.isFile()) throw new Error(`it is ${kindOf(stats)}, not a file`);
   if (stats.size > limit) throw new Error(tooLarge(limit));
 }
 
-function whatIs(stats: Stats): string {
+function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return "a folder";
   if (stats.isFIFO()) return "a named pipe";
   return stats.isSocket() ? "a socket" : "a device";
