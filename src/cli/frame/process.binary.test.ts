@@ -1,6 +1,6 @@
 /** The process around a command: signals, pipes, `.env`. Real processes, with a command made for it. */
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -40,6 +40,20 @@ function reading(stream: ReadableStream<Uint8Array>) {
 const READY = `await context.write("ready");`;
 const STOPPED = `await new Promise((done) => context.stop.addEventListener("abort", done));`;
 const HANG = `setInterval(() => {}, 1000); await new Promise(() => {});`;
+
+test.skipIf(process.platform === "win32")(
+  "a named pipe in the place of .env is refused, and nothing waits for it",
+  async () => {
+    const cwd = join(folder, "with-pipe");
+    mkdirSync(cwd);
+    expect(Bun.spawnSync(["mkfifo", join(cwd, ".env")]).exitCode).toBe(0);
+    const child = start("return 0;", {}, cwd);
+    expect([await child.exited, await reading(child.stderr).rest()]).toEqual([
+      2,
+      `Cannot read "${join(cwd, ".env")}": it is a named pipe, not a file\nTry: ls -l ${join(cwd, ".env")}\n`,
+    ]);
+  },
+);
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   test(`the first ${signal} asks the command to stop, and its exit code counts`, async () => {

@@ -1,8 +1,8 @@
 /** What a command needs of the process: stdout that knows back-pressure and a closed pipe, signals, and `.env`. */
-import { readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
+import { readFileText } from "../../core/outside/file-text.ts";
 import {
   awsVariables,
   DOTENV_MAX_BYTES,
@@ -77,8 +77,7 @@ type Dotenv = { readonly variables: Variables; readonly problems: readonly strin
 
 function readDotenv(path: string): Dotenv | AgentError {
   try {
-    if (statSync(path).size > DOTENV_MAX_BYTES) throw new Error(`it is larger than ${DOTENV_MAX_BYTES} bytes`);
-    const text = readFileSync(path, "utf8");
+    const text = readFileText(path, DOTENV_MAX_BYTES);
     return { variables: parseDotenv(text), problems: dotenvProblems(text) };
   } catch (error) {
     if (codeOf(error) === "ENOENT") return { variables: {}, problems: [] };

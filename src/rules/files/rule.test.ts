@@ -197,7 +197,7 @@ test("a folder is read whole; a missing one, an empty one, or one bad file refus
     writeFileSync(join(dir, "e.json"), "{");
     const lines = said(load());
     expect(lines).toHaveLength(3);
-    expect(lines[0]).toBe(`${join(dir, "c.json")}:1:1: this file is not valid UTF-8`);
+    expect(lines[0]).toBe(`${join(dir, "c.json")}:1:1: Cannot read rule file: it is not UTF-8`);
     expect(lines[1]).toStartWith(`${join(dir, "d.json")}:1:1: Cannot read rule file: `);
     expect(lines[2]).toStartWith(`${join(dir, "e.json")}:1:2: expected a key`);
     expect(said(loadRules(join(dir, "none"), new SensorCatalogue()))[0]).toContain("Cannot read rules folder: ENOENT");
