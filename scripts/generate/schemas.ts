@@ -1,8 +1,14 @@
-/** Writes docs/schema/schematized.schema.json from the table of columns and the shipped profiles. A test compares them. */
+/**
+ * Writes docs/schema/: of the files that people write (profile, map) from the shapes that the agent reads them by, of a
+ * schematized row from the table of columns. A test compares.
+ */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileSchemas } from "./file-schemas.ts";
 import { schematizedSchema } from "./schematized-schema.ts";
 
-const path = join(import.meta.dir, "../../docs/schema/schematized.schema.json");
-writeFileSync(path, `${JSON.stringify(schematizedSchema(), null, 2)}\n`);
-console.log("wrote docs/schema/schematized.schema.json");
+for (const [name, schema] of Object.entries({ schematized: schematizedSchema(), ...fileSchemas() })) {
+  const path = `docs/schema/${name}.schema.json`;
+  writeFileSync(join(import.meta.dir, "../..", path), `${JSON.stringify(schema, null, 2)}\n`);
+  console.log(`wrote ${path}`);
+}

@@ -45,10 +45,10 @@ function scalar<T>(expects: string, schema: JsonSchema, fits: (value: unknown) =
   };
 }
 
-/** Text that matches; `why` may say of a text that matches why it is refused all the same. */
+/** Text that matches (`/^/`: any); `why` may say of a text that matches why it is refused all the same. */
 export function text(pattern: RegExp, expects: string, why?: (value: string) => string | null): Shape<string> {
   const fits = (value: unknown): value is string => typeof value === "string" && pattern.test(value);
-  const plain = scalar(expects, { type: "string", pattern: pattern.source }, fits);
+  const plain = scalar(expects, { type: "string", ...(pattern.source !== "^" && { pattern: pattern.source }) }, fits);
   if (why === undefined) return plain;
   return {
     expects: plain.expects,
@@ -71,7 +71,8 @@ export function number({ min = -NUMBER_MOST, max = NUMBER_MOST, whole = false }:
     typeof value === "number" && value >= min && value <= max && (!whole || Number.isInteger(value));
   const isBounded = min > -Number.MAX_VALUE || max < Number.MAX_VALUE;
   const expects = `${whole ? "a whole number" : "a number"}${isBounded ? ` from ${min} to ${max}` : ""}`;
-  return scalar(expects, { type: whole ? "integer" : "number", minimum: min, maximum: max }, fits);
+  const limits = isBounded ? { minimum: min, maximum: max } : {};
+  return scalar(expects, { type: whole ? "integer" : "number", ...limits }, fits);
 }
 
 export const boolean: Shape<boolean> = scalar(
