@@ -47,15 +47,29 @@ test("recall is by reading and by episode, precision over all that was found and
     );
   const report = recallOf(blocks(), catalogue, (rule) => rule !== "flag");
   expect(report).toEqual({
-    ...{ readings: 9, labelled: 6, found: 4, rightlyFound: 3, precision: 0.75 },
+    readings: 9,
+    labelled: 6,
+    found: 4,
+    rightlyFound: 3,
+    precision: 0.75,
     types: [
       {
-        ...{ type: "spike", readings: 2, readingsFound: 1, recall: 0.5 },
-        ...{ episodes: 2, episodesFound: 1, episodeRecall: 0.5 },
+        type: "spike",
+        readings: 2,
+        readingsFound: 1,
+        recall: 0.5,
+        episodes: 2,
+        episodesFound: 1,
+        episodeRecall: 0.5,
       },
       {
-        ...{ type: "stuck", readings: 4, readingsFound: 2, recall: 0.5 },
-        ...{ episodes: 1, episodesFound: 1, episodeRecall: 1 },
+        type: "stuck",
+        readings: 4,
+        readingsFound: 2,
+        recall: 0.5,
+        episodes: 1,
+        episodesFound: 1,
+        episodeRecall: 1,
       },
     ],
     rules: [

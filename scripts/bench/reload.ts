@@ -48,8 +48,12 @@ function edit(version: number): void {
 
 edit(0);
 const buffer = new SqliteBuffer({
-  ...{ dataDir: folder, nodeId: "bench", nowMs: Date.now(), chance: crypto.getRandomValues(new Uint8Array(10)) },
-  ...{ blockRows: 1_000, recentRows: 20_000 },
+  dataDir: folder,
+  nodeId: "bench",
+  nowMs: Date.now(),
+  chance: crypto.getRandomValues(new Uint8Array(10)),
+  blockRows: 1_000,
+  recentRows: 20_000,
 });
 const load = () => loadRules(folder, buffer.catalogue, "rules");
 const first = load();

@@ -177,6 +177,38 @@ function anomalies(): Row[] {
   ];
 }
 
+const RECONCILIATION_COLUMNS = {
+  node_id: "Node",
+  hour: "Hour",
+  objects: "Objects",
+  accepted: "Accepted",
+  promised: "Promised",
+  rows: "In the table",
+  duplicates: "Duplicates",
+  in_no_stage: "In no stage",
+  in_two_stages: "Judged twice",
+};
+
+const FLEET_COLUMNS = {
+  node_id: "Node",
+  state: "State",
+  agent_version: "Agent",
+  rules_version: "Rules",
+  heartbeat_at: "Last heartbeat",
+  problems: "Problems",
+  accepted: "Accepted",
+  pending: "Pending",
+  losses: "Lost",
+  buffers: "Buffers",
+  sensors: "Sensors",
+  readings: "Readings",
+  anomalies: "Anomalies",
+  unsure_times: "Unsure times",
+  last_reading_at: "Last reading",
+  last_ingested_at: "Last taken",
+  last_landed_at: "Last landed",
+};
+
 function delivery(): Row[] {
   return [
     {
@@ -202,14 +234,12 @@ function delivery(): Row[] {
       widgets: [
         table(
           {
-            ...{ name: "reconciliation_table", dataset: "reconciliation", title: "Reconciliation by node and hour" },
+            name: "reconciliation_table",
+            dataset: "reconciliation",
+            title: "Reconciliation by node and hour",
             description: "Accepted, promised and in the table are equal, and the last three 0, when nothing is amiss",
           },
-          {
-            ...{ node_id: "Node", hour: "Hour", objects: "Objects", accepted: "Accepted", promised: "Promised" },
-            ...{ rows: "In the table", duplicates: "Duplicates", in_no_stage: "In no stage" },
-            in_two_stages: "Judged twice",
-          },
+          RECONCILIATION_COLUMNS,
         ),
       ],
     },
@@ -218,16 +248,12 @@ function delivery(): Row[] {
       widgets: [
         table(
           {
-            ...{ name: "fleet_table", dataset: "fleet", title: "The fleet, by its heartbeats and its readings" },
+            name: "fleet_table",
+            dataset: "fleet",
+            title: "The fleet, by its heartbeats and its readings",
             description: "As of when the notebook last ran: silent are nodes of which three heartbeats did not come",
           },
-          {
-            ...{ node_id: "Node", state: "State", agent_version: "Agent", rules_version: "Rules" },
-            ...{ heartbeat_at: "Last heartbeat", problems: "Problems", accepted: "Accepted", pending: "Pending" },
-            ...{ losses: "Lost", buffers: "Buffers", sensors: "Sensors", readings: "Readings" },
-            ...{ anomalies: "Anomalies", unsure_times: "Unsure times" },
-            ...{ last_reading_at: "Last reading", last_ingested_at: "Last taken", last_landed_at: "Last landed" },
-          },
+          FLEET_COLUMNS,
         ),
       ],
     },

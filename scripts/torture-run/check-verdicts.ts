@@ -24,7 +24,9 @@ export function writeRules(folder: string): readonly string[] {
     const set = [
       { ...common, name: "hot", when: { range: { measure: "temperature", max } } },
       {
-        ...{ ...common, name: SHAKING.name, when: { range: { measure: "vibration", max: SHAKING.max } } },
+        ...common,
+        name: SHAKING.name,
+        when: { range: { measure: "vibration", max: SHAKING.max } },
         confirm: { at_least: SHAKING.atLeast, of: SHAKING.of },
       },
       { ...common, name: "flagged", when: { flag: { field: "anomaly_flag", equals: 1 } } },

@@ -26,9 +26,22 @@ export type Figures = {
 
 export function newFigures(): Figures {
   return {
-    ...{ kills: 0, terms: 0, restarts: 0, takeovers: 0, killedAtStart: 0, writerKills: 0, rows: 0, objects: 0 },
-    ...{ revisions: 0, alreadyThere: 0, looks: 0, promised: 0, storedNotSettled: 0, faults: {} },
-    ...{ slowestStopMs: 0, slowestTakeoverMs: 0 },
+    kills: 0,
+    terms: 0,
+    restarts: 0,
+    takeovers: 0,
+    killedAtStart: 0,
+    writerKills: 0,
+    rows: 0,
+    objects: 0,
+    revisions: 0,
+    alreadyThere: 0,
+    looks: 0,
+    promised: 0,
+    storedNotSettled: 0,
+    faults: {},
+    slowestStopMs: 0,
+    slowestTakeoverMs: 0,
     // Every trigger was just given its count.
     killedBy: Object.fromEntries(TRIGGERS.map((trigger) => [trigger, 0])) as Record<Trigger, number>,
   };

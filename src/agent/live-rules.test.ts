@@ -76,7 +76,12 @@ const newWorld = (): World => ({ dataDir: mkdtempSync(join(folder, `${folders++}
 function open(world: World, make: (catalogue: SensorCatalogue) => RuleSet, look?: () => Loaded<RuleSet> | null) {
   const { dataDir } = world;
   const buffer = new SqliteBuffer({
-    ...{ dataDir, nodeId: "n", nowMs: 0, chance: new Uint8Array(10), blockRows: 2_000, recentRows: 2_000 },
+    dataDir,
+    nodeId: "n",
+    nowMs: 0,
+    chance: new Uint8Array(10),
+    blockRows: 2_000,
+    recentRows: 2_000,
   });
   const set = make(buffer.catalogue);
   const log = makeLog({ least: "info", secrets: [], now: () => world.nowMs, write: (entry) => world.log.push(entry) });

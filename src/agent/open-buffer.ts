@@ -99,7 +99,9 @@ export function corruptProblems(buffer: Pick<SqliteBuffer, "meta">, nowMs: numbe
 
 function newBuffer({ settings, now }: BufferInputs, catalogue?: SensorCatalogue): SqliteBuffer {
   return new SqliteBuffer({
-    ...{ dataDir: settings.dataDir, nodeId: settings.nodeId, nowMs: now() },
+    dataDir: settings.dataDir,
+    nodeId: settings.nodeId,
+    nowMs: now(),
     chance: crypto.getRandomValues(new Uint8Array(10)),
     blockRows: settings.commitRows,
     recentRows: RECENT_BATCHES * settings.batchRows,
@@ -190,11 +192,21 @@ async function takeOver(
   const span = { first: damaged.firstSeq(), last: seq, certain };
   const recovered = await new Recovery(parts, epoch, now()).run(promised, span);
   const windowParts: RecoverWindowParts = {
-    ...{ damaged, buffer, outbox, epoch, heap, stop, agentVersion: VERSION, nodeId: recovered.nodeId },
+    damaged,
+    buffer,
+    outbox,
+    epoch,
+    heap,
+    stop,
+    agentVersion: VERSION,
+    nodeId: recovered.nodeId,
     gzip,
     settings: {
-      ...{ lengthMs: settings.windowMs, graceMs: settings.windowGraceMs, holdMs: settings.windowHoldMs },
-      ...{ futureMs: settings.futureMs, maxAccumulators: Number.POSITIVE_INFINITY },
+      lengthMs: settings.windowMs,
+      graceMs: settings.windowGraceMs,
+      holdMs: settings.windowHoldMs,
+      futureMs: settings.futureMs,
+      maxAccumulators: Number.POSITIVE_INFINITY,
     },
   };
   const bodies = carryBodies(windowParts, found.batches, now());

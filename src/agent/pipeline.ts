@@ -75,7 +75,13 @@ export class Pipeline {
     this.taps =
       before?.taps ??
       parts.sources.map((source) => ({
-        ...{ source, state: "open", wakeAtMs: null, ready: true, trouble: null, accepted: 0, refused: 0 },
+        source,
+        state: "open",
+        wakeAtMs: null,
+        ready: true,
+        trouble: null,
+        accepted: 0,
+        refused: 0,
       }));
   }
 

@@ -70,7 +70,8 @@ export class Promised {
     }
     return [...ranges.values()]
       .map((batches) => ({
-        ...{ first: batches[0]!.first, last: batches[0]!.last },
+        first: batches[0]!.first,
+        last: batches[0]!.last,
         open: batches.filter((batch) => !batch.isSettled),
         settled: batches.filter((batch) => batch.isSettled),
       }))

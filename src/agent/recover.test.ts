@@ -86,7 +86,12 @@ function inputs(
   const flags = { "data-dir": dataDir };
   const env = { AGENT_NODE_ID: "node-1", AGENT_BATCH_ROWS: "500", AGENT_COMMIT_ROWS: "100", AGENT_KEEP: "365d" };
   return {
-    ...{ settings: resolveSettings({ flags, env }), log: SILENT, store, stop, now: () => NOW, random: () => 0.99 },
+    settings: resolveSettings({ flags, env }),
+    log: SILENT,
+    store,
+    stop,
+    now: () => NOW,
+    random: () => 0.99,
     running: seededClock(store.seed),
     rules: (catalogue) => ({ set: builtInRules(catalogue), refused: [] }),
     sources: (catalogue, cursor) => [new ListedSource(catalogue, { ...source, cursor: cursor("listed:") })],

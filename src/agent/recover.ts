@@ -218,8 +218,13 @@ export class Recovery {
       const count = range.last - range.first + 1;
       this.#lost += count;
       this.#retention.recordLoss({
-        ...{ reason: "buffer_corrupt", count, firstSeq: range.first, lastSeq: range.last, epoch: this.#epoch },
-        ...{ sinceMs: this.#nowMs, untilMs: this.#nowMs },
+        reason: "buffer_corrupt",
+        count,
+        firstSeq: range.first,
+        lastSeq: range.last,
+        epoch: this.#epoch,
+        sinceMs: this.#nowMs,
+        untilMs: this.#nowMs,
       });
     }
   }

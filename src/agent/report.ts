@@ -26,7 +26,11 @@ type Reported = {
 export function reporter({ settings, store, startedAtMs }: Constants, parts: Reported): (nowMs: number) => LiveReport {
   const { buffer, carrier, pipeline, rules } = parts;
   return (nowMs) => ({
-    ...{ pid: process.pid, host: hostname(), agentVersion: VERSION, startedAtMs, updatedAtMs: nowMs },
+    pid: process.pid,
+    host: hostname(),
+    agentVersion: VERSION,
+    startedAtMs,
+    updatedAtMs: nowMs,
     store: store.uri,
     problems: [
       ...[...parts.problems(), ...linkProblems(carrier, store), ...rulesProblems(rules.refused)],
@@ -35,14 +39,19 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
     ],
     uplink: linkReport(carrier),
     rules: {
-      ...{ version: rules.set.version, count: rules.set.names.length },
-      ...{ loadedAtMs: rules.loadedAtMs, refused: rules.refused, costs: rules.costliest() },
+      version: rules.set.version,
+      count: rules.set.names.length,
+      loadedAtMs: rules.loadedAtMs,
+      refused: rules.refused,
+      costs: rules.costliest(),
       silent: rules.silent(nowMs),
     },
     sources: pipeline.taps.map(({ source, trouble }) => ({
-      ...{ uri: source.uri, trouble: trouble?.told === true ? trouble.message : null },
+      uri: source.uri,
+      trouble: trouble?.told === true ? trouble.message : null,
     })),
-    ...{ parked: carrier.parked, heartbeat: parts.heartbeat() ?? null },
+    parked: carrier.parked,
+    heartbeat: parts.heartbeat() ?? null,
     bufferLimitBytes: settings.bufferMaxBytes,
   });
 }

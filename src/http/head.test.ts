@@ -7,7 +7,9 @@ const read = (text: string) => readHead(Buffer.from(text, "latin1"));
 
 test("method, path without query, and host", () => {
   expect(read("GET /healthz?a=b?c HTTP/1.1\r\nHost: localhost:9464\r\nX:\r\n\r\n")).toEqual({
-    ...{ method: "GET", path: "/healthz", host: "localhost:9464" },
+    method: "GET",
+    path: "/healthz",
+    host: "localhost:9464",
   });
   expect(read("GET / HTTP/1.0\r\n\r\n")).toEqual({ method: "GET", path: "/", host: null });
 });

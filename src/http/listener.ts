@@ -63,7 +63,9 @@ export class HttpListener {
     this.#answer = answer;
     this.#limits = limits;
     this.#listener = Bun.listen<Connection>({
-      ...{ hostname: at.host, port: at.port, allowHalfOpen: true },
+      hostname: at.host,
+      port: at.port,
+      allowHalfOpen: true,
       socket: this.#handler(),
     });
   }

@@ -69,11 +69,17 @@ it("the key is in a file for its owner only, in no output, and may put and nothi
   const edge = proofs.filter(({ party }: { party: string }) => party === "edge key");
   expect(edge).toEqual([
     ...["raw", "validated", "anomalies", "schematized", "aggregated"].map((stage) => ({
-      ...{ party: "edge key", claim: `puts into acme-${stage}-data-us-west-2`, ok: true, detail: "done" },
+      party: "edge key",
+      claim: `puts into acme-${stage}-data-us-west-2`,
+      ok: true,
+      detail: "done",
     })),
     expect.objectContaining({ claim: "does not overwrite in acme-raw-data-us-west-2", ok: true }),
     ...["cannot read", "cannot list", "cannot delete from", "cannot put beside its keys in"].map((claim) => ({
-      ...{ party: "edge key", claim: `${claim} acme-raw-data-us-west-2`, ok: true, detail: "refused (403)" },
+      party: "edge key",
+      claim: `${claim} acme-raw-data-us-west-2`,
+      ok: true,
+      detail: "refused (403)",
     })),
     expect.objectContaining({ claim: "cannot put into acme-checkpoints-us-west-2", ok: true }),
   ]);

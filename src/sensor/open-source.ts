@@ -54,8 +54,12 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
     check: parseSqliteUri,
     open: (uri, options) =>
       new SqliteTailSource({
-        ...{ uri, normalizer: normalizerFor(options), cursor: options.cursor(uri) },
-        ...{ once: options.once, pollMs: options.pollMs, notice: options.notice },
+        uri,
+        normalizer: normalizerFor(options),
+        cursor: options.cursor(uri),
+        once: options.once,
+        pollMs: options.pollMs,
+        notice: options.notice,
       }),
     takes: sameTable,
   },
@@ -108,7 +112,11 @@ function schemeOf(uri: string): Scheme {
 
 function normalizerFor({ catalogue, profile, mapping, maxLineBytes }: SourceOptions): Normalizer {
   return new Normalizer({
-    ...{ catalogue, profile, profiles: shippedProfiles(), mapping: mapping ?? NO_MAPPING, maxLineBytes },
+    catalogue,
+    profile,
+    profiles: shippedProfiles(),
+    mapping: mapping ?? NO_MAPPING,
+    maxLineBytes,
   });
 }
 

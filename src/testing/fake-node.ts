@@ -62,8 +62,12 @@ export async function startFakeNode(of: {
   const opened = await openAgent({
     settings: resolveSettings({ flags: { "data-dir": dataDir }, env }),
     log: makeLog({ least: "info", secrets: [], now: () => clock.wallMs, write: (entry) => log.push(entry) }),
-    ...{ store, sources, stop: new AbortController().signal },
-    ...{ now: () => clock.wallMs, running: () => clock.runningMs, random: () => 0.5 },
+    store,
+    sources,
+    stop: new AbortController().signal,
+    now: () => clock.wallMs,
+    running: () => clock.runningMs,
+    random: () => 0.5,
     rules: (catalogue) => ({ set: builtInRules(catalogue), refused: [] }),
   });
   const running = opened.run();

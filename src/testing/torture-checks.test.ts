@@ -70,8 +70,12 @@ const MEASURES = ["temperature", "humidity", "pressure", "vibration", "voltage"]
 
 function emptyWindow(start: string, sensor: string): Record<string, number | string | null> {
   const window: Record<string, number | string | null> = {
-    ...{ window_id: `e-${start}`, window_start: start, revision: 0, sensor_id: sensor },
-    ...{ record_count: 0, anomaly_count: 0 },
+    window_id: `e-${start}`,
+    window_start: start,
+    revision: 0,
+    sensor_id: sensor,
+    record_count: 0,
+    anomaly_count: 0,
   };
   for (const name of MEASURES) {
     for (const what of ["avg", "min", "max", "stddev"]) window[`${what}_${name}`] = null;
@@ -142,7 +146,10 @@ test("each broken promise is named", () => {
 
 test("what a rule that remembers should have found, and what it found out of nothing, is named", () => {
   const row = (seq: number, vibration: number): Row => ({
-    ...{ reading_id: `e-${seq}`, sensor_id: "s", vibration, rules_version: "v" },
+    reading_id: `e-${seq}`,
+    sensor_id: "s",
+    vibration,
+    rules_version: "v",
     timestamp: new Date(seq * 1_000).toISOString(),
   });
   const raw = [row(1, 9), row(2, 9), row(3, 1), row(4, 9), row(5, 1)];

@@ -171,7 +171,10 @@ test("stages come in the order of the pipeline, whatever the order they were giv
 
 test("half a pair of keys and a bucket name that S3 would refuse are found before anything starts", () => {
   const long = {
-    ...{ AGENT_STORE: "s3:", S3_BUCKET_PREFIX: "p".repeat(31), AWS_REGION: "r".repeat(15), AWS_ACCESS_KEY_ID: "AKIA" },
+    AGENT_STORE: "s3:",
+    S3_BUCKET_PREFIX: "p".repeat(31),
+    AWS_REGION: "r".repeat(15),
+    AWS_ACCESS_KEY_ID: "AKIA",
   };
   expect(problemsOf(long)).toHaveLength(2);
   expect(problemsOf({ ...long, AGENT_STORE: "dir:x" })).toEqual([]);

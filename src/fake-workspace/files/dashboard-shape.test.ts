@@ -47,17 +47,22 @@ const WIDGETS: Readonly<Record<string, object>> = {
   line: {
     queries: [query("ds_text", [HOURLY, N, ...asIs("node")], false)],
     spec: {
-      ...{ version: 3, widgetType: "line", frame: FRAME },
+      version: 3,
+      widgetType: "line",
+      frame: FRAME,
       encodings: {
-        ...{ x: on("hourly(hour)", "temporal"), y: on("sum(n)", "quantitative") },
-        ...{ color: on("node", "categorical"), label: { show: false } },
+        x: on("hourly(hour)", "temporal"),
+        y: on("sum(n)", "quantitative"),
+        color: on("node", "categorical"),
+        label: { show: false },
       },
     },
   },
   lines_of_two: {
     queries: [query("ds_text", asIs("hour", "n", "ms"), true)],
     spec: {
-      ...{ version: 3, widgetType: "line" },
+      version: 3,
+      widgetType: "line",
       encodings: {
         x: on("hour", "temporal"),
         y: { scale: { type: "quantitative" }, fields: [{ fieldName: "n" }, { fieldName: "ms", displayName: "ms" }] },
@@ -67,7 +72,8 @@ const WIDGETS: Readonly<Record<string, object>> = {
   bar: {
     queries: [query("ds_metric", [{ name: "measure(Cost)", expression: "MEASURE(`Cost`)" }, ...asIs("Team")], false)],
     spec: {
-      ...{ version: 3, widgetType: "bar" },
+      version: 3,
+      widgetType: "bar",
       encodings: { x: on("measure(Cost)", "quantitative"), y: on("Team", "categorical") },
     },
   },
@@ -78,14 +84,19 @@ const WIDGETS: Readonly<Record<string, object>> = {
   table: {
     queries: [query("ds_param", asIs("hour", "twice"), true)],
     spec: {
-      ...{ version: 2, widgetType: "table", frame: FRAME },
+      version: 2,
+      widgetType: "table",
+      frame: FRAME,
       encodings: { columns: [{ fieldName: "hour", displayName: "Hour" }, { fieldName: "twice" }] },
     },
   },
   older_table: {
     queries: [query("d1a2b3c4", asIs("anything"), true)],
     spec: {
-      ...{ version: 1, widgetType: "table", itemsPerPage: 25, condensed: true },
+      version: 1,
+      widgetType: "table",
+      itemsPerPage: 25,
+      condensed: true,
       encodings: { columns: [{ fieldName: "anything", title: "Anything", type: "string" }] },
     },
   },
@@ -98,7 +109,9 @@ const WIDGETS: Readonly<Record<string, object>> = {
       },
     ],
     spec: {
-      ...{ version: 2, widgetType: "filter-single-select", frame: FRAME },
+      version: 2,
+      widgetType: "filter-single-select",
+      frame: FRAME,
       encodings: {
         fields: [
           { fieldName: "node", displayName: "Node", queryName: "nodes" },

@@ -44,8 +44,12 @@ const contentOf = ({ body }: { readonly body: Readonly<Record<string, unknown>> 
 test("a dashboard is made in a folder, and told with its path, an etag and a 32-digit id", async () => {
   const made = await make();
   expect(made.body).toMatchObject({
-    ...{ display_name: "NYC Taxi", warehouse_id, lifecycle_state: "ACTIVE", etag: expect.any(String) },
-    ...{ parent_path: HOME, path: `${HOME}/NYC Taxi.lvdash.json` },
+    display_name: "NYC Taxi",
+    warehouse_id,
+    lifecycle_state: "ACTIVE",
+    etag: expect.any(String),
+    parent_path: HOME,
+    path: `${HOME}/NYC Taxi.lvdash.json`,
   });
   expect(made.body["dashboard_id"]).toMatch(/^[0-9a-f]{32}$/);
   expect((await ask(`GET ${pathOf(made)}`)).body).toEqual(made.body);

@@ -163,7 +163,9 @@ function lifecycle(of: Bucket, actual: BucketActual, use: BucketUse, wish: AwsWi
 
 export function rulesFor(use: BucketUse, { rawExpiryDays }: AwsWish): LifecycleRule[] {
   const rule = (name: string, does: Partial<LifecycleRule>, Prefix = ""): LifecycleRule => ({
-    ...{ ID: `${RULE}${name}`, Status: "Enabled", Filter: { Prefix } },
+    ID: `${RULE}${name}`,
+    Status: "Enabled",
+    Filter: { Prefix },
     ...does,
   });
   const rules = [

@@ -34,21 +34,24 @@ const [USER, ROLE] = [`${PREFIX}-edge-${REGION}`, `${PREFIX}-unity-catalog-${REG
 
 function wish(more: Partial<AwsWish> = {}): AwsWish {
   return {
-    ...{ naming: { prefix: PREFIX, region: REGION }, accountId: null, edgeIdentity: "user", edgeNodes: "*" },
-    ...{
-      keyFile: world.keyFile,
-      kmsKeyArn: null,
-      tags: TAGS,
-      writeOnce: false,
-      fileEvents: false,
-      rawExpiryDays: null,
-    },
+    naming: { prefix: PREFIX, region: REGION },
+    accountId: null,
+    edgeIdentity: "user",
+    edgeNodes: "*",
+    keyFile: world.keyFile,
+    kmsKeyArn: null,
+    tags: TAGS,
+    writeOnce: false,
+    fileEvents: false,
+    rawExpiryDays: null,
     ...more,
   };
 }
 const CHOSEN: Partial<AwsWish> = {
-  ...{ kmsKeyArn: `arn:aws:kms:${REGION}:${ACCOUNT}:key/some-key`, tags: { ...TAGS, team: "ops" } },
-  ...{ writeOnce: true, rawExpiryDays: 90 },
+  kmsKeyArn: `arn:aws:kms:${REGION}:${ACCOUNT}:key/some-key`,
+  tags: { ...TAGS, team: "ops" },
+  writeOnce: true,
+  rawExpiryDays: 90,
 };
 
 /** Waits are over at once. */

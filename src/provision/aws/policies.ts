@@ -87,7 +87,10 @@ function fileEventStatements(buckets: readonly string[], queues: readonly string
     ...[...sqs, "SetQueueAttributes", "TagQueue", "ChangeMessageVisibility", "PurgeQueue"].map((one) => `sqs:${one}`),
   ];
   const allow = (Sid: string, Action: string[], Resource: readonly string[]): Statement => ({
-    ...{ Sid, Effect: "Allow", Action, Resource },
+    Sid,
+    Effect: "Allow",
+    Action,
+    Resource,
   });
   return [
     allow("ManagedFileEventsSetupStatement", setup, [...buckets, ...queues]),

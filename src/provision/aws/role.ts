@@ -71,7 +71,9 @@ type RoleCall = (doing: string, action: string, facts: FactBook) => AwsCall;
 
 function roleCall(name: string): RoleCall {
   return (doing, action, facts) => ({
-    ...{ doing: `${doing} role "${name}"`, action, on: roleArn(name, accountOf(facts)) },
+    doing: `${doing} role "${name}"`,
+    action,
+    on: roleArn(name, accountOf(facts)),
   });
 }
 

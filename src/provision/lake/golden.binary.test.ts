@@ -21,7 +21,7 @@ const RAW = { Bucket: "acme-raw-data-us-west-2" };
 const ROLE = { RoleName: "acme-unity-catalog-us-west-2" };
 const SCHEMA = "expanso_catalog.sensor_data";
 const GUEST = {
-  ...{ name: "guest@example.com", groups: ["analysts"], token: "dapi-fake-guest", clientSecret: null },
+  name: "guest@example.com", groups: ["analysts"], token: "dapi-fake-guest", clientSecret: null,
   metastoreAdmin: false,
 };
 

@@ -59,7 +59,7 @@ it("from two credentials to a lake, proved, and back to nothing", async () => {
 
 const NOTEBOOK = "/Shared/acme-agent-us-west-2/autoloader";
 const TABLES = ["raw", "validated", "anomalies", "schematized", "aggregated"].map((stage, at) => ({
-  ...{ stage, table: `expanso_catalog.sensor_data.sensor_readings_${stage}`, rows: 1_000 * at },
+  stage, table: `expanso_catalog.sensor_data.sensor_readings_${stage}`, rows: 1_000 * at,
   quarantined:
     stage === "anomalies" ? ["s3://acme-anomalies-data-us-west-2/a.json.gz", "s3://other"] : ([] as string[]),
 }));

@@ -61,8 +61,10 @@ export function shownOf(content: JsonObject): readonly Shown[] {
       .flatMap((query) => objectsAt(query, "fields"));
     const columns = fields.flatMap((field) => /`([^`]+)`/.exec(textAt(field, "expression") ?? "")?.[1] ?? []);
     return {
-      ...{ name, query: listAt(dataset, "queryLines").map(String).join("") },
-      ...{ catalog: textAt(dataset, "catalog") ?? "", schema: textAt(dataset, "schema") ?? "" },
+      name,
+      query: listAt(dataset, "queryLines").map(String).join(""),
+      catalog: textAt(dataset, "catalog") ?? "",
+      schema: textAt(dataset, "schema") ?? "",
       columns: [...new Set(columns)],
     };
   });

@@ -40,8 +40,11 @@ function edit(
   const content = JSON.parse(before.serialized);
   change(content);
   lake.workspace.world().dashboards.set(before.id, {
-    ...{ ...before, serialized: `${JSON.stringify(content)}\n`, revision: before.revision + 1 },
-    ...{ updatedAtMs: before.updatedAtMs + 60_000, ...more },
+    ...before,
+    serialized: `${JSON.stringify(content)}\n`,
+    revision: before.revision + 1,
+    updatedAtMs: before.updatedAtMs + 60_000,
+    ...more,
   });
 }
 const rename = (content: { pages: { displayName: string }[] }) =>

@@ -51,7 +51,10 @@ function compute({ jobNodeType }: LakeWish): { readonly job: JsonObject; readonl
     return { job: { environments }, task: { environment_key: "default" } };
   }
   const new_cluster = {
-    ...{ spark_version: SPARK_VERSION, node_type_id: jobNodeType, num_workers: 0, data_security_mode: "SINGLE_USER" },
+    spark_version: SPARK_VERSION,
+    node_type_id: jobNodeType,
+    num_workers: 0,
+    data_security_mode: "SINGLE_USER",
     spark_conf: { "spark.databricks.cluster.profile": "singleNode", "spark.master": "local[*]" },
     custom_tags: { ResourceClass: "SingleNode", [MANAGED_BY_KEY]: MANAGED_BY },
   };
@@ -64,7 +67,10 @@ export function jobSettings(lake: LakeWish, notebook: NotebookSource, loader: st
   const { catalog, schema, naming } = lake;
   const { job, task } = compute(lake);
   const parameters = {
-    ...{ catalog, schema, prefix: naming.prefix, region: naming.region },
+    catalog,
+    schema,
+    prefix: naming.prefix,
+    region: naming.region,
     // By the volume: each stage's own folder in the checkpoints bucket, as `clean` knows it.
     checkpoints: `/Volumes/${catalog}/${schema}/checkpoints`,
   };

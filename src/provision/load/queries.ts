@@ -20,7 +20,10 @@ export const queriesPath = (lake: LakeWish) => `${notebookFolder(lake)}/queries`
 export function queriesResource(lake: Lake, queries: readonly NamedQuery[]): Resource<string> {
   const path = queriesPath(lake);
   return sourceResource(lake, {
-    ...{ id: LAKE_ID.notebook(path), path, source: queriesNotebook(queries, lake), mark: MARK },
+    id: LAKE_ID.notebook(path),
+    path,
+    source: queriesNotebook(queries, lake),
+    mark: MARK,
     import: { format: "SOURCE", language: "SQL" },
     exportFormat: "SOURCE",
   });

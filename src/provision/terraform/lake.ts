@@ -55,7 +55,10 @@ export function databricksBlocks(text: LakeText): Block[] {
     ...catalogBlocks(lake),
     ...VOLUME_USES.map((use) =>
       resource("databricks_volume", use, LAKE_ID.volume(volumeFullName(lake, use)), {
-        ...{ name: use, catalog_name: CATALOG, schema_name: SCHEMA, volume_type: "EXTERNAL" },
+        name: use,
+        catalog_name: CATALOG,
+        schema_name: SCHEMA,
+        volume_type: "EXTERNAL",
         storage_location: reference(`databricks_external_location.${use}.url`),
         comment: marked(aboutVolume(use)),
       }),
@@ -76,7 +79,9 @@ function credentialBlocks({ lake, account, withAws }: LakeText): Block[] {
   // By its name, not by its resource: the role's trust policy needs what this resource tells.
   const role_arn = roleArn(unityRoleName(lake.naming), account);
   const credential = resource("databricks_storage_credential", "lake", ID.credential(name), {
-    ...{ name, comment: marked(ABOUT.credential), skip_validation: true },
+    name,
+    comment: marked(ABOUT.credential),
+    skip_validation: true,
     aws_iam_role: new Blocks([{ role_arn }]),
   });
   const wait = resource("time_sleep", "iam", LAKE_ID.access(name), {
@@ -103,11 +108,15 @@ function locationBlock(use: BucketUse, { lake, withAws }: LakeText): Block {
 function catalogBlocks(lake: LakeWish): Block[] {
   return [
     resource("databricks_catalog", "lake", LAKE_ID.catalog(lake.catalog), {
-      ...{ name: lake.catalog, storage_root: storageRoot(lake), comment: marked(ABOUT.catalog) },
+      name: lake.catalog,
+      storage_root: storageRoot(lake),
+      comment: marked(ABOUT.catalog),
       depends_on: [reference("databricks_external_location.metadata")],
     }),
     resource("databricks_schema", "lake", LAKE_ID.schema(schemaFullName(lake)), {
-      ...{ name: lake.schema, catalog_name: CATALOG, comment: marked(ABOUT.schema) },
+      name: lake.schema,
+      catalog_name: CATALOG,
+      comment: marked(ABOUT.schema),
     }),
   ];
 }
@@ -116,7 +125,11 @@ function catalogBlocks(lake: LakeWish): Block[] {
 function tableBlock({ fullName, about, columns }: TableWish): Block {
   const name = lastOf(fullName);
   return resource("databricks_sql_table", name, LAKE_ID.table(fullName), {
-    ...{ name, catalog_name: CATALOG, schema_name: SCHEMA, table_type: "MANAGED", comment: marked(about) },
+    name,
+    catalog_name: CATALOG,
+    schema_name: SCHEMA,
+    table_type: "MANAGED",
+    comment: marked(about),
     column: new Blocks(columns.map((column) => ({ ...column }))),
     lifecycle: new Blocks([{ prevent_destroy: true, ignore_changes: [reference("column")] }]),
   });
@@ -137,7 +150,8 @@ function grantBlocks({ kind, fullName, on, grants }: GrantsWish): Block[] {
   return grants.map(({ principal, privileges }) =>
     resource("databricks_grant", `${kind}_${name}_${plain(principal)}`, LAKE_ID.grants(on), {
       [kind]: reference(ADDRESS[kind].replace("NAME", name)),
-      ...{ principal, privileges },
+      principal,
+      privileges,
     }),
   );
 }
@@ -149,7 +163,10 @@ function notebookBlocks({ lake, notebook, principals }: LakeText): Block[] {
   return [
     resource("databricks_directory", "agent", LAKE_ID.folder(folder), { path: folder }),
     resource("databricks_notebook", plain(notebook.name), LAKE_ID.notebook(path), {
-      ...{ path, language: "PYTHON", content_base64: encoded(markedSource(notebook)), ...IN_FOLDER },
+      path,
+      language: "PYTHON",
+      content_base64: encoded(markedSource(notebook)),
+      ...IN_FOLDER,
     }),
     ...(notebook.modules ?? []).map((module) => {
       const at = notebookPath(lake, module);
@@ -168,16 +185,23 @@ function questionBlocks({ lake, questions, warehouseId }: LakeText): Block[] {
   const variable = { description: "The SQL warehouse of the dashboard", type: reference("string") };
   return [
     resource("databricks_notebook", "queries", LAKE_ID.notebook(path), {
-      ...{ path, language: "SQL", content_base64: encoded(queriesNotebook(questions.queries, lake)), ...IN_FOLDER },
+      path,
+      language: "SQL",
+      content_base64: encoded(queriesNotebook(questions.queries, lake)),
+      ...IN_FOLDER,
     }),
     {
-      ...{ type: "variable", labels: [WAREHOUSE] },
+      type: "variable",
+      labels: [WAREHOUSE],
       body: warehouseId === null ? variable : { ...variable, default: warehouseId },
     },
     resource("databricks_dashboard", "readings", LAKE_ID.dashboard(dashboardPath(lake)), {
-      ...{ display_name: dashboardName(lake), parent_path: reference("databricks_directory.agent.path") },
-      ...{ warehouse_id: reference(`var.${WAREHOUSE}`), embed_credentials: false },
-      ...{ dataset_catalog: CATALOG, dataset_schema: SCHEMA },
+      display_name: dashboardName(lake),
+      parent_path: reference("databricks_directory.agent.path"),
+      warehouse_id: reference(`var.${WAREHOUSE}`),
+      embed_credentials: false,
+      dataset_catalog: CATALOG,
+      dataset_schema: SCHEMA,
       serialized_dashboard: new FunctionCall("trimspace", new Heredoc(`${content}\n`)),
     }),
   ];

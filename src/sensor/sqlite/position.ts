@@ -129,7 +129,10 @@ export function readCursor(text: string): Position | null {
   const { rowid, generation, file, schema, columns, marks } = parsed as unknown as WrittenPosition;
   return {
     rowid: rowid === START_IN_CURSOR ? START : BigInt(rowid),
-    ...{ generation, file, schema, columns },
+    generation,
+    file,
+    schema,
+    columns,
     marks: marks.map(([marked, fingerprint]): Mark => [BigInt(marked), fingerprint]),
   };
 }

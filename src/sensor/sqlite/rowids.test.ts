@@ -111,7 +111,9 @@ test("beyond 2^53 too: the newest rows written anew are taken, VACUUM and single
   let notices = 0;
   const normalizer = new Normalizer({ catalogue: new SensorCatalogue(), profile: PROFILE });
   const source = new SqliteTailSource({
-    ...{ uri: `sqlite:${field.path}`, normalizer, cursor: null },
+    uri: `sqlite:${field.path}`,
+    normalizer,
+    cursor: null,
     notice: () => notices++,
   });
   expect(takeAll(source, 7)).toEqual(of(1n, 40n));

@@ -42,8 +42,10 @@ export class BothClouds {
   /** Of who provisions: an engineer of the workspace, with people who read and a robot that loads. */
   get env(): Readonly<Record<string, string>> {
     return {
-      ...{ DATABRICKS_HOST: this.workspace.url, DATABRICKS_TOKEN: ENGINEER_TOKEN },
-      ...{ AGENT_LAKE_READERS: "analysts", AGENT_LAKE_LOADER: ROBOT },
+      DATABRICKS_HOST: this.workspace.url,
+      DATABRICKS_TOKEN: ENGINEER_TOKEN,
+      AGENT_LAKE_READERS: "analysts",
+      AGENT_LAKE_LOADER: ROBOT,
     };
   }
 

@@ -58,8 +58,12 @@ export class ProvisionWorld {
     await this.allow(() => true);
     const { AccessKey } = await iam.send(new iamApi.CreateAccessKeyCommand({ UserName: "who-provisions" }));
     this.#env = {
-      ...{ AWS_ENDPOINT_URL: this.proxy.url, AWS_REGION: REGION, S3_BUCKET_PREFIX: PREFIX, HOME: this.folder },
-      ...{ AWS_ACCESS_KEY_ID: AccessKey!.AccessKeyId!, AWS_SECRET_ACCESS_KEY: AccessKey!.SecretAccessKey! },
+      AWS_ENDPOINT_URL: this.proxy.url,
+      AWS_REGION: REGION,
+      S3_BUCKET_PREFIX: PREFIX,
+      HOME: this.folder,
+      AWS_ACCESS_KEY_ID: AccessKey!.AccessKeyId!,
+      AWS_SECRET_ACCESS_KEY: AccessKey!.SecretAccessKey!,
       AWS_EC2_METADATA_DISABLED: "true",
     };
     await this.enforce(true);
@@ -109,8 +113,11 @@ export class ProvisionWorld {
 
   start(argv: readonly string[], env: Readonly<Record<string, string>> = {}, group = "provision") {
     return Bun.spawn([AGENT_BINARY, group, ...argv], {
-      ...{ cwd: this.folder, env: { ...this.#env, ...env } },
-      ...{ stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+      cwd: this.folder,
+      env: { ...this.#env, ...env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
     });
   }
 

@@ -142,7 +142,11 @@ sparkTest("in S3 it is the same, with the store's own time of each object", asyn
   await s3.createBuckets("told");
   const store = await openStore("s3:", { prefix: "told", region: REGION, env: s3.env, putTimeoutMs: 10_000 });
   const settings: NotebookSettings = {
-    ...{ catalog: "spark_catalog", schema: "told", prefix: "told", store: "s3a://", reader: "json" },
+    catalog: "spark_catalog",
+    schema: "told",
+    prefix: "told",
+    store: "s3a://",
+    reader: "json",
     stages: STAGES,
   };
   await spark.run(settings);

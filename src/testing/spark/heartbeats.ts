@@ -6,11 +6,27 @@ import { type Heartbeat, heartbeatKey, NODES_PREFIX } from "../../fleet/heartbea
 
 export function heartbeatOf(node: string, more: Partial<Heartbeat> = {}): Heartbeat {
   return {
-    ...{ node_id: node, epoch: "01jd3v7hx8q2m5n9r4t6w8y0za", agent_version: "0.9.0", rules_version: "a1b2c3d4e5f6" },
-    ...{ sent_at: "2026-11-24T08:00:00.000Z", started_at: "2026-11-24T07:00:00.000Z", state: "running" },
+    node_id: node,
+    epoch: "01jd3v7hx8q2m5n9r4t6w8y0za",
+    agent_version: "0.9.0",
+    rules_version: "a1b2c3d4e5f6",
+    sent_at: "2026-11-24T08:00:00.000Z",
+    started_at: "2026-11-24T07:00:00.000Z",
+    state: "running",
     // So long that a slow test does not make it silent.
-    ...{ interval_s: 3_600, health: "ok", problems: [], accepted: 10, refused: 0, pending: 0, oldest_pending_at: null },
-    ...{ losses: 0, parked: 0, rules_refused: 0, silent_sensors: 0, buffer_bytes: 4_096, buffer_limit_bytes: 1e9 },
+    interval_s: 3_600,
+    health: "ok",
+    problems: [],
+    accepted: 10,
+    refused: 0,
+    pending: 0,
+    oldest_pending_at: null,
+    losses: 0,
+    parked: 0,
+    rules_refused: 0,
+    silent_sensors: 0,
+    buffer_bytes: 4_096,
+    buffer_limit_bytes: 1e9,
     ...more,
   };
 }

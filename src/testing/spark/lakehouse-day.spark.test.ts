@@ -21,8 +21,11 @@ setDefaultTimeout(1_200_000);
 
 const folder = mkdtempSync(join(tmpdir(), "agent-day-"));
 const settings = {
-  ...{ catalog: "spark_catalog", schema: "sensor_data", prefix: "expanso" },
-  ...{ store: `file://${folder}/lake/`, reader: "json" as const },
+  catalog: "spark_catalog",
+  schema: "sensor_data",
+  prefix: "expanso",
+  store: `file://${folder}/lake/`,
+  reader: "json" as const,
   // A night's windows are two thousand small objects.
   max_files: 5_000,
 };

@@ -44,7 +44,9 @@ async function agent(node: string, args: readonly string[], env: Readonly<Record
   const child = Bun.spawn([AGENT_BINARY, ...args], {
     cwd: folder,
     env: { PATH: process.env["PATH"] ?? "", AGENT_NODE_ID: node, AGENT_DATA_DIR: join(folder, node), ...env },
-    ...{ stdin: new TextEncoder().encode(stdin), stdout: "pipe", stderr: "pipe" },
+    stdin: new TextEncoder().encode(stdin),
+    stdout: "pipe",
+    stderr: "pipe",
   });
   const [out, heard, code] = await Promise.all([
     new Response(child.stdout).text(),
@@ -64,7 +66,11 @@ const rowsOf = (reports: readonly StageReport[]) =>
   Object.fromEntries(reports.map(({ stage, rows }) => [stage, rows])) as Record<Stage, number>;
 const intoFolder = (prefix: string) => ({ AGENT_STORE: `dir:${join(folder, "lake")}`, S3_BUCKET_PREFIX: prefix });
 const settingsOf = (schema: string): NotebookSettings => ({
-  ...{ catalog: "spark_catalog", schema, prefix: schema, store: `file://${folder}/lake/`, reader: "json" },
+  catalog: "spark_catalog",
+  schema,
+  prefix: schema,
+  store: `file://${folder}/lake/`,
+  reader: "json",
 });
 
 /** The rows of a stage's objects in the folder, by bucket prefix. */

@@ -66,11 +66,11 @@ function agent(node: string, args: readonly string[], stdin = "", env: Readonly<
 
 /** Lines of readings in the minute from 08:00, of three sensors; `round` makes each call's readings other ones. */
 function lines(round: number): string {
-  const one = (n: number) => ({
-    sensor_id: `probe-${n % 3}`,
-    timestamp: new Date(Date.UTC(2026, 10, 24, 8, 0, n, round)).toISOString(),
-    ...{ temperature: 20 + n / 10 + round, humidity: 50, pressure: 1_010.5, vibration: 1, voltage: 22 },
-  });
+  const calm = { humidity: 50, pressure: 1_010.5, vibration: 1, voltage: 22 };
+  const one = (n: number) => {
+    const timestamp = new Date(Date.UTC(2026, 10, 24, 8, 0, n, round)).toISOString();
+    return { sensor_id: `probe-${n % 3}`, timestamp, temperature: 20 + n / 10 + round, ...calm };
+  };
   return Array.from({ length: 30 }, (_, n) => `${JSON.stringify(one(n))}\n`).join("");
 }
 
@@ -104,9 +104,8 @@ function tellOfAll(): void {
   tell("node-a", { accepted: 1_500, pending: 3, rules_version: null, agent_version: "1.2.3" });
   const problems = ["link_down: the store does not answer", "rules_refused: 2 rules"];
   tell("node-b", { health: "degraded", problems, losses: 7 });
-  rmSync(dirname(join(lake, metadataBucketOf("expanso", REGION), heartbeatKey("node-c"))), {
-    ...{ recursive: true, force: true },
-  });
+  const gone = dirname(join(lake, metadataBucketOf("expanso", REGION), heartbeatKey("node-c")));
+  rmSync(gone, { recursive: true, force: true });
   const hourMs = 3_600_000;
   tell("quiet", { health: "degraded" }, 4 * hourMs);
   tell("resting", { state: "stopped" }, 40 * hourMs);
@@ -154,11 +153,13 @@ function asColumns(stage: Stage, row: TableRow): TableRow {
   return Object.fromEntries(known) as TableRow;
 }
 
-const WIDGETS = {
-  ...{ catalog: "spark_catalog", schema: "sensor_data", prefix: "expanso" },
-  ...{ store: `file://${lake}/`, reader: "json" as const },
-};
-const SETTINGS: NotebookSettings = WIDGETS;
+const SETTINGS = {
+  catalog: "spark_catalog",
+  schema: "sensor_data",
+  prefix: "expanso",
+  store: `file://${lake}/`,
+  reader: "json",
+} as const satisfies NotebookSettings;
 
 async function tableRows(stage: Stage, { table }: Pick<StageReport, "table">): Promise<TableRow[]> {
   return sorted((await (await session()).sql(`SELECT * FROM ${table}`)).map((row) => asColumns(stage, row)));
@@ -280,7 +281,6 @@ sparkTest(
 
 const QUERIES_TEXT = readFileSync(join(import.meta.dir, "../../../notebooks/queries.sql"), "utf8");
 const QUERIES = new Map(readNamedQueries(QUERIES_TEXT).map(({ name, sql }) => [name, sql]));
-
 test("each named query has an independent answer to be compared with", () => {
   expect([...QUERIES.keys()]).toEqual(Object.keys(ANSWERS));
 });
@@ -348,8 +348,8 @@ sparkTest(
   async () => {
     const spark = await session();
     const report = await spark.run(SETTINGS);
-    expect(readLoadReport(await spark.notebook(WIDGETS))).toEqual(report);
-    await expect(spark.notebook({ ...WIDGETS, mode: "twice" })).rejects.toThrow("twice is not one of");
+    expect(readLoadReport(await spark.notebook(SETTINGS))).toEqual(report);
+    await expect(spark.notebook({ ...SETTINGS, mode: "twice" })).rejects.toThrow("twice is not one of");
   },
 );
 

@@ -90,7 +90,7 @@ export async function deliverDay(folder: string): Promise<Map<string, Sent>> {
   for (const one of DAY_NODES) {
     const start = `${DAY}T00:00:00Z`;
     const count = one.sensors * one.rate * 86_400;
-    const flags = { ...{ sensors: one.sensors, rate: one.rate, count, start, seed: one.seed, profile: one.profile } };
+    const flags = { sensors: one.sensors, rate: one.rate, count, start, seed: one.seed, profile: one.profile };
     const words = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
     const sensors = spawn(folder, one.node, ["simulate", ...words, "--anomaly-probability", String(one.anomaly)]);
     const where = ["--store", `dir:${join(folder, "lake")}`, "--data-dir", join(folder, one.node)];

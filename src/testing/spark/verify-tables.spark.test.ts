@@ -26,8 +26,11 @@ let spark: SparkSession;
 let workspace: Workspace;
 
 const SETTINGS: NotebookSettings = {
-  ...{ catalog: "spark_catalog", schema: "sensor_data", prefix: "expanso" },
-  ...{ store: `file://${lake}/`, reader: "json" },
+  catalog: "spark_catalog",
+  schema: "sensor_data",
+  prefix: "expanso",
+  store: `file://${lake}/`,
+  reader: "json",
 };
 
 type Finding = { kind: string; node_id: string; key: string; expected: number; found: number; note: string | null };
@@ -46,8 +49,12 @@ async function agent(node: string, args: readonly string[], stdin = "") {
   const child = Bun.spawn([AGENT_BINARY, ...args, "--store", `dir:${lake}`], {
     cwd: folder,
     env: {
-      ...{ PATH: process.env["PATH"] ?? "", HOME: folder, AGENT_NODE_ID: node, AGENT_DATA_DIR: join(folder, node) },
-      ...{ DATABRICKS_HOST: workspace.url, DATABRICKS_TOKEN: ENGINEER_TOKEN },
+      PATH: process.env["PATH"] ?? "",
+      HOME: folder,
+      AGENT_NODE_ID: node,
+      AGENT_DATA_DIR: join(folder, node),
+      DATABRICKS_HOST: workspace.url,
+      DATABRICKS_TOKEN: ENGINEER_TOKEN,
     },
     stdin: new TextEncoder().encode(stdin),
     stdout: "pipe",
@@ -65,8 +72,13 @@ async function deliver(node: string, args: readonly string[], stdin = ""): Promi
 /** Readings of one minute of three sensors; `round` makes each call's readings other ones, of the same windows. */
 function lines(round: number, hour = 8): string {
   const one = (n: number) => ({
-    ...{ sensor_id: `probe-${n % 3}`, timestamp: new Date(Date.UTC(2026, 10, 24, hour, 0, n, round)).toISOString() },
-    ...{ temperature: 20 + n / 10 + round, humidity: 50, pressure: 1_010.5, vibration: 1, voltage: 22 },
+    sensor_id: `probe-${n % 3}`,
+    timestamp: new Date(Date.UTC(2026, 10, 24, hour, 0, n, round)).toISOString(),
+    temperature: 20 + n / 10 + round,
+    humidity: 50,
+    pressure: 1_010.5,
+    vibration: 1,
+    voltage: 22,
   });
   return Array.from({ length: 30 }, (_, n) => `${JSON.stringify(one(n))}\n`).join("");
 }
