@@ -34,7 +34,7 @@ const show = defineCommand({
   run: async (flags, context) => {
     const rows = SETTING_NAMES.map((name) => shown(name, context));
     const { problems } = checkSettings(context.settingSources ?? { env: context.env });
-    await context.write(flags.json ? `${JSON.stringify(rows, null, 2)}\n` : tableText(rows));
+    await context.write(flags.json ? `${JSON.stringify(rows, null, 2)}\n` : tableText(rows, context.columns));
     for (const problem of problems) context.say(problem);
     return problems.length === 0 ? 0 : 1;
   },
@@ -98,11 +98,20 @@ function shown(name: SettingName, { settings, settingSources }: Context): Shown 
   return { name: env, value, origin: settings.origins[name], default: fallback === "" ? null : fallback, secret, doc };
 }
 
-function tableText(rows: readonly Shown[]): string {
+function tableText(rows: readonly Shown[], columns = Number.POSITIVE_INFINITY): string {
   const nameWidth = Math.max(...rows.map((row) => row.name.length));
-  const valueWidth = Math.min(48, Math.max(...rows.map((row) => (row.value ?? "not set").length)));
-  const lines = rows.map(
-    (row) => `${row.name.padEnd(nameWidth)}  ${(row.value ?? "not set").padEnd(valueWidth)}  ${row.origin}`,
+  const originWidth = Math.max(...rows.map((row) => row.origin.length));
+  const valueWidth = Math.min(
+    48,
+    columns - nameWidth - originWidth - 4,
+    Math.max(...rows.map((row) => (row.value ?? "not set").length)),
   );
+  const lines = rows.flatMap(({ name, value, origin }) => {
+    const shown = value ?? "not set";
+    const line = `${name.padEnd(nameWidth)}  ${shown.padEnd(valueWidth)}  ${origin}`;
+    if (line.length <= columns) return [line];
+    const indent = " ".repeat(nameWidth);
+    return [`${name.padEnd(nameWidth)}  ${shown}`, `${indent}  ${origin}`];
+  });
   return `${lines.join("\n")}\n`;
 }

@@ -161,16 +161,18 @@ function summaryText(summary: Summary, dir: string, settings: Settings): string 
   const { accepted, losses, stages, anomalies_by_rule: byRule, seconds } = summary;
   const data = `--data-dir ${join(dir, "data")}`;
   const lake = `--store ${settings.store}`;
-  const stageTable = textTable(
-    ["stage", "rows", "objects"],
-    STAGES.map((stage) => [stage, grouped(stages[stage].rows), grouped(stages[stage].objects)]),
-    [1, 2],
-  );
-  const ruleTable = textTable(
-    ["rule", "readings that broke it"],
-    Object.entries(byRule).map(([rule, count]) => [rule, grouped(count)]),
-    [1],
-  );
+  const stageTable = textTable({
+    head: ["stage", "rows", "objects"],
+    rows: STAGES.map((stage) => [stage, grouped(stages[stage].rows), grouped(stages[stage].objects)]),
+    right: [1, 2],
+    columns: undefined,
+  });
+  const ruleTable = textTable({
+    head: ["rule", "readings that broke it"],
+    rows: Object.entries(byRule).map(([rule, count]) => [rule, grouped(count)]),
+    right: [1],
+    columns: undefined,
+  });
   return `
 ${grouped(accepted)} readings accepted in ${seconds} s, ${losses === 0 ? "none lost" : `${grouped(losses)} lost`}
 

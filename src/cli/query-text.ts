@@ -8,18 +8,20 @@ export type Told = Answer & {
   readonly leftOut: readonly LeftOut[];
   /** The name of the question; null for a statement. */
   readonly query: string | null;
+  /** The terminal's; undefined: there is no terminal. */
+  readonly width: number | undefined;
 };
 
 /** A cell of the table is cut here; JSON and CSV have all of it. */
 const CELL_CHARS = 60;
 const ROWS_AT_ONCE = 1_000;
 
-export function* tableAnswer({ columns, rows }: Told): Iterable<string> {
+export function* tableAnswer({ columns, rows, width }: Told): Iterable<string> {
   const right = columns.flatMap(({ kind }, at) => (kind === "number" ? [at] : []));
   const head = columns.map(({ name }) => short(name));
   const cells = rows.map((row) => row.map((value) => (value === null ? "null" : short(value))));
   let part: string[] = [];
-  for (const line of tableLines([head, ...cells], right)) {
+  for (const line of tableLines({ head, rows: cells, right, columns: width })) {
     part.push(line);
     if (part.length < ROWS_AT_ONCE) continue;
     yield part.join("");

@@ -55,7 +55,7 @@ export const command = defineCommand({
     "agent query",
     "agent query throughput --local",
     "agent query latency --local --since 24h --json",
-    'agent query --local "SELECT sensor_id, avg(temperature) FROM sensor_readings_validated GROUP BY 1"',
+    'agent query --local "SELECT count(*) FROM sensor_readings_validated"',
     "agent query anomaly_rate --csv > rates.csv",
   ],
   run,
@@ -80,7 +80,7 @@ async function run(flags: QueryFlags, context: Context): Promise<ExitCode> {
   const told = flags.local
     ? await askLocal(named?.localSql ?? question, { limit, sinceMs }, context)
     : await askRemote(named?.sql ?? question, limit, question, context);
-  for await (const text of write({ ...told, query: named?.name ?? null })) {
+  for await (const text of write({ ...told, query: named?.name ?? null, width: context.columns })) {
     await context.write(text);
     if (context.stop.aborted) break;
   }
@@ -153,7 +153,7 @@ function remarks({ truncated, leftOut, objects, foreign }: Asked, limit: number,
   return lines;
 }
 
-async function list(queries: readonly Question[], flags: QueryFlags, { write }: Context): Promise<ExitCode> {
+async function list(queries: readonly Question[], flags: QueryFlags, { write, columns }: Context): Promise<ExitCode> {
   if (flags.json) {
     await write(
       `${JSON.stringify(
@@ -165,11 +165,11 @@ async function list(queries: readonly Question[], flags: QueryFlags, { write }: 
     return 0;
   }
   await write(
-    textTable(
-      ["question", "what it answers"],
-      queries.map(({ name, about }) => [name, about]),
-      [],
-    ),
+    textTable({
+      head: ["question", "what it answers"],
+      rows: queries.map(({ name, about }) => [name, about]),
+      columns,
+    }),
   );
   return 0;
 }

@@ -4,8 +4,9 @@ import { grouped, roughAge, roughBytes } from "../core/rough.ts";
 import { STAGES } from "../core/stage.ts";
 import type { Status } from "../status/status.ts";
 import { textTable } from "./frame/table.ts";
+import { factLines } from "./frame/wrap.ts";
 
-export function statusText(status: Status, nowMs: number): string {
+export function statusText(status: Status, nowMs: number, columns?: number): string {
   const { buffer, rules, uplink } = status;
   const agent = status.pid === null ? "no agent is running" : `agent ${status.agent_version}, pid ${status.pid}`;
   const held = buffer.first_seq === null ? "none held" : `${buffer.first_seq} to ${buffer.last_seq} held`;
@@ -39,25 +40,28 @@ export function statusText(status: Status, nowMs: number): string {
     }),
     ...newFieldsFact(status),
   ];
-  const width = Math.max(...facts.map(([name]) => name.length));
   return [
     `${status.node_id}: ${status.health} (${agent})`,
     ...status.problems.flatMap(({ message, try: hint }) => [`! ${oneLine(message)}`, `  Try: ${oneLine(hint)}`]),
     "",
-    ...facts.map(([name, text]) => `${name.padEnd(width)}  ${oneLine(text)}`),
+    ...factLines(
+      facts.map(([name, text]) => [name, oneLine(text)]),
+      columns,
+    ),
     "",
-    stagesText(status, nowMs),
+    stagesText(status, nowMs, columns),
   ].join("\n");
 }
 
-function stagesText(status: Status, nowMs: number): string {
+function stagesText(status: Status, nowMs: number, columns: number | undefined): string {
   const hasParked = STAGES.some((stage) => status.stages[stage].parked > 0);
   const rows = STAGES.map((stage) => {
     const { delivered, pending, oldest_pending_at: oldest, parked } = status.stages[stage];
     const age = oldest === null ? "" : `${roughAge(nowMs - Date.parse(oldest))} old`;
     return [stage, grouped(delivered), grouped(pending), ...(hasParked ? [grouped(parked)] : []), age];
   });
-  return textTable(["stage", "delivered", "pending", ...(hasParked ? ["parked"] : []), ""], rows, [1, 2, 3]);
+  const head = ["stage", "delivered", "pending", ...(hasParked ? ["parked"] : []), ""];
+  return textTable({ head, rows, right: [1, 2, 3], columns });
 }
 
 function heartbeatFact(heartbeat: Status["heartbeat"]): [string, string][] {

@@ -15,7 +15,9 @@ export const command = defineCommand({
   examples: ["agent status", "agent status --data-dir /var/lib/agent --json"],
   run: async (flags, context) => {
     const status = readStatus(resolve(context.cwd, context.settings.dataDir), context.settings, Date.now());
-    await context.write(flags.json ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, Date.now()));
+    await context.write(
+      flags.json ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, Date.now(), context.columns),
+    );
     return 0;
   },
 });

@@ -1,8 +1,7 @@
 /** `agent tail`: readings as they are judged, a line each. Reads only; works beside a running agent, and waits for one. */
 import { resolve } from "node:path";
 import { VERDICTS_OF_STAGE } from "../buffer/ledger/promises.ts";
-import { UsageError } from "../core/errors.ts";
-import { READING_STAGES, type ReadingStage, STAGES, type Stage } from "../core/stage.ts";
+import { READING_STAGES } from "../core/stage.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { wholeNumberFlag } from "./frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
@@ -15,8 +14,9 @@ const EVERY_MS = 500;
 const ARGS = {
   stage: {
     type: "enum",
-    options: [...STAGES],
-    description: `Only readings that go to this stage: ${READING_STAGES.join(", ")}. Default: all.`,
+    options: [...READING_STAGES],
+    description:
+      "Only readings that go to this stage; `agent lake head --stage aggregated` shows windows. Default: all.",
     valueHint: "STAGE",
   },
   sensor: { type: "string", description: "Only this sensor, by its sensor_id.", valueHint: "ID" },
@@ -44,7 +44,7 @@ export const command = defineCommand({
 });
 
 async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
-  const stage = readingStage(flags.stage ?? "raw");
+  const stage = flags.stage ?? "raw";
   const lines = wholeNumberFlag("lines", flags.lines, { least: 0, most: MOST_LINES, example: "agent tail --lines 10" });
   const sensorId = flags.sensor ?? null;
   const dataDir = resolve(context.cwd, context.settings.dataDir);
@@ -63,13 +63,6 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
     wait: () => nap(EVERY_MS, context.stop),
   });
   return 0;
-}
-
-function readingStage(stage: Stage): ReadingStage {
-  if (stage !== "aggregated") return stage;
-  throw new UsageError('Cannot use --stage "aggregated": its rows are windows, not readings', {
-    tryHint: "agent lake head --stage aggregated",
-  });
 }
 
 /** Over early when told to stop. */

@@ -4,19 +4,15 @@ import type { Finding } from "../core/reading.ts";
 import type { AppliedRule, Explanation, JudgedBy } from "../verdicts/explain.ts";
 import { measuresText, type Outcome, type ReadingFields } from "../verdicts/reading-view.ts";
 import { textTable } from "./frame/table.ts";
+import { factLines } from "./frame/wrap.ts";
 
 /** Lines of one window, and characters of what was received; `--json` has all. */
 const WINDOW_LINES = 40;
 const RECEIVED_CHARS = 2_000;
 
-export function explanationText(found: Explanation): string {
+export function explanationText(found: Explanation, columns?: number): string {
   const facts = factsOf(found).map(([name, text]): [string, string] => [name, oneLine(text)]);
-  const width = Math.max(...facts.map(([name]) => name.length));
-  const lines = [
-    ...facts.map(([name, text]) => `${name.padEnd(width)}  ${text}`),
-    "",
-    ...SENTENCES[found.shown.outcome](found),
-  ];
+  const lines = [...factLines(facts, columns), "", ...SENTENCES[found.shown.outcome](found, columns)];
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
 }
 
@@ -52,17 +48,17 @@ function rulesText({ version, known, since, rules, because }: JudgedBy): string 
   return `${version}, ${rules} rule${rules === 1 ? "" : "s"}, in this buffer since ${since}`;
 }
 
-const SENTENCES: Record<Outcome, (found: Explanation) => string[]> = {
+const SENTENCES: Record<Outcome, (found: Explanation, columns: number | undefined) => string[]> = {
   valid: ({ judgedBy: { applied } }) => {
     if (applied === null) return ["Valid: it broke no rule."];
     const about = applied.length === 0 ? "No rule of the set is about this sensor." : "These are about its sensor:";
     return ["Valid: it broke no rule.", about, ...appliedLines(applied)];
   },
-  anomalous: ({ shown: { verdict }, judgedBy: { applied } }) => {
+  anomalous: ({ shown: { verdict }, judgedBy: { applied } }, columns) => {
     const kept = (applied ?? []).filter(({ broken }) => !broken);
     return [
       `Anomalous: it broke ${verdict.length === 1 ? "a rule" : `${verdict.length} rules`}.`,
-      ...verdict.flatMap((finding) => ["", ...findingLines(finding, applied)]),
+      ...verdict.flatMap((finding) => ["", ...findingLines(finding, applied, columns)]),
       ...(kept.length === 0 ? [] : ["", "These are about its sensor too, and it did not break them:"]),
       ...appliedLines(kept),
     ];
@@ -88,7 +84,7 @@ function appliedLines(applied: readonly AppliedRule[]): string[] {
   });
 }
 
-function findingLines(finding: Finding, applied: readonly AppliedRule[] | null): string[] {
+function findingLines(finding: Finding, applied: readonly AppliedRule[] | null, columns: number | undefined): string[] {
   const { rule, severity, reason, observed, limit, window } = finding;
   const about = applied?.find((one) => one.rule === rule)?.description ?? "";
   return [
@@ -96,37 +92,44 @@ function findingLines(finding: Finding, applied: readonly AppliedRule[] | null):
     `  observed  ${oneLine(String(observed ?? "-"))}`,
     `  limit     ${oneLine(limit ?? "-")}`,
     ...(about === "" ? [] : [`  meaning   ${oneLine(about)}`]),
-    ...(window === null ? [] : ["  window", ...windowLines(window).map((line) => `    ${line}`)]),
+    ...(window === null ? [] : ["  window", ...windowLines(window, inside(columns, 4)).map((line) => `    ${line}`)]),
   ];
 }
 
 /** Any JSON as lines: a list of objects is a table, an object its keys, a list of values a line. */
-export function windowLines(window: unknown): string[] {
-  const lines = linesOf(window, "");
+export function windowLines(window: unknown, columns?: number): string[] {
+  const lines = linesOf(window, "", columns);
   if (lines.length <= WINDOW_LINES) return lines;
   return [...lines.slice(0, WINDOW_LINES), `and ${lines.length - WINDOW_LINES} more lines: --json has all`];
 }
 
-function linesOf(value: unknown, key: string): string[] {
+function linesOf(value: unknown, key: string, columns: number | undefined): string[] {
   if (Array.isArray(value)) {
     if (value.length === 0) return ["-"];
-    if (value.every(isRecord)) return tableLines(value);
+    if (value.every(isRecord)) return recordsTable(value, columns);
     return value.every(isScalar) ? [value.map((one) => cell(one, key)).join(", ")] : value.map((one) => cell(one, key));
   }
   if (!isRecord(value)) return [cell(value, key)];
   return Object.entries(value).flatMap(([name, inner]) => {
-    const lines = linesOf(inner, name);
+    const lines = linesOf(inner, name, inside(columns, 2));
     if (lines.length === 1) return [oneLine(`${name}  ${lines[0]}`)];
     return [oneLine(name), ...lines.map((line) => `  ${line}`)];
   });
 }
 
-function tableLines(rows: readonly Readonly<Record<string, unknown>>[]): string[] {
+/** What an indent leaves of the width. */
+function inside(columns: number | undefined, indent: number): number | undefined {
+  return columns === undefined ? undefined : columns - indent;
+}
+
+function recordsTable(rows: readonly Readonly<Record<string, unknown>>[], columns: number | undefined): string[] {
   const head = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const cells = rows.map((row) => head.map((name) => cell(row[name] ?? null, name)));
   const isNumber = (name: string) => !IS_TIME.test(name) && rows.every((row) => typeof row[name] === "number");
   const numbers = head.flatMap((name, i) => (isNumber(name) ? [i] : []));
-  return textTable(head.map(oneLine), cells, numbers).trimEnd().split("\n");
+  return textTable({ head: head.map(oneLine), rows: cells, right: numbers, columns })
+    .trimEnd()
+    .split("\n");
 }
 
 /** Unix milliseconds by the name that they have: `time`, `at`, `since`, `time_ms`, `atMs`. */

@@ -35,7 +35,7 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
     await context.write(`${JSON.stringify(found.json, null, 2)}\n`);
   } else {
     const { explanationText } = await import("./why-text.ts");
-    await context.write(explanationText(found));
+    await context.write(explanationText(found, context.columns));
   }
   return 0;
 }

@@ -17,6 +17,8 @@ export type Context = {
   readonly write: (data: string | Uint8Array) => Promise<void>;
   /** Talk, a line to stderr. */
   readonly say: (line: string) => void;
+  /** The width of stdout where it is a terminal; undefined: it is a pipe or a file, where no table is folded. */
+  readonly columns?: number | undefined;
   /** stderr is a terminal: colours and progress lines are welcome. */
   readonly terminal: boolean;
   /** Aborted by the first SIGTERM or SIGINT. The second ends the process in main.ts. */

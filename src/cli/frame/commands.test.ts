@@ -68,7 +68,23 @@ test("every command's help has its summary, its flags with environment name and 
       expect((await seen(["help", ...line])).stdout).toBe(stdout);
     }
   }
-  expect((await seen(["config", "show", "--help"])).stdout).toContain("[AGENT_STORE, default: dir:./lake]");
+  const { stdout } = await seen(["config", "show", "--help"]);
+  expect(stdout.replace(/\s+/g, " ")).toContain("[AGENT_STORE, default: dir:./lake]");
+});
+
+test("no line of any help page is wider than 80 columns, and an example is one line that can be pasted", async () => {
+  const pages: string[][] = [[]];
+  for (const [name, load] of Object.entries(COMMANDS)) {
+    const entry = await load();
+    pages.push([name], ...("group" in entry ? Object.keys(entry.group.commands).map((sub) => [name, sub]) : []));
+  }
+  for (const page of pages) {
+    const { stdout } = await seen([...page, "--help"]);
+    expect([page, stdout.split("\n").filter((line) => line.length > 80)]).toEqual([page, []]);
+    const [, examples = ""] = stdout.split("Examples:\n");
+    const lines = examples.split("\n\n", 1).join("").trimEnd().split("\n");
+    expect([page, lines.filter((line) => !/\bagent /.test(line))]).toEqual([page, []]);
+  }
 });
 
 test("config show tells each value and where it came from, and hides secrets", async () => {

@@ -11,6 +11,7 @@ import {
   type Variables,
 } from "../../core/settings/dotenv.ts";
 import { type Commands, runCommandLine, tellError, type World } from "./commands.ts";
+import { LEAST_COLUMNS, USUAL_COLUMNS } from "./wrap.ts";
 
 /** Runs the command line and ends the process with its exit code, when all that was said has been taken. */
 export async function start(argv: readonly string[], commands?: Commands): Promise<never> {
@@ -26,6 +27,7 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
     dotenvProblems: dotenv instanceof AgentError ? [] : dotenv.problems,
     cwd,
     write: writerOf(process.stdout, stop),
+    columns: columnsOf(process.stdout),
     say,
     terminal: process.stderr.isTTY === true,
     stop: stop.signal,
@@ -104,6 +106,10 @@ function writerOf(stream: NodeJS.WriteStream, stop: AbortController): (data: str
         resolve();
       });
     });
+}
+
+function columnsOf({ isTTY, columns }: NodeJS.WriteStream): number | undefined {
+  return isTTY === true ? Math.max(LEAST_COLUMNS, columns || USUAL_COLUMNS) : undefined;
 }
 
 /** Talk is never worth an error: when stderr is gone, the work goes on. */

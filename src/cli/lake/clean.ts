@@ -49,7 +49,7 @@ export async function clean(flags: Flags<typeof ARGS>, context: Context, ask: As
   try {
     const plan = await planOf(store, stages, stop, progress);
     const total = plan.reduce((sum, { objects }) => sum + objects, 0);
-    if (total > 0) for (const line of planLines(plan, store)) say(line);
+    if (total > 0) for (const line of planLines(plan, store, context.columns)) say(line);
     const consent = {
       ...{ word: WORD, question: `Type "${WORD}" to take ${grouped(total)} objects away: ` },
       ...{ what: "clean the lake", tryHint: "agent lake clean --yes, when all of the above may go" },
@@ -89,13 +89,14 @@ async function planOf(
   return plan;
 }
 
-function planLines(plan: readonly Cleaning[], store: ObjectStore): string[] {
+function planLines(plan: readonly Cleaning[], store: ObjectStore, columns: number | undefined): string[] {
   const rows = plan
     .filter(({ objects }) => objects > 0)
     .map(({ stage, objects, rows: n, bytes, nodes }) => [
       ...[stage, grouped(objects), grouped(n), roughBytes(bytes), grouped(nodes.size), store.place(stage)],
     ]);
-  const table = textTable(["stage", "objects", "rows", "bytes", "nodes", "taken from"], rows, [1, 2, 3, 4]);
+  const head = ["stage", "objects", "rows", "bytes", "nodes", "deleted from"];
+  const table = textTable({ head, rows, right: [1, 2, 3, 4], columns });
   return [
     ...table.trimEnd().split("\n"),
     "This cannot be undone here. What a buffer has delivered is not sent again: verify will call it missing.",

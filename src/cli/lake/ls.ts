@@ -37,7 +37,7 @@ export const command = defineCommand({
     const store = await storeOf(context);
     try {
       const found = await lakeStages(store, stages, context.stop, progressLine(context.terminal));
-      await context.write(flags.json ? `${JSON.stringify(found, null, 2)}\n` : lakeText(found, store));
+      await context.write(flags.json ? `${JSON.stringify(found, null, 2)}\n` : lakeText(found, store, context.columns));
       return 0;
     } finally {
       store.close();
@@ -80,7 +80,7 @@ export async function lakeStages(
   }));
 }
 
-function lakeText(found: readonly LakeStage[], store: ObjectStore): string {
+function lakeText(found: readonly LakeStage[], store: ObjectStore, columns: number | undefined): string {
   const rows = found.map(
     ({ stage, objects, rows: n, bytes, first_event: first, last_event: last, other_objects: more }) => [
       stage,
@@ -92,7 +92,8 @@ function lakeText(found: readonly LakeStage[], store: ObjectStore): string {
       `${store.place(stage)}${more === 0 ? "" : ` (and ${grouped(more)} objects that are not ours)`}`,
     ],
   );
-  return textTable(["stage", "objects", "rows", "bytes", "first event", "last event", "bucket"], rows, [1, 2, 3]);
+  const head = ["stage", "objects", "rows", "bytes", "first event", "last event", "bucket"];
+  return textTable({ head, rows, right: [1, 2, 3], columns });
 }
 
 /** The bucket's name, of a folder too. */

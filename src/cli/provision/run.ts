@@ -58,7 +58,14 @@ async function tell(isJson: boolean, context: Context, { end, dashboard }: Done)
     await context.write(`${JSON.stringify(told, null, 2)}\n`);
   } else if (tables !== null) {
     const rows = tables.map((one) => [one.stage, one.table, grouped(one.rows), grouped(one.quarantined.length)]);
-    await context.write(textTable(["stage", "table", "rows", "objects left out"], rows, [2, 3]));
+    await context.write(
+      textTable({
+        head: ["stage", "table", "rows", "objects left out"],
+        rows,
+        right: [2, 3],
+        columns: context.columns,
+      }),
+    );
   } else if (result !== null) {
     await context.write(`${result}\n`);
   }

@@ -44,7 +44,7 @@ async function verify(flags: Flags<typeof ARGS>, context: Context): Promise<Exit
     } else {
       const word = (proof: Proof) => (proof.ok === null ? "not tried" : proof.ok ? "ok" : "WRONG");
       const rows = proofs.map((proof) => [word(proof), proof.party, proof.claim, proof.detail]);
-      await context.write(textTable(["", "who", "what", "seen"], rows, []));
+      await context.write(textTable({ head: ["", "who", "what", "seen"], rows, columns: context.columns }));
     }
     for (const line of problems.flatMap(problemLines)) context.say(line);
     context.say(ok ? "The set-up is as it should be." : "The set-up is not as it should be. Try: agent provision plan");

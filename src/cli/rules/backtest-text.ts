@@ -68,15 +68,15 @@ function truthJson({ tally }: Backtest) {
 /** Lines of one table; `--json` has all. */
 const ROWS = 40;
 
-export function backtestText(json: BacktestJson, by: By | null): string {
-  const parts = [headText(json), rulesTable(json)];
-  if (by !== null) parts.push(cellsTable(json, by));
+export function backtestText(json: BacktestJson, by: By | null, columns?: number): string {
+  const parts = [headText(json), rulesTable(json, columns)];
+  if (by !== null) parts.push(cellsTable(json, by, columns));
   const differences = json.rules.filter(({ examples }) => examples.length > 0).map(examplesText);
   if (differences.length > 0) parts.push(`Where they differ, the newest:\n${differences.join("")}`);
   if (json.readings > 0 && json.anomalous.only_would + json.anomalous.only_did === 0 && differences.length === 0) {
     parts.push("Not one verdict would have been another.\n");
   }
-  if (json.truth !== null) parts.push(...truthTexts(json.truth));
+  if (json.truth !== null) parts.push(...truthTexts(json.truth, columns));
   const problems = json.problems.map(({ rule, message, count }) => {
     return oneLine(`${rule} could not be evaluated for ${counted(count, "reading")}: ${message}`);
   });
@@ -100,7 +100,7 @@ function headText({ readings, malformed, warmed_up, since, until, candidate, jud
 
 const CHANGE_TEXT: Record<Change, string> = { same: "", changed: "changed", new: "new", removed: "removed" };
 
-function rulesTable({ rules, anomalous }: BacktestJson): string {
+function rulesTable({ rules, anomalous }: BacktestJson, columns: number | undefined): string {
   const isQuiet = ({ change, did_break }: RuleJson) => change === "removed" && did_break === 0;
   const quiet = rules.filter(isQuiet).length;
   const more = `and ${counted(quiet, "rule")} in force that broke nothing and would be gone\n`;
@@ -112,11 +112,11 @@ function rulesTable({ rules, anomalous }: BacktestJson): string {
   const { would, did, only_would, only_did } = anomalous;
   const any = ["any rule", ...[would, did, only_would, only_did].map(grouped), ""];
   const head = ["rule", "would break", "did break", "only would", "only did", ""];
-  return textTable(head, [...rows, any], [1, 2, 3, 4]) + (quiet === 0 ? "" : more);
+  return textTable({ head, rows: [...rows, any], right: [1, 2, 3, 4], columns }) + (quiet === 0 ? "" : more);
 }
 
 /** Those that differ most come first. */
-function cellsTable({ rules }: BacktestJson, by: By): string {
+function cellsTable({ rules }: BacktestJson, by: By, columns: number | undefined): string {
   const cells = rules.flatMap(({ name, by_sensor, by_hour }) => {
     const own = by === "sensor" ? by_sensor.map((c) => ({ ...c, key: c.sensor_id })) : [];
     const hours = by === "hour" ? by_hour.map((c) => ({ ...c, key: c.hour })) : [];
@@ -129,7 +129,7 @@ function cellsTable({ rules }: BacktestJson, by: By): string {
   });
   const more = sorted.length > ROWS ? `and ${grouped(sorted.length - ROWS)} more: --json has all\n` : "";
   if (by === "hour") rows.sort(([a = ""], [b = ""]) => (a < b ? -1 : a > b ? 1 : 0));
-  return textTable([by, "rule", "would break", "did break"], rows, [2, 3]) + more;
+  return textTable({ head: [by, "rule", "would break", "did break"], rows, right: [2, 3], columns }) + more;
 }
 
 function examplesText({ name, examples }: RuleJson): string {
@@ -140,15 +140,16 @@ function examplesText({ name, examples }: RuleJson): string {
   return `${name}\n${lines.join("")}`;
 }
 
-function truthTexts(truth: NonNullable<BacktestJson["truth"]>): string[] {
+function truthTexts(truth: NonNullable<BacktestJson["truth"]>, columns: number | undefined): string[] {
   const table = (rows: readonly TruthRow[]) =>
-    textTable(
-      ["anomaly_type", "readings", "caught", "recall", "precision"],
-      rows.map(({ type, readings, caught, recall, precision }) => {
+    textTable({
+      head: ["anomaly_type", "readings", "caught", "recall", "precision"],
+      rows: rows.map(({ type, readings, caught, recall, precision }) => {
         return [oneLine(type ?? "any"), grouped(readings), grouped(caught), share(recall), share(precision)];
       }),
-      [1, 2, 3, 4],
-    );
+      right: [1, 2, 3, 4],
+      columns,
+    });
   const all = `Against what the readings say of themselves (anomaly_type), all rules:\n${table(truth.all_rules)}`;
   const note =
     "recall: the share of the type's readings that broke a rule. precision: of the readings that broke a rule and are of the type or healthy, the share of the type.\n";

@@ -32,9 +32,9 @@ export const command = defineCommand({
   summary: "Replay the buffer's readings through a rule set: what it would break, against what was broken.",
   args: ARGS,
   examples: [
-    "agent rules backtest --since 24h",
+    "agent rules backtest --since 24h --by hour",
     "agent rules backtest --rules candidate/ --since 6h --by sensor",
-    "agent rules backtest --since 2026-11-23T08:00:00Z --until 2026-11-23T09:00:00Z --by hour",
+    "agent rules backtest --since 2026-11-23T08:00Z --until 2026-11-23T09:00Z",
     "agent rules backtest --rules candidate/ --data-dir /var/lib/agent --json",
   ],
   run,
@@ -62,7 +62,9 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
     const found = await backtest({ ledger, readings, set, sinceMs, untilMs, stop: context.stop, progress });
     const asked = { epoch: ledger.epoch, from, set, sinceMs, untilMs: Math.min(untilMs, nowMs) };
     const json = backtestJson(found, asked);
-    await context.write(flags.json ? `${JSON.stringify(json, null, 2)}\n` : backtestText(json, flags.by ?? null));
+    await context.write(
+      flags.json ? `${JSON.stringify(json, null, 2)}\n` : backtestText(json, flags.by ?? null, context.columns),
+    );
     return 0;
   } finally {
     ledger.close();

@@ -15,6 +15,7 @@ import type { RuleSet } from "../../rules/rule-set.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { textTable } from "../frame/table.ts";
+import { factLines } from "../frame/wrap.ts";
 import { counted, refuse, rulesInForce } from "./given.ts";
 
 const COUNTED_MS = 24 * 3_600_000;
@@ -49,7 +50,7 @@ async function list(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCo
     await context.write(`${JSON.stringify(listJson(from, set, judged), null, 2)}\n`);
     return 0;
   }
-  await context.write(judged === null ? rowsText(set) : countedText(set, judged));
+  await context.write(judged === null ? rowsText(set, context.columns) : countedText(set, judged, context.columns));
   await context.write(`${counted(set.names.length, "rule")} from ${from}, version ${set.version}\n`);
   const other = judged?.version ?? set.version;
   if (other !== set.version) await context.write(`The newest readings in the buffer were judged by version ${other}\n`);
@@ -107,17 +108,15 @@ function brokenByOthers(set: RuleSet, { broken }: Judged): [string, number][] {
   return [...broken].filter(([name]) => !set.names.includes(name));
 }
 
-function rowsText(set: RuleSet): string {
+function rowsText(set: RuleSet, columns: number | undefined): string {
   const width = Math.max(...set.names.map((name) => name.length));
-  return set.rules
-    .map(({ name, severity, kind, measures }) => {
-      const row = [name.padEnd(width), severity.padEnd(8), kind.padEnd(10), measures.join(", ")].join("  ");
-      return `${row.trimEnd()}\n`;
-    })
-    .join("");
+  const rows = set.rules.map(({ name, severity, kind, measures }) => {
+    return [`${name.padEnd(width)}  ${severity.padEnd(8)}  ${kind.padEnd(10)}`, measures.join(", ")] as const;
+  });
+  return `${factLines(rows, columns).join("\n")}\n`;
 }
 
-function countedText(set: RuleSet, judged: Judged): string {
+function countedText(set: RuleSet, judged: Judged, columns: number | undefined): string {
   const hasCosts = judged.costs.size > 0;
   const rows = set.rules.map(({ name, severity, kind, measures }) => {
     const cost = hasCosts ? costCells(judged.costs.get(name)) : [];
@@ -131,7 +130,8 @@ function countedText(set: RuleSet, judged: Judged): string {
     "not in this set",
   ]);
   const head = ["rule", "broken in 24 h", ...(hasCosts ? ["ns a reading", "remembers"] : []), "severity", "kind"];
-  return textTable([...head, "measures"], [...rows, ...others], hasCosts ? [1, 2, 3] : [1]);
+  const right = hasCosts ? [1, 2, 3] : [1];
+  return textTable({ head: [...head, "measures"], rows: [...rows, ...others], right, columns });
 }
 
 /** What a rule takes of each reading, and of how many sensors it remembers how much. */

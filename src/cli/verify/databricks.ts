@@ -29,7 +29,11 @@ export async function verifyDatabricks(context: Context, store: ObjectStore): Pr
     const ingest = await lastIngest(lake, world);
     const found: TablesVerification = await verifyTables({ store, sql: lake.sql, pace: world, names, ingest });
     const delivered = deliveredHere(context);
-    return { ok: found.ok, json: tablesJson(found, delivered), lines: tablesText(found, delivered, store) };
+    return {
+      ok: found.ok,
+      json: tablesJson(found, delivered),
+      lines: tablesText(found, delivered, store, context.columns),
+    };
   } finally {
     world.end();
   }

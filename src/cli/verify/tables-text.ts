@@ -19,8 +19,13 @@ type Place = Pick<ObjectStore, "uri" | "place">;
 
 export const TABLES_ARE_WELL = "every object is in its table, once";
 
-export function tablesText(found: TablesVerification, delivered: Delivered | null, store: Place): string[] {
-  const lines = [headline(found, store), "", ...sumsTable(found, delivered), ""];
+export function tablesText(
+  found: TablesVerification,
+  delivered: Delivered | null,
+  store: Place,
+  columns?: number,
+): string[] {
+  const lines = [headline(found, store), "", ...sumsTable(found, delivered, columns), ""];
   for (const stage of found.stages) lines.push(...asides(stage, store));
   for (const kind of KINDS) {
     const told = found.stages.flatMap((stage) => named(stage, kind, store));
@@ -41,7 +46,7 @@ function headline({ names, ingest, stages }: TablesVerification, store: Place): 
   return `tables of ${names.catalog}.${names.schema} against ${store.uri}, ${time} (by ${by})${running}`;
 }
 
-function sumsTable({ stages }: TablesVerification, delivered: Delivered | null): string[] {
+function sumsTable({ stages }: TablesVerification, delivered: Delivered | null, columns: number | undefined): string[] {
   const names = [...new Set(stages.flatMap(({ nodes }) => [...nodes.keys()]))].sort();
   const differs = (name: string) =>
     stages.some(({ nodes }) => {
@@ -59,7 +64,9 @@ function sumsTable({ stages }: TablesVerification, delivered: Delivered | null):
     }),
   );
   const head = ["node", "stage", "delivered", "objects", "rows", "in table", "rows", "lost", "waiting", "other"];
-  const shown = textTable(head, rows, [2, 3, 4, 5, 6, 7, 8, 9]).trimEnd().split("\n");
+  const shown = textTable({ head, rows, right: [2, 3, 4, 5, 6, 7, 8, 9], columns })
+    .trimEnd()
+    .split("\n");
   const more = names.length - NODES_SHOWN;
   return more > 0 ? [...shown, `and ${grouped(more)} nodes more: agent verify --databricks --json`] : shown;
 }

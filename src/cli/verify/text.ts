@@ -14,12 +14,16 @@ const NAMED = 5;
 
 type Finding = { readonly lines: readonly string[]; readonly try: string };
 
-export function verificationText(found: Verification, store: Pick<ObjectStore, "uri" | "place">): string {
+export function verificationText(
+  found: Verification,
+  store: Pick<ObjectStore, "uri" | "place">,
+  columns?: number,
+): string {
   const lines = [
     ...found.epochs.flatMap((one) => [
       headline(one),
       "",
-      ...stagesTable(one).trimEnd().split("\n"),
+      ...stagesTable(one, columns).trimEnd().split("\n"),
       "",
       ...findingsOf(one, found, store).flatMap((finding) => [...finding.lines, `  Try: ${finding.try}`]),
     ]),
@@ -35,7 +39,7 @@ function headline({ epoch, nodeId, accepted, lost, file }: EpochFindings): strin
   return `node ${nodeId}, epoch ${epoch}${aside}: ${grouped(accepted)} readings accepted${losses}`;
 }
 
-function stagesTable({ audit }: EpochFindings): string {
+function stagesTable({ audit }: EpochFindings, columns: number | undefined): string {
   const rows = STAGES.map((stage) => {
     const { rows: n, objects, missing, duplicate, pending } = audit.stages[stage];
     const size = (ranges: readonly Range[]) => (ranges.length === 0 ? "-" : amount(stage, ranges));
@@ -48,7 +52,8 @@ function stagesTable({ audit }: EpochFindings): string {
       size(duplicate),
     ];
   });
-  return textTable(["stage", "rows", "objects", "missing", "pending", "duplicate"], rows, [1, 2, 3, 4, 5]);
+  const head = ["stage", "rows", "objects", "missing", "pending", "duplicate"];
+  return textTable({ head, rows, right: [1, 2, 3, 4, 5], columns });
 }
 
 function asides({ otherEpochs, foreign }: Verification): string[] {

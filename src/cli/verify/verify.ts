@@ -39,7 +39,9 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   try {
     if (flags.databricks) return await runBoth(flags, context, store);
     const found = await verifyBuffer(flags, context, store);
-    await context.write(flags.json ? `${JSON.stringify(toJson(found), null, 2)}\n` : verificationText(found, store));
+    await context.write(
+      flags.json ? `${JSON.stringify(toJson(found), null, 2)}\n` : verificationText(found, store, context.columns),
+    );
     return found.ok ? 0 : 1;
   } finally {
     store.close();
@@ -64,7 +66,7 @@ async function runBoth(flags: Flags<typeof ARGS>, context: Context, store: Objec
     await context.write(`${JSON.stringify({ ...told, ok, databricks: tables.json }, null, 2)}\n`);
   } else {
     const none = `no buffer in ${context.settings.dataDir}: the buckets are compared with the tables, and with no node`;
-    const first = own === null ? `${none}\n` : verificationText(own, store);
+    const first = own === null ? `${none}\n` : verificationText(own, store, context.columns);
     await context.write(`${first}\n${tables.lines.map(oneLine).join("\n")}\n`);
   }
   return ok ? 0 : 1;
