@@ -4,6 +4,7 @@ import { CorruptRowError } from "../buffer/corruption.ts";
 import type { Outbox } from "../buffer/outbox.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { HeapWatch } from "../core/bytes/heap-watch.ts";
+import { sizeOf } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import type { StageEncoder } from "../stages/encode.ts";
 
@@ -19,7 +20,7 @@ export type BodyParts = {
 /** The other stages of the same rows; none where a batch is of windows. */
 export function areSiblings({ range: one }: Batch, { range: other }: Batch): boolean {
   if (one === null || other === null) return false;
-  return one.firstSeq === other.firstSeq && one.lastSeq === other.lastSeq && one.hourMs === other.hourMs;
+  return one.first === other.first && one.last === other.last && one.hourMs === other.hourMs;
 }
 
 export class BatchBodies {
@@ -34,12 +35,11 @@ export class BatchBodies {
     const { range } = batch;
     const { buffer, outbox, encoder, heap } = this.#parts;
     if (range === null) return [{ batch, body: outbox.body(batch) }];
-    const { firstSeq: first, lastSeq: last, hourMs } = range;
     const all = [batch, ...siblings];
     const stages = new Set(all.map(({ stage }) => stage as ReadingStage));
     // Before, when what earlier ones left behind is garbage.
-    heap.count(last - first + 1);
-    const made = encoder.encode(buffer.read(first, last), { first, last, hourMs }, stages);
+    heap.count(sizeOf(range));
+    const made = encoder.encode(buffer.read(range), range, stages);
     return all.map((one) => {
       const object = made.get(one.stage as ReadingStage);
       if (object?.count === one.count) return { batch: one, body: object.body };

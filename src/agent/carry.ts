@@ -89,7 +89,7 @@ export class Carrier {
   /** Ranges of readings whose puts have not all begun. */
   get queuedRanges(): number {
     const ranges = new Set<number>();
-    for (const batch of this.#queue) if (batch.range !== null) ranges.add(batch.range.firstSeq);
+    for (const batch of this.#queue) if (batch.range !== null) ranges.add(batch.range.first);
     return ranges.size;
   }
 
@@ -265,5 +265,5 @@ function withoutStop(message: string): string {
 }
 
 function firstSeqOf(batch: Batch): number {
-  return batch.range?.firstSeq ?? Number.POSITIVE_INFINITY;
+  return batch.range?.first ?? Number.POSITIVE_INFINITY;
 }

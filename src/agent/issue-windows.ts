@@ -8,6 +8,7 @@ import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { WindowLedger } from "../buffer/window-record.ts";
 import type { Gzip } from "../core/bytes/gzip.ts";
 import type { HeapWatch } from "../core/bytes/heap-watch.ts";
+import { chunksOf, sizeOf } from "../core/seq-range.ts";
 import type { OpenWindow, Windows } from "../stages/aggregate.ts";
 import { packWindow, windowRows } from "../stages/window-row.ts";
 import { windowKey } from "../uplink/object-key.ts";
@@ -106,15 +107,15 @@ export function planWindow(
 export function rebuildWindows({ buffer, ledger, windows, heap }: WindowParts, nowMs: number): void {
   windows.watermarkMs = ledger.watermarkMs;
   const STEP = 10_000;
-  for (let from = ledger.from; from <= buffer.lastSeq; from += STEP) {
-    const last = Math.min(from + STEP - 1, buffer.lastSeq);
+  for (const step of chunksOf({ first: ledger.from, last: buffer.lastSeq }, STEP)) {
     let rows = 0;
-    for (const { block, firstSeq } of buffer.read(from, last)) {
+    for (const { block, firstSeq } of buffer.read(step)) {
       windows.add(block, firstSeq, nowMs);
       rows += block.count;
     }
-    if (rows !== last - from + 1)
-      throw new CorruptRowError(`Cannot read readings ${from} to ${last}: ${rows} are there`);
+    if (rows !== sizeOf(step)) {
+      throw new CorruptRowError(`Cannot read readings ${step.first} to ${step.last}: ${rows} are there`);
+    }
     heap.look();
   }
   // Those that no window took were counted when they came.

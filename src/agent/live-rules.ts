@@ -7,6 +7,7 @@ import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Log } from "../core/log/log.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
+import { chunksOf } from "../core/seq-range.ts";
 import { diffRules, diffText, type RuleDiff } from "../rules/files/diff.ts";
 import { loadRuleTexts } from "../rules/files/load.ts";
 import {
@@ -194,8 +195,8 @@ export class LiveRules {
     if (keys.size === 0) return;
     const { through, memories } = this.#ledger.load(keys.keys());
     set.loadState(memories);
-    for (let from = through + 1; from <= buffer.lastSeq; from += REPLAY_ROWS) {
-      for (const { block } of buffer.read(from, Math.min(buffer.lastSeq, from + REPLAY_ROWS - 1))) {
+    for (const range of chunksOf({ first: through + 1, last: buffer.lastSeq }, REPLAY_ROWS)) {
+      for (const { block } of buffer.read(range)) {
         set.judge(block);
         set.keep();
       }

@@ -65,8 +65,7 @@ export class Upkeep {
     const { retention, takeExpired, log } = this.#parts;
     const count = takeExpired();
     if (count === 0) return;
-    const range = { firstSeq: null, lastSeq: null, sinceMs: nowMs, untilMs: nowMs };
-    retention.recordLoss({ reason: "late_for_window", count, ...range });
+    retention.recordLoss({ reason: "late_for_window", count, range: null, sinceMs: nowMs, untilMs: nowMs });
     log.error("late_for_window", "Readings came after their windows were let go: they are in no aggregate", { count });
   }
 

@@ -178,8 +178,7 @@ async function takeOver(
   const epoch = epochOf(damaged, promised, found.batches.length, now());
   if (damaged === null || epoch === null) {
     const sinceMs = now();
-    const nothing = { reason: "buffer_corrupt", count: 0, firstSeq: null, lastSeq: null, sinceMs, untilMs: sinceMs };
-    new Retention(buffer).recordLoss(nothing);
+    new Retention(buffer).recordLoss({ reason: "buffer_corrupt", count: 0, range: null, sinceMs, untilMs: sinceMs });
     return problemOf(file, ["nothing of it could be read, so nobody can tell how many readings it held", NO_CURSORS]);
   }
   const stages = new Set(settings.stages);

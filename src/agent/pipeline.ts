@@ -184,7 +184,8 @@ export class Pipeline {
     const { buffer, windows } = this.#parts;
     const { lastSeq } = buffer;
     if (windows !== null && this.#countFrom <= lastSeq) {
-      for (const { block, firstSeq } of buffer.read(this.#countFrom, lastSeq)) windows.add(block, firstSeq, nowMs);
+      const uncounted = { first: this.#countFrom, last: lastSeq };
+      for (const { block, firstSeq } of buffer.read(uncounted)) windows.add(block, firstSeq, nowMs);
     }
     this.#countFrom = lastSeq + 1;
   }

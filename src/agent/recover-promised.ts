@@ -3,20 +3,19 @@
  * where both have holes from the store itself. A key says its range, so it is enough to know that a key was given.
  */
 import type { SalvagedBatch } from "../buffer/salvage/damaged-buffer.ts";
+import { type HourRange, missingIn, overlaps, type SeqRange } from "../core/seq-range.ts";
 import { READING_STAGES, type ReadingStage } from "../core/stage.ts";
 import { type ParsedKey, parseKey } from "../uplink/object-key.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 
-type Range = { readonly first: number; readonly last: number };
-type Planned = Range & {
+type Planned = HourRange & {
   readonly stage: ReadingStage;
-  readonly hourMs: number;
   readonly key: string;
   readonly count: number;
   readonly isSettled: boolean;
 };
 /** A range that was promised: its batches that are known to be delivered, and those that are not. */
-export type PlannedBefore = Range & { readonly open: readonly Planned[]; readonly settled: readonly Planned[] };
+export type PlannedBefore = SeqRange & { readonly open: readonly Planned[]; readonly settled: readonly Planned[] };
 
 /** A store that does not answer within this is asked no more: what it could tell is counted as lost. */
 const ASK_MS = 10_000;
@@ -79,10 +78,8 @@ export class Promised {
   }
 
   /** Whether a batch of this stage and hour is known that shares readings with the range. */
-  covers(stage: ReadingStage, of: Range & { readonly hourMs: number }): boolean {
-    return this.#planned.some(
-      (b) => b.stage === stage && b.hourMs === of.hourMs && b.first <= of.last && b.last >= of.first,
-    );
+  covers(stage: ReadingStage, of: HourRange): boolean {
+    return this.#planned.some((batch) => batch.stage === stage && batch.hourMs === of.hourMs && overlaps(batch, of));
   }
 
   /** Hours of a range that was promised to some of these stages and, as far as is known, not to others. */
@@ -95,7 +92,7 @@ export class Promised {
    * What no known batch covers of the seqs that the buffer may hold. Not `uncertain`: it was never promised. Where everything promised is
    * known, what lies below the last promise had no stage to go to, and is no gap.
    */
-  gaps(of: Range): (Range & { readonly uncertain: boolean })[] {
+  gaps(of: SeqRange): (SeqRange & { readonly uncertain: boolean })[] {
     const behind = this.outside({ first: Math.max(of.first, this.#through + 1), last: of.last });
     const gaps = behind.map((range) => ({ ...range, uncertain: !this.#isThroughKnown }));
     if (this.complete) return gaps;
@@ -104,17 +101,8 @@ export class Promised {
   }
 
   /** The parts of a range that no known batch covers. */
-  outside(range: Range): Range[] {
-    const parts: Range[] = [];
-    let next = range.first;
-    for (const { first, last } of [...this.#planned].sort((a, b) => a.first - b.first)) {
-      if (last < next) continue;
-      if (first > range.last) break;
-      if (first > next) parts.push({ first: next, last: first - 1 });
-      next = last + 1;
-    }
-    if (next <= range.last) parts.push({ first: next, last: range.last });
-    return parts;
+  outside(range: SeqRange): SeqRange[] {
+    return missingIn(range, this.#planned);
   }
 
   /** Whether the store told what it has of these hours. */
@@ -159,8 +147,8 @@ function isSound({ stage, key, count, range }: SalvagedBatch): boolean {
   const parsed = parseKey(readingStage, key);
   return (
     parsed?.kind === "readings" &&
-    parsed.first === range.firstSeq &&
-    parsed.last === range.lastSeq &&
+    parsed.first === range.first &&
+    parsed.last === range.last &&
     parsed.hourMs === range.hourMs &&
     parsed.count === count
   );

@@ -3,6 +3,7 @@ import type { Outbox } from "../buffer/outbox.ts";
 import type { DamagedBuffer, SalvagedBatch } from "../buffer/salvage/damaged-buffer.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { HeapWatch } from "../core/bytes/heap-watch.ts";
+import { chunksOf, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import { breathe } from "../core/time/bell.ts";
 import { type KeptWindow, type SensorWindow, type WindowSettings, Windows } from "../stages/aggregate.ts";
 import { unpackWindow } from "../stages/window-row.ts";
@@ -31,7 +32,7 @@ const STEP_ROWS = 10_000;
 export async function recoverWindows(
   parts: RecoverWindowParts,
   batches: readonly SalvagedBatch[],
-  span: { readonly first: number; readonly last: number },
+  span: SeqRange,
   nowMs: number,
 ): Promise<{ readonly untold: number; readonly missing: number }> {
   const { damaged, buffer, settings } = parts;
@@ -46,14 +47,13 @@ export async function recoverWindows(
   const watermark = Number(damaged.meta("watermark") ?? Number.NaN);
   if (Number.isSafeInteger(watermark)) windows.watermarkMs = watermark;
   // Readings that are in a window which went out are passed over: it says up to which seq it has them.
-  const from = Math.max(span.first, damaged.number("windows_from") ?? 1);
-  let missing = Math.max(0, span.last - from + 1);
-  for (let first = from; first <= span.last; first += STEP_ROWS) {
+  const notOut = { first: Math.max(span.first, damaged.number("windows_from") ?? 1), last: span.last };
+  let missing = sizeOf(notOut);
+  for (const step of chunksOf(notOut, STEP_ROWS)) {
     await breathe();
     parts.heap.look();
     parts.stop.throwIfAborted();
-    const blocks = damaged.read(first, Math.min(span.last, first + STEP_ROWS - 1));
-    for (const { block, firstSeq } of blocks) {
+    for (const { block, firstSeq } of damaged.read(step)) {
       windows.add(block, firstSeq, nowMs);
       missing -= block.count;
     }

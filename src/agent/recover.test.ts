@@ -17,10 +17,12 @@ import { join } from "node:path";
 import type { Loss } from "../buffer/buffer.ts";
 import { isCorruption } from "../buffer/corruption.ts";
 import { Retention } from "../buffer/disk/retention.ts";
+import { type LossRow, lossOf, SELECT_LOSSES } from "../buffer/ledger/losses.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { TransientError } from "../core/errors.ts";
 import { SILENT } from "../core/log/log.ts";
 import { between, hashAt, seededRandom } from "../core/random.ts";
+import { sizeOf } from "../core/seq-range.ts";
 import { resolveSettings } from "../core/settings/settings.ts";
 import { builtInRules } from "../rules/files/shipped.ts";
 import { type Audit, audit, doubles, unsorted } from "../testing/audit.ts";
@@ -178,13 +180,13 @@ function checkEpoch(
   for (const id of found.ids.raw.keys()) if (id.startsWith(epoch)) seqs.add(Number(id.slice(epoch.length + 1)));
   const lost = new Set<number>();
   let nameless = 0;
-  for (const { firstSeq, lastSeq, count } of losses) {
-    if (firstSeq === null || lastSeq === null) {
+  for (const { range, count } of losses) {
+    if (range === null) {
       nameless += count;
       continue;
     }
-    expect([what, count]).toEqual([what, lastSeq - firstSeq + 1]);
-    for (let seq = firstSeq; seq <= lastSeq; seq++) lost.add(seq);
+    expect([what, count]).toEqual([what, sizeOf(range)]);
+    for (let seq = range.first; seq <= range.last; seq++) lost.add(seq);
   }
   const missing = Array.from({ length: accepted }, (_, i) => i + 1).filter((seq) => !seqs.has(seq) && !lost.has(seq));
   expect([what, missing.slice(nameless)]).toEqual([what, []]);
@@ -195,9 +197,9 @@ function checkEpoch(
 }
 
 function lossesOf(buffer: SqliteBuffer, epoch: string | null): Loss[] {
-  const columns = "reason, count, first_seq AS firstSeq, last_seq AS lastSeq, since AS sinceMs, until AS untilMs";
   try {
-    return buffer.db.query<Loss, [string | null]>(`SELECT ${columns} FROM loss WHERE epoch IS ?`).all(epoch);
+    const rows = buffer.db.query<LossRow, []>(SELECT_LOSSES).all();
+    return rows.filter((row) => row.epoch === epoch).map(lossOf);
   } catch (error) {
     // A damaged page that nobody had to read yet.
     if (isCorruption(error)) return [];

@@ -3,13 +3,14 @@
  * has. What was promised keeps its key, so that the store, which knows what it has, settles the rest; what was not
  * promised yet is promised now. Bodies are made here and now: the new buffer's readings have other ids.
  */
-import { type Batch, hourOf, MS_PER_HOUR, type StoredBlock } from "../buffer/buffer.ts";
+import { type Batch, hourOf, MS_PER_HOUR, rangeOf, type StoredBlock } from "../buffer/buffer.ts";
 import { Retention } from "../buffer/disk/retention.ts";
 import type { Outbox } from "../buffer/outbox.ts";
 import type { DamagedBuffer } from "../buffer/salvage/damaged-buffer.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Gzip } from "../core/bytes/gzip.ts";
 import type { HeapWatch } from "../core/bytes/heap-watch.ts";
+import { chunksOf, type HourRange, missingIn, type SeqRange, sizeOf, subtractRanges } from "../core/seq-range.ts";
 import { READING_STAGES, type ReadingStage, type Stage } from "../core/stage.ts";
 import { breathe } from "../core/time/bell.ts";
 import { StageEncoder } from "../stages/encode.ts";
@@ -73,13 +74,14 @@ export class Recovery {
   /** Writes down every batch and every loss. Throws the reason of `stop`; doing all of it again is harmless. */
   async run(promised: Promised, last: Span): Promise<Recovered> {
     await this.#askStore(promised, last);
-    const counted = this.#parts.damaged.losses().filter((loss) => loss.epoch === undefined);
+    const own = this.#parts.damaged.losses().filter((loss) => loss.epoch === undefined);
+    const counted = own.flatMap(({ range }) => range ?? []);
     for (const range of promised.ranges()) {
       await this.#breathe();
       this.#parts.buffer.transact(() => this.#again(range, promised, counted));
     }
     for (const gap of promised.gaps(last)) {
-      for (const range of chunksOf(gap)) {
+      for (const range of chunksOf(gap, RANGE_ROWS)) {
         await this.#breathe();
         this.#parts.buffer.transact(() => this.#first(range, gap.uncertain, promised, counted));
       }
@@ -96,10 +98,10 @@ export class Recovery {
   }
 
   /** A range that was promised: under the same keys, whatever of it can be read. */
-  #again(range: PlannedBefore, promised: Promised, counted: readonly Counted[]): void {
+  #again(range: PlannedBefore, promised: Promised, counted: readonly SeqRange[]): void {
     const { first, last } = range;
     if (range.open.length === 0 && promised.complete) return;
-    const blocks = this.#parts.damaged.read(first, last);
+    const blocks = this.#parts.damaged.read(range);
     let short = false;
     for (const hourMs of hoursOf(blocks)) {
       const known = range.open.filter((batch) => batch.hourMs === hourMs);
@@ -108,7 +110,7 @@ export class Recovery {
       for (const [stage, made] of this.#encoder.encode(blocks, { first, last, hourMs }, stages)) {
         const before = known.find((batch) => batch.stage === stage);
         short ||= before !== undefined && made.count < before.count;
-        const key = before?.key ?? this.#key(hourMs, first, last, made.count);
+        const key = before?.key ?? this.#key({ first, last, hourMs }, made.count);
         this.#plan(stage, key, made.count, made.body);
       }
     }
@@ -116,16 +118,16 @@ export class Recovery {
     this.#kept += range.open.length === 0 ? 0 : countOf(blocks);
     // Where promises were forgotten, what cannot be read may lack a stage that nobody remembers.
     if (!short && (promised.complete || this.#wentWhole(range))) return;
-    this.#lose(missingIn(first, last, blocks), counted);
+    this.#lose(missingIn(range, blocks.map(rangeOf)), counted);
     if (promised.complete) this.#loseMisplaced(range, blocks);
   }
 
   /** Whether every reading of the range is known to be delivered to every stage that it belongs to. */
-  #wentWhole({ first, last, settled }: PlannedBefore): boolean {
+  #wentWhole(range: PlannedBefore): boolean {
     const { stages } = this.#parts;
     const rows = (stage: ReadingStage) =>
-      settled.reduce((sum, batch) => sum + (batch.stage === stage ? batch.count : 0), 0);
-    const all = last - first + 1;
+      range.settled.reduce((sum, batch) => sum + (batch.stage === stage ? batch.count : 0), 0);
+    const all = sizeOf(range);
     if (stages.has("raw") && rows("raw") !== all) return false;
     const isSorted = stages.has("validated") && stages.has("anomalies");
     if (isSorted && rows("validated") + rows("anomalies") !== all) return false;
@@ -140,25 +142,23 @@ export class Recovery {
       const count = rowsOf(blocks, hourMs) - (went ?? 0);
       if (count <= 0) continue;
       this.#lost += count;
-      const times = { sinceMs: this.#nowMs, untilMs: this.#nowMs };
-      const loss = { reason: "buffer_corrupt", count, firstSeq: null, lastSeq: null, epoch: this.#epoch };
-      this.#retention.recordLoss({ ...loss, ...times });
+      this.#recordLoss(count, null);
     }
   }
 
   /** Stages of a promised range whose own batch cannot be read: their keys follow from the range, so they can be sent again. */
-  #forgotten(blocks: readonly StoredBlock[], of: { first: number; last: number; hourMs: number }, promised: Promised) {
+  #forgotten(blocks: readonly StoredBlock[], of: HourRange, promised: Promised) {
     const wanted = READING_STAGES.filter((stage) => this.#parts.stages.has(stage));
     const made = this.#encoder.encode(blocks, of, new Set<ReadingStage>(wanted));
     return [...made.keys()].filter((stage) => !promised.covers(stage, of));
   }
 
   /** A range that was never promised, or of which nobody can tell. */
-  #first(range: Range, uncertain: boolean, promised: Promised, counted: readonly Counted[]): void {
+  #first(range: SeqRange, uncertain: boolean, promised: Promised, counted: readonly SeqRange[]): void {
     const stages = new Set(READING_STAGES.filter((stage) => this.#parts.stages.has(stage)));
     for (const part of promised.outside(range)) {
-      const blocks = this.#parts.damaged.read(part.first, part.last);
-      this.#lose(missingIn(part.first, part.last, blocks), counted);
+      const blocks = this.#parts.damaged.read(part);
+      this.#lose(missingIn(part, blocks.map(rangeOf)), counted);
       if (uncertain && !promised.knows(hoursOf(blocks))) {
         this.#unknown += countOf(blocks);
         this.#lose(blocks.map(rangeOf), counted);
@@ -166,7 +166,7 @@ export class Recovery {
       }
       for (const hourMs of hoursOf(blocks)) {
         for (const [stage, made] of this.#encoder.encode(blocks, { ...part, hourMs }, stages)) {
-          this.#plan(stage, this.#key(hourMs, part.first, part.last, made.count), made.count, made.body);
+          this.#plan(stage, this.#key({ ...part, hourMs }, made.count), made.count, made.body);
         }
       }
       this.#kept += countOf(blocks);
@@ -177,9 +177,9 @@ export class Recovery {
   async #askStore(promised: Promised, last: Span): Promise<void> {
     for (const gap of promised.gaps(last).filter(({ uncertain }) => uncertain)) {
       const around = { first: Math.max(last.first, gap.first - RANGE_ROWS), last: gap.last + RANGE_ROWS };
-      for (const range of chunksOf(around)) {
+      for (const range of chunksOf(around, RANGE_ROWS)) {
         await this.#breathe();
-        const hours = hoursOf(this.#parts.damaged.read(range.first, Math.min(last.last, range.last)));
+        const hours = hoursOf(this.#parts.damaged.read({ first: range.first, last: Math.min(last.last, range.last) }));
         // Hours of readings that cannot be read lie between those that can, or behind them up to now.
         const until = range.last >= last.last ? hourOf(this.#nowMs) : undefined;
         await promised.ask(this.#parts.store, hoursBetween(hours, until), this.#nodeId, this.#epoch);
@@ -194,61 +194,40 @@ export class Recovery {
     const stages = new Set(READING_STAGES.filter((stage) => this.#parts.stages.has(stage)));
     let left = HOURS_ASKED;
     for (const range of promised.ranges()) {
-      const { first, last } = range;
       const hours = promised.halfKnown(range, stages);
       if (hours.length === 0) continue;
       await this.#breathe();
       // What reads whole gets the key that it had; many ranges have no anomalies, and are not worth a listing each.
-      if (left <= 0 && countOf(damaged.read(first, last)) === last - first + 1) continue;
+      if (left <= 0 && countOf(damaged.read(range)) === sizeOf(range)) continue;
       left -= hours.length;
       await promised.ask(store, hours, this.#nodeId, this.#epoch);
     }
   }
 
-  #key(hourMs: number, first: number, last: number, count: number): string {
-    return readingKey({ hourMs, node: this.#nodeId, epoch: this.#epoch, first, last, count });
+  #key(range: HourRange, count: number): string {
+    return readingKey({ ...range, node: this.#nodeId, epoch: this.#epoch, count });
   }
 
   #plan(stage: Stage, key: string, count: number, body: Uint8Array): Batch {
     return this.#parts.outbox.planBody(stage, key, count, body, this.#nowMs);
   }
 
-  #lose(ranges: readonly Range[], counted: readonly Counted[]): void {
-    for (const range of ranges.flatMap((one) => without(one, counted))) {
-      const count = range.last - range.first + 1;
-      this.#lost += count;
-      this.#retention.recordLoss({
-        reason: "buffer_corrupt",
-        count,
-        firstSeq: range.first,
-        lastSeq: range.last,
-        epoch: this.#epoch,
-        sinceMs: this.#nowMs,
-        untilMs: this.#nowMs,
-      });
+  /** `counted`: counted as lost before. */
+  #lose(ranges: readonly SeqRange[], counted: readonly SeqRange[]): void {
+    for (const range of subtractRanges(ranges, counted)) {
+      this.#lost += sizeOf(range);
+      this.#recordLoss(sizeOf(range), range);
     }
   }
-}
 
-type Range = { readonly first: number; readonly last: number };
-/** The seqs that the buffer may hold; not `certain`: there may have been more. */
-export type Span = Range & { readonly certain: boolean };
-type Counted = { readonly firstSeq: number | null; readonly lastSeq: number | null };
-
-/** What of a range was not counted as lost before. */
-function without(range: Range, counted: readonly Counted[]) {
-  let parts = [range];
-  for (const { firstSeq, lastSeq } of counted) {
-    if (firstSeq === null || lastSeq === null) continue;
-    parts = parts.flatMap(({ first, last }) =>
-      [
-        { first, last: Math.min(last, firstSeq - 1) },
-        { first: Math.max(first, lastSeq + 1), last },
-      ].filter((part) => part.first <= part.last),
-    );
+  #recordLoss(count: number, range: SeqRange | null): void {
+    const [epoch, sinceMs, untilMs] = [this.#epoch, this.#nowMs, this.#nowMs];
+    this.#retention.recordLoss({ reason: "buffer_corrupt", count, range, epoch, sinceMs, untilMs });
   }
-  return parts;
 }
+
+/** The seqs that the buffer may hold; not `certain`: there may have been more. */
+export type Span = SeqRange & { readonly certain: boolean };
 
 function hoursOf(blocks: readonly StoredBlock[]): number[] {
   const hours = new Set<number>();
@@ -265,15 +244,6 @@ function hoursBetween(hours: readonly number[], until: number | undefined): numb
   return Array.from({ length: (to - from) / MS_PER_HOUR + 1 }, (_, i) => from + i * MS_PER_HOUR);
 }
 
-function* chunksOf({ first, last }: Range): Iterable<Range> {
-  for (let from = first; from <= last; from += RANGE_ROWS)
-    yield { first: from, last: Math.min(last, from + RANGE_ROWS - 1) };
-}
-
-function rangeOf({ firstSeq, block }: StoredBlock): Range {
-  return { first: firstSeq, last: firstSeq + block.count - 1 };
-}
-
 function rowsOf(blocks: readonly StoredBlock[], hourMs: number): number {
   let rows = 0;
   for (const { block } of blocks) for (let i = 0; i < block.count; i++) if (hourOf(block.time[i]!) === hourMs) rows++;
@@ -282,15 +252,4 @@ function rowsOf(blocks: readonly StoredBlock[], hourMs: number): number {
 
 function countOf(blocks: readonly StoredBlock[]): number {
   return blocks.reduce((sum, { block }) => sum + block.count, 0);
-}
-
-function missingIn(first: number, last: number, blocks: readonly StoredBlock[]) {
-  const missing: Range[] = [];
-  let next = first;
-  for (const { firstSeq, block } of blocks) {
-    if (firstSeq > next) missing.push({ first: next, last: firstSeq - 1 });
-    next = firstSeq + block.count;
-  }
-  if (next <= last) missing.push({ first: next, last });
-  return missing;
 }

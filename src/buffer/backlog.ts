@@ -2,6 +2,7 @@
  * What waits in the buffer of this process, by stage, for whoever asks often: the same as `lagOf`, at a cost that does not
  * grow with what waits. Committed readings are counted once, in pieces; what the store took is counted as it is settled.
  */
+import { type SeqRange, sizeOf } from "../core/seq-range.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { VALID } from "./buffer.ts";
 import { type BatchSum, committedAt, type StageLag, stageLag } from "./ledger/holdings.ts";
@@ -15,7 +16,7 @@ const PIECE_ROWS = 5_000;
 const COUNT_MS = 8;
 
 type Tally = { readonly rows: number; readonly firstSeq: number | null };
-type Piece = { readonly first: number; readonly last: number; readonly valid: Tally; readonly other: Tally };
+type Piece = SeqRange & { readonly valid: Tally; readonly other: Tally };
 
 export type OpenWindows = { readonly windows: number; readonly rows: number; readonly fromSeq: number };
 
@@ -96,8 +97,11 @@ export class BacklogCount {
   #letGo(): void {
     const planned = this.#parts.outbox.plannedThrough;
     const kept = this.#pieces.filter(({ last }) => last > planned);
+    const [oldest] = kept;
     // A batch may end inside a piece, and the newest piece may be a short one.
-    if (kept.length > 0 && kept[0]!.first <= planned) kept[0] = this.#countPiece(planned + 1, kept[0]!.last);
+    if (oldest !== undefined && oldest.first <= planned) {
+      kept[0] = this.#countPiece({ first: planned + 1, last: oldest.last });
+    }
     this.#pieces = kept;
   }
 
@@ -106,19 +110,19 @@ export class BacklogCount {
     this.#letGo();
     // The newest may be a short one, and is counted again with what came since.
     const newest = this.#pieces.at(-1);
-    if (newest !== undefined && newest.last - newest.first + 1 < this.#pieceRows) this.#pieces.pop();
+    if (newest !== undefined && sizeOf(newest) < this.#pieceRows) this.#pieces.pop();
     const until = running() + COUNT_MS;
     for (
       let from = (this.#pieces.at(-1)?.last ?? outbox.plannedThrough) + 1;
       from <= buffer.lastSeq && running() < until;
     ) {
-      const piece = this.#countPiece(from, Math.min(buffer.lastSeq, from + this.#pieceRows - 1));
+      const piece = this.#countPiece({ first: from, last: Math.min(buffer.lastSeq, from + this.#pieceRows - 1) });
       this.#pieces.push(piece);
       from = piece.last + 1;
     }
   }
 
-  #countPiece(first: number, last: number): Piece {
+  #countPiece({ first, last }: SeqRange): Piece {
     type CountRow = { rows: number; valid: number; firstValid: number | null; firstOther: number | null };
     const counted = this.#parts.buffer.db
       .query<CountRow, [number, number, number]>(
@@ -129,7 +133,8 @@ export class BacklogCount {
       .get(first, last, VALID)!;
     const { rows, valid, firstValid, firstOther } = counted;
     return {
-      ...{ first, last },
+      first,
+      last,
       valid: { rows: valid, firstSeq: firstValid },
       other: { rows: rows - valid, firstSeq: firstOther },
     };

@@ -1,5 +1,6 @@
 /** The words that the buffer (step 2, KEEP) shares with whoever commits to it, reads from it and delivers from it. */
 import type { ReadingBlock, TimeQuality } from "../core/reading.ts";
+import type { HourRange, SeqRange } from "../core/seq-range.ts";
 import type { ReadingStage, Stage } from "../core/stage.ts";
 
 /** Verdicts as they are stored with a reading. */
@@ -33,19 +34,18 @@ export type StoredBlock = {
 
 /**
  * A promise to deliver: these rows of this stage under this key, written down before it is kept.
- * For reading stages the rows are those of [firstSeq, lastSeq] that belong to the stage and whose event time is in
- * `hourMs`; for `aggregated` the body itself was written down.
+ * For reading stages the rows are those of `range` that belong to the stage; for `aggregated`, whose `range` is null, the
+ * body itself was written down.
  */
 export type Batch = {
   readonly id: number;
   readonly stage: Stage;
   readonly key: string;
   readonly count: number;
-  readonly range: BatchRange | null;
+  readonly range: HourRange | null;
   /** The body that was written down, where it is still at hand; else the outbox reads it. */
   readonly body?: Uint8Array;
 };
-export type BatchRange = { readonly firstSeq: number; readonly lastSeq: number; readonly hourMs: number };
 
 /** A batch of a reading stage before it has an id and a key. */
 export type PlannedObject = { readonly stage: ReadingStage; readonly hourMs: number; readonly count: number };
@@ -54,13 +54,18 @@ export type Loss = {
   readonly reason: string;
   /** 0: of unknown size (`isCounted`). */
   readonly count: number;
-  readonly firstSeq: number | null;
-  readonly lastSeq: number | null;
+  /** Null where it is not known which readings it was. */
+  readonly range: SeqRange | null;
   readonly sinceMs: number;
   readonly untilMs: number;
   /** Of a buffer that was set aside, whose seqs these are; absent: of this one. */
   readonly epoch?: string;
 };
+
+/** The seqs of a block. */
+export function rangeOf({ firstSeq, block }: Pick<StoredBlock, "firstSeq" | "block">): SeqRange {
+  return { first: firstSeq, last: firstSeq + block.count - 1 };
+}
 
 /** False: nobody can tell how many readings it was (a buffer of which nothing could be read). */
 export function isCounted(loss: Pick<Loss, "count">): boolean {

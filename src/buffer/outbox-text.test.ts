@@ -44,7 +44,10 @@ longTest("a batch ends where the text beside its rows is 32 MiB, and has a row a
   for (let i = 0; i < 5; i++) commit([10 * MIB, 0, 10 * MIB + 1, 0]);
   commit([33 * MIB, 0, 0, 40 * MIB]);
   // What is over 32 MiB is not in memory any more.
-  expect([buffer.recent.cover(1, 4), buffer.recent.cover(21, 24)?.length]).toEqual([null, 1]);
+  expect([buffer.recent.cover({ first: 1, last: 4 }), buffer.recent.cover({ first: 21, last: 24 })?.length]).toEqual([
+    null,
+    1,
+  ]);
   const outbox = new Outbox(buffer, new Set(["raw"]), ({ first, last }) => `${first}-${last}`);
   const ranges: string[] = [];
   while (outbox.unplanned > 0) ranges.push(...outbox.plan(100, 0).map(({ key, count }) => `${key}: ${count}`));

@@ -3,14 +3,15 @@
  * answer. A batch that was planned is carried until it is delivered or parked, over any number of restarts; what it
  * holds never changes, so sending it twice under its key is harmless.
  */
+import { type HourRange, intersect, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import { type ReadingStage, STAGES, type Stage } from "../core/stage.ts";
-import { type Batch, hourOf, type PlannedObject, VALID, verdictOf } from "./buffer.ts";
+import { type Batch, hourOf, type PlannedObject, rangeOf, VALID, verdictOf } from "./buffer.ts";
 import { CorruptRowError, isWholeBody } from "./corruption.ts";
 import { IS_PARKED, IS_PLANNED } from "./schema.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
 /** Names an object by what is in it; `uplink/object-key.ts` is the one that the agent uses. */
-export type KeyOf = (of: { hourMs: number; first: number; last: number; count: number }) => string;
+export type KeyOf = (of: HourRange & { readonly count: number }) => string;
 
 type BatchRow = {
   id: number;
@@ -74,9 +75,9 @@ export class Outbox {
     const first = this.#plannedThrough + 1;
     const most = Math.min(this.#buffer.lastSeq, this.#plannedThrough + maxRows);
     if (most < first) return [];
-    const last = this.#lastWithin(first, most);
+    const last = this.#lastWithin({ first, last: most });
     const planned = this.#buffer.transact(() => {
-      const batches = this.#insertRange(first, last, nowMs);
+      const batches = this.#insertRange({ first, last }, nowMs);
       this.#buffer.setMeta("planned_through", String(last));
       return batches;
     });
@@ -129,20 +130,20 @@ export class Outbox {
   refused(batch: Batch, reason: string, nowMs: number): "halved" | "parked" {
     const range = batch.range;
     return this.#buffer.transact(() => {
-      if (range === null || range.firstSeq === range.lastSeq) {
+      if (range === null || sizeOf(range) === 1) {
         this.#buffer.db
           .query("UPDATE batch SET state = 'parked', settled_at = ?, error = ? WHERE id = ?")
           .run(nowMs, reason.slice(0, 1_000), batch.id);
         return "parked";
       }
       this.#buffer.db.query("DELETE FROM batch WHERE id = ?").run(batch.id);
-      const middle = Math.floor((range.firstSeq + range.lastSeq) / 2);
-      for (const [first, last] of [
-        [range.firstSeq, middle],
-        [middle + 1, range.lastSeq],
-      ] as const) {
-        const halves = this.#objectsOf(first, last).filter((o) => o.stage === batch.stage && o.hourMs === range.hourMs);
-        for (const half of halves) this.#insert(half, first, last, nowMs);
+      const middle = Math.floor((range.first + range.last) / 2);
+      for (const half of [
+        { first: range.first, last: middle },
+        { first: middle + 1, last: range.last },
+      ]) {
+        const objects = this.#objectsOf(half).filter((o) => o.stage === batch.stage && o.hourMs === range.hourMs);
+        for (const object of objects) this.#insert(object, half, nowMs);
       }
       return "halved";
     });
@@ -153,8 +154,8 @@ export class Outbox {
     return this.#buffer.db.query(`UPDATE batch SET state = 'planned', error = NULL WHERE ${IS_PARKED}`).run().changes;
   }
 
-  /** Where the text beside [first, last] is more than a batch may have, the last seq before that. */
-  #lastWithin(first: number, last: number): number {
+  /** Where the text beside the readings of a range is more than a batch may have, the last seq before that. */
+  #lastWithin({ first, last }: SeqRange): number {
     const { db } = this.#buffer;
     const all = db.query<{ sum: number }, [number, number]>(`SELECT total(bytes) AS sum FROM (${TEXT_OF_ROWS})`);
     if (all.get(first, last)!.sum <= BATCH_TEXT_BYTES) return last;
@@ -167,12 +168,11 @@ export class Outbox {
     return last;
   }
 
-  #insertRange(first: number, last: number, nowMs: number): Batch[] {
-    return this.#objectsOf(first, last).map((object) => this.#insert(object, first, last, nowMs));
+  #insertRange(range: SeqRange, nowMs: number): Batch[] {
+    return this.#objectsOf(range).map((object) => this.#insert(object, range, nowMs));
   }
 
-  #insert(object: PlannedObject, first: number, last: number, nowMs: number): Batch {
-    const { stage, hourMs, count } = object;
+  #insert({ stage, hourMs, count }: PlannedObject, { first, last }: SeqRange, nowMs: number): Batch {
     const key = this.#keyOf({ hourMs, first, last, count });
     const row = this.#buffer.db
       .query<{ id: number }, [ReadingStage, string, number, number, number, number, number]>(
@@ -180,21 +180,23 @@ export class Outbox {
          VALUES (?, ?, ?, ?, ?, ?, 'planned', ?) RETURNING id`,
       )
       .get(stage, key, count, first, last, hourMs, nowMs)!;
-    return { id: row.id, stage, key, count, range: { firstSeq: first, lastSeq: last, hourMs } };
+    return { id: row.id, stage, key, count, range: { first, last, hourMs } };
   }
 
   /**
    * Which objects a range makes: per hour of event time, all rows to raw, the valid and the others to their stages. Throws
    * CorruptRowError where one of its readings is not there: a damaged page can hide them without an error.
    */
-  #objectsOf(first: number, last: number): PlannedObject[] {
+  #objectsOf(range: SeqRange): PlannedObject[] {
     const valid = new Map<number, number>();
     const other = new Map<number, number>();
     let rows = 0;
-    for (const { block, firstSeq } of this.#buffer.read(first, last)) {
-      const from = Math.max(0, first - firstSeq);
-      const to = Math.min(block.count, last - firstSeq + 1);
-      rows += to - from;
+    for (const stored of this.#buffer.read(range)) {
+      const { block, firstSeq } = stored;
+      const own = intersect(range, rangeOf(stored));
+      const from = own.first - firstSeq;
+      const to = own.last - firstSeq + 1;
+      rows += sizeOf(own);
       let hourMs = Number.NaN;
       let until = Number.NaN;
       for (let row = from; row < to; row++) {
@@ -207,8 +209,8 @@ export class Outbox {
         counts.set(hourMs, (counts.get(hourMs) ?? 0) + 1);
       }
     }
-    if (rows !== last - first + 1) {
-      throw new CorruptRowError(`Cannot read readings ${first} to ${last}: ${rows} are there`);
+    if (rows !== sizeOf(range)) {
+      throw new CorruptRowError(`Cannot read readings ${range.first} to ${range.last}: ${rows} are there`);
     }
     const hours = [...new Set([...valid.keys(), ...other.keys()])].sort((a, b) => a - b);
     return hours.flatMap((hourMs) => {
@@ -227,6 +229,6 @@ function asBatch(row: BatchRow): Batch {
   const range =
     row.first_seq === null || row.last_seq === null || row.hour === null
       ? null
-      : { firstSeq: row.first_seq, lastSeq: row.last_seq, hourMs: row.hour };
+      : { first: row.first_seq, last: row.last_seq, hourMs: row.hour };
   return { id, stage, key, count, range };
 }

@@ -9,6 +9,7 @@ import {
   type TimeQuality,
 } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
+import { intersect, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import { ANOMALOUS, type CommitFacts, MALFORMED, type StoredBlock } from "./buffer.ts";
 import { CorruptRowError, isCorruption } from "./corruption.ts";
 
@@ -83,26 +84,24 @@ export class BlockReader {
     this.#unreadable = unreadable;
   }
 
-  /** The readings of [first, last] that exist, cut where a seq is missing, so that row `i` always has seq `firstSeq + i`. */
-  read(first: number, last: number): StoredBlock[] {
-    const groups = this.#db
-      .query<GroupRow, [number, number]>(GROUPS_OF_RANGE)
-      .all(first, last)
-      .filter((group) => group.last_seq >= first);
-    return groups.flatMap((group) =>
-      this.readGroup(Math.max(first, group.first_seq), Math.min(last, group.last_seq), factsOf(group)),
-    );
+  /** The readings of a range that exist, cut where a seq is missing, so that row `i` always has seq `firstSeq + i`. */
+  read(range: SeqRange): StoredBlock[] {
+    const groups = this.#db.query<GroupRow, [number, number]>(GROUPS_OF_RANGE).all(range.first, range.last);
+    return groups.flatMap((group) => {
+      const own = intersect(range, { first: group.first_seq, last: group.last_seq });
+      return sizeOf(own) === 0 ? [] : this.readGroup(own, factsOf(group));
+    });
   }
 
   /** The same for readings of one commit. */
-  readGroup(from: number, to: number, facts: CommitFacts): StoredBlock[] {
+  readGroup({ first, last }: SeqRange, facts: CommitFacts): StoredBlock[] {
     // The stored columns, not the catalogue's: a slot may have been interned whose commit has not happened yet.
     const rows = this.#db
       .query<(number | null)[], [number, number]>("SELECT * FROM reading WHERE seq BETWEEN ? AND ? ORDER BY seq")
-      .values(from, to) as (number | null)[][];
+      .values(first, last) as (number | null)[][];
     const blocks: StoredBlock[] = [];
     for (let at = 0; at < rows.length; at++) {
-      this.#check(rows[at]!, at === 0 ? from : rows[at - 1]![0]! + 1, to);
+      this.#check(rows[at]!, at === 0 ? first : rows[at - 1]![0]! + 1, last);
     }
     for (let at = 0; at < rows.length; ) {
       const start = at;

@@ -17,22 +17,25 @@ function fill(recent: RecentBlocks, commits: number, rows: number): Set<ReadingB
   return used;
 }
 
-test("commits of a few rows each, that nobody takes away, hold no more blocks than full ones", () => {
+test("commits of a few rows each that are never released hold no more blocks than full ones", () => {
   const recent = new RecentBlocks(1_000, 10);
   expect(fill(recent, 5_000, 1).size).toBeLessThanOrEqual(101);
-  expect([recent.cover(4_901, 5_000)?.length, recent.cover(4_900, 5_000)]).toEqual([100, null]);
+  expect([recent.cover({ first: 4_901, last: 5_000 })?.length, recent.cover({ first: 4_900, last: 5_000 })]).toEqual([
+    100,
+    null,
+  ]);
 });
 
 test("the batch of a source that commits little at a time is in memory, however small a batch", () => {
   const recent = new RecentBlocks(40, 10);
   fill(recent, 30, 1);
-  expect(recent.cover(1, 30)?.length).toBe(30);
+  expect(recent.cover({ first: 1, last: 30 })?.length).toBe(30);
 });
 
 test("blocks that a settlement releases at once are all used again", () => {
   const recent = new RecentBlocks(1_000, 10);
   const first = fill(recent, 60, 10);
   recent.release(600);
-  expect(recent.cover(600, 600)).toBeNull();
+  expect(recent.cover({ first: 600, last: 600 })).toBeNull();
   expect(fill(recent, 60, 10)).toEqual(first);
 });

@@ -4,7 +4,8 @@
  * however few rows it has), and by the text beside them; what fell out is read from the database.
  */
 import { BLOCK_TEXT_LENGTH, ReadingBlock } from "../core/reading.ts";
-import type { StoredBlock } from "./buffer.ts";
+import { missingIn, overlaps, type SeqRange } from "../core/seq-range.ts";
+import { rangeOf, type StoredBlock } from "./buffer.ts";
 
 const TEXT_LENGTH = 2 * BLOCK_TEXT_LENGTH;
 /** A slow source commits once a second what goes out every thirty: its batch is in memory too. */
@@ -49,20 +50,15 @@ export class RecentBlocks {
   /** Everything up to `seq` was delivered: its blocks may be used again. */
   release(seq: number): void {
     for (let oldest = this.#blocks[0]; oldest !== undefined; oldest = this.#blocks[0]) {
-      if (oldest.firstSeq + oldest.block.count - 1 > seq) return;
+      if (rangeOf(oldest).last > seq) return;
       this.#drop();
     }
   }
 
-  /** The blocks that cover [first, last] without a gap, or null. */
-  cover(first: number, last: number): StoredBlock[] | null {
-    const found = this.#blocks.filter((b) => b.firstSeq <= last && b.firstSeq + b.block.count > first);
-    let next = first;
-    for (const stored of found) {
-      if (stored.firstSeq > next) return null;
-      next = stored.firstSeq + stored.block.count;
-    }
-    return next > last ? found : null;
+  /** The blocks that cover a range without a gap, or null. */
+  cover(range: SeqRange): StoredBlock[] | null {
+    const found = this.#blocks.filter((stored) => overlaps(rangeOf(stored), range));
+    return missingIn(range, found.map(rangeOf)).length === 0 ? found : null;
   }
 
   #drop(): void {

@@ -95,15 +95,15 @@ test("what was committed reads the same from memory, from the database, and afte
       const { lastSeq, epoch } = buffer;
       const slots = buffer.catalogue.measureNames.length;
       expect(lastSeq).toBe(commits.flat().length);
-      const memory = content(buffer.recent.cover(1, lastSeq) ?? [], slots);
+      const memory = content(buffer.recent.cover({ first: 1, last: lastSeq }) ?? [], slots);
       expect(memory.length).toBe(lastSeq);
       buffer.recent.release(lastSeq);
-      expect(content(buffer.read(1, lastSeq), slots)).toEqual(memory);
+      expect(content(buffer.read({ first: 1, last: lastSeq }), slots)).toEqual(memory);
       buffer.close();
       buffer = open();
       expect(buffer.epoch).toBe(epoch);
       expect(buffer.lastSeq).toBe(lastSeq);
-      expect(content(buffer.read(1, lastSeq), slots)).toEqual(memory);
+      expect(content(buffer.read({ first: 1, last: lastSeq }), slots)).toEqual(memory);
       // Handles go on where they were.
       buffer.commit(fill(buffer, commits.flat().slice(0, 20)), facts, []);
       expect(buffer.lastSeq).toBe(lastSeq + Math.min(20, commits.flat().length));
@@ -133,7 +133,7 @@ test("a commit that fails changes nothing, and the same block can be committed l
   expect(buffer.cursor("u")).toBeNull();
   buffer.db.run("DROP TRIGGER no");
   buffer.commit(block, facts, [{ uri: "u", cursor: "1", accepted: 1, refused: 0 }]);
-  expect(buffer.read(1, 1)[0]!.block.count).toBe(1);
+  expect(buffer.read({ first: 1, last: 1 })[0]!.block.count).toBe(1);
   buffer.close();
 });
 

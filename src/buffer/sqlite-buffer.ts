@@ -7,6 +7,7 @@ import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import type { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
+import type { SeqRange } from "../core/seq-range.ts";
 import { type CommitFacts, type SourceShare, type StoredBlock, verdictOf } from "./buffer.ts";
 import { newEpoch } from "./epoch.ts";
 import { BlockReader, loadCatalogue } from "./read-back.ts";
@@ -99,9 +100,9 @@ export class SqliteBuffer {
     return stored;
   }
 
-  /** The readings of [first, last] that the buffer still holds, in seq order, from memory or from the database. */
-  read(first: number, last: number): StoredBlock[] {
-    return this.recent.cover(first, last) ?? this.#reader.read(first, last);
+  /** The readings of a range that the buffer still holds, in seq order, from memory or from the database. */
+  read(range: SeqRange): StoredBlock[] {
+    return this.recent.cover(range) ?? this.#reader.read(range);
   }
 
   /** Runs `work` in one IMMEDIATE transaction: all of it is durable on return, or none of it happened. */

@@ -120,7 +120,7 @@ test("a source in trouble, parked batches, losses and silence are problems with 
     ...{ nowMs: NOW, dataDir: "d", running: { pid: 5, sinceMs: 0 }, pending: 1, corrupt: [] },
     live: live({ sources, updatedAtMs: NOW - 120_000 }),
     parked: { count: 2, key: "raw/k", error: "too large" },
-    losses: [{ reason: "buffer_full", count: 7, firstSeq: 1, lastSeq: 7, sinceMs: NOW - 10, untilMs: NOW - 10 }],
+    losses: [{ reason: "buffer_full", count: 7, range: { first: 1, last: 7 }, sinceMs: NOW - 10, untilMs: NOW - 10 }],
   });
   expect(problems.map(({ code }) => code)).toEqual([
     "source_trouble",
@@ -136,8 +136,7 @@ test("each reason of a loss has its own way out, and a loss of unknown size is t
   node.take(10);
   const retention = new Retention(node.buffer);
   retention.dropOldest(7, NOW);
-  const none = { firstSeq: null, lastSeq: null, sinceMs: NOW, untilMs: NOW };
-  retention.recordLoss({ reason: "buffer_corrupt", count: 0, ...none });
+  retention.recordLoss({ reason: "buffer_corrupt", count: 0, range: null, sinceMs: NOW, untilMs: NOW });
   const status = look();
   expect(statusText(status, NOW)).toContain("lost      an unknown number of readings, buffer_corrupt");
   expect(status.problems.filter(({ code }) => code === "readings_lost")).toMatchObject([

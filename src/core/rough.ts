@@ -1,4 +1,5 @@
 /** Numbers as people read them: grouped digits, rough sizes and ages, ranges. */
+import type { SeqRange } from "./seq-range.ts";
 
 /** `1,234,567` */
 export function grouped(value: number): string {
@@ -27,7 +28,7 @@ export function roughAge(ms: number): string {
 }
 
 /** `101-200, 301 and 4 more`: at most `limit` ranges by name. */
-export function rangesText(ranges: readonly (readonly [number, number])[], limit = 5): string {
-  const shown = ranges.slice(0, limit).map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
+export function rangesText(ranges: readonly SeqRange[], limit = 5): string {
+  const shown = ranges.slice(0, limit).map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
   return shown.join(", ") + (ranges.length > limit ? ` and ${ranges.length - limit} more` : "");
 }

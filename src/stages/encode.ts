@@ -9,6 +9,7 @@ import { ReadingText } from "../core/bytes/reading-text.ts";
 import type { Finding, Malformed, ReadingBlock, Severity } from "../core/reading.ts";
 import { SEVERITIES } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
+import type { HourRange } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import { Schematizer } from "./schematize.ts";
 
@@ -24,7 +25,6 @@ export type EncodableBlock = {
   };
 };
 
-export type RangeOfHour = { readonly first: number; readonly last: number; readonly hourMs: number };
 export type EncodedObject = { readonly body: Uint8Array; readonly count: number };
 
 export type EncoderSettings = {
@@ -64,7 +64,7 @@ export class StageEncoder {
    */
   encode(
     blocks: readonly EncodableBlock[],
-    range: RangeOfHour,
+    range: HourRange,
     stages: ReadonlySet<ReadingStage>,
   ): Map<ReadingStage, EncodedObject> {
     const { valid, others } = rowsOf(blocks, range, this.#catalogue.sensors.length);
@@ -204,7 +204,7 @@ function makeTail(facts: EncodableBlock["facts"], nodeId: string): Tail {
  * The rows of a range and hour, the valid ones and the others, each in order of sensor and then of seq, as
  * `block index << 16 | row`. A counting sort: two passes, no comparison.
  */
-function rowsOf(blocks: readonly EncodableBlock[], range: RangeOfHour, sensors: number) {
+function rowsOf(blocks: readonly EncodableBlock[], range: HourRange, sensors: number) {
   const validAt = new Int32Array(sensors + 1);
   const otherAt = new Int32Array(sensors + 1);
   const spans = blocks.map((stored) => spanOf(stored, range));
@@ -234,7 +234,7 @@ function rowsOf(blocks: readonly EncodableBlock[], range: RangeOfHour, sensors: 
 }
 
 /** The rows of a block that are in the range; `whole`: all of them in its hour, `isValid` null: all of them valid. */
-function spanOf({ block, firstSeq }: EncodableBlock, range: RangeOfHour) {
+function spanOf({ block, firstSeq }: EncodableBlock, range: HourRange) {
   const from = Math.max(0, range.first - firstSeq);
   const to = Math.min(block.count, range.last - firstSeq + 1);
   let whole = true;
@@ -244,7 +244,7 @@ function spanOf({ block, firstSeq }: EncodableBlock, range: RangeOfHour) {
   return { block, from, to, isValid, whole };
 }
 
-function isWithin(timeMs: number, { hourMs }: RangeOfHour): boolean {
+function isWithin(timeMs: number, { hourMs }: HourRange): boolean {
   return timeMs >= hourMs && timeMs < hourMs + MS_PER_HOUR;
 }
 

@@ -145,7 +145,12 @@ export function statusOf(found: Found, { dataDir, settings, nowMs, last, running
     problems: problems.map((problem) => ({ ...problem, message: withoutPassword(problem.message) })),
     rules: rulesStatus(found, live),
     buffer: {
-      ...{ accepted: found.accepted, first_seq: held.firstSeq, last_seq: held.lastSeq, bytes: held.bytes },
+      ...{
+        accepted: found.accepted,
+        first_seq: held.seqs?.first ?? null,
+        last_seq: held.seqs?.last ?? null,
+        bytes: held.bytes,
+      },
       ...{ limit_bytes: live?.bufferLimitBytes ?? settings.bufferMaxBytes, file_bytes: held.fileBytes },
     },
     stages: Object.fromEntries(
@@ -155,17 +160,15 @@ export function statusOf(found: Found, { dataDir, settings, nowMs, last, running
       }),
     ) as Status["stages"],
     open_windows: lag.openWindows,
-    losses: losses.map(({ reason, count, firstSeq, lastSeq, sinceMs, untilMs, epoch = null }) => ({
-      ...{
-        reason,
-        count,
-        counted: isCounted({ count }),
-        first_seq: firstSeq,
-        last_seq: lastSeq,
-        since: iso(sinceMs),
-        until: iso(untilMs),
-        epoch,
-      },
+    losses: losses.map(({ reason, count, range, sinceMs, untilMs, epoch = null }) => ({
+      reason,
+      count,
+      counted: isCounted({ count }),
+      first_seq: range?.first ?? null,
+      last_seq: range?.last ?? null,
+      since: iso(sinceMs),
+      until: iso(untilMs),
+      epoch,
     })),
     uplink: uplinkStatus(last),
     heartbeat: heartbeatStatus(live),

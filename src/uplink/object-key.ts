@@ -1,21 +1,20 @@
 /**
- * The names of objects (DESIGN §5). A key says all that an audit needs: whose readings, which range, how many rows; so a
+ * The names of objects. A key says all that an audit needs: whose readings, which range, how many rows; so a
  * delivery is checked from a listing, without opening an object.
  */
+import { type HourRange, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import type { Stage } from "../core/stage.ts";
 
 const MS_PER_HOUR = 3_600_000;
 const SEQ_DIGITS = 12;
 
-/** One object of a reading stage: the rows of one hour (of event time) out of a planned range of seqs. */
-export type ReadingKey = {
-  /** The hour of the rows' event time; the key holds it to the hour. */
-  readonly hourMs: number;
+/**
+ * One object of a reading stage: the rows of one hour (of event time) out of a planned range of seqs. Rows of the range that
+ * belong to other hours or stages are not in this object.
+ */
+export type ReadingKey = HourRange & {
   readonly node: string;
   readonly epoch: string;
-  /** First and last seq of the planned range; rows that belong to other hours or stages are not in this object. */
-  readonly first: number;
-  readonly last: number;
   /** Rows inside. */
   readonly count: number;
 };
@@ -60,11 +59,10 @@ function parseRange(key: string, node: string, epoch: string, rest: string): Par
   const groups = RANGE.exec(rest)?.groups;
   if (groups === undefined) return null;
   const { first: firstText, last: lastText, count: countText } = groups;
-  const first = Number(firstText);
-  const last = Number(lastText);
+  const range: SeqRange = { first: Number(firstText), last: Number(lastText) };
   const count = Number(countText);
-  if (first > last || count > last - first + 1) return null;
-  const parsed: ParsedKey = { kind: "readings", hourMs: hourOf(key), node, epoch, first, last, count };
+  if (sizeOf(range) === 0 || count > sizeOf(range)) return null;
+  const parsed: ParsedKey = { kind: "readings", hourMs: hourOf(key), node, epoch, ...range, count };
   return isWritable(parsed.hourMs) && readingKey(parsed) === key ? parsed : null;
 }
 

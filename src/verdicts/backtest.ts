@@ -7,6 +7,7 @@ import { storedRuleSet } from "../buffer/ledger/rules.ts";
 import { AgentError } from "../core/errors.ts";
 import type { ProgressLine } from "../core/progress.ts";
 import { grouped } from "../core/rough.ts";
+import type { SeqRange } from "../core/seq-range.ts";
 import type { EvaluationProblem, RuleSet } from "../rules/rule-set.ts";
 import { BacktestTally } from "./tally.ts";
 import { labelRules } from "./truth.ts";
@@ -26,11 +27,12 @@ export type BacktestOptions = {
 
 /** Seqs, and the times at which the oldest and the newest commit happened; null where the buffer holds nothing. */
 type Held = {
-  readonly firstSeq: number | null;
-  readonly lastSeq: number | null;
+  readonly seqs: SeqRange | null;
   readonly fromMs: number | null;
   readonly toMs: number | null;
 };
+
+const NO_SEQS: SeqRange = { first: 1, last: 0 };
 
 /** A rule of the candidate against the set that was in force last. */
 export type Change = "same" | "changed" | "new" | "removed";
@@ -53,16 +55,16 @@ const TURN_MS = 50;
 export async function backtest(options: BacktestOptions): Promise<Backtest> {
   const { ledger, readings, set, sinceMs, untilMs, stop, progress } = options;
   const held = heldIn(ledger);
-  const first = held.firstSeq ?? 1;
+  const { first, last: newest } = held.seqs ?? NO_SEQS;
   const inForce = inForceOf(ledger);
   const changes = inForce.canonical === null ? new Map() : changesOf(inForce.canonical, set.canonical);
   const labels = labelRules(set.canonical);
   const tally = new BacktestTally(readings.catalogue, [...new Set([...set.names, ...changes.keys()])], labels);
   let warmedUp = 0;
-  const last = Math.min(held.lastSeq ?? 0, lastCommittedBefore(ledger, untilMs));
+  const last = Math.min(newest, lastCommittedBefore(ledger, untilMs));
   const startedAt = performance.now();
   let turnAt = startedAt;
-  for (const stored of readings.pieces(first, last)) {
+  for (const stored of readings.pieces({ first, last })) {
     const { block, facts } = stored;
     const did = new Map(block.findings);
     set.judge(block);
@@ -92,12 +94,12 @@ function progressText(done: number, all: number, ms: number): string {
 }
 
 function heldIn(ledger: BufferLedger): Held {
-  const { firstSeq, lastSeq } = heldBy(ledger);
+  const { seqs } = heldBy(ledger);
   const committed = (order: "ASC" | "DESC") =>
     ledger.db
       .query<{ at: number }, []>(`SELECT ingested_at AS at FROM commit_group ORDER BY first_seq ${order} LIMIT 1`)
       .get()?.at ?? null;
-  return { firstSeq, lastSeq, fromMs: committed("ASC"), toMs: committed("DESC") };
+  return { seqs, fromMs: committed("ASC"), toMs: committed("DESC") };
 }
 
 function lastCommittedBefore(ledger: BufferLedger, untilMs: number): number {

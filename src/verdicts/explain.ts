@@ -6,6 +6,7 @@ import { lossesOf } from "../buffer/ledger/losses.ts";
 import { LedgerReadings } from "../buffer/ledger/readings.ts";
 import { storedRuleSet } from "../buffer/ledger/rules.ts";
 import { AgentError, UsageError } from "../core/errors.ts";
+import { contains } from "../core/seq-range.ts";
 import { type Rule, readRules } from "../rules/files/rule.ts";
 import { measuresOf, type ReadingAt, readingJson, type ShownReading } from "./reading-view.ts";
 
@@ -134,13 +135,13 @@ function notHeld(seq: number, ledger: BufferLedger, dataDir: string): AgentError
     });
   }
   const loss = lossesOf(ledger).find(
-    ({ epoch, firstSeq, lastSeq }) => epoch === undefined && (firstSeq ?? seq + 1) <= seq && seq <= (lastSeq ?? -1),
+    ({ epoch, range }) => epoch === undefined && range !== null && contains(range, { first: seq, last: seq }),
   );
   if (loss !== undefined) {
     return new AgentError(`Cannot explain ${id}: it was lost (${loss.reason})`, { tryHint: "agent status" });
   }
-  const { firstSeq } = heldBy(ledger);
-  const held = firstSeq === null ? "none is left" : `the oldest left has seq ${firstSeq}`;
+  const { seqs } = heldBy(ledger);
+  const held = seqs === null ? "none is left" : `the oldest left has seq ${seqs.first}`;
   return new AgentError(
     `Cannot explain ${id}: it was delivered, and the buffer has let it go (${held}; AGENT_KEEP says for how long)`,
     { tryHint: inTheLake(id) },

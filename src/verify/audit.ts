@@ -1,5 +1,5 @@
 /** The words of an audit: what was promised, what is stored, what was found. */
-import type { Range } from "../core/seq-range.ts";
+import type { SeqRange } from "../core/seq-range.ts";
 import type { ReadingStage, Stage } from "../core/stage.ts";
 import type { ParsedKey } from "../uplink/object-key.ts";
 
@@ -8,7 +8,7 @@ export type PromisedBatch = {
   readonly key: string;
   readonly count: number;
   /** The planned range; null for `aggregated`. */
-  readonly range: Range | null;
+  readonly range: SeqRange | null;
   readonly state: BatchState;
 };
 /** `delivered`: the store had it before it was listed. `parked`: the store refuses it, and nobody tries again. */
@@ -17,7 +17,7 @@ export type BatchState = "delivered" | "planned" | "parked";
 /** Delivered batches of one stage that the buffer remembers only as sums. */
 export type FoldedRun = {
   readonly stage: ReadingStage;
-  readonly range: Range;
+  readonly range: SeqRange;
   readonly rows: number;
   readonly objects: number;
 };
@@ -32,9 +32,9 @@ export type Promises = {
   readonly batches: readonly PromisedBatch[];
   readonly folded: readonly FoldedRun[];
   /** Seqs that were counted as losses. */
-  readonly lost: readonly Range[];
+  readonly lost: readonly SeqRange[];
   /** Where readings are that no batch promises yet, by the stages that they will go to. */
-  readonly unplanned: Readonly<Record<ReadingStage, readonly Range[]>>;
+  readonly unplanned: Readonly<Record<ReadingStage, readonly SeqRange[]>>;
   /** Every window that went out, with its highest revision. */
   readonly windows: readonly { readonly startMs: number; readonly revision: number }[];
   /** Starts of windows that hold readings which have not gone out. */
@@ -47,16 +47,16 @@ export type Promises = {
 export type StoredObject = { readonly stage: Stage; readonly key: string; readonly of: ParsedKey };
 
 /**
- * Ranges are of seqs; for `aggregated` each pair is the start of one window, twice, in ms since 1970. `pending` and
+ * Ranges are of seqs; for `aggregated` each is the start of one window, as `first` and as `last`, in ms since 1970. `pending` and
  * `parked` are parts of `missing`: on their way still, and refused by the store.
  */
 export type StageAudit = {
   readonly rows: number;
   readonly objects: number;
-  readonly missing: readonly Range[];
-  readonly duplicate: readonly Range[];
-  readonly pending: readonly Range[];
-  readonly parked: readonly Range[];
+  readonly missing: readonly SeqRange[];
+  readonly duplicate: readonly SeqRange[];
+  readonly pending: readonly SeqRange[];
+  readonly parked: readonly SeqRange[];
 };
 
 export type Audit = {
@@ -68,9 +68,9 @@ export type Audit = {
 
 /** What the audits of the stages collect. */
 export type Findings = {
-  readonly missing: Range[];
-  readonly duplicate: Range[];
-  readonly pending: Range[];
-  readonly parked: Range[];
+  readonly missing: SeqRange[];
+  readonly duplicate: SeqRange[];
+  readonly pending: SeqRange[];
+  readonly parked: SeqRange[];
   readonly strays: StoredObject[];
 };

@@ -3,7 +3,7 @@
  * for each seq and stage, so 100 MB for a hundred million readings.
  */
 
-import { mergeRanges, type Range } from "../core/seq-range.ts";
+import { contains, mergeRanges, rangesOf, type SeqRange } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import type { ParsedKey } from "../uplink/object-key.ts";
 import type { StoredObject } from "./audit.ts";
@@ -13,12 +13,12 @@ const MS_PER_HOUR = 3_600_000;
 /** Ranges of seqs; all empty where the contents are what the names say. */
 export type ContentFindings = {
   /** In more than one row of the stage. */
-  readonly twice: Readonly<Record<ReadingStage, readonly Range[]>>;
+  readonly twice: Readonly<Record<ReadingStage, readonly SeqRange[]>>;
   /** In validated and in anomalies. */
-  readonly contradicting: readonly Range[];
+  readonly contradicting: readonly SeqRange[];
   /** In validated but not in schematized, where both have objects; and the other way round. */
-  readonly notSchematized: readonly Range[];
-  readonly notValidated: readonly Range[];
+  readonly notSchematized: readonly SeqRange[];
+  readonly notValidated: readonly SeqRange[];
 };
 
 /** A set of integers from 1 to a limit. */
@@ -37,7 +37,7 @@ class Bits {
     return (word & bit) === 0;
   }
 
-  addRange(first: number, last: number): void {
+  addRange({ first, last }: SeqRange): void {
     for (let value = first; value <= last; ) {
       if ((value & 31) === 0 && value + 31 <= last) {
         this.words[value >>> 5] = 0xffff_ffff;
@@ -55,7 +55,7 @@ export class ContentAudit {
   readonly #accepted: number;
   readonly #seen: Readonly<Record<ReadingStage, Bits>>;
   readonly #covered: Readonly<Record<"validated" | "schematized", Bits>>;
-  readonly #twice: Record<ReadingStage, Range[]> = { raw: [], validated: [], anomalies: [], schematized: [] };
+  readonly #twice: Record<ReadingStage, SeqRange[]> = { raw: [], validated: [], anomalies: [], schematized: [] };
 
   /** `accepted` at most DEEP_SEQS. */
   constructor(epoch: string, accepted: number) {
@@ -78,7 +78,7 @@ export class ContentAudit {
       if (problem !== null) problems.set(problem, (problems.get(problem) ?? 0) + 1);
     }
     if (of.kind === "readings" && (stage === "validated" || stage === "schematized")) {
-      this.#covered[stage].addRange(of.first, Math.min(of.last, this.#accepted));
+      this.#covered[stage].addRange({ first: of.first, last: Math.min(of.last, this.#accepted) });
     }
     const told = [...problems].map(([problem, n]) => `${problem} (${n === 1 ? "1 row" : `${n} rows`})`);
     return count === of.count ? told : [`it holds ${count} rows where its name says ${of.count}`, ...told];
@@ -105,28 +105,24 @@ export class ContentAudit {
     const seq =
       typeof id === "string" && id.startsWith(`${this.#epoch}-`) ? Number(id.slice(this.#epoch.length + 1)) : NaN;
     if (!Number.isSafeInteger(seq)) return "no reading_id of its epoch";
-    if (of.kind !== "readings" || seq < of.first || seq > of.last || seq > this.#accepted) {
+    if (of.kind !== "readings" || seq > this.#accepted || !contains(of, { first: seq, last: seq })) {
       return "a reading_id outside the range in its name";
     }
-    if (!this.#seen[stage].add(seq)) this.#twice[stage].push([seq, seq]);
+    if (!this.#seen[stage].add(seq)) this.#twice[stage].push({ first: seq, last: seq });
     const time = typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
     return time >= of.hourMs && time < of.hourMs + MS_PER_HOUR ? null : "an event time outside the hour in its name";
   }
 
   /** Ranges of the bits that are set in the words that `word` makes. */
-  #where(word: (index: number) => number): Range[] {
-    const found: [number, number][] = [];
-    for (let index = 0; index < this.#seen.raw.words.length; index++) {
-      const bits = word(index);
-      for (let bit = 0; bits !== 0 && bit < 32; bit++) {
-        if ((bits & (1 << bit)) === 0) continue;
-        const seq = index * 32 + bit;
-        const before = found.at(-1);
-        if (before !== undefined && before[1] === seq - 1) before[1] = seq;
-        else found.push([seq, seq]);
-      }
-    }
-    return found;
+  #where(word: (index: number) => number): SeqRange[] {
+    return rangesOf(setBits(this.#seen.raw.words.length, word));
+  }
+}
+
+function* setBits(words: number, word: (index: number) => number): Generator<number> {
+  for (let index = 0; index < words; index++) {
+    const bits = word(index);
+    for (let bit = 0; bits !== 0 && bit < 32; bit++) if ((bits & (1 << bit)) !== 0) yield index * 32 + bit;
   }
 }
 

@@ -4,7 +4,7 @@
  * for the plan, and it must add up: raw to every seq that was not lost, the others to raw, and no row may be in two objects.
  */
 
-import type { Range } from "../core/seq-range.ts";
+import type { SeqRange } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import { parseKey } from "../uplink/object-key.ts";
 import type { Audit, PromisedBatch, StoredObject } from "./audit.ts";
@@ -14,7 +14,7 @@ export type EarlierEpoch = {
   readonly epoch: string;
   readonly nodeId: string;
   readonly accepted: number;
-  readonly lost: readonly Range[];
+  readonly lost: readonly SeqRange[];
   /** What the buffer of now delivers, or delivered, for it. */
   readonly carried: readonly PromisedBatch[];
   /** The stages that every reading of it should be in. */
@@ -39,8 +39,15 @@ export function reconcileEarlier(of: EarlierEpoch, objects: readonly StoredObjec
   }
   return reconcile(
     {
-      ...{ epoch: of.epoch, nodeId: of.nodeId, accepted: of.accepted, plannedThrough: of.accepted },
-      ...{ batches, folded: [], lost: of.lost, openWindows: [], always: of.stages },
+      epoch: of.epoch,
+      nodeId: of.nodeId,
+      accepted: of.accepted,
+      plannedThrough: of.accepted,
+      batches,
+      folded: [],
+      lost: of.lost,
+      openWindows: [],
+      always: of.stages,
       unplanned: { raw: [], validated: [], anomalies: [], schematized: [] },
       windows: [...windows].map(([startMs, revision]) => ({ startMs, revision })),
     },
@@ -48,7 +55,7 @@ export function reconcileEarlier(of: EarlierEpoch, objects: readonly StoredObjec
   );
 }
 
-function rangeOf({ stage, key }: Pick<PromisedBatch, "stage" | "key">): Range | null {
+function rangeOf({ stage, key }: Pick<PromisedBatch, "stage" | "key">): SeqRange | null {
   const of = parseKey(stage, key);
-  return of?.kind === "readings" ? [of.first, of.last] : null;
+  return of?.kind === "readings" ? { first: of.first, last: of.last } : null;
 }

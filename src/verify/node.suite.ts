@@ -9,6 +9,7 @@ import { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { WindowLedger } from "../buffer/window-record.ts";
 import { Gzip } from "../core/bytes/gzip.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
+import type { HourRange } from "../core/seq-range.ts";
 import { resolveSettings } from "../core/settings/settings.ts";
 import type { ReadingStage, Stage } from "../core/stage.ts";
 import { Windows } from "../stages/aggregate.ts";
@@ -34,7 +35,11 @@ export class TestNode {
 
   constructor(stages: readonly Stage[] = this.settings.stages) {
     this.buffer = new SqliteBuffer({
-      ...{ dataDir: this.dataDir, nodeId: "edge-7", nowMs: EPOCH_START, blockRows: 1_000, recentRows: 10_000 },
+      dataDir: this.dataDir,
+      nodeId: "edge-7",
+      nowMs: EPOCH_START,
+      blockRows: 1_000,
+      recentRows: 10_000,
       chance: new Uint8Array(10).fill(7),
     });
     const { epoch, catalogue } = this.buffer;
@@ -122,12 +127,8 @@ export class TestNode {
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 
-  #bodyOf(
-    stage: ReadingStage,
-    { firstSeq: first, lastSeq: last, hourMs }: { firstSeq: number; lastSeq: number; hourMs: number },
-  ) {
-    const blocks = this.buffer.read(first, last);
-    return this.#encoder.encode(blocks, { first, last, hourMs }, new Set([stage])).get(stage)!.body;
+  #bodyOf(stage: ReadingStage, range: HourRange): Uint8Array {
+    return this.#encoder.encode(this.buffer.read(range), range, new Set([stage])).get(stage)!.body;
   }
 }
 

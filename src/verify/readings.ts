@@ -1,6 +1,6 @@
 /** The part of `reconcile` for the stages whose objects hold readings: by key, by sums, and by whether a range adds up. */
 
-import { RangeSet } from "../core/seq-range.ts";
+import { contains, overlaps, RangeSet, sizeOf } from "../core/seq-range.ts";
 import { READING_STAGES, type ReadingStage } from "../core/stage.ts";
 import type { ReadingKey } from "../uplink/object-key.ts";
 import type { Findings, FoldedRun, Promises, StoredObject } from "./audit.ts";
@@ -22,11 +22,17 @@ export function auditReadings(
   for (const stage of READING_STAGES) {
     const runs = runsOf(promises.folded.filter((run) => run.stage === stage));
     const kept = claim(stage, promises, objects, found[stage]);
-    for (const held of kept) account(held, stage, runs, lost, parts, found[stage]);
+    for (const held of kept) {
+      if (held.promised) continue;
+      const { first, last, count } = held.of;
+      if (isAccountedFor(held, runs, lost)) parts.push({ first, last, stage, count });
+      else duplicate(held, found[stage]);
+    }
     for (const batch of promises.batches) {
       if (batch.stage !== stage || batch.range === null) continue;
       used.add(stage);
-      parts.push({ stage, first: batch.range[0], last: batch.range[1], count: batch.count });
+      const { first, last } = batch.range;
+      parts.push({ first, last, stage, count: batch.count });
     }
     if (runs.length > 0) used.add(stage);
     sums[stage] = sumsOf(runs);
@@ -59,70 +65,61 @@ function claim(stage: ReadingStage, promises: Promises, objects: readonly Stored
 }
 
 /** Within an hour of event time no seq is in two objects of a stage: where it is, the promised one counts, then the wider. */
-function withoutOverlaps(hour: Held[], found: Findings): Held[] {
-  const kept: Held[] = [];
-  hour.sort((a, b) => a.of.first - b.of.first);
-  for (let at = 0; at < hour.length; ) {
-    const cluster: Held[] = [];
-    let last = Number.NEGATIVE_INFINITY;
-    while (at < hour.length && (cluster.length === 0 || hour[at]!.of.first <= last)) {
-      last = Math.max(last, hour[at]!.of.last);
-      cluster.push(hour[at++]!);
-    }
-    const own: Held[] = [];
+function withoutOverlaps(hour: readonly Held[], found: Findings): Held[] {
+  return clustersOf(hour).flatMap((cluster) => {
+    const kept: Held[] = [];
     if (cluster.length > 1) {
-      cluster.sort((a, b) => Number(b.promised) - Number(a.promised) || widthOf(b) - widthOf(a));
+      cluster.sort((a, b) => Number(b.promised) - Number(a.promised) || sizeOf(b.of) - sizeOf(a.of));
     }
     for (const held of cluster) {
-      if (own.some(({ of }) => of.first <= held.of.last && held.of.first <= of.last)) duplicate(held, found);
-      else own.push(held);
+      if (kept.some(({ of }) => overlaps(of, held.of))) duplicate(held, found);
+      else kept.push(held);
     }
-    kept.push(...own);
-  }
-  return kept;
+    return kept;
+  });
 }
 
-/** An object that holds nothing twice goes to what accounts for it: its promise, a folded run, or a loss. */
-function account(
-  held: Held,
-  stage: ReadingStage,
-  runs: readonly Run[],
-  lost: RangeSet,
-  parts: Part[],
-  found: Findings,
-): void {
-  if (held.promised) return;
-  const { first, last, count } = held.of;
-  const isLost = lost.holds(first, last);
-  const run = runs.find(({ range }) => range[0] <= first && last <= range[1]);
-  if (run !== undefined) {
-    run.foundRows += count;
-    run.foundObjects++;
-    if (isLost) run.lostRows += count;
-  } else if (!isLost) {
-    duplicate(held, found);
-    return;
+/** Objects whose ranges overlap, directly or through others, are in one cluster. */
+function clustersOf(hour: readonly Held[]): Held[][] {
+  const clusters: Held[][] = [];
+  let last = Number.NEGATIVE_INFINITY;
+  for (const held of [...hour].sort((a, b) => a.of.first - b.of.first)) {
+    const cluster = held.of.first <= last ? clusters.at(-1) : undefined;
+    if (cluster === undefined) clusters.push([held]);
+    else cluster.push(held);
+    last = Math.max(last, held.of.last);
   }
-  parts.push({ stage, first, last, count });
+  return clusters;
 }
 
-function duplicate(held: Held, found: Findings): void {
-  found.duplicate.push([held.of.first, held.of.last]);
-  found.strays.push(held.object);
+/** Whether a folded run or a loss accounts for an object that nobody promised; a run's sums then include it. */
+function isAccountedFor({ of }: Held, runs: readonly Run[], lost: RangeSet): boolean {
+  const isLost = lost.containsAll(of);
+  const run = runs.find(({ range }) => contains(range, of));
+  if (run === undefined) return isLost;
+  run.foundRows += of.count;
+  run.foundObjects++;
+  if (isLost) run.lostRows += of.count;
+  return true;
+}
+
+function duplicate({ of, object }: Held, found: Findings): void {
+  found.duplicate.push({ first: of.first, last: of.last });
+  found.strays.push(object);
 }
 
 /** Runs that overlap (an hour of a range was halved, another was not) are one: no listing tells whose an object is. */
 function runsOf(folded: readonly FoldedRun[]): Run[] {
   const runs: Run[] = [];
-  for (const run of [...folded].sort((a, b) => a.range[0] - b.range[0])) {
+  for (const run of [...folded].sort((a, b) => a.range.first - b.range.first)) {
     const before = runs.at(-1);
-    if (before === undefined || run.range[0] > before.range[1]) {
+    if (before === undefined || run.range.first > before.range.last) {
       runs.push({ ...run, foundRows: 0, foundObjects: 0, lostRows: 0 });
       continue;
     }
     runs[runs.length - 1] = {
       ...before,
-      range: [before.range[0], Math.max(before.range[1], run.range[1])],
+      range: { first: before.range.first, last: Math.max(before.range.last, run.range.last) },
       rows: before.rows + run.rows,
       objects: before.objects + run.objects,
     };
@@ -148,8 +145,4 @@ function sumsOf(runs: readonly Run[]): Sums {
 /** As many rows as promised: then as many objects too, or they are not the ones that were promised. */
 function isEven(run: Run): boolean {
   return run.lostRows === 0 && run.foundRows === run.rows;
-}
-
-function widthOf({ of }: Held): number {
-  return of.last - of.first;
 }

@@ -11,7 +11,7 @@
  * - What was counted as a loss is never missing, and no duplicate when it is there after all.
  */
 
-import { mergeRanges, type Range, subtractRanges } from "../core/seq-range.ts";
+import { mergeRanges, type SeqRange, subtractRanges } from "../core/seq-range.ts";
 import { READING_STAGES, STAGES, type Stage } from "../core/stage.ts";
 import type { Audit, Findings, Promises, StageAudit, StoredObject } from "./audit.ts";
 import { auditReadings } from "./readings.ts";
@@ -29,7 +29,7 @@ export function reconcile(promises: Promises, objects: readonly StoredObject[]):
   auditReadings(promises, objects, findings);
   auditWindows(promises, objects, findings.aggregated);
   const stages = Object.fromEntries(
-    STAGES.map((stage) => [stage, toldOf(stage, objects, findings[stage], promises.lost)]),
+    STAGES.map((stage) => [stage, stageAudit(stage, objects, findings[stage], promises.lost)]),
   ) as Record<Stage, StageAudit>;
   const ok = STAGES.every((stage) => stages[stage].missing.length === 0 && stages[stage].duplicate.length === 0);
   return { ok, stages, strays: STAGES.flatMap((stage) => findings[stage].strays) };
@@ -39,13 +39,19 @@ function none(): Findings {
   return { missing: [], duplicate: [], pending: [], parked: [], strays: [] };
 }
 
-function toldOf(stage: Stage, objects: readonly StoredObject[], found: Findings, lost: readonly Range[]): StageAudit {
+function stageAudit(
+  stage: Stage,
+  objects: readonly StoredObject[],
+  found: Findings,
+  lost: readonly SeqRange[],
+): StageAudit {
   const own = objects.filter((object) => object.stage === stage);
   const rows = own.reduce((sum, object) => sum + object.of.count, 0);
   const isReadings = (READING_STAGES as readonly Stage[]).includes(stage);
-  const tidy = isReadings ? (ranges: readonly Range[]) => subtractRanges(ranges, lost) : distinctStarts;
+  const tidy = isReadings ? (ranges: readonly SeqRange[]) => subtractRanges(ranges, lost) : distinctStarts;
   return {
-    ...{ rows, objects: own.length },
+    rows,
+    objects: own.length,
     missing: tidy([...found.missing, ...found.pending, ...found.parked]),
     duplicate: isReadings ? mergeRanges(found.duplicate) : distinctStarts(found.duplicate),
     pending: tidy(found.pending),
@@ -53,6 +59,7 @@ function toldOf(stage: Stage, objects: readonly StoredObject[], found: Findings,
   };
 }
 
-function distinctStarts(pairs: readonly Range[]): Range[] {
-  return [...new Set(pairs.map(([start]) => start))].sort((a, b) => a - b).map((start) => [start, start]);
+function distinctStarts(windows: readonly SeqRange[]): SeqRange[] {
+  const starts = [...new Set(windows.map(({ first }) => first))].sort((a, b) => a - b);
+  return starts.map((start) => ({ first: start, last: start }));
 }

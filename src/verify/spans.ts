@@ -4,16 +4,12 @@
  * not; what was folded counts as found.
  */
 
-import { type Range, type RangeSet, subtractRanges } from "../core/seq-range.ts";
+import { missingIn, type RangeSet, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import type { Findings } from "./audit.ts";
 
-export type Part = {
-  readonly stage: ReadingStage;
-  readonly first: number;
-  readonly last: number;
-  readonly count: number;
-};
+/** Rows of a stage within a range: a promised batch, or an object that is there. */
+export type Part = SeqRange & { readonly stage: ReadingStage; readonly count: number };
 
 /** What the sums of the folded runs say of a stage. */
 export type Sums = {
@@ -37,6 +33,8 @@ export type Verdicts = {
 
 type FindingsOf = Readonly<Record<ReadingStage, Findings>>;
 type Span = { first: number; last: number; rows: Record<ReadingStage, number>; has: Set<ReadingStage> };
+/** How many rows of a group there are, and how many there should be. */
+type RowBounds = { readonly rows: number; readonly least: number; readonly most: number };
 /** Stages of which a listing can tell only together where rows are missing. */
 type Group = readonly ReadingStage[];
 const RAW: Group = ["raw"];
@@ -49,9 +47,8 @@ export function judgeSpans(parts: readonly Part[], verdicts: Verdicts, found: Fi
   const spans = spansOf(parts);
   const judge = new SpanJudge(verdicts, found);
   for (const span of spans) judge.span(span);
-  const covered = [...spans.map(({ first, last }): Range => [first, last]), ...verdicts.lost.ranges];
-  const planned: Range[] = verdicts.plannedThrough > 0 ? [[1, verdicts.plannedThrough]] : [];
-  for (const [first, last] of subtractRanges(planned, covered)) judge.gap(first, last);
+  const planned = { first: 1, last: verdicts.plannedThrough };
+  for (const gap of missingIn(planned, [...spans, ...verdicts.lost.ranges])) judge.gap(gap);
   judge.nameUnexplained();
 }
 
@@ -75,7 +72,7 @@ class SpanJudge {
   readonly #found: FindingsOf;
   /** Rows too few and too many whose place is known, of stages whose sums say so. */
   readonly #explained = { missing: new Map<Group, number>(), duplicate: new Map<Group, number>() };
-  readonly #splitPlaces: Range[] = [];
+  readonly #splitPlaces: SeqRange[] = [];
 
   constructor(verdicts: Verdicts, found: FindingsOf) {
     this.#verdicts = verdicts;
@@ -83,32 +80,32 @@ class SpanJudge {
   }
 
   span(span: Span): void {
-    const { first, last, rows } = span;
-    const size = last - first + 1;
+    const { rows } = span;
+    const size = sizeOf(span);
     const judged = (stage: ReadingStage) =>
-      span.has.has(stage) || this.#verdicts.always.has(stage) || this.#isShort(stage, first, last);
+      span.has.has(stage) || this.#verdicts.always.has(stage) || this.#isShort(stage, span);
     // A stage without a trace here was switched off, unless the sums say that rows of it are gone.
-    if (judged("raw")) this.#compare(span, RAW, rows.raw, size, size);
-    const both = rows.validated + rows.anomalies;
+    if (judged("raw")) this.#compare(span, RAW, { rows: rows.raw, least: size, most: size });
     const areBoth = judged("validated") && judged("anomalies");
-    this.#compare(span, SPLIT, both, areBoth ? size : 0, size);
+    this.#compare(span, SPLIT, { rows: rows.validated + rows.anomalies, least: areBoth ? size : 0, most: size });
     if (!judged("schematized")) return;
     // Every valid row has both; where validated is not whole itself, more may be missing than this shows.
-    const isWhole = judged("validated") && !this.#isShort("validated", first, last);
-    this.#compare(span, SCHEMATIZED, rows.schematized, rows.validated, isWhole ? rows.validated : size);
+    const isWhole = judged("validated") && !this.#isShort("validated", span);
+    const most = isWhole ? rows.validated : size;
+    this.#compare(span, SCHEMATIZED, { rows: rows.schematized, least: rows.validated, most });
   }
 
   /** Seqs of which there is no trace in any stage, promised, stored or lost. */
-  gap(first: number, last: number): void {
+  gap(gap: SeqRange): void {
     const { used } = this.#verdicts;
     const isSplit = used.has("validated") && used.has("anomalies");
     // How many of them schematized should have, or one of the two alone, nobody can tell from here.
     const groups = isSplit ? [RAW, SPLIT] : [RAW];
-    for (const group of groups) this.#name("missing", group, first, last, last - first + 1);
-    if (GROUPS.flat().some((stage) => this.#isShort(stage, first, last))) return;
-    // Told once, where it is sure that a stage should have had them.
+    for (const group of groups) this.#name("missing", group, gap, sizeOf(gap));
+    if (GROUPS.flat().some((stage) => this.#isShort(stage, gap))) return;
+    // Reported once, where it is sure that a stage should have had them.
     const usual: Group = used.has("raw") ? RAW : isSplit ? ["validated"] : [];
-    this.#nameAll("missing", usual, first, last);
+    this.#nameAll("missing", usual, gap);
   }
 
   nameUnexplained(): void {
@@ -133,35 +130,36 @@ class SpanJudge {
   }
 
   /** `rows` must be within [least, most]. Lost rows may be there or not; where sums are short they excuse no gap. */
-  #compare({ first, last, has }: Span, group: Group, rows: number, least: number, most: number): void {
-    const lost = this.#verdicts.lost.countWithin(first, last);
-    const isShort = group.some((stage) => this.#isShort(stage, first, last));
+  #compare(span: Span, group: Group, { rows, least, most }: RowBounds): void {
+    const lost = this.#verdicts.lost.countWithin(span);
+    const isShort = group.some((stage) => this.#isShort(stage, span));
     if (rows < least - (isShort ? 0 : lost)) {
-      if (!this.#name("missing", group, first, last, least - rows)) this.#nameAll("missing", group, first, last);
+      if (!this.#name("missing", group, span, least - rows)) this.#nameAll("missing", group, span);
     }
-    const ceiling = Math.min(most + (most < last - first + 1 ? lost : 0), last - first + 1);
-    if (rows > ceiling && !this.#name("duplicate", group, first, last, rows - ceiling)) {
-      const present = group.filter((stage) => has.has(stage));
-      this.#nameAll("duplicate", present, first, last);
+    const size = sizeOf(span);
+    const ceiling = Math.min(most + (most < size ? lost : 0), size);
+    if (rows > ceiling && !this.#name("duplicate", group, span, rows - ceiling)) {
+      const present = group.filter((stage) => span.has.has(stage));
+      this.#nameAll("duplicate", present, span);
     }
   }
 
   /** Names the range in the stages of the group whose sums are wrong there; false where none is. */
-  #name(what: "missing" | "duplicate", group: Group, first: number, last: number, rows: number): boolean {
+  #name(what: "missing" | "duplicate", group: Group, { first, last }: SeqRange, rows: number): boolean {
     const { sums } = this.#verdicts;
     const sumOf = { missing: "short", duplicate: "over" } as const;
-    const guilty = group.filter((stage) => sums[stage][sumOf[what]].countWithin(first, last) > 0);
-    this.#nameAll(what, guilty, first, last);
-    if (what === "missing" && group === SPLIT && guilty.length > 0) this.#splitPlaces.push([first, last]);
+    const guilty = group.filter((stage) => sums[stage][sumOf[what]].countWithin({ first, last }) > 0);
+    this.#nameAll(what, guilty, { first, last });
+    if (what === "missing" && group === SPLIT && guilty.length > 0) this.#splitPlaces.push({ first, last });
     if (guilty.length > 0) this.#explained[what].set(group, (this.#explained[what].get(group) ?? 0) + rows);
     return guilty.length > 0;
   }
 
-  #nameAll(what: "missing" | "duplicate", stages: Group, first: number, last: number): void {
-    for (const stage of stages) this.#found[stage][what].push([first, last]);
+  #nameAll(what: "missing" | "duplicate", stages: Group, { first, last }: SeqRange): void {
+    for (const stage of stages) this.#found[stage][what].push({ first, last });
   }
 
-  #isShort(stage: ReadingStage, first: number, last: number): boolean {
-    return this.#verdicts.sums[stage].short.countWithin(first, last) > 0;
+  #isShort(stage: ReadingStage, range: SeqRange): boolean {
+    return this.#verdicts.sums[stage].short.countWithin(range) > 0;
   }
 }

@@ -7,7 +7,7 @@ import { type LedgerPromises, promisesOf } from "../buffer/ledger/promises.ts";
 import { AgentError } from "../core/errors.ts";
 import type { ProgressLine } from "../core/progress.ts";
 import { grouped } from "../core/rough.ts";
-import { mergeRanges, sizeOf } from "../core/seq-range.ts";
+import { mergeRanges, totalSize } from "../core/seq-range.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { READING_STAGES, STAGES } from "../core/stage.ts";
 import { isRunning } from "../status/status.ts";
@@ -44,7 +44,10 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
     }
     return {
       ok: epochs.every(({ audit, deep }) => audit.ok && isClean(deep)),
-      ...{ epochs, isRunning: running, deliversTo: readLive(options.dataDir)?.store ?? null, foreign: listed.foreign },
+      epochs,
+      isRunning: running,
+      deliversTo: readLive(options.dataDir)?.store ?? null,
+      foreign: listed.foreign,
       otherEpochs: [...listed.others].map(([epoch, counts]) => ({ epoch, ...counts })),
     };
   }
@@ -67,7 +70,7 @@ async function listAll({ dataDir, store, stop, now, progress }: VerifyOptions): 
   const listing = listObjects(store, STAGES, stop, (n) => progress.tell(() => `${grouped(n)} objects listed`));
   for await (const { stage, key, of } of listing) {
     if (of === null) foreign++;
-    else if (objects.has(of.epoch)) objects.get(of.epoch)!.push({ stage, key, of });
+    else if (objects.has(of.epoch)) objects.get(of.epoch)?.push({ stage, key, of });
     else if (of.node === nodeId) {
       const other = others.get(of.epoch) ?? { objects: 0, rows: 0 };
       others.set(of.epoch, { objects: other.objects + 1, rows: other.rows + of.count });
@@ -103,7 +106,7 @@ function compare({ dataDir, settings }: VerifyOptions, listed: Listed): Compared
       });
     }
     const audit = reconcile(promises, objects);
-    const own = { epoch, nodeId, accepted, lost: sizeOf(promises.lost), file: null, audit, objects };
+    const own = { epoch, nodeId, accepted, lost: totalSize(promises.lost), file: null, audit, objects };
     return [own, ...oldEpochs(ledger).map((old) => compareEarlier(old, promises, settings, listed))];
   } finally {
     ledger.close();
@@ -121,7 +124,7 @@ function compareEarlier(
   const carried = promises.carried.filter(({ key }) => key.includes(`/${epoch}.`));
   const stages = READING_STAGES.filter((stage) => settings.stages.includes(stage));
   const audit = reconcileEarlier({ epoch, nodeId, accepted, lost, carried, stages }, objects);
-  return { epoch, nodeId, accepted, lost: sizeOf(mergeRanges(lost)), file, audit, objects };
+  return { epoch, nodeId, accepted, lost: totalSize(mergeRanges(lost)), file, audit, objects };
 }
 
 function hasMoreThanPending({ stages }: Audit): boolean {

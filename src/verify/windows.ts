@@ -19,16 +19,16 @@ export function auditWindows(promises: Promises, objects: readonly StoredObject[
     const wanted = expected.get(revisionId(of.windowStartMs, of.revision));
     if (wanted !== undefined && !wanted.claimed && (wanted.key ?? object.key) === object.key) wanted.claimed = true;
     else {
-      found.duplicate.push([of.windowStartMs, of.windowStartMs]);
+      found.duplicate.push({ first: of.windowStartMs, last: of.windowStartMs });
       found.strays.push(object);
     }
   }
   for (const { startMs, state, claimed } of expected.values()) {
     if (claimed) continue;
     const listOf = { delivered: found.missing, planned: found.pending, parked: found.parked };
-    listOf[state].push([startMs, startMs]);
+    listOf[state].push({ first: startMs, last: startMs });
   }
-  for (const startMs of promises.openWindows) found.pending.push([startMs, startMs]);
+  for (const startMs of promises.openWindows) found.pending.push({ first: startMs, last: startMs });
 }
 
 function expectedRevisions(promises: Promises): Map<string, Expected> {

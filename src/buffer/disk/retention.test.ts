@@ -64,13 +64,13 @@ test("what is dropped is counted to the row, and no promise is left with some of
   outbox.plan(10, HOUR);
   const retention = new Retention(buffer);
   // 11 to 20 are promised, 21 to 40 are not: a cut at 13 takes the whole promise.
-  expect(retention.dropOldest(3, HOUR)).toMatchObject({ firstSeq: 11, lastSeq: 20, count: 10 });
+  expect(retention.dropOldest(3, HOUR)).toMatchObject({ range: { first: 11, last: 20 }, count: 10 });
   expect(outbox.open(10)).toEqual([]);
-  expect(retention.dropOldest(3, HOUR)).toMatchObject({ firstSeq: 21, lastSeq: 23, count: 3 });
+  expect(retention.dropOldest(3, HOUR)).toMatchObject({ range: { first: 21, last: 23 }, count: 3 });
   outbox.reload();
   expect(outbox.plan(100, HOUR).map(({ range }) => range)).toContainEqual({
-    firstSeq: 24,
-    lastSeq: 40,
+    first: 24,
+    last: 40,
     hourMs: HOUR,
   });
   expect(buffer.db.query("SELECT reason, count, first_seq, last_seq FROM loss").all()).toEqual([

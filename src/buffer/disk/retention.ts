@@ -2,6 +2,7 @@
  * What the buffer lets go, and when: delivered readings after they were kept for a while, or at once when room is short;
  * undelivered ones only by the policy `drop-oldest`, and then as a counted loss.
  */
+import { type SeqRange, sizeOf } from "../../core/seq-range.ts";
 import type { Loss } from "../buffer.ts";
 import { IS_OPEN } from "../schema.ts";
 import type { SqliteBuffer } from "../sqlite-buffer.ts";
@@ -51,9 +52,8 @@ export class Retention {
   prune(beforeMs: number, rows = CHUNK_ROWS): number {
     const settled = this.settledThrough();
     const { db } = this.#buffer;
-    type GroupRow = { first: number; last: number };
     const group = db
-      .query<GroupRow, [number, number, number]>(
+      .query<SeqRange, [number, number, number]>(
         // Commits are in the order of time: the first few tell, and what is kept for long is not looked through again and again.
         `SELECT min(first_seq) AS first, max(last_seq) AS last FROM
          (SELECT first_seq, last_seq, ingested_at FROM commit_group ORDER BY first_seq LIMIT ?3)
@@ -83,14 +83,8 @@ export class Retention {
       )
       .get(cut)?.seq;
     const last = Math.max(cut, whole ?? 0);
-    const loss = {
-      reason: "buffer_full",
-      count: last - from + 1,
-      firstSeq: from,
-      lastSeq: last,
-      sinceMs: nowMs,
-      untilMs: nowMs,
-    };
+    const range = { first: from, last };
+    const loss = { reason: "buffer_full", count: sizeOf(range), range, sinceMs: nowMs, untilMs: nowMs };
     this.#buffer.transact(() => {
       this.#deleteThrough(last);
       db.query(`DELETE FROM batch WHERE ${IS_OPEN} AND last_seq <= ?`).run(last);
@@ -107,17 +101,19 @@ export class Retention {
   /** Joins a loss to the one before it where reason and range go on. Inside the caller's transaction, or alone. */
   recordLoss(loss: Loss): void {
     const { db } = this.#buffer;
-    const { reason, count, firstSeq, lastSeq, sinceMs, untilMs, epoch = null } = loss;
+    const { reason, count, range, sinceMs, untilMs, epoch = null } = loss;
+    const lastSeq = range?.last ?? null;
+    const seqBefore = range === null ? null : range.first - 1;
     const joined = db
       .query(
         `UPDATE loss SET count = count + ?, last_seq = ?, until = ?
          WHERE reason = ? AND last_seq IS ? AND epoch IS ?`,
       )
-      .run(count, lastSeq, untilMs, reason, firstSeq === null ? null : firstSeq - 1, epoch).changes;
+      .run(count, lastSeq, untilMs, reason, seqBefore, epoch).changes;
     if (joined > 0) return;
     db.query(
       "INSERT INTO loss (reason, count, first_seq, last_seq, since, until, epoch) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    ).run(reason, count, firstSeq, lastSeq, sinceMs, untilMs, epoch);
+    ).run(reason, count, range?.first ?? null, lastSeq, sinceMs, untilMs, epoch);
   }
 
   #deleteThrough(last: number): number {
@@ -133,7 +129,7 @@ export class Retention {
   /** Delivered batches of what was pruned become one line per stage. Ranges overlap where one hour of two was halved. */
   #foldBatches(last: number): void {
     const { db } = this.#buffer;
-    type FoldRow = { stage: string; first: number; last: number; rows: number; objects: number };
+    type FoldRow = SeqRange & { stage: string; rows: number; objects: number };
     const ranges = db
       .query<FoldRow, [number]>(
         `SELECT stage, first_seq AS first, last_seq AS last, sum(count) AS rows, count(*) AS objects FROM batch

@@ -1,4 +1,5 @@
 /** What the buffer tells of the node: what it holds, how far delivery is, what came in, what was lost. */
+import type { SeqRange } from "../../core/seq-range.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import { IS_PARKED } from "../schema.ts";
 import type { BufferLedger } from "./ledger.ts";
@@ -19,9 +20,8 @@ export type StageLag = {
 };
 
 export type BufferHolds = {
-  /** Of the readings that are still in the buffer; null where it holds none. */
-  readonly firstSeq: number | null;
-  readonly lastSeq: number | null;
+  /** From the first to the last reading that is still in the buffer; null where it holds none. */
+  readonly seqs: SeqRange | null;
   /** In use by rows, which the limit is about; and what the database takes on disk without its log. */
   readonly bytes: number;
   readonly fileBytes: number;
@@ -33,11 +33,13 @@ export function heldBy(ledger: Readable): BufferHolds {
   const ends = ledger.db
     .query<EndsRow, []>("SELECT (SELECT min(seq) FROM reading) AS first, (SELECT max(seq) FROM reading) AS last")
     .get();
+  const { first, last } = ends ?? { first: null, last: null };
   const pragma = (name: string) => Number(ledger.db.query(`PRAGMA ${name}`).values()[0]?.[0] ?? 0);
   const [pages, free, size] = [pragma("page_count"), pragma("freelist_count"), pragma("page_size")];
   return {
-    ...{ firstSeq: ends?.first ?? null, lastSeq: ends?.last ?? null },
-    ...{ bytes: (pages - free) * size, fileBytes: pages * size },
+    seqs: first === null || last === null ? null : { first, last },
+    bytes: (pages - free) * size,
+    fileBytes: pages * size,
   };
 }
 

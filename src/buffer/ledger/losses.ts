@@ -1,15 +1,28 @@
-/** The losses that a buffer has counted, its own and those of buffers that were set aside before it. */
+/** The losses that a buffer has counted: its own, and those of buffers that were set aside before it. */
 import type { Loss } from "../buffer.ts";
 import type { BufferLedger } from "./ledger.ts";
 
+export type LossRow = {
+  readonly reason: string;
+  readonly count: number;
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly epoch: string | null;
+};
+
+const COLUMNS = "reason, count, first_seq AS first, last_seq AS last, since AS sinceMs, until AS untilMs";
+export const SELECT_LOSSES = `SELECT ${COLUMNS}, epoch FROM loss ORDER BY id`;
+const SELECT_LOSSES_OF_VERSION_1 = `SELECT ${COLUMNS}, NULL AS epoch FROM loss ORDER BY id`;
+
 export function lossesOf(ledger: Pick<BufferLedger, "db" | "version">): Loss[] {
-  type LossRow = Omit<Loss, "epoch"> & { readonly epoch: string | null };
-  const epoch = ledger.version >= 2 ? "epoch" : "NULL AS epoch";
-  return ledger.db
-    .query<LossRow, []>(
-      `SELECT reason, count, first_seq AS firstSeq, last_seq AS lastSeq, since AS sinceMs, until AS untilMs, ${epoch}
-       FROM loss ORDER BY id`,
-    )
-    .all()
-    .map(({ epoch: of, ...loss }) => (of === null ? loss : { ...loss, epoch: of }));
+  const select = ledger.version >= 2 ? SELECT_LOSSES : SELECT_LOSSES_OF_VERSION_1;
+  return ledger.db.query<LossRow, []>(select).all().map(lossOf);
+}
+
+export function lossOf({ reason, count, first, last, sinceMs, untilMs, epoch }: LossRow): Loss {
+  const range = first === null || last === null ? null : { first, last };
+  const loss = { reason, count, range, sinceMs, untilMs };
+  return epoch === null ? loss : { ...loss, epoch };
 }

@@ -1,10 +1,9 @@
 /** What the buffer accepted and promised, for whoever compares it with a store. */
+import type { SeqRange } from "../../core/seq-range.ts";
 import type { ReadingStage, Stage } from "../../core/stage.ts";
 import { ANOMALOUS, MALFORMED, VALID } from "../buffer.ts";
 import type { BufferLedger } from "./ledger.ts";
 import { lossesOf } from "./losses.ts";
-
-type SeqRange = readonly [first: number, last: number];
 
 export type LedgerBatch = {
   readonly stage: Stage;
@@ -51,19 +50,21 @@ export function promisesOf(ledger: BufferLedger, asked: PromisesAsked): LedgerPr
   const all = batchesOf(ledger, asked.listedFromMs);
   const isOwn = ({ key }: LedgerBatch) => key.includes(`/${epoch}.`);
   const losses = lossesOf(ledger).flatMap((loss): { epoch: string | undefined; range: SeqRange }[] => {
-    const { firstSeq, lastSeq } = loss;
-    return firstSeq === null || lastSeq === null ? [] : [{ epoch: loss.epoch, range: [firstSeq, lastSeq] }];
+    return loss.range === null ? [] : [{ epoch: loss.epoch, range: loss.range }];
   });
   return {
-    ...{ epoch, nodeId, accepted: ledger.accepted(), plannedThrough: ledger.plannedThrough() },
+    epoch,
+    nodeId,
+    accepted: ledger.accepted(),
+    plannedThrough: ledger.plannedThrough(),
     batches: all.filter(isOwn),
     carried: all.filter((batch) => !isOwn(batch)),
     folded: ledger.db
-      .query<{ stage: ReadingStage; first: number; last: number; rows: number; objects: number }, []>(
+      .query<SeqRange & { stage: ReadingStage; rows: number; objects: number }, []>(
         "SELECT stage, first_seq AS first, last_seq AS last, rows, objects FROM delivered",
       )
       .all()
-      .map(({ stage, first, last, rows, objects }) => ({ stage, range: [first, last], rows, objects })),
+      .map(({ stage, first, last, rows, objects }) => ({ stage, range: { first, last }, rows, objects })),
     lost: losses.flatMap(({ epoch: of, range }) => (of === undefined ? [range] : [])),
     lostEarlier: losses.flatMap(({ epoch: of, range }) => (of === undefined ? [] : [{ epoch: of, range }])),
     unplanned: unplannedRanges(ledger, isOn),
@@ -120,13 +121,15 @@ function batchesOf(ledger: BufferLedger, listedFromMs: number): LedgerBatch[] {
     )
     .all();
   return rows.map(({ stage, key, count, first, last, state, settled }) => ({
-    ...{ stage, key, count },
-    range: first === null || last === null ? null : [first, last],
+    stage,
+    key,
+    count,
+    range: first === null || last === null ? null : { first, last },
     state: state === "delivered" && (settled ?? 0) >= listedFromMs ? "planned" : state,
   }));
 }
 
-export type TailRows = { readonly rows: number; readonly first: number; readonly last: number };
+export type TailRows = SeqRange & { readonly rows: number };
 
 /** Committed readings that no batch promises yet, by the stage that they will go to; null where there are none. */
 export function unplannedRows(ledger: BufferLedger): Readonly<Record<ReadingStage, TailRows | null>> {
@@ -157,7 +160,7 @@ function unplannedRanges(ledger: BufferLedger, isOn: ReadonlySet<Stage>): Ledger
   const tails = unplannedRows(ledger);
   const range = (stage: ReadingStage): SeqRange[] => {
     const tail = isOn.has(stage) ? tails[stage] : null;
-    return tail === null ? [] : [[tail.first, tail.last]];
+    return tail === null ? [] : [{ first: tail.first, last: tail.last }];
   };
   return {
     raw: range("raw"),

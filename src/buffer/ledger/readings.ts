@@ -1,6 +1,7 @@
 /** The readings that a buffer holds, for whoever only looks: one by its seq, or all of them in their order, a piece at a time. */
 import { AgentError, messageOf } from "../../core/errors.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
+import type { SeqRange } from "../../core/seq-range.ts";
 import type { StoredBlock } from "../buffer.ts";
 import { isCorruption } from "../corruption.ts";
 import { BlockReader, loadCatalogue } from "../read-back.ts";
@@ -31,19 +32,19 @@ export class LedgerReadings {
 
   /** The block of this one reading; null where the buffer does not hold it. */
   at(seq: number): StoredBlock | null {
-    return this.read(seq, seq)[0] ?? null;
+    return this.read({ first: seq, last: seq })[0] ?? null;
   }
 
-  /** The readings of [first, last] that are held, all at once. */
-  read(first: number, last: number): readonly StoredBlock[] {
-    return whole(() => this.#reader.read(first, last));
+  /** The readings of a range that are held, all at once. */
+  read(range: SeqRange): readonly StoredBlock[] {
+    return whole(() => this.#reader.read(range));
   }
 
   /** The same, of any length, a piece at a time and without a look at what is not there. */
-  *pieces(first: number, last: number, rows = ROWS_AT_ONCE): Generator<StoredBlock> {
+  *pieces({ first, last }: SeqRange, rows = ROWS_AT_ONCE): Generator<StoredBlock> {
     for (let next = this.nextHeld(first); next !== null && next <= last; ) {
       const until = Math.min(last, next + rows - 1);
-      yield* this.read(next, until);
+      yield* this.read({ first: next, last: until });
       next = this.nextHeld(until + 1);
     }
   }

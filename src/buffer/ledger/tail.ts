@@ -46,7 +46,9 @@ export class BufferTail {
   start(lines: number): TailPiece {
     return this.#look((ledger, readings) => {
       this.#next = ledger.accepted() + 1;
-      const found = this.#lastSeqs(ledger, lines).flatMap((seq) => this.#passing(readings.read(seq, seq), readings));
+      const found = this.#lastSeqs(ledger, lines).flatMap((seq) =>
+        this.#passing(readings.read({ first: seq, last: seq }), readings),
+      );
       return { found, missed: 0, more: false };
     });
   }
@@ -58,7 +60,7 @@ export class BufferTail {
       if (accepted < this.#next) return { found: [], missed: 0, more: false };
       const first = readings.nextHeld(this.#next) ?? accepted + 1;
       const last = Math.min(accepted, first + PIECE_ROWS - 1);
-      const found = this.#passing(first > last ? [] : readings.read(first, last), readings);
+      const found = this.#passing(first > last ? [] : readings.read({ first, last }), readings);
       const missed = first - this.#next;
       this.#next = last + 1;
       return { found, missed, more: last < accepted };

@@ -5,8 +5,10 @@
 import { Database } from "bun:sqlite";
 import type { TimeQuality } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
-import type { BatchRange, CommitFacts, Loss, StoredBlock } from "../buffer.ts";
+import { type HourRange, intersect, type SeqRange, sizeOf } from "../../core/seq-range.ts";
+import type { CommitFacts, Loss, StoredBlock } from "../buffer.ts";
 import { CorruptRowError } from "../corruption.ts";
+import { type LossRow, lossOf, SELECT_LOSSES } from "../ledger/losses.ts";
 import { BlockReader, factsOf, GROUPS_OF_RANGE, type GroupRow } from "../read-back.ts";
 import { isLogDamaged, sealLog } from "./log.ts";
 import { copyDatabase, removeCopy, renewFirstPage } from "./page-one.ts";
@@ -18,7 +20,7 @@ export type SalvagedBatch = {
   readonly key: string;
   readonly count: number | null;
   /** Null where the batch had a body of its own, or where only its key could be read. */
-  readonly range: BatchRange | null;
+  readonly range: HourRange | null;
   readonly state: "planned" | "delivered" | "parked" | "unknown";
 };
 export type SalvagedWindow = {
@@ -129,17 +131,20 @@ export class DamagedBuffer {
     return lowest.length > 0 ? Math.min(...lowest) : 1;
   }
 
-  /** The readings of [first, last] that can be read, in seq order. */
-  read(first: number, last: number): StoredBlock[] {
+  /** The readings of a range that can be read, in seq order. */
+  read(range: SeqRange): StoredBlock[] {
+    if (!this.#isAnyReadable(range)) return [];
     const found: StoredBlock[] = [];
-    if (!this.#isAnyReadable(first, last)) return found;
-    for (const part of this.#commits(first, last)) {
-      const read = (a: number, b: number) => this.#known(this.#reader.readGroup(a, b, part.facts));
-      const alone = (seq: number) => {
-        const blocks = attempt(() => this.#known(this.#lenient.readGroup(seq, seq, part.facts)));
-        found.push(...(blocks ?? []));
-      };
-      readInPieces(part.from, part.to, 1, read, (blocks) => found.push(...blocks), alone);
+    for (const { facts, ...part } of this.#commits(range)) {
+      readInPieces(part, {
+        finest: 1,
+        read: (piece) => this.#known(this.#reader.readGroup(piece, facts)),
+        found: (blocks) => found.push(...blocks),
+        lost: (piece) => {
+          const blocks = attempt(() => this.#known(this.#lenient.readGroup(piece, facts)));
+          found.push(...(blocks ?? []));
+        },
+      });
     }
     return found;
   }
@@ -149,17 +154,17 @@ export class DamagedBuffer {
     type BatchRow = Record<"id" | "stage" | "key" | "count" | "first_seq" | "last_seq" | "hour" | "state", unknown>;
     const listed = batchKeys(this.db);
     const columns = "id, stage, key, count, first_seq, last_seq, hour, state";
-    const table = sweep<BatchRow>(this.db, "batch", "id", columns, listed.most);
+    const table = sweep<BatchRow>(this.db, { name: "batch", key: "id", columns, mostKey: listed.most });
     const known = new Map<string, SalvagedBatch>();
     for (const row of table.rows) {
       const { id, stage, key, count } = row;
       if (typeof id !== "number" || typeof stage !== "string" || typeof key !== "string") continue;
-      const [firstSeq, lastSeq, hourMs] = [row.first_seq, row.last_seq, row.hour];
-      const isRange = typeof firstSeq === "number" && typeof lastSeq === "number" && typeof hourMs === "number";
+      const { first_seq: first, last_seq: last, hour: hourMs } = row;
+      const isRange = typeof first === "number" && typeof last === "number" && typeof hourMs === "number";
       const state = (["planned", "delivered", "parked"] as const).find((name) => name === row.state) ?? "unknown";
       known.set(`${stage} ${key}`, {
         ...{ id, stage, key, state, count: typeof count === "number" ? count : null },
-        range: isRange ? { firstSeq, lastSeq, hourMs } : null,
+        range: isRange ? { first, last, hourMs } : null,
       });
     }
     for (const { id, stage, key } of listed.rows) {
@@ -196,11 +201,8 @@ export class DamagedBuffer {
 
   /** What was counted as lost before. */
   losses(): readonly Loss[] {
-    const columns = "reason, count, first_seq AS firstSeq, last_seq AS lastSeq, since AS sinceMs, until AS untilMs";
-    const rows = attempt(() =>
-      this.db.query<Loss & { epoch: string | null }, []>(`SELECT ${columns}, epoch FROM loss`).all(),
-    );
-    return (rows ?? []).filter(isLoss).map(({ epoch, ...loss }) => (epoch === null ? loss : { ...loss, epoch }));
+    const rows = attempt(() => this.db.query<LossRow, []>(SELECT_LOSSES).all());
+    return (rows ?? []).filter(isLoss).map(lossOf);
   }
 
   /** A window as it went out last, null where it never did, "unreadable" where nobody can tell. */
@@ -226,7 +228,7 @@ export class DamagedBuffer {
   }
 
   /** Where no probe of a range reads, asking for every reading alone would only take hours to say the same. */
-  #isAnyReadable(first: number, last: number): boolean {
+  #isAnyReadable({ first, last }: SeqRange): boolean {
     const probe = this.db.query("SELECT * FROM reading WHERE seq = ?");
     const step = Math.max(1, (last - first) / PROBES);
     for (let seq = first; seq <= last; seq += step) {
@@ -235,32 +237,28 @@ export class DamagedBuffer {
     return false;
   }
 
-  /** [first, last] in parts of one commit each; where a commit cannot be read, its readings get the facts of the nearest. */
-  #commits(first: number, last: number): { from: number; to: number; facts: CommitFacts }[] {
+  /** A range in parts of one commit each; where a commit cannot be read, its readings get the facts of the nearest. */
+  #commits(range: SeqRange): (SeqRange & { readonly facts: CommitFacts })[] {
     const query = this.db.query<GroupRow, [number, number]>(GROUPS_OF_RANGE);
     const groups: GroupRow[] = [];
-    const found = (part: GroupRow[]) => groups.push(...part.filter(isGroup));
-    readInPieces(
-      first,
-      last,
-      FACTS_GRAIN,
-      (a, b) => query.all(a, b),
-      found,
-      () => undefined,
-    );
-    const parts: { from: number; to: number; facts: CommitFacts }[] = [];
-    let next = first;
+    readInPieces(range, {
+      finest: FACTS_GRAIN,
+      read: ({ first, last }) => query.all(first, last),
+      found: (rows) => groups.push(...rows.filter(isGroup)),
+      lost: () => undefined,
+    });
+    const parts: (SeqRange & { facts: CommitFacts })[] = [];
+    let next = range.first;
     let nearest = groups[0] === undefined ? this.#fallback : factsOf(groups[0]);
     for (const group of groups) {
-      const from = Math.max(next, group.first_seq);
-      const to = Math.min(last, group.last_seq);
-      if (to < from) continue;
-      if (from > next) parts.push({ from: next, to: from - 1, facts: nearest });
+      const own = intersect({ first: next, last: range.last }, { first: group.first_seq, last: group.last_seq });
+      if (sizeOf(own) === 0) continue;
+      if (own.first > next) parts.push({ first: next, last: own.first - 1, facts: nearest });
       nearest = factsOf(group);
-      parts.push({ from, to, facts: nearest });
-      next = to + 1;
+      parts.push({ ...own, facts: nearest });
+      next = own.last + 1;
     }
-    if (next <= last) parts.push({ from: next, to: last, facts: nearest });
+    if (next <= range.last) parts.push({ first: next, last: range.last, facts: nearest });
     return parts;
   }
 
@@ -287,8 +285,8 @@ function isGroup(group: GroupRow): boolean {
 }
 
 /** A loss with a range says its count twice. */
-function isLoss({ reason, count, firstSeq, lastSeq, sinceMs, untilMs }: Loss): boolean {
-  const isRange = Number.isSafeInteger(firstSeq) && lastSeq === firstSeq! + count - 1;
+function isLoss({ reason, count, first, last, sinceMs, untilMs }: LossRow): boolean {
+  const isRange = first !== null && Number.isSafeInteger(first) && last === first + count - 1;
   const numbers = [count, sinceMs, untilMs].every((value) => Number.isSafeInteger(value));
-  return typeof reason === "string" && numbers && count >= 0 && (isRange || (firstSeq === null && lastSeq === null));
+  return typeof reason === "string" && numbers && count >= 0 && (isRange || (first === null && last === null));
 }

@@ -5,6 +5,7 @@
 import type { Database } from "bun:sqlite";
 import { codeOf } from "../../core/errors.ts";
 import { IDENTITY_COLUMNS, LIMITS, type SensorCatalogue } from "../../core/sensor.ts";
+import { type SeqRange, sizeOf } from "../../core/seq-range.ts";
 import { isCorruption } from "../corruption.ts";
 import { IS_OPEN } from "../schema.ts";
 
@@ -27,31 +28,32 @@ export function attempt<T>(read: () => T): T | undefined {
   }
 }
 
-/** Reads [from, to] in as few pieces as possible; `lost` gets pieces of at most `finest` that do not read. */
-export function readInPieces<T>(
-  from: number,
-  to: number,
-  finest: number,
-  read: (from: number, to: number) => T,
-  found: (part: T) => void,
-  lost: (from: number, to: number) => void,
-): void {
-  if (from > to) return;
+export type PieceReader<T> = {
+  readonly read: (piece: SeqRange) => T;
+  readonly found: (part: T) => void;
+  /** Gets each piece that cannot be read and has at most `finest` keys. */
+  readonly lost: (piece: SeqRange) => void;
+  readonly finest: number;
+};
+
+/** Reads a range of keys in as few pieces as possible. */
+export function readInPieces<T>(range: SeqRange, reader: PieceReader<T>): void {
+  if (sizeOf(range) === 0) return;
   let part: T;
   try {
-    part = read(from, to);
+    part = reader.read(range);
   } catch (error) {
     if (!isUnreadable(error)) throw error;
-    if (to - from < finest) {
-      lost(from, to);
+    if (sizeOf(range) <= reader.finest) {
+      reader.lost(range);
       return;
     }
-    const middle = Math.floor((from + to) / 2);
-    readInPieces(from, middle, finest, read, found, lost);
-    readInPieces(middle + 1, to, finest, read, found, lost);
+    const middle = Math.floor((range.first + range.last) / 2);
+    readInPieces({ first: range.first, last: middle }, reader);
+    readInPieces({ first: middle + 1, last: range.last }, reader);
     return;
   }
-  found(part);
+  reader.found(part);
 }
 
 type BatchKey = { readonly id: number; readonly stage: unknown; readonly key: unknown };
@@ -79,35 +81,43 @@ function untilUnreadable(db: Database, sql: string): { readonly rows: BatchKey[]
   return { rows, complete: complete === true };
 }
 
+type SmallTable = {
+  readonly name: "batch" | "measure" | "sensor" | "label";
+  /** Its integer key. */
+  readonly key: string;
+  readonly columns: string;
+  /** The highest key that is tried where the last one cannot be read. */
+  readonly mostKey: number;
+};
+
 /**
- * The rows of a small table by its integer key. Where its end cannot be read, keys are tried up to `most`, and it is not
- * `complete`: nobody can tell what stood behind them.
+ * The rows of a small table, by its key. Where its last key cannot be read, it is not `complete`: there may have been rows
+ * behind those that were found.
  */
-export function sweep<Row>(
+export function sweep<TableRow>(
   db: Database,
-  table: string,
-  key: string,
-  columns: string,
-  most: number,
-): { readonly rows: Row[]; readonly complete: boolean } {
-  const rows: Row[] = [];
+  { name, key, columns, mostKey }: SmallTable,
+): { readonly rows: TableRow[]; readonly complete: boolean } {
+  const rows: TableRow[] = [];
   const edge = (end: "min" | "max") =>
-    attempt(() => db.query<{ at: number | null }, []>(`SELECT ${end}(${key}) AS at FROM ${table}`).get()?.at ?? null);
+    attempt(() => db.query<{ at: number | null }, []>(`SELECT ${end}(${key}) AS at FROM ${name}`).get()?.at ?? null);
   const last = edge("max");
   if (last === null) return { rows, complete: true };
-  let complete = Number.isSafeInteger(last);
-  const query = db.query<Row, [number, number]>(
-    `SELECT ${columns} FROM ${table} WHERE ${key} BETWEEN ? AND ? ORDER BY ${key}`,
+  const first = edge("min") ?? 0;
+  const isLastKnown = last !== undefined && Number.isSafeInteger(last);
+  let complete = isLastKnown;
+  const query = db.query<TableRow, [number, number]>(
+    `SELECT ${columns} FROM ${name} WHERE ${key} BETWEEN ? AND ? ORDER BY ${key}`,
   );
-  const from = edge("min") ?? 0;
   readInPieces(
-    from,
-    complete ? last! : Math.min(most, from + KEYS_TRIED),
-    1,
-    (a, b) => query.all(a, b),
-    (part) => rows.push(...part),
-    () => {
-      complete = false;
+    { first, last: isLastKnown ? last : Math.min(mostKey, first + KEYS_TRIED) },
+    {
+      finest: 1,
+      read: (keys) => query.all(keys.first, keys.last),
+      found: (part) => rows.push(...part),
+      lost: () => {
+        complete = false;
+      },
     },
   );
   return { rows, complete };
@@ -126,13 +136,9 @@ export function salvageCatalogue(db: Database, catalogue: SensorCatalogue): Unkn
 /** From the table, else from the view that was made of it. */
 function measureNames(db: Database): string[] {
   const names: string[] = [];
-  for (const { slot, name } of sweep<{ slot: unknown; name: unknown }>(
-    db,
-    "measure",
-    "slot",
-    "slot, name",
-    LIMITS.measures,
-  ).rows) {
+  type MeasureRow = { slot: unknown; name: unknown };
+  const measures = { name: "measure", key: "slot", columns: "slot, name", mostKey: LIMITS.measures } as const;
+  for (const { slot, name } of sweep<MeasureRow>(db, measures).rows) {
     if (typeof slot === "number" && slot >= 0 && slot < LIMITS.measures && typeof name === "string") names[slot] = name;
   }
   const view = attempt(() => db.query<{ sql: string }, []>("SELECT sql FROM sqlite_master WHERE type = 'view'").get());
@@ -146,7 +152,8 @@ function salvageSensors(db: Database, catalogue: SensorCatalogue): Set<number> {
   const known = new Map<number, { identity: (string | number | null)[]; measures: string[] }>();
   const names = new Set(catalogue.measureNames);
   type SensorRow = Record<string, string | number | null>;
-  for (const row of sweep<SensorRow>(db, "sensor", "handle", "*", LIMITS.sensors).rows) {
+  const sensors = { name: "sensor", key: "handle", columns: "*", mostKey: LIMITS.sensors } as const;
+  for (const row of sweep<SensorRow>(db, sensors).rows) {
     const measures = attempt(() => measureList(row["measures"]));
     if (measures === undefined || measures === null || !measures.every((name) => names.has(name))) continue;
     known.set(Number(row["handle"]), { identity: IDENTITY_COLUMNS.map((name) => row[name] ?? null), measures });
@@ -177,7 +184,8 @@ function measureList(text: unknown): string[] | null {
 function salvageLabels(db: Database, catalogue: SensorCatalogue): Set<number> {
   type LabelRow = { handle: number; status_code: unknown; anomaly_flag: unknown; anomaly_type: unknown };
   const known = new Map<number, LabelRow>();
-  for (const row of sweep<LabelRow>(db, "label", "handle", "*", LIMITS.labels).rows) known.set(row.handle, row);
+  const labels = { name: "label", key: "handle", columns: "*", mostKey: LIMITS.labels } as const;
+  for (const row of sweep<LabelRow>(db, labels).rows) known.set(row.handle, row);
   const unknown = new Set<number>();
   const last = Math.max(-1, ...known.keys());
   for (let handle = 0; handle <= last; handle++) {

@@ -38,9 +38,9 @@ export function backtestJson(found: Backtest, { epoch, from, set, sinceMs, until
   };
 }
 
-function heldJson({ held: { firstSeq, lastSeq, fromMs, toMs } }: Backtest) {
+function heldJson({ held: { seqs, fromMs, toMs } }: Backtest) {
   const time = (ms: number | null) => (ms === null ? null : iso(ms));
-  return { first_seq: firstSeq, last_seq: lastSeq, from: time(fromMs), to: time(toMs) };
+  return { first_seq: seqs?.first ?? null, last_seq: seqs?.last ?? null, from: time(fromMs), to: time(toMs) };
 }
 
 function ruleJson(name: string, rule: RuleTally, change: Change | null, isCandidate: boolean, epoch: string) {

@@ -1,7 +1,7 @@
 /** What `agent verify` says to people: a table, then what is missing or double by name, and what to do about it. */
 import { oneLine } from "../../core/log/log.ts";
 import { grouped, rangesText } from "../../core/rough.ts";
-import { type Range, sizeOf, subtractRanges } from "../../core/seq-range.ts";
+import { type SeqRange, subtractRanges, totalSize } from "../../core/seq-range.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import type { StageAudit } from "../../verify/audit.ts";
@@ -42,7 +42,7 @@ function headline({ epoch, nodeId, accepted, lost, file }: EpochFindings): strin
 function stagesTable({ audit }: EpochFindings, columns: number | undefined): string {
   const rows = STAGES.map((stage) => {
     const { rows: n, objects, missing, duplicate, pending } = audit.stages[stage];
-    const size = (ranges: readonly Range[]) => (ranges.length === 0 ? "-" : amount(stage, ranges));
+    const size = (ranges: readonly SeqRange[]) => (ranges.length === 0 ? "-" : amount(stage, ranges));
     return [
       stage,
       grouped(n),
@@ -123,7 +123,7 @@ function duplicateFinding(found: EpochFindings, store: Pick<ObjectStore, "uri" |
 function deepFindings({ deep, audit }: EpochFindings): (Finding | null)[] {
   if (deep === null) return [];
   const { contents, corrupt } = deep;
-  const told = (what: string, ranges: readonly Range[]) =>
+  const told = (what: string, ranges: readonly SeqRange[]) =>
     ranges.length === 0 ? [] : [`${what}: seq ${rangesText(ranges, NAMED)}`];
   const rows = [
     ...Object.entries(contents.twice).flatMap(([stage, ranges]) => told(`${stage}: in two rows`, ranges)),
@@ -149,20 +149,20 @@ function deepFindings({ deep, audit }: EpochFindings): (Finding | null)[] {
 }
 
 /** `raw: missing seq 101-200`, a line for each stage that has any. */
-function byStage(found: EpochFindings, what: string, of: (audit: StageAudit) => readonly Range[]): string[] {
+function byStage(found: EpochFindings, what: string, of: (audit: StageAudit) => readonly SeqRange[]): string[] {
   return STAGES.flatMap((stage) => {
     const ranges = of(found.audit.stages[stage]);
     return ranges.length === 0 ? [] : [`${stage}: ${what} ${placesText(stage, ranges)}`];
   });
 }
 
-function placesText(stage: Stage, ranges: readonly Range[]): string {
+function placesText(stage: Stage, ranges: readonly SeqRange[]): string {
   if (stage !== "aggregated") return `seq ${rangesText(ranges, NAMED)}`;
-  const starts = ranges.slice(0, NAMED).map(([startMs]) => new Date(startMs).toISOString());
+  const starts = ranges.slice(0, NAMED).map(({ first: startMs }) => new Date(startMs).toISOString());
   return `windows ${starts.join(", ")}${ranges.length > NAMED ? ` and ${ranges.length - NAMED} more` : ""}`;
 }
 
 /** Seqs in the ranges, or windows. A range of validated or anomalies is named whole: which of its seqs it is, no key says. */
-function amount(stage: Stage, ranges: readonly Range[]): string {
-  return grouped(stage === "aggregated" ? ranges.length : sizeOf(ranges));
+function amount(stage: Stage, ranges: readonly SeqRange[]): string {
+  return grouped(stage === "aggregated" ? ranges.length : totalSize(ranges));
 }

@@ -60,7 +60,10 @@ test("what is not delivered yet is pending: named, and not ok", async () => {
   node.take(10);
   const found = await look();
   expect(found.ok).toBe(false);
-  expect(found.epochs[0]!.audit.stages.raw).toMatchObject({ missing: [[101, 160]], pending: [[101, 160]] });
+  expect(found.epochs[0]!.audit.stages.raw).toMatchObject({
+    missing: [{ first: 101, last: 160 }],
+    pending: [{ first: 101, last: 160 }],
+  });
   expect(found.epochs[0]!.audit.stages.aggregated.pending.length).toBe(3);
   const text = verificationText(found, store);
   expect(text).toContain("raw: pending seq 101-160\n");
@@ -174,7 +177,7 @@ test("the epoch of a buffer that was set aside is judged from the listing, its l
   }
   const old = { epoch, nodeId: "edge-7", accepted: 20, certain: true, lost: 5, file: "buffer.db.corrupt", atMs: 0 };
   node.buffer.setMeta("old_epochs", JSON.stringify([old]));
-  const lost = { reason: "buffer_corrupt", count: 5, firstSeq: 11, lastSeq: 15, sinceMs: 0, untilMs: 0, epoch };
+  const lost = { reason: "buffer_corrupt", count: 5, range: { first: 11, last: 15 }, sinceMs: 0, untilMs: 0, epoch };
   new Retention(node.buffer).recordLoss(lost);
   const whole = await look();
   expect(whole).toMatchObject({
@@ -193,10 +196,10 @@ test("the epoch of a buffer that was set aside is judged from the listing, its l
   );
   const [, earlier] = (await look()).epochs;
   expect(key).toContain(epoch);
-  expect(earlier!.audit.stages.raw.missing).toEqual([[16, 20]]);
+  expect(earlier!.audit.stages.raw.missing).toEqual([{ first: 16, last: 20 }]);
   expect(earlier!.audit.stages.schematized.missing).toEqual([
-    [1, 10],
-    [16, 20],
+    { first: 1, last: 10 },
+    { first: 16, last: 20 },
   ]);
 });
 
@@ -215,7 +218,7 @@ test("what an agent settles while the store is listed is pending, not missing", 
   });
   await node.deliver(store);
   const found = await look({ store: racing, now: () => node.nowMs });
-  expect(found.epochs[0]!.audit.stages.raw.pending).toEqual([[1, 100]]);
+  expect(found.epochs[0]!.audit.stages.raw.pending).toEqual([{ first: 1, last: 100 }]);
 });
 
 test("while an agent runs a finding is looked at twice: a listing and a buffer are never of one moment", async () => {

@@ -1,8 +1,10 @@
 /** `agent verify`: is every reading that the buffer accepted where it belongs, once? Exit 0 when it is, else 1. */
 import { resolve } from "node:path";
 import { oneLine } from "../../core/log/log.ts";
-import { STAGES } from "../../core/stage.ts";
+import { pairsOf } from "../../core/seq-range.ts";
+import { READING_STAGES, STAGES } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
+import type { StageAudit } from "../../verify/audit.ts";
 import type { EpochFindings, Verification } from "../../verify/findings.ts";
 import { verify } from "../../verify/verify.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
@@ -81,13 +83,32 @@ export function toJson({ ok, epochs, otherEpochs, foreign }: Verification) {
 }
 
 function epochJson({ epoch, nodeId, accepted, lost, file, audit, deep }: EpochFindings) {
-  const stages = Object.fromEntries(STAGES.map((stage) => [stage, audit.stages[stage]]));
+  const stages = Object.fromEntries(STAGES.map((stage) => [stage, stageJson(audit.stages[stage])]));
   const strays = audit.strays.slice(0, STRAYS_NAMED).map(({ stage, key }) => ({ stage, key }));
   const told = { epoch, node_id: nodeId, accepted, lost, set_aside: file, stages, unpromised_objects: strays };
   if (deep === null) return told;
   const { twice, contradicting, notSchematized, notValidated } = deep.contents;
-  const inside = { twice, contradicting, not_schematized: notSchematized, not_validated: notValidated };
-  return { ...told, deep: { ...inside, corrupt: deep.corrupt } };
+  return {
+    ...told,
+    deep: {
+      twice: Object.fromEntries(READING_STAGES.map((stage) => [stage, pairsOf(twice[stage])])),
+      contradicting: pairsOf(contradicting),
+      not_schematized: pairsOf(notSchematized),
+      not_validated: pairsOf(notValidated),
+      corrupt: deep.corrupt,
+    },
+  };
+}
+
+function stageJson({ rows, objects, missing, duplicate, pending, parked }: StageAudit) {
+  return {
+    rows,
+    objects,
+    missing: pairsOf(missing),
+    duplicate: pairsOf(duplicate),
+    pending: pairsOf(pending),
+    parked: pairsOf(parked),
+  };
 }
 
 /** Unpromised objects that are named in JSON. */
