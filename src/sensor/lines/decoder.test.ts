@@ -6,6 +6,7 @@ import { SensorCatalogue } from "../../core/sensor.ts";
 import { type Mapping, NO_MAPPING } from "../row/fields.ts";
 import { parseMapping } from "../row/mapping.ts";
 import { Normalizer } from "../row/normalize.ts";
+import { TimestampReader } from "../row/timestamp.ts";
 import { LineDecoder } from "./decoder.ts";
 import { LineScan } from "./scan.ts";
 import { LineSplitter } from "./splitter.ts";
@@ -249,7 +250,7 @@ test("two sensors that differ in one value, and changes of one sensor, are told 
 });
 
 test("a number in bytes is the very double that JSON.parse makes of it", () => {
-  const scan = new LineScan();
+  const scan = new LineScan(new TimestampReader());
   const text = fc.oneof(
     fc.stringMatching(/^-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,3})?$/),
     fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),

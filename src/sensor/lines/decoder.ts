@@ -1,28 +1,30 @@
 /**
- * One line of JSON to one row of a block: by a template where one matches (line-template.ts), else by JSON.parse and the
- * normalizer. Both ways give the same rows; only the second can say what is wrong with a line.
+ * One line of JSON to one row of a block: by a template where one matches (template.ts), else by JSON.parse and the
+ * normalizer. Both ways give the same rows; only the second can report what is wrong with a line.
  */
+import { CLOSE_BRACE, COMMA, QUOTE, SPACE } from "../../core/ascii.ts";
 import type { MalformedReason, ReadingBlock } from "../../core/reading.ts";
 import { NO_SENSOR } from "../../core/sensor.ts";
 import { notFinite, type Problem, shortened } from "../row/fields.ts";
 import type { ForeignRow, Normalizer } from "../row/normalize.ts";
+import { templateOf } from "./learn-template.ts";
 import { receivedOf } from "./received.ts";
 import { LineScan } from "./scan.ts";
 import type { LineSplitter } from "./splitter.ts";
-import { type LineTemplate, templateOf } from "./template.ts";
+import type { LineTemplate } from "./template.ts";
 
-/** Fixed bytes of all templates together; at the limit all are forgotten. About 6,000 sensors with 16 identity columns. */
+/** Fixed bytes of all templates together; at the limit all are dropped. About 6,000 sensors with 16 identity columns. */
 const TEMPLATE_BYTES = 4 * 1024 * 1024;
-/** Templates of one sensor: a few writers with different spelling; the oldest goes. */
+/** Templates of one sensor: a few writers that spell it differently; the oldest is dropped. */
 const PER_SENSOR = 4;
-/** Making a template costs some sixteen slow lines, so it must be earned: lines that never match get few. */
+/** Making a template costs as much as sixteen slow lines, so it must be earned: lines that never match get few. */
 const CREDIT = { start: 32_768, most: 32_768, cost: 64, hit: 8, miss: 1 } as const;
 
 export class LineDecoder {
   readonly #normalizer: Normalizer;
   readonly #maxLineBytes: number;
   readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  readonly #scan = new LineScan();
+  readonly #scan: LineScan;
   readonly #bySensor = new Map<number, LineTemplate[]>();
   readonly #idKey: Buffer | null;
   #last: LineTemplate | null = null;
@@ -32,6 +34,7 @@ export class LineDecoder {
   constructor(normalizer: Normalizer) {
     this.#normalizer = normalizer;
     this.#maxLineBytes = normalizer.maxLineBytes;
+    this.#scan = new LineScan(normalizer.timestamps);
     const { mapping } = normalizer;
     this.#idKey = mapping.constants.has("sensor_id")
       ? null
@@ -40,11 +43,10 @@ export class LineDecoder {
 
   /** Appends one row, or none for a blank line. */
   decode(block: ReadingBlock, line: LineSplitter, nowMs: number): void {
-    const { bytes, view, from, to } = line;
     const last = this.#last;
     let template = line.tooLong ? null : (last?.next ?? null);
-    if (template === null || !this.#matches(template, bytes, view, from, to)) {
-      template = line.tooLong ? null : this.#find(bytes, view, from, to);
+    if (template === null || !template.match(line, this.#scan)) {
+      template = line.tooLong ? null : this.#find(line);
     }
     if (template === null || !this.#append(block, template)) {
       this.#decodeSlowly(block, line, nowMs);
@@ -55,28 +57,24 @@ export class LineDecoder {
     if (this.#credit < CREDIT.most) this.#credit += CREDIT.hit;
   }
 
-  #matches(template: LineTemplate, bytes: Buffer, view: DataView, from: number, to: number): boolean {
-    return template.match(bytes, view, from, to, this.#scan, this.#normalizer.timestamps);
-  }
-
-  #find(bytes: Buffer, view: DataView, from: number, to: number): LineTemplate | null {
-    const candidates = this.#bySensor.get(this.#sensorHash(bytes, from, to));
+  #find(line: LineSplitter): LineTemplate | null {
+    const candidates = this.#bySensor.get(this.#sensorHash(line.bytes, line.from, line.to));
     if (candidates === undefined) return null;
-    for (const each of candidates) if (this.#matches(each, bytes, view, from, to)) return each;
+    for (const each of candidates) if (each.match(line, this.#scan)) return each;
     return null;
   }
 
-  /** Only a guess of where to look: a template is compared byte by byte, whatever led to it. */
+  /** Only a hint where to look: a template is then compared byte by byte. */
   #sensorHash(bytes: Buffer, from: number, to: number): number {
     if (this.#idKey === null) return 0;
     const found = bytes.subarray(from, to).indexOf(this.#idKey);
     if (found < 0) return 0;
     let at = from + found + this.#idKey.length;
-    while (bytes[at] === 32) at++;
+    while (bytes[at] === SPACE) at++;
     let hash = 0x811c9dc5;
     for (at++; at < to; at++) {
       const code = bytes[at]!;
-      if (code === 34 || code === 44 || code === 125) break;
+      if (code === QUOTE || code === COMMA || code === CLOSE_BRACE) break;
       hash = Math.imul(hash ^ code, 0x01000193);
     }
     return hash;
@@ -102,18 +100,18 @@ export class LineDecoder {
     const parsed = line.tooLong ? this.#tooLong(length) : this.#parse(bytes.subarray(from, to));
     if (parsed === null) return;
     if ("problem" in parsed) {
-      block.addMalformed(nowMs, { ...parsed.problem, ...receivedOf(bytes, from, to, length, this.#maxLineBytes) });
+      block.addMalformed(nowMs, { ...parsed.problem, ...receivedOf(line, this.#maxLineBytes) });
       return;
     }
-    this.#normalizer.add(block, parsed.row, nowMs, () => receivedOf(bytes, from, to, length, this.#maxLineBytes));
-    this.#learn(block, parsed.row, bytes.subarray(from, to));
+    this.#normalizer.add(block, parsed.row, nowMs, () => receivedOf(line, this.#maxLineBytes));
+    this.#learnFrom(block, parsed.row, bytes.subarray(from, to));
   }
 
   #tooLong(length: number): Parsed {
     return refusal("line_too_long", `the line has ${length} bytes, at most ${this.#maxLineBytes} are read`);
   }
 
-  /** The object that a line is, why it is none, or null for a blank line. */
+  /** The object that a line is, or why it is not one; null for a blank line. */
   #parse(line: Buffer): Parsed | null {
     let text: string;
     try {
@@ -123,7 +121,7 @@ export class LineDecoder {
     }
     try {
       const row: unknown = JSON.parse(text);
-      // An object by this check; what its fields hold is for the normalizer to find out.
+      // An object by this check; the normalizer checks its fields.
       if (typeof row === "object" && row !== null && !Array.isArray(row)) return { row: row as ForeignRow };
       const kind = row === null ? "null" : Array.isArray(row) ? "an array" : `a ${typeof row}`;
       return refusal("not_an_object", `the line is ${kind}, a JSON object was expected`);
@@ -132,23 +130,21 @@ export class LineDecoder {
     }
   }
 
-  #learn(block: ReadingBlock, row: ForeignRow, line: Buffer): void {
-    const at = block.count - 1;
-    const sensor = block.sensor[at]!;
+  #learnFrom(block: ReadingBlock, row: ForeignRow, line: Buffer): void {
+    const sensor = block.sensor[block.count - 1] ?? NO_SENSOR;
     this.#credit = Math.min(CREDIT.most, this.#credit + CREDIT.miss);
     if (sensor === NO_SENSOR || this.#credit < CREDIT.cost || line.length * 64 > TEMPLATE_BYTES) return;
     this.#credit -= CREDIT.cost;
-    const { mapping, timestamps } = this.#normalizer;
     const plan = this.#normalizer.planOfRow(row);
     if (plan === null) return;
-    const template = templateOf(Buffer.from(line), sensor, plan, mapping, timestamps);
+    const template = templateOf(Buffer.from(line), sensor, plan, this.#normalizer);
     if (template === null) return;
-    if (this.#templateBytes + template.size > TEMPLATE_BYTES) this.#forget();
+    if (this.#templateBytes + template.size > TEMPLATE_BYTES) this.#dropTemplates();
     const hash = this.#sensorHash(line, 0, line.length);
     const known = this.#bySensor.get(hash);
     if (known === undefined) this.#bySensor.set(hash, [template]);
     else {
-      if (known.length >= PER_SENSOR) this.#templateBytes -= known.pop()!.size;
+      if (known.length >= PER_SENSOR) this.#templateBytes -= known.pop()?.size ?? 0;
       known.unshift(template);
     }
     this.#templateBytes += template.size;
@@ -156,7 +152,7 @@ export class LineDecoder {
     this.#last = template;
   }
 
-  #forget(): void {
+  #dropTemplates(): void {
     this.#bySensor.clear();
     this.#templateBytes = 0;
     this.#last = null;
@@ -169,10 +165,10 @@ function refusal(reason: MalformedReason, detail: string): Parsed {
   return { problem: { reason, detail } };
 }
 
-/** NaN is the one thing that is not JSON and that sensors still write: it gets its own reason. */
+/** Sensors write NaN although JSON does not have it: it gets its own reason. */
 function notJson(text: string, error: unknown): Parsed {
   const found = /"((?:[^"\\]|\\.){0,256})"\s*:\s*([+-]?(?:NaN|Infinity))\s*[,}]/.exec(text);
-  if (found !== null) return { problem: notFinite(found[1]!, Number(found[2])) };
+  if (found !== null) return { problem: notFinite(found[1] ?? "", Number(found[2])) };
   if (text.includes("\u0000")) return refusal("not_json", "the line holds a NUL byte");
   if (error instanceof RangeError) return refusal("not_json", "the line is nested too deeply");
   return refusal("not_json", `the line is not JSON, it begins with ${JSON.stringify(shortened(text))}`);

@@ -1,11 +1,24 @@
 /**
- * Timestamps as others write them, to ms since 1970 UTC. NaN is the answer for everything that is not a real moment in the
+ * Timestamps as others write them, to ms since 1970 UTC. The result is NaN for everything that is not a real moment in the
  * years 1970 to 9999.
  *
- * Text: `YYYY-MM-DD`, then `T` or a blank, then `HH:MM`, `HH:MM:SS` or `HH:MM:SS.f…` (`,` also; digits behind the
- * millisecond are cut off), then `Z`, `±HH`, `±HHMM`, `±HH:MM`, or nothing, which means the reader's zone (UTC unless a
+ * Text: `YYYY-MM-DD`, then `T` or a blank, then `HH:MM`, `HH:MM:SS` or `HH:MM:SS.f…` (`,` also; digits after the
+ * millisecond are dropped), then `Z`, `±HH`, `±HHMM`, `±HH:MM`, or nothing, which means the reader's zone (UTC unless a
  * mapping says otherwise). There is no 24:00 and no 60th second. Numbers: Unix seconds or milliseconds, when the mapping says so.
  */
+import {
+  COLON,
+  COMMA,
+  DIGIT_0,
+  DOT,
+  LOWER_T,
+  LOWER_Z,
+  MINUS,
+  PLUS,
+  SPACE,
+  UPPER_T,
+  UPPER_Z,
+} from "../../core/ascii.ts";
 import type { Zone } from "./zone.ts";
 
 export const TIMESTAMP_FORMATS = ["iso", "YYYY-MM-DD HH:MM:SS", "unix_s", "unix_ms"] as const;
@@ -55,9 +68,9 @@ export class TimestampReader {
 
   fromBytes(bytes: Uint8Array, from: number, to: number): number {
     if (this.numeric || to - from < 16) return Number.NaN;
-    if (bytes[from + 4] !== 45 || bytes[from + 7] !== 45 || bytes[from + 13] !== 58) return Number.NaN;
+    if (bytes[from + 4] !== MINUS || bytes[from + 7] !== MINUS || bytes[from + 13] !== COLON) return Number.NaN;
     const between = bytes[from + 10]!;
-    if (between !== 84 && between !== 32 && between !== 116) return Number.NaN;
+    if (between !== UPPER_T && between !== SPACE && between !== LOWER_T) return Number.NaN;
     const midnight = this.#midnight(
       two(bytes, from) * 100 + two(bytes, from + 2),
       two(bytes, from + 5),
@@ -65,19 +78,19 @@ export class TimestampReader {
     );
     const hour = two(bytes, from + 11);
     const minute = two(bytes, from + 14);
-    // NaN fails every comparison, so each of these also refuses what is no digit.
+    // NaN fails every comparison, so each of these also refuses what is not a digit.
     if (!(hour < 24 && minute < 60 && midnight >= FIRST_DAY_MS)) return Number.NaN;
     let ms = midnight + (hour * 60 + minute) * MS_PER_MINUTE;
     let at = from + 16;
-    if (at < to && bytes[at] === 58) {
+    if (at < to && bytes[at] === COLON) {
       const second = at + 3 <= to ? two(bytes, at + 1) : Number.NaN;
       if (!(second < 60)) return Number.NaN;
       ms += second * 1_000;
       at += 3;
-      if (at < to && (bytes[at] === 46 || bytes[at] === 44)) {
+      if (at < to && (bytes[at] === DOT || bytes[at] === COMMA)) {
         const first = ++at;
         for (let unit = 100; at < to; at++, unit = (unit / 10) | 0) {
-          const digit = bytes[at]! - 48;
+          const digit = bytes[at]! - DIGIT_0;
           if (digit < 0 || digit > 9) break;
           ms += digit * unit;
         }
@@ -99,19 +112,19 @@ export class TimestampReader {
     return ms;
   }
 
-  /** What stands behind the time of day: Z, an offset, or nothing. */
+  /** Applies what follows the time of day: Z, an offset, or nothing. */
   #inUtc(localMs: number, bytes: Uint8Array, at: number, to: number): number {
     if (at === to) return this.#zone === null ? localMs : this.#zone.toUtc(localMs);
     const mark = bytes[at]!;
-    if (mark === 90 || mark === 122) return at + 1 === to ? localMs : Number.NaN;
-    if (mark !== 43 && mark !== 45) return Number.NaN;
+    if (mark === UPPER_Z || mark === LOWER_Z) return at + 1 === to ? localMs : Number.NaN;
+    if (mark !== PLUS && mark !== MINUS) return Number.NaN;
     const rest = to - at;
-    if (rest !== 3 && rest !== 5 && !(rest === 6 && bytes[at + 3] === 58)) return Number.NaN;
+    if (rest !== 3 && rest !== 5 && !(rest === 6 && bytes[at + 3] === COLON)) return Number.NaN;
     const hours = two(bytes, at + 1);
     const minutes = rest === 3 ? 0 : two(bytes, to - 2);
     if (!(hours < 24 && minutes < 60)) return Number.NaN;
     const offsetMs = (hours * 60 + minutes) * MS_PER_MINUTE;
-    return mark === 43 ? localMs - offsetMs : localMs + offsetMs;
+    return mark === PLUS ? localMs - offsetMs : localMs + offsetMs;
   }
 }
 
@@ -121,7 +134,7 @@ function inRange(ms: number): number {
 
 /** Two digits, or NaN. */
 function two(bytes: Uint8Array, at: number): number {
-  const tens = bytes[at]! - 48;
-  const ones = bytes[at + 1]! - 48;
+  const tens = bytes[at]! - DIGIT_0;
+  const ones = bytes[at + 1]! - DIGIT_0;
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
 }

@@ -176,5 +176,5 @@ function receivedRow(named: readonly (readonly [name: string, value: unknown])[]
     return [name, blobAsText(kept)];
   });
   const text = Buffer.from(JSON.stringify(Object.fromEntries(shown)));
-  return receivedOf(text, 0, text.length, text.length + cutAway, mostBytes);
+  return receivedOf({ bytes: text, from: 0, to: text.length, length: text.length + cutAway }, mostBytes);
 }
