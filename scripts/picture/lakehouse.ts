@@ -2,7 +2,7 @@
  * Draws docs/lakehouse.svg: what the queries of notebooks/queries.sql answered for the simulated day, as the test of that day
  * left it once every answer was seen to be right.
  *
- *     bun test src/testing/spark/lakehouse-day.spark.test.ts && bun scripts/picture/lakehouse.ts
+ *     AGENT_TEST=all bun test src/testing/spark/lakehouse-day.spark.test.ts && bun scripts/picture/lakehouse.ts
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ const PICTURE = join(ROOT, "docs/lakehouse.svg");
 
 if (!existsSync(ANSWERS)) {
   console.error(`Cannot draw the lakehouse: there is no "${ANSWERS}"`);
-  console.error("Try: bun run build && bun test src/testing/spark/lakehouse-day.spark.test.ts");
+  console.error("Try: bun run build && AGENT_TEST=all bun test src/testing/spark/lakehouse-day.spark.test.ts");
   process.exit(1);
 }
 const answers = JSON.parse(readFileSync(ANSWERS, "utf8")) as Readonly<Record<string, readonly panels.Row[]>>;
