@@ -4,38 +4,33 @@
  */
 
 import type { JsonNode } from "../../core/outside/located-json.ts";
-import type { ReadingBlock } from "../../core/reading.ts";
 import type { Columns } from "../columns.ts";
 import type { Broken, Condition, ConditionJudge } from "../condition.ts";
 import type { RuleReader } from "../files/reader.ts";
 import { JointMemory, RuleState } from "../state.ts";
 import { CLOCK, CLOCK_WIDTH, LATE, SET_BACK, stepClock } from "./event-time.ts";
+import { type FieldValues, readFields, wholeNumber } from "./fields.ts";
 
-export type Confirm = { readonly atLeast: number; readonly of: number };
-
-export const CONFIRM_KEYS = ["at_least", "of"] as const;
 /** The last readings are the bits of one double. */
-export const CONFIRM_MOST = 50;
+const CONFIRM_MOST = 50;
+const fields = { at_least: wholeNumber(1, CONFIRM_MOST), of: wholeNumber(2, CONFIRM_MOST) };
+export type Confirm = FieldValues<typeof fields>;
+export const CONFIRM_KEYS = Object.keys(fields);
 
 /** The bits, behind the clock; the lowest is the last reading. */
 const BITS = CLOCK_WIDTH;
 
 export function readConfirm(node: JsonNode, reader: RuleReader): Confirm | undefined {
-  const fields = reader.fields(node, '"confirm"', CONFIRM_KEYS, CONFIRM_KEYS);
-  const leastNode = fields?.get("at_least");
-  const ofNode = fields?.get("of");
-  const of = ofNode && reader.whole(ofNode, '"of"', 2, CONFIRM_MOST);
-  const atLeast = leastNode && reader.whole(leastNode, '"at_least"', 1, CONFIRM_MOST);
-  if (of === undefined || atLeast === undefined) return undefined;
-  if (atLeast > of) return reader.problem(node.at, `${atLeast} of the last ${of} readings are never broken`);
-  return { atLeast, of };
+  const confirm = readFields(node, { what: '"confirm"', fields }, reader);
+  if (confirm === undefined || confirm.at_least <= confirm.of) return confirm;
+  return reader.problem(node.at, `${confirm.at_least} of the last ${confirm.of} readings are never broken`);
 }
 
 export function confirmed(condition: Condition, confirm: Confirm): Condition {
   return { ...condition, compile: (columns) => compile(condition, confirm, columns) };
 }
 
-function compile(condition: Condition, { atLeast, of }: Confirm, columns: Columns): ConditionJudge {
+function compile(condition: Condition, { at_least: atLeast, of }: Confirm, columns: Columns): ConditionJudge {
   const inner = condition.compile(columns);
   const refs = condition.judgesAbsent === true ? [] : condition.measures.map((name) => columns.measure(name));
   const own = new RuleState(columns.subjects, [...CLOCK, 0]);
@@ -48,7 +43,7 @@ function compile(condition: Condition, { atLeast, of }: Confirm, columns: Column
     state: inner.state === undefined ? own : new JointMemory(inner.state, own),
     ...(problems === undefined ? {} : { problems }),
     ...(silentAt === undefined ? {} : { silentAt }),
-    judge(block: ReadingBlock, applies: Uint8Array, broken: (row: number, what: Broken) => void): void {
+    judge(block, applies, broken) {
       found.clear();
       inner.judge(block, applies, (row, what) => found.set(row, what));
       const used = refs.map((ref) => columns.column(block, ref));

@@ -5,7 +5,6 @@
  */
 
 import type { JsonNode } from "../../core/outside/located-json.ts";
-import type { ReadingBlock } from "../../core/reading.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn } from "../../core/sensor.ts";
 import { formatDuration } from "../../core/time/duration.ts";
 import { type Columns, SENSOR_SUBJECT } from "../columns.ts";
@@ -13,22 +12,28 @@ import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condit
 import type { RuleReader } from "../files/reader.ts";
 import { RuleState } from "../state.ts";
 import { CLOCK, CLOCK_WIDTH, exceeds, isoTime, LATE, shortNumber, stepClock } from "./event-time.ts";
+import {
+  DURATION,
+  type FieldValues,
+  MEASURE,
+  oneOf,
+  optional,
+  readFields,
+  wholeNumber,
+  ZERO_OR_MORE,
+} from "./fields.ts";
 import { insertSorted, medianOf } from "./median.ts";
 
-type Disagrees = {
-  readonly measure: string;
-  readonly groupBy: IdentityColumn;
-  readonly maxDifference: number;
-  readonly atLeast: number;
-  readonly withinMs: number;
-};
-
-const keys = ["measure", "group_by", "max_difference", "at_least", "within"] as const;
-
-/** Members that a group remembers: of more, the ones that reported last. */
+/** A group remembers this many members: of more, the ones that reported last. */
 export const GROUP_MOST = 64;
-const DEFAULT_AT_LEAST = 2;
-const DEFAULT_WITHIN_MS = 60_000;
+const fields = {
+  measure: MEASURE,
+  group_by: oneOf(IDENTITY_COLUMNS),
+  max_difference: ZERO_OR_MORE,
+  at_least: optional(wholeNumber(1, GROUP_MOST - 1), 2),
+  within: optional(DURATION, 60_000),
+};
+type Disagrees = FieldValues<typeof fields>;
 
 // How many members there are, then for each: who it is, its clock, and its last value.
 const COUNT = 0;
@@ -38,33 +43,23 @@ const MEMBER_VALUE = MEMBER_CLOCK + CLOCK_WIDTH;
 const MEMBER_WIDTH = MEMBER_VALUE + 1;
 
 function read(node: JsonNode, reader: RuleReader): Condition | undefined {
-  const fields = reader.fields(node, '"disagrees"', keys, ["measure", "group_by", "max_difference"]);
-  if (fields === undefined) return undefined;
-  const measureNode = fields.get("measure");
-  const groupNode = fields.get("group_by");
-  const differenceNode = fields.get("max_difference");
-  const leastNode = fields.get("at_least");
-  const withinNode = fields.get("within");
-  const measure = measureNode && reader.measure(measureNode);
-  const groupBy = groupNode && reader.oneOf(groupNode, '"group_by"', IDENTITY_COLUMNS);
-  const maxDifference = differenceNode && reader.positive(differenceNode, '"max_difference"', true);
-  const atLeast = leastNode === undefined ? DEFAULT_AT_LEAST : reader.whole(leastNode, '"at_least"', 1, GROUP_MOST - 1);
-  const withinMs = withinNode === undefined ? DEFAULT_WITHIN_MS : reader.duration(withinNode, '"within"');
-  if (measure === undefined || groupBy === undefined || maxDifference === undefined) return undefined;
-  if (atLeast === undefined || withinMs === undefined) return undefined;
-  const disagrees = { measure, groupBy, maxDifference, atLeast, withinMs };
-  return { measures: [measure], compile: (columns) => compile(disagrees, columns) };
+  const disagrees = readFields(node, { what: '"disagrees"', fields }, reader);
+  if (disagrees === undefined) return undefined;
+  return { measures: [disagrees.measure], compile: (columns) => compile(disagrees, columns) };
 }
 
+type Neighbours = { readonly withinMs: number; readonly others: Float64Array };
+
 function compile(disagrees: Disagrees, columns: Columns): ConditionJudge {
-  const { groupBy, maxDifference, atLeast, withinMs } = disagrees;
+  const { max_difference: maxDifference, at_least: atLeast, within: withinMs } = disagrees;
   const ref = columns.measure(disagrees.measure);
   const state = new RuleState(columns.subjects, new Array<number>(MEMBERS + GROUP_MOST * MEMBER_WIDTH).fill(0));
-  const membership = new Membership(groupBy, columns);
+  const membership = new Membership(disagrees.group_by, columns);
   const others = new Float64Array(GROUP_MOST);
+  const neighbours = { withinMs, others };
   return {
     state,
-    judge(block: ReadingBlock, applies: Uint8Array, broken: (row: number, what: Broken) => void): void {
+    judge(block, applies, broken) {
       const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
       if (column === undefined) return;
       membership.grow();
@@ -80,27 +75,21 @@ function compile(disagrees: Disagrees, columns: Columns): ConditionJudge {
         const own = memberOf(values, at, idOf[handle]!);
         if (stepClock(values, own + MEMBER_CLOCK, now) === LATE) continue;
         values[own + MEMBER_VALUE] = value;
-        const known = gather(values, at, own, now, withinMs, others);
+        const known = gather(values, at, own, neighbours);
         if (known < atLeast) continue;
         const median = medianOf(others, 0, known);
         if (!exceeds(Math.abs(value - median), maxDifference, value)) continue;
-        const group = columns.subjects.names[groupOf[handle]!]!;
-        broken(row, found(disagrees, group, value, median, known, now));
+        const group = columns.subjects.names[groupOf[handle]!] ?? "";
+        broken(row, apartFromGroup(disagrees, { group, value, median, known, now }));
       }
     },
   };
 }
 
-/** What the other members said not longer ago, and not later, than `withinMs`, sorted into `others`; how many that are. */
-function gather(
-  values: Float64Array,
-  at: number,
-  own: number,
-  now: number,
-  withinMs: number,
-  others: Float64Array,
-): number {
+/** The other members' values of at most `withinMs` before or after the own reading, sorted into `others`; how many there are. */
+function gather(values: Float64Array, at: number, own: number, { withinMs, others }: Neighbours): number {
   const end = at + MEMBERS + values[at + COUNT]! * MEMBER_WIDTH;
+  const now = values[own + MEMBER_CLOCK]!;
   let known = 0;
   for (let member = at + MEMBERS; member < end; member += MEMBER_WIDTH) {
     if (member === own || Math.abs(now - values[member + MEMBER_CLOCK]!) > withinMs) continue;
@@ -166,27 +155,29 @@ function numberOf(name: string): number {
   return (b & 0x1fffff) * 2 ** 32 + (a >>> 0);
 }
 
-function found(
-  { measure, maxDifference, withinMs }: Disagrees,
-  group: string,
-  value: number,
-  median: number,
-  known: number,
-  now: number,
-): Broken {
+type Disagreement = {
+  readonly group: string;
+  readonly value: number;
+  readonly median: number;
+  readonly known: number;
+  readonly now: number;
+};
+
+function apartFromGroup(disagrees: Disagrees, { group, value, median, known, now }: Disagreement): Broken {
+  const { measure, max_difference: maxDifference, within } = disagrees;
   const apart = shortNumber(Math.abs(value - median));
   return {
     reason: `${measure} ${value} is ${apart} from the median ${shortNumber(median)} of ${known} others of ${group}`,
     observed: value,
     limit: `within ${maxDifference} of the others`,
     window: {
-      from: isoTime(now - withinMs),
+      from: isoTime(now - within),
       to: isoTime(now),
       others: known,
       median,
-      within: formatDuration(withinMs),
+      within: formatDuration(within),
     },
   };
 }
 
-export const DISAGREES: ConditionKind = { keys, read };
+export const DISAGREES: ConditionKind = { keys: Object.keys(fields), read };

@@ -1,33 +1,28 @@
 /**
- * `{"drift": {"measure": "pressure", "baseline": 500, "slack": 0.5, "threshold": 20}}`: the mean moved slowly away from what
- * it was over a longer time. Two cumulative sums, one for each side, of how many standard deviations a reading is away from
+ * `{"drift": {"measure": "pressure", "baseline": 500, "slack": 0.5, "threshold": 20}}`: the mean moved slowly away from its
+ * value over a longer time. Two cumulative sums, one for each side, of how many standard deviations a reading is away from
  * the baseline beyond the slack; a sum above the threshold breaks the rule.
  * Source: E. S. Page, Continuous Inspection Schemes, Biometrika 41, 1954.
  */
 
-import type { JsonNode } from "../../core/outside/located-json.ts";
-import type { ReadingBlock } from "../../core/reading.ts";
-import type { Columns } from "../columns.ts";
-import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
-import type { RuleReader } from "../files/reader.ts";
-import { RuleState } from "../state.ts";
-import { CLOCK, CLOCK_WIDTH, isoTime, LATE, shortNumber, stepClock } from "./event-time.ts";
+import type { Broken } from "../condition.ts";
+import { CLOCK_WIDTH, isoTime, LATE, shortNumber, stepClock } from "./event-time.ts";
+import { ABOVE_ZERO, type FieldValues, MEASURE, optional, wholeNumber, ZERO_OR_MORE } from "./fields.ts";
+import { type JudgeColumn, type Memory, remembering } from "./remembering.ts";
 
-type Drift = {
-  readonly measure: string;
-  readonly baseline: number;
-  readonly slack: number;
-  readonly threshold: number;
+const fields = {
+  measure: MEASURE,
+  baseline: wholeNumber(10, 1_000_000),
+  slack: optional(ZERO_OR_MORE, 0.5),
+  threshold: ABOVE_ZERO,
   /** The standard deviation in the measure's unit; null: learnt. */
-  readonly deviation: number | null;
+  deviation: optional(ABOVE_ZERO, null),
 };
+type Drift = FieldValues<typeof fields>;
 
-const keys = ["measure", "baseline", "slack", "threshold", "deviation"] as const;
-export const DRIFT_BASELINE = [10, 1_000_000] as const;
-const DEFAULT_SLACK = 0.5;
 /** In standard deviations: a single spike is no drift, whatever its height, and moves the baseline as little as this. */
 export const MOST_DEVIATIONS = 4;
-/** A sum grows no further than so many thresholds, so that the rule is whole again soon after the mean came back. */
+/** A sum grows to this many thresholds at most, so that the rule holds again soon after the mean came back. */
 export const MOST_THRESHOLDS = 2;
 
 // Behind the clock: readings in the baseline (at most its length), their mean and variance; then for each side the sum,
@@ -40,64 +35,34 @@ const DOWN = CLOCK_WIDTH + 7;
 const SINCE = 1;
 const READINGS = 2;
 const TOTAL = 3;
-const FRESH = [...CLOCK, ...new Array<number>(11).fill(0)];
+const FRESH = new Array<number>(11).fill(0);
 
-function read(node: JsonNode, reader: RuleReader): Condition | undefined {
-  const fields = reader.fields(node, '"drift"', keys, ["measure", "baseline", "threshold"]);
-  if (fields === undefined) return undefined;
-  const measureNode = fields.get("measure");
-  const baselineNode = fields.get("baseline");
-  const slackNode = fields.get("slack");
-  const thresholdNode = fields.get("threshold");
-  const deviationNode = fields.get("deviation");
-  const measure = measureNode && reader.measure(measureNode);
-  const baseline = baselineNode && reader.whole(baselineNode, '"baseline"', ...DRIFT_BASELINE);
-  const slack = slackNode === undefined ? DEFAULT_SLACK : reader.positive(slackNode, '"slack"', true);
-  const threshold = thresholdNode && reader.positive(thresholdNode, '"threshold"');
-  const deviation = deviationNode === undefined ? null : reader.positive(deviationNode, '"deviation"');
-  if (measure === undefined || baseline === undefined || slack === undefined) return undefined;
-  if (threshold === undefined || deviation === undefined) return undefined;
-  if (slack >= MOST_DEVIATIONS) {
-    return reader.problem(node.at, `with a "slack" of ${MOST_DEVIATIONS} or more no reading would count`);
-  }
-  const drift = { measure, baseline, slack, threshold, deviation };
-  return { measures: [measure], compile: (columns) => compile(drift, columns) };
-}
-
-function compile(drift: Drift, columns: Columns): ConditionJudge {
+function judge(drift: Drift, { state, subjectOf }: Memory): JudgeColumn {
   const { baseline, slack, threshold } = drift;
-  const ref = columns.measure(drift.measure);
-  const state = new RuleState(columns.subjects, FRESH);
-  const { subjectOf } = columns;
   const limit = `sum of deviations ≤ ${threshold}`;
   const most = MOST_THRESHOLDS * threshold;
-  return {
-    state,
-    judge(block: ReadingBlock, applies: Uint8Array, broken: (row: number, what: Broken) => void): void {
-      const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
-      if (column === undefined) return;
-      const { count, sensor, time } = block;
-      for (let row = 0; row < count; row++) {
-        const handle = sensor[row]!;
-        const value = column[row]!;
-        if (applies[handle] !== 1 || Number.isNaN(value)) continue;
-        const at = state.touch(subjectOf[handle]!);
-        const { values } = state;
-        if (stepClock(values, at, time[row]!) === LATE) continue;
-        const known = values[at + COUNT]!;
-        const deviation = drift.deviation ?? Math.sqrt(values[at + VARIANCE]!);
-        // A baseline that never moved has no deviation to measure by.
-        if (known >= baseline && deviation > 0) {
-          const away = within((value - values[at + MEAN]!) / deviation, MOST_DEVIATIONS);
-          sum(values, at + UP, away - slack, value, time[row]!, most);
-          sum(values, at + DOWN, -away - slack, value, time[row]!, most);
-          if (values[at + UP]! > threshold) broken(row, found(drift, values, at, UP, value, time[row]!, limit));
-          else if (values[at + DOWN]! > threshold)
-            broken(row, found(drift, values, at, DOWN, value, time[row]!, limit));
-        }
-        learn(values, at, value, baseline, drift.deviation);
+  return (block, column, applies, broken) => {
+    const { count, sensor, time } = block;
+    for (let row = 0; row < count; row++) {
+      const handle = sensor[row]!;
+      const value = column[row]!;
+      if (applies[handle] !== 1 || Number.isNaN(value)) continue;
+      const at = state.touch(subjectOf[handle]!);
+      const { values } = state;
+      const now = time[row]!;
+      if (stepClock(values, at, now) === LATE) continue;
+      const known = values[at + COUNT]!;
+      const deviation = drift.deviation ?? Math.sqrt(values[at + VARIANCE]!);
+      // A baseline that never moved has no deviation to measure by.
+      if (known >= baseline && deviation > 0) {
+        const away = within((value - values[at + MEAN]!) / deviation, MOST_DEVIATIONS);
+        if (grow(values, at + UP, away - slack, most)) countIn(values, at + UP, now, value);
+        if (grow(values, at + DOWN, -away - slack, most)) countIn(values, at + DOWN, now, value);
+        const side = values[at + UP]! > threshold ? UP : values[at + DOWN]! > threshold ? DOWN : null;
+        if (side !== null) broken(row, drifted(drift, limit, values.subarray(at), { side, value }));
       }
-    },
+      learn(values, at, value, drift);
+    }
   };
 }
 
@@ -105,28 +70,34 @@ function within(value: number, most: number): number {
   return Math.max(-most, Math.min(most, value));
 }
 
-function sum(values: Float64Array, side: number, more: number, value: number, now: number, most: number): void {
+/** Adds to the sum of a side. False: it fell to 0, and the side begins again. */
+function grow(values: Float64Array, side: number, more: number, most: number): boolean {
   const total = values[side]! + more;
   if (total <= 0) {
     values[side] = 0;
     values[side + READINGS] = 0;
     values[side + TOTAL] = 0;
-    return;
+    return false;
   }
-  if (values[side + READINGS] === 0) values[side + SINCE] = now;
   values[side] = Math.min(total, most);
+  return true;
+}
+
+function countIn(values: Float64Array, side: number, now: number, value: number): void {
+  if (values[side + READINGS] === 0) values[side + SINCE] = now;
   values[side + READINGS]!++;
   values[side + TOTAL]! += value;
 }
 
 /**
- * The baseline is the mean of its first readings, then follows with the weight of one of them: what stays for much longer
- * than the baseline becomes the usual.
+ * The baseline is the mean of its first readings, then follows with the weight of one of them: a level that stays for much
+ * longer than the baseline becomes the usual one.
  */
-function learn(values: Float64Array, at: number, value: number, baseline: number, given: number | null): void {
+function learn(values: Float64Array, at: number, value: number, drift: Drift): void {
+  const { baseline } = drift;
   const known = Math.min(values[at + COUNT]! + 1, baseline);
   const isFull = values[at + COUNT] === baseline;
-  const deviation = given ?? Math.sqrt(values[at + VARIANCE]!);
+  const deviation = drift.deviation ?? Math.sqrt(values[at + VARIANCE]!);
   const away = value - values[at + MEAN]!;
   const counted = isFull && deviation > 0 ? within(away, MOST_DEVIATIONS * deviation) : away;
   values[at + COUNT] = known;
@@ -134,33 +105,35 @@ function learn(values: Float64Array, at: number, value: number, baseline: number
   values[at + VARIANCE] = (values[at + VARIANCE]! + (counted * counted) / known) * (1 - 1 / known);
 }
 
-function found(
-  drift: Drift,
-  values: Float64Array,
-  at: number,
-  side: number,
-  value: number,
-  now: number,
-  limit: string,
-): Broken {
-  const mean = shortNumber(values[at + MEAN]!);
-  const readings = values[at + side + READINGS]!;
-  const recent = shortNumber(values[at + side + TOTAL]! / readings);
+type Reached = { readonly side: typeof UP | typeof DOWN; readonly value: number };
+
+function drifted(drift: Drift, limit: string, memory: Float64Array, { side, value }: Reached): Broken {
+  const [now = 0] = memory;
+  const mean = shortNumber(memory[MEAN]!);
+  const readings = memory[side + READINGS]!;
+  const recent = shortNumber(memory[side + TOTAL]! / readings);
   const way = side === UP ? "above" : "below";
   return {
     reason: `${drift.measure} drifted: the mean ${recent} of the last ${readings} readings is ${way} the usual ${mean}`,
     observed: value,
     limit,
     window: {
-      from: isoTime(values[at + side + SINCE]!),
+      from: isoTime(memory[side + SINCE]!),
       to: isoTime(now),
       readings,
       mean: recent,
       baseline_mean: mean,
-      deviation: shortNumber(drift.deviation ?? Math.sqrt(values[at + VARIANCE]!)),
-      sum: shortNumber(values[at + side]!),
+      deviation: shortNumber(drift.deviation ?? Math.sqrt(memory[VARIANCE]!)),
+      sum: shortNumber(memory[side]!),
     },
   };
 }
 
-export const DRIFT: ConditionKind = { keys, read };
+export const DRIFT = remembering({
+  what: '"drift"',
+  fields,
+  mistake: ({ slack }) =>
+    slack >= MOST_DEVIATIONS ? `with a "slack" of ${MOST_DEVIATIONS} or more no reading would count` : undefined,
+  fresh: () => FRESH,
+  judge,
+});

@@ -1,23 +1,23 @@
 /**
  * `{"gap": {"longer_than": "5m"}}`: before this reading the sensor was silent for longer than allowed. Judged at the reading
- * that ends the silence, so that judging the same readings again decides the same; who is silent now is asked for apart.
+ * that ends the silence, so that judging the same readings again decides the same; which sensors are silent now is asked for
+ * apart.
  */
 
 import type { JsonNode } from "../../core/outside/located-json.ts";
-import type { ReadingBlock } from "../../core/reading.ts";
 import { formatDuration } from "../../core/time/duration.ts";
 import { type Columns, SENSOR_SUBJECT } from "../columns.ts";
-import type { Broken, Condition, ConditionJudge, ConditionKind, Silence } from "../condition.ts";
+import type { Condition, ConditionJudge, ConditionKind, Silence } from "../condition.ts";
 import type { RuleReader } from "../files/reader.ts";
 import { RuleState } from "../state.ts";
 import { CLOCK, isoTime, LATER, spanText, stepClock } from "./event-time.ts";
+import { DURATION, readFields } from "./fields.ts";
 
-const keys = ["longer_than"] as const;
+const fields = { longer_than: DURATION };
 
 function read(node: JsonNode, reader: RuleReader): Condition | undefined {
-  const longest = reader.fields(node, '"gap"', keys, keys)?.get("longer_than");
-  const longestMs = longest && reader.duration(longest, '"longer_than"');
-  return longestMs === undefined ? undefined : { measures: [], compile: (columns) => compile(longestMs, columns) };
+  const gap = readFields(node, { what: '"gap"', fields }, reader);
+  return gap && { measures: [], compile: (columns) => compile(gap.longer_than, columns) };
 }
 
 function compile(longestMs: number, columns: Columns): ConditionJudge {
@@ -26,8 +26,7 @@ function compile(longestMs: number, columns: Columns): ConditionJudge {
   const limit = `a reading every ${formatDuration(longestMs)}`;
   return {
     state,
-    judge(block: ReadingBlock, applies: Uint8Array, broken: (row: number, what: Broken) => void): void {
-      const { count, sensor, time } = block;
+    judge({ count, sensor, time }, applies, broken) {
       for (let row = 0; row < count; row++) {
         const handle = sensor[row]!;
         if (applies[handle] !== 1) continue;
@@ -51,4 +50,4 @@ function compile(longestMs: number, columns: Columns): ConditionJudge {
   };
 }
 
-export const GAP: ConditionKind = { keys, read };
+export const GAP: ConditionKind = { keys: Object.keys(fields), read };

@@ -1,103 +1,73 @@
 /**
  * `{"spike": {"measure": "voltage", "window": 30, "threshold": 6, "min_deviation": 0.5}}`: a value far from the last readings
- * of its sensor, by the robust z-score 0.6745·|x − median| / MAD, which spikes that are in the window hardly move.
+ * of its sensor, by the robust z-score 0.6745·|x − median| / MAD, which spikes in the window hardly move.
  * Source: B. Iglewicz and D. C. Hoaglin, How to Detect and Handle Outliers, ASQC 1993 (they advise a threshold of 3.5).
  */
 
-import type { JsonNode } from "../../core/outside/located-json.ts";
-import type { ReadingBlock } from "../../core/reading.ts";
-import type { Columns } from "../columns.ts";
-import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
-import type { RuleReader } from "../files/reader.ts";
-import { RuleState } from "../state.ts";
-import { CLOCK, CLOCK_WIDTH, exceeds, isoTime, LATE, SET_BACK, shortNumber, stepClock } from "./event-time.ts";
+import type { Broken } from "../condition.ts";
+import { CLOCK_WIDTH, exceeds, isoTime, LATE, SET_BACK, shortNumber, stepClock } from "./event-time.ts";
+import { ABOVE_ZERO, type FieldValues, MEASURE, optional, wholeNumber, ZERO_OR_MORE } from "./fields.ts";
 import { deviationOf, insertSorted, medianOf, replaceSorted } from "./median.ts";
+import { type JudgeColumn, type Memory, remembering } from "./remembering.ts";
 
-type Spike = {
-  readonly measure: string;
-  readonly window: number;
-  readonly threshold: number;
-  readonly minDeviation: number;
+const fields = {
+  measure: MEASURE,
+  window: wholeNumber(5, 200),
+  threshold: ABOVE_ZERO,
+  min_deviation: optional(ZERO_OR_MORE, 0),
 };
+type Spike = FieldValues<typeof fields>;
 
-const keys = ["measure", "window", "threshold", "min_deviation"] as const;
-export const SPIKE_WINDOW = [5, 200] as const;
 /** The 0.75 quantile of the normal distribution: it makes the MAD of normal noise comparable with a standard deviation. */
 const NORMAL = 0.6745;
 
-// Behind the clock: how many values there are, where the next goes, then the values in the order they came, round and
-// round, then the same sorted.
+// Behind the clock: how many values there are, where the next goes, then the values in the order they came, as a ring,
+// then the same values sorted.
 const COUNT = CLOCK_WIDTH;
 const NEXT = CLOCK_WIDTH + 1;
 const RING = CLOCK_WIDTH + 2;
-
-function read(node: JsonNode, reader: RuleReader): Condition | undefined {
-  const fields = reader.fields(node, '"spike"', keys, ["measure", "window", "threshold"]);
-  if (fields === undefined) return undefined;
-  const measureNode = fields.get("measure");
-  const windowNode = fields.get("window");
-  const thresholdNode = fields.get("threshold");
-  const minNode = fields.get("min_deviation");
-  const measure = measureNode && reader.measure(measureNode);
-  const window = windowNode && reader.whole(windowNode, '"window"', ...SPIKE_WINDOW);
-  const threshold = thresholdNode && reader.positive(thresholdNode, '"threshold"');
-  const minDeviation = minNode === undefined ? 0 : reader.positive(minNode, '"min_deviation"', true);
-  if (measure === undefined || window === undefined || threshold === undefined || minDeviation === undefined) {
-    return undefined;
-  }
-  const spike = { measure, window, threshold, minDeviation };
-  return { measures: [measure], compile: (columns) => compile(spike, columns) };
-}
 
 /** A median of a few values says little: half the window must be there, and never less than five. */
 export function leastKnown(window: number): number {
   return Math.max(5, Math.ceil(window / 2));
 }
 
-function compile(spike: Spike, columns: Columns): ConditionJudge {
-  const { window, threshold, minDeviation } = spike;
-  const ref = columns.measure(spike.measure);
-  const state = new RuleState(columns.subjects, [...CLOCK, 0, 0, ...new Array<number>(2 * window).fill(0)]);
-  const { subjectOf } = columns;
+function judge(spike: Spike, { state, subjectOf }: Memory): JudgeColumn {
+  const { window, threshold, min_deviation: minDeviation } = spike;
   const least = leastKnown(window);
   const limit = limitText(spike);
-  return {
-    state,
-    judge(block: ReadingBlock, applies: Uint8Array, broken: (row: number, what: Broken) => void): void {
-      const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
-      if (column === undefined) return;
-      const { count, sensor, time } = block;
-      for (let row = 0; row < count; row++) {
-        const handle = sensor[row]!;
-        const value = column[row]!;
-        if (applies[handle] !== 1 || Number.isNaN(value)) continue;
-        const at = state.touch(subjectOf[handle]!);
-        const { values } = state;
-        const last = values[at]!;
-        const step = stepClock(values, at, time[row]!);
-        if (step === LATE) continue;
-        if (step === SET_BACK) values[at + COUNT] = 0;
-        const known = values[at + COUNT]!;
-        const sorted = at + RING + window;
-        if (known >= least) {
-          const median = medianOf(values, sorted, known);
-          const deviation = Math.abs(value - median);
-          // Most readings end here: nothing is near the limit, and the MAD need not be known.
-          if (deviation > 0 && !exceeds(minDeviation, deviation, value)) {
-            const mad = deviationOf(values, sorted, known, median);
-            // A window of equal values says nothing of noise: then only min_deviation can be a limit.
-            const isFar = mad > 0 ? NORMAL * deviation > threshold * mad : minDeviation > 0;
-            if (isFar) broken(row, found(spike, value, { median, mad, known, last }, limit));
-          }
+  return (block, column, applies, broken) => {
+    const { count, sensor, time } = block;
+    for (let row = 0; row < count; row++) {
+      const handle = sensor[row]!;
+      const value = column[row]!;
+      if (applies[handle] !== 1 || Number.isNaN(value)) continue;
+      const at = state.touch(subjectOf[handle]!);
+      const { values } = state;
+      const last = values[at]!;
+      const step = stepClock(values, at, time[row]!);
+      if (step === LATE) continue;
+      if (step === SET_BACK) values[at + COUNT] = 0;
+      const known = values[at + COUNT]!;
+      const sorted = at + RING + window;
+      if (known >= least) {
+        const median = medianOf(values, sorted, known);
+        const deviation = Math.abs(value - median);
+        // Most readings end here: nothing is near the limit, and the MAD need not be known.
+        if (deviation > 0 && !exceeds(minDeviation, deviation, value)) {
+          const mad = deviationOf(values, sorted, known, median);
+          // A window of equal values says nothing of noise: then only min_deviation can be a limit.
+          const isFar = mad > 0 ? NORMAL * deviation > threshold * mad : minDeviation > 0;
+          if (isFar) broken(row, farAway(spike.measure, limit, { value, median, mad, known, last }));
         }
-        take(values, at, value, window);
       }
-    },
+      remember(values, at, value, window);
+    }
   };
 }
 
 /** Puts the value in the place of the oldest one: every value counts, so that a new level is the usual one in time. */
-function take(values: Float64Array, at: number, value: number, window: number): void {
+function remember(values: Float64Array, at: number, value: number, window: number): void {
   const known = values[at + COUNT]!;
   const sorted = at + RING + window;
   if (known === 0) values[at + NEXT] = 0;
@@ -111,22 +81,33 @@ function take(values: Float64Array, at: number, value: number, window: number): 
   values[at + NEXT] = next + 1 === window ? 0 : next + 1;
 }
 
-type Seen = { median: number; mad: number; known: number; last: number };
+type Outlier = {
+  readonly value: number;
+  readonly median: number;
+  readonly mad: number;
+  readonly known: number;
+  readonly last: number;
+};
 
-function found(spike: Spike, value: number, { median, mad, known, last }: Seen, limit: string): Broken {
+function farAway(measure: string, limit: string, { value, median, mad, known, last }: Outlier): Broken {
   const score = mad > 0 ? shortNumber((NORMAL * Math.abs(value - median)) / mad) : null;
   const far = shortNumber(Math.abs(value - median));
   const times = score === null ? "which did not move" : `a robust z-score of ${score}`;
   return {
-    reason: `${spike.measure} ${value} is ${far} from the median ${shortNumber(median)} of the last ${known} readings, ${times}`,
+    reason: `${measure} ${value} is ${far} from the median ${shortNumber(median)} of the last ${known} readings, ${times}`,
     observed: value,
     limit,
     window: { to: isoTime(last), readings: known, median, mad, score },
   };
 }
 
-function limitText({ threshold, minDeviation }: Spike): string {
+function limitText({ threshold, min_deviation: minDeviation }: Spike): string {
   return `score ≤ ${threshold}${minDeviation > 0 ? ` or within ${minDeviation} of the median` : ""}`;
 }
 
-export const SPIKE: ConditionKind = { keys, read };
+export const SPIKE = remembering({
+  what: '"spike"',
+  fields,
+  fresh: ({ window }) => [0, 0, ...new Array<number>(2 * window).fill(0)],
+  judge,
+});

@@ -1,0 +1,62 @@
+/**
+ * The one shape of a kind that remembers the values of a measure: its fields, what a fresh memory holds, and the loop that
+ * judges a column. Each kind has a loop of its own: with one loop for all of them, which calls the step of the kind for each
+ * row, judging takes a tenth to a half longer (docs/decisions.md, "The row loop of a rule").
+ */
+import type { ReadingBlock } from "../../core/reading.ts";
+import type { Columns } from "../columns.ts";
+import type { Broken, ConditionJudge, ConditionKind } from "../condition.ts";
+import { RuleState } from "../state.ts";
+import { CLOCK } from "./event-time.ts";
+import { readFields, type Shape } from "./fields.ts";
+
+export type Memory = {
+  /** Of each subject: the clock, then what `fresh` says. */
+  readonly state: RuleState;
+  /** By sensor handle. */
+  readonly subjectOf: readonly number[];
+};
+
+/** What `ConditionJudge.judge` promises, for the column of the measure; a row without a value there moves nothing. */
+export type JudgeColumn = (
+  block: ReadingBlock,
+  column: Float64Array,
+  applies: Uint8Array,
+  broken: (row: number, what: Broken) => void,
+) => void;
+
+type OfMeasure = { readonly measure: string };
+
+type RememberingKind<T extends OfMeasure> = Shape<T> & {
+  /** Why values that are right one by one do not go together. */
+  readonly mistake?: (rule: T) => string | undefined;
+  /** What is remembered of a subject that was never seen, behind the clock. */
+  readonly fresh: (rule: T) => readonly number[];
+  readonly judge: (rule: T, memory: Memory) => JudgeColumn;
+};
+
+export function remembering<T extends OfMeasure>(kind: RememberingKind<T>): ConditionKind {
+  return {
+    keys: Object.keys(kind.fields),
+    read(node, reader) {
+      const rule = readFields(node, kind, reader);
+      if (rule === undefined) return undefined;
+      const mistake = kind.mistake?.(rule);
+      if (mistake !== undefined) return reader.problem(node.at, mistake);
+      return { measures: [rule.measure], compile: (columns) => compile(kind, rule, columns) };
+    },
+  };
+}
+
+function compile<T extends OfMeasure>(kind: RememberingKind<T>, rule: T, columns: Columns): ConditionJudge {
+  const ref = columns.measure(rule.measure);
+  const state = new RuleState(columns.subjects, [...CLOCK, ...kind.fresh(rule)]);
+  const judgeColumn = kind.judge(rule, { state, subjectOf: columns.subjectOf });
+  return {
+    state,
+    judge(block, applies, broken) {
+      const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
+      if (column !== undefined) judgeColumn(block, column, applies, broken);
+    },
+  };
+}
