@@ -38,7 +38,7 @@ const TOTAL = 3;
 const FRESH = new Array<number>(11).fill(0);
 
 function judge(drift: Drift, { state, subjectOf }: Memory): JudgeColumn {
-  const { baseline, slack, threshold } = drift;
+  const { baseline, slack, threshold, deviation: given } = drift;
   const limit = `sum of deviations ≤ ${threshold}`;
   const most = MOST_THRESHOLDS * threshold;
   return (block, column, applies, broken) => {
@@ -51,17 +51,18 @@ function judge(drift: Drift, { state, subjectOf }: Memory): JudgeColumn {
       const { values } = state;
       const now = time[row]!;
       if (stepClock(values, at, now) === LATE) continue;
-      const known = values[at + COUNT]!;
-      const deviation = drift.deviation ?? Math.sqrt(values[at + VARIANCE]!);
+      const deviation = given ?? Math.sqrt(values[at + VARIANCE]!);
+      let away = value - values[at + MEAN]!;
       // A baseline that never moved has no deviation to measure by.
-      if (known >= baseline && deviation > 0) {
-        const away = within((value - values[at + MEAN]!) / deviation, MOST_DEVIATIONS);
-        if (grow(values, at + UP, away - slack, most)) countIn(values, at + UP, now, value);
-        if (grow(values, at + DOWN, -away - slack, most)) countIn(values, at + DOWN, now, value);
+      if (values[at + COUNT]! >= baseline && deviation > 0) {
+        const deviations = within(away / deviation, MOST_DEVIATIONS);
+        away = within(away, MOST_DEVIATIONS * deviation);
+        if (grow(values, at + UP, deviations - slack, most)) countIn(values, at + UP, now, value);
+        if (grow(values, at + DOWN, -deviations - slack, most)) countIn(values, at + DOWN, now, value);
         const side = values[at + UP]! > threshold ? UP : values[at + DOWN]! > threshold ? DOWN : null;
         if (side !== null) broken(row, drifted(drift, limit, values.subarray(at), { side, value }));
       }
-      learn(values, at, value, drift);
+      learn(values, at, away, baseline);
     }
   };
 }
@@ -93,16 +94,11 @@ function countIn(values: Float64Array, side: number, now: number, value: number)
  * The baseline is the mean of its first readings, then follows with the weight of one of them: a level that stays for much
  * longer than the baseline becomes the usual one.
  */
-function learn(values: Float64Array, at: number, value: number, drift: Drift): void {
-  const { baseline } = drift;
+function learn(values: Float64Array, at: number, away: number, baseline: number): void {
   const known = Math.min(values[at + COUNT]! + 1, baseline);
-  const isFull = values[at + COUNT] === baseline;
-  const deviation = drift.deviation ?? Math.sqrt(values[at + VARIANCE]!);
-  const away = value - values[at + MEAN]!;
-  const counted = isFull && deviation > 0 ? within(away, MOST_DEVIATIONS * deviation) : away;
   values[at + COUNT] = known;
-  values[at + MEAN]! += counted / known;
-  values[at + VARIANCE] = (values[at + VARIANCE]! + (counted * counted) / known) * (1 - 1 / known);
+  values[at + MEAN]! += away / known;
+  values[at + VARIANCE] = (values[at + VARIANCE]! + (away * away) / known) * (1 - 1 / known);
 }
 
 type Reached = { readonly side: typeof UP | typeof DOWN; readonly value: number };
