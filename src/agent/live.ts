@@ -2,11 +2,13 @@
  * What a running agent says of itself to `agent status`, in a small file beside the buffer: what is in memory only. All
  * else `status` reads from the buffer. Not durable on purpose: it is rewritten every second and stale when nobody runs.
  */
+
 import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { outsideTrouble } from "../buffer/outside-error.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
+import { shellWord } from "../core/shell-word.ts";
 
 export type Problem = { readonly code: string; readonly message: string; readonly try: string };
 
@@ -70,7 +72,7 @@ export class LiveFile {
       if (outsideTrouble(error) === "full") throw error;
       const message = `Cannot write what \`agent status\` shows of the running agent: ${messageOf(error)}`;
       if (this.#problem === null) this.#log.warn("report_unwritten", `${message}. The agent goes on`);
-      const hint = `ls -la ${this.#dataDir}   # the agent's user must be able to make ${LIVE_FILE} and ${LIVE_FILE}.new`;
+      const hint = `ls -la ${shellWord(this.#dataDir)}`;
       this.#problem = { code: "report_unwritten", message, try: hint };
       this.#overwrite(report);
     }

@@ -143,13 +143,14 @@ export class Upkeep {
   problems(): Problem[] {
     const problems: Problem[] = [];
     if (this.#told.buffer.isTold) {
-      const message = "The buffer is at its limit and holds nothing that was delivered: nothing more is taken";
-      problems.push({ code: "buffer_full", message, try: "raise AGENT_BUFFER_MAX_BYTES, or bring the uplink back" });
+      const message =
+        "The buffer is at its limit (AGENT_BUFFER_MAX_BYTES) and holds nothing that was delivered: nothing more is taken";
+      problems.push({ code: "buffer_full", message, try: "agent config show" });
     }
     if (this.#told.disk.isTold) {
       const what = this.isFull ? "nothing more is taken" : "the agent goes on in the little room that it has";
       const message = `The disk of the data dir is full: ${what}`;
-      problems.push({ code: "disk_full", message, try: "make room on the disk; the agent goes on by itself" });
+      problems.push({ code: "disk_full", message, try: "df -h" });
     }
     return problems;
   }

@@ -4,7 +4,7 @@
  */
 
 import { statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { isCorruption, isWholeBody } from "../buffer/corruption.ts";
 import { releaseReserve } from "../buffer/disk/reserve.ts";
 import { Retention } from "../buffer/disk/retention.ts";
@@ -20,6 +20,7 @@ import { AgentError, codeOf, messageOf, UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings/settings.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { isStage } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
@@ -135,7 +136,7 @@ function unusable(error: unknown, dataDir: string): unknown {
   if (!isPermission) return error;
   return new UsageError(`Cannot write to data dir "${dataDir}": ${messageOf(error)}`, {
     cause: error,
-    tryHint: "--data-dir ./agent-data, or another folder that this user can write",
+    tryHint: `ls -ld ${shellWord(dirname(dataDir))} ${shellWord(dataDir)}`,
   });
 }
 
@@ -237,8 +238,8 @@ function bytesOf(path: string): number {
 function problemOf(file: string, told: readonly string[]): Problem {
   return {
     code: "buffer_was_corrupt",
-    message: `The buffer was corrupt and was set aside as "${file}": ${told.join("; ")}`,
-    try: `check the disk (dmesg, smartctl); keep ${file} while you may want to look into it (sqlite3 ${file} .recover)`,
+    message: `The buffer was corrupt and was set aside as "${file}": ${told.join("; ")}. Check the disk`,
+    try: `sqlite3 ${shellWord(file)} .recover`,
   };
 }
 

@@ -1,7 +1,9 @@
 /** What a running agent says of itself, gathered from its parts: what is read by `status` and by whoever asks it over HTTP. */
+
 import { hostname } from "node:os";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Settings } from "../core/settings/settings.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { VERSION } from "../core/version.ts";
 import { formatProblem, type RuleProblem } from "../rules/rule-set.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
@@ -72,5 +74,5 @@ function linkReport({ link }: Carrier): LiveReport["uplink"] {
 function linkProblems({ link }: Carrier, store: ObjectStore): Problem[] {
   if (link.state === "up") return [];
   const code = link.denied ? "store_denied" : "store_unreachable";
-  return [{ code, message: link.error, try: link.tryHint ?? `check that ${store.uri} can be reached from here` }];
+  return [{ code, message: link.error, try: link.tryHint ?? `agent lake ls --store ${shellWord(store.uri)}` }];
 }

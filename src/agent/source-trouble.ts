@@ -13,7 +13,7 @@ export type SourceTrouble = {
 
 /** A source that says when to come back (a writer that holds its lock) is in trouble many times a day. */
 const PATIENCE_MS = 10_000;
-const PATIENT: SourceTrouble["try"] = "nothing, if the source comes back: it is tried again by itself";
+const PATIENT: SourceTrouble["try"] = "agent config check";
 
 /** The trouble that a source is in after `error`; `before`: the one that it was in. */
 export function inTrouble(

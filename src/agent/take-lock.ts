@@ -1,8 +1,11 @@
 /** The data dir: made where it is missing, and locked, so that one agent has it at a time. */
+
 import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
+import { dirname } from "node:path";
 import { type DataDirLock, LOCK_POLL_MS, lockHolder, tryLock } from "../buffer/disk/lock.ts";
 import { AgentError, messageOf, UsageError } from "../core/errors.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { type BufferInputs, isPassing, StoppedEarlyError } from "./open-buffer.ts";
 
 /**
@@ -18,8 +21,8 @@ export async function takeLock({ settings, log, stop, now }: BufferInputs): Prom
     if (typeof lock !== "string") return lock;
     if (stop.aborted) throw new StoppedEarlyError(`Stopped before the lock was taken: ${lock}`);
     if (performance.now() >= until) {
-      throw new AgentError(`Cannot take the lock of data dir "${dataDir}": ${lock}`, {
-        tryHint: "stop that agent, give another --data-dir, or wait for it: --lock-wait forever",
+      throw new AgentError(`Cannot take the lock of data dir "${dataDir}": ${lock}; --lock-wait forever waits for it`, {
+        tryHint: `agent status --data-dir ${shellWord(dataDir)}`,
       });
     }
     if (!told) log.info("waiting_for_lock", `Waiting for data dir "${dataDir}": ${lock}`);
@@ -40,7 +43,7 @@ function lockOrReason(dataDir: string, me: Parameters<typeof tryLock>[1]): DataD
     if (isPassing(error)) return messageOf(error);
     throw new UsageError(`Cannot write to data dir "${dataDir}": ${messageOf(error)}`, {
       cause: error,
-      tryHint: "--data-dir ./agent-data, or another folder that this user can write",
+      tryHint: `ls -ld ${shellWord(dirname(dataDir))} ${shellWord(dataDir)}`,
     });
   }
 }

@@ -11,10 +11,10 @@ type Waited = Exclude<OutsideTrouble, "full">;
 const OVER_MS = 3_000;
 
 const TROUBLES: Readonly<Record<Waited, Omit<Problem, "message">>> = {
-  busy: { code: "buffer_busy", try: "end the other program that has the buffer locked" },
+  busy: { code: "buffer_busy", try: "lsof | grep buffer.db" },
   broken: {
     code: "buffer_unwritable",
-    try: "look at the disk of the data dir (dmesg, mount, df -h); the agent goes on by itself",
+    try: "df -h",
   },
 };
 
@@ -61,9 +61,11 @@ export class Troubles {
     const message = `The data dir was deleted under the running agent and cannot be put back: ${why}`;
     const meanwhile = "Nothing more is taken; what is held is delivered, and ends with the agent";
     if (this.#gone === null) this.#log.error("data_dir_gone", `${message}. ${meanwhile}`);
-    const hint =
-      "keep this agent running until all is delivered; make its data dir writable, or end the other agent there";
-    this.#gone = { code: "data_dir_gone", message, try: hint };
+    this.#gone = {
+      code: "data_dir_gone",
+      message: `${message}. Keep it running until all is delivered`,
+      try: "agent status",
+    };
   }
 
   problems(): Problem[] {

@@ -94,7 +94,7 @@ export function migrate(db: Database, path: string): void {
   if (found > SCHEMA_VERSION) {
     throw new UsageError(
       `Cannot open buffer "${path}": its schema is version ${found}, newer than this binary's ${SCHEMA_VERSION}`,
-      { tryHint: "run the newer agent binary that made it, or give another --data-dir" },
+      { tryHint: "agent --version" },
     );
   }
   for (let version = found; version < SCHEMA_VERSION; version++) {

@@ -54,7 +54,7 @@ test("a file or folder that is not there is a problem, but for what a run makes 
   expect([code, lines]).toEqual([
     1,
     [
-      'Cannot read profile "nix": it is neither the name of a shipped profile nor a file',
+      'Cannot read profile "nix": it is neither a shipped profile (environmental, wind-turbine) nor a file',
       'Cannot read map "nix.json": there is no such file',
       'Cannot read the rules folder "nix": there is no such folder',
     ],

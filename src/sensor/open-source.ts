@@ -1,7 +1,9 @@
 /** From a `--source` URI to a source. Nothing outside is touched before the first `take`, but the URI is judged whole. */
+
 import { UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { StdinSource } from "./lines/stdin.ts";
 import { shippedProfiles } from "./profile/shipped.ts";
 import { type Mapping, NO_MAPPING } from "./row/fields.ts";
@@ -44,7 +46,11 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
     check: (uri, { profile, cwd, once }) => {
       const { count } = parseSimulatorUri(uri, { profile, cwd });
       if (!once || count !== null) return;
-      refuse(uri, "with --once a simulator needs a count, or it never ends", "--source 'simulator:?count=1000' --once");
+      refuse(
+        uri,
+        "with --once a simulator needs a count, or it never ends",
+        "agent run --source 'simulator:?count=1000' --once",
+      );
     },
     open: (uri, { profile, cwd, catalogue, cursor, now }) =>
       new SimulatorSource(parseSimulatorUri(uri, { profile, cwd }), catalogue, cursor(uri), now),
@@ -65,7 +71,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
   stdin: {
     check: (uri) => {
-      if (uri !== "stdin:") refuse(uri, "stdin: takes no parameters", "--source stdin:");
+      if (uri !== "stdin:") refuse(uri, "stdin: takes no parameters", "agent run --source stdin:");
     },
     open: (uri, options) => new StdinSource({ stream: options.stdin(), normalizer: normalizerFor(options), uri }),
     takes: (uri) => uri,
@@ -82,8 +88,9 @@ export function sourceProblems(uris: readonly string[], asked: Asked): UsageErro
       scheme.check(uri, asked);
       const taken = scheme.takes(uri, asked.cwd);
       const earlier = seen.get(taken);
-      if (earlier === uri) refuse(uri, "it is given twice", "give each source once");
-      if (earlier !== undefined) refuse(uri, `it is the same table as "${earlier}"`, "give each table once");
+      if (earlier === uri) refuse(uri, "it is given twice", `agent run --source ${shellWord(uri)}`);
+      if (earlier !== undefined)
+        refuse(uri, `it is the same table as "${earlier}"`, `agent run --source ${shellWord(uri)}`);
       seen.set(taken, uri);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
@@ -107,7 +114,7 @@ function schemeOf(uri: string): Scheme {
   const known = Object.keys(SCHEMES)
     .map((name) => `${name}:`)
     .join(", ");
-  return refuse(uri, `there is no such kind of source (known: ${known})`, "--source simulator:");
+  return refuse(uri, `there is no such kind of source (known: ${known})`, "agent run --source simulator:");
 }
 
 function normalizerFor({ catalogue, profile, mapping, maxLineBytes }: SourceOptions): Normalizer {

@@ -27,7 +27,7 @@ export async function openStore(uri: string, options: StoreOptions): Promise<Obj
   const open = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
   if (open === undefined) {
     throw new UsageError(`Cannot open store "${uri}": it is neither dir:PATH nor s3:`, {
-      tryHint: "--store dir:./lake",
+      tryHint: "agent run --store dir:./lake",
     });
   }
   return await open(rest, options);
@@ -35,7 +35,9 @@ export async function openStore(uri: string, options: StoreOptions): Promise<Obj
 
 async function openDirectory(path: string, options: StoreOptions): Promise<ObjectStore> {
   if (path === "" || path.includes("\0")) {
-    throw new UsageError(`Cannot open store "dir:${path}": it names no folder`, { tryHint: "--store dir:./lake" });
+    throw new UsageError(`Cannot open store "dir:${path}": it names no folder`, {
+      tryHint: "agent run --store dir:./lake",
+    });
   }
   const root = resolve(options.cwd ?? process.cwd(), path);
   return new DirectoryStore({ root, prefix: options.prefix, region: options.region, uri: `dir:${path}` });

@@ -45,7 +45,7 @@ function unpack(body: Uint8Array, name: string): Buffer {
     return gunzipSync(body, { maxOutputLength: UNPACKED_BYTES });
   } catch (error) {
     throw new AgentError(`Cannot read "${name}": ${messageOf(error)}`, {
-      tryHint: "agent verify --deep, to see whether its rows are anywhere else",
+      tryHint: "agent verify --deep",
       cause: error,
     });
   }

@@ -23,7 +23,7 @@ export function readingAsked(text: string): ReadingAsked {
   if (Number.isSafeInteger(seq) && seq >= 1) return { epoch, seq };
   const shown = JSON.stringify(text.length <= 80 ? text : `${text.slice(0, 80)}…`);
   throw new UsageError(`Cannot understand ${shown}: a reading's id is <epoch>-<seq>, or its seq, from 1 on`, {
-    tryHint: "agent tail --stage anomalies, which shows the seqs of anomalies as they come",
+    tryHint: "agent tail --stage anomalies",
   });
 }
 
@@ -120,8 +120,8 @@ function ofAnotherEpoch({ epoch, seq }: ReadingAsked, ledger: BufferLedger, data
       tryHint: inTheLake(id),
     });
   }
-  return new AgentError(`Cannot explain ${id}: the buffer in "${dataDir}" is of another epoch, ${ledger.epoch}`, {
-    tryHint: `agent why ${id} with the --data-dir of the node that took it; or ${inTheLake(id)}`,
+  return new AgentError(`Cannot explain ${id}: the buffer in "${dataDir}" has another epoch, ${ledger.epoch}`, {
+    tryHint: inTheLake(id),
   });
 }
 
@@ -131,7 +131,7 @@ function notHeld(seq: number, ledger: BufferLedger, dataDir: string): AgentError
   if (seq > accepted) {
     const last = accepted === 0 ? "it has none yet" : `the last one has seq ${accepted}`;
     return new AgentError(`Cannot explain ${id}: the buffer in "${dataDir}" has no such reading, ${last}`, {
-      tryHint: accepted === 0 ? "agent run, which takes readings" : `agent why ${accepted}`,
+      tryHint: accepted === 0 ? "agent run" : `agent why ${accepted}`,
     });
   }
   const loss = lossesOf(ledger).find(

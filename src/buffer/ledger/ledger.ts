@@ -2,11 +2,13 @@
  * The buffer as others may look at it: read-only, beside a running agent or without one, in one consistent snapshot.
  * Nothing here writes, locks out a writer, or needs to: `status` and `verify` must work on a device in any state.
  */
+
 import { constants, Database } from "bun:sqlite";
 import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { AgentError, codeOf, messageOf, UsageError } from "../../core/errors.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import { SCHEMA_VERSION } from "../schema.ts";
 import { BUFFER_FILE } from "../sqlite-buffer.ts";
 
@@ -45,7 +47,7 @@ export class BufferLedger {
       if (error instanceof AgentError) throw error;
       throw new AgentError(`Cannot read buffer "${path}": ${messageOf(error)}`, {
         cause: error,
-        tryHint: `run it as the user who runs the agent, or on a copy: cp -r ${dataDir} ./copy; --data-dir ./copy`,
+        tryHint: `ls -la ${shellWord(dataDir)}`,
       });
     }
   }
@@ -102,12 +104,12 @@ function versionOf(db: Database, dataDir: string, path: string): number {
   if (found <= SCHEMA_VERSION) return found;
   throw new UsageError(
     `Cannot read buffer "${path}": its schema is version ${found}, newer than this binary's ${SCHEMA_VERSION}`,
-    { tryHint: "use the newer agent binary that made it" },
+    { tryHint: "agent --version" },
   );
 }
 
 function noBuffer(dataDir: string, cause: string): UsageError {
   return new UsageError(`Cannot find a buffer in data dir "${dataDir}": ${cause}`, {
-    tryHint: "give the agent's own --data-dir, or start one: agent run",
+    tryHint: `agent run --data-dir ${shellWord(dataDir)}`,
   });
 }

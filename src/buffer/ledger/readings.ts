@@ -75,9 +75,12 @@ function whole<T>(read: () => T): T {
     return read();
   } catch (error) {
     if (!isCorruption(error)) throw error;
-    throw new AgentError(`Cannot read the buffer: ${messageOf(error)}`, {
-      cause: error,
-      tryHint: "agent run, which sets a corrupt buffer aside and goes on with what can still be read of it",
-    });
+    throw new AgentError(
+      `Cannot read the buffer: ${messageOf(error)}; agent run sets a corrupt buffer aside and keeps what can be read`,
+      {
+        cause: error,
+        tryHint: "agent run",
+      },
+    );
   }
 }

@@ -29,7 +29,7 @@ export type SettingSources = {
 export function resolveSettings(from: SettingSources): Settings {
   const { settings, problems } = checkSettings(from);
   if (problems.length > 0) {
-    throw new UsageError(problems.join("\n"), { tryHint: "agent config show   # every setting and its default" });
+    throw new UsageError(problems.join("\n"), { tryHint: "agent config show" });
   }
   return settings;
 }

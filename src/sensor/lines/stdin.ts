@@ -73,8 +73,8 @@ export class StdinSource implements Source {
         if (this.#lines.waitingBytes >= this.#queueBytes) await new Promise<void>((resolve) => (this.#room = resolve));
       }
     } catch (cause) {
-      this.#failure = new TransientError(`Cannot read ${this.uri}: ${messageOf(cause)}`, {
-        tryHint: "start the sender and the agent again; what was read before is kept",
+      this.#failure = new TransientError(`Cannot read ${this.uri}: ${messageOf(cause)}; what was read before is kept`, {
+        tryHint: "agent status",
         cause,
       });
     }

@@ -85,8 +85,8 @@ function checkNames(measures: readonly (Partly<ValueOf<typeof MEASURE>> | undefi
 
 const PROFILE: JsonFileKind<ValueOf<typeof PROFILE_FILE>> = {
   name: "profile",
-  missing: "it is neither the name of a shipped profile nor a file",
-  tryHint: "agent run --profile environmental   # or wind-turbine, or a file",
+  missing: "it is neither a shipped profile (environmental, wind-turbine) nor a file",
+  tryHint: "agent run --profile environmental",
   shape: PROFILE_FILE,
 };
 

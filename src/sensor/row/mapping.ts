@@ -119,7 +119,7 @@ function mapKind(profiles: readonly Profile[] | null): JsonFileKind<MapFile> {
   return {
     name: "map",
     missing: "there is no such file",
-    tryHint: "agent run --help   # --map FILE; the format is in docs/mapping.md",
+    tryHint: "agent config check",
     shape: object(MAP, (map, complain) => checkMap(map, profiles, complain)),
   };
 }

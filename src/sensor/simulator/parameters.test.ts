@@ -79,7 +79,7 @@ test("everything that is wrong is said at once", () => {
   expect(problems(uri).map((line) => line.replace(`Cannot use "${uri}": `, ""))).toEqual([
     'there is no parameter "speed"; known: sensors, rate, count, start, seed, anomaly, profile, faults',
     "rate is given twice",
-    'profile: Cannot read profile "nix": it is neither the name of a shipped profile nor a file',
+    'profile: Cannot read profile "nix": it is neither a shipped profile (environmental, wind-turbine) nor a file',
     'sensors must be a whole number from 1 to 99999, not "0"',
     'rate must be a number from 0.00001 to 100000, not "-1"',
     'count must be a whole number from 0 to 1000000000000, not "1.5"',

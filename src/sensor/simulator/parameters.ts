@@ -101,6 +101,6 @@ function startOf(text: string, problems: string[]): number {
 
 function refuse(uri: string, problems: readonly string[]): never {
   throw new UsageError(problems.map((problem) => `Cannot use "${uri}": ${problem}`).join("\n"), {
-    tryHint: `--source '${EXAMPLE}'`,
+    tryHint: `agent run --source '${EXAMPLE}'`,
   });
 }

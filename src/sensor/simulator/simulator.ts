@@ -217,7 +217,7 @@ function readCursor(cursor: string, uri: string): { next: number; start: number 
   throw new AgentError(
     `Cannot resume "${uri}": its cursor ${JSON.stringify(cursor.slice(0, 80))} is not one of its own`,
     {
-      tryHint: "give the simulation another seed: simulator:?seed=2",
+      tryHint: "agent run --source 'simulator:?seed=2'",
     },
   );
 }

@@ -1,7 +1,9 @@
 /** A table of somebody else's SQLite database, opened read-only, and the few questions that its tail asks. */
+
 import { Database, type Statement } from "bun:sqlite";
 import { statSync } from "node:fs";
 import { TransientError, UsageError } from "../../core/errors.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import { KnownIdentities, quoted } from "./known.ts";
 
 type Column = { readonly name: string; readonly type: string; readonly pk: number; readonly hidden: number };
@@ -231,16 +233,20 @@ export class ForeignTable {
         "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND wr = 0 AND name NOT GLOB 'sqlite_*' ORDER BY name LIMIT 20",
       )
       .values();
-    const hint =
-      tables.length === 0 ? "start its writer" : `one of its tables: ?table=${tables.flat().join(", ?table=")}`;
-    return new TransientError(`Cannot read table "${this.#name}" of "${this.#path}": there is no such table yet`, {
-      tryHint: hint,
+    const [first, ...more] = tables.flat().map(String);
+    const known = first === undefined ? "it has none" : `it has ${[first, ...more].join(", ")}`;
+    const missing = `Cannot read table "${this.#name}" of "${this.#path}": there is no such table yet, ${known}`;
+    return new TransientError(missing, {
+      tryHint:
+        first === undefined
+          ? `sqlite3 ${shellWord(this.#path)} .tables`
+          : `agent run --source ${shellWord(`sqlite:${this.#path}?table=${first}`)}`,
     });
   }
 
   #unfit(why: string): UsageError {
     return new UsageError(`Cannot tail "${this.#name}" of "${this.#path}": ${why}, and only a rowid says what is new`, {
-      tryHint: `sqlite:${this.#path}?table=NAME with a table that has rowids`,
+      tryHint: `sqlite3 ${shellWord(this.#path)} .schema`,
     });
   }
 }

@@ -12,9 +12,12 @@
  * - Integers beyond 2^53 lose their last digits in measures and in `extra`; as status_code or sensor_id they are refused.
  *   As rowids (keys of nanoseconds, snowflakes) they are followed exactly.
  */
+
 import { existsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { AgentError, codeOf, messageOf, TransientError, UsageError } from "../../core/errors.ts";
 import { BLOCK_TEXT_LENGTH, type ReadingBlock } from "../../core/reading.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { Source, Taken } from "../source.ts";
 import * as position from "./position.ts";
@@ -73,8 +76,8 @@ export class SqliteTailSource implements Source {
     const start = { rowid: position.START, generation: 0, file: 0, schema: 0, columns: [], marks: [] };
     const known = options.cursor === null ? start : position.readCursor(options.cursor);
     if (known === null)
-      throw new UsageError(`Cannot go on with ${this.uri}: its cursor was written by another version`, {
-        tryHint: "run the newer agent again",
+      throw new UsageError(`Cannot continue with ${this.uri}: its cursor was written by a newer version of the agent`, {
+        tryHint: "agent --version",
       });
     this.#position = known;
     this.#firstLook();
@@ -113,11 +116,13 @@ export class SqliteTailSource implements Source {
   #firstLook(): void {
     if (!existsSync(this.#path)) {
       if (this.#options.once !== true) return;
-      throw new UsageError(`Cannot read "${this.#path}": there is no such file`, { tryHint: "check the path" });
+      throw new UsageError(`Cannot read "${this.#path}": there is no such file`, {
+        tryHint: `ls -ld ${shellWord(dirname(this.#path))}`,
+      });
     }
     if (statSync(this.#path).isDirectory()) {
       throw new UsageError(`Cannot read "${this.#path}": it is a folder`, {
-        tryHint: "sqlite:PATH of a database file",
+        tryHint: `ls -l ${shellWord(this.#path)}`,
       });
     }
     try {
@@ -242,7 +247,9 @@ export class SqliteTailSource implements Source {
     const missing = code === "ENOENT" || !existsSync(this.#path);
     const reason = missing ? "there is no such file yet" : messageOf(error);
     return new TransientError(`Cannot read "${this.#path}": ${reason}`, {
-      tryHint: missing ? "start its writer, or check the path" : `sqlite3 "${this.#path}" "PRAGMA integrity_check"`,
+      tryHint: missing
+        ? `ls -ld ${shellWord(dirname(this.#path))}`
+        : `sqlite3 ${shellWord(this.#path)} "PRAGMA integrity_check"`,
       cause: error,
     });
   }

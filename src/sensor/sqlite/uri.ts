@@ -9,7 +9,7 @@ const DEFAULT_TABLE = "sensor_readings";
 export function parseSqliteUri(uri: string): { readonly path: string; readonly table: string } {
   const refuse = (why: string): never => {
     throw new UsageError(`Cannot use source "${uri}": ${why}`, {
-      tryHint: `--source sqlite:PATH[?table=${DEFAULT_TABLE}]`,
+      tryHint: `agent run --source 'sqlite:field.db?table=${DEFAULT_TABLE}'`,
     });
   };
   if (!uri.startsWith("sqlite:")) refuse("it does not begin with sqlite:");

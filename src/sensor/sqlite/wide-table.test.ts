@@ -125,7 +125,7 @@ test("a foreign table is used when it has the columns, and refused by name of wh
   const error = thrownBy(() => append(path, "&profile=wind-turbine"));
   expect(error).toBeInstanceOf(UsageError);
   expect(String(error)).toContain(`Cannot append to "sensor_readings" in "${path}": it has no column "wind_speed", `);
-  expect(error).toHaveProperty("tryHint", expect.stringContaining("--out sqlite:PATH"));
+  expect(error).toHaveProperty("tryHint", "agent simulate --out sqlite:new.db");
 });
 
 test("a view, a file that is no database and a folder that is not there are refused, and nothing is changed", () => {

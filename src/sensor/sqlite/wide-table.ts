@@ -2,10 +2,12 @@
  * Writes readings into the wide table `sensor_readings` of a SQLite file, as existing simulators do and existing tools
  * expect: a rowid key, every identity column in every row. Only ever appends.
  */
+
 import { Database, type Statement } from "bun:sqlite";
 import { AgentError, codeOf, messageOf, TransientError, UsageError } from "../../core/errors.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY, type SensorCatalogue } from "../../core/sensor.ts";
+import { shellWord } from "../../core/shell-word.ts";
 
 export const WIDE_TABLE = "sensor_readings";
 /** SQLite waits this long for another writer, with everything else of this process; the caller waits longer, awake. */
@@ -108,10 +110,10 @@ export class WideTable {
       const message = `Cannot ${verb} "${this.#path}": ${messageOf(error)}`;
       const code = codeOf(error) ?? "";
       if (/^SQLITE_(BUSY|LOCKED|FULL)/.test(code)) {
-        throw new TransientError(message, { cause: error, tryHint: "close the program that has the database open" });
+        throw new TransientError(message, { cause: error, tryHint: `lsof ${shellWord(this.#path)}` });
       }
       const usage = code === "SQLITE_NOTADB" || code.startsWith("SQLITE_CANTOPEN") || code === "SQLITE_READONLY";
-      const tryHint = "--out sqlite:PATH with a new file in a folder that can be written";
+      const tryHint = "agent simulate --out sqlite:new.db";
       throw usage
         ? new UsageError(message, { cause: error, tryHint })
         : new AgentError(message, { cause: error, tryHint });
@@ -135,7 +137,7 @@ function prepare(db: Database, path: string, columns: readonly Column[]): void {
   }
   const refuse = (why: string): never => {
     throw new UsageError(`Cannot append to "${WIDE_TABLE}" in "${path}": ${why}`, {
-      tryHint: "--out sqlite:PATH with a new file, or the --profile that the table was made with",
+      tryHint: "agent simulate --out sqlite:new.db",
     });
   };
   if (known.type !== "table") refuse(`it is a ${known.type}, not a table`);

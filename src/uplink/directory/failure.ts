@@ -1,5 +1,7 @@
 /** What a file system's error means for an object: wait, ask a person, or give this object up. */
+
 import { AgentError, codeOf, DeniedError, messageOf, TransientError } from "../../core/errors.ts";
+import { shellWord } from "../../core/shell-word.ts";
 
 /** The file system will never take such a name or such a size. Everything unknown waits: a wait loses nothing. */
 const FOR_GOOD = new Set(["ENAMETOOLONG", "EINVAL", "EILSEQ", "EFBIG"]);
@@ -23,7 +25,10 @@ export function explainFailure(error: unknown, verb: string, path: string, root:
   if (denied !== undefined) {
     return new DeniedError(`Cannot ${verb} "${path}": ${code}`, {
       missing: `${denied} in "${root}"`,
-      tryHint: code === "EROFS" ? `mount | grep "${root}"` : `ls -ld "${root}" && sudo chown -R "$(id -un)" "${root}"`,
+      tryHint:
+        code === "EROFS"
+          ? `findmnt -T ${shellWord(root)}`
+          : `ls -ld ${shellWord(root)} && sudo chown -R "$(id -un)" ${shellWord(root)}`,
       cause: error,
     });
   }
@@ -31,11 +36,14 @@ export function explainFailure(error: unknown, verb: string, path: string, root:
     const what = "there is a file where a folder should be";
     return new DeniedError(`Cannot ${verb} "${path}": ${what}`, {
       missing: `a folder in "${root}": there is a file of that name`,
-      tryHint: `ls -ld "${root}"   # move the file away, or give another --store dir:PATH`,
+      tryHint: `ls -ld ${shellWord(root)}`,
       cause: error,
     });
   }
   if (FOR_GOOD.has(code)) return new AgentError(`Cannot ${verb} "${path}": ${code}`, { cause: error });
   const cause = TRANSIENT[code] ?? messageOf(error);
-  return new TransientError(`Cannot ${verb} "${path}": ${cause}`, { tryHint: `df -h "${root}"`, cause: error });
+  return new TransientError(`Cannot ${verb} "${path}": ${cause}`, {
+    tryHint: `df -h ${shellWord(root)}`,
+    cause: error,
+  });
 }

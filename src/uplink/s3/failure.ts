@@ -76,7 +76,7 @@ export function explainS3Failure(error: unknown, call: S3Call, nowMs: number): E
       return new DeniedError(message, {
         cause: error,
         missing: missingPermission(call, messageOf(error)),
-        tryHint: "aws sts get-caller-identity, and give that identity the permission",
+        tryHint: "aws sts get-caller-identity",
       });
     case "bucket":
       return new DeniedError(message, {
@@ -88,14 +88,13 @@ export function explainS3Failure(error: unknown, call: S3Call, nowMs: number): E
       return new DeniedError(message, {
         cause: error,
         missing: "AWS credentials that are valid now",
-        tryHint:
-          "aws sts get-caller-identity, then set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or give this node a role",
+        tryHint: "aws sts get-caller-identity",
       });
     case "settings":
       return new DeniedError(message, {
         cause: error,
         missing: `a bucket "${call.bucket}" in ${call.region} that takes conditional writes`,
-        tryHint: "agent config show, and look at AWS_REGION, AWS_ENDPOINT_URL_S3 and S3_BUCKET_PREFIX",
+        tryHint: "agent config show",
       });
   }
 }
