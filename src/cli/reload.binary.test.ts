@@ -155,7 +155,7 @@ binaryTest(
     expect((await once.ended).code).toBe(0);
     expect(json<{ ok: boolean }>(node.cwd, "verify", "--deep").ok).toBe(true);
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -209,7 +209,7 @@ binaryTest(
     await end(without);
     expect(groupsOf(node.cwd).map((group) => group.version)).toEqual([version]);
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -237,7 +237,7 @@ binaryTest(
     await end(node);
     expect(groupsOf(node.cwd).at(-1)!.version).toBe(version);
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -304,5 +304,5 @@ binaryTest(
       [4, ["hot", "silent"]],
     ]);
   },
-  120_000,
+  600_000,
 );

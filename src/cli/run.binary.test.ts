@@ -204,7 +204,7 @@ binaryTest(
     expect(await stopped(holds, "SIGTERM")).toMatchObject({ code: 0 });
     expect(verified(cwd, [])).toMatchObject({ rest: 0, ok: true });
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -234,7 +234,7 @@ binaryTest(
     }
     silent.end();
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -259,7 +259,7 @@ binaryTest(
     expect(tookMs < 300 ? "at once" : tookMs).toBe("at once");
     silent.end();
   },
-  120_000,
+  600_000,
 );
 
 diskTest(
@@ -289,7 +289,7 @@ diskTest(
     const after = verified(cwd, args);
     expect(after).toMatchObject({ rest: 0, ok: true });
   },
-  120_000,
+  600_000,
 );
 
 diskTest(
@@ -316,7 +316,7 @@ diskTest(
     expect(run(cwd, ["run", ...args, "--source", "sqlite:f.db", "--once"])).toMatchObject({ code: 0 });
     expect(verified(cwd, args)).toMatchObject({ rest: 0, ok: true, accepted: count });
   },
-  120_000,
+  600_000,
 );
 
 diskTest(
@@ -341,7 +341,7 @@ diskTest(
     expect(await stopped(agent, "SIGTERM")).toMatchObject({ code: 0 });
     expect(verified(cwd, args)).toMatchObject({ rest: 0, ok: true, accepted: 160_000 });
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -369,7 +369,7 @@ binaryTest(
     expect(after).toMatchObject({ rest: 0, ok: true });
     expect(after.accepted).toBeGreaterThan(before + 400);
   },
-  120_000,
+  600_000,
 );
 
 diskTest(
@@ -387,7 +387,7 @@ diskTest(
     expect(await agent.says("running")).toBe(true);
     expect(await stopped(agent, "SIGTERM")).toMatchObject({ code: 0 });
   },
-  120_000,
+  600_000,
 );
 
 diskTest(
@@ -409,7 +409,7 @@ diskTest(
     expect(await stopped(agent, "SIGTERM")).toMatchObject({ code: 0 });
     expect(verified(cwd, store)).toMatchObject({ rest: 0, ok: true });
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -438,5 +438,5 @@ binaryTest(
     expect(await stopped(again, "SIGTERM")).toMatchObject({ code: 0 });
     expect(verified(cwd, [])).toMatchObject({ rest: 0, ok: true });
   },
-  120_000,
+  600_000,
 );

@@ -107,5 +107,5 @@ binaryTest(
     }
     expect(await tail.exited).toBe(0);
   },
-  20_000,
+  600_000,
 );

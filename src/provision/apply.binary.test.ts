@@ -4,7 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { testsInAccount } from "../testing/provision/tests.ts";
 import type { ProvisionWorld } from "../testing/provision/world.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(1_800_000);
 
 let world: ProvisionWorld;
 const it = testsInAccount(

@@ -7,7 +7,7 @@ import { testsInAccount } from "../testing/provision/tests.ts";
 import type { ProvisionWorld } from "../testing/provision/world.ts";
 import type { Verdict } from "../testing/recording-proxy.ts";
 
-setDefaultTimeout(300_000);
+setDefaultTimeout(1_800_000);
 
 let world: ProvisionWorld;
 const it = testsInAccount(

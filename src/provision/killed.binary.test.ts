@@ -8,7 +8,7 @@ import { accountState } from "../testing/provision/account-state.ts";
 import { testsInAccount } from "../testing/provision/tests.ts";
 import type { ProvisionWorld } from "../testing/provision/world.ts";
 
-setDefaultTimeout(1_200_000);
+setDefaultTimeout(1_800_000);
 const ALL = process.env["AGENT_TEST_ALL_CALLS"] === "1";
 
 let world: ProvisionWorld;

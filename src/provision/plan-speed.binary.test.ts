@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { BothClouds } from "../testing/provision/both-clouds.ts";
 import { CALL_MS, WAITING_LIMIT_MS, waitingMs } from "../testing/provision/latency.ts";
 
-setDefaultTimeout(300_000);
+setDefaultTimeout(1_800_000);
 
 let clouds: BothClouds;
 beforeAll(async () => {

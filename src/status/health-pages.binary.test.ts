@@ -32,7 +32,7 @@ afterEach(async () => {
   agent?.kill("SIGKILL");
   await agent?.ended;
   agent = null;
-}, 30_000);
+}, 600_000);
 
 const listen = (server: Server): Promise<number> =>
   new Promise((done) => {
@@ -108,7 +108,7 @@ binaryTest(
     writeFileSync(join(cwd, "rules/a.json"), RULE);
     expect((await ask("/readyz", (code) => code === 200)).status).toBe(200);
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -138,7 +138,7 @@ binaryTest(
     expect(parse(body).get(`agent_rules_info{version="${version}"}`)).toBe(1);
     expect(version).not.toBe(first);
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -167,7 +167,7 @@ binaryTest(
     expect(metrics.get('agent_rows_delivered_total{stage="raw"}')).toBeGreaterThanOrEqual(3);
     expect(metrics.get("process_resident_memory_bytes")).toBeGreaterThan(1e7);
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -190,7 +190,7 @@ binaryTest(
     expect(await agent!.says("listening: Health")).toBe(true);
     expect((await ask("/healthz")).status).toBe(200);
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -207,7 +207,7 @@ binaryTest(
     await first.ended;
     expect((await ask("/readyz", (code) => code === 200)).status).toBe(200);
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -222,7 +222,7 @@ binaryTest(
     expect(await agent.says("running")).toBe(true);
     expect(agent.heard).not.toContain("listening");
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -238,7 +238,7 @@ binaryTest(
     expect((await ask("/healthz", () => true, { headers: { host: "evil.example" } })).status).toBe(421);
     expect((await ask("/healthz", () => true, { headers: { host: `localhost:${portNow()}` } })).status).toBe(200);
   },
-  120_000,
+  600_000,
 );
 
 binaryTest(
@@ -267,5 +267,5 @@ binaryTest(
     });
     expect(tookMs).toBeLessThan(700);
   },
-  120_000,
+  600_000,
 );

@@ -174,5 +174,5 @@ s3Test(
       await server.stop();
     }
   },
-  120_000,
+  600_000,
 );

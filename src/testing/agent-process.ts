@@ -16,7 +16,7 @@ export type AgentEnd = {
 const HEARD_CHARS = 256 * 1024;
 
 /** For whatever comes to pass in a moment: only a test that fails waits so long, however busy the machine is. */
-export const ENOUGH_MS = 60_000;
+export const ENOUGH_MS = 120_000;
 
 const alive = new Set<AgentProcess>();
 

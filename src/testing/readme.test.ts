@@ -34,7 +34,7 @@ for (const line of lines) {
       expect([command, exitCode, exitCode === 0 ? "" : stderr.toString()]).toEqual([command, 0, ""]);
       if (command.includes("lake head")) expect(stdout.toString()).toStartWith('{"sensor_id":');
     },
-    60_000,
+    600_000,
   );
 }
 

@@ -10,7 +10,7 @@ for (const kind of SERVER_KINDS) {
       expect((await fetch(server.endpoint)).status).toBeGreaterThanOrEqual(200);
       await server.stop();
       expect(await fetch(server.endpoint).catch(() => "gone")).toBe("gone");
-    }, 30_000);
+    }, 600_000);
 
     test("dies with the process that started it, even by kill -9", async () => {
       const script = `import { startS3Server } from "${import.meta.dir}/s3-server.ts";
@@ -21,6 +21,6 @@ for (const kind of SERVER_KINDS) {
       expect((await fetch(endpoint)).status).toBeGreaterThanOrEqual(200);
       owner.kill("SIGKILL");
       while ((await fetch(endpoint).catch(() => null)) !== null);
-    }, 30_000);
+    }, 600_000);
   });
 }

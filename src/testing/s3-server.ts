@@ -25,7 +25,7 @@ export type S3Server = {
 
 const ACCESS_KEY = "test-access-key";
 const SECRET_KEY = "test-secret-key";
-const START_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 120_000;
 const START_ATTEMPTS = 3;
 /**
  * Runs the server ("$@"), and ends it and removes its data ("$0") when stdin closes: a pipe that the kernel closes when the test dies, even by kill -9.

@@ -36,11 +36,11 @@ export function describeObjectStore(name: string, under: StoreUnderTest): void {
     const run: Run = { store: unopened(), timeoutMs: under.timeoutMs, manyObjects: under.manyObjects };
     beforeAll(async () => {
       run.store = await under.open();
-    }, 30_000);
+    }, 600_000);
     afterAll(async () => {
       run.store.close();
       await under.stop?.();
-    }, 30_000);
+    }, 600_000);
     testPuts(run);
     testBodies(run);
     testListing(run);

@@ -7,7 +7,7 @@ import { accountState } from "../../testing/provision/account-state.ts";
 import { testsInAccount } from "../../testing/provision/tests.ts";
 import type { ProvisionWorld } from "../../testing/provision/world.ts";
 
-setDefaultTimeout(300_000);
+setDefaultTimeout(1_800_000);
 
 let world: ProvisionWorld;
 const it = testsInAccount((made) => {

@@ -8,7 +8,7 @@ import { ACCOUNT, PREFIX, type ProvisionWorld, REGION } from "../../testing/prov
 import { bucketName } from "../names.ts";
 import { answerOf } from "./failure.ts";
 
-setDefaultTimeout(300_000);
+setDefaultTimeout(1_800_000);
 
 let world: ProvisionWorld;
 const it = testsInAccount((made) => {

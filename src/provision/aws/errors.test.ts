@@ -16,7 +16,7 @@ import { awsSide } from "./side.ts";
 import type { AwsWish } from "./wish.ts";
 
 const hasMoto = canRun("moto");
-setDefaultTimeout(600_000);
+setDefaultTimeout(1_800_000);
 
 let world: ProvisionWorld;
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import { BothClouds } from "../../testing/provision/both-clouds.ts";
 import type { Told } from "../../testing/provision/world.ts";
 import { expectGolden } from "../errors.suite.ts";
 
-setDefaultTimeout(600_000);
+setDefaultTimeout(1_800_000);
 
 let clouds: BothClouds;
 beforeAll(async () => {

@@ -8,7 +8,7 @@ import { ENGINEER, ENGINEER_TOKEN } from "../../fake-workspace/world/settings.ts
 import type { Workspace } from "../../fake-workspace/wire/port.ts";
 import { contentsOf } from "./lake.suite.ts";
 
-setDefaultTimeout(300_000);
+setDefaultTimeout(1_800_000);
 const it = test.skipIf(!BothClouds.canRun);
 
 let clouds: BothClouds;

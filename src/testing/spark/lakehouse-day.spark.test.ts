@@ -17,7 +17,7 @@ import { DAY_READINGS, deliverDay, type Expected, expectedOf, NEW_FIELD, type Se
 const isReady = canRun("spark", "binary");
 const sparkTest = test.skipIf(!isReady);
 // A machine that does other things too is slow, and no failure.
-setDefaultTimeout(1_200_000);
+setDefaultTimeout(1_800_000);
 
 const folder = mkdtempSync(join(tmpdir(), "agent-day-"));
 const settings = {

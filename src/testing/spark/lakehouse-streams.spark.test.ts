@@ -19,8 +19,8 @@ import { type NotebookSettings, SparkSession, type StageReport, type TableRow } 
 const isReady = canRun("spark", "versitygw", "binary");
 const sparkTest = test.skipIf(!isReady);
 // A machine that does other things too is slow, and no failure.
-setDefaultTimeout(600_000);
-const ARRIVAL_MS = 240_000;
+setDefaultTimeout(1_800_000);
+const ARRIVAL_MS = 600_000;
 
 const REGION = "us-west-2";
 const OCCUPANCY = join(import.meta.dir, "../../../docs/examples/occupancy");

@@ -18,7 +18,7 @@ import { sparkEngine } from "./warehouse.ts";
 
 const isReady = canRun("spark", "binary");
 const sparkTest = test.skipIf(!isReady);
-setDefaultTimeout(600_000);
+setDefaultTimeout(1_800_000);
 
 const folder = mkdtempSync(join(tmpdir(), "agent-verify-tables-"));
 const lake = join(folder, "lake");

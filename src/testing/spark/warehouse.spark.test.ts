@@ -16,7 +16,7 @@ import { sparkEngine } from "./warehouse.ts";
 
 const isReady = canRun("spark");
 const sparkTest = test.skipIf(!isReady);
-setDefaultTimeout(300_000);
+setDefaultTimeout(1_800_000);
 
 const folder = mkdtempSync(join(tmpdir(), "agent-warehouse-"));
 let spark: SparkSession;
