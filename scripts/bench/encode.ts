@@ -7,6 +7,7 @@ import { Gzip } from "../../src/core/bytes/gzip.ts";
 import { ReadingBlock } from "../../src/core/reading.ts";
 import { SensorCatalogue } from "../../src/core/sensor.ts";
 import type { ReadingStage } from "../../src/core/stage.ts";
+import { hourOf } from "../../src/core/time/duration.ts";
 import { parseSimulatorUri } from "../../src/sensor/simulator/parameters.ts";
 import { SimulatorSource } from "../../src/sensor/simulator/simulator.ts";
 import { type EncodableBlock, StageEncoder } from "../../src/stages/encode.ts";
@@ -48,7 +49,7 @@ function encodeAll(blocks: readonly EncodableBlock[], encoder: StageEncoder): nu
 }
 
 function hoursOf({ time, count }: ReadingBlock): number[] {
-  return [...new Set(Array.from(time.subarray(0, count), (ms) => Math.floor(ms / 3_600_000) * 3_600_000))];
+  return [...new Set(Array.from(time.subarray(0, count), hourOf))];
 }
 
 for (const [name, parameters] of [

@@ -8,6 +8,7 @@ import type { Retention } from "../buffer/disk/retention.ts";
 import type { DiskRoom } from "../buffer/disk/room.ts";
 import type { WindowLedger } from "../buffer/window-record.ts";
 import type { Log } from "../core/log/log.ts";
+import { MS_PER_DAY, MS_PER_HOUR } from "../core/time/duration.ts";
 import type { Problem } from "./live.ts";
 
 export type UpkeepParts = {
@@ -33,7 +34,7 @@ const FORGET_MS = 600_000;
 /** An accumulator, or the line of a batch, is as much as some readings. */
 const READINGS_A_LINE = 8;
 /** At the limit, windows that went out are kept for late readings for a day, then for an hour; less only where the disk is full. */
-const WINDOWS_KEPT_MS = [86_400_000, 3_600_000];
+const WINDOWS_KEPT_MS = [MS_PER_DAY, MS_PER_HOUR];
 /** A limit that is reached and left again within this time is how a small buffer works, and nothing to tell anyone. */
 const TELL_MS = 2_000;
 /** After a write met a full disk the reserve is set aside again; where that did not help, later and later. */

@@ -22,6 +22,7 @@ import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { isStage } from "../core/stage.ts";
+import { MS_PER_DAY } from "../core/time/duration.ts";
 import { VERSION } from "../core/version.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import type { Problem } from "./live.ts";
@@ -49,7 +50,7 @@ const RECENT_BATCHES = 4;
 /** A full disk or a busy file is looked at again after this. */
 const RETRY_MS = 500;
 /** The problem is shown for this long; the file and the losses stay. */
-const SHOWN_MS = 24 * 3_600_000;
+const SHOWN_MS = MS_PER_DAY;
 const NO_CURSORS = "where the sources stood cannot be read: they start again, and may bring readings twice";
 const OLD_CURSORS =
   "what is known of the sources is older than the last reading: they start again there, and bring some twice";

@@ -2,12 +2,14 @@
  * One turn, in the order of the flow: take from the sources, judge by the rules in force, keep in one transaction, and
  * count into the windows. The only file that knows all four; it does not wait, sleep or talk to the network.
  */
+
 import type { CommitFacts, SourceShare } from "../buffer/buffer.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { ClockWatch } from "../core/time/clock.ts";
+import { MS_PER_DAY } from "../core/time/duration.ts";
 import type { RuleSet } from "../rules/rule-set.ts";
 import type { Source, Taken } from "../sensor/source.ts";
 import type { Windows } from "../stages/aggregate.ts";
@@ -114,7 +116,7 @@ export class Pipeline {
     for (let i = 0; i < taps.length; i++) {
       if (this.#isFull) return;
       const tap = taps[(this.#next + i) % taps.length]!;
-      const due = tap.ready || (tap.wakeAtMs !== null && (nowMs >= tap.wakeAtMs || tap.wakeAtMs - nowMs > 86_400_000));
+      const due = tap.ready || (tap.wakeAtMs !== null && (nowMs >= tap.wakeAtMs || tap.wakeAtMs - nowMs > MS_PER_DAY));
       if (tap.state === "open" && due) this.#takeFrom(tap, nowMs);
     }
     if (this.#block.count > 0) this.#waitingSinceMs ??= nowMs;

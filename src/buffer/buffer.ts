@@ -72,11 +72,6 @@ export function isCounted(loss: Pick<Loss, "count">): boolean {
   return loss.count > 0;
 }
 
-export const MS_PER_HOUR = 3_600_000;
-export function hourOf(timeMs: number): number {
-  return Math.floor(timeMs / MS_PER_HOUR) * MS_PER_HOUR;
-}
-
 /** The verdict of a row as its block tells it. */
 export function verdictOf(block: ReadingBlock, row: number): typeof VALID | typeof ANOMALOUS | typeof MALFORMED {
   if (block.label[row]! < 0) return MALFORMED;

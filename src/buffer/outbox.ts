@@ -5,7 +5,8 @@
  */
 import { type HourRange, intersect, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import { type ReadingStage, STAGES, type Stage } from "../core/stage.ts";
-import { type Batch, hourOf, type PlannedObject, rangeOf, VALID, verdictOf } from "./buffer.ts";
+import { hourOf, MS_PER_HOUR } from "../core/time/duration.ts";
+import { type Batch, type PlannedObject, rangeOf, VALID, verdictOf } from "./buffer.ts";
 import { CorruptRowError, isWholeBody } from "./corruption.ts";
 import { IS_PARKED, IS_PLANNED } from "./schema.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
@@ -203,7 +204,7 @@ export class Outbox {
         const time = block.time[row]!;
         if (!(time >= hourMs && time < until)) {
           hourMs = hourOf(time);
-          until = hourMs + 3_600_000;
+          until = hourMs + MS_PER_HOUR;
         }
         const counts = verdictOf(block, row) === VALID ? valid : other;
         counts.set(hourMs, (counts.get(hourMs) ?? 0) + 1);

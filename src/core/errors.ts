@@ -21,7 +21,7 @@ export class TransientError extends AgentError {
   override readonly name = "TransientError";
   /** How long the other side asked us to wait, in ms, or undefined. */
   readonly retryAfterMs: number | undefined;
-  constructor(message: string, options: { tryHint?: string; cause?: unknown; retryAfterMs?: number } = {}) {
+  constructor(message: string, options: { tryHint?: string; cause?: unknown; retryAfterMs?: number | undefined } = {}) {
     super(message, options);
     this.retryAfterMs = options.retryAfterMs;
   }

@@ -3,13 +3,15 @@
  * come, asks again where that is safe, and throws what a person can act on: TransientError (later may help), DeniedError
  * (a permission or a token), DatabricksError (it understood and said no). Why no SDK: docs/decisions.md.
  */
-import { AgentError, codeOf, messageOf, TransientError } from "../core/errors.ts";
+import { AgentError, TransientError } from "../core/errors.ts";
 import { redactor } from "../core/log/redact.ts";
+import { parseRetryAfter } from "../core/net/retry-after.ts";
+import { askWithin, NoAnswerError, secondsText } from "../core/net/timed-request.ts";
 import { VERSION } from "../core/version.ts";
 import { type Asked, errorOf, type Heard, judge, type Verdict } from "./failure.ts";
 import { type Json, type JsonObject, objectsAt, textAt } from "./json.ts";
 import { type Login, openTokens, type Tokens } from "./login.ts";
-import { RateLimit, retryAfterMs, type Trouble, waitBeforeNext } from "./pacing.ts";
+import { RateLimit, type Trouble, waitBeforeNext } from "./pacing.ts";
 import { readBody } from "./read-body.ts";
 import type { Call, Pace, Wire } from "./wire.ts";
 
@@ -95,45 +97,42 @@ export class Workspace {
         throw new TransientError(`Cannot ${asked.doing}: ${got.silence}${often}`);
       }
       const because = "heard" in got ? saidOf(got.verdict) : got.silence;
-      pace.tell(`${asked.doing}: ${because}; again in ${seconds(waitMs)} s`);
+      pace.tell(`${asked.doing}: ${because}; again in ${secondsText(waitMs)} s`);
       await pace.wait(waitMs);
     }
   }
 
   async #send(wire: Wire, stop: AbortSignal): Promise<Sent> {
     const { timeoutMs = CALL_TIMEOUT_MS, wallNow = Date.now } = this.#options;
-    const over = new AbortController();
-    const onStop = () => over.abort();
-    const timer = setTimeout(onStop, timeoutMs);
-    stop.addEventListener("abort", onStop);
     try {
-      const answer = await (this.#options.fetch ?? fetch)(wire.url, {
-        method: wire.method,
-        headers: { ...wire.headers, "user-agent": `agent/${VERSION}` },
-        body: wire.body,
-        redirect: "manual",
-        signal: over.signal,
-      });
-      const { headers, status } = answer;
-      const heard: Heard = {
-        status,
-        body: await readBody(answer),
-        contentType: headers.get("content-type") ?? "",
-        requestId: headers.get("x-request-id") ?? headers.get("x-databricks-request-id") ?? "",
-        location: headers.get("location") ?? "",
-      };
+      const { heard, retryAfter } = await askWithin({ limitMs: timeoutMs, stop }, (signal) => this.#ask(wire, signal));
       const verdict = this.#hideIn(judge(heard));
-      const trouble = troubleOf(verdict, status, retryAfterMs(headers.get("retry-after"), wallNow()));
-      return { heard, verdict, trouble };
+      return { heard, verdict, trouble: troubleOf(verdict, heard.status, parseRetryAfter(retryAfter, wallNow())) };
     } catch (error) {
       stop.throwIfAborted();
-      if (error instanceof AgentError) throw error;
-      const silence = over.signal.aborted ? `no answer within ${seconds(timeoutMs)} s` : this.#redact(silenceOf(error));
-      return { silence: `${silence}, from ${new URL(wire.url).host}`, trouble: { kind: "unknown" } };
-    } finally {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", onStop);
+      if (!(error instanceof NoAnswerError)) throw error;
+      const silence = `${this.#redact(error.message)}, from ${new URL(wire.url).host}`;
+      return { silence, trouble: { kind: "unknown" } };
     }
+  }
+
+  async #ask(wire: Wire, signal: AbortSignal): Promise<{ heard: Heard; retryAfter: string | null }> {
+    const answer = await (this.#options.fetch ?? fetch)(wire.url, {
+      method: wire.method,
+      headers: { ...wire.headers, "user-agent": `agent/${VERSION}` },
+      body: wire.body,
+      redirect: "manual",
+      signal,
+    });
+    const { headers, status } = answer;
+    const heard: Heard = {
+      status,
+      body: await readBody(answer),
+      contentType: headers.get("content-type") ?? "",
+      requestId: headers.get("x-request-id") ?? headers.get("x-databricks-request-id") ?? "",
+      location: headers.get("location") ?? "",
+    };
+    return { heard, retryAfter: headers.get("retry-after") };
   }
 
   #redact(text: string): string {
@@ -160,13 +159,6 @@ function saidOf(verdict: Verdict): string {
   return verdict.kind === "busy" || verdict.kind === "unknown" ? verdict.because : verdict.kind;
 }
 
-/** What `fetch` throws, in words. */
-function silenceOf(error: unknown): string {
-  const code = codeOf(error);
-  const message = messageOf(error);
-  return code === undefined || message.includes(code) ? message : `${code}: ${message}`;
-}
-
 function pathOf(parts: readonly string[]): string {
   const escaped = parts.map((part) => {
     // A URL knows no way to write these: they would climb to another path.
@@ -180,8 +172,4 @@ function queryOf(query: Call["query"] = {}): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   const pairs = given.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`);
   return pairs.length === 0 ? "" : `?${pairs.join("&")}`;
-}
-
-function seconds(ms: number): string {
-  return ms < 950 ? (ms / 1_000).toFixed(1) : String(Math.round(ms / 1_000));
 }

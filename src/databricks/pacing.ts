@@ -32,13 +32,6 @@ export function waitBeforeNext(
   return made.spentMs + waitMs > BUSY_LIMIT_MS ? null : waitMs;
 }
 
-/** RFC 9110 §10.2.3: a number of seconds, or a date. Undefined where it is neither. */
-export function retryAfterMs(header: string | null, wallMs: number): number | undefined {
-  if (header === null || header.trim() === "") return undefined;
-  const waitMs = /^\s*\d{1,9}\s*$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - wallMs;
-  return Number.isFinite(waitMs) ? Math.max(0, waitMs) : undefined;
-}
-
 /** The public SDKs keep to 15 requests a second; a plan is allowed a start above that, as it reads everything at once. */
 export const RATE = { perSecond: 15, burst: 30 } as const;
 

@@ -6,6 +6,7 @@ import { type Database, SQLiteError } from "bun:sqlite";
 import { AgentError, UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import { TABLE_OF_STAGE } from "../core/stage.ts";
+import { hourOf, MS_PER_HOUR } from "../core/time/duration.ts";
 import { type ParsedKey, parseKey } from "../uplink/object-key.ts";
 import { type ListedObject, NotFoundError, type ObjectStore } from "../uplink/object-store.ts";
 import { gunzipLines } from "../uplink/read-object.ts";
@@ -23,7 +24,6 @@ import {
 import { RowLoader } from "./row-loader.ts";
 import { type SqlWords, sqlWords } from "./sql-words.ts";
 
-const HOUR_MS = 3_600_000;
 /** What is typed or generated is far shorter. */
 const SQL_CHARS = 100_000;
 /** Statements that read. Only these: a temporary database may be written, but ATTACH and VACUUM INTO would write files. */
@@ -161,12 +161,12 @@ class Loading {
     const of = parseKey(stage, key);
     if (of === null) this.foreign++;
     const { sinceMs } = this.#options;
-    return of !== null && (sinceMs === null || hourOf(of) + HOUR_MS > sinceMs);
+    return of !== null && (sinceMs === null || eventHourOf(of) + MS_PER_HOUR > sinceMs);
   }
 }
 
-function hourOf(of: ParsedKey): number {
-  return of.kind === "window" ? Math.floor(of.windowStartMs / HOUR_MS) * HOUR_MS : of.hourMs;
+function eventHourOf(of: ParsedKey): number {
+  return of.kind === "window" ? hourOf(of.windowStartMs) : of.hourMs;
 }
 
 function answerOf(db: Database, sql: string, limit: number): Answer {

@@ -11,6 +11,7 @@ import { SEVERITIES } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { HourRange } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
+import { MS_PER_HOUR } from "../core/time/duration.ts";
 import { Schematizer } from "./schematize.ts";
 
 /** What the encoder needs to know of committed readings: a block whose row `i` has seq `firstSeq + i`. */
@@ -37,7 +38,6 @@ export type EncoderSettings = {
 const MEMBER_ROWS = 2_048;
 /** The same for rows that carry much text; four times what usual rows come to. */
 const MEMBER_BYTES = 8 * 1024 * 1024;
-const MS_PER_HOUR = 3_600_000;
 const CLOSE = bytesOf("}\n");
 
 export class StageEncoder {

@@ -4,6 +4,7 @@ import type { LiveReport, Problem } from "../agent/live.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
 import type { LockHolder } from "../buffer/disk/lock.ts";
 import { grouped, roughAge } from "../core/rough.ts";
+import { MS_PER_DAY } from "../core/time/duration.ts";
 
 export type Evidence = {
   readonly nowMs: number;
@@ -23,7 +24,7 @@ export type Evidence = {
 /** An agent reports every second; a device under load, or a large deletion, may hold it up for a while. */
 const SILENT_MS = 30_000;
 /** A loss degrades health for this long; it stays in `losses` for ever. */
-const LOSS_IS_NEWS_MS = 24 * 3_600_000;
+const LOSS_IS_NEWS_MS = MS_PER_DAY;
 
 export function problemsOf(evidence: Evidence): Problem[] {
   const { live } = evidence;

@@ -4,8 +4,8 @@
  */
 import { type HourRange, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import type { Stage } from "../core/stage.ts";
+import { hourOf } from "../core/time/duration.ts";
 
-const MS_PER_HOUR = 3_600_000;
 const SEQ_DIGITS = 12;
 
 /**
@@ -62,7 +62,7 @@ function parseRange(key: string, node: string, epoch: string, rest: string): Par
   const range: SeqRange = { first: Number(firstText), last: Number(lastText) };
   const count = Number(countText);
   if (sizeOf(range) === 0 || count > sizeOf(range)) return null;
-  const parsed: ParsedKey = { kind: "readings", hourMs: hourOf(key), node, epoch, ...range, count };
+  const parsed: ParsedKey = { kind: "readings", hourMs: hourInKey(key), node, epoch, ...range, count };
   return isWritable(parsed.hourMs) && readingKey(parsed) === key ? parsed : null;
 }
 
@@ -86,13 +86,13 @@ function isWritable(timeMs: number): boolean {
   return !Number.isNaN(timeMs);
 }
 
-function hourOf(key: string): number {
+function hourInKey(key: string): number {
   const [date = "", hour = ""] = key.split("/", 2);
   return Date.parse(`${date.slice("date=".length)}T${hour.slice("hour=".length)}:00:00.000Z`);
 }
 
 function folderOf(timeMs: number, node: string): string {
-  const text = new Date(Math.floor(timeMs / MS_PER_HOUR) * MS_PER_HOUR).toISOString();
+  const text = new Date(hourOf(timeMs)).toISOString();
   const t = text.indexOf("T");
   return `date=${text.slice(0, t)}/hour=${text.slice(t + 1, t + 3)}/${node}`;
 }

@@ -1,7 +1,9 @@
 /** What a backtest counts: for each rule what it would break and what it did break, where, when, and a few that differ. */
-import { hourOf, type StoredBlock } from "../buffer/buffer.ts";
+
+import type { StoredBlock } from "../buffer/buffer.ts";
 import type { Finding } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
+import { hourOf } from "../core/time/duration.ts";
 import { type Caught, type TruthRow, truthRows } from "./truth.ts";
 
 export type Counts = { would: number; did: number };

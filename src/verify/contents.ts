@@ -5,10 +5,9 @@
 
 import { contains, mergeRanges, rangesOf, type SeqRange } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
+import { MS_PER_HOUR } from "../core/time/duration.ts";
 import type { ParsedKey } from "../uplink/object-key.ts";
 import type { StoredObject } from "./audit.ts";
-
-const MS_PER_HOUR = 3_600_000;
 
 /** Ranges of seqs; all empty where the contents are what the names say. */
 export type ContentFindings = {

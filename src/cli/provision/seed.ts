@@ -2,12 +2,14 @@
  * `agent provision seed`: a small well-formed batch for each stage, for whoever lets a reader infer the columns. The tables
  * of provision have explicit schemas and do not need it. Made by the agent itself: simulator, shipped rules, encoder, keys.
  */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentError } from "../../core/errors.ts";
 import { makeLog, textLine } from "../../core/log/log.ts";
 import { STAGES } from "../../core/stage.ts";
+import { hourOf, MS_PER_HOUR } from "../../core/time/duration.ts";
 import { bucketName, ID } from "../../provision/names.ts";
 import { makePlan, planProblems } from "../../provision/plan.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
@@ -65,7 +67,7 @@ async function seed(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCo
 
 /** Whole and over, so that each stage gets one object: batches are by hour, and the last one is not still going on. */
 function lastHour(nowMs: number): string {
-  return new Date(Math.floor(nowMs / 3_600_000) * 3_600_000 - 3_600_000).toISOString();
+  return new Date(hourOf(nowMs) - MS_PER_HOUR).toISOString();
 }
 
 /** The agent would wait for a bucket for ever, and put into one of somebody else's. */

@@ -1,4 +1,5 @@
 /** `agent rules list`: which rules would be in force, how often they were broken, and which sets were in force before. */
+
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type LiveReport, readLive } from "../../agent/live.ts";
@@ -10,6 +11,7 @@ import { messageOf } from "../../core/errors.ts";
 import { oneLine } from "../../core/log/log.ts";
 import { grouped, roughBytes } from "../../core/rough.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
+import { MS_PER_DAY } from "../../core/time/duration.ts";
 import { diffText } from "../../rules/files/diff.ts";
 import type { RuleSet } from "../../rules/rule-set.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
@@ -18,7 +20,7 @@ import { textTable } from "../frame/table.ts";
 import { factLines } from "../frame/wrap.ts";
 import { counted, refuse, rulesInForce } from "./given.ts";
 
-const COUNTED_MS = 24 * 3_600_000;
+const COUNTED_MS = MS_PER_DAY;
 /** Switches that are shown, the newest. */
 const SWITCHES = 1_000;
 

@@ -2,8 +2,9 @@
  * Writes JSON text straight into bytes. Generated text is most of what the agent does, and building strings first costs
  * three times as much (docs/decisions.md, "Text as bytes").
  */
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE } from "../time/duration.ts";
+
 const encoder = new TextEncoder();
-const MS_PER_DAY = 86_400_000;
 /** Below this, four decimals times 10,000 stay exact integers in a double. */
 const FIXED_LIMIT = 2 ** 38;
 /** The four digits of each number below 10,000, and how many of them stand before the zeros at the end. */
@@ -188,10 +189,10 @@ export class ByteWriter {
     let at = this.#at;
     for (let i = 0; i < this.#dayLength; i++) bytes[at++] = this.#dayText[i]!;
     let rest = timeMs - day * MS_PER_DAY;
-    const hour = (rest / 3_600_000) | 0;
-    rest -= hour * 3_600_000;
-    const minute = (rest / 60_000) | 0;
-    rest -= minute * 60_000;
+    const hour = (rest / MS_PER_HOUR) | 0;
+    rest -= hour * MS_PER_HOUR;
+    const minute = (rest / MS_PER_MINUTE) | 0;
+    rest -= minute * MS_PER_MINUTE;
     const second = (rest / 1_000) | 0;
     const ms = (rest - second * 1_000) << 2;
     at = two(bytes, at, hour, 58);

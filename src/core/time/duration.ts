@@ -1,6 +1,10 @@
 /** Durations and sizes as people write them: `30s`, `250ms`, `7d`, `2GiB`. Inside, always milliseconds and bytes. */
 
-const MS_PER_UNIT = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+export const MS_PER_MINUTE = 60_000;
+export const MS_PER_HOUR = 60 * MS_PER_MINUTE;
+export const MS_PER_DAY = 24 * MS_PER_HOUR;
+
+const MS_PER_UNIT = { ms: 1, s: 1_000, m: MS_PER_MINUTE, h: MS_PER_HOUR, d: MS_PER_DAY } as const;
 const BYTES_PER_UNIT = {
   B: 1,
   KB: 1_000,
@@ -12,6 +16,11 @@ const BYTES_PER_UNIT = {
   GiB: 1_024 ** 3,
   TiB: 1_024 ** 4,
 } as const;
+
+/** The start of the hour, in UTC, that a time is in. */
+export function hourOf(timeMs: number): number {
+  return Math.floor(timeMs / MS_PER_HOUR) * MS_PER_HOUR;
+}
 
 /**
  * Milliseconds, or undefined where the text is no duration. A number needs a unit, whoever writes 3 may mean seconds; only

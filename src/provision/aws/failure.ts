@@ -1,6 +1,6 @@
 /** What an AWS error means for a step: try later, a permission is missing, or a person must look. */
 import { AgentError, DeniedError, messageOf, TransientError } from "../../core/errors.ts";
-import { NoAnswerError } from "../../uplink/s3/http.ts";
+import { NoAnswerError } from "../../core/net/timed-request.ts";
 
 export type AwsCall = {
   /** `create role "acme-…"`, behind `Cannot`. */

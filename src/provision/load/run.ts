@@ -1,5 +1,7 @@
 /** Runs the job and follows it to its end: what `agent provision run` does. */
+
 import { AgentError, TransientError } from "../../core/errors.ts";
+import { MS_PER_HOUR } from "../../core/time/duration.ts";
 import {
   idNumber,
   type Json,
@@ -16,7 +18,7 @@ import { findJob, jobName, jobs } from "./job.ts";
 const FIRST_ASK_MS = 2_000;
 const MOST_ASK_MS = 15_000;
 /** The job's own limit and what it may wait for a place. */
-const LIMIT_MS = 6 * 3_600_000;
+const LIMIT_MS = 6 * MS_PER_HOUR;
 
 export type RunEnd = {
   readonly runId: string;
@@ -67,7 +69,7 @@ async function follow(lake: Lake, runId: string, doing: Doing, onStart: (start: 
     const spentMs = doing.now() - startedMs;
     if (spentMs > LIMIT_MS) {
       throw new TransientError(
-        `Cannot wait any longer for run ${runId}: it is ${state} after ${LIMIT_MS / 3_600_000} h`,
+        `Cannot wait any longer for run ${runId}: it is ${state} after ${LIMIT_MS / MS_PER_HOUR} h`,
       );
     }
     doing.tell(`run ${runId} is ${state.toLowerCase()}, ${Math.round(spentMs / 1_000)} s`);

@@ -3,7 +3,7 @@
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import { type JsonNode, LinePlaces } from "../../core/outside/located-json.ts";
 import { IDENTITY_COLUMNS } from "../../core/sensor.ts";
-import { parseDuration } from "../../core/time/duration.ts";
+import { MS_PER_DAY, parseDuration } from "../../core/time/duration.ts";
 import { RULE_LIMITS, type RuleProblem } from "../rule-set.ts";
 
 /** What a sensor says of a reading beside its measures. */
@@ -14,7 +14,7 @@ export const IDENTITY_NAMES: readonly string[] = IDENTITY_COLUMNS;
 export const RESERVED_FIELDS: ReadonlySet<string> = new Set([...IDENTITY_COLUMNS, ...LABEL_FIELDS, "timestamp"]);
 export const MEASURE_NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
-const LONGEST_MS = 366 * 86_400_000;
+const LONGEST_MS = 366 * MS_PER_DAY;
 
 const NAME_OF_KIND: Record<JsonNode["kind"], string> = {
   object: "an object",

@@ -19,6 +19,7 @@ import {
   UPPER_T,
   UPPER_Z,
 } from "../../core/ascii.ts";
+import { MS_PER_DAY, MS_PER_MINUTE } from "../../core/time/duration.ts";
 import type { Zone } from "./zone.ts";
 
 export const TIMESTAMP_FORMATS = ["iso", "YYYY-MM-DD HH:MM:SS", "unix_s", "unix_ms"] as const;
@@ -26,8 +27,7 @@ export type TimestampFormat = (typeof TIMESTAMP_FORMATS)[number];
 
 const END_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 /** A zone may bring a local time on the last day of 1969 into 1970. */
-const FIRST_DAY_MS = -86_400_000;
-const MS_PER_MINUTE = 60_000;
+const FIRST_DAY_MS = -MS_PER_DAY;
 /** No timestamp that we know how to read is longer. */
 const MAX_TEXT = 48;
 

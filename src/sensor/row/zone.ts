@@ -3,10 +3,10 @@
  * twice: the first is meant. When they go forward an hour never happens: it is read with the offset that was in force before.
  * (The same choices as RFC 5545 and Temporal's "compatible".)
  */
-const MS_PER_MINUTE = 60_000;
+import { MS_PER_DAY, MS_PER_MINUTE } from "../../core/time/duration.ts";
+
 /** Offsets change on a quarter of an hour, everywhere since 1972. */
 const QUARTER_MS = 15 * MS_PER_MINUTE;
-const DAY_MS = 86_400_000;
 
 export class Zone {
   readonly name: string;
@@ -29,8 +29,8 @@ export class Zone {
   }
 
   #offsetOfLocal(localMs: number): number {
-    const before = this.#offsetAt(localMs - DAY_MS);
-    const after = this.#offsetAt(localMs + DAY_MS);
+    const before = this.#offsetAt(localMs - MS_PER_DAY);
+    const after = this.#offsetAt(localMs + MS_PER_DAY);
     if (before === after) return before;
     // A change is near. Whichever offset is true of the moment that it leads to is right; `before` first, for both odd hours.
     if (this.#offsetAt(localMs - before) === before) return before;

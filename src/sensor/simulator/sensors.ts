@@ -1,14 +1,15 @@
 /** The sensors of a simulation: all sixteen identity columns, made of the profile's lists, the seed and a number. */
+
 import type { Profile } from "../../core/profile.ts";
 import { between, hashAt, mix, pick, unit } from "../../core/random.ts";
 import { IDENTITY_COLUMNS, type Identity, type IdentityColumn } from "../../core/sensor.ts";
+import { MS_PER_DAY } from "../../core/time/duration.ts";
 import { loadProfile } from "../profile/shipped.ts";
 import { type Fleet, fleetOf } from "../profile/simulation.ts";
 import type { Place } from "./signal.ts";
 
 export type SimulatedSensor = { readonly identity: Identity; readonly place: Place };
 
-const MS_PER_DAY = 86_400_000;
 const FIRST_MADE_MS = Date.UTC(2021, 0, 4);
 /** Degrees: sensors of one site stand within about two kilometres. */
 const SITE_RADIUS = 0.02;

@@ -3,14 +3,14 @@
  * worked out at knots every ten seconds of event time and runs straight between them, so that a reading costs little more
  * than one hash for each of its measures. The knots are kept for speed only: forgetting them changes nothing.
  */
+
 import type { Measure } from "../../core/profile.ts";
 import { bell, hashAt, mix, unit } from "../../core/random.ts";
+import { MS_PER_DAY, MS_PER_HOUR } from "../../core/time/duration.ts";
 import { type MeasureSimulation, simulationOf } from "../profile/simulation.ts";
 import { Line, wander, wave } from "./waves.ts";
 
 const KNOT_MS = 10_000;
-const MS_PER_HOUR = 3_600_000;
-const MS_PER_DAY = 24 * MS_PER_HOUR;
 const MS_PER_YEAR = 365.2425 * MS_PER_DAY;
 /** From here on weather is shared by all sensors of a site. */
 const SITE_HOURS = 1;

@@ -4,10 +4,12 @@
  * live in `.incoming` of the bucket's folder, where no reader looks (a leading dot is hidden to DuckDB's, Spark's and a
  * shell's `*`), and where one look finds what killed writers left.
  */
+
 import type * as nodeFiles from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { codeOf } from "../../core/errors.ts";
+import { MS_PER_DAY } from "../../core/time/duration.ts";
 
 /** The calls that a store makes; a test passes some that fail. */
 export type Files = Pick<
@@ -19,7 +21,7 @@ export const INCOMING = ".incoming";
 /** Folders that this process has made sure of; forgotten all at once when there are more. */
 const KNOWN_FOLDERS = 10_000;
 /** A temporary file whose writer cannot be asked (another host) is taken away after this long. */
-const ABANDONED_MS = 24 * 3_600_000;
+const ABANDONED_MS = MS_PER_DAY;
 /** How `link` says that the file system (FAT, exFAT, some network and FUSE mounts) has no hard links. */
 const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { AgentError, DeniedError, TransientError } from "../../core/errors.ts";
+import { NoAnswerError } from "../../core/net/timed-request.ts";
 import { explainS3Failure, isAboutCredentials, isAbsence, type S3Call } from "./failure.ts";
-import { NoAnswerError } from "./http.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 8);
 const CALL: S3Call = {

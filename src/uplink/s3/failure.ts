@@ -1,6 +1,7 @@
 /** What an S3 error means for an object: wait, wait while a person acts, or give this object up. */
 import { AgentError, DeniedError, messageOf, TransientError } from "../../core/errors.ts";
-import { NoAnswerError } from "./http.ts";
+import { parseRetryAfter } from "../../core/net/retry-after.ts";
+import { NoAnswerError } from "../../core/net/timed-request.ts";
 
 /** What was being done, for the words of an error. */
 export type S3Call = {
@@ -67,7 +68,7 @@ export function explainS3Failure(error: unknown, call: S3Call, nowMs: number): E
   const message = `Cannot ${call.doing} bucket "${call.bucket}": ${cause}`;
   switch (meaning) {
     case "wait":
-      return new TransientError(message, { cause: error, ...retryAfterOf(error, nowMs) });
+      return new TransientError(message, { cause: error, retryAfterMs: retryAfterOf(error, nowMs) });
     case "clock":
       return new TransientError(message, { cause: error, tryHint: "timedatectl set-ntp true" });
     case "never":
@@ -155,17 +156,11 @@ function missingPermission(call: S3Call, message: string): string {
   return `${call.action} on arn:aws:s3:::${call.bucket}${call.onObjects ? "/*" : ""}`;
 }
 
-function retryAfterOf(error: unknown, nowMs: number): { retryAfterMs?: number } {
-  if (typeof error !== "object" || error === null || !("$response" in error)) return {};
+function retryAfterOf(error: unknown, nowMs: number): number | undefined {
+  if (typeof error !== "object" || error === null || !("$response" in error)) return undefined;
   const response = error.$response;
-  if (typeof response !== "object" || response === null || !("headers" in response)) return {};
+  if (typeof response !== "object" || response === null || !("headers" in response)) return undefined;
   const headers = response.headers;
-  if (typeof headers !== "object" || headers === null || !("retry-after" in headers)) return {};
-  return retryAfterMs(String(headers["retry-after"]), nowMs);
-}
-
-/** RFC 9110 §10.2.3: a number of seconds, or a date. */
-function retryAfterMs(text: string, nowMs: number): { retryAfterMs?: number } {
-  const waitMs = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
-  return Number.isFinite(waitMs) ? { retryAfterMs: Math.max(0, waitMs) } : {};
+  if (typeof headers !== "object" || headers === null || !("retry-after" in headers)) return undefined;
+  return parseRetryAfter(String(headers["retry-after"]), nowMs);
 }

@@ -4,26 +4,27 @@
  * and HTTPS_PROXY / NO_PROXY are honoured, both by `fetch` itself.
  */
 import type { S3ClientConfig } from "@aws-sdk/client-s3";
-import { codeOf, messageOf } from "../../core/errors.ts";
+import { askWithin } from "../../core/net/timed-request.ts";
 
 export type S3Handler = Extract<S3ClientConfig["requestHandler"], { handle: unknown }>;
-type Request = Parameters<S3Handler["handle"]>[0];
-type Options = Parameters<S3Handler["handle"]>[1];
-type Answer = Awaited<ReturnType<S3Handler["handle"]>>;
+type S3Request = Parameters<S3Handler["handle"]>[0];
+type S3RequestOptions = Parameters<S3Handler["handle"]>[1];
+type S3Answer = Awaited<ReturnType<S3Handler["handle"]>>;
 
-/** Nobody answered, or not to the end: refused, reset, no route, no name, a bad certificate, or no answer in time. */
-export class NoAnswerError extends Error {
-  override readonly name = "NoAnswerError";
-}
-
-/** The slowest uplink that still gets through: a body may take a second more for each so many bytes. */
+/** The slowest uplink that still gets through: each 4 KiB of a body may take a second more. */
 const SLOWEST_BYTES_PER_S = 4_096;
 
 /** `timeoutMs`: from the request's start to its answer's last byte, for an empty body. */
 export function fetchHandler(timeoutMs: number, fetchFn: typeof fetch = fetch): S3Handler {
   const handler = {
     metadata: { handlerProtocol: "http/1.1" },
-    handle: (request: Request, options: Options = {}) => send(request, options, timeoutMs, fetchFn),
+    handle: (request: S3Request, options: S3RequestOptions = {}) => {
+      const body = bodyOf(request);
+      // The SDK's own, older type knows no addEventListener; what comes here is what `put` was given.
+      const stop = options?.abortSignal as AbortSignal | undefined;
+      const limitMs = timeoutMs + ((body?.length ?? 0) / SLOWEST_BYTES_PER_S) * 1_000;
+      return askWithin({ limitMs, stop }, (signal) => send(request, body, signal, fetchFn));
+    },
     destroy: () => {},
     updateHttpClientConfig: () => {},
     httpHandlerConfigs: () => ({}),
@@ -31,53 +32,31 @@ export function fetchHandler(timeoutMs: number, fetchFn: typeof fetch = fetch): 
   return handler;
 }
 
-async function send(request: Request, options: Options, timeoutMs: number, fetchFn: typeof fetch): Promise<Answer> {
-  const body = bodyOf(request);
-  // The SDK's own, older type knows no addEventListener; what comes here is what `put` was given.
-  const stop = options?.abortSignal as AbortSignal | undefined;
-  const limitMs = timeoutMs + ((body?.length ?? 0) / SLOWEST_BYTES_PER_S) * 1_000;
-  // One controller a request: AbortSignal.any on a signal that lives as long as the agent would gather listeners.
-  const over = new AbortController();
-  const onStop = () => over.abort();
-  const timer = setTimeout(onStop, limitMs);
-  stop?.addEventListener("abort", onStop);
-  if (stop?.aborted) over.abort();
-  try {
-    const answer = await fetchFn(urlOf(request), {
-      method: request.method,
-      headers: request.headers,
-      body: body ?? null,
-      signal: over.signal,
-      redirect: "manual",
-      decompress: false,
-      timeout: false,
-    });
-    const received = new Uint8Array(await answer.arrayBuffer());
-    const isStreamed = request.method === "GET" && answer.ok;
-    const response = {
-      statusCode: answer.status,
-      reason: answer.statusText,
-      headers: answer.headers.toJSON(),
-      // The SDK insists on a stream where the operation's output is one (GetObject), and takes bytes everywhere else.
-      body: isStreamed ? new Blob([received]).stream() : received,
-    };
-    return { response: response as unknown as Answer["response"] };
-  } catch (error) {
-    if (stop?.aborted || !over.signal.aborted) throw new NoAnswerError(reasonOf(error), { cause: error });
-    throw new NoAnswerError(`no answer within ${Math.round(limitMs / 1_000)} s`, { cause: error });
-  } finally {
-    clearTimeout(timer);
-    stop?.removeEventListener("abort", onStop);
-  }
+type Body = Uint8Array<ArrayBuffer> | string | undefined;
+
+async function send(request: S3Request, body: Body, signal: AbortSignal, fetchFn: typeof fetch): Promise<S3Answer> {
+  const answer = await fetchFn(urlOf(request), {
+    method: request.method,
+    headers: request.headers,
+    body: body ?? null,
+    signal,
+    redirect: "manual",
+    decompress: false,
+    timeout: false,
+  });
+  const received = new Uint8Array(await answer.arrayBuffer());
+  const isStreamed = request.method === "GET" && answer.ok;
+  const response = {
+    statusCode: answer.status,
+    reason: answer.statusText,
+    headers: answer.headers.toJSON(),
+    // The SDK insists on a stream where the operation's output is one (GetObject), and takes bytes everywhere else.
+    body: isStreamed ? new Blob([received]).stream() : received,
+  };
+  return { response: response as unknown as S3Answer["response"] };
 }
 
-function reasonOf(error: unknown): string {
-  const code = codeOf(error);
-  const message = messageOf(error);
-  return code === undefined || message.includes(code) ? message : `${code}: ${message}`;
-}
-
-function bodyOf(request: Request): Uint8Array<ArrayBuffer> | string | undefined {
+function bodyOf(request: S3Request): Body {
   const body: unknown = request.body;
   if (body === undefined || body === null || request.method === "GET" || request.method === "HEAD") return undefined;
   if (typeof body === "string") return body;
@@ -85,7 +64,7 @@ function bodyOf(request: Request): Uint8Array<ArrayBuffer> | string | undefined 
   throw new TypeError("Cannot send a request: its body is neither bytes nor text");
 }
 
-function urlOf(request: Request): string {
+function urlOf(request: S3Request): string {
   const { protocol, hostname, port, path, query } = request;
   const pairs: string[] = [];
   for (const [name, value] of Object.entries(query ?? {})) {
