@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { ReadingBlock } from "../../src/core/reading.ts";
 import { IDENTITY_COLUMNS, SensorCatalogue } from "../../src/core/sensor.ts";
-import { recallOf } from "./recall-count.ts";
+import { Recall } from "./recall-count.ts";
 
 const catalogue = new SensorCatalogue();
 
@@ -45,19 +45,21 @@ test("recall is by reading and by episode, precision over all that was found and
         ["a", null],
       ],
     );
-  const report = recallOf(blocks(), catalogue, (rule) => rule !== "flag");
-  expect(report).toEqual({
+  const reportOf = (counts?: (rule: string) => boolean) => {
+    const recall = new Recall(catalogue, counts);
+    for (const block of blocks()) recall.add(block);
+    return recall.report();
+  };
+  expect(reportOf((rule) => rule !== "flag")).toEqual({
     readings: 9,
-    labelled: 6,
-    found: 4,
-    rightlyFound: 3,
-    precision: 0.75,
+    any: { type: null, readings: 6, caught: 3, recall: 0.5, precision: 0.75 },
     types: [
       {
         type: "spike",
         readings: 2,
-        readingsFound: 1,
+        caught: 1,
         recall: 0.5,
+        precision: 0.5,
         episodes: 2,
         episodesFound: 1,
         episodeRecall: 0.5,
@@ -65,8 +67,9 @@ test("recall is by reading and by episode, precision over all that was found and
       {
         type: "stuck",
         readings: 4,
-        readingsFound: 2,
+        caught: 2,
         recall: 0.5,
+        precision: 2 / 3,
         episodes: 1,
         episodesFound: 1,
         episodeRecall: 1,
@@ -77,6 +80,6 @@ test("recall is by reading and by episode, precision over all that was found and
       { rule: "stuck", broken: 2, byType: { stuck: 2 }, precision: 1 },
     ],
   });
-  expect(recallOf(blocks(), catalogue).rules.map(({ rule }) => rule)).toEqual(["flag", "range", "stuck"]);
-  expect(recallOf([], catalogue).precision).toBeNull();
+  expect(reportOf().rules.map(({ rule }) => rule)).toEqual(["flag", "range", "stuck"]);
+  expect(new Recall(catalogue).report().any.precision).toBeNull();
 });

@@ -1,31 +1,24 @@
 /**
- * How well a set of rules finds what is known to be wrong: judged blocks against the labels that their readings carry (the
- * simulator's `anomaly_type`). Which rules count is the caller's choice, since a rule that reads the label finds everything.
+ * How well a set of rules finds known faults: judged blocks against the labels of their readings (the simulator's
+ * `anomaly_type`). Precision and recall are those of `rules backtest`; episodes, and the precision of each rule, are added.
  */
 import type { ReadingBlock } from "../../src/core/reading.ts";
-import type { SensorCatalogue } from "../../src/core/sensor.ts";
+import { NO_SENSOR, type SensorCatalogue } from "../../src/core/sensor.ts";
+import { type TruthRow, truthRows } from "../../src/verdicts/truth.ts";
 
 export type RecallReport = {
   readonly readings: number;
-  /** Readings that are labelled as anomalies, that any counted rule is broken by, and that are both. */
-  readonly labelled: number;
-  readonly found: number;
-  readonly rightlyFound: number;
-  /** The share of the readings found that are labelled; null where none was found. */
-  readonly precision: number | null;
+  /** Over all types. */
+  readonly any: TruthRow;
   readonly types: readonly TypeRecall[];
   readonly rules: readonly RulePrecision[];
 };
 
 /**
- * An episode is a run of readings of one sensor with the same label. What tells a fault only by how long it lasts (a value
- * that is stuck looks healthy at first) can find every episode, but never every reading.
+ * An episode is a run of readings of one sensor with the same label. A rule that recognises a fault only by how long it
+ * lasts (a stuck value looks healthy at first) can find every episode, but never every reading.
  */
-export type TypeRecall = {
-  readonly type: string;
-  readonly readings: number;
-  readonly readingsFound: number;
-  readonly recall: number;
+export type TypeRecall = TruthRow & {
   readonly episodes: number;
   readonly episodesFound: number;
   readonly episodeRecall: number;
@@ -39,32 +32,23 @@ export type RulePrecision = {
   readonly precision: number;
 };
 
-/** The blocks in their order, each with its findings; a block may be used again for the next. */
-export function recallOf(
-  blocks: Iterable<ReadingBlock>,
-  catalogue: SensorCatalogue,
-  counts: (rule: string) => boolean = () => true,
-): RecallReport {
-  const recall = new Recall(catalogue, counts);
-  for (const block of blocks) recall.add(block);
-  return recall.report();
-}
+type TypeCount = { readings: number; caught: number; episodes: number; episodesFound: number };
+/** `label`: of the sensor's last reading; `found`: whether its episode was found. */
+type Episode = { readonly label: number; found: boolean };
+type EpisodeNow = { readonly episode: Episode; readonly isNew: boolean };
 
-type TypeCount = { readings: number; readingsFound: number; episodes: number; episodesFound: number };
-type Running = { label: number; found: boolean };
-
-/** The same, block by block: several can follow one run, each counting other rules. */
+/**
+ * Counts block by block; several can follow one run, each counting other rules. The caller chooses the rules that count,
+ * since a rule that reads the label finds everything.
+ */
 export class Recall {
   readonly #catalogue: SensorCatalogue;
   readonly #counts: (rule: string) => boolean;
   readonly #types = new Map<string, TypeCount>();
   readonly #rules = new Map<string, { broken: number; byType: Map<string, number> }>();
-  /** By sensor handle: the label of its last reading, and whether that episode was found. */
-  readonly #running: Running[] = [];
-  #readings = 0;
-  #labelled = 0;
-  #found = 0;
-  #rightlyFound = 0;
+  /** By sensor handle. */
+  readonly #episodes = new Map<number, Episode>();
+  readonly #healthy = { readings: 0, caught: 0 };
 
   constructor(catalogue: SensorCatalogue, counts: (rule: string) => boolean = () => true) {
     this.#catalogue = catalogue;
@@ -72,43 +56,41 @@ export class Recall {
   }
 
   add(block: ReadingBlock): void {
-    const { labels } = this.#catalogue;
-    for (let row = 0; row < block.count; row++) {
-      const label = block.label[row]!;
-      // What is malformed is no reading: no rule judges it.
+    for (const [row, label] of block.label.subarray(0, block.count).entries()) {
+      // No rule judges a malformed reading.
       if (label < 0) continue;
-      const { anomalyType, anomalyFlag } = labels[label]!;
-      const type = anomalyType ?? (anomalyFlag === 1 ? "unnamed" : null);
+      const type = this.#typeOf(label);
       const broken = block.findings.get(row)?.filter(({ rule }) => this.#counts(rule)) ?? [];
-      this.#readings++;
-      if (type !== null) this.#labelled++;
-      if (broken.length > 0) this.#found++;
-      if (type !== null && broken.length > 0) this.#rightlyFound++;
       for (const { rule } of broken) this.#countRule(rule, type);
-      this.#follow(block.sensor[row]!, label, type, broken.length > 0);
+      const episode = this.#episodeOf(block.sensor[row] ?? NO_SENSOR, label);
+      const count = type === null ? this.#healthy : this.#countEpisode(type, episode, broken.length > 0);
+      count.readings++;
+      if (broken.length > 0) count.caught++;
     }
   }
 
   report(): RecallReport {
-    const types = [...this.#types].map(([type, count]) => ({
-      type,
-      ...count,
-      recall: count.readingsFound / count.readings,
-      episodeRecall: count.episodesFound / count.episodes,
-    }));
+    const rows = truthRows(this.#types, this.#healthy);
+    const any = rows.find(({ type }) => type === null);
+    if (any === undefined) throw new Error("Cannot report the recall: no row is of any type");
+    const types = rows.flatMap((row) => {
+      const count = row.type === null ? undefined : this.#types.get(row.type);
+      if (count === undefined) return [];
+      const { episodes, episodesFound } = count;
+      return [{ ...row, episodes, episodesFound, episodeRecall: episodesFound / episodes }];
+    });
     const rules = [...this.#rules].map(([rule, { broken, byType }]) => {
       const right = [...byType.values()].reduce((sum, n) => sum + n, 0);
       return { rule, broken, byType: Object.fromEntries(byType), precision: right / broken };
     });
-    return {
-      readings: this.#readings,
-      labelled: this.#labelled,
-      found: this.#found,
-      rightlyFound: this.#rightlyFound,
-      precision: this.#found === 0 ? null : this.#rightlyFound / this.#found,
-      types: types.toSorted((a, b) => (a.type < b.type ? -1 : 1)),
-      rules: rules.toSorted((a, b) => (a.rule < b.rule ? -1 : 1)),
-    };
+    const readings = any.readings + this.#healthy.readings;
+    return { readings, any, types, rules: rules.toSorted((a, b) => (a.rule < b.rule ? -1 : 1)) };
+  }
+
+  /** Null: healthy. */
+  #typeOf(label: number): string | null {
+    const { anomalyType = null, anomalyFlag = null } = this.#catalogue.labels[label] ?? {};
+    return anomalyType ?? (anomalyFlag === 1 ? "unnamed" : null);
   }
 
   #countRule(rule: string, type: string | null): void {
@@ -118,19 +100,20 @@ export class Recall {
     if (type !== null) count.byType.set(type, (count.byType.get(type) ?? 0) + 1);
   }
 
-  #follow(sensor: number, label: number, type: string | null, found: boolean): void {
-    const running = this.#running[sensor];
-    const goesOn = running?.label === label;
-    if (!goesOn) this.#running[sensor] = { label, found: false };
-    if (type === null) return;
-    const count = this.#types.get(type) ?? { readings: 0, readingsFound: 0, episodes: 0, episodesFound: 0 };
+  #episodeOf(sensor: number, label: number): EpisodeNow {
+    const known = this.#episodes.get(sensor);
+    if (known?.label === label) return { episode: known, isNew: false };
+    const episode = { label, found: false };
+    this.#episodes.set(sensor, episode);
+    return { episode, isNew: true };
+  }
+
+  #countEpisode(type: string, { episode, isNew }: EpisodeNow, found: boolean): TypeCount {
+    const count = this.#types.get(type) ?? { readings: 0, caught: 0, episodes: 0, episodesFound: 0 };
     this.#types.set(type, count);
-    count.readings++;
-    if (!goesOn) count.episodes++;
-    if (!found) return;
-    count.readingsFound++;
-    const episode = this.#running[sensor]!;
-    if (!episode.found) count.episodesFound++;
-    episode.found = true;
+    if (isNew) count.episodes++;
+    if (found && !episode.found) count.episodesFound++;
+    if (found) episode.found = true;
+    return count;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * How well the shipped rules find what the simulator did wrong, with and without the rule that reads the simulator's own flag.
+ * How well the shipped rules find the faults that the simulator made, with and without the rule that reads the simulator's own flag.
  * `bun scripts/bench/recall.ts` takes a day of 50 sensors, a reading a minute; another simulation may be given:
  * `bun scripts/bench/recall.ts 'sensors=50&rate=max&count=4320000&start=2025-06-01T00:00:00Z&seed=7&anomaly=0.02'`.
  */
@@ -13,17 +13,17 @@ import { Recall, type RecallReport } from "./recall-count.ts";
 const DAY = "sensors=50&rate=0.0166666667&count=72000&start=2025-06-01T00:00:00Z&seed=7&anomaly=0.02";
 const FLAG_RULE = "sensor-flag";
 
-const percent = (share: number) => `${(share * 100).toFixed(2)} %`.padStart(9);
+const percent = (share: number | null) => (share === null ? "-" : `${(share * 100).toFixed(2)} %`).padStart(9);
 const number = (value: number) => String(value).padStart(8);
 
 function print(title: string, report: RecallReport): void {
-  const precision = report.precision === null ? "nothing found" : percent(report.precision).trim();
-  console.log(`\n${title}: ${report.found} found, ${report.rightlyFound} of them labelled: precision ${precision}`);
+  const { caught, precision } = report.any;
+  console.log(`\n${title}: ${caught} of the labelled readings found, precision ${percent(precision).trim()}`);
   console.log(`${"".padEnd(14)}readings   found   recall    episodes   found   recall`);
   for (const type of report.types) {
-    const readings = `${number(type.readings)}${number(type.readingsFound)}${percent(type.recall)}`;
+    const readings = `${number(type.readings)}${number(type.caught)}${percent(type.recall)}`;
     const episodes = `${number(type.episodes)}${number(type.episodesFound)}${percent(type.episodeRecall)}`;
-    console.log(`${type.type.padEnd(14)}${readings}    ${episodes}`);
+    console.log(`${(type.type ?? "").padEnd(14)}${readings}    ${episodes}`);
   }
 }
 
@@ -43,8 +43,8 @@ for (;;) {
   withoutFlag.add(block);
   if (state !== "more") break;
 }
-const { readings, labelled } = all.report();
-console.log(`simulator:?${query}\n${readings} readings, ${labelled} of them labelled as anomalies`);
+const { readings, any } = all.report();
+console.log(`simulator:?${query}\n${readings} readings, ${any.readings} of them labelled as anomalies`);
 print("All shipped rules", all.report());
 print(`Without "${FLAG_RULE}"`, withoutFlag.report());
 console.log("\nRules, without the flag's:");

@@ -26,7 +26,7 @@ export type BacktestOptions = {
 };
 
 /** Seqs, and the times at which the oldest and the newest commit happened; null where the buffer holds nothing. */
-type Held = {
+type HeldReadings = {
   readonly seqs: SeqRange | null;
   readonly fromMs: number | null;
   readonly toMs: number | null;
@@ -41,17 +41,17 @@ export type Backtest = {
   readonly tally: BacktestTally;
   /** Readings that were judged and not counted. */
   readonly warmedUp: number;
-  readonly held: Held;
+  readonly held: HeldReadings;
   readonly inForce: { readonly version: string; readonly known: boolean } | null;
-  /** By rule; absent where nobody can tell. */
+  /** By rule; empty where the set in force is not known. */
   readonly changes: ReadonlyMap<string, Change>;
   readonly problems: readonly EvaluationProblem[];
 };
 
-/** Signals are heard, and the line on the terminal is renewed, only between two turns. */
+/** Signals are handled, and the progress line is renewed, only between two turns. */
 const TURN_MS = 50;
 
-/** Throws AgentError when told to stop, or where the buffer is damaged. */
+/** Throws AgentError when it is stopped, or where the buffer is damaged. */
 export async function backtest(options: BacktestOptions): Promise<Backtest> {
   const { ledger, readings, set, sinceMs, untilMs, stop, progress } = options;
   const held = heldIn(ledger);
@@ -82,7 +82,11 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
   progress.end();
   const { version, canonical } = inForce;
   return {
-    ...{ tally, warmedUp, held, changes, problems: set.evaluationProblems() },
+    tally,
+    warmedUp,
+    held,
+    changes,
+    problems: set.evaluationProblems(),
     inForce: version === null ? null : { version, known: canonical !== null },
   };
 }
@@ -93,7 +97,7 @@ function progressText(done: number, all: number, ms: number): string {
   return `${grouped(done)} of ${grouped(all)} readings, ${grouped(Math.round(perSecond))}/s, about ${left} s left`;
 }
 
-function heldIn(ledger: BufferLedger): Held {
+function heldIn(ledger: BufferLedger): HeldReadings {
   const { seqs } = heldBy(ledger);
   const committed = (order: "ASC" | "DESC") =>
     ledger.db
@@ -114,7 +118,7 @@ function inForceOf(ledger: BufferLedger): { version: string | null; canonical: s
   return { version, canonical: version === null ? null : (storedRuleSet(ledger, version)?.canonical ?? null) };
 }
 
-/** What decides a verdict is compared; a rule's words and tests are not. */
+/** Compares the parts that decide a verdict; a rule's description, severity and tests do not. */
 function changesOf(inForce: string, candidate: string): ReadonlyMap<string, Change> {
   const [before, after] = [decisionsOf(inForce), decisionsOf(candidate)];
   const changes = new Map<string, Change>();

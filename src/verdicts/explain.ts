@@ -1,4 +1,4 @@
-/** Finding a reading in the buffer, and what its rule set had to say of it. */
+/** Finds a reading in the buffer, with the rules that judged it. */
 import { type OldEpoch, oldEpochs } from "../agent/open-buffer.ts";
 import { heldBy } from "../buffer/ledger/holdings.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
@@ -8,9 +8,9 @@ import { storedRuleSet } from "../buffer/ledger/rules.ts";
 import { AgentError, UsageError } from "../core/errors.ts";
 import { contains } from "../core/seq-range.ts";
 import { type Rule, readRules } from "../rules/files/rule.ts";
-import { measuresOf, type ReadingAt, readingJson, type ShownReading } from "./reading-view.ts";
+import { measuresOf, type ReadingAt, readingJson, type ShownReading, sensorOf } from "./reading-view.ts";
 
-/** `epoch` is null where only a seq was given: that of the buffer which is asked. */
+/** `epoch`: null where only a seq was given, which is one of the buffer that is open. */
 export type ReadingAsked = { readonly epoch: string | null; readonly seq: number };
 
 const READING_ID = /^(?:([0-9a-hjkmnp-tv-z]{26})-)?(\d{1,16})$/;
@@ -27,16 +27,16 @@ export function readingAsked(text: string): ReadingAsked {
   });
 }
 
-/** A rule of the set that judged the reading, and that is about its sensor. */
+/** A rule of the set that judged the reading, and that applies to its sensor. */
 export type AppliedRule = {
   readonly rule: string;
   readonly description: string;
   readonly broken: boolean;
-  /** Measures that it looks at and that this reading has not: they break nothing. */
+  /** Measures that the rule reads and this reading lacks: an absent measure breaks nothing. */
   readonly absent: readonly string[];
 };
 
-/** The set that judged the reading: `rules` is null where it cannot be told any more, `because` then says why. */
+/** The set that judged the reading. `rules`: how many; null where that is not known any more, and `because` says why. */
 export type JudgedBy = {
   readonly version: string;
   readonly known: boolean;
@@ -71,7 +71,9 @@ export function explain(asked: ReadingAsked, dataDir: string): Explanation {
     const judgedBy = judgedByOf(at, shown, ledger);
     const { known, since, rules, applied } = judgedBy;
     return {
-      ...{ at, shown, judgedBy },
+      at,
+      shown,
+      judgedBy,
       json: {
         ...shown,
         rule_set: { known, since, rules },
@@ -86,27 +88,28 @@ export function explain(asked: ReadingAsked, dataDir: string): Explanation {
 function judgedByOf(at: ReadingAt, shown: ShownReading, ledger: BufferLedger): JudgedBy {
   const version = shown.rules_version;
   const known = storedRuleSet(ledger, version);
-  const untold = { version, rules: null, applied: null };
+  const unknown = { version, rules: null, applied: null };
   if (known === null) {
-    return { ...untold, known: false, since: null, because: "this buffer does not know that set" };
+    return { ...unknown, known: false, since: null, because: "this buffer does not know that set" };
   }
   const since = new Date(known.sinceMs).toISOString();
   const rules = readRules([{ name: version, text: known.canonical }]);
   if ("refused" in rules) {
     const [first] = rules.refused;
-    return { ...untold, known: true, since, because: `this binary cannot read that set: ${first?.message}` };
+    return { ...unknown, known: true, since, because: `this binary cannot read that set: ${first?.message}` };
   }
   const applied = shown.outcome === "malformed" ? [] : appliedOf(at, shown, rules.ok);
   return { version, known: true, since, rules: rules.ok.length, applied, because: null };
 }
 
 function appliedOf(at: ReadingAt, shown: ShownReading, rules: readonly Rule[]): AppliedRule[] {
-  const { identity } = at.catalogue.sensors[at.stored.block.sensor[at.row]!]!;
+  const { identity } = sensorOf(at);
   const measures = measuresOf(at);
   return rules
     .filter(({ appliesTo }) => appliesTo.matches(identity))
     .map(({ name, description, condition }) => ({
-      ...{ rule: name, description },
+      rule: name,
+      description,
       broken: shown.verdict.some(({ rule }) => rule === name),
       absent: condition.measures.filter((measure) => (measures[measure] ?? null) === null),
     }));

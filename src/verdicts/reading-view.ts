@@ -1,8 +1,8 @@
-/** A stored reading as `why`, `tail` and `rules backtest` show it: its fields, what was found of it, and one line of both. */
+/** A stored reading as `why`, `tail` and `rules backtest` show it: its fields, its findings, and one line of both. */
 import { type StoredBlock, verdictOf } from "../buffer/buffer.ts";
 import { oneLine } from "../core/log/log.ts";
 import type { Finding, Malformed } from "../core/reading.ts";
-import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
+import { IDENTITY_COLUMNS, type Label, NO_SENSOR, type Sensor, type SensorCatalogue } from "../core/sensor.ts";
 
 /** By stored verdict. */
 export const OUTCOMES = ["valid", "anomalous", "malformed"] as const;
@@ -21,20 +21,39 @@ export type ReadingFields = Readonly<Record<string, string | number | null>>;
 
 const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
 
+/** Of a malformed reading. */
+const NO_LABEL: Label = { statusCode: null, anomalyFlag: null, anomalyType: null };
+
+export function sensorOf({ stored, row, catalogue }: ReadingAt): Sensor {
+  const sensor = catalogue.sensors[stored.block.sensor[row] ?? NO_SENSOR];
+  if (sensor === undefined) throw new Error(`Cannot show row ${row}: the catalogue does not know its sensor`);
+  return sensor;
+}
+
+/** In ISO 8601, UTC. */
+function eventTimeOf({ stored, row }: ReadingAt): string {
+  return new Date(stored.block.time[row] ?? Number.NaN).toISOString();
+}
+
 /** The same names and values as the reading's row in the stage `raw`. */
 export function fieldsOf(at: ReadingAt): ReadingFields {
   const { stored, row, catalogue } = at;
   const { block, facts } = stored;
-  const sensor = catalogue.sensors[block.sensor[row]!]!;
-  const label = catalogue.labels[block.label[row]!] ?? { statusCode: null, anomalyFlag: null, anomalyType: null };
+  const { identity } = sensorOf(at);
+  const label = catalogue.labels[block.label[row] ?? -1] ?? NO_LABEL;
   const malformed = block.malformed.get(row);
   return {
-    ...Object.fromEntries(IDENTITY_COLUMNS.map((name, i) => [name, sensor.identity[i] ?? null])),
-    timestamp: new Date(block.time[row]!).toISOString(),
+    ...Object.fromEntries(IDENTITY_COLUMNS.map((name, i) => [name, identity[i] ?? null])),
+    timestamp: eventTimeOf(at),
     ...measuresOf(at),
-    ...{ status_code: label.statusCode, anomaly_flag: label.anomalyFlag, anomaly_type: label.anomalyType },
-    ...{ reading_id: readingId(at), node_id: at.nodeId, agent_version: facts.agentVersion },
-    ...{ rules_version: facts.rulesVersion, ingested_at: new Date(facts.ingestedAtMs).toISOString() },
+    status_code: label.statusCode,
+    anomaly_flag: label.anomalyFlag,
+    anomaly_type: label.anomalyType,
+    reading_id: readingId(at),
+    node_id: at.nodeId,
+    agent_version: facts.agentVersion,
+    rules_version: facts.rulesVersion,
+    ingested_at: new Date(facts.ingestedAtMs).toISOString(),
     time_quality: facts.timeQuality,
     extra: malformed === undefined ? (block.extra.get(row) ?? null) : receivedText(malformed),
   };
@@ -48,18 +67,15 @@ export function readingId({ epoch, stored, row }: ReadingAt): string {
   return `${epoch}-${stored.firstSeq + row}`;
 }
 
-/** What its sensor reports, in the order of its profile; null where this reading has none. */
-export function measuresOf({ stored, row, catalogue }: ReadingAt): Readonly<Record<string, number | null>> {
-  const { block } = stored;
-  const { measures, slots } = catalogue.sensors[block.sensor[row]!]!;
-  const value = (slot: number) => block.measures[slot]?.[row] ?? Number.NaN;
-  return Object.fromEntries(
-    measures.map((name, i) => [name, Number.isNaN(value(slots[i]!)) ? null : value(slots[i]!)]),
-  );
+/** The measures of its sensor, in the order of its profile; null where this reading has none. */
+export function measuresOf(at: ReadingAt): Readonly<Record<string, number | null>> {
+  const { measures, slots } = sensorOf(at);
+  const values = slots.map((slot) => at.stored.block.measures[slot]?.[at.row] ?? Number.NaN);
+  return Object.fromEntries(measures.map((name, i) => [name, Number.isNaN(values[i]) ? null : (values[i] ?? null)]));
 }
 
-export function sensorIdOf({ stored, row, catalogue }: ReadingAt): string | null {
-  const id = catalogue.sensors[stored.block.sensor[row]!]!.identity[SENSOR_ID];
+export function sensorIdOf(at: ReadingAt): string | null {
+  const id = sensorOf(at).identity[SENSOR_ID];
   return id === null || id === undefined ? null : String(id);
 }
 
@@ -67,7 +83,7 @@ export function outcomeOf({ stored, row }: ReadingAt): Outcome {
   return OUTCOMES[verdictOf(stored.block, row)];
 }
 
-/** What a malformed reading broke is told as the stage `anomalies` tells it. */
+/** A malformed reading breaks the rule "malformed", as in the stage `anomalies`. */
 export function verdictShown({ stored, row }: ReadingAt): readonly Finding[] {
   const malformed = stored.block.malformed.get(row);
   if (malformed === undefined) return stored.block.findings.get(row) ?? [];
@@ -106,7 +122,7 @@ export function readingLine(at: ReadingAt): string {
   const malformed = stored.block.malformed.get(row);
   const parts = [
     String(stored.firstSeq + row),
-    new Date(stored.block.time[row]!).toISOString(),
+    eventTimeOf(at),
     sensorIdOf(at) ?? "-",
     malformed === undefined ? measuresText(at) : "",
     VERDICT_TEXT[outcomeOf(at)](at),

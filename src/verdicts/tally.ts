@@ -1,8 +1,11 @@
-/** What a backtest counts: for each rule what it would break and what it did break, where, when, and a few that differ. */
+/**
+ * What a backtest counts for each rule: the readings that would break it and those that did, where and when, and a few
+ * examples that differ.
+ */
 
 import type { StoredBlock } from "../buffer/buffer.ts";
-import type { Finding } from "../core/reading.ts";
-import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
+import type { Finding, ReadingBlock } from "../core/reading.ts";
+import { IDENTITY_COLUMNS, NO_SENSOR, type SensorCatalogue } from "../core/sensor.ts";
 import { hourOf } from "../core/time/duration.ts";
 import { type Caught, type TruthRow, truthRows } from "./truth.ts";
 
@@ -34,7 +37,7 @@ export type TruthTables = {
 
 /** Examples of each direction and rule: the newest, which stay in the buffer for longest. */
 const EXAMPLES = 3;
-/** Different sensors (and hours) that are counted apart, over all rules; what comes behind is counted together. */
+/** This many sensors (and hours) are counted one by one, over all rules; all others are counted together. */
 export const CELLS = 10_000;
 export const OTHERS = "(others)";
 
@@ -66,12 +69,10 @@ export class BacktestTally {
     this.readings += judged;
     this.malformed += block.malformed.size;
     this.judgedBy.set(facts.rulesVersion, (this.judgedBy.get(facts.rulesVersion) ?? 0) + judged);
-    for (let row = 0; row < block.count; row++) {
-      if (block.label[row]! >= 0) this.#truthOf(block.label[row]!).readings++;
-    }
+    for (const label of block.label.subarray(0, block.count)) if (label >= 0) this.#truthOf(label).readings++;
     for (const [row, would] of block.findings) {
       this.#compare(stored, row, would, did.get(row) ?? []);
-      const truth = this.#truthOf(block.label[row]!);
+      const truth = this.#truthOf(block.label[row]);
       truth.caught++;
       if (would.some(({ rule }) => !this.#labelRules.has(rule))) truth.caughtAlone++;
     }
@@ -114,8 +115,8 @@ export class BacktestTally {
 
   #count(tally: RuleTally, what: keyof Counts, { block }: StoredBlock, row: number): void {
     tally[what]++;
-    this.#cell(tally, "bySensor", this.#sensorId(block.sensor[row]!))[what]++;
-    this.#cell(tally, "byHour", hourText(block.time[row]!))[what]++;
+    this.#cell(tally, "bySensor", this.#sensorId(block.sensor[row]))[what]++;
+    this.#cell(tally, "byHour", hourText(timeAt(block, row)))[what]++;
   }
 
   #cell(tally: RuleTally, by: "bySensor" | "byHour", key: string): Counts {
@@ -132,8 +133,8 @@ export class BacktestTally {
 
   #remember(list: Difference[], stored: StoredBlock, row: number, reasons: Pick<Difference, "would" | "did">): void {
     const { block, firstSeq } = stored;
-    const sensorId = this.#sensorId(block.sensor[row]!);
-    list.push({ seq: firstSeq + row, timeMs: block.time[row]!, sensorId, ...reasons });
+    const sensorId = this.#sensorId(block.sensor[row]);
+    list.push({ seq: firstSeq + row, timeMs: timeAt(block, row), sensorId, ...reasons });
     // Within a block they come by rule, not by seq.
     list.sort((a, b) => a.seq - b.seq);
     if (list.length > EXAMPLES) list.shift();
@@ -147,8 +148,8 @@ export class BacktestTally {
     return made;
   }
 
-  #truthOf(label: number): TruthCounts {
-    const type = this.#catalogue.labels[label]?.anomalyType ?? null;
+  #truthOf(label: number | undefined): TruthCounts {
+    const type = this.#catalogue.labels[label ?? -1]?.anomalyType ?? null;
     const known = this.#truth.get(type);
     if (known !== undefined) return known;
     const made = { readings: 0, caught: 0, caughtAlone: 0 };
@@ -156,9 +157,13 @@ export class BacktestTally {
     return made;
   }
 
-  #sensorId(handle: number): string {
+  #sensorId(handle = NO_SENSOR): string {
     return String(this.#catalogue.sensors[handle]?.identity[SENSOR_ID] ?? "-");
   }
+}
+
+function timeAt({ time }: ReadingBlock, row: number): number {
+  return time[row] ?? Number.NaN;
 }
 
 function hourText(timeMs: number): string {

@@ -13,7 +13,7 @@ test("precision counts the healthy that were caught, not those of another type",
   ]);
 });
 
-test("where nothing was caught there is no precision, and without readings no recall", () => {
+test("precision is null where nothing was caught, and recall is null without readings", () => {
   const nothing = { readings: 0, caught: 0 };
   expect(truthRows(new Map([["spike", { readings: 3, caught: 0 }]]), nothing)).toEqual([
     { type: "spike", readings: 3, caught: 0, recall: 0, precision: null },
@@ -22,7 +22,7 @@ test("where nothing was caught there is no precision, and without readings no re
   expect(truthRows(new Map(), nothing)).toEqual([{ type: null, ...nothing, recall: null, precision: null }]);
 });
 
-test("rules about the sensor's own labels are told by what their condition names", () => {
+test("rules about the sensor's own labels are recognised by the fields in their condition", () => {
   const rules = [
     { name: "a", when: { flag: { field: "anomaly_flag", equals: 1 } } },
     { name: "b", when: { expression: 'anomaly_type == "spike"' } },

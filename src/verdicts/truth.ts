@@ -1,4 +1,4 @@
-/** How well rules find what is known to be wrong: precision and recall against the ground truth that a simulator writes down. */
+/** How well rules find known faults: precision and recall against the ground truth that a simulator writes down. */
 
 /** Readings of one kind, and how many of them broke a rule. */
 export type Caught = { readonly readings: number; readonly caught: number };
@@ -10,7 +10,7 @@ export type TruthRow = Caught & {
   readonly recall: number | null;
   /**
    * Of the readings caught that are of this type or healthy, the share that is of this type; null where nothing was caught.
-   * A rule does not say which type it found: what is of another type is neither right nor wrong here.
+   * A rule does not say which type it found: a reading of another type counts neither as right nor as wrong here.
    */
   readonly precision: number | null;
 };
@@ -25,7 +25,9 @@ export function truthRows(byType: ReadonlyMap<string, Caught>, healthy: Caught):
   const row = (type: string | null, { readings, caught }: Caught): TruthRow => {
     const alarms = caught + healthy.caught;
     return {
-      ...{ type, readings, caught },
+      type,
+      readings,
+      caught,
       recall: readings === 0 ? null : caught / readings,
       precision: alarms === 0 ? null : caught / alarms,
     };
@@ -34,10 +36,10 @@ export function truthRows(byType: ReadonlyMap<string, Caught>, healthy: Caught):
   return [...types, row(null, any)];
 }
 
-/** Fields in which a sensor says of itself that something is wrong: a rule about them finds nothing on its own. */
+/** Fields in which a sensor itself reports a fault: a rule about them finds nothing on its own. */
 const OWN_LABELS = /\b(?:anomaly_flag|anomaly_type|status_code)\b/;
 
-/** The rules of a set (canonical JSON) that look at what the sensor says of itself, by name. */
+/** The rules of a set (canonical JSON) that read the fields in which a sensor reports a fault, by name. */
 export function labelRules(canonical: string): string[] {
   const rules = JSON.parse(canonical) as readonly { readonly name: string; readonly when: unknown }[];
   return rules.filter(({ when }) => OWN_LABELS.test(JSON.stringify(when))).map(({ name }) => name);
