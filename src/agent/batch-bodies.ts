@@ -1,4 +1,4 @@
-/** What goes to the store for a batch: of readings made from the buffer, of windows as it was written down. */
+/** The body of a batch: encoded from the buffer for readings, as it was written down for windows. */
 import type { Batch } from "../buffer/buffer.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
 import type { Outbox } from "../buffer/outbox.ts";
@@ -17,7 +17,7 @@ export type BodyParts = {
   readonly heap: HeapWatch;
 };
 
-/** The other stages of the same rows; none where a batch is of windows. */
+/** Batches of the same rows for other stages; a batch of windows has none. */
 export function areSiblings({ range: one }: Batch, { range: other }: Batch): boolean {
   if (one === null || other === null) return false;
   return one.first === other.first && one.last === other.last && one.hourMs === other.hourMs;
@@ -30,20 +30,20 @@ export class BatchBodies {
     this.#parts = parts;
   }
 
-  /** The bodies of a batch and of its siblings, made in one go. Throws CorruptRowError where readings are not there. */
+  /** The bodies of a batch and its siblings, made in one pass. Throws CorruptRowError when readings are missing. */
   of(batch: Batch, siblings: readonly Batch[]): Prepared[] {
     const { range } = batch;
     const { buffer, outbox, encoder, heap } = this.#parts;
     if (range === null) return [{ batch, body: outbox.body(batch) }];
     const all = [batch, ...siblings];
     const stages = new Set(all.map(({ stage }) => stage as ReadingStage));
-    // Before, when what earlier ones left behind is garbage.
+    // Counted before encoding, when the leftovers of earlier batches are garbage.
     heap.count(sizeOf(range));
     const made = encoder.encode(buffer.read(range), range, stages);
     return all.map((one) => {
       const object = made.get(one.stage as ReadingStage);
       if (object?.count === one.count) return { batch: one, body: object.body };
-      // Only a damaged page takes readings away from under a promise: retention never does.
+      // Only a damaged page removes promised readings: retention never does.
       throw new CorruptRowError(
         `Cannot make ${one.stage}/${one.key}: ${object?.count ?? 0} readings are there, ${one.count} were promised`,
       );

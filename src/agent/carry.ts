@@ -1,7 +1,7 @@
 /**
- * Delivery: what the outbox promises goes to the store, as fast as the store takes it, and is settled by its answer.
- * One object failing does not hold the others, but the link's state does: while it is down one put at a time finds out
- * whether it is back, and nothing new is promised, so that a long outage makes large batches instead of many.
+ * Delivery: batches that the outbox promised go to the store as fast as it takes them; its answer settles them. One failing
+ * object does not delay the others, but the state of the link does. While the link is down, one put at a time tests it and
+ * nothing new is promised, so that a long outage makes a few large batches instead of many small ones.
  */
 import type { Batch } from "../buffer/buffer.ts";
 import { free } from "../core/bytes/bytes.ts";
@@ -32,12 +32,12 @@ export class Carrier {
   readonly #parts: CarrierParts;
   readonly #bodies: BatchBodies;
   #link: Link;
-  /** Batches not begun, oldest first; `#known` are these and all that are on their way or wait to be settled. */
+  /** Batches not begun, oldest first. `#known`: these, those on their way, and those that wait to be settled. */
   #queue: Batch[] = [];
   #ready: Prepared[] = [];
   readonly #known = new Set<number>();
   readonly #delivered: Batch[] = [];
-  /** The store refused them for good, which is not written down yet. */
+  /** The store refused them for good; not written down yet. */
   readonly #refused: { readonly batch: Batch; readonly reason: string }[] = [];
   #inFlight = 0;
   #settledAtMs = 0;
@@ -64,12 +64,12 @@ export class Carrier {
     return this.#link.state === "down";
   }
 
-  /** Nothing is queued, on its way or unsettled; the outbox may still hold what was not read yet. */
+  /** Nothing is queued, on its way or unsettled, and the outbox holds nothing that was not read. */
   get isIdle(): boolean {
     return this.#known.size === 0 && !this.#mayHaveMore;
   }
 
-  /** Batches that were just promised: carried behind what is queued already; beyond the queue's bound, from the outbox. */
+  /** Batches that were just promised: they join the queue; beyond its limit they are read from the outbox later. */
   accept(batches: readonly Batch[]): void {
     if (this.#mayHaveMore || this.#queue.length + batches.length > 4 * QUEUE_BATCHES) {
       this.#mayHaveMore ||= batches.length > 0;
@@ -77,8 +77,8 @@ export class Carrier {
   }
 
   /**
-   * Whether more may be promised: what was is on its way, but for `ahead` ranges. While the outbox holds promises that were
-   * not read yet, as after a restart, those come first: a backlog is promised as it is carried, not all of it at once.
+   * Whether more may be promised: all but `ahead` ranges are on their way. While the outbox holds promises that were not read
+   * yet, as after a restart, those come first: a backlog is promised as it is carried, not all at once.
    */
   wantsMore(ahead: number): boolean {
     if (this.isDown) return false;
@@ -93,7 +93,7 @@ export class Carrier {
     return ranges.size;
   }
 
-  /** Batches were taken out of the outbox behind our back: what has not begun is read again. */
+  /** The outbox changed without the carrier: batches that have not begun are read again. */
   forgetAll(): void {
     for (const batch of [...this.#queue, ...this.#ready.map((prepared) => prepared.batch)])
       this.#known.delete(batch.id);
@@ -102,7 +102,7 @@ export class Carrier {
     this.#mayHaveMore = true;
   }
 
-  /** Starts as many puts as may be on their way now. Returns when to call again at the latest, or null: on progress. */
+  /** Starts as many puts as may be on their way now. Returns when to call again at the latest; null: on progress. */
   pump(nowMs: number): number | null {
     this.#writeRefusals();
     if (this.#isSettlingDue(nowMs)) this.settle(nowMs);
@@ -119,7 +119,7 @@ export class Carrier {
     return null;
   }
 
-  /** Writes down what the store has taken. Should the process die first, the puts are repeated and found there. */
+  /** Writes down which batches the store has. If the process dies first, the puts are repeated and found there. */
   settle(nowMs: number): void {
     if (this.#delivered.length === 0) return;
     const settled = this.#delivered.splice(0);
@@ -136,13 +136,13 @@ export class Carrier {
     this.#parts.buffer.recent.release(Math.min(oldest - 1, this.#parts.outbox.plannedThrough));
   }
 
-  /** A settlement is a transaction and a sync: many puts share one, but none waits long for it. */
+  /** A settlement costs a transaction and a sync: many puts share one, but none waits long for it. */
   #isSettlingDue(nowMs: number): boolean {
     const isLast = this.#inFlight === 0 && this.#queue.length === 0 && this.#ready.length === 0;
     return isLast || this.#delivered.length >= SETTLE_BATCHES || Math.abs(nowMs - this.#settledAtMs) >= SETTLE_MS;
   }
 
-  /** Gives up what is on its way (it stays promised); `onProgress` tells as each put ends. */
+  /** Gives up the puts that are on their way (their batches stay promised); each calls `onProgress` as it ends. */
   abort(): void {
     this.#abort.abort();
   }
@@ -179,7 +179,7 @@ export class Carrier {
     try {
       return this.#bodies.of(batch, siblings);
     } catch (error) {
-      // Not in the queue and not on their way: read from the outbox again when the database can be read.
+      // No longer queued or on their way: they are read from the outbox again when the database can be read.
       for (const { id } of [batch, ...siblings]) this.#known.delete(id);
       this.#mayHaveMore = true;
       throw error;
@@ -208,7 +208,7 @@ export class Carrier {
   #failed(prepared: Prepared, error: unknown): void {
     if (this.#abort.signal.aborted) return;
     if (error instanceof DeniedError || error instanceof TransientError) {
-      // First again: order is kept where it costs nothing, and the body need not be made twice.
+      // Back to the front: this keeps the order, and the body need not be made twice.
       this.#ready.unshift(prepared);
       const retryAfterMs = error instanceof TransientError ? (error.retryAfterMs ?? null) : null;
       const kind = error instanceof DeniedError ? "denied" : "failed";
@@ -218,7 +218,7 @@ export class Carrier {
       );
       return;
     }
-    // Written down by the next pump: here nobody could catch what a full disk says.
+    // The next pump writes it down: an error of a full disk could not be caught here.
     this.#refused.push({ batch: prepared.batch, reason: messageOf(error) });
   }
 
@@ -259,7 +259,7 @@ export class Carrier {
   }
 }
 
-/** What the outside says often ends in a full stop of its own. */
+/** Messages from outside often end in a full stop. */
 function withoutStop(message: string): string {
   return message.replace(/[.\s]+$/, "");
 }

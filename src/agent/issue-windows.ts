@@ -1,4 +1,4 @@
-/** Windows that are due become batches: rows, key and accumulators are written down in one transaction. */
+/** Windows that are due become batches: one transaction writes rows, key and accumulators. */
 
 import type { Batch } from "../buffer/buffer.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
@@ -20,21 +20,21 @@ export type WindowParts = {
   readonly windows: Windows;
   readonly nodeId: string;
   readonly agentVersion: string;
-  /** What one transaction may write: the disk may be small, or nearly full. */
+  /** The bytes that one transaction may write: the disk may be small, or nearly full. */
   readonly chunkBytes: () => number;
   readonly gzip: Gzip;
   readonly heap: HeapWatch;
 };
 
-/** Windows in one transaction: bounds how long a commit has to wait for them, and the memory that they take. */
+/** Windows in one transaction: limits how long a commit waits for them, and their memory. */
 const WINDOWS_AT_ONCE = 16;
 /** Of one sensor in one window: its row in the body, and its accumulator. */
 const BYTES_A_SENSOR = 700;
-/** A row of a window leaves as much behind as so many readings. */
+/** A row of a window leaves as much garbage as this many readings. */
 const READINGS_A_ROW = 15;
 
 /**
- * Issues what is due (`all`: every window that holds anything new), at most WINDOWS_AT_ONCE. Durable on return. While the
+ * Issues the windows that are due (`all`: every window that holds anything new), at most WINDOWS_AT_ONCE. Durable on return. While the
  * store is down windows wait for late readings instead of for the store, as long as memory holds them.
  */
 export function issueWindows(parts: WindowParts, nowMs: number, all: boolean, isDown: boolean): readonly Batch[] {
@@ -42,7 +42,7 @@ export function issueWindows(parts: WindowParts, nowMs: number, all: boolean, is
   if (isDown && !windows.isOverfull) return [];
   const due = firstOf(windows.due(nowMs, all), parts.chunkBytes() / BYTES_A_SENSOR);
   if (due.length === 0) return [];
-  // On a disk that is all but full there may be room for some of them, and what goes out makes room for the others.
+  // A disk that is almost full may have room for some of them; their delivery makes room for the others.
   for (let some = due; ; some = some.slice(0, some.length / 2)) {
     try {
       const batches = buffer.transact(() => {
@@ -59,7 +59,7 @@ export function issueWindows(parts: WindowParts, nowMs: number, all: boolean, is
   }
 }
 
-/** As many as one transaction may hold, but always one. */
+/** As many windows as one transaction may hold, but at least one. */
 function firstOf(due: readonly OpenWindow[], sensors: number): readonly OpenWindow[] {
   let held = 0;
   const over = due.findIndex((window, i) => {
@@ -74,9 +74,10 @@ function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): Batch
   const { epoch, catalogue } = buffer;
   const batch = planWindow({ ...parts, epoch, measureNames: catalogue.measureNames }, window, nowMs);
   const states = new Map<string, string>();
-  window.sensors.forEach((state, index) => {
-    if (state !== undefined) states.set(windows.sensorIds[index]!, packWindow(state));
-  });
+  for (const [index, sensorId] of windows.sensorIds.entries()) {
+    const state = window.sensors[index];
+    if (state !== undefined) states.set(sensorId, packWindow(state));
+  }
   ledger.record(window.startMs, window.revision + 1, states, nowMs);
   return batch;
 }
@@ -101,8 +102,8 @@ export function planWindow(
 }
 
 /**
- * After a restart: the windows that had not gone out, from the readings that the buffer kept. Throws CorruptRowError where
- * one of those is not there: retention lets go of none, a damaged page can hide them without an error.
+ * After a restart: rebuilds the windows that were not issued from the readings that the buffer kept. Throws CorruptRowError
+ * when one is missing: retention deletes none of them, but a damaged page can hide them without an error.
  */
 export function rebuildWindows({ buffer, ledger, windows, heap }: WindowParts, nowMs: number): void {
   windows.watermarkMs = ledger.watermarkMs;
@@ -118,6 +119,6 @@ export function rebuildWindows({ buffer, ledger, windows, heap }: WindowParts, n
     }
     heap.look();
   }
-  // Those that no window took were counted when they came.
+  // Readings that no window took were counted when they came.
   windows.takeExpired();
 }

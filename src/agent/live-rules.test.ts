@@ -106,7 +106,7 @@ function commit(
     block.column(buffer.catalogue.slotOf("temperature"))[row] = 20;
   }
   rules.set.judge(block);
-  // Judged, and then the commit did not come about: the next turn judges the same block again.
+  // Judged, but the commit failed: the next turn judges the same block again.
   if (fails) rules.set.judge(block);
   const { version } = rules.set;
   const facts = { ingestedAtMs: 0, rulesVersion: version, timeQuality: "ok", agentVersion: "0" } as const;
@@ -132,7 +132,7 @@ longTest(
         for (const what of steps) {
           if (what === "save") node.rules.save();
           else if (what === "prune") {
-            // All of it delivered: only what the memory still needs is held back.
+            // All delivered: only readings that the memory still needs are held back.
             node.buffer.setMeta("planned_through", String(node.buffer.lastSeq));
             node.buffer.setMeta("windows_from", String(node.buffer.lastSeq + 1));
             while (new Retention(node.buffer).prune(Number.MAX_SAFE_INTEGER) > 0);
@@ -237,7 +237,7 @@ test("what breaks a rule is counted once it is committed, for the rules in force
   node.buffer.close();
 });
 
-test("a refused folder leaves everything as it is; the same set again is told, and is no switch", () => {
+test("a refused folder leaves everything as it is; the same set again is logged, and is not a switch", () => {
   const world = newWorld();
   const problem = { file: "rules/a.json", line: 3, column: 9, message: "it is wrong" };
   const answers: (Loaded<RuleSet> | null)[] = [{ refused: [problem] }, null];
@@ -257,7 +257,7 @@ test("a refused folder leaves everything as it is; the same set again is told, a
   node.buffer.close();
 });
 
-test("a change that a full disk kept from being written down comes as soon as there is room", () => {
+test("a change that a full disk blocked is written down as soon as there is room", () => {
   const world = newWorld();
   const answers: Loaded<RuleSet>[] = [];
   const node = open(
@@ -275,7 +275,7 @@ test("a change that a full disk kept from being written down comes as soon as th
   node.buffer.close();
 });
 
-test("a restart with another folder judges what is left of the old set's memory by the old set, and goes over to the new one", () => {
+test("a restart with another folder replays with the old set what its memory lacks, and then switches to the new set", () => {
   const world = newWorld();
   const first = open(world, (catalogue) => parsed(catalogue, rule("a", 60)));
   commit(first, 9);

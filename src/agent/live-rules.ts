@@ -1,6 +1,6 @@
 /**
- * The rules in force, while the agent runs: judged by, remembered, and exchanged when their folder changes. A new set comes
- * in between two commits, whole and tested, or not at all; what the rules that did not change remember goes on.
+ * The rules in force while the agent runs: they judge, they remember, and they are exchanged when their folder changes. A new
+ * set takes over between two commits, whole and tested, or not at all. Rules that did not change keep their memory.
  */
 import { RuleLedger, type RuleMemories } from "../buffer/rule-memory.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
@@ -21,14 +21,14 @@ import {
 
 export type RulesInForce = {
   readonly set: RuleSet;
-  /** Why what stands in the rules folder is not in force; empty where it is. */
+  /** Why the content of the rules folder is not in force; empty when it is. */
   readonly refused: readonly RuleProblem[];
-  /** The folder's set, or why it is refused, where the folder has changed since the last look; absent: nobody looks. */
+  /** The folder's set, or why it is refused; null when the folder has not changed since the last look. Absent: not watched. */
   readonly look?: (runningMs: number) => Loaded<RuleSet> | null;
-  /** The folder, as it was named; absent: the rules in the binary. */
+  /** The folder, as the user named it; absent: the rules in the binary. */
   readonly dir?: string;
 };
-/** What was in force with this data dir before: its canonical text and its folder, where there is one. */
+/** The rule set that was in force with this data dir before: its canonical text and its folder, if any. */
 export type LastRules = { readonly canonical: string | null; readonly dir: string | null };
 
 export type LiveRulesParts = {
@@ -44,9 +44,9 @@ const LOOK_MS = 200;
 /** Memories are stored with the commit that brings this many readings, or later where they are large: 64 bytes a reading. */
 const SAVE_ROWS = 20_000;
 const SAVE_BYTES_A_ROW = 64;
-/** In the buffer's `meta`: the folder of the last set that was let in at a start, empty for the rules in the binary. */
+/** In the buffer's `meta`: the folder of the last set that was accepted at a start; empty: the rules in the binary. */
 const DIR_KEY = "rules_dir";
-/** Readings that are judged again at once after a restart. */
+/** Readings that one step of the replay after a restart judges. */
 const REPLAY_ROWS = 5_000;
 
 export class LiveRules {
@@ -59,14 +59,14 @@ export class LiveRules {
   #waiting: Loaded<RuleSet> | null = null;
   #unsaved = 0;
   #savedBytes = 0;
-  /** What the commit that is under way stores. */
+  /** The memories that the commit in progress stores. */
   #saving: RuleMemories | null = null;
   loadedAtMs: number;
-  /** Readings that were judged and committed since the agent started, and of these how many broke a rule, by name. */
+  /** Readings judged and committed since the agent started, and how many of these broke each rule. */
   judged: number;
   readonly #broken: Map<string, number>;
 
-  /** `before`: what was in force with a buffer that is gone; its memories go on with this one. */
+  /** `before`: the rules in force with a buffer that is gone; their memories continue with this one. */
   constructor(first: RulesInForce, parts: LiveRulesParts, before?: LiveRules) {
     this.#parts = parts;
     this.#ledger = new RuleLedger(parts.buffer);
@@ -77,7 +77,7 @@ export class LiveRules {
     this.#broken = before === undefined ? new Map() : before.#broken;
     this.#set = before?.set ?? this.#restored(first.set);
     if (parts.buffer.meta("rules_version") !== this.#set.version) this.#switch(this.#set, null);
-    // The same buffer again, opened anew: what is remembered is of all that was committed.
+    // The same buffer, opened again: the memories cover everything that was committed.
     else if (before !== undefined) this.#ledger.save(this.#set.saveState());
     if (first.refused.length === 0) parts.buffer.setMeta(DIR_KEY, first.dir ?? "");
     for (const problem of this.#refused) parts.log.warn("rules_refused", formatProblem(problem));
@@ -102,7 +102,7 @@ export class LiveRules {
       .slice(0, COSTS_SHOWN);
   }
 
-  /** Who should have sent something by now, as far as a status page shows it. */
+  /** Sensors that should have sent a reading by now; at most as many as a status page shows. */
   silent(nowMs: number): readonly SilentSensor[] {
     return this.#set
       .silentSensors(nowMs)
@@ -133,11 +133,11 @@ export class LiveRules {
     }
   }
 
-  /** Between two commits, as often as one likes: takes in what stands in the folder now. */
+  /** Between two commits, as often as the caller likes: takes over the set that is in the folder now. */
   watch(runningMs: number): void {
     if (runningMs - this.#lookedAtMs < LOOK_MS) return;
     this.#lookedAtMs = runningMs;
-    // What could not be written down (a full disk) is tried again.
+    // A set that could not be written down (a full disk) is tried again.
     const loaded = this.#look?.(runningMs) ?? this.#waiting;
     if (loaded === null) return;
     this.#waiting = loaded;
@@ -150,16 +150,16 @@ export class LiveRules {
     if ("refused" in loaded) {
       this.#refused = loaded.refused;
       for (const problem of loaded.refused) log.warn("rules_refused", formatProblem(problem));
-      log.warn("rules_kept", `The rule set in force stays: version ${this.#set.version}`);
+      log.warn("rules_kept", `The rule set in force does not change: version ${this.#set.version}`);
       return;
     }
     const wasRefused = this.#refused.length > 0;
     if (loaded.ok.version !== this.#set.version) this.#exchange(loaded.ok);
-    else if (wasRefused) log.info("rules_restored", `The rules folder is right again: version ${this.#set.version}`);
+    else if (wasRefused) log.info("rules_restored", `The rules folder is valid again: version ${this.#set.version}`);
     this.#refused = [];
   }
 
-  /** Stores what the rules remember, however little is new: before an end, or to let go of readings where room is short. */
+  /** Stores the memories, however little is new: before an end, or so that readings can be deleted when room is short. */
   save(): void {
     if (this.#unsaved === 0) return;
     const memories = this.#set.saveState();
@@ -179,7 +179,7 @@ export class LiveRules {
     if (version === null || canonical === null) return set;
     const last = version === set.version ? set : compiled(canonical, buffer.catalogue);
     if (last === null) {
-      log.warn("rules_forgotten", `Rule set ${version} cannot be read any more: what its rules remembered is gone`);
+      log.warn("rules_forgotten", `Cannot read rule set ${version} any more: the memory of its rules is lost`);
       return set;
     }
     this.#replay(last);
@@ -205,16 +205,16 @@ export class LiveRules {
 
   #exchange(next: RuleSet, atMs = this.#parts.now()): void {
     const before = this.#set;
-    const anew = next.loadState(before.saveState());
+    const forgotten = next.loadState(before.saveState());
     const diff = this.#switch(next, before);
     this.#set = next;
-    // Names come and go with every edit: what is not in force is not counted on.
+    // Names change with every edit: counts of rules that are no longer in force are dropped.
     for (const rule of diff.removed) this.#broken.delete(rule);
     this.loadedAtMs = atMs;
     const { log } = this.#parts;
     log.info("rules_changed", `Rule set ${before.version} -> ${next.version}: ${diffText(diff)}`);
-    const forgot = anew.filter((name) => diff.changed.includes(name));
-    if (forgot.length > 0) log.info("rules_anew", `What these rules remembered is gone with their change: ${forgot}`);
+    const forgot = forgotten.filter((name) => diff.changed.includes(name));
+    if (forgot.length > 0) log.info("rules_anew", `These rules changed and start without memory: ${forgot}`);
   }
 
   #switch(to: RuleSet, before: RuleSet | null): RuleDiff {

@@ -8,7 +8,7 @@ import { LiveFile, type LiveReport, readLive } from "./live.ts";
 const dataDir = mkdtempSync(join(tmpdir(), "agent-live-"));
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 
-test("a report that cannot be written in one piece is written over the last one, said once, and told as a problem", () => {
+test("a report that cannot be written in one piece overwrites the last one, is logged once, and is a problem", () => {
   const said: LogEntry[] = [];
   const log = makeLog({ least: "info", secrets: [], now: () => 0, write: (entry) => said.push(entry) });
   const liveFile = new LiveFile(dataDir, log);
@@ -23,7 +23,7 @@ test("a report that cannot be written in one piece is written over the last one,
   expect(said.map(({ code }) => code)).toEqual(["report_unwritten", "report_written"]);
 });
 
-test("no data dir at all is survived, too", () => {
+test("a missing data dir is survived, too", () => {
   const log = makeLog({ least: "error", secrets: [], now: () => 0, write: () => undefined });
   writeFileSync(join(dataDir, "file"), "");
   for (const where of ["nowhere", "file"]) {

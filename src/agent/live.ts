@@ -1,6 +1,6 @@
 /**
- * What a running agent says of itself to `agent status`, in a small file beside the buffer: what is in memory only. All
- * else `status` reads from the buffer. Not durable on purpose: it is rewritten every second and stale when nobody runs.
+ * The report of a running agent for `agent status`, in a small file beside the buffer. It holds what is in memory only;
+ * `status` reads the rest from the buffer. It need not be durable: it is rewritten every second, and stale when no agent runs.
  */
 
 import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -26,28 +26,28 @@ export type LiveReport = {
     readonly count: number;
     readonly loadedAtMs: number;
     readonly refused: readonly { file: string; line: number; column: number; message: string }[];
-    /** Sensors that a rule of silence misses now, the longest first; of many, the first. */
+    /** Sensors that a rule of silence misses now, the longest first, cut at a limit. */
     readonly silent?: readonly { rule: string; sensor: string; sinceMs: number }[];
-    /** Of the rules that take most, so that the file stays small. */
+    /** The most expensive rules only, so that the file stays small. */
     readonly costs?: readonly { rule: string; nsPerReading: number | null; subjects: number; stateBytes: number }[];
   };
   readonly sources: readonly { readonly uri: string; readonly trouble: string | null }[];
   readonly parked: number;
-  /** What the fleet was told last; null: nothing is told. `error`: why the last try failed. */
+  /** The last heartbeat that was sent; null: heartbeats are off. `error`: why the last try failed. */
   readonly heartbeat?: { readonly sentAtMs: number | null; readonly error: string | null } | null;
   readonly bufferLimitBytes: number;
 };
 
 const LIVE_FILE = "live.json";
 
-/** In one piece: whoever reads it finds the last report or the one before it. */
+/** In one piece: a reader finds the last report or the one before it. */
 export function writeLive(dataDir: string, report: LiveReport): void {
   const path = join(dataDir, LIVE_FILE);
   writeFileSync(`${path}.new`, `${JSON.stringify(report)}\n`);
   renameSync(`${path}.new`, path);
 }
 
-/** The report of a running agent, which goes on where it cannot be written: it says so once, and as a problem. */
+/** Writes the report. An agent that cannot write it continues: it logs that once, and reports it as a problem. */
 export class LiveFile {
   readonly #dataDir: string;
   readonly #log: Log;
@@ -62,23 +62,23 @@ export class LiveFile {
     return this.#problem === null ? [] : [this.#problem];
   }
 
-  /** Throws only what says that the disk is full: against that its caller can do something. */
+  /** Throws only when the disk is full: the caller can make room. */
   write(report: LiveReport): void {
     try {
       writeLive(this.#dataDir, report);
-      if (this.#problem !== null) this.#log.info("report_written", "What `agent status` shows is written again");
+      if (this.#problem !== null) this.#log.info("report_written", "The report for `agent status` is written again");
       this.#problem = null;
     } catch (error) {
       if (outsideTrouble(error) === "full") throw error;
-      const message = `Cannot write what \`agent status\` shows of the running agent: ${messageOf(error)}`;
-      if (this.#problem === null) this.#log.warn("report_unwritten", `${message}. The agent goes on`);
+      const message = `Cannot write the report for \`agent status\`: ${messageOf(error)}`;
+      if (this.#problem === null) this.#log.warn("report_unwritten", `${message}. The agent continues`);
       const hint = `ls -la ${shellWord(this.#dataDir)}`;
       this.#problem = { code: "report_unwritten", message, try: hint };
       this.#overwrite(report);
     }
   }
 
-  /** Where no file can be made or renamed, the one that is there may still be written; torn, it reads as none. */
+  /** Where no file can be created or renamed, the old one may still be writable. A torn file reads as no report. */
   #overwrite(report: LiveReport): void {
     try {
       const file = openSync(join(this.#dataDir, LIVE_FILE), "r+");
@@ -89,12 +89,12 @@ export class LiveFile {
         closeSync(file);
       }
     } catch {
-      // Then `status` says that the agent has not reported for a while.
+      // `status` will report that the agent is silent.
     }
   }
 }
 
-/** The last report, or null where there is none that can be read. */
+/** The last report; null when none can be read. */
 export function readLive(dataDir: string): LiveReport | null {
   try {
     return JSON.parse(readFileSync(join(dataDir, LIVE_FILE), "utf8")) as LiveReport;

@@ -1,7 +1,7 @@
 /**
- * The buffer's upkeep, a little at a time: lets go of what was delivered and kept long enough, watches the limit and the
- * disk, and says what is wrong. A disk that has no more room is a limit like the other, only that it moves. Called by the
- * agent's loops: after every commit (`look`), every few seconds (`run`), and when a write met a full disk (`relieve`).
+ * The buffer's upkeep, a little at a time: deletes readings that were delivered and kept long enough, watches the limit and
+ * the disk, and reports problems. A full disk is a limit too, only that it moves. The agent's loops call it after every
+ * commit (`look`), every few seconds (`run`), and when a write met a full disk (`relieve`).
  */
 
 import type { Retention } from "../buffer/disk/retention.ts";
@@ -20,39 +20,39 @@ export type UpkeepParts = {
   readonly windowKeepMs: number;
   readonly limitBytes: number;
   readonly whenFull: "block" | "drop-oldest";
-  /** Readings since the last call that came too late for a window that was let go (`Windows.takeExpired`). */
+  /** Readings since the last call that came too late: their window was deleted (`Windows.takeExpired`). */
   readonly takeExpired: () => number;
 };
 
 /** Processing time that one call may spend on deleting. */
 const BUDGET_MS = 40;
-/** At the limit, room is made down to this share of it, so that not every commit has to ask. */
+/** At the limit, room is made down to this share of it, so that not every commit has to do it. */
 const LOW_WATER = 0.95;
 const DROP_ROWS = 20_000;
-/** Looks through all batches of windows: not every few seconds. */
+/** `forget` reads all batches of windows: too much for every few seconds. */
 const FORGET_MS = 600_000;
-/** An accumulator, or the line of a batch, is as much as some readings. */
+/** An accumulator, or the row of a batch, counts as this many readings. */
 const READINGS_A_LINE = 8;
-/** At the limit, windows that went out are kept for late readings for a day, then for an hour; less only where the disk is full. */
+/** At the limit, issued windows are kept for late readings for a day, then for an hour; less only when the disk is full. */
 const WINDOWS_KEPT_MS = [MS_PER_DAY, MS_PER_HOUR];
-/** A limit that is reached and left again within this time is how a small buffer works, and nothing to tell anyone. */
-const TELL_MS = 2_000;
-/** After a write met a full disk the reserve is set aside again; where that did not help, later and later. */
+/** A small buffer often reaches its limit and leaves it within this time: that is normal and not reported. */
+const REPORT_AFTER_MS = 2_000;
+/** After a write met a full disk, the reserve is set aside again after this time; longer each time that it did not help. */
 const REHOLD_MS = { first: 500, most: 30_000 };
 
 type Limit = { readonly bytes: number; readonly of: "buffer" | "disk" };
-type Told = { isTold: boolean; changedAtMs: number | null };
+type LimitReport = { isReported: boolean; changedAtMs: number | null };
 
 export class Upkeep {
   readonly #parts: UpkeepParts;
-  /** What the buffer is at the limit of, and nothing delivered is left to drop. */
+  /** The limit that is exceeded, with no delivered readings left to delete. */
   #over: Limit["of"] | null = null;
   #warned = false;
   #forgotAt = 0;
   #rehold = { waitMs: 0, notBeforeMs: Number.NEGATIVE_INFINITY };
-  readonly #told: Record<Limit["of"], Told> = {
-    buffer: { isTold: false, changedAtMs: null },
-    disk: { isTold: false, changedAtMs: null },
+  readonly #reports: Record<Limit["of"], LimitReport> = {
+    buffer: { isReported: false, changedAtMs: null },
+    disk: { isReported: false, changedAtMs: null },
   };
 
   constructor(parts: UpkeepParts) {
@@ -61,13 +61,15 @@ export class Upkeep {
     parts.room.limitGrowth();
   }
 
-  /** A reading that no window could take any more is in every other stage, and counted here. */
+  /** A reading that no window could take is in every other stage, and counted here. */
   countExpired(nowMs: number): void {
     const { retention, takeExpired, log } = this.#parts;
     const count = takeExpired();
     if (count === 0) return;
     retention.recordLoss({ reason: "late_for_window", count, range: null, sinceMs: nowMs, untilMs: nowMs });
-    log.error("late_for_window", "Readings came after their windows were let go: they are in no aggregate", { count });
+    log.error("late_for_window", "Readings came after their windows were deleted: no aggregate includes them", {
+      count,
+    });
   }
 
   /** `running` measures the budget. Returns whether anything was dropped undelivered. */
@@ -84,14 +86,14 @@ export class Upkeep {
     room.grow();
     let dropped = false;
     if (this.#isOver() || room.isShort) {
-      const goOn = () => (this.#overLowWater() || room.isShort) && running() < until;
-      this.#prune(Number.MAX_SAFE_INTEGER, goOn);
-      // Nothing delivered is left but what late readings would need of their windows.
-      while (goOn() && ledger.forget(nowMs, this.#linesAtOnce()) > 0);
-      // A disk is a harder limit: rather than to stop for an hour, what comes late for a window is in no aggregate.
-      const isHard = this.isStuck && this.#told.disk.isTold;
+      const mayContinue = () => (this.#overLowWater() || room.isShort) && running() < until;
+      this.#prune(Number.MAX_SAFE_INTEGER, mayContinue);
+      // Only the windows that late readings would need are left.
+      while (mayContinue() && ledger.forget(nowMs, this.#linesAtOnce()) > 0);
+      // A full disk is a harder limit: better that no aggregate includes late readings than to stop for an hour.
+      const isHard = this.isStuck && this.#reports.disk.isReported;
       for (const keptMs of isHard ? [...WINDOWS_KEPT_MS, 0] : WINDOWS_KEPT_MS) {
-        while (goOn() && ledger.expire(nowMs - keptMs, this.#linesAtOnce()) > 0);
+        while (mayContinue() && ledger.expire(nowMs - keptMs, this.#linesAtOnce()) > 0);
       }
       if (this.#isOver()) dropped = this.#atLimit(nowMs);
     }
@@ -99,7 +101,7 @@ export class Upkeep {
     return { dropped };
   }
 
-  /** After a commit, and while nothing may be taken: whether more may be, and makes room of what was delivered. */
+  /** After a commit, and while nothing may be taken: decides whether more may be, and deletes delivered readings to make room. */
   look(running: () => number): void {
     const { room } = this.#parts;
     const until = running() + BUDGET_MS;
@@ -109,10 +111,10 @@ export class Upkeep {
     room.limitGrowth();
     const limit = this.#limit();
     this.#over = this.#usedBytes() > limit.bytes ? limit.of : null;
-    this.#tell(running());
+    this.#report(running());
   }
 
-  /** A write met a full disk: the reserve and what was delivered go, so that there is room to go on with. */
+  /** A write met a full disk: frees the reserve and deletes delivered readings, so that there is room to continue. */
   relieve(running: () => number): void {
     const { room } = this.#parts;
     if (!room.isShort) {
@@ -121,50 +123,50 @@ export class Upkeep {
       this.#rehold = { waitMs, notBeforeMs: running() + waitMs };
     }
     room.giveUp();
-    this.#tell(running());
+    this.#report(running());
     const until = running() + BUDGET_MS;
     try {
       this.#prune(Number.MAX_SAFE_INTEGER, () => running() < until);
     } catch {
-      // Still no room, not even to delete: the loop comes back.
+      // Still no room, not even to delete: the loop tries again.
     }
   }
 
-  /** Nothing may be taken now. With `drop-oldest` the buffer's own limit is no reason: room is made as it goes. */
+  /** Nothing may be taken now. With `drop-oldest` the buffer's own limit does not matter: old readings make room. */
   get isFull(): boolean {
     if (this.#parts.room.isShort || this.#over === "disk") return true;
     return this.#over === "buffer" && this.#parts.whenFull === "block";
   }
 
-  /** It has been full for a while: what is delivered but still needed for open windows should not be needed any more. */
+  /** It has been full for a while: open windows should no longer hold back delivered readings. */
   get isStuck(): boolean {
-    return this.isFull && (this.#told.disk.isTold || this.#told.buffer.isTold);
+    return this.isFull && (this.#reports.disk.isReported || this.#reports.buffer.isReported);
   }
 
   problems(): Problem[] {
     const problems: Problem[] = [];
-    if (this.#told.buffer.isTold) {
+    if (this.#reports.buffer.isReported) {
       const message =
-        "The buffer is at its limit (AGENT_BUFFER_MAX_BYTES) and holds nothing that was delivered: nothing more is taken";
+        "The buffer is at its limit (AGENT_BUFFER_MAX_BYTES) and holds only undelivered readings: the agent takes no more";
       problems.push({ code: "buffer_full", message, try: "agent config show" });
     }
-    if (this.#told.disk.isTold) {
-      const what = this.isFull ? "nothing more is taken" : "the agent goes on in the little room that it has";
-      const message = `The disk of the data dir is full: ${what}`;
+    if (this.#reports.disk.isReported) {
+      const what = this.isFull ? "the agent takes no more readings" : "the agent continues in the room that it has";
+      const message = `The disk of the data dir is full: ${what}. It recovers by itself when there is room`;
       problems.push({ code: "disk_full", message, try: "df -h" });
     }
     return problems;
   }
 
-  /** Says what lasts, once, and once that it is over. */
-  #tell(runningMs: number): void {
+  /** Logs a limit that lasts, once, and its end, once. */
+  #report(runningMs: number): void {
     const { room, log, whenFull } = this.#parts;
     const isDisk = room.isShort || room.isTight || this.#over === "disk";
-    const disk = changed(this.#told.disk, isDisk, runningMs, room.isShort || room.isTight);
-    if (disk === "began") log.warn("disk_full", "The disk is full: nothing is taken but what there is room for");
+    const disk = changed(this.#reports.disk, isDisk, runningMs, room.isShort || room.isTight);
+    if (disk === "began") log.warn("disk_full", "The disk is full: the agent takes only what there is room for");
     if (disk === "ended") log.info("disk_has_room", "The disk has room again");
-    const buffer = changed(this.#told.buffer, this.#over === "buffer" && whenFull === "block", runningMs, false);
-    if (buffer === "began") log.warn("buffer_full", "The buffer is at its limit: nothing more is taken");
+    const buffer = changed(this.#reports.buffer, this.#over === "buffer" && whenFull === "block", runningMs, false);
+    if (buffer === "began") log.warn("buffer_full", "The buffer is at its limit: the agent takes no more readings");
     if (buffer === "ended") log.info("buffer_has_room", "The buffer has room again");
   }
 
@@ -182,12 +184,12 @@ export class Upkeep {
     return this.#usedBytes() > this.#limit().bytes;
   }
 
-  #prune(beforeMs: number, goOn: () => boolean): void {
+  #prune(beforeMs: number, mayContinue: () => boolean): void {
     const { retention, room } = this.#parts;
-    while (goOn() && retention.prune(beforeMs, room.chunkRows) > 0);
+    while (mayContinue() && retention.prune(beforeMs, room.chunkRows) > 0);
   }
 
-  /** Accumulators or lines of batches that may go in one transaction. */
+  /** Accumulators or rows of batches that one transaction may delete. */
   #linesAtOnce(): number {
     return Math.ceil(this.#parts.room.chunkRows / READINGS_A_LINE);
   }
@@ -197,7 +199,7 @@ export class Upkeep {
   }
 
   #atLimit(nowMs: number): boolean {
-    // Without a reserve no drop would let anything be taken.
+    // Without a reserve, dropping readings would not help.
     if (this.#parts.whenFull === "block" || this.#parts.room.isShort) return false;
     let dropped = false;
     while (this.#overLowWater()) {
@@ -205,7 +207,7 @@ export class Upkeep {
       if (loss === null) break;
       dropped = true;
       if (!this.#warned) {
-        this.#parts.log.error("readings_dropped", "The buffer is at its limit: the oldest readings are dropped", {
+        this.#parts.log.error("readings_dropped", "The buffer is at its limit: the agent drops the oldest readings", {
           count: loss.count,
         });
       }
@@ -215,15 +217,15 @@ export class Upkeep {
   }
 }
 
-/** Whether what is told has changed: when it has lasted, or (`now`) at once. */
-function changed(told: Told, is: boolean, runningMs: number, now: boolean): "began" | "ended" | null {
-  if (is === told.isTold) {
-    told.changedAtMs = null;
+/** Whether the reported state changes: after it has lasted, or (`now`) at once. */
+function changed(report: LimitReport, is: boolean, runningMs: number, now: boolean): "began" | "ended" | null {
+  if (is === report.isReported) {
+    report.changedAtMs = null;
     return null;
   }
-  told.changedAtMs ??= runningMs;
-  if (!(is && now) && runningMs - told.changedAtMs < TELL_MS) return null;
-  told.isTold = is;
-  told.changedAtMs = null;
+  report.changedAtMs ??= runningMs;
+  if (!(is && now) && runningMs - report.changedAtMs < REPORT_AFTER_MS) return null;
+  report.isReported = is;
+  report.changedAtMs = null;
   return is ? "began" : "ended";
 }

@@ -1,4 +1,4 @@
-/** The memory of this process, watched. */
+/** Watches the memory of this process. */
 import { edenGC } from "bun:jsc";
 import { HeapWatch } from "../core/bytes/heap-watch.ts";
 

@@ -50,7 +50,7 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
     },
     sources: pipeline.taps.map(({ source, trouble }) => ({
       uri: source.uri,
-      trouble: trouble?.told === true ? trouble.message : null,
+      trouble: trouble?.isReported === true ? trouble.message : null,
     })),
     parked: carrier.parked,
     heartbeat: parts.heartbeat() ?? null,

@@ -25,7 +25,7 @@ async function startTroubled() {
   return { node, shake, said };
 }
 
-test("trouble of a source is said once, is a problem while it lasts, and its end is said once", async () => {
+test("trouble of a source is logged once, is a problem while it lasts, and its end is logged once", async () => {
   const { node, shake, said } = await startTroubled();
   await shake(null, 3);
   expect(said()).toEqual([]);
@@ -33,7 +33,7 @@ test("trouble of a source is said once, is a problem while it lasts, and its end
   await shake(locked, 5);
   expect(said()).toEqual(["warn source_trouble"]);
   expect(node.log.find(({ code }) => code === "source_trouble")).toMatchObject({
-    message: 'Cannot take from "listed:": Cannot read "f.db": there is no such file yet. It is tried again',
+    message: 'Cannot take from "listed:": Cannot read "f.db": there is no such file yet. The agent tries again',
     fields: { try: "start its writer" },
   });
   const report = readLive(node.dataDir)!;
@@ -47,7 +47,7 @@ test("trouble of a source is said once, is a problem while it lasts, and its end
   await node.end();
 });
 
-test("a writer that locks its database now and then is no trouble, one that does not let go is", async () => {
+test("a writer that locks its database now and then is not trouble, one that holds the lock is", async () => {
   const { node, shake, said } = await startTroubled();
   for (let i = 0; i < 10; i++) {
     await shake(locked, 3);

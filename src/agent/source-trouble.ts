@@ -1,4 +1,4 @@
-/** A source in trouble (file gone, table missing, database locked): said once when it begins and once when it is over. */
+/** A source in trouble (file gone, table missing, database locked): logged once when it begins and once when it is over. */
 import { messageOf, type TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Problem } from "./live.ts";
@@ -7,8 +7,8 @@ export type SourceTrouble = {
   readonly message: string;
   readonly try: string;
   readonly sinceMs: number;
-  /** A person was told; until then it may be over before anybody could have done something. */
-  readonly told: boolean;
+  /** It was logged. Before that it may be over before a person could act. */
+  readonly isReported: boolean;
 };
 
 /** A source that says when to come back (a writer that holds its lock) is in trouble many times a day. */
@@ -24,24 +24,24 @@ export function inTrouble(
   const { uri, nowMs, log } = of;
   const sinceMs = before?.sinceMs ?? nowMs;
   const lasted = nowMs - sinceMs;
-  // A clock that went back must not make anybody wait.
+  // A clock that went back must not delay the report.
   const mayPass = error.retryAfterMs !== undefined && lasted >= 0 && lasted < PATIENCE_MS;
   const trouble = { message: messageOf(error), try: error.tryHint || PATIENT, sinceMs };
-  if (before?.told || mayPass) return { ...trouble, told: before?.told ?? false };
-  log.warn("source_trouble", `${sentence(uri, trouble.message).replace(/[.\s]+$/, "")}. It is tried again`, {
+  if (before?.isReported || mayPass) return { ...trouble, isReported: before?.isReported ?? false };
+  log.warn("source_trouble", `${sentence(uri, trouble.message).replace(/[.\s]+$/, "")}. The agent tries again`, {
     try: trouble.try,
   });
-  return { ...trouble, told: true };
+  return { ...trouble, isReported: true };
 }
 
-/** Its end: what was never told ends in silence. */
+/** Its end; trouble that was never reported ends in silence. */
 export function outOfTrouble(trouble: SourceTrouble, uri: string, log: Log): null {
-  if (trouble.told) log.info("source_back", `Taking from "${uri}" again`);
+  if (trouble.isReported) log.info("source_back", `Taking from "${uri}" again`);
   return null;
 }
 
 export function sourceProblem(uri: string, trouble: SourceTrouble | null): Problem[] {
-  if (trouble === null || !trouble.told) return [];
+  if (trouble === null || !trouble.isReported) return [];
   return [{ code: "source_trouble", message: sentence(uri, trouble.message), try: trouble.try }];
 }
 

@@ -1,16 +1,16 @@
-/** What the outside world does to the buffer's files while the agent runs: said once, told as a problem, and waited out. */
+/** Outside trouble with the buffer's files while the agent runs: logged once, reported as a problem, and waited out. */
 
 import type { Premises } from "../buffer/disk/premises.ts";
 import type { OutsideTrouble } from "../buffer/outside-error.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Problem } from "./live.ts";
 
-type Waited = Exclude<OutsideTrouble, "full">;
+type WaitedTrouble = Exclude<OutsideTrouble, "full">;
 
-/** A trouble that did not come again for this long is over. */
+/** A trouble that did not return for this long is over. */
 const OVER_MS = 3_000;
 
-const TROUBLES: Readonly<Record<Waited, Omit<Problem, "message">>> = {
+const TROUBLES: Readonly<Record<WaitedTrouble, Omit<Problem, "message">>> = {
   busy: { code: "buffer_busy", try: "lsof | grep buffer.db" },
   broken: {
     code: "buffer_unwritable",
@@ -29,19 +29,19 @@ export class Troubles {
     this.#running = running;
   }
 
-  met(trouble: Waited, cause: string): void {
+  met(trouble: WaitedTrouble, cause: string): void {
     const message = `Cannot use the buffer: ${cause}`;
     const isNews = this.problems().every(({ code }) => code !== TROUBLES[trouble].code);
     this.#trouble = { problem: { ...TROUBLES[trouble], message }, atMs: this.#running() };
     if (isNews) this.#log.warn(TROUBLES[trouble].code, `${message}. Nothing is lost; trying again`);
   }
 
-  /** Nothing may be taken: what is committed now would end with this process. */
+  /** Nothing may be taken: readings committed now would be lost when this process ends. */
   get isGone(): boolean {
     return this.#gone !== null;
   }
 
-  /** Files that were deleted are put back, and are to be opened again; until that can be done nothing is taken. */
+  /** Restores deleted files, which must then be opened again. Nothing is taken while they cannot be restored. */
   watch(premises: Premises): "in-place" | "put-back" | "gone" {
     if (premises.isInPlace()) {
       this.#gone = null;
@@ -52,24 +52,24 @@ export class Troubles {
       this.#isGone(why);
       return "gone";
     }
-    const message = "The data dir was deleted under the running agent; its buffer was put back whole";
+    const message = "The data dir was deleted under the running agent; the agent restored its whole buffer";
     this.#log.error("data_dir_put_back", message);
     return "put-back";
   }
 
   #isGone(why: string): void {
-    const message = `The data dir was deleted under the running agent and cannot be put back: ${why}`;
-    const meanwhile = "Nothing more is taken; what is held is delivered, and ends with the agent";
+    const message = `The data dir was deleted under the running agent and cannot be restored: ${why}`;
+    const meanwhile =
+      "The agent takes no more readings. It delivers those that it holds; what is left is lost when it ends";
     if (this.#gone === null) this.#log.error("data_dir_gone", `${message}. ${meanwhile}`);
-    this.#gone = {
-      code: "data_dir_gone",
-      message: `${message}. Keep it running until all is delivered`,
-      try: "agent status",
-    };
+    const advice =
+      "Keep this agent running until all is delivered; make the data dir writable, or end the other agent there";
+    this.#gone = { code: "data_dir_gone", message: `${message}. ${advice}`, try: "agent status" };
   }
 
   problems(): Problem[] {
-    const isOver = this.#trouble === null || this.#running() - this.#trouble.atMs >= OVER_MS;
-    return [...(this.#gone === null ? [] : [this.#gone]), ...(isOver ? [] : [this.#trouble!.problem])];
+    const trouble = this.#trouble;
+    const lasts = trouble !== null && this.#running() - trouble.atMs < OVER_MS;
+    return [...(this.#gone === null ? [] : [this.#gone]), ...(lasts ? [trouble.problem] : [])];
   }
 }
