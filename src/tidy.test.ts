@@ -165,6 +165,32 @@ test("no file imports itself through others, types included", () => {
   expect(circlesOf(new Map(CODE.map((path) => [path, importsOf(path)])))).toEqual([]);
 });
 
+/** All that loading `path` may load, now or later, by the same names as {@link importsOf}. */
+function reachedFrom(paths: readonly string[]): ReadonlySet<string> {
+  const reached = new Set(paths);
+  for (const path of reached) {
+    if (!path.startsWith("src/")) continue;
+    for (const target of path.endsWith(".ts") ? importsOf(path) : []) reached.add(target);
+  }
+  return reached;
+}
+
+const isArktype = (name: string) => /^(arktype|@ark|arkregex)(\/|$)/.test(name);
+
+test("the running agent never loads arktype, which costs 40 MB: not even by a lazy import", () => {
+  const agent = SOURCES.filter((path) => path.startsWith("src/agent/") && !isTest(path));
+  const reached = reachedFrom(["src/cli/run.ts", ...agent]);
+  expect(reached.size).toBeGreaterThan(100);
+  expect([...reached].filter(isArktype)).toEqual([]);
+  // The check sees it where it is.
+  expect(reachedFrom(["src/cli/provision/plan.ts"])).toContain("arktype");
+});
+
+test("arktype is imported in one place, where it is configured first", () => {
+  const importers = CODE.filter((path) => importsOf(path).some(isArktype));
+  expect(importers).toEqual(["src/databricks/shapes/ark.ts", "src/databricks/shapes/jitless.ts"]);
+});
+
 test("core imports no package", () => {
   const packages = SOURCES.filter((path) => partOf(path) === "core" && !isTest(path)).flatMap((path) =>
     importsOf(path)

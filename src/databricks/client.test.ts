@@ -2,11 +2,14 @@
 import { afterEach, expect, test } from "bun:test";
 import { AgentError, DeniedError, TransientError } from "../core/errors.ts";
 import { VERSION } from "../core/version.ts";
+import { pagesOf } from "./answer.ts";
 import { type ClientOptions, Workspace } from "./client.ts";
 import { DatabricksError, isAlreadyThere, isMissing } from "./failure.ts";
-import { idNumber, textAt } from "./json.ts";
+import { idNumber } from "./json.ts";
+import { Securable } from "./shapes/securables.ts";
 import type { Call, Pace } from "./wire.ts";
 
+const CATALOGS = pagesOf("catalogs", Securable);
 const TOKEN = "dapi-very-secret-0123456789";
 const READ: Call = {
   doing: 'read catalog "acme"',
@@ -265,13 +268,13 @@ test("a list goes on over empty pages, and ends where a server repeats itself", 
     json({ catalogs: [{ name: "b" }], next_page_token: "" }),
   );
   const call: Call = { ...READ, query: { max_results: 0 } };
-  const names = (await client(origin).list(call, "catalogs", pace())).map((one) => textAt(one, "name"));
+  const names = (await client(origin).list(CATALOGS, call, pace())).map(({ name }) => name);
   expect(names).toEqual(["a", "b"]);
   expect(requests.map(({ url }) => url.search)).toEqual(
     ["", "&page_token=1", "&page_token=2", "&page_token=3"].map((more) => `?max_results=0${more}`),
   );
   const endless = server(json({ next_page_token: "same" }));
-  expect((await failure(client(endless.origin).list(call, "catalogs", pace()))).message).toContain("does not end");
+  expect((await failure(client(endless.origin).list(CATALOGS, call, pace()))).message).toContain("does not end");
 });
 
 test("no secret is in an error or a progress line, whoever repeats it", async () => {

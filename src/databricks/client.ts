@@ -8,8 +8,8 @@ import { redactor } from "../core/log/redact.ts";
 import { parseRetryAfter } from "../core/net/retry-after.ts";
 import { askWithin, NoAnswerError, secondsText } from "../core/net/timed-request.ts";
 import { VERSION } from "../core/version.ts";
+import { type Pages, readAnswer, readPage, type Shape } from "./answer.ts";
 import { type Asked, errorOf, type Heard, judge, type Verdict } from "./failure.ts";
-import { type Json, type JsonObject, objectsAt, textAt } from "./json.ts";
 import { type Login, openTokens, type Tokens } from "./login.ts";
 import { RateLimit, type Trouble, waitBeforeNext } from "./pacing.ts";
 import { readBody } from "./read-body.ts";
@@ -42,8 +42,13 @@ export class Workspace {
     this.#tokens = openTokens(options.login, options.origin, (wire, asked, pace) => this.#exchange(wire, asked, pace));
   }
 
-  /** The answer's JSON; `{}` where it has none. */
-  async request(call: Call, pace: Pace): Promise<Json> {
+  /** The answer, judged by its shape. */
+  async read<S extends Shape>(shape: S, call: Call, pace: Pace): Promise<S["infer"]> {
+    return readAnswer(shape, await this.request(call, pace), call.doing);
+  }
+
+  /** The answer's JSON, whatever it is; `{}` where it has none. */
+  async request(call: Call, pace: Pace): Promise<unknown> {
     const wire = {
       method: call.method,
       url: this.origin + pathOf(call.path) + queryOf(call.query),
@@ -62,16 +67,16 @@ export class Workspace {
     }
   }
 
-  /** All pages of a list, by the field that holds the things. A page may be empty and still not be the last. */
-  async list(call: Call, key: string, pace: Pace): Promise<readonly JsonObject[]> {
-    const all: JsonObject[] = [];
+  /** All pages of a list. A page may be empty and still not be the last. */
+  async list<Item>(pages: Pages<Item>, call: Call, pace: Pace): Promise<readonly Item[]> {
+    const all: Item[] = [];
     const seen = new Set<string>();
-    for (let token: string | undefined; ; ) {
-      const query = token === undefined ? call.query : { ...call.query, page_token: token };
-      const page = await this.request({ ...call, ...(query === undefined ? {} : { query }) }, pace);
-      all.push(...objectsAt(page, key));
-      token = textAt(page, "next_page_token");
-      if (token === undefined || token === "") return all;
+    for (let token = ""; ; ) {
+      const page = token === "" ? call : { ...call, query: { ...call.query, page_token: token } };
+      const { items, nextPageToken } = readPage(pages, await this.request(page, pace), call.doing);
+      all.push(...items);
+      token = nextPageToken;
+      if (token === "") return all;
       if (seen.has(token) || seen.size >= MAX_PAGES) {
         throw new AgentError(`Cannot ${call.doing}: the list does not end (page ${seen.size + 1})`);
       }

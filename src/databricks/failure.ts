@@ -4,7 +4,9 @@
  * says too little.
  */
 import { AgentError, DeniedError, TransientError } from "../core/errors.ts";
-import { isObject, type Json, parseJson, textAt } from "./json.ts";
+import { answerOrNull } from "./answer.ts";
+import { isObject, parseJson } from "./json.ts";
+import { Refusal } from "./shapes/login.ts";
 
 /** Databricks understood and said no. */
 export class DatabricksError extends AgentError {
@@ -67,7 +69,7 @@ export type Heard = {
 };
 
 export type Verdict =
-  | { readonly kind: "done"; readonly json: Json }
+  | { readonly kind: "done"; readonly json: unknown }
   /** It was not done, and may be when asked again. */
   | { readonly kind: "busy"; readonly because: string }
   /** Whether it was done is not known: something between us and the workspace answered. */
@@ -104,7 +106,7 @@ export function judge(heard: Heard): Verdict {
   return { kind: "refused", errorCode, said };
 }
 
-function jsonOf(body: string): Json | undefined {
+function jsonOf(body: string): unknown {
   if (body.trim() === "") return {};
   try {
     return parseJson(body);
@@ -114,16 +116,11 @@ function jsonOf(body: string): Json | undefined {
 }
 
 /** The code and the sentence: the usual form, the older one (`error`), SCIM's (`detail`), OAuth's, or none of ours. */
-function spokenOf(json: Json | undefined, heard: Heard): { errorCode: string; said: string } {
+function spokenOf(json: unknown, heard: Heard): { errorCode: string; said: string } {
   if (!isObject(json) || heard.body.trim() === "") return { errorCode: "", said: notDatabricks(heard) };
-  const code = json["error_code"];
-  const errorCode = typeof code === "string" || typeof code === "number" ? String(code) : "";
-  const said =
-    textAt(json, "message") ??
-    textAt(json, "error_description") ??
-    textAt(json, "error") ??
-    textAt(json, "detail") ??
-    "";
+  const { error_code, message, error_description, error, detail } = answerOrNull(Refusal, json) ?? {};
+  const errorCode = String(error_code ?? "");
+  const said = message ?? error_description ?? error ?? detail ?? "";
   return {
     errorCode,
     said: said === "" ? `status ${heard.status}${errorCode === "" ? "" : ` ${errorCode}`}` : short(said),

@@ -11,14 +11,21 @@ const NO_OBJECT: JsonObject = {};
 
 /** ES2026, which Bun has and the compiler's library does not know yet. */
 type SourceJson = {
-  parse(text: string, revive: (key: string, value: unknown, context: { readonly source?: string }) => unknown): Json;
+  parse(
+    text: string,
+    revive: (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): Json;
   rawJSON(text: string): unknown;
 };
 const SOURCE_JSON = JSON as unknown as SourceJson;
 
-/** Throws a SyntaxError. Numbers under `id` or `…_id`, and integers that a number cannot hold, come as their digits. */
+/**
+ * Throws a SyntaxError. Numbers under `id` or `…_id`, and integers that a number cannot hold, come as their digits. A field
+ * that is null is left out: services write either.
+ */
 export function parseJson(text: string): Json {
-  return SOURCE_JSON.parse(text, (key, value, context) => {
+  return SOURCE_JSON.parse(text, function (key, value, context) {
+    if (value === null) return key === "" || Array.isArray(this) ? null : undefined;
     if (typeof value !== "number" || context.source === undefined) return value;
     const isExact = Number.isSafeInteger(value) || !/^-?\d+$/.test(context.source);
     return isExact && !/(^|_)id$/.test(key) ? value : context.source;
@@ -31,47 +38,10 @@ export function idNumber(id: string): unknown {
   return SOURCE_JSON.rawJSON(id);
 }
 
-export function objectAt(json: Json | undefined, key: string): JsonObject {
-  return asObject(fieldOf(json, key));
-}
-
-export function listAt(json: Json | undefined, key: string): readonly Json[] {
-  const value = fieldOf(json, key);
-  return Array.isArray(value) ? value : [];
-}
-
-export function objectsAt(json: Json | undefined, key: string): readonly JsonObject[] {
-  return listAt(json, key).map(asObject);
-}
-
-/** The text, or undefined where the field is absent, null or something else. */
-export function textAt(json: Json | undefined, key: string): string | undefined {
-  const value = fieldOf(json, key);
-  return typeof value === "string" ? value : undefined;
-}
-
-export function flagAt(json: Json | undefined, key: string): boolean | undefined {
-  const value = fieldOf(json, key);
-  return typeof value === "boolean" ? value : undefined;
-}
-
-/** For an answer that says nothing without this field. */
-export function mustHaveText(json: Json, key: string, what: string): string {
-  const value = textAt(json, key);
-  if (value === undefined || value === "")
-    throw new AgentError(`Cannot use the answer about ${what}: it has no "${key}"`);
-  return value;
-}
-
-export function asObject(json: Json | undefined): JsonObject {
+export function asObject(json: unknown): JsonObject {
   return isObject(json) ? json : NO_OBJECT;
 }
 
-export function isObject(json: Json | undefined): json is JsonObject {
+export function isObject(json: unknown): json is JsonObject {
   return typeof json === "object" && json !== null && !Array.isArray(json);
-}
-
-function fieldOf(json: Json | undefined, key: string): Json | undefined {
-  const object = asObject(json);
-  return Object.hasOwn(object, key) ? object[key] : undefined;
 }

@@ -1,7 +1,8 @@
 /** Who we are to the workspace: a personal access token, or a service principal that fetches tokens for an hour each (OAuth M2M). */
 import { type AgentError, DeniedError } from "../core/errors.ts";
+import { readAnswer } from "./answer.ts";
 import { type Asked, errorOf, type Heard, type Verdict } from "./failure.ts";
-import { asObject, mustHaveText } from "./json.ts";
+import { Token } from "./shapes/login.ts";
 import type { Pace, Wire } from "./wire.ts";
 
 export type Login =
@@ -77,9 +78,8 @@ class OAuthTokens implements Tokens {
     };
     const { verdict, heard } = await this.#exchange(wire, ASKED, pace);
     if (verdict.kind !== "done") throw loginError(verdict, heard);
-    const token = mustHaveText(verdict.json, "access_token", "a token");
-    const lasts = asObject(verdict.json)["expires_in"];
-    const lastsMs = (typeof lasts === "number" && lasts > 0 ? lasts : USUAL_S) * 1_000;
+    const { access_token: token, expires_in = USUAL_S } = readAnswer(Token, verdict.json, ASKED.doing);
+    const lastsMs = expires_in * 1_000;
     // A token that is short-lived is used for half its life, rather than fetched for every call.
     this.#held = { token, untilMs: pace.now() + Math.max(lastsMs - EARLY_MS, lastsMs / 2) };
     this.#fetched.push(token);

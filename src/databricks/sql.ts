@@ -4,9 +4,10 @@
  * must be a statement that may run twice.
  */
 import { AgentError, DeniedError, TransientError } from "../core/errors.ts";
+import { readAnswer } from "./answer.ts";
 import type { Workspace } from "./client.ts";
 import { DatabricksError, isMissing, missingFrom } from "./failure.ts";
-import { asObject, type Json, listAt, objectAt, objectsAt, textAt } from "./json.ts";
+import { Chunk, type Column, Row, Statement } from "./shapes/statements.ts";
 import type { WarehouseChoice } from "./warehouse.ts";
 import type { Pace } from "./wire.ts";
 
@@ -79,21 +80,21 @@ export class SqlRunner {
       ...(schema === undefined ? {} : { schema }),
       ...(parameters === undefined ? {} : { parameters: parameters.map(wireOf) }),
     };
-    const sent = await this.#workspace.request({ doing, method: "POST", path: STATEMENTS, body }, pace);
+    const sent = await this.#workspace.read(Statement, { doing, method: "POST", path: STATEMENTS, body }, pace);
     const ended = await this.#ended(doing, sent, pace, options.deadlineMs ?? DEADLINE_MS);
     const answer = await this.#rows(doing, ended, pace, { maxRows, maxBytes });
     if (answer.truncated && beyond === "fail") throw tooMuch(doing, answer.rows.length, maxRows);
     return answer;
   }
 
-  async #ended(doing: string, sent: Json, pace: Pace, deadlineMs: number): Promise<Json> {
+  async #ended(doing: string, sent: Statement, pace: Pace, deadlineMs: number): Promise<Statement> {
     const startedMs = pace.now();
-    const id = textAt(sent, "statement_id") ?? "";
+    const id = sent.statement_id ?? "";
     let answer = sent;
     for (let waitMs = FIRST_ASK_MS; ; waitMs = Math.min(MOST_ASK_MS, waitMs + 1_000)) {
-      const state = stateOf(answer);
+      const { state } = answer.status;
       if (state === "SUCCEEDED") return answer;
-      if (state !== "PENDING" && state !== "RUNNING") throw failureOf(doing, answer, state);
+      if (state !== "PENDING" && state !== "RUNNING") throw failureOf(doing, answer);
       const spentMs = pace.now() - startedMs;
       if (id === "" || spentMs > deadlineMs) {
         await this.#cancel(id, pace);
@@ -117,9 +118,9 @@ export class SqlRunner {
     }
   }
 
-  async #ask(doing: string, id: string, last: Json, spentMs: number, pace: Pace): Promise<Json> {
+  async #ask(doing: string, id: string, last: Statement, spentMs: number, pace: Pace): Promise<Statement> {
     try {
-      return await this.#workspace.request({ doing, method: "GET", path: [...STATEMENTS, id] }, pace);
+      return await this.#workspace.read(Statement, { doing, method: "GET", path: [...STATEMENTS, id] }, pace);
     } catch (error) {
       if (isMissing(error) && spentMs < LAG_MS) return last;
       throw error;
@@ -140,15 +141,14 @@ export class SqlRunner {
   }
 
   /** All chunks, one after the other, as far as the limits go. Throws where the answer is not as it says of itself. */
-  async #rows(doing: string, ended: Json, pace: Pace, limits: Limits): Promise<SqlRows> {
-    const manifest = objectAt(ended, "manifest");
-    const columns = objectsAt(objectAt(manifest, "schema"), "columns").map(columnOf);
+  async #rows(doing: string, ended: Statement, pace: Pace, limits: Limits): Promise<SqlRows> {
+    const { manifest = {}, statement_id: id = "" } = ended;
+    const columns = (manifest.schema?.columns ?? []).map(columnOf);
     const rows: SqlRow[] = [];
     let bytes = 0;
-    const id = textAt(ended, "statement_id") ?? "";
-    for (let chunk = objectAt(ended, "result"), index = 0; ; ) {
-      for (const one of listAt(chunk, "data_array")) {
-        const row = valuesOf(one);
+    for (let chunk: Chunk = ended.result ?? {}, index = 0; ; ) {
+      for (const values of chunk.data_array ?? []) {
+        const row = rowOf(values, doing);
         if (row.length !== columns.length)
           throw torn(doing, `a row of ${row.length} values for ${columns.length} columns`);
         bytes += bytesOf(row);
@@ -160,12 +160,12 @@ export class SqlRunner {
       if (next <= index) throw torn(doing, `chunk ${index} is followed by chunk ${next}`);
       pace.tell(`${doing}: ${rows.length} rows`);
       const path = [...STATEMENTS, id, "result", "chunks", String(next)];
-      chunk = asObject(await this.#workspace.request({ doing, method: "GET", path }, pace));
+      chunk = await this.#workspace.read(Chunk, { doing, method: "GET", path }, pace);
       index = next;
     }
-    const total = manifest["total_row_count"];
-    if (typeof total === "number" && total !== rows.length) throw torn(doing, `${rows.length} of ${total} rows came`);
-    return { columns, rows, truncated: manifest["truncated"] === true };
+    const total = manifest.total_row_count ?? rows.length;
+    if (total !== rows.length) throw torn(doing, `${rows.length} of ${total} rows came`);
+    return { columns, rows, truncated: manifest.truncated === true };
   }
 }
 
@@ -176,22 +176,21 @@ function wireOf({ name, type, value }: SqlParameter) {
 
 type Limits = { readonly maxRows: number; readonly maxBytes: number };
 
-function columnOf(json: Json): SqlColumn {
-  return { name: textAt(json, "name") ?? "", type: textAt(json, "type_text") ?? textAt(json, "type_name") ?? "" };
+function columnOf({ name, type_text, type_name }: Column): SqlColumn {
+  return { name, type: type_text ?? type_name ?? "" };
 }
 
 /** The chunk after this one: by its index, or out of the link, where there is only that. Null: this is the last. */
-function nextOf(chunk: Json): number | null {
-  const index = asObject(chunk)["next_chunk_index"];
-  if (typeof index === "number" && index > 0) return index;
-  const linked = /\/result\/chunks\/(\d{1,9})(?:$|\?)/.exec(textAt(chunk, "next_chunk_internal_link") ?? "")?.[1];
+function nextOf({ next_chunk_index: index = 0, next_chunk_internal_link: link = "" }: Chunk): number | null {
+  if (index > 0) return index;
+  const linked = /\/result\/chunks\/(\d{1,9})(?:$|\?)/.exec(link)?.[1];
   return linked === undefined ? null : Number(linked);
 }
 
-function valuesOf(row: Json): SqlRow {
-  return listAt({ row }, "row").map((value) =>
-    value === null || typeof value === "string" ? value : JSON.stringify(value),
-  );
+/** By hand, as there may be 100,000; arktype says what is wrong with one. */
+function rowOf(values: unknown, doing: string): SqlRow {
+  const isRow = Array.isArray(values) && values.every((value) => value === null || typeof value === "string");
+  return isRow ? (values as SqlRow) : readAnswer(Row, values, doing);
 }
 
 function bytesOf(row: SqlRow): number {
@@ -209,21 +208,14 @@ function torn(doing: string, what: string): TransientError {
   return new TransientError(`Cannot ${doing}: the answer is not whole: ${what}`);
 }
 
-function stateOf(answer: Json): string {
-  return textAt(objectAt(answer, "status"), "state") ?? "of no state";
-}
-
-function failureOf(doing: string, answer: Json, state: string): AgentError {
-  const status = objectAt(answer, "status");
-  const error = objectAt(status, "error");
-  const errorCode = textAt(error, "error_code") ?? "";
-  const said = (textAt(error, "message") ?? `the statement is ${state.toLowerCase()}`)
-    .replace(/\s+/g, " ")
-    .slice(0, 800);
+function failureOf(doing: string, { status, statement_id = "" }: Statement): AgentError {
+  const { state, sql_state, error = {} } = status;
+  const { error_code: errorCode = "" } = error;
+  const said = (error.message ?? `the statement is ${state.toLowerCase()}`).replace(/\s+/g, " ").slice(0, 800);
   const message = `Cannot ${doing}: ${said}`;
   if (LATER.includes(errorCode)) return new TransientError(message);
   // SQLSTATE 42501: insufficient privilege.
-  if (textAt(status, "sql_state") === "42501" || /PERMISSION_DENIED|INSUFFICIENT_PERMISSIONS/.test(said)) {
+  if (sql_state === "42501" || /PERMISSION_DENIED|INSUFFICIENT_PERMISSIONS/.test(said)) {
     const named = missingFrom(said) ?? `the permission to ${doing}`;
     return new DeniedError(message, { missing: named, tryHint: `ask its owner for: ${named}` });
   }
@@ -231,7 +223,7 @@ function failureOf(doing: string, answer: Json, state: string): AgentError {
     status: 200,
     errorCode,
     said,
-    requestId: textAt(answer, "statement_id") ?? "",
+    requestId: statement_id,
     try: HISTORY_TRY,
   });
 }

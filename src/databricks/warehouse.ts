@@ -1,8 +1,9 @@
 /** Which SQL warehouse statements run on, and that it runs: the one of the setting, or the only one there is. */
 import { AgentError, UsageError } from "../core/errors.ts";
+import { pagesOf } from "./answer.ts";
 import type { Workspace } from "./client.ts";
 import { isMissing } from "./failure.ts";
-import { type Json, mustHaveText, textAt } from "./json.ts";
+import { Warehouse } from "./shapes/warehouses.ts";
 import type { Pace } from "./wire.ts";
 
 /** Serverless starts in seconds, others within two minutes. */
@@ -11,7 +12,9 @@ const START_ASK_MS = 3_000;
 
 const WAREHOUSES = ["api", "2.0", "sql", "warehouses"];
 const NEEDS = "CAN_USE on the SQL warehouse";
-type Found = { readonly id: string; readonly name: string; readonly state: string };
+const PAGES = pagesOf("warehouses", Warehouse);
+
+export type ChosenWarehouse = { readonly id: string; readonly name: string; readonly state: string };
 
 /** Asked for once, at the first statement; after a failure the next statement asks again. */
 export class WarehouseChoice {
@@ -36,10 +39,10 @@ export class WarehouseChoice {
   }
 
   /** The warehouse, whatever its state is. Throws a UsageError where the choice is a person's. */
-  async choose(pace: Pace): Promise<Found> {
+  async choose(pace: Pace): Promise<ChosenWarehouse> {
     if (this.#wanted !== null) return this.#read(this.#wanted, pace);
     const call = { doing: "list the SQL warehouses", method: "GET" as const, path: WAREHOUSES };
-    const all = (await this.#workspace.list(call, "warehouses", pace)).map(foundIn);
+    const all = (await this.#workspace.list(PAGES, call, pace)).map(chosenOf);
     const usable = all.filter(({ state }) => state !== "DELETED" && state !== "DELETING");
     if (usable.length === 1) return usable[0]!;
     if (usable.length === 0) {
@@ -53,23 +56,23 @@ export class WarehouseChoice {
     });
   }
 
-  async #read(id: string, pace: Pace): Promise<Found> {
+  async #read(id: string, pace: Pace): Promise<ChosenWarehouse> {
     const call = {
       doing: `read SQL warehouse "${id}"`,
       method: "GET" as const,
       path: [...WAREHOUSES, id],
       needs: NEEDS,
     };
-    const answer = await this.#workspace.request(call, pace).catch((error: unknown) => {
+    const answer = await this.#workspace.read(Warehouse, call, pace).catch((error: unknown) => {
       if (!isMissing(error)) throw error;
       throw new UsageError(`Cannot use SQL warehouse "${id}": the workspace has no such one`, {
         tryHint: "unset DATABRICKS_WAREHOUSE_ID to use the only one there is, or to see which there are",
       });
     });
-    return foundIn(answer);
+    return chosenOf(answer);
   }
 
-  async #start(found: Found, pace: Pace): Promise<string> {
+  async #start(found: ChosenWarehouse, pace: Pace): Promise<string> {
     const { id, name } = found;
     const startedMs = pace.now();
     let isAsked = false;
@@ -97,7 +100,6 @@ export class WarehouseChoice {
   }
 }
 
-function foundIn(json: Json): Found {
-  const id = mustHaveText(json, "id", "a SQL warehouse");
-  return { id, name: textAt(json, "name") ?? id, state: textAt(json, "state") ?? "STOPPED" };
+function chosenOf({ id, name = id, state = "STOPPED" }: Warehouse): ChosenWarehouse {
+  return { id, name, state };
 }

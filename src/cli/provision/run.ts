@@ -1,8 +1,8 @@
 /** `agent provision run`: uploads notebook, queries and dashboard, runs the job, follows it to its end, and says what is in the tables. */
 
 import { grouped } from "../../core/rough.ts";
+import type { LoadReport } from "../../databricks/shapes/load-report.ts";
 import { applyPlan } from "../../provision/apply.ts";
-import { readLoadReport, type TableReport } from "../../provision/load/load-report.ts";
 import type { NotebookSource } from "../../provision/load/notebook.ts";
 import type { RunEnd } from "../../provision/load/run.ts";
 import type { Questions } from "../../provision/load/shipped-questions.ts";
@@ -52,6 +52,7 @@ export async function runNotebook(flags: Flags<typeof ARGS>, context: Context, s
 
 async function tell(isJson: boolean, context: Context, { end, dashboard }: Done): Promise<void> {
   const { runId, ok, code, message, page, result } = end;
+  const { readLoadReport } = await import("../../provision/load/load-report.ts");
   const tables = readLoadReport(result);
   if (isJson) {
     const told = { ok, run_id: runId, code, message, page, result, tables, dashboard };
@@ -75,7 +76,7 @@ async function tell(isJson: boolean, context: Context, { end, dashboard }: Done)
 }
 
 /** Their rows are missing until somebody looks: by name, of each stage the first. */
-function leftOutLines(tables: readonly TableReport[]): string[] {
+function leftOutLines(tables: readonly LoadReport[]): string[] {
   const left = tables.filter(({ quarantined }) => quarantined.length > 0);
   if (left.length === 0) return [];
   const table = left[0]!.table.replace(/[^.]+$/, "sensor_readings_quarantine");

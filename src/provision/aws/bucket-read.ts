@@ -3,7 +3,7 @@ import type { LifecycleRule } from "@aws-sdk/client-s3";
 import { AgentError, DeniedError } from "../../core/errors.ts";
 import type { Aws } from "./clients.ts";
 import { type AwsCall, answerOf, ask, askMaybe, explained } from "./failure.ts";
-import { parsePolicy } from "./policy-json.ts";
+import { type PolicyDocument, readPolicy } from "./policy-read.ts";
 import { tagsOf } from "./wish.ts";
 
 export type BucketActual = {
@@ -14,7 +14,7 @@ export type BucketActual = {
   readonly encryption: { readonly algorithm: string; readonly keyArn: string | null };
   readonly versioning: "off" | "on" | "suspended";
   readonly rules: readonly LifecycleRule[];
-  readonly policy: Record<string, unknown> | null;
+  readonly policy: PolicyDocument | null;
   /** Without a tag and without an object: what a killed create leaves where S3 does not tag in the same call. */
   readonly isBare: boolean;
 };
@@ -65,7 +65,7 @@ export async function readBucket(aws: Aws, bucket: string): Promise<BucketActual
     encryption: { algorithm: sse?.SSEAlgorithm ?? "AES256", keyArn: sse?.KMSMasterKeyID ?? null },
     versioning: versioning.Status === "Enabled" ? "on" : versioning.Status === "Suspended" ? "suspended" : "off",
     rules: lifecycle?.Rules ?? [],
-    policy: policy?.Policy === undefined ? null : parsePolicy(policy.Policy),
+    policy: policy?.Policy === undefined ? null : readPolicy(policy.Policy, `read the policy of bucket "${bucket}"`),
     isBare: Object.keys(tags).length === 0 && (await isEmpty(aws, bucket)),
   };
 }

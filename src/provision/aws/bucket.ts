@@ -10,7 +10,8 @@ import type { Aws } from "./clients.ts";
 import { removeBucket } from "./empty.ts";
 import { ask } from "./failure.ts";
 import { WRITE_ONCE_SID, writeOnceStatement } from "./policies.ts";
-import { canonical, statementsOf } from "./policy-json.ts";
+import { canonical } from "./policy-json.ts";
+import { statementsOf } from "./policy-read.ts";
 import { type AwsWish, accountOf, foreignByTags, tagDifferences, tagList } from "./wish.ts";
 
 /** Their objects are written once by the edge, so an old version is somebody's mistake, kept for a while. Under Delta tables and checkpoints versions would only multiply what is stored. */
@@ -200,7 +201,7 @@ function writeOnce(of: Bucket, actual: BucketActual, use: BucketUse, wish: AwsWi
   const isStage = (STAGES as readonly string[]).includes(use);
   const wanted = writeOnceStatement(of.bucket, accountOf(facts), unityRoleName(wish.naming));
   const all = statementsOf(actual.policy);
-  const ours = all.find((one) => one["Sid"] === WRITE_ONCE_SID);
+  const ours = all.find((one) => one.Sid === WRITE_ONCE_SID);
   const others = all.filter((one) => one !== ours);
   const { s3, s3Api } = of.aws;
   const put = (statements: readonly unknown[]) => {

@@ -6,7 +6,8 @@ import type { Change, Doing, Resource } from "../resource.ts";
 import type { Aws } from "./clients.ts";
 import { type AwsCall, ask, askMaybe, NO_ENTITY } from "./failure.ts";
 import { edgePolicy, instanceTrustPolicy } from "./policies.ts";
-import { canonical, parsePolicy, policyLength, statementsOf, stringsIn } from "./policy-json.ts";
+import { canonical, type Policy, policyLength, stringsIn } from "./policy-json.ts";
+import { type PolicyDocument, readPolicy, statementsOf } from "./policy-read.ts";
 import { type RoleWish, tooLong } from "./role.ts";
 import { type AwsWish, accountOf, foreignByTags, tagDifferences, tagList, tagsOf } from "./wish.ts";
 
@@ -15,7 +16,7 @@ export const EDGE_POLICY = "put-only";
 const USER_POLICY_LIMIT = 2_048;
 
 export type UserActual = {
-  readonly policy: Record<string, unknown> | null;
+  readonly policy: PolicyDocument | null;
   readonly tags: Readonly<Record<string, string>>;
 };
 
@@ -44,7 +45,10 @@ export function edgeUserResource(aws: Aws, wish: AwsWish): Resource<UserActual> 
         iam.send(new iamApi.ListUserTagsCommand(of)),
       );
       const document = policy?.PolicyDocument;
-      return { policy: document === undefined ? null : parsePolicy(document), tags: tagsOf(tags.Tags) };
+      return {
+        policy: document === undefined ? null : readPolicy(document, `read the policy of user "${name}"`),
+        tags: tagsOf(tags.Tags),
+      };
     },
     foreign: ({ tags }) => foreignByTags(tags),
     diff: (actual, facts) => userChanges(aws, name, wish, actual, facts),
@@ -97,10 +101,10 @@ function edgePolicyOf(wish: AwsWish, facts: FactBook) {
   return edgePolicy(wish.naming, accountOf(facts).partition, options);
 }
 
-function edgeDifference(actual: Record<string, unknown>, wanted: ReturnType<typeof edgePolicy>): string {
-  const resources = (policy: Record<string, unknown>) =>
-    new Set(statementsOf(policy).flatMap((one) => stringsIn(one["Resource"])));
-  const [have, want] = [resources(actual), resources(wanted)];
+function edgeDifference(actual: PolicyDocument, wanted: Policy): string {
+  const resources = (statements: readonly { readonly Resource?: unknown }[]) =>
+    new Set(statements.flatMap(({ Resource }) => stringsIn(Resource)));
+  const [have, want] = [resources(statementsOf(actual)), resources(wanted.Statement)];
   const missing = [...want].filter((one) => !have.has(one));
   const extra = [...have].filter((one) => !want.has(one));
   if (extra.length > 0) return `allows ${extra.slice(0, 3).join(", ")}, which is not wanted`;

@@ -1,10 +1,11 @@
-/** Policies as JSON, and when two of them say the same: order of keys, of lists, and `"x"` for `["x"]` do not matter. */
+/** Policies as we write them, and when two say the same: order of keys and of lists, and `"x"` for `["x"]`, do not matter. */
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 export type Statement = {
   readonly Sid?: string;
   readonly Effect: "Allow" | "Deny";
+  readonly Resource?: Json;
   readonly [key: string]: Json | undefined;
 };
 export type Policy = { readonly Version: "2012-10-17"; readonly Statement: readonly Statement[] };
@@ -30,22 +31,6 @@ function sortedJson(value: unknown): unknown {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, one]) => [key, sortedJson(one)]),
   );
-}
-
-/** A document as IAM gives it (URL-encoded) or as S3 does (plain); null where it is no JSON object. */
-export function parsePolicy(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text.startsWith("%") ? decodeURIComponent(text) : text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
-}
-
-export function statementsOf(policy: Record<string, unknown> | null): readonly Record<string, unknown>[] {
-  const all = policy?.["Statement"];
-  const list: readonly unknown[] = Array.isArray(all) ? all : [all];
-  return list.filter((one): one is Record<string, unknown> => typeof one === "object" && one !== null);
 }
 
 /** Every string below a value: the ARNs and actions of a policy. */

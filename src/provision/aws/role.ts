@@ -7,12 +7,13 @@ import type { Change, Doing, Resource } from "../resource.ts";
 import type { Aws } from "./clients.ts";
 import { type AwsCall, answerOf, ask, askMaybe, NO_ENTITY } from "./failure.ts";
 import { roleArn } from "./policies.ts";
-import { canonical, type Policy, parsePolicy, policyLength } from "./policy-json.ts";
+import { canonical, type Policy, policyLength } from "./policy-json.ts";
+import { type PolicyDocument, readPolicy } from "./policy-read.ts";
 import { type AwsWish, accountOf, foreignByTags, tagDifferences, tagList, tagsOf } from "./wish.ts";
 
 export type RoleActual = {
-  readonly trust: Record<string, unknown> | null;
-  readonly policy: Record<string, unknown> | null;
+  readonly trust: PolicyDocument;
+  readonly policy: PolicyDocument | null;
   readonly tags: Readonly<Record<string, string>>;
   /** True where a profile of the role's name holds it, and where none is wanted. */
   readonly hasProfile: boolean;
@@ -29,7 +30,7 @@ export type RoleWish = {
   readonly policyName: string;
   policy(facts: FactBook): Policy;
   /** What is missing or too much in the policy that is there. */
-  policyDifference(facts: FactBook, actual: Record<string, unknown>): string;
+  policyDifference(facts: FactBook, actual: PolicyDocument): string;
   readonly instanceProfile: boolean;
   readonly needs: readonly string[];
   readonly outlives: readonly string[];
@@ -92,10 +93,11 @@ async function readRole(aws: Aws, role: RoleWish, call: RoleCall, facts: FactBoo
         ),
   ]);
   if (found?.Role === undefined) return null;
+  const document = policy?.PolicyDocument;
   const held = profile?.InstanceProfile?.Roles?.some(({ RoleName }) => RoleName === role.name) === true;
   return {
-    trust: parsePolicy(found.Role.AssumeRolePolicyDocument ?? ""),
-    policy: policy?.PolicyDocument === undefined ? null : parsePolicy(policy.PolicyDocument),
+    trust: readPolicy(found.Role.AssumeRolePolicyDocument ?? "", `read the trust policy of role "${role.name}"`),
+    policy: document === undefined ? null : readPolicy(document, `read the policy of role "${role.name}"`),
     tags: tagsOf(found.Role.Tags),
     hasProfile: held || !role.instanceProfile,
   };

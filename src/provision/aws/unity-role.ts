@@ -3,7 +3,8 @@
 import type { FactBook } from "../facts.ts";
 import { BUCKET_USES, bucketName, credentialName, ID, unityRoleName } from "../names.ts";
 import { DATABRICKS_ROLE_ARN, NO_EXTERNAL_ID, roleArn, unityPolicy, unityTrustPolicy } from "./policies.ts";
-import { canonical, statementsOf, stringsIn } from "./policy-json.ts";
+import { canonical, stringsIn } from "./policy-json.ts";
+import { type PolicyDocument, statementsOf } from "./policy-read.ts";
 import type { RoleActual, RoleWish } from "./role.ts";
 import { type AwsWish, accountOf } from "./wish.ts";
 
@@ -41,12 +42,10 @@ type Principals = { readonly externalId: string; readonly unityCatalogIamArn: st
 
 /** The external id and the role of Databricks in a trust policy of either form; null where they are not told as one of each. */
 function principalsThere({ trust }: RoleActual): Principals | null {
-  const allows = statementsOf(trust).filter((one) => one["Effect"] === "Allow");
-  const externalIds = new Set(
-    allows.flatMap((one) => stringsIn((one["Condition"] as Record<string, unknown>)?.["StringEquals"])),
-  );
+  const allows = statementsOf(trust).filter((one) => one.Effect === "Allow");
+  const externalIds = new Set(allows.flatMap(({ Condition }) => stringsIn(Condition?.["StringEquals"])));
   const masters = new Set(
-    allows.flatMap((one) => stringsIn(one["Principal"])).filter((arn) => /:role\/unity-catalog-/.test(arn)),
+    allows.flatMap((one) => stringsIn(one.Principal)).filter((arn) => /:role\/unity-catalog-/.test(arn)),
   );
   const [externalId] = externalIds;
   const [unityCatalogIamArn] = masters;
@@ -70,8 +69,8 @@ function trustDifference(name: string, facts: FactBook, actual: RoleActual): str
   return "differs from what Unity Catalog needs";
 }
 
-function policyDifference(wish: AwsWish, actual: Record<string, unknown>): string {
-  const said = new Set(statementsOf(actual).flatMap((one) => stringsIn(one["Resource"])));
+function policyDifference(wish: AwsWish, actual: PolicyDocument): string {
+  const said = new Set(statementsOf(actual).flatMap((one) => stringsIn(one.Resource)));
   const buckets = BUCKET_USES.map((use) => bucketName(use, wish.naming));
   const missing = buckets.filter((bucket) => ![...said].some((arn) => arn.endsWith(`:${bucket}/*`)));
   if (missing.length > 0) return `${missing.length === 1 ? "bucket" : "buckets"} ${missing.join(", ")} missing`;

@@ -2,7 +2,8 @@
 import { AgentError, TransientError } from "../../core/errors.ts";
 import { TABLE_OF_STAGE } from "../../core/stage.ts";
 import { hasCode } from "../../databricks/failure.ts";
-import { type JsonObject, textAt } from "../../databricks/json.ts";
+import { pagesOf } from "../../databricks/answer.ts";
+import { Catalog, Schema, Securable } from "../../databricks/shapes/securables.ts";
 import {
   createThing,
   deleteThing,
@@ -15,7 +16,7 @@ import {
 } from "./lake.ts";
 import { ABOUT, LAKE_ID, marked, VOLUME_USES } from "./names.ts";
 import { HEARTBEATS_TABLE, QUARANTINE_TABLE, schemaFullName } from "../../lakehouse/names.ts";
-import { Securable } from "./securable.ts";
+import { SecurableCalls } from "./securable.ts";
 import { bucketUrl, locationName } from "../names.ts";
 import type { Doing, Resource } from "../resource.ts";
 
@@ -25,11 +26,11 @@ const BUILT_IN = ["default", "information_schema"];
 /** Beside the heartbeats and rule sets of the nodes, which have prefixes of their own. */
 export const storageRoot = ({ naming }: LakeWish) => `${bucketUrl("metadata", naming)}unity-catalog`;
 
-export function catalogResource(lake: Lake): Resource<JsonObject> {
+export function catalogResource(lake: Lake): Resource<Catalog> {
   const name = lake.catalog;
   const id = LAKE_ID.catalog(name);
   const root = storageRoot(lake);
-  const securable = new Securable(lake, id, ["catalogs", name]);
+  const securable = new SecurableCalls(lake, { id, path: ["catalogs", name], shape: Catalog });
   return {
     id,
     side: "databricks",
@@ -37,7 +38,7 @@ export function catalogResource(lake: Lake): Resource<JsonObject> {
     // GET first: CREATE CATALOG IF NOT EXISTS can fail on one that exists, where the metastore has no root.
     read: (doing) => securable.read(doing),
     foreign: (actual) => {
-      const is = textAt(actual, "storage_root");
+      const is = actual.storage_root;
       const elsewhere = `its managed storage is ${is === undefined ? "the metastore's" : plainUrl(is)}, not ${root}, and can never be moved`;
       return foreignByComment(actual) ?? (sameUrl(is, root) ? null : elsewhere);
     },
@@ -64,10 +65,10 @@ export function catalogResource(lake: Lake): Resource<JsonObject> {
   };
 }
 
-export function schemaResource(lake: Lake): Resource<JsonObject> {
+export function schemaResource(lake: Lake): Resource<Schema> {
   const fullName = schemaFullName(lake);
   const id = LAKE_ID.schema(fullName);
-  const securable = new Securable(lake, id, ["schemas", fullName]);
+  const securable = new SecurableCalls(lake, { id, path: ["schemas", fullName], shape: Schema });
   return {
     id,
     side: "databricks",
@@ -115,7 +116,7 @@ async function namesIn(
   const call = unity(`list the ${kind} of ${Object.values(query).join(".")}`, "GET", [kind], {
     query: { max_results: 0, ...query },
   });
-  return (await lake.workspace.list(call, kind, doing)).map((one) => textAt(one, "name") ?? "?");
+  return (await lake.workspace.list(pagesOf(kind, Securable), call, doing)).map(({ name }) => name);
 }
 
 /** What somebody else put there goes with nobody's word but theirs: named, and left. */

@@ -2,23 +2,25 @@
 import { AgentError } from "../../core/errors.ts";
 import type { Pace } from "../../databricks/wire.ts";
 import { hasCode } from "../../databricks/failure.ts";
-import { type Json, mustHaveText, textAt } from "../../databricks/json.ts";
+import { Metastore } from "../../databricks/shapes/securables.ts";
+import { Me } from "../../databricks/shapes/workspace.ts";
 import { type Lake, unity } from "./lake.ts";
 import type { Facts } from "../facts.ts";
 
 export async function checkWorkspace(lake: Lake, pace: Pace): Promise<Partial<Facts>> {
   const [me, metastore] = await Promise.all([readMe(lake, pace), readMetastore(lake, pace)]);
   checkMetastore(lake, metastore);
-  return { databricksUser: mustHaveText(me, "userName", "who we are") };
+  return { databricksUser: me.userName };
 }
 
-export function readMe(lake: Lake, pace: Pace): Promise<Json> {
+export function readMe(lake: Lake, pace: Pace): Promise<Me> {
   const path = ["api", "2.0", "preview", "scim", "v2", "Me"];
-  return lake.workspace.request({ doing: "ask the workspace who we are", method: "GET", path }, pace);
+  return lake.workspace.read(Me, { doing: "ask the workspace who we are", method: "GET", path }, pace);
 }
 
-export function readMetastore(lake: Lake, pace: Pace): Promise<Json> {
-  return lake.workspace.request(unity("read the metastore", "GET", ["metastore_summary"]), pace).catch(noMetastore);
+export function readMetastore(lake: Lake, pace: Pace): Promise<Metastore> {
+  const call = unity("read the metastore", "GET", ["metastore_summary"]);
+  return lake.workspace.read(Metastore, call, pace).catch(noMetastore);
 }
 
 function noMetastore(error: unknown): never {
@@ -29,14 +31,12 @@ function noMetastore(error: unknown): never {
   });
 }
 
-export function checkMetastore(lake: Lake, metastore: Json): void {
-  const cloud = textAt(metastore, "cloud");
+export function checkMetastore(lake: Lake, { cloud, region }: Metastore): void {
   if (cloud !== undefined && cloud.toLowerCase() !== "aws") {
     throw new AgentError(`Cannot use the workspace: it is on ${cloud}, and the buckets are on AWS`, {
       tryHint: "DATABRICKS_HOST of a workspace on AWS",
     });
   }
-  const region = textAt(metastore, "region");
   const { region: wanted } = lake.naming;
   if (region !== undefined && region !== wanted) {
     throw new AgentError(`Cannot use the workspace: its metastore is in ${region}, and the buckets are in ${wanted}`, {

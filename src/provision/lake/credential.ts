@@ -3,11 +3,11 @@
  * chooses the external id that the role's trust policy must name.
  */
 import { UsageError } from "../../core/errors.ts";
-import { flagAt, type JsonObject, objectAt, textAt } from "../../databricks/json.ts";
+import { Credential } from "../../databricks/shapes/securables.ts";
 import { partitionOf, roleArn } from "../aws/policies.ts";
-import { createThing, foreignByComment, type Lake, overlaps, sameUrl, unity } from "./lake.ts";
+import { createThing, foreignByComment, type Lake, listLocations, overlaps, sameUrl, unity } from "./lake.ts";
 import { ABOUT, LAKE_ID, marked } from "./names.ts";
-import { Securable } from "./securable.ts";
+import { SecurableCalls } from "./securable.ts";
 import { passes, type Trial } from "./validate.ts";
 import type { FactBook, Facts } from "../facts.ts";
 import { BUCKET_USES, bucketName, bucketUrl, credentialName, ID, unityRoleName } from "../names.ts";
@@ -17,10 +17,10 @@ import type { Change, Doing, Resource } from "../resource.ts";
 const CREDENTIALS = "storage-credentials";
 const NEEDS = "CREATE_STORAGE_CREDENTIAL on the metastore";
 
-export function credentialResource(lake: Lake): Resource<JsonObject> {
+export function credentialResource(lake: Lake): Resource<Credential> {
   const name = credentialName(lake.naming);
   const id = ID.credential(name);
-  const securable = new Securable(lake, id, [CREDENTIALS, name]);
+  const securable = credentialCalls(lake);
   return {
     id,
     side: "databricks",
@@ -31,8 +31,8 @@ export function credentialResource(lake: Lake): Resource<JsonObject> {
     foreign: foreignByComment,
     diff: (actual, facts) => [
       ...securable.adoption(actual),
-      ...roleChange(lake, securable, actual, facts),
-      ...(flagAt(actual, "read_only") === true
+      ...roleChange(lake, actual, facts),
+      ...(actual.read_only === true
         ? [
             {
               action: "update" as const,
@@ -59,23 +59,27 @@ export function credentialResource(lake: Lake): Resource<JsonObject> {
   };
 }
 
-function roleChange(lake: Lake, securable: Securable, actual: JsonObject, facts: FactBook): Change[] {
-  const is = textAt(objectAt(actual, "aws_iam_role"), "role_arn") ?? "none";
+function credentialCalls(lake: Lake): SecurableCalls<typeof Credential> {
+  const name = credentialName(lake.naming);
+  return new SecurableCalls(lake, { id: ID.credential(name), path: [CREDENTIALS, name], shape: Credential });
+}
+
+function roleChange(lake: Lake, actual: Credential, facts: FactBook): Change[] {
+  const securable = credentialCalls(lake);
+  const is = actual.aws_iam_role?.role_arn ?? "none";
   const wanted = knownRoleArn(lake, facts);
   if (wanted === null || is === wanted) return [];
   const make = async (doing: Doing) => {
     const body = { aws_iam_role: { role_arn: roleArnOf(lake, doing.facts) }, skip_validation: true, force: true };
     await securable.change(actual, doing, body);
     // Another role may be given another external id: what is there now is what the role must trust.
-    doing.facts.learn(factsIn((await securable.read(doing)) ?? {}));
+    doing.facts.learn(factsIn(await securable.read(doing)));
   };
   return [{ action: "update", because: `role: ${is} -> ${wanted}`, make }];
 }
 
-function factsIn(actual: JsonObject): Partial<Facts> {
-  const role = objectAt(actual, "aws_iam_role");
-  const externalId = textAt(role, "external_id");
-  const unityCatalogIamArn = textAt(role, "unity_catalog_iam_arn");
+function factsIn(actual: Credential | null): Partial<Facts> {
+  const { external_id: externalId, unity_catalog_iam_arn: unityCatalogIamArn } = actual?.aws_iam_role ?? {};
   return {
     ...(externalId === undefined ? {} : { externalId }),
     ...(unityCatalogIamArn === undefined ? {} : { unityCatalogIamArn }),
@@ -108,7 +112,7 @@ export function accessResource(lake: Lake): Resource<true> {
     needs: [ID.credential(credential), ID.role(unityRoleName(lake.naming)), ID.bucket(bucketName("raw", lake.naming))],
     missing: "Unity Catalog cannot use the role yet",
     read: async (doing) => {
-      const known = await new Securable(lake, ID.credential(credential), [CREDENTIALS, credential]).read(doing);
+      const known = await credentialCalls(lake).read(doing);
       if (known === null) return null;
       // A plan touches nothing: what writes is tried when the locations are made, and by verify.
       const answer = await passes(lake, { ...(await trialOf(lake, doing)), readOnly: true }, doing);
@@ -128,16 +132,12 @@ export function accessResource(lake: Lake): Resource<true> {
  */
 async function trialOf(lake: Lake, doing: Doing): Promise<Trial> {
   const credential = credentialName(lake.naming);
-  const call = unity("list the external locations", "GET", ["external-locations"], { query: { max_results: 0 } });
-  const all = await lake.workspace.list(call, "external_locations", doing);
+  const all = await listLocations(lake, doing);
   const urls = BUCKET_USES.map((use) => bucketUrl(use, lake.naming));
   const used = all.find(
-    (one) =>
-      textAt(one, "credential_name")?.toLowerCase() === credential &&
-      urls.some((url) => sameUrl(textAt(one, "url"), url)),
+    (one) => one.credential_name.toLowerCase() === credential && urls.some((url) => sameUrl(one.url, url)),
   );
-  const location = textAt(used ?? {}, "name");
-  if (location !== undefined) return { credential, location };
-  const free = urls.find((url) => !all.some((one) => overlaps(textAt(one, "url") ?? "", url)));
-  return { credential, url: free ?? urls[0]! };
+  if (used !== undefined) return { credential, location: used.name };
+  const free = urls.find((url) => !all.some((one) => overlaps(one.url, url)));
+  return { credential, url: free ?? bucketUrl("raw", lake.naming) };
 }

@@ -1,7 +1,8 @@
 /** What lies under a url of Unity Catalog: managed storage, tables and volumes. */
 import { AgentError } from "../../core/errors.ts";
 import { isMissing } from "../../databricks/failure.ts";
-import { type JsonObject, textAt } from "../../databricks/json.ts";
+import { pagesOf } from "../../databricks/answer.ts";
+import { Placed } from "../../databricks/shapes/securables.ts";
 import { type Lake, plainUrl, unity } from "./lake.ts";
 import { BUCKET_USES, bucketUrl } from "../names.ts";
 import type { Doing } from "../resource.ts";
@@ -11,7 +12,8 @@ const SCHEMAS_SEARCHED = 300;
 /** Catalogs that keep nothing in a bucket of ours. */
 const OTHERS = /^(SYSTEM|FOREIGN|DELTASHARING|INTERNAL)_?CATALOG$/;
 
-type Placed = { readonly what: string; readonly place: string | undefined };
+type NamedPlace = { readonly what: string; readonly place: string | undefined };
+type Query = Readonly<Record<string, string>>;
 
 /**
  * What of our catalog breaks when a location gives up this url. What lies in one of our buckets does not: each has, in the
@@ -29,12 +31,12 @@ export async function dependantsUnder(lake: Lake, url: string, doing: Doing): Pr
 /** All that lies under it, in whichever catalog we can see. */
 export async function allUnder(lake: Lake, url: string, doing: Doing): Promise<readonly string[]> {
   const catalogs = (await list(lake, "catalogs", {}, doing)).filter(
-    (one) => !OTHERS.test(textAt(one, "catalog_type") ?? ""),
+    ({ catalog_type = "" }) => !OTHERS.test(catalog_type),
   );
   return (await placedIn(lake, catalogs, doing)).filter(({ place }) => isUnder(place, url)).map(({ what }) => what);
 }
 
-async function placedIn(lake: Lake, catalogs: readonly JsonObject[], doing: Doing): Promise<readonly Placed[]> {
+async function placedIn(lake: Lake, catalogs: readonly Placed[], doing: Doing): Promise<readonly NamedPlace[]> {
   const schemas = (
     await Promise.all(catalogs.map((one) => listIfThere(lake, "schemas", { catalog_name: nameOf(one) }, doing)))
   ).flat();
@@ -47,44 +49,39 @@ async function placedIn(lake: Lake, catalogs: readonly JsonObject[], doing: Doin
     schemas
       .filter((schema) => nameOf(schema) !== "information_schema")
       .flatMap((schema) => {
-        const query = { catalog_name: textAt(schema, "catalog_name") ?? "", schema_name: nameOf(schema) };
+        const query = { catalog_name: schema.catalog_name ?? "", schema_name: nameOf(schema) };
         return [placed("table", "tables", query), placed("volume", "volumes", query)];
       }),
   );
-  async function placed(label: string, kind: string, query: Record<string, string>): Promise<Placed[]> {
+  async function placed(label: string, kind: string, query: Query): Promise<NamedPlace[]> {
     const found = await listIfThere(lake, kind, query, doing);
-    return found.map((one) => ({ what: `${label} ${fullNameOf(one)}`, place: textAt(one, "storage_location") }));
+    return found.map((one) => ({ what: `${label} ${fullNameOf(one)}`, place: one.storage_location }));
   }
   return [
-    ...catalogs.map((one) => ({ what: `catalog ${fullNameOf(one)}`, place: textAt(one, "storage_root") })),
-    ...schemas.map((one) => ({ what: `schema ${fullNameOf(one)}`, place: textAt(one, "storage_root") })),
+    ...catalogs.map((one) => ({ what: `catalog ${fullNameOf(one)}`, place: one.storage_root })),
+    ...schemas.map((one) => ({ what: `schema ${fullNameOf(one)}`, place: one.storage_root })),
     ...inside.flat(),
   ];
 }
 
 /** A catalog or a schema that was just listed may have gone meanwhile: then nothing lies in it. */
-async function listIfThere(
-  lake: Lake,
-  kind: string,
-  query: Record<string, string>,
-  doing: Doing,
-): Promise<readonly JsonObject[]> {
+async function listIfThere(lake: Lake, kind: string, query: Query, doing: Doing): Promise<readonly Placed[]> {
   return await list(lake, kind, query, doing).catch((error: unknown) => {
     if (!isMissing(error)) throw error;
     return [];
   });
 }
 
-function list(lake: Lake, kind: string, query: Record<string, string>, doing: Doing): Promise<readonly JsonObject[]> {
+function list(lake: Lake, kind: string, query: Query, doing: Doing): Promise<readonly Placed[]> {
   const of = Object.values(query).join(".");
   const call = unity(`list the ${kind}${of === "" ? "" : ` of ${of}`}`, "GET", [kind], {
     query: { max_results: 0, ...query },
   });
-  return lake.workspace.list(call, kind, doing);
+  return lake.workspace.list(pagesOf(kind, Placed), call, doing);
 }
 
-const nameOf = (one: JsonObject) => (textAt(one, "name") ?? "?").toLowerCase();
-const fullNameOf = (one: JsonObject) => textAt(one, "full_name") ?? nameOf(one);
+const nameOf = ({ name }: Placed) => name.toLowerCase();
+const fullNameOf = (one: Placed) => one.full_name ?? nameOf(one);
 
 function isUnder(place: string | undefined, url: string): boolean {
   return place !== undefined && `${plainUrl(place)}/`.startsWith(`${plainUrl(url)}/`);

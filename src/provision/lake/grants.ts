@@ -4,7 +4,8 @@
  */
 import type { Call } from "../../databricks/wire.ts";
 import { isMissing } from "../../databricks/failure.ts";
-import { type JsonObject, listAt, textAt } from "../../databricks/json.ts";
+import { pagesOf } from "../../databricks/answer.ts";
+import { Assignment } from "../../databricks/shapes/securables.ts";
 import { type Lake, unity } from "./lake.ts";
 import { LAKE_ID } from "./names.ts";
 import { pollUntil, READ_BACK_WAIT } from "../poll.ts";
@@ -33,16 +34,18 @@ export type GrantsWish = {
   readonly grants: readonly GrantWish[];
 };
 
-/** By principal, in lower case. */
-type Held = ReadonlyMap<string, ReadonlySet<string>>;
+export const ASSIGNMENTS = pagesOf("privilege_assignments", Assignment);
 
-export function grantsResource(lake: Lake, wish: GrantsWish): Resource<Held> {
+/** By principal, in lower case. */
+type HeldPrivileges = ReadonlyMap<string, ReadonlySet<string>>;
+
+export function grantsResource(lake: Lake, wish: GrantsWish): Resource<HeldPrivileges> {
   const { kind, fullName, on, grants } = wish;
   const id = LAKE_ID.grants(on);
   const path = ["permissions", kind, fullName];
-  const read = async (doing: Doing): Promise<Held | null> => {
+  const read = async (doing: Doing): Promise<HeldPrivileges | null> => {
     try {
-      return heldIn(await lake.workspace.list(unity(`read ${id}`, "GET", path), "privilege_assignments", doing));
+      return heldIn(await lake.workspace.list(ASSIGNMENTS, unity(`read ${id}`, "GET", path), doing));
     } catch (error) {
       if (isMissing(error)) return null;
       throw error;
@@ -79,7 +82,7 @@ export function grantsResource(lake: Lake, wish: GrantsWish): Resource<Held> {
 }
 
 /** What is still to be granted. ALL_PRIVILEGES is all of these. */
-export function lackingGrants(held: Held, wishes: readonly GrantWish[]): readonly GrantWish[] {
+export function lackingGrants(held: HeldPrivileges, wishes: readonly GrantWish[]): readonly GrantWish[] {
   return wishes.flatMap(({ principal, privileges }) => {
     const has = held.get(principal.toLowerCase()) ?? new Set();
     const missing = has.has("ALL_PRIVILEGES") ? [] : privileges.filter((privilege) => !has.has(privilege));
@@ -87,14 +90,12 @@ export function lackingGrants(held: Held, wishes: readonly GrantWish[]): readonl
   });
 }
 
-export function heldIn(assignments: readonly JsonObject[]): Held {
+export function heldIn(assignments: readonly Assignment[]): HeldPrivileges {
   return new Map(
-    assignments.map((one) => {
-      const privileges = listAt(one, "privileges").map((privilege) =>
-        // The plain read has names, the effective one objects; older answers write them with spaces.
-        (typeof privilege === "string" ? privilege : (textAt(privilege, "privilege") ?? "")).replaceAll(" ", "_"),
-      );
-      return [(textAt(one, "principal") ?? "").toLowerCase(), new Set(privileges)];
+    assignments.map(({ principal, privileges = [] }) => {
+      // Older answers write them with spaces.
+      const names = privileges.map((one) => (typeof one === "string" ? one : one.privilege).replaceAll(" ", "_"));
+      return [principal.toLowerCase(), new Set(names)];
     }),
   );
 }

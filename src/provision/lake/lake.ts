@@ -3,7 +3,8 @@ import { AgentError, TransientError } from "../../core/errors.ts";
 import type { Workspace } from "../../databricks/client.ts";
 import type { Call, Pace } from "../../databricks/wire.ts";
 import { isAlreadyThere, isMissing } from "../../databricks/failure.ts";
-import { asObject, type JsonObject, textAt } from "../../databricks/json.ts";
+import { pagesOf, type Shape } from "../../databricks/answer.ts";
+import { Location, type Securable } from "../../databricks/shapes/securables.ts";
 import type { SqlRunner } from "../../databricks/sql.ts";
 import type { WarehouseChoice } from "../../databricks/warehouse.ts";
 import { isMarked, marked, NOT_MARKED } from "./names.ts";
@@ -37,19 +38,31 @@ export function unity(doing: string, method: Call["method"], parts: readonly str
 }
 
 /** The thing, or null where it is not there. */
-export async function readThing(lake: Lake, call: Call, pace: Pace): Promise<JsonObject | null> {
+export async function readThing<S extends Shape>(
+  lake: Lake,
+  shape: S,
+  call: Call,
+  pace: Pace,
+): Promise<S["infer"] | null> {
   try {
-    return asObject(await lake.workspace.request(call, pace));
+    return await lake.workspace.read(shape, call, pace);
   } catch (error) {
     if (isMissing(error)) return null;
     throw error;
   }
 }
 
+const LOCATIONS = pagesOf("external_locations", Location);
+
+export function listLocations(lake: Lake, pace: Pace): Promise<readonly Location[]> {
+  const call = unity("list the external locations", "GET", ["external-locations"], { query: { max_results: 0 } });
+  return lake.workspace.list(LOCATIONS, call, pace);
+}
+
 /** "Already exists" is what a lost answer leaves behind: the engine looks what stands there before it says more. */
-export async function createThing(lake: Lake, call: Call, pace: Pace): Promise<JsonObject> {
+export async function createThing(lake: Lake, call: Call, pace: Pace): Promise<void> {
   try {
-    return asObject(await lake.workspace.request(call, pace));
+    await lake.workspace.request(call, pace);
   } catch (error) {
     if (isAlreadyThere(error))
       throw new TransientError(error instanceof AgentError ? error.message : "", { cause: error });
@@ -66,13 +79,15 @@ export async function deleteThing(lake: Lake, call: Call, pace: Pace): Promise<v
   }
 }
 
-export function foreignByComment(actual: JsonObject): string | null {
-  return isMarked(textAt(actual, "comment")) ? null : NOT_MARKED;
+export function foreignByComment({ comment }: Pick<Securable, "comment">): string | null {
+  return isMarked(comment) ? null : NOT_MARKED;
 }
 
 /** Taking over what has not our mark, for `--adopt`: nothing where it has. */
-export function adoption(actual: JsonObject, mark: (comment: string, doing: Doing) => Promise<unknown>): Change[] {
-  const comment = textAt(actual, "comment");
+export function adoption(
+  { comment }: Pick<Securable, "comment">,
+  mark: (comment: string, doing: Doing) => Promise<unknown>,
+): Change[] {
   if (isMarked(comment)) return [];
   const make = async (doing: Doing) => void (await mark(marked(comment), doing));
   return [{ action: "update", because: "ownership: not ours -> managed by agent provision", make }];

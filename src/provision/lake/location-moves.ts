@@ -4,11 +4,11 @@
  * for the moment that it takes. One move at a time.
  */
 import { AgentError } from "../../core/errors.ts";
-import { type JsonObject, textAt } from "../../databricks/json.ts";
+import { Location } from "../../databricks/shapes/securables.ts";
 import { dependantsUnder } from "./dependants.ts";
-import { type Lake, overlaps, plainUrl, sameUrl, unity } from "./lake.ts";
+import { type Lake, listLocations, overlaps, plainUrl, sameUrl } from "./lake.ts";
 import { isMarked, LAKE_ID } from "./names.ts";
-import { Securable } from "./securable.ts";
+import { SecurableCalls } from "./securable.ts";
 import { BUCKET_USES, bucketUrl, locationName } from "../names.ts";
 import type { Doing } from "../resource.ts";
 
@@ -33,13 +33,10 @@ export class LocationMoves {
 
   /** On return no other location overlaps the url, or an AgentError names the one that does. */
   async makeRoom(name: string, url: string, doing: Doing): Promise<void> {
-    const call = unity("list the external locations", "GET", [LOCATIONS], { query: { max_results: 0 } });
-    const all = await this.#lake.workspace.list(call, "external_locations", doing);
-    for (const other of all) {
-      const otherName = textAt(other, "name") ?? "";
-      const otherUrl = textAt(other, "url") ?? "";
-      const isMoved = otherName.toLowerCase() === name || this.#moved.has(otherName.toLowerCase());
-      if (isMoved || !overlaps(otherUrl, url)) continue;
+    for (const other of await listLocations(this.#lake, doing)) {
+      const otherName = other.name.toLowerCase();
+      const isMoved = otherName === name || this.#moved.has(otherName);
+      if (isMoved || !overlaps(other.url, url)) continue;
       if (!this.#isOursAndWrong(other)) throw inTheWay(name, url, other);
       await this.#park(other, doing);
     }
@@ -60,17 +57,14 @@ export class LocationMoves {
     return `s3://${prefix}-parked-${region}`;
   }
 
-  #isOursAndWrong(other: JsonObject): boolean {
-    if (!isMarked(textAt(other, "comment"))) return false;
-    const use = BUCKET_USES.find(
-      (one) => locationName(one, this.#lake.naming) === textAt(other, "name")?.toLowerCase(),
-    );
-    return use !== undefined && !sameUrl(textAt(other, "url"), bucketUrl(use, this.#lake.naming));
+  #isOursAndWrong({ name, url, comment }: Location): boolean {
+    if (!isMarked(comment)) return false;
+    const use = BUCKET_USES.find((one) => locationName(one, this.#lake.naming) === name.toLowerCase());
+    return use !== undefined && !sameUrl(url, bucketUrl(use, this.#lake.naming));
   }
 
-  async #park(other: JsonObject, doing: Doing): Promise<void> {
-    const name = textAt(other, "name") ?? "";
-    const url = textAt(other, "url") ?? "";
+  async #park(other: Location, doing: Doing): Promise<void> {
+    const { name, url } = other;
     const id = LAKE_ID.location(name);
     const dependants = await dependantsUnder(this.#lake, url, doing);
     if (dependants.length > 0 && !this.#lake.force) {
@@ -80,16 +74,16 @@ export class LocationMoves {
     }
     doing.tell(`${id} is in the way and points to the wrong bucket itself: parked until its turn`);
     const body = { url: `${this.#parking()}/${name}`, force: true, skip_validation: true };
-    await new Securable(this.#lake, id, [LOCATIONS, name]).change(other, doing, body);
+    const calls = new SecurableCalls(this.#lake, { id, path: [LOCATIONS, name], shape: Location });
+    await calls.change(other, doing, body);
     this.#moved.add(name.toLowerCase());
   }
 }
 
-function inTheWay(name: string, url: string, other: JsonObject): AgentError {
-  const otherName = textAt(other, "name") ?? "?";
-  const owner = textAt(other, "owner") ?? "nobody known";
+function inTheWay(name: string, url: string, other: Location): AgentError {
+  const { name: otherName, owner = "an unknown owner" } = other;
   return new AgentError(
-    `Cannot point ${LAKE_ID.location(name)} to ${plainUrl(url)}: it overlaps external location "${otherName}" (${textAt(other, "url")}, of ${owner})`,
+    `Cannot point ${LAKE_ID.location(name)} to ${plainUrl(url)}: it overlaps external location "${otherName}" (${other.url}, of ${owner})`,
     {
       tryHint: `remove that one if it may go: databricks external-locations delete ${otherName}; or another S3_BUCKET_PREFIX`,
     },

@@ -5,12 +5,12 @@
 import { AgentError, DeniedError, TransientError } from "../../core/errors.ts";
 import { STAGES } from "../../core/stage.ts";
 import { DatabricksError } from "../../databricks/failure.ts";
-import { flagAt, type JsonObject, textAt } from "../../databricks/json.ts";
+import { Location } from "../../databricks/shapes/securables.ts";
 import { allUnder, dependantsUnder } from "./dependants.ts";
 import { createThing, deleteThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./lake.ts";
 import type { LocationMoves } from "./location-moves.ts";
 import { ABOUT, LAKE_ID, marked } from "./names.ts";
-import { Securable } from "./securable.ts";
+import { SecurableCalls } from "./securable.ts";
 import { passes } from "./validate.ts";
 import { type BucketUse, bucketName, bucketUrl, credentialName, ID, locationName, unityRoleName } from "../names.ts";
 import { IAM_WAIT, pollUntil, READ_BACK_WAIT } from "../poll.ts";
@@ -19,7 +19,7 @@ import type { Change, Doing, Resource } from "../resource.ts";
 const LOCATIONS = "external-locations";
 
 export type LocationActual = {
-  readonly location: JsonObject;
+  readonly location: Location;
   /** What lies under a wrong url, and breaks when it is mended. Empty where the url is right. */
   readonly dependants: readonly string[];
 };
@@ -29,7 +29,7 @@ export function locationResource(lake: Lake, use: BucketUse, moves: LocationMove
   const id = LAKE_ID.location(name);
   const credential = credentialName(lake.naming);
   const url = bucketUrl(use, lake.naming);
-  const securable = new Securable(lake, id, [LOCATIONS, name]);
+  const securable = new SecurableCalls(lake, { id, path: [LOCATIONS, name], shape: Location });
   // Auto Loader reads the stages, and nothing else is listened to.
   const hasFileEvents = lake.hasFileEvents && (STAGES as readonly string[]).includes(use);
   const context: Context = { lake, id, name, url, credential, securable, moves, hasFileEvents };
@@ -45,8 +45,7 @@ export function locationResource(lake: Lake, use: BucketUse, moves: LocationMove
     read: async (doing) => {
       const location = await securable.read(doing);
       if (location === null) return null;
-      const is = textAt(location, "url") ?? "";
-      return { location, dependants: sameUrl(is, url) ? [] : await dependantsUnder(lake, is, doing) };
+      return { location, dependants: sameUrl(location.url, url) ? [] : await dependantsUnder(lake, location.url, doing) };
     },
     foreign: ({ location }) => foreignByComment(location),
     diff: ({ location, dependants }) => [
@@ -56,7 +55,7 @@ export function locationResource(lake: Lake, use: BucketUse, moves: LocationMove
     ],
     create: (doing) => moves.alone(() => createLocation(context, doing)),
     remove: async ({ location }, doing) => {
-      await securable.asOwner(location, doing, () => deleteLocation(context, textAt(location, "url") ?? url, doing));
+      await securable.asOwner(location, doing, () => deleteLocation(context, location.url, doing));
     },
   };
 }
@@ -90,7 +89,7 @@ type Context = {
   readonly name: string;
   readonly url: string;
   readonly credential: string;
-  readonly securable: Securable;
+  readonly securable: SecurableCalls<typeof Location>;
   readonly moves: LocationMoves;
   readonly hasFileEvents: boolean;
 };
@@ -128,10 +127,9 @@ function fileEvents(isOn: boolean): object {
   return isOn ? { enable_file_events: true, file_event_queue: { managed_sqs: {} } } : { enable_file_events: false };
 }
 
-function placeChange(context: Context, location: JsonObject, dependants: readonly string[]): Change[] {
+function placeChange(context: Context, location: Location, dependants: readonly string[]): Change[] {
   const { url, credential, moves } = context;
-  const isUrl = textAt(location, "url") ?? "none";
-  const isCredential = textAt(location, "credential_name") ?? "none";
+  const { url: isUrl, credential_name: isCredential } = location;
   const differences = [
     ...(sameUrl(isUrl, url) ? [] : [`url: ${plainUrl(isUrl)} -> ${plainUrl(url)}`]),
     ...(isCredential.toLowerCase() === credential ? [] : [`credential: ${isCredential} -> ${credential}`]),
@@ -152,7 +150,7 @@ async function mend(context: Context, doing: Doing): Promise<void> {
   const { lake, id, name, url, credential, securable, moves } = context;
   const actual = await securable.read(doing);
   if (actual === null) throw new AgentError(`Cannot change ${id}: it is gone`, { tryHint: "agent provision apply" });
-  const isUrl = textAt(actual, "url") ?? "";
+  const { url: isUrl } = actual;
   if (!sameUrl(isUrl, url)) {
     const dependants = moves.isParked(isUrl) ? [] : await dependantsUnder(lake, isUrl, doing);
     if (dependants.length > 0 && !lake.force) {
@@ -169,21 +167,21 @@ async function mend(context: Context, doing: Doing): Promise<void> {
   await securable.change(actual, doing, body).catch(laterWhereTheRoleIs);
   moves.settled(name);
   await pollUntil(`${id} to be seen at ${plainUrl(url)}`, READ_BACK_WAIT, doing, async () => {
-    const now = (await securable.read(doing)) ?? {};
-    const isThere = sameUrl(textAt(now, "url"), url) && textAt(now, "credential_name")?.toLowerCase() === credential;
-    return isThere ? { value: true } : { notYet: `Databricks took the change, and still says ${textAt(now, "url")}` };
+    const now = await securable.read(doing);
+    const isThere = sameUrl(now?.url, url) && now?.credential_name.toLowerCase() === credential;
+    return isThere ? { value: true } : { notYet: `Databricks took the change, and still says ${now?.url}` };
   });
   const after = { credential, location: name };
   await pollUntil(`${id} to be usable`, IAM_WAIT, doing, () => passes(lake, after, doing));
 }
 
-function settingsChange({ securable, hasFileEvents }: Context, location: JsonObject): Change[] {
+function settingsChange({ securable, hasFileEvents }: Context, location: Location): Change[] {
   const changes: Change[] = [];
-  if (flagAt(location, "read_only") === true) {
+  if (location.read_only === true) {
     const make = (doing: Doing) => securable.change(location, doing, { read_only: false }).catch(laterWhereTheRoleIs);
     changes.push({ action: "update", because: "read only: on -> off", make });
   }
-  const isOn = flagAt(location, "enable_file_events") ?? flagAt(location, "effective_enable_file_events") ?? false;
+  const isOn = location.enable_file_events ?? location.effective_enable_file_events ?? false;
   if (isOn !== hasFileEvents) {
     const because = `file events: ${isOn ? "on -> off" : "off -> on"}`;
     const make = (doing: Doing) =>

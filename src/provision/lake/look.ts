@@ -1,9 +1,8 @@
 /** What `config check --live` asks a workspace: who we are, where its metastore is, what we may make, what SQL runs on. */
 import { DeniedError, UsageError } from "../../core/errors.ts";
 import { hasCode } from "../../databricks/failure.ts";
-import { objectsAt, textAt } from "../../databricks/json.ts";
 import { checkMetastore, readMe, readMetastore } from "./check.ts";
-import { heldIn } from "./grants.ts";
+import { ASSIGNMENTS, heldIn } from "./grants.ts";
 import { type Lake, unity } from "./lake.ts";
 import type { Doing } from "../resource.ts";
 
@@ -27,13 +26,13 @@ const ALL_USERS = "account users";
 export async function lookAt(lake: Lake, doing: Omit<Doing, "facts">): Promise<Look> {
   const [me, metastore] = await Promise.all([readMe(lake, doing), readMetastore(lake, doing)]);
   checkMetastore(lake, metastore);
-  const user = textAt(me, "userName") ?? "?";
-  const groups = objectsAt(me, "groups").map((group) => textAt(group, "display") ?? "");
+  const { userName: user, groups: memberships = [] } = me;
+  const groups = memberships.map(({ display = "" }) => display);
   const names = [user, ...groups, ALL_USERS].map((name) => name.toLowerCase());
-  const metastoreOwner = textAt(metastore, "owner") ?? "";
+  const { owner: metastoreOwner = "" } = metastore;
   const isAdmin = names.includes(metastoreOwner.toLowerCase());
   const [notGranted, warehouse] = await Promise.all([
-    isAdmin ? [] : missingOn(lake, textAt(metastore, "metastore_id") ?? "", names, doing),
+    isAdmin ? [] : missingOn(lake, metastore.metastore_id, names, doing),
     lake.warehouse.choose(doing).catch((error: unknown) => {
       if (error instanceof UsageError || error instanceof DeniedError) return error;
       throw error;
@@ -42,7 +41,7 @@ export async function lookAt(lake: Lake, doing: Omit<Doing, "facts">): Promise<L
   const isChosen = !(warehouse instanceof Error);
   return {
     user,
-    region: textAt(metastore, "region") ?? "?",
+    region: metastore.region ?? "?",
     metastoreOwner,
     warehouse: isChosen ? warehouse.name : null,
     warehouseProblem: isChosen ? null : `${warehouse.message}. Try: ${warehouse.tryHint}`,
@@ -59,7 +58,7 @@ async function missingOn(
 ): Promise<readonly string[] | null> {
   const call = unity("read what is granted on the metastore", "GET", ["permissions", "metastore", metastoreId]);
   try {
-    const held = heldIn(await lake.workspace.list(call, "privilege_assignments", doing));
+    const held = heldIn(await lake.workspace.list(ASSIGNMENTS, call, doing));
     const mine = new Set(names.flatMap((name) => [...(held.get(name) ?? [])]));
     return NEEDED.filter((privilege) => !mine.has(privilege));
   } catch (error) {

@@ -1,20 +1,20 @@
 /** The tables: managed Delta tables with explicit columns, made and widened by SQL, read and taken away by REST. */
 import { AgentError } from "../../core/errors.ts";
 import { isAlreadyThere } from "../../databricks/failure.ts";
-import { type JsonObject, objectsAt, textAt } from "../../databricks/json.ts";
+import { Table } from "../../databricks/shapes/securables.ts";
 import { quotedName, quotedText } from "../../databricks/sql.ts";
 import { adoption, foreignByComment, type Lake } from "./lake.ts";
 import { LAKE_ID, marked } from "./names.ts";
 import { schemaFullName } from "../../lakehouse/names.ts";
-import { Securable } from "./securable.ts";
+import { SecurableCalls } from "./securable.ts";
 import type { TableWish } from "./table-wishes.ts";
 import type { TableColumn } from "../../lakehouse/columns.ts";
 import type { Change, Doing, Resource } from "../resource.ts";
 
-export function tableResource(lake: Lake, { fullName, about, columns }: TableWish): Resource<JsonObject> {
+export function tableResource(lake: Lake, { fullName, about, columns }: TableWish): Resource<Table> {
   const id = LAKE_ID.table(fullName);
   const name = quotedName(...fullName.split("."));
-  const securable = new Securable(lake, id, ["tables", fullName]);
+  const securable = new SecurableCalls(lake, { id, path: ["tables", fullName], shape: Table });
   const sql = (what: string, statement: string, doing: Doing) => lake.sql.run(what, statement, doing);
   return {
     id,
@@ -22,7 +22,7 @@ export function tableResource(lake: Lake, { fullName, about, columns }: TableWis
     needs: [LAKE_ID.schema(schemaFullName(lake))],
     read: (doing) => securable.read(doing),
     foreign: (actual) =>
-      foreignByComment(actual) ?? (textAt(actual, "table_type") === "VIEW" ? "it is a view, not a table" : null),
+      foreignByComment(actual) ?? (actual.table_type === "VIEW" ? "it is a view, not a table" : null),
     diff: (actual) => [
       ...adoption(actual, (comment, doing) =>
         sql(`change ${id}`, `COMMENT ON TABLE ${name} IS ${quotedText(comment)}`, doing),
@@ -30,7 +30,7 @@ export function tableResource(lake: Lake, { fullName, about, columns }: TableWis
       ...missingColumns(actual, columns, async (doing) => {
         // Asked anew: a column that is there already would fail the statement, and an answer may have been lost.
         const now = await securable.read(doing);
-        const missing = lacking(now ?? {}, columns);
+        const missing = lacking(now?.columns, columns);
         if (missing.length === 0) return;
         const statement = `ALTER TABLE ${name} ADD COLUMNS (${missing.map(definition).join(", ")})`;
         await sql(`add columns to ${id}`, statement, doing);
@@ -52,34 +52,31 @@ function definition({ name, type, comment }: TableColumn): string {
 }
 
 /** By name in lower case: SQL does not tell columns apart by case. */
-function typesIn(actual: JsonObject): ReadonlyMap<string, string> {
+function typesIn(columns: Table["columns"] = []): ReadonlyMap<string, string> {
   return new Map(
-    objectsAt(actual, "columns").map((column) => [
-      (textAt(column, "name") ?? "").toLowerCase(),
-      (textAt(column, "type_text") ?? "").toLowerCase().replaceAll(" ", ""),
-    ]),
+    columns.map(({ name, type_text }) => [name.toLowerCase(), type_text.toLowerCase().replaceAll(" ", "")]),
   );
 }
 
-export function lacking(actual: JsonObject, columns: readonly TableColumn[]): readonly TableColumn[] {
+export function lacking(actual: Table["columns"], wanted: readonly TableColumn[]): readonly TableColumn[] {
   const types = typesIn(actual);
-  return columns.filter(({ name }) => !types.has(name));
+  return wanted.filter(({ name }) => !types.has(name));
 }
 
 function missingColumns(
-  actual: JsonObject,
+  actual: Table,
   columns: readonly TableColumn[],
   make: (doing: Doing) => Promise<void>,
 ): Change[] {
-  const names = lacking(actual, columns).map(({ name }) => name);
+  const names = lacking(actual.columns, columns).map(({ name }) => name);
   if (names.length === 0) return [];
   const shown = names.length > 6 ? `${names.slice(0, 6).join(", ")} and ${names.length - 6} more` : names.join(", ");
   return [{ action: "update", because: `columns: + ${shown}`, make }];
 }
 
 /** Columns that are there with another type, as `temperature: string -> double`. */
-export function otherlyTyped(actual: JsonObject, columns: readonly TableColumn[]): readonly string[] {
-  const types = typesIn(actual);
+export function otherlyTyped(actual: Table, columns: readonly TableColumn[]): readonly string[] {
+  const types = typesIn(actual.columns);
   return columns.flatMap(({ name, type }) => {
     const is = types.get(name);
     return is === undefined || is === type ? [] : [`${name}: ${is} -> ${type}`];
@@ -87,7 +84,7 @@ export function otherlyTyped(actual: JsonObject, columns: readonly TableColumn[]
 }
 
 /** Delta keeps the type of a column: to change it is to write every row anew, which is a person's decision. */
-function otherTypes(actual: JsonObject, columns: readonly TableColumn[], id: string): Change[] {
+function otherTypes(actual: Table, columns: readonly TableColumn[], id: string): Change[] {
   const wrong = otherlyTyped(actual, columns);
   if (wrong.length === 0) return [];
   const because = `type of ${wrong.join(", ")}, which cannot be changed in place`;

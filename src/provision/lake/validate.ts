@@ -1,7 +1,6 @@
 /** Asks Databricks to use a storage credential on a url, by real calls to S3 as the role. */
-import { AgentError } from "../../core/errors.ts";
 import type { Pace } from "../../databricks/wire.ts";
-import { objectsAt, textAt } from "../../databricks/json.ts";
+import { CredentialTrials } from "../../databricks/shapes/securables.ts";
 import { type Lake, unity } from "./lake.ts";
 import type { Answer } from "../poll.ts";
 
@@ -30,13 +29,12 @@ export async function tryCredential(lake: Lake, trial: Trial, pace: Pace): Promi
     again: "safe",
     needs: `CREATE_EXTERNAL_LOCATION on the metastore and on storage credential "${credential}"`,
   });
-  const answer = await lake.workspace.request(call, pace);
-  const proofs = objectsAt(answer, "results").map((one) => {
-    const passed = textAt(one, "result") === "PASS" || textAt(one, "result") === "SKIP";
-    return { operation: textAt(one, "operation") ?? "?", passed, message: textAt(one, "message") ?? "" };
-  });
-  if (proofs.length === 0) throw new AgentError(`Cannot ${call.doing}: the answer holds no result`);
-  return proofs;
+  const { results } = await lake.workspace.read(CredentialTrials, call, pace);
+  return results.map(({ result, operation = "?", message = "" }) => ({
+    operation,
+    passed: result === "PASS" || result === "SKIP",
+    message,
+  }));
 }
 
 /** For `pollUntil`: true, or what fails, in words. */

@@ -1,20 +1,20 @@
 /** External volumes: the stages' objects and the checkpoints as paths, `/Volumes/{catalog}/{schema}/raw/date=…`. */
 import { AgentError } from "../../core/errors.ts";
-import { type JsonObject, textAt } from "../../databricks/json.ts";
+import { Volume } from "../../databricks/shapes/securables.ts";
 import { createThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./lake.ts";
 import { aboutVolume, LAKE_ID, marked, type VolumeUse } from "./names.ts";
 import { type LakeNames, schemaFullName } from "../../lakehouse/names.ts";
-import { Securable } from "./securable.ts";
+import { SecurableCalls } from "./securable.ts";
 import { bucketUrl, locationName } from "../names.ts";
 import type { Doing, Resource } from "../resource.ts";
 
 export const volumeFullName = (lake: LakeNames, use: VolumeUse) => `${schemaFullName(lake)}.${use}`;
 
-export function volumeResource(lake: Lake, use: VolumeUse): Resource<JsonObject> {
+export function volumeResource(lake: Lake, use: VolumeUse): Resource<Volume> {
   const fullName = volumeFullName(lake, use);
   const id = LAKE_ID.volume(fullName);
   const url = bucketUrl(use, lake.naming);
-  const securable = new Securable(lake, id, ["volumes", fullName]);
+  const securable = new SecurableCalls(lake, { id, path: ["volumes", fullName], shape: Volume });
   const location = LAKE_ID.location(locationName(use, lake.naming));
   const create = async (doing: Doing) => {
     const body = {
@@ -36,24 +36,24 @@ export function volumeResource(lake: Lake, use: VolumeUse): Resource<JsonObject>
     // A managed volume holds files of its own, which would go with it.
     foreign: (actual) =>
       foreignByComment(actual) ??
-      (textAt(actual, "volume_type") === "MANAGED" ? "it is a managed volume, with files of its own" : null),
+      (actual.volume_type === "MANAGED" ? "it is a managed volume, with files of its own" : null),
     diff: (actual) => {
-      const is = textAt(actual, "storage_location");
+      const is = actual.storage_location;
       const mark = securable.adoption(actual);
       if (sameUrl(is, url)) return mark;
       // A volume cannot be moved. Its files are not touched: an external volume is only a name for a place.
       const make = async (doing: Doing) => {
         const now = await securable.read(doing);
-        if (textAt(now ?? {}, "volume_type") === "MANAGED") {
+        if (now?.volume_type === "MANAGED") {
           throw new AgentError(`Cannot replace ${id}: it is a managed volume, and its files would go with it`, {
             tryHint: `copy what is needed, drop it by hand, then agent provision apply`,
           });
         }
-        if (now !== null && sameUrl(textAt(now, "storage_location"), url)) return;
+        if (now !== null && sameUrl(now.storage_location, url)) return;
         if (now !== null) await securable.remove(now, doing);
         await create(doing);
       };
-      return [...mark, { action: "replace", because: `place: ${plainUrl(is ?? "none")} -> ${plainUrl(url)}`, make }];
+      return [...mark, { action: "replace", because: `place: ${plainUrl(is)} -> ${plainUrl(url)}`, make }];
     },
     create,
     remove: (actual, doing) => securable.remove(actual, doing),

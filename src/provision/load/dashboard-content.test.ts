@@ -1,6 +1,6 @@
 /** What of a dashboard is ours, what was edited by hand, and what differs: decided without a workspace. */
 import { expect, test } from "bun:test";
-import type { JsonObject } from "../../databricks/json.ts";
+import type { DashboardContent } from "../../databricks/shapes/dashboards.ts";
 import { isSameContent, originOf, shownOf, wantedContent, withTheirLook } from "./dashboard-content.ts";
 
 const LAYOUT = [{ widget: { name: "w", textbox_spec: "words" }, position: { x: 0, y: 0, width: 6, height: 1 } }];
@@ -16,20 +16,20 @@ const WANTED = wantedContent(SHIPPED, LAKE);
 
 /** As Databricks gives it back: other keys, in another order. */
 function kept(
-  content: JsonObject,
+  content: DashboardContent,
   edit: (one: typeof SHIPPED & { uiSettings?: object }) => void = () => undefined,
-): JsonObject {
+): DashboardContent {
   const copy = JSON.parse(JSON.stringify(content));
   for (const page of copy.pages) page.pageType = "PAGE_TYPE_CANVAS";
   for (const dataset of copy.datasets) dataset.isNew = true;
   for (const one of copy.pages[0]?.layout ?? []) one.position = { height: 1, width: 6, y: 0, x: 0 };
   edit(copy);
-  return Object.fromEntries(Object.entries(copy).reverse()) as JsonObject;
+  return Object.fromEntries(Object.entries(copy).reverse());
 }
 
 test("each dataset gets the lake's catalog and schema and our mark, which is the same for the same content", () => {
   expect(WANTED).toMatchObject({ pages: SHIPPED.pages });
-  const lines = (WANTED["datasets"] as JsonObject[]).map((one) => [one["catalog"], one["schema"], one["queryLines"]]);
+  const lines = (WANTED.datasets ?? []).map((one) => [one.catalog, one.schema, one.queryLines]);
   const mark = expect.stringMatching(/^-- managed-by=agent-provision [0-9a-f]{12}\n$/);
   expect(lines).toEqual([
     ["acme", "sensors", [mark, "SELECT 1\n"]],

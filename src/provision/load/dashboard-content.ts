@@ -4,7 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { asObject, type Json, type JsonObject, listAt, objectAt, objectsAt, textAt } from "../../databricks/json.ts";
+import { asObject } from "../../databricks/json.ts";
+import type { DashboardContent } from "../../databricks/shapes/dashboards.ts";
 import type { LakeNames } from "../../lakehouse/names.ts";
 import { MANAGED_BY, MANAGED_BY_KEY } from "../resource.ts";
 import { holds } from "./job.ts";
@@ -13,28 +14,28 @@ const SUM_DIGITS = 12;
 const MARK = new RegExp(`^-- ${MANAGED_BY_KEY}=${MANAGED_BY} ([0-9a-f]{${SUM_DIGITS}})\\n?$`);
 
 /** As it should be in the workspace. */
-export function wantedContent(shipped: JsonObject, { catalog, schema }: LakeNames): JsonObject {
-  const datasets = objectsAt(shipped, "datasets").map((dataset) => ({ ...dataset, catalog, schema }));
+export function wantedContent(shipped: DashboardContent, { catalog, schema }: LakeNames): DashboardContent {
+  const datasets = (shipped.datasets ?? []).map((dataset) => ({ ...dataset, catalog, schema }));
   const content = { ...shipped, datasets };
   const mark = `-- ${MANAGED_BY_KEY}=${MANAGED_BY} ${sumOf(content)}\n`;
   return {
     ...content,
-    datasets: datasets.map((dataset) => ({ ...dataset, queryLines: [mark, ...listAt(dataset, "queryLines")] })),
+    datasets: datasets.map((dataset) => ({ ...dataset, queryLines: [mark, ...(dataset.queryLines ?? [])] })),
   };
 }
 
 /** How it looks beside its content (colours, and the like) is for whoever looks at it: that goes along. */
-export function withTheirLook(wanted: JsonObject, actual: JsonObject): JsonObject {
-  return actual["uiSettings"] === undefined ? wanted : { ...wanted, uiSettings: actual["uiSettings"] };
+export function withTheirLook(wanted: DashboardContent, { uiSettings }: DashboardContent): DashboardContent {
+  return uiSettings === undefined ? wanted : { ...wanted, uiSettings };
 }
 
 /** Databricks adds fields to pages and datasets; into a widget it adds none, so there every difference is one. */
-export function isSameContent(actual: JsonObject, wanted: JsonObject): boolean {
-  const [pages, wantedPages] = [objectsAt(actual, "pages"), objectsAt(wanted, "pages")];
+export function isSameContent(actual: DashboardContent, wanted: DashboardContent): boolean {
+  const [pages, wantedPages] = [actual.pages ?? [], wanted.pages ?? []];
   return (
-    holds(actual["datasets"], wanted["datasets"]) &&
+    holds(actual.datasets, wanted.datasets) &&
     pages.length === wantedPages.length &&
-    wantedPages.every((page, at) => holds(pages[at], page) && isDeepStrictEqual(pages[at]!["layout"], page["layout"]))
+    wantedPages.every((page, at) => holds(pages[at], page) && isDeepStrictEqual(pages[at]?.layout, page.layout))
   );
 }
 
@@ -49,46 +50,35 @@ export type Shown = {
 };
 
 /** What each dataset is asked, and which of its columns the widgets need. */
-export function shownOf(content: JsonObject): readonly Shown[] {
-  const widgets = objectsAt(content, "pages").flatMap((page) =>
-    objectsAt(page, "layout").map((placed) => objectAt(placed, "widget")),
-  );
-  const queries = widgets.flatMap((widget) => objectsAt(widget, "queries").map((one) => objectAt(one, "query")));
-  return objectsAt(content, "datasets").map((dataset) => {
-    const name = textAt(dataset, "name") ?? "";
-    const fields = queries
-      .filter((query) => textAt(query, "datasetName") === name)
-      .flatMap((query) => objectsAt(query, "fields"));
-    const columns = fields.flatMap((field) => /`([^`]+)`/.exec(textAt(field, "expression") ?? "")?.[1] ?? []);
-    return {
-      name,
-      query: listAt(dataset, "queryLines").map(String).join(""),
-      catalog: textAt(dataset, "catalog") ?? "",
-      schema: textAt(dataset, "schema") ?? "",
-      columns: [...new Set(columns)],
-    };
+export function shownOf({ pages = [], datasets = [] }: DashboardContent): readonly Shown[] {
+  const widgets = pages.flatMap(({ layout = [] }) => layout.map(({ widget }) => widget));
+  const queries = widgets.flatMap((widget) => (widget?.queries ?? []).map(({ query }) => query));
+  return datasets.map(({ name = "", queryLines = [], catalog = "", schema = "" }) => {
+    const fields = queries.filter((query) => query?.datasetName === name).flatMap((query) => query?.fields ?? []);
+    const columns = fields.flatMap(({ expression = "" }) => /`([^`]+)`/.exec(expression)?.[1] ?? []);
+    return { name, query: queryLines.join(""), catalog, schema, columns: [...new Set(columns)] };
   });
 }
 
 export type Origin = "ours" | "edited" | "foreign";
 
 /** Ours as one of us made it, ours and edited since, or not ours. */
-export function originOf(content: JsonObject): Origin {
-  const datasets = objectsAt(content, "datasets");
-  const sums = datasets.flatMap((dataset) => MARK.exec(String(listAt(dataset, "queryLines")[0]))?.[1] ?? []);
+export function originOf(content: DashboardContent): Origin {
+  const { datasets = [] } = content;
+  const sums = datasets.flatMap(({ queryLines: [first = ""] = [] }) => MARK.exec(first)?.[1] ?? []);
   if (sums.length === 0) return "foreign";
   const isWhole = sums.length === datasets.length && sums.every((sum) => sum === sums[0]);
   return isWhole && sums[0] === sumOf(content) ? "ours" : "edited";
 }
 
 /** Of what we write, without the mark: no field that Databricks adds is in it. */
-function sumOf(content: JsonObject): string {
-  const datasets = objectsAt(content, "datasets").map((dataset) => {
-    const lines = listAt(dataset, "queryLines").filter((line) => !MARK.test(String(line)));
-    return [...["name", "displayName", "catalog", "schema"].map((key) => textAt(dataset, key) ?? null), lines];
+function sumOf(content: DashboardContent): string {
+  const datasets = (content.datasets ?? []).map(({ name, displayName, catalog, schema, queryLines = [] }) => {
+    const lines = queryLines.filter((line) => !MARK.test(line));
+    return [name ?? null, displayName ?? null, catalog ?? null, schema ?? null, lines];
   });
-  const pages = objectsAt(content, "pages").map((page) => {
-    return [textAt(page, "name") ?? null, textAt(page, "displayName") ?? null, inOrder(page["layout"] ?? [])];
+  const pages = (content.pages ?? []).map(({ name, displayName, layout = [] }) => {
+    return [name ?? null, displayName ?? null, inOrder(layout)];
   });
   return createHash("sha256")
     .update(JSON.stringify([datasets, pages]))
@@ -97,7 +87,7 @@ function sumOf(content: JsonObject): string {
 }
 
 /** Keys in the order of the alphabet: Databricks writes them in whatever order. */
-function inOrder(value: Json): Json {
+function inOrder(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inOrder);
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(asObject(value)).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -3,8 +3,10 @@
  * in its datasets. People see what is published: the draft that is as it should be, with the rights of who looks at it.
  */
 import { AgentError } from "../../core/errors.ts";
+import { readAnswer } from "../../databricks/answer.ts";
 import { DatabricksError, isMissing } from "../../databricks/failure.ts";
-import { asObject, flagAt, type JsonObject, mustHaveText, textAt } from "../../databricks/json.ts";
+import { DashboardContent, DashboardDraft, PublishedDashboard } from "../../databricks/shapes/dashboards.ts";
+import { DashboardObject, WorkspaceObject } from "../../databricks/shapes/workspace.ts";
 import type { Call } from "../../databricks/wire.ts";
 import { createThing, deleteThing, type Lake, type LakeWish, readThing } from "../lake/lake.ts";
 import { LAKE_ID } from "../lake/names.ts";
@@ -16,7 +18,7 @@ import { notebookFolder } from "./notebook.ts";
 export type DashboardActual = {
   readonly id: string;
   readonly etag: string;
-  readonly content: JsonObject;
+  readonly content: DashboardContent;
   readonly warehouseId: string;
   readonly published: "no" | "an older draft" | "with the credentials of who published" | "as it should be";
 };
@@ -33,7 +35,7 @@ export const dashboardPage = (lake: Lake, { id }: DashboardActual) =>
 /** `shipped`: the content of an .lvdash.json, without catalog and schema. `warehouseId`: null where nobody chose one. */
 export function dashboardResource(
   lake: Lake,
-  shipped: JsonObject,
+  shipped: DashboardContent,
   warehouseId: string | null,
 ): Resource<DashboardActual> {
   const id = LAKE_ID.dashboard(dashboardPath(lake));
@@ -76,45 +78,50 @@ export async function findDashboard(lake: Lake, doing: Doing): Promise<Dashboard
   const path = dashboardPath(lake);
   const what = LAKE_ID.dashboard(path);
   const place = { method: "GET" as const, path: ["api", "2.0", "workspace", "get-status"], query: { path } };
-  const found = await readThing(lake, { doing: `read ${what}`, ...place }, doing);
+  const found = await readThing(lake, WorkspaceObject, { doing: `read ${what}`, ...place }, doing);
   if (found === null) return null;
-  const kind = textAt(found, "object_type");
+  const { object_type: kind } = found;
   if (kind !== "DASHBOARD") {
-    throw new AgentError(`Cannot use ${what}: there is a ${kind?.toLowerCase()} of that name`, {
+    throw new AgentError(`Cannot use ${what}: there is a ${kind.toLowerCase()} of that name`, {
       tryHint: "move it in the workspace, then the same command again",
     });
   }
-  const id = mustHaveText(found, "resource_id", what);
-  const draft = await readThing(lake, lakeview(`read ${what}`, "GET", id), doing);
-  if (draft === null || textAt(draft, "lifecycle_state") === "TRASHED") return null;
+  const { resource_id: id } = readAnswer(DashboardObject, found, `read ${what}`);
+  const draft = await readThing(lake, DashboardDraft, lakeview(`read ${what}`, "GET", id), doing);
+  if (draft === null || draft.lifecycle_state === "TRASHED") return null;
   const publicly = lakeview(`read what is published of ${what}`, "GET", id);
-  const published = await readThing(lake, { ...publicly, path: [...publicly.path, "published"] }, doing);
+  const published = await readThing(
+    lake,
+    PublishedDashboard,
+    { ...publicly, path: [...publicly.path, "published"] },
+    doing,
+  );
   return {
     id,
-    etag: textAt(draft, "etag") ?? "",
-    content: contentOf(what, textAt(draft, "serialized_dashboard") ?? "{}"),
-    warehouseId: textAt(draft, "warehouse_id") ?? "",
+    etag: draft.etag ?? "",
+    content: contentOf(what, draft.serialized_dashboard ?? "{}"),
+    warehouseId: draft.warehouse_id ?? "",
     published: publicationOf(draft, published),
   };
 }
 
-function contentOf(what: string, serialized: string): JsonObject {
+function contentOf(what: string, serialized: string): DashboardContent {
+  let content: unknown;
   try {
-    return asObject(JSON.parse(serialized));
+    content = JSON.parse(serialized);
   } catch (cause) {
-    throw new AgentError(`Cannot read ${what}: what it holds is no JSON`, { cause });
+    throw new AgentError(`Cannot read ${what}: its content is not JSON`, { cause });
   }
+  return readAnswer(DashboardContent, content, `read the content of ${what}`);
 }
 
 /** Times are of one clock, and whoever publishes does so after the draft was changed. Where there is no time, it is believed. */
-function publicationOf(draft: JsonObject, published: JsonObject | null): DashboardActual["published"] {
+function publicationOf(draft: DashboardDraft, published: PublishedDashboard | null): DashboardActual["published"] {
   if (published === null) return "no";
-  const [changedMs, publishedMs] = [textAt(draft, "update_time"), textAt(published, "revision_create_time")].map(
-    (time) => Date.parse(time ?? ""),
-  );
-  if (publishedMs! < changedMs!) return "an older draft";
-  // Nothing said is "Default: true".
-  return flagAt(published, "embed_credentials") === false ? "as it should be" : "with the credentials of who published";
+  const { update_time: changedAt = "" } = draft;
+  const { revision_create_time: publishedAt = "", embed_credentials: embeds = true } = published;
+  if (Date.parse(publishedAt) < Date.parse(changedAt)) return "an older draft";
+  return embeds ? "with the credentials of who published" : "as it should be";
 }
 
 const BECAUSE = {
@@ -123,7 +130,7 @@ const BECAUSE = {
   ours: "content: another -> that of this version of the agent and these settings",
 } as const;
 
-function contentChange(lake: Lake, id: string, actual: DashboardActual, wanted: JsonObject): Change | null {
+function contentChange(lake: Lake, id: string, actual: DashboardActual, wanted: DashboardContent): Change | null {
   const origin = originOf(actual.content);
   const make = async (doing: Doing) => {
     // The answer to this very change may have been lost.
@@ -153,7 +160,7 @@ function contentChange(lake: Lake, id: string, actual: DashboardActual, wanted: 
   return origin === "ours" ? change : { ...change, undoes: true };
 }
 
-async function isAsWanted(lake: Lake, wanted: JsonObject, doing: Doing): Promise<boolean> {
+async function isAsWanted(lake: Lake, wanted: DashboardContent, doing: Doing): Promise<boolean> {
   const now = await findDashboard(lake, doing);
   return now !== null && isSameContent(now.content, wanted);
 }
@@ -171,7 +178,7 @@ function publishChange(
   lake: Lake,
   id: string,
   actual: DashboardActual,
-  wanted: JsonObject,
+  wanted: DashboardContent,
   isDraftChanged: boolean,
 ): Change[] {
   const was = isDraftChanged && actual.published === "as it should be" ? "an older draft" : actual.published;

@@ -1,6 +1,6 @@
 /** When the job last took in what was there: what is younger than that waits, what is older and not in its table is lost. */
 import { DeniedError } from "../../core/errors.ts";
-import { type JsonObject, objectAt, objectsAt, textAt } from "../../databricks/json.ts";
+import { type Run, Runs } from "../../databricks/shapes/jobs.ts";
 import type { Call, Pace } from "../../databricks/wire.ts";
 import type { JobIngest } from "../../lakehouse/ingest.ts";
 import type { Lake } from "../lake/lake.ts";
@@ -16,7 +16,7 @@ export async function lastIngest(lake: Lake, pace: Pace): Promise<JobIngest | nu
     if (job === null) return null;
     const completed = await runsOf(lake, job.id, { completed_only: true, limit: RUNS }, pace);
     const active = await runsOf(lake, job.id, { active_only: true, limit: 1 }, pace);
-    const starts = completed.filter(isSuccess).map((run) => numberAt(run, "start_time"));
+    const starts = completed.filter(isSuccess).map(({ start_time = 0 }) => start_time);
     return { startedMs: starts.length === 0 ? null : Math.max(...starts), isRunning: active.length > 0 };
   } catch (error) {
     if (error instanceof DeniedError) return null;
@@ -32,15 +32,9 @@ async function runsOf(lake: Lake, id: string, query: NonNullable<Call["query"]>,
     query: { job_id: id, ...query },
     needs: "CAN_VIEW on the job",
   };
-  return objectsAt(await lake.workspace.request(call, pace), "runs");
+  return (await lake.workspace.read(Runs, call, pace)).runs ?? [];
 }
 
-function isSuccess(run: JsonObject): boolean {
-  const code = textAt(objectAt(objectAt(run, "status"), "termination_details"), "code");
-  return (code ?? textAt(objectAt(run, "state"), "result_state")) === "SUCCESS";
-}
-
-function numberAt(run: JsonObject, key: string): number {
-  const value = run[key];
-  return typeof value === "number" ? value : 0;
+function isSuccess({ status, state }: Run): boolean {
+  return (status?.termination_details?.code ?? state?.result_state) === "SUCCESS";
 }

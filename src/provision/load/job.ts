@@ -3,9 +3,11 @@
  * one, left behind by a lost answer, is taken away.
  */
 
+import { pagesOf } from "../../databricks/answer.ts";
 import { isMissing } from "../../databricks/failure.ts";
-import { asObject, idNumber, isObject, type Json, type JsonObject, objectAt, textAt } from "../../databricks/json.ts";
+import { asObject, idNumber, isObject, type JsonObject } from "../../databricks/json.ts";
 import type { Again } from "../../databricks/pacing.ts";
+import { Job } from "../../databricks/shapes/jobs.ts";
 import type { Pace } from "../../databricks/wire.ts";
 import type { Lake, LakeWish } from "../lake/lake.ts";
 import { LAKE_ID } from "../lake/names.ts";
@@ -15,7 +17,7 @@ import { type NotebookSource, notebookPath } from "./notebook.ts";
 export type JobActual = {
   /** The oldest is the one; others are left over. */
   readonly id: string;
-  readonly settings: JsonObject;
+  readonly settings: Job["settings"];
   readonly leftOver: readonly string[];
 };
 
@@ -35,6 +37,8 @@ const KEPT = new Set([
   "notification_settings",
   "health",
 ]);
+
+const JOBS = pagesOf("jobs", Job);
 
 export const jobName = ({ naming }: LakeWish) => `${naming.prefix}-load-${naming.region}`;
 
@@ -130,19 +134,11 @@ export async function findJob(lake: Lake, doing: Pace): Promise<JobActual | null
     path: ["api", "2.2", "jobs", "list"],
     query: { name, limit: 100, expand_tasks: true },
   };
-  const ours = (await lake.workspace.list(call, "jobs", doing))
-    .filter((job) => textAt(objectAt(objectAt(job, "settings"), "tags"), MANAGED_BY_KEY) === MANAGED_BY)
-    .sort((a, b) => createdAt(a) - createdAt(b));
-  const [first, ...others] = ours.map((job) => ({
-    id: textAt(job, "job_id") ?? "",
-    settings: objectAt(job, "settings"),
-  }));
+  const [first, ...others] = (await lake.workspace.list(JOBS, call, doing))
+    .filter(({ settings }) => settings.tags?.[MANAGED_BY_KEY] === MANAGED_BY)
+    .sort((a, b) => (a.created_time ?? 0) - (b.created_time ?? 0));
   if (first === undefined) return null;
-  return { ...first, leftOver: others.map((other) => other.id) };
-}
-
-function createdAt(job: JsonObject): number {
-  return typeof job["created_time"] === "number" ? job["created_time"] : 0;
+  return { id: first.job_id, settings: first.settings, leftOver: others.map((other) => other.job_id) };
 }
 
 function settingsChange(lake: Lake, id: string, actual: JobActual, wanted: JsonObject): Change[] {
@@ -173,11 +169,11 @@ async function deleteJob(lake: Lake, id: string, jobId: string, doing: Doing): P
 
 export async function jobs(lake: Lake, what: string, verb: string, body: unknown, doing: Doing, again: Again) {
   const call = { doing: what, method: "POST" as const, path: ["api", "2.2", "jobs", verb], body, again };
-  return asObject(await lake.workspace.request({ ...call, needs: "CAN_MANAGE on the job" }, doing));
+  return lake.workspace.request({ ...call, needs: "CAN_MANAGE on the job" }, doing);
 }
 
 /** Whether all that is wanted is there, among whatever defaults Databricks put beside it. */
-export function holds(actual: Json | undefined, wanted: Json | undefined): boolean {
+export function holds(actual: unknown, wanted: unknown): boolean {
   if (Array.isArray(wanted)) {
     return (
       Array.isArray(actual) && actual.length === wanted.length && wanted.every((one, at) => holds(actual[at], one))

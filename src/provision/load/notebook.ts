@@ -4,7 +4,7 @@
  */
 import { AgentError } from "../../core/errors.ts";
 import { hasCode } from "../../databricks/failure.ts";
-import { textAt } from "../../databricks/json.ts";
+import { ExportedSource, WorkspaceObject } from "../../databricks/shapes/workspace.ts";
 import type { Call } from "../../databricks/wire.ts";
 import { createThing, deleteThing, type Lake, type LakeWish, readThing } from "../lake/lake.ts";
 import { LAKE_ID } from "../lake/names.ts";
@@ -36,10 +36,12 @@ export function folderResource(lake: Lake): Resource<true> {
     side: "databricks",
     needs: [],
     read: async (doing) => {
-      const found = await readThing(lake, workspace(`read ${id}`, "get-status", { query: { path } }), doing);
+      const call = workspace(`read ${id}`, "get-status", { query: { path } });
+      const found = await readThing(lake, WorkspaceObject, call, doing);
       if (found === null) return null;
-      if (textAt(found, "object_type") === "DIRECTORY") return true;
-      throw new AgentError(`Cannot use ${id}: there is a ${textAt(found, "object_type")?.toLowerCase()} of that name`, {
+      const { object_type: kind } = found;
+      if (kind === "DIRECTORY") return true;
+      throw new AgentError(`Cannot use ${id}: there is a ${kind.toLowerCase()} of that name`, {
         tryHint: "move it in the workspace, then the same command again",
       });
     },
@@ -111,8 +113,8 @@ export function sourceResource(
     needs: [LAKE_ID.folder(notebookFolder(lake))],
     read: async (doing) => {
       const query = { path, format: exportFormat };
-      const found = await readThing(lake, workspace(`read ${id}`, "export", { query }), doing);
-      return found === null ? null : Buffer.from(textAt(found, "content") ?? "", "base64").toString("utf8");
+      const found = await readThing(lake, ExportedSource, workspace(`read ${id}`, "export", { query }), doing);
+      return found === null ? null : Buffer.from(found.content ?? "", "base64").toString("utf8");
     },
     foreign: (source) => (source.split("\n").some((line) => line.trim() === mark) ? null : `it has no line "${mark}"`),
     diff: (source) => {

@@ -2,15 +2,9 @@
 
 import { AgentError, TransientError } from "../../core/errors.ts";
 import { MS_PER_HOUR } from "../../core/time/duration.ts";
-import {
-  idNumber,
-  type Json,
-  type JsonObject,
-  mustHaveText,
-  objectAt,
-  objectsAt,
-  textAt,
-} from "../../databricks/json.ts";
+import { readAnswer, type Shape } from "../../databricks/answer.ts";
+import { idNumber } from "../../databricks/json.ts";
+import { Run, RunOutput, StartedRun } from "../../databricks/shapes/jobs.ts";
 import type { Lake } from "../lake/lake.ts";
 import type { Doing } from "../resource.ts";
 import { findJob, jobName, jobs } from "./job.ts";
@@ -51,8 +45,8 @@ export async function runJob(
     throw new AgentError(`Cannot run job ${jobName(lake)}: there is none`, { tryHint: "agent provision apply" });
   }
   const body = { job_id: idNumber(job.id), idempotency_token: token, job_parameters: parameters };
-  const started = await jobs(lake, `run job ${jobName(lake)}`, "run-now", body, doing, "safe");
-  const runId = mustHaveText(started, "run_id", "the run");
+  const what = `run job ${jobName(lake)}`;
+  const { run_id: runId } = readAnswer(StartedRun, await jobs(lake, what, "run-now", body, doing, "safe"), what);
   return follow(lake, runId, doing, onStart);
 }
 
@@ -60,12 +54,12 @@ async function follow(lake: Lake, runId: string, doing: Doing, onStart: (start: 
   const startedMs = doing.now();
   let isTold = false;
   for (let waitMs = FIRST_ASK_MS; ; waitMs = Math.min(MOST_ASK_MS, waitMs * 1.5)) {
-    const run = await ask(lake, runId, "get", doing);
-    const page = textAt(run, "run_page_url") ?? "";
+    const run = await ask(lake, Run, { runId, what: "get" }, doing);
+    const { run_page_url: page = "" } = run;
     if (!isTold) onStart({ runId, page });
     isTold = true;
-    const state = textAt(objectAt(run, "status"), "state") ?? textAt(objectAt(run, "state"), "life_cycle_state") ?? "?";
-    if (/^(TERMINATED|SKIPPED|INTERNAL_ERROR)$/.test(state)) return endOf(lake, runId, run, doing);
+    const state = run.status?.state ?? run.state?.life_cycle_state ?? "?";
+    if (/^(TERMINATED|SKIPPED|INTERNAL_ERROR)$/.test(state)) return endOf(lake, run, doing);
     const spentMs = doing.now() - startedMs;
     if (spentMs > LIMIT_MS) {
       throw new TransientError(
@@ -78,22 +72,24 @@ async function follow(lake: Lake, runId: string, doing: Doing, onStart: (start: 
   }
 }
 
-async function endOf(lake: Lake, runId: string, run: JsonObject, doing: Doing): Promise<RunEnd> {
-  const details = objectAt(objectAt(run, "status"), "termination_details");
-  const old = objectAt(run, "state");
-  const code = textAt(details, "code") ?? textAt(old, "result_state") ?? "UNKNOWN";
-  const page = textAt(run, "run_page_url") ?? "";
+async function endOf(lake: Lake, run: Run, doing: Doing): Promise<RunEnd> {
+  const { run_id: runId, run_page_url: page = "", status, state: old, tasks = [] } = run;
+  const details = status?.termination_details;
+  const code = details?.code ?? old?.result_state ?? "UNKNOWN";
   // The output is that of a task's run, not of the run.
-  const taskId = textAt(objectsAt(run, "tasks").at(-1), "run_id");
+  const task = tasks.at(-1);
   const output =
-    taskId === undefined ? {} : await ask(lake, taskId, "get-output", doing).catch(() => ({}) as JsonObject);
-  const said = textAt(output, "error") ?? textAt(details, "message") ?? textAt(old, "state_message") ?? "";
-  const result = textAt(objectAt(output, "notebook_output"), "result") ?? null;
-  return { runId, ok: code === "SUCCESS", code, message: said, page, result };
+    task === undefined
+      ? null
+      : await ask(lake, RunOutput, { runId: task.run_id, what: "get-output" }, doing).catch(() => null);
+  const message = output?.error ?? details?.message ?? old?.state_message ?? "";
+  return { runId, ok: code === "SUCCESS", code, message, page, result: output?.notebook_output?.result ?? null };
 }
 
-async function ask(lake: Lake, runId: string, what: string, doing: Doing): Promise<JsonObject> {
+type RunQuestion = { readonly runId: string; readonly what: "get" | "get-output" };
+
+function ask<S extends Shape>(lake: Lake, shape: S, { runId, what }: RunQuestion, doing: Doing): Promise<S["infer"]> {
   const path = ["api", "2.2", "jobs", "runs", what];
   const call = { doing: `read run ${runId}`, method: "GET" as const, path, query: { run_id: runId } };
-  return objectAt({ run: (await lake.workspace.request(call, doing)) as Json }, "run");
+  return lake.workspace.read(shape, call, doing);
 }

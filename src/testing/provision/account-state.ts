@@ -1,6 +1,6 @@
 /** All that is in an AWS account of a test, as one value that can be compared: but for ids that AWS makes up. */
 import { readBucket } from "../../provision/aws/bucket-read.ts";
-import { parsePolicy } from "../../provision/aws/policy-json.ts";
+import { readPolicy } from "../../provision/aws/policy-read.ts";
 import type { ProvisionWorld } from "./world.ts";
 
 export function accountState(world: ProvisionWorld) {
@@ -16,10 +16,14 @@ export function accountState(world: ProvisionWorld) {
       const policies = await Promise.all(
         PolicyNames.map(async (PolicyName) => {
           const { PolicyDocument = "" } = await iam.send(new iamApi.GetRolePolicyCommand({ RoleName, PolicyName }));
-          return [PolicyName, parsePolicy(PolicyDocument)];
+          return [PolicyName, readPolicy(PolicyDocument, PolicyName)];
         }),
       );
-      roles[RoleName!] = { trust: parsePolicy(Role!.AssumeRolePolicyDocument!), tags: Role!.Tags, policies };
+      roles[RoleName!] = {
+        trust: readPolicy(Role!.AssumeRolePolicyDocument!, "read the trust policy"),
+        tags: Role!.Tags,
+        policies,
+      };
     }
     const users: Record<string, unknown> = {};
     for (const { UserName } of (await iam.send(new iamApi.ListUsersCommand({}))).Users ?? []) {
@@ -29,7 +33,7 @@ export function accountState(world: ProvisionWorld) {
       const policies = await Promise.all(
         PolicyNames.map(async (PolicyName) => {
           const { PolicyDocument = "" } = await iam.send(new iamApi.GetUserPolicyCommand({ UserName, PolicyName }));
-          return [PolicyName, parsePolicy(PolicyDocument)];
+          return [PolicyName, readPolicy(PolicyDocument, PolicyName)];
         }),
       );
       const keys = await iam.send(new iamApi.ListAccessKeysCommand({ UserName }));

@@ -1,0 +1,13 @@
+/** What the notebook of ours answers with when its run ends. */
+import { type } from "./ark.ts";
+
+/** `table` is `catalog.schema.table`; `quarantined` are the paths of objects that cannot be unpacked. */
+export const LoadReport = type({
+  stage: "string",
+  table: "string",
+  rows: "number",
+  quarantined: type("string[]").readonly(),
+});
+export type LoadReport = typeof LoadReport.infer;
+
+export const LoadReports = LoadReport.array().atLeastLength(1);

@@ -1,0 +1,10 @@
+/** The workspace: who asks (SCIM), what lies in its folders, . */
+import { Text, type } from "./ark.ts";
+
+export const Me = type({ userName: Text, "groups?": type({ "display?": "string" }).array() });
+export type Me = typeof Me.infer;
+
+/** https://docs.databricks.com/api/workspace/workspace */
+export const WorkspaceObject = type({ object_type: Text });
+export const DashboardObject = type({ resource_id: Text });
+export const ExportedSource = type({ "content?": "string" });
