@@ -40,7 +40,7 @@ test("config check reads the files that the settings name, and tells all that is
   expect(lines).toEqual([
     "p.json:2:39: measures[0].unit: must be a text of at most 32 characters, empty where there is no unit, not 5",
     "m.json:2:2: drp: is not known here; did you mean drop?",
-    'Cannot open source "stdin:x": stdin: takes no parameters',
+    'Cannot open source "stdin:x": stdin: has no parameters',
     "r/a.json:1:2: expected a key in double quotes, not the end of the file",
     `Cannot write to data dir "data/in": "${cwd}/data" is a file, not a folder`,
     `Cannot deliver to store "dir:lake/x": "${cwd}/lake/x" is a file, not a folder`,

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { NODE_ID, safeNodeId } from "./node-id.ts";
 
-test("a node id is safe in a key, a path and a listing, whatever the host is called", () => {
+test("a node id is safe in a key, a path and a listing, whatever the host's name is", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
       const id = safeNodeId(text);

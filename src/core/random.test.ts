@@ -3,7 +3,7 @@ import { bell, between, hashAt, hashText, pick, seededRandom, unit } from "./ran
 
 const COUNT = 20_000;
 
-test("the same question has the same answer, and another key or number another one", () => {
+test("the same key and number give the same hash, and others another one", () => {
   expect(hashAt(1, 2)).toBe(hashAt(1, 2));
   const numbers = [-1, 0, 1, 2, 2 ** 31, 2 ** 32, 2 ** 32 + 1, 2 ** 40, 2 ** 53 - 1, -(2 ** 40)];
   const seen = new Set([1, 2, 3].flatMap((key) => numbers.map((n) => hashAt(key, n))));
@@ -30,7 +30,7 @@ test("the bell has mean 0 and deviation 1 and never leaves ±3.46", () => {
   expect(Math.abs(squares / COUNT - 1)).toBeLessThan(0.05);
 });
 
-test("an integer between two limits reaches both and nothing beyond", () => {
+test("an integer between two limits reaches both and never exceeds them", () => {
   const seen = new Set(Array.from({ length: 500 }, (_, n) => between(hashAt(3, n), 4, 6)));
   expect([...seen].sort()).toEqual([4, 5, 6]);
   expect(["a", "b"]).toContain(pick(hashAt(3, 1), ["a", "b"]));

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { shellWord } from "./shell-word.ts";
 
-test("a plain word stays as it is, every other is quoted", () => {
+test("a plain word stays as it is, any other is quoted", () => {
   expect(["s3:", "--since", "./lake"].map(shellWord)).toEqual(["s3:", "--since", "./lake"]);
   expect(["a b", "it's", ""].map(shellWord)).toEqual(["'a b'", "'it'\\''s'", "''"]);
 });

@@ -1,5 +1,4 @@
-/** From a `--source` URI to a source. Nothing outside is touched before the first `take`, but the URI is judged whole. */
-
+/** From a `--source` URI to a source. Opening reads nothing but checks the whole URI; `take` reads. */
 import { UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
@@ -20,24 +19,25 @@ export type SourceOptions = {
   readonly mapping: Mapping | null;
   /** The last cursor that was committed under this URI, or null. */
   readonly cursor: (uri: string) => string | null;
-  /** Take what is there now, and then end. */
+  /** Take the readings that are there now, and then end. */
   readonly once: boolean;
   readonly stdin: () => AsyncIterable<Uint8Array>;
   readonly now: () => number;
   readonly maxLineBytes: number;
   readonly pollMs: number;
   readonly cwd: string;
-  /** Something that a person should know of a source, in a sentence: a table that was replaced. */
+  /** Reports, in a sentence, something that a person should know: a table that was replaced. */
   readonly notice: (line: string) => void;
 };
 
-type Asked = Pick<SourceOptions, "profile" | "cwd" | "once">;
+/** What decides, beside the URI, whether a source can work. */
+type SourceContext = Pick<SourceOptions, "profile" | "cwd" | "once">;
 
 type Scheme = {
-  /** Throws a UsageError for a URI that can never work; looks at nothing that a source would read. */
-  readonly check: (uri: string, asked: Asked) => void;
+  /** Throws a UsageError for a URI that can never work; reads nothing. */
+  readonly check: (uri: string, context: SourceContext) => void;
   readonly open: (uri: string, options: SourceOptions) => Source;
-  /** What two sources must not share: each would take all of it. */
+  /** What two sources must not have in common: each would take all readings of it. */
   readonly takes: (uri: string, cwd: string) => string;
 };
 
@@ -71,26 +71,26 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
   stdin: {
     check: (uri) => {
-      if (uri !== "stdin:") refuse(uri, "stdin: takes no parameters", "agent run --source stdin:");
+      if (uri !== "stdin:") refuse(uri, "stdin: has no parameters", "agent run --source stdin:");
     },
     open: (uri, options) => new StdinSource({ stream: options.stdin(), normalizer: normalizerFor(options), uri }),
     takes: (uri) => uri,
   },
 };
 
-/** Every reason why these sources can never work, or not together, without opening one of them. */
-export function sourceProblems(uris: readonly string[], asked: Asked): UsageError[] {
+/** Every reason why these sources can never work, alone or together. Opens none of them. */
+export function sourceProblems(uris: readonly string[], context: SourceContext): UsageError[] {
   const problems: UsageError[] = [];
   const seen = new Map<string, string>();
   for (const uri of uris) {
     try {
       const scheme = schemeOf(uri);
-      scheme.check(uri, asked);
-      const taken = scheme.takes(uri, asked.cwd);
+      scheme.check(uri, context);
+      const taken = scheme.takes(uri, context.cwd);
       const earlier = seen.get(taken);
       if (earlier === uri) refuse(uri, "it is given twice", `agent run --source ${shellWord(uri)}`);
       if (earlier !== undefined)
-        refuse(uri, `it is the same table as "${earlier}"`, `agent run --source ${shellWord(uri)}`);
+        refuse(uri, `it is the same table as "${earlier}"`, `agent run --source ${shellWord(earlier)}`);
       seen.set(taken, uri);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;

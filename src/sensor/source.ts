@@ -2,8 +2,8 @@
 import type { ReadingBlock } from "../core/reading.ts";
 
 /**
- * `more`: call again at once. `idle`: nothing now; call again at `wakeAtMs`, or when the source calls `onReady`.
- * `ended`: nothing will ever come (stdin closed, a counted simulator done, a one-shot read of a database is through).
+ * `more`: call again at once. `idle`: nothing new; call again at `wakeAtMs`, or when the source calls `onReady`.
+ * `ended`: no more readings will come (stdin closed, a counted simulation is complete, a read with `once` is complete).
  */
 export type Taken =
   | { readonly state: "more" }
@@ -13,20 +13,20 @@ export type Taken =
 /**
  * A place where readings come from. `take` appends to the block, at most up to its capacity, and never waits.
  * A reading that was appended is committed together with `cursor()` in one transaction, or not at all; after that
- * `committed()` is called and the source may acknowledge to its own outside (PUBACK, HTTP 202). After a restart the
- * source is opened with the last committed cursor and goes on behind it: no reading skipped, none twice.
- * `take` throws TransientError when the outside is in trouble (database locked, file gone): nothing was appended, the
- * caller waits and calls again. Bad input never throws: it becomes a malformed row.
+ * `committed()` is called, and the source may acknowledge to its sender (PUBACK, HTTP 202). After a restart the source is
+ * opened with the last committed cursor and continues after it: no reading is skipped, none is taken twice.
+ * `take` throws TransientError when its origin cannot be read now (database locked, file missing): nothing was appended,
+ * the caller waits and calls again. Bad input never throws: it becomes a malformed row.
  */
 export interface Source {
-  /** As the user gave it; the name under which its cursor is stored and `status` shows it. */
+  /** As the user gave it: its cursor is stored under this name, and `status` shows it. */
   readonly uri: string;
   take(block: ReadingBlock, nowMs: number): Taken;
-  /** Where the source stands after everything it appended so far: opaque text (≤ 4 KiB), null where it has no memory. */
+  /** The position after everything that it appended so far: opaque text (≤ 4 KiB), null where it cannot resume. */
   cursor(): string | null;
   /** Everything appended before this call is durable. */
   committed(): void;
-  /** Set by the caller: called when an idle source has something. */
+  /** Set by the caller: called when an idle source has readings. */
   onReady: (() => void) | null;
   close(): void | Promise<void>;
 }

@@ -33,7 +33,7 @@ async function seenDuring(run: () => Promise<unknown>): Promise<typeof seen> {
 const only = (fault: Fault) => proxy.setFaults({ [fault]: 1 });
 
 describe("a bad line", () => {
-  test("without faults hands everything on, the client's Host header unchanged", async () => {
+  test("forwards everything where there are no faults, the client's Host header unchanged", async () => {
     proxy.setFaults({});
     const path = "/bucket/date%3D2026-11-23/hour%3D08/a%20b?list-type=2&prefix=a%2Fb";
     const arrived = await seenDuring(async () => {
@@ -45,7 +45,7 @@ describe("a bad line", () => {
     expect(arrived).toEqual([{ method: "PUT", url: path, host: new URL(proxy.url).host, length: 8 }]);
   });
 
-  test("answers 503 without handing on, with a Retry-After or without", async () => {
+  test("answers 503 without forwarding, with a Retry-After or without", async () => {
     const arrived = await seenDuring(async () => {
       only("unavailable");
       const plain = await put();
@@ -56,12 +56,12 @@ describe("a bad line", () => {
     expect(arrived).toEqual([]);
   });
 
-  test("ends the connection before handing on", async () => {
+  test("ends the connection before forwarding", async () => {
     only("reset");
     expect(await seenDuring(() => put().catch(() => "reset"))).toEqual([]);
   });
 
-  test("loses the answer of what was done", async () => {
+  test("loses the answer to a request that was carried out", async () => {
     only("lostAnswer");
     const before = proxy.counts().lostAnswer;
     const arrived = await seenDuring(async () => {
@@ -85,7 +85,7 @@ describe("a bad line", () => {
     expect(arrived).toEqual([]);
   });
 
-  test("survives a client that dies in the middle of its body, and hands no half on", async () => {
+  test("survives a client that dies in the middle of its body, and forwards no half body", async () => {
     proxy.setFaults({});
     const { port } = new URL(proxy.url);
     const arrived = await seenDuring(async () => {
@@ -122,7 +122,7 @@ describe("a bad line", () => {
     expect(() => proxy.setFaults({ nonsense: 1 } as object)).toThrow("nonsense");
   });
 
-  test("runs as a process of its own, is set over HTTP, and ends with whoever started it", async () => {
+  test("runs as a process of its own, is configured over HTTP, and ends with the process that started it", async () => {
     const program = new URL("./faulty-proxy.ts", import.meta.url).pathname;
     const args = ["--port", "0", "--upstream", upstream.url.href, "--seed", "3", "--faults", '{"unavailable":1}'];
     const child = Bun.spawn([process.execPath, program, ...args], { stdin: "pipe", stdout: "pipe" });

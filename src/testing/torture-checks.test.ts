@@ -112,7 +112,7 @@ function judged(change: (lake: ReturnType<typeof faultless>) => void): readonly 
   return differences.list();
 }
 
-test("a faultless lake has no differences", () => {
+test("a correct lake has no differences", () => {
   expect(judged(() => undefined)).toEqual([]);
 });
 
@@ -144,7 +144,7 @@ test("each broken promise is named", () => {
     expect([name, judged(fault).join("\n")]).toEqual([name, expect.stringMatching(sentence)]);
 });
 
-test("what a rule that remembers should have found, and what it found out of nothing, is named", () => {
+test("findings of a stateful rule that are missing, and findings that should not exist, are named", () => {
   const row = (seq: number, vibration: number): Row => ({
     reading_id: `e-${seq}`,
     sensor_id: "s",

@@ -23,7 +23,7 @@ test("a number is written exactly as JSON.stringify writes it", () => {
   }
 });
 
-test("thousandths are written as the number that they are", () => {
+test("thousandths are written as the number that JSON.stringify writes", () => {
   fc.assert(
     fc.property(fc.oneof(fc.integer(), fc.maxSafeInteger()), (value) => {
       expect(written((w) => w.thousandths(value))).toBe(JSON.stringify(value / 1_000));

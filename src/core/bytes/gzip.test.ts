@@ -34,26 +34,26 @@ test("a node that keeps up compresses hard, in bursts too", () => {
   expect(hardOf(100, 500)).toBe(1);
 });
 
-test("a backlog that is as fast as the processor is compressed fast, but for the first batch of it", () => {
+test("a backlog that comes as fast as the processor allows is compressed fast, except for its first batch", () => {
   const { hardOf } = gzip();
   // 300,000 rows a second.
   expect(hardOf(20, 7)).toBe(1);
   expect(hardOf(1_000, 7)).toBeLessThan(0.02);
 });
 
-test("between the two, as much is compressed hard as there is time for", () => {
+test("between the two, as many batches are compressed hard as time allows", () => {
   const { hardOf } = gzip();
   hardOf(40, 250);
   expect(hardOf(400, 250)).toBeWithin(0.45, 0.55);
 });
 
-test("a stated level is that level, however much comes", () => {
+test("a fixed level stays the same, however much comes", () => {
   for (const level of [1, 6] as const) {
     const { own } = gzip(level);
     for (let i = 0; i < 50; i++) expect(isHard(own.compress(text, 2_000))).toBe(level === 6);
   }
 });
 
-test("what is compressed is read back", () => {
+test("compressed text is read back", () => {
   expect(gunzipSync(gzip().own.compress(text, 500)).equals(text)).toBe(true);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { HeapWatch } from "./heap-watch.ts";
 
-test("the whole heap is collected when memory has grown, and not again until it has grown anew; in between what is young", () => {
+test("the whole heap is collected when memory has grown, and not again until it has grown more; in between only young objects are", () => {
   let rss = 50e6;
   let live = 40e6;
   let collected = 0;
@@ -32,7 +32,7 @@ test("the whole heap is collected when memory has grown, and not again until it 
   expect([collected, young]).toEqual([3, 9]);
 });
 
-test("it looks once in so many readings", () => {
+test("memory is checked once per fixed number of readings", () => {
   let looks = 0;
   const rss = () => {
     looks++;

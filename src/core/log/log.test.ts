@@ -28,7 +28,7 @@ test("a line of text has time, level, code, message and fields", () => {
   ]);
 });
 
-test("a JSON line is one object, and no field can stand in for its fixed names", () => {
+test("a JSON line is one object, and no field can replace its fixed names", () => {
   const { entries, log } = logged("info");
   log.info("up", "The store is back", { code: "forged", after: 2 });
   expect(JSON.parse(jsonLine(entries[0]!))).toEqual({
@@ -55,7 +55,7 @@ test("no secret is printed, in a message or a field, plain, in a URL or as Base6
   );
 });
 
-test("what a test server takes for a secret, and is half a word, stays readable", () => {
+test("a very short secret, such as that of a test server, is not hidden: text stays readable", () => {
   expect(redactor(["a", "test"])("Cannot apply the plan: the latest test failed")).toBe(
     "Cannot apply the plan: the latest test failed",
   );

@@ -15,7 +15,7 @@ test("a bell that was rung before the wait ends it, once", async () => {
   expect(order).toEqual(["rung", "woken"]);
 });
 
-test("two loops that ring for each other leave timers and I/O their turn", async () => {
+test("two loops that ring for each other let timers and I/O run", async () => {
   let heard = false;
   setImmediate(() => {
     heard = true;

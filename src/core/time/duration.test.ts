@@ -17,7 +17,7 @@ test("a duration is a number with a unit", () => {
   for (const [text, ms] of durations) expect([text, parseDuration(text)]).toEqual([text, ms]);
 });
 
-test("what is no duration is refused, a part of a millisecond too", () => {
+test("text that is not a duration is refused, also a fraction of a millisecond", () => {
   for (const text of [
     "",
     "1500",
@@ -38,7 +38,7 @@ test("what is no duration is refused, a part of a millisecond too", () => {
   }
 });
 
-test("only what has its unit in its name takes a bare number; else it is told what was probably meant", () => {
+test("a bare number is allowed only where the name has the unit; else the message says what was probably meant", () => {
   expect([parseMilliseconds("1500"), parseMilliseconds("1.5s"), parseMilliseconds("1.5")]).toEqual([
     1_500,
     1_500,

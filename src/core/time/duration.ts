@@ -3,7 +3,6 @@
 export const MS_PER_MINUTE = 60_000;
 export const MS_PER_HOUR = 60 * MS_PER_MINUTE;
 export const MS_PER_DAY = 24 * MS_PER_HOUR;
-
 const MS_PER_UNIT = { ms: 1, s: 1_000, m: MS_PER_MINUTE, h: MS_PER_HOUR, d: MS_PER_DAY } as const;
 const BYTES_PER_UNIT = {
   B: 1,
@@ -23,20 +22,20 @@ export function hourOf(timeMs: number): number {
 }
 
 /**
- * Milliseconds, or undefined where the text is no duration. A number needs a unit, whoever writes 3 may mean seconds; only
- * 0 is 0 in all of them. A fraction of a millisecond is refused.
+ * Milliseconds, or undefined where the text is not a duration. A number needs a unit, because 3 might mean seconds; only 0
+ * is the same in all units. A fraction of a millisecond is refused.
  */
 export function parseDuration(text: string): number | undefined {
   const found = DURATION.exec(text.trim());
   return isBare(found) ? undefined : scaled(found, MS_PER_UNIT, "ms");
 }
 
-/** The same for what has its unit in its name (`AGENT_POLL_MS`): a bare number is milliseconds. */
+/** The same for a setting that has its unit in its name (`AGENT_POLL_MS`): a bare number is milliseconds. */
 export function parseMilliseconds(text: string): number | undefined {
   return scaled(DURATION.exec(text.trim()), MS_PER_UNIT, "ms");
 }
 
-/** What is wrong with a number that has no unit, and what was probably meant; else nothing. */
+/** For a number without a unit: that it has none, and what was probably meant. Else an empty text. */
 export function unitMeant(text: string): string {
   return isBare(DURATION.exec(text.trim())) ? `it has no unit; did you mean ${text.trim()}s?` : "";
 }
@@ -52,7 +51,7 @@ export function formatDuration(ms: number): string {
   return withUnit(ms, MS_PER_UNIT, ["d", "h", "m", "s", "ms"]);
 }
 
-/** Bytes, or undefined where the text is no size. `MiB` counts in 1,024s, `MB` in 1,000s, a bare number is bytes. */
+/** Bytes, or undefined where the text is not a size. `MiB` counts in 1,024s, `MB` in 1,000s, a bare number is bytes. */
 export function parseBytes(text: string): number | undefined {
   return scaled(/^(\d{1,15}(?:\.\d{1,9})?) ?([KMGT]i?B|B)?$/.exec(text.trim()), BYTES_PER_UNIT, "B");
 }
@@ -70,6 +69,9 @@ function scaled(found: RegExpExecArray | null, units: Readonly<Record<string, nu
 }
 
 function withUnit(value: number, units: Readonly<Record<string, number>>, fromLargest: readonly string[]): string {
-  const unit = fromLargest.find((name) => value !== 0 && value % units[name]! === 0);
-  return unit === undefined ? `${value}${fromLargest[fromLargest.length - 1]}` : `${value / units[unit]!}${unit}`;
+  for (const unit of fromLargest) {
+    const size = units[unit] ?? Number.NaN;
+    if (value !== 0 && value % size === 0) return `${value / size}${unit}`;
+  }
+  return `${value}${fromLargest.at(-1)}`;
 }

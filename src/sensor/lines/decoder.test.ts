@@ -205,7 +205,7 @@ const stream = fc
     }),
   );
 
-test("a line says the same whether a template or JSON.parse reads it", () => {
+test("a line gives the same row whether a template or JSON.parse reads it", () => {
   fc.assert(
     fc.property(stream, (lines) => expectSame(lines)),
     { numRuns: 250 },
@@ -233,7 +233,7 @@ test("the same is true under every kind of mapping", () => {
   );
 });
 
-test("two sensors that differ in one value, and changes of one sensor, are told apart", () => {
+test("two sensors that differ in one value are distinct, and so are changes of one sensor", () => {
   const of = (place: string, celsius: number): string =>
     `{"sensor_id":"a","location":"${place}","timestamp":"2026-11-23T08:00:00.000Z","temperature":${celsius}}`;
   const lines = [of("x", 1), of("x", 2), of("y", 3), of("x", 4), of("y", 5), of("yy", 6), of("x", 7)];
@@ -249,7 +249,7 @@ test("two sensors that differ in one value, and changes of one sensor, are told 
   ]);
 });
 
-test("a number in bytes is the very double that JSON.parse makes of it", () => {
+test("a number is read from bytes as exactly the double that JSON.parse gives", () => {
   const scan = new LineScan(new TimestampReader());
   const text = fc.oneof(
     fc.stringMatching(/^-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,3})?$/),

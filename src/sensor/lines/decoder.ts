@@ -5,7 +5,7 @@
 import { CLOSE_BRACE, COMMA, QUOTE, SPACE } from "../../core/ascii.ts";
 import type { MalformedReason, ReadingBlock } from "../../core/reading.ts";
 import { NO_SENSOR } from "../../core/sensor.ts";
-import { notFinite, type Problem, shortened } from "../row/fields.ts";
+import { notFinite, type RowProblem, shortened } from "../row/draft.ts";
 import type { ForeignRow, Normalizer } from "../row/normalize.ts";
 import { templateOf } from "./learn-template.ts";
 import { receivedOf } from "./received.ts";
@@ -107,12 +107,12 @@ export class LineDecoder {
     this.#learnFrom(block, parsed.row, bytes.subarray(from, to));
   }
 
-  #tooLong(length: number): Parsed {
+  #tooLong(length: number): ParsedLine {
     return refusal("line_too_long", `the line has ${length} bytes, at most ${this.#maxLineBytes} are read`);
   }
 
   /** The object that a line is, or why it is not one; null for a blank line. */
-  #parse(line: Buffer): Parsed | null {
+  #parse(line: Buffer): ParsedLine | null {
     let text: string;
     try {
       text = this.#utf8.decode(line);
@@ -159,14 +159,14 @@ export class LineDecoder {
   }
 }
 
-type Parsed = { readonly row: ForeignRow } | { readonly problem: Problem };
+type ParsedLine = { readonly row: ForeignRow } | { readonly problem: RowProblem };
 
-function refusal(reason: MalformedReason, detail: string): Parsed {
+function refusal(reason: MalformedReason, detail: string): ParsedLine {
   return { problem: { reason, detail } };
 }
 
 /** Sensors write NaN although JSON does not have it: it gets its own reason. */
-function notJson(text: string, error: unknown): Parsed {
+function notJson(text: string, error: unknown): ParsedLine {
   const found = /"((?:[^"\\]|\\.){0,256})"\s*:\s*([+-]?(?:NaN|Infinity))\s*[,}]/.exec(text);
   if (found !== null) return { problem: notFinite(found[1] ?? "", Number(found[2])) };
   if (text.includes("\u0000")) return refusal("not_json", "the line holds a NUL byte");

@@ -46,7 +46,7 @@ async function reasonsOf(lines: readonly (string | Uint8Array)[]): Promise<(stri
   return Array.from({ length: block.count }, (_, row) => block.malformed.get(row)?.reason);
 }
 
-test("lines end in LF or CRLF, blank ones are none, the last needs no end, and a byte-order mark is no matter", async () => {
+test("lines end in LF or CRLF, blank lines are skipped, the last line needs no end, and a byte-order mark is skipped", async () => {
   const { block } = await drain(chunksOf(["\ufeff", good, "\r\n\r\n  \t\n", good, "\n\n", good]));
   expect(block.count).toBe(3);
   expect(block.malformed.size).toBe(0);
@@ -54,7 +54,7 @@ test("lines end in LF or CRLF, blank ones are none, the last needs no end, and a
   expect(block.time[0]).toBe(Date.parse(TIME));
 });
 
-test("everything that is no reading is kept as received, with its reason", async () => {
+test("every line that is not a reading is kept as received, with its reason", async () => {
   const row = (more: string): string => good.replace("}", `,${more}}`);
   const cases: [string | Uint8Array, string | undefined][] = [
     [good, undefined],
@@ -98,7 +98,7 @@ test("everything that is no reading is kept as received, with its reason", async
   });
 });
 
-test("a malformed row says what was wrong in a sentence and keeps the line; what is no text is kept as base64", async () => {
+test("a malformed row says in a sentence what was wrong and keeps the line; bytes that are not text are kept as Base64", async () => {
   const wrong = good.replace("21.5", '"21.5"');
   const { block } = await drain(chunksOf([wrong, "\r\n", Buffer.from([0x7b, 0xff, 0x7d])]));
   expect(block.malformed.get(0)).toEqual({
@@ -116,7 +116,7 @@ test("unknown fields are kept as JSON text", async () => {
   expect(block.extra.get(0)).toBe('{"__proto__":{"x":1},"rssi":-60.5,"note":"é\\n"}');
 });
 
-test("what is within the limit of a line is kept whole: a line that is none, and unknown fields of any length", async () => {
+test("everything within the limit of a line is kept whole: a malformed line, and unknown fields of any length", async () => {
   const filler = "é".repeat(450_000);
   const long = good.replace("}", `,"note":"${filler}"}`);
   const bytes = Buffer.from(`${long.slice(0, -1)}\u0000`);
@@ -135,7 +135,7 @@ test("what is within the limit of a line is kept whole: a line that is none, and
   }
 });
 
-test("a block with much text in it is full before its rows are, and nothing is skipped", async () => {
+test("a block with much text is full before its rows are, and no row is skipped", async () => {
   const [garbage, noted] = ["x".repeat(900_000), good.replace("}", `,"note":"${"y".repeat(900_000)}"}`)];
   const normalizer = new Normalizer({ catalogue: new SensorCatalogue(), profile: PROFILE });
   const lines = Array.from({ length: 60 }, (_, i) => `${i % 2 === 0 ? garbage : noted}\n`);
@@ -180,7 +180,7 @@ test("a line at the limit is read and one byte more is not, in one chunk or in m
   }
 });
 
-test("a flood of made-up sensors or labels is malformed, and those that are known stay readings", async () => {
+test("a flood of made-up sensors or labels is malformed, and known ones still give readings", async () => {
   const catalogue = new SensorCatalogue();
   for (let i = 0; i < LIMITS.labels; i++)
     catalogue.internLabel({ statusCode: i, anomalyFlag: null, anomalyType: null });
@@ -189,7 +189,7 @@ test("a flood of made-up sensors or labels is malformed, and those that are know
   expect([...block.malformed].map(([row, { reason }]) => [row, reason])).toEqual([[2, "too_many_kinds"]]);
 });
 
-test("any bytes in any chunks: one row for every line that is not blank, and never an exception", async () => {
+test("any bytes in any chunks give one row for every line that is not blank, and never an exception", async () => {
   const piece = fc.oneof(
     fc.uint8Array({ maxLength: 40 }),
     fc
@@ -223,7 +223,7 @@ test("any bytes in any chunks: one row for every line that is not blank, and nev
   );
 });
 
-test("the sender waits while the queue is full, and goes on when there is room", async () => {
+test("the sender waits while the queue is full, and continues when there is room", async () => {
   let sent = 0;
   async function* endless(): AsyncGenerator<Uint8Array> {
     for (; sent < 1_000; sent++) yield Buffer.from(`${good}\n`.repeat(100));
@@ -243,7 +243,7 @@ test("the sender waits while the queue is full, and goes on when there is room",
   source.close();
 });
 
-test("a stream that breaks is told once, after everything that came before it", async () => {
+test("a stream that breaks is reported once, after everything that came before it", async () => {
   async function* broken(): AsyncGenerator<Uint8Array> {
     yield Buffer.from(`${good}\n${good.slice(0, 10)}`);
     throw new Error("EIO");

@@ -1,7 +1,7 @@
 /**
  * `stdin:`, readings as lines of JSON: one object a line, `\n` or `\r\n`, blank lines skipped, a byte-order mark at the start
  * and a last line without newline allowed. Every other line becomes one row, a reading or a malformed one. A pipe cannot be
- * read twice, so there is no cursor: what the sender wrote and nobody committed is gone with the process.
+ * read twice, so there is no cursor: lines that were not committed are lost when the process ends.
  */
 import { messageOf, TransientError } from "../../core/errors.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
@@ -10,7 +10,7 @@ import type { Source, Taken } from "../source.ts";
 import { LineDecoder } from "./decoder.ts";
 import { LineSplitter } from "./splitter.ts";
 
-/** Read ahead of the buffer at most this much (and one chunk); then the pipe fills and its writer waits. */
+/** At most this much, and one chunk, is read ahead of the buffer; then the pipe fills and its writer waits. */
 export const QUEUE_BYTES = 4 * 1024 * 1024;
 
 export class StdinSource implements Source {
@@ -59,7 +59,7 @@ export class StdinSource implements Source {
   close(): void {
     this.#closed = true;
     this.#makeRoom();
-    // A read under way ends with the process; nobody waits for it.
+    // A read that is still pending ends with the process: nothing waits for it.
     this.#chunks.return?.().catch(() => {});
   }
 

@@ -50,7 +50,7 @@ test("environmental and wind-turbine ship, with the measures and ranges that the
   expect(turbine.parameters).toMatchObject({ rotor_diameter_m: 100, rated_power_kw: 2500, cut_out_wind_speed_m_s: 25 });
 });
 
-test("a user's file works as a shipped profile does, down to the simulator, with nothing but names and ranges in it", () => {
+test("a user's file with only names and ranges works as a shipped profile does, down to the simulator", () => {
   writeFileSync(join(folder, "room.json"), JSON.stringify(room));
   const profile = loadProfile("room.json", folder);
   expect(profile).toMatchObject({ name: "room", description: "" });
@@ -64,7 +64,7 @@ test("a user's file works as a shipped profile does, down to the simulator, with
   expect(new Set(values).size).toBeGreaterThan(100);
 });
 
-test("a measure that says nothing of its simulation stays within what is plausible", () => {
+test("a measure without a simulation part stays within its plausible range", () => {
   const { limits, faulty } = simulationOf({ name: "x", unit: "", plausible: [10, 20] });
   expect([limits, faulty]).toEqual([
     [10, 20],
@@ -110,7 +110,7 @@ test("a bad profile gives every problem at once, each with its path", () => {
   ]);
 });
 
-test("a problem of a profile file is reported where it is: at a value, at a key that is not known, or where something is missing", () => {
+test("a problem of a profile file is reported at its place: at a value, at an unknown key, or where something is missing", () => {
   const text = `{
   "name": "room",
   "colour": "blue",
@@ -133,7 +133,7 @@ test("a problem of a profile file is reported where it is: at a value, at a key 
   );
 });
 
-test("what is no profile at all is refused too", () => {
+test("a file that is not a profile at all is refused too", () => {
   for (const value of [null, [], "environmental", 7, {}, { name: "a", measures: [] }]) {
     expect(problems(value).length).toBeGreaterThan(0);
   }

@@ -1,4 +1,4 @@
-/** The profiles that ship with the agent, and a user's own, which work the same way. */
+/** The profiles that ship with the agent, and a user's own, which are used in the same way. */
 import type { Profile } from "../../core/profile.ts";
 import environmental from "./environmental.json";
 import { readProfileFile, shippedProfile } from "./read.ts";
@@ -12,8 +12,8 @@ export function shippedProfiles(): readonly Profile[] {
 }
 
 /**
- * A shipped profile by its name, or the JSON file at that path, seen from `cwd`. Throws a UsageError with every problem
- * of the file, its place and its path in it (`mine.json:7:15: measures[2].unit: …`).
+ * A shipped profile by its name, or the JSON file at that path, relative to `cwd`. Throws a UsageError with every
+ * problem of the file, its place and its path in it (`mine.json:7:15: measures[2].unit: …`).
  */
 export function loadProfile(nameOrFile: string, cwd: string = process.cwd()): Profile {
   return Object.hasOwn(SHIPPED, nameOrFile) ? shipped(nameOrFile) : readProfileFile(nameOrFile, cwd);

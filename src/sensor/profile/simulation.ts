@@ -25,15 +25,15 @@ export type MeasureSimulation = {
   readonly spread: number;
   readonly daily: { readonly amplitude: number; readonly peakHour: number };
   readonly seasonal: { readonly amplitude: number; readonly peakDay: number };
-  /** Smooth chance that changes over about so many hours; from one hour on it is the site's, below it the sensor's own. */
+  /** A smooth random change over about so many hours; from one hour on the site shares it, below it each sensor has its own. */
   readonly weather: readonly { readonly hours: number; readonly amplitude: number }[];
-  /** How far the sensor's own error wanders over months. */
+  /** How far the sensor's own error changes over months. */
   readonly drift: number;
-  /** Standard deviation, never more than 3.5 of them. */
+  /** Standard deviation; a value is never off by more than 3.5 times that. */
   readonly noise: number;
-  /** The same as a share of the value: what is nothing stays nothing. */
+  /** The same as a share of the value: zero stays zero. */
   readonly noiseRatio: number;
-  /** Adds `factor` for each unit by which an earlier measure is off its base, short gusts left out. */
+  /** Adds `factor` for each unit by which an earlier measure is off its base, without short gusts. */
   readonly follows: { readonly measure: string; readonly factor: number } | null;
   /** Adds the height of a broken line over an earlier measure's value; `smooth`: over that value without short gusts. */
   readonly curve: {
@@ -43,21 +43,21 @@ export type MeasureSimulation = {
   } | null;
   /** What a healthy sensor reports: within `plausible`. */
   readonly limits: readonly [number, number];
-  /** What a broken sensor reports at the outside: wider than `plausible`. */
+  /** The range of a broken sensor: wider than `plausible`. */
   readonly faulty: readonly [number, number];
-  /** Whether simulated anomalies may touch it. */
+  /** Whether simulated anomalies may affect it. */
   readonly anomalies: boolean;
 };
 
 export type Site = {
   readonly name: string;
-  /** Begins the ids of its sensors. */
+  /** The ids of its sensors begin with it. */
   readonly code: string;
   readonly latitude: number;
   readonly longitude: number;
   /** Of standard time: `-06:00`. */
   readonly timezone: string;
-  /** What this site adds to a measure's base. */
+  /** What this site adds to the base of a measure, by name. */
   readonly offsets: Readonly<Record<string, number>>;
 };
 
@@ -79,7 +79,7 @@ const CYCLE_HOUR = number({ min: 0, max: 24 });
 const CYCLE_DAY = number({ min: 0, max: 366 });
 const FROM_ZERO = number({ min: 0 });
 
-/** How a profile file says that a measure is simulated. Names of other measures are checked where all of them are known. */
+/** How a measure is simulated, in a profile file. Names of other measures are checked where all of them are known. */
 export const MEASURE_SIMULATION = object({
   decimals: optional(number({ min: 0, max: 6, whole: true }), 2),
   base: optional(number()),
@@ -113,7 +113,7 @@ export const MEASURE_SIMULATION = object({
   anomalies: optional(boolean, true),
 });
 
-/** What a profile file says of the sensors that are simulated. */
+/** Which sensors are simulated, in a profile file. */
 export const FLEET = object({
   manufacturers: list(
     object({
@@ -140,7 +140,7 @@ export const FLEET = object({
 
 type MeasureSimulationFile = ValueOf<typeof MEASURE_SIMULATION>;
 
-/** The model that a file's part asks for; what it leaves out follows from what is plausible. */
+/** The model of a measure; what the file leaves out is derived from the plausible range. */
 export function measureSimulation(
   file: MeasureSimulationFile,
   plausible: readonly [number, number],
@@ -174,9 +174,9 @@ export function fleet(file: ValueOf<typeof FLEET>): Fleet {
   };
 }
 
-/** How a measure is simulated; one whose profile says nothing wanders gently about the middle of what is plausible. */
+/** How a measure is simulated; without a `simulate` part its value changes gently about the middle of its plausible range. */
 export function simulationOf(measure: Measure): MeasureSimulation {
-  // Only `measureSimulation` makes what is there.
+  // Only `measureSimulation` makes it.
   if (measure.simulate !== undefined) return measure.simulate as MeasureSimulation;
   const span = measure.plausible[1] - measure.plausible[0];
   const weather = [96, 6, 0.5].map((hours, i) => ({ hours, amplitude: (span * 0.15) / 2 ** i }));
@@ -185,8 +185,8 @@ export function simulationOf(measure: Measure): MeasureSimulation {
   return measureSimulation(quiet, measure.plausible);
 }
 
-/** The sensors of a profile, or undefined where it does not say. */
+/** The sensors of a profile, or undefined where it has none. */
 export function fleetOf(profile: Profile): Fleet | undefined {
-  // Only `fleet` makes what is there.
+  // Only `fleet` makes it.
   return profile.simulate as Fleet | undefined;
 }

@@ -79,7 +79,7 @@ test("foreign names, units, constants and a zone make a reading of a foreign row
   });
 });
 
-test("numbers as text are numbers only where the mapping allows it, and blank text is none", () => {
+test("text is read as a number only where the mapping allows it, and blank text is an absent number", () => {
   const row = { sensor_id: "a", timestamp: "2026-06-01T12:00:00Z", temperature: " 21.5 ", pressure: "" };
   expect(read({}, row)["problem"]).toBe('temperature is text " 21.5 ", a number was expected');
   const taken = read({ text_numbers: true }, row);
@@ -126,7 +126,7 @@ test("named units convert exactly enough and only within a quantity", () => {
   expect(conversionOf("points", "points")).toEqual({ scale: 1, offset: 0 });
 });
 
-test("every problem is told at once, each with its path and the name that was meant", () => {
+test("every problem is reported at once, each with its path and the name that was probably meant", () => {
   const text = problemsOf({
     feilds: {},
     fields: {

@@ -1,34 +1,25 @@
 /**
  * From a foreign row, by name, to a row of a block. Whatever is wrong with it makes it a malformed row, with a reason; it
- * never throws. This is the authority: the fast paths (line-template.ts, sqlite-rows.ts) take only what they read alike.
+ * never throws. This is the authority: the fast paths (lines/template.ts, sqlite/rows.ts) take only what they read the same way.
  */
 import type { Profile } from "../../core/profile.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import { CatalogueFullError, IDENTITY_COLUMNS, type IdentityColumn, type SensorCatalogue } from "../../core/sensor.ts";
 import type { Received } from "../lines/received.ts";
-import {
-  Draft,
-  type Field,
-  fieldsOf,
-  type Mapping,
-  NO_MAPPING,
-  notFinite,
-  type Problem,
-  readField,
-  shortened,
-} from "./fields.ts";
+import { Draft, notFinite, type RowProblem, readField, shortened } from "./draft.ts";
+import { type Field, fieldsOf, type Mapping, NO_MAPPING } from "./fields.ts";
 import { TimestampReader } from "./timestamp.ts";
 
-/** What a line or row may have; of a longer one that is no reading only the beginning is kept. */
+/** The most bytes of a line or row; of a longer one, which is never a reading, only the beginning is kept. */
 export const LINE_BYTES = 1024 * 1024;
-/** However short a line may be: JSON written anew can be longer than it was. */
+/** Even where lines must be shorter: JSON that is written again can be longer than it was. */
 const LEAST_EXTRA_BYTES = 64 * 1024;
-/** Unknown fields longer than this, in UTF-16 units, go the slow way: only it counts their bytes against the limit. */
+/** Unknown fields longer than this, in UTF-16 units, take the slow path: only it compares their bytes with the limit. */
 export const FAST_EXTRA_LENGTH = 20_000;
 
 export type ForeignRow = Readonly<Record<string, unknown>>;
 
-/** What the rows of one profile look like. */
+/** How the rows of one profile are read. */
 export type Plan = {
   readonly fields: ReadonlyMap<string, Field>;
   readonly measures: readonly string[];
@@ -48,19 +39,19 @@ export class Normalizer {
   readonly timestamps: TimestampReader;
   readonly mapping: Mapping;
   readonly maxLineBytes: number;
-  /** The unknown fields of a row, as JSON text: as long as a line may be. A row with more is malformed. */
+  /** The most bytes of unknown fields in a row, as JSON text: as many as a line may have. A row with more is malformed. */
   readonly #extraBytes: number;
   readonly #catalogue: SensorCatalogue;
   readonly #fallback: Profile;
   readonly #profiles = new Map<string, Profile>();
   readonly #plans = new Map<string, Plan>();
-  /** The foreign field that holds the sensor's type, or null where the mapping says it once for all. */
+  /** The foreign field that holds the sensor's type, or null where the mapping has it as a constant. */
   readonly #typeField: string | null;
   readonly #known = new Map<string, KnownSensor>();
-  readonly #draft = new Draft();
+  readonly #draft: Draft;
   #lastLabel = { statusCode: Number.NaN, anomalyFlag: -1, anomalyType: "", handle: -1 } as LastLabel;
 
-  /** `profile` is for rows whose sensor_type names none of `profiles`. */
+  /** `profile` is for rows whose sensor_type is not the name of one of `profiles`. */
   constructor(options: {
     readonly catalogue: SensorCatalogue;
     readonly profile: Profile;
@@ -76,6 +67,7 @@ export class Normalizer {
     this.#profiles.set(options.profile.name, options.profile);
     this.mapping = options.mapping ?? NO_MAPPING;
     this.timestamps = new TimestampReader(this.mapping.timestampFormat, this.mapping.zone);
+    this.#draft = new Draft(this.mapping, this.timestamps);
     this.#typeField = this.mapping.constants.has("sensor_type") ? null : this.foreignName("sensor_type");
   }
 
@@ -109,9 +101,9 @@ export class Normalizer {
     }
   }
 
-  /** Appends exactly one row: a reading, or what was received with the reason why it is none. */
+  /** Appends exactly one row: a reading, or what was received and why it is not a reading. */
   add(block: ReadingBlock, row: ForeignRow, takenAtMs: number, received: () => Received): void {
-    let problem: Problem | null;
+    let problem: RowProblem | null;
     try {
       problem = this.#append(block, row);
     } catch (error) {
@@ -136,7 +128,7 @@ export class Normalizer {
     }
   }
 
-  #append(block: ReadingBlock, row: ForeignRow): Problem | null {
+  #append(block: ReadingBlock, row: ForeignRow): RowProblem | null {
     const draft = this.#draft;
     draft.clear();
     const plan = this.planOf(this.#typeField === null ? null : row[this.#typeField]);
@@ -147,9 +139,7 @@ export class Normalizer {
       const field = plan.fields.get(name);
       const value = row[name];
       const problem =
-        field === undefined
-          ? addExtra(draft, name, value, this.#extraBytes)
-          : readField(field, name, value, draft, this.mapping, this.timestamps);
+        field === undefined ? addExtra(draft, name, value, this.#extraBytes) : readField(draft, field, name, value);
       if (problem !== null) return problem;
     }
     const missing = this.#missing(draft);
@@ -180,7 +170,7 @@ export class Normalizer {
     if (draft.extra !== "") block.addExtra(row, `{${draft.extra.slice(1)}}`);
   }
 
-  /** Naming a sensor by its sixteen columns costs more than all the rest, so its last identity is remembered. */
+  /** Looking a sensor up by its sixteen columns costs more than all the rest, so its last identity is remembered. */
   #sensorOf(draft: Draft, plan: Plan): number {
     const id = String(draft.identity[SENSOR_ID]);
     const known = this.#known.get(id);
@@ -205,7 +195,7 @@ function same(a: readonly unknown[], b: readonly unknown[]): boolean {
 }
 
 /** Unknown fields are kept as text that is JSON already, so a key such as `__proto__` is a key like any other. */
-function addExtra(draft: Draft, name: string, value: unknown, mostBytes: number): Problem | null {
+function addExtra(draft: Draft, name: string, value: unknown, mostBytes: number): RowProblem | null {
   if (value === undefined) return null;
   if (typeof value === "number" && !Number.isFinite(value)) return notFinite(name, value);
   if (draft.extra.length > mostBytes) return tooMuchExtra(mostBytes);
@@ -217,7 +207,7 @@ function addExtra(draft: Draft, name: string, value: unknown, mostBytes: number)
   }
 }
 
-function tooMuchExtra(mostBytes: number): Problem {
+function tooMuchExtra(mostBytes: number): RowProblem {
   return { reason: "text_too_long", detail: `the unknown fields are more than ${mostBytes} bytes` };
 }
 

@@ -26,7 +26,7 @@ export const TIMESTAMP_FORMATS = ["iso", "YYYY-MM-DD HH:MM:SS", "unix_s", "unix_
 export type TimestampFormat = (typeof TIMESTAMP_FORMATS)[number];
 
 const END_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-/** A zone may bring a local time on the last day of 1969 into 1970. */
+/** In UTC, a local time on the last day of 1969 may be in 1970. */
 const FIRST_DAY_MS = -MS_PER_DAY;
 /** No timestamp that we know how to read is longer. */
 const MAX_TEXT = 48;
@@ -44,7 +44,7 @@ export class TimestampReader {
     this.#zone = zone;
   }
 
-  /** Whether this format is written as a number. */
+  /** Whether timestamps of this format are numbers. */
   get numeric(): boolean {
     return this.format === "unix_s" || this.format === "unix_ms";
   }

@@ -1,4 +1,4 @@
-/** Units that a mapping can convert between, by quantity: a value in the unit times `scale` plus `offset` is in the base unit. */
+/** Units that a mapping can convert, by quantity: a value in the unit times `scale` plus `offset` is in the base unit. */
 type Linear = { readonly scale: number; readonly offset: number };
 type Quantity = { readonly quantity: string; readonly names: readonly string[] } & Linear;
 

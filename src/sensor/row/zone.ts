@@ -1,6 +1,6 @@
 /**
- * Local times of a place to UTC, for timestamps that carry no zone. When clocks go back an hour of local times happens
- * twice: the first is meant. When they go forward an hour never happens: it is read with the offset that was in force before.
+ * Local times of a place to UTC, for timestamps that carry no zone. When clocks go back an hour of local times occurs
+ * twice: the first is meant. When they go forward an hour never occurs: it is read with the offset that was in force before.
  * (The same choices as RFC 5545 and Temporal's "compatible".)
  */
 import { MS_PER_DAY, MS_PER_MINUTE } from "../../core/time/duration.ts";
@@ -32,7 +32,7 @@ export class Zone {
     const before = this.#offsetAt(localMs - MS_PER_DAY);
     const after = this.#offsetAt(localMs + MS_PER_DAY);
     if (before === after) return before;
-    // A change is near. Whichever offset is true of the moment that it leads to is right; `before` first, for both odd hours.
+    // A change is near. An offset is right if it is in force at the moment that it gives; `before` first, for both odd hours.
     if (this.#offsetAt(localMs - before) === before) return before;
     return this.#offsetAt(localMs - after) === after ? after : before;
   }

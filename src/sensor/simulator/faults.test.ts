@@ -35,12 +35,12 @@ test("the share of anomalous readings is the probability, from none to all", () 
   }
 });
 
-test("every kind appears under its own name", () => {
+test("every kind of anomaly occurs, labelled with its name", () => {
   const kinds = new Set(anomalous(0.02).map(({ kind }) => kind));
   expect([...kinds].sort()).toEqual([...ANOMALY_KINDS].sort());
 });
 
-test("a spike is always outside what is plausible, and within what a broken sensor can say", () => {
+test("a spike is always outside the plausible range, and within the range of a broken sensor", () => {
   const spikes = anomalous(0.05).filter(({ kind }) => kind === "spike");
   expect(spikes.length).toBeGreaterThan(50);
   for (const { values } of spikes) {
@@ -50,7 +50,7 @@ test("a spike is always outside what is plausible, and within what a broken sens
   }
 });
 
-test("missing data is a null measure in a row that exists, and sometimes all of them", () => {
+test("missing data is a row in which one measure, or all of them, are null", () => {
   const missing = anomalous(0.05).filter(({ kind }) => kind === "missing_data");
   const absent = missing.map(({ values }) => values.filter(Number.isNaN).length);
   expect([...new Set(absent)].sort()).toEqual([1, measures.length]);
@@ -60,7 +60,7 @@ test("a stuck sensor repeats one plausible value: no range can see it", () => {
   for (const { kind, values } of anomalous(0.05)) if (kind === "stuck") expect([...values]).toEqual(HEALTHY);
 });
 
-test("trend, pattern and noise bend the value, and a good part of them break the range", () => {
+test("trend, pattern and noise change the value, and many of them leave the plausible range", () => {
   for (const kind of ["trend", "pattern", "noise"] as const) {
     const some = anomalous(0.1).filter((one) => one.kind === kind);
     const bent = some.filter(({ values }) => values.some((value, m) => value !== HEALTHY[m]));
@@ -69,7 +69,7 @@ test("trend, pattern and noise bend the value, and a good part of them break the
   }
 });
 
-test("where an episode is does not depend on what was asked before", () => {
+test("the place of an episode does not depend on earlier calls", () => {
   const asked = new Anomalies(measures, KEYS, 0.2);
   const kindAt = (anomalies: Anomalies, tick: number) => anomalies.at(3, tick)?.kind ?? null;
   const forwards = Array.from({ length: 300 }, (_, tick) => kindAt(asked, tick));

@@ -1,39 +1,39 @@
 /**
- * What broken sensors report: anomalies, as episodes that a hash puts into each sensor's time, every reading of one labelled
- * with its kind; and faults of time, which no sensor knows of. Pure, like the signals: any reading can be asked for alone.
+ * What broken sensors report: anomalies, in episodes that a hash places in each sensor's time, every reading labelled with
+ * the kind; and wrong times, which sensors do not know of. Pure, like the signals: any reading can be computed alone.
  */
 import type { Measure } from "../../core/profile.ts";
-import { bell, between, hashAt, mix, unit } from "../../core/random.ts";
+import { bell, between, hashAt, mix, pick, unit } from "../../core/random.ts";
 import { simulationOf } from "../profile/simulation.ts";
 
 export const ANOMALY_KINDS = ["spike", "trend", "pattern", "missing_data", "noise", "stuck"] as const;
 export type AnomalyKind = (typeof ANOMALY_KINDS)[number];
 
-/** Each sensor's ticks are cut into slots of this length; a slot has one episode or none. */
+/** Each sensor's ticks are cut into slots of this length; a slot has at most one episode. */
 const SLOT_TICKS = 32;
 
-/** One episode of one sensor, worked out when its slot is entered. */
+/** One episode of one sensor, computed when its slot begins. */
 export type Episode = {
   slot: number;
-  /** Its ticks: `[from, until)`; nothing where they are equal. */
+  /** Its ticks: `[from, until)`; no episode where they are equal. */
   from: number;
   until: number;
   kind: AnomalyKind;
-  /** The measure that it happens to; every measure where it is −1. */
+  /** The measure that is affected; every measure where it is −1. */
   measure: number;
-  /** A value outside what is plausible, within what a broken sensor can say. */
+  /** A value outside the plausible range, within the range of a broken sensor. */
   outside: number;
-  /** What the measure was when it got stuck; NaN until somebody looked. */
+  /** The value at which the measure got stuck; NaN until it is computed. */
   held: number;
   key: number;
 };
 
 type Shape = {
-  /** How often it happens, against the others. */
+  /** How often it occurs, relative to the others. */
   readonly weight: number;
   readonly shortest: number;
   readonly longest: number;
-  /** From the healthy value to the reported one. */
+  /** Turns the healthy value into the reported one. */
   readonly distort: (value: number, episode: Episode, tick: number, span: number) => number;
 };
 
@@ -68,23 +68,26 @@ const MEAN_SHARE =
     return sum + (weight / TOTAL_WEIGHT) * ((shortest + longest) / 2);
   }, 0) / SLOT_TICKS;
 
-/** What anomalies need to know of a measure. */
-type Target = { readonly plausible: readonly [number, number]; readonly faulty: readonly [number, number] };
+/** The ranges of a measure that anomalies use. */
+type Target = {
+  readonly measure: number;
+  readonly plausible: readonly [number, number];
+  readonly faulty: readonly [number, number];
+};
 
 /** The anomalies of many sensors; `probability` is the share of readings that are in an episode. */
 export class Anomalies {
   readonly #keys: readonly number[];
-  readonly #targets: readonly (Target | null)[];
-  readonly #hit: readonly number[];
+  /** The measures that anomalies may affect. */
+  readonly #hit: readonly Target[];
   readonly #probability: number;
   readonly #episodes: Episode[];
 
   constructor(measures: readonly Measure[], sensorKeys: readonly number[], probability: number) {
-    this.#targets = measures.map((measure) => {
+    this.#hit = measures.flatMap((measure, m) => {
       const { anomalies, faulty } = simulationOf(measure);
-      return anomalies ? { plausible: measure.plausible, faulty } : null;
+      return anomalies ? [{ measure: m, plausible: measure.plausible, faulty }] : [];
     });
-    this.#hit = this.#targets.flatMap((target, m) => (target === null ? [] : [m]));
     this.#probability = this.#hit.length === 0 ? 0 : probability;
     this.#keys = sensorKeys.map((key) => mix(key ^ 0x616e6f6d));
     this.#episodes = sensorKeys.map(() => ({
@@ -99,7 +102,7 @@ export class Anomalies {
     }));
   }
 
-  /** The episode that a sensor's tick is in, or null. Good until the next call for the same sensor. */
+  /** The episode that a sensor's tick is in, or null. Valid until the next call for the same sensor. */
   at(sensor: number, tick: number): Episode | null {
     if (this.#probability === 0) return null;
     const episode = this.#episodes[sensor]!;
@@ -108,13 +111,12 @@ export class Anomalies {
     return tick >= episode.from && tick < episode.until ? episode : null;
   }
 
-  /** Turns healthy values into what the sensor reports; `round` as the measure's own rounding. */
+  /** Turns healthy values into what the sensor reports; `round` is the rounding of a measure. */
   distort(episode: Episode, tick: number, values: Float64Array, round: (m: number, value: number) => number): void {
     const { distort } = SHAPES[episode.kind];
-    for (const m of this.#hit) {
+    for (const { measure: m, plausible, faulty } of this.#hit) {
       if (episode.measure !== m && episode.measure >= 0) continue;
-      const { plausible, faulty } = this.#targets[m]!;
-      const value = distort(values[m]!, episode, tick, plausible[1] - plausible[0]);
+      const value = distort(values[m] ?? Number.NaN, episode, tick, plausible[1] - plausible[0]);
       values[m] = round(m, Math.min(Math.max(value, faulty[0]), faulty[1]));
     }
   }
@@ -138,8 +140,9 @@ export class Anomalies {
     episode.from += between(mix(key + 5), 0, SLOT_TICKS - Math.min(length, SLOT_TICKS));
     episode.until = episode.from + Math.min(length, SLOT_TICKS);
     const whole = kind === "missing_data" && unit(mix(key + 6)) < 0.25;
-    episode.measure = whole ? -1 : this.#hit[between(mix(key + 7), 0, this.#hit.length - 1)]!;
-    episode.outside = whole ? Number.NaN : outsideOf(this.#targets[episode.measure]!, key);
+    const target = whole ? undefined : pick(mix(key + 7), this.#hit);
+    episode.measure = target?.measure ?? -1;
+    episode.outside = target === undefined ? Number.NaN : outsideOf(target, key);
   }
 }
 
@@ -152,7 +155,7 @@ function kindOf(point: number): AnomalyKind {
   return "spike";
 }
 
-/** Clearly outside: at least a tenth of the way from the end of what is plausible to the end of what is possible. */
+/** Clearly outside: at least a tenth of the way from the end of the plausible range to the end of the possible one. */
 function outsideOf({ plausible, faulty }: Target, key: number): number {
   const far = 0.1 + 0.9 * unit(mix(key + 8));
   const low = faulty[0] < plausible[0] && (unit(mix(key + 9)) < 0.5 || faulty[1] <= plausible[1]);
@@ -164,24 +167,24 @@ export const TIME_FAULTS = ["clock_jump", "duplicate", "late", "out_of_order"] a
 export type TimeFault = (typeof TIME_FAULTS)[number];
 
 /**
- * The reading that leaves a sensor instead of the one that is due, in whole and half ticks before it, and how wrong its clock
- * is. duplicate: the reading before, once more, byte for byte. out_of_order: one that is older than the reading before it.
- * late: one that was held up for minutes. clock_jump: some readings in a row with a wrong time.
+ * The reading that a sensor sends instead of the one that is due, in whole and half ticks before it, and how wrong its clock
+ * is. duplicate: the reading before, byte for byte. out_of_order: one that is older than the reading before it.
+ * late: one that was delayed for minutes. clock_jump: some readings in a row with a wrong time.
  */
 export type Slip = { readonly kind: TimeFault; readonly ticksBack: number; readonly clockMs: number };
 
-/** How many readings in a row a wrong clock lasts. */
+/** How many readings in a row have a wrong clock. */
 const CLOCK_TICKS = 8;
 const LATE_MS = [20_000, 600_000] as const;
 const CLOCK_OFFSETS_MS = [-3_600_000, -90_000, 45_000, 3_600_000, 86_400_000] as const;
 
-/** What happens to the time of a sensor's tick, or null; `probability` is the share of readings that it happens to. */
+/** What is wrong with the time of a sensor's tick, or null; `probability` is the share of readings with a wrong time. */
 export function slipAt(sensorKey: number, tick: number, periodMs: number, probability: number): Slip | null {
   if (probability === 0) return null;
   const clock = hashAt(mix(sensorKey ^ 0x636c6f63), Math.floor(tick / CLOCK_TICKS));
   // A quarter of the faults each.
   if (unit(clock) < probability / 4) {
-    return { kind: "clock_jump", ticksBack: 0, clockMs: CLOCK_OFFSETS_MS[between(mix(clock), 0, 4)]! };
+    return { kind: "clock_jump", ticksBack: 0, clockMs: pick(mix(clock), CLOCK_OFFSETS_MS) };
   }
   const own = hashAt(mix(sensorKey ^ 0x736c6970), tick);
   const chance = unit(own);

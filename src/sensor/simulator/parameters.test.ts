@@ -43,7 +43,7 @@ test("every parameter is read, and zero is a value", () => {
   });
 });
 
-test("a start is a moment that there is", () => {
+test("a start must be a real moment", () => {
   for (const start of [
     "2026-02-30",
     "2026-13-01",
@@ -67,13 +67,13 @@ test("a start without a zone is UTC on every machine", () => {
   ]);
 });
 
-test("another profile may be the default", () => {
+test("the default profile can be another one", () => {
   const profile = loadProfile("wind-turbine");
   expect(parseSimulatorUri("simulator:", { profile }).profile).toBe(profile);
   expect(parseSimulatorUri("simulator:?profile=environmental", { profile }).profile.name).toBe("environmental");
 });
 
-test("everything that is wrong is said at once", () => {
+test("every wrong parameter is reported at once", () => {
   const uri =
     "simulator:?sensors=0&rate=-1&count=1.5&start=yesterday&seed=x&anomaly=2&faults=&profile=nix&speed=9&rate=1";
   expect(problems(uri).map((line) => line.replace(`Cannot use "${uri}": `, ""))).toEqual([

@@ -1,4 +1,4 @@
-/** What a simulation is told, as `simulator:?sensors=5&rate=10` or as the flags of `agent simulate`: checked all at once. */
+/** The parameters of a simulation, from `simulator:?sensors=5&rate=10` or from the flags of `agent simulate`. */
 import { UsageError } from "../../core/errors.ts";
 import type { Profile } from "../../core/profile.ts";
 import { LIMITS } from "../../core/sensor.ts";
@@ -9,16 +9,16 @@ export type SimulatorParameters = {
   readonly uri: string;
   readonly profile: Profile;
   readonly sensors: number;
-  /** Readings a second of each sensor; `max`: as fast as they are taken, with one second of event time between two. */
+  /** Readings a second of each sensor; `max`: as fast as they are taken, one second of event time apart. */
   readonly rateHz: number | "max";
-  /** Readings of all sensors together; null: without end. */
+  /** Readings of all sensors together; null: no limit. */
   readonly count: number | null;
   /** Event time of the first reading; null: chosen at the first take. */
   readonly startMs: number | null;
   readonly seed: number;
   /** The share of readings that are anomalies, 0 to 1. */
   readonly anomaly: number;
-  /** The share of readings with a fault of time, 0 to 1. */
+  /** The share of readings with a wrong time, 0 to 1. */
   readonly faults: number;
 };
 
@@ -26,17 +26,17 @@ export const SIMULATOR_KEYS = ["sensors", "rate", "count", "start", "seed", "ano
 export type SimulatorKey = (typeof SIMULATOR_KEYS)[number];
 
 const EXAMPLE = "simulator:?sensors=5&rate=1&anomaly=0.02&profile=environmental";
-/** The catalogue has one place for what is too malformed to name a sensor. */
+/** The catalogue reserves one place for rows that are too malformed to name a sensor. */
 const SENSORS_MOST = LIMITS.sensors - 1;
 /** About one reading a day. */
 const RATE_LEAST = 0.00001;
 const RATE_MOST = 100_000;
 const COUNT_MOST = 1e12;
 
-/** `profile` is what counts where the URI names none; a profile's file is seen from `cwd`. */
+/** `profile` applies where the URI has none; the path of a profile file is relative to `cwd`. */
 export type SimulatorDefaults = { readonly profile?: Profile; readonly cwd?: string };
 
-/** Throws a UsageError that says everything that is wrong with the URI. */
+/** Throws a UsageError that lists everything that is wrong with the URI. */
 export function parseSimulatorUri(uri: string, defaults: SimulatorDefaults = {}): SimulatorParameters {
   const [, query] =
     /^simulator:(?:\?(.*))?$/s.exec(uri) ?? refuse(uri, ["it must look like simulator:?sensors=5&rate=1"]);
@@ -52,14 +52,21 @@ export function parseSimulatorUri(uri: string, defaults: SimulatorDefaults = {})
   return problems.length > 0 ? refuse(uri, problems) : parameters;
 }
 
-/** Adds to `problems` a sentence that begins with the key for each wrong value; then the result must not be used. */
+type NumberRange = {
+  readonly fallback: number;
+  readonly least: number;
+  readonly most: number;
+  readonly whole?: boolean;
+};
+
+/** Adds a sentence to `problems` for each wrong value, which begins with its key; then the result must not be used. */
 export function readSimulatorParameters(
   given: Readonly<Partial<Record<SimulatorKey, string>>>,
   uri: string,
   defaults: SimulatorDefaults,
   problems: string[],
 ): SimulatorParameters {
-  const number = (key: SimulatorKey, fallback: number, least: number, most: number, whole: boolean): number => {
+  const number = (key: SimulatorKey, { fallback, least, most, whole = false }: NumberRange): number => {
     const text = given[key];
     if (text === undefined) return fallback;
     const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
@@ -70,13 +77,13 @@ export function readSimulatorParameters(
   return {
     uri,
     profile: profileOf(given.profile, defaults, problems),
-    sensors: number("sensors", 5, 1, SENSORS_MOST, true),
-    rateHz: given.rate === "max" ? "max" : number("rate", 1, RATE_LEAST, RATE_MOST, false),
-    count: given.count === undefined ? null : number("count", 0, 0, COUNT_MOST, true),
+    sensors: number("sensors", { fallback: 5, least: 1, most: SENSORS_MOST, whole: true }),
+    rateHz: given.rate === "max" ? "max" : number("rate", { fallback: 1, least: RATE_LEAST, most: RATE_MOST }),
+    count: given.count === undefined ? null : number("count", { fallback: 0, least: 0, most: COUNT_MOST, whole: true }),
     startMs: given.start === undefined ? null : startOf(given.start, problems),
-    seed: number("seed", 1, 0, Number.MAX_SAFE_INTEGER, true),
-    anomaly: number("anomaly", 0.02, 0, 1, false),
-    faults: number("faults", 0, 0, 1, false),
+    seed: number("seed", { fallback: 1, least: 0, most: Number.MAX_SAFE_INTEGER, whole: true }),
+    anomaly: number("anomaly", { fallback: 0.02, least: 0, most: 1 }),
+    faults: number("faults", { fallback: 0, least: 0, most: 1 }),
   };
 }
 
@@ -92,7 +99,7 @@ function profileOf(name: string | undefined, { profile, cwd }: SimulatorDefaults
   }
 }
 
-/** A day, or a moment as readings say it; without a zone it is UTC. */
+/** A day, or a moment as in readings; without a zone it is UTC. */
 function startOf(text: string, problems: string[]): number {
   const ms = new TimestampReader().fromText(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00` : text);
   if (Number.isNaN(ms)) problems.push(`start must be a time such as 2026-01-31T08:00:00Z, not "${text}"`);

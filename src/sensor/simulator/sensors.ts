@@ -1,5 +1,4 @@
-/** The sensors of a simulation: all sixteen identity columns, made of the profile's lists, the seed and a number. */
-
+/** The sensors of a simulation: all sixteen identity columns, from the profile's lists, the seed and the sensor's number. */
 import type { Profile } from "../../core/profile.ts";
 import { between, hashAt, mix, pick, unit } from "../../core/random.ts";
 import { IDENTITY_COLUMNS, type Identity, type IdentityColumn } from "../../core/sensor.ts";
@@ -11,7 +10,7 @@ import type { Place } from "./signal.ts";
 export type SimulatedSensor = { readonly identity: Identity; readonly place: Place };
 
 const FIRST_MADE_MS = Date.UTC(2021, 0, 4);
-/** Degrees: sensors of one site stand within about two kilometres. */
+/** Degrees: sensors of one site are within about two kilometres. */
 const SITE_RADIUS = 0.02;
 const ID_BITS = 24;
 
@@ -25,9 +24,10 @@ export function simulatedSensors(profile: Profile, seed: number, count: number):
 function simulatedSensor(profile: Profile, fleet: Fleet, root: number, i: number): SimulatedSensor {
   const sensorKey = hashAt(root, i);
   const chance = (n: number) => mix(sensorKey + n);
-  // Round and round, from a place that the seed chooses: few sensors are at many sites, many are replicas at each.
+  // Sites take turns, from one that the seed chooses: few sensors are at different sites, many share each site.
   const siteNumber = ((root >>> 0) + i) % fleet.locations.length;
-  const site = fleet.locations[siteNumber]!;
+  const site = fleet.locations[siteNumber];
+  if (site === undefined) throw new Error("a fleet has at least one location");
   const maker = pick(chance(1), fleet.manufacturers);
   const near = (n: number, degrees: number) => rounded(degrees + (unit(chance(n)) * 2 - 1) * SITE_RADIUS, 5);
   const latitude = Math.max(-90, Math.min(90, near(2, site.latitude)));

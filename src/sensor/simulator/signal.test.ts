@@ -30,7 +30,7 @@ function correlation(a: readonly number[], b: readonly number[]): number {
 }
 const lagged = (values: readonly number[], lag: number) => correlation(values.slice(lag), values.slice(0, -lag));
 
-test("no healthy sensor leaves what is plausible, at any site, in any season", () => {
+test("no healthy sensor leaves its plausible range, at any site, in any season", () => {
   for (const profile of shippedProfiles()) {
     const places = simulatedSensors(profile, 11, 24).map((made) => made.place);
     const signals = new Signals(profile.measures, places);
@@ -43,7 +43,7 @@ test("no healthy sensor leaves what is plausible, at any site, in any season", (
   }
 });
 
-test("healthy sensors seldom stand at the limits that hold them", () => {
+test("healthy sensors are seldom at their limits", () => {
   const found = series("environmental", { count: 20_000 });
   for (const measure of loadProfile("environmental").measures) {
     const { limits } = simulationOf(measure);
@@ -52,13 +52,13 @@ test("healthy sensors seldom stand at the limits that hold them", () => {
   }
 });
 
-test("weather has a memory: an hour later it is much the same, a month later it is not", () => {
+test("weather is much the same an hour later, and not a month later", () => {
   const { pressure } = series("environmental");
   expect(lagged(pressure!, 1)).toBeGreaterThan(0.95);
   expect(Math.abs(lagged(pressure!, 24 * 30))).toBeLessThan(0.6);
 });
 
-test("humid when cool: humidity goes against temperature, and air density too", () => {
+test("humidity and air density fall when the temperature rises", () => {
   const { temperature, humidity } = series("environmental");
   expect(correlation(temperature!, humidity!)).toBeLessThan(-0.6);
   const turbine = series("wind-turbine");
@@ -87,7 +87,7 @@ test("sensors of one site share its weather, sensors of two sites do not", () =>
   expect(correlation(first, elsewhere)).toBeLessThan(0.9);
 });
 
-test("power rises with the wind up to rated, stays there, and is nothing below cut-in and behind cut-out", () => {
+test("power rises with the wind up to rated power, stays there, and is zero below cut-in and above cut-out", () => {
   const power = new Line(simulationOf(loadProfile("wind-turbine").measures[1]!).curve!.points);
   for (let wind = 3; wind < 12; wind += 0.05) expect(power.heightAt(wind + 0.05)).toBeGreaterThan(power.heightAt(wind));
   expect([0, 3, 12, 25, 25.01, 40].map((wind) => power.heightAt(wind))).toEqual([0, 0, 2490, 2490, 0, 0]);
@@ -121,7 +121,7 @@ test("the gearbox warms with the load but not with each gust", () => {
   expect(Math.max(...steps)).toBeLessThan(2);
 });
 
-test("values come in the decimals of their measure, and never as a negative nothing", () => {
+test("values have the decimals of their measure, and are never -0", () => {
   const found = series("wind-turbine", { count: 3_000 });
   for (const measure of loadProfile("wind-turbine").measures) {
     const scale = 10 ** simulationOf(measure).decimals;
@@ -132,7 +132,7 @@ test("values come in the decimals of their measure, and never as a negative noth
   }
 });
 
-test("a wave is within 0.2 % of a cosine, and a wander stays within 1 and has no edges", () => {
+test("a wave is within 0.2 % of a cosine; a wander stays within ±1 and is smooth", () => {
   for (let turns = -2; turns < 2; turns += 0.001) {
     expect(Math.abs(wave(turns) - Math.cos(2 * Math.PI * turns))).toBeLessThan(0.002);
     expect(Math.abs(wander(5, turns * 50))).toBeLessThanOrEqual(1);

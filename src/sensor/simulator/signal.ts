@@ -1,7 +1,7 @@
 /**
  * What healthy sensors measure: a pure function of (seed, sensor, tick, time). Everything slow (cycles, weather, drift) is
- * worked out at knots every ten seconds of event time and runs straight between them, so that a reading costs little more
- * than one hash for each of its measures. The knots are kept for speed only: forgetting them changes nothing.
+ * computed at knots every ten seconds of event time and is linear between them, so that a reading costs little more than
+ * one hash for each of its measures. The knots are kept for speed only: dropping them changes nothing.
  */
 
 import type { Measure } from "../../core/profile.ts";
@@ -12,13 +12,13 @@ import { Line, wander, wave } from "./waves.ts";
 
 const KNOT_MS = 10_000;
 const MS_PER_YEAR = 365.2425 * MS_PER_DAY;
-/** From here on weather is shared by all sensors of a site. */
+/** Weather this slow or slower is shared by all sensors of a site. */
 const SITE_HOURS = 1;
-/** What is faster is a gust: nothing that `follows` or is `smooth` feels it. */
+/** Faster weather is a gust: measures that `follow`, or are `smooth`, ignore it. */
 const CALM_HOURS = 0.25;
 const DRIFT_HOURS = 1_500;
 
-/** Where a sensor stands and which chances are its own; see simulator-sensors.ts. */
+/** Where a sensor is, and the keys of its own random numbers; see sensors.ts. */
 export type Place = {
   readonly latitude: number;
   readonly longitude: number;
@@ -27,11 +27,12 @@ export type Place = {
   readonly siteKey: number;
 };
 
-/** A measure's simulation with names turned into positions. */
+/** A measure's simulation, with positions instead of names. */
 type Model = MeasureSimulation & {
+  readonly name: string;
   readonly scale: number;
   readonly salt: number;
-  /** The measure that it follows, the one that its curve looks at, or −1. */
+  /** The positions of the measure that it follows and of the one that its curve is over, or −1. */
   readonly followed: number;
   readonly curved: number;
   readonly smooth: boolean;
@@ -41,7 +42,7 @@ type Model = MeasureSimulation & {
 export class Signals {
   readonly #models: readonly Model[];
   readonly #places: readonly Place[];
-  /** By sensor: the knot that `#from` belongs to; `#to` is the one behind it. */
+  /** By sensor: the knot that `#from` belongs to; `#to` is the next one. */
   readonly #knot: Float64Array;
   /** By sensor and measure. */
   readonly #from: Float64Array;
@@ -61,7 +62,7 @@ export class Signals {
     places.forEach((place, sensor) => {
       this.#models.forEach((model, m) => {
         const own = (unit(hashAt(place.sensorKey, model.salt)) * 2 - 1) * model.spread;
-        this.#base[sensor * measures.length + m] = model.base + own + (place.offsets[measures[m]!.name] ?? 0);
+        this.#base[sensor * measures.length + m] = model.base + own + (place.offsets[model.name] ?? 0);
       });
     });
   }
@@ -88,7 +89,7 @@ export class Signals {
   /** A value as the sensor would report it: rounded as the measure is. */
   round(m: number, value: number): number {
     const { scale } = this.#models[m]!;
-    // + 0: no sensor reports a negative nothing.
+    // + 0: no sensor reports -0.
     return Math.round(value * scale) / scale + 0;
   }
 
@@ -107,7 +108,7 @@ export class Signals {
     this.#knot[sensor] = knot;
   }
 
-  /** The slow part of each measure at a knot. */
+  /** Computes the slow part of each measure at a knot. */
   #slow(sensor: number, knot: number, into: Float64Array): void {
     const models = this.#models;
     const place = this.#places[sensor]!;
@@ -142,6 +143,7 @@ function modelOf(measure: Measure, position: number, measures: readonly Measure[
   const positionOf = (name: string | undefined) => measures.findIndex((other) => other.name === name);
   return {
     ...simulation,
+    name: measure.name,
     scale: 10 ** simulation.decimals,
     salt: mix((position + 1) * 0x10001),
     followed: positionOf(simulation.follows?.measure),

@@ -51,7 +51,7 @@ function takeAt(source: SimulatorSource, nowMs: number, capacity = 1_000): { tak
   return { taken, times: [...block.time.subarray(0, block.count)] };
 }
 
-test("the same seed, start and count give the same bytes, however they are cut and wherever they are resumed", () => {
+test("the same seed, start and count give the same bytes, in blocks of any size and resumed anywhere", () => {
   fc.assert(
     fc.property(
       fc.record({
@@ -104,7 +104,7 @@ test("every sensor has all sixteen identity columns, and many sensors differ in 
   }
 });
 
-test("a paced simulation gives what is due, with the time at which it was due, and says when the next one is", () => {
+test("a paced simulation gives the readings that are due, with the times at which they were due, and says when the next one is due", () => {
   const { source } = open("sensors=4&rate=2");
   expect(takeAt(source, NOW)).toEqual({ taken: { state: "idle", wakeAtMs: NOW + 125 }, times: [NOW] });
   expect(takeAt(source, NOW + 124).times).toEqual([]);
@@ -113,7 +113,7 @@ test("a paced simulation gives what is due, with the time at which it was due, a
   expect(later.taken).toEqual({ state: "idle", wakeAtMs: NOW + 500 });
 });
 
-test("a fast simulation is woken for several readings at once, and none is missing", () => {
+test("a fast simulation wakes for several readings at once, and none is missing", () => {
   const { source } = open("sensors=3&rate=997");
   expect(takeAt(source, NOW).taken).toEqual({ state: "idle", wakeAtMs: NOW + 20 });
   let rows = 0;
@@ -121,7 +121,7 @@ test("a fast simulation is woken for several readings at once, and none is missi
   expect(rows).toBe(3 * 997);
 });
 
-test("a full block is no end: the rest comes at once", () => {
+test("after a full block the rest comes at once", () => {
   const { source } = open("sensors=1&rate=10");
   takeAt(source, NOW);
   expect(takeAt(source, NOW + 1_000, 4).taken).toEqual({ state: "more" });
@@ -132,7 +132,7 @@ test("a full block is no end: the rest comes at once", () => {
   });
 });
 
-test("after it was down it goes on from now and does not replay the gap", () => {
+test("after a gap it continues from now and does not replay the gap", () => {
   const { source } = open("sensors=1&rate=1");
   takeAt(source, NOW);
   const restarted = open("sensors=1&rate=1", source.cursor()).source;
@@ -147,7 +147,7 @@ test("a short stall is caught up", () => {
   expect(takeAt(source, NOW + 4_000).times.length).toBe(4);
 });
 
-test("with a start it gives everything since then, then paces itself", () => {
+test("with a start it gives everything since then at once, and then paces itself", () => {
   const { source } = open(`sensors=1&rate=1&start=${new Date(NOW - 60_000).toISOString()}`);
   const all = takeAt(source, NOW);
   expect(all.times.length).toBe(61);
@@ -213,7 +213,7 @@ test("rows never hold what another source left in the block", () => {
   expect([...block.column(foreign).subarray(1)]).toEqual([Number.NaN, Number.NaN, Number.NaN]);
 });
 
-test("a cursor that it did not write is refused, not guessed at", () => {
+test("a cursor that it did not write is refused", () => {
   for (const cursor of ["", "{}", "7", '{"next":-1,"start":0}', '{"next":1.5,"start":0}', "null"]) {
     expect(() => open("", cursor)).toThrow(/^Cannot resume "simulator:\?": its cursor/);
   }

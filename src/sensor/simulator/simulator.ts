@@ -1,6 +1,6 @@
 /**
- * `simulator:` as a source. Where it stands is one number, how many readings it gave: everything else is a function of it,
- * so it goes on from a cursor exactly and at once. Readings go round by sensor, evenly spread over a sensor's period.
+ * `simulator:` as a source. Its state is one number, the count of readings so far: everything else is a function of it, so
+ * it resumes from a cursor exactly and at once. Sensors take turns, evenly spread over a sensor's period.
  */
 import { AgentError } from "../../core/errors.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
@@ -11,14 +11,14 @@ import type { SimulatorParameters } from "./parameters.ts";
 import { simulatedSensors } from "./sensors.ts";
 import { Signals } from "./signal.ts";
 
-/** Later than this, what was due is not caught up: the sensors were off. Also how far a clock may step back unnoticed. */
+/** Readings that are more overdue are skipped: the sensors were off. Also how far a clock may step back unnoticed. */
 const GAP_MS = 5_000;
-/** A fast simulation is woken for several readings at once: a timer for each would cost more than the readings. */
+/** A fast simulation wakes for several readings at once: a timer for each would cost more than the readings. */
 const NAP_MS = 20;
 
 /**
- * Paced, readings come when they are due and carry that time. After a gap (the agent was down, the clock jumped) it goes on
- * from now; with `start` given, all that was due since `start` comes at once, then the rest when it is due.
+ * With a pace, readings come when they are due and carry that time. After a gap (the agent was down, the clock jumped) it
+ * continues from now; with `start` given, all readings since `start` come at once, and then each when it is due.
  * With `rate=max` event time advances by one second a sensor, from `start`, or so that `count` readings end about now.
  */
 export class SimulatorSource implements Source {
@@ -34,7 +34,7 @@ export class SimulatorSource implements Source {
   readonly #normal: number;
   readonly #labels: Record<AnomalyKind, number>;
   readonly #values: Float64Array;
-  /** What `#report` found beside the values. */
+  /** What `#report` sets beside the values. */
   #timeMs = 0;
   #label = 0;
   readonly #periodMs: number;
@@ -44,7 +44,7 @@ export class SimulatorSource implements Source {
   #next = 0;
   /** Event time of reading 0; null until the first take of a simulation that has no `start`. */
   #startMs: number | null;
-  /** When reading 0 was due. The same as its event time but where the clock went back under a fixed `start`. */
+  /** When reading 0 was due: its event time, unless the clock went back under a fixed `start`. */
   #dueMs = 0;
 
   constructor(parameters: SimulatorParameters, catalogue: SensorCatalogue, cursor: string | null, clock: () => number) {
@@ -67,7 +67,7 @@ export class SimulatorSource implements Source {
     for (const kind of ANOMALY_KINDS) {
       labels[kind] = catalogue.internLabel({ statusCode: 1, anomalyFlag: 1, anomalyType: kind });
     }
-    // Every kind was just given its label.
+    // Every kind just got its label.
     this.#labels = labels as Record<AnomalyKind, number>;
     this.#values = new Float64Array(names.length);
     this.#paced = rateHz !== "max";
@@ -104,7 +104,7 @@ export class SimulatorSource implements Source {
     return Math.floor((n * 1_000) / this.#perSecond);
   }
 
-  /** The event time of reading 0, moved where the clock and the schedule have parted. */
+  /** The event time of reading 0, moved where the clock and the schedule differ too much. */
   #anchor(nowMs: number): number {
     const { count, sensors, startMs: given } = this.#parameters;
     if (this.#startMs === null) {
@@ -113,7 +113,7 @@ export class SimulatorSource implements Source {
     }
     if (!this.#paced) return this.#startMs;
     const waitMs = this.#dueMs + this.#offsetMs(this.#next) - nowMs;
-    // Reading `next - 1` was due already, so a wait of more than its distance means that the clock went back.
+    // Reading `next - 1` was already due, so a longer wait than between two readings means that the clock went back.
     const wentBack = this.#next > 0 && waitMs > 1_000 / this.#perSecond + GAP_MS;
     const gap = given === null && -waitMs > GAP_MS;
     if (wentBack || gap) this.#dueMs = Math.round(nowMs) - this.#offsetMs(this.#next);
@@ -126,7 +126,7 @@ export class SimulatorSource implements Source {
     const sinceMs = Math.floor(nowMs - this.#dueMs);
     if (sinceMs < 0) return 0;
     let due = Math.ceil(((sinceMs + 1) * this.#perSecond) / 1_000);
-    // The last bit of the product decides nothing: the offsets do.
+    // The product may be wrong in its last bit: the offsets decide.
     while (this.#offsetMs(due - 1) > sinceMs) due--;
     while (this.#offsetMs(due) <= sinceMs) due++;
     return due;
@@ -138,7 +138,7 @@ export class SimulatorSource implements Source {
     const columns = this.#slots.map((slot) => block.column(slot));
     const first = block.count;
     const end = first + rows;
-    // Columns of other sources may hold what an earlier block had.
+    // Other columns may still hold the values of an earlier block.
     for (const column of block.measures) if (!columns.includes(column)) column.fill(Number.NaN, first, end);
     let sensor = this.#next % sensors;
     let tick = (this.#next - sensor) / sensors;
@@ -156,7 +156,7 @@ export class SimulatorSource implements Source {
     this.#next += rows;
   }
 
-  /** Sets values, label and timestamp to what leaves the sensor when its `tick` is due. */
+  /** Sets values, label and timestamp to what the sensor sends when its `tick` is due. */
   #report(sensor: number, tick: number, startMs: number): void {
     const { sensors, faults } = this.#parameters;
     let at = tick;
@@ -164,7 +164,7 @@ export class SimulatorSource implements Source {
     if (faults > 0) {
       const key = this.#keys[sensor]!;
       slip = slipAt(key, at, this.#periodMs, faults);
-      // The reading before, with its own fault of time; a duplicate of a duplicate goes further back.
+      // The reading before, with its own wrong time; a duplicate of a duplicate goes further back.
       while (slip?.kind === "duplicate") slip = slipAt(key, --at, this.#periodMs, faults);
     }
     let timeMs = startMs + this.#offsetMs(at * sensors + sensor);
@@ -196,7 +196,7 @@ export class SimulatorSource implements Source {
   #resume(cursor: string): void {
     const { next, start } = readCursor(cursor, this.uri);
     this.#next = next;
-    // With `start` given the URI decides, and it is part of the name that the cursor is stored under.
+    // Where `start` is given the URI decides: the cursor is stored under it.
     this.#startMs = this.#parameters.startMs ?? start;
   }
 }
@@ -215,9 +215,7 @@ function readCursor(cursor: string, uri: string): { next: number; start: number 
     }
   }
   throw new AgentError(
-    `Cannot resume "${uri}": its cursor ${JSON.stringify(cursor.slice(0, 80))} is not one of its own`,
-    {
-      tryHint: "agent run --source 'simulator:?seed=2'",
-    },
+    `Cannot resume "${uri}": its cursor ${JSON.stringify(cursor.slice(0, 80))} was not written by a simulator`,
+    { tryHint: "agent run --source 'simulator:?seed=2'" },
   );
 }

@@ -1,4 +1,4 @@
-/** The shapes that signals are made of, in plain arithmetic (see core/random.ts for why no `Math.sin`). */
+/** The shapes that signals consist of, in plain arithmetic (core/random.ts says why without `Math.sin`). */
 import { hashAt } from "../../core/random.ts";
 
 /** A wave of period 1 with its crest (+1) at whole numbers and its trough (−1) between: within 0.1 % of a cosine. */
@@ -9,7 +9,7 @@ export function wave(turns: number): number {
   return rough * (0.775 + 0.225 * (rough < 0 ? -rough : rough));
 }
 
-/** Smooth chance in [−1, 1]: a random height at each whole number, joined without edges. A pure function of both. */
+/** Smooth chance in [−1, 1]: a random height at each whole number, joined smoothly. A pure function of both. */
 export function wander(key: number, position: number): number {
   const cell = Math.floor(position);
   const along = position - cell;
@@ -19,7 +19,7 @@ export function wander(key: number, position: number): number {
   return (from + (to - from) * along * along * (3 - 2 * along)) / 0x80000000;
 }
 
-/** A broken line through points with rising x, level before the first and behind the last. */
+/** A broken line through points with rising x, level before the first and after the last. */
 export class Line {
   readonly #x: Float64Array;
   readonly #y: Float64Array;

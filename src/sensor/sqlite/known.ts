@@ -1,20 +1,20 @@
 /**
- * The identities that were seen, in a temporary table (in memory) of the connection that reads: SQLite looks a row's
- * identity columns up where they are, and sixteen values of a row need not become JavaScript values at all. That is a
- * third of the cost of a row (scripts/bench/sources.ts). The whole identity is the key of an index, so that a look-up
- * compares one record and not sixteen values one by one.
+ * The identities seen so far, in a temporary table (in memory) of the connection that reads: SQLite looks the identity
+ * columns of a row up itself, and sixteen values of a row need not become JavaScript values. That saves a third of the cost
+ * of a row (scripts/bench/sources.ts). The whole identity is the key of an index, so that a look-up compares one record
+ * and not sixteen values one by one.
  *
- * A hit needs equality as SQLite sees it, with BINARY collation: it may miss what JavaScript would call equal (the row is
- * then read by name), and calls nothing equal that JavaScript does not.
+ * A hit needs equality in SQLite, with BINARY collation: it may miss values that JavaScript calls equal (the row is then
+ * read by name), but values that it calls equal are equal in JavaScript too.
  */
 import type { Database, Statement } from "bun:sqlite";
 
-/** More changes of identity in one read than this are left for the next: they cost more than they save. */
+/** The most changes of identity learned in one read: more cost more than they save. */
 const LEARNED_AT_ONCE = 1_000;
 
 export class KnownIdentities {
   readonly #columns: readonly string[];
-  readonly #forget: Statement;
+  readonly #remove: Statement;
   readonly #add: Statement;
   #learned: (readonly unknown[])[] = [];
 
@@ -24,38 +24,38 @@ export class KnownIdentities {
     db.run("PRAGMA temp_store = MEMORY");
     db.run("DROP TABLE IF EXISTS temp.known");
     const own = columns.map((name, i) => `f.${quoted(name)} AS c${i}`);
-    // Made by a SELECT, the columns get the affinities of the foreign ones: with others the index could not be used.
+    // Created by a SELECT, the columns get the affinities of the foreign ones: with others the index could not be used.
     db.run(
       `CREATE TEMP TABLE known AS SELECT ${["0 AS handle", ...own].join(", ")} FROM main.${quoted(table)} f LIMIT 0`,
     );
     const key = [...columns.map((_, i) => `c${i}`), "handle"];
     db.run(`CREATE INDEX temp.known_identity ON known (${key.join(", ")})`);
-    this.#forget = db.prepare(`DELETE FROM temp.known ${columns.length === 0 ? "" : "WHERE c0 IS ?"}`);
+    this.#remove = db.prepare(`DELETE FROM temp.known ${columns.length === 0 ? "" : "WHERE c0 IS ?"}`);
     this.#add = db.prepare(`INSERT INTO temp.known VALUES (${key.map(() => "?").join(", ")})`);
   }
 
-  /** Joins `f`, the foreign table, with what is known of it: `k.handle` is NULL where a row's identity is not. */
+  /** Joins `f`, the foreign table, with the known identities: `k.handle` is NULL where the identity of a row is not known. */
   get join(): string {
     const same = this.#columns.map((name, i) => `k.c${i} IS f.${quoted(name)} COLLATE BINARY`);
     return `LEFT JOIN temp.known k ON ${same.join(" AND ") || "TRUE"}`;
   }
 
-  /** Remembers an identity from the next read on, instead of what was known with the same first column. */
+  /** Knows an identity from the next read on, and no longer the one with the same first column. */
   learn(handle: number, identity: readonly unknown[]): void {
     if (this.#learned.length < LEARNED_AT_ONCE) this.#learned.push([handle, ...identity]);
   }
 
-  /** To be called within a read: a busy database then stops everything before anything was taken. */
+  /** Call it within a read: a busy database then throws before any row was taken. */
   settle(): void {
     for (const row of this.#learned as (string | number | null)[][]) {
-      this.#forget.run(...row.slice(1, this.#columns.length === 0 ? 1 : 2));
+      this.#remove.run(...row.slice(1, this.#columns.length === 0 ? 1 : 2));
       this.#add.run(...row);
     }
     this.#learned = [];
   }
 
   close(): void {
-    this.#forget.finalize();
+    this.#remove.finalize();
     this.#add.finalize();
   }
 }

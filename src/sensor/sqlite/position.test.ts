@@ -6,8 +6,8 @@ import {
   readCursor,
   resumeAt,
   resumeByRowid,
-  type Seen,
   START,
+  type TableState,
   withMarks,
   writeCursor,
 } from "./position.ts";
@@ -21,38 +21,45 @@ const at = (rowid: bigint, marks: readonly bigint[]): Position => ({
   marks: marks.map((marked): Mark => [marked, `f${marked}`]),
 });
 const position = at(100n, [100n, 99n, 90n, 50n]);
-const nothing: Seen = { lowest: 1n, highest: 200n, headExists: false, intact: null, neverReused: false, moved: null };
-const resumed = (seen: Partial<Seen>): [bigint, number] => {
+const nothing: TableState = {
+  lowest: 1n,
+  highest: 200n,
+  headExists: false,
+  intact: null,
+  neverReused: false,
+  moved: null,
+};
+const resumed = (seen: Partial<TableState>): [bigint, number] => {
   const { rowid, generation } = resumeAt(position, { ...nothing, ...seen });
   return [rowid, generation];
 };
 
-test("an empty table is read from its start, whatever was there", () => {
+test("an empty table is read from its start, whatever it held before", () => {
   expect(resumed({ lowest: null, highest: null })).toEqual([START, 4]);
   expect(resumed({ lowest: null, highest: null, neverReused: true })).toEqual([START, 4]);
 });
 
-test("a retention job that took everything up to the last row and more changes nothing", () => {
+test("a retention job that deleted everything up to the last row, or more, changes nothing", () => {
   expect(resumed({ lowest: 101n })).toEqual([100n, 3]);
   expect(resumed({ lowest: 150n, highest: 160n })).toEqual([100n, 3]);
 });
 
-test("with AUTOINCREMENT the last row may be deleted and nothing is read again", () => {
+test("with AUTOINCREMENT the last row may be deleted, and no row is read again", () => {
   expect(resumed({ neverReused: true, highest: 60n })).toEqual([100n, 3]);
   expect(resumed({ neverReused: true, headExists: true, intact: 99n })).toEqual([100n, 3]);
 });
 
-test("another row where the last one was, and no row as it was: another table, from the start", () => {
+test("another row in place of the last one, and no mark intact: another table, read from the start", () => {
   expect(resumed({ headExists: true })).toEqual([START, 4]);
   expect(resumed({ headExists: true, neverReused: true })).toEqual([START, 4]);
   expect(resumed({ highest: 40n })).toEqual([START, 4]);
 });
 
-test("rows deleted one by one, the last one taken among them: on behind it", () => {
+test("rows deleted one by one, also the last one taken: reading continues after it", () => {
   expect(resumed({ intact: 99n })).toEqual([100n, 3]);
 });
 
-test("the newest rows deleted or rolled back: on behind the newest row that is as it was", () => {
+test("the newest rows deleted or rolled back: reading continues after the newest unchanged row", () => {
   expect(resumed({ intact: 90n, highest: 95n })).toEqual([90n, 3]);
   expect(resumed({ intact: 90n, headExists: true })).toEqual([90n, 3]);
   expect(resumeAt(position, { ...nothing, intact: 90n, highest: 95n }).marks.map(([rowid]) => rowid)).toEqual([
@@ -61,7 +68,7 @@ test("the newest rows deleted or rolled back: on behind the newest row that is a
   ]);
 });
 
-test("rows that VACUUM numbered anew are found again", () => {
+test("rows that VACUUM renumbered are found again", () => {
   expect(resumed({ moved: 60n, highest: 60n, intact: 50n })).toEqual([60n, 3]);
 });
 
@@ -71,7 +78,7 @@ test("without the columns of its fingerprint a position is only a rowid", () => 
   expect(resumeByRowid(position, 100n)).toMatchObject({ rowid: 100n, generation: 3, marks: [] });
 });
 
-test("marks are the last 16 rows and ever fewer older ones, back to the first, in a cursor of less than 4 KiB", () => {
+test("marks are the newest 16 rows and ever fewer older ones, back to the first, in a cursor of less than 4 KiB", () => {
   const rows = fc.array(fc.integer({ min: 1, max: 3_000 }), { minLength: 1, maxLength: 300 });
   // Keys that are counted up, and keys of nanoseconds, one a second.
   const keys = fc.constantFrom({ first: 2n ** 50n, step: 1n }, { first: 1_795_568_400_000_000_001n, step: 10n ** 9n });
@@ -102,7 +109,7 @@ test("marks are the last 16 rows and ever fewer older ones, back to the first, i
   );
 });
 
-test("a cursor is read back as it was written, and nothing else is taken for one", () => {
+test("a cursor is read back as it was written, and other text is not read as a cursor", () => {
   expect(readCursor(writeCursor(position))).toEqual(position);
   for (const text of ["", "7", "null", '{"v":3}', "{"]) expect(readCursor(text)).toBeNull();
 });

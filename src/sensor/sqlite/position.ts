@@ -1,32 +1,32 @@
 /**
- * Where the tail of a foreign table stands, and where it goes on when the table is not what it was.
+ * The position of the tail of a foreign table, and where it continues when the table has changed.
  *
- * A rowid alone does not say which row was meant: a table that is dropped and made again, a database file that is replaced,
- * or a table without AUTOINCREMENT whose newest rows were deleted, all give the same rowids to other rows. So the cursor
- * holds marks: fingerprints of the last 16 rows and of ever fewer older ones. A fingerprint is over sensor id, timestamp
- * and the first measures, and not over the whole row, because others update rows too ("uploaded = 1"); which columns it was
- * made of is in the cursor, so that another profile or mapping, or a column that appears, does not change it.
+ * A rowid alone does not identify a row: a table that is dropped and created again, a database file that is replaced, or a
+ * table without AUTOINCREMENT whose newest rows were deleted, all give the same rowids to other rows. So the cursor holds
+ * marks: fingerprints of the newest 16 rows taken and of ever fewer older ones. A fingerprint covers sensor id, timestamp
+ * and the first measures, and not the whole row, because others update rows too ("uploaded = 1"); its columns are in the
+ * cursor, so that another profile or mapping, or a new column, does not change it.
  *
  * The rules, in this order. R is the last row taken.
- *  1. R is there and is the same: go on behind it. (Nothing else is asked on a normal turn.)
- *  2. The table is empty: whatever comes is new. From the start.
- *  3. Nothing at or below R is left (a retention job): go on behind R; there is nothing there that was taken.
- *  4. AUTOINCREMENT, in the same file, the schema untouched, the sequence not behind R, and R gone (or changed, with an
- *     older mark intact): rowids are never used twice. Go on behind R.
- *  5. A table without INTEGER PRIMARY KEY, whose rows VACUUM numbers anew: where R's fingerprint is among the newest
- *     100,000 rows, go on behind that row.
- *  6. R is gone, there are rows above it, and an older mark is intact: rows were deleted one by one. Go on behind R.
- *  7. An older mark is intact: the newest rows were deleted or rolled back, and their rowids may be in use again. Go on
- *     behind that mark. Rows between the mark and the deletion are taken twice; none is skipped.
- *  8. Nothing is as it was: another table or another database. From the start, as a new generation.
- * When columns of the fingerprint are gone, rowids alone decide: from the start where none reaches R, else behind R.
+ *  1. R exists and is unchanged: continue after it. (On a normal turn this is the only check.)
+ *  2. The table is empty: every row to come is new. From the start.
+ *  3. No row at or below R is left (a retention job): continue after R; every row there is new.
+ *  4. AUTOINCREMENT, in the same file, the schema unchanged, the sequence not below R, and R deleted (or changed, with an
+ *     older mark intact): rowids are never used twice. Continue after R.
+ *  5. A table without INTEGER PRIMARY KEY, whose rows VACUUM renumbers: where R's fingerprint is among the newest 100,000
+ *     rows, continue after that row.
+ *  6. R is deleted, there are rows above it, and an older mark is intact: rows were deleted one by one. Continue after R.
+ *  7. An older mark is intact: the newest rows were deleted or rolled back, and their rowids may be in use again. Continue
+ *     after that mark. Rows between the mark and the deletion are taken twice; none is skipped.
+ *  8. No mark is intact: another table or another database. From the start, as a new generation.
+ * Where columns of the fingerprint are gone, rowids alone decide: from the start where none reaches R, else after R.
  */
 export type Mark = readonly [rowid: bigint, fingerprint: string];
 
 export type Position = {
-  /** The last row taken; START before the first. A rowid has 64 bits: keys of nanoseconds and snowflakes need them. */
+  /** The last row taken; START before the first. A rowid has 64 bits: keys of nanoseconds and snowflake ids need them. */
   readonly rowid: bigint;
-  /** Counts the times that the table turned out to be another one. */
+  /** How often the table turned out to be another one. */
   readonly generation: number;
   /** The file's inode and SQLite's schema cookie when the row was taken. */
   readonly file: number;
@@ -36,12 +36,12 @@ export type Position = {
   readonly marks: readonly Mark[];
 };
 
-/** What the table shows when R is not what it was. */
-export type Seen = {
+/** The state of the table when R is not as it was. */
+export type TableState = {
   readonly lowest: bigint | null;
   readonly highest: bigint | null;
   readonly headExists: boolean;
-  /** The newest mark whose row is there and the same. */
+  /** The newest mark whose row exists and is unchanged. */
   readonly intact: bigint | null;
   /** AUTOINCREMENT, same file, same schema, sequence at or above R. */
   readonly neverReused: boolean;
@@ -51,22 +51,25 @@ export type Seen = {
 
 /** Below every rowid. */
 export const START = -(2n ** 63n) - 1n;
-/** How a cursor says START: the number that it was when rowids were numbers. */
+/** START in a cursor: the number that it was when rowids were numbers. */
 const START_IN_CURSOR = -Number.MAX_SAFE_INTEGER;
 const DENSE = 16;
 const MARKS = 48;
 export const FINGERPRINT_COLUMNS = 8;
 const COLUMN_NAME_LENGTH = 64;
 
-export function resumeAt(position: Position, seen: Seen): Position {
+export function resumeAt(position: Position, state: TableState): Position {
   const { rowid } = position;
-  if (seen.lowest === null || seen.highest === null) return startAgain(position);
-  if (seen.lowest > rowid) return position;
-  if (seen.neverReused && (!seen.headExists || seen.intact !== null)) return position;
-  if (seen.moved !== null) return { ...position, rowid: seen.moved, marks: [[seen.moved, position.marks[0]![1]]] };
-  if (seen.intact === null) return startAgain(position);
-  if (!seen.headExists && seen.highest > rowid) return position;
-  const { intact } = seen;
+  if (state.lowest === null || state.highest === null) return startAgain(position);
+  if (state.lowest > rowid) return position;
+  if (state.neverReused && (!state.headExists || state.intact !== null)) return position;
+  const [newest] = position.marks;
+  if (state.moved !== null && newest !== undefined) {
+    return { ...position, rowid: state.moved, marks: [[state.moved, newest[1]]] };
+  }
+  if (state.intact === null) return startAgain(position);
+  if (!state.headExists && state.highest > rowid) return position;
+  const { intact } = state;
   return { ...position, rowid: intact, marks: position.marks.filter(([marked]) => marked <= intact) };
 }
 
@@ -86,12 +89,12 @@ export function withMarks(older: readonly Mark[], fresh: readonly Mark[]): reado
   const head = all[0]?.[0] ?? 0n;
   const dense = all.slice(0, DENSE);
   const byDistance = new Map<number, Mark>();
-  // The oldest of each distance stays: it is the one that grows into the next.
+  // The oldest of each distance is kept: it is the next to reach the following distance.
   for (const mark of all.slice(DENSE)) byDistance.set(Math.floor(Math.log2(Number(head - mark[0]) + 1)), mark);
   return [...dense, ...byDistance.values()].slice(0, MARKS);
 }
 
-/** How many of the newest rows are worth a mark of their own. */
+/** How many of the newest rows get a mark each. */
 export const FRESH_MARKS = DENSE;
 
 export function chooseColumns(candidates: readonly string[], existing: ReadonlySet<string>): readonly string[] {
@@ -106,7 +109,7 @@ export function fingerprintOf(values: readonly unknown[]): string {
   return new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
 }
 
-/** Version 2 where a rowid is written as text: what only knows numbers must not guess. */
+/** Version 2 where a rowid is written as text: an agent that only knows numbers must refuse it. */
 export function writeCursor(position: Position): string {
   const { rowid, generation, file, schema, columns } = position;
   const marks = position.marks.map(([marked, fingerprint]) => [written(marked), fingerprint]);
@@ -115,7 +118,7 @@ export function writeCursor(position: Position): string {
   return JSON.stringify({ v: wide ? 2 : 1, ...all });
 }
 
-/** A cursor of ours, or null where it is none: then the caller must not guess. */
+/** A cursor that `writeCursor` wrote, or null where the text is anything else: then the caller must not guess. */
 export function readCursor(text: string): Position | null {
   let parsed: unknown;
   try {
@@ -125,7 +128,7 @@ export function readCursor(text: string): Position | null {
   }
   if (typeof parsed !== "object" || parsed === null || !("v" in parsed)) return null;
   if (parsed.v !== 1 && parsed.v !== 2) return null;
-  // Written by writeCursor, as its version says; the buffer keeps it whole.
+  // writeCursor wrote it, as its version shows; the buffer keeps it whole.
   const { rowid, generation, file, schema, columns, marks } = parsed as unknown as WrittenPosition;
   return {
     rowid: rowid === START_IN_CURSOR ? START : BigInt(rowid),
@@ -142,7 +145,7 @@ type WrittenPosition = Omit<Position, "rowid" | "marks"> & {
   readonly marks: readonly (readonly [rowid: number | string, fingerprint: string])[];
 };
 
-/** JSON's numbers are exact up to 2^53 for those who read them here. */
+/** JSON.parse reads numbers exactly up to 2^53. */
 function written(rowid: bigint): number | string {
   const number = Number(rowid);
   return Number.isSafeInteger(number) && number !== START_IN_CURSOR ? number : String(rowid);

@@ -102,7 +102,7 @@ test("any rowids come in their order, each once, through takes of any size, rest
   );
 });
 
-test("beyond 2^53 too: the newest rows written anew are taken, VACUUM and single deletions move nothing", () => {
+test("beyond 2^53 too, rows written again are taken, and VACUUM and single deletions change nothing", () => {
   const base = 1_795_568_400_000_000_001n;
   const of = (from: bigint, to: bigint): bigint[] =>
     Array.from({ length: Number(to - from) + 1 }, (_, i) => base + from + BigInt(i));

@@ -121,7 +121,7 @@ const types: fc.Arbitrary<Types> = fc.record({
 });
 const usual: Row = ["a", "environmental", "Hall", 1, "2026-01-01T00:00:00Z", 21.5, null, 0, null, null];
 
-test("a row of a table says what it says by name, whether its identity is known or new or has changed", () => {
+test("a row of a table is read as by its column names, whether its identity is known, new or changed", () => {
   const rows = fc.array(fc.oneof(row, fc.constant(usual)), { minLength: 1, maxLength: 25 });
   fc.assert(
     fc.property(rows, fc.constantFrom(...mappings), types, (given, mapping, declared) => {

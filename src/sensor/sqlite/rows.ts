@@ -1,6 +1,6 @@
 /**
- * Rows of a foreign table to rows of a block. A row whose identity is known comes with a handle instead of it; what is not
- * known yet, or has an unusual value, goes by name through the normalizer.
+ * Rows of a foreign table to rows of a block. A row whose identity is known comes with a handle instead; a row with a new
+ * identity, or an unusual value, is read by name through the normalizer.
  */
 import type { ReadingBlock } from "../../core/reading.ts";
 import { LIMITS, NO_SENSOR } from "../../core/sensor.ts";
@@ -23,7 +23,7 @@ type Layout = {
   readonly unknown: readonly number[];
 };
 
-type Known = { readonly sensor: number; readonly layout: Layout; readonly identity: readonly unknown[] };
+type KnownIdentity = { readonly sensor: number; readonly layout: Layout; readonly identity: readonly unknown[] };
 
 const NOT_THERE = -1;
 
@@ -31,13 +31,13 @@ export class SqliteRows {
   readonly #table: ForeignTable;
   readonly #normalizer: Normalizer;
   readonly #layouts = new Map<Plan, Layout>();
-  /** By the handle that rows come with; `#handles` has it by sensor, so that there are no more than sensors. */
-  readonly #known: Known[] = [];
+  /** By the handle that rows come with; `#handles` has it by sensor, so that there is at most one for each sensor. */
+  readonly #known: KnownIdentity[] = [];
   readonly #handles = new Map<number, number>();
   readonly #places: readonly { readonly name: string; readonly value: number; readonly identity: number }[];
   readonly #values = new Float64Array(LIMITS.measures);
 
-  /** For the rows of this table as it is now: a change of its columns needs another. */
+  /** For the rows of this table as it is now: after a change of its columns, make another. */
   constructor(table: ForeignTable, normalizer: Normalizer) {
     this.#table = table;
     this.#normalizer = normalizer;
@@ -54,8 +54,8 @@ export class SqliteRows {
     this.#appendByName(block, row, identity, nowMs);
   }
 
-  /** False, and nothing appended, where anything is not as expected. */
-  #appendLike(known: Known, block: ReadingBlock, row: ForeignRowValues): boolean {
+  /** False, and nothing is appended, where any value is not as expected. */
+  #appendLike(known: KnownIdentity, block: ReadingBlock, row: ForeignRowValues): boolean {
     const { layout } = known;
     const time = this.#timeOf(row[layout.time]);
     if (Number.isNaN(time)) return false;
@@ -101,7 +101,7 @@ export class SqliteRows {
     return this.#normalizer.labelOf(status === null ? null : (status as number) + 0, flag, type);
   }
 
-  /** The text of the unknown columns that hold something; null where only the normalizer can say. */
+  /** The text of the unknown columns that are not NULL; null where only the normalizer can read them. */
   #extraOf(unknown: readonly number[], row: ForeignRowValues): string | null {
     let extra = "";
     for (const at of unknown) {
@@ -114,7 +114,7 @@ export class SqliteRows {
   }
 
   #appendByName(block: ReadingBlock, row: ForeignRowValues, identity: readonly unknown[], nowMs: number): void {
-    // A column that nobody filled is no field of this row.
+    // NULL in a column means that the row does not have this field.
     const named = this.#places
       .map(
         (place) => [place.name, place.value < 0 ? identity[place.identity] : row[FIRST_VALUE + place.value]] as const,
@@ -122,7 +122,7 @@ export class SqliteRows {
       .filter(([, value]) => value !== null);
     const foreign = Object.fromEntries(named);
     this.#normalizer.add(block, foreign, nowMs, () => receivedRow(named, this.#normalizer.maxLineBytes));
-    const sensor = block.sensor[block.count - 1]!;
+    const sensor = block.sensor[block.count - 1] ?? NO_SENSOR;
     const plan = sensor === NO_SENSOR || row[1] !== null ? null : this.#normalizer.planOfRow(foreign);
     if (plan === null) return;
     const handle = this.#handles.get(sensor) ?? this.#known.length;
@@ -141,9 +141,10 @@ export class SqliteRows {
       status: one("status"),
       flag: one("flag"),
       type: one("type"),
-      measures: placed.flatMap(({ at, field }) =>
-        field?.kind === "measure" ? [{ at, slot: plan.slots[field.index]!, adjust: field.adjust }] : [],
-      ),
+      measures: placed.flatMap(({ at, field }) => {
+        const slot = field?.kind === "measure" ? plan.slots[field.index] : undefined;
+        return field?.kind !== "measure" || slot === undefined ? [] : [{ at, slot, adjust: field.adjust }];
+      }),
       unknown: placed.filter(({ field }) => field === undefined).map(({ at }) => at),
     };
     this.#layouts.set(plan, layout);
@@ -156,8 +157,8 @@ function isPlain(text: string): boolean {
 }
 
 /**
- * A row as JSON. Of a value that alone is longer than a row may be only the beginning is looked at, and what it goes on
- * with counts as it is, without what JSON would add to it.
+ * A row as JSON. Of a value that alone is longer than the limit of a row only the beginning is written; the rest counts
+ * with its own length, without what JSON would add to it.
  */
 function receivedRow(named: readonly (readonly [name: string, value: unknown])[], mostBytes: number): Received {
   let cutAway = 0;

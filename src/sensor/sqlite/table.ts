@@ -1,5 +1,4 @@
-/** A table of somebody else's SQLite database, opened read-only, and the few questions that its tail asks. */
-
+/** A table of a foreign SQLite database, opened read-only, with the queries that its tail needs. */
 import { Database, type Statement } from "bun:sqlite";
 import { statSync } from "node:fs";
 import { TransientError, UsageError } from "../../core/errors.ts";
@@ -9,14 +8,14 @@ import { KnownIdentities, quoted } from "./known.ts";
 type Column = { readonly name: string; readonly type: string; readonly pk: number; readonly hidden: number };
 const ROWID_NAMES = ["rowid", "_rowid_", "oid"] as const;
 
-/** What a column is to the reader of the rows; `other` where it is the rowid by another name and nothing else. */
+/** How the reader of the rows uses a column; `other` columns are unknown to it. */
 export type ColumnRole = "sensor_id" | "identity" | "value" | "other";
 
-/** A row: its rowid (see `rowidOf`), the handle of its identity or null, `values`, and where the handle is null `identity` as well. */
+/** A row: its rowid (see `rowidOf`), the handle of its identity or null, `values`, and where the handle is null also `identity`. */
 export type ForeignRowValues = readonly unknown[];
 /** Where `values` begin in a row. */
 export const FIRST_VALUE = 2;
-/** Of a row of `behind`, exactly. */
+/** The exact rowid of a row of `after`. */
 export const rowidOf = (row: ForeignRowValues): bigint => BigInt(row[0] as number | string);
 
 const HIDDEN_OF_VIRTUAL_TABLE = 1;
@@ -26,15 +25,15 @@ export class ForeignTable {
   readonly inode: number;
   /** SQLite's schema cookie when `columns` was read: any DDL and VACUUM change it. */
   schema = Number.NaN;
-  /** Every column but the one that is only another name of the rowid. */
+  /** Every column except one that is only another name of the rowid. */
   columns: readonly string[] = [];
-  /** Those of `columns` that say who took a reading, and all others. */
+  /** Those of `columns` that identify a sensor, and all others. */
   identity: readonly string[] = [];
   values: readonly string[] = [];
   /** The table has an INTEGER PRIMARY KEY, so that VACUUM leaves its rowids alone. */
   keepsRowids = false;
   #autoincrement = false;
-  /** There was a rowid that a number does not hold: they are read as text, which costs some 0.2 µs a row. */
+  /** A rowid was too large for a number: they are read as text, which costs about 0.2 µs a row. */
   #wide = false;
   readonly #path: string;
   readonly #name: string;
@@ -42,12 +41,12 @@ export class ForeignTable {
   readonly #db: Database;
   readonly #cookie: Statement;
   #rowid = "rowid";
-  #behind: Statement | null = null;
+  #after: Statement | null = null;
   #identityOf: Statement | null = null;
   #between: { readonly key: string; readonly statement: Statement } | null = null;
   #known: KnownIdentities | null = null;
 
-  /** Throws where there is no database (yet). */
+  /** Throws where there is no database yet. */
   constructor(path: string, name: string, roleOf: (column: string) => ColumnRole) {
     this.#path = path;
     this.#name = name;
@@ -55,9 +54,9 @@ export class ForeignTable {
     this.inode = statSync(path).ino;
     this.#db = new Database(path, { readonly: true, create: false });
     try {
-      // `take` never waits; who finds the database busy comes back.
+      // `take` never waits: a busy database is tried again later.
       this.#db.run("PRAGMA busy_timeout = 0");
-      // Rows are read once, in their order: SQLite's 2 MiB would hold what was read already.
+      // Rows are read once, in order: a cache of 2 MiB, SQLite's default, would only hold rows that were already read.
       this.#db.run("PRAGMA cache_size = -256");
       this.#cookie = this.#db.prepare("PRAGMA schema_version");
     } catch (error) {
@@ -67,7 +66,7 @@ export class ForeignTable {
   }
 
   close(): void {
-    this.#forgetStatements();
+    this.#closeStatements();
     this.#db.close();
   }
 
@@ -77,45 +76,46 @@ export class ForeignTable {
     try {
       const cookie = Number(this.#cookie.values()[0]?.[0]);
       if (cookie !== this.schema) this.#inspect(cookie);
-      const answer = read();
+      const result = read();
       this.#db.run("COMMIT");
-      return answer;
+      return result;
     } catch (error) {
       if (this.#db.inTransaction) this.#db.run("ROLLBACK");
-      // What was known of identities may have been rolled back with it.
+      // The known identities may have been rolled back with it.
       this.schema = Number.NaN;
       throw error;
     }
   }
 
-  /** Rows above `rowid`, in its order. */
-  behind(rowid: bigint, limit: number): ForeignRowValues[] {
+  /** Rows above `rowid`, in the order of their rowids. */
+  after(rowid: bigint, limit: number): ForeignRowValues[] {
     const name = `main.${quoted(this.#name)}`;
-    const known = this.#known!;
+    const known = this.#known;
+    if (known === null) throw new Error("rows are read within a snapshot");
     known.settle();
     const own = `f.${this.#rowid}`;
-    this.#behind ??= this.#db.prepare(
+    this.#after ??= this.#db.prepare(
       `SELECT ${[this.#wide ? asText(own) : own, "k.handle", ...this.values.map((each) => `f.${quoted(each)}`)].join(", ")}
        FROM ${name} f ${known.join} WHERE ${own} > ? ORDER BY ${own} LIMIT ?`,
     );
     this.#identityOf ??= this.#db.prepare(
       `SELECT ${this.#select(this.identity)} FROM ${name} WHERE ${this.#rowid} = ?`,
     );
-    const rows = this.#behind.values(rowid < LOWEST_ROWID ? Number.NEGATIVE_INFINITY : rowid, limit);
-    // Rows are in order: where both ends are exact, all are.
+    const rows = this.#after.values(rowid < LOWEST_ROWID ? Number.NEGATIVE_INFINITY : rowid, limit);
+    // Rows are in order: where the first and the last rowid are exact, all are.
     if (!this.#wide && !(isExact(rows[0]) && isExact(rows.at(-1)))) {
       this.#wide = true;
-      this.#behind.finalize();
-      this.#behind = null;
-      return this.behind(rowid, limit);
+      this.#after.finalize();
+      this.#after = null;
+      return this.after(rowid, limit);
     }
     for (const row of rows) {
-      if (row[1] === null) row.push(...this.#identityOf.values(rowidOf(row))[0]!.slice(1));
+      if (row[1] === null) row.push(...(this.#identityOf.values(rowidOf(row))[0] ?? []).slice(1));
     }
     return rows;
   }
 
-  /** Rows of this identity come with this handle from now on. */
+  /** From now on, rows of this identity come with this handle. */
   learn(handle: number, identity: readonly unknown[]): void {
     this.#known?.learn(handle, identity);
   }
@@ -150,9 +150,10 @@ export class ForeignTable {
     for (let seen = 0; seen < limit; ) {
       const rows = page.values(below);
       yield* rows;
-      if (rows.length === 0) break;
+      const lowest = rows.at(-1);
+      if (lowest === undefined) break;
       seen += rows.length;
-      below = rowidOf(rows.at(-1)!);
+      below = rowidOf(lowest);
     }
     page.finalize();
   }
@@ -167,7 +168,7 @@ export class ForeignTable {
     return [one("min"), one("max")];
   }
 
-  /** The highest rowid that an AUTOINCREMENT table ever gave away; null for any other table. */
+  /** The highest rowid that an AUTOINCREMENT table ever gave; null for any other table. */
   sequence(): bigint | null {
     if (!this.#autoincrement) return null;
     const sql = "SELECT CAST(seq AS INTEGER) FROM sqlite_sequence WHERE name = ? COLLATE NOCASE";
@@ -175,13 +176,13 @@ export class ForeignTable {
     return typeof found === "bigint" ? found : null;
   }
 
-  /** The rowid must stand without quotes where it has no other name: quoted it might be read as text. */
+  /** The rowid is not quoted where it has no other name: quoted it might be read as text. */
   #select(columns: readonly string[]): string {
     return [asText(this.#rowid), ...columns.map(quoted)].join(", ");
   }
 
   #inspect(cookie: number): void {
-    this.#forgetStatements();
+    this.#closeStatements();
     const found = this.#db
       .query(
         "SELECT l.type, l.wr, s.sql FROM pragma_table_list(?1) l JOIN sqlite_schema s ON s.name = l.name WHERE l.schema = 'main'",
@@ -196,8 +197,8 @@ export class ForeignTable {
       .query("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?)")
       .all(this.#name) as Column[];
     const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
-    const keys = columns.filter(({ pk }) => pk > 0);
-    const alias = keys.length === 1 && keys[0]!.type.toUpperCase() === "INTEGER" ? keys[0]!.name : null;
+    const [key, ...moreKeys] = columns.filter(({ pk }) => pk > 0);
+    const alias = key?.type.toUpperCase() === "INTEGER" && moreKeys.length === 0 ? key.name : null;
     const rowid = alias ?? ROWID_NAMES.find((name) => !taken.has(name));
     if (rowid === undefined) throw this.#unfit(`its columns ${ROWID_NAMES.join(", ")} hide the rowid`);
     this.#rowid = alias === null ? rowid : quoted(alias);
@@ -210,7 +211,7 @@ export class ForeignTable {
       )
       .map(({ name }) => name);
     const isIdentity = (name: string): boolean => /^(?:sensor_id|identity)$/.test(this.#roleOf(name));
-    // The sensor's id first: it tells most rows apart.
+    // The sensor's id comes first: most identities differ in it.
     const isId = (name: string): boolean => this.#roleOf(name) === "sensor_id";
     this.identity = this.columns.filter(isIdentity).toSorted((a, b) => Number(isId(b)) - Number(isId(a)));
     this.values = this.columns.filter((name) => !isIdentity(name));
@@ -218,16 +219,16 @@ export class ForeignTable {
     this.schema = cookie;
   }
 
-  #forgetStatements(): void {
-    this.#behind?.finalize();
+  #closeStatements(): void {
+    this.#after?.finalize();
     this.#identityOf?.finalize();
     this.#between?.statement.finalize();
     this.#known?.close();
-    this.#behind = this.#identityOf = this.#between = this.#known = null;
+    this.#after = this.#identityOf = this.#between = this.#known = null;
   }
 
   #noTable(): TransientError {
-    // Only those that could be followed: no views, none without rowids, none of SQLite's own.
+    // Only tables that can be followed: no views, none without rowids, none of SQLite's own.
     const tables = this.#db
       .query(
         "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND wr = 0 AND name NOT GLOB 'sqlite_*' ORDER BY name LIMIT 20",

@@ -69,7 +69,7 @@ function tail(path: string, cursor: string | null = null, options: { once?: bool
 
 const upTo = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-test("rows come in the order of their rowids, each once, also behind a restart at any cursor", () => {
+test("rows come in the order of their rowids, each once, also after a restart at any cursor", () => {
   const path = newPath();
   const db = writer(path);
   write(db, 1, 250);
@@ -99,7 +99,7 @@ test("ties, late timestamps and gaps between rowids make no difference", () => {
   db.close();
 });
 
-test("a read that is to end ends where the rows end, and a tail looks again soon", () => {
+test("a read with once ends after the last row, and a tail looks again soon", () => {
   const path = newPath();
   const db = writer(path);
   write(db, 1, 5);
@@ -112,7 +112,7 @@ test("a read that is to end ends where the rows end, and a tail looks again soon
   db.close();
 });
 
-test("rows of wrong types are malformed and kept whole, and the rows around them are readings", () => {
+test("rows with wrong types are malformed and kept whole, and the rows around them are readings", () => {
   const path = newPath();
   const db = writer(path, "sensor_id, timestamp, temperature, status_code, anomaly_flag, note");
   const insert = db.query("INSERT INTO sensor_readings VALUES (?, ?, ?, ?, ?, ?)");
@@ -144,7 +144,7 @@ test("rows of wrong types are malformed and kept whole, and the rows around them
   db.close();
 });
 
-test("long text is kept whole up to the limit of a line, and a block with much of it is full before its rows are", () => {
+test("long text is kept whole up to the limit of a line, and a block with much text is full before its rows are", () => {
   const path = newPath();
   const db = writer(path, "sensor_id, timestamp, temperature, note");
   const insert = db.query("INSERT INTO sensor_readings VALUES ('a', ?, ?, ?)");
@@ -182,7 +182,7 @@ test("long text is kept whole up to the limit of a line, and a block with much o
   db.close();
 });
 
-test("a column that appears is kept in extra, one that goes away is absent", () => {
+test("a new column is kept in extra, a dropped one is absent", () => {
   const path = newPath();
   const db = writer(path);
   write(db, 1, 2);
@@ -199,7 +199,7 @@ test("a column that appears is kept in extra, one that goes away is absent", () 
   db.close();
 });
 
-test("rows that others update behind us, and profiles that change, do not make a table another one", () => {
+test("updates of rows that were taken, and another profile, do not make it another table", () => {
   const path = newPath();
   const db = writer(path, `${KEYED}, uploaded INTEGER DEFAULT 0`);
   write(db, 1, 100);
@@ -216,7 +216,7 @@ test("rows that others update behind us, and profiles that change, do not make a
   db.close();
 });
 
-test("a retention job may delete what was taken, all of it too, and nothing is skipped or taken twice", () => {
+test("a retention job may delete some or all rows that were taken, and none is skipped or taken twice", () => {
   for (const key of ["INTEGER PRIMARY KEY", "INTEGER PRIMARY KEY AUTOINCREMENT"]) {
     const path = newPath();
     const db = writer(path, KEYED.replace("INTEGER PRIMARY KEY", key));
@@ -241,7 +241,7 @@ test("a retention job may delete what was taken, all of it too, and nothing is s
   }
 });
 
-test("rows deleted one by one, the last one taken among them, are not read again", () => {
+test("after rows were deleted one by one, also the last one taken, no row is read again", () => {
   const path = newPath();
   const db = writer(path);
   write(db, 1, 100);
@@ -254,7 +254,7 @@ test("rows deleted one by one, the last one taken among them, are not read again
   db.close();
 });
 
-test("the newest rows rolled back and written anew: what is new is taken", () => {
+test("the newest rows rolled back and written again: the new ones are taken", () => {
   const path = newPath();
   const db = writer(path);
   write(db, 1, 100);
@@ -267,7 +267,7 @@ test("the newest rows rolled back and written anew: what is new is taken", () =>
   db.close();
 });
 
-test("a table that was dropped and made again is read from its start, shorter or longer, at once or after a restart", () => {
+test("a table that was dropped and created again is read from its start, shorter or longer, at once or after a restart", () => {
   for (const count of [3, 40, 500]) {
     for (const restart of [false, true]) {
       const path = newPath();
@@ -312,7 +312,7 @@ test("a database that was replaced is read from its start, after the last rows o
   replacement.close();
 });
 
-test("VACUUM numbers the rows of a table without a key anew, and they are still not read again", () => {
+test("VACUUM renumbers the rows of a table without a key, and they are still not read again", () => {
   const path = newPath();
   const db = writer(path, "sensor_id TEXT, timestamp TEXT, temperature REAL");
   write(db, 1, 100);
@@ -342,7 +342,7 @@ test("odd names, a column called rowid, and rowids below zero are followed too",
   expect(block.extra.get(2)).toBe('{"rowid":99,"a\\"b c":"x"}');
 });
 
-test("a table may have any name, those of SQLite's own words and of our own tables too", () => {
+test("a table may have any name, also an SQL keyword or the name of a table of our own", () => {
   for (const name of ["known", "select", 'he said "so"']) {
     const path = newPath();
     const db = new Database(path);
@@ -361,7 +361,7 @@ test("a table may have any name, those of SQLite's own words and of our own tabl
   }
 });
 
-test("what can never work is refused before anything starts, with a way out", () => {
+test("a source that can never work is refused before anything starts, with a way out", () => {
   const path = newPath();
   const db = new Database(path);
   db.run("CREATE TABLE plain (x)");
@@ -381,7 +381,7 @@ test("what can never work is refused before anything starts, with a way out", ()
   db.close();
 });
 
-test("the hint of a table that is not there names only tables that can be followed", () => {
+test("the hint for a missing table names only tables that can be followed", () => {
   const path = newPath();
   const db = new Database(path);
   db.run("CREATE TABLE log (x INTEGER PRIMARY KEY AUTOINCREMENT)");
@@ -401,7 +401,7 @@ test("the hint of a table that is not there names only tables that can be follow
   db.close();
 });
 
-test("a file or a table that is not there yet, or is no database, is waited for", () => {
+test("a file or table that is missing yet, or is not a database, is waited for", () => {
   const path = newPath();
   const { take } = tail(path);
   expect(() => take()).toThrow(`Cannot read "${path}": there is no such file yet`);
@@ -417,7 +417,7 @@ test("a file or a table that is not there yet, or is no database, is waited for"
   expect(() => tail(odd).take()).toThrow(TransientError);
 });
 
-test("a writer that has the database locked is a reason to come back, in WAL mode it is none", () => {
+test("a database that its writer has locked is tried again; in WAL mode it can be read", () => {
   for (const mode of ["DELETE", "WAL"]) {
     const path = newPath();
     const db = new Database(path);
@@ -436,7 +436,7 @@ test("a writer that has the database locked is a reason to come back, in WAL mod
   }
 });
 
-test("another process writes in WAL mode, commits, rolls back and checkpoints, and every committed row comes once", async () => {
+test("every committed row comes once while another process writes in WAL mode, commits, rolls back and checkpoints", async () => {
   const path = newPath();
   const script = `
 import sqlite3, sys

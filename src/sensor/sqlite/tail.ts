@@ -1,14 +1,14 @@
 /**
  * `sqlite:PATH[?table=sensor_readings]`: a table that another process writes, followed by rowid. The database is opened
- * read-only, and each take is one short read of one snapshot, so the writer is never held up; WAL and rollback journals alike.
+ * read-only, and each take is one short read of one snapshot, so that the writer never waits, in WAL or rollback mode.
  *
- * - Order is the rowid's, whatever the timestamps say: ties and late readings are rows like any other. SQLite has one writer
- *   at a time, so rowids become visible in their order. A row inserted with an explicit rowid below one that was taken
- *   already is not seen, and neither is an UPDATE of a row that was taken.
- * - Where it stands, and what happens when rows vanish, the table is made again or the file is replaced: sqlite-position.ts.
+ * - Rows come in the order of their rowids, whatever their timestamps: ties and late readings make no difference. SQLite has
+ *   one writer at a time, so rows become visible in this order. A row that is inserted with an explicit rowid below the last
+ *   one taken is not seen, and neither is an UPDATE of a row that was taken.
+ * - position.ts says where reading continues when rows vanish, the table is created again or the file is replaced.
  *   A file that is replaced while it is open is first read to its end.
- * - A column that appears is unknown and goes to `extra`; one that goes away is absent; NULL in an unknown column is nothing.
- *   An INTEGER PRIMARY KEY is the rowid and no field, unless the mapping names it.
+ * - A new column is unknown and goes to `extra`; a dropped one is absent; NULL in an unknown column is ignored.
+ *   An INTEGER PRIMARY KEY is the rowid and not a field, unless the mapping names it.
  * - Integers beyond 2^53 lose their last digits in measures and in `extra`; as status_code or sensor_id they are refused.
  *   As rowids (keys of nanoseconds, snowflakes) they are followed exactly.
  */
@@ -25,12 +25,12 @@ import { SqliteRows } from "./rows.ts";
 import { type ColumnRole, type ForeignRowValues, ForeignTable, rowidOf } from "./table.ts";
 import { parseSqliteUri } from "./uri.ts";
 
-/** Rows in one read; fewer where they turn out to carry much text, so that a read stays below what fills a block. */
+/** Rows in one read; fewer where they have much text, so that one read does not fill a block. */
 const READ_ROWS = { least: 1, first: 64, most: 1_000 } as const;
 const POLL_MS = 250;
-/** How soon a database that somebody has locked is tried again. */
+/** How soon a locked database is tried again. */
 const BUSY_RETRY_MS = 50;
-/** Rule 5 of sqlite-position.ts: about 0.3 s. */
+/** For rule 5 of position.ts: takes about 0.3 s. */
 const SEARCHED_ROWS = 100_000;
 
 export type SqliteTailOptions = {
@@ -38,10 +38,10 @@ export type SqliteTailOptions = {
   readonly normalizer: Normalizer;
   /** The last committed cursor of this source, or null. */
   readonly cursor: string | null;
-  /** End where there are no more rows, instead of waiting for them. */
+  /** End after the last row, instead of waiting for more. */
   readonly once?: boolean;
   readonly pollMs?: number;
-  /** Told in a sentence when reading goes on anywhere but behind the last row. */
+  /** Called with a sentence when reading continues anywhere but after the last row. */
   readonly notice?: (line: string) => void;
 };
 
@@ -67,7 +67,7 @@ export class SqliteTailSource implements Source {
     this.#options = options;
     const fields = options.normalizer.planOfRow({})?.fields;
     const id = options.normalizer.foreignName("sensor_id");
-    // The same for every profile but for measures, which no other profile makes identity.
+    // The roles are the same for every profile, except for measures, and no profile makes an identity column a measure.
     this.#roleOf = (column) => {
       const kind = fields?.get(column)?.kind;
       if (kind === "identity") return column === id ? "sensor_id" : "identity";
@@ -76,11 +76,11 @@ export class SqliteTailSource implements Source {
     const start = { rowid: position.START, generation: 0, file: 0, schema: 0, columns: [], marks: [] };
     const known = options.cursor === null ? start : position.readCursor(options.cursor);
     if (known === null)
-      throw new UsageError(`Cannot continue with ${this.uri}: its cursor was written by a newer version of the agent`, {
+      throw new UsageError(`Cannot resume "${this.uri}": its cursor was written by a newer version of the agent`, {
         tryHint: "agent --version",
       });
     this.#position = known;
-    this.#firstLook();
+    this.#checkAtStart();
   }
 
   take(block: ReadingBlock, nowMs: number): Taken {
@@ -93,7 +93,7 @@ export class SqliteTailSource implements Source {
     this.#readRows = rowsOfNextRead(read.rows.length, block.textLength - before, this.#readRows);
     if (read.rows.length === room) return { state: "more" };
     if (this.#replaced(read.table)) {
-      this.#forgetTable();
+      this.#closeTable();
       return { state: "more" };
     }
     return this.#options.once === true
@@ -109,11 +109,11 @@ export class SqliteTailSource implements Source {
   committed(): void {}
 
   close(): void {
-    this.#forgetTable();
+    this.#closeTable();
   }
 
-  /** What can never work is said before anything starts; what may come is waited for. */
-  #firstLook(): void {
+  /** Refuses what can never work before anything starts; what may still come is waited for. */
+  #checkAtStart(): void {
     if (!existsSync(this.#path)) {
       if (this.#options.once !== true) return;
       throw new UsageError(`Cannot read "${this.#path}": there is no such file`, {
@@ -128,7 +128,7 @@ export class SqliteTailSource implements Source {
     try {
       this.#opened().snapshot(() => null);
     } catch (error) {
-      this.#forgetTable();
+      this.#closeTable();
       if (error instanceof UsageError) throw error;
       if (this.#options.once === true && error instanceof TransientError) {
         throw new UsageError(error.message, { tryHint: error.tryHint ?? "", cause: error });
@@ -145,11 +145,11 @@ export class SqliteTailSource implements Source {
     try {
       const table = this.#opened();
       const { rows, next } = table.snapshot(() => {
-        const from = this.#settled(table);
-        const rows = table.behind(from.rowid, room);
+        const from = this.#checkedPosition(table);
+        const rows = table.after(from.rowid, room);
         return { rows, next: advanced(from, rows, table, this.#fingerprintColumns()) };
       });
-      // Only now, when nothing can fail any more, does the source stand somewhere else.
+      // The position changes only now, when nothing can fail any more.
       this.#position = next;
       return { table, rows };
     } catch (error) {
@@ -157,25 +157,26 @@ export class SqliteTailSource implements Source {
     }
   }
 
-  /** Where to go on, after a look at whether the table is still the one that the position speaks of. */
-  #settled(table: ForeignTable): position.Position {
+  /** Where to continue, after a check whether the table is still the one that the position is from. */
+  #checkedPosition(table: ForeignTable): position.Position {
     const from = this.#position;
     if (from.rowid === position.START) return from;
     const there = new Set(table.columns);
+    const [newest] = from.marks;
     const next =
-      from.marks.length === 0 || from.columns.some((name) => !there.has(name))
+      newest === undefined || from.columns.some((name) => !there.has(name))
         ? position.resumeByRowid(from, table.span()[1])
-        : this.#isIntact(table, from.marks[0]!)
+        : this.#isIntact(table, newest)
           ? from
-          : position.resumeAt(from, this.#seen(table));
+          : position.resumeAt(from, this.#stateOf(table));
     if (next.rowid !== from.rowid) {
-      const where = next.rowid === position.START ? "from the first row" : `behind row ${next.rowid}`;
-      this.#options.notice?.(`${this.uri}: row ${from.rowid} is not what it was, reading goes on ${where}`);
+      const where = next.rowid === position.START ? "from the first row" : `after row ${next.rowid}`;
+      this.#options.notice?.(`${this.uri}: row ${from.rowid} has changed or is gone, reading continues ${where}`);
     }
     return next;
   }
 
-  #seen(table: ForeignTable): position.Seen {
+  #stateOf(table: ForeignTable): position.TableState {
     const from = this.#position;
     const [lowest, highest] = table.span();
     const untouched = table.inode === from.file && table.schema === from.schema;
@@ -195,7 +196,7 @@ export class SqliteTailSource implements Source {
   }
 
   #movedTo(table: ForeignTable): bigint | null {
-    const head = this.#position.marks[0]![1];
+    const head = this.#position.marks[0]?.[1];
     for (const row of table.newest(this.#position.columns, SEARCHED_ROWS)) {
       if (position.fingerprintOf(row.slice(1)) === head) return rowidOf(row);
     }
@@ -216,7 +217,7 @@ export class SqliteTailSource implements Source {
     return this.#rows;
   }
 
-  /** Another file is at the path; where there is none the writer may still have the old one open. */
+  /** Another file is at the path; where no file is, the writer may still have the old one open. */
   #replaced(table: ForeignTable): boolean {
     try {
       return statSync(this.#path).ino !== table.inode;
@@ -225,7 +226,7 @@ export class SqliteTailSource implements Source {
     }
   }
 
-  #forgetTable(): void {
+  #closeTable(): void {
     this.#table?.close();
     this.#table = null;
     this.#rows = null;
@@ -239,7 +240,7 @@ export class SqliteTailSource implements Source {
         retryAfterMs: BUSY_RETRY_MS,
       });
     }
-    this.#forgetTable();
+    this.#closeTable();
     if (error instanceof TransientError) return error;
     // A table that became a view while the agent runs may become a table again.
     if (error instanceof AgentError)
@@ -255,13 +256,13 @@ export class SqliteTailSource implements Source {
   }
 }
 
-/** Four times as many as now, but not more than would fill half a block with text like that of the last read. */
+/** Four times as many as now, but no more than fill half a block with as much text as in the last read. */
 function rowsOfNextRead(rows: number, textLength: number, now: number): number {
   const fitting = textLength === 0 ? Number.POSITIVE_INFINITY : Math.floor((BLOCK_TEXT_LENGTH / 2 / textLength) * rows);
   return Math.max(READ_ROWS.least, Math.min(READ_ROWS.most, 4 * now, fitting));
 }
 
-/** The position behind `rows`, which were read from `from` on; to be asked on the snapshot that they are of. */
+/** The position after `rows`, which were read from `from` on; call it on the same snapshot. */
 function advanced(
   from: position.Position,
   rows: readonly ForeignRowValues[],
@@ -269,9 +270,9 @@ function advanced(
   candidates: readonly string[],
 ): position.Position {
   const last = rows.at(-1);
-  if (last === undefined) return from;
+  const first = rows.at(-position.FRESH_MARKS) ?? rows[0];
+  if (first === undefined || last === undefined) return from;
   const columns = from.columns.length > 0 ? from.columns : position.chooseColumns(candidates, new Set(table.columns));
-  const first = rows.at(-position.FRESH_MARKS) ?? rows[0]!;
   const fresh = table
     .between(rowidOf(first), rowidOf(last), columns)
     .map((row): position.Mark => [rowidOf(row), position.fingerprintOf(row.slice(1))])

@@ -17,14 +17,13 @@ export function parseSqliteUri(uri: string): { readonly path: string; readonly t
   const path = uri.slice("sqlite:".length, query < 0 ? undefined : query);
   if (path === "") refuse("the path of the database is missing");
   const parameters = new URLSearchParams(query < 0 ? "" : uri.slice(query + 1));
-  for (const name of parameters.keys())
-    if (name !== "table") refuse(`"${name}" is no parameter of it, only "table" is`);
+  for (const name of parameters.keys()) if (name !== "table") refuse(`there is no parameter "${name}", only "table"`);
   const table = parameters.get("table") ?? DEFAULT_TABLE;
   if (table === "") refuse("the name of the table is empty");
   return { path, table };
 }
 
-/** The same for every way to write the same table of the same file. */
+/** A text that is the same for every way to write the same table of the same file. */
 export function sameTable(uri: string, cwd: string): string {
   const { path, table } = parseSqliteUri(uri);
   const whole = resolve(cwd, path);

@@ -99,7 +99,7 @@ test("a row holds what the reading held, every identity column filled and a miss
   expect(rows.some((row) => row["temperature"] === null && row["anomaly_type"] === "missing_data")).toBe(true);
 });
 
-test("a second run appends behind the first, and another profile has its own columns", () => {
+test("a second run appends after the first, and another profile has its own columns", () => {
   const path = newFile();
   append(path);
   append(path, "&seed=2");
@@ -113,7 +113,7 @@ test("a second run appends behind the first, and another profile has its own col
   ]);
 });
 
-test("a foreign table is used when it has the columns, and refused by name of what it lacks when it has not", () => {
+test("a foreign table is used when it has the columns, else refused with the names of the missing ones", () => {
   const path = newFile();
   append(path);
   const db = new Database(path);
@@ -128,7 +128,7 @@ test("a foreign table is used when it has the columns, and refused by name of wh
   expect(error).toHaveProperty("tryHint", "agent simulate --out sqlite:new.db");
 });
 
-test("a view, a file that is no database and a folder that is not there are refused, and nothing is changed", () => {
+test("a view, a file that is not a database and a missing folder are refused, and nothing is changed", () => {
   const view = newFile();
   const db = new Database(view);
   db.run("CREATE VIEW sensor_readings AS SELECT 1 AS id");
@@ -142,7 +142,7 @@ test("a view, a file that is no database and a folder that is not there are refu
   }
 });
 
-test("a locked database is a TransientError, nothing is half written, and it goes on when the lock is gone", () => {
+test("a locked database is a TransientError, nothing is half written, and appending works again when the lock is released", () => {
   const path = newFile();
   const { block, open } = simulated(path);
   const table = open();

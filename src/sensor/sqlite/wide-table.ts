@@ -1,6 +1,6 @@
 /**
  * Writes readings into the wide table `sensor_readings` of a SQLite file, as existing simulators do and existing tools
- * expect: a rowid key, every identity column in every row. Only ever appends.
+ * expect: a rowid key, every identity column in every row. It only appends.
  */
 
 import { Database, type Statement } from "bun:sqlite";
@@ -10,12 +10,12 @@ import { IDENTITY_COLUMNS, NUMERIC_IDENTITY, type SensorCatalogue } from "../../
 import { shellWord } from "../../core/shell-word.ts";
 
 export const WIDE_TABLE = "sensor_readings";
-/** SQLite waits this long for another writer, with everything else of this process; the caller waits longer, awake. */
+/** SQLite blocks this process for so long while another writer has the lock; the caller waits longer, without blocking. */
 const BUSY_TIMEOUT_MS = 250;
 
 type Column = { readonly name: string; readonly type: "TEXT" | "REAL" | "INTEGER" };
 
-/** All columns behind `id`, in the order of existing tables: 25 for five measures. */
+/** All columns after `id`, in the order of existing tables: 25 for five measures. */
 export function wideColumns(measures: readonly string[]): readonly Column[] {
   const [sensorId, ...identity] = IDENTITY_COLUMNS;
   return [
@@ -30,9 +30,9 @@ export function wideColumns(measures: readonly string[]): readonly Column[] {
 }
 
 /**
- * Opening makes the file and the table where they are missing, and refuses (UsageError) a table that lacks a column: a
- * foreign table is not ours to change. Opening and `append` throw a TransientError when the file is locked or the disk is
- * full: nothing was written, calling again may help.
+ * Opening creates the file and the table where they are missing, and refuses (UsageError) a table that lacks a column: it
+ * never changes a foreign table. Opening and `append` throw a TransientError when the file is locked or the disk is
+ * full: nothing was written, and calling again may help.
  */
 export class WideTable {
   readonly #path: string;
@@ -101,7 +101,7 @@ export class WideTable {
     }
   }
 
-  /** Turns what SQLite throws into the errors that callers know. */
+  /** Turns errors of SQLite into those that callers know. */
   #trying<T>(verb: string, work: () => T): T {
     try {
       return work();

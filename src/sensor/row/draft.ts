@@ -1,0 +1,139 @@
+/** A foreign row while it is read: the values so far, and how each kind of field is read into them. */
+import type { MalformedReason } from "../../core/reading.ts";
+import { IDENTITY_COLUMNS, LIMITS } from "../../core/sensor.ts";
+import type { Field, Mapping } from "./fields.ts";
+import type { TimestampReader } from "./timestamp.ts";
+
+/** Why a row is not a reading. */
+export type RowProblem = { readonly reason: MalformedReason; readonly detail: string };
+
+/** One for all rows: `clear` it before each. */
+export class Draft {
+  readonly identity: (string | number | null)[] = IDENTITY_COLUMNS.map(() => null);
+  readonly measures = new Float64Array(LIMITS.measures);
+  time = Number.NaN;
+  statusCode: number | null = null;
+  anomalyFlag: 0 | 1 | null = null;
+  anomalyType: string | null = null;
+  extra = "";
+  readonly mapping: Mapping;
+  readonly timestamps: TimestampReader;
+
+  constructor(mapping: Mapping, timestamps: TimestampReader) {
+    this.mapping = mapping;
+    this.timestamps = timestamps;
+  }
+
+  clear(): void {
+    this.identity.fill(null);
+    this.measures.fill(Number.NaN);
+    this.time = Number.NaN;
+    this.statusCode = null;
+    this.anomalyFlag = null;
+    this.anomalyType = null;
+    this.extra = "";
+  }
+}
+
+/** Reads one value into the draft. Returns the problem where it cannot be read. */
+export function readField(draft: Draft, field: Field, name: string, value: unknown): RowProblem | null {
+  const { mapping } = draft;
+  const given = typeof value === "string" && mapping.absent.has(value) ? null : (value ?? null);
+  if (field.kind === "drop" || given === null) return null;
+  if (field.kind === "timestamp") return readTimestamp(draft, name, given);
+  if (field.kind === "type") return readText(name, given, (text) => (draft.anomalyType = text));
+  if (field.kind === "flag") return readFlag(draft, name, given);
+  if (field.kind === "identity" && !field.numeric) {
+    // Ids are often integers; where the mapping names the field, its decimal text is the id.
+    const text = field.mapped && Number.isSafeInteger(given) ? String(given) : given;
+    return readText(name, text, (read) => (draft.identity[field.column] = read));
+  }
+  const number = readNumber(name, given, mapping.textNumbers);
+  if (typeof number !== "number") return number;
+  if (field.kind === "measure") {
+    const adjusted = field.adjust === null ? number : field.adjust(number);
+    if (Math.abs(adjusted) === Number.POSITIVE_INFINITY) return notFinite(name, adjusted);
+    draft.measures[field.index] = adjusted;
+    return null;
+  }
+  if (Number.isNaN(number) || mapping.absent.has(number)) return null;
+  if (field.kind === "identity") draft.identity[field.column] = number;
+  else if (!Number.isSafeInteger(number)) return wrongType(name, given, "an integer");
+  // -0 would read back as 0 from the buffer.
+  else draft.statusCode = number + 0;
+  return null;
+}
+
+function readTimestamp(draft: Draft, name: string, value: unknown): RowProblem | null {
+  const { mapping, timestamps } = draft;
+  if (timestamps.numeric) {
+    const number = readNumber(name, value, mapping.textNumbers);
+    if (typeof number !== "number") return number;
+    draft.time = timestamps.fromNumber(number);
+  } else if (typeof value === "string") draft.time = timestamps.fromText(value);
+  else return wrongType(name, value, "text in ISO 8601");
+  if (!Number.isNaN(draft.time)) return null;
+  const expected = timestamps.numeric ? `a time in ${timestamps.format}` : "ISO 8601";
+  return {
+    reason: "bad_timestamp",
+    detail: `${name} is ${shown(value)}, ${expected} between 1970 and 9999 was expected`,
+  };
+}
+
+function readFlag(draft: Draft, name: string, value: unknown): RowProblem | null {
+  const { textNumbers } = draft.mapping;
+  const flag = textNumbers && (value === "0" || value === "1") ? Number(value) : value;
+  if (flag === 0 || flag === false) draft.anomalyFlag = 0;
+  else if (flag === 1 || flag === true) draft.anomalyFlag = 1;
+  else if (!(textNumbers && value === "")) return wrongType(name, value, "0, 1, true, false or null");
+  return null;
+}
+
+function readText(name: string, value: unknown, keep: (text: string) => void): RowProblem | null {
+  if (typeof value !== "string") return wrongType(name, value, "text");
+  if (value.length > LIMITS.textLength) {
+    return {
+      reason: "text_too_long",
+      detail: `${name} has ${value.length} characters, at most ${LIMITS.textLength} are kept`,
+    };
+  }
+  if (value.includes("\u0000")) return { reason: "wrong_type", detail: `${name} holds a NUL character` };
+  // Half a surrogate pair has no UTF-8 and would come back as something else.
+  keep(value.isWellFormed() ? value : value.toWellFormed());
+  return null;
+}
+
+const TEXT_NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
+
+/** A finite number; NaN for blank text, which means no value. */
+function readNumber(name: string, value: unknown, textNumbers: boolean): number | RowProblem {
+  if (typeof value === "number") return Number.isFinite(value) ? value : notFinite(name, value);
+  if (typeof value !== "string" || !textNumbers) return wrongType(name, value, "a number");
+  if (value.trim() === "") return Number.NaN;
+  if (!TEXT_NUMBER.test(value)) {
+    if (/^\s*[+-]?(?:nan|inf(?:inity)?)\s*$/i.test(value)) return notFinite(name, value);
+    return wrongType(name, value, "a number");
+  }
+  const number = Number(value);
+  return Number.isFinite(number) ? number : notFinite(name, number);
+}
+
+export function notFinite(name: string, value: unknown): RowProblem {
+  return { reason: "not_finite", detail: `${shortened(name)} is ${shown(value)}, a finite number was expected` };
+}
+
+function wrongType(name: string, value: unknown, expected: string): RowProblem {
+  return { reason: "wrong_type", detail: `${name} is ${shown(value)}, ${expected} was expected` };
+}
+
+/** A value as a sentence shows it, never longer than some fifty characters. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return `text ${JSON.stringify(shortened(value))}`;
+  if (value instanceof Uint8Array) return `a blob of ${value.length} bytes`;
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
+
+export function shortened(text: string): string {
+  return text.length <= 40 ? text : `${text.slice(0, 39)}…`.toWellFormed();
+}
