@@ -7,10 +7,12 @@ import { testWith } from "../testing/needs.ts";
 const longTest = testWith("time");
 
 const batches = (node: FakeNode, where: string) =>
-  node.opened.buffer.db.query<{ n: number }, []>(`SELECT count(*) AS n FROM batch WHERE ${where}`).get()!.n;
+  node.opened.parts.buffer.db.query<{ n: number }, []>(`SELECT count(*) AS n FROM batch WHERE ${where}`).get()!.n;
+
+const problemsOf = ({ opened: { parts } }: FakeNode) => [...parts.troubles.problems(), ...parts.upkeep.problems()];
 
 const qualitiesOf = (node: FakeNode) =>
-  node.opened.buffer.db
+  node.opened.parts.buffer.db
     .query<{ q: string }, []>("SELECT time_quality AS q FROM commit_group ORDER BY first_seq")
     .all()
     .map(({ q }) => q);
@@ -25,11 +27,11 @@ longTest(
       await node.drive(30_000, 1);
     }
     expect(node.source.acknowledged).toBe(10_000);
-    const ranges = node.opened.buffer.db
+    const ranges = node.opened.parts.buffer.db
       .query("SELECT DISTINCT first_seq FROM batch WHERE first_seq IS NOT NULL")
       .all();
     expect(ranges.length).toBeLessThan(5);
-    expect(node.opened.carrier.queuedRanges).toBeLessThan(5);
+    expect(node.opened.parts.carrier.queuedRanges).toBeLessThan(5);
     node.store.state = "up";
     node.source.release(10_000);
     await node.drive(30_000, 60);
@@ -37,7 +39,7 @@ longTest(
     expect(found.ids.raw.size).toBe(20_000);
     expect(doubles(found)).toEqual([]);
     expect(unsorted(found)).toEqual([]);
-    const sizes = node.opened.buffer.db
+    const sizes = node.opened.parts.buffer.db
       .query<{ n: number }, []>("SELECT sum(count) AS n FROM batch WHERE stage = 'raw' GROUP BY first_seq")
       .all();
     expect(sizes.filter(({ n }) => n >= 1_000).length).toBeGreaterThan(8);
@@ -62,7 +64,7 @@ longTest(
 
     const node = await startFakeNode({ count: 60_000, now: 0, dataDir: first.dataDir });
     const ranges = () =>
-      node.opened.buffer.db.query("SELECT DISTINCT first_seq FROM batch WHERE first_seq IS NOT NULL");
+      node.opened.parts.buffer.db.query("SELECT DISTINCT first_seq FROM batch WHERE first_seq IS NOT NULL");
     node.store.state = "hangs";
     await node.drive(1_000, 20);
     expect(node.store.puts).toBeGreaterThan(0);
@@ -71,7 +73,7 @@ longTest(
 
     // More promises that were made before than are read at once.
     const last = await startFakeNode({ count: 60_000, now: 0, dataDir: first.dataDir });
-    while (last.opened.outbox.unplanned > 20_000) last.opened.outbox.plan(100, 0);
+    while (last.opened.parts.outbox.unplanned > 20_000) last.opened.parts.outbox.plan(100, 0);
     expect(batches(last, "state <> 'delivered'")).toBeGreaterThan(1_000);
     await last.drive(1_000, 300);
     const found = await audit(last.store);
@@ -112,7 +114,7 @@ longTest(
       await node.drive(2_100, 1);
     }
     const stood = node.source.acknowledged;
-    expect(node.opened.agent.problems().map(({ code }) => code)).toContain("buffer_full");
+    expect(problemsOf(node).map(({ code }) => code)).toContain("buffer_full");
     expect(stood).toBeLessThan(60_000);
     await node.drive(1_000, 20);
     expect(node.source.acknowledged).toBe(stood);
@@ -125,8 +127,8 @@ longTest(
     expect(found.ids.raw.size).toBe(60_000);
     expect(doubles(found)).toEqual([]);
     expect(unsorted(found)).toEqual([]);
-    expect(node.opened.buffer.db.query("SELECT * FROM loss").all()).toEqual([]);
-    expect(node.opened.agent.problems()).toEqual([]);
+    expect(node.opened.parts.buffer.db.query("SELECT * FROM loss").all()).toEqual([]);
+    expect(problemsOf(node)).toEqual([]);
     await node.end();
   },
   600_000,
@@ -148,7 +150,7 @@ longTest(
     await node.drive(30_000, 60);
     const found = await audit(node.store);
     type LossRow = { reason: string; count: number; first_seq: number; last_seq: number };
-    const losses = node.opened.buffer.db.query<LossRow, []>("SELECT * FROM loss").all();
+    const losses = node.opened.parts.buffer.db.query<LossRow, []>("SELECT * FROM loss").all();
     expect(losses.length).toBeGreaterThan(0);
     const lost = losses.reduce((sum, { count }) => sum + count, 0);
     expect(
@@ -210,7 +212,7 @@ longTest(
   "a full database stops taking, says so, loses nothing, and goes on when there is room",
   async () => {
     const node = await startFakeNode({ count: 30_000, now: 1_000 });
-    const { db } = node.opened.buffer;
+    const { db } = node.opened.parts.buffer;
     node.store.state = "down";
     await node.drive(1_000, 1);
     node.source.release(29_000);
@@ -218,7 +220,7 @@ longTest(
       `PRAGMA max_page_count = ${db.query<{ page_count: number }, []>("PRAGMA page_count").get()!.page_count + 20}`,
     );
     await node.drive(1_000, 30);
-    expect(node.opened.agent.problems().map(({ code }) => code)).toContain("disk_full");
+    expect(problemsOf(node).map(({ code }) => code)).toContain("disk_full");
     const stood = node.source.acknowledged;
     expect(stood).toBeLessThan(30_000);
     node.store.state = "up";
@@ -229,7 +231,7 @@ longTest(
     const found = await audit(node.store);
     expect(found.ids.raw.size).toBe(30_000);
     expect(doubles(found)).toEqual([]);
-    expect(node.opened.agent.problems()).toEqual([]);
+    expect(problemsOf(node)).toEqual([]);
     await node.end();
   },
   600_000,

@@ -14,11 +14,10 @@ import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import { Bell, breathe } from "../core/time/bell.ts";
 import type { Carrier } from "./carry.ts";
-import type { Problem } from "./live.ts";
 import type { LiveRules } from "./live-rules.ts";
 import type { Upkeep } from "./maintain.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { Troubles } from "./troubles.ts";
+import type { Troubles } from "./troubles.ts";
 
 export type AgentParts = {
   readonly buffer: SqliteBuffer;
@@ -28,6 +27,7 @@ export type AgentParts = {
   readonly carrier: Carrier;
   readonly upkeep: Upkeep;
   readonly premises: Premises;
+  readonly troubles: Troubles;
   readonly log: Log;
   readonly now: () => number;
   /** Never goes back and is not set by anyone. */
@@ -78,13 +78,11 @@ export class Agent {
   #lastReport = Number.NEGATIVE_INFINITY;
   #lastWindows = 0;
   #accepted = 0;
-  readonly #troubles: Troubles;
   /** Why the buffer must be opened again. */
   #reopen: AgentEnd["reopen"] = null;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
-    this.#troubles = new Troubles(parts.log, parts.running);
     parts.carrier.onProgress = () => this.#carryBell.ring();
     for (const tap of parts.pipeline.taps) {
       tap.source.onReady = () => {
@@ -96,10 +94,6 @@ export class Agent {
 
   get accepted(): number {
     return this.#accepted;
-  }
-
-  problems(): Problem[] {
-    return [...this.#troubles.problems(), ...this.#parts.upkeep.problems()];
   }
 
   /** Takes no more; what was taken is still committed and delivered, and then `run` ends as finished. */
@@ -143,9 +137,9 @@ export class Agent {
     for (;;) {
       if (this.#reopen !== null) break;
       // What is set aside for bookkeeping is not for readings: they wait until there is room beside it.
-      if ((upkeep.isFull || this.#troubles.isGone) && !this.#stopping) {
+      if ((upkeep.isFull || this.#parts.troubles.isGone) && !this.#stopping) {
         this.#guarded(() => upkeep.look(running));
-        if (upkeep.isFull || this.#troubles.isGone) {
+        if (upkeep.isFull || this.#parts.troubles.isGone) {
           await this.#intakeBell.wait(RETRY_MS);
           continue;
         }
@@ -252,7 +246,7 @@ export class Agent {
   }
 
   #watchFiles(): boolean {
-    const found = this.#troubles.watch(this.#parts.premises);
+    const found = this.#parts.troubles.watch(this.#parts.premises);
     if (found === "put-back") this.#reopen = found;
     return found === "in-place";
   }
@@ -282,7 +276,7 @@ export class Agent {
       const trouble = outsideTrouble(error);
       if (trouble === null) throw error;
       if (trouble === "full") this.#parts.upkeep.relieve(this.#parts.running);
-      else this.#troubles.met(trouble, messageOf(error));
+      else this.#parts.troubles.met(trouble, messageOf(error));
       return null;
     }
   }

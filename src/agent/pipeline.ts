@@ -98,12 +98,6 @@ export class Pipeline {
     return { committed, more, wakeAtMs: this.#wakeAt(), finished: allEnded && this.#block.count === 0 };
   }
 
-  /** Commits what waits, whatever its age: the last act before an orderly end. */
-  flush(nowMs: number, runningMs: number): number {
-    this.#closed = true;
-    return this.#block.count > 0 ? this.#commit(nowMs, runningMs) : 0;
-  }
-
   /** No more is taken from any source; what is in memory still wants its commit. */
   stopTaking(): void {
     this.#closed = true;

@@ -10,8 +10,8 @@ import type { ObjectStore } from "../uplink/object-store.ts";
 import type { Carrier } from "./carry.ts";
 import type { LiveReport, Problem } from "./live.ts";
 import type { LiveRules } from "./live-rules.ts";
-import { corruptProblems } from "./open-buffer.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { corruptProblems } from "./recovery/set-aside.ts";
 import { sourceProblem } from "./source-trouble.ts";
 
 type Constants = { readonly settings: Settings; readonly store: ObjectStore; readonly startedAtMs: number };

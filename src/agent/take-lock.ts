@@ -6,7 +6,8 @@ import { dirname } from "node:path";
 import { type DataDirLock, LOCK_POLL_MS, lockHolder, tryLock } from "../buffer/disk/lock.ts";
 import { AgentError, messageOf, UsageError } from "../core/errors.ts";
 import { shellWord } from "../core/shell-word.ts";
-import { type BufferInputs, isPassing, StoppedEarlyError } from "./open-buffer.ts";
+import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
+import { isPassing } from "./open-buffer.ts";
 
 /**
  * Makes the folder and resolves when this process has its lock; says once whom, or what, it waits for. Throws UsageError

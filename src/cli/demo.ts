@@ -61,9 +61,10 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   const settings = demoSettings(context.settings, dir, resolve(context.cwd, dir));
   const started = performance.now();
   const opened = await takeReadings(settings, forMs, context);
-  const accepted = opened.buffer.lastSeq;
+  const accepted = opened.parts.buffer.lastSeq;
   const byRule = anomaliesByRule(opened);
-  const losses = opened.buffer.db.query<{ n: number }, []>("SELECT ifnull(sum(count), 0) AS n FROM loss").get()?.n ?? 0;
+  const losses =
+    opened.parts.buffer.db.query<{ n: number }, []>("SELECT ifnull(sum(count), 0) AS n FROM loss").get()?.n ?? 0;
   await opened.close();
   const audit = await audited(settings, context);
   const seconds = Math.round((performance.now() - started) / 100) / 10;
@@ -127,7 +128,7 @@ function emptyFolder(path: string, shown: string): void {
   writeFileSync(join(path, MARK), "agent demo empties this folder when it starts.\n");
 }
 
-function anomaliesByRule({ buffer }: OpenAgent): Record<string, number> {
+function anomaliesByRule({ parts: { buffer } }: OpenAgent): Record<string, number> {
   const rows = buffer.db
     .query<{ rule: string; count: number }, []>(
       `SELECT json_extract(f.value, '$.rule') AS rule, count(*) AS count FROM finding, json_each(finding.findings) AS f

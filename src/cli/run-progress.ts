@@ -5,12 +5,14 @@ const EVERY_MS = 1_000;
 const CLEAR_LINE = "\r\u001b[2K";
 
 export function watchProgress(opened: OpenAgent): { end(): void } {
-  const { buffer, carrier, outbox } = opened;
+  const { buffer, outbox } = opened.parts;
   let seq = buffer.lastSeq;
   let planned = outbox.plannedThrough;
   let at = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
+    // A buffer that had to be opened again has new parts.
+    const { buffer, carrier, outbox } = opened.parts;
     const seconds = (now - at) / 1_000;
     const taken = (buffer.lastSeq - seq) / seconds;
     const sent = (outbox.plannedThrough - planned) / seconds;

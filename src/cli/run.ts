@@ -1,9 +1,10 @@
 /** `agent run`: the main job. Takes, keeps, judges and delivers until it is told to stop or its sources end. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { StoppedEarlyError } from "../agent/buffer-inputs.ts";
 import type { LastRules, RulesInForce } from "../agent/live-rules.ts";
-import { type Beside, type OpenAgent, openAgent } from "../agent/open-agent.ts";
-import { StoppedEarlyError } from "../agent/open-buffer.ts";
+import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
+import type { Beside } from "../agent/parts.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
@@ -58,7 +59,7 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   log.info("running", `Taking ${settings.source.join(", ")}, delivering to ${settings.store}`, {
     node: settings.nodeId,
     data_dir: settings.dataDir,
-    epoch: opened.buffer.epoch,
+    epoch: opened.parts.buffer.epoch,
   });
   if (forMs !== null) setTimeout(() => opened.agent.stopTaking(), forMs);
   stop.addEventListener("abort", () => opened.agent.stop(settings.drain));
@@ -66,12 +67,12 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   const progress = terminal ? watchProgress(opened) : null;
   const end = await opened.run();
   progress?.end();
-  const left = opened.buffer.lastSeq - opened.outbox.plannedThrough;
+  const left = opened.parts.buffer.lastSeq - opened.parts.outbox.plannedThrough;
   await beside.end(opened, end.finished);
   await opened.close();
   log.info("stopped", end.finished ? "Everything taken was delivered" : "Stopped; the next start delivers the rest", {
     accepted: end.accepted,
-    objects: opened.carrier.objects,
+    objects: opened.parts.carrier.objects,
     ...(end.finished ? {} : { not_yet_planned: left }),
   });
   // What is not asked for may keep the loop alive (a paused stdin): the work is done.
@@ -96,12 +97,24 @@ export async function startAgent(
   const { profile, mapping } = loadReadingFiles(settings, cwd, once);
   const store = await storeOf({ settings, env, cwd });
   return await openAgent({
-    ...{ settings, log, store, stop, now: Date.now, random: Math.random, ...(beside && { beside }) },
+    settings,
+    log,
+    store,
+    stop,
+    now: Date.now,
+    random: Math.random,
+    ...(beside && { beside }),
     rules: (catalogue, last) => rulesInForce(settings, cwd, catalogue, last, log),
     sources: (catalogue, cursor) =>
       settings.source.map((uri) =>
         openSource(uri, {
-          ...{ catalogue, profile, mapping, cursor, once, cwd, now: Date.now },
+          catalogue,
+          profile,
+          mapping,
+          cursor,
+          once,
+          cwd,
+          now: Date.now,
           stdin: () => Bun.stdin.stream(),
           maxLineBytes: settings.maxLineBytes,
           pollMs: settings.pollMs,

@@ -204,10 +204,6 @@ export class Windows {
     return this.#accumulators > this.settings.maxAccumulators;
   }
 
-  get openCount(): number {
-    return this.#open.size;
-  }
-
   #addRow(window: OpenWindow, block: ReadingBlock, row: number, handle: number): void {
     const sensor = this.#catalogue.sensors[handle]!;
     const index = this.#indexByHandle[handle] ?? this.#indexOf(handle);

@@ -1,5 +1,6 @@
 /** What goes on beside the agent while `run` and `demo` work: its HTTP server and its heartbeat. */
-import type { Beside, OpenAgent } from "../agent/open-agent.ts";
+import type { OpenAgent } from "../agent/open-agent.ts";
+import type { Beside } from "../agent/parts.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { RunHealth } from "./health-pages.ts";

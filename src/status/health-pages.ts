@@ -53,9 +53,12 @@ export class RunHealth {
       ["/metrics", () => this.#metrics()],
     ];
     this.#server = new HttpServer({
-      ...{ at, pages: new Map(pages), log: this.#log, running: () => performance.now() },
+      at,
+      pages: new Map(pages),
+      log: this.#log,
+      running: () => performance.now(),
       // Another list after every change of the rules folder.
-      stamp: () => this.#opened?.rules.refused,
+      stamp: () => this.#opened?.parts.rules.refused,
     });
   }
 
@@ -82,12 +85,12 @@ export class RunHealth {
       answer(isBad("degraded") ? 503 : 200, { health: "degraded", problems: problems.map(told), pid: process.pid });
     if (opened === null) return unwell([STARTING]);
     try {
-      opened.backlog.count();
+      opened.parts.backlog.count();
       const { status } = this.#own(opened, Date.now());
       return answer(isBad(status.health) ? 503 : 200, status);
     } catch (error) {
       // The buffer is being made anew, or its disk is gone: the process works, and tells so.
-      const { problems } = opened.report(Date.now());
+      const { problems } = opened.parts.liveReport(Date.now());
       const message = `Cannot read the buffer: ${messageOf(error)}`;
       return unwell([...problems, { code: "buffer_unreadable", message, try: "look at the disk of the data dir" }]);
     }
@@ -103,10 +106,14 @@ export class RunHealth {
     const { status, live } = this.#own(opened, nowMs);
     const { user, system } = process.cpuUsage();
     const text = await metricsText(status, {
-      ...{ nowMs, startedAtMs: live.startedAtMs, costs: live.rules.costs ?? [] },
-      ...{ judged: opened.rules.judged, broken: opened.rules.broken() },
-      silent: new Set(opened.rules.set.silentSensors(nowMs).map(({ sensor }) => sensor)).size,
-      ...{ residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
+      nowMs,
+      startedAtMs: live.startedAtMs,
+      costs: live.rules.costs ?? [],
+      judged: opened.parts.rules.judged,
+      broken: opened.parts.rules.broken(),
+      silent: new Set(opened.parts.rules.set.silentSensors(nowMs).map(({ sensor }) => sensor)).size,
+      residentBytes: process.memoryUsage.rss(),
+      cpuSeconds: (user + system) / 1e6,
     });
     return { status: 200, ...text };
   }

@@ -69,8 +69,19 @@ binaryTest("a heartbeat is one line, in the columns of the table, and says what 
   expect(readFileSync(object(), "utf8")).toMatch(/^\{.*\}\n$/);
   const { epoch, agent_version, rules, buffer } = status();
   expect(heartbeat).toMatchObject({
-    ...{ node_id: "node-1", epoch, agent_version, rules_version: rules.version, state: "running", interval_s: 1 },
-    ...{ health: "ok", problems: [], losses: 0, refused: 0, parked: 0, rules_refused: 0, silent_sensors: 0 },
+    node_id: "node-1",
+    epoch,
+    agent_version,
+    rules_version: rules.version,
+    state: "running",
+    interval_s: 1,
+    health: "ok",
+    problems: [],
+    losses: 0,
+    refused: 0,
+    parked: 0,
+    rules_refused: 0,
+    silent_sensors: 0,
     buffer_limit_bytes: buffer.limit_bytes,
   });
   expect(buffer.accepted).toBeGreaterThanOrEqual(heartbeat.accepted);

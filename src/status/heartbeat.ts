@@ -58,7 +58,7 @@ export class RunHeartbeat {
       this.#timer.unref();
     };
     const turn = () => {
-      if (opened.carrier.isDown) next(DOWN_MS);
+      if (opened.parts.carrier.isDown) next(DOWN_MS);
       else {
         this.#sending = this.#send(opened, "running", intervalMs).then(() => next(intervalMs));
       }
@@ -71,7 +71,7 @@ export class RunHeartbeat {
     this.#isEnding = true;
     clearTimeout(this.#timer);
     const intervalMs = this.#settings.heartbeat;
-    if (intervalMs === null || opened.carrier.isDown) return;
+    if (intervalMs === null || opened.parts.carrier.isDown) return;
     const late = setTimeout(() => this.#over.abort(), LAST_WORD_MS[finished ? "finished" : "stopped"]);
     await Promise.race([
       this.#sending.then(() => this.#send(opened, "stopped", intervalMs)),
@@ -137,17 +137,26 @@ function heartbeatOf({ status, live, parked }: Own, { state, sentAtMs, intervalM
   const { raw } = status.stages;
   const sum = (counts: readonly number[]) => counts.reduce((all, one) => all + one, 0);
   return {
-    ...{ node_id: status.node_id, epoch: status.epoch, agent_version: status.agent_version },
+    node_id: status.node_id,
+    epoch: status.epoch,
+    agent_version: status.agent_version,
     rules_version: status.rules.version,
-    ...{ sent_at: new Date(sentAtMs).toISOString(), started_at: new Date(live.startedAtMs).toISOString() },
-    ...{ state, interval_s: intervalMs / 1_000, health: status.health, problems },
+    sent_at: new Date(sentAtMs).toISOString(),
+    started_at: new Date(live.startedAtMs).toISOString(),
+    state,
+    interval_s: intervalMs / 1_000,
+    health: status.health,
+    problems,
     accepted: status.buffer.accepted,
     refused: sum(status.sources.map(({ refused }) => refused)),
-    ...{ pending: raw.pending, oldest_pending_at: raw.oldest_pending_at },
+    pending: raw.pending,
+    oldest_pending_at: raw.oldest_pending_at,
     losses: sum(status.losses.map(({ count }) => count)),
-    ...{ parked, rules_refused: status.rules.refused.length },
+    parked,
+    rules_refused: status.rules.refused.length,
     silent_sensors: new Set(status.silent_sensors.map(({ sensor_id }) => sensor_id)).size,
-    ...{ buffer_bytes: status.buffer.bytes, buffer_limit_bytes: status.buffer.limit_bytes },
+    buffer_bytes: status.buffer.bytes,
+    buffer_limit_bytes: status.buffer.limit_bytes,
   };
 }
 

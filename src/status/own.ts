@@ -4,7 +4,7 @@
  */
 import type { LiveReport } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
-import { corruptProblems } from "../agent/open-buffer.ts";
+import { corruptProblems } from "../agent/recovery/set-aside.ts";
 import { heldBy, parkedOf, sourcesOf } from "../buffer/ledger/holdings.ts";
 import { lossesOf } from "../buffer/ledger/losses.ts";
 import { SCHEMA_VERSION } from "../buffer/schema.ts";
@@ -16,7 +16,7 @@ import { type BriefStatus, statusOf } from "./status.ts";
  * Readings that wait are counted first, for at most so long: after a restart with a long backlog that takes several turns of
  * the agent, or is finished by whoever asks later.
  */
-export async function countBacklog({ backlog }: OpenAgent, mostMs: number): Promise<void> {
+export async function countBacklog({ parts: { backlog } }: OpenAgent, mostMs: number): Promise<void> {
   const until = performance.now() + mostMs;
   while (backlog.count() > 0 && performance.now() < until) await breathe();
 }
@@ -32,14 +32,21 @@ export type Own = {
 };
 
 export function ownStatus(opened: OpenAgent, settings: Settings, dataDir: string, nowMs: number): Own {
-  const { buffer, backlog } = opened;
-  const live = opened.report(nowMs);
+  const { buffer, backlog } = opened.parts;
+  const live = opened.parts.liveReport(nowMs);
   const ledger = { db: buffer.db, version: SCHEMA_VERSION };
   const lag = backlog.read();
   const found = {
-    ...{ nodeId: settings.nodeId, epoch: buffer.epoch, accepted: buffer.lastSeq, held: heldBy(ledger), lag },
-    ...{ losses: lossesOf(ledger), parked: parkedOf(ledger), corrupt: corruptProblems(buffer, nowMs) },
-    ...{ sources: sourcesOf(ledger), rules: null },
+    nodeId: settings.nodeId,
+    epoch: buffer.epoch,
+    accepted: buffer.lastSeq,
+    held: heldBy(ledger),
+    lag,
+    losses: lossesOf(ledger),
+    parked: parkedOf(ledger),
+    corrupt: corruptProblems(buffer, nowMs),
+    sources: sourcesOf(ledger),
+    rules: null,
   };
   const running = { pid: live.pid, sinceMs: live.startedAtMs };
   const brief = statusOf(found, { dataDir, settings, nowMs, last: live, running });

@@ -1,7 +1,7 @@
 /** What a node says of itself, read from its buffer and from the running agent. */
 import { existsSync } from "node:fs";
 import { type LiveReport, type Problem, readLive } from "../agent/live.ts";
-import { corruptProblems } from "../agent/open-buffer.ts";
+import { corruptProblems } from "../agent/recovery/set-aside.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
 import { isLocked, type LockHolder, lockHolder } from "../buffer/disk/lock.ts";
 import {
@@ -89,7 +89,8 @@ export function readStatus(dataDir: string, settings: Settings, nowMs: number): 
     const running = runningAgent(dataDir, last);
     return {
       ...statusOf(foundIn(ledger, settings, nowMs), { dataDir, settings, nowMs, last, running }),
-      ...{ refused_by_reason: refusedByReason(ledger), new_fields: newFields(ledger) },
+      refused_by_reason: refusedByReason(ledger),
+      new_fields: newFields(ledger),
     };
   } finally {
     ledger.close();
@@ -113,10 +114,16 @@ export type Found = {
 
 function foundIn(ledger: BufferLedger, settings: Settings, nowMs: number): Found {
   return {
-    ...{ nodeId: ledger.nodeId, epoch: ledger.epoch, accepted: ledger.accepted(), held: heldBy(ledger) },
+    nodeId: ledger.nodeId,
+    epoch: ledger.epoch,
+    accepted: ledger.accepted(),
+    held: heldBy(ledger),
     lag: lagOf(ledger, settings.stages, settings.windowMs),
-    ...{ losses: lossesOf(ledger), parked: parkedOf(ledger), corrupt: corruptProblems(ledger, nowMs) },
-    ...{ sources: sourcesOf(ledger), rules: rulesOf(ledger) },
+    losses: lossesOf(ledger),
+    parked: parkedOf(ledger),
+    corrupt: corruptProblems(ledger, nowMs),
+    sources: sourcesOf(ledger),
+    rules: rulesOf(ledger),
   };
 }
 
@@ -139,19 +146,20 @@ export function statusOf(found: Found, { dataDir, settings, nowMs, last, running
   const pending = STAGES.reduce((sum, stage) => sum + lag.stages[stage].pending, 0);
   const problems = problemsOf({ nowMs, dataDir, running, live, pending, parked, losses, corrupt });
   return {
-    ...{ node_id: found.nodeId, epoch: found.epoch, agent_version: live?.agentVersion ?? VERSION },
+    node_id: found.nodeId,
+    epoch: found.epoch,
+    agent_version: live?.agentVersion ?? VERSION,
     pid: running?.pid ?? null,
     health: problems.length === 0 ? "ok" : "degraded",
     problems: problems.map((problem) => ({ ...problem, message: withoutPassword(problem.message) })),
     rules: rulesStatus(found, live),
     buffer: {
-      ...{
-        accepted: found.accepted,
-        first_seq: held.seqs?.first ?? null,
-        last_seq: held.seqs?.last ?? null,
-        bytes: held.bytes,
-      },
-      ...{ limit_bytes: live?.bufferLimitBytes ?? settings.bufferMaxBytes, file_bytes: held.fileBytes },
+      accepted: found.accepted,
+      first_seq: held.seqs?.first ?? null,
+      last_seq: held.seqs?.last ?? null,
+      bytes: held.bytes,
+      limit_bytes: live?.bufferLimitBytes ?? settings.bufferMaxBytes,
+      file_bytes: held.fileBytes,
     },
     stages: Object.fromEntries(
       STAGES.map((stage) => {

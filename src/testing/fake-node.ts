@@ -76,7 +76,7 @@ export async function startFakeNode(of: {
       clock.wallMs += stepMs;
       clock.runningMs += stepMs;
       for (let turn = 0; turn < 6; turn++) {
-        opened.carrier.onProgress();
+        opened.parts.carrier.onProgress();
         await new Promise((resolve) => setImmediate(resolve));
       }
     }

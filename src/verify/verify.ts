@@ -1,7 +1,7 @@
 /** Verifying, as `agent verify` and `agent demo` do it: list the store, ask the buffer, compare, and look inside if asked. */
 
 import { readLive } from "../agent/live.ts";
-import { type OldEpoch, oldEpochs } from "../agent/open-buffer.ts";
+import { type OldEpoch, oldEpochs } from "../agent/recovery/set-aside.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { type LedgerPromises, promisesOf } from "../buffer/ledger/promises.ts";
 import { AgentError } from "../core/errors.ts";

@@ -51,7 +51,7 @@ async function seed(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCo
     stop.addEventListener("abort", () => opened.agent.stop(0));
     const { accepted, finished } = await opened.run();
     clearTimeout(timer);
-    const { objects } = opened.carrier;
+    const { objects } = opened.parts.carrier;
     await opened.close();
     if (!finished)
       throw new AgentError("Cannot seed: not everything was delivered", { tryHint: "agent provision verify" });

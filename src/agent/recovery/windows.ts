@@ -1,14 +1,14 @@
 /** The windows of a corrupt buffer that had not gone out: built again from its readings, and issued under its epoch. */
-import type { Outbox } from "../buffer/outbox.ts";
-import type { DamagedBuffer, SalvagedBatch } from "../buffer/salvage/damaged-buffer.ts";
-import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
-import type { HeapWatch } from "../core/bytes/heap-watch.ts";
-import { chunksOf, type SeqRange, sizeOf } from "../core/seq-range.ts";
-import { breathe } from "../core/time/bell.ts";
-import { type KeptWindow, type SensorWindow, type WindowSettings, Windows } from "../stages/aggregate.ts";
-import { unpackWindow } from "../stages/window-row.ts";
-import { parseKey } from "../uplink/object-key.ts";
-import { planWindow, type WindowParts } from "./issue-windows.ts";
+import type { Outbox } from "../../buffer/outbox.ts";
+import type { DamagedBuffer, SalvagedBatch } from "../../buffer/salvage/damaged-buffer.ts";
+import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
+import type { HeapWatch } from "../../core/bytes/heap-watch.ts";
+import { chunksOf, type SeqRange, sizeOf } from "../../core/seq-range.ts";
+import { breathe } from "../../core/time/bell.ts";
+import { type KeptWindow, type SensorWindow, type WindowSettings, Windows } from "../../stages/aggregate.ts";
+import { unpackWindow } from "../../stages/window-row.ts";
+import { parseKey } from "../../uplink/object-key.ts";
+import { planWindow, type WindowParts } from "../issue-windows.ts";
 
 export type RecoverWindowParts = {
   readonly damaged: DamagedBuffer;

@@ -2,11 +2,11 @@
  * What a corrupt buffer had promised, as far as that can be read: from its batches, from the index beside them, and
  * where both have holes from the store itself. A key says its range, so it is enough to know that a key was given.
  */
-import type { SalvagedBatch } from "../buffer/salvage/damaged-buffer.ts";
-import { type HourRange, missingIn, overlaps, type SeqRange } from "../core/seq-range.ts";
-import { READING_STAGES, type ReadingStage } from "../core/stage.ts";
-import { type ParsedKey, parseKey } from "../uplink/object-key.ts";
-import type { ObjectStore } from "../uplink/object-store.ts";
+import type { SalvagedBatch } from "../../buffer/salvage/damaged-buffer.ts";
+import { type HourRange, missingIn, overlaps, type SeqRange } from "../../core/seq-range.ts";
+import { READING_STAGES, type ReadingStage } from "../../core/stage.ts";
+import { type ParsedKey, parseKey } from "../../uplink/object-key.ts";
+import type { ObjectStore } from "../../uplink/object-store.ts";
 
 type Planned = HourRange & {
   readonly stage: ReadingStage;

@@ -3,21 +3,21 @@
  * has. What was promised keeps its key, so that the store, which knows what it has, settles the rest; what was not
  * promised yet is promised now. Bodies are made here and now: the new buffer's readings have other ids.
  */
-import { type Batch, rangeOf, type StoredBlock } from "../buffer/buffer.ts";
-import { Retention } from "../buffer/disk/retention.ts";
-import type { Outbox } from "../buffer/outbox.ts";
-import type { DamagedBuffer } from "../buffer/salvage/damaged-buffer.ts";
-import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
-import type { Gzip } from "../core/bytes/gzip.ts";
-import type { HeapWatch } from "../core/bytes/heap-watch.ts";
-import { chunksOf, type HourRange, missingIn, type SeqRange, sizeOf, subtractRanges } from "../core/seq-range.ts";
-import { READING_STAGES, type ReadingStage, type Stage } from "../core/stage.ts";
-import { breathe } from "../core/time/bell.ts";
-import { hourOf, MS_PER_HOUR } from "../core/time/duration.ts";
-import { StageEncoder } from "../stages/encode.ts";
-import { readingKey } from "../uplink/object-key.ts";
-import type { ObjectStore } from "../uplink/object-store.ts";
-import type { PlannedBefore, Promised } from "./recover-promised.ts";
+import { type Batch, rangeOf, type StoredBlock } from "../../buffer/buffer.ts";
+import { Retention } from "../../buffer/disk/retention.ts";
+import type { Outbox } from "../../buffer/outbox.ts";
+import type { DamagedBuffer } from "../../buffer/salvage/damaged-buffer.ts";
+import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
+import type { Gzip } from "../../core/bytes/gzip.ts";
+import type { HeapWatch } from "../../core/bytes/heap-watch.ts";
+import { chunksOf, type HourRange, missingIn, type SeqRange, sizeOf, subtractRanges } from "../../core/seq-range.ts";
+import { READING_STAGES, type ReadingStage, type Stage } from "../../core/stage.ts";
+import { breathe } from "../../core/time/bell.ts";
+import { hourOf, MS_PER_HOUR } from "../../core/time/duration.ts";
+import { StageEncoder } from "../../stages/encode.ts";
+import { readingKey } from "../../uplink/object-key.ts";
+import type { ObjectStore } from "../../uplink/object-store.ts";
+import type { PlannedBefore, Promised } from "./promised.ts";
 
 export type RecoverParts = {
   readonly damaged: DamagedBuffer;

@@ -14,23 +14,26 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Loss } from "../buffer/buffer.ts";
-import { isCorruption } from "../buffer/corruption.ts";
-import { Retention } from "../buffer/disk/retention.ts";
-import { type LossRow, lossOf, SELECT_LOSSES } from "../buffer/ledger/losses.ts";
-import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
-import { TransientError } from "../core/errors.ts";
-import { SILENT } from "../core/log/log.ts";
-import { between, hashAt, seededRandom } from "../core/random.ts";
-import { sizeOf } from "../core/seq-range.ts";
-import { resolveSettings } from "../core/settings/settings.ts";
-import { builtInRules } from "../rules/files/shipped.ts";
-import { type Audit, audit, doubles, unsorted } from "../testing/audit.ts";
-import { FIRST_EVENT_MS, ListedSource } from "../testing/listed-source.ts";
-import { testWith } from "../testing/needs.ts";
-import { MemoryStore } from "../uplink/memory.ts";
-import { type AgentInputs, openAgent } from "./open-agent.ts";
-import { corruptProblems, oldEpochs, openBuffer, StoppedEarlyError } from "./open-buffer.ts";
+import type { Loss } from "../../buffer/buffer.ts";
+import { isCorruption } from "../../buffer/corruption.ts";
+import { Retention } from "../../buffer/disk/retention.ts";
+import { type LossRow, lossOf, SELECT_LOSSES } from "../../buffer/ledger/losses.ts";
+import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
+import { TransientError } from "../../core/errors.ts";
+import { SILENT } from "../../core/log/log.ts";
+import { between, hashAt, seededRandom } from "../../core/random.ts";
+import { sizeOf } from "../../core/seq-range.ts";
+import { resolveSettings } from "../../core/settings/settings.ts";
+import { builtInRules } from "../../rules/files/shipped.ts";
+import { type Audit, audit, doubles, unsorted } from "../../testing/audit.ts";
+import { FIRST_EVENT_MS, ListedSource } from "../../testing/listed-source.ts";
+import { testWith } from "../../testing/needs.ts";
+import { MemoryStore } from "../../uplink/memory.ts";
+import { StoppedEarlyError } from "../buffer-inputs.ts";
+import { openAgent } from "../open-agent.ts";
+import { openBuffer } from "../open-buffer.ts";
+import type { AgentInputs } from "../parts.ts";
+import { corruptProblems, oldEpochs } from "./set-aside.ts";
 
 const longTest = testWith("time");
 
@@ -111,10 +114,11 @@ async function crashed(seed: number): Promise<Made> {
   const accepted = 100 * between(hashAt(seed, 2), 10, 50);
   const stop = new AbortController();
   const opened = await openAgent(inputs(dataDir, store, { count: TOTAL, now: accepted }, stop.signal));
-  const { agent, buffer } = opened;
+  const { agent } = opened;
+  const { buffer } = opened.parts;
   const running = agent.run();
-  while (buffer.lastSeq < accepted || !opened.carrier.isDown) {
-    if (buffer.lastSeq >= accepted && opened.outbox.unplanned < 500 && opened.carrier.isIdle) break;
+  while (buffer.lastSeq < accepted || !opened.parts.carrier.isDown) {
+    if (buffer.lastSeq >= accepted && opened.parts.outbox.unplanned < 500 && opened.parts.carrier.isIdle) break;
     await new Promise((resolve) => setImmediate(resolve));
   }
   agent.stop(0);
@@ -231,7 +235,7 @@ longTest(
       const end = await opened.run();
       expect([what, end.finished]).toEqual([what, true]);
       const found = await audit(made.store);
-      const { buffer } = opened;
+      const { buffer } = opened.parts;
       // A row has no checksum: a flipped time puts a delivered reading into another hour's object (docs/guarantees.md).
       const flipped = kind === "flip bytes" ? FLIPS : 0;
       expect([what, doubles(found).slice(3 * flipped)]).toEqual([what, []]);
@@ -283,14 +287,14 @@ test("where neither buffer nor store tells what was delivered, readings are coun
   const opened = await openAgent(inputs(made.dataDir, made.store, { count: TOTAL }, new AbortController().signal));
   await opened.run();
   const after = await auditListed(made.store);
-  const [old] = oldEpochs(opened.buffer);
+  const [old] = oldEpochs(opened.parts.buffer);
   expect(doubles(after)).toEqual([]);
   const isOld = (id: string) => id.startsWith(made.epoch);
   const known = [...before.ids.raw.keys()].filter(isOld).length;
   const sent = [...after.ids.raw.keys()].filter(isOld).length - known;
   // What was promised is counted as lost; what was not can still be told from the count in the buffer, and goes out.
   expect(sent + old!.lost).toBe(old!.accepted);
-  expect(corruptProblems(opened.buffer, NOW)[0]!.message).toContain("not whether they were delivered");
+  expect(corruptProblems(opened.parts.buffer, NOW)[0]!.message).toContain("not whether they were delivered");
   await opened.close();
 });
 

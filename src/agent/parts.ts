@@ -1,0 +1,228 @@
+/** Every part that works on one buffer, made here, in the order of the flow. `open-agent.ts` joins them to an agent. */
+import { BacklogCount } from "../buffer/backlog.ts";
+import type { DataDirLock } from "../buffer/disk/lock.ts";
+import { Premises } from "../buffer/disk/premises.ts";
+import { Retention } from "../buffer/disk/retention.ts";
+import { DiskRoom } from "../buffer/disk/room.ts";
+import { Outbox } from "../buffer/outbox.ts";
+import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import { WindowLedger } from "../buffer/window-record.ts";
+import { Gzip } from "../core/bytes/gzip.ts";
+import type { SensorCatalogue } from "../core/sensor.ts";
+import type { ClockWatch } from "../core/time/clock.ts";
+import { VERSION } from "../core/version.ts";
+import type { Source } from "../sensor/source.ts";
+import { type KeptWindow, Windows } from "../stages/aggregate.ts";
+import { StageEncoder } from "../stages/encode.ts";
+import { unpackWindow } from "../stages/window-row.ts";
+import { newLink } from "../uplink/link.ts";
+import { readingKey } from "../uplink/object-key.ts";
+import type { AgentParts } from "./agent.ts";
+import type { BufferInputs } from "./buffer-inputs.ts";
+import { Carrier } from "./carry.ts";
+import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
+import { LiveFile, type LiveReport, type Problem } from "./live.ts";
+import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";
+import { Upkeep } from "./maintain.ts";
+import { watchOwnHeap } from "./own-heap.ts";
+import { Pipeline } from "./pipeline.ts";
+import { reporter } from "./report.ts";
+import { Troubles } from "./troubles.ts";
+
+export type AgentInputs = BufferInputs & {
+  /** Made when the buffer is open: sources continue behind their cursors, rules find their columns in the catalogue. */
+  readonly sources: (catalogue: SensorCatalogue, cursor: (uri: string) => string | null) => readonly Source[];
+  readonly rules: (catalogue: SensorCatalogue, last: LastRules) => RulesInForce;
+  /** Never goes back and is not set by anyone; `performance.now` when absent. */
+  readonly running?: () => number;
+  readonly random: () => number;
+  readonly beside?: Beside;
+};
+
+/** What runs beside the agent in this process, for what the agent reports. */
+export interface Beside {
+  problems(): readonly Problem[];
+  heartbeat(): LiveReport["heartbeat"];
+}
+const NOTHING_BESIDE: Beside = { problems: () => [], heartbeat: () => null };
+
+/** What outlives a buffer. */
+export type Lasting = {
+  readonly rules: RulesInForce;
+  readonly sources: readonly Source[];
+  readonly clock: ClockWatch;
+  readonly startedAtMs: number;
+  readonly lock: DataDirLock;
+};
+
+/** What the loops of the agent need, and what others ask of a running agent. */
+export type Parts = AgentParts & {
+  readonly backlog: BacklogCount;
+  /** What the agent says of itself now. */
+  readonly liveReport: (nowMs: number) => LiveReport;
+};
+
+/** Accumulators (window × sensor) in memory: about 400 bytes each for five measures. */
+const MAX_ACCUMULATORS = 50_000;
+
+/** `before`: the parts of a buffer that is gone; the new ones take over what those had not committed. */
+export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, before?: Parts): Parts {
+  const { settings, log, now, running = () => performance.now(), beside = NOTHING_BESIDE } = inputs;
+  const stages = new Set(settings.stages);
+  const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: settings.nodeId, epoch: buffer.epoch }));
+  const rules = new LiveRules(lasting.rules, { buffer, log, now }, before?.rules);
+  const room = new DiskRoom(settings.dataDir, buffer.db);
+  const heap = watchOwnHeap();
+  const windows = openWindows(inputs, { buffer, outbox, room, heap });
+  const pipeline = openPipeline(inputs, { buffer, rules, lasting, windows, before: before?.pipeline });
+  const carrier = openCarrier(inputs, { buffer, outbox, heap, gzip: windows.gzip });
+  const upkeep = openUpkeep(inputs, { buffer, room, windows });
+  const troubles = new Troubles(log, running);
+  const liveFile = new LiveFile(settings.dataDir, log);
+  const problems = () => [...troubles.problems(), ...upkeep.problems(), ...liveFile.problems(), ...beside.problems()];
+  const liveReport = reporter(
+    { settings, store: inputs.store, startedAtMs: lasting.startedAtMs },
+    { buffer, carrier, pipeline, rules, heartbeat: () => beside.heartbeat(), problems },
+  );
+  return {
+    buffer,
+    outbox,
+    pipeline,
+    rules,
+    carrier,
+    upkeep,
+    troubles,
+    heap,
+    log,
+    now,
+    running,
+    liveReport,
+    premises: new Premises(settings.dataDir, buffer, lasting.lock),
+    report: (nowMs) => liveFile.write(liveReport(nowMs)),
+    issueWindows: stages.has("aggregated")
+      ? (nowMs, all, isDown) => issueWindows(windows, nowMs, all, isDown)
+      : () => skipWindows(windows),
+    batchRows: settings.batchRows,
+    batchMs: settings.batchMs,
+    backlog: new BacklogCount({
+      buffer,
+      outbox,
+      stages: settings.stages,
+      openWindows: () => windows.windows.waiting(),
+      running,
+    }),
+  };
+}
+
+function openPipeline(
+  { settings, log }: AgentInputs,
+  parts: Pick<Parts, "buffer" | "rules"> & {
+    readonly lasting: Lasting;
+    readonly windows: WindowParts;
+    readonly before: Pipeline | undefined;
+  },
+): Pipeline {
+  const { buffer, rules, lasting, windows, before } = parts;
+  return new Pipeline(
+    {
+      sources: lasting.sources,
+      rules,
+      buffer,
+      windows: settings.stages.includes("aggregated") ? windows.windows : null,
+      clock: lasting.clock,
+      log,
+      agentVersion: VERSION,
+      commitRows: settings.commitRows,
+      commitMs: settings.commitMs,
+    },
+    before,
+  );
+}
+
+function openCarrier(
+  inputs: AgentInputs,
+  { buffer, outbox, heap, gzip }: Pick<WindowParts, "buffer" | "outbox" | "heap" | "gzip">,
+): Carrier {
+  const { settings, store, log, now, random } = inputs;
+  const { nodeId, puts, backoffMaxMs } = settings;
+  const encoder = new StageEncoder({ epoch: buffer.epoch, nodeId, gzip }, buffer.catalogue);
+  return new Carrier(
+    {
+      buffer,
+      outbox,
+      encoder,
+      heap,
+      store,
+      log,
+      now,
+      random,
+      nodeId,
+      agentVersion: VERSION,
+      puts,
+      backoffMaxMs,
+    },
+    newLink(now()),
+  );
+}
+
+function openWindows(
+  inputs: AgentInputs,
+  { buffer, outbox, room, heap }: Pick<Parts, "buffer" | "outbox" | "heap"> & { readonly room: DiskRoom },
+): WindowParts {
+  const { settings, now, running = () => performance.now() } = inputs;
+  const ledger = new WindowLedger(buffer, settings.windowMs);
+  const recall = (startMs: number): KeptWindow | "expired" | null => {
+    const kept = ledger.recall(startMs);
+    if (kept === null) return null;
+    if (kept.expired) return "expired";
+    const sensors = kept.sensors.map(({ sensorId, state }) => ({ sensorId, state: unpackWindow(state) }));
+    return { revision: kept.revision, throughSeq: kept.throughSeq, sensors };
+  };
+  const windows = new Windows(
+    {
+      lengthMs: settings.windowMs,
+      graceMs: settings.windowGraceMs,
+      holdMs: settings.windowHoldMs,
+      futureMs: settings.futureMs,
+      maxAccumulators: MAX_ACCUMULATORS,
+    },
+    buffer.catalogue,
+    recall,
+  );
+  const parts: WindowParts = {
+    buffer,
+    outbox,
+    ledger,
+    windows,
+    nodeId: settings.nodeId,
+    agentVersion: VERSION,
+    chunkBytes: () => room.chunkBytes,
+    heap,
+    gzip: new Gzip(settings.gzipLevel, running),
+  };
+  if (settings.stages.includes("aggregated")) rebuildWindows(parts, now());
+  return parts;
+}
+
+/** With the stage switched off no reading waits for a window. */
+function skipWindows({ buffer, ledger }: WindowParts): readonly [] {
+  if (ledger.from <= buffer.lastSeq) ledger.advance(buffer.lastSeq + 1, Number.NaN);
+  return [];
+}
+
+function openUpkeep(
+  { settings, log }: AgentInputs,
+  { buffer, room, windows }: { readonly buffer: SqliteBuffer; readonly room: DiskRoom; readonly windows: WindowParts },
+): Upkeep {
+  return new Upkeep({
+    retention: new Retention(buffer),
+    room,
+    ledger: windows.ledger,
+    log,
+    keepMs: settings.keep,
+    windowKeepMs: settings.windowKeep,
+    limitBytes: settings.bufferMaxBytes,
+    whenFull: settings.bufferFull,
+    takeExpired: () => windows.windows.takeExpired(),
+  });
+}

@@ -1,0 +1,43 @@
+/** What a buffer remembers of those that were set aside before it: for `status`, `why` and `verify`. */
+import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
+import { MS_PER_DAY } from "../../core/time/duration.ts";
+import type { Problem } from "../live.ts";
+import type { Recovered } from "./readings.ts";
+
+/** The problem is shown for this long; the file and the losses stay. */
+const SHOWN_MS = MS_PER_DAY;
+const META_CORRUPT = "corrupt";
+const META_OLD_EPOCHS = "old_epochs";
+
+/** What is remembered of a buffer that was set aside: `verify` accounts for it under its own epoch. */
+export type OldEpoch = Omit<Recovered, "kept" | "unknown"> & { readonly file: string; readonly atMs: number };
+
+type Meta = Pick<SqliteBuffer, "meta">;
+
+/** What `status` says of a buffer that was corrupt, for a day. */
+export function corruptProblems(buffer: Meta, nowMs: number): Problem[] {
+  const text = buffer.meta(META_CORRUPT);
+  if (text === null) return [];
+  const { atMs, ...problem } = JSON.parse(text) as Problem & { atMs: number };
+  return Math.abs(nowMs - atMs) < SHOWN_MS ? [problem] : [];
+}
+
+/** Writes down why the buffer before was set aside. */
+export function rememberCorrupt(buffer: Pick<SqliteBuffer, "setMeta">, problem: Problem, atMs: number): void {
+  buffer.setMeta(META_CORRUPT, JSON.stringify({ ...problem, atMs }));
+}
+
+/** The buffers that were set aside before this one, oldest first. */
+export function oldEpochs(of: { meta(key: string): string | null }): OldEpoch[] {
+  try {
+    const found: unknown = JSON.parse(of.meta(META_OLD_EPOCHS) ?? "[]");
+    return Array.isArray(found) ? (found as OldEpoch[]) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Writes down one more. */
+export function rememberOldEpochs(buffer: Pick<SqliteBuffer, "setMeta">, epochs: readonly OldEpoch[]): void {
+  buffer.setMeta(META_OLD_EPOCHS, JSON.stringify(epochs));
+}
