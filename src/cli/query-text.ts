@@ -40,9 +40,7 @@ export function* jsonAnswer({ columns, rows, truncated, leftOut, query }: Told):
   const names = columns.map(({ name }) => JSON.stringify(name));
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) {
-    throw new UsageError(`Cannot print as JSON: two columns are named ${twice}`, {
-      tryHint: "SELECT … AS another_name",
-    });
+    throw new UsageError(`Cannot print as JSON: two columns are named ${twice}; name one of them otherwise with AS`);
   }
   yield `{\n  "query": ${JSON.stringify(query)},\n  "columns": ${JSON.stringify(columns)},\n  "rows": [`;
   for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {

@@ -92,7 +92,9 @@ test("rows beyond the limit are cut, and a line says so", async () => {
     "3",
   );
   expect([code, stdout.trim().split("\n").length]).toEqual([0, 4]);
-  expect(stderr).toEqual(["Only the first 3 rows; there are more. Try: --limit 30"]);
+  expect(stderr).toEqual([
+    expect.stringMatching(/^Only the first 3 rows; there are more[.] Try: agent query .* --limit 30$/),
+  ]);
 });
 
 test("the fleet is the nodes that have told something of themselves or delivered readings", async () => {
@@ -128,7 +130,7 @@ test("a damaged object is named beside an answer without it", async () => {
 test("an empty store has no rows, and a line says that nothing was there", async () => {
   const { code, stdout, stderr } = await seen("wind_turbines", "--local", "--store", "dir:nowhere");
   expect([code, stdout]).toEqual([0, "day  anomalies  avg_wind_speed  avg_power_output\n"]);
-  expect(stderr).toEqual(["Nothing that was asked for is in dir:nowhere. Try: agent lake ls"]);
+  expect(stderr).toEqual(["Nothing that was asked for is in dir:nowhere. Try: agent lake ls --store dir:nowhere"]);
   expect((await seen("SELECT 1 AS a", "--local", "--store", "dir:nowhere")).stderr).toEqual([]);
 });
 
@@ -142,7 +144,7 @@ test("a profile of one's own has its measures as columns", async () => {
 });
 
 test("wrong calls are refused with a way out", async () => {
-  const answers: [argv: string[], message: string, way: string][] = [
+  const answers: [argv: string[], message: string, way: string | null][] = [
     [["latensy", "--local"], 'Cannot ask "latensy": there is no such question; did you mean latency?', "agent query"],
     [
       ["latency"],
@@ -152,7 +154,7 @@ test("wrong calls are refused with a way out", async () => {
     [
       ["latency", "--since", "24h"],
       "Cannot use --since: it goes with --local; Databricks knows its own tables",
-      "agent query latency --local --since 24h",
+      "agent query latency --since 24h --local",
     ],
     [
       ["latency", "--json", "--csv"],
@@ -166,13 +168,16 @@ test("wrong calls are refused with a way out", async () => {
     ],
     [
       ["SELECT 1 AS a, 2 AS a", "--local", "--json"],
-      'Cannot print as JSON: two columns are named "a"',
-      "SELECT … AS another_name",
+      'Cannot print as JSON: two columns are named "a"; name one of them otherwise with AS',
+      null,
     ],
     [["SELECT 1", "FROM x"], 'Cannot understand "FROM x": agent query takes 1 argument', "agent query --help"],
   ];
   for (const [argv, message, way] of answers) {
-    expect([argv, await seen(...argv)]).toEqual([argv, { code: 2, stdout: "", stderr: [message, `Try: ${way}`] }]);
+    expect([argv, await seen(...argv)]).toEqual([
+      argv,
+      { code: 2, stdout: "", stderr: way === null ? [message] : [message, `Try: ${way}`] },
+    ]);
   }
 });
 

@@ -67,7 +67,7 @@ async function run(flags: QueryFlags, context: Context): Promise<ExitCode> {
     most: MOST_ROWS,
     example: `agent query throughput --limit ${DEFAULT_ROWS}`,
   });
-  const write = writerAsked(flags);
+  const write = writerAsked(flags, context.typed);
   if (!flags.local) refuseLocalFlags(flags, context);
   const { questions } = await import("../query/named-queries.ts");
   const question = flags.question?.trim() ?? "";
@@ -79,12 +79,12 @@ async function run(flags: QueryFlags, context: Context): Promise<ExitCode> {
       : Date.now() - durationFlag("since", flags.since, "agent query throughput --local");
   const told = flags.local
     ? await askLocal(named?.localSql ?? question, { limit, sinceMs }, context)
-    : await askRemote(named?.sql ?? question, limit, question, context);
+    : await askRemote(named?.sql ?? question, limit, context);
   for await (const text of write({ ...told, query: named?.name ?? null, width: context.columns })) {
     await context.write(text);
     if (context.stop.aborted) break;
   }
-  for (const line of remarks(told, limit, context.settings.store)) context.say(line);
+  for (const line of remarks(told, limit, context)) context.say(line);
   return 0;
 }
 
@@ -111,12 +111,12 @@ async function askLocal(
   }
 }
 
-async function askRemote(sql: string, limit: number, question: string, context: Context): Promise<Asked> {
+async function askRemote(sql: string, limit: number, context: Context): Promise<Asked> {
   const { settings } = context;
   if (settings.databricksHost === null && settings.databricksConfigProfile === null) {
     const missing = "neither DATABRICKS_HOST nor DATABRICKS_CONFIG_PROFILE is set";
     throw new UsageError(`Cannot query Databricks: ${missing}; --local asks the objects of ${settings.store}`, {
-      tryHint: `agent query ${shellWord(question)} --local`,
+      tryHint: `${context.typed} --local`,
     });
   }
   const { askDatabricks } = await import("../query/remote-query.ts");
@@ -139,17 +139,26 @@ type Asked = Answer & {
 };
 
 /** What must not be in the data: that rows were cut, and what could not be read. */
-function remarks({ truncated, leftOut, objects, foreign }: Asked, limit: number, store: string): string[] {
+function remarks(
+  { truncated, leftOut, objects, foreign }: Asked,
+  limit: number,
+  { settings, typed }: Context,
+): string[] {
   const lines = leftOut.slice(0, NAMED_OBJECTS).map(({ reason }) => `Left out: ${reason}`);
   if (leftOut.length > NAMED_OBJECTS) {
     lines.push(`${grouped(leftOut.length - NAMED_OBJECTS)} more objects are left out; --json names all of them`);
   }
   if (leftOut.length > 0) lines.push("The answer lacks their rows. Try: agent verify --deep");
-  if (objects === 0) lines.push(`Nothing that was asked for is in ${store}. Try: agent lake ls`);
+  if (objects === 0)
+    lines.push(
+      `Nothing that was asked for is in ${settings.store}. Try: agent lake ls --store ${shellWord(settings.store)}`,
+    );
   if (foreign > 0) lines.push(`${grouped(foreign)} objects that are not the agent's were not read`);
-  const more = limit < MOST_ROWS ? `--limit ${Math.min(MOST_ROWS, limit * 10)}` : "a question with fewer rows";
   const first = limit === 1 ? "row" : `${grouped(limit)} rows`;
-  if (truncated) lines.push(`Only the first ${first}; there are more. Try: ${more}`);
+  const again = typed.replace(/ --limit[= ]\S+/, "");
+  const more =
+    limit < MOST_ROWS ? `. Try: ${again} --limit ${Math.min(MOST_ROWS, limit * 10)}` : ", but no more are printed";
+  if (truncated) lines.push(`Only the first ${first}; there are more${more}`);
   return lines;
 }
 
@@ -184,23 +193,18 @@ function queryNamed(name: string, queries: readonly Question[]): Question {
   throw new UsageError(`Cannot ask "${name}": there is no such question${near}`, { tryHint: "agent query" });
 }
 
-function writerAsked(flags: QueryFlags): (told: Told) => Iterable<string> {
+function writerAsked(flags: QueryFlags, typed: string): (told: Told) => Iterable<string> {
   if (flags.json && flags.csv) {
     throw new UsageError("Cannot use --csv: it and --json exclude each other", {
-      tryHint: `${queryLine(flags.question)} --json`,
+      tryHint: typed.replace(" --csv", ""),
     });
   }
   if (flags.json) return jsonAnswer;
   return flags.csv ? csvAnswer : tableAnswer;
 }
 
-/** The command line as typed, without its flags. */
-function queryLine(question: string | undefined): string {
-  return question === undefined ? "agent query" : `agent query ${shellWord(question)}`;
-}
-
 /** They would do nothing, in silence. */
-function refuseLocalFlags({ question, since }: QueryFlags, { settings }: Context): void {
+function refuseLocalFlags({ since }: QueryFlags, { settings, typed }: Context): void {
   const given = {
     store: settings.origins.store === "flag" ? settings.store : undefined,
     profile: settings.origins.profile === "flag" ? settings.profile : undefined,
@@ -209,7 +213,7 @@ function refuseLocalFlags({ question, since }: QueryFlags, { settings }: Context
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue;
     throw new UsageError(`Cannot use --${name}: it goes with --local; Databricks knows its own tables`, {
-      tryHint: `${queryLine(question)} --local --${name} ${shellWord(value)}`,
+      tryHint: `${typed} --local`,
     });
   }
 }

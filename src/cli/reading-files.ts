@@ -60,7 +60,7 @@ function readingFiles(settings: Settings, cwd: string, once: boolean): { files: 
 
 function rulesProblems(settings: Settings, cwd: string): string[] {
   try {
-    const dir = rulesFolder(settings.rulesDir, cwd, () => "");
+    const dir = rulesFolder(settings.rulesDir, cwd, "agent config check --rules");
     const loaded = dir === null ? null : loadRules(resolve(cwd, dir), new SensorCatalogue(), dir);
     return loaded !== null && "refused" in loaded ? loaded.refused.map(formatProblem) : [];
   } catch (error) {

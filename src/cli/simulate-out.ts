@@ -36,7 +36,7 @@ export async function openOut(
   if (path !== undefined) return sqliteFile(path, measures, catalogue, context);
   if (/^mqtts?:/.test(out)) {
     throw new UsageError(`Cannot write to "${out}": mqtt output is not in this version`, {
-      tryHint: "agent simulate | mosquitto_pub -h HOST -t TOPIC -l",
+      tryHint: "agent simulate | mosquitto_pub -h localhost -t readings -l",
     });
   }
   throw new UsageError(`Cannot write to "${out}": it is neither stdout nor sqlite:PATH`, {
@@ -87,7 +87,7 @@ async function patiently<T>(context: Context, work: () => T): Promise<T> {
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
       if (context.stop.aborted && ++triesAfterStop >= BUSY_TRIES_AFTER_STOP) {
-        throw new AgentError(error.message, { cause: error, tryHint: error.tryHint ?? "run it again" });
+        throw new AgentError(error.message, { cause: error, tryHint: error.tryHint ?? context.typed });
       }
       if (!told) context.say(`${error.message}. Waiting until it can.`);
       told = true;

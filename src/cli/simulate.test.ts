@@ -21,6 +21,7 @@ async function seen(line: string, world: World = {}) {
   try {
     const call = await command.read(line.split(" ").filter(Boolean), "agent simulate");
     const code = await call.run({
+      typed: "agent simulate",
       settings: resolveSettings({ flags: call.settings, hostName: "edge-7" }),
       env: {},
       cwd,

@@ -128,7 +128,9 @@ test("a source in trouble, parked batches, losses and silence are problems with 
     "batches_parked",
     "readings_lost",
   ]);
-  expect(problems[1]?.message).toBe("The agent with pid 5 has the lock, but has not reported for 2 min");
+  expect(problems[1]?.message).toBe(
+    "The agent with pid 5 has the lock, but has not reported for 2 min; a restart loses nothing",
+  );
   for (const problem of problems) expect(problem.try.length).toBeGreaterThan(10);
 });
 
@@ -140,10 +142,17 @@ test("each reason of a loss has its own way out, and a loss of unknown size is t
   const status = look();
   expect(statusText(status, NOW)).toContain("lost      an unknown number of readings, buffer_corrupt");
   expect(status.problems.filter(({ code }) => code === "readings_lost")).toMatchObject([
-    { message: "7 readings were lost in the last 24 h (buffer_full)", try: expect.stringMatching(/BUFFER_MAX_BYTES/) },
     {
-      message: "An unknown number of readings was lost in the last 24 h (buffer_corrupt)",
-      try: expect.stringMatching(/dmesg/),
+      message: expect.stringMatching(
+        /^7 readings were lost in the last 24 h \(buffer_full\): raise AGENT_BUFFER_MAX_BYTES/,
+      ),
+      try: "agent config show",
+    },
+    {
+      message: expect.stringMatching(
+        /^An unknown number of readings was lost in the last 24 h \(buffer_corrupt\): check the disk/,
+      ),
+      try: "dmesg | tail -n 50",
     },
   ]);
   expect(status.losses).toMatchObject([
@@ -168,7 +177,7 @@ test("a parked batch is told with its reason, and is not pending", () => {
   const { stages, problems } = look();
   expect(stages.raw).toMatchObject({ delivered: 0, pending: 0, parked: 1 });
   expect(problems.find(({ code }) => code === "batches_parked")?.message).toEndWith(
-    `raw/${batch!.key}: EntityTooLarge`,
+    `raw/${batch!.key}: EntityTooLarge. The buffer keeps them`,
   );
 });
 

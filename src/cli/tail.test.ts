@@ -143,7 +143,7 @@ test("a buffer that is set aside is missed once, and the one in its place is fol
   expect(seqs(lines)).toEqual([19, 20, ...range(1, 40)]);
   expect(said).toEqual([
     `Cannot find a buffer in data dir "${old.dataDir}": there is no "buffer.db" in it`,
-    "Waiting for it. Try: give the agent's own --data-dir, or start one: agent run",
+    `Waiting for it. Try: agent run --data-dir ${node.dataDir}`,
     `Another buffer took the place of the one before (agent status): epoch ${"z".repeat(26)}`,
   ]);
 });

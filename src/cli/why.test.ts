@@ -140,7 +140,7 @@ test("a reading of another epoch is told from one that is not there yet, was let
   const other = `${"0".repeat(26)}-7`;
   const elsewhere = await why(other);
   expect(elsewhere.code).toBe(1);
-  expect(elsewhere.stderr[0]).toEndWith(`is of another epoch, ${epoch}`);
+  expect(elsewhere.stderr[0]).toEndWith(`has another epoch, ${epoch}`);
   expect(elsewhere.stderr[1]).toStartWith(`Try: agent why ${other} with the --data-dir of the node that took it`);
   expect((await why("201")).stderr).toEqual([
     expect.stringMatching(/^Cannot explain .*-201: .* has no such reading, the last one has seq 200$/),

@@ -81,12 +81,14 @@ export async function askLake(store: ObjectStore, sql: string, options: LocalOpt
 function checked(sql: string): SqlWords {
   if (sql.length > SQL_CHARS) {
     throw new UsageError(`Cannot ask: the statement has more than ${SQL_CHARS} characters`, {
-      tryHint: "a shorter one",
+      tryHint: "agent query",
     });
   }
   const words = sqlWords(sql);
   if (words.statements > 1) {
-    throw new UsageError(`Cannot ask ${words.statements} statements at once`, { tryHint: "one after the other" });
+    throw new UsageError(`Cannot ask ${words.statements} statements at once: ask one after the other`, {
+      tryHint: "agent query",
+    });
   }
   if (READING.includes(words.first)) return words;
   throw onlyReads(`${words.first.toUpperCase()} …`);
@@ -239,14 +241,17 @@ function isJsonList(value: unknown): boolean {
 function explained(error: unknown): unknown {
   if (!(error instanceof SQLiteError)) return error;
   if (error.code === "SQLITE_FULL" || error.code?.startsWith("SQLITE_IOERR") === true) {
-    return new AgentError(`Cannot answer: the temporary file cannot grow (${error.message})`, {
-      tryHint: "--since 24h, or SQLITE_TMPDIR=… for another folder",
-      cause: error,
-    });
+    return new AgentError(
+      `Cannot answer: the temporary file cannot grow (${error.message}); SQLITE_TMPDIR names its folder, --since reads less`,
+      {
+        tryHint: "df -h",
+        cause: error,
+      },
+    );
   }
   if (error.code === "SQLITE_READONLY") return onlyReads("a statement that writes", error);
   return new UsageError(`Cannot ask: ${error.message}`, {
-    tryHint: "SQL of SQLite; agent query --local \"SELECT name FROM pragma_table_info('sensor_readings_ingestion')\"",
+    tryHint: "agent query --local \"SELECT name FROM pragma_table_info('sensor_readings_ingestion')\"",
     cause: error,
   });
 }

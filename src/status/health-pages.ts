@@ -2,6 +2,7 @@
  * What a running agent tells over HTTP, where `--dashboard` says so: `/healthz` and `/readyz` for whoever restarts it or
  * watches over it, `/metrics` for Prometheus. The same as `agent status`, from the same reading of the buffer.
  */
+
 import { resolve } from "node:path";
 import type { Problem } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
@@ -9,6 +10,7 @@ import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import { withoutPassword } from "../core/log/redact.ts";
 import type { Settings } from "../core/settings/settings.ts";
+import { shellWord } from "../core/shell-word.ts";
 import type { Answer, HttpServer, Page } from "../http/server.ts";
 import { countBacklog, type Own, ownStatus } from "./own.ts";
 import type { BriefStatus } from "./status.ts";
@@ -17,8 +19,8 @@ import type { BriefStatus } from "./status.ts";
 const COUNT_MS = 500;
 const STARTING: Problem = {
   code: "starting",
-  message: "The agent is starting: it waits for the lock of its data dir, or opens its buffer",
-  try: "nothing; if it lasts, its log says what it waits for",
+  message: "The agent is starting: it waits for the lock of its data dir, or opens its buffer; its log says which",
+  try: "agent status",
 };
 const JSON_TYPE = "application/json; charset=utf-8";
 const TEXT_TYPE = "text/plain; charset=utf-8";
@@ -71,8 +73,7 @@ export class RunHealth {
   problems(): readonly Problem[] {
     const refused = this.#server?.refused ?? null;
     if (refused === null) return [];
-    const hint = "--dashboard with another port, or end what listens there; the agent tries again by itself";
-    return [{ code: "not_listening", message: refused, try: hint }];
+    return [{ code: "not_listening", message: `${refused}; the agent tries again by itself`, try: "ss -ltnp" }];
   }
 
   close(): void {
@@ -92,7 +93,7 @@ export class RunHealth {
       // The buffer is being made anew, or its disk is gone: the process works, and tells so.
       const { problems } = opened.parts.liveReport(Date.now());
       const message = `Cannot read the buffer: ${messageOf(error)}`;
-      return unwell([...problems, { code: "buffer_unreadable", message, try: "look at the disk of the data dir" }]);
+      return unwell([...problems, { code: "buffer_unreadable", message, try: `df -h ${shellWord(this.#dataDir)}` }]);
     }
   }
 

@@ -118,9 +118,9 @@ export class RunHeartbeat {
     this.#error = this.#redact(messageOf(error));
     if (this.#warned || error instanceof TransientError) return;
     this.#warned = true;
-    const hint = error instanceof AgentError ? (error.tryHint ?? null) : null;
+    const hint = error instanceof AgentError ? error.tryHint : undefined;
     this.#log.warn("heartbeat_unsent", `${this.#error}. Readings are delivered all the same`, {
-      try: [...(hint === null ? [] : [hint]), "AGENT_HEARTBEAT=off"].join(", or "),
+      try: hint ?? "export AGENT_HEARTBEAT=off",
     });
   }
 }

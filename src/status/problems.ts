@@ -5,6 +5,7 @@ import { isCounted, type Loss } from "../buffer/buffer.ts";
 import type { LockHolder } from "../buffer/disk/lock.ts";
 import { grouped, roughAge } from "../core/rough.ts";
 import { MS_PER_DAY } from "../core/time/duration.ts";
+import { shellWord } from "../core/shell-word.ts";
 
 export type Evidence = {
   readonly nowMs: number;
@@ -46,7 +47,7 @@ function sourceProblems(live: LiveReport | null): Problem[] {
   return (live?.sources ?? []).flatMap(({ uri, trouble }): Problem[] => {
     if (trouble === null) return [];
     const message = `Cannot take from "${uri}": ${trouble}`;
-    return [{ code: "source_trouble", message, try: "nothing, if the source comes back: it is tried again by itself" }];
+    return [{ code: "source_trouble", message, try: "agent config check" }];
   });
 }
 
@@ -54,12 +55,12 @@ function agentProblems({ nowMs, dataDir, running, live, pending }: Evidence): Pr
   if (running === null) {
     if (pending === 0) return [];
     const message = `No agent is running, and ${grouped(pending)} rows wait to be delivered`;
-    return [{ code: "not_running", message, try: `agent run --data-dir ${dataDir}` }];
+    return [{ code: "not_running", message, try: `agent run --data-dir ${shellWord(dataDir)}` }];
   }
   const silentMs = Math.abs(nowMs - (live?.updatedAtMs ?? running.sinceMs));
   if (silentMs < SILENT_MS) return [];
-  const message = `The agent with pid ${running.pid} has the lock, but has not reported for ${roughAge(silentMs)}`;
-  return [{ code: "agent_silent", message, try: "look at its log; restart it if it does nothing (nothing is lost)" }];
+  const message = `The agent with pid ${running.pid} has the lock, but has not reported for ${roughAge(silentMs)}; a restart loses nothing`;
+  return [{ code: "agent_silent", message, try: `ps -p ${running.pid} -o pid,stat,etime,args` }];
 }
 
 function parkedProblems({ parked }: Evidence): Problem[] {
@@ -68,18 +69,22 @@ function parkedProblems({ parked }: Evidence): Problem[] {
   return [
     {
       code: "batches_parked",
-      message: `Cannot deliver ${what}, the store refuses them for good; the newest, ${parked.key}: ${parked.error}`,
-      try: "mend what the store complains about; their readings are still in the buffer, a later version sends them again",
+      message: `Cannot deliver ${what}, the store refuses them for good; the newest, ${parked.key}: ${parked.error}. The buffer keeps them`,
+      try: "agent verify",
     },
   ];
 }
 
-/** What can be done so that no more are lost for this reason. */
-const LOSS_ADVICE: Readonly<Record<string, string>> = {
-  buffer_full: "raise AGENT_BUFFER_MAX_BYTES, or bring the uplink back sooner; AGENT_BUFFER_FULL=block drops nothing",
-  buffer_corrupt: "check the disk (dmesg, smartctl) and its power; the damaged file is kept: ls buffer.corrupt-*.db",
-  late_for_window: "raise AGENT_BUFFER_MAX_BYTES, so that windows are kept for readings this late",
+/** How to lose no more for this reason, and what to type first. */
+const LOSS_ADVICE: Readonly<Record<string, readonly [advice: string, command: string]>> = {
+  buffer_full: [
+    "raise AGENT_BUFFER_MAX_BYTES, or set AGENT_BUFFER_FULL=block, which drops nothing",
+    "agent config show",
+  ],
+  buffer_corrupt: ["check the disk and its power; the damaged file is kept", "dmesg | tail -n 50"],
+  late_for_window: ["raise AGENT_BUFFER_MAX_BYTES: windows are then kept for readings this late", "agent config show"],
 };
+const OTHER_LOSS = ["the agent's log has the reason", "agent status --json"] as const;
 
 function lossProblems({ losses, nowMs }: Evidence): Problem[] {
   const recent = losses.filter(({ untilMs }) => Math.abs(nowMs - untilMs) < LOSS_IS_NEWS_MS);
@@ -90,7 +95,8 @@ function lossProblems({ losses, nowMs }: Evidence): Problem[] {
     const known = count === 1 ? "1 reading was" : `${grouped(count)} readings were`;
     const isUnknown = of.some((loss) => !isCounted(loss));
     const what = !isUnknown ? known : `${count === 0 ? "An" : `${known} lost, and an`} unknown number of readings was`;
-    const message = `${what} lost in the last 24 h (${reason})`;
-    return { code: "readings_lost", message, try: LOSS_ADVICE[reason] ?? "look for the reason in the agent's log" };
+    const [advice, command] = LOSS_ADVICE[reason] ?? OTHER_LOSS;
+    const message = `${what} lost in the last 24 h (${reason}): ${advice}`;
+    return { code: "readings_lost", message, try: command };
   });
 }

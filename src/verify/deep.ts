@@ -26,7 +26,7 @@ export async function openEvery(
 ): Promise<Deep> {
   if (accepted > DEEP_SEQS) {
     throw new AgentError(`Cannot verify --deep: ${grouped(accepted)} readings are more than it can hold in memory`, {
-      tryHint: "agent verify   # from the listing",
+      tryHint: "agent verify",
     });
   }
   const audit = new ContentAudit(epoch, accepted);

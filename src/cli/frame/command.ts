@@ -7,6 +7,8 @@ export type ExitCode = 0 | 1 | 2;
 
 /** Everything that a command knows of the world beside its flags. */
 export type Context = {
+  /** The command line as it was typed, ready for a shell; other flags can be put behind it. */
+  readonly typed: string;
   /** Flags over environment over `.env` over defaults; see core/settings. */
   readonly settings: Settings;
   /** What `settings` was made from; `agent config` judges it again. */

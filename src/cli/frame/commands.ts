@@ -11,6 +11,7 @@ import {
   type Settings,
   secretsOf,
 } from "../../core/settings/settings.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import { VERSION } from "../../core/version.ts";
 import type { Command, CommandGroup, Context, ExitCode } from "./command.ts";
 import { renderCommandHelp, renderGroupHelp, renderRootHelp } from "./help.ts";
@@ -35,7 +36,7 @@ export const COMMANDS: Commands = {
 };
 
 /** The world as main.ts found it: all that a command line needs beside itself. */
-export type World = Omit<Context, "settings" | "settingSources"> & {
+export type World = Omit<Context, "settings" | "settingSources" | "typed"> & {
   readonly dotenv: Readonly<Record<string, string | undefined>>;
   readonly dotenvProblems?: readonly string[];
   readonly hostName: string;
@@ -103,7 +104,8 @@ async function runCommand(command: Command, argv: readonly string[], line: strin
   const settingSources: SettingSources = { flags: call.settings, env: world.env, dotenv, dotenvProblems, hostName };
   const settings: Settings =
     command.toleratesWrongSettings === true ? checkSettings(settingSources).settings : resolveSettings(settingSources);
-  return call.run({ ...rest, settings, settingSources });
+  const typed = [line, ...argv.map(shellWord)].join(" ");
+  return call.run({ ...rest, typed, settings, settingSources });
 }
 
 function unknown(name: string, names: readonly string[], line: string): never {

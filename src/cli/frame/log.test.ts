@@ -11,6 +11,7 @@ async function said(env: Record<string, string>): Promise<string[]> {
     write: async () => undefined,
     say: (line) => void lines.push(line),
     terminal: false,
+    typed: "agent",
     stop: new AbortController().signal,
   });
   log.debug("quiet", "Not at this level");

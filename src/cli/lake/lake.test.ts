@@ -118,6 +118,7 @@ test("lake clean takes nothing away when the word is not typed", async () => {
   const said: string[] = [];
   const context: Context = {
     ...{ settings: { ...node.settings, store: "dir:lake" }, env: {}, cwd: node.dataDir, terminal: false },
+    typed: "agent",
     stop: new AbortController().signal,
     write: async () => undefined,
     say: (line) => void said.push(line),
@@ -135,7 +136,7 @@ test("lake clean refuses without a terminal, and with --yes takes away what is o
   expect(refused.code).toBe(2);
   expect(refused.stderr.slice(-2)).toEqual([
     "Cannot clean the lake: there is no terminal to ask on",
-    "Try: agent lake clean --yes, when all of the above may go",
+    "Try: agent lake clean --yes",
   ]);
   const foreign = join(store.place("validated"), "README.txt");
   await Bun.write(foreign, "not ours");

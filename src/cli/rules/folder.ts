@@ -1,16 +1,20 @@
 /** Which rules a command looks at: the folder that was named, else `./rules`, else those in the binary (null). */
+
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { codeOf, messageOf, UsageError } from "../../core/errors.ts";
+import { shellWord } from "../../core/shell-word.ts";
 
 export const DEFAULT_DIR = "rules";
 
-/** The folder as the user wrote it. Throws a UsageError where it cannot be read: what is wrong in its files is another matter. */
-export function rulesFolder(named: string | null, cwd: string, tryLine: (dir: string) => string): string | null {
+/** The folder as the user wrote it. Throws a UsageError for a folder that cannot be read; its files are another matter. `command` takes a folder behind it. */
+export function rulesFolder(named: string | null, cwd: string, command: string): string | null {
   const dir = named ?? (existsSync(resolve(cwd, DEFAULT_DIR)) ? DEFAULT_DIR : null);
   const problem = dir === null ? null : folderProblem(dir, cwd);
   if (dir === null || problem === null) return dir;
-  throw new UsageError(problem.message, { tryHint: tryLine(problem.isFile ? dirname(dir) : "DIR") });
+  throw new UsageError(problem.message, {
+    tryHint: problem.isFile ? `${command} ${shellWord(dirname(dir))}` : command.replace(/ --rules$/, ""),
+  });
 }
 
 /** Why a folder of rules cannot be read, or null. */

@@ -24,7 +24,7 @@ export async function rulesFrom(
   catalogue: SensorCatalogue,
   command: string,
 ): Promise<{ from: string; loaded: Loaded<RuleSet> }> {
-  const dir = rulesFolder(named, cwd, (other) => `agent rules ${command} ${other}`);
+  const dir = rulesFolder(named, cwd, `agent rules ${command}`);
   if (dir === null) {
     const { builtInRules } = await import("../../rules/files/shipped.ts");
     return { from: BUILT_IN, loaded: { ok: builtInRules(catalogue) } };

@@ -101,7 +101,7 @@ test("a folder that cannot be read is a wrong call, said on stderr, whoever asks
       {
         code: 2,
         stdout: "",
-        said: ['Cannot read the rules folder "nope": there is no such folder', `Try: ${line} DIR`],
+        said: ['Cannot read the rules folder "nope": there is no such folder', `Try: ${line.replace(" --rules", "")}`],
       },
     ]);
     expect([argv, file]).toEqual([

@@ -55,7 +55,7 @@ const test = defineCommand({
   args: { ...DIR, json: { type: "boolean", description: "One JSON value: {ok, passed, failed, problems}." } },
   examples: ["agent rules test", "agent rules test rules/"],
   run: async (flags, context) => {
-    const dir = rulesFolder(namedFolder(flags.dir, context), context.cwd, (other) => `agent rules test ${other}`);
+    const dir = rulesFolder(namedFolder(flags.dir, context), context.cwd, "agent rules test");
     const { failedTests } = await import("../../rules/files/run-tests.ts");
     const rules = await untestedRules(dir, context.cwd);
     if ("refused" in rules) return refuse(rules.refused, flags.json, context);
@@ -99,7 +99,7 @@ function namedFolder(dir: string | undefined, { settings }: Context): string | n
 async function warningsOf(named: string | null, { settings, cwd }: Context): Promise<readonly RuleProblem[]> {
   const { suspiciousRules } = await import("../../rules/files/suspicious.ts");
   const { loadProfile, shippedProfiles } = await import("../../sensor/profile/shipped.ts");
-  const rules = await untestedRules(rulesFolder(named, cwd, String), cwd);
+  const rules = await untestedRules(rulesFolder(named, cwd, "agent rules check"), cwd);
   const profiles = [loadProfile(settings.profile, cwd), ...shippedProfiles()];
   return "ok" in rules ? suspiciousRules(rules.ok, profiles) : [];
 }

@@ -1,7 +1,7 @@
 /** What `agent verify --databricks` says of the tables: sums by node and stage, then what differs by name and what to do. */
 
 import { grouped } from "../../core/rough.ts";
-import { STAGES, type Stage } from "../../core/stage.ts";
+import { STAGES, type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
 import { parseKey } from "../../uplink/object-key.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { KINDS, type Kind, type TableFinding } from "../../verify/tables/compare.ts";
@@ -29,7 +29,7 @@ export function tablesText(
   for (const stage of found.stages) lines.push(...asides(stage, store));
   for (const kind of KINDS) {
     const told = found.stages.flatMap((stage) => named(stage, kind, store));
-    if (told.length > 0) lines.push(...told, `  Try: ${TRY[kind](found)}`);
+    if (told.length > 0) lines.push(...told, ...adviceLines(kind, found));
   }
   for (const stage of found.stages) lines.push(...leftOut(stage));
   if (found.ok) lines.push(TABLES_ARE_WELL);
@@ -84,9 +84,8 @@ function asides({ stage, cleaned, foreignRows, isBucketEmpty }: StageTables, sto
   if (isBucketEmpty) {
     const held = `the table holds ${grouped(cleaned.rows)} rows of ${grouped(cleaned.objects)} objects`;
     lines.push(`${stage}: ${store.place(stage)} lists nothing, and ${held}`);
-    lines.push(
-      "  Try: --store s3:, where the objects are in other buckets; when they were cleaned away, there is nothing to compare",
-    );
+    lines.push("The objects are in another store, or were deleted: then there is nothing to compare");
+    lines.push("  Try: agent verify --databricks --store s3:");
   } else if (cleaned.objects > 0) {
     const held = `${grouped(cleaned.rows)} rows of ${grouped(cleaned.objects)} objects`;
     lines.push(
@@ -122,23 +121,53 @@ const SENTENCE: Record<Kind, (finding: TableFinding, store: Place) => string> = 
   unlisted: (one, store) => `${rowsOf(one.found)} of ${one.key}, which ${store.place(one.stage)} does not list`,
 };
 
-const TRY: Record<Kind, (found: TablesVerification) => string> = {
-  lost: ({ names }) =>
-    `DESCRIBE HISTORY of the table in ${names.catalog}.${names.schema}, which tells who took rows away; no object is loaded twice, so insert them from the object`,
+type Advice = { readonly note: string; readonly command: "history" | "verify" | "run" };
+
+/** No object is loaded twice: rows that a table lost must be inserted by hand. */
+const ADVICE: Record<Kind, (found: TablesVerification) => Advice> = {
+  lost: () => ({ note: "The table's history says who deleted rows; insert them from the object", command: "history" }),
   waiting: ({ ingest }) =>
     ingest?.isRunning === true
-      ? "agent verify --databricks again when the run has ended"
-      : "agent provision run, which loads them",
-  quarantined: () =>
-    "insert its rows from a whole copy of the object (the bucket's versions): no object is loaded twice",
-  older: () =>
-    "DESCRIBE HISTORY of the table: a MERGE that was undone; the rows are in the object of the highest revision",
-  short: () => "DESCRIBE HISTORY of the table, which tells who took rows away; RESTORE, or insert them from the object",
-  surplus: () => "DESCRIBE HISTORY of the table, which tells who put rows in",
-  twice: () => "DESCRIBE HISTORY of the table: a new checkpoint loads every object again; delete all but one of them",
-  unread: () => "look at the lines, and tell the makers of the agent: this must not happen",
-  unlisted: () => "bring the objects back from the bucket's versions, or look who took them away",
+      ? { note: "A run is loading them now", command: "verify" }
+      : { note: "The next run loads them", command: "run" },
+  quarantined: () => ({
+    note: "Insert the rows from a whole copy of the object (the bucket's versions)",
+    command: "history",
+  }),
+  older: () => ({
+    note: "A MERGE was undone; the rows are in the object of the highest revision",
+    command: "history",
+  }),
+  short: () => ({
+    note: "The table's history says who deleted rows; RESTORE the table, or insert them from the object",
+    command: "history",
+  }),
+  surplus: () => ({ note: "The table's history says who inserted rows", command: "history" }),
+  twice: () => ({
+    note: "A new checkpoint loads every object again; delete all but one of them",
+    command: "history",
+  }),
+  unread: () => ({
+    note: "This must not happen: please report it, with the lines, to the makers of the agent",
+    command: "verify",
+  }),
+  unlisted: () => ({
+    note: "Restore the objects from the bucket's versions, or find out who deleted them",
+    command: "verify",
+  }),
 };
+
+function adviceLines(kind: Kind, found: TablesVerification): string[] {
+  const { note, command } = ADVICE[kind](found);
+  const stage = found.stages.find(({ findings }) => findings.some((finding) => finding.kind === kind))?.stage ?? "raw";
+  const { catalog, schema } = found.names;
+  const commands = {
+    history: `agent query "DESCRIBE HISTORY ${catalog}.${schema}.${TABLE_OF_STAGE[stage]}"`,
+    verify: "agent verify --databricks --json",
+    run: "agent provision run",
+  };
+  return [note, `  Try: ${commands[command]}`];
+}
 
 function windowText(key: string): string {
   const of = parseKey("aggregated", key);
@@ -155,7 +184,8 @@ function leftOut({ stage, unexamined }: StageTables): string[] {
   const [first, last] = [unexamined[0], unexamined.at(-1)];
   return [
     `${stage}: ${grouped(unexamined.length)} hours more differ, from ${first} to ${last}`,
-    "  Try: agent verify --databricks again, when the ones above are mended",
+    "Repair the ones above first",
+    "  Try: agent verify --databricks",
   ];
 }
 

@@ -1,7 +1,9 @@
 /** What `agent verify` says to people: a table, then what is missing or double by name, and what to do about it. */
+
 import { oneLine } from "../../core/log/log.ts";
 import { grouped, rangesText } from "../../core/rough.ts";
 import { type SeqRange, subtractRanges, totalSize } from "../../core/seq-range.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import type { StageAudit } from "../../verify/audit.ts";
@@ -74,8 +76,8 @@ function findingsOf(found: EpochFindings, all: Verification, store: Pick<ObjectS
 function pendingFinding(found: EpochFindings, { isRunning }: Verification): Finding | null {
   const lines = byStage(found, "pending", (audit) => audit.pending);
   if (lines.length === 0) return null;
-  const hint = isRunning ? "agent verify again in a moment: an agent is delivering" : "agent run, which delivers them";
-  return { lines, try: hint };
+  if (isRunning) return { lines: [...lines, "An agent is delivering them now"], try: "agent verify" };
+  return { lines: [...lines, "No agent is running that delivers them"], try: "agent run" };
 }
 
 function missingFinding(
@@ -91,20 +93,20 @@ function missingFinding(
   const other = deliversTo === store.uri ? null : deliversTo;
   if (isEmpty || other !== null) {
     const where = other === null ? "" : `; this node last delivered to ${other}`;
+    const note = `${store.uri} ${isEmpty ? "holds nothing of" : "is not all of"} this epoch${where}`;
     return {
-      lines,
-      try: `another --store: ${store.uri} ${isEmpty ? "holds nothing of" : "is not all of"} this epoch${where}`,
+      lines: [...lines, note],
+      try: other === null ? "agent status" : `agent verify --store ${shellWord(other)}`,
     };
   }
-  return {
-    lines,
-    try: "bring the objects back from the store's versions or backups: they were delivered once and are not sent again",
-  };
+  const note =
+    "These were delivered once and are not sent again: restore the objects from the store's versions or backups";
+  return { lines: [...lines, note], try: "agent verify --json" };
 }
 
 function parkedFinding(found: EpochFindings): Finding | null {
   const lines = byStage(found, "parked", (audit) => audit.parked);
-  return lines.length === 0 ? null : { lines, try: "agent status, which says why the store refuses them" };
+  return lines.length === 0 ? null : { lines, try: "agent status" };
 }
 
 function duplicateFinding(found: EpochFindings, store: Pick<ObjectStore, "uri" | "place">): Finding | null {
@@ -113,11 +115,8 @@ function duplicateFinding(found: EpochFindings, store: Pick<ObjectStore, "uri" |
   const { strays } = found.audit;
   const named = strays.slice(0, NAMED).map(({ stage, key }) => `  not promised: ${store.place(stage)}/${key}`);
   if (strays.length > NAMED) named.push(`  and ${grouped(strays.length - NAMED)} more: agent verify --json`);
-  const hint =
-    strays.length === 0
-      ? "agent verify --deep, which tells the rows that are there twice"
-      : "take the objects away that were not promised, when their rows are in others: agent verify --deep";
-  return { lines: [...lines, ...named], try: hint };
+  if (strays.length > 0) named.push("Delete the objects that were not promised, when their rows are in others too");
+  return { lines: [...lines, ...named], try: "agent verify --deep" };
 }
 
 function deepFindings({ deep, audit }: EpochFindings): (Finding | null)[] {
@@ -134,16 +133,16 @@ function deepFindings({ deep, audit }: EpochFindings): (Finding | null)[] {
   const bodies = corrupt.slice(0, NAMED).map(({ stage, key, message }) => `corrupt: ${stage}/${key}: ${message}`);
   if (corrupt.length > NAMED) bodies.push(`and ${grouped(corrupt.length - NAMED)} more: agent verify --deep --json`);
   const isOnlyThis = audit.ok && corrupt.length === 0;
-  const hint = isOnlyThis
-    ? "agent verify --deep --json, and tell the makers of the agent: this must not happen"
-    : "agent verify --deep again when the rest is mended: these rows may be told because of it";
+  const note = isOnlyThis
+    ? "This must not happen: please report it to the makers of the agent"
+    : "Repair the rest first: it may be the cause of these";
   return [
-    rows.length === 0 ? null : { lines: rows, try: hint },
+    rows.length === 0 ? null : { lines: [...rows, note], try: "agent verify --deep --json" },
     bodies.length === 0
       ? null
       : {
-          lines: bodies,
-          try: "bring these objects back from the store's versions or backups, or look who changed them",
+          lines: [...bodies, "Restore these objects from the store's versions or backups"],
+          try: "agent verify --deep --json",
         },
   ];
 }

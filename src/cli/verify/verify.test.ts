@@ -67,7 +67,7 @@ test("what is not delivered yet is pending: named, and not ok", async () => {
   expect(found.epochs[0]!.audit.stages.aggregated.pending.length).toBe(3);
   const text = verificationText(found, store);
   expect(text).toContain("raw: pending seq 101-160\n");
-  expect(text).toContain("Try: agent run, which delivers them");
+  expect(text).toContain("No agent is running that delivers them\n  Try: agent run\n");
   expect(text).not.toContain(ALL_IS_WELL);
   expect(text).not.toContain(": missing");
 });
@@ -206,7 +206,7 @@ test("the epoch of a buffer that was set aside is judged from the listing, its l
 test("a store that holds nothing of the epoch is probably the wrong one, and that is what is said", async () => {
   await node.takeAndDeliver(store, 50);
   const found = await look({ store: new MemoryStore() });
-  expect(verificationText(found, store)).toContain("Try: another --store: memory: holds nothing of this epoch");
+  expect(verificationText(found, store)).toContain("memory: holds nothing of this epoch");
 });
 
 test("what an agent settles while the store is listed is pending, not missing", async () => {
