@@ -4,8 +4,8 @@ import type { LiveReport, Problem } from "../agent/live.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
 import type { LockHolder } from "../buffer/disk/lock.ts";
 import { grouped, roughAge } from "../core/rough.ts";
-import { MS_PER_DAY } from "../core/time/duration.ts";
 import { shellWord } from "../core/shell-word.ts";
+import { MS_PER_DAY } from "../core/time/duration.ts";
 
 export type Evidence = {
   readonly nowMs: number;
