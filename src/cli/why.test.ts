@@ -141,7 +141,7 @@ test("a reading of another epoch is told from one that is not there yet, was let
   const elsewhere = await why(other);
   expect(elsewhere.code).toBe(1);
   expect(elsewhere.stderr[0]).toEndWith(`has another epoch, ${epoch}`);
-  expect(elsewhere.stderr[1]).toStartWith(`Try: agent why ${other} with the --data-dir of the node that took it`);
+  expect(elsewhere.stderr[1]).toStartWith("Try: agent lake head --stage anomalies ");
   expect((await why("201")).stderr).toEqual([
     expect.stringMatching(/^Cannot explain .*-201: .* has no such reading, the last one has seq 200$/),
     "Try: agent why 200",
