@@ -24,8 +24,12 @@ const STAGES_ON = STAGES.filter((stage) => stage !== "aggregated");
 
 function open(dataDir: string, running: () => number, pieceRows = 5_000) {
   const buffer = new SqliteBuffer({
-    ...{ dataDir, nodeId: "n", nowMs: 0, chance: new Uint8Array(10) },
-    ...{ blockRows: 1_000, recentRows: 10_000 },
+    dataDir,
+    nodeId: "n",
+    nowMs: 0,
+    chance: new Uint8Array(10),
+    blockRows: 1_000,
+    recentRows: 10_000,
   });
   const outbox = new Outbox(
     buffer,

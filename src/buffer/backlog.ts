@@ -88,7 +88,8 @@ export class BacklogCount {
     const of = (state: string) => promised.find((row) => row.stage === stage && row.state === state);
     return stageLag(buffer, {
       delivered: this.#deliveredBefore(stage) + outbox.deliveredRows[stage],
-      ...{ planned: of("planned"), parked: of("parked") },
+      planned: of("planned"),
+      parked: of("parked"),
       waiting: { rows, sinceMs: firstSeq === null ? null : committedAt(buffer, firstSeq) },
     });
   }

@@ -21,7 +21,11 @@ const facts = { ingestedAtMs: 1_000, rulesVersion: "abc", timeQuality: "ok", age
 
 longTest("a batch ends where the text beside its rows is 32 MiB, and has a row at least", () => {
   const buffer = new SqliteBuffer({
-    ...{ dataDir, nodeId: "n", nowMs: 0, blockRows: 10, recentRows: 10_000 },
+    dataDir,
+    nodeId: "n",
+    nowMs: 0,
+    blockRows: 10,
+    recentRows: 10_000,
     chance: new Uint8Array(10).fill(7),
   });
   const sensor = buffer.catalogue.internSensor(

@@ -13,8 +13,12 @@ let ledger: WindowLedger;
 beforeEach(() => {
   dataDir = mkdtempSync(join(tmpdir(), "agent-windows-"));
   buffer = new SqliteBuffer({
-    ...{ dataDir, nodeId: "n", nowMs: 0, chance: crypto.getRandomValues(new Uint8Array(10)) },
-    ...{ blockRows: 10, recentRows: 10 },
+    dataDir,
+    nodeId: "n",
+    nowMs: 0,
+    chance: crypto.getRandomValues(new Uint8Array(10)),
+    blockRows: 10,
+    recentRows: 10,
   });
   ledger = new WindowLedger(buffer, MINUTE);
   for (let minute = 0; minute < 5; minute++) {

@@ -17,7 +17,12 @@ async function seen(line: string, files: Readonly<Record<string, string>> = {}, 
   let stdout = "";
   const said: string[] = [];
   const world: World = {
-    ...{ env: {}, dotenv: {}, hostName: "edge-7", cwd, terminal: false, stop: new AbortController().signal },
+    env: {},
+    dotenv: {},
+    hostName: "edge-7",
+    cwd,
+    terminal: false,
+    stop: new AbortController().signal,
     write: async (data) => {
       stdout += typeof data === "string" ? data : new TextDecoder().decode(data);
     },

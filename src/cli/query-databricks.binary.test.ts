@@ -88,7 +88,9 @@ binaryTest("--json and --csv hold every value whole: large integers, lists, null
   const { stdout } = await seen(["SELECT 1", "--json"]);
   expect(stdout).toContain('{"sensor_id": "s1", "readings": 9007199254740993, "rate": 20, "rules": ["a","b"]}');
   expect(JSON.parse(stdout)).toMatchObject({
-    ...{ query: null, truncated: false, left_out: [] },
+    query: null,
+    truncated: false,
+    left_out: [],
     columns: [{ type: "STRING" }, { type: "BIGINT" }, { type: "DOUBLE" }, { kind: "json" }],
     rows: [{}, { sensor_id: 'say "x", twice' }, { sensor_id: null, readings: null, rate: null, rules: null }],
   });

@@ -58,7 +58,8 @@ testWith(
   try {
     expect([mounted.exitCode, mounted.stderr.toString()]).toEqual([0, ""]);
     const done = Bun.spawnSync([AGENT_BINARY, "query", "--local", LONG], {
-      ...{ cwd: folder, env: { SQLITE_TMPDIR: small, AGENT_NODE_ID: "n" } },
+      cwd: folder,
+      env: { SQLITE_TMPDIR: small, AGENT_NODE_ID: "n" },
     });
     expect([done.exitCode, done.stdout.toString(), done.stderr.toString()]).toEqual([
       ...[1, ""],

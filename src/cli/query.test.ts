@@ -56,7 +56,9 @@ test("what has no answer without a table is null, not a made-up number", async (
 test("SQL is asked as it is typed; --json is one value, --csv is RFC 4180", async () => {
   const json = JSON.parse((await seen(SENSORS, "--local", "--json")).stdout) as Record<string, unknown>;
   expect(json).toMatchObject({
-    ...{ query: null, truncated: false, left_out: [] },
+    query: null,
+    truncated: false,
+    left_out: [],
     rows: [
       { sensor_id: "s0", n: 293, hottest: 26 },
       { sensor_id: "s1", n: 293, hottest: 26 },
@@ -106,8 +108,13 @@ test("the fleet is the nodes that have told something of themselves or delivered
   expect([rows.length, left_out]).toEqual([2, []]);
   expect(rows[0]).toMatchObject({ node_id: "edge-7", readings: 1_000 });
   expect(rows[1]).toMatchObject({
-    ...{ node_id: "edge-8", state: "stopped", heartbeat_at: expect.stringMatching(/^\d{4}-.*Z$/), accepted: 10 },
-    ...{ problems: "link_down: no answer", readings: 0, last_reading_at: null },
+    node_id: "edge-8",
+    state: "stopped",
+    heartbeat_at: expect.stringMatching(/^\d{4}-.*Z$/),
+    accepted: 10,
+    problems: "link_down: no answer",
+    readings: 0,
+    last_reading_at: null,
   });
 });
 

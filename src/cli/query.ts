@@ -102,7 +102,12 @@ async function askLocal(
   const progress = progressLine(context.terminal);
   try {
     return await askLake(store, sql, {
-      ...{ profile, limit, sinceMs, nowMs: Date.now(), stop: context.stop, tell: progress.tell },
+      profile,
+      limit,
+      sinceMs,
+      nowMs: Date.now(),
+      stop: context.stop,
+      tell: progress.tell,
       busy: context.endedBySignals ?? ((work) => work()),
     });
   } finally {

@@ -37,7 +37,8 @@ const BASE = { AGENT_NODE_ID: "node-1", AGENT_COMMIT_MS: "100ms", AGENT_BATCH_MS
 
 function run(cwd: string, args: readonly string[], env: Record<string, string> = {}, stdin = "") {
   const done = Bun.spawnSync([AGENT_BINARY, ...args], {
-    ...{ cwd, env: { PATH: process.env["PATH"] ?? "", ...BASE, ...env } },
+    cwd,
+    env: { PATH: process.env["PATH"] ?? "", ...BASE, ...env },
     stdin: new TextEncoder().encode(stdin),
   });
   return { code: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };

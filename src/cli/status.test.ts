@@ -22,8 +22,16 @@ afterEach(() => node.end());
 const NOW = EPOCH_START + 60_000;
 const look = () => readStatus(node.dataDir, node.settings, NOW);
 const live = (more: Partial<LiveReport> = {}): LiveReport => ({
-  ...{ pid: 4_242, host: "h", agentVersion: "9.9.9", startedAtMs: NOW - 5_000, updatedAtMs: NOW - 500, store: "s3:" },
-  ...{ problems: [], parked: 0, bufferLimitBytes: 1_000_000, sources: [] },
+  pid: 4_242,
+  host: "h",
+  agentVersion: "9.9.9",
+  startedAtMs: NOW - 5_000,
+  updatedAtMs: NOW - 500,
+  store: "s3:",
+  problems: [],
+  parked: 0,
+  bufferLimitBytes: 1_000_000,
+  sources: [],
   uplink: { state: "up", sinceMs: NOW - 5_000, error: null },
   rules: { version: "abc", count: 2, loadedAtMs: NOW - 5_000, refused: [] },
   ...more,
@@ -44,7 +52,12 @@ test("a node that has delivered everything is ok, and every stage says how much"
   await node.takeAndDeliver(new MemoryStore(), 200);
   const status = look();
   expect(status).toMatchObject({
-    ...{ node_id: "edge-7", epoch: node.buffer.epoch, pid: null, health: "ok", problems: [], losses: [] },
+    node_id: "edge-7",
+    epoch: node.buffer.epoch,
+    pid: null,
+    health: "ok",
+    problems: [],
+    losses: [],
     buffer: { accepted: 200, first_seq: 1, last_seq: 200 },
     stages: {
       raw: { delivered: 200, pending: 0, oldest_pending_at: null, parked: 0 },
@@ -55,7 +68,8 @@ test("a node that has delivered everything is ok, and every stage says how much"
     },
     sources: [{ uri: "simulator:?sensors=3", accepted: 192, refused: 8, cursor: "200", trouble: null }],
     refused_by_reason: { not_json: 8 },
-    ...{ open_windows: 0, new_fields: [] },
+    open_windows: 0,
+    new_fields: [],
   });
   expect(status.buffer.bytes).toBeGreaterThan(0);
 });
@@ -98,7 +112,10 @@ test("beside a running agent: its pid, its limit, its problems; without the lock
   const problem = { code: "store_denied", message: "Cannot store: access denied", try: "aws sts get-caller-identity" };
   const running = whileRunning(live({ problems: [problem] }), look);
   expect(running).toMatchObject({
-    ...{ pid: 4_242, agent_version: "9.9.9", health: "degraded", problems: [problem] },
+    pid: 4_242,
+    agent_version: "9.9.9",
+    health: "degraded",
+    problems: [problem],
     buffer: { limit_bytes: 1_000_000 },
     rules: { version: "abc", count: 2 },
     uplink: { state: "up", since: new Date(NOW - 5_000).toISOString(), error: null },
@@ -117,7 +134,11 @@ test("a report of an agent that is gone says nothing of the one that has just ta
 test("a source in trouble, parked batches, losses and silence are problems with a way out", () => {
   const sources = [{ uri: "sqlite:field.db", trouble: "database is locked" }];
   const problems = problemsOf({
-    ...{ nowMs: NOW, dataDir: "d", running: { pid: 5, sinceMs: 0 }, pending: 1, corrupt: [] },
+    nowMs: NOW,
+    dataDir: "d",
+    running: { pid: 5, sinceMs: 0 },
+    pending: 1,
+    corrupt: [],
     live: live({ sources, updatedAtMs: NOW - 120_000 }),
     parked: { count: 2, key: "raw/k", error: "too large" },
     losses: [{ reason: "buffer_full", count: 7, range: { first: 1, last: 7 }, sinceMs: NOW - 10, untilMs: NOW - 10 }],

@@ -28,7 +28,11 @@ async function tailed(steps: readonly (() => void)[], { filter = ALL, lines = 10
   const said: string[] = [];
   await follow({
     tail: new BufferTail(node.dataDir, filter),
-    ...{ lines, isJson, sensorId: filter.sensorId, stop: stop.signal, isRunning: () => true },
+    lines,
+    isJson,
+    sensorId: filter.sensorId,
+    stop: stop.signal,
+    isRunning: () => true,
     write: async (text) => {
       stdout += String(text);
     },
@@ -70,7 +74,9 @@ test("as JSON a line has what why has", async () => {
   const { lines } = await tailed([], { isJson: true, lines: 1 });
   expect(JSON.parse(lines[0]!)).toMatchObject({
     reading: { reading_id: `${node.buffer.epoch}-10`, sensor_id: "s1" },
-    ...{ rules_version: "abc", outcome: "anomalous", malformed: null },
+    rules_version: "abc",
+    outcome: "anomalous",
+    malformed: null,
     verdict: [{ rule: "r", reason: "temperature 72.4 is above 60", observed: 72.4, limit: "60", window: null }],
   });
 });

@@ -81,7 +81,11 @@ binaryTest(
   "tail shows the newest, then what a running agent judges, and ends with Ctrl-C",
   async () => {
     const tail = Bun.spawn([BINARY, "tail", "--lines", "2", "--json"], {
-      ...{ cwd: folder, env: {}, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+      cwd: folder,
+      env: {},
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
     });
     try {
       const shown: { reading: Row }[] = [];
@@ -95,7 +99,11 @@ binaryTest(
         shown.push(...lines.map((line) => JSON.parse(line) as { reading: Row }));
         const source = "simulator:?sensors=1&rate=max&count=50&seed=9";
         agent ??= Bun.spawn([BINARY, "run", "--once", "--source", source], {
-          ...{ cwd: folder, env: { AGENT_NODE_ID: "edge-7" }, stdin: "ignore", stdout: "ignore", stderr: "ignore" },
+          cwd: folder,
+          env: { AGENT_NODE_ID: "edge-7" },
+          stdin: "ignore",
+          stdout: "ignore",
+          stderr: "ignore",
         });
         if (shown.length >= 52) break;
       }

@@ -55,8 +55,15 @@ test("as JSON: the reading as its row in raw, the version, the verdict", async (
   const reason = "temperature 72.4 is above 60";
   expect(JSON.parse(stdout)).toMatchObject({
     reading: {
-      ...{ sensor_id: "s1", model: null, timestamp: "2026-11-23T08:50:10.000Z", temperature: 23, status_code: 0 },
-      ...{ reading_id: `${node.buffer.epoch}-10`, node_id: "edge-7", rules_version: "abc", time_quality: "ok" },
+      sensor_id: "s1",
+      model: null,
+      timestamp: "2026-11-23T08:50:10.000Z",
+      temperature: 23,
+      status_code: 0,
+      reading_id: `${node.buffer.epoch}-10`,
+      node_id: "edge-7",
+      rules_version: "abc",
+      time_quality: "ok",
     },
     rules_version: "abc",
     outcome: "anomalous",
@@ -113,7 +120,12 @@ test("the window that a rule looked at is readable, whatever its shape", async (
   const window = { median: 20.5, readings: [1, 2].map((i) => ({ time: at + i * 1_000, temperature: 20 + i })) };
   node.take(10);
   const finding: Finding = {
-    ...{ rule: "s", severity: "critical", reason: "a spike", observed: 22, limit: "z ≤ 6", window },
+    rule: "s",
+    severity: "critical",
+    reason: "a spike",
+    observed: 22,
+    limit: "z ≤ 6",
+    window,
   };
   node.buffer.db.query("UPDATE finding SET findings = ? WHERE seq = 10").run(JSON.stringify([finding]));
   expect((await why("10")).stdout).toContain(`s (critical): a spike

@@ -36,8 +36,13 @@ class Lake {
 
   ask(sql: string, more: Partial<LocalOptions> = {}) {
     return askLake(this.store, sql, {
-      ...{ profile: loadProfile("environmental"), limit: 100, sinceMs: null, nowMs: NOW },
-      ...{ stop: new AbortController().signal, tell: () => undefined, busy: (work) => work() },
+      profile: loadProfile("environmental"),
+      limit: 100,
+      sinceMs: null,
+      nowMs: NOW,
+      stop: new AbortController().signal,
+      tell: () => undefined,
+      busy: (work) => work(),
       ...more,
     });
   }
@@ -55,9 +60,14 @@ test("a heartbeat is a row: what the node told, when the store took it, when it 
   const { columns, rows, objects, leftOut } = await lake.ask(`SELECT * FROM ${TABLE}`);
   expect([objects, leftOut, rows.length]).toEqual([1, [], 1]);
   expect(Object.fromEntries(columns.map(({ name }, at) => [name, rows[0]![at]]))).toMatchObject({
-    ...{ node_id: "pump-7", accepted: "10", interval_s: "3600", problems: '["a: b"]' },
-    ...{ oldest_pending_at: "2026-11-24T07:59:00.000Z", received_at: "2026-11-24T07:59:55.000Z" },
-    ...{ processing_timestamp: "2026-11-24T08:00:00.000Z", _corrupt_record: null },
+    node_id: "pump-7",
+    accepted: "10",
+    interval_s: "3600",
+    problems: '["a: b"]',
+    oldest_pending_at: "2026-11-24T07:59:00.000Z",
+    received_at: "2026-11-24T07:59:55.000Z",
+    processing_timestamp: "2026-11-24T08:00:00.000Z",
+    _corrupt_record: null,
     source_file: "memory:metadata/nodes/pump-7/heartbeat.json",
   });
   const types = new Map(columns.map(({ name, type }) => [name, type]));
@@ -140,18 +150,45 @@ test("a node has one row: its heartbeat's words where it has one, its readings' 
   const counted = { buffers: "1", sensors: "1", readings: "2", anomalies: "0", unsure_times: "0" };
   const times = { last_reading_at: "2026-11-24T08:00:02.000Z", last_ingested_at: "2026-11-24T08:00:02.500Z" };
   expect(fleet.get("both")).toEqual({
-    ...{ node_id: "both", state: "ok", agent_version: "0.2.0", rules_version: "old" },
-    ...{ heartbeat_at: "2026-11-24T08:00:00.000Z", problems: "a: b; c: d", accepted: "10", pending: "0", losses: "2" },
-    ...{ ...counted, ...times, last_landed_at: null },
+    node_id: "both",
+    state: "ok",
+    agent_version: "0.2.0",
+    rules_version: "old",
+    heartbeat_at: "2026-11-24T08:00:00.000Z",
+    problems: "a: b; c: d",
+    accepted: "10",
+    pending: "0",
+    losses: "2",
+    ...counted,
+    ...times,
+    last_landed_at: null,
   });
   expect(fleet.get("read")).toEqual({
-    ...{ node_id: "read", state: "no heartbeat", agent_version: "0.1.0", rules_version: "old" },
-    ...{ heartbeat_at: null, problems: null, accepted: null, pending: null, losses: null },
-    ...{ ...counted, ...times, last_landed_at: null },
+    node_id: "read",
+    state: "no heartbeat",
+    agent_version: "0.1.0",
+    rules_version: "old",
+    heartbeat_at: null,
+    problems: null,
+    accepted: null,
+    pending: null,
+    losses: null,
+    ...counted,
+    ...times,
+    last_landed_at: null,
   });
   expect(fleet.get("told")).toMatchObject({
-    ...{ agent_version: "0.9.0", problems: null, pending: "7", buffers: "0", sensors: "0", readings: "0" },
-    ...{ anomalies: "0", unsure_times: "0", last_reading_at: null, last_ingested_at: null, last_landed_at: null },
+    agent_version: "0.9.0",
+    problems: null,
+    pending: "7",
+    buffers: "0",
+    sensors: "0",
+    readings: "0",
+    anomalies: "0",
+    unsure_times: "0",
+    last_reading_at: null,
+    last_ingested_at: null,
+    last_landed_at: null,
   });
 });
 

@@ -39,8 +39,13 @@ class Lake {
 
   ask(sql: string, more: Partial<LocalOptions> = {}) {
     return askLake(this.store, sql, {
-      ...{ profile: loadProfile("environmental"), limit: 100, sinceMs: null, nowMs: START },
-      ...{ stop: new AbortController().signal, tell: () => undefined, busy: (work) => work() },
+      profile: loadProfile("environmental"),
+      limit: 100,
+      sinceMs: null,
+      nowMs: START,
+      stop: new AbortController().signal,
+      tell: () => undefined,
+      busy: (work) => work(),
       ...more,
     });
   }
@@ -80,7 +85,10 @@ test("a statement sees the columns that it names, or all of them, as the tables 
       { name: "anomaly_rules", type: "ARRAY<STRING>", kind: "json" },
     ],
     rows: [["s1", "72.5", "0", '["a","b"]']],
-    ...{ truncated: false, leftOut: [], objects: 1, foreign: 0 },
+    truncated: false,
+    leftOut: [],
+    objects: 1,
+    foreign: 0,
   });
   const all = await lake.ask("SELECT * FROM sensor_readings_anomalies");
   expect(all.columns.map(({ name }) => name)).toContain("processing_timestamp");
@@ -148,7 +156,9 @@ test("objects that are not the agent's are counted, not read", async () => {
   const lake = new Lake();
   await lake.put("raw", "README.txt", "hello");
   expect(await lake.ask("SELECT count(*) FROM sensor_readings_ingestion")).toMatchObject({
-    ...{ rows: [["0"]], objects: 0, foreign: 1 },
+    rows: [["0"]],
+    objects: 0,
+    foreign: 1,
   });
 });
 
@@ -248,15 +258,23 @@ test("reconciliation shows what is gone, there twice, in no stage, in two, and l
   await lake.readings("anomalies", [at(1)]);
   const { columns, rows } = await lake.ask(localSql("reconciliation"));
   expect(Object.fromEntries(columns.map(({ name }, column) => [name, rows[0]?.[column]]))).toEqual({
-    ...{ node_id: "n", hour: "2026-11-24T08:00:00.000Z", objects: "1", accepted: "5", promised: "6", rows: "4" },
-    ...{ duplicates: "1", in_no_stage: "1", in_two_stages: "1" },
+    node_id: "n",
+    hour: "2026-11-24T08:00:00.000Z",
+    objects: "1",
+    accepted: "5",
+    promised: "6",
+    rows: "4",
+    duplicates: "1",
+    in_no_stage: "1",
+    in_two_stages: "1",
   });
 });
 
 test("latency lies between two readings in proportion, and a reading without a time counts for nothing", async () => {
   const lake = new Lake();
   const after = (ms: number) => ({
-    ...{ node_id: "n", timestamp: "2026-11-24T08:00:00.000Z" },
+    node_id: "n",
+    timestamp: "2026-11-24T08:00:00.000Z",
     ingested_at: new Date(START + ms).toISOString(),
   });
   await lake.readings("raw", [...[0, 10, 20, 1_001].map(after), { node_id: "n" }, { node_id: "m" }]);

@@ -7,9 +7,21 @@ import type { Answer, AnswerColumn, AnswerKind } from "./answer.ts";
 
 /** By the first word of a type's name. */
 const KINDS: Readonly<Record<string, AnswerKind>> = {
-  ...{ TINYINT: "number", SMALLINT: "number", INT: "number", BIGINT: "number", DECIMAL: "number" },
-  ...{ BYTE: "number", SHORT: "number", LONG: "number", FLOAT: "number", DOUBLE: "number" },
-  ...{ BOOLEAN: "boolean", ARRAY: "json", MAP: "json", STRUCT: "json", VARIANT: "json" },
+  TINYINT: "number",
+  SMALLINT: "number",
+  INT: "number",
+  BIGINT: "number",
+  DECIMAL: "number",
+  BYTE: "number",
+  SHORT: "number",
+  LONG: "number",
+  FLOAT: "number",
+  DOUBLE: "number",
+  BOOLEAN: "boolean",
+  ARRAY: "json",
+  MAP: "json",
+  STRUCT: "json",
+  VARIANT: "json",
 };
 
 /** Throws a UsageError where the settings name no workspace; what the workspace says no to is an error of its own. */

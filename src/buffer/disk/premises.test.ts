@@ -12,8 +12,12 @@ let buffer: SqliteBuffer;
 let lock: DataDirLock;
 const openBuffer = (dir: string) =>
   new SqliteBuffer({
-    ...{ dataDir: dir, nodeId: "n", nowMs: 0, chance: crypto.getRandomValues(new Uint8Array(10)) },
-    ...{ blockRows: 10, recentRows: 10 },
+    dataDir: dir,
+    nodeId: "n",
+    nowMs: 0,
+    chance: crypto.getRandomValues(new Uint8Array(10)),
+    blockRows: 10,
+    recentRows: 10,
   });
 
 beforeEach(() => {

@@ -39,7 +39,12 @@ export function ruleSwitches(ledger: BufferLedger, limit: number): RuleSwitch[] 
     )
     .all(limit)
     .map(({ at, from_version: from, to_version: to, added, removed, changed }) => ({
-      ...{ atMs: at, from, to, added: namesIn(added), removed: namesIn(removed), changed: namesIn(changed) },
+      atMs: at,
+      from,
+      to,
+      added: namesIn(added),
+      removed: namesIn(removed),
+      changed: namesIn(changed),
     }))
     .reverse();
 }

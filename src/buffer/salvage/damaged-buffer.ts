@@ -163,7 +163,11 @@ export class DamagedBuffer {
       const isRange = typeof first === "number" && typeof last === "number" && typeof hourMs === "number";
       const state = (["planned", "delivered", "parked"] as const).find((name) => name === row.state) ?? "unknown";
       known.set(`${stage} ${key}`, {
-        ...{ id, stage, key, state, count: typeof count === "number" ? count : null },
+        id,
+        stage,
+        key,
+        state,
+        count: typeof count === "number" ? count : null,
         range: isRange ? { first, last, hourMs } : null,
       });
     }

@@ -9,7 +9,11 @@ export async function see(argv: readonly string[], commands: Commands, more: Par
   const code = await runCommandLine(
     argv,
     {
-      ...{ env: {}, dotenv: {}, hostName: "edge-7", cwd: "/nowhere", terminal: false },
+      env: {},
+      dotenv: {},
+      hostName: "edge-7",
+      cwd: "/nowhere",
+      terminal: false,
       write: async (data) => {
         stdout += typeof data === "string" ? data : new TextDecoder().decode(data);
       },

@@ -51,8 +51,8 @@ export async function clean(flags: Flags<typeof ARGS>, context: Context, ask: As
     const total = plan.reduce((sum, { objects }) => sum + objects, 0);
     if (total > 0) for (const line of planLines(plan, store, context.columns)) say(line);
     const consent = {
-      ...{ word: WORD, question: `Type "${WORD}" to take ${grouped(total)} objects away: ` },
-      ...{ what: "clean the lake", tryHint: `${context.typed} --yes` },
+      word: WORD, question: `Type "${WORD}" to take ${grouped(total)} objects away: `,
+      what: "clean the lake", tryHint: `${context.typed} --yes`,
     };
     if (total > 0 && !(await agreed(flags, stop, ask, consent))) {
       say("Nothing was taken away.");

@@ -27,8 +27,8 @@ test("lake ls tells objects, rows and the span of event time by stage", async ()
   expect(code).toBe(0);
   const [raw, ...others] = JSON.parse(stdout) as Record<string, unknown>[];
   expect(raw).toEqual({
-    ...{ stage: "raw", bucket: "expanso-raw-data-us-west-2", objects: 3, rows: 1_000, bytes: expect.any(Number) },
-    ...{ first_event: "2026-11-23T08:00:00.000Z", last_event: "2026-11-23T09:00:00.000Z", other_objects: 0 },
+    stage: "raw", bucket: "expanso-raw-data-us-west-2", objects: 3, rows: 1_000, bytes: expect.any(Number),
+    first_event: "2026-11-23T08:00:00.000Z", last_event: "2026-11-23T09:00:00.000Z", other_objects: 0,
   });
   expect(others.map(({ stage, rows, first_event: first }) => [stage, rows, first])).toEqual([
     ["validated", 880, "2026-11-23T08:00:00.000Z"],
@@ -117,7 +117,7 @@ test("progress is a line on a terminal only, and only after a while", () => {
 test("lake clean takes nothing away when the word is not typed", async () => {
   const said: string[] = [];
   const context: Context = {
-    ...{ settings: { ...node.settings, store: "dir:lake" }, env: {}, cwd: node.dataDir, terminal: false },
+    settings: { ...node.settings, store: "dir:lake" }, env: {}, cwd: node.dataDir, terminal: false,
     typed: "agent",
     stop: new AbortController().signal,
     write: async () => undefined,

@@ -73,7 +73,7 @@ export async function lakeStages(
   }
   progress.end();
   return [...tallies].map(([stage, { objects, rows, bytes, firstMs, lastMs, others }]) => ({
-    ...{ stage, bucket: bucketName(store, stage), objects, rows, bytes },
+    stage, bucket: bucketName(store, stage), objects, rows, bytes,
     first_event: objects === 0 ? null : new Date(firstMs).toISOString(),
     last_event: objects === 0 ? null : new Date(lastMs).toISOString(),
     other_objects: others,

@@ -54,7 +54,8 @@ export async function apply(flags: Flags<typeof ARGS>, context: Context, askPers
       return await tell(problems.length === 0, steps);
     }
     const consent = {
-      ...{ ...typed("apply"), what: "apply the plan" },
+      ...typed("apply"),
+      what: "apply the plan",
       tryHint: "agent provision apply --yes, when all of the above is right",
     };
     if (!(await agreed(flags, stop, askPerson, consent))) {

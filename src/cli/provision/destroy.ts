@@ -39,7 +39,8 @@ export async function destroy(flags: Flags<typeof ARGS>, context: Context, askPe
     for (const line of planText(steps).trimEnd().split("\n").slice(0, -1)) say(line);
     say(`${steps.length} to delete, with all data in them. This cannot be undone.`);
     const consent = {
-      ...{ ...typed("destroy"), what: "destroy the set-up" },
+      ...typed("destroy"),
+      what: "destroy the set-up",
       tryHint: "agent provision destroy --yes, when all of the above may go",
     };
     if (!(await agreed(flags, stop, askPerson, consent))) {

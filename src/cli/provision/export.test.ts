@@ -104,8 +104,11 @@ describe("well-formed", () => {
     const [dollar, percent] = ["$", "%"];
     const call = new FunctionCall("jsonencode", { arn: `arn:${reference("j.k")}:${dollar}{l}` });
     const body = {
-      ...{ text: `a "${dollar}{b}" ${percent}{c} \\ \b`, list: [`${dollar}{d}`] },
-      ...{ map: { [`${dollar}{e}`]: "f", g: reference("h.i") }, call, block: new Blocks([{ name: "n" }]) },
+      text: `a "${dollar}{b}" ${percent}{c} \\ \b`,
+      list: [`${dollar}{d}`],
+      map: { [`${dollar}{e}`]: "f", g: reference("h.i") },
+      call,
+      block: new Blocks([{ name: "n" }]),
     };
     expect(terraformText([{ type: "resource", labels: ["x", "y"], about: ["one\nline"], body }])).toBe(
       String.raw`# oneline

@@ -35,8 +35,10 @@ async function rotate(flags: Flags<typeof ARGS>, context: Context, askPerson: As
     : "nodes with the old key wait, and lose nothing, until they have the new one";
   const { word, question } = typed("rotate");
   const consent = {
-    ...{ word, question: `A new key is made; ${loses}. ${question}` },
-    ...{ what: "rotate the key", tryHint: "agent provision rotate-key --yes" },
+    word,
+    question: `A new key is made; ${loses}. ${question}`,
+    what: "rotate the key",
+    tryHint: "agent provision rotate-key --yes",
   };
   if (!(await agreed(flags, stop, askPerson, consent))) {
     say("Nothing was touched.");

@@ -42,7 +42,13 @@ async function seed(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCo
   try {
     const settings = {
       ...context.settings,
-      ...{ dataDir, store: "s3:", nodeId: NODE, profile: "environmental", map: null, stages: STAGES, rulesDir: null },
+      dataDir,
+      store: "s3:",
+      nodeId: NODE,
+      profile: "environmental",
+      map: null,
+      stages: STAGES,
+      rulesDir: null,
       source: [`simulator:?sensors=5&count=${READINGS}&rate=max&start=${lastHour(Date.now())}&anomaly=0.2&seed=1`],
     };
     const log = makeLog({ least: "warn", secrets: [], now: Date.now, write: (entry) => say(textLine(entry)) });

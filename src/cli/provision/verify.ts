@@ -27,7 +27,9 @@ async function verify(flags: Flags<typeof ARGS>, context: Context): Promise<Exit
     const problems = planProblems(plan);
     const proofs = planSteps(plan).map(
       ({ resource, action, because }): Proof => ({
-        ...{ party: "settings", claim: resource, ok: action === "none" },
+        party: "settings",
+        claim: resource,
+        ok: action === "none",
         detail: action === "none" ? because : `${action}: ${because}`,
       }),
     );

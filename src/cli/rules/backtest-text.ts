@@ -24,8 +24,12 @@ export function backtestJson(found: Backtest, { epoch, from, set, sinceMs, until
   const { tally, changes } = found;
   const { would, did, onlyWould, onlyDid } = tally.anomalous;
   return {
-    ...{ readings: tally.readings, malformed: tally.malformed, warmed_up: found.warmedUp },
-    ...{ since: iso(sinceMs), until: iso(untilMs), held: heldJson(found) },
+    readings: tally.readings,
+    malformed: tally.malformed,
+    warmed_up: found.warmedUp,
+    since: iso(sinceMs),
+    until: iso(untilMs),
+    held: heldJson(found),
     candidate: { from, version: set.version, rules: set.names.length },
     in_force: found.inForce,
     judged_by: [...tally.judgedBy].map(([version, readings]) => ({ version, readings })),
@@ -47,8 +51,12 @@ function ruleJson(name: string, rule: RuleTally, change: Change | null, isCandid
   const cells = (of: ReadonlyMap<string, Counts>) => [...of].sort(([a], [b]) => (a < b ? -1 : 1));
   const counts = ({ would, did }: Counts) => ({ would_break: would, did_break: did });
   return {
-    ...{ name, ...counts(rule), only_would: rule.would - rule.both, only_did: rule.did - rule.both },
-    ...{ in_candidate: isCandidate, change },
+    name,
+    ...counts(rule),
+    only_would: rule.would - rule.both,
+    only_did: rule.did - rule.both,
+    in_candidate: isCandidate,
+    change,
     by_sensor: cells(rule.bySensor).map(([sensor_id, of]) => ({ sensor_id, ...counts(of) })),
     by_hour: cells(rule.byHour).map(([hour, of]) => ({ hour, ...counts(of) })),
     examples: [...rule.onlyWould, ...rule.onlyDid].map((one) => exampleJson(one, epoch)),

@@ -119,7 +119,10 @@ test("only readings committed from --since and before --until count; those befor
   const { catalogue } = readings;
   /** Breaks on every reading; its reason is how many it has kept before. */
   const set: RuleSet = {
-    ...{ version: "v", canonical: "[]", names: ["n"], rules: [] },
+    version: "v",
+    canonical: "[]",
+    names: ["n"],
+    rules: [],
     judge: (block: ReadingBlock) => {
       block.findings.clear();
       for (let row = 0; row < block.count; row++) {
@@ -130,14 +133,12 @@ test("only readings committed from --since and before --until count; those befor
       }
     },
     keep: () => undefined,
-    ...{
-      saveState: () => new Map(),
-      saveJudged: () => new Map(),
-      loadState: () => [],
-      costs: () => [],
-      silentSensors: () => [],
-      evaluationProblems: () => [],
-    },
+    saveState: () => new Map(),
+    saveJudged: () => new Map(),
+    loadState: () => [],
+    costs: () => [],
+    silentSensors: () => [],
+    evaluationProblems: () => [],
   };
   const options = { ledger, readings, set, stop: new AbortController().signal, progress: progressLine(false) };
   const range = { sinceMs: EPOCH_START + 60_000, untilMs: EPOCH_START + 120_000 };

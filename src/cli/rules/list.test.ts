@@ -70,7 +70,9 @@ test("a buffer that cannot be read is no reason not to list", async () => {
 
 test("--history tells every switch, oldest first, and says so where none was written down", async () => {
   expect(await listed("--history", "--data-dir", ".")).toEqual({
-    ...{ code: 0, stdout: "no switch was written down yet\n", stderr: [] },
+    code: 0,
+    stdout: "no switch was written down yet\n",
+    stderr: [],
   });
   expect(JSON.parse((await listed("--history", "--data-dir", ".", "--json")).stdout)).toEqual({ history: [] });
   const { db } = node.buffer;
@@ -95,8 +97,12 @@ test("--history tells every switch, oldest first, and says so where none was wri
     history: object[];
   };
   expect(history[1]).toEqual({
-    ...{ at: "2026-11-23T08:00:01.000Z", from_version: "aaa", to_version: "bbb" },
-    ...{ added: [], removed: ["r"], changed: ["damp"] },
+    at: "2026-11-23T08:00:01.000Z",
+    from_version: "aaa",
+    to_version: "bbb",
+    added: [],
+    removed: ["r"],
+    changed: ["damp"],
   });
   expect((await listed("--history", "--data-dir", "nowhere")).code).toBe(2);
 });

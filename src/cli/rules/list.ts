@@ -79,7 +79,8 @@ function judgedLately({ settings, cwd, say }: Context): Judged | null {
       const live = readLive(dataDir)?.rules;
       const costs = live !== undefined && live.version === version ? (live.costs ?? []) : [];
       return {
-        ...{ version, broken: brokenSince(ledger, Date.now() - COUNTED_MS) },
+        version,
+        broken: brokenSince(ledger, Date.now() - COUNTED_MS),
         costs: new Map(costs.map((cost) => [cost.rule, cost])),
       };
     } finally {

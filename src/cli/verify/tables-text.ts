@@ -192,7 +192,8 @@ function leftOut({ stage, unexamined }: StageTables): string[] {
 export function tablesJson(found: TablesVerification, delivered: Delivered | null) {
   const { ok, names, ingest, stages } = found;
   return {
-    ...{ ok, ...names },
+    ok,
+    ...names,
     job: ingest === null ? null : { last_success_started: timeText(ingest.startedMs), running: ingest.isRunning },
     buffer: delivered === null ? null : { node_id: delivered.nodeId, delivered: delivered.rows },
     stages: Object.fromEntries(stages.map((one) => [one.stage, stageJson(one)])),
@@ -217,13 +218,11 @@ function stageJson(one: StageTables) {
       found,
       note,
     })),
-    ...{
-      findings_left_out: unnamed,
-      cleaned,
-      other_rows: foreignRows,
-      bucket_empty: isBucketEmpty,
-      hours_left_out: unexamined,
-    },
+    findings_left_out: unnamed,
+    cleaned,
+    other_rows: foreignRows,
+    bucket_empty: isBucketEmpty,
+    hours_left_out: unexamined,
   };
 }
 

@@ -26,7 +26,11 @@ binaryTest("what the binary delivered, it finds where it belongs; what was taken
 
   const status = JSON.parse(run("status", "--json").stdout) as Record<string, unknown>;
   expect(status).toMatchObject({
-    ...{ node_id: "edge-7", pid: null, health: "ok", problems: [], losses: [] },
+    node_id: "edge-7",
+    pid: null,
+    health: "ok",
+    problems: [],
+    losses: [],
     buffer: { accepted: 3_000 },
     stages: { raw: { delivered: 3_000, pending: 0 } },
     uplink: { state: "up", error: null },

@@ -22,8 +22,14 @@ afterEach(() => node.end());
 const QUIET = { tell: () => undefined, end: () => undefined };
 const look = (more: Partial<VerifyOptions> = {}) =>
   verify({
-    ...{ dataDir: node.dataDir, settings: node.settings, store, deep: false, progress: QUIET },
-    ...{ stop: new AbortController().signal, now: () => node.nowMs + 1, ...more },
+    dataDir: node.dataDir,
+    settings: node.settings,
+    store,
+    deep: false,
+    progress: QUIET,
+    stop: new AbortController().signal,
+    now: () => node.nowMs + 1,
+    ...more,
   });
 const keysOf = async (stage: (typeof STAGES)[number]) =>
   (await Array.fromAsync(store.list(stage))).map(({ key }) => key);
@@ -92,7 +98,8 @@ test("an object that is gone, and one that nobody promised, are named with what 
   if (of?.kind !== "readings") throw new Error("no key of a reading stage");
   const copy = readingKey({ ...of, last: of.last - 1, count: of.count - 1 });
   await store.put({ stage: "validated", key: copy }, await store.get({ stage: "validated", key }), {
-    ...{ ...METADATA, stage: "validated" },
+    ...METADATA,
+    stage: "validated",
   });
   const found = await look();
   expect(toJson(found)).toMatchObject({

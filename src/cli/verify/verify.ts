@@ -52,7 +52,12 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
 
 function verifyBuffer(flags: Flags<typeof ARGS>, { settings, cwd, stop, terminal }: Context, store: ObjectStore) {
   return verify({
-    ...{ settings, store, stop, deep: flags.deep, now: Date.now, progress: progressLine(terminal) },
+    settings,
+    store,
+    stop,
+    deep: flags.deep,
+    now: Date.now,
+    progress: progressLine(terminal),
     dataDir: resolve(cwd, settings.dataDir),
   });
 }

@@ -119,7 +119,13 @@ function readRule(node: JsonNode, reader: RuleReader, seen: Map<string, string>)
   if (description === undefined || severity === undefined || confirm === undefined) return undefined;
   const condition = confirm === null ? when.condition : confirmed(when.condition, confirm);
   return {
-    ...{ name, description, severity, appliesTo, kind: when.kind, condition, tests },
+    name,
+    description,
+    severity,
+    appliesTo,
+    kind: when.kind,
+    condition,
+    tests,
     canonical: canonicalJson(node, NOT_CANONICAL),
     meaning: canonicalJson(node, NOT_MEANING),
     place: reader.place(fields.get("when")!.at),

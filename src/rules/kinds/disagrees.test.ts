@@ -6,7 +6,9 @@ const disagrees = (fields: object) => ({
   when: { disagrees: { measure: "m", group_by: "location", max_difference: 3, ...fields } },
 });
 const at = (sensor: string, seconds: number, value: number | null, location?: string): Sample => ({
-  ...{ sensor, time: START + seconds * 1_000, value },
+  sensor,
+  time: START + seconds * 1_000,
+  value,
   ...(location === "" ? {} : { fields: { location: location ?? "hall" } }),
 });
 const found = (rule: object, samples: readonly Sample[]) =>

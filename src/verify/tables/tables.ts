@@ -122,7 +122,10 @@ class StageComparison {
     const before = [...sums.hours].filter(([hour]) => hour !== "" && (firstHour === null || hour < firstHour));
     return {
       nodes: new Map([...this.#nodes].sort(([a], [b]) => (a < b ? -1 : 1))),
-      ...{ stage: this.#stage, findings: this.#findings, unnamed: this.#unnamed, loadedMs },
+      stage: this.#stage,
+      findings: this.#findings,
+      unnamed: this.#unnamed,
+      loadedMs,
       cleaned: {
         objects: before.reduce((sum, [, { objects }]) => sum + objects, 0),
         rows: before.reduce((sum, [, { rows }]) => sum + rows, 0),
