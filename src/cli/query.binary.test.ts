@@ -62,8 +62,11 @@ testWith(
       env: { SQLITE_TMPDIR: small, AGENT_NODE_ID: "n" },
     });
     expect([done.exitCode, done.stdout.toString(), done.stderr.toString()]).toEqual([
-      ...[1, ""],
-      "Cannot answer: the temporary file cannot grow (database or disk is full)\n" + "Try: df -h\n",
+      1,
+      "",
+      "Cannot answer: the temporary file cannot grow (database or disk is full)
+" + "Try: df -h
+",
     ]);
   } finally {
     if (mounted.exitCode === 0) Bun.spawnSync(["umount", "-l", small]);

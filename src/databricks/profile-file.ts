@@ -40,5 +40,5 @@ export function readProfile(text: string, name: string): ProfileValues | null {
 }
 
 export function profileNames(text: string): readonly string[] {
-  return [...text.matchAll(/^\s*\[(.+)\]\s*$/gm)].map((match) => match[1]!.trim());
+  return [...text.matchAll(/^\s*\[(.+)\]\s*$/gm)].map(([, name = ""]) => name.trim());
 }

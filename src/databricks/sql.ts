@@ -110,7 +110,7 @@ export class SqlRunner {
       try {
         await pace.wait(waitMs);
         pace.stop.throwIfAborted();
-        answer = await this.#ask(doing, id, answer, spentMs, pace);
+        answer = await this.#ask({ doing, id, spentMs, last: answer }, pace);
       } catch (error) {
         if (pace.stop.aborted) await this.#cancel(id, pace);
         throw error;
@@ -118,7 +118,7 @@ export class SqlRunner {
     }
   }
 
-  async #ask(doing: string, id: string, last: Statement, spentMs: number, pace: Pace): Promise<Statement> {
+  async #ask({ doing, id, spentMs, last }: RunningStatement, pace: Pace): Promise<Statement> {
     try {
       return await this.#workspace.read(Statement, { doing, method: "GET", path: [...STATEMENTS, id] }, pace);
     } catch (error) {
@@ -141,7 +141,7 @@ export class SqlRunner {
   }
 
   /** All chunks, one after the other, as far as the limits go. Throws where the answer is not as it says of itself. */
-  async #rows(doing: string, ended: Statement, pace: Pace, limits: Limits): Promise<SqlRows> {
+  async #rows(doing: string, ended: Statement, pace: Pace, limits: RowLimits): Promise<SqlRows> {
     const { manifest = {}, statement_id: id = "" } = ended;
     const columns = (manifest.schema?.columns ?? []).map(columnOf);
     const rows: SqlRow[] = [];
@@ -174,7 +174,14 @@ function wireOf({ name, type, value }: SqlParameter) {
   return value === null ? { name, type } : { name, type, value };
 }
 
-type Limits = { readonly maxRows: number; readonly maxBytes: number };
+type RunningStatement = {
+  readonly doing: string;
+  readonly id: string;
+  readonly spentMs: number;
+  readonly last: Statement;
+};
+
+type RowLimits = { readonly maxRows: number; readonly maxBytes: number };
 
 function columnOf({ name, type_text, type_name }: Column): SqlColumn {
   return { name, type: type_text ?? type_name ?? "" };

@@ -44,15 +44,16 @@ export class WarehouseChoice {
     const call = { doing: "list the SQL warehouses", method: "GET" as const, path: WAREHOUSES };
     const all = (await this.#workspace.list(PAGES, call, pace)).map(chosenOf);
     const usable = all.filter(({ state }) => state !== "DELETED" && state !== "DELETING");
-    if (usable.length === 1) return usable[0]!;
-    if (usable.length === 0) {
+    const [first] = usable;
+    if (first === undefined) {
       throw new UsageError("Cannot run SQL: the workspace shows us no SQL warehouse", {
         tryHint: `make one in the workspace (SQL Warehouses), or ask for ${NEEDS}`,
       });
     }
+    if (usable.length === 1) return first;
     const names = usable.map(({ id, name }) => `${id} (${name})`).join(", ");
     throw new UsageError(`Cannot choose a SQL warehouse: there are ${usable.length}: ${names}`, {
-      tryHint: `DATABRICKS_WAREHOUSE_ID=${usable[0]!.id}`,
+      tryHint: `DATABRICKS_WAREHOUSE_ID=${first.id}`,
     });
   }
 

@@ -4,7 +4,7 @@
  */
 import { AgentError, TransientError } from "../core/errors.ts";
 import type { FactBook } from "./facts.ts";
-import { makingOrder, walk } from "./graph.ts";
+import { makingOrder, mustGet, walk } from "./graph.ts";
 import { AGAIN, foreignProblem, type Part, type Plan, type Problem, problemOf, type Step, stepsOf } from "./plan.ts";
 import { pollUntil, READ_BACK_WAIT, tryAgain } from "./poll.ts";
 import type { Doing, Resource } from "./resource.ts";
@@ -33,7 +33,7 @@ export async function applyPlan(plan: Plan, world: Omit<Doing, "facts">, watch: 
   );
   const broken = new Set<string>();
   await walk(order, AT_ONCE, async (id) => {
-    const part = toldAgain(parts.get(id)!, plan.facts);
+    const part = comparedAgain(mustGet(parts, id), plan.facts);
     const blocker = part.resource.needs.find((need) => broken.has(need));
     const outcomes = await applyPart(part, blocker, { ...world, facts: plan.facts });
     if (part.problem !== null || outcomes.some(({ result }) => result !== "done")) broken.add(id);
@@ -43,7 +43,7 @@ export async function applyPlan(plan: Plan, world: Omit<Doing, "facts">, watch: 
 }
 
 /** What became known on the way, such as a new external id, may make a difference that no plan could tell. */
-function toldAgain(part: Part, facts: FactBook): Part {
+function comparedAgain(part: Part, facts: FactBook): Part {
   const { resource, actual, problem } = part;
   if (problem !== null || actual === null || resource.unwanted !== undefined) return part;
   return { ...part, changes: resource.diff(actual, facts) };
@@ -67,7 +67,9 @@ async function applyPart(part: Part, blocker: string | undefined, doing: Doing):
     }
     const startedMs = doing.now();
     const failed = await attempt(step.resource, doing, () =>
-      step.action === "create" ? bringUp(part.resource, doing) : tryAgain(doing, () => part.changes[at]!.make(doing)),
+      step.action === "create"
+        ? bringUp(part.resource, doing)
+        : tryAgain(doing, async () => part.changes[at]?.make(doing)),
     );
     const tookMs = doing.now() - startedMs;
     outcomes.push({ step, result: failed === null ? "done" : "failed", problem: failed, tookMs });
@@ -143,7 +145,7 @@ export class InOrder {
     this.#ready.set(id, outcomes);
     for (let next = this.#ids[0]; next !== undefined && this.#ready.has(next); next = this.#ids[0]) {
       this.#ids.shift();
-      for (const outcome of this.#ready.get(next)!) {
+      for (const outcome of this.#ready.get(next) ?? []) {
         this.all.push(outcome);
         this.#tell(outcome);
       }

@@ -45,6 +45,13 @@ export function sorted(order: Order): string[] {
   return [...done];
 }
 
+/** Of a map that has an entry for every id of the graph. */
+export function mustGet<T>(map: ReadonlyMap<string, T>, id: string): T {
+  const value = map.get(id);
+  if (value === undefined) throw new Error(`${id} is not in the graph`);
+  return value;
+}
+
 function checked(order: Order): Order {
   sorted(order);
   return order;
@@ -56,19 +63,16 @@ export async function walk(order: Order, atOnce: number, work: (id: string) => P
   const done = new Set<string>();
   const working = new Map<string, Promise<void>>();
   while (waiting.length > 0 || working.size > 0) {
-    for (let at = 0; at < waiting.length && working.size < atOnce; ) {
-      const id = waiting[at]!;
-      if (!order.get(id)!.every((earlier) => done.has(earlier))) at++;
-      else {
-        waiting.splice(at, 1);
-        working.set(
-          id,
-          work(id).then(() => {
-            done.add(id);
-            working.delete(id);
-          }),
-        );
-      }
+    const ready = waiting.filter((id) => mustGet(order, id).every((earlier) => done.has(earlier)));
+    for (const id of ready.slice(0, atOnce - working.size)) {
+      waiting.splice(waiting.indexOf(id), 1);
+      working.set(
+        id,
+        work(id).then(() => {
+          done.add(id);
+          working.delete(id);
+        }),
+      );
     }
     await Promise.race(working.values());
   }

@@ -1,6 +1,7 @@
 /** The plainest resources, in memory: what the engine's tests run on, and an example of the port for who writes another. */
 import { AgentError, TransientError } from "../core/errors.ts";
 import type { Facts } from "./facts.ts";
+import { mustGet } from "./graph.ts";
 import { type Change, type Doing, MANAGED_BY, type ProvisionSide, type Resource, type Side } from "./resource.ts";
 
 export type MemoryThing = { readonly owner: string; readonly aspects: Record<string, string> };
@@ -59,13 +60,13 @@ export function memoryResource(cloud: MemoryCloud, wish: MemoryWish): Resource<M
           const because = `${name}: ${aspects[name] ?? "none"} -> ${value}`;
           const make = async (doing: Doing) =>
             cloud.call(`set ${id}.${name}`, () => {
-              cloud.things.get(id)!.aspects[name] = name === "role" ? doing.facts.need("roleArn") : value;
+              mustGet(cloud.things, id).aspects[name] = name === "role" ? doing.facts.need("roleArn") : value;
             });
           return { action: "update", because, make };
         });
       if (owner === MANAGED_BY) return changes;
       const adopt = async () =>
-        cloud.call(`adopt ${id}`, () => void cloud.things.set(id, { ...cloud.things.get(id)!, owner: MANAGED_BY }));
+        cloud.call(`adopt ${id}`, () => void cloud.things.set(id, { ...mustGet(cloud.things, id), owner: MANAGED_BY }));
       return [{ action: "update", because: `owner: ${owner} -> ${MANAGED_BY}`, make: adopt }, ...changes];
     },
     create: async () =>

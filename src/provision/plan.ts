@@ -1,7 +1,7 @@
 /** The plan: what is there, compared with what should be. Nothing is touched. */
 import { AgentError, DeniedError, messageOf, TransientError } from "../core/errors.ts";
 import { FactBook } from "./facts.ts";
-import { makingOrder, readingOrder, sorted, walk } from "./graph.ts";
+import { makingOrder, mustGet, readingOrder, sorted, walk } from "./graph.ts";
 import { tryAgain } from "./poll.ts";
 import type { Action, Change, Doing, ProvisionSide, Resource, Side } from "./resource.ts";
 
@@ -58,7 +58,9 @@ export async function makePlan(
   const found = await readAll(resources, doing);
   const byId = new Map(resources.map((one) => [one.id, one]));
   // Every fact that can be known is known now: so all differences can be told.
-  const parts = sorted(makingOrder(resources)).map((id) => partOf(byId.get(id)!, found.get(id)!, facts, options));
+  const parts = sorted(makingOrder(resources)).map((id) =>
+    partOf(mustGet(byId, id), mustGet(found, id), facts, options),
+  );
   return { parts, facts };
 }
 
@@ -71,14 +73,14 @@ function withWayOut(error: unknown): never {
   });
 }
 
-type Found = { readonly actual: unknown } | { readonly error: unknown };
+type ReadResult = { readonly actual: unknown } | { readonly error: unknown };
 
-async function readAll(resources: readonly Resource[], doing: Doing): Promise<Map<string, Found>> {
+async function readAll(resources: readonly Resource[], doing: Doing): Promise<Map<string, ReadResult>> {
   const byId = new Map(resources.map((one) => [one.id, one]));
-  const found = new Map<string, Found>();
+  const found = new Map<string, ReadResult>();
   await walk(readingOrder(resources), READS_AT_ONCE, async (id) => {
     doing.stop.throwIfAborted();
-    const resource = byId.get(id)!;
+    const resource = mustGet(byId, id);
     try {
       const actual = await tryAgain(doing, () => resource.read(doing));
       if (actual !== null) doing.facts.learn(resource.learn?.(actual) ?? {});
@@ -91,7 +93,7 @@ async function readAll(resources: readonly Resource[], doing: Doing): Promise<Ma
   return found;
 }
 
-function partOf(resource: Resource, found: Found, facts: FactBook, { adopt }: PlanOptions): Part {
+function partOf(resource: Resource, found: ReadResult, facts: FactBook, { adopt }: PlanOptions): Part {
   if ("error" in found) {
     const problem = problemOf(resource.id, found.error);
     return { resource, actual: null, changes: [], problem, isForeign: false };

@@ -9,8 +9,8 @@ export const READ_BACK_WAIT: PollLimits = { firstMs: 200, mostMs: 5_000, limitMs
 
 export type PollLimits = { readonly firstMs: number; readonly mostMs: number; readonly limitMs: number };
 
-/** What an answer means: this value, or not yet and why. */
-export type Answer<T> = { readonly value: T } | { readonly notYet: string };
+/** This value, or not yet and why. */
+export type PollResult<T> = { readonly value: T } | { readonly notYet: string };
 
 /**
  * Asks until there is a value. A TransientError counts as "not yet", any other is thrown. When the time is over, throws an
@@ -20,11 +20,11 @@ export async function pollUntil<T>(
   what: string,
   limits: PollLimits,
   doing: Pick<Doing, "stop" | "tell" | "wait" | "now">,
-  ask: () => Promise<Answer<T>>,
+  ask: () => Promise<PollResult<T>>,
 ): Promise<T> {
   const startedMs = doing.now();
   for (let waitMs = limits.firstMs; ; waitMs = Math.min(limits.mostMs, waitMs * 2)) {
-    const answer = await ask().catch((error: unknown): Answer<T> => {
+    const answer = await ask().catch((error: unknown): PollResult<T> => {
       if (error instanceof TransientError) return { notYet: error.message };
       throw error;
     });

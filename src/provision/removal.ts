@@ -1,6 +1,6 @@
 /** Taking away what was made, and nothing else: planned by looking, done in the opposite order of making. */
 import { attempt, InOrder, type Outcome, type Watch } from "./apply.ts";
-import { removingOrder, sorted, walk } from "./graph.ts";
+import { mustGet, removingOrder, sorted, walk } from "./graph.ts";
 import { makePlan, type Part, type Plan, type Problem, type Step } from "./plan.ts";
 import { tryAgain } from "./poll.ts";
 import type { Doing, ProvisionSide } from "./resource.ts";
@@ -13,7 +13,7 @@ export async function planRemoval(sides: readonly ProvisionSide[], world: Omit<D
   const { parts, facts } = await makePlan(sides, { adopt: false }, world);
   const byId = new Map(parts.map((part) => [part.resource.id, part]));
   const order = sorted(removingOrder(parts.map(({ resource }) => resource)));
-  return { parts: order.map((id) => withRefusal(byId.get(id)!)), facts };
+  return { parts: order.map((id) => withRefusal(mustGet(byId, id))), facts };
 }
 
 function withRefusal(part: Part): Part {
@@ -42,7 +42,7 @@ export async function applyRemoval(plan: Plan, world: Omit<Doing, "facts">, watc
   const left = new Set<string>();
   const order = removingOrder(plan.parts.map(({ resource }) => resource));
   await walk(order, AT_ONCE, async (id) => {
-    const part = byId.get(id)!;
+    const part = mustGet(byId, id);
     if (!isRemovable(part)) return teller.done(id, []);
     const step = removalStep(part);
     const dependant = (order.get(id) ?? []).find((other) => left.has(other));

@@ -2,6 +2,7 @@
 
 import { grouped } from "../../core/rough.ts";
 import type { LoadReport } from "../../databricks/shapes/load-report.ts";
+import { QUARANTINE_TABLE } from "../../lakehouse/names.ts";
 import { applyPlan } from "../../provision/apply.ts";
 import type { NotebookSource } from "../../provision/load/notebook.ts";
 import type { RunEnd } from "../../provision/load/run.ts";
@@ -35,7 +36,7 @@ export const command = defineCommand({
 });
 
 type Shipped = { readonly notebook: NotebookSource; readonly questions: Questions };
-type Done = { readonly end: RunEnd; readonly dashboard: string | null };
+type FinishedRun = { readonly end: RunEnd; readonly dashboard: string | null };
 
 export async function runNotebook(flags: Flags<typeof ARGS>, context: Context, shipped: Shipped): Promise<ExitCode> {
   const world = worldOf(context);
@@ -50,7 +51,7 @@ export async function runNotebook(flags: Flags<typeof ARGS>, context: Context, s
   }
 }
 
-async function tell(isJson: boolean, context: Context, { end, dashboard }: Done): Promise<void> {
+async function tell(isJson: boolean, context: Context, { end, dashboard }: FinishedRun): Promise<void> {
   const { runId, ok, code, message, page, result } = end;
   const { readLoadReport } = await import("../../provision/load/load-report.ts");
   const tables = readLoadReport(result);
@@ -78,10 +79,11 @@ async function tell(isJson: boolean, context: Context, { end, dashboard }: Done)
 /** Their rows are missing until somebody looks: by name, of each stage the first. */
 function leftOutLines(tables: readonly LoadReport[]): string[] {
   const left = tables.filter(({ quarantined }) => quarantined.length > 0);
-  if (left.length === 0) return [];
-  const table = left[0]!.table.replace(/[^.]+$/, "sensor_readings_quarantine");
-  const names = left.map(({ quarantined: [first], quarantined }) => {
-    return `${first}${quarantined.length > 1 ? ` and ${grouped(quarantined.length - 1)} more` : ""}`;
+  const [first] = left;
+  if (first === undefined) return [];
+  const table = first.table.replace(/[^.]+$/, QUARANTINE_TABLE);
+  const names = left.map(({ quarantined: [object], quarantined }) => {
+    return `${object}${quarantined.length > 1 ? ` and ${grouped(quarantined.length - 1)} more` : ""}`;
   });
   return [`Objects that cannot be unpacked were left out: ${names.join(", ")}`, `Try: SELECT * FROM ${table}`];
 }
@@ -90,7 +92,7 @@ function leftOutLines(tables: readonly LoadReport[]): string[] {
  * All of it is brought up to date first: it is not the notebook of another version that runs. What would undo a person's
  * work is left: nobody has agreed to that here.
  */
-async function uploadAndRun(shipped: Shipped, context: Context, world: ProvisionWorld): Promise<Done | null> {
+async function uploadAndRun(shipped: Shipped, context: Context, world: ProvisionWorld): Promise<FinishedRun | null> {
   const { openRunner } = await import("../../provision/lake/side.ts");
   const { side, run, dashboard } = openRunner({ ...databricksOptions(context), ...shipped });
   const { parts, facts } = await makePlan([side], { adopt: false }, world);

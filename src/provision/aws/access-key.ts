@@ -87,23 +87,23 @@ async function mint(aws: Aws, wish: AwsWish, facts: FactBook, before: readonly s
   if (AccessKeyId === undefined || SecretAccessKey === undefined) {
     throw new AgentError(`Cannot create a key of user "${name}": the answer holds none`);
   }
-  const node = wish.edgeNodes !== "*" && wish.edgeNodes.length === 1 ? { AGENT_NODE_ID: wish.edgeNodes[0]! } : {};
+  const [node, ...otherNodes] = wish.edgeNodes === "*" ? [] : wish.edgeNodes;
   writeKeyFile(path, before, {
     AWS_ACCESS_KEY_ID: AccessKeyId,
     AWS_SECRET_ACCESS_KEY: SecretAccessKey,
     AWS_REGION: wish.naming.region,
     S3_BUCKET_PREFIX: wish.naming.prefix,
     AGENT_STORE: "s3:",
-    ...node,
+    ...(node === undefined || otherNodes.length > 0 ? {} : { AGENT_NODE_ID: node }),
   });
-  await settle(aws, wish, facts, AccessKeyId, before);
+  await settle(aws, wish, facts, { id: AccessKeyId, before });
 }
 
 /**
  * The key takes its place, alone: a request that a lost connection made go out twice has made two, and nobody holds the
  * other. While `FILE.new` stands there, what is neither the new one nor one of before is such a key.
  */
-async function settle(aws: Aws, wish: AwsWish, facts: FactBook, id: string, before: readonly string[]): Promise<void> {
+async function settle(aws: Aws, wish: AwsWish, facts: FactBook, { id, before }: NewKey): Promise<void> {
   const ids = await keysOf(aws, wish, facts);
   for (const lost of ids.filter((one) => one !== id && !before.includes(one))) await deleteKey(aws, wish, facts, lost);
   takePlace(wish.keyFile);
@@ -113,7 +113,7 @@ async function settle(aws: Aws, wish: AwsWish, facts: FactBook, id: string, befo
 async function finish(aws: Aws, wish: AwsWish, facts: FactBook): Promise<void> {
   const made = readKeyFile(newFileOf(wish.keyFile));
   if (made === null) return;
-  if (made.key !== null) return await settle(aws, wish, facts, made.key.accessKeyId, made.before);
+  if (made.key !== null) return await settle(aws, wish, facts, { id: made.key.accessKeyId, before: made.before });
   const ids = await keysOf(aws, wish, facts);
   for (const id of ids.filter((one) => !made.before.includes(one))) await deleteKey(aws, wish, facts, id);
   await mint(aws, wish, facts, made.before);
@@ -126,7 +126,14 @@ async function deleteKey(aws: Aws, wish: AwsWish, facts: FactBook, id: string): 
   );
 }
 
-export type Rotated = { readonly key: string; readonly deleted: readonly string[]; readonly kept: readonly string[] };
+/** `before`: the keys that there were, which stay. */
+type NewKey = { readonly id: string; readonly before: readonly string[] };
+
+export type RotatedKey = {
+  readonly key: string;
+  readonly deleted: readonly string[];
+  readonly kept: readonly string[];
+};
 
 /**
  * A new key in the file; then the old one is deleted, unless `keepOld`: the next rotation deletes it then, and makes none.
@@ -137,7 +144,7 @@ export async function rotateKey(
   wish: AwsWish,
   doing: Doing,
   options: { readonly keepOld: boolean; readonly env: Env },
-): Promise<Rotated> {
+): Promise<RotatedKey> {
   const { facts } = doing;
   await finish(aws, wish, facts);
   const ids = await keysOf(aws, wish, facts);
@@ -152,17 +159,19 @@ export async function rotateKey(
     if (ids.length >= KEYS_AT_MOST) throw twoKeys(wish, ids, file?.key?.accessKeyId ?? null);
     await mint(aws, wish, facts, ids);
   }
-  const now = readKeyFile(wish.keyFile)!;
-  const old = now.before.filter((id) => id !== now.key!.accessKeyId);
-  await untilKnown(wish, now.key!, doing, options.env);
-  if (options.keepOld) return { key: now.key!.accessKeyId, deleted: [], kept: old };
+  const now = readKeyFile(wish.keyFile);
+  if (now === null || now.key === null) throw new AgentError(`Cannot use "${wish.keyFile}": it holds no key`);
+  const { accessKeyId } = now.key;
+  const old = now.before.filter((id) => id !== accessKeyId);
+  await untilKnown(wish, now.key, doing, options.env);
+  if (options.keepOld) return { key: accessKeyId, deleted: [], kept: old };
   for (const id of old) await deleteKey(aws, wish, facts, id);
-  return { key: now.key!.accessKeyId, deleted: old, kept: [] };
+  return { key: accessKeyId, deleted: old, kept: [] };
 }
 
 function twoKeys(wish: AwsWish, ids: readonly string[], held: string | null): AgentError {
   const name = edgeName(wish.naming);
-  const other = ids.find((id) => id !== held) ?? ids[0]!;
+  const other = ids.find((id) => id !== held);
   const which = held === null ? "and neither is in the file" : `and ${other} is not the one in the file`;
   return new AgentError(`Cannot make a new key of user "${name}": it has two (${ids.join(", ")}), ${which}`, {
     tryHint: `aws iam delete-access-key --user-name ${name} --access-key-id ${other}, when no node uses it`,

@@ -37,7 +37,7 @@ export function bucketResource(aws: Aws, use: BucketUse, wish: AwsWish, begunBy:
       const because = foreignByTags(tags);
       return because === null ? null : `${because}; ${isBare ? "it is empty" : "it may hold objects of somebody else"}`;
     },
-    diff: (actual, facts) => changesOf(aws, bucket, use, wish, actual, facts),
+    diff: (actual, facts) => changesOf({ aws, bucket, use, wish }, actual, facts),
     create: async () => {
       // Tags in the same call: a killed create leaves nothing that looks foreign. us-east-1 must not be named as constraint.
       const place = aws.region === "us-east-1" ? {} : { LocationConstraint: aws.region as "us-west-2" };
@@ -49,25 +49,17 @@ export function bucketResource(aws: Aws, use: BucketUse, wish: AwsWish, begunBy:
   };
 }
 
-type Bucket = { readonly aws: Aws; readonly bucket: string };
+type Bucket = { readonly aws: Aws; readonly bucket: string; readonly use: BucketUse; readonly wish: AwsWish };
 
-function changesOf(
-  aws: Aws,
-  bucket: string,
-  use: BucketUse,
-  wish: AwsWish,
-  actual: BucketActual,
-  facts: FactBook,
-): Change[] {
-  const of = { aws, bucket };
+function changesOf(of: Bucket, actual: BucketActual, facts: FactBook): Change[] {
   return [
-    tags(of, actual, wish),
+    tags(of, actual),
     publicAccess(of, actual),
     ownership(of, actual),
-    encryption(of, actual, wish),
-    versioning(of, actual, use),
-    lifecycle(of, actual, use, wish),
-    writeOnce(of, actual, use, wish, facts),
+    encryption(of, actual),
+    versioning(of, actual),
+    lifecycle(of, actual),
+    writeOnce(of, actual, facts),
   ].filter((change) => change !== null);
 }
 
@@ -77,7 +69,8 @@ function change({ bucket }: Bucket, because: string, action: string, send: () =>
 }
 
 /** S3 replaces the whole set, so what others have put there is written again. */
-function tags(of: Bucket, actual: BucketActual, wish: AwsWish): Change | null {
+function tags(of: Bucket, actual: BucketActual): Change | null {
+  const { wish } = of;
   const differences = tagDifferences(actual.tags, wish.tags);
   if (differences.length === 0) return null;
   const Tagging = { TagSet: tagList({ ...actual.tags, ...wish.tags }) };
@@ -111,7 +104,8 @@ function ownership(of: Bucket, actual: BucketActual): Change | null {
   );
 }
 
-function encryption(of: Bucket, { encryption: actual }: BucketActual, { kmsKeyArn }: AwsWish): Change | null {
+function encryption(of: Bucket, { encryption: actual }: BucketActual): Change | null {
+  const { kmsKeyArn } = of.wish;
   const algorithm = kmsKeyArn === null ? "AES256" : "aws:kms";
   if (actual.algorithm === algorithm && actual.keyArn === kmsKeyArn) return null;
   const { s3, s3Api } = of.aws;
@@ -130,8 +124,8 @@ function encryption(of: Bucket, { encryption: actual }: BucketActual, { kmsKeyAr
   );
 }
 
-function versioning(of: Bucket, actual: BucketActual, use: BucketUse): Change | null {
-  if (!VERSIONED.has(use) || actual.versioning === "on") return null;
+function versioning(of: Bucket, actual: BucketActual): Change | null {
+  if (!VERSIONED.has(of.use) || actual.versioning === "on") return null;
   const { s3, s3Api } = of.aws;
   return change(of, `versioning: ${actual.versioning} -> on`, "PutBucketVersioning", () =>
     s3.send(
@@ -141,18 +135,19 @@ function versioning(of: Bucket, actual: BucketActual, use: BucketUse): Change | 
 }
 
 /** S3 replaces the whole configuration, so the rules of others are written again. */
-function lifecycle(of: Bucket, actual: BucketActual, use: BucketUse, wish: AwsWish): Change | null {
-  const isOurs = ({ ID: id }: LifecycleRule) => id?.startsWith(RULE) === true;
-  const wanted = rulesFor(use, wish);
-  const have = new Map(actual.rules.filter(isOurs).map((rule) => [rule.ID!, rule]));
-  const same = (a: LifecycleRule, b: LifecycleRule | undefined) => b !== undefined && told(a) === told(b);
-  const wrong = wanted.filter((rule) => !same(rule, have.get(rule.ID!)));
+function lifecycle(of: Bucket, actual: BucketActual): Change | null {
+  const idOf = ({ ID: id = "" }: LifecycleRule) => id;
+  const isOurs = (rule: LifecycleRule) => idOf(rule).startsWith(RULE);
+  const wanted = rulesFor(of.use, of.wish);
+  const have = new Map(actual.rules.filter(isOurs).map((rule) => [idOf(rule), describeRule(rule)]));
+  const wrong = wanted.filter((rule) => have.get(idOf(rule)) !== describeRule(rule));
   const surplus = [...have.keys()].filter((id) => !wanted.some((rule) => rule.ID === id));
   if (wrong.length + surplus.length === 0) return null;
   const names = [
-    ...wrong.map(
-      (rule) => `${have.has(rule.ID!) ? "differs" : "missing"} ${rule.ID!.slice(RULE.length)} (${told(rule)})`,
-    ),
+    ...wrong.map((rule) => {
+      const id = idOf(rule);
+      return `${have.has(id) ? "differs" : "missing"} ${id.slice(RULE.length)} (${describeRule(rule)})`;
+    }),
     ...surplus.map((id) => `not wanted ${id.slice(RULE.length)}`),
   ];
   const Rules = [...actual.rules.filter((rule) => !isOurs(rule)), ...wanted];
@@ -184,8 +179,8 @@ export function rulesFor(use: BucketUse, { rawExpiryDays }: AwsWish): LifecycleR
   return rules;
 }
 
-/** What a rule does, as one text: to compare, and to tell. */
-function told(rule: LifecycleRule): string {
+/** What a rule does, as one text: for comparing and for the plan. */
+function describeRule(rule: LifecycleRule): string {
   const prefix = rule.Filter?.Prefix ?? rule.Prefix ?? "";
   const parts = [
     ...[rule.Status === "Enabled" ? "" : "disabled", prefix === "" ? "" : `below ${prefix}`],
@@ -197,7 +192,8 @@ function told(rule: LifecycleRule): string {
 }
 
 /** One statement of the bucket's policy is ours; the others are written again as they are. */
-function writeOnce(of: Bucket, actual: BucketActual, use: BucketUse, wish: AwsWish, facts: FactBook): Change | null {
+function writeOnce(of: Bucket, actual: BucketActual, facts: FactBook): Change | null {
+  const { use, wish } = of;
   const isStage = (STAGES as readonly string[]).includes(use);
   const wanted = writeOnceStatement(of.bucket, accountOf(facts), unityRoleName(wish.naming));
   const all = statementsOf(actual.policy);

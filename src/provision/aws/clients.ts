@@ -43,7 +43,10 @@ export async function openAws({ region, env, key }: AwsOptions): Promise<Aws> {
     requestHandler: fetchHandler(CALL_LIMIT_MS),
     ...(key === undefined ? {} : { credentials: key }),
   } as const;
-  const at = (name: string) => (endpoint(name) ? { endpoint: endpoint(name)! } : {});
+  const at = (name: string) => {
+    const url = endpoint(name);
+    return url ? { endpoint: url } : {};
+  };
   const s3 = new s3Api.S3Client({
     ...common,
     ...at("S3"),

@@ -51,7 +51,7 @@ export function edgeUserResource(aws: Aws, wish: AwsWish): Resource<UserActual> 
       };
     },
     foreign: ({ tags }) => foreignByTags(tags),
-    diff: (actual, facts) => userChanges(aws, name, wish, actual, facts),
+    diff: (actual, facts) => userChanges(aws, wish, actual, facts),
     create: async ({ facts }) => {
       const create = new iamApi.CreateUserCommand({ ...of, Tags: tagList(wish.tags) });
       await ask(userCall(name, "create", "iam:CreateUser and iam:TagUser", facts), () => iam.send(create));
@@ -69,7 +69,8 @@ export function userCall(name: string, doing: string, action: string, facts: Fac
   return { doing: `${doing} user "${name}"`, action, on: `arn:${partition}:iam::${accountId}:user/${name}` };
 }
 
-function userChanges(aws: Aws, name: string, wish: AwsWish, actual: UserActual, facts: FactBook): Change[] {
+function userChanges(aws: Aws, wish: AwsWish, actual: UserActual, facts: FactBook): Change[] {
+  const name = edgeName(wish.naming);
   const { iam, iamApi } = aws;
   const changes: Change[] = [];
   const add = (because: string, action: string, send: (doing: Doing) => Promise<unknown>) => {

@@ -41,7 +41,7 @@ type Attempt = {
  * verifies.
  */
 async function tryEdge(admin: Aws, edge: Aws, wish: AwsWish, doing: Doing): Promise<readonly Proof[]> {
-  const node = wish.edgeNodes === "*" ? "agent-provision-verify" : wish.edgeNodes[0]!;
+  const [node = "agent-provision-verify"] = wish.edgeNodes === "*" ? [] : wish.edgeNodes;
   const Key = `date=1970-01-01/hour=00/${node}/_agent-provision-verify-${crypto.randomUUID()}`;
   const { s3Api } = edge;
   const put = (use: Parameters<typeof bucketName>[0], key: string) =>
@@ -114,16 +114,16 @@ async function patiently(attempt: Attempt, doing: Doing): Promise<Proof> {
 }
 
 async function proofOf({ claim, expects, send }: Attempt): Promise<Proof> {
-  const told = (ok: boolean, detail: string): Proof => ({ party: PARTY, claim, ok, detail });
+  const proof = (ok: boolean, detail: string): Proof => ({ party: PARTY, claim, ok, detail });
   try {
     await send();
-    return told(expects === "done", expects === "done" ? "done" : "it was allowed");
+    return proof(expects === "done", expects === "done" ? "done" : "it was allowed");
   } catch (error) {
     const { code, status } = answerOf(error);
     if (status === 403)
-      return told(expects === "refused", expects === "refused" ? "refused (403)" : `refused: ${code}`);
-    if (status === 412) return told(expects === "there already", "it is there already (412)");
-    return told(false, status === undefined ? "no answer" : `${code} (${status})`);
+      return proof(expects === "refused", expects === "refused" ? "refused (403)" : `refused: ${code}`);
+    if (status === 412) return proof(expects === "there already", "it is there already (412)");
+    return proof(false, status === undefined ? "no answer" : `${code} (${status})`);
   }
 }
 

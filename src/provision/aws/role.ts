@@ -54,7 +54,7 @@ export function roleResource(aws: Aws, role: RoleWish, wish: AwsWish): Resource<
     learn: ({ tags }) => role.told({ isOurs: foreignByTags(tags) === null }),
     read: (doing) => readRole(aws, role, call, doing.facts),
     foreign: ({ tags }) => foreignByTags(tags),
-    diff: (actual, facts) => roleChanges(aws, role, wish, actual, facts),
+    diff: (actual, facts) => roleChanges(aws, { role, wish }, actual, facts),
     create: async ({ facts }) => {
       const create = new aws.iamApi.CreateRoleCommand({
         RoleName: role.name,
@@ -68,6 +68,7 @@ export function roleResource(aws: Aws, role: RoleWish, wish: AwsWish): Resource<
   };
 }
 
+type Wishes = { readonly role: RoleWish; readonly wish: AwsWish };
 type RoleCall = (doing: string, action: string, facts: FactBook) => AwsCall;
 
 function roleCall(name: string): RoleCall {
@@ -103,7 +104,7 @@ async function readRole(aws: Aws, role: RoleWish, call: RoleCall, facts: FactBoo
   };
 }
 
-function roleChanges(aws: Aws, role: RoleWish, wish: AwsWish, actual: RoleActual, facts: FactBook): Change[] {
+function roleChanges(aws: Aws, { role, wish }: Wishes, actual: RoleActual, facts: FactBook): Change[] {
   const { iam, iamApi } = aws;
   const call = roleCall(role.name);
   const changes: Change[] = [];

@@ -32,7 +32,7 @@ export function locationResource(lake: Lake, use: BucketUse, moves: LocationMove
   const securable = new SecurableCalls(lake, { id, path: [LOCATIONS, name], shape: Location });
   // Auto Loader reads the stages, and nothing else is listened to.
   const hasFileEvents = lake.hasFileEvents && (STAGES as readonly string[]).includes(use);
-  const context: Context = { lake, id, name, url, credential, securable, moves, hasFileEvents };
+  const context: LocationContext = { lake, id, name, url, credential, securable, moves, hasFileEvents };
   return {
     id,
     side: "databricks",
@@ -64,7 +64,7 @@ export function locationResource(lake: Lake, use: BucketUse, moves: LocationMove
  * A managed table that was dropped can be undropped for days, and till then counts as something that lies in the location.
  * So where Databricks refuses, what lives there is looked for: is there nothing, the location goes all the same.
  */
-async function deleteLocation({ lake, id, name }: Context, url: string, doing: Doing): Promise<void> {
+async function deleteLocation({ lake, id, name }: LocationContext, url: string, doing: Doing): Promise<void> {
   const call = unity(`delete ${id}`, "DELETE", [LOCATIONS, name], { needs: `ownership of ${id}` });
   try {
     await deleteThing(lake, call, doing);
@@ -83,7 +83,7 @@ async function deleteLocation({ lake, id, name }: Context, url: string, doing: D
   }
 }
 
-type Context = {
+type LocationContext = {
   readonly lake: Lake;
   readonly id: string;
   readonly name: string;
@@ -94,7 +94,7 @@ type Context = {
   readonly hasFileEvents: boolean;
 };
 
-async function createLocation(context: Context, doing: Doing): Promise<void> {
+async function createLocation(context: LocationContext, doing: Doing): Promise<void> {
   const { lake, id, name, url, credential, moves } = context;
   await moves.makeRoom(name, url, doing);
   const trial = { credential, url };
@@ -127,7 +127,7 @@ function fileEvents(isOn: boolean): object {
   return isOn ? { enable_file_events: true, file_event_queue: { managed_sqs: {} } } : { enable_file_events: false };
 }
 
-function placeChange(context: Context, location: Location, dependants: readonly string[]): Change[] {
+function placeChange(context: LocationContext, location: Location, dependants: readonly string[]): Change[] {
   const { url, credential, moves } = context;
   const { url: isUrl, credential_name: isCredential } = location;
   const differences = [
@@ -146,7 +146,7 @@ function placeChange(context: Context, location: Location, dependants: readonly 
 }
 
 /** Reference: the recipe of docs/provision.md, "A location that points to the wrong bucket". */
-async function mend(context: Context, doing: Doing): Promise<void> {
+async function mend(context: LocationContext, doing: Doing): Promise<void> {
   const { lake, id, name, url, credential, securable, moves } = context;
   const actual = await securable.read(doing);
   if (actual === null) throw new AgentError(`Cannot change ${id}: it is gone`, { tryHint: "agent provision apply" });
@@ -175,7 +175,7 @@ async function mend(context: Context, doing: Doing): Promise<void> {
   await pollUntil(`${id} to be usable`, IAM_WAIT, doing, () => passes(lake, after, doing));
 }
 
-function settingsChange({ securable, hasFileEvents }: Context, location: Location): Change[] {
+function settingsChange({ securable, hasFileEvents }: LocationContext, location: Location): Change[] {
   const changes: Change[] = [];
   if (location.read_only === true) {
     const make = (doing: Doing) => securable.change(location, doing, { read_only: false }).catch(laterWhereTheRoleIs);

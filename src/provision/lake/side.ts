@@ -65,7 +65,7 @@ export function openRunner(options: DatabricksOptions & { readonly notebook: Not
   return {
     side,
     run: (token: string, doing: Doing, onStart?: (start: RunStart) => void): Promise<RunEnd> =>
-      runJob(lake, token, {}, doing, onStart),
+      runJob(lake, { token, onStart }, doing),
     /** Where people see the dashboard; null where there is none. */
     dashboard: async (doing: Doing): Promise<string | null> => {
       const found = await findDashboard(lake, doing);

@@ -2,7 +2,7 @@
 import type { Pace } from "../../databricks/wire.ts";
 import { CredentialTrials } from "../../databricks/shapes/securables.ts";
 import { type Lake, unity } from "./lake.ts";
-import type { Answer } from "../poll.ts";
+import type { PollResult } from "../poll.ts";
 
 export type Trial = {
   readonly credential: string;
@@ -38,7 +38,7 @@ export async function tryCredential(lake: Lake, trial: Trial, pace: Pace): Promi
 }
 
 /** For `pollUntil`: true, or what fails, in words. */
-export async function passes(lake: Lake, trial: Trial, pace: Pace): Promise<Answer<true>> {
+export async function passes(lake: Lake, trial: Trial, pace: Pace): Promise<PollResult<true>> {
   const failed = (await tryCredential(lake, trial, pace)).filter(({ passed }) => !passed);
   return failed.length === 0 ? { value: true } : { notYet: failed.map(wordsOf).join("; ") };
 }

@@ -49,9 +49,10 @@ export function dashboardResource(
     foreign: ({ content }) =>
       originOf(content) === "foreign" ? `no dataset of it says ${MANAGED_BY_KEY}=${MANAGED_BY}` : null,
     diff: (actual) => {
-      const changes = [contentChange(lake, id, actual, wanted), warehouseChange(lake, id, actual, warehouseId)];
+      const wish = { lake, id, wanted };
+      const changes = [contentChange(wish, actual), warehouseChange(wish, actual, warehouseId)];
       const drafts = changes.filter((change) => change !== null);
-      return [...drafts, ...publishChange(lake, id, actual, wanted, drafts.length > 0)];
+      return [...drafts, ...publishChange(wish, actual, drafts.length > 0)];
     },
     create: async (doing) => {
       const body = {
@@ -130,7 +131,9 @@ const BECAUSE = {
   ours: "content: another -> that of this version of the agent and these settings",
 } as const;
 
-function contentChange(lake: Lake, id: string, actual: DashboardActual, wanted: DashboardContent): Change | null {
+type DashboardWish = { readonly lake: Lake; readonly id: string; readonly wanted: DashboardContent };
+
+function contentChange({ lake, id, wanted }: DashboardWish, actual: DashboardActual): Change | null {
   const origin = originOf(actual.content);
   const make = async (doing: Doing) => {
     // The answer to this very change may have been lost.
@@ -165,7 +168,7 @@ async function isAsWanted(lake: Lake, wanted: DashboardContent, doing: Doing): P
   return now !== null && isSameContent(now.content, wanted);
 }
 
-function warehouseChange(lake: Lake, id: string, actual: DashboardActual, wanted: string | null): Change | null {
+function warehouseChange({ lake, id }: DashboardWish, actual: DashboardActual, wanted: string | null): Change | null {
   if (wanted === null || actual.warehouseId === wanted) return null;
   const make = async (doing: Doing) => {
     const call = lakeview(`change ${id}`, "PATCH", actual.id, { body: { warehouse_id: wanted }, again: "safe" });
@@ -175,10 +178,8 @@ function warehouseChange(lake: Lake, id: string, actual: DashboardActual, wanted
 }
 
 function publishChange(
-  lake: Lake,
-  id: string,
+  { lake, id, wanted }: DashboardWish,
   actual: DashboardActual,
-  wanted: DashboardContent,
   isDraftChanged: boolean,
 ): Change[] {
   const was = isDraftChanged && actual.published === "as it should be" ? "an older draft" : actual.published;

@@ -117,7 +117,7 @@ export function jobResource(lake: Lake, notebook: NotebookSource, loader: string
     diff: (actual) => [...settingsChange(lake, id, actual, wanted), ...leftOverChanges(lake, actual)],
     create: async (doing) => {
       // There would be two of them: sent again only where nothing was begun.
-      await jobs(lake, `create ${id}`, "create", wanted, doing, "never");
+      await jobs(lake, { what: `create ${id}`, verb: "create", body: wanted, again: "never" }, doing);
     },
     remove: async (actual, doing) => {
       for (const one of [actual.id, ...actual.leftOver]) await deleteJob(lake, id, one, doing);
@@ -147,7 +147,7 @@ function settingsChange(lake: Lake, id: string, actual: JobActual, wanted: JsonO
   const make = async (doing: Doing) => {
     const theirs = Object.fromEntries(Object.entries(actual.settings).filter(([key]) => KEPT.has(key)));
     const body = { job_id: idNumber(actual.id), new_settings: { ...theirs, ...wanted } };
-    await jobs(lake, `change ${id}`, "reset", body, doing, "safe");
+    await jobs(lake, { what: `change ${id}`, verb: "reset", body, again: "safe" }, doing);
   };
   return [{ action: "update", because: `settings: ${keys.join(", ")}`, make }];
 }
@@ -161,13 +161,21 @@ function leftOverChanges(lake: Lake, { leftOver }: JobActual): Change[] {
 }
 
 async function deleteJob(lake: Lake, id: string, jobId: string, doing: Doing): Promise<void> {
-  await jobs(lake, `delete ${id}`, "delete", { job_id: idNumber(jobId) }, doing, "safe").catch((error: unknown) => {
+  const body = { job_id: idNumber(jobId) };
+  await jobs(lake, { what: `delete ${id}`, verb: "delete", body, again: "safe" }, doing).catch((error: unknown) => {
     // 400 INVALID_PARAMETER_VALUE "Job … does not exist".
     if (!isMissing(error)) throw error;
   });
 }
 
-export async function jobs(lake: Lake, what: string, verb: string, body: unknown, doing: Doing, again: Again) {
+export type JobsCall = {
+  readonly what: string;
+  readonly verb: "create" | "reset" | "delete" | "run-now";
+  readonly body: unknown;
+  readonly again: Again;
+};
+
+export async function jobs(lake: Lake, { what, verb, body, again }: JobsCall, doing: Doing): Promise<unknown> {
   const call = { doing: what, method: "POST" as const, path: ["api", "2.2", "jobs", verb], body, again };
   return lake.workspace.request({ ...call, needs: "CAN_MANAGE on the job" }, doing);
 }

@@ -83,7 +83,7 @@ export function moduleResource(lake: Lake, module: ModuleSource): Resource<strin
   return sourceResource(lake, { id: LAKE_ID.file(path), path, source, mark: MARK, import: auto, exportFormat: "AUTO" });
 }
 
-type Wish = {
+type SourceWish = {
   readonly id: string;
   readonly path: string;
   readonly source: string;
@@ -95,7 +95,7 @@ type Wish = {
 
 export function sourceResource(
   lake: Lake,
-  { id, path, source: wanted, mark, import: as, exportFormat }: Wish,
+  { id, path, source: wanted, mark, import: as, exportFormat }: SourceWish,
 ): Resource<string> {
   const upload = (doing: Doing, overwrite: boolean) => {
     const content = Buffer.from(wanted).toString("base64");

@@ -29,35 +29,34 @@ export type RunEnd = {
 /** The run is under way, and goes on whether it is followed or not. */
 export type RunStart = Pick<RunEnd, "runId" | "page">;
 
-/**
- * `token`: one for each wish to run; the same token never starts a second run, however often this is repeated.
- * `parameters`: beside those of the job. `onStart`: told once, as soon as there is a page. Throws where there is no job.
- */
-export async function runJob(
-  lake: Lake,
-  token: string,
-  parameters: Readonly<Record<string, string>>,
-  doing: Doing,
-  onStart: (start: RunStart) => void = () => undefined,
-): Promise<RunEnd> {
+export type RunWish = {
+  /** One for each wish to run: the same token never starts a second run, however often the call is repeated. */
+  readonly token: string;
+  /** Called once, as soon as the run has a page. */
+  readonly onStart?: ((start: RunStart) => void) | undefined;
+};
+
+/** Throws where there is no job. */
+export async function runJob(lake: Lake, { token, onStart = () => undefined }: RunWish, doing: Doing): Promise<RunEnd> {
   const job = await findJob(lake, doing);
   if (job === null) {
     throw new AgentError(`Cannot run job ${jobName(lake)}: there is none`, { tryHint: "agent provision apply" });
   }
-  const body = { job_id: idNumber(job.id), idempotency_token: token, job_parameters: parameters };
+  const body = { job_id: idNumber(job.id), idempotency_token: token };
   const what = `run job ${jobName(lake)}`;
-  const { run_id: runId } = readAnswer(StartedRun, await jobs(lake, what, "run-now", body, doing, "safe"), what);
+  const started = await jobs(lake, { what, verb: "run-now", body, again: "safe" }, doing);
+  const { run_id: runId } = readAnswer(StartedRun, started, what);
   return follow(lake, runId, doing, onStart);
 }
 
 async function follow(lake: Lake, runId: string, doing: Doing, onStart: (start: RunStart) => void): Promise<RunEnd> {
   const startedMs = doing.now();
-  let isTold = false;
+  let isReported = false;
   for (let waitMs = FIRST_ASK_MS; ; waitMs = Math.min(MOST_ASK_MS, waitMs * 1.5)) {
-    const run = await ask(lake, Run, { runId, what: "get" }, doing);
+    const run = await readRun(lake, Run, { runId, what: "get" }, doing);
     const { run_page_url: page = "" } = run;
-    if (!isTold) onStart({ runId, page });
-    isTold = true;
+    if (!isReported) onStart({ runId, page });
+    isReported = true;
     const state = run.status?.state ?? run.state?.life_cycle_state ?? "?";
     if (/^(TERMINATED|SKIPPED|INTERNAL_ERROR)$/.test(state)) return endOf(lake, run, doing);
     const spentMs = doing.now() - startedMs;
@@ -81,14 +80,19 @@ async function endOf(lake: Lake, run: Run, doing: Doing): Promise<RunEnd> {
   const output =
     task === undefined
       ? null
-      : await ask(lake, RunOutput, { runId: task.run_id, what: "get-output" }, doing).catch(() => null);
+      : await readRun(lake, RunOutput, { runId: task.run_id, what: "get-output" }, doing).catch(() => null);
   const message = output?.error ?? details?.message ?? old?.state_message ?? "";
   return { runId, ok: code === "SUCCESS", code, message, page, result: output?.notebook_output?.result ?? null };
 }
 
 type RunQuestion = { readonly runId: string; readonly what: "get" | "get-output" };
 
-function ask<S extends Shape>(lake: Lake, shape: S, { runId, what }: RunQuestion, doing: Doing): Promise<S["infer"]> {
+function readRun<S extends Shape>(
+  lake: Lake,
+  shape: S,
+  { runId, what }: RunQuestion,
+  doing: Doing,
+): Promise<S["infer"]> {
   const path = ["api", "2.2", "jobs", "runs", what];
   const call = { doing: `read run ${runId}`, method: "GET" as const, path, query: { run_id: runId } };
   return lake.workspace.read(shape, call, doing);

@@ -220,7 +220,10 @@ const MAPS = ["tags", "custom_tags", "spark_conf"];
 function jobBody(settings: Readonly<Record<string, Json>>): Body {
   return Object.fromEntries(
     Object.entries(settings).map(([key, value]): [string, Value | Blocks] => {
-      if (key in SINGULAR) return [SINGULAR[key]!, new Blocks((value as Json[]).map((one) => jobBody(one as never)))];
+      const singular = SINGULAR[key];
+      if (singular !== undefined) {
+        return [singular, new Blocks((value as Json[]).map((one) => jobBody(one as never)))];
+      }
       const isMap = MAPS.includes(key);
       if (typeof value !== "object" || value === null || isMap) return [key, value as Value];
       return [key, new Blocks([jobBody(value as never)])];
@@ -229,7 +232,7 @@ function jobBody(settings: Readonly<Record<string, Json>>): Body {
 }
 
 function lastOf(fullName: string): string {
-  return fullName.split(".").at(-1)!;
+  return fullName.slice(fullName.lastIndexOf(".") + 1);
 }
 
 /** As a name of Terraform may be. */

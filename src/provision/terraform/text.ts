@@ -97,11 +97,11 @@ function bodyLines(body: Body, indent: string): string[] {
 
 /** One-line attributes that follow each other have their `=` below each other. */
 function aligned(attributes: readonly Line[], indent: string): string[] {
-  const isShort = ({ text }: Line) => text.length === 1;
+  const isShort = (line: Line | undefined) => line?.text.length === 1;
   return attributes.flatMap((line, at) => {
     let [from, to] = [at, at];
-    while (from > 0 && isShort(attributes[from - 1]!)) from--;
-    while (to + 1 < attributes.length && isShort(attributes[to + 1]!)) to++;
+    while (isShort(attributes[from - 1])) from--;
+    while (isShort(attributes[to + 1])) to++;
     const group = isShort(line) ? attributes.slice(from, to + 1) : [line];
     const width = Math.max(...group.map(({ name }) => name.length));
     const [first, ...rest] = line.text;
