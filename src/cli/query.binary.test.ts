@@ -64,9 +64,7 @@ testWith(
     expect([done.exitCode, done.stdout.toString(), done.stderr.toString()]).toEqual([
       1,
       "",
-      "Cannot answer: the temporary file cannot grow (database or disk is full)
-" + "Try: df -h
-",
+      "Cannot answer: the temporary file cannot grow (database or disk is full)\n" + "Try: df -h\n",
     ]);
   } finally {
     if (mounted.exitCode === 0) Bun.spawnSync(["umount", "-l", small]);
