@@ -264,7 +264,7 @@ HEARTBEAT_COLUMNS: tuple[Column, ...] = (
     ("sent_at", "timestamp", "When it told this, by its own clock"),
     ("started_at", "timestamp", "Since when the agent runs"),
     ("state", "string", "running, or stopped: the last word of an agent that ended in order"),
-    ("interval_s", "double", "Seconds until it tells again"),
+    ("interval_s", "double", "Seconds until the next heartbeat"),
     ("health", "string", "ok or degraded, as `agent status` says"),
     ("problems", "array<string>", "What is wrong, as `code: message`; the first 20"),
     ("accepted", "bigint", "Readings that were ever accepted into this buffer"),

@@ -80,7 +80,7 @@ const check = defineCommand({
 
 function openlyServed({ settings: { dashboard } }: Context): string[] {
   if (dashboard === null || isLoopback(dashboard.host)) return [];
-  return [`AGENT_DASHBOARD: whoever reaches ${dashboard.host} may read health and metrics, there is no password`];
+  return [`AGENT_DASHBOARD: anyone who reaches ${dashboard.host} may read health and metrics, there is no password`];
 }
 
 export const group: CommandGroup = {

@@ -25,7 +25,7 @@ const ARGS = {
     type: "positional",
     valueHint: "NAME|SQL",
     description:
-      "A name that `agent query` lists, or a statement: Databricks' SQL, with --local SQLite's. It stands in quotes.",
+      "A name that `agent query` lists, or a statement: Databricks' SQL, with --local SQLite's. Quote it as one argument.",
     required: false,
   },
   local: {
@@ -42,7 +42,7 @@ const ARGS = {
   },
   limit: { type: "string", description: "Rows at most.", valueHint: "N", default: String(DEFAULT_ROWS) },
   json: { type: "boolean", description: "One JSON value: columns, rows, truncated, left_out." },
-  csv: { type: "boolean", description: "RFC 4180, with a line of names." },
+  csv: { type: "boolean", description: "RFC 4180, with a header row." },
 } as const satisfies Args;
 
 type QueryFlags = Flags<typeof ARGS>;

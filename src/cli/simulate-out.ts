@@ -82,7 +82,7 @@ async function patiently<T>(context: Context, work: () => T): Promise<T> {
   for (let told = false; ; ) {
     try {
       const done = work();
-      if (told) context.say("It goes on.");
+      if (told) context.say("Writing again.");
       return done;
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;

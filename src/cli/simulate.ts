@@ -42,7 +42,7 @@ const ARGS = {
 
 export const command = defineCommand({
   name: "simulate",
-  summary: "Make readings of sensors that do not exist: the same seed, start and count make the same ones.",
+  summary: "Make readings of sensors that do not exist: the same seed, start and count make the same readings.",
   args: ARGS,
   examples: [
     "agent simulate --sensors 3 --count 10",

@@ -7,8 +7,7 @@ const ARGS = {
   id: {
     type: "positional",
     required: true,
-    description:
-      "A reading_id (<epoch>-<seq>), as it stands in every row of the lake; or its seq alone, in this buffer.",
+    description: "A reading_id (<epoch>-<seq>), as in every row of the lake; or its seq alone, in this buffer.",
   },
   ...settingFlags("dataDir"),
   json: { type: "boolean", description: "One JSON value: {reading, rules_version, verdict, …}." },

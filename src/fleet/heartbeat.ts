@@ -41,7 +41,7 @@ const ROW: Row = {
   sent_at: { type: "timestamp", nullable: false, doc: "When it told this, by its own clock" },
   started_at: { type: "timestamp", nullable: false, doc: "Since when the agent runs" },
   state: { type: "text", nullable: false, doc: "running, or stopped: the last word of an agent that ended in order" },
-  interval_s: { type: "number", nullable: false, doc: "Seconds until it tells again" },
+  interval_s: { type: "number", nullable: false, doc: "Seconds until the next heartbeat" },
   health: { type: "text", nullable: false, doc: "ok or degraded, as `agent status` says" },
   problems: { type: "list of text", nullable: false, doc: "What is wrong, as `code: message`; the first 20" },
   accepted: { type: "integer", nullable: false, doc: "Readings that were ever accepted into this buffer" },

@@ -79,11 +79,11 @@ export class HttpServer {
     try {
       this.#listener = new HttpListener(at, (head) => this.#answer(head));
       this.#refused = null;
-      const whoever = isLoopback(at.host) ? "" : "; whoever reaches it may read them, there is no password";
+      const whoever = isLoopback(at.host) ? "" : "; anyone who reaches it may read them, there is no password";
       log.info("listening", `Health and metrics: ${this.url}healthz and /metrics${whoever}`);
     } catch (error) {
       const message = `Cannot listen on ${at.host}:${at.port}: ${WHY[codeOf(error) ?? ""] ?? messageOf(error)}`;
-      if (this.#refused === null) log.warn("not_listening", `${message}. The agent goes on, and tries again`);
+      if (this.#refused === null) log.warn("not_listening", `${message}. The agent continues, and tries again`);
       this.#refused = message;
       // Nothing waits for it: an agent that has ended does not live on for its sake.
       this.#retry = setTimeout(() => this.#listen(), RETRY_MS);

@@ -45,7 +45,7 @@ export class FactBook {
   /** For whoever cannot work without it: throws a bug's error, as the graph's order should have made it known. */
   need<K extends FactName>(name: K): Facts[K] {
     const value = this.#known[name];
-    if (value === undefined) throw new Error(`${name} is not known: what tells it is missing in "needs"`);
+    if (value === undefined) throw new Error(`${name} is not known: the step that finds it is missing in "needs"`);
     return value;
   }
 

@@ -72,7 +72,7 @@ it("an answer that no SDK repeats is told with the step, and the rest is done", 
   expect(apply.stderr).toContain(
     'Cannot create role "acme-unity-catalog-us-west-2": MalformedPolicyDocumentException: Invalid principal in policy',
   );
-  expect(apply.stderr).toContain("9 of 10 steps are done; the same command goes on from here.");
+  expect(apply.stderr).toContain("9 of 10 steps are done; the same command continues from here.");
 });
 
 it("objects that DeleteObjects refuses inside a 200 are no success", async () => {

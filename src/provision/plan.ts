@@ -120,12 +120,12 @@ export function foreignProblem(resource: string, foreign: string): Problem {
     resource,
     message: `Cannot use ${resource}: ${foreign}`,
     missing: null,
-    try: "another name by the settings, or --adopt to take it over: destroy would then take it away",
+    try: "another name by the settings, or --adopt to take it over: destroy would then delete it",
   };
 }
 
 /** The way out of what may pass by itself, or was cut short. */
-export const AGAIN = "the same command again: it goes on where this one stopped";
+export const AGAIN = "the same command again: it continues where this one stopped";
 
 /** A bug is thrown on: it must not look like something that the cloud said. */
 export function problemOf(resource: string, error: unknown): Problem {

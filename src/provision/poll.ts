@@ -35,7 +35,7 @@ export async function pollUntil<T>(
       throw new AgentError(
         `Cannot wait any longer for ${what}: after ${Math.round(waitedMs / 1_000)} s ${answer.notYet}`,
         {
-          tryHint: "the same command again: it goes on where this one stopped",
+          tryHint: "the same command again: it continues where this one stopped",
         },
       );
     }

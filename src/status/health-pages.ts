@@ -24,7 +24,7 @@ const STARTING: Problem = {
 };
 const JSON_TYPE = "application/json; charset=utf-8";
 const TEXT_TYPE = "text/plain; charset=utf-8";
-const INDEX = `agent: what this node tells over HTTP
+const INDEX = `agent: what this node reports over HTTP
 /healthz   status as JSON; 200 while the agent works, also when something is wrong
 /readyz    the same; 503 while anything is wrong
 /metrics   for Prometheus

@@ -139,7 +139,7 @@ function stageMetrics(
   );
   m.gauge(
     "agent_losses_uncounted",
-    "Losses of which nobody can tell how many readings they are.",
+    "Losses whose number of readings is unknown.",
     losses.filter(({ counted }) => !counted).length,
   );
 }

@@ -64,7 +64,7 @@ async function takeOver(
   if (damaged === null || epoch === null) {
     const sinceMs = now();
     new Retention(buffer).recordLoss({ reason: "buffer_corrupt", count: 0, range: null, sinceMs, untilMs: sinceMs });
-    return problemOf(file, ["nothing of it could be read, so nobody can tell how many readings it held", NO_CURSORS]);
+    return problemOf(file, ["nothing of it could be read, so the number of its readings is unknown", NO_CURSORS]);
   }
   const stages = new Set(settings.stages);
   const outbox = new Outbox(buffer, stages, () => "");

@@ -22,7 +22,7 @@ const ARGS = {
   ...settingFlags("store"),
   stage: STAGE_FLAG,
   yes: { type: "boolean", description: "Do not ask." },
-  json: { type: "boolean", description: "One JSON value: what was taken away, by stage." },
+  json: { type: "boolean", description: "One JSON value: what was deleted, by stage." },
 } as const satisfies Args;
 
 export const command = defineCommand({
@@ -55,13 +55,13 @@ export async function clean(flags: Flags<typeof ARGS>, context: Context, ask: As
       what: "clean the lake", tryHint: `${context.typed} --yes`,
     };
     if (total > 0 && !(await agreed(flags, stop, ask, consent))) {
-      say("Nothing was taken away.");
+      say("Nothing was deleted.");
       return 1;
     }
     const removed = await removeAll(store, plan, stop, progress);
     const told = removed.map(({ stage, objects, rows, bytes }) => ({ stage, objects, rows, bytes }));
     if (flags.json) await context.write(`${JSON.stringify(told, null, 2)}\n`);
-    else say(total === 0 ? "There is nothing to take away." : `${grouped(total)} objects were taken away.`);
+    else say(total === 0 ? "There is nothing to delete." : `${grouped(total)} objects were deleted.`);
     return 0;
   } finally {
     progress.end();
@@ -119,7 +119,7 @@ async function removeAll(
       await store.remove(stage, keys);
       removed += keys.length;
       keys = [];
-      progress.tell(() => `${grouped(removed)} of ${grouped(total)} objects taken away`);
+      progress.tell(() => `${grouped(removed)} of ${grouped(total)} objects deleted`);
     };
     for await (const { key, of } of listObjects(store, [stage], stop)) {
       if (of === null) continue;

@@ -125,7 +125,7 @@ test("lake clean takes nothing away when the word is not typed", async () => {
   };
   const before = (await Array.fromAsync(store.list("raw"))).length;
   expect(await clean({ stage: "raw", yes: false, json: false }, context, async () => "yes")).toBe(1);
-  expect(said.at(-1)).toBe("Nothing was taken away.");
+  expect(said.at(-1)).toBe("Nothing was deleted.");
   expect((await Array.fromAsync(store.list("raw"))).length).toBe(before);
   expect(await clean({ stage: "raw", yes: false, json: false }, context, async () => " clean ")).toBe(0);
   expect(await Array.fromAsync(store.list("raw"))).toEqual([]);
@@ -147,6 +147,6 @@ test("lake clean refuses without a terminal, and with --yes takes away what is o
   expect((await Array.fromAsync(store.list("validated"))).map(({ key }) => key)).toEqual(["README.txt"]);
   expect((await Array.fromAsync(store.list("anomalies"))).length).toBe(3);
   expect((await seen("lake", "clean", "--yes")).stderr.at(-1)).toMatch(/^\d+ objects were taken away\.$/);
-  expect((await seen("lake", "clean", "--yes")).stderr).toEqual(["There is nothing to take away."]);
+  expect((await seen("lake", "clean", "--yes")).stderr).toEqual(["There is nothing to delete."]);
   expect(existsSync(foreign)).toBe(true);
 });

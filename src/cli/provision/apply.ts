@@ -77,7 +77,7 @@ async function carryOut(
   const done = outcomes.filter(({ result }) => result === "done").length;
   const ok = done === outcomes.length && planProblems(plan).length === 0;
   say(
-    ok ? `Done: ${done} steps.` : `${done} of ${outcomes.length} steps are done; the same command goes on from here.`,
+    ok ? `Done: ${done} steps.` : `${done} of ${outcomes.length} steps are done; the same command continues from here.`,
   );
   return await tell(ok, outcomes.map(outcomeJson));
 }

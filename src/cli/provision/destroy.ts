@@ -15,7 +15,7 @@ const ARGS = {
 
 export const command = defineCommand({
   name: "destroy",
-  summary: "Take away all that provision made, with all data in it; asks first.",
+  summary: "Delete everything that provision made, with all data in it; asks first.",
   args: ARGS,
   examples: ["agent provision destroy --only aws", "agent provision destroy --yes"],
   run: (flags, context) => destroy(flags, context, askOnTerminal),
@@ -33,7 +33,7 @@ export async function destroy(flags: Flags<typeof ARGS>, context: Context, askPe
       return ok ? 0 : 1;
     };
     if (steps.length === 0) {
-      say("There is nothing to take away.");
+      say("There is nothing to delete.");
       return await tell(problems.length === 0, []);
     }
     for (const line of planText(steps).trimEnd().split("\n").slice(0, -1)) say(line);
@@ -51,7 +51,7 @@ export async function destroy(flags: Flags<typeof ARGS>, context: Context, askPe
     world.end();
     const done = outcomes.filter(({ result }) => result === "done").length;
     const ok = done === outcomes.length && problems.length === 0;
-    say(`${done} of ${outcomes.length} are gone${ok ? "." : "; the same command goes on from here."}`);
+    say(`${done} of ${outcomes.length} are gone${ok ? "." : "; the same command continues from here."}`);
     return await tell(ok, outcomes.map(outcomeJson));
   });
 }

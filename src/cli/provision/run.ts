@@ -112,7 +112,7 @@ async function uploadAndRun(shipped: Shipped, context: Context, world: Provision
   let under = "";
   try {
     const end = await run(`agent-${crypto.randomUUID()}`, doing, ({ runId, page }) => {
-      under = `Run ${runId} goes on in the workspace: ${page}`;
+      under = `Run ${runId} continues in the workspace: ${page}`;
       world.end();
       context.say(`Run ${runId} is under way: ${page}`);
     });

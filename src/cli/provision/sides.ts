@@ -20,7 +20,7 @@ export const ADOPT_FLAG = {
 export const FORCE_FLAG = {
   force: {
     type: "boolean",
-    description: "Mend a location that points to the wrong bucket also where tables or volumes lie under the old one.",
+    description: "Repair a location that points to the wrong bucket even if tables or volumes are under the old one.",
   },
 } as const satisfies Args;
 export const YES_FLAG = { yes: { type: "boolean", description: "Do not ask." } } as const satisfies Args;

@@ -7,7 +7,7 @@ import { SETTINGS } from "./table.ts";
 export function envExample(): string {
   const head = [
     "# Every setting. Copy this file to .env in the folder that the agent is started in, and uncomment what you need.",
-    "# The environment wins over .env, a flag wins over both: `agent config show` tells which.",
+    "# The environment wins over .env, a flag wins over both: `agent config show` says which.",
   ];
   return `${[head.join("\n"), ...SETTING_NAMES.map((name) => example(SETTINGS[name]))].join("\n\n")}\n`;
 }

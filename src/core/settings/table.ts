@@ -152,7 +152,7 @@ export const SETTINGS = {
     "AGENT_HEARTBEAT",
     kind.durationOrOff("1s", "24h"),
     "1m",
-    "How often the node tells how it is, in the metadata bucket; off: never.",
+    "How often the node reports its state to the metadata bucket; off: never.",
   ),
   log: must("AGENT_LOG", kind.choice(["debug", "info", "warn", "error"]), "info", "The least level that is logged."),
   logFormat: must("AGENT_LOG_FORMAT", kind.choice(["text", "json"]), "text", "Lines for people, or one JSON a line."),
@@ -166,7 +166,7 @@ export const SETTINGS = {
   awsAccountId: may(
     "AGENT_AWS_ACCOUNT_ID",
     kind.text("the 12 digits of an account id", "ID", /^\d{12}$/),
-    "agent provision goes on only in this AWS account. Not set: in the one that the credentials are of.",
+    "agent provision works only in this AWS account. Not set: in that of the credentials.",
   ),
   edgeIdentity: must(
     "AGENT_EDGE_IDENTITY",

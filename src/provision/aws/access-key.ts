@@ -60,7 +60,7 @@ function keyChanges(aws: Aws, wish: AwsWish, { ids }: KeyActual): Change[] {
   const file = readKeyFile(wish.keyFile);
   const made = readKeyFile(newFileOf(wish.keyFile));
   if (made !== null) {
-    const because = "a key was being made when a run ended: finished, so that no key is left that nobody holds";
+    const because = "a key was being made when a run ended: finished, so that no key is left without an owner";
     return [{ action: "update", because, make: (doing) => finish(aws, wish, doing.facts).then(() => undefined) }];
   }
   if (file === null) return [];

@@ -58,7 +58,7 @@ export async function emptyBucket(aws: Aws, bucket: string, doing: Doing, emptyi
   for (let pass = 1; pass <= PASSES; pass++) {
     if ((await emptyOnce(aws, bucket, doing, emptying)) === 0) return;
   }
-  throw new AgentError(`Cannot empty bucket "${bucket}": somebody goes on writing into it`, {
+  throw new AgentError(`Cannot empty bucket "${bucket}": someone is still writing into it`, {
     tryHint: "stop the agents that deliver to it, then the same command again",
   });
 }

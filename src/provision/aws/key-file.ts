@@ -17,7 +17,7 @@ import {
 import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
 import type { AwsKey } from "./clients.ts";
 
-const HEAD = "# Made by agent provision: the edge's key. Copy it to the node as its .env; nobody can show it again.";
+const HEAD = "# Made by agent provision: the edge's key. Copy it to the node as its .env; it cannot be shown again.";
 const BEFORE = "# keys before: ";
 const ID = /^AWS_ACCESS_KEY_ID=(.+)$/m;
 const SECRET = /^AWS_SECRET_ACCESS_KEY=(.+)$/m;

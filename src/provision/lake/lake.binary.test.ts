@@ -126,7 +126,7 @@ it("a run that nobody follows any more goes on: its page is told", async () => {
   const [code, told] = await Promise.all([child.exited, new Response(child.stderr as ReadableStream).text()]);
   expect([code, told]).toEqual([
     1,
-    expect.stringMatching(/Run \d+ goes on in the workspace: https:\/\/\S+\/runs\/\d+\n$/),
+    expect.stringMatching(/Run \d+ continues in the workspace: https:\/\/\S+\/runs\/\d+\n$/),
   ]);
 });
 

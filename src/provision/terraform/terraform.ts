@@ -22,7 +22,7 @@ export type TerraformWish = {
 const HEAD = [
   "Written by `agent provision export terraform`, from the settings alone: no cloud was asked.",
   "Everything carries the names and marks that `agent provision` gives it, so `agent provision verify` proves what Terraform",
-  "has made, and `agent provision destroy` would take it away. Change it with one of the two.",
+  "has made, and `agent provision destroy` would delete it. Change it with one of the two.",
   "What is there already has to be imported (terraform import) or is refused by the clouds.",
 ];
 const NO_KEY =
