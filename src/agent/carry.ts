@@ -242,7 +242,7 @@ export class Carrier {
 
   #linkEvent(event: LinkEvent, nowMs: number): void {
     const { log, random, backoffMaxMs, store } = this.#parts;
-    const { link, say } = nextLink(this.#link, event, nowMs, random, backoffMaxMs);
+    const { link, say } = nextLink(this.#link, event, nowMs, { random, ceilingMs: backoffMaxMs });
     this.#link = link;
     if (say === "down" && event.kind !== "stored") {
       log.warn(

@@ -98,7 +98,7 @@ export function planWindow(
   const facts = { epoch, nodeId, agentVersion, lengthMs, revision };
   const { text, count } = windowRows(window, windows.sensorIds, measureNames, facts);
   const key = windowKey({ windowStartMs: window.startMs, node: nodeId, epoch, revision, count });
-  return outbox.planBody("aggregated", key, count, gzip.compress(text, count), nowMs);
+  return outbox.planBody({ stage: "aggregated", key, count, body: gzip.compress(text, count) }, nowMs);
 }
 
 /**

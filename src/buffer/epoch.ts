@@ -7,7 +7,7 @@ export function newEpoch(nowMs: number, chance: Uint8Array): string {
   for (const byte of chance.subarray(0, 10)) value = (value << 8n) | BigInt(byte);
   let text = "";
   for (let i = 0; i < 26; i++) {
-    text = ALPHABET[Number(value & 31n)]! + text;
+    text = ALPHABET.charAt(Number(value & 31n)) + text;
     value >>= 5n;
   }
   return text;

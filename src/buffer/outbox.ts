@@ -30,6 +30,8 @@ const BATCH_TEXT_BYTES = 32 * 1024 * 1024;
 const TEXT_OF_ROWS = `SELECT seq, octet_length(fields) AS bytes FROM extra WHERE seq BETWEEN ?1 AND ?2
   UNION ALL SELECT seq, octet_length(received) FROM malformed WHERE seq BETWEEN ?1 AND ?2`;
 
+export type BatchWithBody = Pick<Batch, "stage" | "key" | "count"> & { readonly body: Uint8Array };
+
 export class Outbox {
   readonly #buffer: SqliteBuffer;
   readonly #stages: ReadonlySet<Stage>;
@@ -87,7 +89,7 @@ export class Outbox {
   }
 
   /** Writes down a batch whose body cannot be made again from readings. Inside the caller's transaction. */
-  planBody(stage: Stage, key: string, count: number, body: Uint8Array, nowMs: number): Batch {
+  planBody({ stage, key, count, body }: BatchWithBody, nowMs: number): Batch {
     const row = this.#buffer.db
       .query<{ id: number }, [Stage, string, number, number, Uint8Array]>(
         `INSERT INTO batch (stage, key, count, state, planned_at, body) VALUES (?, ?, ?, 'planned', ?, ?) RETURNING id`,
@@ -201,7 +203,7 @@ export class Outbox {
       let hourMs = Number.NaN;
       let until = Number.NaN;
       for (let row = from; row < to; row++) {
-        const time = block.time[row]!;
+        const time = block.time[row] ?? Number.NaN;
         if (!(time >= hourMs && time < until)) {
           hourMs = hourOf(time);
           until = hourMs + MS_PER_HOUR;

@@ -10,7 +10,7 @@ import {
 } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
 import { intersect, type SeqRange, sizeOf } from "../core/seq-range.ts";
-import { ANOMALOUS, type CommitFacts, MALFORMED, type StoredBlock } from "./buffer.ts";
+import { ANOMALOUS, type CommitFacts, MALFORMED, type StoredBlock, VALID } from "./buffer.ts";
 import { CorruptRowError, isCorruption } from "./corruption.ts";
 
 export type GroupRow = {
@@ -71,6 +71,17 @@ function parsed<T>(text: string, what: string): T {
   }
 }
 
+/** A row of the table `reading`. */
+type StoredRow = readonly [
+  seq: number,
+  sensor: number,
+  time: number,
+  label: number,
+  verdict: number,
+  ...measures: (number | null)[],
+];
+const FIRST_MEASURE = 5;
+
 export class BlockReader {
   readonly #db: Database;
   readonly #catalogue: SensorCatalogue;
@@ -99,43 +110,50 @@ export class BlockReader {
     const rows = this.#db
       .query<(number | null)[], [number, number]>("SELECT * FROM reading WHERE seq BETWEEN ? AND ? ORDER BY seq")
       .values(first, last) as (number | null)[][];
-    const blocks: StoredBlock[] = [];
-    for (let at = 0; at < rows.length; at++) {
-      this.#check(rows[at]!, at === 0 ? first : rows[at - 1]![0]! + 1, last);
+    const runs: StoredRow[][] = [];
+    let next = Number.NaN;
+    for (const row of rows) {
+      const least = Number.isNaN(next) ? first : next;
+      if (!this.#isOurs(row, least, last)) {
+        throw new CorruptRowError(`Cannot read reading ${row[0]}: no commit can have written this row`);
+      }
+      const run = row[0] === next ? runs.at(-1) : undefined;
+      if (run === undefined) runs.push([row]);
+      else run.push(row);
+      next = row[0] + 1;
     }
-    for (let at = 0; at < rows.length; ) {
-      const start = at;
-      const firstSeq = rows[start]![0]!;
-      while (at < rows.length && rows[at]![0] === firstSeq + (at - start)) at++;
-      blocks.push({ firstSeq, block: this.#fill(rows.slice(start, at), firstSeq), facts });
-    }
-    return blocks;
+    return runs.map((run) => {
+      const firstSeq = run[0]?.[0] ?? first;
+      return { firstSeq, block: this.#fill(run, firstSeq), facts };
+    });
   }
 
-  /** A damaged page can read without an error; a handle from it would lead nowhere, or to somebody else. */
-  #check(row: readonly (number | null)[], from: number, to: number): void {
+  /** A damaged page can read without an error; a handle from it would lead nowhere, or to another sensor. */
+  #isOurs(row: readonly (number | null)[], least: number, last: number): row is StoredRow {
     const [seq, sensor, time, label, verdict] = row;
     const { sensors, labels } = this.#catalogue;
-    const isOurs =
+    return (
       areNumbers(row) &&
-      isWithin(seq, from, to) &&
+      isWithin(seq, least, last) &&
       isWithin(sensor, 0, sensors.length - 1) &&
       isWithin(time, -MAX_TIME, MAX_TIME) &&
       isWithin(label, -1, labels.length - 1) &&
       isWithin(verdict, 0, MALFORMED) &&
-      (label === -1) === (verdict === MALFORMED);
-    if (!isOurs) throw new CorruptRowError(`Cannot read reading ${seq}: no commit can have written this row`);
+      (label === -1) === (verdict === MALFORMED)
+    );
   }
 
-  #fill(rows: readonly (number | null)[][], firstSeq: number): ReadingBlock {
+  #fill(rows: readonly StoredRow[], firstSeq: number): ReadingBlock {
     const block = new ReadingBlock(rows.length);
-    const slots = (rows[0]?.length ?? 5) - 5;
-    for (let slot = 0; slot < slots; slot++) block.column(slot);
+    const slots = (rows[0]?.length ?? FIRST_MEASURE) - FIRST_MEASURE;
+    const columns = Array.from({ length: slots }, (_, slot) => block.column(slot));
     let sides = false;
     for (const row of rows) {
-      const at = block.add(row[1]!, row[2]!, row[3]!);
-      for (let slot = 0; slot < slots; slot++) block.measures[slot]![at] = row[5 + slot] ?? Number.NaN;
-      if (row[4] !== 0) sides = true;
+      const at = block.add(row[1], row[2], row[3]);
+      for (let slot = 0, column = columns[0]; column !== undefined; column = columns[++slot]) {
+        column[at] = row[FIRST_MEASURE + slot] ?? Number.NaN;
+      }
+      if (row[4] !== VALID) sides = true;
     }
     this.#beside(() => {
       if (sides) this.#fillVerdicts(block, firstSeq);
@@ -154,12 +172,12 @@ export class BlockReader {
     }
   }
 
-  #checkVerdicts(rows: readonly (number | null)[][], block: ReadingBlock, firstSeq: number): void {
+  #checkVerdicts(rows: readonly StoredRow[], block: ReadingBlock, firstSeq: number): void {
     let anomalous = 0;
     let malformed = 0;
-    for (let at = 0; at < rows.length; at++) {
-      if (rows[at]![4] === MALFORMED) malformed++;
-      if (rows[at]![4] !== ANOMALOUS) continue;
+    for (const [at, [, , , , verdict]] of rows.entries()) {
+      if (verdict === MALFORMED) malformed++;
+      if (verdict !== ANOMALOUS) continue;
       anomalous++;
       if (this.#unreadable !== null && !block.findings.has(at)) block.findings.set(at, [this.#unreadable]);
     }
@@ -212,7 +230,7 @@ function areNumbers(row: readonly unknown[]): boolean {
 }
 
 function isWithin(value: number | null | undefined, least: number, most: number): boolean {
-  return Number.isInteger(value) && value! >= least && value! <= most;
+  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
 }
 
 function asMalformed(row: {

@@ -97,19 +97,19 @@ export function migrate(db: Database, path: string): void {
       { tryHint: "agent --version" },
     );
   }
-  for (let version = found; version < SCHEMA_VERSION; version++) {
+  for (const [done, migration] of MIGRATIONS.slice(found).entries()) {
     db.transaction(() => {
-      db.run(MIGRATIONS[version]!);
-      db.run(`PRAGMA user_version = ${version + 1}`);
+      db.run(migration);
+      db.run(`PRAGMA user_version = ${found + done + 1}`);
     }).immediate();
   }
 }
 
 /** Adds the columns of new slots and renews the wide view. Inside the caller's transaction. */
 export function addMeasureColumns(db: Database, catalogue: SensorCatalogue, from: number): void {
-  for (let slot = from; slot < catalogue.measureNames.length; slot++) {
-    db.run(`ALTER TABLE reading ADD COLUMN m${slot} REAL`);
-    db.query("INSERT INTO measure (slot, name) VALUES (?, ?)").run(slot, catalogue.measureNames[slot]!);
+  for (const [at, name] of catalogue.measureNames.slice(from).entries()) {
+    db.run(`ALTER TABLE reading ADD COLUMN m${from + at} REAL`);
+    db.query("INSERT INTO measure (slot, name) VALUES (?, ?)").run(from + at, name);
   }
   db.run("DROP VIEW IF EXISTS sensor_readings");
   db.run(wideView(catalogue.measureNames));

@@ -32,6 +32,7 @@ export type OpenBuffer = {
 /** Twenty rows a statement cost a third less than one (docs/decisions.md, "Where the time goes"). */
 const ROWS_A_STATEMENT = 20;
 type Insert = {
+  readonly rows: number;
   /** Takes its parameters as one array, used again and again; Bun's types only know them one by one. */
   readonly statement: { run(params: readonly (number | null)[]): unknown };
   readonly params: (number | null)[];
@@ -171,13 +172,13 @@ export class SqliteBuffer {
       );
     const { many, one } = this.#inserts;
     let row = 0;
-    while (row + ROWS_A_STATEMENT <= block.count) row = this.#insert(many, block, row, ROWS_A_STATEMENT, firstSeq);
-    while (row < block.count) row = this.#insert(one, block, row, 1, firstSeq);
+    while (row + many.rows <= block.count) row = this.#insert(many, block, row, firstSeq);
+    while (row < block.count) row = this.#insert(one, block, row, firstSeq);
     this.#insertSides(block, firstSeq);
   }
 
-  /** Runs a statement of `rows` rows; returns the row behind them. Its parameters are used again and again. */
-  #insert({ statement, params }: Insert, block: ReadingBlock, from: number, rows: number, firstSeq: number): number {
+  /** Inserts as many rows as the statement has; returns the row behind them. Its parameters are used again and again. */
+  #insert({ statement, params, rows }: Insert, block: ReadingBlock, from: number, firstSeq: number): number {
     const slots = this.catalogue.measureNames.length;
     const columns = block.measures;
     let at = 0;
@@ -234,11 +235,9 @@ export class SqliteBuffer {
         .query(`INSERT INTO sensor VALUES (?, ${sensor.identity.map(() => "?").join(", ")}, ?)`)
         .run(sensor.handle, ...sensor.identity, JSON.stringify(sensor.measures));
     }
-    for (let handle = this.#persisted.labels; handle < labels.length; handle++) {
-      const label = labels[handle]!;
-      this.db
-        .query("INSERT INTO label VALUES (?, ?, ?, ?)")
-        .run(handle, label.statusCode, label.anomalyFlag, label.anomalyType);
+    const { labels: persisted } = this.#persisted;
+    for (const [at, { statusCode, anomalyFlag, anomalyType }] of labels.slice(persisted).entries()) {
+      this.db.query("INSERT INTO label VALUES (?, ?, ?, ?)").run(persisted + at, statusCode, anomalyFlag, anomalyType);
     }
   }
 
@@ -253,6 +252,7 @@ export class SqliteBuffer {
     ];
     const row = `(${columns.map(() => "?").join(", ")})`;
     const prepare = (rows: number): Insert => ({
+      rows,
       statement: this.db.prepare(
         `INSERT INTO reading (${columns.join(", ")}) VALUES ${new Array(rows).fill(row).join(", ")}`,
       ) as unknown as Insert["statement"],

@@ -34,10 +34,12 @@ function parseHead(text: string): RequestHead | HeadProblem {
   for (const line of lines) {
     const field = FIELD.exec(line);
     if (field === null) return { status: 400, problem: "a header line is none" };
-    if (field[1]!.toLowerCase() === "host") hosts.push(field[2]!);
+    const [, name = "", value = ""] = field;
+    if (name.toLowerCase() === "host") hosts.push(value);
   }
   // Without one, or with two, nobody can tell which name was meant.
   if (hosts.length > 1 || (version === "1.1" && hosts.length === 0))
     return { status: 400, problem: "one Host is needed" };
-  return { method, path: target.split("?", 1)[0]!, host: hosts[0] ?? null };
+  const [path = ""] = target.split("?", 1);
+  return { method, path, host: hosts[0] ?? null };
 }

@@ -21,7 +21,7 @@ export type WindowSettings = {
 };
 
 /** n, shift, sum and sum of squares of (value − shift), min, max. The shift keeps the sums small and so exact. */
-const STRIDE = 6;
+export const STRIDE = 6;
 
 /** What one sensor did in one window. */
 export class SensorWindow {
@@ -252,7 +252,7 @@ export class Windows {
   }
 
   #indexOf(handle: number): number {
-    const sensorId = String(this.#catalogue.sensors[handle]!.identity[0] ?? "");
+    const sensorId = String(this.#catalogue.sensors[handle]?.identity[0] ?? "");
     const index = this.#indexOfId(sensorId);
     this.#indexByHandle[handle] = index;
     return index;

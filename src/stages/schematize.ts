@@ -127,17 +127,16 @@ export class Schematizer {
 
   /** What is made of the same two measures is made together. */
   #plan(handle: number): Plan[] {
-    const { measures, slots } = this.#catalogue.sensors[handle]!;
+    const { measures = [], slots = [] } = this.#catalogue.sensors[handle] ?? {};
+    const slotOf = (measure: string) => slots[measures.indexOf(measure)];
     const groups = Map.groupBy(DERIVED, ({ inputs }) => inputs.join());
     const plans = [...groups.values()].flatMap((group) => {
-      const [a, b] = group[0]!.inputs;
-      const at = measures.indexOf(a);
-      const bt = measures.indexOf(b);
-      // A measure that the sensor reports under the derived name wins: two columns of one name would be no row.
+      const [a, b] = (group[0]?.inputs ?? []).map(slotOf);
+      if (a === undefined || b === undefined) return [];
+      // A measure that the sensor reports under the derived name wins: a row has no two columns of one name.
       const wanted = group.filter(({ name }) => !measures.includes(name));
-      if (at < 0 || bt < 0) return [];
       const keys = wanted.map(({ name }) => bytesOf(`,"${name}":`));
-      return [{ keys, a: slots[at]!, b: slots[bt]!, of: wanted.map(({ of }) => of) }];
+      return [{ keys, a, b, of: wanted.map(({ of }) => of) }];
     });
     this.#plans[handle] = plans;
     return plans;

@@ -1,6 +1,5 @@
 /** Windows as text: the rows that go out, and the accumulators that the buffer keeps for a later revision. */
-import type { OpenWindow, SensorWindow } from "./aggregate.ts";
-import { SensorWindow as Accumulator } from "./aggregate.ts";
+import { type OpenWindow, SensorWindow, STRIDE } from "./aggregate.ts";
 
 export type WindowFacts = {
   readonly epoch: string;
@@ -9,8 +8,6 @@ export type WindowFacts = {
   readonly lengthMs: number;
   readonly revision: number;
 };
-
-const STRIDE = 6;
 
 /** Unique in the world, and the same for every revision: `<epoch>-<start>-<length in s>s`. */
 export function windowId(epoch: string, startMs: number, lengthMs: number): string {
@@ -37,10 +34,14 @@ export function windowRows(
   const tail = `,${JSON.stringify({ node_id: facts.nodeId, agent_version: facts.agentVersion }).slice(1)}\n`;
   let text = "";
   let count = 0;
-  for (const [index, state] of sensorsInOrder(window, sensorIds)) {
-    text += `${head},"sensor_id":${JSON.stringify(sensorIds[index])},"record_count":${state.records}`;
+  for (const [sensorId, state] of sensorsInOrder(window, sensorIds)) {
+    text += `${head},"sensor_id":${JSON.stringify(sensorId)},"record_count":${state.records}`;
     text += `,"anomaly_count":${state.anomalies}`;
-    for (const slot of [...state.slots].sort((a, b) => a - b)) text += statistics(measureNames[slot]!, state, slot);
+    for (const slot of [...state.slots].sort((a, b) => a - b)) {
+      const name = measureNames[slot];
+      if (name === undefined) throw new Error(`Cannot write a window: measure ${slot} has no name`);
+      text += statistics(name, state, slot);
+    }
     text += tail;
     count++;
   }
@@ -49,26 +50,25 @@ export function windowRows(
 
 /** Names of measures are identifiers: they need no escape. Sums of huge values may overflow: null, as JSON has it. */
 function statistics(name: string, { stats }: SensorWindow, slot: number): string {
-  const at = slot * STRIDE;
-  const n = stats[at] ?? 0;
+  const [n = 0, shift = 0, sum = 0, squares = 0, min = 0, max = 0] = stats.subarray(slot * STRIDE, (slot + 1) * STRIDE);
   if (n === 0) return `,"avg_${name}":null,"min_${name}":null,"max_${name}":null,"stddev_${name}":null`;
-  const sum = stats[at + 2]!;
-  const variance = n > 1 ? Math.max(0, (stats[at + 3]! - (sum * sum) / n) / (n - 1)) : null;
-  const average = finite(stats[at + 1]! + sum / n);
+  const variance = n > 1 ? Math.max(0, (squares - (sum * sum) / n) / (n - 1)) : null;
+  const average = finite(shift + sum / n);
   const deviation = variance === null ? null : finite(Math.sqrt(variance));
-  return `,"avg_${name}":${average},"min_${name}":${stats[at + 4]! + 0},"max_${name}":${stats[at + 5]! + 0},"stddev_${name}":${deviation}`;
+  return `,"avg_${name}":${average},"min_${name}":${min + 0},"max_${name}":${max + 0},"stddev_${name}":${deviation}`;
 }
 
 function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-function sensorsInOrder(window: Pick<OpenWindow, "sensors">, sensorIds: readonly string[]): [number, SensorWindow][] {
-  const sensors: [number, SensorWindow][] = [];
+function sensorsInOrder(window: Pick<OpenWindow, "sensors">, sensorIds: readonly string[]): [string, SensorWindow][] {
+  const sensors: [string, SensorWindow][] = [];
   window.sensors.forEach((state, index) => {
-    if (state !== undefined) sensors.push([index, state]);
+    const sensorId = sensorIds[index];
+    if (state !== undefined && sensorId !== undefined) sensors.push([sensorId, state]);
   });
-  return sensors.sort(([a], [b]) => (sensorIds[a]! < sensorIds[b]! ? -1 : 1));
+  return sensors.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** Accumulators as JSON text: `[records, anomalies, { slot: [n, shift, sum, squares, min, max] }]`. */
@@ -82,7 +82,7 @@ export function packWindow(state: SensorWindow): string {
 
 export function unpackWindow(text: string): SensorWindow {
   const [records, anomalies, slots] = JSON.parse(text) as [number, number, [number, number[]][]];
-  const state = new Accumulator();
+  const state = new SensorWindow();
   state.records = records;
   state.anomalies = anomalies;
   const highest = slots.reduce((most, [slot]) => Math.max(most, slot), -1);

@@ -28,7 +28,7 @@ function waits(tries: number, random: () => number, ceilingMs: number): number[]
   let link = newLink(NOW);
   let nowMs = NOW;
   return Array.from({ length: tries }, () => {
-    link = nextLink(link, failed(), nowMs, random, ceilingMs).link;
+    link = nextLink(link, failed(), nowMs, { random, ceilingMs }).link;
     const wait = down(link).retryAtMs - nowMs;
     nowMs += wait;
     return wait;
@@ -61,7 +61,7 @@ test("going down is said once, coming back is said once", () => {
     [STORED, 40_000],
     [STORED, 40_001],
   ] as const) {
-    const next = nextLink(link, event, NOW + atMs, half);
+    const next = nextLink(link, event, NOW + atMs, { random: half });
     link = next.link;
     said.push(next.say);
   }
@@ -70,8 +70,8 @@ test("going down is said once, coming back is said once", () => {
 });
 
 test("what is wrong is the latest failure, since the first", () => {
-  const first = nextLink(newLink(NOW - 5), failed(), NOW, half).link;
-  const second = down(nextLink(first, DENIED, NOW + 9_000, half).link);
+  const first = nextLink(newLink(NOW - 5), failed(), NOW, { random: half }).link;
+  const second = down(nextLink(first, DENIED, NOW + 9_000, { random: half }).link);
   expect(second).toMatchObject({
     sinceMs: NOW,
     error: "Cannot: AccessDenied",
@@ -82,27 +82,29 @@ test("what is wrong is the latest failure, since the first", () => {
 });
 
 test("puts that fail together are one try", () => {
-  let link = nextLink(newLink(NOW), failed(), NOW, half).link;
+  let link = nextLink(newLink(NOW), failed(), NOW, { random: half }).link;
   const before = down(link);
-  for (let i = 1; i < 8; i++) link = nextLink(link, failed(), NOW + i, half).link;
+  for (let i = 1; i < 8; i++) link = nextLink(link, failed(), NOW + i, { random: half }).link;
   expect(down(link)).toEqual(before);
-  expect(down(nextLink(link, failed(3_000), NOW + 9, half).link).retryAtMs).toBe(NOW + 3_009);
+  expect(down(nextLink(link, failed(3_000), NOW + 9, { random: half }).link).retryAtMs).toBe(NOW + 3_009);
 });
 
 describe("a Retry-After", () => {
   test("is waited for, with jitter on top so that a fleet does not come back at once", () => {
-    expect(down(nextLink(newLink(NOW), failed(20_000), NOW, half).link).retryAtMs).toBe(
+    expect(down(nextLink(newLink(NOW), failed(20_000), NOW, { random: half }).link).retryAtMs).toBe(
       NOW + 20_000 + BACKOFF_BASE_MS / 2,
     );
   });
   test("of a day is an hour, and one of the past is nothing", () => {
-    expect(down(nextLink(newLink(NOW), failed(86_400_000), NOW, half).link).retryAtMs).toBe(NOW + RETRY_AFTER_LIMIT_MS);
-    expect(down(nextLink(newLink(NOW), failed(-5), NOW, half).link).retryAtMs).toBe(NOW + 250);
+    expect(down(nextLink(newLink(NOW), failed(86_400_000), NOW, { random: half }).link).retryAtMs).toBe(
+      NOW + RETRY_AFTER_LIMIT_MS,
+    );
+    expect(down(nextLink(newLink(NOW), failed(-5), NOW, { random: half }).link).retryAtMs).toBe(NOW + 250);
   });
 });
 
 test("a clock that goes back does not stretch a wait beyond the longest there is", () => {
-  const link = nextLink(newLink(NOW), failed(), NOW, half).link;
+  const link = nextLink(newLink(NOW), failed(), NOW, { random: half }).link;
   expect(waitMs(link, NOW)).toBe(250);
   expect(waitMs(link, NOW + 250)).toBe(0);
   expect(waitMs(link, NOW - 400 * 86_400_000)).toBe(0);
@@ -133,7 +135,7 @@ test("whatever happens: never more than the bound to wait, a success resets, and
         let balance = 0;
         for (const { event: happened, passesMs, chance } of steps) {
           nowMs += passesMs;
-          const next = nextLink(link, happened, nowMs, () => chance, ceilingMs);
+          const next = nextLink(link, happened, nowMs, { random: () => chance, ceilingMs });
           if (next.say !== null) balance += next.say === "down" ? 1 : -1;
           expect(next.say === null).toBe(next.link.state === link.state);
           link = next.link;
@@ -142,7 +144,7 @@ test("whatever happens: never more than the bound to wait, a success resets, and
           // Never gives up: there is always a next try, and it is due within the bound.
           const wait = waitMs(link, nowMs, ceilingMs);
           expect(wait >= 0 && wait <= RETRY_AFTER_LIMIT_MS).toBe(true);
-          const fresh = nextLink(newLink(nowMs), failed(), nowMs, () => chance, ceilingMs).link;
+          const fresh = nextLink(newLink(nowMs), failed(), nowMs, { random: () => chance, ceilingMs }).link;
           expect(down(fresh).retryAtMs - nowMs).toBeLessThanOrEqual(Math.min(BACKOFF_BASE_MS, ceilingMs));
         }
       },

@@ -44,6 +44,9 @@ export const RETRY_AFTER_LIMIT_MS = 3_600_000;
 /** 2^30 × 500 ms is past any ceiling; more would only lose precision. */
 const MAX_DOUBLINGS = 30;
 
+/** `random` gives numbers in [0, 1); `ceilingMs` is BACKOFF_CEILING_MS where absent. */
+export type Backoff = { readonly random: () => number; readonly ceilingMs?: number };
+
 export function newLink(nowMs: number): Link {
   return { state: "up", sinceMs: nowMs };
 }
@@ -51,14 +54,13 @@ export function newLink(nowMs: number): Link {
 /**
  * Full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter): try n waits a random time between
  * 0 and min(ceiling, base × 2^(n-1)), so that a fleet that lost its store together does not come back together. A Retry-After
- * is waited for first, and the jitter comes on top. `random` gives numbers in [0, 1).
+ * is waited for first, and the jitter comes on top.
  */
 export function nextLink(
   link: Link,
   event: LinkEvent,
   nowMs: number,
-  random: () => number,
-  ceilingMs: number = BACKOFF_CEILING_MS,
+  { random, ceilingMs = BACKOFF_CEILING_MS }: Backoff,
 ): NextLink {
   if (event.kind === "stored") {
     if (link.state === "up") return { link, say: null };

@@ -13,19 +13,25 @@ export type NamedObject = {
   readonly of: ParsedKey | null;
 };
 
-/** Every object of the stages whose key begins with `prefix`, one stage after the other, in key order. Throws AgentError when told to stop. */
+export type ListOptions = {
+  readonly stop: AbortSignal;
+  /** Called with each object: how many were listed so far. */
+  readonly seen?: (count: number) => void;
+  /** Only objects whose key begins with it. */
+  readonly prefix?: string;
+};
+
+/** Every object of the stages, one stage after the other, in key order. Throws AgentError when it is stopped. */
 export async function* listObjects(
   store: ObjectStore,
   stages: readonly Stage[],
-  stop: AbortSignal,
-  seen: (count: number) => void = () => undefined,
-  prefix = "",
+  { stop, seen, prefix = "" }: ListOptions,
 ): AsyncIterable<NamedObject> {
   let count = 0;
   for (const stage of stages) {
     for await (const { key, bytes, storedMs } of store.list(stage, prefix)) {
-      if (stop.aborted) throw new AgentError(`Cannot list ${store.place(stage)}: told to stop`);
-      seen(++count);
+      if (stop.aborted) throw new AgentError(`Cannot list ${store.place(stage)}: it was stopped`);
+      seen?.(++count);
       yield { stage, key, bytes, storedMs, of: parseKey(stage, key) };
     }
   }

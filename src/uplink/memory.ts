@@ -9,12 +9,12 @@ import {
   type ObjectStore,
 } from "./object-store.ts";
 
-type Held = { readonly body: Uint8Array; readonly metadata: ObjectMetadata; readonly storedMs: number };
+type MemoryObject = { readonly body: Uint8Array; readonly metadata: ObjectMetadata; readonly storedMs: number };
 
 export class MemoryStore implements ObjectStore {
   readonly uri = "memory:";
-  readonly #objects = new Map<Stage, Map<string, Held>>();
-  readonly #replaced = new Map<string, Pick<Held, "body" | "storedMs">>();
+  readonly #objects = new Map<Stage, Map<string, MemoryObject>>();
+  readonly #replaced = new Map<string, Pick<MemoryObject, "body" | "storedMs">>();
   readonly #now: () => number;
 
   constructor(now: () => number = Date.now) {
@@ -57,10 +57,8 @@ export class MemoryStore implements ObjectStore {
   }
 
   async *#listReplaced(prefix: string) {
-    for (const key of [...this.#replaced.keys()].filter((one) => one.startsWith(prefix)).sort()) {
-      const { body, storedMs } = this.#replaced.get(key)!;
-      yield { key, bytes: body.length, storedMs };
-    }
+    const found = [...this.#replaced].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [key, { body, storedMs }] of found) yield { key, bytes: body.length, storedMs };
   }
 
   async get(ref: ObjectRef): Promise<Uint8Array> {
@@ -80,7 +78,7 @@ export class MemoryStore implements ObjectStore {
 
   close(): void {}
 
-  #stage(stage: Stage): Map<string, Held> {
+  #stage(stage: Stage): Map<string, MemoryObject> {
     const known = this.#objects.get(stage);
     if (known !== undefined) return known;
     const made = new Map();

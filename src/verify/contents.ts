@@ -28,10 +28,14 @@ class Bits {
     this.words = new Uint32Array((limit >>> 5) + 1);
   }
 
+  word(index: number): number {
+    return this.words[index] ?? 0;
+  }
+
   /** False where it was there already. */
   add(value: number): boolean {
     const bit = 1 << (value & 31);
-    const word = this.words[value >>> 5]!;
+    const word = this.word(value >>> 5);
     this.words[value >>> 5] = word | bit;
     return (word & bit) === 0;
   }
@@ -93,9 +97,9 @@ export class ContentAudit {
         anomalies: mergeRanges(this.#twice.anomalies),
         schematized: mergeRanges(this.#twice.schematized),
       },
-      contradicting: this.#where((i) => validated.words[i]! & anomalies.words[i]!),
-      notSchematized: this.#where((i) => v.words[i]! & s.words[i]! & validated.words[i]! & ~schematized.words[i]!),
-      notValidated: this.#where((i) => v.words[i]! & s.words[i]! & schematized.words[i]! & ~validated.words[i]!),
+      contradicting: this.#where((i) => validated.word(i) & anomalies.word(i)),
+      notSchematized: this.#where((i) => v.word(i) & s.word(i) & validated.word(i) & ~schematized.word(i)),
+      notValidated: this.#where((i) => v.word(i) & s.word(i) & schematized.word(i) & ~validated.word(i)),
     };
   }
 

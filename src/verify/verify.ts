@@ -67,7 +67,8 @@ async function listAll({ dataDir, store, stop, now, progress }: VerifyOptions): 
   const objects = new Map(epochs.map((epoch): [string, StoredObject[]] => [epoch, []]));
   const others = new Map<string, { objects: number; rows: number }>();
   let foreign = 0;
-  const listing = listObjects(store, STAGES, stop, (n) => progress.tell(() => `${grouped(n)} objects listed`));
+  const seen = (n: number) => progress.tell(() => `${grouped(n)} objects listed`);
+  const listing = listObjects(store, STAGES, { stop, seen });
   for await (const { stage, key, of } of listing) {
     if (of === null) foreign++;
     else if (objects.has(of.epoch)) objects.get(of.epoch)?.push({ stage, key, of });

@@ -210,7 +210,7 @@ export class Recovery {
   }
 
   #plan(stage: Stage, key: string, count: number, body: Uint8Array): Batch {
-    return this.#parts.outbox.planBody(stage, key, count, body, this.#nowMs);
+    return this.#parts.outbox.planBody({ stage, key, count, body }, this.#nowMs);
   }
 
   /** `counted`: counted as lost before. */

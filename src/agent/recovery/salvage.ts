@@ -144,7 +144,7 @@ function carryBodies(parts: RecoverWindowParts, batches: readonly SalvagedBatch[
     if (range !== null || state === "delivered" || !isStage(stage)) continue;
     const body = damaged.body(id);
     if (body !== null && count !== null && isWholeBody(body)) {
-      buffer.transact(() => outbox.planBody(stage, key, count, body, nowMs));
+      buffer.transact(() => outbox.planBody({ stage, key, count, body }, nowMs));
       continue;
     }
     // A range's own key says all that it takes to make it again; that was done already.

@@ -3,7 +3,7 @@
  * snapshot of its own, gone when it returns: nothing holds up the writer's checkpoints, and a buffer that was put in the
  * place of a corrupt one is found by its path.
  */
-import { IDENTITY_COLUMNS, type SensorCatalogue } from "../../core/sensor.ts";
+import { IDENTITY_COLUMNS, NO_SENSOR, type SensorCatalogue } from "../../core/sensor.ts";
 import { type StoredBlock, verdictOf } from "../buffer.ts";
 import { BufferLedger } from "./ledger.ts";
 import { LedgerReadings } from "./readings.ts";
@@ -103,7 +103,8 @@ export class BufferTail {
       const { block } = stored;
       const found: { stored: StoredBlock; row: number }[] = [];
       for (let row = 0; row < block.count; row++) {
-        const isOurs = sensorId === null || catalogue.sensors[block.sensor[row]!]!.identity[SENSOR_ID] === sensorId;
+        const isOurs =
+          sensorId === null || catalogue.sensors[block.sensor[row] ?? NO_SENSOR]?.identity[SENSOR_ID] === sensorId;
         if (isOurs && verdicts.includes(verdictOf(block, row))) found.push({ stored, row });
       }
       return found;

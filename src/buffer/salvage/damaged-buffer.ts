@@ -4,7 +4,7 @@
  */
 import { Database } from "bun:sqlite";
 import type { TimeQuality } from "../../core/reading.ts";
-import { SensorCatalogue } from "../../core/sensor.ts";
+import { NO_SENSOR, SensorCatalogue } from "../../core/sensor.ts";
 import { type HourRange, intersect, type SeqRange, sizeOf } from "../../core/seq-range.ts";
 import type { CommitFacts, Loss, StoredBlock } from "../buffer.ts";
 import { CorruptRowError } from "../corruption.ts";
@@ -272,7 +272,7 @@ export class DamagedBuffer {
     if (sensors.size === 0 && labels.size === 0) return blocks;
     for (const { block } of blocks) {
       for (let row = 0; row < block.count; row++) {
-        if (!sensors.has(block.sensor[row]!) && !labels.has(block.label[row]!)) continue;
+        if (!sensors.has(block.sensor[row] ?? NO_SENSOR) && !labels.has(block.label[row] ?? -1)) continue;
         throw new CorruptRowError("Cannot read a reading: whose it is cannot be read");
       }
     }

@@ -155,8 +155,8 @@ class LogFile {
 function add(sum: Sum, words: Uint32Array, from: number, to: number): void {
   let { a, b } = sum;
   for (let i = from; i < to; i += 2) {
-    a = (a + words[i]! + b) >>> 0;
-    b = (b + words[i + 1]! + a) >>> 0;
+    a = (a + (words[i] ?? 0) + b) >>> 0;
+    b = (b + (words[i + 1] ?? 0) + a) >>> 0;
   }
   sum.a = a;
   sum.b = b;

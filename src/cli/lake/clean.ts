@@ -76,7 +76,8 @@ async function planOf(
   progress: ProgressLine,
 ): Promise<Cleaning[]> {
   const plan = stages.map((stage): Cleaning => ({ stage, objects: 0, rows: 0, bytes: 0, nodes: new Set() }));
-  const listing = listObjects(store, stages, stop, (n) => progress.tell(() => `${grouped(n)} objects listed`));
+  const seen = (n: number) => progress.tell(() => `${grouped(n)} objects listed`);
+  const listing = listObjects(store, stages, { stop, seen });
   for await (const { stage, of, bytes } of listing) {
     const own = plan.find((one) => one.stage === stage);
     if (own === undefined || of === null) continue;
@@ -121,7 +122,7 @@ async function removeAll(
       keys = [];
       progress.tell(() => `${grouped(removed)} of ${grouped(total)} objects deleted`);
     };
-    for await (const { key, of } of listObjects(store, [stage], stop)) {
+    for await (const { key, of } of listObjects(store, [stage], { stop })) {
       if (of === null) continue;
       keys.push(key);
       if (keys.length >= AT_ONCE) await flush();

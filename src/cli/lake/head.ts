@@ -80,9 +80,8 @@ async function newestObjects(
   progress: ProgressLine,
 ): Promise<NamedObject[]> {
   let newest: NamedObject[] = [];
-  for await (const object of listObjects(store, [stage], stop, (n) =>
-    progress.tell(() => `${grouped(n)} objects listed`),
-  )) {
+  const seen = (n: number) => progress.tell(() => `${grouped(n)} objects listed`);
+  for await (const object of listObjects(store, [stage], { stop, seen })) {
     if (object.of !== null) newest.push(object);
     if (newest.length >= 2 * enough) newest = newest.sort(newerFirst).slice(0, enough);
   }

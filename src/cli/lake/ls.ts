@@ -57,7 +57,8 @@ export async function lakeStages(
   for (const stage of stages) {
     tallies.set(stage, { objects: 0, rows: 0, bytes: 0, firstMs: Infinity, lastMs: -Infinity, others: 0 });
   }
-  const listing = listObjects(store, stages, stop, (n) => progress.tell(() => `${grouped(n)} objects listed`));
+  const seen = (n: number) => progress.tell(() => `${grouped(n)} objects listed`);
+  const listing = listObjects(store, stages, { stop, seen });
   for await (const { stage, of, bytes } of listing) {
     const tally = tallies.get(stage)!;
     if (of === null) {

@@ -58,7 +58,7 @@ export class DirectoryStore implements ObjectStore {
     const bucket = this.place(ref.stage);
     const path = pathIn(bucket, ref.key);
     try {
-      return await this.#writer.write(bucket, path, body, signal);
+      return await this.#writer.write({ bucket, path, body, signal });
     } catch (error) {
       throw signal?.aborted ? signal.reason : this.#explain(error, "store", path);
     }
@@ -68,7 +68,7 @@ export class DirectoryStore implements ObjectStore {
     signal?.throwIfAborted();
     const path = pathIn(bucket, key);
     try {
-      await this.#writer.replace(bucket, path, body, signal);
+      await this.#writer.replace({ bucket, path, body, signal });
     } catch (error) {
       throw signal?.aborted ? signal.reason : this.#explain(error, "store", path);
     }

@@ -17,6 +17,14 @@ export type Files = Pick<
   "link" | "mkdir" | "open" | "readdir" | "readFile" | "rename" | "rm" | "rmdir" | "stat"
 >;
 
+/** `path` is inside `bucket`, which is a folder inside the root. */
+export type NewFile = {
+  readonly bucket: string;
+  readonly path: string;
+  readonly body: Uint8Array;
+  readonly signal?: AbortSignal | undefined;
+};
+
 export const INCOMING = ".incoming";
 /** Folders that this process has made sure of; forgotten all at once when there are more. */
 const KNOWN_FOLDERS = 10_000;
@@ -42,14 +50,14 @@ export class DirectoryWriter {
     this.#files = files;
   }
 
-  /** On return `path` (inside `bucket`, inside the root) is there and durable. Throws what the file system throws. */
-  write(bucket: string, path: string, body: Uint8Array, signal?: AbortSignal): Promise<"stored" | "already-there"> {
-    return this.#whole(() => this.#put(bucket, path, body, signal, (temporary) => this.#name(temporary, path)));
+  /** On return the file is there and durable. Throws what the file system throws. */
+  write(file: NewFile): Promise<"stored" | "already-there"> {
+    return this.#whole(() => this.#put(file, (temporary) => this.#name(temporary, file.path)));
   }
 
-  /** The same, in place of what is there. */
-  replace(bucket: string, path: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return this.#whole(() => this.#put(bucket, path, body, signal, (temporary) => this.#files.rename(temporary, path)));
+  /** The same, in place of the file that is there. */
+  replace(file: NewFile): Promise<void> {
+    return this.#whole(() => this.#put(file, (temporary) => this.#files.rename(temporary, file.path)));
   }
 
   async #whole<T>(put: () => Promise<T>): Promise<T> {
@@ -63,13 +71,7 @@ export class DirectoryWriter {
     return await put();
   }
 
-  async #put<T>(
-    bucket: string,
-    path: string,
-    body: Uint8Array,
-    signal: AbortSignal | undefined,
-    name: (temporary: string) => Promise<T>,
-  ): Promise<T> {
+  async #put<T>({ bucket, path, body, signal }: NewFile, name: (temporary: string) => Promise<T>): Promise<T> {
     const folder = dirname(path);
     await this.#makeSure(join(bucket, INCOMING));
     await this.#makeSure(folder);

@@ -54,38 +54,38 @@ export type HoursCompared = {
 export function compareHours(hours: HoursCompared): TableFinding[] {
   const { stage, wanted, held, twice, foreign, firstHour } = hours;
   const findings: TableFinding[] = [];
-  const add = (kind: Kind, key: string, expected: number, found: number, note: string | null = null) =>
-    void findings.push({ kind, stage, node: nodeOfKey(key), key, expected, found, note });
+  const add = (kind: Kind, key: string, rows: { expected: number; found: number }, note: string | null = null) =>
+    void findings.push({ kind, stage, node: nodeOfKey(key), key, ...rows, note });
   const newest = stage === "aggregated" ? newestByWindow(wanted) : new Map<string, OwnObject>();
   const heldKeys = new Set(held.map(({ key }) => key));
   const replaced = new Set<string>();
   for (const { key, rows, unread } of held) {
     const object = wanted.get(key);
-    if (unread > 0) add("unread", key, 0, unread);
+    if (unread > 0) add("unread", key, { expected: 0, found: unread });
     if (object !== undefined) {
       const { count } = object.of;
-      if (rows !== count) add(rows < count ? "short" : "surplus", key, count, rows);
+      if (rows !== count) add(rows < count ? "short" : "surplus", key, { expected: count, found: rows });
       continue;
     }
     const instead = newest.get(windowOfKey(key) ?? "");
     if (instead === undefined) {
-      if (!foreign.has(key) && hourOfKey(key) >= firstHour) add("unlisted", key, 0, rows);
+      if (!foreign.has(key) && hourOfKey(key) >= firstHour) add("unlisted", key, { expected: 0, found: rows });
       continue;
     }
     // Until its newest revision comes, the one before it is what the table should hold.
     if (!heldKeys.has(instead.key) && (isWaiting(hours, instead) || isQuarantined(hours, instead))) continue;
     replaced.add(instead.key);
-    add("older", instead.key, instead.of.count, rows, key);
+    add("older", instead.key, { expected: instead.of.count, found: rows }, key);
   }
   for (const [key, object] of wanted) {
     if (heldKeys.has(key) || replaced.has(key)) continue;
     const reason = hours.quarantined.get(`${stage}/${key}`);
-    if (reason !== undefined) add("quarantined", key, object.of.count, 0, reason);
-    else if (isWaiting(hours, object)) {
-      add("waiting", key, object.of.count, 0, new Date(object.storedMs).toISOString());
-    } else add("lost", key, object.of.count, 0);
+    const none = { expected: object.of.count, found: 0 };
+    if (reason !== undefined) add("quarantined", key, none, reason);
+    else if (isWaiting(hours, object)) add("waiting", key, none, new Date(object.storedMs).toISOString());
+    else add("lost", key, none);
   }
-  for (const { id, times, key } of twice) add("twice", key, 1, times, id);
+  for (const { id, times, key } of twice) add("twice", key, { expected: 1, found: times }, id);
   // By hour and node; a stable sort keeps what is said of one object in its order.
   return findings.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 }

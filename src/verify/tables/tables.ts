@@ -188,7 +188,8 @@ class StageComparison {
   async *#listed(prefix: string, foreign: Set<string>): AsyncIterable<OwnObject> {
     const { store, pace } = this.#options;
     const seen = (n: number) => pace.tell(`${this.#stage}: ${grouped(n)} objects listed`);
-    for await (const { key, of, storedMs } of listObjects(store, [this.#stage], pace.stop, seen, prefix)) {
+    const options = { stop: pace.stop, seen, prefix };
+    for await (const { key, of, storedMs } of listObjects(store, [this.#stage], options)) {
       if (of !== null) yield { key, of, storedMs };
       else if (prefix !== "") foreign.add(key);
     }
