@@ -112,7 +112,7 @@ test("a database that another program has locked is waited for, and told once", 
   expect(code).toBe(0);
   expect(stderr).toEqual([
     `Cannot append to "${join(cwd, "field.db")}": database is locked. Waiting until it can.`,
-    "It goes on.",
+    "Writing again.",
     expect.stringMatching(/^Wrote 5 readings/),
   ]);
   other.close();
