@@ -1,6 +1,6 @@
 /**
- * The errors that callers branch on. A message reads `Cannot <verb> <object>: <cause>`; `tryHint` is the way out and is
- * printed as a `Try:` line. Nobody branches on message text.
+ * The errors that callers branch on. A message reads `Cannot <verb> <object>: <cause>`; `tryHint` is the way out, printed
+ * as a `Try:` line. Callers never branch on message text.
  */
 export class AgentError extends Error {
   override readonly name: string = "AgentError";
@@ -19,7 +19,7 @@ export class UsageError extends AgentError {
 /** Trying later may help: the network, a 5xx, a busy lock, a full disk. The agent waits and repeats. */
 export class TransientError extends AgentError {
   override readonly name = "TransientError";
-  /** How long the other side asked us to wait, in ms, or undefined. */
+  /** How long the server asked us to wait, in ms, or undefined. */
   readonly retryAfterMs: number | undefined;
   constructor(message: string, options: { tryHint?: string; cause?: unknown; retryAfterMs?: number | undefined } = {}) {
     super(message, options);
@@ -27,10 +27,10 @@ export class TransientError extends AgentError {
   }
 }
 
-/** The store knows us and says no (or has no such bucket): waits like a TransientError, but a person must act. */
+/** The store refuses (or has no such bucket): the agent waits as for a TransientError, but a person must act. */
 export class DeniedError extends AgentError {
   override readonly name = "DeniedError";
-  /** What is missing, in the words of its owner: `s3:PutObject on arn:aws:s3:::acme-raw-data-us-west-2/*`. */
+  /** The missing permission, in the words of the store: `s3:PutObject on arn:aws:s3:::acme-raw-data-us-west-2/*`. */
   readonly missing: string;
   constructor(message: string, options: { missing: string; tryHint: string; cause?: unknown }) {
     super(message, options);

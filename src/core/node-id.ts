@@ -1,4 +1,4 @@
-/** The name of a node, as it stands in keys, folders and rows. */
+/** The name of a node, as it is in keys, folders and rows. */
 
 /** A key has at most 1,024 bytes in S3 and a folder's name 255 in most file systems; host names have at most 64. */
 const NODE_LENGTH = 64;
@@ -16,5 +16,5 @@ export function safeNodeId(text: string): string {
   return safe === "" ? "node" : safe;
 }
 
-/** What a user may give as the node's name: what `safeNodeId` leaves as it is. */
+/** The names that a user may give to a node: those that `safeNodeId` does not change. */
 export const NODE_ID = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_])?$/;

@@ -1,4 +1,2 @@
-/** A line on the terminal that shows how far long work is. */
-
-/** A line on a terminal for what takes longer than a second; elsewhere nothing. */
+/** A line on the terminal that shows the progress of work that takes longer than a second; no line where there is no terminal. */
 export type ProgressLine = { readonly tell: (text: () => string) => void; readonly end: () => void };

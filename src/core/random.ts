@@ -1,6 +1,6 @@
 /**
- * Chance as arithmetic: every number is a hash of where it is used, so nothing has to be remembered and the same question
- * has the same answer, in any order, on any machine. Only +, ×, shifts and comparisons: no `Math.sin`, whose last bit
+ * Chance as arithmetic: every number is a hash of the place where it is used. So it needs no state, and the same arguments
+ * give the same number, in any order, on any machine. Only +, ×, shifts and comparisons: no `Math.sin`, whose last bit
  * differs between machines.
  */
 
@@ -38,7 +38,9 @@ export function between(hash: number, least: number, most: number): number {
 
 /** From a hash to one of a list that is not empty. */
 export function pick<T>(hash: number, from: readonly T[]): T {
-  return from[between(hash, 0, from.length - 1)]!;
+  const picked = from[between(hash, 0, from.length - 1)];
+  if (picked === undefined) throw new Error("there is nothing to pick from an empty list");
+  return picked;
 }
 
 /** From a hash to a bell curve with mean 0 and deviation 1 that never leaves ±3.46: the sum of its four bytes. */
@@ -46,7 +48,7 @@ export function bell(hash: number): number {
   return ((hash & 255) + ((hash >>> 8) & 255) + ((hash >>> 16) & 255) + (hash >>> 24) - 510) * (1 / 147.8);
 }
 
-/** Numbers in [0, 1) one after the other, the same ones for the same seed: for fakes, shuffles and jitter. */
+/** A sequence of numbers in [0, 1), the same for the same seed: for fakes, shuffles and jitter. */
 export function seededRandom(seed: number): () => number {
   let n = 0;
   return () => unit(hashAt(seed, n++));

@@ -1,19 +1,19 @@
 /**
- * Readings in columns: what a source fills, the judge reads, the buffer keeps and a stage encodes. A thousand readings
+ * Readings in columns: a source fills them, the judge reads them, the buffer keeps them and a stage encodes them. A thousand readings
  * are a few typed arrays, so the hot path allocates nothing per reading.
  */
 import { NO_SENSOR } from "./sensor.ts";
 
-/** What came in and was too malformed to be a reading; kept as received (up to a stated length), with the reason. */
+/** A line or row that was too malformed to be a reading; kept as received (up to a stated length), with the reason. */
 export type Malformed = {
-  /** A code that counters use: few values, no data in it. */
+  /** A code for counters: one of few values, without data. */
   readonly reason: MalformedReason;
-  /** A sentence for a person: what is wrong, where, and what was expected. No data longer than 80 characters in it. */
+  /** A sentence for a person: what is wrong, where, and what was expected. It quotes at most 80 characters of data. */
   readonly detail: string;
   /** As received: text where it is valid UTF-8, else base64. Whole up to the limit of a line, else MALFORMED_KEPT_BYTES. */
   readonly received: string;
   readonly encoding: "utf8" | "base64";
-  /** The length of all of it, in bytes, also where `received` was cut. */
+  /** The length of the whole line or row, in bytes, also where `received` was cut. */
   readonly bytes: number;
 };
 export const MALFORMED_REASONS = [
@@ -29,9 +29,9 @@ export const MALFORMED_REASONS = [
   "too_many_kinds",
 ] as const;
 export type MalformedReason = (typeof MALFORMED_REASONS)[number];
-/** What is kept of a line above the limit. */
+/** How much is kept of a line above the limit. */
 export const MALFORMED_KEPT_BYTES = 64 * 1024;
-/** A block with this much text beside its columns (unknown fields, lines that were none), in UTF-16 units, is full. */
+/** A block with this much text beside its columns (unknown fields, malformed lines), in UTF-16 units, is full. */
 export const BLOCK_TEXT_LENGTH = 16 * 1024 * 1024;
 
 /** One rule that a reading broke, and why: what `agent why` shows and the anomalies stage carries. */
@@ -40,7 +40,7 @@ export type Finding = {
   readonly severity: Severity;
   /** A sentence: `temperature 72.4 is above 60`. */
   readonly reason: string;
-  /** The value that broke it, or null where there is none. */
+  /** The value that broke it, or null where no single value did. */
   readonly observed: number | string | null;
   /** The limit as the rule states it, or null. */
   readonly limit: string | null;
@@ -50,12 +50,13 @@ export type Finding = {
 export const SEVERITIES = ["info", "warning", "critical"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** How far the clock could be trusted when a reading was committed. */
+/** Whether the clock could be trusted when a reading was committed. */
 export type TimeQuality = "ok" | "unsynced" | "stepped";
 
 /**
- * Up to `capacity` readings in columns, in the order they were taken (fewer where they carry much text). A missing or null measure is NaN. `measures[slot]`
- * exists for every slot of the catalogue that any row here uses; rows that do not have it hold NaN.
+ * Up to `capacity` readings in columns, in the order they were taken (fewer where they have much text). A missing or null
+ * measure is NaN. `measures[slot]` exists for every slot of the catalogue that a row of this block uses; rows without that
+ * measure hold NaN.
  */
 export class ReadingBlock {
   readonly capacity: number;
@@ -70,7 +71,7 @@ export class ReadingBlock {
   /** Fields that the profile does not know, as JSON text of an object, by row. */
   readonly extra = new Map<number, string>();
   readonly malformed = new Map<number, Malformed>();
-  /** What the judge found, by row; absent where the reading is valid. Malformed rows are never judged. */
+  /** The findings of the judge, by row; absent where the reading is valid. Malformed rows are never judged. */
   readonly findings = new Map<number, readonly Finding[]>();
   /** The length of `extra` and of what `malformed` received, in UTF-16 units. */
   textLength = 0;

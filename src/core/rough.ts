@@ -8,7 +8,7 @@ export function grouped(value: number): string {
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
 
-/** `4.6 MiB`: three digits or so, for reading; `core/duration.ts` has the exact form. */
+/** `4.6 MiB`: three digits or so, for reading; `core/time/duration.ts` has the exact form. */
 export function roughBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;

@@ -1,6 +1,6 @@
 /**
- * Who took a reading, kept once: a block of readings refers to its sensors, labels and measures by small integers, and
- * this catalogue says what they mean. The buffer stores the same three lists, so a handle is good for the life of an epoch.
+ * Which sensor took a reading, kept once: a block of readings refers to its sensors, labels and measures by small integers, and
+ * this catalogue has their meaning. The buffer stores the same three lists, so a handle is valid within its epoch.
  */
 
 /** In the order that existing simulators and tables use them. */
@@ -43,7 +43,7 @@ export type Sensor = {
   readonly slots: readonly number[];
 };
 
-/** What a sensor says of a reading beside its measures. */
+/** What a sensor reports about a reading beside its measures. */
 export type Label = {
   readonly statusCode: number | null;
   readonly anomalyFlag: 0 | 1 | null;
@@ -58,28 +58,28 @@ export const LIMITS = {
   measures: 64,
 } as const;
 
-/** Handle 0: the sensor of what is too malformed to name one. */
+/** Handle 0: the sensor of rows that are too malformed to name one. */
 export const NO_SENSOR = 0;
 
 export class CatalogueFullError extends Error {
   override readonly name = "CatalogueFullError";
 }
 
-const NOBODY: Identity = IDENTITY_COLUMNS.map(() => null);
+const NO_IDENTITY: Identity = IDENTITY_COLUMNS.map(() => null);
 
 /**
  * Interns sensors, labels and measure names. Only grows; `sensors`, `labels` and `measureNames` are indexed by handle,
- * so whoever persists them remembers a length. Throws CatalogueFullError at LIMITS (a flood of made-up identities is
- * bad input, and its readings go to the anomalies stage with that reason).
+ * so a program that persists them only remembers how many it has written. Throws CatalogueFullError at LIMITS (a flood of
+ * made-up identities is bad input, and its readings go to the anomalies stage with that reason).
  */
 export class SensorCatalogue {
-  readonly sensors: Sensor[] = [{ handle: NO_SENSOR, identity: NOBODY, measures: [], slots: [] }];
+  readonly sensors: Sensor[] = [{ handle: NO_SENSOR, identity: NO_IDENTITY, measures: [], slots: [] }];
   readonly labels: Label[] = [];
   readonly measureNames: string[] = [];
   readonly #sensorByKey = new Map<string, number>();
   readonly #labelByKey = new Map<string, number>();
   readonly #slotByName = new Map<string, number>();
-  /** Most readings say of themselves what the one before said: no key need be made to find it. */
+  /** Most readings have the label of the one before: then no key is made to find it. */
   #lastLabel = 0;
 
   internSensor(identity: Identity, measures: readonly string[]): number {
@@ -119,7 +119,7 @@ export class SensorCatalogue {
     return this.labels.push(label) - 1;
   }
 
-  /** The slot of a measure's column, made on first sight. */
+  /** The slot of a measure's column, made on first use. */
   slotOf(name: string): number {
     const known = this.#slotByName.get(name);
     if (known !== undefined) return known;

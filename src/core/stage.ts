@@ -1,4 +1,4 @@
-/** The five stages, their buckets and their tables: the names that the cloud side shares with the edge (DESIGN §5). */
+/** The five stages, their buckets and their tables: the names that the cloud side shares with the edge. */
 export const STAGES = ["raw", "validated", "anomalies", "schematized", "aggregated"] as const;
 export type Stage = (typeof STAGES)[number];
 
@@ -18,7 +18,7 @@ export function bucketOf(stage: Stage, prefix: string, region: string): string {
   return `${prefix}-${stage}-data-${region}`;
 }
 
-/** The bucket of what nodes tell of themselves, beside those of the stages. */
+/** The bucket for what nodes report about themselves, beside those of the stages. */
 export function metadataBucketOf(prefix: string, region: string): string {
   return `${prefix}-metadata-${region}`;
 }

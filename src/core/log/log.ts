@@ -1,4 +1,4 @@
-/** The log's port, and its two plain forms: a line of text, or a line of JSON. Secrets are cut out of both. */
+/** The log's port, and its two plain forms: a line of text, or a line of JSON. Both are without secrets. */
 import { redactor } from "./redact.ts";
 
 export const LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -24,7 +24,7 @@ export type LogEntry = {
   readonly fields: Fields;
 };
 
-/** Hands every entry of `least` or above to `write`, without the secrets. */
+/** Passes every entry of level `least` or above to `write`, without the secrets. */
 export function makeLog(options: {
   readonly least: Level;
   readonly secrets: readonly string[];
@@ -46,16 +46,16 @@ export function makeLog(options: {
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-/** For tests and for code that is used without a log. */
+/** For tests, and for code that runs without a log. */
 export const SILENT: Log = makeLog({ least: "error", secrets: [], now: () => 0, write: () => undefined });
 
-/** `2026-11-23T08:00:00.000Z WARN  store_down: Cannot reach … (store="s3:", tries=3)`: one line whatever is in it. */
+/** `2026-11-23T08:00:00.000Z WARN  store_down: Cannot reach … (store="s3:", tries=3)`: always one line. */
 export function textLine(entry: LogEntry): string {
   const time = new Date(entry.timeMs).toISOString();
   return oneLine(`${time} ${entry.level.toUpperCase().padEnd(5)} ${entry.code}: ${withFields(entry)}`);
 }
 
-/** The message and its fields, without time and level: what a terminal's own form puts them around. */
+/** The message and its fields, without time and level: for forms of a log that show these in their own way. */
 export function withFields(entry: LogEntry): string {
   const fields = Object.entries(entry.fields).filter(([, value]) => value !== undefined);
   if (fields.length === 0) return entry.message;
@@ -64,11 +64,11 @@ export function withFields(entry: LogEntry): string {
 
 export function jsonLine(entry: LogEntry): string {
   const { level, timeMs, code, message, fields } = entry;
-  // The fixed names come last, so that no field can stand in for one of them.
+  // The fixed names come last, so that no field can replace one of them.
   return JSON.stringify({ ...fields, time: new Date(timeMs).toISOString(), level, code, message });
 }
 
-/** Control characters from outside (a file's name, a store's answer) would forge lines or colour a terminal. */
+/** Control characters from outside (a file's name, a store's response) would forge lines or colour a terminal. */
 export function oneLine(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => (char === "\n" ? "\\n" : "?"));
 }

@@ -1,23 +1,23 @@
-/** Waiting that somebody can end early: a loop sleeps on its bell, whoever has news for it rings. */
+/** A wait that can be ended early: a loop sleeps on its bell, and another part of the program rings it when there is work. */
 export class Bell {
   #rung = false;
   #wake: (() => void) | null = null;
 
-  /** Ends the wait, or the next one if nobody waits now. */
+  /** Ends the wait, or the next one if there is none now. */
   ring(): void {
     this.#rung = true;
     this.#wake?.();
   }
 
   /**
-   * Resolves after `ms` (null: only when rung), or when timers and I/O had their turn where it was rung since the last
-   * wait: two loops that ring for each other would otherwise keep signals and answers of the store out for ever.
+   * Resolves after `ms` (null: only when rung). If it was rung since the last wait, it resolves once timers and I/O had their
+   * turn: two loops that ring for each other would otherwise block signals and responses of the store for ever.
    */
   async wait(ms: number | null): Promise<void> {
     if (this.#rung) await breathe();
     else {
       await new Promise<void>((resolve) => {
-        // setTimeout takes at most 2^31 ms; a longer wait just ends early and is asked for again.
+        // setTimeout takes at most 2^31 ms; a longer wait ends early, and the loop waits again.
         const timer = ms === null ? null : setTimeout(resolve, Math.min(Math.max(0, ms), 2 ** 31 - 1));
         this.#wake = () => {
           if (timer !== null) clearTimeout(timer);
@@ -30,7 +30,7 @@ export class Bell {
   }
 }
 
-/** Lets timers and I/O have their turn. */
+/** Lets timers and I/O run. */
 export function breathe(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,18 +1,18 @@
-/** How far the clock can be trusted, told from two clocks: the wall's, which people and NTP set, and one that only runs. */
+/** Whether the clock can be trusted, judged by two clocks: the wall clock, which people and NTP set, and a monotonic one. */
 import type { TimeQuality } from "../reading.ts";
 
-/** No clock of this software is right before its own release: a board without a battery starts in 1970 or at a build date. */
+/** A clock before the release of this software is wrong: a board without a battery starts in 1970 or at a build date. */
 export const SANE_SINCE_MS = Date.UTC(2026, 0, 1);
-/** More than a slewing NTP daemon makes of a minute, less than anyone sets by hand. */
+/** More than an NTP daemon slews in a minute, less than a person changes by hand. */
 const STEP_MS = 2_000;
-/** After a jump, this long is `stepped`: what came in around it may carry the wrong time. */
+/** For so long after a jump the quality is `stepped`: readings around it may carry the wrong time. */
 const STEPPED_FOR_MS = 60_000;
 
 export class ClockWatch {
   #offset: number | null = null;
   #steppedUntil = Number.NEGATIVE_INFINITY;
 
-  /** `runningMs` never goes back and is not set by anyone (`performance.now()`). */
+  /** `runningMs` never goes back and is never set (`performance.now()`). */
   observe(wallMs: number, runningMs: number): TimeQuality {
     const offset = wallMs - runningMs;
     if (this.#offset !== null && Math.abs(offset - this.#offset) > STEP_MS) {

@@ -27,6 +27,8 @@ const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 const DECIMALS = POWERS.length - 1;
 
 export class LineScan {
+  /** Where the line ends that is scanned. */
+  to = 0;
   /** The number that `number` read last. */
   value = Number.NaN;
   time = Number.NaN;

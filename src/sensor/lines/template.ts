@@ -78,6 +78,7 @@ export class LineTemplate {
     const fixed = this.#fixed;
     const words = this.#words;
     let at = line.from;
+    scan.to = to;
     for (let part = 0; ; part++) {
       let i = starts[part]!;
       const end = starts[part + 1]!;
@@ -85,7 +86,7 @@ export class LineTemplate {
       for (; i + 4 <= end; i += 4, at += 4) if (view.getInt32(at) !== words.getInt32(i)) return false;
       for (; i < end; i++, at++) if (bytes[at] !== fixed[i]) return false;
       if (part === gaps.length) break;
-      at = readGap(gaps[part]!, line, at, scan);
+      at = readGap(gaps[part]!, bytes, at, scan);
       if (at < 0) return false;
     }
     if (at !== to) return false;
@@ -96,7 +97,7 @@ export class LineTemplate {
 }
 
 /** Where the gap's value ends, or -1. */
-function readGap(gap: Gap, { bytes, to }: LineSplitter, at: number, scan: LineScan): number {
+function readGap(gap: Gap, bytes: Buffer, at: number, scan: LineScan): number {
   switch (gap.kind) {
     case "measure": {
       const end = gap.nullable ? scan.numberOrNull(bytes, at) : scan.number(bytes, at);
@@ -108,6 +109,7 @@ function readGap(gap: Gap, { bytes, to }: LineSplitter, at: number, scan: LineSc
     }
     case "time": {
       let end = at;
+      const { to } = scan;
       while (end < to && bytes[end] !== QUOTE) end++;
       scan.time = scan.timestamps.fromBytes(bytes, at, end);
       return Number.isNaN(scan.time) ? -1 : end;
