@@ -1,6 +1,6 @@
 /**
- * What waits in the buffer of this process, by stage, for whoever asks often: the same as `lagOf`, at a cost that does not
- * grow with what waits. Committed readings are counted once, in pieces; what the store took is counted as it is settled.
+ * What waits in the buffer of this process, by stage, for frequent questions: the same as `lagOf`, at a cost that does not
+ * grow with the backlog. Committed readings are counted once, in pieces; delivered rows are counted as they are settled.
  */
 import { type SeqRange, sizeOf } from "../core/seq-range.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
@@ -10,7 +10,7 @@ import type { Outbox } from "./outbox.ts";
 import { IS_OPEN } from "./schema.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
-/** A piece that is counted in one go: half a millisecond on a small machine. */
+/** Readings that are counted in one go: half a millisecond on a small machine. */
 const PIECE_ROWS = 5_000;
 /** Counting holds up the readings for this long at most. */
 const COUNT_MS = 8;
@@ -23,9 +23,9 @@ export type OpenWindows = { readonly windows: number; readonly rows: number; rea
 export type BacklogParts = {
   readonly buffer: Pick<SqliteBuffer, "db" | "lastSeq">;
   readonly outbox: Pick<Outbox, "plannedThrough" | "deliveredRows">;
-  /** Those that are switched on. */
+  /** The stages that are switched on. */
   readonly stages: readonly Stage[];
-  /** What waits in memory for its window to close. */
+  /** The windows in memory that have not gone out. */
   readonly openWindows: () => OpenWindows;
   readonly running: () => number;
   /** 5,000 where absent. */
@@ -42,7 +42,7 @@ export type Backlog = {
 export class BacklogCount {
   readonly #parts: BacklogParts;
   readonly #pieceRows: number;
-  /** Of what no batch promises yet, in order and without gaps. */
+  /** The readings that no batch promises yet, in order and without gaps. */
   #pieces: Piece[] = [];
   /** Rows that the store had before this process settled any; read at the first question. */
   #before: ReadonlyMap<Stage, number> | null = null;
@@ -52,7 +52,7 @@ export class BacklogCount {
     this.#pieceRows = parts.pieceRows ?? PIECE_ROWS;
   }
 
-  /** Goes on counting for a few milliseconds; returns how many readings are left to count. */
+  /** Counts for a few milliseconds more; returns how many readings are left to count. */
   count(): number {
     this.#countPieces();
     return this.#parts.buffer.lastSeq - this.#unplanned().through;
@@ -60,7 +60,7 @@ export class BacklogCount {
 
   read(): Backlog {
     const { buffer, outbox, stages, openWindows } = this.#parts;
-    this.#letGo();
+    this.#forgetPlanned();
     const { valid, other, through } = this.#unplanned();
     const all = { rows: buffer.lastSeq - outbox.plannedThrough, firstSeq: outbox.plannedThrough + 1 };
     const open = openWindows();
@@ -94,8 +94,8 @@ export class BacklogCount {
     });
   }
 
-  /** What a batch promises now waits no longer for one. */
-  #letGo(): void {
+  /** Forgets the readings that a batch promises now. */
+  #forgetPlanned(): void {
     const planned = this.#parts.outbox.plannedThrough;
     const kept = this.#pieces.filter(({ last }) => last > planned);
     const [oldest] = kept;
@@ -108,8 +108,8 @@ export class BacklogCount {
 
   #countPieces(): void {
     const { buffer, outbox, running } = this.#parts;
-    this.#letGo();
-    // The newest may be a short one, and is counted again with what came since.
+    this.#forgetPlanned();
+    // The newest may be a short one, and is counted again with the readings since.
     const newest = this.#pieces.at(-1);
     if (newest !== undefined && sizeOf(newest) < this.#pieceRows) this.#pieces.pop();
     const until = running() + COUNT_MS;

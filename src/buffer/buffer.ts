@@ -1,4 +1,4 @@
-/** The words that the buffer (step 2, KEEP) shares with whoever commits to it, reads from it and delivers from it. */
+/** The words that the buffer (step 2, KEEP) shares with the code that commits to it, reads from it and delivers from it. */
 import type { ReadingBlock, TimeQuality } from "../core/reading.ts";
 import type { HourRange, SeqRange } from "../core/seq-range.ts";
 import type { ReadingStage, Stage } from "../core/stage.ts";
@@ -43,7 +43,7 @@ export type Batch = {
   readonly key: string;
   readonly count: number;
   readonly range: HourRange | null;
-  /** The body that was written down, where it is still at hand; else the outbox reads it. */
+  /** The body that was written down, where it is still in memory; else the outbox reads it. */
   readonly body?: Uint8Array;
 };
 
@@ -67,12 +67,12 @@ export function rangeOf({ firstSeq, block }: Pick<StoredBlock, "firstSeq" | "blo
   return { first: firstSeq, last: firstSeq + block.count - 1 };
 }
 
-/** False: nobody can tell how many readings it was (a buffer of which nothing could be read). */
+/** False: how many readings it was is not known (nothing of a buffer could be read). */
 export function isCounted(loss: Pick<Loss, "count">): boolean {
   return loss.count > 0;
 }
 
-/** The verdict of a row as its block tells it. */
+/** The verdict of a row of a block. */
 export function verdictOf(block: ReadingBlock, row: number): typeof VALID | typeof ANOMALOUS | typeof MALFORMED {
   if (block.label[row]! < 0) return MALFORMED;
   return block.findings.size > 0 && block.findings.has(row) ? ANOMALOUS : VALID;

@@ -5,7 +5,7 @@ import { codeOf } from "../core/errors.ts";
 /** A row that no commit can have written: SQLite has no checksums, so such a page reads without an error. */
 export class CorruptRowError extends Error {
   override readonly name = "CorruptRowError";
-  /** The same code as SQLite's own finding: callers need not tell them apart. */
+  /** The same code as SQLite's own finding: callers treat both alike. */
   readonly code = "SQLITE_CORRUPT";
 }
 

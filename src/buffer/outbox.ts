@@ -11,7 +11,7 @@ import { CorruptRowError, isWholeBody } from "./corruption.ts";
 import { IS_PARKED, IS_PLANNED } from "./schema.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
-/** Names an object by what is in it; `uplink/object-key.ts` is the one that the agent uses. */
+/** Names an object by its content; the agent uses that of `uplink/object-key.ts`. */
 export type KeyOf = (of: HourRange & { readonly count: number }) => string;
 
 type BatchRow = {
@@ -25,7 +25,7 @@ type BatchRow = {
 };
 const BATCH_COLUMNS = "id, stage, key, count, first_seq, last_seq, hour";
 
-/** Text beside readings (unknown fields, lines that were none) in one batch: it is in memory while the batch is made. */
+/** Text beside readings (unknown fields, malformed lines) in one batch: it is in memory while the batch is made. */
 const BATCH_TEXT_BYTES = 32 * 1024 * 1024;
 const TEXT_OF_ROWS = `SELECT seq, octet_length(fields) AS bytes FROM extra WHERE seq BETWEEN ?1 AND ?2
   UNION ALL SELECT seq, octet_length(received) FROM malformed WHERE seq BETWEEN ?1 AND ?2`;
@@ -51,7 +51,7 @@ export class Outbox {
     return this.#plannedThrough;
   }
 
-  /** Retention dropped readings: what is planned is read again. */
+  /** Retention dropped readings: how far they are planned is read again. */
   reload(): void {
     this.#plannedThrough = Number(this.#buffer.meta("planned_through") ?? "0");
   }
@@ -98,7 +98,7 @@ export class Outbox {
     return { id: row.id, stage, key, count, range: null, body };
   }
 
-  /** The batches that are promised and not settled, oldest first. */
+  /** The batches that are promised and not settled, oldest first, at most `limit`. */
   open(limit: number): Batch[] {
     return this.#buffer.db
       .query<BatchRow, [number]>(`SELECT ${BATCH_COLUMNS} FROM batch WHERE ${IS_PLANNED} ORDER BY id LIMIT ?`)

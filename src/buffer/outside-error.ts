@@ -1,4 +1,4 @@
-/** What the outside world does to a buffer's files, told by the error's code: callers decide by kind, not by text. */
+/** What the outside world does to a buffer's files, by the error's code: callers decide by kind, not by text. */
 import { codeOf } from "../core/errors.ts";
 
 /** full: no room. busy: another program has it locked. broken: it cannot be read or written now, for whatever reason. */

@@ -1,4 +1,4 @@
-/** Readings as the database holds them, back into the blocks that they were committed from. */
+/** Reads readings back from the database, as the blocks that they were committed from. */
 import type { Database } from "bun:sqlite";
 import {
   type Finding,
@@ -30,8 +30,7 @@ export const GROUPS_OF_RANGE = `SELECT * FROM commit_group WHERE first_seq BETWE
 const MAX_TIME = 8.64e15;
 
 /**
- * Fills an empty catalogue with what an earlier process stored: the same handles mean the same again. Throws
- * CorruptRowError where they would not.
+ * Fills an empty catalogue with the stored one: each handle means the same again. Throws CorruptRowError where it would not.
  */
 export function loadCatalogue(db: Database, catalogue: SensorCatalogue): void {
   type MeasureRow = { slot: number; name: string };
@@ -88,7 +87,7 @@ export class BlockReader {
 
   readonly #unreadable: Finding | null;
 
-  /** `unreadable` stands for the findings of an anomalous reading where those are not there; null: that is corruption. */
+  /** `unreadable` replaces the findings of an anomalous reading where they are missing; null: that is corruption. */
   constructor(db: Database, catalogue: SensorCatalogue, unreadable: Finding | null = null) {
     this.#db = db;
     this.#catalogue = catalogue;
@@ -163,7 +162,7 @@ export class BlockReader {
     return block;
   }
 
-  /** Reads what stands beside the readings; where it may be missing, an error is no more than that. */
+  /** Reads the tables beside the readings. Where their rows may be missing, corruption is not an error. */
   #beside(read: () => void): void {
     try {
       read();
@@ -182,7 +181,9 @@ export class BlockReader {
       if (this.#unreadable !== null && !block.findings.has(at)) block.findings.set(at, [this.#unreadable]);
     }
     if (block.findings.size === anomalous && block.malformed.size === malformed) return;
-    throw new CorruptRowError(`Cannot read readings from ${firstSeq} on: what was found of them is not there`);
+    throw new CorruptRowError(
+      `Cannot read readings from ${firstSeq} on: findings or malformed lines of them are missing`,
+    );
   }
 
   #fillExtra(block: ReadingBlock, firstSeq: number): void {

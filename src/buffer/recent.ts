@@ -1,7 +1,7 @@
 /**
  * The last committed blocks, still in memory: delivery nearly always wants what was just committed, and reading it back
- * from the database would cost as much as half of writing it. Bounded by rows, by blocks (one takes the same memory
- * however few rows it has), and by the text beside them; what fell out is read from the database.
+ * from the database would cost half as much as writing it. Bounded by rows, by blocks (a block takes the same memory
+ * however few rows it has), and by the text beside them; older ones are read from the database.
  */
 import { BLOCK_TEXT_LENGTH, ReadingBlock } from "../core/reading.ts";
 import { missingIn, overlaps, type SeqRange } from "../core/seq-range.ts";
@@ -26,7 +26,7 @@ export class RecentBlocks {
     this.#blockRows = blockRows;
   }
 
-  /** An empty block to fill and commit; one that was used before where there is one, so that a steady stream allocates nothing. */
+  /** An empty block to fill and commit. A used one comes first, so that a steady stream allocates nothing. */
   lend(): ReadingBlock {
     return this.#spare.pop() ?? new ReadingBlock(this.#blockRows);
   }

@@ -19,7 +19,7 @@ export type RuleSwitch = {
 /** By a rule's canonical JSON. */
 export type RuleMemories = ReadonlyMap<string, Uint8Array>;
 
-/** Switches that are kept: a year of one a day. */
+/** Switches that are kept: a year with one a day. */
 const SWITCHES_KEPT = 366;
 
 export class RuleLedger {

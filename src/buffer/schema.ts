@@ -72,18 +72,18 @@ export const LOG_BYTES = 16 * 1_024 * 1_024;
 /** Durable before anything else; a busy lock is waited for rather than failed on. */
 export function configure(db: Database): void {
   db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  // Decides only for a new database, and is what SQLite does anyway.
+  // Only for a new database, and the default of SQLite.
   db.run(`PRAGMA page_size = ${PAGE_BYTES}`);
   try {
     db.run("PRAGMA journal_mode = WAL");
   } catch (error) {
-    // The first look at the header: a format that SQLite does not know is a plain error to it, and no other can be.
+    // The first look at the header. The only plain error here is a format that SQLite does not know.
     if (codeOf(error) !== "SQLITE_ERROR") throw error;
     throw new CorruptRowError(`Cannot read the buffer's header: ${messageOf(error)}`, { cause: error });
   }
   db.run("PRAGMA synchronous = FULL");
-  // How long the log may grow is for `DiskRoom` to say; until then it is SQLite's 4 MiB.
-  // Readings are appended, read from memory and taken away in order: a larger cache holds what nobody asks for again.
+  // `DiskRoom` sets how long the log may grow; until then it is SQLite's 4 MiB.
+  // Readings are appended, read from memory and deleted in order: a larger cache would hold pages that are not read again.
   db.run("PRAGMA cache_size = -1024");
   db.run("PRAGMA temp_store = MEMORY");
 }

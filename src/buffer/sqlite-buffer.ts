@@ -78,7 +78,7 @@ export class SqliteBuffer {
   /**
    * Commits a block's readings under the next seqs, with what their sources shared, in one transaction; the block then
    * belongs to the buffer. Throws the database's error (SQLITE_FULL, SQLITE_BUSY, …) and has then changed nothing.
-   * `also`: what more is written in that transaction, told the seq of the last reading in it.
+   * `also` writes more in that transaction; it gets the seq of the last reading in it.
    */
   commit(
     block: ReadingBlock,
@@ -223,7 +223,7 @@ export class SqliteBuffer {
       .run(share.uri, share.cursor, share.accepted, share.refused);
   }
 
-  /** New sensors, labels and measures go in with the first readings that use them. */
+  /** New sensors, labels and measures are stored with the first readings that use them. */
   #persistCatalogue(): void {
     const { sensors, labels, measureNames } = this.catalogue;
     if (measureNames.length > this.#persisted.measures) {

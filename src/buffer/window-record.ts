@@ -1,13 +1,13 @@
 /**
- * Windows that went out: their revision, how far they reach, and their accumulators, so that a late reading can re-issue
- * them and a restart knows from which reading on the open windows must be built again.
+ * Windows that went out: their revision, the last seq in them, and their accumulators, so that a late reading can re-issue
+ * them and a restart knows from which reading on it must rebuild the open windows.
  */
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
 export type LedgerWindow = {
   readonly revision: number;
   readonly throughSeq: number;
-  /** Accumulators as text, by sensor_id; empty where retention let them go (`expired`). */
+  /** Accumulators as text, by sensor_id; empty where retention deleted them (`expired`). */
   readonly sensors: readonly { readonly sensorId: string; readonly state: string }[];
   readonly expired: boolean;
 };
@@ -70,9 +70,9 @@ export class WindowLedger {
   }
 
   /**
-   * Lets go of accumulators of windows issued before `beforeMs`, oldest windows first, until about `rows` of them are gone;
-   * the windows' revisions are remembered for ever. The newest two stay: even readings that are in order may still come
-   * for them, where a full buffer made them go out early. Returns how many went.
+   * Deletes accumulators of windows issued before `beforeMs`, oldest windows first, until about `rows` of them are deleted;
+   * the windows' revisions are kept for ever. The newest two stay: readings in order may still come for them, where a full
+   * buffer made them go out early. Returns how many were deleted.
    */
   expire(beforeMs: number, rows: number): number {
     const { db } = this.#buffer;
@@ -93,7 +93,7 @@ export class WindowLedger {
     });
   }
 
-  /** Lets go of batches of windows that were delivered before `beforeMs`, at most `limit`: the window's own line says that it went out. */
+  /** Deletes batches of windows that were delivered before `beforeMs`, at most `limit`: the window's own row says that it went out. */
   forget(beforeMs: number, limit: number): number {
     const { db, epoch } = this.#buffer;
     return db

@@ -1,11 +1,11 @@
 /**
- * What a node tells of itself, as an object in the metadata bucket: one for each node, replaced every AGENT_HEARTBEAT. Not a
- * reading, and nothing that a promise is about: one that cannot be sent is not sent later, the next one tells more.
+ * What a node reports of itself, as an object in the metadata bucket: one for each node, replaced every AGENT_HEARTBEAT. It is
+ * not a reading, and no promise covers it: one that cannot be sent is not sent later, the next one is newer.
  */
 import { bytesOf } from "../core/bytes/bytes.ts";
 import type { Column } from "../core/column.ts";
 
-/** A row as it stands in the object: one line of JSON. Times are ISO 8601 of the node's clock; counts are of its buffer. */
+/** The row in the object: one line of JSON. Times are ISO 8601 of the node's clock; counts are of its buffer. */
 export type Heartbeat = {
   readonly node_id: string;
   readonly epoch: string;
@@ -13,9 +13,9 @@ export type Heartbeat = {
   readonly rules_version: string | null;
   readonly sent_at: string;
   readonly started_at: string;
-  /** `stopped`: the last word of an agent that ended in order. */
+  /** `stopped`: the last report of an agent that ended in order. */
   readonly state: "running" | "stopped";
-  /** A node that is running tells again after this. */
+  /** A node that is running reports again after this. */
   readonly interval_s: number;
   readonly health: "ok" | "degraded";
   readonly problems: readonly string[];
@@ -31,16 +31,16 @@ export type Heartbeat = {
   readonly buffer_limit_bytes: number;
 };
 
-type Row = { readonly [Name in keyof Heartbeat]: Omit<Column, "name"> };
+type HeartbeatRow = { readonly [Name in keyof Heartbeat]: Omit<Column, "name"> };
 
-const ROW: Row = {
+const ROW: HeartbeatRow = {
   node_id: { type: "text", nullable: false, doc: "The machine that the agent runs on" },
   epoch: { type: "text", nullable: false, doc: "Its buffer" },
   agent_version: { type: "text", nullable: false, doc: "Of the agent that runs there" },
   rules_version: { type: "text", nullable: true, doc: "The rule set in force" },
-  sent_at: { type: "timestamp", nullable: false, doc: "When it told this, by its own clock" },
+  sent_at: { type: "timestamp", nullable: false, doc: "When it sent this, by its own clock" },
   started_at: { type: "timestamp", nullable: false, doc: "Since when the agent runs" },
-  state: { type: "text", nullable: false, doc: "running, or stopped: the last word of an agent that ended in order" },
+  state: { type: "text", nullable: false, doc: "running, or stopped: the last report of an agent that ended in order" },
   interval_s: { type: "number", nullable: false, doc: "Seconds until the next heartbeat" },
   health: { type: "text", nullable: false, doc: "ok or degraded, as `agent status` says" },
   problems: { type: "list of text", nullable: false, doc: "What is wrong, as `code: message`; the first 20" },
@@ -63,7 +63,7 @@ const ROW: Row = {
 /** In the order of the row. */
 export const HEARTBEAT_COLUMNS: readonly Column[] = Object.entries(ROW).map(([name, column]) => ({ name, ...column }));
 
-/** Below this is what nodes tell of themselves, each under its own name: all that a node may write in the metadata bucket. */
+/** What nodes report of themselves is below this, each under its own name: all that a node may write in the metadata bucket. */
 export const NODES_PREFIX = "nodes/";
 const HEARTBEAT_NAME = "heartbeat.json";
 
@@ -71,7 +71,7 @@ export function heartbeatKey(nodeId: string): string {
   return `${NODES_PREFIX}${nodeId}/${HEARTBEAT_NAME}`;
 }
 
-/** Whether an object is a node's heartbeat, and not something else below its name. */
+/** Whether an object is a node's heartbeat, and not another object below its name. */
 export function isHeartbeatKey(key: string): boolean {
   const [, node = ""] = key.split("/");
   return node !== "" && key === heartbeatKey(node);

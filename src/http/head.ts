@@ -1,4 +1,4 @@
-/** The head of an HTTP/1.1 request, read strictly: what is not plainly right is refused, and nothing is guessed. */
+/** The head of an HTTP/1.1 request, read strictly: a malformed head is refused, and nothing is guessed. */
 
 export type RequestHead = {
   readonly method: string;
@@ -26,20 +26,20 @@ export function readHead(received: Buffer): RequestHead | HeadProblem | null {
 function parseHead(text: string): RequestHead | HeadProblem {
   const [first = "", ...lines] = text.split("\r\n");
   const found = REQUEST_LINE.exec(first);
-  if (found === null) return { status: 400, problem: "no request line" };
+  if (found === null) return { status: 400, problem: "the request line is malformed" };
   const [, method = "", target = "", version] = found;
   if (version !== "1.1" && version !== "1.0") return { status: 505, problem: "HTTP/1.1 only" };
-  if (!target.startsWith("/")) return { status: 400, problem: "the target is no path" };
+  if (!target.startsWith("/")) return { status: 400, problem: "the target is not a path" };
   const hosts: string[] = [];
   for (const line of lines) {
     const field = FIELD.exec(line);
-    if (field === null) return { status: 400, problem: "a header line is none" };
+    if (field === null) return { status: 400, problem: "a header line is malformed" };
     const [, name = "", value = ""] = field;
     if (name.toLowerCase() === "host") hosts.push(value);
   }
-  // Without one, or with two, nobody can tell which name was meant.
+  // Without one, or with two, it is not known which name was meant.
   if (hosts.length > 1 || (version === "1.1" && hosts.length === 0))
-    return { status: 400, problem: "one Host is needed" };
+    return { status: 400, problem: "exactly one Host header is needed" };
   const [path = ""] = target.split("?", 1);
   return { method, path, host: hosts[0] ?? null };
 }

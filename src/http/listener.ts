@@ -12,24 +12,24 @@ export type Reply = {
   readonly body: string;
 };
 
-/** Beyond `connections` the oldest one makes room: whoever asks at once is answered, whoever dawdles is not. */
+/** Beyond `connections` the oldest one is closed: a client that asks at once is answered, one that waits is not. */
 export const HTTP_LIMITS = {
   connections: 64,
-  /** From the first byte's chance to the end of the head. */
+  /** From the start of the connection to the end of the head. */
   headMs: 5_000,
-  /** For a reply to be made and taken. */
+  /** To make a reply and to send it. */
   replyMs: 10_000,
-  /** A client that is still sending gets this long, and this much, before it is cut off: it should read its reply first. */
+  /** A client that is still sending has this long, and may send this much, before it is cut off: it should read its reply first. */
   lingerMs: 1_000,
   lingerBytes: 256 * 1024,
 };
 export type HttpLimits = Readonly<typeof HTTP_LIMITS>;
 
 type Connection = {
-  /** All that came, while the head is read. */
+  /** All bytes so far, while the head is read. */
   received: Buffer;
   state: "head" | "reply" | "linger";
-  /** Of the reply, what the other side has not taken. */
+  /** The part of the reply that the other side has not taken. */
   unsent: Uint8Array;
   lingered: number;
   timer: Timer | null;
@@ -140,7 +140,7 @@ export class HttpListener {
     }
     connection.unsent = connection.unsent.subarray(sent);
     if (connection.unsent.length > 0) return;
-    // Closing at once would reset a connection on which something is still coming, and take the reply with it.
+    // Closing at once would reset a connection on which bytes are still coming, and the reply would be lost with it.
     connection.state = "linger";
     this.#endAfter(socket, this.#limits.lingerMs);
     socket.shutdown();

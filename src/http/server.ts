@@ -1,7 +1,7 @@
 /**
- * The HTTP server of a running agent. It answers a few fixed paths from text that is kept for a moment, so that whoever
- * asks, however often, costs the agent next to nothing. A port that is taken is no reason to stop: it is tried again, and
- * told as a problem until then.
+ * The HTTP server of a running agent. It answers a few fixed paths from pages that are kept for a moment, so that clients
+ * cost the agent next to nothing, however often they ask. Where the port is taken the agent runs without it, reports a
+ * problem, and tries again.
  */
 import { codeOf, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
@@ -9,21 +9,21 @@ import { type HostPort, isLoopback } from "../core/settings/kind.ts";
 import type { HeadProblem, RequestHead } from "./head.ts";
 import { HttpListener, type Reply } from "./listener.ts";
 
-export type Answer = { readonly status: number; readonly type: string; readonly body: string };
-/** Makes the body of a path; called when somebody asks, a few times a second at most. */
-export type Page = () => Answer | Promise<Answer>;
+export type PageContent = { readonly status: number; readonly type: string; readonly body: string };
+/** Makes the page of a path; called on request, a few times a second at most. */
+export type Page = () => PageContent | Promise<PageContent>;
 
 export type HttpServerParts = {
   readonly at: HostPort;
   readonly pages: ReadonlyMap<string, Page>;
-  /** What was made before this changed is made anew: what must be told at once, and changes seldom. */
+  /** A page that was made before this changed is made again: for what must be shown at once, and changes seldom. */
   readonly stamp: () => unknown;
   readonly log: Log;
   /** Milliseconds that only run. */
   readonly running: () => number;
 };
 
-/** An answer is good for 20 times as long as it took to make (a twentieth of the agent's time at most), within these. */
+/** A page is kept 20 times as long as it took to make (a twentieth of the agent's time at most), within these limits. */
 const FRESH_MS = { least: 200, most: 1_000, times: 20 };
 const RETRY_MS = 5_000;
 
@@ -34,11 +34,11 @@ const WHY: Readonly<Record<string, string>> = {
   EACCES: "this user may not listen on that port",
 };
 
-type Made = { freshUntilMs: number; readonly stamp: unknown; readonly answer: Promise<Answer> };
+type CachedPage = { freshUntilMs: number; readonly stamp: unknown; readonly content: Promise<PageContent> };
 
 export class HttpServer {
   readonly #parts: HttpServerParts;
-  readonly #made = new Map<string, Made>();
+  readonly #made = new Map<string, CachedPage>();
   #listener: HttpListener | null = null;
   #retry: Timer | null = null;
   #refused: string | null = null;
@@ -85,7 +85,7 @@ export class HttpServer {
       const message = `Cannot listen on ${at.host}:${at.port}: ${WHY[codeOf(error) ?? ""] ?? messageOf(error)}`;
       if (this.#refused === null) log.warn("not_listening", `${message}. The agent continues, and tries again`);
       this.#refused = message;
-      // Nothing waits for it: an agent that has ended does not live on for its sake.
+      // An agent that has ended does not wait for it.
       this.#retry = setTimeout(() => this.#listen(), RETRY_MS);
       this.#retry.unref();
     }
@@ -95,35 +95,35 @@ export class HttpServer {
     const { pages, at, log } = this.#parts;
     if ("problem" in head) return plain(head.status, `${head.problem}\n`);
     // A page of another site may make a browser ask us under its own name (DNS rebinding): it is not answered.
-    if (isLoopback(at.host) && !isLocal(head.host)) return plain(421, "not my name\n");
+    if (isLoopback(at.host) && !isLocal(head.host)) return plain(421, "the Host header names another host\n");
     if (head.method !== "GET" && head.method !== "HEAD")
       return plain(405, "GET or HEAD only\n", { allow: "GET, HEAD" });
     const page = pages.get(head.path);
-    if (page === undefined) return plain(404, `there is ${[...pages.keys()].join(", ")}\n`);
+    if (page === undefined) return plain(404, `not found; pages: ${[...pages.keys()].join(", ")}\n`);
     try {
       const { status, type, body } = await this.#fresh(head.path, page);
       return { status, body, headers: { ...HEADERS, "content-type": type } };
     } catch (error) {
       log.warn("answer_failed", `Cannot answer over HTTP: ${messageOf(error)}`);
-      return plain(500, "cannot tell now; the agent's log says why\n");
+      return plain(500, "this page cannot be made now; the agent's log says why\n");
     }
   }
 
-  #fresh(path: string, page: Page): Promise<Answer> {
+  #fresh(path: string, page: Page): Promise<PageContent> {
     const { running } = this.#parts;
     const nowMs = running();
     const stamp = this.#parts.stamp();
     const last = this.#made.get(path);
-    if (last !== undefined && nowMs < last.freshUntilMs && last.stamp === stamp) return last.answer;
-    // Whoever asks while it is being made waits for the same one.
-    const made: Made = { freshUntilMs: Number.POSITIVE_INFINITY, stamp, answer: (async () => await page())() };
+    if (last !== undefined && nowMs < last.freshUntilMs && last.stamp === stamp) return last.content;
+    // A request that comes while the page is being made waits for the same one.
+    const made: CachedPage = { freshUntilMs: Number.POSITIVE_INFINITY, stamp, content: (async () => await page())() };
     this.#made.set(path, made);
     const done = () => {
       const tookMs = running() - nowMs;
       made.freshUntilMs = running() + Math.min(FRESH_MS.most, Math.max(FRESH_MS.least, FRESH_MS.times * tookMs));
     };
-    made.answer.then(done, done);
-    return made.answer;
+    made.content.then(done, done);
+    return made.content;
   }
 }
 

@@ -11,7 +11,7 @@ import type { Log } from "../core/log/log.ts";
 import { withoutPassword } from "../core/log/redact.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { shellWord } from "../core/shell-word.ts";
-import type { Answer, HttpServer, Page } from "../http/server.ts";
+import type { HttpServer, Page, PageContent } from "../http/server.ts";
 import { countBacklog, type Own, ownStatus } from "./own.ts";
 import type { BriefStatus } from "./status.ts";
 
@@ -80,7 +80,7 @@ export class RunHealth {
     this.#server?.close();
   }
 
-  async #health(isBad: (health: BriefStatus["health"]) => boolean): Promise<Answer> {
+  async #health(isBad: (health: BriefStatus["health"]) => boolean): Promise<PageContent> {
     const opened = this.#opened;
     const unwell = (problems: readonly Problem[]) =>
       answer(isBad("degraded") ? 503 : 200, { health: "degraded", problems: problems.map(told), pid: process.pid });
@@ -97,7 +97,7 @@ export class RunHealth {
     }
   }
 
-  async #metrics(): Promise<Answer> {
+  async #metrics(): Promise<PageContent> {
     const opened = this.#opened;
     if (opened === null) return { status: 503, type: TEXT_TYPE, body: `${STARTING.message}\n` };
     const { metricsText } = await import("./metrics.ts");
@@ -128,6 +128,6 @@ function told(problem: Problem): Problem {
   return { ...problem, message: withoutPassword(problem.message) };
 }
 
-function answer(status: number, value: unknown): Answer {
+function answer(status: number, value: unknown): PageContent {
   return { status, type: JSON_TYPE, body: `${JSON.stringify(value)}\n` };
 }

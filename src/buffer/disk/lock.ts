@@ -1,6 +1,6 @@
 /**
  * One agent per data dir. The lock is SQLite's own exclusive lock on a small database beside the buffer, so that the
- * operating system releases it however the process ends, in a container too. Who holds it stands in a file beside it.
+ * operating system releases it however the process ends, in a container too. A file beside it names the holder.
  */
 import { Database } from "bun:sqlite";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ const held = new Set<Database>();
 
 export type DataDirLock = {
   release(): void;
-  /** Takes it again where its file was deleted, for a lock on a deleted file keeps nobody out. False: another process has it. */
+  /** Takes it again where its file was deleted: a lock on a deleted file locks no other process out. False: another process has it. */
   renew(): boolean;
   /** Its file is where it was. */
   isInPlace(): boolean;
@@ -28,7 +28,7 @@ export type DataDirLock = {
 
 /** Takes the lock, or returns null while another process has it. */
 export function tryLock(dataDir: string, holder: LockHolder): DataDirLock | null {
-  const first = take(dataDir, holder);
+  const first = takeLock(dataDir, holder);
   if (first === null) return null;
   let taken = first;
   const isInPlace = () => taken.file.isInPlace();
@@ -37,7 +37,7 @@ export function tryLock(dataDir: string, holder: LockHolder): DataDirLock | null
     isInPlace,
     renew: () => {
       if (isInPlace()) return true;
-      const next = take(dataDir, holder);
+      const next = takeLock(dataDir, holder);
       if (next === null) return false;
       taken.release();
       taken = next;
@@ -46,13 +46,13 @@ export function tryLock(dataDir: string, holder: LockHolder): DataDirLock | null
   };
 }
 
-type Taken = { readonly file: WatchedFile; release(): void };
+type HeldLock = { readonly file: WatchedFile; release(): void };
 
-function take(dataDir: string, holder: LockHolder): Taken | null {
+function takeLock(dataDir: string, holder: LockHolder): HeldLock | null {
   const db = new Database(join(dataDir, LOCK_FILE), { create: true, readwrite: true });
   try {
     db.run("PRAGMA busy_timeout = 0");
-    // A journal on disk would need room there, and nothing is ever written: on a full disk the lock is taken all the same.
+    // Nothing is ever written, so the journal need not be on disk: the lock can be taken on a full disk too.
     db.run("PRAGMA journal_mode = MEMORY");
     db.run("BEGIN EXCLUSIVE");
   } catch (error) {
@@ -64,7 +64,7 @@ function take(dataDir: string, holder: LockHolder): Taken | null {
   try {
     writeFileSync(join(dataDir, HOLDER_FILE), `${JSON.stringify(holder)}\n`);
   } catch {
-    // A full disk: the lock is held all the same, and only its holder's name is not known.
+    // A full disk: the lock is held, only its holder is not named.
   }
   return {
     file: new WatchedFile(join(dataDir, LOCK_FILE)),
@@ -76,7 +76,7 @@ function take(dataDir: string, holder: LockHolder): Taken | null {
   };
 }
 
-/** Who said last that they hold the lock; they may be gone. Null where nobody ever did. */
+/** The last holder of the lock, which may have ended. Null where there never was one. */
 export function lockHolder(dataDir: string): LockHolder | null {
   try {
     const found = JSON.parse(readFileSync(join(dataDir, HOLDER_FILE), "utf8")) as Partial<LockHolder>;

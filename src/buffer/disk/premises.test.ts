@@ -63,7 +63,7 @@ for (const [what, names] of Object.entries(DELETED)) {
   });
 }
 
-test("another agent that stands there already is left alone, and so is its buffer", () => {
+test("another agent that is there already is left alone, and so is its buffer", () => {
   const premises = new Premises(dataDir, buffer, lock);
   rmSync(dataDir, { recursive: true });
   mkdirSync(dataDir);
@@ -71,14 +71,14 @@ test("another agent that stands there already is left alone, and so is its buffe
   expect(premises.putBack()).toBe("another agent has it now");
   const other = openBuffer(dataDir);
   theirs.release();
-  expect(premises.putBack()).toBe("another buffer stands there now");
+  expect(premises.putBack()).toBe("another buffer is there now");
   buffer.close();
   expect(existsSync(join(dataDir, "buffer.db-wal"))).toBe(true);
   expect(rows(other)).toBe(0);
   other.close();
 });
 
-test("a place that cannot be made again is a reason, and no error", () => {
+test("a data dir that cannot be made again is a reason, not an error", () => {
   const premises = new Premises(dataDir, buffer, lock);
   rmSync(dataDir, { recursive: true });
   writeFileSync(dataDir, "in the way");

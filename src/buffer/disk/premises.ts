@@ -1,7 +1,7 @@
 /**
- * The data dir of a running agent may be deleted (`rm -rf`, a cleaner of temporary files). Its files then live on for this
- * process and end with it. As long as it runs everything can be had back: the database is copied to where it was, with its
- * epoch, its readings and its sources' cursors, and whoever opens it again goes on as if nothing had been.
+ * The data dir of a running agent may be deleted (`rm -rf`, a cleaner of temporary files). Its files then exist for this
+ * process only, and end with it. While it runs, everything can be restored: the database is copied to where it was, with its
+ * epoch, its readings and its sources' cursors, and the agent continues from there.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -35,7 +35,7 @@ export class Premises {
 
   /**
    * On null all of the buffer is durable in its place, and must be opened again before anything more is written. Else the
-   * reason why it cannot be put back now; another buffer that stands there is never touched.
+   * reason why it cannot be put back now. Another buffer in its place is never touched.
    */
   putBack(): string | null {
     try {
@@ -45,7 +45,7 @@ export class Premises {
         const folded = this.#buffer.db.query<{ busy: number }, []>("PRAGMA wal_checkpoint(TRUNCATE)").get();
         return folded?.busy === 0 ? null : "its log is being read";
       }
-      if (!this.#database.isMissing()) return "another buffer stands there now";
+      if (!this.#database.isMissing()) return "another buffer is there now";
       this.#copyBack();
       return null;
     } catch (error) {
@@ -64,7 +64,7 @@ export class Premises {
     } finally {
       closeSync(file);
     }
-    // What is left of the deleted one's log would be played into the copy.
+    // SQLite would apply a log that the deleted database left to the copy.
     for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
     renameSync(copy, path);
     syncFolder(this.#dataDir);

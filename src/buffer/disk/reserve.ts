@@ -5,7 +5,7 @@ import { join } from "node:path";
 const RESERVE_FILE = "reserve";
 const CHUNK_BYTES = 256 * 1024;
 
-/** Makes sure of a reserve of exactly this size. False where there is no room for it now; nothing is left behind then. */
+/** Keeps a reserve of exactly this size. False where there is no room for it now; then there is none. */
 export function holdReserve(dataDir: string, bytes: number): boolean {
   if (reservedBytes(dataDir) === bytes) return true;
   let file: number | null = null;
@@ -26,7 +26,7 @@ export function holdReserve(dataDir: string, bytes: number): boolean {
   }
 }
 
-/** What is set aside now, 0 where nothing is. */
+/** The size of the reserve, 0 where there is none. */
 export function reservedBytes(dataDir: string): number {
   return statSync(join(dataDir, RESERVE_FILE), { throwIfNoEntry: false })?.size ?? 0;
 }
@@ -35,6 +35,6 @@ export function releaseReserve(dataDir: string): void {
   try {
     unlinkSync(join(dataDir, RESERVE_FILE));
   } catch {
-    // Not there: then it was released before, and there is nothing more to give.
+    // Not there: it was released before.
   }
 }

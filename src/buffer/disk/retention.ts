@@ -1,5 +1,5 @@
 /**
- * What the buffer lets go, and when: delivered readings after they were kept for a while, or at once when room is short;
+ * What the buffer deletes, and when: delivered readings after they were kept for a while, or at once when room is short;
  * undelivered ones only by the policy `drop-oldest`, and then as a counted loss.
  */
 import { type SeqRange, sizeOf } from "../../core/seq-range.ts";
@@ -27,7 +27,7 @@ export class Retention {
     return { usedBytes: (pages - one("freelist_count")) * size, fileBytes: pages * size };
   }
 
-  /** Up to this seq every reading was delivered to every stage, its windows went out, and no rule needs it again. */
+  /** Up to this seq every reading was delivered to every stage, its windows went out, and no rule needs it any more. */
   settledThrough(): number {
     const windows = Number(this.#buffer.meta("windows_from") ?? "1") - 1;
     const rules = Number(this.#buffer.meta("rules_through") ?? Number.POSITIVE_INFINITY);
@@ -54,7 +54,7 @@ export class Retention {
     const { db } = this.#buffer;
     const group = db
       .query<SeqRange, [number, number, number]>(
-        // Commits are in the order of time: the first few tell, and what is kept for long is not looked through again and again.
+        // Commits are in order of time: a look at the first few is enough, however many are kept.
         `SELECT min(first_seq) AS first, max(last_seq) AS last FROM
          (SELECT first_seq, last_seq, ingested_at FROM commit_group ORDER BY first_seq LIMIT ?3)
          WHERE last_seq <= ?1 AND ingested_at < ?2`,
@@ -98,7 +98,7 @@ export class Retention {
     return loss;
   }
 
-  /** Joins a loss to the one before it where reason and range go on. Inside the caller's transaction, or alone. */
+  /** Extends the loss before it where the reason is the same and the ranges touch. Inside the caller's transaction, or alone. */
   recordLoss(loss: Loss): void {
     const { db } = this.#buffer;
     const { reason, count, range, sinceMs, untilMs, epoch = null } = loss;
@@ -118,7 +118,7 @@ export class Retention {
 
   #deleteThrough(last: number): number {
     const { db } = this.#buffer;
-    // Seqs are never used twice, also when no commit is left to tell the last one.
+    // Seqs are never used twice, also when no commit is left that has the last one.
     this.#buffer.setMeta("last_seq", String(this.#buffer.lastSeq));
     const deleted = db.query("DELETE FROM reading WHERE seq <= ?").run(last).changes;
     for (const side of ["finding", "malformed", "extra"]) db.query(`DELETE FROM ${side} WHERE seq <= ?`).run(last);
@@ -126,7 +126,7 @@ export class Retention {
     return deleted;
   }
 
-  /** Delivered batches of what was pruned become one line per stage. Ranges overlap where one hour of two was halved. */
+  /** Delivered batches of pruned readings become one row per stage. Ranges overlap where one hour of two was halved. */
   #foldBatches(last: number): void {
     const { db } = this.#buffer;
     type FoldRow = SeqRange & { stage: string; rows: number; objects: number };

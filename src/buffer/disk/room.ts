@@ -2,7 +2,7 @@
  * What the disk leaves the buffer. Besides the database there must always be room for three things: the log (WAL), what
  * folding the log into the database adds to it, and a reserve, which is given up when others have filled the disk. So
  * the database may grow only as far as the log still has its room, and the log is folded before that would need more
- * than the reserve. Then, however full the disk is, giving up the reserve and folding the log makes room to go on with.
+ * than the reserve. Then, however full the disk is, giving up the reserve and folding the log makes room to continue.
  */
 import type { Database } from "bun:sqlite";
 import { statfsSync, statSync } from "node:fs";
@@ -23,7 +23,7 @@ const MIB = 1_024 * KIB;
 /** Of the disk. A commit of 1,000 readings is about 100 KiB of log, windows of some hundred sensors are as much. */
 const RESERVE = { share: 16, leastBytes: 256 * KIB, mostBytes: 8 * MIB };
 const LOG = { share: 16, leastBytes: 256 * KIB, mostBytes: 2 * LOG_BYTES };
-/** Of what the database may be: not for readings, but for what it takes to let them go (batches and windows). */
+/** A share of the database that readings may not use: deleting them needs it (batches and windows). */
 const BOOKKEEPING = { share: 8, mostBytes: 64 * MIB };
 
 /** Where there is this much, one commit does not bring the end of the disk near. */
@@ -35,7 +35,7 @@ const LEAST_ROW_BYTES = 64;
 export class DiskRoom {
   readonly #dataDir: string;
   readonly #db: Database;
-  /** Those in force; null while there is no reserve. */
+  /** The sizes in force; null while there is no reserve. */
   #sizes: Sizes | null = null;
 
   constructor(dataDir: string, db: Database) {
@@ -43,7 +43,7 @@ export class DiskRoom {
     this.#db = db;
   }
 
-  /** There is no reserve: nothing may be taken. */
+  /** There is no reserve: no reading may be taken. */
   get isShort(): boolean {
     return this.#sizes === null;
   }
@@ -53,7 +53,7 @@ export class DiskRoom {
     return this.#sizes !== null && this.#sizes.reserveBytes < sizesFor(this.#space().diskBytes).reserveBytes;
   }
 
-  /** Readings are taken while pages in use are no more than this. Infinite where the file system does not tell. */
+  /** Readings are taken while pages in use are no more than this. Infinite where the file system does not say. */
   limitBytes(): number {
     const { freeBytes, diskBytes } = this.#space();
     const { reserveBytes, logBytes } = this.#sizes ?? sizesFor(diskBytes);
@@ -140,7 +140,7 @@ export class DiskRoom {
       const done = this.#db.query<{ busy: number }, []>("PRAGMA wal_checkpoint(TRUNCATE)").get();
       return done?.busy === 0;
     } catch {
-      // Nothing is lost: what is not in the database stays in the log.
+      // Nothing is lost: the rest stays in the log.
       return false;
     } finally {
       this.#db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
@@ -157,7 +157,7 @@ export class DiskRoom {
       const { bavail, blocks, bsize } = statfsSync(this.#dataDir);
       return { freeBytes: bavail * bsize, diskBytes: blocks * bsize };
     } catch {
-      // A file system that does not tell: then the next write does.
+      // A file system that does not say: the next write will.
       return { freeBytes: Number.POSITIVE_INFINITY, diskBytes: Number.POSITIVE_INFINITY };
     }
   }

@@ -1,4 +1,4 @@
-/** A file that is open and must stay where it is: one that was deleted works on for whoever has it open, and for nobody else. */
+/** A file that is open and must stay in its place: a deleted one still works for the process that has it open, and for no other. */
 import { statSync } from "node:fs";
 import { codeOf } from "../../core/errors.ts";
 
@@ -6,7 +6,7 @@ export class WatchedFile {
   readonly #path: string;
   readonly #identity: string | null;
 
-  /** Opened just now, so what stands under the path is it. */
+  /** The file was just opened, so the one at this path is it. */
   constructor(path: string) {
     this.#path = path;
     this.#identity = identityOf(path);
@@ -21,7 +21,7 @@ export class WatchedFile {
     }
   }
 
-  /** Nothing stands under its name. */
+  /** There is no file of its name. */
   isMissing(): boolean {
     return identityOf(this.#path) === null;
   }
