@@ -3,7 +3,7 @@
  * rule applies to. Both are looked up once per new name or sensor, never per reading.
  */
 import type { ReadingBlock } from "../core/reading.ts";
-import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
+import { IDENTITY_COLUMNS, NO_SENSOR, type Sensor, type SensorCatalogue } from "../core/sensor.ts";
 import type { Selector } from "./selector.ts";
 import { Subjects } from "./state.ts";
 
@@ -19,7 +19,7 @@ export type SelectionRef = { mask: Uint8Array; any: boolean };
 
 export class Columns {
   readonly catalogue: SensorCatalogue;
-  /** Who has a state in the rules of this set. */
+  /** The sensors and groups that have a state in the rules of this set. */
   readonly subjects = new Subjects();
   /** By sensor handle: the subject that its sensor_id is. */
   readonly subjectOf: number[] = [];
@@ -46,7 +46,7 @@ export class Columns {
     const known = this.#selections.get(selector.key);
     if (known !== undefined) return known.ref;
     const ref = { mask: new Uint8Array(64), any: false };
-    for (let handle = 1; handle < this.#sensorsSeen; handle++) this.#select(selector, ref, handle);
+    for (const sensor of this.catalogue.sensors.slice(0, this.#sensorsSeen)) select(selector, ref, sensor);
     this.#selections.set(selector.key, { selector, ref });
     return ref;
   }
@@ -59,32 +59,33 @@ export class Columns {
     return this.#absent;
   }
 
-  /** Takes in what the catalogue learnt since the last call: before each block. */
+  /** Takes in the sensors and measures that the catalogue learnt since the last call: before each block. */
   grow(): void {
     const { sensors, measureNames } = this.catalogue;
-    for (; this.#namesSeen < measureNames.length; this.#namesSeen++) {
-      const ref = this.#measures.get(measureNames[this.#namesSeen]!);
+    for (const name of measureNames.slice(this.#namesSeen)) {
+      const ref = this.#measures.get(name);
       if (ref !== undefined) ref.slot = this.#namesSeen;
+      this.#namesSeen++;
     }
     if (this.#sensorsSeen >= sensors.length) return;
-    const first = Math.max(1, this.#sensorsSeen);
-    for (let handle = this.subjectOf.length; handle < sensors.length; handle++) {
-      this.subjectOf.push(this.subjects.of(`${SENSOR_SUBJECT}${sensors[handle]!.identity[SENSOR_ID] ?? ""}`));
+    const added = sensors.slice(this.#sensorsSeen);
+    for (const { identity } of added) {
+      this.subjectOf.push(this.subjects.of(`${SENSOR_SUBJECT}${identity[SENSOR_ID] ?? ""}`));
     }
     this.#sensorsSeen = sensors.length;
     for (const { selector, ref } of this.#selections.values()) {
-      for (let handle = first; handle < sensors.length; handle++) this.#select(selector, ref, handle);
+      for (const sensor of added) select(selector, ref, sensor);
     }
   }
+}
 
-  #select(selector: Selector, ref: SelectionRef, handle: number): void {
-    if (handle >= ref.mask.length) {
-      const grown = new Uint8Array(Math.max(handle + 1, ref.mask.length * 2));
-      grown.set(ref.mask);
-      ref.mask = grown;
-    }
-    if (!selector.matches(this.catalogue.sensors[handle]!.identity)) return;
-    ref.mask[handle] = 1;
-    ref.any = true;
+function select(selector: Selector, ref: SelectionRef, { handle, identity }: Sensor): void {
+  if (handle >= ref.mask.length) {
+    const grown = new Uint8Array(Math.max(handle + 1, ref.mask.length * 2));
+    grown.set(ref.mask);
+    ref.mask = grown;
   }
+  if (handle === NO_SENSOR || !selector.matches(identity)) return;
+  ref.mask[handle] = 1;
+  ref.any = true;
 }

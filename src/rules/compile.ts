@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Finding, ReadingBlock } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { Columns, type SelectionRef } from "./columns.ts";
-import type { Broken, ConditionJudge } from "./condition.ts";
+import type { Broken, BrokenRow, ConditionJudge } from "./condition.ts";
 import type { Rule } from "./files/rule.ts";
 import type { EvaluationProblem, RuleCost, RuleSet, RuleSummary, SilentSensor } from "./rule-set.ts";
 import type { Memory } from "./state.ts";
@@ -25,7 +25,7 @@ type Compiled = {
   readonly rule: Rule;
   readonly selection: SelectionRef;
   readonly judge: ConditionJudge;
-  readonly broken: (row: number, what: Broken) => void;
+  readonly broken: BrokenRow;
 };
 
 class CompiledRules implements RuleSet {
@@ -37,9 +37,9 @@ class CompiledRules implements RuleSet {
   readonly #compiled: readonly Compiled[];
   readonly #states: readonly Memory[];
   #blocks = 0;
-  /** Readings that were judged with the clock in hand, and what each rule took for them. */
+  /** Readings whose judging was timed, and the time that each rule took for them. */
   #timed = 0;
-  readonly #spentMs: Float64Array;
+  readonly #spentMs: number[];
   /** The findings of the block that is being judged: the lists that its own map holds, but open for more. */
   readonly #lists = new Map<number, Finding[]>();
 
@@ -55,7 +55,7 @@ class CompiledRules implements RuleSet {
       judge: rule.condition.compile(this.#columns),
       broken: (row, what) => this.#add(rule, row, what),
     }));
-    this.#spentMs = new Float64Array(rules.length);
+    this.#spentMs = rules.map(() => 0);
     this.#states = this.#compiled.flatMap(({ judge }) => judge.state ?? []);
   }
 
@@ -64,7 +64,8 @@ class CompiledRules implements RuleSet {
     block.findings.clear();
     this.#columns.grow();
     this.#rollBack();
-    // Looking at the clock for each rule would cost more than most of them: one block of many tells, and not the first ones, whose code is still cold.
+    // Reading the clock for each rule would cost more than most rules: one block of many is timed, and none of the first,
+    // whose code is still cold.
     if (++this.#blocks % BLOCKS_A_TIMING === 0) this.#judgeTimed(block);
     else this.#judgeAll(block);
     for (const [row, list] of this.#lists) block.findings.set(row, list);
@@ -73,7 +74,7 @@ class CompiledRules implements RuleSet {
   costs(): readonly RuleCost[] {
     return this.#compiled.map(({ rule, judge }, i) => ({
       rule: rule.name,
-      nsPerReading: this.#timed === 0 ? null : (this.#spentMs[i]! * 1e6) / this.#timed,
+      nsPerReading: this.#timed === 0 ? null : ((this.#spentMs[i] ?? 0) * 1e6) / this.#timed,
       subjects: judge.state?.size ?? 0,
       stateBytes: judge.state?.bytes ?? 0,
     }));
@@ -90,7 +91,7 @@ class CompiledRules implements RuleSet {
     for (const [i, { selection, judge, broken }] of this.#compiled.entries()) {
       if (selection.any) judge.judge(block, selection.mask, broken);
       const until = performance.now();
-      this.#spentMs[i]! += until - from;
+      this.#spentMs[i] = (this.#spentMs[i] ?? 0) + until - from;
       from = until;
     }
     this.#timed += block.count;
@@ -116,12 +117,12 @@ class CompiledRules implements RuleSet {
   }
 
   loadState(saved: ReadonlyMap<string, Uint8Array>): readonly string[] {
-    const anew: string[] = [];
+    const fresh: string[] = [];
     for (const { rule, judge } of this.#compiled) {
       const bytes = saved.get(rule.canonical);
-      if (judge.state !== undefined && (bytes === undefined || !judge.state.load(bytes))) anew.push(rule.name);
+      if (judge.state !== undefined && (bytes === undefined || !judge.state.load(bytes))) fresh.push(rule.name);
     }
-    return anew;
+    return fresh;
   }
 
   evaluationProblems(): readonly EvaluationProblem[] {

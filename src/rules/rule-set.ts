@@ -3,8 +3,8 @@ import type { ReadingBlock } from "../core/reading.ts";
 
 /**
  * A whole, validated, compiled set of rules. Judging is pure but for the rules' own state: it reads a block's columns and
- * writes `block.findings`; a block that is never committed must not have moved the state. What is stored of it is stored in
- * the transaction of a commit, and judging the readings behind that again, in their order, gives the same state again.
+ * writes `block.findings`; a block that is never committed leaves the state as it was. The state is stored in the
+ * transaction of a commit, and judging the readings after that commit again, in their order, gives the same state.
  */
 export interface RuleSet {
   /** The first 12 hex digits of a SHA-256 over the canonical JSON of all rules. */
@@ -14,30 +14,30 @@ export interface RuleSet {
   /** In the order in which a reading's findings come: by name. */
   readonly names: readonly string[];
   readonly rules: readonly RuleSummary[];
-  /** Writes `block.findings`. What an earlier block that was not kept has moved in the rules' memory is put back first. */
+  /** Writes `block.findings`. First undoes the changes of an earlier block that was not kept in the rules' memory. */
   judge(block: ReadingBlock): void;
-  /** The block that was judged last has been committed: what it moved in the rules' memory stays. */
+  /** The block that was judged last has been committed: its changes in the rules' memory stay. */
   keep(): void;
-  /** The memory of each rule that has one, by the rule's canonical JSON; what was not kept is put back first. */
+  /** The memory of each rule that has one, by the rule's canonical JSON; first undoes the changes that were not kept. */
   saveState(): ReadonlyMap<string, Uint8Array>;
-  /** The same, with the block that was judged last: what is stored in the transaction that commits it. */
+  /** The same, with the changes of the block that was judged last: stored in the transaction that commits it. */
   saveJudged(): ReadonlyMap<string, Uint8Array>;
-  /** Takes over what was saved for the same rules. Returns the names of the rules with a memory that begin anew. */
+  /** Restores the memory that was saved for the same rules. Returns the names of the rules whose memory starts empty. */
   loadState(saved: ReadonlyMap<string, Uint8Array>): readonly string[];
   /** By rule, in the order of `names`. */
   costs(): readonly RuleCost[];
-  /** What could not be evaluated since the set was made, by rule: such a reading does not break the rule. */
+  /** Errors of evaluation since the set was made, by rule: such a reading does not break the rule. */
   evaluationProblems(): readonly EvaluationProblem[];
-  /** The sensors from which there should have been a reading by now, by rule, longest first: live, and no verdict. */
+  /** The sensors that should have sent a reading by now, by rule, longest first: live, and no verdict. */
   silentSensors(nowMs: number): readonly SilentSensor[];
 }
 
-/** What a rule takes and holds. */
+/** The CPU time and the memory of a rule. */
 export type RuleCost = {
   readonly rule: string;
   /** CPU time, measured on one block of many; null before the first. */
   readonly nsPerReading: number | null;
-  /** Sensors or groups that it remembers something of, and how much. */
+  /** Sensors or groups in its memory, and its size. */
   readonly subjects: number;
   readonly stateBytes: number;
 };
@@ -51,12 +51,12 @@ export type RuleSummary = {
   readonly severity: "info" | "warning" | "critical";
   /** The kind of its condition: the key in `when`. */
   readonly kind: string;
-  /** The measures that it looks at: what no sensor reports is probably misspelt. */
+  /** The measures that it reads: one that no sensor reports is probably misspelt. */
   readonly measures: readonly string[];
   readonly tests: number;
 };
 
-/** An error that only a reading can show: an integer divided by zero, a text that is no number. */
+/** An error that only a reading can cause: an integer divided by zero, a text that is not a number. */
 export type EvaluationProblem = { readonly rule: string; readonly message: string; readonly count: number };
 
 /** Why a set was refused: printed as `file:line:column: message`. Lines and columns count from 1. */
@@ -69,7 +69,7 @@ export type RuleProblem = {
 
 export type Loaded<T> = { readonly ok: T } | { readonly refused: readonly RuleProblem[] };
 
-/** Limits of what is read from a rules folder; beyond them the set is refused. */
+/** Limits of a rules folder; a set beyond them is refused. */
 export const RULE_LIMITS = {
   fileBytes: 1024 * 1024,
   rules: 1_000,
@@ -82,7 +82,7 @@ export const RULE_LIMITS = {
   textLength: 1_024,
   /** Values of one field in `applies_to`. */
   alternatives: 1_000,
-  /** Problems that are told at once. */
+  /** Problems that are reported at once. */
   problems: 1_000,
 } as const;
 

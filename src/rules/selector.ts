@@ -1,11 +1,14 @@
-/** `applies_to`: which sensors a rule is about, by their identity. */
+/** `applies_to`: the sensors that a rule applies to, by their identity. */
 
 import { canonicalJson, type JsonNode } from "../core/outside/located-json.ts";
 import { IDENTITY_COLUMNS, type Identity, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../core/sensor.ts";
 import type { RuleReader } from "./files/reader.ts";
 import { RULE_LIMITS } from "./rule-set.ts";
 
-type FieldTest = { readonly column: number; readonly accepts: (value: string | number) => boolean };
+type FieldTest = {
+  readonly name: IdentityColumn;
+  readonly accepts: (value: string | number) => boolean;
+};
 
 /** Every field must match; a sensor that has no value there does not. */
 export type Selector = {
@@ -23,27 +26,27 @@ export function readSelector(node: JsonNode, reader: RuleReader): Selector | und
   const fields = reader.fields(node, '"applies_to"', IDENTITY_COLUMNS);
   if (fields === undefined) return undefined;
   if (fields.size === 0) {
-    // Unknown keys were told already.
+    // Unknown keys were reported already.
     if (node.kind === "object" && node.entries.length > 0) return undefined;
     return reader.problem(node.at, '"applies_to" names no field: leave it out for a rule about every sensor');
   }
   const tests: FieldTest[] = [];
   for (const [name, value] of fields) {
-    // `fields` let only identity columns through.
-    const accepts = readField(name as IdentityColumn, value, reader);
-    if (accepts !== undefined) tests.push({ column: IDENTITY_COLUMNS.indexOf(name as IdentityColumn), accepts });
+    // `fields` holds only identity columns.
+    const column = name as IdentityColumn;
+    const accepts = readField(column, value, reader);
+    if (accepts !== undefined) tests.push({ name: column, accepts });
   }
   if (tests.length < fields.size) return undefined;
-  const holds = (test: FieldTest, identity: Identity): boolean => {
-    const value = identity[test.column];
-    return value !== null && value !== undefined && test.accepts(value);
+  const holds = ({ name, accepts }: FieldTest, identity: Identity): boolean => {
+    const value = identity[IDENTITY_COLUMNS.indexOf(name)];
+    return value !== null && value !== undefined && accepts(value);
   };
   return {
     key: canonicalJson(node),
-    columns: tests.map((test) => IDENTITY_COLUMNS[test.column]!),
+    columns: tests.map(({ name }) => name),
     matches: (identity) => tests.every((test) => holds(test, identity)),
-    matchesNamed: (identity, named) =>
-      tests.every((test) => !named.has(IDENTITY_COLUMNS[test.column]!) || holds(test, identity)),
+    matchesNamed: (identity, named) => tests.every((test) => !named.has(test.name) || holds(test, identity)),
   };
 }
 
@@ -82,8 +85,8 @@ function readField(
 type GlobPart = { readonly part: string | null; readonly star: boolean };
 
 /**
- * `*`: any text, also none; `?`: one character; `\` takes the meaning from the next. Case counts. Not by a regular
- * expression: a few stars would make one try for hours on the wrong text.
+ * `*`: any text, also none; `?`: one character; `\` makes the next character a plain one. Case counts. Not by a regular
+ * expression, which a few stars would keep busy for hours on the wrong text.
  */
 export function globMatcher(glob: string): (text: string) => boolean {
   const parts: GlobPart[] = [];
@@ -101,7 +104,7 @@ export function globMatcher(glob: string): (text: string) => boolean {
   return (text) => globMatches(parts, open, [...text]);
 }
 
-/** Greedy with one place to go back to: the last star, which alone needs to take more. */
+/** Greedy, with one place to go back to: only the last star ever needs to take more. */
 function globMatches(parts: readonly GlobPart[], open: boolean, text: readonly string[]): boolean {
   let at = 0;
   let next = 0;

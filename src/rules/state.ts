@@ -1,10 +1,11 @@
 /**
- * What a rule remembers between readings: a fixed number of doubles for each subject (a sensor, or a group of them).
- * Judging moves it at once; what a block touched is kept aside until `keep` (the block was committed), and `rollBack` puts
- * it back. Saved by the names of the subjects, so that it outlives a catalogue, a process, and a reload of other rules.
+ * The memory of a rule between readings: a fixed number of doubles for each subject (a sensor, or a group of sensors).
+ * Judging changes it at once; the doubles that a block touched are copied first, until `keep` (the block was committed), and
+ * `rollBack` restores them. It is saved by the names of the subjects, so that it outlives a catalogue, a process, and a
+ * reload of other rules.
  */
 
-/** Names of what has a state, as small integers: by name, not by handle, because a sensor outlives its firmware. */
+/** The names of subjects, as small integers: by name, not by handle, because a sensor outlives its firmware. */
 export class Subjects {
   readonly names: string[] = [];
   readonly #byName = new Map<string, number>();
@@ -18,30 +19,31 @@ export class Subjects {
 }
 
 const NONE = -1;
+const LINE_FEED = 10;
 /** Few: a set may hold hundreds of wide memories, each of a few groups or sensors. */
 const FIRST_ROWS = 4;
 
-/** What `RuleState` and several of them together are to the judge. */
+/** One `RuleState`, or several together, as the judge sees them. */
 export interface Memory {
   /** Subjects that have a state. */
   readonly size: number;
-  /** What they take in memory. */
+  /** The memory that they take. */
   readonly bytes: number;
-  /** What was touched stays. */
+  /** The changes since the last `keep` stay. */
   keep(): void;
-  /** As if nothing had been touched since the last `keep`. */
+  /** Undoes the changes since the last `keep`. */
   rollBack(): void;
-  /** All that it holds now, what was touched and not kept yet included, as bytes. */
+  /** Everything that it holds now as bytes, with the changes that are not kept yet. */
   save(): Uint8Array;
-  /** Whether `load` would take this over: what was saved is of the same shape, and whole. */
+  /** Whether `load` would accept this: it is whole, and of the same shape. */
   fits(saved: Uint8Array): boolean;
-  /** Takes over what `save` made. False, and nothing taken, where it does not fit. */
+  /** Restores what `save` returned. False, and nothing is changed, where it does not fit. */
   load(saved: Uint8Array): boolean;
 }
 
 export class RuleState implements Memory {
   readonly width: number;
-  /** The doubles of a subject begin at what `touch` returned; replaced as it grows, so take it anew after each `touch`. */
+  /** The doubles of a subject begin where `touch` says. Replaced as it grows: read this field again after each `touch`. */
   values: Float64Array;
   readonly #fresh: Float64Array;
   readonly #subjects: Subjects;
@@ -52,12 +54,12 @@ export class RuleState implements Memory {
   /** Per row: the block that touched it last. */
   #touchedIn = new Uint32Array(FIRST_ROWS);
   #block = 1;
-  /** What the rows that this block touched held before, one behind the other: no allocation per row. */
+  /** The doubles that the touched rows held before this block, in the order of `#undoRows`: no allocation per row. */
   #undoRows = new Int32Array(FIRST_ROWS);
   #undoValues: Float64Array;
   #undoCount = 0;
 
-  /** `fresh`: what is remembered of a subject that was never seen. */
+  /** `fresh`: the doubles of a subject that was never seen. */
   constructor(subjects: Subjects, fresh: readonly number[]) {
     this.#subjects = subjects;
     this.width = fresh.length;
@@ -102,7 +104,7 @@ export class RuleState implements Memory {
     this.#block++;
   }
 
-  /** A line of JSON with the names, then the doubles. */
+  /** A line of JSON with the names of the subjects, then their doubles. */
   save(): Uint8Array {
     const names = this.#subjectOf.map((subject) => this.#subjects.names[subject]);
     const head = Buffer.from(`${JSON.stringify({ v: 1, width: this.width, names })}\n`);
@@ -127,13 +129,13 @@ export class RuleState implements Memory {
 
   /** Each subject's name, and where its doubles begin in `values`. */
   *entries(): Generator<readonly [name: string, at: number]> {
-    for (let row = 0; row < this.#subjectOf.length; row++) {
-      yield [this.#subjects.names[this.#subjectOf[row]!]!, row * this.width];
+    for (const [row, subject] of this.#subjectOf.entries()) {
+      yield [this.#subjects.names[subject] ?? "", row * this.width];
     }
   }
 
   #decoded(saved: Uint8Array): { names: readonly string[]; doubles: Float64Array } | null {
-    const end = saved.indexOf(10);
+    const end = saved.indexOf(LINE_FEED);
     const head = parsedHead(saved.subarray(0, Math.max(0, end)));
     if (head === null || head.width !== this.width) return null;
     const bytes = new Uint8Array(saved.subarray(end + 1));
@@ -174,7 +176,7 @@ export class RuleState implements Memory {
   }
 }
 
-/** Two memories of one rule: that of its condition, and that of what stands around it. */
+/** Two memories of one rule: that of its condition, and that of its confirmation. */
 export class JointMemory implements Memory {
   readonly #first: Memory;
   readonly #second: Memory;
@@ -202,7 +204,7 @@ export class JointMemory implements Memory {
     this.#second.rollBack();
   }
 
-  /** The length of the first, a line end, then both. */
+  /** The length of the first in decimal digits, a line feed, then both. */
   save(): Uint8Array {
     const first = this.#first.save();
     return Buffer.concat([Buffer.from(`${first.length}\n`), first, this.#second.save()]);
@@ -220,7 +222,7 @@ export class JointMemory implements Memory {
   }
 
   #parts(saved: Uint8Array): readonly [Uint8Array, Uint8Array] {
-    const end = saved.indexOf(10);
+    const end = saved.indexOf(LINE_FEED);
     const length = Number(Buffer.from(saved.subarray(0, Math.max(0, end))).toString());
     const from = end + 1;
     return [saved.subarray(from, from + length), saved.subarray(from + length)];

@@ -1,6 +1,6 @@
 /**
  * Expressions are CEL (the Common Expression Language, cel.dev): parsed and type-checked here by a library, run by the code
- * of `cel-compile.ts` where that can, else by the library. A reading's measures and numeric identity columns are `double`,
+ * of `compile.ts` where it can run them, else by the library. A reading's measures and numeric identity columns are `double`,
  * `status_code` and `anomaly_flag` are `int`, the other fields `string`, `timestamp` is a timestamp.
  */
 import { type ASTNode, Environment, type ParseError } from "@marcbachmann/cel-js";

@@ -1,7 +1,7 @@
 /**
  * From a checked CEL expression to a loop over columns, some fifty times faster than walking the tree. The text of the
  * generated function is made of fixed words, numbers and names of our own (`c0`, `k1`): nothing of the expression's text
- * gets in, its strings are captured as constants.
+ * gets in; its strings are captured as constants.
  *
  * CEL has three outcomes: true, false and error, and `&&` and `||` absorb an error where the other side decides. So every
  * condition has two texts: `yes` (surely true) and `no` (surely false); where neither holds there is an error. A value has
@@ -10,7 +10,6 @@
 import type { ASTNode } from "@marcbachmann/cel-js";
 import type { Label, Sensor } from "../../core/sensor.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
-import { IDENTITY_NAMES } from "../files/reader.ts";
 import { type CheckedExpression, MATH_FUNCTIONS, MATH_FUNCTIONS_OF_TWO } from "./check.ts";
 import {
   both,
@@ -29,7 +28,10 @@ import {
   type Value,
 } from "./truth.ts";
 
-/** Calls `found` for every row below `count` whose sensor has a 1 in `mask` and for which the expression is true. */
+/**
+ * Calls `found` for every row below `count` whose sensor has a 1 in `mask` and for which the expression is true. Eight
+ * parameters: with one object the engine takes longer to compile the loops of many rules (docs/decisions.md).
+ */
 export type CompiledLoop = (
   count: number,
   sensor: Int32Array,
@@ -157,10 +159,10 @@ class Emitter {
       const js = `c${slot}[i]`;
       return { type: "double", js, defined: `${js} === ${js}`, nan: true };
     }
-    const column = IDENTITY_NAMES.indexOf(name);
-    if (column >= 0) {
-      const type = NUMERIC_IDENTITY.has(IDENTITY_COLUMNS[column]!) ? "double" : "string";
-      const js = `S[sensor[i]].identity[${column}]`;
+    const column = IDENTITY_COLUMNS.find((identity) => identity === name);
+    if (column !== undefined) {
+      const type = NUMERIC_IDENTITY.has(column) ? "double" : "string";
+      const js = `S[sensor[i]].identity[${IDENTITY_COLUMNS.indexOf(column)}]`;
       return { type, js, defined: `${js} !== null`, nan: false };
     }
     switch (name) {
@@ -187,7 +189,7 @@ class Emitter {
 
   #arithmetic(op: "+" | "-" | "*" | "/", args: readonly [ASTNode, ASTNode]): Value {
     const [a, b] = [this.value(args[0]), this.value(args[1])];
-    // Integers overflow and divide with errors that the library knows how to tell.
+    // Integers overflow and divide with errors that the library reports.
     if (a.type !== b.type || a.type === "int" || (a.type === "string" && op !== "+")) throw new NotCompilable();
     return {
       type: a.type,

@@ -99,7 +99,7 @@ class PatternReader {
   }
 
   #group(): Part {
-    const opening = OPENING.exec(this.#rest)![0];
+    const [opening = ""] = OPENING.exec(this.#rest) ?? [];
     this.#rest = this.#rest.slice(opening.length);
     if (this.#rest.startsWith("?")) throw new PatternProblem("CEL's patterns cannot look ahead or behind");
     const inside = this.#branches();
@@ -108,7 +108,7 @@ class PatternReader {
   }
 
   #atom(): Part {
-    const [atom] = ATOM.exec(this.#rest)!;
+    const [atom = ""] = ATOM.exec(this.#rest) ?? [];
     this.#rest = this.#rest.slice(atom.length);
     if (/^\\[1-9k]/.test(atom)) throw new PatternProblem("CEL's patterns cannot refer back to a group");
     if (/^(?:\^|\$|\\b|\\B)$/.test(atom)) return NOTHING;
@@ -144,9 +144,9 @@ function refuseAmbiguous(group: Part, text: string): void {
 type Link = { readonly first: readonly string[]; readonly isOpen: boolean };
 
 function firstOf({ takes, starts }: Part): readonly string[] {
-  return starts.includes(null)
-    ? takes
-    : starts.map((char) => `\\u${char!.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const chars = starts.filter((char) => char !== null);
+  if (chars.length < starts.length) return takes;
+  return chars.map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** How many open links could as well leave their text to a link behind them, up to the next that must be there. */

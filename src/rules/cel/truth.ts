@@ -1,4 +1,4 @@
-/** How `cel-compile.ts` writes a value and a condition of CEL as text of JavaScript. */
+/** How `compile.ts` writes a value and a condition of CEL as text of JavaScript. */
 import type { ASTNode } from "@marcbachmann/cel-js";
 
 /** `js` is the value's text, `defined` the condition under which it is one: "" for always. */
@@ -12,7 +12,7 @@ export type Value = {
 /** Texts of two conditions: surely true, surely false. Where neither holds, CEL has an error. */
 export type Truth = { readonly yes: () => string; readonly no: () => string };
 
-/** Thrown while texts are written: the expression uses something, or grows to something, that is left to the library. */
+/** Thrown while texts are written: the expression uses something, or grows to a size, that is left to the library. */
 export class NotCompilable extends Error {}
 
 /** Texts repeat their parts (a ternary, an equality of conditions), so that a small expression can grow very large. */

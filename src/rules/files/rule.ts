@@ -128,7 +128,7 @@ function readRule(node: JsonNode, reader: RuleReader, seen: Map<string, string>)
     tests,
     canonical: canonicalJson(node, NOT_CANONICAL),
     meaning: canonicalJson(node, NOT_MEANING),
-    place: reader.place(fields.get("when")!.at),
+    place: reader.place((fields.get("when") ?? node).at),
   };
 }
 

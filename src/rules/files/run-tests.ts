@@ -1,13 +1,13 @@
 /** Runs the tests that a rule carries, before the rule is let in. */
 import { ReadingBlock } from "../../core/reading.ts";
-import { type Identity, SensorCatalogue } from "../../core/sensor.ts";
+import { type Identity, NO_SENSOR, SensorCatalogue } from "../../core/sensor.ts";
 import { Columns } from "../columns.ts";
 import type { RuleProblem } from "../rule-set.ts";
 import { IDENTITY_NAMES } from "./reader.ts";
 import type { Rule } from "./rule.ts";
 import type { RuleTest, Value } from "./rule-tests.ts";
 
-/** The tests that did not come out as they say: none is good. */
+/** The tests that failed; none: the rule is good. */
 export function failedTests(rule: Rule): readonly RuleProblem[] {
   if (rule.tests.length === 0) return [];
   const catalogue = new SensorCatalogue();
@@ -19,13 +19,13 @@ export function failedTests(rule: Rule): readonly RuleProblem[] {
     const mask = fill(block, test, rule, catalogue);
     columns.grow();
     const reasons = new Map<number, string>();
-    // What the test before has moved was never kept.
+    // The memory of the test before was never kept.
     judge.state?.rollBack();
     judge.judge(block, mask, (row, what) => reasons.set(row, what.reason));
     const wrong = test.expected.find(({ reading, breaks }) => reasons.has(reading) !== breaks);
     if (wrong === undefined) continue;
     const { reading, breaks, place } = wrong;
-    const applies = mask[block.sensor[reading]!] === 1;
+    const applies = mask[block.sensor[reading] ?? NO_SENSOR] === 1;
     const because = reasons.get(reading) ?? (applies ? "within its limits" : "the rule does not apply to this sensor");
     const which = test.readings.length === 1 ? "" : `reading ${reading + 1} of ${test.readings.length}: `;
     const message = `test of "${rule.name}" failed: ${which}expected breaks ${breaks}, but ${because}`;
@@ -34,7 +34,7 @@ export function failedTests(rule: Rule): readonly RuleProblem[] {
   return problems;
 }
 
-/** Puts a test's readings into the block; returns which sensors the rule is about, by handle. */
+/** Puts a test's readings into the block; returns a mask of the sensors that the rule applies to, by handle. */
 function fill(block: ReadingBlock, test: RuleTest, rule: Rule, catalogue: SensorCatalogue): Uint8Array {
   const { measures } = rule.condition;
   const applies: number[] = [];
@@ -42,27 +42,18 @@ function fill(block: ReadingBlock, test: RuleTest, rule: Rule, catalogue: Sensor
   block.clear();
   for (const reading of test.readings) {
     time = timeOf(reading) ?? time + test.everyMs;
-    const sensor = sensorOf(catalogue, reading, measures);
+    const identity: Identity = IDENTITY_NAMES.map((name) => reading.get(name) ?? null);
+    const sensor = catalogue.internSensor(identity, measures);
     const row = block.add(sensor, time, labelOf(catalogue, reading));
     for (const measure of measures) {
-      // Only numbers and null were let through for a measure.
+      // A measure of a test is a number or null.
       block.column(catalogue.slotOf(measure))[row] = (reading.get(measure) as number | null | undefined) ?? Number.NaN;
     }
-    const { identity } = catalogue.sensors[sensor]!;
     if (rule.appliesTo.matchesNamed(identity, new Set(reading.keys()))) applies.push(sensor);
   }
   const mask = new Uint8Array(catalogue.sensors.length);
   for (const sensor of applies) mask[sensor] = 1;
   return mask;
-}
-
-function sensorOf(
-  catalogue: SensorCatalogue,
-  reading: ReadonlyMap<string, Value>,
-  measures: readonly string[],
-): number {
-  const identity: Identity = IDENTITY_NAMES.map((name) => reading.get(name) ?? null);
-  return catalogue.internSensor(identity, measures);
 }
 
 function timeOf(reading: ReadonlyMap<string, Value>): number | undefined {

@@ -1,6 +1,6 @@
 /**
- * What is legal in a set of rules but hardly meant: limits that no plausible reading can reach, or that every one breaks; a
- * rule that says what another one says; a measure that no profile has. Warnings of `rules check`, never a reason to refuse.
+ * Rules that are legal but hardly meant: limits that no plausible reading can reach, or that every one breaks; a rule that
+ * repeats another one; a measure that no profile has. Warnings of `rules check`, never a reason to refuse a set.
  */
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Measure, Profile } from "../../core/profile.ts";
@@ -8,12 +8,12 @@ import type { RuleProblem } from "../rule-set.ts";
 import type { Rule } from "./rule.ts";
 
 /**
- * A limit is suspicious when it is beyond the plausible range by more than this part of it. A limit at the end of what is
- * plausible, or a little beyond, is just what catches a broken sensor.
+ * A limit is suspicious when it is beyond the plausible range by more than this part of the range. A limit at the end of
+ * the range, or a little beyond, is the one that catches a broken sensor.
  */
 const FAR = 0.5;
 
-/** `profiles`: all that readings may be of. Sorted by place. */
+/** `profiles`: all that a reading may have. The warnings are sorted by place. */
 export function suspiciousRules(rules: readonly Rule[], profiles: readonly Profile[]): readonly RuleProblem[] {
   const measures = new Map<string, Measure[]>();
   for (const { measures: some } of profiles) {
@@ -52,11 +52,11 @@ function strangeLimits(rule: Rule, known: ReadonlyMap<string, readonly Measure[]
   return warnings;
 }
 
-/** What is plausible in any of the profiles that have the measure. */
+/** The range that is plausible in any of the profiles that have the measure. */
 function widest(same: readonly Measure[]): readonly [low: number, high: number, unit: string] {
   const low = Math.min(...same.map(({ plausible }) => plausible[0]));
   const high = Math.max(...same.map(({ plausible }) => plausible[1]));
-  return [low, high, same[0]!.unit];
+  return [low, high, same[0]?.unit ?? ""];
 }
 
 function sameMeaning(rules: readonly Rule[]): RuleProblem[] {

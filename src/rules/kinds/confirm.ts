@@ -36,7 +36,7 @@ function compile(condition: Condition, { at_least: atLeast, of }: Confirm, colum
   const own = new RuleState(columns.subjects, [...CLOCK, 0]);
   const { subjectOf } = columns;
   const span = 2 ** of;
-  const found = new Map<number, Broken>();
+  const brokenRows = new Map<number, Broken>();
   const { problems } = inner;
   const silentAt = inner.silentAt?.bind(inner);
   return {
@@ -44,8 +44,8 @@ function compile(condition: Condition, { at_least: atLeast, of }: Confirm, colum
     ...(problems === undefined ? {} : { problems }),
     ...(silentAt === undefined ? {} : { silentAt }),
     judge(block, applies, broken) {
-      found.clear();
-      inner.judge(block, applies, (row, what) => found.set(row, what));
+      brokenRows.clear();
+      inner.judge(block, applies, (row, what) => brokenRows.set(row, what));
       const used = refs.map((ref) => columns.column(block, ref));
       const { count, sensor, time } = block;
       for (let row = 0; row < count; row++) {
@@ -55,7 +55,7 @@ function compile(condition: Condition, { at_least: atLeast, of }: Confirm, colum
         const { values } = own;
         const step = stepClock(values, at, time[row]!);
         if (step === LATE) continue;
-        const what = found.get(row);
+        const what = brokenRows.get(row);
         const before = step === SET_BACK ? 0 : values[at + BITS]!;
         const bits = ((before * 2) % span) + (what === undefined ? 0 : 1);
         values[at + BITS] = bits;
@@ -67,7 +67,7 @@ function compile(condition: Condition, { at_least: atLeast, of }: Confirm, colum
   };
 }
 
-/** Whether a condition about measures had none to judge. */
+/** Whether a condition about measures has none to judge in this row. */
 function isAbsent(used: readonly Float64Array[], row: number): boolean {
   if (used.length === 0) return false;
   for (const column of used) if (!Number.isNaN(column[row]!)) return false;

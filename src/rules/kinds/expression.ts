@@ -2,20 +2,20 @@
 
 import { type JsonNode, sourceOffsetInText } from "../../core/outside/located-json.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
+import { NO_SENSOR } from "../../core/sensor.ts";
 import { type CheckedExpression, checkExpression, isAbsentField, summaryOf } from "../cel/check.ts";
 import { compileExpression } from "../cel/compile.ts";
 import type { Columns, MeasureRef } from "../columns.ts";
-import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
+import type { Broken, BrokenRow, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
 import { IDENTITY_NAMES, type RuleReader } from "../files/reader.ts";
 import { RULE_LIMITS } from "../rule-set.ts";
 
-type Found = (row: number, what: Broken) => void;
 type FieldValue = string | number | null;
 type FieldReader = (block: ReadingBlock, row: number) => FieldValue;
 
-/** What of an expression is repeated in a reason; all of it is in the finding's limit. */
+/** Characters of an expression that a reason repeats; the finding's limit has all of it. */
 const REASON_LENGTH = 200;
-/** Different messages that are counted apart; some carry a value. */
+/** This many messages are counted one by one, because some carry a value. */
 const MESSAGES_KEPT = 16;
 
 function read(node: JsonNode, reader: RuleReader): Condition | undefined {
@@ -40,19 +40,18 @@ export function judgeOf(expression: CheckedExpression, columns: Columns, compile
   const refs = expression.measures.map((measure) => columns.measure(measure));
   const used: Float64Array[] = [];
   return {
-    judge(block: ReadingBlock, applies: Uint8Array, broken: Found): void {
-      for (let i = 0; i < refs.length; i++) used[i] = columns.column(block, refs[i]!);
+    judge(block: ReadingBlock, applies: Uint8Array, broken: BrokenRow): void {
+      for (const [i, ref] of refs.entries()) used[i] = columns.column(block, ref);
+      const { count, sensor, label } = block;
       const { sensors, labels } = columns.catalogue;
-      loop(block.count, block.sensor, applies, block.label, sensors, labels, used, (row) =>
-        broken(row, describe(block, row)),
-      );
+      loop(count, sensor, applies, label, sensors, labels, used, (row) => broken(row, describe(block, row)));
     },
   };
 }
 
 type Field = { readonly name: string; readonly value: FieldReader };
 
-/** The library evaluates row by row: slower by far, for what the compiler leaves out. */
+/** The library evaluates row by row, which is slower by far: for the expressions that the compiler leaves out. */
 function interpreted(
   expression: CheckedExpression,
   fields: readonly Field[],
@@ -70,9 +69,9 @@ function interpreted(
   };
   return {
     problems,
-    judge(block: ReadingBlock, applies: Uint8Array, broken: Found): void {
+    judge(block: ReadingBlock, applies: Uint8Array, broken: BrokenRow): void {
       for (let row = 0; row < block.count; row++) {
-        if (applies[block.sensor[row]!] !== 1) continue;
+        if (applies[block.sensor[row] ?? NO_SENSOR] !== 1) continue;
         for (const { name, value } of fields) context[name] = celValue(name, value(block, row));
         if (breaks()) broken(row, describe(block, row));
       }
@@ -96,17 +95,19 @@ function celValue(name: string, value: FieldValue): unknown {
 
 function fieldReader(name: string, columns: Columns): FieldReader {
   const { catalogue } = columns;
+  const labelOf = (block: ReadingBlock, row: number) => catalogue.labels[block.label[row] ?? -1];
   const identity = IDENTITY_NAMES.indexOf(name);
-  if (identity >= 0) return (block, row) => catalogue.sensors[block.sensor[row]!]!.identity[identity] ?? null;
+  if (identity >= 0)
+    return (block, row) => catalogue.sensors[block.sensor[row] ?? NO_SENSOR]?.identity[identity] ?? null;
   switch (name) {
     case "timestamp":
-      return (block, row) => block.time[row]!;
+      return (block, row) => block.time[row] ?? null;
     case "status_code":
-      return (block, row) => catalogue.labels[block.label[row]!]!.statusCode;
+      return (block, row) => labelOf(block, row)?.statusCode ?? null;
     case "anomaly_flag":
-      return (block, row) => catalogue.labels[block.label[row]!]!.anomalyFlag;
+      return (block, row) => labelOf(block, row)?.anomalyFlag ?? null;
     case "anomaly_type":
-      return (block, row) => catalogue.labels[block.label[row]!]!.anomalyType;
+      return (block, row) => labelOf(block, row)?.anomalyType ?? null;
     default:
       return measureReader(columns.measure(name), columns);
   }
@@ -114,7 +115,7 @@ function fieldReader(name: string, columns: Columns): FieldReader {
 
 function measureReader(ref: MeasureRef, columns: Columns): FieldReader {
   return (block, row) => {
-    const value = columns.column(block, ref)[row]!;
+    const value = columns.column(block, ref)[row] ?? Number.NaN;
     return Number.isNaN(value) ? null : value;
   };
 }
@@ -126,10 +127,15 @@ function describer(
 ): (block: ReadingBlock, row: number) => Broken {
   const { text } = expression;
   const shown = text.length <= REASON_LENGTH ? text : `${text.slice(0, REASON_LENGTH)}…`;
-  const first = fields.find((field) => expression.measures.includes(field.name)) ?? fields[0]!;
+  const first = fields.find((field) => expression.measures.includes(field.name)) ?? fields[0];
   return (block, row) => {
     const values = fields.map(({ name, value }) => `${name} ${textOf(name, value(block, row))}`);
-    return { reason: `${shown} (${values.join(", ")})`, observed: first.value(block, row), limit: text, window: null };
+    return {
+      reason: `${shown} (${values.join(", ")})`,
+      observed: first?.value(block, row) ?? null,
+      limit: text,
+      window: null,
+    };
   };
 }
 

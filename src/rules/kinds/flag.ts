@@ -1,14 +1,12 @@
-/** `{"flag": {"field": "anomaly_flag", "equals": 1}}`: the sensor itself says that something is wrong. */
+/** `{"flag": {"field": "anomaly_flag", "equals": 1}}`: the sensor itself reports a fault. */
 
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { JsonNode } from "../../core/outside/located-json.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import { type Label, LIMITS } from "../../core/sensor.ts";
 import type { Columns } from "../columns.ts";
-import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
+import type { Broken, BrokenRow, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
 import { LABEL_FIELDS, type LabelField, MEASURE_NAME, RESERVED_FIELDS, type RuleReader } from "../files/reader.ts";
-
-type Found = (row: number, what: Broken) => void;
 
 const keys = ["field", "equals"] as const;
 const VALUE_OF: Record<LabelField, (label: Label) => string | number | null> = {
@@ -62,16 +60,16 @@ function byLabel(columns: Columns, field: LabelField, equals: string | number): 
       grown.set(breaks);
       breaks = grown;
     }
-    for (; seen < labels.length; seen++) breaks[seen] = VALUE_OF[field](labels[seen]!) === equals ? 1 : 0;
+    for (const label of labels.slice(seen)) breaks[seen++] = VALUE_OF[field](label) === equals ? 1 : 0;
   };
   return {
-    judge(block: ReadingBlock, applies: Uint8Array, broken: Found): void {
+    judge(block: ReadingBlock, applies: Uint8Array, broken: BrokenRow): void {
       if (seen < labels.length) learn();
       const { count, sensor, label } = block;
       for (let row = 0; row < count; row++) {
         const handle = label[row]!;
         if (handle < 0 || breaks[handle] === 0 || applies[sensor[row]!] !== 1) continue;
-        const type = field === "anomaly_type" ? null : labels[handle]!.anomalyType;
+        const type = field === "anomaly_type" ? null : (labels[handle]?.anomalyType ?? null);
         const reason = `${field} is ${equals}${type === null ? "" : ` (anomaly_type ${type})`}`;
         broken(row, { reason, observed: equals, limit, window: null });
       }
@@ -83,7 +81,7 @@ function byMeasure(columns: Columns, measure: string, equals: number): Condition
   const ref = columns.measure(measure);
   const what: Broken = { reason: `${measure} is ${equals}`, observed: equals, limit: `not ${equals}`, window: null };
   return {
-    judge(block: ReadingBlock, applies: Uint8Array, broken: Found): void {
+    judge(block: ReadingBlock, applies: Uint8Array, broken: BrokenRow): void {
       const column = columns.column(block, ref);
       const { count, sensor } = block;
       for (let row = 0; row < count; row++) {

@@ -7,8 +7,8 @@ export function medianOf(values: Float64Array, at: number, count: number): numbe
 }
 
 /**
- * The median of the distances from `median` (the MAD). The distances grow to both sides of the middle, so they are met in
- * their order by going outwards: half as many steps as there are values, and nothing is sorted.
+ * The median of the distances from `median` (the MAD). The distances grow to both sides of the middle, so a walk
+ * outwards meets them in their order: half as many steps as there are values, and no sorting.
  */
 export function deviationOf(values: Float64Array, at: number, count: number, median: number): number {
   const end = at + count;
@@ -42,24 +42,30 @@ export function insertSorted(values: Float64Array, at: number, count: number, va
   values[place] = value;
 }
 
-/** Takes `old`, which is there, out and puts `value` where it belongs: only what lies between them moves. */
-export function replaceSorted(values: Float64Array, at: number, count: number, old: number, value: number): void {
+/** Where `value` is in a sorted part that holds it. */
+export function placeOf(values: Float64Array, at: number, count: number, value: number): number {
   let low = at;
   let high = at + count - 1;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (values[middle]! < old) low = middle + 1;
+    if (values[middle]! < value) low = middle + 1;
     else high = middle;
   }
-  let place = low;
+  return low;
+}
+
+/** Moves the one value that is out of order, at `place`, to its place: only the values between the two places move. */
+export function reorder(values: Float64Array, at: number, count: number, place: number): void {
+  const value = values[place]!;
   const last = at + count - 1;
-  while (place < last && values[place + 1]! < value) {
-    values[place] = values[place + 1]!;
-    place++;
+  let to = place;
+  while (to < last && values[to + 1]! < value) {
+    values[to] = values[to + 1]!;
+    to++;
   }
-  while (place > at && values[place - 1]! > value) {
-    values[place] = values[place - 1]!;
-    place--;
+  while (to > at && values[to - 1]! > value) {
+    values[to] = values[to - 1]!;
+    to--;
   }
-  values[place] = value;
+  values[to] = value;
 }

@@ -1,18 +1,17 @@
 /**
  * `{"range": {"measure": "temperature", "min": -20, "max": 60}}`: both limits are allowed values, either may be left out.
- * `overrides` give some sensors limits of their own; `deadband` keeps a broken limit broken until the value is back inside
- * by that much.
+ * `overrides` give some sensors limits of their own; `deadband` keeps a broken limit broken until the value is back within
+ * the limits by that much.
  */
 import type { JsonNode } from "../../core/outside/located-json.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import type { Columns, MeasureRef } from "../columns.ts";
-import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
+import type { Broken, BrokenRow, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
 import type { RuleReader } from "../files/reader.ts";
 import { readSelector, type Selector } from "../selector.ts";
 import { RuleState } from "../state.ts";
 import { CLOCK, CLOCK_WIDTH, exceeds, LATE, SET_BACK, stepClock } from "./event-time.ts";
 
-type Found = (row: number, what: Broken) => void;
 type Limits = { readonly min: number; readonly max: number };
 type Override = Limits & { readonly appliesTo: Selector };
 type Range = Limits & {
@@ -32,7 +31,7 @@ function read(node: JsonNode, reader: RuleReader): Condition | undefined {
   const measure = measureNode && reader.measure(measureNode);
   const deadbandNode = fields.get("deadband");
   const deadband = deadbandNode === undefined ? 0 : reader.positive(deadbandNode, '"deadband"', true);
-  const limits = readLimits(node, fields, '"range"', reader, deadband ?? 0);
+  const limits = readLimits({ node, fields, what: '"range"' }, deadband ?? 0, reader);
   const overridesNode = fields.get("overrides");
   const overrides = overridesNode === undefined ? [] : readOverrides(overridesNode, reader, deadband ?? 0);
   if (measure === undefined || limits === undefined || overrides === undefined || deadband === undefined) {
@@ -42,12 +41,16 @@ function read(node: JsonNode, reader: RuleReader): Condition | undefined {
   return { measures: [measure], limits: [limits, ...overrides], compile: (columns) => compile(range, columns) };
 }
 
+type ObjectWithLimits = {
+  readonly node: JsonNode;
+  readonly fields: ReadonlyMap<string, JsonNode>;
+  readonly what: string;
+};
+
 function readLimits(
-  node: JsonNode,
-  fields: ReadonlyMap<string, JsonNode>,
-  what: string,
-  reader: RuleReader,
+  { node, fields, what }: ObjectWithLimits,
   deadband: number,
+  reader: RuleReader,
 ): Limits | undefined {
   const limit = (key: "min" | "max", open: number): number | undefined => {
     const given = fields.get(key);
@@ -76,7 +79,7 @@ function readOverrides(node: JsonNode, reader: RuleReader, deadband: number): re
     const fields = reader.fields(item, "an override", OVERRIDE_KEYS, ["applies_to"]);
     const selectorNode = fields?.get("applies_to");
     const appliesTo = selectorNode && readSelector(selectorNode, reader);
-    const limits = fields && readLimits(item, fields, "an override", reader, deadband);
+    const limits = fields && readLimits({ node: item, fields, what: "an override" }, deadband, reader);
     if (appliesTo !== undefined && limits !== undefined) overrides.push({ appliesTo, ...limits });
   }
   return overrides.length === node.items.length ? overrides : undefined;
@@ -86,10 +89,9 @@ function compile(range: Range, columns: Columns): ConditionJudge {
   const ref = columns.measure(range.measure);
   if (range.deadband > 0) return withMemory(range, ref, columns);
   if (range.overrides.length > 0) return bySensor(range, ref, columns);
-  const { measure, min, max } = range;
-  const limit = limitText(range);
+  const { min, max } = range;
   return {
-    judge(block: ReadingBlock, applies: Uint8Array, broken: Found): void {
+    judge(block: ReadingBlock, applies: Uint8Array, broken: BrokenRow): void {
       const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
       if (column === undefined) return;
       const { count, sensor } = block;
@@ -97,19 +99,19 @@ function compile(range: Range, columns: Columns): ConditionJudge {
         const value = column[row]!;
         // An absent value is NaN, and NaN is neither below nor above.
         if ((value < min || value > max) && applies[sensor[row]!] === 1) {
-          broken(row, outside(measure, value, min, max, limit));
+          broken(row, outside(range.measure, value, range));
         }
       }
     },
   };
 }
 
-function outside(measure: string, value: number, min: number, max: number, limit: string): Broken {
-  const side = value < min ? `below ${min}` : `above ${max}`;
-  return { reason: `${measure} ${value} is ${side}`, observed: value, limit, window: null };
+function outside(measure: string, value: number, limits: Limits): Broken {
+  const side = value < limits.min ? `below ${limits.min}` : `above ${limits.max}`;
+  return { reason: `${measure} ${value} is ${side}`, observed: value, limit: limitText(limits), window: null };
 }
 
-/** Limits by sensor handle: which override a sensor has is looked up once, when it is first seen. */
+/** Limits by sensor handle: the override of a sensor is looked up once, when it is first seen. */
 class SensorLimits {
   readonly #range: Range;
   readonly #columns: Columns;
@@ -133,7 +135,7 @@ class SensorLimits {
 function bySensor(range: Range, ref: MeasureRef, columns: Columns): ConditionJudge {
   const limits = new SensorLimits(range, columns);
   return {
-    judge(block: ReadingBlock, applies: Uint8Array, broken: Found): void {
+    judge(block: ReadingBlock, applies: Uint8Array, broken: BrokenRow): void {
       const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
       if (column === undefined) return;
       const of = limits.grown();
@@ -142,7 +144,7 @@ function bySensor(range: Range, ref: MeasureRef, columns: Columns): ConditionJud
         const value = column[row]!;
         const { min, max } = of[sensor[row]!]!;
         if ((value < min || value > max) && applies[sensor[row]!] === 1) {
-          broken(row, outside(range.measure, value, min, max, limitText({ min, max })));
+          broken(row, outside(range.measure, value, { min, max }));
         }
       }
     },
@@ -152,15 +154,15 @@ function bySensor(range: Range, ref: MeasureRef, columns: Columns): ConditionJud
 /** Which limit is broken, behind the clock: −1 the lower, 0 none, 1 the upper. */
 const SIDE = CLOCK_WIDTH;
 
-/** A late reading is judged by the plain limits: it says nothing of what the sensor does now. */
+/** A late reading is judged by the plain limits: it says nothing of the sensor now. */
 function withMemory(range: Range, ref: MeasureRef, columns: Columns): ConditionJudge {
-  const { measure, deadband } = range;
+  const { deadband } = range;
   const limits = new SensorLimits(range, columns);
   const state = new RuleState(columns.subjects, [...CLOCK, 0]);
   const { subjectOf } = columns;
   return {
     state,
-    judge(block: ReadingBlock, applies: Uint8Array, broken: Found): void {
+    judge(block: ReadingBlock, applies: Uint8Array, broken: BrokenRow): void {
       const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
       if (column === undefined) return;
       const of = limits.grown();
@@ -179,14 +181,14 @@ function withMemory(range: Range, ref: MeasureRef, columns: Columns): ConditionJ
         if (side === 0 && before > 0 && exceeds(deadband, max - value, max)) side = 1;
         if (step !== LATE) values[at + SIDE] = side;
         if (side === 0) continue;
-        if (value < min || value > max) broken(row, outside(measure, value, min, max, limitText({ min, max })));
-        else broken(row, notYetBack(measure, value, { min, max }, deadband, side));
+        if (value < min || value > max) broken(row, outside(range.measure, value, { min, max }));
+        else broken(row, notYetBack(range, value, { min, max }, side));
       }
     },
   };
 }
 
-function notYetBack(measure: string, value: number, limits: Limits, deadband: number, side: number): Broken {
+function notYetBack({ measure, deadband }: Range, value: number, limits: Limits, side: number): Broken {
   const wanted = decimal(side < 0 ? limits.min + deadband : limits.max - deadband);
   const was = side < 0 ? `below ${limits.min}` : `above ${limits.max}`;
   const reason = `${measure} ${value} was ${was} and is not back ${side < 0 ? "at" : "to"} ${wanted}`;

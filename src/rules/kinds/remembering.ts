@@ -5,7 +5,7 @@
  */
 import type { ReadingBlock } from "../../core/reading.ts";
 import type { Columns } from "../columns.ts";
-import type { Broken, ConditionJudge, ConditionKind } from "../condition.ts";
+import type { BrokenRow, ConditionJudge, ConditionKind } from "../condition.ts";
 import { RuleState } from "../state.ts";
 import { CLOCK } from "./event-time.ts";
 import { readFields, type Shape } from "./fields.ts";
@@ -18,12 +18,7 @@ export type Memory = {
 };
 
 /** What `ConditionJudge.judge` promises, for the column of the measure; a row without a value there moves nothing. */
-export type JudgeColumn = (
-  block: ReadingBlock,
-  column: Float64Array,
-  applies: Uint8Array,
-  broken: (row: number, what: Broken) => void,
-) => void;
+export type JudgeColumn = (block: ReadingBlock, column: Float64Array, applies: Uint8Array, broken: BrokenRow) => void;
 
 type OfMeasure = { readonly measure: string };
 

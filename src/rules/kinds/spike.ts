@@ -7,7 +7,7 @@
 import type { Broken } from "../condition.ts";
 import { CLOCK_WIDTH, exceeds, isoTime, LATE, SET_BACK, shortNumber, stepClock } from "./event-time.ts";
 import { ABOVE_ZERO, type FieldValues, MEASURE, optional, wholeNumber, ZERO_OR_MORE } from "./fields.ts";
-import { deviationOf, insertSorted, medianOf, replaceSorted } from "./median.ts";
+import { deviationOf, insertSorted, medianOf, placeOf, reorder } from "./median.ts";
 import { type JudgeColumn, type Memory, remembering } from "./remembering.ts";
 
 const fields = {
@@ -76,7 +76,11 @@ function remember(values: Float64Array, at: number, value: number, window: numbe
   if (known < window) {
     insertSorted(values, sorted, known, value);
     values[at + COUNT] = known + 1;
-  } else replaceSorted(values, sorted, known, values[place]!, value);
+  } else {
+    const oldest = placeOf(values, sorted, known, values[place]!);
+    values[oldest] = value;
+    reorder(values, sorted, known, oldest);
+  }
   values[place] = value;
   values[at + NEXT] = next + 1 === window ? 0 : next + 1;
 }
