@@ -1,4 +1,4 @@
-/** The files and places that a run is told of: judged together, so that everything wrong with them is told at once. */
+/** The files and places that the settings name: checked together, so that one run reports all their problems. */
 import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { codeOf, messageOf, UsageError } from "../core/errors.ts";
@@ -15,7 +15,7 @@ import { rulesFolder } from "./rules/folder.ts";
 
 export type ReadingFiles = { readonly profile: Profile; readonly mapping: Mapping | null };
 
-/** The profile and the mapping, for sources that can work. Throws a UsageError with every problem of all three. */
+/** Loads the profile and the mapping, and checks the sources. Throws a UsageError with every problem of all three. */
 export function loadReadingFiles(settings: Settings, cwd: string, once: boolean): ReadingFiles {
   const { files, problems } = readingFiles(settings, cwd, once);
   if (problems.length === 0) return files;
@@ -24,7 +24,7 @@ export function loadReadingFiles(settings: Settings, cwd: string, once: boolean)
   throw new UsageError(problems.map(({ message }) => message).join("\n"), tryHint === undefined ? {} : { tryHint });
 }
 
-/** What `run` would refuse, and what it could only wait for a person to mend, a line each. */
+/** The problems that `run` would refuse, and those that it would wait for a person to repair, one a line. */
 export function fileProblems(settings: Settings, cwd: string): string[] {
   const { problems } = readingFiles(settings, cwd, false);
   return [
@@ -48,10 +48,9 @@ function readingFiles(settings: Settings, cwd: string, once: boolean): { files: 
       return fallback;
     }
   };
-  const shipped = shippedProfiles();
-  const profile = attempt(() => loadProfile(settings.profile, cwd), shipped[0]!);
-  // Of a profile that is wrong nobody knows the measures: then a mapping may lead to any.
-  const known = problems.length === 0 ? [profile, ...shipped] : null;
+  const profile = attempt(() => loadProfile(settings.profile, cwd), loadProfile("environmental"));
+  // The measures of an invalid profile are unknown: then a mapping may name any measure.
+  const known = problems.length === 0 ? [profile, ...shippedProfiles()] : null;
   const { map } = settings;
   const mapping = map === null ? null : attempt(() => loadMapping(map, known, cwd), null);
   problems.push(...sourceProblems(settings.source, { profile, cwd, once }));
@@ -69,7 +68,7 @@ function rulesProblems(settings: Settings, cwd: string): string[] {
   }
 }
 
-/** A folder that is not there is made; what cannot become one is a file, or stands in one. */
+/** `run` creates a missing folder; that is impossible when the path, or a parent of it, is a file. */
 function placeProblem(path: string, cwd: string, work: string): string[] {
   for (let at = resolve(cwd, path); ; at = dirname(at)) {
     try {

@@ -100,7 +100,7 @@ function groupsOf(cwd: string): Judged[] {
   return groups;
 }
 
-/** Waits until the newest of that many rule sets has judged enough to be told from the one before. */
+/** Waits until the newest of that many rule sets has judged enough to be distinguished from the one before. */
 async function hasJudged(cwd: string, sets: number): Promise<void> {
   const isSo = (groups: readonly Judged[]) => groups.length === sets && groups.at(-1)!.rows >= 50;
   for (const giveUp = performance.now() + ENOUGH_MS; !isSo(groupsOf(cwd)); await Bun.sleep(20))
@@ -241,7 +241,7 @@ binaryTest(
 );
 
 binaryTest(
-  "a rule of silence shows who is silent now, and what rules remember goes on after kill -9",
+  "a rule of silence shows which sensors are silent, and the memory of the rules survives kill -9",
   async () => {
     const node = begin("memory");
     const field = new Database(join(node.cwd, "field.db"));

@@ -47,7 +47,7 @@ function run(cwd: string, args: readonly string[], env: Record<string, string> =
 const start = (cwd: string, args: readonly string[], env: Record<string, string> = {}) =>
   new AgentProcess({ args: ["run", ...args], cwd, env: { ...BASE, ...env } });
 
-/** Stops it and says how long that took. */
+/** Stops it and measures how long that takes. */
 async function stopped(
   agent: AgentProcess,
   signal: "SIGTERM" | "SIGINT",
@@ -73,7 +73,7 @@ function problemsOf(dataDir: string): string[] {
   }
 }
 
-/** Delivers what is left, windows too, and compares the buffer with the store. */
+/** Delivers the rest, windows too, and compares the buffer with the store. */
 function verified(cwd: string, args: readonly string[], env: Record<string, string> = {}) {
   const rest = run(cwd, ["run", ...args, "--source", "stdin:", "--once"], env);
   const verify = run(cwd, ["verify", "--deep", "--json", ...args], env);
@@ -82,7 +82,7 @@ function verified(cwd: string, args: readonly string[], env: Record<string, stri
     rest: rest.code,
     ok: report.ok,
     accepted: report.epochs?.[0]?.accepted ?? 0,
-    told: rest.stderr + verify.stderr,
+    stderr: rest.stderr + verify.stderr,
   };
 }
 
@@ -179,7 +179,7 @@ binaryTest("--once takes stdin to its end, delivers everything, open windows too
 });
 
 binaryTest(
-  "a second agent says whom it waits for, and takes over within a second of the first's end",
+  "a second agent reports which one it waits for, and takes over within a second of the first's end",
   async () => {
     const cwd = newFolder();
     const first = start(cwd, ["--source", "simulator:?sensors=5&rate=10"]);
@@ -199,7 +199,7 @@ binaryTest(
       return performance.now() - atMs;
     });
     expect(tookMs).toBeLessThan(1_000);
-    // One that is told to stop while it waits has nothing to do: that is no failure.
+    // An agent that is stopped while it waits has nothing to do: that is not a failure.
     expect(await waits.says("waiting_for_lock")).toBe(true);
     expect(await stopped(waits, "SIGTERM")).toMatchObject({ code: 0 });
     expect(await stopped(holds, "SIGTERM")).toMatchObject({ code: 0 });
@@ -264,7 +264,7 @@ binaryTest(
 );
 
 diskTest(
-  "a full disk: it waits, says so, loses and doubles nothing, and goes on when there is room",
+  "a full disk: the agent waits, reports it, loses and doubles nothing, and continues when there is room",
   async () => {
     const disk = smallDisk("16m");
     const cwd = newFolder();
@@ -294,7 +294,7 @@ diskTest(
 );
 
 diskTest(
-  "a disk much smaller than what comes: taken, delivered and let go in turn, also with kills while it is full",
+  "a disk much smaller than the input: readings are taken, delivered and deleted in turn, also with kills while it is full",
   async () => {
     const disk = smallDisk("8m");
     const cwd = newFolder();
@@ -321,7 +321,7 @@ diskTest(
 );
 
 diskTest(
-  "a disk that others keep full: it goes on in the room that its own delivered readings leave, and says so",
+  "a disk that others keep full: the agent continues in the room that its delivered readings leave, and reports it",
   async () => {
     const disk = smallDisk("48m");
     const cwd = newFolder();
@@ -346,7 +346,7 @@ diskTest(
 );
 
 binaryTest(
-  "a report that cannot be written is a problem and no end; a data dir that is deleted is put back whole",
+  "a report that cannot be written is a problem, and the agent continues; a deleted data dir is restored whole",
   async () => {
     const cwd = newFolder();
     const dataDir = join(cwd, "agent-data");
@@ -374,7 +374,7 @@ binaryTest(
 );
 
 diskTest(
-  "a disk that is full at the start is waited for too",
+  "an agent also waits for a disk that is full at the start",
   async () => {
     const disk = smallDisk("8m");
     const cwd = newFolder();
@@ -392,7 +392,7 @@ diskTest(
 );
 
 diskTest(
-  "the store's disk full: deliveries wait and go on when there is room",
+  "the store's disk is full: deliveries wait, and continue when there is room",
   async () => {
     const disk = smallDisk("16m");
     const cwd = newFolder();
@@ -414,7 +414,7 @@ diskTest(
 );
 
 binaryTest(
-  "a buffer that becomes corrupt under a running agent is set aside, and the agent goes on",
+  "a buffer that becomes corrupt under a running agent is set aside, and the agent continues",
   async () => {
     const cwd = newFolder();
     const source = "simulator:?sensors=50&rate=40";
