@@ -33,6 +33,12 @@ from pyspark.sql.types import ArrayType, BinaryType, DataType, MapType, StructTy
 cloudpickle.register_pickle_by_value(autoloader)
 
 
+# How long Python and the JVM wait for each other. The default, 15 seconds, is too little on a busy machine: a query then fails.
+WAIT_S = 1_200
+os.environ["SPARK_AUTH_SOCKET_TIMEOUT"] = str(WAIT_S)
+# The name of this machine need not be known to a name server.
+os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+
 # Optimising code costs a short job more than it gains; a million rows take four times as long without it.
 SHORT = {
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
@@ -81,6 +87,9 @@ def open_session(jars: str, warehouse: str, length: str) -> SparkSession:
         "spark.sql.streaming.noDataMicroBatches.enabled": "false",
         # Spark 4.2 puts parameters into the text in its own parser, and Delta 4.4.0's, which is before it, does not hand them on.
         "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",
+        "spark.python.authenticate.socketTimeout": f"{WAIT_S}s",
+        "spark.network.timeout": f"{WAIT_S}s",
+        "spark.sql.broadcastTimeout": str(WAIT_S),
         "spark.log.level": "ERROR",
     }
     if "AWS_ENDPOINT_URL_S3" in os.environ:

@@ -6,7 +6,7 @@ import { BUCKET_PREFIX, REGION } from "./lake.ts";
 
 export const WINDOW_MS = 10_000;
 /** Everything that is left is delivered within this, without faults. */
-const FINISH_MS = 120_000;
+const FINISH_MS = 600_000;
 
 /** What one agent works with, over all its lives. */
 export type Place = {

@@ -3,9 +3,7 @@ import { TRIGGERS, type Trigger } from "./deaths.ts";
 
 export type Figures = {
   kills: number;
-  terms: number;
   restarts: number;
-  takeovers: number;
   /** Killed before the agent had said that it runs. */
   killedAtStart: number;
   killedBy: Record<Trigger, number>;
@@ -20,16 +18,16 @@ export type Figures = {
   promised: number;
   storedNotSettled: number;
   faults: Record<string, number>;
-  slowestStopMs: number;
-  slowestTakeoverMs: number;
+  /** From SIGTERM to the exit, of each orderly stop. */
+  stopMs: number[];
+  /** From the end of an agent to the start of the one that waited for it. */
+  takeoverMs: number[];
 };
 
 export function newFigures(): Figures {
   return {
     kills: 0,
-    terms: 0,
     restarts: 0,
-    takeovers: 0,
     killedAtStart: 0,
     writerKills: 0,
     rows: 0,
@@ -40,11 +38,26 @@ export function newFigures(): Figures {
     promised: 0,
     storedNotSettled: 0,
     faults: {},
-    slowestStopMs: 0,
-    slowestTakeoverMs: 0,
+    stopMs: [],
+    takeoverMs: [],
     // Every trigger was just given its count.
     killedBy: Object.fromEntries(TRIGGERS.map((trigger) => [trigger, 0])) as Record<Trigger, number>,
   };
+}
+
+const sorted = (all: readonly number[]) => all.toSorted((a, b) => a - b);
+const medianOf = (all: readonly number[]) => sorted(all)[all.length >> 1] ?? 0;
+const timesOf = (all: readonly number[]) =>
+  `median ${Math.round(medianOf(all))} ms, slowest ${Math.round(sorted(all).at(-1) ?? 0)} ms`;
+
+/** What is slower than promised. The median: a busy machine holds up one or the other, and not half of them. */
+export function describeLate({ stopMs, takeoverMs }: Figures): string[] {
+  const late = (what: string, all: readonly number[], limitMs: number) =>
+    medianOf(all) > limitMs ? [`${what}: ${timesOf(all)}; ${limitMs} ms are promised`] : [];
+  return [
+    ...late("from SIGTERM to the exit", stopMs, 700),
+    ...late("takeover by the one that waits", takeoverMs, 1_000),
+  ];
 }
 
 export function describeFigures(figures: Figures, seconds: number): string[] {
@@ -54,8 +67,8 @@ export function describeFigures(figures: Figures, seconds: number): string[] {
       .map(([name, count]) => `${name} ${count}`)
       .join(", ");
   return [
-    `kills ${figures.kills} (by ${list(killedBy)}; ${figures.killedAtStart} before it had started), orderly stops ${figures.terms}, starts ${figures.restarts}, takeovers ${figures.takeovers}, kills of the writer ${figures.writerKills}`,
-    `slowest orderly stop ${Math.round(figures.slowestStopMs)} ms, slowest takeover ${Math.round(figures.slowestTakeoverMs)} ms`,
+    `kills ${figures.kills} (by ${list(killedBy)}; ${figures.killedAtStart} before it had started), orderly stops ${figures.stopMs.length}, starts ${figures.restarts}, takeovers ${figures.takeoverMs.length}, kills of the writer ${figures.writerKills}`,
+    `orderly stop: ${timesOf(figures.stopMs)}; takeover: ${timesOf(figures.takeoverMs)}`,
     `after ${figures.looks} deaths looked at: ${figures.promised} objects promised and not settled, ${figures.storedNotSettled} of them stored already`,
     `rows ${figures.rows}, objects ${figures.objects}, window revisions ${figures.revisions}, ${seconds.toFixed(0)} s`,
     `answers of the S3 line: ${list(faults)}; 412 (there already): ${figures.alreadyThere}`,

@@ -4,10 +4,8 @@ import { type Death, nextDeath, PATIENCE_MS } from "./deaths.ts";
 import type { Events } from "./events.ts";
 import type { Figures } from "./figures.ts";
 
-/** DESIGN §4: SIGTERM to exit. */
-const STOP_MS = 700;
-/** DESIGN §7: the waiting agent takes over within this. */
-const TAKEOVER_MS = 1_000;
+/** A stop takes less than a second: whoever is not gone by then hangs. */
+const MERCY_MS = 60_000;
 
 export type Lives = {
   readonly start: () => AgentProcess;
@@ -120,17 +118,13 @@ async function stopInOrder(agent: AgentProcess, figures: Figures): Promise<void>
   const saidBefore = agent.heard !== "";
   const struckAtMs = performance.now();
   agent.kill("SIGTERM");
-  const mercy = setTimeout(() => agent.kill("SIGKILL"), 10 * STOP_MS);
+  const mercy = setTimeout(() => agent.kill("SIGKILL"), MERCY_MS);
   const end = await agent.ended;
   clearTimeout(mercy);
-  const tookMs = end.atMs - struckAtMs;
   // In its first milliseconds a process has no handler yet, and nothing in memory that could be lost.
   if (end.signal === "SIGTERM" && !saidBefore) return;
-  figures.terms++;
-  figures.slowestStopMs = Math.max(figures.slowestStopMs, tookMs);
   if (end.code !== 0) throw new Error(`SIGTERM did not end with exit code 0: ${told(agent)}`);
-  if (tookMs > STOP_MS)
-    throw new Error(`SIGTERM took ${Math.round(tookMs)} ms, ${STOP_MS} are allowed: ${told(agent)}`);
+  figures.stopMs.push(end.atMs - struckAtMs);
 }
 
 /** Another agent on the same data dir, until it says that it waits. One that is told to stop while it waits does so. */
@@ -145,12 +139,8 @@ async function startWaiting(lives: Lives): Promise<AgentProcess> {
 async function checkTakeover(old: AgentProcess, next: AgentProcess, figures: Figures): Promise<void> {
   const end = await old.ended;
   const fromMs = Math.max(end.atMs, next.startedAtMs);
-  if (!(await next.says("running:", 10 * TAKEOVER_MS))) throw new Error(`no takeover: ${told(next)}`);
-  const tookMs = performance.now() - fromMs;
-  figures.takeovers++;
-  figures.slowestTakeoverMs = Math.max(figures.slowestTakeoverMs, tookMs);
-  if (tookMs > TAKEOVER_MS)
-    throw new Error(`the waiting agent took over after ${Math.round(tookMs)} ms: ${told(next)}`);
+  if (!(await next.says("running:"))) throw new Error(`no takeover: ${told(next)}`);
+  figures.takeoverMs.push(performance.now() - fromMs);
 }
 
 /** How it ended and its last words. */

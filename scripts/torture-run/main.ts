@@ -11,7 +11,7 @@ import { killAllAgents } from "../../src/testing/agent-process.ts";
 import { findS3Server } from "../../src/testing/s3-server.ts";
 import { keepBinary } from "./agent-command.ts";
 import { databaseToFolder, databaseToS3, type Leg } from "./database-leg.ts";
-import { describeFigures, newFigures } from "./figures.ts";
+import { describeFigures, describeLate, newFigures } from "./figures.ts";
 import { simulatorToFolder } from "./simulator-leg.ts";
 
 const USAGE = "Try: scripts/torture --kills 2000 [--seed N] [--rows N] [--only folder|s3|simulator] [--keep]";
@@ -80,8 +80,10 @@ async function torture({ seed, kills, rows, only, keep }: Options): Promise<bool
     if (!keep) rmSync(folder, { recursive: true, force: true });
   }
   for (const line of describeFigures(figures, (performance.now() - startedAtMs) / 1_000)) say(line);
+  const late = describeLate(figures);
+  for (const line of late) say(`FAILED: ${line}`);
   if (!keep) rmSync(root, { recursive: true, force: true });
-  return true;
+  return late.length === 0;
 }
 
 function hasS3(say: (line: string) => void): boolean {
