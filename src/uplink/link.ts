@@ -1,6 +1,6 @@
 /**
  * Whether the store can be reached, and when to try again: decided purely. The caller keeps the state, starts no put
- * before `retryAtMs`, and says what `say` asks it to say.
+ * before `retryAtMs`, and logs what `say` names.
  */
 
 /** `sinceMs`: when the state was entered. */
@@ -12,7 +12,7 @@ export type Link =
       /** The latest failure, for people. */
       readonly error: string;
       readonly tryHint: string | null;
-      /** True when a person must act: health is degraded. The tries go on. */
+      /** True when a person must act: health is degraded. The agent keeps trying. */
       readonly denied: boolean;
       /** Tries that failed, counted once for puts that failed together. */
       readonly attempt: number;
@@ -22,7 +22,7 @@ export type Link =
 
 /**
  * How a put ended. `failed`: trying later may help; `denied`: a person must act, and trying later will help then. An
- * object that can never be stored is no event: the store answered, and the link is as it was.
+ * object that can never be stored is not an event: the store answered, and the link stays as it is.
  */
 export type LinkEvent =
   | { readonly kind: "stored" }
@@ -34,7 +34,7 @@ export type LinkEvent =
       readonly retryAfterMs: number | null;
     };
 
-/** `say`: the link went down or came back with this event: one line each, however long it lasts. */
+/** `say`: the link went down or came back with this event. Each is logged once, however long it lasts. */
 export type NextLink = { readonly link: Link; readonly say: "down" | "up" | null };
 
 export const BACKOFF_BASE_MS = 500;
@@ -69,7 +69,7 @@ export function nextLink(
   const failure = { error: event.message, tryHint: event.tryHint, denied: event.kind === "denied" };
   const asked = Math.min(RETRY_AFTER_LIMIT_MS, Math.max(0, event.retryAfterMs ?? 0));
   if (link.state === "down" && waitMs(link, nowMs, ceilingMs) > 0) {
-    // A put that was on its way when the link went down: the same outage, which is not to be counted again.
+    // A put that was on its way when the link went down: the same outage, which is counted once.
     const retryAtMs = asked > 0 ? Math.max(link.retryAtMs, nowMs + asked) : link.retryAtMs;
     return { link: { ...link, ...failure, retryAtMs }, say: null };
   }

@@ -1,6 +1,6 @@
 /**
- * The names of objects. A key says all that an audit needs: whose readings, which range, how many rows; so a
- * delivery is checked from a listing, without opening an object.
+ * The names of objects. A key says all that an audit needs (node, epoch, range, rows), so a delivery is checked from a
+ * listing, without opening an object.
  */
 import { type HourRange, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import type { Stage } from "../core/stage.ts";
@@ -46,7 +46,7 @@ const RANGE = /^(?<first>\d{12,16})-(?<last>\d{12,16})\.(?<count>\d{1,16})\.json
 const WINDOW =
   /^(?<year>[+-]\d{6}|\d{4})(?<month>\d\d)(?<day>\d\d)T(?<hour>\d\d)(?<minute>\d\d)(?<second>\d\d)(?<ms>\d{3})?Z\.r(?<revision>\d{1,16})\.(?<count>\d{1,16})\.json\.gz$/;
 
-/** What a key of this stage says, or null when it is not one of ours: other text, or not exactly as we would write it. */
+/** The parts of a key of this stage, or null when it is not one of the agent's: other text, or not exactly as it is written. */
 export function parseKey(stage: Stage, key: string): ParsedKey | null {
   const folder = FOLDER.exec(key);
   if (folder === null) return null;

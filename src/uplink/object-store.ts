@@ -2,13 +2,13 @@
 import type { Stage } from "../core/stage.ts";
 
 /**
- * The bucket beside the stages', for what nodes tell of themselves: no readings, and nothing that a promise is about. Its
+ * The bucket beside the stages', for what nodes report of themselves. It holds no readings, and no promise covers it. Its
  * objects are replaced.
  */
 export interface MetadataBucket {
   /** Where it is, for people: its name or a folder's path. */
   readonly place: string;
-  /** On return the object is this body, whatever it was before; throws as `ObjectStore.put` does. No reader sees a part. */
+  /** On return the object has this body, and no reader ever sees a part of it. Throws as `ObjectStore.put` does. */
   replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void>;
   /** In key order; no such bucket: nothing. */
   list(prefix: string): AsyncIterable<Omit<ListedObject, "stage">>;
@@ -18,7 +18,7 @@ export interface MetadataBucket {
 
 export type ObjectRef = { readonly stage: Stage; readonly key: string };
 
-/** An object as a listing shows it. `storedMs`: since when it is there, by the clock of the store. */
+/** An object as a listing shows it. `storedMs`: when it was stored, by the clock of the store. */
 export type ListedObject = {
   readonly stage: Stage;
   readonly key: string;
@@ -40,9 +40,9 @@ export interface ObjectStore {
   readonly uri: string;
   readonly metadata: MetadataBucket;
   /**
-   * On return the object is stored, durable and listed, whether by this call or an earlier one ("already-there": whatever
+   * On return the object is stored, durable and listed, by this call or by an earlier one ("already-there": the object that
    * is there stays as it is). Repeating a call is harmless. No reader ever sees a part of an object.
-   * Throws TransientError when trying later may help, DeniedError when a person must act and trying goes on, any other
+   * Throws TransientError when trying later may help, DeniedError when a person must act (the agent keeps trying), any other
    * error when this object can never be stored (too large, a key that the store refuses). An aborted signal throws its
    * reason; the object may then be there or not. The body is not changed, and is the caller's again on return.
    */
@@ -56,7 +56,7 @@ export interface ObjectStore {
   list(stage: Stage, prefix?: string): AsyncIterable<ListedObject>;
   /** The body as it is stored (gzip). Throws NotFoundError when there is no such object. */
   get(ref: ObjectRef): Promise<Uint8Array>;
-  /** Takes objects away, at most a thousand a call; those that are not there are no error. For `lake clean` only. */
+  /** Deletes objects, at most a thousand a call; a missing object is not an error. For `lake clean` only. */
   remove(stage: Stage, keys: readonly string[]): Promise<void>;
   /** Where a stage's objects are, for people: a bucket's name or a folder's path. */
   place(stage: Stage): string;

@@ -1,19 +1,19 @@
 /**
  * Reads the rows of an object back: for `verify --deep`, `lake head` and tests. A body may have several gzip members (RFC
- * 1952 §2.2): node:zlib reads all of them, Bun.gunzipSync would stop after the first and lose rows without a word.
+ * 1952 §2.2): node:zlib reads all of them, Bun.gunzipSync would stop after the first and lose rows silently.
  */
 import { isUtf8 } from "node:buffer";
 import { gunzipSync } from "node:zlib";
 import { free } from "../core/bytes/bytes.ts";
 import { AgentError, messageOf } from "../core/errors.ts";
 
-/** What an object may hold when it is unpacked; our own are far smaller, a foreign one must not fill the memory. */
+/** The largest object when it is unpacked. The agent's own are far smaller; a foreign one must not fill the memory. */
 const UNPACKED_BYTES = 1024 * 1024 * 1024;
 const NEWLINE = 10;
 
 /**
  * The lines of an object, without their ends; empty lines are none. Throws AgentError naming the object when it is corrupt
- * anywhere, and then before its first line: nobody takes in half of one.
+ * anywhere, and then before its first line: no reader gets half of an object.
  */
 export function* gunzipLines(body: Uint8Array, name: string): Iterable<string> {
   const bytes = unpack(body, name);

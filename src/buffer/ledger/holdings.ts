@@ -1,11 +1,11 @@
-/** What the buffer tells of the node: what it holds, how far delivery is, what came in, what was lost. */
+/** What a buffer holds, how far delivery is, what its sources gave, and which rules judged. */
 import type { SeqRange } from "../../core/seq-range.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import { IS_PARKED } from "../schema.ts";
 import type { BufferLedger } from "./ledger.ts";
 import { openWindows, unplannedRows } from "./promises.ts";
 
-/** A buffer's database, whoever has it open. */
+/** A buffer's database, open for writing or for reading. */
 type Readable = Pick<BufferLedger, "db">;
 
 export type StageLag = {
@@ -15,7 +15,7 @@ export type StageLag = {
   readonly pending: number;
   /** When the oldest of them was committed, ms; null where nothing waits. */
   readonly oldestPendingMs: number | null;
-  /** Rows that the store refuses and nobody sends again. */
+  /** Rows that the store refused for good. */
   readonly parked: number;
 };
 
@@ -82,7 +82,7 @@ export function lagOf(
   return { stages: Object.fromEntries(stages) as Record<Stage, StageLag>, openWindows: open.length };
 }
 
-/** What of a stage is in which state; `waiting` is what no batch promises yet. */
+/** The rows of a stage by state; `waiting`: those that no batch promises yet. */
 export function stageLag(
   ledger: Readable,
   parts: {
@@ -122,7 +122,7 @@ function windowsWaiting(ledger: BufferLedger, open: readonly number[]): Waiting 
   return { rows: open.length * (sensors?.n ?? 0), sinceMs: committedAt(ledger, from) };
 }
 
-/** When a reading was committed, ms; null where that is not known any more. */
+/** When a reading was committed, ms; null where it is not known any more. */
 export function committedAt(ledger: Readable, seq: number): number | null {
   const row = ledger.db
     .query<{ at: number }, [number]>(
@@ -143,7 +143,7 @@ export function sourcesOf(ledger: Readable): SourceCounts[] {
   return ledger.db.query<SourceCounts, []>("SELECT uri, cursor, accepted, refused FROM source ORDER BY uri").all();
 }
 
-/** The rule set that judged last: its version, how many rules it has, and since when the buffer has known it. */
+/** The rule set that judged last: its version, its number of rules, and when the buffer first stored it. */
 export function rulesOf(ledger: BufferLedger): { version: string; count: number; sinceMs: number } | null {
   const version = ledger.meta("rules_version");
   if (version === null) return null;
@@ -155,7 +155,7 @@ export function rulesOf(ledger: BufferLedger): { version: string; count: number;
   return { version, count: Array.isArray(rules) ? rules.length : 0, sinceMs: row.since };
 }
 
-/** Parked batches: how many, and why the newest was. */
+/** Parked batches: their number, and the newest with its reason. */
 export function parkedOf(ledger: Readable): { count: number; key: string; error: string } | null {
   const newest = ledger.db
     .query<{ key: string; error: string | null }, []>(
@@ -177,7 +177,7 @@ export function refusedByReason(ledger: BufferLedger): Record<string, number> {
   return Object.fromEntries(rows.map(({ reason, n }) => [reason, n]));
 }
 
-/** The newest rows with unknown fields that are looked at, and the names that are told: a flood must not hold up status. */
+/** How many of the newest rows with unknown fields are read, and how many names are reported: a flood must not hold up status. */
 const EXTRA_ROWS = 10_000;
 const EXTRA_NAMES = 100;
 

@@ -1,6 +1,6 @@
 /**
- * The buffer as others may look at it: read-only, beside a running agent or without one, in one consistent snapshot.
- * Nothing here writes, locks out a writer, or needs to: `status` and `verify` must work on a device in any state.
+ * The buffer for readers: read-only, beside a running agent or without one, in one consistent snapshot. Nothing here writes
+ * or locks out a writer: `status` and `verify` must work on a device in any state.
  */
 
 import { constants, Database } from "bun:sqlite";
@@ -17,7 +17,7 @@ const BUSY_MS = 5_000;
 
 export class BufferLedger {
   readonly db: Database;
-  /** Of the schema: what a later one added is not there in an older one. */
+  /** The version of the schema: an older one lacks the tables that later ones added. */
   readonly version: number;
   readonly epoch: string;
   readonly nodeId: string;
@@ -77,7 +77,7 @@ function openReadOnly(path: string): Database {
     return begun(new Database(path, { readonly: true }));
   } catch (error) {
     if (codeOf(error) !== "SQLITE_CANTOPEN" && codeOf(error) !== "SQLITE_READONLY_DIRECTORY") throw error;
-    // With a log beside it, what the file alone says is not the whole truth. Without one nobody is writing.
+    // With a log beside it the file alone is not complete. Without one no process is writing.
     if (existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0) throw error;
     const uri = `${pathToFileURL(resolve(path)).href}?immutable=1`;
     return begun(new Database(uri, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI));

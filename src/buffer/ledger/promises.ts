@@ -1,4 +1,4 @@
-/** What the buffer accepted and promised, for whoever compares it with a store. */
+/** The readings that a buffer accepted and the objects that it promised, to compare with a store. */
 import type { SeqRange } from "../../core/seq-range.ts";
 import type { ReadingStage, Stage } from "../../core/stage.ts";
 import { ANOMALOUS, MALFORMED, VALID } from "../buffer.ts";
@@ -19,7 +19,7 @@ export type LedgerPromises = {
   readonly accepted: number;
   readonly plannedThrough: number;
   readonly batches: readonly LedgerBatch[];
-  /** Batches of earlier epochs: what a corrupt buffer had not delivered, under the keys that it gave. */
+  /** Batches of earlier epochs: readings that a corrupt buffer had not delivered, under the keys that it gave. */
   readonly carried: readonly LedgerBatch[];
   readonly folded: readonly {
     readonly stage: ReadingStage;
@@ -36,7 +36,7 @@ export type LedgerPromises = {
 };
 
 export type PromisesAsked = {
-  /** The stages that are switched on: what is not planned yet is expected in these only. */
+  /** The stages that are switched on: readings that are not planned yet are expected in these only. */
   readonly stages: readonly Stage[];
   /** The length that a window has where none went out yet. */
   readonly windowMs: number;
@@ -83,7 +83,7 @@ export const VERDICTS_OF_STAGE: Readonly<Record<ReadingStage, readonly number[]>
   schematized: [VALID],
 };
 
-/** Readings at the end that are looked at to tell which windows are open: a bound on the time, above any usual lag. */
+/** The newest readings that are read to find the open windows: bounds the time, and is above any usual lag. */
 const OPEN_ROWS = 5_000_000;
 
 /**

@@ -1,4 +1,4 @@
-/** The readings that a buffer holds, for whoever only looks: one by its seq, or all of them in their order, a piece at a time. */
+/** The readings that a buffer holds, read-only: one by its seq, or all of them in order of seq, a piece at a time. */
 import { AgentError, messageOf } from "../../core/errors.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import type { SeqRange } from "../../core/seq-range.ts";
@@ -7,11 +7,11 @@ import { isCorruption } from "../corruption.ts";
 import { BlockReader, loadCatalogue } from "../read-back.ts";
 import type { BufferLedger } from "./ledger.ts";
 
-/** Rows that are in memory at once: some megabytes, and enough that a query costs nothing beside its rows. */
+/** Rows that are in memory at once: some megabytes, and enough that the query itself costs little. */
 const ROWS_AT_ONCE = 4_000;
 
 export class LedgerReadings {
-  /** All that the readings refer to, as it was when this was made. */
+  /** The sensors, labels and measures of the readings, as they were when this was made. */
   readonly catalogue: SensorCatalogue;
   readonly epoch: string;
   readonly #ledger: BufferLedger;
@@ -40,7 +40,7 @@ export class LedgerReadings {
     return whole(() => this.#reader.read(range));
   }
 
-  /** The same, of any length, a piece at a time and without a look at what is not there. */
+  /** The readings of a range of any length, a piece at a time; gaps cost nothing. */
   *pieces({ first, last }: SeqRange, rows = ROWS_AT_ONCE): Generator<StoredBlock> {
     for (let next = this.nextHeld(first); next !== null && next <= last; ) {
       const until = Math.min(last, next + rows - 1);
@@ -69,7 +69,7 @@ function isWhole({ sensors, labels, measureNames }: SensorCatalogue, { db }: Buf
   return sensors.length === s + 1 && labels.length === l && measureNames.length === m;
 }
 
-/** A look at a damaged file is no crash: it says whose work the repair is. */
+/** Reading a damaged file does not crash: the error says how the buffer is repaired. */
 function whole<T>(read: () => T): T {
   try {
     return read();

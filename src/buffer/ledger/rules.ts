@@ -1,9 +1,9 @@
-/** What a buffer knows of the rules that judged its readings: the sets, how often each rule was broken, and the switches. */
+/** The rules that judged a buffer's readings: the sets, how often each rule was broken, and the switches. */
 
 import type { RuleSwitch } from "../rule-memory.ts";
 import type { BufferLedger } from "./ledger.ts";
 
-/** A rule set as it was written down when it first came into force; null where this buffer does not know it. */
+/** A rule set as it was stored when it first came into force; null where this buffer does not have it. */
 export function storedRuleSet(ledger: BufferLedger, version: string): { canonical: string; sinceMs: number } | null {
   return ledger.db
     .query<{ canonical: string; sinceMs: number }, [string]>(
@@ -12,7 +12,7 @@ export function storedRuleSet(ledger: BufferLedger, version: string): { canonica
     .get(version);
 }
 
-/** Readings that were committed from `sinceMs` on and are still held, by rule that they broke. */
+/** How many of the readings that are held and were committed from `sinceMs` on broke each rule. */
 export function brokenSince(ledger: BufferLedger, sinceMs: number): ReadonlyMap<string, number> {
   // By commit: a clock that was wrong once must not move the border for all.
   const rows = ledger.db

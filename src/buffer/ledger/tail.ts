@@ -1,25 +1,25 @@
 /**
- * Readings as they are committed, for whoever follows a buffer that somebody else writes. Each look is a connection and a
- * snapshot of its own, gone when it returns: nothing holds up the writer's checkpoints, and a buffer that was put in the
- * place of a corrupt one is found by its path.
+ * Readings as they are committed, for a reader that follows the buffer of a running agent. Each look has its own connection
+ * and snapshot, and closes them: nothing holds up the writer's checkpoints, and a buffer that replaced a corrupt one is found
+ * by its path.
  */
 import { IDENTITY_COLUMNS, NO_SENSOR, type SensorCatalogue } from "../../core/sensor.ts";
 import { type StoredBlock, verdictOf } from "../buffer.ts";
 import { BufferLedger } from "./ledger.ts";
 import { LedgerReadings } from "./readings.ts";
 
-/** What is followed: these verdicts, and of one sensor (by sensor_id) or, where it is null, of all. */
+/** The readings that are followed: of these verdicts, and of one sensor (by sensor_id); null: of all. */
 export type TailFilter = { readonly verdicts: readonly number[]; readonly sensorId: string | null };
 
-/** Readings that were looked at, and those of them that pass the filter, in the order of their seqs. */
+/** The readings of one look that pass the filter, in order of seq. */
 export type TailPiece = {
   readonly epoch: string;
   readonly nodeId: string;
   readonly catalogue: SensorCatalogue;
   readonly found: readonly { readonly stored: StoredBlock; readonly row: number }[];
-  /** Another buffer stands where the one before stood; it is followed from its first reading on. */
+  /** Another buffer has replaced the one before; it is followed from its first reading on. */
   readonly isOther: boolean;
-  /** Readings that the buffer let go before anybody looked at them. */
+  /** Readings that the buffer deleted before this look. */
   readonly missed: number;
   /** There is more already. */
   readonly more: boolean;
@@ -27,7 +27,7 @@ export type TailPiece = {
 
 /** Readings that a look takes at most. */
 const PIECE_ROWS = 1_000;
-/** How far back the last readings that pass a filter are looked for: about a second's work. */
+/** How far back the newest readings that pass a filter are searched: about a second's work. */
 const LOOK_BACK = 5_000_000;
 const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
 

@@ -1,6 +1,6 @@
 /**
- * What can still be read of a buffer that was set aside as corrupt. Opened for reading only: the file stays as it is.
- * Nothing here throws because of the damage; what cannot be read is absent, and the caller counts it.
+ * Reads what is left of a buffer that was set aside as corrupt, read-only: the file stays as it is. Nothing here throws
+ * because of the damage; rows that cannot be read are absent, and the caller counts them.
  */
 import { Database } from "bun:sqlite";
 import type { TimeQuality } from "../../core/reading.ts";
@@ -34,7 +34,7 @@ export type SalvagedWindow = {
 const FACTS_GRAIN = 256;
 /** Probes that find out whether anything of the readings can be read at all. */
 const PROBES = 64;
-/** The least that a reading takes, bytes: more readings than that allows is a damaged number. */
+/** A reading takes at least these bytes: a number of readings that is larger than the file allows is damaged. */
 const LEAST_ROW_BYTES = 8;
 const UNREADABLE_FINDING = {
   ...({ rule: "unreadable", severity: "warning", observed: null, limit: null, window: null } as const),
@@ -47,11 +47,11 @@ export class DamagedBuffer {
   readonly #copy: string | null;
   readonly #unknown: UnknownHandles;
   readonly #reader: BlockReader;
-  /** Reads a reading also where the rules that it broke cannot be read. */
+  /** Also reads a reading whose broken rules cannot be read. */
   readonly #lenient: BlockReader;
   readonly #fallback: CommitFacts;
 
-  /** Null where it cannot be opened even with a log and a first page made anew. Throws what a full disk says while it is copied. */
+  /** Null where it cannot be opened even with a repaired log and a new first page. Throws the error of a full disk while it is copied. */
   static open(path: string, fallback: CommitFacts): DamagedBuffer | null {
     const isLogWhole = !isLogDamaged(`${path}-wal`);
     const direct = isLogWhole ? attempt(() => new DamagedBuffer(path, null, fallback)) : undefined;
@@ -99,7 +99,7 @@ export class DamagedBuffer {
     return value !== null && /^\d{1,15}$/.test(value) ? Number(value) : null;
   }
 
-  /** The seq of the last commit, whether that is certain, and how many readings the sources say they gave, or null. */
+  /** The seq of the last commit, whether it is certain, and how many readings the sources report, or null. */
   lastSeq(bytes: number): { readonly seq: number; readonly certain: boolean; readonly given: number | null } {
     const one = (sql: string) => {
       const at = attempt(() => this.db.query<{ at: number | null }, []>(sql).get()?.at ?? 0);
@@ -116,7 +116,7 @@ export class DamagedBuffer {
     return { seq: least, certain: false, given: accepted };
   }
 
-  /** No reading below this is in the buffer any more: retention let it go. */
+  /** Retention has deleted the readings below this. */
   firstSeq(): number {
     const one = (sql: string) => {
       const at = attempt(() => this.db.query<{ at: number | null }, []>(sql).get()?.at ?? null);
@@ -124,7 +124,7 @@ export class DamagedBuffer {
     };
     const folded = one("SELECT max(last_seq) AS at FROM delivered");
     if (folded !== null) return folded + 1;
-    // Retention writes this down with all that it deletes; a lowest row that can be read proves nothing.
+    // Retention writes this with each delete; the lowest row that can be read proves nothing.
     if (this.number("last_seq") === null) return 1;
     const edges = [one("SELECT min(first_seq) AS at FROM commit_group"), one("SELECT min(seq) AS at FROM reading")];
     const lowest = edges.filter((edge) => edge !== null);
@@ -184,7 +184,7 @@ export class DamagedBuffer {
     return body instanceof Uint8Array ? body : null;
   }
 
-  /** Where each source stood after the last commit, or null where that cannot be read. */
+  /** The cursor of each source after the last commit, or null where that cannot be read. */
   cursors(): readonly { readonly uri: string; readonly cursor: string | null }[] | null {
     type SourceRow = { uri: string; cursor: string | null };
     const rows = attempt(() => this.db.query<SourceRow, []>("SELECT uri, cursor FROM source NOT INDEXED").all());
@@ -203,13 +203,13 @@ export class DamagedBuffer {
     );
   }
 
-  /** What was counted as lost before. */
+  /** The losses that were counted before. */
   losses(): readonly Loss[] {
     const rows = attempt(() => this.db.query<LossRow, []>(SELECT_LOSSES).all());
     return (rows ?? []).filter(isLoss).map(lossOf);
   }
 
-  /** A window as it went out last, null where it never did, "unreadable" where nobody can tell. */
+  /** A window as it went out last, null where it never did, "unreadable" where that cannot be read. */
   window(startMs: number): SalvagedWindow | "unreadable" | null {
     type WindowRow = { length: number; revision: number; throughSeq: number };
     type SensorRow = { sensorId: string; state: string };
@@ -231,7 +231,7 @@ export class DamagedBuffer {
     if (this.#copy !== null) removeCopy(this.#copy);
   }
 
-  /** Where no probe of a range reads, asking for every reading alone would only take hours to say the same. */
+  /** Where no probe of a range can be read, reading every row alone would take hours to find the same. */
   #isAnyReadable({ first, last }: SeqRange): boolean {
     const probe = this.db.query("SELECT * FROM reading WHERE seq = ?");
     const step = Math.max(1, (last - first) / PROBES);
@@ -266,14 +266,14 @@ export class DamagedBuffer {
     return parts;
   }
 
-  /** Readings whose sensor or label cannot be read are nobody's. */
+  /** A reading whose sensor or label cannot be read is unreadable. */
   #known(blocks: StoredBlock[]): StoredBlock[] {
     const { sensors, labels } = this.#unknown;
     if (sensors.size === 0 && labels.size === 0) return blocks;
     for (const { block } of blocks) {
       for (let row = 0; row < block.count; row++) {
         if (!sensors.has(block.sensor[row] ?? NO_SENSOR) && !labels.has(block.label[row] ?? -1)) continue;
-        throw new CorruptRowError("Cannot read a reading: whose it is cannot be read");
+        throw new CorruptRowError("Cannot read a reading: its sensor or label cannot be read");
       }
     }
     return blocks;
@@ -288,7 +288,7 @@ function isGroup(group: GroupRow): boolean {
   return numbers && texts && last_seq >= first_seq && (QUALITIES as readonly string[]).includes(time_quality);
 }
 
-/** A loss with a range says its count twice. */
+/** The count of a loss with a range must agree with the range. */
 function isLoss({ reason, count, first, last, sinceMs, untilMs }: LossRow): boolean {
   const isRange = first !== null && Number.isSafeInteger(first) && last === first + count - 1;
   const numbers = [count, sinceMs, untilMs].every((value) => Number.isSafeInteger(value));

@@ -1,7 +1,7 @@
 /**
- * SQLite reads its log (WAL) up to the first frame whose checksum is wrong and says nothing of what follows: a damaged
- * frame silently takes back commits that were acknowledged, and their seqs would be given out again. So the log is
- * looked through before a buffer is opened, and a damaged one is sealed anew for salvage, in a copy.
+ * SQLite reads its log (WAL) up to the first frame whose checksum is wrong and does not report the rest: a damaged frame
+ * silently undoes commits that were acknowledged, and their seqs would be given out again. So the log is checked before a
+ * buffer is opened, and a copy of a damaged one gets new checksums for salvage.
  * Format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
@@ -18,8 +18,8 @@ type Sum = { a: number; b: number };
 type Frame = { readonly page: number; readonly isCommit: boolean; readonly salt: bigint };
 
 /**
- * Whether commits are lost in the middle. What a crash leaves is no damage: frames of one transaction that was never
- * synced at the end, and frames of an earlier use of the file.
+ * Whether commits are lost in the middle. Frames that a crash leaves are not damage: at the end those of one transaction that
+ * was never synced, and those of an earlier use of the file.
  */
 export function isLogDamaged(path: string): boolean {
   return withFile(path, "r", (file) => {
@@ -39,7 +39,7 @@ export function isLogDamaged(path: string): boolean {
   });
 }
 
-/** Gives every frame of the log's last use a checksum that holds. The damaged page itself stays as damaged as it is. */
+/** Gives every frame of the log's last use a right checksum. The damaged page itself stays damaged. */
 export function sealLog(path: string): void {
   withFile(path, "r+", (file) => {
     const log = new LogFile(file);
@@ -52,7 +52,7 @@ export function sealLog(path: string): void {
 class LogFile {
   readonly frames: number;
   readonly isHeaderWhole: boolean;
-  /** Both salts of the header: they tell this use of the file from earlier ones. */
+  /** Both salts of the header: they distinguish this use of the file from earlier ones. */
   readonly salt: bigint;
   readonly #file: number;
   readonly #header = new Uint8Array(HEADER_BYTES);
@@ -90,7 +90,7 @@ class LogFile {
     return this.frames;
   }
 
-  /** The salt that most commits carry: which use of the file this was, where the header does not tell. */
+  /** The salt of most commits: it identifies this use of the file where the header is damaged. */
   salts(): { readonly salt: bigint; readonly commits: number } {
     const commits = new Map<bigint, number>();
     for (let at = 0; at < this.frames; at++) {
@@ -98,7 +98,7 @@ class LogFile {
       if (isCommit) commits.set(salt, (commits.get(salt) ?? 0) + 1);
     }
     const [most] = [...commits].sort((x, y) => y[1] - x[1]);
-    // Two commits with one salt are no accident of bytes.
+    // Two commits with one salt cannot be chance.
     return most === undefined || most[1] < 2 ? { salt: 0n, commits: 0 } : { salt: most[0], commits: most[1] };
   }
 

@@ -1,13 +1,13 @@
 /**
  * The first page of a database says where everything else is, so one bad page can hide all others. The tables of a new
- * buffer always begin at the same pages: a first page made anew, put into a copy, opens the rest again.
+ * buffer always begin at the same pages: a new first page in a copy makes the rest readable again.
  */
 import { Database } from "bun:sqlite";
 import { closeSync, constants, copyFileSync, existsSync, fstatSync, openSync, rmSync, writeSync } from "node:fs";
 import { migrate } from "../schema.ts";
 
 const PAGE_BYTES = 4_096;
-/** Measures that a sensor can have (core/sensor.ts); a row that has fewer reads as NULL in the others. */
+/** Measures that a sensor can have (core/sensor.ts); the others of a row read as NULL. */
 const MEASURES = 64;
 
 /** A copy of a database and its log. Throws ENOSPC and the like; nothing is left behind then. */
@@ -22,7 +22,7 @@ export function copyDatabase(path: string, to: string): void {
   }
 }
 
-/** Puts a first page of our own where the first page was. */
+/** Replaces the first page by that of a new buffer. */
 export function renewFirstPage(path: string): void {
   const file = openSync(path, "r+");
   try {
@@ -61,7 +61,8 @@ function template(): Uint8Array {
       db.run(name === "reading" ? withMeasures(short) : short.replaceAll(/\s+/g, " "));
     }
     const roots = (of: Database) => JSON.stringify(of.query(`SELECT name, rootpage FROM (${list})`).all());
-    if (roots(db) !== roots(model)) throw new Error("the tables of a new buffer do not begin where they should");
+    if (roots(db) !== roots(model))
+      throw new Error("the tables of the new first page do not begin at the pages of a buffer");
     return db.serialize();
   } finally {
     model.close();

@@ -1,7 +1,7 @@
 /**
  * A corrupt buffer is set aside under another name, never deleted, and a new one takes its place. An intent is written
- * down first, so that a process that dies on the way is taken up by the next one: until the intent is gone, the file
- * under the new name is the truth and the one under the usual name an unfinished copy.
+ * down first, so that the next process continues where one died: until the intent is deleted, the file under the new name is
+ * the truth and the one under the usual name an unfinished copy.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -22,17 +22,17 @@ export function asideInProgress(dataDir: string): string | null {
   }
 }
 
-/** Sets the buffer aside, or goes on with it. On return nothing stands under the usual name. Returns the path set aside. */
+/** Sets the buffer aside, or continues it. On return there is no file of the usual name. Returns the path set aside. */
 export function setAside(dataDir: string, nowMs: number): string {
   const aside = asideInProgress(dataDir) ?? freeName(dataDir, nowMs);
   writeDurably(join(dataDir, INTENT_FILE), JSON.stringify({ aside }));
   const from = join(dataDir, BUFFER_FILE);
   const to = join(dataDir, aside);
   if (existsSync(to)) {
-    // The database goes last: where it has gone, what stands under the usual name is an unfinished copy.
+    // The database was renamed last: after that, the file of the usual name is an unfinished copy.
     for (const suffix of ["", ...LOG_SUFFIXES]) rmSync(from + suffix, { force: true });
   } else {
-    // Its log goes with it and first: a log beside the wrong database would be played into it.
+    // Its log is renamed first: SQLite would apply a log to the wrong database beside it.
     for (const suffix of LOG_SUFFIXES) if (existsSync(from + suffix)) renameSync(from + suffix, to + suffix);
     renameSync(from, to);
   }

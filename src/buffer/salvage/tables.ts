@@ -1,6 +1,6 @@
 /**
- * Reading from a database that is damaged: everything is asked for whole, then in halves, until what cannot be read
- * stands alone. Answers are checked like anything from outside: a damaged page may read without an error.
+ * Reading from a damaged database: everything is read whole first, then in halves, until only the rows that cannot be read
+ * are left. Rows are checked like all outside data: a damaged page may read without an error.
  */
 import type { Database } from "bun:sqlite";
 import { codeOf } from "../../core/errors.ts";
@@ -9,7 +9,7 @@ import { type SeqRange, sizeOf } from "../../core/seq-range.ts";
 import { isCorruption } from "../corruption.ts";
 import { IS_OPEN } from "../schema.ts";
 
-/** Keys tried one by one where a table's end cannot be read: a damaged number must not keep us for hours. */
+/** Keys that are tried one by one where a table's end cannot be read: a damaged number must not cost hours. */
 const KEYS_TRIED = 1_000_000;
 
 /** A damaged page shows as corruption, a short file as an I/O error, an absurd length as too big or out of memory. */
@@ -18,7 +18,7 @@ export function isUnreadable(error: unknown): boolean {
   return isCorruption(error) || /^SQLITE_(IOERR|TOOBIG|NOMEM|ERROR|MISMATCH|RANGE|CANTOPEN)/.test(code);
 }
 
-/** What `read` answers, or undefined where the database cannot. */
+/** What `read` returns, or undefined where the database cannot be read. */
 export function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -58,7 +58,7 @@ export function readInPieces<T>(range: SeqRange, reader: PieceReader<T>): void {
 
 type BatchKey = { readonly id: number; readonly stage: unknown; readonly key: unknown };
 
-/** What the index of the batches' keys says, `complete` or up to where it does not read; `most`: the last id that is told anywhere. */
+/** What the index of the batches' keys says, `complete` or up to where it cannot be read; `most`: the highest id in the table or in an index. */
 export function batchKeys(db: Database): {
   readonly rows: readonly BatchKey[];
   readonly complete: boolean;
@@ -71,7 +71,7 @@ export function batchKeys(db: Database): {
   return { ...listed, most: ids.reduce((most, id) => Math.max(most, id), 0) };
 }
 
-/** A page that is gone says nothing against the rows in front of it. */
+/** Rows up to the first page that cannot be read: they are good. */
 function untilUnreadable(db: Database, sql: string): { readonly rows: BatchKey[]; readonly complete: boolean } {
   const rows: BatchKey[] = [];
   const complete = attempt(() => {
@@ -125,7 +125,7 @@ export function sweep<TableRow>(
 
 export type UnknownHandles = { readonly sensors: ReadonlySet<number>; readonly labels: ReadonlySet<number> };
 
-/** Fills an empty catalogue with what reads; handles in between keep their meaning, and the unreadable are told. */
+/** Fills an empty catalogue with the rows that can be read; each handle keeps its meaning. Returns those that cannot be read. */
 export function salvageCatalogue(db: Database, catalogue: SensorCatalogue): UnknownHandles {
   const names = measureNames(db);
   const slots = names.length;

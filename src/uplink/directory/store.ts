@@ -1,6 +1,6 @@
 /**
  * The store in a folder: the embedded default. Each bucket is a folder, each object a file; the layout is the one in S3, so
- * whatever reads the lake there reads it here.
+ * readers of the lake work on either.
  */
 import * as nodeFiles from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";

@@ -11,7 +11,7 @@ import { dirname, join } from "node:path";
 import { codeOf } from "../../core/errors.ts";
 import { MS_PER_DAY } from "../../core/time/duration.ts";
 
-/** The calls that a store makes; a test passes some that fail. */
+/** The calls that a store makes; tests pass failing ones. */
 export type Files = Pick<
   typeof nodeFiles,
   "link" | "mkdir" | "open" | "readdir" | "readFile" | "rename" | "rm" | "rmdir" | "stat"
@@ -26,9 +26,9 @@ export type NewFile = {
 };
 
 export const INCOMING = ".incoming";
-/** Folders that this process has made sure of; forgotten all at once when there are more. */
+/** Folders that this process remembers to exist; when there are more, all are forgotten. */
 const KNOWN_FOLDERS = 10_000;
-/** A temporary file whose writer cannot be asked (another host) is taken away after this long. */
+/** A temporary file of another host is deleted after this long: whether its writer lives cannot be asked. */
 const ABANDONED_MS = MS_PER_DAY;
 /** How `link` says that the file system (FAT, exFAT, some network and FUSE mounts) has no hard links. */
 const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
@@ -66,7 +66,7 @@ export class DirectoryWriter {
     } catch (error) {
       if (codeOf(error) !== "ENOENT") throw error;
     }
-    // Somebody removed a folder that we knew (`lake clean`, a person): all are made again, once.
+    // A folder was deleted meanwhile (`lake clean`, a person): all are made again, once.
     this.#known.clear();
     return await put();
   }
@@ -151,7 +151,7 @@ export class DirectoryWriter {
       await this.#files.mkdir(folder).catch((error: unknown) => {
         if (codeOf(error) !== "EEXIST") throw error;
       });
-      // Synced when it was there too: whoever made it may have been killed before that.
+      // Synced also when it exists: its maker may have been killed before that.
       await this.#sync(parent);
     }
     if (this.#known.size >= KNOWN_FOLDERS) this.#known.clear();
@@ -178,11 +178,11 @@ export class DirectoryWriter {
     }
   }
 
-  /** Before the first put into a bucket: takes away what writers left that were killed. */
+  /** Before the first put into a bucket: deletes temporary files of killed writers. */
   #cleanOnce(bucket: string): Promise<void> {
     const known = this.#cleaned.get(bucket);
     if (known !== undefined) return known;
-    // What cannot be cleaned now is cleaned by the next start; it is in nobody's way.
+    // Files that cannot be deleted now are deleted by the next start; they do no harm.
     const cleaning = this.#clean(join(bucket, INCOMING)).catch(() => undefined);
     this.#cleaned.set(bucket, cleaning);
     return cleaning;
@@ -208,7 +208,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it lives, and is somebody else's.
+    // EPERM: it lives, and belongs to another user.
     return codeOf(error) !== "ESRCH";
   }
 }

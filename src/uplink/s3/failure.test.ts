@@ -82,13 +82,13 @@ describe("a person must act", () => {
 
   const missing = (error: Error, call = CALL) => (explainS3Failure(error, call, NOW) as DeniedError).missing;
 
-  test("who is denied is told the permission and its ARN", () => {
+  test("a denial names the permission and its ARN", () => {
     expect(missing(spoken(403, "AccessDenied"))).toBe("s3:PutObject on arn:aws:s3:::acme-raw-data-us-west-2/*");
     const listing = { ...CALL, action: "s3:ListBucket", onObjects: false };
     expect(missing(spoken(403, "AccessDenied"), listing)).toBe("s3:ListBucket on arn:aws:s3:::acme-raw-data-us-west-2");
   });
 
-  test("when S3 itself names what is missing, that is told: it may be a key's", () => {
+  test("when S3 itself names the missing permission, that one is named: it may be of a key", () => {
     const text =
       'User: arn:aws:iam::1:user/n is not authorized to perform: kms:GenerateDataKey on resource: "arn:aws:kms:us-west-2:1:key/k" because no policy allows it';
     expect(missing(spoken(403, "AccessDenied", text))).toBe("kms:GenerateDataKey on arn:aws:kms:us-west-2:1:key/k");
@@ -100,7 +100,7 @@ describe("a person must act", () => {
     expect((explained as DeniedError).tryHint).toBe("aws s3 mb s3://acme-raw-data-us-west-2 --region us-west-2");
   });
 
-  test("only refused credentials make the next try read them anew", () => {
+  test("only refused credentials make the next try read them again", () => {
     expect(isAboutCredentials(spoken(403, "InvalidAccessKeyId"))).toBe(true);
     expect(isAboutCredentials(spoken(403, "AccessDenied"))).toBe(false);
     expect(isAboutCredentials(new NoAnswerError("x"))).toBe(false);
@@ -113,7 +113,7 @@ describe("for good", () => {
     spoken(400, "KeyTooLongError"),
     spoken(400, "MetadataTooLarge"),
     spoken(400, "InvalidRequest"),
-    // A mistake of ours must not look like bad weather.
+    // A defect of the agent must not look like an outage.
     new TypeError("x is not a function"),
   ]) {
     test(error.name, () => {

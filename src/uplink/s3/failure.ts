@@ -100,7 +100,7 @@ export function explainS3Failure(error: unknown, call: S3Call, nowMs: number): E
   }
 }
 
-/** True when the credentials themselves were refused: the next try reads them anew. */
+/** True when the credentials themselves were refused: the next try reads them again. */
 export function isAboutCredentials(error: unknown): boolean {
   return MEANING_OF_CODE[answerOf(error).code] === "credentials";
 }
@@ -111,7 +111,7 @@ export function isAbsence(error: unknown): boolean {
   return status === 404 && (code === "NoSuchKey" || code === "NoSuchBucket");
 }
 
-/** The status of an S3 answer, or undefined where nobody answered. */
+/** The status of an S3 answer, or undefined where there was none. */
 export function statusOf(error: unknown): number | undefined {
   return answerOf(error).status;
 }
@@ -120,10 +120,10 @@ function meaningOf(error: unknown, code: string, status: number | undefined, spo
   if (error instanceof NoAnswerError) return "wait";
   const known = MEANING_OF_CODE[code];
   if (known !== undefined) return known;
-  // Not S3's answer and not the network's silence: a mistake of ours, which must not look like bad weather.
+  // Neither an answer of S3 nor a network failure: a defect of the agent, which must not look like an outage.
   if (status === undefined) return "never";
   if (status >= 500 || [408, 409, 425, 429].includes(status)) return "wait";
-  // A captive portal, a proxy: whoever answered does not know the bucket, and must not make us give up an object.
+  // A captive portal or a proxy does not know the bucket, and must not make the agent give up an object.
   if (spoken === null) return status === 401 || status === 403 ? "permission" : "wait";
   if (status === 401 || status === 403) return "permission";
   return status >= 400 && status !== 404 ? "never" : "wait";

@@ -78,15 +78,15 @@ describe.skipIf(real === undefined)(`what is S3's own, on ${real ?? "a real serv
   });
 
   test("a bucket that is not there is named, with the command that makes it; its listing is empty", async () => {
-    const store = await open({}, "nobody");
+    const store = await open({}, "missing");
     const error = await outcomeOf(store.put(reference("raw", "x"), bytes("x"), METADATA));
     expect(error).toBeInstanceOf(DeniedError);
-    expect(error).toMatchObject({ missing: 'bucket "nobody-raw-data-us-west-2"' });
+    expect(error).toMatchObject({ missing: 'bucket "missing-raw-data-us-west-2"' });
     expect(await listed(store, "raw")).toEqual([]);
   });
 
-  // moto lets everybody in unless told otherwise.
-  test.skipIf(real !== "versitygw")("a wrong secret is a person's to mend, and the answer never shows it", async () => {
+  // moto accepts all credentials by default.
+  test.skipIf(real !== "versitygw")("a person must correct a wrong secret, and the error never shows it", async () => {
     const store = await open({ AWS_SECRET_ACCESS_KEY: "hunter2-hunter2" });
     const error = await outcomeOf(store.put(reference("raw", "x"), bytes("x"), METADATA));
     expect(error).toBeInstanceOf(DeniedError);
@@ -94,7 +94,7 @@ describe.skipIf(real === undefined)(`what is S3's own, on ${real ?? "a real serv
   });
 
   test.skipIf(real !== "versitygw")(
-    "credentials that were wrong and are mended in their file work without a restart",
+    "credentials that are corrected in their file work without a restart",
     async () => {
       const folder = await mkdtemp(join(tmpdir(), "agent-credentials-"));
       const file = join(folder, "credentials");
@@ -124,7 +124,7 @@ describe.skipIf(real === undefined)(`what is S3's own, on ${real ?? "a real serv
       await write("wrong-secret");
       expect(await put("wrong/1")).toBe("DeniedError");
       await write(server.env["AWS_SECRET_ACCESS_KEY"]!);
-      expect(await put("mended/1")).toBe("stored");
+      expect(await put("corrected/1")).toBe("stored");
       child.stdin.end();
       await child.exited;
       await rm(folder, { recursive: true });
@@ -132,7 +132,7 @@ describe.skipIf(real === undefined)(`what is S3's own, on ${real ?? "a real serv
     600_000,
   );
 
-  test("nobody there, a connection that ends, no answer in time: each waits", async () => {
+  test("no server, a connection that ends, no answer in time: each waits", async () => {
     const dead = await open({ AWS_ENDPOINT_URL_S3: "http://127.0.0.1:1" });
     expect(await outcomeOf(dead.put(reference("raw", "dead"), bytes("x"), METADATA))).toBeInstanceOf(TransientError);
     const store = await throughProxy(200);
@@ -161,7 +161,7 @@ describe.skipIf(real === undefined)(`what is S3's own, on ${real ?? "a real serv
     expect(await put).toBe(reason);
   });
 
-  test("a clock that is hours wrong is no reason to fail twice: the next try is signed with the server's time", async () => {
+  test("a clock that is hours wrong fails once: the next try is signed with the server's time", async () => {
     const aheadMs = 3 * 3_600_000;
     const signedAt: number[] = [];
     const strict = Bun.serve({

@@ -1,5 +1,5 @@
 /**
- * The store in S3, or in whatever speaks its API: a bucket per stage. The SDK is imported when the store is opened, and
+ * The store in S3, or in a server with the same API: a bucket per stage. The SDK is imported when the store is opened, and
  * is asked for signing, endpoints, clock skew and credentials; when and how often to try is the uplink's business (link.ts).
  */
 import type {
@@ -22,7 +22,7 @@ import {
 import { explainS3Failure, isAboutCredentials, isAbsence, type S3Call, statusOf } from "./failure.ts";
 import { fetchHandler } from "./http.ts";
 
-type Named = { readonly Bucket: string; readonly Key: string };
+type BucketAndKey = { readonly Bucket: string; readonly Key: string };
 type Sdk = typeof import("@aws-sdk/client-s3");
 
 export type S3Options = {
@@ -30,7 +30,7 @@ export type S3Options = {
   readonly region: string;
   /** Where AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and the AWS_* of the credentials are read. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** A put that has no answer after this long has failed; a large body gets more, see s3-http.ts. */
+  /** A put that has no answer after this long has failed; a large body gets more, see http.ts. */
   readonly putTimeoutMs: number;
   /** Objects a page of a listing holds: 1,000 is S3's own limit. */
   readonly pageSize?: number;
@@ -89,7 +89,11 @@ class S3Store implements ObjectStore {
     }
   }
 
-  async #put(input: Named & Partial<PutObjectCommandInput>, body: Uint8Array, signal?: AbortSignal): Promise<"stored"> {
+  async #put(
+    input: BucketAndKey & Partial<PutObjectCommandInput>,
+    body: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<"stored"> {
     const command = new this.#sdk.PutObjectCommand({
       ...input,
       ContentType: "application/x-ndjson",
@@ -132,7 +136,7 @@ class S3Store implements ObjectStore {
   }
 
   async remove(stage: Stage, keys: readonly string[]): Promise<void> {
-    const call = this.#call(this.place(stage), "remove objects of", "s3:DeleteObject", true);
+    const call = this.#call(this.place(stage), "delete objects of", "s3:DeleteObject", true);
     for (let from = 0; from < keys.length; from += REMOVED_AT_ONCE) {
       const some = keys.slice(from, from + REMOVED_AT_ONCE).map((Key) => ({ Key }));
       try {
@@ -180,13 +184,13 @@ class S3Store implements ObjectStore {
     return { doing, action, onObjects, bucket, region: this.#options.region };
   }
 
-  #putCall({ Bucket, Key }: Named): S3Call {
+  #putCall({ Bucket, Key }: BucketAndKey): S3Call {
     return this.#call(Bucket, `store "${Key}" in`, "s3:PutObject", true);
   }
 
   #explain(error: unknown, call: S3Call): Error {
     if (error instanceof TransientError || error instanceof DeniedError) return error;
-    // A client keeps what its credential chain found; a new one looks again, at a file that was mended meanwhile.
+    // A client keeps the credentials that its chain found; a new one reads them again, from a file that may be repaired now.
     if (isAboutCredentials(error)) this.#client = null;
     return explainS3Failure(error, call, Date.now());
   }
@@ -211,13 +215,13 @@ function configOf(options: S3Options): S3ClientConfig {
     ...(endpoint ? { endpoint, forcePathStyle: true } : {}),
     ...(profile ? { profile } : {}),
     ...(isStatic ? { credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) } } : {}),
-    // Handed on to the credential chain: it reads ~/.aws/credentials anew, so a mended file helps without a restart.
+    // For the credential chain: it reads ~/.aws/credentials again, so a repaired file works without a restart.
     ignoreCache: true,
   } as const;
   return config;
 }
 
-/** A captive portal answers 200 to anything. Only who names the object's ETag has stored it. */
+/** A captive portal answers 200 to anything. Only an answer with an ETag says that the object is stored. */
 function confirmed(output: PutObjectCommandOutput, call: S3Call): "stored" {
   if (output.ETag !== undefined) return "stored";
   throw foreignAnswer(call, "it names no ETag");
@@ -227,9 +231,9 @@ function foreignAnswer(call: S3Call, because: string): TransientError {
   return new TransientError(`Cannot ${call.doing} bucket "${call.bucket}": the answer is not from S3, ${because}`);
 }
 
-/** DeleteObjects answers 200 and names what it did not do: made an error like any other answer. */
+/** DeleteObjects answers 200 and names the objects that it did not delete: as an error like any other answer. */
 function refusal(first: S3DeleteError): Error {
-  const error = new Error(`${first.Message ?? "not removed"} ("${first.Key}")`);
+  const error = new Error(`${first.Message ?? "not deleted"} ("${first.Key}")`);
   const status = first.Code === "InternalError" || first.Code === "SlowDown" ? 503 : 400;
   error.name = first.Code ?? "Unknown";
   return Object.assign(error, { Code: first.Code, $metadata: { httpStatusCode: status } });
