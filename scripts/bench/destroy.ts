@@ -25,7 +25,7 @@ const TICKS_A_SECOND = 100;
 
 type Filled = { readonly versions: number; readonly markers: number };
 
-/** Buckets with so many versions and the delete markers on top: what an agent leaves, overwritten and deleted as cruelly as can be. */
+/** Fills the buckets with this many versions, and with delete markers: overwritten and deleted far more than an agent does. */
 async function fill({ s3, s3Api }: Aws, versions: number): Promise<Filled> {
   for (const Bucket of BUCKETS) {
     const CreateBucketConfiguration = { LocationConstraint: REGION } as const;
@@ -36,7 +36,8 @@ async function fill({ s3, s3Api }: Aws, versions: number): Promise<Filled> {
   let markers = 0;
   const filler = async () => {
     for (let n = next++; n < versions; n = next++) {
-      const [Bucket, nth] = [BUCKETS[n % BUCKETS.length]!, Math.floor(n / BUCKETS.length)];
+      const Bucket = BUCKETS[n % BUCKETS.length];
+      const nth = Math.floor(n / BUCKETS.length);
       const at = { Bucket, Key: `k/${Math.floor(nth / VERSIONS_A_KEY)}` };
       await s3.send(new s3Api.PutObjectCommand({ ...at, Body: "x" }));
       if (nth % VERSIONS_A_KEY < VERSIONS_A_KEY - 1) continue;
@@ -66,13 +67,13 @@ async function ours(aws: Aws): Promise<void> {
   await Promise.all(BUCKETS.map((bucket) => removeBucket(aws, bucket, doing)));
 }
 
-/** CPU seconds of the server so far: of the process that was told this port. Zero where there is no /proc. */
+/** CPU seconds of the server so far: of the process with this port in its arguments. Zero where there is no /proc. */
 function serverCpu(endpoint: string): number {
   const port = new URL(endpoint).port;
   for (const pid of readableNames("/proc").filter((name) => /^\d+$/.test(name))) {
     const words = readable(`/proc/${pid}/cmdline`).split("\0");
-    if (!words.some((word) => word.endsWith("moto_server")) || !words.includes(port) || words[0]!.endsWith("/sh"))
-      continue;
+    const isServer = words.some((word) => word.endsWith("moto_server")) && words.includes(port);
+    if (!isServer || words[0]?.endsWith("/sh")) continue;
     const fields = readable(`/proc/${pid}/stat`)
       .replace(/^.*\) /s, "")
       .split(" ");

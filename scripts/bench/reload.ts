@@ -1,7 +1,7 @@
 /**
  * What a reload costs and leaves behind: a folder of 300 rules is edited and taken in 1,000 times, on the agent's own path
- * (looked at, read, tested, compiled, written down, exchanged). `bun scripts/bench/reload.ts [RELOADS] [RULES]` prints
- * milliseconds a reload and the resident memory as it goes on. Ranges, expressions and, where there are such kinds, rules
+ * (noticed, read, tested, compiled, written down, exchanged). `bun scripts/bench/reload.ts [RELOADS] [RULES]` prints
+ * milliseconds a reload and the resident memory on the way. Ranges, expressions and, where there are such kinds, rules
  * that remember, over 50 sensors with something to remember.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -29,7 +29,7 @@ const remembers = (KIND_NAMES as readonly string[]).includes("stuck");
 /** Only one rule differs from edit to edit, as with a person at work. */
 function edit(version: number): void {
   const rules = Array.from({ length: count }, (_, i) => {
-    const measure = MEASURES[i % MEASURES.length]!;
+    const measure = MEASURES[i % MEASURES.length] ?? "temperature";
     const limit = 10_000 + i + (i === 0 ? version : 0);
     const kinds = [
       { range: { measure, min: -limit, max: limit } },

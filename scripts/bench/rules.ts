@@ -55,9 +55,9 @@ function blockOf(catalogue: SensorCatalogue, sensorType: string, signals: readon
 }
 
 function measure(what: string, rules: RuleSet, block: ReadingBlock): void {
-  // The clock goes on from block to block, so that no reading is late, as it would be from the second block on.
+  // The clock continues from block to block; otherwise every reading is late from the second block on.
   const next = () => {
-    for (let row = 0; row < ROWS; row++) block.time[row]! += ROWS * STEP_MS;
+    for (let row = 0; row < ROWS; row++) block.time[row] = (block.time[row] ?? 0) + ROWS * STEP_MS;
     rules.judge(block);
     rules.keep();
   };
@@ -103,8 +103,11 @@ const STATEFUL = Object.keys(MADE).filter((kind) => kind !== "range" && kind !==
 
 function generated(kinds: readonly string[], count: number, catalogue: SensorCatalogue): RuleSet {
   const rules = Array.from({ length: count }, (_, i) => {
-    const [measure, normal, spread] = ENVIRONMENTAL[Math.floor(i / kinds.length) % ENVIRONMENTAL.length]!;
-    const when = MADE[kinds[i % kinds.length]!]!(measure, spread, normal + spread * 8 + i, i);
+    const signal = ENVIRONMENTAL[Math.floor(i / kinds.length) % ENVIRONMENTAL.length];
+    const made = MADE[kinds[i % kinds.length] ?? ""];
+    if (signal === undefined || made === undefined) throw new Error(`Cannot make a rule of ${kinds.join(", ")}`);
+    const [measure, normal, spread] = signal;
+    const when = made(measure, spread, normal + spread * 8 + i, i);
     return { name: `rule-${i}`, ...(i % 3 === 0 ? { applies_to: { location: `site-${i % 7}` } } : {}), when };
   });
   const text = JSON.stringify(rules);

@@ -49,7 +49,9 @@ async function measure(command: readonly string[], options: { stdin?: string; en
   });
   const said = await new Response(child.stderr).text();
   if ((await child.exited) !== 0) throw new Error(`${command.join(" ")} ended with ${child.exitCode}:\n${said}`);
-  const used = child.resourceUsage()!;
+  const used = child.resourceUsage();
+  if (used === undefined)
+    throw new Error(`Cannot measure ${command.join(" ")}: the system does not report what it used`);
   return {
     cpuSeconds: Number(used.cpuTime.total) / 1e6,
     seconds: (performance.now() - startedAt) / 1_000,
@@ -86,18 +88,18 @@ async function afterOutage(source: string, rows: number): Promise<Figures> {
   }
   taking.kill("SIGTERM");
   await taking.exited;
-  return await goOn("simulator:?count=1&rate=max");
+  return await continueRun("simulator:?count=1&rate=max");
 }
 
 type RunOptions = { readonly stdin?: string; readonly store?: string; readonly env?: object };
 
 async function agentRun(source: string, options: RunOptions = {}): Promise<Figures> {
   emptyFolders();
-  return await goOn(source, options);
+  return await continueRun(source, options);
 }
 
-/** With what the data dir holds. */
-async function goOn(source: string, options: RunOptions = {}): Promise<Figures> {
+/** With the data dir as it is. */
+async function continueRun(source: string, options: RunOptions = {}): Promise<Figures> {
   const { data, lake } = FOLDERS;
   const store = options.store ?? `dir:${lake}`;
   const command = [agent, "run", "--once", "--source", source, "--data-dir", data, "--store", store];
@@ -192,7 +194,10 @@ for (let round = 0; round < Number(flags.rounds); round++) {
 }
 const plainFigures = best.get("plain loop (parse, gzip once)");
 const plain = plainFigures === undefined ? null : (plainFigures.cpuSeconds / ROWS) * 1e6;
-for (const { name, rows } of cases) print(name, rows, best.get(name)!, plain);
+for (const { name, rows } of cases) {
+  const figures = best.get(name);
+  if (figures !== undefined) print(name, rows, figures, plain);
+}
 if (flags.only === undefined) {
   if (BACKLOG > 0) {
     await measure([agent, "simulate", ...simulate.slice(2, 6), "--count", `${BACKLOG}`, "--out", `sqlite:${table}.2`]);

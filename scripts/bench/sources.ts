@@ -61,7 +61,7 @@ async function drain(source: Source, rows: number): Promise<number> {
   for (;;) {
     const { state } = source.take(block, START);
     taken += block.count;
-    if (block.malformed.size > 0) throw new Error([...block.malformed.values()][0]!.detail);
+    for (const { detail } of block.malformed.values()) throw new Error(detail);
     block.clear();
     source.cursor();
     if (state === "ended") break;

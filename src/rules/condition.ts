@@ -38,7 +38,7 @@ export interface ConditionJudge {
 export type Silence = { readonly sensor: string; readonly sinceMs: number };
 
 export type ConditionKind = {
-  /** The keys of the condition's object; a kind that is no object (an expression's text) has none. */
+  /** The keys of the condition's object; a kind that is not an object (an expression's text) has none. */
   readonly keys: readonly string[];
   /** The condition, or undefined after every problem was reported to the reader. */
   readonly read: (node: JsonNode, reader: RuleReader) => Condition | undefined;

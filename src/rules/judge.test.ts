@@ -223,7 +223,7 @@ test("a glob matches as the plainest recursion does, and a wrong text takes it n
   expect(globMatcher("*a".repeat(120))("a".repeat(119))).toBe(false);
 });
 
-test("what cannot be evaluated is told by rule, and other readings are judged on", () => {
+test("an error of evaluation is reported by rule, and other readings are still judged", () => {
   const catalogue = new SensorCatalogue();
   const set = rulesOf([{ name: "ratio", when: { expression: "100 / status_code > 10" } }], catalogue);
   const block = new ReadingBlock(3);

@@ -77,7 +77,7 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
     const done = stored.firstSeq + block.count - first;
     progress.tell(() => progressText(done, last - first + 1, nowMs - startedAt));
     await new Promise<void>((next) => setImmediate(next));
-    if (stop.aborted) throw new AgentError("Cannot finish the backtest: told to stop");
+    if (stop.aborted) throw new AgentError("Cannot finish the backtest: it was stopped");
   }
   progress.end();
   const { version, canonical } = inForce;

@@ -186,7 +186,7 @@ test("what is outside the compiled part runs by the library and gives what CEL s
   expect(rows("timestamp < timestamp('1970-01-01T00:00:01Z') && a > 0.0")).toEqual([0]);
 });
 
-test("an error that is no absent field is counted by its message, and the reading does not break the rule", () => {
+test("an error other than an absent field is counted by its message, and the reading does not break the rule", () => {
   const { block, columns } = blockOf([
     whole({ status_code: 0 }),
     whole({ status_code: 5 }),

@@ -46,13 +46,13 @@ test("repetitions in a row that can take each other's text are few, and none wit
   }
 });
 
-test("what is no pattern, or none of CEL's, is told when the rule is read", () => {
+test("a text that is not a pattern of CEL is refused when the rule is read", () => {
   expect(patternProblem("(a")).toContain("Invalid regular expression");
   for (const pattern of ["(?=a)b", "(?!a)b", "(?<=a)b", "(?<!a)b"]) expect(patternProblem(pattern)).toContain("ahead");
   for (const pattern of ["(a)\\1", "(?<n>a)\\k<n>"]) expect(patternProblem(pattern)).toContain("refer back");
 });
 
-test("an expression is refused where its pattern stands; a pattern that only a reading knows is refused too", () => {
+test("an expression is refused at the place of its pattern; a pattern that only a reading has is refused too", () => {
   const said = (text: string) => {
     const checked = checkExpression(text);
     return "message" in checked ? [checked.index, checked.message] : null;

@@ -2,7 +2,7 @@
  * The patterns of `matches`, looked at when the rule is read. CEL's own engine (RE2) needs time in proportion to the text;
  * ours goes back and tries every way, and where a repeated group can take the same text in two ways, as in `(a+)+` and
  * `(a|a)*`, the ways double with each character: seconds for 30 of them, in the loop that takes readings. So a group is
- * repeated only where each turn can be told from the next.
+ * repeated only where each turn can be distinguished from the next.
  *
  * Repetitions in a row that can take each other's text (`^.*a.*a.*b$`) cost the text's length once more for each of them:
  * a few are let in, more are not, and none within a repeated group, where the ways double again (`^(-a*a*)*$`).
@@ -54,7 +54,7 @@ class PatternReader {
     const { shared } = this.#branches();
     if (shared + (isAnchored || shared === 0 ? 0 : 1) <= MOST_SHARED) return;
     throw new PatternProblem(
-      "the pattern has many repetitions in a row that can take the same text, and would take seconds for a reading; begin it with ^, and say what may stand between two characters, as in [^-]*- instead of .*-",
+      "the pattern has many repetitions in a row that can take the same text, and would take seconds for a reading; begin it with ^, and name the characters that may be repeated, as in [^-]*- instead of .*-",
     );
   }
 
@@ -127,7 +127,7 @@ class PatternReader {
   }
 }
 
-/** Each turn can be told from the next by how it begins or by how it ends. */
+/** Each turn must be distinguished from the next by its beginning or its end. */
 function refuseAmbiguous(group: Part, text: string): void {
   const { takes, starts, ends, varies, shared } = group;
   const differ = !starts.includes(null) && new Set(starts).size === starts.length;

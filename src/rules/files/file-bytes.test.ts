@@ -22,7 +22,7 @@ test("a file is taken whole, up to the limit", () => {
 });
 
 // What cannot be refused would not end: the folder is read in the loop that takes readings.
-test.skipIf(process.platform === "win32")("a named pipe, a device and a folder are refused, and nobody waits", () => {
+test.skipIf(process.platform === "win32")("a named pipe, a device and a folder are refused without waiting", () => {
   const dir = at("rules");
   mkdirSync(dir);
   writeFileSync(join(dir, "good.json"), '{ "name": "r", "when": { "range": { "measure": "m", "max": 1 } } }');

@@ -57,7 +57,7 @@ function readFolder(dir: string, shownAs: string): Loaded<readonly RuleFile[]> {
     problems.push(folderProblem(shownAs, messageOf(error)));
   }
   if (problems.length === 0) return { ok: files };
-  // The readable files may have problems of their own: all are told at once.
+  // The readable files may have problems of their own: all are reported at once.
   const more = readRules(files);
   return { refused: "refused" in more ? [...problems, ...more.refused] : problems };
 }

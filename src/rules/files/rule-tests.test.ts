@@ -47,13 +47,13 @@ test("what is repeated is written once", () => {
   expect(said(stuck, [{ readings, breaks: expected }])).toEqual([]);
 });
 
-test("several sensors in one sequence are told apart by their identity", () => {
+test("several sensors in one sequence are distinguished by their identity", () => {
   const when = { disagrees: { measure: "m", group_by: "location", max_difference: 1 } };
   const of = (sensor_id: string, m: number) => ({ sensor_id, location: "hall", m });
   expect(said(when, [{ readings: [of("a", 1), of("b", 1), of("c", 5)], every: "1s", breaks: true }])).toEqual([]);
 });
 
-test("a test that fails is shown where its expectation stands", () => {
+test("a test that fails is shown at the place of its expectation", () => {
   const text = `{ "name": "r", "when": { "range": { "measure": "m", "max": 1 } },
   "tests": [
     { "readings": [{ "m": 2 }, { "m": 0 }],

@@ -1,5 +1,5 @@
 /**
- * A rule's own tests: readings, alone or in a sequence, that it must find broken or must not. They run before it is let in.
+ * A rule's own tests: readings, alone or in a sequence, that must break it or must not. They run before the rule is accepted.
  */
 
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
@@ -8,10 +8,10 @@ import { IDENTITY_COLUMNS, LIMITS, NUMERIC_IDENTITY } from "../../core/sensor.ts
 import { RULE_LIMITS, type RuleProblem } from "../rule-set.ts";
 import { LABEL_FIELDS, MEASURE_NAME, type RuleReader } from "./reader.ts";
 
-/** What a field of a reading was given as; a field that is not named is null. */
-export type Value = string | number | null;
+/** The value of a field of a test's reading; a field that is not named is null. */
+export type TestValue = string | number | null;
 
-export type TestReading = ReadonlyMap<string, Value>;
+export type TestReading = ReadonlyMap<string, TestValue>;
 type Place = Omit<RuleProblem, "message">;
 
 export type RuleTest = {
@@ -21,7 +21,7 @@ export type RuleTest = {
   readonly everyMs: number;
   /** Whether it expects a reading to break the rule. */
   readonly breaks: boolean;
-  /** What is expected of which reading, and where that stands: a test that fails is shown there. */
+  /** The expected verdict of readings, and its place in the file: a test that fails is shown there. */
   readonly expected: readonly { readonly reading: number; readonly breaks: boolean; readonly place: Place }[];
 };
 
@@ -50,7 +50,7 @@ function readTest(node: JsonNode, reader: RuleReader): RuleTest | undefined {
   const everyNode = fields.get("every");
   const breaksNode = fields.get("breaks");
   if ((oneNode === undefined) === (manyNode === undefined)) {
-    // A misspelt key was told already.
+    // A misspelt key was reported already.
     if (node.kind === "object" && node.entries.length > fields.size) return undefined;
     return reader.problem(node.at, 'a test needs "reading" or "readings", one of them');
   }
@@ -65,7 +65,7 @@ function readTest(node: JsonNode, reader: RuleReader): RuleTest | undefined {
   return expected && { readings, everyMs, expected, breaks: expected.some(({ breaks }) => breaks) };
 }
 
-/** The readings of a list, with what is repeated written out. */
+/** The readings of a list, with repetitions written out. */
 function readSequence(node: JsonNode, reader: RuleReader, repeats: boolean): readonly TestReading[] | undefined {
   if (node.kind !== "array") return reader.problem(node.at, `"readings" must be a list, not ${reader.nameOf(node)}`);
   if (node.items.length === 0) return reader.problem(node.at, '"readings" lists none');
@@ -125,9 +125,9 @@ function readExpected(
   return expected;
 }
 
-function readReading(node: JsonNode, reader: RuleReader): ReadonlyMap<string, Value> | undefined {
+function readReading(node: JsonNode, reader: RuleReader): ReadonlyMap<string, TestValue> | undefined {
   if (node.kind !== "object") return reader.problem(node.at, `"reading" must be an object, not ${reader.nameOf(node)}`);
-  const reading = new Map<string, Value>();
+  const reading = new Map<string, TestValue>();
   for (const { key, keyAt, value } of node.entries) {
     const known = FIELD_NAMES.includes(key);
     if (!known && !MEASURE_NAME.test(key)) {

@@ -17,7 +17,7 @@ const problemsOf = (fields: object): string[] =>
   );
 const when = (condition: object): string[] => problemsOf({ when: condition });
 
-test("every error of every file is told at once, each at its line and column", () => {
+test("every error of every file is reported at once, each at its line and column", () => {
   const first = `[
   {
     "name": "Temperature",
@@ -44,7 +44,7 @@ test("every error of every file is told at once, each at its line and column", (
   ]);
 });
 
-test("a condition's mistakes are told in words that say what to write", () => {
+test("messages about a condition say what to write", () => {
   const kinds = `"when" must hold exactly one condition of ${KIND_NAMES.join(", ")}`;
   expect(when({})).toEqual([kinds]);
   expect(when({ range: { measure: "m", max: 1 }, flag: { field: "m", equals: 1 } })).toEqual([kinds]);
@@ -101,7 +101,7 @@ test("an expression's mistake is shown where it is, behind escapes too", () => {
   expect(at(JSON.stringify(`${"(".repeat(200)}a > 1.0${")".repeat(200)}`))[0]).toContain("maxDepth (64)");
 });
 
-test("limits are told, not crossed", () => {
+test("a set beyond a limit is refused with the limit", () => {
   const rule = (i: number) => ({ name: `r${i}`, when: { range: { measure: "m", max: 1 } } });
   const many = Array.from({ length: 1_001 }, (_, i) => rule(i));
   expect(problems(JSON.stringify(many))).toEqual([expect.stringContaining("more than 1000 rules")]);

@@ -1,11 +1,11 @@
-/** Runs the tests that a rule carries, before the rule is let in. */
+/** Runs the tests of a rule, before the rule is accepted. */
 import { ReadingBlock } from "../../core/reading.ts";
 import { type Identity, NO_SENSOR, SensorCatalogue } from "../../core/sensor.ts";
 import { Columns } from "../columns.ts";
 import type { RuleProblem } from "../rule-set.ts";
 import { IDENTITY_NAMES } from "./reader.ts";
 import type { Rule } from "./rule.ts";
-import type { RuleTest, Value } from "./rule-tests.ts";
+import type { RuleTest, TestReading } from "./rule-tests.ts";
 
 /** The tests that failed; none: the rule is good. */
 export function failedTests(rule: Rule): readonly RuleProblem[] {
@@ -56,12 +56,12 @@ function fill(block: ReadingBlock, test: RuleTest, rule: Rule, catalogue: Sensor
   return mask;
 }
 
-function timeOf(reading: ReadonlyMap<string, Value>): number | undefined {
+function timeOf(reading: TestReading): number | undefined {
   const timestamp = reading.get("timestamp");
   return typeof timestamp === "string" ? Date.parse(timestamp) : undefined;
 }
 
-function labelOf(catalogue: SensorCatalogue, reading: ReadonlyMap<string, Value>): number {
+function labelOf(catalogue: SensorCatalogue, reading: TestReading): number {
   const code = reading.get("status_code");
   const flag = reading.get("anomaly_flag");
   const type = reading.get("anomaly_type");

@@ -34,17 +34,17 @@ test("a limit far beyond what is plausible in any profile is probably a slip", (
   expect(warnings(range({ max: 60, overrides: [override] }))[0]).toContain('"max" 999 can hardly ever');
 });
 
-test("a limit at the end of what is plausible, or a little beyond, is how a broken sensor is caught", () => {
+test("a limit at the end of the plausible range, or a little beyond, catches a broken sensor: no warning", () => {
   expect(warnings(range({ min: -20, max: 60 }), range({ max: 2_750 }, "power"))).toEqual([]);
 });
 
-test("a range that no plausible value is in is told", () => {
+test("a range without a plausible value in it is reported", () => {
   expect(warnings(range({ min: 3_000 }, "power"))).toEqual([
     "r.json:1:22: every plausible reading breaks this: plausible is 0 to 2500 kW",
   ]);
 });
 
-test("two rules of the same meaning are told at the second, whatever their names and words", () => {
+test("two rules of the same meaning are reported at the second, whatever their names and descriptions", () => {
   const one = { ...range({ max: 60 }), applies_to: { location: "x" }, severity: "critical", description: "a" };
   const same = { ...range({ max: 60.0 }), applies_to: { location: "x" } };
   expect(warnings(one, same, range({ max: 60 }), { ...same, confirm: { at_least: 2, of: 3 } })).toEqual([
@@ -52,7 +52,7 @@ test("two rules of the same meaning are told at the second, whatever their names
   ]);
 });
 
-test("a measure that no profile has is told, with the one that was probably meant", () => {
+test("a measure that no profile has is reported, with the one that was probably meant", () => {
   expect(warnings(range({ max: 60 }, "temprature"))).toEqual([
     'r.json:1:22: no profile has a measure "temprature"; did you mean temperature?',
   ]);

@@ -28,7 +28,7 @@ test("a folder that stays as it is says nothing", () => {
   expect(watched().looks(100)).not.toContain(true);
 });
 
-test("a save in place, and one that renames a temporary file over it, are told once, at the second look", () => {
+test("a save in place, and one that renames a temporary file over it, are reported once, at the second look", () => {
   const { dir, file, looks } = watched();
   writeFileSync(file, "changed");
   expect(looks(30).indexOf(true)).toBe(1);
@@ -38,7 +38,7 @@ test("a save in place, and one that renames a temporary file over it, are told o
   expect(looks(60)).not.toContain(true);
 });
 
-test("a new file, one that goes, one that is renamed, a folder that goes and comes: each is told", () => {
+test("a new file, one that goes, one that is renamed, a folder that goes and comes: each is reported", () => {
   const { dir, file, looks } = watched();
   writeFileSync(join(dir, "b.json"), "second");
   expect(looks(8)).toContain(true);
@@ -61,13 +61,13 @@ test("files that are no rules are not looked at", () => {
   expect(looks(30)).not.toContain(true);
 });
 
-test("a save storm is told once it is over, and one without an end now and then", () => {
+test("a save storm is reported once it is over, and one without an end now and then", () => {
   const { file, looks } = watched();
-  const told = Array.from({ length: 6 }, (_, i) => {
+  const reported = Array.from({ length: 6 }, (_, i) => {
     writeFileSync(file, "x".repeat(i + 10));
     return looks(1);
   });
-  expect(told.flat()).not.toContain(true);
+  expect(reported.flat()).not.toContain(true);
   expect(looks(2)).toContain(true);
   const endless = Array.from({ length: 40 }, (_, i) => {
     writeFileSync(file, "y".repeat(i + 10));

@@ -1,38 +1,38 @@
 /**
- * Sees that a rules folder has changed, by looking: names, sizes and times of its files a few times a second, and now and
- * then their content. The system's own notices are not used: they stay silent on bind mounts and network folders, and say
- * nothing of a folder that was replaced. A change counts once the folder has stood still for a look, so that an editor, a
- * copy of many files or a save storm is seen once, and whole.
+ * Notices changes of a rules folder by polling: names, sizes and times of its files a few times a second, and now and then
+ * their content. The system's own notifications are not used: they are missing on bind mounts and network folders, and for a
+ * folder that was replaced. A change counts once the folder is the same at two looks, so that an editor, a copy of many files
+ * or a save storm is seen once, and whole.
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileBytes } from "../../core/outside/file-text.ts";
 
-/** A folder that never stands still is taken as it is after this long. */
+/** A folder that never stops changing is read as it is after this long. */
 const RESTLESS_MS = 2_000;
-/** An edit of the same size in the same tick of the file system's clock shows only in the content. */
+/** An edit of the same size within one tick of the file system's clock shows only in the content. */
 const CONTENT_MS = 5_000;
-/** Larger folders are not read again and again: their times must do. */
+/** The content of larger folders is not read: their times must do. */
 const CONTENT_BYTES = 1024 * 1024;
 
 export class FolderWatch {
   readonly #dir: string;
-  /** What the folder looked like when it was last told. */
-  #told: string;
-  #toldContent: string;
+  /** The folder's appearance when a change was last reported. */
+  #reported: string;
+  #reportedContent: string;
   #seen: string;
   #restlessSinceMs: number | null = null;
   #contentAtMs = Number.NEGATIVE_INFINITY;
 
-  /** The folder as it is now is known. Made before it is read, so that an edit meanwhile is seen. */
+  /** The folder as it is now counts as known. Make the watch before reading the folder, so that it sees an edit meanwhile. */
   constructor(dir: string) {
     this.#dir = dir;
-    this.#told = this.#seen = appearance(dir);
-    this.#toldContent = content(dir);
+    this.#reported = this.#seen = appearance(dir);
+    this.#reportedContent = content(dir);
   }
 
   /**
-   * Whether the folder is to be read again; then as it is now is known. To be called a few times a second: a change is told
+   * Whether the folder must be read again; from then on it counts as known. Call it a few times a second: it reports a change
    * at the second look after the last write. `runningMs` never goes back.
    */
   look(runningMs: number): boolean {
@@ -43,15 +43,15 @@ export class FolderWatch {
       if (runningMs - this.#restlessSinceMs < RESTLESS_MS) return false;
     }
     const mayHide = this.#restlessSinceMs === null && runningMs - this.#contentAtMs >= CONTENT_MS;
-    if (now === this.#told && !mayHide) {
+    if (now === this.#reported && !mayHide) {
       this.#restlessSinceMs = null;
       return false;
     }
     this.#contentAtMs = runningMs;
     const text = content(this.#dir);
-    const changed = now !== this.#told || text !== this.#toldContent;
-    this.#told = now;
-    this.#toldContent = text;
+    const changed = now !== this.#reported || text !== this.#reportedContent;
+    this.#reported = now;
+    this.#reportedContent = text;
     this.#restlessSinceMs = null;
     return changed;
   }
@@ -63,7 +63,7 @@ function namesIn(dir: string): string[] {
     .sort();
 }
 
-/** Everything about the files but their content; why they cannot be looked at, where that is so. */
+/** Everything about the files but their content; or why they cannot be read. */
 function appearance(dir: string): string {
   try {
     return namesIn(dir)
@@ -83,7 +83,7 @@ function appearanceOf(path: string): string {
   }
 }
 
-/** A hash of all that the files hold; empty where that is too much, or cannot be read. */
+/** A hash of the content of all files; empty where that is too large, or cannot be read. */
 function content(dir: string): string {
   try {
     const paths = namesIn(dir).map((name) => join(dir, name));

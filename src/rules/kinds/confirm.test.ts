@@ -23,7 +23,7 @@ test("a reading breaks the rule when it breaks the condition and enough of the l
   expect(broken(rule({ at_least: 2, of: 2 }), [9, 9, 9, 1, 9, 9])).toEqual([false, true, true, false, false, true]);
 });
 
-test("a reading without the measure is no reading; of one that comes late or twice nothing is counted", () => {
+test("a reading without the measure does not count, and neither does one that comes late or twice", () => {
   expect(broken(rule({ at_least: 2, of: 2 }), [9, null, 9])).toEqual([false, false, true]);
   const twice = [at(1, 9), at(1, 9), at(0, 9), at(2, 1), at(3, 9)];
   expect(findingsOf(rule({ at_least: 2, of: 3 }), twice).map((finding) => finding !== null)).toEqual([
@@ -40,7 +40,7 @@ test("the finding is the condition's, and says how many broke it", () => {
   });
 });
 
-test("it stands around any kind, also one with a memory of its own or without measures", () => {
+test("it works with any kind, also one with a memory of its own or without measures", () => {
   const gap = rule({ at_least: 2, of: 3 }, { gap: { longer_than: "90s" } });
   const found = findingsOf(gap, [at(0, 1), at(2, 1), at(3, 1), at(5, 1), at(6, null), at(7, 1)]);
   expect(found.map((finding) => finding !== null)).toEqual([false, false, false, true, false, false]);

@@ -1,7 +1,7 @@
 /**
- * `{"disagrees": {"measure": "temperature", "group_by": "location", "max_difference": 3, "at_least": 3}}`: this sensor says
- * something else than its neighbours: the median of what the others of its group said within a minute of event time. Who
- * was there before is decided by the order of the readings alone, so that judging them again decides the same.
+ * `{"disagrees": {"measure": "temperature", "group_by": "location", "max_difference": 3, "at_least": 3}}`: the value
+ * differs from the median of the other sensors of its group, of their values within a minute of event time. Only the order of
+ * the readings decides which values are known, so that judging them again decides the same.
  */
 
 import type { JsonNode } from "../../core/outside/located-json.ts";

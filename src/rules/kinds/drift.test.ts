@@ -40,7 +40,7 @@ test("a shift breaks the rule after as many readings as the manual says", () => 
   expect([shifts.length, counted]).toEqual([5, stated]);
 });
 
-test("the finding tells the mean since it began to move, and the usual one", () => {
+test("the finding has the mean since it began to move, and the usual one", () => {
   const values = [...noise(40), ...noise(20, 3)];
   const samples = values.map((value, i) => ({ sensor: "a", time: START + i * MINUTE, value }));
   const finding = findingsOf(drift({ deviation: 1 }), samples).find((one) => one !== null);
@@ -49,7 +49,7 @@ test("the finding tells the mean since it began to move, and the usual one", () 
   expect(finding?.limit).toBe("sum of deviations ≤ 10");
 });
 
-test("a single spike is no drift, whatever its height", () => {
+test("a single spike is not a drift, whatever its height", () => {
   expect(broken(drift({}), [...noise(40), 1e6, ...noise(40)])).not.toContain(true);
 });
 

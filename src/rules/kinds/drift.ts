@@ -20,7 +20,7 @@ const fields = {
 };
 type Drift = FieldValues<typeof fields>;
 
-/** In standard deviations: a single spike is no drift, whatever its height, and moves the baseline as little as this. */
+/** In standard deviations: a single spike is not a drift, whatever its height, and moves the baseline as little as this. */
 export const MOST_DEVIATIONS = 4;
 /** A sum grows to this many thresholds at most, so that the rule holds again soon after the mean came back. */
 export const MOST_THRESHOLDS = 2;

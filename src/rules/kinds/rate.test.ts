@@ -43,7 +43,7 @@ test("over a span, noise is averaged out, and nothing is judged before the span 
   expect(broken(rule, steep).indexOf(true)).toBe(10);
 });
 
-test("a late reading is not judged and is not compared with; a clock that was set back begins anew", () => {
+test("a late reading is not judged and is not compared with; a clock that was set back starts again", () => {
   const at = (minutes: number, value: number): Sample => ({ sensor: "a", time: START + minutes * MINUTE, value });
   const rule = rate({ max_change: 1, per: "1m" });
   const late = [at(0, 0), at(1, 0), at(0.5, 50), at(1, 50), at(2, 0.5)];

@@ -1,6 +1,6 @@
 /**
- * What every kind with a memory must do: find what a plain implementation finds that sees the whole stream at once, however
- * the stream is cut into blocks, judged again after a failed commit, and carried over restarts.
+ * Every kind with a memory must find the same as a plain implementation that sees the whole stream at once, however the
+ * stream is cut into blocks, judged again after a failed commit, and continued over restarts.
  */
 import { expect } from "bun:test";
 import fc from "fast-check";
@@ -54,7 +54,7 @@ export function broken(rule: object, values: readonly (number | null)[], everyMs
   return findingsOf(rule, samples).map((finding) => finding !== null);
 }
 
-/** The plain form of what event-time.ts does. */
+/** The clock of event-time.ts, written plainly. */
 export class NaiveClock {
   last: number | null = null;
   #late: number[] = [];
@@ -66,7 +66,7 @@ export class NaiveClock {
       this.#late = [];
       return first ? "first" : "later";
     }
-    const rising = this.#late.length > 0 && time > this.#late.at(-1)!;
+    const rising = time > (this.#late.at(-1) ?? Number.POSITIVE_INFINITY);
     this.#late = rising ? [...this.#late, time] : [time];
     if (this.#late.length < SET_BACK_AFTER) return "late";
     this.last = time;
@@ -75,7 +75,7 @@ export class NaiveClock {
   }
 }
 
-/** Says of each reading whether it breaks the rule; made anew for each stream, and asked in order. */
+/** Says of each reading whether it breaks the rule; made for each stream, and asked in order. */
 export type Naive = () => (sample: Sample) => boolean;
 
 /** What is remembered of each sensor, made on first sight. */
@@ -144,7 +144,7 @@ function judged(rule: object, samples: readonly Sample[], cuts: readonly Cut[]):
   const all: boolean[] = [];
   samples.forEach((sample, i) => {
     addSample(block, catalogue, sample);
-    const cut = i === samples.length - 1 ? "keep" : cuts[i]!;
+    const cut = i === samples.length - 1 ? "keep" : cuts[i];
     if (cut === "none") return;
     set.judge(block);
     const found = JSON.stringify([...block.findings]);

@@ -25,7 +25,7 @@ test("values are decimals: 20.03 is within 0.01 of 20.02", () => {
   expect(broken(stuck({ for: "1m", tolerance: 0.01 }), [20.03, 20.02, 20.03])).toEqual([false, false, true]);
 });
 
-test("the finding tells since when, over how many readings, and between which values", () => {
+test("the finding has the start of the run, its readings, and its extremes", () => {
   const samples = [5, 5.1, 5.1].map((value, i) => ({ sensor: "a", time: START + i * MINUTE, value }));
   expect(findingsOf(stuck({ for: "90s", tolerance: 0.1 + 1e-9 }), samples)[2]).toMatchObject({
     reason: "m stayed at 5.1 within 0.100000001 for 3 readings in 2m",
@@ -39,7 +39,7 @@ test("two readings further apart than `for` say nothing of the time between", ()
   expect(broken(stuck({ for: "30s" }), [7, 7, 7, 7])).toEqual(times(4, false));
 });
 
-test("readings: so many in a row, at any rate; with `for` both must hold", () => {
+test("readings: this many in a row, at any rate; with `for` both must hold", () => {
   expect(broken(stuck({ readings: 3 }), [7, 7, 7, 7], 10)).toEqual([false, false, true, true]);
   expect(broken(stuck({ readings: 3, for: "3m" }), [7, 7, 7, 7, 7])).toEqual([false, false, false, false, true]);
 });
