@@ -1,5 +1,5 @@
 /**
- * What it costs to make the four bodies of committed readings, and how large they get, by gzip level and by the number of
+ * The cost of making the four bodies of committed readings, and how large they get, by gzip level and by the number of
  * sensors: `bun scripts/bench/encode.ts [ROWS]`. Simulated readings in blocks of 1,000 and ranges of 20,000, as the agent
  * commits and delivers them; the best of three. The lines without a profile are valid readings only.
  */

@@ -1,5 +1,5 @@
 /**
- * What a reload costs and leaves behind: a folder of 300 rules is edited and taken in 1,000 times, on the agent's own path
+ * The cost of a reload, and the memory that it leaves behind: a folder of 300 rules is edited and reloaded 1,000 times, on the agent's own path
  * (noticed, read, tested, compiled, written down, exchanged). `bun scripts/bench/reload.ts [RELOADS] [RULES]` prints
  * milliseconds a reload and the resident memory on the way. Ranges, expressions and, where there are such kinds, rules
  * that remember, over 50 sensors with something to remember.

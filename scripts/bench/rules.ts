@@ -83,7 +83,7 @@ function measure(what: string, rules: RuleSet, block: ReadingBlock): void {
 
 type Made = (measure: string, spread: number, limit: number, i: number) => object;
 
-/** Limits that hardly ever break: what is measured is the judging, not the sentences. */
+/** Limits that hardly ever break: the bench measures the judging, not the sentences. */
 const MADE: Record<string, Made> = {
   range: (measure, _, limit) => ({ range: { measure, min: -limit, max: limit } }),
   "range with deadband": (measure, _, limit) => ({ range: { measure, min: -limit, max: limit, deadband: 1 } }),

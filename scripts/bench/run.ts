@@ -74,7 +74,7 @@ function emptyFolders(): typeof FOLDERS {
   return FOLDERS;
 }
 
-/** An outage: everything is taken and nothing delivered, then the agent ends. What a next start brings to a folder is measured. */
+/** An outage: everything is taken and nothing delivered, then the agent ends. The next start, which delivers to a folder, is measured. */
 async function afterOutage(source: string, rows: number): Promise<Figures> {
   const data = emptyFolders().data;
   // No folder can be made below a file.
@@ -155,7 +155,7 @@ function print(name: string, rows: number, best: Figures, plain: number | null):
   console.log(cells.join(""));
 }
 
-/** A node with little to do: what it holds in memory after a while. Linux only: read from /proc. */
+/** The memory of a node with little to do, after a while. Linux only: read from /proc. */
 async function idleRss(): Promise<number | null> {
   if (process.platform !== "linux") return null;
   const where = ["--data-dir", join(folder, "idle"), "--store", `dir:${join(folder, "idle-lake")}`];

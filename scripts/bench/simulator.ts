@@ -1,4 +1,4 @@
-/** `bun scripts/bench/simulator.ts [millions]`: what the simulator costs, alone and with the text of its rows. */
+/** `bun scripts/bench/simulator.ts [millions]`: the cost of the simulator, alone and with the text of its rows. */
 import { ByteWriter } from "../../src/core/bytes/bytes.ts";
 import { ReadingText } from "../../src/core/bytes/reading-text.ts";
 import { ReadingBlock } from "../../src/core/reading.ts";

@@ -1,5 +1,5 @@
 /**
- * What it costs to take one reading from lines of JSON and from a foreign SQLite table, in CPU-µs: 26 columns, 50 sensors,
+ * The cost of taking one reading from lines of JSON and from a foreign SQLite table, in CPU-µs: 26 columns, 50 sensors,
  * 2 % anomalies. `bun scripts/bench/sources.ts [ROWS]`. The plain loop beside each does nothing but parse.
  */
 import { Database } from "bun:sqlite";
@@ -18,9 +18,9 @@ const SENSORS = 50;
 const BLOCK = 1_000;
 const START = Date.UTC(2026, 0, 1);
 
-type Row = Record<string, string | number | null>;
+type TableRow = Record<string, string | number | null>;
 
-function wideRow(i: number): Row {
+function wideRow(i: number): TableRow {
   const sensor = i % SENSORS;
   return {
     sensor_id: `ENV_SENSOR_${String(sensor).padStart(4, "0")}`,
@@ -84,7 +84,7 @@ async function measure(name: string, rows: number, work: () => unknown): Promise
   );
 }
 
-async function benchLines(name: string, rows: number, rowOf: (i: number) => Row): Promise<void> {
+async function benchLines(name: string, rows: number, rowOf: (i: number) => TableRow): Promise<void> {
   const text = Array.from({ length: rows }, (_, i) => `${JSON.stringify(rowOf(i))}\n`);
   const bytes = Buffer.from(text.join(""));
   text.length = 0;

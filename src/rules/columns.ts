@@ -1,6 +1,5 @@
 /**
- * What compiled rules know of the catalogue, which grows while they run: where a measure's column is, and which sensors a
- * rule applies to. Both are looked up once per new name or sensor, never per reading.
+ * The catalogue as compiled rules see it, while it grows: where a measure's column is, and which sensors a rule applies to. Both are looked up once per new name or sensor, never per reading.
  */
 import type { ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, NO_SENSOR, type Sensor, type SensorCatalogue } from "../core/sensor.ts";
@@ -9,7 +8,7 @@ import { Subjects } from "./state.ts";
 
 const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
 
-/** What the name of a sensor's subject begins with, before its sensor_id. Sensors without an id are one subject. */
+/** The name of a sensor's subject is this and its sensor_id. Sensors without an id are one subject. */
 export const SENSOR_SUBJECT = "sensor ";
 
 /** `slot` is -1 until a sensor that reports the measure was seen. */

@@ -12,7 +12,7 @@ const VERSION_LENGTH = 12;
 const BLOCKS_A_TIMING = 64;
 
 /** The canonical JSON of a set: a list of its rules by name, without `$schema`. */
-export function canonicalOf(rules: readonly Rule[]): string {
+function canonicalOf(rules: readonly Rule[]): string {
   return `[${rules.map((rule) => rule.canonical).join(",")}]`;
 }
 

@@ -15,7 +15,7 @@ export type ReadingAsked = { readonly epoch: string | null; readonly seq: number
 
 const READING_ID = /^(?:([0-9a-hjkmnp-tv-z]{26})-)?(\d{1,16})$/;
 
-/** Throws UsageError for what cannot be the id of any reading. */
+/** Throws UsageError for a text that cannot be the id of a reading. */
 export function readingAsked(text: string): ReadingAsked {
   // A ULID means the same in capitals.
   const [, epoch = null, digits] = READING_ID.exec(text.trim().toLowerCase()) ?? [];
@@ -50,7 +50,7 @@ export type Explanation = {
   readonly at: ReadingAt;
   readonly shown: ShownReading;
   readonly judgedBy: JudgedBy;
-  /** What `--json` prints. */
+  /** The output of `--json`. */
   readonly json: ShownReading & {
     readonly rule_set: { known: boolean; since: string | null; rules: number | null };
     readonly applied: readonly { rule: string; broken: boolean; absent: readonly string[] }[] | null;

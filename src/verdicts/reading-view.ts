@@ -101,7 +101,7 @@ export type ShownReading = {
   readonly malformed: Malformed | null;
 };
 
-/** As JSON: what `why` prints, and a line of `tail`. */
+/** As JSON: the output of `why --json`, and a line of `tail --json`. */
 export function readingJson(at: ReadingAt): ShownReading {
   const { stored, row } = at;
   return {

@@ -9,7 +9,7 @@ import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { MEASURE_NAME, RESERVED_FIELDS } from "../files/reader.ts";
 import { patternProblem } from "./pattern.ts";
 
-/** What we add to CEL's own functions: on doubles, with the meaning of JavaScript's Math. */
+/** Our additions to CEL's own functions: on doubles, with the meaning of JavaScript's Math. */
 export const MATH_FUNCTIONS: Readonly<Record<string, (...of: number[]) => number>> = {
   abs: Math.abs,
   sqrt: Math.sqrt,
@@ -151,7 +151,7 @@ function fieldsOf(root: ASTNode): Fields {
   return found;
 }
 
-/** The pattern must be known now: what is wrong with it would otherwise show as a rule that never breaks. */
+/** The pattern must be known now: otherwise a wrong one is a rule that never breaks. */
 function problemOfPattern(pattern: ASTNode | undefined): ExpressionProblem | undefined {
   // A call without a pattern is refused by the library.
   if (pattern === undefined) return undefined;

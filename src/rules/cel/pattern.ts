@@ -5,10 +5,10 @@
  * repeated only where each turn can be distinguished from the next.
  *
  * Repetitions in a row that can take each other's text (`^.*a.*a.*b$`) cost the text's length once more for each of them:
- * a few are let in, more are not, and none within a repeated group, where the ways double again (`^(-a*a*)*$`).
+ * a few are accepted, more are not, and none within a repeated group, where the ways double again (`^(-a*a*)*$`).
  */
 
-/** What is wrong with a pattern, or undefined. */
+/** The problem of a pattern, or undefined. */
 export function patternProblem(pattern: string): string | undefined {
   try {
     new RegExp(pattern);
@@ -24,7 +24,7 @@ class PatternProblem extends Error {}
 
 /** `starts` and `ends`: the one character that each branch begins and ends with for sure, null where there is none. */
 type Part = {
-  /** What takes a character, as it is written: `a`, `\d`, `[a-z]`. */
+  /** The atoms that take a character, as they are written: `a`, `\d`, `[a-z]`. */
   readonly takes: readonly string[];
   readonly starts: readonly (string | null)[];
   readonly ends: readonly (string | null)[];
@@ -38,7 +38,7 @@ const NOTHING: Part = { takes: [], starts: [], ends: [], varies: false, shared: 
 /** Each costs the length of the text once more: with three, a text of 256 characters takes some 15 ms at worst. */
 const MOST_SHARED = 3;
 const QUANTIFIER = /^(?:[*+?]|\{(\d+)(,?)(\d*)\})\??/;
-/** An escape with what belongs to it, a class, or any one character. */
+/** An escape with its digits, a class, or any one character. */
 const ATOM = /^(?:\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|c[A-Za-z]|[\s\S])|\[(?:\\[\s\S]|[^\]\\])*\]|[\s\S])/;
 const OPENING = /^\((?:\?(?:<[A-Za-z_]\w*>|[a-z-]*:))?/;
 
@@ -73,7 +73,7 @@ class PatternReader {
     };
   }
 
-  /** A sequence: what it starts and ends with are those of its first and its last part. */
+  /** A sequence: it starts like its first part, and ends like its last. */
   #branch(): Part {
     let whole = NOTHING;
     const links: Link[] = [];
@@ -140,7 +140,7 @@ function refuseAmbiguous(group: Part, text: string): void {
   );
 }
 
-/** A part of a sequence: what it can begin with, and whether it may be left out or repeated. */
+/** A part of a sequence: the atoms that it can begin with, and whether it may be left out or repeated. */
 type Link = { readonly first: readonly string[]; readonly isOpen: boolean };
 
 function firstOf({ takes, starts }: Part): readonly string[] {

@@ -67,7 +67,7 @@ export function keepsNan(a: Value, b: Value): boolean {
   return (a.nan || a.defined === "") && (b.nan || b.defined === "");
 }
 
-/** True for what can only be a condition, by its form; a field is never one. */
+/** True for a node that can only be a condition, by its form; a field is never one. */
 export function isCondition(node: ASTNode): boolean {
   switch (node.op) {
     case "value":

@@ -1,4 +1,4 @@
-/** What is different between two rule sets, by the names of their rules. */
+/** The difference of two rule sets, by the names of their rules. */
 
 export type RuleDiff = {
   readonly added: readonly string[];
@@ -21,7 +21,7 @@ export function isSame({ added, removed, changed }: RuleDiff): boolean {
   return added.length + removed.length + changed.length === 0;
 }
 
-/** In a sentence's words: `added a; removed b, c; changed d`. */
+/** As a part of a sentence: `added a; removed b, c; changed d`. */
 export function diffText(diff: RuleDiff): string {
   const parts = (["added", "removed", "changed"] as const).filter((what) => diff[what].length > 0);
   return parts.map((what) => `${what} ${listed(diff[what])}`).join("; ") || "the same rules";

@@ -85,7 +85,7 @@ function count(problems: Map<string, number>, message: string): void {
   problems.set(key, (problems.get(key) ?? 0) + 1);
 }
 
-/** An absent field is left out, which makes what uses it an error in CEL. */
+/** An absent field is left out, which makes the part that uses it an error in CEL. */
 function celValue(name: string, value: FieldValue): unknown {
   if (value === null) return undefined;
   if (name === "timestamp") return new Date(value);

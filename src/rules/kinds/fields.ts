@@ -14,7 +14,7 @@ export type FieldValues<F> = { readonly [Key in keyof F]: F[Key] extends Field<i
 
 /** An object that is read as a `T`. */
 export type Shape<T> = {
-  /** What messages call the object: `"rate"`. */
+  /** The name of the object in messages: `"rate"`. */
   readonly what: string;
   readonly fields: { readonly [Key in keyof T]: Field<T[Key]> };
   /** Of these keys at least one is needed. */

@@ -22,7 +22,7 @@ type Range = Limits & {
 
 const keys = ["measure", "min", "max", "overrides", "deadband"] as const;
 export const OVERRIDE_KEYS = ["applies_to", "min", "max"] as const;
-export const MAX_OVERRIDES = 100;
+const MAX_OVERRIDES = 100;
 
 function read(node: JsonNode, reader: RuleReader): Condition | undefined {
   const fields = reader.fields(node, '"range"', keys, ["measure"]);

@@ -1,5 +1,5 @@
 /**
- * The one shape of a kind that remembers the values of a measure: its fields, what a fresh memory holds, and the loop that
+ * The one shape of a kind that remembers the values of a measure: its fields, the content of a fresh memory, and the loop that
  * judges a column. Each kind has a loop of its own: with one loop for all of them, which calls the step of the kind for each
  * row, judging takes a tenth to a half longer (docs/decisions.md, "The row loop of a rule").
  */
@@ -11,13 +11,13 @@ import { CLOCK } from "./event-time.ts";
 import { readFields, type Shape } from "./fields.ts";
 
 export type Memory = {
-  /** Of each subject: the clock, then what `fresh` says. */
+  /** Of each subject: the clock, then the doubles of `fresh`. */
   readonly state: RuleState;
   /** By sensor handle. */
   readonly subjectOf: readonly number[];
 };
 
-/** What `ConditionJudge.judge` promises, for the column of the measure; a row without a value there moves nothing. */
+/** Like `ConditionJudge.judge`, for the column of the measure; a row without a value there changes nothing. */
 export type JudgeColumn = (block: ReadingBlock, column: Float64Array, applies: Uint8Array, broken: BrokenRow) => void;
 
 type OfMeasure = { readonly measure: string };
@@ -25,7 +25,7 @@ type OfMeasure = { readonly measure: string };
 type RememberingKind<T extends OfMeasure> = Shape<T> & {
   /** Why values that are right one by one do not go together. */
   readonly mistake?: (rule: T) => string | undefined;
-  /** What is remembered of a subject that was never seen, behind the clock. */
+  /** The doubles of a subject that was never seen, behind the clock. */
   readonly fresh: (rule: T) => readonly number[];
   readonly judge: (rule: T, memory: Memory) => JudgeColumn;
 };

@@ -78,7 +78,7 @@ export class NaiveClock {
 /** Says of each reading whether it breaks the rule; made for each stream, and asked in order. */
 export type Naive = () => (sample: Sample) => boolean;
 
-/** What is remembered of each sensor, made on first sight. */
+/** One memory for each sensor, made when the sensor is first seen. */
 export function perSensor<T>(make: () => T): (sample: Sample) => T {
   const all = new Map<string, T>();
   return ({ sensor }) => {
@@ -135,7 +135,7 @@ function samplesOf(events: readonly Event[]): readonly Sample[] {
   });
 }
 
-/** What the real judge finds of the samples when they come in blocks that are cut where the events say. */
+/** The verdicts of the real judge, for the samples in blocks that are cut where the events say. */
 function judged(rule: object, samples: readonly Sample[], cuts: readonly Cut[]): readonly boolean[] {
   let catalogue = new SensorCatalogue();
   let set = setOf(rule, catalogue);
@@ -149,7 +149,7 @@ function judged(rule: object, samples: readonly Sample[], cuts: readonly Cut[]):
     set.judge(block);
     const found = JSON.stringify([...block.findings]);
     if (cut === "fail") {
-      // The commit failed: what came meanwhile is judged with it, or it is judged again as it was.
+      // The commit failed: the block is judged again as it was, or with the samples that came meanwhile.
       if (i % 2 === 0) return;
       set.judge(block);
       expect(JSON.stringify([...block.findings])).toBe(found);
