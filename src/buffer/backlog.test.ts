@@ -115,7 +115,7 @@ longTest(
   600_000,
 );
 
-test("a long backlog is counted a few milliseconds at a time, and what is not counted yet is told", () => {
+test("a long backlog is counted a few milliseconds at a time, and what is not counted yet is reported", () => {
   const dataDir = join(folder, String(folders++));
   mkdirSync(dataDir);
   let nowMs = 0;

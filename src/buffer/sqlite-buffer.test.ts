@@ -29,14 +29,14 @@ const open = (recentRows = 10_000) =>
 const facts = { ingestedAtMs: 1_000, rulesVersion: "abc", timeQuality: "ok", agentVersion: "0.1.0" } as const;
 const identity = (id: string) => IDENTITY_COLUMNS.map((name) => (name === "sensor_id" ? id : null));
 
-type Row = {
+type TestRow = {
   sensor: number;
   time: number;
   values: (number | null)[];
   kind: "valid" | "anomalous" | "malformed";
   extra: boolean;
 };
-const rowArbitrary: fc.Arbitrary<Row> = fc.record({
+const rowArbitrary: fc.Arbitrary<TestRow> = fc.record({
   sensor: fc.integer({ min: 0, max: 3 }),
   time: fc.integer({ min: 0, max: 4e12 }),
   values: fc.array(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })), { minLength: 3, maxLength: 3 }),
@@ -44,7 +44,7 @@ const rowArbitrary: fc.Arbitrary<Row> = fc.record({
   extra: fc.boolean(),
 });
 
-function fill(buffer: SqliteBuffer, rows: readonly Row[]): ReadingBlock {
+function fill(buffer: SqliteBuffer, rows: readonly TestRow[]): ReadingBlock {
   const block = buffer.recent.lend();
   const { catalogue } = buffer;
   for (const row of rows) {
@@ -115,7 +115,7 @@ test("what was committed reads the same from memory, from the database, and afte
 
 test("a cursor is stored with its readings, and counts add up", () => {
   const buffer = open();
-  const row: Row = { sensor: 1, time: 5, values: [1, 2, 3], kind: "valid", extra: false };
+  const row: TestRow = { sensor: 1, time: 5, values: [1, 2, 3], kind: "valid", extra: false };
   buffer.commit(fill(buffer, [row]), facts, [{ uri: "u", cursor: "10", accepted: 1, refused: 0 }]);
   buffer.commit(fill(buffer, [row]), facts, [{ uri: "u", cursor: "11", accepted: 1, refused: 2 }]);
   expect(buffer.cursor("u")).toBe("11");
@@ -125,7 +125,7 @@ test("a cursor is stored with its readings, and counts add up", () => {
 
 test("a commit that fails changes nothing, and the same block can be committed later", () => {
   const buffer = open();
-  const row: Row = { sensor: 1, time: 5, values: [1, 2, 3], kind: "valid", extra: false };
+  const row: TestRow = { sensor: 1, time: 5, values: [1, 2, 3], kind: "valid", extra: false };
   const block = fill(buffer, [row]);
   buffer.db.run("CREATE TRIGGER no BEFORE INSERT ON reading BEGIN SELECT RAISE(ABORT, 'no'); END");
   expect(() => buffer.commit(block, facts, [{ uri: "u", cursor: "1", accepted: 1, refused: 0 }])).toThrow();

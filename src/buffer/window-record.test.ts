@@ -49,7 +49,7 @@ test("windows that went out long ago let their accumulators go, and keep their r
   expect(ledger.expire(2, 100)).toBe(0);
 });
 
-test("about as many go at once as asked", () => {
+test("about as many are deleted at once as asked", () => {
   expect(ledger.expire(100, 1)).toBe(2);
   expect(isExpired()).toEqual([true, false, false, false, false]);
 });

@@ -45,7 +45,7 @@ test("a reply that is larger than what a connection holds arrives whole", async 
   expect((await ask()).split("\r\n\r\n")[1]!.length).toBe(body.length);
 });
 
-test("the oldest of too many connections makes room, and whoever asks at once is answered", async () => {
+test("the oldest of too many connections makes room, and a client that asks at once is answered", async () => {
   listen();
   const idle = Array.from({ length: HTTP_LIMITS.connections }, client);
   await Promise.all(idle.map(({ opened }) => opened));
@@ -55,7 +55,7 @@ test("the oldest of too many connections makes room, and whoever asks at once is
   expect(await idle[63]!.ended).toEndWith("here");
 });
 
-test("who is being answered is not the one that makes room", async () => {
+test("a connection that is being answered does not make room", async () => {
   let answer: () => void = () => undefined;
   let asked: () => void = () => undefined;
   const isAsked = new Promise<void>((done) => (asked = done));
@@ -80,7 +80,7 @@ test("a head that does not come to its end in time ends the connection, however 
   expect(await slow.ended).toBe("");
 });
 
-test("a client that goes on sending reads its reply first, and is cut off", async () => {
+test("a client that keeps sending reads its reply first, and is cut off", async () => {
   listen(ok, { lingerMs: 30 });
   expect(await ask(`POST / HTTP/1.1\r\nHost: localhost\r\n\r\n${"x".repeat(100_000)}`)).toEndWith("here");
   const huge = client();

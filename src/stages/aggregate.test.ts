@@ -143,7 +143,7 @@ test("a window goes out when the watermark passes its end and the grace, once", 
   expect(windows.due(NOW)).toEqual([]);
 });
 
-test("what waits for its window is told: windows, their rows, and the first reading in them", () => {
+test("windows that have not gone out are counted: windows, their rows, and the first reading in them", () => {
   const { make, block, kept } = harness();
   const windows = make();
   expect(windows.waiting()).toEqual({ windows: 0, rows: 0, fromSeq: Number.POSITIVE_INFINITY });
@@ -196,7 +196,7 @@ test("beyond the bound on accumulators the windows touched longest ago go out ea
   expect(windows.due(NOW + 20).length).toBe(15);
 });
 
-test("a reading for a window whose accumulators were let go enters no aggregate, and is told once", () => {
+test("a reading for a window whose accumulators were deleted enters no aggregate, and is counted once", () => {
   const catalogue = new SensorCatalogue();
   const identity = IDENTITY_COLUMNS.map((name) => (name === "sensor_id" ? "s" : null));
   const sensor = catalogue.internSensor(identity, ["t"]);

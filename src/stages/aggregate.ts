@@ -1,11 +1,11 @@
 /**
- * The aggregated stage: windows of event time per sensor, over valid readings. Purely in memory; what went out is kept
- * by the buffer, and a window that is touched again is given back its accumulators and goes out as a higher revision.
+ * The aggregated stage: windows of event time per sensor, over valid readings. In memory only. The buffer keeps the
+ * windows that went out; for a late reading a window gets its accumulators back, and goes out as a higher revision.
  *
  * When a window goes out:
  * - in order: when the watermark (the highest event time seen, not counting the future) passes its end plus a grace;
- * - late, or from the future, or at the end of a source: when nothing touched it for a hold of processing time, so that a
- *   backlog that passes through a window makes one revision and not a thousand.
+ * - late, or from the future, or at the end of a source: when no reading came for it for a hold of processing time, so that
+ *   a backlog that passes through a window makes one revision, not a thousand.
  */
 import type { ReadingBlock } from "../core/reading.ts";
 import { NO_SENSOR, type SensorCatalogue } from "../core/sensor.ts";
@@ -23,7 +23,7 @@ export type WindowSettings = {
 /** n, shift, sum and sum of squares of (value − shift), min, max. The shift keeps the sums small and so exact. */
 export const STRIDE = 6;
 
-/** What one sensor did in one window. */
+/** The accumulators of one sensor in one window. */
 export class SensorWindow {
   records = 0;
   anomalies = 0;
@@ -71,7 +71,7 @@ export type OpenWindow = {
   touchedAtMs: number;
   /** The watermark had passed it when it was opened: it goes out after the hold. */
   late: boolean;
-  /** By the catalogue of `Windows.sensorIds`. */
+  /** By the index of the sensor in `Windows.sensorIds`. */
   readonly sensors: (SensorWindow | undefined)[];
 };
 
@@ -107,7 +107,7 @@ export class Windows {
     this.#recall = recall;
   }
 
-  /** Takes in committed readings, in order of seq; those that a window already holds are passed over. */
+  /** Adds committed readings, in order of seq; those that a window already holds are skipped. */
   add(block: ReadingBlock, firstSeq: number, nowMs: number): void {
     const { lengthMs, futureMs } = this.settings;
     const ceiling = nowMs + futureMs;
@@ -115,7 +115,7 @@ export class Windows {
     let startMs = Number.NaN;
     let endMs = Number.NaN;
     let watermark = this.watermarkMs;
-    // Where recalling a window failed half-way, the same block comes again.
+    // Where recalling a window failed midway, the same block comes again.
     for (let row = Math.max(0, this.#addedThrough - firstSeq + 1); row < block.count; row++) {
       const handle = block.sensor[row]!;
       const time = block.time[row]!;
@@ -139,7 +139,7 @@ export class Windows {
   }
 
   /**
-   * Readings since the last call that came after their window's accumulators were let go: they are in every other stage,
+   * Readings since the last call that came after their window's accumulators were deleted: they are in every other stage,
    * but a new revision without the others would be wrong. The caller counts them as a loss.
    */
   takeExpired(): number {
@@ -172,7 +172,7 @@ export class Windows {
     return due.sort((a, b) => a.startMs - b.startMs);
   }
 
-  /** They went out (their batches and accumulators are durable): forgotten here until touched again. */
+  /** The windows went out (their batches and accumulators are durable): forgotten here until a reading comes for them. */
   issued(windows: readonly OpenWindow[]): void {
     for (const window of windows) {
       if (this.#open.delete(window.startMs)) this.#accumulators -= countSensors(window);
@@ -189,7 +189,7 @@ export class Windows {
     return from;
   }
 
-  /** What has not gone out: windows, their rows, and the first seq in them (infinite where there is none). */
+  /** The windows that have not gone out: their number, their rows, and the first seq in them (infinite where there is none). */
   waiting(): { readonly windows: number; readonly rows: number; readonly fromSeq: number } {
     const dirty = [...this.#open.values()].filter(({ dirtyFromSeq }) => Number.isFinite(dirtyFromSeq));
     return {

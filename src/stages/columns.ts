@@ -56,7 +56,7 @@ export function columnsOf(stage: ReadingStage, measures: readonly { name: string
   return [...IDENTITY, time, ...measured, ...SAID, ...KEPT, ...MORE[stage]];
 }
 
-export const WINDOW_STATISTICS = ["avg", "min", "max", "stddev"] as const;
+const WINDOW_STATISTICS = ["avg", "min", "max", "stddev"] as const;
 
 /** The columns of an aggregated row, for windows over these measures. */
 export function windowColumnsOf(measures: readonly { name: string; unit: string }[]): Column[] {

@@ -19,9 +19,9 @@ const FINDING: Finding = {
   window: null,
 };
 
-type Row = { sensor: number; minute: number; value: number | null; kind: "valid" | "anomalous" | "malformed" };
+type TestRow = { sensor: number; minute: number; value: number | null; kind: "valid" | "anomalous" | "malformed" };
 
-function build(rows: readonly Row[], blockRows: number) {
+function build(rows: readonly TestRow[], blockRows: number) {
   const catalogue = new SensorCatalogue();
   const label = catalogue.internLabel({ statusCode: 0, anomalyFlag: 0, anomalyType: null });
   const blocks: EncodableBlock[] = [];
@@ -63,7 +63,7 @@ const idsOf = (body: Uint8Array | undefined) =>
     .map((row) => String(row["reading_id"]))
     .sort();
 
-const rowArbitrary: fc.Arbitrary<Row> = fc.record({
+const rowArbitrary: fc.Arbitrary<TestRow> = fc.record({
   sensor: fc.integer({ min: 0, max: 4 }),
   minute: fc.integer({ min: -30, max: 90 }),
   value: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
@@ -96,7 +96,7 @@ test("every reading of a range and hour is in its stages exactly once, and in no
 });
 
 test("a row is flat, with its columns in their order; each stage adds its own", () => {
-  const rows: Row[] = [
+  const rows: TestRow[] = [
     { sensor: 1, minute: 0, value: 20, kind: "valid" },
     { sensor: 1, minute: 1, value: 72.4, kind: "anomalous" },
   ];
@@ -121,7 +121,7 @@ test("a row is flat, with its columns in their order; each stage adds its own", 
   ]);
 });
 
-test("what never was a reading goes to raw and anomalies as received, with the reason", () => {
+test("a malformed reading goes to raw and anomalies as received, with the reason", () => {
   const { encoder, blocks } = build([{ sensor: 0, minute: 0, value: null, kind: "malformed" }], 10);
   const made = encoder.encode(blocks, { first: 1, last: 1, hourMs: HOUR }, ALL);
   expect([...made.keys()].sort()).toEqual(["anomalies", "raw"]);
@@ -131,7 +131,7 @@ test("what never was a reading goes to raw and anomalies as received, with the r
 });
 
 test("raw is the validated member and the others behind it: the valid rows are compressed once", () => {
-  const rows: Row[] = Array.from({ length: 50 }, (_, i) => ({ sensor: i % 3, minute: 1, value: i, kind: "valid" }));
+  const rows: TestRow[] = Array.from({ length: 50 }, (_, i) => ({ sensor: i % 3, minute: 1, value: i, kind: "valid" }));
   const { encoder, blocks } = build([...rows, { sensor: 1, minute: 1, value: 99, kind: "anomalous" }], 100);
   const made = encoder.encode(blocks, { first: 1, last: 51, hourMs: HOUR }, ALL);
   const validated = made.get("validated")!.body;

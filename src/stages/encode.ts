@@ -1,6 +1,6 @@
 /**
  * Committed readings into the bodies of the reading stages: NDJSON, gzip. Two things make it cheap (docs/decisions.md):
- * a gzip file may have several members (RFC 1952 §2.2), so what is valid is compressed once for `validated` and `raw`;
+ * a gzip file may have several members (RFC 1952 §2.2), so valid rows are compressed once for `validated` and `raw`;
  * and rows are put in order of sensor, so that a line differs from the one before in a few bytes only.
  */
 import { ByteWriter, bytesOf, free } from "../core/bytes/bytes.ts";
@@ -14,7 +14,7 @@ import type { ReadingStage } from "../core/stage.ts";
 import { MS_PER_HOUR } from "../core/time/duration.ts";
 import { Schematizer } from "./schematize.ts";
 
-/** What the encoder needs to know of committed readings: a block whose row `i` has seq `firstSeq + i`. */
+/** Committed readings as the encoder needs them: row `i` of the block has seq `firstSeq + i`. */
 export type EncodableBlock = {
   readonly firstSeq: number;
   readonly block: ReadingBlock;
@@ -36,7 +36,7 @@ export type EncoderSettings = {
 
 /** Rows in a gzip member: bounds the memory of encoding, and is long enough to compress as well as a whole file. */
 const MEMBER_ROWS = 2_048;
-/** The same for rows that carry much text; four times what usual rows come to. */
+/** The same for rows that carry much text: four times as much as usual rows have. */
 const MEMBER_BYTES = 8 * 1024 * 1024;
 const CLOSE = bytesOf("}\n");
 
@@ -130,7 +130,7 @@ export class StageEncoder {
     }
     const malformed = block.malformed.size > 0 ? block.malformed.get(row) : undefined;
     if (malformed === undefined) this.#text.write(w, block, row);
-    else this.#text.writeNobody(w, block.time[row]!);
+    else this.#text.writeUnidentified(w, block.time[row]!);
     w.raw(this.#readingId);
     w.integer(firstSeq + row);
     const extra = malformed === undefined ? extraOf(block, row) : receivedText(malformed);

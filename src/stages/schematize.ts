@@ -11,7 +11,7 @@ export const SCHEMA_VERSION = 1;
 export type Derived = {
   readonly name: string;
   readonly unit: string;
-  /** The measures that it is made of, in the order of `of`'s arguments. */
+  /** The measures that it is derived from, in the order of `of`'s arguments. */
   readonly inputs: readonly [string, string];
   readonly doc: string;
   readonly of: (a: number, b: number) => number;
@@ -57,21 +57,21 @@ export const DERIVED: readonly Derived[] = [
 ];
 
 /** °C from °C and %RH. */
-export function dewPoint(temperature: number, humidity: number): number {
+function dewPoint(temperature: number, humidity: number): number {
   if (!(humidity > 0)) return Number.NaN;
   const gamma = Math.log(humidity / 100) + (MAGNUS_A * temperature) / (MAGNUS_B + temperature);
   return (MAGNUS_B * gamma) / (MAGNUS_A - gamma);
 }
 
 /** g/m³ from °C and %RH. 216.679 is 100 Pa/hPa × 1000 g/kg over 461.5 J/(kg K). */
-export function absoluteHumidity(temperature: number, humidity: number): number {
+function absoluteHumidity(temperature: number, humidity: number): number {
   if (!(humidity >= 0)) return Number.NaN;
   const saturated = MAGNUS_C * Math.exp((MAGNUS_A * temperature) / (MAGNUS_B + temperature));
   return (216.679 * saturated * (humidity / 100)) / (273.15 + temperature);
 }
 
 /** °C from °C and %RH; below 80 °F the simple formula of Steadman that the Weather Service prescribes. */
-export function heatIndex(temperature: number, humidity: number): number {
+function heatIndex(temperature: number, humidity: number): number {
   if (!(humidity >= 0 && humidity <= 100)) return Number.NaN;
   const t = temperature * 1.8 + 32;
   const simple = 0.5 * (t + 61 + (t - 68) * 1.2 + humidity * 0.094);
@@ -86,7 +86,7 @@ export function heatIndex(temperature: number, humidity: number): number {
 }
 
 /** From kW and m/s; null below 1 m/s, where the quotient says nothing. */
-export function powerCoefficient(power: number, wind: number): number {
+function powerCoefficient(power: number, wind: number): number {
   if (!(wind >= 1)) return Number.NaN;
   return (power * 1_000) / (0.5 * AIR_DENSITY * ROTOR_AREA_M2 * wind ** 3);
 }
@@ -125,7 +125,7 @@ export class Schematizer {
     }
   }
 
-  /** What is made of the same two measures is made together. */
+  /** Columns that are derived from the same two measures are derived together. */
   #plan(handle: number): Plan[] {
     const { measures = [], slots = [] } = this.#catalogue.sensors[handle] ?? {};
     const slotOf = (measure: string) => slots[measures.indexOf(measure)];

@@ -10,7 +10,7 @@ export type WindowFacts = {
 };
 
 /** Unique in the world, and the same for every revision: `<epoch>-<start>-<length in s>s`. */
-export function windowId(epoch: string, startMs: number, lengthMs: number): string {
+function windowId(epoch: string, startMs: number, lengthMs: number): string {
   const start = new Date(startMs).toISOString().replaceAll(/[-:]/g, "").replace(".000Z", "Z");
   return `${epoch}-${start}-${lengthMs / 1_000}s`;
 }

@@ -38,7 +38,7 @@ export type LinkEvent =
 export type NextLink = { readonly link: Link; readonly say: "down" | "up" | null };
 
 export const BACKOFF_BASE_MS = 500;
-export const BACKOFF_CEILING_MS = 60_000;
+const BACKOFF_CEILING_MS = 60_000;
 /** A store may ask for a longer wait than our own ceiling, up to this. */
 export const RETRY_AFTER_LIMIT_MS = 3_600_000;
 /** 2^30 × 500 ms is past any ceiling; more would only lose precision. */

@@ -28,7 +28,7 @@ test("a row may go over the border of two members", () => {
   expect([...gunzipRows(body, NAME)]).toEqual([{ text: "é" }]);
 });
 
-test("no rows are no rows, and a last line needs no end", () => {
+test("an empty object has no rows, and a last line needs no end", () => {
   expect([...gunzipLines(gzipSync(""), NAME)]).toEqual([]);
   expect([...gunzipLines(gzipSync("\n\na\n\nb"), NAME)]).toEqual(["a", "b"]);
 });

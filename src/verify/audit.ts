@@ -11,10 +11,10 @@ export type PromisedBatch = {
   readonly range: SeqRange | null;
   readonly state: BatchState;
 };
-/** `delivered`: the store had it before it was listed. `parked`: the store refuses it, and nobody tries again. */
+/** `delivered`: the store had it before it was listed. `parked`: the store refused it for good. */
 export type BatchState = "delivered" | "planned" | "parked";
 
-/** Delivered batches of one stage that the buffer remembers only as sums. */
+/** Delivered batches of one stage of which the buffer has only the sums. */
 export type FoldedRun = {
   readonly stage: ReadingStage;
   readonly range: SeqRange;
@@ -22,7 +22,7 @@ export type FoldedRun = {
   readonly objects: number;
 };
 
-/** One epoch as its buffer knows it. */
+/** One epoch as its buffer has it. */
 export type Promises = {
   readonly epoch: string;
   readonly nodeId: string;
@@ -33,13 +33,13 @@ export type Promises = {
   readonly folded: readonly FoldedRun[];
   /** Seqs that were counted as losses. */
   readonly lost: readonly SeqRange[];
-  /** Where readings are that no batch promises yet, by the stages that they will go to. */
+  /** The ranges of readings that no batch promises yet, by the stages that they will go to. */
   readonly unplanned: Readonly<Record<ReadingStage, readonly SeqRange[]>>;
   /** Every window that went out, with its highest revision. */
   readonly windows: readonly { readonly startMs: number; readonly revision: number }[];
   /** Starts of windows that hold readings which have not gone out. */
   readonly openWindows: readonly number[];
-  /** Stages that were switched on all the time, whatever the batches show; of the others the batches tell. */
+  /** Stages that are known to have been switched on all the time; for the others the batches show it. */
   readonly always?: readonly ReadingStage[];
 };
 
@@ -62,11 +62,11 @@ export type StageAudit = {
 export type Audit = {
   readonly ok: boolean;
   readonly stages: Readonly<Record<Stage, StageAudit>>;
-  /** Objects that nobody promised: their rows are, or will be, in other objects too. */
+  /** Objects that no batch promised: their rows are, or will be, in other objects too. */
   readonly strays: readonly StoredObject[];
 };
 
-/** What the audits of the stages collect. */
+/** The findings of the stages while an audit runs. */
 export type Findings = {
   readonly missing: SeqRange[];
   readonly duplicate: SeqRange[];

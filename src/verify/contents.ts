@@ -1,6 +1,6 @@
 /**
- * `verify --deep`, the pure part: what the rows inside the objects say against the names of the objects. Memory: two bits
- * for each seq and stage, so 100 MB for a hundred million readings.
+ * `verify --deep`, the pure part: compares the rows inside the objects with the names of the objects. Memory: two bits for
+ * each seq and stage, so 100 MB for a hundred million readings.
  */
 
 import { contains, mergeRanges, rangesOf, type SeqRange } from "../core/seq-range.ts";
@@ -9,7 +9,7 @@ import { MS_PER_HOUR } from "../core/time/duration.ts";
 import type { ParsedKey } from "../uplink/object-key.ts";
 import type { StoredObject } from "./audit.ts";
 
-/** Ranges of seqs; all empty where the contents are what the names say. */
+/** Ranges of seqs; all are empty where the contents agree with the names. */
 export type ContentFindings = {
   /** In more than one row of the stage. */
   readonly twice: Readonly<Record<ReadingStage, readonly SeqRange[]>>;
@@ -50,7 +50,7 @@ class Bits {
   }
 }
 
-/** Seqs that deep can look at; an epoch that is longer is refused rather than half checked. */
+/** The most seqs that `--deep` can check; a longer epoch is refused, not half checked. */
 export const DEEP_SEQS = 2 ** 31 - 64;
 
 export class ContentAudit {
@@ -69,7 +69,7 @@ export class ContentAudit {
     this.#covered = { validated: bits(), schematized: bits() };
   }
 
-  /** Takes in the rows of an object as they are read. Returns every way in which they are not what its name says. */
+  /** Checks the rows of an object as they are read. Returns every way in which they differ from its name. */
   check(object: StoredObject, rows: Iterable<Readonly<Record<string, unknown>>>): string[] {
     const { of, stage } = object;
     let count = 0;
@@ -83,8 +83,8 @@ export class ContentAudit {
     if (of.kind === "readings" && (stage === "validated" || stage === "schematized")) {
       this.#covered[stage].addRange({ first: of.first, last: Math.min(of.last, this.#accepted) });
     }
-    const told = [...problems].map(([problem, n]) => `${problem} (${n === 1 ? "1 row" : `${n} rows`})`);
-    return count === of.count ? told : [`it holds ${count} rows where its name says ${of.count}`, ...told];
+    const texts = [...problems].map(([problem, n]) => `${problem} (${n === 1 ? "1 row" : `${n} rows`})`);
+    return count === of.count ? texts : [`it holds ${count} rows where its name says ${of.count}`, ...texts];
   }
 
   findings(): ContentFindings {

@@ -1,4 +1,4 @@
-/** `verify --deep`: opens every object of the epoch, a few at a time, and hands its rows on as they are read. */
+/** `verify --deep`: opens every object of the epoch, a few at a time, and checks its rows as they are read. */
 
 import { AgentError, DeniedError, messageOf, TransientError } from "../core/errors.ts";
 import type { ProgressLine } from "../core/progress.ts";
@@ -9,16 +9,16 @@ import type { Promises, StoredObject } from "./audit.ts";
 import { ContentAudit, DEEP_SEQS } from "./contents.ts";
 import type { EpochFindings } from "./findings.ts";
 
-/** Objects that are fetched at the same time: bounds memory to as many bodies, one of them unpacked. */
+/** Objects that are fetched at the same time: memory holds this many bodies, one of them unpacked. */
 const AT_ONCE = 4;
 const COLLECT_EVERY = 8;
-/** Corrupt objects that are named; the rest are told as a number. */
-export const CORRUPT_NAMED = 1_000;
+/** Corrupt objects that are named. */
+const CORRUPT_NAMED = 1_000;
 
 type DeepOptions = { readonly store: ObjectStore; readonly stop: AbortSignal; readonly progress: ProgressLine };
 type Deep = NonNullable<EpochFindings["deep"]>;
 
-/** Throws what the store throws when it cannot be read now; an object that is corrupt, or gone, is a finding. */
+/** Throws the error of a store that cannot be read now; an object that is corrupt or missing is a finding. */
 export async function openEvery(
   objects: readonly StoredObject[],
   { epoch, accepted }: Pick<Promises, "epoch" | "accepted">,
@@ -36,16 +36,16 @@ export async function openEvery(
   let failed = false;
   const open = async (object: StoredObject) => {
     const { stage, key } = object;
-    const tell = (message: string) => {
+    const report = (message: string) => {
       if (corrupt.length < CORRUPT_NAMED) corrupt.push({ stage, key, message });
     };
     try {
       const rows = gunzipRows(await store.get({ stage, key }), `${store.place(stage)}/${key}`);
-      for (const problem of audit.check(object, rows)) tell(problem);
+      for (const problem of audit.check(object, rows)) report(problem);
     } catch (error) {
       if (error instanceof TransientError || error instanceof DeniedError) throw error;
       if (!(error instanceof AgentError || error instanceof NotFoundError)) throw error;
-      tell(messageOf(error));
+      report(messageOf(error));
     }
     opened++;
     // Unpacked bodies are large and short-lived: the collector would let hundreds of MB pile up before it looks.
@@ -54,7 +54,7 @@ export async function openEvery(
   };
   const work = async () => {
     while (next < objects.length && !failed) {
-      if (stop.aborted) throw new AgentError("Cannot verify --deep: told to stop");
+      if (stop.aborted) throw new AgentError("Cannot verify --deep: it was stopped");
       await open(objects[next++]!);
     }
   };

@@ -1,7 +1,7 @@
 /**
- * The same comparison for an epoch whose buffer was set aside as corrupt: what it had promised is not known any more, only
- * how many readings it had accepted, which were lost, and what its successor sends for it. So the listing itself is taken
- * for the plan, and it must add up: raw to every seq that was not lost, the others to raw, and no row may be in two objects.
+ * The same comparison for an epoch whose buffer was set aside as corrupt. Its promises are not known any more, only how many
+ * readings it had accepted, which were lost, and which batches its successor sends for it. So the listing itself is the plan,
+ * and must add up: raw to every seq that was not lost, the other stages to raw, and no row may be in two objects.
  */
 
 import type { SeqRange } from "../core/seq-range.ts";
@@ -15,7 +15,7 @@ export type EarlierEpoch = {
   readonly nodeId: string;
   readonly accepted: number;
   readonly lost: readonly SeqRange[];
-  /** What the buffer of now delivers, or delivered, for it. */
+  /** Batches of it that the present buffer delivers, or has delivered. */
   readonly carried: readonly PromisedBatch[];
   /** The stages that every reading of it should be in. */
   readonly stages: readonly ReadingStage[];

@@ -1,8 +1,8 @@
-/** What `verify` answers, epoch by epoch. */
+/** The result of `verify`, epoch by epoch. */
 import type { Audit } from "./audit.ts";
 import type { ContentFindings } from "./contents.ts";
 
-/** An object whose inside is not what its name says, or cannot be read. */
+/** An object whose rows do not agree with its name, or cannot be read. */
 export type CorruptObject = { readonly stage: string; readonly key: string; readonly message: string };
 
 /** One epoch: that of the buffer, or one whose buffer was set aside as corrupt. */
@@ -22,12 +22,12 @@ export type Verification = {
   readonly ok: boolean;
   /** The epoch in use first, then those before it, oldest first. */
   readonly epochs: readonly EpochFindings[];
-  /** An agent has the lock: what is pending is on its way. */
+  /** An agent has the lock, and delivers the pending rows. */
   readonly isRunning: boolean;
-  /** Where the agent that ran last delivers to, as it was given there. */
+  /** The store that the last agent delivered to, as it was given. */
   readonly deliversTo: string | null;
-  /** The same node's objects of other epochs: buffers that are not here to be asked. */
+  /** The same node's objects of other epochs, whose buffers are not here. */
   readonly otherEpochs: readonly { readonly epoch: string; readonly objects: number; readonly rows: number }[];
-  /** Objects of the buckets whose names are not ours. */
+  /** Objects of the buckets whose names are not the agent's. */
   readonly foreign: number;
 };

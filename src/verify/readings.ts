@@ -6,7 +6,7 @@ import type { ReadingKey } from "../uplink/object-key.ts";
 import type { Findings, FoldedRun, Promises, StoredObject } from "./audit.ts";
 import { judgeSpans, type Part, type Sums, type Verdicts } from "./spans.ts";
 
-type Held = { readonly object: StoredObject; readonly of: ReadingKey; readonly promised: boolean };
+type ClaimedObject = { readonly object: StoredObject; readonly of: ReadingKey; readonly promised: boolean };
 type Run = FoldedRun & { foundRows: number; foundObjects: number; lostRows: number };
 
 export function auditReadings(
@@ -44,11 +44,16 @@ export function auditReadings(
 }
 
 /** Promised objects by their keys; of the others those that hold no row twice. The rest are duplicates. */
-function claim(stage: ReadingStage, promises: Promises, objects: readonly StoredObject[], found: Findings): Held[] {
+function claim(
+  stage: ReadingStage,
+  promises: Promises,
+  objects: readonly StoredObject[],
+  found: Findings,
+): ClaimedObject[] {
   const expected = new Map(
     promises.batches.filter((batch) => batch.stage === stage).map((batch) => [batch.key, batch]),
   );
-  const byHour = new Map<number, Held[]>();
+  const byHour = new Map<number, ClaimedObject[]>();
   for (const object of objects) {
     const { of } = object;
     if (object.stage !== stage || of.kind !== "readings") continue;
@@ -64,10 +69,10 @@ function claim(stage: ReadingStage, promises: Promises, objects: readonly Stored
   return [...byHour.values()].flatMap((hour) => withoutOverlaps(hour, found));
 }
 
-/** Within an hour of event time no seq is in two objects of a stage: where it is, the promised one counts, then the wider. */
-function withoutOverlaps(hour: readonly Held[], found: Findings): Held[] {
+/** Within an hour of event time a seq is in one object of a stage. Where it is in two, the promised one counts, then the wider. */
+function withoutOverlaps(hour: readonly ClaimedObject[], found: Findings): ClaimedObject[] {
   return clustersOf(hour).flatMap((cluster) => {
-    const kept: Held[] = [];
+    const kept: ClaimedObject[] = [];
     if (cluster.length > 1) {
       cluster.sort((a, b) => Number(b.promised) - Number(a.promised) || sizeOf(b.of) - sizeOf(a.of));
     }
@@ -80,8 +85,8 @@ function withoutOverlaps(hour: readonly Held[], found: Findings): Held[] {
 }
 
 /** Objects whose ranges overlap, directly or through others, are in one cluster. */
-function clustersOf(hour: readonly Held[]): Held[][] {
-  const clusters: Held[][] = [];
+function clustersOf(hour: readonly ClaimedObject[]): ClaimedObject[][] {
+  const clusters: ClaimedObject[][] = [];
   let last = Number.NEGATIVE_INFINITY;
   for (const held of [...hour].sort((a, b) => a.of.first - b.of.first)) {
     const cluster = held.of.first <= last ? clusters.at(-1) : undefined;
@@ -92,8 +97,8 @@ function clustersOf(hour: readonly Held[]): Held[][] {
   return clusters;
 }
 
-/** Whether a folded run or a loss accounts for an object that nobody promised; a run's sums then include it. */
-function isAccountedFor({ of }: Held, runs: readonly Run[], lost: RangeSet): boolean {
+/** Whether a folded run or a loss accounts for an object that no batch promised; a run's sums then include it. */
+function isAccountedFor({ of }: ClaimedObject, runs: readonly Run[], lost: RangeSet): boolean {
   const isLost = lost.containsAll(of);
   const run = runs.find(({ range }) => contains(range, of));
   if (run === undefined) return isLost;
@@ -103,12 +108,12 @@ function isAccountedFor({ of }: Held, runs: readonly Run[], lost: RangeSet): boo
   return true;
 }
 
-function duplicate({ of, object }: Held, found: Findings): void {
+function duplicate({ of, object }: ClaimedObject, found: Findings): void {
   found.duplicate.push({ first: of.first, last: of.last });
   found.strays.push(object);
 }
 
-/** Runs that overlap (an hour of a range was halved, another was not) are one: no listing tells whose an object is. */
+/** Runs that overlap (an hour of a range was halved, another was not) are one: a listing does not show which of them an object belongs to. */
 function runsOf(folded: readonly FoldedRun[]): Run[] {
   const runs: Run[] = [];
   for (const run of [...folded].sort((a, b) => a.range.first - b.range.first)) {
@@ -129,7 +134,7 @@ function runsOf(folded: readonly FoldedRun[]): Run[] {
 
 function sumsOf(runs: readonly Run[]): Sums {
   const short = runs.filter((run) => run.foundRows < run.rows || (isEven(run) && run.foundObjects < run.objects));
-  // An object whose range was lost before its answer came may be there, and the buffer could not know.
+  // An object may be there whose range was lost before its answer came: the buffer could not know.
   const surplus = (run: Run) => run.foundRows - run.lostRows - run.rows;
   const over = runs.filter((run) => surplus(run) > 0 || (isEven(run) && run.foundObjects > run.objects));
   const sum = (of: readonly Run[], rows: (run: Run) => number) =>
@@ -142,7 +147,7 @@ function sumsOf(runs: readonly Run[]): Sums {
   };
 }
 
-/** As many rows as promised: then as many objects too, or they are not the ones that were promised. */
+/** There are as many rows as promised. If there are not as many objects too, they are not the promised ones. */
 function isEven(run: Run): boolean {
   return run.lostRows === 0 && run.foundRows === run.rows;
 }

@@ -1,14 +1,15 @@
 /**
- * Compares what a buffer accepted and promised with what a store lists, purely and without opening an object.
+ * Compares the readings that a buffer accepted, and the objects that it promised, with the listing of a store. Pure, and
+ * without opening an object.
  *
- * - What the buffer still has as batches is authoritative by key: such an object must be there, and an object of the
- *   epoch that nobody promised is a duplicate (a halved batch whose whole had been stored after all).
- * - What retention folded is judged by its sums of rows and objects; where they are short, the listing says where.
- * - Whatever the plan says, it must add up: raw to every seq of a range, validated and anomalies together too,
+ * - The batches that the buffer still has are authoritative by key: each of their objects must be there, and an object of the
+ *   epoch that no batch promised is a duplicate (a halved batch whose whole had been stored after all).
+ * - Batches that retention folded are judged by their sums of rows and objects; the listing shows where rows are missing.
+ * - The plan must add up: raw to every seq of a range, validated and anomalies together too,
  *   schematized to validated. A seq that no stage ever planned is missing.
  * - A stage that was switched off for a range (no batch of it there) is not missed there. Readings that no batch
  *   promises yet are missed in the stages that are switched on now.
- * - What was counted as a loss is never missing, and no duplicate when it is there after all.
+ * - A counted loss is never missing, and not a duplicate when it is there after all.
  */
 
 import { mergeRanges, type SeqRange, subtractRanges } from "../core/seq-range.ts";
@@ -17,7 +18,7 @@ import type { Audit, Findings, Promises, StageAudit, StoredObject } from "./audi
 import { auditReadings } from "./readings.ts";
 import { auditWindows } from "./windows.ts";
 
-/** `objects`: all that the store lists of the epoch, each once, in any order. */
+/** `objects`: all objects of the epoch that the store lists, each once, in any order. */
 export function reconcile(promises: Promises, objects: readonly StoredObject[]): Audit {
   const findings: Record<Stage, Findings> = {
     raw: none(),

@@ -1,7 +1,7 @@
 /**
  * Whether ranges add up. A span is a planned range with everything that overlaps it, of any stage and hour (a halved batch
- * of one hour lies inside the whole one of another). What was promised by key counts as promised, whether it is there or
- * not; what was folded counts as found.
+ * of one hour is inside the whole one of another). A promised batch counts by its key, whether its object is there or not; a
+ * folded run counts as found.
  */
 
 import { missingIn, type RangeSet, type SeqRange, sizeOf } from "../core/seq-range.ts";
@@ -11,9 +11,9 @@ import type { Findings } from "./audit.ts";
 /** Rows of a stage within a range: a promised batch, or an object that is there. */
 export type Part = SeqRange & { readonly stage: ReadingStage; readonly count: number };
 
-/** What the sums of the folded runs say of a stage. */
+/** The result of the sums of a stage's folded runs. */
 export type Sums = {
-  /** The seqs of runs whose rows are not all there, and how many rows that is; NaN where only objects are too few. */
+  /** The seqs of runs whose rows are not all there, and how many rows are missing; NaN where only objects are. */
   readonly short: RangeSet;
   readonly shortRows: number;
   /** The same for runs with too many. */
@@ -35,7 +35,7 @@ type FindingsOf = Readonly<Record<ReadingStage, Findings>>;
 type Span = { first: number; last: number; rows: Record<ReadingStage, number>; has: Set<ReadingStage> };
 /** How many rows of a group there are, and how many there should be. */
 type RowBounds = { readonly rows: number; readonly least: number; readonly most: number };
-/** Stages of which a listing can tell only together where rows are missing. */
+/** Stages for which a listing shows only together where rows are missing. */
 type Group = readonly ReadingStage[];
 const RAW: Group = ["raw"];
 const SPLIT: Group = ["validated", "anomalies"];
@@ -95,11 +95,11 @@ class SpanJudge {
     this.#compare(span, SCHEMATIZED, { rows: rows.schematized, least: rows.validated, most });
   }
 
-  /** Seqs of which there is no trace in any stage, promised, stored or lost. */
+  /** Seqs that no stage promised, stored or lost. */
   gap(gap: SeqRange): void {
     const { used } = this.#verdicts;
     const isSplit = used.has("validated") && used.has("anomalies");
-    // How many of them schematized should have, or one of the two alone, nobody can tell from here.
+    // How many of them schematized should have, or one of the two alone, is not known here.
     const groups = isSplit ? [RAW, SPLIT] : [RAW];
     for (const group of groups) this.#name("missing", group, gap, sizeOf(gap));
     if (GROUPS.flat().some((stage) => this.#isShort(stage, gap))) return;

@@ -1,4 +1,4 @@
-/** Verifying, as `agent verify` and `agent demo` do it: list the store, ask the buffer, compare, and look inside if asked. */
+/** The work of `agent verify` and `agent demo`: list the store, read the buffer, compare, and with `--deep` open the objects. */
 
 import { readLive } from "../agent/live.ts";
 import { type OldEpoch, oldEpochs } from "../agent/recovery/set-aside.ts";
@@ -29,7 +29,7 @@ export type VerifyOptions = {
   readonly progress: ProgressLine;
 };
 
-/** While an agent runs, a listing and the buffer are never of one moment: a finding must be seen twice. */
+/** While an agent runs, the listing and the buffer are not of the same moment: a finding must be seen twice. */
 const LOOKS = 2;
 
 export async function verify(options: VerifyOptions): Promise<Verification> {
@@ -81,7 +81,7 @@ async function listAll({ dataDir, store, stop, now, progress }: VerifyOptions): 
   return { fromMs, objects, others, foreign };
 }
 
-/** Not kept open while the store is listed: a long snapshot would keep a running agent's log from being folded in. */
+/** Closed before the store is listed: a long snapshot would keep a running agent from folding its log. */
 function known(dataDir: string): { nodeId: string; epochs: string[] } {
   const ledger = BufferLedger.open(dataDir);
   try {
@@ -93,7 +93,7 @@ function known(dataDir: string): { nodeId: string; epochs: string[] } {
 
 type Compared = Omit<EpochFindings, "deep"> & { readonly objects: readonly StoredObject[] };
 
-/** Asked after the listing: what is stored meanwhile is promised, and what was settled meanwhile may not be listed yet. */
+/** Reads the buffer after the listing: an object that is stored meanwhile is promised; one that was settled meanwhile may not be listed. */
 function compare({ dataDir, settings }: VerifyOptions, listed: Listed): Compared[] {
   const ledger = BufferLedger.open(dataDir);
   try {

@@ -5,7 +5,7 @@ import type { BatchState, Findings, Promises, StoredObject } from "./audit.ts";
 
 type Expected = {
   readonly startMs: number;
-  /** Null where only the window is remembered, and so not how many rows a revision had. */
+  /** Null where the buffer has only the window, and not how many rows a revision had. */
   readonly key: string | null;
   readonly state: BatchState;
   claimed: boolean;

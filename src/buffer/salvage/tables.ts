@@ -13,7 +13,7 @@ import { IS_OPEN } from "../schema.ts";
 const KEYS_TRIED = 1_000_000;
 
 /** A damaged page shows as corruption, a short file as an I/O error, an absurd length as too big or out of memory. */
-export function isUnreadable(error: unknown): boolean {
+function isUnreadable(error: unknown): boolean {
   const code = codeOf(error) ?? "";
   return isCorruption(error) || /^SQLITE_(IOERR|TOOBIG|NOMEM|ERROR|MISMATCH|RANGE|CANTOPEN)/.test(code);
 }

@@ -1,13 +1,13 @@
 /**
- * Writes JSON text straight into bytes. Generated text is most of what the agent does, and building strings first costs
- * three times as much (docs/decisions.md, "Text as bytes").
+ * Writes JSON text straight into bytes. The agent spends most of its time on generating text, and building strings first
+ * costs three times as much (docs/decisions.md, "Text as bytes").
  */
 import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE } from "../time/duration.ts";
 
 const encoder = new TextEncoder();
 /** Below this, four decimals times 10,000 stay exact integers in a double. */
 const FIXED_LIMIT = 2 ** 38;
-/** The four digits of each number below 10,000, and how many of them stand before the zeros at the end. */
+/** The four digits of each number below 10,000, and how many of them come before the zeros at the end. */
 const DIGITS = new Uint8Array(40_000);
 const SIGNIFICANT = new Uint8Array(10_000);
 for (let n = 0; n < 10_000; n++) {
@@ -15,7 +15,7 @@ for (let n = 0; n < 10_000; n++) {
   for (let i = 0; i < 4; i++) DIGITS[n * 4 + i] = text.charCodeAt(i);
   SIGNIFICANT[n] = text.replace(/0+$/, "").length;
 }
-/** What a row may add between two calls of `reserve`. */
+/** Bytes that a row may add between two calls of `reserve`. */
 const HEADROOM = 4_096;
 
 export function bytesOf(text: string): Uint8Array {
@@ -23,14 +23,14 @@ export function bytesOf(text: string): Uint8Array {
 }
 
 /**
- * Gives the memory of large bytes back now: the collector would find them late, and on a small device that is what counts.
- * Only for whoever alone knows them and the buffer behind them; they are empty afterwards.
+ * Frees the memory of large bytes now: the collector would find them late, which counts on a small device. Only for the sole
+ * owner of the bytes and of the buffer behind them; they are empty afterwards.
  */
 export function free(bytes: Uint8Array): void {
   if (bytes.buffer instanceof ArrayBuffer && bytes.length === bytes.buffer.byteLength) bytes.buffer.transfer(0);
 }
 
-/** A buffer that grows by doubling. `reserve` before a row makes the single writes free of checks. */
+/** A buffer that grows by doubling. After `reserve`, single writes need no checks. */
 export class ByteWriter {
   #bytes: Buffer;
   #at = 0;
@@ -51,16 +51,11 @@ export class ByteWriter {
   }
 
   /** The bytes so far: a view, good until the next write. */
-  view(from = 0): Uint8Array {
-    return this.#bytes.subarray(from, this.#at);
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
   }
 
-  /** Takes back everything behind `length`. */
-  truncate(length: number): void {
-    this.#at = length;
-  }
-
-  /** Makes room for `size` more bytes, and for small change on top. */
+  /** Makes room for `size` more bytes, and HEADROOM. */
   reserve(size: number): void {
     const needed = this.#at + size + HEADROOM;
     if (needed <= this.#bytes.length) return;
@@ -81,7 +76,7 @@ export class ByteWriter {
     this.#at = at + length;
   }
 
-  /** Everything that `other` holds from `start` on; reserves for itself. A view of it would be garbage per row. */
+  /** Appends the bytes of `other` from `start` on; reserves for itself. A view would be garbage for each row. */
   copy(other: ByteWriter, start: number): void {
     const length = other.#at - start;
     this.reserve(length);

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { Gzip } from "./gzip.ts";
 
-/** Text whose size tells the level. */
+/** Text whose compressed size shows the level. */
 const text = new TextEncoder().encode(
   Array.from({ length: 500 }, (_, n) => `{"sensor":"s${n % 7}","value":${Math.sin(n)},"at":${n * 997}}\n`).join(""),
 );
@@ -12,7 +12,7 @@ const isHard = (body: Uint8Array) => body.length < (sizeAt(1) + sizeAt(6)) / 2;
 function gzip(level: ConstructorParameters<typeof Gzip>[0] = "auto") {
   let nowMs = 5_000;
   const own = new Gzip(level, () => nowMs);
-  /** What share of so many members of 2,000 rows each is compressed hard, when they come that far apart. */
+  /** The share of members, of 2,000 rows each, that is compressed hard when one comes every `everyMs`. */
   const hardOf = (members: number, everyMs: number) => {
     let hard = 0;
     for (let i = 0; i < members; i++) {

@@ -1,6 +1,6 @@
 /**
- * How hard bodies are compressed. A node that keeps up has time to spare, and its bytes cost: hard. A backlog is as fast as
- * the processor: fast. One that waits for a slow link goes slowly, and so hard again. Nobody has to say which it is.
+ * How hard bodies are compressed. A node that keeps up has time to spare, and its bytes cost money: hard. A backlog is as
+ * fast as the processor: fast. One that waits for a slow link is slow, and so hard again. No setting is needed.
  */
 export const GZIP_LEVELS = [1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 export type GzipLevel = (typeof GZIP_LEVELS)[number];
@@ -25,7 +25,7 @@ export class Gzip {
     this.#atMs = running();
   }
 
-  /** A member (RFC 1952) that holds `text`, which is so many rows. */
+  /** A gzip member (RFC 1952) of `text`, which has `rows` rows. */
   compress(text: Uint8Array<ArrayBuffer> | string, rows: number): Uint8Array<ArrayBuffer> {
     return Bun.gzipSync(text, { level: this.#level === "auto" ? this.#levelFor(rows) : this.#level });
   }

@@ -22,7 +22,7 @@ test("the whole heap is collected when memory has grown, and not again until it 
   watch.look();
   watch.look();
   expect([collected, young]).toEqual([1, 0]);
-  // What is live is more than the floor: collecting in vain again and again would only cost time.
+  // More is live than the floor: collecting again and again would only cost time.
   live = 130e6;
   rss = 140e6;
   for (let i = 0; i < 10; i++) watch.look();

@@ -1,7 +1,7 @@
 /**
- * Keeps the process small: the engine by itself collects when its heap has doubled, which on a small device is late. What
- * died young costs a tenth of the whole heap to collect, and is taken at every look; the whole heap when memory has grown
- * all the same, and not again until it has grown anew.
+ * Keeps the process small: the engine by itself collects when its heap has doubled, which is late on a small device. Young
+ * garbage costs a tenth of the whole heap to collect, and is collected at every look. The whole heap is collected when memory
+ * has grown, and not again until it has grown again.
  */
 const FLOOR_BYTES = 90e6;
 const GROWTH_BYTES = 10e6;
@@ -23,7 +23,7 @@ export class HeapWatch {
     this.#collector = collector;
   }
 
-  /** So many readings more have left something behind. */
+  /** Counts readings that were processed, each of which leaves some garbage. */
   count(readings: number): void {
     this.#unwatched += readings;
     if (this.#unwatched < LOOK_READINGS) return;

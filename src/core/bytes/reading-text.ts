@@ -1,8 +1,9 @@
 /**
- * The part of a row's JSON text that any reader of readings knows: identity, timestamp, measures, and what the sensor
- * says of itself, in that order. What does not change between two readings of a sensor is prepared once.
+ * The part of a row's JSON text that every stage has: identity, timestamp, measures, and the sensor's own status, in that
+ * order. The parts that are the same for all readings of a sensor are prepared once.
  */
 
+import { QUOTE } from "../ascii.ts";
 import type { ReadingBlock } from "../reading.ts";
 import { IDENTITY_COLUMNS, type Label, NO_SENSOR, type SensorCatalogue } from "../sensor.ts";
 import { type ByteWriter, bytesOf } from "./bytes.ts";
@@ -14,7 +15,6 @@ type SensorText = {
 };
 const NULL = bytesOf("null");
 const NO_LABEL = bytesOf(`,"status_code":null,"anomaly_flag":null,"anomaly_type":null`);
-const QUOTE = 34;
 
 export class ReadingText {
   readonly #catalogue: SensorCatalogue;
@@ -45,8 +45,8 @@ export class ReadingText {
     w.raw(this.#labelText(block.label[row]!));
   }
 
-  /** The same part of a row for what never was a reading: nobody's identity, the time it was taken, no measures. */
-  writeNobody(w: ByteWriter, timeMs: number): void {
+  /** The same part of a row for a malformed reading: no identity, the time it was taken, no measures. */
+  writeUnidentified(w: ByteWriter, timeMs: number): void {
     const text = this.#sensorText(NO_SENSOR);
     w.reserve(text.head.length + 1_024);
     w.raw(text.head);

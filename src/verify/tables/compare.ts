@@ -1,4 +1,4 @@
-/** The objects of some hours, as a bucket lists them and as a table holds them: what differs, by name. Purely. */
+/** Compares the objects of some hours as a bucket lists them with the same hours of a table: each difference by name. Pure. */
 import type { Stage } from "../../core/stage.ts";
 import type { HeldObject, TwiceHeld } from "./sql.ts";
 import { hourOfKey, nodeOfKey, type OwnObject, windowOfKey } from "./sums.ts";
@@ -6,7 +6,7 @@ import { hourOfKey, nodeOfKey, type OwnObject, windowOfKey } from "./sums.ts";
 /**
  * lost: listed, was there when the table was last loaded, and no row of it is in the table. waiting: the same, but it came
  * later. quarantined: set aside by the notebook. older: the table holds an earlier revision of the window. short, surplus:
- * fewer or more rows than the name says. twice: a reading with several rows. unread: rows that are no readings to the table.
+ * fewer or more rows than the name says. twice: a reading with several rows. unread: rows that the table cannot read as readings.
  * unlisted: in the table, and the bucket does not have it.
  */
 export const KINDS = [
@@ -28,10 +28,10 @@ export type TableFinding = {
   readonly node: string;
   /** The object; of a window its highest revision; of a reading that is there twice, one that has it. */
   readonly key: string;
-  /** Rows: that should be there, and that are. */
+  /** Rows that should be there, and that are there. */
   readonly expected: number;
   readonly found: number;
-  /** Why it is in quarantine, when what waits was stored, the older revision's object, the reading that is there twice. */
+  /** The reason of the quarantine, when a waiting object was stored, the object of the older revision, the reading that is twice. */
   readonly note: string | null;
 };
 
@@ -45,9 +45,9 @@ export type HoursCompared = {
   readonly foreign: ReadonlySet<string>;
   /** By `stage/key`, with the reason. */
   readonly quarantined: ReadonlyMap<string, string>;
-  /** What was stored before this was there when the table was last loaded; null: it never was. */
+  /** An object that was stored before this was there when the table was last loaded; null: it never was loaded. */
   readonly loadedMs: number | null;
-  /** The first hour that the bucket lists: objects of earlier ones were cleaned away. */
+  /** The first hour that the bucket lists: objects of earlier hours were deleted. */
   readonly firstHour: string;
 };
 
@@ -86,7 +86,7 @@ export function compareHours(hours: HoursCompared): TableFinding[] {
     else add("lost", key, none);
   }
   for (const { id, times, key } of twice) add("twice", key, { expected: 1, found: times }, id);
-  // By hour and node; a stable sort keeps what is said of one object in its order.
+  // By hour and node; a stable sort keeps the findings of one object in their order.
   return findings.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 }
 

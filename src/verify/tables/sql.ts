@@ -1,6 +1,6 @@
 /**
- * What the tables hold, as `verify --databricks` asks: by hour first, then by object where an hour differs. Names and hours
- * come as parameters; only the tables' names, which are quoted, and fixed text are in the statements.
+ * The statements of `verify --databricks`: by hour first, then by object where an hour differs. Hours are parameters; the
+ * statements contain only fixed text and the quoted names of the tables.
  */
 import { AgentError } from "../../core/errors.ts";
 import { type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
@@ -10,13 +10,13 @@ import type { Pace } from "../../databricks/wire.ts";
 import { type LakeNames, QUARANTINE_TABLE } from "../../lakehouse/names.ts";
 import type { Sums } from "./sums.ts";
 
-/** Beyond it an answer would be cut: more nodes and hours together than this are an error that says so. */
+/** The most rows of an answer: more nodes and hours together than this are an error. */
 const GROUPS = 100_000;
 const OBJECTS = 100_000;
-/** Readings that are there more than once, and objects in quarantine, that are named. */
+/** How many of the readings with several rows, and of the objects in quarantine, are named. */
 export const NAMED_MOST = 1_000;
 
-/** An object as the rows that came from it tell of it. */
+/** An object as the table has it, by the rows that came from it. */
 export type HeldObject = {
   readonly key: string;
   readonly rows: number;
@@ -25,7 +25,7 @@ export type HeldObject = {
 };
 export type TwiceHeld = { readonly id: string; readonly times: number; readonly key: string };
 
-/** A table's sums. `uneven`: objects with other rows than their names say. `spare`: rows of readings that are there already. */
+/** A table's sums. `uneven`: objects with other rows than their names say. `spare`: rows of readings that have another row. */
 export type HeldSums = Sums & { readonly uneven: number; readonly unread: number; readonly spare: number };
 export type TableSums = {
   readonly hours: ReadonlyMap<string, HeldSums>;
@@ -106,7 +106,7 @@ export class StageTable {
     return rows.map(([id, times, key]) => ({ id: id ?? "", times: Number(times), key: key ?? "" }));
   }
 
-  /** `rest` goes on behind `held`: each row's key, the id that must be there once, and when it came in. */
+  /** `rest` follows `held`, which has the key of each row, the id that must be unique, and when the row was loaded. */
   async #ask(rest: string, maxRows: number, hours: readonly string[] = []): Promise<readonly SqlRow[]> {
     const { catalog, schema } = this.#names;
     const table = TABLE_OF_STAGE[this.#stage];
@@ -129,7 +129,7 @@ export class StageTable {
 
 const HOUR = "regexp_extract(key, '^(date=[^/]+/hour=[^/]+)/', 1)";
 const NODE = "split_part(key, '/', 3)";
-/** How many rows the name promises. */
+/** The rows that the name says. */
 const NAMED = "try_cast(regexp_extract(key, '[.]([0-9]+)[.]json[.]gz$', 1) AS BIGINT)";
 
 /** `… IN (:hour0, :hour1)`: as many parameters as there are hours. */
@@ -137,7 +137,7 @@ function among(hours: readonly string[]): string {
   return `${HOUR} IN (${hours.map((_, at) => `:hour${at}`).join(", ")})`;
 }
 
-/** Objects that the notebook could not unpack, with the reason, by `stage/key`. Empty where nothing was ever set aside. */
+/** Objects that the notebook could not unpack, with the reason, by `stage/key`. Empty where none ever was. */
 export async function quarantinedObjects(
   sql: Pick<SqlRunner, "run">,
   pace: Pace,

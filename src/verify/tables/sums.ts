@@ -1,11 +1,11 @@
 /**
- * What a table should hold of a bucket, from its listing: each object once; of a window's revisions the highest. Listings are
- * in order of keys, so one hour, and in it one window, is held at a time.
+ * What a table should hold of a bucket, from its listing: each object once; of a window only the highest revision. Listings
+ * are in order of keys, so one hour, and in it one window, is in memory at a time.
  */
 import type { Stage } from "../../core/stage.ts";
 import { type ParsedKey, parseKey } from "../../uplink/object-key.ts";
 
-/** `fingerprint`: the sum of the CRC-32 of each key. Two sets of as many keys that differ have the same once in 2^32 times. */
+/** `fingerprint`: the sum of the CRC-32 of each key. It is the same for two different sets of keys once in 2^32 times. */
 export type Sums = { readonly objects: number; readonly rows: number; readonly fingerprint: number };
 
 export type OwnObject = { readonly key: string; readonly storedMs: number; readonly of: ParsedKey };
@@ -43,7 +43,7 @@ export async function* wantedObjects(stage: Stage, listed: AsyncIterable<OwnObje
   if (newest !== null) yield newest;
 }
 
-export function revisionOf({ of }: Pick<OwnObject, "of">): number {
+function revisionOf({ of }: Pick<OwnObject, "of">): number {
   return of.kind === "window" ? of.revision : 0;
 }
 

@@ -19,8 +19,8 @@ const PACE: Pace = {
   tell: () => undefined,
 };
 
-type Row = { key: string; id: string };
-type Tables = Partial<Record<Stage, Row[]>>;
+type TableRow = { key: string; id: string };
+type Tables = Partial<Record<Stage, TableRow[]>>;
 const TABLES: readonly (readonly [name: string, stage: Stage])[] = [
   ["sensor_readings_ingestion", "raw"],
   ["sensor_readings_validated", "validated"],
@@ -29,13 +29,13 @@ const TABLES: readonly (readonly [name: string, stage: Stage])[] = [
   ["sensor_readings_aggregated", "aggregated"],
 ];
 
-const groupBy = (rows: readonly Row[], by: (row: Row) => string) => Map.groupBy(rows, by);
+const groupBy = (rows: readonly TableRow[], by: (row: TableRow) => string) => Map.groupBy(rows, by);
 const named = (key: string) => Number(/\.(\d+)\.json\.gz$/.exec(key)?.[1]);
 
 /** Answers the four statements as their text says, and remembers which hours were asked for. */
 function tableOf(tables: Tables) {
   const asked: { stage: Stage; hours: string[] }[] = [];
-  const sums = (rows: readonly Row[]): string[] => {
+  const sums = (rows: readonly TableRow[]): string[] => {
     const objects = groupBy(rows, ({ key }) => key);
     const uneven = [...objects].filter(([key, own]) => own.length !== named(key)).length;
     const prints = [...objects.keys()].reduce((sum, key) => sum + Bun.hash.crc32(key), 0);
@@ -54,7 +54,7 @@ function tableOf(tables: Tables) {
         ...[...groupBy(all, ({ key }) => nodeOfKey(key))].map(([node, rows]) => [null, node, ...sums(rows)]),
       ]);
     }
-    const distinct = (rows: readonly Row[]) => String(new Set(rows.map(({ id }) => id)).size);
+    const distinct = (rows: readonly TableRow[]) => String(new Set(rows.map(({ id }) => id)).size);
     if (hours.length === 0) {
       return answer([...groupBy(all, ({ key }) => hourOfKey(key))].map(([hour, rows]) => [hour, distinct(rows)]));
     }
@@ -85,7 +85,7 @@ async function storeOf(objects: readonly Stored[]): Promise<MemoryStore> {
   return store;
 }
 
-const rowsFor = (key: string): Row[] => Array.from({ length: named(key) }, (_, n) => ({ key, id: `${key} ${n}` }));
+const rowsFor = (key: string): TableRow[] => Array.from({ length: named(key) }, (_, n) => ({ key, id: `${key} ${n}` }));
 
 async function verifyThese(objects: readonly Stored[], tables: Tables, more: Partial<TablesOptions> = {}) {
   const { run, asked } = tableOf(tables);
@@ -96,7 +96,7 @@ async function verifyThese(objects: readonly Stored[], tables: Tables, more: Par
   return {
     found,
     asked,
-    told: findings.map(({ kind, key, expected, found: n, note }) => [kind, key, expected, n, note]),
+    reported: findings.map(({ kind, key, expected, found: n, note }) => [kind, key, expected, n, note]),
   };
 }
 
@@ -106,11 +106,11 @@ test("only the hours that differ are looked into, however many there are", async
   const lost = keys[500]!;
   const short = keys[700]!;
   const table = rows.filter(({ key, id }) => key !== lost && id !== `${short} 3`);
-  const { found, asked, told } = await verifyThese(
+  const { found, asked, reported } = await verifyThese(
     keys.map((key) => ({ stage: "raw", key })),
     { raw: table },
   );
-  expect(told).toEqual([
+  expect(reported).toEqual([
     ["lost", lost, 10, 0, null],
     ["short", short, 10, 9, null],
   ]);
@@ -120,7 +120,7 @@ test("only the hours that differ are looked into, however many there are", async
   expect([node.bucket.rows, node.table.rows, node.counts.lost, node.counts.short]).toEqual([10_000, 9_989, 1, 1]);
 });
 
-test("more hours than are looked into are told as a span, and are not well", async () => {
+test("more hours than are looked into are reported as a span, and are not ok", async () => {
   const keys = Array.from({ length: 700 }, (_, hour) => rawKey(hour, "n", hour * 10 + 1, 10));
   const { found } = await verifyThese(
     keys.map((key) => ({ stage: "raw", key })),
@@ -138,7 +138,7 @@ test("more hours than are looked into are told as a span, and are not well", asy
 test("by node: one that differs does not hide another, and two objects that change places are seen", async () => {
   const [a, b] = [rawKey(0, "a", 1, 10), rawKey(0, "b", 1, 10)];
   const alien = rawKey(0, "a", 11, 10);
-  const { found, told } = await verifyThese(
+  const { found, reported } = await verifyThese(
     [
       { stage: "raw", key: a },
       { stage: "raw", key: b },
@@ -147,7 +147,7 @@ test("by node: one that differs does not hide another, and two objects that chan
       raw: [...rowsFor(b), ...rowsFor(alien)],
     },
   );
-  expect(told).toEqual([
+  expect(reported).toEqual([
     ["lost", a, 10, 0, null],
     ["unlisted", alien, 0, 10, null],
   ]);
@@ -164,7 +164,7 @@ test("what was stored after the last load waits; whose load that was is a rule",
     { stage: "raw" as const, key: fresh, storedMs: LOADED },
   ];
   const kinds = async (ingest: TablesOptions["ingest"], tables: Tables) =>
-    (await verifyThese(objects, tables, { ingest })).told.map(([kind]) => kind);
+    (await verifyThese(objects, tables, { ingest })).reported.map(([kind]) => kind);
   const later = { raw: rowsFor(rawKey(1, "n", 21, 10)) };
   expect(await kinds(null, later)).toEqual(["lost", "waiting", "unlisted"]);
   expect(await kinds({ startedMs: LOADED + 120_000, isRunning: false }, {})).toEqual(["lost", "lost"]);
@@ -181,19 +181,19 @@ test("what was stored after the last load waits; whose load that was is a rule",
 test("of a window the highest revision is wanted; the one before it is right as long as that one waits", async () => {
   const key = (revision: number) => windowKey({ windowStartMs: START, node: "n", epoch: EPOCH, revision, count: 3 });
   const objects = [0, 1, 2, 10].map((revision): Stored => ({ stage: "aggregated", key: key(revision) }));
-  const told = async (held: string, ingest: TablesOptions["ingest"] = null) =>
-    (await verifyThese(objects, { aggregated: rowsFor(held) }, { ingest })).told;
-  expect(await told(key(10))).toEqual([]);
-  expect(await told(key(2))).toEqual([["older", key(10), 3, 3, key(2)]]);
+  const reported = async (held: string, ingest: TablesOptions["ingest"] = null) =>
+    (await verifyThese(objects, { aggregated: rowsFor(held) }, { ingest })).reported;
+  expect(await reported(key(10))).toEqual([]);
+  expect(await reported(key(2))).toEqual([["older", key(10), 3, 3, key(2)]]);
   const never = { startedMs: -1, isRunning: false };
-  expect((await told(key(2), never)).map(([kind, of]) => [kind, of])).toEqual([["waiting", key(10)]]);
+  expect((await reported(key(2), never)).map(([kind, of]) => [kind, of])).toEqual([["waiting", key(10)]]);
 });
 
-test("an empty bucket is not well, rows of hours that were cleaned away are, and other names are none of ours", async () => {
+test("an empty bucket is not ok; rows of hours that were cleaned are ok, and so are other names", async () => {
   const early = rawKey(0, "n", 1, 10);
   const late = rawKey(5, "n", 11, 10);
   const nothing = await verifyThese([], { raw: rowsFor(early) });
-  expect([nothing.found.ok, nothing.found.stages[0]!.isBucketEmpty, nothing.told]).toEqual([false, true, []]);
+  expect([nothing.found.ok, nothing.found.stages[0]!.isBucketEmpty, nothing.reported]).toEqual([false, true, []]);
   const cleaned = await verifyThese([{ stage: "raw", key: late }], { raw: [...rowsFor(early), ...rowsFor(late)] });
   expect([cleaned.found.ok, cleaned.found.stages[0]!.cleaned]).toEqual([true, { objects: 1, rows: 10 }]);
   const own = `${hourOfKey(late)}/n/by-hand.1.json.gz`;
@@ -206,10 +206,10 @@ test("an empty bucket is not well, rows of hours that were cleaned away are, and
       raw: [...rowsFor(late), { key: own, id: "x" }],
     },
   );
-  expect([foreign.found.ok, foreign.told]).toEqual([true, []]);
+  expect([foreign.found.ok, foreign.reported]).toEqual([true, []]);
 });
 
-test("any damage of any table is told by the object or the reading that it was done to", async () => {
+test("any damage of a table is reported by the object or the reading that was damaged", async () => {
   const keys = [0, 1, 2].flatMap((hour) => ["a", "b"].map((node) => rawKey(hour, node, hour * 10 + 1, 5)));
   const damage = fc.array(fc.constantFrom("none", "gone", "short", "twice"), { minLength: 6, maxLength: 6 });
   await fc.assert(
@@ -224,12 +224,12 @@ test("any damage of any table is told by the object or the reading that it was d
         return of[kinds[at] as keyof typeof of];
       });
       const old = { startedMs: LOADED, isRunning: false };
-      const { told, found } = await verifyThese(
+      const { reported, found } = await verifyThese(
         keys.map((key) => ({ stage, key })),
         { [stage]: rows },
         { ingest: old },
       );
-      expect(told.map(([kind, key, , , note]) => `${kind} ${kind === "twice" ? note : key}`).sort()).toEqual(
+      expect(reported.map(([kind, key, , , note]) => `${kind} ${kind === "twice" ? note : key}`).sort()).toEqual(
         expected.map(String).sort(),
       );
       expect(found.ok).toBe(expected.length === 0);

@@ -1,6 +1,6 @@
 /**
- * `verify --databricks`: what the buckets list against what the tables hold. By sums of each hour of event time first; into
- * the objects of an hour only where those differ. In memory are the sums of hours and nodes, and the objects of a few hours.
+ * `verify --databricks`: compares the objects that the buckets list with the rows that the tables hold. First by sums of each hour
+ * of event time; the objects of an hour only where its sums differ. In memory are the sums, and the objects of a few hours.
  */
 
 import { AgentError } from "../../core/errors.ts";
@@ -16,16 +16,16 @@ import { compareHours, KINDS, type Kind, type TableFinding } from "./compare.ts"
 import { type HeldSums, NAMED_MOST, quarantinedObjects, StageTable, type TableSums } from "./sql.ts";
 import { hourOfKey, NO_SUMS, type OwnObject, plus, type Sums, wantedObjects } from "./sums.ts";
 
-/** Hours of a stage that are looked into; the sums of more that differ are told. */
+/** Hours of a stage that are examined; of further hours that differ only the names are reported. */
 const HOURS_MOST = 500;
-/** Of one statement: hours, and objects as the sums have them. */
+/** Hours and objects (by the sums) of one statement. */
 const HOURS_AT_ONCE = 24;
 const OBJECTS_AT_ONCE = 20_000;
-/** An hour with more objects is told by its sums. */
+/** An hour with more objects is reported, and not examined. */
 const OBJECTS_IN_HOUR = 50_000;
 /** The clocks of a store and of a workspace may differ. */
 const CLOCKS_MS = 60_000;
-/** Where only the table tells when it was loaded: a load lists first and writes later. */
+/** Where only the table shows when it was loaded: a load lists first and writes later. */
 const LOAD_MS = 15 * 60_000;
 
 export type TablesOptions = {
@@ -33,7 +33,7 @@ export type TablesOptions = {
   readonly sql: Pick<SqlRunner, "run">;
   readonly pace: Pace;
   readonly names: LakeNames;
-  /** Null: there is no job that we may see. */
+  /** Null: there is no job that this login may see. */
   readonly ingest: JobIngest | null;
 };
 
@@ -49,15 +49,15 @@ export type StageTables = {
   /** At most NAMED_MOST; the counts are whole. */
   readonly findings: readonly TableFinding[];
   readonly unnamed: number;
-  /** Since when an object that is not in the table only waits; null: the table was never loaded. */
+  /** An object that is not in the table and was stored after this only waits; null: the table was never loaded. */
   readonly loadedMs: number | null;
   /** Rows of hours before the first that the bucket lists. */
   readonly cleaned: { readonly objects: number; readonly rows: number };
   /** Rows from objects whose names are not the agent's. */
   readonly foreignRows: number;
-  /** The bucket lists nothing, and the table holds rows: cleaned away, or another store. */
+  /** The bucket lists nothing, and the table holds rows: its objects were deleted, or it is another store. */
   readonly isBucketEmpty: boolean;
-  /** Hours that differ and were not looked into. */
+  /** Hours that differ and were not examined. */
   readonly unexamined: readonly string[];
 };
 
@@ -104,7 +104,7 @@ class StageComparison {
   }
 
   async run(): Promise<StageTables> {
-    // The table before the bucket: what comes in between is listed, and younger than the load. It waits.
+    // The table before the bucket: an object that is stored in between is listed and younger than the load, so it waits.
     const sums = await this.#table.sums();
     const loadedMs = loadedThrough(this.#options.ingest, sums.newestMs);
     for (const [node, { objects, rows }] of sums.nodes) {
@@ -210,14 +210,14 @@ class StageComparison {
 
 const NODES_MOST = 20_000;
 
-export function noCounts(): Record<Kind, number> {
+function noCounts(): Record<Kind, number> {
   return { lost: 0, waiting: 0, quarantined: 0, older: 0, short: 0, surplus: 0, twice: 0, unread: 0, unlisted: 0 };
 }
 
-/** The rule that tells what waits from what is lost. */
+/** An object that was stored before this should be in the table: after it, the object waits; before it, it is lost. */
 export function loadedThrough(ingest: JobIngest | null, newestMs: number | null): number | null {
   if (ingest !== null && ingest.startedMs !== null) return ingest.startedMs - CLOCKS_MS;
-  // The first load of all is at work: what it has not come to yet is as old as what it has.
+  // The first load is running: an object that it has not read yet may be as old as one that it has.
   if (newestMs === null || ingest?.isRunning === true) return null;
   return newestMs - LOAD_MS;
 }
