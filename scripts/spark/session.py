@@ -63,10 +63,16 @@ def s3a(endpoint: str, region: str) -> dict[str, str]:
 
 def open_session(jars: str, warehouse: str, length: str) -> SparkSession:
     """Settings for a small machine; jars on the class path, because spark.jars copies each of them at the start."""
+    scratch = os.path.join(warehouse, "scratch")
+    os.makedirs(scratch, exist_ok=True)
+    chosen = {"short": SHORT, "long": LONG}[length]
     settings = {
         "spark.driver.extraClassPath": os.path.join(jars, "*"),
         "spark.driver.memory": "2g",
-        **{"short": SHORT, "long": LONG}[length],
+        **chosen,
+        # Nothing is left behind, and two sessions share nothing.
+        "spark.driver.extraJavaOptions": f"{chosen['spark.driver.extraJavaOptions']} -Djava.io.tmpdir={scratch}",
+        "spark.hadoop.hadoop.tmp.dir": scratch,
         "spark.sql.adaptive.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
@@ -79,7 +85,7 @@ def open_session(jars: str, warehouse: str, length: str) -> SparkSession:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.warehouse.dir": os.path.join(warehouse, "tables"),
-        "spark.local.dir": os.path.join(warehouse, "scratch"),
+        "spark.local.dir": scratch,
         # Never snappy: where the package musl is installed beside glibc, it loads the library of the wrong one, and all fails.
         "spark.sql.parquet.compression.codec": "gzip",
         "spark.sql.avro.compression.codec": "deflate",
