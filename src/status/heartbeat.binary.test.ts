@@ -169,7 +169,7 @@ s3Test(
       expect([health, problems, stages.raw.delivered > 0]).toEqual(["ok", [], true]);
       expect(heartbeat).toEqual({ sent_at: null, error: expect.stringContaining(Bucket) });
       await client.send(new CreateBucketCommand({ Bucket }));
-      const store = await openStore("s3:", { prefix: "acme", region, env: server.env, putTimeoutMs: 5_000 });
+      const store = await openStore("s3:", { prefix: "acme", region, env: server.env, putTimeoutMs: 60_000 });
       const read = async () => {
         const body = await store.metadata.get(heartbeatKey("node-1")).catch(() => null);
         return body === null ? null : (JSON.parse(Buffer.from(body).toString()) as Heartbeat);

@@ -48,7 +48,7 @@ afterAll(async () => {
 /** A lake with empty buckets for two stages, and the notebook's settings for it: the schema is named as the lake is. */
 async function lakeOf(name: string): Promise<{ store: ObjectStore; settings: NotebookSettings }> {
   for (const stage of STAGES) mkdirSync(join(folder, bucketOf(stage, name, REGION)), { recursive: true });
-  const store = await openStore(`dir:${folder}`, { prefix: name, region: REGION, env: {}, putTimeoutMs: 1_000 });
+  const store = await openStore(`dir:${folder}`, { prefix: name, region: REGION, env: {}, putTimeoutMs: 60_000 });
   const place = { prefix: name, store: `file://${folder}/`, reader: "json" as const };
   return { store, settings: { catalog: "spark_catalog", schema: name, ...place, stages: STAGES } };
 }
@@ -140,7 +140,7 @@ sparkTest("the table is what the bucket shows at each run: replaced, gone, damag
 
 sparkTest("in S3 it is the same, with the store's own time of each object", async () => {
   await s3.createBuckets("told");
-  const store = await openStore("s3:", { prefix: "told", region: REGION, env: s3.env, putTimeoutMs: 10_000 });
+  const store = await openStore("s3:", { prefix: "told", region: REGION, env: s3.env, putTimeoutMs: 60_000 });
   const settings: NotebookSettings = {
     catalog: "spark_catalog",
     schema: "told",
