@@ -146,7 +146,7 @@ test("lake clean refuses without a terminal, and with --yes takes away what is o
   expect(cleaned.stderr.join("\n")).toContain("What a buffer has delivered is not sent again");
   expect((await Array.fromAsync(store.list("validated"))).map(({ key }) => key)).toEqual(["README.txt"]);
   expect((await Array.fromAsync(store.list("anomalies"))).length).toBe(3);
-  expect((await seen("lake", "clean", "--yes")).stderr.at(-1)).toMatch(/^\d+ objects were taken away\.$/);
+  expect((await seen("lake", "clean", "--yes")).stderr.at(-1)).toMatch(/^\d+ objects were deleted\.$/);
   expect((await seen("lake", "clean", "--yes")).stderr).toEqual(["There is nothing to delete."]);
   expect(existsSync(foreign)).toBe(true);
 });
