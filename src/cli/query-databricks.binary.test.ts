@@ -102,7 +102,7 @@ binaryTest("--json and --csv hold every value whole: large integers, lists, null
 binaryTest("no more rows are computed than are shown, and a line says that there are more", async () => {
   const { code, stdout, stderr } = await seen(["SELECT 1", "--limit", "1", "--csv"]);
   expect([code, stdout.trim().split("\n").length]).toEqual([0, 2]);
-  expect(stderr).toEndWith("Only the first row; there are more. --limit 10\n");
+  expect(stderr).toEndWith("Only the first row; there are more. Try: agent query 'SELECT 1' --csv --limit 10\n");
   const sent = workspace.journal
     .entries()
     .find(({ method, path }) => method === "POST" && path.endsWith("/statements"));

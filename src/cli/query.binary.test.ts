@@ -64,7 +64,8 @@ testWith(
     expect([done.exitCode, done.stdout.toString(), done.stderr.toString()]).toEqual([
       1,
       "",
-      "Cannot answer: the temporary file cannot grow (database or disk is full)\n" + "Try: df -h\n",
+      "Cannot answer: the temporary file cannot grow (database or disk is full); SQLITE_TMPDIR names its folder, --since reads less\n" +
+        "Try: df -h\n",
     ]);
   } finally {
     if (mounted.exitCode === 0) Bun.spawnSync(["umount", "-l", small]);

@@ -117,7 +117,7 @@ it("told to stop, it ends with what is under way, and the next run goes on", asy
     return "pass";
   };
   expect(await child.exited).toBe(1);
-  expect(await child.stderr.text()).toContain("goes on from here");
+  expect(await child.stderr.text()).toContain("continues from here");
   world.proxy.onCall = () => "pass";
   expect((await world.run(APPLY)).code).toBe(0);
 });
