@@ -84,7 +84,7 @@ longTest(
   600_000,
 );
 
-test("windows wait for the store, and go out once with all that came meanwhile", async () => {
+test("windows wait for the store, and are issued once with all readings that came meanwhile", async () => {
   const node = await startFakeNode({ count: 3_001, now: 0 });
   node.store.state = "down";
   for (let i = 0; i < 30; i++) {
@@ -104,7 +104,7 @@ test("windows wait for the store, and go out once with all that came meanwhile",
 }, 600_000);
 
 longTest(
-  "at the limit with policy block nothing is taken and nothing lost; delivery makes room and it goes on",
+  "at the limit with policy block nothing is taken and nothing lost; delivery makes room and intake continues",
   async () => {
     const env = { AGENT_BUFFER_MAX_BYTES: "1MiB", AGENT_BUFFER_FULL: "block" };
     const node = await startFakeNode({ count: 60_001, now: 0, env });
@@ -113,14 +113,14 @@ longTest(
       node.source.release(1_000);
       await node.drive(2_100, 1);
     }
-    const stood = node.source.acknowledged;
+    const acknowledged = node.source.acknowledged;
     expect(problemsOf(node).map(({ code }) => code)).toContain("buffer_full");
-    expect(stood).toBeLessThan(60_000);
+    expect(acknowledged).toBeLessThan(60_000);
     await node.drive(1_000, 20);
-    expect(node.source.acknowledged).toBe(stood);
+    expect(node.source.acknowledged).toBe(acknowledged);
     node.store.state = "up";
     await node.drive(1_000, 400);
-    // What is left are the windows of the last hour, kept for late readings.
+    // The windows of the last hour are left, kept for late readings.
     await node.drive(60_000, 120);
     expect(node.source.acknowledged).toBe(60_000);
     const found = await audit(node.store);
@@ -135,7 +135,7 @@ longTest(
 );
 
 longTest(
-  "at the limit with policy drop-oldest what goes is counted with its range, and all else arrives once",
+  "at the limit with policy drop-oldest dropped readings are counted with their range, and all others arrive once",
   async () => {
     const env = { AGENT_BUFFER_MAX_BYTES: "1MiB", AGENT_BUFFER_FULL: "drop-oldest" };
     const node = await startFakeNode({ count: 90_000, now: 3_000, env });
@@ -209,7 +209,7 @@ test("before the clock is set, readings are committed as unsynced, and as steppe
 });
 
 longTest(
-  "a full database stops taking, says so, loses nothing, and goes on when there is room",
+  "a full database stops intake, reports it, loses nothing, and continues when there is room",
   async () => {
     const node = await startFakeNode({ count: 30_000, now: 1_000 });
     const { db } = node.opened.parts.buffer;
@@ -221,8 +221,8 @@ longTest(
     );
     await node.drive(1_000, 30);
     expect(problemsOf(node).map(({ code }) => code)).toContain("disk_full");
-    const stood = node.source.acknowledged;
-    expect(stood).toBeLessThan(30_000);
+    const acknowledged = node.source.acknowledged;
+    expect(acknowledged).toBeLessThan(30_000);
     node.store.state = "up";
     await node.drive(1_000, 20);
     db.run("PRAGMA max_page_count = 1000000");

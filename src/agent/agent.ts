@@ -1,74 +1,41 @@
 /**
  * The running agent: two loops over one buffer. Intake turns the pipeline; delivery plans, issues windows and pumps the
- * carrier. Neither ends because of the outside world; they end when told to, or when the sources have ended and all is
- * delivered. The order of stopping: take no more, commit what waits, settle what was answered, close.
+ * carrier. The outside world never ends them; a stop does, or sources that have ended with everything delivered. The order
+ * of stopping: take no more, commit the readings that wait, settle the answered puts, close.
  */
-import type { Batch } from "../buffer/buffer.ts";
 import { isCorruption } from "../buffer/corruption.ts";
-import type { Premises } from "../buffer/disk/premises.ts";
-import type { Outbox } from "../buffer/outbox.ts";
 import { outsideTrouble } from "../buffer/outside-error.ts";
-import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
-import type { HeapWatch } from "../core/bytes/heap-watch.ts";
 import { messageOf } from "../core/errors.ts";
-import type { Log } from "../core/log/log.ts";
 import { Bell, breathe } from "../core/time/bell.ts";
-import type { Carrier } from "./carry.ts";
-import type { LiveRules } from "./live-rules.ts";
-import type { Upkeep } from "./maintain.ts";
-import type { Pipeline } from "./pipeline.ts";
-import type { Troubles } from "./troubles.ts";
-
-export type AgentParts = {
-  readonly buffer: SqliteBuffer;
-  readonly outbox: Outbox;
-  readonly pipeline: Pipeline;
-  readonly rules: LiveRules;
-  readonly carrier: Carrier;
-  readonly upkeep: Upkeep;
-  readonly premises: Premises;
-  readonly troubles: Troubles;
-  readonly log: Log;
-  readonly now: () => number;
-  /** Never goes back and is not set by anyone. */
-  readonly running: () => number;
-  /** Issues windows that are due, as batches; while the store is down only what memory cannot hold. */
-  readonly issueWindows: (nowMs: number, all: boolean, isDown: boolean) => readonly Batch[];
-  readonly heap: HeapWatch;
-  /** Called about once a second. */
-  readonly report: (nowMs: number) => void;
-  readonly batchRows: number;
-  readonly batchMs: number;
-};
+import type { Parts } from "./parts.ts";
 
 export type AgentEnd = {
   /** Every source ended and everything was delivered; otherwise it was stopped. */
   readonly finished: boolean;
   readonly accepted: number;
   /**
-   * Whoever runs the agent opens the buffer again: its file is damaged, and what can be read is to be salvaged; or it was
-   * deleted, and was put back.
+   * The caller must open the buffer again: its file is damaged and must be salvaged, or it was deleted and has been restored.
    */
   readonly reopen: "corrupt" | "put-back" | null;
 };
 
-/** Turns between two breaths: about this long, so that answers of the store and signals are never far. */
+/** Turns run for about this long before the event loop gets its turn: answers of the store and signals do not wait longer. */
 const SLICE_MS = 8;
 const UPKEEP_MS = 2_000;
 const REPORT_MS = 1_000;
 /** A database that is busy or full is tried again after this. */
 const RETRY_MS = 500;
-/** Delivery looks around at least this often: windows fall due by the clock. */
+/** Delivery looks at least this often: windows become due by the clock. */
 const LOOK_MS = 250;
-/** Ranges promised ahead of the puts: keeps what is delivered next in memory, and a long outage's batches large. */
+/** Ranges promised ahead of the puts: the next readings to deliver stay in memory, and a long outage makes large batches. */
 const RANGES_AHEAD = 2;
-/** A source with a backlog is held for delivery at most this long at a time: a slow store slows it, but never stops it. */
+/** A source with a backlog waits for delivery at most this long at a time: a slow store slows it, but never stops it. */
 const HOLD_MS = 1_000;
-/** In-flight puts get this long to hear that they are given up. */
+/** Puts on their way get this long to end after they are given up. */
 const ABORT_MS = 250;
 
 export class Agent {
-  readonly #parts: AgentParts;
+  readonly #parts: Parts;
   readonly #intakeBell = new Bell();
   readonly #carryBell = new Bell();
   #stopping = false;
@@ -81,7 +48,7 @@ export class Agent {
   /** Why the buffer must be opened again. */
   #reopen: AgentEnd["reopen"] = null;
 
-  constructor(parts: AgentParts) {
+  constructor(parts: Parts) {
     this.#parts = parts;
     parts.carrier.onProgress = () => this.#carryBell.ring();
     for (const tap of parts.pipeline.taps) {
@@ -96,13 +63,13 @@ export class Agent {
     return this.#accepted;
   }
 
-  /** Takes no more; what was taken is still committed and delivered, and then `run` ends as finished. */
+  /** Takes no more; commits and delivers everything that was taken, and then `run` ends as finished. */
   stopTaking(): void {
     this.#parts.pipeline.stopTaking();
     this.#intakeBell.ring();
   }
 
-  /** Ends soon: commits what waits; delivery goes on for `drainMs` at most, and the rest at the next start. */
+  /** Ends soon: commits the readings that wait, and delivers for `drainMs` at most. The next start delivers the rest. */
   stop(drainMs: number): void {
     if (this.#stopping) return;
     this.#stopping = true;
@@ -122,7 +89,7 @@ export class Agent {
     this.#guarded(() => this.#parts.carrier.settle(this.#parts.now()));
     this.#guarded(() => this.#parts.rules.save());
     this.#guarded(() => this.#parts.report(this.#parts.now()));
-    // The last chance: what was not delivered would end with this process.
+    // The last chance: undelivered readings in deleted files would be lost with this process.
     if (this.#reopen === null) this.#watchFiles();
     const finished = !this.#stopping && this.#reopen === null;
     return {
@@ -136,7 +103,7 @@ export class Agent {
     const { pipeline, outbox, upkeep, now, running, batchRows } = this.#parts;
     for (;;) {
       if (this.#reopen !== null) break;
-      // What is set aside for bookkeeping is not for readings: they wait until there is room beside it.
+      // The reserve is for bookkeeping, not for readings: they wait until there is other room.
       if ((upkeep.isFull || this.#parts.troubles.isGone) && !this.#stopping) {
         this.#guarded(() => upkeep.look(running));
         if (upkeep.isFull || this.#parts.troubles.isGone) {
@@ -157,12 +124,12 @@ export class Agent {
       if (this.#reopen !== null) break;
       if (turn?.finished) break;
       if (turn === null) {
-        // Told to stop while the disk is full: what waits was never acknowledged, its source still has it.
+        // Stopped while the disk is full: the readings that wait were never acknowledged, so the source still has them.
         if (this.#stopping) break;
         await this.#intakeBell.wait(RETRY_MS);
         continue;
       }
-      // Only with news: delivery rings back, and the two would go round and round.
+      // Only after a commit: delivery rings back, and the two bells would ring for ever.
       if (committed > 0 && outbox.unplanned >= batchRows) this.#carryBell.ring();
       if (!turn.more) await this.#intakeBell.wait(turn.wakeAtMs === null ? null : turn.wakeAtMs - now());
       else await this.#letDeliveryCatchUp();
@@ -171,7 +138,7 @@ export class Agent {
     this.#carryBell.ring();
   }
 
-  /** Faster than the store takes it: wait a little, while what delivery needs next is still in memory. */
+  /** Intake is faster than the store: waits a little, while the next readings to deliver are still in memory. */
   async #letDeliveryCatchUp(): Promise<void> {
     const { carrier, outbox, running, batchRows } = this.#parts;
     await breathe();
@@ -194,13 +161,13 @@ export class Agent {
     }
   }
 
-  /** One look around: windows, plans, puts. Returns when to look again, or null. */
+  /** One round: windows, plans, puts. Returns when the next one is due, or null. */
   #deliverOnce(nowMs: number): number | null {
     const { outbox, carrier, batchRows, batchMs } = this.#parts;
     if (this.#drained) return null;
     const ending = this.#intakeEnded && !this.#stopping;
     // A few times a second is often enough, and lets many windows share a transaction.
-    // Where readings of open windows are what fills the buffer, their windows go out now, and again when more comes.
+    // When readings of open windows fill the buffer, their windows are issued now, and again when more readings come.
     const all = ending || this.#parts.upkeep.isStuck;
     if (all || Math.abs(nowMs - this.#lastWindows) >= LOOK_MS) {
       this.#lastWindows = nowMs;
@@ -218,7 +185,7 @@ export class Agent {
   #isDelivered(): boolean {
     const { outbox, carrier } = this.#parts;
     if (outbox.unplanned > 0 || !carrier.isIdle) return false;
-    // A drain after a stop leaves the open windows for the next start; an end of all sources does not.
+    // A drain after a stop leaves the open windows to the next start; the end of all sources does not.
     if (this.#stopping) return true;
     const last = this.#parts.issueWindows(this.#parts.now(), true, false);
     carrier.accept(last);
@@ -263,7 +230,7 @@ export class Agent {
     this.#carryBell.ring();
   }
 
-  /** Runs work on the buffer; what the outside world does to its files is waited out (null), anything else is a defect and thrown. */
+  /** Runs work on the buffer. Null: outside trouble with its files, which is waited out. Other errors are defects and thrown. */
   #guarded<T>(work: () => T): T | null {
     try {
       return work();

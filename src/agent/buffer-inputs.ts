@@ -1,4 +1,4 @@
-/** What opening a buffer needs of the world, and how it ends when it is told to stop meanwhile. */
+/** Everything that opening a buffer needs, and the error of a stop before the buffer is open. */
 import { AgentError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Settings } from "../core/settings/settings.ts";
@@ -7,13 +7,13 @@ import type { ObjectStore } from "../uplink/object-store.ts";
 export type BufferInputs = {
   readonly settings: Settings;
   readonly log: Log;
-  /** Asked what it has where the corrupt buffer cannot tell. */
+  /** Asked for the objects that it has when a corrupt buffer does not know them. */
   readonly store: ObjectStore;
   readonly stop: AbortSignal;
   readonly now: () => number;
 };
 
-/** The agent was told to stop before it had begun: nothing was taken, nothing is to be done. */
+/** The agent was stopped before it had begun: it took nothing, and has nothing to finish. */
 export class StoppedEarlyError extends AgentError {
   override readonly name = "StoppedEarlyError";
 }

@@ -14,11 +14,14 @@ import { type AgentInputs, type Lasting, makeParts, type Parts } from "./parts.t
 import { takeLock } from "./take-lock.ts";
 
 export type OpenAgent = {
-  /** Those of now: where a buffer turns out to be corrupt, `run` continues with a new one and new parts. */
+  /** The current ones: after a corrupt or restored buffer, `run` continues with a new buffer and new parts. */
   readonly parts: Parts;
-  readonly agent: Agent;
   readonly store: ObjectStore;
   readonly run: () => Promise<AgentEnd>;
+  /** Takes no more; delivers everything that was taken, and then `run` ends as finished. */
+  readonly stopTaking: () => void;
+  /** Ends soon: commits what waits, and delivers for `drainMs` at most. */
+  readonly stop: (drainMs: number) => void;
   /** Closes sources, buffer and lock; nothing committed is lost if it is never called. */
   readonly close: () => Promise<void>;
 };
@@ -26,7 +29,7 @@ export type OpenAgent = {
 type Joined = { readonly parts: Parts; readonly agent: Agent };
 
 /**
- * Waits for the data dir's lock, opens the buffer and joins the parts. Throws UsageError for what can never work, and
+ * Waits for the data dir's lock, opens the buffer and joins the parts. Throws UsageError when the call can never work, and
  * AgentError when another agent holds the lock for longer than the wait.
  */
 export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
@@ -49,7 +52,7 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
         const next = await openBuffer(inputs, buffer.catalogue, end.reopen === "corrupt");
         joined = await join(inputs, next, lasting, joined.parts);
       } catch (error) {
-        // The next start continues with it.
+        // The next start opens that buffer again.
         if (error instanceof StoppedEarlyError) return { ...end, accepted: before };
         throw error;
       }
@@ -66,22 +69,21 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
     get parts() {
       return joined.parts;
     },
-    get agent() {
-      return joined.agent;
-    },
     store,
     run,
+    stopTaking: () => joined.agent.stopTaking(),
+    stop: (drainMs) => joined.agent.stop(drainMs),
     close,
   };
 }
 
-/** `before`: the parts of a buffer that is gone, with what they had not committed. */
+/** `before`: the parts of a buffer that is gone; the new parts take over the readings that were not committed. */
 async function join(inputs: AgentInputs, opened: SqliteBuffer, lasting: Lasting, before?: Parts): Promise<Joined> {
   const [, parts] = await withBuffer(inputs, opened, (buffer) => makeParts(inputs, buffer, lasting, before));
   return { parts, agent: new Agent(parts) };
 }
 
-/** Makes something of a buffer; where that shows that the buffer is corrupt, of the one that takes its place. */
+/** Runs `make` with a buffer; when that shows that the buffer is corrupt, with the buffer that replaces it. */
 async function withBuffer<T>(
   inputs: AgentInputs,
   buffer: SqliteBuffer,

@@ -1,6 +1,6 @@
 /**
- * Opens the buffer, whatever state it is in: one that is corrupt is set aside, and a new one takes over what can be read.
- * A disk that is full or a file that is busy is waited for; only what can never work is an error.
+ * Opens the buffer in whatever state it is: a corrupt one is set aside, and a new one takes over everything that can be
+ * read. Opening waits for a full disk or a busy file; it fails only when it can never work.
  */
 
 import { dirname, join } from "node:path";
@@ -16,14 +16,14 @@ import { shellWord } from "../core/shell-word.ts";
 import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
 import { salvageBuffer } from "./recovery/salvage.ts";
 
-/** Committed readings kept in memory for delivery, in batches: those being sent, and those that fill up meanwhile. */
+/** Committed readings kept in memory for delivery, in batches: those on their way, and those that fill up meanwhile. */
 const RECENT_BATCHES = 4;
-/** A full disk or a busy file is looked at again after this. */
+/** A full disk or a busy file is tried again after this. */
 const RETRY_MS = 500;
 
 /**
- * `catalogue`: of the buffer that was open and turned out to be corrupt, or was put back; this one takes it over. Throws UsageError for
- * a file that this binary can never use.
+ * `catalogue`: that of the buffer that was open before (it turned out to be corrupt, or was restored); the new buffer takes
+ * it over. Throws UsageError for a file that this binary can never use.
  */
 export async function openBuffer(
   inputs: BufferInputs,
@@ -32,7 +32,7 @@ export async function openBuffer(
 ): Promise<SqliteBuffer> {
   const { dataDir } = inputs.settings;
   let isCorrupt = wasCorrupt;
-  for (let told = false; ; told = true) {
+  for (let isReported = false; ; isReported = true) {
     try {
       const path = join(dataDir, BUFFER_FILE);
       if (isCorrupt || asideInProgress(dataDir) !== null || isLogDamaged(`${path}-wal`)) {
@@ -44,7 +44,7 @@ export async function openBuffer(
       if (isCorruption(error) && !isCorrupt) isCorrupt = true;
       else if (!isPassing(error)) throw unusable(error, dataDir);
       else {
-        if (!told) inputs.log.warn("buffer_waits", `Cannot open the buffer yet: ${messageOf(error)}`);
+        if (!isReported) inputs.log.warn("buffer_waits", `Cannot open the buffer yet: ${messageOf(error)}`);
         releaseReserve(dataDir);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
@@ -64,21 +64,21 @@ function newBuffer({ settings, now }: BufferInputs, catalogue?: SensorCatalogue)
   });
 }
 
-/** Full, busy, or a device that hiccups: what a later try can cure. */
+/** Full, busy, or a device that fails for a moment: a later try may work. */
 export function isPassing(error: unknown): boolean {
   const code = codeOf(error) ?? "";
   return /^(SQLITE_(FULL|BUSY|LOCKED|IOERR)|ENOSPC|EDQUOT|EIO)/.test(code);
 }
 
-/** Work on a buffer that was opened; a disk that is full is waited for here too, with what giving up the reserve makes of room. */
+/** Runs work on an open buffer, and waits for a full disk or a busy file; giving up the reserve makes some room. */
 export async function patiently<T>(inputs: BufferInputs, buffer: SqliteBuffer, work: () => T): Promise<T> {
-  for (let told = false; ; told = true) {
+  for (let isReported = false; ; isReported = true) {
     try {
       return work();
     } catch (error) {
       if (!isPassing(error)) throw error;
       if (inputs.stop.aborted) throw new StoppedEarlyError("Stopped before the buffer could be used", { cause: error });
-      if (!told) inputs.log.warn("buffer_waits", `Cannot use the buffer yet: ${messageOf(error)}`);
+      if (!isReported) inputs.log.warn("buffer_waits", `Cannot use the buffer yet: ${messageOf(error)}`);
       new DiskRoom(inputs.settings.dataDir, buffer.db).giveUp();
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }

@@ -1,5 +1,7 @@
-/** Every part that works on one buffer, made here, in the order of the flow. `open-agent.ts` joins them to an agent. */
+/** Makes every part that works on one buffer, in the order of the flow. `open-agent.ts` joins them to an agent. */
+
 import { BacklogCount } from "../buffer/backlog.ts";
+import type { Batch } from "../buffer/buffer.ts";
 import type { DataDirLock } from "../buffer/disk/lock.ts";
 import { Premises } from "../buffer/disk/premises.ts";
 import { Retention } from "../buffer/disk/retention.ts";
@@ -8,6 +10,8 @@ import { Outbox } from "../buffer/outbox.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { WindowLedger } from "../buffer/window-record.ts";
 import { Gzip } from "../core/bytes/gzip.ts";
+import type { HeapWatch } from "../core/bytes/heap-watch.ts";
+import type { Log } from "../core/log/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { ClockWatch } from "../core/time/clock.ts";
 import { VERSION } from "../core/version.ts";
@@ -17,7 +21,6 @@ import { StageEncoder } from "../stages/encode.ts";
 import { unpackWindow } from "../stages/window-row.ts";
 import { newLink } from "../uplink/link.ts";
 import { readingKey } from "../uplink/object-key.ts";
-import type { AgentParts } from "./agent.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
 import { Carrier } from "./carry.ts";
 import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
@@ -30,23 +33,23 @@ import { reporter } from "./report.ts";
 import { Troubles } from "./troubles.ts";
 
 export type AgentInputs = BufferInputs & {
-  /** Made when the buffer is open: sources continue behind their cursors, rules find their columns in the catalogue. */
+  /** Called when the buffer is open: sources continue behind their cursors, rules find their columns in the catalogue. */
   readonly sources: (catalogue: SensorCatalogue, cursor: (uri: string) => string | null) => readonly Source[];
   readonly rules: (catalogue: SensorCatalogue, last: LastRules) => RulesInForce;
-  /** Never goes back and is not set by anyone; `performance.now` when absent. */
+  /** A clock that never goes back and cannot be set; `performance.now` when absent. */
   readonly running?: () => number;
   readonly random: () => number;
   readonly beside?: Beside;
 };
 
-/** What runs beside the agent in this process, for what the agent reports. */
+/** The servers and heartbeats that run beside the agent in this process, as far as the agent reports them. */
 export interface Beside {
   problems(): readonly Problem[];
   heartbeat(): LiveReport["heartbeat"];
 }
 const NOTHING_BESIDE: Beside = { problems: () => [], heartbeat: () => null };
 
-/** What outlives a buffer. */
+/** Everything that outlives a buffer. */
 export type Lasting = {
   readonly rules: RulesInForce;
   readonly sources: readonly Source[];
@@ -55,17 +58,36 @@ export type Lasting = {
   readonly lock: DataDirLock;
 };
 
-/** What the loops of the agent need, and what others ask of a running agent. */
-export type Parts = AgentParts & {
+/** Everything that works on one buffer: for the loops of the agent, and for questions to a running agent. */
+export type Parts = {
+  readonly buffer: SqliteBuffer;
+  readonly outbox: Outbox;
+  readonly pipeline: Pipeline;
+  readonly rules: LiveRules;
+  readonly carrier: Carrier;
+  readonly upkeep: Upkeep;
+  readonly premises: Premises;
+  readonly troubles: Troubles;
+  readonly log: Log;
+  readonly now: () => number;
+  /** A clock that never goes back and cannot be set. */
+  readonly running: () => number;
+  /** Issues windows that are due, as batches; while the store is down only those that memory cannot hold. */
+  readonly issueWindows: (nowMs: number, all: boolean, isDown: boolean) => readonly Batch[];
+  readonly heap: HeapWatch;
+  /** Called about once a second. */
+  readonly report: (nowMs: number) => void;
+  readonly batchRows: number;
+  readonly batchMs: number;
   readonly backlog: BacklogCount;
-  /** What the agent says of itself now. */
+  /** The agent's report of itself now. */
   readonly liveReport: (nowMs: number) => LiveReport;
 };
 
 /** Accumulators (window × sensor) in memory: about 400 bytes each for five measures. */
 const MAX_ACCUMULATORS = 50_000;
 
-/** `before`: the parts of a buffer that is gone; the new ones take over what those had not committed. */
+/** `before`: the parts of a buffer that is gone; the new ones take over the readings that those had not committed. */
 export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, before?: Parts): Parts {
   const { settings, log, now, running = () => performance.now(), beside = NOTHING_BESIDE } = inputs;
   const stages = new Set(settings.stages);
@@ -204,7 +226,7 @@ function openWindows(
   return parts;
 }
 
-/** With the stage switched off no reading waits for a window. */
+/** When the stage is off, no reading waits for a window. */
 function skipWindows({ buffer, ledger }: WindowParts): readonly [] {
   if (ledger.from <= buffer.lastSeq) ledger.advance(buffer.lastSeq + 1, Number.NaN);
   return [];

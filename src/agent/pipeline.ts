@@ -15,11 +15,11 @@ import type { Source, Taken } from "../sensor/source.ts";
 import type { Windows } from "../stages/aggregate.ts";
 import { inTrouble, outOfTrouble, type SourceTrouble } from "./source-trouble.ts";
 
-/** A source in the pipeline: how it stands, and what of it waits for the next commit. */
+/** A source in the pipeline: its state, and its readings that wait for the next commit. */
 export type Tap = {
   readonly source: Source;
   state: "open" | "ended";
-  /** When an idle source asked to be called again, or null: it calls. */
+  /** When an idle source wants the next call; null: it calls. */
   wakeAtMs: number | null;
   ready: boolean;
   trouble: SourceTrouble | null;
@@ -33,7 +33,7 @@ export type Turn = {
   readonly more: boolean;
   /** Call again then, at the latest; null: when a source calls. */
   readonly wakeAtMs: number | null;
-  /** Every source is through and nothing waits for a commit. */
+  /** Every source has ended and nothing waits for a commit. */
   readonly finished: boolean;
 };
 
@@ -45,7 +45,7 @@ export type PipelineParts = {
     committed(block: ReadingBlock): void;
   };
   readonly buffer: SqliteBuffer;
-  /** Null where the aggregated stage is switched off. */
+  /** Null when the aggregated stage is off. */
   readonly windows: Windows | null;
   readonly clock: ClockWatch;
   readonly log: Log;
@@ -67,7 +67,7 @@ export class Pipeline {
   /** The first reading that the windows have not taken in. */
   #countFrom: number;
 
-  /** `before`: a pipeline whose buffer is gone; what it took and could not commit is committed here. */
+  /** `before`: a pipeline whose buffer is gone; this one commits the readings that it took and could not commit. */
   constructor(parts: PipelineParts, before?: Pipeline) {
     this.#parts = parts;
     this.#block = before === undefined ? parts.buffer.recent.lend() : before.#block;
@@ -87,7 +87,7 @@ export class Pipeline {
       }));
   }
 
-  /** Takes what there is, up to one commit; commits when the group is full, old enough, or nothing more will come. */
+  /** Takes readings, up to one commit; commits when the group is full, old enough, or no more will come. */
   turn(nowMs: number, runningMs: number): Turn {
     if (this.#countFrom <= this.#parts.buffer.lastSeq) this.#count(nowMs);
     if (!this.#closed) this.#take(nowMs);
@@ -98,7 +98,7 @@ export class Pipeline {
     return { committed, more, wakeAtMs: this.#wakeAt(), finished: allEnded && this.#block.count === 0 };
   }
 
-  /** No more is taken from any source; what is in memory still wants its commit. */
+  /** Takes no more from any source; readings in memory still need their commit. */
   stopTaking(): void {
     this.#closed = true;
   }
@@ -107,9 +107,8 @@ export class Pipeline {
     const taps = this.taps;
     // Each turn begins with another source, so that a fast one cannot starve the others.
     this.#next = taps.length === 0 ? 0 : (this.#next + 1) % taps.length;
-    for (let i = 0; i < taps.length; i++) {
+    for (const tap of [...taps.slice(this.#next), ...taps.slice(0, this.#next)]) {
       if (this.#isFull) return;
-      const tap = taps[(this.#next + i) % taps.length]!;
       const due = tap.ready || (tap.wakeAtMs !== null && (nowMs >= tap.wakeAtMs || tap.wakeAtMs - nowMs > MS_PER_DAY));
       if (tap.state === "open" && due) this.#takeFrom(tap, nowMs);
     }
@@ -143,7 +142,7 @@ export class Pipeline {
   #isDue(nowMs: number): boolean {
     if (this.#isFull) return true;
     const waited = nowMs - (this.#waitingSinceMs ?? nowMs);
-    // A clock that went back must not hold a commit.
+    // A clock that went back must not delay a commit.
     return waited >= this.#parts.commitMs || waited < 0;
   }
 
@@ -175,7 +174,7 @@ export class Pipeline {
     return count;
   }
 
-  /** Into the windows; what a failing database kept from them is taken in first. */
+  /** Counts committed readings into the windows, first those that a failing database kept from them. */
   #count(nowMs: number): void {
     const { buffer, windows } = this.#parts;
     const { lastSeq } = buffer;

@@ -1,4 +1,4 @@
-/** What a running agent says of itself, gathered from its parts: what is read by `status` and by whoever asks it over HTTP. */
+/** The report of a running agent, gathered from its parts: for `status`, and for requests over HTTP. */
 
 import { hostname } from "node:os";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
@@ -21,7 +21,7 @@ type Reported = {
   readonly pipeline: Pipeline;
   readonly rules: LiveRules;
   readonly heartbeat: () => LiveReport["heartbeat"];
-  /** Those of the agent itself. */
+  /** The problems of the agent itself. */
   readonly problems: () => readonly Problem[];
 };
 
@@ -35,7 +35,9 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
     updatedAtMs: nowMs,
     store: store.uri,
     problems: [
-      ...[...parts.problems(), ...linkProblems(carrier, store), ...rulesProblems(rules.refused)],
+      ...parts.problems(),
+      ...linkProblems(carrier, store),
+      ...rulesProblems(rules.refused),
       ...corruptProblems(buffer, nowMs),
       ...pipeline.taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble)),
     ],
@@ -70,7 +72,7 @@ function linkReport({ link }: Carrier): LiveReport["uplink"] {
   return { state: link.state, sinceMs: link.sinceMs, error: link.state === "down" ? link.error : null };
 }
 
-/** An unreachable store is waited for; one that says no needs a person. */
+/** The agent waits for an unreachable store; a store that denies access needs a person. */
 function linkProblems({ link }: Carrier, store: ObjectStore): Problem[] {
   if (link.state === "up") return [];
   const code = link.denied ? "store_denied" : "store_unreachable";

@@ -1,4 +1,4 @@
-/** The data dir: made where it is missing, and locked, so that one agent has it at a time. */
+/** Creates the data dir when it is missing, and locks it, so that one agent uses it at a time. */
 
 import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
@@ -10,14 +10,14 @@ import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
 import { isPassing } from "./open-buffer.ts";
 
 /**
- * Makes the folder and resolves when this process has its lock; says once whom, or what, it waits for. Throws UsageError
- * where it can never be written, AgentError when another agent has it for longer than the wait.
+ * Creates the folder and resolves when this process has its lock; logs once what it waits for. Throws UsageError when the
+ * folder can never be written, and AgentError when another agent holds the lock for longer than the wait.
  */
 export async function takeLock({ settings, log, stop, now }: BufferInputs): Promise<DataDirLock> {
   const { dataDir, lockWait } = settings;
   const me = { pid: process.pid, host: hostname(), sinceMs: now() };
   const until = performance.now() + (lockWait ?? Number.POSITIVE_INFINITY);
-  for (let told = false; ; told = true) {
+  for (let isReported = false; ; isReported = true) {
     const lock = lockOrReason(dataDir, me);
     if (typeof lock !== "string") return lock;
     if (stop.aborted) throw new StoppedEarlyError(`Stopped before the lock was taken: ${lock}`);
@@ -26,20 +26,20 @@ export async function takeLock({ settings, log, stop, now }: BufferInputs): Prom
         tryHint: `agent status --data-dir ${shellWord(dataDir)}`,
       });
     }
-    if (!told) log.info("waiting_for_lock", `Waiting for data dir "${dataDir}": ${lock}`);
+    if (!isReported) log.info("waiting_for_lock", `Waiting for data dir "${dataDir}": ${lock}`);
     await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
   }
 }
 
-/** The lock, or why it cannot be had now. */
+/** The lock, or why this process cannot have it now. */
 function lockOrReason(dataDir: string, me: Parameters<typeof tryLock>[1]): DataDirLock | string {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     const lock = tryLock(dataDir, me);
     if (lock !== null) return lock;
     const holder = lockHolder(dataDir);
-    const whose = holder === null ? "another agent" : `the agent with pid ${holder.pid} on host "${holder.host}"`;
-    return `${whose} has it`;
+    const owner = holder === null ? "another agent" : `the agent with pid ${holder.pid} on host "${holder.host}"`;
+    return `${owner} has it`;
   } catch (error) {
     if (isPassing(error)) return messageOf(error);
     throw new UsageError(`Cannot write to data dir "${dataDir}": ${messageOf(error)}`, {

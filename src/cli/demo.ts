@@ -83,15 +83,15 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
 async function takeReadings(settings: Settings, forMs: number, context: Context): Promise<OpenAgent> {
   const { say, terminal, stop } = context;
   say(`24 sensors take 240 readings a second for ${formatDuration(forMs)}: buffer, rules, five stages`);
-  // Only what is wrong: the demo tells its own story.
+  // Only warnings and errors: the demo prints its own text.
   const log = makeLog({ least: "warn", secrets: [], now: Date.now, write: (entry) => say(textLine(entry)) });
   const beside = new RunBeside(settings, context.cwd, log);
   await beside.listen();
-  const opened = await startAgent(context, settings, log, false, beside);
+  const opened = await startAgent({ ...context, settings }, { log, once: false, beside });
   beside.begin(opened);
-  const timer = setTimeout(() => opened.agent.stopTaking(), forMs);
-  // A signal ends the taking early; what was taken is still delivered and checked.
-  stop.addEventListener("abort", () => opened.agent.stopTaking());
+  const timer = setTimeout(() => opened.stopTaking(), forMs);
+  // A signal ends intake early; the readings that were taken are still delivered and checked.
+  stop.addEventListener("abort", () => opened.stopTaking());
   const progress = terminal ? watchProgress(opened) : null;
   await opened.run();
   await beside.end(opened, true);

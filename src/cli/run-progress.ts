@@ -1,4 +1,4 @@
-/** The line that `agent run` shows on a terminal: what came in, how fast, what waits, and how long that will take. */
+/** The progress line of `agent run` on a terminal: readings taken, their rate, how many wait, and the time left. */
 import type { OpenAgent } from "../agent/open-agent.ts";
 
 const EVERY_MS = 1_000;

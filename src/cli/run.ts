@@ -1,4 +1,4 @@
-/** `agent run`: the main job. Takes, keeps, judges and delivers until it is told to stop or its sources end. */
+/** `agent run`: the main job. Takes, keeps, judges and delivers until it is stopped or its sources end. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { StoppedEarlyError } from "../agent/buffer-inputs.ts";
@@ -8,7 +8,6 @@ import type { Beside } from "../agent/parts.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
-import type { Settings } from "../core/settings/settings.ts";
 import { loadRules, loadRuleTexts } from "../rules/files/load.ts";
 import { builtInRules } from "../rules/files/shipped.ts";
 import { FolderWatch } from "../rules/files/watch.ts";
@@ -53,7 +52,7 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   const log = await openLog(context);
   const beside = new RunBeside(settings, context.cwd, log);
   await beside.listen();
-  const opened = await startAgent(context, settings, log, once, beside).catch(unlessStopped);
+  const opened = await startAgent(context, { log, once, beside }).catch(unlessStopped);
   if (opened === null) return 0;
   beside.begin(opened);
   log.info("running", `Taking ${settings.source.join(", ")}, delivering to ${settings.store}`, {
@@ -61,25 +60,25 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
     data_dir: settings.dataDir,
     epoch: opened.parts.buffer.epoch,
   });
-  if (forMs !== null) setTimeout(() => opened.agent.stopTaking(), forMs);
-  stop.addEventListener("abort", () => opened.agent.stop(settings.drain));
-  if (stop.aborted) opened.agent.stop(settings.drain);
+  if (forMs !== null) setTimeout(() => opened.stopTaking(), forMs);
+  stop.addEventListener("abort", () => opened.stop(settings.drain));
+  if (stop.aborted) opened.stop(settings.drain);
   const progress = terminal ? watchProgress(opened) : null;
   const end = await opened.run();
   progress?.end();
   const left = opened.parts.buffer.lastSeq - opened.parts.outbox.plannedThrough;
   await beside.end(opened, end.finished);
   await opened.close();
-  log.info("stopped", end.finished ? "Everything taken was delivered" : "Stopped; the next start delivers the rest", {
+  log.info("stopped", end.finished ? "Everything was delivered" : "Stopped; the next start delivers the rest", {
     accepted: end.accepted,
     objects: opened.parts.carrier.objects,
     ...(end.finished ? {} : { not_yet_planned: left }),
   });
-  // What is not asked for may keep the loop alive (a paused stdin): the work is done.
+  // A paused stdin may keep the event loop alive, but the work is done.
   return 0;
 }
 
-/** Told to stop while it waited for the lock or the disk: nothing was begun, so all is done. */
+/** Stopped while it waited for the lock or the disk: it had not begun, so it is done. */
 function unlessStopped(error: unknown): null {
   if (error instanceof StoppedEarlyError) return null;
   throw error;
@@ -88,12 +87,9 @@ function unlessStopped(error: unknown): null {
 /** Everything that `run` and `demo` share: from settings to an agent that is ready to run. */
 export async function startAgent(
   context: Context,
-  settings: Settings,
-  log: Log,
-  once: boolean,
-  beside?: Beside,
+  { log, once, beside }: { readonly log: Log; readonly once: boolean; readonly beside?: Beside },
 ): Promise<OpenAgent> {
-  const { cwd, env, stop } = context;
+  const { settings, cwd, env, stop } = context;
   const { profile, mapping } = loadReadingFiles(settings, cwd, once);
   const store = await storeOf({ settings, env, cwd });
   return await openAgent({
@@ -104,7 +100,7 @@ export async function startAgent(
     now: Date.now,
     random: Math.random,
     ...(beside && { beside }),
-    rules: (catalogue, last) => rulesInForce(settings, cwd, catalogue, last, log),
+    rules: (catalogue, last) => rulesInForce(context, catalogue, last, log),
     sources: (catalogue, cursor) =>
       settings.source.map((uri) =>
         openSource(uri, {
@@ -125,17 +121,11 @@ export async function startAgent(
 }
 
 /**
- * The folder that was named, else `./rules`, else the rules in the binary. A folder that is refused changes nothing: the
- * set that was in force last goes on; where there never was one, the call cannot work. A `./rules` that was in force and is
- * gone is refused too: nobody said that the binary's rules should take its place.
+ * The named folder, else `./rules`, else the rules in the binary. A refused folder changes nothing: the last set stays in
+ * force; when there never was one, the call cannot work. A `./rules` that was in force and is gone is refused too: the
+ * rules in the binary replace it only when the user says so.
  */
-function rulesInForce(
-  settings: Settings,
-  cwd: string,
-  catalogue: SensorCatalogue,
-  last: LastRules,
-  log: Log,
-): RulesInForce {
+function rulesInForce({ settings, cwd }: Context, catalogue: SensorCatalogue, last: LastRules, log: Log): RulesInForce {
   const isThere = existsSync(resolve(cwd, DEFAULT_DIR)) || last.dir === DEFAULT_DIR;
   const dir = settings.rulesDir ?? (isThere ? DEFAULT_DIR : null);
   if (dir === null) return { set: builtInRules(catalogue), refused: [] };

@@ -82,7 +82,7 @@ export async function startFakeNode(of: {
     }
   };
   const end = async (keeps?: "keeps its folder") => {
-    opened.agent.stop(0);
+    opened.stop(0);
     await running;
     await opened.close();
     if (keeps === undefined) rmSync(dataDir, { recursive: true });

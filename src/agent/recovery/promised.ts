@@ -1,6 +1,6 @@
 /**
- * What a corrupt buffer had promised, as far as that can be read: from its batches, from the index beside them, and
- * where both have holes from the store itself. A key says its range, so it is enough to know that a key was given.
+ * The promises of a corrupt buffer, as far as they can be read: from its batches, from the index beside them, and where both
+ * have holes from the store itself. A key names its range, so it is enough to know that a key was used.
  */
 import type { SalvagedBatch } from "../../buffer/salvage/damaged-buffer.ts";
 import { type HourRange, missingIn, overlaps, type SeqRange } from "../../core/seq-range.ts";
@@ -14,14 +14,14 @@ type Planned = HourRange & {
   readonly count: number;
   readonly isSettled: boolean;
 };
-/** A range that was promised: its batches that are known to be delivered, and those that are not. */
+/** A promised range: its batches that are known to be delivered, and the others. */
 export type PlannedBefore = SeqRange & { readonly open: readonly Planned[]; readonly settled: readonly Planned[] };
 
-/** A store that does not answer within this is asked no more: what it could tell is counted as lost. */
+/** A store that does not answer within this is not asked again: readings that only it knows are counted as lost. */
 const ASK_MS = 10_000;
 
 export class Promised {
-  /** Nothing that was promised is unknown. */
+  /** Every promise is known. */
   readonly complete: boolean;
   /** Parsed from the keys: a key names its epoch. */
   readonly epoch: string | null;
@@ -40,12 +40,12 @@ export class Promised {
       const readingStage = READING_STAGES.find((name) => name === stage);
       if (readingStage === undefined) continue;
       const parsed = parseKey(readingStage, key);
-      // Of the row and its entry in the index one is damaged: what agrees with itself is believed.
+      // Either the row or its entry in the index is damaged: the one that agrees with itself counts.
       if (range === null ? state === "unknown" && sound.has(id) : !sound.has(id)) {
         complete = false;
         continue;
       }
-      // A body without a range is of an earlier corrupt buffer, and is carried over as it is.
+      // A body without a range comes from an earlier corrupt buffer, and is carried over unchanged.
       if (parsed?.kind === "readings" && range === null && state !== "unknown") continue;
       if (parsed?.kind !== "readings" || (epoch !== null && parsed.epoch !== epoch)) {
         complete = false;
@@ -60,21 +60,16 @@ export class Promised {
     this.#through = this.#planned.reduce((most, batch) => Math.max(most, batch.last), plannedThrough ?? 0);
   }
 
-  /** The ranges that were promised, in order of seq. */
+  /** The promised ranges, in order of seq. */
   ranges(): PlannedBefore[] {
-    const ranges = new Map<string, Planned[]>();
+    const ranges = new Map<string, SeqRange & { readonly open: Planned[]; readonly settled: Planned[] }>();
     for (const batch of this.#planned) {
-      const id = `${batch.first}-${batch.last}`;
-      ranges.set(id, [...(ranges.get(id) ?? []), batch]);
+      const { first, last, isSettled } = batch;
+      const range = ranges.get(`${first}-${last}`) ?? { first, last, open: [], settled: [] };
+      ranges.set(`${first}-${last}`, range);
+      (isSettled ? range.settled : range.open).push(batch);
     }
-    return [...ranges.values()]
-      .map((batches) => ({
-        first: batches[0]!.first,
-        last: batches[0]!.last,
-        open: batches.filter((batch) => !batch.isSettled),
-        settled: batches.filter((batch) => batch.isSettled),
-      }))
-      .sort((a, b) => a.first - b.first || b.last - a.last);
+    return [...ranges.values()].sort((a, b) => a.first - b.first || b.last - a.last);
   }
 
   /** Whether a batch of this stage and hour is known that shares readings with the range. */
@@ -82,15 +77,15 @@ export class Promised {
     return this.#planned.some((batch) => batch.stage === stage && batch.hourMs === of.hourMs && overlaps(batch, of));
   }
 
-  /** Hours of a range that was promised to some of these stages and, as far as is known, not to others. */
+  /** Hours of a range that, as far as is known, was promised to some of these stages and not to others. */
   halfKnown({ first, last, open, settled }: PlannedBefore, stages: ReadonlySet<ReadingStage>): number[] {
     const hours = new Set([...open, ...settled].map((batch) => batch.hourMs));
     return [...hours].filter((hourMs) => [...stages].some((stage) => !this.covers(stage, { first, last, hourMs })));
   }
 
   /**
-   * What no known batch covers of the seqs that the buffer may hold. Not `uncertain`: it was never promised. Where everything promised is
-   * known, what lies below the last promise had no stage to go to, and is no gap.
+   * The seqs that the buffer may hold and no known batch covers. Not `uncertain`: they were never promised. When every promise
+   * is known, uncovered seqs below the last promise had no stage to go to, and are not a gap.
    */
   gaps(of: SeqRange): (SeqRange & { readonly uncertain: boolean })[] {
     const behind = this.outside({ first: Math.max(of.first, this.#through + 1), last: of.last });
@@ -105,12 +100,12 @@ export class Promised {
     return missingIn(range, this.#planned);
   }
 
-  /** Whether the store told what it has of these hours. */
+  /** Whether the store has listed its objects of these hours. */
   knows(hours: readonly number[]): boolean {
     return hours.every((hour) => this.#asked.has(hour));
   }
 
-  /** Learns from the store what it has of these hours, if it tells in time. */
+  /** Asks the store for its objects of these hours, and learns them if it answers in time. */
   async ask(store: ObjectStore, hours: readonly number[], node: string, epoch: string): Promise<void> {
     for (const hourMs of hours.filter((hour) => !this.#asked.has(hour))) {
       if (this.#isStoreSilent) return;
@@ -140,7 +135,7 @@ export class Promised {
   }
 }
 
-/** A row says its range twice, in its columns and in its key: a bit that flipped in one of them shows. */
+/** A row holds its range twice, in its columns and in its key: a flipped bit in one of them shows. */
 function isSound({ stage, key, count, range }: SalvagedBatch): boolean {
   const readingStage = READING_STAGES.find((name) => name === stage);
   if (readingStage === undefined || range === null) return false;

@@ -1,7 +1,7 @@
 /**
- * From a corrupt buffer to a new one: everything that can be read and was not delivered goes out under the ids that it
- * has. What was promised keeps its key, so that the store, which knows what it has, settles the rest; what was not
- * promised yet is promised now. Bodies are made here and now: the new buffer's readings have other ids.
+ * From a corrupt buffer to a new one: every reading that can be read and was not delivered goes out under its own id.
+ * Promised batches keep their keys, so that the store can answer for those that it has; other readings are promised now.
+ * Bodies are made at once, because the readings of the new buffer have other ids.
  */
 import { type Batch, rangeOf, type StoredBlock } from "../../buffer/buffer.ts";
 import { Retention } from "../../buffer/disk/retention.ts";
@@ -14,65 +14,65 @@ import { chunksOf, type HourRange, missingIn, type SeqRange, sizeOf, subtractRan
 import { READING_STAGES, type ReadingStage, type Stage } from "../../core/stage.ts";
 import { breathe } from "../../core/time/bell.ts";
 import { hourOf, MS_PER_HOUR } from "../../core/time/duration.ts";
+import type { WindowSettings } from "../../stages/aggregate.ts";
 import { StageEncoder } from "../../stages/encode.ts";
 import { readingKey } from "../../uplink/object-key.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import type { PlannedBefore, Promised } from "./promised.ts";
 
-export type RecoverParts = {
+/** The parts that every step of a salvage works with. */
+export type SalvageParts = {
   readonly damaged: DamagedBuffer;
   readonly buffer: SqliteBuffer;
   readonly outbox: Outbox;
   readonly store: ObjectStore;
   readonly stages: ReadonlySet<Stage>;
+  readonly windowSettings: WindowSettings;
+  /** The corrupt buffer's own: keys and rows keep the ids that they have. */
+  readonly epoch: string;
   readonly nodeId: string;
   readonly gzip: Gzip;
   readonly heap: HeapWatch;
   readonly stop: AbortSignal;
 };
 
-/** What became of the readings that were not known to be delivered. */
+/** The fate of the readings that were not known to be delivered. */
 export type Recovered = {
   readonly epoch: string;
   readonly nodeId: string;
   /** The seq of the last reading that was accepted; not `certain`: there may have been more. */
   readonly accepted: number;
   readonly certain: boolean;
-  /** Readings that go out again or for the first time. */
+  /** Readings that are sent again or for the first time. */
   readonly kept: number;
   readonly lost: number;
-  /** Of those: readings that could be read, but nobody can tell whether they were delivered. */
+  /** Of those: readings that could be read, but it is unknown whether they were delivered. */
   readonly unknown: number;
 };
 
-/** Readings in an object that is made now: bounds the memory of making it. */
+/** Readings in an object that is made now: limits the memory of making it. */
 const RANGE_ROWS = 20_000;
-/** A listing each, in four stages. */
+/** Each costs a listing in four stages. */
 const HOURS_ASKED = 48;
 
 export class Recovery {
-  readonly #parts: RecoverParts;
+  readonly #parts: SalvageParts;
   readonly #encoder: StageEncoder;
-  readonly #epoch: string;
-  readonly #nodeId: string;
   readonly #retention: Retention;
   readonly #nowMs: number;
   #kept = 0;
   #lost = 0;
   #unknown = 0;
 
-  constructor(parts: RecoverParts, epoch: string, nowMs: number) {
-    const { damaged, buffer, gzip, nodeId } = parts;
+  constructor(parts: SalvageParts, nowMs: number) {
+    const { damaged, buffer, gzip, epoch, nodeId } = parts;
     this.#parts = parts;
-    this.#epoch = epoch;
-    // The node may have been renamed since; a row tells who took it.
-    this.#nodeId = damaged.meta("node_id") ?? nodeId;
-    this.#encoder = new StageEncoder({ epoch, nodeId: this.#nodeId, gzip }, damaged.catalogue);
+    this.#encoder = new StageEncoder({ epoch, nodeId, gzip }, damaged.catalogue);
     this.#retention = new Retention(buffer);
     this.#nowMs = nowMs;
   }
 
-  /** Writes down every batch and every loss. Throws the reason of `stop`; doing all of it again is harmless. */
+  /** Writes down every batch and every loss. Throws the reason of `stop`; repeating all of it is harmless. */
   async run(promised: Promised, last: Span): Promise<Recovered> {
     await this.#askStore(promised, last);
     const own = this.#parts.damaged.losses().filter((loss) => loss.epoch === undefined);
@@ -88,7 +88,7 @@ export class Recovery {
       }
     }
     const { last: accepted, certain } = last;
-    const [epoch, nodeId] = [this.#epoch, this.#nodeId];
+    const { epoch, nodeId } = this.#parts;
     return { epoch, nodeId, accepted, certain, kept: this.#kept, lost: this.#lost, unknown: this.#unknown };
   }
 
@@ -98,7 +98,7 @@ export class Recovery {
     this.#parts.stop.throwIfAborted();
   }
 
-  /** A range that was promised: under the same keys, whatever of it can be read. */
+  /** Promises a promised range again under the same keys, as far as it can be read. */
   #again(range: PlannedBefore, promised: Promised, counted: readonly SeqRange[]): void {
     const { first, last } = range;
     if (range.open.length === 0 && promised.complete) return;
@@ -117,7 +117,7 @@ export class Recovery {
     }
     short ||= range.open.some((batch) => !hoursOf(blocks).includes(batch.hourMs));
     this.#kept += range.open.length === 0 ? 0 : countOf(blocks);
-    // Where promises were forgotten, what cannot be read may lack a stage that nobody remembers.
+    // When promises are unknown, unreadable readings may lack a stage that no record names.
     if (!short && (promised.complete || this.#wentWhole(range))) return;
     this.#lose(missingIn(range, blocks.map(rangeOf)), counted);
     if (promised.complete) this.#loseMisplaced(range, blocks);
@@ -135,7 +135,7 @@ export class Recovery {
     return !stages.has("schematized") || !stages.has("validated") || rows("schematized") === rows("validated");
   }
 
-  /** Readings whose damaged time belongs to no hour that was promised, or to one that went out without them. */
+  /** Readings whose damaged time is in an hour that was not promised, or that was sent without them. */
   #loseMisplaced(range: PlannedBefore, blocks: readonly StoredBlock[]): void {
     for (const hourMs of hoursOf(blocks)) {
       const went = range.settled.find((batch) => batch.hourMs === hourMs && batch.stage === "raw")?.count;
@@ -147,14 +147,14 @@ export class Recovery {
     }
   }
 
-  /** Stages of a promised range whose own batch cannot be read: their keys follow from the range, so they can be sent again. */
+  /** Stages of a promised range whose own batch cannot be read: the range gives their keys, so they can be sent again. */
   #forgotten(blocks: readonly StoredBlock[], of: HourRange, promised: Promised) {
     const wanted = READING_STAGES.filter((stage) => this.#parts.stages.has(stage));
     const made = this.#encoder.encode(blocks, of, new Set<ReadingStage>(wanted));
     return [...made.keys()].filter((stage) => !promised.covers(stage, of));
   }
 
-  /** A range that was never promised, or of which nobody can tell. */
+  /** Promises a range that was never promised, or for which that is unknown. */
   #first(range: SeqRange, uncertain: boolean, promised: Promised, counted: readonly SeqRange[]): void {
     const stages = new Set(READING_STAGES.filter((stage) => this.#parts.stages.has(stage)));
     for (const part of promised.outside(range)) {
@@ -174,46 +174,48 @@ export class Recovery {
     }
   }
 
-  /** Where a promise may have been forgotten, the store is asked what it has: around the hours that can still be read. */
+  /** When a promise may be unknown, asks the store for its objects, around the hours that can still be read. */
   async #askStore(promised: Promised, last: Span): Promise<void> {
+    const { damaged, store, nodeId, epoch } = this.#parts;
     for (const gap of promised.gaps(last).filter(({ uncertain }) => uncertain)) {
       const around = { first: Math.max(last.first, gap.first - RANGE_ROWS), last: gap.last + RANGE_ROWS };
       for (const range of chunksOf(around, RANGE_ROWS)) {
         await this.#breathe();
-        const hours = hoursOf(this.#parts.damaged.read({ first: range.first, last: Math.min(last.last, range.last) }));
-        // Hours of readings that cannot be read lie between those that can, or behind them up to now.
+        const hours = hoursOf(damaged.read({ first: range.first, last: Math.min(last.last, range.last) }));
+        // Hours of unreadable readings are between the readable ones, or after them up to now.
         const until = range.last >= last.last ? hourOf(this.#nowMs) : undefined;
-        await promised.ask(this.#parts.store, hoursBetween(hours, until), this.#nodeId, this.#epoch);
+        await promised.ask(store, hoursBetween(hours, until), nodeId, epoch);
       }
     }
     if (!promised.complete) await this.#askOfStages(promised);
   }
 
-  /** A stage that nobody remembers may have gone out, and with readings that cannot be read now: under another key. */
+  /** A stage that no record names may have been sent under another key, with readings that cannot be read now. */
   async #askOfStages(promised: Promised): Promise<void> {
-    const { damaged, store } = this.#parts;
+    const { damaged, store, nodeId, epoch } = this.#parts;
     const stages = new Set(READING_STAGES.filter((stage) => this.#parts.stages.has(stage)));
     let left = HOURS_ASKED;
     for (const range of promised.ranges()) {
       const hours = promised.halfKnown(range, stages);
       if (hours.length === 0) continue;
       await this.#breathe();
-      // What reads whole gets the key that it had; many ranges have no anomalies, and are not worth a listing each.
+      // A range that reads whole gets the key that it had. Many ranges have no anomalies, and are not worth a listing each.
       if (left <= 0 && countOf(damaged.read(range)) === sizeOf(range)) continue;
       left -= hours.length;
-      await promised.ask(store, hours, this.#nodeId, this.#epoch);
+      await promised.ask(store, hours, nodeId, epoch);
     }
   }
 
   #key(range: HourRange, count: number): string {
-    return readingKey({ ...range, node: this.#nodeId, epoch: this.#epoch, count });
+    const { nodeId, epoch } = this.#parts;
+    return readingKey({ ...range, node: nodeId, epoch, count });
   }
 
   #plan(stage: Stage, key: string, count: number, body: Uint8Array): Batch {
     return this.#parts.outbox.planBody({ stage, key, count, body }, this.#nowMs);
   }
 
-  /** `counted`: counted as lost before. */
+  /** `counted`: ranges that were counted as lost before. */
   #lose(ranges: readonly SeqRange[], counted: readonly SeqRange[]): void {
     for (const range of subtractRanges(ranges, counted)) {
       this.#lost += sizeOf(range);
@@ -222,7 +224,8 @@ export class Recovery {
   }
 
   #recordLoss(count: number, range: SeqRange | null): void {
-    const [epoch, sinceMs, untilMs] = [this.#epoch, this.#nowMs, this.#nowMs];
+    const { epoch } = this.#parts;
+    const [sinceMs, untilMs] = [this.#nowMs, this.#nowMs];
     this.#retention.recordLoss({ reason: "buffer_corrupt", count, range, epoch, sinceMs, untilMs });
   }
 }
@@ -232,22 +235,24 @@ export type Span = SeqRange & { readonly certain: boolean };
 
 function hoursOf(blocks: readonly StoredBlock[]): number[] {
   const hours = new Set<number>();
-  for (const { block } of blocks) for (let row = 0; row < block.count; row++) hours.add(hourOf(block.time[row]!));
+  for (const { block } of blocks) for (const timeMs of block.time.subarray(0, block.count)) hours.add(hourOf(timeMs));
   return [...hours].sort((a, b) => a - b);
 }
 
-/** The hours with those in between, as far as they are not too many to ask for. */
+/** The hours and those between them, unless these are too many to ask for. */
 function hoursBetween(hours: readonly number[], until: number | undefined): number[] {
   const from = hours[0];
   if (from === undefined) return [];
-  const to = Math.max(hours[hours.length - 1]!, until ?? from);
+  const to = Math.max(hours.at(-1) ?? from, until ?? from);
   if ((to - from) / MS_PER_HOUR > HOURS_ASKED) return [...hours];
   return Array.from({ length: (to - from) / MS_PER_HOUR + 1 }, (_, i) => from + i * MS_PER_HOUR);
 }
 
 function rowsOf(blocks: readonly StoredBlock[], hourMs: number): number {
   let rows = 0;
-  for (const { block } of blocks) for (let i = 0; i < block.count; i++) if (hourOf(block.time[i]!) === hourMs) rows++;
+  for (const { block } of blocks) {
+    for (const timeMs of block.time.subarray(0, block.count)) if (hourOf(timeMs) === hourMs) rows++;
+  }
   return rows;
 }
 

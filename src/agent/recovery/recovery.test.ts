@@ -40,7 +40,7 @@ const longTest = testWith("time");
 const folder = mkdtempSync(join(tmpdir(), "agent-corrupt-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Epochs are made by chance: here by the seed's, so that a printed seed makes the same database again, byte for byte; only the salts of its log are SQLite's own. */
+/** Epochs are random: here the seed decides, so that a printed seed makes the same database, byte for byte, but for the salts of its log. */
 let chance: () => number = seededRandom(0);
 const getRandomValues = spyOn(crypto, "getRandomValues").mockImplementation((bytes) => {
   if (bytes instanceof Uint8Array) for (let i = 0; i < bytes.length; i++) bytes[i] = 256 * chance();
@@ -51,7 +51,7 @@ afterAll(() => getRandomValues.mockRestore());
 const NOW = FIRST_EVENT_MS + 2 * 3_600_000;
 const TOTAL = 6_000;
 
-/** Takes objects until it does not, and forgets some answers. */
+/** Takes objects until it fails, and loses some answers. */
 class ShakyStore extends MemoryStore {
   left = Number.POSITIVE_INFINITY;
   readonly seed: number;
@@ -75,7 +75,7 @@ class ShakyStore extends MemoryStore {
   }
 }
 
-/** Goes on by a little each time it is asked: how much is done between two breaths follows from the seed, not from the machine. */
+/** Advances a little at each call: the work of a time slice depends on the seed, not on the machine. */
 function seededClock(seed: number): () => number {
   const random = seededRandom(hashAt(seed, 4));
   let ms = 0;
@@ -114,14 +114,13 @@ async function crashed(seed: number): Promise<Made> {
   const accepted = 100 * between(hashAt(seed, 2), 10, 50);
   const stop = new AbortController();
   const opened = await openAgent(inputs(dataDir, store, { count: TOTAL, now: accepted }, stop.signal));
-  const { agent } = opened;
   const { buffer } = opened.parts;
-  const running = agent.run();
+  const running = opened.run();
   while (buffer.lastSeq < accepted || !opened.parts.carrier.isDown) {
     if (buffer.lastSeq >= accepted && opened.parts.outbox.unplanned < 500 && opened.parts.carrier.isIdle) break;
     await new Promise((resolve) => setImmediate(resolve));
   }
-  agent.stop(0);
+  opened.stop(0);
   await running;
   if (hashAt(seed, 3) % 4 === 0) new Retention(buffer).prune(NOW + 1);
   const copy = join(folder, `crashed-${seed}`);
@@ -148,7 +147,7 @@ const DAMAGES = [
   "log page",
 ] as const;
 
-/** Returns what was done, or null where there is no such file to damage. */
+/** Returns a description of the damage, or null when there is no such file to damage. */
 function damage(dataDir: string, seed: number, kind: (typeof DAMAGES)[number]): string | null {
   const path = join(dataDir, kind.includes("log") ? "buffer.db-wal" : "buffer.db");
   if (!existsSync(path) || statSync(path).size < 8_192) return null;
@@ -205,13 +204,13 @@ function lossesOf(buffer: SqliteBuffer, epoch: string | null): Loss[] {
     const rows = buffer.db.query<LossRow, []>(SELECT_LOSSES).all();
     return rows.filter((row) => row.epoch === epoch).map(lossOf);
   } catch (error) {
-    // A damaged page that nobody had to read yet.
+    // A damaged page that was not read until now.
     if (isCorruption(error)) return [];
     throw error;
   }
 }
 
-/** Aggregates and valid readings say the same, but for what is lost: that may have been in a window that went out before. */
+/** Aggregates and valid readings agree, but for lost readings, which may be in a window that was issued before. */
 function checkWindows(found: Audit, epoch: string, lost: number, what: string): void {
   const valid = [...found.ids.validated.keys()].filter((id) => id.startsWith(epoch)).length;
   let records = 0;
@@ -255,7 +254,7 @@ longTest(
         setAside++;
         expect(problem.code).toBe("buffer_was_corrupt");
         expect(problem.message).toContain(files[0]!);
-        // The source went on where it stood, unless it was said that this is not known.
+        // The source continued at its cursor, unless the problem reports that the cursor is unknown.
         const sum = epochs.reduce((total, old) => total + old.accepted, buffer.lastSeq);
         const isCursorLost = problem.message.includes("they start again") || !epochs.every((old) => old.certain);
         expect([what, isCursorLost || sum === TOTAL]).toEqual([what, true]);
@@ -271,7 +270,7 @@ longTest(
   600_000,
 );
 
-test("where neither buffer nor store tells what was delivered, readings are counted rather than sent twice", async () => {
+test("when neither buffer nor store knows what was delivered, readings are counted as lost and not sent twice", async () => {
   const made = await crashed(14);
   const db = new Database(join(made.dataDir, "buffer.db"));
   const roots = db
@@ -292,7 +291,7 @@ test("where neither buffer nor store tells what was delivered, readings are coun
   const isOld = (id: string) => id.startsWith(made.epoch);
   const known = [...before.ids.raw.keys()].filter(isOld).length;
   const sent = [...after.ids.raw.keys()].filter(isOld).length - known;
-  // What was promised is counted as lost; what was not can still be told from the count in the buffer, and goes out.
+  // Promised readings are counted as lost; the count in the buffer identifies the others, which are sent.
   expect(sent + old!.lost).toBe(old!.accepted);
   expect(corruptProblems(opened.parts.buffer, NOW)[0]!.message).toContain("not whether they were delivered");
   await opened.close();
@@ -305,7 +304,7 @@ async function auditListed(store: ShakyStore): Promise<Audit> {
   return found;
 }
 
-test("a salvage that is broken off begins again, and ends the same", async () => {
+test("a salvage that is interrupted starts again, and ends the same", async () => {
   const made = await crashed(21);
   const { dataDir } = made;
   damage(dataDir, 21, "no header");

@@ -1,4 +1,4 @@
-/** From a corrupt buffer that was set aside to a new one in its place: readings, windows, bodies, cursors, losses. */
+/** From a corrupt buffer that was set aside to a new one: readings, windows, bodies, cursors, losses. */
 import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { isWholeBody } from "../../buffer/corruption.ts";
@@ -16,21 +16,21 @@ import type { BufferInputs } from "../buffer-inputs.ts";
 import type { Problem } from "../live.ts";
 import { watchOwnHeap } from "../own-heap.ts";
 import { Promised } from "./promised.ts";
-import { type Recovered, type RecoverParts, Recovery } from "./readings.ts";
+import { type Recovered, Recovery, type SalvageParts } from "./readings.ts";
 import { type OldEpoch, oldEpochs, rememberCorrupt, rememberOldEpochs } from "./set-aside.ts";
-import { planAgain, type RecoverWindowParts, recoverWindows } from "./windows.ts";
+import { planAgain, recoverWindows } from "./windows.ts";
 
-const NO_CURSORS = "where the sources stood cannot be read: they start again, and may bring readings twice";
+const NO_CURSORS = "the cursors of the sources cannot be read: they start again, and may bring readings twice";
 const OLD_CURSORS =
-  "what is known of the sources is older than the last reading: they start again there, and bring some twice";
+  "the cursors of the sources are older than the last reading: they start again there, and bring some readings twice";
 
-/** Sets the buffer aside and fills a new one; taken up again from the start where it was broken off. */
+/** Sets the buffer aside and fills a new one. A salvage that was interrupted starts again from the beginning. */
 export async function salvageBuffer(inputs: BufferInputs, newBuffer: () => SqliteBuffer): Promise<SqliteBuffer> {
   const { settings, log, now } = inputs;
   const path = setAside(settings.dataDir, now());
   log.error(
     "buffer_corrupt",
-    `The buffer is corrupt and was set aside as "${basename(path)}"; salvaging what can be read`,
+    `The buffer is corrupt and was set aside as "${basename(path)}"; the agent salvages everything that it can read`,
   );
   const buffer = newBuffer();
   const fallback = { ingestedAtMs: now(), rulesVersion: "", timeQuality: "unsynced", agentVersion: VERSION } as const;
@@ -64,70 +64,70 @@ async function takeOver(
   if (damaged === null || epoch === null) {
     const sinceMs = now();
     new Retention(buffer).recordLoss({ reason: "buffer_corrupt", count: 0, range: null, sinceMs, untilMs: sinceMs });
-    return problemOf(file, ["nothing of it could be read, so the number of its readings is unknown", NO_CURSORS]);
+    return problemOf(file, ["nothing in it could be read, so the number of its readings is unknown", NO_CURSORS]);
   }
   const stages = new Set(settings.stages);
   const outbox = new Outbox(buffer, stages, () => "");
-  const { nodeId } = settings;
-  const gzip = new Gzip(settings.gzipLevel, () => performance.now());
-  const heap = watchOwnHeap();
-  const parts: RecoverParts = { damaged, buffer, outbox, store, stages, nodeId, gzip, heap, stop };
-  const { seq, certain, given } = damaged.lastSeq(bytesOf(path));
-  const span = { first: damaged.firstSeq(), last: seq, certain };
-  const recovered = await new Recovery(parts, epoch, now()).run(promised, span);
-  const windowParts: RecoverWindowParts = {
+  const parts: SalvageParts = {
     damaged,
     buffer,
     outbox,
-    epoch,
-    heap,
-    stop,
-    agentVersion: VERSION,
-    nodeId: recovered.nodeId,
-    gzip,
-    settings: {
+    store,
+    stages,
+    windowSettings: {
       lengthMs: settings.windowMs,
       graceMs: settings.windowGraceMs,
       holdMs: settings.windowHoldMs,
       futureMs: settings.futureMs,
       maxAccumulators: Number.POSITIVE_INFINITY,
     },
+    epoch,
+    // The node may have been renamed since.
+    nodeId: damaged.meta("node_id") ?? settings.nodeId,
+    gzip: new Gzip(settings.gzipLevel, () => performance.now()),
+    heap: watchOwnHeap(),
+    stop,
   };
-  const bodies = carryBodies(windowParts, found.batches, now());
+  const { seq, certain, given } = damaged.lastSeq(bytesOf(path));
+  const span = { first: damaged.firstSeq(), last: seq, certain };
+  const recovered = await new Recovery(parts, now()).run(promised, span);
+  const bodies = carryBodies(parts, found.batches, now());
   const windows = stages.has("aggregated")
-    ? await recoverWindows(windowParts, found.batches, span, now())
-    : { untold: 0, missing: 0 };
+    ? await recoverWindows(parts, found.batches, span, now())
+    : { unissuable: 0, missing: 0 };
   const cursors = carryRest(buffer, damaged, { ...recovered, file, atMs: now() });
   return problemOf(file, [
-    `${recovered.kept} readings that may not have been delivered go out under their own ids`,
+    `${recovered.kept} readings that may not have been delivered are sent under their own ids`,
     `${recovered.lost} readings are counted as lost`,
     ...(recovered.unknown > 0
       ? [`${recovered.unknown} of those can be read, but not whether they were delivered`]
       : []),
-    ...(certain ? [] : ["its end cannot be read, so there may have been more"]),
-    ...(windows.untold + bodies > 0 ? [`${windows.untold + bodies} aggregates or earlier objects cannot be read`] : []),
+    ...(certain ? [] : ["its end cannot be read, so it may have held more"]),
+    ...(windows.unissuable + bodies > 0
+      ? [`${windows.unissuable + bodies} aggregates or earlier objects cannot be read`]
+      : []),
     ...(windows.missing > 0 ? [`${windows.missing} readings cannot be counted into their aggregates`] : []),
     ...(cursors ? [] : [NO_CURSORS]),
-    // Every reading came from a source: a page from before the last commit tells itself.
+    // Every reading came from a source, so a lower count shows a page from before the last commit.
     ...(cursors && given !== null && given < seq ? [OLD_CURSORS] : []),
   ]);
 }
 
-/** With the log: of a young buffer everything may stand there. */
+/** With the log: a young buffer may have everything there. */
 function bytesOf(path: string): number {
   const sizes = [path, `${path}-wal`].map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-function problemOf(file: string, told: readonly string[]): Problem {
+function problemOf(file: string, findings: readonly string[]): Problem {
   return {
     code: "buffer_was_corrupt",
-    message: `The buffer was corrupt and was set aside as "${file}": ${told.join("; ")}. Check the disk`,
+    message: `The buffer was corrupt and was set aside as "${file}": ${findings.join("; ")}. Check the disk`,
     try: `sqlite3 ${shellWord(file)} .recover`,
   };
 }
 
-/** From the buffer itself, else from a key that it gave; a buffer that promised nothing may have any. */
+/** From the buffer itself, else from a key that it used; a buffer that promised nothing may have any. */
 function epochOf(damaged: DamagedBuffer | null, promised: Promised, batches: number, nowMs: number): string | null {
   const epoch = damaged?.meta("epoch") ?? null;
   if (epoch !== null && /^[0-9a-hjkmnp-tv-z]{26}$/.test(epoch)) return epoch;
@@ -136,8 +136,8 @@ function epochOf(damaged: DamagedBuffer | null, promised: Promised, batches: num
   return isUnused ? newEpoch(nowMs, crypto.getRandomValues(new Uint8Array(10))) : null;
 }
 
-/** Batches with a body of their own that are not known to be settled: windows, and what an earlier salvage made. Returns how many are gone. */
-function carryBodies(parts: RecoverWindowParts, batches: readonly SalvagedBatch[], nowMs: number): number {
+/** Carries over unsettled batches with a body of their own: windows, and those of an earlier salvage. Returns how many are lost. */
+function carryBodies(parts: SalvageParts, batches: readonly SalvagedBatch[], nowMs: number): number {
   const { damaged, buffer, outbox } = parts;
   let gone = 0;
   for (const { id, stage, key, count, range, state } of batches) {
@@ -147,14 +147,14 @@ function carryBodies(parts: RecoverWindowParts, batches: readonly SalvagedBatch[
       buffer.transact(() => outbox.planBody({ stage, key, count, body }, nowMs));
       continue;
     }
-    // A range's own key says all that it takes to make it again; that was done already.
+    // The key of a range is enough to make it again, and `Recovery` did that.
     const isRange = stage !== "aggregated" && state === "unknown";
     if (!isRange && !(stage === "aggregated" && planAgain(parts, key, nowMs))) gone++;
   }
   return gone;
 }
 
-/** Cursors, rule sets, losses and the epochs before: false where the cursors cannot be read. */
+/** Carries over cursors, rule sets, losses and earlier epochs. False when the cursors cannot be read. */
 function carryRest(buffer: SqliteBuffer, damaged: DamagedBuffer, old: OldEpoch & Partial<Recovered>): boolean {
   const cursors = damaged.cursors();
   const { kept: _kept, unknown: _unknown, ...epoch } = old;

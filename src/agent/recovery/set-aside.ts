@@ -1,4 +1,4 @@
-/** What a buffer remembers of those that were set aside before it: for `status`, `why` and `verify`. */
+/** A buffer's record of the corrupt ones that were set aside before it: for `status`, `why` and `verify`. */
 import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import { MS_PER_DAY } from "../../core/time/duration.ts";
 import type { Problem } from "../live.ts";
@@ -9,12 +9,12 @@ const SHOWN_MS = MS_PER_DAY;
 const META_CORRUPT = "corrupt";
 const META_OLD_EPOCHS = "old_epochs";
 
-/** What is remembered of a buffer that was set aside: `verify` accounts for it under its own epoch. */
+/** The record of a buffer that was set aside: `verify` accounts for it under its own epoch. */
 export type OldEpoch = Omit<Recovered, "kept" | "unknown"> & { readonly file: string; readonly atMs: number };
 
 type Meta = Pick<SqliteBuffer, "meta">;
 
-/** What `status` says of a buffer that was corrupt, for a day. */
+/** The problem of a corrupt buffer, which `status` reports for a day. */
 export function corruptProblems(buffer: Meta, nowMs: number): Problem[] {
   const text = buffer.meta(META_CORRUPT);
   if (text === null) return [];
@@ -22,7 +22,7 @@ export function corruptProblems(buffer: Meta, nowMs: number): Problem[] {
   return Math.abs(nowMs - atMs) < SHOWN_MS ? [problem] : [];
 }
 
-/** Writes down why the buffer before was set aside. */
+/** Records why the previous buffer was set aside. */
 export function rememberCorrupt(buffer: Pick<SqliteBuffer, "setMeta">, problem: Problem, atMs: number): void {
   buffer.setMeta(META_CORRUPT, JSON.stringify({ ...problem, atMs }));
 }
@@ -37,7 +37,7 @@ export function oldEpochs(of: { meta(key: string): string | null }): OldEpoch[] 
   }
 }
 
-/** Writes down one more. */
+/** Records all of them, oldest first. */
 export function rememberOldEpochs(buffer: Pick<SqliteBuffer, "setMeta">, epochs: readonly OldEpoch[]): void {
   buffer.setMeta(META_OLD_EPOCHS, JSON.stringify(epochs));
 }

@@ -1,52 +1,38 @@
-/** The windows of a corrupt buffer that had not gone out: built again from its readings, and issued under its epoch. */
-import type { Outbox } from "../../buffer/outbox.ts";
+/** The windows of a corrupt buffer that were not issued: rebuilt from its readings, and issued under its epoch. */
 import type { DamagedBuffer, SalvagedBatch } from "../../buffer/salvage/damaged-buffer.ts";
-import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
-import type { HeapWatch } from "../../core/bytes/heap-watch.ts";
 import { chunksOf, type SeqRange, sizeOf } from "../../core/seq-range.ts";
 import { breathe } from "../../core/time/bell.ts";
-import { type KeptWindow, type SensorWindow, type WindowSettings, Windows } from "../../stages/aggregate.ts";
+import { VERSION } from "../../core/version.ts";
+import { type KeptWindow, type SensorWindow, Windows } from "../../stages/aggregate.ts";
 import { unpackWindow } from "../../stages/window-row.ts";
 import { parseKey } from "../../uplink/object-key.ts";
-import { planWindow, type WindowParts } from "../issue-windows.ts";
-
-export type RecoverWindowParts = {
-  readonly damaged: DamagedBuffer;
-  readonly buffer: SqliteBuffer;
-  readonly outbox: Outbox;
-  readonly settings: WindowSettings;
-  readonly epoch: string;
-  readonly nodeId: string;
-  readonly agentVersion: string;
-  readonly gzip: WindowParts["gzip"];
-  readonly heap: HeapWatch;
-  readonly stop: AbortSignal;
-};
+import { planWindow } from "../issue-windows.ts";
+import type { SalvageParts } from "./readings.ts";
 
 const STEP_ROWS = 10_000;
 
 /**
- * `untold`: windows that cannot go out again, because what went out of them before cannot be read. `missing`: readings
- * that cannot be read and may have been in a window that had not gone out. Inside no transaction.
+ * `unissuable`: windows that cannot be issued again, because their last revision cannot be read. `missing`: readings that
+ * cannot be read and may have been in a window that was not issued. Must not run in a transaction.
  */
 export async function recoverWindows(
-  parts: RecoverWindowParts,
+  parts: SalvageParts,
   batches: readonly SalvagedBatch[],
   span: SeqRange,
   nowMs: number,
-): Promise<{ readonly untold: number; readonly missing: number }> {
-  const { damaged, buffer, settings } = parts;
+): Promise<{ readonly unissuable: number; readonly missing: number }> {
+  const { damaged, buffer, windowSettings: settings } = parts;
   const revisions = revisionsOf(batches);
-  const untold = new Set<number>();
+  const unissuable = new Set<number>();
   const recall = (startMs: number): KeptWindow | "expired" | null => {
     const kept = keptWindow(damaged, startMs, settings.lengthMs, revisions.get(startMs) ?? -1);
-    if (kept === "unreadable") untold.add(startMs);
+    if (kept === "unreadable") unissuable.add(startMs);
     return kept === "unreadable" ? "expired" : kept;
   };
   const windows = new Windows(settings, damaged.catalogue, recall);
   const watermark = Number(damaged.meta("watermark") ?? Number.NaN);
   if (Number.isSafeInteger(watermark)) windows.watermarkMs = watermark;
-  // Readings that are in a window which went out are passed over: it says up to which seq it has them.
+  // Readings in an issued window are skipped: the window records up to which seq it has them.
   const notOut = { first: Math.max(span.first, damaged.number("windows_from") ?? 1), last: span.last };
   let missing = sizeOf(notOut);
   for (const step of chunksOf(notOut, STEP_ROWS)) {
@@ -60,12 +46,13 @@ export async function recoverWindows(
   }
   const { measureNames } = damaged.catalogue;
   buffer.transact(() => {
-    for (const window of windows.due(nowMs, true)) planWindow({ ...parts, windows, measureNames }, window, nowMs);
+    for (const window of windows.due(nowMs, true))
+      planWindow({ ...parts, agentVersion: VERSION, windows, measureNames }, window, nowMs);
   });
-  return { untold: untold.size, missing };
+  return { unissuable: unissuable.size, missing };
 }
 
-/** The highest revision of each window whose key can be read: what the window's own record may not know. */
+/** The highest revision of each window whose key can be read: the window's own record may not know it. */
 function revisionsOf(batches: readonly SalvagedBatch[]): ReadonlyMap<number, number> {
   const revisions = new Map<number, number>();
   for (const { stage, key } of batches) {
@@ -78,11 +65,11 @@ function revisionsOf(batches: readonly SalvagedBatch[]): ReadonlyMap<number, num
 }
 
 /**
- * A revision that was written down and whose body cannot be read, made again from the accumulators under the same key:
- * the store knows whether it has it. False where those are of another revision, or cannot be read either.
+ * Makes a revision whose body cannot be read again from its accumulators, under the same key: the store knows whether it has
+ * that one. False when the accumulators are of another revision, or cannot be read either.
  */
-export function planAgain(parts: RecoverWindowParts, key: string, nowMs: number): boolean {
-  const { damaged, settings } = parts;
+export function planAgain(parts: SalvageParts, key: string, nowMs: number): boolean {
+  const { damaged, windowSettings: settings } = parts;
   const parsed = parseKey("aggregated", key);
   if (parsed?.kind !== "window") return false;
   const { windowStartMs: startMs, revision } = parsed;
@@ -91,7 +78,7 @@ export function planAgain(parts: RecoverWindowParts, key: string, nowMs: number)
   const sensorIds = kept.sensors.map(({ sensorId }) => sensorId);
   const sensors = kept.sensors.map(({ state }) => state);
   const { measureNames } = damaged.catalogue;
-  const of = { ...parts, windows: { sensorIds, settings }, measureNames };
+  const of = { ...parts, agentVersion: VERSION, windows: { sensorIds, settings }, measureNames };
   parts.buffer.transact(() => planWindow(of, { startMs, revision: revision - 1, sensors }, nowMs));
   return true;
 }

@@ -52,9 +52,9 @@ async function seed(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCo
       source: [`simulator:?sensors=5&count=${READINGS}&rate=max&start=${lastHour(Date.now())}&anomaly=0.2&seed=1`],
     };
     const log = makeLog({ least: "warn", secrets: [], now: Date.now, write: (entry) => say(textLine(entry)) });
-    const opened = await startAgent({ ...context, cwd: dataDir, settings }, settings, log, true);
-    const timer = setTimeout(() => opened.agent.stop(0), LIMIT_MS);
-    stop.addEventListener("abort", () => opened.agent.stop(0));
+    const opened = await startAgent({ ...context, cwd: dataDir, settings }, { log, once: true });
+    const timer = setTimeout(() => opened.stop(0), LIMIT_MS);
+    stop.addEventListener("abort", () => opened.stop(0));
     const { accepted, finished } = await opened.run();
     clearTimeout(timer);
     const { objects } = opened.parts.carrier;
