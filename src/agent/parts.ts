@@ -95,7 +95,7 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
   const rules = new LiveRules(lasting.rules, { buffer, log, now }, before?.rules);
   const room = new DiskRoom(settings.dataDir, buffer.db);
   const heap = watchOwnHeap();
-  const windows = openWindows(inputs, { buffer, outbox, room, heap });
+  const windows = openWindows(inputs, { buffer, outbox, room, heap, running });
   const pipeline = openPipeline(inputs, { buffer, rules, lasting, windows, before: before?.pipeline });
   const carrier = openCarrier(inputs, { buffer, outbox, heap, gzip: windows.gzip });
   const upkeep = openUpkeep(inputs, { buffer, room, windows });
@@ -189,9 +189,15 @@ function openCarrier(
 
 function openWindows(
   inputs: AgentInputs,
-  { buffer, outbox, room, heap }: Pick<Parts, "buffer" | "outbox" | "heap"> & { readonly room: DiskRoom },
+  {
+    buffer,
+    outbox,
+    room,
+    heap,
+    running,
+  }: Pick<Parts, "buffer" | "outbox" | "heap" | "running"> & { readonly room: DiskRoom },
 ): WindowParts {
-  const { settings, now, running = () => performance.now() } = inputs;
+  const { settings, now } = inputs;
   const ledger = new WindowLedger(buffer, settings.windowMs);
   const recall = (startMs: number): KeptWindow | "expired" | null => {
     const kept = ledger.recall(startMs);

@@ -79,8 +79,8 @@ export class HttpServer {
     try {
       this.#listener = new HttpListener(at, (head) => this.#answer(head));
       this.#refused = null;
-      const whoever = isLoopback(at.host) ? "" : "; anyone who reaches it may read them, there is no password";
-      log.info("listening", `Health and metrics: ${this.url}healthz and /metrics${whoever}`);
+      const warning = isLoopback(at.host) ? "" : "; anyone who reaches it may read them, there is no password";
+      log.info("listening", `Health and metrics: ${this.url}healthz and /metrics${warning}`);
     } catch (error) {
       const message = `Cannot listen on ${at.host}:${at.port}: ${WHY[codeOf(error) ?? ""] ?? messageOf(error)}`;
       if (this.#refused === null) log.warn("not_listening", `${message}. The agent continues, and tries again`);

@@ -1,4 +1,4 @@
-/** What the tables of the lakehouse are called. Words only: whoever asks the tables needs no provisioning. */
+/** What the tables of the lakehouse are called. Words only: a query of the tables needs no provisioning. */
 import { type Stage, TABLE_OF_STAGE } from "../core/stage.ts";
 
 /** Where a table of the lake is: `catalog.schema.table`. */

@@ -163,31 +163,19 @@ export function list<T>(
   };
 }
 
-/** Values by name: `{"rotor_diameter_m": 100}`. `key` may refuse a name. */
-export function record<T>(
-  item: Shape<T>,
-  { least = 0, most, names }: { readonly least?: number; readonly most: number; readonly names?: readonly string[] },
-): Shape<ReadonlyMap<string, T>> {
+/** Values by name, whatever the names: `{"rotor_diameter_m": 100}`. */
+export function record<T>(item: Shape<T>, { most }: { readonly most: number }): Shape<ReadonlyMap<string, T>> {
   return {
     expects: "an object",
-    schema: {
-      type: "object",
-      additionalProperties: names === undefined ? item.schema : false,
-      ...(names !== undefined && { properties: Object.fromEntries(names.map((name) => [name, item.schema])) }),
-    },
+    schema: { type: "object", additionalProperties: item.schema },
     read: (value, path, problems) => {
       if (!isObject(value)) return refuse(problems, path, mustBe("an object", value));
       const keys = Object.keys(value);
-      if (keys.length < least || keys.length > most) {
-        return refuse(problems, path, `must have ${least} to ${most} entries, not ${keys.length}`);
-      }
+      if (keys.length > most) return refuse(problems, path, `must have 0 to ${most} entries, not ${keys.length}`);
       const read = new Map<string, T>();
       for (const key of keys) {
-        if (names !== undefined && !names.includes(key)) unknownKey(problems, join(path, key), key, names);
-        else {
-          const one = item.read(value[key], join(path, key), problems);
-          if (one !== undefined) read.set(key, one);
-        }
+        const one = item.read(value[key], join(path, key), problems);
+        if (one !== undefined) read.set(key, one);
       }
       return read;
     },
@@ -274,7 +262,7 @@ export function mustBe(expects: string, value: unknown): string {
 const SHOWN_MOST = 60;
 
 /** A value as an error may show it: short. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   const json = JSON.stringify(value) ?? "nothing";
   return json.length <= SHOWN_MOST ? json : `${json.slice(0, SHOWN_MOST - 1)}…`;
 }
