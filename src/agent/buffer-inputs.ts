@@ -2,6 +2,7 @@
 import { AgentError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Settings } from "../core/settings/settings.ts";
+import type { MeasureUnits } from "../stages/schematize.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 
 export type BufferInputs = {
@@ -11,6 +12,8 @@ export type BufferInputs = {
   readonly store: ObjectStore;
   readonly stop: AbortSignal;
   readonly now: () => number;
+  /** Where the user's profile says other units than those that ship, what is derived from its measures converts them. */
+  readonly units?: MeasureUnits;
 };
 
 /** The agent was stopped before it had begun: it took nothing, and has nothing to finish. */

@@ -165,9 +165,9 @@ function openCarrier(
   inputs: AgentInputs,
   { buffer, outbox, heap, gzip }: Pick<WindowParts, "buffer" | "outbox" | "heap" | "gzip">,
 ): Carrier {
-  const { settings, store, log, now, random } = inputs;
+  const { settings, store, log, now, random, units = new Map() } = inputs;
   const { nodeId, puts, backoffMaxMs } = settings;
-  const encoder = new StageEncoder({ epoch: buffer.epoch, nodeId, gzip }, buffer.catalogue);
+  const encoder = new StageEncoder({ epoch: buffer.epoch, nodeId, gzip, units }, buffer.catalogue);
   return new Carrier(
     {
       buffer,

@@ -13,7 +13,12 @@ import type { Mapping } from "../sensor/row/fields.ts";
 import { loadMapping } from "../sensor/row/mapping.ts";
 import { rulesFolder } from "./rules/folder.ts";
 
-export type ReadingFiles = { readonly profile: Profile; readonly mapping: Mapping | null };
+export type ReadingFiles = {
+  readonly profile: Profile;
+  /** Those that a row's sensor_type may choose instead. A profile that the user named holds for every row. */
+  readonly otherProfiles: readonly Profile[];
+  readonly mapping: Mapping | null;
+};
 
 /** Loads the profile and the mapping, and checks the sources. Throws a UsageError with every problem of all three. */
 export function loadReadingFiles(settings: Settings, cwd: string, once: boolean): ReadingFiles {
@@ -49,12 +54,13 @@ function readingFiles(settings: Settings, cwd: string, once: boolean): { files: 
     }
   };
   const profile = attempt(() => loadProfile(settings.profile, cwd), loadProfile("environmental"));
+  const otherProfiles = settings.origins.profile === "default" ? shippedProfiles() : [];
   // The measures of an invalid profile are unknown: then a mapping may name any measure.
-  const known = problems.length === 0 ? [profile, ...shippedProfiles()] : null;
+  const known = problems.length === 0 ? [profile, ...otherProfiles] : null;
   const { map } = settings;
   const mapping = map === null ? null : attempt(() => loadMapping(map, known, cwd), null);
   problems.push(...sourceProblems(settings.source, { profile, cwd, once }));
-  return { files: { profile, mapping }, problems };
+  return { files: { profile, otherProfiles, mapping }, problems };
 }
 
 function rulesProblems(settings: Settings, cwd: string): string[] {

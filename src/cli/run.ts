@@ -90,7 +90,7 @@ export async function startAgent(
   { log, once, beside }: { readonly log: Log; readonly once: boolean; readonly beside?: Beside },
 ): Promise<OpenAgent> {
   const { settings, cwd, env, stop } = context;
-  const { profile, mapping } = loadReadingFiles(settings, cwd, once);
+  const { profile, otherProfiles, mapping } = loadReadingFiles(settings, cwd, once);
   const store = await storeOf({ settings, env, cwd });
   return await openAgent({
     settings,
@@ -99,6 +99,7 @@ export async function startAgent(
     stop,
     now: Date.now,
     random: Math.random,
+    units: new Map(profile.measures.map(({ name, unit }) => [name, unit])),
     ...(beside && { beside }),
     rules: (catalogue, last) => rulesInForce(context, catalogue, last, log),
     sources: (catalogue, cursor) =>
@@ -106,6 +107,7 @@ export async function startAgent(
         openSource(uri, {
           catalogue,
           profile,
+          otherProfiles,
           mapping,
           cursor,
           once,

@@ -4,7 +4,6 @@ import type { Profile } from "../core/profile.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { StdinSource } from "./lines/stdin.ts";
-import { shippedProfiles } from "./profile/shipped.ts";
 import { type Mapping, NO_MAPPING } from "./row/fields.ts";
 import { Normalizer } from "./row/normalize.ts";
 import { parseSimulatorUri } from "./simulator/parameters.ts";
@@ -16,6 +15,8 @@ import { parseSqliteUri, sameTable } from "./sqlite/uri.ts";
 export type SourceOptions = {
   readonly catalogue: SensorCatalogue;
   readonly profile: Profile;
+  /** Those that a row's sensor_type may choose instead; none where the user named a profile. */
+  readonly otherProfiles: readonly Profile[];
   readonly mapping: Mapping | null;
   /** The last cursor that was committed under this URI, or null. */
   readonly cursor: (uri: string) => string | null;
@@ -117,11 +118,11 @@ function schemeOf(uri: string): Scheme {
   return refuse(uri, `there is no such kind of source (known: ${known})`, "agent run --source simulator:");
 }
 
-function normalizerFor({ catalogue, profile, mapping, maxLineBytes }: SourceOptions): Normalizer {
+function normalizerFor({ catalogue, profile, otherProfiles, mapping, maxLineBytes }: SourceOptions): Normalizer {
   return new Normalizer({
     catalogue,
     profile,
-    profiles: shippedProfiles(),
+    profiles: otherProfiles,
     mapping: mapping ?? NO_MAPPING,
     maxLineBytes,
   });

@@ -6,6 +6,7 @@ import { type Finding, ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, SensorCatalogue } from "../core/sensor.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import { type EncodableBlock, StageEncoder } from "./encode.ts";
+import type { MeasureUnits } from "./schematize.ts";
 
 const ALL = new Set<ReadingStage>(["raw", "validated", "anomalies", "schematized"]);
 const HOUR = Date.UTC(2026, 10, 23, 8);
@@ -21,7 +22,7 @@ const FINDING: Finding = {
 
 type TestRow = { sensor: number; minute: number; value: number | null; kind: "valid" | "anomalous" | "malformed" };
 
-function build(rows: readonly TestRow[], blockRows: number) {
+function build(rows: readonly TestRow[], blockRows: number, units: MeasureUnits = new Map()) {
   const catalogue = new SensorCatalogue();
   const label = catalogue.internLabel({ statusCode: 0, anomalyFlag: 0, anomalyType: null });
   const blocks: EncodableBlock[] = [];
@@ -47,7 +48,8 @@ function build(rows: readonly TestRow[], blockRows: number) {
     }
     blocks.push({ firstSeq: from + 1, block, facts: FACTS });
   }
-  return { encoder: new StageEncoder({ epoch: "e", nodeId: "n", gzip: new Gzip(3, () => 0) }, catalogue), blocks };
+  const encoder = new StageEncoder({ epoch: "e", nodeId: "n", gzip: new Gzip(3, () => 0), units }, catalogue);
+  return { encoder, blocks };
 }
 
 const linesOf = (body: Uint8Array | undefined) =>
@@ -136,4 +138,23 @@ test("raw is the validated member and the others behind it: the valid rows are c
   const made = encoder.encode(blocks, { first: 1, last: 51, hourMs: HOUR }, ALL);
   const validated = made.get("validated")!.body;
   expect(Buffer.from(made.get("raw")!.body.subarray(0, validated.length)).equals(Buffer.from(validated))).toBe(true);
+});
+
+test("derived columns are those of the same air, whatever unit the profile says; null where it cannot be converted", () => {
+  const derived = (value: number, unit: string) => {
+    const { encoder, blocks } = build(
+      [{ sensor: 1, minute: 0, value, kind: "valid" }],
+      1,
+      new Map([["temperature", unit]]),
+    );
+    const [row = {}] = linesOf(
+      encoder.encode(blocks, { first: 1, last: 1, hourMs: HOUR }, ALL).get("schematized")?.body,
+    );
+    return [row["dew_point"], row["heat_index"], row["absolute_humidity"]];
+  };
+  const inCelsius = derived(20, "°C");
+  expect(inCelsius[0]).toBe(9.261);
+  expect(derived(68, "°F")).toEqual(inCelsius);
+  expect(derived(293.15, "K")).toEqual(inCelsius);
+  expect(derived(20, "points")).toEqual([null, null, null]);
 });

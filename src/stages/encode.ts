@@ -12,7 +12,7 @@ import type { SensorCatalogue } from "../core/sensor.ts";
 import type { HourRange } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import { MS_PER_HOUR } from "../core/time/duration.ts";
-import { Schematizer } from "./schematize.ts";
+import { type MeasureUnits, Schematizer } from "./schematize.ts";
 
 /** Committed readings as the encoder needs them: row `i` of the block has seq `firstSeq + i`. */
 export type EncodableBlock = {
@@ -32,6 +32,7 @@ export type EncoderSettings = {
   readonly epoch: string;
   readonly nodeId: string;
   readonly gzip: Gzip;
+  readonly units?: MeasureUnits;
 };
 
 /** Rows in a gzip member: bounds the memory of encoding, and is long enough to compress as well as a whole file. */
@@ -54,7 +55,7 @@ export class StageEncoder {
     this.#settings = settings;
     this.#catalogue = catalogue;
     this.#text = new ReadingText(catalogue);
-    this.#schematizer = new Schematizer(catalogue);
+    this.#schematizer = new Schematizer(catalogue, settings.units);
     this.#readingId = bytesOf(`,"reading_id":"${settings.epoch}-`);
   }
 

@@ -5,6 +5,7 @@
 import { type ByteWriter, bytesOf } from "../core/bytes/bytes.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
+import { conversionOf } from "../core/units.ts";
 
 export const SCHEMA_VERSION = 1;
 
@@ -13,6 +14,8 @@ export type Derived = {
   readonly unit: string;
   /** The measures that it is derived from, in the order of `of`'s arguments. */
   readonly inputs: readonly [string, string];
+  /** The units that `of` takes them in. */
+  readonly inputUnits: readonly [string, string];
   readonly doc: string;
   readonly of: (a: number, b: number) => number;
 };
@@ -30,6 +33,7 @@ export const DERIVED: readonly Derived[] = [
     name: "dew_point",
     unit: "°C",
     inputs: ["temperature", "humidity"],
+    inputUnits: ["°C", "%RH"],
     doc: "Temperature at which the air would be saturated (Magnus, Alduchov and Eskridge 1996)",
     of: dewPoint,
   },
@@ -37,6 +41,7 @@ export const DERIVED: readonly Derived[] = [
     name: "heat_index",
     unit: "°C",
     inputs: ["temperature", "humidity"],
+    inputUnits: ["°C", "%RH"],
     doc: "Felt temperature in the shade (Rothfusz 1990 with the adjustments of the US National Weather Service)",
     of: heatIndex,
   },
@@ -44,6 +49,7 @@ export const DERIVED: readonly Derived[] = [
     name: "absolute_humidity",
     unit: "g/m³",
     inputs: ["temperature", "humidity"],
+    inputUnits: ["°C", "%RH"],
     doc: "Mass of water in a volume of air: vapour pressure (Magnus) over the gas constant of water vapour",
     of: absoluteHumidity,
   },
@@ -51,6 +57,7 @@ export const DERIVED: readonly Derived[] = [
     name: "power_coefficient",
     unit: "1",
     inputs: ["power_output", "wind_speed"],
+    inputUnits: ["kW", "m/s"],
     doc: "Share of the wind's power that the rotor takes (Betz: at most 16/27), for a rotor of 100 m in standard air",
     of: powerCoefficient,
   },
@@ -91,6 +98,9 @@ function powerCoefficient(power: number, wind: number): number {
   return (power * 1_000) / (0.5 * AIR_DENSITY * ROTOR_AREA_M2 * wind ** 3);
 }
 
+/** The units of measures by name; a measure that is not in it has the unit of the shipped profiles. */
+export type MeasureUnits = ReadonlyMap<string, string>;
+
 type Plan = {
   readonly keys: readonly Uint8Array[];
   readonly a: number;
@@ -102,10 +112,12 @@ const NULL = bytesOf("null");
 
 export class Schematizer {
   readonly #catalogue: SensorCatalogue;
+  readonly #units: MeasureUnits;
   readonly #plans: Plan[][] = [];
 
-  constructor(catalogue: SensorCatalogue) {
+  constructor(catalogue: SensorCatalogue, units: MeasureUnits = new Map()) {
     this.#catalogue = catalogue;
+    this.#units = units;
   }
 
   /** Writes `,"schema_version":…` and the derived columns; the caller has reserved room and closes the row. */
@@ -136,9 +148,20 @@ export class Schematizer {
       // A measure that the sensor reports under the derived name wins: a row has no two columns of one name.
       const wanted = group.filter(({ name }) => !measures.includes(name));
       const keys = wanted.map(({ name }) => bytesOf(`,"${name}":`));
-      return [{ keys, a, b, of: wanted.map(({ of }) => of) }];
+      return [{ keys, a, b, of: wanted.map((derived) => this.#inTheirUnits(derived)) }];
     });
     this.#plans[handle] = plans;
     return plans;
+  }
+
+  /** `of` for inputs in the units of this node's profile; NaN, which is written as null, where they cannot be converted. */
+  #inTheirUnits({ inputs, inputUnits, of }: Derived): Derived["of"] {
+    const [a, b] = inputs.map((input, i) => {
+      const unit = inputUnits[i] ?? "";
+      return conversionOf(this.#units.get(input) ?? unit, unit);
+    });
+    if (a == null || b == null) return () => Number.NaN;
+    const isSame = [a, b].every(({ scale, offset }) => scale === 1 && offset === 0);
+    return isSame ? of : (x, y) => of(x * a.scale + a.offset, y * b.scale + b.offset);
   }
 }

@@ -16,6 +16,7 @@ import { breathe } from "../../core/time/bell.ts";
 import { hourOf, MS_PER_HOUR } from "../../core/time/duration.ts";
 import type { WindowSettings } from "../../stages/aggregate.ts";
 import { StageEncoder } from "../../stages/encode.ts";
+import type { MeasureUnits } from "../../stages/schematize.ts";
 import { readingKey } from "../../uplink/object-key.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import type { PlannedBefore, Promised } from "./promised.ts";
@@ -32,6 +33,7 @@ export type SalvageParts = {
   readonly epoch: string;
   readonly nodeId: string;
   readonly gzip: Gzip;
+  readonly units: MeasureUnits;
   readonly heap: HeapWatch;
   readonly stop: AbortSignal;
 };
@@ -65,9 +67,9 @@ export class Recovery {
   #unknown = 0;
 
   constructor(parts: SalvageParts, nowMs: number) {
-    const { damaged, buffer, gzip, epoch, nodeId } = parts;
+    const { damaged, buffer, gzip, epoch, nodeId, units } = parts;
     this.#parts = parts;
-    this.#encoder = new StageEncoder({ epoch, nodeId, gzip }, damaged.catalogue);
+    this.#encoder = new StageEncoder({ epoch, nodeId, gzip, units }, damaged.catalogue);
     this.#retention = new Retention(buffer);
     this.#nowMs = nowMs;
   }

@@ -86,6 +86,7 @@ async function takeOver(
     nodeId: damaged.meta("node_id") ?? settings.nodeId,
     gzip: new Gzip(settings.gzipLevel, () => performance.now()),
     heap: watchOwnHeap(),
+    units: inputs.units ?? new Map(),
     stop,
   };
   const { seq, certain, given } = damaged.lastSeq(bytesOf(path));

@@ -47,7 +47,7 @@ export const SETTINGS = {
     "AGENT_PROFILE",
     kind.path("NAME|FILE"),
     "environmental",
-    "Which measures a sensor has: a profile's name, or a JSON file.",
+    "Which measures a sensor has: a profile's name, or a JSON file. Once given, it holds for every row.",
     { flag: "profile" },
   ),
   map: may("AGENT_MAP", kind.path("FILE"), "A JSON file that says how a foreign line or row becomes a reading.", {

@@ -6,8 +6,8 @@
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Profile } from "../../core/profile.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
+import { conversionOf, UNIT_NAMES } from "../../core/units.ts";
 import type { TimestampFormat } from "./timestamp.ts";
-import { conversionOf, UNIT_NAMES } from "./units.ts";
 import type { Zone } from "./zone.ts";
 
 export type MappedField = {

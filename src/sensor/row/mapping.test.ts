@@ -3,9 +3,9 @@ import { UsageError } from "../../core/errors.ts";
 import type { Profile } from "../../core/profile.ts";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
+import { conversionOf } from "../../core/units.ts";
 import { loadMapping, parseMapping } from "./mapping.ts";
 import { Normalizer } from "./normalize.ts";
-import { conversionOf } from "./units.ts";
 
 const PROFILE: Profile = {
   name: "weather",
