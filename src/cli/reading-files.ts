@@ -59,7 +59,7 @@ function readingFiles(settings: Settings, cwd: string, once: boolean): { files: 
   const known = problems.length === 0 ? [profile, ...otherProfiles] : null;
   const { map } = settings;
   const mapping = map === null ? null : attempt(() => loadMapping(map, known, cwd), null);
-  problems.push(...sourceProblems(settings.source, { profile, cwd, once }));
+  problems.push(...sourceProblems(settings.source, { profile, mapping, cwd, once }));
   return { files: { profile, otherProfiles, mapping }, problems };
 }
 

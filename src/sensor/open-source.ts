@@ -32,7 +32,7 @@ export type SourceOptions = {
 };
 
 /** What decides, beside the URI, whether a source can work. */
-type SourceContext = Pick<SourceOptions, "profile" | "cwd" | "once">;
+type SourceContext = Pick<SourceOptions, "profile" | "mapping" | "cwd" | "once">;
 
 type Scheme = {
   /** Throws a UsageError for a URI that can never work; reads nothing. */
@@ -40,6 +40,8 @@ type Scheme = {
   readonly open: (uri: string, options: SourceOptions) => Source;
   /** What two sources must not have in common: each would take all readings of it. */
   readonly takes: (uri: string, cwd: string) => string;
+  /** Its rows go through the map. */
+  readonly isMapped: boolean;
 };
 
 const SCHEMES: Readonly<Record<string, Scheme>> = {
@@ -56,6 +58,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
     open: (uri, { profile, cwd, catalogue, cursor, now }) =>
       new SimulatorSource(parseSimulatorUri(uri, { profile, cwd }), catalogue, cursor(uri), now),
     takes: (uri) => uri,
+    isMapped: false,
   },
   sqlite: {
     check: parseSqliteUri,
@@ -69,6 +72,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
         notice: options.notice,
       }),
     takes: sameTable,
+    isMapped: true,
   },
   stdin: {
     check: (uri) => {
@@ -76,6 +80,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
     },
     open: (uri, options) => new StdinSource({ stream: options.stdin(), normalizer: normalizerFor(options), uri }),
     takes: (uri) => uri,
+    isMapped: true,
   },
 };
 
@@ -83,6 +88,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
 export function sourceProblems(uris: readonly string[], context: SourceContext): UsageError[] {
   const problems: UsageError[] = [];
   const seen = new Map<string, string>();
+  const mapped: string[] = [];
   for (const uri of uris) {
     try {
       const scheme = schemeOf(uri);
@@ -93,12 +99,25 @@ export function sourceProblems(uris: readonly string[], context: SourceContext):
       if (earlier !== undefined)
         refuse(uri, `it is the same table as "${earlier}"`, `agent run --source ${shellWord(earlier)}`);
       seen.set(taken, uri);
+      if (scheme.isMapped) mapped.push(uri);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       problems.push(error);
     }
   }
+  const one = context.mapping?.constants.get("sensor_id");
+  if (one !== undefined && mapped.length > 1) problems.push(oneSensorOf(mapped, one));
   return problems;
+}
+
+/** Readings of several places under one id could never be told apart again. */
+function oneSensorOf(uris: readonly string[], sensorId: string | number): UsageError {
+  const all = uris.map((uri) => `"${uri}"`).join(", ");
+  const wayOut = "map a field of theirs to sensor_id, or run an agent for each, with a map and a data dir of its own";
+  return new UsageError(
+    `Cannot open ${uris.length} sources as one sensor: ${all} would all be "${sensorId}", the map's constant sensor_id; ${wayOut}`,
+    { tryHint: `agent run --source ${shellWord(uris[0] ?? "")}` },
+  );
 }
 
 /** Throws a UsageError for a URI that can never work. */

@@ -13,16 +13,15 @@
  *   As rowids (keys of nanoseconds, snowflakes) they are followed exactly.
  */
 
-import { existsSync, statSync } from "node:fs";
-import { dirname } from "node:path";
-import { AgentError, codeOf, messageOf, TransientError, UsageError } from "../../core/errors.ts";
+import { statSync } from "node:fs";
+import { AgentError, codeOf, TransientError, UsageError } from "../../core/errors.ts";
 import { BLOCK_TEXT_LENGTH, type ReadingBlock } from "../../core/reading.ts";
-import { shellWord } from "../../core/shell-word.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { Source, Taken } from "../source.ts";
 import * as position from "./position.ts";
 import { SqliteRows } from "./rows.ts";
 import { type ColumnRole, type ForeignRowValues, ForeignTable, rowidOf } from "./table.ts";
+import { fileProblem, readProblem, type Unreadable } from "./unreadable.ts";
 import { parseSqliteUri } from "./uri.ts";
 
 /** Rows in one read; fewer where they have much text, so that one read does not fill a block. */
@@ -112,32 +111,31 @@ export class SqliteTailSource implements Source {
     this.#closeTable();
   }
 
-  /** Refuses what can never work before anything starts; what may still come is waited for. */
+  /** Refuses what can never work before anything starts. Without `once`, what may still come is waited for. */
   #checkAtStart(): void {
-    if (!existsSync(this.#path)) {
-      if (this.#options.once !== true) return;
-      throw new UsageError(`Cannot read "${this.#path}": there is no such file`, {
-        tryHint: `ls -ld ${shellWord(dirname(this.#path))}`,
-      });
+    const once = this.#options.once === true;
+    const problem = fileProblem(this.#path);
+    if (problem !== null && (once || problem.kind === "unfit")) {
+      throw new UsageError(`Cannot read "${this.#path}": ${problem.reason}`, problem);
     }
-    if (statSync(this.#path).isDirectory()) {
-      throw new UsageError(`Cannot read "${this.#path}": it is a folder`, {
-        tryHint: `ls -l ${shellWord(this.#path)}`,
-      });
-    }
+    if (problem !== null) return;
     try {
       this.#opened().snapshot(() => null);
     } catch (error) {
+      const trouble = this.#trouble(error);
       this.#closeTable();
       if (error instanceof UsageError) throw error;
-      if (this.#options.once === true && error instanceof TransientError) {
-        throw new UsageError(error.message, { tryHint: error.tryHint ?? "", cause: error });
-      }
+      // A writer that holds its lock lets go of it.
+      if (once && trouble.retryAfterMs === undefined)
+        throw new UsageError(trouble.message, { tryHint: trouble.tryHint ?? "", cause: error });
     }
   }
 
   #opened(): ForeignTable {
-    this.#table ??= new ForeignTable(this.#path, this.#name, this.#roleOf);
+    if (this.#table !== null) return this.#table;
+    const problem = fileProblem(this.#path);
+    if (problem !== null) throw waitFor(this.#path, problem);
+    this.#table = new ForeignTable(this.#path, this.#name, this.#roleOf);
     return this.#table;
   }
 
@@ -232,7 +230,7 @@ export class SqliteTailSource implements Source {
     this.#rows = null;
   }
 
-  #trouble(error: unknown): AgentError {
+  #trouble(error: unknown): TransientError {
     const code = codeOf(error);
     if (code?.startsWith("SQLITE_BUSY") || code?.startsWith("SQLITE_LOCKED")) {
       return new TransientError(`Cannot read "${this.#path}": its writer has it locked`, {
@@ -245,15 +243,12 @@ export class SqliteTailSource implements Source {
     // A table that became a view while the agent runs may become a table again.
     if (error instanceof AgentError)
       return new TransientError(error.message, { cause: error, tryHint: error.tryHint ?? "" });
-    const missing = code === "ENOENT" || !existsSync(this.#path);
-    const reason = missing ? "there is no such file yet" : messageOf(error);
-    return new TransientError(`Cannot read "${this.#path}": ${reason}`, {
-      tryHint: missing
-        ? `ls -ld ${shellWord(dirname(this.#path))}`
-        : `sqlite3 ${shellWord(this.#path)} "PRAGMA integrity_check"`,
-      cause: error,
-    });
+    return waitFor(this.#path, readProblem(this.#path, error), error);
   }
+}
+
+function waitFor(path: string, { kind, reason, tryHint }: Unreadable, cause?: unknown): TransientError {
+  return new TransientError(`Cannot read "${path}": ${reason}${kind === "missing" ? " yet" : ""}`, { tryHint, cause });
 }
 
 /** Four times as many as now, but no more than fill half a block with as much text as in the last read. */

@@ -1,5 +1,5 @@
 /** `sqlite:PATH[?table=NAME]`: which table of which file. */
-import { realpathSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { UsageError } from "../../core/errors.ts";
 
@@ -23,12 +23,13 @@ export function parseSqliteUri(uri: string): { readonly path: string; readonly t
   return { path, table };
 }
 
-/** A text that is the same for every way to write the same table of the same file. */
+/** A text that is the same for every way to write the same table of the same file, through links too. */
 export function sameTable(uri: string, cwd: string): string {
   const { path, table } = parseSqliteUri(uri);
   const whole = resolve(cwd, path);
   try {
-    return JSON.stringify([realpathSync(whole), table.toLowerCase()]);
+    const { dev, ino } = statSync(whole, { bigint: true });
+    return JSON.stringify([`${dev}:${ino}`, table.toLowerCase()]);
   } catch {
     return JSON.stringify([whole, table.toLowerCase()]);
   }
