@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { outsideTrouble } from "../buffer/outside-error.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
+import { list, oneOf, optional, type Shape, text } from "../core/outside/shape.ts";
+import { anyNumber, atLeast, nullable, readStored, type Stored } from "../core/outside/stored-json.ts";
 import { shellWord } from "../core/shell-word.ts";
 
 export type Problem = { readonly code: string; readonly message: string; readonly try: string };
@@ -27,16 +29,50 @@ export type LiveReport = {
     readonly loadedAtMs: number;
     readonly refused: readonly { file: string; line: number; column: number; message: string }[];
     /** Sensors that a rule of silence misses now, the longest first, cut at a limit. */
-    readonly silent?: readonly { rule: string; sensor: string; sinceMs: number }[];
+    readonly silent?: readonly { rule: string; sensor: string; sinceMs: number }[] | undefined;
     /** The most expensive rules only, so that the file stays small. */
-    readonly costs?: readonly { rule: string; nsPerReading: number | null; subjects: number; stateBytes: number }[];
+    readonly costs?:
+      | readonly { rule: string; nsPerReading: number | null; subjects: number; stateBytes: number }[]
+      | undefined;
   };
   readonly sources: readonly { readonly uri: string; readonly trouble: string | null }[];
   readonly parked: number;
   /** The last heartbeat that was sent; null: heartbeats are off. `error`: why the last try failed. */
-  readonly heartbeat?: { readonly sentAtMs: number | null; readonly error: string | null } | null;
+  readonly heartbeat?: { readonly sentAtMs: number | null; readonly error: string | null } | null | undefined;
   readonly bufferLimitBytes: number;
 };
+
+const anyText = text(/^/, "a text");
+/** No list of a report is longer: the agent cuts each of them. */
+const lines = <T>(item: Shape<T>) => list(item, { least: 0, most: 100_000 });
+
+export const PROBLEM: Shape<Problem> = atLeast({ code: anyText, message: anyText, try: anyText });
+
+/** The agent and the reader may be of two versions: keys of a newer one are not read, those that newer ones added may be missing. */
+const LIVE: Shape<LiveReport> = atLeast({
+  pid: anyNumber,
+  host: anyText,
+  agentVersion: anyText,
+  startedAtMs: anyNumber,
+  updatedAtMs: anyNumber,
+  store: anyText,
+  problems: lines(PROBLEM),
+  uplink: atLeast({ state: oneOf(["up", "down"]), sinceMs: anyNumber, error: nullable(anyText) }),
+  rules: atLeast({
+    version: anyText,
+    count: anyNumber,
+    loadedAtMs: anyNumber,
+    refused: lines(atLeast({ file: anyText, line: anyNumber, column: anyNumber, message: anyText })),
+    silent: optional(lines(atLeast({ rule: anyText, sensor: anyText, sinceMs: anyNumber }))),
+    costs: optional(
+      lines(atLeast({ rule: anyText, nsPerReading: nullable(anyNumber), subjects: anyNumber, stateBytes: anyNumber })),
+    ),
+  }),
+  sources: lines(atLeast({ uri: anyText, trouble: nullable(anyText) })),
+  parked: anyNumber,
+  heartbeat: optional(nullable(atLeast({ sentAtMs: nullable(anyNumber), error: nullable(anyText) }))),
+  bufferLimitBytes: anyNumber,
+});
 
 const LIVE_FILE = "live.json";
 
@@ -96,9 +132,23 @@ export class LiveFile {
 
 /** The last report; null when none can be read. */
 export function readLive(dataDir: string): LiveReport | null {
+  const { report } = lastReport(dataDir);
+  return report;
+}
+
+/** `unread`: why a whole report is not read, as one that an agent of another version wrote; null: it is, or there is none. */
+export type LastReport = { readonly report: LiveReport | null; readonly unread: string | null };
+
+export function lastReport(dataDir: string): LastReport {
+  let stored: Stored<LiveReport>;
   try {
-    return JSON.parse(readFileSync(join(dataDir, LIVE_FILE), "utf8")) as LiveReport;
+    stored = readStored(LIVE, readFileSync(join(dataDir, LIVE_FILE), "utf8"));
   } catch {
-    return null;
+    return { report: null, unread: null };
   }
+  if ("value" in stored) return { report: stored.value, unread: null };
+  // A torn file: the next report is whole.
+  if (stored.refused === "no JSON") return { report: null, unread: null };
+  const { path, what } = stored.refused;
+  return { report: null, unread: `${path === "" ? "it" : path} ${what}` };
 }

@@ -2,6 +2,7 @@
 
 import { BacklogCount } from "../buffer/backlog.ts";
 import type { Batch } from "../buffer/buffer.ts";
+import { CorruptRowError } from "../buffer/corruption.ts";
 import type { DataDirLock } from "../buffer/disk/lock.ts";
 import { Premises } from "../buffer/disk/premises.ts";
 import { Retention } from "../buffer/disk/retention.ts";
@@ -203,7 +204,11 @@ function openWindows(
     const kept = ledger.recall(startMs);
     if (kept === null) return null;
     if (kept.expired) return "expired";
-    const sensors = kept.sensors.map(({ sensorId, state }) => ({ sensorId, state: unpackWindow(state) }));
+    const sensors = kept.sensors.map(({ sensorId, state }) => {
+      const unpacked = unpackWindow(state);
+      if (unpacked !== null) return { sensorId, state: unpacked };
+      throw new CorruptRowError("Cannot read a window: no commit can have written this row");
+    });
     return { revision: kept.revision, throughSeq: kept.throughSeq, sensors };
   };
   const windows = new Windows(

@@ -1,14 +1,17 @@
 /** Reads readings back from the database, as the blocks that they were committed from. */
 import type { Database } from "bun:sqlite";
+import { isObject, list, mustBe, type Shape, text } from "../core/outside/shape.ts";
+import { storedJson } from "../core/outside/stored-json.ts";
 import {
   type Finding,
   MALFORMED_REASONS,
   type Malformed,
   type MalformedReason,
   ReadingBlock,
+  SEVERITIES,
   type TimeQuality,
 } from "../core/reading.ts";
-import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
+import { IDENTITY_COLUMNS, LIMITS, type SensorCatalogue } from "../core/sensor.ts";
 import { intersect, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import { ANOMALOUS, type CommitFacts, MALFORMED, type StoredBlock, VALID } from "./buffer.ts";
 import { CorruptRowError, isCorruption } from "./corruption.ts";
@@ -26,6 +29,31 @@ export type GroupRow = {
 export const GROUPS_OF_RANGE = `SELECT * FROM commit_group WHERE first_seq BETWEEN
   coalesce((SELECT max(first_seq) FROM commit_group WHERE first_seq <= ?1), ?1) AND ?2 ORDER BY first_seq`;
 
+const anyText = text(/^/, "a text");
+const MEASURES = list(anyText, { least: 0, most: LIMITS.measures });
+/** A shape of its own, without a path for each field: a backlog with anomalies is read back by millions of rows. */
+const FINDINGS: Shape<readonly Finding[]> = {
+  expects: "a list of findings",
+  schema: { type: "array", minItems: 1 },
+  read: (value, path, problems) => {
+    if (Array.isArray(value) && value.length > 0 && value.every(isFinding)) return value;
+    problems.push({ path, what: mustBe("a list of findings", value), of: "value" });
+    return undefined;
+  },
+};
+
+function isFinding(value: unknown): value is Finding {
+  if (!isObject(value)) return false;
+  const { rule, severity, reason, observed, limit } = value;
+  return (
+    typeof rule === "string" &&
+    typeof reason === "string" &&
+    SEVERITIES.some((known) => known === severity) &&
+    (observed === null || typeof observed === "number" || typeof observed === "string") &&
+    (limit === null || typeof limit === "string")
+  );
+}
+
 /** The range of `Date`, ms. */
 const MAX_TIME = 8.64e15;
 
@@ -41,7 +69,7 @@ export function loadCatalogue(db: Database, catalogue: SensorCatalogue): void {
   const sensors = db.query<(string | number | null)[], []>("SELECT * FROM sensor WHERE handle > 0 ORDER BY handle");
   for (const row of sensors.values()) {
     const identity = row.slice(1, 1 + IDENTITY_COLUMNS.length) as (string | number | null)[];
-    const measures = parsed<string[]>(String(row[1 + IDENTITY_COLUMNS.length]), "sensor");
+    const measures = parsed(MEASURES, String(row[1 + IDENTITY_COLUMNS.length]), "sensor");
     expectHandle(catalogue.internSensor(identity, measures), row[0], "sensor");
   }
   expectHandle(catalogue.measureNames.length, slots, "sensor");
@@ -62,12 +90,10 @@ function expectHandle(found: number, stored: unknown, what: string): void {
   if (found !== stored) throw new CorruptRowError(`Cannot read a ${what}: no commit can have written this row`);
 }
 
-function parsed<T>(text: string, what: string): T {
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    throw new CorruptRowError(`Cannot read a ${what}: no commit can have written this row`);
-  }
+function parsed<T>(shape: Shape<T>, stored: string, what: string): T {
+  const value = storedJson(shape, stored);
+  if (value === null) throw new CorruptRowError(`Cannot read a ${what}: no commit can have written this row`);
+  return value;
 }
 
 /** A row of the table `reading`. */
@@ -199,7 +225,7 @@ export class BlockReader {
     type FindingRow = { seq: number; findings: string };
     const findings = this.#db.query<FindingRow, [number, number]>("SELECT * FROM finding WHERE seq BETWEEN ? AND ?");
     for (const row of findings.all(firstSeq, lastSeq)) {
-      block.findings.set(row.seq - firstSeq, parsed<Finding[]>(row.findings, "verdict"));
+      block.findings.set(row.seq - firstSeq, parsed(FINDINGS, row.findings, "verdict"));
     }
     type MalformedRow = {
       seq: number;

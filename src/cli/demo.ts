@@ -2,8 +2,10 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { OpenAgent } from "../agent/open-agent.ts";
-import { UsageError } from "../core/errors.ts";
+import { AgentError, UsageError } from "../core/errors.ts";
 import { makeLog, textLine } from "../core/log/log.ts";
+import { boolean, list, record } from "../core/outside/shape.ts";
+import { anyNumber, atLeast, storedJson } from "../core/outside/stored-json.ts";
 import { grouped } from "../core/rough.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
@@ -138,6 +140,14 @@ function anomaliesByRule({ parts: { buffer } }: OpenAgent): Record<string, numbe
   return Object.fromEntries(rows.map(({ rule, count }) => [rule, count]));
 }
 
+const AUDIT = atLeast({
+  ok: boolean,
+  epochs: list(atLeast({ stages: record(atLeast({ rows: anyNumber, objects: anyNumber }), { most: STAGES.length }) }), {
+    least: 1,
+    most: 1,
+  }),
+});
+
 type Audited = { readonly ok: boolean; readonly stages: Summary["stages"] };
 
 /** What `agent verify --deep --json` says, by the command itself. */
@@ -148,10 +158,13 @@ async function audited(settings: Settings, context: Context): Promise<Audited> {
   };
   const call = await verify.read(["--deep", "--json"], "agent verify");
   await call.run({ ...context, settings, write });
-  const { ok, epochs } = JSON.parse(printed) as { ok: boolean; epochs: { stages: Summary["stages"] }[] };
+  const found = storedJson(AUDIT, printed);
+  if (found === null)
+    throw new AgentError("Cannot verify the demo's lake: `agent verify --json` printed something else");
+  const { ok, epochs } = found;
   const stages = Object.fromEntries(
     STAGES.map((stage) => {
-      const { rows = 0, objects = 0 } = epochs[0]?.stages[stage] ?? {};
+      const { rows = 0, objects = 0 } = epochs[0]?.stages.get(stage) ?? {};
       return [stage, { rows, objects }];
     }),
   ) as Summary["stages"];

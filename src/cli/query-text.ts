@@ -6,6 +6,7 @@ import { tableLines } from "./frame/table.ts";
 
 export type Told = Answer & {
   readonly leftOut: readonly LeftOut[];
+  readonly doubtful: readonly LeftOut[];
   /** The name of the question; null for a statement. */
   readonly query: string | null;
   /** The terminal's; undefined: there is no terminal. */
@@ -36,7 +37,7 @@ function short(value: string): string {
 }
 
 /** A number is written as the engine gave it, so that none is rounded. Throws UsageError where two columns have one name. */
-export function* jsonAnswer({ columns, rows, truncated, leftOut, query }: Told): Iterable<string> {
+export function* jsonAnswer({ columns, rows, truncated, leftOut, doubtful, query }: Told): Iterable<string> {
   const names = columns.map(({ name }) => JSON.stringify(name));
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) {
@@ -50,7 +51,7 @@ export function* jsonAnswer({ columns, rows, truncated, leftOut, query }: Told):
     });
     yield `${at === 0 ? "" : ","}\n    ${lines.join(",\n    ")}`;
   }
-  yield `${rows.length === 0 ? "" : "\n  "}],\n  "truncated": ${truncated},\n  "left_out": ${JSON.stringify(leftOut)}\n}\n`;
+  yield `${rows.length === 0 ? "" : "\n  "}],\n  "truncated": ${truncated},\n  "left_out": ${JSON.stringify(leftOut)},\n  "doubtful": ${JSON.stringify(doubtful)}\n}\n`;
 }
 
 const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;

@@ -41,7 +41,7 @@ const ARGS = {
     valueHint: "24h",
   },
   limit: { type: "string", description: "Rows at most.", valueHint: "N", default: String(DEFAULT_ROWS) },
-  json: { type: "boolean", description: "One JSON value: columns, rows, truncated, left_out." },
+  json: { type: "boolean", description: "One JSON value: columns, rows, truncated, left_out, doubtful." },
   csv: { type: "boolean", description: "RFC 4180, with a header row." },
 } as const satisfies Args;
 
@@ -128,7 +128,7 @@ async function askRemote(sql: string, limit: number, context: Context): Promise<
   const world = worldOf(context);
   try {
     const answer = await askDatabricks(databricksOptions(context), sql, limit, world);
-    return { ...answer, leftOut: [], objects: null, foreign: 0 };
+    return { ...answer, leftOut: [], doubtful: [], objects: null, foreign: 0 };
   } catch (error) {
     if (error instanceof AgentError || !context.stop.aborted) throw error;
     throw new AgentError("Cannot query the tables: told to stop", { cause: error });
@@ -139,13 +139,14 @@ async function askRemote(sql: string, limit: number, context: Context): Promise<
 
 type Asked = Answer & {
   readonly leftOut: readonly LeftOut[];
+  readonly doubtful: readonly LeftOut[];
   readonly objects: number | null;
   readonly foreign: number;
 };
 
 /** What must not be in the data: that rows were cut, and what could not be read. */
 function remarks(
-  { truncated, leftOut, objects, foreign }: Asked,
+  { truncated, leftOut, doubtful, objects, foreign }: Asked,
   limit: number,
   { settings, typed }: Context,
 ): string[] {
@@ -154,6 +155,7 @@ function remarks(
     lines.push(`${grouped(leftOut.length - NAMED_OBJECTS)} more objects are left out; --json names all of them`);
   }
   if (leftOut.length > 0) lines.push("The answer lacks their rows. Try: agent verify --deep");
+  for (const { reason } of doubtful.slice(0, NAMED_OBJECTS)) lines.push(`No agent wrote this heartbeat: ${reason}`);
   if (objects === 0)
     lines.push(
       `Nothing that was asked for is in ${settings.store}. Try: agent lake ls --store ${shellWord(settings.store)}`,

@@ -7,6 +7,7 @@ import { tryLock } from "../buffer/disk/lock.ts";
 import { Retention } from "../buffer/disk/retention.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { AgentError, UsageError } from "../core/errors.ts";
+import { VERSION } from "../core/version.ts";
 import { problemsOf } from "../status/problems.ts";
 import { readStatus } from "../status/status.ts";
 import { MemoryStore } from "../uplink/memory.ts";
@@ -131,12 +132,28 @@ test("a report of an agent that is gone says nothing of the one that has just ta
   lock?.release();
 });
 
+test("the report of an agent of another version is a problem that says so, and status shows the rest", () => {
+  node.take(10);
+  const { rules: _rules, ...older } = live();
+  const status = whileRunning(older as LiveReport, look);
+  expect(status).toMatchObject({
+    pid: 4_242,
+    health: "degraded",
+    uplink: { error: "the agent's last report cannot be read" },
+  });
+  expect(status.problems.map(({ code, message }) => `${code}: ${message}`)).toEqual([
+    `report_unread: Cannot read the report of the agent with pid 4242: it needs "rules": an object. It may be of another version than this binary, ${VERSION}`,
+  ]);
+  expect(statusText(status, NOW)).toContain("Cannot read the report");
+});
+
 test("a source in trouble, parked batches, losses and silence are problems with a way out", () => {
   const sources = [{ uri: "sqlite:field.db", trouble: "database is locked" }];
   const problems = problemsOf({
     nowMs: NOW,
     dataDir: "d",
     running: { pid: 5, sinceMs: 0 },
+    unread: null,
     pending: 1,
     corrupt: [],
     live: live({ sources, updatedAtMs: NOW - 120_000 }),

@@ -173,7 +173,16 @@ test("a reading of another epoch is told from one that is not there yet, was let
 test("a reading of a buffer that was set aside is said to be there", async () => {
   node.take(10);
   const old = "7".repeat(26);
-  node.buffer.setMeta("old_epochs", JSON.stringify([{ epoch: old, file: "buffer.db.corrupt-1" }]));
+  const aside = {
+    epoch: old,
+    nodeId: "edge-7",
+    accepted: 9,
+    certain: true,
+    lost: 0,
+    file: "buffer.db.corrupt-1",
+    atMs: 0,
+  };
+  node.buffer.setMeta("old_epochs", JSON.stringify([aside]));
   expect((await why(`${old}-3`)).stderr[0]).toBe(
     `Cannot explain ${old}-3: its buffer was corrupt and was set aside as "buffer.db.corrupt-1"`,
   );

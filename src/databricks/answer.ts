@@ -15,12 +15,21 @@ const NAMED = 3;
 export function readAnswer<S extends Shape>(shape: S, body: unknown, doing: string): S["infer"] {
   const answer: unknown = shape(body);
   if (!(answer instanceof type.errors)) return answer;
-  const problems = answer.map(problemOf);
-  const named = problems.slice(0, NAMED).join("; ");
-  const more = problems.length > NAMED ? `; and ${problems.length - NAMED} more` : "";
-  throw new AgentError(`Cannot ${doing}: the answer has another form than this agent knows: ${named}${more}`, {
+  throw new AgentError(`Cannot ${doing}: the answer has another form than this agent knows: ${named(answer)}`, {
     tryHint: "agent --version",
   });
+}
+
+/** Every field of `body` that is missing or wrong, in one line; null where it fits. */
+export function problemsIn(shape: Shape, body: unknown): string | null {
+  const answer: unknown = shape(body);
+  return answer instanceof type.errors ? named(answer) : null;
+}
+
+function named(errors: type.errors): string {
+  const problems = errors.map(problemOf);
+  const more = problems.length > NAMED ? `; and ${problems.length - NAMED} more` : "";
+  return `${problems.slice(0, NAMED).join("; ")}${more}`;
 }
 
 /** The answer, or null where it has another form: for what may be something else. */

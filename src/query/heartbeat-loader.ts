@@ -1,5 +1,5 @@
 /**
- * What nodes tell of themselves, from the metadata bucket into the table that a notebook would overwrite with it: the same
+ * What nodes report of themselves, from the metadata bucket into the table that a notebook would overwrite with it: the same
  * rows, as of now. A line that is no heartbeat is a row with `_corrupt_record`, as in every table.
  */
 import type { Database } from "bun:sqlite";
@@ -8,6 +8,7 @@ import { isHeartbeatKey, NODES_PREFIX } from "../fleet/heartbeat.ts";
 import { HEARTBEAT_TABLE_COLUMNS } from "../lakehouse/columns.ts";
 import { HEARTBEATS_TABLE } from "../lakehouse/names.ts";
 import { type MetadataBucket, NotFoundError } from "../uplink/object-store.ts";
+import type { LeftOut } from "./answer.ts";
 import { RowLoader } from "./row-loader.ts";
 import type { SqlWords } from "./sql-words.ts";
 
@@ -17,30 +18,43 @@ type Loading = { readonly nowMs: number; readonly stop: AbortSignal; readonly te
 
 export const needsHeartbeats = ({ words }: SqlWords) => words.has(HEARTBEATS_TABLE);
 
-/** Answers how many objects there were. What else lies below `nodes/` is passed over. Throws what the store throws. */
+export type LoadedHeartbeats = {
+  readonly objects: number;
+  /** Objects that no agent wrote as they are: someone edited them, or a disk did. Their rows are what the cloud makes of them. */
+  readonly doubtful: readonly LeftOut[];
+};
+
+/** Other objects below `nodes/` are not read. Throws what the store throws. */
 export async function loadHeartbeats(
   db: Database,
   bucket: MetadataBucket,
   { nowMs, stop, tell }: Loading,
-): Promise<number> {
+): Promise<LoadedHeartbeats> {
   // All columns, named or not: a line is damaged that does not fit one of them, as the notebook sees it.
   const loader = new RowLoader(db, HEARTBEATS_TABLE, HEARTBEAT_TABLE_COLUMNS, BESIDE);
   const processing_timestamp = new Date(nowMs).toISOString();
+  const doubtful: LeftOut[] = [];
   let objects = 0;
+  // arktype takes 150 ms to load: only a question about heartbeats pays.
+  const { whyNoHeartbeat } = await import("./heartbeat-line.ts");
   for await (const { key, storedMs } of bucket.list(NODES_PREFIX)) {
     if (stop.aborted) throw new AgentError(`Cannot read ${bucket.place}: told to stop`);
     if (!isHeartbeatKey(key)) continue;
     const body = await bodyOf(bucket, key);
     if (body === null) continue;
     const received_at = new Date(storedMs).toISOString();
-    loader.load(linesOf(body), { received_at, processing_timestamp, source_file: `${bucket.place}/${key}` });
+    const object = `${bucket.place}/${key}`;
+    const lines = linesOf(body);
+    loader.load(lines, { received_at, processing_timestamp, source_file: object });
+    const reason = whyNoHeartbeat(lines);
+    if (reason !== null) doubtful.push({ object, reason: `${object}: ${reason}` });
     objects++;
     tell(() => `heartbeats: ${objects.toLocaleString("en")} read`);
   }
-  return objects;
+  return { objects, doubtful };
 }
 
-/** Null: taken away since it was listed. */
+/** Null: it was deleted after it was listed. */
 async function bodyOf(bucket: MetadataBucket, key: string): Promise<Uint8Array | null> {
   try {
     return await bucket.get(key);

@@ -90,6 +90,27 @@ test("what is no heartbeat is a row that says so; what else nodes leave there is
   expect([...(await lake.fleet()).keys()]).toEqual([]);
 });
 
+test("a heartbeat that someone edited is reported with the fields that no agent writes so; its row is as in the cloud", async () => {
+  const lake = new Lake();
+  await lake.tell("whole", { problems: ["a: b"], oldest_pending_at: "2026-11-24T07:59:00.000Z" });
+  await lake.tell("newer", { mood: "good" } as Partial<Heartbeat>);
+  await lake.tell("asleep", { state: "asleep" as "stopped", sent_at: "yesterday" });
+  await lake.tell("poor", { losses: -1, problems: [7] as unknown as string[] });
+  await lake.tell("two", `${heartbeatLine("two", {})}${heartbeatLine("two", {})}`);
+  await lake.tell("torn", '{"node_id":"torn","sta');
+  await lake.tell("bare", '{"node_id":"bare"}');
+  const { rows, doubtful } = await lake.ask(`SELECT node_id, state FROM ${TABLE} ORDER BY 1`);
+  expect(doubtful.map(({ object, reason }) => reason.replace(`${object}: `, ""))).toEqual([
+    'sent_at must be a time in ISO 8601, and is text; state must be "running" or "stopped", and is text',
+    expect.stringMatching(/^accepted must be a number, and is missing; .*; and 16 more$/),
+    "losses must be non-negative, and is a number; problems[0] must be a string, and is a number",
+    "it is not JSON",
+    "it has 2 lines, and a heartbeat is one",
+  ]);
+  expect(rows).toContainEqual(["asleep", "asleep"]);
+  expect(rows.length).toBe(8);
+});
+
 test("only a statement that names the table has the bucket read, and a bucket that is not there has no rows", async () => {
   const lake = new Lake();
   expect(await lake.ask(`SELECT count(*) FROM ${TABLE}`)).toMatchObject({ rows: [["0"]], objects: 0 });

@@ -87,6 +87,7 @@ test("a statement sees the columns that it names, or all of them, as the tables 
     rows: [["s1", "72.5", "0", '["a","b"]']],
     truncated: false,
     leftOut: [],
+    doubtful: [],
     objects: 1,
     foreign: 0,
   });

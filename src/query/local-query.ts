@@ -11,7 +11,7 @@ import { type ParsedKey, parseKey } from "../uplink/object-key.ts";
 import { type ListedObject, NotFoundError, type ObjectStore } from "../uplink/object-store.ts";
 import { gunzipLines } from "../uplink/read-object.ts";
 import type { Answer, AnswerColumn, LeftOut } from "./answer.ts";
-import { loadHeartbeats, needsHeartbeats } from "./heartbeat-loader.ts";
+import { type LoadedHeartbeats, loadHeartbeats, needsHeartbeats } from "./heartbeat-loader.ts";
 import {
   keepHighestRevisions,
   lakeType,
@@ -29,6 +29,8 @@ const SQL_CHARS = 100_000;
 /** Statements that read. Only these: a temporary database may be written, but ATTACH and VACUUM INTO would write files. */
 const READING = ["select", "with", "values", "explain"];
 
+const NO_HEARTBEATS: LoadedHeartbeats = { objects: 0, doubtful: [] };
+
 export type LocalOptions = {
   readonly profile: Profile;
   readonly limit: number;
@@ -42,6 +44,8 @@ export type LocalOptions = {
 };
 export type LocalAnswer = Answer & {
   readonly leftOut: readonly LeftOut[];
+  /** Heartbeats that no agent wrote as they are. Their rows are in the answer. */
+  readonly doubtful: readonly LeftOut[];
   /** Objects that were looked into; null where the statement names no table. */
   readonly objects: number | null;
   /** Objects whose names are not the agent's; nobody looked into them. */
@@ -59,7 +63,7 @@ export async function askLake(store: ObjectStore, sql: string, options: LocalOpt
     prepared(db, sql);
     const loading = new Loading(db, store, options);
     for (const need of needs) await loading.load(need);
-    if (hasHeartbeats) loading.objects += await loadHeartbeats(db, store.metadata, options);
+    const beats = hasHeartbeats ? await loadHeartbeats(db, store.metadata, options) : NO_HEARTBEATS;
     if (needs.some(({ stage }) => stage === "aggregated")) keepHighestRevisions(db);
     quarantine(db, loading.damaged, options.nowMs);
     db.run("PRAGMA query_only = ON");
@@ -68,7 +72,8 @@ export async function askLake(store: ObjectStore, sql: string, options: LocalOpt
     return {
       ...answer,
       leftOut: loading.damaged.map(({ object, reason }) => ({ object, reason })),
-      objects: needs.length === 0 && !hasHeartbeats ? null : loading.objects,
+      doubtful: beats.doubtful,
+      objects: needs.length === 0 && !hasHeartbeats ? null : loading.objects + beats.objects,
       foreign: loading.foreign,
     };
   } catch (error) {

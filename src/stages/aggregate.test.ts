@@ -2,13 +2,20 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, SensorCatalogue } from "../core/sensor.ts";
-import { type KeptWindow, type OpenWindow, Windows } from "./aggregate.ts";
+import { type KeptWindow, type OpenWindow, SensorWindow, Windows } from "./aggregate.ts";
 import { packWindow, unpackWindow, windowRows } from "./window-row.ts";
 
 const SETTINGS = { lengthMs: 60_000, graceMs: 5_000, holdMs: 10_000, futureMs: 300_000, maxAccumulators: 1_000 };
 const NOW = Date.UTC(2026, 10, 23, 12);
 
 type Reading = { sensor: number; time: number; value: number | null; broken: boolean };
+
+/** As the buffer gives it back. */
+function repacked(state: SensorWindow): SensorWindow {
+  const unpacked = unpackWindow(packWindow(state));
+  if (unpacked === null) throw new Error("what was packed cannot be read");
+  return unpacked;
+}
 
 function harness(settings = SETTINGS) {
   const catalogue = new SensorCatalogue();
@@ -18,7 +25,7 @@ function harness(settings = SETTINGS) {
       const found = kept.get(start);
       if (found === undefined) return null;
       // A copy, as from text: what an open window adds must not be in what was kept.
-      const sensors = found.sensors.map((s) => ({ ...s, state: unpackWindow(packWindow(s.state)) }));
+      const sensors = found.sensors.map((s) => ({ ...s, state: repacked(s.state) }));
       return { ...found, sensors };
     });
   const sensor = (n: number) =>
@@ -47,7 +54,7 @@ function harness(settings = SETTINGS) {
 function issue(windows: Windows, due: OpenWindow[], kept: Map<number, KeptWindow>, throughSeq: number): OpenWindow[] {
   for (const window of due) {
     const sensors = window.sensors.flatMap((state, index) =>
-      state === undefined ? [] : [{ sensorId: windows.sensorIds[index]!, state: unpackWindow(packWindow(state)) }],
+      state === undefined ? [] : [{ sensorId: windows.sensorIds[index]!, state: repacked(state) }],
     );
     window.revision++;
     kept.set(window.startMs, { revision: window.revision, throughSeq, sensors });
@@ -208,4 +215,25 @@ test("a reading for a window whose accumulators were deleted enters no aggregate
   expect(windows.takeExpired()).toBe(2);
   expect(windows.takeExpired()).toBe(0);
   expect(windows.due(NOW, true).map((window) => window.startMs)).toEqual([NOW]);
+});
+
+test("accumulators that are no longer what was packed are refused, and a sum beyond a number is null as before", () => {
+  const state = new SensorWindow();
+  state.seen(1, [0]);
+  for (const value of [1.5e308, 1.5e308]) state.add(0, value);
+  const row = (one: SensorWindow) =>
+    JSON.parse(
+      windowRows({ startMs: 0, sensors: [one] }, ["s"], ["t"], {
+        epoch: "e",
+        nodeId: "n",
+        agentVersion: "0",
+        lengthMs: 60_000,
+        revision: 1,
+      }).text,
+    );
+  expect(row(repacked(state))).toEqual(row(state));
+  const packed = packWindow(state);
+  const broken = ["", "{", "null", "[]", "[1,2]", "[1,2,[[0,[1,2]]]]", "[1,2,[[64,[1,2,3,4,5,6]]]]", '["1",2,[]]'];
+  broken.push("[1,2,[[-1,[1,2,3,4,5,6]]]]", "[1,2,[null]]", packed.slice(0, -1), `${packed}]`);
+  expect(broken.map(unpackWindow)).toEqual(broken.map(() => null));
 });

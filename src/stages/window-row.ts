@@ -1,4 +1,7 @@
 /** Windows as text: the rows that go out, and the accumulators that the buffer keeps for a later revision. */
+import { list, number } from "../core/outside/shape.ts";
+import { anyNumber, nullable, storedJson, tuple } from "../core/outside/stored-json.ts";
+import { LIMITS } from "../core/sensor.ts";
 import { type OpenWindow, SensorWindow, STRIDE } from "./aggregate.ts";
 
 export type WindowFacts = {
@@ -80,8 +83,16 @@ export function packWindow(state: SensorWindow): string {
   return JSON.stringify([state.records, state.anomalies, slots]);
 }
 
-export function unpackWindow(text: string): SensorWindow {
-  const [records, anomalies, slots] = JSON.parse(text) as [number, number, [number, number[]][]];
+/** `null`: a sum that was beyond what a number holds, as JSON has it. */
+const STATISTICS = list(nullable(anyNumber), { least: STRIDE, most: STRIDE });
+const SLOT = number({ min: 0, max: LIMITS.measures - 1, whole: true });
+const PACKED = tuple(anyNumber, anyNumber, list(tuple(SLOT, STATISTICS), { least: 0, most: LIMITS.measures }));
+
+/** Null for a text that {@link packWindow} cannot have written. */
+export function unpackWindow(text: string): SensorWindow | null {
+  const packed = storedJson(PACKED, text);
+  if (packed === null) return null;
+  const [records, anomalies, slots] = packed;
   const state = new SensorWindow();
   state.records = records;
   state.anomalies = anomalies;
@@ -89,7 +100,10 @@ export function unpackWindow(text: string): SensorWindow {
   state.stats = new Float64Array((highest + 1) * STRIDE);
   for (const [slot, numbers] of slots) {
     state.slots.add(slot);
-    state.stats.set(numbers, slot * STRIDE);
+    state.stats.set(
+      numbers.map((value) => value ?? Number.NaN),
+      slot * STRIDE,
+    );
   }
   return state;
 }

@@ -49,6 +49,6 @@ export function ownStatus(opened: OpenAgent, settings: Settings, dataDir: string
     rules: null,
   };
   const running = { pid: live.pid, sinceMs: live.startedAtMs };
-  const brief = statusOf(found, { dataDir, settings, nowMs, last: live, running });
+  const brief = statusOf(found, { dataDir, settings, nowMs, last: { report: live, unread: null }, running });
   return { status: { ...brief, uncounted: lag.uncounted }, live, parked: found.parked?.count ?? 0 };
 }

@@ -6,6 +6,7 @@ import type { LockHolder } from "../buffer/disk/lock.ts";
 import { grouped, roughAge } from "../core/rough.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { MS_PER_DAY } from "../core/time/duration.ts";
+import { VERSION } from "../core/version.ts";
 
 export type Evidence = {
   readonly nowMs: number;
@@ -14,6 +15,8 @@ export type Evidence = {
   readonly running: Pick<LockHolder, "pid" | "sinceMs"> | null;
   /** Of the agent that runs; null where none does, or it has not reported yet. */
   readonly live: LiveReport | null;
+  /** Why its report is not read; null: it is, or there is none. */
+  readonly unread: string | null;
   /** Rows that wait to be delivered, over all stages. */
   readonly pending: number;
   readonly parked: { readonly count: number; readonly key: string; readonly error: string } | null;
@@ -51,11 +54,15 @@ function sourceProblems(live: LiveReport | null): Problem[] {
   });
 }
 
-function agentProblems({ nowMs, dataDir, running, live, pending }: Evidence): Problem[] {
+function agentProblems({ nowMs, dataDir, running, live, unread, pending }: Evidence): Problem[] {
   if (running === null) {
     if (pending === 0) return [];
     const message = `No agent is running, and ${grouped(pending)} rows wait to be delivered`;
     return [{ code: "not_running", message, try: `agent run --data-dir ${shellWord(dataDir)}` }];
+  }
+  if (unread !== null) {
+    const message = `Cannot read the report of the agent with pid ${running.pid}: ${unread}. It may be of another version than this binary, ${VERSION}`;
+    return [{ code: "report_unread", message, try: "agent --version" }];
   }
   const silentMs = Math.abs(nowMs - (live?.updatedAtMs ?? running.sinceMs));
   if (silentMs < SILENT_MS) return [];

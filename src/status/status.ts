@@ -1,6 +1,6 @@
 /** What a node says of itself, read from its buffer and from the running agent. */
 import { existsSync } from "node:fs";
-import { type LiveReport, type Problem, readLive } from "../agent/live.ts";
+import { type LastReport, type LiveReport, lastReport, type Problem } from "../agent/live.ts";
 import { corruptProblems } from "../agent/recovery/set-aside.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
 import { isLocked, type LockHolder, lockHolder } from "../buffer/disk/lock.ts";
@@ -85,8 +85,8 @@ export type Status = {
 export function readStatus(dataDir: string, settings: Settings, nowMs: number): Status {
   const ledger = BufferLedger.open(dataDir);
   try {
-    const last = readLive(dataDir);
-    const running = runningAgent(dataDir, last);
+    const last = lastReport(dataDir);
+    const running = runningAgent(dataDir, last.report);
     return {
       ...statusOf(foundIn(ledger, settings, nowMs), { dataDir, settings, nowMs, last, running }),
       refused_by_reason: refusedByReason(ledger),
@@ -131,8 +131,8 @@ type Asked = {
   readonly dataDir: string;
   readonly settings: Settings;
   readonly nowMs: number;
-  /** What an agent reported last, and who runs now. */
-  readonly last: LiveReport | null;
+  /** What an agent reported last, and which one runs now. */
+  readonly last: LastReport;
   readonly running: Pick<LockHolder, "pid" | "sinceMs"> | null;
 };
 
@@ -141,10 +141,20 @@ export type BriefStatus = Omit<Status, "refused_by_reason" | "new_fields">;
 
 export function statusOf(found: Found, { dataDir, settings, nowMs, last, running }: Asked): BriefStatus {
   // A report of an agent that is gone says nothing of the one that has just begun.
-  const live = running !== null && last?.pid === running.pid ? last : null;
+  const live = running !== null && last.report?.pid === running.pid ? last.report : null;
   const { held, lag, losses, parked, corrupt } = found;
   const pending = STAGES.reduce((sum, stage) => sum + lag.stages[stage].pending, 0);
-  const problems = problemsOf({ nowMs, dataDir, running, live, pending, parked, losses, corrupt });
+  const problems = problemsOf({
+    nowMs,
+    dataDir,
+    running,
+    live,
+    unread: last.unread,
+    pending,
+    parked,
+    losses,
+    corrupt,
+  });
   return {
     node_id: found.nodeId,
     epoch: found.epoch,
@@ -213,9 +223,12 @@ function rulesStatus({ rules: known }: Found, live: LiveReport | null): Status["
   return { version: known.version, count: known.count, loaded_at: iso(known.sinceMs), refused: [] };
 }
 
-function uplinkStatus(last: LiveReport | null): Status["uplink"] {
-  if (last === null) return { state: "down", since: null, error: "no agent has reported yet" };
-  const { state, sinceMs, error } = last.uplink;
+function uplinkStatus({ report, unread }: LastReport): Status["uplink"] {
+  if (report === null) {
+    const error = unread === null ? "no agent has reported yet" : "the agent's last report cannot be read";
+    return { state: "down", since: null, error };
+  }
+  const { state, sinceMs, error } = report.uplink;
   return { state, since: iso(sinceMs), error: error === null ? null : withoutPassword(error) };
 }
 

@@ -8,6 +8,7 @@ import { AgentError } from "../core/errors.ts";
 import type { ProgressLine } from "../core/progress.ts";
 import { grouped } from "../core/rough.ts";
 import type { SeqRange } from "../core/seq-range.ts";
+import { canonicalRules, storedRules } from "../rules/files/canonical.ts";
 import type { EvaluationProblem, RuleSet } from "../rules/rule-set.ts";
 import { BacktestTally } from "./tally.ts";
 import { labelRules } from "./truth.ts";
@@ -115,7 +116,9 @@ function lastCommittedBefore(ledger: BufferLedger, untilMs: number): number {
 
 function inForceOf(ledger: BufferLedger): { version: string | null; canonical: string | null } {
   const version = ledger.meta("rules_version");
-  return { version, canonical: version === null ? null : (storedRuleSet(ledger, version)?.canonical ?? null) };
+  const canonical = version === null ? null : (storedRuleSet(ledger, version)?.canonical ?? null);
+  // A damaged row: which rules changed is not known, and the backtest is worth having without.
+  return { version, canonical: canonical === null || storedRules(canonical) === null ? null : canonical };
 }
 
 /** Compares the parts that decide a verdict; a rule's description, severity and tests do not. */
@@ -131,10 +134,9 @@ function changesOf(inForce: string, candidate: string): ReadonlyMap<string, Chan
 }
 
 function decisionsOf(canonical: string): ReadonlyMap<string, string> {
-  const rules = JSON.parse(canonical) as readonly Readonly<Record<string, unknown>>[];
   return new Map(
-    rules.map(({ name, description: _words, severity: _rank, tests: _tests, ...decides }) => [
-      String(name),
+    canonicalRules(canonical).map(({ name, description: _words, severity: _rank, tests: _tests, ...decides }) => [
+      name,
       JSON.stringify(decides),
     ]),
   );

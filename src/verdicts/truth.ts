@@ -1,4 +1,5 @@
 /** How well rules find known faults: precision and recall against the ground truth that a simulator writes down. */
+import { canonicalRules } from "../rules/files/canonical.ts";
 
 /** Readings of one kind, and how many of them broke a rule. */
 export type Caught = { readonly readings: number; readonly caught: number };
@@ -41,6 +42,7 @@ const OWN_LABELS = /\b(?:anomaly_flag|anomaly_type|status_code)\b/;
 
 /** The rules of a set (canonical JSON) that read the fields in which a sensor reports a fault, by name. */
 export function labelRules(canonical: string): string[] {
-  const rules = JSON.parse(canonical) as readonly { readonly name: string; readonly when: unknown }[];
-  return rules.filter(({ when }) => OWN_LABELS.test(JSON.stringify(when))).map(({ name }) => name);
+  return canonicalRules(canonical)
+    .filter(({ when }) => OWN_LABELS.test(JSON.stringify(when)))
+    .map(({ name }) => name);
 }

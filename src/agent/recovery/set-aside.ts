@@ -1,5 +1,7 @@
 /** A buffer's record of the corrupt ones that were set aside before it: for `status`, `why` and `verify`. */
 import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
+import { boolean, type Shape, text } from "../../core/outside/shape.ts";
+import { anyNumber, atLeast, storedEntries, storedJson } from "../../core/outside/stored-json.ts";
 import { MS_PER_DAY } from "../../core/time/duration.ts";
 import type { Problem } from "../live.ts";
 import type { Recovered } from "./readings.ts";
@@ -12,13 +14,25 @@ const META_OLD_EPOCHS = "old_epochs";
 /** The record of a buffer that was set aside: `verify` accounts for it under its own epoch. */
 export type OldEpoch = Omit<Recovered, "kept" | "unknown"> & { readonly file: string; readonly atMs: number };
 
+const anyText = text(/^/, "a text");
+const CORRUPT = atLeast({ code: anyText, message: anyText, try: anyText, atMs: anyNumber });
+const OLD_EPOCH: Shape<OldEpoch> = atLeast({
+  epoch: anyText,
+  nodeId: anyText,
+  accepted: anyNumber,
+  certain: boolean,
+  lost: anyNumber,
+  file: anyText,
+  atMs: anyNumber,
+});
+
 type Meta = Pick<SqliteBuffer, "meta">;
 
 /** The problem of a corrupt buffer, which `status` reports for a day. */
 export function corruptProblems(buffer: Meta, nowMs: number): Problem[] {
-  const text = buffer.meta(META_CORRUPT);
-  if (text === null) return [];
-  const { atMs, ...problem } = JSON.parse(text) as Problem & { atMs: number };
+  const corrupt = storedJson(CORRUPT, buffer.meta(META_CORRUPT) ?? "null");
+  if (corrupt === null) return [];
+  const { atMs, ...problem } = corrupt;
   return Math.abs(nowMs - atMs) < SHOWN_MS ? [problem] : [];
 }
 
@@ -27,14 +41,9 @@ export function rememberCorrupt(buffer: Pick<SqliteBuffer, "setMeta">, problem: 
   buffer.setMeta(META_CORRUPT, JSON.stringify({ ...problem, atMs }));
 }
 
-/** The buffers that were set aside before this one, oldest first. */
+/** The buffers that were set aside before this one, oldest first. A record that is damaged is left out. */
 export function oldEpochs(of: { meta(key: string): string | null }): OldEpoch[] {
-  try {
-    const found: unknown = JSON.parse(of.meta(META_OLD_EPOCHS) ?? "[]");
-    return Array.isArray(found) ? (found as OldEpoch[]) : [];
-  } catch {
-    return [];
-  }
+  return storedEntries(OLD_EPOCH, of.meta(META_OLD_EPOCHS) ?? "[]") ?? [];
 }
 
 /** Records all of them, oldest first. */

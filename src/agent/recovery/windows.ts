@@ -90,17 +90,9 @@ function keptWindow(damaged: DamagedBuffer, startMs: number, lengthMs: number, r
   if (kept.length !== lengthMs) return { revision: Math.max(revision, kept.revision), throughSeq: 0, sensors: [] };
   if (kept.revision < revision) return "unreadable";
   if (kept.sensors.length === 0) return "expired";
-  const sensors = kept.sensors.map(({ sensorId, state }) => ({ sensorId, state: unpacked(state) }));
+  const sensors = kept.sensors.map(({ sensorId, state }) => ({ sensorId, state: unpackWindow(state) }));
   if (!sensors.every((sensor): sensor is { sensorId: string; state: SensorWindow } => sensor.state !== null)) {
     return "unreadable";
   }
   return { revision: kept.revision, throughSeq: kept.throughSeq, sensors };
-}
-
-function unpacked(text: string): SensorWindow | null {
-  try {
-    return unpackWindow(text);
-  } catch {
-    return null;
-  }
 }

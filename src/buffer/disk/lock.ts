@@ -6,9 +6,12 @@ import { Database } from "bun:sqlite";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../../core/errors.ts";
+import { type Shape, text } from "../../core/outside/shape.ts";
+import { anyNumber, atLeast, storedJson } from "../../core/outside/stored-json.ts";
 import { WatchedFile } from "./watched-file.ts";
 
 export type LockHolder = { readonly pid: number; readonly host: string; readonly sinceMs: number };
+const HOLDER: Shape<LockHolder> = atLeast({ pid: anyNumber, host: text(/^/, "a text"), sinceMs: anyNumber });
 
 const LOCK_FILE = "lock.db";
 const HOLDER_FILE = "lock.json";
@@ -76,13 +79,10 @@ function takeLock(dataDir: string, holder: LockHolder): HeldLock | null {
   };
 }
 
-/** The last holder of the lock, which may have ended. Null where there never was one. */
+/** The last holder of the lock, which may have ended. Null where there never was one, or its file cannot be read. */
 export function lockHolder(dataDir: string): LockHolder | null {
   try {
-    const found = JSON.parse(readFileSync(join(dataDir, HOLDER_FILE), "utf8")) as Partial<LockHolder>;
-    const { pid, host, sinceMs } = found;
-    if (typeof pid !== "number" || typeof host !== "string" || typeof sinceMs !== "number") return null;
-    return { pid, host, sinceMs };
+    return storedJson(HOLDER, readFileSync(join(dataDir, HOLDER_FILE), "utf8"));
   } catch {
     return null;
   }

@@ -1,4 +1,6 @@
 /** What a buffer holds, how far delivery is, what its sources gave, and which rules judged. */
+import { record } from "../../core/outside/shape.ts";
+import { anything, storedEntries, storedJson } from "../../core/outside/stored-json.ts";
 import type { SeqRange } from "../../core/seq-range.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import { IS_PARKED } from "../schema.ts";
@@ -151,8 +153,7 @@ export function rulesOf(ledger: BufferLedger): { version: string; count: number;
     .query<{ canonical: string; since: number }, [string]>("SELECT canonical, since FROM rule_set WHERE version = ?")
     .get(version);
   if (row === null) return null;
-  const rules: unknown = JSON.parse(row.canonical);
-  return { version, count: Array.isArray(rules) ? rules.length : 0, sinceMs: row.since };
+  return { version, count: storedEntries(anything, row.canonical)?.length ?? 0, sinceMs: row.since };
 }
 
 /** Parked batches: their number, and the newest with its reason. */
@@ -180,6 +181,7 @@ export function refusedByReason(ledger: BufferLedger): Record<string, number> {
 /** How many of the newest rows with unknown fields are read, and how many names are reported: a flood must not hold up status. */
 const EXTRA_ROWS = 10_000;
 const EXTRA_NAMES = 100;
+const EXTRA = record(anything, { most: 1_000_000 });
 
 /** Fields that no profile knows, each with the first seq that has it (of the rows that were looked at). */
 export function newFields(ledger: BufferLedger): { name: string; first_seq: number }[] {
@@ -188,9 +190,7 @@ export function newFields(ledger: BufferLedger): { name: string; first_seq: numb
     "SELECT seq, fields FROM extra ORDER BY seq DESC LIMIT ?",
   );
   for (const { seq, fields } of rows.iterate(EXTRA_ROWS)) {
-    const parsed: unknown = JSON.parse(fields);
-    if (typeof parsed !== "object" || parsed === null) continue;
-    for (const name of Object.keys(parsed)) {
+    for (const name of storedJson(EXTRA, fields)?.keys() ?? []) {
       if (first.has(name) || first.size < EXTRA_NAMES) first.set(name, seq);
     }
   }

@@ -1,5 +1,7 @@
 /** The rules that judged a buffer's readings: the sets, how often each rule was broken, and the switches. */
 
+import { text as textShape } from "../../core/outside/shape.ts";
+import { storedEntries } from "../../core/outside/stored-json.ts";
 import type { RuleSwitch } from "../rule-memory.ts";
 import type { BufferLedger } from "./ledger.ts";
 
@@ -49,7 +51,8 @@ export function ruleSwitches(ledger: BufferLedger, limit: number): RuleSwitch[] 
     .reverse();
 }
 
+const NAME = textShape(/^/, "a rule's name");
+
 function namesIn(text: string | null): readonly string[] {
-  const names: unknown = JSON.parse(text ?? "[]");
-  return Array.isArray(names) ? names.map(String) : [];
+  return storedEntries(NAME, text ?? "[]") ?? [];
 }

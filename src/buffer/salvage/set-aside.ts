@@ -6,18 +6,23 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { codeOf } from "../../core/errors.ts";
+import { text } from "../../core/outside/shape.ts";
+import { atLeast, storedJson } from "../../core/outside/stored-json.ts";
 import { BUFFER_FILE } from "../sqlite-buffer.ts";
 
 const INTENT_FILE = "buffer.corrupt.json";
+/** A file beside the buffer, in no other folder. */
+const INTENT = atLeast({
+  aside: text(/^/, "a file name", (name) => (name === basename(name) ? null : "must be the name of a file")),
+});
 const LOG_SUFFIXES = ["-wal", "-shm"] as const;
 
 /** The name of the buffer that is being set aside and not wholly salvaged yet, or null. */
 export function asideInProgress(dataDir: string): string | null {
   try {
-    const { aside } = JSON.parse(readFileSync(join(dataDir, INTENT_FILE), "utf8")) as { aside?: unknown };
-    return typeof aside === "string" && aside === basename(aside) ? aside : null;
+    return storedJson(INTENT, readFileSync(join(dataDir, INTENT_FILE), "utf8"))?.aside ?? null;
   } catch (error) {
-    if (codeOf(error) === "ENOENT" || error instanceof SyntaxError) return null;
+    if (codeOf(error) === "ENOENT") return null;
     throw error;
   }
 }

@@ -41,6 +41,14 @@ const asJson = async (rules: unknown, ...flags: string[]) =>
 const over = (name: string, max: number) => ({ name, when: { range: { max, measure: "temperature" } } });
 const epoch = () => node.buffer.epoch;
 
+test("where the stored rule set is damaged, the backtest is shown without what changed", async () => {
+  node.take(100);
+  node.buffer.rememberRules("abc", '[{"name":7}]', 0);
+  node.buffer.setMeta("rules_version", "abc");
+  const json = await asJson([over("hot", 25)]);
+  expect([json.readings, json.rules.map(({ name }) => name)]).toEqual([96, ["hot", "r"]]);
+});
+
 test("each rule's would and did, what differs in both directions, and the newest examples", async () => {
   node.take(100);
   const { code, stdout, stderr } = await backtested([over("hot", 25), over("r", 25)]);

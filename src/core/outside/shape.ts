@@ -189,8 +189,8 @@ export function optional<T>(shape: Shape<T>, fallback?: T): Shape<T | undefined>
   return { expects: shape.expects, schema: shape.schema, read: shape.read, optional: { fallback } };
 }
 
-type Fields = Readonly<Record<string, Shape<unknown>>>;
-type ObjectOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
+export type Fields = Readonly<Record<string, Shape<unknown>>>;
+export type ObjectOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
 
 /**
  * An object with these keys and no other. `check` compares fields with each other; it sees what could be read, so that all

@@ -1,4 +1,5 @@
 /** The difference of two rule sets, by the names of their rules. */
+import { canonicalRules } from "./canonical.ts";
 
 export type RuleDiff = {
   readonly added: readonly string[];
@@ -34,8 +35,6 @@ function listed(names: readonly string[]): string {
   return names.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-/** Canonical JSON is ours: a list of rules, each with its name, in one way of writing. */
 function rulesByName(canonical: string): Map<string, string> {
-  const rules = JSON.parse(canonical) as { readonly name: string }[];
-  return new Map(rules.map((rule) => [rule.name, JSON.stringify(rule)]));
+  return new Map(canonicalRules(canonical).map((rule) => [rule.name, JSON.stringify(rule)]));
 }
