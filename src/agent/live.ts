@@ -7,12 +7,11 @@ import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, writeFile
 import { join } from "node:path";
 import { outsideTrouble } from "../buffer/outside-error.ts";
 import { messageOf } from "../core/errors.ts";
+import type { Problem } from "../core/problem.ts";
 import type { Log } from "../core/log/log.ts";
 import { list, oneOf, optional, type Shape, text } from "../core/outside/shape.ts";
 import { anyNumber, atLeast, nullable, readStored, type Stored } from "../core/outside/stored-json.ts";
 import { shellWord } from "../core/shell-word.ts";
-
-export type Problem = { readonly code: string; readonly message: string; readonly try: string };
 
 export type LiveReport = {
   readonly pid: number;
@@ -35,7 +34,12 @@ export type LiveReport = {
       | readonly { rule: string; nsPerReading: number | null; subjects: number; stateBytes: number }[]
       | undefined;
   };
-  readonly sources: readonly { readonly uri: string; readonly trouble: string | null }[];
+  readonly sources: readonly {
+    readonly uri: string;
+    readonly trouble: string | null;
+    /** What is wrong with what it takes; still true when the agent has ended. */
+    readonly input?: readonly Problem[];
+  }[];
   readonly parked: number;
   /** The last heartbeat that was sent; null: heartbeats are off. `error`: why the last try failed. */
   readonly heartbeat?: { readonly sentAtMs: number | null; readonly error: string | null } | null | undefined;

@@ -1,5 +1,6 @@
 /** Makes every part that works on one buffer, in the order of the flow. `open-agent.ts` joins them to an agent. */
 
+import type { Problem } from "../core/problem.ts";
 import { BacklogCount } from "../buffer/backlog.ts";
 import type { Batch } from "../buffer/buffer.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
@@ -25,7 +26,7 @@ import { readingKey } from "../uplink/object-key.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
 import { Carrier } from "./carry.ts";
 import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
-import { LiveFile, type LiveReport, type Problem } from "./live.ts";
+import { LiveFile, type LiveReport } from "./live.ts";
 import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";
 import { Upkeep } from "./maintain.ts";
 import { watchOwnHeap } from "./own-heap.ts";
@@ -156,6 +157,7 @@ function openPipeline(
       log,
       agentVersion: VERSION,
       commitRows: settings.commitRows,
+      malformedMax: settings.malformedMax,
       commitMs: settings.commitMs,
     },
     before,

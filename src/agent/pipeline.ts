@@ -7,12 +7,14 @@ import type { CommitFacts, SourceShare } from "../buffer/buffer.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
+import type { Problem } from "../core/problem.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { ClockWatch } from "../core/time/clock.ts";
 import { MS_PER_DAY } from "../core/time/duration.ts";
 import type { RuleSet } from "../rules/rule-set.ts";
 import type { Source, Taken } from "../sensor/source.ts";
 import type { Windows } from "../stages/aggregate.ts";
+import { InputShare } from "./input-share.ts";
 import { inTrouble, outOfTrouble, type SourceTrouble } from "./source-trouble.ts";
 
 /** A source in the pipeline: its state, and its readings that wait for the next commit. */
@@ -23,6 +25,8 @@ export type Tap = {
   wakeAtMs: number | null;
   ready: boolean;
   trouble: SourceTrouble | null;
+  readonly input: InputShare;
+  /** Rows that wait for the commit; `refused`: those of them that are malformed. */
   accepted: number;
   refused: number;
 };
@@ -52,6 +56,8 @@ export type PipelineParts = {
   readonly agentVersion: string;
   readonly commitRows: number;
   readonly commitMs: number;
+  /** A larger share of malformed rows is a problem of the source. */
+  readonly malformedMax: number;
 };
 
 /** A source in trouble is asked again this much later. */
@@ -82,6 +88,7 @@ export class Pipeline {
         wakeAtMs: null,
         ready: true,
         trouble: null,
+        input: new InputShare(parts.malformedMax),
         accepted: 0,
         refused: 0,
       }));
@@ -101,6 +108,16 @@ export class Pipeline {
   /** Takes no more from any source; readings in memory still need their commit. */
   stopTaking(): void {
     this.#closed = true;
+    for (const { input, source } of this.taps) {
+      input.end();
+      input.report(source.uri, this.#parts.log);
+    }
+  }
+
+  /** What is wrong with the input of a source, although it can be read. */
+  inputProblems({ source, input }: Tap): readonly Problem[] {
+    const share = input.problem(source.uri);
+    return [...(share === null ? [] : [share]), ...(source.problems?.() ?? [])];
   }
 
   #take(nowMs: number): void {
@@ -130,6 +147,9 @@ export class Pipeline {
     const refused = this.#block.malformed.size - malformed;
     tap.refused += refused;
     tap.accepted += this.#block.count - before - refused;
+    tap.input.add(this.#block, before, refused);
+    if (taken.state === "ended") tap.input.end();
+    tap.input.report(tap.source.uri, this.#parts.log);
     tap.ready = taken.state === "more";
     tap.wakeAtMs = taken.state === "idle" ? taken.wakeAtMs : null;
     if (taken.state === "ended") tap.state = "ended";

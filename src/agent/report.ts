@@ -1,5 +1,6 @@
 /** The report of a running agent, gathered from its parts: for `status`, and for requests over HTTP. */
 
+import type { Problem } from "../core/problem.ts";
 import { hostname } from "node:os";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Settings } from "../core/settings/settings.ts";
@@ -8,7 +9,7 @@ import { VERSION } from "../core/version.ts";
 import { formatProblem, type RuleProblem } from "../rules/rule-set.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import type { Carrier } from "./carry.ts";
-import type { LiveReport, Problem } from "./live.ts";
+import type { LiveReport } from "./live.ts";
 import type { LiveRules } from "./live-rules.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { corruptProblems } from "./recovery/set-aside.ts";
@@ -50,9 +51,10 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
       costs: rules.costliest(),
       silent: rules.silent(nowMs),
     },
-    sources: pipeline.taps.map(({ source, trouble }) => ({
-      uri: source.uri,
-      trouble: trouble?.isReported === true ? trouble.message : null,
+    sources: pipeline.taps.map((tap) => ({
+      uri: tap.source.uri,
+      trouble: tap.trouble?.isReported === true ? tap.trouble.message : null,
+      input: pipeline.inputProblems(tap),
     })),
     parked: carrier.parked,
     heartbeat: parts.heartbeat() ?? null,

@@ -3,7 +3,7 @@
 import type { Premises } from "../buffer/disk/premises.ts";
 import type { OutsideTrouble } from "../buffer/outside-error.ts";
 import type { Log } from "../core/log/log.ts";
-import type { Problem } from "./live.ts";
+import type { Problem } from "../core/problem.ts";
 
 type WaitedTrouble = Exclude<OutsideTrouble, "full">;
 

@@ -70,6 +70,17 @@ test("a file or folder that is not there is a problem, but for what a run makes 
   ]);
 });
 
+test("a simulator fills buckets only when it is named", async () => {
+  const refused =
+    'Cannot run without a source into "s3:": the simulator, the default, fills buckets only when it is named';
+  const hint = "Try: agent run --source sqlite:field.db --store s3:";
+  expect((await seen("config check --store s3:")).lines).toEqual([refused]);
+  const { code, said } = await seen("run --store s3: --once");
+  expect([code, said]).toEqual([2, [refused, hint]]);
+  expect((await seen("config check --store s3: --source simulator:")).code).toBe(0);
+  expect((await seen("config check --store dir:lake")).code).toBe(0);
+});
+
 test("run tells the same of a profile, a mapping and its sources, all at once, and exits 2", async () => {
   const line = "run --profile p.json --map m.json --source sqlite:b.db --source sqlite:./b.db --once";
   const { code, said } = await seen(line, { "p.json": profile, "m.json": map });

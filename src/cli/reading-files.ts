@@ -59,8 +59,15 @@ function readingFiles(settings: Settings, cwd: string, once: boolean): { files: 
   const known = problems.length === 0 ? [profile, ...otherProfiles] : null;
   const { map } = settings;
   const mapping = map === null ? null : attempt(() => loadMapping(map, known, cwd), null);
-  problems.push(...sourceProblems(settings.source, { profile, mapping, cwd, once }));
+  problems.push(...simulatedProblem(settings), ...sourceProblems(settings.source, { profile, mapping, cwd, once }));
   return { files: { profile, otherProfiles, mapping }, problems };
+}
+
+/** Simulated readings in real buckets cannot be told from real ones: a simulator there must be meant. */
+function simulatedProblem({ origins, store }: Settings): UsageError[] {
+  if (origins.source !== "default" || !store.startsWith("s3:")) return [];
+  const message = `Cannot run without a source into "${store}": the simulator, the default, fills buckets only when it is named`;
+  return [new UsageError(message, { tryHint: "agent run --source sqlite:field.db --store s3:" })];
 }
 
 function rulesProblems(settings: Settings, cwd: string): string[] {

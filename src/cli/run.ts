@@ -66,16 +66,21 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   const progress = terminal ? watchProgress(opened) : null;
   const end = await opened.run();
   progress?.end();
+  const { taps } = opened.parts.pipeline;
+  const malformed = taps.reduce((sum, { input }) => sum + input.malformed, 0);
+  const isBadInput = taps.some(({ input, source }) => input.problem(source.uri) !== null);
   const left = opened.parts.buffer.lastSeq - opened.parts.outbox.plannedThrough;
   await beside.end(opened, end.finished);
   await opened.close();
-  log.info("stopped", end.finished ? "Everything was delivered" : "Stopped; the next start delivers the rest", {
+  const delivered = isBadInput ? "Everything was delivered, the malformed rows as received" : "Everything was delivered";
+  log[isBadInput ? "warn" : "info"]("stopped", end.finished ? delivered : "Stopped; the next start delivers the rest", {
     accepted: end.accepted,
+    ...(malformed > 0 && { malformed }),
     objects: opened.parts.carrier.objects,
     ...(end.finished ? {} : { not_yet_planned: left }),
   });
   // A paused stdin may keep the event loop alive, but the work is done.
-  return 0;
+  return once && isBadInput ? 1 : 0;
 }
 
 /** Stopped while it waited for the lock or the disk: it had not begun, so it is done. */

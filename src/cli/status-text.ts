@@ -23,7 +23,7 @@ export function statusText(status: Status, nowMs: number, columns?: number): str
     ...heartbeatFact(status.heartbeat),
     ...status.sources.map(({ uri, accepted, refused, trouble }): [string, string] => {
       const trailer = trouble === null ? "" : `, in trouble: ${trouble}`;
-      return ["source", `${uri}  ${grouped(accepted)} accepted, ${grouped(refused)} malformed${trailer}`];
+      return ["source", `${uri}  ${grouped(accepted)} accepted, ${grouped(refused)} of them malformed${trailer}`];
     }),
     ...Object.entries(status.refused_by_reason).map(([reason, n]): [string, string] => [
       "malformed",

@@ -1,4 +1,5 @@
 /** The port that every source of readings implements (step 1, TAKE). */
+import type { Problem } from "../core/problem.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 
 /**
@@ -26,6 +27,11 @@ export interface Source {
   cursor(): string | null;
   /** Everything appended before this call is durable. */
   committed(): void;
+  /**
+   * What is wrong with its input although it can be read: a mapped name that no row has, rows that were edited. Empty when
+   * all is well. Called about once a second. `agent status` shows it, also after the agent has ended.
+   */
+  problems?(): readonly Problem[];
   /** Set by the caller: called when an idle source has readings. */
   onReady: (() => void) | null;
   close(): void | Promise<void>;

@@ -4,7 +4,7 @@
  */
 
 import { resolve } from "node:path";
-import type { Problem } from "../agent/live.ts";
+import type { Problem } from "../core/problem.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";

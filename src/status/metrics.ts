@@ -79,7 +79,7 @@ function nodeMetrics(m: Metrics, status: CountedStatus, facts: ProcessFacts): vo
   m.gauge("agent_uplink_up", "1 when the store took what was last sent.", uplink.state === "up" ? 1 : 0);
   m.counter(
     "agent_readings_accepted_total",
-    "Readings accepted.",
+    "Lines and rows that were accepted, malformed ones too.",
     sources.map(({ uri, accepted }) => [{ source: uri }, accepted]),
   );
   m.counter(

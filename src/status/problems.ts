@@ -1,8 +1,9 @@
 /** What is wrong with a node, each with the way out: what the running agent reports, and what its buffer tells. */
 
-import type { LiveReport, Problem } from "../agent/live.ts";
+import type { LiveReport } from "../agent/live.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
 import type { LockHolder } from "../buffer/disk/lock.ts";
+import type { Problem } from "../core/problem.ts";
 import { grouped, roughAge } from "../core/rough.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { MS_PER_DAY } from "../core/time/duration.ts";
@@ -15,6 +16,8 @@ export type Evidence = {
   readonly running: Pick<LockHolder, "pid" | "sinceMs"> | null;
   /** Of the agent that runs; null where none does, or it has not reported yet. */
   readonly live: LiveReport | null;
+  /** What is wrong with the input, as the running agent says, or the one that ended last. */
+  readonly input: readonly Problem[];
   /** Why its report is not read; null: it is, or there is none. */
   readonly unread: string | null;
   /** Rows that wait to be delivered, over all stages. */
@@ -36,6 +39,7 @@ export function problemsOf(evidence: Evidence): Problem[] {
     ...(live?.problems ?? []),
     ...evidence.corrupt,
     ...sourceProblems(live),
+    ...evidence.input,
     ...agentProblems(evidence),
     ...parkedProblems(evidence),
     ...lossProblems(evidence),

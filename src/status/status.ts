@@ -1,6 +1,6 @@
 /** What a node says of itself, read from its buffer and from the running agent. */
 import { existsSync } from "node:fs";
-import { type LastReport, type LiveReport, lastReport, type Problem } from "../agent/live.ts";
+import { type LastReport, type LiveReport, lastReport } from "../agent/live.ts";
 import { corruptProblems } from "../agent/recovery/set-aside.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
 import { isLocked, type LockHolder, lockHolder } from "../buffer/disk/lock.ts";
@@ -18,6 +18,7 @@ import {
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { lossesOf } from "../buffer/ledger/losses.ts";
 import { withoutPassword } from "../core/log/redact.ts";
+import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
@@ -144,12 +145,14 @@ export function statusOf(found: Found, { dataDir, settings, nowMs, last, running
   const live = running !== null && last.report?.pid === running.pid ? last.report : null;
   const { held, lag, losses, parked, corrupt } = found;
   const pending = STAGES.reduce((sum, stage) => sum + lag.stages[stage].pending, 0);
+  const lastOrLive = running === null ? last.report : live;
   const problems = problemsOf({
     nowMs,
     dataDir,
     running,
     live,
     unread: last.unread,
+    input: (lastOrLive?.sources ?? []).flatMap((source) => source.input ?? []),
     pending,
     parked,
     losses,

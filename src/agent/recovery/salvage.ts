@@ -13,7 +13,7 @@ import { shellWord } from "../../core/shell-word.ts";
 import { isStage } from "../../core/stage.ts";
 import { VERSION } from "../../core/version.ts";
 import type { BufferInputs } from "../buffer-inputs.ts";
-import type { Problem } from "../live.ts";
+import type { Problem } from "../../core/problem.ts";
 import { watchOwnHeap } from "../own-heap.ts";
 import { Promised } from "./promised.ts";
 import { type Recovered, Recovery, type SalvageParts } from "./readings.ts";

@@ -137,12 +137,16 @@ export function committedAt(ledger: Readable, seq: number): number | null {
 export type SourceCounts = {
   readonly uri: string;
   readonly cursor: string | null;
+  /** Every line or row of it that the buffer kept, as in the buffer's own count. */
   readonly accepted: number;
+  /** Those of them that are malformed: kept as received. */
   readonly refused: number;
 };
 
 export function sourcesOf(ledger: Readable): SourceCounts[] {
-  return ledger.db.query<SourceCounts, []>("SELECT uri, cursor, accepted, refused FROM source ORDER BY uri").all();
+  return ledger.db
+    .query<SourceCounts, []>("SELECT uri, cursor, accepted + refused AS accepted, refused FROM source ORDER BY uri")
+    .all();
 }
 
 /** The rule set that judged last: its version, its number of rules, and when the buffer first stored it. */

@@ -49,6 +49,7 @@ async function seed(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCo
       map: null,
       stages: STAGES,
       rulesDir: null,
+      origins: { ...context.settings.origins, source: "flag" as const },
       source: [`simulator:?sensors=5&count=${READINGS}&rate=max&start=${lastHour(Date.now())}&anomaly=0.2&seed=1`],
     };
     const log = makeLog({ least: "warn", secrets: [], now: Date.now, write: (entry) => say(textLine(entry)) });

@@ -133,6 +133,15 @@ export function integer(min: number, max: number): Kind<number> {
   });
 }
 
+/** A share from 0 to 1. */
+export const percent: Kind<number> = one({
+  expects: "a percentage from 0% to 100%, such as 5%",
+  hint: "PERCENT",
+  read: (value) => within(/^\d{1,3}(\.\d{1,4})?%$/.test(value) ? Number(value.slice(0, -1)) / 100 : undefined, 0, 1),
+  format: (value: number) => `${Number((value * 100).toFixed(4))}%`,
+  why: (value) => (/^\d+(\.\d+)?$/.test(value) ? `expected a percentage; did you mean ${value}%?` : ""),
+});
+
 /** `auto` leaves it to the agent. */
 export const gzipLevel: Kind<GzipLevel | "auto"> = one({
   expects: `auto, or a whole number from ${GZIP_LEVELS[0]} to ${GZIP_LEVELS.length}`,

@@ -65,6 +65,8 @@ function textFor(setting: Setting<unknown>): fc.Arbitrary<string> {
       "*",
       "a,B.c",
       "m5d.large",
+      "7.5%",
+      "100%",
     ),
     fc.constantFrom(...kind.hint.split("|"), "simulator:", "sqlite:a b.db?table=x stdin:"),
     fc.subarray([...STAGES], { minLength: 1 }).map((names) => names.join(",")),

@@ -113,6 +113,12 @@ export const SETTINGS = {
     "1MiB",
     "A longer line is bad input: kept in part, with the reason.",
   ),
+  malformedMax: must(
+    "AGENT_MALFORMED_MAX",
+    kind.percent,
+    "10%",
+    "A larger share of malformed input is a problem: a warning, degraded health, and exit 1 with --once; 100%: never.",
+  ),
   pollMs: must(
     "AGENT_POLL_MS",
     kind.milliseconds("1ms", "1h"),

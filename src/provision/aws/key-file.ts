@@ -18,6 +18,8 @@ import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
 import type { AwsKey } from "./clients.ts";
 
 const HEAD = "# Made by agent provision: the edge's key. Copy it to the node as its .env; it cannot be shown again.";
+/** Without a source the agent refuses to run: its default, a simulator, never fills buckets unless it is named. */
+const SOURCE = "# AGENT_SOURCE=sqlite:/path/to/field.db";
 const BEFORE = "# keys before: ";
 const ID = /^AWS_ACCESS_KEY_ID=(.+)$/m;
 const SECRET = /^AWS_SECRET_ACCESS_KEY=(.+)$/m;
@@ -67,6 +69,7 @@ export function writeKeyFile(
     HEAD,
     `${BEFORE}${before.join(",")}`,
     ...Object.entries(settings).map(([name, value]) => `${name}=${value}`),
+    SOURCE,
   ];
   const part = `${path}.part`;
   try {
