@@ -32,7 +32,9 @@ test("a share of malformed rows above the setting is a problem with the first re
   for (let i = 0; i < 4; i++) take(share, mixed(1_000, 0));
   expect(share.problem("stdin:")).toBe(null);
   take(share, mixed(1_000, 900), "world");
-  expect(share.problem("stdin:")?.message).toBe('900 of 2,000 newest rows of "stdin:" are malformed, the first: no: world');
+  expect(share.problem("stdin:")?.message).toBe(
+    '900 of 2,000 newest rows of "stdin:" are malformed, the first: no: world',
+  );
   expect(codes()).toEqual(["input_malformed", "input_recovered", "input_malformed"]);
 });
 
@@ -64,7 +66,10 @@ test("at the end the whole input counts, also what was long ago", () => {
 });
 
 test("with 100 % malformed input is never a problem, with 0 % always", () => {
-  for (const [most, isProblem] of [[1, false], [0, true]] as const) {
+  for (const [most, isProblem] of [
+    [1, false],
+    [0, true],
+  ] as const) {
     const share = new InputShare(most);
     take(share, mixed(100, most === 1 ? 100 : 1));
     expect(share.problem("stdin:") !== null).toBe(isProblem);

@@ -7,10 +7,10 @@ import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, writeFile
 import { join } from "node:path";
 import { outsideTrouble } from "../buffer/outside-error.ts";
 import { messageOf } from "../core/errors.ts";
-import type { Problem } from "../core/problem.ts";
 import type { Log } from "../core/log/log.ts";
 import { list, oneOf, optional, type Shape, text } from "../core/outside/shape.ts";
 import { anyNumber, atLeast, nullable, readStored, type Stored } from "../core/outside/stored-json.ts";
+import type { Problem } from "../core/problem.ts";
 import { shellWord } from "../core/shell-word.ts";
 
 export type LiveReport = {
@@ -38,7 +38,7 @@ export type LiveReport = {
     readonly uri: string;
     readonly trouble: string | null;
     /** What is wrong with what it takes; still true when the agent has ended. */
-    readonly input?: readonly Problem[];
+    readonly input?: readonly Problem[] | undefined;
   }[];
   readonly parked: number;
   /** The last heartbeat that was sent; null: heartbeats are off. `error`: why the last try failed. */
@@ -72,7 +72,7 @@ const LIVE: Shape<LiveReport> = atLeast({
       lines(atLeast({ rule: anyText, nsPerReading: nullable(anyNumber), subjects: anyNumber, stateBytes: anyNumber })),
     ),
   }),
-  sources: lines(atLeast({ uri: anyText, trouble: nullable(anyText) })),
+  sources: lines(atLeast({ uri: anyText, trouble: nullable(anyText), input: optional(lines(PROBLEM)) })),
   parked: anyNumber,
   heartbeat: optional(nullable(atLeast({ sentAtMs: nullable(anyNumber), error: nullable(anyText) }))),
   bufferLimitBytes: anyNumber,

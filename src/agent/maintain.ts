@@ -8,8 +8,8 @@ import type { Retention } from "../buffer/disk/retention.ts";
 import type { DiskRoom } from "../buffer/disk/room.ts";
 import type { WindowLedger } from "../buffer/window-record.ts";
 import type { Log } from "../core/log/log.ts";
-import { MS_PER_DAY, MS_PER_HOUR } from "../core/time/duration.ts";
 import type { Problem } from "../core/problem.ts";
+import { MS_PER_DAY, MS_PER_HOUR } from "../core/time/duration.ts";
 
 export type UpkeepParts = {
   readonly retention: Retention;

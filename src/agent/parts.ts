@@ -1,6 +1,5 @@
 /** Makes every part that works on one buffer, in the order of the flow. `open-agent.ts` joins them to an agent. */
 
-import type { Problem } from "../core/problem.ts";
 import { BacklogCount } from "../buffer/backlog.ts";
 import type { Batch } from "../buffer/buffer.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
@@ -14,6 +13,7 @@ import { WindowLedger } from "../buffer/window-record.ts";
 import { Gzip } from "../core/bytes/gzip.ts";
 import type { HeapWatch } from "../core/bytes/heap-watch.ts";
 import type { Log } from "../core/log/log.ts";
+import type { Problem } from "../core/problem.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { ClockWatch } from "../core/time/clock.ts";
 import { VERSION } from "../core/version.ts";

@@ -1,8 +1,8 @@
 /** The report of a running agent, gathered from its parts: for `status`, and for requests over HTTP. */
 
-import type { Problem } from "../core/problem.ts";
 import { hostname } from "node:os";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { VERSION } from "../core/version.ts";

@@ -72,7 +72,9 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   const left = opened.parts.buffer.lastSeq - opened.parts.outbox.plannedThrough;
   await beside.end(opened, end.finished);
   await opened.close();
-  const delivered = isBadInput ? "Everything was delivered, the malformed rows as received" : "Everything was delivered";
+  const delivered = isBadInput
+    ? "Everything was delivered, the malformed rows as received"
+    : "Everything was delivered";
   log[isBadInput ? "warn" : "info"]("stopped", end.finished ? delivered : "Stopped; the next start delivers the rest", {
     accepted: end.accepted,
     ...(malformed > 0 && { malformed }),

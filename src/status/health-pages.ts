@@ -4,11 +4,11 @@
  */
 
 import { resolve } from "node:path";
-import type { Problem } from "../core/problem.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import { withoutPassword } from "../core/log/redact.ts";
+import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { shellWord } from "../core/shell-word.ts";
 import type { HttpServer, Page, PageContent } from "../http/server.ts";

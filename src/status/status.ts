@@ -1,4 +1,5 @@
 /** What a node says of itself, read from its buffer and from the running agent. */
+
 import { existsSync } from "node:fs";
 import { type LastReport, type LiveReport, lastReport } from "../agent/live.ts";
 import { corruptProblems } from "../agent/recovery/set-aside.ts";

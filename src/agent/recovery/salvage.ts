@@ -9,11 +9,11 @@ import { DamagedBuffer, type SalvagedBatch } from "../../buffer/salvage/damaged-
 import { asideDone, setAside } from "../../buffer/salvage/set-aside.ts";
 import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import { Gzip } from "../../core/bytes/gzip.ts";
+import type { Problem } from "../../core/problem.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import { isStage } from "../../core/stage.ts";
 import { VERSION } from "../../core/version.ts";
 import type { BufferInputs } from "../buffer-inputs.ts";
-import type { Problem } from "../../core/problem.ts";
 import { watchOwnHeap } from "../own-heap.ts";
 import { Promised } from "./promised.ts";
 import { type Recovered, Recovery, type SalvageParts } from "./readings.ts";
