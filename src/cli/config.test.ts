@@ -75,7 +75,7 @@ test("a simulator fills buckets only when it is named", async () => {
     'Cannot run without a source into "s3:": the simulator, the default, fills buckets only when it is named';
   const hint = "Try: agent run --source sqlite:field.db --store s3:";
   expect((await seen("config check --store s3:")).lines).toEqual([refused]);
-  const { code, said } = await seen("run --store s3: --once");
+  const { code, said } = await seen("run --store s3:");
   expect([code, said]).toEqual([2, [refused, hint]]);
   expect((await seen("config check --store s3: --source simulator:")).code).toBe(0);
   expect((await seen("config check --store dir:lake")).code).toBe(0);

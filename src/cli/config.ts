@@ -1,6 +1,6 @@
 /** `agent config`: which settings are in force, where each came from, and what is wrong with them. Secrets stay hidden. */
 import { withoutPassword } from "../core/log/redact.ts";
-import { isLoopback } from "../core/settings/kind.ts";
+import { isLoopback } from "../core/settings/address.ts";
 import {
   checkSettings,
   environmentWarnings,

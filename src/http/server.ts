@@ -5,7 +5,7 @@
  */
 import { codeOf, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
-import { type HostPort, isLoopback } from "../core/settings/kind.ts";
+import { type HostPort, isLoopback } from "../core/settings/address.ts";
 import type { HeadProblem, RequestHead } from "./head.ts";
 import { HttpListener, type Reply } from "./listener.ts";
 

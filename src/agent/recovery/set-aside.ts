@@ -2,8 +2,8 @@
 import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import { boolean, type Shape, text } from "../../core/outside/shape.ts";
 import { anyNumber, atLeast, storedEntries, storedJson } from "../../core/outside/stored-json.ts";
-import { MS_PER_DAY } from "../../core/time/duration.ts";
 import type { Problem } from "../../core/problem.ts";
+import { MS_PER_DAY } from "../../core/time/duration.ts";
 import type { Recovered } from "./readings.ts";
 
 /** The problem is shown for this long; the file and the losses stay. */

@@ -5,6 +5,7 @@
  */
 import { NODE_ID, safeNodeId } from "../node-id.ts";
 import { STAGES } from "../stage.ts";
+import * as address from "./address.ts";
 import { DATABRICKS_SETTINGS } from "./databricks.ts";
 import { may, must, secretText } from "./entry.ts";
 import * as kind from "./kind.ts";
@@ -25,14 +26,14 @@ export const SETTINGS = {
   }),
   source: must(
     "AGENT_SOURCE",
-    kind.uris,
+    address.uris,
     "simulator:",
     "Where readings come from: simulator:, stdin:, sqlite:PATH[?table=NAME]; several separated by spaces, or the flag repeated.",
     { flag: "source" },
   ),
   store: must(
     "AGENT_STORE",
-    kind.store,
+    address.store,
     "dir:./lake",
     "Where objects go: dir:PATH, or s3: for the buckets of S3_BUCKET_PREFIX and AWS_REGION.",
     { flag: "store" },
@@ -149,7 +150,7 @@ export const SETTINGS = {
   ),
   dashboard: must(
     "AGENT_DASHBOARD",
-    kind.hostPortOrOff,
+    address.hostPortOrOff,
     "off",
     "Where /healthz, /readyz and /metrics are served over HTTP, by agent run and demo; off: nowhere.",
     { flag: "dashboard" },
