@@ -77,13 +77,24 @@ function readingsThatShake(raw: readonly Row[]): ReadonlySet<unknown> {
     let last = Number.NEGATIVE_INFINITY;
     let late: number[] = [];
     let shook: boolean[] = [];
+    let aside: { readonly peak: number; readonly shook: boolean[] } | null = null;
+    // How far apart the readings of an earlier time are; a long step is forgotten by and by.
+    let apart = 0;
     for (const row of rows.toSorted((a, b) => seqOf(a) - seqOf(b))) {
       const time = Date.parse(String(row["timestamp"]));
       if (time <= last) {
         late = late.length > 0 && time > late.at(-1)! ? [...late, time] : [time];
         if (late.length < SET_BACK_AFTER) continue;
-        // Ten in a row that rise: the sensor's clock had been ahead. What was remembered is of a time that never was.
+        // Ten in a row that rise count from here: the sensor's clock had been ahead, or it is a backlog.
+        aside ??= { peak: last, shook };
         shook = [];
+        apart = 0;
+      } else if (aside !== null && time <= aside.peak) {
+        apart = Math.max(time - last, apart / 4);
+      } else if (aside !== null) {
+        // A jump beyond the newest time: it was a backlog, and what came before it continues.
+        if (time - last > 3 * apart) shook = aside.shook;
+        aside = null;
       }
       late = [];
       last = time;

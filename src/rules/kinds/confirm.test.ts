@@ -4,7 +4,7 @@ import {
   broken,
   findingsOf,
   MINUTE,
-  NaiveClock,
+  NaiveMemory,
   perSensor,
   type Sample,
   START,
@@ -49,14 +49,12 @@ test("it works with any kind, also one with a memory of its own or without measu
 test("finds what a plain implementation finds, for any stream, cut anywhere, over restarts", () => {
   const naive = (breaks: () => (sample: Sample) => boolean, absent: boolean) => () => {
     const inner = breaks();
-    const of = perSensor(() => ({ clock: new NaiveClock(), all: [] as boolean[] }));
+    const of = perSensor(() => new NaiveMemory(() => ({ all: [] as boolean[] })));
     return (sample: Sample) => {
       const is = inner(sample);
       if (sample.value === null && !absent) return false;
-      const memory = of(sample);
-      const step = memory.clock.step(sample.time);
-      if (step === "late") return false;
-      if (step === "set back") memory.all = [];
+      const memory = of(sample).step(sample.time);
+      if (memory === null) return false;
       memory.all.push(is);
       return is && memory.all.slice(-5).filter((one) => one).length >= 3;
     };
@@ -70,17 +68,15 @@ test("finds what a plain implementation finds, for any stream, cut anywhere, ove
   );
   agreesWithNaive({ when: { range: { measure: "m", max: 0.5 } }, confirm }, above);
   const stepped = naive(() => {
-    const of = perSensor(() => ({ clock: new NaiveClock(), value: null as number | null }));
+    const of = perSensor(() => new NaiveMemory(() => ({ value: null as number | null })));
     return (sample) => {
       if (sample.value === null) return false;
       const memory = of(sample);
-      const { last } = memory.clock;
-      const step = memory.clock.step(sample.time);
-      if (step === "late") return false;
-      const before = memory.value;
-      memory.value = sample.value;
-      if (step !== "later" || before === null) return false;
-      return Math.abs(sample.value - before) / (sample.time - last!) > 0.4123 / MINUTE;
+      const content = memory.step(sample.time);
+      if (content === null) return false;
+      const before = content.value;
+      content.value = sample.value;
+      return before !== null && Math.abs(sample.value - before) / (sample.time - memory.last!) > 0.4123 / MINUTE;
     };
   }, false);
   agreesWithNaive({ when: { rate: { measure: "m", max_change: 0.4123, per: "1m" } }, confirm }, stepped);

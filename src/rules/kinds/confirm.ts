@@ -8,7 +8,8 @@ import type { Columns } from "../columns.ts";
 import type { Broken, Condition, ConditionJudge } from "../condition.ts";
 import type { RuleReader } from "../files/reader.ts";
 import { JointMemory, RuleState } from "../state.ts";
-import { CLOCK, CLOCK_WIDTH, LATE, SET_BACK, stepClock } from "./event-time.ts";
+import { Asides } from "./asides.ts";
+import { CLOCK, CLOCK_WIDTH, LATE, stepClock } from "./event-time.ts";
 import { type FieldValues, readFields, wholeNumber } from "./fields.ts";
 
 /** The last readings are the bits of one double. */
@@ -33,14 +34,16 @@ export function confirmed(condition: Condition, confirm: Confirm): Condition {
 function compile(condition: Condition, { at_least: atLeast, of }: Confirm, columns: Columns): ConditionJudge {
   const inner = condition.compile(columns);
   const refs = condition.judgesAbsent === true ? [] : condition.measures.map((name) => columns.measure(name));
-  const own = new RuleState(columns.subjects, [...CLOCK, 0]);
-  const { subjectOf } = columns;
+  const { subjects, subjectOf } = columns;
+  const own = new RuleState(subjects, [...CLOCK, 0]);
+  const asides = new Asides(subjects, [0]);
+  const memory = new JointMemory(own, asides.state);
   const span = 2 ** of;
   const brokenRows = new Map<number, Broken>();
   const { problems } = inner;
   const silentAt = inner.silentAt?.bind(inner);
   return {
-    state: inner.state === undefined ? own : new JointMemory(inner.state, own),
+    state: inner.state === undefined ? memory : new JointMemory(inner.state, memory),
     ...(problems === undefined ? {} : { problems }),
     ...(silentAt === undefined ? {} : { silentAt }),
     judge(block, applies, broken) {
@@ -55,9 +58,9 @@ function compile(condition: Condition, { at_least: atLeast, of }: Confirm, colum
         const { values } = own;
         const step = stepClock(values, at, time[row]!);
         if (step === LATE) continue;
+        if (step > LATE) asides.turn(step, subjectOf[handle]!, values, at);
         const what = brokenRows.get(row);
-        const before = step === SET_BACK ? 0 : values[at + BITS]!;
-        const bits = ((before * 2) % span) + (what === undefined ? 0 : 1);
+        const bits = ((values[at + BITS]! * 2) % span) + (what === undefined ? 0 : 1);
         values[at + BITS] = bits;
         if (what === undefined) continue;
         const breaking = ones(bits);

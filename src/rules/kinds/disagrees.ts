@@ -11,7 +11,7 @@ import { type Columns, SENSOR_SUBJECT } from "../columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
 import type { RuleReader } from "../files/reader.ts";
 import { RuleState } from "../state.ts";
-import { CLOCK, CLOCK_WIDTH, exceeds, isoTime, LATE, shortNumber, stepClock } from "./event-time.ts";
+import { CLOCK, CLOCK_WIDTH, exceeds, isoTime, LATE, PEAK, SET_BACK, shortNumber, stepClock } from "./event-time.ts";
 import {
   DURATION,
   type FieldValues,
@@ -35,12 +35,14 @@ const fields = {
 };
 type Disagrees = FieldValues<typeof fields>;
 
-// How many members there are, then for each: who it is, its clock, and its last value.
+// How many members there are, then for each: who it is, its clock, its last value, and that of its peak: while a backlog of
+// one comes, its neighbours see the newest value too.
 const COUNT = 0;
 const MEMBERS = 1;
 const MEMBER_CLOCK = 1;
 const MEMBER_VALUE = MEMBER_CLOCK + CLOCK_WIDTH;
-const MEMBER_WIDTH = MEMBER_VALUE + 1;
+const PEAK_VALUE = MEMBER_VALUE + 1;
+const MEMBER_WIDTH = PEAK_VALUE + 1;
 
 function read(node: JsonNode, reader: RuleReader): Condition | undefined {
   const disagrees = readFields(node, { what: '"disagrees"', fields }, reader);
@@ -73,7 +75,9 @@ function compile(disagrees: Disagrees, columns: Columns): ConditionJudge {
         const at = state.touch(groupOf[handle]!);
         const { values } = state;
         const own = memberOf(values, at, idOf[handle]!);
-        if (stepClock(values, own + MEMBER_CLOCK, now) === LATE) continue;
+        const step = stepClock(values, own + MEMBER_CLOCK, now);
+        if (step === LATE) continue;
+        if (step === SET_BACK) values[own + PEAK_VALUE] = values[own + MEMBER_VALUE]!;
         values[own + MEMBER_VALUE] = value;
         const known = gather(values, at, own, neighbours);
         if (known < atLeast) continue;
@@ -92,8 +96,12 @@ function gather(values: Float64Array, at: number, own: number, { withinMs, other
   const now = values[own + MEMBER_CLOCK]!;
   let known = 0;
   for (let member = at + MEMBERS; member < end; member += MEMBER_WIDTH) {
-    if (member === own || Math.abs(now - values[member + MEMBER_CLOCK]!) > withinMs) continue;
-    insertSorted(others, 0, known++, values[member + MEMBER_VALUE]!);
+    if (member === own) continue;
+    if (Math.abs(now - values[member + MEMBER_CLOCK]!) <= withinMs) {
+      insertSorted(others, 0, known++, values[member + MEMBER_VALUE]!);
+    } else if (Math.abs(now - values[member + MEMBER_CLOCK + PEAK]!) <= withinMs) {
+      insertSorted(others, 0, known++, values[member + PEAK_VALUE]!);
+    }
   }
   return known;
 }

@@ -7,7 +7,7 @@ import {
   broken,
   findingsOf,
   MINUTE,
-  NaiveClock,
+  NaiveMemory,
   perSensor,
   type Sample,
   START,
@@ -72,13 +72,16 @@ test("nothing is judged during the baseline, nor against a baseline that never m
 test("finds what a plain implementation finds, for any stream, cut anywhere, over restarts", () => {
   const [baseline, slack, threshold] = [12, 0.4, 5];
   const limited = (value: number, most: number) => Math.sign(value) * Math.min(Math.abs(value), most);
+  type Sums = { count: number; mean: number; variance: number; up: number; down: number };
   agreesWithNaive(drift({ baseline, slack, threshold }), () => {
-    const of = perSensor(() => ({ clock: new NaiveClock(), count: 0, mean: 0, variance: 0, up: 0, down: 0 }));
+    const of = perSensor(
+      () => new NaiveMemory((was: Sums | null) => was ?? { count: 0, mean: 0, variance: 0, up: 0, down: 0 }),
+    );
     return (sample: Sample) => {
       const { value } = sample;
       if (value === null) return false;
-      const memory = of(sample);
-      if (memory.clock.step(sample.time) === "late") return false;
+      const memory = of(sample).step(sample.time);
+      if (memory === null) return false;
       const deviation = Math.sqrt(memory.variance);
       const judges = memory.count >= baseline && deviation > 0;
       if (judges) {

@@ -37,7 +37,7 @@ const READINGS = 2;
 const TOTAL = 3;
 const FRESH = new Array<number>(11).fill(0);
 
-function judge(drift: Drift, { state, subjectOf }: Memory): JudgeColumn {
+function judge(drift: Drift, { state, asides, subjectOf }: Memory): JudgeColumn {
   const { baseline, slack, threshold, deviation: given } = drift;
   const limit = `sum of deviations ≤ ${threshold}`;
   const most = MOST_THRESHOLDS * threshold;
@@ -50,7 +50,9 @@ function judge(drift: Drift, { state, subjectOf }: Memory): JudgeColumn {
       const at = state.touch(subjectOf[handle]!);
       const { values } = state;
       const now = time[row]!;
-      if (stepClock(values, at, now) === LATE) continue;
+      const step = stepClock(values, at, now);
+      if (step === LATE) continue;
+      if (step > LATE) asides.turn(step, subjectOf[handle]!, values, at);
       const deviation = given ?? Math.sqrt(values[at + VARIANCE]!);
       let away = value - values[at + MEAN]!;
       // A baseline that never moved has no deviation to measure by.
@@ -131,5 +133,6 @@ export const DRIFT = remembering({
   mistake: ({ slack }) =>
     slack >= MOST_DEVIATIONS ? `with a "slack" of ${MOST_DEVIATIONS} or more no reading would count` : undefined,
   fresh: () => FRESH,
+  anew: 0,
   judge,
 });

@@ -1,9 +1,19 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { CLOCK, exceeds, isoTime, LATE, SET_BACK, SET_BACK_AFTER, spanText, stepClock } from "./event-time.ts";
+import {
+  CLOCK,
+  exceeds,
+  isoTime,
+  LATE,
+  SET_BACK,
+  SET_BACK_AFTER,
+  SET_BACK_AGAIN,
+  spanText,
+  stepClock,
+} from "./event-time.ts";
 import { NaiveClock } from "./stateful.suite.ts";
 
-const NAMES = ["first", "later", "late", "set back"];
+const NAMES = ["first", "later", "late", "set back", "set back again", "catches up", "passes"];
 
 test("what is not later than the last is late, however often it comes; a rising row of ten sets the clock back", () => {
   const values = Float64Array.from(CLOCK);
@@ -13,7 +23,9 @@ test("what is not later than the last is late, however often it comes; a rising 
   expect(steps(102)).toEqual(["later"]);
   const rising = Array.from({ length: SET_BACK_AFTER }, (_, i) => i);
   expect(steps(...rising)).toEqual([...rising.slice(1).map(() => NAMES[LATE]), NAMES[SET_BACK]]);
-  expect(steps(50)).toEqual(["later"]);
+  expect(steps(50, 102)).toEqual(["catches up", "catches up"]);
+  expect(steps(...rising).at(-1)).toBe(NAMES[SET_BACK_AGAIN]);
+  expect(steps(50, 103, 104)).toEqual(["catches up", "passes", "later"]);
 });
 
 test("the clock does what its plain form does", () => {

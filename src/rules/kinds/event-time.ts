@@ -1,18 +1,23 @@
 /**
- * The time of a rule's memory is the readings' own. They may come late, twice, or from a clock that was wrong for a while.
- * Three doubles at the start of a subject's memory decide which readings change it: the same for every kind, and the same
- * for every way to cut the stream into blocks.
+ * The time of a rule's memory is the readings' own. They may come late, twice, as a backlog, or from a clock that was wrong
+ * for a while. Four doubles at the start of a subject's memory decide which readings change it: the same for every kind, and
+ * the same for every way to cut the stream into blocks.
  */
 
-/** The time of the last reading that counted; how many late readings followed in rising order; the time of the last of them. */
-export const CLOCK: readonly number[] = [Number.NaN, 0, 0];
+/**
+ * The time of the last reading that counted; how many late readings followed in rising order; the time of the last of them;
+ * and the peak: while readings of an earlier time count, the newest time before those, else infinite.
+ */
+export const CLOCK: readonly number[] = [Number.NaN, 0, 0, Number.POSITIVE_INFINITY];
 export const CLOCK_WIDTH = CLOCK.length;
 const LATE_RUN = 1;
 const LATE_AT = 2;
+export const PEAK = 3;
 
 /**
- * This many late readings in a row, each later than the one before, mean that the clock was ahead and was set back: the
- * memory is of a time that never was. One reading from next year must not silence a rule until then.
+ * This many late readings in a row, each later than the one before, count from there on: one reading from next year must not
+ * silence a rule until then. Either the clock was ahead and was set back, or it is a backlog of a device that was offline:
+ * nothing in the readings tells the two apart before a reading is newer than the peak again.
  */
 export const SET_BACK_AFTER = 10;
 
@@ -21,9 +26,16 @@ export const FIRST = 0;
 export const LATER = 1;
 /** Not later than the last one that counted: a duplicate, or delayed on its way. It is not judged and changes nothing. */
 export const LATE = 2;
-/** The clock was set back: the memory continues from this reading. */
+/** Readings of an earlier time count from this one on. What is remembered is of a later time. */
 export const SET_BACK = 3;
-export type Step = typeof FIRST | typeof LATER | typeof LATE | typeof SET_BACK;
+/** The same while readings of an earlier time counted already. */
+export const SET_BACK_AGAIN = 4;
+/** Later than the last one that counted, and not newer than the peak. */
+export const CATCHES_UP = 5;
+/** The first one that is newer than the peak. */
+export const PASSES = 6;
+/** A step above `LATE`: readings of an earlier time count, or just did. */
+export type Step = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 /** Moves the clock that begins at `at`. */
 export function stepClock(values: Float64Array, at: number, time: number): Step {
@@ -31,7 +43,11 @@ export function stepClock(values: Float64Array, at: number, time: number): Step 
   if (time > last) {
     values[at] = time;
     values[at + LATE_RUN] = 0;
-    return LATER;
+    const peak = values[at + PEAK]!;
+    if (peak === Number.POSITIVE_INFINITY) return LATER;
+    if (time <= peak) return CATCHES_UP;
+    values[at + PEAK] = Number.POSITIVE_INFINITY;
+    return PASSES;
   }
   if (Number.isNaN(last)) {
     values[at] = time;
@@ -43,6 +59,8 @@ export function stepClock(values: Float64Array, at: number, time: number): Step 
   if (values[at + LATE_RUN]! < SET_BACK_AFTER) return LATE;
   values[at] = time;
   values[at + LATE_RUN] = 0;
+  if (values[at + PEAK]! < Number.POSITIVE_INFINITY) return SET_BACK_AGAIN;
+  values[at + PEAK] = last;
   return SET_BACK;
 }
 

@@ -62,11 +62,27 @@ test("who is silent now is listed, longest first, without deciding anything", ()
 
 test("finds what a plain implementation finds, for any stream, cut anywhere, over restarts", () => {
   agreesWithNaive(rule, () => {
-    const of = perSensor(() => new NaiveClock());
-    return (sample) => {
-      const clock = of(sample);
+    const of = perSensor(() => ({
+      clock: new NaiveClock(),
+      counted: [] as number[],
+      silences: [] as [number, number][],
+    }));
+    return ({ sensor, time, value }) => {
+      const { clock, counted, silences } = of({ sensor, time, value });
       const { last } = clock;
-      return clock.step(sample.time) === "later" && sample.time - last! > 5 * MINUTE;
+      const step = clock.step(time);
+      if (step === "late") return false;
+      const newest = Math.max(...counted);
+      const isNewest = time > newest;
+      const since = isNewest ? newest : last!;
+      counted.push(time);
+      if (step === "first" || (!isNewest && step !== "catches up") || time - since <= 5 * MINUTE) return false;
+      const [from, to] = silences.at(-1) ?? [time, time];
+      if (isNewest) {
+        if (time - since >= to - from || time - to >= to - from) silences.push([since, time]);
+        return true;
+      }
+      return time <= counted[0]! || (since >= from && time <= to);
     };
   });
 });

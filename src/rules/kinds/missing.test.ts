@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { agreesWithNaive, broken, findingsOf, MINUTE, NaiveClock, perSensor, START } from "./stateful.suite.ts";
+import { agreesWithNaive, broken, findingsOf, MINUTE, NaiveMemory, perSensor, START } from "./stateful.suite.ts";
 
 const missing = (fields: object = {}) => ({ when: { missing: { measures: ["m"], ...fields } } });
 
@@ -33,11 +33,12 @@ test("a late reading is not judged, and makes no habit", () => {
 });
 
 test("finds what a plain implementation finds, for any stream, cut anywhere, over restarts", () => {
+  type Habit = { last: boolean[]; habit: boolean };
   agreesWithNaive(missing(), () => {
-    const of = perSensor(() => ({ clock: new NaiveClock(), last: [] as boolean[], habit: false }));
+    const of = perSensor(() => new NaiveMemory((was: Habit | null) => was ?? { last: [], habit: false }));
     return (sample) => {
-      const memory = of(sample);
-      if (memory.clock.step(sample.time) === "late") return false;
+      const memory = of(sample).step(sample.time);
+      if (memory === null) return false;
       memory.last.push(sample.value !== null);
       memory.habit ||= memory.last.length >= 3 && memory.last.slice(-3).every((was) => was);
       return memory.habit && sample.value === null;

@@ -8,7 +8,8 @@ import type { JsonNode } from "../../core/outside/located-json.ts";
 import type { Columns } from "../columns.ts";
 import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
 import type { RuleReader } from "../files/reader.ts";
-import { RuleState } from "../state.ts";
+import { JointMemory, RuleState } from "../state.ts";
+import { Asides } from "./asides.ts";
 import { CLOCK, CLOCK_WIDTH, isoTime, LATE, stepClock } from "./event-time.ts";
 import { type FieldValues, optional, readFields, wholeNumber } from "./fields.ts";
 
@@ -46,11 +47,14 @@ function readMeasures(node: JsonNode, what: string, reader: RuleReader): readonl
 function compile(rule: Missing, columns: Columns): ConditionJudge {
   const { measures, after } = rule;
   const refs = measures.map((name) => columns.measure(name));
-  const state = new RuleState(columns.subjects, [...CLOCK, ...measures.flatMap(() => [0, Number.NaN])]);
-  const { subjectOf } = columns;
+  const { subjects, subjectOf } = columns;
+  const fresh = measures.flatMap(() => [0, Number.NaN]);
+  const state = new RuleState(subjects, [...CLOCK, ...fresh]);
+  // A habit does not end with the time: a sensor that broke while its clock was ahead must stay broken.
+  const asides = new Asides(subjects, fresh, 0);
   const used: Float64Array[] = [];
   return {
-    state,
+    state: new JointMemory(state, asides.state),
     judge(block, applies, broken) {
       for (let m = 0; m < refs.length; m++) used[m] = columns.column(block, refs[m]!);
       const { count, sensor, time } = block;
@@ -60,7 +64,9 @@ function compile(rule: Missing, columns: Columns): ConditionJudge {
         const at = state.touch(subjectOf[handle]!);
         const { values } = state;
         const now = time[row]!;
-        if (stepClock(values, at, now) === LATE) continue;
+        const step = stepClock(values, at, now);
+        if (step === LATE) continue;
+        if (step > LATE) asides.turn(step, subjectOf[handle]!, values, at);
         let missing = 0;
         for (let m = 0; m < used.length; m++) {
           const runAt = at + MEASURES + m * 2;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { agreesWithNaive, broken, findingsOf, MINUTE, NaiveClock, perSensor, START } from "./stateful.suite.ts";
+import { agreesWithNaive, broken, findingsOf, MINUTE, NaiveMemory, perSensor, START } from "./stateful.suite.ts";
 
 const at = (minutes: number, value: number | null, sensor = "a", location = "x") => ({
   sensor,
@@ -76,17 +76,15 @@ test("deadband: a late reading is judged by the limits alone and moves nothing",
 
 test("deadband finds what a plain implementation finds, for any stream, cut anywhere, over restarts", () => {
   agreesWithNaive({ when: { range: { measure: "m", min: 0.5, max: 8, deadband: 1.5 } } }, () => {
-    const of = perSensor(() => ({ clock: new NaiveClock(), side: "" }));
+    const of = perSensor(() => new NaiveMemory(() => ({ side: "" })));
     return (sample) => {
       const { value } = sample;
       if (value === null) return false;
-      const memory = of(sample);
-      const step = memory.clock.step(sample.time);
+      const memory = of(sample).step(sample.time);
       const plain = value < 0.5 ? "low" : value > 8 ? "high" : "";
-      if (step === "late") return plain !== "";
-      const before = step === "set back" ? "" : memory.side;
-      const held = (before === "low" && value < 2) || (before === "high" && value > 6.5);
-      memory.side = plain || (held ? before : "");
+      if (memory === null) return plain !== "";
+      const held = (memory.side === "low" && value < 2) || (memory.side === "high" && value > 6.5);
+      memory.side = plain || (held ? memory.side : "");
       return memory.side !== "";
     };
   });

@@ -9,8 +9,9 @@ import type { Columns, MeasureRef } from "../columns.ts";
 import type { Broken, BrokenRow, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
 import type { RuleReader } from "../files/reader.ts";
 import { readSelector, type Selector } from "../selector.ts";
-import { RuleState } from "../state.ts";
-import { CLOCK, CLOCK_WIDTH, exceeds, LATE, SET_BACK, stepClock } from "./event-time.ts";
+import { JointMemory, RuleState } from "../state.ts";
+import { Asides } from "./asides.ts";
+import { CLOCK, CLOCK_WIDTH, exceeds, LATE, stepClock } from "./event-time.ts";
 
 type Limits = { readonly min: number; readonly max: number };
 type Override = Limits & { readonly appliesTo: Selector };
@@ -158,10 +159,11 @@ const SIDE = CLOCK_WIDTH;
 function withMemory(range: Range, ref: MeasureRef, columns: Columns): ConditionJudge {
   const { deadband } = range;
   const limits = new SensorLimits(range, columns);
-  const state = new RuleState(columns.subjects, [...CLOCK, 0]);
-  const { subjectOf } = columns;
+  const { subjects, subjectOf } = columns;
+  const state = new RuleState(subjects, [...CLOCK, 0]);
+  const asides = new Asides(subjects, [0]);
   return {
-    state,
+    state: new JointMemory(state, asides.state),
     judge(block: ReadingBlock, applies: Uint8Array, broken: BrokenRow): void {
       const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
       if (column === undefined) return;
@@ -175,7 +177,8 @@ function withMemory(range: Range, ref: MeasureRef, columns: Columns): ConditionJ
         const at = state.touch(subjectOf[handle]!);
         const { values } = state;
         const step = stepClock(values, at, time[row]!);
-        const before = step === LATE || step === SET_BACK ? 0 : values[at + SIDE]!;
+        if (step > LATE) asides.turn(step, subjectOf[handle]!, values, at);
+        const before = step === LATE ? 0 : values[at + SIDE]!;
         let side = value < min ? -1 : value > max ? 1 : 0;
         if (side === 0 && before < 0 && exceeds(deadband, value - min, min)) side = -1;
         if (side === 0 && before > 0 && exceeds(deadband, max - value, max)) side = 1;

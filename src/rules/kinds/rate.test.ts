@@ -5,7 +5,7 @@ import {
   broken,
   findingsOf,
   MINUTE,
-  NaiveClock,
+  NaiveMemory,
   perSensor,
   type Sample,
   START,
@@ -55,14 +55,12 @@ test("a late reading is not judged and is not compared with; a clock that was se
 
 test("finds what a plain implementation finds, for any stream, cut anywhere, over restarts", () => {
   const naive = (maxPerMs: number, overMs: number) => () => {
-    const of = perSensor(() => ({ clock: new NaiveClock(), points: [] as { time: number; value: number }[] }));
+    const of = perSensor(() => new NaiveMemory(() => ({ points: [] as { time: number; value: number }[] })));
     return (sample: Sample) => {
       const { time, value } = sample;
       if (value === null) return false;
-      const memory = of(sample);
-      const step = memory.clock.step(time);
-      if (step === "late") return false;
-      if (step === "set back") memory.points = [];
+      const memory = of(sample).step(time);
+      if (memory === null) return false;
       const { points } = memory;
       const from = points.findLast((point) => time - point.time >= overMs);
       const newest = points.at(-1);

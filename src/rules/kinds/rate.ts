@@ -5,7 +5,7 @@
 
 import { formatDuration } from "../../core/time/duration.ts";
 import type { Broken } from "../condition.ts";
-import { CLOCK_WIDTH, exceeds, isoTime, LATE, SET_BACK, shortNumber, spanText, stepClock } from "./event-time.ts";
+import { CLOCK_WIDTH, exceeds, isoTime, LATE, shortNumber, spanText, stepClock } from "./event-time.ts";
 import { DURATION, type FieldValues, MEASURE, optional, ZERO_OR_MORE } from "./fields.ts";
 import { type JudgeColumn, type Memory, remembering } from "./remembering.ts";
 
@@ -32,7 +32,7 @@ function mostPoints({ over }: Rate): number {
   return over === 0 ? 1 : MOST_POINTS;
 }
 
-function judge(rate: Rate, { state, subjectOf }: Memory): JudgeColumn {
+function judge(rate: Rate, { state, asides, subjectOf }: Memory): JudgeColumn {
   const { max_change: maxChange, per: perMs, over: overMs } = rate;
   const most = mostPoints(rate);
   const apartMs = overMs / SPAN_PARTS;
@@ -49,7 +49,7 @@ function judge(rate: Rate, { state, subjectOf }: Memory): JudgeColumn {
       const now = time[row]!;
       const step = stepClock(values, at, now);
       if (step === LATE) continue;
-      if (step === SET_BACK) values[at + COUNT] = 0;
+      if (step > LATE) asides.turn(step, subjectOf[handle]!, values, at);
       const from = reference(values, at, now - overMs, most);
       if (from >= 0) {
         const since = values[from]!;

@@ -6,13 +6,16 @@
 import type { ReadingBlock } from "../../core/reading.ts";
 import type { Columns } from "../columns.ts";
 import type { BrokenRow, ConditionJudge, ConditionKind } from "../condition.ts";
-import { RuleState } from "../state.ts";
+import { JointMemory, RuleState } from "../state.ts";
+import { Asides } from "./asides.ts";
 import { CLOCK } from "./event-time.ts";
 import { readFields, type Shape } from "./fields.ts";
 
 export type Memory = {
   /** Of each subject: the clock, then the doubles of `fresh`. */
   readonly state: RuleState;
+  /** To be turned at each step above `LATE`. */
+  readonly asides: Asides;
   /** By sensor handle. */
   readonly subjectOf: readonly number[];
 };
@@ -27,6 +30,8 @@ type RememberingKind<T extends OfMeasure> = Shape<T> & {
   readonly mistake?: (rule: T) => string | undefined;
   /** The doubles of a subject that was never seen, behind the clock. */
   readonly fresh: (rule: T) => readonly number[];
+  /** How many of these begin anew with a backlog, or a clock that was set back (asides.ts); absent: all. */
+  readonly anew?: number;
   readonly judge: (rule: T, memory: Memory) => JudgeColumn;
 };
 
@@ -45,10 +50,13 @@ export function remembering<T extends OfMeasure>(kind: RememberingKind<T>): Cond
 
 function compile<T extends OfMeasure>(kind: RememberingKind<T>, rule: T, columns: Columns): ConditionJudge {
   const ref = columns.measure(rule.measure);
-  const state = new RuleState(columns.subjects, [...CLOCK, ...kind.fresh(rule)]);
-  const judgeColumn = kind.judge(rule, { state, subjectOf: columns.subjectOf });
+  const { subjects, subjectOf } = columns;
+  const fresh = kind.fresh(rule);
+  const state = new RuleState(subjects, [...CLOCK, ...fresh]);
+  const asides = new Asides(subjects, fresh, kind.anew);
+  const judgeColumn = kind.judge(rule, { state, asides, subjectOf });
   return {
-    state,
+    state: new JointMemory(state, asides.state),
     judge(block, applies, broken) {
       const column = ref.slot < 0 ? undefined : block.measures[ref.slot];
       if (column !== undefined) judgeColumn(block, column, applies, broken);

@@ -7,7 +7,7 @@ import {
   broken,
   findingsOf,
   MINUTE,
-  NaiveClock,
+  NaiveMemory,
   perSensor,
   type Sample,
   START,
@@ -93,14 +93,12 @@ test("the sorted window gives the medians that sorting gives", () => {
 
 test("finds what a plain implementation finds, for any stream, cut anywhere, over restarts", () => {
   const naive = (window: number, threshold: number, min: number) => () => {
-    const of = perSensor(() => ({ clock: new NaiveClock(), values: [] as number[] }));
+    const of = perSensor(() => new NaiveMemory(() => ({ values: [] as number[] })));
     return (sample: Sample) => {
       const { value } = sample;
       if (value === null) return false;
-      const memory = of(sample);
-      const step = memory.clock.step(sample.time);
-      if (step === "late") return false;
-      if (step === "set back") memory.values = [];
+      const memory = of(sample).step(sample.time);
+      if (memory === null) return false;
       const last = memory.values.slice(-window);
       memory.values.push(value);
       if (last.length < leastKnown(window)) return false;

@@ -5,7 +5,7 @@
  */
 
 import type { Broken } from "../condition.ts";
-import { CLOCK_WIDTH, exceeds, isoTime, LATE, SET_BACK, shortNumber, stepClock } from "./event-time.ts";
+import { CLOCK_WIDTH, exceeds, isoTime, LATE, shortNumber, stepClock } from "./event-time.ts";
 import { ABOVE_ZERO, type FieldValues, MEASURE, optional, wholeNumber, ZERO_OR_MORE } from "./fields.ts";
 import { deviationOf, insertSorted, medianOf, placeOf, reorder } from "./median.ts";
 import { type JudgeColumn, type Memory, remembering } from "./remembering.ts";
@@ -32,7 +32,7 @@ export function leastKnown(window: number): number {
   return Math.max(5, Math.ceil(window / 2));
 }
 
-function judge(spike: Spike, { state, subjectOf }: Memory): JudgeColumn {
+function judge(spike: Spike, { state, asides, subjectOf }: Memory): JudgeColumn {
   const { window, threshold, min_deviation: minDeviation } = spike;
   const least = leastKnown(window);
   const limit = limitText(spike);
@@ -44,10 +44,10 @@ function judge(spike: Spike, { state, subjectOf }: Memory): JudgeColumn {
       if (applies[handle] !== 1 || Number.isNaN(value)) continue;
       const at = state.touch(subjectOf[handle]!);
       const { values } = state;
-      const last = values[at]!;
+      let last = values[at]!;
       const step = stepClock(values, at, time[row]!);
       if (step === LATE) continue;
-      if (step === SET_BACK) values[at + COUNT] = 0;
+      if (step > LATE) last = asides.turn(step, subjectOf[handle]!, values, at);
       const known = values[at + COUNT]!;
       const sorted = at + RING + window;
       if (known >= least) {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { agreesWithNaive, broken, findingsOf, MINUTE, NaiveClock, perSensor, START } from "./stateful.suite.ts";
+import { agreesWithNaive, broken, findingsOf, MINUTE, NaiveMemory, perSensor, START } from "./stateful.suite.ts";
 import { RUNS_KNOWN, RUNS_WEIGHED } from "./stuck.ts";
 
 const stuck = (fields: object) => ({ when: { stuck: { measure: "m", ...fields } } });
@@ -62,32 +62,30 @@ test("times_usual: a sensor with few decimals repeats itself often, so it must r
 
 test("finds what a plain implementation finds, for any stream, cut anywhere, over restarts", () => {
   const naive = (forMs: number, readings: number, tolerance: number, usual: number) => () => {
-    const of = perSensor(() => ({
-      clock: new NaiveClock(),
-      run: [] as { time: number; value: number }[],
-      ended: [] as number[],
-      mean: 0,
-    }));
+    type Runs = { run: { time: number; value: number }[]; ended: number; mean: number };
+    const of = perSensor(
+      () => new NaiveMemory((was: Runs | null): Runs => ({ run: [], ended: was?.ended ?? 0, mean: was?.mean ?? 0 })),
+    );
     return (sample: { sensor: string; time: number; value: number | null }) => {
       const { time, value } = sample;
       if (value === null) return false;
-      const memory = of(sample);
-      const last = memory.clock.last;
-      const step = memory.clock.step(time);
-      if (step === "late") return false;
+      const own = of(sample);
+      const memory = own.step(time);
+      if (memory === null) return false;
+      const { last } = own;
       const silent = forMs > 0 && last !== null && time - last > forMs;
       const values = [...memory.run.map((one) => one.value), value];
-      if (step === "set back" || silent) memory.run = [];
-      else if (Math.max(...values) - Math.min(...values) > tolerance) {
-        memory.ended.push(memory.run.length);
-        const weight = Math.min(memory.ended.length, RUNS_WEIGHED);
+      if (silent) memory.run = [];
+      else if (memory.run.length > 0 && Math.max(...values) - Math.min(...values) > tolerance) {
+        memory.ended++;
+        const weight = Math.min(memory.ended, RUNS_WEIGHED);
         memory.mean += (memory.run.length - memory.mean) / weight;
         memory.run = [];
       }
       memory.run.push({ time, value });
       const { run } = memory;
       if (run.length < Math.max(2, readings) || time - run[0]!.time <= forMs) return false;
-      return usual === 0 || (memory.ended.length >= RUNS_KNOWN && run.length >= usual * memory.mean);
+      return usual === 0 || (memory.ended >= RUNS_KNOWN && run.length >= usual * memory.mean);
     };
   };
   agreesWithNaive(stuck({ for: "4m", tolerance: 0.5 }), naive(4 * MINUTE, 0, 0.5, 0));

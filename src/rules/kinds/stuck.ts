@@ -6,7 +6,7 @@
 
 import { formatDuration } from "../../core/time/duration.ts";
 import type { Broken } from "../condition.ts";
-import { CLOCK_WIDTH, exceeds, isoTime, LATE, SET_BACK, shortNumber, spanText, stepClock } from "./event-time.ts";
+import { CLOCK_WIDTH, exceeds, isoTime, LATE, shortNumber, spanText, stepClock } from "./event-time.ts";
 import {
   ABOVE_ZERO,
   DURATION,
@@ -49,7 +49,7 @@ export const RUNS_KNOWN = 8;
 /** The average forgets: it is over about this many runs. */
 export const RUNS_WEIGHED = 64;
 
-function judge(stuck: Stuck, { state, subjectOf }: Memory): JudgeColumn {
+function judge(stuck: Stuck, { state, asides, subjectOf }: Memory): JudgeColumn {
   const { for: forMs, readings, times_usual: timesUsual, tolerance, above, below } = stuck;
   const limit = limitText(stuck);
   return (block, column, applies, broken) => {
@@ -60,12 +60,13 @@ function judge(stuck: Stuck, { state, subjectOf }: Memory): JudgeColumn {
       if (applies[handle] !== 1 || Number.isNaN(value)) continue;
       const at = state.touch(subjectOf[handle]!);
       const { values } = state;
-      const last = values[at]!;
+      let last = values[at]!;
       const now = time[row]!;
       const step = stepClock(values, at, now);
       if (step === LATE) continue;
+      if (step > LATE) last = asides.turn(step, subjectOf[handle]!, values, at);
       // Two readings further apart than `for` say nothing of the time between.
-      const isApart = step === SET_BACK || (forMs > 0 && now - last > forMs);
+      const isApart = forMs > 0 && now - last > forMs;
       if (isApart || !continuesRun(values, at, value, tolerance)) beginRun(values, at, value, isApart);
       const run = values[at + RUN]!;
       if (run < readings || run < 2 || now - values[at + SINCE]! <= forMs || value <= above || value >= below) continue;
@@ -136,5 +137,7 @@ export const STUCK = remembering({
   anyOf: ["for", "readings"],
   mistake: ({ above, below }) => (above >= below ? `nothing is above ${above} and below ${below}` : undefined),
   fresh: () => FRESH,
+  // The run, not how long runs usually are.
+  anew: USUAL - CLOCK_WIDTH,
   judge,
 });
