@@ -5,7 +5,7 @@ import { basename, dirname, join, normalize } from "node:path";
 import { envExample } from "./core/settings/example.ts";
 
 const ROOT = join(import.meta.dir, "..");
-const LINES = { source: 300, test: 500, function: 70 };
+const LIMITS = { source: 300, test: 500, function: 70, parameters: 4 };
 /**
  * The layout is the data flow. A part imports only parts that stand before it here, and those of its own group never:
  * the steps know only `core`; `agent` joins them; what people ask for is built on it; `cli` is flags in, text out.
@@ -39,7 +39,7 @@ test("there is something to check", () => {
 
 test("a source file has at most 300 lines, a test file at most 500", () => {
   const long = CODE.map((path) => ({ path, lines: read(path).trimEnd().split("\n").length })).filter(
-    ({ path, lines }) => lines > (isTest(path) ? LINES.test : LINES.source),
+    ({ path, lines }) => lines > (isTest(path) ? LIMITS.test : LIMITS.source),
   );
   expect(long).toEqual([]);
 });
@@ -81,7 +81,7 @@ test("the check of functions sees functions, methods, arrows and signatures over
 
 test("a function has at most 70 lines", () => {
   const long = CODE.filter((path) => !isTest(path)).flatMap((path) =>
-    longFunctions(read(path), LINES.function).map((what) => `${path} ${what}`),
+    longFunctions(read(path), LIMITS.function).map((what) => `${path} ${what}`),
   );
   expect(long).toEqual([]);
 });
@@ -319,10 +319,10 @@ test(`outside hot loops a value is asserted to be there at most ${NON_NULL.perTh
   expect((asserted * 1_000) / lines).toBeLessThan(NON_NULL.perThousandLines);
 });
 
-/** How many parameters each function of a formatted text has. */
+/** How many parameters each function of a formatted text has: functions, methods, arrows, signatures. */
 function parameterCounts(code: string): number[] {
   const heads =
-    /(?:function\*? ?\w*(?:<[^(]*>)?|^ +(?:static |async |private |readonly )*(?!if|for|while|switch|catch|return)[#\w]+(?:<[^(\n]*>)?|= (?:async )?(?:<[^(\n]*>)?)\(/gm;
+    /(?:function\*? ?\w*(?:<[^(]*>)?|^ +(?:static |async |private |readonly )*(?!if|for|while|switch|catch|return)[#\w]+(?:<[^(\n]*>)?|[=:(,] ?(?:async )?(?:<[^(\n]*>)?)\(/gm;
   return [...code.matchAll(heads)].flatMap((head) => {
     let depth = 1;
     let count = 1;
@@ -334,22 +334,30 @@ function parameterCounts(code: string): number[] {
       else if (")]}".includes(sign) || (sign === ">" && code[at - 1] !== "=")) depth--;
       else if (sign === "," && depth === 1 && !/^\s*\)/.test(code.slice(at + 1, at + 40))) count++;
     }
-    const isFunction = /^\s*(?::[^={;]*(?:\{|=>)|=>|\{)/.test(code.slice(at, at + 200));
+    const isFunction = /^\s*(?::[^={;]*(?:\{|=>)|: [^;={}()]*;|=>|\{)/.test(code.slice(at, at + 200));
     return isFunction && code.slice(start, at - 1).trim() !== "" ? [count] : [];
   });
 }
 
-/** The aim is none. A function over the limit that is touched is split or gets one object; this number only falls. */
-const MANY_PARAMETERS = 36;
+/** One loop is called with its eight arrays: with one object the engine takes longer to compile it (docs/decisions.md). */
+const MEASURED_PARAMETERS = new Map([["src/rules/cel/compile.ts", 8]]);
 
-test(`at most ${MANY_PARAMETERS} functions have more than four parameters`, () => {
-  const sample =
-    "function a(one: A, two: B<C, D>, three = [1, 2], four: E, five: F): void {\n}\nconst b = (x: A) => x;\n";
-  expect(parameterCounts(sample)).toEqual([5, 1]);
-  const many = CODE.filter((path) => !isTest(path)).flatMap((path) =>
-    parameterCounts(withoutText(read(path))).filter((count) => count > 4),
+test(`a function has at most ${LIMITS.parameters} parameters`, () => {
+  const samples = [
+    "function a(one: A, two: B<C, D>, three = [1, 2], four: E, five: F): void {\n}\n",
+    "class A {\n  async #a(\n    one: A,\n    two: B,\n    three: C,\n    four: D,\n    five: E,\n  ): Promise<void> {\n  }\n}\n",
+    "interface A {\n  a(one: A, two: B, three: C, four: D, five: E): void;\n}\n",
+    "const a = list.map((one, two, three, four, five) => one);\n",
+    "const a = { a: async (one: A, two: B, three: C, four: D, five: E) => one };\n",
+  ];
+  for (const sample of samples) expect([sample, parameterCounts(sample)]).toEqual([sample, [5]]);
+  expect(parameterCounts("call(one, two, three, four, five);\nconst b = (x: A) => x;\n")).toEqual([1]);
+  const many = CODE.flatMap((path) =>
+    parameterCounts(withoutText(read(path)))
+      .filter((count) => count > (MEASURED_PARAMETERS.get(path) ?? LIMITS.parameters))
+      .map((count) => `${path}: ${count}`),
   );
-  expect(many.length).toBeLessThanOrEqual(MANY_PARAMETERS);
+  expect(many).toEqual([]);
 });
 
 test("no text that a user sees sounds translated", () => {

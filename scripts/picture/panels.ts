@@ -41,9 +41,9 @@ export function throughput(box: Box, rows: Rows): string {
         text(inside.x, bottom - tall + 28, `${grouped(total(mine, "rows"))} rows`, "faint small"),
         text(chart.x - 6, bottom - tall + 9, grouped(most), "faint small end"),
         text(chart.x - 6, bottom, "0", "faint small end"),
-        line(chart.x, bottom - tall, chart.x + chart.width, bottom - tall),
+        line([chart.x, bottom - tall], [chart.x + chart.width, bottom - tall]),
         ...bars,
-        line(chart.x, bottom, chart.x + chart.width, bottom, "faint"),
+        line([chart.x, bottom], [chart.x + chart.width, bottom], "faint"),
       ];
     });
     return [...parts, ...hours(chart, inside.y + inside.height)];
@@ -112,7 +112,7 @@ export function latency(box: Box, rows: Rows): string {
       (ms) => place(ms) >= chart.x - 1 && place(ms) <= chart.x + chart.width,
     );
     const grid = ticks.flatMap((ms) => [
-      line(place(ms), inside.y - 4, place(ms), bottom),
+      line([place(ms), inside.y - 4], [place(ms), bottom]),
       text(place(ms), bottom + 17, duration(ms), "faint small middle"),
     ]);
     const marks = rows.flatMap((row, at) => {
@@ -125,8 +125,8 @@ export function latency(box: Box, rows: Rows): string {
       return [
         text(inside.x, y - 2, `${word(row, "node_id")}: ${word(row, "step")}`, "strong small"),
         text(inside.x, y + 12, said, "faint small"),
-        line(first!, y, last!, y, "a", 3),
-        ...values.map(([name, ms], n) => dot(place(ms), y, 5, COLOURS[n === 2 ? 2 : 0]!, `${name} ${duration(ms)}`)),
+        line([first!, y], [last!, y], "a", 3),
+        ...values.map(([name, ms], n) => dot([place(ms), y], 5, COLOURS[n === 2 ? 2 : 0]!, `${name} ${duration(ms)}`)),
       ];
     });
     return [...grid, ...marks];
@@ -203,10 +203,12 @@ export function windTurbines(box: Box, rows: Rows): string {
   );
 }
 
-/** Columns of a table: what stands over it, the text of a row, and where it ends as a share of the width. */
+/** A column of a table: its head, the text of its cell in a row, and where it ends as a share of the width. */
 type Column = readonly [head: string, cell: (row: Row) => string, end: number];
 
-function table(box: Box, title: string, about: string, rows: Rows, columns: readonly Column[]): string {
+type Table = { readonly title: string; readonly about: string; readonly columns: readonly Column[] };
+
+function table(box: Box, rows: Rows, { title, about, columns }: Table): string {
   return card(box, title, about, (inside) => {
     const lineOf = (row: Row | null, at: number) =>
       columns.map(([head, cell, end], n) => {
@@ -214,7 +216,7 @@ function table(box: Box, title: string, about: string, rows: Rows, columns: read
         const x = n === 0 ? inside.x : inside.x + end * inside.width;
         return text(x, inside.y + 12 + at * 24, row === null ? head : cell(row), style);
       });
-    const rule = line(inside.x, inside.y + 19, inside.x + inside.width, inside.y + 19, "edge");
+    const rule = line([inside.x, inside.y + 19], [inside.x + inside.width, inside.y + 19], "edge");
     return [...lineOf(null, 0), rule, ...rows.flatMap((row, at) => lineOf(row, at + 1))];
   });
 }
@@ -223,24 +225,26 @@ const timeIn = (name: string) => (row: Row) => word(row, name).replace("T", " ")
 const countIn = (name: string) => (row: Row) => grouped(num(row, name));
 
 export function fleet(box: Box, rows: Rows): string {
-  const about = "The nodes, as their heartbeats and their readings tell of them; times are UTC";
-  return table(box, "Fleet", about, rows, [
+  const about = "The nodes, from their heartbeats and their readings; times are UTC";
+  const columns: readonly Column[] = [
     ["node", (row) => word(row, "node_id"), 0],
     ["state", (row) => word(row, "state"), 0.3],
     ["heartbeat", timeIn("heartbeat_at"), 0.54],
     ["pending", countIn("pending"), 0.68],
     ["readings", countIn("readings"), 0.84],
     ["anomalies", countIn("anomalies"), 1],
-  ]);
+  ];
+  return table(box, rows, { title: "Fleet", about, columns });
 }
 
 export function schemaEvolution(box: Box, rows: Rows): string {
   const about = "Fields that no profile knows: what could become a column";
-  return table(box, "Schema evolution", about, rows, [
+  const columns: readonly Column[] = [
     ["field", (row) => word(row, "field"), 0],
     ["node", (row) => word(row, "node_id"), 0.44],
     ["readings", countIn("readings"), 0.62],
     ["first seen", timeIn("first_seen"), 0.81],
     ["last seen", timeIn("last_seen"), 1],
-  ]);
+  ];
+  return table(box, rows, { title: "Schema evolution", about, columns });
 }

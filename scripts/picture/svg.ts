@@ -39,11 +39,13 @@ export function bar({ x, y, width, height }: Box, colour: string, hint = "", opa
   return hint === "" ? `${shape}/>` : `${shape}><title>${escaped(hint)}</title></rect>`;
 }
 
-export function line(x1: number, y1: number, x2: number, y2: number, colour = "grid", width = 1): string {
+export type Point = readonly [x: number, y: number];
+
+export function line([x1, y1]: Point, [x2, y2]: Point, colour = "grid", width = 1): string {
   return `<line x1="${at(x1)}" y1="${at(y1)}" x2="${at(x2)}" y2="${at(y2)}" stroke="var(--${colour})" stroke-width="${width}"/>`;
 }
 
-export function dot(x: number, y: number, radius: number, colour: string, hint: string): string {
+export function dot([x, y]: Point, radius: number, colour: string, hint: string): string {
   return `<circle cx="${at(x)}" cy="${at(y)}" r="${radius}" fill="var(--${colour})"><title>${escaped(hint)}</title></circle>`;
 }
 

@@ -57,7 +57,7 @@ export const command = defineCommand({
     const source = new SimulatorSource(parameters, catalogue, null, Date.now);
     const out = await openOut(flags.out ?? "stdout", measures, catalogue, context);
     try {
-      await simulate(source, out, parameters, forMs, context);
+      await simulate({ source, out }, parameters, forMs, context);
     } finally {
       out.close();
     }
@@ -92,10 +92,9 @@ function definedOf(given: Readonly<Record<string, string | undefined>>): Partial
   return Object.fromEntries(Object.entries(given).filter(([, text]) => text !== undefined));
 }
 
-/** Takes and appends until the count or the time is through, or somebody asks to stop; all that was taken is appended. */
+/** Takes and appends until the count or the time is reached, or a stop is asked for; all that was taken is appended. */
 async function simulate(
-  source: SimulatorSource,
-  out: Out,
+  { source, out }: { readonly source: SimulatorSource; readonly out: Out },
   parameters: SimulatorParameters,
   forMs: number,
   context: Context,
@@ -126,7 +125,7 @@ async function simulate(
   progress.end();
 }
 
-/** A line that tells how far a long simulation is, rewritten in place on a terminal; a file's sum at the end everywhere. */
+/** A line that shows how far a long simulation is, rewritten in place on a terminal; a file's sum at the end everywhere. */
 class Progress {
   readonly #count: number | null;
   readonly #sensors: number;

@@ -55,7 +55,7 @@ export async function startS3Server(kind: ServerKind, region = "us-west-2"): Pro
     // A free port may be taken before the server has it: then the next one.
     const port = freePort();
     const folder = await mkdtemp(join(tmpdir(), `agent-${kind}-`));
-    const child = spawn(kind, program, port, region, folder);
+    const child = spawn(program, { kind, port, region, folder });
     try {
       await untilItAnswers(`http://127.0.0.1:${port}`, child);
       return serverOf(kind, `http://127.0.0.1:${port}`, region, () => end(child, folder));
@@ -97,7 +97,9 @@ function serverOf(kind: ServerKind, endpoint: string, region: string, stop: () =
 
 type Child = Bun.Subprocess<"pipe", "ignore", "pipe">;
 
-function spawn(kind: ServerKind, program: string, port: number, region: string, folder: string): Child {
+type Server = { readonly kind: ServerKind; readonly port: number; readonly region: string; readonly folder: string };
+
+function spawn(program: string, { kind, port, region, folder }: Server): Child {
   const commands: Record<ServerKind, string[]> = {
     versitygw: [program, "--port", `127.0.0.1:${port}`, "--region", region, "posix", folder],
     moto: [program, "-H", "127.0.0.1", "-p", String(port)],

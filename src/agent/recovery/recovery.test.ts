@@ -173,11 +173,9 @@ const ONE_PAGE: readonly string[] = ["zero a page", "random page", "flip in the 
 /** Of an epoch: every reading that was accepted is in raw or counted as lost, some without a seq. Returns how many are lost. */
 function checkEpoch(
   found: Audit,
-  epoch: string,
-  accepted: number,
+  { epoch, accepted }: { readonly epoch: string; readonly accepted: number },
   losses: readonly Loss[],
-  what: string,
-  flipped: number,
+  { what, flipped }: { readonly what: string; readonly flipped: number },
 ): number {
   const seqs = new Set<number>();
   for (const id of found.ids.raw.keys()) if (id.startsWith(epoch)) seqs.add(Number(id.slice(epoch.length + 1)));
@@ -240,12 +238,13 @@ longTest(
       expect([what, doubles(found).slice(3 * flipped)]).toEqual([what, []]);
       const epochs = oldEpochs(buffer);
       for (const old of epochs) {
-        const gone = checkEpoch(found, old.epoch, old.accepted, lossesOf(buffer, old.epoch), what, flipped);
+        const gone = checkEpoch(found, old, lossesOf(buffer, old.epoch), { what, flipped });
         expect([what, gone]).toEqual([what, old.lost]);
         if (!/aggregates/.test(buffer.meta("corrupt") ?? "")) checkWindows(found, old.epoch, gone, what);
         if (ONE_PAGE.includes(kind)) [accepted, lost] = [accepted + old.accepted, lost + gone];
       }
-      checkEpoch(found, buffer.epoch, buffer.lastSeq, lossesOf(buffer, null), what, flipped);
+      const { epoch, lastSeq } = buffer;
+      checkEpoch(found, { epoch, accepted: lastSeq }, lossesOf(buffer, null), { what, flipped });
       checkWindows(found, buffer.epoch, 0, what);
       const [problem] = corruptProblems(buffer, NOW);
       const files = readdirSync(made.dataDir).filter((name) => /^buffer\.corrupt-.*\.db$/.test(name));

@@ -43,7 +43,7 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   const store = await storeOf(context);
   try {
     let shown = 0;
-    for await (const line of newestLines(store, stage, rows, context.stop, progressLine(context.terminal))) {
+    for await (const line of newestLines(store, { stage, rows }, context.stop, progressLine(context.terminal))) {
       await context.write(`${isForPeople ? readable(line) : line}\n`);
       shown++;
     }
@@ -54,16 +54,17 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   }
 }
 
-/** Lines of the newest objects (by hour of event time, then by seq or revision), as they stand in them. */
+type NewestRows = { readonly stage: Stage; readonly rows: number };
+
+/** Lines of the newest objects (by hour of event time, then by seq or revision), as the objects have them. */
 export async function* newestLines(
   store: ObjectStore,
-  stage: Stage,
-  rows: number,
+  { stage, rows }: NewestRows,
   stop: AbortSignal,
   progress: ProgressLine,
 ): AsyncIterable<string> {
   let left = rows;
-  for (const { key } of await newestObjects(store, stage, rows, stop, progress)) {
+  for (const { key } of await newestObjects(store, { stage, rows }, stop, progress)) {
     for (const line of gunzipLines(await store.get({ stage, key }), `${store.place(stage)}/${key}`)) {
       if (left-- <= 0 || stop.aborted) return;
       yield line;
@@ -71,11 +72,10 @@ export async function* newestLines(
   }
 }
 
-/** Enough objects, newest first, for so many rows: each holds one at least. Keeps no more than twice that in memory. */
+/** Enough objects, newest first, for these rows: each holds at least one. Keeps no more than twice that in memory. */
 async function newestObjects(
   store: ObjectStore,
-  stage: Stage,
-  enough: number,
+  { stage, rows: enough }: NewestRows,
   stop: AbortSignal,
   progress: ProgressLine,
 ): Promise<NamedObject[]> {

@@ -36,7 +36,14 @@ export function backtestJson(found: Backtest, { epoch, from, set, sinceMs, until
     anomalous: { would, did, only_would: onlyWould, only_did: onlyDid },
     rules: [...tally.rules]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, rule]) => ruleJson(name, rule, changes.get(name) ?? null, set.names.includes(name), epoch)),
+      .map(([name, rule]) => {
+        return ruleJson(
+          name,
+          rule,
+          { inCandidate: set.names.includes(name), change: changes.get(name) ?? null },
+          epoch,
+        );
+      }),
     truth: truthJson(found),
     problems: found.problems,
   };
@@ -47,7 +54,9 @@ function heldJson({ held: { seqs, fromMs, toMs } }: Backtest) {
   return { first_seq: seqs?.first ?? null, last_seq: seqs?.last ?? null, from: time(fromMs), to: time(toMs) };
 }
 
-function ruleJson(name: string, rule: RuleTally, change: Change | null, isCandidate: boolean, epoch: string) {
+type RuleNow = { readonly inCandidate: boolean; readonly change: Change | null };
+
+function ruleJson(name: string, rule: RuleTally, { inCandidate, change }: RuleNow, epoch: string) {
   const cells = (of: ReadonlyMap<string, Counts>) => [...of].sort(([a], [b]) => (a < b ? -1 : 1));
   const counts = ({ would, did }: Counts) => ({ would_break: would, did_break: did });
   return {
@@ -55,7 +64,7 @@ function ruleJson(name: string, rule: RuleTally, change: Change | null, isCandid
     ...counts(rule),
     only_would: rule.would - rule.both,
     only_did: rule.did - rule.both,
-    in_candidate: isCandidate,
+    in_candidate: inCandidate,
     change,
     by_sensor: cells(rule.bySensor).map(([sensor_id, of]) => ({ sensor_id, ...counts(of) })),
     by_hour: cells(rule.byHour).map(([hour, of]) => ({ hour, ...counts(of) })),

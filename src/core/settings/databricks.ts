@@ -1,4 +1,4 @@
-/** The settings of the Databricks half of `agent provision`: a part of the one table (settings-table.ts). */
+/** The settings of the Databricks half of `agent provision`: a part of the one table (table.ts). */
 import { may, must, secretText } from "./entry.ts";
 import * as kind from "./kind.ts";
 
@@ -14,15 +14,17 @@ export const DATABRICKS_SETTINGS = {
     ),
     "The Databricks workspace.",
   ),
-  databricksToken: may("DATABRICKS_TOKEN", secretText, "A token of that workspace.", { secret: true }),
+  databricksToken: may({ env: "DATABRICKS_TOKEN", secret: true }, secretText, "A token of that workspace."),
   databricksClientId: may(
     "DATABRICKS_CLIENT_ID",
     kind.text("an application id", "ID", /^[\w.@:=-]{1,256}$/),
     "Instead of a token: the service principal that provisions (OAuth).",
   ),
-  databricksClientSecret: may("DATABRICKS_CLIENT_SECRET", secretText, "Goes with the service principal.", {
-    secret: true,
-  }),
+  databricksClientSecret: may(
+    { env: "DATABRICKS_CLIENT_SECRET", secret: true },
+    secretText,
+    "Goes with the service principal.",
+  ),
   databricksConfigProfile: may(
     "DATABRICKS_CONFIG_PROFILE",
     kind.text("a profile's name", "NAME", /^[^\0\r\n[\]]{1,256}$/),

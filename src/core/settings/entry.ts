@@ -14,21 +14,26 @@ export type Setting<T> = {
   readonly kind: Kind<T>;
 };
 
-type More = { readonly flag?: string; readonly secret?: boolean };
+/** Its name in the environment, or that with the rest of how it is given. */
+type Named = string | { readonly env: string; readonly flag?: string; readonly secret?: true };
+
+function namesOf(named: Named): Pick<Setting<never>, "env" | "flag" | "secret"> {
+  const { env, flag = null, secret = false } = typeof named === "string" ? { env: named } : named;
+  return { env, flag, secret };
+}
 
 export function must<T>(
-  env: string,
+  named: Named,
   of: Kind<T>,
   fallback: string | ((hostName: string) => string),
   doc: string,
-  more: More = {},
 ): Setting<T> {
-  return { env, flag: more.flag ?? null, doc, fallback, secret: more.secret ?? false, kind: of };
+  return { ...namesOf(named), doc, fallback, kind: of };
 }
 
-export function may<T>(env: string, of: Kind<T>, doc: string, more: More = {}): Setting<T | null> {
+export function may<T>(named: Named, of: Kind<T>, doc: string): Setting<T | null> {
   const parsed: Kind<T | null> = { ...of, format: (value) => (value === null ? "" : of.format(value)) };
-  return { env, flag: more.flag ?? null, doc, fallback: null, secret: more.secret ?? false, kind: parsed };
+  return { ...namesOf(named), doc, fallback: null, kind: parsed };
 }
 
 export const secretText = kind.text("text on one line", "SECRET");

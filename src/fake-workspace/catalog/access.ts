@@ -57,13 +57,14 @@ export function holds(world: World, caller: string, privilege: string, one: Secu
   );
 }
 
-export function demand(world: World, caller: string, privilege: string, one: Securable, name = one.fullName): void {
+export function demand(world: World, caller: string, privilege: string, one: Securable): void {
   if (holds(world, caller, privilege, one)) return;
+  const name = one.type === "metastore" ? `metastore-${world.settings.region}` : one.fullName;
   throw denied(`User does not have ${privilege.replaceAll("_", " ")} on ${calledOf(one.type)} '${name}'.`);
 }
 
 export function demandOnMetastore(world: World, caller: string, privilege: string): void {
-  demand(world, caller, privilege, metastoreOf(world), `metastore-${world.settings.region}`);
+  demand(world, caller, privilege, metastoreOf(world));
 }
 
 export function demandOwner(world: World, caller: string, one: Securable): void {
@@ -71,13 +72,12 @@ export function demandOwner(world: World, caller: string, one: Securable): void 
   throw denied(`User is not an owner of ${calledOf(one.type)} '${one.fullName}'.`);
 }
 
-/** The owner, or a metastore admin whose change has no other fields than `adminMay`. */
+/** The owner, or a metastore admin whose change has only fields of `adminMay`. */
 export function demandOwnerOrAdmin(
   world: World,
   caller: string,
   one: Securable,
-  fields: readonly string[],
-  adminMay: readonly string[],
+  { fields, adminMay }: { readonly fields: readonly string[]; readonly adminMay: readonly string[] },
 ): void {
   if (isMetastoreAdmin(world, caller) && fields.every((field) => adminMay.includes(field))) return;
   demandOwner(world, caller, one);

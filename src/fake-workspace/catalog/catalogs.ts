@@ -62,13 +62,12 @@ function make(
   world: World,
   caller: string,
   name: string,
-  body: Partial<Pick<Catalog, "comment" | "properties">>,
-  storageRoot: string | null,
+  { comment, properties, storageRoot }: Pick<Catalog, "comment" | "properties" | "storageRoot">,
 ): Catalog {
   const made: Catalog = {
-    ...keptNow(world, caller, `catalog ${name}`, name, body.comment),
+    ...keptNow(world, caller, `catalog ${name}`, { name, comment }),
     storageRoot,
-    properties: body.properties ?? {},
+    properties,
     isolation: "OPEN",
   };
   world.catalogs.set(name, made);
@@ -78,7 +77,10 @@ function make(
     ["information_schema", "System user"],
   ] as const) {
     const fullName = `${name}.${schema}`;
-    const kept = { ...keptNow(world, owner, `schema ${fullName}`, schema, undefined), catalog: name };
+    const kept = {
+      ...keptNow(world, owner, `schema ${fullName}`, { name: schema, comment: undefined }),
+      catalog: name,
+    };
     world.schemas.set(fullName, { ...kept, storageRoot: null, properties: {} });
   }
   return made;
@@ -100,7 +102,7 @@ export const CATALOG_ROUTES: readonly Route[] = [
     const root = body.storage_root;
     const storageRoot = root === undefined ? null : demandInLocation(world, caller, root, "CREATE_MANAGED_STORAGE");
     const { comment, properties = {} } = body;
-    return told(world, make(world, caller, name, { comment, properties }, storageRoot));
+    return told(world, make(world, caller, name, { comment, properties, storageRoot }));
   }),
 
   route(
@@ -109,13 +111,7 @@ export const CATALOG_ROUTES: readonly Route[] = [
     { query: shape({ ...PAGE, include_browse: queryFlag, include_unbound: queryFlag }) },
     ({ world, caller, query }) => {
       const all = [...world.catalogs.values()].filter(({ name }) => sees(world, caller, securable(world, name)));
-      return pageOf(
-        world,
-        "catalogs",
-        "catalogs",
-        all.map((one) => told(world, one)),
-        query,
-      );
+      return pageOf(world, { list: "catalogs", field: "catalogs", all: all.map((one) => told(world, one)) }, query);
     },
   ),
 
@@ -126,7 +122,10 @@ export const CATALOG_ROUTES: readonly Route[] = [
 
   route("PATCH", `${BASE}/{name}`, { body: UPDATE }, ({ world, caller, at, body }) => {
     const before = catalogOf(world, at["name"]!);
-    demandOwnerOrAdmin(world, caller, securable(world, before.name), Object.keys(body), ["owner"]);
+    demandOwnerOrAdmin(world, caller, securable(world, before.name), {
+      fields: Object.keys(body),
+      adminMay: ["owner"],
+    });
     demandPrincipal(world, body.owner);
     if (body.new_name !== undefined && keptName(body.new_name, "Catalog") !== before.name) {
       throw new Problem(501, "NOT_IMPLEMENTED", "This fake does not rename catalogs.");
@@ -146,7 +145,7 @@ export const CATALOG_ROUTES: readonly Route[] = [
   route("DELETE", `${BASE}/{name}`, { query: shape({ force: queryFlag }) }, ({ world, caller, at, query }) => {
     const one = catalogOf(world, at["name"]!);
     // "The caller must be a metastore admin or the owner of the catalog."
-    demandOwnerOrAdmin(world, caller, securable(world, one.name), [], []);
+    demandOwnerOrAdmin(world, caller, securable(world, one.name), { fields: [], adminMay: [] });
     const schemas = schemasOf(world, one.name);
     const inside = schemas.filter(({ name }) => name !== "information_schema").length;
     if (inside > 0 && query.force !== true) {

@@ -164,7 +164,7 @@ export const EXTERNAL_LOCATION_ROUTES: readonly Route[] = [
     demandFree(world, name);
     demandNoOverlap(world, url, null);
     const made: Location = {
-      ...keptNow(world, caller, `location ${name}`, name, body.comment),
+      ...keptNow(world, caller, `location ${name}`, { name, comment: body.comment }),
       url,
       credentialId: credential.id,
       readOnly: body.read_only ?? false,
@@ -185,9 +185,7 @@ export const EXTERNAL_LOCATION_ROUTES: readonly Route[] = [
       const all = [...world.locations.values()].filter(({ name }) => sees(world, caller, securable(world, name)));
       return pageOf(
         world,
-        "external-locations",
-        "external_locations",
-        all.map((one) => told(world, one)),
+        { list: "external-locations", field: "external_locations", all: all.map((one) => told(world, one)) },
         query,
       );
     },
@@ -200,7 +198,10 @@ export const EXTERNAL_LOCATION_ROUTES: readonly Route[] = [
 
   route("PATCH", `${BASE}/{name}`, { body: UPDATE }, async ({ world, caller, at, body }) => {
     const before = locationOf(world, at["name"]!);
-    demandOwnerOrAdmin(world, caller, securable(world, before.name), Object.keys(body), adminMay(world));
+    demandOwnerOrAdmin(world, caller, securable(world, before.name), {
+      fields: Object.keys(body),
+      adminMay: adminMay(world),
+    });
     demandPrincipal(world, body.owner);
     const name = body.new_name === undefined ? before.name : keptName(body.new_name, "External Location");
     if (name !== before.name) demandFree(world, name);

@@ -17,7 +17,7 @@ type Context = Readonly<Record<string, string>>;
 export function whyNotAssumable(role: Role, masterArn: string, externalId: string): string | null {
   const trusts = (who: string, id: string) => {
     const context = { "sts:externalid": id, "aws:principalarn": who };
-    return allowed([role.trust], "sts:AssumeRole", null, context, who);
+    return allowed([role.trust], { action: "sts:AssumeRole", resource: null, context, who });
   };
   if (!trusts(masterArn, externalId)) {
     return "Credential has invalid AWS IAM Role: the Unity Catalog role is not authorized to perform sts:AssumeRole on it with this external ID.";
@@ -34,17 +34,19 @@ export function whyNotAssumable(role: Role, masterArn: string, externalId: strin
 
 /** Whether its permission policies allow the action on the resource. */
 export function may(role: Role, action: string, resource: string): boolean {
-  return allowed(role.policies, action, resource, { "aws:principalarn": role.arn }, null);
+  return allowed(role.policies, { action, resource, context: { "aws:principalarn": role.arn }, who: null });
 }
 
-/** An Allow and no Deny. `who` is null for permission policies, which name no principal. */
-function allowed(
-  documents: readonly unknown[],
-  action: string,
-  resource: string | null,
-  context: Context,
-  who: string | null,
-): boolean {
+/** `resource` is null for trust policies, which name none; `who` for permission policies, which name no principal. */
+type Request = {
+  readonly action: string;
+  readonly resource: string | null;
+  readonly context: Context;
+  readonly who: string | null;
+};
+
+/** An Allow and no Deny. */
+function allowed(documents: readonly unknown[], { action, resource, context, who }: Request): boolean {
   const matching = documents
     .flatMap(statementsOf)
     .filter(

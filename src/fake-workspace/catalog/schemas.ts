@@ -68,7 +68,7 @@ export function makeSchema(world: World, caller: string, wish: SchemaWish): Sche
   const root = wish.storageRoot;
   const storageRoot = root === undefined ? null : demandInLocation(world, caller, root, "CREATE_MANAGED_STORAGE");
   const made: Schema = {
-    ...keptNow(world, caller, `schema ${fullName}`, name, wish.comment),
+    ...keptNow(world, caller, `schema ${fullName}`, { name, comment: wish.comment }),
     catalog: catalog.fullName,
     storageRoot,
     properties: wish.properties ?? {},
@@ -135,9 +135,7 @@ export const SCHEMA_ROUTES: readonly Route[] = [
       );
       return pageOf(
         world,
-        `schemas of ${catalog.fullName}`,
-        "schemas",
-        all.map(([, one]) => told(world, one)),
+        { list: `schemas of ${catalog.fullName}`, field: "schemas", all: all.map(([, one]) => told(world, one)) },
         query,
       );
     },
@@ -150,7 +148,10 @@ export const SCHEMA_ROUTES: readonly Route[] = [
 
   route("PATCH", `${BASE}/{full_name}`, { body: UPDATE }, ({ world, caller, at, body }) => {
     const before = schemaOf(world, at["full_name"]!);
-    demandOwnerOrAdmin(world, caller, securable(world, fullNameOf(before)), Object.keys(body), ["owner"]);
+    demandOwnerOrAdmin(world, caller, securable(world, fullNameOf(before)), {
+      fields: Object.keys(body),
+      adminMay: ["owner"],
+    });
     demandPrincipal(world, body.owner);
     if (body.new_name !== undefined && keptName(body.new_name, "Schema") !== before.name) {
       throw new Problem(501, "NOT_IMPLEMENTED", "This fake does not rename schemas.");

@@ -82,7 +82,13 @@ export function parentsOf(world: World, one: Securable): readonly Securable[] {
   return [...parents, metastoreOf(world)];
 }
 
-export function keptNow(world: World, caller: string, what: string, name: string, comment: string | undefined): Kept {
+/** A new one, made now by the caller. `what` names it for its id: kind and full name. */
+export function keptNow(
+  world: World,
+  caller: string,
+  what: string,
+  { name, comment }: Pick<Kept, "name" | "comment">,
+): Kept {
   const nowMs = world.now();
   return {
     id: world.nextUuid(what),

@@ -121,7 +121,7 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
     }
     demandFree();
     const made: Credential = {
-      ...keptNow(world, caller, `credential ${name}`, name, body.comment),
+      ...keptNow(world, caller, `credential ${name}`, { name, comment: body.comment }),
       roleArn,
       externalId,
       readOnly: body.read_only ?? false,
@@ -135,9 +135,7 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
     const all = [...world.credentials.values()].filter(({ name }) => sees(world, caller, securable(world, name)));
     return pageOf(
       world,
-      "storage-credentials",
-      "storage_credentials",
-      all.map((one) => told(world, one)),
+      { list: "storage-credentials", field: "storage_credentials", all: all.map((one) => told(world, one)) },
       query,
     );
   }),
@@ -150,7 +148,10 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
   route("PATCH", `${BASE}/{name}`, { body: UPDATE }, async ({ world, caller, at, body }) => {
     const before = credentialOf(world, at["name"]!);
     // "If the caller is a metastore admin, only the owner field can be changed."
-    demandOwnerOrAdmin(world, caller, securable(world, before.name), Object.keys(body), ["owner"]);
+    demandOwnerOrAdmin(world, caller, securable(world, before.name), {
+      fields: Object.keys(body),
+      adminMay: ["owner"],
+    });
     demandPrincipal(world, body.owner);
     const { aws_iam_role, force, new_name, skip_validation } = body;
     const roleArn = aws_iam_role === undefined ? before.roleArn : checkedArn(aws_iam_role.role_arn);

@@ -74,7 +74,7 @@ export function makeTable(world: World, caller: string, wish: TableWish): Table 
   const name = keptName(tableName, "Table");
   const fullName = `${schema.fullName}.${name}`;
   if (world.tables.has(fullName)) throw taken("TABLE_ALREADY_EXISTS", `Table '${fullName}' already exists`);
-  const kept = keptNow(world, caller, `table ${fullName}`, name, wish.comment);
+  const kept = keptNow(world, caller, `table ${fullName}`, { name, comment: wish.comment });
   const [catalog = "", inSchema = ""] = schema.fullName.split(".");
   let url = `${catalogStorage(world, catalogOf(world, catalog))}/tables/${kept.id}`;
   if (wish.url !== undefined) {
@@ -135,7 +135,7 @@ export const TABLE_ROUTES: readonly Route[] = [
         properties: query.omit_properties === true ? undefined : properties,
       };
     });
-    return pageOf(world, `tables of ${schema}`, "tables", shown, query);
+    return pageOf(world, { list: `tables of ${schema}`, field: "tables", all: shown }, query);
   }),
 
   route("GET", `${BASE}/{full_name}`, { query: GET }, ({ world, caller, at }) => {

@@ -58,7 +58,7 @@ export function makeVolume(world: World, caller: string, wish: VolumeWish): Volu
   const name = keptName(wish.name, "Volume");
   const fullName = `${schema.fullName}.${name}`;
   if (world.volumes.has(fullName)) throw taken("RESOURCE_ALREADY_EXISTS", `Volume '${fullName}' already exists`);
-  const kept = keptNow(world, caller, `volume ${fullName}`, name, wish.comment);
+  const kept = keptNow(world, caller, `volume ${fullName}`, { name, comment: wish.comment });
   const external = wish.url !== undefined;
   let url = `${catalogStorage(world, catalogOf(world, catalog))}/volumes/${kept.id}`;
   if (wish.url !== undefined) {
@@ -95,9 +95,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
       );
       return pageOf(
         world,
-        `volumes of ${schema}`,
-        "volumes",
-        all.map(([, one]) => told(world, one)),
+        { list: `volumes of ${schema}`, field: "volumes", all: all.map(([, one]) => told(world, one)) },
         query,
       );
     },
@@ -110,7 +108,10 @@ export const VOLUME_ROUTES: readonly Route[] = [
 
   route("PATCH", `${BASE}/{full_name}`, { body: UPDATE }, ({ world, caller, at, body }) => {
     const before = volumeOf(world, at["full_name"]!);
-    demandOwnerOrAdmin(world, caller, securable(world, fullNameOf(before)), Object.keys(body), Object.keys(body));
+    demandOwnerOrAdmin(world, caller, securable(world, fullNameOf(before)), {
+      fields: Object.keys(body),
+      adminMay: Object.keys(body),
+    });
     demandPrincipal(world, body.owner);
     const name = body.new_name === undefined ? before.name : keptName(body.new_name, "Volume");
     const after: Volume = {
@@ -130,7 +131,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
 
   route("DELETE", `${BASE}/{full_name}`, {}, ({ world, caller, at }) => {
     const one = volumeOf(world, at["full_name"]!);
-    demandOwnerOrAdmin(world, caller, securable(world, fullNameOf(one)), [], []);
+    demandOwnerOrAdmin(world, caller, securable(world, fullNameOf(one)), { fields: [], adminMay: [] });
     world.volumes.delete(fullNameOf(one));
     world.grants.forget(one.id);
   }),

@@ -163,7 +163,7 @@ export const DASHBOARD_ROUTES: readonly Route[] = [
     ({ world, query }) => {
       const all = [...world.dashboards.values()].filter(({ trashed }) => !trashed || query.show_trashed === true);
       const page = { max_results: query.page_size ?? 0, page_token: query.page_token };
-      return pageOf(world, "dashboards", "dashboards", all.map(short), page);
+      return pageOf(world, { list: "dashboards", field: "dashboards", all: all.map(short) }, page);
     },
   ),
 

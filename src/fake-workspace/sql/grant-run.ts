@@ -23,7 +23,7 @@ export function runOnSecurable(
   const securable: Securable =
     one.type === "metastore" ? metastoreOf(world) : securableOf(world, one.type, full(one.name, parts));
   if (one.what === "comment") {
-    comment(world, caller, securable, one.type, one.comment);
+    comment(world, caller, { ...securable, type: one.type }, one.comment);
     return;
   }
   const { principal, privileges } = one;
@@ -31,15 +31,11 @@ export function runOnSecurable(
   changeGrants(world, caller, securable, [{ principal, ...change }]);
 }
 
-function comment(
-  world: World,
-  caller: string,
-  one: Securable,
-  type: "catalog" | "schema" | "table" | "volume",
-  text: string,
-): void {
+type Commented = Securable & { readonly type: "catalog" | "schema" | "table" | "volume" };
+
+function comment(world: World, caller: string, one: Commented, text: string): void {
   demandOwner(world, caller, one);
-  const kept = { catalog: world.catalogs, schema: world.schemas, table: world.tables, volume: world.volumes }[type];
+  const kept = { catalog: world.catalogs, schema: world.schemas, table: world.tables, volume: world.volumes }[one.type];
   const before = kept.get(one.fullName)!;
   (kept as Map<string, unknown>).set(one.fullName, { ...before, ...touched(world, caller), comment: text });
 }

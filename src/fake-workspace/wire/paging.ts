@@ -10,12 +10,13 @@ import { queryInt, text } from "./shape.ts";
 export const PAGE = { max_results: queryInt, page_token: text };
 type Page = { readonly max_results: number | undefined; readonly page_token: string | undefined };
 
-/** One page of `all` as `{[field]: …, next_page_token}`. `list` names the list: a token is good for that one only. */
-export function pageOf<T>(
+/** `field` is its name in the answer. `list` names it for tokens: each is good for one list. */
+type Paged = { readonly list: string; readonly field: string; readonly all: readonly unknown[] };
+
+/** One page of `all` as `{[field]: …, next_page_token}`. */
+export function pageOf(
   world: World,
-  list: string,
-  field: string,
-  all: readonly T[],
+  { list, field, all }: Paged,
   { max_results, page_token }: Page,
 ): Readonly<Record<string, unknown>> {
   if (max_results !== undefined && max_results < 0) throw misused("max_results must be at least 0");

@@ -258,8 +258,7 @@ function masked(line: string): string {
 async function lineOf(
   what: string,
   { before, work }: Scenario,
-  kinds: readonly string[],
-  answer: (typeof PASSING)[number],
+  { kinds, answer }: { readonly kinds: readonly string[]; readonly answer: (typeof PASSING)[number] },
   end: unknown,
 ) {
   await empty();
@@ -286,13 +285,13 @@ lakeTest(
       const end = contentsOf(lake.workspace);
       for (const answer of PASSING) {
         const said = typeof answer === "string" ? answer : `${answer[0]} ${answer[1]}`;
-        lines.push(await lineOf(`${name} · every call · ${said}`, scenario, kinds, answer, end));
+        lines.push(await lineOf(`${name} · every call · ${said}`, scenario, { kinds, answer }, end));
       }
       for (const kind of kinds.filter((one) => !known.has(one))) {
         known.add(kind);
         for (const answer of [...COMMON, ...(OF_CALL[kind] ?? [])]) {
           const what = `${name} · ${kind} · ${answer.join(" ")}`;
-          lines.push(await lineOf(what, scenario, [kind], answer, end));
+          lines.push(await lineOf(what, scenario, { kinds: [kind], answer }, end));
         }
       }
     }
