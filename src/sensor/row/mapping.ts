@@ -14,7 +14,7 @@
  *       "text_numbers": true                                                  "21.5" is a number, "" is none
  *     }
  *
- * Formats: `iso` (timestamp.ts says what that takes in), `YYYY-MM-DD HH:MM:SS` (the same, as a reminder), `unix_s`, `unix_ms`.
+ * Formats: `iso` (timestamp.ts says what that takes in), `YYYY-MM-DD HH:MM:SS` (the same, as a reminder), and numbers (epoch.ts).
  * `zone` (an IANA name, `UTC`, or an offset such as `+01:00`) is for timestamps that carry none; the default is UTC.
  * Names are as the row has them, in its upper and lower case. A field that nothing names keeps its name: when it is one of
  * ours it is used, else it goes to `extra`. A field of our name is not ours any more when another one is mapped to it.

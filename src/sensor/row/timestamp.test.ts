@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { TimestampReader } from "./timestamp.ts";
+import { FINER, REPEATED, type TimestampFormat, TimestampReader } from "./timestamp.ts";
 import { zoneOf } from "./zone.ts";
 
 const utc = new TimestampReader();
@@ -38,10 +38,74 @@ test("other spellings of a moment are read, and it is UTC where no zone is given
 test("text that is not a real moment is refused, not adjusted", () => {
   const wrong =
     "2023-02-29T12:00:00Z|2024-13-01T00:00:00Z|2024-00-10T00:00:00Z|2024-04-31T00:00:00Z|2024-01-01T24:00:00Z|2024-01-01T23:59:60Z|" +
-    "1969-12-31T23:59:59Z|1970-01-01T00:00:00+00:01|9999-12-31T23:59:59-00:01|2024-01-01|12:00:00|now||2024-01-01T12:00:00.Z|" +
-    "2024-01-01T12:00:00Zulu|2024-01-01T12:00:00 Z|2024-01-01T12:00:00+1|2024-01-01T12:00:00+24:00|2024-01-01T1２:00:00Z|" +
+    "1969-12-31T23:59:59Z|1970-01-01T00:00:00+00:01|9999-12-31T23:59:59-00:01|2024-1-01|12:00:00|now||2024-01-01T12:00:00.Z|" +
+    "2024-01-01T12:00:00Zulu|2024-01-01T12:00:00 ZZ|2024-01-01T12:00:00 UTC+1|2024-01-01T12:00:00+1|2024-01-01T12:00:00+24:00|2024-01-01T1２:00:00Z|" +
     "2024/01/01 12:00:00|01.02.2024 12:00:00|1706745600|2024-1-1T1:00:00Z|2024-01-01T12:00:0|2024-01-01T12:00:";
   for (const text of wrong.split("|")) expect([text, read(text)]).toEqual([text, null]);
+});
+
+test("blanks around and before the zone, UTC and GMT, a day alone, and ISO 8601 without separators are one meaning each", () => {
+  const noon = "2024-01-01T12:00:00.000Z";
+  for (const text of [
+    ..." 2024-01-01T12:00:00Z|2024-01-01T12:00:00Z  |\t2024-01-01 12:00:00Z\r\n|2024-01-01  12:00:00|2024-01-01T12:00:00 Z".split(
+      "|",
+    ),
+    ..."2024-01-01 13:00:00 +01:00|2024-01-01 13:00:00 +0100|2024-01-01T07:00 -05|2024-01-01 12:00:00 UTC".split("|"),
+    ..."2024-01-01 12:00:00UTC|2024-01-01 12:00 GMT|2024-01-01t12:00:00 utc|2024-01-01T12:00:00.000 +00:00".split("|"),
+    ..."20240101T120000Z|20240101T120000|20240101T1200Z|20240101 120000|20240101T120000.000Z|20240101T130000+0100".split(
+      "|",
+    ),
+    `${" ".repeat(60)}2024-01-01T12:00:00Z`,
+  ]) {
+    expect([text, read(text)]).toEqual([text, noon]);
+  }
+  for (const text of ["2024-01-01", " 2024-01-01 ", "20240101", "2024-01-01Z"]) {
+    expect([text, read(text)]).toEqual([text, "2024-01-01T00:00:00.000Z"]);
+  }
+  expect(read("20240101T120000.1239Z")).toBe("2024-01-01T12:00:00.123Z");
+  const brussels = new TimestampReader("iso", zoneOf("Europe/Brussels"));
+  for (const [text, ms] of [
+    ["2024-07-01", Date.UTC(2024, 5, 30, 22)],
+    ["20240701T120000", Date.UTC(2024, 6, 1, 10)],
+    ["2024-07-01 12:00:00 UTC", Date.UTC(2024, 6, 1, 12)],
+  ] as const) {
+    expect([text, brussels.fromText(text)]).toEqual([text, ms]);
+  }
+  const wrong =
+    "20240132|2024-02-30|20240101T2400Z|20240101T1260|202401011200|20240101T12|2024-0101|20240101T12:00|2024-01-01T1200";
+  for (const text of wrong.split("|")) expect([text, read(text)]).toEqual([text, null]);
+});
+
+test("a leap second is the last millisecond of the second before it: of its own day, and in order", () => {
+  const leap = "2016-12-31T23:59:59.999Z";
+  for (const text of [
+    ..."2016-12-31T23:59:60Z|2016-12-31 23:59:60|2017-01-01T00:59:60+01:00|2016-12-31T23:59:60.500Z|20161231T235960Z".split(
+      "|",
+    ),
+    ..."2016-12-31T18:59:60-05:00|2017-01-01T05:29:60+05:30".split("|"),
+  ]) {
+    expect([text, read(text)]).toEqual([text, leap]);
+    expect([text, utc.note]).toEqual([text, FINER]);
+  }
+  const brussels = new TimestampReader("iso", zoneOf("Europe/Brussels"));
+  expect(brussels.fromText("2017-01-01 00:59:60")).toBe(Date.parse(leap));
+  // UTC has one at the end of a month only.
+  for (const text of "2016-12-30T23:59:60Z|2016-12-31T22:59:60Z|2016-12-31T23:58:60Z|2016-12-31T23:59:61Z".split("|")) {
+    expect([text, read(text)]).toEqual([text, null]);
+  }
+});
+
+test("a reader says whether a timestamp has more than milliseconds, and which local times occur twice", () => {
+  const note = (text: string, reader = utc): number => (Number.isNaN(reader.fromText(text)) ? -1 : reader.note);
+  expect(note("2024-01-01T12:00:00.1234Z")).toBe(FINER);
+  for (const text of ["2024-01-01T12:00:00.123Z", "2024-01-01T12:00:00.123000000Z", "2024-01-01"]) {
+    expect([text, note(text)]).toEqual([text, 0]);
+  }
+  const brussels = new TimestampReader("iso", zoneOf("Europe/Brussels"));
+  expect([note("2015-10-25 02:00:00.000001", brussels), brussels.repeatMs]).toEqual([FINER | REPEATED, 3_600_000]);
+  for (const text of ["2015-10-25 01:59:59", "2015-10-25 03:00:00", "2015-10-25 02:30:00Z", "2015-03-29 02:30:00"]) {
+    expect([text, note(text, brussels)]).toEqual([text, 0]);
+  }
 });
 
 test("random text is a moment only when Date agrees", () => {
@@ -109,4 +173,47 @@ test("Unix times are numbers, in the unit that the mapping says", () => {
   expect(new TimestampReader("unix_ms").fromNumber(1_700_000_000_123.9)).toBe(1_700_000_000_123);
   for (const value of [-1, 1e18, Number.NaN]) expect(new TimestampReader("unix_s").fromNumber(value)).toBeNaN();
   expect(utc.fromNumber(1_700_000_000)).toBeNaN();
+});
+
+test("numbers are cut to the millisecond, and the reader says what that loses", () => {
+  const cases: readonly (readonly [TimestampFormat, number, string, number])[] = [
+    ["unix_s", 1_700_000_000.1239, "2023-11-14T22:13:20.123Z", FINER],
+    ["unix_s", 1_700_000_000.123, "2023-11-14T22:13:20.123Z", 0],
+    ["unix_s", 1_700_000_000.999, "2023-11-14T22:13:20.999Z", 0],
+    ["unix_ms", 1_700_000_000_123, "2023-11-14T22:13:20.123Z", 0],
+    ["unix_ms", 1_700_000_000_123.5, "2023-11-14T22:13:20.123Z", FINER],
+    ["unix_us", 1_700_000_000_123_999, "2023-11-14T22:13:20.123Z", FINER],
+    ["unix_us", 1_700_000_000_123_000, "2023-11-14T22:13:20.123Z", 0],
+    ["unix_ns", 1_700_000_000_123_000_000, "2023-11-14T22:13:20.123Z", 0],
+    ["unix_ns", 1_700_000_000_123_456_789, "2023-11-14T22:13:20.123Z", FINER],
+    ["julian_day", 2_460_311.5, "2024-01-02T00:00:00.000Z", 0],
+    ["julian_day", 2_460_311.123_456_7, "2024-01-01T14:57:46.659Z", FINER],
+    ["excel_day", 45_292.5, "2024-01-01T12:00:00.000Z", 0],
+  ];
+  for (const [format, value, time, note] of cases) {
+    const reader = new TimestampReader(format);
+    const ms = reader.fromNumber(value);
+    expect([format, value, new Date(ms).toISOString(), reader.note]).toEqual([format, value, time, note]);
+  }
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: Date.UTC(2200, 0, 1) }), (ms) => {
+      for (const [format, value] of [
+        ["unix_s", ms / 1_000],
+        ["unix_s", Number(`${Math.floor(ms / 1_000)}.${String(ms % 1_000).padStart(3, "0")}9`)],
+        ["unix_us", ms * 1_000 + 999],
+        ["unix_us", ms * 1_000],
+        ["unix_ns", ms * 1_000_000],
+        ["julian_day", ms / 86_400_000 + 2_440_587.5],
+        ["excel_day", ms / 86_400_000 + 25_569],
+      ] as const)
+        expect([format, value, new TimestampReader(format).fromNumber(value)]).toEqual([format, value, ms]);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("the days of a spreadsheet are local, Julian days are UTC", () => {
+  const zone = zoneOf("Europe/Brussels");
+  expect(new TimestampReader("excel_day", zone).fromNumber(45_292.5)).toBe(Date.UTC(2024, 0, 1, 11));
+  expect(new TimestampReader("julian_day", zone).fromNumber(2_460_311.5)).toBe(Date.UTC(2024, 0, 2));
 });

@@ -2,9 +2,10 @@
  * Timestamps as others write them, to ms since 1970 UTC. The result is NaN for everything that is not a real moment in the
  * years 1970 to 9999.
  *
- * Text: `YYYY-MM-DD`, then `T` or a blank, then `HH:MM`, `HH:MM:SS` or `HH:MM:SS.f…` (`,` also; digits after the
- * millisecond are dropped), then `Z`, `±HH`, `±HHMM`, `±HH:MM`, or nothing, which means the reader's zone (UTC unless a
- * mapping says otherwise). There is no 24:00 and no 60th second. Numbers: Unix seconds or milliseconds, when the mapping says so.
+ * Text: `YYYY-MM-DD`, then `T` or a blank, then `HH:MM`, `HH:MM:SS` or `HH:MM:SS.f…` (`,` also), then `Z`, `±HH`, `±HHMM`,
+ * `±HH:MM`, or nothing, which means the reader's zone (UTC unless a mapping says otherwise); and the shapes of
+ * timestamp-shapes.ts. There is no 24:00. A leap second (23:59:60 UTC at the end of a month) is 23:59:59.999. Numbers: those of
+ * epoch.ts, when the mapping says so. What is less than a millisecond is cut, and `note` says so.
  */
 import {
   COLON,
@@ -20,9 +21,11 @@ import {
   UPPER_Z,
 } from "../../core/ascii.ts";
 import { MS_PER_DAY, MS_PER_MINUTE } from "../../core/time/duration.ts";
+import { EPOCH_FORMATS, type EpochFormat, epochFromMs, epochToMs, isEpoch } from "./epoch.ts";
+import { endsMonth, usualShape } from "./timestamp-shapes.ts";
 import type { Zone } from "./zone.ts";
 
-export const TIMESTAMP_FORMATS = ["iso", "YYYY-MM-DD HH:MM:SS", "unix_s", "unix_ms"] as const;
+export const TIMESTAMP_FORMATS = ["iso", "YYYY-MM-DD HH:MM:SS", ...EPOCH_FORMATS] as const;
 export type TimestampFormat = (typeof TIMESTAMP_FORMATS)[number];
 
 const END_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
@@ -31,8 +34,15 @@ const FIRST_DAY_MS = -MS_PER_DAY;
 /** No timestamp that we know how to read is longer. */
 const MAX_TEXT = 48;
 
+/** Flags of `TimestampReader.note`: the text or number says more than the millisecond; a local time that occurs twice. */
+export const FINER = 1;
+export const REPEATED = 2;
+
 export class TimestampReader {
   readonly format: TimestampFormat;
+  /** What there is to say of the time that was read last: 0, or flags. */
+  note = 0;
+  readonly #epoch: EpochFormat | null;
   readonly #zone: Zone | null;
   readonly #scratch = new Uint8Array(MAX_TEXT);
   /** The last day read, as YYYYMMDD, and its midnight: readings come in order, more or less. */
@@ -41,20 +51,30 @@ export class TimestampReader {
 
   constructor(format: TimestampFormat = "iso", zone: Zone | null = null) {
     this.format = format;
+    this.#epoch = isEpoch(format) ? format : null;
     this.#zone = zone;
   }
 
   /** Whether timestamps of this format are numbers. */
   get numeric(): boolean {
-    return this.format === "unix_s" || this.format === "unix_ms";
+    return this.#epoch !== null;
+  }
+
+  /** Of a local time that occurs twice (REPEATED), how much later its second occurrence is. */
+  get repeatMs(): number {
+    return this.#zone?.repeatMs ?? 0;
   }
 
   fromNumber(value: number): number {
-    if (!this.numeric) return Number.NaN;
-    return inRange(this.format === "unix_s" ? Math.round(value * 1_000) : Math.floor(value));
+    const epoch = this.#epoch;
+    if (epoch === null) return Number.NaN;
+    const ms = epochToMs(epoch, value);
+    this.note = epochFromMs(epoch, ms) === value ? 0 : FINER;
+    return inRange(epoch === "excel_day" && this.#zone !== null ? this.#toUtc(ms, this.#zone) : ms);
   }
 
-  fromText(text: string): number {
+  fromText(padded: string): number {
+    const text = padded.trim();
     const length = text.length;
     if (length > MAX_TEXT) return Number.NaN;
     const scratch = this.#scratch;
@@ -67,10 +87,12 @@ export class TimestampReader {
   }
 
   fromBytes(bytes: Uint8Array, from: number, to: number): number {
-    if (this.numeric || to - from < 16) return Number.NaN;
-    if (bytes[from + 4] !== MINUS || bytes[from + 7] !== MINUS || bytes[from + 13] !== COLON) return Number.NaN;
+    if (this.#epoch !== null || to - from > MAX_TEXT) return Number.NaN;
+    this.note = 0;
+    if (to - from < 16 || bytes[from + 4] !== MINUS || bytes[from + 7] !== MINUS || bytes[from + 13] !== COLON)
+      return this.#unusual(bytes, from, to);
     const between = bytes[from + 10]!;
-    if (between !== UPPER_T && between !== SPACE && between !== LOWER_T) return Number.NaN;
+    if (between !== UPPER_T && between !== SPACE && between !== LOWER_T) return this.#unusual(bytes, from, to);
     const midnight = this.#midnight(
       two(bytes, from) * 100 + two(bytes, from + 2),
       two(bytes, from + 5),
@@ -79,12 +101,12 @@ export class TimestampReader {
     const hour = two(bytes, from + 11);
     const minute = two(bytes, from + 14);
     // NaN fails every comparison, so each of these also refuses what is not a digit.
-    if (!(hour < 24 && minute < 60 && midnight >= FIRST_DAY_MS)) return Number.NaN;
+    if (!(hour < 24 && minute < 60 && midnight >= FIRST_DAY_MS)) return this.#unusual(bytes, from, to);
     let ms = midnight + (hour * 60 + minute) * MS_PER_MINUTE;
     let at = from + 16;
     if (at < to && bytes[at] === COLON) {
       const second = at + 3 <= to ? two(bytes, at + 1) : Number.NaN;
-      if (!(second < 60)) return Number.NaN;
+      if (!(second < 60)) return this.#unusual(bytes, from, to);
       ms += second * 1_000;
       at += 3;
       if (at < to && (bytes[at] === DOT || bytes[at] === COMMA)) {
@@ -95,9 +117,34 @@ export class TimestampReader {
           ms += digit * unit;
         }
         if (at === first) return Number.NaN;
+        if (at > first + 3) this.#noteFiner(bytes, first + 3, at);
       }
     }
-    return inRange(this.#inUtc(ms, bytes, at, to));
+    const utc = this.#inUtc(ms, bytes, at, to);
+    return Number.isNaN(utc) ? this.#unusual(bytes, from, to) : inRange(utc);
+  }
+
+  #noteFiner(bytes: Uint8Array, from: number, to: number): void {
+    for (let at = from; at < to; at++) if (bytes[at] !== DIGIT_0) this.note |= FINER;
+  }
+
+  /** What has another shape; what has the usual one and is no moment is refused for good. */
+  #unusual(bytes: Uint8Array, from: number, to: number): number {
+    const text = String.fromCharCode(...bytes.subarray(from, to));
+    const shape = usualShape(text);
+    if (shape === null || shape.text === text) return Number.NaN;
+    const usual = Buffer.from(shape.text, "latin1");
+    const ms = this.fromBytes(usual, 0, usual.length);
+    if (!shape.isLeapSecond || Number.isNaN(ms)) return ms;
+    if (!endsMonth(ms)) return Number.NaN;
+    this.note |= FINER;
+    return ms - (ms % 1_000) + 999;
+  }
+
+  #toUtc(localMs: number, zone: Zone): number {
+    const ms = zone.toUtc(localMs);
+    if (zone.repeatMs !== 0) this.note |= REPEATED;
+    return ms;
   }
 
   #midnight(year: number, month: number, day: number): number {
@@ -114,7 +161,7 @@ export class TimestampReader {
 
   /** Applies what follows the time of day: Z, an offset, or nothing. */
   #inUtc(localMs: number, bytes: Uint8Array, at: number, to: number): number {
-    if (at === to) return this.#zone === null ? localMs : this.#zone.toUtc(localMs);
+    if (at === to) return this.#zone === null ? localMs : this.#toUtc(localMs, this.#zone);
     const mark = bytes[at]!;
     if (mark === UPPER_Z || mark === LOWER_Z) return at + 1 === to ? localMs : Number.NaN;
     if (mark !== PLUS && mark !== MINUS) return Number.NaN;

@@ -1,71 +1,103 @@
 /**
  * Local times of a place to UTC, for timestamps that carry no zone. When clocks go back an hour of local times occurs
- * twice: the first is meant. When they go forward an hour never occurs: it is read with the offset that was in force before.
- * (The same choices as RFC 5545 and Temporal's "compatible".)
+ * twice: the first is meant, and `repeatMs` says how much later the second is. When they go forward an hour never occurs: it
+ * is read with the offset that was in force before. (The same choices as RFC 5545 and Temporal's "compatible".)
  */
 import { MS_PER_DAY, MS_PER_MINUTE } from "../../core/time/duration.ts";
 
-/** Offsets change on a quarter of an hour, everywhere since 1972. */
-const QUARTER_MS = 15 * MS_PER_MINUTE;
+/** In UTC, how long an offset is in force; `from` is in the span, `until` is not. */
+type Span = { readonly from: number; readonly until: number; readonly offsetMs: number };
+/** In local time, how long one rule leads to UTC. */
+type Piece = Span & { readonly repeatMs: number };
+
+/** More than any place is from UTC, or clocks are changed by (Alaska in 1867, Samoa in 2011). */
+const FAR_MS = 2 * MS_PER_DAY;
 
 export class Zone {
   readonly name: string;
-  readonly #offsetAt: (utcMs: number) => number;
-  #quarter = Number.NaN;
+  /** Of the time that `toUtc` read last: how much later its second occurrence is; 0 where it occurs once. */
+  repeatMs = 0;
+  readonly #spanAt: (utcMs: number) => Span;
+  /** Those that were asked for, in order. A year has two changes of the clocks, and so four at most. */
+  readonly #pieces: Piece[] = [];
+  #from = Number.NaN;
+  #until = Number.NaN;
   #offsetMs = 0;
 
-  constructor(name: string, offsetAt: (utcMs: number) => number) {
+  constructor(name: string, spanAt: (utcMs: number) => Span) {
     this.name = name;
-    this.#offsetAt = offsetAt;
+    this.#spanAt = spanAt;
   }
 
   toUtc(localMs: number): number {
-    const quarter = Math.floor(localMs / QUARTER_MS);
-    if (quarter !== this.#quarter) {
-      this.#offsetMs = this.#offsetOfLocal(quarter * QUARTER_MS);
-      this.#quarter = quarter;
+    if (!(localMs >= this.#from && localMs < this.#until)) {
+      const piece = this.#pieceAt(localMs);
+      this.#from = piece.from;
+      this.#until = piece.until;
+      this.#offsetMs = piece.offsetMs;
+      this.repeatMs = piece.repeatMs;
     }
     return localMs - this.#offsetMs;
   }
 
-  #offsetOfLocal(localMs: number): number {
-    const before = this.#offsetAt(localMs - MS_PER_DAY);
-    const after = this.#offsetAt(localMs + MS_PER_DAY);
-    if (before === after) return before;
-    // A change is near. An offset is right if it is in force at the moment that it gives; `before` first, for both odd hours.
-    if (this.#offsetAt(localMs - before) === before) return before;
-    return this.#offsetAt(localMs - after) === after ? after : before;
+  #pieceAt(localMs: number): Piece {
+    const at = this.#pieces.findLastIndex(({ from }) => from <= localMs);
+    const known = this.#pieces[at];
+    if (known !== undefined && localMs < known.until) return known;
+    const made = pieceOf(localMs, this.#spansAround(localMs));
+    this.#pieces.splice(at + 1, 0, made);
+    return made;
   }
+
+  /** Every span that the local time may be in, and one more on both sides. */
+  #spansAround(localMs: number): Span[] {
+    const spans = [this.#spanAt(localMs - FAR_MS)];
+    for (let last = spans[0]; last !== undefined && last.until < localMs + FAR_MS; last = spans.at(-1)) {
+      spans.push(this.#spanAt(last.until));
+    }
+    const [first, last] = [spans[0], spans.at(-1)];
+    if (first !== undefined && first.from > Number.NEGATIVE_INFINITY) spans.unshift(this.#spanAt(first.from - 1));
+    if (last !== undefined && last.until < Number.POSITIVE_INFINITY) spans.push(this.#spanAt(last.until));
+    return spans;
+  }
+}
+
+/** `spans`: without gaps, the ones that hold the local time and their neighbours. */
+function pieceOf(localMs: number, spans: readonly Span[]): Piece {
+  const local = spans.map(({ from, until, offsetMs }) => {
+    return { from: from + offsetMs, until: until + offsetMs, offsetMs };
+  });
+  const ends = local.flatMap(({ from, until }) => [from, until]);
+  const from = Math.max(...ends.filter((end) => end <= localMs));
+  const until = Math.min(...ends.filter((end) => end > localMs));
+  const [first, second] = local.filter((span) => localMs >= span.from && localMs < span.until);
+  // In a gap between two spans, the one before it is over.
+  const { offsetMs } = first ?? local.findLast((span) => span.until <= localMs) ?? { offsetMs: 0 };
+  return { from, until, offsetMs, repeatMs: second === undefined ? 0 : offsetMs - second.offsetMs };
 }
 
 /** `UTC`, `Z`, `+01:00`, `-0330`, or an IANA name (`Europe/Brussels`); null where there is no such zone. */
 export function zoneOf(name: string): Zone | null {
-  if (name === "UTC" || name === "Z") return new Zone(name, () => 0);
-  const fixed = /^([+-])([01]\d|2[0-3]):?([0-5]\d)$/.exec(name);
+  const fixed = /^([+-])([01]\d|2[0-3]):?([0-5]\d)$/.exec(name === "UTC" || name === "Z" ? "+00:00" : name);
   if (fixed !== null) {
     const ms = (Number(fixed[2]) * 60 + Number(fixed[3])) * MS_PER_MINUTE * (fixed[1] === "-" ? -1 : 1);
-    return new Zone(name, () => ms);
+    const always = { from: Number.NEGATIVE_INFINITY, until: Number.POSITIVE_INFINITY, offsetMs: ms };
+    return new Zone(name, () => always);
   }
   try {
-    const format = new Intl.DateTimeFormat("en-US", {
-      timeZone: name,
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
-    return new Zone(name, (utcMs) => offsetBy(format, utcMs));
+    // Temporal would also take a whole timestamp for the name of its zone.
+    new Intl.DateTimeFormat("en-US", { timeZone: name });
+    return new Zone(name, (utcMs) => spanAt(name, utcMs));
   } catch {
     return null;
   }
 }
 
-function offsetBy(format: Intl.DateTimeFormat, utcMs: number): number {
-  const part: Record<string, number> = {};
-  for (const { type, value } of format.formatToParts(utcMs)) part[type] = Number(value);
-  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
-  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(utcMs / 1_000) * 1_000;
+function spanAt(zone: string, utcMs: number): Span {
+  const here = Temporal.Instant.fromEpochMilliseconds(utcMs).toZonedDateTimeISO(zone);
+  const until = here.getTimeZoneTransition("next")?.epochMilliseconds ?? Number.POSITIVE_INFINITY;
+  // "previous" is strictly before, and this moment may be the change itself.
+  const after = here.add({ milliseconds: 1 });
+  const from = after.getTimeZoneTransition("previous")?.epochMilliseconds ?? Number.NEGATIVE_INFINITY;
+  return { from, until, offsetMs: here.offsetNanoseconds / 1e6 };
 }

@@ -101,7 +101,7 @@ function profileOf(name: string | undefined, { profile, cwd }: SimulatorDefaults
 
 /** A day, or a moment as in readings; without a zone it is UTC. */
 function startOf(text: string, problems: string[]): number {
-  const ms = new TimestampReader().fromText(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00` : text);
+  const ms = new TimestampReader().fromText(text);
   if (Number.isNaN(ms)) problems.push(`start must be a time such as 2026-01-31T08:00:00Z, not "${text}"`);
   return ms;
 }

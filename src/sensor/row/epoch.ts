@@ -1,0 +1,62 @@
+/**
+ * Times that are numbers: seconds and parts of seconds since 1970, Julian days (SQLite's `julianday()`), and the serial days of
+ * spreadsheets (1 January 1900 is day 1, in local time). What is less than a millisecond is cut, not rounded.
+ */
+import { MS_PER_DAY } from "../../core/time/duration.ts";
+
+/** Noon of 1 January 4713 BC is Julian day 0. */
+const JULIAN_1970 = 2_440_587.5;
+/** A spreadsheet's year 1900 has a 29 February. */
+const SERIAL_1970 = 25_569;
+
+type Epoch = {
+  readonly toMs: (value: number) => number;
+  /** The value that is exactly this millisecond. */
+  readonly fromMs: (ms: number) => number;
+};
+
+function parts(fromMs: (ms: number) => number, roughly: (value: number) => number): Epoch {
+  const toMs = (value: number): number => {
+    const nearest = Math.round(roughly(value));
+    return fromMs(nearest) > value ? nearest - 1 : nearest;
+  };
+  return { toMs, fromMs };
+}
+
+function days(of1970: number): Epoch {
+  // A double holds such a day to some 40 µs: the nearest millisecond is the one that was meant.
+  return { toMs: (value) => Math.round((value - of1970) * MS_PER_DAY), fromMs: (ms) => ms / MS_PER_DAY + of1970 };
+}
+
+const EPOCHS = {
+  unix_s: parts(
+    (ms) => ms / 1_000,
+    (value) => value * 1_000,
+  ),
+  unix_ms: parts(
+    (ms) => ms,
+    (value) => value,
+  ),
+  unix_us: parts(
+    (ms) => ms * 1_000,
+    (value) => value / 1_000,
+  ),
+  unix_ns: parts(
+    (ms) => ms * 1_000_000,
+    (value) => value / 1_000_000,
+  ),
+  julian_day: days(JULIAN_1970),
+  excel_day: days(SERIAL_1970),
+} as const satisfies Record<string, Epoch>;
+
+export type EpochFormat = keyof typeof EPOCHS;
+export const EPOCH_FORMATS = Object.keys(EPOCHS) as readonly EpochFormat[];
+export const isEpoch = (format: string): format is EpochFormat => Object.hasOwn(EPOCHS, format);
+
+export function epochToMs(format: EpochFormat, value: number): number {
+  return EPOCHS[format].toMs(value);
+}
+
+export function epochFromMs(format: EpochFormat, ms: number): number {
+  return EPOCHS[format].fromMs(ms);
+}

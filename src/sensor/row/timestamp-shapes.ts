@@ -1,0 +1,30 @@
+/**
+ * Other texts of one meaning each, in the usual shape: blanks around, blanks before the zone, `UTC` and `GMT`, a day alone (its
+ * midnight), ISO 8601 without separators (`20161231T235960Z`). And a leap second, which is read as the second before it.
+ */
+
+export type UsualShape = { readonly text: string; readonly isLeapSecond: boolean };
+
+const ZONE = String.raw` *(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?`;
+const EXTENDED = new RegExp(String.raw`^(\d{4}-\d\d-\d\d)(?:[T ] *(\d\d:\d\d)(?::(\d\d)([.,]\d+)?)?)?${ZONE}$`, "i");
+const BASIC = new RegExp(String.raw`^(\d{8})(?:[T ](\d{4})(?:(\d\d)([.,]\d+)?)?${ZONE})?$`, "i");
+
+/** The same moment as `YYYY-MM-DDTHH:MM:SS`, perhaps with a fraction and a zone; null where the text has another shape. */
+export function usualShape(text: string): UsualShape | null {
+  // Only blanks: a tab within quotes is not JSON, and the fast path of lines relies on that.
+  const trimmed = text.replace(/^ +| +$/g, "");
+  const found = EXTENDED.exec(trimmed) ?? BASIC.exec(trimmed);
+  if (found === null) return null;
+  const [, day = "", minutes = "00:00", seconds = "00", fraction = "", zone = ""] = found;
+  const date = day.includes("-") ? day : `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}`;
+  const time = minutes.includes(":") ? minutes : `${minutes.slice(0, 2)}:${minutes.slice(2)}`;
+  const offset = /[a-z]/i.test(zone) ? "Z" : zone;
+  const isLeapSecond = seconds === "60";
+  return { text: `${date}T${time}:${isLeapSecond ? "59" : seconds}${fraction}${offset}`, isLeapSecond };
+}
+
+/** UTC may have a 61st second in the last minute of a month only. */
+export function endsMonth(ms: number): boolean {
+  const next = new Date(ms - (ms % 1_000) + 1_000);
+  return next.getUTCDate() === 1 && next.toISOString().slice(11, 19) === "00:00:00";
+}
