@@ -8,7 +8,9 @@ const json = (path: string): unknown => JSON.parse(readFileSync(join(ROOT, path)
 
 test("docs/schema has the schemas that the shapes give (bun scripts/generate/schemas.ts)", () => {
   for (const [name, schema] of Object.entries(fileSchemas())) {
-    expect([name, json(`docs/schema/${name}.schema.json`)]).toEqual([name, schema]);
+    // As the file has it: without what only the generator reads.
+    const written: unknown = JSON.parse(JSON.stringify(schema));
+    expect([name, json(`docs/schema/${name}.schema.json`)]).toEqual([name, written]);
   }
 });
 

@@ -1,5 +1,6 @@
 /** The JSON Schemas of the files that people write, for their editors: made of the shapes that the agent reads them by. */
-import type { JsonSchema } from "../../src/core/outside/shape.ts";
+import { DEFINITION, type JsonSchema } from "../../src/core/outside/shape.ts";
+import { RULE_FILE } from "../../src/rules/files/rule.ts";
 import { PROFILE_FILE } from "../../src/sensor/profile/read.ts";
 import { MAP_FILE } from "../../src/sensor/row/mapping.ts";
 
@@ -20,5 +21,34 @@ export function fileSchemas(): Readonly<Record<string, JsonSchema>> {
       description: "How a foreign line or row becomes a reading: agent run --map FILE",
       ...MAP_FILE.schema,
     },
+    rule: {
+      $schema: DRAFT,
+      $id: "rule.schema.json",
+      title: "Rules for sensor readings",
+      description: "One rule, or a list of rules: docs/rules.md",
+      ...withDefinitions(RULE_FILE.schema),
+    },
   };
+}
+
+/** The schema with all that it refers to, each once, in the order of the first reference. */
+function withDefinitions(schema: JsonSchema): JsonSchema {
+  const found = new Map<unknown, JsonSchema>();
+  const visit = (node: unknown): void => {
+    if (typeof node !== "object" || node === null) return;
+    const { $ref, [DEFINITION]: definition } = node as JsonSchema;
+    if (definition !== undefined && !found.has($ref)) {
+      found.set($ref, definition);
+      visit(definition);
+    } else if (definition !== undefined && JSON.stringify(found.get($ref)) !== JSON.stringify(definition)) {
+      throw new Error(`Cannot define ${String($ref)}: two shapes have that name`);
+    }
+    for (const each of Object.values(node)) visit(each);
+  };
+  visit(schema);
+  return { ...schema, $defs: Object.fromEntries(Array.from(found, ([ref, each]) => [nameIn(ref), each])) };
+}
+
+function nameIn(ref: unknown): string {
+  return String(ref).replace("#/$defs/", "");
 }

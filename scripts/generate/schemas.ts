@@ -1,5 +1,5 @@
 /**
- * Writes docs/schema/: of the files that people write (profile, map) from the shapes that the agent reads them by, of a
+ * Writes docs/schema/: of the files that people write (profile, map, rules) from the shapes that the agent reads them by, of a
  * schematized row from the table of columns. A test compares.
  */
 import { writeFileSync } from "node:fs";

@@ -59,13 +59,13 @@ test("a report of another version is read where it has all that this version rea
   expect(at(JSON.stringify(newer))).toMatchObject({ report: { ...REPORT, rules: { silent: [] } }, unread: null });
   const { refused: _refused, ...older } = REPORT.rules;
   const others: [broken: object | null, why: string][] = [
-    [{ ...REPORT, rules: older }, 'rules needs "refused": a list of 0 to 100000'],
+    [{ ...REPORT, rules: older }, 'rules needs "refused": a list of at most 100000'],
     [{ ...REPORT, problems: ["disk full"] }, 'problems[0] must be an object, not "disk full"'],
     [
       { ...REPORT, uplink: { state: "asleep", sinceMs: 0, error: null } },
       'uplink.state must be one of up, down, not "asleep"',
     ],
-    [{ ...REPORT, sources: {} }, "sources must be a list of 0 to 100000, not {}"],
+    [{ ...REPORT, sources: {} }, "sources must be a list of at most 100000, not {}"],
     [null, "it must be an object, not null"],
   ];
   for (const [broken, why] of others) expect(at(JSON.stringify(broken))).toEqual({ report: null, unread: why });

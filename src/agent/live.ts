@@ -8,8 +8,10 @@ import { join } from "node:path";
 import { outsideTrouble } from "../buffer/outside-error.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
-import { list, oneOf, optional, type Shape, text } from "../core/outside/shape.ts";
-import { anyNumber, atLeast, nullable, readStored, type Stored } from "../core/outside/stored-json.ts";
+import { nullable } from "../core/outside/composed-shapes.ts";
+import { oneOf, text } from "../core/outside/scalar-shapes.ts";
+import { list, optional, type Shape } from "../core/outside/shape.ts";
+import { anyNumber, atLeast, readStored, type Stored } from "../core/outside/stored-json.ts";
 import type { Problem } from "../core/problem.ts";
 import { shellWord } from "../core/shell-word.ts";
 

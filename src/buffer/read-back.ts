@@ -1,6 +1,7 @@
 /** Reads readings back from the database, as the blocks that they were committed from. */
 import type { Database } from "bun:sqlite";
-import { isObject, list, mustBe, type Shape, text } from "../core/outside/shape.ts";
+import { text } from "../core/outside/scalar-shapes.ts";
+import { isObject, list, mustBe, refuse, type Shape } from "../core/outside/shape.ts";
 import { storedJson } from "../core/outside/stored-json.ts";
 import {
   type Finding,
@@ -37,8 +38,7 @@ const FINDINGS: Shape<readonly Finding[]> = {
   schema: { type: "array", minItems: 1 },
   read: (value, path, problems) => {
     if (Array.isArray(value) && value.length > 0 && value.every(isFinding)) return value;
-    problems.push({ path, what: mustBe("a list of findings", value), of: "value" });
-    return undefined;
+    return refuse(problems, path, mustBe("a list of findings", value));
   },
 };
 

@@ -167,7 +167,7 @@ binaryTest(
     const bad = [
       [
         () => writeFileSync(join(node.rules, "a.json"), rule(30).replace("measure", "mesure")),
-        /unknown key "mesure".*did you mean measure/,
+        /when\.range\.mesure: is not known here; did you mean measure/,
       ],
       [() => writeFileSync(join(node.rules, "a.json"), rule(30).slice(0, 40)), /./],
       [() => writeFileSync(join(node.rules, "a.json"), ""), /./],

@@ -1,9 +1,8 @@
 /** A kind of condition, as the rest of the judge sees it: one file per kind, listed in `kinds/all.ts`. */
 
-import type { JsonNode } from "../core/outside/located-json.ts";
+import type { Shape } from "../core/outside/shape.ts";
 import type { Finding, ReadingBlock } from "../core/reading.ts";
 import type { Columns } from "./columns.ts";
-import type { RuleReader } from "./files/reader.ts";
 import type { Memory } from "./state.ts";
 
 /** A condition that was read from a file and can never fail to compile. */
@@ -37,9 +36,5 @@ export interface ConditionJudge {
 /** A sensor that has not reported for longer than a rule allows. */
 export type Silence = { readonly sensor: string; readonly sinceMs: number };
 
-export type ConditionKind = {
-  /** The keys of the condition's object; a kind that is not an object (an expression's text) has none. */
-  readonly keys: readonly string[];
-  /** The condition, or undefined after every problem was reported to the reader. */
-  readonly read: (node: JsonNode, reader: RuleReader) => Condition | undefined;
-};
+/** What is behind the kind's key in `when`: its shape makes the condition. */
+export type ConditionKind = Shape<Condition>;

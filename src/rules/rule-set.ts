@@ -1,4 +1,6 @@
 /** The port between the judge and the pipeline (step 3, JUDGE). */
+import { type FileProblem, problemLine } from "../core/outside/json-file.ts";
+import { PROBLEMS_MOST } from "../core/outside/shape.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 
 /**
@@ -59,13 +61,8 @@ export type RuleSummary = {
 /** An error that only a reading can cause: an integer divided by zero, a text that is not a number. */
 export type EvaluationProblem = { readonly rule: string; readonly message: string; readonly count: number };
 
-/** Why a set was refused: printed as `file:line:column: message`. Lines and columns count from 1. */
-export type RuleProblem = {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly message: string;
-};
+/** Why a set was refused: printed as `file:line:column: message`. */
+export type RuleProblem = FileProblem;
 
 export type Loaded<T> = { readonly ok: T } | { readonly refused: readonly RuleProblem[] };
 
@@ -83,9 +80,7 @@ export const RULE_LIMITS = {
   /** Values of one field in `applies_to`. */
   alternatives: 1_000,
   /** Problems that are reported at once. */
-  problems: 1_000,
+  problems: PROBLEMS_MOST,
 } as const;
 
-export function formatProblem(problem: RuleProblem): string {
-  return `${problem.file}:${problem.line}:${problem.column}: ${problem.message}`;
-}
+export const formatProblem = problemLine;

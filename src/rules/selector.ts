@@ -1,8 +1,9 @@
 /** `applies_to`: the sensors that a rule applies to, by their identity. */
-
-import { canonicalJson, type JsonNode } from "../core/outside/located-json.ts";
+import { about, made, named, oneOrList } from "../core/outside/composed-shapes.ts";
+import { canonicalJson } from "../core/outside/located-json.ts";
+import { NO_LIMIT, number, shortText } from "../core/outside/scalar-shapes.ts";
+import { object, optional, type Shape } from "../core/outside/shape.ts";
 import { IDENTITY_COLUMNS, type Identity, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../core/sensor.ts";
-import type { RuleReader } from "./files/reader.ts";
 import { RULE_LIMITS } from "./rule-set.ts";
 
 type FieldTest = {
@@ -22,61 +23,51 @@ export type Selector = {
 
 export const EVERY_SENSOR: Selector = { key: "", columns: [], matches: () => true, matchesNamed: () => true };
 
-export function readSelector(node: JsonNode, reader: RuleReader): Selector | undefined {
-  const fields = reader.fields(node, '"applies_to"', IDENTITY_COLUMNS);
-  if (fields === undefined) return undefined;
-  if (fields.size === 0) {
-    // Unknown keys were reported already.
-    if (node.kind === "object" && node.entries.length > 0) return undefined;
-    return reader.problem(node.at, '"applies_to" names no field: leave it out for a rule about every sensor');
-  }
-  const tests: FieldTest[] = [];
-  for (const [name, value] of fields) {
-    // `fields` holds only identity columns.
-    const column = name as IdentityColumn;
-    const accepts = readField(column, value, reader);
-    if (accepts !== undefined) tests.push({ name: column, accepts });
-  }
-  if (tests.length < fields.size) return undefined;
+type Wanted = readonly (string | number)[];
+
+const SOME = { least: 1, most: RULE_LIMITS.alternatives };
+const TEXTS: Shape<Wanted> = named("texts", oneOrList(shortText(LIMITS.textLength), SOME));
+const NUMBERS: Shape<Wanted> = named("numbers", oneOrList(number({ min: -NO_LIMIT, max: NO_LIMIT }), SOME));
+
+const FIELDS = Object.fromEntries(
+  IDENTITY_COLUMNS.map((column) => [column, optional(NUMERIC_IDENTITY.has(column) ? NUMBERS : TEXTS)]),
+);
+
+export const APPLIES_TO: Shape<Selector> = named(
+  "applies_to",
+  about(
+    made(
+      object(FIELDS, undefined, {
+        of: IDENTITY_COLUMNS,
+        what: "names no field: leave it out for a rule about every sensor",
+      }),
+      (wanted, { raw }) => selectorOf(wanted, canonicalJson(raw)),
+    ),
+    "Which sensors the rule is about; every field must match. A text may be a glob: * any text, ? one character, \\ before a character that is meant as it is",
+  ),
+);
+
+function selectorOf(wanted: Readonly<Record<string, Wanted | undefined>>, key: string): Selector {
+  const tests = IDENTITY_COLUMNS.flatMap((name): FieldTest[] => {
+    const values = wanted[name];
+    return values === undefined ? [] : [{ name, accepts: acceptorOf(values) }];
+  });
   const holds = ({ name, accepts }: FieldTest, identity: Identity): boolean => {
     const value = identity[IDENTITY_COLUMNS.indexOf(name)];
     return value !== null && value !== undefined && accepts(value);
   };
   return {
-    key: canonicalJson(node),
+    key,
     columns: tests.map(({ name }) => name),
     matches: (identity) => tests.every((test) => holds(test, identity)),
     matchesNamed: (identity, named) => tests.every((test) => !named.has(test.name) || holds(test, identity)),
   };
 }
 
-function readField(
-  name: IdentityColumn,
-  node: JsonNode,
-  reader: RuleReader,
-): ((value: string | number) => boolean) | undefined {
-  const items = node.kind === "array" ? node.items : [node];
-  if (items.length === 0) return reader.problem(node.at, `"${name}" lists no value: the rule would apply to no sensor`);
-  if (items.length > RULE_LIMITS.alternatives) {
-    return reader.problem(node.at, `"${name}" lists more than ${RULE_LIMITS.alternatives} values`);
-  }
-  const exact = new Set<string | number>();
-  const globs: ((text: string) => boolean)[] = [];
-  let wrong = false;
-  for (const item of items) {
-    const numeric = NUMERIC_IDENTITY.has(name);
-    if (numeric && item.kind === "number") exact.add(item.value);
-    else if (numeric || item.kind !== "text") {
-      wrong = true;
-      const wanted = numeric ? "a number" : "a text";
-      reader.problem(item.at, `"${name}" must be ${wanted} or a list of such, not ${reader.nameOf(item)}`);
-    } else if (item.value.length > LIMITS.textLength) {
-      wrong = true;
-      reader.problem(item.at, `"${name}" is longer than ${LIMITS.textLength} characters`);
-    } else if (/[*?\\]/.test(item.value)) globs.push(globMatcher(item.value));
-    else exact.add(item.value);
-  }
-  if (wrong) return undefined;
+function acceptorOf(values: Wanted): (value: string | number) => boolean {
+  const isGlob = (value: string | number): value is string => typeof value === "string" && /[*?\\]/.test(value);
+  const exact = new Set<string | number>(values.filter((value) => !isGlob(value)));
+  const globs = values.filter(isGlob).map(globMatcher);
   if (globs.length === 0) return (value) => exact.has(value);
   return (value) => exact.has(value) || globs.some((matches) => matches(String(value)));
 }

@@ -1,6 +1,9 @@
 /** Windows as text: the rows that go out, and the accumulators that the buffer keeps for a later revision. */
-import { list, number } from "../core/outside/shape.ts";
-import { anyNumber, nullable, storedJson, tuple } from "../core/outside/stored-json.ts";
+
+import { nullable } from "../core/outside/composed-shapes.ts";
+import { number } from "../core/outside/scalar-shapes.ts";
+import { list } from "../core/outside/shape.ts";
+import { anyNumber, storedJson, tuple } from "../core/outside/stored-json.ts";
 import { LIMITS } from "../core/sensor.ts";
 import { type OpenWindow, SensorWindow, STRIDE } from "./aggregate.ts";
 

@@ -1,6 +1,7 @@
 /** A buffer's record of the corrupt ones that were set aside before it: for `status`, `why` and `verify`. */
 import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
-import { boolean, type Shape, text } from "../../core/outside/shape.ts";
+import { boolean, text } from "../../core/outside/scalar-shapes.ts";
+import type { Shape } from "../../core/outside/shape.ts";
 import { anyNumber, atLeast, storedEntries, storedJson } from "../../core/outside/stored-json.ts";
 import type { Problem } from "../../core/problem.ts";
 import { MS_PER_DAY } from "../../core/time/duration.ts";

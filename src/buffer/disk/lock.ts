@@ -6,7 +6,8 @@ import { Database } from "bun:sqlite";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../../core/errors.ts";
-import { type Shape, text } from "../../core/outside/shape.ts";
+import { text } from "../../core/outside/scalar-shapes.ts";
+import type { Shape } from "../../core/outside/shape.ts";
 import { anyNumber, atLeast, storedJson } from "../../core/outside/stored-json.ts";
 import { WatchedFile } from "./watched-file.ts";
 

@@ -1,6 +1,6 @@
 /** The rules that judged a buffer's readings: the sets, how often each rule was broken, and the switches. */
 
-import { text as textShape } from "../../core/outside/shape.ts";
+import { text as textShape } from "../../core/outside/scalar-shapes.ts";
 import { storedEntries } from "../../core/outside/stored-json.ts";
 import type { RuleSwitch } from "../rule-memory.ts";
 import type { BufferLedger } from "./ledger.ts";

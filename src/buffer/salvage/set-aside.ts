@@ -6,7 +6,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { codeOf } from "../../core/errors.ts";
-import { text } from "../../core/outside/shape.ts";
+import { text } from "../../core/outside/scalar-shapes.ts";
 import { atLeast, storedJson } from "../../core/outside/stored-json.ts";
 import { BUFFER_FILE } from "../sqlite-buffer.ts";
 

@@ -64,8 +64,8 @@ test("rules check tells every problem as file:line:column, and exits 1", async (
     code: 1,
     stdout: [
       "rules/a.json:1:2: expected a key in double quotes, not the end of the file\n",
-      'rules/b.json:2:42: unknown key "minimum" in "range"; known are measure, min, max, overrides, deadband\n',
-      'rules/b.json:2:17: "range" needs "min", "max" or both\n',
+      'rules/b.json:2:17: when.range: needs "min", "max" or both\n',
+      "rules/b.json:2:42: when.range.minimum: is not known here; known are measure, min, max, overrides, deadband\n",
     ].join(""),
   });
   const { code, stdout } = await seen(["check", "--json"], { "a.json": "{" });

@@ -5,7 +5,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readJsonFile } from "./json-file.ts";
-import { number, object } from "./shape.ts";
+import { number } from "./scalar-shapes.ts";
+import { object } from "./shape.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "json-file-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -5,8 +5,15 @@
 import { resolve } from "node:path";
 import { codeOf, messageOf, UsageError } from "../errors.ts";
 import { readFileText } from "./file-text.ts";
-import { type JsonNode, JsonSyntaxError, LinePlaces, parseLocatedJson, plainJson } from "./located-json.ts";
-import type { JsonProblem, Shape } from "./shape.ts";
+import {
+  type JsonNode,
+  JsonSyntaxError,
+  LinePlaces,
+  parseLocatedJson,
+  plainJson,
+  sourceOffsetInText,
+} from "./located-json.ts";
+import { type JsonProblem, readShape, type Shape } from "./shape.ts";
 
 const FILE_MAX_BYTES = 1024 * 1024;
 
@@ -32,29 +39,86 @@ export function readJsonFile<T>(kind: JsonFileKind<T>, path: string, cwd: string
 }
 
 /** The same from a text that is already here; `file` is its name in what is reported. */
-export function parseJsonFile<T>(kind: JsonFileKind<T>, text: string, file: string): T {
-  const places = new LinePlaces(text);
-  const line = (offset: number, message: string): string => {
-    const { line, column } = places.place(offset);
-    return `${file}:${line}:${column}: ${message}`;
-  };
-  const { tryHint, shape } = kind;
-  let root: JsonNode;
+export function parseJsonFile<T>({ tryHint, shape }: JsonFileKind<T>, text: string, file: string): T {
+  const read = readJsonText(shape, text, file);
+  if ("ok" in read) return read.ok;
+  throw new UsageError(read.refused.map(problemLine).join("\n"), { tryHint });
+}
+
+/** What is wrong with a file, and where. Lines and columns count from 1. */
+export type FileProblem = {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+};
+
+export function problemLine({ file, line, column, message }: FileProblem): string {
+  return `${file}:${line}:${column}: ${message}`;
+}
+
+/** `plain`: what `JSON.parse` would give; undefined where the text is not JSON. */
+export type ReadText<T> = { readonly plain: unknown; readonly places: JsonPlaces } & (
+  | { readonly ok: T }
+  | { readonly refused: readonly FileProblem[] }
+);
+
+/** The value of a text of JSON, or every problem with its place, in the order of the file. */
+export function readJsonText<T>(shape: Shape<T>, text: string, file: string): ReadText<T> {
+  const places = new JsonPlaces(file, text);
+  let plain: unknown;
   try {
-    root = parseLocatedJson(text);
+    plain = plainJson(parseLocatedJson(text));
   } catch (cause) {
     if (!(cause instanceof JsonSyntaxError)) throw cause;
-    throw new UsageError(line(cause.at, cause.message), { tryHint, cause });
+    return { refused: [{ ...places.at(cause.at), message: cause.message }], plain: undefined, places };
   }
-  const problems: JsonProblem[] = [];
-  const value = shape.read(plainJson(root), "", problems);
-  if (problems.length === 0 && value !== undefined) return value;
-  const offsets = offsetsOf(root);
-  const lines = problems
-    .map((problem) => ({ ...problem, at: offsetOf(problem, offsets) }))
+  const read = readShape(shape, plain);
+  if ("ok" in read) return { ok: read.ok, plain, places };
+  const placed = read.refused.map((problem) => ({ problem, at: places.offsetOf(problem) }));
+  const refused = placed
     .toSorted((a, b) => a.at - b.at)
-    .map(({ at, path, what }) => line(at, `${path === "" ? "the file" : path}: ${what}`));
-  throw new UsageError(lines.join("\n"), { tryHint });
+    .map(({ problem: { path, what }, at }) => ({
+      ...places.at(at),
+      message: `${path === "" ? "the file" : path}: ${what}`,
+    }));
+  return { refused, plain, places };
+}
+
+/** Where everything is in a text of JSON. It keeps the text, and parses it again when a place is first asked for. */
+export class JsonPlaces {
+  readonly file: string;
+  readonly #text: string;
+  #lines: LinePlaces | undefined;
+  #offsets: ReadonlyMap<string, Offsets> | undefined;
+
+  constructor(file: string, text: string) {
+    this.file = file;
+    this.#text = text;
+  }
+
+  /** The place of the value at `path`: `measures[2].unit`. */
+  of(path: string): Omit<FileProblem, "message"> {
+    return this.at(this.offsetOf({ path, what: "", of: "value" }));
+  }
+
+  at(offset: number): Omit<FileProblem, "message"> {
+    this.#lines ??= new LinePlaces(this.#text);
+    return { file: this.file, ...this.#lines.place(offset) };
+  }
+
+  /** A value that is missing is reported where it should be: at the value that lacks it. */
+  offsetOf({ path, of, index }: JsonProblem): number {
+    this.#offsets ??= offsetsOf(parseLocatedJson(this.#text));
+    for (let at = path; ; at = at.slice(0, Math.max(0, at.lastIndexOf("."), at.lastIndexOf("[")))) {
+      const place = this.#offsets.get(at);
+      if (place !== undefined && at !== path) return place.value;
+      if (place !== undefined) {
+        return index === undefined ? place[of] : sourceOffsetInText(this.#text, place.value, index);
+      }
+      if (at === "") return 0;
+    }
+  }
 }
 
 type Offsets = { readonly key: number; readonly value: number };
@@ -74,13 +138,4 @@ function offsetsOf(root: JsonNode): ReadonlyMap<string, Offsets> {
   };
   visit(root, "", root.at);
   return offsets;
-}
-
-/** A value that is missing is reported where it should be: at the value that lacks it. */
-function offsetOf({ path, of }: JsonProblem, offsets: ReadonlyMap<string, Offsets>): number {
-  for (let at = path; ; at = at.slice(0, Math.max(0, at.lastIndexOf("."), at.lastIndexOf("[")))) {
-    const place = offsets.get(at);
-    if (place !== undefined) return at === path ? place[of] : place.value;
-    if (at === "") return 0;
-  }
 }

@@ -42,21 +42,17 @@ export function parseLocatedJson(text: string): JsonNode {
   return new Parser(text).document();
 }
 
-/** The sorted, space-free text of a value: the same for every way to write it down. */
-export function canonicalJson(node: JsonNode, without: ReadonlySet<string> = new Set()): string {
-  switch (node.kind) {
-    case "object": {
-      const entries = node.entries.filter((entry) => !without.has(entry.key));
-      const sorted = entries.toSorted((a, b) => (a.key < b.key ? -1 : 1));
-      return `{${sorted.map((entry) => `${JSON.stringify(entry.key)}:${canonicalJson(entry.value)}`).join(",")}}`;
-    }
-    case "array":
-      return `[${node.items.map((item) => canonicalJson(item)).join(",")}]`;
-    case "null":
-      return "null";
-    default:
-      return JSON.stringify(node.value);
+/** The sorted, space-free text of a value of JSON: the same for every way to write it down. `without`: keys of its own. */
+export function canonicalJson(value: unknown, without?: ReadonlySet<string>): string {
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const entries: string[] = [];
+  // A JSON object has values of JSON.
+  const fields = value as Readonly<Record<string, unknown>>;
+  for (const key of Object.keys(value).sort()) {
+    if (without?.has(key) !== true) entries.push(`${JSON.stringify(key)}:${canonicalJson(fields[key])}`);
   }
+  return `{${entries.join(",")}}`;
 }
 
 /** The value as `JSON.parse` gives it. */

@@ -1,19 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { made, pair, textOr } from "./composed-shapes.ts";
 import { type JsonFileKind, parseJsonFile } from "./json-file.ts";
-import {
-  boolean,
-  type JsonProblem,
-  list,
-  number,
-  object,
-  oneOf,
-  optional,
-  pair,
-  record,
-  text,
-  textOr,
-} from "./shape.ts";
+import { boolean, NO_LIMIT, type NumberLimits, number, oneOf, text } from "./scalar-shapes.ts";
+import { type JsonProblem, list, object, optional, readShape, record, refuse } from "./shape.ts";
 
 const SHAPE = object(
   {
@@ -109,6 +99,20 @@ test("of any JSON, what is read has no problem and fits the published JSON Schem
   );
 });
 
+test("of a file with more problems than anyone reads, the first 1,000 are reported", () => {
+  const kind: JsonFileKind<unknown> = { ...KIND, shape: list(number(), { least: 0, most: 1e6 }) };
+  const report = (text: string) => {
+    try {
+      return String(parseJsonFile(kind, text, "f.json"));
+    } catch (error) {
+      return String((error as Error).message);
+    }
+  };
+  const lines = report(JSON.stringify(new Array<null>(200_000).fill(null))).split("\n");
+  expect(lines).toHaveLength(1_000);
+  expect(lines.at(-1)).toBe("f.json:1:4997: [999]: must be a number from -1000000000 to 1000000000, not null");
+});
+
 test("a shape's JSON Schema says which keys there are, and which of them must be there", () => {
   expect(SHAPE.schema).toMatchObject({
     type: "object",
@@ -116,4 +120,43 @@ test("a shape's JSON Schema says which keys there are, and which of them must be
     additionalProperties: false,
     properties: { size: { type: "integer", minimum: 1, maximum: 9 }, level: { enum: ["low", "high"] } },
   });
+});
+
+test("a limit that is not allowed itself, and one on one side only, are in the words and in the schema", () => {
+  const expects = (limits: NumberLimits) => [number(limits).expects, number(limits).schema];
+  expect(expects({ above: 0, max: NO_LIMIT })).toEqual(["a number above 0", { type: "number", exclusiveMinimum: 0 }]);
+  expect(expects({ min: 0, max: NO_LIMIT })).toEqual(["a number of 0 or more", { type: "number", minimum: 0 }]);
+  expect(expects({ min: -NO_LIMIT, max: NO_LIMIT })).toEqual(["a number", { type: "number" }]);
+  expect(expects({ min: 0, below: 4 })).toEqual([
+    "a number from 0 to below 4",
+    { type: "number", minimum: 0, exclusiveMaximum: 4 },
+  ]);
+  for (const [value, fits] of [
+    [0, true],
+    [3.99, true],
+    [4, false],
+    [-0.01, false],
+  ] as const) {
+    expect([value, number({ min: 0, below: 4 }).read(value, "", []) === value]).toEqual([value, fits]);
+  }
+});
+
+test("a value that is made of another is made only of one that is whole", () => {
+  const half = made(number({ min: 0 }), (value, { path, problems }) =>
+    value % 2 === 0 ? value / 2 : refuse(problems, path, "must be even"),
+  );
+  const both = object({ one: half, other: optional(half, 0) }, undefined, {
+    of: ["one", "other"],
+    what: "has both",
+    only: true,
+  });
+  const said = (value: unknown) => {
+    const read = readShape(both, value);
+    return "ok" in read ? read.ok : read.refused.map(({ path, what }) => `${path}: ${what}`);
+  };
+  expect(said({ one: 4 })).toEqual({ one: 2, other: 0 });
+  expect(said({ one: 3 })).toEqual(["one: must be even"]);
+  expect(said({ one: "4" })).toEqual([expect.stringContaining('one: must be a number from 0 to 1000000000, not "4"')]);
+  expect(said({ one: 4, other: 2 })).toEqual([": has both"]);
+  expect(both.schema).toMatchObject({ minProperties: 1, maxProperties: 1 });
 });

@@ -1,15 +1,32 @@
 /**
  * What JSON from outside must look like, declared once: the reader, the TypeScript type and the JSON Schema of a file come
- * from the same declaration. A value becomes whole, or every reason why not is reported with its path. It costs no package
+ * from the same declaration. Here are objects and lists; single values are in `scalar-shapes.ts`, and what is made of other
+ * shapes in `composed-shapes.ts`. A value becomes whole, or every reason why not is reported with its path. It costs no package
  * and no start-up time, so the running agent uses it; why not arktype here: docs/decisions.md.
  */
 import { didYouMean } from "./did-you-mean.ts";
 
-/** `path`: `measures[2].unit`, empty for the whole file. `of`: whether the value is wrong, or the key should not be there. */
-export type JsonProblem = { readonly path: string; readonly what: string; readonly of: "key" | "value" };
+export type JsonProblem = {
+  /** `measures[2].unit`, empty for the whole file. */
+  readonly path: string;
+  readonly what: string;
+  /** Whether the value is wrong, or the key should not be there. */
+  readonly of: "key" | "value";
+  /** Of a text value: the character that is wrong, from 0 on. */
+  readonly index?: number;
+};
+
+/** No reader needs more problems than these: reading stops. */
+export const PROBLEMS_MOST = 1_000;
+
+/** Ends the reading of a value; `readShape` catches it. */
+export class TooManyProblems extends Error {}
+
+/** In a schema that is only a reference: what it refers to. No JSON text shows it; `withDefinitions` writes it down. */
+export const DEFINITION: unique symbol = Symbol("definition");
 
 /** JSON Schema, draft 2020-12: https://json-schema.org/draft/2020-12/schema */
-export type JsonSchema = { readonly [keyword: string]: unknown };
+export type JsonSchema = { readonly [keyword: string]: unknown; readonly [DEFINITION]?: JsonSchema };
 
 export interface Shape<T> {
   /** Behind "must be": `a number from 0 to 6`. */
@@ -36,117 +53,13 @@ export type Partly<T> = T extends readonly (infer Item)[]
 /** `path` is relative to the value that is checked: `limits`, `[2].name`. */
 export type Complain = (path: string, what: string, of?: JsonProblem["of"]) => void;
 
-/** A shape for single values: `fits` decides. */
-function scalar<T>(expects: string, schema: JsonSchema, fits: (value: unknown) => value is T): Shape<T> {
-  return {
-    expects,
-    schema,
-    read: (value, path, problems) => (fits(value) ? value : refuse(problems, path, mustBe(expects, value))),
-  };
-}
-
-/** Text that matches (`/^/`: any); `why` may say of a text that matches why it is refused all the same. */
-export function text(pattern: RegExp, expects: string, why?: (value: string) => string | null): Shape<string> {
-  const fits = (value: unknown): value is string => typeof value === "string" && pattern.test(value);
-  const plain = scalar(expects, { type: "string", ...(pattern.source !== "^" && { pattern: pattern.source }) }, fits);
-  if (why === undefined) return plain;
-  return {
-    expects: plain.expects,
-    schema: plain.schema,
-    read: (value, path, problems) => {
-      const read = plain.read(value, path, problems);
-      const reason = read === undefined ? null : why(read);
-      return reason === null ? read : refuse(problems, path, reason);
-    },
-  };
-}
-
-export type NumberLimits = { readonly min?: number; readonly max?: number; readonly whole?: boolean };
-
-/** Beyond this a number of a file is a slip of the writer. */
-const NUMBER_MOST = 1e9;
-
-export function number({ min = -NUMBER_MOST, max = NUMBER_MOST, whole = false }: NumberLimits = {}): Shape<number> {
-  const fits = (value: unknown): value is number =>
-    typeof value === "number" && value >= min && value <= max && (!whole || Number.isInteger(value));
-  const isBounded = min > -Number.MAX_VALUE || max < Number.MAX_VALUE;
-  const expects = `${whole ? "a whole number" : "a number"}${isBounded ? ` from ${min} to ${max}` : ""}`;
-  const limits = isBounded ? { minimum: min, maximum: max } : {};
-  return scalar(expects, { type: whole ? "integer" : "number", ...limits }, fits);
-}
-
-export const boolean: Shape<boolean> = scalar(
-  "true or false",
-  { type: "boolean" },
-  (value): value is boolean => typeof value === "boolean",
-);
-
-export function oneOf<const T extends string>(values: readonly T[]): Shape<T> {
-  const expects = `one of ${values.join(", ")}`;
-  return {
-    expects,
-    schema: { enum: values },
-    read: (value, path, problems) => {
-      const found = values.find((each) => each === value);
-      const near = typeof value === "string" ? didYouMean(value, values) : "";
-      return found ?? refuse(problems, path, `${mustBe(expects, value)}${near}`);
-    },
-  };
-}
-
-/** One of two shapes that differ by JSON type: `"text"` and another. `expects` says what both together look like. */
-export function textOr<B>(
-  ofText: Shape<string>,
-  other: Shape<B>,
-  { expects, isOther }: { readonly expects: string; readonly isOther: (value: unknown) => boolean },
-): Shape<string | B> {
-  return {
-    expects,
-    schema: { anyOf: [ofText.schema, other.schema] },
-    read: (value, path, problems) => {
-      if (typeof value === "string") return ofText.read(value, path, problems);
-      return isOther(value) ? other.read(value, path, problems) : refuse(problems, path, mustBe(expects, value));
-    },
-  };
-}
-
-/** `[least, most]`, least below most. */
-export const pair: Shape<readonly [number, number]> = {
-  expects: "[least, most]",
-  schema: { type: "array", prefixItems: [number().schema, number().schema], minItems: 2, maxItems: 2 },
-  read: (value, path, problems) => {
-    const both = two(value, path, { expects: "[least, most]", problems });
-    if (both === undefined || both[0] < both[1]) return both;
-    return refuse(problems, path, `must have the least first: ${both[0]} is not below ${both[1]}`);
-  },
-};
-
-/** `[x, y]`, any two numbers. */
-export const point: Shape<readonly [number, number]> = {
-  expects: "[x, y]",
-  schema: pair.schema,
-  read: (value, path, problems) => two(value, path, { expects: "[x, y]", problems }),
-};
-
-function two(
-  value: unknown,
-  path: string,
-  { expects, problems }: { readonly expects: string; readonly problems: JsonProblem[] },
-): readonly [number, number] | undefined {
-  if (!Array.isArray(value) || value.length !== 2) return refuse(problems, path, mustBe(expects, value));
-  const one = number();
-  const first = one.read(value[0], `${path}[0]`, problems);
-  const second = one.read(value[1], `${path}[1]`, problems);
-  return first === undefined || second === undefined ? undefined : [first, second];
-}
-
 /** `check` sees the items that were read; undefined stands for those that were refused. */
 export function list<T>(
   item: Shape<T>,
   { least, most }: { readonly least: number; readonly most: number },
   check?: (items: readonly (T | undefined)[], complain: Complain) => void,
 ): Shape<readonly T[]> {
-  const expects = `a list of ${least} to ${most}`;
+  const expects = least === 0 ? `a list of at most ${most}` : `a list of ${least} to ${most}`;
   return {
     expects,
     schema: { type: "array", items: item.schema, minItems: least, maxItems: most },
@@ -192,6 +105,9 @@ export function optional<T>(shape: Shape<T>, fallback?: T): Shape<T | undefined>
 export type Fields = Readonly<Record<string, Shape<unknown>>>;
 export type ObjectOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
 
+/** Of these keys at least one must be there, with `only` exactly one; `what` says so. */
+export type Needs<F> = { readonly of: readonly (keyof F & string)[]; readonly what: string; readonly only?: true };
+
 /**
  * An object with these keys and no other. `check` compares fields with each other; it sees what could be read, so that all
  * problems of a file are reported at once.
@@ -199,6 +115,7 @@ export type ObjectOf<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]
 export function object<const F extends Fields>(
   fields: F,
   check?: (value: Partly<ObjectOf<F>>, complain: Complain) => void,
+  needs?: Needs<F>,
 ): Shape<ObjectOf<F>> {
   const names = Object.keys(fields);
   const required = names.filter((name) => fields[name]?.optional === undefined);
@@ -207,7 +124,8 @@ export function object<const F extends Fields>(
     schema: {
       type: "object",
       properties: Object.fromEntries(names.map((name) => [name, fields[name]?.schema])),
-      required,
+      ...(required.length > 0 && { required }),
+      ...(needs !== undefined && needsSchema(needs, names)),
       additionalProperties: false,
     },
     read: (value, path, problems) => {
@@ -223,6 +141,7 @@ export function object<const F extends Fields>(
           refuse(problems, path, `needs "${name}": ${shape.expects}`);
         }
       }
+      if (needs !== undefined && !isMet(needs, { value, names, strangers })) refuse(problems, path, needs.what);
       // Every field was just read by its shape; those that were refused are undefined, and `problems` is no longer empty.
       check?.(read as Partly<ObjectOf<F>>, complainer(path, problems));
       return read as ObjectOf<F>;
@@ -230,29 +149,67 @@ export function object<const F extends Fields>(
   };
 }
 
+type Keys = {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly names: readonly string[];
+  readonly strangers: readonly string[];
+};
+
+/** A stranger that is probably the key that is needed was reported already. */
+function isMet<F>({ of, only }: Needs<F>, { value, names, strangers }: Keys): boolean {
+  const given = of.filter((name) => Object.hasOwn(value, name)).length;
+  if (given > 0) return only !== true || given === 1;
+  return strangers.some((stranger) => of.length === names.length || didYouMean(stranger, of) !== "");
+}
+
+function needsSchema<F>({ of, only }: Needs<F>, names: readonly string[]): JsonSchema {
+  if (of.length === names.length) return { minProperties: 1, ...(only && { maxProperties: 1 }) };
+  const each = of.map((name) => ({ required: [name] }));
+  return only ? { oneOf: each } : { anyOf: each };
+}
+
 function unknownKey(problems: JsonProblem[], path: string, key: string, names: readonly string[]): void {
   const near = didYouMean(key, names);
-  problems.push({
-    path,
-    what: `is not known here${near === "" ? `; known are ${names.join(", ")}` : near}`,
-    of: "key",
-  });
+  const what = `is not known here${near === "" ? `; known are ${names.join(", ")}` : near}`;
+  report(problems, { path, what, of: "key" });
 }
 
 function complainer(path: string, problems: JsonProblem[]): Complain {
   return (relative, what, of = "value") => {
-    problems.push({ path: join(path, relative), what, of });
+    report(problems, { path: join(path, relative), what, of });
   };
 }
 
-function join(path: string, key: string): string {
+/** The path of a key of the value at `path`. */
+export function join(path: string, key: string): string {
   if (path === "" || key === "" || key.startsWith("[")) return `${path}${key}`;
   return `${path}.${key}`;
 }
 
-function refuse(problems: JsonProblem[], path: string, what: string): undefined {
-  problems.push({ path, what, of: "value" });
+/** Every problem goes through here, so that there is an end to them. */
+export function report(problems: JsonProblem[], problem: JsonProblem): void {
+  problems.push(problem);
+  if (problems.length >= PROBLEMS_MOST) throw new TooManyProblems();
+}
+
+export function refuse(problems: JsonProblem[], path: string, what: string): undefined {
+  report(problems, { path, what, of: "value" });
   return undefined;
+}
+
+/** The value, whole; or every reason why not, the first PROBLEMS_MOST of them. */
+export function readShape<T>(
+  shape: Shape<T>,
+  value: unknown,
+): { readonly ok: T } | { readonly refused: readonly JsonProblem[] } {
+  const problems: JsonProblem[] = [];
+  try {
+    const read = shape.read(value, "", problems);
+    if (read !== undefined && problems.length === 0) return { ok: read };
+  } catch (error) {
+    if (!(error instanceof TooManyProblems)) throw error;
+  }
+  return { refused: problems };
 }
 
 export function mustBe(expects: string, value: unknown): string {

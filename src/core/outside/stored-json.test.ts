@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
-import { list, optional, text } from "./shape.ts";
-import { anyNumber, atLeast, nullable, readStored, storedJson, tuple } from "./stored-json.ts";
+import { nullable } from "./composed-shapes.ts";
+import { text } from "./scalar-shapes.ts";
+import { list, optional } from "./shape.ts";
+import { anyNumber, atLeast, readStored, storedJson, tuple } from "./stored-json.ts";
 
 const NAME = text(/^/, "a text");
 const HOLDER = atLeast({ pid: anyNumber, host: nullable(NAME), since: optional(anyNumber) });

@@ -2,15 +2,17 @@
  * JSON that our own program wrote and reads back: files beside the buffer, columns of the buffer. Another version of the
  * program, a damaged disk or a person may have changed it since, so it is read by a shape, as a file from outside is.
  */
+import { number } from "./scalar-shapes.ts";
 import {
   type Fields,
   isObject,
   type JsonProblem,
   list,
   mustBe,
-  number,
   type ObjectOf,
   object,
+  readShape,
+  refuse,
   type Shape,
 } from "./shape.ts";
 
@@ -28,11 +30,10 @@ export function readStored<T>(shape: Shape<T>, text: string): Stored<T> {
 }
 
 function judged<T>(shape: Shape<T>, json: unknown): Stored<T> {
-  const problems: JsonProblem[] = [];
-  const value = shape.read(json, "", problems);
-  const [refused] = problems;
-  if (refused !== undefined) return { refused };
-  return value === undefined ? { refused: { path: "", what: mustBe(shape.expects, json), of: "value" } } : { value };
+  const read = readShape(shape, json);
+  if ("ok" in read) return { value: read.ok };
+  const [refused] = read.refused;
+  return { refused: refused ?? { path: "", what: mustBe(shape.expects, json), of: "value" } };
 }
 
 /** The value, or null where the shape refuses it. */
@@ -70,15 +71,6 @@ export function atLeast<const F extends Fields>(fields: F): Shape<ObjectOf<F>> {
   };
 }
 
-export function nullable<T>(shape: Shape<T>): Shape<T | null> {
-  const expects = `${shape.expects}, or null`;
-  return {
-    expects,
-    schema: { anyOf: [shape.schema, { type: "null" }] },
-    read: (value, path, problems) => (value === null ? null : shape.read(value, path, problems)),
-  };
-}
-
 /** Any JSON value. */
 export const anything: Shape<unknown> = { expects: "a value", schema: {}, read: (value) => value };
 
@@ -94,8 +86,7 @@ export function tuple<const T extends readonly unknown[]>(
     schema: { type: "array", prefixItems: shapes.map(({ schema }) => schema), minItems: shapes.length, items: false },
     read: (value, path, problems) => {
       if (!Array.isArray(value) || value.length !== shapes.length) {
-        problems.push({ path, what: mustBe(expects, value), of: "value" });
-        return undefined;
+        return refuse(problems, path, mustBe(expects, value));
       }
       // Where an item was refused, `problems` is not empty, and no caller uses the value.
       return shapes.map((shape, at) => shape.read(value[at], `${path}[${at}]`, problems)) as unknown as T;

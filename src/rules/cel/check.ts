@@ -6,7 +6,7 @@
 import { type ASTNode, Environment, type ParseError } from "@marcbachmann/cel-js";
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
-import { MEASURE_NAME, RESERVED_FIELDS } from "../files/reader.ts";
+import { MEASURE_NAME, RESERVED_FIELDS } from "../field-names.ts";
 import { patternProblem } from "./pattern.ts";
 
 /** Our additions to CEL's own functions: on doubles, with the meaning of JavaScript's Math. */

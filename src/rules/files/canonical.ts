@@ -1,6 +1,6 @@
 /** The rules of a set as its canonical JSON has them: a list of objects, each with its name. */
 import { AgentError } from "../../core/errors.ts";
-import { isObject, list, mustBe, type Shape } from "../../core/outside/shape.ts";
+import { isObject, list, mustBe, refuse, type Shape } from "../../core/outside/shape.ts";
 import { storedJson } from "../../core/outside/stored-json.ts";
 
 export type CanonicalRule = { readonly name: string; readonly [key: string]: unknown };
@@ -10,8 +10,7 @@ const RULE: Shape<CanonicalRule> = {
   schema: { type: "object", required: ["name"] },
   read: (value, path, problems) => {
     if (isObject(value) && typeof value["name"] === "string") return { ...value, name: value["name"] };
-    problems.push({ path, what: mustBe("a rule with a name", value), of: "value" });
-    return undefined;
+    return refuse(problems, path, mustBe("a rule with a name", value));
   },
 };
 /** A file of rules is at most 1 MiB. */

@@ -70,26 +70,34 @@ test("a test that fails is shown at the place of its expectation", () => {
 
 test("mistakes in a sequence say what to write", () => {
   const of = (fields: object) => said({ range: { measure: "m", max: 1 } }, [fields]);
-  expect(of({ breaks: true })).toEqual(['a test needs "reading" or "readings", one of them']);
+  expect(of({ breaks: true })).toEqual(['tests[0]: needs "reading" or "readings", one of them']);
   expect(of({ reading: {}, readings: [{}], breaks: true })).toEqual([
-    'a test needs "reading" or "readings", one of them',
+    'tests[0]: needs "reading" or "readings", one of them',
   ]);
-  expect(of({ readings: { m: 1 }, breaks: true })).toEqual(['"readings" must be a list, not an object']);
-  expect(of({ readings: [], breaks: true })).toEqual(['"readings" lists none']);
-  expect(of({ readings: [{ m: "x" }], breaks: true })[0]).toStartWith('"m" must be a number or null');
+  expect(of({ readings: { m: 1 }, breaks: true })).toEqual([
+    'tests[0].readings: must be a list of 1 to 10000, not {"m":1}',
+  ]);
+  expect(of({ readings: [], breaks: true })).toEqual([
+    "tests[0].readings: must be a list of 1 to 10000, not a list of 0",
+  ]);
+  expect(of({ readings: [{ m: "x" }], breaks: true })[0]).toStartWith(
+    "tests[0].readings[0].m: must be a number or null",
+  );
   expect(of({ reading: { m: 1 }, every: "1m", breaks: true })).toEqual([
-    '"every" is between "readings"; one reading has none',
+    'tests[0].every: is between "readings"; one reading has none',
   ]);
-  expect(of({ readings: [{}], every: "soon", breaks: true })[0]).toStartWith('"every" must be a time from');
-  expect(of({ readings: [{}, {}], breaks: [true] })).toEqual(['"breaks" lists 1 for 2 readings']);
-  expect(of({ readings: [{}], breaks: [1] })).toEqual(['"breaks" must list true or false, not a number']);
+  expect(of({ readings: [{}], every: "soon", breaks: true })[0]).toStartWith("tests[0].every: must be a time from");
+  expect(of({ readings: [{}, {}], breaks: [true] })).toEqual(["tests[0].breaks: lists 1 for 2 readings"]);
+  expect(of({ readings: [{}], breaks: [1] })).toEqual(["tests[0].breaks[0]: must be true or false, not 1"]);
   expect(of({ readings: [{ repeat: 20_000, readings: [{}] }], breaks: true })).toEqual([
-    '"repeat" must be a whole number from 1 to 10000, not 20000',
+    "tests[0].readings[0].repeat: must be a whole number from 1 to 10000, not 20000",
   ]);
   const twice = { repeat: 6_000, readings: [{}] };
-  expect(of({ readings: [twice, twice], breaks: true })).toEqual(["more than 10000 readings in one test"]);
+  expect(of({ readings: [twice, twice], breaks: true })).toEqual([
+    "tests[0].readings: has 12000 readings, at most 10000 are allowed",
+  ]);
   const long = { readings: [{ repeat: 9_000, readings: [{}] }], breaks: false };
   expect(said({ range: { measure: "m", max: 1 } }, [long, long, long])).toEqual([
-    "more than 20000 readings in all tests of a rule",
+    "tests: have 27000 readings in all, at most 20000 are allowed",
   ]);
 });

@@ -32,70 +32,78 @@ test("every error of every file is reported at once, each at its line and column
     { name: "c.json", text: '{ "name": "b", "when": { "flag": { "field": "anomaly_flag", "equals": 2 } } }' },
   ];
   expect(said(readRules(files))).toEqual([
-    'a.json:4:5: unknown key "severty" in a rule; did you mean severity?',
-    'a.json:3:13: "Temperature" cannot be the name of a rule: lower-case letters, digits and -, beginning with a letter or a digit, at most 64',
-    'a.json:5:26: unknown key "mesure" in "range"; did you mean measure?',
-    'a.json:5:58: "min" must be a number, not a text',
-    'a.json:7:80: "severity" must be one of info, warning, critical',
-    "a.json:7:43: no such overload: double * int; measures are decimal numbers: write 2.0",
+    'a.json:3:13: [0].name: must be a name of lower-case letters, digits and -, beginning with a letter or a digit, at most 64, not "Temperature"',
+    "a.json:4:5: [0].severty: is not known here; did you mean severity?",
+    "a.json:5:26: [0].when.range.mesure: is not known here; did you mean measure?",
+    'a.json:5:58: [0].when.range.min: must be a number, not "low"',
+    "a.json:7:43: [1].when.expression: no such overload: double * int; measures are decimal numbers: write 2.0",
+    'a.json:7:80: [1].severity: must be one of info, warning, critical, not "bad"',
     'b.json:3:3: expected "," or "}", not "\\""',
     'c.json:1:11: another rule in a.json is named "b" too',
-    "c.json:1:71: anomaly_flag is 0 or 1",
+    'c.json:1:71: when.flag.equals: must be 0 or 1, because "field" is "anomaly_flag"',
   ]);
 });
 
 test("messages about a condition say what to write", () => {
-  const kinds = `"when" must hold exactly one condition of ${KIND_NAMES.join(", ")}`;
+  const kinds = `when: must hold exactly one condition of ${KIND_NAMES.join(", ")}`;
   expect(when({})).toEqual([kinds]);
   expect(when({ range: { measure: "m", max: 1 }, flag: { field: "m", equals: 1 } })).toEqual([kinds]);
-  expect(when({ rnage: { measure: "m", max: 1 } })).toEqual(['unknown key "rnage" in "when"; did you mean range?']);
-  expect(when({ range: { measure: "m" } })).toEqual(['"range" needs "min", "max" or both']);
-  expect(when({ range: { max: 5 } })).toEqual(['"range" needs "measure"']);
+  expect(when({ rnage: { measure: "m", max: 1 } })).toEqual(["when.rnage: is not known here; did you mean range?"]);
+  expect(when({ range: { measure: "m" } })).toEqual(['when.range: needs "min", "max" or both']);
+  expect(when({ range: { max: 5 } })).toEqual([
+    expect.stringMatching(/^when\.range: needs "measure": a measure: lower-case/),
+  ]);
   expect(when({ range: { measure: "m", min: 5, max: 1 } })).toEqual([
-    '"min" 5 is above "max" 1: every reading would break the rule',
+    'when.range.min: 5 is above "max" 1: every reading would break the rule',
   ]);
   expect(when({ range: { measure: "status_code", max: 1 } })).toEqual([
-    '"status_code" is no measure; use "flag" or "expression" for the other fields',
+    'when.range.measure: "status_code" is not a measure; use "flag" or "expression" for the other fields',
   ]);
-  expect(when({ range: { measure: "Air Temp", max: 1 } })[0]).toStartWith('"Air Temp" cannot be the name of a measure');
+  expect(when({ range: { measure: "Air Temp", max: 1 } })[0]).toEndWith('at most 64, not "Air Temp"');
   expect(when({ flag: { field: "anomaly_flg", equals: 1 } })).toEqual([
-    '"field" cannot be "anomaly_flg"; did you mean anomaly_flag?',
+    'when.flag.field: cannot be "anomaly_flg"; did you mean anomaly_flag?',
   ]);
-  expect(when({ flag: { field: "anomaly_type", equals: 1 } })).toEqual(['"equals" must be a text, not a number']);
-  expect(when({ flag: { field: "location", equals: "x" } })[0]).toStartWith('"field" cannot be "location": it is');
-  expect(problemsOf({ applies_to: {} })[0]).toStartWith('"applies_to" names no field');
+  expect(when({ flag: { field: "anomaly_type", equals: 1 } })).toEqual([
+    'when.flag.equals: must be a text, because "field" is "anomaly_type"',
+  ]);
+  expect(when({ flag: { field: "location", equals: "x" } })[0]).toEndWith('or a measure, not "location"');
+  expect(problemsOf({ applies_to: {} })[0]).toStartWith("applies_to: names no field");
   expect(problemsOf({ applies_to: { locaton: "x" } })).toEqual([
-    'unknown key "locaton" in "applies_to"; did you mean location?',
+    "applies_to.locaton: is not known here; did you mean location?",
   ]);
   expect(problemsOf({ applies_to: { latitude: "5*", location: [] } })).toEqual([
-    '"latitude" must be a number or a list of such, not a text',
-    '"location" lists no value: the rule would apply to no sensor',
+    'applies_to.latitude: must be a number, not "5*"',
+    "applies_to.location: must be a list of 1 to 1000, not a list of 0",
   ]);
 });
 
 test("an expression's mistake is shown where it is, behind escapes too", () => {
   const at = (expression: string) => problems(`{"name":"r","when":{"expression":${expression}}}`);
-  expect(at('"a >"')).toEqual(["r.json:1:38: Unexpected token: EOF"]);
+  expect(at('"a >"')).toEqual(["r.json:1:38: when.expression: Unexpected token: EOF"]);
   expect(at('"location == \\"x\\" && a * 2 > 1.0"')).toEqual([
-    "r.json:1:56: no such overload: double * int; measures are decimal numbers: write 2.0",
+    "r.json:1:56: when.expression: no such overload: double * int; measures are decimal numbers: write 2.0",
   ]);
   expect(at("\"locaton == 'x'\"")).toEqual([
-    'r.json:1:35: no such overload: double == string; "locaton" is taken for a measure; did you mean location?',
+    'r.json:1:35: when.expression: no such overload: double == string; "locaton" is taken for a measure; did you mean location?',
   ]);
   expect(at('"a in [1, 2]"')).toEqual([
-    "r.json:1:35: no such overload: double in list<int>; measures are decimal numbers: write 1.0",
+    "r.json:1:35: when.expression: no such overload: double in list<int>; measures are decimal numbers: write 1.0",
   ]);
-  expect(at('"a + 1.0"')).toEqual(["r.json:1:35: an expression must say true or false, this one gives double"]);
-  expect(at('"1.0 > 2.0"')).toEqual(["r.json:1:35: this expression reads no field of the reading"]);
+  expect(at('"a + 1.0"')).toEqual([
+    "r.json:1:35: when.expression: an expression must say true or false, this one gives double",
+  ]);
+  expect(at('"1.0 > 2.0"')).toEqual(["r.json:1:35: when.expression: this expression reads no field of the reading"]);
   expect(at('"Wind > 1.0"')).toEqual([
-    'r.json:1:35: "Wind" cannot be a field: measures are lower-case letters, digits and _',
+    'r.json:1:35: when.expression: "Wind" cannot be a field: measures are lower-case letters, digits and _',
   ]);
-  expect(at('"double > 1.0"')).toEqual(['r.json:1:35: "double" is a word of the language, not a field']);
-  expect(at('"wind(3.0)"')).toEqual(["r.json:1:35: found no matching overload for 'wind(double)'"]);
+  expect(at('"double > 1.0"')).toEqual([
+    'r.json:1:35: when.expression: "double" is a word of the language, not a field',
+  ]);
+  expect(at('"wind(3.0)"')).toEqual(["r.json:1:35: when.expression: found no matching overload for 'wind(double)'"]);
   expect(at(JSON.stringify(`a > 1.0 || ${"b > 1.0 || ".repeat(400)}c > 1.0`))[0]).toContain("longer than 4096");
   // Six lists of ten in one another are a million turns for each reading.
   expect(at('"[1, 2].exists(x, x > 1) || [1, 2].all(x, [1, 2].exists(y, y > x && a > 1.0))"')).toEqual([
-    "r.json:1:76: a loop inside a loop: none of all, exists, exists_one, map, filter, bind within another",
+    "r.json:1:76: when.expression: a loop inside a loop: none of all, exists, exists_one, map, filter, bind within another",
   ]);
   expect(at('"[1, 2].map(x, x + 1).exists(x, a > double(x))"')[0]).toContain("a loop inside a loop");
   expect(at(JSON.stringify(`${"(".repeat(200)}a > 1.0${")".repeat(200)}`))[0]).toContain("maxDepth (64)");
@@ -104,13 +112,15 @@ test("an expression's mistake is shown where it is, behind escapes too", () => {
 test("a set beyond a limit is refused with the limit", () => {
   const rule = (i: number) => ({ name: `r${i}`, when: { range: { measure: "m", max: 1 } } });
   const many = Array.from({ length: 1_001 }, (_, i) => rule(i));
-  expect(problems(JSON.stringify(many))).toEqual([expect.stringContaining("more than 1000 rules")]);
+  expect(problems(JSON.stringify(many))).toEqual([
+    expect.stringContaining("must be a list of at most 1000, not a list of 1001"),
+  ]);
   expect(problems(JSON.stringify(many.slice(1)))).toEqual([]);
   const tests = Array.from({ length: 1_001 }, () => ({ reading: { m: 0 }, breaks: false }));
-  expect(problemsOf({ tests })).toEqual(["more than 1000 tests"]);
+  expect(problemsOf({ tests })).toEqual(["tests: must be a list of at most 1000, not a list of 1001"]);
   const sequence = { readings: [{ repeat: 10_000, readings: [{ m: 0 }] }], breaks: false };
   expect(problemsOf({ tests: [sequence, sequence, sequence] })).toEqual([
-    "more than 20000 readings in all tests of a rule",
+    "tests: have 30000 readings in all, at most 20000 are allowed",
   ]);
   const tested = Array.from({ length: 11 }, (_, i) => ({ ...rule(i), tests: [sequence, sequence] }));
   expect(problems(JSON.stringify(tested.slice(1)))).toEqual([]);
@@ -118,7 +128,8 @@ test("a set beyond a limit is refused with the limit", () => {
     expect.stringContaining("more than 200000 readings in the tests of all rules"),
   ]);
   expect(problems(" ".repeat(1024 * 1024 + 1))[0]).toContain("must not be larger");
-  expect(problems(JSON.stringify(Array.from({ length: 5_000 }, () => 1))).length).toBe(1_000);
+  // Each lacks a name and a condition.
+  expect(problems(JSON.stringify(Array.from({ length: 900 }, () => ({})))).length).toBe(1_000);
   expect(problemsOf({ name: "a".repeat(65) }).length).toBe(1);
 });
 
@@ -165,18 +176,22 @@ test("a rule that fails one of its own tests is not let in, and the failing test
 
 test("a test's reading must be one", () => {
   const reading = (fields: object) => problemsOf({ tests: [{ reading: fields, breaks: true }] });
-  expect(reading({ m: "1" })).toEqual(['"m" must be a number or null, not a text; a measure is a number']);
-  expect(reading({ locaton: "x" })).toEqual(['"locaton" must be a number or null, not a text; did you mean location?']);
-  expect(reading({ "Air Temp": 1 })).toEqual(['"Air Temp" cannot be a field of a reading']);
-  expect(reading({ anomaly_flag: 2 })).toEqual(['"anomaly_flag" must be 0, 1 or null']);
-  expect(reading({ status_code: 1.5 })).toEqual(['"status_code" must be a whole number or null']);
-  expect(reading({ timestamp: "noon" })[0]).toStartWith('"timestamp" must be a time in ISO 8601');
-  expect(reading({ latitude: "north" })).toEqual(['"latitude" must be a number or null, not a text']);
+  expect(reading({ m: "1" })).toEqual(['tests[0].reading.m: must be a number or null, not "1"; a measure is a number']);
+  expect(reading({ locaton: "x" })).toEqual([
+    'tests[0].reading.locaton: must be a number or null, not "x"; did you mean location?',
+  ]);
+  expect(reading({ "Air Temp": 1 })).toEqual(["tests[0].reading.Air Temp: cannot be a field of a reading"]);
+  expect(reading({ anomaly_flag: 2 })).toEqual(["tests[0].reading.anomaly_flag: must be 0, 1 or null, not 2"]);
+  expect(reading({ status_code: 1.5 })).toEqual([
+    expect.stringMatching(/^tests\[0\]\.reading\.status_code: must be a whole number .*, not 1\.5$/),
+  ]);
+  expect(reading({ timestamp: "noon" })[0]).toStartWith("tests[0].reading.timestamp: must be a time in ISO 8601");
+  expect(reading({ latitude: "north" })).toEqual(['tests[0].reading.latitude: must be a number, not "north"']);
   expect(problemsOf({ tests: [{ reading: { m: 1 }, break: true }] })).toEqual([
-    'unknown key "break" in a test; did you mean breaks?',
+    "tests[0].break: is not known here; did you mean breaks?",
   ]);
   expect(problemsOf({ tests: [{ reading: { m: 1 }, breaks: "yes" }] })).toEqual([
-    '"breaks" must be true or false, not a text',
+    'tests[0].breaks: must be true or false, not "yes"',
   ]);
 });
 

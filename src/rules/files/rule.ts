@@ -1,17 +1,19 @@
 /** From the text of rule files to whole rules, or to every reason why not. Nothing here touches a disk. */
-
-import { canonicalJson, type JsonNode, JsonSyntaxError, parseLocatedJson } from "../../core/outside/located-json.ts";
-import type { Severity } from "../../core/reading.ts";
-import { SEVERITIES } from "../../core/reading.ts";
+import { about, either, made, named } from "../../core/outside/composed-shapes.ts";
+import { type JsonPlaces, type ReadText, readJsonText } from "../../core/outside/json-file.ts";
+import { canonicalJson } from "../../core/outside/located-json.ts";
+import { oneOf, shortText, text } from "../../core/outside/scalar-shapes.ts";
+import { isObject, join, list, object, optional, type Shape } from "../../core/outside/shape.ts";
+import { SEVERITIES, type Severity } from "../../core/reading.ts";
 import type { Condition } from "../condition.ts";
 import { KIND_NAMES, KINDS, type Kind } from "../kinds/all.ts";
-import { confirmed, readConfirm } from "../kinds/confirm.ts";
+import { CONFIRM, confirmed } from "../kinds/confirm.ts";
 import { type Loaded, RULE_LIMITS, type RuleProblem } from "../rule-set.ts";
-import { EVERY_SENSOR, readSelector, type Selector } from "../selector.ts";
-import { RuleReader } from "./reader.ts";
-import { type RuleTest, readTests } from "./rule-tests.ts";
+import { APPLIES_TO, EVERY_SENSOR, type Selector } from "../selector.ts";
+import { type RuleTest, TESTS } from "./rule-tests.ts";
 
-export type Rule = {
+/** A rule as its shape reads it. */
+type WrittenRule = {
   readonly name: string;
   readonly description: string;
   readonly severity: Severity;
@@ -21,142 +23,147 @@ export type Rule = {
   readonly tests: readonly RuleTest[];
   /** What decides whether a reading breaks it, as canonical JSON: the same for two rules that always find the same. */
   readonly meaning: string;
-  /** Where its condition stands. */
-  readonly place: Omit<RuleProblem, "message">;
   /** All that was written but `$schema`, as canonical JSON. */
   readonly canonical: string;
+  /** Where it is in its file: `[3]`, empty where the file is one rule. */
+  readonly path: string;
 };
+
+/** `places`: of its file. */
+export type Rule = WrittenRule & { readonly places: JsonPlaces };
+
+/** The place of a rule's condition. */
+export function placeOfCondition({ places, path }: Rule): Omit<RuleProblem, "message"> {
+  return places.of(join(path, "when"));
+}
 
 export type RuleFile = { readonly name: string; readonly text: string };
 
-export const RULE_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
-export const RULE_KEYS = [
-  "$schema",
-  "name",
-  "description",
-  "severity",
-  "applies_to",
-  "when",
-  "confirm",
-  "tests",
-] as const;
-const REQUIRED = ["name", "when"] as const;
+const RULE_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
+const NAME_EXPECTED = "a name of lower-case letters, digits and -, beginning with a letter or a digit, at most 64";
+const TEXT = shortText(RULE_LIMITS.textLength);
 const NOT_CANONICAL: ReadonlySet<string> = new Set(["$schema"]);
 const NOT_MEANING: ReadonlySet<string> = new Set(["$schema", "name", "description", "severity", "tests"]);
-const DEFAULT_SEVERITY: Severity = "warning";
+
+type When = { readonly kind: Kind; readonly condition: Condition };
+
+/** Exactly one condition, by its kind. */
+const WHEN: Shape<When> = named(
+  "when",
+  about(
+    made(
+      object(Object.fromEntries(KIND_NAMES.map((kind) => [kind, optional(named(kind, KINDS[kind]))])), undefined, {
+        of: KIND_NAMES,
+        what: `must hold exactly one condition of ${KIND_NAMES.join(", ")}`,
+        only: true,
+      }),
+      (conditions) => {
+        for (const kind of KIND_NAMES) {
+          const condition = conditions[kind];
+          if (condition !== undefined) return { kind, condition };
+        }
+        return undefined;
+      },
+    ),
+    "The condition that breaks the rule",
+  ),
+);
+
+const RULE: Shape<WrittenRule> = named(
+  "rule",
+  made(
+    object({
+      $schema: about(optional(TEXT), "Where this schema is, for editors; it is not a part of the rule"),
+      name: about(text(RULE_NAME, NAME_EXPECTED), "Unique over all files"),
+      description: about(
+        optional(TEXT, ""),
+        "For people: what is wrong when the rule is broken, and where the limit comes from",
+      ),
+      severity: about(optional<Severity>(oneOf(SEVERITIES), "warning"), "How bad it is", "warning"),
+      applies_to: optional(APPLIES_TO, EVERY_SENSOR),
+      when: WHEN,
+      confirm: optional(CONFIRM),
+      tests: about(optional(TESTS, []), "Run before the rule is accepted"),
+    }),
+    ({ name, description, severity, applies_to: appliesTo, when, confirm, tests }, { raw, path }) => ({
+      name,
+      description,
+      severity,
+      kind: when.kind,
+      appliesTo,
+      condition: confirm === undefined ? when.condition : confirmed(when.condition, confirm),
+      tests,
+      meaning: canonicalJson(raw, NOT_MEANING),
+      canonical: canonicalJson(raw, NOT_CANONICAL),
+      path,
+    }),
+  ),
+);
+
+/** A rule file; docs/schema/rule.schema.json is its JSON Schema. */
+export const RULE_FILE: Shape<readonly WrittenRule[]> = either<readonly WrittenRule[], readonly WrittenRule[]>(
+  Array.isArray,
+  list(RULE, { least: 0, most: RULE_LIMITS.rules }),
+  made(RULE, (rule) => [rule]),
+);
 
 /** The rules of all files, sorted by name: the order of files and of rules in them means nothing. */
 export function readRules(files: readonly RuleFile[]): Loaded<readonly Rule[]> {
-  const gathered: Gathered = { problems: [], rules: [], seen: new Map(), testReadings: 0 };
-  for (const file of files) readFile(file, gathered);
+  const gathered: Gathered = { problems: [], rules: [], seen: new Map() };
+  for (const file of files) {
+    readFile(file, gathered);
+    if (gathered.problems.length >= RULE_LIMITS.problems) break;
+  }
   const { problems, rules } = gathered;
-  if (problems.length > 0) return { refused: problems };
+  if (problems.length > 0) return { refused: problems.slice(0, RULE_LIMITS.problems) };
+  const tooMany = beyondLimits(rules);
+  if (tooMany !== undefined) return { refused: [tooMany] };
   return { ok: rules.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
 type Gathered = {
   readonly problems: RuleProblem[];
   readonly rules: Rule[];
-  /** Name to where it was first seen. */
+  /** Name to the file where it was first seen. */
   readonly seen: Map<string, string>;
-  testReadings: number;
 };
 
-function readFile(file: RuleFile, gathered: Gathered): void {
-  const { rules, seen } = gathered;
-  const reader = new RuleReader(file.name, file.text, gathered.problems);
-  if (Buffer.byteLength(file.text) > RULE_LIMITS.fileBytes) {
-    reader.problem(0, `a rule file must not be larger than ${RULE_LIMITS.fileBytes} bytes`);
+function readFile({ name, text: source }: RuleFile, { problems, rules, seen }: Gathered): void {
+  if (Buffer.byteLength(source) > RULE_LIMITS.fileBytes) {
+    const message = `a rule file must not be larger than ${RULE_LIMITS.fileBytes} bytes`;
+    problems.push({ file: name, line: 1, column: 1, message });
     return;
   }
-  const root = parsed(reader);
-  if (root === undefined) return;
-  if (root.kind !== "object" && root.kind !== "array") {
-    reader.problem(root.at, `a rule file holds a rule or a list of rules, not ${reader.nameOf(root)}`);
-    return;
-  }
-  for (const node of root.kind === "array" ? root.items : [root]) {
-    if (seen.size >= RULE_LIMITS.rules) {
-      reader.problem(node.at, `more than ${RULE_LIMITS.rules} rules`);
-      return;
-    }
-    const rule = readRule(node, reader, seen);
-    if (rule === undefined) continue;
-    rules.push(rule);
-    gathered.testReadings += rule.tests.reduce((sum, test) => sum + test.readings.length, 0);
-    if (gathered.testReadings > RULE_LIMITS.setTestReadings) {
-      reader.problem(node.at, `more than ${RULE_LIMITS.setTestReadings} readings in the tests of all rules`);
-      return;
-    }
-  }
+  const read = readJsonText(RULE_FILE, source, name);
+  const found = [...("refused" in read ? read.refused : []), ...repeatedNames(read, seen)];
+  problems.push(...found.toSorted((a, b) => a.line - b.line || a.column - b.column));
+  if ("ok" in read) rules.push(...read.ok.map((rule) => ({ ...rule, places: read.places })));
 }
 
-function parsed(reader: RuleReader): JsonNode | undefined {
-  try {
-    return parseLocatedJson(reader.text);
-  } catch (error) {
-    if (!(error instanceof JsonSyntaxError)) throw error;
-    return reader.problem(error.at, error.message);
-  }
+/** Of a file that was refused too, so that all is reported at once. */
+function repeatedNames({ plain, places }: ReadText<unknown>, seen: Map<string, string>): readonly RuleProblem[] {
+  const named = Array.isArray(plain)
+    ? plain.map((rule: unknown, i) => ({ rule, path: `[${i}].name` }))
+    : [{ rule: plain, path: "name" }];
+  return named.flatMap(({ rule, path }) => {
+    const name = isObject(rule) ? rule["name"] : undefined;
+    if (typeof name !== "string" || !RULE_NAME.test(name)) return [];
+    const first = seen.get(name);
+    if (first === undefined) seen.set(name, places.file);
+    return first === undefined
+      ? []
+      : [{ ...places.of(path), message: `another rule in ${first} is named "${name}" too` }];
+  });
 }
 
-function readRule(node: JsonNode, reader: RuleReader, seen: Map<string, string>): Rule | undefined {
-  const fields = reader.fields(node, "a rule", RULE_KEYS, REQUIRED);
-  if (fields === undefined) return undefined;
-  const field = <T>(key: (typeof RULE_KEYS)[number], fallback: T, read: (value: JsonNode) => T | undefined) => {
-    const value = fields.get(key);
-    return value === undefined ? fallback : read(value);
-  };
-  field("$schema", "", (value) => reader.string(value, '"$schema"'));
-  const name = field("name", undefined, (value) => readName(value, reader, seen));
-  const description = field("description", "", (value) => reader.string(value, '"description"'));
-  const severity = field("severity", DEFAULT_SEVERITY, (value) => reader.oneOf(value, '"severity"', SEVERITIES));
-  const appliesTo = field("applies_to", EVERY_SENSOR, (value) => readSelector(value, reader));
-  const when = field("when", undefined, (value) => readWhen(value, reader));
-  const confirm = field("confirm", null, (value) => readConfirm(value, reader));
-  const tests = field("tests", [], (value) => readTests(value, reader));
-  if (name === undefined || when === undefined || appliesTo === undefined || tests === undefined) return undefined;
-  if (description === undefined || severity === undefined || confirm === undefined) return undefined;
-  const condition = confirm === null ? when.condition : confirmed(when.condition, confirm);
-  return {
-    name,
-    description,
-    severity,
-    appliesTo,
-    kind: when.kind,
-    condition,
-    tests,
-    canonical: canonicalJson(node, NOT_CANONICAL),
-    meaning: canonicalJson(node, NOT_MEANING),
-    place: reader.place((fields.get("when") ?? node).at),
-  };
-}
-
-function readName(node: JsonNode, reader: RuleReader, seen: Map<string, string>): string | undefined {
-  const name = reader.string(node, '"name"');
-  if (name === undefined) return undefined;
-  if (!RULE_NAME.test(name)) {
-    const shown = JSON.stringify(name.slice(0, 80));
-    const shape = "lower-case letters, digits and -, beginning with a letter or a digit, at most 64";
-    return reader.problem(node.at, `${shown} cannot be the name of a rule: ${shape}`);
-  }
-  const first = seen.get(name);
-  if (first !== undefined) return reader.problem(node.at, `another rule in ${first} is named "${name}" too`);
-  seen.set(name, reader.file);
-  return name;
-}
-
-function readWhen(node: JsonNode, reader: RuleReader): { kind: Kind; condition: Condition } | undefined {
-  const fields = reader.fields(node, '"when"', KIND_NAMES);
-  if (fields === undefined) return undefined;
-  if (node.kind === "object" && node.entries.length !== 1) {
-    return reader.problem(node.at, `"when" must hold exactly one condition of ${KIND_NAMES.join(", ")}`);
-  }
-  for (const [key, value] of fields) {
-    // `fields` let only the names of kinds through.
-    const kind = key as Kind;
-    const condition = KINDS[kind].read(value, reader);
-    return condition && { kind, condition };
+function beyondLimits(rules: readonly Rule[]): RuleProblem | undefined {
+  let readings = 0;
+  for (const [i, { tests, places, path }] of rules.entries()) {
+    if (i >= RULE_LIMITS.rules) return { ...places.of(path), message: `more than ${RULE_LIMITS.rules} rules` };
+    readings += tests.reduce((sum, test) => sum + test.sequence.count, 0);
+    if (readings <= RULE_LIMITS.setTestReadings) continue;
+    const message = `more than ${RULE_LIMITS.setTestReadings} readings in the tests of all rules`;
+    return { ...places.of(path), message };
   }
   return undefined;
 }

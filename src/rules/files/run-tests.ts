@@ -2,10 +2,11 @@
 import { ReadingBlock } from "../../core/reading.ts";
 import { type Identity, NO_SENSOR, SensorCatalogue } from "../../core/sensor.ts";
 import { Columns } from "../columns.ts";
+import { IDENTITY_NAMES } from "../field-names.ts";
 import type { RuleProblem } from "../rule-set.ts";
-import { IDENTITY_NAMES } from "./reader.ts";
 import type { Rule } from "./rule.ts";
-import type { RuleTest, TestReading } from "./rule-tests.ts";
+import { expectedAt, pathOfExpected, type RuleTest } from "./rule-tests.ts";
+import { readingsOf, type TestReading } from "./test-readings.ts";
 
 /** The tests that failed; none: the rule is good. */
 export function failedTests(rule: Rule): readonly RuleProblem[] {
@@ -13,7 +14,7 @@ export function failedTests(rule: Rule): readonly RuleProblem[] {
   const catalogue = new SensorCatalogue();
   const columns = new Columns(catalogue);
   const judge = rule.condition.compile(columns);
-  const block = new ReadingBlock(Math.max(...rule.tests.map((test) => test.readings.length)));
+  const block = new ReadingBlock(Math.max(...rule.tests.map((test) => test.sequence.count)));
   const problems: RuleProblem[] = [];
   for (const test of rule.tests) {
     const mask = fill(block, test, rule, catalogue);
@@ -22,16 +23,25 @@ export function failedTests(rule: Rule): readonly RuleProblem[] {
     // The memory of the test before was never kept.
     judge.state?.rollBack();
     judge.judge(block, mask, (row, what) => reasons.set(row, what.reason));
-    const wrong = test.expected.find(({ reading, breaks }) => reasons.has(reading) !== breaks);
-    if (wrong === undefined) continue;
-    const { reading, breaks, place } = wrong;
+    const reading = firstWrong(test, reasons);
+    if (reading === undefined) continue;
     const applies = mask[block.sensor[reading] ?? NO_SENSOR] === 1;
     const because = reasons.get(reading) ?? (applies ? "within its limits" : "the rule does not apply to this sensor");
-    const which = test.readings.length === 1 ? "" : `reading ${reading + 1} of ${test.readings.length}: `;
+    const which = test.sequence.count === 1 ? "" : `reading ${reading + 1} of ${test.sequence.count}: `;
+    const breaks = !reasons.has(reading);
     const message = `test of "${rule.name}" failed: ${which}expected breaks ${breaks}, but ${because}`;
-    problems.push({ ...place, message });
+    problems.push({ ...rule.places.of(pathOfExpected(test, reading)), message });
   }
   return problems;
+}
+
+/** The first reading whose verdict is not the one that the test expects. */
+function firstWrong(test: RuleTest, reasons: ReadonlyMap<number, string>): number | undefined {
+  for (let reading = 0; reading < test.sequence.count; reading++) {
+    const expected = expectedAt(test, reading);
+    if (expected !== null && expected !== reasons.has(reading)) return reading;
+  }
+  return undefined;
 }
 
 /** Puts a test's readings into the block; returns a mask of the sensors that the rule applies to, by handle. */
@@ -40,7 +50,7 @@ function fill(block: ReadingBlock, test: RuleTest, rule: Rule, catalogue: Sensor
   const applies: number[] = [];
   let time = -test.everyMs;
   block.clear();
-  for (const reading of test.readings) {
+  for (const reading of readingsOf(test.sequence)) {
     time = timeOf(reading) ?? time + test.everyMs;
     const identity: Identity = IDENTITY_NAMES.map((name) => reading.get(name) ?? null);
     const sensor = catalogue.internSensor(identity, measures);

@@ -17,7 +17,11 @@ test("the rules in the binary are those of the folder, and pass their own tests"
 
 test("every shipped rule is described, and tested with a reading that breaks it and one that does not", () => {
   for (const { name, description, tests } of shippedRules()) {
-    expect([name, description.length > 20, new Set(tests.map((own) => own.breaks)).size]).toEqual([name, true, 2]);
+    expect([
+      name,
+      description.length > 20,
+      new Set(tests.map(({ verdicts }) => [verdicts].flat().includes(true))).size,
+    ]).toEqual([name, true, 2]);
   }
 });
 

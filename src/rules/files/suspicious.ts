@@ -5,7 +5,7 @@
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Measure, Profile } from "../../core/profile.ts";
 import type { RuleProblem } from "../rule-set.ts";
-import type { Rule } from "./rule.ts";
+import { placeOfCondition, type Rule } from "./rule.ts";
 
 /**
  * A limit is suspicious when it is beyond the plausible range by more than this part of the range. A limit at the end of
@@ -70,5 +70,5 @@ function sameMeaning(rules: readonly Rule[]): RuleProblem[] {
 }
 
 function warning(rule: Rule, message: string): RuleProblem {
-  return { ...rule.place, message };
+  return { ...placeOfCondition(rule), message };
 }

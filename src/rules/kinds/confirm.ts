@@ -3,29 +3,38 @@
  * when at least 3 of the sensor's last 5 judged readings, this one among them, did.
  */
 
-import type { JsonNode } from "../../core/outside/located-json.ts";
+import { about, named } from "../../core/outside/composed-shapes.ts";
+import { object, type Shape } from "../../core/outside/shape.ts";
 import type { Columns } from "../columns.ts";
 import type { Broken, Condition, ConditionJudge } from "../condition.ts";
-import type { RuleReader } from "../files/reader.ts";
 import { JointMemory, RuleState } from "../state.ts";
 import { Asides } from "./asides.ts";
 import { CLOCK, CLOCK_WIDTH, LATE, stepClock } from "./event-time.ts";
-import { type FieldValues, readFields, wholeNumber } from "./fields.ts";
+import { wholeNumber } from "./fields.ts";
 
 /** The last readings are the bits of one double. */
 const CONFIRM_MOST = 50;
-const fields = { at_least: wholeNumber(1, CONFIRM_MOST), of: wholeNumber(2, CONFIRM_MOST) };
-export type Confirm = FieldValues<typeof fields>;
-export const CONFIRM_KEYS = Object.keys(fields);
+export type Confirm = { readonly at_least: number; readonly of: number };
+
+export const CONFIRM: Shape<Confirm> = named(
+  "confirm",
+  about(
+    object(
+      {
+        at_least: about(wholeNumber(1, CONFIRM_MOST), "Readings that break the condition, this one among them"),
+        of: about(wholeNumber(2, CONFIRM_MOST), "The last judged readings of the sensor"),
+      },
+      ({ at_least: atLeast, of }, complain) => {
+        if (atLeast === undefined || of === undefined || atLeast <= of) return;
+        complain("at_least", `${atLeast} of the last ${of} readings are never broken`);
+      },
+    ),
+    "The rule is broken only when this many of the sensor's last readings broke the condition",
+  ),
+);
 
 /** The bits, behind the clock; the lowest is the last reading. */
 const BITS = CLOCK_WIDTH;
-
-export function readConfirm(node: JsonNode, reader: RuleReader): Confirm | undefined {
-  const confirm = readFields(node, { what: '"confirm"', fields }, reader);
-  if (confirm === undefined || confirm.at_least <= confirm.of) return confirm;
-  return reader.problem(node.at, `${confirm.at_least} of the last ${confirm.of} readings are never broken`);
-}
 
 export function confirmed(condition: Condition, confirm: Confirm): Condition {
   return { ...condition, compile: (columns) => compile(condition, confirm, columns) };

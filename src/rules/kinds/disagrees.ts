@@ -4,36 +4,31 @@
  * the readings decides which values are known, so that judging them again decides the same.
  */
 
-import type { JsonNode } from "../../core/outside/located-json.ts";
+import { about, made } from "../../core/outside/composed-shapes.ts";
+import { oneOf } from "../../core/outside/scalar-shapes.ts";
+import { object, optional, type ValueOf } from "../../core/outside/shape.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn } from "../../core/sensor.ts";
 import { formatDuration } from "../../core/time/duration.ts";
 import { type Columns, SENSOR_SUBJECT } from "../columns.ts";
-import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
-import type { RuleReader } from "../files/reader.ts";
+import type { Broken, ConditionJudge, ConditionKind } from "../condition.ts";
 import { RuleState } from "../state.ts";
 import { CLOCK, CLOCK_WIDTH, exceeds, isoTime, LATE, PEAK, SET_BACK, shortNumber, stepClock } from "./event-time.ts";
-import {
-  DURATION,
-  type FieldValues,
-  MEASURE,
-  oneOf,
-  optional,
-  readFields,
-  wholeNumber,
-  ZERO_OR_MORE,
-} from "./fields.ts";
+import { DURATION, MEASURE, wholeNumber, ZERO_OR_MORE } from "./fields.ts";
 import { insertSorted, medianOf } from "./median.ts";
 
 /** A group remembers this many members: of more, the ones that reported last. */
 export const GROUP_MOST = 64;
-const fields = {
-  measure: MEASURE,
-  group_by: oneOf(IDENTITY_COLUMNS),
-  max_difference: ZERO_OR_MORE,
-  at_least: optional(wholeNumber(1, GROUP_MOST - 1), 2),
-  within: optional(DURATION, 60_000),
-};
-type Disagrees = FieldValues<typeof fields>;
+const shape = about(
+  object({
+    measure: MEASURE,
+    group_by: oneOf(IDENTITY_COLUMNS),
+    max_difference: about(ZERO_OR_MORE, "In the measure's unit"),
+    at_least: about(optional(wholeNumber(1, GROUP_MOST - 1), 2), "Others that must have reported", 2),
+    within: about(optional(DURATION, 60_000), "Of event time", "1m"),
+  }),
+  "This sensor against the median of the others of its group",
+);
+type Disagrees = ValueOf<typeof shape>;
 
 // How many members there are, then for each: who it is, its clock, its last value, and that of its peak: while a backlog of
 // one comes, its neighbours see the newest value too.
@@ -43,12 +38,6 @@ const MEMBER_CLOCK = 1;
 const MEMBER_VALUE = MEMBER_CLOCK + CLOCK_WIDTH;
 const PEAK_VALUE = MEMBER_VALUE + 1;
 const MEMBER_WIDTH = PEAK_VALUE + 1;
-
-function read(node: JsonNode, reader: RuleReader): Condition | undefined {
-  const disagrees = readFields(node, { what: '"disagrees"', fields }, reader);
-  if (disagrees === undefined) return undefined;
-  return { measures: [disagrees.measure], compile: (columns) => compile(disagrees, columns) };
-}
 
 type Neighbours = { readonly withinMs: number; readonly others: Float64Array };
 
@@ -188,4 +177,7 @@ function apartFromGroup(disagrees: Disagrees, { group, value, median, known, now
   };
 }
 
-export const DISAGREES: ConditionKind = { keys: Object.keys(fields), read };
+export const DISAGREES: ConditionKind = made(shape, (disagrees) => ({
+  measures: [disagrees.measure],
+  compile: (columns) => compile(disagrees, columns),
+}));

@@ -5,23 +5,38 @@
  * Source: E. S. Page, Continuous Inspection Schemes, Biometrika 41, 1954.
  */
 
+import { about } from "../../core/outside/composed-shapes.ts";
+import { number } from "../../core/outside/scalar-shapes.ts";
+import { object, optional, type ValueOf } from "../../core/outside/shape.ts";
 import type { Broken } from "../condition.ts";
 import { CLOCK_WIDTH, isoTime, LATE, shortNumber, stepClock } from "./event-time.ts";
-import { ABOVE_ZERO, type FieldValues, MEASURE, optional, wholeNumber, ZERO_OR_MORE } from "./fields.ts";
+import { ABOVE_ZERO, MEASURE, wholeNumber } from "./fields.ts";
 import { type JudgeColumn, type Memory, remembering } from "./remembering.ts";
-
-const fields = {
-  measure: MEASURE,
-  baseline: wholeNumber(10, 1_000_000),
-  slack: optional(ZERO_OR_MORE, 0.5),
-  threshold: ABOVE_ZERO,
-  /** The standard deviation in the measure's unit; null: learnt. */
-  deviation: optional(ABOVE_ZERO, null),
-};
-type Drift = FieldValues<typeof fields>;
 
 /** In standard deviations: a single spike is not a drift, whatever its height, and moves the baseline as little as this. */
 export const MOST_DEVIATIONS = 4;
+
+const shape = about(
+  object({
+    measure: MEASURE,
+    baseline: about(wholeNumber(10, 1_000_000), "Readings that the baseline is learnt from, and then follows in"),
+    // With more slack no reading would count.
+    slack: about(
+      optional(number({ min: 0, below: MOST_DEVIATIONS }), 0.5),
+      "Standard deviations from the baseline that do not count",
+      0.5,
+    ),
+    threshold: about(ABOVE_ZERO, "Sum of the deviations beyond the slack, in standard deviations"),
+    /** Null: learnt. */
+    deviation: about(
+      optional<number | null>(ABOVE_ZERO, null),
+      "The standard deviation in the measure's unit; without it, learnt",
+    ),
+  }),
+  "The mean moved slowly away from a longer baseline: two-sided CUSUM (Page, 1954)",
+);
+type Drift = ValueOf<typeof shape>;
+
 /** A sum grows to this many thresholds at most, so that the rule holds again soon after the mean came back. */
 export const MOST_THRESHOLDS = 2;
 
@@ -128,10 +143,7 @@ function drifted(drift: Drift, limit: string, memory: Float64Array, { side, valu
 }
 
 export const DRIFT = remembering({
-  what: '"drift"',
-  fields,
-  mistake: ({ slack }) =>
-    slack >= MOST_DEVIATIONS ? `with a "slack" of ${MOST_DEVIATIONS} or more no reading would count` : undefined,
+  shape,
   fresh: () => FRESH,
   anew: 0,
   judge,

@@ -1,13 +1,15 @@
 /** `{"expression": "power_output > 0.0 && wind_speed < 3.0"}`: CEL over the reading's fields; true breaks the rule. */
 
-import { type JsonNode, sourceOffsetInText } from "../../core/outside/located-json.ts";
+import { about, made } from "../../core/outside/composed-shapes.ts";
+import { shortText } from "../../core/outside/scalar-shapes.ts";
+import { refuse, report } from "../../core/outside/shape.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import { NO_SENSOR } from "../../core/sensor.ts";
 import { type CheckedExpression, checkExpression, isAbsentField, summaryOf } from "../cel/check.ts";
 import { compileExpression } from "../cel/compile.ts";
 import type { Columns, MeasureRef } from "../columns.ts";
-import type { Broken, BrokenRow, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
-import { IDENTITY_NAMES, type RuleReader } from "../files/reader.ts";
+import type { Broken, BrokenRow, ConditionJudge, ConditionKind } from "../condition.ts";
+import { IDENTITY_NAMES } from "../field-names.ts";
 import { RULE_LIMITS } from "../rule-set.ts";
 
 type FieldValue = string | number | null;
@@ -18,18 +20,11 @@ const REASON_LENGTH = 200;
 /** This many messages are counted one by one, because some carry a value. */
 const MESSAGES_KEPT = 16;
 
-function read(node: JsonNode, reader: RuleReader): Condition | undefined {
-  const text = reader.string(node, '"expression"', RULE_LIMITS.expressionBytes);
-  if (text === undefined) return undefined;
-  if (Buffer.byteLength(text) > RULE_LIMITS.expressionBytes) {
-    return reader.problem(node.at, `"expression" is longer than ${RULE_LIMITS.expressionBytes} bytes`);
-  }
-  const checked = checkExpression(text);
-  if ("message" in checked) {
-    return reader.problem(sourceOffsetInText(reader.text, node.at, checked.index), checked.message);
-  }
-  return { measures: checked.measures, compile: (columns) => judgeOf(checked, columns) };
-}
+const MOST_BYTES = RULE_LIMITS.expressionBytes;
+const shape = about(
+  shortText(MOST_BYTES),
+  "CEL over the reading's fields that gives true or false: power_output > 0.0 && wind_speed < 3.0",
+);
 
 /** `compiled` is for tests that compare the two ways to evaluate. */
 export function judgeOf(expression: CheckedExpression, columns: Columns, compiled = true): ConditionJudge {
@@ -144,4 +139,10 @@ function textOf(name: string, value: FieldValue): string {
   return name === "timestamp" ? new Date(value).toISOString() : String(value);
 }
 
-export const EXPRESSION: ConditionKind = { keys: [], read };
+export const EXPRESSION: ConditionKind = made(shape, (text, { path, problems }) => {
+  if (Buffer.byteLength(text) > MOST_BYTES) return refuse(problems, path, `is longer than ${MOST_BYTES} bytes`);
+  const checked = checkExpression(text);
+  if (!("message" in checked)) return { measures: checked.measures, compile: (columns) => judgeOf(checked, columns) };
+  report(problems, { path, what: checked.message, of: "value", index: checked.index });
+  return undefined;
+});

@@ -1,61 +1,39 @@
-/**
- * The keys of a condition's object, each with how its value is read. A condition becomes a whole value, or every reason why
- * it does not.
- */
-import type { JsonNode } from "../../core/outside/located-json.ts";
-import type { RuleReader } from "../files/reader.ts";
+/** The shapes of values that the conditions of several kinds have. */
+import { made, named } from "../../core/outside/composed-shapes.ts";
+import { NO_LIMIT, number, text } from "../../core/outside/scalar-shapes.ts";
+import { mustBe, refuse, type Shape } from "../../core/outside/shape.ts";
+import { MS_PER_DAY, parseDuration } from "../../core/time/duration.ts";
+import { MEASURE_NAME, RESERVED_FIELDS } from "../field-names.ts";
 
-/** `what`: the key in quotes, for messages. Returns undefined after the problem was reported to the reader. */
-type ReadValue<T> = (node: JsonNode, what: string, reader: RuleReader) => T | undefined;
+const MEASURE_EXPECTED = "a measure: lower-case letters, digits and _, beginning with a letter, at most 64";
 
-/** A key is required where its field has no `fallback`. */
-export type Field<T> = { readonly read: ReadValue<T>; readonly fallback?: T };
-export type FieldValues<F> = { readonly [Key in keyof F]: F[Key] extends Field<infer T> ? T : never };
+export const MEASURE: Shape<string> = named(
+  "measure",
+  text(MEASURE_NAME, MEASURE_EXPECTED, (name) =>
+    RESERVED_FIELDS.has(name) ? `"${name}" is not a measure; use "flag" or "expression" for the other fields` : null,
+  ),
+);
 
-/** An object that is read as a `T`. */
-export type Shape<T> = {
-  /** The name of the object in messages: `"rate"`. */
-  readonly what: string;
-  readonly fields: { readonly [Key in keyof T]: Field<T[Key]> };
-  /** Of these keys at least one is needed. */
-  readonly anyOf?: readonly (keyof T & string)[];
-};
+/** Any number that JSON can have. */
+export const NUMBER: Shape<number> = number({ min: -NO_LIMIT, max: NO_LIMIT });
+export const ABOVE_ZERO: Shape<number> = number({ above: 0, max: NO_LIMIT });
+export const ZERO_OR_MORE: Shape<number> = number({ min: 0, max: NO_LIMIT });
 
-export function readFields<T>(node: JsonNode, shape: Shape<T>, reader: RuleReader): T | undefined {
-  const { what, fields, anyOf = [] } = shape;
-  const all = Object.entries<Field<unknown>>(fields);
-  const required = all.filter(([, { fallback }]) => fallback === undefined).map(([key]) => key);
-  const nodes = reader.fields(node, what, Object.keys(fields), required);
-  if (nodes === undefined) return undefined;
-  const values: Record<string, unknown> = {};
-  let isWhole = true;
-  for (const [key, { read, fallback }] of all) {
-    const value = nodes.get(key);
-    values[key] = value === undefined ? fallback : read(value, `"${key}"`, reader);
-    if (values[key] === undefined) isWhole = false;
-  }
-  if (anyOf.length > 0 && !anyOf.some((key) => nodes.has(key))) {
-    return reader.problem(node.at, `${what} needs ${anyOf.map((key) => `"${key}"`).join(", ")} or both`);
-  }
-  // Every key has a value that its own field has read.
-  return isWhole ? (values as T) : undefined;
+export function wholeNumber(min: number, max: number): Shape<number> {
+  return number({ min, max, whole: true });
 }
 
-export function optional<T, Fallback>(field: Field<T>, fallback: Fallback): Field<T | Fallback> {
-  return { read: field.read, fallback };
-}
+const LONGEST_MS = 366 * MS_PER_DAY;
+const DURATION_EXPECTED = 'a time from "1ms" to "366d", such as "30s", "5m" or "1h"';
+/** A bare number would be milliseconds elsewhere; in a rule it is more likely to be meant as seconds. */
+const WITH_UNIT = /^\s*[0-9]{1,15}(\.[0-9]{1,9})?(ms|s|m|h|d)\s*$/;
 
-export const MEASURE: Field<string> = { read: (node, _, reader) => reader.measure(node) };
-export const NUMBER: Field<number> = { read: (node, what, reader) => reader.number(node, what) };
-export const ABOVE_ZERO: Field<number> = { read: (node, what, reader) => reader.positive(node, what) };
-export const ZERO_OR_MORE: Field<number> = { read: (node, what, reader) => reader.positive(node, what, true) };
 /** A time, in milliseconds. */
-export const DURATION: Field<number> = { read: (node, what, reader) => reader.duration(node, what) };
-
-export function wholeNumber(least: number, most: number): Field<number> {
-  return { read: (node, what, reader) => reader.whole(node, what, least, most) };
-}
-
-export function oneOf<T extends string>(values: readonly T[]): Field<T> {
-  return { read: (node, what, reader) => reader.oneOf(node, what, values) };
-}
+export const DURATION: Shape<number> = named(
+  "duration",
+  made(text(WITH_UNIT, DURATION_EXPECTED), (written, { path, problems }) => {
+    const ms = parseDuration(written);
+    if (ms !== undefined && ms >= 1 && ms <= LONGEST_MS) return ms;
+    return refuse(problems, path, mustBe(DURATION_EXPECTED, written));
+  }),
+);

@@ -1,51 +1,61 @@
 /** `{"flag": {"field": "anomaly_flag", "equals": 1}}`: the sensor itself reports a fault. */
 
+import { about, made, textOr } from "../../core/outside/composed-shapes.ts";
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
-import type { JsonNode } from "../../core/outside/located-json.ts";
+import { shortText, text } from "../../core/outside/scalar-shapes.ts";
+import { object } from "../../core/outside/shape.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import { type Label, LIMITS } from "../../core/sensor.ts";
 import type { Columns } from "../columns.ts";
 import type { Broken, BrokenRow, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
-import { LABEL_FIELDS, type LabelField, MEASURE_NAME, RESERVED_FIELDS, type RuleReader } from "../files/reader.ts";
+import { LABEL_FIELDS, type LabelField, MEASURE_NAME, RESERVED_FIELDS } from "../field-names.ts";
+import { NUMBER } from "./fields.ts";
 
-const keys = ["field", "equals"] as const;
 const VALUE_OF: Record<LabelField, (label: Label) => string | number | null> = {
   status_code: (label) => label.statusCode,
   anomaly_flag: (label) => label.anomalyFlag,
   anomaly_type: (label) => label.anomalyType,
 };
 
-function read(node: JsonNode, reader: RuleReader): Condition | undefined {
-  const fields = reader.fields(node, '"flag"', keys, keys);
-  const fieldNode = fields?.get("field");
-  const equalsNode = fields?.get("equals");
-  const field = fieldNode && readField(fieldNode, reader);
-  if (field === undefined || equalsNode === undefined) return undefined;
-  if (field === "anomaly_type") {
-    const equals = reader.string(equalsNode, '"equals"', LIMITS.textLength);
-    return equals === undefined ? undefined : { measures: [], compile: (columns) => byLabel(columns, field, equals) };
-  }
-  const equals = reader.number(equalsNode, '"equals"');
-  if (equals === undefined) return undefined;
-  if (field === "anomaly_flag" && equals !== 0 && equals !== 1) {
-    return reader.problem(equalsNode.at, "anomaly_flag is 0 or 1");
-  }
-  if (field === "status_code" || field === "anomaly_flag") {
-    return { measures: [], compile: (columns) => byLabel(columns, field, equals) };
-  }
-  return { measures: [field], compile: (columns) => byMeasure(columns, field, equals) };
+const FIELD_EXPECTED = `${LABEL_FIELDS.join(", ")} or a measure`;
+
+const shape = about(
+  object(
+    {
+      field: text(MEASURE_NAME, FIELD_EXPECTED, (field) => {
+        if (isLabel(field)) return null;
+        if (RESERVED_FIELDS.has(field)) return `must be ${FIELD_EXPECTED}, not "${field}"`;
+        // Any other name may be a measure, but a slip of a label's name is far more likely.
+        const meant = didYouMean(field, LABEL_FIELDS);
+        return meant === "" ? null : `cannot be "${field}"${meant}`;
+      }),
+      equals: textOr(shortText(LIMITS.textLength), NUMBER, {
+        expects: "a text or a number",
+        isOther: (value) => typeof value === "number",
+      }),
+    },
+    ({ field, equals }, complain) => {
+      if (field === undefined || equals === undefined) return;
+      const wanted = field === "anomaly_type" ? "a text" : field === "anomaly_flag" ? "0 or 1" : "a number";
+      const fits = field === "anomaly_flag" ? equals === 0 || equals === 1 : wanted === `a ${kindOf(equals)}`;
+      if (!fits) complain("equals", `must be ${wanted}, because "field" is "${field}"`);
+    },
+  ),
+  "What the sensor says of itself: anomaly_flag, status_code or anomaly_type, or a measure that is a switch",
+);
+
+function isLabel(field: string): field is LabelField {
+  return LABEL_FIELDS.some((label) => label === field);
 }
 
-function readField(node: JsonNode, reader: RuleReader): string | undefined {
-  const field = reader.string(node, '"field"');
-  if (field === undefined || LABEL_FIELDS.some((label) => label === field)) return field;
-  if (MEASURE_NAME.test(field) && !RESERVED_FIELDS.has(field)) {
-    // Any other name may be a measure, but a slip of a label's name is far more likely.
-    const meant = didYouMean(field, LABEL_FIELDS);
-    return meant === "" ? field : reader.problem(node.at, `"field" cannot be "${field}"${meant}`);
-  }
-  const shown = JSON.stringify(field.slice(0, 80));
-  return reader.problem(node.at, `"field" cannot be ${shown}: it is ${LABEL_FIELDS.join(", ")} or a measure`);
+function kindOf(value: string | number): "text" | "number" {
+  return typeof value === "string" ? "text" : "number";
+}
+
+function conditionOf(field: string, equals: string | number): Condition {
+  if (isLabel(field)) return { measures: [], compile: (columns) => byLabel(columns, field, equals) };
+  // The shape lets only numbers through for a measure.
+  return { measures: [field], compile: (columns) => byMeasure(columns, field, Number(equals)) };
 }
 
 /** A label is judged once, when it is first seen; a reading only looks it up. */
@@ -91,4 +101,4 @@ function byMeasure(columns: Columns, measure: string, equals: number): Condition
   };
 }
 
-export const FLAG: ConditionKind = { keys, read };
+export const FLAG: ConditionKind = made(shape, ({ field, equals }) => conditionOf(field, equals));

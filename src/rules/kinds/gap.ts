@@ -4,11 +4,11 @@
  * apart.
  */
 
-import type { JsonNode } from "../../core/outside/located-json.ts";
+import { about, made } from "../../core/outside/composed-shapes.ts";
+import { object } from "../../core/outside/shape.ts";
 import { formatDuration } from "../../core/time/duration.ts";
 import { type Columns, SENSOR_SUBJECT } from "../columns.ts";
-import type { Condition, ConditionJudge, ConditionKind, Silence } from "../condition.ts";
-import type { RuleReader } from "../files/reader.ts";
+import type { ConditionJudge, ConditionKind, Silence } from "../condition.ts";
 import { RuleState } from "../state.ts";
 import {
   CATCHES_UP,
@@ -22,14 +22,12 @@ import {
   spanText,
   stepClock,
 } from "./event-time.ts";
-import { DURATION, readFields } from "./fields.ts";
+import { DURATION } from "./fields.ts";
 
-const fields = { longer_than: DURATION };
-
-function read(node: JsonNode, reader: RuleReader): Condition | undefined {
-  const gap = readFields(node, { what: '"gap"', fields }, reader);
-  return gap && { measures: [], compile: (columns) => compile(gap.longer_than, columns) };
-}
+const shape = about(
+  object({ longer_than: DURATION }),
+  "Before this reading the sensor was silent for longer than allowed",
+);
 
 // Behind the clock: the time of the first reading, and the longest silence that was reported lately.
 const START = CLOCK_WIDTH;
@@ -94,4 +92,7 @@ function wasSilent(values: Float64Array, at: number, from: number, to: number): 
   return to <= values[at + START]! || (from >= values[at + SILENT_FROM]! && to <= values[at + SILENT_TO]!);
 }
 
-export const GAP: ConditionKind = { keys: Object.keys(fields), read };
+export const GAP: ConditionKind = made(shape, (gap) => ({
+  measures: [],
+  compile: (columns) => compile(gap.longer_than, columns),
+}));

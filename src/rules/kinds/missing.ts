@@ -4,45 +4,38 @@
  * reports its measures in turn, each in a line of its own, misses none either.
  */
 
-import type { JsonNode } from "../../core/outside/located-json.ts";
+import { about, made } from "../../core/outside/composed-shapes.ts";
+import { list, object, optional, type ValueOf } from "../../core/outside/shape.ts";
 import type { Columns } from "../columns.ts";
-import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
-import type { RuleReader } from "../files/reader.ts";
+import type { Broken, ConditionJudge, ConditionKind } from "../condition.ts";
 import { JointMemory, RuleState } from "../state.ts";
 import { Asides } from "./asides.ts";
 import { CLOCK, CLOCK_WIDTH, isoTime, LATE, stepClock } from "./event-time.ts";
-import { type FieldValues, optional, readFields, wholeNumber } from "./fields.ts";
+import { MEASURE, wholeNumber } from "./fields.ts";
 
 const MOST_MEASURES = 16;
 /** This many readings in a row make a habit. */
 const DEFAULT_AFTER = 3;
 const MOST_AFTER = 1_000;
-const fields = { measures: { read: readMeasures }, after: optional(wholeNumber(1, MOST_AFTER), DEFAULT_AFTER) };
-type Missing = FieldValues<typeof fields>;
+const shape = about(
+  object({
+    measures: list(MEASURE, { least: 1, most: MOST_MEASURES }, (names, complain) => {
+      for (const [i, name] of names.entries()) {
+        if (name !== undefined && names.indexOf(name) < i) complain(`[${i}]`, `"${name}" is listed twice`);
+      }
+    }),
+    after: about(
+      optional(wholeNumber(1, MOST_AFTER), DEFAULT_AFTER),
+      "Readings in a row with the measure that make a habit",
+      DEFAULT_AFTER,
+    ),
+  }),
+  "A reading without a measure that its sensor usually reports",
+);
+type Missing = ValueOf<typeof shape>;
 
 // Behind the clock, for each measure: in how many readings in a row it was, up to the habit; and when it was there last.
 const MEASURES = CLOCK_WIDTH;
-
-function read(node: JsonNode, reader: RuleReader): Condition | undefined {
-  const missing = readFields(node, { what: '"missing"', fields }, reader);
-  if (missing === undefined) return undefined;
-  return { measures: missing.measures, judgesAbsent: true, compile: (columns) => compile(missing, columns) };
-}
-
-function readMeasures(node: JsonNode, what: string, reader: RuleReader): readonly string[] | undefined {
-  if (node.kind !== "array") return reader.problem(node.at, `${what} must be a list, not ${reader.nameOf(node)}`);
-  if (node.items.length < 1 || node.items.length > MOST_MEASURES) {
-    return reader.problem(node.at, `${what} must list 1 to ${MOST_MEASURES} of them`);
-  }
-  const names = new Set<string>();
-  for (const item of node.items) {
-    const name = reader.measure(item);
-    if (name === undefined) return undefined;
-    if (names.has(name)) return reader.problem(item.at, `${what} lists "${name}" twice`);
-    names.add(name);
-  }
-  return [...names];
-}
 
 function compile(rule: Missing, columns: Columns): ConditionJudge {
   const { measures, after } = rule;
@@ -107,4 +100,8 @@ function habitBroken(
   };
 }
 
-export const MISSING: ConditionKind = { keys: Object.keys(fields), read };
+export const MISSING: ConditionKind = made(shape, (missing) => ({
+  measures: missing.measures,
+  judgesAbsent: true,
+  compile: (columns) => compile(missing, columns),
+}));

@@ -3,87 +3,67 @@
  * `overrides` give some sensors limits of their own; `deadband` keeps a broken limit broken until the value is back within
  * the limits by that much.
  */
-import type { JsonNode } from "../../core/outside/located-json.ts";
+import { about, made, named } from "../../core/outside/composed-shapes.ts";
+import { type Complain, list, object, optional, type Partly, type ValueOf } from "../../core/outside/shape.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import type { Columns, MeasureRef } from "../columns.ts";
-import type { Broken, BrokenRow, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
-import type { RuleReader } from "../files/reader.ts";
-import { readSelector, type Selector } from "../selector.ts";
+import type { Broken, BrokenRow, ConditionJudge, ConditionKind } from "../condition.ts";
+import { APPLIES_TO } from "../selector.ts";
 import { JointMemory, RuleState } from "../state.ts";
 import { Asides } from "./asides.ts";
 import { CLOCK, CLOCK_WIDTH, exceeds, LATE, stepClock } from "./event-time.ts";
+import { MEASURE, NUMBER, ZERO_OR_MORE } from "./fields.ts";
 
 type Limits = { readonly min: number; readonly max: number };
-type Override = Limits & { readonly appliesTo: Selector };
-type Range = Limits & {
-  readonly measure: string;
-  readonly overrides: readonly Override[];
-  readonly deadband: number;
-};
 
-const keys = ["measure", "min", "max", "overrides", "deadband"] as const;
-export const OVERRIDE_KEYS = ["applies_to", "min", "max"] as const;
 const MAX_OVERRIDES = 100;
+const MIN = optional(NUMBER, Number.NEGATIVE_INFINITY);
+const MAX = optional(NUMBER, Number.POSITIVE_INFINITY);
+const NEEDS_LIMIT = 'needs "min", "max" or both';
 
-function read(node: JsonNode, reader: RuleReader): Condition | undefined {
-  const fields = reader.fields(node, '"range"', keys, ["measure"]);
-  if (fields === undefined) return undefined;
-  const measureNode = fields.get("measure");
-  const measure = measureNode && reader.measure(measureNode);
-  const deadbandNode = fields.get("deadband");
-  const deadband = deadbandNode === undefined ? 0 : reader.positive(deadbandNode, '"deadband"', true);
-  const limits = readLimits({ node, fields, what: '"range"' }, deadband ?? 0, reader);
-  const overridesNode = fields.get("overrides");
-  const overrides = overridesNode === undefined ? [] : readOverrides(overridesNode, reader, deadband ?? 0);
-  if (measure === undefined || limits === undefined || overrides === undefined || deadband === undefined) {
-    return undefined;
-  }
-  const range = { measure, ...limits, overrides, deadband };
-  return { measures: [measure], limits: [limits, ...overrides], compile: (columns) => compile(range, columns) };
+const OVERRIDE = named(
+  "override",
+  about(
+    object({ applies_to: APPLIES_TO, min: MIN, max: MAX }, checkLimits, { of: ["min", "max"], what: NEEDS_LIMIT }),
+    "Limits of the sensors that match",
+  ),
+);
+
+const shape = about(
+  object(
+    {
+      measure: MEASURE,
+      min: MIN,
+      max: MAX,
+      overrides: about(
+        optional(list(OVERRIDE, { least: 0, most: MAX_OVERRIDES }), []),
+        "Limits of some sensors in the place of these: the first that matches",
+      ),
+      deadband: about(
+        optional(ZERO_OR_MORE, 0),
+        "Once broken, stays broken until the value is back inside by this much",
+        0,
+      ),
+    },
+    (range, complain) => {
+      checkLimits(range, complain);
+      for (const limits of [range, ...(range.overrides ?? [])]) checkDeadband(range.deadband, limits ?? {}, complain);
+    },
+    { of: ["min", "max"], what: NEEDS_LIMIT },
+  ),
+  "A measure below min or above max; both are allowed values",
+);
+type Range = ValueOf<typeof shape>;
+
+function checkLimits({ min, max }: Partly<Limits>, complain: Complain): void {
+  if (min === undefined || max === undefined || min <= max) return;
+  complain("min", `${min} is above "max" ${max}: every reading would break the rule`);
 }
 
-type ObjectWithLimits = {
-  readonly node: JsonNode;
-  readonly fields: ReadonlyMap<string, JsonNode>;
-  readonly what: string;
-};
-
-function readLimits(
-  { node, fields, what }: ObjectWithLimits,
-  deadband: number,
-  reader: RuleReader,
-): Limits | undefined {
-  const limit = (key: "min" | "max", open: number): number | undefined => {
-    const given = fields.get(key);
-    return given === undefined ? open : reader.number(given, `"${key}"`);
-  };
-  const min = limit("min", Number.NEGATIVE_INFINITY);
-  const max = limit("max", Number.POSITIVE_INFINITY);
-  if (!fields.has("min") && !fields.has("max")) return reader.problem(node.at, `${what} needs "min", "max" or both`);
-  if (min === undefined || max === undefined) return undefined;
-  if (min > max)
-    return reader.problem(node.at, `"min" ${min} is above "max" ${max}: every reading would break the rule`);
-  if (exceeds(2 * deadband, max - min, max)) {
-    return reader.problem(
-      node.at,
-      `a "deadband" of ${deadband} leaves nothing between ${min} and ${max} to come back to`,
-    );
-  }
-  return { min, max };
-}
-
-function readOverrides(node: JsonNode, reader: RuleReader, deadband: number): readonly Override[] | undefined {
-  if (node.kind !== "array") return reader.problem(node.at, `"overrides" must be a list, not ${reader.nameOf(node)}`);
-  if (node.items.length > MAX_OVERRIDES) return reader.problem(node.at, `more than ${MAX_OVERRIDES} "overrides"`);
-  const overrides: Override[] = [];
-  for (const item of node.items) {
-    const fields = reader.fields(item, "an override", OVERRIDE_KEYS, ["applies_to"]);
-    const selectorNode = fields?.get("applies_to");
-    const appliesTo = selectorNode && readSelector(selectorNode, reader);
-    const limits = fields && readLimits({ node: item, fields, what: "an override" }, deadband, reader);
-    if (appliesTo !== undefined && limits !== undefined) overrides.push({ appliesTo, ...limits });
-  }
-  return overrides.length === node.items.length ? overrides : undefined;
+function checkDeadband(deadband: number | undefined, { min, max }: Partly<Limits>, complain: Complain): void {
+  if (deadband === undefined || min === undefined || max === undefined || min > max) return;
+  if (!exceeds(2 * deadband, max - min, max)) return;
+  complain("deadband", `${deadband} leaves nothing between ${min} and ${max} to come back to`);
 }
 
 function compile(range: Range, columns: Columns): ConditionJudge {
@@ -127,7 +107,7 @@ class SensorLimits {
     const { sensors } = this.#columns.catalogue;
     for (let handle = this.#seen.length; handle < sensors.length; handle++) {
       const { identity } = sensors[handle]!;
-      this.#seen.push(this.#range.overrides.find(({ appliesTo }) => appliesTo.matches(identity)) ?? this.#range);
+      this.#seen.push(this.#range.overrides.find(({ applies_to: some }) => some.matches(identity)) ?? this.#range);
     }
     return this.#seen;
   }
@@ -208,4 +188,8 @@ function limitText({ min, max }: Limits): string {
   return min === Number.NEGATIVE_INFINITY ? `≤ ${max}` : `${min}…${max}`;
 }
 
-export const RANGE: ConditionKind = { keys, read };
+export const RANGE: ConditionKind = made(shape, (range) => ({
+  measures: [range.measure],
+  limits: [range, ...range.overrides],
+  compile: (columns) => compile(range, columns),
+}));

@@ -3,20 +3,25 @@
  * the next, or with `"over": "10m"` over a span, which averages out the noise of single readings.
  */
 
+import { about } from "../../core/outside/composed-shapes.ts";
+import { object, optional, type ValueOf } from "../../core/outside/shape.ts";
 import { formatDuration } from "../../core/time/duration.ts";
 import type { Broken } from "../condition.ts";
 import { CLOCK_WIDTH, exceeds, isoTime, LATE, shortNumber, spanText, stepClock } from "./event-time.ts";
-import { DURATION, type FieldValues, MEASURE, optional, ZERO_OR_MORE } from "./fields.ts";
+import { DURATION, MEASURE, ZERO_OR_MORE } from "./fields.ts";
 import { type JudgeColumn, type Memory, remembering } from "./remembering.ts";
 
-const fields = {
-  measure: MEASURE,
-  max_change: ZERO_OR_MORE,
-  per: DURATION,
-  /** 0: from one reading to the next. */
-  over: optional(DURATION, 0),
-};
-type Rate = FieldValues<typeof fields>;
+const shape = about(
+  object({
+    measure: MEASURE,
+    max_change: about(ZERO_OR_MORE, "In the measure's unit, up or down"),
+    per: DURATION,
+    /** 0: from one reading to the next. */
+    over: about(optional(DURATION, 0), "Over this span; without it, from one reading to the next"),
+  }),
+  "A measure that moved faster than max_change per time",
+);
+type Rate = ValueOf<typeof shape>;
 
 /** A reading of a span is kept when it is at least this part of the span later than the last one kept. */
 export const SPAN_PARTS = 32;
@@ -122,8 +127,7 @@ function tooFast(rate: Rate, limit: string, { since, before, now, value, speed }
 }
 
 export const RATE = remembering({
-  what: '"rate"',
-  fields,
+  shape,
   fresh: (rate) => [0, 0, ...new Array<number>(mostPoints(rate) * 2).fill(0)],
   judge,
 });

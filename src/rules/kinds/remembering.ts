@@ -1,15 +1,16 @@
 /**
- * The one shape of a kind that remembers the values of a measure: its fields, the content of a fresh memory, and the loop that
- * judges a column. Each kind has a loop of its own: with one loop for all of them, which calls the step of the kind for each
+ * The one form of a kind that remembers the values of a measure: the shape of its keys, the content of a fresh memory, and the
+ * loop that judges a column. Each kind has a loop of its own: with one loop for all of them, which calls the step of the kind for each
  * row, judging takes a tenth to a half longer (docs/decisions.md, "The row loop of a rule").
  */
+import { made } from "../../core/outside/composed-shapes.ts";
+import type { Shape } from "../../core/outside/shape.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import type { Columns } from "../columns.ts";
 import type { BrokenRow, ConditionJudge, ConditionKind } from "../condition.ts";
 import { JointMemory, RuleState } from "../state.ts";
 import { Asides } from "./asides.ts";
 import { CLOCK } from "./event-time.ts";
-import { readFields, type Shape } from "./fields.ts";
 
 export type Memory = {
   /** Of each subject: the clock, then the doubles of `fresh`. */
@@ -25,9 +26,8 @@ export type JudgeColumn = (block: ReadingBlock, column: Float64Array, applies: U
 
 type OfMeasure = { readonly measure: string };
 
-type RememberingKind<T extends OfMeasure> = Shape<T> & {
-  /** Why values that are right one by one do not go together. */
-  readonly mistake?: (rule: T) => string | undefined;
+type RememberingKind<T extends OfMeasure> = {
+  readonly shape: Shape<T>;
   /** The doubles of a subject that was never seen, behind the clock. */
   readonly fresh: (rule: T) => readonly number[];
   /** How many of these begin anew with a backlog, or a clock that was set back (asides.ts); absent: all. */
@@ -36,16 +36,10 @@ type RememberingKind<T extends OfMeasure> = Shape<T> & {
 };
 
 export function remembering<T extends OfMeasure>(kind: RememberingKind<T>): ConditionKind {
-  return {
-    keys: Object.keys(kind.fields),
-    read(node, reader) {
-      const rule = readFields(node, kind, reader);
-      if (rule === undefined) return undefined;
-      const mistake = kind.mistake?.(rule);
-      if (mistake !== undefined) return reader.problem(node.at, mistake);
-      return { measures: [rule.measure], compile: (columns) => compile(kind, rule, columns) };
-    },
-  };
+  return made(kind.shape, (rule) => ({
+    measures: [rule.measure],
+    compile: (columns) => compile(kind, rule, columns),
+  }));
 }
 
 function compile<T extends OfMeasure>(kind: RememberingKind<T>, rule: T, columns: Columns): ConditionJudge {

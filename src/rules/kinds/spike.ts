@@ -4,19 +4,24 @@
  * Source: B. Iglewicz and D. C. Hoaglin, How to Detect and Handle Outliers, ASQC 1993 (they advise a threshold of 3.5).
  */
 
+import { about } from "../../core/outside/composed-shapes.ts";
+import { object, optional, type ValueOf } from "../../core/outside/shape.ts";
 import type { Broken } from "../condition.ts";
 import { CLOCK_WIDTH, exceeds, isoTime, LATE, shortNumber, stepClock } from "./event-time.ts";
-import { ABOVE_ZERO, type FieldValues, MEASURE, optional, wholeNumber, ZERO_OR_MORE } from "./fields.ts";
+import { ABOVE_ZERO, MEASURE, wholeNumber, ZERO_OR_MORE } from "./fields.ts";
 import { deviationOf, insertSorted, medianOf, placeOf, reorder } from "./median.ts";
 import { type JudgeColumn, type Memory, remembering } from "./remembering.ts";
 
-const fields = {
-  measure: MEASURE,
-  window: wholeNumber(5, 200),
-  threshold: ABOVE_ZERO,
-  min_deviation: optional(ZERO_OR_MORE, 0),
-};
-type Spike = FieldValues<typeof fields>;
+const shape = about(
+  object({
+    measure: MEASURE,
+    window: about(wholeNumber(5, 200), "Readings that it is compared with"),
+    threshold: about(ABOVE_ZERO, "Robust z-score above which it breaks; 3.5 is usual, 6 is careful"),
+    min_deviation: about(optional(ZERO_OR_MORE, 0), "And this far from the median at least, in the measure's unit", 0),
+  }),
+  "A value far from the median of the sensor's last readings, by the robust z-score (Iglewicz and Hoaglin, 1993)",
+);
+type Spike = ValueOf<typeof shape>;
 
 /** The 0.75 quantile of the normal distribution: it makes the MAD of normal noise comparable with a standard deviation. */
 const NORMAL = 0.6745;
@@ -110,8 +115,7 @@ function limitText({ threshold, min_deviation: minDeviation }: Spike): string {
 }
 
 export const SPIKE = remembering({
-  what: '"spike"',
-  fields,
+  shape,
   fresh: ({ window }) => [0, 0, ...new Array<number>(2 * window).fill(0)],
   judge,
 });

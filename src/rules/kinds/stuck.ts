@@ -4,33 +4,45 @@
  * such runs of this sensor usually are, which separates a broken sensor from one with few decimals.
  */
 
+import { about } from "../../core/outside/composed-shapes.ts";
+import { object, optional, type ValueOf } from "../../core/outside/shape.ts";
 import { formatDuration } from "../../core/time/duration.ts";
 import type { Broken } from "../condition.ts";
 import { CLOCK_WIDTH, exceeds, isoTime, LATE, shortNumber, spanText, stepClock } from "./event-time.ts";
-import {
-  ABOVE_ZERO,
-  DURATION,
-  type FieldValues,
-  MEASURE,
-  NUMBER,
-  optional,
-  wholeNumber,
-  ZERO_OR_MORE,
-} from "./fields.ts";
+import { ABOVE_ZERO, DURATION, MEASURE, NUMBER, wholeNumber, ZERO_OR_MORE } from "./fields.ts";
 import { type JudgeColumn, type Memory, remembering } from "./remembering.ts";
 
 const MOST_READINGS = 1_000_000;
-const fields = {
-  measure: MEASURE,
-  /** Here and below 0: no limit. */
-  for: optional(DURATION, 0),
-  readings: optional(wholeNumber(2, MOST_READINGS), 0),
-  times_usual: optional(ABOVE_ZERO, 0),
-  tolerance: optional(ZERO_OR_MORE, 0),
-  above: optional(NUMBER, Number.NEGATIVE_INFINITY),
-  below: optional(NUMBER, Number.POSITIVE_INFINITY),
-};
-type Stuck = FieldValues<typeof fields>;
+const shape = about(
+  object(
+    {
+      measure: MEASURE,
+      /** Here and below 0: no limit. */
+      for: about(optional(DURATION, 0), "For longer than this"),
+      readings: about(optional(wholeNumber(2, MOST_READINGS), 0), "For this many readings in a row"),
+      times_usual: about(
+        optional(ABOVE_ZERO, 0),
+        "And for this many times as many readings as this sensor's runs of equal values are long on average",
+      ),
+      tolerance: about(optional(ZERO_OR_MORE, 0), "Between the highest and the lowest value of the run", 0),
+      above: about(
+        optional(NUMBER, Number.NEGATIVE_INFINITY),
+        "Only values above this can be stuck: a machine at rest is not",
+      ),
+      below: about(
+        optional(NUMBER, Number.POSITIVE_INFINITY),
+        "Only values below this can be stuck: a saturated sensor is not",
+      ),
+    },
+    ({ above, below }, complain) => {
+      if (above === undefined || below === undefined || above < below) return;
+      complain("above", `no value is above ${above} and below ${below}`);
+    },
+    { of: ["for", "readings"], what: 'needs "for", "readings" or both' },
+  ),
+  "A measure that does not move; all that is given must hold",
+);
+type Stuck = ValueOf<typeof shape>;
 
 // Behind the clock.
 /** When the current run began, and its extremes; NaN: none. */
@@ -132,10 +144,7 @@ function limitText({ for: forMs, readings, times_usual: timesUsual, tolerance }:
 }
 
 export const STUCK = remembering({
-  what: '"stuck"',
-  fields,
-  anyOf: ["for", "readings"],
-  mistake: ({ above, below }) => (above >= below ? `nothing is above ${above} and below ${below}` : undefined),
+  shape,
   fresh: () => FRESH,
   // The run, not how long runs usually are.
   anew: USUAL - CLOCK_WIDTH,

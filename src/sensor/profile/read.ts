@@ -1,17 +1,16 @@
 /** From a profile file to a profile: names, units and plausible ranges here, the simulation's part in its own file. */
 
+import { pair } from "../../core/outside/composed-shapes.ts";
 import { type JsonFileKind, parseJsonFile, readJsonFile } from "../../core/outside/json-file.ts";
+import { number, text } from "../../core/outside/scalar-shapes.ts";
 import {
   type Complain,
   type JsonProblem,
   list,
-  number,
   object,
   optional,
   type Partly,
-  pair,
   record,
-  text,
   type ValueOf,
 } from "../../core/outside/shape.ts";
 import type { Measure, Profile } from "../../core/profile.ts";

@@ -1,17 +1,8 @@
 /** The parts of a profile that only the simulator reads: how a measure behaves, and which sensors there are. */
 
-import {
-  boolean,
-  list,
-  number,
-  object,
-  optional,
-  pair,
-  point,
-  record,
-  text,
-  type ValueOf,
-} from "../../core/outside/shape.ts";
+import { pair, point } from "../../core/outside/composed-shapes.ts";
+import { boolean, number, text } from "../../core/outside/scalar-shapes.ts";
+import { list, object, optional, record, type ValueOf } from "../../core/outside/shape.ts";
 import type { Measure, Profile } from "../../core/profile.ts";
 import { LIMITS } from "../../core/sensor.ts";
 

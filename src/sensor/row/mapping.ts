@@ -21,23 +21,20 @@
  * A mapped integer is taken as text where the column is text (`"id": "sensor_id"`). A file is taken whole or not at all.
  */
 
+import { textOr } from "../../core/outside/composed-shapes.ts";
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import { type JsonFileKind, parseJsonFile, readJsonFile } from "../../core/outside/json-file.ts";
+import { boolean, number, oneOf, text } from "../../core/outside/scalar-shapes.ts";
 import {
-  boolean,
   type Complain,
   isObject,
   list,
   mustBe,
-  number,
   object,
-  oneOf,
   optional,
   type Partly,
   record,
   type Shape,
-  text,
-  textOr,
   type ValueOf,
 } from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
