@@ -111,13 +111,49 @@ test("a name is never linked before its bytes are synced, nor reported before it
   expect(calls).toEqual(["sync file", "link", "sync folder"]);
 });
 
+test("two agents with one host name and one pid write into one folder, and each object is whole and its own", async () => {
+  const root = newRoot();
+  // Two stores of this process have what two containers can have in common.
+  const agents = [openAt(root), openAt(root)];
+  const bodyOf = (agent: number, n: number) => bytes(`agent ${agent}, object ${n} `.repeat(2_000));
+  const refOf = (agent: number, n: number) => reference("raw", `agent-${agent}-object-${n}`);
+  for (let round = 0; round < 25; round++) {
+    const puts = agents.flatMap((store, agent) =>
+      [0, 1, 2, 3].map((i) => {
+        const n = round * 4 + i;
+        return store.put(refOf(agent, n), bodyOf(agent, n), METADATA);
+      }),
+    );
+    expect(new Set(await Promise.all(puts))).toEqual(new Set(["stored"]));
+  }
+  for (const agent of [0, 1]) {
+    for (let n = 0; n < 100; n++) expect(await openAt(root).get(refOf(agent, n))).toEqual(bodyOf(agent, n));
+  }
+  expect(await leftovers(root)).toEqual([]);
+});
+
+test("a temporary name is never written through a symbolic link", async () => {
+  const root = newRoot();
+  const victim = join(top, "victim");
+  await Bun.write(victim, "untouched");
+  const links: string[] = [];
+  const open: Files["open"] = async (path, flags, mode) => {
+    const isFirst = links.length === 0 && String(path).endsWith(".tmp");
+    if (isFirst) await nodeFiles.symlink(victim, String(path)).then(() => links.push(String(path)));
+    return await nodeFiles.open(path, flags, mode);
+  };
+  expect(await outcomeOf(openAt(root, { ...nodeFiles, open }).put(REF, BODY, METADATA))).toBeInstanceOf(Error);
+  expect([links.length, await Bun.file(victim).text()]).toEqual([1, "untouched"]);
+  expect(await openAt(root).put(REF, BODY, METADATA)).toBe("stored");
+});
+
 test("temporaries of dead writers are taken away, those of others stay", async () => {
   const root = newRoot();
   const incoming = join(root, "acme-raw-data-us-west-2", ".incoming");
   await nodeFiles.mkdir(incoming, { recursive: true });
   const dead = Bun.spawn(["true"]);
   await dead.exited;
-  const stale = [`${hostname()}.${dead.pid}.0.tmp`, `${hostname()}.${process.pid}.7.tmp`, "other-host.9.1.tmp"];
+  const stale = [`${hostname()}.${dead.pid}.0.tmp`, `${hostname()}.${process.pid}.7a.tmp`, "other-host.9.1.tmp"];
   const kept = [`${hostname()}.${process.ppid}.0.tmp`, "another-host.9.2.tmp", "not-ours"];
   for (const name of [...stale, ...kept]) await Bun.write(join(incoming, name), "part of a bo");
   await nodeFiles.utimes(join(incoming, "other-host.9.1.tmp"), 1, 1);
@@ -180,7 +216,7 @@ describe("what a file system's error means", () => {
   test("a full disk that has room again takes the same object", async () => {
     let isFull = true;
     const open: Files["open"] = async (path, flags, mode) => {
-      if (isFull && flags === "w") await failWith("ENOSPC")();
+      if (isFull && flags === "wx") await failWith("ENOSPC")();
       return await nodeFiles.open(path, flags, mode);
     };
     const root = newRoot();

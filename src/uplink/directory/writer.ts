@@ -5,6 +5,7 @@
  * shell's `*`), and where one look finds what killed writers left.
  */
 
+import { randomBytes } from "node:crypto";
 import type * as nodeFiles from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
@@ -43,7 +44,6 @@ export class DirectoryWriter {
   /** Names on their way by this process: what makes check-then-rename safe where there are no hard links. */
   readonly #renaming = new Map<string, Promise<unknown>>();
   #hardLinks = true;
-  #temporaries = 0;
 
   constructor(root: string, files: Files) {
     this.#root = root;
@@ -76,7 +76,7 @@ export class DirectoryWriter {
     await this.#makeSure(join(bucket, INCOMING));
     await this.#makeSure(folder);
     await this.#cleanOnce(bucket);
-    const temporary = join(bucket, INCOMING, `${HOST}.${process.pid}.${this.#temporaries++}.tmp`);
+    const temporary = join(bucket, INCOMING, temporaryName());
     try {
       await this.#write(temporary, body, signal);
       signal?.throwIfAborted();
@@ -90,7 +90,8 @@ export class DirectoryWriter {
   }
 
   async #write(temporary: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    const file = await this.#files.open(temporary, "w", 0o644);
+    // "wx": never a file that is there, and never through a link that somebody put there.
+    const file = await this.#files.open(temporary, "wx", 0o644);
     try {
       await file.writeFile(body, signal === undefined ? {} : { signal });
       await file.sync();
@@ -190,10 +191,11 @@ export class DirectoryWriter {
 
   async #clean(folder: string): Promise<void> {
     for (const name of await this.#files.readdir(folder)) {
-      const [, host, pid] = /^(.+)\.(\d+)\.\d+\.tmp$/.exec(name) ?? [];
+      const [, host, pid] = TEMPORARY.exec(name) ?? [];
       if (host === undefined) continue;
       const path = join(folder, name);
-      // A file under our own pid is an earlier life's: in a container every life has the same pid.
+      // A file under our own pid is probably an earlier life's: in a container every life has the same pid. If it belongs to
+      // another container with our host name, its writer cannot link it and writes it again.
       const isAbandoned =
         host === hostname()
           ? Number(pid) === process.pid || !isAlive(Number(pid))
@@ -201,6 +203,13 @@ export class DirectoryWriter {
       if (isAbandoned) await this.#files.rm(path, { force: true });
     }
   }
+}
+
+const TEMPORARY = /^(.+)\.(\d+)\.[0-9a-f]+\.tmp$/;
+
+/** Two containers can have one host name and one pid: only the random part makes the name unique. */
+function temporaryName(): string {
+  return `${HOST}.${process.pid}.${randomBytes(12).toString("hex")}.tmp`;
 }
 
 function isAlive(pid: number): boolean {
