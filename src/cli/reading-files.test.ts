@@ -35,6 +35,7 @@ async function taken(settings: ReturnType<typeof settingsOf>, types: readonly (s
   const source = openSource("stdin:", {
     ...loadReadingFiles(settings, folder, true),
     catalogue,
+    names: null,
     cursor: () => null,
     once: true,
     stdin: () => new Blob([lines.join("\n")]).stream(),

@@ -13,6 +13,7 @@ import { builtInRules } from "../rules/files/shipped.ts";
 import { FolderWatch } from "../rules/files/watch.ts";
 import { formatProblem } from "../rules/rule-set.ts";
 import { openSource } from "../sensor/open-source.ts";
+import { MappedNames } from "../sensor/row/mapped-names.ts";
 import { RunBeside } from "../status/beside.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { durationFlag } from "./frame/flag-values.ts";
@@ -98,6 +99,7 @@ export async function startAgent(
 ): Promise<OpenAgent> {
   const { settings, cwd, env, stop } = context;
   const { profile, otherProfiles, mapping } = loadReadingFiles(settings, cwd, once);
+  const names = mapping === null ? null : new MappedNames(mapping, (line) => log.warn("map_names_unseen", line));
   const store = await storeOf({ settings, env, cwd });
   return await openAgent({
     settings,
@@ -116,6 +118,7 @@ export async function startAgent(
           profile,
           otherProfiles,
           mapping,
+          names,
           cursor,
           once,
           cwd,

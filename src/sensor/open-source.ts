@@ -5,6 +5,7 @@ import type { SensorCatalogue } from "../core/sensor.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { StdinSource } from "./lines/stdin.ts";
 import { type Mapping, NO_MAPPING } from "./row/fields.ts";
+import type { MappedNames } from "./row/mapped-names.ts";
 import { Normalizer } from "./row/normalize.ts";
 import { parseSimulatorUri } from "./simulator/parameters.ts";
 import { SimulatorSource } from "./simulator/simulator.ts";
@@ -18,6 +19,8 @@ export type SourceOptions = {
   /** Those that a row's sensor_type may choose instead; none where the user named a profile. */
   readonly otherProfiles: readonly Profile[];
   readonly mapping: Mapping | null;
+  /** The names of the map that rows have, over all sources; null where nobody asks. */
+  readonly names: MappedNames | null;
   /** The last cursor that was committed under this URI, or null. */
   readonly cursor: (uri: string) => string | null;
   /** Take the readings that are there now, and then end. */
@@ -137,12 +140,14 @@ function schemeOf(uri: string): Scheme {
   return refuse(uri, `there is no such kind of source (known: ${known})`, "agent run --source simulator:");
 }
 
-function normalizerFor({ catalogue, profile, otherProfiles, mapping, maxLineBytes }: SourceOptions): Normalizer {
+function normalizerFor(options: SourceOptions): Normalizer {
+  const { catalogue, profile, otherProfiles, mapping, names, maxLineBytes } = options;
   return new Normalizer({
     catalogue,
     profile,
     profiles: otherProfiles,
     mapping: mapping ?? NO_MAPPING,
+    names,
     maxLineBytes,
   });
 }

@@ -4,7 +4,9 @@
  * read twice, so there is no cursor: lines that were not committed are lost when the process ends.
  */
 import { messageOf, TransientError } from "../../core/errors.ts";
+import type { Problem } from "../../core/problem.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
+import type { SourceNames } from "../row/mapped-names.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { Source, Taken } from "../source.ts";
 import { LineDecoder } from "./decoder.ts";
@@ -19,6 +21,7 @@ export class StdinSource implements Source {
   readonly #lines: LineSplitter;
   readonly #decoder: LineDecoder;
   readonly #queueBytes: number;
+  readonly #names: SourceNames | null;
   readonly #chunks: AsyncIterator<Uint8Array>;
   #room: (() => void) | null = null;
   #closed = false;
@@ -34,13 +37,16 @@ export class StdinSource implements Source {
     this.uri = options.uri ?? "stdin:";
     this.#lines = new LineSplitter(options.normalizer.maxLineBytes);
     this.#decoder = new LineDecoder(options.normalizer);
+    this.#names = options.normalizer.names;
     this.#queueBytes = options.queueBytes ?? QUEUE_BYTES;
     this.#chunks = options.stream[Symbol.asyncIterator]();
     void this.#read();
   }
 
   take(block: ReadingBlock, nowMs: number): Taken {
+    const before = block.count;
     while (!block.full && this.#lines.next()) this.#decoder.decode(block, this.#lines, nowMs);
+    this.#names?.took(block.count - before, this.#lines.done);
     if (this.#lines.waitingBytes < this.#queueBytes) this.#makeRoom();
     if (block.full) return { state: "more" };
     if (!this.#lines.done) return { state: "idle", wakeAtMs: null };
@@ -55,6 +61,10 @@ export class StdinSource implements Source {
   }
 
   committed(): void {}
+
+  problems(): readonly Problem[] {
+    return this.#names?.problems() ?? [];
+  }
 
   close(): void {
     this.#closed = true;

@@ -8,6 +8,7 @@ import { CatalogueFullError, IDENTITY_COLUMNS, type IdentityColumn, type SensorC
 import type { Received } from "../lines/received.ts";
 import { Draft, notFinite, type RowProblem, readField, shortened } from "./draft.ts";
 import { type Field, fieldsOf, type Mapping, NO_MAPPING } from "./fields.ts";
+import type { MappedNames, SourceNames } from "./mapped-names.ts";
 import { TimestampReader } from "./timestamp.ts";
 
 /** The most bytes of a line or row; of a longer one, which is never a reading, only the beginning is kept. */
@@ -39,6 +40,8 @@ export class Normalizer {
   readonly timestamps: TimestampReader;
   readonly mapping: Mapping;
   readonly maxLineBytes: number;
+  /** Which of the map's names its rows have; null where nobody asks. */
+  readonly names: SourceNames | null;
   /** The most bytes of unknown fields in a row, as JSON text: as many as a line may have. A row with more is malformed. */
   readonly #extraBytes: number;
   readonly #catalogue: SensorCatalogue;
@@ -57,6 +60,7 @@ export class Normalizer {
     readonly profile: Profile;
     readonly profiles?: readonly Profile[];
     readonly mapping?: Mapping;
+    readonly names?: MappedNames | null;
     readonly maxLineBytes?: number;
   }) {
     this.maxLineBytes = options.maxLineBytes ?? LINE_BYTES;
@@ -66,6 +70,7 @@ export class Normalizer {
     for (const profile of options.profiles ?? []) this.#profiles.set(profile.name, profile);
     this.#profiles.set(options.profile.name, options.profile);
     this.mapping = options.mapping ?? NO_MAPPING;
+    this.names = options.names?.ofSource() ?? null;
     this.timestamps = new TimestampReader(this.mapping.timestampFormat, this.mapping.zone);
     this.#draft = new Draft(this.mapping, this.timestamps);
     this.#typeField = this.mapping.constants.has("sensor_type") ? null : this.foreignName("sensor_type");
@@ -103,6 +108,7 @@ export class Normalizer {
 
   /** Appends exactly one row: a reading, or what was received and why it is not a reading. */
   add(block: ReadingBlock, row: ForeignRow, takenAtMs: number, received: () => Received): void {
+    this.names?.see(row);
     let problem: RowProblem | null;
     try {
       problem = this.#append(block, row);

@@ -41,6 +41,7 @@ export class SqliteRows {
   constructor(table: ForeignTable, normalizer: Normalizer) {
     this.#table = table;
     this.#normalizer = normalizer;
+    normalizer.names?.seeAll(table.columns);
     this.#places = table.columns.map((name) => {
       return { name, value: table.values.indexOf(name), identity: table.identity.indexOf(name) };
     });

@@ -15,6 +15,7 @@
 
 import { statSync } from "node:fs";
 import { AgentError, codeOf, TransientError, UsageError } from "../../core/errors.ts";
+import type { Problem } from "../../core/problem.ts";
 import { BLOCK_TEXT_LENGTH, type ReadingBlock } from "../../core/reading.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { Source, Taken } from "../source.ts";
@@ -106,6 +107,10 @@ export class SqliteTailSource implements Source {
   }
 
   committed(): void {}
+
+  problems(): readonly Problem[] {
+    return this.#options.normalizer.names?.problems() ?? [];
+  }
 
   close(): void {
     this.#closeTable();

@@ -1,0 +1,127 @@
+/**
+ * Names in a map that no row has: misspelt, of another case, or a path into an object. Rows of all sources that read by the map
+ * count together, for one map may serve sources of different kinds: a name is told when every one of them has had enough rows.
+ */
+import { didYouMean } from "../../core/outside/did-you-mean.ts";
+import type { Problem } from "../../core/problem.ts";
+import type { Mapping } from "./fields.ts";
+
+/** A source has shown its names after so many rows; fewer when it ends. */
+const ENOUGH_ROWS = 100;
+/** Names of rows that are remembered, to say which was probably meant. */
+const NAMES_MOST = 500;
+const NAMES_SHOWN = 5;
+
+export class MappedNames {
+  /** Mapped names that no row has had. */
+  readonly unseen: Set<string>;
+  readonly #mapping: Mapping;
+  readonly #tell: (line: string) => void;
+  /** Names of rows that the map does not name, and whether their value is an object. */
+  readonly #others = new Map<string, boolean>();
+  readonly #sources: SourceNames[] = [];
+  #isTold = false;
+
+  /** `tell` gets the problem once, as a sentence. */
+  constructor(mapping: Mapping, tell: (line: string) => void = () => {}) {
+    this.#mapping = mapping;
+    this.#tell = tell;
+    // A field that is dropped may well be absent; only where a name is near was another one meant.
+    this.unseen = new Set([...mapping.fields.keys(), ...mapping.drop]);
+  }
+
+  /** For one more source that reads by this map. */
+  ofSource(): SourceNames {
+    const source = new SourceNames(this);
+    this.#sources.push(source);
+    return source;
+  }
+
+  /** A name that rows have; `value` is one of its values. */
+  see(name: string, value: unknown): void {
+    this.unseen.delete(name);
+    const { fields, drop } = this.#mapping;
+    if (fields.has(name) || drop.has(name) || this.#others.size >= NAMES_MOST) return;
+    if (!this.#others.get(name)) this.#others.set(name, typeof value === "object" && value !== null);
+  }
+
+  /** Called when a source is ready. */
+  judge(): void {
+    const problem = this.problem();
+    if (problem === null || this.#isTold) return;
+    this.#isTold = true;
+    this.#tell(problem.message);
+  }
+
+  problem(): Problem | null {
+    if (this.unseen.size === 0 || this.#sources.some(({ isReady }) => !isReady)) return null;
+    const { fields, drop } = this.#mapping;
+    // No row had any name: that is no reason to doubt the map.
+    if (this.#others.size === 0 && this.unseen.size === new Set([...fields.keys(), ...drop]).size) return null;
+    const hints = [...this.unseen].flatMap((name) => {
+      const hint = this.#hint(name);
+      return hint === "" && !fields.has(name) ? [] : [`"${name}"${hint}`];
+    });
+    if (hints.length === 0) return null;
+    const more = hints.length > NAMES_SHOWN ? `, and ${hints.length - NAMES_SHOWN} more` : "";
+    const message = `No row has these names of the map: ${hints.slice(0, NAMES_SHOWN).join(", ")}${more}`;
+    return { code: "map_names_unseen", message, try: "agent tail --json" };
+  }
+
+  /** What was probably meant, of the names that rows have. */
+  #hint(name: string): string {
+    const [first = ""] = name.split(/[.[]/, 1);
+    if (first !== name && this.#others.get(first) === true) {
+      return ` (rows have "${first}", an object: a map names whole fields)`;
+    }
+    const near = didYouMean(name, this.#others.keys());
+    if (near !== "") return ` (${near.replace(/^; /, "")})`;
+    const to = this.#mapping.fields.get(name)?.to ?? "";
+    return this.#others.has(to)
+      ? ` (rows have "${to}" itself, which is kept in "extra" while another name leads to it)`
+      : "";
+  }
+}
+
+/** What one source has shown of its names. */
+export class SourceNames {
+  readonly #names: MappedNames;
+  isReady = false;
+  #rows = 0;
+
+  constructor(names: MappedNames) {
+    this.#names = names;
+  }
+
+  /** The names of a row. Costs nothing when every mapped name has occurred. */
+  see(row: Readonly<Record<string, unknown>>): void {
+    const { unseen } = this.#names;
+    if (unseen.size === 0) return;
+    if (!this.isReady) for (const name in row) this.#names.see(name, row[name]);
+    else for (const name of unseen) if (Object.hasOwn(row, name)) unseen.delete(name);
+  }
+
+  /** All names that rows can have, where a table says so. */
+  seeAll(names: readonly string[]): void {
+    for (const name of names) this.#names.see(name, null);
+    this.#ready();
+  }
+
+  /** Rows were taken; `ended`: no more will come. */
+  took(rows: number, ended: boolean): void {
+    if (this.isReady) return;
+    this.#rows += rows;
+    if (this.#rows >= ENOUGH_ROWS || ended) this.#ready();
+  }
+
+  problems(): readonly Problem[] {
+    const problem = this.#names.problem();
+    return problem === null ? [] : [problem];
+  }
+
+  #ready(): void {
+    if (this.isReady) return;
+    this.isReady = true;
+    this.#names.judge();
+  }
+}
