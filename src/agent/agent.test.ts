@@ -84,24 +84,28 @@ longTest(
   600_000,
 );
 
-test("windows wait for the store, and are issued once with all readings that came meanwhile", async () => {
-  const node = await startFakeNode({ count: 3_001, now: 0 });
-  node.store.state = "down";
-  for (let i = 0; i < 30; i++) {
-    node.source.release(100);
-    await node.drive(100_000, 1);
-  }
-  expect(batches(node, "stage = 'aggregated'")).toBeLessThan(5);
-  node.store.state = "up";
-  node.source.release(1);
-  await node.drive(30_000, 60);
-  const found = await audit(node.store);
-  let records = 0;
-  for (const window of found.windows.values()) records += window.records;
-  expect(found.ids.raw.size).toBe(3_001);
-  expect(records).toBe(found.ids.validated.size);
-  await node.end();
-}, 600_000);
+longTest(
+  "windows wait for the store, and are issued once with all readings that came meanwhile",
+  async () => {
+    const node = await startFakeNode({ count: 3_001, now: 0 });
+    node.store.state = "down";
+    for (let i = 0; i < 30; i++) {
+      node.source.release(100);
+      await node.drive(100_000, 1);
+    }
+    expect(batches(node, "stage = 'aggregated'")).toBeLessThan(5);
+    node.store.state = "up";
+    node.source.release(1);
+    await node.drive(30_000, 60);
+    const found = await audit(node.store);
+    let records = 0;
+    for (const window of found.windows.values()) records += window.records;
+    expect(found.ids.raw.size).toBe(3_001);
+    expect(records).toBe(found.ids.validated.size);
+    await node.end();
+  },
+  600_000,
+);
 
 longTest(
   "at the limit with policy block nothing is taken and nothing lost; delivery makes room and intake continues",
@@ -166,31 +170,35 @@ longTest(
   600_000,
 );
 
-test("a clock that jumps, back or ahead, stalls nothing and makes nothing run hot", async () => {
-  const node = await startFakeNode({ count: 6_000, now: 0 });
-  const qualities = new Set<string>();
-  const jumps = [-86_400_000, 7_200_000, -3_600_000, 400 * 86_400_000, -400 * 86_400_000];
-  for (let i = 0; i < 60; i++) {
-    if (i % 12 === 11) node.clock.wallMs += jumps[Math.floor(i / 12)]!;
-    node.store.state = i % 5 === 4 ? "down" : "up";
-    node.source.release(100);
-    await node.drive(1_000, 3);
-    for (const quality of qualitiesOf(node)) qualities.add(quality);
-  }
-  node.store.state = "up";
-  const puts = node.store.puts;
-  await node.drive(1_000, 200);
-  expect(node.store.puts - puts).toBeLessThan(600);
-  expect(node.source.acknowledged).toBe(6_000);
-  const found = await audit(node.store);
-  expect(found.ids.raw.size).toBe(6_000);
-  expect(doubles(found)).toEqual([]);
-  let records = 0;
-  for (const window of found.windows.values()) records += window.records;
-  expect(records).toBe(found.ids.validated.size);
-  expect([...qualities].sort()).toEqual(["ok", "stepped"]);
-  await node.end();
-}, 600_000);
+longTest(
+  "a clock that jumps, back or ahead, stalls nothing and makes nothing run hot",
+  async () => {
+    const node = await startFakeNode({ count: 6_000, now: 0 });
+    const qualities = new Set<string>();
+    const jumps = [-86_400_000, 7_200_000, -3_600_000, 400 * 86_400_000, -400 * 86_400_000];
+    for (let i = 0; i < 60; i++) {
+      if (i % 12 === 11) node.clock.wallMs += jumps[Math.floor(i / 12)]!;
+      node.store.state = i % 5 === 4 ? "down" : "up";
+      node.source.release(100);
+      await node.drive(1_000, 3);
+      for (const quality of qualitiesOf(node)) qualities.add(quality);
+    }
+    node.store.state = "up";
+    const puts = node.store.puts;
+    await node.drive(1_000, 200);
+    expect(node.store.puts - puts).toBeLessThan(600);
+    expect(node.source.acknowledged).toBe(6_000);
+    const found = await audit(node.store);
+    expect(found.ids.raw.size).toBe(6_000);
+    expect(doubles(found)).toEqual([]);
+    let records = 0;
+    for (const window of found.windows.values()) records += window.records;
+    expect(records).toBe(found.ids.validated.size);
+    expect([...qualities].sort()).toEqual(["ok", "stepped"]);
+    await node.end();
+  },
+  600_000,
+);
 
 test("before the clock is set, readings are committed as unsynced, and as stepped around the moment that it is", async () => {
   const node = await startFakeNode({ count: 300, now: 0 });

@@ -11,7 +11,7 @@ import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
 import { loadRuleTexts } from "../rules/files/load.ts";
 import type { Loaded, RuleSet } from "../rules/rule-set.ts";
 import { RuleState, Subjects } from "../rules/state.ts";
-import { testWith } from "../testing/needs.ts";
+import { cases, testWith } from "../testing/needs.ts";
 import { LiveRules } from "./live-rules.ts";
 
 const longTest = testWith("time");
@@ -149,7 +149,7 @@ longTest(
         node.buffer.close();
         rmSync(world.dataDir, { recursive: true });
       }),
-      { numRuns: 60 },
+      { numRuns: cases(60) },
     );
   },
   600_000,

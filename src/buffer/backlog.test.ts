@@ -6,7 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { STAGES } from "../core/stage.ts";
-import { testWith } from "../testing/needs.ts";
+import { cases, testWith } from "../testing/needs.ts";
 import { BacklogCount } from "./backlog.ts";
 import { Retention } from "./disk/retention.ts";
 import { lagOf } from "./ledger/holdings.ts";
@@ -109,7 +109,7 @@ longTest(
         }
         node.buffer.close();
       }),
-      { numRuns: 40 },
+      { numRuns: cases(40) },
     );
   },
   600_000,

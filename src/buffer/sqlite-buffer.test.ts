@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { UsageError } from "../core/errors.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
+import { cases } from "../testing/needs.ts";
 import type { StoredBlock } from "./buffer.ts";
 import { isLocked, lockHolder, tryLock } from "./disk/lock.ts";
 import { SqliteBuffer } from "./sqlite-buffer.ts";
@@ -109,7 +110,7 @@ test("what was committed reads the same from memory, from the database, and afte
       expect(buffer.lastSeq).toBe(lastSeq + Math.min(20, commits.flat().length));
       buffer.close();
     }),
-    { numRuns: 40 },
+    { numRuns: cases(40) },
   );
 });
 

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { cases } from "../testing/needs.ts";
 import { shellWord } from "./shell-word.ts";
 
 test("a plain word stays as it is, any other is quoted", () => {
@@ -10,7 +11,7 @@ test("a plain word stays as it is, any other is quoted", () => {
 test("a shell reads it back as the same text", () => {
   const texts = fc.sample(
     fc.string({ unit: "binary" }).filter((text) => !text.includes("\0")),
-    { numRuns: 50, seed: 5 },
+    { numRuns: cases(50), seed: 5 },
   );
   const script = texts.map((text) => `printf '%s\\0' ${shellWord(text)}`).join("\n");
   const { stdout } = Bun.spawnSync(["/bin/sh", "-c", script]);

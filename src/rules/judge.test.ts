@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Finding, ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type Label, SensorCatalogue } from "../core/sensor.ts";
+import { cases } from "../testing/needs.ts";
 import { loadRuleTexts } from "./files/load.ts";
 import type { RuleSet } from "./rule-set.ts";
 import { globMatcher } from "./selector.ts";
@@ -115,7 +116,7 @@ test("the judge finds what a naive reading of the rules finds, while sensors, la
         }
       },
     ),
-    { numRuns: 1_000 },
+    { numRuns: cases(1_000) },
   );
 });
 
@@ -218,7 +219,7 @@ test("a glob matches as the plainest recursion does, and a wrong text takes it n
     fc.property(glob, letters, (pattern, text) => {
       expect([pattern, text, globMatcher(pattern)(text)]).toEqual([pattern, text, plain(pattern, text)]);
     }),
-    { numRuns: 2_000 },
+    { numRuns: cases(2_000) },
   );
   expect(globMatcher("*a".repeat(120))("a".repeat(119))).toBe(false);
 });

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, SensorCatalogue } from "../core/sensor.ts";
+import { cases } from "../testing/needs.ts";
 import { type KeptWindow, type OpenWindow, SensorWindow, Windows } from "./aggregate.ts";
 import { packWindow, unpackWindow, windowRows } from "./window-row.ts";
 
@@ -136,7 +137,7 @@ test("the highest revision of each window equals a recomputation, for any order,
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: cases(300) },
   );
 });
 

@@ -5,6 +5,7 @@ import { Gzip } from "../core/bytes/gzip.ts";
 import { type Finding, ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, SensorCatalogue } from "../core/sensor.ts";
 import type { ReadingStage } from "../core/stage.ts";
+import { cases } from "../testing/needs.ts";
 import { type EncodableBlock, StageEncoder } from "./encode.ts";
 import type { MeasureUnits } from "./schematize.ts";
 
@@ -93,7 +94,7 @@ test("every reading of a range and hour is in its stages exactly once, and in no
         for (const [stage, object] of made) expect([stage, linesOf(object.body).length]).toEqual([stage, object.count]);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: cases(150) },
   );
 });
 

@@ -60,6 +60,16 @@ function saySkipped(needs: readonly Need[]): false {
   return false;
 }
 
+/**
+ * How many random cases a property is tried with: all of them in `./scripts/test`, a tenth in the quick run, and at least
+ * `least`. The seed is another each time, so that every run of the quick tests looks somewhere else.
+ */
+export function cases(all: number, least = 10): number {
+  if (process.env["AGENT_TEST"] === "all") return all;
+  say("quick: properties and listings have a tenth of their cases. Try: AGENT_TEST=all bun test PATTERN");
+  return Math.min(all, Math.max(least, Math.ceil(all / 10)));
+}
+
 /** `test`, or what skips where a need is not met. */
 export function testWith(...needs: readonly Need[]): typeof test {
   return test.skipIf(!canRun(...needs)) as typeof test;

@@ -6,6 +6,9 @@ import { suspiciousRules } from "../rules/files/suspicious.ts";
 import { loadProfile } from "../sensor/profile/shipped.ts";
 import { parseSimulatorUri } from "../sensor/simulator/parameters.ts";
 import { SimulatorSource } from "../sensor/simulator/simulator.ts";
+import { testWith } from "./needs.ts";
+
+const longTest = testWith("time");
 
 const NOW = Date.UTC(2030, 0, 1);
 
@@ -29,12 +32,12 @@ function brokenBy(query: string): Record<string, number> {
   }
 }
 
-test("normal simulated readings break no shipped rule, in every season", () => {
+longTest("normal simulated readings break no shipped rule, in every season", () => {
   expect(brokenBy("profile=wind-turbine&anomaly=0")).toEqual({});
   expect(brokenBy("profile=environmental&anomaly=0")).toEqual({});
 });
 
-test("simulated anomalies break every shipped rule", () => {
+longTest("simulated anomalies break every shipped rule", () => {
   const broken = {
     ...brokenBy("profile=wind-turbine&anomaly=0.03"),
     ...brokenBy("profile=environmental&anomaly=0.03"),

@@ -11,7 +11,8 @@ import type { EpochFindings } from "./findings.ts";
 
 /** Objects that are fetched at the same time: memory holds this many bodies, one of them unpacked. */
 const AT_ONCE = 4;
-const COLLECT_EVERY = 8;
+/** Rows between two collections: ten objects of the usual size. */
+const COLLECT_ROWS = 200_000;
 /** Corrupt objects that are named. */
 const CORRUPT_NAMED = 1_000;
 
@@ -33,6 +34,7 @@ export async function openEvery(
   const corrupt: Deep["corrupt"][number][] = [];
   let next = 0;
   let opened = 0;
+  let uncollected = 0;
   let failed = false;
   const open = async (object: StoredObject) => {
     const { stage, key } = object;
@@ -48,8 +50,12 @@ export async function openEvery(
       report(messageOf(error));
     }
     opened++;
+    uncollected += object.of.count;
     // Unpacked bodies are large and short-lived: the collector would let hundreds of MB pile up before it looks.
-    if (opened % COLLECT_EVERY === 0) Bun.gc(true);
+    if (uncollected >= COLLECT_ROWS) {
+      uncollected = 0;
+      Bun.gc(true);
+    }
     progress.tell(() => `${grouped(opened)} of ${grouped(objects.length)} objects opened`);
   };
   const work = async () => {

@@ -1,6 +1,6 @@
 /** Corrupt buffers: real ones, damaged at seeded random places, opened again, and everything accounted for. */
 import { Database } from "bun:sqlite";
-import { afterAll, expect, spyOn, test } from "bun:test";
+import { afterAll, expect, spyOn } from "bun:test";
 import {
   copyFileSync,
   existsSync,
@@ -269,32 +269,35 @@ longTest(
   600_000,
 );
 
-test("when neither buffer nor store knows what was delivered, readings are counted as lost and not sent twice", async () => {
-  const made = await crashed(14);
-  const db = new Database(join(made.dataDir, "buffer.db"));
-  const roots = db
-    .query<{ page: number }, []>("SELECT rootpage AS page FROM sqlite_master WHERE tbl_name = 'batch'")
-    .all();
-  db.close();
-  const bytes = readFileSync(join(made.dataDir, "buffer.db"));
-  for (const { page } of roots) bytes.fill(0xff, (page - 1) * 4_096, page * 4_096);
-  writeFileSync(join(made.dataDir, "buffer.db"), bytes);
-  made.store.listable = false;
-  made.store.left = Number.POSITIVE_INFINITY;
-  const before = await auditListed(made.store);
-  const opened = await openAgent(inputs(made.dataDir, made.store, { count: TOTAL }, new AbortController().signal));
-  await opened.run();
-  const after = await auditListed(made.store);
-  const [old] = oldEpochs(opened.parts.buffer);
-  expect(doubles(after)).toEqual([]);
-  const isOld = (id: string) => id.startsWith(made.epoch);
-  const known = [...before.ids.raw.keys()].filter(isOld).length;
-  const sent = [...after.ids.raw.keys()].filter(isOld).length - known;
-  // Promised readings are counted as lost; the count in the buffer identifies the others, which are sent.
-  expect(sent + old!.lost).toBe(old!.accepted);
-  expect(corruptProblems(opened.parts.buffer, NOW)[0]!.message).toContain("not whether they were delivered");
-  await opened.close();
-});
+longTest(
+  "when neither buffer nor store knows what was delivered, readings are counted as lost and not sent twice",
+  async () => {
+    const made = await crashed(14);
+    const db = new Database(join(made.dataDir, "buffer.db"));
+    const roots = db
+      .query<{ page: number }, []>("SELECT rootpage AS page FROM sqlite_master WHERE tbl_name = 'batch'")
+      .all();
+    db.close();
+    const bytes = readFileSync(join(made.dataDir, "buffer.db"));
+    for (const { page } of roots) bytes.fill(0xff, (page - 1) * 4_096, page * 4_096);
+    writeFileSync(join(made.dataDir, "buffer.db"), bytes);
+    made.store.listable = false;
+    made.store.left = Number.POSITIVE_INFINITY;
+    const before = await auditListed(made.store);
+    const opened = await openAgent(inputs(made.dataDir, made.store, { count: TOTAL }, new AbortController().signal));
+    await opened.run();
+    const after = await auditListed(made.store);
+    const [old] = oldEpochs(opened.parts.buffer);
+    expect(doubles(after)).toEqual([]);
+    const isOld = (id: string) => id.startsWith(made.epoch);
+    const known = [...before.ids.raw.keys()].filter(isOld).length;
+    const sent = [...after.ids.raw.keys()].filter(isOld).length - known;
+    // Promised readings are counted as lost; the count in the buffer identifies the others, which are sent.
+    expect(sent + old!.lost).toBe(old!.accepted);
+    expect(corruptProblems(opened.parts.buffer, NOW)[0]!.message).toContain("not whether they were delivered");
+    await opened.close();
+  },
+);
 
 async function auditListed(store: ShakyStore): Promise<Audit> {
   store.listable = true;
@@ -303,7 +306,7 @@ async function auditListed(store: ShakyStore): Promise<Audit> {
   return found;
 }
 
-test("a salvage that is interrupted starts again, and ends the same", async () => {
+longTest("a salvage that is interrupted starts again, and ends the same", async () => {
   const made = await crashed(21);
   const { dataDir } = made;
   damage(dataDir, 21, "no header");

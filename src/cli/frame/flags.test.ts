@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { messageOf, UsageError } from "../../core/errors.ts";
+import { cases } from "../../testing/needs.ts";
 import { type Args, parseFlags, settingFlags } from "./flags.ts";
 
 const ARGS = {
@@ -126,5 +127,5 @@ test("citty reads what the check let through: what was written is what the comma
       expect(flags).toEqual({ dir, rate, since, by, keepOld: keepOld ?? false, json: json ?? false });
     },
   );
-  await fc.assert(property, { numRuns: 500, seed: 12 });
+  await fc.assert(property, { numRuns: cases(500), seed: 12 });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { cases } from "../../testing/needs.ts";
 import { ByteWriter } from "./bytes.ts";
 
 const written = (write: (w: ByteWriter) => void): string => {
@@ -16,7 +17,7 @@ test("a number is written exactly as JSON.stringify writes it", () => {
     fc.property(fc.oneof(fc.double(), cents, fourDecimals, fc.integer(), fc.maxSafeInteger()), (value) => {
       expect(written((w) => w.number(value))).toBe(JSON.stringify(value));
     }),
-    { numRuns: 20_000 },
+    { numRuns: cases(20_000) },
   );
   for (const value of [0, -0, 0.1, 1e-7, 0.00005, 0.3, 1e21, 2 ** 38, 2 ** 53, 4294967296.5, -0.0001, Number.NaN]) {
     expect(written((w) => w.number(value))).toBe(JSON.stringify(value));
@@ -28,7 +29,7 @@ test("thousandths are written as the number that JSON.stringify writes", () => {
     fc.property(fc.oneof(fc.integer(), fc.maxSafeInteger()), (value) => {
       expect(written((w) => w.thousandths(value))).toBe(JSON.stringify(value / 1_000));
     }),
-    { numRuns: 5_000 },
+    { numRuns: cases(5_000) },
   );
 });
 
@@ -37,7 +38,7 @@ test("an integer of any safe size is written in full", () => {
     fc.property(fc.maxSafeInteger(), (value) => {
       expect(written((w) => w.integer(value))).toBe(String(value === 0 ? 0 : value));
     }),
-    { numRuns: 5_000 },
+    { numRuns: cases(5_000) },
   );
 });
 
@@ -46,7 +47,7 @@ test("a timestamp is written as toISOString writes it, before 1970 and after 999
     fc.property(fc.date({ noInvalidDate: true }), (date) => {
       expect(written((w) => w.timestamp(date.getTime()))).toBe(date.toISOString());
     }),
-    { numRuns: 5_000 },
+    { numRuns: cases(5_000) },
   );
 });
 

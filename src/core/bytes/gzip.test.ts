@@ -1,13 +1,17 @@
 import { expect, test } from "bun:test";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { testWith } from "../../testing/needs.ts";
 import { Gzip } from "./gzip.ts";
+
+const longTest = testWith("time");
 
 /** Text whose compressed size shows the level. */
 const text = new TextEncoder().encode(
   Array.from({ length: 500 }, (_, n) => `{"sensor":"s${n % 7}","value":${Math.sin(n)},"at":${n * 997}}\n`).join(""),
 );
 const sizeAt = (level: 1 | 6) => gzipSync(text, { level }).length;
-const isHard = (body: Uint8Array) => body.length < (sizeAt(1) + sizeAt(6)) / 2;
+const BETWEEN = (sizeAt(1) + sizeAt(6)) / 2;
+const isHard = (body: Uint8Array) => body.length < BETWEEN;
 
 function gzip(level: ConstructorParameters<typeof Gzip>[0] = "auto") {
   let nowMs = 5_000;
@@ -34,7 +38,7 @@ test("a node that keeps up compresses hard, in bursts too", () => {
   expect(hardOf(100, 500)).toBe(1);
 });
 
-test("a backlog that comes as fast as the processor allows is compressed fast, except for its first batch", () => {
+longTest("a backlog that comes as fast as the processor allows is compressed fast, except for its first batch", () => {
   const { hardOf } = gzip();
   // 300,000 rows a second.
   expect(hardOf(20, 7)).toBe(1);

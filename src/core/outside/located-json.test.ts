@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { cases } from "../../testing/needs.ts";
 import { canonicalJson, JsonSyntaxError, LinePlaces, parseLocatedJson, plainJson } from "./located-json.ts";
 
 function complaint(text: string): string {
@@ -43,7 +44,7 @@ test("what JSON.parse refuses is refused, and the other way round", () => {
       if (!said.includes("comes twice") && !said.includes("too large"))
         expect([text, said === "accepted"]).toEqual([text, valid]);
     }),
-    { numRuns: 3_000 },
+    { numRuns: cases(3_000) },
   );
 });
 

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { cases } from "../../testing/needs.ts";
 import { UsageError } from "../errors.ts";
 import { STAGES } from "../stage.ts";
 import type { Setting } from "./entry.ts";
@@ -90,7 +91,7 @@ test("any accepted value is written as text that reads back as the same value", 
       expect(again.settings[name]).toEqual(first[name]);
       expect(first.origins[name]).toBe("environment");
     }),
-    { numRuns: 2_000 },
+    { numRuns: cases(2_000) },
   );
 });
 

@@ -1,6 +1,7 @@
 /** Whatever is sent, the fake answers as an API does: nonsense is a 4xx with an error_code, never a failure of the fake. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
+import { cases } from "../../testing/needs.ts";
 import { makeCatalog } from "../world/scene.ts";
 import { type Ask, askOf } from "./ask.ts";
 import type { Workspace } from "./port.ts";
@@ -104,7 +105,7 @@ test("random calls of every route: an answer, and when it is a refusal, one with
     expect([400, 403, 404, 409, 501]).toContain(answer.status);
     expect(answer.body).toMatchObject({ error_code: expect.any(String), message: expect.any(String) });
   });
-  await fc.assert(property, { numRuns: 1_500, endOnFailure: true });
+  await fc.assert(property, { numRuns: cases(1_500), endOnFailure: true });
 });
 
 test("pages of any size show every element once, in any mixture of sizes", async () => {
@@ -129,5 +130,5 @@ test("pages of any size show every element once, in any mixture of sizes", async
     } while (token !== undefined);
     expect(seen).toEqual(["root", "raw", ...names]);
   });
-  await fc.assert(property, { numRuns: 30 });
+  await fc.assert(property, { numRuns: cases(30) });
 });

@@ -6,6 +6,7 @@ import { expect } from "bun:test";
 import fc from "fast-check";
 import { type Finding, ReadingBlock } from "../../core/reading.ts";
 import { IDENTITY_COLUMNS, SensorCatalogue } from "../../core/sensor.ts";
+import { cases } from "../../testing/needs.ts";
 import { loadRuleTexts } from "../files/load.ts";
 import { formatProblem, type RuleSet } from "../rule-set.ts";
 import { SET_BACK_AFTER } from "./event-time.ts";
@@ -236,7 +237,7 @@ export function agreesWithNaive(rule: object, naive: Naive, options: Options = {
       const cuts = events.map((event) => event.cut);
       expect(judged({ name: "r", ...rule }, samples, cuts)).toEqual(expected);
     }),
-    { numRuns: options.runs ?? 150 },
+    { numRuns: cases(options.runs ?? 150, 60) },
   );
   // A comparison of nothing with nothing proves nothing.
   expect(seen).toBeGreaterThan(0);

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { Profile } from "../../core/profile.ts";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
+import { cases } from "../../testing/needs.ts";
 import { type Mapping, NO_MAPPING } from "../row/fields.ts";
 import { parseMapping } from "../row/mapping.ts";
 import { Normalizer } from "../row/normalize.ts";
@@ -208,7 +209,7 @@ const stream = fc
 test("a line gives the same row whether a template or JSON.parse reads it", () => {
   fc.assert(
     fc.property(stream, (lines) => expectSame(lines)),
-    { numRuns: 250 },
+    { numRuns: cases(250) },
   );
 });
 
@@ -229,7 +230,7 @@ test("the same is true under every kind of mapping", () => {
   ].map((map) => parseMapping(JSON.stringify(map), "map.json", [PROFILE, TURBINE]));
   fc.assert(
     fc.property(stream, fc.constantFrom(...maps), (lines, mapping) => expectSame(lines, mapping)),
-    { numRuns: 250 },
+    { numRuns: cases(250) },
   );
 });
 
@@ -261,7 +262,7 @@ test("a number is read from bytes as exactly the double that JSON.parse gives", 
       expect(scan.number(bytes, 0)).toBe(written.length);
       expect(Object.is(scan.value, JSON.parse(written))).toBe(true);
     }),
-    { numRuns: 8_000 },
+    { numRuns: cases(8_000) },
   );
   for (const wrong of ["", "-", "+1", ".5", "1.", "1.e5", "1e", "1e+", "NaN", "x"]) {
     expect([wrong, scan.number(Buffer.from(`${wrong},`), 0)]).toEqual([wrong, -1]);

@@ -4,6 +4,7 @@ import { ByteWriter } from "../../core/bytes/bytes.ts";
 import { ReadingText } from "../../core/bytes/reading-text.ts";
 import { ReadingBlock } from "../../core/reading.ts";
 import { IDENTITY_COLUMNS, SensorCatalogue } from "../../core/sensor.ts";
+import { cases } from "../../testing/needs.ts";
 import type { Taken } from "../source.ts";
 import { parseSimulatorUri } from "./parameters.ts";
 import { SimulatorSource } from "./simulator.ts";
@@ -74,7 +75,7 @@ test("the same seed, start and count give the same bytes, in blocks of any size 
         expect(textOf(query, sizes, true)).toBe(whole);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: cases(60) },
   );
 });
 
@@ -182,7 +183,7 @@ test("a clock that jumps neither stalls nor floods it", () => {
         }
       },
     ),
-    { numRuns: 30 },
+    { numRuns: cases(30) },
   );
 });
 

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { cases } from "../../testing/needs.ts";
 import {
   type Mark,
   type Position,
@@ -105,7 +106,7 @@ test("marks are the newest 16 rows and ever fewer older ones, back to the first,
       const columns = Array.from({ length: 8 }, () => "c".repeat(64));
       expect(writeCursor({ ...position, rowid, columns, marks }).length).toBeLessThan(4_096);
     }),
-    { numRuns: 100 },
+    { numRuns: cases(100) },
   );
 });
 

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
+import { cases } from "../../testing/needs.ts";
 import { loadProfile } from "../profile/shipped.ts";
 import { Normalizer } from "../row/normalize.ts";
 import { SqliteTailSource } from "./tail.ts";
@@ -98,7 +99,7 @@ test("any rowids come in their order, each once, through takes of any size, rest
         field.db.close();
       },
     ),
-    { numRuns: 150 },
+    { numRuns: cases(150) },
   );
 });
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
+import { cases } from "../../testing/needs.ts";
 import { shippedProfiles } from "../profile/shipped.ts";
 import type { Mapping } from "../row/fields.ts";
 import { parseMapping } from "../row/mapping.ts";
@@ -128,6 +129,6 @@ test("a row of a table is read as by its column names, whether its identity is k
       const { readings, stored } = byTable(given, mapping, declared);
       expect(readings).toEqual(byName(stored, mapping));
     }),
-    { numRuns: 300 },
+    { numRuns: cases(300) },
   );
 });

@@ -6,11 +6,14 @@ import { join } from "node:path";
 import { TransientError, UsageError } from "../../core/errors.ts";
 import { BLOCK_TEXT_LENGTH, ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
+import { testWith } from "../../testing/needs.ts";
 import { loadProfile } from "../profile/shipped.ts";
 import { type Mapping, NO_MAPPING } from "../row/fields.ts";
 import { Normalizer } from "../row/normalize.ts";
 import { SqliteTailSource } from "./tail.ts";
 import { parseSqliteUri } from "./uri.ts";
+
+const longTest = testWith("time");
 
 const dir = mkdtempSync(join(tmpdir(), "sqlite-tail-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -144,43 +147,46 @@ test("rows with wrong types are malformed and kept whole, and the rows around th
   db.close();
 });
 
-test("long text is kept whole up to the limit of a line, and a block with much text is full before its rows are", () => {
-  const path = newPath();
-  const db = writer(path, "sensor_id, timestamp, temperature, note");
-  const insert = db.query("INSERT INTO sensor_readings VALUES ('a', ?, ?, ?)");
-  const [note, longer] = ["n".repeat(900_000), "é".repeat(2_000_000)];
-  insert.run(TIME(0), 1, note);
-  insert.run(TIME(0), "warm", note);
-  insert.run(TIME(0), 2, longer);
-  insert.run(TIME(0), "warm", Buffer.alloc(3_000_000));
-  const { source } = tail(path);
-  const block = new ReadingBlock(100);
-  const bytesOf = (more: object): number =>
-    Buffer.byteLength(JSON.stringify({ sensor_id: "a", timestamp: TIME(0), ...more }));
-  source.take(block, 0);
-  expect(block.extra.get(0)).toBe(`{"note":"${note}"}`);
-  expect(JSON.parse(block.malformed.get(1)!.received)).toMatchObject({ temperature: "warm", note });
-  expect(block.malformed.get(2)).toMatchObject({
-    reason: "text_too_long",
-    bytes: bytesOf({ temperature: 2, note: longer }),
-  });
-  expect(Buffer.byteLength(block.malformed.get(2)!.received)).toBeLessThanOrEqual(64 * 1024);
-  expect(block.malformed.get(3)).toMatchObject({
-    reason: "wrong_type",
-    bytes: bytesOf({ temperature: "warm", note: { base64: "A".repeat(4_000_000) } }),
-  });
-  db.transaction(() => {
-    for (let i = 0; i < 200; i++) insert.run(TIME(i), i, note);
-  })();
-  const counts: number[] = [];
-  for (let state = "more"; state === "more"; counts.push(block.count)) {
-    block.clear();
-    ({ state } = source.take(block, 0));
-    expect(block.textLength).toBeLessThan(1.2 * BLOCK_TEXT_LENGTH);
-  }
-  expect(counts.reduce((sum, count) => sum + count)).toBe(200);
-  db.close();
-});
+longTest(
+  "long text is kept whole up to the limit of a line, and a block with much text is full before its rows are",
+  () => {
+    const path = newPath();
+    const db = writer(path, "sensor_id, timestamp, temperature, note");
+    const insert = db.query("INSERT INTO sensor_readings VALUES ('a', ?, ?, ?)");
+    const [note, longer] = ["n".repeat(900_000), "é".repeat(2_000_000)];
+    insert.run(TIME(0), 1, note);
+    insert.run(TIME(0), "warm", note);
+    insert.run(TIME(0), 2, longer);
+    insert.run(TIME(0), "warm", Buffer.alloc(3_000_000));
+    const { source } = tail(path);
+    const block = new ReadingBlock(100);
+    const bytesOf = (more: object): number =>
+      Buffer.byteLength(JSON.stringify({ sensor_id: "a", timestamp: TIME(0), ...more }));
+    source.take(block, 0);
+    expect(block.extra.get(0)).toBe(`{"note":"${note}"}`);
+    expect(JSON.parse(block.malformed.get(1)!.received)).toMatchObject({ temperature: "warm", note });
+    expect(block.malformed.get(2)).toMatchObject({
+      reason: "text_too_long",
+      bytes: bytesOf({ temperature: 2, note: longer }),
+    });
+    expect(Buffer.byteLength(block.malformed.get(2)!.received)).toBeLessThanOrEqual(64 * 1024);
+    expect(block.malformed.get(3)).toMatchObject({
+      reason: "wrong_type",
+      bytes: bytesOf({ temperature: "warm", note: { base64: "A".repeat(4_000_000) } }),
+    });
+    db.transaction(() => {
+      for (let i = 0; i < 200; i++) insert.run(TIME(i), i, note);
+    })();
+    const counts: number[] = [];
+    for (let state = "more"; state === "more"; counts.push(block.count)) {
+      block.clear();
+      ({ state } = source.take(block, 0));
+      expect(block.textLength).toBeLessThan(1.2 * BLOCK_TEXT_LENGTH);
+    }
+    expect(counts.reduce((sum, count) => sum + count)).toBe(200);
+    db.close();
+  },
+);
 
 test("a new column is kept in extra, a dropped one is absent", () => {
   const path = newPath();

@@ -3,6 +3,7 @@ import * as nodeFiles from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { DeniedError, TransientError } from "../../core/errors.ts";
+import { cases } from "../../testing/needs.ts";
 import { bytes, describeObjectStore, listed, METADATA, reference } from "../object-store.suite.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { DirectoryStore } from "./store.ts";
@@ -24,13 +25,13 @@ const BODY = bytes("the whole body");
 
 describeObjectStore("store in a folder", {
   open: async () => openAt(newRoot()),
-  manyObjects: 1_100,
+  manyObjects: cases(1_100),
   timeoutMs: 20_000,
 });
 
 describeObjectStore("store in a folder without hard links", {
   open: async () => openAt(newRoot(), { ...nodeFiles, link: failWith("EPERM") }),
-  manyObjects: 200,
+  manyObjects: cases(200),
   timeoutMs: 20_000,
 });
 
