@@ -118,7 +118,7 @@ export const SETTINGS = {
   malformedMax: must(
     "AGENT_MALFORMED_MAX",
     kind.percent,
-    "10%",
+    "50%",
     "A larger share of malformed input is a problem: a warning, degraded health, and exit 1 with --once; 100%: never.",
   ),
   pollMs: must(
