@@ -221,6 +221,18 @@ test(`a room holds at most ${ROOM} files on one level`, () => {
   ).toEqual([]);
 });
 
+test("a type or a function says which one it is: no bare Row, Answer, Found or told", () => {
+  const bare =
+    /\b(?:type|interface|class) (?:Row|Answer|Found|Asked|Kept|Given|Told|Seen|Made|Own)s?\b|\bfunction (?:told|given|found|asked|kept)\b|\b(?:const|let) (?:told|given|found|asked|kept) = (?:async )?\([^()]*\)(?:: [^=\n]*)? =>/;
+  for (const sample of ["type Row = A;", "function told(a: A) {", "const found = async (a: A): B =>"]) {
+    expect([sample, bare.test(sample)]).toEqual([sample, true]);
+  }
+  const wrong = CODE.map((path) => [path, bare.exec(withoutText(read(path)))?.[0]]).filter(
+    ([, name]) => name !== undefined,
+  );
+  expect(wrong).toEqual([]);
+});
+
 test("nothing is typed any", () => {
   const others = CODE.filter((path) => path !== "src/tidy.test.ts");
   const wrong = others.filter((path) => /\bas any\b|: any\b|<any[,>]|\bany\[\]/.test(withoutText(read(path))));

@@ -81,10 +81,10 @@ function measure(what: string, rules: RuleSet, block: ReadingBlock): void {
   );
 }
 
-type Made = (measure: string, spread: number, limit: number, i: number) => object;
+type ConditionMaker = (measure: string, spread: number, limit: number, i: number) => object;
 
 /** Limits that hardly ever break: the bench measures the judging, not the sentences. */
-const MADE: Record<string, Made> = {
+const MADE: Record<string, ConditionMaker> = {
   range: (measure, _, limit) => ({ range: { measure, min: -limit, max: limit } }),
   "range with deadband": (measure, _, limit) => ({ range: { measure, min: -limit, max: limit, deadband: 1 } }),
   expression: (measure, _, limit, i) => ({

@@ -59,9 +59,9 @@ const titleOf = (name: string) => `${name.charAt(0).toUpperCase()}${name.slice(1
 const linesOf = (text: string) => text.match(/[^\n]*\n/g) ?? [];
 
 const on = (field: Field, scale: Scale, title: string) => ({ field, scale, title });
-type Row = { readonly height: number; readonly widgets: readonly Widget[] };
+type DashboardRow = { readonly height: number; readonly widgets: readonly Widget[] };
 
-function overview(): Row[] {
+function overview(): DashboardRow[] {
   const fleet = (name: string, title: string, value: Field) =>
     counter({ name: `${name}_counter`, dataset: "fleet", title }, value);
   const amiss = (name: string, title: string, description: string) =>
@@ -130,7 +130,7 @@ function overview(): Row[] {
   ];
 }
 
-function anomalies(): Row[] {
+function anomalies(): DashboardRow[] {
   const wind = (field: string, title: string) =>
     chart(
       "line",
@@ -209,7 +209,7 @@ const FLEET_COLUMNS = {
   last_landed_at: "Last landed",
 };
 
-function delivery(): Row[] {
+function delivery(): DashboardRow[] {
   return [
     {
       height: 6,

@@ -18,16 +18,16 @@ if (!existsSync(ANSWERS)) {
   console.error("Try: bun run build && AGENT_TEST=all bun test src/testing/spark/lakehouse-day.spark.test.ts");
   process.exit(1);
 }
-const answers = JSON.parse(readFileSync(ANSWERS, "utf8")) as Readonly<Record<string, readonly panels.Row[]>>;
+const answers = JSON.parse(readFileSync(ANSWERS, "utf8")) as Readonly<Record<string, readonly panels.QueryRow[]>>;
 
-function answer(name: string): readonly panels.Row[] {
+function answer(name: string): readonly panels.QueryRow[] {
   const rows = answers[name];
   if (rows === undefined || rows.length === 0) throw new Error(`"${ANSWERS}" has no answer of ${name}`);
   return rows;
 }
 
 /** Each query's panel: where it is and what draws it. */
-type Panel = readonly [box: Box, draw: (box: Box, rows: readonly panels.Row[]) => string];
+type Panel = readonly [box: Box, draw: (box: Box, rows: readonly panels.QueryRow[]) => string];
 
 const [left, right, wide] = [24, 612, 564];
 const at = (x: number, y: number, height: number): Box => ({ x, y, width: wide, height });

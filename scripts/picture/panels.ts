@@ -1,14 +1,14 @@
 /** One chart for each query of notebooks/queries.sql. */
 import { type Box, bar, card, dot, duration, grouped, line, roundedUp, text } from "./svg.ts";
 
-export type Row = Readonly<Record<string, unknown>>;
-type Rows = readonly Row[];
+export type QueryRow = Readonly<Record<string, unknown>>;
+type QueryRows = readonly QueryRow[];
 
-const word = (row: Row, name: string) => String(row[name] ?? "none");
-const num = (row: Row, name: string) => Number(row[name]);
-const unique = (rows: Rows, name: string) => [...new Set(rows.map((row) => word(row, name)))].sort();
-const total = (rows: Rows, name: string) => rows.reduce((sum, row) => sum + num(row, name), 0);
-const hourOf = (row: Row) => Number(word(row, "hour").slice(11, 13));
+const word = (row: QueryRow, name: string) => String(row[name] ?? "none");
+const num = (row: QueryRow, name: string) => Number(row[name]);
+const unique = (rows: QueryRows, name: string) => [...new Set(rows.map((row) => word(row, name)))].sort();
+const total = (rows: QueryRows, name: string) => rows.reduce((sum, row) => sum + num(row, name), 0);
+const hourOf = (row: QueryRow) => Number(word(row, "hour").slice(11, 13));
 const COLOURS = ["a", "b", "c", "d", "e"];
 
 /** Hours of the day under a chart. */
@@ -18,7 +18,7 @@ function hours({ x, width }: Box, y: number): string[] {
   return [0, 6, 12, 18, 24].map(label);
 }
 
-export function throughput(box: Box, rows: Rows): string {
+export function throughput(box: Box, rows: QueryRows): string {
   const about = "Rows by hour of event time (UTC); each stage has its own scale";
   return card(box, "Throughput by stage", about, (inside) => {
     const stages = unique(rows, "stage");
@@ -51,7 +51,7 @@ export function throughput(box: Box, rows: Rows): string {
 }
 
 /** A cell is as strong as its rate; the strongest is the highest rate there is. */
-export function anomalyRate(box: Box, rows: Rows): string {
+export function anomalyRate(box: Box, rows: QueryRows): string {
   const rules = unique(rows, "rule");
   const turbines = new Set(
     rows.filter((row) => word(row, "rule").startsWith("turbine-")).map((row) => word(row, "sensor_id")),
@@ -96,7 +96,7 @@ export function anomalyRate(box: Box, rows: Rows): string {
 }
 
 /** Half, 95 % and 99 % of the readings, from left to right, on a logarithmic axis: the steps differ by orders. */
-export function latency(box: Box, rows: Rows): string {
+export function latency(box: Box, rows: QueryRows): string {
   const about = "p50 and p95 (blue), p99 (red) by node; sensors' time is that of the simulated day";
   return card(box, "Processing latency by step", about, (inside) => {
     const left = 188;
@@ -133,7 +133,7 @@ export function latency(box: Box, rows: Rows): string {
   });
 }
 
-export function reconciliation(box: Box, rows: Rows): string {
+export function reconciliation(box: Box, rows: QueryRows): string {
   const about = "Accepted by the agent = promised by objects' names = rows in the table: green";
   return card(box, "Reconciliation", about, (inside) => {
     const nodes = unique(rows, "node_id");
@@ -165,7 +165,7 @@ export function reconciliation(box: Box, rows: Rows): string {
 }
 
 /** Nodes are few: every minute has a bar for each. */
-export function ingestionRate(box: Box, rows: Rows): string {
+export function ingestionRate(box: Box, rows: QueryRows): string {
   const about = "Readings committed by minute of the agent's clock: the day was taken at full speed";
   return card(box, "Ingestion rate", about, (inside) => {
     const most = roundedUp(Math.max(...rows.map((row) => num(row, "readings"))));
@@ -184,7 +184,7 @@ export function ingestionRate(box: Box, rows: Rows): string {
   });
 }
 
-export function windTurbines(box: Box, rows: Rows): string {
+export function windTurbines(box: Box, rows: QueryRows): string {
   const about = "Anomalies of wind turbines, by day";
   return card(box, "Wind turbines", about, (inside) =>
     rows.flatMap((row, at) => {
@@ -204,13 +204,13 @@ export function windTurbines(box: Box, rows: Rows): string {
 }
 
 /** A column of a table: its head, the text of its cell in a row, and where it ends as a share of the width. */
-type Column = readonly [head: string, cell: (row: Row) => string, end: number];
+type Column = readonly [head: string, cell: (row: QueryRow) => string, end: number];
 
 type Table = { readonly title: string; readonly about: string; readonly columns: readonly Column[] };
 
-function table(box: Box, rows: Rows, { title, about, columns }: Table): string {
+function table(box: Box, rows: QueryRows, { title, about, columns }: Table): string {
   return card(box, title, about, (inside) => {
-    const lineOf = (row: Row | null, at: number) =>
+    const lineOf = (row: QueryRow | null, at: number) =>
       columns.map(([head, cell, end], n) => {
         const style = `${row === null ? "faint small" : ""}${n === 0 ? "" : " end"}`.trim();
         const x = n === 0 ? inside.x : inside.x + end * inside.width;
@@ -221,10 +221,10 @@ function table(box: Box, rows: Rows, { title, about, columns }: Table): string {
   });
 }
 
-const timeIn = (name: string) => (row: Row) => word(row, name).replace("T", " ").slice(5, 16);
-const countIn = (name: string) => (row: Row) => grouped(num(row, name));
+const timeIn = (name: string) => (row: QueryRow) => word(row, name).replace("T", " ").slice(5, 16);
+const countIn = (name: string) => (row: QueryRow) => grouped(num(row, name));
 
-export function fleet(box: Box, rows: Rows): string {
+export function fleet(box: Box, rows: QueryRows): string {
   const about = "The nodes, from their heartbeats and their readings; times are UTC";
   const columns: readonly Column[] = [
     ["node", (row) => word(row, "node_id"), 0],
@@ -237,7 +237,7 @@ export function fleet(box: Box, rows: Rows): string {
   return table(box, rows, { title: "Fleet", about, columns });
 }
 
-export function schemaEvolution(box: Box, rows: Rows): string {
+export function schemaEvolution(box: Box, rows: QueryRows): string {
   const about = "Fields that no profile knows: what could become a column";
   const columns: readonly Column[] = [
     ["field", (row) => word(row, "field"), 0],

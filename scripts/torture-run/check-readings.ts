@@ -1,5 +1,5 @@
 /** Promises 2 and 3, from the source's rows and the lake's: everything once, everything where it belongs. */
-import type { Lake, Row } from "./lake.ts";
+import type { Lake, LakeRow } from "./lake.ts";
 import { MEASURES, NOTE, type SourceRow } from "./source-rows.ts";
 
 /** The first differences, as sentences; more would not be read. */
@@ -39,8 +39,8 @@ export function checkStages(lake: Lake, differences: Differences): void {
   }
 }
 
-function byReadingId(stage: string, rows: readonly Row[], differences: Differences): Map<string, Row> {
-  const found = new Map<string, Row>();
+function byReadingId(stage: string, rows: readonly LakeRow[], differences: Differences): Map<string, LakeRow> {
+  const found = new Map<string, LakeRow>();
   const epoch = String(rows[0]?.["reading_id"]).split("-")[0] ?? "";
   for (const row of rows) {
     const id = String(row["reading_id"]);
@@ -52,7 +52,7 @@ function byReadingId(stage: string, rows: readonly Row[], differences: Differenc
   return found;
 }
 
-function firstDifference(row: Row, other: Row): string | undefined {
+function firstDifference(row: LakeRow, other: LakeRow): string | undefined {
   return Object.keys(row).find((name) => row[name] !== other[name]);
 }
 
@@ -76,7 +76,7 @@ export function checkSource(rows: readonly SourceRow[], lake: Lake, differences:
 }
 
 /** From the unknown column: in `extra`, or in what was received where the row was no reading. */
-function rowNumber(row: Row): number | null {
+function rowNumber(row: LakeRow): number | null {
   const extra = JSON.parse(String(row["extra"])) as Record<string, unknown> | null;
   const received = extra !== null && typeof extra["received"] === "string" ? extra["received"] : "{}";
   const note = extra?.[NOTE] ?? (JSON.parse(received) as Record<string, unknown>)[NOTE];
@@ -84,7 +84,7 @@ function rowNumber(row: Row): number | null {
   return found === null ? null : Number(found[1]);
 }
 
-function differsFromSource(row: Row, source: SourceRow): string | null {
+function differsFromSource(row: LakeRow, source: SourceRow): string | null {
   if (isBroken(source)) {
     const received = JSON.parse(String(JSON.parse(String(row["extra"])).received)) as Record<string, unknown>;
     return fieldsOf(source).find((name) => (received[name] ?? null) !== source[name]) ?? null;
@@ -121,12 +121,12 @@ export function checkAgainstReference(lake: Lake, reference: Lake, differences: 
   }
 }
 
-function multiset(rows: readonly Row[]): Map<string, number> {
+function multiset(rows: readonly LakeRow[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const row of rows) counts.set(contentOf(row), (counts.get(contentOf(row)) ?? 0) + 1);
   return counts;
 }
 
-function contentOf(row: Row): string {
+function contentOf(row: LakeRow): string {
   return JSON.stringify(Object.entries(row).filter(([name]) => !GIVEN.has(name)));
 }

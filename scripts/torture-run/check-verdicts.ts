@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Differences } from "./check-readings.ts";
-import type { Lake, Row } from "./lake.ts";
+import type { Lake, LakeRow } from "./lake.ts";
 
 /** °C above which a reading is an anomaly. */
 const LIMITS = [60, 26] as const;
@@ -48,7 +48,7 @@ export function checkVerdicts(lake: Lake, differences: Differences): void {
   }
   for (const [version, rows] of versions) {
     const [best] = LIMITS.map((limit) => {
-      const isAnomalous = (row: Row) => isAnomaly(row, limit) || shaking.has(row["reading_id"]);
+      const isAnomalous = (row: LakeRow) => isAnomaly(row, limit) || shaking.has(row["reading_id"]);
       const wrong = rows.filter((row) => isAnomalous(row) !== anomalous.has(row["reading_id"]));
       return { limit, wrong };
     }).sort((a, b) => a.wrong.length - b.wrong.length);
@@ -60,15 +60,15 @@ export function checkVerdicts(lake: Lake, differences: Differences): void {
   }
 }
 
-function isAnomaly(row: Row, limit: number): boolean {
+function isAnomaly(row: LakeRow, limit: number): boolean {
   const { sensor_id: sensor, anomaly_flag: flag, temperature } = row;
   return sensor === null || flag === 1 || (typeof temperature === "number" && temperature > limit);
 }
 
 /** The ids of the readings of which three of the sensor's last four that counted shook. */
-function readingsThatShake(raw: readonly Row[]): ReadonlySet<unknown> {
+function readingsThatShake(raw: readonly LakeRow[]): ReadonlySet<unknown> {
   const ids = new Set<unknown>();
-  const seqOf = (row: Row) => Number(String(row["reading_id"]).split("-")[1]);
+  const seqOf = (row: LakeRow) => Number(String(row["reading_id"]).split("-")[1]);
   const bySensor = Map.groupBy(
     raw.filter((row) => typeof row["vibration"] === "number"),
     (row) => row["sensor_id"],

@@ -1,6 +1,6 @@
 /** Promise 6: the highest revision of each window equals a recomputation from the rows that were delivered. */
 import type { Differences } from "./check-readings.ts";
-import type { Lake, Row } from "./lake.ts";
+import type { Lake, LakeRow } from "./lake.ts";
 import { MEASURES } from "./source-rows.ts";
 
 /** Relative, of the means and deviations; counts and extremes are exact. */
@@ -24,8 +24,8 @@ export function checkWindows(lake: Lake, windowMs: number, differences: Differen
 /** `start sensor`: one node and one epoch write here, so this is as good as the window's id. */
 const placeOf = (start: unknown, sensorId: unknown) => `${String(start)} ${String(sensorId)}`;
 
-function latestRevisions(rows: readonly Row[], differences: Differences): Map<string, Row> {
-  const latest = new Map<string, Row>();
+function latestRevisions(rows: readonly LakeRow[], differences: Differences): Map<string, LakeRow> {
+  const latest = new Map<string, LakeRow>();
   const seen = new Set<string>();
   const idOf = new Map<string, unknown>();
   for (const row of rows) {
@@ -43,7 +43,7 @@ function latestRevisions(rows: readonly Row[], differences: Differences): Map<st
 
 function recompute(lake: Lake, windowMs: number): Map<string, Sums> {
   const windows = new Map<string, Sums>();
-  const sumsOf = (row: Row): Sums => {
+  const sumsOf = (row: LakeRow): Sums => {
     const start = Math.floor(Date.parse(String(row["timestamp"])) / windowMs) * windowMs;
     const where = placeOf(new Date(start).toISOString(), row["sensor_id"]);
     const known = windows.get(where);
@@ -68,7 +68,7 @@ function recompute(lake: Lake, windowMs: number): Map<string, Sums> {
   return windows;
 }
 
-function compare(where: string, row: Row, sums: Sums, differences: Differences): void {
+function compare(where: string, row: LakeRow, sums: Sums, differences: Differences): void {
   const tell = (what: string, is: unknown, should: unknown) =>
     differences.add(`window ${where} r${row["revision"]}: ${what} is ${String(is)}, recomputed ${String(should)}`);
   if (row["record_count"] !== sums.records) tell("record_count", row["record_count"], sums.records);

@@ -5,8 +5,8 @@ import { gunzipSync } from "node:zlib";
 
 export const STAGES = ["raw", "validated", "anomalies", "schematized", "aggregated"] as const;
 export type Stage = (typeof STAGES)[number];
-export type Row = Readonly<Record<string, unknown>>;
-export type Lake = Readonly<Record<Stage, Row[]>> & { readonly objects: number };
+export type LakeRow = Readonly<Record<string, unknown>>;
+export type Lake = Readonly<Record<Stage, LakeRow[]>> & { readonly objects: number };
 /** An object of a stage: its key, and its body as it is stored. */
 export type Stored = { readonly stage: Stage; readonly key: string; readonly body: Uint8Array };
 
@@ -16,7 +16,7 @@ const bucketOf = (stage: Stage) => `${BUCKET_PREFIX}-${stage}-data-${REGION}`;
 
 /** Also checks what a key says: as many rows as it counts, and only rows of its hour and its range. */
 export async function readLake(objects: AsyncIterable<Stored>): Promise<Lake> {
-  const rows: Record<Stage, Row[]> = { raw: [], validated: [], anomalies: [], schematized: [], aggregated: [] };
+  const rows: Record<Stage, LakeRow[]> = { raw: [], validated: [], anomalies: [], schematized: [], aggregated: [] };
   let count = 0;
   for await (const { stage, key, body } of objects) {
     count++;
@@ -28,11 +28,11 @@ export async function readLake(objects: AsyncIterable<Stored>): Promise<Lake> {
   return { ...rows, objects: count };
 }
 
-function rowsIn(stage: Stage, key: string, body: Uint8Array): readonly Row[] {
+function rowsIn(stage: Stage, key: string, body: Uint8Array): readonly LakeRow[] {
   try {
     const lines = gunzipSync(body).toString("utf8").split("\n");
     if (lines.pop() !== "") throw new Error("it does not end with a line's end");
-    return lines.map((line) => JSON.parse(line) as Row);
+    return lines.map((line) => JSON.parse(line) as LakeRow);
   } catch (error) {
     throw new Error(`${stage}/${key} is no whole object: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -67,7 +67,7 @@ export async function* objectsInS3(endpoint: string, env: Readonly<Record<string
   client.destroy();
 }
 
-function keyProblem(stage: Stage, key: string, rows: readonly Row[]): string | null {
+function keyProblem(stage: Stage, key: string, rows: readonly LakeRow[]): string | null {
   const parts = /^date=([\d-]+)\/hour=(\d\d)\/[^/]+\/[^/.]+\.(?:(\d{12})-(\d{12})|\w+\.r\d+)\.(\d+)\.json\.gz$/.exec(
     key,
   );

@@ -51,7 +51,7 @@ async function liveAndDie(lives: Lives, agent: AgentProcess): Promise<Ended> {
   await due(agent, death, lives.events);
   if (agent.end !== null) {
     if (lives.mayFinish && agent.end.code === 0) return { finished: true, killed: false, next: null };
-    throw new Error(`the agent ended by itself: ${told(agent)}`);
+    throw new Error(`the agent ended by itself: ${lastWords(agent)}`);
   }
   const next = death.overlap ? await startWaiting(lives) : null;
   await strike(agent, death, figures);
@@ -111,7 +111,7 @@ async function strike(agent: AgentProcess, death: Death, figures: Figures): Prom
   }
   agent.kill("SIGKILL");
   const { code } = await agent.ended;
-  if (code !== null && code !== 0) throw new Error(`the agent ended with a failure: ${told(agent)}`);
+  if (code !== null && code !== 0) throw new Error(`the agent ended with a failure: ${lastWords(agent)}`);
 }
 
 async function stopInOrder(agent: AgentProcess, figures: Figures): Promise<void> {
@@ -123,7 +123,7 @@ async function stopInOrder(agent: AgentProcess, figures: Figures): Promise<void>
   clearTimeout(mercy);
   // In its first milliseconds a process has no handler yet, and nothing in memory that could be lost.
   if (end.signal === "SIGTERM" && !saidBefore) return;
-  if (end.code !== 0) throw new Error(`SIGTERM did not end with exit code 0: ${told(agent)}`);
+  if (end.code !== 0) throw new Error(`SIGTERM did not end with exit code 0: ${lastWords(agent)}`);
   figures.stopMs.push(end.atMs - struckAtMs);
 }
 
@@ -139,12 +139,12 @@ async function startWaiting(lives: Lives): Promise<AgentProcess> {
 async function checkTakeover(old: AgentProcess, next: AgentProcess, figures: Figures): Promise<void> {
   const end = await old.ended;
   const fromMs = Math.max(end.atMs, next.startedAtMs);
-  if (!(await next.says("running:"))) throw new Error(`no takeover: ${told(next)}`);
+  if (!(await next.says("running:"))) throw new Error(`no takeover: ${lastWords(next)}`);
   figures.takeoverMs.push(performance.now() - fromMs);
 }
 
 /** How it ended and its last words. */
-export function told(agent: AgentProcess): string {
+export function lastWords(agent: AgentProcess): string {
   const how = agent.end === null ? "still alive" : `code ${agent.end.code}, signal ${agent.end.signal}`;
   return `${how}\n${agent.heard.slice(-2_000)}`;
 }

@@ -31,7 +31,7 @@ longTest(
       .query("SELECT DISTINCT first_seq FROM batch WHERE first_seq IS NOT NULL")
       .all();
     expect(ranges.length).toBeLessThan(5);
-    expect(node.opened.parts.carrier.queuedRanges).toBeLessThan(5);
+    expect(node.opened.parts.delivery.queuedRanges).toBeLessThan(5);
     node.store.state = "up";
     node.source.release(10_000);
     await node.drive(30_000, 60);

@@ -1,6 +1,6 @@
 /**
- * The running agent: two loops over one buffer. Intake turns the pipeline; delivery plans, issues windows and pumps the
- * carrier. The outside world never ends them; a stop does, or sources that have ended with everything delivered. The order
+ * The running agent: two loops over one buffer. Intake turns the pipeline; the other plans, issues windows and pumps the
+ * delivery. The outside world never ends them; a stop does, or sources that have ended with everything delivered. The order
  * of stopping: take no more, commit the readings that wait, settle the answered puts, close.
  */
 import { isCorruption } from "../buffer/corruption.ts";
@@ -37,7 +37,7 @@ const ABORT_MS = 250;
 export class Agent {
   readonly #parts: Parts;
   readonly #intakeBell = new Bell();
-  readonly #carryBell = new Bell();
+  readonly #deliveryBell = new Bell();
   #stopping = false;
   #drained = false;
   #intakeEnded = false;
@@ -50,7 +50,7 @@ export class Agent {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    parts.carrier.onProgress = () => this.#carryBell.ring();
+    parts.delivery.onProgress = () => this.#deliveryBell.ring();
     for (const tap of parts.pipeline.taps) {
       tap.source.onReady = () => {
         tap.ready = true;
@@ -77,7 +77,7 @@ export class Agent {
     if (drainMs > 0) setTimeout(() => this.#endDrain(), drainMs);
     else this.#drained = true;
     this.#intakeBell.ring();
-    this.#carryBell.ring();
+    this.#deliveryBell.ring();
   }
 
   async run(): Promise<AgentEnd> {
@@ -86,7 +86,7 @@ export class Agent {
     await intake;
     await delivery;
     await this.#abortPuts();
-    this.#guarded(() => this.#parts.carrier.settle(this.#parts.now()));
+    this.#guarded(() => this.#parts.delivery.settle(this.#parts.now()));
     this.#guarded(() => this.#parts.rules.save());
     this.#guarded(() => this.#parts.report(this.#parts.now()));
     // The last chance: undelivered readings in deleted files would be lost with this process.
@@ -130,20 +130,20 @@ export class Agent {
         continue;
       }
       // Only after a commit: delivery rings back, and the two bells would ring for ever.
-      if (committed > 0 && outbox.unplanned >= batchRows) this.#carryBell.ring();
+      if (committed > 0 && outbox.unplanned >= batchRows) this.#deliveryBell.ring();
       if (!turn.more) await this.#intakeBell.wait(turn.wakeAtMs === null ? null : turn.wakeAtMs - now());
       else await this.#letDeliveryCatchUp();
     }
     this.#intakeEnded = true;
-    this.#carryBell.ring();
+    this.#deliveryBell.ring();
   }
 
   /** Intake is faster than the store: waits a little, while the next readings to deliver are still in memory. */
   async #letDeliveryCatchUp(): Promise<void> {
-    const { carrier, outbox, running, batchRows } = this.#parts;
+    const { delivery, outbox, running, batchRows } = this.#parts;
     await breathe();
     const until = running() + HOLD_MS;
-    const isAhead = () => !carrier.isDown && outbox.unplanned > batchRows && carrier.queuedRanges >= RANGES_AHEAD;
+    const isAhead = () => !delivery.isDown && outbox.unplanned > batchRows && delivery.queuedRanges >= RANGES_AHEAD;
     while (isAhead() && running() < until && !this.#stopping) await this.#intakeBell.wait(until - running());
   }
 
@@ -156,14 +156,14 @@ export class Agent {
       if (this.#reopen !== null) return this.#intakeBell.ring();
       if (this.#intakeEnded && (this.#drained || this.#guarded(() => this.#isDelivered()) === true)) return;
       const waitMs = wakeAtMs === null ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, wakeAtMs - nowMs));
-      await this.#carryBell.wait(waitMs);
+      await this.#deliveryBell.wait(waitMs);
       this.#intakeBell.ring();
     }
   }
 
   /** One round: windows, plans, puts. Returns when the next one is due, or null. */
   #deliverOnce(nowMs: number): number | null {
-    const { outbox, carrier, batchRows, batchMs } = this.#parts;
+    const { outbox, delivery, batchRows, batchMs } = this.#parts;
     if (this.#drained) return null;
     const ending = this.#intakeEnded && !this.#stopping;
     // A few times a second is often enough, and lets many windows share a transaction.
@@ -171,24 +171,24 @@ export class Agent {
     const all = ending || this.#parts.upkeep.isStuck;
     if (all || Math.abs(nowMs - this.#lastWindows) >= LOOK_MS) {
       this.#lastWindows = nowMs;
-      carrier.accept(this.#parts.issueWindows(nowMs, all, carrier.isDown && !ending));
+      delivery.accept(this.#parts.issueWindows(nowMs, all, delivery.isDown && !ending));
     }
-    while (outbox.unplanned > 0 && carrier.wantsMore(RANGES_AHEAD)) {
+    while (outbox.unplanned > 0 && delivery.wantsMore(RANGES_AHEAD)) {
       const waited = nowMs - (outbox.unplannedSinceMs() ?? nowMs);
       const isDue = outbox.unplanned >= batchRows || waited >= batchMs || waited < 0 || this.#intakeEnded;
       if (!isDue) break;
-      carrier.accept(outbox.plan(batchRows, nowMs));
+      delivery.accept(outbox.plan(batchRows, nowMs));
     }
-    return carrier.pump(nowMs);
+    return delivery.pump(nowMs);
   }
 
   #isDelivered(): boolean {
-    const { outbox, carrier } = this.#parts;
-    if (outbox.unplanned > 0 || !carrier.isIdle) return false;
+    const { outbox, delivery } = this.#parts;
+    if (outbox.unplanned > 0 || !delivery.isIdle) return false;
     // A drain after a stop leaves the open windows to the next start; the end of all sources does not.
     if (this.#stopping) return true;
     const last = this.#parts.issueWindows(this.#parts.now(), true, false);
-    carrier.accept(last);
+    delivery.accept(last);
     return last.length === 0;
   }
 
@@ -203,7 +203,7 @@ export class Agent {
       const done = this.#guarded(() => upkeep.run(nowMs, this.#parts.running));
       if (done?.dropped) {
         this.#parts.outbox.reload();
-        this.#parts.carrier.forgetAll();
+        this.#parts.delivery.forgetAll();
       }
     }
     if (runningMs - this.#lastReport >= REPORT_MS) {
@@ -219,15 +219,15 @@ export class Agent {
   }
 
   async #abortPuts(): Promise<void> {
-    const { carrier, running } = this.#parts;
-    carrier.abort();
+    const { delivery, running } = this.#parts;
+    delivery.abort();
     const until = running() + ABORT_MS;
-    while (carrier.inFlight > 0 && running() < until) await this.#carryBell.wait(until - running());
+    while (delivery.inFlight > 0 && running() < until) await this.#deliveryBell.wait(until - running());
   }
 
   #endDrain(): void {
     this.#drained = true;
-    this.#carryBell.ring();
+    this.#deliveryBell.ring();
   }
 
   /** Runs work on the buffer. Null: outside trouble with its files, which is waited out. Other errors are defects and thrown. */

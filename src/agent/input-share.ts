@@ -4,8 +4,8 @@
  */
 import type { Log } from "../core/log/log.ts";
 import type { Problem } from "../core/problem.ts";
+import { grouped } from "../core/readable-numbers.ts";
 import type { Malformed, ReadingBlock } from "../core/reading.ts";
-import { grouped } from "../core/rough.ts";
 import { shellWord } from "../core/shell-word.ts";
 
 /** The share is that of the newest one to two such groups of rows, so that it recovers when the input does. */

@@ -11,7 +11,7 @@ import { StoppedEarlyError } from "./buffer-inputs.ts";
 import { LiveRules } from "./live-rules.ts";
 import { openBuffer, patiently } from "./open-buffer.ts";
 import { type AgentInputs, type Lasting, makeParts, type Parts } from "./parts.ts";
-import { takeLock } from "./take-lock.ts";
+import { waitForLock } from "./wait-for-lock.ts";
 
 export type OpenAgent = {
   /** The current ones: after a corrupt or restored buffer, `run` continues with a new buffer and new parts. */
@@ -34,7 +34,7 @@ type Joined = { readonly parts: Parts; readonly agent: Agent };
  */
 export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
   const { store, now } = inputs;
-  const lock = await takeLock(inputs);
+  const lock = await waitForLock(inputs);
   const [first, lasting] = await withBuffer(inputs, await openBuffer(inputs), (buffer): Lasting => {
     const rules = inputs.rules(buffer.catalogue, LiveRules.last(buffer));
     const sources = inputs.sources(buffer.catalogue, (uri) => buffer.cursor(uri));

@@ -3,7 +3,7 @@
 import { BacklogCount } from "../buffer/backlog.ts";
 import type { Batch } from "../buffer/buffer.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
-import type { DataDirLock } from "../buffer/disk/lock.ts";
+import type { DataDirLock } from "../buffer/disk/agent-lock.ts";
 import { Premises } from "../buffer/disk/premises.ts";
 import { Retention } from "../buffer/disk/retention.ts";
 import { DiskRoom } from "../buffer/disk/room.ts";
@@ -21,10 +21,10 @@ import type { Source } from "../sensor/source.ts";
 import { type KeptWindow, Windows } from "../stages/aggregate.ts";
 import { StageEncoder } from "../stages/encode.ts";
 import { unpackWindow } from "../stages/window-row.ts";
-import { newLink } from "../uplink/link.ts";
+import { newLink } from "../uplink/link-state.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
-import { Carrier } from "./carry.ts";
+import { Delivery } from "./delivery.ts";
 import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
 import { LiveFile, type LiveReport } from "./live.ts";
 import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";
@@ -41,15 +41,15 @@ export type AgentInputs = BufferInputs & {
   /** A clock that never goes back and cannot be set; `performance.now` when absent. */
   readonly running?: () => number;
   readonly random: () => number;
-  readonly beside?: Beside;
+  readonly reporting?: Reporting;
 };
 
-/** The servers and heartbeats that run beside the agent in this process, as far as the agent reports them. */
-export interface Beside {
+/** The servers and heartbeats beside the agent in this process: what they report to it. */
+export interface Reporting {
   problems(): readonly Problem[];
   heartbeat(): LiveReport["heartbeat"];
 }
-const NOTHING_BESIDE: Beside = { problems: () => [], heartbeat: () => null };
+const NO_REPORTING: Reporting = { problems: () => [], heartbeat: () => null };
 
 /** Everything that outlives a buffer. */
 export type Lasting = {
@@ -66,7 +66,7 @@ export type Parts = {
   readonly outbox: Outbox;
   readonly pipeline: Pipeline;
   readonly rules: LiveRules;
-  readonly carrier: Carrier;
+  readonly delivery: Delivery;
   readonly upkeep: Upkeep;
   readonly premises: Premises;
   readonly troubles: Troubles;
@@ -91,7 +91,7 @@ const MAX_ACCUMULATORS = 50_000;
 
 /** `before`: the parts of a buffer that is gone; the new ones take over the readings that those had not committed. */
 export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, before?: Parts): Parts {
-  const { settings, log, now, running = () => performance.now(), beside = NOTHING_BESIDE } = inputs;
+  const { settings, log, now, running = () => performance.now(), reporting = NO_REPORTING } = inputs;
   const stages = new Set(settings.stages);
   const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: settings.nodeId, epoch: buffer.epoch }));
   const rules = new LiveRules(lasting.rules, { buffer, log, now }, before?.rules);
@@ -99,21 +99,26 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
   const heap = watchOwnHeap();
   const windows = openWindows(inputs, { buffer, outbox, room, heap, running });
   const pipeline = openPipeline(inputs, { buffer, rules, lasting, windows, before: before?.pipeline });
-  const carrier = openCarrier(inputs, { buffer, outbox, heap, gzip: windows.gzip });
+  const delivery = openDelivery(inputs, { buffer, outbox, heap, gzip: windows.gzip });
   const upkeep = openUpkeep(inputs, { buffer, room, windows });
   const troubles = new Troubles(log, running);
   const liveFile = new LiveFile(settings.dataDir, log);
-  const problems = () => [...troubles.problems(), ...upkeep.problems(), ...liveFile.problems(), ...beside.problems()];
+  const problems = () => [
+    ...troubles.problems(),
+    ...upkeep.problems(),
+    ...liveFile.problems(),
+    ...reporting.problems(),
+  ];
   const liveReport = reporter(
     { settings, store: inputs.store, startedAtMs: lasting.startedAtMs },
-    { buffer, carrier, pipeline, rules, heartbeat: () => beside.heartbeat(), problems },
+    { buffer, delivery, pipeline, rules, heartbeat: () => reporting.heartbeat(), problems },
   );
   return {
     buffer,
     outbox,
     pipeline,
     rules,
-    carrier,
+    delivery,
     upkeep,
     troubles,
     heap,
@@ -164,14 +169,14 @@ function openPipeline(
   );
 }
 
-function openCarrier(
+function openDelivery(
   inputs: AgentInputs,
   { buffer, outbox, heap, gzip }: Pick<WindowParts, "buffer" | "outbox" | "heap" | "gzip">,
-): Carrier {
+): Delivery {
   const { settings, store, log, now, random, units = new Map() } = inputs;
   const { nodeId, puts, backoffMaxMs } = settings;
   const encoder = new StageEncoder({ epoch: buffer.epoch, nodeId, gzip, units }, buffer.catalogue);
-  return new Carrier(
+  return new Delivery(
     {
       buffer,
       outbox,

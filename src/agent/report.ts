@@ -8,17 +8,17 @@ import { shellWord } from "../core/shell-word.ts";
 import { VERSION } from "../core/version.ts";
 import { formatProblem, type RuleProblem } from "../rules/rule-set.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
-import type { Carrier } from "./carry.ts";
+import type { Delivery } from "./delivery.ts";
 import type { LiveReport } from "./live.ts";
 import type { LiveRules } from "./live-rules.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { corruptProblems } from "./recovery/set-aside.ts";
+import { corruptProblems } from "./recovery/old-epochs.ts";
 import { sourceProblem } from "./source-trouble.ts";
 
 type Constants = { readonly settings: Settings; readonly store: ObjectStore; readonly startedAtMs: number };
 type Reported = {
   readonly buffer: SqliteBuffer;
-  readonly carrier: Carrier;
+  readonly delivery: Delivery;
   readonly pipeline: Pipeline;
   readonly rules: LiveRules;
   readonly heartbeat: () => LiveReport["heartbeat"];
@@ -27,7 +27,7 @@ type Reported = {
 };
 
 export function reporter({ settings, store, startedAtMs }: Constants, parts: Reported): (nowMs: number) => LiveReport {
-  const { buffer, carrier, pipeline, rules } = parts;
+  const { buffer, delivery, pipeline, rules } = parts;
   return (nowMs) => ({
     pid: process.pid,
     host: hostname(),
@@ -37,12 +37,12 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
     store: store.uri,
     problems: [
       ...parts.problems(),
-      ...linkProblems(carrier, store),
+      ...linkProblems(delivery, store),
       ...rulesProblems(rules.refused),
       ...corruptProblems(buffer, nowMs),
       ...pipeline.taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble)),
     ],
-    uplink: linkReport(carrier),
+    uplink: linkReport(delivery),
     rules: {
       version: rules.set.version,
       count: rules.set.names.length,
@@ -56,7 +56,7 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
       trouble: tap.trouble?.isReported === true ? tap.trouble.message : null,
       input: pipeline.inputProblems(tap),
     })),
-    parked: carrier.parked,
+    parked: delivery.parked,
     heartbeat: parts.heartbeat() ?? null,
     bufferLimitBytes: settings.bufferMaxBytes,
   });
@@ -70,12 +70,12 @@ function rulesProblems(refused: readonly RuleProblem[]): Problem[] {
   return [{ code: "rules_refused", message, try: "agent rules check" }];
 }
 
-function linkReport({ link }: Carrier): LiveReport["uplink"] {
+function linkReport({ link }: Delivery): LiveReport["uplink"] {
   return { state: link.state, sinceMs: link.sinceMs, error: link.state === "down" ? link.error : null };
 }
 
 /** The agent waits for an unreachable store; a store that denies access needs a person. */
-function linkProblems({ link }: Carrier, store: ObjectStore): Problem[] {
+function linkProblems({ link }: Delivery, store: ObjectStore): Problem[] {
   if (link.state === "up") return [];
   const code = link.denied ? "store_denied" : "store_unreachable";
   return [{ code, message: link.error, try: link.tryHint ?? `agent lake ls --store ${shellWord(store.uri)}` }];

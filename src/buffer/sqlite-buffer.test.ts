@@ -9,7 +9,7 @@ import type { ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { cases } from "../testing/needs.ts";
 import type { StoredBlock } from "./buffer.ts";
-import { isLocked, lockHolder, tryLock } from "./disk/lock.ts";
+import { isLocked, lockHolder, tryLock } from "./disk/agent-lock.ts";
 import { SqliteBuffer } from "./sqlite-buffer.ts";
 
 let dataDir = "";

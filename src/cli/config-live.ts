@@ -26,10 +26,14 @@ export async function askLive(context: Context): Promise<Live> {
   };
 }
 
-type Asked<T> = { readonly problems: readonly string[]; readonly lines: readonly string[]; readonly told: T | null };
-const NOT_ASKED: Asked<never> = { problems: [], lines: [], told: null };
+type CloudCheck<T> = {
+  readonly problems: readonly string[];
+  readonly lines: readonly string[];
+  readonly told: T | null;
+};
+const NOT_ASKED: CloudCheck<never> = { problems: [], lines: [], told: null };
 
-async function askAws(context: Context): Promise<Asked<{ account: string; caller: string }>> {
+async function askAws(context: Context): Promise<CloudCheck<{ account: string; caller: string }>> {
   const { aws, wish } = await openAwsHalf(context);
   try {
     const { whoWeAre } = await import("../provision/aws/side.ts");
@@ -42,7 +46,7 @@ async function askAws(context: Context): Promise<Asked<{ account: string; caller
   }
 }
 
-async function askDatabricks(context: Context): Promise<Asked<Look>> {
+async function askDatabricks(context: Context): Promise<CloudCheck<Look>> {
   const world = worldOf(context);
   try {
     const { lookAtWorkspace } = await import("../provision/lake/side.ts");
@@ -63,7 +67,7 @@ async function askDatabricks(context: Context): Promise<Asked<Look>> {
   }
 }
 
-function failed(error: unknown): Asked<never> {
+function failed(error: unknown): CloudCheck<never> {
   if (!(error instanceof AgentError)) throw error;
   const hint = error.tryHint === undefined ? "" : `. Try: ${error.tryHint}`;
   return { problems: [`${error.message}${hint}`], lines: [], told: null };

@@ -7,11 +7,11 @@ import { makeLog, textLine } from "../core/log/log.ts";
 import { boolean } from "../core/outside/scalar-shapes.ts";
 import { list, record } from "../core/outside/shape.ts";
 import { anyNumber, atLeast, storedJson } from "../core/outside/stored-json.ts";
-import { grouped } from "../core/rough.ts";
+import { grouped } from "../core/readable-numbers.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { formatDuration } from "../core/time/duration.ts";
-import { RunBeside } from "../status/beside.ts";
+import { RunReporting } from "../status/reporting.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { durationFlag } from "./frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
@@ -88,16 +88,16 @@ async function takeReadings(settings: Settings, forMs: number, context: Context)
   say(`24 sensors take 240 readings a second for ${formatDuration(forMs)}: buffer, rules, five stages`);
   // Only warnings and errors: the demo prints its own text.
   const log = makeLog({ least: "warn", secrets: [], now: Date.now, write: (entry) => say(textLine(entry)) });
-  const beside = new RunBeside(settings, context.cwd, log);
-  await beside.listen();
-  const opened = await startAgent({ ...context, settings }, { log, once: false, beside });
-  beside.begin(opened);
+  const reporting = new RunReporting(settings, context.cwd, log);
+  await reporting.listen();
+  const opened = await startAgent({ ...context, settings }, { log, once: false, reporting });
+  reporting.begin(opened);
   const timer = setTimeout(() => opened.stopTaking(), forMs);
   // A signal ends intake early; the readings that were taken are still delivered and checked.
   stop.addEventListener("abort", () => opened.stopTaking());
   const progress = terminal ? watchProgress(opened) : null;
   await opened.run();
-  await beside.end(opened, true);
+  await reporting.end(opened, true);
   clearTimeout(timer);
   progress?.end();
   return opened;

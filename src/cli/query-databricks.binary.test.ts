@@ -122,11 +122,11 @@ binaryTest("what the workspace says no to is told in its words, without the toke
 binaryTest("a signal ends it, and the statement is cancelled", async () => {
   workspace.set({ statementAsksRunning: 10_000 });
   const child = start(["latency"]);
-  const asked = () =>
+  const statementReads = () =>
     workspace.journal.entries().filter(({ method, path }) => method === "GET" && path.includes("/statements/"));
-  for (const giveUp = performance.now() + ENOUGH_MS; asked().length === 0 && performance.now() < giveUp; )
+  for (const giveUp = performance.now() + ENOUGH_MS; statementReads().length === 0 && performance.now() < giveUp; )
     await Bun.sleep(20);
-  expect(asked().length).toBeGreaterThan(0);
+  expect(statementReads().length).toBeGreaterThan(0);
   child.kill("SIGINT");
   expect([await child.exited, await child.stdout.text()]).toEqual([1, ""]);
   expect(await child.stderr.text()).toEndWith("Cannot query the tables: told to stop\n");

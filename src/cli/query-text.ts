@@ -1,10 +1,10 @@
 /** An answer as a table for people, as one JSON value, and as CSV; in parts, so that no copy of all of it is made. */
 import { UsageError } from "../core/errors.ts";
 import { oneLine } from "../core/log/log.ts";
-import type { Answer, AnswerKind, LeftOut } from "../query/answer.ts";
+import type { AnswerKind, LeftOut, QueryAnswer } from "../query/answer.ts";
 import { tableLines } from "./frame/table.ts";
 
-export type Told = Answer & {
+export type PrintedAnswer = QueryAnswer & {
   readonly leftOut: readonly LeftOut[];
   readonly doubtful: readonly LeftOut[];
   /** The name of the question; null for a statement. */
@@ -17,7 +17,7 @@ export type Told = Answer & {
 const CELL_CHARS = 60;
 const ROWS_AT_ONCE = 1_000;
 
-export function* tableAnswer({ columns, rows, width }: Told): Iterable<string> {
+export function* tableAnswer({ columns, rows, width }: PrintedAnswer): Iterable<string> {
   const right = columns.flatMap(({ kind }, at) => (kind === "number" ? [at] : []));
   const head = columns.map(({ name }) => short(name));
   const cells = rows.map((row) => row.map((value) => (value === null ? "null" : short(value))));
@@ -37,7 +37,7 @@ function short(value: string): string {
 }
 
 /** A number is written as the engine gave it, so that none is rounded. Throws UsageError where two columns have one name. */
-export function* jsonAnswer({ columns, rows, truncated, leftOut, doubtful, query }: Told): Iterable<string> {
+export function* jsonAnswer({ columns, rows, truncated, leftOut, doubtful, query }: PrintedAnswer): Iterable<string> {
   const names = columns.map(({ name }) => JSON.stringify(name));
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) {
@@ -76,7 +76,7 @@ function jsonValue(value: string | null, kind: AnswerKind): string {
 }
 
 /** https://www.rfc-editor.org/rfc/rfc4180. NULL is empty, and an empty text is a pair of quotes. */
-export function* csvAnswer({ columns, rows }: Told): Iterable<string> {
+export function* csvAnswer({ columns, rows }: PrintedAnswer): Iterable<string> {
   yield record(columns.map(({ name }) => name));
   for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
     yield rows

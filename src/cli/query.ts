@@ -2,9 +2,9 @@
 
 import { AgentError, UsageError } from "../core/errors.ts";
 import { didYouMean } from "../core/outside/did-you-mean.ts";
-import { grouped } from "../core/rough.ts";
+import { grouped } from "../core/readable-numbers.ts";
 import { shellWord } from "../core/shell-word.ts";
-import type { Answer, LeftOut } from "../query/answer.ts";
+import type { LeftOut, QueryAnswer } from "../query/answer.ts";
 import type { Question } from "../query/named-queries.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { durationFlag, wholeNumberFlag } from "./frame/flag-values.ts";
@@ -12,7 +12,7 @@ import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 import { progressLine } from "./frame/progress-line.ts";
 import { textTable } from "./frame/table.ts";
 import { databricksOptions, worldOf } from "./provision/sides.ts";
-import { csvAnswer, jsonAnswer, type Told, tableAnswer } from "./query-text.ts";
+import { csvAnswer, jsonAnswer, type PrintedAnswer, tableAnswer } from "./query-text.ts";
 import { storeOf } from "./store-of.ts";
 
 const DEFAULT_ROWS = 1_000;
@@ -92,7 +92,7 @@ async function askLocal(
   sql: string,
   { limit, sinceMs }: { readonly limit: number; readonly sinceMs: number | null },
   context: Context,
-): Promise<Asked> {
+): Promise<AnswerWithGaps> {
   const [{ askLake }, { loadProfile }] = await Promise.all([
     import("../query/local-query.ts"),
     import("../sensor/profile/shipped.ts"),
@@ -116,7 +116,7 @@ async function askLocal(
   }
 }
 
-async function askRemote(sql: string, limit: number, context: Context): Promise<Asked> {
+async function askRemote(sql: string, limit: number, context: Context): Promise<AnswerWithGaps> {
   const { settings } = context;
   if (settings.databricksHost === null && settings.databricksConfigProfile === null) {
     const missing = "neither DATABRICKS_HOST nor DATABRICKS_CONFIG_PROFILE is set";
@@ -137,7 +137,7 @@ async function askRemote(sql: string, limit: number, context: Context): Promise<
   }
 }
 
-type Asked = Answer & {
+type AnswerWithGaps = QueryAnswer & {
   readonly leftOut: readonly LeftOut[];
   readonly doubtful: readonly LeftOut[];
   readonly objects: number | null;
@@ -146,7 +146,7 @@ type Asked = Answer & {
 
 /** What must not be in the data: that rows were cut, and what could not be read. */
 function remarks(
-  { truncated, leftOut, doubtful, objects, foreign }: Asked,
+  { truncated, leftOut, doubtful, objects, foreign }: AnswerWithGaps,
   limit: number,
   { settings, typed }: Context,
 ): string[] {
@@ -200,7 +200,7 @@ function queryNamed(name: string, queries: readonly Question[]): Question {
   throw new UsageError(`Cannot ask "${name}": there is no such question${near}`, { tryHint: "agent query" });
 }
 
-function writerAsked(flags: QueryFlags, typed: string): (told: Told) => Iterable<string> {
+function writerAsked(flags: QueryFlags, typed: string): (told: PrintedAnswer) => Iterable<string> {
   if (flags.json && flags.csv) {
     throw new UsageError("Cannot use --csv: it and --json exclude each other", {
       tryHint: typed.replace(" --csv", ""),

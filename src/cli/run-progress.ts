@@ -12,7 +12,7 @@ export function watchProgress(opened: OpenAgent): { end(): void } {
   const timer = setInterval(() => {
     const now = performance.now();
     // A buffer that had to be opened again has new parts.
-    const { buffer, carrier, outbox } = opened.parts;
+    const { buffer, delivery, outbox } = opened.parts;
     const seconds = (now - at) / 1_000;
     const taken = (buffer.lastSeq - seq) / seconds;
     const sent = (outbox.plannedThrough - planned) / seconds;
@@ -21,7 +21,7 @@ export function watchProgress(opened: OpenAgent): { end(): void } {
     at = now;
     const waiting = outbox.unplanned;
     const left = sent > taken && waiting > 0 ? `, about ${Math.ceil(waiting / (sent - taken))} s left` : "";
-    const link = carrier.isDown ? "uplink down" : `${carrier.objects.toLocaleString("en")} objects sent`;
+    const link = delivery.isDown ? "uplink down" : `${delivery.objects.toLocaleString("en")} objects sent`;
     const line = `${seq.toLocaleString("en")} readings, ${Math.round(taken).toLocaleString("en")}/s, ${waiting.toLocaleString("en")} waiting${left}, ${link}`;
     process.stderr.write(`${CLEAR_LINE}${line.slice(0, Math.max(20, (process.stderr.columns ?? 100) - 1))}`);
   }, EVERY_MS);

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { StoppedEarlyError } from "../agent/buffer-inputs.ts";
 import type { LastRules, RulesInForce } from "../agent/live-rules.ts";
 import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
-import type { Beside } from "../agent/parts.ts";
+import type { Reporting } from "../agent/parts.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
@@ -14,7 +14,7 @@ import { FolderWatch } from "../rules/files/watch.ts";
 import { formatProblem } from "../rules/rule-set.ts";
 import { openSource } from "../sensor/open-source.ts";
 import { MappedNames } from "../sensor/row/mapped-names.ts";
-import { RunBeside } from "../status/beside.ts";
+import { RunReporting } from "../status/reporting.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { durationFlag } from "./frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
@@ -51,11 +51,11 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   const { once } = flags;
   const { settings, stop, terminal } = context;
   const log = await openLog(context);
-  const beside = new RunBeside(settings, context.cwd, log);
-  await beside.listen();
-  const opened = await startAgent(context, { log, once, beside }).catch(unlessStopped);
+  const reporting = new RunReporting(settings, context.cwd, log);
+  await reporting.listen();
+  const opened = await startAgent(context, { log, once, reporting }).catch(unlessStopped);
   if (opened === null) return 0;
-  beside.begin(opened);
+  reporting.begin(opened);
   log.info("running", `Taking ${settings.source.join(", ")}, delivering to ${settings.store}`, {
     node: settings.nodeId,
     data_dir: settings.dataDir,
@@ -71,7 +71,7 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   const malformed = taps.reduce((sum, { input }) => sum + input.malformed, 0);
   const isBadInput = taps.some(({ input, source }) => input.problem(source.uri) !== null);
   const left = opened.parts.buffer.lastSeq - opened.parts.outbox.plannedThrough;
-  await beside.end(opened, end.finished);
+  await reporting.end(opened, end.finished);
   await opened.close();
   const delivered = isBadInput
     ? "Everything was delivered, the malformed rows as received"
@@ -79,7 +79,7 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   log[isBadInput ? "warn" : "info"]("stopped", end.finished ? delivered : "Stopped; the next start delivers the rest", {
     accepted: end.accepted,
     ...(malformed > 0 && { malformed }),
-    objects: opened.parts.carrier.objects,
+    objects: opened.parts.delivery.objects,
     ...(end.finished ? {} : { not_yet_planned: left }),
   });
   // A paused stdin may keep the event loop alive, but the work is done.
@@ -95,7 +95,7 @@ function unlessStopped(error: unknown): null {
 /** Everything that `run` and `demo` share: from settings to an agent that is ready to run. */
 export async function startAgent(
   context: Context,
-  { log, once, beside }: { readonly log: Log; readonly once: boolean; readonly beside?: Beside },
+  { log, once, reporting }: { readonly log: Log; readonly once: boolean; readonly reporting?: Reporting },
 ): Promise<OpenAgent> {
   const { settings, cwd, env, stop } = context;
   const { profile, otherProfiles, mapping } = loadReadingFiles(settings, cwd, once);
@@ -109,7 +109,7 @@ export async function startAgent(
     now: Date.now,
     random: Math.random,
     units: new Map(profile.measures.map(({ name, unit }) => [name, unit])),
-    ...(beside && { beside }),
+    ...(reporting && { reporting }),
     rules: (catalogue, last) => rulesInForce(context, catalogue, last, log),
     sources: (catalogue, cursor) =>
       settings.source.map((uri) =>

@@ -1,6 +1,6 @@
 /** `agent status` for people: health first, then what to do, then how much of everything. */
 import { oneLine } from "../core/log/log.ts";
-import { grouped, roughAge, roughBytes } from "../core/rough.ts";
+import { grouped, roughAge, roughBytes } from "../core/readable-numbers.ts";
 import { STAGES } from "../core/stage.ts";
 import type { Status } from "../status/status.ts";
 import { textTable } from "./frame/table.ts";

@@ -3,14 +3,14 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type LiveReport, writeLive } from "../agent/live.ts";
-import { tryLock } from "../buffer/disk/lock.ts";
+import { tryLock } from "../buffer/disk/agent-lock.ts";
 import { Retention } from "../buffer/disk/retention.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { AgentError, UsageError } from "../core/errors.ts";
 import { VERSION } from "../core/version.ts";
 import { problemsOf } from "../status/problems.ts";
 import { readStatus } from "../status/status.ts";
-import { MemoryStore } from "../uplink/memory.ts";
+import { MemoryStore } from "../uplink/memory-store.ts";
 import { EPOCH_START, TestNode } from "../verify/node.suite.ts";
 import { statusText } from "./status-text.ts";
 

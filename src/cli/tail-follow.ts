@@ -3,7 +3,7 @@ import type { BufferTail, TailPiece } from "../buffer/ledger/tail.ts";
 import { AgentError, messageOf } from "../core/errors.ts";
 import { oneLine } from "../core/log/log.ts";
 import { didYouMean } from "../core/outside/did-you-mean.ts";
-import { grouped } from "../core/rough.ts";
+import { grouped } from "../core/readable-numbers.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { readingJson, readingLine } from "../verdicts/reading-view.ts";
 import type { Context } from "./frame/command.ts";

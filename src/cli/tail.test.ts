@@ -5,7 +5,7 @@ import { Retention } from "../buffer/disk/retention.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { LedgerReadings } from "../buffer/ledger/readings.ts";
 import { BufferTail, type TailFilter } from "../buffer/ledger/tail.ts";
-import { MemoryStore } from "../uplink/memory.ts";
+import { MemoryStore } from "../uplink/memory-store.ts";
 import { TestNode } from "../verify/node.suite.ts";
 import { see } from "./frame/command-line.suite.ts";
 import { command } from "./tail.ts";
@@ -18,10 +18,10 @@ beforeEach(() => {
 afterEach(() => node.end());
 
 const ALL: TailFilter = { verdicts: [0, 1, 2], sensorId: null };
-type Asked = { readonly filter?: TailFilter; readonly lines?: number; readonly isJson?: boolean };
+type TailOptions = { readonly filter?: TailFilter; readonly lines?: number; readonly isJson?: boolean };
 
 /** What tail shows while `steps` happen, one at each of its waits; then it is told to stop. */
-async function tailed(steps: readonly (() => void)[], { filter = ALL, lines = 10, isJson = false }: Asked = {}) {
+async function tailed(steps: readonly (() => void)[], { filter = ALL, lines = 10, isJson = false }: TailOptions = {}) {
   const stop = new AbortController();
   const left = [...steps];
   let stdout = "";

@@ -22,20 +22,24 @@ beforeAll(() => {
   expect(run("run", "--once", "--source", source).code).toBe(0);
 });
 
-type Row = { readonly reading_id: string; readonly anomaly_rules: readonly string[]; readonly anomaly_reason: string };
+type AnomalyRow = {
+  readonly reading_id: string;
+  readonly anomaly_rules: readonly string[];
+  readonly anomaly_reason: string;
+};
 
 binaryTest("why tells of an anomaly in the lake what its row says, and of a valid one that it broke no rule", () => {
   const [line] = run("lake", "head", "--stage", "anomalies", "--count", "1").stdout.split("\n");
-  const row = JSON.parse(line!) as Row;
+  const row = JSON.parse(line!) as AnomalyRow;
   const { code, stdout, stderr } = run("why", row.reading_id, "--json");
   expect([code, stderr]).toEqual([0, ""]);
-  const told = JSON.parse(stdout) as { verdict: { rule: string; reason: string }[]; reading: Row };
+  const told = JSON.parse(stdout) as { verdict: { rule: string; reason: string }[]; reading: AnomalyRow };
   expect(told.verdict.map(({ rule }) => rule)).toEqual([...row.anomaly_rules]);
   expect(told.verdict.map(({ reason }) => reason).join("; ")).toBe(row.anomaly_reason);
   // What stands in the row of raw stands here under the same name.
   expect(row).toMatchObject(told.reading);
   const [valid] = run("lake", "head", "--stage", "validated", "--count", "1").stdout.split("\n");
-  expect(run("why", (JSON.parse(valid!) as Row).reading_id).stdout).toContain("\nValid: it broke no rule.\n");
+  expect(run("why", (JSON.parse(valid!) as AnomalyRow).reading_id).stdout).toContain("\nValid: it broke no rule.\n");
   expect(run("why", "nonsense").code).toBe(2);
   expect(run("why", String(ROWS + 1)).code).toBe(1);
 });
@@ -88,7 +92,7 @@ binaryTest(
       stderr: "pipe",
     });
     try {
-      const shown: { reading: Row }[] = [];
+      const shown: { reading: AnomalyRow }[] = [];
       let text = "";
       const decoder = new TextDecoder();
       let agent: Bun.Subprocess | null = null;
@@ -96,7 +100,7 @@ binaryTest(
         text += decoder.decode(bytes, { stream: true });
         const lines = text.split("\n");
         text = lines.pop()!;
-        shown.push(...lines.map((line) => JSON.parse(line) as { reading: Row }));
+        shown.push(...lines.map((line) => JSON.parse(line) as { reading: AnomalyRow }));
         const source = "simulator:?sensors=1&rate=max&count=50&seed=9";
         agent ??= Bun.spawn([BINARY, "run", "--once", "--source", source], {
           cwd: folder,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { Retention } from "../buffer/disk/retention.ts";
 import type { Finding } from "../core/reading.ts";
-import { MemoryStore } from "../uplink/memory.ts";
+import { MemoryStore } from "../uplink/memory-store.ts";
 import { TestNode } from "../verify/node.suite.ts";
 import { see } from "./frame/command-line.suite.ts";
 import { command } from "./why.ts";

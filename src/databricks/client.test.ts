@@ -23,8 +23,8 @@ afterEach(() => {
   for (const one of open.splice(0)) one.stop(true);
 });
 
-type Answer = ReturnType<typeof Response.json>;
-type Reply = Answer | ((request: Request) => Answer | Promise<Answer>);
+type ServerAnswer = ReturnType<typeof Response.json>;
+type Reply = ServerAnswer | ((request: Request) => ServerAnswer | Promise<ServerAnswer>);
 
 /** Answers in this order; the last one for ever. */
 function server(...replies: Reply[]) {
@@ -177,7 +177,7 @@ test("a read is asked again when nobody answers; a write is not, as it may have 
 });
 
 test("a read that is never answered is given up four times, then for good", async () => {
-  const { origin, requests } = server(() => new Promise<Answer>(() => undefined));
+  const { origin, requests } = server(() => new Promise<ServerAnswer>(() => undefined));
   const error = await failure(client(origin, { timeoutMs: 100 }).request(READ, pace()));
   expect(error).toBeInstanceOf(TransientError);
   expect(error.message).toContain("no answer within 0.1 s, from 127.0.0.1");

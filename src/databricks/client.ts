@@ -9,7 +9,7 @@ import { parseRetryAfter } from "../core/net/retry-after.ts";
 import { askWithin, NoAnswerError, secondsText } from "../core/net/timed-request.ts";
 import { VERSION } from "../core/version.ts";
 import { type Pages, readAnswer, readPage, type Shape } from "./answer.ts";
-import { type Asked, errorOf, type Heard, judge, type Verdict } from "./failure.ts";
+import { type CallPurpose, errorOf, type Heard, judge, type Verdict } from "./failure.ts";
 import { type Login, openTokens, type Tokens } from "./login.ts";
 import { RateLimit, type Trouble, waitBeforeNext } from "./pacing.ts";
 import { readBody } from "./read-body.ts";
@@ -85,7 +85,7 @@ export class Workspace {
   }
 
   /** Sends until there is an answer that means something, or no more tries. */
-  async #exchange(wire: Wire, asked: Asked, pace: Pace): Promise<{ verdict: Verdict; heard: Heard }> {
+  async #exchange(wire: Wire, asked: CallPurpose, pace: Pace): Promise<{ verdict: Verdict; heard: Heard }> {
     const startedMs = pace.now();
     for (let tries = 1; ; tries++) {
       pace.stop.throwIfAborted();

@@ -152,7 +152,7 @@ function short(text: string): string {
   return line.length > SAID_LENGTH ? `${line.slice(0, SAID_LENGTH)}…` : line;
 }
 
-export type Asked = {
+export type CallPurpose = {
   /** `read catalog "acme"`: what the sentence goes on with behind "Cannot". */
   readonly doing: string;
   /** The permission that it needs, in Databricks' words: `CREATE_CATALOG on the metastore`. */
@@ -182,7 +182,7 @@ function wayOut(errorCode: string, requestId: string): string {
 }
 
 /** The error that a verdict becomes, once nothing more is tried. */
-export function errorOf(verdict: Exclude<Verdict, { kind: "done" }>, asked: Asked, heard: Heard): AgentError {
+export function errorOf(verdict: Exclude<Verdict, { kind: "done" }>, asked: CallPurpose, heard: Heard): AgentError {
   const start = `Cannot ${asked.doing}`;
   switch (verdict.kind) {
     case "busy":

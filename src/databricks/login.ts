@@ -1,7 +1,7 @@
 /** Who we are to the workspace: a personal access token, or a service principal that fetches tokens for an hour each (OAuth M2M). */
 import { type AgentError, DeniedError } from "../core/errors.ts";
 import { readAnswer } from "./answer.ts";
-import { type Asked, errorOf, type Heard, type Verdict } from "./failure.ts";
+import { type CallPurpose, errorOf, type Heard, type Verdict } from "./failure.ts";
 import { Token } from "./shapes/login.ts";
 import type { Pace, Wire } from "./wire.ts";
 
@@ -18,13 +18,13 @@ export interface Tokens {
   secrets(): readonly string[];
 }
 
-type Exchange = (wire: Wire, asked: Asked, pace: Pace) => Promise<{ verdict: Verdict; heard: Heard }>;
+type Exchange = (wire: Wire, asked: CallPurpose, pace: Pace) => Promise<{ verdict: Verdict; heard: Heard }>;
 
 /** A new token is fetched when the old one is good for less than this: a call may take a minute. */
 const EARLY_MS = 120_000;
 /** Where the answer does not say how long a token is good. */
 const USUAL_S = 3_600;
-const ASKED: Asked = { doing: "log in to Databricks as the service principal" };
+const ASKED: CallPurpose = { doing: "log in to Databricks as the service principal" };
 
 export function openTokens(login: Login, origin: string, exchange: Exchange): Tokens {
   if (login.kind === "token") {

@@ -12,7 +12,7 @@ afterEach(() => {
   for (const one of open.splice(0)) one.stop(true);
 });
 
-type Answers = Readonly<Record<string, readonly unknown[]>>;
+type AnswersByPath = Readonly<Record<string, readonly unknown[]>>;
 const RUNNING = { warehouses: [{ id: "w1", name: "Starter", state: "RUNNING" }] };
 const COLUMNS = [
   { name: "a", position: 0, type_name: "LONG", type_text: "BIGINT" },
@@ -21,7 +21,7 @@ const COLUMNS = [
 const status = (state: string, more: object = {}) => ({ statement_id: "s1", status: { state, ...more } });
 
 /** By `METHOD /path`: the answers in turn, the last one for ever. An Error in the place of one: 404. */
-function runner(answers: Answers, wanted: string | null = null) {
+function runner(answers: AnswersByPath, wanted: string | null = null) {
   const calls: string[] = [];
   const bodies: Record<string, unknown>[] = [];
   const served = Bun.serve({
@@ -167,7 +167,7 @@ test("a statement that is not to be seen at first is waited for, for ten seconds
 });
 
 const ONE_COLUMN = { schema: { columns: [COLUMNS[0]] } };
-const answering = (result: object, more: object = {}, chunks: Answers = {}) =>
+const answering = (result: object, more: object = {}, chunks: AnswersByPath = {}) =>
   runner({
     "GET warehouses": [RUNNING],
     "POST statements": [{ ...status("SUCCEEDED"), manifest: { ...ONE_COLUMN, ...more }, result }],

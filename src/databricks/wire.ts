@@ -1,5 +1,5 @@
 /** The port to a workspace: one call, with what the caller brings along. */
-import type { Asked } from "./failure.ts";
+import type { CallPurpose } from "./failure.ts";
 import type { Again } from "./pacing.ts";
 
 /** What whoever waits for an answer brings along: see `Doing` of provisioning. */
@@ -11,7 +11,7 @@ export type Pace = {
   readonly tell: (text: string) => void;
 };
 
-export type Call = Asked & {
+export type Call = CallPurpose & {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** The parts of the path, not escaped. */
   readonly path: readonly string[];

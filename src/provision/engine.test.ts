@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { DeniedError, messageOf } from "../core/errors.ts";
 import { applyPlan, type Outcome } from "./apply.ts";
 import type { FactBook } from "./facts.ts";
-import { MemoryCloud, type MemoryWish, memoryResource, memorySide } from "./memory.ts";
+import { MemoryCloud, type MemoryWish, memoryResource, memorySide } from "./memory-cloud.ts";
 import { makePlan, planProblems, planSteps } from "./plan.ts";
 import { applyRemoval, planRemoval, removalSteps } from "./removal.ts";
 
@@ -44,7 +44,7 @@ async function apply(cloud: MemoryCloud, adopt = false): Promise<readonly Outcom
   return applyPlan(await makePlan(sides(cloud), { adopt }, world()), world(), { onOutcome: () => undefined });
 }
 
-const told = (outcomes: readonly Outcome[]) =>
+const outcomeLines = (outcomes: readonly Outcome[]) =>
   outcomes.map(({ step, result }) => `${result} ${step.action} ${step.resource}`);
 const writes = (cloud: MemoryCloud) => cloud.calls.filter((call) => !call.startsWith("read"));
 
@@ -73,7 +73,7 @@ test("a difference is one step with its reason, and only that call is made", asy
   cloud.things.get("bucket")!.aspects["versioning"] = "off";
   cloud.calls.length = 0;
   expect((await planned(cloud))[0]).toBe("update bucket: versioning: off -> on");
-  expect(told(await apply(cloud))).toEqual(["done update bucket"]);
+  expect(outcomeLines(await apply(cloud))).toEqual(["done update bucket"]);
   expect(writes(cloud)).toEqual(["set bucket.versioning"]);
 });
 
@@ -105,7 +105,7 @@ test("what becomes known on the way makes its differences in the same apply", as
   const plan = await makePlan([memorySide(renewed)], { adopt: false }, world());
   expect(planSteps(plan).filter(({ action }) => action !== "none")).toHaveLength(1);
   const outcomes = await applyPlan(plan, world(), { onOutcome: () => undefined });
-  expect(told(outcomes)).toEqual(["done update credential", "done update role"]);
+  expect(outcomeLines(outcomes)).toEqual(["done update credential", "done update role"]);
   expect(cloud.things.get("role")!.aspects["role"]).toBe("arn:renewed");
 });
 
@@ -113,13 +113,13 @@ test("what is not ours is refused with a reason, and taken over when told so", a
   const cloud = new MemoryCloud();
   cloud.things.set("bucket", { owner: "somebody", aspects: { versioning: "on" } });
   expect((await planned(cloud)).at(-1)).toBe("Cannot use bucket: it is of somebody");
-  expect(told(await apply(cloud))).toEqual([
+  expect(outcomeLines(await apply(cloud))).toEqual([
     "done create credential",
     "done create role",
     "skipped create location",
     "skipped create catalog",
   ]);
-  expect(told(await apply(cloud, true)).slice(0, 1)).toEqual(["done update bucket"]);
+  expect(outcomeLines(await apply(cloud, true)).slice(0, 1)).toEqual(["done update bucket"]);
   expect(await planned(cloud)).toContain("none bucket: it is as it should be");
 });
 
@@ -130,7 +130,7 @@ test("a missing permission is named; what needs the resource is skipped, the res
     new DeniedError("Cannot create role: no", { missing: "iam:CreateRole", tryHint: "ask" }),
   );
   const outcomes = await apply(cloud);
-  expect(told(outcomes)).toEqual([
+  expect(outcomeLines(outcomes)).toEqual([
     "done create bucket",
     "done create credential",
     "failed create role",
@@ -142,14 +142,14 @@ test("a missing permission is named; what needs the resource is skipped, the res
     "location was not touched: it needs role",
     "catalog was not touched: it needs location",
   ]);
-  expect(told(await apply(cloud))).toEqual(["done create role", "done create location", "done create catalog"]);
+  expect(outcomeLines(await apply(cloud))).toEqual(["done create role", "done create location", "done create catalog"]);
 });
 
 test("a lost answer on create is looked for, not made twice; a refused one is made again", async () => {
   for (const fault of ["lost", "transient"] as const) {
     const cloud = new MemoryCloud();
     cloud.faults.set("create bucket", fault);
-    expect(told(await apply(cloud))[0]).toBe("done create bucket");
+    expect(outcomeLines(await apply(cloud))[0]).toBe("done create bucket");
     expect(writes(cloud).filter((call) => call === "create bucket")).toHaveLength(fault === "lost" ? 1 : 2);
     expect(cloud.things.get("bucket")!.aspects["versioning"]).toBe("on");
   }
@@ -219,7 +219,7 @@ test("what something still rests on is not taken away from under it", async () =
   const outcomes = await applyRemoval(await planRemoval(sides(cloud), world()), world(), {
     onOutcome: () => undefined,
   });
-  expect(told(outcomes)).toEqual([
+  expect(outcomeLines(outcomes)).toEqual([
     "done delete catalog",
     "failed delete location",
     "skipped delete bucket",

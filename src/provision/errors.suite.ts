@@ -19,7 +19,7 @@ export async function problemsOf(work: () => Promise<readonly Problem[]>): Promi
 }
 
 /** In one line what a person reads, which must be a sentence and a way out; or that nobody need know. */
-export function told(problems: readonly Problem[]): string {
+export function reportOf(problems: readonly Problem[]): string {
   const lines = problems.map(({ message, missing, try: hint }) => {
     expect([message, hint]).toEqual([expect.stringMatching(/^Cannot [a-z].*: \S/), expect.stringMatching(/\S/)]);
     return [message, ...(missing === null ? [] : [`missing: ${missing}`]), `try: ${hint}`].join(" | ");

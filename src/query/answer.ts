@@ -8,7 +8,7 @@ export type AnswerColumn = {
   readonly type: string;
   readonly kind: AnswerKind;
 };
-export type Answer = {
+export type QueryAnswer = {
   readonly columns: readonly AnswerColumn[];
   /** Every value as text, so that a large integer is exact; NULL is null. */
   readonly rows: readonly (readonly (string | null)[])[];

@@ -5,7 +5,7 @@ import { AgentError, TransientError } from "../core/errors.ts";
 import { type Heartbeat, heartbeatBody, heartbeatKey } from "../fleet/heartbeat.ts";
 import { loadProfile } from "../sensor/profile/shipped.ts";
 import { heartbeatOf } from "../testing/spark/heartbeats.ts";
-import { MemoryStore } from "../uplink/memory.ts";
+import { MemoryStore } from "../uplink/memory-store.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import { NotFoundError } from "../uplink/object-store.ts";
 import { askLake, type LocalOptions } from "./local-query.ts";

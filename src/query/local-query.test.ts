@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { type AgentError, TransientError, UsageError } from "../core/errors.ts";
 import type { Stage } from "../core/stage.ts";
 import { loadProfile } from "../sensor/profile/shipped.ts";
-import { MemoryStore } from "../uplink/memory.ts";
+import { MemoryStore } from "../uplink/memory-store.ts";
 import { readingKey, windowKey } from "../uplink/object-key.ts";
 import { NotFoundError } from "../uplink/object-store.ts";
 import { askLake, type LocalOptions } from "./local-query.ts";

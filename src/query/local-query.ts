@@ -10,7 +10,7 @@ import { hourOf, MS_PER_HOUR } from "../core/time/duration.ts";
 import { type ParsedKey, parseKey } from "../uplink/object-key.ts";
 import { type ListedObject, NotFoundError, type ObjectStore } from "../uplink/object-store.ts";
 import { gunzipLines } from "../uplink/read-object.ts";
-import type { Answer, AnswerColumn, LeftOut } from "./answer.ts";
+import type { AnswerColumn, LeftOut, QueryAnswer } from "./answer.ts";
 import { type LoadedHeartbeats, loadHeartbeats, needsHeartbeats } from "./heartbeat-loader.ts";
 import {
   keepHighestRevisions,
@@ -42,7 +42,7 @@ export type LocalOptions = {
   /** Runs what does not look at `stop`. */
   readonly busy: <T>(work: () => T) => T;
 };
-export type LocalAnswer = Answer & {
+export type LocalAnswer = QueryAnswer & {
   readonly leftOut: readonly LeftOut[];
   /** Heartbeats that no agent wrote as they are. Their rows are in the answer. */
   readonly doubtful: readonly LeftOut[];
@@ -129,8 +129,8 @@ class Loading {
 
   async load(need: StageNeeds): Promise<void> {
     const { stage, columns } = need;
-    const beside = columns.some(({ name }) => name === "source_file") ? ["source_file"] : [];
-    const loader = new RowLoader(this.#db, TABLE_OF_STAGE[stage], columns, beside);
+    const shared = columns.some(({ name }) => name === "source_file") ? ["source_file"] : [];
+    const loader = new RowLoader(this.#db, TABLE_OF_STAGE[stage], columns, shared);
     for await (const object of this.#store.list(stage)) {
       const { stop, tell } = this.#options;
       if (stop.aborted) throw new AgentError(`Cannot read ${this.#store.place(stage)}: told to stop`);
@@ -176,7 +176,7 @@ function eventHourOf(of: ParsedKey): number {
   return of.kind === "window" ? hourOf(of.windowStartMs) : of.hourMs;
 }
 
-function answerOf(db: Database, sql: string, limit: number): Answer {
+function answerOf(db: Database, sql: string, limit: number): QueryAnswer {
   const statement = prepared(db, sql);
   const names = statement.columnNames;
   const seen = names.map(() => ({ values: 0, numbers: 0, lists: 0 }));
@@ -216,9 +216,9 @@ function textOf(value: unknown): string | null {
 }
 
 /** How many values of a column there were that are not null, and of those how many numbers and how many lists in JSON. */
-type Seen = { values: number; numbers: number; lists: number };
+type ValueCounts = { values: number; numbers: number; lists: number };
 
-function count(seen: Seen, value: unknown): void {
+function count(seen: ValueCounts, value: unknown): void {
   if (value === null || value === undefined) return;
   seen.values++;
   if (typeof value === "number" || typeof value === "bigint") seen.numbers++;
@@ -227,7 +227,7 @@ function count(seen: Seen, value: unknown): void {
 }
 
 /** SQLite says the type of a table's column; of what is computed, the values tell. */
-function columnOf(name: string, declared: string | null, { values, numbers, lists }: Seen): AnswerColumn {
+function columnOf(name: string, declared: string | null, { values, numbers, lists }: ValueCounts): AnswerColumn {
   const type = declared === null ? "" : lakeType(declared);
   if (values > 0 ? numbers === values : /^(DOUBLE|BIGINT)$/.test(type)) return { name, type, kind: "number" };
   const isList = type.startsWith("ARRAY") || (type === "" && values > 0 && lists === values);

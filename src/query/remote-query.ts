@@ -3,7 +3,7 @@
 import { type OpenOptions, openWorkspace } from "../databricks/open-workspace.ts";
 import type { SqlColumn, SqlRows } from "../databricks/sql.ts";
 import type { Pace } from "../databricks/wire.ts";
-import type { Answer, AnswerColumn, AnswerKind } from "./answer.ts";
+import type { AnswerColumn, AnswerKind, QueryAnswer } from "./answer.ts";
 
 /** By the first word of a type's name. */
 const KINDS: Readonly<Record<string, AnswerKind>> = {
@@ -25,13 +25,18 @@ const KINDS: Readonly<Record<string, AnswerKind>> = {
 };
 
 /** Throws a UsageError where the settings name no workspace; what the workspace says no to is an error of its own. */
-export async function askDatabricks(options: OpenOptions, sql: string, limit: number, pace: Pace): Promise<Answer> {
+export async function askDatabricks(
+  options: OpenOptions,
+  sql: string,
+  limit: number,
+  pace: Pace,
+): Promise<QueryAnswer> {
   const { sql: runner } = openWorkspace(options);
   const { databricksCatalog: catalog, databricksSchema: schema } = options.settings;
   return asAnswer(await runner.run("query the tables", sql, pace, { catalog, schema, maxRows: limit, beyond: "cut" }));
 }
 
-export function asAnswer({ columns, rows, truncated }: SqlRows): Answer {
+export function asAnswer({ columns, rows, truncated }: SqlRows): QueryAnswer {
   const read = columns.map(columnOf);
   const isFraction = columns.map(({ type }) => type === "DOUBLE");
   return {

@@ -26,21 +26,21 @@ const ROWS_AT_ONCE = 20;
 const ADDED = new Set(["received_at", "processing_timestamp", "source_file", "_rescued_data", "_corrupt_record"]);
 
 /** Of the values of a row, those that are not in its line; the same in every row of an object. */
-export type Beside = Readonly<Record<string, Cell>>;
+export type SharedValues = Readonly<Record<string, Cell>>;
 
 export class RowLoader {
   readonly #wanted: readonly { readonly name: string; readonly read: Reading }[];
   readonly #many: Statement;
   readonly #one: Statement;
   readonly #cells: number;
-  readonly #beside: readonly string[];
+  readonly #shared: readonly string[];
 
-  /** `beside`: the columns that `load` is given values for. What else the loader of the cloud adds stays null. */
-  constructor(db: Database, table: string, columns: readonly TableColumn[], beside: readonly string[]) {
+  /** `shared`: the columns that `load` is given values for. What else the loader of the cloud adds stays null. */
+  constructor(db: Database, table: string, columns: readonly TableColumn[], shared: readonly string[]) {
     const wanted = columns.filter(({ name }) => !ADDED.has(name));
     this.#wanted = wanted.map(({ name, type }) => ({ name, read: READ[type]! }));
-    this.#beside = beside;
-    const into = [...wanted.map(({ name }) => `"${name}"`), "_corrupt_record", ...beside];
+    this.#shared = shared;
+    const into = [...wanted.map(({ name }) => `"${name}"`), "_corrupt_record", ...shared];
     this.#cells = into.length;
     const row = `(${into.map(() => "?").join(", ")})`;
     const insert = `INSERT INTO ${table} (${into.join(", ")}) VALUES `;
@@ -49,13 +49,13 @@ export class RowLoader {
   }
 
   /** Answers how many rows there were. */
-  load(lines: Iterable<string>, values: Beside): number {
-    const beside = this.#beside.map((name) => values[name] ?? null);
+  load(lines: Iterable<string>, values: SharedValues): number {
+    const shared = this.#shared.map((name) => values[name] ?? null);
     let rows = 0;
     let cells: Cell[] = [];
     for (const line of lines) {
       this.#read(line, cells);
-      cells.push(...beside);
+      cells.push(...shared);
       rows++;
       if (cells.length < ROWS_AT_ONCE * this.#cells) continue;
       this.#many.run(...cells);

@@ -12,7 +12,7 @@ import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { shellWord } from "../core/shell-word.ts";
 import type { HttpServer, Page, PageContent } from "../http/server.ts";
-import { countBacklog, type Own, ownStatus } from "./own.ts";
+import { countBacklog, type LiveStatus, liveStatus } from "./live-status.ts";
 import type { BriefStatus } from "./status.ts";
 
 /** Metrics wait this long for readings to be counted. */
@@ -83,7 +83,11 @@ export class RunHealth {
   async #health(isBad: (health: BriefStatus["health"]) => boolean): Promise<PageContent> {
     const opened = this.#opened;
     const unwell = (problems: readonly Problem[]) =>
-      answer(isBad("degraded") ? 503 : 200, { health: "degraded", problems: problems.map(told), pid: process.pid });
+      answer(isBad("degraded") ? 503 : 200, {
+        health: "degraded",
+        problems: problems.map(safeProblem),
+        pid: process.pid,
+      });
     if (opened === null) return unwell([STARTING]);
     try {
       opened.parts.backlog.count();
@@ -119,12 +123,12 @@ export class RunHealth {
     return { status: 200, ...text };
   }
 
-  #own(opened: OpenAgent, nowMs: number): Own {
-    return ownStatus(opened, this.#settings, this.#dataDir, nowMs);
+  #own(opened: OpenAgent, nowMs: number): LiveStatus {
+    return liveStatus(opened, this.#settings, this.#dataDir, nowMs);
   }
 }
 
-function told(problem: Problem): Problem {
+function safeProblem(problem: Problem): Problem {
   return { ...problem, message: withoutPassword(problem.message) };
 }
 

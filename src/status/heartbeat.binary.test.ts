@@ -37,7 +37,7 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
 
 const object = () => join(cwd, "lake/expanso-metadata-us-west-2", heartbeatKey("node-1"));
 
-function told(): Heartbeat | null {
+function readHeartbeat(): Heartbeat | null {
   try {
     return JSON.parse(readFileSync(object(), "utf8")) as Heartbeat;
   } catch {
@@ -46,9 +46,9 @@ function told(): Heartbeat | null {
 }
 
 /** The first one for which `is` holds; throws where there is none. */
-async function tells(
+async function heartbeatThat(
   is: (heartbeat: Heartbeat) => boolean,
-  read: () => Heartbeat | null | Promise<Heartbeat | null> = told,
+  read: () => Heartbeat | null | Promise<Heartbeat | null> = readHeartbeat,
 ) {
   for (const giveUp = performance.now() + ENOUGH_MS; performance.now() < giveUp; await Bun.sleep(50)) {
     const heartbeat = await read();
@@ -64,7 +64,7 @@ function status(env: Readonly<Record<string, string>> = {}) {
 
 binaryTest("a heartbeat is one line, in the columns of the table, and says what status says", async () => {
   start(ENDLESS);
-  const heartbeat = await tells(({ accepted }) => accepted > 0);
+  const heartbeat = await heartbeatThat(({ accepted }) => accepted > 0);
   expect(Object.keys(heartbeat)).toEqual(HEARTBEAT_COLUMNS.map(({ name }) => name));
   expect(readFileSync(object(), "utf8")).toMatch(/^\{.*\}\n$/);
   const { epoch, agent_version, rules, buffer } = status();
@@ -85,7 +85,7 @@ binaryTest("a heartbeat is one line, in the columns of the table, and says what 
     buffer_limit_bytes: buffer.limit_bytes,
   });
   expect(buffer.accepted).toBeGreaterThanOrEqual(heartbeat.accepted);
-  const later = await tells(({ sent_at }) => sent_at > heartbeat.sent_at);
+  const later = await heartbeatThat(({ sent_at }) => sent_at > heartbeat.sent_at);
   expect(later.accepted).toBeGreaterThan(heartbeat.accepted);
   expect(status().heartbeat).toEqual({ sent_at: expect.stringMatching(/^20/), error: null });
   expect(readdirSync(join(cwd, "lake/expanso-metadata-us-west-2/nodes"))).toEqual(["node-1"]);
@@ -96,7 +96,7 @@ binaryTest(
   async () => {
     const tookMs = await quickest(700, async () => {
       const first = start(ENDLESS);
-      await tells(({ accepted, state }) => accepted > 0 && state === "running");
+      await heartbeatThat(({ accepted, state }) => accepted > 0 && state === "running");
       const killedAt = performance.now();
       first.kill("SIGTERM");
       const end = await first.ended;
@@ -104,20 +104,26 @@ binaryTest(
       return end.atMs - killedAt;
     });
     expect(tookMs).toBeLessThan(700);
-    const last = await tells(({ state }) => state === "stopped");
+    const last = await heartbeatThat(({ state }) => state === "stopped");
     expect(last.accepted).toBe(status().buffer.accepted);
     const second = start(ENDLESS);
-    await tells(({ state, accepted }) => state === "running" && accepted > last.accepted);
+    await heartbeatThat(({ state, accepted }) => state === "running" && accepted > last.accepted);
     second.kill("SIGKILL");
     await second.ended;
-    expect(told()?.state).toBe("running");
+    expect(readHeartbeat()?.state).toBe("running");
   },
 );
 
 binaryTest("a run that comes to its end says so when everything is delivered", async () => {
   const end = await start(["--once", "--source", "simulator:?sensors=2&rate=max&count=500&seed=3"]).ended;
   expect(end.code).toBe(0);
-  expect(told()).toMatchObject({ state: "stopped", accepted: 500, pending: 0, oldest_pending_at: null, health: "ok" });
+  expect(readHeartbeat()).toMatchObject({
+    state: "stopped",
+    accepted: 500,
+    pending: 0,
+    oldest_pending_at: null,
+    health: "ok",
+  });
 });
 
 binaryTest("what is wrong is told by code and message, without a secret that stands in it", async () => {
@@ -125,9 +131,9 @@ binaryTest("what is wrong is told by code and message, without a secret that sta
   const rule = (key: string) => `{"name": "a", "${key}": 1, "when": {"range": {"measure": "temperature", "max": 90}}}`;
   writeFileSync(join(cwd, "rules/a.json"), rule("severity").replace("1", '"info"'));
   start(ENDLESS, { AWS_SECRET_ACCESS_KEY: "wJalrXUtnFEMI" });
-  await tells(({ accepted, health }) => accepted > 0 && health === "ok");
+  await heartbeatThat(({ accepted, health }) => accepted > 0 && health === "ok");
   writeFileSync(join(cwd, "rules/a.json"), rule("wJalrXUtnFEMI"));
-  const { problems, rules_refused } = await tells(({ health }) => health === "degraded");
+  const { problems, rules_refused } = await heartbeatThat(({ health }) => health === "degraded");
   expect(rules_refused).toBe(1);
   expect(problems).toEqual([expect.stringMatching(/^rules_refused: .*rules\/a\.json:1:15: .*\*\*\*/)]);
   expect(readFileSync(object(), "utf8")).not.toContain("wJalrXUtnFEMI");
@@ -174,7 +180,7 @@ s3Test(
         const body = await store.metadata.get(heartbeatKey("node-1")).catch(() => null);
         return body === null ? null : (JSON.parse(Buffer.from(body).toString()) as Heartbeat);
       };
-      expect((await tells(({ accepted }) => accepted > 0, read)).health).toBe("ok");
+      expect((await heartbeatThat(({ accepted }) => accepted > 0, read)).health).toBe("ok");
       expect(await agent!.says("heartbeat_sent")).toBe(true);
       expect(agent!.heard.match(/heartbeat_unsent/g)).toHaveLength(1);
       expect(agent!.heard).toContain(`aws s3 mb s3://${Bucket}`);

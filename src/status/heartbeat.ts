@@ -10,7 +10,7 @@ import type { Log } from "../core/log/log.ts";
 import { redactor } from "../core/log/redact.ts";
 import { type Settings, secretsOf } from "../core/settings/settings.ts";
 import { type Heartbeat, heartbeatBody, heartbeatKey } from "../fleet/heartbeat.ts";
-import { countBacklog, type Own, ownStatus } from "./own.ts";
+import { countBacklog, type LiveStatus, liveStatus } from "./live-status.ts";
 
 /** While the store is down it is looked this often whether it is back. */
 const DOWN_MS = 1_000;
@@ -58,7 +58,7 @@ export class RunHeartbeat {
       this.#timer.unref();
     };
     const turn = () => {
-      if (opened.parts.carrier.isDown) next(DOWN_MS);
+      if (opened.parts.delivery.isDown) next(DOWN_MS);
       else {
         this.#sending = this.#send(opened, "running", intervalMs).then(() => next(intervalMs));
       }
@@ -71,7 +71,7 @@ export class RunHeartbeat {
     this.#isEnding = true;
     clearTimeout(this.#timer);
     const intervalMs = this.#settings.heartbeat;
-    if (intervalMs === null || opened.parts.carrier.isDown) return;
+    if (intervalMs === null || opened.parts.delivery.isDown) return;
     const late = setTimeout(() => this.#over.abort(), LAST_WORD_MS[finished ? "finished" : "stopped"]);
     await Promise.race([
       this.#sending.then(() => this.#send(opened, "stopped", intervalMs)),
@@ -99,10 +99,10 @@ export class RunHeartbeat {
   }
 
   /** Null where the buffer cannot be read, which the agent itself tells and mends. */
-  async #row(opened: OpenAgent, told: Told): Promise<Heartbeat | null> {
+  async #row(opened: OpenAgent, told: HeartbeatMoment): Promise<Heartbeat | null> {
     try {
       await countBacklog(opened, told.state === "running" ? COUNT_MS : 0);
-      const own = ownStatus(opened, this.#settings, this.#dataDir, told.sentAtMs);
+      const own = liveStatus(opened, this.#settings, this.#dataDir, told.sentAtMs);
       const problems = own.status.problems
         .slice(0, PROBLEMS_TOLD)
         .map(({ code, message }) => this.#redact(`${code}: ${message}`).slice(0, PROBLEM_CHARS));
@@ -125,15 +125,18 @@ export class RunHeartbeat {
   }
 }
 
-type Told = {
+type HeartbeatMoment = {
   readonly state: Heartbeat["state"];
   readonly sentAtMs: number;
   readonly intervalMs: number;
 };
 
-type Row = Told & { readonly problems: readonly string[] };
+type HeartbeatInputs = HeartbeatMoment & { readonly problems: readonly string[] };
 
-function heartbeatOf({ status, live, parked }: Own, { state, sentAtMs, intervalMs, problems }: Row): Heartbeat {
+function heartbeatOf(
+  { status, live, parked }: LiveStatus,
+  { state, sentAtMs, intervalMs, problems }: HeartbeatInputs,
+): Heartbeat {
   const { raw } = status.stages;
   const sum = (counts: readonly number[]) => counts.reduce((all, one) => all + one, 0);
   return {

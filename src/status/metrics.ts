@@ -1,6 +1,6 @@
 /** A node's status as Prometheus metrics. Every series is bounded: by the stages, the settings, or a stated number of labels. */
 import { Counter, Gauge, Registry } from "prom-client";
-import type { CountedStatus } from "./own.ts";
+import type { CountedStatus } from "./live-status.ts";
 
 /** What only the running process knows. */
 export type ProcessFacts = {

@@ -2,9 +2,9 @@
 
 import type { LiveReport } from "../agent/live.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
-import type { LockHolder } from "../buffer/disk/lock.ts";
+import type { LockHolder } from "../buffer/disk/agent-lock.ts";
 import type { Problem } from "../core/problem.ts";
-import { grouped, roughAge } from "../core/rough.ts";
+import { grouped, roughAge } from "../core/readable-numbers.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { MS_PER_DAY } from "../core/time/duration.ts";
 import { VERSION } from "../core/version.ts";

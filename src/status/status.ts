@@ -2,9 +2,9 @@
 
 import { existsSync } from "node:fs";
 import { type LastReport, type LiveReport, lastReport } from "../agent/live.ts";
-import { corruptProblems } from "../agent/recovery/set-aside.ts";
+import { corruptProblems } from "../agent/recovery/old-epochs.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
-import { isLocked, type LockHolder, lockHolder } from "../buffer/disk/lock.ts";
+import { isLocked, type LockHolder, lockHolder } from "../buffer/disk/agent-lock.ts";
 import {
   type BufferHolds,
   heldBy,
@@ -90,7 +90,7 @@ export function readStatus(dataDir: string, settings: Settings, nowMs: number): 
     const last = lastReport(dataDir);
     const running = runningAgent(dataDir, last.report);
     return {
-      ...statusOf(foundIn(ledger, settings, nowMs), { dataDir, settings, nowMs, last, running }),
+      ...statusOf(factsOf(ledger, settings, nowMs), { dataDir, settings, nowMs, last, running }),
       refused_by_reason: refusedByReason(ledger),
       new_fields: newFields(ledger),
     };
@@ -100,7 +100,7 @@ export function readStatus(dataDir: string, settings: Settings, nowMs: number): 
 }
 
 /** What a buffer tells, whoever has it open. */
-export type Found = {
+export type BufferFacts = {
   readonly nodeId: string;
   readonly epoch: string;
   readonly accepted: number;
@@ -114,7 +114,7 @@ export type Found = {
   readonly rules: ReturnType<typeof rulesOf>;
 };
 
-function foundIn(ledger: BufferLedger, settings: Settings, nowMs: number): Found {
+function factsOf(ledger: BufferLedger, settings: Settings, nowMs: number): BufferFacts {
   return {
     nodeId: ledger.nodeId,
     epoch: ledger.epoch,
@@ -129,7 +129,7 @@ function foundIn(ledger: BufferLedger, settings: Settings, nowMs: number): Found
   };
 }
 
-type Asked = {
+type StatusInputs = {
   readonly dataDir: string;
   readonly settings: Settings;
   readonly nowMs: number;
@@ -141,7 +141,7 @@ type Asked = {
 /** All of a status that costs the same however much the buffer holds, once that is found. */
 export type BriefStatus = Omit<Status, "refused_by_reason" | "new_fields">;
 
-export function statusOf(found: Found, { dataDir, settings, nowMs, last, running }: Asked): BriefStatus {
+export function statusOf(found: BufferFacts, { dataDir, settings, nowMs, last, running }: StatusInputs): BriefStatus {
   // A report of an agent that is gone says nothing of the one that has just begun.
   const live = running !== null && last.report?.pid === running.pid ? last.report : null;
   const { held, lag, losses, parked, corrupt } = found;
@@ -218,7 +218,7 @@ export function isRunning(dataDir: string): boolean {
   }
 }
 
-function rulesStatus({ rules: known }: Found, live: LiveReport | null): Status["rules"] {
+function rulesStatus({ rules: known }: BufferFacts, live: LiveReport | null): Status["rules"] {
   if (live !== null) {
     const { version, count, loadedAtMs, refused } = live.rules;
     return { version, count, loaded_at: iso(loadedAtMs), refused };
@@ -241,7 +241,7 @@ function heartbeatStatus(live: LiveReport | null): Status["heartbeat"] {
   return heartbeat === null ? null : { sent_at: iso(heartbeat.sentAtMs), error: heartbeat.error };
 }
 
-function sourcesStatus({ sources: known }: Found, live: LiveReport | null): Status["sources"] {
+function sourcesStatus({ sources: known }: BufferFacts, live: LiveReport | null): Status["sources"] {
   const fresh = (live?.sources ?? [])
     .filter(({ uri }) => !known.some((source) => source.uri === uri))
     .map(({ uri }): SourceCounts => ({ uri, accepted: 0, refused: 0, cursor: null }));

@@ -8,7 +8,7 @@ import { type LogEntry, makeLog } from "../core/log/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { resolveSettings } from "../core/settings/settings.ts";
 import { builtInRules } from "../rules/files/shipped.ts";
-import { MemoryStore } from "../uplink/memory.ts";
+import { MemoryStore } from "../uplink/memory-store.ts";
 import { FIRST_EVENT_MS, ListedSource } from "./listed-source.ts";
 
 /** Takes objects while it is up; hangs, or fails, while it is not. */
@@ -76,7 +76,7 @@ export async function startFakeNode(of: {
       clock.wallMs += stepMs;
       clock.runningMs += stepMs;
       for (let turn = 0; turn < 6; turn++) {
-        opened.parts.carrier.onProgress();
+        opened.parts.delivery.onProgress();
         await new Promise((resolve) => setImmediate(resolve));
       }
     }

@@ -210,9 +210,9 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-type Answer = { readonly status: number; readonly headers: Record<string, string>; readonly body: Uint8Array };
+type UpstreamAnswer = { readonly status: number; readonly headers: Record<string, string>; readonly body: Uint8Array };
 
-async function send(upstream: string, request: IncomingMessage, body: Buffer): Promise<Answer> {
+async function send(upstream: string, request: IncomingMessage, body: Buffer): Promise<UpstreamAnswer> {
   const headers: [string, string][] = [];
   for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
     const name = request.rawHeaders[i]!;

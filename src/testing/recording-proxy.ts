@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-export type Seen = { readonly call: string; readonly isWrite: boolean; readonly status: number };
+export type RecordedCall = { readonly call: string; readonly isWrite: boolean; readonly status: number };
 
 /** At a call: `pass` it on; `lose` its answer (done, then the connection ends); `drop` it (not done); or a status. */
 export type Verdict = "pass" | "lose" | "drop" | { readonly status: number; readonly body: string };
@@ -14,7 +14,7 @@ export type OnCall = (call: string, isWrite: boolean) => Verdict | Promise<Verdi
 export type RecordingProxy = {
   readonly url: string;
   /** Every call so far, in the order of their answers. */
-  readonly seen: Seen[];
+  readonly seen: RecordedCall[];
   onCall: OnCall;
   /** Called when a call whose answer is lost has been done, before its connection ends. */
   onAnswer: () => Promise<void>;

@@ -10,7 +10,7 @@ export type LakeRow = {
   /** When it came into its table. */
   readonly processedMs: number;
 };
-export type Answer = Readonly<Record<string, unknown>>[];
+export type AnswerRows = Readonly<Record<string, unknown>>[];
 export type ReadHeartbeat = StoredHeartbeat & {
   /** When the bucket was read. */
   readonly readMs: number;
@@ -20,7 +20,7 @@ export interface Tally {
   see(one: LakeRow): void;
   /** Only for a query that asks for heartbeats. */
   hear?(one: ReadHeartbeat): void;
-  answer(): Answer;
+  answer(): AnswerRows;
 }
 
 type Key = readonly (string | null)[];

@@ -9,7 +9,7 @@ import {
 } from "../../scripts/torture-run/check-readings.ts";
 import { checkVerdicts } from "../../scripts/torture-run/check-verdicts.ts";
 import { checkWindows } from "../../scripts/torture-run/check-windows.ts";
-import { type Lake, type Row, readLake, type Stage, type Stored } from "../../scripts/torture-run/lake.ts";
+import { type Lake, type LakeRow, readLake, type Stage, type Stored } from "../../scripts/torture-run/lake.ts";
 import { NOTE, type SourceRow, sourceRow } from "../../scripts/torture-run/source-rows.ts";
 
 const ROWS = 300;
@@ -22,7 +22,7 @@ const source: SourceRow[] = Array.from({ length: ROWS }, (_, n) => sourceRow(4, 
 const isReading = (row: SourceRow) =>
   row["sensor_id"] !== null && row["temperature"] !== "warm" && row["timestamp"] !== "yesterday, about noon";
 
-type Delivered = Record<Stage, Row[]> & { objects: number };
+type Delivered = Record<Stage, LakeRow[]> & { objects: number };
 
 /** What a faultless agent would deliver, each revision of a window once. */
 function faultless(): Delivered {
@@ -30,7 +30,7 @@ function faultless(): Delivered {
 }
 
 function deliverAll(): Delivered {
-  const lake = { raw: [], validated: [], anomalies: [], schematized: [], aggregated: [] } as Record<Stage, Row[]>;
+  const lake = { raw: [], validated: [], anomalies: [], schematized: [], aggregated: [] } as Record<Stage, LakeRow[]>;
   for (const [n, row] of source.entries()) {
     const id = { reading_id: `e-${n + 1}`, rules_version: "v" };
     if (!isReading(row)) {
@@ -54,7 +54,7 @@ function deliverAll(): Delivered {
 }
 
 /** In one pass, as Welford has it: another way than the check's. */
-function windowsOf(lake: Record<Stage, Row[]>): Row[] {
+function windowsOf(lake: Record<Stage, LakeRow[]>): LakeRow[] {
   const windows = new Map<string, Record<string, number | string | null>>();
   const counted = [
     ...lake.validated.map((row) => [row, true] as const),
@@ -153,7 +153,7 @@ test("each broken promise is named", () => {
 });
 
 test("findings of a stateful rule that are missing, and findings that should not exist, are named", () => {
-  const row = (seq: number, vibration: number): Row => ({
+  const row = (seq: number, vibration: number): LakeRow => ({
     reading_id: `e-${seq}`,
     sensor_id: "s",
     vibration,
@@ -176,7 +176,7 @@ function drop(lake: ReturnType<typeof faultless>, id: string, stages: readonly S
   for (const stage of stages) lake[stage] = lake[stage].filter((row) => row["reading_id"] !== id);
 }
 
-function change(rows: Row[], at: number, fields: Row): void {
+function change(rows: LakeRow[], at: number, fields: LakeRow): void {
   rows[at] = { ...rows[at]!, ...fields };
 }
 

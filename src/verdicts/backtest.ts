@@ -6,7 +6,7 @@ import type { LedgerReadings } from "../buffer/ledger/readings.ts";
 import { storedRuleSet } from "../buffer/ledger/rules.ts";
 import { AgentError } from "../core/errors.ts";
 import type { ProgressLine } from "../core/progress.ts";
-import { grouped } from "../core/rough.ts";
+import { grouped } from "../core/readable-numbers.ts";
 import type { SeqRange } from "../core/seq-range.ts";
 import { canonicalRules, storedRules } from "../rules/files/canonical.ts";
 import type { EvaluationProblem, RuleSet } from "../rules/rule-set.ts";

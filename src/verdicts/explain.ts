@@ -1,5 +1,5 @@
 /** Finds a reading in the buffer, with the rules that judged it. */
-import { type OldEpoch, oldEpochs } from "../agent/recovery/set-aside.ts";
+import { type OldEpoch, oldEpochs } from "../agent/recovery/old-epochs.ts";
 import { heldBy } from "../buffer/ledger/holdings.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { lossesOf } from "../buffer/ledger/losses.ts";

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { corruptProblems, oldEpochs } from "../agent/recovery/set-aside.ts";
+import { corruptProblems, oldEpochs } from "../agent/recovery/old-epochs.ts";
 import { isCorruption } from "../buffer/corruption.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { LedgerReadings } from "../buffer/ledger/readings.ts";

@@ -2,7 +2,7 @@
 
 import { AgentError, DeniedError, messageOf, TransientError } from "../core/errors.ts";
 import type { ProgressLine } from "../core/progress.ts";
-import { grouped } from "../core/rough.ts";
+import { grouped } from "../core/readable-numbers.ts";
 import { NotFoundError, type ObjectStore } from "../uplink/object-store.ts";
 import { gunzipRows } from "../uplink/read-object.ts";
 import type { Promises, StoredObject } from "./audit.ts";

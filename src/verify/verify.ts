@@ -1,12 +1,12 @@
 /** The work of `agent verify` and `agent demo`: list the store, read the buffer, compare, and with `--deep` open the objects. */
 
 import { readLive } from "../agent/live.ts";
-import { type OldEpoch, oldEpochs } from "../agent/recovery/set-aside.ts";
+import { type OldEpoch, oldEpochs } from "../agent/recovery/old-epochs.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { type LedgerPromises, promisesOf } from "../buffer/ledger/promises.ts";
 import { AgentError } from "../core/errors.ts";
 import type { ProgressLine } from "../core/progress.ts";
-import { grouped } from "../core/rough.ts";
+import { grouped } from "../core/readable-numbers.ts";
 import { mergeRanges, totalSize } from "../core/seq-range.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { READING_STAGES, STAGES } from "../core/stage.ts";
@@ -15,8 +15,8 @@ import { listObjects } from "../uplink/list-objects.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import type { Audit, StoredObject } from "./audit.ts";
 import { openEvery } from "./deep.ts";
-import { reconcileEarlier } from "./earlier.ts";
 import type { EpochFindings, Verification } from "./findings.ts";
+import { reconcileOldEpoch } from "./old-epoch.ts";
 import { reconcile } from "./reconcile.ts";
 
 export type VerifyOptions = {
@@ -124,7 +124,7 @@ function compareEarlier(
   const lost = promises.lostEarlier.filter((loss) => loss.epoch === epoch).map(({ range }) => range);
   const carried = promises.carried.filter(({ key }) => key.includes(`/${epoch}.`));
   const stages = READING_STAGES.filter((stage) => settings.stages.includes(stage));
-  const audit = reconcileEarlier({ epoch, nodeId, accepted, lost, carried, stages }, objects);
+  const audit = reconcileOldEpoch({ epoch, nodeId, accepted, lost, carried, stages }, objects);
   return { epoch, nodeId, accepted, lost: totalSize(mergeRanges(lost)), file, audit, objects };
 }
 

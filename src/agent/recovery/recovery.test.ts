@@ -28,12 +28,12 @@ import { builtInRules } from "../../rules/files/shipped.ts";
 import { type Audit, audit, doubles, unsorted } from "../../testing/audit.ts";
 import { FIRST_EVENT_MS, ListedSource } from "../../testing/listed-source.ts";
 import { testWith } from "../../testing/needs.ts";
-import { MemoryStore } from "../../uplink/memory.ts";
+import { MemoryStore } from "../../uplink/memory-store.ts";
 import { StoppedEarlyError } from "../buffer-inputs.ts";
 import { openAgent } from "../open-agent.ts";
 import { openBuffer } from "../open-buffer.ts";
 import type { AgentInputs } from "../parts.ts";
-import { corruptProblems, oldEpochs } from "./set-aside.ts";
+import { corruptProblems, oldEpochs } from "./old-epochs.ts";
 
 const longTest = testWith("time");
 
@@ -103,10 +103,15 @@ function inputs(
   };
 }
 
-type Made = { readonly dataDir: string; readonly store: ShakyStore; readonly accepted: number; readonly epoch: string };
+type CrashedNode = {
+  readonly dataDir: string;
+  readonly store: ShakyStore;
+  readonly accepted: number;
+  readonly epoch: string;
+};
 
 /** A buffer in the middle of its work, as a crash leaves it: some delivered, some promised, some not, the log not folded in. */
-async function crashed(seed: number): Promise<Made> {
+async function crashed(seed: number): Promise<CrashedNode> {
   const dataDir = join(folder, `live-${seed}`);
   chance = seededRandom(hashAt(seed, 5));
   const store = new ShakyStore(seed);
@@ -116,8 +121,8 @@ async function crashed(seed: number): Promise<Made> {
   const opened = await openAgent(inputs(dataDir, store, { count: TOTAL, now: accepted }, stop.signal));
   const { buffer } = opened.parts;
   const running = opened.run();
-  while (buffer.lastSeq < accepted || !opened.parts.carrier.isDown) {
-    if (buffer.lastSeq >= accepted && opened.parts.outbox.unplanned < 500 && opened.parts.carrier.isIdle) break;
+  while (buffer.lastSeq < accepted || !opened.parts.delivery.isDown) {
+    if (buffer.lastSeq >= accepted && opened.parts.outbox.unplanned < 500 && opened.parts.delivery.isIdle) break;
     await new Promise((resolve) => setImmediate(resolve));
   }
   opened.stop(0);

@@ -15,9 +15,9 @@ import { isStage } from "../../core/stage.ts";
 import { VERSION } from "../../core/version.ts";
 import type { BufferInputs } from "../buffer-inputs.ts";
 import { watchOwnHeap } from "../own-heap.ts";
+import { type OldEpoch, oldEpochs, rememberCorrupt, rememberOldEpochs } from "./old-epochs.ts";
 import { Promised } from "./promised.ts";
 import { type Recovered, Recovery, type SalvageParts } from "./readings.ts";
-import { type OldEpoch, oldEpochs, rememberCorrupt, rememberOldEpochs } from "./set-aside.ts";
 import { planAgain, recoverWindows } from "./windows.ts";
 
 const NO_CURSORS = "the cursors of the sources cannot be read: they start again, and may bring readings twice";

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SqliteBuffer } from "../sqlite-buffer.ts";
-import { type DataDirLock, tryLock } from "./lock.ts";
+import { type DataDirLock, tryLock } from "./agent-lock.ts";
 import { Premises } from "./premises.ts";
 
 const HOLDER = { pid: 1, host: "h", sinceMs: 0 };

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
 import { syncFolder } from "../salvage/set-aside.ts";
 import { BUFFER_FILE, type SqliteBuffer } from "../sqlite-buffer.ts";
-import type { DataDirLock } from "./lock.ts";
+import type { DataDirLock } from "./agent-lock.ts";
 import { WatchedFile } from "./watched-file.ts";
 
 export class Premises {

@@ -1,9 +1,13 @@
 /** A command line in this process, and all that a user would see of it. */
 import { type Commands, runCommandLine, type World } from "./commands.ts";
 
-export type Seen = { readonly code: number; readonly stdout: string; readonly stderr: readonly string[] };
+export type CommandResult = { readonly code: number; readonly stdout: string; readonly stderr: readonly string[] };
 
-export async function see(argv: readonly string[], commands: Commands, more: Partial<World> = {}): Promise<Seen> {
+export async function see(
+  argv: readonly string[],
+  commands: Commands,
+  more: Partial<World> = {},
+): Promise<CommandResult> {
   let stdout = "";
   const stderr: string[] = [];
   const code = await runCommandLine(

@@ -11,7 +11,7 @@ import { type ProgressLine } from "../../core/progress.ts";
 import { STAGE_FLAG } from "./stage.ts";
 import { storeOf } from "../store-of.ts";
 import { textTable } from "../frame/table.ts";
-import { grouped, roughBytes } from "../../core/rough.ts";
+import { grouped, roughBytes } from "../../core/readable-numbers.ts";
 
 /** What has to be typed. */
 const WORD = "clean";

@@ -12,7 +12,7 @@ import { listObjects, type NamedObject } from "../../uplink/list-objects.ts";
 import { type ProgressLine } from "../../core/progress.ts";
 import { STAGE_FLAG } from "./stage.ts";
 import { storeOf } from "../store-of.ts";
-import { grouped } from "../../core/rough.ts";
+import { grouped } from "../../core/readable-numbers.ts";
 
 const DEFAULT_ROWS = 10;
 const MOST_ROWS = 100_000;

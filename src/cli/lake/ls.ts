@@ -9,7 +9,7 @@ import { type ProgressLine } from "../../core/progress.ts";
 import { STAGE_FLAG } from "./stage.ts";
 import { storeOf } from "../store-of.ts";
 import { textTable } from "../frame/table.ts";
-import { grouped, roughBytes } from "../../core/rough.ts";
+import { grouped, roughBytes } from "../../core/readable-numbers.ts";
 
 /** `objects` and `rows` are those whose names are ours; `first_event` and `last_event` are starts of hours, or of windows. */
 export type LakeStage = {

@@ -1,6 +1,6 @@
 /** `agent provision run`: uploads notebook, queries and dashboard, runs the job, follows it to its end, and says what is in the tables. */
 
-import { grouped } from "../../core/rough.ts";
+import { grouped } from "../../core/readable-numbers.ts";
 import type { LoadReport } from "../../databricks/shapes/load-report.ts";
 import { QUARANTINE_TABLE } from "../../lakehouse/names.ts";
 import { applyPlan } from "../../provision/apply.ts";

@@ -58,7 +58,7 @@ async function seed(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCo
     stop.addEventListener("abort", () => opened.stop(0));
     const { accepted, finished } = await opened.run();
     clearTimeout(timer);
-    const { objects } = opened.parts.carrier;
+    const { objects } = opened.parts.delivery;
     await opened.close();
     if (!finished)
       throw new AgentError("Cannot seed: not everything was delivered", { tryHint: "agent provision verify" });

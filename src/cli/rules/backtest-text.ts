@@ -1,6 +1,6 @@
 /** A backtest as JSON, and as tables for people. */
 import { oneLine } from "../../core/log/log.ts";
-import { grouped } from "../../core/rough.ts";
+import { grouped } from "../../core/readable-numbers.ts";
 import type { RuleSet } from "../../rules/rule-set.ts";
 import type { Backtest, Change } from "../../verdicts/backtest.ts";
 import type { Counts, Difference, RuleTally } from "../../verdicts/tally.ts";

@@ -8,7 +8,7 @@ import { AgentError } from "../../core/errors.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import { IDENTITY_COLUMNS } from "../../core/sensor.ts";
 import type { RuleSet } from "../../rules/rule-set.ts";
-import { MemoryStore } from "../../uplink/memory.ts";
+import { MemoryStore } from "../../uplink/memory-store.ts";
 import { backtest } from "../../verdicts/backtest.ts";
 import { CELLS, OTHERS } from "../../verdicts/tally.ts";
 import { EPOCH_START, TestNode } from "../../verify/node.suite.ts";

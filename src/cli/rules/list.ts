@@ -9,7 +9,7 @@ import type { RuleSwitch } from "../../buffer/rule-memory.ts";
 import { BUFFER_FILE } from "../../buffer/sqlite-buffer.ts";
 import { messageOf } from "../../core/errors.ts";
 import { oneLine } from "../../core/log/log.ts";
-import { grouped, roughBytes } from "../../core/rough.ts";
+import { grouped, roughBytes } from "../../core/readable-numbers.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import { MS_PER_DAY } from "../../core/time/duration.ts";
 import { diffText } from "../../rules/files/diff.ts";

@@ -1,6 +1,6 @@
 /** What `agent verify --databricks` says of the tables: sums by node and stage, then what differs by name and what to do. */
 
-import { grouped } from "../../core/rough.ts";
+import { grouped } from "../../core/readable-numbers.ts";
 import { STAGES, type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
 import { parseKey } from "../../uplink/object-key.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
@@ -74,9 +74,9 @@ function sumsTable({ stages }: TablesVerification, delivered: Delivered | null, 
 function numbersOf({ bucket, table, counts }: NodeStage): string[] {
   const other = KINDS.filter((kind) => kind !== "lost" && kind !== "waiting");
   const sum = other.reduce((total, kind) => total + counts[kind], 0);
-  const told = (n: number) => (n === 0 ? "-" : grouped(n));
+  const countText = (n: number) => (n === 0 ? "-" : grouped(n));
   const sums = [bucket.objects, bucket.rows, table.objects, table.rows].map(grouped);
-  return [...sums, ...[counts.lost, counts.waiting, sum].map(told)];
+  return [...sums, ...[counts.lost, counts.waiting, sum].map(countText)];
 }
 
 function asides({ stage, cleaned, foreignRows, isBucketEmpty }: StageTables, store: Place): string[] {

@@ -1,7 +1,7 @@
 /** What `agent verify` says to people: a table, then what is missing or double by name, and what to do about it. */
 
 import { oneLine } from "../../core/log/log.ts";
-import { grouped, rangesText } from "../../core/rough.ts";
+import { grouped, rangesText } from "../../core/readable-numbers.ts";
 import { type SeqRange, subtractRanges, totalSize } from "../../core/seq-range.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
@@ -122,13 +122,13 @@ function duplicateFinding(found: EpochFindings, store: Pick<ObjectStore, "uri" |
 function deepFindings({ deep, audit }: EpochFindings): (Finding | null)[] {
   if (deep === null) return [];
   const { contents, corrupt } = deep;
-  const told = (what: string, ranges: readonly SeqRange[]) =>
+  const rangesLine = (what: string, ranges: readonly SeqRange[]) =>
     ranges.length === 0 ? [] : [`${what}: seq ${rangesText(ranges, NAMED)}`];
   const rows = [
-    ...Object.entries(contents.twice).flatMap(([stage, ranges]) => told(`${stage}: in two rows`, ranges)),
-    ...told("in validated and in anomalies", contents.contradicting),
-    ...told("in validated, not in schematized", contents.notSchematized),
-    ...told("in schematized, not in validated", contents.notValidated),
+    ...Object.entries(contents.twice).flatMap(([stage, ranges]) => rangesLine(`${stage}: in two rows`, ranges)),
+    ...rangesLine("in validated and in anomalies", contents.contradicting),
+    ...rangesLine("in validated, not in schematized", contents.notSchematized),
+    ...rangesLine("in schematized, not in validated", contents.notValidated),
   ];
   const bodies = corrupt.slice(0, NAMED).map(({ stage, key, message }) => `corrupt: ${stage}/${key}: ${message}`);
   if (corrupt.length > NAMED) bodies.push(`and ${grouped(corrupt.length - NAMED)} more: agent verify --deep --json`);

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { tryLock } from "../../buffer/disk/lock.ts";
+import { tryLock } from "../../buffer/disk/agent-lock.ts";
 import { Retention } from "../../buffer/disk/retention.ts";
 import { UsageError } from "../../core/errors.ts";
 import { STAGES } from "../../core/stage.ts";
-import { MemoryStore } from "../../uplink/memory.ts";
+import { MemoryStore } from "../../uplink/memory-store.ts";
 import { parseKey, readingKey } from "../../uplink/object-key.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { TestNode } from "../../verify/node.suite.ts";

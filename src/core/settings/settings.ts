@@ -68,9 +68,9 @@ export function secretsOf(settings: SettingValues): readonly string[] {
   return secrets.filter((value) => typeof value === "string" && value !== "") as string[];
 }
 
-type Given = { readonly parts: readonly string[]; readonly origin: Origin; readonly as: string };
+type GivenSetting = { readonly parts: readonly string[]; readonly origin: Origin; readonly as: string };
 
-function givenFor(setting: Setting<unknown>, from: SettingSources): Given | undefined {
+function givenFor(setting: Setting<unknown>, from: SettingSources): GivenSetting | undefined {
   const flag = setting.flag === null ? undefined : from.flags?.[setting.flag];
   if (flag !== undefined) {
     return { parts: (Array.isArray(flag) ? flag : [flag]).map(String), origin: "flag", as: `--${setting.flag}` };

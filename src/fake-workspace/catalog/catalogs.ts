@@ -10,7 +10,7 @@ import type { World } from "../world/world.ts";
 import { demandOnMetastore, demandOwnerOrAdmin, demandPrincipal, demandSight, sees } from "./access.ts";
 import { demandInLocation } from "./managed-storage.ts";
 import { forgetSchema } from "./schemas.ts";
-import { keptFields, keptNow, securableOf, touched } from "./securable.ts";
+import { newRecord, recordFields, securableOf, touched } from "./securable.ts";
 
 const BASE = "/api/2.1/unity-catalog/catalogs";
 const CREATE = shape({
@@ -38,9 +38,9 @@ export function catalogStorage(world: World, one: Catalog): string {
   return `${one.storageRoot ?? world.settings.metastoreRoot}/__unitystorage/catalogs/${one.id}`;
 }
 
-function told(world: World, one: Catalog): Record<string, unknown> {
+function catalogJson(world: World, one: Catalog): Record<string, unknown> {
   return {
-    ...keptFields(world, one),
+    ...recordFields(world, one),
     id: one.id,
     full_name: one.name,
     catalog_type: "MANAGED_CATALOG",
@@ -65,7 +65,7 @@ function make(
   { comment, properties, storageRoot }: Pick<Catalog, "comment" | "properties" | "storageRoot">,
 ): Catalog {
   const made: Catalog = {
-    ...keptNow(world, caller, `catalog ${name}`, { name, comment }),
+    ...newRecord(world, caller, `catalog ${name}`, { name, comment }),
     storageRoot,
     properties,
     isolation: "OPEN",
@@ -78,7 +78,7 @@ function make(
   ] as const) {
     const fullName = `${name}.${schema}`;
     const kept = {
-      ...keptNow(world, owner, `schema ${fullName}`, { name: schema, comment: undefined }),
+      ...newRecord(world, owner, `schema ${fullName}`, { name: schema, comment: undefined }),
       catalog: name,
     };
     world.schemas.set(fullName, { ...kept, storageRoot: null, properties: {} });
@@ -102,7 +102,7 @@ export const CATALOG_ROUTES: readonly Route[] = [
     const root = body.storage_root;
     const storageRoot = root === undefined ? null : demandInLocation(world, caller, root, "CREATE_MANAGED_STORAGE");
     const { comment, properties = {} } = body;
-    return told(world, make(world, caller, name, { comment, properties, storageRoot }));
+    return catalogJson(world, make(world, caller, name, { comment, properties, storageRoot }));
   }),
 
   route(
@@ -111,13 +111,17 @@ export const CATALOG_ROUTES: readonly Route[] = [
     { query: shape({ ...PAGE, include_browse: queryFlag, include_unbound: queryFlag }) },
     ({ world, caller, query }) => {
       const all = [...world.catalogs.values()].filter(({ name }) => sees(world, caller, securable(world, name)));
-      return pageOf(world, { list: "catalogs", field: "catalogs", all: all.map((one) => told(world, one)) }, query);
+      return pageOf(
+        world,
+        { list: "catalogs", field: "catalogs", all: all.map((one) => catalogJson(world, one)) },
+        query,
+      );
     },
   ),
 
   route("GET", `${BASE}/{name}`, { query: shape({ include_browse: queryFlag }) }, ({ world, caller, at }) => {
     demandSight(world, caller, securable(world, at["name"]!));
-    return told(world, catalogOf(world, at["name"]!));
+    return catalogJson(world, catalogOf(world, at["name"]!));
   }),
 
   route("PATCH", `${BASE}/{name}`, { body: UPDATE }, ({ world, caller, at, body }) => {
@@ -139,7 +143,7 @@ export const CATALOG_ROUTES: readonly Route[] = [
       isolation: body.isolation_mode ?? before.isolation,
     };
     world.catalogs.set(before.name, after);
-    return told(world, after);
+    return catalogJson(world, after);
   }),
 
   route("DELETE", `${BASE}/{name}`, { query: shape({ force: queryFlag }) }, ({ world, caller, at, query }) => {

@@ -18,7 +18,7 @@ import {
   isMetastoreAdmin,
   sees,
 } from "./access.ts";
-import { keptFields, keptNow, securableOf, touched } from "./securable.ts";
+import { newRecord, recordFields, securableOf, touched } from "./securable.ts";
 import { credentialOf } from "./storage-credentials.ts";
 import { demandAccess, mayManageFileEvents, tooEarly } from "./validation.ts";
 
@@ -59,11 +59,11 @@ const locationOf = (world: World, name: string): Location => world.locations.get
 const credentialById = (world: World, id: string): Credential | undefined =>
   [...world.credentials.values()].find((one) => one.id === id);
 
-function told(world: World, one: Location): Record<string, unknown> {
+function locationJson(world: World, one: Location): Record<string, unknown> {
   const slash = world.settings.slashesByChance && world.chance(`slash of ${one.name}`) < 0.5;
   const queue = one.queueId === null ? undefined : { managed_sqs: { managed_resource_id: one.queueId } };
   return {
-    ...keptFields(world, one),
+    ...recordFields(world, one),
     // With or without a slash: terraform-provider-databricks suppresses the difference (ucDirectoryPathSlashOnlySuppressDiff).
     url: slash ? `${one.url}/` : one.url,
     credential_id: one.credentialId,
@@ -164,7 +164,7 @@ export const EXTERNAL_LOCATION_ROUTES: readonly Route[] = [
     demandFree(world, name);
     demandNoOverlap(world, url, null);
     const made: Location = {
-      ...keptNow(world, caller, `location ${name}`, { name, comment: body.comment }),
+      ...newRecord(world, caller, `location ${name}`, { name, comment: body.comment }),
       url,
       credentialId: credential.id,
       readOnly: body.read_only ?? false,
@@ -174,7 +174,7 @@ export const EXTERNAL_LOCATION_ROUTES: readonly Route[] = [
       queueId,
     };
     world.locations.set(name, made);
-    return told(world, made);
+    return locationJson(world, made);
   }),
 
   route(
@@ -185,7 +185,7 @@ export const EXTERNAL_LOCATION_ROUTES: readonly Route[] = [
       const all = [...world.locations.values()].filter(({ name }) => sees(world, caller, securable(world, name)));
       return pageOf(
         world,
-        { list: "external-locations", field: "external_locations", all: all.map((one) => told(world, one)) },
+        { list: "external-locations", field: "external_locations", all: all.map((one) => locationJson(world, one)) },
         query,
       );
     },
@@ -193,7 +193,7 @@ export const EXTERNAL_LOCATION_ROUTES: readonly Route[] = [
 
   route("GET", `${BASE}/{name}`, { query: shape({ include_browse: queryFlag }) }, ({ world, caller, at }) => {
     demandSight(world, caller, securable(world, at["name"]!));
-    return told(world, locationOf(world, at["name"]!));
+    return locationJson(world, locationOf(world, at["name"]!));
   }),
 
   route("PATCH", `${BASE}/{name}`, { body: UPDATE }, async ({ world, caller, at, body }) => {
@@ -240,7 +240,7 @@ export const EXTERNAL_LOCATION_ROUTES: readonly Route[] = [
     };
     world.locations.delete(before.name);
     world.locations.set(name, after);
-    return told(world, after);
+    return locationJson(world, after);
   }),
 
   route("DELETE", `${BASE}/{name}`, { query: shape({ force: queryFlag }) }, ({ world, caller, at, query }) => {

@@ -65,8 +65,8 @@ function shuffled<T>(world: World, id: string, all: readonly T[]): readonly T[] 
 
 function assignments(world: World, one: Securable, grants: Grants, principal?: string) {
   const all = [...grants].filter(([name]) => principal === undefined || name === principal);
-  const told = all.map(([name, held]) => ({ principal: name, privileges: [...held].sort() }));
-  return told.length === 0 ? {} : { privilege_assignments: shuffled(world, one.id, told) };
+  const listed = all.map(([name, held]) => ({ principal: name, privileges: [...held].sort() }));
+  return listed.length === 0 ? {} : { privilege_assignments: shuffled(world, one.id, listed) };
 }
 
 export const PERMISSION_ROUTES: readonly Route[] = [

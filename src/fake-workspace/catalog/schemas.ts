@@ -17,7 +17,7 @@ import {
   sees,
 } from "./access.ts";
 import { demandInLocation } from "./managed-storage.ts";
-import { fullNameOf, keptFields, keptNow, securableOf, touched } from "./securable.ts";
+import { fullNameOf, newRecord, recordFields, securableOf, touched } from "./securable.ts";
 
 const BASE = "/api/2.1/unity-catalog/schemas";
 const CREATE = shape({
@@ -33,9 +33,9 @@ const securable = (world: World, fullName: string) => securableOf(world, "schema
 export const schemaOf = (world: World, fullName: string): Schema =>
   world.schemas.get(securable(world, fullName).fullName)!;
 
-function told(world: World, one: Schema): Record<string, unknown> {
+function schemaJson(world: World, one: Schema): Record<string, unknown> {
   return {
-    ...keptFields(world, one),
+    ...recordFields(world, one),
     full_name: fullNameOf(one),
     catalog_name: one.catalog,
     catalog_type: "MANAGED_CATALOG",
@@ -68,7 +68,7 @@ export function makeSchema(world: World, caller: string, wish: SchemaWish): Sche
   const root = wish.storageRoot;
   const storageRoot = root === undefined ? null : demandInLocation(world, caller, root, "CREATE_MANAGED_STORAGE");
   const made: Schema = {
-    ...keptNow(world, caller, `schema ${fullName}`, { name, comment: wish.comment }),
+    ...newRecord(world, caller, `schema ${fullName}`, { name, comment: wish.comment }),
     catalog: catalog.fullName,
     storageRoot,
     properties: wish.properties ?? {},
@@ -121,7 +121,7 @@ export function dropSchema(world: World, caller: string, fullName: string, force
 export const SCHEMA_ROUTES: readonly Route[] = [
   route("POST", BASE, { body: CREATE }, ({ world, caller, body }) => {
     const { catalog_name: catalog, name, comment, properties, storage_root: storageRoot } = body;
-    return told(world, makeSchema(world, caller, { catalog, name, comment, properties, storageRoot }));
+    return schemaJson(world, makeSchema(world, caller, { catalog, name, comment, properties, storageRoot }));
   }),
 
   route(
@@ -135,7 +135,7 @@ export const SCHEMA_ROUTES: readonly Route[] = [
       );
       return pageOf(
         world,
-        { list: `schemas of ${catalog.fullName}`, field: "schemas", all: all.map(([, one]) => told(world, one)) },
+        { list: `schemas of ${catalog.fullName}`, field: "schemas", all: all.map(([, one]) => schemaJson(world, one)) },
         query,
       );
     },
@@ -143,7 +143,7 @@ export const SCHEMA_ROUTES: readonly Route[] = [
 
   route("GET", `${BASE}/{full_name}`, { query: shape({ include_browse: queryFlag }) }, ({ world, caller, at }) => {
     demandSight(world, caller, securable(world, at["full_name"]!));
-    return told(world, schemaOf(world, at["full_name"]!));
+    return schemaJson(world, schemaOf(world, at["full_name"]!));
   }),
 
   route("PATCH", `${BASE}/{full_name}`, { body: UPDATE }, ({ world, caller, at, body }) => {
@@ -164,7 +164,7 @@ export const SCHEMA_ROUTES: readonly Route[] = [
       properties: body.properties ?? before.properties,
     };
     world.schemas.set(fullNameOf(before), after);
-    return told(world, after);
+    return schemaJson(world, after);
   }),
 
   route("DELETE", `${BASE}/{full_name}`, { query: shape({ force: queryFlag }) }, ({ world, caller, at, query }) => {

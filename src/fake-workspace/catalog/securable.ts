@@ -1,6 +1,6 @@
 /** The things that Unity Catalog guards, as they are kept here, and how they are found. */
 import { absent } from "../wire/problem.ts";
-import type { Kept, Schema, Table, Volume } from "../world/things.ts";
+import type { Schema, SecurableRecord, Table, Volume } from "../world/things.ts";
 import type { World } from "../world/world.ts";
 
 export const SECURABLE_TYPES = [
@@ -31,7 +31,7 @@ const KINDS: Record<
   {
     readonly code: string;
     readonly called: string;
-    readonly kept: (world: World) => ReadonlyMap<string, Kept>;
+    readonly kept: (world: World) => ReadonlyMap<string, SecurableRecord>;
   }
 > = {
   catalog: { code: "CATALOG_DOES_NOT_EXIST", called: "Catalog", kept: (world) => world.catalogs },
@@ -83,12 +83,12 @@ export function parentsOf(world: World, one: Securable): readonly Securable[] {
 }
 
 /** A new one, made now by the caller. `what` names it for its id: kind and full name. */
-export function keptNow(
+export function newRecord(
   world: World,
   caller: string,
   what: string,
-  { name, comment }: Pick<Kept, "name" | "comment">,
-): Kept {
+  { name, comment }: Pick<SecurableRecord, "name" | "comment">,
+): SecurableRecord {
   const nowMs = world.now();
   return {
     id: world.nextUuid(what),
@@ -103,7 +103,7 @@ export function keptNow(
 }
 
 /** The fields that every answer of Unity Catalog has. */
-export function keptFields(world: World, one: Kept): Record<string, unknown> {
+export function recordFields(world: World, one: SecurableRecord): Record<string, unknown> {
   return {
     name: one.name,
     owner: one.owner,

@@ -19,7 +19,7 @@ import {
   owns,
   sees,
 } from "./access.ts";
-import { keptFields, keptNow, metastoreOf, securableOf, touched } from "./securable.ts";
+import { metastoreOf, newRecord, recordFields, securableOf, touched } from "./securable.ts";
 import { resultsOf, tooEarly, usableRole } from "./validation.ts";
 
 const BASE = "/api/2.1/unity-catalog/storage-credentials";
@@ -37,9 +37,9 @@ function checkedArn(arn: string): string {
   return arn;
 }
 
-function told(world: World, one: Credential): Record<string, unknown> {
+function credentialJson(world: World, one: Credential): Record<string, unknown> {
   return {
-    ...keptFields(world, one),
+    ...recordFields(world, one),
     id: one.id,
     full_name: one.name,
     aws_iam_role: {
@@ -121,28 +121,28 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
     }
     demandFree();
     const made: Credential = {
-      ...keptNow(world, caller, `credential ${name}`, { name, comment: body.comment }),
+      ...newRecord(world, caller, `credential ${name}`, { name, comment: body.comment }),
       roleArn,
       externalId,
       readOnly: body.read_only ?? false,
       isolation: "ISOLATION_MODE_OPEN",
     };
     world.credentials.set(name, made);
-    return told(world, made);
+    return credentialJson(world, made);
   }),
 
   route("GET", BASE, { query: shape({ ...PAGE, include_unbound: queryFlag }) }, ({ world, caller, query }) => {
     const all = [...world.credentials.values()].filter(({ name }) => sees(world, caller, securable(world, name)));
     return pageOf(
       world,
-      { list: "storage-credentials", field: "storage_credentials", all: all.map((one) => told(world, one)) },
+      { list: "storage-credentials", field: "storage_credentials", all: all.map((one) => credentialJson(world, one)) },
       query,
     );
   }),
 
   route("GET", `${BASE}/{name}`, {}, ({ world, caller, at }) => {
     demandSight(world, caller, securable(world, at["name"]!));
-    return told(world, credentialOf(world, at["name"]!));
+    return credentialJson(world, credentialOf(world, at["name"]!));
   }),
 
   route("PATCH", `${BASE}/{name}`, { body: UPDATE }, async ({ world, caller, at, body }) => {
@@ -179,7 +179,7 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
     };
     world.credentials.delete(before.name);
     world.credentials.set(name, after);
-    return told(world, after);
+    return credentialJson(world, after);
   }),
 
   route("DELETE", `${BASE}/{name}`, { query: shape({ force: queryFlag }) }, ({ world, caller, at, query }) => {

@@ -11,7 +11,7 @@ import { demand, demandOwner, demandPrincipal, demandSight, sees } from "./acces
 import { catalogOf, catalogStorage } from "./catalogs.ts";
 import { demandFreePlace, demandInLocation } from "./managed-storage.ts";
 import { forgetTable } from "./schemas.ts";
-import { fullNameOf, keptFields, keptNow, securableOf, touched } from "./securable.ts";
+import { fullNameOf, newRecord, recordFields, securableOf, touched } from "./securable.ts";
 
 const BASE = "/api/2.1/unity-catalog/tables";
 
@@ -19,9 +19,9 @@ const securable = (world: World, fullName: string) => securableOf(world, "table"
 export const tableOf = (world: World, fullName: string): Table =>
   world.tables.get(securable(world, fullName).fullName)!;
 
-function told(world: World, one: Table): Record<string, unknown> {
+function tableJson(world: World, one: Table): Record<string, unknown> {
   return {
-    ...keptFields(world, one),
+    ...recordFields(world, one),
     full_name: fullNameOf(one),
     catalog_name: one.catalog,
     schema_name: one.schema,
@@ -74,7 +74,7 @@ export function makeTable(world: World, caller: string, wish: TableWish): Table 
   const name = keptName(tableName, "Table");
   const fullName = `${schema.fullName}.${name}`;
   if (world.tables.has(fullName)) throw taken("TABLE_ALREADY_EXISTS", `Table '${fullName}' already exists`);
-  const kept = keptNow(world, caller, `table ${fullName}`, { name, comment: wish.comment });
+  const kept = newRecord(world, caller, `table ${fullName}`, { name, comment: wish.comment });
   const [catalog = "", inSchema = ""] = schema.fullName.split(".");
   let url = `${catalogStorage(world, catalogOf(world, catalog))}/tables/${kept.id}`;
   if (wish.url !== undefined) {
@@ -128,7 +128,7 @@ export const TABLE_ROUTES: readonly Route[] = [
       ([fullName, one]) => `${one.catalog}.${one.schema}` === schema && sees(world, caller, securable(world, fullName)),
     );
     const shown = all.map(([, one]) => {
-      const { columns, properties, ...rest } = told(world, one);
+      const { columns, properties, ...rest } = tableJson(world, one);
       return {
         ...rest,
         columns: query.omit_columns === true ? undefined : columns,
@@ -140,7 +140,7 @@ export const TABLE_ROUTES: readonly Route[] = [
 
   route("GET", `${BASE}/{full_name}`, { query: GET }, ({ world, caller, at }) => {
     demandSight(world, caller, securable(world, at["full_name"]!));
-    return told(world, tableOf(world, at["full_name"]!));
+    return tableJson(world, tableOf(world, at["full_name"]!));
   }),
 
   route("GET", `${BASE}/{full_name}/exists`, {}, ({ world, at }) => ({

@@ -8,7 +8,7 @@ import { may, type Role, whyNotAssumable } from "./role-judge.ts";
 
 const OPERATIONS = ["READ", "LIST", "WRITE", "DELETE", "PATH_EXISTS"] as const;
 type Operation = (typeof OPERATIONS)[number];
-export type Result = {
+export type ValidationResult = {
   readonly operation: Operation;
   readonly result: "PASS" | "FAIL" | "SKIP";
   readonly message: string;
@@ -42,9 +42,9 @@ export async function usableRole(
   return reason === null ? { role } : { reason };
 }
 
-export async function resultsOf(world: World, probe: Probe, early: boolean): Promise<readonly Result[]> {
+export async function resultsOf(world: World, probe: Probe, early: boolean): Promise<readonly ValidationResult[]> {
   const usable = await usableRole(world, probe.roleArn, probe.externalId, early);
-  const results: Result[] = [];
+  const results: ValidationResult[] = [];
   for (const operation of OPERATIONS) {
     if (probe.readOnly && (operation === "WRITE" || operation === "DELETE")) {
       results.push({ operation, result: "SKIP", message: "The credential or location is read only" });

@@ -10,7 +10,7 @@ import type { World } from "../world/world.ts";
 import { demand, demandOwnerOrAdmin, demandPrincipal, demandSight, sees } from "./access.ts";
 import { catalogOf, catalogStorage } from "./catalogs.ts";
 import { demandFreePlace, demandInLocation } from "./managed-storage.ts";
-import { fullNameOf, keptFields, keptNow, securableOf, touched } from "./securable.ts";
+import { fullNameOf, newRecord, recordFields, securableOf, touched } from "./securable.ts";
 
 const BASE = "/api/2.1/unity-catalog/volumes";
 const CREATE = shape({
@@ -26,9 +26,9 @@ const UPDATE = shape({ comment: text, new_name: text, owner: text });
 const securable = (world: World, fullName: string) => securableOf(world, "volume", fullName);
 const volumeOf = (world: World, fullName: string): Volume => world.volumes.get(securable(world, fullName).fullName)!;
 
-function told(world: World, one: Volume): Record<string, unknown> {
+function volumeJson(world: World, one: Volume): Record<string, unknown> {
   return {
-    ...keptFields(world, one),
+    ...recordFields(world, one),
     full_name: fullNameOf(one),
     catalog_name: one.catalog,
     schema_name: one.schema,
@@ -58,7 +58,7 @@ export function makeVolume(world: World, caller: string, wish: VolumeWish): Volu
   const name = keptName(wish.name, "Volume");
   const fullName = `${schema.fullName}.${name}`;
   if (world.volumes.has(fullName)) throw taken("RESOURCE_ALREADY_EXISTS", `Volume '${fullName}' already exists`);
-  const kept = keptNow(world, caller, `volume ${fullName}`, { name, comment: wish.comment });
+  const kept = newRecord(world, caller, `volume ${fullName}`, { name, comment: wish.comment });
   const external = wish.url !== undefined;
   let url = `${catalogStorage(world, catalogOf(world, catalog))}/volumes/${kept.id}`;
   if (wish.url !== undefined) {
@@ -80,7 +80,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
       throw invalid("storage_location must not be set for a MANAGED volume.");
     }
     const { catalog_name: catalog, schema_name: schema, name, comment, storage_location: url } = body;
-    return told(world, makeVolume(world, caller, { catalog, schema, name, comment, url }));
+    return volumeJson(world, makeVolume(world, caller, { catalog, schema, name, comment, url }));
   }),
 
   route(
@@ -95,7 +95,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
       );
       return pageOf(
         world,
-        { list: `volumes of ${schema}`, field: "volumes", all: all.map(([, one]) => told(world, one)) },
+        { list: `volumes of ${schema}`, field: "volumes", all: all.map(([, one]) => volumeJson(world, one)) },
         query,
       );
     },
@@ -103,7 +103,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
 
   route("GET", `${BASE}/{full_name}`, { query: shape({ include_browse: queryFlag }) }, ({ world, caller, at }) => {
     demandSight(world, caller, securable(world, at["full_name"]!));
-    return told(world, volumeOf(world, at["full_name"]!));
+    return volumeJson(world, volumeOf(world, at["full_name"]!));
   }),
 
   route("PATCH", `${BASE}/{full_name}`, { body: UPDATE }, ({ world, caller, at, body }) => {
@@ -126,7 +126,7 @@ export const VOLUME_ROUTES: readonly Route[] = [
     }
     world.volumes.delete(fullNameOf(before));
     world.volumes.set(fullNameOf(after), after);
-    return told(world, after);
+    return volumeJson(world, after);
   }),
 
   route("DELETE", `${BASE}/{full_name}`, {}, ({ world, caller, at }) => {

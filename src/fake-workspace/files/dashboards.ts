@@ -75,7 +75,7 @@ function short(one: Dashboard): Record<string, unknown> {
 }
 
 /** "This field is excluded in List Dashboards responses": etag, path, parent_path, serialized_dashboard. */
-function told(one: Dashboard): Record<string, unknown> {
+function dashboardJson(one: Dashboard): Record<string, unknown> {
   // acceptance/bundle/resources/dashboards/destroy of databricks/cli: of a trashed one little is left.
   if (one.trashed)
     return { dashboard_id: one.id, etag: etagOf(one), lifecycle_state: "TRASHED", parent_path: one.folder };
@@ -153,7 +153,7 @@ export const DASHBOARD_ROUTES: readonly Route[] = [
     };
     demandFree(world, made);
     keep(world, made, null);
-    return told(made);
+    return dashboardJson(made);
   }),
 
   route(
@@ -167,7 +167,7 @@ export const DASHBOARD_ROUTES: readonly Route[] = [
     },
   ),
 
-  route("GET", `${BASE}/{id}`, {}, ({ world, at }) => told(look(world, at["id"]!))),
+  route("GET", `${BASE}/{id}`, {}, ({ world, at }) => dashboardJson(look(world, at["id"]!))),
 
   route("PATCH", `${BASE}/{id}`, { body: UPDATE, query: DATASETS }, ({ world, at, caller, body, query }) => {
     const before = liveOne(world, at["id"]!);
@@ -191,7 +191,7 @@ export const DASHBOARD_ROUTES: readonly Route[] = [
     };
     demandFree(world, after);
     keep(world, after, before);
-    return told(after);
+    return dashboardJson(after);
   }),
 
   route("DELETE", `${BASE}/{id}`, {}, ({ world, at, caller }) => trashDashboard(world, caller, at["id"]!)),

@@ -28,7 +28,7 @@ const keptNow = (world: World, path: string): TreeEntry => ({
   modifiedAtMs: world.now(),
 });
 
-function told(one: WorkspaceObject): Record<string, unknown> {
+function objectJson(one: WorkspaceObject): Record<string, unknown> {
   return {
     object_type: one.kind,
     path: one.path,
@@ -139,7 +139,7 @@ export const WORKSPACE_TREE_ROUTES: readonly Route[] = [
   }),
 
   route("GET", "/api/2.0/workspace/get-status", { query: shape({ path: must(text) }) }, ({ world, query }) =>
-    told(objectAt(world, query.path)),
+    objectJson(objectAt(world, query.path)),
   ),
 
   route(
@@ -150,7 +150,7 @@ export const WORKSPACE_TREE_ROUTES: readonly Route[] = [
       const found = objectAt(world, query.path);
       const listed = found.kind === "DIRECTORY" ? childrenOf(world, found.path) : [found];
       // An empty folder has no `objects` at all.
-      return listed.length === 0 ? {} : { objects: listed.map(told) };
+      return listed.length === 0 ? {} : { objects: listed.map(objectJson) };
     },
   ),
 

@@ -40,11 +40,11 @@ const make = async (settings: object = SETTINGS) =>
 const run = async (job_id: bigint, more: object = {}) =>
   (await ask(`POST ${JOBS}/run-now`, { job_id, ...more })).body["run_id"] as bigint;
 
-type Seen = { status: { state: string; termination_details?: { code: string } }; tasks: { run_id: bigint }[] };
-async function follow(run_id: bigint): Promise<{ states: string[]; last: Seen }> {
+type SeenRun = { status: { state: string; termination_details?: { code: string } }; tasks: { run_id: bigint }[] };
+async function follow(run_id: bigint): Promise<{ states: string[]; last: SeenRun }> {
   const states: string[] = [];
   for (;;) {
-    const last = (await ask(`GET ${JOBS}/runs/get?run_id=${run_id}`)).body as unknown as Seen;
+    const last = (await ask(`GET ${JOBS}/runs/get?run_id=${run_id}`)).body as unknown as SeenRun;
     states.push(last.status.state);
     if (last.status.state === "TERMINATED" || states.length > 20) return { states, last };
   }

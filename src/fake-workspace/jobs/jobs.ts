@@ -26,7 +26,7 @@ export function demandManage(world: World, caller: string, job: Job): void {
   throw denied(`User ${caller} does not have Manage permissions on job ${job.id}.`);
 }
 
-function told(one: Job): Record<string, unknown> {
+function jobJson(one: Job): Record<string, unknown> {
   const { run_as } = one.settings;
   return {
     job_id: one.id,
@@ -70,7 +70,7 @@ export const JOB_ROUTES: readonly Route[] = [
     "GET",
     "/api/2.2/jobs/get",
     { query: shape({ job_id: must(queryInt64), include_trigger_state: queryFlag, page_token: text }) },
-    ({ world, query }) => told(jobOf(world, query.job_id)),
+    ({ world, query }) => jobJson(jobOf(world, query.job_id)),
   ),
 
   route("GET", "/api/2.2/jobs/list", { query: LIST }, ({ world, query }) => {
@@ -83,7 +83,7 @@ export const JOB_ROUTES: readonly Route[] = [
     const from = fromOf(world, query.page_token, query.offset);
     const jobs = all.slice(from, from + limit).map((one) => {
       const { tasks: _t, job_clusters: _c, environments: _e, parameters: _p, ...short } = one.settings;
-      return { ...told(one), settings: query.expand_tasks === true ? one.settings : short };
+      return { ...jobJson(one), settings: query.expand_tasks === true ? one.settings : short };
     });
     const more = from + limit < all.length;
     // A list without jobs has no `jobs`.

@@ -117,7 +117,7 @@ function statusOf(run: Run, outcomes: readonly NotebookOutcome[]): Record<string
   };
 }
 
-function told(world: World, run: Run): Record<string, unknown> {
+function runJson(world: World, run: Run): Record<string, unknown> {
   const outcomes = run.tasks.map(({ outcome }) => outcome);
   const page = `https://workspace.example/jobs/${run.jobId}/runs`;
   return {
@@ -200,7 +200,7 @@ export const RUN_ROUTES: readonly Route[] = [
         page_token: text,
       }),
     },
-    ({ world, query }) => told(world, look(world, query.run_id)),
+    ({ world, query }) => runJson(world, look(world, query.run_id)),
   ),
 
   route("GET", "/api/2.2/jobs/runs/get-output", { query: shape({ run_id: must(queryInt64) }) }, ({ world, query }) => {
@@ -213,7 +213,7 @@ export const RUN_ROUTES: readonly Route[] = [
       );
     }
     const { outcome } = found;
-    const metadata = { ...told(world, run), run_id: found.id, tasks: undefined };
+    const metadata = { ...runJson(world, run), run_id: found.id, tasks: undefined };
     if (isActive(run) || run.canceled) return { metadata };
     if (outcome.error !== undefined) return { metadata, error: outcome.error, error_trace: outcome.trace };
     // A notebook that did not call dbutils.notebook.exit has a notebook_output without a result.
@@ -250,7 +250,7 @@ export const RUN_ROUTES: readonly Route[] = [
       const from = query.page_token === undefined ? (query.offset ?? 0) : Number(query.page_token);
       if (!Number.isSafeInteger(from) || from < 0) throw invalid(`Invalid page_token "${query.page_token}"`);
       const runs = all.slice(from, from + limit).map((run) => {
-        const { tasks, ...short } = told(world, run);
+        const { tasks, ...short } = runJson(world, run);
         return query.expand_tasks === true ? { ...short, tasks } : short;
       });
       const more = from + limit < all.length;

@@ -23,8 +23,8 @@ const TABLE_LIST = [
 /** Throws SqlProblem, whatever goes wrong: to SQL a refusal is a failed statement over a 200. */
 export async function runSql(world: World, caller: string, call: SqlCall): Promise<SqlResult> {
   try {
-    const told = world.settings.queryAnswers.find(({ statement }) => isStatement(statement, call.text));
-    if (told !== undefined) return told;
+    const prepared = world.settings.queryAnswers.find(({ statement }) => isStatement(statement, call.text));
+    if (prepared !== undefined) return prepared;
     if (world.engine !== null && isQuery(call.text)) return await world.engine(call);
     const described = describedQuery(call.text);
     if (described !== null) {

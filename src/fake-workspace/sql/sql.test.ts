@@ -27,12 +27,12 @@ beforeEach(async () => {
 afterAll(() => workspace.stop());
 
 type Status = { state: string; error?: { error_code: string; message: string }; sql_state?: string };
-type Answer = { statement_id: string; status: Status; result: { data_array?: string[][] }; manifest: object };
+type StatementAnswer = { statement_id: string; status: Status; result: { data_array?: string[][] }; manifest: object };
 
-async function sql(statement: string, more: object = {}): Promise<Answer> {
+async function sql(statement: string, more: object = {}): Promise<StatementAnswer> {
   const answer = await ask(`POST ${STATEMENTS}`, { statement, warehouse_id: WAREHOUSE, wait_timeout: "50s", ...more });
   expect(answer.status).toBe(200);
-  return answer.body as unknown as Answer;
+  return answer.body as unknown as StatementAnswer;
 }
 
 const CREATE = `
@@ -192,7 +192,7 @@ test("a statement waits for its warehouse: PENDING, RUNNING, SUCCEEDED, over the
   const states = [sent.status.state];
   while (states.at(-1) !== "SUCCEEDED" && states.length < 20) {
     const { body } = await ask(`GET ${STATEMENTS}/${sent.statement_id}`);
-    states.push((body as unknown as Answer).status.state);
+    states.push((body as unknown as StatementAnswer).status.state);
   }
   expect(states.filter((one, index) => one !== states[index - 1])).toEqual(["PENDING", "RUNNING", "SUCCEEDED"]);
   expect((await ask(`GET /api/2.0/sql/warehouses/${WAREHOUSE}`)).body).toMatchObject({ state: "RUNNING" });

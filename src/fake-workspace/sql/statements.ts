@@ -51,7 +51,7 @@ function stateOf({ asksPending, asksRunning, canceled, closed, end }: Statement)
   return closed ? "CLOSED" : "SUCCEEDED";
 }
 
-function told(world: World, one: Statement): Record<string, unknown> {
+function statementJson(world: World, one: Statement): Record<string, unknown> {
   const state = stateOf(one);
   const { end, id } = one;
   if (state === "FAILED" && end instanceof SqlProblem) {
@@ -177,10 +177,10 @@ export const STATEMENT_ROUTES: readonly Route[] = [
       ...(canceled ? UNDONE : limited(await attempt(() => runSql(world, caller, call)), body)),
     };
     world.statements.set(made.id, made);
-    return told(world, made);
+    return statementJson(world, made);
   }),
 
-  route("GET", `${BASE}/{id}`, {}, ({ world, at }) => told(world, ask(world, at["id"]!))),
+  route("GET", `${BASE}/{id}`, {}, ({ world, at }) => statementJson(world, ask(world, at["id"]!))),
 
   // "Cancelation might silently fail": what was done stays done, and a statement that has ended keeps its state.
   route("POST", `${BASE}/{id}/cancel`, {}, ({ world, at }) => {

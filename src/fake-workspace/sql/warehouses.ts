@@ -31,7 +31,7 @@ export function lookAtWarehouse(world: World, id: string): Warehouse {
   return after;
 }
 
-function told({ id, name, state }: Warehouse): Record<string, unknown> {
+function warehouseJson({ id, name, state }: Warehouse): Record<string, unknown> {
   return {
     id,
     name,
@@ -54,12 +54,12 @@ export const WAREHOUSE_ROUTES: readonly Route[] = [
     BASE,
     { query: shape({ page_size: queryInt, page_token: text, run_as_user_id: queryInt }) },
     ({ world }) => {
-      const all = [...world.warehouses.keys()].map((id) => told(lookAtWarehouse(world, id)));
+      const all = [...world.warehouses.keys()].map((id) => warehouseJson(lookAtWarehouse(world, id)));
       return all.length === 0 ? {} : { warehouses: all };
     },
   ),
 
-  route("GET", `${BASE}/{id}`, {}, ({ world, at }) => told(lookAtWarehouse(world, at["id"]!))),
+  route("GET", `${BASE}/{id}`, {}, ({ world, at }) => warehouseJson(lookAtWarehouse(world, at["id"]!))),
 
   route("POST", `${BASE}/{id}/start`, {}, ({ world, at }) => startWarehouse(world, at["id"]!)),
 

@@ -4,7 +4,7 @@ import { ENGINEER_TOKEN } from "../world/settings.ts";
 import { parseExact, printExact } from "./exact-json.ts";
 import type { Workspace } from "./port.ts";
 
-export type Told = {
+export type ApiAnswer = {
   readonly status: number;
   // Tests compare it with what they expect, whatever it is.
   readonly body: Readonly<Record<string, unknown>>;
@@ -12,7 +12,7 @@ export type Told = {
 };
 export const UC = "/api/2.1/unity-catalog";
 
-export type Ask = (call: string, body?: unknown, headers?: Readonly<Record<string, string>>) => Promise<Told>;
+export type Ask = (call: string, body?: unknown, headers?: Readonly<Record<string, string>>) => Promise<ApiAnswer>;
 
 /** `ask("GET /api/…")`. The body is written as JSON, with exact integers. */
 export function askOf(workspace: Workspace, token = ENGINEER_TOKEN): Ask {

@@ -4,7 +4,7 @@
  *   POST /-/faults {…}   POST /-/reset   PATCH /-/settings {…}   PUT /-/rows {"table": "c.s.t", "rows": 5}
  */
 
-import type { Answer, Fault } from "../world/faults.ts";
+import type { Fault, FaultAnswer } from "../world/faults.ts";
 import type { WorkspaceSettings } from "../world/settings.ts";
 import { DEFAULT_SETTINGS } from "../world/settings.ts";
 import { parseExact, printExact } from "./exact-json.ts";
@@ -32,7 +32,7 @@ export function setRows(workspace: Workspace, name: string, rows: number): void 
   tables.set(name.toLowerCase(), { ...table, rows });
 }
 
-export function control(workspace: Workspace, method: string | undefined, url: URL, sent: string): Answer {
+export function control(workspace: Workspace, method: string | undefined, url: URL, sent: string): FaultAnswer {
   const headers = { "content-type": "application/json" };
   const ask = ASKS[`${method} ${url.pathname}`];
   if (ask === undefined) return { status: 404, headers, text: printExact({ asks: Object.keys(ASKS) }) };

@@ -18,7 +18,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Answer, answerOf, type FaultQueue, newFaultQueue } from "../world/faults.ts";
+import { answerOf, type FaultAnswer, type FaultQueue, newFaultQueue } from "../world/faults.ts";
 import { type Journal, newJournal } from "../world/journal.ts";
 import { DEFAULT_SETTINGS, type WorkspaceSettings } from "../world/settings.ts";
 import type { SqlEngine } from "../world/things.ts";
@@ -131,7 +131,7 @@ class Desk {
     url: URL,
     sent: string,
     told: { caller: string | null; body: unknown },
-  ): Promise<Answer> {
+  ): Promise<FaultAnswer> {
     const [method, path] = [request.method ?? "GET", url.pathname];
     const { authorization } = request.headers;
     try {
@@ -153,7 +153,7 @@ class Desk {
     }
   }
 
-  #refusal(error: unknown, method: string, path: string): Answer {
+  #refusal(error: unknown, method: string, path: string): FaultAnswer {
     const known = error instanceof URIError ? absent("ENDPOINT_NOT_FOUND", `Cannot decode the path: ${path}`) : error;
     if (!(known instanceof Problem)) {
       this.#journal.complain({ method, path, reason: `The fake itself failed: ${String(error)}` });
@@ -198,13 +198,13 @@ function jsonOrNothing(sent: string): unknown {
   }
 }
 
-function errorCodeOf(answer: Answer): string | number | undefined {
+function errorCodeOf(answer: FaultAnswer): string | number | undefined {
   if (answer.status < 400 || answer.headers["content-type"] !== "application/json") return undefined;
   const body = JSON.parse(answer.text) as { readonly error_code?: string | number; readonly error?: string };
   return body.error_code ?? body.error;
 }
 
-const json = (status: number, body: unknown): Answer => ({
+const json = (status: number, body: unknown): FaultAnswer => ({
   status,
   headers: { "content-type": "application/json" },
   text: printExact(body),
@@ -223,14 +223,14 @@ async function textOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString("utf8");
 }
 
-async function writeHalf(response: ServerResponse, answer: Answer): Promise<void> {
+async function writeHalf(response: ServerResponse, answer: FaultAnswer): Promise<void> {
   const bytes = Buffer.from(answer.text);
   response.writeHead(answer.status, { ...answer.headers, "content-length": String(bytes.length) });
   const half = bytes.subarray(0, Math.ceil(bytes.length / 2));
   await new Promise<void>((resolve) => response.write(half, () => resolve()));
 }
 
-function write(response: ServerResponse, answer: Answer): void {
+function write(response: ServerResponse, answer: FaultAnswer): void {
   response.writeHead(answer.status, answer.headers);
   response.end(answer.text);
 }

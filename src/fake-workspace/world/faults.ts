@@ -88,14 +88,14 @@ const CODES: Readonly<Record<number, string>> = {
   504: "DEADLINE_EXCEEDED",
 };
 
-export type Answer = {
+export type FaultAnswer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
 };
 
 /** The answer of a fault that does nothing else. */
-export function answerOf(fault: Fault, print: (value: unknown) => string): Answer {
+export function answerOf(fault: Fault, print: (value: unknown) => string): FaultAnswer {
   const status = fault.status ?? 503;
   const headers: Record<string, string> = fault.retry_after === undefined ? {} : { "retry-after": fault.retry_after };
   if (fault.what === "html") {

@@ -1,12 +1,12 @@
 /** What most tests of Unity Catalog begin with, asked for by the public API. */
-import { type Ask, type Told, UC } from "../wire/ask.ts";
+import { type ApiAnswer, type Ask, UC } from "../wire/ask.ts";
 
 export const ROLE_ARN = "arn:aws:iam::123456789012:role/lake";
 
-export const makeCredential = (ask: Ask, name = "lake"): Promise<Told> =>
+export const makeCredential = (ask: Ask, name = "lake"): Promise<ApiAnswer> =>
   ask(`POST ${UC}/storage-credentials`, { name, aws_iam_role: { role_arn: ROLE_ARN }, skip_validation: true });
 
-export const makeLocation = (ask: Ask, name: string, url: string, more: object = {}): Promise<Told> =>
+export const makeLocation = (ask: Ask, name: string, url: string, more: object = {}): Promise<ApiAnswer> =>
   ask(`POST ${UC}/external-locations`, {
     name,
     url,

@@ -3,7 +3,7 @@ import type { JobSettings, Task } from "../jobs/job-settings.ts";
 import type { SqlProblem } from "../sql/words.ts";
 import type { NotebookOutcome } from "./settings.ts";
 
-export type Kept = {
+export type SecurableRecord = {
   readonly id: string;
   readonly name: string;
   readonly owner: string;
@@ -15,13 +15,13 @@ export type Kept = {
 };
 export type IsolationMode = "ISOLATION_MODE_OPEN" | "ISOLATION_MODE_ISOLATED";
 
-export type Credential = Kept & {
+export type Credential = SecurableRecord & {
   readonly roleArn: string;
   readonly externalId: string;
   readonly readOnly: boolean;
   readonly isolation: IsolationMode;
 };
-export type Location = Kept & {
+export type Location = SecurableRecord & {
   /** Without a slash at its end. */
   readonly url: string;
   readonly credentialId: string;
@@ -31,17 +31,17 @@ export type Location = Kept & {
   readonly fileEvents: boolean;
   readonly queueId: string | null;
 };
-export type Catalog = Kept & {
+export type Catalog = SecurableRecord & {
   readonly storageRoot: string | null;
   readonly properties: Readonly<Record<string, string>>;
   readonly isolation: "OPEN" | "ISOLATED";
 };
-export type Schema = Kept & {
+export type Schema = SecurableRecord & {
   readonly catalog: string;
   readonly storageRoot: string | null;
   readonly properties: Readonly<Record<string, string>>;
 };
-export type Volume = Kept & {
+export type Volume = SecurableRecord & {
   readonly catalog: string;
   readonly schema: string;
   readonly external: boolean;
@@ -53,7 +53,7 @@ export type Column = {
   readonly nullable: boolean;
   readonly comment: string | undefined;
 };
-export type Table = Kept & {
+export type Table = SecurableRecord & {
   readonly catalog: string;
   readonly schema: string;
   readonly columns: readonly Column[];

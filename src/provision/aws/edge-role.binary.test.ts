@@ -58,7 +58,7 @@ it("a machine with the profile puts below its node's name, and neither reads, li
     machine.send(new s3Api.PutObjectCommand({ Bucket: bucketName(use, naming), Key, Body: "x", IfNoneMatch: "*" }));
   const raw = { Bucket: bucketName("raw", naming) };
   const metadata = { Bucket: bucketName("metadata", naming) };
-  const told = async (work: Promise<unknown>) =>
+  const resultOf = async (work: Promise<unknown>) =>
     await work.then(
       () => "done",
       (error: unknown) => answerOf(error).status,
@@ -68,8 +68,8 @@ it("a machine with the profile puts below its node's name, and neither reads, li
       ...Object.fromEntries(STAGES.map((stage) => [`put into ${stage}`, put(stage, KEY)])),
       "put its heartbeat": put("metadata", "nodes/edge-1/heartbeat.json"),
     };
-    for (const [what, work] of Object.entries(may)) expect([what, await told(work)]).toEqual([what, "done"]);
-    expect(await told(put("raw", KEY))).toBe(412);
+    for (const [what, work] of Object.entries(may)) expect([what, await resultOf(work)]).toEqual([what, "done"]);
+    expect(await resultOf(put("raw", KEY))).toBe(412);
     const mayNot: Record<string, () => Promise<unknown>> = {
       "read what it has put": () => machine.send(new s3Api.GetObjectCommand({ ...raw, Key: KEY })),
       "ask whether it is there": () => machine.send(new s3Api.HeadObjectCommand({ ...raw, Key: KEY })),
@@ -91,7 +91,7 @@ it("a machine with the profile puts below its node's name, and neither reads, li
         ),
       "delete a bucket": () => machine.send(new s3Api.DeleteBucketCommand(raw)),
     };
-    for (const [what, work] of Object.entries(mayNot)) expect([what, await told(work())]).toEqual([what, 403]);
+    for (const [what, work] of Object.entries(mayNot)) expect([what, await resultOf(work())]).toEqual([what, 403]);
   } finally {
     machine.destroy();
   }

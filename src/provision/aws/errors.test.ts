@@ -7,7 +7,7 @@ import { canRun } from "../../testing/needs.ts";
 import { accountState } from "../../testing/provision/account-state.ts";
 import { ACCOUNT, PREFIX, ProvisionWorld, REGION } from "../../testing/provision/world.ts";
 import { applyPlan } from "../apply.ts";
-import { expectGolden, problemsOf, told } from "../errors.suite.ts";
+import { expectGolden, problemsOf, reportOf } from "../errors.suite.ts";
 import { makePlan, type Problem, planProblems } from "../plan.ts";
 import { applyRemoval, planRemoval } from "../removal.ts";
 import type { ProvisionSide } from "../resource.ts";
@@ -138,9 +138,9 @@ const SCENARIOS: Readonly<Record<string, { before: () => Promise<unknown>; work:
   "destroy of a role": { before: () => fullSetUp({ edgeIdentity: "role" }), work: destroy },
 };
 
-type Answer = readonly [status: number, code: string, message?: string];
+type ErrorAnswer = readonly [status: number, code: string, message?: string];
 /** Every call may be answered so, and it passes: each kind of call of a run once, in the same run. */
-const PASSING: Readonly<Record<string, readonly Answer[]>> = {
+const PASSING: Readonly<Record<string, readonly ErrorAnswer[]>> = {
   s3: [
     [503, "SlowDown"],
     [500, "InternalError"],
@@ -151,7 +151,7 @@ const PASSING: Readonly<Record<string, readonly Answer[]>> = {
   ],
 };
 /** Every call may be answered so, and it does not pass. */
-const COMMON: Readonly<Record<string, readonly Answer[]>> = {
+const COMMON: Readonly<Record<string, readonly ErrorAnswer[]>> = {
   s3: [[403, "AccessDenied", "Access Denied"]],
   iam: [[403, "AccessDenied", "User: me is not authorized to perform: iam:CALL on resource: arn:of:it"]],
   sts: [
@@ -163,7 +163,7 @@ const COMMON: Readonly<Record<string, readonly Answer[]>> = {
   ],
 };
 /** What a call may be answered beside that: reference, 1.3 to 1.7, and the SDK's own documentation. */
-const OF_CALL: Readonly<Record<string, readonly Answer[]>> = {
+const OF_CALL: Readonly<Record<string, readonly ErrorAnswer[]>> = {
   "s3 HeadBucket": [
     [301, "PermanentRedirect"],
     [400, "BadRequest", "An answer to HEAD has no words"],
@@ -249,7 +249,7 @@ const OF_CALL: Readonly<Record<string, readonly Answer[]>> = {
 
 const kindOf = (call: string) => call.split(" ").slice(0, 2).join(" ");
 
-function xmlOf(kind: string, [, code, message = "as the test wants it"]: Answer): string {
+function xmlOf(kind: string, [, code, message = "as the test wants it"]: ErrorAnswer): string {
   const said = message.replace("iam:CALL", kind.replace(" ", ":"));
   const error = `<Error><Type>Sender</Type><Code>${code}</Code><Message>${said}</Message></Error>`;
   return kind.startsWith("s3 ") ? error : `<ErrorResponse>${error}</ErrorResponse>`;
@@ -268,7 +268,7 @@ async function kindsOf({ before, work }: Scenario): Promise<string[]> {
 const STAYS: ReadonlySet<string> = new Set(["LimitExceeded"]);
 
 /** The answer, once for each kind of call that `which` takes. Returns the kinds that got it. */
-function onceEach(which: (kind: string) => boolean, answer: Answer): Set<string> {
+function onceEach(which: (kind: string) => boolean, answer: ErrorAnswer): Set<string> {
   const given = new Set<string>();
   world.proxy.onCall = (call) => {
     const kind = kindOf(call);
@@ -288,7 +288,7 @@ async function lineOf(what: string, { before, work }: Scenario, fault: () => Set
   await before();
   const given = fault();
   // The key that AWS made up, and which of the two roles was read first.
-  const line = `${what} -> ${told(await problemsOf(work))}`
+  const line = `${what} -> ${reportOf(await problemsOf(work))}`
     .replace(/AKIA\w{16}/g, "AKIA…")
     .replace(/read role "acme-[a-z-]+-us-west-2"/, 'read role "ONE"');
   expect([what, given.size > 0]).toEqual([what, true]);

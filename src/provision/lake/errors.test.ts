@@ -10,7 +10,7 @@ import { applyPlan } from "../apply.ts";
 import { contentsOf, endLakes,
   lakeTest, REGION, startLake, type TestLake, world } from "./lake.suite.ts";
 import { openRunner } from "./side.ts";
-import { expectGolden, problemsOf, told } from "../errors.suite.ts";
+import { expectGolden, problemsOf, reportOf } from "../errors.suite.ts";
 import { unityRoleName } from "../names.ts";
 import { makePlan, type Problem, planProblems } from "../plan.ts";
 import { applyRemoval, planRemoval } from "../removal.ts";
@@ -111,9 +111,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   run: { before: async () => expect(await apply()).toEqual([]), work: runOnce },
 };
 
-type Answer = readonly [status: number, error_code: string, message?: string];
+type ErrorAnswer = readonly [status: number, error_code: string, message?: string];
 /** Every call may be answered so, and it passes: each kind of call of a run once, in the same run. */
-const PASSING: readonly (Answer | "html" | "close" | "half-answer")[] = [
+const PASSING: readonly (ErrorAnswer | "html" | "close" | "half-answer")[] = [
   [429, "REQUEST_LIMIT_EXCEEDED"],
   [503, "TEMPORARILY_UNAVAILABLE"],
   [500, "INTERNAL_ERROR"],
@@ -122,19 +122,19 @@ const PASSING: readonly (Answer | "html" | "close" | "half-answer")[] = [
   "half-answer",
 ];
 /** Every call may be answered so, and it does not pass. */
-const COMMON: readonly Answer[] = [
+const COMMON: readonly ErrorAnswer[] = [
   [403, "PERMISSION_DENIED", "no, not you"],
   [400, "INVALID_PARAMETER_VALUE", "not like that"],
 ];
 /** What a call of each sort says that the client judges for all alike: a read, a change, SQL. */
-const ALIKE: readonly Answer[] = [
+const ALIKE: readonly ErrorAnswer[] = [
   [401, "UNAUTHENTICATED", "Invalid access token."],
   [404, "FEATURE_DISABLED", "not in this account"],
   [501, "NOT_IMPLEMENTED", "not here"],
 ];
 const UC = "/api/2.1/unity-catalog";
 /** What a call may be answered beside that: reference, 2.0 to 2.8. */
-const OF_CALL: Readonly<Record<string, readonly Answer[]>> = {
+const OF_CALL: Readonly<Record<string, readonly ErrorAnswer[]>> = {
   "GET /api/2.0/preview/scim/v2/Me": ALIKE,
   [`GET ${UC}/metastore_summary`]: [
     [404, "METASTORE_DOES_NOT_EXIST", "No metastore assigned for the current workspace."],
@@ -264,7 +264,7 @@ async function lineOf(
   await empty();
   await before();
   for (const kind of kinds) addFault(kind, answer);
-  const line = told(await problemsOf(work));
+  const line = reportOf(await problemsOf(work));
   expect([what, lake.workspace.faults.left().filter(({ path }) => path !== POLL)]).toEqual([what, []]);
   expect([what, await problemsOf(work)]).toEqual([what, []]);
   expect([what, contentsOf(lake.workspace)]).toEqual([what, end] as [string, never]);
@@ -339,7 +339,7 @@ lakeTest(
     for (const [status, said] of ENDS) {
       lake.workspace.world().tables.delete(`${TABLES}.sensor_readings_validated`);
       given.push(status);
-      expect([status, told(await problemsOf(apply))]).toEqual([status, expect.stringMatching(said)]);
+      expect([status, reportOf(await problemsOf(apply))]).toEqual([status, expect.stringMatching(said)]);
       expect([status, given]).toEqual([status, []]);
       expect([status, await problemsOf(apply)]).toEqual([status, []]);
       expect([status, contentsOf(lake.workspace)]).toEqual([status, end]);

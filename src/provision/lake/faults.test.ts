@@ -103,13 +103,13 @@ function lagging() {
   const answers = new Map<string, { readonly status: number; readonly text: string }>();
   const stale = new Set<string>();
   return async (url: string, init: RequestInit): Promise<Response> => {
-    const told = ({ status, text }: { status: number; text: string }) => new Response(text, { status });
-    if (init.method === "GET" && stale.delete(url)) return told(answers.get(url)!);
+    const responseOf = ({ status, text }: { status: number; text: string }) => new Response(text, { status });
+    if (init.method === "GET" && stale.delete(url)) return responseOf(answers.get(url)!);
     const answer = await fetch(url, init);
     const now = { status: answer.status, text: await answer.text() };
     if (init.method === "GET") answers.set(url, now);
     else if (answer.ok && !url.includes("/validate-")) for (const known of answers.keys()) stale.add(known);
-    return told(now);
+    return responseOf(now);
   };
 }
 

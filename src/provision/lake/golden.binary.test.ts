@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { BothClouds } from "../../testing/provision/both-clouds.ts";
-import type { Told } from "../../testing/provision/world.ts";
+import type { CommandResult } from "../../testing/provision/world.ts";
 import { expectGolden } from "../errors.suite.ts";
 
 setDefaultTimeout(1_800_000);
@@ -74,7 +74,7 @@ function editDashboard(): void {
   dashboards.set(id, { ...before, serialized, revision: before.revision + 1, updatedAtMs });
 }
 
-type Row = {
+type GoldenCase = {
   readonly name: string;
   readonly damage: () => unknown;
   readonly flags?: readonly string[];
@@ -83,7 +83,7 @@ type Row = {
   readonly after?: () => unknown;
 };
 
-const ROWS: readonly Row[] = [
+const CASES: readonly GoldenCase[] = [
   { name: "an empty account", damage: () => undefined },
   { name: "all there", damage: () => undefined },
   { name: "a location with the wrong URL", damage: () => editLocation("raw", { url: "s3://acme-old-bucket" }) },
@@ -155,17 +155,17 @@ function wire(): string[] {
 const SAID = /^(done|failed|skipped|Cannot|Try:|Done:|Nothing|\d+ (of|to)|[+~±-] )/;
 
 /** What was said, without how long it took to wait for something; but for what a plan before had said. */
-function seen(command: string, { code, stdout, stderr }: Told, before: readonly string[] = []): string[] {
+function seen(command: string, { code, stdout, stderr }: CommandResult, before: readonly string[] = []): string[] {
   const lines = `${stdout}${stderr}`.split("\n").filter((line) => SAID.test(line));
   const isShown = before.length > 0 && before.every((line, at) => lines[at] === line);
   const told = isShown ? ["(the plan)", ...lines.slice(before.length)] : lines;
   return [`$ agent provision ${command}`, ...told.map((line) => `  ${line}`), `  exit code ${code}`];
 }
 
-const linesOf = ({ stdout }: Told) => stdout.trimEnd().split("\n");
+const linesOf = ({ stdout }: CommandResult) => stdout.trimEnd().split("\n");
 
 /** Plan and apply of a state, as lines of a golden file. */
-async function session({ name, damage, flags = [], env = {}, after }: Row): Promise<string[]> {
+async function session({ name, damage, flags = [], env = {}, after }: GoldenCase): Promise<string[]> {
   await damage();
   const run = (...argv: string[]) => clouds.run([...argv, ...flags], env);
   clouds.aws.proxy.seen.length = 0;
@@ -196,7 +196,7 @@ const it = test.skipIf(!BothClouds.canRun);
 it("every state is told, mended by the calls that it needs, and by no other", async () => {
   await clouds.reset();
   const text: string[] = [];
-  for (const row of ROWS) text.push(...(await session(row)));
+  for (const row of CASES) text.push(...(await session(row)));
   // And as somebody who may.
   expect((await clouds.run(["apply", "--yes"])).stderr).toMatch(/^Done: \d+ steps\.$/m);
   const last = await clouds.run(["plan"]);

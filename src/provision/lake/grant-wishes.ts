@@ -13,11 +13,11 @@ export type Principals = {
   readonly loader: string | null;
 };
 
-type Wanted = { readonly reader: readonly Privilege[]; readonly loader: readonly Privilege[] };
+type WantedPrivileges = { readonly reader: readonly Privilege[]; readonly loader: readonly Privilege[] };
 
 /** Nothing where nobody is named. */
 export function grantWishes(lake: LakeWish, principals: Principals): readonly GrantsWish[] {
-  const wish = (kind: SecurableKind, fullName: string, on: string, wanted: Wanted): GrantsWish => {
+  const wish = (kind: SecurableKind, fullName: string, on: string, wanted: WantedPrivileges): GrantsWish => {
     return { kind, fullName, on, grants: merged(principals, wanted) };
   };
   const schema = schemaFullName(lake);
@@ -49,7 +49,7 @@ export function grantWishes(lake: LakeWish, principals: Principals): readonly Gr
 }
 
 /** One who reads and loads holds what the loader holds, once. */
-function merged({ readers, loader }: Principals, wanted: Wanted): readonly GrantWish[] {
+function merged({ readers, loader }: Principals, wanted: WantedPrivileges): readonly GrantWish[] {
   const grants = readers
     .filter((principal) => principal !== loader)
     .map((principal) => ({ principal, privileges: wanted.reader }));

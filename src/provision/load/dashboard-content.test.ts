@@ -15,7 +15,7 @@ const LAKE = { catalog: "acme", schema: "sensors" };
 const WANTED = wantedContent(SHIPPED, LAKE);
 
 /** As Databricks gives it back: other keys, in another order. */
-function kept(
+function asReturned(
   content: DashboardContent,
   edit: (one: typeof SHIPPED & { uiSettings?: object }) => void = () => undefined,
 ): DashboardContent {
@@ -42,8 +42,8 @@ test("each dataset gets the lake's catalog and schema and our mark, which is the
 });
 
 test("what Databricks adds is no difference and no edit", () => {
-  expect(isSameContent(kept(WANTED), WANTED)).toBe(true);
-  expect(originOf(kept(WANTED))).toBe("ours");
+  expect(isSameContent(asReturned(WANTED), WANTED)).toBe(true);
+  expect(originOf(asReturned(WANTED))).toBe("ours");
 });
 
 test("every edit of what is shown is a difference, and told as one by hand", () => {
@@ -58,23 +58,23 @@ test("every edit of what is shown is a difference, and told as one by hand", () 
     ({ pages }) => void Object.assign(pages[0]!.layout[0]!.widget, { spec: {} }),
   ];
   for (const edit of edits) {
-    const edited = kept(WANTED, edit);
+    const edited = asReturned(WANTED, edit);
     expect([String(edit), isSameContent(edited, WANTED), originOf(edited)]).toEqual([String(edit), false, "edited"]);
   }
 });
 
 test("another version's dashboard is ours and unedited; one without our mark is not ours", () => {
-  const older = kept(wantedContent({ ...SHIPPED, pages: [] }, LAKE), () => undefined);
+  const older = asReturned(wantedContent({ ...SHIPPED, pages: [] }, LAKE), () => undefined);
   expect([isSameContent(older, WANTED), originOf(older)]).toEqual([false, "ours"]);
   expect(originOf(SHIPPED)).toBe("foreign");
   expect(originOf({})).toBe("foreign");
 });
 
 test("the look that somebody chose goes along with a change", () => {
-  const theirs = kept(WANTED, (one) => void Object.assign(one, { uiSettings: { theme: { dark: true } } }));
+  const theirs = asReturned(WANTED, (one) => void Object.assign(one, { uiSettings: { theme: { dark: true } } }));
   expect(isSameContent(theirs, WANTED)).toBe(true);
   expect(withTheirLook(WANTED, theirs)).toEqual({ ...WANTED, uiSettings: { theme: { dark: true } } });
-  expect(withTheirLook(WANTED, kept(WANTED))).toEqual(WANTED);
+  expect(withTheirLook(WANTED, asReturned(WANTED))).toEqual(WANTED);
 });
 
 test("what a dataset is asked for: each column once, of whatever widgets and functions", () => {

@@ -11,12 +11,12 @@ const at = (sensor: string, seconds: number, value: number | null, location?: st
   value,
   ...(location === "" ? {} : { fields: { location: location ?? "hall" } }),
 });
-const found = (rule: object, samples: readonly Sample[]) =>
+const brokenBy = (rule: object, samples: readonly Sample[]) =>
   findingsOf(rule, samples).map((finding) => finding !== null);
 
 test("a sensor that is further from the median of its neighbours than allowed breaks the rule", () => {
   const samples = [at("a", 0, 20), at("b", 1, 21), at("c", 2, 20.5), at("d", 3, 24), at("a", 60, 17), at("b", 61, 20)];
-  expect(found(disagrees({ at_least: 3 }), samples)).toEqual([false, false, false, true, true, false]);
+  expect(brokenBy(disagrees({ at_least: 3 }), samples)).toEqual([false, false, false, true, true, false]);
   expect(findingsOf(disagrees({ at_least: 3 }), samples)[3]).toMatchObject({
     reason: "m 24 is 3.5 from the median 20.5 of 3 others of location hall",
     observed: 24,
@@ -27,23 +27,23 @@ test("a sensor that is further from the median of its neighbours than allowed br
 
 test("without enough neighbours within a minute of event time nothing is judged", () => {
   const rule = disagrees({ at_least: 2 });
-  expect(found(rule, [at("a", 0, 20), at("b", 1, 50), at("c", 62, 90)])).toEqual([false, false, false]);
-  expect(found(rule, [at("a", 0, 20), at("b", 1, 20), at("c", 60, 90)])).toEqual([false, false, true]);
-  expect(found(disagrees({ within: "10s" }), [at("a", 0, 20), at("b", 1, 20), at("c", 12, 90)])[2]).toBe(false);
+  expect(brokenBy(rule, [at("a", 0, 20), at("b", 1, 50), at("c", 62, 90)])).toEqual([false, false, false]);
+  expect(brokenBy(rule, [at("a", 0, 20), at("b", 1, 20), at("c", 60, 90)])).toEqual([false, false, true]);
+  expect(brokenBy(disagrees({ within: "10s" }), [at("a", 0, 20), at("b", 1, 20), at("c", 12, 90)])[2]).toBe(false);
 });
 
 test("other groups and sensors without the field do not count; an absent value and a late reading say nothing", () => {
   const rule = disagrees({});
-  expect(found(rule, [at("a", 0, 20), at("b", 1, 20, "roof"), at("c", 2, 90)])).toEqual([false, false, false]);
-  expect(found(rule, [at("a", 0, 20, ""), at("b", 1, 20, ""), at("c", 2, 90, "")])).toEqual([false, false, false]);
-  expect(found(rule, [at("a", 0, 20), at("b", 1, null), at("c", 2, 90)])).toEqual([false, false, false]);
+  expect(brokenBy(rule, [at("a", 0, 20), at("b", 1, 20, "roof"), at("c", 2, 90)])).toEqual([false, false, false]);
+  expect(brokenBy(rule, [at("a", 0, 20, ""), at("b", 1, 20, ""), at("c", 2, 90, "")])).toEqual([false, false, false]);
+  expect(brokenBy(rule, [at("a", 0, 20), at("b", 1, null), at("c", 2, 90)])).toEqual([false, false, false]);
   const late = [at("a", 5, 20), at("b", 6, 20), at("c", 7, 20), at("c", 7, 90), at("c", 3, 90), at("c", 8, 90)];
-  expect(found(rule, late)).toEqual([false, false, false, false, false, true]);
+  expect(brokenBy(rule, late)).toEqual([false, false, false, false, false, true]);
 });
 
 test("of a large group the members count that reported last", () => {
   const many = Array.from({ length: GROUP_MOST + 20 }, (_, i) => at(`s${i}`, i / 10, i < 20 ? 20 : 40));
-  const all = found(disagrees({}), [...many, at("x", 10, 20), at("y", 11, 40)]);
+  const all = brokenBy(disagrees({}), [...many, at("x", 10, 20), at("y", 11, 40)]);
   expect(all.slice(-2)).toEqual([true, false]);
 });
 

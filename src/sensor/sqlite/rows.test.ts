@@ -29,7 +29,7 @@ const COLUMNS = [
   "note",
 ];
 
-type Row = readonly (string | number | null | Uint8Array)[];
+type SqliteRow = readonly (string | number | null | Uint8Array)[];
 
 function readingsIn(block: ReadingBlock, catalogue: SensorCatalogue): unknown[] {
   return Array.from({ length: block.count }, (_, row) => {
@@ -49,7 +49,7 @@ const normalizerOf = (catalogue: SensorCatalogue, mapping: Mapping): Normalizer 
   new Normalizer({ catalogue, profile: profiles[0]!, profiles, mapping });
 
 /** The rows by name, one after the other, without SQLite and without memory of sensors. */
-function byName(rows: readonly Row[], mapping: Mapping): unknown[] {
+function byName(rows: readonly SqliteRow[], mapping: Mapping): unknown[] {
   const catalogue = new SensorCatalogue();
   const block = new ReadingBlock(rows.length + 1);
   for (const row of rows) {
@@ -66,7 +66,11 @@ type Types = { readonly id: string; readonly place: string; readonly degrees: st
  * The same rows through a table, in takes of a few, so that identities learnt in one are known in the next; and the rows
  * as SQLite has stored them, which a column's type may have changed.
  */
-function byTable(rows: readonly Row[], mapping: Mapping, types: Types): { readings: unknown[]; stored: Row[] } {
+function byTable(
+  rows: readonly SqliteRow[],
+  mapping: Mapping,
+  types: Types,
+): { readings: unknown[]; stored: SqliteRow[] } {
   const path = join(dir, "field.db");
   rmSync(path, { force: true });
   const db = new Database(path);
@@ -77,7 +81,7 @@ function byTable(rows: readonly Row[], mapping: Mapping, types: Types): { readin
   db.transaction(() => {
     for (const row of rows) insert.run(...row);
   })();
-  const stored = db.query("SELECT * FROM sensor_readings").values() as Row[];
+  const stored = db.query("SELECT * FROM sensor_readings").values() as SqliteRow[];
   db.close();
   const catalogue = new SensorCatalogue();
   const normalizer = normalizerOf(catalogue, mapping);
@@ -120,7 +124,7 @@ const types: fc.Arbitrary<Types> = fc.record({
   place: fc.constantFrom("", "COLLATE NOCASE", "TEXT COLLATE NOCASE", "BLOB"),
   degrees: fc.constantFrom("", "REAL", "INTEGER", "TEXT", "DECIMAL(10,5)"),
 });
-const usual: Row = ["a", "environmental", "Hall", 1, "2026-01-01T00:00:00Z", 21.5, null, 0, null, null];
+const usual: SqliteRow = ["a", "environmental", "Hall", 1, "2026-01-01T00:00:00Z", 21.5, null, 0, null, null];
 
 test("a row of a table is read as by its column names, whether its identity is known, new or changed", () => {
   const rows = fc.array(fc.oneof(row, fc.constant(usual)), { minLength: 1, maxLength: 25 });

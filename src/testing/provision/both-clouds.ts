@@ -4,7 +4,7 @@ import type { Workspace } from "../../fake-workspace/wire/port.ts";
 import { startWorkspace } from "../../fake-workspace/wire/workspace.ts";
 import { DEFAULT_SETTINGS, ENGINEER_TOKEN, ROBOT } from "../../fake-workspace/world/settings.ts";
 import { CAN_PROVISION } from "./tests.ts";
-import { ProvisionWorld, type Told } from "./world.ts";
+import { type CommandResult, ProvisionWorld } from "./world.ts";
 
 export class BothClouds {
   static readonly canRun = CAN_PROVISION;
@@ -49,7 +49,7 @@ export class BothClouds {
     };
   }
 
-  run(argv: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Told> {
+  run(argv: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<CommandResult> {
     return this.aws.run(argv, { ...this.env, ...more });
   }
 

@@ -12,7 +12,7 @@ export const REGION = "us-west-2";
 /** moto's own. */
 export const ACCOUNT = "123456789012";
 
-export type Told = { readonly code: number; readonly stdout: string; readonly stderr: string };
+export type CommandResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
 /** The policy of who provisions, out of the manual: what it says is what the tests have. */
 export function callerPolicy(): { Statement: { Action: string[]; Resource: unknown; Effect: string; Sid: string }[] } {
@@ -121,7 +121,11 @@ export class ProvisionWorld {
     });
   }
 
-  async run(argv: readonly string[], env: Readonly<Record<string, string>> = {}, group = "provision"): Promise<Told> {
+  async run(
+    argv: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    group = "provision",
+  ): Promise<CommandResult> {
     const child = this.start(argv, env, group);
     const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
     const tidy = (text: string) => text.replaceAll(this.folder, "FOLDER").replace(/ \(\d+\.\d s\)/g, "");

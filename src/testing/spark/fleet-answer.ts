@@ -1,5 +1,14 @@
 /** What the query `fleet` must answer: each node by its readings and by the heartbeat that lies in the bucket. */
-import { type Answer, Groups, isoOf, type LakeRow, type ReadHeartbeat, type Tally, textOf, timeOf } from "../tally.ts";
+import {
+  type AnswerRows,
+  Groups,
+  isoOf,
+  type LakeRow,
+  type ReadHeartbeat,
+  type Tally,
+  textOf,
+  timeOf,
+} from "../tally.ts";
 
 class NodeView {
   readonly buffers = new Set<string>();
@@ -37,7 +46,7 @@ class NodeView {
     return row.health;
   }
 
-  answer(node_id: string | null): Answer[number] {
+  answer(node_id: string | null): AnswerRows[number] {
     const { row, receivedMs } = this.heartbeat ?? { row: null, receivedMs: null };
     const timeFrom = (ms: number) => (ms === 0 ? null : isoOf(ms));
     return {

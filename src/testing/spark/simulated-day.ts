@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { bucketOf, STAGES, type Stage } from "../../core/stage.ts";
 import { gunzipRows } from "../../uplink/read-object.ts";
 import { AGENT_BINARY } from "../agent-process.ts";
-import type { Answer, ReadHeartbeat } from "../tally.ts";
+import type { AnswerRows, ReadHeartbeat } from "../tally.ts";
 import { ANSWERS } from "./lake-answers.ts";
 
 export const DAY = "2026-11-23";
@@ -20,7 +20,7 @@ const DAY_NODES = [
 export const NEW_FIELD = { node: "wind-park", name: "battery_voltage", since: `${DAY}T18` } as const;
 const REGION = "us-west-2";
 
-type Row = Readonly<Record<string, unknown>>;
+type SimulatedRow = Readonly<Record<string, unknown>>;
 
 /** The ranges that rules/ states, said once more: what a reading breaks must not depend on the code that is tested. */
 const RANGES: Readonly<Record<string, readonly [measure: string, least: number, most: number]>> = {
@@ -41,7 +41,7 @@ export class Print {
     this.#fields = fields;
   }
 
-  see(row: Row): void {
+  see(row: SimulatedRow): void {
     this.rows++;
     this.#sum += Bun.hash.wyhash(JSON.stringify(this.#fields.map((field) => row[field] ?? null)));
   }
@@ -61,12 +61,12 @@ export class Sent {
   /** How many had the new field. */
   withNewField = 0;
 
-  constructor(first: Row) {
+  constructor(first: SimulatedRow) {
     this.fields = Object.keys(first);
     this.print = new Print(this.fields);
   }
 
-  see(row: Row): void {
+  see(row: SimulatedRow): void {
     this.print.see(row);
     const hour = `${String(row["timestamp"]).slice(0, 13)}:00:00.000Z`;
     this.byHour.set(hour, (this.byHour.get(hour) ?? 0) + 1);
@@ -78,7 +78,7 @@ export class Sent {
     }
   }
 
-  #breaks(rule: string, row: Row): void {
+  #breaks(rule: string, row: SimulatedRow): void {
     const key = `${rule} ${row["sensor_id"]}`;
     this.broken.set(key, (this.broken.get(key) ?? 0) + 1);
   }
@@ -123,7 +123,7 @@ async function pass(from: ReadableStream<Uint8Array>, to: Bun.FileSink, gateway:
     const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
-      const measured = JSON.parse(line) as Row;
+      const measured = JSON.parse(line) as SimulatedRow;
       const row = gateway ? relayed(measured, sent?.print.rows ?? 0) : measured;
       if (gateway) to.write(`${JSON.stringify(row)}\n`);
       sent ??= new Sent(row);
@@ -136,12 +136,12 @@ async function pass(from: ReadableStream<Uint8Array>, to: Bun.FileSink, gateway:
   return sent;
 }
 
-function relayed(row: Row, count: number): Row {
+function relayed(row: SimulatedRow, count: number): SimulatedRow {
   if (String(row["timestamp"]) < NEW_FIELD.since) return row;
   return { ...row, [NEW_FIELD.name]: 3.6 + (count % 7) / 10 };
 }
 
-export type DayRow = { readonly stage: Stage; readonly row: Row; readonly path: string };
+export type DayRow = { readonly stage: Stage; readonly row: SimulatedRow; readonly path: string };
 
 /** Every row of the objects in `folder`/lake, one object in memory at a time; of a window's revisions the highest only. */
 export function* deliveredRows(folder: string): Iterable<DayRow> {
@@ -169,7 +169,7 @@ export type Expected = {
   /** Of the raw rows, by node. */
   readonly prints: ReadonlyMap<string, Print>;
   /** By the name of the query. */
-  readonly answers: ReadonlyMap<string, Answer>;
+  readonly answers: ReadonlyMap<string, AnswerRows>;
 };
 
 /** What tables and queries must hold. `landedMs`: when the raw object of that path came into its table. */

@@ -18,14 +18,14 @@ const FACTS = { ingestedAtMs: 0, rulesVersion: "a1b2c3d4e5f6", timeQuality: "ok"
 const AT_MS = Date.UTC(2026, 10, 23, 8, 30);
 const HOUR_MS = Date.UTC(2026, 10, 23, 8);
 
-type Row = Readonly<Record<string, unknown>>;
+type JsonRow = Readonly<Record<string, unknown>>;
 const rowsIn = (text: string) =>
   text
     .trim()
     .split("\n")
-    .map((line) => JSON.parse(line) as Row);
+    .map((line) => JSON.parse(line) as JsonRow);
 
-function readingRows(profile: string, stage: ReadingStage): Row[] {
+function readingRows(profile: string, stage: ReadingStage): JsonRow[] {
   const catalogue = new SensorCatalogue();
   const uri = `simulator:?profile=${profile}&count=200&rate=max&anomaly=0.2&seed=3&sensors=4`;
   const source = new SimulatorSource(parseSimulatorUri(uri), catalogue, null, () => AT_MS);
@@ -42,7 +42,7 @@ function readingRows(profile: string, stage: ReadingStage): Row[] {
   return rowsIn(gunzipSync(made.get(stage)!.body).toString());
 }
 
-function windowsOf(measures: readonly string[]): Row[] {
+function windowsOf(measures: readonly string[]): JsonRow[] {
   const sensor = new SensorWindow();
   sensor.records = 2;
   for (const slot of measures.keys()) sensor.slots.add(slot);
@@ -70,7 +70,7 @@ function fits(type: string, value: unknown): boolean {
   }
 }
 
-function misfits(rows: readonly Row[], columns: readonly TableColumn[]): string[] {
+function misfits(rows: readonly JsonRow[], columns: readonly TableColumn[]): string[] {
   const types = new Map(columns.map(({ name, type }) => [name, type]));
   const wrong = rows.flatMap((row) =>
     Object.entries(row).filter(([name, value]) => !fits(types.get(name) ?? "no column", value)),

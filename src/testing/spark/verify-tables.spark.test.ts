@@ -39,7 +39,7 @@ type StageTold = {
   findings: Finding[];
   cleaned: { objects: number; rows: number };
 };
-type Told = {
+type VerifyJson = {
   ok: boolean;
   epochs: unknown[];
   databricks: { ok: boolean; buffer: unknown; stages: Record<Stage, StageTold> };
@@ -100,14 +100,14 @@ function age(): void {
 const rowsOf = (stage: Stage, key: string) => [...gunzipRows(readFileSync(join(placeOf(stage), key)), key)];
 const fileOf = (key: string) => `endswith(source_file, '${key}')`;
 
-async function verifyJson(node = "laptop"): Promise<Told & { code: number }> {
+async function verifyJson(node = "laptop"): Promise<VerifyJson & { code: number }> {
   const { code, stdout, stderr } = await agent(node, ["verify", "--databricks", "--json"]);
   if (stdout === "") throw new Error(stderr);
-  return { ...(JSON.parse(stdout) as Told), code };
+  return { ...(JSON.parse(stdout) as VerifyJson), code };
 }
 
 /** All findings, by stage, without those that only wait. */
-const found = ({ databricks }: Told) =>
+const findingsOf = ({ databricks }: VerifyJson) =>
   STAGES.flatMap((stage) =>
     databricks.stages[stage].findings.map(({ node_id: _, ...one }) => ({ stage, ...one })),
   ).filter(({ kind }) => kind !== "waiting");
@@ -189,7 +189,7 @@ sparkTest(
     const told = await verifyJson();
     expect([told.code, told.ok]).toEqual([1, false]);
     const rows = rowsOf("raw", raw).length;
-    expect(found(told)).toEqual([
+    expect(findingsOf(told)).toEqual([
       { stage: "raw", kind: "surplus", key: raw, expected: rows, found: rows + 1, note: null },
       { stage: "raw", kind: "twice", key: raw, expected: 1, found: 2, note: double },
       { stage: "validated", kind: "short", key: cut, expected: ids.length, found: ids.length - 1, note: null },
@@ -213,7 +213,7 @@ sparkTest("a window of which an older revision is in the table, or none, is name
   const [none = ""] = objectsOf("aggregated", "node-a");
   await spark.sql(`DELETE FROM sensor_readings_aggregated WHERE ${fileOf(none)}`);
   const told = await verifyJson();
-  expect(found(told)).toEqual([
+  expect(findingsOf(told)).toEqual([
     { stage: "aggregated", kind: "lost", key: none, expected: rowsOf("aggregated", none).length, found: 0, note: null },
     { stage: "aggregated", kind: "older", key: r2, expected: 3, found: 3, note: r1 },
   ]);
@@ -229,7 +229,7 @@ sparkTest(
     await deliver("node-c", ["--source", "stdin:"], lines(3));
     const fresh = (stage: Stage) => objectsOf(stage).filter((key) => !before.has(key));
     const waiting = await verifyJson();
-    expect([waiting.code, found(waiting)]).toEqual([1, []]);
+    expect([waiting.code, findingsOf(waiting)]).toEqual([1, []]);
     for (const stage of STAGES) {
       const { findings } = waiting.databricks.stages[stage];
       expect([stage, findings.map(({ kind, key }) => [kind, key])]).toEqual([
@@ -241,7 +241,7 @@ sparkTest(
 
     age();
     const lost = await verifyJson();
-    const kinds = found(lost).map(({ stage, kind, key }) => [stage, kind, key]);
+    const kinds = findingsOf(lost).map(({ stage, kind, key }) => [stage, kind, key]);
     const expected = STAGES.flatMap((stage) =>
       fresh(stage).map((key) => [stage, stage === "aggregated" ? "older" : "lost", key]),
     );
@@ -267,7 +267,7 @@ sparkTest(
     const goneRows = rowsOf("anomalies", gone).length;
     rmSync(join(placeOf("anomalies"), gone));
     const told = await verifyJson();
-    expect(found(told)).toEqual([
+    expect(findingsOf(told)).toEqual([
       {
         stage: "raw",
         kind: "quarantined",
@@ -285,7 +285,7 @@ sparkTest(
     const rows = early.reduce((sum, key) => sum + rowsOf("schematized", key).length, 0);
     for (const key of early) rmSync(join(placeOf("schematized"), key));
     const cleaned = await verifyJson();
-    expect(found(cleaned)).toEqual(found(told));
+    expect(findingsOf(cleaned)).toEqual(findingsOf(told));
     expect(cleaned.databricks.stages.schematized.cleaned).toEqual({ objects: early.length, rows });
     const { stdout } = await agent("laptop", ["verify", "--databricks"]);
     expect(stdout).toContain(

@@ -1,6 +1,6 @@
 /**
  * The store in S3, or in a server with the same API: a bucket per stage. The SDK is imported when the store is opened, and
- * is asked for signing, endpoints, clock skew and credentials; when and how often to try is the uplink's business (link.ts).
+ * is asked for signing, endpoints, clock skew and credentials; when and how often to try is the uplink's business (link-state.ts).
  */
 import type {
   PutObjectCommandInput,

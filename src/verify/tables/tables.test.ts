@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import type { SqlOptions, SqlRow, SqlRows } from "../../databricks/sql.ts";
 import type { Pace } from "../../databricks/wire.ts";
-import { MemoryStore } from "../../uplink/memory.ts";
+import { MemoryStore } from "../../uplink/memory-store.ts";
 import { readingKey, windowKey } from "../../uplink/object-key.ts";
 import { hourOfKey, nodeOfKey } from "./sums.ts";
 import { loadedThrough, type TablesOptions, verifyTables } from "./tables.ts";

@@ -4,7 +4,7 @@
  */
 
 import { AgentError } from "../../core/errors.ts";
-import { grouped } from "../../core/rough.ts";
+import { grouped } from "../../core/readable-numbers.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import type { SqlRunner } from "../../databricks/sql.ts";
 import type { Pace } from "../../databricks/wire.ts";

@@ -1,12 +1,12 @@
 /** What goes on beside the agent while `run` and `demo` work: its HTTP server and its heartbeat. */
 import type { OpenAgent } from "../agent/open-agent.ts";
-import type { Beside } from "../agent/parts.ts";
+import type { Reporting } from "../agent/parts.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { RunHealth } from "./health-pages.ts";
 import { RunHeartbeat } from "./heartbeat.ts";
 
-export class RunBeside implements Beside {
+export class RunReporting implements Reporting {
   readonly #health: RunHealth;
   readonly #heartbeat: RunHeartbeat;
 

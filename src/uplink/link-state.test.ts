@@ -1,6 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { BACKOFF_BASE_MS, type Link, type LinkEvent, newLink, nextLink, RETRY_AFTER_LIMIT_MS, waitMs } from "./link.ts";
+import {
+  BACKOFF_BASE_MS,
+  type Link,
+  type LinkEvent,
+  newLink,
+  nextLink,
+  RETRY_AFTER_LIMIT_MS,
+  waitMs,
+} from "./link-state.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 8);
 const STORED: LinkEvent = { kind: "stored" };

@@ -4,7 +4,7 @@
  */
 import type { LiveReport } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
-import { corruptProblems } from "../agent/recovery/set-aside.ts";
+import { corruptProblems } from "../agent/recovery/old-epochs.ts";
 import { heldBy, parkedOf, sourcesOf } from "../buffer/ledger/holdings.ts";
 import { lossesOf } from "../buffer/ledger/losses.ts";
 import { SCHEMA_VERSION } from "../buffer/schema.ts";
@@ -24,14 +24,14 @@ export async function countBacklog({ parts: { backlog } }: OpenAgent, mostMs: nu
 /** `uncounted`: readings of which it is not known yet for which stages they wait. */
 export type CountedStatus = BriefStatus & { readonly uncounted: number };
 
-export type Own = {
+export type LiveStatus = {
   readonly status: CountedStatus;
   readonly live: LiveReport;
   /** Batches that the store refused for good. */
   readonly parked: number;
 };
 
-export function ownStatus(opened: OpenAgent, settings: Settings, dataDir: string, nowMs: number): Own {
+export function liveStatus(opened: OpenAgent, settings: Settings, dataDir: string, nowMs: number): LiveStatus {
   const { buffer, backlog } = opened.parts;
   const live = opened.parts.liveReport(nowMs);
   const ledger = { db: buffer.db, version: SCHEMA_VERSION };

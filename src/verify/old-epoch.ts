@@ -10,7 +10,7 @@ import { parseKey } from "../uplink/object-key.ts";
 import type { Audit, PromisedBatch, StoredObject } from "./audit.ts";
 import { reconcile } from "./reconcile.ts";
 
-export type EarlierEpoch = {
+export type OldEpochFacts = {
   readonly epoch: string;
   readonly nodeId: string;
   readonly accepted: number;
@@ -22,7 +22,7 @@ export type EarlierEpoch = {
 };
 
 /** `objects`: all that the store lists of that epoch. */
-export function reconcileEarlier(of: EarlierEpoch, objects: readonly StoredObject[]): Audit {
+export function reconcileOldEpoch(of: OldEpochFacts, objects: readonly StoredObject[]): Audit {
   const carried = new Set(of.carried.map(({ stage, key }) => `${stage}/${key}`));
   const listed = objects.filter(({ stage, key }) => !carried.has(`${stage}/${key}`));
   const batches = [

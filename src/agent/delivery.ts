@@ -7,11 +7,11 @@ import type { Batch } from "../buffer/buffer.ts";
 import { free } from "../core/bytes/bytes.ts";
 import { DeniedError, messageOf, TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
-import { type Link, type LinkEvent, nextLink, waitMs } from "../uplink/link.ts";
+import { type Link, type LinkEvent, nextLink, waitMs } from "../uplink/link-state.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { areSiblings, BatchBodies, type BodyParts, type Prepared } from "./batch-bodies.ts";
 
-export type CarrierParts = BodyParts & {
+export type DeliveryParts = BodyParts & {
   readonly store: ObjectStore;
   readonly log: Log;
   readonly now: () => number;
@@ -28,8 +28,8 @@ const QUEUE_BATCHES = 512;
 const SETTLE_BATCHES = 64;
 const SETTLE_MS = 500;
 
-export class Carrier {
-  readonly #parts: CarrierParts;
+export class Delivery {
+  readonly #parts: DeliveryParts;
   readonly #bodies: BatchBodies;
   #link: Link;
   /** Batches not begun, oldest first. `#known`: these, those on their way, and those that wait to be settled. */
@@ -50,7 +50,7 @@ export class Carrier {
   bytes = 0;
   parked = 0;
 
-  constructor(parts: CarrierParts, link: Link) {
+  constructor(parts: DeliveryParts, link: Link) {
     this.#parts = parts;
     this.#bodies = new BatchBodies(parts);
     this.#link = link;
@@ -93,7 +93,7 @@ export class Carrier {
     return ranges.size;
   }
 
-  /** The outbox changed without the carrier: batches that have not begun are read again. */
+  /** The outbox changed by itself: batches that have not begun are read again. */
   forgetAll(): void {
     for (const batch of [...this.#queue, ...this.#ready.map((prepared) => prepared.batch)])
       this.#known.delete(batch.id);

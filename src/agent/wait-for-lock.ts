@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { type DataDirLock, LOCK_POLL_MS, lockHolder, tryLock } from "../buffer/disk/lock.ts";
+import { type DataDirLock, LOCK_POLL_MS, lockHolder, tryLock } from "../buffer/disk/agent-lock.ts";
 import { AgentError, messageOf, UsageError } from "../core/errors.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
@@ -13,7 +13,7 @@ import { isPassing } from "./open-buffer.ts";
  * Creates the folder and resolves when this process has its lock; logs once what it waits for. Throws UsageError when the
  * folder can never be written, and AgentError when another agent holds the lock for longer than the wait.
  */
-export async function takeLock({ settings, log, stop, now }: BufferInputs): Promise<DataDirLock> {
+export async function waitForLock({ settings, log, stop, now }: BufferInputs): Promise<DataDirLock> {
   const { dataDir, lockWait } = settings;
   const me = { pid: process.pid, host: hostname(), sinceMs: now() };
   const until = performance.now() + (lockWait ?? Number.POSITIVE_INFINITY);
