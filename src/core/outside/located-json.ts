@@ -175,9 +175,18 @@ class Parser {
     if (this.#take(bracket)) return true;
     const comma = this.#at;
     if (!this.#take(",")) this.#fail(`expected "," or "${bracket}", not ${this.#found()}`);
+    if (bracket === "}") this.#refuseDecimalComma(comma);
     this.#space();
     if (this.#text[this.#at] === bracket) this.#fail(`JSON allows no comma before "${bracket}"`, comma);
     return false;
+  }
+
+  /** `"max": 60,5`: behind the comma of an object is a key, never a digit. */
+  #refuseDecimalComma(comma: number): void {
+    const before = /[0-9]+$/.exec(this.#text.slice(Math.max(0, comma - 20), comma))?.[0];
+    const behind = /^[0-9]+/.exec(this.#text.slice(comma + 1, comma + 21))?.[0];
+    if (before === undefined || behind === undefined) return;
+    this.#fail(`a decimal number has a point, not a comma: write ${before}.${behind}`, comma);
   }
 
   #string(): string {

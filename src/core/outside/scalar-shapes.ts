@@ -65,7 +65,19 @@ export function number(limits: NumberLimits = {}): Shape<number> {
     ...(above > -Infinity && { exclusiveMinimum: above }),
     ...(below < Infinity && { exclusiveMaximum: below }),
   };
-  return scalar(`${whole ? "a whole number" : "a number"}${limitWords({ min, max, above, below })}`, schema, fits);
+  const expects = `${whole ? "a whole number" : "a number"}${limitWords({ min, max, above, below })}`;
+  return {
+    expects,
+    schema,
+    read: (value, path, problems) =>
+      fits(value) ? value : refuse(problems, path, `${mustBe(expects, value)}${numberMeant(value)}`),
+  };
+}
+
+/** A text with a decimal comma is a number that was quoted because JSON refused it. */
+function numberMeant(value: unknown): string {
+  const digits = typeof value === "string" ? /^\s*(-?[0-9]+),([0-9]+)\s*$/.exec(value) : null;
+  return digits === null ? "" : `; write ${digits[1]}.${digits[2]}, without quotes`;
 }
 
 function limitWords({ min, max, above, below }: Required<Omit<NumberLimits, "whole">>): string {

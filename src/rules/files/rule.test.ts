@@ -109,6 +109,50 @@ test("an expression's mistake is shown where it is, behind escapes too", () => {
   expect(at(JSON.stringify(`${"(".repeat(200)}a > 1.0${")".repeat(200)}`))[0]).toContain("maxDepth (64)");
 });
 
+test("what other languages write is answered with what to write here", () => {
+  const at = (expression: string) =>
+    when({ expression }).map((line) =>
+      line
+        .replace(/^when\.expression: /, "")
+        .replace(/ \((Unexpected|Expected|no such|has\(\)|found no|Logical).*\)$/, ""),
+    );
+  const missing = 'a rule of the kind "missing" finds readings without a measure';
+  const absent = `a reading without the field never breaks an expression; ${missing}`;
+  const chain = "a field is compared with one value at a time: write";
+  for (const [expression, said] of [
+    ["a > 1.0 and b > 2.0", 'write "&&" for "and"'],
+    ["a > 1.0 OR b > 2.0", 'write "||" for "OR"'],
+    ["not (a > 1.0)", 'write "!" for "not"'],
+    ["location = 'x and = y'", 'write "==" to compare'],
+    ["a === 1.0", 'write "=="'],
+    ["a <> 1.0", 'write "!="'],
+    ["a > 1.0 & b > 1.0", 'write "&&"'],
+    ["10 < temperature < 20", `${chain} 10 < temperature && temperature < 20`],
+    ["temperature >= 1.5 && 0.0 <= humidity <= 5.5", `${chain} 0.0 <= humidity && humidity <= 5.5`],
+    ["!has(temperature)", `has(temperature) is not needed: ${absent}`],
+    ["temperature == null", `"temperature" cannot be compared with null: ${absent}`],
+    ["temperature is not null", `"temperature" cannot be compared with null: ${absent}`],
+    ["temperature > 60,5", "a decimal number has a point, not a comma: write 60.5 for 60,5"],
+    ["temperature > .5", "write 0.5 for .5"],
+    ["temperature > 5.", "write 5.0 for 5."],
+    ["temperature > 60 °C", "a number has no unit here: the unit is the measure's own"],
+    ["location == 'a' || 'b'", 'write location in ["a", "b"]'],
+    ["a between 1.0 and 2.0", 'write a >= LOW && a <= HIGH for "between"'],
+    // No advice where the mistake is another one.
+    ["location == 'a and b' && c(1.0)", "found no matching overload for 'c(double)'"],
+  ] as const) {
+    expect([expression, at(expression)]).toEqual([expression, [said]]);
+  }
+  // The mistake is shown where it is.
+  expect(problems('{"name":"r","when":{"expression":"a > 1.0 and b > 2.0"}}')[0]).toStartWith("r.json:1:43: ");
+  expect(when({ range: { measure: "m", max: "60,5" } })).toEqual([
+    'when.range.max: must be a number, not "60,5"; write 60.5, without quotes',
+  ]);
+  expect(problems('{"name":"r","when":{"range":{"measure":"m","max":60,5}}}')).toEqual([
+    "r.json:1:52: a decimal number has a point, not a comma: write 60.5",
+  ]);
+});
+
 test("a set beyond a limit is refused with the limit", () => {
   const rule = (i: number) => ({ name: `r${i}`, when: { range: { measure: "m", max: 1 } } });
   const many = Array.from({ length: 1_001 }, (_, i) => rule(i));

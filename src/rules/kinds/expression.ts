@@ -5,6 +5,7 @@ import { shortText } from "../../core/outside/scalar-shapes.ts";
 import { refuse, report } from "../../core/outside/shape.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import { NO_SENSOR } from "../../core/sensor.ts";
+import { withAdvice } from "../cel/advice.ts";
 import { type CheckedExpression, checkExpression, isAbsentField, summaryOf } from "../cel/check.ts";
 import { compileExpression } from "../cel/compile.ts";
 import type { Columns, MeasureRef } from "../columns.ts";
@@ -143,6 +144,7 @@ export const EXPRESSION: ConditionKind = made(shape, (text, { path, problems }) 
   if (Buffer.byteLength(text) > MOST_BYTES) return refuse(problems, path, `is longer than ${MOST_BYTES} bytes`);
   const checked = checkExpression(text);
   if (!("message" in checked)) return { measures: checked.measures, compile: (columns) => judgeOf(checked, columns) };
-  report(problems, { path, what: checked.message, of: "value", index: checked.index });
+  const { message, index } = withAdvice(text, checked);
+  report(problems, { path, what: message, of: "value", index });
   return undefined;
 });
