@@ -83,7 +83,9 @@ function lateness(chance: (what: string) => number): number {
 /** Too malformed to be a reading: goes to raw and anomalies as received. */
 function brokenField(how: number): SourceRow {
   if (how < 0.4) return { timestamp: "yesterday, about noon" };
-  return how < 0.7 ? { sensor_id: null } : { temperature: "warm" };
+  if (how < 0.7) return { sensor_id: null };
+  // One bad measure alone would be null.
+  return { ...Object.fromEntries(MEASURES.map((name) => [name, null])), temperature: "warm" };
 }
 
 function identityOf(sensor: number, firmware: number): SourceRow {

@@ -8,7 +8,7 @@ import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Problem } from "../core/problem.ts";
-import type { ReadingBlock } from "../core/reading.ts";
+import { countFlaw, type Flaw, type ReadingBlock } from "../core/reading.ts";
 import type { ClockWatch } from "../core/time/clock.ts";
 import { MS_PER_DAY } from "../core/time/duration.ts";
 import type { RuleSet } from "../rules/rule-set.ts";
@@ -29,6 +29,9 @@ export type Tap = {
   /** Rows that wait for the commit; `refused`: those of them that are malformed. */
   accepted: number;
   refused: number;
+  readonly flaws: Map<string, Flaw>;
+  /** The reasons of flaws that were logged since the agent started. */
+  readonly logged: Set<Flaw["reason"]>;
 };
 
 export type Turn = {
@@ -91,6 +94,8 @@ export class Pipeline {
         input: new InputShare(parts.malformedMax),
         accepted: 0,
         refused: 0,
+        flaws: new Map(),
+        logged: new Set(),
       }));
   }
 
@@ -101,8 +106,8 @@ export class Pipeline {
     const allEnded = this.#closed || this.taps.every((tap) => tap.state === "ended");
     const more = !this.#closed && this.taps.some((tap) => tap.state === "open" && tap.ready);
     let committed = 0;
-    if (this.#block.count > 0 && (this.#isDue(nowMs) || allEnded)) committed = this.#commit(nowMs, runningMs);
-    return { committed, more, wakeAtMs: this.#wakeAt(), finished: allEnded && this.#block.count === 0 };
+    if (this.#hasNews && (this.#isDue(nowMs) || allEnded)) committed = this.#commit(nowMs, runningMs);
+    return { committed, more, wakeAtMs: this.#wakeAt(), finished: allEnded && !this.#hasNews };
   }
 
   /** Takes no more from any source; readings in memory still need their commit. */
@@ -150,9 +155,30 @@ export class Pipeline {
     tap.input.add(this.#block, before, refused);
     if (taken.state === "ended") tap.input.end();
     tap.input.report(tap.source.uri, this.#parts.log);
+    if (this.#block.flaws.size > 0) this.#noteFlaws(tap);
     tap.ready = taken.state === "more";
     tap.wakeAtMs = taken.state === "idle" ? taken.wakeAtMs : null;
     if (taken.state === "ended") tap.state = "ended";
+  }
+
+  #noteFlaws({ source, flaws, logged }: Tap): void {
+    for (const flaw of this.#block.flaws.values()) {
+      countFlaw(flaws, flaw);
+      if (logged.has(flaw.reason)) continue;
+      logged.add(flaw.reason);
+      const cost = flaw.field === null ? "no reading is lost" : "the field is null, the rest of the reading is taken";
+      this.#parts.log.warn("flaw", `From "${source.uri}": ${flaw.detail}; ${cost}. The agent counts more of them`, {
+        reason: flaw.reason,
+        field: flaw.field ?? undefined,
+        try: "agent status",
+      });
+    }
+    this.#block.flaws.clear();
+  }
+
+  /** Readings wait for a commit, or flaws of a source that has no more readings. */
+  get #hasNews(): boolean {
+    return this.#block.count > 0 || this.taps.some((tap) => tap.state === "ended" && tap.flaws.size > 0);
   }
 
   get #isFull(): boolean {
@@ -185,6 +211,7 @@ export class Pipeline {
       if (tap.accepted + tap.refused > 0) tap.source.committed();
       tap.accepted = 0;
       tap.refused = 0;
+      tap.flaws.clear();
     }
     const count = stored.block.count;
     // Before anything else can fail: a block that was committed must never be committed again.
@@ -207,8 +234,10 @@ export class Pipeline {
 
   #shares(): SourceShare[] {
     return this.taps
-      .filter((tap) => tap.accepted + tap.refused > 0)
-      .map(({ source, accepted, refused }) => ({ uri: source.uri, cursor: source.cursor(), accepted, refused }));
+      .filter((tap) => tap.accepted + tap.refused + tap.flaws.size > 0)
+      .map(({ source, accepted, refused, flaws }) => {
+        return { uri: source.uri, cursor: source.cursor(), accepted, refused, flaws: [...flaws.values()] };
+      });
   }
 
   #wakeAt(): number | null {

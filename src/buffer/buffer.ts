@@ -1,5 +1,5 @@
 /** The words that the buffer (step 2, KEEP) shares with the code that commits to it, reads from it and delivers from it. */
-import type { ReadingBlock, TimeQuality } from "../core/reading.ts";
+import type { Flaw, ReadingBlock, TimeQuality } from "../core/reading.ts";
 import type { HourRange, SeqRange } from "../core/seq-range.ts";
 import type { ReadingStage, Stage } from "../core/stage.ts";
 
@@ -23,6 +23,7 @@ export type SourceShare = {
   readonly cursor: string | null;
   readonly accepted: number;
   readonly refused: number;
+  readonly flaws: readonly Flaw[];
 };
 
 /** Readings as they were committed: row `i` of the block has seq `firstSeq + i`. */

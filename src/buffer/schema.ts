@@ -53,6 +53,11 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE rule_switch (at INTEGER NOT NULL, from_version TEXT, to_version TEXT NOT NULL, added TEXT NOT NULL,
     removed TEXT NOT NULL, changed TEXT NOT NULL) STRICT;
   `,
+  `
+  -- What was wrong with readings of a source that were taken all the same; field is '' where it is about none.
+  CREATE TABLE flaw (uri TEXT NOT NULL, reason TEXT NOT NULL, field TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (uri, reason, field)) STRICT, WITHOUT ROWID;
+  `,
 ];
 /**
  * The condition of the index `batch_open`. A query that does not say it, word for word, looks at every batch that was ever
@@ -63,6 +68,8 @@ export const IS_PLANNED = `${IS_OPEN} AND state = 'planned'`;
 export const IS_PARKED = `${IS_OPEN} AND state = 'parked'`;
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
+/** From this version on there is the table `flaw`. */
+export const FLAWS_SINCE = 4;
 
 export const BUSY_TIMEOUT_MS = 5_000;
 export const PAGE_BYTES = 4_096;

@@ -10,6 +10,8 @@ import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { cases } from "../testing/needs.ts";
 import type { StoredBlock } from "./buffer.ts";
 import { isLocked, lockHolder, tryLock } from "./disk/agent-lock.ts";
+import { sourcesOf } from "./ledger/holdings.ts";
+import { SCHEMA_VERSION } from "./schema.ts";
 import { SqliteBuffer } from "./sqlite-buffer.ts";
 
 let dataDir = "";
@@ -117,8 +119,8 @@ test("what was committed reads the same from memory, from the database, and afte
 test("a cursor is stored with its readings, and counts add up", () => {
   const buffer = open();
   const row: TestRow = { sensor: 1, time: 5, values: [1, 2, 3], kind: "valid", extra: false };
-  buffer.commit(fill(buffer, [row]), facts, [{ uri: "u", cursor: "10", accepted: 1, refused: 0 }]);
-  buffer.commit(fill(buffer, [row]), facts, [{ uri: "u", cursor: "11", accepted: 1, refused: 2 }]);
+  buffer.commit(fill(buffer, [row]), facts, [{ uri: "u", cursor: "10", accepted: 1, refused: 0, flaws: [] }]);
+  buffer.commit(fill(buffer, [row]), facts, [{ uri: "u", cursor: "11", accepted: 1, refused: 2, flaws: [] }]);
   expect(buffer.cursor("u")).toBe("11");
   expect(buffer.db.query("SELECT accepted, refused FROM source").get()).toEqual({ accepted: 2, refused: 2 });
   buffer.close();
@@ -129,11 +131,11 @@ test("a commit that fails changes nothing, and the same block can be committed l
   const row: TestRow = { sensor: 1, time: 5, values: [1, 2, 3], kind: "valid", extra: false };
   const block = fill(buffer, [row]);
   buffer.db.run("CREATE TRIGGER no BEFORE INSERT ON reading BEGIN SELECT RAISE(ABORT, 'no'); END");
-  expect(() => buffer.commit(block, facts, [{ uri: "u", cursor: "1", accepted: 1, refused: 0 }])).toThrow();
+  expect(() => buffer.commit(block, facts, [{ uri: "u", cursor: "1", accepted: 1, refused: 0, flaws: [] }])).toThrow();
   expect(buffer.lastSeq).toBe(0);
   expect(buffer.cursor("u")).toBeNull();
   buffer.db.run("DROP TRIGGER no");
-  buffer.commit(block, facts, [{ uri: "u", cursor: "1", accepted: 1, refused: 0 }]);
+  buffer.commit(block, facts, [{ uri: "u", cursor: "1", accepted: 1, refused: 0, flaws: [] }]);
   expect(buffer.read({ first: 1, last: 1 })[0]!.block.count).toBe(1);
   buffer.close();
 });
@@ -187,4 +189,17 @@ test("the database is in WAL mode and synced in full", () => {
   expect(buffer.db.query("PRAGMA synchronous").get()).toEqual({ synchronous: 2 });
   expect(buffer.db).toBeInstanceOf(Database);
   buffer.close();
+});
+
+test("flaws of a source are counted by reason and field, in the commit of its readings", () => {
+  const buffer = open();
+  const row: TestRow = { sensor: 1, time: 5, values: [1, 2, 3], kind: "valid", extra: false };
+  const of = (field: string | null, count: number) => [{ reason: "not_finite" as const, field, detail: "", count }];
+  for (const flaws of [of("humidity", 2), of("humidity", 3), of(null, 1)]) {
+    buffer.commit(fill(buffer, [row]), facts, [{ uri: "u", cursor: null, accepted: 1, refused: 0, flaws }]);
+  }
+  expect(sourcesOf({ db: buffer.db, version: SCHEMA_VERSION })[0]?.flaws).toEqual([
+    { reason: "not_finite", field: "humidity", count: 5 },
+    { reason: "not_finite", field: null, count: 1 },
+  ]);
 });

@@ -221,6 +221,11 @@ export class SqliteBuffer {
          SET cursor = ?2, accepted = accepted + ?3, refused = refused + ?4`,
       )
       .run(share.uri, share.cursor, share.accepted, share.refused);
+    for (const { reason, field, count } of share.flaws) {
+      this.db
+        .query("INSERT INTO flaw VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET count = count + ?4")
+        .run(share.uri, reason, field ?? "", count);
+    }
   }
 
   /** New sensors, labels and measures are stored with the first readings that use them. */

@@ -25,6 +25,11 @@ export function statusText(status: Status, nowMs: number, columns?: number): str
       const trailer = trouble === null ? "" : `, in trouble: ${trouble}`;
       return ["source", `${uri}  ${grouped(accepted)} accepted, ${grouped(refused)} of them malformed${trailer}`];
     }),
+    ...status.sources.flatMap(({ flaws }) =>
+      flaws.slice(0, FLAWS_SHOWN).map(({ reason, field, count }): [string, string] => {
+        return ["flaw", `${field === null ? "" : `${field}  `}${reason}  ${grouped(count)}`];
+      }),
+    ),
     ...Object.entries(status.refused_by_reason).map(([reason, n]): [string, string] => [
       "malformed",
       `${reason}  ${grouped(n)}`,
@@ -71,6 +76,8 @@ function heartbeatFact(heartbeat: Status["heartbeat"]): [string, string][] {
 }
 
 const FIELDS_SHOWN = 10;
+/** Of each source, those that came most often. */
+const FLAWS_SHOWN = 10;
 
 function newFieldsFact({ new_fields: fields }: Status): [string, string][] {
   if (fields.length === 0) return [];

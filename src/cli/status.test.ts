@@ -67,7 +67,7 @@ test("a node that has delivered everything is ok, and every stage says how much"
       schematized: { delivered: 176, pending: 0 },
       aggregated: { pending: 0 },
     },
-    sources: [{ uri: "simulator:?sensors=3", accepted: 200, refused: 8, cursor: "200", trouble: null }],
+    sources: [{ uri: "simulator:?sensors=3", accepted: 200, refused: 8, flaws: [], cursor: "200", trouble: null }],
     refused_by_reason: { not_json: 8 },
     open_windows: 0,
     new_fields: [],

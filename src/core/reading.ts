@@ -29,6 +29,21 @@ export const MALFORMED_REASONS = [
   "too_many_kinds",
 ] as const;
 export type MalformedReason = (typeof MALFORMED_REASONS)[number];
+/**
+ * What was wrong with a reading that was taken all the same: a field that could not be read and is null, or NULs around a
+ * line, which a loss of power leaves in a file.
+ */
+export type Flaw = {
+  /** A code for counters: a MalformedReason, or `nul_padding`. */
+  readonly reason: MalformedReason | "nul_padding";
+  /** The field, by its foreign name: one that the profile or the map knows. Null where it is not about a field. */
+  readonly field: string | null;
+  /** A sentence for a person, about the first one. */
+  readonly detail: string;
+  readonly count: number;
+};
+/** In `extra`: the fields of a reading that could not be read, each with the reason and what was received. */
+export const BAD_FIELDS = "bad_fields";
 /** How much is kept of a line above the limit. */
 export const MALFORMED_KEPT_BYTES = 64 * 1024;
 /** A block with this much text beside its columns (unknown fields, malformed lines), in UTF-16 units, is full. */
@@ -71,6 +86,8 @@ export class ReadingBlock {
   /** Fields that the profile does not know, as JSON text of an object, by row. */
   readonly extra = new Map<number, string>();
   readonly malformed = new Map<number, Malformed>();
+  /** By reason and field; a caller that wants them by source takes them out after each source. */
+  readonly flaws = new Map<string, Flaw>();
   /** The findings of the judge, by row; absent where the reading is valid. Malformed rows are never judged. */
   readonly findings = new Map<number, readonly Finding[]>();
   /** The length of `extra` and of what `malformed` received, in UTF-16 units. */
@@ -91,6 +108,7 @@ export class ReadingBlock {
     this.count = 0;
     this.extra.clear();
     this.malformed.clear();
+    this.flaws.clear();
     this.findings.clear();
     this.textLength = 0;
   }
@@ -117,10 +135,21 @@ export class ReadingBlock {
     this.textLength += fields.length;
   }
 
+  addFlaw(flaw: Flaw): void {
+    countFlaw(this.flaws, flaw);
+  }
+
   addMalformed(takenAtMs: number, what: Malformed): number {
     const row = this.add(NO_SENSOR, takenAtMs, -1);
     this.malformed.set(row, what);
     this.textLength += what.received.length;
     return row;
   }
+}
+
+/** Adds to the flaws of the same reason and field, or as the first of them. */
+export function countFlaw(flaws: Map<string, Flaw>, flaw: Flaw): void {
+  const key = `${flaw.reason} ${flaw.field ?? ""}`;
+  const known = flaws.get(key);
+  flaws.set(key, known === undefined ? flaw : { ...known, count: known.count + flaw.count });
 }

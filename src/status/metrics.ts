@@ -87,6 +87,15 @@ function nodeMetrics(m: Metrics, status: CountedStatus, facts: ProcessFacts): vo
     "Readings that were kept as received: too malformed to be read.",
     sources.map(({ uri, refused }) => [{ source: uri }, refused]),
   );
+  m.counter(
+    "agent_flaws_total",
+    "Fields of readings that could not be read and are null, and NULs around lines.",
+    sources.flatMap(({ uri, flaws }) =>
+      [...Map.groupBy(flaws, ({ reason }) => reason)].map(([reason, all]) => {
+        return [{ source: uri, reason }, all.reduce((sum, { count }) => sum + count, 0)] as const;
+      }),
+    ),
+  );
   m.gauge(
     "agent_source_trouble",
     "1 while the source cannot be read.",

@@ -244,7 +244,7 @@ function heartbeatStatus(live: LiveReport | null): Status["heartbeat"] {
 function sourcesStatus({ sources: known }: BufferFacts, live: LiveReport | null): Status["sources"] {
   const fresh = (live?.sources ?? [])
     .filter(({ uri }) => !known.some((source) => source.uri === uri))
-    .map(({ uri }): SourceCounts => ({ uri, accepted: 0, refused: 0, cursor: null }));
+    .map(({ uri }): SourceCounts => ({ uri, accepted: 0, refused: 0, flaws: [], cursor: null }));
   return [...known, ...fresh].map((source) => {
     const trouble = live?.sources.find(({ uri }) => uri === source.uri)?.trouble ?? null;
     return { ...source, uri: withoutPassword(source.uri), trouble: trouble && withoutPassword(trouble) };

@@ -27,7 +27,8 @@ const LINES: readonly (readonly [string | Uint8Array, string | null])[] = [
   [good('"temperature":NaN'), "not_finite"],
   [good('"temperature":1e999'), "not_finite"],
   [good('"location":"cellar\u0000"'), "not_json"],
-  ["\u0000\u0000\u0000", "not_json"],
+  [`\u0000\u0000\u0000${good('"temperature":24.5,"humidity":nan')}\u0000`, null],
+  [good('"temperature":25.5,"humidity":-inf,"pressure":true,"other":NaN'), null],
   [new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]), "invalid_utf8"],
   ["x".repeat(10 * 1024 * 1024), "line_too_long"],
   ['{"timestamp":"2026-11-23T08:00:00Z","temperature":1}', "missing_field"],
@@ -59,7 +60,8 @@ binaryTest("bad lines end in raw and anomalies with a reason, and are counted; r
   const stdin = Buffer.concat(LINES.flatMap(([line]) => [Buffer.from(line), Buffer.from("\n")]));
   const argv = ["run", "--source", "stdin:", "--once", "--data-dir", "buffer", "--store", "dir:lake"];
   const done = Bun.spawnSync([BINARY, ...argv], { cwd: folder, env: {}, stdin });
-  expect([done.exitCode, done.stderr.toString().includes("ERROR")]).toEqual([0, false]);
+  // Most of it is no reading, which is no success.
+  expect([done.exitCode, done.stderr.toString().includes("ERROR")]).toEqual([1, false]);
   const expected = LINES.flatMap(([, reason]) => (reason === null ? [] : [reason])).sort();
   expect(rowsOf("raw").length).toBe(LINES.length);
   expect(reasonsOf(rowsOf("raw"))).toEqual(expected);
@@ -69,7 +71,16 @@ binaryTest("bad lines end in raw and anomalies with a reason, and are counted; r
     expect(row["anomaly_rules"]).toEqual(["malformed"]);
     expect(String(row["anomaly_reason"]).length).toBeGreaterThan(10);
   }
-  expect(rowsOf("validated").map((row) => row["temperature"])).toEqual([21.5, 22.5, 23.5]);
+  expect(rowsOf("validated").map((row) => row["temperature"])).toEqual([21.5, 24.5, 25.5, 22.5, 23.5]);
+  expect(rowsOf("validated").find((row) => row["temperature"] === 25.5)!["extra"]).toBe(
+    '{"other":"NaN","bad_fields":{"humidity":{"reason":"not_finite","received":"-inf"},"pressure":{"reason":"wrong_type","received":true}}}',
+  );
+  // Once for each reason, however many there are.
+  expect(done.stderr.toString().match(/ flaw: .*?[;.]/g)).toEqual([
+    ' flaw: From "stdin:": there are NULs around a line, as a loss of power leaves them in a file;',
+    ' flaw: From "stdin:": humidity is NaN, a finite number was expected;',
+    ' flaw: From "stdin:": pressure is true, a number was expected;',
+  ]);
   const long = anomalies.map((row) => JSON.parse(String(row["extra"])) as { bytes: number; received: string });
   expect(Math.max(...long.map(({ bytes }) => bytes))).toBe(10 * 1024 * 1024);
   expect(long.find(({ bytes }) => bytes === 10 * 1024 * 1024)!.received).toHaveLength(64 * 1024);
@@ -79,10 +90,18 @@ binaryTest("bad lines end in raw and anomalies with a reason, and are counted; r
 
   const status = Bun.spawnSync([BINARY, "status", "--json", "--data-dir", "buffer"], { cwd: folder, env: {} });
   const told = JSON.parse(status.stdout.toString()) as {
-    sources: { accepted: number; refused: number }[];
+    sources: unknown[];
     refused_by_reason: Record<string, number>;
   };
-  expect(told.sources[0]).toMatchObject({ accepted: 3, refused: expected.length });
+  expect(told.sources[0]).toMatchObject({
+    accepted: LINES.length,
+    refused: expected.length,
+    flaws: [
+      { reason: "not_finite", field: "humidity", count: 2 },
+      { reason: "nul_padding", field: null, count: 2 },
+      { reason: "wrong_type", field: "pressure", count: 1 },
+    ],
+  });
   const counts = Object.fromEntries([...Map.groupBy(expected, (r) => r)].map(([r, all]) => [r, all.length]));
   expect(told.refused_by_reason).toEqual(counts);
   const verified = Bun.spawnSync([BINARY, "verify", "--deep", "--data-dir", "buffer", "--store", "dir:lake"], {

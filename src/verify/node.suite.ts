@@ -77,7 +77,13 @@ export class TestNode {
       }
     }
     const facts = { ingestedAtMs: this.nowMs, rulesVersion: "abc", timeQuality: "ok", agentVersion: "0.1.0" } as const;
-    const share = { uri: SOURCE, cursor: `${lastSeq + count}`, accepted: count - malformed, refused: malformed };
+    const share = {
+      uri: SOURCE,
+      cursor: `${lastSeq + count}`,
+      accepted: count - malformed,
+      refused: malformed,
+      flaws: [],
+    };
     const stored = this.buffer.commit(block, facts, [share]);
     this.windows.add(stored.block, stored.firstSeq, this.nowMs);
   }

@@ -28,7 +28,7 @@ beforeEach(() => {
     const block = buffer.recent.lend();
     block.add(0, i, buffer.catalogue.internLabel({ statusCode: 0, anomalyFlag: 0, anomalyType: null }));
     const facts = { ingestedAtMs: 0, rulesVersion: "r", timeQuality: "ok", agentVersion: "1" } as const;
-    buffer.commit(block, facts, [{ uri: "a:", cursor: String(i), accepted: 1, refused: 0 }]);
+    buffer.commit(block, facts, [{ uri: "a:", cursor: String(i), accepted: 1, refused: 0, flaws: [] }]);
   }
 });
 afterEach(() => {

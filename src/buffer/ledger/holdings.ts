@@ -1,9 +1,10 @@
 /** What a buffer holds, how far delivery is, what its sources gave, and which rules judged. */
 import { record } from "../../core/outside/shape.ts";
 import { anything, storedEntries, storedJson } from "../../core/outside/stored-json.ts";
+import { BAD_FIELDS } from "../../core/reading.ts";
 import type { SeqRange } from "../../core/seq-range.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
-import { IS_PARKED } from "../schema.ts";
+import { FLAWS_SINCE, IS_PARKED } from "../schema.ts";
 import type { BufferLedger } from "./ledger.ts";
 import { openWindows, unplannedRows } from "./promises.ts";
 
@@ -141,12 +142,30 @@ export type SourceCounts = {
   readonly accepted: number;
   /** Those of them that are malformed: kept as received. */
   readonly refused: number;
+  /** What was wrong with those that are not malformed; the field is null where it is about none. */
+  readonly flaws: readonly { readonly reason: string; readonly field: string | null; readonly count: number }[];
 };
 
-export function sourcesOf(ledger: Readable): SourceCounts[] {
-  return ledger.db
-    .query<SourceCounts, []>("SELECT uri, cursor, accepted + refused AS accepted, refused FROM source ORDER BY uri")
+/** A map may name thousands of fields. */
+const FLAWS_MOST = 100;
+
+export function sourcesOf(ledger: Pick<BufferLedger, "db" | "version">): SourceCounts[] {
+  type FlawRow = { reason: string; field: string; count: number };
+  const find =
+    ledger.version < FLAWS_SINCE
+      ? null
+      : ledger.db.query<FlawRow, [string, number]>(
+          "SELECT reason, field, count FROM flaw WHERE uri = ? ORDER BY count DESC, reason, field LIMIT ?",
+        );
+  const sources = ledger.db
+    .query<Omit<SourceCounts, "flaws">, []>(
+      "SELECT uri, cursor, accepted + refused AS accepted, refused FROM source ORDER BY uri",
+    )
     .all();
+  return sources.map((source) => {
+    const found = find?.all(source.uri, FLAWS_MOST) ?? [];
+    return { ...source, flaws: found.map((flaw) => ({ ...flaw, field: flaw.field === "" ? null : flaw.field })) };
+  });
 }
 
 /** The rule set that judged last: its version, its number of rules, and when the buffer first stored it. */
@@ -195,6 +214,7 @@ export function newFields(ledger: BufferLedger): { name: string; first_seq: numb
   );
   for (const { seq, fields } of rows.iterate(EXTRA_ROWS)) {
     for (const name of storedJson(EXTRA, fields)?.keys() ?? []) {
+      if (name === BAD_FIELDS) continue;
       if (first.has(name) || first.size < EXTRA_NAMES) first.set(name, seq);
     }
   }

@@ -5,10 +5,11 @@
 import { CLOSE_BRACE, COMMA, QUOTE, SPACE } from "../../core/ascii.ts";
 import type { MalformedReason, ReadingBlock } from "../../core/reading.ts";
 import { NO_SENSOR } from "../../core/sensor.ts";
-import { notFinite, type RowProblem, shortened } from "../row/draft.ts";
+import { type RowProblem, shortened } from "../row/draft.ts";
 import type { ForeignRow, Normalizer } from "../row/normalize.ts";
 import { templateOf } from "./learn-template.ts";
-import { receivedOf } from "./received.ts";
+import { LineObject, readLine } from "./line-object.ts";
+import { type Received, receivedOf } from "./received.ts";
 import { LineScan } from "./scan.ts";
 import type { LineSplitter } from "./splitter.ts";
 import type { LineTemplate } from "./template.ts";
@@ -43,6 +44,7 @@ export class LineDecoder {
 
   /** Appends one row, or none for a blank line. */
   decode(block: ReadingBlock, line: LineSplitter, nowMs: number): void {
+    if (line.paddings > 0) countPadding(block, line);
     const last = this.#last;
     let template = line.tooLong ? null : (last?.next ?? null);
     if (template === null || !template.match(line, this.#scan)) {
@@ -96,23 +98,29 @@ export class LineDecoder {
   }
 
   #decodeSlowly(block: ReadingBlock, line: LineSplitter, nowMs: number): void {
+    line.trim();
+    if (line.paddings > 0) countPadding(block, line);
     const { bytes, from, to, length } = line;
     const parsed = line.tooLong ? this.#tooLong(length) : this.#parse(bytes.subarray(from, to));
     if (parsed === null) return;
-    if ("problem" in parsed) {
-      block.addMalformed(nowMs, { ...parsed.problem, ...receivedOf(line, this.#maxLineBytes) });
+    const received = (): Received => receivedOf(line, this.#maxLineBytes);
+    if (!(parsed instanceof LineObject)) {
+      block.addMalformed(nowMs, { ...parsed.problem, ...received() });
       return;
     }
-    this.#normalizer.add(block, parsed.row, nowMs, () => receivedOf(line, this.#maxLineBytes));
-    this.#learnFrom(block, parsed.row, bytes.subarray(from, to));
+    const original = { received, textOf: (name: string) => parsed.textOf(name) };
+    const isWhole = this.#normalizer.add(block, parsed.row, nowMs, original);
+    // A template has what is fixed in a line: it must be right.
+    if (isWhole && !parsed.hasWords) this.#learnFrom(block, parsed.row, bytes.subarray(from, to));
+    else this.#earn();
   }
 
-  #tooLong(length: number): ParsedLine {
+  #tooLong(length: number): Refusal {
     return refusal("line_too_long", `the line has ${length} bytes, at most ${this.#maxLineBytes} are read`);
   }
 
   /** The object that a line is, or why it is not one; null for a blank line. */
-  #parse(line: Buffer): ParsedLine | null {
+  #parse(line: Buffer): LineObject | Refusal | null {
     let text: string;
     try {
       text = this.#utf8.decode(line);
@@ -120,19 +128,22 @@ export class LineDecoder {
       return refusal("invalid_utf8", "the line is not UTF-8");
     }
     try {
-      const row: unknown = JSON.parse(text);
-      // An object by this check; the normalizer checks its fields.
-      if (typeof row === "object" && row !== null && !Array.isArray(row)) return { row: row as ForeignRow };
-      const kind = row === null ? "null" : Array.isArray(row) ? "an array" : `a ${typeof row}`;
+      const value = readLine(text, line);
+      if (value instanceof LineObject) return value;
+      const kind = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
       return refusal("not_an_object", `the line is ${kind}, a JSON object was expected`);
     } catch (error) {
       return isBlank(text) ? null : notJson(text, error);
     }
   }
 
+  #earn(): void {
+    this.#credit = Math.min(CREDIT.most, this.#credit + CREDIT.miss);
+  }
+
   #learnFrom(block: ReadingBlock, row: ForeignRow, line: Buffer): void {
     const sensor = block.sensor[block.count - 1] ?? NO_SENSOR;
-    this.#credit = Math.min(CREDIT.most, this.#credit + CREDIT.miss);
+    this.#earn();
     if (sensor === NO_SENSOR || this.#credit < CREDIT.cost || line.length * 64 > TEMPLATE_BYTES) return;
     this.#credit -= CREDIT.cost;
     const plan = this.#normalizer.planOfRow(row);
@@ -159,19 +170,22 @@ export class LineDecoder {
   }
 }
 
-type ParsedLine = { readonly row: ForeignRow } | { readonly problem: RowProblem };
+type Refusal = { readonly problem: RowProblem };
 
-function refusal(reason: MalformedReason, detail: string): ParsedLine {
+function refusal(reason: MalformedReason, detail: string): Refusal {
   return { problem: { reason, detail } };
 }
 
-/** Sensors write NaN although JSON does not have it: it gets its own reason. */
-function notJson(text: string, error: unknown): ParsedLine {
-  const found = /"((?:[^"\\]|\\.){0,256})"\s*:\s*([+-]?(?:NaN|Infinity))\s*[,}]/.exec(text);
-  if (found !== null) return { problem: notFinite(found[1] ?? "", Number(found[2])) };
+function notJson(text: string, error: unknown): Refusal {
   if (text.includes("\u0000")) return refusal("not_json", "the line holds a NUL byte");
   if (error instanceof RangeError) return refusal("not_json", "the line is nested too deeply");
   return refusal("not_json", `the line is not JSON, it begins with ${JSON.stringify(shortened(text))}`);
+}
+
+function countPadding(block: ReadingBlock, line: LineSplitter): void {
+  const detail = "there are NULs around a line, as a loss of power leaves them in a file";
+  block.addFlaw({ reason: "nul_padding", field: null, detail, count: line.paddings });
+  line.paddings = 0;
 }
 
 function isBlank(text: string): boolean {

@@ -1,21 +1,9 @@
 /** From a line that JSON.parse has read as a good reading to the template that later lines like it match. */
-import {
-  BACKSLASH,
-  CARRIAGE_RETURN,
-  CLOSE_BRACE,
-  CLOSE_BRACKET,
-  COMMA,
-  LOWER_F,
-  LOWER_T,
-  OPEN_BRACE,
-  OPEN_BRACKET,
-  QUOTE,
-  SPACE,
-  TAB,
-} from "../../core/ascii.ts";
+import { LOWER_F, LOWER_T, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "../../core/ascii.ts";
 import type { Field } from "../row/fields.ts";
 import type { Normalizer, Plan } from "../row/normalize.ts";
-import { plainEnd } from "./scan.ts";
+import { type LineScan, plainEnd } from "./scan.ts";
+import { fieldSpans } from "./spans.ts";
 import { type Gap, LineTemplate } from "./template.ts";
 
 /** One value of the line, with its quotes: `line[from, to)`. */
@@ -29,60 +17,69 @@ export function templateOf(line: Buffer, sensor: number, plan: Plan, normalizer:
   const seen = new Set<string>();
   const gaps: Gap[] = [];
   let before = "";
-  let at = skipBlanks(line, skipBlanks(line, 0) + 1);
-  while (line[at] === QUOTE) {
-    const keyEnd = textEnd(line, at);
-    const key = line.toString("utf8", at + 1, keyEnd - 1);
+  for (const { keyFrom, keyTo, from, to } of fieldSpans(line)) {
+    const key = line.toString("utf8", keyFrom, keyTo);
     // A key that is a whole number would change its place in the object.
     if (key.includes("\\") || seen.has(key) || /^\d+$/.test(key)) return null;
     seen.add(key);
-    const from = skipBlanks(line, skipBlanks(line, keyEnd) + 1);
-    const to = valueEnd(line, from);
     const span = { line, from, to };
     const field = plan.fields.get(key);
     if (field === undefined) {
       before += `,${JSON.stringify(key)}:`;
       if (varies(span)) {
-        gaps.push({ kind: "extra", from, to, nullable: true, measure: -1, adjust: null, before });
+        gaps.push({ ...PLAIN, kind: "extra", from, to, before });
         before = "";
-      } else before += JSON.stringify(JSON.parse(line.toString("utf8", from, to)));
+      } else before += line.toString("utf8", from, to);
     } else if (field.kind !== "identity" && (field.kind !== "drop" || varies(span))) {
       const gap = gapOf(field, span, normalizer);
       if (gap === null) return null;
       gaps.push(gap);
     }
-    at = skipBlanks(line, to);
-    if (line[at] === COMMA) at = skipBlanks(line, at + 1);
   }
   return gaps.length === 0 ? null : new LineTemplate(line, gaps, { sensor, plan, extraTail: before });
 }
+
+const PLAIN = { nullable: true, measure: -1, adjust: null, before: "", guarded: null } as const;
 
 function gapOf(field: Exclude<Field, { kind: "identity" }>, span: Span, normalizer: Normalizer): Gap | null {
   const { line, from, to } = span;
   const { mapping, timestamps } = normalizer;
   const quoted = line[from] === QUOTE;
-  const whole = { from, to, nullable: true, measure: -1, adjust: null, before: "" };
-  const inner = { from: from + 1, to: to - 1, nullable: false, measure: -1, adjust: null, before: "" };
+  const whole = { ...PLAIN, from, to };
+  const inner = { ...PLAIN, from: from + 1, to: to - 1, nullable: false };
   const textual = quoted && (!mapping.textNumbers || !NUMBER.test(line.toString("latin1", from + 1, to - 1)));
   if (!varies(span) && field.kind !== "flag") return null;
+  const { absent } = mapping;
   switch (field.kind) {
     case "measure":
       return textual
         ? null
         : { ...(quoted ? inner : whole), kind: "measure", measure: field.index, adjust: field.adjust };
-    case "timestamp":
-      if (!timestamps.numeric) return quoted ? { ...inner, kind: "time" } : null;
-      return textual ? null : { ...(quoted ? inner : whole), kind: "timeNumber" };
-    // Mappings that name absent values are too rare here to need the fast path.
+    case "timestamp": {
+      const { absentTimes } = normalizer;
+      if (!timestamps.numeric) {
+        if (!quoted) return null;
+        return guarded({ ...inner, kind: "time" }, absentTimes.size > 0, (scan) => absentTimes.has(scan.time));
+      }
+      if (textual) return null;
+      const gap = { ...(quoted ? inner : whole), kind: "timeNumber" } as const;
+      return guarded(gap, absent.size > 0, (scan) => absent.has(scan.value));
+    }
     case "status":
-      return quoted || mapping.absent.size > 0 ? null : { ...whole, kind: "status" };
+      if (quoted) return null;
+      return guarded({ ...whole, kind: "status" }, absent.size > 0, (scan) => absent.has(scan.value));
     case "flag":
-      return quoted ? null : { ...whole, kind: "flag" };
+      return quoted || absent.has(0) || absent.has(1) ? null : { ...whole, kind: "flag" };
     case "type":
-      return mapping.absent.size > 0 ? null : { ...whole, kind: "type" };
+      return guarded({ ...whole, kind: "type" }, absent.size > 0, (scan) => absent.has(scan.anomalyType ?? ""));
     case "drop":
       return { ...whole, kind: "skip" };
   }
+}
+
+/** A gap whose values may mean "no value": only the slow path can report, or decide, what is missing then. */
+function guarded(gap: Gap, isNeeded: boolean, isAbsent: (scan: LineScan) => boolean): Gap {
+  return isNeeded ? { ...gap, kind: "guarded", guarded: { gap, isAbsent } } : gap;
 }
 
 /** A number, null or plain text: the scan can read it where lines differ. */
@@ -93,37 +90,3 @@ function varies({ line, from, to }: Span): boolean {
 }
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-
-/** The first position from `from` on that is not a blank. */
-function skipBlanks(line: Buffer, from: number): number {
-  let at = from;
-  while (isBlank(line[at])) at++;
-  return at;
-}
-
-/** The position after the closing quote. */
-function textEnd(line: Buffer, from: number): number {
-  let at = from + 1;
-  while (at < line.length && line[at] !== QUOTE) at += line[at] === BACKSLASH ? 2 : 1;
-  return at + 1;
-}
-
-function valueEnd(line: Buffer, from: number): number {
-  if (line[from] === QUOTE) return textEnd(line, from);
-  let depth = 0;
-  let at = from;
-  for (; at < line.length; at++) {
-    const code = line[at];
-    if (code === QUOTE) at = textEnd(line, at) - 1;
-    else if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++;
-    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
-      if (depth === 0) return at;
-      depth--;
-    } else if (depth === 0 && (code === COMMA || isBlank(code))) return at;
-  }
-  return at;
-}
-
-function isBlank(code: number | undefined): boolean {
-  return code === SPACE || code === TAB || code === CARRIAGE_RETURN;
-}

@@ -9,7 +9,7 @@ import { FAST_EXTRA_LENGTH, type Plan } from "../row/normalize.ts";
 import type { LineScan } from "./scan.ts";
 import type { LineSplitter } from "./splitter.ts";
 
-export type GapKind = "time" | "timeNumber" | "measure" | "status" | "flag" | "type" | "skip" | "extra";
+export type GapKind = "time" | "timeNumber" | "measure" | "status" | "flag" | "type" | "skip" | "extra" | "guarded";
 export type Gap = {
   readonly kind: GapKind;
   /** The place in the line; for text, without the quotes. */
@@ -20,6 +20,8 @@ export type Gap = {
   readonly adjust: ((value: number) => number) | null;
   /** For an unknown field: what precedes its value in the text of `extra`. */
   readonly before: string;
+  /** Of the kind `guarded`: how its value is read, and whether the value that was read may be an absent one. */
+  readonly guarded: { readonly gap: Gap; readonly isAbsent: (scan: LineScan) => boolean } | null;
 };
 
 /** Longer text, in its quotes, is too long for an anomaly_type; only the slow path can report that. */
@@ -62,7 +64,7 @@ export class LineTemplate {
     let start = 0;
     this.#starts = Int32Array.from([0, ...parts.map((part) => (start += part.length))]);
     this.size = this.#fixed.length;
-    const has = (kind: GapKind): boolean => gaps.some((gap) => gap.kind === kind);
+    const has = (kind: GapKind): boolean => gaps.some((gap) => (gap.guarded?.gap ?? gap).kind === kind);
     this.#has = { status: has("status"), flag: has("flag"), type: has("type") };
   }
 
@@ -137,11 +139,14 @@ function readGap(gap: Gap, bytes: Buffer, at: number, scan: LineScan): number {
     case "extra": {
       const end = scan.skipped(bytes, at);
       if (end < 0) return -1;
-      if (bytes[at] === QUOTE) scan.extra += gap.before + bytes.toString("latin1", at, end);
-      else if (Math.abs(scan.value) === Number.POSITIVE_INFINITY) return -1;
-      // NaN here means null, and JSON.stringify writes it so.
-      else scan.extra += gap.before + JSON.stringify(scan.value);
+      // To the letter, as the slow path keeps it.
+      scan.extra += gap.before + bytes.toString("latin1", at, end);
       return end;
+    }
+    case "guarded": {
+      const { gap: inner, isAbsent } = gap.guarded!;
+      const end = readGap(inner, bytes, at, scan);
+      return end >= 0 && isAbsent(scan) ? -1 : end;
     }
   }
 }

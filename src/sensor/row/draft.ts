@@ -1,11 +1,21 @@
 /** A foreign row while it is read: the values so far, and how each kind of field is read into them. */
 import type { MalformedReason } from "../../core/reading.ts";
 import { IDENTITY_COLUMNS, LIMITS } from "../../core/sensor.ts";
+import type { Received } from "../lines/received.ts";
 import type { Field, Mapping } from "./fields.ts";
+import { notFiniteOf } from "./not-finite.ts";
 import type { TimestampReader } from "./timestamp.ts";
 
-/** Why a row is not a reading. */
+/** Why a row is not a reading, or why a field of it is null. */
 export type RowProblem = { readonly reason: MalformedReason; readonly detail: string };
+
+/** A row as it was received, for what is kept to the letter: numbers lose digits as soon as they are numbers. */
+export interface Original {
+  /** The whole of it. */
+  received(): Received;
+  /** The value of a field of the row, as JSON text. */
+  textOf(name: string): string;
+}
 
 /** One for all rows: `clear` it before each. */
 export class Draft {
@@ -16,6 +26,8 @@ export class Draft {
   anomalyFlag: 0 | 1 | null = null;
   anomalyType: string | null = null;
   extra = "";
+  /** Fields that cannot be read, and are null, by name. */
+  readonly problems = new Map<string, RowProblem>();
   readonly mapping: Mapping;
   readonly timestamps: TimestampReader;
 
@@ -32,23 +44,28 @@ export class Draft {
     this.anomalyFlag = null;
     this.anomalyType = null;
     this.extra = "";
+    if (this.problems.size > 0) this.problems.clear();
   }
 }
 
+type NamedValue = { readonly name: string; readonly value: unknown };
+
 /** Reads one value into the draft. Returns the problem where it cannot be read. */
-export function readField(draft: Draft, field: Field, name: string, value: unknown): RowProblem | null {
+export function readField(draft: Draft, field: Field, named: NamedValue, original: Original): RowProblem | null {
   const { mapping } = draft;
-  const given = typeof value === "string" && mapping.absent.has(value) ? null : (value ?? null);
-  if (field.kind === "drop" || given === null) return null;
-  if (field.kind === "timestamp") return readTimestamp(draft, name, given);
-  if (field.kind === "type") return readText(name, given, (text) => (draft.anomalyType = text));
-  if (field.kind === "flag") return readFlag(draft, name, given);
+  const { name, value } = named;
+  if (field.kind === "drop" || value === null || value === undefined) return null;
+  // A set finds a value of any type, and in it only text and numbers are.
+  if (mapping.absent.size > 0 && mapping.absent.has(value as string)) return null;
+  if (field.kind === "timestamp") return readTimestamp(draft, named);
+  if (field.kind === "type") return readText(named, (text) => (draft.anomalyType = text));
+  if (field.kind === "flag") return readFlag(draft, named);
   if (field.kind === "identity" && !field.numeric) {
     // Ids are often integers; where the mapping names the field, its decimal text is the id.
-    const text = field.mapped && Number.isSafeInteger(given) ? String(given) : given;
-    return readText(name, text, (read) => (draft.identity[field.column] = read));
+    const text = field.mapped && typeof value === "number" ? decimalText(name, value, original) : value;
+    return readText({ name, value: text }, (read) => (draft.identity[field.column] = read));
   }
-  const number = readNumber(name, given, mapping.textNumbers);
+  const number = readNumber(named, mapping);
   if (typeof number !== "number") return number;
   if (field.kind === "measure") {
     const adjusted = field.adjust === null ? number : field.adjust(number);
@@ -56,22 +73,31 @@ export function readField(draft: Draft, field: Field, name: string, value: unkno
     draft.measures[field.index] = adjusted;
     return null;
   }
-  if (Number.isNaN(number) || mapping.absent.has(number)) return null;
+  if (Number.isNaN(number)) return null;
   if (field.kind === "identity") draft.identity[field.column] = number;
-  else if (!Number.isSafeInteger(number)) return wrongType(name, given, "an integer");
+  else if (!Number.isSafeInteger(number)) return wrongType(named, "an integer within 2^53");
   // -0 would read back as 0 from the buffer.
   else draft.statusCode = number + 0;
   return null;
 }
 
-function readTimestamp(draft: Draft, name: string, value: unknown): RowProblem | null {
+/** The digits of an integer of any size; any other number as it is, which is no text. */
+function decimalText(name: string, value: number, original: Original): string | number {
+  if (Number.isSafeInteger(value)) return String(value);
+  const digits = original.textOf(name);
+  return /^-?\d+$/.test(digits) ? digits : value;
+}
+
+function readTimestamp(draft: Draft, named: NamedValue): RowProblem | null {
   const { mapping, timestamps } = draft;
+  const { name, value } = named;
   if (timestamps.numeric) {
-    const number = readNumber(name, value, mapping.textNumbers);
+    const number = readNumber(named, mapping);
     if (typeof number !== "number") return number;
+    if (Number.isNaN(number)) return null;
     draft.time = timestamps.fromNumber(number);
   } else if (typeof value === "string") draft.time = timestamps.fromText(value);
-  else return wrongType(name, value, "text in ISO 8601");
+  else return wrongType(named, "text in ISO 8601");
   if (!Number.isNaN(draft.time)) return null;
   const expected = timestamps.numeric ? `a time in ${timestamps.format}` : "ISO 8601";
   return {
@@ -80,24 +106,26 @@ function readTimestamp(draft: Draft, name: string, value: unknown): RowProblem |
   };
 }
 
-function readFlag(draft: Draft, name: string, value: unknown): RowProblem | null {
+function readFlag(draft: Draft, named: NamedValue): RowProblem | null {
   const { textNumbers } = draft.mapping;
+  const { value } = named;
   const flag = textNumbers && (value === "0" || value === "1") ? Number(value) : value;
   if (flag === 0 || flag === false) draft.anomalyFlag = 0;
   else if (flag === 1 || flag === true) draft.anomalyFlag = 1;
-  else if (!(textNumbers && value === "")) return wrongType(name, value, "0, 1, true, false or null");
+  else if (!(textNumbers && value === "")) return wrongType(named, "0, 1, true, false or null");
   return null;
 }
 
-function readText(name: string, value: unknown, keep: (text: string) => void): RowProblem | null {
-  if (typeof value !== "string") return wrongType(name, value, "text");
+function readText(named: NamedValue, keep: (text: string) => void): RowProblem | null {
+  const { name, value } = named;
+  if (typeof value !== "string") return wrongType(named, "text");
   if (value.length > LIMITS.textLength) {
     return {
       reason: "text_too_long",
-      detail: `${name} has ${value.length} characters, at most ${LIMITS.textLength} are kept`,
+      detail: `${shortened(name)} has ${value.length} characters, at most ${LIMITS.textLength} are kept`,
     };
   }
-  if (value.includes("\u0000")) return { reason: "wrong_type", detail: `${name} holds a NUL character` };
+  if (value.includes("\u0000")) return { reason: "wrong_type", detail: `${shortened(name)} holds a NUL character` };
   // Half a surrogate pair has no UTF-8 and would come back as something else.
   keep(value.isWellFormed() ? value : value.toWellFormed());
   return null;
@@ -105,25 +133,24 @@ function readText(name: string, value: unknown, keep: (text: string) => void): R
 
 const TEXT_NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
 
-/** A finite number; NaN for blank text, which means no value. */
-function readNumber(name: string, value: unknown, textNumbers: boolean): number | RowProblem {
+/** A finite number; NaN for blank text and for text that means no value. */
+function readNumber(named: NamedValue, { textNumbers, absent }: Mapping): number | RowProblem {
+  const { name, value } = named;
   if (typeof value === "number") return Number.isFinite(value) ? value : notFinite(name, value);
-  if (typeof value !== "string" || !textNumbers) return wrongType(name, value, "a number");
+  if (typeof value !== "string" || !textNumbers) return wrongType(named, "a number");
   if (value.trim() === "") return Number.NaN;
-  if (!TEXT_NUMBER.test(value)) {
-    if (/^\s*[+-]?(?:nan|inf(?:inity)?)\s*$/i.test(value)) return notFinite(name, value);
-    return wrongType(name, value, "a number");
-  }
-  const number = Number(value);
-  return Number.isFinite(number) ? number : notFinite(name, number);
+  const number = TEXT_NUMBER.test(value) ? Number(value) : notFiniteOf(value);
+  if (number === null) return wrongType(named, "a number");
+  if (absent.has(number)) return Number.NaN;
+  return Number.isFinite(number) ? number : notFinite(name, value);
 }
 
-export function notFinite(name: string, value: unknown): RowProblem {
+function notFinite(name: string, value: unknown): RowProblem {
   return { reason: "not_finite", detail: `${shortened(name)} is ${shown(value)}, a finite number was expected` };
 }
 
-function wrongType(name: string, value: unknown, expected: string): RowProblem {
-  return { reason: "wrong_type", detail: `${name} is ${shown(value)}, ${expected} was expected` };
+function wrongType({ name, value }: NamedValue, expected: string): RowProblem {
+  return { reason: "wrong_type", detail: `${shortened(name)} is ${shown(value)}, ${expected} was expected` };
 }
 
 /** A value as a sentence shows it, never longer than some fifty characters. */

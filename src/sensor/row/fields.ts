@@ -26,9 +26,13 @@ export type Mapping = {
   /** By identity column: it wins over a field of that name in the row, which is then unknown and goes to `extra`. */
   readonly constants: ReadonlyMap<string, string | number>;
   readonly drop: ReadonlySet<string>;
+  /** Every field that is not read is left out, and nothing goes to `extra`. */
+  readonly dropRest: boolean;
+  /** Only the fields that are mapped are read: one that has a name of ours and is not mapped is unknown. */
+  readonly onlyMapped: boolean;
   /** Numbers may be text; blank text is an absent number. */
   readonly textNumbers: boolean;
-  /** Values that mean "no value": `"NA"`, `-999`. */
+  /** Values that mean "no value": `"NA"`; `-999` and the text `"-999"`; `"nan"` and the number NaN. */
   readonly absent: ReadonlySet<string | number>;
   readonly timestampFormat: TimestampFormat;
   readonly zone: Zone | null;
@@ -38,6 +42,8 @@ export const NO_MAPPING: Mapping = {
   fields: new Map(),
   constants: new Map(),
   drop: new Set(),
+  dropRest: false,
+  onlyMapped: false,
   textNumbers: false,
   absent: new Set(),
   timestampFormat: "iso",
@@ -57,14 +63,34 @@ const READING_FIELDS: Readonly<Record<string, Field>> = {
   anomaly_type: { kind: "type" },
 };
 
+const DROP: Field = { kind: "drop" };
+
 /** Every name that a foreign field can be mapped to. */
 export function targetNames(profiles: readonly Profile[]): Set<string> {
   const measures = profiles.flatMap((profile) => profile.measures.map((measure) => measure.name));
   return new Set([...IDENTITY_COLUMNS, ...Object.keys(READING_FIELDS), ...measures]);
 }
 
+/** The meaning of a foreign field, by its name; undefined: it is unknown and goes to `extra`. */
+export interface FieldTable {
+  get(name: string): Field | undefined;
+}
+
+/** Where the map drops all the rest, no field is unknown. */
+class WithoutRest implements FieldTable {
+  readonly #fields: FieldTable;
+
+  constructor(fields: FieldTable) {
+    this.#fields = fields;
+  }
+
+  get(name: string): Field {
+    return this.#fields.get(name) ?? DROP;
+  }
+}
+
 /** The meaning of every known field, for the rows of one profile. */
-export function fieldsOf(profile: Profile, mapping: Mapping): ReadonlyMap<string, Field> {
+export function fieldsOf(profile: Profile, mapping: Mapping): FieldTable {
   const ours = new Map<string, Field>(Object.entries(READING_FIELDS));
   IDENTITY_COLUMNS.forEach((name, column) => {
     if (!mapping.constants.has(name))
@@ -73,15 +99,15 @@ export function fieldsOf(profile: Profile, mapping: Mapping): ReadonlyMap<string
   profile.measures.forEach(({ name }, index) => {
     ours.set(name, { kind: "measure", index, adjust: adjustment(1, 0, mapping.absent) });
   });
-  const foreign = new Map(ours);
+  const foreign = new Map(mapping.onlyMapped ? [] : ours);
   for (const { to } of mapping.fields.values()) foreign.delete(to);
   for (const [name, mapped] of mapping.fields) {
     const field = ours.get(mapped.to);
     if (field !== undefined) foreign.set(name, mappedField(field, mapped, profile, mapping));
     else foreign.delete(name);
   }
-  for (const name of mapping.drop) foreign.set(name, { kind: "drop" });
-  return foreign;
+  for (const name of mapping.drop) foreign.set(name, DROP);
+  return mapping.dropRest ? new WithoutRest(foreign) : foreign;
 }
 
 function mappedField(field: Field, mapped: MappedField, profile: Profile, mapping: Mapping): Field {

@@ -28,12 +28,19 @@ function problemsOf(map: unknown): string {
 }
 
 /** One row through a mapping: what it became. */
-function read(map: unknown, row: Record<string, unknown>): Record<string, unknown> {
+function read(
+  map: unknown,
+  row: Record<string, unknown>,
+  written: Record<string, string> = {},
+): Record<string, unknown> {
   const catalogue = new SensorCatalogue();
   const mapping = parseMapping(JSON.stringify(map), "map.json", [PROFILE]);
   const block = new ReadingBlock(1);
-  const received = { received: "", encoding: "utf8", bytes: 0 } as const;
-  new Normalizer({ catalogue, profile: PROFILE, mapping }).add(block, row, 0, () => received);
+  const original = {
+    received: () => ({ received: "", encoding: "utf8", bytes: 0 }) as const,
+    textOf: (name: string) => written[name] ?? JSON.stringify(row[name]),
+  };
+  new Normalizer({ catalogue, profile: PROFILE, mapping }).add(block, row, 0, original);
   const sensor = catalogue.sensors[block.sensor[0]!]!;
   const measures = sensor.measures.map((name, i) => [name, block.measures[sensor.slots[i]!]?.[0] ?? Number.NaN]);
   return {
@@ -84,12 +91,9 @@ test("text is read as a number only where the mapping allows it, and blank text 
   expect(read({}, row)["problem"]).toBe('temperature is text " 21.5 ", a number was expected');
   const taken = read({ text_numbers: true }, row);
   expect([taken["temperature"], taken["pressure"], taken["problem"]]).toEqual([21.5, Number.NaN, undefined]);
-  expect(read({ text_numbers: true }, { ...row, pressure: "12,5" })["problem"]).toBe(
-    'pressure is text "12,5", a number was expected',
-  );
-  expect(read({ text_numbers: true }, { ...row, pressure: "nan" })["problem"]).toBe(
-    'pressure is text "nan", a finite number was expected',
-  );
+  const noted = (pressure: string) => read({ text_numbers: true }, { ...row, pressure })["extra"];
+  expect(noted("12,5")).toBe('{"bad_fields":{"pressure":{"reason":"wrong_type","received":"12,5"}}}');
+  expect(noted("nan")).toBe('{"bad_fields":{"pressure":{"reason":"not_finite","received":"nan"}}}');
 });
 
 test("values that mean no value are absent, as number and as text", () => {
@@ -101,6 +105,92 @@ test("values that mean no value are absent, as number and as text", () => {
     Number.NaN,
     Number.NaN,
     undefined,
+  ]);
+});
+
+test("an absent value is absent in every kind of field: ids, flags, times, and words that JSON does not have", () => {
+  const row = { sensor_id: "a", timestamp: "2026-06-01T12:00:00Z", temperature: 1 };
+  const missing = [
+    [["-"], { sensor_id: "-" }, "sensor_id is missing"],
+    [[7], { sensor_id: "7" }, "sensor_id is missing"],
+    [["1970-01-01T00:00:00Z"], { timestamp: "1970-01-01T00:00:00Z" }, "timestamp is missing"],
+  ] as const;
+  for (const [absent, more, problem] of missing) {
+    expect(read({ absent }, { ...row, ...more })["problem"]).toBe(problem);
+  }
+  const unix = { timestamp: { format: "unix_s" }, absent: [0], text_numbers: true };
+  for (const timestamp of [0, "0", "0.0", ""]) {
+    expect(read(unix, { ...row, timestamp })["problem"]).toBe("timestamp is missing");
+  }
+  const words = { absent: ["nan", "-inf"], text_numbers: true };
+  for (const pressure of [Number.NaN, "NaN", " -nan ", "nan(ind)", Number.NEGATIVE_INFINITY, "-Infinity"]) {
+    expect(read(words, { ...row, pressure })).toMatchObject({ pressure: Number.NaN, temperature: 1, extra: undefined });
+  }
+  expect(read(words, { ...row, pressure: "inf" })["extra"]).toContain("not_finite");
+  expect(read({ absent: [2] }, { ...row, anomaly_flag: 2, status_code: "2" })["extra"]).toBeUndefined();
+});
+
+test("a field that cannot be read is null and noted; without any good measure, sensor or time there is no reading", () => {
+  const row = { sensor_id: "a", timestamp: "2026-06-01T12:00:00Z", temperature: 1, pressure: true, location: 5 };
+  const taken = read({}, { ...row, bad_fields: 1 });
+  expect(taken).toMatchObject({ temperature: 1, pressure: Number.NaN, location: null, problem: undefined });
+  expect(JSON.parse(String(taken["extra"]))).toEqual({
+    bad_fields: 1,
+    bad_fields_: {
+      pressure: { reason: "wrong_type", received: true },
+      location: { reason: "wrong_type", received: 5 },
+    },
+  });
+  expect(read({}, { ...row, temperature: null })["problem"]).toBe("pressure is true, a number was expected");
+  expect(read({}, { ...row, pressure: null, temperature: null })["problem"]).toBeUndefined();
+  expect(read({}, { ...row, sensor_id: 5 })["problem"]).toBe("sensor_id is 5, text was expected");
+});
+
+test("with only, no field is read by its own name; the rest goes to extra, or nowhere", () => {
+  const row = {
+    id: "a",
+    t: "2026-06-01T12:00:00Z",
+    temp: 20,
+    pressure: 2795,
+    sensor_id: "b",
+    status_code: "x",
+    note: 1,
+  };
+  const fields = { id: "sensor_id", t: "timestamp", temp: "temperature" };
+  const taken = read({ fields, only: "mapped" }, row);
+  expect(taken).toMatchObject({ id: "a", temperature: 20, pressure: Number.NaN, problem: undefined });
+  expect(taken["extra"]).toBe('{"pressure":2795,"sensor_id":"b","status_code":"x","note":1}');
+  expect(read({ fields, only: "mapped", drop: "rest" }, row)).toMatchObject({ temperature: 20, extra: undefined });
+  expect(read({ fields, drop: "rest" }, row)).toMatchObject({
+    pressure: 2795,
+    extra: '{"bad_fields":{"status_code":{"reason":"wrong_type","received":"x"}}}',
+  });
+  expect(read({ fields, only: "mapped", drop: ["note", "pressure", "status_code"] }, row)["extra"]).toBe(
+    '{"sensor_id":"b"}',
+  );
+});
+
+test("a map under which no row can be a reading is refused", () => {
+  expect(problemsOf({ only: "mapped", fields: { t: "temperature" } }).split("\n")).toEqual([
+    'map.json:1:9: only: no row would have a timestamp: map a field to "timestamp"',
+    'map.json:1:9: only: no row would have a sensor_id: map a field to "sensor_id", or make it a constant',
+  ]);
+  expect(problemsOf({ only: "mapped", fields: { t: "timestamp" }, constants: { sensor_id: "a" } })).toBe("");
+  expect(problemsOf({ only: "all", drop: "none" })).toBe(
+    'map.json:1:9: only: must be one of mapped, not "all"\nmap.json:1:22: drop: must be one of rest, not "none"',
+  );
+});
+
+test("an integer of any size is an id, digit by digit", () => {
+  const of = (id: string) => {
+    const map = { fields: { id: "sensor_id" } };
+    return read(map, { id: Number(id), timestamp: "2026-06-01T12:00:00Z" }, { id })["id"];
+  };
+  expect(["9007199254740993", "-2882429806056571124", "7", "2882429806056571125"].map(of)).toEqual([
+    "9007199254740993",
+    "-2882429806056571124",
+    "7",
+    "2882429806056571125",
   ]);
 });
 
@@ -190,7 +280,7 @@ test("problems come in the order of the file, each at the wrong value, or at the
     'map.json:3:12: fields.a.b: "temprature" is neither a measure of the profile nor a column of a reading; did you mean temperature?',
     'map.json:5:20: fields.c.unit: "K" cannot be converted to pressure\'s unit "hPa"; give scale and offset instead',
     "map.json:8:5: drop[1]: must be a field's name, not 5",
-    "map.json:9:3: zone: is not known here; known are $schema, fields, timestamp, constants, drop, absent, text_numbers",
+    "map.json:9:3: zone: is not known here; known are $schema, fields, timestamp, constants, drop, only, absent, text_numbers",
   ]);
 });
 

@@ -10,6 +10,7 @@
  *       "timestamp":    { "format": "iso", "zone": "Europe/Brussels" },
  *       "constants":    { "sensor_id": "room-1", "latitude": 50.45 },         identity columns only; they win over the row
  *       "drop":         ["row_number"],                                       known and not wanted, not even in `extra`
+ *       "only":         "mapped",                                             no other field is read, whatever its name
  *       "absent":       ["NA", -999],                                         values that mean "no value"
  *       "text_numbers": true                                                  "21.5" is a number, "" is none
  *     }
@@ -18,6 +19,7 @@
  * `zone` (an IANA name, `UTC`, or an offset such as `+01:00`) is for timestamps that carry none; the default is UTC.
  * Names are as the row has them, in its upper and lower case. A field that nothing names keeps its name: when it is one of
  * ours it is used, else it goes to `extra`. A field of our name is not ours any more when another one is mapped to it.
+ * With `only`, a field that nothing names is unknown whatever its name; `"drop": "rest"` leaves out all unknown fields.
  * A mapped integer is taken as text where the column is text (`"id": "sensor_id"`). A file is taken whole or not at all.
  */
 
@@ -40,6 +42,7 @@ import {
 import type { Profile } from "../../core/profile.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { type MappedField, type Mapping, targetNames, unitProblem } from "./fields.ts";
+import { notFiniteOf } from "./not-finite.ts";
 import { TIMESTAMP_FORMATS } from "./timestamp.ts";
 import { zoneOf } from "./zone.ts";
 
@@ -88,7 +91,14 @@ const MAP = {
     object(Object.fromEntries(IDENTITY_COLUMNS.map((column) => [column, constantShape(column)]))),
     {},
   ),
-  drop: optional(list(text(/^/, "a field's name"), { least: 0, most: NAMES_MOST }), []),
+  drop: optional(
+    textOr(oneOf(["rest"]), list(text(/^/, "a field's name"), { least: 0, most: NAMES_MOST }), {
+      isOther: Array.isArray,
+      expects: 'a list of field names, or "rest"',
+    }),
+    [],
+  ),
+  only: optional(oneOf(["mapped"])),
   absent: optional(
     list(
       textOr(
@@ -137,7 +147,7 @@ function checkMap(map: Partly<MapFile>, profiles: readonly Profile[] | null, com
   for (const [name, conversion] of entriesOf(map.fields)) {
     const path = `fields.${name}`;
     const { to } = conversion;
-    if (map.drop?.includes(name)) complain(path, "is in drop as well", "key");
+    if (Array.isArray(map.drop) && map.drop.includes(name)) complain(path, "is in drop as well", "key");
     if (targets !== null && !targets.has(to)) {
       const near = didYouMean(to, targets);
       complain(path, `"${to}" is neither a measure of the profile nor a column of a reading${near}`);
@@ -148,6 +158,15 @@ function checkMap(map: Partly<MapFile>, profiles: readonly Profile[] | null, com
     cameFrom.set(to, name);
     if (map.constants?.[to] !== undefined) complain(path, `leads to "${to}", which is a constant as well`);
     checkConversion(conversion, profiles ?? [], (relative, what) => complain(`${path}${relative}`, what));
+  }
+  if (map.only === undefined) return;
+  const needed = [
+    ["timestamp", 'map a field to "timestamp"'],
+    ["sensor_id", 'map a field to "sensor_id", or make it a constant'],
+  ] as const;
+  for (const [name, what] of needed) {
+    if (!cameFrom.has(name) && map.constants?.[name] === undefined)
+      complain("only", `no row would have a ${name}: ${what}`);
   }
 }
 
@@ -188,10 +207,19 @@ function mappingOf(map: MapFile): Mapping {
   return {
     fields: new Map(fields),
     constants: new Map(constants),
-    drop: new Set(map.drop),
+    drop: new Set(map.drop === "rest" ? [] : map.drop),
+    dropRest: map.drop === "rest",
+    onlyMapped: map.only === "mapped",
     textNumbers: map.text_numbers,
-    absent: new Set(map.absent),
+    absent: new Set(map.absent.flatMap(everyForm)),
     timestampFormat: format,
     zone: zone === undefined ? null : zoneOf(zone),
   };
+}
+
+/** A number also stands for its text, and a word such as "nan" for what a line or a database has in its place. */
+function everyForm(value: string | number): (string | number)[] {
+  if (typeof value === "number") return [value, String(value)];
+  const number = notFiniteOf(value);
+  return number === null ? [value] : [value, number];
 }

@@ -1,13 +1,14 @@
 /**
- * From a foreign row, by name, to a row of a block. Whatever is wrong with it makes it a malformed row, with a reason; it
- * never throws. This is the authority: the fast paths (lines/template.ts, sqlite/rows.ts) take only what they read the same way.
+ * From a foreign row, by name, to a row of a block. It never throws. A row without a readable sensor_id and timestamp, or of
+ * whose measures none can be read, is malformed, with a reason. Any other field that cannot be read is null, and `extra` has
+ * what was received. This is the authority: the fast paths (lines/template.ts, sqlite/rows.ts) take only what they read the
+ * same way.
  */
 import type { Profile } from "../../core/profile.ts";
-import type { ReadingBlock } from "../../core/reading.ts";
+import { BAD_FIELDS, type ReadingBlock } from "../../core/reading.ts";
 import { CatalogueFullError, IDENTITY_COLUMNS, type IdentityColumn, type SensorCatalogue } from "../../core/sensor.ts";
-import type { Received } from "../lines/received.ts";
-import { Draft, notFinite, type RowProblem, readField, shortened } from "./draft.ts";
-import { type Field, fieldsOf, type Mapping, NO_MAPPING } from "./fields.ts";
+import { Draft, type Original, type RowProblem, readField } from "./draft.ts";
+import { type FieldTable, fieldsOf, type Mapping, NO_MAPPING } from "./fields.ts";
 import type { MappedNames, SourceNames } from "./mapped-names.ts";
 import { TimestampReader } from "./timestamp.ts";
 
@@ -22,7 +23,7 @@ export type ForeignRow = Readonly<Record<string, unknown>>;
 
 /** How the rows of one profile are read. */
 export type Plan = {
-  readonly fields: ReadonlyMap<string, Field>;
+  readonly fields: FieldTable;
   readonly measures: readonly string[];
   /** The slot of each of `measures` in a block. */
   readonly slots: readonly number[];
@@ -42,13 +43,15 @@ export class Normalizer {
   readonly maxLineBytes: number;
   /** Which of the map's names its rows have; null where nobody asks. */
   readonly names: SourceNames | null;
+  /** The times that the absent values among the texts are; a time that is one of these may be absent. */
+  readonly absentTimes: ReadonlySet<number>;
   /** The most bytes of unknown fields in a row, as JSON text: as many as a line may have. A row with more is malformed. */
   readonly #extraBytes: number;
   readonly #catalogue: SensorCatalogue;
   readonly #fallback: Profile;
   readonly #profiles = new Map<string, Profile>();
   readonly #plans = new Map<string, Plan>();
-  /** The foreign field that holds the sensor's type, or null where the mapping has it as a constant. */
+  /** The foreign field that holds the sensor's type, or null where none does. */
   readonly #typeField: string | null;
   readonly #known = new Map<string, KnownSensor>();
   readonly #draft: Draft;
@@ -72,8 +75,13 @@ export class Normalizer {
     this.mapping = options.mapping ?? NO_MAPPING;
     this.names = options.names?.ofSource() ?? null;
     this.timestamps = new TimestampReader(this.mapping.timestampFormat, this.mapping.zone);
+    const texts = [...this.mapping.absent].filter((value) => typeof value === "string");
+    this.absentTimes = new Set(texts.map((text) => this.timestamps.fromText(text)).filter((ms) => !Number.isNaN(ms)));
     this.#draft = new Draft(this.mapping, this.timestamps);
-    this.#typeField = this.mapping.constants.has("sensor_type") ? null : this.foreignName("sensor_type");
+    const typeColumn = IDENTITY_COLUMNS.indexOf("sensor_type");
+    const typeField = this.foreignName("sensor_type");
+    const field = fieldsOf(options.profile, this.mapping).get(typeField);
+    this.#typeField = field?.kind === "identity" && field.column === typeColumn ? typeField : null;
   }
 
   /** The foreign name of one of our fields. */
@@ -106,17 +114,22 @@ export class Normalizer {
     }
   }
 
-  /** Appends exactly one row: a reading, or what was received and why it is not a reading. */
-  add(block: ReadingBlock, row: ForeignRow, takenAtMs: number, received: () => Received): void {
+  /**
+   * Appends exactly one row: a reading, or what was received and why it is not a reading. Returns whether it is a reading
+   * of which every field could be read.
+   */
+  add(block: ReadingBlock, row: ForeignRow, takenAtMs: number, original: Original): boolean {
     this.names?.see(row);
     let problem: RowProblem | null;
     try {
-      problem = this.#append(block, row);
+      problem = this.#append(block, row, original);
     } catch (error) {
       if (!(error instanceof CatalogueFullError)) throw error;
       problem = { reason: "too_many_kinds", detail: error.message };
     }
-    if (problem !== null) block.addMalformed(takenAtMs, { ...problem, ...received() });
+    if (problem === null) return this.#draft.problems.size === 0;
+    block.addMalformed(takenAtMs, { ...problem, ...original.received() });
+    return false;
   }
 
   /** The handle of a label; -1 where the catalogue is full. */
@@ -134,7 +147,7 @@ export class Normalizer {
     }
   }
 
-  #append(block: ReadingBlock, row: ForeignRow): RowProblem | null {
+  #append(block: ReadingBlock, row: ForeignRow, original: Original): RowProblem | null {
     const draft = this.#draft;
     draft.clear();
     const plan = this.planOf(this.#typeField === null ? null : row[this.#typeField]);
@@ -144,16 +157,29 @@ export class Normalizer {
     for (const name in row) {
       const field = plan.fields.get(name);
       const value = row[name];
-      const problem =
-        field === undefined ? addExtra(draft, name, value, this.#extraBytes) : readField(draft, field, name, value);
-      if (problem !== null) return problem;
+      if (field === undefined) {
+        // Its text may be as long as the row.
+        if (draft.extra.length > this.#extraBytes) return tooMuchExtra(this.#extraBytes);
+        if (value !== undefined) draft.extra += `,${JSON.stringify(name)}:${original.textOf(name)}`;
+        continue;
+      }
+      const problem = readField(draft, field, { name, value }, original);
+      if (problem === null) continue;
+      if (field.kind === "timestamp" || (field.kind === "identity" && field.column === SENSOR_ID)) return problem;
+      draft.problems.set(name, problem);
     }
     const missing = this.#missing(draft);
     if (missing !== null) return { reason: "missing_field", detail: `${missing} is missing` };
+    if (draft.problems.size > 0) {
+      const problem = problemOfAll(draft, plan);
+      if (problem !== null) return problem;
+      noteProblems(draft, row, original);
+    }
     const { extra } = draft;
     const most = this.#extraBytes;
     if (extra.length * 3 > most && Buffer.byteLength(extra) + 1 > most) return tooMuchExtra(most);
     this.#write(block, draft, plan);
+    for (const [field, { reason, detail }] of draft.problems) block.addFlaw({ reason, field, detail, count: 1 });
     return null;
   }
 
@@ -200,24 +226,23 @@ function same(a: readonly unknown[], b: readonly unknown[]): boolean {
   return true;
 }
 
-/** Unknown fields are kept as text that is JSON already, so a key such as `__proto__` is a key like any other. */
-function addExtra(draft: Draft, name: string, value: unknown, mostBytes: number): RowProblem | null {
-  if (value === undefined) return null;
-  if (typeof value === "number" && !Number.isFinite(value)) return notFinite(name, value);
-  if (draft.extra.length > mostBytes) return tooMuchExtra(mostBytes);
-  try {
-    draft.extra += `,${JSON.stringify(name)}:${JSON.stringify(blobAsText(value))}`;
-    return null;
-  } catch {
-    return { reason: "wrong_type", detail: `${shortened(name)} is nested too deeply` };
-  }
+/** The problem of the first bad measure, where no measure has a value; null where one has, or none is bad. */
+function problemOfAll({ problems, measures }: Draft, { fields, slots }: Plan): RowProblem | null {
+  const first = problems.entries().find(([name]) => fields.get(name)?.kind === "measure");
+  const hasValue = slots.some((_, i) => !Number.isNaN(measures[i]));
+  return first === undefined || hasValue ? null : first[1];
+}
+
+/** `"bad_fields":{"humidity":{"reason":"not_finite","received":"nan"}}` at the end of `extra`. */
+function noteProblems(draft: Draft, row: ForeignRow, original: Original): void {
+  let key = BAD_FIELDS;
+  while (Object.hasOwn(row, key)) key += "_";
+  const notes = Array.from(draft.problems, ([name, { reason }]) => {
+    return `${JSON.stringify(name)}:{"reason":"${reason}","received":${original.textOf(name)}}`;
+  });
+  draft.extra += `,"${key}":{${notes.join(",")}}`;
 }
 
 function tooMuchExtra(mostBytes: number): RowProblem {
   return { reason: "text_too_long", detail: `the unknown fields are more than ${mostBytes} bytes` };
-}
-
-/** JSON has no bytes: a blob of a foreign database is kept as `{"base64": "…"}`. */
-export function blobAsText(value: unknown): unknown {
-  return value instanceof Uint8Array ? { base64: Buffer.from(value).toString("base64") } : value;
 }

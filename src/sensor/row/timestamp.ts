@@ -69,6 +69,8 @@ export class TimestampReader {
     const epoch = this.#epoch;
     if (epoch === null) return Number.NaN;
     const ms = epochToMs(epoch, value);
+    // A zone has no offset for what is no date.
+    if (!(ms >= FIRST_DAY_MS && ms <= END_MS + MS_PER_DAY)) return Number.NaN;
     this.note = epochFromMs(epoch, ms) === value ? 0 : FINER;
     return inRange(epoch === "excel_day" && this.#zone !== null ? this.#toUtc(ms, this.#zone) : ms);
   }

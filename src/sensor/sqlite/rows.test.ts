@@ -11,6 +11,7 @@ import { shippedProfiles } from "../profile/shipped.ts";
 import type { Mapping } from "../row/fields.ts";
 import { parseMapping } from "../row/mapping.ts";
 import { Normalizer } from "../row/normalize.ts";
+import { jsonOf } from "./rows.ts";
 import { SqliteTailSource } from "./tail.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "sqlite-rows-"));
@@ -54,8 +55,12 @@ function byName(rows: readonly SqliteRow[], mapping: Mapping): unknown[] {
   const block = new ReadingBlock(rows.length + 1);
   for (const row of rows) {
     const named = COLUMNS.map((name, i) => [name, row[i]]).filter(([, value]) => value !== null);
-    const received = { received: "", encoding: "utf8", bytes: 0 } as const;
-    normalizerOf(catalogue, mapping).add(block, Object.fromEntries(named), 0, () => received);
+    const foreign: Record<string, unknown> = Object.fromEntries(named);
+    const original = {
+      received: () => ({ received: "", encoding: "utf8", bytes: 0 }) as const,
+      textOf: (name: string) => jsonOf(foreign[name]),
+    };
+    normalizerOf(catalogue, mapping).add(block, foreign, 0, original);
   }
   return readingsIn(block, catalogue);
 }

@@ -6,7 +6,7 @@ import type { ReadingBlock } from "../../core/reading.ts";
 import { LIMITS, NO_SENSOR } from "../../core/sensor.ts";
 import { type Received, receivedOf } from "../lines/received.ts";
 import type { Field } from "../row/fields.ts";
-import { blobAsText, FAST_EXTRA_LENGTH, type Normalizer, type Plan } from "../row/normalize.ts";
+import { FAST_EXTRA_LENGTH, type Normalizer, type Plan } from "../row/normalize.ts";
 import { FIRST_VALUE, type ForeignRowValues, type ForeignTable } from "./table.ts";
 
 /** Where the parts of a reading are in a row. */
@@ -86,8 +86,10 @@ export class SqliteRows {
     return true;
   }
 
+  /** NaN also where the value may mean "no value". */
   #timeOf(value: unknown): number {
-    const { timestamps } = this.#normalizer;
+    const { timestamps, mapping } = this.#normalizer;
+    if (mapping.absent.size > 0 && mapping.absent.has(value as string)) return Number.NaN;
     if (typeof value === "string") return timestamps.fromText(value);
     return typeof value === "number" ? timestamps.fromNumber(value) : Number.NaN;
   }
@@ -97,7 +99,7 @@ export class SqliteRows {
     if (flag !== null && flag !== 0 && flag !== 1) return -1;
     if (type !== null && !(typeof type === "string" && isPlain(type))) return -1;
     const { absent } = this.#normalizer.mapping;
-    if (absent.size > 0 && (absent.has(Number(status)) || absent.has(String(type)))) return -1;
+    if (absent.size > 0 && [status, flag, type].some((value) => absent.has(value as string))) return -1;
     // An integer by the check above; -0 would read back as 0.
     return this.#normalizer.labelOf(status === null ? null : (status as number) + 0, flag, type);
   }
@@ -109,7 +111,7 @@ export class SqliteRows {
       const value = row[at];
       if (value === null) continue;
       if (typeof value !== "string" && !Number.isFinite(value)) return null;
-      extra += `,${JSON.stringify(this.#table.values[at - FIRST_VALUE])}:${JSON.stringify(value)}`;
+      extra += `,${JSON.stringify(this.#table.values[at - FIRST_VALUE])}:${jsonOf(value)}`;
     }
     return extra.length > FAST_EXTRA_LENGTH ? null : extra;
   }
@@ -121,10 +123,17 @@ export class SqliteRows {
         (place) => [place.name, place.value < 0 ? identity[place.identity] : row[FIRST_VALUE + place.value]] as const,
       )
       .filter(([, value]) => value !== null);
-    const foreign = Object.fromEntries(named);
-    this.#normalizer.add(block, foreign, nowMs, () => receivedRow(named, this.#normalizer.maxLineBytes));
+    const exact = new Map(named);
+    const foreign = Object.fromEntries(
+      named.map(([name, value]) => [name, typeof value === "bigint" ? Number(value) : value]),
+    );
+    const isWhole = this.#normalizer.add(block, foreign, nowMs, {
+      received: () => receivedRow(named, this.#normalizer.maxLineBytes),
+      textOf: (name) => jsonOf(exact.get(name)),
+    });
     const sensor = block.sensor[block.count - 1] ?? NO_SENSOR;
-    const plan = sensor === NO_SENSOR || row[1] !== null ? null : this.#normalizer.planOfRow(foreign);
+    // A row with a field that cannot be read needs its note: the next one of its identity is read by name as well.
+    const plan = !isWhole || row[1] !== null ? null : this.#normalizer.planOfRow(foreign);
     if (plan === null) return;
     const handle = this.#handles.get(sensor) ?? this.#known.length;
     this.#handles.set(sensor, handle);
@@ -163,20 +172,27 @@ function isPlain(text: string): boolean {
  */
 function receivedRow(named: readonly (readonly [name: string, value: unknown])[], mostBytes: number): Received {
   let cutAway = 0;
-  const shown = named.map(([name, value]): [string, unknown] => {
-    // JSON has no infinity and no bytes.
-    if (typeof value === "number" && !Number.isFinite(value)) return [name, String(value)];
+  const shown = named.map(([name, value]) => {
+    let kept = value;
     if (typeof value === "string" && value.length > mostBytes) {
-      const kept = value.slice(0, mostBytes).toWellFormed();
-      cutAway += Buffer.byteLength(value) - Buffer.byteLength(kept);
-      return [name, kept];
+      kept = value.slice(0, mostBytes).toWellFormed();
+      cutAway += Buffer.byteLength(value) - Buffer.byteLength(String(kept));
+    } else if (value instanceof Uint8Array) {
+      // Three bytes are four characters of base64.
+      const part = value.subarray(0, mostBytes - (mostBytes % 3));
+      cutAway += 4 * (Math.ceil(value.length / 3) - Math.ceil(part.length / 3));
+      kept = part;
     }
-    if (!(value instanceof Uint8Array)) return [name, value];
-    // Three bytes are four characters of base64.
-    const kept = value.subarray(0, mostBytes - (mostBytes % 3));
-    cutAway += 4 * (Math.ceil(value.length / 3) - Math.ceil(kept.length / 3));
-    return [name, blobAsText(kept)];
+    return `${JSON.stringify(name)}:${jsonOf(kept)}`;
   });
-  const text = Buffer.from(JSON.stringify(Object.fromEntries(shown)));
+  const text = Buffer.from(`{${shown.join(",")}}`);
   return receivedOf({ bytes: text, from: 0, to: text.length, length: text.length + cutAway }, mostBytes);
+}
+
+/** JSON has no infinity and no bytes: `"Infinity"`, `{"base64": "…"}`. A `bigint` is an integer that no number holds. */
+export function jsonOf(value: unknown): string {
+  if (typeof value === "bigint") return String(value);
+  if (typeof value === "number" && !Number.isFinite(value)) return `"${value}"`;
+  if (value instanceof Uint8Array) return JSON.stringify({ base64: Buffer.from(value).toString("base64") });
+  return JSON.stringify(value ?? null);
 }
