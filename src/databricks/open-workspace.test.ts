@@ -57,6 +57,34 @@ test("a profile gives host and credentials, and what the settings say goes first
   ]);
 });
 
+// In a process of its own: to read a pipe that has no writer would block this one for ever.
+test.skipIf(process.platform === "win32")(
+  "a profile file that is a named pipe or a folder is refused without waiting",
+  () => {
+    const script = `
+    const { openWorkspace } = require("${join(import.meta.dir, "open-workspace.ts")}");
+    const { resolveSettings } = require("${join(import.meta.dir, "../core/settings/settings.ts")}");
+    const settings = resolveSettings({ env: { DATABRICKS_CONFIG_PROFILE: "DEFAULT" } });
+    try { openWorkspace({ settings, home: process.argv.at(-1) }) } catch (error) { console.log(error.message) }`;
+    const openIn = (home: string) => {
+      const { exitCode, stdout } = Bun.spawnSync([process.execPath, "-e", script, home], { timeout: 4_000 });
+      return [exitCode, stdout.toString().trim()];
+    };
+    for (const [command, why] of [
+      ["mkfifo", "it is a named pipe, not a file"],
+      ["mkdir", "it is a folder, not a file"],
+    ] as const) {
+      const home = mkdtempSync(join(HOME, "other-"));
+      const path = join(home, ".databrickscfg");
+      expect(Bun.spawnSync([command, path]).exitCode).toBe(0);
+      expect(openIn(home)).toEqual([
+        0,
+        `Cannot use DATABRICKS_CONFIG_PROFILE "DEFAULT": cannot read "${path}": ${why}`,
+      ]);
+    }
+  },
+);
+
 test("what is missing or said twice is told by its name", () => {
   const host = { DATABRICKS_HOST: "https://a.cloud.databricks.com" };
   expect(refused({})).toBe("Cannot reach Databricks: DATABRICKS_HOST is not set");

@@ -1,7 +1,7 @@
 /** From the settings, and a profile of `~/.databrickscfg` where one is named, to a workspace that can be spoken to. */
-import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
-import { UsageError } from "../core/errors.ts";
+import { messageOf, UsageError } from "../core/errors.ts";
+import { readFileText } from "../core/outside/file-text.ts";
 import type { SettingValues } from "../core/settings/settings.ts";
 import { workspaceOrigin } from "./address.ts";
 import { type ClientOptions, Workspace } from "./client.ts";
@@ -75,16 +75,10 @@ function profileOf(name: string, home: string): ProfileValues {
 
 function readFile(path: string, name: string): string {
   try {
-    const bytes = Buffer.alloc(PROFILE_FILE_BYTES);
-    const file = openSync(path, "r");
-    try {
-      return bytes.subarray(0, readSync(file, bytes)).toString("utf8");
-    } finally {
-      closeSync(file);
-    }
+    return readFileText(path, PROFILE_FILE_BYTES);
   } catch (error) {
-    throw new UsageError(`Cannot use DATABRICKS_CONFIG_PROFILE "${name}": "${path}" cannot be read`, {
-      tryHint: "databricks configure, or DATABRICKS_HOST and DATABRICKS_TOKEN",
+    throw new UsageError(`Cannot use DATABRICKS_CONFIG_PROFILE "${name}": cannot read "${path}": ${messageOf(error)}`, {
+      tryHint: "databricks configure",
       cause: error,
     });
   }

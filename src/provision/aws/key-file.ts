@@ -3,18 +3,9 @@
  * `FILE.new` says which keys there were before; then it holds the new one; then it takes FILE's place. Only its owner
  * may read either (0600).
  */
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { chmodSync, closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
+import { readFileText } from "../../core/outside/file-text.ts";
 import type { AwsKey } from "./clients.ts";
 
 const HEAD = "# Made by agent provision: the edge's key. Copy it to the node as its .env; it cannot be shown again.";
@@ -25,6 +16,7 @@ const ID = /^AWS_ACCESS_KEY_ID=(.+)$/m;
 const SECRET = /^AWS_SECRET_ACCESS_KEY=(.+)$/m;
 /** More than this is no file of ours. */
 const LIMIT_BYTES = 16 * 1024;
+const OTHER_FILE = "agent provision apply --key-file ~/edge-credentials-2.env";
 
 export type KeyFile = {
   /** Null: the key was asked for, and its answer has not been written down. */
@@ -40,18 +32,13 @@ export function readKeyFile(path: string): KeyFile | null {
   let text: string;
   let mode: number;
   try {
-    const { size, mode: bits } = statSync(path);
-    mode = bits;
-    text = size > LIMIT_BYTES ? "" : readFileSync(path, "utf8");
+    mode = statSync(path).mode;
+    text = readFileText(path, LIMIT_BYTES);
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;
-    throw new AgentError(`Cannot read "${path}": ${messageOf(error)}`, { cause: error, tryHint: `ls -l ${path}` });
+    throw notUsable(path, messageOf(error), error);
   }
-  if (!text.startsWith(HEAD)) {
-    throw new AgentError(`Cannot use "${path}" for the edge's key: it is there already and is not of agent provision`, {
-      tryHint: "--key-file FILE, with another name",
-    });
-  }
+  if (!text.startsWith(HEAD)) throw notUsable(path, "it is there already and is not of agent provision");
   const [accessKeyId, secretAccessKey] = [ID.exec(text)?.[1], SECRET.exec(text)?.[1]];
   const key = accessKeyId === undefined || secretAccessKey === undefined ? null : { accessKeyId, secretAccessKey };
   const line = text.split("\n").find((one) => one.startsWith(BEFORE));
@@ -59,7 +46,11 @@ export function readKeyFile(path: string): KeyFile | null {
   return { key, before, isOpen: process.platform !== "win32" && (mode & 0o077) !== 0 };
 }
 
-/** On return it is on disk, and only the owner may read it; killed before that, what stood there before still does. */
+function notUsable(path: string, why: string, cause?: unknown): AgentError {
+  return new AgentError(`Cannot use "${path}" for the edge's key: ${why}`, { cause, tryHint: OTHER_FILE });
+}
+
+/** On return it is on disk, and only the owner may read it. Killed before that, the file before it is unchanged. */
 export function writeKeyFile(
   path: string,
   before: readonly string[],
@@ -85,7 +76,7 @@ export function writeKeyFile(
   } catch (error) {
     throw new AgentError(`Cannot write "${path}": ${messageOf(error)}`, {
       cause: error,
-      tryHint: "--key-file FILE, in a folder that can be written",
+      tryHint: OTHER_FILE,
     });
   }
 }
