@@ -10,6 +10,8 @@ export interface Condition {
   readonly measures: readonly string[];
   /** The ranges that its one measure may be in, one for each group of sensors; only a range has them. */
   readonly limits?: readonly { readonly min: number; readonly max: number }[];
+  /** What of it is legal but hardly meant: a warning of `rules check`. */
+  readonly doubt?: string;
   /** True where a reading is judged even when it has none of `measures`. */
   readonly judgesAbsent?: boolean;
   compile(columns: Columns): ConditionJudge;

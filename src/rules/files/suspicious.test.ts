@@ -52,6 +52,25 @@ test("two rules of the same meaning are reported at the second, whatever their n
   ]);
 });
 
+test("a spike or a drift without a least deviation is reported: it depends on how fine the sensor is", () => {
+  const spike = { measure: "temperature", window: 30, threshold: 6 };
+  const drift = { measure: "temperature", baseline: 500, threshold: 20 };
+  const confirm = { at_least: 2, of: 3 };
+  expect(warnings({ when: { spike } }, { when: { drift }, confirm }).map((line) => line.slice(0, 43))).toEqual([
+    'r.json:1:22: without "min_deviation" a sens',
+    'r.json:2:21: without "min_deviation" a sens',
+  ]);
+  const given = [{ spike: { ...spike, min_deviation: 0.5 } }, { drift: { ...drift, min_deviation: 0.1 } }];
+  expect(warnings(...given.map((when) => ({ when })), { when: { drift: { ...drift, deviation: 0.3 } } })).toEqual([]);
+});
+
+test("two neighbours cannot say which of them is wrong", () => {
+  const disagrees = { measure: "temperature", group_by: "location", max_difference: 3 };
+  expect(warnings({ when: { disagrees: { ...disagrees, at_least: 1 } } }, { when: { disagrees } })).toEqual([
+    'r.json:1:22: of two sensors that disagree with "at_least" 1 both break this, and nothing says which is wrong',
+  ]);
+});
+
 test("a measure that no profile has is reported, with the one that was probably meant", () => {
   expect(warnings(range({ max: 60 }, "temprature"))).toEqual([
     'r.json:1:22: no profile has a measure "temprature"; did you mean temperature?',

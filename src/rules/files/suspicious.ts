@@ -1,6 +1,6 @@
 /**
  * Rules that are legal but hardly meant: limits that no plausible reading can reach, or that every one breaks; a rule that
- * repeats another one; a measure that no profile has. Warnings of `rules check`, never a reason to refuse a set.
+ * repeats another one; a measure that no profile has; a kind without the key that most sensors need. Warnings of `rules check`, never a reason to refuse a set.
  */
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Measure, Profile } from "../../core/profile.ts";
@@ -19,7 +19,11 @@ export function suspiciousRules(rules: readonly Rule[], profiles: readonly Profi
   for (const { measures: some } of profiles) {
     for (const measure of some) measures.set(measure.name, [...(measures.get(measure.name) ?? []), measure]);
   }
-  const warnings = rules.flatMap((rule) => [...strangeMeasures(rule, measures), ...strangeLimits(rule, measures)]);
+  const warnings = rules.flatMap((rule) => [
+    ...strangeMeasures(rule, measures),
+    ...strangeLimits(rule, measures),
+    ...(rule.condition.doubt === undefined ? [] : [warning(rule, rule.condition.doubt)]),
+  ]);
   const all = [...warnings, ...sameMeaning(rules)];
   return all.toSorted((a, b) =>
     a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1,

@@ -48,28 +48,32 @@ test("of a large group the members count that reported last", () => {
 });
 
 test("finds what a plain implementation finds, for any stream, cut anywhere, over restarts", () => {
-  agreesWithNaive(disagrees({ max_difference: 0.7 }), () => {
-    type Member = { clock: NaiveClock; value: number; peakValue: number };
-    const groups = new Map<string, Map<string, Member>>();
-    return ({ sensor, time, value, fields }) => {
-      const name = fields!["location"]!;
-      const group = groups.get(name) ?? new Map<string, Member>();
-      groups.set(name, group);
-      if (value === null) return false;
-      const own = group.get(sensor) ?? { clock: new NaiveClock(), value, peakValue: value };
-      group.set(sensor, own);
-      const step = own.clock.step(time);
-      if (step === "late") return false;
-      if (step === "set back") own.peakValue = own.value;
-      own.value = value;
-      const isNear = (other: number | null) => other !== null && Math.abs(other - time) <= MINUTE;
-      const sorted = [...group.values()]
-        .filter((one) => one !== own && (isNear(one.clock.last) || isNear(one.clock.peak)))
-        .map((one) => (isNear(one.clock.last) ? one.value : one.peakValue))
-        .toSorted((a, b) => a - b);
-      if (sorted.length < 2) return false;
-      const median = (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.ceil((sorted.length - 1) / 2)]!) / 2;
-      return Math.abs(value - median) > 0.7;
-    };
-  });
+  agreesWithNaive(
+    disagrees({ max_difference: 0.7 }),
+    () => {
+      type Member = { clock: NaiveClock; value: number; peakValue: number };
+      const groups = new Map<string, Map<string, Member>>();
+      return ({ sensor, time, value, fields }) => {
+        const name = fields!["location"]!;
+        const group = groups.get(name) ?? new Map<string, Member>();
+        groups.set(name, group);
+        if (value === null) return false;
+        const own = group.get(sensor) ?? { clock: new NaiveClock(), value, peakValue: value };
+        group.set(sensor, own);
+        const step = own.clock.step(time);
+        if (step === "late") return false;
+        if (step === "set back") own.peakValue = own.value;
+        own.value = value;
+        const isNear = (other: number | null) => other !== null && Math.abs(other - time) <= MINUTE;
+        const sorted = [...group.values()]
+          .filter((one) => one !== own && (isNear(one.clock.last) || isNear(one.clock.peak)))
+          .map((one) => (isNear(one.clock.last) ? one.value : one.peakValue))
+          .toSorted((a, b) => a - b);
+        if (sorted.length < 2) return false;
+        const median = (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.ceil((sorted.length - 1) / 2)]!) / 2;
+        return Math.abs(value - median) > 0.7;
+      };
+    },
+    { length: 200 },
+  );
 });

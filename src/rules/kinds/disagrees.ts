@@ -10,7 +10,7 @@ import { object, optional, type ValueOf } from "../../core/outside/shape.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn } from "../../core/sensor.ts";
 import { formatDuration } from "../../core/time/duration.ts";
 import { type Columns, SENSOR_SUBJECT } from "../columns.ts";
-import type { Broken, ConditionJudge, ConditionKind } from "../condition.ts";
+import type { Broken, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
 import { RuleState } from "../state.ts";
 import { CLOCK, CLOCK_WIDTH, exceeds, isoTime, LATE, PEAK, SET_BACK, shortNumber, stepClock } from "./event-time.ts";
 import { DURATION, MEASURE, wholeNumber, ZERO_OR_MORE } from "./fields.ts";
@@ -177,7 +177,12 @@ function apartFromGroup(disagrees: Disagrees, { group, value, median, known, now
   };
 }
 
-export const DISAGREES: ConditionKind = made(shape, (disagrees) => ({
-  measures: [disagrees.measure],
-  compile: (columns) => compile(disagrees, columns),
-}));
+export const DISAGREES: ConditionKind = made(shape, (disagrees) => {
+  const condition: Condition = {
+    measures: [disagrees.measure],
+    compile: (columns) => compile(disagrees, columns),
+  };
+  if (disagrees.at_least > 1) return condition;
+  const doubt = 'of two sensors that disagree with "at_least" 1 both break this, and nothing says which is wrong';
+  return { ...condition, doubt };
+});

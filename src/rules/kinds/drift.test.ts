@@ -69,20 +69,71 @@ test("nothing is judged during the baseline, nor against a baseline that never m
   expect(broken(drift({ deviation: 0.01 }), [...flat, 6, 6, 6])).toContain(true);
 });
 
+test("a baseline that never moved, and then one step of the sensor's resolution, is no drift, wherever the value is", () => {
+  const cases = "20 0.1, 0 0.1, 0.5 0.1, 1013.2 0.1, 45 1, -20 -0.5, 20 0.001".split(", ");
+  for (const [level = 0, step = 0] of cases.map((one) => one.split(" ").map(Number))) {
+    const values = [...new Array<number>(100).fill(level), ...new Array<number>(1_000).fill(level + step)];
+    expect([level, step, broken(drift({ baseline: 100, threshold: 10 }), values).includes(true)]).toEqual([
+      level,
+      step,
+      false,
+    ]);
+  }
+});
+
+test("a baseline that never moved, and then a change of many steps, is one: at once, or in small steps", () => {
+  const flat = new Array<number>(100).fill(20);
+  const jumped = broken(drift({ baseline: 100 }), [...flat, ...new Array<number>(20).fill(900)]);
+  expect(jumped.indexOf(true)).toBeLessThan(105);
+  const crept = broken(drift({ baseline: 100 }), [
+    ...flat,
+    ...Array.from({ length: 60 }, (_, i) => 20 + Math.floor(i / 3) * 0.1),
+  ]);
+  expect(crept).toContain(true);
+});
+
+test("min_deviation is the least deviation, whatever the sensor has shown", () => {
+  const moved = (by: number) => [...new Array<number>(100).fill(20), ...new Array<number>(60).fill(20 + by)];
+  const rule = drift({ baseline: 100, min_deviation: 0.5 });
+  expect(broken(rule, moved(0.25))).not.toContain(true);
+  expect(broken(rule, moved(1)).indexOf(true)).toBe(106);
+});
+
 test("finds what a plain implementation finds, for any stream, cut anywhere, over restarts", () => {
   const [baseline, slack, threshold] = [12, 0.4, 5];
   const limited = (value: number, most: number) => Math.sign(value) * Math.min(Math.abs(value), most);
-  type Sums = { count: number; mean: number; variance: number; up: number; down: number };
+  type Sums = {
+    count: number;
+    mean: number;
+    variance: number;
+    up: number;
+    down: number;
+    last: number | null;
+    step: number;
+    active: number;
+  };
+  const fresh = {
+    count: 0,
+    mean: 0,
+    variance: 0,
+    up: 0,
+    down: 0,
+    last: null,
+    step: Number.POSITIVE_INFINITY,
+    active: 0,
+  };
   agreesWithNaive(drift({ baseline, slack, threshold }), () => {
-    const of = perSensor(
-      () => new NaiveMemory((was: Sums | null) => was ?? { count: 0, mean: 0, variance: 0, up: 0, down: 0 }),
-    );
+    const of = perSensor(() => new NaiveMemory((was: Sums | null) => was ?? structuredClone(fresh)));
     return (sample: Sample) => {
       const { value } = sample;
       if (value === null) return false;
       const memory = of(sample).step(sample.time);
       if (memory === null) return false;
-      const deviation = Math.sqrt(memory.variance);
+      const change = memory.last === null ? 0 : Math.abs(value - memory.last);
+      // The values are 0, 0.5, 1, 2 and 9: ten units of their last decimal are more than any change.
+      if (change > 0) memory.step = Math.min(memory.step, change, value % 1 || memory.last! % 1 ? 1 : 10);
+      const least = memory.step < 10 ? 2 * memory.step * Math.max(0, 1 - 2 * memory.active) : 0;
+      const deviation = Math.max(Math.sqrt(memory.variance), least);
       const judges = memory.count >= baseline && deviation > 0;
       if (judges) {
         const away = limited((value - memory.mean) / deviation, MOST_DEVIATIONS);
@@ -94,6 +145,8 @@ test("finds what a plain implementation finds, for any stream, cut anywhere, ove
       const counted = judges ? limited(away, MOST_DEVIATIONS * deviation) : away;
       memory.count = Math.min(memory.count + 1, baseline);
       memory.mean += counted / memory.count;
+      memory.active += ((change > 0 ? 1 : 0) - memory.active) / memory.count;
+      memory.last = value;
       memory.variance = (memory.variance + counted ** 2 / memory.count) * (1 - 1 / memory.count);
       return judges && (memory.up > threshold || memory.down > threshold);
     };

@@ -32,6 +32,10 @@ const shape = about(
       optional<number | null>(ABOVE_ZERO, null),
       "The standard deviation in the measure's unit; without it, learnt",
     ),
+    min_deviation: about(
+      optional<number | null>(ABOVE_ZERO, null),
+      "The least that is taken for a learnt deviation; without it, two of the smallest changes of a sensor that mostly repeats itself",
+    ),
   }),
   "The mean moved slowly away from a longer baseline: two-sided CUSUM (Page, 1954)",
 );
@@ -50,10 +54,19 @@ const DOWN = CLOCK_WIDTH + 7;
 const SINCE = 1;
 const READINGS = 2;
 const TOTAL = 3;
-const FRESH = new Array<number>(11).fill(0);
+// How fine the sensor is: its last value, its smallest change (infinite: none yet), and the share of readings that changed.
+const LAST_VALUE = CLOCK_WIDTH + 11;
+const STEP = CLOCK_WIDTH + 12;
+const ACTIVE = CLOCK_WIDTH + 13;
+const FRESH = [...new Array<number>(11).fill(0), Number.NaN, Number.POSITIVE_INFINITY, 0];
+
+/** A change below this part of the value is of the calculation, not of the sensor. */
+const ROUNDING = 1e-9;
+/** A change of more units of the last decimal than this says nothing of how fine the sensor is. */
+const UNITS = 10;
 
 function judge(drift: Drift, { state, asides, subjectOf }: Memory): JudgeColumn {
-  const { baseline, slack, threshold, deviation: given } = drift;
+  const { baseline, slack, threshold, deviation: given, min_deviation: least } = drift;
   const limit = `sum of deviations ≤ ${threshold}`;
   const most = MOST_THRESHOLDS * threshold;
   return (block, column, applies, broken) => {
@@ -68,7 +81,9 @@ function judge(drift: Drift, { state, asides, subjectOf }: Memory): JudgeColumn 
       const step = stepClock(values, at, now);
       if (step === LATE) continue;
       if (step > LATE) asides.turn(step, subjectOf[handle]!, values, at);
-      const deviation = given ?? Math.sqrt(values[at + VARIANCE]!);
+      const isChange = Math.abs(value - values[at + LAST_VALUE]!) > Math.abs(value) * ROUNDING;
+      if (isChange) noteStep(values, at, value);
+      const deviation = given ?? Math.max(Math.sqrt(values[at + VARIANCE]!), least ?? coarseness(values, at));
       let away = value - values[at + MEAN]!;
       // A baseline that never moved has no deviation to measure by.
       if (values[at + COUNT]! >= baseline && deviation > 0) {
@@ -77,11 +92,38 @@ function judge(drift: Drift, { state, asides, subjectOf }: Memory): JudgeColumn 
         if (grow(values, at + UP, deviations - slack, most)) countIn(values, at + UP, now, value);
         if (grow(values, at + DOWN, -deviations - slack, most)) countIn(values, at + DOWN, now, value);
         const side = values[at + UP]! > threshold ? UP : values[at + DOWN]! > threshold ? DOWN : null;
-        if (side !== null) broken(row, drifted(drift, limit, values.subarray(at), { side, value }));
+        if (side !== null) broken(row, drifted(drift, limit, values.subarray(at), { side, value, deviation }));
       }
       learn(values, at, away, baseline);
+      if (isChange) values[at + ACTIVE]! += 1 / values[at + COUNT]!;
+      values[at + LAST_VALUE] = value;
     }
   };
+}
+
+function noteStep(values: Float64Array, at: number, value: number): void {
+  const last = values[at + LAST_VALUE]!;
+  const change = Math.abs(value - last);
+  if (change >= values[at + STEP]!) return;
+  values[at + STEP] = Math.min(change, UNITS * Math.min(unitOf(value), unitOf(last)));
+}
+
+/** Of the last decimal of a number: 0.1 of 20.5, 1 of 20. */
+function unitOf(value: number): number {
+  let unit = 1;
+  while (unit > 1e-9 && Math.abs(value / unit - Math.round(value / unit)) > 1e-6) unit /= 10;
+  return unit;
+}
+
+/**
+ * The least deviation of a sensor that mostly repeats itself, so that a change by one step of its resolution is no drift:
+ * two steps; none where every second reading changes, since then the deviation itself is learnt.
+ */
+function coarseness(values: Float64Array, at: number): number {
+  const active = values[at + ACTIVE]!;
+  return active >= 0.5 || values[at + STEP]! === Number.POSITIVE_INFINITY
+    ? 0
+    : 2 * values[at + STEP]! * (1 - 2 * active);
 }
 
 function within(value: number, most: number): number {
@@ -115,12 +157,13 @@ function learn(values: Float64Array, at: number, away: number, baseline: number)
   const known = Math.min(values[at + COUNT]! + 1, baseline);
   values[at + COUNT] = known;
   values[at + MEAN]! += away / known;
+  values[at + ACTIVE]! *= 1 - 1 / known;
   values[at + VARIANCE] = (values[at + VARIANCE]! + (away * away) / known) * (1 - 1 / known);
 }
 
-type Reached = { readonly side: typeof UP | typeof DOWN; readonly value: number };
+type Reached = { readonly side: typeof UP | typeof DOWN; readonly value: number; readonly deviation: number };
 
-function drifted(drift: Drift, limit: string, memory: Float64Array, { side, value }: Reached): Broken {
+function drifted(drift: Drift, limit: string, memory: Float64Array, { side, value, deviation }: Reached): Broken {
   const [now = 0] = memory;
   const mean = shortNumber(memory[MEAN]!);
   const readings = memory[side + READINGS]!;
@@ -136,7 +179,7 @@ function drifted(drift: Drift, limit: string, memory: Float64Array, { side, valu
       readings,
       mean: recent,
       baseline_mean: mean,
-      deviation: shortNumber(drift.deviation ?? Math.sqrt(memory[VARIANCE]!)),
+      deviation: shortNumber(deviation),
       sum: shortNumber(memory[side]!),
     },
   };
@@ -144,6 +187,10 @@ function drifted(drift: Drift, limit: string, memory: Float64Array, { side, valu
 
 export const DRIFT = remembering({
   shape,
+  doubt: ({ deviation, min_deviation: least }) =>
+    deviation === null && least === null
+      ? 'without "min_deviation" a sensor that mostly repeats itself is judged by the smallest change that it has shown'
+      : undefined,
   fresh: () => FRESH,
   anew: 0,
   judge,

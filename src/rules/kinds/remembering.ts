@@ -7,7 +7,7 @@ import { made } from "../../core/outside/composed-shapes.ts";
 import type { Shape } from "../../core/outside/shape.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import type { Columns } from "../columns.ts";
-import type { BrokenRow, ConditionJudge, ConditionKind } from "../condition.ts";
+import type { BrokenRow, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
 import { JointMemory, RuleState } from "../state.ts";
 import { Asides } from "./asides.ts";
 import { CLOCK } from "./event-time.ts";
@@ -28,6 +28,8 @@ type OfMeasure = { readonly measure: string };
 
 type RememberingKind<T extends OfMeasure> = {
   readonly shape: Shape<T>;
+  /** What of it is legal but hardly meant. */
+  readonly doubt?: (rule: T) => string | undefined;
   /** The doubles of a subject that was never seen, behind the clock. */
   readonly fresh: (rule: T) => readonly number[];
   /** How many of these begin anew with a backlog, or a clock that was set back (asides.ts); absent: all. */
@@ -36,10 +38,11 @@ type RememberingKind<T extends OfMeasure> = {
 };
 
 export function remembering<T extends OfMeasure>(kind: RememberingKind<T>): ConditionKind {
-  return made(kind.shape, (rule) => ({
-    measures: [rule.measure],
-    compile: (columns) => compile(kind, rule, columns),
-  }));
+  return made(kind.shape, (rule) => {
+    const doubt = kind.doubt?.(rule);
+    const condition: Condition = { measures: [rule.measure], compile: (columns) => compile(kind, rule, columns) };
+    return doubt === undefined ? condition : { ...condition, doubt };
+  });
 }
 
 function compile<T extends OfMeasure>(kind: RememberingKind<T>, rule: T, columns: Columns): ConditionJudge {

@@ -48,6 +48,32 @@ test("min_deviation: a quiet sensor may move a little; without it a window of eq
   expect(broken(spike({ min_deviation: 0.2 }), quiet)[6]).toBe(true);
 });
 
+test("where most values are equal, the furthest of them is the measure: 900 after 20, 20, 20.5 breaks, one more step does not", () => {
+  const steps = [20, 20, 20.5, 20, 20, 20.5, 20, 20];
+  const judged = (value: number) => broken(spike({}), [...steps, value]).at(-1);
+  expect([900, 24.5, -127].map(judged)).toEqual([true, true, true]);
+  expect([20.5, 21, 24, 19.5].map(judged)).toEqual([false, false, false, false]);
+  const samples = [...steps, 900].map((value, i) => ({ sensor: "a", time: START + i * MINUTE, value }));
+  expect(findingsOf(spike({}), samples)[8]).toMatchObject({
+    reason: "m 900 is 880 from the median 20 of the last 8 readings, most of which are equal",
+    window: { median: 20, mad: 0, scale: 0.5, score: 1187 },
+  });
+  // What was given wins.
+  expect(broken(spike({ min_deviation: 0.7 }), [...steps, 20.6, 20.8]).slice(-2)).toEqual([false, true]);
+});
+
+test("of equal values a tenth is the measure; nothing says what is far from 0", () => {
+  const after = (usual: number, value: number) =>
+    broken(spike({}), [...new Array<number>(8).fill(usual), value]).at(-1);
+  expect([after(20, 900), after(20, -127), after(230, 0), after(-20, 85)]).toEqual([true, true, true, true]);
+  expect([after(20, 20.5), after(20, 37), after(0, 400), after(0, -1)]).toEqual([false, false, false, false]);
+});
+
+test("noise of a calculation is no movement", () => {
+  const rounded = [0.1 + 0.2, 0.3, 0.1 + 0.2, 0.3, 0.1 + 0.2, 0.3, 0.1 + 0.2, 0.3];
+  expect(broken(spike({}), [...rounded, 0.31]).at(-1)).toBe(false);
+});
+
 test("min_deviation is a decimal: 20.3 is 0.2 from 20.1, though a little less in doubles", () => {
   expect(broken(spike({ min_deviation: 0.2 }), [...new Array<number>(8).fill(20.1), 20.3]).at(-1)).toBe(true);
 });
@@ -106,7 +132,11 @@ test("finds what a plain implementation finds, for any stream, cut anywhere, ove
       const mad = plainMedian(last.map((one) => Math.abs(one - median)));
       const away = Math.abs(value - median);
       if (away === 0 || away < min) return false;
-      return mad === 0 ? min > 0 : 0.6745 * away > threshold * mad;
+      if (mad > 0) return 0.6745 * away > threshold * mad;
+      if (min > 0) return true;
+      const furthest = Math.max(...last.map((one) => Math.abs(one - median)));
+      const scale = furthest > 0 ? furthest : Math.abs(median) / 10;
+      return scale > 0 && 0.6745 * away > threshold * scale;
     };
   };
   agreesWithNaive(spike({ window: 6, threshold: 3 }), naive(6, 3, 0));

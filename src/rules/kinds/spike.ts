@@ -17,7 +17,11 @@ const shape = about(
     measure: MEASURE,
     window: about(wholeNumber(5, 200), "Readings that it is compared with"),
     threshold: about(ABOVE_ZERO, "Robust z-score above which it breaks; 3.5 is usual, 6 is careful"),
-    min_deviation: about(optional(ZERO_OR_MORE, 0), "And this far from the median at least, in the measure's unit", 0),
+    min_deviation: about(
+      optional(ZERO_OR_MORE, 0),
+      "And this far from the median at least, in the measure's unit; the only limit where most of the last values are equal",
+      0,
+    ),
   }),
   "A value far from the median of the sensor's last readings, by the robust z-score (Iglewicz and Hoaglin, 1993)",
 );
@@ -25,6 +29,11 @@ type Spike = ValueOf<typeof shape>;
 
 /** The 0.75 quantile of the normal distribution: it makes the MAD of normal noise comparable with a standard deviation. */
 const NORMAL = 0.6745;
+
+/** Of a window of equal values, this part of the value stands in for the MAD. */
+const EQUAL_SHARE = 0.1;
+/** A difference below this part of the value is of the calculation, not of the sensor. */
+const ROUNDING = 1e-9;
 
 // Behind the clock: how many values there are, where the next goes, then the values in the order they came, as a ring,
 // then the same values sorted.
@@ -61,14 +70,31 @@ function judge(spike: Spike, { state, asides, subjectOf }: Memory): JudgeColumn 
         // Most readings end here: nothing is near the limit, and the MAD need not be known.
         if (deviation > 0 && !exceeds(minDeviation, deviation, value)) {
           const mad = deviationOf(values, sorted, known, median);
-          // A window of equal values says nothing of noise: then only min_deviation can be a limit.
-          const isFar = mad > 0 ? NORMAL * deviation > threshold * mad : minDeviation > 0;
-          if (isFar) broken(row, farAway(spike.measure, limit, { value, median, mad, known, last }));
+          const scale =
+            mad > Math.abs(median) * ROUNDING
+              ? mad
+              : spareScale(values[sorted]!, values[sorted + known - 1]!, median, spike);
+          if (NORMAL * deviation > threshold * scale) {
+            broken(row, farAway(spike.measure, limit, { value, median, mad, scale, known, last }));
+          }
         }
       }
       remember(values, at, value, window);
     }
   };
+}
+
+/**
+ * What to measure by where most values of the window are equal. With `min_deviation` that is the limit. Without it, the distance
+ * of the furthest value, so that a sensor with few steps may take them; of a window of equal values, a share of the value.
+ */
+function spareScale(lowest: number, highest: number, median: number, { min_deviation: least }: Spike): number {
+  if (least > 0) return 0;
+  const furthest = Math.max(median - lowest, highest - median);
+  const size = Math.abs(median);
+  const scale = furthest > size * ROUNDING ? furthest : size * EQUAL_SHARE;
+  // Nothing says what is far from 0.
+  return scale > 0 ? scale : Number.POSITIVE_INFINITY;
 }
 
 /** Puts the value in the place of the oldest one: every value counts, so that a new level is the usual one in time. */
@@ -94,19 +120,21 @@ type Outlier = {
   readonly value: number;
   readonly median: number;
   readonly mad: number;
+  /** What the score is measured by: the MAD, or what stands in for it; 0: `min_deviation` alone decides. */
+  readonly scale: number;
   readonly known: number;
   readonly last: number;
 };
 
-function farAway(measure: string, limit: string, { value, median, mad, known, last }: Outlier): Broken {
-  const score = mad > 0 ? shortNumber((NORMAL * Math.abs(value - median)) / mad) : null;
+function farAway(measure: string, limit: string, { value, median, mad, scale, known, last }: Outlier): Broken {
+  const score = scale > 0 ? shortNumber((NORMAL * Math.abs(value - median)) / scale) : null;
   const far = shortNumber(Math.abs(value - median));
-  const times = score === null ? "which did not move" : `a robust z-score of ${score}`;
+  const times = scale === mad && score !== null ? `a robust z-score of ${score}` : "most of which are equal";
   return {
     reason: `${measure} ${value} is ${far} from the median ${shortNumber(median)} of the last ${known} readings, ${times}`,
     observed: value,
     limit,
-    window: { to: isoTime(last), readings: known, median, mad, score },
+    window: { to: isoTime(last), readings: known, median, mad, scale: shortNumber(scale), score },
   };
 }
 
@@ -116,6 +144,10 @@ function limitText({ threshold, min_deviation: minDeviation }: Spike): string {
 
 export const SPIKE = remembering({
   shape,
+  doubt: ({ min_deviation: least }) =>
+    least > 0
+      ? undefined
+      : 'without "min_deviation" a sensor that mostly repeats itself is judged by the furthest of its last values, or not at all',
   fresh: ({ window }) => [0, 0, ...new Array<number>(2 * window).fill(0)],
   judge,
 });
