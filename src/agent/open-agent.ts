@@ -4,6 +4,7 @@
  */
 import { isCorruption } from "../buffer/corruption.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import type { Log } from "../core/log/log.ts";
 import { ClockWatch } from "../core/time/clock.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { Agent, type AgentEnd } from "./agent.ts";
@@ -40,6 +41,7 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
     const sources = inputs.sources(buffer.catalogue, (uri) => buffer.cursor(uri));
     return { rules, sources, clock: new ClockWatch(), startedAtMs: now(), lock };
   });
+  reportRename(first, inputs.log);
   let joined = await join(inputs, first, lasting);
   const run = async (): Promise<AgentEnd> => {
     for (let before = 0; ; ) {
@@ -97,4 +99,14 @@ async function withBuffer<T>(
     const next = await openBuffer(inputs, buffer.catalogue, true);
     return [next, make(next)];
   }
+}
+
+/** Keys and rows have the node's name, so the lake and the fleet see another node from now on. */
+function reportRename({ nodeId, nodeIdBefore }: SqliteBuffer, log: Log): void {
+  if (nodeIdBefore === null) return;
+  log.warn(
+    "node_renamed",
+    `This node was "${nodeIdBefore}" and is "${nodeId}" now, as AGENT_NODE_ID says. What it delivered stays under the old name; ` +
+      "keys, rows and its heartbeat have the new one, and a list of the fleet shows both",
+  );
 }

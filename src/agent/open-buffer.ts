@@ -3,6 +3,7 @@
  * read. Opening waits for a full disk or a busy file; it fails only when it can never work.
  */
 
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { isCorruption } from "../buffer/corruption.ts";
 import { releaseReserve } from "../buffer/disk/reserve.ts";
@@ -11,6 +12,7 @@ import { isLogDamaged } from "../buffer/salvage/log.ts";
 import { asideInProgress } from "../buffer/salvage/set-aside.ts";
 import { BUFFER_FILE, SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { codeOf, messageOf, UsageError } from "../core/errors.ts";
+import { makeNodeId } from "../core/node-id.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
@@ -55,7 +57,7 @@ export async function openBuffer(
 function newBuffer({ settings, now }: BufferInputs, catalogue?: SensorCatalogue): SqliteBuffer {
   return new SqliteBuffer({
     dataDir: settings.dataDir,
-    nodeId: settings.nodeId,
+    nodeId: settings.nodeId ?? (() => makeNodeId(hostname(), crypto.getRandomValues(new Uint8Array(6)))),
     nowMs: now(),
     chance: crypto.getRandomValues(new Uint8Array(10)),
     blockRows: settings.commitRows,

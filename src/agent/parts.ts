@@ -93,7 +93,7 @@ const MAX_ACCUMULATORS = 50_000;
 export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, before?: Parts): Parts {
   const { settings, log, now, running = () => performance.now(), reporting = NO_REPORTING } = inputs;
   const stages = new Set(settings.stages);
-  const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: settings.nodeId, epoch: buffer.epoch }));
+  const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: buffer.nodeId, epoch: buffer.epoch }));
   const rules = new LiveRules(lasting.rules, { buffer, log, now }, before?.rules);
   const room = new DiskRoom(settings.dataDir, buffer.db);
   const heap = watchOwnHeap();
@@ -174,7 +174,8 @@ function openDelivery(
   { buffer, outbox, heap, gzip }: Pick<WindowParts, "buffer" | "outbox" | "heap" | "gzip">,
 ): Delivery {
   const { settings, store, log, now, random, units = new Map() } = inputs;
-  const { nodeId, puts, backoffMaxMs } = settings;
+  const { puts, backoffMaxMs } = settings;
+  const { nodeId } = buffer;
   const encoder = new StageEncoder({ epoch: buffer.epoch, nodeId, gzip, units }, buffer.catalogue);
   return new Delivery(
     {
@@ -234,7 +235,7 @@ function openWindows(
     outbox,
     ledger,
     windows,
-    nodeId: settings.nodeId,
+    nodeId: buffer.nodeId,
     agentVersion: VERSION,
     chunkBytes: () => room.chunkBytes,
     heap,

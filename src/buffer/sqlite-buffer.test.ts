@@ -29,6 +29,31 @@ const open = (recentRows = 10_000) =>
     blockRows: 100,
     recentRows,
   });
+/** Opens the buffer as a node of this id, and closes it. */
+function nodeIdOf(nodeId: string | (() => string)) {
+  const buffer = new SqliteBuffer({
+    dataDir,
+    nodeId,
+    nowMs: 0,
+    chance: new Uint8Array(10),
+    blockRows: 1,
+    recentRows: 1,
+  });
+  buffer.close();
+  return [buffer.nodeId, buffer.nodeIdBefore];
+}
+
+test("a node's id is made with its buffer and stays; one that is given wins, and the one before is known", () => {
+  let made = 0;
+  const make = () => `made-${++made}`;
+  expect(nodeIdOf(make)).toEqual(["made-1", null]);
+  expect(nodeIdOf(make)).toEqual(["made-1", null]);
+  expect(nodeIdOf("pump-7")).toEqual(["pump-7", "made-1"]);
+  expect(nodeIdOf("pump-7")).toEqual(["pump-7", null]);
+  expect(nodeIdOf(make)).toEqual(["pump-7", null]);
+  expect(made).toBe(1);
+});
+
 const facts = { ingestedAtMs: 1_000, rulesVersion: "abc", timeQuality: "ok", agentVersion: "0.1.0" } as const;
 const identity = (id: string) => IDENTITY_COLUMNS.map((name) => (name === "sensor_id" ? id : null));
 

@@ -18,7 +18,8 @@ export const BUFFER_FILE = "buffer.db";
 
 export type OpenBuffer = {
   readonly dataDir: string;
-  readonly nodeId: string;
+  /** The node's id; a function makes one for a buffer that has none yet, and is asked by no other. */
+  readonly nodeId: string | (() => string);
   readonly nowMs: number;
   /** At least 10 random bytes. */
   readonly chance: Uint8Array;
@@ -43,8 +44,11 @@ type Persisted = { sensors: number; labels: number; measures: number };
 export class SqliteBuffer {
   readonly db: Database;
   readonly epoch: string;
+  /** The id that the node had when the buffer was opened last, where that was another one; else null. */
+  readonly nodeIdBefore: string | null;
   readonly catalogue: SensorCatalogue;
   readonly recent: RecentBlocks;
+  #nodeId: string;
   #lastSeq: number;
   #persisted: Persisted;
   readonly #reader: BlockReader;
@@ -60,7 +64,11 @@ export class SqliteBuffer {
     this.#persisted = sizesOf(stored);
     this.catalogue = options.catalogue ?? stored;
     this.epoch = this.#meta("epoch", () => newEpoch(options.nowMs, options.chance));
-    this.setMeta("node_id", options.nodeId);
+    const nodeIdBefore = this.meta("node_id");
+    const { nodeId } = options;
+    this.#nodeId = typeof nodeId === "string" ? nodeId : (nodeIdBefore ?? nodeId());
+    this.nodeIdBefore = nodeIdBefore === this.#nodeId ? null : nodeIdBefore;
+    this.setMeta("node_id", this.#nodeId);
     this.#lastSeq = Math.max(Number(this.meta("last_seq") ?? "0"), lastCommitted(this.db));
     this.recent = new RecentBlocks(options.recentRows, options.blockRows);
     this.#reader = new BlockReader(this.db, this.catalogue);
@@ -69,6 +77,16 @@ export class SqliteBuffer {
       this.#persisted = sizesOf(this.catalogue);
     }
     this.#inserts = this.#prepareInserts();
+  }
+
+  get nodeId(): string {
+    return this.#nodeId;
+  }
+
+  /** Before the first reading: the id of the buffer that this one replaces. */
+  takeOverNodeId(nodeId: string): void {
+    this.#nodeId = nodeId;
+    this.setMeta("node_id", nodeId);
   }
 
   get lastSeq(): number {

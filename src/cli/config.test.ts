@@ -19,7 +19,6 @@ async function seen(line: string, files: Readonly<Record<string, string>> = {}, 
   const world: World = {
     env: {},
     dotenv: {},
-    hostName: "edge-7",
     cwd,
     terminal: false,
     stop: new AbortController().signal,

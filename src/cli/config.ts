@@ -89,10 +89,10 @@ export const group: CommandGroup = {
   commands: { check: async () => check, show: async () => show },
 };
 
-function shown(name: SettingName, { settings, settingSources }: Context): Shown {
+function shown(name: SettingName, { settings }: Context): Shown {
   const { env, secret, doc } = SETTINGS[name];
   const text = formatSetting(settings, name);
-  const defaults = checkSettings({ hostName: settingSources?.hostName ?? "" }).settings;
+  const defaults = checkSettings({}).settings;
   const fallback = formatSetting(defaults, name);
   const value = text === "" ? null : secret ? "set" : withoutPassword(text);
   return { name: env, value, origin: settings.origins[name], default: fallback === "" ? null : fallback, secret, doc };

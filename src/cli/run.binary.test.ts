@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { createServer, type Socket } from "node:net";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { safeNodeId } from "../core/node-id.ts";
 import { AGENT_BINARY, AgentProcess, ENOUGH_MS } from "../testing/agent-process.ts";
 import { testWith } from "../testing/needs.ts";
 import { quickest } from "../testing/quickest.ts";
@@ -203,6 +204,25 @@ binaryTest(
     expect([lax.code, lax.stderr]).toEqual([0, expect.stringMatching(/INFO +stopped: Everything was delivered/)]);
   },
 );
+
+binaryTest("a node without an id has one of its own in its data dir; to rename it is said", () => {
+  const cwd = newFolder();
+  const once = (dataDir: string, env: Record<string, string> = {}) => {
+    const args = ["--source", "stdin:", "--once", "--data-dir", dataDir];
+    const done = run(cwd, ["run", ...args], { AGENT_NODE_ID: "", ...env });
+    const status = JSON.parse(run(cwd, ["status", "--json", "--data-dir", dataDir]).stdout) as { node_id: string };
+    return { id: status.node_id, stderr: done.stderr };
+  };
+  const first = once("a");
+  expect(first.id).toMatch(/^.+-[a-z2-9]{6}$/);
+  expect(first.id).toStartWith(safeNodeId(hostname()));
+  expect(once("a").id).toBe(first.id);
+  expect(once("b").id).not.toBe(first.id);
+  const renamed = once("a", { AGENT_NODE_ID: "pump-7" });
+  expect(renamed.id).toBe("pump-7");
+  expect(renamed.stderr).toContain(`node_renamed: This node was "${first.id}" and is "pump-7" now`);
+  expect(once("a").stderr).not.toContain("node_renamed");
+});
 
 binaryTest(
   "a second agent reports which one it waits for, and takes over within a second of the first's end",

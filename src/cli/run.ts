@@ -57,7 +57,7 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   if (opened === null) return 0;
   reporting.begin(opened);
   log.info("running", `Taking ${settings.source.join(", ")}, delivering to ${settings.store}`, {
-    node: settings.nodeId,
+    node: opened.parts.buffer.nodeId,
     data_dir: settings.dataDir,
     epoch: opened.parts.buffer.epoch,
   });

@@ -22,7 +22,7 @@ async function seen(line: string, world: World = {}) {
     const call = await command.read(line.split(" ").filter(Boolean), "agent simulate");
     const code = await call.run({
       typed: "agent simulate",
-      settings: resolveSettings({ flags: call.settings, hostName: "edge-7" }),
+      settings: resolveSettings({ flags: call.settings }),
       env: {},
       cwd,
       terminal: false,

@@ -87,7 +87,7 @@ export class RunHeartbeat {
     try {
       const row = await this.#row(opened, { state, sentAtMs: nowMs, intervalMs });
       if (row === null) return;
-      const key = heartbeatKey(this.#settings.nodeId);
+      const key = heartbeatKey(opened.parts.buffer.nodeId);
       await opened.store.metadata.replace(key, heartbeatBody(row), this.#over.signal);
       this.#sentAtMs = nowMs;
       this.#error = null;

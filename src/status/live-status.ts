@@ -37,7 +37,7 @@ export function liveStatus(opened: OpenAgent, settings: Settings, dataDir: strin
   const ledger = { db: buffer.db, version: SCHEMA_VERSION };
   const lag = backlog.read();
   const found = {
-    nodeId: settings.nodeId,
+    nodeId: buffer.nodeId,
     epoch: buffer.epoch,
     accepted: buffer.lastSeq,
     held: heldBy(ledger),

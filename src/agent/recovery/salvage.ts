@@ -37,6 +37,12 @@ export async function salvageBuffer(inputs: BufferInputs, newBuffer: () => Sqlit
   let damaged: DamagedBuffer | null = null;
   try {
     damaged = DamagedBuffer.open(path, fallback);
+    const nodeId = damaged?.meta("node_id") ?? null;
+    if (settings.nodeId === null && nodeId !== null) buffer.takeOverNodeId(nodeId);
+    if (settings.nodeId === null && nodeId === null) {
+      const message = `Cannot read the node's id from the corrupt buffer: it is "${buffer.nodeId}" from now on`;
+      log.warn("node_renamed", message, { try: "agent config show" });
+    }
     const problem = await takeOver(inputs, buffer, damaged, path);
     rememberCorrupt(buffer, problem, now());
     asideDone(settings.dataDir);
@@ -83,7 +89,7 @@ async function takeOver(
     },
     epoch,
     // The node may have been renamed since.
-    nodeId: damaged.meta("node_id") ?? settings.nodeId,
+    nodeId: damaged.meta("node_id") ?? buffer.nodeId,
     gzip: new Gzip(settings.gzipLevel, () => performance.now()),
     heap: watchOwnHeap(),
     units: inputs.units ?? new Map(),

@@ -15,7 +15,6 @@ export async function see(
     {
       env: {},
       dotenv: {},
-      hostName: "edge-7",
       cwd: "/nowhere",
       terminal: false,
       write: async (data) => {

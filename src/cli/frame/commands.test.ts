@@ -9,7 +9,6 @@ async function seen(argv: readonly string[], env: Record<string, string> = {}, d
   const world: World = {
     env,
     dotenv,
-    hostName: "edge-7",
     cwd: "/nowhere",
     write: async (data) => {
       stdout += typeof data === "string" ? data : new TextDecoder().decode(data);
@@ -96,7 +95,7 @@ test("config show tells each value and where it came from, and hides secrets", a
   expect(row("AGENT_PUTS")).toEqual(["7", "environment"]);
   expect(row("AGENT_STORE")).toEqual(["s3:", "flag"]);
   expect(row("AGENT_KEEP")).toEqual(["1h", ".env"]);
-  expect(row("AGENT_NODE_ID")).toEqual(["edge-7", "default"]);
+  expect(row("AGENT_NODE_ID")).toEqual([null, "default"]);
   expect(row("AGENT_MAP")).toEqual([null, "default"]);
   expect(row("DATABRICKS_TOKEN")).toEqual(["set", "environment"]);
   expect(stdout).not.toContain("hidden");

@@ -39,7 +39,6 @@ export const COMMANDS: Commands = {
 export type World = Omit<Context, "settings" | "settingSources" | "typed"> & {
   readonly dotenv: Readonly<Record<string, string | undefined>>;
   readonly dotenvProblems?: readonly string[];
-  readonly hostName: string;
 };
 
 /** Runs one command line (without the program's name). Never throws: an error is told on stderr and is an exit code. */
@@ -100,8 +99,8 @@ async function runCommand(command: Command, argv: readonly string[], line: strin
   const end = argv.indexOf("--");
   if ((end < 0 ? argv : argv.slice(0, end)).some(isHelp)) return help(world, renderCommandHelp(command, line));
   const call = await command.read(argv, line);
-  const { dotenv, dotenvProblems = [], hostName, ...rest } = world;
-  const settingSources: SettingSources = { flags: call.settings, env: world.env, dotenv, dotenvProblems, hostName };
+  const { dotenv, dotenvProblems = [], ...rest } = world;
+  const settingSources: SettingSources = { flags: call.settings, env: world.env, dotenv, dotenvProblems };
   const settings: Settings =
     command.toleratesWrongSettings === true ? checkSettings(settingSources).settings : resolveSettings(settingSources);
   const typed = [line, ...argv.map(shellWord)].join(" ");

@@ -1,5 +1,4 @@
 /** What a command needs of the process: stdout that knows back-pressure and a closed pipe, signals, and `.env`. */
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
 import { readFileText } from "../../core/outside/file-text.ts";
@@ -32,7 +31,6 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
     terminal: process.stderr.isTTY === true,
     stop: stop.signal,
     endedBySignals: stopOnSignals(stop, say),
-    hostName: hostname(),
   };
   const failed = (error: unknown): never => {
     tellError(error, world);

@@ -18,7 +18,6 @@ async function seen(argv: readonly string[], files?: Readonly<Record<string, str
   const world: World = {
     env: {},
     dotenv: {},
-    hostName: "edge-7",
     cwd,
     write: async (text) => {
       stdout += typeof text === "string" ? text : new TextDecoder().decode(text);

@@ -7,8 +7,8 @@ export type Setting<T> = {
   /** The flag's name without dashes; null where a flag would only make `--help` longer. */
   readonly flag: string | null;
   readonly doc: string;
-  /** Written like a user would; null: not set. A function: made from the name of this host. */
-  readonly fallback: string | null | ((hostName: string) => string);
+  /** Written like a user would; null: not set. */
+  readonly fallback: string | null;
   /** Never printed, only whether it is set. */
   readonly secret: boolean;
   readonly kind: Kind<T>;
@@ -22,12 +22,7 @@ function namesOf(named: Named): Pick<Setting<never>, "env" | "flag" | "secret"> 
   return { env, flag, secret };
 }
 
-export function must<T>(
-  named: Named,
-  of: Kind<T>,
-  fallback: string | ((hostName: string) => string),
-  doc: string,
-): Setting<T> {
+export function must<T>(named: Named, of: Kind<T>, fallback: string, doc: string): Setting<T> {
   return { ...namesOf(named), doc, fallback, kind: of };
 }
 

@@ -22,7 +22,6 @@ export type SettingSources = {
   readonly dotenv?: Readonly<Record<string, string | undefined>>;
   /** What is wrong with the text of `.env` itself, with its place. */
   readonly dotenvProblems?: readonly string[];
-  readonly hostName?: string;
 };
 
 /** The settings, or a UsageError that lists every problem at once. */
@@ -48,7 +47,7 @@ export function checkSettings(from: SettingSources): { settings: Settings; probl
       const shown = setting.secret ? "" : ` "${withoutPassword(given.parts.join(" "))}"`;
       problems.push(`Cannot use ${given.as}${shown} (${given.origin}): ${parsed.problem}`);
     }
-    values[name] = parsed !== undefined && "value" in parsed ? parsed.value : fallbackOf(setting, from.hostName);
+    values[name] = parsed !== undefined && "value" in parsed ? parsed.value : fallbackOf(setting);
   }
   // Every name of the table was just given a value of its own kind.
   const settings = { ...values, origins } as Settings;
@@ -82,10 +81,10 @@ function givenFor(setting: Setting<unknown>, from: SettingSources): GivenSetting
   return undefined;
 }
 
-function fallbackOf(setting: Setting<unknown>, hostName = ""): unknown {
+function fallbackOf(setting: Setting<unknown>): unknown {
   const { fallback } = setting;
   if (fallback === null) return null;
-  const parsed = setting.kind.parse([typeof fallback === "string" ? fallback : fallback(hostName)]);
+  const parsed = setting.kind.parse([fallback]);
   if ("problem" in parsed) throw new Error(`the default of ${setting.env} is refused: ${parsed.problem}`);
   return parsed.value;
 }

@@ -3,7 +3,7 @@
  * `--help` and `agent config` are generated from it. Flags win over the environment, the environment over `.env`, `.env`
  * over defaults; an empty value in the environment or in `.env` counts as not set.
  */
-import { NODE_ID, safeNodeId } from "../node-id.ts";
+import { NODE_ID } from "../node-id.ts";
 import { STAGES } from "../stage.ts";
 import * as address from "./address.ts";
 import { DATABRICKS_SETTINGS } from "./databricks.ts";
@@ -11,15 +11,14 @@ import { may, must, secretText } from "./entry.ts";
 import * as kind from "./kind.ts";
 
 export const SETTINGS = {
-  nodeId: must(
+  nodeId: may(
     "AGENT_NODE_ID",
     kind.text(
       "1 to 64 of A-Z, a-z, 0-9, '.', '_', '-', the first a letter or digit, the last no '.' or '-'",
       "NAME",
       NODE_ID,
     ),
-    safeNodeId,
-    "The node's name in keys and rows. Default: the host's name, made safe for a key.",
+    "The node's name in keys and rows. Not set: made with the buffer, of the host's name and a random part, and kept in it.",
   ),
   dataDir: must(
     { env: "AGENT_DATA_DIR", flag: "data-dir" },
