@@ -134,7 +134,7 @@ export class Pipeline {
       const due = tap.ready || (tap.wakeAtMs !== null && (nowMs >= tap.wakeAtMs || tap.wakeAtMs - nowMs > MS_PER_DAY));
       if (tap.state === "open" && due) this.#takeFrom(tap, nowMs);
     }
-    if (this.#block.count > 0) this.#waitingSinceMs ??= nowMs;
+    if (this.#hasNews) this.#waitingSinceMs ??= nowMs;
   }
 
   #takeFrom(tap: Tap, nowMs: number): void {
@@ -176,9 +176,10 @@ export class Pipeline {
     this.#block.flaws.clear();
   }
 
-  /** Readings wait for a commit, or flaws of a source that has no more readings. */
+  /** Readings wait for a commit, or flaws of a source that has no more readings, or a cursor that moved without any. */
   get #hasNews(): boolean {
-    return this.#block.count > 0 || this.taps.some((tap) => tap.state === "ended" && tap.flaws.size > 0);
+    const isNews = (tap: Tap) => tap.source.hasMoved === true || (tap.state === "ended" && tap.flaws.size > 0);
+    return this.#block.count > 0 || this.taps.some(isNews);
   }
 
   get #isFull(): boolean {
@@ -208,7 +209,7 @@ export class Pipeline {
     const stored = buffer.commit(block, facts, this.#shares(), (lastSeq) => rules.commit(block, lastSeq));
     rules.committed(block);
     for (const tap of this.taps) {
-      if (tap.accepted + tap.refused > 0) tap.source.committed();
+      if (hasShare(tap)) tap.source.committed();
       tap.accepted = 0;
       tap.refused = 0;
       tap.flaws.clear();
@@ -233,11 +234,9 @@ export class Pipeline {
   }
 
   #shares(): SourceShare[] {
-    return this.taps
-      .filter((tap) => tap.accepted + tap.refused + tap.flaws.size > 0)
-      .map(({ source, accepted, refused, flaws }) => {
-        return { uri: source.uri, cursor: source.cursor(), accepted, refused, flaws: [...flaws.values()] };
-      });
+    return this.taps.filter(hasShare).map(({ source, accepted, refused, flaws }) => {
+      return { uri: source.uri, cursor: source.cursor(), accepted, refused, flaws: [...flaws.values()] };
+    });
   }
 
   #wakeAt(): number | null {
@@ -245,4 +244,8 @@ export class Pipeline {
     if (this.#waitingSinceMs !== null) times.push(this.#waitingSinceMs + this.#parts.commitMs);
     return times.length === 0 ? null : Math.min(...times);
   }
+}
+
+function hasShare({ accepted, refused, flaws, source }: Tap): boolean {
+  return accepted + refused + flaws.size > 0 || source.hasMoved === true;
 }

@@ -21,8 +21,11 @@ export function statusText(status: Status, nowMs: number, columns?: number): str
     ],
     ["uplink", `${uplink.state}${since(uplink.since)}${uplink.error === null ? "" : `: ${uplink.error}`}`],
     ...heartbeatFact(status.heartbeat),
-    ...status.sources.map(({ uri, accepted, refused, trouble }): [string, string] => {
-      const trailer = trouble === null ? "" : `, in trouble: ${trouble}`;
+    ...status.sources.map(({ uri, accepted, refused, trouble, notes }): [string, string] => {
+      const trailer = [
+        ...notes.map((note) => `; ${note}`),
+        ...(trouble === null ? [] : [`; in trouble: ${trouble}`]),
+      ].join("");
       return ["source", `${uri}  ${grouped(accepted)} accepted, ${grouped(refused)} of them malformed${trailer}`];
     }),
     ...status.sources.flatMap(({ flaws }) =>

@@ -27,6 +27,8 @@ export interface Source {
   cursor(): string | null;
   /** Everything appended before this call is durable. */
   committed(): void;
+  /** The cursor changed although nothing was appended: it is committed too, soon. `committed()` ends it. */
+  readonly hasMoved?: boolean;
   /**
    * What is wrong with its input although it can be read: a mapped name that no row has, rows that were edited. Empty when
    * all is well. Called about once a second. `agent status` shows it, also after the agent has ended.

@@ -23,6 +23,7 @@ import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
+import { notesOf } from "../sensor/source-notes.ts";
 import { problemsOf } from "./problems.ts";
 
 /** Times are ISO 8601; null where there is none. */
@@ -70,7 +71,11 @@ export type Status = {
   readonly uplink: { readonly state: "up" | "down"; readonly since: string | null; readonly error: string | null };
   /** What the fleet was told of this node last; null: no agent runs, or AGENT_HEARTBEAT is off. */
   readonly heartbeat: { readonly sent_at: string | null; readonly error: string | null } | null;
-  readonly sources: readonly (SourceCounts & { readonly trouble: string | null })[];
+  readonly sources: readonly (SourceCounts & {
+    readonly trouble: string | null;
+    /** What happened behind the agent's back since its first reading, counted: rows that were edited, roll-backs. */
+    readonly notes: readonly string[];
+  })[];
   /** Sensors that a rule of silence misses now, the longest first. */
   readonly silent_sensors: readonly {
     readonly rule: string;
@@ -247,7 +252,8 @@ function sourcesStatus({ sources: known }: BufferFacts, live: LiveReport | null)
     .map(({ uri }): SourceCounts => ({ uri, accepted: 0, refused: 0, flaws: [], cursor: null }));
   return [...known, ...fresh].map((source) => {
     const trouble = live?.sources.find(({ uri }) => uri === source.uri)?.trouble ?? null;
-    return { ...source, uri: withoutPassword(source.uri), trouble: trouble && withoutPassword(trouble) };
+    const notes = notesOf(source.uri, source.cursor);
+    return { ...source, uri: withoutPassword(source.uri), trouble: trouble && withoutPassword(trouble), notes };
   });
 }
 

@@ -2,81 +2,48 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { cases } from "../../testing/needs.ts";
 import {
+  AT_START,
+  chooseColumns,
   type Mark,
+  markOf,
   type Position,
   readCursor,
-  resumeAt,
-  resumeByRowid,
   START,
-  type TableState,
+  timeColumnsOf,
   withMarks,
   writeCursor,
 } from "./position.ts";
 
+/** As an older agent wrote it, whose marks had one hash. */
 const at = (rowid: bigint, marks: readonly bigint[]): Position => ({
+  ...AT_START,
   rowid,
   generation: 3,
   file: 7,
   schema: 5,
   columns: ["sensor_id", "timestamp"],
-  marks: marks.map((marked): Mark => [marked, `f${marked}`]),
+  marks: marks.map((marked): Mark => ({ rowid: marked, whole: `f${marked}`, time: null, rest: null })),
 });
-const position = at(100n, [100n, 99n, 90n, 50n]);
-const nothing: TableState = {
-  lowest: 1n,
-  highest: 200n,
-  headExists: false,
-  intact: null,
-  neverReused: false,
-  moved: null,
-};
-const resumed = (seen: Partial<TableState>): [bigint, number] => {
-  const { rowid, generation } = resumeAt(position, { ...nothing, ...seen });
-  return [rowid, generation];
-};
+const MARK: Mark = { rowid: 0n, whole: "0123456789ab", time: "1z141z3", rest: "1z141z3" };
 
-test("an empty table is read from its start, whatever it held before", () => {
-  expect(resumed({ lowest: null, highest: null })).toEqual([START, 4]);
-  expect(resumed({ lowest: null, highest: null, neverReused: true })).toEqual([START, 4]);
-});
-
-test("a retention job that deleted everything up to the last row, or more, changes nothing", () => {
-  expect(resumed({ lowest: 101n })).toEqual([100n, 3]);
-  expect(resumed({ lowest: 150n, highest: 160n })).toEqual([100n, 3]);
-});
-
-test("with AUTOINCREMENT the last row may be deleted, and no row is read again", () => {
-  expect(resumed({ neverReused: true, highest: 60n })).toEqual([100n, 3]);
-  expect(resumed({ neverReused: true, headExists: true, intact: 99n })).toEqual([100n, 3]);
-});
-
-test("another row in place of the last one, and no mark intact: another table, read from the start", () => {
-  expect(resumed({ headExists: true })).toEqual([START, 4]);
-  expect(resumed({ headExists: true, neverReused: true })).toEqual([START, 4]);
-  expect(resumed({ highest: 40n })).toEqual([START, 4]);
-});
-
-test("rows deleted one by one, also the last one taken: reading continues after it", () => {
-  expect(resumed({ intact: 99n })).toEqual([100n, 3]);
-});
-
-test("the newest rows deleted or rolled back: reading continues after the newest unchanged row", () => {
-  expect(resumed({ intact: 90n, highest: 95n })).toEqual([90n, 3]);
-  expect(resumed({ intact: 90n, headExists: true })).toEqual([90n, 3]);
-  expect(resumeAt(position, { ...nothing, intact: 90n, highest: 95n }).marks.map(([rowid]) => rowid)).toEqual([
-    90n,
-    50n,
-  ]);
-});
-
-test("rows that VACUUM renumbered are found again", () => {
-  expect(resumed({ moved: 60n, highest: 60n, intact: 50n })).toEqual([60n, 3]);
-});
-
-test("without the columns of its fingerprint a position is only a rowid", () => {
-  expect(resumeByRowid(position, 99n)).toMatchObject({ rowid: START, generation: 4 });
-  expect(resumeByRowid(position, null)).toMatchObject({ rowid: START, generation: 4 });
-  expect(resumeByRowid(position, 100n)).toMatchObject({ rowid: 100n, generation: 3, marks: [] });
+test("a mark tells time and sensor from the rest; without a timestamp it has one hash", () => {
+  const names = { sensorId: "id", timestamp: "ts", measures: ["t", "h"] };
+  const chosen = chooseColumns(names, new Set(["h", "ts", "x", "id", "t"]));
+  expect(chosen).toEqual({ columns: ["id", "ts", "t", "h"], timeColumns: 2 });
+  expect(chooseColumns(names, new Set(["id", "t"]))).toEqual({ columns: ["id", "t"], timeColumns: 0 });
+  expect(timeColumnsOf(["ts", "t"], names)).toBe(1);
+  const mark = markOf(1n, ["a", 5, 20.5, null], 2);
+  const other = (values: readonly unknown[]) => {
+    const { whole, time, rest } = markOf(1n, values, 2);
+    return [whole === mark.whole, time === mark.time, rest === mark.rest];
+  };
+  expect(other(["a", 5, 20.5, null])).toEqual([true, true, true]);
+  expect(other(["a", 5, 20.6, null])).toEqual([false, true, false]);
+  expect(other(["b", 5, 20.5, null])).toEqual([false, false, true]);
+  expect(other([new Uint8Array([1]), 6, 20.5, 0])).toEqual([false, false, false]);
+  expect(markOf(1n, ["a", 20.5], 0)).toMatchObject({ time: null, rest: null });
+  // What is in cursors must never change.
+  expect(mark).toEqual({ rowid: 1n, whole: "228f6c1d35c0", time: "1pm3w3h", rest: "1vit09v" });
 });
 
 test("marks are the newest 16 rows and ever fewer older ones, back to the first, in a cursor of less than 4 KiB", () => {
@@ -92,11 +59,13 @@ test("marks are the newest 16 rows and ever fewer older ones, back to the first,
         const head = rowid;
         const fresh = Array.from(
           { length: Math.min(rows, 16) },
-          (_, i): Mark => [head - BigInt(i) * step, "0123456789ab"],
+          (_, i): Mark => ({ ...MARK, rowid: head - BigInt(i) * step }),
         );
+        for (let distance = 16; distance < rows; distance *= 2)
+          fresh.push({ ...MARK, rowid: head - BigInt(distance) * step });
         marks = withMarks(marks, fresh);
       }
-      const rowids = marks.map(([marked]) => marked);
+      const rowids = marks.map(({ rowid: marked }) => marked);
       expect(rowids).toEqual(rowids.toSorted((a, b) => (a > b ? -1 : 1)));
       expect(new Set(rowids).size).toBe(rowids.length);
       expect(rowids[0]).toBe(rowid);
@@ -104,14 +73,23 @@ test("marks are the newest 16 rows and ever fewer older ones, back to the first,
       const oldest = (rowid - rowids.at(-1)!) / step;
       expect(oldest * 4n + 64n).toBeGreaterThanOrEqual((rowid - first) / step - BigInt(takes[0]!));
       const columns = Array.from({ length: 8 }, () => "c".repeat(64));
-      expect(writeCursor({ ...position, rowid, columns, marks }).length).toBeLessThan(4_096);
+      const most = 2 ** 31;
+      const counts = { edited: most, rolledBack: most, doubtful: most };
+      expect(writeCursor({ ...AT_START, rowid, columns, timeColumns: 2, marks, counts }).length).toBeLessThan(4_096);
     }),
     { numRuns: cases(100) },
   );
 });
 
 test("a cursor is read back as it was written, and other text is not read as a cursor", () => {
-  expect(readCursor(writeCursor(position))).toEqual(position);
+  const position = at(100n, [100n, 99n, 50n]);
+  const whole = {
+    ...position,
+    timeColumns: 1,
+    marks: position.marks.map((mark, i) => ({ ...mark, time: "1abc", rest: i === 1 ? null : "0" })),
+    counts: { edited: 3, rolledBack: 1, doubtful: 0 },
+  };
+  for (const each of [position, whole]) expect(readCursor(writeCursor(each))).toEqual(each);
   for (const text of ["", "7", "null", '{"v":3}', "{"]) expect(readCursor(text)).toBeNull();
 });
 

@@ -1,27 +1,21 @@
 /**
- * The position of the tail of a foreign table, and where it continues when the table has changed.
+ * The position of the tail of a foreign table, and its text in the buffer.
  *
- * A rowid alone does not identify a row: a table that is dropped and created again, a database file that is replaced, or a
- * table without AUTOINCREMENT whose newest rows were deleted, all give the same rowids to other rows. So the cursor holds
- * marks: fingerprints of the newest 16 rows taken and of ever fewer older ones. A fingerprint covers sensor id, timestamp
- * and the first measures, and not the whole row, because others update rows too ("uploaded = 1"); its columns are in the
- * cursor, so that another profile or mapping, or a new column, does not change it.
- *
- * The rules, in this order. R is the last row taken.
- *  1. R exists and is unchanged: continue after it. (On a normal turn this is the only check.)
- *  2. The table is empty: every row to come is new. From the start.
- *  3. No row at or below R is left (a retention job): continue after R; every row there is new.
- *  4. AUTOINCREMENT, in the same file, the schema unchanged, the sequence not below R, and R deleted (or changed, with an
- *     older mark intact): rowids are never used twice. Continue after R.
- *  5. A table without INTEGER PRIMARY KEY, whose rows VACUUM renumbers: where R's fingerprint is among the newest 100,000
- *     rows, continue after that row.
- *  6. R is deleted, there are rows above it, and an older mark is intact: rows were deleted one by one. Continue after R.
- *  7. An older mark is intact: the newest rows were deleted or rolled back, and their rowids may be in use again. Continue
- *     after that mark. Rows between the mark and the deletion are taken twice; none is skipped.
- *  8. No mark is intact: another table or another database. From the start, as a new generation.
- * Where columns of the fingerprint are gone, rowids alone decide: from the start where none reaches R, else after R.
+ * A rowid alone does not identify a row: a database whose power cut took its newest rows, a table that is created again, a
+ * file that is replaced, or a table without AUTOINCREMENT whose newest rows were deleted, all give the same rowids to other
+ * rows. So the position has marks: hashes of the newest 16 rows taken and of ever fewer older ones. They cover sensor id,
+ * timestamp and the first measures, and not the whole row, because others update rows too ("uploaded = 1"). Their columns
+ * are in the cursor, so that another profile or mapping, or a new column, does not change them. continuity.ts compares.
  */
-export type Mark = readonly [rowid: bigint, fingerprint: string];
+export type Mark = {
+  readonly rowid: bigint;
+  /** Of all columns. */
+  readonly whole: string;
+  /** Of the columns that say when the row was measured and by which sensor; null where there are none. */
+  readonly time: string | null;
+  /** Of the other columns; null where a comparison would prove nothing. */
+  readonly rest: string | null;
+};
 
 export type Position = {
   /** The last row taken; START before the first. A rowid has 64 bits: keys of nanoseconds and snowflake ids need them. */
@@ -32,21 +26,21 @@ export type Position = {
   readonly file: number;
   readonly schema: number;
   readonly columns: readonly string[];
+  /** How many of `columns`, from the first, identify a row in time. */
+  readonly timeColumns: number;
   /** Newest first; the first is the row at `rowid`. */
   readonly marks: readonly Mark[];
+  readonly counts: Counts;
 };
 
-/** The state of the table when R is not as it was. */
-export type TableState = {
-  readonly lowest: bigint | null;
-  readonly highest: bigint | null;
-  readonly headExists: boolean;
-  /** The newest mark whose row exists and is unchanged. */
-  readonly intact: bigint | null;
-  /** AUTOINCREMENT, same file, same schema, sequence at or above R. */
-  readonly neverReused: boolean;
-  /** Where R's row is now, by rule 5. */
-  readonly moved: bigint | null;
+/** What was noticed since the first reading. */
+export type Counts = {
+  /** Marked rows that were edited after they were taken. */
+  readonly edited: number;
+  /** How often the newest rows were gone or other ones. */
+  readonly rolledBack: number;
+  /** Rows that were taken after that and may have been taken before. */
+  readonly doubtful: number;
 };
 
 /** Below every rowid. */
@@ -57,65 +51,89 @@ const DENSE = 16;
 const MARKS = 48;
 export const FINGERPRINT_COLUMNS = 8;
 const COLUMN_NAME_LENGTH = 64;
+const NO_COUNTS: Counts = { edited: 0, rolledBack: 0, doubtful: 0 };
 
-export function resumeAt(position: Position, state: TableState): Position {
-  const { rowid } = position;
-  if (state.lowest === null || state.highest === null) return startAgain(position);
-  if (state.lowest > rowid) return position;
-  if (state.neverReused && (!state.headExists || state.intact !== null)) return position;
-  const [newest] = position.marks;
-  if (state.moved !== null && newest !== undefined) {
-    return { ...position, rowid: state.moved, marks: [[state.moved, newest[1]]] };
-  }
-  if (state.intact === null) return startAgain(position);
-  if (!state.headExists && state.highest > rowid) return position;
-  const { intact } = state;
-  return { ...position, rowid: intact, marks: position.marks.filter(([marked]) => marked <= intact) };
+export const AT_START: Position = {
+  rowid: START,
+  generation: 0,
+  file: 0,
+  schema: 0,
+  columns: [],
+  timeColumns: 0,
+  marks: [],
+  counts: NO_COUNTS,
+};
+
+/** From the first row, as another table. */
+export function startAgain(position: Position): Position {
+  const { generation, counts } = position;
+  return { ...AT_START, generation: generation + 1, counts };
 }
 
-/** The rule for when the columns of the fingerprint are gone. */
-export function resumeByRowid(position: Position, highest: bigint | null): Position {
-  const next = highest === null || highest < position.rowid ? startAgain(position) : position;
-  return { ...next, columns: [], marks: [] };
-}
-
-function startAgain(position: Position): Position {
-  return { ...position, rowid: START, generation: position.generation + 1, columns: [], marks: [] };
-}
-
-/** Adds the rows just taken (newest first, at most 16 are needed) and thins the older ones: one per doubling of distance. */
+/** Adds the rows just taken (newest first: 16 and one per doubling of distance) and thins the older ones in the same way. */
 export function withMarks(older: readonly Mark[], fresh: readonly Mark[]): readonly Mark[] {
   const all = [...fresh, ...older];
-  const head = all[0]?.[0] ?? 0n;
+  const head = all[0]?.rowid ?? 0n;
   const dense = all.slice(0, DENSE);
   const byDistance = new Map<number, Mark>();
   // The oldest of each distance is kept: it is the next to reach the following distance.
-  for (const mark of all.slice(DENSE)) byDistance.set(Math.floor(Math.log2(Number(head - mark[0]) + 1)), mark);
+  for (const mark of all.slice(DENSE)) byDistance.set(Math.floor(Math.log2(Number(head - mark.rowid) + 1)), mark);
   return [...dense, ...byDistance.values()].slice(0, MARKS);
 }
 
-/** How many of the newest rows get a mark each. */
+/** How many of the newest rows get a mark each; of older ones, those at twice, four times, … this distance. */
 export const FRESH_MARKS = DENSE;
 
-export function chooseColumns(candidates: readonly string[], existing: ReadonlySet<string>): readonly string[] {
-  return candidates
+/** The foreign names of the columns that marks are made of. */
+export type MarkNames = { readonly sensorId: string; readonly timestamp: string; readonly measures: readonly string[] };
+
+/** Those of the columns that exist, the ones that identify a row in time first. */
+export function chooseColumns(
+  names: MarkNames,
+  existing: ReadonlySet<string>,
+): Pick<Position, "columns" | "timeColumns"> {
+  const columns = [names.sensorId, names.timestamp, ...names.measures]
     .filter((name) => existing.has(name) && name.length <= COLUMN_NAME_LENGTH)
     .slice(0, FINGERPRINT_COLUMNS);
+  return { columns, timeColumns: timeColumnsOf(columns, names) };
 }
 
-export function fingerprintOf(values: readonly unknown[]): string {
+/** How many of `columns` identify a row in time: none without a timestamp. */
+export function timeColumnsOf(columns: readonly string[], { sensorId, timestamp }: MarkNames): number {
+  const isTime = (name: string | undefined) => name === sensorId || name === timestamp;
+  const count = columns.findIndex((name) => !isTime(name));
+  const first = columns.slice(0, count < 0 ? columns.length : count);
+  return first.includes(timestamp) ? first.length : 0;
+}
+
+/** The mark of a row, from its values in the columns of the position. */
+export function markOf(rowid: bigint, values: readonly unknown[], timeColumns: number): Mark {
   const texts = values.map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value));
-  const text = JSON.stringify(texts);
-  return new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
+  const whole = new Bun.CryptoHasher("sha256").update(JSON.stringify(texts)).digest("hex").slice(0, 12);
+  if (timeColumns === 0) return { rowid, whole, time: null, rest: null };
+  const [time, rest] = [texts.slice(0, timeColumns), texts.slice(timeColumns)].map(shortHash);
+  return { rowid, whole, time: time ?? null, rest: rest ?? null };
 }
 
-/** Version 2 where a rowid is written as text: an agent that only knows numbers must refuse it. */
+/** CRC-32, whose values no version of the engine changes. */
+function shortHash(texts: readonly unknown[]): string {
+  return Bun.hash.crc32(JSON.stringify(texts)).toString(36);
+}
+
+/**
+ * Version 2 where a rowid is written as text: an agent that only knows numbers must refuse it. Anything else was added in a
+ * way that older agents ignore.
+ */
 export function writeCursor(position: Position): string {
-  const { rowid, generation, file, schema, columns } = position;
-  const marks = position.marks.map(([marked, fingerprint]) => [written(marked), fingerprint]);
+  const { rowid, generation, file, schema, columns, timeColumns, counts } = position;
+  const marks = position.marks.map(({ rowid: marked, whole, time, rest }) => {
+    return time === null ? [written(marked), whole] : [written(marked), whole, time, ...(rest === null ? [] : [rest])];
+  });
   const all = { rowid: rowid === START ? START_IN_CURSOR : written(rowid), generation, file, schema, columns, marks };
   const wide = typeof all.rowid === "string" || marks.some(([marked]) => typeof marked === "string");
-  return JSON.stringify({ v: wide ? 2 : 1, ...all });
+  const noticed = Object.entries(counts).filter(([, count]) => count > 0);
+  const added = [...(timeColumns > 0 ? [["timeColumns", timeColumns]] : []), ...noticed];
+  return JSON.stringify({ v: wide ? 2 : 1, ...all, ...Object.fromEntries(added) });
 }
 
 /** A cursor that `writeCursor` wrote, or null where the text is anything else: then the caller must not guess. */
@@ -129,21 +147,37 @@ export function readCursor(text: string): Position | null {
   if (typeof parsed !== "object" || parsed === null || !("v" in parsed)) return null;
   if (parsed.v !== 1 && parsed.v !== 2) return null;
   // writeCursor wrote it, as its version shows; the buffer keeps it whole.
-  const { rowid, generation, file, schema, columns, marks } = parsed as unknown as WrittenPosition;
+  const {
+    rowid,
+    generation,
+    file,
+    schema,
+    columns,
+    marks,
+    timeColumns = 0,
+    ...rest
+  } = parsed as unknown as WrittenPosition;
   return {
     rowid: rowid === START_IN_CURSOR ? START : BigInt(rowid),
     generation,
     file,
     schema,
     columns,
-    marks: marks.map(([marked, fingerprint]): Mark => [BigInt(marked), fingerprint]),
+    timeColumns,
+    marks: marks.map(([marked, whole, time = null, rest = null]) => ({ rowid: BigInt(marked), whole, time, rest })),
+    counts: { edited: rest.edited ?? 0, rolledBack: rest.rolledBack ?? 0, doubtful: rest.doubtful ?? 0 },
   };
 }
 
-type WrittenPosition = Omit<Position, "rowid" | "marks"> & {
+type WrittenPosition = {
   readonly rowid: number | string;
-  readonly marks: readonly (readonly [rowid: number | string, fingerprint: string])[];
-};
+  readonly generation: number;
+  readonly file: number;
+  readonly schema: number;
+  readonly columns: readonly string[];
+  readonly marks: readonly (readonly [rowid: number | string, whole: string, time?: string, rest?: string])[];
+  readonly timeColumns?: number;
+} & Partial<Counts>;
 
 /** JSON.parse reads numbers exactly up to 2^53. */
 function written(rowid: bigint): number | string {

@@ -20,6 +20,7 @@ export const rowidOf = (row: ForeignRowValues): bigint => BigInt(row[0] as numbe
 
 const HIDDEN_OF_VIRTUAL_TABLE = 1;
 const LOWEST_ROWID = -(2n ** 63n);
+const HIGHEST_ROWID = 2n ** 63n - 1n;
 
 export class ForeignTable {
   readonly inode: number;
@@ -156,6 +157,16 @@ export class ForeignTable {
       below = rowidOf(lowest);
     }
     page.finalize();
+  }
+
+  /** How many rows there are between two rowids, both excluded; at most `most` are counted. Null: to the last row. */
+  countBetween(above: bigint, below: bigint | null, most: number): number {
+    const sql = `SELECT count(*) FROM (SELECT 1 FROM main.${quoted(this.#name)} WHERE ${this.#rowid} > ? AND ${this.#rowid} < ? LIMIT ?)`;
+    const bounds = [above, below].map((rowid) => {
+      if (rowid === null || rowid > HIGHEST_ROWID) return Number.POSITIVE_INFINITY;
+      return rowid < LOWEST_ROWID ? Number.NEGATIVE_INFINITY : rowid;
+    });
+    return Number(this.#db.query(sql).values(...bounds, most)[0]?.[0]);
   }
 
   /** The lowest and the highest rowid; null where the table is empty. */

@@ -4,8 +4,8 @@
  *
  * - Rows come in the order of their rowids, whatever their timestamps: ties and late readings make no difference. SQLite has
  *   one writer at a time, so rows become visible in this order. A row that is inserted with an explicit rowid below the last
- *   one taken is not seen, and neither is an UPDATE of a row that was taken.
- * - position.ts says where reading continues when rows vanish, the table is created again or the file is replaced.
+ *   one taken is not seen. A row that was taken is not read again when it is edited; edits of marked rows are counted.
+ * - continuity.ts says where reading continues when rows vanish, the table is created again or the file is replaced.
  *   A file that is replaced while it is open is first read to its end.
  * - A new column is unknown and goes to `extra`; a dropped one is absent; NULL in an unknown column is ignored.
  *   An INTEGER PRIMARY KEY is the rowid and not a field, unless the mapping names it.
@@ -19,9 +19,11 @@ import type { Problem } from "../../core/problem.ts";
 import { BLOCK_TEXT_LENGTH, type ReadingBlock } from "../../core/reading.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { Source, Taken } from "../source.ts";
-import * as position from "./position.ts";
+import { Follower } from "./follower.ts";
+import type { MarkNames } from "./position.ts";
 import { SqliteRows } from "./rows.ts";
-import { type ColumnRole, type ForeignRowValues, ForeignTable, rowidOf } from "./table.ts";
+import { type ColumnRole, type ForeignRowValues, ForeignTable } from "./table.ts";
+import { Teller } from "./teller.ts";
 import { fileProblem, readProblem, type Unreadable } from "./unreadable.ts";
 import { parseSqliteUri } from "./uri.ts";
 
@@ -30,8 +32,6 @@ const READ_ROWS = { least: 1, first: 64, most: 1_000 } as const;
 const POLL_MS = 250;
 /** How soon a locked database is tried again. */
 const BUSY_RETRY_MS = 50;
-/** For rule 5 of position.ts: takes about 0.3 s. */
-const SEARCHED_ROWS = 100_000;
 
 export type SqliteTailOptions = {
   readonly uri: string;
@@ -56,7 +56,11 @@ export class SqliteTailSource implements Source {
   #rows: SqliteRows | null = null;
   #schemaOfRows = Number.NaN;
   #readRows: number = READ_ROWS.first;
-  #position: position.Position;
+  readonly #follower: Follower;
+  readonly #teller: Teller;
+  /** More rows are there: the next read only looks whether the last row is as it was. */
+  #isMidway = false;
+  hasMoved = false;
 
   /** Throws a UsageError for what can never work: a bad URI, a view, a table WITHOUT ROWID, no file with `once`. */
   constructor(options: SqliteTailOptions) {
@@ -73,25 +77,26 @@ export class SqliteTailSource implements Source {
       if (kind === "identity") return column === id ? "sensor_id" : "identity";
       return kind === undefined ? "other" : "value";
     };
-    const start = { rowid: position.START, generation: 0, file: 0, schema: 0, columns: [], marks: [] };
-    const known = options.cursor === null ? start : position.readCursor(options.cursor);
-    if (known === null)
+    const follower = Follower.from(options.cursor, () => markNames(options.normalizer));
+    if (follower === null)
       throw new UsageError(`Cannot resume "${this.uri}": its cursor was written by a newer version of the agent`, {
         tryHint: "agent --version",
       });
-    this.#position = known;
+    this.#follower = follower;
+    this.#teller = new Teller({ uri: this.uri, path }, options.notice);
     this.#checkAtStart();
   }
 
   take(block: ReadingBlock, nowMs: number): Taken {
     if (block.full) return { state: "more" };
     const room = Math.min(block.capacity - block.count, this.#readRows);
-    const read = this.#read(room);
+    const read = this.#read(room, nowMs);
     const rows = this.#rowsOf(read.table);
     const before = block.textLength;
     for (const row of read.rows) rows.append(block, row, nowMs);
     this.#readRows = rowsOfNextRead(read.rows.length, block.textLength - before, this.#readRows);
-    if (read.rows.length === room) return { state: "more" };
+    this.#isMidway = read.rows.length === room;
+    if (this.#isMidway) return { state: "more" };
     if (this.#replaced(read.table)) {
       this.#closeTable();
       return { state: "more" };
@@ -102,14 +107,15 @@ export class SqliteTailSource implements Source {
   }
 
   cursor(): string | null {
-    const { rowid, generation } = this.#position;
-    return rowid === position.START && generation === 0 ? null : position.writeCursor(this.#position);
+    return this.#follower.cursor();
   }
 
-  committed(): void {}
+  committed(): void {
+    this.hasMoved = false;
+  }
 
   problems(): readonly Problem[] {
-    return this.#options.normalizer.names?.problems() ?? [];
+    return [...this.#teller.problems(), ...(this.#options.normalizer.names?.problems() ?? [])];
   }
 
   close(): void {
@@ -144,72 +150,22 @@ export class SqliteTailSource implements Source {
     return this.#table;
   }
 
-  #read(room: number): { table: ForeignTable; rows: readonly ForeignRowValues[] } {
+  #read(room: number, nowMs: number): { table: ForeignTable; rows: readonly ForeignRowValues[] } {
     try {
       const table = this.#opened();
-      const { rows, next } = table.snapshot(() => {
-        const from = this.#checkedPosition(table);
-        const rows = table.after(from.rowid, room);
-        return { rows, next: advanced(from, rows, table, this.#fingerprintColumns()) };
+      const follower = this.#follower;
+      const { look, rows, next } = table.snapshot(() => {
+        const look = follower.look(table, !this.#isMidway);
+        const rows = table.after(look.from.rowid, room);
+        return { look, rows, next: follower.advanced(table, look, rows) };
       });
       // The position changes only now, when nothing can fail any more.
-      this.#position = next;
+      follower.arrive(next);
+      if (this.#teller.tell(look, nowMs)) this.hasMoved = true;
       return { table, rows };
     } catch (error) {
       throw this.#trouble(error);
     }
-  }
-
-  /** Where to continue, after a check whether the table is still the one that the position is from. */
-  #checkedPosition(table: ForeignTable): position.Position {
-    const from = this.#position;
-    if (from.rowid === position.START) return from;
-    const there = new Set(table.columns);
-    const [newest] = from.marks;
-    const next =
-      newest === undefined || from.columns.some((name) => !there.has(name))
-        ? position.resumeByRowid(from, table.span()[1])
-        : this.#isIntact(table, newest)
-          ? from
-          : position.resumeAt(from, this.#stateOf(table));
-    if (next.rowid !== from.rowid) {
-      const where = next.rowid === position.START ? "from the first row" : `after row ${next.rowid}`;
-      this.#options.notice?.(`${this.uri}: row ${from.rowid} has changed or is gone, reading continues ${where}`);
-    }
-    return next;
-  }
-
-  #stateOf(table: ForeignTable): position.TableState {
-    const from = this.#position;
-    const [lowest, highest] = table.span();
-    const untouched = table.inode === from.file && table.schema === from.schema;
-    return {
-      lowest,
-      highest,
-      headExists: table.at(from.rowid, []) !== null,
-      intact: from.marks.find((mark) => this.#isIntact(table, mark))?.[0] ?? null,
-      neverReused: untouched && (table.sequence() ?? position.START) >= from.rowid,
-      moved: table.keepsRowids ? null : this.#movedTo(table),
-    };
-  }
-
-  #isIntact(table: ForeignTable, [rowid, fingerprint]: position.Mark): boolean {
-    const values = table.at(rowid, this.#position.columns);
-    return values !== null && position.fingerprintOf(values) === fingerprint;
-  }
-
-  #movedTo(table: ForeignTable): bigint | null {
-    const head = this.#position.marks[0]?.[1];
-    for (const row of table.newest(this.#position.columns, SEARCHED_ROWS)) {
-      if (position.fingerprintOf(row.slice(1)) === head) return rowidOf(row);
-    }
-    return null;
-  }
-
-  #fingerprintColumns(): readonly string[] {
-    const { normalizer } = this.#options;
-    const measures = normalizer.planOfRow({})?.measures ?? [];
-    return ["sensor_id", "timestamp", ...measures].map((name) => normalizer.foreignName(name));
   }
 
   #rowsOf(table: ForeignTable): SqliteRows {
@@ -262,27 +218,8 @@ function rowsOfNextRead(rows: number, textLength: number, now: number): number {
   return Math.max(READ_ROWS.least, Math.min(READ_ROWS.most, 4 * now, fitting));
 }
 
-/** The position after `rows`, which were read from `from` on; call it on the same snapshot. */
-function advanced(
-  from: position.Position,
-  rows: readonly ForeignRowValues[],
-  table: ForeignTable,
-  candidates: readonly string[],
-): position.Position {
-  const last = rows.at(-1);
-  const first = rows.at(-position.FRESH_MARKS) ?? rows[0];
-  if (first === undefined || last === undefined) return from;
-  const columns = from.columns.length > 0 ? from.columns : position.chooseColumns(candidates, new Set(table.columns));
-  const fresh = table
-    .between(rowidOf(first), rowidOf(last), columns)
-    .map((row): position.Mark => [rowidOf(row), position.fingerprintOf(row.slice(1))])
-    .reverse();
-  return {
-    rowid: rowidOf(last),
-    generation: from.generation,
-    file: table.inode,
-    schema: table.schema,
-    columns,
-    marks: position.withMarks(from.marks, fresh),
-  };
+function markNames(normalizer: Normalizer): MarkNames {
+  const measures = normalizer.planOfRow({})?.measures ?? [];
+  const foreign = (name: string) => normalizer.foreignName(name);
+  return { sensorId: foreign("sensor_id"), timestamp: foreign("timestamp"), measures: measures.map(foreign) };
 }
