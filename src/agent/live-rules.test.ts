@@ -60,6 +60,7 @@ class Counting implements RuleSet {
     const bytes = saved.get("the rule that counts");
     return bytes !== undefined && this.state.load(bytes) ? [] : ["counts"];
   }
+  warnings = () => [];
   costs = () => [];
   silentSensors = () => [];
   evaluationProblems = () => [];
@@ -72,6 +73,10 @@ class Counting implements RuleSet {
 
 type World = { dataDir: string; log: LogEntry[]; nowMs: number };
 const newWorld = (): World => ({ dataDir: mkdtempSync(join(folder, `${folders++}-`)), log: [], nowMs: 0 });
+
+const PROFILES = [
+  { name: "p", description: "", measures: [{ name: "temperature", unit: "°C", plausible: [-20, 60] as const }] },
+];
 
 function open(world: World, make: (catalogue: SensorCatalogue) => RuleSet, look?: () => Loaded<RuleSet> | null) {
   const { dataDir } = world;
@@ -86,7 +91,7 @@ function open(world: World, make: (catalogue: SensorCatalogue) => RuleSet, look?
   const set = make(buffer.catalogue);
   const log = makeLog({ least: "info", secrets: [], now: () => world.nowMs, write: (entry) => world.log.push(entry) });
   const rules = new LiveRules(
-    { set, refused: [], ...(look === undefined ? {} : { look }) },
+    { set, refused: [], profiles: PROFILES, ...(look === undefined ? {} : { look }) },
     { buffer, log, now: () => world.nowMs },
   );
   return { buffer, set, rules };
@@ -234,6 +239,38 @@ test("what breaks a rule is counted once it is committed, for the rules in force
   offer(rule("c", 10));
   offer(rule("a", 10));
   expect(node.rules.broken()).toEqual([{ rule: "a", count: 0 }]);
+  node.buffer.close();
+});
+
+test("a set whose rules cannot work is in force, and what is wrong is logged once for each set and kept for the report", () => {
+  const world = newWorld();
+  const answers: Loaded<RuleSet>[] = [];
+  const misspelt = { name: "b", when: { range: { measure: "temprature", max: 60 } } };
+  const node = open(
+    world,
+    (catalogue) => parsed(catalogue, rule("a", 60), misspelt),
+    () => answers.shift() ?? null,
+  );
+  const said = () => world.log.filter(({ code }) => code === "rules_doubtful").map(({ message }) => message);
+  const warning = expect.stringMatching(
+    /^a\.json:1:\d+: no profile has a measure "temprature"; did you mean temperature\?$/,
+  );
+  expect(said()).toEqual([warning]);
+  expect(node.rules.warnings.map(({ idle }) => idle)).toEqual([true]);
+  // The same set again, as after a touch of the file: it was said.
+  answers.push({ ok: parsed(node.buffer.catalogue, rule("a", 60), misspelt) });
+  node.rules.watch(1_000);
+  expect(said()).toHaveLength(1);
+  answers.push({ ok: parsed(node.buffer.catalogue, rule("a", 600)) });
+  node.rules.watch(2_000);
+  expect(said()).toHaveLength(2);
+  // A limit that is hardly ever reached may be meant.
+  expect(node.rules.warnings.map(({ message, idle }) => [message, idle])).toEqual([
+    [expect.stringContaining('"max" 600 can hardly ever be broken'), false],
+  ]);
+  answers.push({ ok: parsed(node.buffer.catalogue, rule("a", 60)) });
+  node.rules.watch(3_000);
+  expect([said().length, node.rules.warnings]).toEqual([2, []]);
   node.buffer.close();
 });
 

@@ -5,6 +5,7 @@
 import { RuleLedger, type RuleMemories } from "../buffer/rule-memory.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Log } from "../core/log/log.ts";
+import type { Profile } from "../core/profile.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { chunksOf } from "../core/seq-range.ts";
@@ -16,8 +17,10 @@ import {
   type RuleCost,
   type RuleProblem,
   type RuleSet,
+  type RuleWarning,
   type SilentSensor,
 } from "../rules/rule-set.ts";
+import { Warned } from "../rules/warned.ts";
 
 export type RulesInForce = {
   readonly set: RuleSet;
@@ -27,6 +30,8 @@ export type RulesInForce = {
   readonly look?: (runningMs: number) => Loaded<RuleSet> | null;
   /** The folder, as the user named it; absent: the rules in the binary. */
   readonly dir?: string;
+  /** All that a reading may have: what is wrong with rules that are legal is said in their light. */
+  readonly profiles?: readonly Profile[];
 };
 /** The rule set that was in force with this data dir before: its canonical text and its folder, if any. */
 export type LastRules = { readonly canonical: string | null; readonly dir: string | null };
@@ -65,6 +70,7 @@ export class LiveRules {
   /** Readings judged and committed since the agent started, and how many of these broke each rule. */
   judged: number;
   readonly #broken: Map<string, number>;
+  readonly #warned: Warned;
 
   /** `before`: the rules in force with a buffer that is gone; their memories continue with this one. */
   constructor(first: RulesInForce, parts: LiveRulesParts, before?: LiveRules) {
@@ -81,6 +87,10 @@ export class LiveRules {
     else if (before !== undefined) this.#ledger.save(this.#set.saveState());
     if (first.refused.length === 0) parts.buffer.setMeta(DIR_KEY, first.dir ?? "");
     for (const problem of this.#refused) parts.log.warn("rules_refused", formatProblem(problem));
+    // Nothing is said of the rules in the binary: they are for all profiles that ship.
+    const profiles = first.look === undefined ? null : (first.profiles ?? null);
+    this.#warned = before === undefined ? new Warned(profiles, parts.log) : before.#warned;
+    if (before === undefined && this.#refused.length === 0) this.#warned.note(first.set);
   }
 
   static last(buffer: SqliteBuffer): LastRules {
@@ -93,6 +103,11 @@ export class LiveRules {
 
   get refused(): readonly RuleProblem[] {
     return this.#refused;
+  }
+
+  /** What is wrong with the rules in force, although they are legal. */
+  get warnings(): readonly RuleWarning[] {
+    return this.#warned.warnings;
   }
 
   costliest(): readonly RuleCost[] {
@@ -157,6 +172,7 @@ export class LiveRules {
     if (loaded.ok.version !== this.#set.version) this.#exchange(loaded.ok);
     else if (wasRefused) log.info("rules_restored", `The rules folder is valid again: version ${this.#set.version}`);
     this.#refused = [];
+    this.#warned.note(loaded.ok);
   }
 
   /** Stores the memories, however little is new: before an end, or so that readings can be deleted when room is short. */

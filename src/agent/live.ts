@@ -9,11 +9,12 @@ import { outsideTrouble } from "../buffer/outside-error.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import { nullable } from "../core/outside/composed-shapes.ts";
-import { oneOf, text } from "../core/outside/scalar-shapes.ts";
+import { boolean, oneOf, text } from "../core/outside/scalar-shapes.ts";
 import { list, optional, type Shape } from "../core/outside/shape.ts";
 import { anyNumber, atLeast, readStored, type Stored } from "../core/outside/stored-json.ts";
 import type { Problem } from "../core/problem.ts";
 import { shellWord } from "../core/shell-word.ts";
+import type { RuleWarning } from "../rules/rule-set.ts";
 
 export type LiveReport = {
   readonly pid: number;
@@ -29,6 +30,8 @@ export type LiveReport = {
     readonly count: number;
     readonly loadedAtMs: number;
     readonly refused: readonly { file: string; line: number; column: number; message: string }[];
+    /** What is wrong with rules that are legal. `idle`: the rule cannot work as it is. */
+    readonly warnings?: readonly RuleWarning[] | undefined;
     /** Sensors that a rule of silence misses now, the longest first, cut at a limit. */
     readonly silent?: readonly { rule: string; sensor: string; sinceMs: number }[] | undefined;
     /** The most expensive rules only, so that the file stays small. */
@@ -69,6 +72,9 @@ const LIVE: Shape<LiveReport> = atLeast({
     count: anyNumber,
     loadedAtMs: anyNumber,
     refused: lines(atLeast({ file: anyText, line: anyNumber, column: anyNumber, message: anyText })),
+    warnings: optional(
+      lines(atLeast({ file: anyText, line: anyNumber, column: anyNumber, message: anyText, idle: boolean })),
+    ),
     silent: optional(lines(atLeast({ rule: anyText, sensor: anyText, sinceMs: anyNumber }))),
     costs: optional(
       lines(atLeast({ rule: anyText, nsPerReading: nullable(anyNumber), subjects: anyNumber, stateBytes: anyNumber })),

@@ -6,7 +6,7 @@ import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { VERSION } from "../core/version.ts";
-import { formatProblem, type RuleProblem } from "../rules/rule-set.ts";
+import { formatProblem, type RuleProblem, type RuleWarning } from "../rules/rule-set.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import type { Delivery } from "./delivery.ts";
 import type { LiveReport } from "./live.ts";
@@ -39,6 +39,7 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
       ...parts.problems(),
       ...linkProblems(delivery, store),
       ...rulesProblems(rules.refused),
+      ...idleProblems(rules.warnings),
       ...corruptProblems(buffer, nowMs),
       ...pipeline.taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble)),
     ],
@@ -48,6 +49,7 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
       count: rules.set.names.length,
       loadedAtMs: rules.loadedAtMs,
       refused: rules.refused,
+      warnings: rules.warnings,
       costs: rules.costliest(),
       silent: rules.silent(nowMs),
     },
@@ -68,6 +70,16 @@ function rulesProblems(refused: readonly RuleProblem[]): Problem[] {
   const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : "";
   const message = `The rules folder is refused, the last good rule set is in force: ${formatProblem(first)}${more}`;
   return [{ code: "rules_refused", message, try: "agent rules check" }];
+}
+
+/** Warnings about limits are not problems: a limit that is hardly ever reached may be meant. */
+function idleProblems(warnings: readonly RuleWarning[]): Problem[] {
+  const idle = warnings.filter((warning) => warning.idle);
+  const [first] = idle;
+  if (first === undefined) return [];
+  const more = idle.length > 1 ? ` (and ${idle.length - 1} more)` : "";
+  const message = `A rule in force cannot work as it is: ${formatProblem(first)}${more}`;
+  return [{ code: "rules_idle", message, try: "agent rules check" }];
 }
 
 function linkReport({ link }: Delivery): LiveReport["uplink"] {

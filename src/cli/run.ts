@@ -13,6 +13,7 @@ import { builtInRules } from "../rules/files/shipped.ts";
 import { FolderWatch } from "../rules/files/watch.ts";
 import { formatProblem } from "../rules/rule-set.ts";
 import { openSource } from "../sensor/open-source.ts";
+import { shippedProfiles } from "../sensor/profile/shipped.ts";
 import { MappedNames } from "../sensor/row/mapped-names.ts";
 import { RunReporting } from "../status/reporting.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
@@ -110,7 +111,10 @@ export async function startAgent(
     random: Math.random,
     units: new Map(profile.measures.map(({ name, unit }) => [name, unit])),
     ...(reporting && { reporting }),
-    rules: (catalogue, last) => rulesInForce(context, catalogue, last, log),
+    rules: (catalogue, last) => ({
+      ...rulesInForce(context, catalogue, last, log),
+      profiles: [profile, ...shippedProfiles()],
+    }),
     sources: (catalogue, cursor) =>
       settings.source.map((uri) =>
         openSource(uri, {

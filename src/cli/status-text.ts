@@ -2,6 +2,7 @@
 import { oneLine } from "../core/log/log.ts";
 import { grouped, roughAge, roughBytes } from "../core/readable-numbers.ts";
 import { STAGES } from "../core/stage.ts";
+import { formatProblem } from "../rules/rule-set.ts";
 import type { Status } from "../status/status.ts";
 import { textTable } from "./frame/table.ts";
 import { factLines } from "./frame/wrap.ts";
@@ -19,6 +20,7 @@ export function statusText(status: Status, nowMs: number, columns?: number): str
       "rules",
       rules.version === null ? "none yet" : `${rules.version}, ${rules.count} in force${since(rules.loaded_at)}`,
     ],
+    ...rules.warnings.map((warning): [string, string] => ["warning", formatProblem(warning)]),
     ["uplink", `${uplink.state}${since(uplink.since)}${uplink.error === null ? "" : `: ${uplink.error}`}`],
     ...heartbeatFact(status.heartbeat),
     ...status.sources.map(({ uri, accepted, refused, trouble, notes }): [string, string] => {

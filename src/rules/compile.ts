@@ -1,11 +1,13 @@
 /** From rules to a RuleSet over one catalogue: every rule is a loop over a block's columns, compiled once. */
 import { createHash } from "node:crypto";
+import type { Profile } from "../core/profile.ts";
 import type { Finding, ReadingBlock } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { Columns, type SelectionRef } from "./columns.ts";
 import type { Broken, BrokenRow, ConditionJudge } from "./condition.ts";
 import type { Rule } from "./files/rule.ts";
-import type { EvaluationProblem, RuleCost, RuleSet, RuleSummary, SilentSensor } from "./rule-set.ts";
+import { suspiciousRules } from "./files/suspicious.ts";
+import type { EvaluationProblem, RuleCost, RuleSet, RuleSummary, RuleWarning, SilentSensor } from "./rule-set.ts";
 import type { Memory } from "./state.ts";
 
 const VERSION_LENGTH = 12;
@@ -16,9 +18,13 @@ function canonicalOf(rules: readonly Rule[]): string {
   return `[${rules.map((rule) => rule.canonical).join(",")}]`;
 }
 
-/** `rules` are sorted by name, as `readRules` gives them; the catalogue may grow while the set is in use. */
-export function compileRules(rules: readonly Rule[], catalogue: SensorCatalogue): RuleSet {
-  return new CompiledRules(rules, catalogue);
+/** `ignored`: what was beside the rules and was not read. `rules` are sorted by name, as `readRules` gives them; the catalogue may grow while the set is in use. */
+export function compileRules(
+  rules: readonly Rule[],
+  catalogue: SensorCatalogue,
+  ignored: readonly RuleWarning[] = [],
+): RuleSet {
+  return new CompiledRules(rules, catalogue, ignored);
 }
 
 type Compiled = {
@@ -43,7 +49,10 @@ class CompiledRules implements RuleSet {
   /** The findings of the block that is being judged: the lists that its own map holds, but open for more. */
   readonly #lists = new Map<number, Finding[]>();
 
-  constructor(rules: readonly Rule[], catalogue: SensorCatalogue) {
+  readonly #ignored: readonly RuleWarning[];
+
+  constructor(rules: readonly Rule[], catalogue: SensorCatalogue, ignored: readonly RuleWarning[]) {
+    this.#ignored = ignored;
     this.canonical = canonicalOf(rules);
     this.version = createHash("sha256").update(this.canonical).digest("hex").slice(0, VERSION_LENGTH);
     this.names = rules.map((rule) => rule.name);
@@ -69,6 +78,11 @@ class CompiledRules implements RuleSet {
     if (++this.#blocks % BLOCKS_A_TIMING === 0) this.#judgeTimed(block);
     else this.#judgeAll(block);
     for (const [row, list] of this.#lists) block.findings.set(row, list);
+  }
+
+  warnings(profiles: readonly Profile[]): readonly RuleWarning[] {
+    const rules = this.#compiled.map(({ rule }) => rule);
+    return [...suspiciousRules(rules, profiles), ...this.#ignored];
   }
 
   costs(): readonly RuleCost[] {

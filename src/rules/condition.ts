@@ -3,6 +3,7 @@
 import type { Shape } from "../core/outside/shape.ts";
 import type { Finding, ReadingBlock } from "../core/reading.ts";
 import type { Columns } from "./columns.ts";
+import type { Doubt } from "./rule-set.ts";
 import type { Memory } from "./state.ts";
 
 /** A condition that was read from a file and can never fail to compile. */
@@ -12,6 +13,8 @@ export interface Condition {
   readonly limits?: readonly { readonly min: number; readonly max: number }[];
   /** What of it is legal but hardly meant: a warning of `rules check`. */
   readonly doubt?: string;
+  /** Why it cannot work as it is written, although it is legal. */
+  readonly idle?: readonly Doubt[];
   /** True where a reading is judged even when it has none of `measures`. */
   readonly judgesAbsent?: boolean;
   compile(columns: Columns): ConditionJudge;

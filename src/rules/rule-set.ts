@@ -1,6 +1,7 @@
 /** The port between the judge and the pipeline (step 3, JUDGE). */
 import { type FileProblem, problemLine } from "../core/outside/json-file.ts";
 import { PROBLEMS_MOST } from "../core/outside/shape.ts";
+import type { Profile } from "../core/profile.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 
 /**
@@ -16,6 +17,11 @@ export interface RuleSet {
   /** In the order in which a reading's findings come: by name. */
   readonly names: readonly string[];
   readonly rules: readonly RuleSummary[];
+  /**
+   * What is legal but hardly meant: rules that cannot work, limits that are far from what is plausible, files beside the rules
+   * that are not read. `profiles`: all that a reading may have.
+   */
+  warnings(profiles: readonly Profile[]): readonly RuleWarning[];
   /** Writes `block.findings`. First undoes the changes of an earlier block that was not kept in the rules' memory. */
   judge(block: ReadingBlock): void;
   /** The block that was judged last has been committed: its changes in the rules' memory stay. */
@@ -63,6 +69,12 @@ export type EvaluationProblem = { readonly rule: string; readonly message: strin
 
 /** Why a set was refused: printed as `file:line:column: message`. */
 export type RuleProblem = FileProblem;
+
+/** Why a part of a rule that is legal cannot work. `path` and `index`: its place in the file, as in `JsonProblem`. */
+export type Doubt = { readonly path: string; readonly message: string; readonly index?: number };
+
+/** A rule that is legal but hardly meant. `idle`: it cannot work as it is. */
+export type RuleWarning = RuleProblem & { readonly idle: boolean };
 
 export type Loaded<T> = { readonly ok: T } | { readonly refused: readonly RuleProblem[] };
 

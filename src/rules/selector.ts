@@ -2,9 +2,9 @@
 import { about, made, named, oneOrList } from "../core/outside/composed-shapes.ts";
 import { canonicalJson } from "../core/outside/located-json.ts";
 import { NO_LIMIT, number, shortText } from "../core/outside/scalar-shapes.ts";
-import { object, optional, type Shape } from "../core/outside/shape.ts";
+import { join, object, optional, type Shape } from "../core/outside/shape.ts";
 import { IDENTITY_COLUMNS, type Identity, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../core/sensor.ts";
-import { RULE_LIMITS } from "./rule-set.ts";
+import { type Doubt, RULE_LIMITS } from "./rule-set.ts";
 
 type FieldTest = {
   readonly name: IdentityColumn;
@@ -16,12 +16,20 @@ export type Selector = {
   /** The same for selectors of the same meaning as written. */
   readonly key: string;
   readonly columns: readonly IdentityColumn[];
+  /** Texts that were probably meant as regular expressions. */
+  readonly doubts: readonly Doubt[];
   readonly matches: (identity: Identity) => boolean;
   /** The same, but a field whose column is not in `named` counts as a match: for a rule's own tests. */
   readonly matchesNamed: (identity: Identity, named: ReadonlySet<string>) => boolean;
 };
 
-export const EVERY_SENSOR: Selector = { key: "", columns: [], matches: () => true, matchesNamed: () => true };
+export const EVERY_SENSOR: Selector = {
+  key: "",
+  columns: [],
+  doubts: [],
+  matches: () => true,
+  matchesNamed: () => true,
+};
 
 type Wanted = readonly (string | number)[];
 
@@ -41,13 +49,13 @@ export const APPLIES_TO: Shape<Selector> = named(
         of: IDENTITY_COLUMNS,
         what: "names no field: leave it out for a rule about every sensor",
       }),
-      (wanted, { raw }) => selectorOf(wanted, canonicalJson(raw)),
+      (wanted, { raw, path }) => selectorOf(wanted, canonicalJson(raw), path),
     ),
     "Which sensors the rule is about; every field must match. A text may be a glob: * any text, ? one character, \\ before a character that is meant as it is",
   ),
 );
 
-function selectorOf(wanted: Readonly<Record<string, Wanted | undefined>>, key: string): Selector {
+function selectorOf(wanted: Readonly<Record<string, Wanted | undefined>>, key: string, path: string): Selector {
   const tests = IDENTITY_COLUMNS.flatMap((name): FieldTest[] => {
     const values = wanted[name];
     return values === undefined ? [] : [{ name, accepts: acceptorOf(values) }];
@@ -59,9 +67,34 @@ function selectorOf(wanted: Readonly<Record<string, Wanted | undefined>>, key: s
   return {
     key,
     columns: tests.map(({ name }) => name),
+    doubts: IDENTITY_COLUMNS.flatMap((name) =>
+      (wanted[name] ?? []).flatMap((value, i) =>
+        // Where one value is not in a list, the place is that of the value.
+        regexDoubt(value).map((message) => ({ path: `${join(path, name)}[${i}]`, message })),
+      ),
+    ),
     matches: (identity) => tests.every((test) => holds(test, identity)),
     matchesNamed: (identity, named) => tests.every((test) => !named.has(test.name) || holds(test, identity)),
   };
+}
+
+/** What only a regular expression has: an anchor, `.*`, `\\d`, `[0-9]`, `(a|b)`, `x+`. */
+const REGEX = /^\^|\$$|\.[*+]|\\[dwsb]|\[[^\]]*\]|\([^)]*\)[*+?]|\([^)]*\|[^)]*\)|\{\d+,?\d*\}/;
+
+function regexDoubt(value: string | number): readonly string[] {
+  if (typeof value === "number" || !REGEX.test(value)) return [];
+  const meant = globMeant(value);
+  const write = meant === null ? "" : `; write ${JSON.stringify(meant)}`;
+  return [
+    `${JSON.stringify(value)} looks like a regular expression, and is a glob: * is any text, ? one character${write}`,
+  ];
+}
+
+/** The glob of a simple regular expression; null where there is none. */
+function globMeant(regex: string): string | null {
+  const bare = regex.replace(/^\^/, "").replace(/\$$/, "");
+  const glob = bare.replace(/\\\.|\.\*|\.\+|\./g, (found) => ({ "\\.": ".", ".*": "*", ".+": "?*" })[found] ?? "?");
+  return REGEX.test(glob) || /[\\+|()[\]{}]/.test(glob) ? null : glob;
 }
 
 function acceptorOf(values: Wanted): (value: string | number) => boolean {

@@ -179,6 +179,11 @@ function ruleMetrics(m: Metrics, status: CountedStatus, facts: ProcessFacts): vo
     }),
   );
   m.gauge(
+    "agent_rules_warnings",
+    "Warnings about rules in force that are legal but hardly meant: status has them.",
+    rules.warnings.length,
+  );
+  m.gauge(
     "agent_rules_loaded_timestamp_seconds",
     "Since when the set is in force.",
     rules.loaded_at === null ? 0 : Date.parse(rules.loaded_at) / 1_000,

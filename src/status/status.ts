@@ -40,6 +40,8 @@ export type Status = {
     readonly count: number;
     readonly loaded_at: string | null;
     readonly refused: LiveReport["rules"]["refused"];
+    /** What is wrong with rules in force that are legal. */
+    readonly warnings: NonNullable<LiveReport["rules"]["warnings"]>;
   };
   readonly buffer: {
     readonly accepted: number;
@@ -225,11 +227,12 @@ export function isRunning(dataDir: string): boolean {
 
 function rulesStatus({ rules: known }: BufferFacts, live: LiveReport | null): Status["rules"] {
   if (live !== null) {
-    const { version, count, loadedAtMs, refused } = live.rules;
-    return { version, count, loaded_at: iso(loadedAtMs), refused };
+    const { version, count, loadedAtMs, refused, warnings = [] } = live.rules;
+    return { version, count, loaded_at: iso(loadedAtMs), refused, warnings };
   }
-  if (known === null) return { version: null, count: 0, loaded_at: null, refused: [] };
-  return { version: known.version, count: known.count, loaded_at: iso(known.sinceMs), refused: [] };
+  if (known === null) return { version: null, count: 0, loaded_at: null, refused: [], warnings: [] };
+  const { version, count, sinceMs } = known;
+  return { version, count, loaded_at: iso(sinceMs), refused: [], warnings: [] };
 }
 
 function uplinkStatus({ report, unread }: LastReport): Status["uplink"] {

@@ -144,6 +144,7 @@ test("only readings committed from --since and before --until count; those befor
     saveState: () => new Map(),
     saveJudged: () => new Map(),
     loadState: () => [],
+    warnings: () => [],
     costs: () => [],
     silentSensors: () => [],
     evaluationProblems: () => [],

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import type { Rule } from "../../rules/files/rule.ts";
-import type { Loaded, RuleProblem } from "../../rules/rule-set.ts";
+import type { Loaded, RuleProblem, RuleSet, RuleWarning } from "../../rules/rule-set.ts";
 import { type CommandGroup, type Context, defineCommand } from "../frame/command.ts";
 import type { Args } from "../frame/flags.ts";
 import { rulesFolder } from "./folder.ts";
@@ -31,7 +31,7 @@ const check = defineCommand({
     );
     const set = "ok" in loaded ? loaded.ok : null;
     const problems = problemsOf(loaded);
-    const warnings = set === null ? [] : await warningsOf(namedFolder(flags.dir, context), context);
+    const warnings = set === null ? [] : await warningsOf(set, context);
     if (flags.json) {
       const rules = set?.names.length ?? 0;
       const shown = { ok: set !== null, version: set?.version ?? null, rules, problems, warnings };
@@ -96,12 +96,9 @@ function namedFolder(dir: string | undefined, { settings }: Context): string | n
 }
 
 /** What is legal but hardly meant, given the profiles that a run would know. */
-async function warningsOf(named: string | null, { settings, cwd }: Context): Promise<readonly RuleProblem[]> {
-  const { suspiciousRules } = await import("../../rules/files/suspicious.ts");
+async function warningsOf(set: RuleSet, { settings, cwd }: Context): Promise<readonly RuleWarning[]> {
   const { loadProfile, shippedProfiles } = await import("../../sensor/profile/shipped.ts");
-  const rules = await untestedRules(rulesFolder(named, cwd, "agent rules check"), cwd);
-  const profiles = [loadProfile(settings.profile, cwd), ...shippedProfiles()];
-  return "ok" in rules ? suspiciousRules(rules.ok, profiles) : [];
+  return set.warnings([loadProfile(settings.profile, cwd), ...shippedProfiles()]);
 }
 
 async function untestedRules(dir: string | null, cwd: string): Promise<Loaded<readonly Rule[]>> {

@@ -97,9 +97,9 @@ export class JsonPlaces {
     this.#text = text;
   }
 
-  /** The place of the value at `path`: `measures[2].unit`. */
-  of(path: string): Omit<FileProblem, "message"> {
-    return this.at(this.offsetOf({ path, what: "", of: "value" }));
+  /** The place of the value at `path`: `measures[2].unit`; with `index`, of that character of a text. */
+  of(path: string, index?: number): Omit<FileProblem, "message"> {
+    return this.at(this.offsetOf({ path, what: "", of: "value", ...(index !== undefined && { index }) }));
   }
 
   at(offset: number): Omit<FileProblem, "message"> {

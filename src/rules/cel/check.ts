@@ -66,6 +66,15 @@ export function checkExpression(text: string): CheckedExpression | ExpressionPro
   }
 }
 
+/** Evaluates a text that has no field; undefined where it cannot be read. */
+export function evaluateConstant(text: string): (() => unknown) | undefined {
+  try {
+    return BASE.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** True where an evaluation failed because the reading lacks a field: no problem, the rule is just not broken. */
 export function isAbsentField(error: unknown): boolean {
   return codeAndSummary(error).code === "unknown_variable";

@@ -1,11 +1,11 @@
 /** Reads a folder of rule files: whole and passing its own tests, or not at all. */
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
 import { readFileText } from "../../core/outside/file-text.ts";
 import type { SensorCatalogue } from "../../core/sensor.ts";
 import { compileRules } from "../compile.ts";
-import { type Loaded, RULE_LIMITS, type RuleProblem, type RuleSet } from "../rule-set.ts";
+import { type Loaded, RULE_LIMITS, type RuleProblem, type RuleSet, type RuleWarning } from "../rule-set.ts";
+import { ignoredEntries, ruleFileNames } from "./folder-names.ts";
 import { type Rule, type RuleFile, readRules } from "./rule.ts";
 import { failedTests } from "./run-tests.ts";
 
@@ -18,7 +18,7 @@ const MAX_FILES = RULE_LIMITS.rules;
  */
 export function loadRules(dir: string, catalogue: SensorCatalogue, shownAs = dir): Loaded<RuleSet> {
   const rules = readRulesFolder(dir, shownAs);
-  return "refused" in rules ? rules : admitRules(rules.ok, catalogue);
+  return "refused" in rules ? rules : admitRules(rules.ok, catalogue, ignoredIn(dir, shownAs));
 }
 
 /** The same from texts that are already here, such as a set that was stored as canonical JSON. */
@@ -36,19 +36,23 @@ export function readRulesFolder(dir: string, shownAs = dir): Loaded<readonly Rul
   return { refused: [folderProblem(shownAs, "there is no rule in its files")] };
 }
 
-function admitRules(rules: readonly Rule[], catalogue: SensorCatalogue): Loaded<RuleSet> {
+function admitRules(
+  rules: readonly Rule[],
+  catalogue: SensorCatalogue,
+  ignored: readonly RuleWarning[] = [],
+): Loaded<RuleSet> {
   const failed = rules.flatMap(failedTests).slice(0, RULE_LIMITS.problems);
-  return failed.length > 0 ? { refused: failed } : { ok: compileRules(rules, catalogue) };
+  return failed.length > 0 ? { refused: failed } : { ok: compileRules(rules, catalogue, ignored) };
 }
 
 function readFolder(dir: string, shownAs: string): Loaded<readonly RuleFile[]> {
   const files: RuleFile[] = [];
   const problems: RuleProblem[] = [];
   try {
-    const names = readdirSync(dir).filter((name) => name.endsWith(".json") && !name.startsWith("."));
-    if (names.length === 0) problems.push(folderProblem(shownAs, "there is no *.json file in it"));
+    const names = ruleFileNames(dir);
+    if (names.length === 0) problems.push(folderProblem(shownAs, `there is no *.json file in it${onlyIgnored(dir)}`));
     if (names.length > MAX_FILES) problems.push(folderProblem(shownAs, `there are more than ${MAX_FILES} files in it`));
-    for (const name of names.slice(0, MAX_FILES).toSorted()) {
+    for (const name of names.slice(0, MAX_FILES)) {
       const file = readFile(join(dir, name), join(shownAs, name));
       if ("refused" in file) problems.push(...file.refused);
       else files.push(file.ok);
@@ -69,6 +73,17 @@ function readFile(path: string, shownAs: string): Loaded<RuleFile> {
   } catch (error) {
     return refuse(`Cannot read rule file: ${messageOf(error)}`);
   }
+}
+
+function ignoredIn(dir: string, shownAs: string): readonly RuleWarning[] {
+  return ignoredEntries(dir).map(({ name, message }) => {
+    return { file: join(shownAs, name), line: 1, column: 1, message, idle: false };
+  });
+}
+
+function onlyIgnored(dir: string): string {
+  const names = ignoredEntries(dir).map(({ name }) => name);
+  return names.length === 0 ? "" : `; ignored: ${names.slice(0, 10).join(", ")}`;
 }
 
 function folderProblem(dir: string, cause: string): RuleProblem {

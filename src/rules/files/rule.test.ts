@@ -153,6 +153,37 @@ test("what other languages write is answered with what to write here", () => {
   ]);
 });
 
+test("a part of an expression that fails for every reading is refused, where it is", () => {
+  const at = (expression: string) => when({ expression }).map((line) => line.replace(/^when\.expression: /, ""));
+  for (const [expression, part, why] of [
+    ["m > 1.0 && 1/0 == 1", "1 / 0", "division by zero"],
+    ["status_code / 0 > 1", "status_code / 0", "division by zero"],
+    ['m > double("6O.0")', 'double(\\"6O.0\\")', "double"],
+    ["timestamp.getHours('Europe/Brusels') > 5", 'timestamp.getHours(\\"Europe/Brusels\\")', "zone"],
+    ["timestamp < timestamp('2026-13-01')", 'timestamp(\\"2026-13-01\\")', "timestamp"],
+    ["duration('5 min') < duration('1m') && m > 1.0", 'duration(\\"5 min\\")', "duration"],
+    ["[1, 2].exists(x, x / 0 > 1) && m > 1.0", "x / 0", "division by zero"],
+  ] as const) {
+    const [said = ""] = at(expression);
+    expect([expression, said]).toEqual([
+      expression,
+      expect.stringContaining(`"${part.replaceAll("\\", "")}" fails for every reading`),
+    ]);
+    expect(said.toLowerCase()).toContain(why);
+  }
+  for (const good of [
+    "timestamp.getHours('Europe/Brussels') > 5",
+    "timestamp.getHours('+02:00') > 5",
+    "status_code % 2 == 1",
+    "m / 0.0 > 1.0",
+    "m > double('60.0')",
+    "timestamp.getHours(location) > 5",
+  ]) {
+    expect([good, at(good)]).toEqual([good, []]);
+  }
+  expect(problems('{"name":"r","when":{"expression":"m > 1.0 && 1/0 == 1"}}')[0]).toStartWith("r.json:1:46: ");
+});
+
 test("a set beyond a limit is refused with the limit", () => {
   const rule = (i: number) => ({ name: `r${i}`, when: { range: { measure: "m", max: 1 } } });
   const many = Array.from({ length: 1_001 }, (_, i) => rule(i));
@@ -251,6 +282,27 @@ test("a folder is read whole; a missing one, an empty one, or one bad file refus
     const loaded = load();
     expect("ok" in loaded && loaded.ok.names).toEqual(["a", "b"]);
 
+    // What a person may take for a rule file is named; notes and hidden files are not.
+    writeFileSync(join(dir, "e.yaml"), "name: e");
+    writeFileSync(join(dir, "F.JSON"), "{}");
+    mkdirSync(join(dir, "north"));
+    mkdirSync(join(dir, "notes"));
+    writeFileSync(join(dir, "north", "g.json"), "{}");
+    writeFileSync(join(dir, "notes", "h.md"), "");
+    const beside = load();
+    expect(
+      "ok" in beside
+        ? beside.ok
+            .warnings([])
+            .filter(({ idle }) => !idle)
+            .map(formatProblem)
+        : [],
+    ).toEqual([
+      expect.stringContaining('"b" says the same as "a"'),
+      `${join(dir, "F.JSON")}:1:1: this file is ignored: rules are in files that end in .json`,
+      `${join(dir, "e.yaml")}:1:1: this file is ignored: rules are in files that end in .json`,
+      `${join(dir, "north/")}:1:1: this folder is ignored: rule files are in the rules folder itself`,
+    ]);
     writeFileSync(join(dir, "c.json"), Uint8Array.of(0x7b, 0xff, 0x7d));
     mkdirSync(join(dir, "d.json"));
     writeFileSync(join(dir, "e.json"), "{");

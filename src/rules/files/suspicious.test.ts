@@ -71,6 +71,47 @@ test("two neighbours cannot say which of them is wrong", () => {
   ]);
 });
 
+test("an expression that decides nothing, and a regular expression in the place of a glob, are shown where they are", () => {
+  const said = (rule: object) => warnings(rule).map((line) => line.replace(/^r\.json:/, ""));
+  const expression = (text: string) => said({ when: { expression: text } });
+  const never = "this expression is never true: no reading can break the rule";
+  const always = "this expression is always true: every reading that has its fields breaks the rule";
+  for (const [text, found] of [
+    ["power > 5.0 && power < 3.0", never],
+    ["3.0 < power && !(power > 2.0)", never],
+    ["power >= 5.0 && power < 5.0", never],
+    ["location == 'x' && location == 'y'", never],
+    ["power == 1.0 && power != 1.0", never],
+    ["(power > 5.0 && power < 3.0) || (temperature > 2.0 && false)", never],
+    ["power > 1.0 || true", always],
+    ["power > 5.0 || power <= 5.0", always],
+    ["!(power > 1.0 && temperature > 1.0) || power > 0.0", always],
+    ["location != 'x' || location != 'y'", always],
+  ] as const) {
+    expect([text, expression(text)]).toEqual([text, [`1:37: ${found}`]]);
+  }
+  for (const text of [
+    "power > 5.0 && (temperature > 1.0 || power < 3.0)",
+    "power >= 5.0 && power <= 5.0",
+    "location == 'x' || location == 'y'",
+    "power > 1.0 && 2 > 1",
+    "[1, 2].exists(x, x > status_code)",
+  ]) {
+    expect([text, expression(text)]).toEqual([text, []]);
+  }
+  const pattern = (location: unknown) =>
+    said({ applies_to: { location }, ...range({ max: 60 }) }).map((line) => line.replace(/^1:\d+: /, ""));
+  const regex = (text: string, write: string) =>
+    `"${text}" looks like a regular expression, and is a glob: * is any text, ? one character${write}`;
+  expect(pattern("^north.*$")).toEqual([regex("^north.*$", '; write "north*"')]);
+  expect(pattern("hall-.+")).toEqual([regex("hall-.+", '; write "hall-?*"')]);
+  expect(pattern("(north|south)")).toEqual([regex("(north|south)", "")]);
+  expect(pattern(["hall-*", "room ?", "C++ lab", "a.b", "pump (old)", "hall-[0-9]"])).toEqual([
+    regex("hall-[0-9]", ""),
+  ]);
+  expect(said({ applies_to: { location: ["hall-*", "x.*"] }, ...range({ max: 60 }) })[0]).toStartWith("1:50: ");
+});
+
 test("a measure that no profile has is reported, with the one that was probably meant", () => {
   expect(warnings(range({ max: 60 }, "temprature"))).toEqual([
     'r.json:1:22: no profile has a measure "temprature"; did you mean temperature?',

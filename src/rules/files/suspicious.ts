@@ -4,7 +4,7 @@
  */
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Measure, Profile } from "../../core/profile.ts";
-import type { RuleProblem } from "../rule-set.ts";
+import type { RuleWarning } from "../rule-set.ts";
 import { placeOfCondition, type Rule } from "./rule.ts";
 
 /**
@@ -14,12 +14,13 @@ import { placeOfCondition, type Rule } from "./rule.ts";
 const FAR = 0.5;
 
 /** `profiles`: all that a reading may have. The warnings are sorted by place. */
-export function suspiciousRules(rules: readonly Rule[], profiles: readonly Profile[]): readonly RuleProblem[] {
+export function suspiciousRules(rules: readonly Rule[], profiles: readonly Profile[]): readonly RuleWarning[] {
   const measures = new Map<string, Measure[]>();
   for (const { measures: some } of profiles) {
     for (const measure of some) measures.set(measure.name, [...(measures.get(measure.name) ?? []), measure]);
   }
   const warnings = rules.flatMap((rule) => [
+    ...doubtsOf(rule),
     ...strangeMeasures(rule, measures),
     ...strangeLimits(rule, measures),
     ...(rule.condition.doubt === undefined ? [] : [warning(rule, rule.condition.doubt)]),
@@ -30,17 +31,29 @@ export function suspiciousRules(rules: readonly Rule[], profiles: readonly Profi
   );
 }
 
-function strangeMeasures(rule: Rule, known: ReadonlyMap<string, readonly Measure[]>): RuleProblem[] {
-  return rule.condition.measures
-    .filter((name) => !known.has(name))
-    .map((name) => warning(rule, `no profile has a measure "${name}"${didYouMean(name, known.keys())}`));
+/** What the rule's own text says, whatever the profiles. */
+function doubtsOf({ appliesTo, condition, places }: Rule): RuleWarning[] {
+  return [...appliesTo.doubts, ...(condition.idle ?? [])].map(({ path, message, index }) => ({
+    ...places.of(path, index),
+    message,
+    idle: true,
+  }));
 }
 
-function strangeLimits(rule: Rule, known: ReadonlyMap<string, readonly Measure[]>): RuleProblem[] {
+function strangeMeasures(rule: Rule, known: ReadonlyMap<string, readonly Measure[]>): RuleWarning[] {
+  return rule.condition.measures
+    .filter((name) => !known.has(name))
+    .map((name) => ({
+      ...warning(rule, `no profile has a measure "${name}"${didYouMean(name, known.keys())}`),
+      idle: true,
+    }));
+}
+
+function strangeLimits(rule: Rule, known: ReadonlyMap<string, readonly Measure[]>): RuleWarning[] {
   const [name] = rule.condition.measures;
   const same = name === undefined ? undefined : known.get(name);
   if (same === undefined) return [];
-  const warnings: RuleProblem[] = [];
+  const warnings: RuleWarning[] = [];
   for (const { min, max } of rule.condition.limits ?? []) {
     const [low, high, unit] = widest(same);
     const far = (high - low) * FAR;
@@ -63,7 +76,7 @@ function widest(same: readonly Measure[]): readonly [low: number, high: number, 
   return [low, high, same[0]?.unit ?? ""];
 }
 
-function sameMeaning(rules: readonly Rule[]): RuleProblem[] {
+function sameMeaning(rules: readonly Rule[]): RuleWarning[] {
   const first = new Map<string, Rule>();
   return rules.flatMap((rule) => {
     const other = first.get(rule.meaning);
@@ -73,6 +86,6 @@ function sameMeaning(rules: readonly Rule[]): RuleProblem[] {
   });
 }
 
-function warning(rule: Rule, message: string): RuleProblem {
-  return { ...placeOfCondition(rule), message };
+function warning(rule: Rule, message: string): RuleWarning {
+  return { ...placeOfCondition(rule), message, idle: false };
 }

@@ -4,9 +4,10 @@
  * folder that was replaced. A change counts once the folder is the same at two looks, so that an editor, a copy of many files
  * or a save storm is seen once, and whole.
  */
-import { readdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { fileBytes } from "../../core/outside/file-text.ts";
+import { doubtfulNames, ruleFileNames } from "./folder-names.ts";
 
 /** A folder that never stops changing is read as it is after this long. */
 const RESTLESS_MS = 2_000;
@@ -57,18 +58,11 @@ export class FolderWatch {
   }
 }
 
-function namesIn(dir: string): string[] {
-  return readdirSync(dir)
-    .filter((name) => name.endsWith(".json") && !name.startsWith("."))
-    .sort();
-}
-
 /** Everything about the files but their content; or why they cannot be read. */
 function appearance(dir: string): string {
   try {
-    return namesIn(dir)
-      .map((name) => `${name} ${appearanceOf(join(dir, name))}`)
-      .join("\n");
+    const files = ruleFileNames(dir).map((name) => `${name} ${appearanceOf(join(dir, name))}`);
+    return [...files, ...doubtfulNames(dir)].join("\n");
   } catch (error) {
     return `! ${error instanceof Error ? error.message : String(error)}`;
   }
@@ -86,7 +80,7 @@ function appearanceOf(path: string): string {
 /** A hash of the content of all files; empty where that is too large, or cannot be read. */
 function content(dir: string): string {
   try {
-    const paths = namesIn(dir).map((name) => join(dir, name));
+    const paths = ruleFileNames(dir).map((name) => join(dir, name));
     if (paths.reduce((sum, path) => sum + statSync(path).size, 0) > CONTENT_BYTES) return "";
     return paths.map((path) => Bun.hash(fileBytes(path, CONTENT_BYTES)).toString(36)).join(" ");
   } catch {

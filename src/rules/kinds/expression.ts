@@ -8,6 +8,7 @@ import { NO_SENSOR } from "../../core/sensor.ts";
 import { withAdvice } from "../cel/advice.ts";
 import { type CheckedExpression, checkExpression, isAbsentField, summaryOf } from "../cel/check.ts";
 import { compileExpression } from "../cel/compile.ts";
+import { failingPart, idleExpression } from "../cel/constants.ts";
 import type { Columns, MeasureRef } from "../columns.ts";
 import type { Broken, BrokenRow, ConditionJudge, ConditionKind } from "../condition.ts";
 import { IDENTITY_NAMES } from "../field-names.ts";
@@ -143,8 +144,13 @@ function textOf(name: string, value: FieldValue): string {
 export const EXPRESSION: ConditionKind = made(shape, (text, { path, problems }) => {
   if (Buffer.byteLength(text) > MOST_BYTES) return refuse(problems, path, `is longer than ${MOST_BYTES} bytes`);
   const checked = checkExpression(text);
-  if (!("message" in checked)) return { measures: checked.measures, compile: (columns) => judgeOf(checked, columns) };
-  const { message, index } = withAdvice(text, checked);
-  report(problems, { path, what: message, of: "value", index });
-  return undefined;
+  const problem = "message" in checked ? withAdvice(text, checked) : failingPart(checked);
+  if (problem !== undefined) report(problems, { path, what: problem.message, of: "value", index: problem.index });
+  if (problem !== undefined || "message" in checked) return undefined;
+  const idle = idleExpression(checked);
+  return {
+    measures: checked.measures,
+    idle: idle === undefined ? [] : [{ path, ...idle }],
+    compile: (columns) => judgeOf(checked, columns),
+  };
 });

@@ -191,5 +191,6 @@ function limitText({ min, max }: Limits): string {
 export const RANGE: ConditionKind = made(shape, (range) => ({
   measures: [range.measure],
   limits: [range, ...range.overrides],
+  idle: range.overrides.flatMap(({ applies_to: some }) => some.doubts),
   compile: (columns) => compile(range, columns),
 }));

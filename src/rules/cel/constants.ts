@@ -1,0 +1,201 @@
+/**
+ * What is known of an expression before any reading: parts without a field that can only fail (`1/0`, `double("6O.0")`, a time
+ * zone that does not exist), and conditions that are always or never true.
+ */
+import { type ASTNode, serialize } from "@marcbachmann/cel-js";
+import { type CheckedExpression, childrenOf, type ExpressionProblem, evaluateConstant, summaryOf } from "./check.ts";
+
+/** What a part without a field gives. Unknown: it has a field, or nothing can be said of it. */
+type Folded = { readonly value: unknown } | { readonly error: string } | "unknown";
+
+/** The first part that fails for every reading. Such a rule is refused, like one with a wrong pattern. */
+export function failingPart({ ast }: CheckedExpression): ExpressionProblem | undefined {
+  const visit = (node: ASTNode): ExpressionProblem | undefined => {
+    const error = errorOf(node);
+    if (error === undefined && isConstant(node)) return undefined;
+    // The smallest part that fails says most.
+    for (const child of childrenOf(node)) {
+      const found = visit(child);
+      if (found !== undefined) return found;
+    }
+    if (error === undefined) return undefined;
+    return { message: `"${shown(node)}" fails for every reading: ${error}`, index: node.start };
+  };
+  return visit(ast);
+}
+
+/** Why the expression decides nothing, or undefined. It may be meant: it is a warning, no reason to refuse. */
+export function idleExpression({ ast }: CheckedExpression): ExpressionProblem | undefined {
+  if (isNever(ast, true)) return { message: "this expression is never true: no reading can break the rule", index: 0 };
+  if (isNever(ast, false)) {
+    return { message: "this expression is always true: every reading that has its fields breaks the rule", index: 0 };
+  }
+  return undefined;
+}
+
+/** Any time: a call that fails for this one fails for all. */
+const SOME_TIME = 'timestamp("2026-01-01T00:00:00Z")';
+
+function errorOf(node: ASTNode): string | undefined {
+  const folded = folding(isConstant(node) ? serialize(node) : withSomeValue(node));
+  return folded !== "unknown" && "error" in folded ? folded.error : undefined;
+}
+
+/** A call that fails, whatever the field in it is: `timestamp.getHours('Nowhere')`, `status_code / 0`. */
+function withSomeValue(node: ASTNode): string {
+  if (node.op === "rcall" && /^get[A-Z]/.test(node.args[0])) {
+    const [name, receiver, args] = node.args;
+    if (args.length === 0 || !args.every(isConstant) || isConstant(receiver)) return "";
+    return `${SOME_TIME}.${name}(${args.map(serialize).join(", ")})`;
+  }
+  if ((node.op === "/" || node.op === "%") && isConstant(node.args[1])) {
+    const [, divisor] = node.args;
+    const folded = folding(serialize(divisor));
+    if (folded !== "unknown" && "value" in folded && typeof folded.value === "bigint") {
+      return `1 ${node.op} ${folded.value < 0n ? `(${folded.value})` : folded.value}`;
+    }
+  }
+  return "";
+}
+
+/** Evaluates a text of CEL that has no field; an empty one is unknown. */
+function folding(text: string): Folded {
+  if (text === "") return "unknown";
+  const run = evaluateConstant(text);
+  if (run === undefined) return "unknown";
+  try {
+    return { value: run() };
+  } catch (error) {
+    return { error: summaryOf(error) };
+  }
+}
+
+/** No name in it is a field. */
+function isConstant(node: ASTNode): boolean {
+  return namesIn(node).size === 0;
+}
+
+/** The names of fields; those that a macro binds in it are none. */
+function namesIn(node: ASTNode): ReadonlySet<string> {
+  const names = new Set<string>();
+  if (node.op === "id") names.add(node.args);
+  for (const child of childrenOf(node)) for (const name of namesIn(child)) names.add(name);
+  if (node.op === "rcall") {
+    const [, receiver, [own]] = node.args;
+    const isMacro = node.args[2].length > 1;
+    if (isMacro && own?.op === "id") names.delete(own.args);
+    if (node.args[0] === "bind" && receiver.op === "id") names.delete(receiver.args);
+  }
+  return names;
+}
+
+const SHOWN_MOST = 60;
+
+function shown(node: ASTNode): string {
+  const text = serialize(node);
+  return text.length <= SHOWN_MOST ? text : `${text.slice(0, SHOWN_MOST - 1)}…`;
+}
+
+/** Whether `node` cannot be `wanted`. Errors aside: where a field is absent, nothing is true or false. */
+function isNever(node: ASTNode, wanted: boolean): boolean {
+  const parts = conjuncts(node, wanted);
+  if (parts.length > 1) return parts.some((part) => isNever(part.node, part.wanted)) || isContradiction(parts);
+  if (isConstant(node)) {
+    const folded = folding(serialize(node));
+    return folded !== "unknown" && "value" in folded && folded.value === !wanted;
+  }
+  if (node.op === "!_") return isNever(node.args, !wanted);
+  // A disjunction cannot be where neither side can.
+  if (node.op === "||" || node.op === "&&") return node.args.every((each) => isNever(each, wanted));
+  return false;
+}
+
+type Part = { readonly node: ASTNode; readonly wanted: boolean };
+
+/** What must hold together for `node` to be `wanted`: of `!(a || b)`, that a is false and b is false. */
+function conjuncts(node: ASTNode, wanted: boolean): readonly Part[] {
+  if (node.op === "!_") return conjuncts(node.args, !wanted);
+  if (node.op === (wanted ? "&&" : "||"))
+    return [node.args[0], node.args[1]].flatMap((each) => conjuncts(each, wanted));
+  return [{ node, wanted }];
+}
+
+type Interval = { low: number; high: number; isLowOpen: boolean; isHighOpen: boolean };
+
+/** Whether comparisons of fields with values cannot hold together: `x > 5.0 && x < 3.0`, `a == "x" && a == "y"`. */
+function isContradiction(parts: readonly Part[]): boolean {
+  const numbers = new Map<string, Interval>();
+  const texts = new Map<string, string>();
+  const comparisons = parts.flatMap((part) => comparisonOf(part) ?? []);
+  for (const { field, op, value } of comparisons) {
+    if (typeof value === "string") {
+      if (op !== "==") continue;
+      if ((texts.get(field) ?? value) !== value) return true;
+      texts.set(field, value);
+      continue;
+    }
+    const interval = numbers.get(field) ?? { low: -Infinity, high: Infinity, isLowOpen: false, isHighOpen: false };
+    numbers.set(field, interval);
+    narrow(interval, op, value);
+    if (interval.low > interval.high) return true;
+    if (interval.low === interval.high && (interval.isLowOpen || interval.isHighOpen)) return true;
+  }
+  const only = (field: string) => {
+    const { low, high } = numbers.get(field) ?? { low: -Infinity, high: Infinity };
+    return texts.get(field) ?? (low === high ? low : undefined);
+  };
+  return comparisons.some(({ field, op, value }) => op === "!=" && only(field) === value);
+}
+
+function narrow(interval: Interval, op: string, value: number): void {
+  const isOpen = op === "<" || op === ">";
+  if (op === "==" || op === ">" || op === ">=") {
+    if (value > interval.low || (value === interval.low && isOpen)) {
+      interval.low = value;
+      interval.isLowOpen = isOpen;
+    }
+  }
+  if (op === "==" || op === "<" || op === "<=") {
+    if (value < interval.high || (value === interval.high && isOpen)) {
+      interval.high = value;
+      interval.isHighOpen = isOpen;
+    }
+  }
+}
+
+type Comparison = { readonly field: string; readonly op: string; readonly value: number | string };
+
+const MIRRORED: Readonly<Record<string, string>> = {
+  "<": ">",
+  "<=": ">=",
+  ">": "<",
+  ">=": "<=",
+  "==": "==",
+  "!=": "!=",
+};
+const NEGATED: Readonly<Record<string, string>> = {
+  "<": ">=",
+  "<=": ">",
+  ">": "<=",
+  ">=": "<",
+  "==": "!=",
+  "!=": "==",
+};
+
+/** `field op value`, whichever way round it was written. */
+function comparisonOf({ node, wanted }: Part): Comparison | undefined {
+  const mirrored = MIRRORED[node.op];
+  if (mirrored === undefined) return undefined;
+  // The six comparisons have two operands each.
+  const [left, right] = node.args as readonly [ASTNode, ASTNode];
+  const isLeft = left.op === "id";
+  const field = isLeft ? left : right;
+  const other = isLeft ? right : left;
+  if (field.op !== "id" || !isConstant(other)) return undefined;
+  const folded = folding(serialize(other));
+  if (folded === "unknown" || !("value" in folded)) return undefined;
+  const value = typeof folded.value === "bigint" ? Number(folded.value) : folded.value;
+  if (typeof value !== "number" && typeof value !== "string") return undefined;
+  const op = isLeft ? node.op : mirrored;
+  return { field: field.args, op: wanted ? op : (NEGATED[op] ?? op), value };
+}
