@@ -158,7 +158,7 @@ binaryTest(
     const { body, answer } = await ask("/metrics", (_, text) => text.includes("agent_sensor_silent_seconds{"));
     expect(answer.headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
     const metrics = parse(body);
-    expect(metrics.get('agent_readings_accepted_total{source="stdin:"}')).toBe(2);
+    expect(metrics.get('agent_readings_accepted_total{source="stdin:"}')).toBe(3);
     expect(metrics.get('agent_readings_malformed_total{source="stdin:"}')).toBe(1);
     expect(metrics.get("agent_uplink_up")).toBe(1);
     expect(metrics.get("agent_rules")).toBe(2);
