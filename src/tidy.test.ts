@@ -384,3 +384,36 @@ test("no text that a user sees sounds translated", () => {
   });
   expect(wrong).toEqual([]);
 });
+
+/** A sentence of a page that people read is shorter than this; code counts as one word. */
+const SENTENCE_WORDS = 40;
+
+/** The sentences of a page in Markdown: of its paragraphs, list items and table cells. */
+function sentencesOf(markdown: string): string[] {
+  const text = markdown
+    .replace(/^```[\s\S]*?^```/gm, "\n")
+    .replace(/`[^`]*`/g, "code")
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1");
+  const blocks = text.split(/\n\s*\n|\n(?=\s*(?:[-*|#]|\d+\.) ?)|\|/);
+  return blocks.flatMap((block) => block.replace(/\s+/g, " ").split(/(?<=[.!?])["')*]* +(?=["'(*]*[A-Z\d]|code)/));
+}
+
+const PAGES = FILES.filter((path) => path.endsWith(".md"));
+
+test(`a sentence of a document has fewer than ${SENTENCE_WORDS} words`, () => {
+  const words = (count: number) => "word ".repeat(count).trim();
+  const longest = (markdown: string) =>
+    Math.max(...sentencesOf(markdown).map((one) => one.split(/\s/).filter((word) => /\w/.test(word)).length));
+  const samples: [markdown: string, longest: number][] = [
+    [`One ${words(8)}. Two\n${words(4)} \`a b c. D\` [a link](of/some words). End.`, 9],
+    [`- ${words(5)}\n- ${words(6)}\n\n| ${words(7)} | ${words(3)} |`, 7],
+    [`\`\`\`\n${words(50)}\n\`\`\`\nOne. Two: ${words(9)}; ${words(9)}`, 19],
+  ];
+  for (const [markdown, count] of samples) expect([markdown, longest(markdown)]).toEqual([markdown, count]);
+  const long = PAGES.flatMap((path) =>
+    sentencesOf(read(path))
+      .filter((one) => longest(one) >= SENTENCE_WORDS)
+      .map((one) => `${path}: ${one.slice(0, 100)}`),
+  );
+  expect(long).toEqual([]);
+});
