@@ -63,7 +63,7 @@ const ROW: HeartbeatRow = {
 /** In the order of the row. */
 export const HEARTBEAT_COLUMNS: readonly Column[] = Object.entries(ROW).map(([name, column]) => ({ name, ...column }));
 
-/** What nodes report of themselves is below this, each under its own name: all that a node may write in the metadata bucket. */
+/** Nodes report below this, each under its own name. A node may write nothing else in the metadata bucket. */
 export const NODES_PREFIX = "nodes/";
 const HEARTBEAT_NAME = "heartbeat.json";
 

@@ -14,7 +14,7 @@ test("method, path without query, and host", () => {
   expect(read("GET / HTTP/1.0\r\n\r\n")).toEqual({ method: "GET", path: "/", host: null });
 });
 
-test("what is not plainly right is refused", () => {
+test("a head that is not plainly right is refused", () => {
   for (const [text, status] of [
     ["GET /\r\n\r\n", 400],
     ["GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 400],
@@ -29,7 +29,7 @@ test("what is not plainly right is refused", () => {
   }
 });
 
-test("a head has a limit, whatever comes behind it has none", () => {
+test("a head has a limit, the bytes behind it have none", () => {
   const begun = "GET / HTTP/1.1\r\nHost: localhost\r\nX: ";
   const filled = (bytes: number) => begun.padEnd(bytes, "x");
   expect(read(filled(HEAD_BYTES - 1))).toBe(null);

@@ -85,7 +85,7 @@ export class HttpListener {
       open: (socket) => this.#opened(socket),
       data: (socket, data) => this.#received(socket, data),
       drain: (socket) => this.#send(socket),
-      // Nothing more comes. With the head there, its reply may still be wanted.
+      // The client sends no more. If the head is complete, the client may still read the reply.
       end: (socket) => {
         if (socket.data.state !== "reply") this.#end(socket);
       },
@@ -101,7 +101,7 @@ export class HttpListener {
     if (this.#open.size > this.#limits.connections) this.#end(this.#oldest());
   }
 
-  /** Of those that are not being answered, where there is one. */
+  /** Of those that are not being answered, if there is one. */
   #oldest(): Socket<Connection> {
     const all = [...this.#open];
     return all.find((socket) => socket.data.state !== "reply") ?? all[0]!;

@@ -16,7 +16,7 @@ export type Page = () => PageContent | Promise<PageContent>;
 export type HttpServerParts = {
   readonly at: HostPort;
   readonly pages: ReadonlyMap<string, Page>;
-  /** A page that was made before this changed is made again: for what must be shown at once, and changes seldom. */
+  /** A page that was made before this changed is made again: for facts that must be shown at once, and change seldom. */
   readonly stamp: () => unknown;
   readonly log: Log;
   /** Milliseconds that only run. */
@@ -27,7 +27,7 @@ export type HttpServerParts = {
 const FRESH_MS = { least: 200, most: 1_000, times: 20 };
 const RETRY_MS = 5_000;
 
-/** The engine says no more than that it failed. */
+/** The engine only says that it failed. */
 const WHY: Readonly<Record<string, string>> = {
   EADDRINUSE: "the port is taken",
   EADDRNOTAVAIL: "this machine has no such address now",
@@ -60,7 +60,7 @@ export class HttpServer {
     return this.#refused;
   }
 
-  /** Does not wait for the next try: what had the port may just have ended. */
+  /** Does not wait for the next try: the process that had the port may just have ended. */
   tryNow(): void {
     if (this.#retry === null) return;
     clearTimeout(this.#retry);

@@ -1,4 +1,4 @@
-/** What a running agent tells over HTTP, asked of the compiled binary. */
+/** The pages of a running agent over HTTP, of the compiled binary. */
 import { afterAll, afterEach, beforeEach, expect } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -62,7 +62,7 @@ async function ask(path: string, is: (status: number, body: string) => boolean =
     const body = (await answer?.text()) ?? "";
     const isLast = performance.now() > giveUp;
     if (answer !== null && (isLast || is(answer.status, body))) return { status: answer.status, body, answer };
-    if (isLast) throw new Error(`nobody listens on ${portNow()}: ${agent?.heard}`);
+    if (isLast) throw new Error(`nothing listens on ${portNow()}: ${agent?.heard}`);
   }
 }
 
@@ -112,7 +112,7 @@ binaryTest(
 );
 
 binaryTest(
-  "a save is told within a second, refused or mended, by health and by metrics",
+  "a save is reported within a second, refused or repaired, by health and by metrics",
   async () => {
     start();
     const first = JSON.parse((await ask("/healthz", (_, text) => /"accepted":[1-9]/.test(text))).body).rules.version;
@@ -182,7 +182,7 @@ binaryTest(
       expect(told.exitCode).toBe(0);
       return JSON.parse(told.stdout.toString()).problems.map(({ code }: { code: string }) => code);
     };
-    // What the running agent tells of itself is a second old at most, and at the start there is nothing yet.
+    // The report of the running agent is a second old at most, and at the start there is none.
     for (const giveUp = performance.now() + ENOUGH_MS; problems().length === 0 && performance.now() < giveUp; )
       await Bun.sleep(100);
     expect(problems()).toEqual(["not_listening"]);
@@ -211,7 +211,7 @@ binaryTest(
 );
 
 binaryTest(
-  "an address that cannot be is a wrong call, and off is no server",
+  "an impossible address is a wrong call, and off starts no server",
   async () => {
     const wrong = Bun.spawnSync([AGENT_BINARY, "run", "--dashboard", "9464"], { cwd, env: ENV });
     expect(wrong.exitCode).toBe(2);
@@ -226,7 +226,7 @@ binaryTest(
 );
 
 binaryTest(
-  "only GET and HEAD of what there is, and only under its own name",
+  "only GET and HEAD of known paths, and only under its own name",
   async () => {
     start();
     expect((await ask("/")).body).toContain("/metrics");
@@ -242,7 +242,7 @@ binaryTest(
 );
 
 binaryTest(
-  "more connections than the process may have files hold up neither what it does nor its end",
+  "more connections than the process may have files hold up neither its work nor its end",
   async () => {
     const tookMs = await quickest(700, async () => {
       const few = ["-c", 'ulimit -n 200 && exec "$0" "$@"', AGENT_BINARY, ...argsOf(0)];

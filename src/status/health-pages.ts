@@ -1,6 +1,6 @@
 /**
- * What a running agent tells over HTTP, where `--dashboard` says so: `/healthz` and `/readyz` for whoever restarts it or
- * watches over it, `/metrics` for Prometheus. The same as `agent status`, from the same reading of the buffer.
+ * What a running agent reports over HTTP, where `--dashboard` asks for it: `/healthz` and `/readyz` for a supervisor that
+ * restarts or watches it, `/metrics` for Prometheus. The same as `agent status`, from the same reading of the buffer.
  */
 
 import { resolve } from "node:path";
@@ -43,7 +43,7 @@ export class RunHealth {
     this.#log = log;
   }
 
-  /** Never throws for the outside world's sake: what cannot be opened is tried again, and is a problem until then. */
+  /** The outside world never makes it throw: it tries again to listen, and reports a problem until it can. */
   async listen(): Promise<void> {
     const at = this.#settings.dashboard;
     if (at === null) return;
@@ -64,7 +64,7 @@ export class RunHealth {
     });
   }
 
-  /** The agent has its lock and its buffer: from now on there is something to tell. */
+  /** The agent has its lock and its buffer: from now on there is a status to show. */
   tell(opened: OpenAgent): void {
     this.#opened = opened;
     this.#server?.tryNow();
@@ -94,7 +94,7 @@ export class RunHealth {
       const { status } = this.#own(opened, Date.now());
       return answer(isBad(status.health) ? 503 : 200, status);
     } catch (error) {
-      // The buffer is being made anew, or its disk is gone: the process works, and tells so.
+      // A new buffer is being made, or its disk is gone: the process works, and says so.
       const { problems } = opened.parts.liveReport(Date.now());
       const message = `Cannot read the buffer: ${messageOf(error)}`;
       return unwell([...problems, { code: "buffer_unreadable", message, try: `df -h ${shellWord(this.#dataDir)}` }]);
@@ -105,7 +105,7 @@ export class RunHealth {
     const opened = this.#opened;
     if (opened === null) return { status: 503, type: TEXT_TYPE, body: `${STARTING.message}\n` };
     const { metricsText } = await import("./metrics.ts");
-    // Whoever asks for health is not kept waiting.
+    // A request for health does not wait for the count.
     await countBacklog(opened, COUNT_MS);
     const nowMs = Date.now();
     const { status, live } = this.#own(opened, nowMs);

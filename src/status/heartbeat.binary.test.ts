@@ -1,4 +1,4 @@
-/** What a node tells of itself in the metadata bucket, by the compiled binary, into a folder and into a real S3 server. */
+/** The heartbeat of a node in the metadata bucket, by the compiled binary, into a folder and into a real S3 server. */
 import { afterAll, afterEach, beforeEach, expect } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -126,7 +126,7 @@ binaryTest("a run that comes to its end says so when everything is delivered", a
   });
 });
 
-binaryTest("what is wrong is told by code and message, without a secret that stands in it", async () => {
+binaryTest("a problem is reported by code and message, without the secret that is in it", async () => {
   mkdirSync(join(cwd, "rules"));
   const rule = (key: string) => `{"name": "a", "${key}": 1, "when": {"range": {"measure": "temperature", "max": 90}}}`;
   writeFileSync(join(cwd, "rules/a.json"), rule("severity").replace("1", '"info"'));
@@ -139,13 +139,13 @@ binaryTest("what is wrong is told by code and message, without a secret that sta
   expect(readFileSync(object(), "utf8")).not.toContain("wJalrXUtnFEMI");
 });
 
-binaryTest("switched off nothing is told, and nothing is made", async () => {
+binaryTest("switched off, no heartbeat is sent, and no bucket is made", async () => {
   await start(["--once", "--source", "simulator:?count=10&rate=max"], { AGENT_HEARTBEAT: "off" }).ended;
   expect(existsSync(join(cwd, "lake/expanso-metadata-us-west-2"))).toBe(false);
   expect(status().heartbeat).toBeNull();
 });
 
-binaryTest("where it cannot be written, readings are delivered all the same, and it is said once", async () => {
+binaryTest("where it cannot be written, readings are delivered all the same, and the log says so once", async () => {
   mkdirSync(join(cwd, "lake"));
   writeFileSync(join(cwd, "lake/expanso-metadata-us-west-2"), "no folder");
   const end = await start(["--once", "--source", "simulator:?count=10&rate=max"]).ended;
@@ -154,7 +154,7 @@ binaryTest("where it cannot be written, readings are delivered all the same, and
 });
 
 s3Test(
-  "without the metadata bucket readings go on, the node is well, and one line says what to do; then it is made",
+  "without the metadata bucket readings continue, the node is well, and one line says what to do; then it is made",
   async () => {
     const server = await startS3Server("versitygw");
     try {
@@ -167,7 +167,7 @@ s3Test(
       const env = { ...server.env, S3_BUCKET_PREFIX: "acme", AWS_REGION: region };
       start(["--store", "s3:", ...ENDLESS], env);
       expect(await agent!.says("heartbeat_unsent")).toBe(true);
-      // What is in memory only, `status` reads from a report that is a second old at most.
+      // Facts in memory only, `status` reads from a report that is a second old at most.
       const isTold = ({ stages, heartbeat }: ReturnType<typeof status>) => stages.raw.delivered > 0 && heartbeat?.error;
       for (const giveUp = performance.now() + ENOUGH_MS; !isTold(status(env)) && performance.now() < giveUp; )
         await Bun.sleep(100);

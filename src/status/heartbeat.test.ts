@@ -5,7 +5,7 @@ import type { Heartbeat } from "../fleet/heartbeat.ts";
 import { startFakeNode } from "../testing/fake-node.ts";
 import { RunHeartbeat } from "./heartbeat.ts";
 
-test("after the last word comes none, however slow the store", async () => {
+test("no heartbeat follows the last one, however slow the store", async () => {
   const node = await startFakeNode({ count: 1, now: 0 });
   const told: string[] = [];
   const answers: (() => void)[] = [];

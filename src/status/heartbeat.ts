@@ -1,6 +1,6 @@
 /**
- * Tells the fleet how this node is: its status as an object in the metadata bucket, replaced again and again while `run`
- * works. Readings go before: while the store is down nothing is tried, and what fails here degrades nothing.
+ * Reports to the fleet how this node is: its status as an object in the metadata bucket, replaced regularly while `run`
+ * works. Readings come first: while the store is down it sends nothing, and a failure here does not degrade health.
  */
 import { resolve } from "node:path";
 import type { LiveReport } from "../agent/live.ts";
@@ -12,11 +12,11 @@ import { type Settings, secretsOf } from "../core/settings/settings.ts";
 import { type Heartbeat, heartbeatBody, heartbeatKey } from "../fleet/heartbeat.ts";
 import { countBacklog, type LiveStatus, liveStatus } from "./live-status.ts";
 
-/** While the store is down it is looked this often whether it is back. */
+/** While the store is down, the heartbeat checks this often whether it is back. */
 const DOWN_MS = 1_000;
-/** How long an end waits for its last word: told to stop, all is over within 700 ms. */
+/** How long a stop waits for the last heartbeat: the whole stop takes at most 700 ms. */
 const LAST_WORD_MS = { stopped: 200, finished: 5_000 };
-/** It waits this long for readings to be counted. */
+/** A heartbeat waits this long for readings to be counted. */
 const COUNT_MS = 500;
 const PROBLEMS_TOLD = 20;
 const PROBLEM_CHARS = 500;
@@ -41,7 +41,7 @@ export class RunHeartbeat {
     this.#redact = redactor(secretsOf(settings));
   }
 
-  /** Null where nothing is to be told. */
+  /** Null where heartbeats are off. */
   report(): LiveReport["heartbeat"] {
     if (this.#settings.heartbeat === null) return null;
     return { sentAtMs: this.#sentAtMs, error: this.#error };
@@ -52,7 +52,7 @@ export class RunHeartbeat {
     const intervalMs = this.#settings.heartbeat;
     if (intervalMs === null) return;
     const next = (waitMs: number) => {
-      // Nothing more after the last word.
+      // No heartbeat follows the last one.
       if (this.#isEnding) return;
       this.#timer = setTimeout(turn, waitMs);
       this.#timer.unref();
@@ -66,7 +66,7 @@ export class RunHeartbeat {
     turn();
   }
 
-  /** The last word, if it can be had in time. The buffer is still open. */
+  /** The last heartbeat, if it can be sent in time. The buffer is still open. */
   async end(opened: OpenAgent, finished: boolean): Promise<void> {
     this.#isEnding = true;
     clearTimeout(this.#timer);
@@ -98,22 +98,22 @@ export class RunHeartbeat {
     }
   }
 
-  /** Null where the buffer cannot be read, which the agent itself tells and mends. */
-  async #row(opened: OpenAgent, told: HeartbeatMoment): Promise<Heartbeat | null> {
+  /** Null where the buffer cannot be read: the agent itself reports and repairs that. */
+  async #row(opened: OpenAgent, moment: HeartbeatMoment): Promise<Heartbeat | null> {
     try {
-      await countBacklog(opened, told.state === "running" ? COUNT_MS : 0);
-      const own = liveStatus(opened, this.#settings, this.#dataDir, told.sentAtMs);
+      await countBacklog(opened, moment.state === "running" ? COUNT_MS : 0);
+      const own = liveStatus(opened, this.#settings, this.#dataDir, moment.sentAtMs);
       const problems = own.status.problems
         .slice(0, PROBLEMS_TOLD)
         .map(({ code, message }) => this.#redact(`${code}: ${message}`).slice(0, PROBLEM_CHARS));
-      return heartbeatOf(own, { ...told, problems });
+      return heartbeatOf(own, { ...moment, problems });
     } catch (error) {
       this.#error = this.#redact(messageOf(error));
       return null;
     }
   }
 
-  /** Said once where a person can do something; what passes by itself is for `agent status` only. */
+  /** Logged once where a person can act; a failure that passes by itself is for `agent status` only. */
   #failed(error: unknown): void {
     this.#error = this.#redact(messageOf(error));
     if (this.#warned || error instanceof TransientError) return;

@@ -1,6 +1,6 @@
 /**
- * The status of the agent in this process, for whoever asks it over HTTP and for its heartbeat: from what it has in memory
- * and a few look-ups, nothing that grows with the buffer.
+ * The status of the agent in this process, for requests over HTTP and for its heartbeat: from memory and a few look-ups, so
+ * that its cost does not grow with the buffer.
  */
 import type { LiveReport } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
@@ -13,8 +13,8 @@ import { breathe } from "../core/time/bell.ts";
 import { type BriefStatus, statusOf } from "./status.ts";
 
 /**
- * Readings that wait are counted first, for at most so long: after a restart with a long backlog that takes several turns of
- * the agent, or is finished by whoever asks later.
+ * Counts the readings that wait, for at most `mostMs`. After a restart with a long backlog that takes several turns of the
+ * agent, and a later request may finish it.
  */
 export async function countBacklog({ parts: { backlog } }: OpenAgent, mostMs: number): Promise<void> {
   const until = performance.now() + mostMs;

@@ -2,7 +2,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import type { CountedStatus } from "./live-status.ts";
 
-/** What only the running process knows. */
+/** Facts that only the running process knows. */
 export type ProcessFacts = {
   readonly nowMs: number;
   readonly startedAtMs: number;
@@ -43,14 +43,14 @@ class Metrics {
     this.#registry = registry;
   }
 
-  /** What is now. */
+  /** Facts of now. */
   gauge(name: string, help: string, series: Series | number): void {
     if (all(series).length === 0) return;
     const gauge = new Gauge({ ...this.#of(name, help, series) });
     for (const [labels, value] of all(series)) gauge.set(labels, value);
   }
 
-  /** What only grows, in the life of a buffer. */
+  /** Counts that only grow, in the life of a buffer. */
   counter(name: string, help: string, series: Series | number): void {
     if (all(series).length === 0) return;
     const counter = new Counter({ ...this.#of(name, help, series) });

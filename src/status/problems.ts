@@ -1,4 +1,4 @@
-/** What is wrong with a node, each with the way out: what the running agent reports, and what its buffer tells. */
+/** The problems of a node, each with a command to try: those that the running agent reports, and those in its buffer. */
 
 import type { LiveReport } from "../agent/live.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
@@ -12,11 +12,11 @@ import { VERSION } from "../core/version.ts";
 export type Evidence = {
   readonly nowMs: number;
   readonly dataDir: string;
-  /** Who holds the lock of the data dir; null where nobody runs. */
+  /** The holder of the data dir's lock; null where no agent runs. */
   readonly running: Pick<LockHolder, "pid" | "sinceMs"> | null;
   /** Of the agent that runs; null where none does, or it has not reported yet. */
   readonly live: LiveReport | null;
-  /** What is wrong with the input, as the running agent says, or the one that ended last. */
+  /** Problems of the input, as the running agent reports them, or the one that ended last. */
   readonly input: readonly Problem[];
   /** Why its report is not read; null: it is, or there is none. */
   readonly unread: string | null;

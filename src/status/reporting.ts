@@ -1,4 +1,4 @@
-/** What goes on beside the agent while `run` and `demo` work: its HTTP server and its heartbeat. */
+/** The reports that run beside the agent in `run` and `demo`: its HTTP server and its heartbeat. */
 import type { OpenAgent } from "../agent/open-agent.ts";
 import type { Reporting } from "../agent/parts.ts";
 import type { Log } from "../core/log/log.ts";
@@ -15,7 +15,7 @@ export class RunReporting implements Reporting {
     this.#heartbeat = new RunHeartbeat(settings, cwd, log);
   }
 
-  /** Before the agent has its lock: whoever asks is told that it starts. */
+  /** Before the agent has its lock: requests are answered that it starts. */
   listen(): Promise<void> {
     return this.#health.listen();
   }

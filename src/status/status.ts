@@ -1,4 +1,4 @@
-/** What a node says of itself, read from its buffer and from the running agent. */
+/** The status of a node, read from its buffer and from the running agent. */
 
 import { existsSync } from "node:fs";
 import { type LastReport, type LiveReport, lastReport } from "../agent/live.ts";
@@ -40,7 +40,7 @@ export type Status = {
     readonly count: number;
     readonly loaded_at: string | null;
     readonly refused: LiveReport["rules"]["refused"];
-    /** What is wrong with rules in force that are legal. */
+    /** Warnings about rules in force, which are legal. */
     readonly warnings: NonNullable<LiveReport["rules"]["warnings"]>;
   };
   readonly buffer: {
@@ -60,7 +60,7 @@ export type Status = {
   readonly losses: readonly {
     readonly reason: string;
     readonly count: number;
-    /** False: nobody can tell how many, and `count` is 0. */
+    /** False: their number is unknown, and `count` is 0. */
     readonly counted: boolean;
     readonly first_seq: number | null;
     readonly last_seq: number | null;
@@ -69,13 +69,13 @@ export type Status = {
     /** Of an earlier buffer, whose seqs these are; null: of this one. */
     readonly epoch: string | null;
   }[];
-  /** Where nobody runs: as it was when the last agent ended. */
+  /** Where no agent runs: as it was when the last one ended. */
   readonly uplink: { readonly state: "up" | "down"; readonly since: string | null; readonly error: string | null };
-  /** What the fleet was told of this node last; null: no agent runs, or AGENT_HEARTBEAT is off. */
+  /** The last heartbeat of this node; null: no agent runs, or AGENT_HEARTBEAT is off. */
   readonly heartbeat: { readonly sent_at: string | null; readonly error: string | null } | null;
   readonly sources: readonly (SourceCounts & {
     readonly trouble: string | null;
-    /** What happened behind the agent's back since its first reading, counted: rows that were edited, roll-backs. */
+    /** Changes by the writer since the agent's first reading, counted: rows that were edited, roll-backs. */
     readonly notes: readonly string[];
   })[];
   /** Sensors that a rule of silence misses now, the longest first. */
@@ -106,7 +106,7 @@ export function readStatus(dataDir: string, settings: Settings, nowMs: number): 
   }
 }
 
-/** What a buffer tells, whoever has it open. */
+/** The facts in a buffer, whichever process has it open. */
 export type BufferFacts = {
   readonly nodeId: string;
   readonly epoch: string;
@@ -117,7 +117,7 @@ export type BufferFacts = {
   readonly parked: ReturnType<typeof parkedOf>;
   readonly corrupt: readonly Problem[];
   readonly sources: readonly SourceCounts[];
-  /** The set that judged last, for where nobody runs. */
+  /** The set that judged last, for where no agent runs. */
   readonly rules: ReturnType<typeof rulesOf>;
 };
 
@@ -149,7 +149,7 @@ type StatusInputs = {
 export type BriefStatus = Omit<Status, "refused_by_reason" | "new_fields">;
 
 export function statusOf(found: BufferFacts, { dataDir, settings, nowMs, last, running }: StatusInputs): BriefStatus {
-  // A report of an agent that is gone says nothing of the one that has just begun.
+  // A report of an agent that is gone is not about the one that has just begun.
   const live = running !== null && last.report?.pid === running.pid ? last.report : null;
   const { held, lag, losses, parked, corrupt } = found;
   const pending = STAGES.reduce((sum, stage) => sum + lag.stages[stage].pending, 0);
@@ -208,7 +208,7 @@ export function statusOf(found: BufferFacts, { dataDir, settings, nowMs, last, r
   };
 }
 
-/** Who holds the lock, or null. A report without a lock is of an agent that ended, however it ended. */
+/** The holder of the lock, or null. A report without a lock is of an agent that ended, however it ended. */
 function runningAgent(dataDir: string, last: LiveReport | null): Pick<LockHolder, "pid" | "sinceMs"> | null {
   if (!isRunning(dataDir)) return null;
   const holder = lockHolder(dataDir);
@@ -216,7 +216,7 @@ function runningAgent(dataDir: string, last: LiveReport | null): Pick<LockHolder
   return last === null ? null : { pid: last.pid, sinceMs: last.startedAtMs };
 }
 
-/** Whether an agent has the data dir's lock. Whoever may not look at the lock cannot tell, and is told that none runs. */
+/** Whether an agent has the data dir's lock. False also where this user may not look at the lock. */
 export function isRunning(dataDir: string): boolean {
   try {
     return existsSync(dataDir) && isLocked(dataDir);
@@ -260,7 +260,7 @@ function sourcesStatus({ sources: known }: BufferFacts, live: LiveReport | null)
   });
 }
 
-/** A clock that was far off may have left a time that is no date. */
+/** A clock that was far off may have left a time that is not a date. */
 function iso(timeMs: number | null): string | null {
   if (timeMs === null || !(Math.abs(timeMs) <= 8.64e15)) return null;
   return new Date(timeMs).toISOString();
