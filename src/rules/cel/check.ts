@@ -1,28 +1,16 @@
 /**
  * Expressions are CEL (the Common Expression Language, cel.dev): parsed and type-checked here by a library, run by the code
- * of `compile.ts` where it can run them, else by the library. A reading's measures and numeric identity columns are `double`,
+ * of `compile.ts` where it can run them, else by that of `evaluate.ts`. A reading's measures and numeric identity columns are `double`,
  * `status_code` and `anomaly_flag` are `int`, the other fields `string`, `timestamp` is a timestamp.
  */
 import { type ASTNode, Environment, type ParseError } from "@marcbachmann/cel-js";
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { MEASURE_NAME, RESERVED_FIELDS } from "../field-names.ts";
-import { patternProblem } from "./pattern.ts";
-
-/** Our additions to CEL's own functions: on doubles, with the meaning of JavaScript's Math. */
-export const MATH_FUNCTIONS: Readonly<Record<string, (...of: number[]) => number>> = {
-  abs: Math.abs,
-  sqrt: Math.sqrt,
-  exp: Math.exp,
-  ln: Math.log,
-  floor: Math.floor,
-  ceil: Math.ceil,
-};
-export const MATH_FUNCTIONS_OF_TWO: Readonly<Record<string, (a: number, b: number) => number>> = {
-  min: Math.min,
-  max: Math.max,
-  pow: Math.pow,
-};
+import { type Evaluate, EvaluationProblem, evaluatorOf } from "./evaluate.ts";
+import { MATH_FUNCTIONS, MATH_FUNCTIONS_OF_TWO } from "./functions.ts";
+import { readPattern } from "./pattern.ts";
+import { bracketRelations } from "./relations.ts";
 
 /** Macros whose first argument is a name of their own, not a field. */
 const BINDING_MACROS: ReadonlySet<string> = new Set(["all", "exists", "exists_one", "map", "filter", "bind"]);
@@ -36,15 +24,33 @@ export type CheckedExpression = {
   /** The fields that it reads, in the order of their first appearance. */
   readonly fields: readonly string[];
   readonly measures: readonly string[];
-  /** The library's evaluator: throws where CEL says that there is an error; a field that is absent is left out. */
-  readonly evaluate: (fields: Readonly<Record<string, unknown>>) => unknown;
+  /** Of the values of `fields`: throws a CelError where CEL says that there is an error. */
+  readonly evaluate: Evaluate;
 };
 /** `index`: where in the expression, in UTF-16 units. */
 export type ExpressionProblem = { readonly message: string; readonly index: number };
 
+/** Functions of CEL that the library does not declare. */
+const MISSING_IN_LIBRARY = [
+  "int(uint): int",
+  "int(google.protobuf.Timestamp): int",
+  "string(google.protobuf.Timestamp): string",
+  "string(google.protobuf.Duration): string",
+  "timestamp(google.protobuf.Timestamp): google.protobuf.Timestamp",
+  "duration(google.protobuf.Duration): google.protobuf.Duration",
+];
+const RELATIONS: ReadonlySet<string> = new Set(["==", "!=", "<", "<=", ">", ">=", "in"]);
+
 const BASE = baseEnvironment();
 
 export function checkExpression(text: string): CheckedExpression | ExpressionProblem {
+  const bracketed = bracketRelations(text);
+  const checked = checkBracketed(bracketed.text);
+  if ("message" in checked) return { message: checked.message, index: bracketed.placeOf(checked.index) };
+  return { ...checked, text };
+}
+
+function checkBracketed(text: string): Omit<CheckedExpression, "text"> | ExpressionProblem {
   try {
     const { fields, measures: places, problem } = fieldsOf(BASE.parse(text).ast);
     if (problem !== undefined) return problem;
@@ -60,29 +66,11 @@ export function checkExpression(text: string): CheckedExpression | ExpressionPro
       return { message: `an expression must say true or false, this one gives ${checked.type}`, index: 0 };
     }
     if (fields.length === 0) return { message: "this expression reads no field of the reading", index: 0 };
-    return { text, ast: parsed.ast, fields, measures, evaluate: parsed };
+    return { ast: parsed.ast, fields, measures, evaluate: evaluatorOf(parsed.ast, fields) };
   } catch (error) {
+    if (error instanceof EvaluationProblem) return { message: error.message, index: error.index };
     return problemOf(error, []);
   }
-}
-
-/** Evaluates a text that has no field; undefined where it cannot be read. */
-export function evaluateConstant(text: string): (() => unknown) | undefined {
-  try {
-    return BASE.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** True where an evaluation failed because the reading lacks a field: no problem, the rule is just not broken. */
-export function isAbsentField(error: unknown): boolean {
-  return codeAndSummary(error).code === "unknown_variable";
-}
-
-/** The sentence of a library's error, without its drawing of the place. */
-export function summaryOf(error: unknown): string {
-  return codeAndSummary(error).summary;
 }
 
 export function childrenOf(node: ASTNode): readonly ASTNode[] {
@@ -115,13 +103,19 @@ function baseEnvironment(): Environment {
   environment.registerVariable("status_code", "int").registerVariable("anomaly_flag", "int");
   environment.registerVariable("anomaly_type", "string");
   environment.registerVariable("timestamp", "google.protobuf.Timestamp");
-  for (const [name, run] of Object.entries(MATH_FUNCTIONS)) {
-    environment.registerFunction(`${name}(double): double`, run, { async: false });
-  }
-  for (const [name, run] of Object.entries(MATH_FUNCTIONS_OF_TWO)) {
-    environment.registerFunction(`${name}(double, double): double`, run, { async: false });
+  for (const signature of [
+    ...Object.keys(MATH_FUNCTIONS).map((name) => `${name}(double): double`),
+    ...Object.keys(MATH_FUNCTIONS_OF_TWO).map((name) => `${name}(double, double): double`),
+    ...MISSING_IN_LIBRARY,
+  ]) {
+    environment.registerFunction(signature, onlyChecked, { async: false });
   }
   return environment;
+}
+
+/** The library checks types; it evaluates nothing. */
+function onlyChecked(): never {
+  throw new Error("Expressions are evaluated by evaluate.ts");
 }
 
 type Place = { readonly name: string; readonly index: number };
@@ -167,8 +161,8 @@ function problemOfPattern(pattern: ASTNode | undefined): ExpressionProblem | und
   if (pattern.op !== "value" || typeof pattern.args !== "string") {
     return { message: "the pattern of matches must be a text in quotes", index: pattern.start };
   }
-  const message = patternProblem(pattern.args);
-  return message === undefined ? undefined : { message, index: pattern.start };
+  const read = readPattern(pattern.args);
+  return typeof read === "function" ? undefined : { message: read.problem, index: pattern.start };
 }
 
 /** False for CEL's own words (`double`, `if`, …), which cannot be declared. */
@@ -189,6 +183,9 @@ function problemOf(error: unknown, measures: readonly string[]): ExpressionProbl
 /** Why two values do not go together: most often 2 for 2.0, or a misspelt column that was taken for a measure. */
 function overloadHint(node: ASTNode | undefined, measures: readonly string[]): string {
   if (node === undefined) return "";
+  if (RELATIONS.has(node.op) && childrenOf(node).some((child) => RELATIONS.has(child.op))) {
+    return "; comparisons go from left to right: write brackets around one that is compared";
+  }
   const operands = childrenOf(node).flatMap((child) =>
     child.op === "list" || child.op === "-_" ? childrenOf(child) : child,
   );

@@ -9,8 +9,12 @@
  */
 import type { ASTNode } from "@marcbachmann/cel-js";
 import type { Label, Sensor } from "../../core/sensor.ts";
-import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
-import { type CheckedExpression, MATH_FUNCTIONS, MATH_FUNCTIONS_OF_TWO } from "./check.ts";
+import { zoneOffset } from "../../core/time/zone-offset.ts";
+import { CALENDAR, type CalendarPart, isCalendarPart } from "./calendar.ts";
+import type { CheckedExpression } from "./check.ts";
+import { fieldValue } from "./field-text.ts";
+import { MATH_FUNCTIONS, MATH_FUNCTIONS_OF_TWO } from "./functions.ts";
+import { readPattern } from "./pattern.ts";
 import {
   both,
   choose,
@@ -27,6 +31,7 @@ import {
   test,
   type Value,
 } from "./truth.ts";
+import { compareText, isPlainText } from "./values.ts";
 
 /**
  * Calls `found` for every row below `count` whose sensor has a 1 in `mask` and for which the expression is true. Eight
@@ -39,7 +44,7 @@ export type CompiledLoop = (
   label: Int32Array,
   sensors: readonly Sensor[],
   labels: readonly Label[],
-  /** The columns of `measures`, in their order. */
+  /** The columns of `measures`, in their order, and behind them that of the time. */
   columns: readonly Float64Array[],
   found: (row: number) => void,
 ) => void;
@@ -47,7 +52,7 @@ export type CompiledLoop = (
 const COMPARISONS: ReadonlySet<string> = new Set(["<", "<=", ">", ">="]);
 const NAN_FOR_NAN: ReadonlySet<string> = new Set(["abs", "sqrt", "exp", "ln", "floor", "ceil", "min", "max"]);
 
-/** The loop, or undefined where the library must evaluate the expression. */
+/** The loop, or undefined where `evaluate.ts` must evaluate the expression. */
 export function compileExpression(expression: CheckedExpression): CompiledLoop | undefined {
   const emitter = new Emitter(expression.measures);
   try {
@@ -68,7 +73,7 @@ class Emitter {
 
   loop(condition: string): CompiledLoop {
     const constants = this.#constants.map((_, k) => `const k${k} = K[${k}];`).join("");
-    const columns = this.#measures.map((_, c) => `const c${c} = C[${c}];`).join("");
+    const columns = [...this.#measures, "timestamp"].map((_, c) => `const c${c} = C[${c}];`).join("");
     const make = new Function(
       "K",
       `"use strict";${constants}return (count, sensor, mask, label, S, L, C, found) => {${columns}
@@ -113,11 +118,12 @@ class Emitter {
       case "value":
         return this.#literal(node.args);
       case "id":
-        return this.#field(node.args);
+        return fieldValue(node.args, this.#measures);
       case "-_": {
         const inner = this.value(node.args);
         if (inner.type === "string") throw new NotCompilable();
-        return { ...inner, js: `(-${inner.js})` };
+        // An int has no negative zero.
+        return { ...inner, js: inner.type === "int" ? `(0 - ${inner.js})` : `(-${inner.js})` };
       }
       case "+":
       case "-":
@@ -127,6 +133,7 @@ class Emitter {
       case "call":
         return this.#call(node.args[0], node.args[1]);
       case "rcall":
+        if (isCalendarPart(node.args[0])) return this.#calendarPart(node.args[0], node.args[1], node.args[2]);
         if (node.args[0] !== "size" || node.args[2].length > 0) throw new NotCompilable();
         return this.#call("size", [node.args[1]]);
       case "?:": {
@@ -146,45 +153,13 @@ class Emitter {
   }
 
   #literal(value: unknown): Value {
-    if (typeof value === "string") return { type: "string", js: this.#constant(value), defined: "", nan: false };
+    if (typeof value === "string") {
+      return { type: "string", js: this.#constant(value), defined: "", nan: false, isPlain: isPlainText(value) };
+    }
     if (typeof value === "number") return { type: "double", js: `(${value})`, defined: "", nan: false };
     // Beyond 2^53 a double no longer holds every integer.
     if (typeof value !== "bigint" || !Number.isSafeInteger(Number(value))) throw new NotCompilable();
     return { type: "int", js: `(${value})`, defined: "", nan: false };
-  }
-
-  #field(name: string): Value {
-    const slot = this.#measures.indexOf(name);
-    if (slot >= 0) {
-      const js = `c${slot}[i]`;
-      return { type: "double", js, defined: `${js} === ${js}`, nan: true };
-    }
-    const column = IDENTITY_COLUMNS.find((identity) => identity === name);
-    if (column !== undefined) {
-      const type = NUMERIC_IDENTITY.has(column) ? "double" : "string";
-      const js = `S[sensor[i]].identity[${IDENTITY_COLUMNS.indexOf(column)}]`;
-      return { type, js, defined: `${js} !== null`, nan: false };
-    }
-    switch (name) {
-      case "status_code":
-        return {
-          type: "int",
-          js: "L[label[i]].statusCode",
-          defined: "Number.isSafeInteger(L[label[i]].statusCode)",
-          nan: false,
-        };
-      case "anomaly_flag":
-        return { type: "int", js: "L[label[i]].anomalyFlag", defined: "L[label[i]].anomalyFlag !== null", nan: false };
-      case "anomaly_type":
-        return {
-          type: "string",
-          js: "L[label[i]].anomalyType",
-          defined: "L[label[i]].anomalyType !== null",
-          nan: false,
-        };
-      default:
-        throw new NotCompilable();
-    }
   }
 
   #arithmetic(op: "+" | "-" | "*" | "/", args: readonly [ASTNode, ASTNode]): Value {
@@ -219,9 +194,27 @@ class Emitter {
     };
   }
 
+  /** A part of the reading's own time, in UTC or in a zone that is known now. */
+  #calendarPart(name: CalendarPart, receiver: ASTNode, [zone]: readonly ASTNode[]): Value {
+    if (receiver.op !== "id" || receiver.args !== "timestamp") throw new NotCompilable();
+    const time = `c${this.#measures.length}[i]`;
+    const js = `${this.#constant(CALENDAR[name])}(${this.#localTime(time, zone)})`;
+    return { type: "int", js, defined: "", nan: false };
+  }
+
+  #localTime(time: string, zone: ASTNode | undefined): string {
+    if (zone === undefined) return time;
+    const offset = zone.op === "value" ? zoneOffset(String(zone.args)) : null;
+    if (offset === null) throw new NotCompilable();
+    return `${time} + ${this.#constant(offset)}(${time})`;
+  }
+
   #comparison(op: string, args: readonly [ASTNode, ASTNode]): Truth {
     const [a, b] = [this.value(args[0]), this.value(args[1])];
     if ((a.type === "string") !== (b.type === "string")) throw new NotCompilable();
+    if (a.type === "string" && a.isPlain !== true && b.isPlain !== true) {
+      return test(`${this.#constant(compareText)}(${a.js}, ${b.js}) ${op} 0`, both(a.defined, b.defined), false);
+    }
     return test(`${a.js} ${op} ${b.js}`, both(a.defined, b.defined), keepsNan(a, b));
   }
 
@@ -258,6 +251,11 @@ class Emitter {
     if (!TEXT_TESTS.has(name) || argument === undefined || args.length > 1) throw new NotCompilable();
     const [a, b] = [this.value(receiver), this.value(argument)];
     if (a.type !== "string" || b.type !== "string") throw new NotCompilable();
+    if (name === "matches") {
+      const matcher = argument.op === "value" ? readPattern(String(argument.args)) : undefined;
+      if (typeof matcher !== "function") throw new NotCompilable();
+      return test(`${this.#constant(matcher)}(${a.js})`, a.defined, false);
+    }
     const method = name === "contains" ? "includes" : name;
     return test(`${a.js}.${method}(${b.js})`, both(a.defined, b.defined), false);
   }

@@ -1,28 +1,8 @@
-/**
- * What is known of an expression before any reading: parts without a field that can only fail (`1/0`, `double("6O.0")`, a time
- * zone that does not exist), and conditions that are always or never true.
- */
-import { type ASTNode, serialize } from "@marcbachmann/cel-js";
-import { type CheckedExpression, childrenOf, type ExpressionProblem, evaluateConstant, summaryOf } from "./check.ts";
-
-/** What a part without a field gives. Unknown: it has a field, or nothing can be said of it. */
-type Folded = { readonly value: unknown } | { readonly error: string } | "unknown";
-
-/** The first part that fails for every reading. Such a rule is refused, like one with a wrong pattern. */
-export function failingPart({ ast }: CheckedExpression): ExpressionProblem | undefined {
-  const visit = (node: ASTNode): ExpressionProblem | undefined => {
-    const error = errorOf(node);
-    if (error === undefined && isConstant(node)) return undefined;
-    // The smallest part that fails says most.
-    for (const child of childrenOf(node)) {
-      const found = visit(child);
-      if (found !== undefined) return found;
-    }
-    if (error === undefined) return undefined;
-    return { message: `"${shown(node)}" fails for every reading: ${error}`, index: node.start };
-  };
-  return visit(ast);
-}
+/** What is known of an expression before any reading: conditions that are always or never true. */
+import type { ASTNode } from "@marcbachmann/cel-js";
+import { type CheckedExpression, childrenOf, type ExpressionProblem } from "./check.ts";
+import { EvaluationProblem, evaluatorOf } from "./evaluate.ts";
+import { CelError } from "./values.ts";
 
 /** Why the expression decides nothing, or undefined. It may be meant: it is a warning, no reason to refuse. */
 export function idleExpression({ ast }: CheckedExpression): ExpressionProblem | undefined {
@@ -33,40 +13,15 @@ export function idleExpression({ ast }: CheckedExpression): ExpressionProblem | 
   return undefined;
 }
 
-/** Any time: a call that fails for this one fails for all. */
-const SOME_TIME = 'timestamp("2026-01-01T00:00:00Z")';
+/** What a part without a field gives. Unknown: nothing can be said of it. */
+type Folded = { readonly value: unknown } | "unknown";
 
-function errorOf(node: ASTNode): string | undefined {
-  const folded = folding(isConstant(node) ? serialize(node) : withSomeValue(node));
-  return folded !== "unknown" && "error" in folded ? folded.error : undefined;
-}
-
-/** A call that fails, whatever the field in it is: `timestamp.getHours('Nowhere')`, `status_code / 0`. */
-function withSomeValue(node: ASTNode): string {
-  if (node.op === "rcall" && /^get[A-Z]/.test(node.args[0])) {
-    const [name, receiver, args] = node.args;
-    if (args.length === 0 || !args.every(isConstant) || isConstant(receiver)) return "";
-    return `${SOME_TIME}.${name}(${args.map(serialize).join(", ")})`;
-  }
-  if ((node.op === "/" || node.op === "%") && isConstant(node.args[1])) {
-    const [, divisor] = node.args;
-    const folded = folding(serialize(divisor));
-    if (folded !== "unknown" && "value" in folded && typeof folded.value === "bigint") {
-      return `1 ${node.op} ${folded.value < 0n ? `(${folded.value})` : folded.value}`;
-    }
-  }
-  return "";
-}
-
-/** Evaluates a text of CEL that has no field; an empty one is unknown. */
-function folding(text: string): Folded {
-  if (text === "") return "unknown";
-  const run = evaluateConstant(text);
-  if (run === undefined) return "unknown";
+function folding(node: ASTNode): Folded {
   try {
-    return { value: run() };
+    return { value: evaluatorOf(node, [])([]) };
   } catch (error) {
-    return { error: summaryOf(error) };
+    if (error instanceof EvaluationProblem || error instanceof CelError) return "unknown";
+    throw error;
   }
 }
 
@@ -89,20 +44,13 @@ function namesIn(node: ASTNode): ReadonlySet<string> {
   return names;
 }
 
-const SHOWN_MOST = 60;
-
-function shown(node: ASTNode): string {
-  const text = serialize(node);
-  return text.length <= SHOWN_MOST ? text : `${text.slice(0, SHOWN_MOST - 1)}…`;
-}
-
 /** Whether `node` cannot be `wanted`. Errors aside: where a field is absent, nothing is true or false. */
 function isNever(node: ASTNode, wanted: boolean): boolean {
   const parts = conjuncts(node, wanted);
   if (parts.length > 1) return parts.some((part) => isNever(part.node, part.wanted)) || isContradiction(parts);
   if (isConstant(node)) {
-    const folded = folding(serialize(node));
-    return folded !== "unknown" && "value" in folded && folded.value === !wanted;
+    const folded = folding(node);
+    return folded !== "unknown" && folded.value === !wanted;
   }
   if (node.op === "!_") return isNever(node.args, !wanted);
   // A disjunction cannot be where neither side can.
@@ -192,8 +140,8 @@ function comparisonOf({ node, wanted }: Part): Comparison | undefined {
   const field = isLeft ? left : right;
   const other = isLeft ? right : left;
   if (field.op !== "id" || !isConstant(other)) return undefined;
-  const folded = folding(serialize(other));
-  if (folded === "unknown" || !("value" in folded)) return undefined;
+  const folded = folding(other);
+  if (folded === "unknown") return undefined;
   const value = typeof folded.value === "bigint" ? Number(folded.value) : folded.value;
   if (typeof value !== "number" && typeof value !== "string") return undefined;
   const op = isLeft ? node.op : mirrored;

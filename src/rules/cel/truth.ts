@@ -8,11 +8,13 @@ export type Value = {
   readonly defined: string;
   /** The value is NaN wherever it is not defined, so that a comparison needs no check. */
   readonly nan: boolean;
+  /** A text of which the order beside any other is known to be the language's own. */
+  readonly isPlain?: boolean;
 };
 /** Texts of two conditions: surely true, surely false. Where neither holds, CEL has an error. */
 export type Truth = { readonly yes: () => string; readonly no: () => string };
 
-/** Thrown while texts are written: the expression uses something, or grows to a size, that is left to the library. */
+/** Thrown while texts are written: the expression uses something, or grows to a size, that is left to `evaluate.ts`. */
 export class NotCompilable extends Error {}
 
 /** Texts repeat their parts (a ternary, an equality of conditions), so that a small expression can grow very large. */
@@ -32,7 +34,7 @@ export function limited(text: string): string {
   return text;
 }
 
-export const TEXT_TESTS: ReadonlySet<string> = new Set(["startsWith", "endsWith", "contains"]);
+export const TEXT_TESTS: ReadonlySet<string> = new Set(["startsWith", "endsWith", "contains", "matches"]);
 
 /** A condition of values: `nan` says that `js` is false by itself where a value is not defined. */
 export function test(js: string, defined: string, nan: boolean): Truth {

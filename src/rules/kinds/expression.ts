@@ -1,14 +1,16 @@
 /** `{"expression": "power_output > 0.0 && wind_speed < 3.0"}`: CEL over the reading's fields; true breaks the rule. */
 
+import { messageOf } from "../../core/errors.ts";
 import { about, made } from "../../core/outside/composed-shapes.ts";
 import { shortText } from "../../core/outside/scalar-shapes.ts";
 import { refuse, report } from "../../core/outside/shape.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import { NO_SENSOR } from "../../core/sensor.ts";
 import { withAdvice } from "../cel/advice.ts";
-import { type CheckedExpression, checkExpression, isAbsentField, summaryOf } from "../cel/check.ts";
+import { type CheckedExpression, checkExpression } from "../cel/check.ts";
 import { compileExpression } from "../cel/compile.ts";
-import { failingPart, idleExpression } from "../cel/constants.ts";
+import { idleExpression } from "../cel/constants.ts";
+import { ABSENT_FIELD, Instant } from "../cel/values.ts";
 import type { Columns, MeasureRef } from "../columns.ts";
 import type { Broken, BrokenRow, ConditionJudge, ConditionKind } from "../condition.ts";
 import { IDENTITY_NAMES } from "../field-names.ts";
@@ -39,6 +41,7 @@ export function judgeOf(expression: CheckedExpression, columns: Columns, compile
   return {
     judge(block: ReadingBlock, applies: Uint8Array, broken: BrokenRow): void {
       for (const [i, ref] of refs.entries()) used[i] = columns.column(block, ref);
+      used[refs.length] = block.time;
       const { count, sensor, label } = block;
       const { sensors, labels } = columns.catalogue;
       loop(count, sensor, applies, label, sensors, labels, used, (row) => broken(row, describe(block, row)));
@@ -48,19 +51,19 @@ export function judgeOf(expression: CheckedExpression, columns: Columns, compile
 
 type Field = { readonly name: string; readonly value: FieldReader };
 
-/** The library evaluates row by row, which is slower by far: for the expressions that the compiler leaves out. */
+/** Evaluates row by row, which is slower by far: for the expressions that the compiler leaves out. */
 function interpreted(
   expression: CheckedExpression,
   fields: readonly Field[],
   describe: (block: ReadingBlock, row: number) => Broken,
 ): ConditionJudge {
   const problems = new Map<string, number>();
-  const context: Record<string, unknown> = Object.create(null);
+  const values: unknown[] = [];
   const breaks = (): boolean => {
     try {
-      return expression.evaluate(context) === true;
+      return expression.evaluate(values) === true;
     } catch (error) {
-      if (!isAbsentField(error)) count(problems, summaryOf(error));
+      if (error !== ABSENT_FIELD) count(problems, messageOf(error));
       return false;
     }
   };
@@ -69,7 +72,7 @@ function interpreted(
     judge(block: ReadingBlock, applies: Uint8Array, broken: BrokenRow): void {
       for (let row = 0; row < block.count; row++) {
         if (applies[block.sensor[row] ?? NO_SENSOR] !== 1) continue;
-        for (const { name, value } of fields) context[name] = celValue(name, value(block, row));
+        for (const [i, { name, value }] of fields.entries()) values[i] = celValue(name, value(block, row));
         if (breaks()) broken(row, describe(block, row));
       }
     },
@@ -85,7 +88,7 @@ function count(problems: Map<string, number>, message: string): void {
 /** An absent field is left out, which makes the part that uses it an error in CEL. */
 function celValue(name: string, value: FieldValue): unknown {
   if (value === null) return undefined;
-  if (name === "timestamp") return new Date(value);
+  if (name === "timestamp") return typeof value === "number" ? new Instant(Math.floor(value), 0) : undefined;
   if (name !== "status_code" && name !== "anomaly_flag") return value;
   return Number.isSafeInteger(value) ? BigInt(value) : undefined;
 }
@@ -144,9 +147,11 @@ function textOf(name: string, value: FieldValue): string {
 export const EXPRESSION: ConditionKind = made(shape, (text, { path, problems }) => {
   if (Buffer.byteLength(text) > MOST_BYTES) return refuse(problems, path, `is longer than ${MOST_BYTES} bytes`);
   const checked = checkExpression(text);
-  const problem = "message" in checked ? withAdvice(text, checked) : failingPart(checked);
-  if (problem !== undefined) report(problems, { path, what: problem.message, of: "value", index: problem.index });
-  if (problem !== undefined || "message" in checked) return undefined;
+  if ("message" in checked) {
+    const { message, index } = withAdvice(text, checked);
+    report(problems, { path, what: message, of: "value", index });
+    return undefined;
+  }
   const idle = idleExpression(checked);
   return {
     measures: checked.measures,

@@ -1,0 +1,110 @@
+import type { Case } from "./case.ts";
+
+/** `b` is absent: a part that reads it is an error. */
+export const ABSORPTION: readonly Case[] = [
+  ["a > 1.0 && b > 1.0", "error", { a: 2 }],
+  ["a > 1.0 && b > 1.0", false, { a: 0 }],
+  ["b > 1.0 && a > 1.0", false, { a: 0 }],
+  ["a > 1.0 || b > 1.0", true, { a: 2 }],
+  ["b > 1.0 || a > 1.0", true, { a: 2 }],
+  ["b > 1.0 || a > 1.0", "error", { a: 0 }],
+  ["b > 1.0 || b < 1.0", "error"],
+  ["!(b > 1.0)", "error"],
+  ["a > 1.0 ? true : b > 1.0", true, { a: 2 }],
+  ["a > 1.0 ? b > 1.0 : true", "error", { a: 2 }],
+  ["b > 1.0 ? true : true", "error"],
+  ["(100 / status_code > 1) || a > 1.0", true, { status_code: 0, a: 2 }],
+  ["(100 / status_code > 1) && a > 1.0", false, { status_code: 0, a: 0 }],
+  ["(100 / status_code > 1) && a > 1.0", "error", { status_code: 0, a: 2 }],
+  ["cel.bind(x, b * 2.0, a > 1.0 || x > 1.0)", true, { a: 2 }],
+  ["cel.bind(x, a * 2.0, x > 3.0 && x < 5.0)", true, { a: 2 }],
+];
+
+export const RELATIONS: readonly Case[] = [
+  // All relations are of one level, from left to right.
+  ["status_code == 0 < true", false, { status_code: 0 }],
+  ["status_code == 1 < true", true, { status_code: 0 }],
+  ["a < b == true", true, { a: 1, b: 2 }],
+  ["true == a < b", "refused", { a: 1, b: 2 }],
+  ["true == (a < b)", true, { a: 1, b: 2 }],
+  ["a < b == a < b", "refused", { a: 1, b: 2 }],
+  ["(a < b) == (a < b)", true, { a: 1, b: 2 }],
+  ["a == b == false", true, { a: 1, b: 2 }],
+  ["status_code != 0 in [true]", false, { status_code: 0 }],
+  ["status_code == 0 in [true]", true, { status_code: 0 }],
+  ["status_code in [0, 1] == true", true, { status_code: 1 }],
+  ["status_code == 0 != false >= true", true, { status_code: 0 }],
+  ["1.0 < a < 3.0", "refused", { a: 2 }],
+  ["a > 1.0 == true ? b == 2.0 : false", true, { a: 2, b: 2 }],
+  ["location == 'a == b < c' || a > 1.0 // == <", true, { location: "a == b < c", a: 0 }],
+];
+
+export const PRECEDENCE: readonly Case[] = [
+  ["1 + 2 * 3 == 7", true],
+  ["-2 * -3 == 6", true],
+  ["8 - 4 - 2 == 2", true],
+  ["16 / 4 / 2 == 2", true],
+  ["true || false && false", true],
+  ["!true || true", true],
+  ["false ? false : true ? true : false", true],
+  ["a + 1.0 > 2.0 && b - 1.0 < 0.0", true, { a: 2, b: 0 }],
+  ["2.0 * a > b + 1.0", true, { a: 2, b: 2 }],
+];
+
+export const LISTS: readonly Case[] = [
+  ["status_code in [1, 2, 3]", true, { status_code: 2 }],
+  ["status_code in []", false, { status_code: 2 }],
+  ["a in [1.0, 2.0]", true, { a: 2 }],
+  ["dyn(a) in [5, 4, 3]", true, { a: 3 }],
+  ["location in ['oslo', 'bergen']", false, { location: "Oslo" }],
+  ["location in {'oslo': 1}", true, { location: "oslo" }],
+  ["[7, 8, 9][status_code] == 9", true, { status_code: 2 }],
+  ["[7, 8, 9][status_code] == 9", "error", { status_code: 3 }],
+  ["[7, 8, 9][status_code] == 9", "error", { status_code: -1 }],
+  ["[1, 2] + [3] == [1, 2, 3]", true],
+  ["[1, 2] == [2, 1]", false],
+  ["a > {'TH-1': 60.0, 'TH-2': 80.0}[model]", true, { a: 61, model: "TH-1" }],
+  ["a > {'TH-1': 60.0, 'TH-2': 80.0}[model]", false, { a: 61, model: "TH-2" }],
+  ["a > {'TH-1': 60.0}[model]", "error", { a: 61, model: "TH-9" }],
+  ["{'k': 1, 'j': 2} == {'j': 2, 'k': 1}", true],
+  ["{1: 1.0, 2: 3.0}[status_code] == 3.0", true, { status_code: 2 }],
+  ["{'a': 1, 'a': 2} == {'a': 1}", "refused"],
+];
+
+export const MACROS: readonly Case[] = [
+  ["[1.0, 2.0, 3.0].exists(e, e > a)", true, { a: 2.5 }],
+  ["[1.0, 2.0, 3.0].exists(e, e > a)", false, { a: 3 }],
+  ["[].exists(e, e == a)", false, { a: 3 }],
+  ["[1, 2, 3].exists(e, e / status_code == 17)", "error", { status_code: 0 }],
+  ["[0, 2].exists(e, 4 / e == status_code)", true, { status_code: 2 }],
+  ["[1.0, 2.0].all(e, e > a)", true, { a: 0 }],
+  ["[].all(e, e == a)", true, { a: 0 }],
+  ["[1, 2, 3].all(e, 6 / (2 - e) == status_code)", false, { status_code: 6 }],
+  ["[1, 2, 3].all(e, e / status_code != 17)", "error", { status_code: 0 }],
+  ["[6, 7, 8].exists_one(e, e % 5 == status_code)", true, { status_code: 2 }],
+  ["[0, 1, 2, 3].exists_one(e, e % 2 == status_code)", false, { status_code: 1 }],
+  ["[3, 2, 1, 0].exists_one(e, 12 / e > status_code)", "error", { status_code: 1 }],
+  ["[2, 4, 6].map(e, e / status_code) == [1, 2, 3]", true, { status_code: 2 }],
+  ["[1, 2, 3].map(e, e > status_code, e * 10) == [20, 30]", true, { status_code: 1 }],
+  ["[2, 1, 0].map(e, 4 / e) == [status_code]", "error", { status_code: 1 }],
+  ["[1, 2, 3].filter(e, e > status_code) == [2, 3]", true, { status_code: 1 }],
+  ["{'x': 1.0, 'y': 2.0}.exists(key, key == location)", true, { location: "y" }],
+  ["[1.0].exists(a, a > 0.0) && a > 1.0", "refused", { a: 2 }],
+  ["[1.0].exists(e, [2.0].exists(f, e + f > a))", "refused", { a: 2 }],
+  ["has(location.x)", "refused", { location: "x" }],
+];
+
+export const TYPES: readonly Case[] = [
+  ["a == null", "refused", { a: 1 }],
+  ["null == null", true],
+  ["type(a) == double", "refused", { a: 1 }],
+  ["a && true", "refused", { a: 1 }],
+  ["a ? true : false", "refused", { a: 1 }],
+  ["a > 1.0 ? 'x' : 1", "refused", { a: 1 }],
+  ["unknown(a)", "refused", { a: 1 }],
+  ["a.unknown()", "refused", { a: 1 }],
+  ["a = 1.0", "refused", { a: 1 }],
+  ["a > 1.0 and b > 1.0", "refused", { a: 1 }],
+  ["a > 1.0;", "refused", { a: 1 }],
+  ["google.protobuf.BoolValue{value: true} == true", "refused"],
+];
