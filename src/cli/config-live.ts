@@ -1,14 +1,14 @@
-/** `agent config check --live`: are the credentials of both clouds valid, and of the places that the settings mean. Nothing is changed. */
+/** `agent config check --live`: are the credentials of both clouds valid, and for the places in the settings. It changes nothing. */
 import { AgentError } from "../core/errors.ts";
 import type { Look } from "../provision/lake/look.ts";
 import type { Context } from "./frame/command.ts";
 import { databricksOptions, openAwsHalf, worldOf } from "./provision/sides.ts";
 
 export type Live = {
-  /** As sentences, each with its way out. */
+  /** As sentences, each with what to try. */
   readonly problems: readonly string[];
   readonly lines: readonly string[];
-  readonly told: {
+  readonly answers: {
     readonly aws: { readonly account: string; readonly caller: string } | null;
     /** Null: it could not be asked, or no workspace is set. */
     readonly databricks: Look | null;
@@ -22,23 +22,23 @@ export async function askLive(context: Context): Promise<Live> {
   return {
     problems: [...aws.problems, ...databricks.problems],
     lines: [...aws.lines, ...databricks.lines],
-    told: { aws: aws.told, databricks: databricks.told },
+    answers: { aws: aws.answer, databricks: databricks.answer },
   };
 }
 
 type CloudCheck<T> = {
   readonly problems: readonly string[];
   readonly lines: readonly string[];
-  readonly told: T | null;
+  readonly answer: T | null;
 };
-const NOT_ASKED: CloudCheck<never> = { problems: [], lines: [], told: null };
+const NOT_ASKED: CloudCheck<never> = { problems: [], lines: [], answer: null };
 
 async function askAws(context: Context): Promise<CloudCheck<{ account: string; caller: string }>> {
   const { aws, wish } = await openAwsHalf(context);
   try {
     const { whoWeAre } = await import("../provision/aws/side.ts");
     const { accountId: account = "", callerArn: caller = "" } = await whoWeAre(aws, wish);
-    return { problems: [], lines: [`AWS: account ${account}, as ${caller}`], told: { account, caller } };
+    return { problems: [], lines: [`AWS: account ${account}, as ${caller}`], answer: { account, caller } };
   } catch (error) {
     return failed(error);
   } finally {
@@ -59,7 +59,7 @@ async function askDatabricks(context: Context): Promise<CloudCheck<Look>> {
         `Databricks: who makes the first of everything needs ${missing}, or to be of "${look.metastoreOwner}"`,
       );
     }
-    return { problems: look.warehouseProblem === null ? [] : [look.warehouseProblem], lines, told: look };
+    return { problems: look.warehouseProblem === null ? [] : [look.warehouseProblem], lines, answer: look };
   } catch (error) {
     return failed(error);
   } finally {
@@ -70,5 +70,5 @@ async function askDatabricks(context: Context): Promise<CloudCheck<Look>> {
 function failed(error: unknown): CloudCheck<never> {
   if (!(error instanceof AgentError)) throw error;
   const hint = error.tryHint === undefined ? "" : `. Try: ${error.tryHint}`;
-  return { problems: [`${error.message}${hint}`], lines: [], told: null };
+  return { problems: [`${error.message}${hint}`], lines: [], answer: null };
 }

@@ -35,7 +35,7 @@ async function seen(line: string, files: Readonly<Record<string, string>> = {}, 
 const profile = '{"name": "room",\n "measures": [{"name": "co2", "unit": 5, "plausible": [350, 5000]}]}';
 const map = '{"fields": {"c": "co2"},\n "drp": []}';
 
-test("config check reads the files that the settings name, and tells all that is wrong with them at once", async () => {
+test("config check reads the files that the settings name, and reports all their problems at once", async () => {
   const files = { "p.json": profile, "m.json": map, "r/a.json": "{", data: "", "lake/x": "" };
   const line =
     "config check --profile p.json --map m.json --rules r --data-dir data/in --store dir:lake/x --source stdin:x";
@@ -51,7 +51,7 @@ test("config check reads the files that the settings name, and tells all that is
   ]);
 });
 
-test("a file or folder that is not there is a problem, but for what a run makes by itself", async () => {
+test("a missing file or folder is a problem, except where a run makes it by itself", async () => {
   const { code, lines } = await seen(
     "config check --profile nix --map nix.json --rules nix --data-dir a/b --store dir:c/d",
   );
@@ -80,7 +80,7 @@ test("a simulator fills buckets only when it is named", async () => {
   expect((await seen("config check --store dir:lake")).code).toBe(0);
 });
 
-test("run tells the same of a profile, a mapping and its sources, all at once, and exits 2", async () => {
+test("run reports the same of a profile, a mapping and its sources, all at once, and exits 2", async () => {
   const line = "run --profile p.json --map m.json --source sqlite:b.db --source sqlite:./b.db --once";
   const { code, said } = await seen(line, { "p.json": profile, "m.json": map });
   expect([code, said]).toEqual([
@@ -96,7 +96,7 @@ test("run tells the same of a profile, a mapping and its sources, all at once, a
   expect(other.code).toBe(0);
 });
 
-test("a line of .env that is no assignment is a problem of every command that has settings", async () => {
+test("a line of .env without an assignment is a problem of every command that has settings", async () => {
   const more = { dotenvProblems: [".env:3:1: expected NAME=value, or a comment that begins with #"] };
   const checked = await seen("config check", {}, more);
   expect([checked.code, checked.lines]).toEqual([1, more.dotenvProblems]);
@@ -104,7 +104,7 @@ test("a line of .env that is no assignment is a problem of every command that ha
   expect([run.code, run.said[0]]).toEqual([2, more.dotenvProblems[0]!]);
 });
 
-test("a name in the environment that looks like a setting and is none is worth a word, no more", async () => {
+test("a name in the environment that only looks like a setting is a warning, no more", async () => {
   const more = { env: { AGENT_STOER: "s3:", HOME: "/" } };
   const { code, said } = await seen("config check", {}, more);
   const warning = "AGENT_STOER in the environment is no setting and is ignored; did you mean AGENT_STORE?";

@@ -1,4 +1,4 @@
-/** `agent config`: which settings are in force, where each came from, and what is wrong with them. Secrets stay hidden. */
+/** `agent config`: which settings are in force, where each came from, and the problems of each. Secrets stay hidden. */
 import { withoutPassword } from "../core/log/redact.ts";
 import { isLoopback } from "../core/settings/address.ts";
 import {
@@ -42,7 +42,7 @@ const show = defineCommand({
 
 const check = defineCommand({
   name: "check",
-  summary: "Check every setting, and the files that they name, and tell all problems at once.",
+  summary: "Check every setting, and the files that they name, and report all problems at once.",
   args: {
     ...FLAGS,
     live: {
@@ -56,7 +56,7 @@ const check = defineCommand({
   run: async (flags, context) => {
     const { fileProblems } = await import("./reading-files.ts");
     const { problems: wrong } = checkSettings(context.settingSources ?? { env: context.env });
-    // A setting that is wrong has its default here: nothing is told twice of it.
+    // A setting that is wrong has its default here, so that no problem is reported twice.
     const found = [...wrong, ...fileProblems(context.settings, context.cwd)];
     const live = flags.live ? await (await import("./config-live.ts")).askLive(context) : null;
     const problems = [...found, ...(live?.problems ?? [])].map(withoutPassword);
@@ -65,7 +65,7 @@ const check = defineCommand({
     if (!flags.json) for (const warning of warnings) context.say(warning);
     if (flags.json) {
       await context.write(
-        `${JSON.stringify({ ok, problems, warnings, ...(live === null ? {} : { live: live.told }) }, null, 2)}\n`,
+        `${JSON.stringify({ ok, problems, warnings, ...(live === null ? {} : { live: live.answers }) }, null, 2)}\n`,
       );
     } else if (ok) {
       const given = SETTING_NAMES.filter((name) => context.settings.origins[name] !== "default").length;
@@ -80,7 +80,7 @@ const check = defineCommand({
 
 function openlyServed({ settings: { dashboard } }: Context): string[] {
   if (dashboard === null || isLoopback(dashboard.host)) return [];
-  return [`AGENT_DASHBOARD: anyone who reaches ${dashboard.host} may read health and metrics, there is no password`];
+  return [`AGENT_DASHBOARD: anyone who reaches ${dashboard.host} may read health and metrics, without a password`];
 }
 
 export const group: CommandGroup = {

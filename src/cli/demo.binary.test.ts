@@ -41,7 +41,7 @@ binaryTest("the demo takes, judges and delivers, and its figures agree with each
   expect(Math.max(...Object.values(summary.anomalies_by_rule))).toBeLessThanOrEqual(rows("anomalies"));
 });
 
-binaryTest("for a person it ends in the sentence that matters, and it empties only a folder of its own", () => {
+binaryTest("for a person it ends with the result in a sentence, and it empties only a folder of its own", () => {
   const { code, stdout } = demo("--for", "1s");
   expect(code).toBe(0);
   expect(stdout.trimEnd().endsWith("every reading is where it belongs")).toBe(true);

@@ -1,4 +1,4 @@
-/** `agent demo`: the whole job on this machine, from simulated sensors to five stages in a folder, and what came of it. */
+/** `agent demo`: the whole job on this machine, from simulated sensors to five stages in a folder, and a summary of the result. */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { OpenAgent } from "../agent/open-agent.ts";
@@ -103,7 +103,7 @@ async function takeReadings(settings: Settings, forMs: number, context: Context)
   return opened;
 }
 
-/** Everything small and soon, so that a few seconds show what otherwise takes minutes. */
+/** Small batches and short windows, so that a few seconds show the work of minutes. */
 function demoSettings(settings: Settings, dir: string, path: string): Settings {
   return {
     ...settings,
@@ -151,7 +151,7 @@ const AUDIT = atLeast({
 
 type Audited = { readonly ok: boolean; readonly stages: Summary["stages"] };
 
-/** What `agent verify --deep --json` says, by the command itself. */
+/** The result of `agent verify --deep --json`, by the command itself. */
 async function audited(settings: Settings, context: Context): Promise<Audited> {
   let printed = "";
   const write = async (text: string | Uint8Array) => {

@@ -1,6 +1,6 @@
 /**
  * `agent query` without --local against the strict fake workspace: what is sent, how answers look, and how it ends early. A
- * slow machine sees progress on stderr before what is said there.
+ * slow machine sees progress on stderr before the message there.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -109,7 +109,7 @@ binaryTest("no more rows are computed than are shown, and a line says that there
   expect(sent?.body).toMatchObject({ row_limit: 1 });
 });
 
-binaryTest("what the workspace says no to is told in its words, without the token", async () => {
+binaryTest("a refusal of the workspace is reported in its words, without the token", async () => {
   const failed = await seen(["SELECT * FROM none"]);
   expect([failed.code, failed.stdout]).toEqual([1, ""]);
   expect(failed.stderr).toContain("Cannot query the tables: [TABLE_OR_VIEW_NOT_FOUND] There is no such table.");
@@ -129,6 +129,6 @@ binaryTest("a signal ends it, and the statement is cancelled", async () => {
   expect(statementReads().length).toBeGreaterThan(0);
   child.kill("SIGINT");
   expect([await child.exited, await child.stdout.text()]).toEqual([1, ""]);
-  expect(await child.stderr.text()).toEndWith("Cannot query the tables: told to stop\n");
+  expect(await child.stderr.text()).toEndWith("Cannot query the tables: it was stopped\n");
   expect(workspace.journal.entries().filter(({ path }) => path.endsWith("/cancel")).length).toBe(1);
 });

@@ -52,7 +52,7 @@ testWith(
   "binary",
   "linux",
   "small disks",
-)("a temporary file that cannot grow is told, with a way out", () => {
+)("a temporary file that cannot grow is reported, with what to try", () => {
   const small = mkdtempSync(join(tmpdir(), "agent-small-"));
   const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small]);
   try {

@@ -21,7 +21,7 @@ const seen = (...argv: string[]) => see(["query", ...argv], COMMANDS, { cwd: nod
 const SENSORS =
   "SELECT sensor_id, count(*) AS n, max(temperature) AS hottest FROM sensor_readings_validated GROUP BY 1 ORDER BY 1";
 
-test("without a question the names are listed, each with what it answers", async () => {
+test("without a question the names are listed, each with a description", async () => {
   const { code, stdout } = await seen();
   expect(code).toBe(0);
   expect(stdout).toStartWith("question          what it answers\n");
@@ -41,7 +41,7 @@ test("a question by its name is a table: columns aligned, numbers at the right",
   ]);
 });
 
-test("what has no answer without a table is null, not a made-up number", async () => {
+test("a value that only a table has is null, not a made-up number", async () => {
   const { stdout } = await seen("latency", "--local", "--json");
   const { rows } = JSON.parse(stdout) as { rows: Record<string, unknown>[] };
   const toBuffer = { p50_ms: -500_500, p95_ms: -50_950, p99_ms: -10_990 };
@@ -99,9 +99,9 @@ test("rows beyond the limit are cut, and a line says so", async () => {
   ]);
 });
 
-test("the fleet is the nodes that have told something of themselves or delivered readings", async () => {
-  const told = heartbeatOf("edge-8", { state: "stopped", problems: ["link_down: no answer"] });
-  await store.metadata.replace(heartbeatKey("edge-8"), heartbeatBody(told));
+test("the fleet is the nodes that sent a heartbeat or delivered readings", async () => {
+  const heartbeat = heartbeatOf("edge-8", { state: "stopped", problems: ["link_down: no answer"] });
+  await store.metadata.replace(heartbeatKey("edge-8"), heartbeatBody(heartbeat));
   const { code, stdout } = await seen("fleet", "--local", "--json");
   expect(code).toBe(0);
   const { rows, left_out } = JSON.parse(stdout) as { rows: Record<string, unknown>[]; left_out: unknown[] };
@@ -134,7 +134,7 @@ test("a damaged object is named beside an answer without it", async () => {
   writeFileSync(path, whole);
 });
 
-test("an empty store has no rows, and a line says that nothing was there", async () => {
+test("an empty store has no rows, and a line says so", async () => {
   const { code, stdout, stderr } = await seen("wind_turbines", "--local", "--store", "dir:nowhere");
   expect([code, stdout]).toEqual([0, "day  anomalies  avg_wind_speed  avg_power_output\n"]);
   expect(stderr).toEqual(["Nothing that was asked for is in dir:nowhere. Try: agent lake ls --store dir:nowhere"]);

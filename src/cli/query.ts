@@ -37,7 +37,7 @@ const ARGS = {
   ...settingFlags("store", "profile"),
   since: {
     type: "string",
-    description: "With --local: only hours of event time that ended within so long before now.",
+    description: "With --local: only hours of event time that ended within this time before now.",
     valueHint: "24h",
   },
   limit: { type: "string", description: "Rows at most.", valueHint: "N", default: String(DEFAULT_ROWS) },
@@ -77,14 +77,14 @@ async function run(flags: QueryFlags, context: Context): Promise<ExitCode> {
     flags.since === undefined
       ? null
       : Date.now() - durationFlag("since", flags.since, "agent query throughput --local");
-  const told = flags.local
+  const answer = flags.local
     ? await askLocal(named?.localSql ?? question, { limit, sinceMs }, context)
     : await askRemote(named?.sql ?? question, limit, context);
-  for await (const text of write({ ...told, query: named?.name ?? null, width: context.columns })) {
+  for await (const text of write({ ...answer, query: named?.name ?? null, width: context.columns })) {
     await context.write(text);
     if (context.stop.aborted) break;
   }
-  for (const line of remarks(told, limit, context)) context.say(line);
+  for (const line of remarks(answer, limit, context)) context.say(line);
   return 0;
 }
 
@@ -131,7 +131,7 @@ async function askRemote(sql: string, limit: number, context: Context): Promise<
     return { ...answer, leftOut: [], doubtful: [], objects: null, foreign: 0 };
   } catch (error) {
     if (error instanceof AgentError || !context.stop.aborted) throw error;
-    throw new AgentError("Cannot query the tables: told to stop", { cause: error });
+    throw new AgentError("Cannot query the tables: it was stopped", { cause: error });
   } finally {
     world.end();
   }
@@ -144,7 +144,7 @@ type AnswerWithGaps = QueryAnswer & {
   readonly foreign: number;
 };
 
-/** What must not be in the data: that rows were cut, and what could not be read. */
+/** Remarks for stderr, never in the data: rows that were cut, and objects that could not be read. */
 function remarks(
   { truncated, leftOut, doubtful, objects, foreign }: AnswerWithGaps,
   limit: number,
@@ -200,7 +200,7 @@ function queryNamed(name: string, queries: readonly Question[]): Question {
   throw new UsageError(`Cannot ask "${name}": there is no such question${near}`, { tryHint: "agent query" });
 }
 
-function writerAsked(flags: QueryFlags, typed: string): (told: PrintedAnswer) => Iterable<string> {
+function writerAsked(flags: QueryFlags, typed: string): (answer: PrintedAnswer) => Iterable<string> {
   if (flags.json && flags.csv) {
     throw new UsageError("Cannot use --csv: it and --json exclude each other", {
       tryHint: typed.replace(" --csv", ""),
@@ -210,7 +210,7 @@ function writerAsked(flags: QueryFlags, typed: string): (told: PrintedAnswer) =>
   return flags.csv ? csvAnswer : tableAnswer;
 }
 
-/** They would do nothing, in silence. */
+/** Without --local these flags would be ignored in silence. */
 function refuseLocalFlags({ since }: QueryFlags, { settings, typed }: Context): void {
   const given = {
     store: settings.origins.store === "flag" ? settings.store : undefined,

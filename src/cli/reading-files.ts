@@ -63,7 +63,7 @@ function readingFiles(settings: Settings, cwd: string, once: boolean): { files: 
   return { files: { profile, otherProfiles, mapping }, problems };
 }
 
-/** Simulated readings in real buckets cannot be told from real ones: a simulator there must be meant. */
+/** Simulated readings in real buckets cannot be distinguished from real ones, so a simulator must be named there. */
 function simulatedProblem({ origins, store }: Settings): UsageError[] {
   if (origins.source !== "default" || !store.startsWith("s3:")) return [];
   const message = `Cannot run without a source into "${store}": the simulator, the default, fills buckets only when it is named`;

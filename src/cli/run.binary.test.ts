@@ -110,7 +110,7 @@ async function silentServer(): Promise<{ url: string; end: () => void }> {
 
 const SECRETS = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "a secret key" };
 
-binaryTest("a call that can never work exits 2 with a sentence and a way out", () => {
+binaryTest("a call that can never work exits 2 with a sentence and a command to try", () => {
   const cwd = newFolder();
   mkdirSync(join(cwd, "rules-bad"));
   writeFileSync(join(cwd, "rules-bad", "a.json"), "{");
@@ -179,33 +179,30 @@ binaryTest("--once takes stdin to its end, delivers everything, open windows too
   expect([verify.code, verify.stderr]).toEqual([0, verify.stderr]);
 });
 
-binaryTest(
-  "input that is no readings is no success: a warning, exit 1 with --once, and degraded also afterwards",
-  () => {
-    const cwd = newFolder();
-    const csv = `timestamp,value\n${"2026-01-01 00:00:00,69.88\n".repeat(299)}`;
-    const done = run(cwd, ["run", "--source", "stdin:", "--once"], {}, csv);
-    const first =
-      '300 of 300 rows of "stdin:" are malformed, the first: the line is not JSON, it begins with "timestamp,value"';
-    expect([done.code, done.stderr]).toEqual([1, expect.stringContaining(`input_malformed: ${first}`)]);
-    expect(done.stderr).toMatch(
-      /WARN +stopped: Everything was delivered, the malformed rows as received \(accepted=300, malformed=300/,
-    );
-    const status = JSON.parse(run(cwd, ["status", "--json"]).stdout);
-    expect(status).toMatchObject({
-      health: "degraded",
-      problems: [{ code: "input_malformed", message: expect.stringContaining(first) }],
-      buffer: { accepted: 300 },
-      sources: [{ accepted: 300, refused: 300 }],
-    });
-    const verify = JSON.parse(run(cwd, ["verify", "--json"]).stdout);
-    expect(verify).toMatchObject({ ok: true, epochs: [{ accepted: 300 }] });
-    const lax = run(newFolder(), ["run", "--source", "stdin:", "--once"], { AGENT_MALFORMED_MAX: "100%" }, csv);
-    expect([lax.code, lax.stderr]).toEqual([0, expect.stringMatching(/INFO +stopped: Everything was delivered/)]);
-  },
-);
+binaryTest("malformed input is no success: a warning, exit 1 with --once, and degraded also afterwards", () => {
+  const cwd = newFolder();
+  const csv = `timestamp,value\n${"2026-01-01 00:00:00,69.88\n".repeat(299)}`;
+  const done = run(cwd, ["run", "--source", "stdin:", "--once"], {}, csv);
+  const first =
+    '300 of 300 rows of "stdin:" are malformed, the first: the line is not JSON, it begins with "timestamp,value"';
+  expect([done.code, done.stderr]).toEqual([1, expect.stringContaining(`input_malformed: ${first}`)]);
+  expect(done.stderr).toMatch(
+    /WARN +stopped: Everything was delivered, the malformed rows as received \(accepted=300, malformed=300/,
+  );
+  const status = JSON.parse(run(cwd, ["status", "--json"]).stdout);
+  expect(status).toMatchObject({
+    health: "degraded",
+    problems: [{ code: "input_malformed", message: expect.stringContaining(first) }],
+    buffer: { accepted: 300 },
+    sources: [{ accepted: 300, refused: 300 }],
+  });
+  const verify = JSON.parse(run(cwd, ["verify", "--json"]).stdout);
+  expect(verify).toMatchObject({ ok: true, epochs: [{ accepted: 300 }] });
+  const lax = run(newFolder(), ["run", "--source", "stdin:", "--once"], { AGENT_MALFORMED_MAX: "100%" }, csv);
+  expect([lax.code, lax.stderr]).toEqual([0, expect.stringMatching(/INFO +stopped: Everything was delivered/)]);
+});
 
-binaryTest("a node without an id has one of its own in its data dir; to rename it is said", () => {
+binaryTest("a node without an id has one of its own in its data dir, and says so when it is renamed", () => {
   const cwd = newFolder();
   const once = (dataDir: string, env: Record<string, string> = {}) => {
     const args = ["--source", "stdin:", "--once", "--data-dir", dataDir];

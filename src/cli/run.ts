@@ -87,7 +87,7 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   return once && isBadInput ? 1 : 0;
 }
 
-/** Stopped while it waited for the lock or the disk: it had not begun, so it is done. */
+/** A stop while it waits for the lock or the disk: it had not begun, so it is done. */
 function unlessStopped(error: unknown): null {
   if (error instanceof StoppedEarlyError) return null;
   throw error;

@@ -7,7 +7,7 @@ import type { ReadingBlock } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { Context } from "./frame/command.ts";
 
-/** A place for readings. `append` returns when they are there; a failure that may pass was waited out before. */
+/** A place for readings. `append` returns when they are stored; it waits for a failure that may pass to end. */
 export type Out = {
   readonly name: string;
   /** How long readings may wait to be appended together. */
@@ -19,10 +19,10 @@ export type Out = {
 const CHUNK_BYTES = 1024 * 1024;
 const CLOSING_BRACE = 125;
 const NEW_LINE = 10;
-/** A commit is for all that came within this time: fresh enough for who tails the table, cheap enough for a flash card. */
+/** A commit holds all readings of this time: fresh enough for a program that tails the table, cheap enough for a flash card. */
 const COMMIT_MS = 500;
 const BUSY_WAIT_MS = 200;
-/** Who asked us to stop will not wait longer for a database that another program has locked. */
+/** After a stop, the longest wait for a database that another program has locked. */
 const BUSY_TRIES_AFTER_STOP = 2;
 
 export async function openOut(
@@ -76,27 +76,27 @@ async function sqliteFile(
   };
 }
 
-/** Repeats what another program's lock or a full disk stops, saying so once; after a stop only a moment longer. */
+/** Repeats an append that another program's lock or a full disk stops, and says so once; after a stop only a moment longer. */
 async function patiently<T>(context: Context, work: () => T): Promise<T> {
   let triesAfterStop = 0;
-  for (let told = false; ; ) {
+  for (let isSaid = false; ; ) {
     try {
       const done = work();
-      if (told) context.say("Writing again.");
+      if (isSaid) context.say("Writing again.");
       return done;
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
       if (context.stop.aborted && ++triesAfterStop >= BUSY_TRIES_AFTER_STOP) {
         throw new AgentError(error.message, { cause: error, tryHint: error.tryHint ?? context.typed });
       }
-      if (!told) context.say(`${error.message}. Waiting until it can.`);
-      told = true;
+      if (!isSaid) context.say(`${error.message}. Waiting until it can.`);
+      isSaid = true;
       await nap(BUSY_WAIT_MS, context.stop);
     }
   }
 }
 
-/** Resolves after that time, or at once when `stop` is or gets aborted; always after what else the process has to do. */
+/** Resolves after that time, or at once when `stop` is or gets aborted; always after other pending work of the process. */
 export function nap(ms: number, stop: AbortSignal): Promise<void> {
   return new Promise((done) => {
     const wake = () => {

@@ -102,7 +102,7 @@ test("--out sqlite: appends to the wide table and says how much", async () => {
   rmSync(cwd, { recursive: true });
 });
 
-test("a database that another program has locked is waited for, and told once", async () => {
+test("simulate waits for a database that another program has locked, and says so once", async () => {
   const cwd = mkdtempSync(join(tmpdir(), "agent-simulate-"));
   await seen("--rate max --count 5 --out sqlite:field.db", { cwd });
   const other = new Database(join(cwd, "field.db"));

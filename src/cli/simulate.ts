@@ -22,7 +22,7 @@ const PROGRESS_MS = 1_000;
 const ARGS = {
   sensors: { type: "string", description: "How many sensors. Default: 5.", valueHint: "N" },
   rate: { type: "string", description: "Readings a second of each sensor, or max. Default: 1.", valueHint: "HZ|max" },
-  count: { type: "string", description: "End after so many readings of all sensors together.", valueHint: "N" },
+  count: { type: "string", description: "End after N readings of all sensors together.", valueHint: "N" },
   for: { type: "string", description: "End after this time.", valueHint: "30s" },
   start: { type: "string", description: "Time of the first reading, UTC. Default: now.", valueHint: "TIME" },
   anomalyProbability: {
@@ -87,12 +87,12 @@ function readFlags(flags: Flags<typeof ARGS>, context: Context): { parameters: S
   return { parameters, forMs: forMs ?? 0 };
 }
 
-/** What was given, without the flags that were not. */
+/** The flags that were given. */
 function definedOf(given: Readonly<Record<string, string | undefined>>): Partial<Record<SimulatorKey, string>> {
   return Object.fromEntries(Object.entries(given).filter(([, text]) => text !== undefined));
 }
 
-/** Takes and appends until the count or the time is reached, or a stop is asked for; all that was taken is appended. */
+/** Takes and appends until the count or the time is reached, or a stop is asked for; every reading that was taken is appended. */
 async function simulate(
   { source, out }: { readonly source: SimulatorSource; readonly out: Out },
   parameters: SimulatorParameters,
@@ -125,7 +125,7 @@ async function simulate(
   progress.end();
 }
 
-/** A line that shows how far a long simulation is, rewritten in place on a terminal; a file's sum at the end everywhere. */
+/** A line that shows the progress of a long simulation, rewritten in place on a terminal; a summary at the end everywhere. */
 class Progress {
   readonly #count: number | null;
   readonly #sensors: number;
@@ -135,7 +135,7 @@ class Progress {
   readonly #shows: boolean;
   #rows = 0;
   #toldAt: number;
-  #told = false;
+  #isShown = false;
 
   constructor({ count, sensors, rateHz }: SimulatorParameters, out: Out, context: Context, startedAt: number) {
     this.#count = count;
@@ -161,14 +161,14 @@ class Progress {
 
   end(): void {
     const seconds = ((performance.now() - this.#startedAt) / 1_000).toFixed(1);
-    if (this.#out.name === "stdout" && !this.#told) return;
+    if (this.#out.name === "stdout" && !this.#isShown) return;
     this.#say(`Wrote ${number(this.#rows)} readings of ${this.#sensors} sensors to ${this.#out.name} in ${seconds} s`);
   }
 
   #say(line: string): void {
     // One line up and clear it: the line before was ours.
-    this.#context.say(this.#told ? `\u001b[1A\u001b[2K${line}` : line);
-    this.#told = this.#context.terminal;
+    this.#context.say(this.#isShown ? `\u001b[1A\u001b[2K${line}` : line);
+    this.#isShown = this.#context.terminal;
   }
 }
 

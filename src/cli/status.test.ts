@@ -75,7 +75,7 @@ test("a node that has delivered everything is ok, and every stage says how much"
   expect(status.buffer.bytes).toBeGreaterThan(0);
 });
 
-test("accepted goes on counting when everything was pruned", async () => {
+test("accepted still counts every reading when all were pruned", async () => {
   await node.takeAndDeliver(new MemoryStore(), 200);
   while (new Retention(node.buffer).prune(Number.MAX_SAFE_INTEGER) > 0);
   expect(look()).toMatchObject({
@@ -84,7 +84,7 @@ test("accepted goes on counting when everything was pruned", async () => {
   });
 });
 
-test("what waits is counted in rows by stage, planned or not, since its readings were committed", async () => {
+test("waiting rows are counted by stage, planned or not, since their readings were committed", async () => {
   const store = new MemoryStore();
   node.nowMs = EPOCH_START + 1_000;
   node.take(100);
@@ -108,7 +108,7 @@ test("what waits is counted in rows by stage, planned or not, since its readings
   ]);
 });
 
-test("beside a running agent: its pid, its limit, its problems; without the lock its report is no pid", () => {
+test("beside a running agent: its pid, its limit, its problems; without the lock, status shows no pid", () => {
   node.take(10);
   const problem = { code: "store_denied", message: "Cannot store: access denied", try: "aws sts get-caller-identity" };
   const running = whileRunning(live({ problems: [problem] }), look);
@@ -124,7 +124,7 @@ test("beside a running agent: its pid, its limit, its problems; without the lock
   expect(look()).toMatchObject({ pid: null, problems: [{ code: "not_running" }] });
 });
 
-test("a report of an agent that is gone says nothing of the one that has just taken the lock", () => {
+test("a report of an agent that is gone is not shown for the one that has just taken the lock", () => {
   const problem = { code: "old", message: "Cannot", try: "nothing" };
   writeLive(node.dataDir, live({ pid: 1, problems: [problem] }));
   const lock = tryLock(node.dataDir, { pid: 2, host: "h", sinceMs: NOW });
@@ -147,7 +147,7 @@ test("the report of an agent of another version is a problem that says so, and s
   expect(statusText(status, NOW)).toContain("Cannot read the report");
 });
 
-test("a source in trouble, parked batches, losses and silence are problems with a way out", () => {
+test("a source in trouble, parked batches, losses and silence are problems, each with a command to try", () => {
   const sources = [{ uri: "sqlite:field.db", trouble: "database is locked" }];
   const problems = problemsOf({
     nowMs: NOW,
@@ -173,7 +173,7 @@ test("a source in trouble, parked batches, losses and silence are problems with 
   for (const problem of problems) expect(problem.try.length).toBeGreaterThan(10);
 });
 
-test("each reason of a loss has its own way out, and a loss of unknown size is told as unknown", () => {
+test("each reason of a loss has its own command to try, and a loss of unknown size is reported as unknown", () => {
   node.take(10);
   const retention = new Retention(node.buffer);
   retention.dropOldest(7, NOW);
@@ -208,7 +208,7 @@ test("an old loss stays in the list and degrades nothing", () => {
   expect(losses).toMatchObject([{ reason: "buffer_full", count: 10, first_seq: 1, last_seq: 10 }]);
 });
 
-test("a parked batch is told with its reason, and is not pending", () => {
+test("a parked batch is reported with its reason, and is not pending", () => {
   node.take(1);
   node.plan();
   const [batch] = node.outbox.open(1);
@@ -220,7 +220,7 @@ test("a parked batch is told with its reason, and is not pending", () => {
   );
 });
 
-test("the first sight of a field that no profile knows is told", () => {
+test("the first sight of a field that no profile knows is reported", () => {
   node.take(3);
   node.take(3, { extra: '{"co2":400}' });
   node.take(3, { extra: '{"co2":410,"noise":3}' });
@@ -267,7 +267,7 @@ test("a buffer in a folder that cannot be written is read, when its agent ended 
   chmodSync(copy, 0o755);
 });
 
-test("what is no buffer is refused with a way out: a wrong call, or a file that cannot be read", () => {
+test("a file that is no buffer is refused with what to try: a wrong call, or a file that cannot be read", () => {
   const dir = join(node.dataDir, "other");
   expect(() => readStatus(dir, node.settings, NOW)).toThrow(UsageError);
   mkdirSync(dir);

@@ -1,4 +1,4 @@
-/** The loop of `agent tail`: looks, shows, waits. Whatever happens to the buffer meanwhile is said, and followed through. */
+/** The loop of `agent tail`: look, show, wait. If the buffer is replaced or deleted meanwhile, tail says so and follows the next one. */
 import type { BufferTail, TailPiece } from "../buffer/ledger/tail.ts";
 import { AgentError, messageOf } from "../core/errors.ts";
 import { oneLine } from "../core/log/log.ts";
@@ -32,7 +32,7 @@ export async function follow(options: FollowOptions): Promise<void> {
     for (let more = true; more && !stop.aborted; ) {
       const looked = attempt(() => tail.look());
       const failed = "error" in looked ? looked.error : null;
-      // Told once, not at every look.
+      // Said once, not at every look.
       if (failed !== null && messageOf(failed) !== trouble) sayTrouble(failed, say);
       trouble = failed === null ? null : messageOf(failed);
       if ("piece" in looked) await show(looked.piece, options);
@@ -53,8 +53,8 @@ function attempt(look: () => TailPiece): { readonly piece: TailPiece } | { reado
 
 async function show(piece: TailPiece, { isJson, write, say }: FollowOptions): Promise<void> {
   const { epoch, nodeId, catalogue, found, isOther, missed } = piece;
-  if (isOther) say(`Another buffer took the place of the one before (agent status): epoch ${epoch}`);
-  if (missed > 0) say(`${grouped(missed)} readings were let go before they could be shown.`);
+  if (isOther) say(`Another buffer replaced the one before (agent status): epoch ${epoch}`);
+  if (missed > 0) say(`${grouped(missed)} readings were deleted before they could be shown.`);
   const lines = found.map(({ stored, row }) => {
     const at = { stored, row, catalogue, epoch, nodeId };
     return `${isJson ? JSON.stringify(readingJson(at)) : readingLine(at)}\n`;
@@ -69,7 +69,7 @@ function sayTrouble(error: unknown, say: (line: string) => void): void {
 }
 
 const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
-/** Sensors among which the one that was meant is looked for. */
+/** Sensors that are searched for the one that was probably meant. */
 const NAMES = 10_000;
 
 function sayUnknown(sensorId: string, { catalogue }: TailPiece, say: (line: string) => void): void {

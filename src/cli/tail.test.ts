@@ -20,7 +20,7 @@ afterEach(() => node.end());
 const ALL: TailFilter = { verdicts: [0, 1, 2], sensorId: null };
 type TailOptions = { readonly filter?: TailFilter; readonly lines?: number; readonly isJson?: boolean };
 
-/** What tail shows while `steps` happen, one at each of its waits; then it is told to stop. */
+/** What tail shows while `steps` happen, one at each of its waits; then it is stopped. */
 async function tailed(steps: readonly (() => void)[], { filter = ALL, lines = 10, isJson = false }: TailOptions = {}) {
   const stop = new AbortController();
   const left = [...steps];
@@ -48,7 +48,7 @@ async function tailed(steps: readonly (() => void)[], { filter = ALL, lines = 10
 const seqs = (lines: readonly string[]) => lines.map((line) => Number(line.split("  ")[0]));
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
-test("it begins with the newest, then shows what comes, a line each: time, sensor, measures, verdict", async () => {
+test("it begins with the newest readings, then shows new ones, a line each: time, sensor, measures, verdict", async () => {
   node.take(30);
   const { lines, said } = await tailed([() => node.take(3), () => undefined, () => node.take(20)]);
   expect(seqs(lines)).toEqual(range(21, 53));
@@ -69,7 +69,7 @@ test("only a stage, only a sensor: the last lines are those that pass", async ()
   expect(seqs((await tailed([() => node.take(1)], { lines: 0 })).lines)).toEqual([231]);
 });
 
-test("as JSON a line has what why has", async () => {
+test("as JSON a line has the fields that why has", async () => {
   node.take(10);
   const { lines } = await tailed([], { isJson: true, lines: 1 });
   expect(JSON.parse(lines[0]!)).toMatchObject({
@@ -81,7 +81,7 @@ test("as JSON a line has what why has", async () => {
   });
 });
 
-test("more than one look takes, and sensors, labels and measures that were never seen, come in order", async () => {
+test("readings for several looks, and sensors, labels and measures that are new, come in order", async () => {
   const more = () => {
     const { catalogue } = node.buffer;
     const block = node.buffer.recent.lend();
@@ -98,7 +98,7 @@ test("more than one look takes, and sensors, labels and measures that were never
   expect(lines.at(-2)).toBe("2701  2026-11-23T08:50:00.000Z  new  co2 400  ok");
 });
 
-test("what was pruned before it was shown is said, and the rest goes on", async () => {
+test("readings that were pruned before they were shown are counted, and the rest follows", async () => {
   await node.takeAndDeliver(new MemoryStore(), 100);
   const retention = new Retention(node.buffer);
   const { lines, said } = await tailed([
@@ -114,8 +114,8 @@ test("what was pruned before it was shown is said, and the rest goes on", async 
   ]);
   expect(seqs(lines)).toEqual([...range(91, 100), ...range(121, 150), 161]);
   expect(said).toEqual([
-    "20 readings were let go before they could be shown.",
-    "10 readings were let go before they could be shown.",
+    "20 readings were deleted before they could be shown.",
+    "10 readings were deleted before they could be shown.",
   ]);
 });
 
@@ -125,7 +125,7 @@ function checkpointed({ buffer }: TestNode): void {
   buffer.close();
 }
 
-test("a buffer that is set aside is missed once, and the one in its place is followed from its start", async () => {
+test("a buffer that is set aside is reported once, and the one that replaces it is followed from its start", async () => {
   node.take(20);
   const old = node;
   const path = join(old.dataDir, "buffer.db");
@@ -150,18 +150,18 @@ test("a buffer that is set aside is missed once, and the one in its place is fol
   expect(said).toEqual([
     `Cannot find a buffer in data dir "${old.dataDir}": there is no "buffer.db" in it`,
     `Waiting for it. Try: agent run --data-dir ${node.dataDir}`,
-    `Another buffer took the place of the one before (agent status): epoch ${"z".repeat(26)}`,
+    `Another buffer replaced the one before (agent status): epoch ${"z".repeat(26)}`,
   ]);
 });
 
-test("a sensor that the buffer does not know yet is waited for, and the one that was meant is named", async () => {
+test("tail waits for a sensor that the buffer does not know yet, and names the one that was probably meant", async () => {
   node.take(10);
   expect((await tailed([], { filter: { verdicts: [0], sensorId: "s11" } })).said).toEqual([
     'The buffer has no reading of sensor "s11" yet; did you mean s1?',
   ]);
 });
 
-test("between two looks nothing is held: the writer's log can begin anew", async () => {
+test("between two looks nothing is held: the writer's log can start again", async () => {
   node.take(100);
   const { lines } = await tailed([
     () => {
@@ -188,7 +188,7 @@ test("the catalogue of an earlier look is used again only where nothing is new",
   expect([second.catalogue === first.catalogue, second.catalogue.labels.length]).toEqual([false, 2]);
 });
 
-test("the command ends with exit code 0 when it is told to, says that nobody runs, and refuses wrong flags", async () => {
+test("the command ends with exit code 0 after a stop, says that no agent runs, and refuses wrong flags", async () => {
   node.take(20);
   const commands = { tail: async () => ({ command }) };
   const stop = AbortSignal.abort();

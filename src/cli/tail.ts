@@ -8,7 +8,7 @@ import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 
 const DEFAULT_LINES = 10;
 const MOST_LINES = 10_000;
-/** A commit is at most a second old then and readings come as people read them. */
+/** A commit is then at most a second old, and readings come at a pace that people can read. */
 const EVERY_MS = 500;
 
 const ARGS = {
@@ -65,7 +65,7 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   return 0;
 }
 
-/** Over early when told to stop. */
+/** Ends early after a stop. */
 async function nap(ms: number, stop: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const done = () => {

@@ -1,4 +1,4 @@
-/** What `agent why` says to people. */
+/** The text of `agent why` for people. */
 import { oneLine } from "../core/log/log.ts";
 import type { Finding } from "../core/reading.ts";
 import type { AppliedRule, Explanation, JudgedBy } from "../verdicts/explain.ts";
@@ -32,7 +32,7 @@ function factsOf({ at, shown, judgedBy }: Explanation): [string, string][] {
   return facts;
 }
 
-/** The id first, then what else is known: `s1 (model EnvSense-3, location Berlin)`. */
+/** The id first, then other known fields: `s1 (model EnvSense-3, location Berlin)`. */
 function sensorText(reading: ReadingFields): string {
   const named = ["sensor_type", "model", "manufacturer", "firmware_version", "location", "deployment_type"];
   const known = named.filter((name) => reading[name] !== null).map((name) => `${name} ${reading[name]}`);
@@ -44,7 +44,7 @@ function saysText(reading: ReadingFields): string {
 }
 
 function rulesText({ version, known, since, rules, because }: JudgedBy): string {
-  if (!known || rules === null) return `${version}, of which nothing more can be said: ${because}`;
+  if (!known || rules === null) return `${version}, which cannot be shown: ${because}`;
   return `${version}, ${rules} rule${rules === 1 ? "" : "s"}, in this buffer since ${since}`;
 }
 
@@ -69,7 +69,7 @@ const SENTENCES: Record<Outcome, (found: Explanation, columns: number | undefine
     const whole = received.length <= RECEIVED_CHARS ? received : `${received.slice(0, RECEIVED_CHARS)}…`;
     return [
       `Malformed (${reason}): ${oneLine(detail)}.`,
-      "No rule judges what is no reading; it went to the stages raw and anomalies as it was received:",
+      "No rule judges a malformed reading; it went to the stages raw and anomalies as it was received:",
       `${bytes} byte${bytes === 1 ? "" : "s"}${encoding === "base64" ? ", in base64" : ""}`,
       `  ${oneLine(whole)}`,
     ];
@@ -117,7 +117,7 @@ function linesOf(value: unknown, key: string, columns: number | undefined): stri
   });
 }
 
-/** What an indent leaves of the width. */
+/** The width that is left after an indent. */
 function inside(columns: number | undefined, indent: number): number | undefined {
   return columns === undefined ? undefined : columns - indent;
 }

@@ -28,53 +28,56 @@ type AnomalyRow = {
   readonly anomaly_reason: string;
 };
 
-binaryTest("why tells of an anomaly in the lake what its row says, and of a valid one that it broke no rule", () => {
+binaryTest("why says of an anomaly in the lake what its row says, and of a valid reading that it broke no rule", () => {
   const [line] = run("lake", "head", "--stage", "anomalies", "--count", "1").stdout.split("\n");
   const row = JSON.parse(line!) as AnomalyRow;
   const { code, stdout, stderr } = run("why", row.reading_id, "--json");
   expect([code, stderr]).toEqual([0, ""]);
-  const told = JSON.parse(stdout) as { verdict: { rule: string; reason: string }[]; reading: AnomalyRow };
-  expect(told.verdict.map(({ rule }) => rule)).toEqual([...row.anomaly_rules]);
-  expect(told.verdict.map(({ reason }) => reason).join("; ")).toBe(row.anomaly_reason);
-  // What stands in the row of raw stands here under the same name.
-  expect(row).toMatchObject(told.reading);
+  const answer = JSON.parse(stdout) as { verdict: { rule: string; reason: string }[]; reading: AnomalyRow };
+  expect(answer.verdict.map(({ rule }) => rule)).toEqual([...row.anomaly_rules]);
+  expect(answer.verdict.map(({ reason }) => reason).join("; ")).toBe(row.anomaly_reason);
+  // Each field of the row in raw is here under the same name.
+  expect(row).toMatchObject(answer.reading);
   const [valid] = run("lake", "head", "--stage", "validated", "--count", "1").stdout.split("\n");
   expect(run("why", (JSON.parse(valid!) as AnomalyRow).reading_id).stdout).toContain("\nValid: it broke no rule.\n");
   expect(run("why", "nonsense").code).toBe(2);
   expect(run("why", String(ROWS + 1)).code).toBe(1);
 });
 
-binaryTest("rules backtest with the rules in force repeats every verdict; with one rule less it says which go", () => {
-  type Backtest = {
-    readings: number;
-    rules: { name: string; would_break: number; did_break: number }[];
-    truth: { all_rules: { type: string | null; recall: number }[] };
-  };
-  const { code, stdout, stderr } = run("rules", "backtest", "--since", "1h", "--json");
-  expect([code, stderr]).toEqual([0, ""]);
-  const same = JSON.parse(stdout) as Backtest;
-  expect(same.readings).toBe(ROWS);
-  for (const { name, would_break, did_break } of same.rules) expect([name, would_break]).toEqual([name, did_break]);
-  expect(same.rules.find(({ name }) => name === "sensor-flag")!.did_break).toBeGreaterThan(50);
-  expect(same.truth.all_rules.at(-1)).toMatchObject({ type: null, recall: 1 });
+binaryTest(
+  "rules backtest with the rules in force repeats every verdict; without one of them it says which verdicts go",
+  () => {
+    type Backtest = {
+      readings: number;
+      rules: { name: string; would_break: number; did_break: number }[];
+      truth: { all_rules: { type: string | null; recall: number }[] };
+    };
+    const { code, stdout, stderr } = run("rules", "backtest", "--since", "1h", "--json");
+    expect([code, stderr]).toEqual([0, ""]);
+    const same = JSON.parse(stdout) as Backtest;
+    expect(same.readings).toBe(ROWS);
+    for (const { name, would_break, did_break } of same.rules) expect([name, would_break]).toEqual([name, did_break]);
+    expect(same.rules.find(({ name }) => name === "sensor-flag")!.did_break).toBeGreaterThan(50);
+    expect(same.truth.all_rules.at(-1)).toMatchObject({ type: null, recall: 1 });
 
-  mkdirSync(join(folder, "candidate"));
-  writeFileSync(
-    join(folder, "candidate/a.json"),
-    '{"name":"hot","when":{"range":{"measure":"temperature","max":-90}}}',
-  );
-  const text = run("rules", "backtest", "--rules", "candidate");
-  expect(text.code).toBe(0);
-  expect(text.stdout).toMatch(/\nhot +[\d,]+ +0 +[\d,]+ +0 {2}new\n/);
-  expect(text.stdout).toMatch(/\nsensor-flag +0 +\d+ +0 +\d+ {2}removed\n/);
-  writeFileSync(join(folder, "candidate/b.json"), "{");
-  expect(run("rules", "backtest", "--rules", "candidate")).toMatchObject({
-    code: 1,
-    stdout: "candidate/b.json:1:2: expected a key in double quotes, not the end of the file\n",
-  });
-});
+    mkdirSync(join(folder, "candidate"));
+    writeFileSync(
+      join(folder, "candidate/a.json"),
+      '{"name":"hot","when":{"range":{"measure":"temperature","max":-90}}}',
+    );
+    const text = run("rules", "backtest", "--rules", "candidate");
+    expect(text.code).toBe(0);
+    expect(text.stdout).toMatch(/\nhot +[\d,]+ +0 +[\d,]+ +0 {2}new\n/);
+    expect(text.stdout).toMatch(/\nsensor-flag +0 +\d+ +0 +\d+ {2}removed\n/);
+    writeFileSync(join(folder, "candidate/b.json"), "{");
+    expect(run("rules", "backtest", "--rules", "candidate")).toMatchObject({
+      code: 1,
+      stdout: "candidate/b.json:1:2: expected a key in double quotes, not the end of the file\n",
+    });
+  },
+);
 
-binaryTest("rules list counts what was broken lately, and --history tells the switches", () => {
+binaryTest("rules list counts the rules that were broken lately, and --history shows the switches", () => {
   const found = JSON.parse(run("rules", "list", "--json").stdout) as { rules: { name: string; did_break: number }[] };
   expect(found.rules.find(({ name }) => name === "sensor-flag")!.did_break).toBeGreaterThan(50);
   expect(run("rules", "list").stdout).toMatch(/\nsensor-flag +\d+ .*warning +flag\n/);

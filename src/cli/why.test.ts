@@ -22,7 +22,7 @@ const RULES = JSON.stringify([
 ]);
 const knowRules = (text = RULES) => node.buffer.rememberRules("abc", text, node.nowMs);
 
-test("an anomaly: the reading, its rule set, what it broke and what it did not", async () => {
+test("an anomaly: the reading, its rule set, the rules that it broke and those that it did not", async () => {
   node.take(20, { extra: '{"co2":400}' });
   knowRules();
   const { code, stdout, stderr } = await why(`${node.buffer.epoch}-10`);
@@ -91,7 +91,7 @@ These are about its sensor:
   expect(JSON.parse((await why("7", "--json")).stdout)).toMatchObject({ outcome: "valid", verdict: [] });
 });
 
-test("a malformed reading: the reason, and what was received", async () => {
+test("a malformed reading: the reason, and the received text", async () => {
   node.take(30);
   const { code, stdout } = await why("25");
   expect(code).toBe(0);
@@ -108,7 +108,7 @@ test("a malformed reading: the reason, and what was received", async () => {
 test("a rule set that is not known, or that this binary cannot read, leaves the verdict as it was stored", async () => {
   node.take(20);
   const unknown = await why("10");
-  expect(unknown.stdout).toContain("abc, of which nothing more can be said: this buffer does not know that set");
+  expect(unknown.stdout).toContain("abc, which cannot be shown: this buffer does not know that set");
   expect(unknown.stdout).toContain("\nr (warning): temperature 72.4 is above 60\n");
   expect(JSON.parse((await why("10", "--json")).stdout)).toMatchObject({ rule_set: { known: false }, applied: null });
   knowRules('[{"name":"r","when":{"oracle":{}}}]');
@@ -146,7 +146,7 @@ test("the window that a rule looked at is readable, whatever its shape", async (
   expect([long.length, long.at(-1)]).toEqual([41, "and 61 more lines: --json has all"]);
 });
 
-test("a reading of another epoch is told from one that is not there yet, was let go, or was lost", async () => {
+test("a reading of another epoch is distinguished from one that does not exist yet, was deleted, or was lost", async () => {
   await node.takeAndDeliver(new MemoryStore(), 200);
   const { epoch } = node.buffer;
   const other = `${"0".repeat(26)}-7`;
@@ -163,7 +163,7 @@ test("a reading of another epoch is told from one that is not there yet, was let
   const gone = await why("3");
   expect([gone.code, gone.stderr[0]]).toEqual([
     1,
-    expect.stringContaining("was delivered, and the buffer has let it go (the oldest left has seq 201;"),
+    expect.stringContaining("was delivered, and the buffer has deleted it (the oldest left has seq 201;"),
   ]);
   expect(gone.stderr[1]).toContain(`--stage anomalies --count 100000 --json | grep ${epoch}-3`);
   new Retention(node.buffer).dropOldest(5, node.nowMs);
@@ -188,7 +188,7 @@ test("a reading of a buffer that was set aside is said to be there", async () =>
   );
 });
 
-test("what is no reading id is a wrong call; capitals are none", async () => {
+test("a malformed reading id is a wrong call; capitals are allowed", async () => {
   node.take(10);
   for (const id of ["x", "0", "1.5", "-", `${node.buffer.epoch}-`, `${node.buffer.epoch}-x`, "9".repeat(17)]) {
     expect([id, (await why(id)).code]).toEqual([id, 2]);
@@ -197,7 +197,7 @@ test("what is no reading id is a wrong call; capitals are none", async () => {
   expect((await see(["why", "1", "--data-dir", "nowhere"], { why: async () => ({ command }) })).code).toBe(2);
 });
 
-test("a damaged buffer is no crash: it says who repairs it", async () => {
+test("a damaged buffer causes no crash: the message says what repairs it", async () => {
   node.take(20);
   node.buffer.db.run("DELETE FROM finding");
   const { code, stderr } = await why("10");

@@ -38,7 +38,7 @@ export async function loadHeartbeats(
   // arktype takes 150 ms to load: only a question about heartbeats pays.
   const { whyNoHeartbeat } = await import("./heartbeat-line.ts");
   for await (const { key, storedMs } of bucket.list(NODES_PREFIX)) {
-    if (stop.aborted) throw new AgentError(`Cannot read ${bucket.place}: told to stop`);
+    if (stop.aborted) throw new AgentError(`Cannot read ${bucket.place}: it was stopped`);
     if (!isHeartbeatKey(key)) continue;
     const body = await bodyOf(bucket, key);
     if (body === null) continue;

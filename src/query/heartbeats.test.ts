@@ -121,7 +121,7 @@ test("only a statement that names the table has the bucket read, and a bucket th
   await expect(lake.ask(`SELECT count(*) FROM ${TABLE}`)).rejects.toThrow("the network is gone");
 });
 
-test("one that is taken away meanwhile is not there; told to stop, it stops", async () => {
+test("a heartbeat that is deleted meanwhile has no row; a stop takes effect", async () => {
   const lake = new Lake();
   await lake.tell("pump-7", {});
   const stop = AbortSignal.abort();

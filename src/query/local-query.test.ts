@@ -228,12 +228,12 @@ test("a slip is told before anything is read", async () => {
   expect([error?.message, opened]).toEqual(["Cannot ask: no such column: temprature", 0]);
 });
 
-test("told to stop, it stops between two objects; a store that fails is no damaged object", async () => {
+test("a stop takes effect between two objects; a store that fails is no damaged object", async () => {
   const lake = new Lake();
   await lake.readings("raw", [{}]);
   const stop = AbortSignal.abort();
   const sql = "SELECT count(*) FROM sensor_readings_ingestion";
-  expect((await failure(lake.ask(sql, { stop })))?.message).toBe("Cannot read memory:raw: told to stop");
+  expect((await failure(lake.ask(sql, { stop })))?.message).toBe("Cannot read memory:raw: it was stopped");
   for (const said of [new TransientError("the network is gone"), new TypeError("a bug")]) {
     lake.store.get = async () => {
       throw said;

@@ -133,7 +133,7 @@ class Loading {
     const loader = new RowLoader(this.#db, TABLE_OF_STAGE[stage], columns, shared);
     for await (const object of this.#store.list(stage)) {
       const { stop, tell } = this.#options;
-      if (stop.aborted) throw new AgentError(`Cannot read ${this.#store.place(stage)}: told to stop`);
+      if (stop.aborted) throw new AgentError(`Cannot read ${this.#store.place(stage)}: it was stopped`);
       if (!this.#isMeant(object)) continue;
       this.objects++;
       const name = `${this.#store.place(stage)}/${object.key}`;

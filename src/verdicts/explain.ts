@@ -146,7 +146,7 @@ function notHeld(seq: number, ledger: BufferLedger, dataDir: string): AgentError
   const { seqs } = heldBy(ledger);
   const held = seqs === null ? "none is left" : `the oldest left has seq ${seqs.first}`;
   return new AgentError(
-    `Cannot explain ${id}: it was delivered, and the buffer has let it go (${held}; AGENT_KEEP says for how long)`,
+    `Cannot explain ${id}: it was delivered, and the buffer has deleted it (${held}; AGENT_KEEP says when)`,
     { tryHint: inTheLake(id) },
   );
 }

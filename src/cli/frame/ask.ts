@@ -2,15 +2,15 @@
 import { createInterface } from "node:readline";
 import { UsageError } from "../../core/errors.ts";
 
-/** Resolves to what a person typed, or null where there is nobody to ask. */
+/** Resolves to the line that a person typed, or null where there is no one to ask. */
 export type Ask = (question: string, stop: AbortSignal) => Promise<string | null>;
 
 export type Consent = {
-  /** What has to be typed. */
+  /** The word to type. */
   readonly word: string;
   /** With the word in it. */
   readonly question: string;
-  /** What cannot be done where there is nobody to ask: `clean the lake`. */
+  /** The work that needs an answer: `clean the lake`. */
   readonly what: string;
   readonly tryHint: string;
 };
@@ -19,7 +19,7 @@ export function typed(word: string): Pick<Consent, "word" | "question"> {
   return { word, question: `Type "${word}" to do this: ` };
 }
 
-/** Whether a person typed the word, or said `--yes` beforehand. Throws UsageError where there is nobody to ask. */
+/** Whether a person typed the word, or gave `--yes`. Throws UsageError where there is no one to ask. */
 export async function agreed(
   flags: { readonly yes: boolean },
   stop: AbortSignal,
@@ -48,7 +48,7 @@ export function askOnTerminal(question: string, stop: AbortSignal): Promise<stri
     };
     const onStop = () => {
       if (isOver) return;
-      // What is said next begins a line: nobody has pressed Enter.
+      // The next message begins a new line, because no one has pressed Enter.
       process.stderr.write("\n");
       end("");
     };

@@ -1,23 +1,23 @@
-/** What a command is: a function of (flags, context) that returns the exit code. Only `main.ts` ends the process. */
+/** A command: a function of (flags, context) that returns the exit code. Only `main.ts` ends the process. */
 import type { SettingSources, Settings } from "../../core/settings/settings.ts";
 import { type Args, type Flags, parseFlags, type SettingFlags } from "./flags.ts";
 
 /** 0: done. 1: the work failed. 2: the call was wrong. */
 export type ExitCode = 0 | 1 | 2;
 
-/** Everything that a command knows of the world beside its flags. */
+/** All facts about the world that a command gets beside its flags. */
 export type Context = {
   /** The command line as it was typed, ready for a shell; other flags can be put behind it. */
   readonly typed: string;
   /** Flags over environment over `.env` over defaults; see core/settings. */
   readonly settings: Settings;
-  /** What `settings` was made from; `agent config` judges it again. */
+  /** The sources of `settings`; `agent config` judges them again. */
   readonly settingSources?: SettingSources;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Data, to stdout; resolves when the pipe took it. A closed pipe (EPIPE) resolves too and aborts `stop`. */
   readonly write: (data: string | Uint8Array) => Promise<void>;
-  /** Talk, a line to stderr. */
+  /** Messages, each a line to stderr. */
   readonly say: (line: string) => void;
   /** The width of stdout where it is a terminal; undefined: it is a pipe or a file, where no table is folded. */
   readonly columns?: number | undefined;
@@ -25,7 +25,7 @@ export type Context = {
   readonly terminal: boolean;
   /** Aborted by the first SIGTERM or SIGINT. The second ends the process in main.ts. */
   readonly stop: AbortSignal;
-  /** Runs what cannot look at `stop`: meanwhile a signal ends the process at once, as if no handler were set. */
+  /** Runs work that cannot look at `stop`: meanwhile a signal ends the process at once, as if no handler were set. */
   readonly endedBySignals?: <T>(work: () => T) => T;
 };
 
@@ -41,7 +41,7 @@ type About = {
 /** One file per command, `src/cli/<name>.ts`, exports `command`; heavy packages are imported inside `run`. */
 export type Command = About & {
   readonly args: Args;
-  /** Reads a command line; throws a UsageError that lists all that is wrong with it. `line`: the command as typed. */
+  /** Reads a command line; throws a UsageError that lists all its problems. `line`: the command as typed. */
   readonly read: (argv: readonly string[], line: string) => Promise<Call>;
 };
 

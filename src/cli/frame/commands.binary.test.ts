@@ -16,12 +16,12 @@ function run(argv: readonly string[], env: Record<string, string> = {}) {
   return { code: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };
 }
 
-binaryTest("the binary tells its version and what it can do", () => {
+binaryTest("the binary prints its version and its commands", () => {
   expect(run(["--version"])).toEqual({ code: 0, stdout: `agent ${VERSION}\n`, stderr: "" });
   expect(run([]).stdout).toContain("Commands:");
 });
 
-binaryTest("a wrong call exits 2 with a sentence and a way out, without colours in a pipe", () => {
+binaryTest("a wrong call exits 2 with a sentence and a command to try, without colours in a pipe", () => {
   expect(run(["config", "show", "--jsn"])).toEqual({
     code: 2,
     stdout: "",

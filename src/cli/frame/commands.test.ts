@@ -21,7 +21,7 @@ async function seen(argv: readonly string[], env: Record<string, string> = {}, d
   return { code, stdout, stderr };
 }
 
-test("without a command agent tells what it can do, with lines to copy", async () => {
+test("without a command, agent lists its commands, with lines to copy", async () => {
   const { code, stdout } = await seen([]);
   expect(code).toBe(0);
   expect(stdout).toContain("config check|show");
@@ -86,7 +86,7 @@ test("no line of any help page is wider than 80 columns, and an example is one l
   }
 });
 
-test("config show tells each value and where it came from, and hides secrets", async () => {
+test("config show prints each value and where it came from, and hides secrets", async () => {
   const env = { AGENT_PUTS: "7", DATABRICKS_TOKEN: "dapi-hidden", AGENT_SOURCE: "mqtt://me:hidden@h/t" };
   const { code, stdout } = await seen(["config", "show", "--json", "--store", "s3:"], env, { AGENT_KEEP: "1h" });
   const rows = JSON.parse(stdout) as { name: string; value: string | null; origin: string }[];
@@ -102,7 +102,7 @@ test("config show tells each value and where it came from, and hides secrets", a
   expect((await seen(["config", "show"], env)).stdout).not.toContain("hidden");
 });
 
-test("config check tells all problems at once and exits 1, and says one line when all is fine", async () => {
+test("config check reports all problems at once and exits 1, and prints one line when all is fine", async () => {
   const bad = await seen(["config", "check", "--store", "x:"], { AGENT_PUTS: "0" });
   expect([bad.code, bad.stdout.trim().split("\n").length]).toEqual([1, 2]);
   const json = await seen(["config", "check", "--json"], { AGENT_PUTS: "0" });

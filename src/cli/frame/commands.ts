@@ -35,13 +35,13 @@ export const COMMANDS: Commands = {
   config: () => import("../config.ts"),
 };
 
-/** The world as main.ts found it: all that a command line needs beside itself. */
+/** The world as main.ts found it: all that a command needs beside its command line. */
 export type World = Omit<Context, "settings" | "settingSources" | "typed"> & {
   readonly dotenv: Readonly<Record<string, string | undefined>>;
   readonly dotenvProblems?: readonly string[];
 };
 
-/** Runs one command line (without the program's name). Never throws: an error is told on stderr and is an exit code. */
+/** Runs one command line (without the program's name). Never throws: an error becomes a message on stderr and an exit code. */
 export async function runCommandLine(
   argv: readonly string[],
   world: World,
@@ -55,13 +55,13 @@ export async function runCommandLine(
   }
 }
 
-/** `Cannot …` and, where there is a way out, `Try: …`; secrets are cut out. A bug shows its stack with AGENT_LOG=debug. */
+/** `Cannot …` and, if there is a command to try, `Try: …`, without secrets. A bug shows its stack with AGENT_LOG=debug. */
 export function tellError(error: unknown, world: Pick<World, "say" | "terminal" | "env" | "dotenv">): void {
   const clean = redactor(secretsOf(checkSettings({ env: world.env, dotenv: world.dotenv }).settings));
   const colours = world.terminal && !world.env["NO_COLOR"];
   const red = (text: string) => (colours ? `\u001b[31m${text}\u001b[39m` : text);
   const known = error instanceof AgentError;
-  const message = known ? error.message : `Cannot go on: ${messageOf(error)}`;
+  const message = known ? error.message : `Cannot continue: ${messageOf(error)}`;
   for (const line of message.split("\n")) world.say(red(oneLine(clean(line))));
   if (known && error.tryHint !== undefined) world.say(`Try: ${oneLine(clean(error.tryHint))}`);
   const debug = world.env["AGENT_LOG"] === "debug" || world.dotenv["AGENT_LOG"] === "debug";

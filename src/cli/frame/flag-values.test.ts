@@ -12,7 +12,7 @@ function readFrom(read: () => number): unknown[] {
   }
 }
 
-test("a length of time needs a unit; a number without one is refused with what it probably means", () => {
+test("a length of time needs a unit; a number without one is refused with its probable meaning", () => {
   const read = (text: string) => readFrom(() => durationFlag("for", text, "agent run"));
   expect([read("3s"), read("1.5m")]).toEqual([[3_000], [90_000]]);
   expect(read("3")).toEqual(['Cannot use --for "3": it has no unit; did you mean 3s?', "agent run --for 3s"]);

@@ -1,9 +1,9 @@
-/** Values of flags that are no settings: a length of time, a whole number. Each throws a UsageError for anything else. */
+/** Values of flags that are not settings: a length of time, a whole number. Each throws a UsageError for any other text. */
 import { UsageError } from "../../core/errors.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import { parseDuration, unitMeant } from "../../core/time/duration.ts";
 
-/** `--for 30s`: milliseconds above 0. `command`: what to try with a value that works, without this flag. */
+/** `--for 30s`: milliseconds above 0. `command`: a command line to try with a value that works, without this flag. */
 export function durationFlag(name: string, text: string, command: string): number {
   const ms = parseDuration(text);
   if (ms !== undefined && ms > 0) return ms;

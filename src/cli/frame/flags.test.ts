@@ -68,7 +68,7 @@ test("an unknown flag is refused with the one that was probably meant", async ()
   }
 });
 
-test("everything that is wrong is reported at once", async () => {
+test("all problems are reported at once", async () => {
   expect(
     await problemsOf("a", "b", "--source", "--json=yes", "--data-dir=", "--rate", "1", "--rate", "2", "--by", "hur"),
   ).toEqual([
@@ -88,11 +88,11 @@ test("a missing argument is reported by the name that the help gives it", async 
   expect(call).rejects.toThrow("Cannot run agent why: NAME|SQL is missing");
 });
 
-test("what comes behind -- is an argument, also where it looks like a flag", async () => {
+test("a word behind -- is an argument, also if it looks like a flag", async () => {
   expect((await parse("--json", "--", "--odd")).flags.dir).toBe("--odd");
 });
 
-test("citty reads what the check let through: what was written is what the command gets", async () => {
+test("citty reads a checked command line as it was written", async () => {
   const value = fc.oneof(
     fc.string({ minLength: 1 }).filter((text) => text.trim() !== "" && !/^-[^\d.]/.test(text)),
     fc.constantFrom("-", "-5", "-.5", "=", "a=b", "true", "false"),

@@ -40,7 +40,7 @@ export function settingOfFlag(flag: string): SettingName | undefined {
   return SETTING_NAMES.find((name) => SETTINGS[name].flag === flag);
 }
 
-/** Throws a UsageError that lists everything that is wrong with `argv`; `line` is the command as typed: `agent lake ls`. */
+/** Throws a UsageError that lists every problem of `argv`; `line` is the command as typed: `agent lake ls`. */
 export async function parseFlags<A extends Args>(
   argv: readonly string[],
   args: A,
@@ -63,7 +63,7 @@ export function flagName(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** What the help and a message call an argument: `ID`. */
+/** The name of an argument in the help and in messages: `ID`. */
 export function argumentName(name: string, arg: Arg): string {
   return arg.valueHint ?? name.toUpperCase();
 }
@@ -80,7 +80,7 @@ type Word =
       readonly isInline: boolean;
     };
 
-/** As citty will read them, but for a flag without its value: there the next flag is a word of its own. */
+/** As citty will read them, except for a flag without its value: there the next flag is a word of its own. */
 function wordsOf(argv: readonly string[], args: Args): Word[] {
   const known = new Map(flagsIn(args).map(([name, arg]) => [`--${flagName(name)}`, arg]));
   const words: Word[] = [];

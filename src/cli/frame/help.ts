@@ -1,11 +1,11 @@
-/** `--help`: what a command does, every flag with its default and its environment name, and lines that work. */
+/** `--help`: a command's summary, every flag with its default and its environment name, and command lines that work. */
 import type { Setting } from "../../core/settings/entry.ts";
 import { SETTINGS } from "../../core/settings/table.ts";
 import type { Command, CommandGroup } from "./command.ts";
 import { type Arg, type Args, argumentName, flagName, settingOfFlag } from "./flags.ts";
 import { USUAL_COLUMNS, wrapWords } from "./wrap.ts";
 
-/** A term and what it means: a command and its summary, a flag and its description. */
+/** A term and its meaning: a command and its summary, a flag and its description. */
 type Entry = readonly [term: string, meaning: string];
 
 const INDENT = "  ";

@@ -76,7 +76,7 @@ test("the second signal ends the process at once with exit code 1", async () => 
   expect(await stderr.rest()).toContain("Everything committed is kept");
 });
 
-test("a reader that goes away stops the command in peace", async () => {
+test("a reader that goes away stops the command without an error", async () => {
   const child = start(`while (!context.stop.aborted) await context.write("x".repeat(65536)); return 0;`);
   const reader = child.stdout.getReader();
   await reader.read();
@@ -84,19 +84,19 @@ test("a reader that goes away stops the command in peace", async () => {
   expect([await child.exited, await child.stderr.text()]).toEqual([0, ""]);
 });
 
-test("all that was written arrives, however slowly it is read", async () => {
+test("all output arrives, however slowly it is read", async () => {
   const child = start(`for (let i = 0; i < 64; i++) await context.write("y".repeat(65536)); return 0;`);
   expect((await child.stdout.text()).length).toBe(64 * 65_536);
   expect(await child.exited).toBe(0);
 });
 
-test("an error that nobody caught is told and exits 1, without the secrets of .env", async () => {
+test("an uncaught error is reported and exits 1, without the secrets of .env", async () => {
   writeFileSync(join(folder, ".env"), "DATABRICKS_TOKEN=dapi-hidden\nAWS_PROFILE=edge\nOTHER=x\n");
   const child = start(`void Promise.reject(new Error("no entry for dapi-hidden")); ${HANG}`);
-  expect([await child.exited, await child.stderr.text()]).toEqual([1, "Cannot go on: no entry for ***\n"]);
+  expect([await child.exited, await child.stderr.text()]).toEqual([1, "Cannot continue: no entry for ***\n"]);
 });
 
-test("the AWS SDK finds the AWS names of .env in the environment; nothing else of it gets there", async () => {
+test("the AWS SDK finds the AWS names of .env in the environment; no other name of it gets there", async () => {
   const child = start(
     `const { AWS_PROFILE, OTHER } = process.env; await context.write(JSON.stringify({ AWS_PROFILE, OTHER })); return 0;`,
   );

@@ -1,4 +1,4 @@
-/** What a command needs of the process: stdout that knows back-pressure and a closed pipe, signals, and `.env`. */
+/** The process, as a command needs it: stdout that handles back-pressure and a closed pipe, signals, and `.env`. */
 import { join } from "node:path";
 import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
 import { readFileText } from "../../core/outside/file-text.ts";
@@ -12,12 +12,12 @@ import {
 import { type Commands, runCommandLine, tellError, type World } from "./commands.ts";
 import { LEAST_COLUMNS, USUAL_COLUMNS } from "./wrap.ts";
 
-/** Runs the command line and ends the process with its exit code, when all that was said has been taken. */
+/** Runs the command line and ends the process with its exit code, when stdout and stderr have taken all output. */
 export async function start(argv: readonly string[], commands?: Commands): Promise<never> {
   const stop = new AbortController();
   const say = sayer();
   const cwd = process.cwd();
-  // The settings see the environment as it came, so that they can tell `.env` from it; the AWS SDK sees both.
+  // The settings see the environment as it came, so that they can distinguish `.env` from it; the AWS SDK sees both.
   const env = { ...process.env };
   const dotenv = readDotenv(join(cwd, ".env"));
   const world: World = {
@@ -63,7 +63,7 @@ function stopOnSignals(stop: AbortController, say: (line: string) => void): <T>(
   const listen = () => SIGNALS.forEach((signal) => void process.on(signal, onSignal));
   listen();
   return (work) => {
-    // A listener hears nothing while one call of a library runs; without one the system ends the process.
+    // A listener gets no signal while one call of a library runs; without one the system ends the process.
     for (const signal of SIGNALS) process.off(signal, onSignal);
     try {
       return work();
@@ -85,7 +85,7 @@ function readDotenv(path: string): Dotenv | AgentError {
   }
 }
 
-/** Resolves when the pipe took the data. A reader that went away (`| head`) is no error: nothing more is wanted. */
+/** Resolves when the pipe took the data. A reader that went away (`| head`) is no error: it wants no more output. */
 function writerOf(stream: NodeJS.WriteStream, stop: AbortController): (data: string | Uint8Array) => Promise<void> {
   let closed = false;
   stream.on("error", (error) => {
@@ -110,7 +110,7 @@ function columnsOf({ isTTY, columns }: NodeJS.WriteStream): number | undefined {
   return isTTY === true ? Math.max(LEAST_COLUMNS, columns || USUAL_COLUMNS) : undefined;
 }
 
-/** Talk is never worth an error: when stderr is gone, the work goes on. */
+/** A message never causes an error: when stderr is gone, the work continues. */
 function sayer(): (line: string) => void {
   process.stderr.on("error", () => undefined);
   return (line) => void process.stderr.write(`${line}\n`);

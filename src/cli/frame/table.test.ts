@@ -32,7 +32,7 @@ test("a table that fits has a line for each row; numbers end under each other", 
   for (const columns of [60, 80, 120, undefined]) expect(textTable({ ...table, columns })).toBe(text);
 });
 
-test("where there is no terminal a row is one line, however long", () => {
+test("without a terminal a row is one line, however long", () => {
   expect(textTable({ ...WORDS, columns: undefined }).split("\n")).toHaveLength(4);
   expect(textTable({ ...NUMBERS, columns: undefined }).split("\n")).toHaveLength(3);
 });
@@ -55,7 +55,7 @@ test("at 120 columns both fit, at 80 the widest text is wrapped by words, and no
   }
 });
 
-test("what cannot be wrapped is a record for each row, and an empty cell is left out", () => {
+test("a table that cannot be wrapped is a record for each row, and an empty cell is left out", () => {
   expect(
     textTable({
       ...NUMBERS,

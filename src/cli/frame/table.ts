@@ -1,6 +1,6 @@
 /**
- * Small tables as text, for people. Where stdout is no terminal a table is never folded: a row is a line, which `grep` and
- * `awk` rely on.
+ * Small tables as text, for people. Without a terminal a table is never folded: a row is a line, as `grep` and
+ * `awk` expect.
  */
 import { longestWord, wrapWords } from "./wrap.ts";
 
@@ -24,7 +24,7 @@ export function textTable(table: Table): string {
   return [...tableLines(table)].join("");
 }
 
-/** The same, a line at a time; `rows` are gone through twice. */
+/** The same, a line at a time; it reads `rows` twice. */
 export function* tableLines({ head, rows, right = [], columns }: Table): Iterable<string> {
   const widths = widthsOf(head, rows);
   if (columns === undefined) return yield* plainLines(head, rows, { widths, right });

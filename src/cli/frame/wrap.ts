@@ -1,6 +1,6 @@
 /** Text broken between words, for help pages and tables. */
 
-/** A terminal whose width is unknown has so many columns; help pages are never wider. */
+/** The columns of a terminal whose width is unknown; help pages are never wider. */
 export const USUAL_COLUMNS = 80;
 /** Tables are laid out for no fewer columns than this. */
 export const LEAST_COLUMNS = 60;
@@ -26,7 +26,7 @@ export function longestWord(text: string): number {
 }
 
 /**
- * `name  text` lines, the texts under each other; what does not fit into `columns` continues there. Without `columns` each
+ * `name  text` lines, the texts under each other; a text longer than `columns` continues there. Without `columns` each
  * has one line, however long.
  */
 export function factLines(facts: readonly (readonly [name: string, text: string])[], columns?: number): string[] {

@@ -130,6 +130,6 @@ async function removeAll(
     if (keys.length > 0) await flush();
   }
   if (stop.aborted)
-    throw new AgentError(`Cannot clean all of the lake: told to stop after ${grouped(removed)} objects`);
+    throw new AgentError(`Cannot clean all of the lake: it was stopped after ${grouped(removed)} objects`);
   return plan;
 }

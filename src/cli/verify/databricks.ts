@@ -20,7 +20,7 @@ export type DatabricksVerification = {
   readonly lines: readonly string[];
 };
 
-/** Nothing is changed, neither there nor here. Throws what Databricks or the store throws when they cannot be read now. */
+/** Changes nothing, neither there nor here. Throws the error of Databricks or the store when they cannot be read now. */
 export async function verifyDatabricks(context: Context, store: ObjectStore): Promise<DatabricksVerification> {
   const lake = openLake(databricksOptions(context));
   const world = worldOf(context);
@@ -43,7 +43,7 @@ export function hasBuffer({ cwd, settings }: Context): boolean {
   return existsSync(join(resolve(cwd, settings.dataDir), BUFFER_FILE));
 }
 
-/** What the buffer here has delivered; null where there is none. */
+/** The rows that the buffer here has delivered; null where there is no buffer. */
 function deliveredHere(context: Context): Delivered | null {
   if (!hasBuffer(context)) return null;
   const { settings, cwd } = context;

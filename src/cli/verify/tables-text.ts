@@ -1,4 +1,4 @@
-/** What `agent verify --databricks` says of the tables: sums by node and stage, then what differs by name and what to do. */
+/** The text of `agent verify --databricks` about the tables: sums by node and stage, then each difference by name and what to do. */
 
 import { grouped } from "../../core/readable-numbers.ts";
 import { STAGES, type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
@@ -53,7 +53,7 @@ function sumsTable({ stages }: TablesVerification, delivered: Delivered | null, 
       const node = nodes.get(name);
       return node !== undefined && !isClean(node);
     });
-  // Those that differ come first where not all have room.
+  // If not all have room, those that differ come first.
   const ordered =
     names.length <= NODES_SHOWN ? names : names.toSorted((a, b) => Number(differs(b)) - Number(differs(a)));
   const rows = ordered.slice(0, NODES_SHOWN).flatMap((name) =>

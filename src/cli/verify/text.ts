@@ -1,4 +1,4 @@
-/** What `agent verify` says to people: a table, then what is missing or double by name, and what to do about it. */
+/** The text of `agent verify` for people: a table, then missing and double rows by name, and what to do about them. */
 
 import { oneLine } from "../../core/log/log.ts";
 import { grouped, rangesText } from "../../core/readable-numbers.ts";
@@ -11,7 +11,7 @@ import type { EpochFindings, Verification } from "../../verify/findings.ts";
 import { textTable } from "../frame/table.ts";
 
 export const ALL_IS_WELL = "every reading is where it belongs";
-/** Objects and ranges that are named in one go; `--json` has all. */
+/** Objects and ranges that are named at most; `--json` has all. */
 const NAMED = 5;
 
 type Finding = { readonly lines: readonly string[]; readonly try: string };
@@ -161,7 +161,7 @@ function placesText(stage: Stage, ranges: readonly SeqRange[]): string {
   return `windows ${starts.join(", ")}${ranges.length > NAMED ? ` and ${ranges.length - NAMED} more` : ""}`;
 }
 
-/** Seqs in the ranges, or windows. A range of validated or anomalies is named whole: which of its seqs it is, no key says. */
+/** Seqs in the ranges, or windows. A range of validated or anomalies is named whole, because no key says which of its seqs are in it. */
 function amount(stage: Stage, ranges: readonly SeqRange[]): string {
   return grouped(stage === "aggregated" ? ranges.length : totalSize(ranges));
 }

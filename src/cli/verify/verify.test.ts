@@ -35,7 +35,7 @@ const keysOf = async (stage: (typeof STAGES)[number]) =>
   (await Array.fromAsync(store.list(stage))).map(({ key }) => key);
 const METADATA = { node: "edge-7", count: 1, agentVersion: "0.1.0", rulesVersion: "abc" } as const;
 
-test("what was delivered is where it belongs, from the listing and from the rows themselves", async () => {
+test("delivered rows are where they belong, by the listing and by the rows themselves", async () => {
   await node.takeAndDeliver(store, 1_000);
   const found = await look({ deep: true });
   expect(found).toMatchObject({ ok: true, epochs: [{ accepted: 1_000, deep: { corrupt: [] } }] });
@@ -46,7 +46,7 @@ test("what was delivered is where it belongs, from the listing and from the rows
   expect(verificationText(found, store)).toEndWith(`\n${ALL_IS_WELL}\n`);
 });
 
-test("it stays so when retention has folded the batches, and a gap is still found", async () => {
+test("the same holds when retention has folded the batches, and a gap is still found", async () => {
   await node.takeAndDeliver(store, 1_000);
   const retention = new Retention(node.buffer);
   while (retention.prune(Number.MAX_SAFE_INTEGER) > 0);
@@ -59,7 +59,7 @@ test("it stays so when retention has folded the batches, and a gap is still foun
   expect(found.epochs[0]!.audit.stages.validated.missing).toEqual([]);
 });
 
-test("what is not delivered yet is pending: named, and not ok", async () => {
+test("an undelivered batch is pending: named, and not ok", async () => {
   node.take(150);
   node.plan();
   await node.deliver(store, 4);
@@ -89,7 +89,7 @@ test("a stage that is switched off is not missed", async () => {
   expect(found.ok).toBe(true);
 });
 
-test("an object that is gone, and one that nobody promised, are named with what to do", async () => {
+test("a missing object, and one without a promise, are named with what to do", async () => {
   await node.takeAndDeliver(store, 300);
   const [gone = ""] = await keysOf("schematized");
   await store.remove("schematized", [gone]);
@@ -126,7 +126,7 @@ test("an object that is gone, and one that nobody promised, are named with what 
   expect(deep.epochs[0]!.deep?.corrupt[0]).toMatchObject({ stage: "validated", key: copy });
 });
 
-test("--deep finds what no listing shows: a body that is cut, and rows that are others than the name says", async () => {
+test("--deep finds faults that no listing shows: a body that is cut, and rows that do not match the name", async () => {
   await node.takeAndDeliver(store, 300);
   const replace = async (stage: "raw" | "anomalies", key: string, body: Uint8Array) => {
     await store.remove(stage, [key]);
@@ -148,7 +148,7 @@ test("--deep finds what no listing shows: a body that is cut, and rows that are 
   expect(problems).toContainEqual([wrong, "a reading_id outside the range in its name (12 rows)"]);
 });
 
-test("lost readings are not missing, and are told", async () => {
+test("lost readings are not missing, and are reported", async () => {
   await node.takeAndDeliver(store, 100);
   node.take(100);
   new Retention(node.buffer).dropOldest(100, node.nowMs);
@@ -157,7 +157,7 @@ test("lost readings are not missing, and are told", async () => {
   expect(verificationText(found, store)).toContain("200 readings accepted, 100 of them lost and counted");
 });
 
-test("another epoch of the node is told and fails nothing; another node's objects are none of its business", async () => {
+test("another epoch of the node is reported and fails nothing; another node's objects are ignored", async () => {
   await node.takeAndDeliver(store, 50);
   const key = (of: { node: string; epoch: string }) => readingKey({ ...of, hourMs: 0, first: 1, last: 5, count: 5 });
   for (const of of [
@@ -210,13 +210,13 @@ test("the epoch of a buffer that was set aside is judged from the listing, its l
   ]);
 });
 
-test("a store that holds nothing of the epoch is probably the wrong one, and that is what is said", async () => {
+test("a store without any object of the epoch is probably the wrong one, and verify says so", async () => {
   await node.takeAndDeliver(store, 50);
   const found = await look({ store: new MemoryStore() });
   expect(verificationText(found, store)).toContain("memory: holds nothing of this epoch");
 });
 
-test("what an agent settles while the store is listed is pending, not missing", async () => {
+test("a batch that an agent settles while the store is listed is pending, not missing", async () => {
   node.take(100);
   node.plan();
   const racing: ObjectStore = Object.assign(Object.create(store), {

@@ -62,7 +62,7 @@ function verifyBuffer(flags: Flags<typeof ARGS>, { settings, cwd, stop, terminal
   });
 }
 
-/** A laptop has no buffer: then the buckets are compared with the tables, and that is said. */
+/** A laptop has no buffer: then the buckets are compared with the tables, and a line says so. */
 async function runBoth(flags: Flags<typeof ARGS>, context: Context, store: ObjectStore): Promise<ExitCode> {
   const { hasBuffer, verifyDatabricks } = await import("./databricks.ts");
   const own = hasBuffer(context) ? await verifyBuffer(flags, context, store) : null;
