@@ -7,7 +7,8 @@ import { LIMITS, NO_SENSOR } from "../../core/sensor.ts";
 import { type Received, receivedOf } from "../lines/received.ts";
 import type { Field } from "../row/fields.ts";
 import { FAST_EXTRA_LENGTH, type Normalizer, type Plan } from "../row/normalize.ts";
-import { FIRST_VALUE, type ForeignRowValues, type ForeignTable } from "./table.ts";
+import { isRounded } from "./exact.ts";
+import { FIRST_VALUE, type ForeignRowValues, type ForeignTable, rowidOf } from "./table.ts";
 
 /** Where the parts of a reading are in a row. */
 type Layout = {
@@ -22,6 +23,8 @@ type Layout = {
   }[];
   readonly unknown: readonly number[];
 };
+
+type NamedValue = readonly [name: string, value: unknown];
 
 type KnownIdentity = { readonly sensor: number; readonly layout: Layout; readonly identity: readonly unknown[] };
 
@@ -110,7 +113,7 @@ export class SqliteRows {
     for (const at of unknown) {
       const value = row[at];
       if (value === null) continue;
-      if (typeof value !== "string" && !Number.isFinite(value)) return null;
+      if (typeof value !== "string" && typeof value !== "bigint" && !Number.isFinite(value)) return null;
       extra += `,${JSON.stringify(this.#table.values[at - FIRST_VALUE])}:${jsonOf(value)}`;
     }
     return extra.length > FAST_EXTRA_LENGTH ? null : extra;
@@ -123,15 +126,15 @@ export class SqliteRows {
         (place) => [place.name, place.value < 0 ? identity[place.identity] : row[FIRST_VALUE + place.value]] as const,
       )
       .filter(([, value]) => value !== null);
-    const exact = new Map(named);
     const foreign = Object.fromEntries(
       named.map(([name, value]) => [name, typeof value === "bigint" ? Number(value) : value]),
     );
     const isWhole = this.#normalizer.add(block, foreign, nowMs, {
-      received: () => receivedRow(named, this.#normalizer.maxLineBytes),
-      textOf: (name) => jsonOf(exact.get(name)),
+      received: () => receivedRow(this.#withKey(this.#exact(named, row), row), this.#normalizer.maxLineBytes),
+      textOf: (name) => jsonOf(this.#exact(named, row).find(([each]) => each === name)?.[1]),
     });
     const sensor = block.sensor[block.count - 1] ?? NO_SENSOR;
+    if (sensor === NO_SENSOR) this.#nameKey(block, row);
     // A row with a field that cannot be read needs its note: the next one of its identity is read by name as well.
     const plan = !isWhole || row[1] !== null ? null : this.#normalizer.planOfRow(foreign);
     if (plan === null) return;
@@ -139,6 +142,32 @@ export class SqliteRows {
     this.#handles.set(sensor, handle);
     this.#known[handle] = { sensor, layout: this.#layoutOf(plan), identity };
     this.#table.learn(handle, identity);
+  }
+
+  /** The values of columns that are numbers to the letter: they are asked for again, where the row is still the same. */
+  #exact(named: readonly NamedValue[], row: ForeignRowValues): readonly NamedValue[] {
+    if (!named.some(([, value]) => isRounded(value))) return named;
+    const exact = this.#table.exactly(rowidOf(row));
+    return named.map(([name, value]) => {
+      const now = exact.get(name);
+      return isRounded(value) && typeof now === "bigint" && Number(now) === value ? [name, now] : [name, value];
+    });
+  }
+
+  /** A row that is no reading is received with its key, which is no field of a reading. */
+  #withKey(named: readonly NamedValue[], row: ForeignRowValues): readonly NamedValue[] {
+    const { key, keepsRowids, columns } = this.#table;
+    return !keepsRowids || columns.includes(key) ? named : [[key, rowidOf(row)], ...named];
+  }
+
+  /** So that a person finds it in the table. */
+  #nameKey(block: ReadingBlock, row: ForeignRowValues): void {
+    const at = block.count - 1;
+    const malformed = block.malformed.get(at);
+    if (malformed === undefined) return;
+    const { reason, detail, received, encoding, bytes } = malformed;
+    const named = `${detail} (row with ${this.#table.key} ${rowidOf(row)})`;
+    block.malformed.set(at, { reason, detail: named, received, encoding, bytes });
   }
 
   #layoutOf(plan: Plan): Layout {
@@ -170,7 +199,7 @@ function isPlain(text: string): boolean {
  * A row as JSON. Of a value that alone is longer than the limit of a row only the beginning is written; the rest counts
  * with its own length, without what JSON would add to it.
  */
-function receivedRow(named: readonly (readonly [name: string, value: unknown])[], mostBytes: number): Received {
+function receivedRow(named: readonly NamedValue[], mostBytes: number): Received {
   let cutAway = 0;
   const shown = named.map(([name, value]) => {
     let kept = value;

@@ -3,15 +3,19 @@ import { Database, type Statement } from "bun:sqlite";
 import { statSync } from "node:fs";
 import { TransientError, UsageError } from "../../core/errors.ts";
 import { shellWord } from "../../core/shell-word.ts";
+import { type ExactColumn, ExactIntegers, mayHoldIntegers } from "./exact.ts";
 import { KnownIdentities, quoted } from "./known.ts";
 
 type Column = { readonly name: string; readonly type: string; readonly pk: number; readonly hidden: number };
 const ROWID_NAMES = ["rowid", "_rowid_", "oid"] as const;
 
-/** How the reader of the rows uses a column; `other` columns are unknown to it. */
-export type ColumnRole = "sensor_id" | "identity" | "value" | "other";
+/** How the reader of the rows uses a column: a `number` as one, with the digits that it holds; `other` columns are unknown. */
+export type ColumnRole = "sensor_id" | "identity" | "value" | "number" | "other";
 
-/** A row: its rowid (see `rowidOf`), the handle of its identity or null, `values`, and where the handle is null also `identity`. */
+/**
+ * A row: its rowid (see `rowidOf`), the handle of its identity or null, `values`, and where the handle is null also `identity`.
+ * An integer beyond 2^53 is a `bigint`, unless its column is a `number`.
+ */
 export type ForeignRowValues = readonly unknown[];
 /** Where `values` begin in a row. */
 export const FIRST_VALUE = 2;
@@ -33,6 +37,8 @@ export class ForeignTable {
   values: readonly string[] = [];
   /** The table has an INTEGER PRIMARY KEY, so that VACUUM leaves its rowids alone. */
   keepsRowids = false;
+  /** What a person calls the rowid: the name of the INTEGER PRIMARY KEY, where there is one. */
+  key = "rowid";
   #autoincrement = false;
   /** A rowid was too large for a number: they are read as text, which costs about 0.2 µs a row. */
   #wide = false;
@@ -44,6 +50,7 @@ export class ForeignTable {
   #rowid = "rowid";
   #after: Statement | null = null;
   #identityOf: Statement | null = null;
+  #exact: ExactIntegers | null = null;
   #between: { readonly key: string; readonly statement: Statement } | null = null;
   #known: KnownIdentities | null = null;
 
@@ -112,8 +119,14 @@ export class ForeignTable {
     }
     for (const row of rows) {
       if (row[1] === null) row.push(...(this.#identityOf.values(rowidOf(row))[0] ?? []).slice(1));
+      this.#exact?.restore(row, rowidOf);
     }
     return rows;
+  }
+
+  /** All values of a row by name, integers beyond 2^53 as `bigint`; empty where it is gone. */
+  exactly(rowid: bigint): ReadonlyMap<string, unknown> {
+    return this.#exact?.rowAt(rowid) ?? new Map();
   }
 
   /** From now on, rows of this identity come with this handle. */
@@ -215,6 +228,7 @@ export class ForeignTable {
     this.#rowid = alias === null ? rowid : quoted(alias);
     this.#wide = false;
     this.keepsRowids = alias !== null;
+    this.key = alias ?? "rowid";
     this.#autoincrement = alias !== null && /\bAUTOINCREMENT\b/i.test(String(sql));
     this.columns = columns
       .filter(
@@ -226,6 +240,12 @@ export class ForeignTable {
     const isId = (name: string): boolean => this.#roleOf(name) === "sensor_id";
     this.identity = this.columns.filter(isIdentity).toSorted((a, b) => Number(isId(b)) - Number(isId(a)));
     this.values = this.columns.filter((name) => !isIdentity(name));
+    const types = new Map(columns.map(({ name, type }) => [name, type]));
+    const exact = [...this.values, ...this.identity].map((name, i): ExactColumn => {
+      const isWanted = this.#roleOf(name) !== "number" && mayHoldIntegers(types.get(name) ?? "");
+      return { name, at: isWanted ? i + FIRST_VALUE : null };
+    });
+    this.#exact = new ExactIntegers(this.#db, `FROM main.${quoted(this.#name)} WHERE ${this.#rowid} = ?`, exact);
     this.#known = new KnownIdentities(this.#db, this.#name, this.identity);
     this.schema = cookie;
   }
@@ -233,9 +253,10 @@ export class ForeignTable {
   #closeStatements(): void {
     this.#after?.finalize();
     this.#identityOf?.finalize();
+    this.#exact?.close();
     this.#between?.statement.finalize();
     this.#known?.close();
-    this.#after = this.#identityOf = this.#between = this.#known = null;
+    this.#after = this.#identityOf = this.#exact = this.#between = this.#known = null;
   }
 
   #noTable(): TransientError {

@@ -136,7 +136,9 @@ test("rows with wrong types are malformed and kept whole, and the rows around th
   for (const [values] of rows) insert.run(...(values as string[]));
   const block = new ReadingBlock(100);
   tail(path).source.take(block, 0);
-  expect(rows.map((_, row) => block.malformed.get(row)?.detail)).toEqual(rows.map(([, detail]) => detail));
+  expect(rows.map((_, row) => block.malformed.get(row)?.detail)).toEqual(
+    rows.map(([, detail], row) => (detail === undefined ? undefined : `${detail} (row with rowid ${row + 1})`)),
+  );
   expect(block.malformed.get(2)?.received).toBe(
     `{"sensor_id":"a","timestamp":"${TIME(0)}","temperature":"21.5","status_code":0,"anomaly_flag":0}`,
   );

@@ -9,8 +9,8 @@
  *   A file that is replaced while it is open is first read to its end.
  * - A new column is unknown and goes to `extra`; a dropped one is absent; NULL in an unknown column is ignored.
  *   An INTEGER PRIMARY KEY is the rowid and not a field, unless the mapping names it.
- * - Integers beyond 2^53 lose their last digits in measures and in `extra`; as status_code or sensor_id they are refused.
- *   As rowids (keys of nanoseconds, snowflakes) they are followed exactly.
+ * - Integers beyond 2^53 lose their last digits in measures only. As rowids (keys of nanoseconds, snowflakes) they are
+ *   followed exactly; in `extra`, in what was received and as a mapped sensor_id they are kept to the letter.
  */
 
 import { statSync } from "node:fs";
@@ -71,11 +71,13 @@ export class SqliteTailSource implements Source {
     this.#options = options;
     const fields = options.normalizer.planOfRow({})?.fields;
     const id = options.normalizer.foreignName("sensor_id");
+    const { numeric } = options.normalizer.timestamps;
     // The roles are the same for every profile, except for measures, and no profile makes an identity column a measure.
     this.#roleOf = (column) => {
       const kind = fields?.get(column)?.kind;
       if (kind === "identity") return column === id ? "sensor_id" : "identity";
-      return kind === undefined ? "other" : "value";
+      if (kind === undefined) return "other";
+      return kind === "measure" || (kind === "timestamp" && numeric) ? "number" : "value";
     };
     const follower = Follower.from(options.cursor, () => markNames(options.normalizer));
     if (follower === null)
