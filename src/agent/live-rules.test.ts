@@ -61,6 +61,8 @@ class Counting implements RuleSet {
     return bytes !== undefined && this.state.load(bytes) ? [] : ["counts"];
   }
   warnings = () => [];
+  count = (): void => {};
+  counts = () => [];
   costs = () => [];
   silentSensors = () => [];
   evaluationProblems = () => [];
@@ -239,6 +241,23 @@ test("what breaks a rule is counted once it is committed, for the rules in force
   offer(rule("c", 10));
   offer(rule("a", 10));
   expect(node.rules.broken()).toEqual([{ rule: "a", count: 0 }]);
+  node.buffer.close();
+});
+
+test("a rule that failed for every reading, and one that no sensor matches, are named once there are readings", () => {
+  const world = newWorld();
+  const failing = { name: "b", when: { expression: "100 / status_code > 1" } };
+  const nowhere = { ...rule("c", 10), applies_to: { location: "west" } };
+  const node = open(world, (catalogue) => parsed(catalogue, rule("a", 60), failing, nowhere));
+  expect([node.rules.failing(), node.rules.unmatched()]).toEqual([[], []]);
+  commit(node, 30, true);
+  expect(node.rules.failing()).toEqual([{ rule: "b", count: 30, message: "division by zero" }]);
+  expect(node.rules.unmatched()).toEqual(["c"]);
+  expect(node.rules.counts().map(({ sensors, readings, errors }) => [sensors, readings, errors])).toEqual([
+    [3, 30, 0],
+    [3, 30, 30],
+    [0, 0, 0],
+  ]);
   node.buffer.close();
 });
 

@@ -15,6 +15,7 @@ import {
   formatProblem,
   type Loaded,
   type RuleCost,
+  type RuleCount,
   type RuleProblem,
   type RuleSet,
   type RuleWarning,
@@ -41,6 +42,9 @@ export type LiveRulesParts = {
   readonly log: Log;
   readonly now: () => number;
 };
+
+/** `count`: evaluations that failed. */
+export type FailingRule = { readonly rule: string; readonly count: number; readonly message: string };
 
 const COSTS_SHOWN = 50;
 const SILENT_SHOWN = 50;
@@ -117,6 +121,26 @@ export class LiveRules {
       .slice(0, COSTS_SHOWN);
   }
 
+  /** By rule in force, since its set was loaded. */
+  counts(): readonly RuleCount[] {
+    return this.#set.counts();
+  }
+
+  /** Rules whose evaluation failed for every reading that it could judge, with their first error. */
+  failing(): readonly FailingRule[] {
+    const errors = this.#set.evaluationProblems();
+    return this.#set.counts().flatMap(({ rule, errors: count, decided }) => {
+      const message = errors.find((error) => error.rule === rule)?.message;
+      return count > 0 && decided === 0 && message !== undefined ? [{ rule, count, message }] : [];
+    });
+  }
+
+  /** Rules that apply to none of the sensors seen so far; none before the first reading. */
+  unmatched(): readonly string[] {
+    if (this.judged === 0) return [];
+    return this.#set.counts().flatMap(({ rule, sensors }) => (sensors === 0 ? [rule] : []));
+  }
+
   /** Sensors that should have sent a reading by now; at most as many as a status page shows. */
   silent(nowMs: number): readonly SilentSensor[] {
     return this.#set
@@ -137,8 +161,10 @@ export class LiveRules {
   }
 
   /** The block that the set judged last is in the buffer. */
-  committed({ count, findings }: Pick<ReadingBlock, "count" | "findings">): void {
+  committed(block: Pick<ReadingBlock, "count" | "findings" | "sensor">): void {
+    const { count, findings } = block;
     this.#set.keep();
+    this.#set.count(block);
     this.#unsaved += count;
     if (this.#saving !== null) this.#noteSaved(this.#saving);
     this.#saving = null;

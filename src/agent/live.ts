@@ -34,6 +34,10 @@ export type LiveReport = {
     readonly warnings?: readonly RuleWarning[] | undefined;
     /** Sensors that a rule of silence misses now, the longest first, cut at a limit. */
     readonly silent?: readonly { rule: string; sensor: string; sinceMs: number }[] | undefined;
+    /** What each rule had to do since its set was loaded, cut at a limit. */
+    readonly counts?: readonly { rule: string; sensors: number; readings: number; errors: number }[] | undefined;
+    /** Rules that apply to none of the sensors seen so far, cut at a limit. */
+    readonly unmatched?: readonly string[] | undefined;
     /** The most expensive rules only, so that the file stays small. */
     readonly costs?:
       | readonly { rule: string; nsPerReading: number | null; subjects: number; stateBytes: number }[]
@@ -76,6 +80,8 @@ const LIVE: Shape<LiveReport> = atLeast({
       lines(atLeast({ file: anyText, line: anyNumber, column: anyNumber, message: anyText, idle: boolean })),
     ),
     silent: optional(lines(atLeast({ rule: anyText, sensor: anyText, sinceMs: anyNumber }))),
+    counts: optional(lines(atLeast({ rule: anyText, sensors: anyNumber, readings: anyNumber, errors: anyNumber }))),
+    unmatched: optional(lines(anyText)),
     costs: optional(
       lines(atLeast({ rule: anyText, nsPerReading: nullable(anyNumber), subjects: anyNumber, stateBytes: anyNumber })),
     ),

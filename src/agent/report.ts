@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Problem } from "../core/problem.ts";
+import { grouped } from "../core/readable-numbers.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { VERSION } from "../core/version.ts";
@@ -10,10 +11,13 @@ import { formatProblem, type RuleProblem, type RuleWarning } from "../rules/rule
 import type { ObjectStore } from "../uplink/object-store.ts";
 import type { Delivery } from "./delivery.ts";
 import type { LiveReport } from "./live.ts";
-import type { LiveRules } from "./live-rules.ts";
+import type { FailingRule, LiveRules } from "./live-rules.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { corruptProblems } from "./recovery/old-epochs.ts";
 import { sourceProblem } from "./source-trouble.ts";
+
+/** Rules whose counts a report has, so that the file stays small. */
+const RULES_SHOWN = 200;
 
 type Constants = { readonly settings: Settings; readonly store: ObjectStore; readonly startedAtMs: number };
 type Reported = {
@@ -40,6 +44,7 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
       ...linkProblems(delivery, store),
       ...rulesProblems(rules.refused),
       ...idleProblems(rules.warnings),
+      ...failingProblems(rules.failing()),
       ...corruptProblems(buffer, nowMs),
       ...pipeline.taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble)),
     ],
@@ -50,6 +55,11 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
       loadedAtMs: rules.loadedAtMs,
       refused: rules.refused,
       warnings: rules.warnings,
+      counts: rules
+        .counts()
+        .slice(0, RULES_SHOWN)
+        .map(({ rule, sensors, readings, errors }) => ({ rule, sensors, readings, errors })),
+      unmatched: rules.unmatched().slice(0, RULES_SHOWN),
       costs: rules.costliest(),
       silent: rules.silent(nowMs),
     },
@@ -80,6 +90,16 @@ function idleProblems(warnings: readonly RuleWarning[]): Problem[] {
   const more = idle.length > 1 ? ` (and ${idle.length - 1} more)` : "";
   const message = `A rule in force cannot work as it is: ${formatProblem(first)}${more}`;
   return [{ code: "rules_idle", message, try: "agent rules check" }];
+}
+
+function failingProblems(failing: readonly FailingRule[]): Problem[] {
+  const [first] = failing;
+  if (first === undefined) return [];
+  const { rule, count, message: error } = first;
+  const times = count === 1 ? "its only reading" : `all ${grouped(count)} readings that it could judge`;
+  const more = failing.length > 1 ? ` (and ${failing.length - 1} more rules)` : "";
+  const message = `Rule "${rule}" failed for ${times}, and breaks none: ${error}${more}`;
+  return [{ code: "rule_errors", message, try: "agent rules list" }];
 }
 
 function linkReport({ link }: Delivery): LiveReport["uplink"] {

@@ -18,7 +18,9 @@ export function statusText(status: Status, nowMs: number, columns?: number): str
     ["buffer", `${roughBytes(buffer.bytes)} of ${roughBytes(buffer.limit_bytes)}`],
     [
       "rules",
-      rules.version === null ? "none yet" : `${rules.version}, ${rules.count} in force${since(rules.loaded_at)}`,
+      rules.version === null
+        ? "none yet"
+        : `${rules.version}, ${rules.count} in force${since(rules.loaded_at)}${unmatchedText(rules.unmatched)}`,
     ],
     ...rules.warnings.map((warning): [string, string] => ["warning", formatProblem(warning)]),
     ["uplink", `${uplink.state}${since(uplink.since)}${uplink.error === null ? "" : `: ${uplink.error}`}`],
@@ -61,6 +63,11 @@ export function statusText(status: Status, nowMs: number, columns?: number): str
     "",
     stagesText(status, nowMs, columns),
   ].join("\n");
+}
+
+/** A rule for sensors that this node does not have is usual; one that should have some is found here. */
+function unmatchedText({ length }: Status["rules"]["unmatched"]): string {
+  return length === 0 ? "" : `; ${length === 1 ? "1 applies" : `${length} apply`} to no sensor seen so far`;
 }
 
 function stagesText(status: Status, nowMs: number, columns: number | undefined): string {

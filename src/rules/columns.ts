@@ -13,8 +13,8 @@ export const SENSOR_SUBJECT = "sensor ";
 
 /** `slot` is -1 until a sensor that reports the measure was seen. */
 export type MeasureRef = { slot: number };
-/** By sensor handle: 1 where the rule applies, replaced by a longer one as the catalogue grows. `any`: a 1 is in it. */
-export type SelectionRef = { mask: Uint8Array; any: boolean };
+/** By sensor handle: 1 where the rule applies, replaced by a longer one as the catalogue grows. `sensors`: how many ones are in it. */
+export type SelectionRef = { mask: Uint8Array; sensors: number };
 
 export class Columns {
   readonly catalogue: SensorCatalogue;
@@ -44,7 +44,7 @@ export class Columns {
   selection(selector: Selector): SelectionRef {
     const known = this.#selections.get(selector.key);
     if (known !== undefined) return known.ref;
-    const ref = { mask: new Uint8Array(64), any: false };
+    const ref = { mask: new Uint8Array(64), sensors: 0 };
     for (const sensor of this.catalogue.sensors.slice(0, this.#sensorsSeen)) select(selector, ref, sensor);
     this.#selections.set(selector.key, { selector, ref });
     return ref;
@@ -86,5 +86,5 @@ function select(selector: Selector, ref: SelectionRef, { handle, identity }: Sen
   }
   if (handle === NO_SENSOR || !selector.matches(identity)) return;
   ref.mask[handle] = 1;
-  ref.any = true;
+  ref.sensors++;
 }

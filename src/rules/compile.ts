@@ -7,8 +7,17 @@ import { Columns, type SelectionRef } from "./columns.ts";
 import type { Broken, BrokenRow, ConditionJudge } from "./condition.ts";
 import type { Rule } from "./files/rule.ts";
 import { suspiciousRules } from "./files/suspicious.ts";
-import type { EvaluationProblem, RuleCost, RuleSet, RuleSummary, RuleWarning, SilentSensor } from "./rule-set.ts";
+import type {
+  EvaluationProblem,
+  RuleCost,
+  RuleCount,
+  RuleSet,
+  RuleSummary,
+  RuleWarning,
+  SilentSensor,
+} from "./rule-set.ts";
 import type { Memory } from "./state.ts";
+import { Tally } from "./tally.ts";
 
 const VERSION_LENGTH = 12;
 const BLOCKS_A_TIMING = 64;
@@ -18,7 +27,10 @@ function canonicalOf(rules: readonly Rule[]): string {
   return `[${rules.map((rule) => rule.canonical).join(",")}]`;
 }
 
-/** `ignored`: what was beside the rules and was not read. `rules` are sorted by name, as `readRules` gives them; the catalogue may grow while the set is in use. */
+/**
+ * `rules` are sorted by name, as `readRules` gives them; the catalogue may grow while the set is in use. `ignored`: what was
+ * beside the rules and was not read.
+ */
 export function compileRules(
   rules: readonly Rule[],
   catalogue: SensorCatalogue,
@@ -42,6 +54,7 @@ class CompiledRules implements RuleSet {
   readonly #columns: Columns;
   readonly #compiled: readonly Compiled[];
   readonly #states: readonly Memory[];
+  readonly #tally: Tally;
   #blocks = 0;
   /** Readings whose judging was timed, and the time that each rule took for them. */
   #timed = 0;
@@ -65,6 +78,7 @@ class CompiledRules implements RuleSet {
       broken: (row, what) => this.#add(rule, row, what),
     }));
     this.#spentMs = rules.map(() => 0);
+    this.#tally = new Tally(this.#compiled.map(({ rule: { name }, selection, judge }) => ({ name, selection, judge })));
     this.#states = this.#compiled.flatMap(({ judge }) => judge.state ?? []);
   }
 
@@ -73,6 +87,7 @@ class CompiledRules implements RuleSet {
     block.findings.clear();
     this.#columns.grow();
     this.#rollBack();
+    this.#tally.begin();
     // Reading the clock for each rule would cost more than most rules: one block of many is timed, and none of the first,
     // whose code is still cold.
     if (++this.#blocks % BLOCKS_A_TIMING === 0) this.#judgeTimed(block);
@@ -96,14 +111,14 @@ class CompiledRules implements RuleSet {
 
   #judgeAll(block: ReadingBlock): void {
     for (const { selection, judge, broken } of this.#compiled) {
-      if (selection.any) judge.judge(block, selection.mask, broken);
+      if (selection.sensors > 0) judge.judge(block, selection.mask, broken);
     }
   }
 
   #judgeTimed(block: ReadingBlock): void {
     let from = performance.now();
     for (const [i, { selection, judge, broken }] of this.#compiled.entries()) {
-      if (selection.any) judge.judge(block, selection.mask, broken);
+      if (selection.sensors > 0) judge.judge(block, selection.mask, broken);
       const until = performance.now();
       this.#spentMs[i] = (this.#spentMs[i] ?? 0) + until - from;
       from = until;
@@ -113,6 +128,14 @@ class CompiledRules implements RuleSet {
 
   keep(): void {
     for (const state of this.#states) state.keep();
+  }
+
+  count(block: Pick<ReadingBlock, "count" | "sensor">): void {
+    this.#tally.add(block, this.#columns.catalogue.sensors.length);
+  }
+
+  counts(): readonly RuleCount[] {
+    return this.#tally.counts();
   }
 
   #rollBack(): void {

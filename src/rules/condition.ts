@@ -34,6 +34,8 @@ export interface ConditionJudge {
   readonly state?: Memory;
   /** Errors of evaluation so far: how often each message came. */
   readonly problems?: ReadonlyMap<string, number>;
+  /** How often an evaluation ended in true or false, where one can fail. */
+  readonly decided?: () => number;
   /** The sensors that should have sent a reading by now. It decides no verdict: it is for `status` and metrics. */
   silentAt?(nowMs: number): readonly Silence[];
 }

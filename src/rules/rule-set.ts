@@ -26,6 +26,10 @@ export interface RuleSet {
   judge(block: ReadingBlock): void;
   /** The block that was judged last has been committed: its changes in the rules' memory stay. */
   keep(): void;
+  /** The block that was judged last was committed for the first time: counts it for `counts`. */
+  count(block: Pick<ReadingBlock, "count" | "sensor">): void;
+  /** By rule, in the order of `names`, since the set was loaded. */
+  counts(): readonly RuleCount[];
   /** The memory of each rule that has one, by the rule's canonical JSON; first undoes the changes that were not kept. */
   saveState(): ReadonlyMap<string, Uint8Array>;
   /** The same, with the changes of the block that was judged last: stored in the transaction that commits it. */
@@ -48,6 +52,18 @@ export type RuleCost = {
   /** Sensors or groups in its memory, and its size. */
   readonly subjects: number;
   readonly stateBytes: number;
+};
+
+/**
+ * How much a rule had to do. `sensors`: those seen so far that it applies to; `readings`: theirs. `errors`: evaluations that
+ * failed; `decided`: those that ended in true or false, null for a rule whose evaluation cannot fail.
+ */
+export type RuleCount = {
+  readonly rule: string;
+  readonly sensors: number;
+  readonly readings: number;
+  readonly errors: number;
+  readonly decided: number | null;
 };
 
 export type SilentSensor = { readonly rule: string; readonly sensor: string; readonly sinceMs: number };

@@ -116,6 +116,7 @@ export class RunHealth {
       costs: live.rules.costs ?? [],
       judged: opened.parts.rules.judged,
       broken: opened.parts.rules.broken(),
+      counts: opened.parts.rules.counts(),
       silent: new Set(opened.parts.rules.set.silentSensors(nowMs).map(({ sensor }) => sensor)).size,
       residentBytes: process.memoryUsage.rss(),
       cpuSeconds: (user + system) / 1e6,

@@ -11,6 +11,8 @@ export type ProcessFacts = {
   /** Readings judged since the agent started; how many of them broke each rule in force. */
   readonly judged: number;
   readonly broken: readonly { rule: string; count: number }[];
+  /** What each rule in force had to do since its set was loaded. */
+  readonly counts: readonly { rule: string; sensors: number; readings: number; errors: number }[];
   /** Sensors that a rule of silence misses now. */
   readonly silent: number;
   /** Of the rules that take most. */
@@ -193,6 +195,21 @@ function ruleMetrics(m: Metrics, status: CountedStatus, facts: ProcessFacts): vo
     "agent_rule_broken_total",
     "Readings that broke a rule in force, since the agent started.",
     facts.broken.map(({ rule, count }) => [{ rule }, count]),
+  );
+  m.gauge(
+    "agent_rule_sensors",
+    "Sensors seen so far that a rule in force applies to.",
+    facts.counts.map(({ rule, sensors }) => [{ rule }, sensors]),
+  );
+  m.counter(
+    "agent_rule_readings_total",
+    "Readings of the sensors that a rule in force applies to, since its set was loaded.",
+    facts.counts.map(({ rule, readings }) => [{ rule }, readings]),
+  );
+  m.counter(
+    "agent_rule_errors_total",
+    "Readings for which the evaluation of a rule in force failed, since its set was loaded.",
+    facts.counts.map(({ rule, errors }) => [{ rule }, errors]),
   );
   m.gauge(
     "agent_rule_seconds_per_reading",

@@ -40,6 +40,8 @@ export type Status = {
     readonly count: number;
     readonly loaded_at: string | null;
     readonly refused: LiveReport["rules"]["refused"];
+    /** Rules that apply to none of the sensors seen so far. */
+    readonly unmatched: readonly string[];
     /** Warnings about rules in force, which are legal. */
     readonly warnings: NonNullable<LiveReport["rules"]["warnings"]>;
   };
@@ -227,12 +229,13 @@ export function isRunning(dataDir: string): boolean {
 
 function rulesStatus({ rules: known }: BufferFacts, live: LiveReport | null): Status["rules"] {
   if (live !== null) {
-    const { version, count, loadedAtMs, refused, warnings = [] } = live.rules;
-    return { version, count, loaded_at: iso(loadedAtMs), refused, warnings };
+    const { version, count, loadedAtMs, refused, warnings = [], unmatched = [] } = live.rules;
+    return { version, count, loaded_at: iso(loadedAtMs), refused, warnings, unmatched };
   }
-  if (known === null) return { version: null, count: 0, loaded_at: null, refused: [], warnings: [] };
+  const none = { refused: [], warnings: [], unmatched: [] };
+  if (known === null) return { version: null, count: 0, loaded_at: null, ...none };
   const { version, count, sinceMs } = known;
-  return { version, count, loaded_at: iso(sinceMs), refused: [], warnings: [] };
+  return { version, count, loaded_at: iso(sinceMs), ...none };
 }
 
 function uplinkStatus({ report, unread }: LastReport): Status["uplink"] {

@@ -145,6 +145,8 @@ test("only readings committed from --since and before --until count; those befor
     saveJudged: () => new Map(),
     loadState: () => [],
     warnings: () => [],
+    count: () => undefined,
+    counts: () => [],
     costs: () => [],
     silentSensors: () => [],
     evaluationProblems: () => [],
@@ -303,6 +305,8 @@ test("told to stop it ends with a sentence; the buffer was not touched", async (
       slow.judge(block);
     },
     keep: () => slow.keep(),
+    count: () => undefined,
+    counts: () => [],
     costs: () => [],
     silentSensors: () => [],
     evaluationProblems: () => [],

@@ -59,12 +59,15 @@ async function list(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCo
   return 0;
 }
 
+type Count = NonNullable<LiveReport["rules"]["counts"]>[number];
 type Cost = NonNullable<LiveReport["rules"]["costs"]>[number];
 type Judged = {
   readonly version: string | null;
   readonly broken: ReadonlyMap<string, number>;
   /** As the agent measures it while it runs, or did last; by rule, of those that take most. */
   readonly costs: ReadonlyMap<string, Cost>;
+  /** Since the set was loaded. */
+  readonly counts: ReadonlyMap<string, Count>;
 };
 
 /** Null where there is no buffer. A list is worth having without its counts, unless they were asked for. */
@@ -77,11 +80,12 @@ function judgedLately({ settings, cwd, say }: Context): Judged | null {
     try {
       const version = ledger.meta("rules_version");
       const live = readLive(dataDir)?.rules;
-      const costs = live !== undefined && live.version === version ? (live.costs ?? []) : [];
+      const own = live !== undefined && live.version === version ? live : null;
       return {
         version,
         broken: brokenSince(ledger, Date.now() - COUNTED_MS),
-        costs: new Map(costs.map((cost) => [cost.rule, cost])),
+        costs: new Map(own?.costs?.map((cost) => [cost.rule, cost])),
+        counts: new Map(own?.counts?.map((count) => [count.rule, count])),
       };
     } finally {
       ledger.close();
@@ -98,6 +102,9 @@ function listJson(from: string, set: RuleSet, judged: Judged | null) {
   const rules = set.rules.map((rule) => ({
     ...rule,
     did_break: judged === null ? null : (judged.broken.get(rule.name) ?? 0),
+    sensors: judged?.counts.get(rule.name)?.sensors ?? null,
+    readings: judged?.counts.get(rule.name)?.readings ?? null,
+    errors: judged?.counts.get(rule.name)?.errors ?? null,
     ns_per_reading: judged?.costs.get(rule.name)?.nsPerReading ?? null,
     remembers: judged?.costs.get(rule.name)?.subjects ?? null,
     state_bytes: judged?.costs.get(rule.name)?.stateBytes ?? null,
@@ -120,21 +127,28 @@ function rowsText(set: RuleSet, columns: number | undefined): string {
 }
 
 function countedText(set: RuleSet, judged: Judged, columns: number | undefined): string {
-  const hasCosts = judged.costs.size > 0;
+  const numbers = [...(judged.counts.size > 0 ? COUNT_HEAD : []), ...(judged.costs.size > 0 ? COST_HEAD : [])];
   const rows = set.rules.map(({ name, severity, kind, measures }) => {
-    const cost = hasCosts ? costCells(judged.costs.get(name)) : [];
-    return [name, grouped(judged.broken.get(name) ?? 0), ...cost, severity, kind, measures.join(", ")];
+    const count = judged.counts.size > 0 ? countCells(judged.counts.get(name)) : [];
+    const cost = judged.costs.size > 0 ? costCells(judged.costs.get(name)) : [];
+    return [name, grouped(judged.broken.get(name) ?? 0), ...count, ...cost, severity, kind, measures.join(", ")];
   });
-  const none = hasCosts ? ["", ""] : [];
-  const others = brokenByOthers(set, judged).map(([name, n]) => [
-    oneLine(name),
-    grouped(n),
-    ...none,
-    "not in this set",
-  ]);
-  const head = ["rule", "broken in 24 h", ...(hasCosts ? ["ns a reading", "remembers"] : []), "severity", "kind"];
-  const right = hasCosts ? [1, 2, 3] : [1];
-  return textTable({ head: [...head, "measures"], rows: [...rows, ...others], right, columns });
+  const others = brokenByOthers(set, judged).map(([name, n]) => {
+    return [oneLine(name), grouped(n), ...numbers.map(() => ""), "not in this set"];
+  });
+  const head = ["rule", "broken in 24 h", ...numbers, "severity", "kind", "measures"];
+  const right = ["broken in 24 h", ...numbers].map((_, i) => i + 1);
+  return textTable({ head, rows: [...rows, ...others], right, columns });
+}
+
+const COUNT_HEAD = ["sensors", "judged", "errors"];
+const COST_HEAD = ["ns a reading", "remembers"];
+
+/** The sensors that it applies to, their readings, and those for which its evaluation failed. */
+function countCells(count: Count | undefined): string[] {
+  return count === undefined
+    ? ["", "", ""]
+    : [count.sensors, count.readings, count.errors].map((number) => grouped(number));
 }
 
 /** What a rule takes of each reading, and of how many sensors it remembers how much. */

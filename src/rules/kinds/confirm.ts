@@ -49,11 +49,12 @@ function compile(condition: Condition, { at_least: atLeast, of }: Confirm, colum
   const memory = new JointMemory(own, asides.state);
   const span = 2 ** of;
   const brokenRows = new Map<number, Broken>();
-  const { problems } = inner;
+  const { problems, decided } = inner;
   const silentAt = inner.silentAt?.bind(inner);
   return {
     state: inner.state === undefined ? memory : new JointMemory(inner.state, memory),
     ...(problems === undefined ? {} : { problems }),
+    ...(decided === undefined ? {} : { decided }),
     ...(silentAt === undefined ? {} : { silentAt }),
     judge(block, applies, broken) {
       brokenRows.clear();

@@ -59,9 +59,12 @@ function interpreted(
 ): ConditionJudge {
   const problems = new Map<string, number>();
   const values: unknown[] = [];
+  let decided = 0;
   const breaks = (): boolean => {
     try {
-      return expression.evaluate(values) === true;
+      const isBroken = expression.evaluate(values) === true;
+      decided++;
+      return isBroken;
     } catch (error) {
       if (error !== ABSENT_FIELD) count(problems, messageOf(error));
       return false;
@@ -69,6 +72,7 @@ function interpreted(
   };
   return {
     problems,
+    decided: () => decided,
     judge(block: ReadingBlock, applies: Uint8Array, broken: BrokenRow): void {
       for (let row = 0; row < block.count; row++) {
         if (applies[block.sensor[row] ?? NO_SENSOR] !== 1) continue;
