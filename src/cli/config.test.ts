@@ -107,7 +107,7 @@ test("a line of .env without an assignment is a problem of every command that ha
 test("a name in the environment that only looks like a setting is a warning, no more", async () => {
   const more = { env: { AGENT_STOER: "s3:", HOME: "/" } };
   const { code, said } = await seen("config check", {}, more);
-  const warning = "AGENT_STOER in the environment is no setting and is ignored; did you mean AGENT_STORE?";
+  const warning = "AGENT_STOER in the environment is not a setting and is ignored; did you mean AGENT_STORE?";
   expect([code, said]).toEqual([0, [warning]]);
   const { lines } = await seen("config check --json", {}, more);
   expect(JSON.parse(lines.join(""))).toEqual({ ok: true, problems: [], warnings: [warning] });

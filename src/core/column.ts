@@ -1,4 +1,4 @@
-/** A column of a row that the agent delivers: what encoders, schemas and the lake's tables agree on. */
+/** A column of a row that the agent delivers. Encoders, schemas and the lake's tables all read it here. */
 export type ColumnType = "text" | "number" | "integer" | "timestamp" | "list of text";
 
 export type Column = {

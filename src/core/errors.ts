@@ -1,5 +1,5 @@
 /**
- * The errors that callers branch on. A message reads `Cannot <verb> <object>: <cause>`; `tryHint` is the way out, printed
+ * The errors that callers branch on. A message reads `Cannot <verb> <object>: <cause>`; `tryHint` is a command to try, printed
  * as a `Try:` line. Callers never branch on message text.
  */
 export class AgentError extends Error {

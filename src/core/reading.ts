@@ -8,7 +8,7 @@ import { NO_SENSOR } from "./sensor.ts";
 export type Malformed = {
   /** A code for counters: one of few values, without data. */
   readonly reason: MalformedReason;
-  /** A sentence for a person: what is wrong, where, and what was expected. It quotes at most 80 characters of data. */
+  /** A sentence for a person: the problem, its place, and the expected form. It quotes at most 80 characters of data. */
   readonly detail: string;
   /** As received: text where it is valid UTF-8, else base64. Whole up to the limit of a line, else MALFORMED_KEPT_BYTES. */
   readonly received: string;

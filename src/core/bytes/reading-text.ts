@@ -36,7 +36,7 @@ export class ReadingText {
     const measures = block.measures;
     for (let i = 0; i < keys.length; i++) {
       w.raw(keys[i]!);
-      // A column that this block never needed holds nothing but absent values.
+      // A column that this block never needed holds only absent values.
       const slot = slots[i]!;
       const value = slot < measures.length ? measures[slot]![row]! : Number.NaN;
       if (Number.isNaN(value)) w.raw(NULL);

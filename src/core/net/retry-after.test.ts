@@ -4,7 +4,7 @@ import { parseRetryAfter } from "./retry-after.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 8);
 
-test("seconds and dates become milliseconds to wait, and a date in the past is no wait", () => {
+test("seconds and dates become milliseconds to wait, and a date in the past means no wait", () => {
   fc.assert(
     fc.property(fc.nat({ max: 999_999_999 }), (seconds) => {
       expect(parseRetryAfter(` ${seconds} `, NOW)).toBe(seconds * 1_000);

@@ -1,8 +1,8 @@
-/** The name that somebody probably meant. */
+/** The name that a person probably meant. */
 
 /** `; did you mean --store?`, or nothing where no name is near. */
 export function didYouMean(given: string, names: Iterable<string>): string {
-  // Beyond this it is no slip of a name, and the distance takes the square of it.
+  // A longer text is not a misspelt name, and the distance takes the square of its length.
   if (given.length > 80) return "";
   const near = [...names].map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }));
   const best = near.sort((a, b) => a.distance - b.distance)[0];

@@ -1,6 +1,6 @@
 /**
  * A JSON file that a person wrote: taken whole, or refused with every problem at once, each as
- * `file:line:column: path: what is wrong`.
+ * `file:line:column: path: the problem`.
  */
 import { resolve } from "node:path";
 import { codeOf, messageOf, UsageError } from "../errors.ts";
@@ -17,7 +17,7 @@ import { type JsonProblem, readShape, type Shape } from "./shape.ts";
 
 const FILE_MAX_BYTES = 1024 * 1024;
 
-/** A kind of file: what people call it, what to say where there is none, a command that shows one, and what it must hold. */
+/** A kind of file: its name for people, a message for a missing one, a command that shows one, and its shape. */
 export type JsonFileKind<T> = {
   readonly name: string;
   readonly missing: string;
@@ -45,7 +45,7 @@ export function parseJsonFile<T>({ tryHint, shape }: JsonFileKind<T>, text: stri
   throw new UsageError(read.refused.map(problemLine).join("\n"), { tryHint });
 }
 
-/** What is wrong with a file, and where. Lines and columns count from 1. */
+/** A problem of a file, and its place. Lines and columns count from 1. */
 export type FileProblem = {
   readonly file: string;
   readonly line: number;

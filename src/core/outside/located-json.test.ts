@@ -48,7 +48,7 @@ test("what JSON.parse refuses is refused, and the other way round", () => {
   );
 });
 
-test("a syntax error says what was expected, what is there, and where", () => {
+test("a syntax error says what was expected, what was found, and where", () => {
   const cases: [text: string, said: string][] = [
     ["", "1:1 expected a value, not the end of the file"],
     ['{\n  "name": temperature\n}', '2:11 expected a value, not "temperature"'],

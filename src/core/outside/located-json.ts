@@ -24,7 +24,7 @@ export class JsonSyntaxError extends Error {
 /** Deeper than any file of ours needs, and shallow enough for the stack. */
 const MAX_DEPTH = 64;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-/** A run of characters that stand for themselves in a string. */
+/** A run of characters that mean themselves in a string. */
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
@@ -70,7 +70,7 @@ export function plainJson(node: JsonNode): unknown {
   }
 }
 
-/** Where in the source the character `index` of a text value is: escapes are longer than what they stand for. */
+/** Where in the source the character `index` of a text value is: escapes are longer than their characters. */
 export function sourceOffsetInText(source: string, textAt: number, index: number): number {
   let at = textAt + 1;
   for (let i = 0; i < index && source[at] !== '"'; i++) {
@@ -105,7 +105,7 @@ class Parser {
 
   constructor(text: string) {
     this.#text = text;
-    // A byte order mark is no JSON, but editors write it and nobody sees it.
+    // A byte order mark is not JSON, but editors write it and people do not see it.
     if (text.charCodeAt(0) === 0xfeff) this.#at = 1;
   }
 

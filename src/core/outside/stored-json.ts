@@ -42,7 +42,7 @@ export function storedJson<T>(shape: Shape<T>, text: string): T | null {
   return "value" in stored ? stored.value : null;
 }
 
-/** The entries that the shape takes; the others are left out. Null where the text is no JSON list. */
+/** The entries that the shape takes; the others are left out. Null where the text is not a JSON list. */
 export function storedEntries<T>(shape: Shape<T>, text: string): T[] | null {
   const entries = storedJson(ENTRIES, text);
   return (

@@ -16,8 +16,8 @@ export const store: Kind<string> = one({
 export type HostPort = { readonly host: string; readonly port: number };
 
 /**
- * Where to listen, or `off`: null. An address and no name but localhost: who may reach it must not depend on what a name
- * server says today.
+ * Where to listen, or `off`: null. An address, and no name but localhost: which machines may reach it must not depend on the answer of a
+ * name server.
  */
 export const hostPortOrOff: Kind<HostPort | null> = one({
   expects: "HOST:PORT, such as 127.0.0.1:8080, or off",

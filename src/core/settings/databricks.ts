@@ -41,12 +41,12 @@ export const DATABRICKS_SETTINGS = {
     "AGENT_LAKE_READERS",
     kind.principals,
     "",
-    "Who may read the tables: users, groups or service principals' application ids, separated by commas.",
+    "Readers of the tables: users, groups or service principals' application ids, separated by commas.",
   ),
   lakeLoader: may(
     "AGENT_LAKE_LOADER",
     kind.text("a user's name or a service principal's application id", "NAME", /^[^\0\r\n,]{1,256}$/),
-    "Who the job that loads the tables runs as. Not set: who provisions.",
+    "The identity that runs the job that loads the tables. Not set: that of the person who provisions.",
   ),
   jobNodeType: may(
     "AGENT_JOB_NODE_TYPE",

@@ -12,7 +12,7 @@ test("the AWS SDK sees the AWS names of .env, where the environment has none", (
   expect(awsVariables(dotenv, { AWS_REGION: "us-east-1", AWS_PROFILE: "" })).toEqual({ AWS_PROFILE: "edge" });
 });
 
-test("a line of .env that is no assignment is told by its number, and never what stands in it", () => {
+test("a line of .env without an assignment is reported by its number, never with its text", () => {
   const text = `# comment
 AGENT_STORE=s3: # behind
   DATABRICKS_TOKEN dapi-secret

@@ -1,5 +1,5 @@
 /**
- * `.env`, read by us and not by the engine, so that `agent config show` can tell where a value came from and so that the
+ * `.env`, read by us and not by the engine, so that `agent config show` knows where a value came from, and so that the
  * compiled binary reads exactly one file: that of the working directory.
  */
 import { parseEnv } from "node:util";
@@ -14,8 +14,8 @@ export function parseDotenv(text: string): Variables {
 }
 
 /**
- * Lines that are no assignment, which `parseEnv` would pass over in silence, as `.env:LINE:COLUMN: …`. What stands there is
- * not told: it may be a secret whose `=` was forgotten.
+ * Lines without an assignment, which `parseEnv` would skip in silence, as `.env:LINE:COLUMN: …`. A problem never quotes its
+ * line: it may be a secret whose `=` was forgotten.
  */
 export function dotenvProblems(text: string, file = ".env"): string[] {
   const problems: string[] = [];
@@ -31,7 +31,7 @@ export function dotenvProblems(text: string, file = ".env"): string[] {
     }
     const [, quote = "", rest = ""] = found;
     if (quote === "" || rest.includes(quote)) continue;
-    // A quoted value may go on over lines; where its end never comes, it is as it stands.
+    // A quoted value may continue over lines; without an end quote it is the text of its line.
     const end = lines.findIndex((later, at) => at > i && later.includes(quote));
     if (end > 0) i = end;
   }
@@ -39,8 +39,8 @@ export function dotenvProblems(text: string, file = ".env"): string[] {
 }
 
 /**
- * What the AWS SDK must find in the environment: it reads `AWS_PROFILE`, keys and many more by itself. Only what is
- * absent there, because the environment wins over `.env`.
+ * The variables that the AWS SDK must find in the environment: it reads `AWS_PROFILE`, keys and many more by itself. Only
+ * those that are absent there, because the environment wins over `.env`.
  */
 export function awsVariables(dotenv: Variables, env: Variables): Record<string, string> {
   const missing: Record<string, string> = {};

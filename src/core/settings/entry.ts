@@ -1,4 +1,4 @@
-/** One setting of the table: its name in the environment, what it means, its default and its limits. */
+/** One setting of the table: its name in the environment, its meaning, its default and its limits. */
 import type { Kind } from "./kind.ts";
 import * as kind from "./kind.ts";
 
@@ -14,7 +14,7 @@ export type Setting<T> = {
   readonly kind: Kind<T>;
 };
 
-/** Its name in the environment, or that with the rest of how it is given. */
+/** Its name in the environment, alone or with its other options. */
 type Named = string | { readonly env: string; readonly flag?: string; readonly secret?: true };
 
 function namesOf(named: Named): Pick<Setting<never>, "env" | "flag" | "secret"> {

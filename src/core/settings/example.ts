@@ -1,4 +1,4 @@
-/** The text of `.env.example`: every setting with its sentence, what it takes and its default, all commented out. */
+/** The text of `.env.example`: every setting with its sentence, its form and its default, all commented out. */
 
 import type { Setting } from "./entry.ts";
 import { SETTING_NAMES } from "./settings.ts";

@@ -1,5 +1,5 @@
 /**
- * The kinds of value that a setting can have: how its text is read, what is refused, and how a value is written so that
+ * The kinds of value that a setting can have: how its text is read, which texts are refused, and how a value is written so that
  * it reads back as itself.
  */
 
@@ -18,7 +18,7 @@ import {
 export type Parsed<T> = { readonly value: T } | { readonly problem: string };
 
 export type Kind<T> = {
-  /** What a value looks like, behind the word "expected": `a duration from 10ms to 1m`. */
+  /** The form of a value, behind the word "expected": `a duration from 10ms to 1m`. */
   readonly expects: string;
   /** The value's place in a help line: `DIR`, `30s`. */
   readonly hint: string;
@@ -34,7 +34,7 @@ export function one<T>(kind: {
   hint: string;
   read: (text: string) => T | undefined;
   format: (value: T) => string;
-  /** Why a text was not read, where there is more to say than what was expected; else empty. */
+  /** Why a text was not read, where that says more than the expected form; else empty. */
   why?: (text: string) => string;
 }): Kind<T> {
   const { expects, hint, format } = kind;
@@ -99,7 +99,7 @@ export const tags: Kind<Readonly<Record<string, string>>> = one({
       .join(","),
 });
 
-/** Names of users, groups and service principals separated by commas, each once; an empty text: nobody. */
+/** Names of users, groups and service principals separated by commas, each once; an empty text: no one. */
 export const principals: Kind<readonly string[]> = one({
   expects: "names of users, groups or service principals, separated by commas",
   hint: "NAME,…",

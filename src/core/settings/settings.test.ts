@@ -118,7 +118,7 @@ test("an empty variable counts as not set, and zero is a value", () => {
   expect([settings.store, settings.keep]).toEqual(["dir:there", 0]);
 });
 
-test("every problem is told at once, with its name, its value and what was expected", () => {
+test("every problem is reported at once, with its name, its value and the expected form", () => {
   const call = () =>
     resolveSettings({
       flags: { store: "gs:x" },
@@ -152,7 +152,7 @@ test("sources are separated by spaces, and a path may hold spaces", () => {
   expect(repeated.source).toEqual(["stdin:", "sqlite:b c.db"]);
 });
 
-test("a source or store without its colon is told what was probably meant", () => {
+test("a source or store without its colon is refused with the probable meaning", () => {
   const problemOf = (flags: Record<string, string>) => checkSettings({ flags }).problems[0]?.replace(/^.*\): /, "");
   const uris = "expected URIs such as simulator: or sqlite:field.db";
   expect(problemOf({ source: "stdin" })).toBe(`${uris}; did you mean stdin:?`);
@@ -188,12 +188,12 @@ test("half a pair of keys and a bucket name that S3 would refuse are found befor
   }
 });
 
-test("all secrets are known to whoever must hide them", () => {
+test("all secrets are known to the code that hides them", () => {
   const env = { AWS_SECRET_ACCESS_KEY: "s1", AWS_ACCESS_KEY_ID: "s0", AWS_SESSION_TOKEN: "s2", DATABRICKS_TOKEN: "s3" };
   expect(secretsOf(resolveSettings({ env }))).toEqual(["s0", "s1", "s2", "s3"]);
 });
 
-test("where to listen is an address and a port, and what was probably meant is told", () => {
+test("where to listen is an address and a port, and a refusal names the probable meaning", () => {
   const listen = (text: string) => SETTINGS.dashboard.kind.parse([text]);
   for (const text of ["127.0.0.1:8080", "localhost:0", "[::1]:65535", "0.0.0.0:1"]) {
     expect([text, listen(text)]).toEqual([text, { value: expect.objectContaining({ port: expect.any(Number) }) }]);

@@ -16,11 +16,11 @@ export type SettingValues = { readonly [K in SettingName]: ValueOf<(typeof SETTI
 export type Settings = SettingValues & { readonly origins: Readonly<Record<SettingName, Origin>> };
 
 export type SettingSources = {
-  /** As the command line gave them, by flag name (`data-dir`). What is no setting's flag is ignored. */
+  /** As the command line gave them, by flag name (`data-dir`). Other flags are ignored. */
   readonly flags?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly dotenv?: Readonly<Record<string, string | undefined>>;
-  /** What is wrong with the text of `.env` itself, with its place. */
+  /** Problems of the text of `.env` itself, each with its place. */
   readonly dotenvProblems?: readonly string[];
 };
 
@@ -96,10 +96,10 @@ function unknownNames(dotenv: SettingSources["dotenv"]): string[] {
   );
 }
 
-/** What `config check` says of such names in the environment: they change nothing. */
+/** The warnings of `config check` about such names in the environment: they change nothing. */
 export function environmentWarnings(env: SettingSources["env"]): string[] {
   return strangersIn(env).map(
-    (name) => `${name} in the environment is no setting and is ignored${didYouMean(name, ENV_NAMES)}`,
+    (name) => `${name} in the environment is not a setting and is ignored${didYouMean(name, ENV_NAMES)}`,
   );
 }
 

@@ -1,5 +1,5 @@
 /**
- * Every setting, in one table: its name in the environment, what it means, its default and its limits. `.env.example`,
+ * Every setting, in one table: its name in the environment, its meaning, its default and its limits. `.env.example`,
  * `--help` and `agent config` are generated from it. Flags win over the environment, the environment over `.env`, `.env`
  * over defaults; an empty value in the environment or in `.env` counts as not set.
  */
@@ -124,10 +124,15 @@ export const SETTINGS = {
     "AGENT_POLL_MS",
     kind.milliseconds("1ms", "1h"),
     "250ms",
-    "How often a source that cannot call is looked at.",
+    "How often the agent looks at a source that cannot call.",
   ),
   puts: must("AGENT_PUTS", kind.integer(1, 32), "4", "Objects on their way to the store at the same time."),
-  putTimeoutMs: must("AGENT_PUT_TIMEOUT_MS", kind.milliseconds("10ms", "1h"), "60s", "A put is given up and repeated."),
+  putTimeoutMs: must(
+    "AGENT_PUT_TIMEOUT_MS",
+    kind.milliseconds("10ms", "1h"),
+    "60s",
+    "A put that takes longer is ended and repeated.",
+  ),
   backoffMaxMs: must(
     "AGENT_BACKOFF_MAX_MS",
     kind.milliseconds("10ms", "24h"),
@@ -144,7 +149,7 @@ export const SETTINGS = {
     { env: "AGENT_DRAIN", flag: "drain" },
     kind.duration("0", "24h"),
     "0s",
-    "On a stop signal, how long to go on delivering; 0: the next start delivers.",
+    "On a stop signal, how long to continue delivering; 0: the next start delivers.",
   ),
   dashboard: must(
     { env: "AGENT_DASHBOARD", flag: "dashboard" },
@@ -176,7 +181,7 @@ export const SETTINGS = {
     { env: "AGENT_EDGE_IDENTITY", flag: "edge" },
     kind.choice(["user", "role"]),
     "user",
-    "Who edge nodes are to AWS: a user with a key in a file, or a role for machines with an instance profile.",
+    "The identity of edge nodes in AWS: a user with a key in a file, or a role for machines with an instance profile.",
   ),
   edgeNodes: must(
     { env: "AGENT_EDGE_NODES", flag: "nodes" },
@@ -199,7 +204,7 @@ export const SETTINGS = {
     { env: "AGENT_COST_TAGS", flag: "cost-tags" },
     kind.tags,
     "",
-    "More tags for everything that is made in AWS, for who reads the bill.",
+    "More tags for everything that is made in AWS, for readers of the bill.",
   ),
   writeOnce: must(
     { env: "AGENT_WRITE_ONCE", flag: "write-once" },
@@ -216,7 +221,7 @@ export const SETTINGS = {
   rawExpiryDays: may(
     { env: "AGENT_RAW_EXPIRY_DAYS", flag: "raw-expiry-days" },
     kind.integer(30, 3_650),
-    "Raw objects are deleted by S3 after so many days; longer than Auto Loader may ever stand still. Not set: never.",
+    "S3 deletes raw objects after this many days; it must be longer than any pause of Auto Loader. Not set: never.",
   ),
   awsEndpointUrlS3: may(
     "AWS_ENDPOINT_URL_S3",
