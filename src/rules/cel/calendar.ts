@@ -60,11 +60,8 @@ export const CALENDAR = {
   getDate: (localMs) => dateOf(localMs).day,
   getDayOfMonth: (localMs) => dateOf(localMs).day - 1,
   getDayOfYear: (localMs) => dayOf(localMs) - dayOfDate({ year: dateOf(localMs).year, month: 1, day: 1 }),
-  // 1970-01-01 was a Thursday.
-  getDayOfWeek: (localMs) => {
-    const day = (dayOf(localMs) + 4) % 7;
-    return day < 0 ? day + 7 : day;
-  },
+  // 1970-01-01 was a Thursday. The remainder of a negative day is negative, or -0.
+  getDayOfWeek: (localMs) => (((dayOf(localMs) + 4) % 7) + 7) % 7,
   getHours: (localMs) => Math.floor(msOfDay(localMs) / MS_PER_HOUR),
   getMinutes: (localMs) => Math.floor(msOfDay(localMs) / MS_PER_MINUTE) % 60,
   getSeconds: (localMs) => Math.floor(msOfDay(localMs) / 1_000) % 60,

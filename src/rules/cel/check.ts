@@ -33,6 +33,7 @@ export type ExpressionProblem = { readonly message: string; readonly index: numb
 /** Functions of CEL that the library does not declare. */
 const MISSING_IN_LIBRARY = [
   "int(uint): int",
+  "matches(string, string): bool",
   "int(google.protobuf.Timestamp): int",
   "string(google.protobuf.Timestamp): string",
   "string(google.protobuf.Duration): string",
@@ -129,6 +130,7 @@ function fieldsOf(root: ASTNode): Fields {
     const isLoop = node.op === "rcall" && BINDING_MACROS.has(node.args[0]);
     if (isLoop && inLoop) found.problem ??= { message: LOOP_IN_LOOP, index: node.start };
     if (node.op === "rcall" && node.args[0] === "matches") found.problem ??= problemOfPattern(node.args[2][0]);
+    if (node.op === "call" && node.args[0] === "matches") found.problem ??= problemOfPattern(node.args[1][1]);
     if (node.op === "id") names.push({ name: node.args, index: node.start });
     if (isLoop) {
       const [, receiver, [own]] = node.args;

@@ -106,6 +106,8 @@ class Emitter {
         return this.#membership(node.args[0], node.args[1]);
       case "rcall":
         return this.#textTest(node.args);
+      case "call":
+        return this.#textTest([node.args[0], node.args[1][0] ?? node, node.args[1].slice(1)]);
       default:
         if (!COMPARISONS.has(node.op)) throw new NotCompilable();
         // The four comparisons have two operands each.
@@ -178,7 +180,10 @@ class Emitter {
     const values = args.map((arg) => this.value(arg));
     const [a, b] = values;
     if (a === undefined) throw new NotCompilable();
-    if (name === "double" && a.type !== "string" && b === undefined) return { ...a, type: "double" };
+    if (name === "double" && a.type !== "string" && b === undefined) {
+      // An int has no negative zero.
+      return { ...a, type: "double", js: a.type === "int" ? `(${a.js} + 0)` : a.js };
+    }
     if (name === "size" && a.type === "string" && b === undefined) {
       const length = this.#constant((text: string) => [...text].length);
       // Not called with the null of a text that is absent.

@@ -43,6 +43,7 @@ export const FUNCTIONS: ReadonlyMap<string, CelFunction> = new Map<string, CelFu
   ["timestamp", toInstant],
   ["duration", toSpan],
   ["dyn", (value) => value],
+  ["matches", ofTexts("matches", matches)],
   ...Object.entries(MATH_FUNCTIONS).map(([name, run]) => [name, ofDoubles(name, run)] as const),
   ...Object.entries(MATH_FUNCTIONS_OF_TWO).map(([name, run]) => [name, ofDoubles(name, run)] as const),
 ]);

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import fc from "fast-check";
 import { checkExpression } from "./check.ts";
 import { readPattern } from "./pattern.ts";
@@ -119,4 +120,17 @@ test("where RE2 and JavaScript mean the same, both give the same answer", () => 
     }),
     { numRuns: 800 },
   );
+});
+
+test("the library of patterns is loaded by the first pattern, not before", () => {
+  const loaded = (expression: string) => {
+    const code = `
+      const { checkExpression } = await import(${JSON.stringify(join(import.meta.dir, "check.ts"))});
+      if ("message" in checkExpression(${JSON.stringify(expression)})) throw new Error("refused");
+      console.log(Object.keys(require.cache).some((path) => path.includes("re2js")));`;
+    const { stdout } = Bun.spawnSync([process.execPath, "-e", code]);
+    return stdout.toString().trim();
+  };
+  expect(loaded("model.startsWith('a') && timestamp.getHours('Europe/Brussels') < 6")).toBe("false");
+  expect(loaded("model.matches('a')")).toBe("true");
 });

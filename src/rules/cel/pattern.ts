@@ -5,7 +5,7 @@
 import type { RE2JS } from "re2js";
 
 /** The texts of readings repeat: sensors, models, kinds of anomaly. The newest answers are kept for each pattern. */
-const MAX_ANSWERS = 1_024;
+const MAX_ANSWERS = 512;
 const MAX_PATTERNS = 1_024;
 /** A longer one is never a name, and not worth its memory. */
 const MAX_REMEMBERED_LENGTH = 512;

@@ -76,6 +76,7 @@ export function isCondition(node: ASTNode): boolean {
       return typeof node.args === "boolean";
     case "?:":
       return isCondition(node.args[1]);
+    case "call":
     case "rcall":
       return TEXT_TESTS.has(node.args[0]);
     default:
