@@ -131,8 +131,8 @@ export function noOverload(what: string, ...of: readonly unknown[]): CelError {
 /** Numbers of all types are one line; values of other types are equal only to their own. */
 export function isEqual(a: unknown, b: unknown): boolean {
   if (typeof a !== "object" && typeof b !== "object") {
-    // The language compares a double and an int exactly.
-    return typeof a === typeof b ? a === b : isNumber(a) && isNumber(b) && a <= b && a >= b;
+    // CEL's suite wants an int beside a double to be compared as a double: the language itself would compare them exactly.
+    return typeof a === typeof b ? a === b : isNumber(a) && isNumber(b) && Number(a) === Number(b);
   }
   if (a instanceof Uint) return isEqual(a.value, b instanceof Uint ? b.value : b);
   if (b instanceof Uint) return isEqual(a, b.value);
@@ -156,12 +156,18 @@ function isNumber(value: unknown): value is number | bigint {
 /** Below 0, 0 or above 0; NaN where a NaN is one of them. */
 export function compare(a: unknown, b: unknown): number {
   const [x, y] = [a instanceof Uint ? a.value : a, b instanceof Uint ? b.value : b];
-  if (isNumber(x) && isNumber(y)) return x < y ? -1 : x > y ? 1 : x >= y ? 0 : Number.NaN;
+  if (typeof x === "bigint" && typeof y === "bigint") return x < y ? -1 : x > y ? 1 : 0;
+  // NaN where one of them is.
+  if (isNumber(x) && isNumber(y)) return order(Number(x), Number(y));
   if (typeof x === "string" && typeof y === "string") return compareText(x, y);
   if (typeof x === "boolean" && typeof y === "boolean") return Number(x) - Number(y);
   if (x instanceof Instant && y instanceof Instant) return x.ms - y.ms || x.ns - y.ns;
   if (x instanceof Span && y instanceof Span) return x.ns < y.ns ? -1 : x.ns > y.ns ? 1 : 0;
   throw noOverload("<", a, b);
+}
+
+function order(x: number, y: number): number {
+  return x < y ? -1 : x > y ? 1 : x === y ? 0 : Number.NaN;
 }
 
 /** The order of code points. JavaScript's own is that of UTF-16, where an emoji is before the last letters of 16 bits. */
