@@ -27,13 +27,18 @@ export type RulesInForce = {
   readonly set: RuleSet;
   /** Why the content of the rules folder is not in force; empty when it is. */
   readonly refused: readonly RuleProblem[];
-  /** The folder's set, or why it is refused; null when the folder has not changed since the last look. Absent: not watched. */
-  readonly look?: (runningMs: number) => Loaded<RuleSet> | null;
-  /** The folder, as the user named it; absent: the rules in the binary. */
-  readonly dir?: string;
+  /**
+   * The set that is there now, or why it is refused; null when nothing has changed since the last look, unless `isAsked`. Absent:
+   * not watched.
+   */
+  readonly look?: (runningMs: number, isAsked: boolean) => FoundRules | null;
+  /** The folder, as the user named it; null: the rules in the binary. */
+  readonly dir?: string | null;
   /** All that a reading may have: what is wrong with rules that are legal is said in their light. */
   readonly profiles?: readonly Profile[];
 };
+/** `dir`: as above; absent: as before. */
+export type FoundRules = Loaded<RuleSet> & { readonly dir?: string | null };
 /** The rule set that was in force with this data dir before: its canonical text and its folder, if any. */
 export type LastRules = { readonly canonical: string | null; readonly dir: string | null };
 
@@ -53,7 +58,7 @@ const LOOK_MS = 200;
 /** Memories are stored with the commit that brings this many readings, or later where they are large: 64 bytes a reading. */
 const SAVE_ROWS = 20_000;
 const SAVE_BYTES_A_ROW = 64;
-/** In the buffer's `meta`: the folder of the last set that was accepted at a start; empty: the rules in the binary. */
+/** In the buffer's `meta`: the folder of the last set that was accepted; empty: the rules in the binary. */
 const DIR_KEY = "rules_dir";
 /** Readings that one step of the replay after a restart judges. */
 const REPLAY_ROWS = 5_000;
@@ -65,7 +70,8 @@ export class LiveRules {
   readonly #parts: LiveRulesParts;
   readonly #ledger: RuleLedger;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
-  #waiting: Loaded<RuleSet> | null = null;
+  #waiting: FoundRules | null = null;
+  #isAsked = false;
   #unsaved = 0;
   #savedBytes = 0;
   /** The memories that the commit in progress stores. */
@@ -91,10 +97,10 @@ export class LiveRules {
     else if (before !== undefined) this.#ledger.save(this.#set.saveState());
     if (first.refused.length === 0) parts.buffer.setMeta(DIR_KEY, first.dir ?? "");
     for (const problem of this.#refused) parts.log.warn("rules_refused", formatProblem(problem));
+    this.#warned = before === undefined ? new Warned(first.profiles ?? null, parts.log) : before.#warned;
     // Nothing is said of the rules in the binary: they are for all profiles that ship.
-    const profiles = first.look === undefined ? null : (first.profiles ?? null);
-    this.#warned = before === undefined ? new Warned(profiles, parts.log) : before.#warned;
-    if (before === undefined && this.#refused.length === 0) this.#warned.note(first.set);
+    const isFolder = first.look !== undefined && first.dir !== null;
+    if (before === undefined && isFolder && this.#refused.length === 0) this.#warned.note(first.set);
   }
 
   static last(buffer: SqliteBuffer): LastRules {
@@ -176,18 +182,25 @@ export class LiveRules {
 
   /** Between two commits, as often as the caller likes: takes over the set that is in the folder now. */
   watch(runningMs: number): void {
-    if (runningMs - this.#lookedAtMs < LOOK_MS) return;
+    if (!this.#isAsked && runningMs - this.#lookedAtMs < LOOK_MS) return;
     this.#lookedAtMs = runningMs;
     // A set that could not be written down (a full disk) is tried again.
-    const loaded = this.#look?.(runningMs) ?? this.#waiting;
-    if (loaded === null) return;
-    this.#waiting = loaded;
-    this.#takeIn(loaded);
-    this.#waiting = null;
+    const found = this.#look?.(runningMs, this.#isAsked) ?? this.#waiting;
+    if (found !== null) {
+      this.#waiting = found;
+      this.#takeIn(found);
+      this.#waiting = null;
+    }
+    this.#isAsked = false;
   }
 
-  #takeIn(loaded: Loaded<RuleSet>): void {
-    const { log } = this.#parts;
+  /** The next `watch` reads the rules again, and says that it did, also where nothing has changed. */
+  readAgain(): void {
+    this.#isAsked = true;
+  }
+
+  #takeIn(loaded: FoundRules): void {
+    const { log, buffer } = this.#parts;
     if ("refused" in loaded) {
       this.#refused = loaded.refused;
       for (const problem of loaded.refused) log.warn("rules_refused", formatProblem(problem));
@@ -196,9 +209,12 @@ export class LiveRules {
     }
     const wasRefused = this.#refused.length > 0;
     if (loaded.ok.version !== this.#set.version) this.#exchange(loaded.ok);
-    else if (wasRefused) log.info("rules_restored", `The rules folder is valid again: version ${this.#set.version}`);
+    else if (wasRefused) log.info("rules_restored", `No rule file is refused any more: version ${this.#set.version}`);
+    else if (this.#isAsked)
+      log.info("rules_same", `The rules were read again and are the same: version ${this.#set.version}`);
     this.#refused = [];
-    this.#warned.note(loaded.ok);
+    if (loaded.dir !== undefined) buffer.setMeta(DIR_KEY, loaded.dir ?? "");
+    if (loaded.dir !== null) this.#warned.note(loaded.ok);
   }
 
   /** Stores the memories, however little is new: before an end, or so that readings can be deleted when room is short. */

@@ -16,8 +16,8 @@ import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { durationFlag } from "./frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 import { textTable } from "./frame/table.ts";
+import { watchProgress } from "./run/progress.ts";
 import { startAgent } from "./run.ts";
-import { watchProgress } from "./run-progress.ts";
 import { command as verify } from "./verify/verify.ts";
 
 const ARGS = {

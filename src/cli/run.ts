@@ -1,17 +1,8 @@
 /** `agent run`: the main job. Takes, keeps, judges and delivers until it is stopped or its sources end. */
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import { StoppedEarlyError } from "../agent/buffer-inputs.ts";
-import type { LastRules, RulesInForce } from "../agent/live-rules.ts";
 import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
 import type { Reporting } from "../agent/parts.ts";
-import { UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
-import type { SensorCatalogue } from "../core/sensor.ts";
-import { loadRules, loadRuleTexts } from "../rules/files/load.ts";
-import { builtInRules } from "../rules/files/shipped.ts";
-import { FolderWatch } from "../rules/files/watch.ts";
-import { formatProblem } from "../rules/rule-set.ts";
 import { openSource } from "../sensor/open-source.ts";
 import { shippedProfiles } from "../sensor/profile/shipped.ts";
 import { MappedNames } from "../sensor/row/mapped-names.ts";
@@ -21,8 +12,9 @@ import { durationFlag } from "./frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 import { openLog } from "./frame/log.ts";
 import { loadReadingFiles } from "./reading-files.ts";
-import { DEFAULT_DIR } from "./rules/folder.ts";
-import { watchProgress } from "./run-progress.ts";
+import { rulesInForce } from "./run/place-of-rules.ts";
+import { watchProgress } from "./run/progress.ts";
+import { type RunSettings, reloadSettings } from "./run/reload.ts";
 import { storeOf } from "./store-of.ts";
 
 const ARGS = {
@@ -47,15 +39,24 @@ export const command = defineCommand({
   run,
 });
 
-async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
+async function run(flags: Flags<typeof ARGS>, given: Context): Promise<ExitCode> {
+  // What SIGHUP may change is changed in the copy that everything of this run reads.
+  const settings: RunSettings = { ...given.settings };
+  const context: Context = { ...given, settings };
   const forMs = flags.for === undefined ? null : durationFlag("for", flags.for, "agent run");
   const { once } = flags;
-  const { settings, stop, terminal } = context;
+  const { stop, terminal } = context;
   const log = await openLog(context);
   const reporting = new RunReporting(settings, context.cwd, log);
+  let running: OpenAgent | null = null;
+  context.onHangUp?.((dotenv) => {
+    reloadSettings(settings, dotenv, context, log);
+    running?.parts.rules.readAgain();
+  });
   await reporting.listen();
   const opened = await startAgent(context, { log, once, reporting }).catch(unlessStopped);
   if (opened === null) return 0;
+  running = opened;
   reporting.begin(opened);
   log.info("running", `Taking ${settings.source.join(", ")}, delivering to ${settings.store}`, {
     node: opened.parts.buffer.nodeId,
@@ -112,7 +113,7 @@ export async function startAgent(
     units: new Map(profile.measures.map(({ name, unit }) => [name, unit])),
     ...(reporting && { reporting }),
     rules: (catalogue, last) => ({
-      ...rulesInForce(context, catalogue, last, log),
+      ...rulesInForce(context, { catalogue, last }, log),
       profiles: [profile, ...shippedProfiles()],
     }),
     sources: (catalogue, cursor) =>
@@ -133,31 +134,5 @@ export async function startAgent(
           notice: (line) => log.warn("source_notice", line),
         }),
       ),
-  });
-}
-
-/**
- * The named folder, else `./rules`, else the rules in the binary. A refused folder changes nothing: the last set stays in
- * force; when there never was one, the call cannot work. A `./rules` that was in force and is gone is refused too: the
- * rules in the binary replace it only when the user says so.
- */
-function rulesInForce({ settings, cwd }: Context, catalogue: SensorCatalogue, last: LastRules, log: Log): RulesInForce {
-  const isThere = existsSync(resolve(cwd, DEFAULT_DIR)) || last.dir === DEFAULT_DIR;
-  const dir = settings.rulesDir ?? (isThere ? DEFAULT_DIR : null);
-  if (dir === null) return { set: builtInRules(catalogue), refused: [] };
-  const path = resolve(cwd, dir);
-  const folder = new FolderWatch(path);
-  const look = (runningMs: number) => (folder.look(runningMs) ? loadRules(path, catalogue, dir) : null);
-  const loaded = loadRules(path, catalogue, dir);
-  if ("ok" in loaded) return { set: loaded.ok, refused: [], look, dir };
-  const { refused } = loaded;
-  const { canonical } = last;
-  const kept = canonical === null ? null : loadRuleTexts([{ name: "last-good.json", text: canonical }], catalogue);
-  if (kept !== null && "ok" in kept) {
-    log.warn("rules_kept", `The last good rule set is in force: version ${kept.ok.version}`);
-    return { set: kept.ok, refused, look };
-  }
-  throw new UsageError(`Cannot use rules "${dir}":\n${refused.map(formatProblem).join("\n")}`, {
-    tryHint: `agent rules check ${dir}`,
   });
 }

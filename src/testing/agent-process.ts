@@ -54,7 +54,7 @@ export class AgentProcess {
     return this.#child.pid;
   }
 
-  kill(signal: "SIGKILL" | "SIGTERM"): void {
+  kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
 

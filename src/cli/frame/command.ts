@@ -25,8 +25,19 @@ export type Context = {
   readonly terminal: boolean;
   /** Aborted by the first SIGTERM or SIGINT. The second ends the process in main.ts. */
   readonly stop: AbortSignal;
+  /**
+   * Calls back at each SIGHUP, with what `.env` is by then. A SIGHUP because the terminal is gone aborts `stop` instead. A
+   * command that never asks is ended by SIGHUP, and `nohup` works as everywhere. Absent where there are no signals.
+   */
+  readonly onHangUp?: (listener: (dotenv: Dotenv) => void) => void;
   /** Runs work that cannot look at `stop`: meanwhile a signal ends the process at once, as if no handler were set. */
   readonly endedBySignals?: <T>(work: () => T) => T;
+};
+
+/** `.env`: its variables; the lines that are none, or why it cannot be read. */
+export type Dotenv = {
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  readonly problems: readonly string[];
 };
 
 type About = {

@@ -7,7 +7,7 @@ export async function openLog(context: Context): Promise<Log> {
   const { settings, say, terminal } = context;
   const secrets = secretsOf(settings);
   const write = await writerFor(settings.logFormat, terminal, say);
-  return makeLog({ least: settings.log, secrets, now: Date.now, write });
+  return makeLog({ least: () => settings.log, secrets, now: Date.now, write });
 }
 
 async function writerFor(

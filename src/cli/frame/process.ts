@@ -1,14 +1,10 @@
 /** The process, as a command needs it: stdout that handles back-pressure and a closed pipe, signals, and `.env`. */
 import { join } from "node:path";
+import { isatty } from "node:tty";
 import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
 import { readFileText } from "../../core/outside/file-text.ts";
-import {
-  awsVariables,
-  DOTENV_MAX_BYTES,
-  dotenvProblems,
-  parseDotenv,
-  type Variables,
-} from "../../core/settings/dotenv.ts";
+import { awsVariables, DOTENV_MAX_BYTES, dotenvProblems, parseDotenv } from "../../core/settings/dotenv.ts";
+import type { Dotenv } from "./command.ts";
 import { type Commands, runCommandLine, tellError, type World } from "./commands.ts";
 import { LEAST_COLUMNS, USUAL_COLUMNS } from "./wrap.ts";
 
@@ -31,6 +27,7 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
     terminal: process.stderr.isTTY === true,
     stop: stop.signal,
     endedBySignals: stopOnSignals(stop, say),
+    onHangUp: hangUps(stop, cwd),
   };
   const failed = (error: unknown): never => {
     tellError(error, world);
@@ -46,11 +43,12 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+const MEANINGLESS = ["SIGUSR1", "SIGUSR2"] as const;
 
 /**
  * SIGINT and SIGTERM ask a command to stop; the second of them ends the process at once, which loses nothing that was
- * committed. SIGHUP is left alone on purpose: its default ends the process just as safely, and a handler would undo `nohup`.
- * A closed pipe is no signal here (the engine ignores SIGPIPE) but an EPIPE of the write. Answers `endedBySignals`.
+ * committed. SIGUSR1 and SIGUSR2 mean nothing here: their default would end the process, or let the engine open a port for a
+ * debugger. SIGHUP keeps its default until a command asks for it, since a handler would undo `nohup`. A closed pipe is no signal here (the engine ignores SIGPIPE) but an EPIPE of the write. Answers `endedBySignals`.
  */
 function stopOnSignals(stop: AbortController, say: (line: string) => void): <T>(work: () => T) => T {
   const onSignal = (signal: NodeJS.Signals) => {
@@ -62,6 +60,7 @@ function stopOnSignals(stop: AbortController, say: (line: string) => void): <T>(
   };
   const listen = () => SIGNALS.forEach((signal) => void process.on(signal, onSignal));
   listen();
+  if (process.platform !== "win32") for (const signal of MEANINGLESS) process.on(signal, () => undefined);
   return (work) => {
     // A listener gets no signal while one call of a library runs; without one the system ends the process.
     for (const signal of SIGNALS) process.off(signal, onSignal);
@@ -73,7 +72,21 @@ function stopOnSignals(stop: AbortController, say: (line: string) => void): <T>(
   };
 }
 
-type Dotenv = { readonly variables: Variables; readonly problems: readonly string[] };
+/**
+ * Who closes a terminal sends SIGHUP too, by the system or the shell, and perhaps twice: then the command stops in order. Under
+ * `nohup` no terminal is among the streams, and the signal means what it means to a service.
+ */
+function hangUps(stop: AbortController, cwd: string): NonNullable<World["onHangUp"]> {
+  return (listener) => {
+    const terminals = [0, 1, 2].filter((stream) => isatty(stream));
+    process.on("SIGHUP", () => {
+      if (stop.signal.aborted) return;
+      if (!terminals.every((stream) => isatty(stream))) return stop.abort();
+      const dotenv = readDotenv(join(cwd, ".env"));
+      listener(dotenv instanceof AgentError ? { variables: {}, problems: [dotenv.message] } : dotenv);
+    });
+  };
+}
 
 function readDotenv(path: string): Dotenv | AgentError {
   try {

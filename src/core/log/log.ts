@@ -24,9 +24,9 @@ export type LogEntry = {
   readonly fields: Fields;
 };
 
-/** Passes every entry of level `least` or above to `write`, without the secrets. */
+/** Passes every entry of level `least` or above to `write`, without the secrets. A function: the level may change. */
 export function makeLog(options: {
-  readonly least: Level;
+  readonly least: Level | (() => Level);
   readonly secrets: readonly string[];
   readonly now: () => number;
   readonly write: (entry: LogEntry) => void;
@@ -34,8 +34,9 @@ export function makeLog(options: {
   const { least, now, write } = options;
   const clean = redactor(options.secrets);
   const at = (level: Level) => {
-    if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return () => undefined;
     return (code: string, message: string, fields: Fields = {}) => {
+      const lowest = typeof least === "string" ? least : least();
+      if (LEVELS.indexOf(level) < LEVELS.indexOf(lowest)) return;
       const cleaned = Object.entries(fields).map(([key, value]) => [
         key,
         typeof value === "string" ? clean(value) : value,

@@ -1,10 +1,20 @@
 /** Which entries of a rules folder are rule files, and which look like one but are not read. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "../../core/errors.ts";
 
 /** Visible `*.json` files of the folder itself. Throws where it cannot be read. */
 export function ruleFileNames(dir: string): string[] {
   return readdirSync(dir).filter(isRuleFile).toSorted();
+}
+
+/** Whether there is a rule file in a folder, good or bad; also true where that cannot be known. */
+export function hasRuleFiles(dir: string): boolean {
+  try {
+    return ruleFileNames(dir).length > 0;
+  } catch (error) {
+    return codeOf(error) !== "ENOENT";
+  }
 }
 
 function isRuleFile(name: string): boolean {

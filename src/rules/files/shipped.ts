@@ -26,6 +26,9 @@ export const SHIPPED_FILES: Readonly<Record<string, unknown>> = {
   "wind-turbine.json": turbine,
 };
 
+/** How many rules they hold. */
+export const SHIPPED_COUNT = Object.values(SHIPPED_FILES).flat().length;
+
 export function shippedRules(): readonly Rule[] {
   const files = Object.entries(SHIPPED_FILES).map(([name, value]) => ({ name, text: JSON.stringify(value) }));
   const rules = readRules(files);

@@ -4,7 +4,7 @@
  * folder that was replaced. A change counts once the folder is the same at two looks, so that an editor, a copy of many files
  * or a save storm is seen once, and whole.
  */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileBytes } from "../../core/outside/file-text.ts";
 import { doubtfulNames, ruleFileNames } from "./folder-names.ts";
@@ -30,6 +30,11 @@ export class FolderWatch {
     this.#dir = dir;
     this.#reported = this.#seen = appearance(dir);
     this.#reportedContent = content(dir);
+  }
+
+  /** The place may be watched before anything is there. */
+  get isThere(): boolean {
+    return existsSync(this.#dir);
   }
 
   /**

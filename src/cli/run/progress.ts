@@ -1,5 +1,5 @@
 /** The progress line of `agent run` on a terminal: readings taken, their rate, how many wait, and the time left. */
-import type { OpenAgent } from "../agent/open-agent.ts";
+import type { OpenAgent } from "../../agent/open-agent.ts";
 
 const EVERY_MS = 1_000;
 const CLEAR_LINE = "\r\u001b[2K";
