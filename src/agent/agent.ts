@@ -31,7 +31,7 @@ const LOOK_MS = 250;
 const RANGES_AHEAD = 2;
 /** A source with a backlog waits for delivery at most this long at a time: a slow store slows it, but never stops it. */
 const HOLD_MS = 1_000;
-/** Puts on their way get this long to end after they are given up. */
+/** Puts on their way get this long to end after they are cancelled. */
 const ABORT_MS = 250;
 
 export class Agent {

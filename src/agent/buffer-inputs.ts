@@ -12,7 +12,7 @@ export type BufferInputs = {
   readonly store: ObjectStore;
   readonly stop: AbortSignal;
   readonly now: () => number;
-  /** Where the user's profile says other units than those that ship, what is derived from its measures converts them. */
+  /** The user's profile may have other units than the shipped ones: derived columns then convert its measures. */
   readonly units?: MeasureUnits;
 };
 

@@ -142,7 +142,7 @@ export class Delivery {
     return isLast || this.#delivered.length >= SETTLE_BATCHES || Math.abs(nowMs - this.#settledAtMs) >= SETTLE_MS;
   }
 
-  /** Gives up the puts that are on their way (their batches stay promised); each calls `onProgress` as it ends. */
+  /** Cancels the puts that are on their way (their batches stay promised); each calls `onProgress` as it ends. */
   abort(): void {
     this.#abort.abort();
   }

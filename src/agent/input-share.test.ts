@@ -38,7 +38,7 @@ test("a share of malformed rows above the setting is a problem with the first re
   expect(codes()).toEqual(["input_malformed", "input_recovered", "input_malformed"]);
 });
 
-test("a few bad rows among a few good ones wait for more; nothing but bad ones, or the end of the input, do not", () => {
+test("a few bad rows among a few good ones wait for more; only bad ones, or the end of the input, do not", () => {
   const few = new InputShare(0.1);
   take(few, "x.x");
   expect(few.problem("stdin:")).toBe(null);
@@ -52,7 +52,7 @@ test("a few bad rows among a few good ones wait for more; nothing but bad ones, 
   expect(codes()).toEqual(["input_malformed"]);
 });
 
-test("at the end the whole input counts, also what was long ago", () => {
+test("at the end the whole input counts, old rows too", () => {
   const share = new InputShare(0.1);
   take(share, mixed(1_000, 900));
   for (let i = 0; i < 3; i++) take(share, mixed(1_000, 0));
@@ -77,7 +77,7 @@ test("with 100 % malformed input is never a problem, with 0 % always", () => {
   codes();
 });
 
-test("what looks like CSV is called that, with the converter to type", () => {
+test("input that looks like CSV is called CSV, with the converter to type", () => {
   const share = new InputShare(0.1);
   take(share, "xxx", "timestamp;value");
   const problem = share.problem("stdin:");

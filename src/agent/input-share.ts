@@ -1,6 +1,6 @@
 /**
- * How much of what a source gives is malformed. A share above the setting is a problem with the first reason: the format is
- * not what the agent was told, and "everything was delivered" would hide that nothing of it is a reading.
+ * The share of a source's rows that is malformed. A share above the setting is a problem with the first reason: the input has
+ * another format than the settings say, and "everything was delivered" would hide that it holds no readings.
  */
 import type { Log } from "../core/log/log.ts";
 import type { Problem } from "../core/problem.ts";
@@ -10,7 +10,7 @@ import { shellWord } from "../core/shell-word.ts";
 
 /** The share is that of the newest one to two such groups of rows, so that it recovers when the input does. */
 const GROUP_ROWS = 1_000;
-/** A source that goes on is judged from this many rows on; one that gave nothing else but malformed rows, earlier. */
+/** A source that continues is judged from this many rows on; one that gave only malformed rows, earlier. */
 const LEAST_ROWS = 20;
 const LEAST_ROWS_ALL_MALFORMED = 3;
 

@@ -162,7 +162,7 @@ longTest(
   600_000,
 );
 
-test("what the rules remember is stored in the transaction of the readings in it, at the latest with every twenty thousandth", () => {
+test("the memory of rules is stored in the transaction of the readings in it, at the latest with every twenty thousandth", () => {
   const world = newWorld();
   const node = open(world, (catalogue) => new Counting(parsed(catalogue, rule("a", 60))));
   const { db } = node.buffer;
@@ -184,7 +184,7 @@ test("what the rules remember is stored in the transaction of the readings in it
   again.buffer.close();
 });
 
-test("a changed folder is in force from the next commit on, the change is written down, and what did not change is remembered", () => {
+test("a changed folder is in force from the next commit on, the change is recorded, and unchanged rules keep their memory", () => {
   const world = newWorld();
   let offered: ((catalogue: SensorCatalogue) => RuleSet) | null = null;
   const make =
@@ -217,7 +217,7 @@ test("a changed folder is in force from the next commit on, the change is writte
   node.buffer.close();
 });
 
-test("what breaks a rule is counted once it is committed, for the rules in force", () => {
+test("a reading that breaks a rule is counted once it is committed, for the rules in force", () => {
   const world = newWorld();
   let offered: Loaded<RuleSet> | null = null;
   const node = open(
@@ -261,7 +261,7 @@ test("a rule that failed for every reading, and one that no sensor matches, are 
   node.buffer.close();
 });
 
-test("a set whose rules cannot work is in force, and what is wrong is logged once for each set and kept for the report", () => {
+test("a set whose rules cannot work is in force, and its problems are logged once for each set and kept for the report", () => {
   const world = newWorld();
   const answers: Loaded<RuleSet>[] = [];
   const misspelt = { name: "b", when: { range: { measure: "temprature", max: 60 } } };
@@ -313,7 +313,7 @@ test("a refused folder leaves everything as it is; the same set again is logged,
   node.buffer.close();
 });
 
-test("a change that a full disk blocked is written down as soon as there is room", () => {
+test("a change that a full disk blocked is recorded as soon as there is room", () => {
   const world = newWorld();
   const answers: Loaded<RuleSet>[] = [];
   const node = open(
@@ -331,7 +331,7 @@ test("a change that a full disk blocked is written down as soon as there is room
   node.buffer.close();
 });
 
-test("a restart with another folder replays with the old set what its memory lacks, and then switches to the new set", () => {
+test("a restart with another folder replays the readings that the old set's memory lacks, and then switches to the new set", () => {
   const world = newWorld();
   const first = open(world, (catalogue) => parsed(catalogue, rule("a", 60)));
   commit(first, 9);

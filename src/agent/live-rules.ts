@@ -34,7 +34,7 @@ export type RulesInForce = {
   readonly look?: (runningMs: number, isAsked: boolean) => FoundRules | null;
   /** The folder, as the user named it; null: the rules in the binary. */
   readonly dir?: string | null;
-  /** All that a reading may have: what is wrong with rules that are legal is said in their light. */
+  /** Every measure that a reading may have, by which legal rules are checked for mistakes. */
   readonly profiles?: readonly Profile[];
 };
 /** `dir`: as above; absent: as before. */
@@ -98,7 +98,7 @@ export class LiveRules {
     if (first.refused.length === 0) parts.buffer.setMeta(DIR_KEY, first.dir ?? "");
     for (const problem of this.#refused) parts.log.warn("rules_refused", formatProblem(problem));
     this.#warned = before === undefined ? new Warned(first.profiles ?? null, parts.log) : before.#warned;
-    // Nothing is said of the rules in the binary: they are for all profiles that ship.
+    // The rules in the binary give no warning: they are for all shipped profiles.
     const isFolder = first.look !== undefined && first.dir !== null;
     if (before === undefined && isFolder && this.#refused.length === 0) this.#warned.note(first.set);
   }
@@ -115,7 +115,7 @@ export class LiveRules {
     return this.#refused;
   }
 
-  /** What is wrong with the rules in force, although they are legal. */
+  /** Problems of the rules in force, although they are legal. */
   get warnings(): readonly RuleWarning[] {
     return this.#warned.warnings;
   }

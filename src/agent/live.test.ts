@@ -50,7 +50,7 @@ test("a missing data dir is survived, too", () => {
   }
 });
 
-test("a report of another version is read where it has all that this version reads, else it says why not", () => {
+test("a report of another version is read if it has all fields that this version reads; else the reason is given", () => {
   const at = (text: string) => {
     writeFileSync(join(dataDir, "live.json"), text);
     return lastReport(dataDir);

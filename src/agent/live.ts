@@ -1,5 +1,5 @@
 /**
- * The report of a running agent for `agent status`, in a small file beside the buffer. It holds what is in memory only;
+ * The report of a running agent for `agent status`, in a small file beside the buffer. It holds facts that are in memory only;
  * `status` reads the rest from the buffer. It need not be durable: it is rewritten every second, and stale when no agent runs.
  */
 
@@ -30,11 +30,11 @@ export type LiveReport = {
     readonly count: number;
     readonly loadedAtMs: number;
     readonly refused: readonly { file: string; line: number; column: number; message: string }[];
-    /** What is wrong with rules that are legal. `idle`: the rule cannot work as it is. */
+    /** Problems of legal rules. `idle`: the rule cannot work as it is. */
     readonly warnings?: readonly RuleWarning[] | undefined;
     /** Sensors that a rule of silence misses now, the longest first, cut at a limit. */
     readonly silent?: readonly { rule: string; sensor: string; sinceMs: number }[] | undefined;
-    /** What each rule had to do since its set was loaded, cut at a limit. */
+    /** The work of each rule since its set was loaded, cut at a limit. */
     readonly counts?: readonly { rule: string; sensors: number; readings: number; errors: number }[] | undefined;
     /** Rules that apply to none of the sensors seen so far, cut at a limit. */
     readonly unmatched?: readonly string[] | undefined;
@@ -46,7 +46,7 @@ export type LiveReport = {
   readonly sources: readonly {
     readonly uri: string;
     readonly trouble: string | null;
-    /** What is wrong with what it takes; still true when the agent has ended. */
+    /** The problem of its input; still true when the agent has ended. */
     readonly input?: readonly Problem[] | undefined;
   }[];
   readonly parked: number;

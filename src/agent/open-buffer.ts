@@ -72,7 +72,7 @@ export function isPassing(error: unknown): boolean {
   return /^(SQLITE_(FULL|BUSY|LOCKED|IOERR)|ENOSPC|EDQUOT|EIO)/.test(code);
 }
 
-/** Runs work on an open buffer, and waits for a full disk or a busy file; giving up the reserve makes some room. */
+/** Runs work on an open buffer, and waits for a full disk or a busy file; releasing the reserve makes some room. */
 export async function patiently<T>(inputs: BufferInputs, buffer: SqliteBuffer, work: () => T): Promise<T> {
   for (let isReported = false; ; isReported = true) {
     try {

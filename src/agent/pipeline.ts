@@ -119,7 +119,7 @@ export class Pipeline {
     }
   }
 
-  /** What is wrong with the input of a source, although it can be read. */
+  /** The problem of a source's input, although it can be read. */
   inputProblems({ source, input }: Tap): readonly Problem[] {
     const share = input.problem(source.uri);
     return [...(share === null ? [] : [share]), ...(source.problems?.() ?? [])];

@@ -82,7 +82,7 @@ function rulesProblems(refused: readonly RuleProblem[]): Problem[] {
   return [{ code: "rules_refused", message, try: "agent rules check" }];
 }
 
-/** Warnings about limits are not problems: a limit that is hardly ever reached may be meant. */
+/** Warnings about limits are not problems: a limit that is hardly ever reached may be intended. */
 function idleProblems(warnings: readonly RuleWarning[]): Problem[] {
   const idle = warnings.filter((warning) => warning.idle);
   const [first] = idle;

@@ -7,7 +7,7 @@ export type SourceTrouble = {
   readonly message: string;
   readonly try: string;
   readonly sinceMs: number;
-  /** It was logged. Before that it may be over before a person could act. */
+  /** It was logged. Trouble that was not logged may end before a person could act. */
   readonly isReported: boolean;
 };
 
@@ -34,7 +34,7 @@ export function inTrouble(
   return { ...trouble, isReported: true };
 }
 
-/** Its end; trouble that was never reported ends in silence. */
+/** Its end; trouble that was never reported ends without a line in the log. */
 export function outOfTrouble(trouble: SourceTrouble, uri: string, log: Log): null {
   if (trouble.isReported) log.info("source_back", `Taking from "${uri}" again`);
   return null;

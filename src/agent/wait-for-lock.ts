@@ -10,7 +10,7 @@ import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
 import { isPassing } from "./open-buffer.ts";
 
 /**
- * Creates the folder and resolves when this process has its lock; logs once what it waits for. Throws UsageError when the
+ * Creates the folder and resolves when this process has its lock; logs once which agent it waits for. Throws UsageError when the
  * folder can never be written, and AgentError when another agent holds the lock for longer than the wait.
  */
 export async function waitForLock({ settings, log, stop, now }: BufferInputs): Promise<DataDirLock> {

@@ -83,7 +83,7 @@ const step = fc.oneof(
 );
 
 longTest(
-  "at any moment of any history it says what a look through the buffer says",
+  "at any moment of any history the count is that of a search through the buffer",
   () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(step, fc.boolean()), { minLength: 1, maxLength: 25, size: "max" }), (steps) => {
@@ -115,7 +115,7 @@ longTest(
   600_000,
 );
 
-test("a long backlog is counted a few milliseconds at a time, and what is not counted yet is reported", () => {
+test("a long backlog is counted a few milliseconds at a time, and the uncounted rest is reported", () => {
   const dataDir = join(folder, String(folders++));
   mkdirSync(dataDir);
   let nowMs = 0;

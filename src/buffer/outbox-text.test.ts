@@ -1,4 +1,4 @@
-/** Text beside readings is what can be large: it bounds what is kept in memory, and what one batch holds. */
+/** Text beside readings can be large: it bounds the blocks in memory, and the rows of one batch. */
 import { afterEach, beforeEach, expect } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 const MIB = 1024 * 1024;
 const facts = { ingestedAtMs: 1_000, rulesVersion: "abc", timeQuality: "ok", agentVersion: "0.1.0" } as const;
 
-longTest("a batch ends where the text beside its rows is 32 MiB, and has a row at least", () => {
+longTest("a batch ends when the text beside its rows is 32 MiB, and has at least one row", () => {
   const buffer = new SqliteBuffer({
     dataDir,
     nodeId: "n",
@@ -47,7 +47,7 @@ longTest("a batch ends where the text beside its rows is 32 MiB, and has a row a
   };
   for (let i = 0; i < 5; i++) commit([10 * MIB, 0, 10 * MIB + 1, 0]);
   commit([33 * MIB, 0, 0, 40 * MIB]);
-  // What is over 32 MiB is not in memory any more.
+  // Text beyond 32 MiB is not in memory any more.
   expect([buffer.recent.cover({ first: 1, last: 4 }), buffer.recent.cover({ first: 21, last: 24 })?.length]).toEqual([
     null,
     1,

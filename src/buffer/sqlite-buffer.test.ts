@@ -43,7 +43,7 @@ function nodeIdOf(nodeId: string | (() => string)) {
   return [buffer.nodeId, buffer.nodeIdBefore];
 }
 
-test("a node's id is made with its buffer and stays; one that is given wins, and the one before is known", () => {
+test("a node's id is made with its buffer and stays; a given one wins, and the one before is known", () => {
   let made = 0;
   const make = () => `made-${++made}`;
   expect(nodeIdOf(make)).toEqual(["made-1", null]);
@@ -113,7 +113,7 @@ function content(blocks: readonly StoredBlock[], slots: number): unknown[] {
   );
 }
 
-test("what was committed reads the same from memory, from the database, and after a restart", () => {
+test("committed readings are the same from memory, from the database, and after a restart", () => {
   fc.assert(
     fc.property(fc.array(fc.array(rowArbitrary, { minLength: 1, maxLength: 20 }), { maxLength: 5 }), (commits) => {
       rmSync(dataDir, { recursive: true, force: true });
@@ -132,7 +132,7 @@ test("what was committed reads the same from memory, from the database, and afte
       expect(buffer.epoch).toBe(epoch);
       expect(buffer.lastSeq).toBe(lastSeq);
       expect(content(buffer.read({ first: 1, last: lastSeq }), slots)).toEqual(memory);
-      // Handles go on where they were.
+      // Handles continue from the last one.
       buffer.commit(fill(buffer, commits.flat().slice(0, 20)), facts, []);
       expect(buffer.lastSeq).toBe(lastSeq + Math.min(20, commits.flat().length));
       buffer.close();
@@ -186,14 +186,14 @@ test("the view sensor_readings shows the 26 columns that existing tools expect",
   buffer.close();
 });
 
-test("a database newer than the binary is refused with a way out", () => {
+test("a database newer than the binary is refused with what to try", () => {
   const buffer = open();
   buffer.db.run("PRAGMA user_version = 999");
   buffer.close();
   expect(() => open()).toThrow(UsageError);
 });
 
-test("one process holds the data dir's lock, and everybody can see who", () => {
+test("one process holds the data dir's lock, and every process can see which", () => {
   const holder = { pid: 42, host: "h", sinceMs: 1 };
   expect(isLocked(dataDir)).toBe(false);
   const lock = tryLock(dataDir, holder);

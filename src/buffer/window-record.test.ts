@@ -42,14 +42,14 @@ afterEach(() => {
 
 const isExpired = () => [0, 1, 2, 3, 4].map((minute) => ledger.recall(minute * MINUTE)!.expired);
 
-test("windows that went out long ago let their accumulators go, and keep their revision", () => {
+test("windows that went out long ago lose their accumulators, and keep their revision", () => {
   expect(ledger.expire(2, 100)).toBe(4);
   expect(isExpired()).toEqual([true, true, false, false, false]);
   expect(ledger.recall(0)).toEqual({ revision: 1, throughSeq: 0, sensors: [], expired: true });
   expect(ledger.expire(2, 100)).toBe(0);
 });
 
-test("about as many are deleted at once as asked", () => {
+test("a call deletes about as many accumulators as asked", () => {
   expect(ledger.expire(100, 1)).toBe(2);
   expect(isExpired()).toEqual([true, false, false, false, false]);
 });

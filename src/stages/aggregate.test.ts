@@ -218,7 +218,7 @@ test("a reading for a window whose accumulators were deleted enters no aggregate
   expect(windows.due(NOW, true).map((window) => window.startMs)).toEqual([NOW]);
 });
 
-test("accumulators that are no longer what was packed are refused, and a sum beyond a number is null as before", () => {
+test("accumulators that were changed after packing are refused, and a sum beyond a number is null as before", () => {
   const state = new SensorWindow();
   state.seen(1, [0]);
   for (const value of [1.5e308, 1.5e308]) state.add(0, value);

@@ -141,7 +141,7 @@ test("raw is the validated member and the others behind it: the valid rows are c
   expect(Buffer.from(made.get("raw")!.body.subarray(0, validated.length)).equals(Buffer.from(validated))).toBe(true);
 });
 
-test("derived columns are those of the same air, whatever unit the profile says; null where it cannot be converted", () => {
+test("derived columns are the same for the same air, whatever unit the profile has; null if it cannot be converted", () => {
   const derived = (value: number, unit: string) => {
     const { encoder, blocks } = build(
       [{ sensor: 1, minute: 0, value, kind: "valid" }],

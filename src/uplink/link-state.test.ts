@@ -57,7 +57,7 @@ test("a wait is anything between nothing and its limit: full jitter", () => {
   expect(waits(3, half, 600)).toEqual([250, 300, 300]);
 });
 
-test("going down is said once, coming back is said once", () => {
+test("going down is logged once, coming back is logged once", () => {
   let link = newLink(NOW);
   const said: unknown[] = [];
   for (const [event, atMs] of [
@@ -77,7 +77,7 @@ test("going down is said once, coming back is said once", () => {
   expect(link).toEqual({ state: "up", sinceMs: NOW + 40_000 });
 });
 
-test("what is wrong is the latest failure, since the first", () => {
+test("the error is the latest failure, since the first", () => {
   const first = nextLink(newLink(NOW - 5), failed(), NOW, { random: half }).link;
   const second = down(nextLink(first, DENIED, NOW + 9_000, { random: half }).link);
   expect(second).toMatchObject({
@@ -118,7 +118,7 @@ test("a clock that goes back does not stretch a wait beyond the longest there is
   expect(waitMs(link, NOW - 400 * 86_400_000)).toBe(0);
 });
 
-test("whatever happens: never more than the bound to wait, a success resets, and each change is said exactly once", () => {
+test("in any history: no wait is longer than the bound, a success resets, and each change is logged exactly once", () => {
   const event: fc.Arbitrary<LinkEvent> = fc.oneof(
     fc.constant(STORED),
     fc.record({

@@ -41,13 +41,13 @@ test("the key of readings names hour, node, epoch, range and count", () => {
   expect(readingKey(of)).toBe(`date=2026-11-23/hour=08/pump-7/${EPOCH}.000000000001-000000001000.998.json.gz`);
 });
 
-test("the key of a window names its start, revision and count, and no dot stands for milliseconds", () => {
+test("the key of a window names its start, revision and count, and has no dot for milliseconds", () => {
   const of = { windowStartMs: Date.UTC(2026, 10, 23, 8), node: "pump-7", epoch: EPOCH, revision: 2, count: 5 };
   expect(windowKey(of)).toBe(`date=2026-11-23/hour=08/pump-7/${EPOCH}.20261123T080000Z.r2.5.json.gz`);
   expect(windowKey({ ...of, windowStartMs: of.windowStartMs + 500 })).toContain(`.20261123T080000500Z.r2.5.`);
 });
 
-test("a key that was written is read back as the same thing", () => {
+test("a key is read back as it was written", () => {
   fc.assert(
     fc.property(readingKeys, (of) => {
       expect(parseKey("raw", readingKey(of))).toEqual({ kind: "readings", ...of });

@@ -175,13 +175,13 @@ function testListing(run: Run): void {
 }
 
 function testAbsence(run: Run): void {
-  test("what is not there is not found", async () => {
+  test("a missing object is not found", async () => {
     const missing = await run.store.get(reference("raw", "missing")).catch((error: unknown) => error);
     expect(missing).toBeInstanceOf(NotFoundError);
     expect(await listed(run.store, "raw", "date=1999-01-01/")).toEqual([]);
   });
 
-  test("what is removed is gone, its neighbours stay, and removing it again is no error", async () => {
+  test("a removed object is gone, its neighbours stay, and removing it again is no error", async () => {
     const names = ["gone-1", "gone-2", "stays"].map((name) => reference("anomalies", name, "removal"));
     for (const ref of names) await run.store.put(ref, bytes("x"), METADATA);
     const gone = names.slice(0, 2).map((ref) => ref.key);

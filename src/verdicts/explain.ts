@@ -36,7 +36,7 @@ export type AppliedRule = {
   readonly absent: readonly string[];
 };
 
-/** The set that judged the reading. `rules`: how many; null where that is not known any more, and `because` says why. */
+/** The set that judged the reading. `rules`: their number; null where it is no longer known, and `because` says why. */
 export type JudgedBy = {
   readonly version: string;
   readonly known: boolean;

@@ -1,5 +1,5 @@
 /**
- * What a backtest counts for each rule: the readings that would break it and those that did, where and when, and a few
+ * The counts of a backtest for each rule: the readings that would break it and those that did, where and when, and a few
  * examples that differ.
  */
 

@@ -1,4 +1,4 @@
-/** The words of an audit: what was promised, what is stored, what was found. */
+/** The types of an audit: promises, stored objects, findings. */
 import type { SeqRange } from "../core/seq-range.ts";
 import type { ReadingStage, Stage } from "../core/stage.ts";
 import type { ParsedKey } from "../uplink/object-key.ts";

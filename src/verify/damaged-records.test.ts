@@ -1,4 +1,4 @@
-/** Records of ours in the buffer that a damaged disk or a person has changed: each reader says what it can still say. */
+/** Records of ours in the buffer that a damaged disk or a person has changed: each reader shows the rest. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => node.end());
 
-/** What `read` makes of each of these texts in the place of a record. */
+/** The results of `read` with each of these texts in the place of a record. */
 function readWith<T>(texts: readonly string[], put: (text: string) => void, read: () => T): T[] {
   return texts.map((text) => {
     put(text);

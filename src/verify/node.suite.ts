@@ -108,7 +108,7 @@ export class TestNode {
     while (issueWindows(parts, this.nowMs, true, false).length > 0);
   }
 
-  /** Puts what is promised, `limit` batches at most, and settles it. */
+  /** Puts the promised batches, `limit` at most, and settles them. */
   async deliver(store: ObjectStore, limit = 10_000): Promise<void> {
     const settled: Batch[] = [];
     for (const batch of this.outbox.open(limit)) {

@@ -78,7 +78,7 @@ test("an object that was deleted is missing in its stage, and in no other", () =
   for (const stage of ["raw", "anomalies", "schematized"] as const) expect(audit.stages[stage].missing).toEqual([]);
 });
 
-test("what is on its way or not yet planned is missing, and reported as pending", () => {
+test("a row that is on its way or not yet planned is missing, and reported as pending", () => {
   const promises: Promises = {
     ...TWENTY,
     accepted: 25,
@@ -110,7 +110,7 @@ test("a parked batch is missing, and reported as parked", () => {
   expect(reconcile(promises, []).stages.raw).toMatchObject({ missing: [seqs(1)], parked: [seqs(1)], pending: [] });
 });
 
-test("readings that no stage ever planned are missing, though no batch says so", () => {
+test("readings that no stage ever planned are missing, although no batch says so", () => {
   const promises = { ...NOTHING, accepted: 30, plannedThrough: 30, batches: [batch("raw", [1, 10], 10)] };
   expect(reconcile(promises, objectsOf(promises.batches)).stages.raw.missing).toEqual([seqs(11, 30)]);
   const counted = { ...promises, lost: [seqs(11, 30)] };
@@ -255,7 +255,7 @@ function planOf(input: PlanInput): Plan {
   const unsettledButStored: StoredObject[] = [];
   for (const { first, last } of ranges) {
     const isOpen = first > settled;
-    // What was dropped before it was delivered is in no batch any more; what is left of a range was halved.
+    // A reading that was dropped before it was delivered is in no batch any more; the rest of its range was halved.
     if (isOpen && last <= lostThrough) continue;
     const from = isOpen ? lostThrough : 0;
     for (const whole of batchesOf(rows, first, last, from)) {
@@ -332,7 +332,7 @@ function waiting({ promises, objects }: Plan, stage: Stage): SeqRange[] {
 
 const RUNS = { numRuns: cases(1_000) };
 
-test("without a fault nothing is missing but what is on its way, and nothing is double", () => {
+test("without a fault only rows on their way are missing, and nothing is double", () => {
   fc.assert(
     fc.property(planArbitrary, (plan) => {
       const audit = reconcile(plan.promises, plan.objects);
@@ -386,7 +386,7 @@ test("every object that is gone or double is named, whatever the plan and howeve
       for (const object of doubles) expectDuplicate(audit, object);
       injected += gone.length + doubles.length;
       if (plan.promises.folded.length > 0) return;
-      // With every batch still known, nothing but the fault is named.
+      // With every batch still known, only the fault is named.
       for (const stage of READING_STAGES) {
         const own = (objects: readonly StoredObject[]) => objects.filter((o) => o.stage === stage).map(rangeOf);
         const missing = subtractRanges([...own(gone), ...waiting(plan, stage)], plan.promises.lost);

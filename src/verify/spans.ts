@@ -26,7 +26,7 @@ export type Verdicts = {
   readonly lost: RangeSet;
   /** Stages that were ever planned. */
   readonly used: ReadonlySet<ReadingStage>;
-  /** Stages that are judged where there is no trace of them, too. */
+  /** Stages that are judged also where no object or batch shows them. */
   readonly always: ReadonlySet<ReadingStage>;
   readonly plannedThrough: number;
 };

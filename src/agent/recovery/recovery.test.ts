@@ -268,7 +268,7 @@ longTest(
     }
     if (only > 0) return;
     expect(setAside).toBeGreaterThan(seeds.length / 2);
-    // One bad page costs what is on it, not what is around it.
+    // One bad page costs the readings on it, not those around it.
     expect(lost).toBeLessThan(accepted / 50);
   },
   600_000,

@@ -78,7 +78,7 @@ test("another agent that is there already is left alone, and so is its buffer", 
   other.close();
 });
 
-test("a data dir that cannot be made again is a reason, not an error", () => {
+test("a data dir that cannot be made again gives a reason, not an error", () => {
   const premises = new Premises(dataDir, buffer, lock);
   rmSync(dataDir, { recursive: true });
   writeFileSync(dataDir, "in the way");

@@ -48,7 +48,7 @@ test("delivered batches are folded into one account per stage, also where one ho
   buffer.close();
 });
 
-test("what is dropped is counted to the row, and no promise is left with some of its rows gone", () => {
+test("dropped readings are counted to the row, and no promise keeps only some of its rows", () => {
   const chance = new Uint8Array(10);
   const buffer = new SqliteBuffer({ dataDir, nodeId: "n", nowMs: HOUR, chance, blockRows: 100, recentRows: 10 });
   const outbox = new Outbox(buffer, new Set(STAGES), ({ hourMs, first, last, count }) =>

@@ -1,6 +1,6 @@
 /**
  * What the disk leaves the buffer. Besides the database there must always be room for three things: the log (WAL), what
- * folding the log into the database adds to it, and a reserve, which is given up when others have filled the disk. So
+ * folding the log into the database adds to it, and a reserve, which is released when others have filled the disk. So
  * the database may grow only as far as the log still has its room, and the log is folded before that would need more
  * than the reserve. Then, however full the disk is, giving up the reserve and folding the log makes room to continue.
  */
@@ -125,7 +125,7 @@ export class DiskRoom {
     return ownBytes >= reserveBytes + Math.max(LOG.leastBytes, logBytes / 2);
   }
 
-  /** Others made room: the reserve is what it should be again. */
+  /** Others made room: the reserve has its full size again. */
   grow(): void {
     const { freeBytes, diskBytes } = this.#space();
     const { reserveBytes, logBytes } = sizesFor(diskBytes);

@@ -1,5 +1,5 @@
 /**
- * Reads what is left of a buffer that was set aside as corrupt, read-only: the file stays as it is. Nothing here throws
+ * Reads the rest of a buffer that was set aside as corrupt, read-only: the file stays as it is. Nothing here throws
  * because of the damage; rows that cannot be read are absent, and the caller counts them.
  */
 import { Database } from "bun:sqlite";

@@ -29,7 +29,7 @@ test("a stop ends the request at once, also one that came before it, and leaves 
   expect(await outcomeOf(askWithin({ limitMs: 60_000, stop: stop.signal }, never))).toBeInstanceOf(NoAnswerError);
 });
 
-test("what fetch throws is named with its code, and an AgentError passes", async () => {
+test("an error of fetch is named with its code, and an AgentError passes", async () => {
   const refused = Object.assign(new Error("Unable to connect"), { code: "ECONNREFUSED" });
   const fail = (error: Error) => outcomeOf(askWithin({ limitMs: 1_000 }, () => Promise.reject(error)));
   expect(await fail(refused)).toMatchObject({ name: "NoAnswerError", message: "ECONNREFUSED: Unable to connect" });

@@ -10,7 +10,7 @@ export type RequestLimits = { readonly limitMs: number; readonly stop?: AbortSig
 
 /**
  * What `ask` returns. Its signal aborts at the limit, or when `stop` does. An AgentError of `ask` passes; every other failure
- * is a NoAnswerError, also after `stop`: the caller knows then what that means.
+ * is a NoAnswerError, also after `stop`: the caller knows that it stopped.
  */
 export async function askWithin<T>(
   { limitMs, stop }: RequestLimits,

@@ -14,7 +14,7 @@ function complaint(text: string): string {
   return "accepted";
 }
 
-test("what JSON.stringify writes is read back as the same value, however it is indented", () => {
+test("the output of JSON.stringify is read back as the same value, however it is indented", () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 6 }), fc.nat(4), (value, indent) => {
       const text = JSON.stringify(value, null, indent);
@@ -23,7 +23,7 @@ test("what JSON.stringify writes is read back as the same value, however it is i
   );
 });
 
-test("what JSON.parse refuses is refused, and the other way round", () => {
+test("a text is refused exactly if JSON.parse refuses it", () => {
   const pieces = fc.constantFrom(
     ...'{}[]:,"a"-0123.eE+ \n\\u00e9truefalsenull'.split(""),
     '"k":',

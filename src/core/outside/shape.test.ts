@@ -80,7 +80,7 @@ test("names of the language are keys like any other", () => {
   expect(problems(JSON.parse('{"name": "a", "size": 1, "weights": {"__proto__": 1}}'))).toEqual([]);
 });
 
-test("of any JSON, what is read has no problem and fits the published JSON Schema's types; what is refused has one at a place in the file", () => {
+test("of any JSON, a value that is read has no problem and fits the published JSON Schema's types; a refused one has a problem with its place", () => {
   fc.assert(
     fc.property(
       fc.jsonValue({ maxDepth: 3 }),

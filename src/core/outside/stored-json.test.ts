@@ -18,7 +18,7 @@ test("keys of a newer version are not read; those of this one must be whole", ()
   expect(broken.map((each) => storedJson(HOLDER, each))).toEqual(broken.map(() => null));
 });
 
-test("a refusal says whether it was JSON at all, and else what is wrong and where", () => {
+test("a refusal says whether it was JSON at all, and else the problem and its place", () => {
   expect(readStored(HOLDER, '{"pid":')).toEqual({ refused: "no JSON" });
   const holders = list(HOLDER, { least: 0, most: 3 });
   expect(readStored(holders, '[{"pid":1,"host":"h"},{"pid":[],"host":"h"}]')).toEqual({

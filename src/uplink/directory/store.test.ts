@@ -43,7 +43,7 @@ test("objects are files in a folder named like the bucket, under the key's own n
   expect(openAt(root).place("raw")).toBe(join(root, "acme-raw-data-us-west-2"));
 });
 
-test("a listing of a folder that is not there is empty, and makes nothing", async () => {
+test("a listing of a missing folder is empty, and makes nothing", async () => {
   const root = newRoot();
   expect(await listed(openAt(root), "raw")).toEqual([]);
   expect(await outcomeOf(nodeFiles.stat(root))).toHaveProperty("code", "ENOENT");
@@ -148,7 +148,7 @@ test("a temporary name is never written through a symbolic link", async () => {
   expect(await openAt(root).put(REF, BODY, METADATA)).toBe("stored");
 });
 
-test("temporaries of dead writers are taken away, those of others stay", async () => {
+test("temporary files of dead writers are deleted, those of others stay", async () => {
   const root = newRoot();
   const incoming = join(root, "acme-raw-data-us-west-2", ".incoming");
   await nodeFiles.mkdir(incoming, { recursive: true });
@@ -162,7 +162,7 @@ test("temporaries of dead writers are taken away, those of others stay", async (
   expect((await nodeFiles.readdir(incoming)).sort()).toEqual(kept.sort());
 });
 
-test("a lake that somebody removed is made again", async () => {
+test("a lake that was deleted is made again", async () => {
   const root = newRoot();
   const store = openAt(root);
   await store.put(REF, BODY, METADATA);
@@ -196,7 +196,7 @@ describe("what a file system's error means", () => {
       expect(String((error as DeniedError).missing)).toContain("lake");
     });
   }
-  test("a file where the store's folder should be is told as that, and no owner is to be changed", async () => {
+  test("a file in the place of the store's folder is reported as such, without a hint to change its owner", async () => {
     const root = newRoot();
     await nodeFiles.mkdir(dirname(root), { recursive: true });
     await nodeFiles.writeFile(root, "");
@@ -248,7 +248,7 @@ async function leftovers(root: string): Promise<string[]> {
   return (await nodeFiles.readdir(root, { recursive: true })).filter((name) => name.endsWith(".tmp"));
 }
 
-/** Files that work for `calls` calls; then one is done by half, and every call behind it fails: the process is no more. */
+/** Files that work for `calls` calls; then one is half done, and every later call fails: the process is dead. */
 function cutPower(calls: number): { files: Files; happened: () => boolean } {
   let left = calls;
   const off = failWith("EOFF");

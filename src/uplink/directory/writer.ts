@@ -41,7 +41,7 @@ export class DirectoryWriter {
   readonly #files: Files;
   readonly #known = new Set<string>();
   readonly #cleaned = new Map<string, Promise<void>>();
-  /** Names on their way by this process: what makes check-then-rename safe where there are no hard links. */
+  /** Names that this process is writing: they make check-then-rename safe where there are no hard links. */
   readonly #renaming = new Map<string, Promise<unknown>>();
   #hardLinks = true;
 
@@ -90,7 +90,7 @@ export class DirectoryWriter {
   }
 
   async #write(temporary: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    // "wx": never a file that is there, and never through a link that somebody put there.
+    // "wx": never into an existing file, and never through a link that another program put there.
     const file = await this.#files.open(temporary, "wx", 0o644);
     try {
       await file.writeFile(body, signal === undefined ? {} : { signal });

@@ -137,7 +137,7 @@ test("Retry-After is read as seconds and as a date, and anything else is none", 
   expect((explain(spoken(503, "SlowDown")) as TransientError).retryAfterMs).toBeUndefined();
 });
 
-test("absence is only what S3 itself says is absent", () => {
+test("an object is absent only if S3 itself says so", () => {
   expect(isAbsence(spoken(404, "NoSuchKey"))).toBe(true);
   expect(isAbsence(spoken(404, "NoSuchBucket"))).toBe(true);
   expect(isAbsence(foreign(404))).toBe(false);

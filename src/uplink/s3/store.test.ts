@@ -1,4 +1,4 @@
-/** The suite of the port, and what is S3's own, against real servers. */
+/** The suite of the port, and tests of S3 alone, against real servers. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -43,7 +43,7 @@ for (const kind of SERVER_KINDS) {
 }
 
 const real = SERVER_KINDS.find((kind) => canRun(kind));
-describe.skipIf(real === undefined)(`what is S3's own, on ${real ?? "a real server"}`, () => {
+describe.skipIf(real === undefined)(`S3 alone, on ${real ?? "a real server"}`, () => {
   let server: S3Server;
   let proxy: FaultyProxy;
   beforeAll(async () => {

@@ -100,7 +100,7 @@ async function verifyThese(objects: readonly Stored[], tables: Tables, more: Par
   };
 }
 
-test("only the hours that differ are looked into, however many there are", async () => {
+test("only the hours that differ are examined, however many there are", async () => {
   const keys = Array.from({ length: 1_000 }, (_, hour) => rawKey(hour, "n", hour * 10 + 1, 10));
   const rows = keys.flatMap(rowsFor);
   const lost = keys[500]!;
@@ -120,7 +120,7 @@ test("only the hours that differ are looked into, however many there are", async
   expect([node.bucket.rows, node.table.rows, node.counts.lost, node.counts.short]).toEqual([10_000, 9_989, 1, 1]);
 });
 
-test("more hours than are looked into are reported as a span, and are not ok", async () => {
+test("hours beyond the limit of examination are reported as a span, and are not ok", async () => {
   const keys = Array.from({ length: 700 }, (_, hour) => rawKey(hour, "n", hour * 10 + 1, 10));
   const { found } = await verifyThese(
     keys.map((key) => ({ stage: "raw", key })),
@@ -157,7 +157,7 @@ test("by node: one that differs does not hide another, and two objects that chan
   ]);
 });
 
-test("what was stored after the last load waits; whose load that was is a rule", async () => {
+test("an object that was stored after the last load waits; which load counts is a rule", async () => {
   const [old, fresh] = [rawKey(0, "n", 1, 10), rawKey(0, "n", 11, 10)];
   const objects = [
     { stage: "raw" as const, key: old, storedMs: LOADED - 3_600_000 },
@@ -178,7 +178,7 @@ test("what was stored after the last load waits; whose load that was is a rule",
   expect(loadedThrough({ startedMs: null, isRunning: true }, LOADED)).toBeNull();
 });
 
-test("of a window the highest revision is wanted; the one before it is right as long as that one waits", async () => {
+test("the table must hold the highest revision of a window; the one before it is right while that one waits", async () => {
   const key = (revision: number) => windowKey({ windowStartMs: START, node: "n", epoch: EPOCH, revision, count: 3 });
   const objects = [0, 1, 2, 10].map((revision): Stored => ({ stage: "aggregated", key: key(revision) }));
   const reported = async (held: string, ingest: TablesOptions["ingest"] = null) =>

@@ -33,7 +33,7 @@ export type TablesOptions = {
   readonly sql: Pick<SqlRunner, "run">;
   readonly pace: Pace;
   readonly names: LakeNames;
-  /** Null: there is no job that this login may see. */
+  /** Null: this login sees no job. */
   readonly ingest: JobIngest | null;
 };
 
@@ -184,7 +184,7 @@ class StageComparison {
     }
   }
 
-  /** The agent's objects whose key begins like that; other names are added to `foreign`. */
+  /** The agent's objects whose key begins with a prefix; other names are added to `foreign`. */
   async *#listed(prefix: string, foreign: Set<string>): AsyncIterable<OwnObject> {
     const { store, pace } = this.#options;
     const seen = (n: number) => pace.tell(`${this.#stage}: ${grouped(n)} objects listed`);
