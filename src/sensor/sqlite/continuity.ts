@@ -73,8 +73,10 @@ export function continueAt(position: Position, seen: SeenTable): Continued {
   const isReused = newer.some((state) => state !== "gone");
   if (seen.neverReused && !isReused && (m >= 0 || seen.sameSchema)) return stay;
   if (seen.moved !== null) return movedTo(position, seen.moved);
-  // Below the first row that is another one, rows may be old ones; where there is none, or in a backup, up to R.
-  const other = seen.sameFile ? newer.lastIndexOf("other") : NONE;
+  // Below the first row that is another one, rows may be old ones. Where no row is gone, all may have been edited, times too.
+  const mayBeEdits =
+    states !== seen.states || (seen.sameFile && seen.sameSchema && states.every((one) => one === "other"));
+  const other = mayBeEdits ? NONE : newer.lastIndexOf("other");
   const below = other < 0 ? rowid + 1n : (marks[other]?.rowid ?? null);
   // It was seen empty, so that no row of it can have been taken before.
   if (m < 0 && marks.every(isWithoutRest)) return { ...stay, position: startAgain(position) };

@@ -24,8 +24,8 @@ type Kind = {
   readonly key: string;
   /** Whether all rows have one value, as those of a sensor that never changes. */
   readonly isConstant: boolean;
-  /** Which column is edited. A row whose time and values are both edited is another row, by definition. */
-  readonly edits: "timestamp" | "temperature";
+  /** Which column is edited. A row whose time and values are both edited is another row, which may be taken. */
+  readonly edits: "timestamp" | "temperature" | "both";
 };
 
 class History {
@@ -68,11 +68,11 @@ class History {
   }
 
   edit(): void {
-    const { edits } = this.#kind;
-    const to = edits === "timestamp" ? "strftime('%Y-%m-%dT%H:%M:%fZ', timestamp, ?)" : "temperature + 1000 + ?";
     const by = ++this.#edits;
-    const sql = `UPDATE sensor_readings SET ${edits} = ${to} WHERE ${this.#some()}`;
-    this.#db.query(sql).run(edits === "timestamp" ? `-${by} days` : by);
+    const time = `timestamp = strftime('%Y-%m-%dT%H:%M:%fZ', timestamp, '-${by} days')`;
+    const value = `temperature = temperature + 1000 + ${by}`;
+    const set = { timestamp: time, temperature: value, both: `${time}, ${value}` }[this.#kind.edits];
+    this.#db.run(`UPDATE sensor_readings SET ${set} WHERE ${this.#some()}`);
   }
 
   remove(): void {
@@ -146,7 +146,7 @@ class History {
     if (there.length === 0) this.#durable = this.#copies.length;
     const again = [...this.#taken.values()].reduce((sum, times) => sum + times - 1, 0);
     const { doubtful = 0 } = JSON.parse(this.#cursor ?? "{}");
-    expect(again).toBeLessThanOrEqual(doubtful);
+    if (this.#kind.edits !== "both") expect(again).toBeLessThanOrEqual(doubtful);
   }
 
   end(): void {
@@ -212,7 +212,7 @@ const step = fc.oneof(
 const kind: fc.Arbitrary<Kind> = fc.record({
   key: fc.constantFrom("id INTEGER PRIMARY KEY AUTOINCREMENT", "id INTEGER PRIMARY KEY", ""),
   isConstant: fc.boolean(),
-  edits: fc.constantFrom("timestamp" as const, "temperature" as const),
+  edits: fc.constantFrom("timestamp" as const, "temperature" as const, "both" as const),
 });
 
 test("whatever happens to a table, no row of it is missed, and no more are taken twice than are counted", () => {
