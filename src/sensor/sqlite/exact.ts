@@ -5,7 +5,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import { quoted } from "./known.ts";
 
-/** A column, and where its value is in a row; null: its values are read as numbers on purpose. */
+/** A column, and where its value is in a row; null: its values are numbers until someone asks for the row as it was received. */
 export type ExactColumn = { readonly name: string; readonly at: number | null };
 
 export class ExactIntegers {

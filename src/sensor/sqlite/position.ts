@@ -109,10 +109,9 @@ export function timeColumnsOf(columns: readonly string[], { sensorId, timestamp 
 /** The mark of a row, from its values in the columns of the position. */
 export function markOf(rowid: bigint, values: readonly unknown[], timeColumns: number): Mark {
   const texts = values.map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value));
-  const whole = new Bun.CryptoHasher("sha256").update(JSON.stringify(texts)).digest("hex").slice(0, 12);
+  const whole = Bun.SHA256.hash(JSON.stringify(texts), "hex").slice(0, 12);
   if (timeColumns === 0) return { rowid, whole, time: null, rest: null };
-  const [time, rest] = [texts.slice(0, timeColumns), texts.slice(timeColumns)].map(shortHash);
-  return { rowid, whole, time: time ?? null, rest: rest ?? null };
+  return { rowid, whole, time: shortHash(texts.slice(0, timeColumns)), rest: shortHash(texts.slice(timeColumns)) };
 }
 
 /** CRC-32, whose values no version of the engine changes. */

@@ -9,12 +9,12 @@ import { KnownIdentities, quoted } from "./known.ts";
 type Column = { readonly name: string; readonly type: string; readonly pk: number; readonly hidden: number };
 const ROWID_NAMES = ["rowid", "_rowid_", "oid"] as const;
 
-/** How the reader of the rows uses a column: a `number` as one, with the digits that it holds; `other` columns are unknown. */
-export type ColumnRole = "sensor_id" | "identity" | "value" | "number" | "other";
+/** How the reader of the rows uses a column; `other` columns are unknown to it. */
+export type ColumnRole = "sensor_id" | "identity" | "value" | "other";
 
 /**
  * A row: its rowid (see `rowidOf`), the handle of its identity or null, `values`, and where the handle is null also `identity`.
- * An integer beyond 2^53 is a `bigint`, unless its column is a `number`.
+ * An integer beyond 2^53 is a `bigint`, except in the columns that are read as numbers: those of the role `value`.
  */
 export type ForeignRowValues = readonly unknown[];
 /** Where `values` begin in a row. */
@@ -135,11 +135,7 @@ export class ForeignTable {
   }
 
   at(rowid: bigint, columns: readonly string[]): unknown[] | null {
-    const names = this.#select(columns);
-    const found = this.#db
-      .query(`SELECT ${names} FROM main.${quoted(this.#name)} WHERE ${this.#rowid} = ?`)
-      .values(rowid)[0];
-    return found === undefined ? null : found.slice(1);
+    return this.between(rowid, rowid, columns)[0]?.slice(1) ?? null;
   }
 
   /** The rows from one rowid to another: the rowid as text, then `columns`. */
@@ -242,7 +238,7 @@ export class ForeignTable {
     this.values = this.columns.filter((name) => !isIdentity(name));
     const types = new Map(columns.map(({ name, type }) => [name, type]));
     const exact = [...this.values, ...this.identity].map((name, i): ExactColumn => {
-      const isWanted = this.#roleOf(name) !== "number" && mayHoldIntegers(types.get(name) ?? "");
+      const isWanted = this.#roleOf(name) !== "value" && mayHoldIntegers(types.get(name) ?? "");
       return { name, at: isWanted ? i + FIRST_VALUE : null };
     });
     this.#exact = new ExactIntegers(this.#db, `FROM main.${quoted(this.#name)} WHERE ${this.#rowid} = ?`, exact);

@@ -71,13 +71,11 @@ export class SqliteTailSource implements Source {
     this.#options = options;
     const fields = options.normalizer.planOfRow({})?.fields;
     const id = options.normalizer.foreignName("sensor_id");
-    const { numeric } = options.normalizer.timestamps;
     // The roles are the same for every profile, except for measures, and no profile makes an identity column a measure.
     this.#roleOf = (column) => {
       const kind = fields?.get(column)?.kind;
       if (kind === "identity") return column === id ? "sensor_id" : "identity";
-      if (kind === undefined) return "other";
-      return kind === "measure" || (kind === "timestamp" && numeric) ? "number" : "value";
+      return kind === undefined ? "other" : "value";
     };
     const follower = Follower.from(options.cursor, () => markNames(options.normalizer));
     if (follower === null)
