@@ -63,7 +63,14 @@ async function naively({ s3, s3Api }: Aws): Promise<void> {
 
 async function ours(aws: Aws): Promise<void> {
   const stop = new AbortController().signal;
-  const doing = { facts: new FactBook(), stop, tell: () => undefined, wait: Bun.sleep, now: () => performance.now() };
+  const doing = {
+    facts: new FactBook(),
+    stop,
+    tell: () => undefined,
+    wait: Bun.sleep,
+    now: () => performance.now(),
+    again: "agent provision destroy",
+  };
   await Promise.all(BUCKETS.map((bucket) => removeBucket(aws, bucket, doing)));
 }
 

@@ -24,14 +24,14 @@ const STYLE = `
 export const escaped = (text: string) =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
-/** Coordinates to a tenth of a pixel: what nobody sees makes the file larger. */
+/** Coordinates to a tenth of a pixel: what is invisible only makes the file larger. */
 const at = (value: number) => String(Math.round(value * 10) / 10);
 
 export function text(x: number, y: number, words: string, style = ""): string {
   return `<text x="${at(x)}" y="${at(y)}"${style === "" ? "" : ` class="${style}"`}>${escaped(words)}</text>`;
 }
 
-/** `hint` is what a pointer that rests on it shows. */
+/** `hint`: what a pointer on it shows. */
 export function bar({ x, y, width, height }: Box, colour: string, hint = "", opacity = 1): string {
   const place = `x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}"`;
   const seen = opacity === 1 ? "" : ` fill-opacity="${Math.round(opacity * 1_000) / 1_000}"`;

@@ -35,7 +35,7 @@ export class WriterProcess {
   async finish(): Promise<void> {
     this.#child.stdin.end();
     const code = await this.#child.exited;
-    if (code !== 0) throw new Error(`Cannot go on: the writer of the source database ended with ${code}`);
+    if (code !== 0) throw new Error(`Cannot continue: the writer of the source database ended with ${code}`);
   }
 
   stop(): void {

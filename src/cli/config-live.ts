@@ -1,5 +1,5 @@
 /** `agent config check --live`: are the credentials of both clouds valid, and for the places in the settings. It changes nothing. */
-import { AgentError } from "../core/errors.ts";
+import { AgentError, sentenceOf } from "../core/errors.ts";
 import type { Look } from "../provision/lake/look.ts";
 import type { Context } from "./frame/command.ts";
 import { databricksOptions, openAwsHalf, worldOf } from "./provision/sides.ts";
@@ -55,9 +55,7 @@ async function askDatabricks(context: Context): Promise<CloudCheck<Look>> {
     const lines = [`Databricks: as ${look.user}, metastore in ${look.region}${sql}`];
     if (look.notGranted !== null && look.notGranted.length > 0) {
       const missing = look.notGranted.join(", ");
-      lines.push(
-        `Databricks: who makes the first of everything needs ${missing}, or to be of "${look.metastoreOwner}"`,
-      );
+      lines.push(`Databricks: the first apply needs ${missing}, or membership of "${look.metastoreOwner}"`);
     }
     return { problems: look.warehouseProblem === null ? [] : [look.warehouseProblem], lines, answer: look };
   } catch (error) {
@@ -69,6 +67,5 @@ async function askDatabricks(context: Context): Promise<CloudCheck<Look>> {
 
 function failed(error: unknown): CloudCheck<never> {
   if (!(error instanceof AgentError)) throw error;
-  const hint = error.tryHint === undefined ? "" : `. Try: ${error.tryHint}`;
-  return { problems: [`${error.message}${hint}`], lines: [], answer: null };
+  return { problems: [sentenceOf(error)], lines: [], answer: null };
 }

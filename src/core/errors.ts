@@ -1,12 +1,17 @@
 /**
- * The errors that callers branch on. A message reads `Cannot <verb> <object>: <cause>`; `tryHint` is a command to try, printed
- * as a `Try:` line. Callers never branch on message text.
+ * The errors that callers branch on. A message reads `Cannot <verb> <object>: <cause>`. `advice` is what a person does about
+ * it, in the line below; `tryHint` is a command that can be pasted, in the `Try:` line after that. Callers never branch on
+ * message text.
  */
+export type WayOut = { readonly advice?: string; readonly tryHint?: string; readonly cause?: unknown };
+
 export class AgentError extends Error {
   override readonly name: string = "AgentError";
+  readonly advice: string | undefined;
   readonly tryHint: string | undefined;
-  constructor(message: string, options: { readonly tryHint?: string; readonly cause?: unknown } = {}) {
+  constructor(message: string, options: WayOut = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.advice = options.advice;
     this.tryHint = options.tryHint;
   }
 }
@@ -21,7 +26,7 @@ export class TransientError extends AgentError {
   override readonly name = "TransientError";
   /** How long the server asked us to wait, in ms, or undefined. */
   readonly retryAfterMs: number | undefined;
-  constructor(message: string, options: { tryHint?: string; cause?: unknown; retryAfterMs?: number | undefined } = {}) {
+  constructor(message: string, options: WayOut & { readonly retryAfterMs?: number | undefined } = {}) {
     super(message, options);
     this.retryAfterMs = options.retryAfterMs;
   }
@@ -32,10 +37,18 @@ export class DeniedError extends AgentError {
   override readonly name = "DeniedError";
   /** The missing permission, in the words of the store: `s3:PutObject on arn:aws:s3:::acme-raw-data-us-west-2/*`. */
   readonly missing: string;
-  constructor(message: string, options: { missing: string; tryHint: string; cause?: unknown }) {
+  constructor(message: string, options: WayOut & { readonly missing: string; readonly tryHint: string }) {
     super(message, options);
     this.missing = options.missing;
   }
+}
+
+/** For an error that takes the place of another one. */
+export const adviceOf = ({ advice }: AgentError): Pick<WayOut, "advice"> => (advice === undefined ? {} : { advice });
+
+/** Message, advice and way out in one line, for a list of problems. */
+export function sentenceOf({ message, advice, tryHint }: AgentError): string {
+  return [message, advice, tryHint && `Try: ${tryHint}`].filter((part) => part !== undefined).join(". ");
 }
 
 export function messageOf(error: unknown): string {

@@ -9,9 +9,10 @@ export function workspaceOrigin(host: string): string {
   const url = URL.parse(text);
   const wrong = (why: string) =>
     new UsageError(`Cannot use DATABRICKS_HOST "${host}": ${why}`, {
-      tryHint: "DATABRICKS_HOST=https://dbc-….cloud.databricks.com, as the browser shows it when the workspace is open",
+      advice: "Set it to the start of the workspace's address in the browser: https://dbc-….cloud.databricks.com",
+      tryHint: "agent config show",
     });
-  if (url === null || url.hostname === "") throw wrong("it is no address");
+  if (url === null || url.hostname === "") throw wrong("it is not an address");
   if (url.username !== "" || url.password !== "") throw wrong("there is a name or a password in it");
   if (url.protocol !== "https:" && !(url.protocol === "http:" && LOOPBACK.test(url.hostname))) {
     throw wrong("a token goes over https only");

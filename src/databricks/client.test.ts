@@ -43,7 +43,7 @@ function server(...replies: Reply[]) {
   return { origin: `http://127.0.0.1:${served.port}`, requests };
 }
 
-/** Time that runs only while somebody waits. */
+/** Time that runs only while a person waits. */
 function pace() {
   let nowMs = 0;
   const waits: number[] = [];
@@ -58,7 +58,7 @@ function pace() {
       nowMs += ms;
     },
   };
-  return { ...own, waits, told, abort: () => stop.abort(new Error("told to stop")) };
+  return { ...own, waits, told, abort: () => stop.abort(new Error("stopped by a signal")) };
 }
 
 function client(origin: string, more: Partial<ClientOptions> = {}) {
@@ -112,7 +112,7 @@ test("ids above 2^53 come and go with every digit", async () => {
   expect(() => idNumber("1; drop")).toThrow(AgentError);
 });
 
-test("429 and 503 wait as they are told, in seconds or until a date, and else longer each time", async () => {
+test("429 and 503 wait as long as they say, in seconds or until a date, and else longer each time", async () => {
   const wallMs = Date.parse("Wed, 25 Nov 2026 10:00:00 GMT");
   const { origin, requests } = server(
     no(429, "REQUEST_LIMIT_EXCEEDED", "slow down", { "retry-after": "7" }),
@@ -152,7 +152,7 @@ test("sentences by which a service behind says later are understood under any co
   expect(await client(origin).request(MAKE, pace())).toEqual({});
 });
 
-test("a read is asked again when nobody answers; a write is not, as it may have been done", async () => {
+test("a read is asked again when no one answers; a write is not, as it may have been done", async () => {
   let connections = 0;
   const raw = Bun.listen({
     hostname: "127.0.0.1",
@@ -185,7 +185,7 @@ test("a read that is never answered is given up four times, then for good", asyn
   expect(requests).toHaveLength(4);
 });
 
-test("a body that stops in the middle is no answer", async () => {
+test("a body that stops in the middle is not an answer", async () => {
   const { origin } = server(
     () => new Response(new ReadableStream({ start: (to) => to.enqueue(new TextEncoder().encode('{"na')) })),
     json({ name: "acme" }),
@@ -197,11 +197,11 @@ test("a signal ends a wait at once", async () => {
   const { origin, requests } = server(no(429, "", "slow down"));
   const time = pace();
   const stopping: Pace = { ...time, wait: async () => time.abort() };
-  expect((await failure(client(origin).request(READ, stopping))).message).toBe("told to stop");
+  expect((await failure(client(origin).request(READ, stopping))).message).toBe("stopped by a signal");
   expect(requests).toHaveLength(1);
 });
 
-test("web pages, redirects and nonsense are told in a sentence, and never taken for an answer", async () => {
+test("web pages, redirects and nonsense become a sentence, and never taken for an answer", async () => {
   const page = { headers: { "content-type": "text/html" } };
   const said = async (reply: Reply) => (await failure(client(server(reply).origin).request(MAKE, pace()))).message;
   const start = 'Cannot create catalog "acme": ';
@@ -216,9 +216,9 @@ test("web pages, redirects and nonsense are told in a sentence, and never taken 
   const link = "https://x.example/login.html?error=private-link-validation-error:1&o=2";
   expect(await said(Response.redirect(link))).toContain("private link only");
   expect(await said(new Response("Missing url", { status: 400 }))).toBe(
-    `${start}the answer (status 400) is no JSON: "Missing url"`,
+    `${start}the answer (status 400) is not JSON: "Missing url"`,
   );
-  expect(await said(new Response('{"name": "ac'))).toBe(`${start}the answer (status 200) is no JSON: "{"name": "ac"`);
+  expect(await said(new Response('{"name": "ac'))).toBe(`${start}the answer (status 200) is not JSON: "{"name": "ac"`);
   expect(await said(new Response("", { status: 404 }))).toBe(`${start}the answer (status 404) is empty`);
   expect(await said(json({ error: "old form" }, 400))).toBe(`${start}old form`);
   expect(await said(json({ detail: "scim form", status: "400" }, 400))).toBe(`${start}scim form`);
@@ -230,7 +230,7 @@ test("an answer longer than any of Databricks' is not read to its end", async ()
   expect((await failure(readBody(new Response("123456789"), 8))).message).toContain("longer than 8 bytes");
 });
 
-test("errors are told apart by their code, whatever the status is", async () => {
+test("errors are distinguished by their code, whatever the status is", async () => {
   const error = async (reply: Reply) => failure(client(server(reply).origin).request(MAKE, pace()));
   const there = await error(
     no(400, "CATALOG_ALREADY_EXISTS", "Catalog 'acme' already exists", { "x-request-id": "r-1" }),
@@ -257,10 +257,10 @@ test("what is denied names the permission, in Databricks' words or else in ours"
   expect(((await error(no(403, "PERMISSION_DENIED", "no"), needs)) as DeniedError).missing).toBe(needs.needs);
   const bad = (await error(no(403, "403", "Invalid access token."))) as DeniedError;
   expect(bad.missing).toBe("a valid token of the workspace");
-  expect(bad.tryHint).toContain("DATABRICKS_TOKEN");
+  expect(bad.advice).toContain("DATABRICKS_TOKEN");
 });
 
-test("a list goes on over empty pages, and ends where a server repeats itself", async () => {
+test("a list continues over empty pages, and ends where a server repeats itself", async () => {
   const { origin, requests } = server(
     json({ catalogs: [{ name: "a" }], next_page_token: "1" }),
     json({ next_page_token: "2" }),
@@ -277,7 +277,7 @@ test("a list goes on over empty pages, and ends where a server repeats itself", 
   expect((await failure(client(endless.origin).list(CATALOGS, call, pace()))).message).toContain("does not end");
 });
 
-test("no secret is in an error or a progress line, whoever repeats it", async () => {
+test("no secret is in an error or a progress line, also where a server repeats it", async () => {
   const echo = (status: number) => (request: Request) =>
     no(status, "INTERNAL", `you sent ${request.headers.get("authorization")}`);
   const { origin } = server(echo(429), echo(400));

@@ -17,7 +17,7 @@ import type { Call, Pace, Wire } from "./wire.ts";
 
 /** From the start of a request to the last byte of its answer. Longer than the longest wait of the SQL API, 50 s. */
 export const CALL_TIMEOUT_MS = 60_000;
-/** More pages than any list of ours has: a list that goes on is a server that repeats itself. */
+/** More pages than any list of ours has: a list that continues is a server that repeats itself. */
 const MAX_PAGES = 1_000;
 
 export type ClientOptions = {

@@ -1,9 +1,9 @@
 /**
- * What an answer of Databricks that is no success means. Told by `error_code`, never by the status: "already exists" is
+ * What an answer of Databricks that is not a success means. Known by its `error_code`, never by the status: "already exists" is
  * 400 in Unity Catalog, 409 elsewhere, and a job that is missing is 400 too. The message is looked at only where the code
  * says too little.
  */
-import { AgentError, DeniedError, TransientError } from "../core/errors.ts";
+import { AgentError, DeniedError, TransientError, type WayOut } from "../core/errors.ts";
 import { answerOrNull } from "./answer.ts";
 import { isObject, parseJson } from "./json.ts";
 import { Refusal } from "./shapes/login.ts";
@@ -21,9 +21,14 @@ export class DatabricksError extends AgentError {
 
   constructor(
     message: string,
-    of: { status: number; errorCode: string; said: string; requestId: string; try?: string },
+    of: WayOut & {
+      readonly status: number;
+      readonly errorCode: string;
+      readonly said: string;
+      readonly requestId: string;
+    },
   ) {
-    super(message, of.try === undefined ? {} : { tryHint: of.try });
+    super(message, of);
     this.status = of.status;
     this.errorCode = of.errorCode;
     this.said = of.said;
@@ -142,7 +147,7 @@ function notDatabricks({ status, body, contentType, location }: Heard): string {
     return `the answer (status ${status}) is a web page${named}, not of the workspace's API: a proxy, a login page or the wrong host`;
   }
   if (body.trim() === "") return `the answer (status ${status}) is empty`;
-  return `the answer (status ${status}) is no JSON: "${short(body.trim())}"`;
+  return `the answer (status ${status}) is not JSON: "${short(body.trim())}"`;
 }
 
 const SAID_LENGTH = 600;
@@ -152,34 +157,40 @@ function short(text: string): string {
   return line.length > SAID_LENGTH ? `${line.slice(0, SAID_LENGTH)}…` : line;
 }
 
+/** Says who we are to the workspace, and what is missing. */
+export const CHECK = "agent config check --live";
+
 export type CallPurpose = {
-  /** `read catalog "acme"`: what the sentence goes on with behind "Cannot". */
+  /** `read catalog "acme"`: what the sentence continues with behind "Cannot". */
   readonly doing: string;
   /** The permission that it needs, in Databricks' words: `CREATE_CATALOG on the metastore`. */
   readonly needs?: string;
 };
 
-const HOST_TRY =
-  "agent config show   # is DATABRICKS_HOST the address of the workspace, and is there a proxy in between?";
-const TOKEN_TRY =
-  "a new token (workspace > Settings > Developer > Access tokens) in DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET";
+const OTHER_HOST = "Check that DATABRICKS_HOST is the address of the workspace, and that no proxy answers instead";
+const NEW_TOKEN =
+  "Set DATABRICKS_TOKEN to a new token (workspace > Settings > Developer > Access tokens), or set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET";
 
-/** The way out of a refusal, by its code. */
-const WAYS_OUT: readonly (readonly [code: RegExp, hint: string])[] = [
-  [/^PRINCIPAL_/, "the name as the workspace has it (Settings > Identity and access), in the setting that names it"],
+/** What a person does about a refusal, by its code; then the same command continues. */
+const ADVICE: readonly (readonly [code: RegExp, advice: string])[] = [
+  [/^PRINCIPAL_/, "Correct the setting: it must be the name that the workspace shows (Settings > Identity and access)"],
   [
     /EXHAUSTED|QUOTA|(LIMIT|SIZE|RESOURCES?)_EXCEEDED/,
-    "remove what is not needed, or ask Databricks for a higher limit",
+    "Delete what is not needed, or ask Databricks for a higher limit",
   ],
-  [/^(NOT_IMPLEMENTED|FEATURE_|ENDPOINT_NOT_FOUND)/, "an account admin switches it on, where the account has it"],
+  [/^(NOT_IMPLEMENTED|FEATURE_|ENDPOINT_NOT_FOUND)/, "An account admin can switch it on, if the account has it"],
 ];
 
-/** Of a refusal that nobody foresaw, only Databricks can say more; by the request's id it finds out. */
-function wayOut(errorCode: string, requestId: string): string {
-  const known = WAYS_OUT.find(([code]) => code.test(errorCode))?.[1];
-  const support = requestId === "" ? "" : `; if it stays, ask Databricks about request ${requestId}`;
-  return known ?? `look at it in the workspace, then the same command again${support}`;
+/** Of any other refusal only Databricks can say more: it finds the cause by the id of the request. */
+function adviceOn(errorCode: string, requestId: string): string {
+  const known = ADVICE.find(([code]) => code.test(errorCode))?.[1];
+  const support = requestId === "" ? "" : `; if it does not pass, ask Databricks about request ${requestId}`;
+  return known ?? `Look at it in the workspace${support}`;
 }
+
+/** Who can help with a missing permission. */
+export const grantAdvice = (missing: string) =>
+  `An admin of the workspace's metastore can grant what is missing: ${missing}`;
 
 /** The error that a verdict becomes, once nothing more is tried. */
 export function errorOf(verdict: Exclude<Verdict, { kind: "done" }>, asked: CallPurpose, heard: Heard): AgentError {
@@ -191,24 +202,29 @@ export function errorOf(verdict: Exclude<Verdict, { kind: "done" }>, asked: Call
       return new TransientError(`${start}: ${verdict.because}`);
     case "token":
       return new TokenRefusedError(`${start}: Databricks refuses the token: ${verdict.said}`, {
+        advice: NEW_TOKEN,
         missing: "a valid token of the workspace",
-        tryHint: TOKEN_TRY,
+        tryHint: CHECK,
       });
     case "denied": {
       const missing = missingFrom(verdict.said) ?? asked.needs ?? `the permission to ${asked.doing}`;
-      return new DeniedError(`${start}: ${verdict.said}`, {
-        missing,
-        tryHint: `ask an admin of the workspace's metastore for: ${missing}`,
-      });
+      return new DeniedError(`${start}: ${verdict.said}`, { advice: grantAdvice(missing), missing, tryHint: CHECK });
     }
     case "refused": {
       const { errorCode, said } = verdict;
       const isForeign = errorCode === "" && jsonOf(heard.body) === undefined;
       const { status, requestId } = heard;
       const isElsewhere = isForeign || (status >= 300 && status < 400);
-      const hint = isElsewhere ? HOST_TRY : wayOut(errorCode, requestId);
+      const advice = isElsewhere ? OTHER_HOST : adviceOn(errorCode, requestId);
       const code = errorCode === "" || said.includes(errorCode) ? "" : ` (${errorCode})`;
-      return new DatabricksError(`${start}: ${said}${code}`, { status, errorCode, said, requestId, try: hint });
+      return new DatabricksError(`${start}: ${said}${code}`, {
+        advice,
+        status,
+        errorCode,
+        said,
+        requestId,
+        ...(isElsewhere && { tryHint: "agent config show" }),
+      });
     }
   }
 }

@@ -34,7 +34,7 @@ export function parseJson(text: string): Json {
 
 /** An id in a body: written as the number that Databricks expects. */
 export function idNumber(id: string): unknown {
-  if (!/^\d{1,19}$/.test(id)) throw new AgentError(`Cannot use the id "${id.slice(0, 40)}": it is no whole number`);
+  if (!/^\d{1,19}$/.test(id)) throw new AgentError(`Cannot use the id "${id.slice(0, 40)}": it is not a whole number`);
   return SOURCE_JSON.rawJSON(id);
 }
 

@@ -1,4 +1,4 @@
-/** A service principal's tokens: fetched once for all who ask, anew before they end, and never shown. */
+/** A service principal's tokens: fetched once for all callers, again before they end, and never shown. */
 import { afterEach, expect, test } from "bun:test";
 import { DeniedError, TransientError } from "../core/errors.ts";
 import { Workspace } from "./client.ts";
@@ -63,7 +63,7 @@ test("one login serves all that ask at once, with the id and the secret in the h
   ]);
 });
 
-test("a token is fetched anew before it ends", async () => {
+test("a token is fetched again before it ends", async () => {
   const { seen, client } = workspace(granted);
   const time = pace();
   await client.request(READ, time);
@@ -74,7 +74,7 @@ test("a token is fetched anew before it ends", async () => {
   expect(seen.bearers).toEqual(["secret-token-1", "secret-token-1", "secret-token-2"]);
 });
 
-test("a token that is refused before its time is fetched anew once, and then told", async () => {
+test("a token that is refused before its time is fetched again once, and then reported", async () => {
   const first = workspace(granted, (bearer) => bearer === "secret-token-2");
   expect(await first.client.request(READ, pace())).toEqual({ ok: true });
   const never = workspace(granted, () => false);
@@ -84,14 +84,14 @@ test("a token that is refused before its time is fetched anew once, and then tol
   expect(never.seen.bearers).toHaveLength(2);
 });
 
-test("a wrong secret is told with the settings to look at; a login service that is away is waited for", async () => {
+test("a wrong secret is reported with the settings to look at; a login service that is away is waited for", async () => {
   const wrong = workspace(() =>
     Response.json({ error: "invalid_client", error_description: "Client doseXsecret failed" }, { status: 401 }),
   );
   const error = (await wrong.client.request(READ, pace()).catch((caught: unknown) => caught)) as DeniedError;
   expect(error).toBeInstanceOf(DeniedError);
   expect(error.message).toBe("Cannot log in to Databricks as the service principal: Client *** failed");
-  expect(error.tryHint).toContain("DATABRICKS_CLIENT_ID");
+  expect(error.advice).toContain("DATABRICKS_CLIENT_ID");
   const away = workspace((count) => (count < 3 ? new Response("", { status: 500 }) : granted(count)));
   expect(await away.client.request(READ, pace())).toEqual({ ok: true });
   const gone = workspace(() => new Response("", { status: 500 }));

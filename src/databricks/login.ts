@@ -1,7 +1,7 @@
 /** Who we are to the workspace: a personal access token, or a service principal that fetches tokens for an hour each (OAuth M2M). */
 import { type AgentError, DeniedError } from "../core/errors.ts";
 import { readAnswer } from "./answer.ts";
-import { type CallPurpose, errorOf, type Heard, type Verdict } from "./failure.ts";
+import { type CallPurpose, CHECK, errorOf, type Heard, type Verdict } from "./failure.ts";
 import { Token } from "./shapes/login.ts";
 import type { Pace, Wire } from "./wire.ts";
 
@@ -97,9 +97,11 @@ function loginError(verdict: Exclude<Verdict, { kind: "done" }>, heard: Heard): 
   const isRefusal =
     verdict.kind === "token" || verdict.kind === "denied" || (verdict.kind === "refused" && heard.status < 500);
   if (!isRefusal || heard.status === 404 || heard.status < 400) return errorOf(verdict, ASKED, heard);
+  const advice =
+    "Set DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET as the account console shows them for the service principal";
   return new DeniedError(`Cannot ${ASKED.doing}: ${verdict.said}`, {
+    advice,
     missing: "a service principal with a valid OAuth secret that may use the workspace",
-    tryHint:
-      "DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET as the account console shows them for the service principal",
+    tryHint: CHECK,
   });
 }

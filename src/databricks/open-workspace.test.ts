@@ -85,7 +85,7 @@ test.skipIf(process.platform === "win32")(
   },
 );
 
-test("what is missing or said twice is told by its name", () => {
+test("what is missing or said twice is reported by its name", () => {
   const host = { DATABRICKS_HOST: "https://a.cloud.databricks.com" };
   expect(refused({})).toBe("Cannot reach Databricks: DATABRICKS_HOST is not set");
   expect(refused(host)).toBe("Cannot log in to Databricks: DATABRICKS_TOKEN is not set");

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { messageOf, UsageError } from "../core/errors.ts";
 import { readFileText } from "../core/outside/file-text.ts";
 import type { SettingValues } from "../core/settings/settings.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { workspaceOrigin } from "./address.ts";
 import { type ClientOptions, Workspace } from "./client.ts";
 import type { Login } from "./login.ts";
@@ -10,9 +11,12 @@ import { PROFILE_FILE_BYTES, type ProfileValues, profileNames, readProfile } fro
 import { SqlRunner } from "./sql.ts";
 import { WarehouseChoice } from "./warehouse.ts";
 
+/** The one that the Databricks CLI writes without another name. */
+const USUAL_PROFILE = "export DATABRICKS_CONFIG_PROFILE=DEFAULT";
+
 export type OpenOptions = {
   readonly settings: SettingValues;
-  /** The home folder, in which `.databrickscfg` lies. */
+  /** The home folder, with `.databrickscfg` in it. */
   readonly home: string;
   readonly fetch?: NonNullable<ClientOptions["fetch"]>;
 };
@@ -28,10 +32,8 @@ export function openWorkspace({ settings, home, ...more }: OpenOptions): OpenWor
   const profile = settings.databricksConfigProfile === null ? {} : profileOf(settings.databricksConfigProfile, home);
   const host = settings.databricksHost ?? profile.host;
   if (host === undefined) {
-    throw new UsageError("Cannot reach Databricks: DATABRICKS_HOST is not set", {
-      tryHint:
-        "DATABRICKS_HOST=https://dbc-….cloud.databricks.com and DATABRICKS_TOKEN in .env, or DATABRICKS_CONFIG_PROFILE=DEFAULT",
-    });
+    const advice = "Set it and DATABRICKS_TOKEN in .env, or name a profile of ~/.databrickscfg";
+    throw new UsageError("Cannot reach Databricks: DATABRICKS_HOST is not set", { advice, tryHint: USUAL_PROFILE });
   }
   const workspace = new Workspace({ origin: workspaceOrigin(host), login: loginOf(settings, profile), ...more });
   const warehouse = new WarehouseChoice(workspace, settings.databricksWarehouseId ?? profile.warehouseId ?? null);
@@ -47,8 +49,10 @@ function loginOf(settings: SettingValues, profile: ProfileValues): Login {
     : { token: profile.token, clientId: profile.clientId, clientSecret: profile.clientSecret };
   const [token, clientId, clientSecret] = [from.token ?? null, from.clientId ?? null, from.clientSecret ?? null];
   if (token !== null && (clientId !== null || clientSecret !== null)) {
+    const advice = "Unset DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET";
     throw new UsageError("Cannot choose how to log in to Databricks: there is a token and a service principal", {
-      tryHint: "unset DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET",
+      advice,
+      tryHint: "agent config show",
     });
   }
   if (token !== null) return { kind: "token", token };
@@ -57,9 +61,8 @@ function loginOf(settings: SettingValues, profile: ProfileValues): Login {
     clientId === null && clientSecret === null
       ? "DATABRICKS_TOKEN is not set"
       : `${clientId === null ? "DATABRICKS_CLIENT_ID" : "DATABRICKS_CLIENT_SECRET"} is not set`;
-  throw new UsageError(`Cannot log in to Databricks: ${missing}`, {
-    tryHint: "DATABRICKS_TOKEN=dapi… in .env, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET",
-  });
+  const advice = "Set DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, or name a profile";
+  throw new UsageError(`Cannot log in to Databricks: ${missing}`, { advice, tryHint: USUAL_PROFILE });
 }
 
 function profileOf(name: string, home: string): ProfileValues {
@@ -69,7 +72,8 @@ function profileOf(name: string, home: string): ProfileValues {
   if (found !== null) return found;
   const names = profileNames(text);
   throw new UsageError(`Cannot use DATABRICKS_CONFIG_PROFILE "${name}": "${path}" has no such profile`, {
-    tryHint: names.length === 0 ? "databricks configure" : `DATABRICKS_CONFIG_PROFILE=${names[0]}`,
+    tryHint:
+      names[0] === undefined ? "databricks configure" : `export DATABRICKS_CONFIG_PROFILE=${shellWord(names[0])}`,
   });
 }
 

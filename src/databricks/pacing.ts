@@ -9,14 +9,14 @@ export type Again = "safe" | "refused" | "never";
 export type Trouble =
   /** Refused for now; `retryAfterMs` as the answer asked. */
   | { readonly kind: "busy"; readonly status: number; readonly retryAfterMs: number | undefined }
-  /** No answer, or one of which nobody knows what it means: it may have been done. */
+  /** No answer, or one of which no one knows what it means: it may have been done. */
   | { readonly kind: "unknown" };
 
 /** In all, for one call. The engine of provisioning tries again by itself, after it has looked what is there. */
 const BUSY_LIMIT_MS = 120_000;
 const UNKNOWN_TRIES = 4;
 
-/** How long to wait before the next try, or null: no more tries. `tries`: so many were made. `random`: 0 to 1. */
+/** How long to wait before the next try, or null: no more tries. `tries`: how many were made. `random`: 0 to 1. */
 export function waitBeforeNext(
   trouble: Trouble,
   again: Again,

@@ -58,7 +58,7 @@ function pace(onWait: (nowMs: number) => void = () => undefined) {
       onWait(nowMs);
     },
   };
-  return { ...own, told, abort: () => stop.abort(new Error("told to stop")) };
+  return { ...own, told, abort: () => stop.abort(new Error("stopped by a signal")) };
 }
 
 const failure = async (work: Promise<unknown>) =>
@@ -146,7 +146,7 @@ test("a statement that does not end is cancelled at its deadline, and one that w
   expect(slow.calls.at(-1)).toBe("POST statements/s1/cancel");
   const stopped = runner(answers);
   const time = pace(() => time.abort());
-  expect((await failure(stopped.sql.run("count", "SELECT 1", time)))!.message).toBe("told to stop");
+  expect((await failure(stopped.sql.run("count", "SELECT 1", time)))!.message).toBe("stopped by a signal");
   expect(stopped.calls.at(-1)).toBe("POST statements/s1/cancel");
 });
 
@@ -200,7 +200,7 @@ test("the next part is found by its link too", async () => {
   expect((await sql.run("x", "SELECT 1", pace())).rows).toEqual([["1"], ["2"]]);
 });
 
-test("an answer that is not what it says of itself is no answer", async () => {
+test("an answer that is not what it says of itself is not an answer", async () => {
   const saidBy = async (made: ReturnType<typeof answering>) => {
     const error = await failure(made.sql.run("x", "SELECT 1", pace()));
     expect(error).toBeInstanceOf(TransientError);
@@ -243,7 +243,7 @@ test("where there is a choice a person makes it; a warehouse that never starts i
   };
   const choice = (await failure(runner({ "GET warehouses": [two] }).sql.run("x", "SELECT 1", pace()))) as UsageError;
   expect(choice.message).toBe("Cannot choose a SQL warehouse: there are 2: w1 (A), w2 (B)");
-  expect(choice.tryHint).toBe("DATABRICKS_WAREHOUSE_ID=w1");
+  expect(choice.tryHint).toBe("export DATABRICKS_WAREHOUSE_ID=w1");
   expect(await failure(runner({}).sql.run("x", "SELECT 1", pace()))).toBeInstanceOf(UsageError);
   const missing = await failure(runner({ "GET warehouses/w9": [new Error("none")] }, "w9").sql.run("x", "S", pace()));
   expect(missing!.message).toBe('Cannot use SQL warehouse "w9": the workspace has no such one');

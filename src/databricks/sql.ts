@@ -1,12 +1,12 @@
 /**
  * SQL by the Statement Execution API: sent, waited for, and read to its end. A statement that fails comes as a success of
- * HTTP; one that nobody asks about goes on running; and one whose answer was lost may have run: so what changes something
+ * HTTP; a statement continues to run although no one asks about it; and one whose answer was lost may have run: so what changes something
  * must be a statement that may run twice.
  */
 import { AgentError, DeniedError, TransientError } from "../core/errors.ts";
 import { readAnswer } from "./answer.ts";
 import type { Workspace } from "./client.ts";
-import { DatabricksError, isMissing, missingFrom } from "./failure.ts";
+import { CHECK, DatabricksError, isMissing, missingFrom } from "./failure.ts";
 import { Chunk, type Column, Row, Statement } from "./shapes/statements.ts";
 import type { WarehouseChoice } from "./warehouse.ts";
 import type { Pace } from "./wire.ts";
@@ -19,7 +19,7 @@ const FIRST_ASK_MS = 1_000;
 const MOST_ASK_MS = 5_000;
 /** "There may be a delay of up to 5 seconds": until then a statement that is not there may come. */
 const LAG_MS = 10_000;
-/** How long a statement is told to end when we are told to stop. */
+/** How long we try to cancel a statement after a signal. */
 const CANCEL_MS = 3_000;
 
 /** What a named parameter may be: the API has no lists and no structs. */
@@ -52,7 +52,7 @@ export type SqlRows = {
 export const MAX_ROWS = 100_000;
 /** The API itself fails a statement whose INLINE result is larger than 25 MiB. */
 export const MAX_BYTES = 32 * 1024 * 1024;
-const HISTORY_TRY = "look at the query history of the workspace, then the same command again";
+const HISTORY = "The query history of the workspace shows why";
 const LATER = ["TEMPORARILY_UNAVAILABLE", "WORKSPACE_TEMPORARILY_UNAVAILABLE", "SERVICE_UNDER_MAINTENANCE", "IO_ERROR"];
 
 export class SqlRunner {
@@ -100,9 +100,7 @@ export class SqlRunner {
         await this.#cancel(id, pace);
         throw new AgentError(
           `Cannot ${doing}: the statement is ${state} after ${Math.round(spentMs / 1_000)} s; it was cancelled`,
-          {
-            tryHint: HISTORY_TRY,
-          },
+          { advice: HISTORY },
         );
       }
       const doingWhat = state === "PENDING" ? "waits for the SQL warehouse" : "runs";
@@ -127,7 +125,7 @@ export class SqlRunner {
     }
   }
 
-  /** Nobody waits for it any more. An attempt: that it fails changes nothing. */
+  /** No one waits for it any more. An attempt: that it fails changes nothing. */
   async #cancel(id: string, pace: Pace): Promise<void> {
     if (id === "") return;
     const call = {
@@ -207,7 +205,7 @@ function bytesOf(row: SqlRow): number {
 function tooMuch(doing: string, rows: number, maxRows: number): AgentError {
   const more = rows >= maxRows ? `more than ${maxRows} rows` : `more than the ${rows} rows that fit into the limit`;
   return new AgentError(`Cannot ${doing}: the answer has ${more}`, {
-    tryHint: "ask for less: a shorter time, fewer columns, or a LIMIT",
+    advice: "Ask for less: a shorter time, fewer columns, a LIMIT",
   });
 }
 
@@ -224,15 +222,13 @@ function failureOf(doing: string, { status, statement_id = "" }: Statement): Age
   // SQLSTATE 42501: insufficient privilege.
   if (sql_state === "42501" || /PERMISSION_DENIED|INSUFFICIENT_PERMISSIONS/.test(said)) {
     const named = missingFrom(said) ?? `the permission to ${doing}`;
-    return new DeniedError(message, { missing: named, tryHint: `ask its owner for: ${named}` });
+    return new DeniedError(message, {
+      advice: `Its owner can grant what is missing: ${named}`,
+      missing: named,
+      tryHint: CHECK,
+    });
   }
-  return new DatabricksError(message, {
-    status: 200,
-    errorCode,
-    said,
-    requestId: statement_id,
-    try: HISTORY_TRY,
-  });
+  return new DatabricksError(message, { advice: HISTORY, status: 200, errorCode, said, requestId: statement_id });
 }
 
 /** A name in SQL: in back-ticks, a back-tick in it doubled. */
@@ -240,7 +236,7 @@ export function quotedName(...parts: readonly string[]): string {
   return parts.map((part) => `\`${part.replaceAll("`", "``")}\``).join(".");
 }
 
-/** Text in SQL, for where no parameter can stand (comments). Spark reads a backslash in it as an escape. */
+/** Text in SQL, for where parameters are not allowed (comments). Spark reads a backslash in it as an escape. */
 export function quotedText(text: string): string {
   return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }

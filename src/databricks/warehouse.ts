@@ -1,5 +1,6 @@
 /** Which SQL warehouse statements run on, and that it runs: the one of the setting, or the only one there is. */
 import { AgentError, UsageError } from "../core/errors.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { pagesOf } from "./answer.ts";
 import type { Workspace } from "./client.ts";
 import { isMissing } from "./failure.ts";
@@ -46,14 +47,16 @@ export class WarehouseChoice {
     const usable = all.filter(({ state }) => state !== "DELETED" && state !== "DELETING");
     const [first] = usable;
     if (first === undefined) {
+      const advice = `Make one in the workspace (SQL Warehouses), or ask an admin for ${NEEDS}`;
       throw new UsageError("Cannot run SQL: the workspace shows us no SQL warehouse", {
-        tryHint: `make one in the workspace (SQL Warehouses), or ask for ${NEEDS}`,
+        advice,
+        tryHint: "databricks warehouses list",
       });
     }
     if (usable.length === 1) return first;
     const names = usable.map(({ id, name }) => `${id} (${name})`).join(", ");
     throw new UsageError(`Cannot choose a SQL warehouse: there are ${usable.length}: ${names}`, {
-      tryHint: `DATABRICKS_WAREHOUSE_ID=${first.id}`,
+      tryHint: `export DATABRICKS_WAREHOUSE_ID=${shellWord(first.id)}`,
     });
   }
 
@@ -66,8 +69,10 @@ export class WarehouseChoice {
     };
     const answer = await this.#workspace.read(Warehouse, call, pace).catch((error: unknown) => {
       if (!isMissing(error)) throw error;
+      const advice = "Correct DATABRICKS_WAREHOUSE_ID, or unset it where there is only one";
       throw new UsageError(`Cannot use SQL warehouse "${id}": the workspace has no such one`, {
-        tryHint: "unset DATABRICKS_WAREHOUSE_ID to use the only one there is, or to see which there are",
+        advice,
+        tryHint: "databricks warehouses list",
       });
     });
     return chosenOf(answer);
@@ -90,7 +95,8 @@ export class WarehouseChoice {
       const spentMs = pace.now() - startedMs;
       if (spentMs > START_LIMIT_MS) {
         throw new AgentError(`Cannot start SQL warehouse "${name}": it is ${state} after ${START_LIMIT_MS / 1_000} s`, {
-          tryHint: "look at it in the workspace (SQL Warehouses), then the same command again",
+          advice: "The workspace shows why (SQL Warehouses)",
+          tryHint: `databricks warehouses get ${shellWord(id)}`,
         });
       }
       pace.stop.throwIfAborted();

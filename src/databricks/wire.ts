@@ -2,7 +2,7 @@
 import type { CallPurpose } from "./failure.ts";
 import type { Again } from "./pacing.ts";
 
-/** What whoever waits for an answer brings along: see `Doing` of provisioning. */
+/** What a caller that waits for an answer brings: see `Doing` of provisioning. */
 export type Pace = {
   readonly stop: AbortSignal;
   readonly wait: (ms: number) => Promise<void>;

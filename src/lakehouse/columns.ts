@@ -43,7 +43,7 @@ export const QUARANTINE_COLUMNS: readonly TableColumn[] = [
   { name: "found_at", type: "timestamp", comment: "When that was found" },
 ];
 
-/** As they stand in the object. */
+/** As they are in the object. */
 export const SENT_HEARTBEAT_COLUMNS: readonly TableColumn[] = HEARTBEAT_COLUMNS.map(tableColumn);
 
 /** What the notebook adds to a heartbeat. */

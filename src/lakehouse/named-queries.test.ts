@@ -22,8 +22,8 @@ test("a query has a name, what it answers in one line, and a statement without a
   expect(readNamedQueries("-- no query here\n")).toEqual([]);
 });
 
-test("what cannot be told apart or asked is refused", () => {
+test("what cannot be distinguished or asked is refused", () => {
   expect(() => readNamedQueries(`${TEXT}-- name: first\nSELECT 3;`)).toThrow('query "first" is there twice');
-  expect(() => readNamedQueries("-- name: Two Words\nSELECT 3;")).toThrow('"Two Words" is no name of a query');
+  expect(() => readNamedQueries("-- name: Two Words\nSELECT 3;")).toThrow('"Two Words" is not a valid name of a query');
   expect(() => readNamedQueries("-- name: empty\n-- nothing\n")).toThrow('query "empty" has no statement');
 });

@@ -12,7 +12,7 @@ export type NamedQuery = {
 
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
-/** In the order of the text. Throws where a name is no name or stands twice, or a query is empty: the text is our own. */
+/** In the order of the text. Throws where a name is not valid or occurs twice, or a query is empty: the text is our own. */
 export function readNamedQueries(text: string): readonly NamedQuery[] {
   const queries = text
     .split(/^-- name:/m)
@@ -27,7 +27,7 @@ export function readNamedQueries(text: string): readonly NamedQuery[] {
 function readOne(part: string): NamedQuery {
   const [first = "", ...lines] = part.split("\n");
   const name = first.trim();
-  if (!NAME.test(name)) throw new Error(`"${name}" is no name of a query`);
+  if (!NAME.test(name)) throw new Error(`"${name}" is not a valid name of a query`);
   const from = lines.findIndex((line) => !/^\s*(--|$)/.test(line));
   const sql = (from < 0 ? "" : lines.slice(from).join("\n")).trim().replace(/;$/, "").trimEnd();
   if (sql === "") throw new Error(`query "${name}" has no statement`);

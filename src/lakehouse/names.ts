@@ -11,6 +11,6 @@ export const tableFullName = (names: LakeNames, stage: Stage) => `${schemaFullNa
 export const QUARANTINE_TABLE = "sensor_readings_quarantine";
 export const quarantineFullName = (names: LakeNames) => `${schemaFullName(names)}.${QUARANTINE_TABLE}`;
 
-/** What the nodes tell of themselves, as the metadata bucket shows it when the notebook looks. */
+/** What the nodes report about themselves, as the metadata bucket shows it when the notebook looks. */
 export const HEARTBEATS_TABLE = "sensor_readings_heartbeats";
 export const heartbeatsFullName = (names: LakeNames) => `${schemaFullName(names)}.${HEARTBEATS_TABLE}`;

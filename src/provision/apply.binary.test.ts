@@ -102,7 +102,7 @@ it("verify finds an edge that may read, and exits 1", async () => {
   expect(verify.stdout).toMatch(/WRONG +edge key +cannot read acme-raw-data-us-west-2 +it was allowed/);
 });
 
-it("drift of each kind is found by name and mended by the one call that it needs", async () => {
+it("drift of each kind is found by name and repaired by the one call that it needs", async () => {
   await world.run(["apply", "--only", "aws", "--yes"]);
   const { s3, s3Api, iam, iamApi } = world.root;
   const raw = { Bucket: "acme-raw-data-us-west-2" };
@@ -282,15 +282,15 @@ it("the wrong account, no terminal and no credentials are said before anything i
   const wrong = await world.run(["apply", "--only", "aws", "--yes"], { AGENT_AWS_ACCOUNT_ID: "111111111111" });
   expect([wrong.code, wrong.stderr]).toEqual([
     1,
-    "Cannot provision: these credentials are of account 123456789012, not of 111111111111\nTry: other credentials (AWS_PROFILE), or AGENT_AWS_ACCOUNT_ID, if the account is the right one\n",
+    "Cannot provision: these credentials are of account 123456789012, not of 111111111111\nUse other credentials (AWS_PROFILE), or correct AGENT_AWS_ACCOUNT_ID if 123456789012 is the right account\nTry: aws sts get-caller-identity\n",
   ]);
   const live = await world.run(["check", "--live"], { AGENT_AWS_ACCOUNT_ID: "111111111111" }, "config");
-  expect([live.code, live.stdout.split(". Try:")[0]]).toEqual([1, wrong.stderr.split("\n")[0]!]);
+  expect([live.code, live.stdout.split(". Use")[0]]).toEqual([1, wrong.stderr.split("\n")[0]!]);
   const fine = await world.run(["check", "--live", "--json"], {}, "config");
   expect(JSON.parse(fine.stdout)).toMatchObject({ ok: true, live: { aws: { account: "123456789012" } } });
   const nobody = await world.run(["apply", "--only", "aws"]);
   expect(nobody.code).toBe(2);
-  expect(nobody.stderr).toContain("Try: agent provision apply --yes");
+  expect(nobody.stderr).toContain("Try: agent provision apply --only aws --yes\n");
   const unknown = await world.run(["plan", "--only", "aws"], { AWS_ACCESS_KEY_ID: "AKIAWRONG" });
   expect([unknown.code, writes()]).toEqual([1, []]);
   expect(unknown.stderr).toContain("Try: aws sts get-caller-identity");

@@ -1,11 +1,11 @@
 /**
- * Does what a plan says, one call per step, and decides nothing. What fails is told, what needs it is skipped and named, and
+ * Does what a plan says, one call per step, and decides nothing. What fails is reported, what needs it is skipped and named, and
  * everything else is done. Killed anywhere, the next plan begins with what is there.
  */
 import { AgentError, TransientError } from "../core/errors.ts";
 import type { FactBook } from "./facts.ts";
 import { makingOrder, mustGet, walk } from "./graph.ts";
-import { AGAIN, foreignProblem, type Part, type Plan, type Problem, problemOf, type Step, stepsOf } from "./plan.ts";
+import { foreignProblem, type Part, type Plan, type Problem, problemOf, type Step, stepsOf } from "./plan.ts";
 import { pollUntil, READ_BACK_WAIT, tryAgain } from "./poll.ts";
 import type { Doing, Resource } from "./resource.ts";
 
@@ -42,7 +42,7 @@ export async function applyPlan(plan: Plan, world: Omit<Doing, "facts">, watch: 
   return teller.all;
 }
 
-/** What became known on the way, such as a new external id, may make a difference that no plan could tell. */
+/** What became known on the way, such as a new external id, may make a difference that no plan could know. */
 function comparedAgain(part: Part, facts: FactBook): Part {
   const { resource, actual, problem } = part;
   if (problem !== null || actual === null || resource.unwanted !== undefined) return part;
@@ -55,10 +55,10 @@ async function applyPart(part: Part, blocker: string | undefined, doing: Doing):
   let problem: Problem | null = null;
   if (blocker !== undefined) {
     const message = `${part.resource.id} was not touched: it needs ${blocker}`;
-    problem = { resource: part.resource.id, message, missing: null, try: null };
+    problem = { resource: part.resource.id, message, missing: null, advice: null, try: null };
   } else if (doing.stop.aborted) {
-    const message = `${part.resource.id} was not touched: told to stop`;
-    problem = { resource: part.resource.id, message, missing: null, try: AGAIN };
+    const message = `${part.resource.id} was not touched: a signal stopped the work`;
+    problem = { resource: part.resource.id, message, missing: null, advice: null, try: doing.again };
   }
   for (const [at, step] of steps.entries()) {
     if (problem !== null) {
@@ -83,12 +83,18 @@ export async function attempt(resource: string, doing: Doing, work: () => Promis
     await work();
     return null;
   } catch (error) {
-    if (error instanceof AgentError || !doing.stop.aborted) return problemOf(resource, error);
-    return { resource, message: `Cannot finish ${resource}: told to stop`, missing: null, try: AGAIN };
+    if (error instanceof AgentError || !doing.stop.aborted) return problemOf(resource, error, doing.again);
+    return {
+      resource,
+      message: `Cannot finish ${resource}: a signal stopped the work`,
+      missing: null,
+      advice: null,
+      try: doing.again,
+    };
   }
 }
 
-/** Made, read back, and every difference that is left taken away. */
+/** Made, read back, and every difference that is left removed. */
 async function bringUp(resource: Resource, doing: Doing): Promise<void> {
   const actual = await createSurely(resource, doing);
   for (const change of resource.diff(actual, doing.facts)) await tryAgain(doing, () => change.make(doing));
@@ -116,12 +122,15 @@ function learned(resource: Resource, actual: unknown, doing: Doing): unknown {
   return actual;
 }
 
-/** What stands there after a lost answer may be somebody else's, made in the same moment. */
+/** After a lost answer, the thing that is there may be another owner's, made in the same moment. */
 function owned(resource: Resource, actual: unknown, doing: Doing): unknown {
   const foreign = resource.foreign?.(actual, doing.facts) ?? null;
   if (foreign === null) return actual;
   const problem = foreignProblem(resource.id, foreign);
-  throw new AgentError(problem.message, problem.try === null ? {} : { tryHint: problem.try });
+  throw new AgentError(problem.message, {
+    ...(problem.advice === null ? {} : { advice: problem.advice }),
+    ...(problem.try === null ? {} : { tryHint: problem.try }),
+  });
 }
 
 function transientOnly(error: unknown): TransientError {
@@ -129,7 +138,7 @@ function transientOnly(error: unknown): TransientError {
   throw error;
 }
 
-/** Resources end in any order; they are told in the order of the plan, each as soon as all before it have been. */
+/** Resources end in any order; they are reported in the order of the plan, each as soon as all before it are. */
 export class InOrder {
   readonly all: Outcome[] = [];
   readonly #ids: string[];

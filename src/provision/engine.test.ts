@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { DeniedError, messageOf } from "../core/errors.ts";
 import { applyPlan, type Outcome } from "./apply.ts";
+import { AGAIN } from "./errors.suite.ts";
 import type { FactBook } from "./facts.ts";
 import { MemoryCloud, type MemoryWish, memoryResource, memorySide } from "./memory-cloud.ts";
 import { makePlan, planProblems, planSteps } from "./plan.ts";
@@ -24,6 +25,7 @@ function world() {
     stop: new AbortController().signal,
     tell: (text: string) => void told.push(text),
     now: () => nowMs,
+    again: AGAIN,
     wait: async (ms: number) => {
       nowMs += ms;
     },
@@ -96,7 +98,7 @@ test("what becomes known on the way makes its differences in the same apply", as
   const plain = WISHES.map((wish) => memoryResource(cloud, wish));
   const renewed = plain.map((one) => {
     if (one.id !== "credential") return one;
-    // Changing it gives it another name, which nobody knows before.
+    // Changing it gives it another name, which no one knows before.
     const make = async ({ facts }: { readonly facts: FactBook }) => {
       cloud.call("renew credential", () => facts.learn({ roleArn: "arn:renewed" }));
     };
@@ -109,7 +111,7 @@ test("what becomes known on the way makes its differences in the same apply", as
   expect(cloud.things.get("role")!.aspects["role"]).toBe("arn:renewed");
 });
 
-test("what is not ours is refused with a reason, and taken over when told so", async () => {
+test("what is not ours is refused with a reason, and taken over with --adopt", async () => {
   const cloud = new MemoryCloud();
   cloud.things.set("bucket", { owner: "somebody", aspects: { versioning: "on" } });
   expect((await planned(cloud)).at(-1)).toBe("Cannot use bucket: it is of somebody");
@@ -155,7 +157,7 @@ test("a lost answer on create is looked for, not made twice; a refused one is ma
   }
 });
 
-test("a killed apply goes on where it stopped, wherever that was", async () => {
+test("a killed apply continues where it stopped, wherever that was", async () => {
   const whole = new MemoryCloud();
   await apply(whole);
   const steps = writes(whole).length;
@@ -189,7 +191,7 @@ test("destroy goes backwards, turns round where a resource outlives what it need
   expect([...cloud.things.keys()]).toEqual(["bucket"]);
 });
 
-test("what is not wanted any more is taken away where it is ours, and is no step where it is not there", async () => {
+test("what is not wanted any more is deleted where it is ours, and is not a step where it is missing", async () => {
   const cloud = new MemoryCloud();
   const old = () => [memorySide([{ ...memoryResource(cloud, { id: "old" }), unwanted: "settings say so" }])];
   const steps = async () => planSteps(await makePlan(old(), { adopt: false }, world()));
@@ -209,7 +211,7 @@ test("what is needed and is not in the graph orders nothing, and is not touched"
   expect(removalSteps(await planRemoval(alone, world())).map(({ resource }) => resource)).toEqual(["role"]);
 });
 
-test("what something still rests on is not taken away from under it", async () => {
+test("what another resource still needs is not deleted", async () => {
   const cloud = new MemoryCloud();
   await apply(cloud);
   cloud.faults.set(

@@ -6,25 +6,35 @@ import { expect } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../core/errors.ts";
+import { notPasteable } from "../testing/pasteable.ts";
 import { type Problem, problemOf } from "./plan.ts";
 
-/** What a person is told. What is thrown before anything was read is told as well; a bug is thrown on. */
+/** The command of these tests: the way out of what names no other. */
+export const AGAIN = "agent provision apply";
+
+/** The problems that a person sees, with what is thrown before anything was read. A bug is thrown on. */
 export async function problemsOf(work: () => Promise<readonly Problem[]>): Promise<readonly Problem[]> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    return [problemOf("", error)];
+    return [problemOf("", error, AGAIN)];
   }
 }
 
-/** In one line what a person reads, which must be a sentence and a way out; or that nobody need know. */
+/** In one line what a person reads, which must be a sentence and a command that can be pasted; or that all went well. */
 export function reportOf(problems: readonly Problem[]): string {
-  const lines = problems.map(({ message, missing, try: hint }) => {
-    expect([message, hint]).toEqual([expect.stringMatching(/^Cannot [a-z].*: \S/), expect.stringMatching(/\S/)]);
-    return [message, ...(missing === null ? [] : [`missing: ${missing}`]), `try: ${hint}`].join(" | ");
+  const lines = problems.map(({ message, advice, missing, try: hint }) => {
+    expect([message, hint]).toEqual([expect.stringMatching(/^Cannot [a-z].*: \S/), expect.any(String)]);
+    expect([hint, notPasteable(hint ?? "")]).toEqual([hint, null]);
+    return [
+      message,
+      ...(advice === null ? [] : [advice]),
+      ...(missing === null ? [] : [`missing: ${missing}`]),
+      `try: ${hint}`,
+    ].join(" | ");
   });
-  return lines.length === 0 ? "survived" : `told: ${lines.join(" & ")}`;
+  return lines.length === 0 ? "survived" : `error: ${lines.join(" & ")}`;
 }
 
 export function expectGolden(name: string, lines: readonly string[]): void {

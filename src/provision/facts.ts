@@ -1,25 +1,25 @@
 /**
  * What becomes known on the way: values that the clouds choose. A fact is known (some resource was read or made that
- * tells it), pending (the resource that tells it has still to be made: "known after apply"), or absent (nothing in this
- * graph tells it, as with `--only aws`). A resource asks when it needs to, at plan time and again at apply time.
+ * gives it), pending (the resource that gives it has still to be made: "known after apply"), or absent (nothing in this
+ * graph gives it, as with `--only aws`). A resource asks when it needs to, at plan time and again at apply time.
  */
 
 export type Facts = {
-  /** The AWS account, 12 digits. Told by the check of the AWS side. */
+  /** The AWS account, 12 digits. Known from the check of the AWS side. */
   readonly accountId: string;
-  /** `aws`, `aws-us-gov`, `aws-cn`: the second part of every ARN. Told by the check of the AWS side. */
+  /** `aws`, `aws-us-gov`, `aws-cn`: the second part of every ARN. Known from the check of the AWS side. */
   readonly partition: string;
-  /** Who asks, as STS names them. Told by the check of the AWS side. */
+  /** Who asks, as STS names them. Known from the check of the AWS side. */
   readonly callerArn: string;
-  /** True where the edge's identity, the first thing that is made, is there and ours. Told by it. */
+  /** True where the edge's identity, the first thing that is made, is there and ours. Known from it. */
   readonly setUpBegun: true;
-  /** The role that Unity Catalog assumes. Told by the role, and foretold by the AWS side: name and account are enough. */
+  /** The role that Unity Catalog assumes. Known from the role, and predicted by the AWS side: name and account are enough. */
   readonly roleArn: string;
-  /** Chosen by Databricks for each storage credential, never by us. Told by the storage credential. */
+  /** Chosen by Databricks for each storage credential, never by us. Known from the storage credential. */
   readonly externalId: string;
-  /** The role of Databricks that assumes ours. Told by the storage credential. */
+  /** The role of Databricks that assumes ours. Known from the storage credential. */
   readonly unityCatalogIamArn: string;
-  /** Who asks, as the workspace names them. Told by the check of the Databricks side. */
+  /** Who asks, as the workspace names them. Known from the check of the Databricks side. */
   readonly databricksUser: string;
 };
 export type FactName = keyof Facts;
@@ -28,7 +28,7 @@ export class FactBook {
   readonly #known: { -readonly [K in FactName]?: Facts[K] } = {};
   readonly #pending: Set<FactName>;
 
-  /** `pending`: what resources of the graph will tell once they are there. */
+  /** `pending`: what resources of the graph will give once they are there. */
   constructor(pending: Iterable<FactName> = []) {
     this.#pending = new Set(pending);
   }
@@ -42,7 +42,7 @@ export class FactBook {
     return this.#known[name];
   }
 
-  /** For whoever cannot work without it: throws a bug's error, as the graph's order should have made it known. */
+  /** For a caller that cannot work without it: throws a bug's error, as the graph's order should have made it known. */
   need<K extends FactName>(name: K): Facts[K] {
     const value = this.#known[name];
     if (value === undefined) throw new Error(`${name} is not known: the step that finds it is missing in "needs"`);

@@ -1,4 +1,4 @@
-/** `agent provision` when the cloud answers badly: lost answers, throttling, refusals inside a 200, far away, told to stop. */
+/** `agent provision` when the cloud answers badly: lost answers, throttling, refusals inside a 200, far away, stopped by a signal. */
 import { expect, setDefaultTimeout } from "bun:test";
 import { existsSync } from "node:fs";
 import { accountState } from "../testing/provision/account-state.ts";
@@ -62,7 +62,7 @@ it("throttling and 5xx, once for each kind of call, are waited out", async () =>
   }
 });
 
-it("an answer that no SDK repeats is told with the step, and the rest is done", async () => {
+it("an answer that no SDK repeats is reported with the step, and the rest is done", async () => {
   world.proxy.onCall = (call) =>
     call === "iam CreateRole"
       ? { status: 400, body: xml("MalformedPolicyDocument", "Invalid principal in policy") }
@@ -75,7 +75,7 @@ it("an answer that no SDK repeats is told with the step, and the rest is done", 
   expect(apply.stderr).toContain("9 of 10 steps are done; the same command continues from here.");
 });
 
-it("objects that DeleteObjects refuses inside a 200 are no success", async () => {
+it("objects that DeleteObjects refuses inside a 200 are not a success", async () => {
   await world.run(APPLY);
   const { s3, s3Api } = world.root;
   const raw = { Bucket: "acme-raw-data-us-west-2", Key: "kept" };
@@ -110,7 +110,7 @@ it("the plan of a whole set-up waits less than 1 s for its calls where each take
   expect(waited).toBeLessThan(WAITING_LIMIT_MS);
 });
 
-it("told to stop, it ends with what is under way, and the next run goes on", async () => {
+it("stopped by a signal, it ends with what is under way, and the next run continues", async () => {
   const child = world.start(APPLY);
   world.proxy.onCall = (call) => {
     if (call === "s3 PutBucketVersioning acme-raw-data-us-west-2") child.kill("SIGTERM");
@@ -144,7 +144,7 @@ it("clean empties the stages and the checkpoints with all versions, and keeps me
   expect((await world.run(["plan", "--only", "aws"])).stdout).toBe("Nothing to do: 10 as they should be.\n");
 });
 
-it("clean goes on where a call had no answer", async () => {
+it("clean continues where a call had no answer", async () => {
   await world.run(APPLY);
   const { s3, s3Api } = world.root;
   const raw = { Bucket: "acme-raw-data-us-west-2" };

@@ -30,7 +30,7 @@ export type MemoryWish = {
   readonly after?: readonly string[];
   readonly outlives?: readonly string[];
   readonly aspects?: Readonly<Record<string, string>>;
-  /** An aspect `role` that must be the fact `roleArn`, told by the resource that has `tellsRole`. */
+  /** An aspect `role` that must be the fact `roleArn`, which the resource with `tellsRole` gives. */
   readonly usesRole?: true;
   readonly tellsRole?: true;
 };

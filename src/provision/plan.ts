@@ -1,5 +1,5 @@
 /** The plan: what is there, compared with what should be. Nothing is touched. */
-import { AgentError, DeniedError, messageOf, TransientError } from "../core/errors.ts";
+import { AgentError, DeniedError, messageOf } from "../core/errors.ts";
 import { FactBook } from "./facts.ts";
 import { makingOrder, mustGet, readingOrder, sorted, walk } from "./graph.ts";
 import { tryAgain } from "./poll.ts";
@@ -22,6 +22,9 @@ export type Problem = {
   readonly message: string;
   /** The missing permission, in the words of its owner; null where it is something else. */
   readonly missing: string | null;
+  /** What a person does about it, where that is more than a command. */
+  readonly advice: string | null;
+  /** A command that can be pasted. */
   readonly try: string | null;
 };
 
@@ -54,23 +57,14 @@ export async function makePlan(
   const resources = sides.flatMap((side) => side.resources);
   const facts = new FactBook(resources.flatMap((one) => one.tells ?? []));
   const doing = { ...world, facts };
-  for (const told of await Promise.all(sides.map((side) => side.check(doing).catch(withWayOut)))) facts.learn(told);
+  for (const told of await Promise.all(sides.map((side) => side.check(doing)))) facts.learn(told);
   const found = await readAll(resources, doing);
   const byId = new Map(resources.map((one) => [one.id, one]));
-  // Every fact that can be known is known now: so all differences can be told.
+  // Every fact that can be known is known now, so all differences are known.
   const parts = sorted(makingOrder(resources)).map((id) =>
-    partOf(mustGet(byId, id), mustGet(found, id), facts, options),
+    partOf(mustGet(byId, id), mustGet(found, id), doing, options),
   );
   return { parts, facts };
-}
-
-/** The first call of all: where it has no answer nothing is waited for, as it may be that there is no network. */
-function withWayOut(error: unknown): never {
-  if (!(error instanceof TransientError) || error.tryHint !== undefined) throw error;
-  throw new TransientError(error.message, {
-    tryHint: "the same command again, when the network is there",
-    cause: error,
-  });
 }
 
 type ReadResult = { readonly actual: unknown } | { readonly error: unknown };
@@ -93,9 +87,9 @@ async function readAll(resources: readonly Resource[], doing: Doing): Promise<Ma
   return found;
 }
 
-function partOf(resource: Resource, found: ReadResult, facts: FactBook, { adopt }: PlanOptions): Part {
+function partOf(resource: Resource, found: ReadResult, { facts, again }: Doing, { adopt }: PlanOptions): Part {
   if ("error" in found) {
-    const problem = problemOf(resource.id, found.error);
+    const problem = problemOf(resource.id, found.error, again);
     return { resource, actual: null, changes: [], problem, isForeign: false };
   }
   const { actual } = found;
@@ -120,19 +114,16 @@ export function foreignProblem(resource: string, foreign: string): Problem {
     resource,
     message: `Cannot use ${resource}: ${foreign}`,
     missing: null,
-    try: "another name by the settings, or --adopt to take it over: destroy would then delete it",
+    advice: "Set another name, or take it over with --adopt: destroy would then delete it",
+    try: "agent provision plan --adopt",
   };
 }
 
-/** The way out of what may pass by itself, or was cut short. */
-export const AGAIN = "the same command again: it continues where this one stopped";
-
-/** A bug is thrown on: it must not look like something that the cloud said. */
-export function problemOf(resource: string, error: unknown): Problem {
+/** A bug is thrown on: it must not look like something that the cloud said. `again` is the way out of what names no other. */
+export function problemOf(resource: string, error: unknown, again: string): Problem {
   if (!(error instanceof AgentError)) throw error;
   const missing = error instanceof DeniedError ? error.missing : null;
-  const hint = error.tryHint ?? (error instanceof TransientError ? AGAIN : null);
-  return { resource, message: messageOf(error), missing, try: hint };
+  return { resource, message: messageOf(error), missing, advice: error.advice ?? null, try: error.tryHint ?? again };
 }
 
 /** The lines of a part: one for each change, or one that says that there is none. */

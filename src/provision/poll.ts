@@ -34,9 +34,6 @@ export async function pollUntil<T>(
     if (waitedMs + waitMs > limits.limitMs) {
       throw new AgentError(
         `Cannot wait any longer for ${what}: after ${Math.round(waitedMs / 1_000)} s ${answer.notYet}`,
-        {
-          tryHint: "the same command again: it continues where this one stopped",
-        },
       );
     }
     doing.tell(

@@ -19,7 +19,8 @@ export async function planRemoval(sides: readonly ProvisionSide[], world: Omit<D
 function withRefusal(part: Part): Part {
   if (!part.isForeign || part.problem === null) return part;
   const message = part.problem.message.replace("Cannot use", "Cannot destroy");
-  return { ...part, problem: { ...part.problem, message, try: "remove it by hand, if it may go" } };
+  const advice = "Delete it by hand if it is not needed";
+  return { ...part, problem: { ...part.problem, message, advice, try: "agent provision plan" } };
 }
 
 export function removalSteps(plan: Plan): Step[] {
@@ -34,7 +35,7 @@ function removalStep({ resource }: Part): Step {
   return { resource: resource.id, action: "delete", because: "agent provision made it", side: resource.side };
 }
 
-/** The outcome of every step. What something that could not be taken away still rests on is left, and named. */
+/** The outcome of every step. What could not be deleted keeps all that it needs, by name. */
 export async function applyRemoval(plan: Plan, world: Omit<Doing, "facts">, watch: Watch): Promise<readonly Outcome[]> {
   const doing = { ...world, facts: plan.facts };
   const byId = new Map(plan.parts.map((part) => [part.resource.id, part]));
@@ -59,5 +60,11 @@ export async function applyRemoval(plan: Plan, world: Omit<Doing, "facts">, watc
 }
 
 function stays(resource: string, dependant: string): Problem {
-  return { resource, message: `${resource} was left: ${dependant} still rests on it`, missing: null, try: null };
+  return {
+    resource,
+    message: `${resource} was left: ${dependant} still needs it`,
+    missing: null,
+    advice: null,
+    try: null,
+  };
 }

@@ -21,6 +21,8 @@ export type Doing = {
   readonly wait: (ms: number) => Promise<void>;
   /** Milliseconds that only run. */
   readonly now: () => number;
+  /** The command line that continues this work, ready for a shell: the way out of what passes by itself. */
+  readonly again: string;
 };
 
 /** One difference and the one call that takes it away. */
@@ -28,7 +30,7 @@ export type Change = {
   readonly action: "update" | "replace" | "delete";
   /** What differs, old -> new: `versioning: off -> on`. A value that is not known yet: `known after apply`. */
   readonly because: string;
-  /** It undoes what a person did by hand on purpose: only for a command that showed the plan and was told to go on. */
+  /** It undoes what a person did by hand on purpose: only for a command that showed the plan and got a yes. */
   readonly undoes?: true;
   /**
    * On return the difference is gone. Reads its facts now, not when it was planned. May be repeated: it is called again
@@ -47,13 +49,13 @@ export interface Resource<Actual = unknown> {
   readonly side: Side;
   /** Ids that must be there before this can be made; where one cannot be made, this is skipped and named. */
   readonly needs: readonly string[];
-  /** Ids that are made earlier if they can be, and are no reason to skip this. */
+  /** Ids that are made earlier if they can be, and whose failure does not skip this. */
   readonly after?: readonly string[];
-  /** Ids that are read before this is read, because reading uses what they tell. Everything else is read at once. */
+  /** Ids that are read before this is read, because reading uses their facts. Everything else is read at once. */
   readonly readAfter?: readonly string[];
-  /** Ids of `needs` or `after` that are nevertheless taken away before this. The usual order is that of making, backwards. */
+  /** Ids of `needs` or `after` that are nevertheless deleted before this. The usual order is that of making, backwards. */
   readonly outlives?: readonly string[];
-  /** The facts that `learn` tells. */
+  /** The facts that `learn` gives. */
   readonly tells?: readonly FactName[];
 
   /** What is there now, or null. Reads only. */
@@ -66,9 +68,9 @@ export interface Resource<Actual = unknown> {
    * `diff` must hold the change that marks it.
    */
   foreign?(actual: Actual, facts: FactBook): string | null;
-  /** Every difference, in the order in which they are taken away; none: it is as it should be. */
+  /** Every difference, in the order in which they are repaired; none: it is as it should be. */
   diff(actual: Actual, facts: FactBook): readonly Change[];
-  /** Why it should not be there: then it is taken away where it is there and ours, and is nobody's business otherwise. */
+  /** Why it should not be there: then it is deleted if it is there and ours, and is not touched otherwise. */
   readonly unwanted?: string;
   /** Why it is created, where there is more to say than that it does not exist. */
   readonly missing?: string;
@@ -78,7 +80,7 @@ export interface Resource<Actual = unknown> {
    * not there. "Already exists" may be thrown as a TransientError for the same treatment.
    */
   create(doing: Doing): Promise<void>;
-  /** Takes it away, with all that is in it. What is already gone is no error. Absent: there is nothing to take away. */
+  /** Deletes it, with all that is in it. What is already gone is not an error. Absent: there is nothing to delete. */
   remove?(actual: Actual, doing: Doing): Promise<void>;
 }
 
@@ -88,7 +90,7 @@ export type Proof = {
   readonly party: string;
   /** `puts into bucket x`, `cannot read bucket x`. */
   readonly claim: string;
-  /** Null: it could not be tried here, and `detail` says why; that alone is no failure. */
+  /** Null: it could not be tried here, and `detail` says why; that alone is not a failure. */
   readonly ok: boolean | null;
   readonly detail: string;
 };
@@ -99,12 +101,12 @@ export interface ProvisionSide {
   readonly resources: readonly Resource[];
   /**
    * Asks who we are, before anything else is asked, and that the account, the workspace and the regions are the ones that
-   * the settings mean. Throws when it must not go on.
+   * the settings mean. Throws when it must not continue.
    */
   check(doing: Doing): Promise<Partial<Facts>>;
   /** Real calls as each party, when everything is as it should be. Leaves nothing behind. */
   prove?(doing: Doing): Promise<readonly Proof[]>;
-  /** Takes the data away (of one stage; null: of all, and of all checkpoints) and keeps the set-up. Told after a yes. */
+  /** Takes the data away (of one stage; null: of all, and of all checkpoints) and keeps the set-up. Called after a yes. */
   clean?(stage: Stage | null, doing: Doing): Promise<void>;
   close(): void;
 }

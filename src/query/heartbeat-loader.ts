@@ -1,6 +1,6 @@
 /**
  * What nodes report of themselves, from the metadata bucket into the table that a notebook would overwrite with it: the same
- * rows, as of now. A line that is no heartbeat is a row with `_corrupt_record`, as in every table.
+ * rows, as of now. A line that is not a heartbeat is a row with `_corrupt_record`, as in every table.
  */
 import type { Database } from "bun:sqlite";
 import { AgentError } from "../core/errors.ts";

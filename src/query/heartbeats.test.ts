@@ -1,4 +1,4 @@
-/** What nodes tell of themselves, asked of the metadata bucket: the table, and the fleet that is made of it and the readings. */
+/** What nodes report about themselves, asked of the metadata bucket: the table, and the fleet that is made of it and the readings. */
 import { expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { AgentError, TransientError } from "../core/errors.ts";
@@ -54,7 +54,7 @@ class Lake {
   }
 }
 
-test("a heartbeat is a row: what the node told, when the store took it, when it was read, and from where", async () => {
+test("a heartbeat is a row: what the node reported, when the store took it, when it was read, and from where", async () => {
   const lake = new Lake();
   await lake.tell("pump-7", { problems: ["a: b"], oldest_pending_at: "2026-11-24T07:59:00.000Z" }, 5_000);
   const { columns, rows, objects, leftOut } = await lake.ask(`SELECT * FROM ${TABLE}`);
@@ -74,7 +74,7 @@ test("a heartbeat is a row: what the node told, when the store took it, when it 
   expect([types.get("problems"), types.get("received_at")]).toEqual(["ARRAY<STRING>", "TIMESTAMP"]);
 });
 
-test("what is no heartbeat is a row that says so; what else nodes leave there is nothing at all", async () => {
+test("what is not a heartbeat is a row that says so; what else nodes leave there is nothing at all", async () => {
   const lake = new Lake();
   await lake.tell("half", '{"node_id":"half","sta');
   await lake.tell("odd", { accepted: "many" as unknown as number });

@@ -64,7 +64,7 @@ export function needsOf({ words, takesAll }: SqlWords, profile: Profile): StageN
   });
 }
 
-/** Of a window's revisions the highest holds, as in the notebook's MERGE; a line that could not be read stands for itself. */
+/** Of a window's revisions the highest holds, as in the notebook's MERGE; a line that could not be read is a row of its own. */
 export function keepHighestRevisions(db: Database): void {
   db.run(`DELETE FROM ${TABLE_OF_STAGE.aggregated} WHERE rowid NOT IN (
     SELECT rowid FROM (

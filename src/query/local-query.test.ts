@@ -141,7 +141,7 @@ test("an object that cannot be unpacked is named, and no row of it gets in", asy
   );
 });
 
-test("what is no row of ours is a row that says so: nothing that came in disappears", async () => {
+test("what is not a row of ours is a row that says so: nothing that came in disappears", async () => {
   const lake = new Lake();
   const wrong = '{"reading_id":"e-2","temperature":"warm","ingested_at":"2026-11-24T09:00:00+01:00"}';
   await lake.readings("raw", ["no json", "[1]", wrong]);
@@ -173,7 +173,7 @@ test("`sinceMs` leaves out the hours that ended before, and opens none of their 
   expect(await lake.ask(sql, { sinceMs: START + 3 * HOUR })).toMatchObject({ rows: [], leftOut: [], objects: 0 });
 });
 
-test("an answer has so many rows at most, and says whether there are more", async () => {
+test("an answer has at most N rows, and says whether there are more", async () => {
   const lake = new Lake();
   const counted =
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT i FROM n ORDER BY i DESC";
@@ -216,12 +216,12 @@ test("a statement reads and does nothing else", async () => {
   expect(["made.db", "made.so"].filter((path) => existsSync(path))).toEqual([]);
 });
 
-test("a slip is told before anything is read", async () => {
+test("a mistake in the SQL is reported before anything is read", async () => {
   const lake = new Lake();
   let opened = 0;
   lake.store.get = async () => {
     opened++;
-    throw new Error("nobody should ask");
+    throw new Error("no one should ask");
   };
   await lake.readings("raw", [{}]);
   const error = await failure(lake.ask("SELECT temprature FROM sensor_readings_ingestion"));
@@ -240,7 +240,7 @@ test("a stop takes effect between two objects; a store that fails is no damaged 
     };
     expect(await failure(lake.ask(sql))).toBe(said as AgentError);
   }
-  // Taken away since it was listed: that one is named.
+  // Deleted since it was listed: that one is named.
   lake.store.get = async () => {
     throw new NotFoundError("it is gone");
   };
@@ -271,7 +271,7 @@ test("reconciliation shows what is gone, there twice, in no stage, in two, and l
   });
 });
 
-test("latency lies between two readings in proportion, and a reading without a time counts for nothing", async () => {
+test("latency is interpolated between two readings, and a reading without a time counts for nothing", async () => {
   const lake = new Lake();
   const after = (ms: number) => ({
     node_id: "n",

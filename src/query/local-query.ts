@@ -48,7 +48,7 @@ export type LocalAnswer = QueryAnswer & {
   readonly doubtful: readonly LeftOut[];
   /** Objects that were looked into; null where the statement names no table. */
   readonly objects: number | null;
-  /** Objects whose names are not the agent's; nobody looked into them. */
+  /** Objects whose names are not the agent's; no one looked into them. */
   readonly foreign: number;
 };
 
@@ -59,7 +59,7 @@ export async function askLake(store: ObjectStore, sql: string, options: LocalOpt
   const hasHeartbeats = needsHeartbeats(words);
   const db = openLakeDatabase(options.profile);
   try {
-    // Before anything is loaded: a slip of the pen should not take a minute to be told.
+    // Before anything is loaded: a mistake in the SQL should not take a minute to be reported.
     prepared(db, sql);
     const loading = new Loading(db, store, options);
     for (const need of needs) await loading.load(need);
@@ -146,7 +146,7 @@ class Loading {
   /** Why an object cannot be read, and then no row of it is in; null where it can. Throws what the store throws. */
   async #take(object: ListedObject, name: string, loader: RowLoader): Promise<string | null> {
     const body = await this.#store.get(object).catch((error: unknown) => {
-      // Taken away since it was listed.
+      // Deleted since it was listed.
       if (error instanceof NotFoundError) return error;
       throw error;
     });
@@ -207,7 +207,7 @@ function* rowsOf(db: Database, statement: Prepared, sql: string, most: number): 
   for (const row of statement.iterate() as Iterable<Record<string, unknown>>) yield names.map((name) => row[name]);
 }
 
-/** Without the semicolon, and what may stand behind it; a comment that ends the statement ends with its line. */
+/** Without the semicolon, and what may follow it; a comment that ends the statement ends with its line. */
 const withoutEnd = (sql: string) => `${sql.replace(/;(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/, "")}\n`;
 
 function textOf(value: unknown): string | null {
@@ -226,7 +226,7 @@ function count(seen: ValueCounts, value: unknown): void {
   else if (seen.lists === seen.values - 1 && isJsonList(value)) seen.lists++;
 }
 
-/** SQLite says the type of a table's column; of what is computed, the values tell. */
+/** SQLite says the type of a table's column; of what is computed, the values show it. */
 function columnOf(name: string, declared: string | null, { values, numbers, lists }: ValueCounts): AnswerColumn {
   const type = declared === null ? "" : lakeType(declared);
   if (values > 0 ? numbers === values : /^(DOUBLE|BIGINT)$/.test(type)) return { name, type, kind: "number" };

@@ -5,7 +5,7 @@ import { asAnswer } from "./remote-query.ts";
 const typed = (types: readonly string[], values: readonly (string | null)[]) =>
   asAnswer({ columns: types.map((type, at) => ({ name: `c${at}`, type })), rows: [values], truncated: false });
 
-test("numbers, lists and truth are told by the type, not by how a value looks", () => {
+test("numbers, lists and booleans are distinguished by the type, not by how a value looks", () => {
   const types = ["BIGINT", "DECIMAL(10,2)", "STRING", "ARRAY<STRING>", "STRUCT<a: INT>", "BOOLEAN", "TIMESTAMP"];
   const { columns } = typed(types, ["1", "1.50", "1", "[]", '{"a":1}', "true", null]);
   expect(columns.map(({ kind }) => kind)).toEqual(["number", "number", "text", "json", "json", "boolean", "text"]);

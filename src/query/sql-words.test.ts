@@ -30,12 +30,12 @@ test("a semicolon in a text or a comment ends no statement, and behind the last 
   expect(sqlWords(" -- nothing").statements).toBe(0);
 });
 
-test("the first word tells what a statement does, whatever stands before it", () => {
+test("the first word says what a statement does, whatever is before it", () => {
   expect(sqlWords("/* SELECT */ -- SELECT\n  Attach 'x' AS y").first).toBe("attach");
   expect(sqlWords("(SELECT 1)").first).toBe("(");
 });
 
-test("text that is no SQL is taken apart all the same, in little time", () => {
+test("text that is not SQL is taken apart all the same, in little time", () => {
   for (const sql of ["'open", '"open', "[open", "`open", "/* open", "'".repeat(50_001), "€ 💥 \u0000"]) sqlWords(sql);
   const startedMs = performance.now();
   sqlWords("'".repeat(99_999));

@@ -30,7 +30,7 @@ export class AgentProcess {
   onNews: () => void = () => undefined;
   readonly #child: Bun.Subprocess<"ignore", "ignore", "pipe">;
 
-  /** Nothing of this process's environment gets through but PATH, so that nobody's settings change a test. */
+  /** Nothing of this process's environment gets through but PATH, so that no person's settings change a test. */
   constructor(options: {
     readonly args: readonly string[];
     readonly cwd: string;

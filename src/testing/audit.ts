@@ -1,4 +1,4 @@
-/** What a store holds, told by reading every object: what tests of the promises check against. */
+/** What a store holds, from reading every object: what tests of the promises check against. */
 import { READING_STAGES, type ReadingStage } from "../core/stage.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { gunzipRows } from "../uplink/read-object.ts";

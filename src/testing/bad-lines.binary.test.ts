@@ -60,7 +60,7 @@ binaryTest("bad lines end in raw and anomalies with a reason, and are counted; r
   const stdin = Buffer.concat(LINES.flatMap(([line]) => [Buffer.from(line), Buffer.from("\n")]));
   const argv = ["run", "--source", "stdin:", "--once", "--data-dir", "buffer", "--store", "dir:lake"];
   const done = Bun.spawnSync([BINARY, ...argv], { cwd: folder, env: {}, stdin });
-  // Most of it is no reading, which is no success.
+  // Most lines are not readings, so this is not a success.
   expect([done.exitCode, done.stderr.toString().includes("ERROR")]).toEqual([1, false]);
   const expected = LINES.flatMap(([, reason]) => (reason === null ? [] : [reason])).sort();
   expect(rowsOf("raw").length).toBe(LINES.length);

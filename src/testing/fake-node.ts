@@ -36,7 +36,7 @@ export type FakeNode = {
   readonly clock: { wallMs: number; runningMs: number };
   /** Lets time go by in steps, and everybody have their turns in each. */
   readonly drive: (stepMs: number, steps: number) => Promise<void>;
-  /** Ends it as a stop signal does, closes it and takes its folder away, unless another is to go on with it. */
+  /** Ends it as a stop signal does, closes it and deletes its folder, unless another node continues with it. */
   readonly end: (keeps?: "keeps its folder") => Promise<void>;
   readonly dataDir: string;
 };

@@ -37,7 +37,7 @@ export type FaultyProxy = {
 
 /** An answer that is slow comes up to this much later. */
 const SLOW_MS = 300;
-/** Requests that are never answered hold a connection each; beyond so many the oldest is dropped. */
+/** Requests that are never answered hold a connection each; beyond this number the oldest is dropped. */
 const HELD_AT_ONCE = 256;
 /** Larger bodies are refused: this is a test's proxy, which holds them in memory. */
 const BODY_BYTES = 64 * 1024 * 1024;
@@ -204,7 +204,7 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
     if (length > BODY_BYTES) throw new Error("the body is too large");
     parts.push(part);
   }
-  // A client that died sent less than it said; half an object must not go on.
+  // A client that died sent less than it said; half an object must not be sent on.
   const promised = request.headers["content-length"];
   if (!request.complete || (promised !== undefined && Number(promised) !== length)) throw new Error("the client left");
   return Buffer.concat(parts);
@@ -262,7 +262,7 @@ if (import.meta.main) {
     faults: JSON.parse(values.faults),
   });
   console.log(proxy.url);
-  // A pipe on stdin is a leash: closed by whoever started this, however they end. Without one it runs until it is ended.
+  // A pipe on stdin is a leash: closed when the process that started this ends, however that ends. Without one it runs until it is ended.
   const stdin = fstatSync(0);
   if (stdin.isFIFO() || stdin.isSocket()) {
     for await (const _ of Bun.stdin.stream());

@@ -1,4 +1,4 @@
-/** A source for tests: readings made from their number alone, so that any of them can be told again afterwards. */
+/** A source for tests: readings made from their number alone, so that any of them can be made again afterwards. */
 import { hashAt, unit } from "../core/random.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
@@ -24,7 +24,7 @@ export class ListedSource implements Source {
   onReady: (() => void) | null = null;
   #next: number;
   #available: number;
-  /** Acknowledged: what a real source would have told its own outside. */
+  /** Acknowledged: what a real source would have acknowledged. */
   acknowledged = 0;
   readonly #options: ListedOptions;
   readonly #sensors: number[] = [];

@@ -23,7 +23,7 @@ export type RecordingProxy = {
   readonly stop: () => Promise<void>;
 };
 
-/** Sub-resources of S3, as they stand in a query: with GET and PUT and DELETE each is an operation of its own. */
+/** Sub-resources of S3, as they are in a query: with GET and PUT and DELETE each is an operation of its own. */
 const ASPECTS: Readonly<Record<string, string>> = {
   publicAccessBlock: "PublicAccessBlock",
   ownershipControls: "BucketOwnershipControls",

@@ -63,6 +63,7 @@ export function tellError(error: unknown, world: Pick<World, "say" | "terminal" 
   const known = error instanceof AgentError;
   const message = known ? error.message : `Cannot continue: ${messageOf(error)}`;
   for (const line of message.split("\n")) world.say(red(oneLine(clean(line))));
+  if (known && error.advice !== undefined) world.say(oneLine(clean(error.advice)));
   if (known && error.tryHint !== undefined) world.say(`Try: ${oneLine(clean(error.tryHint))}`);
   const debug = world.env["AGENT_LOG"] === "debug" || world.dotenv["AGENT_LOG"] === "debug";
   if (debug && error instanceof Error) {

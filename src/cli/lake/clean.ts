@@ -1,17 +1,17 @@
-/** `agent lake clean`: takes the objects of the stages away. Only those whose names are ours, and only when told so twice. */
+/** `agent lake clean`: deletes the objects of the stages. Only those whose names are ours, and only after a yes. */
 import { AgentError } from "../../core/errors.ts";
+import type { ProgressLine } from "../../core/progress.ts";
+import { grouped, roughBytes } from "../../core/readable-numbers.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
+import { listObjects } from "../../uplink/list-objects.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { type Ask, agreed, askOnTerminal } from "../frame/ask.ts";
-import { type Context, type ExitCode, defineCommand } from "../frame/command.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { progressLine } from "../frame/progress-line.ts";
-import { listObjects } from "../../uplink/list-objects.ts";
-import { type ProgressLine } from "../../core/progress.ts";
-import { STAGE_FLAG } from "./stage.ts";
-import { storeOf } from "../store-of.ts";
 import { textTable } from "../frame/table.ts";
-import { grouped, roughBytes } from "../../core/readable-numbers.ts";
+import { storeOf } from "../store-of.ts";
+import { STAGE_FLAG } from "./stage.ts";
 
 /** What has to be typed. */
 const WORD = "clean";
@@ -27,7 +27,7 @@ const ARGS = {
 
 export const command = defineCommand({
   name: "clean",
-  summary: "Take the objects of the stages away, of all nodes; asks first.",
+  summary: "Delete the objects of the stages, of all nodes; asks first.",
   args: ARGS,
   examples: ["agent lake clean --stage raw", "agent lake clean --store dir:./lake --yes"],
   run: (flags, context) => clean(flags, context, askOnTerminal),
@@ -51,8 +51,10 @@ export async function clean(flags: Flags<typeof ARGS>, context: Context, ask: As
     const total = plan.reduce((sum, { objects }) => sum + objects, 0);
     if (total > 0) for (const line of planLines(plan, store, context.columns)) say(line);
     const consent = {
-      word: WORD, question: `Type "${WORD}" to take ${grouped(total)} objects away: `,
-      what: "clean the lake", tryHint: `${context.typed} --yes`,
+      word: WORD,
+      question: `Type "${WORD}" to delete ${grouped(total)} objects: `,
+      what: "clean the lake",
+      tryHint: `${context.typed} --yes`,
     };
     if (total > 0 && !(await agreed(flags, stop, ask, consent))) {
       say("Nothing was deleted.");
@@ -100,7 +102,7 @@ function planLines(plan: readonly Cleaning[], store: ObjectStore, columns: numbe
   const table = textTable({ head, rows, right: [1, 2, 3, 4], columns });
   return [
     ...table.trimEnd().split("\n"),
-    "This cannot be undone here. What a buffer has delivered is not sent again: verify will call it missing.",
+    "This cannot be undone here. What a buffer has delivered is not sent again: verify reports it as missing.",
   ];
 }
 

@@ -1,18 +1,18 @@
 /** `agent lake head`: rows of the newest objects of a stage, as lines of JSON, or readable on a terminal. */
 import { oneLine } from "../../core/log/log.ts";
+import type { ProgressLine } from "../../core/progress.ts";
+import { grouped } from "../../core/readable-numbers.ts";
 import { IDENTITY_COLUMNS } from "../../core/sensor.ts";
 import type { Stage } from "../../core/stage.ts";
+import { listObjects, type NamedObject } from "../../uplink/list-objects.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { gunzipLines } from "../../uplink/read-object.ts";
-import { type Context, type ExitCode, defineCommand } from "../frame/command.ts";
+import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import { wholeNumberFlag } from "../frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { progressLine } from "../frame/progress-line.ts";
-import { listObjects, type NamedObject } from "../../uplink/list-objects.ts";
-import { type ProgressLine } from "../../core/progress.ts";
-import { STAGE_FLAG } from "./stage.ts";
 import { storeOf } from "../store-of.ts";
-import { grouped } from "../../core/readable-numbers.ts";
+import { STAGE_FLAG } from "./stage.ts";
 
 const DEFAULT_ROWS = 10;
 const MOST_ROWS = 100_000;
@@ -38,7 +38,11 @@ export const command = defineCommand({
 
 async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
   const { stage } = flags;
-  const rows = wholeNumberFlag("count", flags.count, { least: 1, most: MOST_ROWS, example: "agent lake head --count 10" });
+  const rows = wholeNumberFlag("count", flags.count, {
+    least: 1,
+    most: MOST_ROWS,
+    example: "agent lake head --count 10",
+  });
   const isForPeople = !flags.json && process.stdout.isTTY === true;
   const store = await storeOf(context);
   try {

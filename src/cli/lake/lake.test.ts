@@ -3,17 +3,17 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { STAGES } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
+import { nodeWithLake, type TestNode } from "../../verify/node.suite.ts";
 import type { Context } from "../frame/command.ts";
 import { see } from "../frame/command-line.suite.ts";
 import { COMMANDS } from "../frame/commands.ts";
+import { progressLine } from "../frame/progress-line.ts";
 import { clean } from "./clean.ts";
 import { readable } from "./head.ts";
-import { progressLine } from "../frame/progress-line.ts";
-import { nodeWithLake, type TestNode } from "../../verify/node.suite.ts";
 
 let node: TestNode;
 let store: ObjectStore;
-// One node for all: the tests that take objects away come last.
+// One node for all: the tests that delete objects come last.
 beforeAll(async () => {
   ({ node, store } = await nodeWithLake());
 });
@@ -22,13 +22,19 @@ afterAll(() => node.end());
 /** Runs a command line beside the lake and returns all that a user would see. */
 const seen = (...argv: string[]) => see(argv, COMMANDS, { env: { AGENT_DATA_DIR: "." }, cwd: node.dataDir });
 
-test("lake ls tells objects, rows and the span of event time by stage", async () => {
+test("lake ls shows objects, rows and the span of event time by stage", async () => {
   const { code, stdout } = await seen("lake", "ls", "--json");
   expect(code).toBe(0);
   const [raw, ...others] = JSON.parse(stdout) as Record<string, unknown>[];
   expect(raw).toEqual({
-    stage: "raw", bucket: "expanso-raw-data-us-west-2", objects: 3, rows: 1_000, bytes: expect.any(Number),
-    first_event: "2026-11-23T08:00:00.000Z", last_event: "2026-11-23T09:00:00.000Z", other_objects: 0,
+    stage: "raw",
+    bucket: "expanso-raw-data-us-west-2",
+    objects: 3,
+    rows: 1_000,
+    bytes: expect.any(Number),
+    first_event: "2026-11-23T08:00:00.000Z",
+    last_event: "2026-11-23T09:00:00.000Z",
+    other_objects: 0,
   });
   expect(others.map(({ stage, rows, first_event: first }) => [stage, rows, first])).toEqual([
     ["validated", 880, "2026-11-23T08:00:00.000Z"],
@@ -117,7 +123,10 @@ test("progress is a line on a terminal only, and only after a while", () => {
 test("lake clean takes nothing away when the word is not typed", async () => {
   const said: string[] = [];
   const context: Context = {
-    settings: { ...node.settings, store: "dir:lake" }, env: {}, cwd: node.dataDir, terminal: false,
+    settings: { ...node.settings, store: "dir:lake" },
+    env: {},
+    cwd: node.dataDir,
+    terminal: false,
     typed: "agent",
     stop: new AbortController().signal,
     write: async () => undefined,
@@ -131,7 +140,7 @@ test("lake clean takes nothing away when the word is not typed", async () => {
   expect(await Array.fromAsync(store.list("raw"))).toEqual([]);
 });
 
-test("lake clean refuses without a terminal, and with --yes takes away what is ours, stage by stage", async () => {
+test("lake clean refuses without a terminal, and with --yes deletes what is ours, stage by stage", async () => {
   const refused = await seen("lake", "clean");
   expect(refused.code).toBe(2);
   expect(refused.stderr.slice(-2)).toEqual([

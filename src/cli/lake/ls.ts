@@ -1,15 +1,16 @@
 /** `agent lake ls`: objects, rows and the span of event time by stage, from listings alone. */
+
+import type { ProgressLine } from "../../core/progress.ts";
+import { grouped, roughBytes } from "../../core/readable-numbers.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
+import { listObjects } from "../../uplink/list-objects.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { defineCommand } from "../frame/command.ts";
 import { settingFlags } from "../frame/flags.ts";
 import { progressLine } from "../frame/progress-line.ts";
-import { listObjects } from "../../uplink/list-objects.ts";
-import { type ProgressLine } from "../../core/progress.ts";
-import { STAGE_FLAG } from "./stage.ts";
-import { storeOf } from "../store-of.ts";
 import { textTable } from "../frame/table.ts";
-import { grouped, roughBytes } from "../../core/readable-numbers.ts";
+import { storeOf } from "../store-of.ts";
+import { STAGE_FLAG } from "./stage.ts";
 
 /** `objects` and `rows` are those whose names are ours; `first_event` and `last_event` are starts of hours, or of windows. */
 export type LakeStage = {
@@ -74,7 +75,11 @@ export async function lakeStages(
   }
   progress.end();
   return [...tallies].map(([stage, { objects, rows, bytes, firstMs, lastMs, others }]) => ({
-    stage, bucket: bucketName(store, stage), objects, rows, bytes,
+    stage,
+    bucket: bucketName(store, stage),
+    objects,
+    rows,
+    bytes,
     first_event: objects === 0 ? null : new Date(firstMs).toISOString(),
     last_event: objects === 0 ? null : new Date(lastMs).toISOString(),
     other_objects: others,

@@ -42,7 +42,7 @@ function atTerminal({ argv, word }: Asking, does: OnTerminal["does"], wrapped: r
   return onTerminal({ program, cwd: world.folder, env: world.env, sees: `Type "${word}" to do this: `, does });
 }
 
-/** What is in the account and in the file of the key, and what lies in the raw bucket. */
+/** What is in the account and in the file of the key, and what is in the raw bucket. */
 async function everything() {
   const { s3, s3Api } = world.root;
   const list = new s3Api.ListObjectVersionsCommand({ Bucket: "acme-raw-data-us-west-2" });
@@ -73,7 +73,7 @@ for (const command of COMMANDS) {
     expect(await everything()).toEqual(before);
   });
 
-  it(`${argv[0]}: "${word}" goes on`, async () => {
+  it(`${argv[0]}: "${word}" continues`, async () => {
     await prepare(command);
     // White space around it is a slip of the hand, and no other word.
     const { code, text } = await atTerminal(command, { keys: ` ${word} \r` });

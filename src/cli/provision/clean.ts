@@ -37,7 +37,7 @@ export async function clean(flags: Flags<typeof ARGS>, context: Context, askPers
     }
     const what = stage === null ? "all five stages and all checkpoints" : `stage ${stage} and its checkpoints`;
     say(`Every object of ${what} will be deleted, with all its versions. This cannot be undone.`);
-    const consent = { ...typed("clean"), what: "clean", tryHint: "agent provision clean --yes, when all of it may go" };
+    const consent = { ...typed("clean"), what: "clean", tryHint: `${context.typed} --yes` };
     if (!(await agreed(flags, stop, askPerson, consent))) {
       say("Nothing was touched.");
       return 1;

@@ -1,4 +1,4 @@
-/** `agent provision destroy`: takes away what provision made, backwards, with all data in it. Refuses everything else. */
+/** `agent provision destroy`: deletes what provision made, backwards, with all data in it. Refuses everything else. */
 import { planProblems } from "../../provision/plan.ts";
 import { applyRemoval, planRemoval, removalSteps } from "../../provision/removal.ts";
 import { type Ask, agreed, askOnTerminal, typed } from "../frame/ask.ts";
@@ -41,7 +41,7 @@ export async function destroy(flags: Flags<typeof ARGS>, context: Context, askPe
     const consent = {
       ...typed("destroy"),
       what: "destroy the set-up",
-      tryHint: "agent provision destroy --yes, when all of the above may go",
+      tryHint: `${context.typed} --yes`,
     };
     if (!(await agreed(flags, stop, askPerson, consent))) {
       say("Nothing was touched.");

@@ -63,7 +63,7 @@ describe("complete", () => {
   test("a half of it needs nothing of the other", async () => {
     const aws = await exported(PLAIN, "--only", "aws");
     expect(aws).not.toContain("databricks_");
-    // Nobody can assume the role until Databricks has named the external id: as `apply --only aws` leaves it.
+    // No one can assume the role until Databricks has named the external id: as `apply --only aws` leaves it.
     expect(aws).toContain('"sts:ExternalId" = "0000"');
     const databricks = await exported(PLAIN, "--only", "databricks");
     expect(databricks).not.toMatch(/"aws_(s3|iam|caller)|time_sleep/);
@@ -87,7 +87,7 @@ describe("well-formed", () => {
     }
   }
 
-  test("a resource stands once, and what is referred to stands", async () => {
+  test("each resource is there once, and so is what it refers to", async () => {
     const text = await exported(ALL);
     const addresses = [...text.matchAll(/^(?:resource|data) "(\w+)" "([\w-]+)"/gm)].map(
       ([, type, name]) => `${type}.${name}`,

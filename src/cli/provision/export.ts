@@ -24,7 +24,7 @@ async function exportText(flags: Flags<typeof ARGS>, context: Context): Promise<
   const { format } = flags;
   if (!FORMATS.some((one) => one === format)) {
     throw new UsageError(`Cannot export "${format}": there is no such format`, {
-      tryHint: `agent provision export ${FORMATS.join("|")}`,
+      tryHint: `agent provision export ${FORMATS[0]}`,
     });
   }
   const sides = sidesAsked(flags, context);

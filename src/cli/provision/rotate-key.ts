@@ -27,18 +27,20 @@ export const command = defineCommand({
 async function rotate(flags: Flags<typeof ARGS>, context: Context, askPerson: Ask): Promise<ExitCode> {
   const { say, stop, settings } = context;
   if (settings.edgeIdentity === "role") {
-    throw new UsageError("Cannot rotate a key: the edge is a role, which has none", { tryHint: "--edge user" });
+    throw new UsageError("Cannot rotate a key: the edge is a role, which has none", {
+      tryHint: "export AGENT_EDGE_IDENTITY=user",
+    });
   }
   const { keepOld } = flags;
   const loses = keepOld
-    ? "nodes go on with the old key"
+    ? "nodes continue with the old key"
     : "nodes with the old key wait, and lose nothing, until they have the new one";
   const { word, question } = typed("rotate");
   const consent = {
     word,
     question: `A new key is made; ${loses}. ${question}`,
     what: "rotate the key",
-    tryHint: "agent provision rotate-key --yes",
+    tryHint: `${context.typed} --yes`,
   };
   if (!(await agreed(flags, stop, askPerson, consent))) {
     say("Nothing was touched.");

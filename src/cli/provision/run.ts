@@ -76,7 +76,7 @@ async function tell(isJson: boolean, context: Context, { end, dashboard }: Finis
   if (dashboard !== null) context.say(`Dashboard: ${dashboard}`);
 }
 
-/** Their rows are missing until somebody looks: by name, of each stage the first. */
+/** Their rows are missing until a person looks: by name, of each stage the first. */
 function leftOutLines(tables: readonly LoadReport[]): string[] {
   const left = tables.filter(({ quarantined }) => quarantined.length > 0);
   const [first] = left;
@@ -85,12 +85,15 @@ function leftOutLines(tables: readonly LoadReport[]): string[] {
   const names = left.map(({ quarantined: [object], quarantined }) => {
     return `${object}${quarantined.length > 1 ? ` and ${grouped(quarantined.length - 1)} more` : ""}`;
   });
-  return [`Objects that cannot be unpacked were left out: ${names.join(", ")}`, `Try: SELECT * FROM ${table}`];
+  return [
+    `Objects that cannot be unpacked were left out: ${names.join(", ")}`,
+    `Try: agent query "SELECT * FROM ${table}"`,
+  ];
 }
 
 /**
  * All of it is brought up to date first: it is not the notebook of another version that runs. What would undo a person's
- * work is left: nobody has agreed to that here.
+ * work is left: no one has agreed to that here.
  */
 async function uploadAndRun(shipped: Shipped, context: Context, world: ProvisionWorld): Promise<FinishedRun | null> {
   const { openRunner } = await import("../../provision/lake/side.ts");

@@ -33,7 +33,7 @@ const ROWS: readonly (readonly [script: string, command: string, file: string, n
     "update-iam-role-for-new-buckets.sh",
     "agent provision apply",
     "provision/lake/golden.binary.test.ts",
-    "every state is told, mended by the calls that it needs, and by no other",
+    "every state is reported, repaired by the calls that it needs, and by no other",
   ],
   [
     "setup-unity-catalog-storage.py",
@@ -45,7 +45,7 @@ const ROWS: readonly (readonly [script: string, command: string, file: string, n
     "fix-external-locations-individual.py",
     "agent provision apply",
     "provision/lake/drift.test.ts",
-    "a location that points to the wrong bucket is tried first, then mended, read back and tried again",
+    "a location that points to the wrong bucket is tried first, then repaired, read back and tried again",
   ],
   [
     "seed-buckets-for-autoloader.py",
@@ -57,13 +57,13 @@ const ROWS: readonly (readonly [script: string, command: string, file: string, n
     "upload-and-run-notebook.py",
     "agent provision run",
     "provision/load/run.test.ts",
-    "a run is started once for a token, followed to its end, and tells what the notebook gave back or why it failed",
+    "a run is started once for a token, followed to its end, and reports what the notebook returned or why it failed",
   ],
   [
     "check-bucket-structure.sh",
     "agent lake ls",
     "cli/lake/lake.test.ts",
-    "lake ls tells objects, rows and the span of event time by stage",
+    "lake ls shows objects, rows and the span of event time by stage",
   ],
   [
     "verify-databricks-setup.py",
@@ -91,7 +91,7 @@ const ROWS: readonly (readonly [script: string, command: string, file: string, n
   ],
 ];
 
-test("each script of old stands in the manual with the command that does it now", () => {
+test("each script of old is in the manual with the command that does it now", () => {
   const manual = readFileSync(join(SRC, "../docs/provision.md"), "utf8");
   const rows = [...manual.matchAll(/^\| `([\w-]+\.(?:sh|py))` \| `([^`]+)`/gm)].map(([, script, command]) => [
     script,

@@ -1,5 +1,5 @@
 /**
- * `agent provision seed`: a small well-formed batch for each stage, for whoever lets a reader infer the columns. The tables
+ * `agent provision seed`: a small well-formed batch for each stage, for readers that infer the columns. The tables
  * of provision have explicit schemas and do not need it. Made by the agent itself: simulator, shipped rules, encoder, keys.
  */
 
@@ -31,7 +31,7 @@ export const command = defineCommand({
 
 const READINGS = 200;
 const NODE = "provision-seed";
-/** A store that does not answer is waited for, but not by somebody at a laptop. */
+/** A store that does not answer is waited for, but not by a person at a laptop. */
 const LIMIT_MS = 120_000;
 
 async function seed(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
@@ -77,7 +77,7 @@ function lastHour(nowMs: number): string {
   return new Date(hourOf(nowMs) - MS_PER_HOUR).toISOString();
 }
 
-/** The agent would wait for a bucket for ever, and put into one of somebody else's. */
+/** The agent would wait for a bucket for ever, and put into a bucket of another owner. */
 async function bucketsAreOurs(context: Context): Promise<void> {
   await withSides({ only: "aws" }, context, async (sides, world) => {
     const plan = await makePlan(sides, { adopt: false }, world);

@@ -1,5 +1,6 @@
 /** What the commands of `agent provision` share: their flags, the clouds that are meant, and a world to work in. */
 import { homedir } from "node:os";
+import { AgentError, adviceOf, UsageError } from "../../core/errors.ts";
 import type { Watch } from "../../provision/apply.ts";
 import { type Doing, type ProvisionSide, SIDES, type Side } from "../../provision/resource.ts";
 import type { Context } from "../frame/command.ts";
@@ -15,7 +16,7 @@ export const WISH_FLAGS = settingFlags(
   "rawExpiryDays",
 );
 export const ADOPT_FLAG = {
-  adopt: { type: "boolean", description: "Take over what has our names but was made by somebody else." },
+  adopt: { type: "boolean", description: "Take over what has our names but was made by another person or tool." },
 } as const satisfies Args;
 export const FORCE_FLAG = {
   force: {
@@ -54,13 +55,25 @@ export async function withSides<T>(
   context: Context,
   work: (sides: readonly ProvisionSide[], world: ProvisionWorld) => Promise<T>,
 ): Promise<T> {
-  const sides = await openSides(flags, context);
   const world = worldOf(context);
+  return await withWayOut(context, async () => {
+    const sides = await openSides(flags, context);
+    try {
+      return await work(sides, world);
+    } finally {
+      world.end();
+      for (const side of sides) side.close();
+    }
+  });
+}
+
+/** What a cloud refuses, and what passes by itself, names no other way out than the same command again. */
+export async function withWayOut<T>({ typed }: Pick<Context, "typed">, work: () => Promise<T>): Promise<T> {
   try {
-    return await work(sides, world);
-  } finally {
-    world.end();
-    for (const side of sides) side.close();
+    return await work();
+  } catch (error) {
+    if (!(error instanceof AgentError) || error instanceof UsageError || error.tryHint !== undefined) throw error;
+    throw new AgentError(error.message, { ...adviceOf(error), tryHint: typed, cause: error });
   }
 }
 
@@ -97,7 +110,7 @@ export async function openAwsHalf(context: Context) {
   return { aws, wish: awsWish(context.settings, context.cwd), env };
 }
 
-/** Tells every step when it is over; the progress line makes way. */
+/** Reports every step when it is over, instead of the progress line. */
 export function tellingOutcomes(world: ProvisionWorld, say: (line: string) => void): Watch {
   return {
     onOutcome: (outcome) => {
@@ -109,11 +122,11 @@ export function tellingOutcomes(world: ProvisionWorld, say: (line: string) => vo
 
 export type ProvisionWorld = Omit<Doing, "facts"> & { readonly end: () => void };
 
-/** Without a terminal a long wait is told at most so often. */
+/** Without a terminal a long wait is reported at most this often. */
 const TOLD_EVERY_MS = 10_000;
 
 /** Waits that a signal ends, and progress: a line on a terminal, elsewhere a line now and then. */
-export function worldOf({ stop, terminal, say }: Context): ProvisionWorld {
+export function worldOf({ stop, terminal, say, typed }: Context): ProvisionWorld {
   const progress = progressLine(terminal);
   let nextMs = performance.now() + TOLD_EVERY_MS;
   const tell = (text: string) => {
@@ -136,5 +149,5 @@ export function worldOf({ stop, terminal, say }: Context): ProvisionWorld {
       if (stop.aborted) over();
       else stop.addEventListener("abort", over, { once: true });
     });
-  return { stop, tell, wait, now: () => performance.now(), end: () => progress.end() };
+  return { stop, tell, wait, now: () => performance.now(), again: typed, end: () => progress.end() };
 }

@@ -1,4 +1,4 @@
-/** How a plan and its outcomes are told to people. */
+/** A plan and its outcomes as text for people. */
 import type { Outcome } from "../../provision/apply.ts";
 import type { Problem, Step } from "../../provision/plan.ts";
 import type { Action } from "../../provision/resource.ts";
@@ -22,8 +22,8 @@ export function summaryLine(steps: readonly Step[]): string {
   return doing.length === 0 ? `Nothing to do: ${fine}.` : `${doing.join(", ")}, ${fine}.`;
 }
 
-export function problemLines({ message, try: hint }: Problem): string[] {
-  return [message, ...(hint === null ? [] : [`Try: ${hint}`])];
+export function problemLines({ message, advice, try: hint }: Problem): string[] {
+  return [message, ...(advice === null ? [] : [advice]), ...(hint === null ? [] : [`Try: ${hint}`])];
 }
 
 /** A line when a step is over; what failed says why, and the way out. */

@@ -1,4 +1,4 @@
-/** The workspace: who asks (SCIM), what lies in its folders, . */
+/** The workspace: who asks (SCIM), what is in its folders. */
 import { Text, type } from "./ark.ts";
 
 export const Me = type({ userName: Text, "groups?": type({ "display?": "string" }).array() });

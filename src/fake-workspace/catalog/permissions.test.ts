@@ -1,4 +1,4 @@
-/** Grants: how they are changed, read late and inherited, and what somebody without them is told. */
+/** Grants: how they are changed, read late and inherited, and what a person without them gets. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Ask, askOf, UC } from "../wire/ask.ts";
 import type { Workspace } from "../wire/port.ts";
@@ -60,7 +60,7 @@ test("grants refuse unknown principals, privileges that do not fit, and the same
   }
 });
 
-test("effective permissions tell where a privilege comes from", async () => {
+test("effective permissions say where a privilege comes from", async () => {
   await makeCatalog(ask);
   workspace.set({ grantReadsThatLag: 0 });
   await ask(`PATCH ${UC}/permissions/catalog/acme`, {
@@ -76,7 +76,7 @@ test("effective permissions tell where a privilege comes from", async () => {
   });
 });
 
-test("somebody without a privilege is told which one, on what; with it the call goes through", async () => {
+test("a person without a privilege gets its name and on what; with it the call goes through", async () => {
   await makeCredential(ask);
   await makeLocation(ask, "root", "s3://acme-root");
   const { metastore_id } = (await ask(`GET ${UC}/metastore_summary`)).body;
@@ -132,7 +132,7 @@ test("somebody without a privilege is told which one, on what; with it the call 
   }
 });
 
-test("somebody sees only what they hold something on", async () => {
+test("a person sees only what they hold something on", async () => {
   await makeCatalog(ask);
   workspace.set({ emptyPages: false });
   expect(await guest(`GET ${UC}/external-locations/raw`)).toMatchObject({ status: 403 });

@@ -28,7 +28,7 @@ test("a Deny wins over every Allow, and what NotAction and NotResource leave out
   expect(may(role(but), "s3:GetObject", "arn:aws:s3:::secret/b")).toBe(false);
 });
 
-test("a condition that is not known lets nobody in", () => {
+test("a condition that is not known lets no one in", () => {
   const condition = { Condition: { IpAddress: { "aws:SourceIp": "10.0.0.0/8" } } };
   expect(may(role({ ...allow("s3:*", "*"), ...condition }), "s3:GetObject", "arn:aws:s3:::a/b")).toBe(false);
 });

@@ -68,7 +68,7 @@ export function securableOf(world: World, type: SecurableType, name: string): Se
 
 export const metastoreOf = (world: World): Securable => securableOf(world, "metastore", world.metastoreId);
 
-/** What it lies in: a table in its schema, a schema in its catalog, a catalog in the metastore. Nearest first. */
+/** What it is in: a table in its schema, a schema in its catalog, a catalog in the metastore. Nearest first. */
 export function parentsOf(world: World, one: Securable): readonly Securable[] {
   if (one.type === "metastore") return [];
   const parts = one.fullName.split(".");

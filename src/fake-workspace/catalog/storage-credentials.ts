@@ -156,7 +156,7 @@ export const STORAGE_CREDENTIAL_ROUTES: readonly Route[] = [
     const { aws_iam_role, force, new_name, skip_validation } = body;
     const roleArn = aws_iam_role === undefined ? before.roleArn : checkedArn(aws_iam_role.role_arn);
     if (roleArn !== before.roleArn && force !== true) demandUnused(world, before, "update");
-    // Whether Databricks gives a new external id with a new role is not documented: by chance, so that nobody relies on either.
+    // Whether Databricks gives a new external id with a new role is not documented: by chance, so that no one relies on either.
     const renewed = roleArn !== before.roleArn && world.chance(`renew ${before.name}`) < 0.5;
     const externalId = renewed ? world.nextUuid(`external id of ${before.name}`) : before.externalId;
     if (aws_iam_role !== undefined && skip_validation !== true) {

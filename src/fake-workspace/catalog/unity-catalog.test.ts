@@ -24,7 +24,7 @@ beforeAll(async () => {
 beforeEach(() => workspace.reset());
 afterAll(() => workspace.stop());
 
-test("a credential is made for a role that does not exist yet, and tells the external id and the role that will come", async () => {
+test("a credential is made for a role that does not exist yet, and shows the external id and the role that will come", async () => {
   // terraform-provider-databricks docs/guides/unity-catalog.md: credential first, role second.
   const made = await makeCredential(ask, "Lake");
   expect(made.body).toMatchObject({
@@ -225,7 +225,7 @@ test("a catalog needs a storage root in a location, keeps it for ever, and is no
   expect(await ask(`DELETE ${UC}/catalogs/acme`)).toMatchObject({ status: 200 });
 });
 
-test("an external volume lies in a location and upon nothing else; a managed one names no place", async () => {
+test("an external volume is in a location and not upon another one; a managed one names no place", async () => {
   await makeCatalog(ask);
   const volume = { catalog_name: "acme", schema_name: "sensors", name: "landing", volume_type: "EXTERNAL" };
   const make = (more: object) => ask(`POST ${UC}/volumes`, { ...volume, ...more });

@@ -1,5 +1,5 @@
 /**
- * Validation against the role that AWS really has (moto's IAM and S3): the trust policy decides, and a wrong one is told over a 200.
+ * Validation against the role that AWS really has (moto's IAM and S3): the trust policy decides, and a wrong one is reported over a 200.
  */
 import { afterAll, beforeAll, beforeEach, expect } from "bun:test";
 import { join } from "node:path";

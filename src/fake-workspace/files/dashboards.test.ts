@@ -41,7 +41,7 @@ const pathOf = ({ body }: { readonly body: Readonly<Record<string, unknown>> }) 
 const contentOf = ({ body }: { readonly body: Readonly<Record<string, unknown>> }) =>
   JSON.parse(String(body["serialized_dashboard"]));
 
-test("a dashboard is made in a folder, and told with its path, an etag and a 32-digit id", async () => {
+test("a dashboard is made in a folder, and reported with its path, an etag and a 32-digit id", async () => {
   const made = await make();
   expect(made.body).toMatchObject({
     display_name: "NYC Taxi",
@@ -66,7 +66,7 @@ test("it is kept with a page type, a line end, and the catalog and schema that t
   expect(contentOf(elsewhere).datasets[0]).toMatchObject({ catalog: "main", schema: "default" });
 });
 
-test("it lies in the workspace's tree: found by its path, listed, exported, and no empty folder", async () => {
+test("it is in the workspace's tree: found by its path, listed, exported, and no empty folder", async () => {
   await ask(`POST ${TREE}/mkdirs`, { path: `${HOME}/folder` });
   const made = await make({ parent_path: `${HOME}/folder` });
   const path = encodeURIComponent(`${HOME}/folder/NYC Taxi.lvdash.json`);

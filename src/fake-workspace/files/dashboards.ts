@@ -1,6 +1,6 @@
 /**
  * `/api/2.0/lakeview/dashboards` (databricks-sdk-go service/dashboards: LakeviewService; docs.databricks.com/api/lakeview/v1).
- * A dashboard lies in the workspace's tree, by its display name, and is found there by its path.
+ * A dashboard is in the workspace's tree, by its display name, and is found there by its path.
  */
 
 import { PAGE, pageOf } from "../wire/paging.ts";
@@ -88,7 +88,7 @@ function dashboardJson(one: Dashboard): Record<string, unknown> {
   };
 }
 
-/** As it is kept: pages get a type, datasets their catalog and schema, and the text is written anew with a line end. */
+/** As it is kept: pages get a type, datasets their catalog and schema, and the text is written again with a line end. */
 function keptText(serialized: string, catalog: string | undefined, schema: string | undefined): string {
   if (serialized === EMPTY) return `${EMPTY}\n`;
   demandDashboard(serialized);

@@ -22,7 +22,7 @@ export function objectAt(world: World, path: string): WorkspaceObject {
   return found;
 }
 
-/** People write in their own folder and in /Shared; nobody beside these, nor into someone else's. */
+/** People write in their own folder and in /Shared; no one beside these, nor into someone else's. */
 export function demandWritable(caller: string, place: string): void {
   const own = `/Users/${caller}`;
   if ([own, "/Shared"].some((folder) => place === folder || place.startsWith(`${folder}/`))) return;

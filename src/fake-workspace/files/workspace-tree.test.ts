@@ -38,7 +38,7 @@ test("mkdirs makes parents too, may be repeated, and does not go through a noteb
   }
 });
 
-test("a notebook is imported, told with an id beyond 2^53, and exported as it was", async () => {
+test("a notebook is imported, reported with an id beyond 2^53, and exported as it was", async () => {
   expect(await put(`${HOME}/notebook`)).toMatchObject({ status: 200 });
   const status = (await at("get-status", `${HOME}/notebook`)).body;
   expect(status).toMatchObject({

@@ -170,7 +170,7 @@ function demandSoundTask(task: Task, { tasks = [], environments = [], job_cluste
   if (kinds.length !== 1) throw invalid(`Task ${task_key} must have exactly one kind of task, has ${kinds.length}.`);
   for (const { task_key: before } of task.depends_on ?? []) {
     if (!tasks.some((one) => one.task_key === before && one !== task)) {
-      throw invalid(`Task ${task_key} depends on ${before}, which is no task of this job.`);
+      throw invalid(`Task ${task_key} depends on ${before}, which is not a task of this job.`);
     }
   }
   const compute = [task.new_cluster, task.existing_cluster_id, task.job_cluster_key].filter((one) => one !== undefined);

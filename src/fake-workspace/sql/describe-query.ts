@@ -18,7 +18,7 @@ export function describedQuery(text: string): QueryShape | null {
   }
 }
 
-/** What stands behind FROM (not that of IS DISTINCT FROM) and JOIN, and is neither a query nor named by WITH. */
+/** What follows FROM (not that of IS DISTINCT FROM) and JOIN, and is neither a query nor named by WITH. */
 function tablesOf(words: readonly Word[]): string[][] {
   const is = (at: number, text: string) => words[at]?.kind !== "text" && words[at]?.text.toUpperCase() === text;
   const named = words.flatMap(({ text }, at) => (is(at + 1, "AS") && is(at + 2, "(") ? [text.toLowerCase()] : []));

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { outputColumns } from "./output-columns.ts";
 
-test("a column is called what stands behind AS, or by the last part of its name", () => {
+test("a column is called what follows AS, or by the last part of its name", () => {
   expect(outputColumns("SELECT a, t.b, count(*) AS n, `c d` FROM t")).toEqual(["a", "b", "n", "c d"]);
   expect(outputColumns("SELECT max_by(a, b) AS newest, CAST(x AS DATE) AS day FROM t")).toEqual(["newest", "day"]);
 });

@@ -1,5 +1,5 @@
 /**
- * The names of the columns that a query answers with, read from its text: what stands behind AS, or the last part of a
+ * The names of the columns that a query answers with, read from its text: what follows AS, or the last part of a
  * column's name, in the first SELECT that is in no parentheses (that of a UNION names the columns).
  */
 
@@ -33,7 +33,7 @@ function nameOf(column: readonly Word[]): string {
 
 const isName = (text: string) => /^(`[^`]+`|[A-Za-z_]\w*)$/.test(text);
 
-/** Names, numbers, signs and texts, each with how many parentheses it stands in. Comments are left out. */
+/** Names, numbers, signs and texts, each with how many parentheses it is in. Comments are left out. */
 function wordsOf(sql: string): readonly Word[] {
   let depth = 0;
   const words: Word[] = [];

@@ -118,7 +118,7 @@ function run(world: World, caller: string, one: SqlStatement, call: SqlCall): Sq
   }
 }
 
-/** The call's `catalog` and `schema` stand in front of a name with fewer parts. */
+/** The call's `catalog` and `schema` precede a name with fewer parts. */
 function fullName(names: readonly string[], parts: 1 | 2 | 3, { catalog, schema }: SqlCall): string {
   const defaults = { 1: [], 2: [catalog], 3: [catalog, schema] }[parts];
   const missing = parts - names.length;

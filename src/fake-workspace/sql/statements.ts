@@ -1,6 +1,6 @@
 /**
  * `/api/2.0/sql/statements` (databricks-sdk-go service/sql: StatementExecutionService). A statement that fails is a 200
- * with state FAILED. What it does is done when it is sent; what became of it is told over several asks.
+ * with state FAILED. What it does is done when it is sent; what became of it is reported over several asks.
  */
 import { absent, invalid, misused } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";

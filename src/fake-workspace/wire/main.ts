@@ -30,7 +30,7 @@ console.log(
     clientSecret: robot?.clientSecret,
   }),
 );
-// A pipe on stdin is a leash: closed by whoever started this, however they end.
+// A pipe on stdin is a leash: closed when the process that started this ends, however that ends.
 const stdin = fstatSync(0);
 if (stdin.isFIFO() || stdin.isSocket()) {
   for await (const _ of Bun.stdin.stream());

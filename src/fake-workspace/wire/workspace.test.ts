@@ -72,7 +72,7 @@ test("a workspace may have no metastore, and no warehouse", async () => {
   workspace.set({ metastoreAssigned: true, warehouses: DEFAULT_SETTINGS.warehouses });
 });
 
-test("the metastore tells its region, and the workspace's id is beyond 2^53", async () => {
+test("the metastore shows its region, and the workspace's id is beyond 2^53", async () => {
   expect((await ask(`GET ${UC}/metastore_summary`)).body).toMatchObject({ region: "us-west-2", cloud: "aws" });
   const { body } = await ask(`GET ${UC}/current-metastore-assignment`);
   expect(body["workspace_id"]).toBeGreaterThan(2n ** 53n);

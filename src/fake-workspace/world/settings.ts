@@ -4,7 +4,7 @@ export type Person = {
   /** A user's e-mail address, or a service principal's application id. */
   readonly name: string;
   readonly groups: readonly string[];
-  /** A personal access token, or null: only by OAuth, or somebody who never calls. */
+  /** A personal access token, or null: only by OAuth, or a person who never calls. */
   readonly token: string | null;
   /** OAuth M2M: the client id is `name`. */
   readonly clientSecret: string | null;
@@ -32,7 +32,7 @@ export type WorkspaceSettings = {
   /** Of every id and of every choice by chance: the same seed and the same calls give the same answers. */
   readonly seed: number;
   readonly people: readonly Person[];
-  /** Groups that exist although nobody here is in them. */
+  /** Groups that exist although no one here is in them. */
   readonly groups: readonly string[];
   readonly region: string;
   /** Without one there is no Unity Catalog. */
@@ -45,11 +45,11 @@ export type WorkspaceSettings = {
   readonly awsEndpoint: string | null;
   readonly awsAccessKey: { readonly id: string; readonly secret: string };
   readonly tokenSeconds: number;
-  /** So many tries of a role fail first, as long as IAM would take to spread it. */
+  /** This many tries of a role fail first, as long as IAM would take to spread it. */
   readonly validationsThatFailFirst: number;
-  /** So many reads of a securable's grants after a change still show the old ones. */
+  /** This many reads of a securable's grants after a change still show the old ones. */
   readonly grantReadsThatLag: number;
-  /** So many reads of a dashboard after a change still show what was before. */
+  /** This many reads of a dashboard after a change still show what was before. */
   readonly dashboardReadsThatLag: number;
   /** Asks that find a statement PENDING, then RUNNING, before it is done. */
   readonly statementAsksPending: number;

@@ -69,7 +69,7 @@ function keyChanges(aws: Aws, wish: AwsWish, { ids }: KeyActual): Change[] {
     return [{ action: "update", because, make: async () => closeToOthers(wish.keyFile) }];
   }
   if (file.key === null || ids.includes(file.key.accessKeyId)) return [];
-  const because = `${wish.keyFile} holds ${file.key.accessKeyId}, which is no key of the user any more: a new one`;
+  const because = `${wish.keyFile} holds ${file.key.accessKeyId}, which is not a key of the user any more: a new one`;
   return [{ action: "replace", because, make: (doing) => mint(aws, wish, doing.facts, ids) }];
 }
 
@@ -100,8 +100,8 @@ async function mint(aws: Aws, wish: AwsWish, facts: FactBook, before: readonly s
 }
 
 /**
- * The key takes its place, alone: a request that a lost connection made go out twice has made two, and nobody holds the
- * other. While `FILE.new` stands there, what is neither the new one nor one of before is such a key.
+ * The key takes its place, alone: a request that a lost connection made go out twice has made two, and no one holds the
+ * other. While `FILE.new` is there, what is neither the new one nor one of before is such a key.
  */
 async function settle(aws: Aws, wish: AwsWish, facts: FactBook, { id, before }: NewKey): Promise<void> {
   const ids = await keysOf(aws, wish, facts);
@@ -149,7 +149,7 @@ export async function rotateKey(
   await finish(aws, wish, facts);
   const ids = await keysOf(aws, wish, facts);
   const file = readKeyFile(wish.keyFile);
-  // A rotation that made its key and has not deleted the old one, whether it was killed or told to keep it.
+  // A rotation that made its key and has not deleted the old one, whether it was killed or kept it on purpose.
   const half =
     file?.key !== null &&
     file !== null &&
@@ -174,7 +174,8 @@ function twoKeys(wish: AwsWish, ids: readonly string[], held: string | null): Ag
   const other = ids.find((id) => id !== held);
   const which = held === null ? "and neither is in the file" : `and ${other} is not the one in the file`;
   return new AgentError(`Cannot make a new key of user "${name}": it has two (${ids.join(", ")}), ${which}`, {
-    tryHint: `aws iam delete-access-key --user-name ${name} --access-key-id ${other}, when no node uses it`,
+    advice: `Delete ${other} if no node uses it`,
+    tryHint: `aws iam delete-access-key --user-name ${name} --access-key-id ${other}`,
   });
 }
 

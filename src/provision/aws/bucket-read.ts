@@ -2,7 +2,7 @@
 import type { LifecycleRule } from "@aws-sdk/client-s3";
 import { AgentError, DeniedError } from "../../core/errors.ts";
 import type { Aws } from "./clients.ts";
-import { type AwsCall, answerOf, ask, askMaybe, explained } from "./failure.ts";
+import { type AwsCall, answerOf, ask, askMaybe, explained, POLICY, WHO } from "./failure.ts";
 import { type PolicyDocument, readPolicy } from "./policy-read.ts";
 import { tagsOf } from "./wish.ts";
 
@@ -23,7 +23,7 @@ export function bucketCall(bucket: string, doing: string, action: string): AwsCa
   return { doing: `${doing} bucket "${bucket}"`, action, on: `arn:aws:s3:::${bucket}` };
 }
 
-/** Null where there is no such bucket. Throws DeniedError where it is somebody else's. */
+/** Null where there is no such bucket. Throws DeniedError where it is another owner's. */
 export async function readBucket(aws: Aws, bucket: string): Promise<BucketActual | null> {
   if (!(await isThere(aws, bucket))) return null;
   const { s3, s3Api } = aws;
@@ -83,11 +83,12 @@ async function isThere(aws: Aws, bucket: string): Promise<boolean> {
     if (status === 301 || code === "PermanentRedirect") throw elsewhere(bucket, "another region", aws.region);
     if (status !== 403) throw explained(error, call);
     throw new DeniedError(
-      `Cannot look at bucket "${bucket}": it is somebody else's, or s3:ListBucket on it is missing`,
+      `Cannot look at bucket "${bucket}": it is in another account, or s3:ListBucket on it is missing`,
       {
+        advice: `Set another S3_BUCKET_PREFIX if it is in another account. ${POLICY}`,
         cause: error,
         missing: `s3:ListBucket on ${call.on}`,
-        tryHint: "another S3_BUCKET_PREFIX, if it is somebody else's; else the policy of docs/provision.md",
+        tryHint: WHO,
       },
     );
   }
@@ -95,7 +96,8 @@ async function isThere(aws: Aws, bucket: string): Promise<boolean> {
 
 function elsewhere(bucket: string, where: string, region: string): AgentError {
   return new AgentError(`Cannot use bucket "${bucket}": it is in ${where}, and should be in ${region}`, {
-    tryHint: "another S3_BUCKET_PREFIX or AWS_REGION",
+    advice: "Set another S3_BUCKET_PREFIX or AWS_REGION",
+    tryHint: `aws s3api get-bucket-location --bucket ${bucket}`,
   });
 }
 

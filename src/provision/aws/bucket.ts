@@ -1,4 +1,4 @@
-/** A bucket: made, kept as it should be aspect by aspect, and taken away with all versions in it. */
+/** A bucket: made, kept as it should be aspect by aspect, and deleted with all versions in it. */
 import type { LifecycleRule } from "@aws-sdk/client-s3";
 import { STAGES } from "../../core/stage.ts";
 import { NODES_PREFIX } from "../../fleet/heartbeat.ts";
@@ -14,11 +14,11 @@ import { canonical } from "./policy-json.ts";
 import { statementsOf } from "./policy-read.ts";
 import { type AwsWish, accountOf, foreignByTags, tagDifferences, tagList } from "./wish.ts";
 
-/** Their objects are written once by the edge, so an old version is somebody's mistake, kept for a while. Under Delta tables and checkpoints versions would only multiply what is stored. */
+/** Their objects are written once by the edge, so an old version is a mistake, kept for a while. Under Delta tables and checkpoints versions would only multiply what is stored. */
 export const VERSIONED: ReadonlySet<BucketUse> = new Set(["raw", "metadata"]);
 const OLD_VERSIONS_DAYS = 30;
 const UNFINISHED_UPLOADS_DAYS = 7;
-/** A heartbeat a minute would be 43,200 old versions of each node within those days, for nobody. S3 knows no less than a day. */
+/** A heartbeat a minute would be 43,200 useless old versions of each node within those days. S3 knows no less than a day. */
 const OLD_HEARTBEATS_DAYS = 1;
 /** Our rules of the lifecycle have ids that begin so; all others are left alone. */
 const RULE = "agent-provision-";
@@ -112,7 +112,7 @@ function encryption(of: Bucket, { encryption: actual }: BucketActual): Change | 
   const key = kmsKeyArn === null ? {} : { KMSMasterKeyID: kmsKeyArn };
   const rule = {
     ApplyServerSideEncryptionByDefault: { SSEAlgorithm: algorithm, ...key },
-    // One key for many objects, so that each put is no call to KMS.
+    // One key for many objects, so that each put is not a call to KMS.
     BucketKeyEnabled: kmsKeyArn !== null,
   } as const;
   const name = (of: { algorithm: string; keyArn: string | null }) => of.keyArn ?? of.algorithm;
@@ -174,7 +174,7 @@ export function rulesFor(use: BucketUse, { rawExpiryDays }: AwsWish): LifecycleR
     const NoncurrentVersionExpiration = { NoncurrentDays: OLD_HEARTBEATS_DAYS };
     rules.push(rule("old-heartbeats", { NoncurrentVersionExpiration }, NODES_PREFIX));
   }
-  // Never on tables and checkpoints: a Delta log that loses a file is no table any more.
+  // Never on tables and checkpoints: a Delta log that loses a file is not a table any more.
   if (use === "raw" && rawExpiryDays !== null) rules.push(rule("expiry", { Expiration: { Days: rawExpiryDays } }));
   return rules;
 }

@@ -1,4 +1,4 @@
-/** The AWS SDK's clients as provision uses them; loaded only when somebody provisions. */
+/** The AWS SDK's clients as provision uses them; loaded only by provisioning commands. */
 import type { IAMClient } from "@aws-sdk/client-iam";
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { STSClient } from "@aws-sdk/client-sts";
@@ -21,7 +21,7 @@ export type AwsOptions = {
   readonly region: string;
   /** Where AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3, _IAM and _STS are read; the SDK finds credentials by itself. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Somebody else's credentials: the edge's, to prove what it may. */
+  /** Another owner's credentials: the edge's, to prove what it may. */
   readonly key?: AwsKey;
 };
 

@@ -42,7 +42,7 @@ it("a machine with the profile puts below its node's name, and neither reads, li
   await world.reset();
   const apply = await world.run(APPLY);
   expect([apply.code, apply.code === 0 ? "" : apply.stderr]).toEqual([0, ""]);
-  // No key is made, and none lies in a file.
+  // No key is made, and none is in a file.
   expect([
     existsSync(world.keyFile),
     world.proxy.seen.filter(({ call }) => /AccessKey/.test(call) && !/List/.test(call)),
@@ -131,7 +131,7 @@ it("a profile of that name that is not ours, or that holds another role, is name
     const apply = await world.run(APPLY);
     expect(apply.code).toBe(1);
     expect(apply.stderr).toContain(
-      `Cannot use instance profile "${NAME}": ${because}\nTry: aws iam get-instance-profile`,
+      `Cannot use instance profile "${NAME}": ${because}\nDelete by hand what is not needed\nTry: aws iam get-instance-profile`,
     );
     const after = await world.asRoot(() => iam.send(new iamApi.GetInstanceProfileCommand(profile)));
     expect(after.InstanceProfile).toEqual(before.InstanceProfile!);

@@ -138,7 +138,7 @@ async function removeUser(aws: Aws, name: string, facts: FactBook): Promise<void
   await all("DeleteUser", () => iam.send(new iamApi.DeleteUserCommand(of)));
 }
 
-/** The alternative: machines wear the role, and no key lies in a file. */
+/** The alternative: machines have the role, and no key is in a file. */
 export function edgeRole(wish: AwsWish): RoleWish {
   return {
     name: edgeName(wish.naming),

@@ -10,13 +10,13 @@ import { tryAgain } from "../poll.ts";
 import type { Doing } from "../resource.ts";
 import { bucketCall } from "./bucket-read.ts";
 import type { Aws } from "./clients.ts";
-import { answerOf, askMaybe } from "./failure.ts";
+import { answerOf, askMaybe, POLICY } from "./failure.ts";
 
 /** S3's own limit for one DeleteObjects. */
 const DELETED_AT_ONCE = 1_000;
 /** DeleteObjects under way for one bucket, while the next page is listed. */
 const CALLS_AT_ONCE = 4;
-/** Somebody may still be writing; a bucket that does not become empty is told. */
+/** Agents may still be writing; a bucket that does not become empty is reported. */
 const PASSES = 10;
 
 export type Emptying = {
@@ -59,13 +59,13 @@ export async function emptyBucket(aws: Aws, bucket: string, doing: Doing, emptyi
     if ((await emptyOnce(aws, bucket, doing, emptying)) === 0) return;
   }
   throw new AgentError(`Cannot empty bucket "${bucket}": someone is still writing into it`, {
-    tryHint: "stop the agents that deliver to it, then the same command again",
+    advice: "Stop the agents that deliver to it",
   });
 }
 
 /**
  * How many were deleted of what was listed; what is written meanwhile may be left. Every call may be made twice, so one
- * without an answer is made again where it was: a bucket of many pages is not begun anew.
+ * without an answer is made again where it was: it does not begin a bucket of many pages again.
  */
 async function emptyOnce(aws: Aws, bucket: string, doing: Doing, emptying: Emptying): Promise<number> {
   const { prefix = "", onDeleted } = emptying;
@@ -129,7 +129,7 @@ async function* versionPages(
   yield* chunks(before);
 }
 
-/** A server may list more than was asked for; S3 deletes no more than so many in one call. */
+/** A server may list more than was asked for; S3 deletes no more than this in one call. */
 function* chunks(objects: readonly ObjectIdentifier[]): Generator<ObjectIdentifier[]> {
   for (let from = 0; from < objects.length; from += DELETED_AT_ONCE) yield objects.slice(from, from + DELETED_AT_ONCE);
 }
@@ -156,9 +156,9 @@ export function throwRefusal(
   const denied = errors.find(({ Code }) => Code === "AccessDenied");
   if (denied !== undefined) {
     throw new DeniedError(message, {
+      advice: `${POLICY}; object locks and bucket policies may refuse as well`,
       missing: `s3:DeleteObjectVersion on ${on}`,
-      tryHint:
-        "docs/provision.md has the policy of who provisions; object locks and bucket policies may refuse as well",
+      tryHint: `aws s3api get-bucket-policy --bucket ${bucket}`,
     });
   }
   if (errors.every(({ Code }) => Code === "InternalError" || Code === "SlowDown")) throw new TransientError(message);

@@ -7,7 +7,7 @@ import { canRun } from "../../testing/needs.ts";
 import { accountState } from "../../testing/provision/account-state.ts";
 import { ACCOUNT, PREFIX, ProvisionWorld, REGION } from "../../testing/provision/world.ts";
 import { applyPlan } from "../apply.ts";
-import { expectGolden, problemsOf, reportOf } from "../errors.suite.ts";
+import { AGAIN, expectGolden, problemsOf, reportOf } from "../errors.suite.ts";
 import { makePlan, type Problem, planProblems } from "../plan.ts";
 import { applyRemoval, planRemoval } from "../removal.ts";
 import type { ProvisionSide } from "../resource.ts";
@@ -60,7 +60,7 @@ function still() {
   const wait = async (ms: number) => {
     nowMs += ms;
   };
-  return { stop: new AbortController().signal, tell: () => undefined, now: () => nowMs, wait };
+  return { stop: new AbortController().signal, tell: () => undefined, now: () => nowMs, wait, again: AGAIN };
 }
 
 async function withSide<T>(more: Partial<AwsWish>, work: (side: ProvisionSide) => Promise<T>): Promise<T> {
@@ -75,7 +75,7 @@ async function withSide<T>(more: Partial<AwsWish>, work: (side: ProvisionSide) =
   }
 }
 
-/** What a person is told; as the command does it, nothing is touched around something that is not ours. */
+/** What a person sees; as the command does it, nothing is touched around something that is not ours. */
 async function apply(more: Partial<AwsWish> = {}): Promise<Problem[]> {
   return withSide(more, async (side) => {
     const plan = await makePlan([side], { adopt: false }, still());
@@ -97,12 +97,12 @@ async function destroy(): Promise<Problem[]> {
   });
 }
 
-/** As somebody at the console would, past the agent. */
+/** As a person at the console would, past the agent. */
 async function byHand(work: (aws: Aws) => Promise<unknown>): Promise<void> {
   await world.asRoot(() => work(world.root));
 }
 
-/** What is undone has been done before, and holds what somebody else put in. */
+/** What is undone has been done before, and holds what another person put in. */
 async function fullSetUp(more: Partial<AwsWish>): Promise<void> {
   expect(await apply(more)).toEqual([]);
   await byHand(async ({ s3, s3Api, iam, iamApi }) => {
@@ -264,7 +264,7 @@ async function kindsOf({ before, work }: Scenario): Promise<string[]> {
   return [...new Set(world.proxy.seen.map(({ call }) => kindOf(call)))].sort();
 }
 
-/** The SDK tries again by itself where it is told this; a limit that is reached stays. */
+/** The SDK tries again by itself after this answer; a limit that is reached stays. */
 const STAYS: ReadonlySet<string> = new Set(["LimitExceeded"]);
 
 /** The answer, once for each kind of call that `which` takes. Returns the kinds that got it. */
@@ -299,7 +299,7 @@ async function lineOf(what: string, { before, work }: Scenario, fault: () => Set
 }
 
 test.skipIf(!hasMoto)(
-  "each call with each of its errors is survived, or told with a way out, and the next run ends well",
+  "each call with each of its errors is survived, or reported with a way out, and the next run ends well",
   async () => {
     const lines: string[] = [];
     const known = new Set<string>();

@@ -23,7 +23,7 @@ const NO_CREDENTIALS = new Set([
 ]);
 /**
  * Two changes at once, or a change that AWS has not spread yet: what was just made is not there, what was just taken out of
- * something is still in it. "Already exists" on create too: the answer before was lost, or somebody was faster; either way
+ * something is still in it. "Already exists" on create too: the answer before was lost, or another run was faster; either way
  * it is read next (apply.ts).
  */
 const LATER = new Set([
@@ -33,17 +33,23 @@ const LATER = new Set([
   ...["EntityAlreadyExists", "EntityAlreadyExistsException", "BucketAlreadyOwnedByYou"],
   ...["NoSuchEntity", "NoSuchEntityException", "NoSuchBucket", "DeleteConflict", "DeleteConflictException"],
 ]);
-/** The way out of a refusal that no waiting and no permission mends, by its code without `Exception`. */
-const WAYS_OUT: Readonly<Record<string, string>> = {
-  BucketAlreadyExists: "another S3_BUCKET_PREFIX: a name of a bucket is taken for the whole world",
-  IllegalLocationConstraint: "AWS_REGION, or AWS_ENDPOINT_URL_S3 of that region",
-  InvalidLocationConstraint: "AWS_REGION, or AWS_ENDPOINT_URL_S3 of that region",
-  LimitExceeded: "remove what is not needed, or ask AWS for a higher quota (console > Service Quotas)",
-  TooManyBuckets: "remove what is not needed, or ask AWS for a higher quota (console > Service Quotas)",
-  RegionDisabled: "an admin of the account enables the region (console > Account > AWS Regions)",
-  RequestTimeTooSkewed: "set the clock of this machine, then the same command again",
+const QUOTA = "Delete what is not needed, or ask AWS for a higher quota (console > Service Quotas)";
+const OTHER_REGION = "Set AWS_REGION to the region of the endpoint, or AWS_ENDPOINT_URL_S3 to that of the region";
+/** What a person does about a refusal that no waiting and no permission repairs, by its code without `Exception`. */
+const ADVICE: Readonly<Record<string, string>> = {
+  BucketAlreadyExists: "Set another S3_BUCKET_PREFIX: the name of a bucket is taken for the whole world",
+  IllegalLocationConstraint: OTHER_REGION,
+  InvalidLocationConstraint: OTHER_REGION,
+  LimitExceeded: QUOTA,
+  TooManyBuckets: QUOTA,
+  RegionDisabled: "An admin of the account can enable the region (console > Account > AWS Regions)",
+  RequestTimeTooSkewed: "Set the clock of this machine",
 };
-const ELSE_TRY = "look at it in the AWS console, then the same command again";
+const LOOK = "Look at it in the AWS console";
+const LOG_IN = "Run aws login or aws sso login, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+/** Says who we are to AWS. */
+export const WHO = "aws sts get-caller-identity";
+export const POLICY = "The policy that provisioning needs is in docs/provision.md";
 
 export type AwsAnswer = { readonly code: string; readonly status: number | undefined };
 
@@ -84,32 +90,33 @@ export function explained(error: unknown, call: AwsCall): unknown {
   if (error instanceof NoAnswerError) return new TransientError(message, { cause: error });
   if (NO_CREDENTIALS.has(code)) {
     return new DeniedError(message, {
+      advice: LOG_IN,
       cause: error,
       missing: "AWS credentials that are valid now",
-      tryHint:
-        "aws sts get-caller-identity, then aws login, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+      tryHint: WHO,
     });
   }
-  const hint = WAYS_OUT[code.replace(/Exception$/, "")];
-  if (hint !== undefined) return new AgentError(message, { cause: error, tryHint: hint });
+  const advice = ADVICE[code.replace(/Exception$/, "")];
+  if (advice !== undefined) return new AgentError(message, { advice, cause: error });
   if (DENIED.has(code) || status === 403) {
     const missing = missingPermission(call, messageOf(error));
     return new DeniedError(`Cannot ${call.doing}: ${missing} is missing`, {
+      advice: POLICY,
       cause: error,
       missing,
-      tryHint: "docs/provision.md has the policy of who provisions; then the same command again",
+      tryHint: WHO,
     });
   }
   if (LATER.has(code) || (status !== undefined && (status >= 500 || status === 429))) {
     return new TransientError(message, { cause: error });
   }
   // Not AWS's answer: a mistake of ours, which must not look like something that the cloud said.
-  return status === undefined ? error : new AgentError(message, { cause: error, tryHint: ELSE_TRY });
+  return status === undefined ? error : new AgentError(message, { advice: LOOK, cause: error });
 }
 
 /** An answer to HEAD has no words: the SDK calls that "Unknown". */
 function saidBy(error: unknown, code: string, status: number | undefined): string {
-  if (code.startsWith("Unknown") && status !== undefined) return `the answer is ${status}, without a word`;
+  if (code.startsWith("Unknown") && status !== undefined) return `the answer is ${status}, without a body`;
   return `${code === "" || code === "Error" ? "" : `${code}: `}${messageOf(error)}`;
 }
 

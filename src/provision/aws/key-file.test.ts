@@ -10,7 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const path = join(folder, "edge.env");
 const KEY = { AWS_ACCESS_KEY_ID: "AKIANEW", AWS_SECRET_ACCESS_KEY: "a/b+c=" };
 
-test("a key that was asked for and not written down is told from one that was", () => {
+test("a key that was asked for and not written down is distinguished from one that was", () => {
   expect(readKeyFile(path)).toBeNull();
   writeKeyFile(path, ["AKIAOLD"], {});
   expect(readKeyFile(path)).toEqual({ key: null, before: ["AKIAOLD"], isOpen: false });

@@ -14,7 +14,7 @@ const SOURCE = "# AGENT_SOURCE=sqlite:/path/to/field.db";
 const BEFORE = "# keys before: ";
 const ID = /^AWS_ACCESS_KEY_ID=(.+)$/m;
 const SECRET = /^AWS_SECRET_ACCESS_KEY=(.+)$/m;
-/** More than this is no file of ours. */
+/** More than this is not a file of ours. */
 const LIMIT_BYTES = 16 * 1024;
 const OTHER_FILE = "agent provision apply --key-file ~/edge-credentials-2.env";
 

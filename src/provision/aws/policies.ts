@@ -9,7 +9,7 @@ import { type Policy, policyOf, type Statement } from "./policy-json.ts";
 
 /** Databricks' own role on AWS, outside GovCloud; the storage credential names the one that counts. */
 export const DATABRICKS_ROLE_ARN = "arn:aws:iam::414351767826:role/unity-catalog-prod-UCMasterRole-14S5ZJVKOTYTL";
-/** Until Databricks has chosen one: no credential of theirs has it, so nobody can assume the role with it. */
+/** Until Databricks has chosen one: no credential of theirs has it, so no one can assume the role with it. */
 export const NO_EXTERNAL_ID = "0000";
 
 export type Account = { readonly accountId: string; readonly partition: string };
@@ -132,7 +132,7 @@ export const WRITE_ONCE_SID = "AgentWriteOnce";
 
 /**
  * The bucket itself refuses a put without `If-None-Match`; Unity Catalog's role is exempt, as its validation writes a probe.
- * Parts of a multipart upload carry no such header: `s3:ObjectCreationOperation` tells them apart.
+ * Parts of a multipart upload carry no such header: `s3:ObjectCreationOperation` distinguishes them.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
  */
 export function writeOnceStatement(bucket: string, account: Account, exemptRole: string): Statement {

@@ -14,7 +14,7 @@ const PARTY = "edge key";
 
 export async function proveEdge(admin: Aws, wish: AwsWish, doing: Doing, env: Env): Promise<readonly Proof[]> {
   if (wish.edgeIdentity === "role") {
-    const detail = "machines wear it; compared with what it should be, not tried from here";
+    const detail = "machines have it; its policy was compared, and not tried from here";
     return [{ party: `edge role ${edgeName(wish.naming)}`, claim: "puts and does nothing else", ok: null, detail }];
   }
   const key = readKeyFile(wish.keyFile)?.key ?? null;
@@ -37,7 +37,7 @@ type Attempt = {
 };
 
 /**
- * A probe in each stage bucket, under a name that every reader of a lake skips (`_`), in 1970; taken away again by who
+ * A probe in each stage bucket, under a name that every reader of a lake skips (`_`), in 1970; deleted again by the caller, who
  * verifies.
  */
 async function tryEdge(admin: Aws, edge: Aws, wish: AwsWish, doing: Doing): Promise<readonly Proof[]> {

@@ -1,4 +1,4 @@
-/** A role: its trust policy, its one inline policy of ours, its tags; with an instance profile where machines wear it. */
+/** A role: its trust policy, its one inline policy of ours, its tags; with an instance profile where machines have it. */
 import { AgentError } from "../../core/errors.ts";
 import type { FactBook, FactName, Facts } from "../facts.ts";
 import { ID } from "../names.ts";
@@ -40,7 +40,7 @@ export type RoleWish = {
 
 /** IAM's limits, without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
 const ROLE_POLICY_LIMIT = 10_240;
-/** A role that was just made is no principal yet for some seconds. */
+/** A role that was just made is not a principal yet for some seconds. */
 const PRINCIPAL_WAIT = { ...IAM_WAIT, limitMs: 60_000 };
 
 export function roleResource(aws: Aws, role: RoleWish, wish: AwsWish): Resource<RoleActual> {
@@ -175,7 +175,8 @@ async function makeProfile(aws: Aws, name: string, wish: AwsWish): Promise<void>
   if (foreign !== null || held !== undefined) {
     const because = foreign ?? `it holds role "${held?.RoleName}", and can hold one only`;
     throw new AgentError(`Cannot use instance profile "${name}": ${because}`, {
-      tryHint: `aws iam get-instance-profile --instance-profile-name ${name}, and remove by hand what may go`,
+      advice: "Delete by hand what is not needed",
+      tryHint: `aws iam get-instance-profile --instance-profile-name ${name}`,
     });
   }
   // A profile that holds our role answers so: the answer before was lost.
@@ -188,7 +189,8 @@ async function makeProfile(aws: Aws, name: string, wish: AwsWish): Promise<void>
 
 export function tooLong(name: string, length: number, limit: number): AgentError {
   return new AgentError(`Cannot write the policy of "${name}": it has ${length} characters, IAM allows ${limit}`, {
-    tryHint: "fewer names in AGENT_EDGE_NODES, or * for any node",
+    advice: "Name fewer nodes in AGENT_EDGE_NODES, or * for any node",
+    tryHint: "export AGENT_EDGE_NODES='*'",
   });
 }
 

@@ -9,7 +9,7 @@ import { bucketResource } from "./bucket.ts";
 import type { Aws } from "./clients.ts";
 import { edgeRole, edgeUserId, edgeUserResource } from "./edge.ts";
 import { countingTeller, emptyBucket } from "./empty.ts";
-import { ask } from "./failure.ts";
+import { ask, WHO } from "./failure.ts";
 import { roleArn } from "./policies.ts";
 import { type Env, proveEdge } from "./prove.ts";
 import { roleResource } from "./role.ts";
@@ -27,7 +27,7 @@ export function awsSide(aws: Aws, wish: AwsWish, env: Env): ProvisionSide {
   };
 }
 
-/** The edge as it was under other settings goes: a key that nobody means any more is a key too many. */
+/** The edge as it was under other settings goes: a key that no setting asks for any more is one too many. */
 function withOther(aws: Aws, wish: AwsWish): Resource[] {
   const other: AwsWish = { ...wish, edgeIdentity: wish.edgeIdentity === "user" ? "role" : "user" };
   const own = awsResources(aws, wish);
@@ -75,8 +75,10 @@ export async function whoWeAre(aws: Aws, wish: AwsWish): Promise<Partial<Facts>>
   const { Account, Arn } = await ask(call, () => aws.sts.send(new aws.stsApi.GetCallerIdentityCommand({})));
   if (Account === undefined || Arn === undefined) throw new AgentError("Cannot find out who we are to AWS: no answer");
   if (wish.accountId !== null && wish.accountId !== Account) {
+    const advice = `Use other credentials (AWS_PROFILE), or correct AGENT_AWS_ACCOUNT_ID if ${Account} is the right account`;
     throw new AgentError(`Cannot provision: these credentials are of account ${Account}, not of ${wish.accountId}`, {
-      tryHint: "other credentials (AWS_PROFILE), or AGENT_AWS_ACCOUNT_ID, if the account is the right one",
+      advice,
+      tryHint: WHO,
     });
   }
   const partition = Arn.split(":")[1] ?? "aws";

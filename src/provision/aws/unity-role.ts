@@ -40,7 +40,7 @@ function principalsOf(facts: FactBook, actual: RoleActual | null) {
 
 type Principals = { readonly externalId: string; readonly unityCatalogIamArn: string };
 
-/** The external id and the role of Databricks in a trust policy of either form; null where they are not told as one of each. */
+/** The external id and the role of Databricks in a trust policy of either form; null where there is not one of each. */
 function principalsThere({ trust }: RoleActual): Principals | null {
   const allows = statementsOf(trust).filter((one) => one.Effect === "Allow");
   const externalIds = new Set(allows.flatMap(({ Condition }) => stringsIn(Condition?.["StringEquals"])));

@@ -8,7 +8,7 @@ import type { Account } from "./policies.ts";
 
 export type AwsWish = {
   readonly naming: Naming;
-  /** The only account to go on in; null: whichever the credentials are of. */
+  /** The only account to work in; null: that of the credentials. */
   readonly accountId: string | null;
   readonly edgeIdentity: "user" | "role";
   readonly edgeNodes: "*" | readonly string[];
@@ -37,7 +37,7 @@ export function awsWish(settings: Settings, cwd: string): AwsWish {
   };
 }
 
-/** Known before anything is read: the check of the side told it. */
+/** Known before anything is read: the check of the side said it. */
 export function accountOf(facts: FactBook): Account {
   return { accountId: facts.need("accountId"), partition: facts.need("partition") };
 }

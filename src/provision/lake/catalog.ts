@@ -1,9 +1,12 @@
 /** The catalog and the schema of the five tables. The catalog's managed storage is in the metadata bucket, for good. */
 import { AgentError, TransientError } from "../../core/errors.ts";
 import { TABLE_OF_STAGE } from "../../core/stage.ts";
-import { hasCode } from "../../databricks/failure.ts";
 import { pagesOf } from "../../databricks/answer.ts";
+import { hasCode } from "../../databricks/failure.ts";
 import { Catalog, Schema, Securable } from "../../databricks/shapes/securables.ts";
+import { HEARTBEATS_TABLE, QUARANTINE_TABLE, schemaFullName } from "../../lakehouse/names.ts";
+import { bucketUrl, locationName } from "../names.ts";
+import type { Doing, Resource } from "../resource.ts";
 import {
   createThing,
   deleteThing,
@@ -15,10 +18,7 @@ import {
   unity,
 } from "./lake.ts";
 import { ABOUT, LAKE_ID, marked, VOLUME_USES } from "./names.ts";
-import { HEARTBEATS_TABLE, QUARANTINE_TABLE, schemaFullName } from "../../lakehouse/names.ts";
 import { SecurableCalls } from "./securable.ts";
-import { bucketUrl, locationName } from "../names.ts";
-import type { Doing, Resource } from "../resource.ts";
 
 /** Every catalog has these from the start: Databricks makes them. */
 const BUILT_IN = ["default", "information_schema"];
@@ -87,7 +87,7 @@ export function schemaResource(lake: Lake): Resource<Schema> {
     },
     remove: async (actual, doing) => {
       const query = { catalog_name: lake.catalog, schema_name: lake.schema };
-      // Ours have just been taken away, and may still be listed for a moment.
+      // Ours have just been deleted, and may still be listed for a moment.
       const ours: Record<string, readonly string[]> = {
         tables: [...Object.values(TABLE_OF_STAGE), QUARANTINE_TABLE, HEARTBEATS_TABLE],
         volumes: VOLUME_USES,
@@ -119,26 +119,27 @@ async function namesIn(
   return (await lake.workspace.list(pagesOf(kind, Securable), call, doing)).map(({ name }) => name);
 }
 
-/** What somebody else put there goes with nobody's word but theirs: named, and left. */
+/** What a person else put there is deleted only by that person: it is named, and kept. */
 function refuseForeign(what: string, kind: string, names: readonly string[]): void {
   if (names.length === 0) return;
   throw new AgentError(
     `Cannot ${what}: it holds ${kind} that agent provision did not make: ${names.slice(0, 5).join(", ")}`,
-    { tryHint: "remove them by hand, if they may go, then the same command again" },
+    { advice: "Delete them by hand if they are not needed" },
   );
 }
 
 /**
  * Without force: what is in it, and we do not know of, stays. What we know of has been looked for before; so this may be
- * what was just taken away and is still counted, and is tried again.
+ * what was just deleted and is still counted, and is tried again.
  */
 async function deleteUnlessUsed(lake: Lake, what: string, path: readonly string[], doing: Doing): Promise<void> {
   try {
     await deleteThing(lake, unity(what, "DELETE", path, { needs: what.replace("delete", "ownership of") }), doing);
   } catch (error) {
     if (!hasCode(error, "CATALOG_NOT_EMPTY", "SCHEMA_NOT_EMPTY")) throw error;
-    throw new TransientError(`${error.message}: something that agent provision did not make is in it`, {
-      tryHint: "look at it in the workspace (Catalog), remove by hand what may go, then the same command again",
+    const why = "something that agent provision did not make is in it";
+    throw new TransientError(`Cannot ${what}: ${error.said} (${error.errorCode}): ${why}`, {
+      advice: "Look at it in the workspace (Catalog), and delete by hand what is not needed",
       cause: error,
     });
   }

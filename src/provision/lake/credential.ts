@@ -5,14 +5,14 @@
 import { UsageError } from "../../core/errors.ts";
 import { Credential } from "../../databricks/shapes/securables.ts";
 import { partitionOf, roleArn } from "../aws/policies.ts";
-import { createThing, foreignByComment, type Lake, listLocations, overlaps, sameUrl, unity } from "./lake.ts";
-import { ABOUT, LAKE_ID, marked } from "./names.ts";
-import { SecurableCalls } from "./securable.ts";
-import { passes, type Trial } from "./validate.ts";
 import type { FactBook, Facts } from "../facts.ts";
 import { BUCKET_USES, bucketName, bucketUrl, credentialName, ID, unityRoleName } from "../names.ts";
 import { IAM_WAIT, pollUntil } from "../poll.ts";
 import type { Change, Doing, Resource } from "../resource.ts";
+import { createThing, foreignByComment, type Lake, listLocations, overlaps, sameUrl, unity } from "./lake.ts";
+import { ABOUT, LAKE_ID, marked } from "./names.ts";
+import { SecurableCalls } from "./securable.ts";
+import { passes, type Trial } from "./validate.ts";
 
 const CREDENTIALS = "storage-credentials";
 const NEEDS = "CREATE_STORAGE_CREDENTIAL on the metastore";
@@ -86,12 +86,14 @@ function factsIn(actual: Credential | null): Partial<Facts> {
   };
 }
 
-/** As the AWS side tells it; without that side, from the account of the settings. */
+/** As the AWS side gives it; without that side, from the account of the settings. */
 function roleArnOf(lake: Lake, facts: FactBook): string {
   const known = knownRoleArn(lake, facts);
   if (known !== null) return known;
+  const advice = "Leave --only databricks out, or set AGENT_AWS_ACCOUNT_ID";
   throw new UsageError("Cannot name the role of the buckets: the AWS account is not known", {
-    tryHint: "AGENT_AWS_ACCOUNT_ID=123456789012, or without --only databricks",
+    advice,
+    tryHint: "export AGENT_AWS_ACCOUNT_ID=$(aws sts get-caller-identity --query Account --output text)",
   });
 }
 

@@ -1,11 +1,11 @@
-/** What lies under a url of Unity Catalog: managed storage, tables and volumes. */
+/** What is under a url of Unity Catalog: managed storage, tables and volumes. */
 import { AgentError } from "../../core/errors.ts";
-import { isMissing } from "../../databricks/failure.ts";
 import { pagesOf } from "../../databricks/answer.ts";
+import { isMissing } from "../../databricks/failure.ts";
 import { Placed } from "../../databricks/shapes/securables.ts";
-import { type Lake, plainUrl, unity } from "./lake.ts";
 import { BUCKET_USES, bucketUrl } from "../names.ts";
 import type { Doing } from "../resource.ts";
+import { type Lake, plainUrl, unity } from "./lake.ts";
 
 /** A metastore with more schemas than this is not searched: that would take minutes. */
 const SCHEMAS_SEARCHED = 300;
@@ -16,7 +16,7 @@ type NamedPlace = { readonly what: string; readonly place: string | undefined };
 type Query = Readonly<Record<string, string>>;
 
 /**
- * What of our catalog breaks when a location gives up this url. What lies in one of our buckets does not: each has, in the
+ * What of our catalog breaks when a location gives up this url. What is in one of our buckets does not: each has, in the
  * end, its own location again.
  */
 export async function dependantsUnder(lake: Lake, url: string, doing: Doing): Promise<readonly string[]> {
@@ -28,7 +28,7 @@ export async function dependantsUnder(lake: Lake, url: string, doing: Doing): Pr
     .map(({ what }) => what);
 }
 
-/** All that lies under it, in whichever catalog we can see. */
+/** All that is under it, in whichever catalog we can see. */
 export async function allUnder(lake: Lake, url: string, doing: Doing): Promise<readonly string[]> {
   const catalogs = (await list(lake, "catalogs", {}, doing)).filter(
     ({ catalog_type = "" }) => !OTHERS.test(catalog_type),
@@ -41,8 +41,10 @@ async function placedIn(lake: Lake, catalogs: readonly Placed[], doing: Doing): 
     await Promise.all(catalogs.map((one) => listIfThere(lake, "schemas", { catalog_name: nameOf(one) }, doing)))
   ).flat();
   if (schemas.length > SCHEMAS_SEARCHED) {
+    const advice = "If nothing in the buckets is needed, delete their external locations by hand, with --force";
     throw new AgentError(`Cannot look through the metastore: it has ${schemas.length} schemas`, {
-      tryHint: "databricks external-locations delete NAME --force, if nothing that lies in the bucket is needed",
+      advice,
+      tryHint: "databricks external-locations list",
     });
   }
   const inside = await Promise.all(
@@ -64,7 +66,7 @@ async function placedIn(lake: Lake, catalogs: readonly Placed[], doing: Doing): 
   ];
 }
 
-/** A catalog or a schema that was just listed may have gone meanwhile: then nothing lies in it. */
+/** A catalog or a schema that was just listed may have gone meanwhile: then nothing is in it. */
 async function listIfThere(lake: Lake, kind: string, query: Query, doing: Doing): Promise<readonly Placed[]> {
   return await list(lake, kind, query, doing).catch((error: unknown) => {
     if (!isMissing(error)) throw error;

@@ -1,13 +1,13 @@
-/** What somebody changed, made beforehand, or may not be changed: found, said, and mended where it is ours. */
+/** What a person changed, made beforehand, or may not be changed: found, said, and repaired where it is ours. */
 import { expect } from "bun:test";
-import { ENGINEER, ENGINEER_TOKEN, ROBOT } from "../../fake-workspace/world/settings.ts";
 import type { Workspace } from "../../fake-workspace/wire/port.ts";
+import { ENGINEER, ENGINEER_TOKEN, ROBOT } from "../../fake-workspace/world/settings.ts";
 import {
   apply,
   destroy,
   endLakes,
-  lakeTest,
   failuresOf,
+  lakeTest,
   linesOf,
   planOf,
   startLake,
@@ -29,7 +29,7 @@ async function whole(more: Parameters<typeof startLake>[0] = {}): Promise<TestLa
 
 type Kind = "credentials" | "locations" | "catalogs" | "schemas" | "volumes" | "tables";
 
-/** As somebody with the workspace's own page would change it. */
+/** As a person with the workspace's own page would change it. */
 function edit(workspace: Workspace, kind: Kind, name: string, change: object): void {
   const map = workspace.world()[kind] as Map<string, object>;
   expect(map.has(name)).toBe(true);
@@ -50,7 +50,7 @@ async function mended(lake: TestLake, adopt = false, force = false): Promise<str
 }
 
 lakeTest(
-  "a location that points to the wrong bucket is tried first, then mended, read back and tried again",
+  "a location that points to the wrong bucket is tried first, then repaired, read back and tried again",
   async () => {
     const lake = await whole();
     const name = nameOf(lake, "raw-data");
@@ -72,7 +72,7 @@ lakeTest(
 );
 
 lakeTest(
-  "locations that were swapped, or moved in a circle, are all mended although no two may overlap at any moment",
+  "locations that were swapped, or moved in a circle, are all repaired although no two may overlap at any moment",
   async () => {
     const lake = await whole();
     const circle = ["raw-data", "validated-data", "anomalies-data"];
@@ -88,7 +88,7 @@ lakeTest(
 );
 
 lakeTest(
-  "a location under whose wrong url something lies is not mended without --force, and says what would break",
+  "a location with contents under its wrong url is not repaired without --force, and says what would break",
   async () => {
     const lake = await whole();
     const name = nameOf(lake, "raw-data");
@@ -149,7 +149,7 @@ lakeTest(
 );
 
 lakeTest(
-  "columns that are missing are added; a column of another type is told and left",
+  "columns that are missing are added; a column of another type is reported and left",
   async () => {
     const lake = await whole();
     const table = `${TABLES}.sensor_readings_anomalies`;
@@ -221,7 +221,7 @@ lakeTest(
 );
 
 lakeTest(
-  "somebody else's location in the way is named, with its owner",
+  "another owner's location in the way is named, with its owner",
   async () => {
     const lake = await startLake();
     await apply(lake);
@@ -242,7 +242,7 @@ lakeTest(
   LONG_MS,
 );
 
-/** Nobody's admin: what a colleague without rights would be. */
+/** No one's admin: what a colleague without rights would be. */
 const GUEST = {
   name: "guest@example.com",
   groups: ["analysts"],
@@ -263,7 +263,9 @@ lakeTest(
       result: "failed",
       problem: {
         missing: "CREATE STORAGE CREDENTIAL on Metastore 'metastore-us-west-2'",
-        try: "ask an admin of the workspace's metastore for: CREATE STORAGE CREDENTIAL on Metastore 'metastore-us-west-2'",
+        advice:
+          "An admin of the workspace's metastore can grant what is missing: CREATE STORAGE CREDENTIAL on Metastore 'metastore-us-west-2'",
+        try: "agent config check --live",
       },
     });
     expect(outcomes.slice(1).every(({ result }) => result === "skipped")).toBe(true);
@@ -273,7 +275,7 @@ lakeTest(
 );
 
 lakeTest(
-  "what a colleague owns is taken over by a request of its own, before it is changed; where that is denied, they are told what to run",
+  "what a colleague owns is taken over by a request of its own, before it is changed; where that is denied, the message says what they can run",
   async () => {
     const lake = await whole({ workspace: { people: [ENGINEER_PERSON, ADMIN, GUEST] } });
     const credential = `${lake.naming.prefix}_us_west_2`;
@@ -294,7 +296,8 @@ lakeTest(
     expect(told!.problem!.message).toContain(`it belongs to "${ENGINEER}", and we are "${ADMIN.name}"`);
     expect(told!.problem).toMatchObject({
       missing: `ownership of external location ${raw}`,
-      try: `${ENGINEER} runs: databricks api patch /api/2.1/unity-catalog/external-locations/${raw} --json '{"owner": "${ADMIN.name}"}'`,
+      advice: `"${ENGINEER}" can run this command, which gives it to "${ADMIN.name}"`,
+      try: `databricks api patch /api/2.1/unity-catalog/external-locations/${raw} --json '{"owner":"${ADMIN.name}"}'`,
     });
   },
   LONG_MS,

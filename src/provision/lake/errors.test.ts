@@ -7,15 +7,14 @@ import { DeleteRoleCommand, DeleteRolePolicyCommand } from "@aws-sdk/client-iam"
 import { resolveSettings } from "../../core/settings/settings.ts";
 import { ROBOT } from "../../fake-workspace/world/settings.ts";
 import { applyPlan } from "../apply.ts";
-import { contentsOf, endLakes,
-  lakeTest, REGION, startLake, type TestLake, world } from "./lake.suite.ts";
-import { openRunner } from "./side.ts";
 import { expectGolden, problemsOf, reportOf } from "../errors.suite.ts";
+import { shippedQuestions } from "../load/shipped-questions.ts";
 import { unityRoleName } from "../names.ts";
 import { makePlan, type Problem, planProblems } from "../plan.ts";
 import { applyRemoval, planRemoval } from "../removal.ts";
 import type { ProvisionSide } from "../resource.ts";
-import { shippedQuestions } from "../load/shipped-questions.ts";
+import { contentsOf, endLakes, lakeTest, REGION, startLake, type TestLake, world } from "./lake.suite.ts";
+import { openRunner } from "./side.ts";
 
 const LONG_MS = 600_000;
 endLakes();
@@ -41,7 +40,7 @@ async function sides(): Promise<ProvisionSide[]> {
   }));
 }
 
-/** What a person is told; as the command does it, nothing is touched around something that is not ours. */
+/** What a person sees; as the command does it, nothing is touched around something that is not ours. */
 async function apply(): Promise<Problem[]> {
   const plan = await makePlan(await sides(), { adopt: false }, world());
   const problems = planProblems(plan);
@@ -58,7 +57,7 @@ async function destroy(): Promise<Problem[]> {
 
 /** As `agent provision run`, with a token of its own. */
 async function runOnce(): Promise<readonly Problem[]> {
-  // A run that nobody followed to its end has ended meanwhile: here it goes on only when it is asked about.
+  // A run that no one followed to its end has ended meanwhile: here it continues only when it is asked about.
   lake.workspace.world().runs.clear();
   const settings = resolveSettings({ env: lake.env });
   const { side, run } = openRunner({ settings, home: "/nowhere", cwd: "/", notebook: NOTEBOOK });
@@ -273,7 +272,7 @@ async function lineOf(
 }
 
 lakeTest(
-  "each call with each of its errors is survived, or told with a way out, and the next run ends well",
+  "each call with each of its errors is survived, or reported with a way out, and the next run ends well",
   async () => {
     const questions = shippedQuestions();
     const workspace = { grantReadsThatLag: 0, region: REGION };
@@ -306,7 +305,7 @@ lakeTest(
 const ENDS: readonly (readonly [status: object, said: RegExp])[] = [
   [
     { state: "FAILED", error: { error_code: "BAD_REQUEST", message: "[PARSE_SYNTAX_ERROR] near 'x'" } },
-    /^told: Cannot create table \S+: \[PARSE_SYNTAX_ERROR\] near 'x' \| try: look at the query history/,
+    /^error: Cannot create table \S+: \[PARSE_SYNTAX_ERROR\] near 'x' \| The query history of the workspace shows why \| try: agent provision apply$/,
   ],
   [
     {
@@ -314,18 +313,21 @@ const ENDS: readonly (readonly [status: object, said: RegExp])[] = [
       error: { error_code: "BAD_REQUEST", message: "User does not have CREATE TABLE on Schema 'sensor_data'." },
       sql_state: "42501",
     },
-    /\| missing: CREATE TABLE on Schema 'sensor_data' \| try: ask its owner for: CREATE TABLE on Schema 'sensor_data'$/,
+    /\| Its owner can grant what is missing: CREATE TABLE on Schema 'sensor_data' \| missing: CREATE TABLE on Schema 'sensor_data' \| try: agent config check --live$/,
   ],
   [{ state: "FAILED", error: { error_code: "TEMPORARILY_UNAVAILABLE", message: "restarting" } }, /^survived$/],
   [
     { state: "CANCELED" },
-    /^told: Cannot create table \S+: the statement is canceled \| try: look at the query history/,
+    /^error: Cannot create table \S+: the statement is canceled \| The query history of the workspace shows why \| try: agent provision apply$/,
   ],
-  [{ state: "CLOSED" }, /^told: Cannot create table \S+: the statement is closed \| try: look at the query history/],
+  [
+    { state: "CLOSED" },
+    /^error: Cannot create table \S+: the statement is closed \| The query history of the workspace shows why \| try: agent provision apply$/,
+  ],
 ];
 
 lakeTest(
-  "SQL that fails does so over a success of HTTP, and is told by what it says",
+  "SQL that fails does so over a success of HTTP, and is reported by what it says",
   async () => {
     const given: object[] = [];
     const answer = async (url: string, init: RequestInit) => {

@@ -3,21 +3,21 @@ import { expect } from "bun:test";
 import { DeleteRoleCommand, DeleteRolePolicyCommand } from "@aws-sdk/client-iam";
 import { ROBOT } from "../../fake-workspace/world/settings.ts";
 import type { World } from "../../fake-workspace/world/world.ts";
+import { unityRoleName } from "../names.ts";
 import {
   apply,
   contentsOf,
   destroy,
   endLakes,
-  lakeTest,
   failuresOf,
   type LakeOptions,
+  lakeTest,
   linesOf,
   planOf,
   startLake,
   type TestLake,
   writesOf,
 } from "./lake.suite.ts";
-import { unityRoleName } from "../names.ts";
 
 const LONG_MS = 120_000;
 endLakes();
@@ -46,7 +46,7 @@ async function callsOfApply(lake: TestLake): Promise<readonly { method: string; 
 type Fault = Parameters<TestLake["workspace"]["faults"]["add"]>[0];
 
 lakeTest(
-  "an apply in which every call loses its answer, is cut off, or is told to come back, ends like any other",
+  "an apply in which every call loses its answer, is cut off, or gets a Retry-After, ends like any other",
   async () => {
     const lake = await startLake({ env: PEOPLE, notebook: NOTEBOOK });
     const calls = await callsOfApply(lake);
@@ -77,7 +77,7 @@ lakeTest(
 );
 
 lakeTest(
-  "a destroy in which every call loses its answer or is told to come back leaves nothing",
+  "a destroy in which every call loses its answer or gets a Retry-After leaves nothing",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK });
     await apply(lake);
@@ -114,7 +114,7 @@ function lagging() {
 }
 
 lakeTest(
-  "where every read lags behind every change, all is made, mended and taken away as ever",
+  "where every read lags behind every change, all is made, repaired and deleted as ever",
   async () => {
     const fetch = lagging();
     const lake = await startLake({ env: PEOPLE, notebook: NOTEBOOK, fetch });
@@ -203,7 +203,7 @@ const REFUSALS = [
 ] as const;
 
 lakeTest(
-  "a call that is refused fails its step with what Databricks said; the rest is done, and the next apply goes on",
+  "a call that is refused fails its step with what Databricks said; the rest is done, and the next apply continues",
   async () => {
     const lake = await startLake({ env: PEOPLE, notebook: NOTEBOOK });
     await apply(lake);
@@ -229,7 +229,7 @@ lakeTest(
 );
 
 lakeTest(
-  "a deletion that is refused leaves what it is about and what that rests on; the next destroy goes on",
+  "a deletion that is refused leaves what it is about and what that needs; the next destroy continues",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK });
     await apply(lake);
@@ -249,7 +249,7 @@ lakeTest(
         [expect.stringContaining("no, not now")],
       ]);
       const rest = outcomes.filter(({ result }) => result === "skipped");
-      expect(rest.every(({ problem }) => problem!.message.includes("still rests on it"))).toBe(true);
+      expect(rest.every(({ problem }) => problem!.message.includes("still needs it"))).toBe(true);
     }
     expect(failuresOf(await destroy(lake))).toEqual([]);
     expect(Object.values(contentsOf(lake.workspace)).flat()).toEqual([]);
@@ -285,7 +285,7 @@ function dying(isDone: boolean) {
   let before: Promise<unknown> = Promise.resolve();
   const change = async (url: string, init: RequestInit): Promise<Response> => {
     death.signal.throwIfAborted();
-    // The request had left when it died. One that is refused changes nothing: life goes on.
+    // The request had left when it died. One that is refused changes nothing: the work continues.
     const answer = isDone ? await fetch(url, { ...init, signal: null }) : null;
     if (answer !== null && !answer.ok) return answer;
     death.abort(died);

@@ -21,11 +21,14 @@ const RAW = { Bucket: "acme-raw-data-us-west-2" };
 const ROLE = { RoleName: "acme-unity-catalog-us-west-2" };
 const SCHEMA = "expanso_catalog.sensor_data";
 const GUEST = {
-  name: "guest@example.com", groups: ["analysts"], token: "dapi-fake-guest", clientSecret: null,
+  name: "guest@example.com",
+  groups: ["analysts"],
+  token: "dapi-fake-guest",
+  clientSecret: null,
   metastoreAdmin: false,
 };
 
-/** Changes that somebody made by hand in AWS, past the agent. */
+/** Changes that a person made by hand in AWS, past the agent. */
 function inAws(work: (root: BothClouds["aws"]["root"]) => Promise<unknown>): Promise<unknown> {
   return clouds.aws.asRoot(() => work(clouds.aws.root));
 }
@@ -49,7 +52,7 @@ function suspendVersions(): Promise<unknown> {
   return inAws(({ s3, s3Api }) => s3.send(new s3Api.PutBucketVersioningCommand({ ...RAW, VersioningConfiguration })));
 }
 
-/** An old external id, as of a credential that was made anew. */
+/** An old external id, as of a credential that was made again. */
 async function oldTrust(): Promise<void> {
   await inAws(async ({ iam, iamApi }) => {
     const { Role } = await iam.send(new iamApi.GetRoleCommand(ROLE));
@@ -193,11 +196,11 @@ const NOTHING = /^Nothing to do: \d+ as they should be\.\n$/;
 
 const it = test.skipIf(!BothClouds.canRun);
 
-it("every state is told, mended by the calls that it needs, and by no other", async () => {
+it("every state is reported, repaired by the calls that it needs, and by no other", async () => {
   await clouds.reset();
   const text: string[] = [];
   for (const row of CASES) text.push(...(await session(row)));
-  // And as somebody who may.
+  // And as a person who may.
   expect((await clouds.run(["apply", "--yes"])).stderr).toMatch(/^Done: \d+ steps\.$/m);
   const last = await clouds.run(["plan"]);
   expect([last.code, last.stdout]).toEqual([0, expect.stringMatching(NOTHING)]);

@@ -1,11 +1,11 @@
 /** Who is granted what, thing by thing: people read tables, the job reads objects and writes tables and checkpoints. */
 import { STAGES } from "../../core/stage.ts";
+import { heartbeatsFullName, quarantineFullName, schemaFullName, tableFullName } from "../../lakehouse/names.ts";
+import { locationName } from "../names.ts";
 import type { GrantsWish, GrantWish, Privilege, SecurableKind } from "./grants.ts";
 import type { LakeWish } from "./lake.ts";
 import { LAKE_ID, VOLUME_USES } from "./names.ts";
-import { heartbeatsFullName, quarantineFullName, schemaFullName, tableFullName } from "../../lakehouse/names.ts";
 import { volumeFullName } from "./volume.ts";
-import { locationName } from "../names.ts";
 
 export type Principals = {
   readonly readers: readonly string[];
@@ -15,7 +15,7 @@ export type Principals = {
 
 type WantedPrivileges = { readonly reader: readonly Privilege[]; readonly loader: readonly Privilege[] };
 
-/** Nothing where nobody is named. */
+/** Nothing where no one is named. */
 export function grantWishes(lake: LakeWish, principals: Principals): readonly GrantsWish[] {
   const wish = (kind: SecurableKind, fullName: string, on: string, wanted: WantedPrivileges): GrantsWish => {
     return { kind, fullName, on, grants: merged(principals, wanted) };
@@ -25,7 +25,7 @@ export function grantWishes(lake: LakeWish, principals: Principals): readonly Gr
   const tables = [...stages, quarantineFullName(lake), heartbeatsFullName(lake)];
   const all = [
     // The heartbeats are below `nodes/` in metadata. The catalog's managed storage there stays out of reach: Databricks lets
-    // nobody read that by its path.
+    // no one read that by its path.
     ...[...STAGES, "metadata" as const].map((use) => {
       const name = locationName(use, lake.naming);
       return wish("external_location", name, LAKE_ID.location(name), { reader: [], loader: ["READ_FILES"] });

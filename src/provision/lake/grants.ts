@@ -2,14 +2,15 @@
  * Who may use the lake: people who read the tables, and the principal that the job runs as. Additive: what others were
  * granted is not ours to take. Reads lag behind writes by up to a minute, so a grant is waited for until it is seen.
  */
-import type { Call } from "../../databricks/wire.ts";
-import { isMissing } from "../../databricks/failure.ts";
+
 import { pagesOf } from "../../databricks/answer.ts";
+import { isMissing } from "../../databricks/failure.ts";
 import { Assignment } from "../../databricks/shapes/securables.ts";
-import { type Lake, unity } from "./lake.ts";
-import { LAKE_ID } from "./names.ts";
+import type { Call } from "../../databricks/wire.ts";
 import { pollUntil, READ_BACK_WAIT } from "../poll.ts";
 import type { Doing, Resource } from "../resource.ts";
+import { type Lake, unity } from "./lake.ts";
+import { LAKE_ID } from "./names.ts";
 
 export type SecurableKind = "catalog" | "schema" | "table" | "volume" | "external_location";
 export type Privilege =

@@ -1,11 +1,11 @@
 /** `agent provision` for both clouds as a person sees it: the compiled binary, moto with its policies, the strict fake workspace. */
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import type { Workspace } from "../../fake-workspace/wire/port.ts";
+import { ENGINEER, ENGINEER_TOKEN } from "../../fake-workspace/world/settings.ts";
+import type { Dashboard } from "../../fake-workspace/world/things.ts";
 import { accountState } from "../../testing/provision/account-state.ts";
 import { BothClouds } from "../../testing/provision/both-clouds.ts";
 import type { ProvisionWorld } from "../../testing/provision/world.ts";
-import type { Dashboard } from "../../fake-workspace/world/things.ts";
-import { ENGINEER, ENGINEER_TOKEN } from "../../fake-workspace/world/settings.ts";
-import type { Workspace } from "../../fake-workspace/wire/port.ts";
 import { contentsOf } from "./lake.suite.ts";
 
 setDefaultTimeout(1_800_000);
@@ -59,7 +59,9 @@ it("from two credentials to a lake, proved, and back to nothing", async () => {
 
 const NOTEBOOK = "/Shared/acme-agent-us-west-2/autoloader";
 const TABLES = ["raw", "validated", "anomalies", "schematized", "aggregated"].map((stage, at) => ({
-  stage, table: `expanso_catalog.sensor_data.sensor_readings_${stage}`, rows: 1_000 * at,
+  stage,
+  table: `expanso_catalog.sensor_data.sensor_readings_${stage}`,
+  rows: 1_000 * at,
   quarantined:
     stage === "anomalies" ? ["s3://acme-anomalies-data-us-west-2/a.json.gz", "s3://other"] : ([] as string[]),
 }));
@@ -80,7 +82,9 @@ it("run uploads, follows the job, and says what the tables hold and which pages 
   expect(loaded.stderr).toMatch(/^Run \d+ is under way: https:\/\/\S+\/runs\/\d+$/m);
   expect(loaded.stderr).toMatch(/^Run \d+ is done: https:\/\/\S+\/runs\/\d+$/m);
   expect(loaded.stderr).toContain("were left out: s3://acme-anomalies-data-us-west-2/a.json.gz and 1 more\n");
-  expect(loaded.stderr).toContain("Try: SELECT * FROM expanso_catalog.sensor_data.sensor_readings_quarantine\n");
+  expect(loaded.stderr).toContain(
+    'Try: agent query "SELECT * FROM expanso_catalog.sensor_data.sensor_readings_quarantine"\n',
+  );
   const [dashboard] = [...workspace.world().dashboards.values()];
   const page = `${workspace.url}/dashboardsv3/${dashboard!.id}/published`;
   expect(loaded.stderr).toEndWith(`\nDashboard: ${page}\n`);
@@ -114,7 +118,7 @@ it("run leaves a dashboard that was edited by hand, and says so; apply, which as
   expect(dashboards.get(id)!.serialized).not.toBe(edited);
 });
 
-it("a run that nobody follows any more goes on: its page is told", async () => {
+it("a run that no one follows any more continues: its page is reported", async () => {
   await done("run");
   workspace.set({ runAsksRunning: 1_000 });
   const child = aws.start(["run"], env());
@@ -130,7 +134,7 @@ it("a run that nobody follows any more goes on: its page is told", async () => {
   ]);
 });
 
-it("a wrong location is told with its reason, also to scripts, and mended", async () => {
+it("a wrong location is reported with its reason, also to scripts, and repaired", async () => {
   await done("apply", "--yes");
   const name = "acme_raw_data_us_west_2";
   const { locations } = workspace.world();
@@ -152,7 +156,8 @@ it("a token that is not one exits 1 and says what to set, and is shown nowhere",
   const told = await aws.run(["plan"], { ...env(), DATABRICKS_TOKEN: "dapi-not-one-of-yours" });
   expect([told.code, told.stdout]).toEqual([1, ""]);
   expect(told.stderr).toContain("Databricks refuses the token: Invalid access token.");
-  expect(told.stderr).toContain("Try: a new token");
+  expect(told.stderr).toContain("Set DATABRICKS_TOKEN to a new token");
+  expect(told.stderr).toContain("Try: agent config check --live\n");
   expect(told.stderr).not.toContain("dapi-not-one-of-yours");
 });
 
@@ -179,7 +184,7 @@ it("config check --live asks the workspace too, and says what is missing by its 
   expect([wrong.code, JSON.parse(wrong.stdout).problems]).toEqual([
     1,
     [
-      "Cannot use the workspace: its metastore is in us-west-2, and the buckets are in eu-west-1. Try: AWS_REGION=us-west-2, or DATABRICKS_HOST of a workspace in eu-west-1",
+      "Cannot use the workspace: its metastore is in us-west-2, and the buckets are in eu-west-1. Use buckets in us-west-2, or set DATABRICKS_HOST to a workspace in eu-west-1. Try: export AWS_REGION=us-west-2",
     ],
   ]);
 });

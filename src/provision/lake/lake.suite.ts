@@ -14,20 +14,21 @@ import {
 } from "@aws-sdk/client-iam";
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { resolveSettings } from "../../core/settings/settings.ts";
-import { type S3Server, startS3Server } from "../../testing/s3-server.ts";
-import { ENGINEER_TOKEN, type WorkspaceSettings } from "../../fake-workspace/world/settings.ts";
+import type { Workspace } from "../../fake-workspace/wire/port.ts";
 import { startWorkspace } from "../../fake-workspace/wire/workspace.ts";
-import { type Workspace } from "../../fake-workspace/wire/port.ts";
+import { ENGINEER_TOKEN, type WorkspaceSettings } from "../../fake-workspace/world/settings.ts";
+import { testWith } from "../../testing/needs.ts";
+import { type S3Server, startS3Server } from "../../testing/s3-server.ts";
 import { applyPlan, type Outcome } from "../apply.ts";
-import type { NotebookSource } from "../load/notebook.ts";
-import { type DatabricksOptions, openDatabricksSide } from "./side.ts";
+import { AGAIN } from "../errors.suite.ts";
 import type { FactBook } from "../facts.ts";
+import type { NotebookSource } from "../load/notebook.ts";
+import type { Questions } from "../load/shipped-questions.ts";
 import { BUCKET_USES, bucketName, ID, unityRoleName } from "../names.ts";
 import { makePlan, type Plan, planProblems, planSteps } from "../plan.ts";
 import { applyRemoval, planRemoval } from "../removal.ts";
 import type { ProvisionSide, Resource } from "../resource.ts";
-import type { Questions } from "../load/shipped-questions.ts";
-import { testWith } from "../../testing/needs.ts";
+import { type DatabricksOptions, openDatabricksSide } from "./side.ts";
 
 export const REGION = "us-west-2";
 const ACCOUNT = "123456789012";
@@ -101,6 +102,7 @@ export function world(stop: AbortSignal = new AbortController().signal) {
     stop,
     tell: (text: string) => void told.push(text),
     now: () => nowMs,
+    again: AGAIN,
     wait: async (ms: number) => {
       nowMs += ms;
     },

@@ -1,21 +1,21 @@
 /** What all the resources of the Databricks side share: the workspace, the names, and the ways of asking Unity Catalog. */
-import { AgentError, TransientError } from "../../core/errors.ts";
-import type { Workspace } from "../../databricks/client.ts";
-import type { Call, Pace } from "../../databricks/wire.ts";
-import { isAlreadyThere, isMissing } from "../../databricks/failure.ts";
+import { AgentError, adviceOf, TransientError } from "../../core/errors.ts";
 import { pagesOf, type Shape } from "../../databricks/answer.ts";
+import type { Workspace } from "../../databricks/client.ts";
+import { isAlreadyThere, isMissing } from "../../databricks/failure.ts";
 import { Location, type Securable } from "../../databricks/shapes/securables.ts";
 import type { SqlRunner } from "../../databricks/sql.ts";
 import type { WarehouseChoice } from "../../databricks/warehouse.ts";
-import { isMarked, marked, NOT_MARKED } from "./names.ts";
-import { type LakeNames } from "../../lakehouse/names.ts";
+import type { Call, Pace } from "../../databricks/wire.ts";
+import type { LakeNames } from "../../lakehouse/names.ts";
 import type { Naming } from "../names.ts";
 import type { Change, Doing } from "../resource.ts";
+import { isMarked, marked, NOT_MARKED } from "./names.ts";
 
 /** What the lake is to be, as far as names and settings say it. */
 export type LakeWish = LakeNames & {
   readonly naming: Naming;
-  /** Databricks is told of new files by S3 (managed file events), and so needs not list the buckets. */
+  /** S3 reports new files to Databricks (managed file events), so it need not list the buckets. */
   readonly hasFileEvents: boolean;
   /** The machine that the job runs on; null: serverless. */
   readonly jobNodeType: string | null;
@@ -25,9 +25,9 @@ export type Lake = LakeWish & {
   readonly workspace: Workspace;
   readonly sql: SqlRunner;
   readonly warehouse: WarehouseChoice;
-  /** The account, where the AWS side does not tell it (`--only databricks`). Null: not set. */
+  /** The account, where the AWS side does not give it (`--only databricks`). Null: not set. */
   readonly awsAccountId: string | null;
-  /** A wrong url is mended although tables or volumes lie under the old one. */
+  /** A wrong url is repaired although tables or volumes are under the old one. */
   readonly force: boolean;
 };
 
@@ -59,18 +59,17 @@ export function listLocations(lake: Lake, pace: Pace): Promise<readonly Location
   return lake.workspace.list(LOCATIONS, call, pace);
 }
 
-/** "Already exists" is what a lost answer leaves behind: the engine looks what stands there before it says more. */
+/** "Already exists" is what a lost answer leaves behind: the engine looks what is there before it reports anything. */
 export async function createThing(lake: Lake, call: Call, pace: Pace): Promise<void> {
   try {
     await lake.workspace.request(call, pace);
   } catch (error) {
-    if (isAlreadyThere(error))
-      throw new TransientError(error instanceof AgentError ? error.message : "", { cause: error });
+    if (isAlreadyThere(error)) throw laterInstead(error);
     throw error;
   }
 }
 
-/** What is already gone is no error. */
+/** What is already gone is not an error. */
 export async function deleteThing(lake: Lake, call: Call, pace: Pace): Promise<void> {
   try {
     await lake.workspace.request({ again: "safe", ...call }, pace);
@@ -105,4 +104,10 @@ export function plainUrl(url: string): string {
 export function overlaps(one: string, other: string): boolean {
   const [a, b] = [`${plainUrl(one)}/`, `${plainUrl(other)}/`];
   return a.startsWith(b) || b.startsWith(a);
+}
+
+/** The same error, as one that may pass. */
+export function laterInstead(error: unknown): TransientError {
+  if (!(error instanceof AgentError)) return new TransientError("", { cause: error });
+  return new TransientError(error.message, { ...adviceOf(error), cause: error });
 }

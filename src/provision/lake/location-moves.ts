@@ -1,16 +1,17 @@
 /**
- * Moving external locations to the right buckets. No two may overlap, at any moment: so what stands in the way is found
+ * Moving external locations to the right buckets. No two may overlap, at any moment: so what is in the way is found
  * and named; and where it is one of ours that points to the wrong bucket itself (two that were swapped, say) it is parked
  * for the moment that it takes. One move at a time.
  */
 import { AgentError } from "../../core/errors.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import { Location } from "../../databricks/shapes/securables.ts";
+import { BUCKET_USES, bucketUrl, locationName } from "../names.ts";
+import type { Doing } from "../resource.ts";
 import { dependantsUnder } from "./dependants.ts";
 import { type Lake, listLocations, overlaps, plainUrl, sameUrl } from "./lake.ts";
 import { isMarked, LAKE_ID } from "./names.ts";
 import { SecurableCalls } from "./securable.ts";
-import { BUCKET_USES, bucketUrl, locationName } from "../names.ts";
-import type { Doing } from "../resource.ts";
 
 const LOCATIONS = "external-locations";
 
@@ -47,7 +48,7 @@ export class LocationMoves {
     this.#moved.add(name);
   }
 
-  /** A bucket that nobody has: nothing can lie there, and no location of anybody overlaps it. */
+  /** A bucket that no one has: nothing can be there, and no location overlaps it. */
   isParked(url: string): boolean {
     return plainUrl(url).startsWith(`${this.#parking()}/`);
   }
@@ -69,7 +70,8 @@ export class LocationMoves {
     const dependants = await dependantsUnder(this.#lake, url, doing);
     if (dependants.length > 0 && !this.#lake.force) {
       throw new AgentError(`Cannot move ${id} out of the way: ${dependants.slice(0, 5).join(", ")} would break`, {
-        tryHint: "move or drop them, or agent provision apply --force",
+        advice: "Move or drop them, or use --force if they may break",
+        tryHint: "agent provision apply --force",
       });
     }
     doing.tell(`${id} is in the way and points to the wrong bucket itself: parked until its turn`);
@@ -85,7 +87,8 @@ function inTheWay(name: string, url: string, other: Location): AgentError {
   return new AgentError(
     `Cannot point ${LAKE_ID.location(name)} to ${plainUrl(url)}: it overlaps external location "${otherName}" (${other.url}, of ${owner})`,
     {
-      tryHint: `remove that one if it may go: databricks external-locations delete ${otherName}; or another S3_BUCKET_PREFIX`,
+      advice: "Delete that one if it is not needed, or set another S3_BUCKET_PREFIX",
+      tryHint: `databricks external-locations get ${shellWord(otherName)}`,
     },
   );
 }

@@ -1,26 +1,35 @@
 /**
  * An external location: that Unity Catalog may reach a bucket, and with which credential. Made right, by a call that proves
- * it; and one that points elsewhere is found and mended: tried first, changed, read back, tried again.
+ * it; and one that points elsewhere is found and repaired: tried first, changed, read back, tried again.
  */
 import { AgentError, DeniedError, TransientError } from "../../core/errors.ts";
 import { STAGES } from "../../core/stage.ts";
 import { DatabricksError } from "../../databricks/failure.ts";
 import { Location } from "../../databricks/shapes/securables.ts";
+import { type BucketUse, bucketName, bucketUrl, credentialName, ID, locationName, unityRoleName } from "../names.ts";
+import { IAM_WAIT, pollUntil, READ_BACK_WAIT } from "../poll.ts";
+import type { Change, Doing, Resource } from "../resource.ts";
 import { allUnder, dependantsUnder } from "./dependants.ts";
-import { createThing, deleteThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./lake.ts";
+import {
+  createThing,
+  deleteThing,
+  foreignByComment,
+  type Lake,
+  laterInstead,
+  plainUrl,
+  sameUrl,
+  unity,
+} from "./lake.ts";
 import type { LocationMoves } from "./location-moves.ts";
 import { ABOUT, LAKE_ID, marked } from "./names.ts";
 import { SecurableCalls } from "./securable.ts";
 import { passes } from "./validate.ts";
-import { type BucketUse, bucketName, bucketUrl, credentialName, ID, locationName, unityRoleName } from "../names.ts";
-import { IAM_WAIT, pollUntil, READ_BACK_WAIT } from "../poll.ts";
-import type { Change, Doing, Resource } from "../resource.ts";
 
 const LOCATIONS = "external-locations";
 
 export type LocationActual = {
   readonly location: Location;
-  /** What lies under a wrong url, and breaks when it is mended. Empty where the url is right. */
+  /** What is under a wrong url, and breaks when it is repaired. Empty where the url is right. */
   readonly dependants: readonly string[];
 };
 
@@ -45,7 +54,10 @@ export function locationResource(lake: Lake, use: BucketUse, moves: LocationMove
     read: async (doing) => {
       const location = await securable.read(doing);
       if (location === null) return null;
-      return { location, dependants: sameUrl(location.url, url) ? [] : await dependantsUnder(lake, location.url, doing) };
+      return {
+        location,
+        dependants: sameUrl(location.url, url) ? [] : await dependantsUnder(lake, location.url, doing),
+      };
     },
     foreign: ({ location }) => foreignByComment(location),
     diff: ({ location, dependants }) => [
@@ -61,7 +73,7 @@ export function locationResource(lake: Lake, use: BucketUse, moves: LocationMove
 }
 
 /**
- * A managed table that was dropped can be undropped for days, and till then counts as something that lies in the location.
+ * A managed table that was dropped can be undropped for days, and till then counts as something that is in the location.
  * So where Databricks refuses, what lives there is looked for: is there nothing, the location goes all the same.
  */
 async function deleteLocation({ lake, id, name }: LocationContext, url: string, doing: Doing): Promise<void> {
@@ -72,9 +84,9 @@ async function deleteLocation({ lake, id, name }: LocationContext, url: string, 
     if (!(error instanceof DatabricksError)) throw error;
     const living = await allUnder(lake, url, doing);
     if (living.length > 0) {
-      // Looked at again a few times: what was just taken away may still be listed.
-      throw new TransientError(`Cannot delete ${id}: ${listed(living)} lies in it`, {
-        tryHint: "move or drop it, then the same command again",
+      // Looked at again a few times: what was just deleted may still be listed.
+      throw new TransientError(`Cannot delete ${id}: ${listed(living)} is in it`, {
+        advice: "Move or drop it",
         cause: error,
       });
     }
@@ -117,7 +129,7 @@ async function createLocation(context: LocationContext, doing: Doing): Promise<v
 /** The servers of AWS do not all learn of a role at once: one may let it through and the next refuse it. */
 function laterWhereTheRoleIs(error: unknown): never {
   if (error instanceof DeniedError && /\bIAM role\b/i.test(error.message)) {
-    throw new TransientError(error.message, { cause: error });
+    throw laterInstead(error);
   }
   throw error;
 }
@@ -156,7 +168,7 @@ async function mend(context: LocationContext, doing: Doing): Promise<void> {
     if (dependants.length > 0 && !lake.force) {
       throw new AgentError(
         `Cannot change ${id} from ${plainUrl(isUrl)} to ${plainUrl(url)}: ${listed(dependants)} would break`,
-        { tryHint: "move or drop them, or agent provision apply --force" },
+        { advice: "Move or drop them, or use --force if they may break", tryHint: "agent provision apply --force" },
       );
     }
     await moves.makeRoom(name, url, doing);
@@ -169,7 +181,7 @@ async function mend(context: LocationContext, doing: Doing): Promise<void> {
   await pollUntil(`${id} to be seen at ${plainUrl(url)}`, READ_BACK_WAIT, doing, async () => {
     const now = await securable.read(doing);
     const isThere = sameUrl(now?.url, url) && now?.credential_name.toLowerCase() === credential;
-    return isThere ? { value: true } : { notYet: `Databricks took the change, and still says ${now?.url}` };
+    return isThere ? { value: true } : { notYet: `Databricks accepted the change, and still shows ${now?.url}` };
   });
   const after = { credential, location: name };
   await pollUntil(`${id} to be usable`, IAM_WAIT, doing, () => passes(lake, after, doing));

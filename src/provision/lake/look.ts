@@ -1,20 +1,20 @@
 /** What `config check --live` asks a workspace: who we are, where its metastore is, what we may make, what SQL runs on. */
-import { DeniedError, UsageError } from "../../core/errors.ts";
+import { DeniedError, sentenceOf, UsageError } from "../../core/errors.ts";
 import { hasCode } from "../../databricks/failure.ts";
+import type { Doing } from "../resource.ts";
 import { checkMetastore, readMe, readMetastore } from "./check.ts";
 import { ASSIGNMENTS, heldIn } from "./grants.ts";
 import { type Lake, unity } from "./lake.ts";
-import type { Doing } from "../resource.ts";
 
 export type Look = {
   readonly user: string;
   readonly region: string;
-  /** A user or a group; whoever is in it may make everything. */
+  /** A user or a group, whose members may make everything. */
   readonly metastoreOwner: string;
   /** Null: there is none to choose without a person; `warehouseProblem` says why. */
   readonly warehouse: string | null;
   readonly warehouseProblem: string | null;
-  /** What making everything anew needs and the metastore does not show as granted to us; null: it does not show grants. */
+  /** What making everything from nothing needs and the metastore does not show as granted to us; null: it does not show grants. */
   readonly notGranted: readonly string[] | null;
 };
 
@@ -44,7 +44,7 @@ export async function lookAt(lake: Lake, doing: Omit<Doing, "facts">): Promise<L
     region: metastore.region ?? "?",
     metastoreOwner,
     warehouse: isChosen ? warehouse.name : null,
-    warehouseProblem: isChosen ? null : `${warehouse.message}. Try: ${warehouse.tryHint}`,
+    warehouseProblem: isChosen ? null : sentenceOf(warehouse),
     notGranted,
   };
 }

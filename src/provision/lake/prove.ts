@@ -2,13 +2,13 @@
 import { AgentError, DeniedError, messageOf, UsageError } from "../../core/errors.ts";
 import { STAGES } from "../../core/stage.ts";
 import { quotedName } from "../../databricks/sql.ts";
-import { shownOf } from "../load/dashboard-content.ts";
-import { findDashboard } from "../load/dashboard.ts";
-import type { Lake } from "./lake.ts";
 import { tableFullName } from "../../lakehouse/names.ts";
-import { tryCredential, wordsOf } from "./validate.ts";
+import { findDashboard } from "../load/dashboard.ts";
+import { shownOf } from "../load/dashboard-content.ts";
 import { BUCKET_USES, bucketName, credentialName, locationName } from "../names.ts";
 import type { Doing, Proof } from "../resource.ts";
+import type { Lake } from "./lake.ts";
+import { tryCredential, wordsOf } from "./validate.ts";
 
 /** `hasDashboard`: there is to be one, and it is looked into too. */
 export async function proveLake(lake: Lake, hasDashboard: boolean, doing: Doing): Promise<readonly Proof[]> {
@@ -20,7 +20,7 @@ export async function proveLake(lake: Lake, hasDashboard: boolean, doing: Doing)
   return [...roles, ...answers];
 }
 
-/** Databricks reads, lists, writes and deletes in the bucket, as the role, and tells what of it went wrong. */
+/** Databricks reads, lists, writes and deletes in the bucket, as the role, and says what went wrong. */
 async function proveRole(lake: Lake, use: (typeof BUCKET_USES)[number], doing: Doing): Promise<Proof> {
   const claim = `reads and writes bucket ${bucketName(use, lake.naming)}`;
   const trial = { credential: credentialName(lake.naming), location: locationName(use, lake.naming) };
@@ -63,7 +63,7 @@ async function dashboardTrials(lake: Lake, doing: Doing): Promise<readonly Trial
   });
 }
 
-/** Which warehouse that is may be a person's choice: then nothing was tried, and the reason is told. */
+/** Which warehouse that is may be a person's choice: then nothing was tried, and the reason is reported. */
 async function proveOnWarehouse(lake: Lake, trials: readonly Trial[], doing: Doing): Promise<readonly Proof[]> {
   const choice = await lake.warehouse.choose(doing).catch((error: unknown) => error);
   if (choice instanceof UsageError || choice instanceof DeniedError) {

@@ -1,10 +1,11 @@
-/** A thing of Unity Catalog that has a name, a comment and an owner: how it is read, changed, taken over and taken away. */
+/** A thing of Unity Catalog that has a name, a comment and an owner: how it is read, changed, taken over and deleted. */
 import { DeniedError } from "../../core/errors.ts";
-import { TokenRefusedError } from "../../databricks/failure.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import type { Shape } from "../../databricks/answer.ts";
+import { TokenRefusedError } from "../../databricks/failure.ts";
 import type { Securable } from "../../databricks/shapes/securables.ts";
-import { adoption, deleteThing, type Lake, readThing, UNITY, unity } from "./lake.ts";
 import type { Change, Doing } from "../resource.ts";
+import { adoption, deleteThing, type Lake, readThing, UNITY, unity } from "./lake.ts";
 
 export type SecurablePlace<S extends Shape> = {
   readonly id: string;
@@ -68,8 +69,9 @@ export class SecurableCalls<S extends Shape> {
       await this.#lake.workspace.request(call, doing).catch((error: unknown) => {
         if (!(error instanceof DeniedError)) throw error;
         throw new DeniedError(`${denied.message} (it belongs to "${owner}", and we are "${me}")`, {
+          advice: `"${owner}" can run this command, which gives it to "${me}"`,
           missing: `ownership of ${this.#id}`,
-          tryHint: `${owner} runs: databricks api patch /${[...UNITY, ...this.#path].join("/")} --json '{"owner": "${me}"}'`,
+          tryHint: `databricks api patch /${[...UNITY, ...this.#path].map(encodeURIComponent).join("/")} --json ${shellWord(JSON.stringify({ owner: me }))}`,
           cause: denied,
         });
       });

@@ -2,28 +2,28 @@
 import type { SettingValues } from "../../core/settings/settings.ts";
 import { type OpenWorkspace, openWorkspace } from "../../databricks/open-workspace.ts";
 import { loadProfile } from "../../sensor/profile/shipped.ts";
+import { dashboardPage, dashboardResource, findDashboard } from "../load/dashboard.ts";
+import { jobResource } from "../load/job.ts";
+import { folderResource, moduleResource, type NotebookSource, notebookResource } from "../load/notebook.ts";
+import { queriesResource } from "../load/queries.ts";
+import { type RunEnd, type RunStart, runJob } from "../load/run.ts";
+import type { Questions } from "../load/shipped-questions.ts";
+import { BUCKET_USES } from "../names.ts";
+import type { Doing, ProvisionSide, Resource } from "../resource.ts";
 import { catalogResource, schemaResource } from "./catalog.ts";
 import { checkWorkspace } from "./check.ts";
 import { accessResource, credentialResource } from "./credential.ts";
-import { dashboardPage, dashboardResource, findDashboard } from "../load/dashboard.ts";
+import { grantWishes } from "./grant-wishes.ts";
 import { grantsResource } from "./grants.ts";
-import { jobResource } from "../load/job.ts";
 import type { Lake } from "./lake.ts";
 import { locationResource } from "./location.ts";
 import { LocationMoves } from "./location-moves.ts";
 import { type Look, lookAt } from "./look.ts";
 import { VOLUME_USES } from "./names.ts";
-import { folderResource, moduleResource, type NotebookSource, notebookResource } from "../load/notebook.ts";
 import { proveLake } from "./prove.ts";
-import { queriesResource } from "../load/queries.ts";
-import { type RunEnd, type RunStart, runJob } from "../load/run.ts";
 import { tableResource } from "./table.ts";
 import { tableWishes } from "./table-wishes.ts";
 import { volumeResource } from "./volume.ts";
-import { grantWishes } from "./grant-wishes.ts";
-import { BUCKET_USES } from "../names.ts";
-import type { Doing, ProvisionSide, Resource } from "../resource.ts";
-import type { Questions } from "../load/shipped-questions.ts";
 
 export type DatabricksOptions = {
   readonly settings: SettingValues;
@@ -31,7 +31,7 @@ export type DatabricksOptions = {
   readonly home: string;
   /** The folder that a profile's file is seen from. */
   readonly cwd: string;
-  /** Mends a location that points to the wrong bucket also where something lies under the old url. */
+  /** Repairs a location that points to the wrong bucket also where something is under the old url. */
   readonly force?: boolean;
   /** The notebook that the job runs; null: none, and no job. */
   readonly notebook?: NotebookSource | null;
@@ -117,7 +117,7 @@ function lakeResources(lake: Lake, options: DatabricksOptions): readonly Resourc
     ...grantWishes(lake, principals).map((wish) => grantsResource(lake, wish)),
     ...(notebook === null ? [] : notebookResources(lake, notebook, options)),
   ];
-  // The engine hands each its own `actual` back: what it is, is nobody else's business.
+  // The engine hands each its own `actual` back: only that resource knows its type.
   return resources as readonly Resource[];
 }
 

@@ -1,8 +1,13 @@
 /** The tables that provisioning makes, each with its columns and what it is about. */
 import type { Profile } from "../../core/profile.ts";
 import { STAGES } from "../../core/stage.ts";
+import {
+  HEARTBEAT_TABLE_COLUMNS,
+  QUARANTINE_COLUMNS,
+  type TableColumn,
+  tableColumns,
+} from "../../lakehouse/columns.ts";
 import { heartbeatsFullName, type LakeNames, quarantineFullName, tableFullName } from "../../lakehouse/names.ts";
-import { HEARTBEAT_TABLE_COLUMNS, QUARANTINE_COLUMNS, type TableColumn, tableColumns } from "../../lakehouse/columns.ts";
 
 export type TableWish = {
   readonly fullName: string;
@@ -10,7 +15,7 @@ export type TableWish = {
   readonly columns: readonly TableColumn[];
 };
 
-/** The five tables, the one of what cannot be unpacked, and the one of what nodes tell of themselves. */
+/** The five tables, the one of what cannot be unpacked, and the one of what nodes report about themselves. */
 export function tableWishes(names: LakeNames, profile: Profile): readonly TableWish[] {
   const quarantine = {
     fullName: quarantineFullName(names),
@@ -19,7 +24,7 @@ export function tableWishes(names: LakeNames, profile: Profile): readonly TableW
   };
   const heartbeats = {
     fullName: heartbeatsFullName(names),
-    about: "What each node last told of itself",
+    about: "What each node last reported",
     columns: HEARTBEAT_TABLE_COLUMNS,
   };
   const stages = STAGES.map((stage) => ({

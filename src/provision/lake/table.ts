@@ -1,15 +1,15 @@
-/** The tables: managed Delta tables with explicit columns, made and widened by SQL, read and taken away by REST. */
+/** The tables: managed Delta tables with explicit columns, made and widened by SQL, read and deleted by REST. */
 import { AgentError } from "../../core/errors.ts";
 import { isAlreadyThere } from "../../databricks/failure.ts";
 import { Table } from "../../databricks/shapes/securables.ts";
 import { quotedName, quotedText } from "../../databricks/sql.ts";
+import type { TableColumn } from "../../lakehouse/columns.ts";
+import { schemaFullName } from "../../lakehouse/names.ts";
+import type { Change, Doing, Resource } from "../resource.ts";
 import { adoption, foreignByComment, type Lake } from "./lake.ts";
 import { LAKE_ID, marked } from "./names.ts";
-import { schemaFullName } from "../../lakehouse/names.ts";
 import { SecurableCalls } from "./securable.ts";
 import type { TableWish } from "./table-wishes.ts";
-import type { TableColumn } from "../../lakehouse/columns.ts";
-import type { Change, Doing, Resource } from "../resource.ts";
 
 export function tableResource(lake: Lake, { fullName, about, columns }: TableWish): Resource<Table> {
   const id = LAKE_ID.table(fullName);
@@ -28,7 +28,7 @@ export function tableResource(lake: Lake, { fullName, about, columns }: TableWis
         sql(`change ${id}`, `COMMENT ON TABLE ${name} IS ${quotedText(comment)}`, doing),
       ),
       ...missingColumns(actual, columns, async (doing) => {
-        // Asked anew: a column that is there already would fail the statement, and an answer may have been lost.
+        // Asked again: a column that is there already would fail the statement, and an answer may have been lost.
         const now = await securable.read(doing);
         const missing = lacking(now?.columns, columns);
         if (missing.length === 0) return;
@@ -51,7 +51,7 @@ function definition({ name, type, comment }: TableColumn): string {
   return `${quotedName(name)} ${type.toUpperCase()} COMMENT ${quotedText(comment)}`;
 }
 
-/** By name in lower case: SQL does not tell columns apart by case. */
+/** By name in lower case: SQL does not distinguish columns by case. */
 function typesIn(columns: Table["columns"] = []): ReadonlyMap<string, string> {
   return new Map(
     columns.map(({ name, type_text }) => [name.toLowerCase(), type_text.toLowerCase().replaceAll(" ", "")]),
@@ -83,15 +83,14 @@ export function otherlyTyped(actual: Table, columns: readonly TableColumn[]): re
   });
 }
 
-/** Delta keeps the type of a column: to change it is to write every row anew, which is a person's decision. */
+/** Delta keeps the type of a column: to change it is to write every row again, which is a person's decision. */
 function otherTypes(actual: Table, columns: readonly TableColumn[], id: string): Change[] {
   const wrong = otherlyTyped(actual, columns);
   if (wrong.length === 0) return [];
   const because = `type of ${wrong.join(", ")}, which cannot be changed in place`;
   const make = async () => {
     throw new AgentError(`Cannot change ${id}: the type of a column stays as it was made (${wrong.join(", ")})`, {
-      tryHint:
-        "rename the table (ALTER TABLE … RENAME TO …), then agent provision apply; copy its rows by INSERT … SELECT",
+      advice: "Rename the table (ALTER TABLE … RENAME TO …), apply, and copy its rows (INSERT … SELECT)",
     });
   };
   return [{ action: "update", because, make }];

@@ -1,8 +1,9 @@
 /** Asks Databricks to use a storage credential on a url, by real calls to S3 as the role. */
-import type { Pace } from "../../databricks/wire.ts";
+
 import { CredentialTrials } from "../../databricks/shapes/securables.ts";
-import { type Lake, unity } from "./lake.ts";
+import type { Pace } from "../../databricks/wire.ts";
 import type { PollResult } from "../poll.ts";
+import { type Lake, unity } from "./lake.ts";
 
 export type Trial = {
   readonly credential: string;

@@ -1,12 +1,12 @@
 /** External volumes: the stages' objects and the checkpoints as paths, `/Volumes/{catalog}/{schema}/raw/date=…`. */
 import { AgentError } from "../../core/errors.ts";
 import { Volume } from "../../databricks/shapes/securables.ts";
-import { createThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./lake.ts";
-import { aboutVolume, LAKE_ID, marked, type VolumeUse } from "./names.ts";
 import { type LakeNames, schemaFullName } from "../../lakehouse/names.ts";
-import { SecurableCalls } from "./securable.ts";
 import { bucketUrl, locationName } from "../names.ts";
 import type { Doing, Resource } from "../resource.ts";
+import { createThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./lake.ts";
+import { aboutVolume, LAKE_ID, marked, type VolumeUse } from "./names.ts";
+import { SecurableCalls } from "./securable.ts";
 
 export const volumeFullName = (lake: LakeNames, use: VolumeUse) => `${schemaFullName(lake)}.${use}`;
 
@@ -46,7 +46,7 @@ export function volumeResource(lake: Lake, use: VolumeUse): Resource<Volume> {
         const now = await securable.read(doing);
         if (now?.volume_type === "MANAGED") {
           throw new AgentError(`Cannot replace ${id}: it is a managed volume, and its files would go with it`, {
-            tryHint: `copy what is needed, drop it by hand, then agent provision apply`,
+            advice: "Copy what is needed, and drop it by hand",
           });
         }
         if (now !== null && sameUrl(now.storage_location, url)) return;

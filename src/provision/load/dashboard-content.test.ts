@@ -41,12 +41,12 @@ test("each dataset gets the lake's catalog and schema and our mark, which is the
   );
 });
 
-test("what Databricks adds is no difference and no edit", () => {
+test("what Databricks adds is neither a difference nor an edit", () => {
   expect(isSameContent(asReturned(WANTED), WANTED)).toBe(true);
   expect(originOf(asReturned(WANTED))).toBe("ours");
 });
 
-test("every edit of what is shown is a difference, and told as one by hand", () => {
+test("every edit of what is shown is a difference, and reported as an edit by hand", () => {
   const edits: ((one: typeof SHIPPED) => void)[] = [
     ({ datasets }) => void datasets.pop(),
     ({ datasets }) => void datasets[0]!.queryLines.push("LIMIT 1\n"),
@@ -70,7 +70,7 @@ test("another version's dashboard is ours and unedited; one without our mark is 
   expect(originOf({})).toBe("foreign");
 });
 
-test("the look that somebody chose goes along with a change", () => {
+test("the look that a person chose goes along with a change", () => {
   const theirs = asReturned(WANTED, (one) => void Object.assign(one, { uiSettings: { theme: { dark: true } } }));
   expect(isSameContent(theirs, WANTED)).toBe(true);
   expect(withTheirLook(WANTED, theirs)).toEqual({ ...WANTED, uiSettings: { theme: { dark: true } } });

@@ -1,6 +1,6 @@
 /**
  * What a dashboard of ours holds, decided purely: the shipped content with the lake's catalog and schema, and our mark as the
- * first line of each dataset. The mark has a sum of the rest, so that an edit by hand is told from another version's work.
+ * first line of each dataset. The mark has a sum of the rest, so that an edit by hand is distinguished from another version's work.
  */
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
@@ -24,7 +24,7 @@ export function wantedContent(shipped: DashboardContent, { catalog, schema }: La
   };
 }
 
-/** How it looks beside its content (colours, and the like) is for whoever looks at it: that goes along. */
+/** How it looks beside its content (colours, and the like) is the reader's choice: it is kept. */
 export function withTheirLook(wanted: DashboardContent, { uiSettings }: DashboardContent): DashboardContent {
   return uiSettings === undefined ? wanted : { ...wanted, uiSettings };
 }

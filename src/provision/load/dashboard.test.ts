@@ -1,4 +1,4 @@
-/** The queries and the dashboard in the workspace: made, found, mended, refused and taken away, against the strict fake. */
+/** The queries and the dashboard in the workspace: made, found, repaired, refused and deleted, against the strict fake. */
 import { expect } from "bun:test";
 import { outputColumns } from "../../fake-workspace/sql/output-columns.ts";
 import type { Dashboard } from "../../fake-workspace/world/things.ts";
@@ -30,7 +30,7 @@ const idOf = (lake: TestLake) => `dashboard ${folderOf(lake)}/${nameOf(lake)}.lv
 const dashboardsOf = (lake: TestLake) => [...lake.workspace.world().dashboards.values()];
 const liveOf = (lake: TestLake) => dashboardsOf(lake).find(({ trashed }) => !trashed)!;
 
-/** Somebody at work in the browser, some time later. */
+/** A person at work in the browser, some time later. */
 function edit(
   lake: TestLake,
   change: (content: { pages: { displayName: string }[] }) => void,
@@ -54,7 +54,7 @@ const EDITED = "content: edited by hand -> that of this version of the agent; cl
 const PUBLISHED = "-> this one, with the rights of who looks at it";
 
 lakeTest(
-  "queries and dashboard are made, are as they should be, and are taken away with their folder",
+  "queries and dashboard are made, are as they should be, and are deleted with their folder",
   async () => {
     const lake = await startLake(WITH);
     expect(linesOf(await planOf(lake)).slice(-4)).toEqual([
@@ -67,7 +67,7 @@ lakeTest(
     expect(linesOf(await planOf(lake))).toEqual([]);
     const made = liveOf(lake);
     expect([made.name, made.folder, made.warehouseId]).toEqual([nameOf(lake), folderOf(lake), "0123456789abcdef"]);
-    // Nobody sees with the rights of who provisions.
+    // Readers do not get the rights of the person who provisions.
     expect(made.published).toMatchObject({ embed: false });
     for (const dataset of JSON.parse(made.serialized).datasets) {
       expect(dataset).toMatchObject({ catalog: "expanso_catalog", schema: "sensor_data" });
@@ -171,7 +171,7 @@ lakeTest(
 );
 
 lakeTest(
-  "somebody's own dashboard at our path is refused and left, or taken over with its path",
+  "a person's own dashboard at our path is refused and left, or taken over with its path",
   async () => {
     const lake = await startLake(WITH);
     await apply(lake);
@@ -243,7 +243,7 @@ lakeTest(
 );
 
 lakeTest(
-  "a second apply changes nothing, and one in the trash is made anew",
+  "a second apply changes nothing, and one in the trash is made again",
   async () => {
     const lake = await startLake(WITH);
     await apply(lake);

@@ -2,7 +2,7 @@
  * The Lakeview dashboard over the named queries, in the folder of the notebook. It is found by its path, and ours by the mark
  * in its datasets. People see what is published: the draft that is as it should be, with the rights of who looks at it.
  */
-import { AgentError } from "../../core/errors.ts";
+import { AgentError, adviceOf } from "../../core/errors.ts";
 import { readAnswer } from "../../databricks/answer.ts";
 import { DatabricksError, isMissing } from "../../databricks/failure.ts";
 import { DashboardContent, DashboardDraft, PublishedDashboard } from "../../databricks/shapes/dashboards.ts";
@@ -32,7 +32,7 @@ export const dashboardPath = (lake: LakeWish) => `${notebookFolder(lake)}/${dash
 export const dashboardPage = (lake: Lake, { id }: DashboardActual) =>
   `${lake.workspace.origin}/dashboardsv3/${id}/published`;
 
-/** `shipped`: the content of an .lvdash.json, without catalog and schema. `warehouseId`: null where nobody chose one. */
+/** `shipped`: the content of an .lvdash.json, without catalog and schema. `warehouseId`: null where no one chose one. */
 export function dashboardResource(
   lake: Lake,
   shipped: DashboardContent,
@@ -74,7 +74,7 @@ function lakeview(doing: string, method: Call["method"], id: string, more: Parti
   return { doing, method, path: [...DASHBOARDS, id], ...more };
 }
 
-/** What lies at our path, or null. One in the trash lies elsewhere. */
+/** What is at our path, or null. One in the trash is elsewhere. */
 export async function findDashboard(lake: Lake, doing: Doing): Promise<DashboardActual | null> {
   const path = dashboardPath(lake);
   const what = LAKE_ID.dashboard(path);
@@ -84,7 +84,7 @@ export async function findDashboard(lake: Lake, doing: Doing): Promise<Dashboard
   const { object_type: kind } = found;
   if (kind !== "DASHBOARD") {
     throw new AgentError(`Cannot use ${what}: there is a ${kind.toLowerCase()} of that name`, {
-      tryHint: "move it in the workspace, then the same command again",
+      advice: "Move it in the workspace",
     });
   }
   const { resource_id: id } = readAnswer(DashboardObject, found, `read ${what}`);
@@ -116,7 +116,7 @@ function contentOf(what: string, serialized: string): DashboardContent {
   return readAnswer(DashboardContent, content, `read the content of ${what}`);
 }
 
-/** Times are of one clock, and whoever publishes does so after the draft was changed. Where there is no time, it is believed. */
+/** Times are of one clock, and a publication comes after the change of the draft. Where there is no time, it counts as newer. */
 function publicationOf(draft: DashboardDraft, published: PublishedDashboard | null): DashboardActual["published"] {
   if (published === null) return "no";
   const { update_time: changedAt = "" } = draft;
@@ -146,11 +146,12 @@ function contentChange({ lake, id, wanted }: DashboardWish, actual: DashboardAct
     const call = lakeview(`change ${id}`, "PATCH", actual.id, { body, query, needs: NEEDS });
     await lake.workspace.request(call, doing).catch(async (error: unknown) => {
       if (isMissing(error) || !(error instanceof AgentError)) throw error;
-      // An old etag is refused: somebody was faster, or we were and have not heard of it.
+      // An old etag is refused: another person was faster, or we were and have not heard of it.
       if (await isAsWanted(lake, wanted, doing)) return;
       if (!(error instanceof DatabricksError && error.status === 409)) throw error;
       throw new AgentError(error.message, {
-        tryHint: "agent provision plan   # it shows what is there now",
+        ...adviceOf(error),
+        tryHint: "agent provision plan",
         cause: error,
       });
     });

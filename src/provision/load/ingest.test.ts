@@ -35,7 +35,7 @@ async function run(atMs: number, job_id: unknown): Promise<void> {
 
 test("the start of the last run that succeeded counts, not one that failed, and not one that is on its way", async () => {
   expect(await lastIngest(lake(), PACE)).toBeNull();
-  // Somebody else's job of our name is not ours.
+  // Another owner's job of our name is not ours.
   const settings = jobSettings(lake(), NOTEBOOK, null);
   await ask("POST /api/2.2/jobs/create", { ...settings, tags: {} });
   expect(await lastIngest(lake(), PACE)).toBeNull();

@@ -6,7 +6,7 @@ import type { JobIngest } from "../../lakehouse/ingest.ts";
 import type { Lake } from "../lake/lake.ts";
 import { findJob } from "./job.ts";
 
-/** Runs that are looked at, the newest first: among more failures than these nobody loads anything. */
+/** Runs that are looked at, the newest first: among more failures than these no one loads anything. */
 const RUNS = 25;
 
 /** Null where there is no job of ours, or none that we may see. */

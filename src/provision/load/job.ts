@@ -1,6 +1,6 @@
 /**
  * The job that runs the notebook. Names of jobs are not unique, so ours is the one of the name that has our tag; a second
- * one, left behind by a lost answer, is taken away.
+ * one, left behind by a lost answer, is deleted.
  */
 
 import { pagesOf } from "../../databricks/answer.ts";
@@ -23,11 +23,11 @@ export type JobActual = {
 
 /** Python 3.12; supported until August 2028. */
 const ENVIRONMENT_VERSION = "4";
-/** Auto Loader stops once for every new column and goes on when it is started again. */
+/** Auto Loader stops once for every new column and continues when it is started again. */
 const MAX_RETRIES = 2;
 const TIMEOUT_S = 4 * 3_600;
 
-/** When it runs and who hears of it is for whoever looks after the job: a reset replaces everything, so these go along. */
+/** When it runs and who hears of it is the choice of the job's owner: a reset replaces everything, so these are sent too. */
 const KEPT = new Set([
   "schedule",
   "trigger",
@@ -46,7 +46,7 @@ export const jobName = ({ naming }: LakeWish) => `${naming.prefix}-load-${naming
 const SPARK_VERSION = "17.3.x-scala2.13";
 
 /**
- * Serverless: no cluster to choose and none to pay for when idle. Or, where the workspace has none or somebody wants to
+ * Serverless: no cluster to choose and none to pay for when idle. Or, where the workspace has none or you want to
  * choose, one machine that lives as long as the run; of a single user, as locations and volumes of Unity Catalog demand.
  */
 function compute({ jobNodeType }: LakeWish): { readonly job: JsonObject; readonly task: JsonObject } {

@@ -10,7 +10,7 @@ test("a report is read with its rows and the objects that were left out", () => 
   expect(readLoadReport(JSON.stringify([RAW, valid]))).toEqual([RAW, valid]);
 });
 
-test("what is no report is none: nothing, words, an empty list, a stage without rows", () => {
+test("what is not a report is none: nothing, words, an empty list, a stage without rows", () => {
   const { rows: _, ...without } = RAW;
   for (const result of [
     null,

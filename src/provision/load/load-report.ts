@@ -3,7 +3,7 @@ import { answerOrNull } from "../../databricks/answer.ts";
 import { parseJson } from "../../databricks/json.ts";
 import { type LoadReport, LoadReports } from "../../databricks/shapes/load-report.ts";
 
-/** Null where it is no such report: a notebook of another kind gives back what it likes. */
+/** Null where it is not such a report: a notebook of another kind gives back what it likes. */
 export function readLoadReport(result: string | null): readonly LoadReport[] | null {
   return answerOrNull(LoadReports, jsonOf(result ?? ""));
 }

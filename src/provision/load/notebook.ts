@@ -42,7 +42,7 @@ export function folderResource(lake: Lake): Resource<true> {
       const { object_type: kind } = found;
       if (kind === "DIRECTORY") return true;
       throw new AgentError(`Cannot use ${id}: there is a ${kind.toLowerCase()} of that name`, {
-        tryHint: "move it in the workspace, then the same command again",
+        advice: "Move it in the workspace",
       });
     },
     diff: () => [],
@@ -54,10 +54,10 @@ export function folderResource(lake: Lake): Resource<true> {
       const call = workspace(`delete ${id}`, "delete", { method: "POST", body: { path, recursive: false } });
       await deleteThing(lake, call, doing).catch((error: unknown) => {
         if (!hasCode(error, "DIRECTORY_NOT_EMPTY")) throw error;
-        throw new AgentError(`${error.message}: something that agent provision did not make is in it`, {
-          tryHint: "move it elsewhere in the workspace, then the same command again",
-          cause: error,
-        });
+        throw new AgentError(
+          `Cannot delete ${id}: ${error.said}: something that agent provision did not make is in it`,
+          { advice: "Move it elsewhere in the workspace", cause: error },
+        );
       });
     },
   };

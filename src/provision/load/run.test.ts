@@ -32,7 +32,7 @@ const folderOf = ({ naming }: TestLake) => `/Shared/${naming.prefix}-agent-us-we
 const jobOf = ({ naming }: TestLake) => `${naming.prefix}-load-us-west-2`;
 
 lakeTest(
-  "the notebook and its job are made once, changed where they differ, and taken away",
+  "the notebook and its job are made once, changed where they differ, and deleted",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK });
     const lines = linesOf(await planOf(lake)).slice(-3);
@@ -61,10 +61,10 @@ lakeTest(
     expect(failuresOf(await apply(lake, false, newer))).toEqual([]);
     expect(linesOf(await planOf(lake, false, newer))).toEqual([]);
 
-    // When the job runs is for whoever looks after it.
+    // When the job runs is its owner's choice.
     expect(jobs.get(id)!.settings.schedule).toEqual(schedule);
 
-    // Somebody's own job of the same name is not ours; a second one of ours is left over from a lost answer.
+    // A person's own job of the same name is not ours; a second one of ours is left over from a lost answer.
     jobs.set(7n, { ...job, id: 7n, settings: { ...job.settings, tags: {} } });
     jobs.set(9n, { ...jobs.get(id)!, id: 9n, createdAtMs: job.createdAtMs + 1 });
     expect(linesOf(await planOf(lake, false, newer))).toEqual([
@@ -84,7 +84,7 @@ lakeTest(
 );
 
 lakeTest(
-  "somebody's own notebook at our path is not overwritten, and is not taken away",
+  "a person's own notebook at our path is not overwritten, and is not deleted",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK });
     await apply(lake);
@@ -178,7 +178,7 @@ async function runOf(lake: TestLake, token: string, onStart?: (start: RunStart) 
 }
 
 lakeTest(
-  "a run is started once for a token, followed to its end, and tells what the notebook gave back or why it failed",
+  "a run is started once for a token, followed to its end, and reports what the notebook returned or why it failed",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK, env: { AGENT_LAKE_LOADER: ROBOT } });
     await expect(runOf(lake, "t")).rejects.toThrow(`Cannot run job ${jobOf(lake)}: there is none`);

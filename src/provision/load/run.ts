@@ -26,7 +26,7 @@ export type RunEnd = {
   readonly result: string | null;
 };
 
-/** The run is under way, and goes on whether it is followed or not. */
+/** The run is under way, and continues whether it is followed or not. */
 export type RunStart = Pick<RunEnd, "runId" | "page">;
 
 export type RunWish = {

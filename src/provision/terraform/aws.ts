@@ -28,7 +28,7 @@ export const ACCOUNT_BLOCKS: readonly Block[] = [
   { type: "data", labels: ["aws_partition", "current"], body: {} },
 ];
 
-/** `told`: what the storage credential tells; null where Databricks is left out, and nobody can assume the role yet. */
+/** `told`: the facts of the storage credential; null where Databricks is left out, and no one can assume the role yet. */
 export function awsBlocks(
   wish: AwsWish,
   told: { readonly externalId: string; readonly unityCatalogIamArn: string } | null,

@@ -76,7 +76,7 @@ function resource(type: string, name: string, about: string, body: Body): Block 
 
 function credentialBlocks({ lake, account, withAws }: LakeText): Block[] {
   const name = credentialName(lake.naming);
-  // By its name, not by its resource: the role's trust policy needs what this resource tells.
+  // By its name, not by its resource: the role's trust policy needs the facts of this resource.
   const role_arn = roleArn(unityRoleName(lake.naming), account);
   const credential = resource("databricks_storage_credential", "lake", ID.credential(name), {
     name,
@@ -143,7 +143,7 @@ const ADDRESS: Record<SecurableKind, string> = {
   external_location: "databricks_external_location.NAME.id",
 };
 
-/** One for each principal: `databricks_grants` would take away what others have granted. */
+/** One for each principal: `databricks_grants` would delete what others have granted. */
 function grantBlocks({ kind, fullName, on, grants }: GrantsWish): Block[] {
   const use = BUCKET_USES.find((one) => fullName.includes(`_${one}_`)) ?? "";
   const name = kind === "external_location" ? use : lastOf(fullName);

@@ -4,7 +4,7 @@
 const BEGIN = "\u0001";
 const END = "\u0002";
 
-/** `aws_s3_bucket.raw.arn` as a string, so that it can stand inside the strings of a policy. */
+/** `aws_s3_bucket.raw.arn` as a string, so that it can be inside the strings of a policy. */
 export function reference(expression: string): string {
   return `${BEGIN}${expression}${END}`;
 }

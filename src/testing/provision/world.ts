@@ -92,7 +92,7 @@ export class ProvisionWorld {
     await this.#control("reset-auth", on ? "0" : "inf");
   }
 
-  /** Something that nobody's policy allows. */
+  /** Something that no policy allows. */
   async asRoot<T>(work: () => Promise<T>): Promise<T> {
     await this.enforce(false);
     try {

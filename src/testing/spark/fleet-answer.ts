@@ -1,4 +1,4 @@
-/** What the query `fleet` must answer: each node by its readings and by the heartbeat that lies in the bucket. */
+/** What the query `fleet` must answer: each node by its readings and by the heartbeat that is in the bucket. */
 import {
   type AnswerRows,
   Groups,

@@ -1,5 +1,5 @@
 /**
- * The table of what nodes tell of themselves, made by the notebook on a real Spark from folders and from S3: what the bucket
+ * The table of what nodes report about themselves, made by the notebook on a real Spark from folders and from S3: what the bucket
  * shows at the time, and nothing else. `agent query --local` must see the same.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
@@ -79,7 +79,7 @@ async function inSpark(schema: string, sql: string): Promise<TableRow[]> {
   return await spark.sql(sql);
 }
 
-sparkTest("where no node has told anything there is an empty table, with every column", async () => {
+sparkTest("where no node has sent a heartbeat there is an empty table, with every column", async () => {
   const { store, settings } = await lakeOf("silence");
   const reports = await spark.run(settings);
   expect(reports).toEqual(
@@ -90,7 +90,7 @@ sparkTest("where no node has told anything there is an empty table, with every c
   expect(columns.map((row) => ({ name: row["col_name"], type: row["data_type"], comment: row["comment"] }))).toEqual([
     ...HEARTBEAT_TABLE_COLUMNS,
   ]);
-  // As good as none: something else that lies there.
+  // As good as none: something else that is there.
   await store.metadata.replace("nodes/pump-7/notes.txt", new TextEncoder().encode("hello\n"));
   await spark.run(settings);
   expect(await inSpark("silence", `SELECT * FROM ${TABLE}`)).toEqual([]);
@@ -107,7 +107,7 @@ sparkTest("the table is what the bucket shows at each run: replaced, gone, damag
   const before = await inSpark("replaced", `SELECT DISTINCT processing_timestamp FROM ${TABLE}`);
   expect(before.length).toBe(1);
 
-  // A column that somebody gave the table is none of ours, and stays.
+  // A column that a person gave the table is none of ours, and stays.
   await spark.sql(`ALTER TABLE spark_catalog.replaced.${TABLE} ADD COLUMN site STRING`);
   await tell(store, "pump-7", {
     accepted: 11,
@@ -178,13 +178,13 @@ sparkTest("run without end, it is looked at again and again", async () => {
     }
     expect(found).toBe(wanted);
   }
-  // Whoever stops it sees what was there at the end.
+  // After a stop, the table shows what was there at the end.
   await tell(store, "pump-7", { accepted: 12 });
   await spark.stop();
   expect(await spark.sql(accepted)).toEqual([{ accepted: 12 }]);
 });
 
-sparkTest("where the table cannot be written that is told, once the readings are in theirs", async () => {
+sparkTest("if the table cannot be written, that is reported after the readings are in theirs", async () => {
   const { store, settings } = await lakeOf("refused");
   await tell(store, "pump-7");
   writeFileSync(join(folder, bucketOf("raw", "refused", REGION), "a.json.gz"), gzipSync('{"reading_id":"e-1"}\n'));

@@ -126,7 +126,7 @@ async function until(query: string, isThere: (row: TableRow) => boolean): Promis
 }
 
 sparkTest(
-  "run without end, rows come in while it runs, and columns are filled as tables are given them; stopped, a job goes on where it stood",
+  "run without end, rows come in while it runs, and columns are filled as tables are given them; stopped, a job continues where it stopped",
   async () => {
     const settings = settingsOf("live");
     const env = intoFolder("live");

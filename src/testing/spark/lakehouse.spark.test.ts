@@ -89,7 +89,7 @@ beforeAll(() => {
   tellOfAll();
 });
 
-/** Puts it in the place of that node's; `ageMs`: since when it lies there. */
+/** Puts it in the place of that node's; `ageMs`: since when it is there. */
 function tell(node: string, told: Partial<Heartbeat> | string, ageMs = 0): void {
   const path = join(lake, metadataBucketOf("expanso", REGION), heartbeatKey(node));
   mkdirSync(dirname(path), { recursive: true });
@@ -165,7 +165,7 @@ async function tableRows(stage: Stage, { table }: Pick<StageReport, "table">): P
   return sorted((await (await session()).sql(`SELECT * FROM ${table}`)).map((row) => asColumns(stage, row)));
 }
 
-/** Changes with any row that is added, changed or taken away, or came in at another time. */
+/** Changes with any row that is added, changed or deleted, or came in at another time. */
 async function fingerprints(): Promise<TableRow[]> {
   const spark = await session();
   const of = (stage: Stage) => `SELECT count(*) AS n, sum(hash(*)) AS sum FROM ${TABLE_OF_STAGE[stage]}`;
@@ -180,7 +180,7 @@ const batches = (stage: Stage, log: "offsets" | "commits") => {
   return existsSync(path) ? readdirSync(path).filter((name) => /^\d+$/.test(name)).length : 0;
 };
 
-sparkTest("killed in the middle of its batches, Spark goes on: every row once, every column as delivered", async () => {
+sparkTest("killed in mid-batch, Spark continues: every row once, every column as delivered", async () => {
   const victim = await SparkSession.open(folder);
   const settings: NotebookSettings = { ...SETTINGS, max_files: 1, stages: ["raw", "aggregated"] };
   const killed = victim.run(settings).catch((error: Error) => error.message);
@@ -310,7 +310,7 @@ sparkTest("each named query answers what the objects say", async () => {
   }
 });
 
-sparkTest("the nodes are told apart by their heartbeats; what is none of these is a row, and no node", async () => {
+sparkTest("the nodes are distinguished by their heartbeats; anything else is a row, and not a node", async () => {
   const spark = await session();
   await spark.run(SETTINGS);
   await spark.sql("USE spark_catalog.sensor_data");

@@ -96,7 +96,7 @@ export class SparkSession {
     await this.#ask({ start: { ...settings, mode: "continuous" } });
   }
 
-  /** Stops what was started, as whoever watches a demonstration does; throws what it failed with. */
+  /** Stops what was started, as a person who watches a demonstration does; throws what it failed with. */
   async stop(): Promise<StageReport[]> {
     return (await this.#ask({ stop: true })) as StageReport[];
   }
@@ -109,7 +109,7 @@ export class SparkSession {
     return (await this.#ask({ statement: asked })) as SparkAnswer;
   }
 
-  /** As a power cut has it: nobody gets to finish anything. */
+  /** As a power cut has it: nothing is finished. */
   async kill(): Promise<void> {
     process.kill(-this.#child.pid, "SIGKILL");
     await this.#child.exited;
