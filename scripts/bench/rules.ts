@@ -90,6 +90,12 @@ const MADE: Record<string, ConditionMaker> = {
   expression: (measure, _, limit, i) => ({
     expression: `${measure} > ${limit.toFixed(1)} && location == "site-${i % 7}" || ${measure} < -${limit.toFixed(1)}`,
   }),
+  "expression with a pattern": (measure, _, limit) => ({
+    expression: `sensor_id.matches("-[1-4]?[[:digit:]]$") && ${measure} > ${limit.toFixed(1)}`,
+  }),
+  "expression with local time": (measure, _, limit) => ({
+    expression: `timestamp.getHours("Europe/Brussels") < 25 && ${measure} > ${limit.toFixed(1)}`,
+  }),
   rate: (measure, _, limit) => ({ rate: { measure, max_change: limit * 1_000, per: "1m" } }),
   "rate over a span": (measure, _, limit) => ({ rate: { measure, max_change: limit * 1_000, per: "1m", over: "1h" } }),
   stuck: (measure) => ({ stuck: { measure, readings: 8, times_usual: 6 } }),
@@ -99,7 +105,7 @@ const MADE: Record<string, ConditionMaker> = {
   drift: (measure) => ({ drift: { measure, baseline: 500, threshold: 1e6 } }),
   disagrees: (measure, _, limit) => ({ disagrees: { measure, group_by: "location", max_difference: limit } }),
 };
-const STATEFUL = Object.keys(MADE).filter((kind) => kind !== "range" && kind !== "expression");
+const STATEFUL = Object.keys(MADE).filter((kind) => kind !== "range" && !kind.startsWith("expression"));
 
 function generated(kinds: readonly string[], count: number, catalogue: SensorCatalogue): RuleSet {
   const rules = Array.from({ length: count }, (_, i) => {
