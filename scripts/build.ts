@@ -12,7 +12,7 @@ const TARGETS = ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64", "wind
 
 async function compile(outfile: string, target?: (typeof TARGETS)[number]): Promise<void> {
   const started = performance.now();
-  // Under another name until it is whole: a running `dist/agent` stays what it is, and nobody starts half a binary.
+  // Under another name until it is whole: a running `dist/agent` does not change, and no one starts half a binary.
   const building = `${outfile}.building`;
   const result = await Bun.build({
     entrypoints: [join(ROOT, "src/main.ts")],

@@ -1,5 +1,5 @@
 #!/usr/bin/env bun
-/** The way in and out of the process: argv, environment and signals in, exit code out. Nobody else ends it. */
+/** The way in and out of the process: argv, environment and signals in, exit code out. No other file ends it. */
 import { VERSION } from "./core/version.ts";
 
 // Before anything else is loaded: deploy scripts ask for the version of a thousand nodes.

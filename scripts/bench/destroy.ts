@@ -1,8 +1,8 @@
 /**
  * How fast a set-up's seven buckets are emptied and deleted: `bun scripts/bench/destroy.ts [--versions 100000]
  * [--naive 2000] [--delay-ms 0]`. On moto, against a naive loop (one DeleteObject for each version, one after the other), both
- * on as few versions as that loop can do in seconds, and then ours on all of them: a page of a listing costs moto the more, the more there is
- * in the bucket. Prints rates and their ratio; the share of a core that the server and we took (moto is Python and has no
+ * on as few versions as that loop can do in seconds, and then ours on all of them: a page of a listing costs moto more when
+ * the bucket holds more. Prints rates and their ratio; the share of a core that the server and we took (moto is Python and has no
  * more than one); and how much of the time the server had a call to work on. To fill 100,000 versions takes moto ten
  * minutes and 6 GB. `--delay-ms` puts the cloud that far away.
  */

@@ -1,6 +1,6 @@
 /**
  * The real path, end to end: the compiled agent takes, keeps, judges, encodes and delivers all five stages, and a plain
- * loop that promises nothing is its measure. `bun run bench [--rows N] [--only NAME] [--rounds N] [--backlog N]`.
+ * loop without any promise is its measure. `bun run bench [--rows N] [--only NAME] [--rounds N] [--backlog N]`.
  *
  * Each line is the round that took the least CPU (the rounds take turns, so that a busy machine disturbs all alike):
  * rows/s, CPU seconds (user + system, all threads) per million readings, the highest RSS of any round, bytes stored per
@@ -51,7 +51,7 @@ async function measure(command: readonly string[], options: { stdin?: string; en
   if ((await child.exited) !== 0) throw new Error(`${command.join(" ")} ended with ${child.exitCode}:\n${said}`);
   const used = child.resourceUsage();
   if (used === undefined)
-    throw new Error(`Cannot measure ${command.join(" ")}: the system does not report what it used`);
+    throw new Error(`Cannot measure ${command.join(" ")}: the system does not report the time and memory that it used`);
   return {
     cpuSeconds: Number(used.cpuTime.total) / 1e6,
     seconds: (performance.now() - startedAt) / 1_000,
@@ -106,7 +106,7 @@ async function continueRun(source: string, options: RunOptions = {}): Promise<Fi
   return await measure(command, { ...options, stored: lake });
 }
 
-/** Parses each line and writes it to one gzip file, as fast as a plain loop in this runtime can: no promise of anything. */
+/** Parses each line and writes it to one gzip file, as fast as a plain loop in this runtime can, without any promise. */
 async function plainLoop(): Promise<Figures> {
   const code = `
     const zlib = require("node:zlib");

@@ -1,6 +1,6 @@
 /**
  * The cost of taking one reading from lines of JSON and from a foreign SQLite table, in CPU-µs: 26 columns, 50 sensors,
- * 2 % anomalies. `bun scripts/bench/sources.ts [ROWS]`. The plain loop beside each does nothing but parse.
+ * 2 % anomalies. `bun scripts/bench/sources.ts [ROWS]`. The plain loop beside each only parses.
  */
 import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -24,7 +24,7 @@ export type Placed = { readonly widget: Widget; readonly position: Position };
 /** Columns of the grid, `layoutVersion: GRID_V1`. */
 export const GRID_COLUMNS = 12;
 
-/** What a widget is asked for: a name of its own, a dataset, and the words above it. */
+/** The wishes for a widget: a name of its own, a dataset, and the words above it. */
 type About = { readonly name: string; readonly dataset: string; readonly title: string; readonly description?: string };
 
 export const column = (name: string): Field => ({ name, expression: `\`${name}\`` });
@@ -64,13 +64,13 @@ const shown = ({ name }: Field, displayName: string) => ({ fieldName: name, disp
 
 function made(about: About, fields: readonly Field[], spec: Readonly<Record<string, unknown>>): Widget {
   const { name, dataset, title, description } = about;
-  const told = description === undefined ? {} : { showDescription: true, description };
+  const words = description === undefined ? {} : { showDescription: true, description };
   const disaggregated = fields.every((field) => field.expression === `\`${field.name}\``);
   const query = { datasetName: dataset, fields, disaggregated };
   return {
     name,
     queries: [{ name: "main_query", query }],
-    spec: { ...spec, frame: { showTitle: true, title, ...told } },
+    spec: { ...spec, frame: { showTitle: true, title, ...words } },
   };
 }
 

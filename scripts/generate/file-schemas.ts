@@ -1,4 +1,4 @@
-/** The JSON Schemas of the files that people write, for their editors: made of the shapes that the agent reads them by. */
+/** The JSON Schemas of the files that people write, for their editors: made from the shapes of the agent. */
 import { DEFINITION, type JsonSchema } from "../../src/core/outside/shape.ts";
 import { RULE_FILE } from "../../src/rules/files/rule.ts";
 import { PROFILE_FILE } from "../../src/sensor/profile/read.ts";
@@ -6,7 +6,7 @@ import { MAP_FILE } from "../../src/sensor/row/mapping.ts";
 
 const DRAFT = "https://json-schema.org/draft/2020-12/schema";
 
-/** By the first part of the file's name. What two keys must be to each other, no schema says: the agent does. */
+/** By the first part of the file's name. A schema cannot compare two keys: the agent does. */
 export function fileSchemas(): Readonly<Record<string, JsonSchema>> {
   return {
     profile: {

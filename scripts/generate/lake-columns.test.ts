@@ -11,7 +11,7 @@ test("the notebooks' columns are what the table of columns makes (bun scripts/ge
   expect(readFileSync(join(import.meta.dir, "../../notebooks/columns.py"), "utf8")).toBe(columnsModule());
 });
 
-test("no stage has two columns of one name, in any case: the lake does not tell them apart", () => {
+test("no stage has two columns of one name, in any case: the lake does not distinguish them", () => {
   for (const stage of STAGES) {
     const names = lakeColumns(stage).map(({ name }) => name.toLowerCase());
     expect([stage, names.length]).toEqual([stage, new Set(names).size]);

@@ -25,7 +25,7 @@ test("every dataset is a named query, and has every column that a widget asks it
   expect(() => demandDashboard(FILE.replaceAll("SUM(`rows`)", "SUM(`lines`)"))).toThrow('has no column "lines"');
 });
 
-test("every query is shown by a table, column by column; counters stand above charts, and charts above tables", () => {
+test("every query is shown by a table, column by column; counters are above charts, and charts above tables", () => {
   const { pages } = lakeDashboard(QUERIES);
   const placed = pages.flatMap(({ layout }) => layout);
   const tables = new Map(

@@ -38,7 +38,7 @@ export function schematizedSchema(): JsonSchema {
   };
 }
 
-/** Derived columns are there only where a sensor has what they are made of. */
+/** Derived columns exist only where a sensor has the measures that they are derived from. */
 function isDerived(name: string): boolean {
   const plain = new Set(columnsOf("raw", []).map((column) => column.name));
   return !plain.has(name) && name !== "schema_version";

@@ -1,14 +1,14 @@
-/** How the agent is called here: settings so small that every mechanism runs many times within a life of 200 ms. */
+/** The agent's command lines here: settings so small that every mechanism runs many times within a life of 200 ms. */
 import { copyFileSync, linkSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AGENT_BINARY, AgentProcess } from "../../src/testing/agent-process.ts";
 import { BUCKET_PREFIX, REGION } from "./lake.ts";
 
 export const WINDOW_MS = 10_000;
-/** Everything that is left is delivered within this, without faults. */
+/** The rest is delivered within this time, without faults. */
 const FINISH_MS = 600_000;
 
-/** What one agent works with, over all its lives. */
+/** The folders and the store of one agent, over all its lives. */
 export type Place = {
   readonly folder: string;
   readonly program: string;
@@ -35,7 +35,7 @@ export function keepBinary(folder: string): string {
   return kept;
 }
 
-/** Some settings differ from life to life: nothing that is promised may depend on them. */
+/** Some settings differ from life to life: no promise may depend on them. */
 export function startAgent(place: Place, random: () => number, more: readonly string[] = []): AgentProcess {
   const { folder, program, source, store, env, rules } = place;
   const inForce = rules[Math.floor(random() * rules.length)];
@@ -57,7 +57,7 @@ export function startAgent(place: Place, random: () => number, more: readonly st
       AGENT_WINDOW_GRACE_MS: "1s",
       AGENT_WINDOW_HOLD_MS: chance(0.5, "0", "100ms"),
       AGENT_KEEP: chance(0.5, "0", "24h"),
-      // Less than all of it, and more than the accumulators of every window: what is given up first is what was delivered.
+      // Less than all readings, and more than the accumulators of every window: delivered readings are deleted first.
       AGENT_BUFFER_MAX_BYTES: chance(0.1, "3MiB", "2GiB"),
       AGENT_POLL_MS: "5ms",
       AGENT_PUTS: chance(0.3, "1", "4"),
@@ -68,7 +68,7 @@ export function startAgent(place: Place, random: () => number, more: readonly st
   });
 }
 
-/** One more life, until the sources' end and everything is delivered. */
+/** One more life, until the sources end and everything is delivered. */
 export async function finish(place: Place, random: () => number): Promise<void> {
   const agent = startAgent(place, random, ["--once"]);
   const late = setTimeout(() => agent.kill("SIGKILL"), FINISH_MS);

@@ -2,7 +2,7 @@
 import type { Lake, LakeRow } from "./lake.ts";
 import { MEASURES, NOTE, type SourceRow } from "./source-rows.ts";
 
-/** The first differences, as sentences; more would not be read. */
+/** The first differences, as sentences; no one reads more. */
 export class Differences {
   static readonly #SHOWN = 10;
   readonly #sentences: string[] = [];
@@ -44,7 +44,7 @@ function byReadingId(stage: string, rows: readonly LakeRow[], differences: Diffe
   const epoch = String(rows[0]?.["reading_id"]).split("-")[0] ?? "";
   for (const row of rows) {
     const id = String(row["reading_id"]);
-    // A death leaves no corrupt buffer behind, so there is no reason for a second one.
+    // A death leaves no corrupt buffer, so there is no reason for a second one.
     if (!id.startsWith(epoch)) differences.add(`${id} in ${stage} is of another epoch than ${epoch}`);
     if (found.has(id)) differences.add(`${id} is in ${stage} twice`);
     found.set(id, row);
@@ -64,7 +64,7 @@ export function checkSource(rows: readonly SourceRow[], lake: Lake, differences:
     const source = n === null ? undefined : rows[n];
     if (n === null || source === undefined) {
       differences.add(
-        `raw has ${row["reading_id"]}, which is no row of the source: ${JSON.stringify(row).slice(0, 300)}`,
+        `raw has ${row["reading_id"]}, which is not a row of the source: ${JSON.stringify(row).slice(0, 300)}`,
       );
       continue;
     }
@@ -75,7 +75,7 @@ export function checkSource(rows: readonly SourceRow[], lake: Lake, differences:
   for (const [n, times] of seen.entries()) if (times === 0) differences.add(`row ${n} is not in raw`);
 }
 
-/** From the unknown column: in `extra`, or in what was received where the row was no reading. */
+/** From the unknown column: in `extra`, or in the received text of a malformed row. */
 function rowNumber(row: LakeRow): number | null {
   const extra = JSON.parse(String(row["extra"])) as Record<string, unknown> | null;
   const received = extra !== null && typeof extra["received"] === "string" ? extra["received"] : "{}";
@@ -103,7 +103,7 @@ function isBroken(source: SourceRow): boolean {
   return !isTime || source["sensor_id"] === null || MEASURES.some((name) => typeof source[name] === "string");
 }
 
-/** What a reading says, without what each delivery gives it: the same in a run that was never disturbed. */
+/** A reading without the fields that each delivery adds: the same in a run without kills. */
 const GIVEN = new Set(["reading_id", "node_id", "ingested_at", "time_quality", "rules_version", "agent_version"]);
 
 export function checkAgainstReference(lake: Lake, reference: Lake, differences: Differences): void {

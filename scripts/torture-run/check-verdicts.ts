@@ -1,6 +1,6 @@
 /**
  * Promise 4: two rule sets take turns between lives, and each verdict is that of the one set which is stored with it. One rule
- * of both remembers: what it found must be what a plain reading of all rows in their order finds, whatever died in between.
+ * of both remembers: it must find what a plain reading of all rows in their order finds, whichever process died in between.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -78,7 +78,7 @@ function readingsThatShake(raw: readonly LakeRow[]): ReadonlySet<unknown> {
     let late: number[] = [];
     let shook: boolean[] = [];
     let aside: { readonly peak: number; readonly shook: boolean[] } | null = null;
-    // How far apart the readings of an earlier time are; a long step is forgotten by and by.
+    // The distance between readings of an earlier time; a long step is slowly forgotten.
     let apart = 0;
     for (const row of rows.toSorted((a, b) => seqOf(a) - seqOf(b))) {
       const time = Date.parse(String(row["timestamp"]));

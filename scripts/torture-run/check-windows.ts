@@ -63,26 +63,26 @@ function recompute(lake: Lake, windowMs: number): Map<string, Sums> {
       sums.values.set(name, values);
     }
   }
-  // What was no reading has no sensor, and is in no window.
+  // A malformed row has no sensor, and is in no window.
   for (const row of lake.anomalies) if (row["sensor_id"] !== null) sumsOf(row).anomalies++;
   return windows;
 }
 
 function compare(where: string, row: LakeRow, sums: Sums, differences: Differences): void {
-  const tell = (what: string, is: unknown, should: unknown) =>
+  const report = (what: string, is: unknown, should: unknown) =>
     differences.add(`window ${where} r${row["revision"]}: ${what} is ${String(is)}, recomputed ${String(should)}`);
-  if (row["record_count"] !== sums.records) tell("record_count", row["record_count"], sums.records);
-  if (row["anomaly_count"] !== sums.anomalies) tell("anomaly_count", row["anomaly_count"], sums.anomalies);
+  if (row["record_count"] !== sums.records) report("record_count", row["record_count"], sums.records);
+  if (row["anomaly_count"] !== sums.anomalies) report("anomaly_count", row["anomaly_count"], sums.anomalies);
   for (const name of MEASURES) {
     const should = statistics(sums.values.get(name) ?? []);
     const largest = Math.max(Math.abs(should.min ?? 0), Math.abs(should.max ?? 0));
     for (const what of ["min", "max"] as const) {
       const is = row[`${what}_${name}`];
-      if (is !== should[what]) tell(`${what}_${name}`, is, should[what]);
+      if (is !== should[what]) report(`${what}_${name}`, is, should[what]);
     }
     for (const what of ["avg", "stddev"] as const) {
       const is = row[`${what}_${name}`];
-      if (!near(is, should[what], largest)) tell(`${what}_${name}`, is, should[what]);
+      if (!near(is, should[what], largest)) report(`${what}_${name}`, is, should[what]);
     }
   }
 }

@@ -26,7 +26,7 @@ export type Leg = {
   readonly figures: Figures;
 };
 
-/** The line's weather changes between lives. */
+/** The faults of the line change between lives. */
 type Weather = "clear" | "mixed" | "silent" | "outage" | "cruel";
 const WEATHER: Record<Weather, { readonly often: number; readonly faults: Faults }> = {
   clear: { often: 0.2, faults: {} },
@@ -80,7 +80,7 @@ export async function databaseToS3(leg: Leg): Promise<readonly string[]> {
   }
 }
 
-/** With chance, or (null) clear for good. */
+/** With faults by chance, or (null) without faults from now on. */
 function changeWeather(line: FaultyProxy, random: () => number | null): void {
   const drawn = random();
   line.setFaults(drawn === null ? {} : WEATHER[oneOf(() => drawn, OFTEN)].faults);
@@ -146,7 +146,7 @@ async function judge(leg: Leg, place: Place, objects: AsyncIterable<Stored>): Pr
 const databaseOf = (folder: string) => join(folder, "field.db");
 const sourceUri = (folder: string) => `sqlite:${databaseOf(folder)}`;
 
-/** As they are in the database now: what the agent had to deliver. */
+/** The rows in the database now: the agent had to deliver them. */
 function sourceRows(folder: string): readonly SourceRow[] {
   const db = new Database(databaseOf(folder), { readonly: true });
   // Made by source-writer.ts: a row has text, numbers and nulls only.

@@ -1,9 +1,9 @@
-/** How and when the next life of the agent ends: decided by chance with a seed, so that a run can be told again. */
+/** How and when the next life of the agent ends: decided by chance with a seed, so that a run can be repeated. */
 
 /**
- * What the end is timed by. `start`: so many ms after the process was started, most of it in the first steps. `time`: any
- * moment. `words`: when so many characters were heard. `commit`: at a write into the buffer. `put`: when a file of an
- * object (temporary or whole) appears or goes, or the store answers.
+ * The event that times the end. `start`: a number of ms after the start of the process, most of it in the first steps. `time`:
+ * any moment. `words`: after a number of characters of output. `commit`: at a write into the buffer. `put`: when a file of
+ * an object (temporary or whole) appears or goes, or the store answers.
  */
 export const TRIGGERS = ["start", "time", "words", "commit", "put"] as const;
 export type Trigger = (typeof TRIGGERS)[number];

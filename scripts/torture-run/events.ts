@@ -1,4 +1,4 @@
-/** What a death can be timed by: writes into the buffer and files of objects that come and go, counted as they happen. */
+/** Events that time a death: writes into the buffer, and files of objects that come and go, counted as they happen. */
 import { existsSync, type FSWatcher, mkdirSync, readdirSync, watch } from "node:fs";
 import { join } from "node:path";
 
@@ -11,7 +11,7 @@ export class Events {
   /** Called at each event. */
   onEvent: () => void = () => undefined;
 
-  /** `lake`: the folder of a `dir:` store; null where the store tells by itself (`happened`). */
+  /** `lake`: the folder of a `dir:` store; null where the store itself reports them (`happened`). */
   constructor(dataDir: string, lake: string | null) {
     this.#lake = lake;
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });

@@ -1,4 +1,4 @@
-/** What was done to the agent, counted: printed at the end, so that a quiet run can be told from a run that did nothing. */
+/** Counts of the attacks on the agent: printed at the end, so that a quiet run can be distinguished from a run without attacks. */
 import { TRIGGERS, type Trigger } from "./deaths.ts";
 
 export type Figures = {
@@ -11,7 +11,7 @@ export type Figures = {
   rows: number;
   objects: number;
   revisions: number;
-  /** Objects that were there already when they were put (412), where the store tells. */
+  /** Objects that were there already when they were put (412), where the store reports it. */
   alreadyThere: number;
   /** A look into the buffer after some deaths: promised objects, and those of them that the folder had already. */
   looks: number;
@@ -50,7 +50,7 @@ const medianOf = (all: readonly number[]) => sorted(all)[all.length >> 1] ?? 0;
 const timesOf = (all: readonly number[]) =>
   `median ${Math.round(medianOf(all))} ms, slowest ${Math.round(sorted(all).at(-1) ?? 0)} ms`;
 
-/** What is slower than promised. The median: a busy machine holds up one or the other, and not half of them. */
+/** Times that are longer than promised. The median: a busy machine delays a few of them, and not half. */
 export function describeLate({ stopMs, takeoverMs }: Figures): string[] {
   const late = (what: string, all: readonly number[], limitMs: number) =>
     medianOf(all) > limitMs ? [`${what}: ${timesOf(all)}; ${limitMs} ms are promised`] : [];

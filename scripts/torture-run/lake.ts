@@ -14,7 +14,7 @@ export const BUCKET_PREFIX = "torture";
 export const REGION = "us-west-2";
 const bucketOf = (stage: Stage) => `${BUCKET_PREFIX}-${stage}-data-${REGION}`;
 
-/** Also checks what a key says: as many rows as it counts, and only rows of its hour and its range. */
+/** Also checks the facts in a key: as many rows as it counts, and only rows of its hour and its range. */
 export async function readLake(objects: AsyncIterable<Stored>): Promise<Lake> {
   const rows: Record<Stage, LakeRow[]> = { raw: [], validated: [], anomalies: [], schematized: [], aggregated: [] };
   let count = 0;
@@ -34,7 +34,7 @@ function rowsIn(stage: Stage, key: string, body: Uint8Array): readonly LakeRow[]
     if (lines.pop() !== "") throw new Error("it does not end with a line's end");
     return lines.map((line) => JSON.parse(line) as LakeRow);
   } catch (error) {
-    throw new Error(`${stage}/${key} is no whole object: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`${stage}/${key} is not a whole object: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -71,7 +71,7 @@ function keyProblem(stage: Stage, key: string, rows: readonly LakeRow[]): string
   const parts = /^date=([\d-]+)\/hour=(\d\d)\/[^/]+\/[^/.]+\.(?:(\d{12})-(\d{12})|\w+\.r\d+)\.(\d+)\.json\.gz$/.exec(
     key,
   );
-  if (parts === null) return "this is no key";
+  if (parts === null) return "this is not a key";
   const [, date, hour, first, last, count] = parts;
   if (Number(count) !== rows.length) return `${rows.length} rows inside`;
   for (const row of rows) {

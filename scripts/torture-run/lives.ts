@@ -4,7 +4,7 @@ import { type Death, nextDeath, PATIENCE_MS } from "./deaths.ts";
 import type { Events } from "./events.ts";
 import type { Figures } from "./figures.ts";
 
-/** A stop takes less than a second: whoever is not gone by then hangs. */
+/** A stop takes less than a second: an agent that still runs then hangs. */
 const MERCY_MS = 60_000;
 
 export type Lives = {
@@ -14,15 +14,15 @@ export type Lives = {
   /** Of a death by time, ms. */
   readonly longestMs: number;
   readonly figures: Figures;
-  /** Before each life: lets the writer go on, changes the weather. */
+  /** Before each life: lets the writer continue, and changes the faults of the line. */
   readonly between: (life: number) => Promise<void>;
-  /** After each death, when nobody runs. */
+  /** After each death, when no agent runs. */
   readonly afterDeath: () => void;
   /** A source that has an end: the agent may finish by itself. */
   readonly mayFinish: boolean;
 };
 
-/** Kills `kills` times, or until the agent is done. Returns how often. Throws at the first promise that is broken. */
+/** Kills `kills` times, or until the agent is done. Returns the number of kills. Throws at the first promise that is broken. */
 export async function killAgain(lives: Lives, kills: number): Promise<number> {
   let agent: AgentProcess | null = null;
   let done = 0;
@@ -127,7 +127,7 @@ async function stopInOrder(agent: AgentProcess, figures: Figures): Promise<void>
   figures.stopMs.push(end.atMs - struckAtMs);
 }
 
-/** Another agent on the same data dir, until it says that it waits. One that is told to stop while it waits does so. */
+/** Another agent on the same data dir, until it says that it waits. One that is stopped while it waits ends. */
 async function startWaiting(lives: Lives): Promise<AgentProcess> {
   const agent = lives.start();
   const waits = await agent.says("waiting_for_lock", 2_000);

@@ -1,6 +1,6 @@
 /**
  * `scripts/torture`: kills the compiled agent at random moments while another process writes to its source and its store
- * is at its worst; then reads the lake with code of its own and compares it with what went in.
+ * fails often; then reads the lake with code of its own and compares it with the source.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -38,7 +38,7 @@ function readOptions(): Options {
     },
   });
   const number = (name: string, text: string): number => {
-    if (!/^\d{1,15}$/.test(text)) throw new Error(`Cannot use --${name} "${text}": it is no number`);
+    if (!/^\d{1,15}$/.test(text)) throw new Error(`Cannot use --${name} "${text}": it is not a number`);
     return Number(text);
   };
   const only = NAMES.find((name) => name === values.only) ?? null;
@@ -62,7 +62,7 @@ async function torture({ seed, kills, rows, only, keep }: Options): Promise<bool
     const folder = join(root, `${n}-${name}`);
     mkdirSync(folder);
     const legSeed = hashAt(seed, n) >>> 0;
-    // All rows that --rows asks for are shared out by kills.
+    // The rows of --rows are divided by kills.
     const perKill = rows === null ? part.rows : rows / kills;
     const leg: Leg = { folder, program, seed: legSeed, kills: legKills, rows: Math.ceil(legKills * perKill), figures };
     const differences = await part

@@ -1,4 +1,4 @@
-/** What a dead agent left in its buffer, read from outside. */
+/** The buffer of a dead agent, read from outside. */
 import { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { BUCKET_PREFIX, REGION } from "./lake.ts";
 /** Counts the promised objects, and those whose put went through without being settled: where a repeat would double. */
 export function lookAtRemains(folder: string, figures: Figures): void {
   const path = join(dataDirOf(folder), "buffer.db");
-  // Of S3 the line's 412s tell the same.
+  // For S3 the line's 412s show the same.
   if (!existsSync(path) || !existsSync(lakeOf(folder))) return;
   const db = new Database(path, { readonly: true });
   try {
@@ -27,7 +27,7 @@ export function lookAtRemains(folder: string, figures: Figures): void {
   }
 }
 
-/** After everything: the file is sound, nothing is owed, parked or lost, and the sources' counts are the rows'. */
+/** At the end: the file is sound, no batch is open or parked, nothing is lost, and the sources' counts are those of the rows. */
 export function checkBuffer(folder: string, rows: number, differences: Differences): void {
   const db = new Database(join(dataDirOf(folder), "buffer.db"), { readonly: true });
   const one = (sql: string) => db.query(sql).values()[0]?.[0];

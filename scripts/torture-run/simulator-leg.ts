@@ -1,4 +1,4 @@
-/** The simulator as a source: killed at random, in the end exactly the rows of a run that nobody disturbed. */
+/** The simulator as a source: killed at random, in the end exactly the rows of a run without kills. */
 import { join } from "node:path";
 import { seededRandom } from "../../src/core/random.ts";
 import { dataDirOf, finish, lakeOf, type Place, startAgent, verifySays, WINDOW_MS } from "./agent-command.ts";
@@ -10,7 +10,7 @@ import { objectsInFolder, readLake } from "./lake.ts";
 import { killAgain } from "./lives.ts";
 import { checkBuffer, lookAtRemains } from "./remains.ts";
 
-/** May end before all kills were done, when the simulation was through; `leg.figures.kills` tells. */
+/** May end before all kills were done, when the simulation has ended; `leg.figures.kills` has the number. */
 export async function simulatorToFolder(leg: Leg): Promise<readonly string[]> {
   const { folder, seed, rows, figures } = leg;
   const random = seededRandom(seed);

@@ -1,4 +1,4 @@
-/** The rows that the other process writes: row `n` is a function of (seed, n), so that a writer that was killed goes on. */
+/** The rows that the other process writes: row `n` is a function of (seed, n), so that a writer that was killed can continue. */
 import { bell, between, hashAt, hashText, unit } from "../../src/core/random.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../src/core/sensor.ts";
 
@@ -18,10 +18,10 @@ export const COLUMNS = [
 export type SourceRow = Readonly<Record<string, string | number | null>>;
 
 const SENSORS = 6;
-/** Long past, so that no window is held by the clock; near midnight, so that hours and dates change on the way. */
+/** Long past, so that the clock holds no window; near midnight, so that hours and dates change during the run. */
 const START_MS = Date.UTC(2026, 0, 5, 21, 30);
 const STEP_MS = 400;
-/** Every so many rows a sensor has a new firmware: the same sensor_id, another identity. */
+/** After this many rows a sensor has a new firmware: the same sensor_id, another identity. */
 const FIRMWARE_ROWS = 2_500;
 
 const MIDDLE: Record<(typeof MEASURES)[number], readonly [mean: number, deviation: number]> = {

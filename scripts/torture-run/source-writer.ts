@@ -3,8 +3,8 @@
  *
  *   bun scripts/torture-run/source-writer.ts DATABASE SEED
  *
- * Each line on stdin is how many rows there may be; it writes up to that, and ends when stdin does. It may be killed at
- * any moment and started again: it goes on behind the last row that it committed.
+ * Each line on stdin is a number of rows; it writes up to that, and ends when stdin does. It may be killed at
+ * any moment and started again: it continues behind the last row that it committed.
  */
 import { Database } from "bun:sqlite";
 import { hashAt, unit } from "../../src/core/random.ts";
@@ -19,7 +19,7 @@ const PAUSE_MS = 15;
 const db = new Database(path, { create: true, readwrite: true });
 db.run("PRAGMA busy_timeout = 10000");
 db.run("PRAGMA journal_mode = WAL");
-// Small, so that checkpoints happen under the reader's eyes.
+// Small, so that checkpoints happen while the agent reads.
 db.run("PRAGMA wal_autocheckpoint = 50");
 db.run("PRAGMA synchronous = NORMAL");
 db.run(createTable());
@@ -51,7 +51,7 @@ for (let turn = 0; ; turn++) {
     const row = sourceRow(seed, n);
     insert.run(...COLUMNS.map((name) => row[name] ?? null));
   }
-  // Now and then a writer changes its mind: these rowids are given away again.
+  // Now and then a writer rolls back: SQLite gives these rowids out again.
   if (turn % 17 === 16) {
     db.run("ROLLBACK");
     continue;

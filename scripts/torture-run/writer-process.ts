@@ -1,4 +1,4 @@
-/** The writer of the source database, as a process of its own that is told how far it may go, and is sometimes killed. */
+/** The writer of the source database, as a process of its own that gets its limit on stdin, and is sometimes killed. */
 import { join } from "node:path";
 
 const PROGRAM = join(import.meta.dir, "source-writer.ts");
@@ -22,7 +22,7 @@ export class WriterProcess {
     void this.#child.stdin.flush();
   }
 
-  /** In the middle of a transaction or not; another goes on. */
+  /** In the middle of a transaction or not; another process continues. */
   async killAndRestart(): Promise<void> {
     this.kills++;
     this.#child.kill("SIGKILL");

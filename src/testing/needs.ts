@@ -1,8 +1,8 @@
 /**
- * What tests need beside Bun, and what becomes of a test whose need is not met.
+ * The needs of tests beside Bun, and the skipping of a test whose need is not met.
  *
- * `bun test` runs the quick tests, in seconds: whatever needs more is skipped, and one line says why. `./scripts/test` sets
- * AGENT_TEST=all, and everything runs: what set-up should have brought and did not fails the tests that need it. Only what
+ * `bun test` runs the quick tests, in seconds: a test that needs more is skipped, and one line says why. `./scripts/test` sets
+ * AGENT_TEST=all, and everything runs: if set-up did not bring a need, the tests that need it fail. Only needs that
  * this machine cannot have is skipped then, by name: AGENT_TEST_WITHOUT (no Go, no Java), or a user who is not root.
  */
 import { test } from "bun:test";
@@ -52,7 +52,7 @@ function isPossible(needs: readonly Need[]): boolean {
 }
 
 function saySkipped(needs: readonly Need[]): false {
-  say("skipped: what takes long. Try: AGENT_TEST=all bun test PATTERN");
+  say("skipped: long tests. Try: AGENT_TEST=all bun test PATTERN");
   for (const need of needs) {
     const { bringer, isHere } = NEEDS[need];
     if (bringer !== null && !isHere()) say(`skipped: tests with ${need}, which is missing. Try: ${bringer}`);
@@ -70,7 +70,7 @@ export function cases(all: number, least = 10): number {
   return Math.min(all, Math.max(least, Math.ceil(all / 10)));
 }
 
-/** `test`, or what skips where a need is not met. */
+/** `test`, or a test that is skipped where a need is not met. */
 export function testWith(...needs: readonly Need[]): typeof test {
   return test.skipIf(!canRun(...needs)) as typeof test;
 }

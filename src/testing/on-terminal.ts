@@ -13,7 +13,7 @@ export type OnTerminal = {
 export type Shown = {
   readonly code: number | null;
   readonly signal: string | null;
-  /** All that stood on the terminal, without its control sequences; what was typed is echoed there. */
+  /** All text on the terminal, without its control sequences; typed text is echoed there. */
   readonly text: string;
   /** False where the program ended without asking. */
   readonly asked: boolean;

@@ -25,7 +25,7 @@ export interface Tally {
 
 type Key = readonly (string | null)[];
 
-/** What is known of each group, in order of their keys. */
+/** The sums of each group, in order of their keys. */
 export class Groups<T> {
   readonly #groups = new Map<string, { readonly key: Key; readonly held: T }>();
   readonly #make: () => T;
