@@ -193,7 +193,7 @@ test("an object that is cut, or that its key does not describe, is refused", asy
   };
   const two = new Uint8Array([...gzipSync(row), ...gzipSync(row)]);
   expect(await read(named("21", "000000000001-000000000009", 2), two)).toMatchObject({ objects: 1 });
-  expect(await read(named("21", "000000000001-000000000009", 2), two.subarray(0, -9))).toMatch("no whole object");
+  expect(await read(named("21", "000000000001-000000000009", 2), two.subarray(0, -9))).toMatch("is not a whole object");
   expect(await read(named("21", "000000000001-000000000009", 3), two)).toMatch("2 rows inside");
   expect(await read(named("22", "000000000001-000000000009", 2), two)).toMatch("a row of 2026-01-05T21");
   expect(await read(named("21", "000000000006-000000000009", 2), two)).toMatch("a row with seq 5");
