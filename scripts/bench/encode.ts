@@ -28,7 +28,7 @@ function committed(parameters: string): { catalogue: SensorCatalogue; blocks: En
     const block = new ReadingBlock(BLOCK_ROWS);
     source.take(block);
     const ingestedAtMs = Date.UTC(2026, 0, 2) + blocks.length * 137;
-    const facts = { ingestedAtMs, rulesVersion: "a1b2c3d4e5f6", timeQuality: "ok", agentVersion: "0.1.0" };
+    const facts = { ingestedAtMs, rulesVersion: "a1b2c3d4e5f6", timeQuality: "ok" as const, agentVersion: "0.1.0" };
     blocks.push({ firstSeq, block, facts });
     firstSeq += block.count;
   }

@@ -13,7 +13,7 @@ import { columnsOf } from "../../src/stages/columns.ts";
 import { StageEncoder } from "../../src/stages/encode.ts";
 import { type JsonSchema, schematizedSchema } from "./schematized-schema.ts";
 
-const FACTS = { ingestedAtMs: 0, rulesVersion: "a1b2c3d4e5f6", timeQuality: "ok", agentVersion: "0.1.0" };
+const FACTS = { ingestedAtMs: 0, rulesVersion: "a1b2c3d4e5f6", timeQuality: "ok" as const, agentVersion: "0.1.0" };
 
 /** The schema's keywords, and no others: one that is not known here is an error, so nothing goes unchecked. */
 function violations(schema: JsonSchema, value: unknown, at = "row"): string[] {

@@ -163,6 +163,8 @@ function openPipeline(
       agentVersion: VERSION,
       commitRows: settings.commitRows,
       malformedMax: settings.malformedMax,
+      earliestMs: settings.earliestTime,
+      latestAheadMs: settings.latestAhead,
       commitMs: settings.commitMs,
     },
     before,

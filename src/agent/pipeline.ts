@@ -9,12 +9,13 @@ import { TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Problem } from "../core/problem.ts";
 import { countFlaw, type Flaw, type ReadingBlock } from "../core/reading.ts";
-import type { ClockWatch } from "../core/time/clock.ts";
+import { type ClockWatch, SANE_SINCE_MS } from "../core/time/clock.ts";
 import { MS_PER_DAY } from "../core/time/duration.ts";
 import type { RuleSet } from "../rules/rule-set.ts";
 import type { Source, Taken } from "../sensor/source.ts";
 import type { Windows } from "../stages/aggregate.ts";
-import { InputShare } from "./input-share.ts";
+import { InputShare } from "./input/share.ts";
+import { TimeWatch } from "./input/times.ts";
 import { inTrouble, outOfTrouble, type SourceTrouble } from "./source-trouble.ts";
 
 /** A source in the pipeline: its state, and its readings that wait for the next commit. */
@@ -26,6 +27,7 @@ export type Tap = {
   ready: boolean;
   trouble: SourceTrouble | null;
   readonly input: InputShare;
+  readonly times: TimeWatch;
   /** Rows that wait for the commit; `refused`: those of them that are malformed. */
   accepted: number;
   refused: number;
@@ -61,6 +63,9 @@ export type PipelineParts = {
   readonly commitMs: number;
   /** A larger share of malformed rows is a problem of the source. */
   readonly malformedMax: number;
+  /** Event times before `earliestMs`, or further ahead of the clock, are implausible. */
+  readonly earliestMs: number;
+  readonly latestAheadMs: number;
 };
 
 /** A source in trouble is asked again this much later. */
@@ -92,6 +97,7 @@ export class Pipeline {
         ready: true,
         trouble: null,
         input: new InputShare(parts.malformedMax),
+        times: new TimeWatch(source),
         accepted: 0,
         refused: 0,
         flaws: new Map(),
@@ -119,10 +125,10 @@ export class Pipeline {
     }
   }
 
-  /** The problem of a source's input, although it can be read. */
-  inputProblems({ source, input }: Tap): readonly Problem[] {
-    const share = input.problem(source.uri);
-    return [...(share === null ? [] : [share]), ...(source.problems?.() ?? [])];
+  /** The problems of the input of a source, although it can be read. */
+  inputProblems({ source, input, times }: Tap, nowMs: number): readonly Problem[] {
+    const found = [input.problem(source.uri), times.problem(nowMs)].filter((problem) => problem !== null);
+    return [...found, ...(source.problems?.() ?? [])];
   }
 
   #take(nowMs: number): void {
@@ -156,6 +162,8 @@ export class Pipeline {
     if (taken.state === "ended") tap.input.end();
     tap.input.report(tap.source.uri, this.#parts.log);
     if (this.#block.flaws.size > 0) this.#noteFlaws(tap);
+    tap.times.add(this.#block, before, this.#plausible(nowMs));
+    tap.times.report(nowMs, this.#parts.log);
     tap.ready = taken.state === "more";
     tap.wakeAtMs = taken.state === "idle" ? taken.wakeAtMs : null;
     if (taken.state === "ended") tap.state = "ended";
@@ -186,6 +194,12 @@ export class Pipeline {
     return this.#block.count >= this.#parts.commitRows || this.#block.full;
   }
 
+  /** A clock that is far behind cannot tell what is ahead. */
+  #plausible(nowMs: number): Pick<CommitFacts, "earliestMs" | "latestMs"> {
+    const { earliestMs, latestAheadMs } = this.#parts;
+    return nowMs < SANE_SINCE_MS ? { earliestMs } : { earliestMs, latestMs: nowMs + latestAheadMs };
+  }
+
   #isDue(nowMs: number): boolean {
     if (this.#isFull) return true;
     const waited = nowMs - (this.#waitingSinceMs ?? nowMs);
@@ -204,6 +218,7 @@ export class Pipeline {
       ingestedAtMs: nowMs,
       rulesVersion: rules.set.version,
       timeQuality: clock.observe(nowMs, runningMs),
+      ...this.#plausible(nowMs),
       agentVersion,
     };
     const stored = buffer.commit(block, facts, this.#shares(), (lastSeq) => rules.commit(block, lastSeq));

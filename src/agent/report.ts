@@ -66,7 +66,7 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
     sources: pipeline.taps.map((tap) => ({
       uri: tap.source.uri,
       trouble: tap.trouble?.isReported === true ? tap.trouble.message : null,
-      input: pipeline.inputProblems(tap),
+      input: pipeline.inputProblems(tap, nowMs),
     })),
     parked: delivery.parked,
     heartbeat: parts.heartbeat() ?? null,

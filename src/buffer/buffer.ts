@@ -1,5 +1,5 @@
 /** The words that the buffer (step 2, KEEP) shares with the code that commits to it, reads from it and delivers from it. */
-import type { Flaw, ReadingBlock, TimeQuality } from "../core/reading.ts";
+import type { Flaw, ReadingBlock, TimeFacts } from "../core/reading.ts";
 import type { HourRange, SeqRange } from "../core/seq-range.ts";
 import type { ReadingStage, Stage } from "../core/stage.ts";
 
@@ -9,10 +9,9 @@ export const ANOMALOUS = 1;
 export const MALFORMED = 2;
 
 /** What the readings of one transaction share. */
-export type CommitFacts = {
+export type CommitFacts = TimeFacts & {
   readonly ingestedAtMs: number;
   readonly rulesVersion: string;
-  readonly timeQuality: TimeQuality;
   /** Of the agent that took the readings; a retry by a newer agent sends the same rows. */
   readonly agentVersion: string;
 };

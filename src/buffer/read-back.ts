@@ -24,6 +24,9 @@ export type GroupRow = {
   rules_version: string;
   time_quality: string;
   agent_version: string;
+  /** Undefined in a buffer of an older agent. */
+  earliest?: number | null;
+  latest?: number | null;
 };
 
 /** The commits of [?1, ?2], and perhaps the one before them. */
@@ -247,6 +250,8 @@ export function factsOf(group: GroupRow): CommitFacts {
     ingestedAtMs: group.ingested_at,
     rulesVersion: group.rules_version,
     timeQuality: group.time_quality as TimeQuality,
+    ...(typeof group.earliest === "number" && { earliestMs: group.earliest }),
+    ...(typeof group.latest === "number" && { latestMs: group.latest }),
     agentVersion: group.agent_version,
   };
 }

@@ -58,6 +58,11 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE flaw (uri TEXT NOT NULL, reason TEXT NOT NULL, field TEXT NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (uri, reason, field)) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The bounds of plausible event times, ms, as they were at that commit; NULL: none.
+  ALTER TABLE commit_group ADD COLUMN earliest INTEGER;
+  ALTER TABLE commit_group ADD COLUMN latest INTEGER;
+  `,
 ];
 /**
  * The condition of the index `batch_open`. A query that does not say it, word for word, looks at every batch that was ever

@@ -54,7 +54,8 @@ test("a node's id is made with its buffer and stays; a given one wins, and the o
   expect(made).toBe(1);
 });
 
-const facts = { ingestedAtMs: 1_000, rulesVersion: "abc", timeQuality: "ok", agentVersion: "0.1.0" } as const;
+const said = { ingestedAtMs: 1_000, rulesVersion: "abc", timeQuality: "ok", agentVersion: "0.1.0" } as const;
+const facts = { ...said, earliestMs: 7, latestMs: 4e12 } as const;
 const identity = (id: string) => IDENTITY_COLUMNS.map((name) => (name === "sensor_id" ? id : null));
 
 type TestRow = {
@@ -119,7 +120,7 @@ test("committed readings are the same from memory, from the database, and after 
       rmSync(dataDir, { recursive: true, force: true });
       dataDir = mkdtempSync(join(tmpdir(), "agent-buffer-"));
       let buffer = open();
-      for (const rows of commits) buffer.commit(fill(buffer, rows), facts, []);
+      for (const [i, rows] of commits.entries()) buffer.commit(fill(buffer, rows), i % 2 === 0 ? facts : said, []);
       const { lastSeq, epoch } = buffer;
       const slots = buffer.catalogue.measureNames.length;
       expect(lastSeq).toBe(commits.flat().length);

@@ -179,7 +179,7 @@ export class SqliteBuffer {
 
   #insertRows(block: ReadingBlock, firstSeq: number, facts: CommitFacts): void {
     this.db
-      .query("INSERT INTO commit_group VALUES (?, ?, ?, ?, ?, ?)")
+      .query("INSERT INTO commit_group VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
       .run(
         firstSeq,
         firstSeq + block.count - 1,
@@ -187,6 +187,8 @@ export class SqliteBuffer {
         facts.rulesVersion,
         facts.timeQuality,
         facts.agentVersion,
+        facts.earliestMs ?? null,
+        facts.latestMs ?? null,
       );
     const { many, one } = this.#inserts;
     let row = 0;

@@ -26,8 +26,8 @@ function factsOf({ at, shown, judgedBy }: Explanation): [string, string][] {
     facts.push(["measures", measuresText(at)], ["says", saysText(reading)]);
     if (reading["extra"] !== null) facts.push(["extra", String(reading["extra"])]);
   }
-  const { ingested_at: committed, time_quality: clock, node_id: node, agent_version: agent } = reading;
-  facts.push(["committed", `${committed} on ${node} by agent ${agent}${clock === "ok" ? "" : `, clock ${clock}`}`]);
+  const { ingested_at: committed, time_quality: time, node_id: node, agent_version: agent } = reading;
+  facts.push(["committed", `${committed} on ${node} by agent ${agent}${time === "ok" ? "" : `, time ${time}`}`]);
   facts.push(["rules", rulesText(judgedBy)]);
   return facts;
 }

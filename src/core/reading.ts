@@ -65,8 +65,24 @@ export type Finding = {
 export const SEVERITIES = ["info", "warning", "critical"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** Whether the clock could be trusted when a reading was committed. */
+/** Whether the clock could be trusted when a reading was committed, and its own time is plausible. */
 export type TimeQuality = "ok" | "unsynced" | "stepped";
+
+/** What a commit says of the times of its readings; outside the two bounds, where they are given, no time is plausible. */
+export type TimeFacts = {
+  readonly timeQuality: TimeQuality;
+  readonly earliestMs?: number;
+  readonly latestMs?: number;
+};
+
+export function isImplausible({ earliestMs, latestMs }: Omit<TimeFacts, "timeQuality">, timeMs: number): boolean {
+  return timeMs < (earliestMs ?? Number.NEGATIVE_INFINITY) || timeMs > (latestMs ?? Number.POSITIVE_INFINITY);
+}
+
+/** Of one reading: a plausible clock does not make an implausible time right. */
+export function timeQualityOf(facts: TimeFacts, timeMs: number): TimeQuality {
+  return isImplausible(facts, timeMs) ? "unsynced" : facts.timeQuality;
+}
 
 /**
  * Up to `capacity` readings in columns, in the order they were taken (fewer where they have much text). A missing or null

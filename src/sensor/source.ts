@@ -34,6 +34,11 @@ export interface Source {
    * all is well. Called about once a second. `agent status` shows it, also after the agent has ended.
    */
   problems?(): readonly Problem[];
+  /**
+   * For a time that is hardly meant: what the same number is in another format (`unix_ms gives 1970-01-20 here; as unix_s it
+   * is 2023-11-14`). Null where no other fits.
+   */
+  otherTime?(timeMs: number): string | null;
   /** Set by the caller: called when an idle source has readings. */
   onReady: (() => void) | null;
   close(): void | Promise<void>;

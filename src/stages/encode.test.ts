@@ -11,7 +11,7 @@ import type { MeasureUnits } from "./schematize.ts";
 
 const ALL = new Set<ReadingStage>(["raw", "validated", "anomalies", "schematized"]);
 const HOUR = Date.UTC(2026, 10, 23, 8);
-const FACTS = { ingestedAtMs: HOUR, rulesVersion: "a1b2c3d4e5f6", timeQuality: "ok", agentVersion: "0.1.0" };
+const FACTS = { ingestedAtMs: HOUR, rulesVersion: "a1b2c3d4e5f6", timeQuality: "ok" as const, agentVersion: "0.1.0" };
 const FINDING: Finding = {
   rule: "temperature-range",
   severity: "warning",
@@ -158,4 +158,27 @@ test("derived columns are the same for the same air, whatever unit the profile h
   expect(derived(68, "°F")).toEqual(inCelsius);
   expect(derived(293.15, "K")).toEqual(inCelsius);
   expect(derived(20, "points")).toEqual([null, null, null]);
+});
+
+test("time_quality is that of the commit, but unsynced for a reading whose time is outside what was plausible then", () => {
+  const rows: TestRow[] = [-2, -1, 0, 1, 2].map((minute) => ({ sensor: 1, minute, value: 20, kind: "valid" }));
+  const { encoder, blocks } = build(rows, 10);
+  const qualities = (facts: object) => {
+    const bounded = blocks.map((block) => ({ ...block, facts: { ...block.facts, ...facts } }));
+    return [HOUR - 3_600_000, HOUR].flatMap((hourMs) => {
+      const made = encoder.encode(bounded, { first: 1, last: 5, hourMs }, ALL);
+      return linesOf(made.get("raw")?.body).map((row) => row["time_quality"]);
+    });
+  };
+  expect(qualities({})).toEqual(["ok", "ok", "ok", "ok", "ok"]);
+  const bounds = { earliestMs: HOUR - 60_000, latestMs: HOUR + 60_000 };
+  expect(qualities(bounds)).toEqual(["unsynced", "ok", "ok", "ok", "unsynced"]);
+  expect(qualities({ ...bounds, timeQuality: "stepped" })).toEqual([
+    "unsynced",
+    "stepped",
+    "stepped",
+    "stepped",
+    "unsynced",
+  ]);
+  expect(qualities({ earliestMs: HOUR })).toEqual(["unsynced", "unsynced", "ok", "ok", "ok"]);
 });

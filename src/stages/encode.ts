@@ -6,8 +6,17 @@
 import { ByteWriter, bytesOf, free } from "../core/bytes/bytes.ts";
 import type { Gzip } from "../core/bytes/gzip.ts";
 import { ReadingText } from "../core/bytes/reading-text.ts";
-import type { Finding, Malformed, ReadingBlock, Severity } from "../core/reading.ts";
-import { SEVERITIES } from "../core/reading.ts";
+import {
+  type Finding,
+  isImplausible,
+  type Malformed,
+  type ReadingBlock,
+  SEVERITIES,
+  type Severity,
+  type TimeFacts,
+  type TimeQuality,
+  timeQualityOf,
+} from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { HourRange } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
@@ -18,10 +27,9 @@ import { type MeasureUnits, Schematizer } from "./schematize.ts";
 export type EncodableBlock = {
   readonly firstSeq: number;
   readonly block: ReadingBlock;
-  readonly facts: {
+  readonly facts: TimeFacts & {
     readonly ingestedAtMs: number;
     readonly rulesVersion: string;
-    readonly timeQuality: string;
     readonly agentVersion: string;
   };
 };
@@ -49,6 +57,8 @@ export class StageEncoder {
   readonly #plain = new ByteWriter(1 << 20);
   readonly #more = new ByteWriter(1 << 20);
   readonly #tails = new WeakMap<EncodableBlock["facts"], Tail>();
+  /** Of readings whose time is implausible. */
+  readonly #doubtfulTails = new WeakMap<EncodableBlock["facts"], Tail>();
   readonly #readingId: Uint8Array;
 
   constructor(settings: EncoderSettings, catalogue: SensorCatalogue) {
@@ -124,14 +134,16 @@ export class StageEncoder {
 
   #writeRow(w: ByteWriter, stored: EncodableBlock, row: number): void {
     const { block, firstSeq, facts } = stored;
-    let tail = this.#tails.get(facts);
+    const timeMs = block.time[row]!;
+    const tails = isImplausible(facts, timeMs) ? this.#doubtfulTails : this.#tails;
+    let tail = tails.get(facts);
     if (tail === undefined) {
-      tail = makeTail(facts, this.#settings.nodeId);
-      this.#tails.set(facts, tail);
+      tail = makeTail(facts, this.#settings.nodeId, timeQualityOf(facts, timeMs));
+      tails.set(facts, tail);
     }
     const malformed = block.malformed.size > 0 ? block.malformed.get(row) : undefined;
     if (malformed === undefined) this.#text.write(w, block, row);
-    else this.#text.writeUnidentified(w, block.time[row]!);
+    else this.#text.writeUnidentified(w, timeMs);
     w.raw(this.#readingId);
     w.integer(firstSeq + row);
     const extra = malformed === undefined ? extraOf(block, row) : receivedText(malformed);
@@ -189,13 +201,13 @@ function receivedText(malformed: Malformed): string {
   return JSON.stringify({ received, encoding, bytes, reason, detail });
 }
 
-function makeTail(facts: EncodableBlock["facts"], nodeId: string): Tail {
+function makeTail(facts: EncodableBlock["facts"], nodeId: string, timeQuality: TimeQuality): Tail {
   const columns = {
     node_id: nodeId,
     agent_version: facts.agentVersion,
     rules_version: facts.rulesVersion,
     ingested_at: new Date(facts.ingestedAtMs).toISOString(),
-    time_quality: facts.timeQuality,
+    time_quality: timeQuality,
   };
   const before = `",${JSON.stringify(columns).slice(1, -1)},"extra":`;
   return { plain: bytesOf(`${before}null`), before: bytesOf(before) };

@@ -1,7 +1,7 @@
 /** A stored reading as `why`, `tail` and `rules backtest` show it: its fields, its findings, and one line of both. */
 import { type StoredBlock, verdictOf } from "../buffer/buffer.ts";
 import { oneLine } from "../core/log/log.ts";
-import type { Finding, Malformed } from "../core/reading.ts";
+import { type Finding, type Malformed, timeQualityOf } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type Label, NO_SENSOR, type Sensor, type SensorCatalogue } from "../core/sensor.ts";
 
 /** By stored verdict. */
@@ -54,7 +54,7 @@ export function fieldsOf(at: ReadingAt): ReadingFields {
     agent_version: facts.agentVersion,
     rules_version: facts.rulesVersion,
     ingested_at: new Date(facts.ingestedAtMs).toISOString(),
-    time_quality: facts.timeQuality,
+    time_quality: timeQualityOf(facts, block.time[row] ?? Number.NaN),
     extra: malformed === undefined ? (block.extra.get(row) ?? null) : receivedText(malformed),
   };
 }

@@ -282,10 +282,11 @@ export class DamagedBuffer {
 
 const QUALITIES: readonly TimeQuality[] = ["ok", "unsynced", "stepped"];
 function isGroup(group: GroupRow): boolean {
-  const { first_seq, last_seq, ingested_at, rules_version, time_quality, agent_version } = group;
+  const { first_seq, last_seq, ingested_at, rules_version, time_quality, agent_version, earliest, latest } = group;
   const numbers = [first_seq, last_seq, ingested_at].every((value) => Number.isSafeInteger(value));
   const texts = [rules_version, agent_version].every((value) => typeof value === "string");
-  return numbers && texts && last_seq >= first_seq && (QUALITIES as readonly string[]).includes(time_quality);
+  const bounds = [earliest ?? 0, latest ?? 0].every((value) => Number.isSafeInteger(value));
+  return numbers && bounds && texts && last_seq >= first_seq && (QUALITIES as readonly string[]).includes(time_quality);
 }
 
 /** The count of a loss with a range must agree with the range. */

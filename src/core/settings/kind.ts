@@ -121,6 +121,21 @@ export function integer(min: number, max: number): Kind<number> {
   });
 }
 
+/** Milliseconds since 1970, UTC. */
+export const moment: Kind<number> = one({
+  expects: "a day or a moment in UTC, such as 2000-01-01 or 2024-06-30T12:00:00Z",
+  hint: "TIME",
+  read: (value) => {
+    if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?$/.test(value)) return undefined;
+    const ms = Date.parse(value);
+    // The 30th of February would be the 1st of March.
+    return Number.isNaN(ms) || !new Date(ms).toISOString().startsWith(value.slice(0, 19).replace("Z", ""))
+      ? undefined
+      : ms;
+  },
+  format: (ms: number) => new Date(ms).toISOString().replace("T00:00:00.000Z", "").replace(".000Z", "Z"),
+});
+
 /** A share from 0 to 1. */
 export const percent: Kind<number> = one({
   expects: "a percentage from 0% to 100%, such as 5%",

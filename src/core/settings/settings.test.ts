@@ -66,6 +66,8 @@ function textFor(setting: Setting<unknown>): fc.Arbitrary<string> {
       "*",
       "a,B.c",
       "m5d.large",
+      "2000-01-01",
+      "2024-06-30T12:00:00Z",
       "7.5%",
       "100%",
     ),

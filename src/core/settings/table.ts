@@ -100,6 +100,18 @@ export const SETTINGS = {
     "5m",
     "A reading further ahead of the clock than this does not close windows.",
   ),
+  earliestTime: must(
+    "AGENT_EARLIEST_TIME",
+    kind.moment,
+    "2000-01-01",
+    "An earlier time of a reading is implausible: the reading is kept, with time_quality unsynced, and reported.",
+  ),
+  latestAhead: must(
+    "AGENT_LATEST_AHEAD",
+    kind.duration("1m", "36500d"),
+    "366d",
+    "So is a time that is further ahead of the clock than this.",
+  ),
   keep: must("AGENT_KEEP", kind.duration("0", "3650d"), "24h", "Delivered readings stay in the buffer for this long."),
   bufferMaxBytes: must("AGENT_BUFFER_MAX_BYTES", kind.bytes("1MiB", "16TiB"), "2GiB", "The buffer's limit on disk."),
   bufferFull: must(

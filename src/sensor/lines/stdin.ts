@@ -8,6 +8,7 @@ import type { Problem } from "../../core/problem.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import type { SourceNames } from "../row/mapped-names.ts";
 import type { Normalizer } from "../row/normalize.ts";
+import type { TimestampReader } from "../row/timestamp.ts";
 import type { Source, Taken } from "../source.ts";
 import { LineDecoder } from "./decoder.ts";
 import { LineSplitter } from "./splitter.ts";
@@ -22,6 +23,7 @@ export class StdinSource implements Source {
   readonly #decoder: LineDecoder;
   readonly #queueBytes: number;
   readonly #names: SourceNames | null;
+  readonly #timestamps: TimestampReader;
   readonly #chunks: AsyncIterator<Uint8Array>;
   #room: (() => void) | null = null;
   #closed = false;
@@ -38,6 +40,7 @@ export class StdinSource implements Source {
     this.#lines = new LineSplitter(options.normalizer.maxLineBytes);
     this.#decoder = new LineDecoder(options.normalizer);
     this.#names = options.normalizer.names;
+    this.#timestamps = options.normalizer.timestamps;
     this.#queueBytes = options.queueBytes ?? QUEUE_BYTES;
     this.#chunks = options.stream[Symbol.asyncIterator]();
     void this.#read();
@@ -61,6 +64,10 @@ export class StdinSource implements Source {
   }
 
   committed(): void {}
+
+  otherTime(timeMs: number): string | null {
+    return this.#timestamps.otherMeaning(timeMs);
+  }
 
   problems(): readonly Problem[] {
     return this.#names?.problems() ?? [];

@@ -60,3 +60,15 @@ export function epochToMs(format: EpochFormat, value: number): number {
 export function epochFromMs(format: EpochFormat, ms: number): number {
   return EPOCHS[format].fromMs(ms);
 }
+
+/** Where a sensor's time is, if its number was read in the right format. The ranges of the formats do not overlap. */
+const USUAL = { from: Date.UTC(2000, 0, 1), until: Date.UTC(2100, 0, 1) };
+
+/** The format in which a number is a usual time, and that time; null where none other than `not` fits. */
+export function otherEpoch(not: EpochFormat, value: number): { format: EpochFormat; ms: number } | null {
+  for (const format of EPOCH_FORMATS) {
+    const ms = epochToMs(format, value);
+    if (format !== not && ms >= USUAL.from && ms < USUAL.until) return { format, ms };
+  }
+  return null;
+}

@@ -21,7 +21,7 @@ import {
   UPPER_Z,
 } from "../../core/ascii.ts";
 import { MS_PER_DAY, MS_PER_MINUTE } from "../../core/time/duration.ts";
-import { EPOCH_FORMATS, type EpochFormat, epochFromMs, epochToMs, isEpoch } from "./epoch.ts";
+import { EPOCH_FORMATS, type EpochFormat, epochFromMs, epochToMs, isEpoch, otherEpoch } from "./epoch.ts";
 import { endsMonth, usualShape } from "./timestamp-shapes.ts";
 import type { Zone } from "./zone.ts";
 
@@ -73,6 +73,13 @@ export class TimestampReader {
     if (!(ms >= FIRST_DAY_MS && ms <= END_MS + MS_PER_DAY)) return Number.NaN;
     this.note = epochFromMs(epoch, ms) === value ? 0 : FINER;
     return inRange(epoch === "excel_day" && this.#zone !== null ? this.#toUtc(ms, this.#zone) : ms);
+  }
+
+  /** `unix_ms gives 1970-01-20 here; as unix_s it is 2023-11-14`; null where the number fits no other format, or is text. */
+  otherMeaning(timeMs: number): string | null {
+    const epoch = this.#epoch;
+    const other = epoch === null ? null : otherEpoch(epoch, epochFromMs(epoch, timeMs));
+    return other === null ? null : `${epoch} gives ${dayOf(timeMs)} here; as ${other.format} it is ${dayOf(other.ms)}`;
   }
 
   fromText(padded: string): number {
@@ -175,6 +182,10 @@ export class TimestampReader {
     const offsetMs = (hours * 60 + minutes) * MS_PER_MINUTE;
     return mark === PLUS ? localMs - offsetMs : localMs + offsetMs;
   }
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
 }
 
 function inRange(ms: number): number {

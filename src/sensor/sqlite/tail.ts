@@ -114,6 +114,10 @@ export class SqliteTailSource implements Source {
     this.hasMoved = false;
   }
 
+  otherTime(timeMs: number): string | null {
+    return this.#options.normalizer.timestamps.otherMeaning(timeMs);
+  }
+
   problems(): readonly Problem[] {
     return [...this.#teller.problems(), ...(this.#options.normalizer.names?.problems() ?? [])];
   }

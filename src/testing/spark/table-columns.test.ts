@@ -14,7 +14,7 @@ import { SensorWindow } from "../../stages/aggregate.ts";
 import { StageEncoder } from "../../stages/encode.ts";
 import { windowRows } from "../../stages/window-row.ts";
 
-const FACTS = { ingestedAtMs: 0, rulesVersion: "a1b2c3d4e5f6", timeQuality: "ok", agentVersion: "0.1.0" };
+const FACTS = { ingestedAtMs: 0, rulesVersion: "a1b2c3d4e5f6", timeQuality: "ok" as const, agentVersion: "0.1.0" };
 const AT_MS = Date.UTC(2026, 10, 23, 8, 30);
 const HOUR_MS = Date.UTC(2026, 10, 23, 8);
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { type LogEntry, makeLog } from "../core/log/log.ts";
-import { ReadingBlock } from "../core/reading.ts";
-import { InputShare } from "./input-share.ts";
+import { type LogEntry, makeLog } from "../../core/log/log.ts";
+import { ReadingBlock } from "../../core/reading.ts";
+import { InputShare } from "./share.ts";
 
 const lines: LogEntry[] = [];
 const log = makeLog({ least: "info", secrets: [], now: () => 0, write: (entry) => lines.push(entry) });

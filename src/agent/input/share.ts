@@ -2,11 +2,11 @@
  * The share of a source's rows that is malformed. A share above the setting is a problem with the first reason: the input has
  * another format than the settings say, and "everything was delivered" would hide that it holds no readings.
  */
-import type { Log } from "../core/log/log.ts";
-import type { Problem } from "../core/problem.ts";
-import { grouped } from "../core/readable-numbers.ts";
-import type { Malformed, ReadingBlock } from "../core/reading.ts";
-import { shellWord } from "../core/shell-word.ts";
+import type { Log } from "../../core/log/log.ts";
+import type { Problem } from "../../core/problem.ts";
+import { grouped } from "../../core/readable-numbers.ts";
+import type { Malformed, ReadingBlock } from "../../core/reading.ts";
+import { shellWord } from "../../core/shell-word.ts";
 
 /** The share is that of the newest one to two such groups of rows, so that it recovers when the input does. */
 const GROUP_ROWS = 1_000;

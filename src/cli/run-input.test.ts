@@ -1,0 +1,128 @@
+/** What a person is told of input that can be read and hardly means what it says: whole runs, in this process. */
+import { Database } from "bun:sqlite";
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Status } from "../status/status.ts";
+import { runCommandLine } from "./frame/commands.ts";
+
+const HOME = mkdtempSync(join(tmpdir(), "agent-run-input-"));
+afterAll(() => rmSync(HOME, { recursive: true }));
+
+type RawRow = Readonly<Record<string, unknown>>;
+
+/** A run with `--once` over the rows of a table, with this map; and what `status` and the lake say afterwards. */
+async function ran(columns: string, rows: readonly (readonly (string | number | null)[])[], map: unknown, env = {}) {
+  const cwd = mkdtempSync(join(HOME, "case-"));
+  const db = new Database(join(cwd, "field.db"), { create: true });
+  db.run(`CREATE TABLE t (${columns})`);
+  for (const row of rows) db.run(`INSERT INTO t VALUES (${row.map(() => "?").join(", ")})`, [...row]);
+  db.close();
+  writeFileSync(join(cwd, "map.json"), JSON.stringify(map));
+  const said: string[] = [];
+  const run = async (line: string): Promise<string> => {
+    let stdout = "";
+    await runCommandLine(line.split(" "), {
+      env,
+      dotenv: {},
+      cwd,
+      terminal: false,
+      stop: new AbortController().signal,
+      write: async (data) => {
+        stdout += typeof data === "string" ? data : new TextDecoder().decode(data);
+      },
+      say: (text) => void said.push(text),
+    });
+    return stdout;
+  };
+  const uri = `sqlite:${join(cwd, "field.db")}?table=t`;
+  const lake = join(cwd, "lake");
+  await run(`run --once --source ${uri} --map map.json --data-dir ${join(cwd, "data")} --store dir:${lake}`);
+  const status = JSON.parse(await run(`status --json --data-dir ${join(cwd, "data")}`)) as Status;
+  const warnings = said.filter((line) => / WARN /.test(line)).map((line) => line.replaceAll(uri, "sqlite:t"));
+  const problems = status.problems.map((problem) => ({
+    ...problem,
+    message: problem.message.replaceAll(uri, "sqlite:t"),
+  }));
+  return { health: status.health, problems, warnings, rows: rawRows(lake), keys: keysOf(lake) };
+}
+
+function keysOf(lake: string): string[] {
+  return readdirSync(lake, { recursive: true })
+    .map(String)
+    .filter((path) => path.endsWith(".gz"));
+}
+
+function rawRows(lake: string): RawRow[] {
+  const objects = keysOf(lake).filter((path) => path.includes("-raw-data-"));
+  const lines = objects.flatMap((path) => {
+    return new TextDecoder()
+      .decode(Bun.gunzipSync(readFileSync(join(lake, path))))
+      .trimEnd()
+      .split("\n");
+  });
+  const rows = lines.map((line): RawRow => JSON.parse(line));
+  const seqOf = (row: RawRow) => Number(String(row["reading_id"]).split("-")[1]);
+  return rows.sort((a, b) => seqOf(a) - seqOf(b));
+}
+
+const fields = { dev: "sensor_id", ts: "timestamp" };
+
+test("a wrong epoch unit is told, with the one that fits, and no such reading has time_quality ok", async () => {
+  const rows = [0, 1_700_000_000, 1_700_000_060].map((ts) => ["a", ts, 20] as const);
+  const map = { fields, timestamp: { format: "unix_ms" } };
+  const { health, problems, warnings, rows: raw, keys } = await ran("dev TEXT, ts, temperature REAL", rows, map);
+  expect(raw.map((row) => [row["timestamp"], row["time_quality"]])).toEqual([
+    ["1970-01-01T00:00:00.000Z", "unsynced"],
+    ["1970-01-20T16:13:20.000Z", "unsynced"],
+    ["1970-01-20T16:13:20.060Z", "unsynced"],
+  ]);
+  const message =
+    '3 of 3 readings from "sqlite:t" have implausible times: ' +
+    "unix_ms gives 1970-01-20 here; as unix_s it is 2023-11-14";
+  expect(warnings).toEqual([expect.stringContaining(`${message}. The agent keeps them, with time_quality unsynced`)]);
+  expect([health, problems.map((problem) => [problem.code, problem.message])]).toEqual([
+    "degraded",
+    [["times_implausible", message]],
+  ]);
+  expect(keys.some((key) => key.includes("date=1970-01-20/"))).toBe(true);
+});
+
+test("Julian days, days of a spreadsheet, microseconds and the far future are found too, each by itself", async () => {
+  const cases: [format: string, value: number, expected: string][] = [
+    ["unix_s", 2_460_311.5, "unix_s gives 1970-01-29 here; as julian_day it is 2024-01-02"],
+    ["unix_ms", 45_292.5, "unix_ms gives 1970-01-01 here; as excel_day it is 2024-01-01"],
+    ["unix_us", 1_700_000_000_000, "unix_us gives 1970-01-20 here; as unix_ms it is 2023-11-14"],
+    ["unix_ms", 4_102_444_800_000, "such as 2100-01-01T00:00:00.000Z"],
+  ];
+  for (const [format, value, expected] of cases) {
+    const columns = "dev TEXT, ts, temperature REAL";
+    const { problems, rows } = await ran(columns, [["a", value, 20]], { fields, timestamp: { format } });
+    const message = `1 of 1 readings from "sqlite:t" has an implausible time: ${expected}`;
+    expect(problems.map((problem) => problem.message)).toEqual([message]);
+    expect(rows.map((row) => row["time_quality"])).toEqual(["unsynced"]);
+  }
+});
+
+test("one implausible time among good ones marks only its own reading, and the range is a setting", async () => {
+  const columns = "dev TEXT, ts TEXT, temperature REAL";
+  const times = ["2023-11-14T22:13:20Z", "1970-01-01T00:00:12Z", "1999-12-31T23:59:59.999Z", "2000-01-01T00:00:00Z"];
+  const rows = times.map((ts) => ["a", ts, 20] as const);
+  const found = await ran(columns, rows, { fields });
+  expect(found.rows.map((row) => row["time_quality"])).toEqual(["ok", "unsynced", "unsynced", "ok"]);
+  expect(found.problems.map(({ message }) => message)).toEqual([
+    '2 of 4 readings from "sqlite:t" have implausible times: such as 1970-01-01T00:00:12.000Z',
+  ]);
+  const earlier = await ran(columns, rows, { fields }, { AGENT_EARLIEST_TIME: "1970-01-01" });
+  expect([earlier.health, earlier.warnings]).toEqual(["ok", []]);
+  expect(earlier.rows.map((row) => row["time_quality"])).toEqual(["ok", "ok", "ok", "ok"]);
+});
+
+test("a misspelt name in a map is told by a run with --once, and status says it afterwards", async () => {
+  const map = { fields: { ...fields, temprature: "temperature" } };
+  const { health, problems, warnings } = await ran("dev, ts, temperatur", [["a", "2024-01-01T00:00:00Z", 75]], map);
+  const message = 'No row has these names of the map: "temprature" (did you mean temperatur?)';
+  expect(warnings).toEqual([expect.stringContaining(message)]);
+  expect([health, problems]).toEqual(["degraded", [{ code: "map_names_unseen", message, try: "agent tail --json" }]]);
+});
