@@ -128,7 +128,7 @@ export class LineDecoder {
       return refusal("invalid_utf8", "the line is not UTF-8");
     }
     try {
-      const value = readLine(text, line);
+      const value = readLine(text);
       if (value instanceof LineObject) return value;
       const kind = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
       return refusal("not_an_object", `the line is ${kind}, a JSON object was expected`);

@@ -17,7 +17,8 @@ export function templateOf(line: Buffer, sensor: number, plan: Plan, normalizer:
   const seen = new Set<string>();
   const gaps: Gap[] = [];
   let before = "";
-  for (const { keyFrom, keyTo, from, to } of fieldSpans(line)) {
+  // As Latin-1, a character is a byte.
+  for (const { keyFrom, keyTo, from, to } of fieldSpans(line.toString("latin1"))) {
     const key = line.toString("utf8", keyFrom, keyTo);
     // A key that is a whole number would change its place in the object.
     if (key.includes("\\") || seen.has(key) || /^\d+$/.test(key)) return null;

@@ -16,17 +16,21 @@ import {
 } from "../../core/ascii.ts";
 import type { ForeignRow } from "../row/normalize.ts";
 import { NOT_FINITE, notFiniteOf } from "../row/not-finite.ts";
-import { fieldSpans } from "./spans.ts";
+import { type FieldSpan, fieldSpans } from "./spans.ts";
 
 export class LineObject {
   readonly row: ForeignRow;
   /** The line is not JSON: words in it stand for numbers that JSON does not have. In `row` they are these numbers. */
   readonly hasWords: boolean;
   /** The line, with such words in quotes. */
-  readonly #json: Buffer;
+  readonly #json: string;
+  #spans: readonly FieldSpan[] | null = null;
+  /** By name, where keys are not what they look like. */
   #texts: ReadonlyMap<string, string> | null = null;
+  /** The span after the one that was found last: fields are asked for in their order. */
+  #next = 0;
 
-  constructor(row: ForeignRow, json: Buffer, hasWords: boolean) {
+  constructor(row: ForeignRow, json: string, hasWords: boolean) {
     this.row = row;
     this.hasWords = hasWords;
     this.#json = json;
@@ -34,21 +38,40 @@ export class LineObject {
 
   /** The value of a field as JSON text; of a key that occurs twice, the last one, as JSON.parse. */
   textOf(name: string): string {
-    this.#texts ??= textsOf(this.#json);
-    return this.#texts.get(name) ?? "null";
+    if (this.#spans === null) this.#spans = this.#look();
+    if (this.#texts !== null) return this.#texts.get(name) ?? "null";
+    const spans = this.#spans;
+    for (let i = 0; i < spans.length; i++) {
+      const at = (this.#next + i) % spans.length;
+      const { keyFrom, keyTo, from, to } = spans[at]!;
+      if (keyTo - keyFrom !== name.length || !this.#json.startsWith(name, keyFrom)) continue;
+      this.#next = at + 1;
+      return this.#json.slice(from, to);
+    }
+    return "null";
+  }
+
+  /** A map of all fields costs four times as much as the rest: only keys with escapes, and keys that occur twice, need it. */
+  #look(): readonly FieldSpan[] {
+    const json = this.#json;
+    const spans = fieldSpans(json);
+    const isPlain = ({ keyFrom, keyTo }: FieldSpan): boolean => !json.slice(keyFrom, keyTo).includes("\\");
+    const arePlain = !json.includes("\\") || spans.every(isPlain);
+    if (!arePlain || Object.keys(this.row).length !== spans.length) this.#texts = textsOf(json, spans);
+    return spans;
   }
 }
 
-/** `bytes` are those of `text`. What is not an object is returned as it is. Throws the error of JSON.parse. */
-export function readLine(text: string, bytes: Buffer): LineObject | unknown {
+/** What is not an object is returned as it is. Throws the error of JSON.parse. */
+export function readLine(text: string): LineObject | unknown {
   try {
     const value: unknown = JSON.parse(text);
-    return isObject(value) ? new LineObject(value, bytes, false) : value;
+    return isObject(value) ? new LineObject(value, text, false) : value;
   } catch (error) {
     const quoted = withWordsQuoted(text);
     if (quoted === null) throw error;
     const value: unknown = JSON.parse(quoted);
-    return isObject(value) ? new LineObject(withNumbers(value, bytes), Buffer.from(quoted), true) : value;
+    return isObject(value) ? new LineObject(withNumbers(value, text), quoted, true) : value;
   }
 }
 
@@ -56,25 +79,21 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function textsOf(json: Buffer): ReadonlyMap<string, string> {
-  const texts = new Map<string, string>();
-  for (const { keyFrom, keyTo, from, to } of fieldSpans(json)) {
-    texts.set(keyOf(json, keyFrom, keyTo), json.toString("utf8", from, to));
-  }
-  return texts;
+function textsOf(json: string, spans: readonly FieldSpan[]): ReadonlyMap<string, string> {
+  return new Map(spans.map(({ keyFrom, keyTo, from, to }) => [keyOf(json, keyFrom, keyTo), json.slice(from, to)]));
 }
 
-function keyOf(line: Buffer, from: number, to: number): string {
-  const key = line.toString("utf8", from, to);
+function keyOf(line: string, from: number, to: number): string {
+  const key = line.slice(from, to);
   return key.includes("\\") ? String(JSON.parse(`"${key}"`)) : key;
 }
 
 /** The object of the line with its words in quotes; those that are the value of a field become numbers again. */
-function withNumbers(row: Record<string, unknown>, line: Buffer): ForeignRow {
+function withNumbers(row: Record<string, unknown>, line: string): ForeignRow {
   const numbers = new Map<string, number | null>();
   for (const { keyFrom, keyTo, from, to } of fieldSpans(line)) {
     // A text in quotes is no such word.
-    numbers.set(keyOf(line, keyFrom, keyTo), notFiniteOf(line.toString("utf8", from, to)));
+    numbers.set(keyOf(line, keyFrom, keyTo), notFiniteOf(line.slice(from, to)));
   }
   for (const [name, number] of numbers) if (number !== null) row[name] = number;
   return row;

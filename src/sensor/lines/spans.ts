@@ -20,42 +20,48 @@ export type FieldSpan = {
   readonly to: number;
 };
 
-/** The fields of an object, in their order; `line` is one that JSON.parse has read, or would but for bare words in it. */
-export function fieldSpans(line: Buffer): FieldSpan[] {
+/** The fields of an object, in their order; `text` is one that JSON.parse has read, or would but for bare words in it. */
+export function fieldSpans(text: string): FieldSpan[] {
   const spans: FieldSpan[] = [];
-  let at = skipBlanks(line, skipBlanks(line, 0) + 1);
-  while (line[at] === QUOTE) {
-    const keyEnd = textEnd(line, at);
-    const from = skipBlanks(line, skipBlanks(line, keyEnd) + 1);
-    const to = valueEnd(line, from);
+  let at = skipBlanks(text, skipBlanks(text, 0) + 1);
+  while (text.charCodeAt(at) === QUOTE) {
+    const keyEnd = textEnd(text, at);
+    const from = skipBlanks(text, skipBlanks(text, keyEnd) + 1);
+    const to = valueEnd(text, from);
     spans.push({ keyFrom: at + 1, keyTo: keyEnd - 1, from, to });
-    at = skipBlanks(line, to);
-    if (line[at] === COMMA) at = skipBlanks(line, at + 1);
+    at = skipBlanks(text, to);
+    if (text.charCodeAt(at) === COMMA) at = skipBlanks(text, at + 1);
   }
   return spans;
 }
 
 /** The first position from `from` on that is not a blank. */
-function skipBlanks(line: Buffer, from: number): number {
+function skipBlanks(text: string, from: number): number {
   let at = from;
-  while (isBlank(line[at])) at++;
+  while (isBlank(text.charCodeAt(at))) at++;
   return at;
 }
 
 /** The position after the closing quote. */
-function textEnd(line: Buffer, from: number): number {
-  let at = from + 1;
-  while (at < line.length && line[at] !== QUOTE) at += line[at] === BACKSLASH ? 2 : 1;
-  return at + 1;
+function textEnd(text: string, from: number): number {
+  let at = text.indexOf('"', from + 1);
+  while (at >= 0 && isEscaped(text, at)) at = text.indexOf('"', at + 1);
+  return at < 0 ? text.length : at + 1;
 }
 
-function valueEnd(line: Buffer, from: number): number {
-  if (line[from] === QUOTE) return textEnd(line, from);
+function isEscaped(text: string, at: number): boolean {
+  let first = at;
+  while (text.charCodeAt(first - 1) === BACKSLASH) first--;
+  return (at - first) % 2 === 1;
+}
+
+function valueEnd(text: string, from: number): number {
+  if (text.charCodeAt(from) === QUOTE) return textEnd(text, from);
   let depth = 0;
   let at = from;
-  for (; at < line.length; at++) {
-    const code = line[at];
-    if (code === QUOTE) at = textEnd(line, at) - 1;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = textEnd(text, at) - 1;
     else if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++;
     else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
       if (depth === 0) return at;
@@ -66,6 +72,6 @@ function valueEnd(line: Buffer, from: number): number {
   return at;
 }
 
-function isBlank(code: number | undefined): boolean {
+function isBlank(code: number): boolean {
   return code === SPACE || code === TAB || code === CARRIAGE_RETURN;
 }

@@ -17,7 +17,9 @@ export interface Original {
   textOf(name: string): string;
 }
 
-/** One for all rows: `clear` it before each. */
+const NOTHING: Original = { received: () => ({ received: "", encoding: "utf8", bytes: 0 }), textOf: () => "null" };
+
+/** One for all rows: `begin` before each. */
 export class Draft {
   readonly identity: (string | number | null)[] = IDENTITY_COLUMNS.map(() => null);
   readonly measures = new Float64Array(LIMITS.measures);
@@ -28,6 +30,7 @@ export class Draft {
   extra = "";
   /** Fields that cannot be read, and are null, by name. */
   readonly problems = new Map<string, RowProblem>();
+  original: Original = NOTHING;
   readonly mapping: Mapping;
   readonly timestamps: TimestampReader;
 
@@ -36,7 +39,8 @@ export class Draft {
     this.timestamps = timestamps;
   }
 
-  clear(): void {
+  begin(original: Original): void {
+    this.original = original;
     this.identity.fill(null);
     this.measures.fill(Number.NaN);
     this.time = Number.NaN;
@@ -48,24 +52,21 @@ export class Draft {
   }
 }
 
-type NamedValue = { readonly name: string; readonly value: unknown };
-
 /** Reads one value into the draft. Returns the problem where it cannot be read. */
-export function readField(draft: Draft, field: Field, named: NamedValue, original: Original): RowProblem | null {
+export function readField(draft: Draft, field: Field, name: string, value: unknown): RowProblem | null {
   const { mapping } = draft;
-  const { name, value } = named;
   if (field.kind === "drop" || value === null || value === undefined) return null;
   // A set finds a value of any type, and in it only text and numbers are.
   if (mapping.absent.size > 0 && mapping.absent.has(value as string)) return null;
-  if (field.kind === "timestamp") return readTimestamp(draft, named);
-  if (field.kind === "type") return readText(named, (text) => (draft.anomalyType = text));
-  if (field.kind === "flag") return readFlag(draft, named);
+  if (field.kind === "timestamp") return readTimestamp(draft, name, value);
+  if (field.kind === "type") return readText(name, value, (text) => (draft.anomalyType = text));
+  if (field.kind === "flag") return readFlag(draft, name, value);
   if (field.kind === "identity" && !field.numeric) {
     // Ids are often integers; where the mapping names the field, its decimal text is the id.
-    const text = field.mapped && typeof value === "number" ? decimalText(name, value, original) : value;
-    return readText({ name, value: text }, (read) => (draft.identity[field.column] = read));
+    const text = field.mapped && typeof value === "number" ? decimalText(name, value, draft.original) : value;
+    return readText(name, text, (read) => (draft.identity[field.column] = read));
   }
-  const number = readNumber(named, mapping);
+  const number = readNumber(name, value, mapping);
   if (typeof number !== "number") return number;
   if (field.kind === "measure") {
     const adjusted = field.adjust === null ? number : field.adjust(number);
@@ -75,7 +76,7 @@ export function readField(draft: Draft, field: Field, named: NamedValue, origina
   }
   if (Number.isNaN(number)) return null;
   if (field.kind === "identity") draft.identity[field.column] = number;
-  else if (!Number.isSafeInteger(number)) return wrongType(named, "an integer within 2^53");
+  else if (!Number.isSafeInteger(number)) return wrongType(name, value, "an integer within 2^53");
   // -0 would read back as 0 from the buffer.
   else draft.statusCode = number + 0;
   return null;
@@ -88,16 +89,15 @@ function decimalText(name: string, value: number, original: Original): string | 
   return /^-?\d+$/.test(digits) ? digits : value;
 }
 
-function readTimestamp(draft: Draft, named: NamedValue): RowProblem | null {
+function readTimestamp(draft: Draft, name: string, value: unknown): RowProblem | null {
   const { mapping, timestamps } = draft;
-  const { name, value } = named;
   if (timestamps.numeric) {
-    const number = readNumber(named, mapping);
+    const number = readNumber(name, value, mapping);
     if (typeof number !== "number") return number;
     if (Number.isNaN(number)) return null;
     draft.time = timestamps.fromNumber(number);
   } else if (typeof value === "string") draft.time = timestamps.fromText(value);
-  else return wrongType(named, "text in ISO 8601");
+  else return wrongType(name, value, "text in ISO 8601");
   if (!Number.isNaN(draft.time)) return null;
   const expected = timestamps.numeric ? `a time in ${timestamps.format}` : "ISO 8601";
   return {
@@ -106,19 +106,17 @@ function readTimestamp(draft: Draft, named: NamedValue): RowProblem | null {
   };
 }
 
-function readFlag(draft: Draft, named: NamedValue): RowProblem | null {
+function readFlag(draft: Draft, name: string, value: unknown): RowProblem | null {
   const { textNumbers } = draft.mapping;
-  const { value } = named;
   const flag = textNumbers && (value === "0" || value === "1") ? Number(value) : value;
   if (flag === 0 || flag === false) draft.anomalyFlag = 0;
   else if (flag === 1 || flag === true) draft.anomalyFlag = 1;
-  else if (!(textNumbers && value === "")) return wrongType(named, "0, 1, true, false or null");
+  else if (!(textNumbers && value === "")) return wrongType(name, value, "0, 1, true, false or null");
   return null;
 }
 
-function readText(named: NamedValue, keep: (text: string) => void): RowProblem | null {
-  const { name, value } = named;
-  if (typeof value !== "string") return wrongType(named, "text");
+function readText(name: string, value: unknown, keep: (text: string) => void): RowProblem | null {
+  if (typeof value !== "string") return wrongType(name, value, "text");
   if (value.length > LIMITS.textLength) {
     return {
       reason: "text_too_long",
@@ -134,13 +132,12 @@ function readText(named: NamedValue, keep: (text: string) => void): RowProblem |
 const TEXT_NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
 
 /** A finite number; NaN for blank text and for text that means no value. */
-function readNumber(named: NamedValue, { textNumbers, absent }: Mapping): number | RowProblem {
-  const { name, value } = named;
+function readNumber(name: string, value: unknown, { textNumbers, absent }: Mapping): number | RowProblem {
   if (typeof value === "number") return Number.isFinite(value) ? value : notFinite(name, value);
-  if (typeof value !== "string" || !textNumbers) return wrongType(named, "a number");
+  if (typeof value !== "string" || !textNumbers) return wrongType(name, value, "a number");
   if (value.trim() === "") return Number.NaN;
   const number = TEXT_NUMBER.test(value) ? Number(value) : notFiniteOf(value);
-  if (number === null) return wrongType(named, "a number");
+  if (number === null) return wrongType(name, value, "a number");
   if (absent.has(number)) return Number.NaN;
   return Number.isFinite(number) ? number : notFinite(name, value);
 }
@@ -149,7 +146,7 @@ function notFinite(name: string, value: unknown): RowProblem {
   return { reason: "not_finite", detail: `${shortened(name)} is ${shown(value)}, a finite number was expected` };
 }
 
-function wrongType({ name, value }: NamedValue, expected: string): RowProblem {
+function wrongType(name: string, value: unknown, expected: string): RowProblem {
   return { reason: "wrong_type", detail: `${shortened(name)} is ${shown(value)}, ${expected} was expected` };
 }
 

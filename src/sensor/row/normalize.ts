@@ -149,7 +149,7 @@ export class Normalizer {
 
   #append(block: ReadingBlock, row: ForeignRow, original: Original): RowProblem | null {
     const draft = this.#draft;
-    draft.clear();
+    draft.begin(original);
     const plan = this.planOf(this.#typeField === null ? null : row[this.#typeField]);
     for (const [column, value] of this.mapping.constants) {
       draft.identity[IDENTITY_COLUMNS.indexOf(column as IdentityColumn)] = value;
@@ -163,7 +163,7 @@ export class Normalizer {
         if (value !== undefined) draft.extra += `,${JSON.stringify(name)}:${original.textOf(name)}`;
         continue;
       }
-      const problem = readField(draft, field, { name, value }, original);
+      const problem = readField(draft, field, name, value);
       if (problem === null) continue;
       if (field.kind === "timestamp" || (field.kind === "identity" && field.column === SENSOR_ID)) return problem;
       draft.problems.set(name, problem);

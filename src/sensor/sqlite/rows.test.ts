@@ -114,6 +114,9 @@ const mappings = [
     absent: [7, "none"],
     drop: ["sensor_id"],
   },
+  { fields: { sensor_id: "sensor_id" }, absent: ["2026-01-01T00:00:00Z", 0, "nan", "inf"], text_numbers: true },
+  { fields: { note: "sensor_id", timestamp: "timestamp" }, only: "mapped", drop: "rest" },
+  { fields: { note: "sensor_id", timestamp: "timestamp", temperature: "temperature" }, only: "mapped" },
 ].map((map) => parseMapping(JSON.stringify(map), "map.json", profiles));
 
 /** Different integers that are one number. */
