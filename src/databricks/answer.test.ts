@@ -1,4 +1,4 @@
-/** Answers against their shapes: what is ignored, and what the message says of what is wrong. */
+/** Answers against their shapes: fields that are ignored, and how a message names the wrong one. */
 import { expect, test } from "bun:test";
 import { AgentError } from "../core/errors.ts";
 import { answerOrNull, pagesOf, readAnswer, readPage, type Shape } from "./answer.ts";

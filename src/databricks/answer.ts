@@ -62,7 +62,7 @@ export function readPage<Item>({ key, shape }: Pages<Item>, body: unknown, doing
   };
 }
 
-/** Where, what was expected, and of which kind it is. Never the value: it may be a secret. */
+/** Where it is, what was expected, and its kind. Never the value: it may be a secret. */
 function problemOf(error: ArkError): string {
   const where = error.path.length === 0 ? "it" : error.path.stringify();
   const is = error.code === "required" ? "missing" : kindOf(error.data);

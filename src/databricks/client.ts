@@ -17,7 +17,7 @@ import type { Call, Pace, Wire } from "./wire.ts";
 
 /** From the start of a request to the last byte of its answer. Longer than the longest wait of the SQL API, 50 s. */
 export const CALL_TIMEOUT_MS = 60_000;
-/** More pages than any list of ours has: a list that continues is a server that repeats itself. */
+/** More pages than any of our lists has: a longer list is a server that repeats itself. */
 const MAX_PAGES = 1_000;
 
 export type ClientOptions = {
@@ -47,7 +47,7 @@ export class Workspace {
     return readAnswer(shape, await this.request(call, pace), call.doing);
   }
 
-  /** The answer's JSON, whatever it is; `{}` where it has none. */
+  /** The answer's JSON, of any shape; `{}` where it has none. */
   async request(call: Call, pace: Pace): Promise<unknown> {
     const wire = {
       method: call.method,

@@ -1,5 +1,5 @@
 /**
- * What an answer of Databricks that is not a success means. Known by its `error_code`, never by the status: "already exists" is
+ * What an unsuccessful answer of Databricks means. The `error_code` decides, never the status: "already exists" is
  * 400 in Unity Catalog, 409 elsewhere, and a job that is missing is 400 too. The message is looked at only where the code
  * says too little.
  */
@@ -42,7 +42,7 @@ export class TokenRefusedError extends DeniedError {}
 /** Something else than the thing that was asked for: no sign that the thing is not there. */
 const OTHER_THINGS_MISSING = /^(PRINCIPAL|METASTORE|ENDPOINT|FEATURE|WORKSPACE|USER)_/;
 
-/** The thing that was asked for is not there (or what it would be in is not there). */
+/** The thing that was asked for does not exist (or its parent does not). */
 export function isMissing(error: unknown): boolean {
   if (!(error instanceof DatabricksError)) return false;
   const { errorCode, status, said } = error;
@@ -64,7 +64,7 @@ export function hasCode(error: unknown, ...codes: readonly string[]): error is D
   return error instanceof DatabricksError && codes.includes(error.errorCode);
 }
 
-/** An answer, as far as judging it needs it. */
+/** The parts of an answer that are judged. */
 export type Heard = {
   readonly status: number;
   readonly body: string;
@@ -120,7 +120,7 @@ function jsonOf(body: string): unknown {
   }
 }
 
-/** The code and the sentence: the usual form, the older one (`error`), SCIM's (`detail`), OAuth's, or none of ours. */
+/** The code and the sentence: the usual form, the older one (`error`), SCIM's (`detail`), OAuth's, or an unknown form. */
 function spokenOf(json: unknown, heard: Heard): { errorCode: string; said: string } {
   if (!isObject(json) || heard.body.trim() === "") return { errorCode: "", said: notDatabricks(heard) };
   const { error_code, message, error_description, error, detail } = answerOrNull(Refusal, json) ?? {};

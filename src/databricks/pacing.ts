@@ -9,10 +9,10 @@ export type Again = "safe" | "refused" | "never";
 export type Trouble =
   /** Refused for now; `retryAfterMs` as the answer asked. */
   | { readonly kind: "busy"; readonly status: number; readonly retryAfterMs: number | undefined }
-  /** No answer, or one of which no one knows what it means: it may have been done. */
+  /** No answer, or an unclear one: the call may have been done. */
   | { readonly kind: "unknown" };
 
-/** In all, for one call. The engine of provisioning tries again by itself, after it has looked what is there. */
+/** In all, for one call. The engine of provisioning tries again by itself, after a look at what is there. */
 const BUSY_LIMIT_MS = 120_000;
 const UNKNOWN_TRIES = 4;
 

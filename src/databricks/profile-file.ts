@@ -19,7 +19,7 @@ const KEYS: Readonly<Record<string, keyof ProfileValues>> = {
   warehouse_id: "warehouseId",
 };
 
-/** The values of a profile, or null where the file has none of that name. What is said twice holds as said last. */
+/** The values of a profile, or null where the file has none of that name. The last value of a key holds. */
 export function readProfile(text: string, name: string): ProfileValues | null {
   let found: Record<string, string> | null = null;
   let isInside = false;

@@ -1,4 +1,4 @@
-/** An answer's text, up to a limit: what is larger than any answer of Databricks does not fill our memory. */
+/** An answer's text, up to a limit: a body that is larger than any answer of Databricks does not fill our memory. */
 import { AgentError } from "../core/errors.ts";
 
 /** Twice what the SQL API puts into one answer (25 MiB) and some. */

@@ -35,7 +35,7 @@ export type SqlOptions = {
   readonly maxRows?: number;
   /** Of all values together, as text in UTF-8. */
   readonly maxBytes?: number;
-  /** What an answer beyond the limits is: a failure, or cut there and marked as `truncated`. Default: a failure. */
+  /** An answer beyond the limits fails, or is cut there and marked as `truncated`. Default: it fails. */
   readonly beyond?: "fail" | "cut";
 };
 /** `type` as Databricks names it: `BIGINT`, `DECIMAL(10,2)`, `ARRAY<STRING>`. */
@@ -125,7 +125,7 @@ export class SqlRunner {
     }
   }
 
-  /** No one waits for it any more. An attempt: that it fails changes nothing. */
+  /** Its result is not needed any more. If the attempt fails, nothing changes. */
   async #cancel(id: string, pace: Pace): Promise<void> {
     if (id === "") return;
     const call = {
@@ -138,7 +138,7 @@ export class SqlRunner {
     await this.#workspace.request({ ...call, again: "never" }, own).catch(() => undefined);
   }
 
-  /** All chunks, one after the other, as far as the limits go. Throws where the answer is not as it says of itself. */
+  /** All chunks, one after the other, up to the limits. Throws where the answer contradicts itself. */
   async #rows(doing: string, ended: Statement, pace: Pace, limits: RowLimits): Promise<SqlRows> {
     const { manifest = {}, statement_id: id = "" } = ended;
     const columns = (manifest.schema?.columns ?? []).map(columnOf);

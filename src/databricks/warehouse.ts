@@ -39,7 +39,7 @@ export class WarehouseChoice {
     return this.#running;
   }
 
-  /** The warehouse, whatever its state is. Throws a UsageError where the choice is a person's. */
+  /** The warehouse, in any state. Throws a UsageError where the choice is a person's. */
   async choose(pace: Pace): Promise<ChosenWarehouse> {
     if (this.#wanted !== null) return this.#read(this.#wanted, pace);
     const call = { doing: "list the SQL warehouses", method: "GET" as const, path: WAREHOUSES };

@@ -15,7 +15,7 @@ export type Call = CallPurpose & {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** The parts of the path, not escaped. */
   readonly path: readonly string[];
-  /** What is undefined is left out. */
+  /** Undefined values are left out. */
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
   /** Default: GET safe, everything else refused. */

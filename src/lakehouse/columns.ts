@@ -69,7 +69,7 @@ export function tableColumns(stage: Stage, profile: Profile): readonly TableColu
   const measures = [...new Map(all.map((measure) => [measure.name, measure])).values()];
   const columns = stage === "aggregated" ? windowColumnsOf(measures) : columnsOf(stage, measures);
   const own = columns.map(tableColumn);
-  // A measure of the user's own may be named like a column that is there: SQL has each name once, whatever its case.
+  // A measure of the user's own may be named like a column that is there: SQL has each name once, in any case.
   const byName = new Map<string, TableColumn>();
   for (const column of [...own, ...LOADER_COLUMNS]) {
     const key = column.name.toLowerCase();

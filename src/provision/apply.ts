@@ -73,7 +73,7 @@ async function applyPart(part: Part, blocker: string | undefined, doing: Doing):
     );
     const tookMs = doing.now() - startedMs;
     outcomes.push({ step, result: failed === null ? "done" : "failed", problem: failed, tookMs });
-    // The aspects of a resource do not need one another: the next is tried all the same.
+    // The aspects of a resource do not need one another: the next one is tried too.
   }
   return outcomes;
 }

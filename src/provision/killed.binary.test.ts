@@ -30,7 +30,7 @@ async function writesOf(argv: readonly string[]): Promise<{ call: string; nth: n
     });
 }
 
-/** One of each kind of call: `s3 PutBucketTagging`, of whichever bucket. */
+/** One of each kind of call: `s3 PutBucketTagging`, of any bucket. */
 function oneOfEach(writes: readonly { call: string; nth: number }[]): readonly { call: string; nth: number }[] {
   if (ALL) return writes;
   const kinds = new Map<string, { call: string; nth: number }>();

@@ -16,7 +16,7 @@ export type Step = {
   readonly side: Side;
 };
 
-/** Why a resource cannot be brought to what it should be. */
+/** Why a resource cannot be made as it should be. */
 export type Problem = {
   readonly resource: string;
   readonly message: string;
@@ -28,7 +28,7 @@ export type Problem = {
   readonly try: string | null;
 };
 
-/** What is to be done about one resource. */
+/** The work on one resource. */
 export type Part = {
   readonly resource: Resource;
   /** As it was read; null: it is not there. */
@@ -119,7 +119,7 @@ export function foreignProblem(resource: string, foreign: string): Problem {
   };
 }
 
-/** A bug is thrown on: it must not look like something that the cloud said. `again` is the way out of what names no other. */
+/** A bug is thrown on: it must not look like something that the cloud said. `again` is the way out of an error that names none. */
 export function problemOf(resource: string, error: unknown, again: string): Problem {
   if (!(error instanceof AgentError)) throw error;
   const missing = error instanceof DeniedError ? error.missing : null;

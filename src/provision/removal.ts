@@ -1,4 +1,4 @@
-/** Taking away what was made, and nothing else: planned by looking, done in the opposite order of making. */
+/** Deletes what was made, and nothing else: planned by looking, done in the opposite order of making. */
 import { attempt, InOrder, type Outcome, type Watch } from "./apply.ts";
 import { mustGet, removingOrder, sorted, walk } from "./graph.ts";
 import { makePlan, type Part, type Plan, type Problem, type Step } from "./plan.ts";
@@ -8,7 +8,7 @@ import type { Doing, ProvisionSide } from "./resource.ts";
 /** Buckets are emptied at the same time; what bounds it is the server, not this. */
 const AT_ONCE = 8;
 
-/** The parts in the order of taking away. What is not there has no step; what is not ours has a problem. */
+/** The parts in the order of deletion. What is not there has no step; what is not ours has a problem. */
 export async function planRemoval(sides: readonly ProvisionSide[], world: Omit<Doing, "facts">): Promise<Plan> {
   const { parts, facts } = await makePlan(sides, { adopt: false }, world);
   const byId = new Map(parts.map((part) => [part.resource.id, part]));

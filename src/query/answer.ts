@@ -1,6 +1,6 @@
 /** What a query answers, wherever it was asked. */
 
-/** How a value is to be read; a `json` value is a list or an object. */
+/** How to read a value; a `json` value is a list or an object. */
 export type AnswerKind = "number" | "text" | "boolean" | "json";
 export type AnswerColumn = {
   readonly name: string;

@@ -30,7 +30,7 @@ export function lakeType(declared: string): string {
 export function openLakeDatabase(profile: Profile): Database {
   // An empty path is a temporary database; without the URI Bun would make one that never leaves memory.
   const db = new Database("file:?", constants.SQLITE_OPEN_URI | constants.SQLITE_OPEN_READWRITE);
-  // A crash loses nothing that anybody would miss.
+  // A crash loses nothing of value.
   for (const pragma of ["journal_mode = OFF", "synchronous = OFF", `cache_size = -${CACHE_MIB * 1_024}`]) {
     db.run(`PRAGMA ${pragma}`);
   }

@@ -1,6 +1,6 @@
 /**
- * What a statement of SQLite names, without understanding it. More than is meant may be found (a column's name in a text),
- * never less: so what is found decides which tables and columns are loaded.
+ * What a statement of SQLite names, without understanding it. It may find more than the statement means (a column's name in a text),
+ * never less, so the names decide which tables and columns are loaded.
  */
 export type SqlWords = {
   /** Names, key words and texts, in lower case. */

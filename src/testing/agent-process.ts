@@ -15,7 +15,7 @@ export type AgentEnd = {
 /** What a process said is kept up to this length, from the start: a test needs the first words more than the last. */
 const HEARD_CHARS = 256 * 1024;
 
-/** For whatever comes to pass in a moment: only a test that fails waits so long, however busy the machine is. */
+/** For what happens in a moment: only a failing test waits this long, on a busy machine too. */
 export const ENOUGH_MS = 120_000;
 
 const alive = new Set<AgentProcess>();

@@ -34,7 +34,7 @@ export type FakeNode = {
   readonly source: ListedSource;
   readonly log: readonly LogEntry[];
   readonly clock: { wallMs: number; runningMs: number };
-  /** Lets time go by in steps, and everybody have their turns in each. */
+  /** Lets time go by in steps; in each, every loop has its turn. */
   readonly drive: (stepMs: number, steps: number) => Promise<void>;
   /** Ends it as a stop signal does, closes it and deletes its folder, unless another node continues with it. */
   readonly end: (keeps?: "keeps its folder") => Promise<void>;

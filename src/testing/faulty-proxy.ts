@@ -99,7 +99,7 @@ class BadLine {
     this.#faults = checkedFaults(faults);
   }
 
-  /** Never throws: whatever goes wrong with a request ends that request's connection and nothing else. */
+  /** Never throws: a failure ends the connection of its request and nothing else. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on("error", () => undefined);
     request.on("error", () => undefined);

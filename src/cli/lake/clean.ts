@@ -13,7 +13,7 @@ import { textTable } from "../frame/table.ts";
 import { storeOf } from "../store-of.ts";
 import { STAGE_FLAG } from "./stage.ts";
 
-/** What has to be typed. */
+/** The word to type. */
 const WORD = "clean";
 /** What a store removes in one call. */
 const AT_ONCE = 1_000;

@@ -17,7 +17,7 @@ const it = testsInAccount((made) => {
 const APPLY = ["apply", "--only", "aws"];
 const writes = () => world.proxy.seen.filter(({ isWrite, call }) => isWrite && !call.startsWith("sts ")).length;
 
-/** Each command that asks: what it needs to be there, its word, and what is to be seen when it was done. */
+/** Each command that asks: the set-up that it needs, its word, and what is there afterwards. */
 const COMMANDS = [
   { argv: APPLY, word: "apply", needs: "nothing", done: "Done: 10 steps." },
   { argv: ["clean", "--only", "aws"], word: "clean", needs: "a set-up", done: "Clean. What a buffer has delivered" },
@@ -75,7 +75,7 @@ for (const command of COMMANDS) {
 
   it(`${argv[0]}: "${word}" continues`, async () => {
     await prepare(command);
-    // White space around it is a slip of the hand, and no other word.
+    // White space around it is a slip, and not another word.
     const { code, text } = await atTerminal(command, { keys: ` ${word} \r` });
     expect([code, text]).toEqual([0, expect.stringContaining(done)]);
     expect(writes()).toBeGreaterThan(0);

@@ -29,7 +29,7 @@ export async function clean(flags: Flags<typeof ARGS>, context: Context, askPers
   return await withSides(flags, context, async (sides, world) => {
     const plan = await makePlan(sides, { adopt: false }, world);
     world.end();
-    // What is not ours is not emptied either, and neither is what cannot be looked at.
+    // Buckets of other owners are not emptied, and neither are those that cannot be read.
     const problems = planProblems(plan);
     if (problems.length > 0) {
       for (const line of problems.flatMap(problemLines)) say(line);

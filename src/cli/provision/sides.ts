@@ -67,7 +67,7 @@ export async function withSides<T>(
   });
 }
 
-/** What a cloud refuses, and what passes by itself, names no other way out than the same command again. */
+/** For a refusal or a passing error without another way out, the way out is the same command again. */
 export async function withWayOut<T>({ typed }: Pick<Context, "typed">, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

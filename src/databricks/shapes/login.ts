@@ -1,4 +1,4 @@
-/** What answers a login, and what a refusal says. */
+/** The answer to a login, and the body of a refusal. */
 import { Text, type } from "./ark.ts";
 
 /** RFC 6749 §5.1. */

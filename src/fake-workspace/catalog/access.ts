@@ -1,4 +1,4 @@
-/** Who may do what: owners, holders of a privilege here or above, metastore admins. */
+/** Permissions: owners, holders of a privilege here or above, metastore admins. */
 
 import { absent, denied } from "../wire/problem.ts";
 import type { World } from "../world/world.ts";
@@ -34,7 +34,7 @@ export function namesOf(world: World, caller: string): readonly string[] {
   return [caller, ALL_USERS, ...(personOf(world, caller)?.groups ?? []), ...admin];
 }
 
-/** The owner, or who may MANAGE it, or the owner of what it is in (but not a metastore admin as such). */
+/** The owner, or who may MANAGE it, or the owner of its parent (but not a metastore admin as such). */
 export function owns(world: World, caller: string, one: Securable): boolean {
   const names = namesOf(world, caller);
   const above = parentsOf(world, one).filter(({ type }) => type !== "metastore");
@@ -83,7 +83,7 @@ export function demandOwnerOrAdmin(
   demandOwner(world, caller, one);
 }
 
-/** To see it: owner, metastore admin, or a holder of any privilege on it, or on what it is in. */
+/** To see it: owner, metastore admin, or a holder of any privilege on it or on its parent. */
 export function sees(world: World, caller: string, one: Securable): boolean {
   if (isMetastoreAdmin(world, caller) || owns(world, caller, one)) return true;
   const names = namesOf(world, caller);

@@ -91,7 +91,7 @@ function demandNoOverlap(world: World, url: string, self: string | null): void {
   }
 }
 
-/** What would lose its place if this url were no location any more. */
+/** Tables and volumes that need this url to be a location. */
 function dependantsOf(world: World, url: string): readonly string[] {
   const under = (place: string | null) => place !== null && contains(url, place);
   return [

@@ -76,7 +76,7 @@ function namesResource(one: Statement, resource: string): boolean {
   return textsOf(one["Resource"]).some((pattern) => isLike(pattern, resource));
 }
 
-/** `*`, the ARN itself, or its account (as a number or as `:root`), which stands for everybody in it. */
+/** `*`, the ARN itself, or its account (as a number or as `:root`), which stands for all its principals. */
 function namesPrincipal(principal: unknown, who: string): boolean {
   if (principal === "*") return true;
   if (typeof principal !== "object" || principal === null || !("AWS" in principal)) return false;

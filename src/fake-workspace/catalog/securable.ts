@@ -14,7 +14,7 @@ export const SECURABLE_TYPES = [
 ] as const;
 export type SecurableType = (typeof SECURABLE_TYPES)[number];
 
-/** Enough of a securable to judge who may do what with it. */
+/** Enough of a securable to judge permissions on it. */
 export type Securable = {
   readonly type: SecurableType;
   readonly id: string;
@@ -53,7 +53,7 @@ const KINDS: Record<
 
 export const calledOf = (type: SecurableType): string => (type === "metastore" ? "Metastore" : KINDS[type].called);
 
-/** Names are looked up whatever their case: they are kept in lower case. Throws the kind's …_DOES_NOT_EXIST. */
+/** Names are looked up in any case: they are kept in lower case. Throws the kind's …_DOES_NOT_EXIST. */
 export function securableOf(world: World, type: SecurableType, name: string): Securable {
   const fullName = name.toLowerCase();
   if (type === "metastore") {
@@ -68,7 +68,7 @@ export function securableOf(world: World, type: SecurableType, name: string): Se
 
 export const metastoreOf = (world: World): Securable => securableOf(world, "metastore", world.metastoreId);
 
-/** What it is in: a table in its schema, a schema in its catalog, a catalog in the metastore. Nearest first. */
+/** Its parents: a table in its schema, a schema in its catalog, a catalog in the metastore. Nearest first. */
 export function parentsOf(world: World, one: Securable): readonly Securable[] {
   if (one.type === "metastore") return [];
   const parts = one.fullName.split(".");

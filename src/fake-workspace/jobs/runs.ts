@@ -1,4 +1,4 @@
-/** Runs of jobs: run-now, and what became of them (databricks-sdk-go service/jobs: RunNow, GetRun, GetRunOutput). */
+/** Runs of jobs: run-now, and how they ended (databricks-sdk-go service/jobs: RunNow, GetRun, GetRunOutput). */
 
 import { invalid, misused } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
@@ -66,7 +66,7 @@ function look(world: World, id: bigint): Run {
   return after;
 }
 
-/** What a task comes to: as the settings say of its notebook, or because the notebook is not there. */
+/** How a task ends: as the settings say for its notebook, or with an error where the notebook is missing. */
 function outcomeOf(world: World, task: Task): NotebookOutcome {
   const path = task.notebook_task?.notebook_path;
   if (path === undefined) return {};

@@ -64,7 +64,7 @@ function typeOf(sql: SqlReader): SecurableType {
   if (sql.skip("CATALOG")) return "catalog";
   if (sql.skip("SCHEMA") || sql.skip("DATABASE")) return "schema";
   if (sql.skip("VOLUME")) return "volume";
-  // TABLE is what is meant where nothing is said.
+  // The default is TABLE.
   sql.skip("TABLE");
   return "table";
 }

@@ -1,4 +1,4 @@
-/** Reads a statement word by word; what was not expected is a syntax error at its place. */
+/** Reads a statement word by word; an unexpected word is a syntax error at its place. */
 import { SqlProblem, syntaxError, type Word, wordsOf } from "./words.ts";
 
 /** Words that cannot stand for a name without back-ticks in Databricks's ANSI mode, of those that matter here. */
@@ -98,7 +98,7 @@ export class SqlReader {
     return Number(word.text);
   }
 
-  /** A bare word, whatever it means elsewhere, in upper case. */
+  /** A bare word, reserved or not, in upper case. */
   bareWord(): string {
     const word = this.#words[this.#next];
     if (word?.kind !== "word") throw this.unexpected();

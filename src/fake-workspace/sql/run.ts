@@ -20,7 +20,7 @@ const TABLE_LIST = [
   { name: "isTemporary", type: "BOOLEAN" },
 ];
 
-/** Throws SqlProblem, whatever goes wrong: to SQL a refusal is a failed statement over a 200. */
+/** Throws SqlProblem for every failure: to SQL a refusal is a failed statement over a 200. */
 export async function runSql(world: World, caller: string, call: SqlCall): Promise<SqlResult> {
   try {
     const prepared = world.settings.queryAnswers.find(({ statement }) => isStatement(statement, call.text));

@@ -1,4 +1,4 @@
-/** SQL over `/api/2.0/sql/statements`: what is understood, how it fails, and how it is waited for. */
+/** SQL over `/api/2.0/sql/statements`: the statements that it knows, how they fail, and how a caller waits for them. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { type Ask, askOf, UC } from "../wire/ask.ts";
 import { setRows } from "../wire/control.ts";

@@ -1,4 +1,4 @@
-/** The statements that people send to provision: what is understood, and nothing else. */
+/** The statements that provisioning sends. Others are syntax errors. */
 import type { Column } from "../world/things.ts";
 import { type SqlSecurableStatement, securableStatementOf } from "./grant.ts";
 import { SqlReader } from "./reader.ts";
@@ -44,7 +44,7 @@ export type SqlStatement =
   | { readonly what: "securable"; readonly statement: SqlSecurableStatement }
   | { readonly what: "one"; readonly value: number };
 
-/** Throws SqlProblem: PARSE_SYNTAX_ERROR for whatever is not one of them. */
+/** Throws SqlProblem: PARSE_SYNTAX_ERROR for every other one. */
 export function statementOf(text: string, parameters: ReadonlyMap<string, string | null>): SqlStatement {
   const sql = new SqlReader(text, parameters);
   const statement = anyOf(sql);
@@ -187,7 +187,7 @@ function columnOf(sql: SqlReader): Column {
   return { name, type, nullable, comment };
 }
 
-/** What is written, and what the catalog calls it. */
+/** The type as it is written, and its name in the catalog. */
 const TYPES: Readonly<Record<string, string>> = {
   STRING: "string",
   BIGINT: "bigint",

@@ -1,6 +1,6 @@
 /**
  * `/api/2.0/sql/statements` (databricks-sdk-go service/sql: StatementExecutionService). A statement that fails is a 200
- * with state FAILED. What it does is done when it is sent; what became of it is reported over several asks.
+ * with state FAILED. Its effect happens when it is sent; its result is reported over several calls.
  */
 import { absent, invalid, misused } from "../wire/problem.ts";
 import { type Route, route } from "../wire/route.ts";
@@ -206,7 +206,7 @@ function sizeOf(rows: SqlResult["rows"]): number {
   return rows.flat().reduce((sum, value) => sum + Buffer.byteLength(value ?? ""), 0);
 }
 
-/** Cut by the limits of the call; what is too large for INLINE then fails as the real one does. */
+/** Cut by the limits of the call; a larger result than INLINE allows then fails as the real one does. */
 function limited(
   end: SqlResult | SqlProblem,
   { row_limit, byte_limit }: { row_limit?: bigint | undefined; byte_limit?: bigint | undefined },

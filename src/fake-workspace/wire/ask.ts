@@ -6,7 +6,7 @@ import type { Workspace } from "./port.ts";
 
 export type ApiAnswer = {
   readonly status: number;
-  // Tests compare it with what they expect, whatever it is.
+  // Of any shape: tests compare it with what they expect.
   readonly body: Readonly<Record<string, unknown>>;
   readonly headers: Headers;
 };

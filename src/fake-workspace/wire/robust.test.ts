@@ -1,4 +1,4 @@
-/** Whatever is sent, the fake answers as an API does: nonsense is a 4xx with an error_code, never a failure of the fake. */
+/** The fake answers every request as an API does: nonsense is a 4xx with an error_code, never a failure of the fake. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import { cases } from "../../testing/needs.ts";
@@ -99,7 +99,7 @@ test("random calls of every route: an answer, and when it is a refusal, one with
     });
     const search = Object.entries(query).map(([key, one]) => `${key}=${encodeURIComponent(one)}`);
     const answer = await ask(`${route.method} ${path}?${search.join("&")}`, route.method === "GET" ? undefined : body);
-    // Without AWS, what has to ask AWS cannot be answered: that is the test's own gap, not the fake's.
+    // Without AWS, calls that ask AWS cannot be answered: that is the test's own gap, not the fake's.
     const noAws = String(answer.body["message"]).includes("without an AWS endpoint");
     if (answer.status === 200 || noAws) return;
     expect([400, 403, 404, 409, 501]).toContain(answer.status);

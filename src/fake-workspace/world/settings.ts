@@ -62,7 +62,7 @@ export type WorkspaceSettings = {
   readonly runAsksRunning: number;
   /** How the run of a notebook ends, by its path; one that is not named here succeeds with an empty result. */
   readonly notebookOutcomes: Readonly<Record<string, NotebookOutcome>>;
-  /** Elements of a page at most, whatever the caller asks for. */
+  /** Elements of a page at most; a caller may ask for fewer. */
   readonly pageSize: number;
   /** Whether a metastore admin may change the owner of an external location; the documentation says: only its name. */
   readonly adminMayTakeLocations: boolean;
@@ -73,7 +73,7 @@ export type WorkspaceSettings = {
   /** A location's url is read back with or without a slash at its end, by chance. */
   readonly slashesByChance: boolean;
   readonly warehouses: readonly { readonly id: string; readonly name: string; readonly state: "RUNNING" | "STOPPED" }[];
-  /** Every answer comes so much later: what a network costs. */
+  /** Every answer comes this much later, as over a network. */
   readonly delayMs: number;
   /** Calls a second, over all callers; more are 429. Null: none is refused. */
   readonly callsPerSecond: number | null;

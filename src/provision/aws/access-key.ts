@@ -41,7 +41,7 @@ export function accessKeyResource(aws: Aws, wish: AwsWish): Resource<KeyActual> 
         const held = readKeyFile(path);
         if (held !== null && (held.key === null || ids.includes(held.key.accessKeyId))) rmSync(path, { force: true });
       }
-      // What a run that was killed in the middle of writing may have left.
+      // A run that was killed while it wrote may have left it.
       rmSync(`${newFileOf(file)}.part`, { force: true });
       for (const id of ids) await deleteKey(aws, wish, facts, id);
     },
@@ -101,7 +101,7 @@ async function mint(aws: Aws, wish: AwsWish, facts: FactBook, before: readonly s
 
 /**
  * The key takes its place, alone: a request that a lost connection made go out twice has made two, and no one holds the
- * other. While `FILE.new` is there, what is neither the new one nor one of before is such a key.
+ * other. While `FILE.new` is there, a key that is neither the new one nor an older one is such a key.
  */
 async function settle(aws: Aws, wish: AwsWish, facts: FactBook, { id, before }: NewKey): Promise<void> {
   const ids = await keysOf(aws, wish, facts);

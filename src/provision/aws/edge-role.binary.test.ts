@@ -1,4 +1,4 @@
-/** The edge as a role: what a machine that wears it may do, and that it may do nothing else. moto, with its policies enforced. */
+/** The edge as a role: what a machine with it may do, and that it may do nothing else. moto, with its policies enforced. */
 import { expect, setDefaultTimeout } from "bun:test";
 import { existsSync } from "node:fs";
 import { S3Client } from "@aws-sdk/client-s3";

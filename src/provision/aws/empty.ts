@@ -64,7 +64,7 @@ export async function emptyBucket(aws: Aws, bucket: string, doing: Doing, emptyi
 }
 
 /**
- * How many were deleted of what was listed; what is written meanwhile may be left. Every call may be made twice, so one
+ * How many of the listed objects were deleted; objects that are written meanwhile may be left. Every call may be made twice, so one
  * without an answer is made again where it was: it does not begin a bucket of many pages again.
  */
 async function emptyOnce(aws: Aws, bucket: string, doing: Doing, emptying: Emptying): Promise<number> {

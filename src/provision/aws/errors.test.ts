@@ -1,6 +1,6 @@
 /**
  * Each call of the AWS half, answered once with each error that AWS documents for it: what becomes of it is in
- * golden/aws-errors.txt, a line for each. Whatever that was, the next run comes to the same end as any other.
+ * golden/aws-errors.txt, a line for each. After any of them, the next run ends like any other.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { canRun } from "../../testing/needs.ts";
@@ -102,7 +102,7 @@ async function byHand(work: (aws: Aws) => Promise<unknown>): Promise<void> {
   await world.asRoot(() => work(world.root));
 }
 
-/** What is undone has been done before, and holds what another person put in. */
+/** The set-up was made before, and another person has put something in. */
 async function fullSetUp(more: Partial<AwsWish>): Promise<void> {
   expect(await apply(more)).toEqual([]);
   await byHand(async ({ s3, s3Api, iam, iamApi }) => {
@@ -322,7 +322,7 @@ test.skipIf(!hasMoto)(
         }
       }
     }
-    // Whatever has errors of its own here is a call that is made.
+    // Every call with errors of its own here was made.
     expect(Object.keys(OF_CALL).filter((kind) => !known.has(kind))).toEqual([]);
     expectGolden("aws-errors.txt", lines);
   },

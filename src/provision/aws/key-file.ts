@@ -1,5 +1,5 @@
 /**
- * The file that holds the edge's key: made before the key, so that a key whose answer was lost is known for what it is.
+ * The file that holds the edge's key: made before the key, so that a key whose answer was lost is recognised.
  * `FILE.new` says which keys there were before; then it holds the new one; then it takes FILE's place. Only its owner
  * may read either (0600).
  */

@@ -23,7 +23,7 @@ export type RoleActual = {
 export type RoleWish = {
   readonly name: string;
   readonly description: string;
-  /** The trust policy as far as it is known, beside what is there. */
+  /** The trust policy, as far as it is known, and the one that is there. */
   trust(facts: FactBook, actual: RoleActual | null): Policy;
   /** Why the trust policy that is there is wrong, or null. */
   trustDifference(facts: FactBook, actual: RoleActual): string | null;
@@ -159,7 +159,7 @@ async function updateTrust(aws: Aws, role: RoleWish, actual: RoleActual, doing: 
   });
 }
 
-/** Both calls may have been done by a run that was killed; what was not done by us is not ours to use. */
+/** A run that was killed may have made both calls. A profile that we did not make is not used. */
 async function makeProfile(aws: Aws, name: string, wish: AwsWish): Promise<void> {
   const { iam, iamApi } = aws;
   const of = { InstanceProfileName: name };

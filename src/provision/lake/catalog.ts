@@ -1,4 +1,4 @@
-/** The catalog and the schema of the five tables. The catalog's managed storage is in the metadata bucket, for good. */
+/** The catalog and the schema of the five tables. The catalog's managed storage is in the metadata bucket and cannot be moved. */
 import { AgentError, TransientError } from "../../core/errors.ts";
 import { TABLE_OF_STAGE } from "../../core/stage.ts";
 import { pagesOf } from "../../databricks/answer.ts";
@@ -119,7 +119,7 @@ async function namesIn(
   return (await lake.workspace.list(pagesOf(kind, Securable), call, doing)).map(({ name }) => name);
 }
 
-/** What a person else put there is deleted only by that person: it is named, and kept. */
+/** What another person put there is deleted only by that person: it is named, and kept. */
 function refuseForeign(what: string, kind: string, names: readonly string[]): void {
   if (names.length === 0) return;
   throw new AgentError(
@@ -129,7 +129,7 @@ function refuseForeign(what: string, kind: string, names: readonly string[]): vo
 }
 
 /**
- * Without force: what is in it, and we do not know of, stays. What we know of has been looked for before; so this may be
+ * Without force, unknown contents stay. Known contents were looked for before; so this may be
  * what was just deleted and is still counted, and is tried again.
  */
 async function deleteUnlessUsed(lake: Lake, what: string, path: readonly string[], doing: Doing): Promise<void> {

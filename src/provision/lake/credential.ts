@@ -72,7 +72,7 @@ function roleChange(lake: Lake, actual: Credential, facts: FactBook): Change[] {
   const make = async (doing: Doing) => {
     const body = { aws_iam_role: { role_arn: roleArnOf(lake, doing.facts) }, skip_validation: true, force: true };
     await securable.change(actual, doing, body);
-    // Another role may be given another external id: what is there now is what the role must trust.
+    // Another role may get another external id: the role must trust the one that is there now.
     doing.facts.learn(factsIn(await securable.read(doing)));
   };
   return [{ action: "update", because: `role: ${is} -> ${wanted}`, make }];
@@ -130,7 +130,7 @@ export function accessResource(lake: Lake): Resource<true> {
 
 /**
  * Where the role can be tried. A url that a location holds already is refused, so: by a location that uses the role on one
- * of our buckets, whichever that is; else on a bucket that no location holds.
+ * of one of our buckets; else on a bucket that no location holds.
  */
 async function trialOf(lake: Lake, doing: Doing): Promise<Trial> {
   const credential = credentialName(lake.naming);

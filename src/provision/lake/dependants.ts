@@ -9,7 +9,7 @@ import { type Lake, plainUrl, unity } from "./lake.ts";
 
 /** A metastore with more schemas than this is not searched: that would take minutes. */
 const SCHEMAS_SEARCHED = 300;
-/** Catalogs that keep nothing in a bucket of ours. */
+/** Catalogs that keep nothing in our buckets. */
 const OTHERS = /^(SYSTEM|FOREIGN|DELTASHARING|INTERNAL)_?CATALOG$/;
 
 type NamedPlace = { readonly what: string; readonly place: string | undefined };
@@ -28,7 +28,7 @@ export async function dependantsUnder(lake: Lake, url: string, doing: Doing): Pr
     .map(({ what }) => what);
 }
 
-/** All that is under it, in whichever catalog we can see. */
+/** Everything under it, in every catalog that we can see. */
 export async function allUnder(lake: Lake, url: string, doing: Doing): Promise<readonly string[]> {
   const catalogs = (await list(lake, "catalogs", {}, doing)).filter(
     ({ catalog_type = "" }) => !OTHERS.test(catalog_type),

@@ -1,4 +1,4 @@
-/** What a person changed, made beforehand, or may not be changed: found, said, and repaired where it is ours. */
+/** Changes by hand, things that were there before, and what may not be changed: found, reported, and repaired where it is ours. */
 import { expect } from "bun:test";
 import type { Workspace } from "../../fake-workspace/wire/port.ts";
 import { ENGINEER, ENGINEER_TOKEN, ROBOT } from "../../fake-workspace/world/settings.ts";

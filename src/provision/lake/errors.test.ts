@@ -1,6 +1,6 @@
 /**
  * Each call of the Databricks half, answered once with each error that is documented for it: what becomes of it is in
- * golden/databricks-errors.txt, a line for each. Whatever that was, the next run comes to the same end as any other.
+ * golden/databricks-errors.txt, a line for each. After any of them, the next run ends like any other.
  */
 import { expect } from "bun:test";
 import { DeleteRoleCommand, DeleteRolePolicyCommand } from "@aws-sdk/client-iam";
@@ -294,7 +294,7 @@ lakeTest(
         }
       }
     }
-    // Whatever has errors of its own here is a call that is made.
+    // Every call with errors of its own here was made.
     expect(Object.keys(OF_CALL).filter((kind) => !known.has(kind))).toEqual([]);
     expectGolden("databricks-errors.txt", lines);
   },

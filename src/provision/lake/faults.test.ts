@@ -229,7 +229,7 @@ lakeTest(
 );
 
 lakeTest(
-  "a deletion that is refused leaves what it is about and what that needs; the next destroy continues",
+  "a deletion that is refused keeps the thing and all that it needs; the next destroy continues",
   async () => {
     const lake = await startLake({ notebook: NOTEBOOK });
     await apply(lake);

@@ -9,7 +9,7 @@ import { volumeFullName } from "./volume.ts";
 
 export type Principals = {
   readonly readers: readonly string[];
-  /** Null: the job runs as who provisions, who owns everything. */
+  /** Null: the job runs as the person who provisions and owns everything. */
   readonly loader: string | null;
 };
 
@@ -48,7 +48,7 @@ export function grantWishes(lake: LakeWish, principals: Principals): readonly Gr
   return all.filter(({ grants }) => grants.length > 0);
 }
 
-/** One who reads and loads holds what the loader holds, once. */
+/** A reader who is the loader too gets the loader's privileges, once. */
 function merged({ readers, loader }: Principals, wanted: WantedPrivileges): readonly GrantWish[] {
   const grants = readers
     .filter((principal) => principal !== loader)

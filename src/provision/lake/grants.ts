@@ -23,10 +23,10 @@ export type Privilege =
   | "WRITE_VOLUME"
   | "READ_FILES";
 
-/** What a principal is to hold on one thing. */
+/** The privileges that a principal should have on one thing. */
 export type GrantWish = { readonly principal: string; readonly privileges: readonly Privilege[] };
 
-/** A thing, and all that is to be granted on it. */
+/** A thing, and all grants that it should have. */
 export type GrantsWish = {
   readonly kind: SecurableKind;
   readonly fullName: string;

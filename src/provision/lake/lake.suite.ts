@@ -58,7 +58,7 @@ export type LakeOptions = {
   readonly questions?: Questions;
   /** Each call to the workspace goes through here. */
   readonly fetch?: NonNullable<DatabricksOptions["fetch"]>;
-  /** Ends whatever is under way. */
+  /** Ends all that is under way. */
   readonly stop?: AbortSignal;
 };
 
@@ -113,7 +113,7 @@ export async function planOf(lake: TestLake, adopt = false, more: Partial<LakeOp
   return makePlan(await lake.sides(more), { adopt }, world(more.stop));
 }
 
-/** What is to be done, and what cannot be: the lines that a user reads. */
+/** Steps and problems: the lines that a user reads. */
 export function linesOf(plan: Plan): string[] {
   const steps = planSteps(plan).filter(({ action }) => action !== "none");
   return [

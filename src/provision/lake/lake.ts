@@ -12,7 +12,7 @@ import type { Naming } from "../names.ts";
 import type { Change, Doing } from "../resource.ts";
 import { isMarked, marked, NOT_MARKED } from "./names.ts";
 
-/** What the lake is to be, as far as names and settings say it. */
+/** The lake as names and settings want it. */
 export type LakeWish = LakeNames & {
   readonly naming: Naming;
   /** S3 reports new files to Databricks (managed file events), so it need not list the buckets. */
@@ -82,7 +82,7 @@ export function foreignByComment({ comment }: Pick<Securable, "comment">): strin
   return isMarked(comment) ? null : NOT_MARKED;
 }
 
-/** Taking over what has not our mark, for `--adopt`: nothing where it has. */
+/** The change that adds our mark, for `--adopt`; none where the mark is there. */
 export function adoption(
   { comment }: Pick<Securable, "comment">,
   mark: (comment: string, doing: Doing) => Promise<unknown>,

@@ -25,7 +25,7 @@ export class LocationMoves {
     this.#lake = lake;
   }
 
-  /** After all that came before, whatever became of it. */
+  /** After all earlier ones have ended, well or not. */
   alone<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#last.then(work, work);
     this.#last = mine.catch(() => undefined);

@@ -74,7 +74,7 @@ export function locationResource(lake: Lake, use: BucketUse, moves: LocationMove
 
 /**
  * A managed table that was dropped can be undropped for days, and till then counts as something that is in the location.
- * So where Databricks refuses, what lives there is looked for: is there nothing, the location goes all the same.
+ * So where Databricks refuses, we look for contents. If there are none, the location is deleted by force.
  */
 async function deleteLocation({ lake, id, name }: LocationContext, url: string, doing: Doing): Promise<void> {
   const call = unity(`delete ${id}`, "DELETE", [LOCATIONS, name], { needs: `ownership of ${id}` });

@@ -10,7 +10,7 @@ import type { Doing, Proof } from "../resource.ts";
 import type { Lake } from "./lake.ts";
 import { tryCredential, wordsOf } from "./validate.ts";
 
-/** `hasDashboard`: there is to be one, and it is looked into too. */
+/** `hasDashboard`: the dashboard should be there, and is checked too. */
 export async function proveLake(lake: Lake, hasDashboard: boolean, doing: Doing): Promise<readonly Proof[]> {
   const trials = [...tableTrials(lake, doing), ...(hasDashboard ? await dashboardTrials(lake, doing) : [])];
   const [roles, answers] = await Promise.all([

@@ -15,7 +15,7 @@ export type TableWish = {
   readonly columns: readonly TableColumn[];
 };
 
-/** The five tables, the one of what cannot be unpacked, and the one of what nodes report about themselves. */
+/** The five tables, the quarantine, and the table of heartbeats. */
 export function tableWishes(names: LakeNames, profile: Profile): readonly TableWish[] {
   const quarantine = {
     fullName: quarantineFullName(names),

@@ -1,4 +1,4 @@
-/** What of a dashboard is ours, what was edited by hand, and what differs: decided without a workspace. */
+/** Whether a dashboard is ours, was edited by hand, or differs: decided without a workspace. */
 import { expect, test } from "bun:test";
 import type { DashboardContent } from "../../databricks/shapes/dashboards.ts";
 import { isSameContent, originOf, shownOf, wantedContent, withTheirLook } from "./dashboard-content.ts";

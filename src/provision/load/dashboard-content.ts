@@ -1,5 +1,5 @@
 /**
- * What a dashboard of ours holds, decided purely: the shipped content with the lake's catalog and schema, and our mark as the
+ * The content of our dashboard, decided purely: the shipped content with the lake's catalog and schema, and our mark as the
  * first line of each dataset. The mark has a sum of the rest, so that an edit by hand is distinguished from another version's work.
  */
 import { createHash } from "node:crypto";
@@ -71,7 +71,7 @@ export function originOf(content: DashboardContent): Origin {
   return isWhole && sums[0] === sumOf(content) ? "ours" : "edited";
 }
 
-/** Of what we write, without the mark: no field that Databricks adds is in it. */
+/** Over the fields that we write, without the mark and without fields that Databricks adds. */
 function sumOf(content: DashboardContent): string {
   const datasets = (content.datasets ?? []).map(({ name, displayName, catalog, schema, queryLines = [] }) => {
     const lines = queryLines.filter((line) => !MARK.test(line));
@@ -86,7 +86,7 @@ function sumOf(content: DashboardContent): string {
     .slice(0, SUM_DIGITS);
 }
 
-/** Keys in the order of the alphabet: Databricks writes them in whatever order. */
+/** Keys in the order of the alphabet: Databricks writes them in any order. */
 function inOrder(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inOrder);
   if (typeof value !== "object" || value === null) return value;

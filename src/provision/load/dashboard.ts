@@ -1,6 +1,6 @@
 /**
  * The Lakeview dashboard over the named queries, in the folder of the notebook. It is found by its path, and ours by the mark
- * in its datasets. People see what is published: the draft that is as it should be, with the rights of who looks at it.
+ * in its datasets. People see what is published: the draft that is as it should be, with the rights of each reader.
  */
 import { AgentError, adviceOf } from "../../core/errors.ts";
 import { readAnswer } from "../../databricks/answer.ts";

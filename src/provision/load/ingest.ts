@@ -1,4 +1,4 @@
-/** When the job last took in what was there: what is younger than that waits, what is older and not in its table is lost. */
+/** When the job last loaded: younger objects wait, older ones that are not in their table are lost. */
 import { DeniedError } from "../../core/errors.ts";
 import { type Run, Runs } from "../../databricks/shapes/jobs.ts";
 import type { Call, Pace } from "../../databricks/wire.ts";

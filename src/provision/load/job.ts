@@ -180,7 +180,7 @@ export async function jobs(lake: Lake, { what, verb, body, again }: JobsCall, do
   return lake.workspace.request({ ...call, needs: "CAN_MANAGE on the job" }, doing);
 }
 
-/** Whether all that is wanted is there, among whatever defaults Databricks put beside it. */
+/** Whether all wanted values are there, among the defaults that Databricks adds. */
 export function holds(actual: unknown, wanted: unknown): boolean {
   if (Array.isArray(wanted)) {
     return (

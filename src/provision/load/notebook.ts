@@ -87,7 +87,7 @@ type SourceWish = {
   readonly id: string;
   readonly path: string;
   readonly source: string;
-  /** A line of the source: what has it is ours. */
+  /** A line of the source that marks it as ours. */
   readonly mark: string;
   readonly import: { readonly format: string; readonly language?: string };
   readonly exportFormat: string;

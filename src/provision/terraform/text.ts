@@ -46,7 +46,7 @@ export class Blocks {
   }
 }
 
-/** What is undefined is left out. */
+/** Undefined values are left out. */
 export type Body = { readonly [name: string]: Value | FunctionCall | Blocks | undefined };
 
 export type Block = {

@@ -39,7 +39,7 @@ export class BothClouds {
     this.workspace.reset();
   }
 
-  /** Of who provisions: an engineer of the workspace, with people who read and a robot that loads. */
+  /** Of the person who provisions: an engineer of the workspace, with people who read and a robot that loads. */
   get env(): Readonly<Record<string, string>> {
     return {
       DATABRICKS_HOST: this.workspace.url,

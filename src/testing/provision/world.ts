@@ -1,4 +1,4 @@
-/** An AWS account for tests of `agent provision`: moto with its policies enforced, and who provisions as a user in it. */
+/** An AWS account for tests of `agent provision`: moto with its policies enforced, and the person who provisions as a user in it. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ export const ACCOUNT = "123456789012";
 
 export type CommandResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
-/** The policy of who provisions, out of the manual: what it says is what the tests have. */
+/** The policy for provisioning, from the manual: the tests have exactly that. */
 export function callerPolicy(): { Statement: { Action: string[]; Resource: unknown; Effect: string; Sid: string }[] } {
   const manual = readFileSync(join(import.meta.dir, "../../../docs/provision.md"), "utf8");
   return JSON.parse(/```json\n([\s\S]*?)```/.exec(manual)![1]!);
@@ -69,7 +69,7 @@ export class ProvisionWorld {
     await this.enforce(true);
   }
 
-  /** Who provisions may do of the manual's policy only what `keep` lets through. */
+  /** Allows provisioning only those statements of the manual's policy that `keep` lets through. */
   async allow(keep: (action: string) => boolean): Promise<void> {
     const Statement = callerPolicy().Statement.map((one) => ({
       ...one,
@@ -102,7 +102,7 @@ export class ProvisionWorld {
     }
   }
 
-  /** Of who provisions, and nothing else of this machine's. */
+  /** The environment for provisioning, and nothing else of this machine. */
   get env(): Readonly<Record<string, string>> {
     return this.#env;
   }

@@ -143,7 +143,7 @@ sparkTest(
     }
     const painted = (n: number) =>
       `${JSON.stringify({ sensor_id: "s", timestamp: `2026-11-24T08:00:0${n}.000Z`, temperature: 20, colour: "röd" })}\n`;
-    // The streams do not stop for the column; whichever of these comes in after they have seen it has a value.
+    // The streams do not stop for the column; each row after they have seen it has a value.
     for (let n = 0; n < 10; n++) {
       await agent("live-3", ["run", "--once", "--source", "stdin:"], env, painted(n));
       await until(count, ({ rows }) => rows === 1_201 + n);
@@ -217,7 +217,7 @@ sparkTest(
     const raws: NotebookSettings = { ...settingsOf("fields"), stages: ["raw"] };
     await spark.run(raws);
     await spark.sql(`ALTER TABLE ${raw} ADD COLUMNS (colour STRING, lux DOUBLE)`);
-    // Not what the column is: no value, and the row comes in all the same; the text stays in `extra`.
+    // Not of the column's type: no value, and the row comes in; the text stays in `extra`.
     await send(line(2, { colour: "blå", lux: "dark" }) + line(3, { colour: null }) + line(4, { lux: 9 }));
     await spark.run(raws);
     expect(await column()).toEqual([

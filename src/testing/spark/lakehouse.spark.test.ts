@@ -353,7 +353,7 @@ sparkTest(
   },
 );
 
-/** What of Spark's types an axis may show. */
+/** The types of Spark that an axis may show. */
 const ON_AXIS: Readonly<Record<string, RegExp>> = {
   temporal: /^(date|timestamp)$/,
   quantitative: /^(bigint|int|double|decimal\(.*\))$/,

@@ -5,7 +5,7 @@ import type { Stage } from "../../core/stage.ts";
 import { type S3Server, serverCache } from "../s3-server.ts";
 
 const PROGRAM = join(import.meta.dir, "../../../scripts/spark/session.py");
-/** What of stderr is kept for a failure's message, from its end. */
+/** How much of the end of stderr is kept for a failure's message. */
 const HEARD_CHARS = 4_000;
 
 export type NotebookSettings = {

@@ -31,7 +31,7 @@ const RANGES: Readonly<Record<string, readonly [measure: string, least: number, 
   "voltage-range": ["voltage", 20, 25],
 };
 
-/** Which rows there were, in whatever order, of the fields that the sensor sent: the same rows have the same print. */
+/** Which rows there were, in any order, by the fields that the sensor sent: the same rows have the same print. */
 export class Print {
   rows = 0;
   #sum = 0n;

@@ -1,4 +1,4 @@
-/** The five tables have a column for whatever the agent writes: compared with rows that the agent's own code made. */
+/** The five tables have a column for every field that the agent writes: compared with rows that the agent's own code made. */
 
 import { expect, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
