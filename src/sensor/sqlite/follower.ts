@@ -88,8 +88,13 @@ export class Follower {
       .map((row) => markOf(rowidOf(row), row.slice(1), timeColumns))
       .reverse();
     for (let distance = FRESH_MARKS; distance < rows.length; distance *= 2) {
-      const rowid = rowidOf(rows.at(-1 - distance) ?? last);
-      fresh.push(markOf(rowid, table.at(rowid, columns) ?? [], timeColumns));
+      const row = rows.at(-1 - distance) ?? first;
+      fresh.push(markOf(rowidOf(row), table.at(rowidOf(row), columns) ?? [], timeColumns));
+    }
+    // The first row of a table that was read at once: another table has another one.
+    const oldest = rows[0] ?? first;
+    if (from.marks.length === 0 && rowidOf(oldest) !== fresh.at(-1)?.rowid) {
+      fresh.push(markOf(rowidOf(oldest), table.at(rowidOf(oldest), columns) ?? [], timeColumns));
     }
     return {
       rowid: rowidOf(last),
