@@ -79,7 +79,7 @@ export class HttpServer {
     try {
       this.#listener = new HttpListener(at, (head) => this.#answer(head));
       this.#refused = null;
-      const warning = isLoopback(at.host) ? "" : "; anyone who reaches it may read them, there is no password";
+      const warning = isLoopback(at.host) ? "" : "; anyone who reaches it may read them, without a password";
       log.info("listening", `Health and metrics: ${this.url}healthz and /metrics${warning}`);
     } catch (error) {
       const message = `Cannot listen on ${at.host}:${at.port}: ${WHY[codeOf(error) ?? ""] ?? messageOf(error)}`;

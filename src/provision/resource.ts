@@ -25,7 +25,7 @@ export type Doing = {
   readonly again: string;
 };
 
-/** One difference and the one call that takes it away. */
+/** One difference and the one call that removes it. */
 export type Change = {
   readonly action: "update" | "replace" | "delete";
   /** What differs, old -> new: `versioning: off -> on`. A value that is not known yet: `known after apply`. */

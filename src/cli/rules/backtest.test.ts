@@ -264,7 +264,7 @@ test("sensors without end are counted together behind a limit", async () => {
   expect(rules[0]!.by_sensor[0]).toEqual({ sensor_id: OTHERS, would_break: 10, did_break: 0 });
 });
 
-test("a candidate that is refused is told as file:line:column, and exits 1", async () => {
+test("a refused candidate is reported as file:line:column, and exits 1", async () => {
   node.take(10);
   const { code, stdout } = await backtested(
     '{"name":"cold",\n"when":{"range":{"measure":"temperature","minimum":-20}}}',
@@ -291,7 +291,7 @@ test("a wrong call exits 2 and says what would be right", async () => {
   expect((await see(["rules", "backtest", "--data-dir", "no"], { rules: async () => ({ group }) })).code).toBe(2);
 });
 
-test("told to stop it ends with a sentence; the buffer was not touched", async () => {
+test("after a stop it ends with a sentence; the buffer was not touched", async () => {
   node.take(10);
   const ledger = BufferLedger.open(node.dataDir);
   const readings = new LedgerReadings(ledger);

@@ -71,7 +71,7 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   }
 }
 
-/** A bare number would be milliseconds to `parseDuration`, which nobody means here. */
+/** A bare number would be milliseconds to `parseDuration`, which no one means here. */
 async function momentFlag(name: "since" | "until", given: string, nowMs: number): Promise<number> {
   const text = given.trim();
   const ago = /\d$/.test(text) ? undefined : parseDuration(text);

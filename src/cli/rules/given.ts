@@ -1,4 +1,4 @@
-/** The rules that a command of `agent rules` is about, and how a refused set is told. */
+/** The rules that a command of `agent rules` is about, and the report of a refused set. */
 import { resolve } from "node:path";
 import type { SensorCatalogue } from "../../core/sensor.ts";
 import type { Loaded, RuleProblem, RuleSet } from "../../rules/rule-set.ts";
@@ -33,7 +33,7 @@ export async function rulesFrom(
   return { from: dir, loaded: loadRules(resolve(cwd, dir), catalogue, dir) };
 }
 
-/** Tells every problem, and is the exit code. */
+/** Reports every problem, and returns the exit code. */
 export async function refuse(
   problems: readonly RuleProblem[],
   isJson: boolean,

@@ -21,7 +21,7 @@ function listed(...flags: string[]) {
   return see(["rules", "list", ...flags], { rules: async () => ({ group }) }, { cwd: node.dataDir });
 }
 
-test("with a buffer each rule says how often it was broken in 24 h, and rules that are gone are told too", async () => {
+test("with a buffer each rule says how often it was broken in 24 h, and rules that are gone are listed too", async () => {
   node.nowMs = Date.now() - 25 * 3_600_000;
   node.take(100);
   node.nowMs = Date.now();
@@ -68,7 +68,7 @@ test("a buffer that cannot be read is no reason not to list", async () => {
   expect((await listed("--data-dir", "agent-data")).code).toBe(1);
 });
 
-test("--history tells every switch, oldest first, and says so where none was written down", async () => {
+test("--history shows every switch, oldest first, and says so if there is none", async () => {
   expect(await listed("--history", "--data-dir", ".")).toEqual({
     code: 0,
     stdout: "no switch was written down yet\n",

@@ -57,7 +57,7 @@ test("rules check warns of what is legal but hardly meant, with its place, and l
   expect(json.warnings.length).toBe(2);
 });
 
-test("rules check tells every problem as file:line:column, and exits 1", async () => {
+test("rules check reports every problem as file:line:column, and exits 1", async () => {
   const files = { "a.json": "{", "b.json": bad, "c.json": good };
   expect(await seen(["check", "rules"], files)).toEqual({
     code: 1,
@@ -87,7 +87,7 @@ test("rules check tells every problem as file:line:column, and exits 1", async (
   ]);
 });
 
-test("a folder that cannot be read is a wrong call, said on stderr, whoever asks for it", async () => {
+test("a folder that cannot be read is a wrong call, reported on stderr, for every command", async () => {
   for (const [argv, line] of [
     [["check"], "agent rules check"],
     [["check", "--json"], "agent rules check"],

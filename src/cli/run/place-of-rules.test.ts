@@ -71,7 +71,7 @@ test("without a folder the rules in the binary are in force, and the place is wa
   expect([newly(), look()]).toEqual([[APPEARED], null]);
 });
 
-test("an empty folder, or one with other files, changes nothing and is told once; its first rule file counts", () => {
+test("an empty folder, or one with other files, changes nothing and is logged once; its first rule file counts", () => {
   const { look, newly, write } = begun(BEFORE);
   write("", "");
   expect(look()).toMatchObject({ ok: { version: BUILT_IN.version }, dir: null });
@@ -95,7 +95,7 @@ test("a refused folder changes nothing until it is right, also where it goes awa
   expect(newly()).toEqual([APPEARED]);
 });
 
-test("at a start it is the same: an empty folder is none, a new one is told, one that was in force is not", () => {
+test("a start does the same: an empty folder counts as none, a new one is logged, one that was in force is not", () => {
   const empty = begun(NEVER, { "": "" });
   expect([empty.first.set.version, empty.first.refused, empty.newly()]).toEqual([BUILT_IN.version, [], [EMPTY]]);
   const copied = begun(BEFORE, { "a.json": good });

@@ -25,7 +25,7 @@ export type Earlier = { readonly catalogue: SensorCatalogue; readonly last: Last
  */
 export function rulesInForce({ settings, cwd }: Context, { catalogue, last }: Earlier, log: Log): RulesInForce {
   const dir = settings.rulesDir ?? DEFAULT_DIR;
-  // A folder that nobody named counts from its first rule file on.
+  // A folder that no setting names counts from its first rule file on.
   const isNew = settings.rulesDir === null && last.dir !== DEFAULT_DIR;
   const place = new PlaceOfRules({ dir, path: resolve(cwd, dir) }, catalogue, log);
   if (isNew) place.beginWith(builtInRules(catalogue));

@@ -105,17 +105,20 @@ function onTerminal(program: readonly string[], cwd: string, env: Record<string,
   return { child, shown: () => text };
 }
 
-unixTest("whoever closes the terminal of a running agent stops it in order: what was read is committed", async () => {
-  const cwd = place("closed");
-  // Nothing is committed for a minute, unless the agent stops in order.
-  const { child, shown } = onTerminal([AGENT_BINARY, ...RUN], cwd, { AGENT_COMMIT_MS: "60s" });
-  await until(() => shown().includes("Taking simulator:"), "the agent runs");
-  await Bun.sleep(500);
-  expect(accepted(cwd)).toBe(0);
-  child.terminal?.close();
-  expect([await child.exited, child.signalCode]).toEqual([0, null]);
-  expect(accepted(cwd)).toBeGreaterThan(10);
-});
+unixTest(
+  "closing the terminal of a running agent stops it in order: the readings that it took are committed",
+  async () => {
+    const cwd = place("closed");
+    // Nothing is committed for a minute, unless the agent stops in order.
+    const { child, shown } = onTerminal([AGENT_BINARY, ...RUN], cwd, { AGENT_COMMIT_MS: "60s" });
+    await until(() => shown().includes("Taking simulator:"), "the agent runs");
+    await Bun.sleep(500);
+    expect(accepted(cwd)).toBe(0);
+    child.terminal?.close();
+    expect([await child.exited, child.signalCode]).toEqual([0, null]);
+    expect(accepted(cwd)).toBeGreaterThan(10);
+  },
+);
 
 unixTest("the same below a shell, which passes the signal on", async () => {
   const cwd = place("shell");

@@ -15,7 +15,7 @@ function run(...argv: string[]) {
   return { code: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };
 }
 
-binaryTest("what the binary delivered, it finds where it belongs; what was taken away, it names", () => {
+binaryTest("the binary finds each delivered object where it belongs, and names those that were deleted", () => {
   expect(run("verify").code).toBe(2);
   const source = "simulator:?sensors=3&rate=max&count=3000&seed=5";
   expect(run("run", "--once", "--source", source).code).toBe(0);
