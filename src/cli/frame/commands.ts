@@ -21,6 +21,7 @@ type Entry = () => Promise<{ readonly command: Command } | { readonly group: Com
 export type Commands = Readonly<Record<string, Entry>>;
 
 export const COMMANDS: Commands = {
+  init: () => import("../init/init.ts"),
   run: () => import("../run.ts"),
   demo: () => import("../demo.ts"),
   simulate: () => import("../simulate.ts"),

@@ -83,6 +83,7 @@ export const group: CommandGroup = {
   name: "rules",
   summary: "Check, test, replay and list the rules that readings are judged by.",
   commands: {
+    init: async () => (await import("./init.ts")).command,
     check: async () => check,
     test: async () => test,
     backtest: async () => (await import("./backtest.ts")).command,

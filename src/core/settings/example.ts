@@ -4,12 +4,14 @@ import type { Setting } from "./entry.ts";
 import { SETTING_NAMES } from "./settings.ts";
 import { SETTINGS } from "./table.ts";
 
-export function envExample(): string {
-  const head = [
-    "# Every setting. Copy this file to .env in the folder that the agent is started in, and uncomment what you need.",
-    "# The environment wins over .env, a flag wins over both: `agent config show` says which.",
-  ];
-  return `${[head.join("\n"), ...SETTING_NAMES.map((name) => example(SETTINGS[name]))].join("\n\n")}\n`;
+const EXAMPLE_HEAD = [
+  "# Every setting. Copy this file to .env in the folder that the agent is started in, and uncomment what you need.",
+  "# The environment wins over .env, a flag wins over both: `agent config show` says which.",
+].join("\n");
+
+/** `head`: the comment that it begins with. */
+export function envExample(head = EXAMPLE_HEAD): string {
+  return `${[head, ...SETTING_NAMES.map((name) => example(SETTINGS[name]))].join("\n\n")}\n`;
 }
 
 function example(setting: Setting<unknown>): string {
