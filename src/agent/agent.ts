@@ -168,10 +168,10 @@ export class Agent {
     const ending = this.#intakeEnded && !this.#stopping;
     // A few times a second is often enough, and lets many windows share a transaction.
     // When readings of open windows fill the buffer, their windows are issued now, and again when more readings come.
-    const all = ending || this.#parts.upkeep.isStuck;
-    if (all || Math.abs(nowMs - this.#lastWindows) >= LOOK_MS) {
+    const { mustFlush } = this.#parts.upkeep;
+    if (ending || mustFlush || Math.abs(nowMs - this.#lastWindows) >= LOOK_MS) {
       this.#lastWindows = nowMs;
-      delivery.accept(this.#parts.issueWindows(nowMs, all, delivery.isDown && !ending));
+      delivery.accept(this.#parts.issueWindows(nowMs, { all: ending, isDown: delivery.isDown && !ending, mustFlush }));
     }
     while (outbox.unplanned > 0 && delivery.wantsMore(RANGES_AHEAD)) {
       const waited = nowMs - (outbox.unplannedSinceMs() ?? nowMs);
@@ -187,7 +187,7 @@ export class Agent {
     if (outbox.unplanned > 0 || !delivery.isIdle) return false;
     // A drain after a stop leaves the open windows to the next start; the end of all sources does not.
     if (this.#stopping) return true;
-    const last = this.#parts.issueWindows(this.#parts.now(), true, false);
+    const last = this.#parts.issueWindows(this.#parts.now(), { all: true, isDown: false, mustFlush: false });
     delivery.accept(last);
     return last.length === 0;
   }
@@ -196,8 +196,8 @@ export class Agent {
     const runningMs = this.#parts.running();
     const { rules, upkeep } = this.#parts;
     if (!this.#stopping) this.#guarded(() => rules.watch(runningMs));
-    if (upkeep.isFull) this.#guarded(() => rules.save());
-    if (runningMs - this.#lastUpkeep >= (upkeep.isStuck ? LOOK_MS : UPKEEP_MS)) {
+    if (upkeep.isFull || upkeep.mustFlush) this.#guarded(() => rules.save());
+    if (runningMs - this.#lastUpkeep >= (upkeep.isStuck || upkeep.mustFlush ? LOOK_MS : UPKEEP_MS)) {
       this.#lastUpkeep = runningMs;
       if (!this.#watchFiles()) return;
       const done = this.#guarded(() => upkeep.run(nowMs, this.#parts.running));

@@ -1,14 +1,16 @@
 /** Windows that are due become batches: one transaction writes rows, key and accumulators. */
 
-import type { Batch } from "../buffer/buffer.ts";
+import { type Batch, rangeOf } from "../buffer/buffer.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
+import { lossesOf } from "../buffer/ledger/losses.ts";
 import type { Outbox } from "../buffer/outbox.ts";
 import { outsideTrouble } from "../buffer/outside-error.ts";
+import { SCHEMA_VERSION } from "../buffer/schema.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { WindowLedger } from "../buffer/window-record.ts";
 import type { Gzip } from "../core/bytes/gzip.ts";
 import type { HeapWatch } from "../core/bytes/heap-watch.ts";
-import { chunksOf, sizeOf } from "../core/seq-range.ts";
+import { chunksOf, intersect, type SeqRange, subtractRanges, totalSize } from "../core/seq-range.ts";
 import type { OpenWindow, Windows } from "../stages/aggregate.ts";
 import { packWindow, windowRows } from "../stages/window-row.ts";
 import { windowKey } from "../uplink/object-key.ts";
@@ -22,8 +24,19 @@ export type WindowParts = {
   readonly agentVersion: string;
   /** The bytes that one transaction may write: the disk may be small, or nearly full. */
   readonly chunkBytes: () => number;
+  /** Up to this seq every reading was delivered to its own stages. */
+  readonly deliveredThrough: () => number;
   readonly gzip: Gzip;
   readonly heap: HeapWatch;
+};
+
+export type IssueHow = {
+  /** Every window that holds anything new, due or not. */
+  readonly all: boolean;
+  /** The store is down. */
+  readonly isDown: boolean;
+  /** The buffer is at its limit: delivered readings must not wait for their windows. */
+  readonly mustFlush: boolean;
 };
 
 /** Windows in one transaction: limits how long a commit waits for them, and their memory. */
@@ -32,21 +45,37 @@ const WINDOWS_AT_ONCE = 16;
 const BYTES_A_SENSOR = 700;
 /** A row of a window leaves as much garbage as this many readings. */
 const READINGS_A_ROW = 15;
+/** Readings that are read back in one piece. */
+const STEP_ROWS = 10_000;
+/**
+ * A window with dropped readings is rebuilt from those that are left; where its readings are spread over more than this, it
+ * would hold up the agent, and the window counts the dropped ones too.
+ */
+const REBUILT_ROWS_MOST = 500_000;
 
 /**
  * Issues the windows that are due (`all`: every window that holds anything new), at most WINDOWS_AT_ONCE. Durable on return. While the
- * store is down windows wait for late readings instead of for the store, as long as memory holds them.
+ * store is down windows wait for late readings instead of for the store, as long as memory holds them; `mustFlush`: only those
+ * that hold back delivered readings go out.
  */
-export function issueWindows(parts: WindowParts, nowMs: number, all: boolean, isDown: boolean): readonly Batch[] {
+export function issueWindows(
+  parts: WindowParts,
+  nowMs: number,
+  { all, isDown, mustFlush }: IssueHow,
+): readonly Batch[] {
   const { buffer, ledger, windows, heap } = parts;
-  if (isDown && !windows.isOverfull) return [];
-  const due = firstOf(windows.due(nowMs, all), parts.chunkBytes() / BYTES_A_SENSOR);
+  const waits = isDown && !windows.isOverfull;
+  if (waits && !mustFlush) return [];
+  for (const window of windows.due(nowMs, all || mustFlush)) if (window.isTainted) rebuildWindow(parts, window);
+  const ready = [...(waits ? [] : windows.due(nowMs, all)), ...(mustFlush ? deliveredOnly(parts, nowMs) : [])];
+  const due = firstOf([...new Set(ready)], parts.chunkBytes() / BYTES_A_SENSOR);
   if (due.length === 0) return [];
   // A disk that is almost full may have room for some of them; their delivery makes room for the others.
   for (let some = due; ; some = some.slice(0, some.length / 2)) {
     try {
       const batches = buffer.transact(() => {
         const written = some.map((window) => writeDown(parts, window, nowMs));
+        ledger.noteIssued(Math.max(...some.map(({ lastSeq }) => lastSeq)));
         ledger.advance(windows.dirtyFrom(some, buffer.lastSeq + 1), windows.watermarkMs);
         return written;
       });
@@ -57,6 +86,12 @@ export function issueWindows(parts: WindowParts, nowMs: number, all: boolean, is
       if (outsideTrouble(error) !== "full" || some.length === 1) throw error;
     }
   }
+}
+
+/** Windows whose readings were all delivered, due or not. What they hold is never dropped, so no later revision takes it back. */
+function deliveredOnly({ windows, deliveredThrough }: WindowParts, nowMs: number): readonly OpenWindow[] {
+  const through = deliveredThrough();
+  return windows.due(nowMs, true).filter(({ lastSeq }) => lastSeq <= through);
 }
 
 /** As many windows as one transaction may hold, but at least one. */
@@ -103,22 +138,57 @@ export function planWindow(
 
 /**
  * After a restart: rebuilds the windows that were not issued from the readings that the buffer kept. Throws CorruptRowError
- * when one is missing: retention deletes none of them, but a damaged page can hide them without an error.
+ * when one is missing that was not counted as lost: a damaged page can hide readings without an error.
  */
 export function rebuildWindows({ buffer, ledger, windows, heap }: WindowParts, nowMs: number): void {
   windows.watermarkMs = ledger.watermarkMs;
-  const STEP = 10_000;
-  for (const step of chunksOf({ first: ledger.from, last: buffer.lastSeq }, STEP)) {
+  const dropped = droppedOf(buffer);
+  for (const step of chunksOf({ first: ledger.from, last: buffer.lastSeq }, STEP_ROWS)) {
     let rows = 0;
     for (const { block, firstSeq } of buffer.read(step)) {
       windows.add(block, firstSeq, nowMs);
       rows += block.count;
     }
-    if (rows !== sizeOf(step)) {
+    // What the policy `drop-oldest` deleted is missing, and counted as lost.
+    if (rows < totalSize(subtractRanges([step], dropped))) {
       throw new CorruptRowError(`Cannot read readings ${step.first} to ${step.last}: ${rows} are there`);
     }
     heap.look();
   }
   // Readings that no window took were counted when they came.
   windows.takeExpired();
+}
+
+/** Promises every reading that a window went out with: it is in an aggregate, and should be in the other stages. */
+export function planIssued({ outbox, ledger }: WindowParts, batchRows: number, nowMs: number): void {
+  for (let left = ledger.issuedThrough - outbox.plannedThrough; left > 0; ) {
+    if (outbox.plan(Math.min(left, batchRows), nowMs).length === 0) return;
+    left = ledger.issuedThrough - outbox.plannedThrough;
+  }
+}
+
+/** Takes the readings that were dropped out of a window. */
+function rebuildWindow({ buffer, windows, heap }: WindowParts, window: OpenWindow): void {
+  const span = { first: window.dirtyFromSeq, last: window.lastSeq };
+  const left = subtractRanges([span], droppedOf(buffer));
+  if (totalSize(left) > REBUILT_ROWS_MOST) {
+    window.isTainted = false;
+    return;
+  }
+  const steps = left.flatMap((range) => [...chunksOf(range, STEP_ROWS)]);
+  windows.rebuild(window, readingsOf(buffer, steps));
+  heap.count(totalSize(left));
+}
+
+function* readingsOf(buffer: SqliteBuffer, ranges: readonly SeqRange[]) {
+  for (const range of ranges) {
+    for (const stored of buffer.read(range)) yield { ...stored, range: intersect(range, rangeOf(stored)) };
+  }
+}
+
+/** What the policy `drop-oldest` deleted. */
+function droppedOf({ db }: SqliteBuffer): SeqRange[] {
+  return lossesOf({ db, version: SCHEMA_VERSION }).flatMap(({ range, epoch = null }) =>
+    range !== null && epoch === null ? [range] : [],
+  );
 }

@@ -9,6 +9,7 @@ import type { DiskRoom } from "../buffer/disk/room.ts";
 import type { WindowLedger } from "../buffer/window-record.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Problem } from "../core/problem.ts";
+import type { SeqRange } from "../core/seq-range.ts";
 import { MS_PER_DAY, MS_PER_HOUR } from "../core/time/duration.ts";
 
 export type UpkeepParts = {
@@ -22,6 +23,10 @@ export type UpkeepParts = {
   readonly whenFull: "block" | "drop-oldest";
   /** Readings since the last call that came too late: their window was deleted (`Windows.takeExpired`). */
   readonly takeExpired: () => number;
+  /** Promises the readings that a window went out with: they are not dropped. */
+  readonly planIssued: () => void;
+  /** Readings were dropped, undelivered (`Windows.dropped`). */
+  readonly forgetDropped: (range: SeqRange) => void;
 };
 
 /** Processing time that one call may spend on deleting. */
@@ -29,6 +34,8 @@ const BUDGET_MS = 40;
 /** At the limit, room is made down to this share of it, so that not every commit has to do it. */
 const LOW_WATER = 0.95;
 const DROP_ROWS = 20_000;
+/** Delivered readings that windows or rules hold back go before others are dropped: up to this share of the limit is used meanwhile. */
+const FLUSH_WATER = 1.1;
 /** `forget` reads all batches of windows: too much for every few seconds. */
 const FORGET_MS = 600_000;
 /** An accumulator, or the row of a batch, counts as this many readings. */
@@ -95,7 +102,7 @@ export class Upkeep {
       for (const keptMs of isHard ? [...WINDOWS_KEPT_MS, 0] : WINDOWS_KEPT_MS) {
         while (mayContinue() && ledger.expire(nowMs - keptMs, this.#linesAtOnce()) > 0);
       }
-      if (this.#isOver()) dropped = this.#atLimit(nowMs);
+      if (this.#isOver() && !this.#mayWait()) dropped = this.#atLimit(nowMs);
     }
     this.look(running);
     return { dropped };
@@ -138,6 +145,11 @@ export class Upkeep {
     return this.#over === "buffer" && this.#parts.whenFull === "block";
   }
 
+  /** Open windows and the memory of rules should no longer hold back delivered readings: or others would be dropped for them. */
+  get mustFlush(): boolean {
+    return this.#parts.whenFull === "block" ? this.isStuck : this.#over === "buffer";
+  }
+
   /** It has been full for a while: open windows should no longer hold back delivered readings. */
   get isStuck(): boolean {
     return this.isFull && (this.#reports.disk.isReported || this.#reports.buffer.isReported);
@@ -168,6 +180,15 @@ export class Upkeep {
     const buffer = changed(this.#reports.buffer, this.#over === "buffer" && whenFull === "block", runningMs, false);
     if (buffer === "began") log.warn("buffer_full", "The buffer is at its limit: the agent takes no more readings");
     if (buffer === "ended") log.info("buffer_has_room", "The buffer has room again");
+  }
+
+  /** Before anything is dropped, what was delivered and is held back goes, as long as that does not need much more room. */
+  #mayWait(): boolean {
+    return this.#hasRoomToWait() && this.#parts.retention.isHeldBack;
+  }
+
+  #hasRoomToWait(): boolean {
+    return this.#usedBytes() < this.#limit().bytes * FLUSH_WATER;
   }
 
   #limit(): Limit {
@@ -203,9 +224,13 @@ export class Upkeep {
     if (this.#parts.whenFull === "block" || this.#parts.room.isShort) return false;
     let dropped = false;
     while (this.#overLowWater()) {
-      const loss = this.#parts.retention.dropOldest(DROP_ROWS, nowMs);
+      this.#parts.planIssued();
+      const { retention } = this.#parts;
+      const loss =
+        retention.dropOldest(DROP_ROWS, nowMs) ?? (this.#hasRoomToWait() ? null : retention.dropPromise(nowMs));
       if (loss === null) break;
       dropped = true;
+      if (loss.range !== null) this.#parts.forgetDropped(loss.range);
       if (!this.#warned) {
         this.#parts.log.error("readings_dropped", "The buffer is at its limit: the agent drops the oldest readings", {
           count: loss.count,

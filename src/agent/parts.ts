@@ -25,7 +25,7 @@ import { newLink } from "../uplink/link-state.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
 import { Delivery } from "./delivery.ts";
-import { issueWindows, rebuildWindows, type WindowParts } from "./issue-windows.ts";
+import { type IssueHow, issueWindows, planIssued, rebuildWindows, type WindowParts } from "./issue-windows.ts";
 import { LiveFile, type LiveReport } from "./live.ts";
 import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";
 import { Upkeep } from "./maintain.ts";
@@ -75,7 +75,7 @@ export type Parts = {
   /** A clock that never goes back and cannot be set. */
   readonly running: () => number;
   /** Issues windows that are due, as batches; while the store is down only those that memory cannot hold. */
-  readonly issueWindows: (nowMs: number, all: boolean, isDown: boolean) => readonly Batch[];
+  readonly issueWindows: (nowMs: number, how: IssueHow) => readonly Batch[];
   readonly heap: HeapWatch;
   /** Called about once a second. */
   readonly report: (nowMs: number) => void;
@@ -129,7 +129,7 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
     premises: new Premises(settings.dataDir, buffer, lasting.lock),
     report: (nowMs) => liveFile.write(liveReport(nowMs)),
     issueWindows: stages.has("aggregated")
-      ? (nowMs, all, isDown) => issueWindows(windows, nowMs, all, isDown)
+      ? (nowMs, how) => issueWindows(windows, nowMs, how)
       : () => skipWindows(windows),
     batchRows: settings.batchRows,
     batchMs: settings.batchMs,
@@ -240,6 +240,7 @@ function openWindows(
     nodeId: buffer.nodeId,
     agentVersion: VERSION,
     chunkBytes: () => room.chunkBytes,
+    deliveredThrough: () => new Retention(buffer).deliveredThrough(),
     heap,
     gzip: new Gzip(settings.gzipLevel, running),
   };
@@ -254,7 +255,7 @@ function skipWindows({ buffer, ledger }: WindowParts): readonly [] {
 }
 
 function openUpkeep(
-  { settings, log }: AgentInputs,
+  { settings, log, now }: AgentInputs,
   { buffer, room, windows }: { readonly buffer: SqliteBuffer; readonly room: DiskRoom; readonly windows: WindowParts },
 ): Upkeep {
   return new Upkeep({
@@ -267,5 +268,7 @@ function openUpkeep(
     limitBytes: settings.bufferMaxBytes,
     whenFull: settings.bufferFull,
     takeExpired: () => windows.windows.takeExpired(),
+    planIssued: () => planIssued(windows, settings.batchRows, now()),
+    forgetDropped: (range) => windows.windows.dropped(range),
   });
 }

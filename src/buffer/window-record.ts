@@ -13,6 +13,8 @@ export type LedgerWindow = {
 };
 
 const WINDOWS_FROM = "windows_from";
+/** No window that went out has a reading behind this seq. */
+const ISSUED_THROUGH = "windows_issued_through";
 const WATERMARK = "watermark";
 const EXPIRED_AT_ONCE = 1_000;
 
@@ -58,6 +60,15 @@ export class WindowLedger {
   advance(seq: number, watermarkMs: number): void {
     this.#buffer.setMeta(WINDOWS_FROM, String(seq));
     if (Number.isFinite(watermarkMs)) this.#buffer.setMeta(WATERMARK, String(watermarkMs));
+  }
+
+  /** A window went out with readings up to `seq`. Inside the transaction that planned it. */
+  noteIssued(seq: number): void {
+    if (seq > this.issuedThrough) this.#buffer.setMeta(ISSUED_THROUGH, String(seq));
+  }
+
+  get issuedThrough(): number {
+    return Number(this.#buffer.meta(ISSUED_THROUGH) ?? "0");
   }
 
   /** The seq from which a restart reads again to rebuild the open windows. */

@@ -9,6 +9,7 @@
  */
 import type { ReadingBlock } from "../core/reading.ts";
 import { NO_SENSOR, type SensorCatalogue } from "../core/sensor.ts";
+import type { SeqRange } from "../core/seq-range.ts";
 
 export type WindowSettings = {
   readonly lengthMs: number;
@@ -68,12 +69,19 @@ export type OpenWindow = {
   throughSeq: number;
   /** The first seq that has not gone out; infinite while there is none (a restart reads over what went out). */
   dirtyFromSeq: number;
+  /** No reading in it has a higher seq. */
+  lastSeq: number;
+  /** Readings in it were dropped: it must be rebuilt before it goes out. */
+  isTainted: boolean;
   touchedAtMs: number;
   /** The watermark had passed it when it was opened: it goes out after the hold. */
   late: boolean;
   /** By the index of the sensor in `Windows.sensorIds`. */
   readonly sensors: (SensorWindow | undefined)[];
 };
+
+/** Readings `range` of a block whose first row has seq `firstSeq`. */
+export type BlockPart = { readonly block: ReadingBlock; readonly firstSeq: number; readonly range: SeqRange };
 
 /** A window as the buffer kept it when it last went out. */
 export type KeptWindow = {
@@ -123,6 +131,7 @@ export class Windows {
       if (!(time >= startMs && time < endMs)) {
         this.watermarkMs = watermark;
         this.#addedThrough = firstSeq + row - 1;
+        if (window !== null) window.lastSeq = firstSeq + row - 1;
         startMs = Math.floor(time / lengthMs) * lengthMs;
         endMs = startMs + lengthMs;
         window = this.#windowAt(startMs, nowMs);
@@ -134,6 +143,7 @@ export class Windows {
         this.#addRow(window, block, row, handle);
       }
     }
+    if (window !== null) window.lastSeq = firstSeq + block.count - 1;
     this.watermarkMs = watermark;
     this.#addedThrough = Math.max(this.#addedThrough, firstSeq + block.count - 1);
   }
@@ -146,6 +156,36 @@ export class Windows {
     const expired = this.#expired;
     this.#expired = 0;
     return expired;
+  }
+
+  /** These readings were dropped, undelivered. A window that holds nothing else is forgotten; others are rebuilt when they are due. */
+  dropped({ first, last }: SeqRange): void {
+    for (const window of this.#open.values()) {
+      if (window.dirtyFromSeq > last || window.lastSeq < first) continue;
+      if (window.dirtyFromSeq >= first && window.lastSeq <= last) this.#forget(window);
+      else window.isTainted = true;
+    }
+  }
+
+  /** Rebuilds a window from what went out before and from `readings`: all since then that exist. Without any it is forgotten. */
+  rebuild(window: OpenWindow, readings: Iterable<BlockPart>): void {
+    this.#forget(window);
+    const fresh = this.#windowAt(window.startMs, window.touchedAtMs);
+    if (fresh === null) return;
+    fresh.late = window.late;
+    fresh.lastSeq = window.lastSeq;
+    const endMs = window.startMs + this.settings.lengthMs;
+    for (const { block, firstSeq, range } of readings) {
+      for (let seq = range.first; seq <= range.last; seq++) {
+        const row = seq - firstSeq;
+        const handle = block.sensor[row] ?? NO_SENSOR;
+        const time = block.time[row] ?? Number.NaN;
+        if (handle === NO_SENSOR || !(time >= window.startMs && time < endMs) || seq <= fresh.throughSeq) continue;
+        fresh.dirtyFromSeq = Math.min(fresh.dirtyFromSeq, seq);
+        this.#addRow(fresh, block, row, handle);
+      }
+    }
+    if (!Number.isFinite(fresh.dirtyFromSeq)) this.#forget(fresh);
   }
 
   /** The windows that should go out now, in order of time; `all`: every window that holds anything new. */
@@ -174,9 +214,7 @@ export class Windows {
 
   /** The windows went out (their batches and accumulators are durable): forgotten here until a reading comes for them. */
   issued(windows: readonly OpenWindow[]): void {
-    for (const window of windows) {
-      if (this.#open.delete(window.startMs)) this.#accumulators -= countSensors(window);
-    }
+    for (const window of windows) this.#forget(window);
   }
 
   /** The first seq that is in no window that went out, given which windows are about to; `next` where there is none. */
@@ -202,6 +240,10 @@ export class Windows {
   /** More accumulators than may be held: something must go out. */
   get isOverfull(): boolean {
     return this.#accumulators > this.settings.maxAccumulators;
+  }
+
+  #forget(window: OpenWindow): void {
+    if (this.#open.delete(window.startMs)) this.#accumulators -= countSensors(window);
   }
 
   #addRow(window: OpenWindow, block: ReadingBlock, row: number, handle: number): void {
@@ -241,6 +283,8 @@ export class Windows {
       revision: kept?.revision ?? -1,
       throughSeq: kept?.throughSeq ?? 0,
       dirtyFromSeq: Number.POSITIVE_INFINITY,
+      lastSeq: 0,
+      isTainted: false,
       touchedAtMs: nowMs,
       late: kept !== null || this.watermarkMs >= startMs + lengthMs + graceMs,
       sensors: [],

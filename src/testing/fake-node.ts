@@ -48,11 +48,12 @@ export async function startFakeNode(of: {
   readonly stepMs?: number;
   /** Of one that ended. */
   readonly dataDir?: string;
+  readonly store?: SwitchedStore;
 }): Promise<FakeNode> {
   const dataDir = of.dataDir ?? mkdtempSync(join(tmpdir(), "agent-node-"));
   const env = { AGENT_NODE_ID: "node-1", AGENT_COMMIT_ROWS: "100", AGENT_BATCH_ROWS: "1000", ...of.env };
   const clock = { wallMs: FIRST_EVENT_MS, runningMs: 0 };
-  const store = new SwitchedStore();
+  const store = of.store ?? new SwitchedStore();
   const log: LogEntry[] = [];
   let source: ListedSource | null = null;
   const sources = (catalogue: SensorCatalogue, cursor: (uri: string) => string | null) => {

@@ -103,9 +103,10 @@ export class TestNode {
       agentVersion: "0.1.0",
       gzip: GZIP,
       chunkBytes: () => 1e6,
+      deliveredThrough: () => buffer.lastSeq,
       heap: NO_HEAP,
     } as const;
-    while (issueWindows(parts, this.nowMs, true, false).length > 0);
+    while (issueWindows(parts, this.nowMs, { all: true, isDown: false, mustFlush: false }).length > 0);
   }
 
   /** Puts the promised batches, `limit` at most, and settles them. */

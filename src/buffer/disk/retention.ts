@@ -31,11 +31,16 @@ export class Retention {
   settledThrough(): number {
     const windows = Number(this.#buffer.meta("windows_from") ?? "1") - 1;
     const rules = Number(this.#buffer.meta("rules_through") ?? Number.POSITIVE_INFINITY);
-    return Math.min(this.#deliveredThrough(), windows, rules);
+    return Math.min(this.deliveredThrough(), windows, rules);
+  }
+
+  /** Delivered readings stay only because their windows have not gone out, or a rule's memory is not stored. */
+  get isHeldBack(): boolean {
+    return this.settledThrough() < this.deliveredThrough();
   }
 
   /** Up to this seq every reading was delivered to its own stages. */
-  #deliveredThrough(): number {
+  deliveredThrough(): number {
     const open = this.#buffer.db
       .query<{ seq: number | null }, []>(
         `SELECT min(first_seq) AS seq FROM batch WHERE ${IS_OPEN} AND first_seq IS NOT NULL`,
@@ -68,34 +73,57 @@ export class Retention {
     });
   }
 
-  /** Deletes the oldest readings whether delivered or not, writes down the loss, and returns it. */
+  /**
+   * Deletes the oldest readings that no batch promises, writes down the loss, and returns it; null: there are none. The store
+   * may have a promised batch although its answer was lost, and then it is not lost.
+   */
   dropOldest(rows: number, nowMs: number): Loss | null {
-    const { db, lastSeq } = this.#buffer;
-    const first = db.query<{ seq: number | null }, []>("SELECT min(seq) AS seq FROM reading").get()?.seq;
-    if (!first) return null;
-    const from = Math.max(first, this.#deliveredThrough() + 1);
-    if (from > lastSeq) return null;
-    // A batch is dropped whole or not at all: the rows of one that is still promised must be there.
-    const cut = Math.min(lastSeq, from + rows - 1);
-    const whole = db
-      .query<{ seq: number | null }, [number]>(
-        `SELECT max(last_seq) AS seq FROM batch WHERE ${IS_OPEN} AND first_seq <= ?`,
-      )
-      .get(cut)?.seq;
-    const last = Math.max(cut, whole ?? 0);
-    const range = { first: from, last };
+    const planned = Number(this.#buffer.meta("planned_through") ?? "0");
+    const { seq: first = null } =
+      this.#buffer.db
+        .query<{ seq: number | null }, [number]>("SELECT min(seq) AS seq FROM reading WHERE seq > ?")
+        .get(planned) ?? {};
+    if (first === null) return null;
+    return this.#drop({ first, last: Math.min(this.#buffer.lastSeq, first + rows - 1) }, nowMs);
+  }
+
+  /** The same for the oldest promised range of which nothing is known to be delivered. Promises are few: the last resort. */
+  dropPromise(nowMs: number): Loss | null {
+    const range = this.#droppablePromise();
+    return range === null ? null : this.#drop(range, nowMs);
+  }
+
+  #drop(range: SeqRange, nowMs: number): Loss {
+    const { db } = this.#buffer;
     const loss = { reason: "buffer_full", count: sizeOf(range), range, sinceMs: nowMs, untilMs: nowMs };
     this.#buffer.transact(() => {
-      this.#deleteThrough(last);
-      db.query(`DELETE FROM batch WHERE ${IS_OPEN} AND last_seq <= ?`).run(last);
-      if (Number(this.#buffer.meta("planned_through") ?? "0") < last)
-        this.#buffer.setMeta("planned_through", String(last));
-      if (Number(this.#buffer.meta("windows_from") ?? "1") <= last) {
-        this.#buffer.setMeta("windows_from", String(last + 1));
-      }
+      this.#delete(range);
+      db.query(`DELETE FROM batch WHERE ${IS_OPEN} AND first_seq >= ? AND last_seq <= ?`).run(range.first, range.last);
+      const planned = Number(this.#buffer.meta("planned_through") ?? "0");
+      if (planned < range.last) this.#buffer.setMeta("planned_through", String(range.last));
       this.recordLoss(loss);
     });
     return loss;
+  }
+
+  /** The oldest promised range of which nothing is known to be delivered: it is dropped whole. */
+  #droppablePromise(): SeqRange | null {
+    return this.#buffer.db
+      .query<SeqRange, [number]>(
+        `SELECT first_seq AS first, last_seq AS last FROM batch WHERE ${IS_OPEN} AND first_seq > ? ORDER BY first_seq LIMIT 1`,
+      )
+      .get(this.#partlyDeliveredThrough());
+  }
+
+  /** No reading behind this seq was delivered to any stage. */
+  #partlyDeliveredThrough(): number {
+    const through = this.deliveredThrough();
+    const delivered = this.#buffer.db
+      .query<{ seq: number | null }, [number]>(
+        "SELECT max(last_seq) AS seq FROM batch WHERE state = 'delivered' AND first_seq > ?",
+      )
+      .get(through)?.seq;
+    return Math.max(through, delivered ?? 0);
   }
 
   /** Extends the loss before it where the reason is the same and the ranges touch. Inside the caller's transaction, or alone. */
@@ -117,12 +145,17 @@ export class Retention {
   }
 
   #deleteThrough(last: number): number {
+    return this.#delete({ first: 0, last });
+  }
+
+  #delete({ first, last }: SeqRange): number {
     const { db } = this.#buffer;
     // Seqs are never used twice, also when no commit is left that has the last one.
     this.#buffer.setMeta("last_seq", String(this.#buffer.lastSeq));
-    const deleted = db.query("DELETE FROM reading WHERE seq <= ?").run(last).changes;
-    for (const side of ["finding", "malformed", "extra"]) db.query(`DELETE FROM ${side} WHERE seq <= ?`).run(last);
-    db.query("DELETE FROM commit_group WHERE last_seq <= ?").run(last);
+    const deleted = db.query("DELETE FROM reading WHERE seq BETWEEN ? AND ?").run(first, last).changes;
+    for (const side of ["finding", "malformed", "extra"])
+      db.query(`DELETE FROM ${side} WHERE seq BETWEEN ? AND ?`).run(first, last);
+    db.query("DELETE FROM commit_group WHERE first_seq >= ? AND last_seq <= ?").run(first, last);
     return deleted;
   }
 
