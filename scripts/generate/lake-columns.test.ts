@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { STAGES } from "../../src/core/stage.ts";
 import { shippedProfiles } from "../../src/sensor/profile/shipped.ts";
-import { SensorWindow } from "../../src/stages/aggregate.ts";
+import { SensorWindow } from "../../src/stages/sensor-window.ts";
 import { windowRows } from "../../src/stages/window-row.ts";
 import { columnsModule, lakeColumns } from "./lake-columns.ts";
 

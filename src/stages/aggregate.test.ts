@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, SensorCatalogue } from "../core/sensor.ts";
 import { cases } from "../testing/needs.ts";
-import { type KeptWindow, type OpenWindow, SensorWindow, Windows } from "./aggregate.ts";
+import { type KeptWindow, type OpenWindow, Windows } from "./aggregate.ts";
+import { SensorWindow } from "./sensor-window.ts";
 import { packWindow, unpackWindow, windowRows } from "./window-row.ts";
 
 const SETTINGS = { lengthMs: 60_000, graceMs: 5_000, holdMs: 10_000, futureMs: 300_000, maxAccumulators: 1_000 };

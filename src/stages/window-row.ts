@@ -5,7 +5,8 @@ import { number } from "../core/outside/scalar-shapes.ts";
 import { list } from "../core/outside/shape.ts";
 import { anyNumber, storedJson, tuple } from "../core/outside/stored-json.ts";
 import { LIMITS } from "../core/sensor.ts";
-import { type OpenWindow, SensorWindow, STRIDE } from "./aggregate.ts";
+import type { OpenWindow } from "./aggregate.ts";
+import { SensorWindow, STRIDE } from "./sensor-window.ts";
 
 export type WindowFacts = {
   readonly epoch: string;

@@ -3,7 +3,8 @@ import type { DamagedBuffer, SalvagedBatch } from "../../buffer/salvage/damaged-
 import { chunksOf, type SeqRange, sizeOf } from "../../core/seq-range.ts";
 import { breathe } from "../../core/time/bell.ts";
 import { VERSION } from "../../core/version.ts";
-import { type KeptWindow, type SensorWindow, Windows } from "../../stages/aggregate.ts";
+import { type KeptWindow, Windows } from "../../stages/aggregate.ts";
+import type { SensorWindow } from "../../stages/sensor-window.ts";
 import { unpackWindow } from "../../stages/window-row.ts";
 import { parseKey } from "../../uplink/object-key.ts";
 import { planWindow } from "../issue-windows.ts";

@@ -63,18 +63,23 @@ test("dropped readings are counted to the row, and no promise keeps only some of
   outbox.delivered(outbox.plan(10, HOUR), HOUR);
   outbox.plan(10, HOUR);
   const retention = new Retention(buffer);
-  // 11 to 20 are promised, 21 to 40 are not: a cut at 13 takes the whole promise.
-  expect(retention.dropOldest(3, HOUR)).toMatchObject({ range: { first: 11, last: 20 }, count: 10 });
-  expect(outbox.open(10)).toEqual([]);
+  // 11 to 20 are promised, 21 to 40 are not: the store may have the promised ones.
   expect(retention.dropOldest(3, HOUR)).toMatchObject({ range: { first: 21, last: 23 }, count: 3 });
+  const heldIn = (first: number, last: number) => buffer.read({ first, last }).map(({ firstSeq }) => firstSeq);
+  expect([outbox.open(10).length, heldIn(1, 30)]).toEqual([3, [1, 11, 24]]);
   outbox.reload();
   expect(outbox.plan(100, HOUR).map(({ range }) => range)).toContainEqual({
     first: 24,
     last: 40,
     hourMs: HOUR,
   });
+  // Nothing else is left: then the oldest promise goes, whole.
+  expect(retention.dropOldest(3, HOUR)).toBe(null);
+  expect(retention.dropPromise(HOUR)).toMatchObject({ range: { first: 11, last: 20 }, count: 10 });
+  expect(outbox.open(10).every(({ range }) => (range?.first ?? 0) > 20)).toBe(true);
   expect(buffer.db.query("SELECT reason, count, first_seq, last_seq FROM loss").all()).toEqual([
-    { reason: "buffer_full", count: 13, first_seq: 11, last_seq: 23 },
+    { reason: "buffer_full", count: 3, first_seq: 21, last_seq: 23 },
+    { reason: "buffer_full", count: 10, first_seq: 11, last_seq: 20 },
   ]);
   buffer.close();
 });

@@ -10,8 +10,8 @@ import { LOADER_COLUMNS, type TableColumn, tableColumns } from "../../lakehouse/
 import { loadProfile, shippedProfiles } from "../../sensor/profile/shipped.ts";
 import { parseSimulatorUri } from "../../sensor/simulator/parameters.ts";
 import { SimulatorSource } from "../../sensor/simulator/simulator.ts";
-import { SensorWindow } from "../../stages/aggregate.ts";
 import { StageEncoder } from "../../stages/encode.ts";
+import { SensorWindow } from "../../stages/sensor-window.ts";
 import { windowRows } from "../../stages/window-row.ts";
 
 const FACTS = { ingestedAtMs: 0, rulesVersion: "a1b2c3d4e5f6", timeQuality: "ok" as const, agentVersion: "0.1.0" };
