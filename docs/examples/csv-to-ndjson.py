@@ -3,5 +3,8 @@ import csv
 import json
 import sys
 
-for row in csv.DictReader(sys.stdin):
+# A byte-order mark at the start, and NULs that a loss of power left, are no part of the data.
+sys.stdin.reconfigure(encoding="utf-8-sig", newline="")
+lines = (line.replace("\0", "") for line in sys.stdin)
+for row in csv.DictReader(lines):
     sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")

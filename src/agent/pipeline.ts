@@ -174,7 +174,7 @@ export class Pipeline {
       countFlaw(flaws, flaw);
       if (logged.has(flaw.reason)) continue;
       logged.add(flaw.reason);
-      const cost = flaw.field === null ? "no reading is lost" : "the field is null, the rest of the reading is taken";
+      const cost = flaw.field === null ? "they are left out" : "the field is null, the rest of the reading is taken";
       this.#parts.log.warn("flaw", `From "${source.uri}": ${flaw.detail}; ${cost}. The agent counts more of them`, {
         reason: flaw.reason,
         field: flaw.field ?? undefined,

@@ -125,7 +125,8 @@ export class LineDecoder {
     try {
       text = this.#utf8.decode(line);
     } catch {
-      return refusal("invalid_utf8", "the line is not UTF-8");
+      const isUtf16 = (line[0] === 0xff && line[1] === 0xfe) || (line[0] === 0xfe && line[1] === 0xff);
+      return refusal("invalid_utf8", `the line is not UTF-8${isUtf16 ? ", it begins as UTF-16 does" : ""}`);
     }
     try {
       const value = readLine(text);

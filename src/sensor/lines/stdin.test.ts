@@ -127,6 +127,8 @@ test("a malformed row says in a sentence what was wrong and keeps the line; byte
     bytes: wrong.length,
   });
   expect(block.malformed.get(1)).toMatchObject({ received: "e/99", encoding: "base64", bytes: 3 });
+  const utf16 = await drain(chunksOf([Buffer.from(`\ufeff${good}\n`, "utf16le")]));
+  expect(utf16.block.malformed.get(0)?.detail).toBe("the line is not UTF-8, it begins as UTF-16 does");
 });
 
 test("unknown fields are kept as JSON text, to the letter, also by the fast path", async () => {
