@@ -5,13 +5,14 @@ import { codeOf, messageOf, UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings/settings.ts";
+import { hasRuleFiles } from "../rules/files/folder-names.ts";
 import { loadRules } from "../rules/files/load.ts";
 import { formatProblem } from "../rules/rule-set.ts";
 import { sourceProblems } from "../sensor/open-source.ts";
 import { loadProfile, shippedProfiles } from "../sensor/profile/shipped.ts";
 import type { Mapping } from "../sensor/row/fields.ts";
 import { loadMapping } from "../sensor/row/mapping.ts";
-import { rulesFolder } from "./rules/folder.ts";
+import { DEFAULT_DIR, rulesFolder } from "./rules/folder.ts";
 
 export type ReadingFiles = {
   readonly profile: Profile;
@@ -71,6 +72,8 @@ function simulatedProblem({ origins, store }: Settings): UsageError[] {
 }
 
 function rulesProblems(settings: Settings, cwd: string): string[] {
+  // A run takes a folder that nobody named from its first rule file on.
+  if (settings.rulesDir === null && !hasRuleFiles(resolve(cwd, DEFAULT_DIR))) return [];
   try {
     const dir = rulesFolder(settings.rulesDir, cwd, "agent config check --rules");
     const loaded = dir === null ? null : loadRules(resolve(cwd, dir), new SensorCatalogue(), dir);
