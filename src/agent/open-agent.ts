@@ -38,7 +38,7 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
   const lock = await waitForLock(inputs);
   const [first, lasting] = await withBuffer(inputs, await openBuffer(inputs), (buffer): Lasting => {
     const rules = inputs.rules(buffer.catalogue, LiveRules.last(buffer));
-    const sources = inputs.sources(buffer.catalogue, (uri) => buffer.cursor(uri));
+    const sources = inputs.sources(buffer.catalogue, (uri, isSame) => buffer.cursor(uri, isSame));
     return { rules, sources, clock: new ClockWatch(), startedAtMs: now(), lock };
   });
   reportRename(first, inputs.log);

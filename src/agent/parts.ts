@@ -17,7 +17,7 @@ import type { Problem } from "../core/problem.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { ClockWatch } from "../core/time/clock.ts";
 import { VERSION } from "../core/version.ts";
-import type { Source } from "../sensor/source.ts";
+import type { CursorOf, Source } from "../sensor/source.ts";
 import { type KeptWindow, Windows } from "../stages/aggregate.ts";
 import { StageEncoder } from "../stages/encode.ts";
 import { unpackWindow } from "../stages/window-row.ts";
@@ -36,7 +36,7 @@ import { Troubles } from "./troubles.ts";
 
 export type AgentInputs = BufferInputs & {
   /** Called when the buffer is open: sources continue behind their cursors, rules find their columns in the catalogue. */
-  readonly sources: (catalogue: SensorCatalogue, cursor: (uri: string) => string | null) => readonly Source[];
+  readonly sources: (catalogue: SensorCatalogue, cursor: CursorOf) => readonly Source[];
   readonly rules: (catalogue: SensorCatalogue, last: LastRules) => RulesInForce;
   /** A clock that never goes back and cannot be set; `performance.now` when absent. */
   readonly running?: () => number;

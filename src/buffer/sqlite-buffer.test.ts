@@ -152,6 +152,20 @@ test("a cursor is stored with its readings, and counts add up", () => {
   buffer.close();
 });
 
+test("a source under another spelling of its URI takes over its cursor and its counts", () => {
+  const buffer = open();
+  const row: TestRow = { sensor: 1, time: 5, values: [1, 2, 3], kind: "valid", extra: false };
+  const flaw = { reason: "not_finite", field: "humidity", count: 3, detail: "d" } as const;
+  const share = { uri: "sqlite:a.db", cursor: "10", accepted: 1, refused: 0, flaws: [flaw] };
+  buffer.commit(fill(buffer, [row]), facts, [share]);
+  expect(buffer.cursor("sqlite:./a.db", () => false)).toBeNull();
+  expect(buffer.cursor("sqlite:./a.db", (other) => other === "sqlite:a.db")).toBe("10");
+  expect(buffer.db.query("SELECT uri, accepted FROM source").all()).toEqual([{ uri: "sqlite:./a.db", accepted: 1 }]);
+  expect(buffer.db.query("SELECT uri, count FROM flaw").all()).toEqual([{ uri: "sqlite:./a.db", count: 3 }]);
+  expect(buffer.cursor("sqlite:./a.db", () => true)).toBe("10");
+  buffer.close();
+});
+
 test("a commit that fails changes nothing, and the same block can be committed later", () => {
   const buffer = open();
   const row: TestRow = { sensor: 1, time: 5, values: [1, 2, 3], kind: "valid", extra: false };

@@ -13,6 +13,7 @@ import { newEpoch } from "./epoch.ts";
 import { BlockReader, loadCatalogue } from "./read-back.ts";
 import { RecentBlocks } from "./recent.ts";
 import { addMeasureColumns, configure, migrate } from "./schema.ts";
+import { saveShare, takeOverCursor } from "./source-shares.ts";
 
 export const BUFFER_FILE = "buffer.db";
 
@@ -108,7 +109,7 @@ export class SqliteBuffer {
     this.transact(() => {
       this.#persistCatalogue();
       if (block.count > 0) this.#insertRows(block, firstSeq, facts);
-      for (const share of shares) this.#saveShare(share);
+      for (const share of shares) saveShare(this.db, share);
       also?.(firstSeq + block.count - 1);
     });
     this.#persisted = sizesOf(this.catalogue);
@@ -138,9 +139,9 @@ export class SqliteBuffer {
     }
   }
 
-  cursor(uri: string): string | null {
-    const row = this.db.query<{ cursor: string | null }, [string]>("SELECT cursor FROM source WHERE uri = ?").get(uri);
-    return row?.cursor ?? null;
+  /** The last cursor under this URI, or under one that `isSame` says is the same source, which counts under this one from now on. */
+  cursor(uri: string, isSame: (other: string) => boolean = () => false): string | null {
+    return takeOverCursor(this.db, uri, isSame);
   }
 
   rememberRules(version: string, canonical: string, nowMs: number): void {
@@ -231,20 +232,6 @@ export class SqliteBuffer {
       for (const [row, m] of block.malformed) {
         insert.run(firstSeq + row, m.reason, m.detail, m.received, m.encoding, m.bytes);
       }
-    }
-  }
-
-  #saveShare(share: SourceShare): void {
-    this.db
-      .query(
-        `INSERT INTO source VALUES (?1, ?2, ?3, ?4) ON CONFLICT (uri) DO UPDATE
-         SET cursor = ?2, accepted = accepted + ?3, refused = refused + ?4`,
-      )
-      .run(share.uri, share.cursor, share.accepted, share.refused);
-    for (const { reason, field, count } of share.flaws) {
-      this.db
-        .query("INSERT INTO flaw VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET count = count + ?4")
-        .run(share.uri, reason, field ?? "", count);
     }
   }
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { sourceProblems } from "./open-source.ts";
 import { loadProfile, shippedProfiles } from "./profile/shipped.ts";
 import { parseMapping } from "./row/mapping.ts";
+import { isSameTable } from "./sqlite/uri.ts";
 
 const cwd = mkdtempSync(join(tmpdir(), "open-source-"));
 afterAll(() => rmSync(cwd, { recursive: true }));
@@ -54,4 +55,8 @@ test("the same table is refused however it is written: by its default name, in o
     expect(problems([first, other])).toEqual([`Cannot open source "${other}": it is the same table as "${first}"`]);
   }
   expect(problems([first, "sqlite:field.db?table=other"])).toEqual([]);
+  expect(others.map((other) => isSameTable(first, other, cwd))).toEqual(others.map(() => true));
+  for (const other of ["sqlite:field.db?table=other", "sqlite:other.db", "stdin:", "sqlite:field.db?of=tomorrow"]) {
+    expect([other, isSameTable(first, other, cwd)]).toEqual([other, false]);
+  }
 });

@@ -9,9 +9,9 @@ import type { MappedNames } from "./row/mapped-names.ts";
 import { Normalizer } from "./row/normalize.ts";
 import { parseSimulatorUri } from "./simulator/parameters.ts";
 import { SimulatorSource } from "./simulator/simulator.ts";
-import type { Source } from "./source.ts";
+import type { CursorOf, Source } from "./source.ts";
 import { SqliteTailSource } from "./sqlite/tail.ts";
-import { parseSqliteUri, sameTable } from "./sqlite/uri.ts";
+import { isSameTable, parseSqliteUri, sameTable } from "./sqlite/uri.ts";
 
 export type SourceOptions = {
   readonly catalogue: SensorCatalogue;
@@ -21,8 +21,7 @@ export type SourceOptions = {
   readonly mapping: Mapping | null;
   /** The names of the map that rows have, over all sources; null where nobody asks. */
   readonly names: MappedNames | null;
-  /** The last cursor that was committed under this URI, or null. */
-  readonly cursor: (uri: string) => string | null;
+  readonly cursor: CursorOf;
   /** Take the readings that are there now, and then end. */
   readonly once: boolean;
   readonly stdin: () => AsyncIterable<Uint8Array>;
@@ -69,7 +68,8 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       new SqliteTailSource({
         uri,
         normalizer: normalizerFor(options),
-        cursor: options.cursor(uri),
+        // The whole table would come again under another spelling of its URI.
+        cursor: options.cursor(uri, (other) => isSameTable(uri, other, options.cwd)),
         once: options.once,
         pollMs: options.pollMs,
         notice: options.notice,

@@ -43,3 +43,9 @@ export interface Source {
   onReady: (() => void) | null;
   close(): void | Promise<void>;
 }
+
+/**
+ * The last cursor that was committed under a URI, or null. Where there is none, `isSame` may name another spelling of the same
+ * source, whose cursor it then takes over.
+ */
+export type CursorOf = (uri: string, isSame?: (other: string) => boolean) => string | null;

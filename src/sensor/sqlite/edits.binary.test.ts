@@ -18,8 +18,8 @@ function agent(...args: string[]): string {
 }
 
 /** How many readings a run accepts, and what it warns of. */
-function runOnce(): [accepted: number, warnings: string[]] {
-  const log = agent("run", "--once", "--source", "sqlite:field.db", "--store", "dir:lake");
+function runOnce(uri = "sqlite:field.db"): [accepted: number, warnings: string[]] {
+  const log = agent("run", "--once", "--source", uri, "--store", "dir:lake");
   const warnings = log.split("\n").flatMap((line) => / WARN {2}(.*)$/.exec(line)?.[1] ?? []);
   return [Number(/accepted=(\d+)/.exec(log)?.[1]), warnings];
 }
@@ -76,4 +76,10 @@ binaryTest("edits are told once and stay in status; rows whose rowids were lost 
   expect(agent("verify", "--store", "dir:lake")).toContain("every reading is where it belongs");
   expect(runOnce()).toEqual([0, []]);
   expect(JSON.parse(agent("status", "--json")).health).toBe("ok");
+  // The same table, written in another way, is not taken from its start.
+  insert(106, 106);
+  expect(runOnce("sqlite:./field.db?table=sensor_readings")).toEqual([1, []]);
+  expect(JSON.parse(agent("status", "--json")).sources).toMatchObject([
+    { uri: "sqlite:./field.db?table=sensor_readings", accepted: 31 },
+  ]);
 });

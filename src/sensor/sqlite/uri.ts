@@ -34,3 +34,12 @@ export function sameTable(uri: string, cwd: string): string {
     return JSON.stringify([whole, table.toLowerCase()]);
   }
 }
+
+/** Whether `other`, which may be the URI of anything, is another spelling of the table of `uri`. */
+export function isSameTable(uri: string, other: string, cwd: string): boolean {
+  try {
+    return other.startsWith("sqlite:") && sameTable(other, cwd) === sameTable(uri, cwd);
+  } catch {
+    return false;
+  }
+}
