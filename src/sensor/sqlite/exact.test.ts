@@ -8,6 +8,8 @@ import { SensorCatalogue } from "../../core/sensor.ts";
 import { loadProfile } from "../profile/shipped.ts";
 import { NO_MAPPING } from "../row/fields.ts";
 import { Normalizer } from "../row/normalize.ts";
+import { SqliteRows } from "./rows.ts";
+import { ForeignTable } from "./table.ts";
 import { SqliteTailSource } from "./tail.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "sqlite-exact-"));
@@ -56,5 +58,22 @@ test("integers of 64 bits stay what they are: in unknown columns, as ids, in wha
     ],
   ]);
   source.close();
+  db.close();
+});
+
+test("a writer that locks its database between a read and its rows ends nothing", () => {
+  const path = join(dir, "locked.db");
+  const db = new Database(path);
+  db.run("CREATE TABLE t (sensor_id, timestamp, temperature)");
+  db.run("INSERT INTO t VALUES ('a', 9007199254740993, 1)");
+  const normalizer = new Normalizer({ catalogue: new SensorCatalogue(), profile: loadProfile("environmental") });
+  const table = new ForeignTable(path, "t", (name) => (name === "sensor_id" ? "sensor_id" : "value"));
+  const read = table.snapshot(() => table.after(0n, 10));
+  const rows = new SqliteRows(table, normalizer);
+  db.run("BEGIN EXCLUSIVE");
+  const block = new ReadingBlock(1);
+  for (const row of read) rows.append(block, row, 0);
+  expect(block.malformed.get(0)).toMatchObject({ reason: "wrong_type" });
+  table.close();
   db.close();
 });

@@ -124,9 +124,14 @@ export class ForeignTable {
     return rows;
   }
 
-  /** All values of a row by name, integers beyond 2^53 as `bigint`; empty where it is gone. */
+  /** All values of a row by name, integers beyond 2^53 as `bigint`; empty where it is gone, or its writer has just locked it. */
   exactly(rowid: bigint): ReadonlyMap<string, unknown> {
-    return this.#exact?.rowAt(rowid) ?? new Map();
+    try {
+      return this.#exact?.rowAt(rowid) ?? new Map();
+    } catch {
+      // Its row was read before: a last digit must not end the read.
+      return new Map();
+    }
   }
 
   /** From now on, rows of this identity come with this handle. */
