@@ -249,6 +249,16 @@ test("no unit test waits for real time", () => {
   ).toEqual([]);
 });
 
+test("the quick run tries few random cases: a property asks `cases` how many", () => {
+  const many = /\bnumRuns: (?!cases\()\d[\d_]{2,}/;
+  expect([many.test("numRuns: 1_000"), many.test("numRuns: 50"), many.test("numRuns: cases(1_000)")]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  expect(SOURCES.filter((path) => path !== "src/tidy.test.ts" && many.test(read(path)))).toEqual([]);
+});
+
 /** Code without its comments and strings, so that a word in a sentence is no finding. */
 function withoutText(code: string): string {
   return code.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g, "''");

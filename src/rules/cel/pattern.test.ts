@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import fc from "fast-check";
+import { cases } from "../../testing/needs.ts";
 import { checkExpression } from "./check.ts";
 import { readPattern } from "./pattern.ts";
 
@@ -118,7 +119,7 @@ test("where RE2 and JavaScript mean the same, both give the same answer", () => 
       // The second time the answer is a remembered one.
       for (const of of texts) expect([source, of, matcher(of)]).toEqual([source, of, same.test(of)]);
     }),
-    { numRuns: 800 },
+    { numRuns: cases(800) },
   );
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { cases } from "../../testing/needs.ts";
+import { cases as randomCases } from "../../testing/needs.ts";
 import { FINER, REPEATED, type TimestampFormat, TimestampReader } from "./timestamp.ts";
 import { zoneOf } from "./zone.ts";
 
@@ -20,7 +20,7 @@ test("every moment from 1970 to 9999 is read back as it was written, in any zone
       const clock = `${String(Math.floor(Math.abs(offset) / 60)).padStart(2, "0")}:${String(Math.abs(offset) % 60).padStart(2, "0")}`;
       expect(utc.fromText(local.replace("Z", `${offset < 0 ? "-" : "+"}${clock}`))).toBe(date.getTime());
     }),
-    { numRuns: cases(3_000) },
+    { numRuns: randomCases(3_000) },
   );
 });
 
@@ -124,7 +124,7 @@ test("random text is a moment only when Date agrees", () => {
         expect(rolled || Number.isNaN(theirs.getTime()) || theirs.getTime() < 0).toBe(true);
       }
     }),
-    { numRuns: cases(3_000) },
+    { numRuns: randomCases(3_000) },
   );
 });
 
@@ -164,7 +164,7 @@ test("an hour that occurs once in a zone is read as Intl writes it, all over the
         // Of an hour that happens twice the first is meant.
         if (read !== ms) expect(format.format(read)).toBe(format.format(ms));
       }),
-      { numRuns: cases(50) },
+      { numRuns: randomCases(50) },
     );
   }
 });
@@ -209,7 +209,7 @@ test("numbers are cut to the millisecond, and the reader says what that loses", 
       ] as const)
         expect([format, value, new TimestampReader(format).fromNumber(value)]).toEqual([format, value, ms]);
     }),
-    { numRuns: 2_000 },
+    { numRuns: randomCases(2_000) },
   );
 });
 
