@@ -35,7 +35,7 @@ export function bucketResource(aws: Aws, use: BucketUse, wish: AwsWish, begunBy:
     foreign: ({ tags, isBare }, facts) => {
       if (isBare && facts.get("setUpBegun")) return null;
       const because = foreignByTags(tags);
-      return because === null ? null : `${because}; ${isBare ? "it is empty" : "it may hold objects of somebody else"}`;
+      return because === null ? null : `${because}; ${isBare ? "it is empty" : "it may hold objects of another owner"}`;
     },
     diff: (actual, facts) => changesOf({ aws, bucket, use, wish }, actual, facts),
     create: async () => {

@@ -159,7 +159,10 @@ const SAID = /^(done|failed|skipped|Cannot|Try:|Done:|Nothing|\d+ (of|to)|[+~±-
 
 /** What was said, without how long it took to wait for something; but for what a plan before had said. */
 function seen(command: string, { code, stdout, stderr }: CommandResult, before: readonly string[] = []): string[] {
-  const lines = `${stdout}${stderr}`.split("\n").filter((line) => SAID.test(line));
+  // Between a problem and its command is the advice.
+  const isAdvice = (at: number, all: readonly string[]) =>
+    all[at - 1]?.startsWith("Cannot ") === true && all[at + 1]?.startsWith("Try: ") === true;
+  const lines = `${stdout}${stderr}`.split("\n").filter((line, at, all) => SAID.test(line) || isAdvice(at, all));
   const isShown = before.length > 0 && before.every((line, at) => lines[at] === line);
   const told = isShown ? ["(the plan)", ...lines.slice(before.length)] : lines;
   return [`$ agent provision ${command}`, ...told.map((line) => `  ${line}`), `  exit code ${code}`];
