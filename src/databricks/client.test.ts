@@ -147,7 +147,7 @@ test("what must not be there twice is sent again only after 429", async () => {
   expect([error.name, refused.requests.length]).toEqual(["TransientError", 2]);
 });
 
-test("sentences by which a service behind says later are understood under any code", async () => {
+test("sentences that mean 'later' are understood under any code", async () => {
   const { origin } = server(no(500, "INTERNAL_ERROR", "RPC token bucket limit has been exceeded"), json({}));
   expect(await client(origin).request(MAKE, pace())).toEqual({});
 });
@@ -201,7 +201,7 @@ test("a signal ends a wait at once", async () => {
   expect(requests).toHaveLength(1);
 });
 
-test("web pages, redirects and nonsense become a sentence, and never taken for an answer", async () => {
+test("web pages, redirects and nonsense are named in a sentence, and never taken for an answer", async () => {
   const page = { headers: { "content-type": "text/html" } };
   const said = async (reply: Reply) => (await failure(client(server(reply).origin).request(MAKE, pace()))).message;
   const start = 'Cannot create catalog "acme": ';

@@ -74,7 +74,7 @@ test("a token is fetched again before it ends", async () => {
   expect(seen.bearers).toEqual(["secret-token-1", "secret-token-1", "secret-token-2"]);
 });
 
-test("a token that is refused before its time is fetched again once, and then reported", async () => {
+test("a token that is refused before its time is fetched again once, then the refusal is reported", async () => {
   const first = workspace(granted, (bearer) => bearer === "secret-token-2");
   expect(await first.client.request(READ, pace())).toEqual({ ok: true });
   const never = workspace(granted, () => false);

@@ -120,7 +120,7 @@ test("progress is a line on a terminal only, and only after a while", () => {
   expect(written).toEqual([]);
 });
 
-test("lake clean takes nothing away when the word is not typed", async () => {
+test("lake clean deletes nothing when the word is not typed", async () => {
   const said: string[] = [];
   const context: Context = {
     settings: { ...node.settings, store: "dir:lake" },

@@ -60,7 +60,7 @@ describe("complete", () => {
     });
   }
 
-  test("a half of it needs nothing of the other", async () => {
+  test("each half needs nothing of the other", async () => {
     const aws = await exported(PLAIN, "--only", "aws");
     expect(aws).not.toContain("databricks_");
     // No one can assume the role until Databricks has named the external id: as `apply --only aws` leaves it.

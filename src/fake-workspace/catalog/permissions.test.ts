@@ -76,7 +76,7 @@ test("effective permissions say where a privilege comes from", async () => {
   });
 });
 
-test("a person without a privilege gets its name and on what; with it the call goes through", async () => {
+test("a refusal names the missing privilege and the securable; with the privilege the call goes through", async () => {
   await makeCredential(ask);
   await makeLocation(ask, "root", "s3://acme-root");
   const { metastore_id } = (await ask(`GET ${UC}/metastore_summary`)).body;

@@ -129,7 +129,7 @@ test("what is published is of its moment: a change of the draft is later, and th
   expect(await ask(`GET ${published}`)).toMatchObject({ status: 404 });
 });
 
-test("what is thrown away is in the trash: no path, nothing published, not to be changed, and its name is free", async () => {
+test("a deleted dashboard is in the trash: without a path, not published, not to be changed, and its name is free", async () => {
   const made = await make();
   await ask(`POST ${pathOf(made)}/published`, {});
   expect(await ask(`DELETE ${pathOf(made)}`)).toMatchObject({ status: 200 });
@@ -160,7 +160,7 @@ test("a list has no contents, comes in pages, the first of which may be empty, a
   expect(await all("page_size=1&show_trashed=true")).toEqual(["NYC Taxi", "Second"]);
 });
 
-test("the first reads after a change may show what was before it", async () => {
+test("the first reads after a change may show the old state", async () => {
   workspace.set({ dashboardReadsThatLag: 1 });
   const made = await make();
   expect(await ask(`GET ${pathOf(made)}`)).toMatchObject({ status: 404 });
@@ -171,7 +171,7 @@ test("the first reads after a change may show what was before it", async () => {
   expect((await ask(`GET ${pathOf(made)}`)).body).toMatchObject({ display_name: "Renamed" });
 });
 
-test("who may not write to the folder may not change what is in it", async () => {
+test("without permission to write to the folder, its contents may not be changed", async () => {
   await ask(`POST ${TREE}/mkdirs`, { path: `${HOME}/own` });
   const made = await make({ parent_path: `${HOME}/own` });
   workspace.set({

@@ -229,7 +229,7 @@ test("limits of the call cut an answer off, and it says so", async () => {
   expect((await sql(tables, { row_limit: 3 })).manifest).toMatchObject({ total_row_count: 3, truncated: false });
 });
 
-test("what the call itself may not be is a 400", async () => {
+test("a malformed call is a 400", async () => {
   const call = { statement: "SELECT 1", warehouse_id: WAREHOUSE };
   for (const wrong of [
     { wait_timeout: "60s" },
