@@ -4,7 +4,7 @@ import { FactBook } from "../../provision/facts.ts";
 import { type Ask, agreed, askOnTerminal, typed } from "../frame/ask.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
-import { openAwsHalf, worldOf, YES_FLAG } from "./sides.ts";
+import { openAwsHalf, withWayOut, worldOf, YES_FLAG } from "./sides.ts";
 
 const ARGS = {
   ...settingFlags("edgeKeyFile"),
@@ -54,8 +54,10 @@ async function rotate(flags: Flags<typeof ARGS>, context: Context, askPerson: As
       import("../../provision/aws/side.ts"),
     ]);
     const facts = new FactBook();
-    facts.learn(await whoWeAre(aws, wish));
-    const rotated = await rotateKey(aws, wish, { ...world, facts }, { keepOld, env });
+    const rotated = await withWayOut(context, async () => {
+      facts.learn(await whoWeAre(aws, wish));
+      return await rotateKey(aws, wish, { ...world, facts }, { keepOld, env });
+    });
     world.end();
     say(`Key ${rotated.key} is in ${wish.keyFile}.`);
     if (rotated.deleted.length > 0) say(`Deleted: ${rotated.deleted.join(", ")}.`);

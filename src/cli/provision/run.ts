@@ -11,7 +11,7 @@ import { makePlan, planProblems, planSteps } from "../../provision/plan.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import type { Args, Flags } from "../frame/flags.ts";
 import { textTable } from "../frame/table.ts";
-import { databricksOptions, type ProvisionWorld, tellingOutcomes, worldOf } from "./sides.ts";
+import { databricksOptions, type ProvisionWorld, tellingOutcomes, withWayOut, worldOf } from "./sides.ts";
 import { problemLines } from "./text.ts";
 
 const ARGS = {
@@ -41,7 +41,7 @@ type FinishedRun = { readonly end: RunEnd; readonly dashboard: string | null };
 export async function runNotebook(flags: Flags<typeof ARGS>, context: Context, shipped: Shipped): Promise<ExitCode> {
   const world = worldOf(context);
   try {
-    const done = await uploadAndRun(shipped, context, world);
+    const done = await withWayOut(context, () => uploadAndRun(shipped, context, world));
     world.end();
     if (done === null) return 1;
     await tell(flags.json, context, done);
