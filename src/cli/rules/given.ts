@@ -1,9 +1,10 @@
 /** The rules that a command of `agent rules` is about, and the report of a refused set. */
 import { resolve } from "node:path";
 import type { SensorCatalogue } from "../../core/sensor.ts";
+import { hasRuleFiles } from "../../rules/files/folder-names.ts";
 import type { Loaded, RuleProblem, RuleSet } from "../../rules/rule-set.ts";
 import type { Context, ExitCode } from "../frame/command.ts";
-import { rulesFolder } from "./folder.ts";
+import { DEFAULT_DIR, rulesFolder } from "./folder.ts";
 
 export const BUILT_IN = "the binary";
 
@@ -13,8 +14,17 @@ export async function rulesInForce(
   catalogue: SensorCatalogue,
   command: string,
 ): Promise<Loaded<{ from: string; set: RuleSet }>> {
-  const { from, loaded } = await rulesFrom(settings.rulesDir, cwd, catalogue, `${command} --rules`);
+  // A run takes a folder that nobody named from its first rule file on.
+  const isEmpty = settings.rulesDir === null && !hasRuleFiles(resolve(cwd, DEFAULT_DIR));
+  const { from, loaded } = isEmpty
+    ? { from: BUILT_IN, loaded: await builtIn(catalogue) }
+    : await rulesFrom(settings.rulesDir, cwd, catalogue, `${command} --rules`);
   return "ok" in loaded ? { ok: { from, set: loaded.ok } } : loaded;
+}
+
+async function builtIn(catalogue: SensorCatalogue): Promise<Loaded<RuleSet>> {
+  const { builtInRules } = await import("../../rules/files/shipped.ts");
+  return { ok: builtInRules(catalogue) };
 }
 
 /** Throws a UsageError for a folder that cannot be read; `command` is what to try with another. */
@@ -25,10 +35,7 @@ export async function rulesFrom(
   command: string,
 ): Promise<{ from: string; loaded: Loaded<RuleSet> }> {
   const dir = rulesFolder(named, cwd, `agent rules ${command}`);
-  if (dir === null) {
-    const { builtInRules } = await import("../../rules/files/shipped.ts");
-    return { from: BUILT_IN, loaded: { ok: builtInRules(catalogue) } };
-  }
+  if (dir === null) return { from: BUILT_IN, loaded: await builtIn(catalogue) };
   const { loadRules } = await import("../../rules/files/load.ts");
   return { from: dir, loaded: loadRules(resolve(cwd, dir), catalogue, dir) };
 }

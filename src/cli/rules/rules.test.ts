@@ -153,4 +153,6 @@ test("rules list shows the rules of ./rules, or those of the binary where there 
     { from: "the binary", version: expect.stringMatching(/^\w{12}$/) },
   ]);
   expect((await seen(["list"], { "a.json": bad })).code).toBe(1);
+  // What a run would use: it waits there for the first rule file.
+  expect((await seen(["list"], {})).stdout).toContain("23 rules from the binary");
 });

@@ -78,6 +78,9 @@ test("an empty folder, or one with other files, changes nothing and is logged on
   expect(newly()).toEqual([EMPTY]);
   write("notes.txt", "to do");
   expect([look(), newly()]).toEqual([null, []]);
+  write("a.yaml", "name: damp");
+  look();
+  expect(newly()).toEqual([EMPTY.replace(" yet:", " yet (ignored: a.yaml):")]);
   write("a.json", good);
   expect(look()).toMatchObject({ ok: { names: ["damp"] }, dir: "rules" });
   expect(newly()).toEqual([APPEARED]);

@@ -7,7 +7,7 @@ import type { FoundRules, LastRules, RulesInForce } from "../../agent/live-rules
 import { UsageError } from "../../core/errors.ts";
 import type { Log } from "../../core/log/log.ts";
 import type { SensorCatalogue } from "../../core/sensor.ts";
-import { hasRuleFiles } from "../../rules/files/folder-names.ts";
+import { hasRuleFiles, ignoredEntries } from "../../rules/files/folder-names.ts";
 import { loadRules, loadRuleTexts } from "../../rules/files/load.ts";
 import { builtInRules, SHIPPED_COUNT } from "../../rules/files/shipped.ts";
 import { FolderWatch } from "../../rules/files/watch.ts";
@@ -43,6 +43,8 @@ export function rulesInForce({ settings, cwd }: Context, { catalogue, last }: Ea
     tryHint: `agent rules check ${dir}`,
   });
 }
+
+const IGNORED_SHOWN = 10;
 
 type Folder = { readonly dir: string; readonly path: string };
 
@@ -97,7 +99,12 @@ class PlaceOfRules {
 
   #tellEmpty(): void {
     if (!this.#folder.isThere) return;
+    const ignored = ignoredEntries(this.#path).map(({ name }) => name);
+    const others = ignored.length === 0 ? "" : ` (ignored: ${ignored.slice(0, IGNORED_SHOWN).join(", ")})`;
     const stay = `the ${SHIPPED_COUNT} built-in rules stay in force`;
-    this.#log.info("rules_empty", `${this.#dir}/ has no rule file yet: ${stay}; agent rules init writes them to files`);
+    this.#log.info(
+      "rules_empty",
+      `${this.#dir}/ has no rule file yet${others}: ${stay}; agent rules init writes them to files`,
+    );
   }
 }
