@@ -3,6 +3,7 @@
  * buffer has to be opened again. `parts.ts` makes the parts.
  */
 import { isCorruption } from "../buffer/corruption.ts";
+import { lastTimeOf } from "../buffer/last-time.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Log } from "../core/log/log.ts";
 import { ClockWatch } from "../core/time/clock.ts";
@@ -38,7 +39,11 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
   const lock = await waitForLock(inputs);
   const [first, lasting] = await withBuffer(inputs, await openBuffer(inputs), (buffer): Lasting => {
     const rules = inputs.rules(buffer.catalogue, LiveRules.last(buffer));
-    const sources = inputs.sources(buffer.catalogue, (uri, isSame) => buffer.cursor(uri, isSame));
+    const sources = inputs.sources(buffer.catalogue, {
+      cursor: (uri, isSame) => buffer.cursor(uri, isSame),
+      // A buffer that takes the place of a corrupt one knows what it has salvaged.
+      lastTimeOf: (sensor) => lastTimeOf(joined.parts.buffer, sensor),
+    });
     return { rules, sources, clock: new ClockWatch(), startedAtMs: now(), lock };
   });
   reportRename(first, inputs.log);

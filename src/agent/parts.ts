@@ -34,9 +34,16 @@ import { Pipeline } from "./pipeline.ts";
 import { reporter } from "./report.ts";
 import { Troubles } from "./troubles.ts";
 
+/** What sources ask of the buffer. */
+export type Committed = {
+  readonly cursor: CursorOf;
+  /** The time of a sensor's last reading, if it is one of the newest. */
+  readonly lastTimeOf: (sensor: number) => number | null;
+};
+
 export type AgentInputs = BufferInputs & {
   /** Called when the buffer is open: sources continue behind their cursors, rules find their columns in the catalogue. */
-  readonly sources: (catalogue: SensorCatalogue, cursor: CursorOf) => readonly Source[];
+  readonly sources: (catalogue: SensorCatalogue, committed: Committed) => readonly Source[];
   readonly rules: (catalogue: SensorCatalogue, last: LastRules) => RulesInForce;
   /** A clock that never goes back and cannot be set; `performance.now` when absent. */
   readonly running?: () => number;

@@ -37,6 +37,7 @@ async function taken(settings: ReturnType<typeof settingsOf>, types: readonly (s
     catalogue,
     names: null,
     cursor: () => null,
+    lastTimeOf: () => null,
     once: true,
     stdin: () => new Blob([lines.join("\n")]).stream(),
     now: () => 0,

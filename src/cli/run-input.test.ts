@@ -12,13 +12,16 @@ afterAll(() => rmSync(HOME, { recursive: true }));
 
 type RawRow = Readonly<Record<string, unknown>>;
 
+type TableRows = readonly (readonly (string | number | null)[])[];
+
 /** A run with `--once` over the rows of a table, with this map; and what `status` and the lake say afterwards. */
-async function ran(columns: string, rows: readonly (readonly (string | number | null)[])[], map: unknown, env = {}) {
+async function ran(columns: string, rows: TableRows, map: unknown, env = {}) {
+  return await ranTwice(columns, [rows], map, env);
+}
+
+/** The same, with one run for each part of the rows. */
+async function ranTwice(columns: string, parts: readonly TableRows[], map: unknown, env = {}) {
   const cwd = mkdtempSync(join(HOME, "case-"));
-  const db = new Database(join(cwd, "field.db"), { create: true });
-  db.run(`CREATE TABLE t (${columns})`);
-  for (const row of rows) db.run(`INSERT INTO t VALUES (${row.map(() => "?").join(", ")})`, [...row]);
-  db.close();
   writeFileSync(join(cwd, "map.json"), JSON.stringify(map));
   const said: string[] = [];
   const run = async (line: string): Promise<string> => {
@@ -38,14 +41,27 @@ async function ran(columns: string, rows: readonly (readonly (string | number | 
   };
   const uri = `sqlite:${join(cwd, "field.db")}?table=t`;
   const lake = join(cwd, "lake");
-  await run(`run --once --source ${uri} --map map.json --data-dir ${join(cwd, "data")} --store dir:${lake}`);
+  for (const rows of parts) {
+    const db = new Database(join(cwd, "field.db"), { create: true });
+    db.run(`CREATE TABLE IF NOT EXISTS t (${columns})`);
+    for (const row of rows) db.run(`INSERT INTO t VALUES (${row.map(() => "?").join(", ")})`, [...row]);
+    db.close();
+    await run(`run --once --source ${uri} --map map.json --data-dir ${join(cwd, "data")} --store dir:${lake}`);
+  }
   const status = JSON.parse(await run(`status --json --data-dir ${join(cwd, "data")}`)) as Status;
   const warnings = said.filter((line) => / WARN /.test(line)).map((line) => line.replaceAll(uri, "sqlite:t"));
   const problems = status.problems.map((problem) => ({
     ...problem,
     message: problem.message.replaceAll(uri, "sqlite:t"),
   }));
-  return { health: status.health, problems, warnings, rows: rawRows(lake), keys: keysOf(lake) };
+  return {
+    health: status.health,
+    flaws: status.sources[0]?.flaws,
+    problems,
+    warnings,
+    rows: rawRows(lake),
+    keys: keysOf(lake),
+  };
 }
 
 function keysOf(lake: string): string[] {
@@ -125,4 +141,21 @@ test("a misspelt name in a map is told by a run with --once, and status says it 
   const message = 'No row has these names of the map: "temprature" (did you mean temperatur?)';
   expect(warnings).toEqual([expect.stringContaining(message)]);
   expect([health, problems]).toEqual(["degraded", [{ code: "map_names_unseen", message, try: "agent tail --json" }]]);
+});
+
+test("through the hour that occurs twice every row has its own moment, also over a restart, and status counts them", async () => {
+  const clock = ["00", "10", "20", "30", "40", "50"].map((minute) => `2024-10-27 02:${minute}:00`);
+  const rows = [...clock, ...clock].map((ts, i) => ["a", ts, i] as const);
+  const map = { fields, timestamp: { zone: "Europe/Berlin" } };
+  const expected = rows.map((_, i) => new Date(Date.UTC(2024, 9, 27) + i * 600_000).toISOString());
+  for (const cut of [12, 3, 6, 8]) {
+    const found = await ranTwice("dev TEXT, ts TEXT, temperature REAL", [rows.slice(0, cut), rows.slice(cut)], map);
+    expect([cut, found.rows.map((row) => row["timestamp"])]).toEqual([cut, expected]);
+    expect([cut, found.flaws, found.health]).toEqual([
+      cut,
+      [{ reason: "repeated_time", field: null, count: 12 }],
+      "ok",
+    ]);
+    expect(found.warnings.length).toBe(cut === 12 ? 1 : 2);
+  }
 });

@@ -116,7 +116,7 @@ export async function startAgent(
       ...rulesInForce(context, { catalogue, last }, log),
       profiles: [profile, ...shippedProfiles()],
     }),
-    sources: (catalogue, cursor) =>
+    sources: (catalogue, { cursor, lastTimeOf }) =>
       settings.source.map((uri) =>
         openSource(uri, {
           catalogue,
@@ -125,6 +125,7 @@ export async function startAgent(
           mapping,
           names,
           cursor,
+          lastTimeOf,
           once,
           cwd,
           now: Date.now,

@@ -34,8 +34,8 @@ export type MalformedReason = (typeof MALFORMED_REASONS)[number];
  * line, which a loss of power leaves in a file.
  */
 export type Flaw = {
-  /** A code for counters: a MalformedReason, or `nul_padding`. */
-  readonly reason: MalformedReason | "nul_padding";
+  /** A code for counters: a MalformedReason, `nul_padding`, or `repeated_time`: a local time that occurs twice. */
+  readonly reason: MalformedReason | "nul_padding" | "repeated_time";
   /** The field, by its foreign name: one that the profile or the map knows. Null where it is not about a field. */
   readonly field: string | null;
   /** A sentence for a person, about the first one. */
@@ -44,6 +44,8 @@ export type Flaw = {
 };
 /** In `extra`: the fields of a reading that could not be read, each with the reason and what was received. */
 export const BAD_FIELDS = "bad_fields";
+/** In `extra`: the timestamp as it was received, where it says more than the millisecond that was read. */
+export const RECEIVED_TIME = "timestamp_received";
 /** How much is kept of a line above the limit. */
 export const MALFORMED_KEPT_BYTES = 64 * 1024;
 /** A block with this much text beside its columns (unknown fields, malformed lines), in UTF-16 units, is full. */

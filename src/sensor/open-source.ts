@@ -22,6 +22,8 @@ export type SourceOptions = {
   /** The names of the map that rows have, over all sources; null where nobody asks. */
   readonly names: MappedNames | null;
   readonly cursor: CursorOf;
+  /** The time of a sensor's last reading in the buffer, if it is one of the newest; null where it is not known. */
+  readonly lastTimeOf: (sensor: number) => number | null;
   /** Take the readings that are there now, and then end. */
   readonly once: boolean;
   readonly stdin: () => AsyncIterable<Uint8Array>;
@@ -141,13 +143,14 @@ function schemeOf(uri: string): Scheme {
 }
 
 function normalizerFor(options: SourceOptions): Normalizer {
-  const { catalogue, profile, otherProfiles, mapping, names, maxLineBytes } = options;
+  const { catalogue, profile, otherProfiles, mapping, names, lastTimeOf, maxLineBytes } = options;
   return new Normalizer({
     catalogue,
     profile,
     profiles: otherProfiles,
     mapping: mapping ?? NO_MAPPING,
     names,
+    lastTimeOf,
     maxLineBytes,
   });
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
+import type { Committed } from "../agent/parts.ts";
 import { TransientError } from "../core/errors.ts";
 import { type LogEntry, makeLog } from "../core/log/log.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
@@ -56,7 +57,7 @@ export async function startFakeNode(of: {
   const store = of.store ?? new SwitchedStore();
   const log: LogEntry[] = [];
   let source: ListedSource | null = null;
-  const sources = (catalogue: SensorCatalogue, cursor: (uri: string) => string | null) => {
+  const sources = (catalogue: SensorCatalogue, { cursor }: Committed) => {
     source = new ListedSource(catalogue, { ...of, cursor: cursor("listed:") });
     return [source];
   };

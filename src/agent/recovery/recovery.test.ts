@@ -99,7 +99,7 @@ function inputs(
     random: () => 0.99,
     running: seededClock(store.seed),
     rules: (catalogue) => ({ set: builtInRules(catalogue), refused: [] }),
-    sources: (catalogue, cursor) => [new ListedSource(catalogue, { ...source, cursor: cursor("listed:") })],
+    sources: (catalogue, { cursor }) => [new ListedSource(catalogue, { ...source, cursor: cursor("listed:") })],
   };
 }
 

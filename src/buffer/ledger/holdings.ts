@@ -1,7 +1,7 @@
 /** What a buffer holds, how far delivery is, what its sources gave, and which rules judged. */
 import { record } from "../../core/outside/shape.ts";
 import { anything, storedEntries, storedJson } from "../../core/outside/stored-json.ts";
-import { BAD_FIELDS } from "../../core/reading.ts";
+import { BAD_FIELDS, RECEIVED_TIME } from "../../core/reading.ts";
 import type { SeqRange } from "../../core/seq-range.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import { FLAWS_SINCE, IS_PARKED } from "../schema.ts";
@@ -214,7 +214,7 @@ export function newFields(ledger: BufferLedger): { name: string; first_seq: numb
   );
   for (const { seq, fields } of rows.iterate(EXTRA_ROWS)) {
     for (const name of storedJson(EXTRA, fields)?.keys() ?? []) {
-      if (name === BAD_FIELDS) continue;
+      if (name === BAD_FIELDS || name === RECEIVED_TIME) continue;
       if (first.has(name) || first.size < EXTRA_NAMES) first.set(name, seq);
     }
   }

@@ -7,6 +7,7 @@ import type { MalformedReason, ReadingBlock } from "../../core/reading.ts";
 import { NO_SENSOR } from "../../core/sensor.ts";
 import { type RowProblem, shortened } from "../row/draft.ts";
 import type { ForeignRow, Normalizer } from "../row/normalize.ts";
+import { REPEATED } from "../row/timestamp.ts";
 import { templateOf } from "./learn-template.ts";
 import { LineObject, readLine } from "./line-object.ts";
 import { type Received, receivedOf } from "./received.ts";
@@ -86,7 +87,9 @@ export class LineDecoder {
     const scan = this.#scan;
     const label = this.#normalizer.labelOf(scan.statusCode, scan.anomalyFlag, scan.anomalyType);
     if (label < 0) return false;
-    const row = block.add(template.sensor, scan.time, label);
+    const { sensor } = template;
+    const time = scan.timestamps.note & REPEATED ? this.#normalizer.settled(block, sensor, scan.time) : scan.time;
+    const row = block.add(sensor, time, label);
     const { measured, plan } = template;
     for (let i = 0; i < measured.length; i++) {
       const measure = measured[i]!;

@@ -1,7 +1,7 @@
 /** From a line that JSON.parse has read as a good reading to the template that later lines like it match. */
 import { LOWER_F, LOWER_T, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "../../core/ascii.ts";
 import type { Field } from "../row/fields.ts";
-import type { Normalizer, Plan } from "../row/normalize.ts";
+import { type Normalizer, type Plan, receivedTimeKey } from "../row/normalize.ts";
 import { type LineScan, plainEnd } from "./scan.ts";
 import { fieldSpans } from "./spans.ts";
 import { type Gap, LineTemplate } from "./template.ts";
@@ -37,7 +37,9 @@ export function templateOf(line: Buffer, sensor: number, plan: Plan, normalizer:
       gaps.push(gap);
     }
   }
-  return gaps.length === 0 ? null : new LineTemplate(line, gaps, { sensor, plan, extraTail: before });
+  if (gaps.length === 0) return null;
+  const receivedTime = receivedTimeKey((name) => seen.has(name));
+  return new LineTemplate(line, gaps, { sensor, plan, extraTail: before, receivedTime });
 }
 
 const PLAIN = { nullable: true, measure: -1, adjust: null, before: "", guarded: null } as const;

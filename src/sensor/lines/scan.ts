@@ -32,6 +32,9 @@ export class LineScan {
   /** The number that `number` read last. */
   value = Number.NaN;
   time = Number.NaN;
+  /** Where the timestamp is in the line, without its quotes. */
+  timeFrom = 0;
+  timeTo = 0;
   statusCode: number | null = null;
   anomalyFlag: 0 | 1 | null = null;
   anomalyType: string | null = null;

@@ -6,6 +6,7 @@
  */
 import { QUOTE } from "../../core/ascii.ts";
 import { FAST_EXTRA_LENGTH, type Plan } from "../row/normalize.ts";
+import { FINER } from "../row/timestamp.ts";
 import type { LineScan } from "./scan.ts";
 import type { LineSplitter } from "./splitter.ts";
 
@@ -32,6 +33,8 @@ export class LineTemplate {
   readonly plan: Plan;
   /** The unknown fields that did not change, after the last one that may. */
   readonly #extraTail: string;
+  /** What precedes the timestamp as it was received, behind all other unknown fields. */
+  readonly #receivedTime: string;
   /** The template that matched the line after this one the last time: sensors often take turns. */
   next: LineTemplate | null = null;
   readonly size: number;
@@ -48,11 +51,17 @@ export class LineTemplate {
   constructor(
     line: Buffer,
     gaps: readonly Gap[],
-    reading: { readonly sensor: number; readonly plan: Plan; readonly extraTail: string },
+    reading: {
+      readonly sensor: number;
+      readonly plan: Plan;
+      readonly extraTail: string;
+      readonly receivedTime: string;
+    },
   ) {
     this.sensor = reading.sensor;
     this.plan = reading.plan;
     this.#extraTail = reading.extraTail;
+    this.#receivedTime = reading.receivedTime;
     this.#gaps = gaps;
     this.measured = gaps.filter(({ kind }) => kind === "measure").map(({ measure }) => measure);
     const parts = [
@@ -93,6 +102,10 @@ export class LineTemplate {
     }
     if (at !== to) return false;
     if (this.#extraTail !== "") scan.extra += this.#extraTail;
+    if (scan.timestamps.note & FINER) {
+      const quotes = bytes[scan.timeFrom - 1] === QUOTE ? 1 : 0;
+      scan.extra += this.#receivedTime + bytes.toString("latin1", scan.timeFrom - quotes, scan.timeTo + quotes);
+    }
     // Only the slow path can decide whether longer text is too long.
     return scan.extra.length <= FAST_EXTRA_LENGTH;
   }
@@ -114,11 +127,19 @@ function readGap(gap: Gap, bytes: Buffer, at: number, scan: LineScan): number {
       const { to } = scan;
       while (end < to && bytes[end] !== QUOTE) end++;
       scan.time = scan.timestamps.fromBytes(bytes, at, end);
+      scan.timeFrom = at;
+      scan.timeTo = end;
       return Number.isNaN(scan.time) ? -1 : end;
     }
     case "timeNumber": {
       const end = scan.number(bytes, at);
-      scan.time = scan.timestamps.fromNumber(scan.value);
+      const { value, timestamps } = scan;
+      scan.time =
+        Math.abs(value) <= Number.MAX_SAFE_INTEGER
+          ? timestamps.fromNumber(value)
+          : timestamps.fromExact(value, bytes.toString("latin1", at, end));
+      scan.timeFrom = at;
+      scan.timeTo = end;
       return Number.isNaN(scan.time) ? -1 : end;
     }
     case "status": {

@@ -4,7 +4,7 @@ import { IDENTITY_COLUMNS, LIMITS } from "../../core/sensor.ts";
 import type { Received } from "../lines/received.ts";
 import type { Field, Mapping } from "./fields.ts";
 import { notFiniteOf } from "./not-finite.ts";
-import type { TimestampReader } from "./timestamp.ts";
+import { FINER, type TimestampReader } from "./timestamp.ts";
 
 /** Why a row is not a reading, or why a field of it is null. */
 export type RowProblem = { readonly reason: MalformedReason; readonly detail: string };
@@ -24,6 +24,9 @@ export class Draft {
   readonly identity: (string | number | null)[] = IDENTITY_COLUMNS.map(() => null);
   readonly measures = new Float64Array(LIMITS.measures);
   time = Number.NaN;
+  /** The flags of `TimestampReader.note`, and the timestamp as JSON text where it is FINER. */
+  timeNote = 0;
+  receivedTime = "";
   statusCode: number | null = null;
   anomalyFlag: 0 | 1 | null = null;
   anomalyType: string | null = null;
@@ -44,6 +47,8 @@ export class Draft {
     this.identity.fill(null);
     this.measures.fill(Number.NaN);
     this.time = Number.NaN;
+    this.timeNote = 0;
+    this.receivedTime = "";
     this.statusCode = null;
     this.anomalyFlag = null;
     this.anomalyType = null;
@@ -95,14 +100,18 @@ function readTimestamp(draft: Draft, name: string, value: unknown): RowProblem |
     const number = readNumber(name, value, mapping);
     if (typeof number !== "number") return number;
     if (Number.isNaN(number)) return null;
-    draft.time = timestamps.fromNumber(number);
+    const isExact = Math.abs(number) <= Number.MAX_SAFE_INTEGER;
+    draft.time = isExact ? timestamps.fromNumber(number) : timestamps.fromExact(number, draft.original.textOf(name));
   } else if (typeof value === "string") draft.time = timestamps.fromText(value);
   else return wrongType(name, value, "text in ISO 8601");
+  draft.timeNote = timestamps.note;
+  if (timestamps.note & FINER) draft.receivedTime = draft.original.textOf(name);
   if (!Number.isNaN(draft.time)) return null;
   const expected = timestamps.numeric ? `a time in ${timestamps.format}` : "ISO 8601";
+  const other = timestamps.numeric ? timestamps.otherFormat(Number(value)) : "";
   return {
     reason: "bad_timestamp",
-    detail: `${name} is ${shown(value)}, ${expected} between 1970 and 9999 was expected`,
+    detail: `${name} is ${shown(value)}, ${expected} between 1970 and 9999 was expected${other}`,
   };
 }
 

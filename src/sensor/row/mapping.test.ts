@@ -198,6 +198,9 @@ test("Unix seconds are a timestamp where the mapping says so", () => {
   const map = { timestamp: { format: "unix_s" }, fields: { ts: "timestamp" }, constants: { sensor_id: "a" } };
   expect(read(map, { ts: 1_700_000_000.25 })["time"]).toBe(1_700_000_000_250);
   expect(read(map, { ts: "2026-06-01T12:00:00Z" })["problem"]).toContain("ts is text");
+  expect(read(map, { ts: 1_700_000_000_123 })["problem"]).toBe(
+    "ts is 1700000000123, a time in unix_s between 1970 and 9999 was expected; as unix_ms it is 2023-11-14",
+  );
 });
 
 test("named units convert exactly enough and only within a quantity", () => {

@@ -5,12 +5,13 @@
  * same way.
  */
 import type { Profile } from "../../core/profile.ts";
-import { BAD_FIELDS, type ReadingBlock } from "../../core/reading.ts";
+import { BAD_FIELDS, RECEIVED_TIME, type ReadingBlock } from "../../core/reading.ts";
 import { CatalogueFullError, IDENTITY_COLUMNS, type IdentityColumn, type SensorCatalogue } from "../../core/sensor.ts";
 import { Draft, type Original, type RowProblem, readField } from "./draft.ts";
 import { type FieldTable, fieldsOf, type Mapping, NO_MAPPING } from "./fields.ts";
 import type { MappedNames, SourceNames } from "./mapped-names.ts";
-import { TimestampReader } from "./timestamp.ts";
+import { RepeatedTimes } from "./repeated-times.ts";
+import { REPEATED, TimestampReader } from "./timestamp.ts";
 
 /** The most bytes of a line or row; of a longer one, which is never a reading, only the beginning is kept. */
 export const LINE_BYTES = 1024 * 1024;
@@ -55,6 +56,7 @@ export class Normalizer {
   readonly #typeField: string | null;
   readonly #known = new Map<string, KnownSensor>();
   readonly #draft: Draft;
+  readonly #repeated: RepeatedTimes;
   #lastLabel = { statusCode: Number.NaN, anomalyFlag: -1, anomalyType: "", handle: -1 } as LastLabel;
 
   /** `profile` is for rows whose sensor_type is not the name of one of `profiles`. */
@@ -64,6 +66,7 @@ export class Normalizer {
     readonly profiles?: readonly Profile[];
     readonly mapping?: Mapping;
     readonly names?: MappedNames | null;
+    readonly lastTimeOf?: (sensor: number) => number | null;
     readonly maxLineBytes?: number;
   }) {
     this.maxLineBytes = options.maxLineBytes ?? LINE_BYTES;
@@ -78,6 +81,7 @@ export class Normalizer {
     const texts = [...this.mapping.absent].filter((value) => typeof value === "string");
     this.absentTimes = new Set(texts.map((text) => this.timestamps.fromText(text)).filter((ms) => !Number.isNaN(ms)));
     this.#draft = new Draft(this.mapping, this.timestamps);
+    this.#repeated = new RepeatedTimes(options.lastTimeOf ?? (() => null));
     const typeColumn = IDENTITY_COLUMNS.indexOf("sensor_type");
     const typeField = this.foreignName("sensor_type");
     const field = fieldsOf(options.profile, this.mapping).get(typeField);
@@ -175,6 +179,9 @@ export class Normalizer {
       if (problem !== null) return problem;
       noteProblems(draft, row, original);
     }
+    if (draft.receivedTime !== "") {
+      draft.extra += receivedTimeKey((name) => Object.hasOwn(row, name)) + draft.receivedTime;
+    }
     const { extra } = draft;
     const most = this.#extraBytes;
     if (extra.length * 3 > most && Buffer.byteLength(extra) + 1 > most) return tooMuchExtra(most);
@@ -194,12 +201,21 @@ export class Normalizer {
     const label = this.labelOf(draft.statusCode, draft.anomalyFlag, draft.anomalyType);
     if (label < 0)
       throw new CatalogueFullError("there are too many different (status_code, anomaly_flag, anomaly_type)");
-    const row = block.add(sensor, draft.time, label);
+    const time = draft.timeNote & REPEATED ? this.settled(block, sensor, draft.time) : draft.time;
+    const row = block.add(sensor, time, label);
     for (let i = 0; i < plan.slots.length; i++) {
       const value = draft.measures[i]!;
       if (!Number.isNaN(value)) block.column(plan.slots[i]!)[row] = value;
     }
     if (draft.extra !== "") block.addExtra(row, `{${draft.extra.slice(1)}}`);
+  }
+
+  /** Which occurrence of a local time that occurs twice (REPEATED, of the timestamp that was read last) is meant. */
+  settled(block: ReadingBlock, sensor: number, firstMs: number): number {
+    const zone = this.mapping.zone?.name ?? "UTC";
+    const detail = `local times of ${zone} around ${new Date(firstMs).toISOString()} occur twice, and the order of a sensor's rows decides which is meant`;
+    block.addFlaw({ reason: "repeated_time", field: null, detail, count: 1 });
+    return this.#repeated.settle(sensor, firstMs, this.timestamps.repeatMs);
   }
 
   /** Looking a sensor up by its sixteen columns costs more than all the rest, so its last identity is remembered. */
@@ -231,6 +247,13 @@ function problemOfAll({ problems, measures }: Draft, { fields, slots }: Plan): R
   const first = problems.entries().find(([name]) => fields.get(name)?.kind === "measure");
   const hasValue = slots.some((_, i) => !Number.isNaN(measures[i]));
   return first === undefined || hasValue ? null : first[1];
+}
+
+/** What precedes the timestamp as it was received, at the very end of `extra`; `isTaken`: the row has a field of this name. */
+export function receivedTimeKey(isTaken: (name: string) => boolean): string {
+  let key: string = RECEIVED_TIME;
+  while (isTaken(key)) key += "_";
+  return `,"${key}":`;
 }
 
 /** `"bad_fields":{"humidity":{"reason":"not_finite","received":"nan"}}` at the end of `extra`. */

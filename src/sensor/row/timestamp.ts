@@ -75,6 +75,20 @@ export class TimestampReader {
     return inRange(epoch === "excel_day" && this.#zone !== null ? this.#toUtc(ms, this.#zone) : ms);
   }
 
+  /** The same of a number whose text is known: a double has no more than some 256 ns of a time in nanoseconds. */
+  fromExact(value: number, text: string): number {
+    const digits = this.#epoch === "unix_ns" ? (/^"?\s*(\d{7,})\s*"?$/.exec(text)?.[1] ?? "") : "";
+    if (digits === "") return this.fromNumber(value);
+    this.note = /[1-9]/.test(digits.slice(-6)) ? FINER : 0;
+    return inRange(Number(digits.slice(0, -6)));
+  }
+
+  /** `; as unix_ms it is 2023-11-14`, of a number that is no time in this format; empty where it fits no other. */
+  otherFormat(value: number): string {
+    const other = this.#epoch === null ? null : otherEpoch(this.#epoch, value);
+    return other === null ? "" : `; as ${other.format} it is ${dayOf(other.ms)}`;
+  }
+
   /** `unix_ms gives 1970-01-20 here; as unix_s it is 2023-11-14`; null where the number fits no other format, or is text. */
   otherMeaning(timeMs: number): string | null {
     const epoch = this.#epoch;

@@ -2,11 +2,12 @@
  * Rows of a foreign table to rows of a block. A row whose identity is known comes with a handle instead; a row with a new
  * identity, or an unusual value, is read by name through the normalizer.
  */
-import type { ReadingBlock } from "../../core/reading.ts";
+import { RECEIVED_TIME, type ReadingBlock } from "../../core/reading.ts";
 import { LIMITS, NO_SENSOR } from "../../core/sensor.ts";
 import { type Received, receivedOf } from "../lines/received.ts";
 import type { Field } from "../row/fields.ts";
 import { FAST_EXTRA_LENGTH, type Normalizer, type Plan } from "../row/normalize.ts";
+import { FINER, REPEATED } from "../row/timestamp.ts";
 import { isRounded } from "./exact.ts";
 import { FIRST_VALUE, type ForeignRowValues, type ForeignTable, rowidOf } from "./table.ts";
 
@@ -61,8 +62,12 @@ export class SqliteRows {
   /** False, and nothing is appended, where any value is not as expected. */
   #appendLike(known: KnownIdentity, block: ReadingBlock, row: ForeignRowValues): boolean {
     const { layout } = known;
-    const time = this.#timeOf(row[layout.time]);
-    if (Number.isNaN(time)) return false;
+    const { timestamps } = this.#normalizer;
+    let time = this.#timeOf(row[layout.time]);
+    const { note } = timestamps;
+    // Only the normalizer knows which names a row has taken.
+    if (Number.isNaN(time) || (note !== 0 && this.#places.some(({ name }) => name.startsWith(RECEIVED_TIME))))
+      return false;
     const label = this.#labelOf(row[layout.status] ?? null, row[layout.flag] ?? null, row[layout.type] ?? null);
     if (label < 0) return false;
     const { measures } = layout;
@@ -78,8 +83,10 @@ export class SqliteRows {
         values[i] = adjusted;
       }
     }
-    const extra = layout.unknown.length === 0 ? "" : this.#extraOf(layout.unknown, row);
+    let extra = layout.unknown.length === 0 ? "" : this.#extraOf(layout.unknown, row);
     if (extra === null) return false;
+    if (note & FINER) extra += `,"${RECEIVED_TIME}":${jsonOf(row[layout.time])}`;
+    if (note & REPEATED) time = this.#normalizer.settled(block, known.sensor, time);
     const to = block.add(known.sensor, time, label);
     for (let i = 0; i < measures.length; i++) {
       const value = values[i]!;
@@ -94,7 +101,7 @@ export class SqliteRows {
     const { timestamps, mapping } = this.#normalizer;
     if (mapping.absent.size > 0 && mapping.absent.has(value as string)) return Number.NaN;
     if (typeof value === "string") return timestamps.fromText(value);
-    return typeof value === "number" ? timestamps.fromNumber(value) : Number.NaN;
+    return typeof value === "number" && !isRounded(value) ? timestamps.fromNumber(value) : Number.NaN;
   }
 
   #labelOf(status: unknown, flag: unknown, type: unknown): number {

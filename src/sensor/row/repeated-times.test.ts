@@ -1,0 +1,124 @@
+import { Database } from "bun:sqlite";
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { ReadingBlock } from "../../core/reading.ts";
+import { SensorCatalogue } from "../../core/sensor.ts";
+import { cases } from "../../testing/needs.ts";
+import { StdinSource } from "../lines/stdin.ts";
+import { loadProfile } from "../profile/shipped.ts";
+import { SqliteTailSource } from "../sqlite/tail.ts";
+import { parseMapping } from "./mapping.ts";
+import { Normalizer } from "./normalize.ts";
+import { zoneOf } from "./zone.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "agent-repeated-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const profile = loadProfile("environmental");
+const MINUTE = 60_000;
+
+/** The local times of a logger in this zone, at these moments. */
+function localOf(zone: string, moments: readonly number[]): string[] {
+  const format = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" });
+  return moments.map((ms) => format.format(ms));
+}
+
+type LoggedRow = { readonly sensor: string; readonly local: string };
+type World = { readonly zone: string; readonly lastTimeOf?: (sensor: number) => number | null };
+
+function normalizerOf({ zone, lastTimeOf }: World, catalogue = new SensorCatalogue()): Normalizer {
+  const mapping = parseMapping(JSON.stringify({ timestamp: { zone } }), "map.json", [profile]);
+  return new Normalizer({ catalogue, profile, mapping, ...(lastTimeOf && { lastTimeOf }) });
+}
+
+async function byLines(rows: readonly LoggedRow[], world: World) {
+  const lines = rows.map(({ sensor, local }, i) =>
+    JSON.stringify({ sensor_id: sensor, timestamp: local, temperature: 20 + (i % 10) }),
+  );
+  const stream = new Blob([lines.join("\n")]).stream();
+  const source = new StdinSource({ stream, normalizer: normalizerOf(world) });
+  const block = new ReadingBlock(rows.length + 1);
+  for (let i = 0; i < 1_000 && source.take(block, 0).state !== "ended"; i++) await new Promise(setImmediate);
+  return { times: [...block.time.subarray(0, block.count)], flaws: [...block.flaws.values()] };
+}
+
+let made = 0;
+function byTable(rows: readonly LoggedRow[], world: World) {
+  const path = join(folder, `${made++}.db`);
+  const db = new Database(path, { create: true });
+  db.run("CREATE TABLE sensor_readings (sensor_id TEXT, timestamp TEXT, temperature REAL)");
+  const insert = db.query("INSERT INTO sensor_readings VALUES (?, ?, 20)");
+  db.transaction(() => {
+    for (const { sensor, local } of rows) insert.run(sensor, local);
+  })();
+  db.close();
+  const source = new SqliteTailSource({
+    uri: `sqlite:${path}`,
+    normalizer: normalizerOf(world),
+    cursor: null,
+    once: true,
+  });
+  const block = new ReadingBlock(rows.length + 1);
+  while (source.take(block, 0).state !== "ended");
+  source.close();
+  return { times: [...block.time.subarray(0, block.count)], flaws: [...block.flaws.values()] };
+}
+
+test("a logger's rows through the hour that occurs twice are all the moments that they were", async () => {
+  const start = Date.UTC(2024, 9, 26, 23);
+  for (const [zone, from, everyMs] of [
+    ["Europe/Berlin", start, 10 * MINUTE],
+    ["Europe/Berlin", start, 30 * MINUTE],
+    ["Europe/Berlin", Date.UTC(2024, 9, 27, 0, 56), 1_000],
+    ["America/St_Johns", Date.UTC(2010, 10, 7, 0, 31), 5 * MINUTE],
+    ["Australia/Lord_Howe", Date.UTC(2024, 3, 6, 13), 10 * MINUTE],
+  ] as const) {
+    const moments = Array.from({ length: Math.min(400, (5 * 60 * MINUTE) / everyMs) }, (_, i) => from + i * everyMs);
+    const rows = localOf(zone, moments).map((local) => ({ sensor: "a", local }));
+    expect([zone, everyMs, (await byLines(rows, { zone })).times]).toEqual([zone, everyMs, moments]);
+    expect([zone, everyMs, byTable(rows, { zone }).times]).toEqual([zone, everyMs, moments]);
+  }
+});
+
+test("each sensor has an order of its own, and a little disorder does not matter", () => {
+  const zone = "Europe/Berlin";
+  const moment = fc.record({
+    sensor: fc.constantFrom("a", "b", "c"),
+    jitter: fc.integer({ min: -5 * MINUTE, max: 5 * MINUTE }).map((ms) => ms - (ms % 1_000)),
+  });
+  fc.assert(
+    fc.property(fc.array(moment, { minLength: 300, maxLength: 300 }), (steps) => {
+      const moments = steps.map(({ jitter }, i) => Date.UTC(2024, 9, 26, 23) + i * MINUTE + jitter);
+      const rows = localOf(zone, moments).map((local, i) => ({ sensor: steps[i]!.sensor, local }));
+      expect(byTable(rows, { zone }).times).toEqual(moments);
+    }),
+    { numRuns: cases(20) },
+  );
+}, 60_000);
+
+test("after a restart in that hour the sensor's last reading in the buffer says where it was", async () => {
+  const zone = "Europe/Berlin";
+  const rows = ["02:00:00", "02:10:00"].map((time) => ({ sensor: "a", local: `2024-10-27 ${time}` }));
+  const firstPass = [Date.UTC(2024, 9, 27, 0), Date.UTC(2024, 9, 27, 0, 10)];
+  const secondPass = firstPass.map((ms) => ms + 60 * MINUTE);
+  const after = async (last: number | null) => (await byLines(rows, { zone, lastTimeOf: () => last })).times;
+  expect(await after(Date.UTC(2024, 9, 27, 0, 50))).toEqual(secondPass);
+  expect(await after(Date.UTC(2024, 9, 26, 23, 50))).toEqual(firstPass);
+  // Not known, or long ago, or from later: the first occurrence.
+  for (const last of [null, Date.UTC(2024, 8, 1), Date.UTC(2024, 9, 27, 9)])
+    expect(await after(last)).toEqual(firstPass);
+});
+
+test("such rows are counted, and said once with the place and the time; others are not", async () => {
+  const zone = "Europe/Berlin";
+  const locals = ["01:50:00", "02:00:00", "02:30:00", "02:00:00", "03:00:00"];
+  const rows = locals.map((time) => ({ sensor: "a", local: `2024-10-27 ${time}` }));
+  const { flaws, times } = await byLines(rows, { zone });
+  expect(flaws.map(({ reason, field, count }) => [reason, field, count])).toEqual([["repeated_time", null, 3]]);
+  expect(flaws[0]?.detail).toStartWith("local times of Europe/Berlin around 2024-10-27T00:00:00.000Z occur twice");
+  expect(times.at(-2)).toBe(zoneOf(zone)!.toUtc(Date.UTC(2024, 9, 27, 2)) + 60 * MINUTE);
+  expect(byTable(rows, { zone })).toEqual({ flaws, times });
+});
