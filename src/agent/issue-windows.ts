@@ -88,7 +88,7 @@ export function issueWindows(
   }
 }
 
-/** Windows whose readings were all delivered, due or not. What they hold is never dropped, so no later revision takes it back. */
+/** Windows whose readings were all delivered, due or not. Their readings are never dropped, so no later revision lacks them. */
 function deliveredOnly({ windows, deliveredThrough }: WindowParts, nowMs: number): readonly OpenWindow[] {
   const through = deliveredThrough();
   return windows.due(nowMs, true).filter(({ lastSeq }) => lastSeq <= through);

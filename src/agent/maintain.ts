@@ -175,7 +175,8 @@ export class Upkeep {
     const { room, log, whenFull } = this.#parts;
     const isDisk = room.isShort || room.isTight || this.#over === "disk";
     const disk = changed(this.#reports.disk, isDisk, runningMs, room.isShort || room.isTight);
-    if (disk === "began") log.warn("disk_full", "The disk is full: the agent takes only what there is room for");
+    if (disk === "began")
+      log.warn("disk_full", "The disk is full: the agent takes only as many readings as there is room for");
     if (disk === "ended") log.info("disk_has_room", "The disk has room again");
     const buffer = changed(this.#reports.buffer, this.#over === "buffer" && whenFull === "block", runningMs, false);
     if (buffer === "began") log.warn("buffer_full", "The buffer is at its limit: the agent takes no more readings");

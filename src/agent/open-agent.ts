@@ -111,7 +111,7 @@ function reportRename({ nodeId, nodeIdBefore }: SqliteBuffer, log: Log): void {
   if (nodeIdBefore === null) return;
   log.warn(
     "node_renamed",
-    `This node was "${nodeIdBefore}" and is "${nodeId}" now, as AGENT_NODE_ID says. What it delivered stays under the old name; ` +
+    `This node was "${nodeIdBefore}" and is "${nodeId}" now, as AGENT_NODE_ID says. Delivered objects stay under the old name; ` +
       "keys, rows and its heartbeat have the new one, and a list of the fleet shows both",
   );
 }

@@ -194,7 +194,7 @@ export class Pipeline {
     return this.#block.count >= this.#parts.commitRows || this.#block.full;
   }
 
-  /** A clock that is far behind cannot tell what is ahead. */
+  /** A clock that is far behind cannot know which times are ahead. */
   #plausible(nowMs: number): Pick<CommitFacts, "earliestMs" | "latestMs"> {
     const { earliestMs, latestAheadMs } = this.#parts;
     return nowMs < SANE_SINCE_MS ? { earliestMs } : { earliestMs, latestMs: nowMs + latestAheadMs };

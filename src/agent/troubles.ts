@@ -60,7 +60,7 @@ export class Troubles {
   #isGone(why: string): void {
     const message = `The data dir was deleted under the running agent and cannot be restored: ${why}`;
     const meanwhile =
-      "The agent takes no more readings. It delivers those that it holds; what is left is lost when it ends";
+      "The agent takes no more readings. It delivers those that it holds; the rest is lost when it ends";
     if (this.#gone === null) this.#log.error("data_dir_gone", `${message}. ${meanwhile}`);
     const advice =
       "Keep this agent running until all is delivered; make the data dir writable, or end the other agent there";

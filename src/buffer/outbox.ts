@@ -112,7 +112,7 @@ export class Outbox {
       .query<{ body: Uint8Array | null }, [number]>("SELECT body FROM batch WHERE id = ?")
       .get(batch.id);
     if (row?.body && isWholeBody(row.body)) return row.body;
-    throw new CorruptRowError(`Cannot read batch ${batch.id}: its body is not what was written`);
+    throw new CorruptRowError(`Cannot read batch ${batch.id}: its body differs from the one that was written`);
   }
 
   /** The store has them. Should the process die before this, they are sent again and the store says so. */

@@ -24,7 +24,7 @@ const SENSORS =
 test("without a question the names are listed, each with a description", async () => {
   const { code, stdout } = await seen();
   expect(code).toBe(0);
-  expect(stdout).toStartWith("question          what it answers\n");
+  expect(stdout).toStartWith("question          answer\n");
   expect(stdout).toContain("\nthroughput        Rows and objects of each stage, by hour of event time.\n");
   const listed = JSON.parse((await seen("--json")).stdout) as { name: string }[];
   expect(listed.map(({ name }) => name)).toContain("latency");

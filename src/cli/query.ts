@@ -182,7 +182,7 @@ async function list(queries: readonly Question[], flags: QueryFlags, { write, co
   }
   await write(
     textTable({
-      head: ["question", "what it answers"],
+      head: ["question", "answer"],
       rows: queries.map(({ name, about }) => [name, about]),
       columns,
     }),

@@ -72,7 +72,7 @@ function simulatedProblem({ origins, store }: Settings): UsageError[] {
 }
 
 function rulesProblems(settings: Settings, cwd: string): string[] {
-  // A run takes a folder that nobody named from its first rule file on.
+  // A run takes a folder that no setting names from its first rule file on.
   if (settings.rulesDir === null && !hasRuleFiles(resolve(cwd, DEFAULT_DIR))) return [];
   try {
     const dir = rulesFolder(settings.rulesDir, cwd, "agent config check --rules");

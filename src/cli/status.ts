@@ -1,4 +1,4 @@
-/** `agent status`: what a node holds, how far delivery is, and what is wrong. Reads only; works beside a running agent. */
+/** `agent status`: what a node holds, how far delivery is, and its problems. Reads only; works beside a running agent. */
 import { resolve } from "node:path";
 import { readStatus } from "../status/status.ts";
 import { defineCommand } from "./frame/command.ts";

@@ -70,7 +70,7 @@ export type Severity = (typeof SEVERITIES)[number];
 /** Whether the clock could be trusted when a reading was committed, and its own time is plausible. */
 export type TimeQuality = "ok" | "unsynced" | "stepped";
 
-/** What a commit says of the times of its readings; outside the two bounds, where they are given, no time is plausible. */
+/** The facts of a commit about the times of its readings; outside the two bounds, where they are given, no time is plausible. */
 export type TimeFacts = {
   readonly timeQuality: TimeQuality;
   readonly earliestMs?: number;

@@ -175,7 +175,7 @@ function ruleMetrics(m: Metrics, status: CountedStatus, facts: ProcessFacts): vo
   );
   m.gauge(
     "agent_rules_refused_info",
-    `Always 1; a place where a rule file is wrong, of the first ${PLACES_NAMED}. What is wrong: /healthz.`,
+    `Always 1; a place of a problem in a rule file, of the first ${PLACES_NAMED}. /healthz has the problem.`,
     rules.refused.slice(0, PLACES_NAMED).map(({ file, line, column }) => {
       return [{ file, line: String(line), column: String(column) }, 1];
     }),

@@ -74,7 +74,7 @@ export class InputShare {
   /** Logs when the share goes above the setting, and when it is back. */
   report(uri: string, log: Log): void {
     const problem = this.problem(uri);
-    if (problem === null && this.#isReported) log.info("input_recovered", `What "${uri}" gives is readings again`);
+    if (problem === null && this.#isReported) log.info("input_recovered", `Source "${uri}" sends readings again`);
     if (problem !== null && !this.#isReported) {
       log.warn(problem.code, `${problem.message}. They are kept and delivered as received`, { try: problem.try });
     }

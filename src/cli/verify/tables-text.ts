@@ -28,8 +28,8 @@ export function tablesText(
   const lines = [headline(found, store), "", ...sumsTable(found, delivered, columns), ""];
   for (const stage of found.stages) lines.push(...asides(stage, store));
   for (const kind of KINDS) {
-    const told = found.stages.flatMap((stage) => named(stage, kind, store));
-    if (told.length > 0) lines.push(...told, ...adviceLines(kind, found));
+    const ofKind = found.stages.flatMap((stage) => named(stage, kind, store));
+    if (ofKind.length > 0) lines.push(...ofKind, ...adviceLines(kind, found));
   }
   for (const stage of found.stages) lines.push(...leftOut(stage));
   if (found.ok) lines.push(TABLES_ARE_WELL);

@@ -69,8 +69,8 @@ async function runBoth(flags: Flags<typeof ARGS>, context: Context, store: Objec
   const tables = await verifyDatabricks(context, store);
   const ok = tables.ok && (own?.ok ?? true);
   if (flags.json) {
-    const told = own === null ? { ok, epochs: [], other_epochs: [], other_objects: 0 } : toJson(own);
-    await context.write(`${JSON.stringify({ ...told, ok, databricks: tables.json }, null, 2)}\n`);
+    const ofBuffer = own === null ? { ok, epochs: [], other_epochs: [], other_objects: 0 } : toJson(own);
+    await context.write(`${JSON.stringify({ ...ofBuffer, ok, databricks: tables.json }, null, 2)}\n`);
   } else {
     const none = `no buffer in ${context.settings.dataDir}: the buckets are compared with the tables, and with no node`;
     const first = own === null ? `${none}\n` : verificationText(own, store, context.columns);
@@ -90,11 +90,11 @@ export function toJson({ ok, epochs, otherEpochs, foreign }: Verification) {
 function epochJson({ epoch, nodeId, accepted, lost, file, audit, deep }: EpochFindings) {
   const stages = Object.fromEntries(STAGES.map((stage) => [stage, stageJson(audit.stages[stage])]));
   const strays = audit.strays.slice(0, STRAYS_NAMED).map(({ stage, key }) => ({ stage, key }));
-  const told = { epoch, node_id: nodeId, accepted, lost, set_aside: file, stages, unpromised_objects: strays };
-  if (deep === null) return told;
+  const findings = { epoch, node_id: nodeId, accepted, lost, set_aside: file, stages, unpromised_objects: strays };
+  if (deep === null) return findings;
   const { twice, contradicting, notSchematized, notValidated } = deep.contents;
   return {
-    ...told,
+    ...findings,
     deep: {
       twice: Object.fromEntries(READING_STAGES.map((stage) => [stage, pairsOf(twice[stage])])),
       contradicting: pairsOf(contradicting),

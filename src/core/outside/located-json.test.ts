@@ -58,7 +58,7 @@ test("a syntax error says what was expected, what was found, and where", () => {
     ['{"a" 1}', '1:6 expected ":" behind the key "a", not "1"'],
     ['// rule\n{"a": 1}', "1:1 expected a value, not a comment: JSON has none"],
     ['{"a": 1, "b": 2, "a": 3}', '1:18 the key "a" comes twice'],
-    ['{"a": 01}', "1:7 this is no JSON number: 01"],
+    ['{"a": 01}', "1:7 this is not a JSON number: 01"],
     ['{"a": 60,5}', "1:9 a decimal number has a point, not a comma: write 60.5"],
     ['{"a": -1,50, "b": 2}', "1:9 a decimal number has a point, not a comma: write 1.50"],
     ['{"a": 1e999}', "1:7 the number 1e999 is too large"],

@@ -225,7 +225,7 @@ class Parser {
     const value = Number(digits);
     if (!Number.isFinite(value)) this.#fail(`the number ${digits.slice(0, 40)} is too large`);
     const behind = this.#text[this.#at + digits.length] ?? "";
-    if (/[0-9.eE+\-\w]/.test(behind)) this.#fail(`this is no JSON number: ${this.#word80()}`);
+    if (/[0-9.eE+\-\w]/.test(behind)) this.#fail(`this is not a JSON number: ${this.#word80()}`);
     this.#at += digits.length;
     return value;
   }

@@ -1,6 +1,6 @@
 /**
  * What JSON from outside must look like, declared once: the reader, the TypeScript type and the JSON Schema of a file come
- * from the same declaration. Here are objects and lists; single values are in `scalar-shapes.ts`, and what is made of other
+ * from the same declaration. Here are objects and lists; single values are in `scalar-shapes.ts`, and those made of other
  * shapes in `composed-shapes.ts`. A value becomes whole, or every reason why not is reported with its path. It costs no package
  * and no start-up time, so the running agent uses it; why not arktype here: docs/decisions.md.
  */
@@ -22,7 +22,7 @@ export const PROBLEMS_MOST = 1_000;
 /** Ends the reading of a value; `readShape` catches it. */
 export class TooManyProblems extends Error {}
 
-/** In a schema that is only a reference: what it refers to. No JSON text shows it; `withDefinitions` writes it down. */
+/** The target of a schema that is only a reference. No JSON text shows it; `withDefinitions` writes it down. */
 export const DEFINITION: unique symbol = Symbol("definition");
 
 /** JSON Schema, draft 2020-12: https://json-schema.org/draft/2020-12/schema */

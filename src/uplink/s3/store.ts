@@ -167,7 +167,7 @@ class S3Store implements ObjectStore {
     };
     try {
       const page = await this.#live().send(new this.#sdk.ListObjectsV2Command(input));
-      if (page.IsTruncated === undefined) throw foreignAnswer(call, "it is no listing");
+      if (page.IsTruncated === undefined) throw foreignAnswer(call, "it is not a listing");
       return page;
     } catch (error) {
       if (isAbsence(error)) return { Contents: [], NextContinuationToken: undefined };
