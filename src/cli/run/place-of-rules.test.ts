@@ -103,6 +103,8 @@ test("a start does the same: an empty folder counts as none, a new one is logged
   expect([empty.first.set.version, empty.first.refused, empty.newly()]).toEqual([BUILT_IN.version, [], [EMPTY]]);
   const copied = begun(BEFORE, { "a.json": good });
   expect([copied.first.set.names, copied.first.dir, copied.newly()]).toEqual([["damp"], "rules", [APPEARED]]);
+  const first = begun(NEVER, { "a.json": good });
+  expect(first.newly()).toEqual([APPEARED.replace("WARN ", "INFO ")]);
   const known = begun({ canonical: "[]", dir: "rules" }, { "a.json": good });
   expect([known.first.set.names, known.first.dir, known.newly()]).toEqual([["damp"], "rules", []]);
   const named = begun(BEFORE, { "a.json": good }, "rules");

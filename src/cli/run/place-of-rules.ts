@@ -29,7 +29,8 @@ export function rulesInForce({ settings, cwd }: Context, { catalogue, last }: Ea
   const isNew = settings.rulesDir === null && last.dir !== DEFAULT_DIR;
   const place = new PlaceOfRules({ dir, path: resolve(cwd, dir) }, catalogue, log);
   if (isNew) place.beginWith(builtInRules(catalogue));
-  const found = place.find();
+  // Before the first start nothing was in force that could be replaced.
+  const found = place.find(last.canonical === null ? "info" : "warn");
   const look: RulesInForce["look"] = (runningMs, isAsked) => place.look(runningMs, isAsked);
   if ("ok" in found) return { set: found.ok, refused: [], look, dir: found.dir ?? null };
   const { refused } = found;
@@ -73,7 +74,8 @@ class PlaceOfRules {
     return this.#folder.look(runningMs) || isAsked ? this.find() : null;
   }
 
-  find(): FoundRules {
+  /** `level`: of the line that says that the folder replaces the built-in rules. */
+  find(level: "info" | "warn" = "warn"): FoundRules {
     const builtIn = this.#builtIn;
     if (builtIn !== null && !hasRuleFiles(this.#path)) {
       this.#tellEmpty();
@@ -81,12 +83,12 @@ class PlaceOfRules {
     }
     const loaded = loadRules(this.#path, this.#catalogue, this.#dir);
     if ("refused" in loaded) return loaded;
-    if (builtIn !== null) this.#tellAppeared(loaded.ok, builtIn);
+    if (builtIn !== null) this.#tellAppeared(loaded.ok, builtIn, level);
     this.#builtIn = null;
     return { ok: loaded.ok, dir: this.#dir };
   }
 
-  #tellAppeared({ names, version }: RuleSet, builtIn: RuleSet): void {
+  #tellAppeared({ names, version }: RuleSet, builtIn: RuleSet, level: "info" | "warn"): void {
     const appeared = `${this.#dir}/ appeared`;
     if (version === builtIn.version) {
       this.#log.info("rules_appeared", `${appeared}: its ${counted(names.length, "rule")} are the built-in ones`);
@@ -94,7 +96,7 @@ class PlaceOfRules {
     }
     const replace = names.length === 1 ? "replaces" : "replace";
     const what = `its ${counted(names.length, "rule")} ${replace} the ${SHIPPED_COUNT} built-in ones`;
-    this.#log.warn("rules_appeared", `${appeared}: ${what}; agent rules init writes those to files`);
+    this.#log[level]("rules_appeared", `${appeared}: ${what}; agent rules init writes those to files`);
   }
 
   #tellEmpty(): void {
