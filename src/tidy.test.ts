@@ -239,6 +239,13 @@ test("nothing is typed any", () => {
   expect(wrong).toEqual([]);
 });
 
+test("JSON that was parsed is judged, never cast", () => {
+  const cast = /\bJSON\.parse\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\) as\b/;
+  expect([cast.test('JSON.parse(String(f("x"))) as T'), cast.test("read(JSON.parse(text))")]).toEqual([true, false]);
+  const product = SOURCES.filter((path) => !isTest(path) && !FOR_TESTS.includes(partOf(path)));
+  expect(product.filter((path) => cast.test(read(path)))).toEqual([]);
+});
+
 test("no unit test waits for real time", () => {
   // Tests of a real process, in src/testing or named *.binary.test.ts, have to.
   const units = SOURCES.filter(
