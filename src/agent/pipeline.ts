@@ -174,12 +174,15 @@ export class Pipeline {
       countFlaw(flaws, flaw);
       if (logged.has(flaw.reason)) continue;
       logged.add(flaw.reason);
-      const cost = flaw.field === null ? "they are left out" : "the field is null, the rest of the reading is taken";
-      this.#parts.log.warn("flaw", `From "${source.uri}": ${flaw.detail}; ${cost}. The agent counts more of them`, {
-        reason: flaw.reason,
-        field: flaw.field ?? undefined,
-        try: "agent status",
-      });
+      this.#parts.log.warn(
+        "flaw",
+        `From "${source.uri}": ${flaw.detail}${costOf(flaw)}. The agent counts more of them`,
+        {
+          reason: flaw.reason,
+          field: flaw.field ?? undefined,
+          try: "agent status",
+        },
+      );
     }
     this.#block.flaws.clear();
   }
@@ -263,4 +266,10 @@ export class Pipeline {
 
 function hasShare({ accepted, refused, flaws, source }: Tap): boolean {
   return accepted + refused + flaws.size > 0 || source.hasMoved === true;
+}
+
+/** What a flaw costs its reading. */
+function costOf({ reason, field }: Flaw): string {
+  if (field !== null) return "; the field is null, the rest of the reading is taken";
+  return reason === "nul_padding" ? "; they are left out" : "";
 }

@@ -157,5 +157,9 @@ test("through the hour that occurs twice every row has its own moment, also over
       "ok",
     ]);
     expect(found.warnings.length).toBe(cut === 12 ? 1 : 2);
+    expect(found.warnings[0]).toContain(
+      'From "sqlite:t": local times of Europe/Berlin around 2024-10-27T00:00:00.000Z occur twice, and the order of a ' +
+        "sensor's rows decides which is meant. The agent counts more of them",
+    );
   }
 });
