@@ -94,6 +94,13 @@ export class Normalizer {
     return ours;
   }
 
+  /** The foreign names of the measures of every profile that a row may choose, those of its default first. */
+  measureFields(): readonly string[] {
+    const profiles = [this.#fallback, ...this.#profiles.values()];
+    const names = profiles.flatMap(({ measures }) => measures.map(({ name }) => this.foreignName(name)));
+    return [...new Set(names)];
+  }
+
   /** The plan for a row with this sensor_type. Throws CatalogueFullError when its measures have no room. */
   planOf(sensorType: unknown): Plan {
     const constant = this.mapping.constants.get("sensor_type");

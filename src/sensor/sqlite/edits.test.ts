@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
-import { loadProfile } from "../profile/shipped.ts";
+import { loadProfile, shippedProfiles } from "../profile/shipped.ts";
 import { Normalizer } from "../row/normalize.ts";
 import { SqliteTailSource } from "./tail.ts";
 
@@ -299,4 +299,24 @@ describe.each(KEYS)("key %p", (key) => {
     expect([scene.take(), scene.counts]).toEqual([[41, 42], { ...NONE, edited: MARKED }]);
     scene.end();
   });
+});
+
+test("edits of measures of a profile that rows choose by their sensor_type are noticed too", () => {
+  const path = join(dir, "wind.db");
+  const db = new Database(path);
+  db.run("CREATE TABLE sensor_readings (sensor_id, sensor_type, timestamp, wind_speed)");
+  const insert = db.query("INSERT INTO sensor_readings VALUES ('w', 'wind-turbine', ?, ?)");
+  for (const n of upTo(1, 5)) insert.run(TIME(n), n);
+  const profiles = shippedProfiles();
+  const normalizer = new Normalizer({ catalogue: new SensorCatalogue(), profile: PROFILE, profiles });
+  const notices: string[] = [];
+  const notice = (line: string): number => notices.push(line);
+  const source = new SqliteTailSource({ uri: `sqlite:${path}`, normalizer, cursor: null, notice });
+  const block = new ReadingBlock(100);
+  source.take(block, 0);
+  db.run("UPDATE sensor_readings SET wind_speed = wind_speed + 1");
+  source.take(block, 0);
+  expect([block.count, notices]).toEqual([5, [expect.stringContaining(EDITED(5, 5))]]);
+  source.close();
+  db.close();
 });

@@ -223,7 +223,7 @@ function rowsOfNextRead(rows: number, textLength: number, now: number): number {
 }
 
 function markNames(normalizer: Normalizer): MarkNames {
-  const measures = normalizer.planOfRow({})?.measures ?? [];
-  const foreign = (name: string) => normalizer.foreignName(name);
-  return { sensorId: foreign("sensor_id"), timestamp: foreign("timestamp"), measures: measures.map(foreign) };
+  const sensorId = normalizer.foreignName("sensor_id");
+  const timestamp = normalizer.foreignName("timestamp");
+  return { sensorId, timestamp, measures: normalizer.measureFields() };
 }
