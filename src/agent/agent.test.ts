@@ -200,6 +200,32 @@ longTest(
   600_000,
 );
 
+test("no wait depends on the clock of the wall: a source that polls and a store that was down go on within seconds of any jump", async () => {
+  const node = await startFakeNode({ count: 10_000, now: 0, polls: true, env: { AGENT_BATCH_MS: "1s" } });
+  const takenSoon = async () => {
+    const before = node.source.acknowledged;
+    node.source.release(10);
+    await node.drive(500, 6);
+    return node.source.acknowledged - before;
+  };
+  expect(await takenSoon()).toBe(10);
+  for (const jumpMs of [-50 * 60_000, -23 * 3_600_000, 3_600_000, -86_400_000, 40 * 86_400_000, -20 * 86_400_000]) {
+    node.clock.wallMs += jumpMs;
+    expect([jumpMs, await takenSoon()]).toEqual([jumpMs, 10]);
+    // While it backs off, too.
+    node.store.state = "down";
+    await takenSoon();
+    await node.drive(1_000, 30);
+    node.clock.wallMs += jumpMs;
+    node.store.state = "up";
+    const { delivery } = node.opened.parts;
+    expect(delivery.isDown).toBe(true);
+    await node.drive(1_000, 65);
+    expect([jumpMs, delivery.isDown]).toEqual([jumpMs, false]);
+  }
+  await node.end();
+});
+
 test("before the clock is set, readings are committed as unsynced, and as stepped around the moment that it is", async () => {
   const node = await startFakeNode({ count: 300, now: 0 });
   const taken = async () => {

@@ -131,7 +131,7 @@ export class Agent {
       }
       // Only after a commit: delivery rings back, and the two bells would ring for ever.
       if (committed > 0 && outbox.unplanned >= batchRows) this.#deliveryBell.ring();
-      if (!turn.more) await this.#intakeBell.wait(turn.wakeAtMs === null ? null : turn.wakeAtMs - now());
+      if (!turn.more) await this.#intakeBell.wait(turn.wakeAtMs === null ? null : turn.wakeAtMs - running());
       else await this.#letDeliveryCatchUp();
     }
     this.#intakeEnded = true;

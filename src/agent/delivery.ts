@@ -7,7 +7,7 @@ import type { Batch } from "../buffer/buffer.ts";
 import { free } from "../core/bytes/bytes.ts";
 import { DeniedError, messageOf, TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
-import { type Link, type LinkEvent, nextLink, waitMs } from "../uplink/link-state.ts";
+import { type Link, type LinkEvent, newLink, nextLink, waitMs } from "../uplink/link-state.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { areSiblings, BatchBodies, type BodyParts, type Prepared } from "./batch-bodies.ts";
 
@@ -15,6 +15,7 @@ export type DeliveryParts = BodyParts & {
   readonly store: ObjectStore;
   readonly log: Log;
   readonly now: () => number;
+  readonly running: () => number;
   readonly random: () => number;
   readonly nodeId: string;
   readonly agentVersion: string;
@@ -32,6 +33,8 @@ export class Delivery {
   readonly #parts: DeliveryParts;
   readonly #bodies: BatchBodies;
   #link: Link;
+  /** When the link came up or went down, by the clock of the wall. */
+  linkSinceMs: number;
   /** Batches not begun, oldest first. `#known`: these, those on their way, and those that wait to be settled. */
   #queue: Batch[] = [];
   #ready: Prepared[] = [];
@@ -50,10 +53,11 @@ export class Delivery {
   bytes = 0;
   parked = 0;
 
-  constructor(parts: DeliveryParts, link: Link) {
+  constructor(parts: DeliveryParts) {
     this.#parts = parts;
     this.#bodies = new BatchBodies(parts);
-    this.#link = link;
+    this.#link = newLink(parts.running());
+    this.linkSinceMs = parts.now();
   }
 
   get link(): Link {
@@ -107,7 +111,7 @@ export class Delivery {
     this.#writeRefusals();
     if (this.#isSettlingDue(nowMs)) this.settle(nowMs);
     if (this.isDown) {
-      const wait = waitMs(this.#link, nowMs, this.#parts.backoffMaxMs);
+      const wait = waitMs(this.#link, this.#parts.running(), this.#parts.backoffMaxMs);
       if (wait > 0) return this.#inFlight > 0 ? null : nowMs + wait;
     }
     const limit = this.isDown ? 1 : this.#parts.puts;
@@ -188,7 +192,7 @@ export class Delivery {
 
   async #put(prepared: Prepared): Promise<void> {
     const { batch, body } = prepared;
-    const { store, now } = this.#parts;
+    const { store } = this.#parts;
     this.#inFlight++;
     try {
       await store.put({ stage: batch.stage, key: batch.key }, body, this.#metadata(batch), this.#abort.signal);
@@ -196,7 +200,7 @@ export class Delivery {
       this.objects++;
       this.bytes += body.length;
       free(body);
-      this.#linkEvent({ kind: "stored" }, now());
+      this.#linkEvent({ kind: "stored" });
     } catch (error) {
       this.#failed(prepared, error);
     } finally {
@@ -212,10 +216,7 @@ export class Delivery {
       this.#ready.unshift(prepared);
       const retryAfterMs = error instanceof TransientError ? (error.retryAfterMs ?? null) : null;
       const kind = error instanceof DeniedError ? "denied" : "failed";
-      this.#linkEvent(
-        { kind, message: messageOf(error), tryHint: error.tryHint ?? null, retryAfterMs },
-        this.#parts.now(),
-      );
+      this.#linkEvent({ kind, message: messageOf(error), tryHint: error.tryHint ?? null, retryAfterMs });
       return;
     }
     // The next pump writes it down: an error of a full disk could not be caught here.
@@ -240,10 +241,12 @@ export class Delivery {
     } else log.warn("batch_halved", `Cannot deliver ${batch.stage}/${batch.key} whole: ${reason}`);
   }
 
-  #linkEvent(event: LinkEvent, nowMs: number): void {
-    const { log, random, backoffMaxMs, store } = this.#parts;
-    const { link, say } = nextLink(this.#link, event, nowMs, { random, ceilingMs: backoffMaxMs });
+  /** The link waits in running time, which no set clock moves; people are told since when by the clock of the wall. */
+  #linkEvent(event: LinkEvent): void {
+    const { log, random, backoffMaxMs, store, running, now } = this.#parts;
+    const { link, say } = nextLink(this.#link, event, running(), { random, ceilingMs: backoffMaxMs });
     this.#link = link;
+    if (say !== null) this.linkSinceMs = now();
     if (say === "down" && event.kind !== "stored") {
       log.warn(
         "uplink_down",

@@ -21,7 +21,6 @@ import type { CursorOf, Source } from "../sensor/source.ts";
 import { type KeptWindow, Windows } from "../stages/aggregate.ts";
 import { StageEncoder } from "../stages/encode.ts";
 import { unpackWindow } from "../stages/window-row.ts";
-import { newLink } from "../uplink/link-state.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
 import { Delivery } from "./delivery.ts";
@@ -182,7 +181,7 @@ function openDelivery(
   inputs: AgentInputs,
   { buffer, outbox, heap, gzip }: Pick<WindowParts, "buffer" | "outbox" | "heap" | "gzip">,
 ): Delivery {
-  const { settings, store, log, now, random, units = new Map() } = inputs;
+  const { settings, store, log, now, running = () => performance.now(), random, units = new Map() } = inputs;
   const { puts, backoffMaxMs } = settings;
   const { nodeId } = buffer;
   const encoder = new StageEncoder({ epoch: buffer.epoch, nodeId, gzip, units }, buffer.catalogue);
@@ -195,13 +194,13 @@ function openDelivery(
       store,
       log,
       now,
+      running,
       random,
       nodeId,
       agentVersion: VERSION,
       puts,
       backoffMaxMs,
     },
-    newLink(now()),
   );
 }
 

@@ -10,7 +10,6 @@ import type { Log } from "../core/log/log.ts";
 import type { Problem } from "../core/problem.ts";
 import { countFlaw, type Flaw, type ReadingBlock } from "../core/reading.ts";
 import { type ClockWatch, SANE_SINCE_MS } from "../core/time/clock.ts";
-import { MS_PER_DAY } from "../core/time/duration.ts";
 import type { RuleSet } from "../rules/rule-set.ts";
 import type { Source, Taken } from "../sensor/source.ts";
 import type { Windows } from "../stages/aggregate.ts";
@@ -22,7 +21,7 @@ import { inTrouble, outOfTrouble, type SourceTrouble } from "./source-trouble.ts
 export type Tap = {
   readonly source: Source;
   state: "open" | "ended";
-  /** When an idle source wants the next call; null: it calls. */
+  /** When an idle source wants the next call, in running time, which no set clock moves; null: it calls. */
   wakeAtMs: number | null;
   ready: boolean;
   trouble: SourceTrouble | null;
@@ -40,7 +39,7 @@ export type Turn = {
   readonly committed: number;
   /** A source has more right now. */
   readonly more: boolean;
-  /** Call again then, at the latest; null: when a source calls. */
+  /** Call again then, in running time, at the latest; null: when a source calls. */
   readonly wakeAtMs: number | null;
   /** Every source has ended and nothing waits for a commit. */
   readonly finished: boolean;
@@ -108,11 +107,11 @@ export class Pipeline {
   /** Takes readings, up to one commit; commits when the group is full, old enough, or no more will come. */
   turn(nowMs: number, runningMs: number): Turn {
     if (this.#countFrom <= this.#parts.buffer.lastSeq) this.#count(nowMs);
-    if (!this.#closed) this.#take(nowMs);
+    if (!this.#closed) this.#take(nowMs, runningMs);
     const allEnded = this.#closed || this.taps.every((tap) => tap.state === "ended");
     const more = !this.#closed && this.taps.some((tap) => tap.state === "open" && tap.ready);
     let committed = 0;
-    if (this.#hasNews && (this.#isDue(nowMs) || allEnded)) committed = this.#commit(nowMs, runningMs);
+    if (this.#hasNews && (this.#isDue(runningMs) || allEnded)) committed = this.#commit(nowMs, runningMs);
     return { committed, more, wakeAtMs: this.#wakeAt(), finished: allEnded && !this.#hasNews };
   }
 
@@ -131,19 +130,19 @@ export class Pipeline {
     return [...found, ...(source.problems?.() ?? [])];
   }
 
-  #take(nowMs: number): void {
+  #take(nowMs: number, runningMs: number): void {
     const taps = this.taps;
     // Each turn begins with another source, so that a fast one cannot starve the others.
     this.#next = taps.length === 0 ? 0 : (this.#next + 1) % taps.length;
     for (const tap of [...taps.slice(this.#next), ...taps.slice(0, this.#next)]) {
       if (this.#isFull) return;
-      const due = tap.ready || (tap.wakeAtMs !== null && (nowMs >= tap.wakeAtMs || tap.wakeAtMs - nowMs > MS_PER_DAY));
-      if (tap.state === "open" && due) this.#takeFrom(tap, nowMs);
+      const due = tap.ready || (tap.wakeAtMs !== null && runningMs >= tap.wakeAtMs);
+      if (tap.state === "open" && due) this.#takeFrom(tap, nowMs, runningMs);
     }
-    if (this.#hasNews) this.#waitingSinceMs ??= nowMs;
+    if (this.#hasNews) this.#waitingSinceMs ??= runningMs;
   }
 
-  #takeFrom(tap: Tap, nowMs: number): void {
+  #takeFrom(tap: Tap, nowMs: number, runningMs: number): void {
     const before = this.#block.count;
     const malformed = this.#block.malformed.size;
     let taken: Taken;
@@ -152,7 +151,7 @@ export class Pipeline {
       if (tap.trouble !== null) tap.trouble = outOfTrouble(tap.trouble, tap.source.uri, this.#parts.log);
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
-      tap.trouble = inTrouble(tap.trouble, error, { uri: tap.source.uri, nowMs, log: this.#parts.log });
+      tap.trouble = inTrouble(tap.trouble, error, { uri: tap.source.uri, runningMs, log: this.#parts.log });
       taken = { state: "idle", wakeAtMs: nowMs + (error.retryAfterMs ?? TROUBLE_WAIT_MS) };
     }
     const refused = this.#block.malformed.size - malformed;
@@ -165,7 +164,9 @@ export class Pipeline {
     tap.times.add(this.#block, before, this.#plausible(nowMs));
     tap.times.report(nowMs, this.#parts.log);
     tap.ready = taken.state === "more";
-    tap.wakeAtMs = taken.state === "idle" ? taken.wakeAtMs : null;
+    // A source says when by the clock that it was given; how long that is does not change when the clock is set.
+    const wakeAtMs = taken.state === "idle" ? taken.wakeAtMs : null;
+    tap.wakeAtMs = wakeAtMs === null ? null : runningMs + Math.max(0, wakeAtMs - nowMs);
     if (taken.state === "ended") tap.state = "ended";
   }
 
@@ -203,11 +204,8 @@ export class Pipeline {
     return nowMs < SANE_SINCE_MS ? { earliestMs } : { earliestMs, latestMs: nowMs + latestAheadMs };
   }
 
-  #isDue(nowMs: number): boolean {
-    if (this.#isFull) return true;
-    const waited = nowMs - (this.#waitingSinceMs ?? nowMs);
-    // A clock that went back must not delay a commit.
-    return waited >= this.#parts.commitMs || waited < 0;
+  #isDue(runningMs: number): boolean {
+    return this.#isFull || runningMs - (this.#waitingSinceMs ?? runningMs) >= this.#parts.commitMs;
   }
 
   /** On an error (a full disk) nothing has changed: the block stays, and the next turn tries again. */

@@ -102,8 +102,8 @@ function failingProblems(failing: readonly FailingRule[]): Problem[] {
   return [{ code: "rule_errors", message, try: "agent rules list" }];
 }
 
-function linkReport({ link }: Delivery): LiveReport["uplink"] {
-  return { state: link.state, sinceMs: link.sinceMs, error: link.state === "down" ? link.error : null };
+function linkReport({ link, linkSinceMs }: Delivery): LiveReport["uplink"] {
+  return { state: link.state, sinceMs: linkSinceMs, error: link.state === "down" ? link.error : null };
 }
 
 /** The agent waits for an unreachable store; a store that denies access needs a person. */

@@ -19,13 +19,11 @@ const PATIENT: SourceTrouble["try"] = "agent config check";
 export function inTrouble(
   before: SourceTrouble | null,
   error: TransientError,
-  of: { readonly uri: string; readonly nowMs: number; readonly log: Log },
+  of: { readonly uri: string; readonly runningMs: number; readonly log: Log },
 ): SourceTrouble {
-  const { uri, nowMs, log } = of;
-  const sinceMs = before?.sinceMs ?? nowMs;
-  const lasted = nowMs - sinceMs;
-  // A clock that went back must not delay the report.
-  const mayPass = error.retryAfterMs !== undefined && lasted >= 0 && lasted < PATIENCE_MS;
+  const { uri, runningMs, log } = of;
+  const sinceMs = before?.sinceMs ?? runningMs;
+  const mayPass = error.retryAfterMs !== undefined && runningMs - sinceMs < PATIENCE_MS;
   const trouble = { message: messageOf(error), try: error.tryHint || PATIENT, sinceMs };
   if (before?.isReported || mayPass) return { ...trouble, isReported: before?.isReported ?? false };
   log.warn("source_trouble", `${sentence(uri, trouble.message).replace(/[.\s]+$/, "")}. The agent tries again`, {

@@ -47,6 +47,7 @@ export async function startFakeNode(of: {
   readonly now?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly stepMs?: number;
+  readonly polls?: boolean;
   /** Of one that ended. */
   readonly dataDir?: string;
   readonly store?: SwitchedStore;

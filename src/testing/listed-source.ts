@@ -15,8 +15,12 @@ export type ListedOptions = {
   readonly stepMs?: number;
   /** Of `count`, how many there are now; the rest comes with `release`. */
   readonly now?: number;
+  /** It cannot call: it is looked at again after a while. */
+  readonly polls?: boolean;
   readonly cursor: string | null;
 };
+
+const POLL_MS = 250;
 
 /** Reading `n` (from 1) says its number in `extra`; one in 50 is malformed, about one in 20 breaks a shipped rule. */
 export class ListedSource implements Source {
@@ -58,13 +62,13 @@ export class ListedSource implements Source {
 
   release(count: number): void {
     this.#available = Math.min(this.#options.count, this.#available + count);
-    this.onReady?.();
+    if (this.#options.polls !== true) this.onReady?.();
   }
 
-  take(block: ReadingBlock, _nowMs: number): Taken {
+  take(block: ReadingBlock, nowMs: number): Taken {
     while (!block.full && this.#next <= this.#available) this.#add(block, this.#next++);
     if (this.#next > this.#options.count) return { state: "ended" };
-    return this.#next <= this.#available ? { state: "more" } : { state: "idle", wakeAtMs: null };
+    return this.#next <= this.#available ? { state: "more" } : { state: "idle", wakeAtMs: this.#options.polls === true ? nowMs + POLL_MS : null };
   }
 
   cursor(): string {
