@@ -185,23 +185,21 @@ function openDelivery(
   const { puts, backoffMaxMs } = settings;
   const { nodeId } = buffer;
   const encoder = new StageEncoder({ epoch: buffer.epoch, nodeId, gzip, units }, buffer.catalogue);
-  return new Delivery(
-    {
-      buffer,
-      outbox,
-      encoder,
-      heap,
-      store,
-      log,
-      now,
-      running,
-      random,
-      nodeId,
-      agentVersion: VERSION,
-      puts,
-      backoffMaxMs,
-    },
-  );
+  return new Delivery({
+    buffer,
+    outbox,
+    encoder,
+    heap,
+    store,
+    log,
+    now,
+    running,
+    random,
+    nodeId,
+    agentVersion: VERSION,
+    puts,
+    backoffMaxMs,
+  });
 }
 
 function openWindows(

@@ -68,7 +68,9 @@ export class ListedSource implements Source {
   take(block: ReadingBlock, nowMs: number): Taken {
     while (!block.full && this.#next <= this.#available) this.#add(block, this.#next++);
     if (this.#next > this.#options.count) return { state: "ended" };
-    return this.#next <= this.#available ? { state: "more" } : { state: "idle", wakeAtMs: this.#options.polls === true ? nowMs + POLL_MS : null };
+    return this.#next <= this.#available
+      ? { state: "more" }
+      : { state: "idle", wakeAtMs: this.#options.polls === true ? nowMs + POLL_MS : null };
   }
 
   cursor(): string {
