@@ -6,7 +6,7 @@ import { AgentError, UsageError } from "../core/errors.ts";
 import { makeLog, textLine } from "../core/log/log.ts";
 import { boolean } from "../core/outside/scalar-shapes.ts";
 import { list, record } from "../core/outside/shape.ts";
-import { anyNumber, atLeast, storedJson } from "../core/outside/stored-json.ts";
+import { anyNumber, anything, atLeast, storedJson } from "../core/outside/stored-json.ts";
 import { grouped } from "../core/readable-numbers.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
@@ -143,10 +143,18 @@ function anomaliesByRule({ parts: { buffer } }: OpenAgent): Record<string, numbe
 
 const AUDIT = atLeast({
   ok: boolean,
-  epochs: list(atLeast({ stages: record(atLeast({ rows: anyNumber, objects: anyNumber }), { most: STAGES.length }) }), {
-    least: 1,
-    most: 1,
-  }),
+  epochs: list(
+    atLeast({
+      stages: record(
+        atLeast({ rows: anyNumber, objects: anyNumber, pending: list(anything, { least: 0, most: 1_000_000 }) }),
+        { most: STAGES.length },
+      ),
+    }),
+    {
+      least: 1,
+      most: 1,
+    },
+  ),
 });
 
 type Audited = { readonly ok: boolean; readonly stages: Summary["stages"] };
@@ -162,7 +170,10 @@ async function audited(settings: Settings, context: Context): Promise<Audited> {
   const found = storedJson(AUDIT, printed);
   if (found === null)
     throw new AgentError("Cannot verify the demo's lake: `agent verify --json` printed something else");
-  const { ok, epochs } = found;
+  const { epochs } = found;
+  // The demo's agent has ended: nothing may be on its way either.
+  const ok =
+    found.ok && epochs.every(({ stages: of }) => [...of.values()].every(({ pending }) => pending.length === 0));
   const stages = Object.fromEntries(
     STAGES.map((stage) => {
       const { rows = 0, objects = 0 } = epochs[0]?.stages.get(stage) ?? {};

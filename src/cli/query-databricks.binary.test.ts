@@ -111,10 +111,10 @@ binaryTest("no more rows are computed than are shown, and a line says that there
 
 binaryTest("a refusal of the workspace is reported in its words, without the token", async () => {
   const failed = await seen(["SELECT * FROM none"]);
-  expect([failed.code, failed.stdout]).toEqual([1, ""]);
+  expect([failed.code, failed.stdout]).toEqual([2, ""]);
   expect(failed.stderr).toContain("Cannot query the tables: [TABLE_OR_VIEW_NOT_FOUND] There is no such table.");
   const refused = await seen(["latency"], { DATABRICKS_TOKEN: "dapi-of-somebody-else" });
-  expect(refused.code).toBe(1);
+  expect(refused.code).toBe(2);
   expect(refused.stderr).toContain("Try: ");
   expect(refused.stderr).not.toContain("somebody");
 });
@@ -128,7 +128,7 @@ binaryTest("a signal ends it, and the statement is cancelled", async () => {
     await Bun.sleep(20);
   expect(statementReads().length).toBeGreaterThan(0);
   child.kill("SIGINT");
-  expect([await child.exited, await child.stdout.text()]).toEqual([1, ""]);
+  expect([await child.exited, await child.stdout.text()]).toEqual([2, ""]);
   expect(await child.stderr.text()).toEndWith("Cannot query the tables: it was stopped\n");
   expect(workspace.journal.entries().filter(({ path }) => path.endsWith("/cancel")).length).toBe(1);
 });

@@ -62,7 +62,7 @@ testWith(
       env: { SQLITE_TMPDIR: small, AGENT_NODE_ID: "n" },
     });
     expect([done.exitCode, done.stdout.toString(), done.stderr.toString()]).toEqual([
-      1,
+      2,
       "",
       "Cannot answer: the temporary file cannot grow (database or disk is full); SQLITE_TMPDIR names its folder, --since reads less\n" +
         "Try: df -h\n",

@@ -9,11 +9,10 @@ import type { Question } from "../query/named-queries.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { durationFlag, wholeNumberFlag } from "./frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
-import { progressLine } from "./frame/progress-line.ts";
 import { textTable } from "./frame/table.ts";
 import { databricksOptions, worldOf } from "./provision/sides.ts";
 import { csvAnswer, jsonAnswer, type PrintedAnswer, tableAnswer } from "./query-text.ts";
-import { storeOf } from "./store-of.ts";
+import { lookInto } from "./store-of.ts";
 
 const DEFAULT_ROWS = 1_000;
 const MOST_ROWS = 100_000;
@@ -51,6 +50,7 @@ export const command = defineCommand({
   name: "query",
   summary: "Ask the lake a question: by its name, or in SQL. Without one, list the names.",
   args: ARGS,
+  looks: true,
   examples: [
     "agent query",
     "agent query throughput --local",
@@ -98,10 +98,8 @@ async function askLocal(
     import("../sensor/profile/shipped.ts"),
   ]);
   const profile = loadProfile(context.settings.profile, context.cwd);
-  const store = await storeOf(context);
-  const progress = progressLine(context.terminal);
-  try {
-    return await askLake(store, sql, {
+  return await lookInto(context, (store, progress) =>
+    askLake(store, sql, {
       profile,
       limit,
       sinceMs,
@@ -109,11 +107,8 @@ async function askLocal(
       stop: context.stop,
       tell: progress.tell,
       busy: context.endedBySignals ?? ((work) => work()),
-    });
-  } finally {
-    progress.end();
-    store.close();
-  }
+    }),
+  );
 }
 
 async function askRemote(sql: string, limit: number, context: Context): Promise<AnswerWithGaps> {

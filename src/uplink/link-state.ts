@@ -74,10 +74,15 @@ export function nextLink(
     return { link: { ...link, ...failure, retryAtMs }, say: null };
   }
   const attempt = link.state === "down" ? link.attempt + 1 : 1;
-  const widest = Math.min(ceilingMs, BACKOFF_BASE_MS * 2 ** Math.min(attempt - 1, MAX_DOUBLINGS));
+  const widest = widestWaitMs(attempt, ceilingMs);
   const retryAtMs = nowMs + Math.min(RETRY_AFTER_LIMIT_MS, asked + random() * widest);
   const sinceMs = link.state === "down" ? link.sinceMs : nowMs;
   return { link: { state: "down", sinceMs, ...failure, attempt, retryAtMs }, say: link.state === "up" ? "down" : null };
+}
+
+/** The longest wait after this many tries that failed. */
+export function widestWaitMs(tries: number, ceilingMs: number): number {
+  return Math.min(ceilingMs, BACKOFF_BASE_MS * 2 ** Math.min(tries - 1, MAX_DOUBLINGS));
 }
 
 /**

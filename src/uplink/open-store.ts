@@ -4,6 +4,7 @@ import { UsageError } from "../core/errors.ts";
 import { bucketOf, STAGES } from "../core/stage.ts";
 import { DirectoryStore } from "./directory/store.ts";
 import type { ObjectStore } from "./object-store.ts";
+import type { Reads } from "./patient-reads.ts";
 
 export type StoreOptions = {
   readonly prefix: string;
@@ -12,6 +13,8 @@ export type StoreOptions = {
   readonly putTimeoutMs: number;
   /** What a relative `dir:` path starts at; the process's own folder when absent. */
   readonly cwd?: string;
+  /** For a command that reads: who repeats a read of buckets that failed in passing. */
+  readonly reads?: Reads;
 };
 
 const SCHEMES: Readonly<Record<string, (rest: string, options: StoreOptions) => Promise<ObjectStore>>> = {

@@ -1,6 +1,6 @@
 /** The types of an audit: promises, stored objects, findings. */
 import type { SeqRange } from "../core/seq-range.ts";
-import type { ReadingStage, Stage } from "../core/stage.ts";
+import { type ReadingStage, STAGES, type Stage } from "../core/stage.ts";
 import type { ParsedKey } from "../uplink/object-key.ts";
 
 export type PromisedBatch = {
@@ -47,8 +47,8 @@ export type Promises = {
 export type StoredObject = { readonly stage: Stage; readonly key: string; readonly of: ParsedKey };
 
 /**
- * Ranges are of seqs; for `aggregated` each is the start of one window, as `first` and as `last`, in ms since 1970. `pending` and
- * `parked` are parts of `missing`: on their way still, and refused by the store.
+ * Ranges are of seqs; for `aggregated` each is the start of one window, as `first` and as `last`, in ms since 1970. `pending` is on
+ * its way still, and not missing; `parked` is a part of `missing`, refused by the store.
  */
 export type StageAudit = {
   readonly rows: number;
@@ -65,6 +65,11 @@ export type Audit = {
   /** Objects that no batch promised: their rows are, or will be, in other objects too. */
   readonly strays: readonly StoredObject[];
 };
+
+/** What is on its way still is neither missing nor double, and is said. */
+export function hasPending({ stages }: Audit): boolean {
+  return STAGES.some((stage) => stages[stage].pending.length > 0);
+}
 
 /** The findings of the stages while an audit runs. */
 export type Findings = {

@@ -53,7 +53,7 @@ function stageAudit(
   return {
     rows,
     objects: own.length,
-    missing: tidy([...found.missing, ...found.pending, ...found.parked]),
+    missing: tidy([...found.missing, ...found.parked]),
     duplicate: isReadings ? mergeRanges(found.duplicate) : distinctStarts(found.duplicate),
     pending: tidy(found.pending),
     parked: tidy(found.parked),

@@ -2,9 +2,11 @@
 
 import { readLive } from "../agent/live.ts";
 import { type OldEpoch, oldEpochs } from "../agent/recovery/old-epochs.ts";
+import { lagOf } from "../buffer/ledger/holdings.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { type LedgerPromises, promisesOf } from "../buffer/ledger/promises.ts";
 import { AgentError } from "../core/errors.ts";
+import { secondsText } from "../core/net/timed-request.ts";
 import type { ProgressLine } from "../core/progress.ts";
 import { grouped } from "../core/readable-numbers.ts";
 import { mergeRanges, totalSize } from "../core/seq-range.ts";
@@ -13,7 +15,7 @@ import { READING_STAGES, STAGES } from "../core/stage.ts";
 import { isRunning } from "../status/status.ts";
 import { listObjects } from "../uplink/list-objects.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
-import type { Audit, StoredObject } from "./audit.ts";
+import { hasPending, type StoredObject } from "./audit.ts";
 import { openEvery } from "./deep.ts";
 import type { EpochFindings, Verification } from "./findings.ts";
 import { reconcileOldEpoch } from "./old-epoch.ts";
@@ -27,17 +29,35 @@ export type VerifyOptions = {
   readonly stop: AbortSignal;
   readonly now: () => number;
   readonly progress: ProgressLine;
+  /** Before it looks, it waits until nothing is pending or the time is over; absent: it does not wait. */
+  readonly settle?: Settle;
 };
+
+export type Settle = {
+  readonly forMs: number;
+  /** A clock that never goes back. */
+  readonly nowMs: () => number;
+  /** Resolves after this time, or when the command is asked to stop. */
+  readonly wait: (ms: number) => Promise<void>;
+};
+
+const SETTLE_EVERY_MS = 500;
 
 /** While an agent runs, the listing and the buffer are not of the same moment: a finding must be seen twice. */
 const LOOKS = 2;
 
 export async function verify(options: VerifyOptions): Promise<Verification> {
+  const { dataDir, settle } = options;
+  const endMs = settle === undefined ? 0 : settle.nowMs() + settle.forMs;
   for (let look = 1; ; look++) {
-    const running = isRunning(options.dataDir);
+    if (settle !== undefined) await untilSettled(options, settle, endMs);
+    const running = isRunning(dataDir);
     const listed = await listAll(options);
     const compared = compare(options, listed);
-    if (running && look < LOOKS && compared.some(({ audit }) => hasMoreThanPending(audit))) continue;
+    if (running && look < LOOKS && compared.some(({ audit }) => !audit.ok)) continue;
+    // Settled or taken in while the store was listed.
+    const isEarly = settle !== undefined && settle.nowMs() < endMs;
+    if (isEarly && compared.some(({ audit }) => hasPending(audit))) continue;
     const epochs: EpochFindings[] = [];
     for (const { objects, ...found } of compared) {
       epochs.push({ ...found, deep: options.deep ? await openEvery(objects, found, options) : null });
@@ -46,7 +66,7 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
       ok: epochs.every(({ audit, deep }) => audit.ok && isClean(deep)),
       epochs,
       isRunning: running,
-      deliversTo: readLive(options.dataDir)?.store ?? null,
+      deliversTo: readLive(dataDir)?.store ?? null,
       foreign: listed.foreign,
       otherEpochs: [...listed.others].map(([epoch, counts]) => ({ epoch, ...counts })),
     };
@@ -128,11 +148,27 @@ function compareEarlier(
   return { epoch, nodeId, accepted, lost: totalSize(mergeRanges(lost)), file, audit, objects };
 }
 
-function hasMoreThanPending({ stages }: Audit): boolean {
-  return STAGES.some((stage) => {
-    const { missing, pending, duplicate } = stages[stage];
-    return duplicate.length > 0 || JSON.stringify(missing) !== JSON.stringify(pending);
-  });
+async function untilSettled({ dataDir, settings, stop, progress }: VerifyOptions, settle: Settle, endMs: number) {
+  for (;;) {
+    if (stop.aborted) throw new AgentError("Cannot verify: it was stopped while it waited");
+    const rows = pendingRows(dataDir, settings);
+    const leftMs = endMs - settle.nowMs();
+    if (rows === 0 || leftMs <= 0) break;
+    progress.tell(() => `${grouped(rows)} rows are pending, ${secondsText(leftMs)} s more to wait`);
+    await settle.wait(Math.min(SETTLE_EVERY_MS, leftMs));
+  }
+  progress.end();
+}
+
+/** By the buffer alone, which is asked often: a listing takes long. */
+function pendingRows(dataDir: string, { stages, windowMs }: VerifyOptions["settings"]): number {
+  const ledger = BufferLedger.open(dataDir);
+  try {
+    const lag = lagOf(ledger, stages, windowMs);
+    return STAGES.reduce((rows, stage) => rows + lag.stages[stage].pending, 0);
+  } finally {
+    ledger.close();
+  }
 }
 
 function isClean(deep: EpochFindings["deep"]): boolean {

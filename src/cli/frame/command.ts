@@ -2,7 +2,7 @@
 import type { SettingSources, Settings } from "../../core/settings/settings.ts";
 import { type Args, type Flags, parseFlags, type SettingFlags } from "./flags.ts";
 
-/** 0: done. 1: the work failed. 2: the call was wrong. */
+/** 0: done. 1: the work failed. 2: the call was wrong, or a command that looks could not look. */
 export type ExitCode = 0 | 1 | 2;
 
 /** All facts about the world that a command gets beside its flags. */
@@ -47,6 +47,8 @@ type About = {
   readonly examples: readonly string[];
   /** The command runs although settings are wrong; a wrong one has its default in `context.settings`. */
   readonly toleratesWrongSettings?: true;
+  /** The command looks and answers: an error means that it could not look, exit 2. Exit 1 is an answer. */
+  readonly looks?: true;
 };
 
 /** One file per command, `src/cli/<name>.ts`, exports `command`; heavy packages are imported inside `run`. */

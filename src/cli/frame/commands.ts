@@ -106,7 +106,13 @@ async function runCommand(command: Command, argv: readonly string[], line: strin
   const settings: Settings =
     command.toleratesWrongSettings === true ? checkSettings(settingSources).settings : resolveSettings(settingSources);
   const typed = [line, ...argv.map(shellWord)].join(" ");
-  return call.run({ ...rest, typed, settings, settingSources });
+  try {
+    return await call.run({ ...rest, typed, settings, settingSources });
+  } catch (error) {
+    if (command.looks !== true) throw error;
+    tellError(error, world);
+    return 2;
+  }
 }
 
 function unknown(name: string, names: readonly string[], line: string): never {

@@ -8,9 +8,8 @@ import type { ObjectStore } from "../../uplink/object-store.ts";
 import { type Ask, agreed, askOnTerminal } from "../frame/ask.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
-import { progressLine } from "../frame/progress-line.ts";
 import { textTable } from "../frame/table.ts";
-import { storeOf } from "../store-of.ts";
+import { lookInto } from "../store-of.ts";
 import { STAGE_FLAG } from "./stage.ts";
 
 /** The word to type. */
@@ -44,9 +43,7 @@ export type Cleaning = {
 export async function clean(flags: Flags<typeof ARGS>, context: Context, ask: Ask): Promise<ExitCode> {
   const stages = flags.stage === undefined ? STAGES : [flags.stage];
   const { say, stop } = context;
-  const store = await storeOf(context);
-  const progress = progressLine(context.terminal);
-  try {
+  return await lookInto(context, async (store, progress): Promise<ExitCode> => {
     const plan = await planOf(store, stages, stop, progress);
     const total = plan.reduce((sum, { objects }) => sum + objects, 0);
     if (total > 0) for (const line of planLines(plan, store, context.columns)) say(line);
@@ -65,10 +62,7 @@ export async function clean(flags: Flags<typeof ARGS>, context: Context, ask: As
     if (flags.json) await context.write(`${JSON.stringify(told, null, 2)}\n`);
     else say(total === 0 ? "There is nothing to delete." : `${grouped(total)} objects were deleted.`);
     return 0;
-  } finally {
-    progress.end();
-    store.close();
-  }
+  });
 }
 
 async function planOf(

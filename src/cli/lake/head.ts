@@ -10,8 +10,7 @@ import { gunzipLines } from "../../uplink/read-object.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import { wholeNumberFlag } from "../frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
-import { progressLine } from "../frame/progress-line.ts";
-import { storeOf } from "../store-of.ts";
+import { lookInto } from "../store-of.ts";
 import { STAGE_FLAG } from "./stage.ts";
 
 const DEFAULT_ROWS = 10;
@@ -28,6 +27,7 @@ export const command = defineCommand({
   name: "head",
   summary: "Show rows of the newest objects of a stage.",
   args: ARGS,
+  looks: true,
   examples: [
     "agent lake head",
     "agent lake head --stage anomalies --count 3",
@@ -44,18 +44,15 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
     example: "agent lake head --count 10",
   });
   const isForPeople = !flags.json && process.stdout.isTTY === true;
-  const store = await storeOf(context);
-  try {
+  return await lookInto(context, async (store, progress): Promise<ExitCode> => {
     let shown = 0;
-    for await (const line of newestLines(store, { stage, rows }, context.stop, progressLine(context.terminal))) {
+    for await (const line of newestLines(store, { stage, rows }, context.stop, progress)) {
       await context.write(`${isForPeople ? readable(line) : line}\n`);
       shown++;
     }
     if (shown === 0 && !context.stop.aborted) context.say(`Nothing is in ${store.place(stage)} yet.`);
     return 0;
-  } finally {
-    store.close();
-  }
+  });
 }
 
 type NewestRows = { readonly stage: Stage; readonly rows: number };

@@ -5,11 +5,10 @@ import { grouped, roughBytes } from "../../core/readable-numbers.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import { listObjects } from "../../uplink/list-objects.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
-import { defineCommand } from "../frame/command.ts";
+import { defineCommand, type ExitCode } from "../frame/command.ts";
 import { settingFlags } from "../frame/flags.ts";
-import { progressLine } from "../frame/progress-line.ts";
 import { textTable } from "../frame/table.ts";
-import { storeOf } from "../store-of.ts";
+import { lookInto } from "../store-of.ts";
 import { STAGE_FLAG } from "./stage.ts";
 
 /** `objects` and `rows` are those whose names are ours; `first_event` and `last_event` are starts of hours, or of windows. */
@@ -32,17 +31,15 @@ export const command = defineCommand({
     stage: STAGE_FLAG,
     json: { type: "boolean", description: "One JSON value: a list." },
   },
+  looks: true,
   examples: ["agent lake ls", "agent lake ls --store s3: --json"],
   run: async (flags, context) => {
     const stages = flags.stage === undefined ? STAGES : [flags.stage];
-    const store = await storeOf(context);
-    try {
-      const found = await lakeStages(store, stages, context.stop, progressLine(context.terminal));
+    return await lookInto(context, async (store, progress): Promise<ExitCode> => {
+      const found = await lakeStages(store, stages, context.stop, progress);
       await context.write(flags.json ? `${JSON.stringify(found, null, 2)}\n` : lakeText(found, store, context.columns));
       return 0;
-    } finally {
-      store.close();
-    }
+    });
   },
 });
 

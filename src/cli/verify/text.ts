@@ -6,11 +6,12 @@ import { type SeqRange, subtractRanges, totalSize } from "../../core/seq-range.t
 import { shellWord } from "../../core/shell-word.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
-import type { StageAudit } from "../../verify/audit.ts";
+import { hasPending, type StageAudit } from "../../verify/audit.ts";
 import type { EpochFindings, Verification } from "../../verify/findings.ts";
 import { textTable } from "../frame/table.ts";
 
 export const ALL_IS_WELL = "every reading is where it belongs";
+export const WELL_SO_FAR = "nothing is missing, nothing is double; what is pending is on its way";
 /** Objects and ranges that are named at most; `--json` has all. */
 const NAMED = 5;
 
@@ -30,7 +31,7 @@ export function verificationText(
       ...findingsOf(one, found, store).flatMap((finding) => [...finding.lines, `  Try: ${finding.try}`]),
     ]),
     ...asides(found),
-    ...(found.ok ? [ALL_IS_WELL] : []),
+    ...(found.ok ? [found.epochs.some(({ audit }) => hasPending(audit)) ? WELL_SO_FAR : ALL_IS_WELL] : []),
   ];
   return `${lines.map(oneLine).join("\n")}\n`;
 }
@@ -45,14 +46,7 @@ function stagesTable({ audit }: EpochFindings, columns: number | undefined): str
   const rows = STAGES.map((stage) => {
     const { rows: n, objects, missing, duplicate, pending } = audit.stages[stage];
     const size = (ranges: readonly SeqRange[]) => (ranges.length === 0 ? "-" : amount(stage, ranges));
-    return [
-      stage,
-      grouped(n),
-      grouped(objects),
-      size(subtractRanges(missing, pending)),
-      size(pending),
-      size(duplicate),
-    ];
+    return [stage, grouped(n), grouped(objects), size(missing), size(pending), size(duplicate)];
   });
   const head = ["stage", "rows", "objects", "missing", "pending", "duplicate"];
   return textTable({ head, rows, right: [1, 2, 3, 4, 5], columns });
@@ -76,7 +70,7 @@ function findingsOf(found: EpochFindings, all: Verification, store: Pick<ObjectS
 function pendingFinding(found: EpochFindings, { isRunning }: Verification): Finding | null {
   const lines = byStage(found, "pending", (audit) => audit.pending);
   if (lines.length === 0) return null;
-  if (isRunning) return { lines: [...lines, "An agent is delivering them now"], try: "agent verify" };
+  if (isRunning) return { lines: [...lines, "An agent is delivering them now"], try: "agent verify --settle 60s" };
   return { lines: [...lines, "No agent is running that delivers them"], try: "agent run" };
 }
 
@@ -85,9 +79,7 @@ function missingFinding(
   { deliversTo }: Verification,
   store: Pick<ObjectStore, "uri">,
 ): Finding | null {
-  const lines = byStage(found, "missing", ({ missing, pending, parked }) =>
-    subtractRanges(subtractRanges(missing, pending), parked),
-  );
+  const lines = byStage(found, "missing", ({ missing, parked }) => subtractRanges(missing, parked));
   if (lines.length === 0) return null;
   const isEmpty = STAGES.every((stage) => found.audit.stages[stage].objects === 0);
   const other = deliversTo === store.uri ? null : deliversTo;

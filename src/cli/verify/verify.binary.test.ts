@@ -52,3 +52,36 @@ binaryTest("the binary finds each delivered object where it belongs, and names t
     epochs: [{ accepted: 3_000, stages: { raw: { missing: [] }, schematized: { missing: [[1, 3_000]], objects: 0 } } }],
   });
 });
+
+binaryTest("a healthy node that is at work exits 0: what is pending is neither missing nor double", async () => {
+  const flags = ["--data-dir", "living", "--store", "dir:living-lake"];
+  const source = "simulator:?sensors=3&rate=200&seed=5";
+  const agent = Bun.spawn([BINARY, "run", "--source", source, ...flags], {
+    cwd: folder,
+    env: { AGENT_NODE_ID: "edge-8" },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  try {
+    while (run("verify", ...flags).code === 2) await Bun.sleep(100);
+    let isPending = false;
+    for (let look = 0; look < 5; look++) {
+      const { code, stdout, stderr } = run("verify", "--json", ...flags);
+      expect([code, stderr]).toEqual([0, ""]);
+      const { epochs } = JSON.parse(stdout) as { epochs: { stages: Record<string, Record<string, unknown[]>> }[] };
+      for (const { missing, pending, duplicate } of Object.values(epochs[0]!.stages)) {
+        expect([missing, duplicate]).toEqual([[], []]);
+        isPending ||= pending!.length > 0;
+      }
+      await Bun.sleep(200);
+    }
+    expect(isPending).toBe(true);
+  } finally {
+    agent.kill("SIGTERM");
+    await agent.exited;
+  }
+  expect(run("run", "--once", "--source", "simulator:?count=0", ...flags).code).toBe(0);
+  const settled = run("verify", "--settle", "20s", ...flags);
+  expect([settled.code, settled.stdout.endsWith("\nevery reading is where it belongs\n")]).toEqual([0, true]);
+});

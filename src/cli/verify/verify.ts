@@ -1,4 +1,7 @@
-/** `agent verify`: is every reading that the buffer accepted where it belongs, once? Exit 0 when it is, else 1. */
+/**
+ * `agent verify`: is every reading that the buffer accepted where it belongs, once? Exit 0: nothing is missing or
+ * double (what is pending is counted apart). Exit 1: something is. Exit 2: it could not look.
+ */
 import { resolve } from "node:path";
 import { oneLine } from "../../core/log/log.ts";
 import { pairsOf } from "../../core/seq-range.ts";
@@ -6,11 +9,11 @@ import { READING_STAGES, STAGES } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import type { StageAudit } from "../../verify/audit.ts";
 import type { EpochFindings, Verification } from "../../verify/findings.ts";
-import { verify } from "../../verify/verify.ts";
+import { type Settle, type VerifyOptions, verify } from "../../verify/verify.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import { durationFlag } from "../frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
-import { progressLine } from "../frame/progress-line.ts";
-import { storeOf } from "../store-of.ts";
+import { lookInto, untilStopped } from "../store-of.ts";
 import { verificationText } from "./text.ts";
 
 const ARGS = {
@@ -20,6 +23,11 @@ const ARGS = {
     type: "boolean",
     description: "Compare what the store holds, of all nodes, with the tables too. Without a buffer here: only that.",
   },
+  settle: {
+    type: "string",
+    description: "Wait up to this long until nothing is pending. Without it, what is pending is counted apart.",
+    valueHint: "60s",
+  },
   json: { type: "boolean", description: "One JSON value." },
 } as const satisfies Args;
 
@@ -27,9 +35,11 @@ export const command = defineCommand({
   name: "verify",
   summary: "Compare what the buffer accepted with what the store (and the tables) hold: gaps and duplicates by name.",
   args: ARGS,
+  looks: true,
   examples: [
     "agent verify",
     "agent verify --deep --store s3:",
+    "agent verify --settle 60s",
     "agent verify --databricks --store s3:",
     "agent verify --data-dir /var/lib/agent --json",
   ],
@@ -37,35 +47,40 @@ export const command = defineCommand({
 });
 
 async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
-  const store = await storeOf(context);
-  try {
-    if (flags.databricks) return await runBoth(flags, context, store);
-    const found = await verifyBuffer(flags, context, store);
+  const settle = settleOf(flags.settle, context);
+  return await lookInto(context, async (store, progress): Promise<ExitCode> => {
+    const ownBuffer = () => verifyBuffer({ deep: flags.deep, settle, progress }, context, store);
+    if (flags.databricks) return await runBoth(flags, context, store, ownBuffer);
+    const found = await ownBuffer();
     await context.write(
       flags.json ? `${JSON.stringify(toJson(found), null, 2)}\n` : verificationText(found, store, context.columns),
     );
     return found.ok ? 0 : 1;
-  } finally {
-    store.close();
-  }
-}
-
-function verifyBuffer(flags: Flags<typeof ARGS>, { settings, cwd, stop, terminal }: Context, store: ObjectStore) {
-  return verify({
-    settings,
-    store,
-    stop,
-    deep: flags.deep,
-    now: Date.now,
-    progress: progressLine(terminal),
-    dataDir: resolve(cwd, settings.dataDir),
   });
 }
 
+function settleOf(text: string | undefined, { stop }: Context): Settle | undefined {
+  if (text === undefined) return undefined;
+  const forMs = durationFlag("settle", text, "agent verify");
+  return { forMs, nowMs: () => performance.now(), wait: (ms) => untilStopped(ms, stop) };
+}
+
+type Look = Pick<VerifyOptions, "deep" | "progress"> & { readonly settle: Settle | undefined };
+
+function verifyBuffer({ settle, ...look }: Look, { settings, cwd, stop }: Context, store: ObjectStore) {
+  const options = { ...look, settings, store, stop, now: Date.now, dataDir: resolve(cwd, settings.dataDir) };
+  return verify(settle === undefined ? options : { ...options, settle });
+}
+
 /** A laptop has no buffer: then the buckets are compared with the tables, and a line says so. */
-async function runBoth(flags: Flags<typeof ARGS>, context: Context, store: ObjectStore): Promise<ExitCode> {
+async function runBoth(
+  flags: Flags<typeof ARGS>,
+  context: Context,
+  store: ObjectStore,
+  ownBuffer: () => Promise<Verification>,
+): Promise<ExitCode> {
   const { hasBuffer, verifyDatabricks } = await import("./databricks.ts");
-  const own = hasBuffer(context) ? await verifyBuffer(flags, context, store) : null;
+  const own = hasBuffer(context) ? await ownBuffer() : null;
   const tables = await verifyDatabricks(context, store);
   const ok = tables.ok && (own?.ok ?? true);
   if (flags.json) {
@@ -81,7 +96,7 @@ async function runBoth(flags: Flags<typeof ARGS>, context: Context, store: Objec
 
 /**
  * `missing` and `duplicate` are ranges of seqs; for `aggregated` each pair is a window's start, twice, in ms since 1970.
- * `pending` and `parked` are parts of `missing`.
+ * `pending` is on its way and not in `missing`; `parked` is a part of it.
  */
 export function toJson({ ok, epochs, otherEpochs, foreign }: Verification) {
   return { ok, epochs: epochs.map(epochJson), other_epochs: otherEpochs, other_objects: foreign };

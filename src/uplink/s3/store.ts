@@ -1,6 +1,7 @@
 /**
  * The store in S3, or in a server with the same API: a bucket per stage. The SDK is imported when the store is opened, and
- * is asked for signing, endpoints, clock skew and credentials; when and how often to try is the uplink's business (link-state.ts).
+ * is asked for signing, endpoints, clock skew and credentials; when and how often to try is the uplink's business (link-state.ts,
+ * and patient-reads.ts for commands).
  */
 import type {
   PutObjectCommandInput,
@@ -19,6 +20,7 @@ import {
   type ObjectRef,
   type ObjectStore,
 } from "../object-store.ts";
+import { ONE_TRY, type Reads } from "../patient-reads.ts";
 import { explainS3Failure, isAboutCredentials, isAbsence, type S3Call, statusOf } from "./failure.ts";
 import { fetchHandler } from "./http.ts";
 
@@ -34,6 +36,8 @@ export type S3Options = {
   readonly putTimeoutMs: number;
   /** Objects a page of a listing holds: 1,000 is S3's own limit. */
   readonly pageSize?: number;
+  /** Who repeats a read or a delete that failed in passing; one try where absent. */
+  readonly reads?: Reads;
 };
 
 /** S3's limit for one DeleteObjects. */
@@ -48,11 +52,13 @@ class S3Store implements ObjectStore {
   readonly metadata: MetadataBucket;
   readonly #sdk: Sdk;
   readonly #options: S3Options;
+  readonly #reads: Reads;
   #client: S3Client | null = null;
 
   constructor(sdk: Sdk, options: S3Options) {
     this.#sdk = sdk;
     this.#options = options;
+    this.#reads = options.reads ?? ONE_TRY;
     const bucket = metadataBucketOf(options.prefix, options.region);
     this.metadata = {
       place: bucket,
@@ -111,7 +117,7 @@ class S3Store implements ObjectStore {
     const call = this.#call(bucket, "list", "s3:ListBucket", false);
     let token: string | undefined;
     do {
-      const page = await this.#page(prefix, token, call);
+      const page = await this.#reads(() => this.#page(prefix, token, call));
       for (const object of page.Contents ?? []) {
         if (object.Key === undefined) continue;
         yield { key: object.Key, bytes: object.Size ?? 0, storedMs: object.LastModified?.getTime() ?? 0 };
@@ -124,7 +130,11 @@ class S3Store implements ObjectStore {
     return this.#get(this.place(ref.stage), ref.key);
   }
 
-  async #get(bucket: string, key: string): Promise<Uint8Array> {
+  #get(bucket: string, key: string): Promise<Uint8Array> {
+    return this.#reads(() => this.#getOnce(bucket, key));
+  }
+
+  async #getOnce(bucket: string, key: string): Promise<Uint8Array> {
     const call = this.#call(bucket, `read "${key}" of`, "s3:GetObject", true);
     try {
       const output = await this.#live().send(new this.#sdk.GetObjectCommand({ Bucket: bucket, Key: key }));
@@ -136,16 +146,20 @@ class S3Store implements ObjectStore {
   }
 
   async remove(stage: Stage, keys: readonly string[]): Promise<void> {
-    const call = this.#call(this.place(stage), "delete objects of", "s3:DeleteObject", true);
     for (let from = 0; from < keys.length; from += REMOVED_AT_ONCE) {
-      const some = keys.slice(from, from + REMOVED_AT_ONCE).map((Key) => ({ Key }));
-      try {
-        const input = { Bucket: this.place(stage), Delete: { Objects: some, Quiet: true } };
-        const { Errors: [first] = [] } = await this.#live().send(new this.#sdk.DeleteObjectsCommand(input));
-        if (first !== undefined) throw refusal(first);
-      } catch (error) {
-        throw this.#explain(error, call);
-      }
+      const some = keys.slice(from, from + REMOVED_AT_ONCE);
+      await this.#reads(() => this.#removeOnce(stage, some));
+    }
+  }
+
+  async #removeOnce(stage: Stage, keys: readonly string[]): Promise<void> {
+    const call = this.#call(this.place(stage), "delete objects of", "s3:DeleteObject", true);
+    try {
+      const input = { Bucket: this.place(stage), Delete: { Objects: keys.map((Key) => ({ Key })), Quiet: true } };
+      const { Errors: [first] = [] } = await this.#live().send(new this.#sdk.DeleteObjectsCommand(input));
+      if (first !== undefined) throw refusal(first);
+    } catch (error) {
+      throw this.#explain(error, call);
     }
   }
 
