@@ -32,6 +32,8 @@ export type Look = {
   /** How many marked rows there are, edited or not. */
   readonly marked: number;
   readonly doubtful: number;
+  /** Marks of an older agent now tell time from measures: the cursor is worth a commit. */
+  readonly hasLearned: boolean;
 };
 
 export class Follower {
@@ -63,7 +65,15 @@ export class Follower {
   look(table: ForeignTable, thorough: boolean): Look {
     const from = this.#position;
     const { rowid: last, marks } = from;
-    const unchanged: Look = { from, event: "none", last, edited: 0, marked: marks.length, doubtful: 0 };
+    const unchanged: Look = {
+      from,
+      event: "none",
+      last,
+      edited: 0,
+      marked: marks.length,
+      doubtful: 0,
+      hasLearned: false,
+    };
     if (last === START) return unchanged;
     const there = new Set(table.columns);
     const [newest] = marks;
@@ -137,7 +147,8 @@ export class Follower {
         doubtful: counts.doubtful + count,
       },
     };
-    return { from, event, last: before.rowid, edited: edits, marked: states.length, doubtful: count };
+    const hasLearned = isKept && before.marks[kept]?.time === null && from.marks[0]?.time !== null;
+    return { from, event, last: before.rowid, edited: edits, marked: states.length, doubtful: count, hasLearned };
   }
 
   #seen(table: ForeignTable, states: readonly MarkState[]): SeenTable {

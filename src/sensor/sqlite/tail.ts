@@ -165,7 +165,7 @@ export class SqliteTailSource implements Source {
       });
       // The position changes only now, when nothing can fail any more.
       follower.arrive(next);
-      if (this.#teller.tell(look, nowMs)) this.hasMoved = true;
+      if (this.#teller.tell(look, nowMs) || look.hasLearned) this.hasMoved = true;
       return { table, rows };
     } catch (error) {
       throw this.#trouble(error);
