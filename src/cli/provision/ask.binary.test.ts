@@ -91,7 +91,7 @@ for (const command of COMMANDS) {
       [redirected.code, redirected.text],
     ] as const) {
       expect([code, told]).toEqual([2, expect.stringMatching(/^Cannot .*: there is no terminal to ask on$/m)]);
-      expect(told).toMatch(new RegExp(`^Try: agent provision ${argv[0]} --yes`, "m"));
+      expect(told).toMatch(new RegExp(`^Try: agent provision ${argv.join(" ")} --yes\r?$`, "m"));
     }
     expect([piped.stdout, redirected.asked, writes()]).toEqual(["", false, 0]);
     expect(await everything()).toEqual(before);
