@@ -83,6 +83,7 @@ test("no line of any help page is wider than 80 columns, and an example is one l
     const [, examples = ""] = stdout.split("Examples:\n");
     const lines = examples.split("\n\n", 1).join("").trimEnd().split("\n");
     expect([page, lines.filter((line) => !/\bagent /.test(line))]).toEqual([page, []]);
+    expect([page, /One of\s+\./.test(stdout)]).toEqual([page, false]);
   }
 });
 

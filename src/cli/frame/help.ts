@@ -71,7 +71,8 @@ function flagEntries(flags: Args): Entry[] {
 
 function aboutArg(arg: Arg): string {
   const options = arg.type === "enum" ? (arg.options ?? []) : [];
-  const choices = options.join("|") === (arg.valueHint ?? "") ? "" : `One of ${options.join(", ")}.`;
+  const isHinted = options.length === 0 || options.join("|") === arg.valueHint;
+  const choices = isHinted ? "" : `One of ${options.join(", ")}.`;
   const fallback = arg.default === undefined || arg.default === false ? "" : `[default: ${arg.default}]`;
   return [arg.description ?? "", choices, fallback].filter((part) => part !== "").join(" ");
 }
