@@ -81,9 +81,11 @@ export function isImplausible({ earliestMs, latestMs }: Omit<TimeFacts, "timeQua
   return timeMs < (earliestMs ?? Number.NEGATIVE_INFINITY) || timeMs > (latestMs ?? Number.POSITIVE_INFINITY);
 }
 
-/** Of one reading: a plausible clock does not make an implausible time right. */
+/** A good clock does not make an implausible time right. */
+export const IMPLAUSIBLE_QUALITY = "unsynced" satisfies TimeQuality;
+
 export function timeQualityOf(facts: TimeFacts, timeMs: number): TimeQuality {
-  return isImplausible(facts, timeMs) ? "unsynced" : facts.timeQuality;
+  return isImplausible(facts, timeMs) ? IMPLAUSIBLE_QUALITY : facts.timeQuality;
 }
 
 /**

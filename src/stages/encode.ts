@@ -8,14 +8,13 @@ import type { Gzip } from "../core/bytes/gzip.ts";
 import { ReadingText } from "../core/bytes/reading-text.ts";
 import {
   type Finding,
-  isImplausible,
+  IMPLAUSIBLE_QUALITY,
   type Malformed,
   type ReadingBlock,
   SEVERITIES,
   type Severity,
   type TimeFacts,
   type TimeQuality,
-  timeQualityOf,
 } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { HourRange } from "../core/seq-range.ts";
@@ -56,9 +55,7 @@ export class StageEncoder {
   readonly #catalogue: SensorCatalogue;
   readonly #plain = new ByteWriter(1 << 20);
   readonly #more = new ByteWriter(1 << 20);
-  readonly #tails = new WeakMap<EncodableBlock["facts"], Tail>();
-  /** Of readings whose time is implausible. */
-  readonly #doubtfulTails = new WeakMap<EncodableBlock["facts"], Tail>();
+  readonly #tails = new WeakMap<EncodableBlock["facts"], Tails>();
   readonly #readingId: Uint8Array;
 
   constructor(settings: EncoderSettings, catalogue: SensorCatalogue) {
@@ -135,12 +132,12 @@ export class StageEncoder {
   #writeRow(w: ByteWriter, stored: EncodableBlock, row: number): void {
     const { block, firstSeq, facts } = stored;
     const timeMs = block.time[row]!;
-    const tails = isImplausible(facts, timeMs) ? this.#doubtfulTails : this.#tails;
-    let tail = tails.get(facts);
-    if (tail === undefined) {
-      tail = makeTail(facts, this.#settings.nodeId, timeQualityOf(facts, timeMs));
-      tails.set(facts, tail);
+    let tails = this.#tails.get(facts);
+    if (tails === undefined) {
+      tails = makeTails(facts, this.#settings.nodeId);
+      this.#tails.set(facts, tails);
     }
+    const tail = timeMs < tails.earliestMs || timeMs > tails.latestMs ? tails.implausible : tails.usual;
     const malformed = block.malformed.size > 0 ? block.malformed.get(row) : undefined;
     if (malformed === undefined) this.#text.write(w, block, row);
     else this.#text.writeUnidentified(w, timeMs);
@@ -157,6 +154,13 @@ export class StageEncoder {
 }
 
 type AddColumns = (w: ByteWriter, block: ReadingBlock, row: number, schematizer: Schematizer) => void;
+/** Of the readings of one commit, by whether their time is plausible. */
+type Tails = {
+  readonly usual: Tail;
+  readonly implausible: Tail;
+  readonly earliestMs: number;
+  readonly latestMs: number;
+};
 type Tail = { readonly plain: Uint8Array; readonly before: Uint8Array };
 
 function writeDerived(w: ByteWriter, block: ReadingBlock, row: number, schematizer: Schematizer): void {
@@ -199,6 +203,12 @@ function extraOf(block: ReadingBlock, row: number): string | undefined {
 function receivedText(malformed: Malformed): string {
   const { received, encoding, bytes, reason, detail } = malformed;
   return JSON.stringify({ received, encoding, bytes, reason, detail });
+}
+
+function makeTails(facts: EncodableBlock["facts"], nodeId: string): Tails {
+  const { earliestMs = Number.NEGATIVE_INFINITY, latestMs = Number.POSITIVE_INFINITY, timeQuality } = facts;
+  const usual = makeTail(facts, nodeId, timeQuality);
+  return { usual, implausible: makeTail(facts, nodeId, IMPLAUSIBLE_QUALITY), earliestMs, latestMs };
 }
 
 function makeTail(facts: EncodableBlock["facts"], nodeId: string, timeQuality: TimeQuality): Tail {
