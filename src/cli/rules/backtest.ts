@@ -79,7 +79,10 @@ async function momentFlag(name: "since" | "until", given: string, nowMs: number)
   const { TimestampReader } = await import("../../sensor/row/timestamp.ts");
   const ms = new TimestampReader().fromText(text.length === 10 ? `${text}T00:00Z` : text);
   if (!Number.isNaN(ms)) return ms;
-  throw new UsageError(`Cannot use --${name} "${text}": expected a time ago, such as 24h, or a moment in UTC`, {
-    tryHint: `--${name} ${DEFAULT_SINCE}, --${name} 2026-11-23T08:00:00Z`,
-  });
+  throw new UsageError(
+    `Cannot use --${name} "${text}": expected a time ago, such as 24h, or a moment in UTC, such as 2026-11-23T08:00:00Z`,
+    {
+      tryHint: `agent rules backtest --${name} ${DEFAULT_SINCE}`,
+    },
+  );
 }
