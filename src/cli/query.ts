@@ -150,7 +150,10 @@ function remarks(
     lines.push(`${grouped(leftOut.length - NAMED_OBJECTS)} more objects are left out; --json names all of them`);
   }
   if (leftOut.length > 0) lines.push("The answer lacks their rows. Try: agent verify --deep");
-  for (const { reason } of doubtful.slice(0, NAMED_OBJECTS)) lines.push(`No agent wrote this heartbeat: ${reason}`);
+  for (const { reason } of doubtful.slice(0, NAMED_OBJECTS)) lines.push(`Doubtful: ${reason}`);
+  if (doubtful.length > NAMED_OBJECTS) {
+    lines.push(`${grouped(doubtful.length - NAMED_OBJECTS)} more objects are doubtful; --json names all of them`);
+  }
   if (objects === 0)
     lines.push(
       `Nothing that was asked for is in ${settings.store}. Try: agent lake ls --store ${shellWord(settings.store)}`,

@@ -121,6 +121,20 @@ test("of a window's revisions the highest holds, sensor by sensor, in whatever o
   expect(await lake.rows("SELECT count(*) FROM sensor_readings_aggregated")).toEqual([["2"]]);
 });
 
+test("an object with fewer or more rows than its name says is named, and its rows are in", async () => {
+  const lake = new Lake();
+  const key = (count: number) => readingKey({ hourMs: START, node: "n", epoch: "e", first: 50, last: 60, count });
+  await lake.put("raw", key(5), gzipSync(lines([{ reading_id: "e-50" }, { reading_id: "e-51" }])));
+  await lake.put("raw", key(1), gzipSync(lines([{ reading_id: "e-52" }, { reading_id: "e-53" }])));
+  await lake.put("raw", key(2), gzipSync(lines([{ reading_id: "e-54" }, { reading_id: "e-55" }])));
+  const { rows, doubtful, leftOut } = await lake.ask("SELECT count(*) FROM sensor_readings_ingestion");
+  expect([rows, leftOut]).toEqual([[["6"]], []]);
+  expect(doubtful).toEqual([
+    { object: `memory:raw/${key(1)}`, reason: `memory:raw/${key(1)}: it holds 2 rows where its name says 1` },
+    { object: `memory:raw/${key(5)}`, reason: `memory:raw/${key(5)}: it holds 2 rows where its name says 5` },
+  ]);
+});
+
 test("an object that cannot be unpacked is named, and no row of it gets in", async () => {
   const lake = new Lake();
   await lake.readings("raw", [{ reading_id: "e-1" }]);

@@ -44,7 +44,7 @@ export type LocalOptions = {
 };
 export type LocalAnswer = QueryAnswer & {
   readonly leftOut: readonly LeftOut[];
-  /** Heartbeats that no agent wrote as they are. Their rows are in the answer. */
+  /** Objects with other rows than their names say, and heartbeats that no agent wrote as they are. Their rows are in the answer. */
   readonly doubtful: readonly LeftOut[];
   /** Objects that were looked into; null where the statement names no table. */
   readonly objects: number | null;
@@ -72,7 +72,7 @@ export async function askLake(store: ObjectStore, sql: string, options: LocalOpt
     return {
       ...answer,
       leftOut: loading.damaged.map(({ object, reason }) => ({ object, reason })),
-      doubtful: beats.doubtful,
+      doubtful: [...loading.doubtful, ...beats.doubtful],
       objects: needs.length === 0 && !hasHeartbeats ? null : loading.objects + beats.objects,
       foreign: loading.foreign,
     };
@@ -114,6 +114,7 @@ function prepared(db: Database, sql: string) {
 
 class Loading {
   readonly damaged: QuarantineRow[] = [];
+  readonly doubtful: LeftOut[] = [];
   rows = 0;
   objects = 0;
   foreign = 0;
@@ -153,7 +154,10 @@ class Loading {
     if (body instanceof NotFoundError) return body.message;
     this.#db.run("BEGIN");
     try {
-      this.rows += loader.load(gunzipLines(body, name), { source_file: name });
+      const rows = loader.load(gunzipLines(body, name), { source_file: name });
+      this.rows += rows;
+      const named = parseKey(object.stage, object.key)?.count ?? rows;
+      if (rows !== named) this.doubtful.push({ object: name, reason: notAsNamed(name, rows, named) });
       return null;
     } catch (error) {
       // It is unpacked whole before its first row is taken.
@@ -170,6 +174,10 @@ class Loading {
     const { sinceMs } = this.#options;
     return of !== null && (sinceMs === null || eventHourOf(of) + MS_PER_HOUR > sinceMs);
   }
+}
+
+function notAsNamed(object: string, rows: number, named: number): string {
+  return `${object}: it holds ${rows.toLocaleString("en")} rows where its name says ${named.toLocaleString("en")}`;
 }
 
 function eventHourOf(of: ParsedKey): number {

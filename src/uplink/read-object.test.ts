@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { AgentError } from "../core/errors.ts";
-import { gunzipLines, gunzipRows } from "./read-object.ts";
+import { gunzipLines, gunzipRows, UNPACKED_BYTES } from "./read-object.ts";
 
 const NAME = "raw/date=2026-11-23/hour=08/n/e.json.gz";
 const failure = (body: Uint8Array): unknown => {
@@ -32,6 +32,21 @@ test("an empty object has no rows, and a last line needs no end", () => {
   expect([...gunzipLines(gzipSync(""), NAME)]).toEqual([]);
   expect([...gunzipLines(gzipSync("\n\na\n\nb"), NAME)]).toEqual(["a", "b"]);
 });
+
+test("a body that unpacks to more than the stated size is refused, and the memory stays within it", () => {
+  const member = gzipSync(Buffer.alloc(16 * 1024 * 1024, "\n"));
+  const members = Array.from({ length: (4 * UNPACKED_BYTES) / (16 * 1024 * 1024) }, () => member);
+  const script = `
+    const { gunzipLines } = await import(${JSON.stringify(import.meta.resolve("./read-object.ts"))});
+    const body = new Uint8Array(await Bun.stdin.arrayBuffer());
+    try { for (const line of gunzipLines(body, "bomb")); } catch (error) { console.log(error.message); }
+    console.log(process.resourceUsage().maxRSS);
+  `;
+  const done = Bun.spawnSync([process.execPath, "-e", script], { stdin: Buffer.concat(members) });
+  const [message, peakKib] = done.stdout.toString().trim().split("\n");
+  expect(message).toBe('Cannot read "bomb": it unpacks to more than 256MiB, and is left alone');
+  expect(Number(peakKib) * 1_024).toBeLessThan(2.5 * UNPACKED_BYTES);
+}, 30_000);
 
 describe("a corrupt body names its object", () => {
   const whole = gzipSync('{"a":1}\n'.repeat(1_000));

@@ -5,10 +5,11 @@
 import { isUtf8 } from "node:buffer";
 import { gunzipSync } from "node:zlib";
 import { free } from "../core/bytes/bytes.ts";
-import { AgentError, messageOf } from "../core/errors.ts";
+import { AgentError, codeOf, messageOf } from "../core/errors.ts";
+import { formatBytes } from "../core/time/duration.ts";
 
-/** The largest object when it is unpacked. The agent's own are far smaller; a foreign one must not fill the memory. */
-const UNPACKED_BYTES = 1024 * 1024 * 1024;
+/** The largest object when it is unpacked: 200,000 rows of 1 KiB fit. A foreign one must not fill the memory. */
+export const UNPACKED_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
 
 /**
@@ -44,7 +45,11 @@ function unpack(body: Uint8Array, name: string): Buffer {
   try {
     return gunzipSync(body, { maxOutputLength: UNPACKED_BYTES });
   } catch (error) {
-    throw new AgentError(`Cannot read "${name}": ${messageOf(error)}`, {
+    const isLarge = codeOf(error) === "ERR_BUFFER_TOO_LARGE";
+    const why = isLarge
+      ? `it unpacks to more than ${formatBytes(UNPACKED_BYTES)}, and is left alone`
+      : messageOf(error);
+    throw new AgentError(`Cannot read "${name}": ${why}`, {
       tryHint: "agent verify --deep",
       cause: error,
     });

@@ -40,6 +40,7 @@ export const COMMANDS: Commands = {
 export type World = Omit<Context, "settings" | "settingSources" | "typed"> & {
   readonly dotenv: Readonly<Record<string, string | undefined>>;
   readonly dotenvProblems?: readonly string[];
+  readonly profileRegion?: NonNullable<SettingSources["profileRegion"]>;
 };
 
 /** Runs one command line (without the program's name). Never throws: an error becomes a message on stderr and an exit code. */
@@ -101,8 +102,9 @@ async function runCommand(command: Command, argv: readonly string[], line: strin
   const end = argv.indexOf("--");
   if ((end < 0 ? argv : argv.slice(0, end)).some(isHelp)) return help(world, renderCommandHelp(command, line));
   const call = await command.read(argv, line);
-  const { dotenv, dotenvProblems = [], ...rest } = world;
-  const settingSources: SettingSources = { flags: call.settings, env: world.env, dotenv, dotenvProblems };
+  const { dotenv, dotenvProblems = [], profileRegion, ...rest } = world;
+  const given: SettingSources = { flags: call.settings, env: world.env, dotenv, dotenvProblems };
+  const settingSources = profileRegion === undefined ? given : { ...given, profileRegion };
   const settings: Settings =
     command.toleratesWrongSettings === true ? checkSettings(settingSources).settings : resolveSettings(settingSources);
   const typed = [line, ...argv.map(shellWord)].join(" ");

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isatty } from "node:tty";
 import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
 import { readFileText } from "../../core/outside/file-text.ts";
+import { profileRegion } from "../../core/settings/aws-profile.ts";
 import { awsVariables, DOTENV_MAX_BYTES, dotenvProblems, parseDotenv } from "../../core/settings/dotenv.ts";
 import type { Dotenv } from "./command.ts";
 import { type Commands, runCommandLine, tellError, type World } from "./commands.ts";
@@ -20,6 +21,7 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
     env,
     dotenv: dotenv instanceof AgentError ? {} : dotenv.variables,
     dotenvProblems: dotenv instanceof AgentError ? [] : dotenv.problems,
+    profileRegion: () => profileRegion(process.env),
     cwd,
     write: writerOf(process.stdout, stop),
     columns: columnsOf(process.stdout),

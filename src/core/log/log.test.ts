@@ -67,6 +67,24 @@ test("a password in a URI is hidden, its user is not", () => {
   );
 });
 
+test("the value of a secret parameter of a URI is hidden, whoever knows the parameter, and the others are not", () => {
+  for (const [text, hidden] of [
+    ['Cannot use "sqlite:a.db?password=hunter2": no', 'Cannot use "sqlite:a.db?password=***": no'],
+    [
+      "agent run --source 'sqlite:a.db?table=t&pasword=hunter2'",
+      "agent run --source 'sqlite:a.db?table=t&pasword=***'",
+    ],
+    ["mqtt://h/t?client=a&PASSWD=hunter2&qos=1", "mqtt://h/t?client=a&PASSWD=***&qos=1"],
+    ["https://h/x?api_key=hunter2, then", "https://h/x?api_key=***, then"],
+    ["s3:?secretAccessKey=hunter2", "s3:?secretAccessKey=***"],
+    ["http://h/?sas-token=hunter2", "http://h/?sas-token=***"],
+    ["http://h/?X-Amz-Signature=hunter2", "http://h/?X-Amz-Signature=***"],
+    ["sqlite:a.db?table=passengers&keyboard=1", "sqlite:a.db?table=passengers&keyboard=1"],
+  ] as const) {
+    expect([text, redactor([])(text)]).toEqual([text, hidden]);
+  }
+});
+
 test("text from outside cannot forge a line or colour a terminal", () => {
   expect(oneLine("a\nWARN b\u001b[31m\u0000\u009b")).toBe("a\\nWARN b?[31m??");
 });

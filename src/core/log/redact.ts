@@ -13,7 +13,16 @@ export function redactor(secrets: readonly string[]): (text: string) => string {
   return (text) => withoutPassword(found.reduce((rest, form) => rest.replaceAll(form, "***"), text));
 }
 
-/** A URI may carry a password, `mqtt://user:secret@host`: the user is kept, the password is replaced. */
+/**
+ * A URI may carry a password: in `mqtt://user:secret@host` the user is kept and the password replaced, and so is the value of
+ * `?password=secret`, of every parameter whose name says that it is secret, and of what was meant as one of these.
+ */
 export function withoutPassword(text: string): string {
-  return text.replace(/(\/\/[^\s/:@]*):[^\s/@]*@/g, "$1:***@");
+  return text.replace(/(\/\/[^\s/:@]*):[^\s/@]*@/g, "$1:***@").replace(SECRET_PARAMETER, (_, name, value) => {
+    // The quotes and stops of the sentence around it are no part of the value.
+    return `${name}***${/\\?['`]?[:;,.)]*$/.exec(value)?.[0] ?? ""}`;
+  });
 }
+
+const SECRET_PARAMETER =
+  /([?&][^\s=&"]*(?:pas+w|pwd|passphrase|\bpass\b|secret|token|credential|api-?_?key|access-?_?key|auth|\bkey\b|\bpw\b|sig(?:nature)?\b)[^\s=&"]*=)([^\s&"]*)/gi;

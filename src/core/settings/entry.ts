@@ -4,6 +4,8 @@ import * as kind from "./kind.ts";
 
 export type Setting<T> = {
   readonly env: string;
+  /** Another name of the ecosystem for it, which counts where the first is not set. */
+  readonly also?: string;
   /** The flag's name without dashes; null where a flag would only make `--help` longer. */
   readonly flag: string | null;
   readonly doc: string;
@@ -15,11 +17,11 @@ export type Setting<T> = {
 };
 
 /** Its name in the environment, alone or with its other options. */
-type Named = string | { readonly env: string; readonly flag?: string; readonly secret?: true };
+type Named = string | { readonly env: string; readonly also?: string; readonly flag?: string; readonly secret?: true };
 
-function namesOf(named: Named): Pick<Setting<never>, "env" | "flag" | "secret"> {
-  const { env, flag = null, secret = false } = typeof named === "string" ? { env: named } : named;
-  return { env, flag, secret };
+function namesOf(named: Named): Pick<Setting<never>, "env" | "also" | "flag" | "secret"> {
+  if (typeof named === "string") return { env: named, flag: null, secret: false };
+  return { flag: null, secret: false, ...named };
 }
 
 export function must<T>(named: Named, of: Kind<T>, fallback: string, doc: string): Setting<T> {

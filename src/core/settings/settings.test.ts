@@ -179,6 +179,7 @@ test("half a pair of keys and a bucket name that S3 would refuse are found befor
     AGENT_STORE: "s3:",
     S3_BUCKET_PREFIX: "p".repeat(31),
     AWS_REGION: "r".repeat(15),
+    AWS_ENDPOINT_URL_S3: "http://127.0.0.1:1",
     AWS_ACCESS_KEY_ID: "AKIA",
   };
   expect(problemsOf(long)).toHaveLength(2);

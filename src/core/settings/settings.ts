@@ -9,7 +9,14 @@ import { SETTINGS } from "./table.ts";
 
 export type SettingName = keyof typeof SETTINGS;
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
-export type Origin = "flag" | "environment" | ".env" | "default";
+/** With the name of the variable where it is not the setting's own; `profile NAME in FILE` is AWS's shared configuration. */
+export type Origin =
+  | "flag"
+  | "environment"
+  | ".env"
+  | "default"
+  | `${"environment" | ".env"} (${string})`
+  | `profile ${string}`;
 
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 export type SettingValues = { readonly [K in SettingName]: ValueOf<(typeof SETTINGS)[K]> };
@@ -20,9 +27,14 @@ export type SettingSources = {
   readonly flags?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly dotenv?: Readonly<Record<string, string | undefined>>;
+  /** The region of the profile of AWS that is in force; asked only where nothing else says one. */
+  readonly profileRegion?: () => ProfileRegion | null;
   /** Problems of the text of `.env` itself, each with its place. */
   readonly dotenvProblems?: readonly string[];
 };
+
+/** `from`: `profile dev in ~/.aws/config`. */
+export type ProfileRegion = { readonly region: string; readonly from: `profile ${string}` };
 
 /** The settings, or a UsageError that lists every problem at once. */
 export function resolveSettings(from: SettingSources): Settings {
@@ -40,7 +52,7 @@ export function checkSettings(from: SettingSources): { settings: Settings; probl
   const problems: string[] = [];
   for (const name of SETTING_NAMES) {
     const setting: Setting<unknown> = SETTINGS[name];
-    const given = givenFor(setting, from);
+    const given = givenFor(setting, from) ?? (name === "awsRegion" ? regionOfProfile(from) : undefined);
     origins[name] = given?.origin ?? "default";
     const parsed = given === undefined ? undefined : setting.kind.parse(given.parts);
     if (given !== undefined && parsed !== undefined && "problem" in parsed) {
@@ -77,8 +89,24 @@ function givenFor(setting: Setting<unknown>, from: SettingSources): GivenSetting
   for (const [origin, values] of [["environment", from.env] as const, [".env", from.dotenv] as const]) {
     const value = values?.[setting.env]?.trim();
     if (value) return { parts: [value], origin, as: setting.env };
+    const other = setting.also === undefined ? undefined : values?.[setting.also]?.trim();
+    if (other) return { parts: [other], origin: `${origin} (${setting.also})`, as: setting.also! };
   }
   return undefined;
+}
+
+function regionOfProfile({ profileRegion }: SettingSources): GivenSetting | undefined {
+  const found = profileRegion?.() ?? null;
+  return found === null ? undefined : { parts: [found.region], origin: found.from, as: "region" };
+}
+
+/** What AWS calls its regions: `us-gov-west-1`, `eusc-de-east-1`. */
+const AWS_REGION = /^[a-z]{2,4}(-[a-z]+)*-(north|south|east|west|central){1,2}-\d{1,2}$/;
+
+/** Another S3 server may call its region anything. */
+function regionProblem({ awsRegion, awsEndpointUrlS3, origins }: Settings): string[] {
+  if (awsEndpointUrlS3 !== null || AWS_REGION.test(awsRegion)) return [];
+  return [`Cannot use AWS_REGION "${awsRegion}" (${origins.awsRegion}): expected a region such as us-west-2`];
 }
 
 function fallbackOf(setting: Setting<unknown>): unknown {
@@ -110,8 +138,8 @@ function strangersIn(variables: Readonly<Record<string, string | undefined>> = {
 }
 
 function togetherProblems(settings: Settings): string[] {
-  if (settings.store !== "s3:") return [];
-  const problems: string[] = [];
+  const problems = regionProblem(settings);
+  if (settings.store !== "s3:") return problems;
   const bucket = bucketOf("schematized", settings.s3BucketPrefix, settings.awsRegion);
   if (bucket.length > 63)
     problems.push(`Cannot use the bucket name "${bucket}": ${bucket.length} characters, S3 allows 63`);

@@ -178,10 +178,10 @@ export const SETTINGS = {
   log: must("AGENT_LOG", kind.choice(["debug", "info", "warn", "error"]), "info", "The least level that is logged."),
   logFormat: must("AGENT_LOG_FORMAT", kind.choice(["text", "json"]), "text", "Lines for people, or one JSON a line."),
   awsRegion: must(
-    "AWS_REGION",
+    { env: "AWS_REGION", also: "AWS_DEFAULT_REGION" },
     kind.text("a region such as us-west-2", "REGION", /^[a-z0-9-]{1,30}$/),
     "us-west-2",
-    "The region of the buckets, and the end of their names.",
+    "The region of the buckets, and the end of their names. Not set: AWS_DEFAULT_REGION, or that of the profile in ~/.aws.",
   ),
   s3BucketPrefix: must("S3_BUCKET_PREFIX", kind.bucketPrefix, "expanso", "The start of the buckets' names."),
   awsAccountId: may(
