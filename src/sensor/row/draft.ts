@@ -143,9 +143,10 @@ const TEXT_NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
 /** A finite number; NaN for blank text and for text that means no value. */
 function readNumber(name: string, value: unknown, { textNumbers, absent }: Mapping): number | RowProblem {
   if (typeof value === "number") return Number.isFinite(value) ? value : notFinite(name, value);
-  if (typeof value !== "string" || !textNumbers) return wrongType(name, value, "a number");
-  if (value.trim() === "") return Number.NaN;
-  const number = TEXT_NUMBER.test(value) ? Number(value) : notFiniteOf(value);
+  if (typeof value !== "string") return wrongType(name, value, "a number");
+  if (textNumbers && value.trim() === "") return Number.NaN;
+  // "nan" is a number that is none, also where numbers are no text.
+  const number = textNumbers && TEXT_NUMBER.test(value) ? Number(value) : notFiniteOf(value);
   if (number === null) return wrongType(name, value, "a number");
   if (absent.has(number)) return Number.NaN;
   return Number.isFinite(number) ? number : notFinite(name, value);

@@ -122,6 +122,8 @@ test("an absent value is absent in every kind of field: ids, flags, times, and w
   for (const timestamp of [0, "0", "0.0", ""]) {
     expect(read(unix, { ...row, timestamp })["problem"]).toBe("timestamp is missing");
   }
+  expect(read({ absent: ["nan"] }, { ...row, pressure: "NaN" })["extra"]).toBeUndefined();
+  expect(read({}, { ...row, pressure: "NaN" })["extra"]).toContain('"reason":"not_finite"');
   const words = { absent: ["nan", "-inf"], text_numbers: true };
   for (const pressure of [Number.NaN, "NaN", " -nan ", "nan(ind)", Number.NEGATIVE_INFINITY, "-Infinity"]) {
     expect(read(words, { ...row, pressure })).toMatchObject({ pressure: Number.NaN, temperature: 1, extra: undefined });
