@@ -36,8 +36,8 @@ export class LineDecoder {
   constructor(normalizer: Normalizer) {
     this.#normalizer = normalizer;
     this.#maxLineBytes = normalizer.maxLineBytes;
-    this.#scan = new LineScan(normalizer.timestamps);
     const { mapping } = normalizer;
+    this.#scan = new LineScan(normalizer.timestamps, mapping.absent);
     this.#idKey = mapping.constants.has("sensor_id")
       ? null
       : Buffer.from(`${JSON.stringify(normalizer.foreignName("sensor_id"))}:`);

@@ -54,10 +54,13 @@ function gapOf(field: Exclude<Field, { kind: "identity" }>, span: Span, normaliz
   if (!varies(span) && field.kind !== "flag") return null;
   const { absent } = mapping;
   switch (field.kind) {
-    case "measure":
-      return textual
-        ? null
-        : { ...(quoted ? inner : whole), kind: "measure", measure: field.index, adjust: field.adjust };
+    case "measure": {
+      const { index: measure, adjust } = field;
+      if (!quoted) return { ...whole, kind: "measure", measure, adjust };
+      const written = line.toString("latin1", from + 1, to - 1);
+      const isKnown = !textual || (mapping.textNumbers && (written === "" || absent.has(written)));
+      return isKnown ? { ...inner, kind: "measureText", measure, adjust } : null;
+    }
     case "timestamp": {
       const { absentTimes } = normalizer;
       if (!timestamps.numeric) {

@@ -42,9 +42,12 @@ export class LineScan {
   extra = "";
   readonly measures = new Float64Array(LIMITS.measures);
   readonly timestamps: TimestampReader;
+  readonly #absent: ReadonlySet<string | number>;
 
-  constructor(timestamps: TimestampReader) {
+  /** `absent`: values that mean "no value". */
+  constructor(timestamps: TimestampReader, absent: ReadonlySet<string | number> = new Set()) {
     this.timestamps = timestamps;
+    this.#absent = absent;
   }
 
   /** A number as JSON spells it. */
@@ -85,6 +88,16 @@ export class LineScan {
     if (bytes[from] !== LOWER_N) return this.number(bytes, from);
     this.value = Number.NaN;
     return word(bytes, from, NULL);
+  }
+
+  /** A number within quotes; NaN where nothing is in them, or text in plain ASCII that means no value. */
+  numberInText(bytes: Buffer, from: number): number {
+    const end = this.number(bytes, from);
+    if (end >= 0 && bytes[end] === QUOTE) return end;
+    const close = plainEnd(bytes, from - 1) - 1;
+    if (close < from || !(close === from || this.#absent.has(bytes.toString("latin1", from, close)))) return -1;
+    this.value = Number.NaN;
+    return close;
   }
 
   flag(bytes: Buffer, from: number): number {

@@ -10,7 +10,17 @@ import { FINER } from "../row/timestamp.ts";
 import type { LineScan } from "./scan.ts";
 import type { LineSplitter } from "./splitter.ts";
 
-export type GapKind = "time" | "timeNumber" | "measure" | "status" | "flag" | "type" | "skip" | "extra" | "guarded";
+export type GapKind =
+  | "time"
+  | "timeNumber"
+  | "measure"
+  | "measureText"
+  | "status"
+  | "flag"
+  | "type"
+  | "skip"
+  | "extra"
+  | "guarded";
 export type Gap = {
   readonly kind: GapKind;
   /** The place in the line; for text, without the quotes. */
@@ -63,7 +73,7 @@ export class LineTemplate {
     this.#extraTail = reading.extraTail;
     this.#receivedTime = reading.receivedTime;
     this.#gaps = gaps;
-    this.measured = gaps.filter(({ kind }) => kind === "measure").map(({ measure }) => measure);
+    this.measured = gaps.map(({ measure }) => measure).filter((measure) => measure >= 0);
     const parts = [
       ...gaps.map((gap, i) => line.subarray(gaps[i - 1]?.to ?? 0, gap.from)),
       line.subarray(gaps.at(-1)?.to ?? 0),
@@ -119,6 +129,13 @@ function readGap(gap: Gap, bytes: Buffer, at: number, scan: LineScan): number {
       const value = gap.adjust === null ? scan.value : gap.adjust(scan.value);
       // The slow path reports an infinite number.
       if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) return -1;
+      scan.measures[gap.measure] = value;
+      return end;
+    }
+    case "measureText": {
+      const end = scan.numberInText(bytes, at);
+      const value = gap.adjust === null ? scan.value : gap.adjust(scan.value);
+      if (Math.abs(value) === Number.POSITIVE_INFINITY) return -1;
       scan.measures[gap.measure] = value;
       return end;
     }
