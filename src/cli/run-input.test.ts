@@ -163,3 +163,30 @@ test("through the hour that occurs twice every row has its own moment, also over
     );
   }
 });
+
+test("built-in rules in another unit than the profile's are told; a folder of the user's own is not", async () => {
+  const profile = (unit: string) => ({
+    name: "room",
+    measures: [
+      { name: "temperature", unit, plausible: [-20, 130] },
+      { name: "co2", unit: "ppm", plausible: [300, 9_000] },
+    ],
+  });
+  const rows = [["a", "2024-01-01T00:00:00Z", 75]] as const;
+  const columns = "dev TEXT, ts TEXT, temperature REAL";
+  const warningsWith = async (unit: string, env = {}) => {
+    const path = join(mkdtempSync(join(HOME, "profile-")), "room.json");
+    writeFileSync(path, JSON.stringify(profile(unit)));
+    return (await ran(columns, rows, { fields }, { AGENT_PROFILE: path, ...env })).warnings;
+  };
+  expect(await warningsWith("°F")).toEqual([
+    expect.stringContaining(
+      'The profile "room" has temperature in °F, not °C: the limits of the built-in rules do not fit. ' +
+        "Copy the rules, and change their limits",
+    ),
+  ]);
+  expect(await warningsWith("degC")).toEqual([]);
+  const own = mkdtempSync(join(HOME, "rules-"));
+  writeFileSync(join(own, "hot.json"), '{"name": "hot", "when": {"range": {"measure": "temperature", "max": 120}}}');
+  expect(await warningsWith("°F", { AGENT_RULES_DIR: own })).toEqual([]);
+});

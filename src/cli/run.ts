@@ -12,6 +12,7 @@ import { durationFlag } from "./frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 import { openLog } from "./frame/log.ts";
 import { loadReadingFiles } from "./reading-files.ts";
+import { otherUnits } from "./run/other-units.ts";
 import { rulesInForce } from "./run/place-of-rules.ts";
 import { watchProgress } from "./run/progress.ts";
 import { type RunSettings, reloadSettings } from "./run/reload.ts";
@@ -112,10 +113,12 @@ export async function startAgent(
     random: Math.random,
     units: new Map(profile.measures.map(({ name, unit }) => [name, unit])),
     ...(reporting && { reporting }),
-    rules: (catalogue, last) => ({
-      ...rulesInForce(context, { catalogue, last }, log),
-      profiles: [profile, ...shippedProfiles()],
-    }),
+    rules: (catalogue, last) => {
+      const found = rulesInForce(context, { catalogue, last }, log);
+      const units = (found.dir ?? null) === null ? otherUnits(profile) : null;
+      if (units !== null) log.warn("rules_other_unit", units, { try: "agent rules init rules" });
+      return { ...found, profiles: [profile, ...shippedProfiles()] };
+    },
     sources: (catalogue, { cursor, lastTimeOf }) =>
       settings.source.map((uri) =>
         openSource(uri, {
