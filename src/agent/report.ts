@@ -97,7 +97,8 @@ function failingProblems(failing: readonly FailingRule[]): Problem[] {
   if (first === undefined) return [];
   const { rule, count, message: error } = first;
   const times = count === 1 ? "its only reading" : `all ${grouped(count)} readings that it could judge`;
-  const more = failing.length > 1 ? ` (and ${failing.length - 1} more rules)` : "";
+  const others = failing.length - 1;
+  const more = others === 0 ? "" : ` (and ${others} more ${others === 1 ? "rule" : "rules"})`;
   const message = `Rule "${rule}" failed for ${times}, and breaks none: ${error}${more}`;
   return [{ code: "rule_errors", message, try: "agent rules list" }];
 }

@@ -132,6 +132,24 @@ test("a report of an agent that is gone is not shown for the one that has just t
   lock?.release();
 });
 
+test("what an agent that has ended said of its rules is still so, while that set is the last one", async () => {
+  await node.takeAndDeliver(new MemoryStore(), 20);
+  const version = "0123456789ab";
+  node.buffer.rememberRules(version, "[]", NOW);
+  node.buffer.setMeta("rules_version", version);
+  const warning = { file: "rules/a.json", line: 1, column: 24, message: "no profile has it", idle: true };
+  const idle = { code: "rules_idle", message: "A rule in force cannot work as it is", try: "agent rules check" };
+  const failing = { code: "rule_errors", message: 'Rule "a" failed for all', try: "agent rules list" };
+  const passing = { code: "store_unreachable", message: "no route", try: "agent lake ls" };
+  const rules = { count: 2, loadedAtMs: NOW, refused: [], warnings: [warning], unmatched: ["b"] };
+  const report = live({ problems: [passing, idle, failing], rules: { ...rules, version } });
+  writeLive(node.dataDir, report);
+  expect(look()).toMatchObject({ pid: null, health: "degraded", problems: [idle, failing] });
+  expect(look().rules).toMatchObject({ version, warnings: [warning], unmatched: ["b"] });
+  writeLive(node.dataDir, { ...report, rules: { ...rules, version: "another" } });
+  expect(look().rules).toMatchObject({ version, warnings: [], unmatched: [] });
+});
+
 test("the report of an agent of another version is a problem that says so, and status shows the rest", () => {
   node.take(10);
   const { rules: _rules, ...older } = live();
@@ -156,7 +174,7 @@ test("a source in trouble, parked batches, losses and silence are problems, each
     unread: null,
     pending: 1,
     corrupt: [],
-    input: [],
+    lasting: [],
     live: live({ sources, updatedAtMs: NOW - 120_000 }),
     parked: { count: 2, key: "raw/k", error: "too large" },
     losses: [{ reason: "buffer_full", count: 7, range: { first: 1, last: 7 }, sinceMs: NOW - 10, untilMs: NOW - 10 }],

@@ -16,8 +16,8 @@ export type Evidence = {
   readonly running: Pick<LockHolder, "pid" | "sinceMs"> | null;
   /** Of the agent that runs; null where none does, or it has not reported yet. */
   readonly live: LiveReport | null;
-  /** Problems of the input, as the running agent reports them, or the one that ended last. */
-  readonly input: readonly Problem[];
+  /** Problems that outlive an agent, as the running one reports them, or the one that ended last. */
+  readonly lasting: readonly Problem[];
   /** Why its report is not read; null: it is, or there is none. */
   readonly unread: string | null;
   /** Rows that wait to be delivered, over all stages. */
@@ -33,13 +33,24 @@ const SILENT_MS = 30_000;
 /** A loss degrades health for this long; it stays in `losses` for ever. */
 const LOSS_IS_NEWS_MS = MS_PER_DAY;
 
+/** What the rules cannot do is so until they change, whether an agent runs or not. */
+const RULES_CODES: ReadonlySet<string> = new Set(["rules_refused", "rules_idle", "rule_errors"]);
+
+/** The problems in `report` that do not end with its agent: of the rules, and of the input. */
+export function lastingProblems(report: LiveReport): Problem[] {
+  return [
+    ...report.problems.filter(({ code }) => RULES_CODES.has(code)),
+    ...report.sources.flatMap((source) => source.input ?? []),
+  ];
+}
+
 export function problemsOf(evidence: Evidence): Problem[] {
   const { live } = evidence;
   const all = [
     ...(live?.problems ?? []),
     ...evidence.corrupt,
     ...sourceProblems(live),
-    ...evidence.input,
+    ...evidence.lasting,
     ...agentProblems(evidence),
     ...parkedProblems(evidence),
     ...lossProblems(evidence),

@@ -24,7 +24,7 @@ import type { Settings } from "../core/settings/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
 import { notesOf } from "../sensor/source-notes.ts";
-import { problemsOf } from "./problems.ts";
+import { lastingProblems, problemsOf } from "./problems.ts";
 
 /** Times are ISO 8601; null where there is none. */
 export type Status = {
@@ -162,7 +162,7 @@ export function statusOf(found: BufferFacts, { dataDir, settings, nowMs, last, r
     running,
     live,
     unread: last.unread,
-    input: (lastOrLive?.sources ?? []).flatMap((source) => source.input ?? []),
+    lasting: lastOrLive === null ? [] : lastingProblems(lastOrLive),
     pending,
     parked,
     losses,
@@ -175,7 +175,7 @@ export function statusOf(found: BufferFacts, { dataDir, settings, nowMs, last, r
     pid: running?.pid ?? null,
     health: problems.length === 0 ? "ok" : "degraded",
     problems: problems.map((problem) => ({ ...problem, message: withoutPassword(problem.message) })),
-    rules: rulesStatus(found, live),
+    rules: rulesStatus(found, live, lastOrLive),
     buffer: {
       accepted: found.accepted,
       first_seq: held.seqs?.first ?? null,
@@ -227,15 +227,20 @@ export function isRunning(dataDir: string): boolean {
   }
 }
 
-function rulesStatus({ rules: known }: BufferFacts, live: LiveReport | null): Status["rules"] {
+/** Where no agent runs, by the buffer; what the agent that ended last said of the same set is still so. */
+function rulesStatus({ rules: known }: BufferFacts, live: LiveReport | null, last: LiveReport | null): Status["rules"] {
   if (live !== null) {
-    const { version, count, loadedAtMs, refused, warnings = [], unmatched = [] } = live.rules;
-    return { version, count, loaded_at: iso(loadedAtMs), refused, warnings, unmatched };
+    const { version, count, loadedAtMs } = live.rules;
+    return { version, count, loaded_at: iso(loadedAtMs), ...saidOfRules(live) };
   }
-  const none = { refused: [], warnings: [], unmatched: [] };
-  if (known === null) return { version: null, count: 0, loaded_at: null, ...none };
+  if (known === null) return { version: null, count: 0, loaded_at: null, ...saidOfRules(null) };
   const { version, count, sinceMs } = known;
-  return { version, count, loaded_at: iso(sinceMs), ...none };
+  return { version, count, loaded_at: iso(sinceMs), ...saidOfRules(last?.rules.version === version ? last : null) };
+}
+
+function saidOfRules(report: LiveReport | null): Pick<Status["rules"], "refused" | "warnings" | "unmatched"> {
+  const { refused = [], warnings = [], unmatched = [] } = report?.rules ?? {};
+  return { refused, warnings, unmatched };
 }
 
 function uplinkStatus({ report, unread }: LastReport): Status["uplink"] {
