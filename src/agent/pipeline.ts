@@ -152,7 +152,8 @@ export class Pipeline {
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
       tap.trouble = inTrouble(tap.trouble, error, { uri: tap.source.uri, runningMs, log: this.#parts.log });
-      taken = { state: "idle", wakeAtMs: nowMs + (error.retryAfterMs ?? TROUBLE_WAIT_MS) };
+      const wakeAtMs = nowMs + (error.retryAfterMs ?? TROUBLE_WAIT_MS);
+      taken = error.isFinal ? { state: "ended" } : { state: "idle", wakeAtMs };
     }
     const refused = this.#block.malformed.size - malformed;
     tap.refused += refused;

@@ -58,3 +58,16 @@ test("a writer that locks its database now and then is not trouble, one that hol
   expect(said()).toEqual(["warn source_trouble"]);
   await node.end();
 });
+
+test("trouble that is final ends the source, and the run, with a line that says so", async () => {
+  const { node, shake, said } = await startTroubled();
+  await shake(gone, 3);
+  await shake(new TransientError('Cannot read "f.db": it is damaged', { tryHint: "repair it", isFinal: true }), 3);
+  expect(said()).toEqual(["warn source_trouble", "warn source_ended"]);
+  expect(node.log.at(-1)).toMatchObject({
+    message: 'Cannot take from "listed:": Cannot read "f.db": it is damaged. The run ends without the rest of it',
+    fields: { try: "repair it" },
+  });
+  expect(node.opened.parts.pipeline.taps.map(({ state }) => state)).toEqual(["ended"]);
+  await node.end();
+});

@@ -25,6 +25,11 @@ export function inTrouble(
   const sinceMs = before?.sinceMs ?? runningMs;
   const mayPass = error.retryAfterMs !== undefined && runningMs - sinceMs < PATIENCE_MS;
   const trouble = { message: messageOf(error), try: error.tryHint || PATIENT, sinceMs };
+  if (error.isFinal) {
+    const end = `${sentence(uri, trouble.message)}. The run ends without the rest of it`;
+    log.warn("source_ended", end, { try: trouble.try });
+    return { ...trouble, isReported: true };
+  }
   if (before?.isReported || mayPass) return { ...trouble, isReported: before?.isReported ?? false };
   log.warn("source_trouble", `${sentence(uri, trouble.message).replace(/[.\s]+$/, "")}. The agent tries again`, {
     try: trouble.try,

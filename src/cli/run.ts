@@ -73,20 +73,24 @@ async function run(flags: Flags<typeof ARGS>, given: Context): Promise<ExitCode>
   const { taps } = opened.parts.pipeline;
   const malformed = taps.reduce((sum, { input }) => sum + input.malformed, 0);
   const isBadInput = taps.some(({ input, source }) => input.problem(source.uri) !== null);
+  const isUnread = taps.some(({ state, trouble }) => state === "ended" && trouble !== null);
   const left = opened.parts.buffer.lastSeq - opened.parts.outbox.plannedThrough;
   await reporting.end(opened, end.finished);
   await opened.close();
-  const delivered = isBadInput
-    ? "Everything was delivered, the malformed rows as received"
-    : "Everything was delivered";
-  log[isBadInput ? "warn" : "info"]("stopped", end.finished ? delivered : "Stopped; the next start delivers the rest", {
-    accepted: end.accepted,
-    ...(malformed > 0 && { malformed }),
-    objects: opened.parts.delivery.objects,
-    ...(end.finished ? {} : { not_yet_planned: left }),
-  });
+  const malformedToo = isBadInput ? ", the malformed rows as received" : "";
+  const delivered = `Everything${isUnread ? " that could be read" : ""} was delivered${malformedToo}`;
+  log[isBadInput || isUnread ? "warn" : "info"](
+    "stopped",
+    end.finished ? delivered : "Stopped; the next start delivers the rest",
+    {
+      accepted: end.accepted,
+      ...(malformed > 0 && { malformed }),
+      objects: opened.parts.delivery.objects,
+      ...(end.finished ? {} : { not_yet_planned: left }),
+    },
+  );
   // A paused stdin may keep the event loop alive, but the work is done.
-  return once && isBadInput ? 1 : 0;
+  return once && (isBadInput || isUnread) ? 1 : 0;
 }
 
 /** A stop while it waits for the lock or the disk: it had not begun, so it is done. */

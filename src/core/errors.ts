@@ -26,9 +26,15 @@ export class TransientError extends AgentError {
   override readonly name = "TransientError";
   /** How long the server asked us to wait, in ms, or undefined. */
   readonly retryAfterMs: number | undefined;
-  constructor(message: string, options: WayOut & { readonly retryAfterMs?: number | undefined } = {}) {
+  /** It was tried often enough for a run that must end: the caller gives up. */
+  readonly isFinal: boolean;
+  constructor(
+    message: string,
+    options: WayOut & { readonly retryAfterMs?: number | undefined; readonly isFinal?: boolean } = {},
+  ) {
     super(message, options);
     this.retryAfterMs = options.retryAfterMs;
+    this.isFinal = options.isFinal ?? false;
   }
 }
 

@@ -17,7 +17,8 @@ export type Taken =
  * `committed()` is called, and the source may acknowledge to its sender (PUBACK, HTTP 202). After a restart the source is
  * opened with the last committed cursor and continues after it: no reading is skipped, none is taken twice.
  * `take` throws TransientError when its origin cannot be read now (database locked, file missing): nothing was appended,
- * the caller waits and calls again. Bad input never throws: it becomes a malformed row.
+ * the caller waits and calls again, unless the error is final: then the source has ended. Bad input never throws: it becomes
+ * a malformed row.
  */
 export interface Source {
   /** As the user gave it: its cursor is stored under this name, and `status` shows it. */

@@ -32,6 +32,8 @@ const READ_ROWS = { least: 1, first: 64, most: 1_000 } as const;
 const POLL_MS = 250;
 /** How soon a locked database is tried again. */
 const BUSY_RETRY_MS = 50;
+/** With `once`, a table that could not be read so often in a row, a second apart, is given up. */
+const MOST_FAILURES = 10;
 
 export type SqliteTailOptions = {
   readonly uri: string;
@@ -61,6 +63,12 @@ export class SqliteTailSource implements Source {
   /** More rows are there: the next read only looks whether the last row is as it was. */
   #isMidway = false;
   hasMoved = false;
+  /** So many rows are read one by one, after a read of them failed: those before a damaged page can be read. */
+  #oneByOne = 0;
+  /** Reads in a row that failed. */
+  #failures = 0;
+  /** With `once`: why the rest of the table was not read. */
+  #unread: readonly Problem[] = [];
 
   /** Throws a UsageError for what can never work: a bad URI, a view, a table WITHOUT ROWID, no file with `once`. */
   constructor(options: SqliteTailOptions) {
@@ -89,8 +97,9 @@ export class SqliteTailSource implements Source {
 
   take(block: ReadingBlock, nowMs: number): Taken {
     if (block.full) return { state: "more" };
-    const room = Math.min(block.capacity - block.count, this.#readRows);
-    const read = this.#read(room, nowMs);
+    const most = this.#oneByOne > 0 ? READ_ROWS.least : this.#readRows;
+    const room = Math.min(block.capacity - block.count, most);
+    const read = this.#readOrEnd(room, nowMs);
     const rows = this.#rowsOf(read.table);
     const before = block.textLength;
     for (const row of read.rows) rows.append(block, row, nowMs);
@@ -119,7 +128,7 @@ export class SqliteTailSource implements Source {
   }
 
   problems(): readonly Problem[] {
-    return [...this.#teller.problems(), ...(this.#options.normalizer.names?.problems() ?? [])];
+    return [...this.#unread, ...this.#teller.problems(), ...(this.#options.normalizer.names?.problems() ?? [])];
   }
 
   close(): void {
@@ -135,7 +144,8 @@ export class SqliteTailSource implements Source {
     }
     if (problem !== null) return;
     try {
-      this.#opened().snapshot(() => null);
+      const table = this.#opened();
+      table.snapshot(() => (once ? table.after(this.#follower.look(table, true).from.rowid, 1) : null));
     } catch (error) {
       const trouble = this.#trouble(error);
       this.#closeTable();
@@ -152,6 +162,24 @@ export class SqliteTailSource implements Source {
     if (problem !== null) throw waitFor(this.#path, problem);
     this.#table = new ForeignTable(this.#path, this.#name, this.#roleOf);
     return this.#table;
+  }
+
+  #readOrEnd(room: number, nowMs: number): { table: ForeignTable; rows: readonly ForeignRowValues[] } {
+    try {
+      const read = this.#read(room, nowMs);
+      this.#failures = 0;
+      this.#oneByOne = Math.max(0, this.#oneByOne - read.rows.length);
+      return read;
+    } catch (error) {
+      if (!(error instanceof TransientError) || error.retryAfterMs !== undefined) throw error;
+      this.#oneByOne = Math.max(this.#oneByOne, room);
+      this.#failures++;
+      if (this.#options.once !== true || this.#failures < MOST_FAILURES) throw error;
+      const { message, tryHint = "", cause } = error;
+      const code = "source_unread";
+      this.#unread = [{ code, message: `Not all of "${this.uri}" was taken: ${message}`, try: tryHint }];
+      throw new TransientError(message, { tryHint, cause, isFinal: true });
+    }
   }
 
   #read(room: number, nowMs: number): { table: ForeignTable; rows: readonly ForeignRowValues[] } {

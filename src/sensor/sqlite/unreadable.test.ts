@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TransientError, UsageError } from "../../core/errors.ts";
@@ -82,6 +82,54 @@ test("a folder, a pipe or a device is refused at once; one that comes later is w
   db.run(TABLE);
   expect(source.take(new ReadingBlock(10), 0).state).toBe("idle");
   db.close();
+});
+
+/** A database of 5,000 rows with a page of nonsense; the table's first page is the second of the file. */
+function damage(name: string, page: number): void {
+  const path = join(dir, name);
+  const db = new Database(path);
+  db.run(TABLE);
+  db.run(`${ROWS} FROM json_each('[${Array.from({ length: 5_000 }, (_, i) => i)}]')`);
+  db.close();
+  const file = readFileSync(path);
+  file.fill(0xff, page * 4_096, (page + 1) * 4_096);
+  writeFileSync(path, file);
+}
+
+test("a damaged page: the rows before it are taken; with --once it is then given up, else it is waited for", () => {
+  damage("middle.db", 20);
+  for (const once of [true, false]) {
+    const source = open("middle.db", once);
+    const block = new ReadingBlock(10_000);
+    const failures: boolean[] = [];
+    const take = (): string => {
+      try {
+        return source.take(block, 0).state;
+      } catch (error) {
+        failures.push((error as TransientError).isFinal);
+        return "failed";
+      }
+    };
+    while (failures.length < 12) expect(["more", "failed"]).toContain(take());
+    expect(block.count).toBeGreaterThan(500);
+    expect([...new Set(block.measures[0]?.subarray(0, block.count))]).toHaveLength(block.count);
+    // The first of many rows at once; then one row, ten times in a row.
+    expect(failures.indexOf(true)).toBe(once ? 10 : -1);
+    expect(source.problems().map(({ message }) => message.replaceAll(dir, "DIR"))).toEqual(
+      once
+        ? ['Not all of "sqlite:DIR/middle.db" was taken: Cannot read "DIR/middle.db": database disk image is malformed']
+        : [],
+    );
+    source.close();
+  }
+});
+
+test("a table whose first page is damaged is refused with --once", () => {
+  damage("first.db", 1);
+  expect(refusedAndWaitedFor("first.db")).toEqual([
+    'Cannot read "DIR/first.db": database disk image is malformed',
+    'sqlite3 DIR/first.db "PRAGMA integrity_check"',
+  ]);
 });
 
 const binaryTest = testWith("binary", "linux");
