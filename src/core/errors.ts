@@ -3,7 +3,11 @@
  * it, in the line below; `tryHint` is a command that can be pasted, in the `Try:` line after that. Callers never branch on
  * message text.
  */
-export type WayOut = { readonly advice?: string; readonly tryHint?: string; readonly cause?: unknown };
+export type WayOut = {
+  readonly advice?: string | undefined;
+  readonly tryHint?: string | undefined;
+  readonly cause?: unknown;
+};
 
 export class AgentError extends Error {
   override readonly name: string = "AgentError";

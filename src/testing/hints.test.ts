@@ -1,7 +1,9 @@
 /** Every `Try:` line, as the source has it: a command that can be pasted as it is. */
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { COMMANDS, runCommandLine, type World } from "../cli/frame/commands.ts";
 import { notPasteable } from "./pasteable.ts";
 
 const SOURCE = join(import.meta.dir, "..");
@@ -12,6 +14,10 @@ const TEXT =
 
 /** The place of a value in a template. It becomes a word, or the command of the file. */
 const VALUE = /\$\{(?:[^{}`]|`[^`]*`|\{[^{}]*\})*\}/g;
+/** Where a constant, an item of a list or a help page's example begins. */
+const LISTED = /^\s*(?:export )?const \w+(?:: [^=\n]+)? = |\bexample: |[[(] ?"|, "/gm;
+/** A text that is a command where it is put into a constant or a table. */
+const COMMAND = /^(?:(?:agent|aws|databricks|export) \w|(?:df|dmesg|ls|lsof|ps|sqlite3|ss|timedatectl) )/;
 const TYPED = /\b(typed|again)\b/;
 /** A flag that a caller hands in. */
 const ANY_FLAG = /--\$\{name\}/;
@@ -36,19 +42,20 @@ function textsOf(code: string, from: number): string[] {
   return texts;
 }
 
-/** The texts behind `tryHint:` and `try:`, constants that are commands, and what is behind `Try:` in a message. */
+/** The texts behind `tryHint:` and `try:`, commands in constants and tables, and what is behind `Try:` in a message. */
 function hintsIn(path: string): Hint[] {
   const code = readFileSync(join(SOURCE, path), "utf8").replace(/^\s*(?:\/\*\*|\*|\/\/).*$/gm, "");
   const named = [...code.matchAll(/\b(?:tryHint|try):/g)].flatMap(({ index, 0: word }) =>
     textsOf(code, index + word.length),
   );
-  const constants = [...code.matchAll(/^(?:export )?const [A-Z_]+ =/gm)].flatMap(({ index, 0: word }) => {
-    return textsOf(code, index + word.length).filter((text) => /^(agent|aws|databricks|export) \w/.test(text));
+  const listed = [...code.matchAll(LISTED)].flatMap(({ index, 0: word }) => {
+    const texts = textsOf(code, index + word.replace(/"$/, "").length);
+    return texts.filter((text) => COMMAND.test(text) && !text.endsWith("\\n"));
   });
   const said = [...code.matchAll(TEXT)].flatMap(([text]) => text.slice(1, -1).split("Try: ").slice(1));
   const typed = `agent ${path.replace(/^cli\/|\.ts$/g, "").replaceAll("/", " ")}`;
   const filled = (place: string) => (TYPED.test(place) ? typed : HANDED.test(place) ? "agent config show" : "value");
-  return [...named, ...constants, ...said]
+  return [...named, ...listed, ...said]
     .map((text) =>
       text
         .replaceAll(/\\(["'`\\])/g, "$1")
@@ -106,4 +113,58 @@ test("every Try: line is a command that can be pasted as it is", () => {
     return why === null ? [] : [`${at}: ${text}: ${why}`];
   });
   expect(wrong).toEqual([]);
+});
+
+/** Calls that are wrong in a value, by the way of saying so that they meet. */
+const WRONG_VALUES = [
+  ["run --for x", "run --source nix:", "run --source sqlite:none.db --once", "run --store x:", "run --store s3:x"],
+  [
+    "run --store dir:",
+    "run --map none.json",
+    "run --profile nix",
+    "run --rules none",
+    "run --once --source stdin:?a=1",
+  ],
+  ["demo --for 10", "simulate --rate x", "simulate --out nix", "simulate --out mqtt://h/t", "simulate --start x"],
+  ["simulate --count x", "lake head --count x", "lake head --stage x", "verify --settle x", "verify --settle 90"],
+  ["tail --lines x", "tail --stage x", "status", "tail", "why x", "verify", "rules backtest --since x"],
+  ["rules backtest --until x", "rules backtest --since 1h --until 2h", "rules backtest --rules none"],
+  ["rules check none", "rules test none", "rules check package.json", "rules list --rules none", "query --limit x q"],
+  ["query throughput --local --since x", "query throughputt --local", "provision export x", "provision plan --only x"],
+  ["no-such-command", "lake no-such-command", "--no-such-flag"],
+].flat();
+
+test("what is said of a wrong call ends in a command that can be pasted", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "hints-"));
+  writeFileSync(join(dir, "package.json"), "{}");
+  const pages: string[] = [];
+  for (const [name, load] of Object.entries(COMMANDS)) {
+    const entry = await load();
+    pages.push(...("group" in entry ? Object.keys(entry.group.commands).map((sub) => `${name} ${sub}`) : [name]));
+  }
+  const calls = [...WRONG_VALUES, ...pages.flatMap((page) => [`${page} --no-such-flag`, `${page} one too many words`])];
+  const wrong: string[] = [];
+  let hints = 0;
+  for (const call of calls) {
+    const said: string[] = [];
+    const world: World = {
+      env: {},
+      dotenv: {},
+      cwd: dir,
+      write: async () => {},
+      say: (line) => void said.push(line),
+      terminal: false,
+      stop: AbortSignal.abort(),
+    };
+    const code = await runCommandLine(call.split(" "), world);
+    const tries = said.filter((line) => line.startsWith("Try: ")).map((line) => line.slice("Try: ".length));
+    hints += tries.length;
+    if (code !== 0 && tries.length === 0) wrong.push(`agent ${call}: no Try: line in ${JSON.stringify(said)}`);
+    for (const hint of tries) {
+      const why = notPasteable(hint);
+      if (why !== null) wrong.push(`agent ${call}: ${hint}: ${why}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+  expect(hints).toBeGreaterThan(80);
 });

@@ -9,7 +9,7 @@ import { SETTINGS } from "../core/settings/table.ts";
 
 const PROGRAMS: ReadonlySet<string> = new Set([
   ...["agent", "aws", "databricks", "export"],
-  ...["df", "findmnt", "grep", "head", "ls", "lsof", "od", "ps", "ss", "sudo", "timedatectl"],
+  ...["cd", "df", "dmesg", "findmnt", "grep", "head", "ls", "lsof", "od", "ps", "ss", "sudo", "tail", "timedatectl"],
   ...["bun", "mosquitto_pub", "python3", "sqlite3"],
 ]);
 const ENV_NAMES: ReadonlySet<string> = new Set(
@@ -33,7 +33,7 @@ export function notPasteable(line: string): string | null {
 }
 
 function wrongCommand(words: readonly string[]): string | null {
-  const odd = words.find((word) => (!WORD.test(word) && word !== "<") || PROSE.test(word));
+  const odd = words.find((word) => (!WORD.test(word) && word !== "<" && word !== ">") || PROSE.test(word));
   if (odd !== undefined) return `"${odd}" is not a word of a command`;
   const assigned = words.findIndex((word) => !/^[A-Z][A-Z0-9_]*=/.test(word));
   const [program, ...rest] = words.slice(assigned < 0 ? words.length : assigned);
@@ -71,6 +71,7 @@ async function commandsOf(name: string, group: CommandGroup) {
 
 function wrongCall(words: readonly string[]): string | null {
   if (["--version", "--help"].includes(words[0] ?? "")) return null;
+  if (Object.hasOwn(COMMANDS, words[0] ?? "") && words.slice(1).join(" ") === "--help") return null;
   const name = [2, 1].map((length) => words.slice(0, length).join(" ")).find((line) => FLAGS.has(line));
   if (name === undefined) return `there is no command "agent ${words.slice(0, 2).join(" ")}"`;
   const flags = words.filter((word) => word.startsWith("--")).map((flag) => flag.replace(/=.*/s, ""));

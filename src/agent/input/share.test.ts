@@ -77,10 +77,12 @@ test("with 100 % malformed input is never a problem, with 0 % always", () => {
   codes();
 });
 
-test("input that looks like CSV is called CSV, with the converter to type", () => {
+test("input that looks like CSV is called CSV, and the message names an example of a converter", () => {
   const share = new InputShare(0.1);
   take(share, "xxx", "timestamp;value");
   const problem = share.problem("stdin:");
-  expect(problem?.message).toEndWith("it looks like CSV, which must be converted to JSON lines first");
-  expect(problem?.try).toBe("python3 docs/examples/csv-to-ndjson.py < data.csv | agent run --source stdin: --once");
+  expect(problem?.message).toEndWith(
+    "it looks like CSV, which must be converted to JSON lines first, as docs/examples does it",
+  );
+  expect(problem?.try).toBe("agent tail --stage anomalies");
 });

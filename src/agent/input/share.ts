@@ -6,7 +6,6 @@ import type { Log } from "../../core/log/log.ts";
 import type { Problem } from "../../core/problem.ts";
 import { grouped } from "../../core/readable-numbers.ts";
 import type { Malformed, ReadingBlock } from "../../core/reading.ts";
-import { shellWord } from "../../core/shell-word.ts";
 
 /** The share is that of the newest one to two such groups of rows, so that it recovers when the input does. */
 const GROUP_ROWS = 1_000;
@@ -61,13 +60,13 @@ export class InputShare {
     const many = `${grouped(count.malformed)} of ${grouped(count.rows)}`;
     const when = count === this.#total ? "" : " newest";
     const csv = looksLikeCsv(first);
-    const hint = csv ? "; it looks like CSV, which must be converted to JSON lines first" : "";
+    const hint = csv
+      ? "; it looks like CSV, which must be converted to JSON lines first, as docs/examples does it"
+      : "";
     return {
       code: "input_malformed",
       message: `${many}${when} rows of "${uri}" are malformed, the first: ${first.detail}${hint}`,
-      try: csv
-        ? `python3 docs/examples/csv-to-ndjson.py < data.csv | agent run --source ${shellWord(uri)} --once`
-        : "agent tail --stage anomalies",
+      try: "agent tail --stage anomalies",
     };
   }
 

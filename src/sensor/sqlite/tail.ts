@@ -152,7 +152,7 @@ export class SqliteTailSource implements Source {
       if (error instanceof UsageError) throw error;
       // A writer that holds its lock lets go of it.
       if (once && trouble.retryAfterMs === undefined)
-        throw new UsageError(trouble.message, { tryHint: trouble.tryHint ?? "", cause: error });
+        throw new UsageError(trouble.message, { tryHint: trouble.tryHint, cause: error });
     }
   }
 
@@ -234,8 +234,7 @@ export class SqliteTailSource implements Source {
     this.#closeTable();
     if (error instanceof TransientError) return error;
     // A table that became a view while the agent runs may become a table again.
-    if (error instanceof AgentError)
-      return new TransientError(error.message, { cause: error, tryHint: error.tryHint ?? "" });
+    if (error instanceof AgentError) return new TransientError(error.message, { tryHint: error.tryHint, cause: error });
     return waitFor(this.#path, readProblem(this.#path, error), error);
   }
 }
