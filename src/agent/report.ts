@@ -32,6 +32,7 @@ type Reported = {
 
 export function reporter({ settings, store, startedAtMs }: Constants, parts: Reported): (nowMs: number) => LiveReport {
   const { buffer, delivery, pipeline, rules } = parts;
+  const check = `agent rules check${settings.rulesDir === null ? "" : ` ${shellWord(settings.rulesDir)}`}`;
   return (nowMs) => ({
     pid: process.pid,
     host: hostname(),
@@ -42,8 +43,8 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
     problems: [
       ...parts.problems(),
       ...linkProblems(delivery, store),
-      ...rulesProblems(rules.refused),
-      ...idleProblems(rules.warnings),
+      ...rulesProblems(rules.refused, check),
+      ...idleProblems(rules.warnings, check),
       ...failingProblems(rules.failing()),
       ...corruptProblems(buffer, nowMs),
       ...pipeline.taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble)),
@@ -74,22 +75,22 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
   });
 }
 
-function rulesProblems(refused: readonly RuleProblem[]): Problem[] {
+function rulesProblems(refused: readonly RuleProblem[], check: string): Problem[] {
   const [first] = refused;
   if (first === undefined) return [];
   const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : "";
   const message = `The rules folder is refused, the last good rule set is in force: ${formatProblem(first)}${more}`;
-  return [{ code: "rules_refused", message, try: "agent rules check" }];
+  return [{ code: "rules_refused", message, try: check }];
 }
 
 /** Warnings about limits are not problems: a limit that is hardly ever reached may be intended. */
-function idleProblems(warnings: readonly RuleWarning[]): Problem[] {
+function idleProblems(warnings: readonly RuleWarning[], check: string): Problem[] {
   const idle = warnings.filter((warning) => warning.idle);
   const [first] = idle;
   if (first === undefined) return [];
   const more = idle.length > 1 ? ` (and ${idle.length - 1} more)` : "";
   const message = `A rule in force cannot work as it is: ${formatProblem(first)}${more}`;
-  return [{ code: "rules_idle", message, try: "agent rules check" }];
+  return [{ code: "rules_idle", message, try: check }];
 }
 
 function failingProblems(failing: readonly FailingRule[]): Problem[] {

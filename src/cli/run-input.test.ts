@@ -140,7 +140,20 @@ test("a misspelt name in a map is told by a run with --once, and status says it 
   const { health, problems, warnings } = await ran("dev, ts, temperatur", [["a", "2024-01-01T00:00:00Z", 75]], map);
   const message = 'No row has these names of the map: "temprature" (did you mean temperatur?)';
   expect(warnings).toEqual([expect.stringContaining(message)]);
-  expect([health, problems]).toEqual(["degraded", [{ code: "map_names_unseen", message, try: "agent tail --json" }]]);
+  const hint = expect.stringMatching(/^agent tail --json --data-dir \S+data$/);
+  expect([health, problems]).toEqual(["degraded", [{ code: "map_names_unseen", message, try: hint }]]);
+});
+
+test("a rule that cannot work is in status after a run with --once, with the command that checks its folder", async () => {
+  const folder = mkdtempSync(join(HOME, "rules-"));
+  const rule = { name: "typo", when: { range: { measure: "temprature", max: 10 } } };
+  writeFileSync(join(folder, "a.json"), JSON.stringify(rule));
+  const row = ["a", "2024-01-01T00:00:00Z", 75];
+  const found = await ran("dev, ts, temperature", [row], { fields }, { AGENT_RULES_DIR: folder });
+  expect([found.health, found.problems]).toMatchObject([
+    "degraded",
+    [{ code: "rules_idle", message: expect.stringContaining("temprature"), try: `agent rules check ${folder}` }],
+  ]);
 });
 
 test("through the hour that occurs twice every row has its own moment, also over a restart, and status counts them", async () => {

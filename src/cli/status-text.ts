@@ -32,9 +32,10 @@ export function statusText(status: Status, nowMs: number, columns?: number): str
       ].join("");
       return ["source", `${uri}  ${grouped(accepted)} accepted, ${grouped(refused)} of them malformed${trailer}`];
     }),
-    ...status.sources.flatMap(({ flaws }) =>
+    ...status.sources.flatMap(({ uri, flaws }) =>
       flaws.slice(0, FLAWS_SHOWN).map(({ reason, field, count }): [string, string] => {
-        return ["flaw", `${field === null ? "" : `${field}  `}${reason}  ${grouped(count)}`];
+        const from = status.sources.length === 1 ? "" : `  from ${uri}`;
+        return ["flaw", `${field === null ? "" : `${field}  `}${reason}  ${grouped(count)}${from}`];
       }),
     ),
     ...Object.entries(status.refused_by_reason).map(([reason, n]): [string, string] => [
@@ -54,7 +55,11 @@ export function statusText(status: Status, nowMs: number, columns?: number): str
   ];
   return [
     `${status.node_id}: ${status.health} (${agent})`,
-    ...status.problems.flatMap(({ message, try: hint }) => [`! ${oneLine(message)}`, `  Try: ${oneLine(hint)}`]),
+    ...status.problems.flatMap(({ message, try: hint }) => [
+      // The command is not broken, so that it can be pasted.
+      ...factLines([["!", oneLine(message)]], columns, " "),
+      `  Try: ${oneLine(hint)}`,
+    ]),
     "",
     ...factLines(
       facts.map(([name, text]) => [name, oneLine(text)]),

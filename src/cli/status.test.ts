@@ -248,6 +248,18 @@ test("the first sight of a field that no profile knows is reported", () => {
   ]);
 });
 
+test("a note of ours is no new field, also where a row has a field of its name", () => {
+  node.take(3, { extra: '{"bad_fields":{"co2":{}},"timestamp_received":1}' });
+  expect(look().new_fields).toEqual([]);
+  node.take(3, {
+    extra: '{"bad_fields":7,"bad_fields_":{"co2":{}},"timestamp_received_":"x","timestamp_received__":1}',
+  });
+  expect(look().new_fields).toEqual([
+    { name: "bad_fields", first_seq: 4 },
+    { name: "timestamp_received_", first_seq: 4 },
+  ]);
+});
+
 test("the text says health first, then what to do; a password in a URI is hidden", () => {
   node.take(30, { extra: '{"co2":400}' });
   const trouble = "cannot connect to mqtt://me:secret@h/t";
@@ -262,6 +274,37 @@ test("the text says health first, then what to do; a password in a URI is hidden
   expect(text).toContain("co2 (from seq 1)");
   expect(text).toMatch(/\nraw +0 +30 +60 s old\n/);
   expect(text + JSON.stringify(status)).not.toContain("secret");
+});
+
+test("on a terminal no line but a command is wider than it; each flaw says of which source it is", async () => {
+  await node.takeAndDeliver(new MemoryStore(), 20);
+  const message = `No row has these names of the map: ${Array.from({ length: 12 }, (_, i) => `"name_${i}"`).join(", ")}`;
+  const [input, otherInput] = ["stdin:", "sqlite:field.db"].map((uri) => {
+    const flaws = [{ reason: "wrong_type", field: "t", count: 3 }];
+    return { uri, accepted: 5, refused: 0, flaws, cursor: null, trouble: null, notes: [] };
+  });
+  const problem = { code: "map_names_unseen", message, try: `agent tail --json --data-dir ${"d".repeat(80)}` };
+  const status = { ...look(), problems: [problem], sources: [input!, otherInput!] };
+  const lines = statusText(status, NOW, 80).split("\n");
+  expect(lines.filter((line) => line.length > 80)).toEqual([`  Try: ${problem.try}`]);
+  expect(lines.slice(1, 4).join(" ").replace(/\s+/g, " ")).toStartWith(`! ${message}`);
+  expect(lines.filter((line) => line.startsWith("flaw"))).toEqual([
+    "flaw      t  wrong_type  3  from stdin:",
+    "flaw      t  wrong_type  3  from sqlite:field.db",
+  ]);
+});
+
+test("what to try looks at the same node, where its folder is not the usual one", () => {
+  const problem = { code: "input_malformed", message: "m", try: "agent tail --stage anomalies" };
+  const other = { code: "other", message: "m", try: "agent config show" };
+  const report = live({ problems: [problem, other] });
+  const tried = (settings: typeof node.settings) =>
+    whileRunning(report, () => readStatus(node.dataDir, settings, NOW).problems.map(({ try: command }) => command));
+  expect(tried(node.settings)).toEqual([problem.try, other.try]);
+  expect(tried({ ...node.settings, dataDir: node.dataDir })).toEqual([
+    `agent tail --stage anomalies --data-dir ${node.dataDir}`,
+    "agent config show",
+  ]);
 });
 
 test("the buffer is read while it is written to, in one snapshot", () => {

@@ -21,6 +21,8 @@ import { lossesOf } from "../buffer/ledger/losses.ts";
 import { withoutPassword } from "../core/log/redact.ts";
 import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
+import { SETTINGS } from "../core/settings/table.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
 import { notesOf } from "../sensor/source-notes.ts";
@@ -91,6 +93,8 @@ export type Status = {
   /** Fields that no profile knows, of the newest readings that have any. */
   readonly new_fields: readonly { readonly name: string; readonly first_seq: number }[];
 };
+
+const LOOKS_AT_NODE = /^agent (status|tail|why|verify|rules list)\b/;
 
 /** Throws UsageError where there is no buffer. */
 export function readStatus(dataDir: string, settings: Settings, nowMs: number): Status {
@@ -174,7 +178,11 @@ export function statusOf(found: BufferFacts, { dataDir, settings, nowMs, last, r
     agent_version: live?.agentVersion ?? VERSION,
     pid: running?.pid ?? null,
     health: problems.length === 0 ? "ok" : "degraded",
-    problems: problems.map((problem) => ({ ...problem, message: withoutPassword(problem.message) })),
+    problems: problems.map((problem) => ({
+      ...problem,
+      message: withoutPassword(problem.message),
+      try: ofNode(problem.try, dataDir, settings),
+    })),
     rules: rulesStatus(found, live, lastOrLive),
     buffer: {
       accepted: found.accepted,
@@ -208,6 +216,12 @@ export function statusOf(found: BufferFacts, { dataDir, settings, nowMs, last, r
       return { rule, sensor_id: sensor, since: iso(sinceMs) };
     }),
   };
+}
+
+/** `command`, with the data dir where it looks at a node and would look at another one. */
+function ofNode(command: string, dataDir: string, settings: Settings): string {
+  const isOther = settings.dataDir !== SETTINGS.dataDir.fallback && !command.includes("--data-dir");
+  return isOther && LOOKS_AT_NODE.test(command) ? `${command} --data-dir ${shellWord(dataDir)}` : command;
 }
 
 /** The holder of the lock, or null. A report without a lock is of an agent that ended, however it ended. */

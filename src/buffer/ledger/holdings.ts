@@ -206,6 +206,9 @@ const EXTRA_ROWS = 10_000;
 const EXTRA_NAMES = 100;
 const EXTRA = record(anything, { most: 1_000_000 });
 
+/** A note of ours has a `_` more than every field of the row that has its name. */
+const NOTE = new RegExp(`^(${BAD_FIELDS}|${RECEIVED_TIME})_*$`);
+
 /** Fields that no profile knows, each with the first seq that has it (of the rows that were looked at). */
 export function newFields(ledger: BufferLedger): { name: string; first_seq: number }[] {
   const first = new Map<string, number>();
@@ -213,8 +216,9 @@ export function newFields(ledger: BufferLedger): { name: string; first_seq: numb
     "SELECT seq, fields FROM extra ORDER BY seq DESC LIMIT ?",
   );
   for (const { seq, fields } of rows.iterate(EXTRA_ROWS)) {
-    for (const name of storedJson(EXTRA, fields)?.keys() ?? []) {
-      if (name === BAD_FIELDS || name === RECEIVED_TIME) continue;
+    const names = storedJson(EXTRA, fields) ?? new Map();
+    for (const name of names.keys()) {
+      if (NOTE.test(name) && !names.has(`${name}_`)) continue;
       if (first.has(name) || first.size < EXTRA_NAMES) first.set(name, seq);
     }
   }

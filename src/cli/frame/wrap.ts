@@ -26,11 +26,15 @@ export function longestWord(text: string): number {
 }
 
 /**
- * `name  text` lines, the texts under each other; a text longer than `columns` continues there. Without `columns` each
- * has one line, however long.
+ * `name  text` lines, the texts under each other, `gap` between them; a text longer than `columns` continues there. Without
+ * `columns` each has one line, however long.
  */
-export function factLines(facts: readonly (readonly [name: string, text: string])[], columns?: number): string[] {
-  const indent = Math.max(...facts.map(([name]) => name.length)) + 2;
+export function factLines(
+  facts: readonly (readonly [name: string, text: string])[],
+  columns?: number,
+  gap = "  ",
+): string[] {
+  const indent = Math.max(...facts.map(([name]) => name.length)) + gap.length;
   return facts.flatMap(([name, text]) => {
     const lines = columns === undefined ? [text] : wrapWords(text, columns - indent);
     return lines.map((line, at) => `${(at === 0 ? name : "").padEnd(indent)}${line}`.trimEnd());
