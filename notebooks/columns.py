@@ -253,7 +253,7 @@ ADDED: tuple[Column, ...] = (
     ("_corrupt_record", "string", "The line as it was, where it could not be read as these columns"),
 )
 
-# What each node tells of itself.
+# What each node reports about itself.
 HEARTBEATS = "sensor_readings_heartbeats"
 
 HEARTBEAT_COLUMNS: tuple[Column, ...] = (

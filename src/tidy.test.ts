@@ -409,6 +409,19 @@ test("no text that a user sees sounds translated", () => {
   expect(wrong).toEqual([]);
 });
 
+test("no comment and no test's name sounds translated", () => {
+  const wrong = CODE.filter((path) => path !== "src/tidy.test.ts").flatMap((path) => {
+    const code = read(path);
+    const comments = code.matchAll(/^\s*(?:\/\*[\s\S]*?\*\/|\/\/[^\n]*)/gm);
+    const names = code.matchAll(/\b\w*[tT]est(?:\.\w+\([^()]*\))?\(\s*(?:"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)/g);
+    return [...comments, ...names]
+      .map(([text]) => text.replace(/\s*\n\s*\*? */g, " "))
+      .filter((text) => IDIOMS.test(text))
+      .map((text) => `${path}: ${IDIOMS.exec(text)?.[0]}: ${text.trim().slice(0, 100)}`);
+  });
+  expect(wrong).toEqual([]);
+});
+
 /** A sentence of a page that people read is shorter than this; code counts as one word. */
 const SENTENCE_WORDS = 40;
 

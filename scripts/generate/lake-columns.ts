@@ -50,7 +50,7 @@ ADDED: tuple[Column, ...] = (
 ${tuples(LOADER_COLUMNS, "    ")}
 )
 
-# What each node tells of itself.
+# What each node reports about itself.
 HEARTBEATS = ${JSON.stringify(HEARTBEATS_TABLE)}
 
 HEARTBEAT_COLUMNS: tuple[Column, ...] = (

@@ -200,7 +200,7 @@ longTest(
   600_000,
 );
 
-test("no wait depends on the clock of the wall: a source that polls and a store that was down go on within seconds of any jump", async () => {
+test("no wait depends on the clock of the wall: a source that polls and a store that was down continue within seconds of any jump", async () => {
   const node = await startFakeNode({ count: 10_000, now: 0, polls: true, env: { AGENT_BATCH_MS: "1s" } });
   const takenSoon = async () => {
     const before = node.source.acknowledged;

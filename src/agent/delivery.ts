@@ -241,7 +241,7 @@ export class Delivery {
     } else log.warn("batch_halved", `Cannot deliver ${batch.stage}/${batch.key} whole: ${reason}`);
   }
 
-  /** The link waits in running time, which no set clock moves; people are told since when by the clock of the wall. */
+  /** The link waits in running time, which no set clock moves; what people see is by the clock of the wall. */
   #linkEvent(event: LinkEvent): void {
     const { log, random, backoffMaxMs, store, running, now } = this.#parts;
     const { link, say } = nextLink(this.#link, event, running(), { random, ceilingMs: backoffMaxMs });

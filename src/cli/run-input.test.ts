@@ -1,4 +1,4 @@
-/** What a person is told of input that can be read and hardly means what it says: whole runs, in this process. */
+/** Reports of input that can be read and is probably a mistake: whole runs, in this process. */
 import { Database } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -85,7 +85,7 @@ function rawRows(lake: string): RawRow[] {
 
 const fields = { dev: "sensor_id", ts: "timestamp" };
 
-test("a wrong epoch unit is told, with the one that fits, and no such reading has time_quality ok", async () => {
+test("a wrong epoch unit is reported, with the one that fits, and no such reading has time_quality ok", async () => {
   const rows = [0, 1_700_000_000, 1_700_000_060].map((ts) => ["a", ts, 20] as const);
   const map = { fields, timestamp: { format: "unix_ms" } };
   const { health, problems, warnings, rows: raw, keys } = await ran("dev TEXT, ts, temperature REAL", rows, map);
@@ -135,7 +135,7 @@ test("one implausible time among good ones marks only its own reading, and the r
   expect(earlier.rows.map((row) => row["time_quality"])).toEqual(["ok", "ok", "ok", "ok"]);
 });
 
-test("a misspelt name in a map is told by a run with --once, and status says it afterwards", async () => {
+test("a misspelt name in a map is reported by a run with --once, and status says it afterwards", async () => {
   const map = { fields: { ...fields, temprature: "temperature" } };
   const { health, problems, warnings } = await ran("dev, ts, temperatur", [["a", "2024-01-01T00:00:00Z", 75]], map);
   const message = 'No row has these names of the map: "temprature" (did you mean temperatur?)';
@@ -177,7 +177,7 @@ test("through the hour that occurs twice every row has its own moment, also over
   }
 });
 
-test("built-in rules in another unit than the profile's are told; a folder of the user's own is not", async () => {
+test("built-in rules in another unit than the profile's are reported; a folder of the user's own is not", async () => {
   const profile = (unit: string) => ({
     name: "room",
     measures: [

@@ -21,7 +21,7 @@ export function storeOf(
 
 /**
  * Work that looks into the store, for a person who waits: reads are repeated for up to a minute each, and the terminal shows
- * why. A key that may not read is told what it does not see, and what allows it.
+ * why. For a key that may not read, the error says what is missing, and what allows it.
  */
 export async function lookInto<T>(
   context: Context,

@@ -11,7 +11,7 @@ export interface Condition {
   readonly measures: readonly string[];
   /** The ranges that its one measure may be in, one for each group of sensors; only a range has them. */
   readonly limits?: readonly { readonly min: number; readonly max: number }[];
-  /** What of it is legal but hardly meant: a warning of `rules check`. */
+  /** A warning of `rules check`: it is legal, but probably a mistake. */
   readonly doubt?: string;
   /** Why it cannot work as it is written, although it is legal. */
   readonly idle?: readonly Doubt[];

@@ -129,7 +129,7 @@ function findings(rules: readonly object[], reading: Reading): readonly Finding[
   return block.findings.get(0) ?? [];
 }
 
-test("a finding says what was seen, what was allowed, and why, in one sentence", () => {
+test("a finding has the observed value, the limit and the reason, in one sentence", () => {
   const temperature = {
     name: "t",
     severity: "critical",

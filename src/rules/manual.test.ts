@@ -9,7 +9,7 @@ const manual = readFileSync(join(import.meta.dir, "../../docs/rules.md"), "utf8"
 const examples = [...manual.matchAll(/```json\n([\s\S]*?)```/g)].map((match) => match[1]!.trim());
 const range = '"when": { "range": { "measure": "temperature", "max": 60 } }';
 
-test("every example in the manual is a rule that is let in", () => {
+test("every example in the manual is a rule that is accepted", () => {
   expect(examples.length).toBeGreaterThan(5);
   for (const example of examples) {
     const rest = example.startsWith('"when"') ? "" : `, ${range}`;

@@ -18,7 +18,7 @@ export interface RuleSet {
   readonly names: readonly string[];
   readonly rules: readonly RuleSummary[];
   /**
-   * What is legal but hardly meant: rules that cannot work, limits that are far from what is plausible, files beside the rules
+   * What is legal but probably a mistake: rules that cannot work, limits that are far from what is plausible, files beside the rules
    * that are not read. `profiles`: all that a reading may have.
    */
   warnings(profiles: readonly Profile[]): readonly RuleWarning[];

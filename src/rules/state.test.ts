@@ -25,7 +25,7 @@ test("what a block touched stays when it is kept and is put back when it is not,
         } else if (what === "save and load") {
           const saved = state.save();
           subjects = new Subjects();
-          subjects.of("somebody who was not there before");
+          subjects.of("a sensor that was not there before");
           state = new RuleState(subjects, FRESH);
           expect(state.load(saved)).toBe(true);
           kept = new Map(now);
@@ -44,7 +44,7 @@ test("what a block touched stays when it is kept and is put back when it is not,
   );
 });
 
-test("what was saved by a rule of another shape, or is damaged, is not taken over", () => {
+test("the memory of a rule of another shape, or a damaged one, is not used", () => {
   const subjects = new Subjects();
   const state = new RuleState(subjects, FRESH);
   state.touch(subjects.of("a"));

@@ -56,7 +56,7 @@ test("sensors, readings and errors are counted by rule, and a block that is judg
   set.count(block);
   expect(counts()).toEqual([
     ["all", 2, 5, 0, null],
-    // An absent field is no error, and decides nothing.
+    // An absent field is not an error, and decides nothing.
     ["fails", 1, 3, 2, 0],
     ["nowhere", 0, 0, 0, null],
     ["south", 1, 2, 1, 1],

@@ -19,7 +19,7 @@ function problems(uris: readonly string[], map: object = {}): string[] {
 
 const ONE_ROOM = { constants: { sensor_id: "room-1", location: "Hall" } };
 
-test("several sources cannot be one sensor by the map's constant: their readings could not be told apart", () => {
+test("several sources cannot be one sensor by the map's constant: their readings could not be distinguished", () => {
   for (const uris of [
     ["sqlite:a.db", "sqlite:b.db"],
     ["sqlite:a.db?table=hall", "sqlite:a.db?table=cellar"],

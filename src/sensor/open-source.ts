@@ -19,7 +19,7 @@ export type SourceOptions = {
   /** Those that a row's sensor_type may choose instead; none where the user named a profile. */
   readonly otherProfiles: readonly Profile[];
   readonly mapping: Mapping | null;
-  /** The names of the map that rows have, over all sources; null where nobody asks. */
+  /** The names of the map that rows have, over all sources; null where no caller needs them. */
   readonly names: MappedNames | null;
   readonly cursor: CursorOf;
   /** The time of a sensor's last reading in the buffer, if it is one of the newest; null where it is not known. */
@@ -115,7 +115,7 @@ export function sourceProblems(uris: readonly string[], context: SourceContext):
   return problems;
 }
 
-/** Readings of several places under one id could never be told apart again. */
+/** Readings of several places under one id could never be distinguished again. */
 function oneSensorOf(uris: readonly string[], sensorId: string | number): UsageError {
   const all = uris.map((uri) => `"${uri}"`).join(", ");
   const wayOut = "map a field of theirs to sensor_id, or run an agent for each, with a map and a data dir of its own";

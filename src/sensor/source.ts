@@ -31,12 +31,12 @@ export interface Source {
   /** The cursor changed although nothing was appended: it is committed too, soon. `committed()` ends it. */
   readonly hasMoved?: boolean;
   /**
-   * What is wrong with its input although it can be read: a mapped name that no row has, rows that were edited. Empty when
+   * Problems of input that can be read: a mapped name that no row has, rows that were edited. Empty when
    * all is well. Called about once a second. `agent status` shows it, also after the agent has ended.
    */
   problems?(): readonly Problem[];
   /**
-   * For a time that is hardly meant: what the same number is in another format (`unix_ms gives 1970-01-20 here; as unix_s it
+   * For a time that is probably a mistake: what the same number is in another format (`unix_ms gives 1970-01-20 here; as unix_s it
    * is 2023-11-14`). Null where no other fits.
    */
   otherTime?(timeMs: number): string | null;

@@ -1,6 +1,6 @@
 /**
  * Whether the store can be reached, and when to try again: decided purely. The caller keeps the state, starts no put
- * before `retryAtMs`, and logs what `say` names. Times are of a clock that nobody sets: a wait is as long as it was meant.
+ * before `retryAtMs`, and logs what `say` names. Times are of a clock that is never set: a wait is as long as it was meant.
  */
 
 /** `sinceMs`: when the state was entered. */

@@ -45,7 +45,7 @@ const NEXT = `
 Next:
   agent config check                                        # settings, profile, map and rules
   agent run --for 10s                                       # ten seconds with simulated sensors, into ./lake
-  agent status                                              # what was taken, and whether anything is wrong
+  agent status                                              # how much was taken, and every problem
   agent config check --profile profile.json --map map.json  # after you edited both; then set them in .env
   agent rules test                                          # after you edited rules/
 `;
@@ -114,7 +114,7 @@ ${NEXT}`,
   expect(readFileSync(join(cwd, "profile.json"), "utf8")).toBe("mine");
 });
 
-test("with a folder the next step is to go there; --json says the same to a script; wrong settings are no reason not to", async () => {
+test("with a folder the next step is to go there; --json says the same to a script; it works with wrong settings too", async () => {
   const cwd = empty();
   const { code, stdout } = await seen("init a/b --json", cwd, { AGENT_PUTS: "none" });
   expect(code).toBe(0);
@@ -189,7 +189,7 @@ Next:
   expect(JSON.parse(inFolder.stdout)).toEqual(JSON.parse(inBinary.stdout));
 });
 
-test("agent rules init keeps what is there and tells where the whole is refused", async () => {
+test("agent rules init keeps existing files and reports where the whole is refused", async () => {
   const cwd = empty();
   mkdirSync(join(cwd, "new"));
   writeFileSync(
@@ -211,13 +211,13 @@ test("agent rules init keeps what is there and tells where the whole is refused"
   expect(readFileSync(join(cwd, "new", "stuck.json"), "utf8")).toContain("my-stuck");
   writeFileSync(join(cwd, "new", "zz.json"), '{"name":"my-stuck","when":{"gap":{"longer_than":"1h"}}}');
   const refused = await seen("rules init new --json", cwd);
-  const told = JSON.parse(refused.stdout) as {
+  const report = JSON.parse(refused.stdout) as {
     ok: boolean;
     files: { outcome: string }[];
     problems: { file: string }[];
   };
-  expect([refused.code, told.ok, told.problems.map(({ file }) => file)]).toEqual([1, false, ["new/zz.json"]]);
-  expect(new Set(told.files.map(({ outcome }) => outcome))).toEqual(new Set(["kept"]));
+  expect([refused.code, report.ok, report.problems.map(({ file }) => file)]).toEqual([1, false, ["new/zz.json"]]);
+  expect(new Set(report.files.map(({ outcome }) => outcome))).toEqual(new Set(["kept"]));
 });
 
 test("JSON is laid out as a person would, and reads back as it was", () => {

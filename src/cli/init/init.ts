@@ -64,7 +64,7 @@ function nextSteps(dir: string): readonly (readonly [line: string, why: string])
     ...enter,
     ["agent config check", "settings, profile, map and rules"],
     ["agent run --for 10s", "ten seconds with simulated sensors, into ./lake"],
-    ["agent status", "what was taken, and whether anything is wrong"],
+    ["agent status", "how much was taken, and every problem"],
     ["agent config check --profile profile.json --map map.json", "after you edited both; then set them in .env"],
     ["agent rules test", "after you edited rules/"],
   ];

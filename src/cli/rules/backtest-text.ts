@@ -121,8 +121,8 @@ function rulesTable({ rules, anomalous }: BacktestJson, columns: number | undefi
   const isQuiet = ({ change, did_break }: RuleJson) => change === "removed" && did_break === 0;
   const quiet = rules.filter(isQuiet).length;
   const more = `and ${counted(quiet, "rule")} in force that broke nothing and would be gone\n`;
-  const told = rules.filter((rule) => !isQuiet(rule));
-  const rows = told.map(({ name, would_break, did_break, only_would, only_did, change }) => {
+  const shown = rules.filter((rule) => !isQuiet(rule));
+  const rows = shown.map(({ name, would_break, did_break, only_would, only_did, change }) => {
     const counts = [would_break, did_break, only_would, only_did].map(grouped);
     return [name, ...counts, change === null ? "" : CHANGE_TEXT[change]];
   });
@@ -167,7 +167,7 @@ function truthTexts(truth: NonNullable<BacktestJson["truth"]>, columns: number |
       right: [1, 2, 3, 4],
       columns,
     });
-  const all = `Against what the readings say of themselves (anomaly_type), all rules:\n${table(truth.all_rules)}`;
+  const all = `Against the labels of the readings (anomaly_type), all rules:\n${table(truth.all_rules)}`;
   const note =
     "recall: the share of the type's readings that broke a rule. precision: of the readings that broke a rule and are of the type or healthy, the share of the type.\n";
   if (truth.flag_rules.length === 0) return [all + note];

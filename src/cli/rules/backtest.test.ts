@@ -174,7 +174,7 @@ test("a buffer without readings of that time says which it has", async () => {
   );
 });
 
-test("what was pruned is gone from the replay, and a hole in the seqs is no end", async () => {
+test("what was pruned is gone from the replay, and a hole in the seqs does not end it", async () => {
   await node.takeAndDeliver(new MemoryStore(), 200);
   node.take(10);
   while (new Retention(node.buffer).prune(Number.MAX_SAFE_INTEGER) > 0);
@@ -312,12 +312,12 @@ test("after a stop it ends with a sentence; the buffer was not touched", async (
     evaluationProblems: () => [],
   });
   const range = { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER };
-  const told: string[] = [];
-  const progress = { tell: (text: () => string) => void told.push(text()), end: () => undefined };
+  const lines: string[] = [];
+  const progress = { tell: (text: () => string) => void lines.push(text()), end: () => undefined };
   const work = backtest({ ledger, readings, set, ...range, stop: AbortSignal.abort(), progress });
   expect(work).rejects.toThrow(AgentError);
   await work.catch(() => undefined);
   ledger.close();
-  expect(told).toEqual([expect.stringMatching(/^10 of 10 readings, [\d,]+\/s, about 0 s left$/)]);
+  expect(lines).toEqual([expect.stringMatching(/^10 of 10 readings, [\d,]+\/s, about 0 s left$/)]);
   expect(node.buffer.db.query("SELECT total_changes() AS n").get()).toEqual(before);
 });

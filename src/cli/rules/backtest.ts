@@ -1,4 +1,4 @@
-/** `agent rules backtest`: what a rule set would have said of the readings that the buffer still holds. Reads only. */
+/** `agent rules backtest`: the verdicts of a rule set on the readings that the buffer still holds. Reads only. */
 import { resolve } from "node:path";
 import { UsageError } from "../../core/errors.ts";
 import { parseDuration } from "../../core/time/duration.ts";
@@ -29,7 +29,8 @@ const ARGS = {
 
 export const command = defineCommand({
   name: "backtest",
-  summary: "Replay the buffer's readings through a rule set: what it would break, against what was broken.",
+  summary:
+    "Replay the buffer's readings through a rule set: the rules that they would break, beside those that they broke.",
   args: ARGS,
   examples: [
     "agent rules backtest --since 24h --by hour",
@@ -71,7 +72,7 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   }
 }
 
-/** A bare number would be milliseconds to `parseDuration`, which no one means here. */
+/** A bare number would be milliseconds to `parseDuration`, which is never meant here. */
 async function momentFlag(name: "since" | "until", given: string, nowMs: number): Promise<number> {
   const text = given.trim();
   const ago = /\d$/.test(text) ? undefined : parseDuration(text);

@@ -14,7 +14,7 @@ export async function rulesInForce(
   catalogue: SensorCatalogue,
   command: string,
 ): Promise<Loaded<{ from: string; set: RuleSet }>> {
-  // A run takes a folder that nobody named from its first rule file on.
+  // A run takes the folder ./rules, where no setting names one, from its first rule file on.
   const isEmpty = settings.rulesDir === null && !hasRuleFiles(resolve(cwd, DEFAULT_DIR));
   const { from, loaded } = isEmpty
     ? { from: BUILT_IN, loaded: await builtIn(catalogue) }

@@ -47,13 +47,13 @@ The newest readings in the buffer were judged by version abc
   });
 });
 
-test("without a buffer there are no counts; one that was asked for and is not there is a wrong call", async () => {
+test("without a buffer there are no counts; to name one that does not exist is a wrong call", async () => {
   expect((await listed()).stdout).toStartWith("damp  warning   range       humidity\n");
   expect(JSON.parse((await listed("--json")).stdout)).toMatchObject({ rules: [{ did_break: null }, {}] });
   expect((await listed("--data-dir", "nowhere")).code).toBe(2);
 });
 
-test("a buffer that cannot be read is no reason not to list", async () => {
+test("where the buffer cannot be read, the rules are listed without counts", async () => {
   mkdirSync(join(node.dataDir, "agent-data"));
   writeFileSync(
     join(node.dataDir, "agent-data/buffer.db"),
@@ -71,7 +71,7 @@ test("a buffer that cannot be read is no reason not to list", async () => {
 test("--history shows every switch, oldest first, and says so if there is none", async () => {
   expect(await listed("--history", "--data-dir", ".")).toEqual({
     code: 0,
-    stdout: "no switch was written down yet\n",
+    stdout: "no switch was recorded yet\n",
     stderr: [],
   });
   expect(JSON.parse((await listed("--history", "--data-dir", ".", "--json")).stdout)).toEqual({ history: [] });

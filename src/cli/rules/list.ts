@@ -70,7 +70,7 @@ type Judged = {
   readonly counts: ReadonlyMap<string, Count>;
 };
 
-/** Null where there is no buffer. A list is worth having without its counts, unless they were asked for. */
+/** Null without a buffer: the list is shown without counts, unless they were asked for. */
 function judgedLately({ settings, cwd, say }: Context): Judged | null {
   const dataDir = resolve(cwd, settings.dataDir);
   const isAsked = settings.origins.dataDir === "flag";
@@ -165,7 +165,7 @@ async function history(flags: Flags<typeof ARGS>, context: Context): Promise<Exi
     const switches = ruleSwitches(ledger, SWITCHES);
     const text = flags.json
       ? `${JSON.stringify({ history: switches.map(switchJson) }, null, 2)}\n`
-      : switches.map(switchText).join("") || "no switch was written down yet\n";
+      : switches.map(switchText).join("") || "no switch was recorded yet\n";
     await context.write(text);
     return 0;
   } finally {

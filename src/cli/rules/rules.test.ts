@@ -43,7 +43,7 @@ test("rules check says that a folder is fine, with its version", async () => {
   ]);
 });
 
-test("rules check warns of what is legal but hardly meant, with its place, and lets it in", async () => {
+test("rules check warns of a rule that is legal but probably a mistake, with its place, and accepts it", async () => {
   const odd =
     '[{"name":"a","when":{"range":{"measure":"humidty","max":95}}},\n{"name":"b","when":{"range":{"measure":"humidity","max":950}}}]';
   const { code, stdout } = await seen(["check"], { "a.json": odd });
@@ -114,7 +114,7 @@ test("a folder that cannot be read is a wrong call, reported on stderr, for ever
   }
 });
 
-test("without a folder rules check and rules test look at the rules in the binary, and say so", async () => {
+test("without a folder rules check and rules test use the rules in the binary, and say so", async () => {
   expect((await seen(["check"])).stdout).toMatch(/^The rules in the binary are fine: \d+ rules, version \w{12}\.\n$/);
   const { code, stdout } = await seen(["test"]);
   expect([code, stdout]).toEqual([0, expect.stringMatching(/\n\d+ passed, 0 failed \(the rules in the binary\)\n$/)]);

@@ -19,7 +19,7 @@ const DIR = {
 
 const check = defineCommand({
   name: "check",
-  summary: "Check every rule file and tell all problems at once, each with file, line and column.",
+  summary: "Check every rule file and report all problems at once, each with file, line and column.",
   args: { ...DIR, json: { type: "boolean", description: "One JSON value: {ok, version, rules, problems, warnings}." } },
   examples: ["agent rules check", "agent rules check rules/ --json"],
   run: async (flags, context) => {
@@ -96,7 +96,7 @@ function namedFolder(dir: string | undefined, { settings }: Context): string | n
   return dir ?? settings.rulesDir;
 }
 
-/** What is legal but hardly meant, given the profiles that a run would know. */
+/** What is legal but probably a mistake, with the profiles that a run would know. */
 async function warningsOf(set: RuleSet, { settings, cwd }: Context): Promise<readonly RuleWarning[]> {
   const { loadProfile, shippedProfiles } = await import("../../sensor/profile/shipped.ts");
   return set.warnings([loadProfile(settings.profile, cwd), ...shippedProfiles()]);

@@ -23,7 +23,7 @@ async function status(is: (status: Status) => boolean): Promise<Status> {
 }
 
 binaryTest(
-  "./rules is watched before it is there, its first rule file is told with what it replaces, a restart keeps it",
+  "./rules is watched before it is there, its first rule file is logged with what it replaces, a restart keeps it",
   async () => {
     let agent = start();
     expect(await agent.says("running:")).toBe(true);

@@ -67,7 +67,7 @@ test("a password in a URI is hidden, its user is not", () => {
   );
 });
 
-test("the value of a secret parameter of a URI is hidden, whoever knows the parameter, and the others are not", () => {
+test("the value of a secret parameter of a URI is hidden, whichever part knows the parameter, and the others are not", () => {
   for (const [text, hidden] of [
     ['Cannot use "sqlite:a.db?password=hunter2": no', 'Cannot use "sqlite:a.db?password=***": no'],
     [

@@ -72,7 +72,7 @@ test("a syntax error says what was expected, what was found, and where", () => {
   for (const [text, said] of cases) expect(complaint(text)).toBe(said);
 });
 
-test("a byte order mark is no error", () => {
+test("a byte order mark is not an error", () => {
   expect(plainJson(parseLocatedJson("\ufeff[1]"))).toEqual([1]);
 });
 

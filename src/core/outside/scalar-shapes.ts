@@ -11,7 +11,7 @@ function scalar<T>(expects: string, schema: JsonSchema, fits: (value: unknown) =
   };
 }
 
-/** Text that matches (`/^/`: any); `why` may say of a text that matches why it is refused all the same. */
+/** Text that matches (`/^/`: any); `why` may refuse a text that matches, with its reason. */
 export function text(pattern: RegExp, expects: string, why?: (value: string) => string | null): Shape<string> {
   const fits = (value: unknown): value is string => typeof value === "string" && pattern.test(value);
   const plain = scalar(expects, { type: "string", ...(pattern.source !== "^" && { pattern: pattern.source }) }, fits);

@@ -41,7 +41,7 @@ export interface Shape<T> {
 /** The type of the values that a shape lets through. */
 export type ValueOf<S> = S extends Shape<infer T> ? T : never;
 
-/** A value of which parts may have been refused: what a check over several fields may look at. */
+/** A value of which parts may have been refused: the argument of a check over several fields. */
 export type Partly<T> = T extends readonly (infer Item)[]
   ? readonly (Partly<Item> | undefined)[]
   : T extends ReadonlyMap<string, infer Item>
@@ -53,7 +53,7 @@ export type Partly<T> = T extends readonly (infer Item)[]
 /** `path` is relative to the value that is checked: `limits`, `[2].name`. */
 export type Complain = (path: string, what: string, of?: JsonProblem["of"]) => void;
 
-/** `check` sees the items that were read; undefined stands for those that were refused. */
+/** `check` sees the items that were read; those that were refused are undefined. */
 export function list<T>(
   item: Shape<T>,
   { least, most }: { readonly least: number; readonly most: number },
@@ -142,7 +142,7 @@ export function object<const F extends Fields>(
         }
       }
       if (needs !== undefined && !isMet(needs, { value, names, strangers })) refuse(problems, path, needs.what);
-      // Every field was just read by its shape; those that were refused are undefined, and `problems` is no longer empty.
+      // Every field was just read by its shape; those that were refused are undefined, and `problems` has their reasons.
       check?.(read as Partly<ObjectOf<F>>, complainer(path, problems));
       return read as ObjectOf<F>;
     },
@@ -186,7 +186,7 @@ export function join(path: string, key: string): string {
   return `${path}.${key}`;
 }
 
-/** Every problem goes through here, so that there is an end to them. */
+/** Every problem is added here, where their number is limited. */
 export function report(problems: JsonProblem[], problem: JsonProblem): void {
   problems.push(problem);
   if (problems.length >= PROBLEMS_MOST) throw new TooManyProblems();

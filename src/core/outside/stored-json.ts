@@ -16,7 +16,7 @@ import {
   type Shape,
 } from "./shape.ts";
 
-/** A value, or why there is none: no JSON (a torn file, a damaged page), or JSON that the shape refuses. */
+/** A value, or the reason why not: the text is not JSON (a torn file, a damaged page), or the shape refuses it. */
 export type Stored<T> = { readonly value: T } | { readonly refused: "no JSON" | JsonProblem };
 
 export function readStored<T>(shape: Shape<T>, text: string): Stored<T> {

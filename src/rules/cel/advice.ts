@@ -66,7 +66,7 @@ const WORDS: Readonly<Record<string, string>> = { and: '"&&"', or: '"||"', not: 
 /** How far from the place where the reader stopped a mistake can be. */
 const NEAR = 3;
 
-/** The problem with what to write, at the place of the mistake; the same problem where there is no advice. */
+/** The problem with what to write, at the place of the mistake; the same problem without advice. */
 export function withAdvice(text: string, problem: ExpressionProblem): ExpressionProblem {
   const bare = withoutTexts(text);
   for (const { pattern, say, nearby } of ADVICE) {
@@ -80,7 +80,7 @@ export function withAdvice(text: string, problem: ExpressionProblem): Expression
   return problem;
 }
 
-/** The expression with blanks for its texts, of the same length. A text that never ends is no text. */
+/** The expression with blanks for its texts, of the same length. A text that never ends stays as it is. */
 function withoutTexts(text: string): string {
   return text.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, (found) => `"${" ".repeat(found.length - 2)}"`);
 }

@@ -24,7 +24,7 @@ export type CheckedExpression = {
   /** The fields that it reads, in the order of their first appearance. */
   readonly fields: readonly string[];
   readonly measures: readonly string[];
-  /** Of the values of `fields`: throws a CelError where CEL says that there is an error. */
+  /** Of the values of `fields`: throws a CelError where CEL has an error. */
   readonly evaluate: Evaluate;
 };
 /** `index`: where in the expression, in UTF-16 units. */

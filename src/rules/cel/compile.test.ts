@@ -188,7 +188,7 @@ test("doubles follow IEEE 754: a division by zero is infinite, not an error", ()
   expect(rows("!(a / b > 1.0)")).toEqual([1]);
 });
 
-test("what is outside the compiled part is evaluated and gives what CEL says", () => {
+test("an expression outside the compiled part is evaluated, with CEL's result", () => {
   const rows = (source: string) => {
     const expression = checked(source);
     expect([source, compileExpression(expression)]).toEqual([source, undefined]);

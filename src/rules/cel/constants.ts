@@ -4,7 +4,7 @@ import { type CheckedExpression, childrenOf, type ExpressionProblem } from "./ch
 import { EvaluationProblem, evaluatorOf } from "./evaluate.ts";
 import { CelError } from "./values.ts";
 
-/** Why the expression decides nothing, or undefined. It may be meant: it is a warning, no reason to refuse. */
+/** Why the expression decides nothing, or undefined. It may be meant: a warning, never a refusal. */
 export function idleExpression({ ast }: CheckedExpression): ExpressionProblem | undefined {
   if (isNever(ast, true)) return { message: "this expression is never true: no reading can break the rule", index: 0 };
   if (isNever(ast, false)) {
@@ -13,7 +13,7 @@ export function idleExpression({ ast }: CheckedExpression): ExpressionProblem | 
   return undefined;
 }
 
-/** What a part without a field gives. Unknown: nothing can be said of it. */
+/** The value of a part without a field; unknown where it cannot be said. */
 type Folded = { readonly value: unknown } | "unknown";
 
 function folding(node: ASTNode): Folded {
@@ -30,7 +30,7 @@ function isConstant(node: ASTNode): boolean {
   return namesIn(node).size === 0;
 }
 
-/** The names of fields; those that a macro binds in it are none. */
+/** The names of fields; without those that a macro binds in it. */
 function namesIn(node: ASTNode): ReadonlySet<string> {
   const names = new Set<string>();
   if (node.op === "id") names.add(node.args);
@@ -130,7 +130,7 @@ const NEGATED: Readonly<Record<string, string>> = {
   "!=": "==",
 };
 
-/** `field op value`, whichever way round it was written. */
+/** `field op value`, also where it was written as `value op field`. */
 function comparisonOf({ node, wanted }: Part): Comparison | undefined {
   const mirrored = MIRRORED[node.op];
   if (mirrored === undefined) return undefined;

@@ -65,7 +65,7 @@ class EvaluatorBuilder {
         return { run: this.#read(node.args, node.start), isConstant: false };
       case "-_": {
         const of = node.args;
-        // The lowest int is written as the negative of a number that is none.
+        // The lowest int is written as the negative of a number that is not an int.
         if (of.op === "value" && typeof of.args === "bigint") return constant(negative(of.args));
         return this.#of([of], negative);
       }

@@ -17,7 +17,7 @@ export type Matcher = (text: string) => boolean;
 /** Rules are read, tested and compiled one after the other, and say the same pattern each time. */
 const known = new Map<string, Matcher>();
 
-/** The pattern as a function, or the reason why it is none. */
+/** The pattern as a function, or the reason why it has none. */
 export function readPattern(pattern: string): Matcher | { readonly problem: string } {
   const before = known.get(pattern);
   if (before !== undefined) return before;

@@ -6,7 +6,7 @@ export type Value = {
   readonly type: "double" | "int" | "string";
   readonly js: string;
   readonly defined: string;
-  /** The value is NaN wherever it is not defined, so that a comparison needs no check. */
+  /** The value is NaN where it is not defined, so that a comparison needs no check. */
   readonly nan: boolean;
   /** A text of which the order beside any other is known to be the language's own. */
   readonly isPlain?: boolean;

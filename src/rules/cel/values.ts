@@ -53,7 +53,7 @@ export class CelMap {
     this.#values.set(own, { key, value });
   }
 
-  /** Undefined where there is no such key: no value of CEL is. */
+  /** Undefined where there is no such key: no value of CEL is undefined. */
   get(key: unknown): unknown {
     const own = ownKey(key);
     return own === undefined ? undefined : this.#values.get(own)?.value;

@@ -11,6 +11,6 @@ export type Fields = {
   /** ISO 8601; without it, the epoch. */
   readonly timestamp?: string;
 };
-/** `error`: for this reading. `refused`: when the rule is read, because it is no CEL, or an error for every reading. */
+/** `error`: for this reading. `refused`: when the rule is read, because it is not CEL, or an error for every reading. */
 export type Outcome = true | false | "error" | "refused";
 export type Case = readonly [expression: string, outcome: Outcome, fields?: Fields];

@@ -72,7 +72,7 @@ test("no verdict depends on the time zone of the machine", () => {
   try {
     for (const zone of ["UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati", "Australia/Lord_Howe"]) {
       process.env["TZ"] = zone;
-      // The machine's zone is another one now, for whoever asks.
+      // The machine's zone is another one now, in every part of this process.
       hours.add(new Date(Date.UTC(2024, 6, 1)).getHours() * 60 + new Date(Date.UTC(2024, 6, 1)).getMinutes());
       for (const cases of Object.values(times)) {
         for (const compiled of [true, false]) expect([zone, ...wrongOf(cases, compiled)]).toEqual([zone]);

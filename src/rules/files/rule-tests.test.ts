@@ -3,7 +3,7 @@ import { SensorCatalogue } from "../../core/sensor.ts";
 import { formatProblem } from "../rule-set.ts";
 import { loadRuleTexts } from "./load.ts";
 
-/** What is said of a rule with these tests. */
+/** The problems of a rule with these tests. */
 function said(when: object, tests: unknown): string[] {
   const text = JSON.stringify({ name: "r", when, tests });
   const loaded = loadRuleTexts([{ name: "r.json", text }], new SensorCatalogue());
@@ -38,7 +38,7 @@ test("breaks: true is about the last reading, false about all of them, a list ab
   ]);
 });
 
-test("what is repeated is written once", () => {
+test("a repeated reading is written once", () => {
   const readings = [
     { repeat: 2, readings: [{ m: 1 }, { m: 2 }] },
     { repeat: 4, readings: [{ m: 7 }] },

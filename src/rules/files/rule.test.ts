@@ -230,7 +230,7 @@ test("the version counts all that is written but $schema and formatting, files a
   expect(version(loaded.ok.canonical)).toBe(both);
 });
 
-test("a rule that fails one of its own tests is not let in, and the failing test is shown", () => {
+test("a rule that fails one of its own tests is refused, and the failing test is shown", () => {
   const text = `{
   "name": "t", "applies_to": { "sensor_type": "environmental" },
   "when": { "range": { "measure": "temperature", "max": 60 } },

@@ -1,5 +1,5 @@
 /**
- * Rules that are legal but hardly meant: limits that no plausible reading can reach, or that every one breaks; a rule that
+ * Rules that are legal but probably a mistake: limits that no plausible reading can reach, or that every one breaks; a rule that
  * repeats another one; a measure that no profile has; a kind without the key that most sensors need. Warnings of `rules check`, never a reason to refuse a set.
  */
 import { didYouMean } from "../../core/outside/did-you-mean.ts";

@@ -86,7 +86,7 @@ function readField(name: string, value: unknown, { path, problems }: Place): Tes
 
 /** Readings that come `times` times in a row. */
 type Part = { readonly times: number; readonly readings: readonly TestReading[] };
-/** Repetitions are written out only while a test runs: a short file can stand for millions of readings. */
+/** Repetitions are written out only while a test runs: a short file can describe millions of readings. */
 export type Sequence = { readonly parts: readonly Part[]; readonly count: number };
 
 export function* readingsOf({ parts }: Sequence): Generator<TestReading> {

@@ -54,7 +54,7 @@ test("a new file, one that goes, one that is renamed, a folder that goes and com
   expect(looks(8)).toContain(true);
 });
 
-test("files that are no rules are not looked at", () => {
+test("files that are not rules are ignored", () => {
   const { dir, looks } = watched();
   writeFileSync(join(dir, "README.md"), "notes");
   writeFileSync(join(dir, ".hidden.json"), "{}");

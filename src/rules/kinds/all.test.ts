@@ -28,7 +28,7 @@ test("mistakes in the newer kinds say what to write", () => {
     'when.range.overrides[0]: needs "min", "max" or both',
   ]);
   expect(when({ range: { measure: "m", min: 0, max: 1, deadband: 0.6 } })).toEqual([
-    "when.range.deadband: 0.6 leaves nothing between 0 and 1 to come back to",
+    "when.range.deadband: 0.6 leaves no value between 0 and 1 that ends a breach",
   ]);
   expect(when({ rate: { measure: "m", max_change: -1, per: "1h" } })).toEqual([
     "when.rate.max_change: must be a number of 0 or more, not -1",

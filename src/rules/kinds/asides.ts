@@ -1,6 +1,6 @@
 /**
  * What a rule remembered of a subject before readings of an earlier time came, while those count: a backlog must neither be
- * judged by what came after it, nor change what is said of the readings that follow it.
+ * judged by what came after it, nor change the verdicts of the readings that follow it.
  */
 import { RuleState, type Subjects } from "../state.ts";
 import { CATCHES_UP, CLOCK_WIDTH, PASSES, PEAK, SET_BACK, type Step } from "./event-time.ts";
@@ -19,20 +19,20 @@ const FORGOTTEN = 4;
 export class Asides {
   /** A subject has a row here once its clock has gone back. */
   readonly state: RuleState;
-  readonly #anew: Float64Array;
+  readonly #reset: Float64Array;
 
   /**
-   * `fresh`: the doubles behind the clock of a subject that was never seen. An earlier time begins with the first `anew` of
-   * them, by default all; the others continue: what is learnt slowly, and does not depend on the time.
+   * `fresh`: the doubles behind the clock of a subject that was never seen. An earlier time begins with the first `reset` of
+   * them, by default all; the others continue: a value that is learnt slowly, and does not depend on the time.
    */
-  constructor(subjects: Subjects, fresh: readonly number[], anew = fresh.length) {
+  constructor(subjects: Subjects, fresh: readonly number[], reset = fresh.length) {
     this.state = new RuleState(subjects, [0, 0, 0, ...fresh]);
-    this.#anew = Float64Array.from(fresh.slice(0, anew));
+    this.#reset = Float64Array.from(fresh.slice(0, reset));
   }
 
   /**
    * After a step above `LATE`: exchanges the doubles behind the clock at `at` where the time changed its direction. Returns
-   * the time of the last reading that they know; NaN: none.
+   * the time of the last reading that they know; NaN without one.
    */
   turn(step: Step, subject: number, values: Float64Array, at: number): number {
     const own = this.state.touch(subject);
@@ -46,7 +46,7 @@ export class Asides {
       return last;
     }
     if (step === PASSES) {
-      // A clock that was ahead is passed step by step, and so is the end of a backlog without a hole: both go on.
+      // A clock that was ahead is passed step by step, and so is the end of a backlog without a hole: both continue.
       if (now - last <= JUMP * aside[own + APART]!) return last;
       values.set(aside.subarray(own + CONTENT, own + this.state.width), content);
       return aside[own + PEAK_TIME]!;
@@ -56,7 +56,7 @@ export class Asides {
       aside.set(values.subarray(content, content + this.state.width - CONTENT), own + CONTENT);
     }
     aside[own + APART] = 0;
-    values.set(this.#anew, content);
+    values.set(this.#reset, content);
     return Number.NaN;
   }
 }

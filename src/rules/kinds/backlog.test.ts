@@ -45,12 +45,12 @@ const CONFIRMED = when("range", { measure: "m", max: 0.7 }, { confirm: { at_leas
 for (const kind of KIND_NAMES) {
   const given = OF_KIND[kind];
   if (given === "remembers nothing") continue;
-  test(`${kind}: a backlog changes nothing of what is said of the readings that come in order`, () => {
+  test(`${kind}: a backlog changes no verdict of the readings that come in order`, () => {
     for (const rule of given.rules) backlogChangesNothing(rule, given.values);
   });
 }
 
-test("confirm: a backlog changes nothing of what is said of the readings that come in order", () => {
+test("confirm: a backlog changes no verdict of the readings that come in order", () => {
   backlogChangesNothing(CONFIRMED, stepped);
 });
 
@@ -68,7 +68,7 @@ test("every kind with a memory is in this test", () => {
 });
 
 const at = (minutes: number, value: number): Sample => ({ sensor: "a", time: START + minutes * MINUTE, value });
-/** The sensor was offline from 10:00 to 12:00, sends the newest reading first, then ten old ones, then goes on. */
+/** The sensor was offline from 10:00 to 12:00, sends the newest reading first, then ten old ones, then continues. */
 const online = (newest: number, old: readonly number[], next: number) => [
   ...[at(0, 20), at(120, newest)],
   ...old.map((value, i) => at(1 + i, value)),
@@ -103,7 +103,7 @@ test("deadband: after a backlog the limit is still broken, and a backlog is not 
   expect(found.flatMap((finding, i) => (finding === null ? [] : [i]))).toEqual([1, 12]);
 });
 
-test("a clock that was ahead is passed step by step: what was remembered then does not come back", () => {
+test("a clock that was ahead is passed step by step: what the rule remembered then is not restored", () => {
   const rule = when("range", { measure: "m", max: 60, deadband: 2 });
   const ahead = [at(0, 20), at(30, 61), ...Array.from({ length: 40 }, (_, i) => at(1 + i, 59))];
   expect(findingsOf(rule, ahead).flatMap((finding, i) => (finding === null ? [] : [i]))).toEqual([1]);

@@ -17,7 +17,7 @@ const drift = (fields: object) => ({ when: { drift: { measure: "m", baseline: 20
 /** Noise of standard deviation 1 around 0. */
 const noise = (n: number, around = 0) => Array.from({ length: n }, (_, i) => around + (i % 2 === 0 ? 1 : -1));
 
-test("a mean that moved breaks the rule once enough readings say so, whichever way it went", () => {
+test("a mean that moved breaks the rule once enough readings say so, up or down", () => {
   for (const moved of [2, -2]) {
     const found = broken(drift({ baseline: 200 }), [...noise(200), ...noise(20, moved)]);
     // A reading is about 2 − 0.5 deviations away, and one in two by more than that: the sum passes 10 with the seventh or so.
@@ -69,7 +69,7 @@ test("nothing is judged during the baseline, nor against a baseline that never m
   expect(broken(drift({ deviation: 0.01 }), [...flat, 6, 6, 6])).toContain(true);
 });
 
-test("a baseline that never moved, and then one step of the sensor's resolution, is no drift, wherever the value is", () => {
+test("a baseline that never moved, and then one step of the sensor's resolution, does not break the rule, at any value", () => {
   const cases = "20 0.1, 0 0.1, 0.5 0.1, 1013.2 0.1, 45 1, -20 -0.5, 20 0.001".split(", ");
   for (const [level = 0, step = 0] of cases.map((one) => one.split(" ").map(Number))) {
     const values = [...new Array<number>(100).fill(level), ...new Array<number>(1_000).fill(level + step)];

@@ -116,7 +116,7 @@ function unitOf(value: number): number {
 }
 
 /**
- * The least deviation of a sensor that mostly repeats itself, so that a change by one step of its resolution is no drift:
+ * The least deviation of a sensor that mostly repeats itself, so that one step of its resolution does not break the rule:
  * two steps; none where every second reading changes, since then the deviation itself is learnt.
  */
 function coarseness(values: Float64Array, at: number): number {
@@ -192,6 +192,6 @@ export const DRIFT = remembering({
       ? 'without "min_deviation" a sensor that mostly repeats itself is judged by the smallest change that it has shown'
       : undefined,
   fresh: () => FRESH,
-  anew: 0,
+  reset: 0,
   judge,
 });

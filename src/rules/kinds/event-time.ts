@@ -17,7 +17,7 @@ export const PEAK = 3;
 /**
  * This many late readings in a row, each later than the one before, count from there on: one reading from next year must not
  * silence a rule until then. Either the clock was ahead and was set back, or it is a backlog of a device that was offline:
- * nothing in the readings tells the two apart before a reading is newer than the peak again.
+ * no reading shows which it is before one is newer than the peak again.
  */
 export const SET_BACK_AFTER = 10;
 

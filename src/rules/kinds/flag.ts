@@ -41,7 +41,7 @@ const shape = about(
       if (!fits) complain("equals", `must be ${wanted}, because "field" is "${field}"`);
     },
   ),
-  "What the sensor says of itself: anomaly_flag, status_code or anomaly_type, or a measure that is a switch",
+  "What the sensor says about itself: anomaly_flag, status_code or anomaly_type, or a measure that is a switch",
 );
 
 function isLabel(field: string): field is LabelField {

@@ -46,7 +46,7 @@ test("a clock that was ahead for a while does not silence the rule: after ten re
   expect(found.map((finding) => finding !== null)).toEqual([false, true, ...late.map(() => false), false, true]);
 });
 
-test("who is silent now is listed, longest first, without deciding anything", () => {
+test("sensors that are silent now are listed, longest first, without deciding anything", () => {
   const catalogue = new SensorCatalogue();
   const set = setOf({ name: "silence", ...rule }, catalogue);
   const block = new ReadingBlock(4);

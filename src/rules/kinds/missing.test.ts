@@ -16,7 +16,7 @@ test("a sensor that never reports it, or only now and then, does not miss it", (
   expect(broken(missing(), [1, null, 1, null, 1, 1, null, 1])).not.toContain(true);
 });
 
-test("the finding names what is missing and when it was last there", () => {
+test("the finding names the missing measure and the time of its last value", () => {
   const samples = [1, 2, 3, null].map((value, i) => ({ sensor: "a", time: START + i * MINUTE, value }));
   expect(findingsOf(missing({ measures: ["other", "m"] }), samples)[3]).toMatchObject({
     reason: "m is missing, which this sensor used to report",

@@ -63,7 +63,7 @@ function checkLimits({ min, max }: Partly<Limits>, complain: Complain): void {
 function checkDeadband(deadband: number | undefined, { min, max }: Partly<Limits>, complain: Complain): void {
   if (deadband === undefined || min === undefined || max === undefined || min > max) return;
   if (!exceeds(2 * deadband, max - min, max)) return;
-  complain("deadband", `${deadband} leaves nothing between ${min} and ${max} to come back to`);
+  complain("deadband", `${deadband} leaves no value between ${min} and ${max} that ends a breach`);
 }
 
 function compile(range: Range, columns: Columns): ConditionJudge {

@@ -13,7 +13,7 @@ import {
 
 const rate = (fields: object) => ({ when: { rate: { measure: "m", ...fields } } });
 
-test("the change from one reading to the next, as if it went on for `per`, must not be above max_change", () => {
+test("the change from one reading to the next, as if it continued for `per`, must not be above max_change", () => {
   const rule = rate({ max_change: 60, per: "1h" });
   // One a minute is just allowed, up as well as down.
   expect(broken(rule, [0, 1, 2.1, 1.1, 0, 0])).toEqual([false, false, true, false, true, false]);

@@ -28,12 +28,12 @@ type OfMeasure = { readonly measure: string };
 
 type RememberingKind<T extends OfMeasure> = {
   readonly shape: Shape<T>;
-  /** What of it is legal but hardly meant. */
+  /** A warning of `rules check`: it is legal, but probably a mistake. */
   readonly doubt?: (rule: T) => string | undefined;
   /** The doubles of a subject that was never seen, behind the clock. */
   readonly fresh: (rule: T) => readonly number[];
-  /** How many of these begin anew with a backlog, or a clock that was set back (asides.ts); absent: all. */
-  readonly anew?: number;
+  /** How many of these a backlog, or a clock that was set back, resets (asides.ts); absent: all. */
+  readonly reset?: number;
   readonly judge: (rule: T, memory: Memory) => JudgeColumn;
 };
 
@@ -50,7 +50,7 @@ function compile<T extends OfMeasure>(kind: RememberingKind<T>, rule: T, columns
   const { subjects, subjectOf } = columns;
   const fresh = kind.fresh(rule);
   const state = new RuleState(subjects, [...CLOCK, ...fresh]);
-  const asides = new Asides(subjects, fresh, kind.anew);
+  const asides = new Asides(subjects, fresh, kind.reset);
   const judgeColumn = kind.judge(rule, { state, asides, subjectOf });
   return {
     state: new JointMemory(state, asides.state),

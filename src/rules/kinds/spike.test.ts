@@ -58,18 +58,18 @@ test("where most values are equal, the furthest of them is the measure: 900 afte
     reason: "m 900 is 880 from the median 20 of the last 8 readings, most of which are equal",
     window: { median: 20, mad: 0, scale: 0.5, score: 1187 },
   });
-  // What was given wins.
+  // A value in the rule wins.
   expect(broken(spike({ min_deviation: 0.7 }), [...steps, 20.6, 20.8]).slice(-2)).toEqual([false, true]);
 });
 
-test("of equal values a tenth is the measure; nothing says what is far from 0", () => {
+test("equal values are measured by a tenth of the value; of zeros no value is far", () => {
   const after = (usual: number, value: number) =>
     broken(spike({}), [...new Array<number>(8).fill(usual), value]).at(-1);
   expect([after(20, 900), after(20, -127), after(230, 0), after(-20, 85)]).toEqual([true, true, true, true]);
   expect([after(20, 20.5), after(20, 37), after(0, 400), after(0, -1)]).toEqual([false, false, false, false]);
 });
 
-test("noise of a calculation is no movement", () => {
+test("noise of a calculation does not count as movement", () => {
   const rounded = [0.1 + 0.2, 0.3, 0.1 + 0.2, 0.3, 0.1 + 0.2, 0.3, 0.1 + 0.2, 0.3];
   expect(broken(spike({}), [...rounded, 0.31]).at(-1)).toBe(false);
 });

@@ -30,7 +30,7 @@ type Spike = ValueOf<typeof shape>;
 /** The 0.75 quantile of the normal distribution: it makes the MAD of normal noise comparable with a standard deviation. */
 const NORMAL = 0.6745;
 
-/** Of a window of equal values, this part of the value stands in for the MAD. */
+/** Of a window of equal values, this part of the value replaces the MAD. */
 const EQUAL_SHARE = 0.1;
 /** A difference below this part of the value is of the calculation, not of the sensor. */
 const ROUNDING = 1e-9;
@@ -93,7 +93,7 @@ function spareScale(lowest: number, highest: number, median: number, { min_devia
   const furthest = Math.max(median - lowest, highest - median);
   const size = Math.abs(median);
   const scale = furthest > size * ROUNDING ? furthest : size * EQUAL_SHARE;
-  // Nothing says what is far from 0.
+  // There is no measure of what is far from 0.
   return scale > 0 ? scale : Number.POSITIVE_INFINITY;
 }
 
@@ -120,7 +120,7 @@ type Outlier = {
   readonly value: number;
   readonly median: number;
   readonly mad: number;
-  /** What the score is measured by: the MAD, or what stands in for it; 0: `min_deviation` alone decides. */
+  /** What the score is measured by: the MAD, or what replaces it; 0: `min_deviation` alone decides. */
   readonly scale: number;
   readonly known: number;
   readonly last: number;

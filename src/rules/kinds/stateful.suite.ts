@@ -125,7 +125,7 @@ export class NaiveMemory<T extends object> {
   }
 }
 
-/** Says of each reading whether it breaks the rule; made for each stream, and asked in order. */
+/** Says whether each reading breaks the rule. One for each stream, called in its order. */
 export type Naive = () => (sample: Sample) => boolean;
 
 /** One memory for each sensor, made when the sensor is first seen. */
@@ -277,7 +277,7 @@ export function backlogChangesNothing(rule: object, values: fc.Arbitrary<number 
       let time = START;
       for (const [i, { stepMs, value }] of steps.entries()) {
         time += stepMs;
-        // Three sensors take turns, so that there are neighbours; a backlog is of the one that came last.
+        // Three sensors take turns, so that each has neighbours; a backlog is of the one that came last.
         const sensor = `s${i % 3}`;
         const sample = { sensor, time, value, fields: { location: "hall" } };
         samples.push(sample);

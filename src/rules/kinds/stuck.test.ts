@@ -8,7 +8,7 @@ const times = <T>(n: number, value: T): T[] => new Array<T>(n).fill(value);
 test("a value that does not move for longer than `for` breaks the rule, from then on until it moves", () => {
   const rule = stuck({ for: "3m" });
   expect(broken(rule, [7, 7, 7, 7, 7, 7, 8, 7])).toEqual([false, false, false, false, true, true, false, false]);
-  // Absent values are no movement and no reading.
+  // An absent value counts neither as movement nor as a reading.
   expect(broken(rule, [7, null, null, 7, null, 7])).toEqual([false, false, false, false, false, true]);
 });
 

@@ -147,6 +147,6 @@ export const STUCK = remembering({
   shape,
   fresh: () => FRESH,
   // The run, not how long runs usually are.
-  anew: USUAL - CLOCK_WIDTH,
+  reset: USUAL - CLOCK_WIDTH,
   judge,
 });

@@ -20,7 +20,7 @@ import { type FieldSpan, fieldSpans } from "./spans.ts";
 
 export class LineObject {
   readonly row: ForeignRow;
-  /** The line is not JSON: words in it stand for numbers that JSON does not have. In `row` they are these numbers. */
+  /** The line is not JSON: words in it are numbers that JSON does not have. In `row` they are these numbers. */
   readonly hasWords: boolean;
   /** The line, with such words in quotes. */
   readonly #json: string;
@@ -92,7 +92,7 @@ function keyOf(line: string, from: number, to: number): string {
 function withNumbers(row: Record<string, unknown>, line: string): ForeignRow {
   const numbers = new Map<string, number | null>();
   for (const { keyFrom, keyTo, from, to } of fieldSpans(line)) {
-    // A text in quotes is no such word.
+    // A text in quotes does not count.
     numbers.set(keyOf(line, keyFrom, keyTo), notFiniteOf(line.slice(from, to)));
   }
   for (const [name, number] of numbers) if (number !== null) row[name] = number;

@@ -3,7 +3,7 @@
  * counted to its end but only its beginning is kept, so that a stream without a newline costs no memory.
  *
  * A loss of power leaves NULs in a file: at its end, before the next line, or after the half of a line that was written.
- * They are no part of a line, however many they are: at its start (`next`), at its end, and before text that begins like an
+ * They do not belong to a line, however many they are: at its start (`next`), at its end, and before text that begins like an
  * object, which is then a line of its own (`trim`). Other NULs are as they came.
  */
 import { CARRIAGE_RETURN, LINE_FEED, OPEN_BRACE } from "../../core/ascii.ts";
@@ -112,7 +112,7 @@ export class LineSplitter {
   }
 
   /**
-   * Cuts a byte-order mark and padding off the line, which is no reading with them. What begins after padding within it is
+   * Cuts a byte-order mark and padding off the line, which could not be read with them. What begins after padding within it is
    * the next line. A stream of several files has a mark wherever one of them begins.
    */
   trim(): void {

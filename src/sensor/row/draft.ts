@@ -9,7 +9,7 @@ import { FINER, type TimestampReader } from "./timestamp.ts";
 /** Why a row is not a reading, or why a field of it is null. */
 export type RowProblem = { readonly reason: MalformedReason; readonly detail: string };
 
-/** A row as it was received, for what is kept to the letter: numbers lose digits as soon as they are numbers. */
+/** A row as it was received, with every digit: a parsed number may have lost some. */
 export interface Original {
   /** The whole of it. */
   received(): Received;
@@ -87,7 +87,7 @@ export function readField(draft: Draft, field: Field, name: string, value: unkno
   return null;
 }
 
-/** The digits of an integer of any size; any other number as it is, which is no text. */
+/** The digits of an integer of any size; any other number as it is, not as text. */
 function decimalText(name: string, value: number, original: Original): string | number {
   if (Number.isSafeInteger(value)) return String(value);
   const digits = original.textOf(name);

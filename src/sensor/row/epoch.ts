@@ -1,6 +1,6 @@
 /**
  * Times that are numbers: seconds and parts of seconds since 1970, Julian days (SQLite's `julianday()`), and the serial days of
- * spreadsheets (1 January 1900 is day 1, in local time). What is less than a millisecond is cut, not rounded.
+ * spreadsheets (1 January 1900 is day 1, in local time). Digits beyond a millisecond are cut, not rounded.
  */
 import { MS_PER_DAY } from "../../core/time/duration.ts";
 

@@ -18,16 +18,16 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const profile = loadProfile("environmental");
 
-/** A map, what it told, and sources that read by it. */
+/** A map, what it reported, and sources that read by it. */
 function world(map: unknown) {
-  const told: string[] = [];
+  const reported: string[] = [];
   const mapping = parseMapping(JSON.stringify(map), "map.json", [profile]);
-  const names = new MappedNames(mapping, (line) => told.push(line));
+  const names = new MappedNames(mapping, (line) => reported.push(line));
   const normalizer = () => new Normalizer({ catalogue: new SensorCatalogue(), profile, mapping, names });
   const stdin = (feed: AsyncIterable<Uint8Array>) => new StdinSource({ stream: feed, normalizer: normalizer() });
   const sqlite = (path: string) =>
     new SqliteTailSource({ uri: `sqlite:${path}?table=t`, normalizer: normalizer(), cursor: null });
-  return { told, stdin, sqlite };
+  return { reported, stdin, sqlite };
 }
 
 /** Lines that a test pushes, one chunk at a time. */
@@ -77,31 +77,31 @@ const MAP = { fields: { dev: "sensor_id", ts: "timestamp", Temprature: "temperat
 const MESSAGE =
   'No row has these names of the map: "Temprature" (did you mean Temperature?), "Humidity" (did you mean humidity?)';
 
-test("names of a map that no row has are told once, after 100 rows, with those that were probably meant", async () => {
-  const { told, stdin } = world(MAP);
+test("names of a map that no row has are reported once, after 100 rows, with those that were probably meant", async () => {
+  const { reported, stdin } = world(MAP);
   const feed = new Feed();
   const source = stdin(feed);
   feed.push(rows(99));
   await take(source);
-  expect([told, source.problems?.()]).toEqual([[], []]);
+  expect([reported, source.problems?.()]).toEqual([[], []]);
   feed.push(rows(1));
   await take(source);
   feed.push(rows(300));
   await take(source);
-  expect(told).toEqual([MESSAGE]);
+  expect(reported).toEqual([MESSAGE]);
   expect(source.problems?.()).toEqual([{ code: "map_names_unseen", message: MESSAGE, try: "agent tail --json" }]);
 });
 
 test("at the end of the input a few rows are enough", async () => {
-  const { told, stdin } = world(MAP);
+  const { reported, stdin } = world(MAP);
   const feed = new Feed();
   const source = stdin(feed);
   feed.push(rows(2));
   await take(source);
-  expect(told).toEqual([]);
+  expect(reported).toEqual([]);
   feed.push(null);
   await take(source);
-  expect(told).toEqual([MESSAGE]);
+  expect(reported).toEqual([MESSAGE]);
 });
 
 test("the problem is over when the name occurs, also with null, and in rows that are malformed", async () => {
@@ -126,31 +126,31 @@ test("without rows there is nothing to say; a map whose names occur is never a p
   const source = none.stdin(feed);
   feed.push(null);
   await take(source);
-  expect([none.told, source.problems?.()]).toEqual([[], []]);
+  expect([none.reported, source.problems?.()]).toEqual([[], []]);
   const good = world({ fields: { dev: "sensor_id", ts: "timestamp", Temperature: "temperature" } });
   const more = new Feed();
   const reads = good.stdin(more);
   more.push(rows(500));
   await take(reads);
-  expect([good.told, reads.problems?.()]).toEqual([[], []]);
+  expect([good.reported, reads.problems?.()]).toEqual([[], []]);
 });
 
 test("a path into an object, and a name that hides one of ours, are called that", async () => {
-  const { told, stdin } = world({
+  const { reported, stdin } = world({
     fields: { dev: "sensor_id", ts: "timestamp", "env.t": "temperature", feuchte: "humidity" },
   });
   const feed = new Feed();
   feed.push([row(1, { env: { t: 3 } }), row(2, { env: { t: 4 } })]);
   feed.push(null);
   await take(stdin(feed));
-  expect(told).toEqual([
+  expect(reported).toEqual([
     'No row has these names of the map: "env.t" (rows have "env", an object: a map names whole fields), ' +
       '"feuchte" (rows have "humidity" itself, which is kept in "extra" while another name leads to it)',
   ]);
 });
 
-test("a field to drop may be absent; only a name that is near to it is told", async () => {
-  const { told, stdin } = world({
+test("a field to drop may be absent; only a name that is near to it is reported", async () => {
+  const { reported, stdin } = world({
     fields: { dev: "sensor_id", ts: "timestamp", Temperature: "temperature" },
     drop: ["debug", "pasword"],
   });
@@ -158,19 +158,19 @@ test("a field to drop may be absent; only a name that is near to it is told", as
   feed.push([row(1, { password: "x" })]);
   feed.push(null);
   await take(stdin(feed));
-  expect(told).toEqual(['No row has these names of the map: "pasword" (did you mean password?)']);
+  expect(reported).toEqual(['No row has these names of the map: "pasword" (did you mean password?)']);
 });
 
-test("one map may serve several sources: a name is told when all of them have had rows", async () => {
-  const { told, stdin } = world({ fields: { dev: "sensor_id", ts: "timestamp", T: "temperature", H: "humidity" } });
+test("one map may serve several sources: a name is reported when all of them have had rows", async () => {
+  const { reported, stdin } = world({ fields: { dev: "sensor_id", ts: "timestamp", T: "temperature", H: "humidity" } });
   const [one, other] = [new Feed(), new Feed()];
   const sources = [stdin(one), stdin(other)];
   one.push(rows(200, { T: 1 }));
   for (const source of sources) await take(source);
-  expect(told).toEqual([]);
+  expect(reported).toEqual([]);
   other.push(rows(200, { H: 1 }));
   for (const source of sources) await take(source);
-  expect(told).toEqual([]);
+  expect(reported).toEqual([]);
   expect(sources.flatMap((source) => source.problems?.() ?? [])).toEqual([]);
 });
 
@@ -178,10 +178,10 @@ test("of a SQLite table the columns are known at once, and a column that comes l
   const path = join(folder, "field.db");
   const db = new Database(path, { create: true });
   db.run("CREATE TABLE t (dev TEXT, ts TEXT, temperatur REAL)");
-  const { told, sqlite } = world({ fields: { dev: "sensor_id", ts: "timestamp", temparatur: "temperature" } });
+  const { reported, sqlite } = world({ fields: { dev: "sensor_id", ts: "timestamp", temparatur: "temperature" } });
   const source = sqlite(path);
   source.take(new ReadingBlock(10), 0);
-  expect(told).toEqual(['No row has these names of the map: "temparatur" (did you mean temperatur?)']);
+  expect(reported).toEqual(['No row has these names of the map: "temparatur" (did you mean temperatur?)']);
   expect(source.problems().length).toBe(1);
   db.run("ALTER TABLE t ADD COLUMN temparatur REAL");
   source.take(new ReadingBlock(10), 0);

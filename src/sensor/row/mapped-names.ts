@@ -1,6 +1,6 @@
 /**
  * Names in a map that no row has: misspelt, of another case, or a path into an object. Rows of all sources that read by the map
- * count together, for one map may serve sources of different kinds: a name is told when every one of them has had enough rows.
+ * count together, for one map may serve sources of different kinds: a name is reported when each of them has had enough rows.
  */
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Problem } from "../../core/problem.ts";
@@ -16,16 +16,16 @@ export class MappedNames {
   /** Mapped names that no row has had. */
   readonly unseen: Set<string>;
   readonly #mapping: Mapping;
-  readonly #tell: (line: string) => void;
+  readonly #report: (line: string) => void;
   /** Names of rows that the map does not name, and whether their value is an object. */
   readonly #others = new Map<string, boolean>();
   readonly #sources: SourceNames[] = [];
-  #isTold = false;
+  #isReported = false;
 
-  /** `tell` gets the problem once, as a sentence. */
-  constructor(mapping: Mapping, tell: (line: string) => void = () => {}) {
+  /** `report` gets the problem once, as a sentence. */
+  constructor(mapping: Mapping, report: (line: string) => void = () => {}) {
     this.#mapping = mapping;
-    this.#tell = tell;
+    this.#report = report;
     // A field that is dropped may well be absent; only where a name is near was another one meant.
     this.unseen = new Set([...mapping.fields.keys(), ...mapping.drop]);
   }
@@ -48,15 +48,15 @@ export class MappedNames {
   /** Called when a source is ready. */
   judge(): void {
     const problem = this.problem();
-    if (problem === null || this.#isTold) return;
-    this.#isTold = true;
-    this.#tell(problem.message);
+    if (problem === null || this.#isReported) return;
+    this.#isReported = true;
+    this.#report(problem.message);
   }
 
   problem(): Problem | null {
     if (this.unseen.size === 0 || this.#sources.some(({ isReady }) => !isReady)) return null;
     const { fields, drop } = this.#mapping;
-    // No row had any name: that is no reason to doubt the map.
+    // No row had any name: the map may still be right.
     if (this.#others.size === 0 && this.unseen.size === new Set([...fields.keys(), ...drop]).size) return null;
     const hints = [...this.unseen].flatMap((name) => {
       const hint = this.#hint(name);

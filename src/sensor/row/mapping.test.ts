@@ -132,7 +132,7 @@ test("an absent value is absent in every kind of field: ids, flags, times, and w
   expect(read({ absent: [2] }, { ...row, anomaly_flag: 2, status_code: "2" })["extra"]).toBeUndefined();
 });
 
-test("a field that cannot be read is null and noted; without any good measure, sensor or time there is no reading", () => {
+test("a field that cannot be read is null and noted; without any good measure, sensor or time the row is malformed", () => {
   const row = { sensor_id: "a", timestamp: "2026-06-01T12:00:00Z", temperature: 1, pressure: true, location: 5 };
   const taken = read({}, { ...row, bad_fields: 1 });
   expect(taken).toMatchObject({ temperature: 1, pressure: Number.NaN, location: null, problem: undefined });

@@ -186,7 +186,7 @@ function checkConversion(conversion: Conversion, profiles: readonly Profile[], c
 
 type Conversion = ValueOf<typeof CONVERSION>;
 
-/** What the file says of each foreign field, where it could be read; `"x": "y"` is short for `"x": {"to": "y"}`. */
+/** What the file says about each foreign field, where it could be read; `"x": "y"` is short for `"x": {"to": "y"}`. */
 function entriesOf(fields: ReadonlyMap<string, string | Partly<Conversion>> | undefined): [name: string, Conversion][] {
   return [...(fields ?? [])].flatMap(([name, said]): [string, Conversion][] => {
     const { to, unit, scale, offset } = typeof said === "string" ? { to: said } : said;
@@ -217,7 +217,7 @@ function mappingOf(map: MapFile): Mapping {
   };
 }
 
-/** A number also stands for its text, and a word such as "nan" for what a line or a database has in its place. */
+/** A number also matches its text, and a word such as "nan" the value that a line or a database has in its place. */
 function everyForm(value: string | number): (string | number)[] {
   if (typeof value === "number") return [value, String(value)];
   const number = notFiniteOf(value);

@@ -42,7 +42,7 @@ export class Normalizer {
   readonly timestamps: TimestampReader;
   readonly mapping: Mapping;
   readonly maxLineBytes: number;
-  /** Which of the map's names its rows have; null where nobody asks. */
+  /** Which of the map's names its rows have; null where no caller needs them. */
   readonly names: SourceNames | null;
   /** The times that the absent values among the texts are; a time that is one of these may be absent. */
   readonly absentTimes: ReadonlySet<number>;

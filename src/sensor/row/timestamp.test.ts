@@ -219,7 +219,7 @@ test("the days of a spreadsheet are local, Julian days are UTC", () => {
   expect(new TimestampReader("julian_day", zone).fromNumber(2_460_311.5)).toBe(Date.UTC(2024, 0, 2));
 });
 
-test("a number that is far from any date is no time, in any zone", () => {
+test("a number that is far from any date is refused, in any zone", () => {
   const reader = new TimestampReader("excel_day", zoneOf("Europe/Brussels"));
   for (const value of [1_700_000_000, -1e300, 1e300, Number.POSITIVE_INFINITY])
     expect(reader.fromNumber(value)).toBeNaN();

@@ -5,7 +5,7 @@
  * Text: `YYYY-MM-DD`, then `T` or a blank, then `HH:MM`, `HH:MM:SS` or `HH:MM:SS.f…` (`,` also), then `Z`, `±HH`, `±HHMM`,
  * `±HH:MM`, or nothing, which means the reader's zone (UTC unless a mapping says otherwise); and the shapes of
  * timestamp-shapes.ts. There is no 24:00. A leap second (23:59:60 UTC at the end of a month) is 23:59:59.999. Numbers: those of
- * epoch.ts, when the mapping says so. What is less than a millisecond is cut, and `note` says so.
+ * epoch.ts, when the mapping says so. Digits beyond a millisecond are cut, and `note` says so.
  */
 import {
   COLON,
@@ -69,7 +69,7 @@ export class TimestampReader {
     const epoch = this.#epoch;
     if (epoch === null) return Number.NaN;
     const ms = epochToMs(epoch, value);
-    // A zone has no offset for what is no date.
+    // A zone has an offset only for a date.
     if (!(ms >= FIRST_DAY_MS && ms <= END_MS + MS_PER_DAY)) return Number.NaN;
     this.note = epochFromMs(epoch, ms) === value ? 0 : FINER;
     return inRange(epoch === "excel_day" && this.#zone !== null ? this.#toUtc(ms, this.#zone) : ms);
@@ -83,7 +83,7 @@ export class TimestampReader {
     return inRange(Number(digits.slice(0, -6)));
   }
 
-  /** `; as unix_ms it is 2023-11-14`, of a number that is no time in this format; empty where it fits no other. */
+  /** `; as unix_ms it is 2023-11-14`, of a number that cannot be a time in this format; empty where it fits no other. */
   otherFormat(value: number): string {
     const other = this.#epoch === null ? null : otherEpoch(this.#epoch, value);
     return other === null ? "" : `; as ${other.format} it is ${dayOf(other.ms)}`;
@@ -151,7 +151,7 @@ export class TimestampReader {
     for (let at = from; at < to; at++) if (bytes[at] !== DIGIT_0) this.note |= FINER;
   }
 
-  /** What has another shape; what has the usual one and is no moment is refused for good. */
+  /** A text of another shape. One of the usual shape that is not a date is refused. */
   #unusual(bytes: Uint8Array, from: number, to: number): number {
     const text = String.fromCharCode(...bytes.subarray(from, to));
     const shape = usualShape(text);

@@ -178,7 +178,7 @@ const CLOCK_TICKS = 8;
 const LATE_MS = [20_000, 600_000] as const;
 const CLOCK_OFFSETS_MS = [-3_600_000, -90_000, 45_000, 3_600_000, 86_400_000] as const;
 
-/** What is wrong with the time of a sensor's tick, or null; `probability` is the share of readings with a wrong time. */
+/** The fault in the time of a sensor's tick, or null; `probability` is the share of readings with a wrong time. */
 export function slipAt(sensorKey: number, tick: number, periodMs: number, probability: number): Slip | null {
   if (probability === 0) return null;
   const clock = hashAt(mix(sensorKey ^ 0x636c6f63), Math.floor(tick / CLOCK_TICKS));

@@ -43,7 +43,7 @@ function continued(states: string, more: Partial<SeenTable> = {}): unknown[] {
 
 const STAYS = [100n, 3, "none", null];
 
-test("a mark says what has become of its row", () => {
+test("a mark says what happened to its row", () => {
   const mark = markAt(1n);
   const now = (of: Partial<Mark>) => stateOf(mark, { ...mark, whole: "?", ...of });
   expect([stateOf(mark, null), stateOf(mark, mark)]).toEqual(["gone", "same"]);
@@ -61,7 +61,7 @@ test("the last row is there, edited or not: reading continues after it, whatever
   for (const states of ["ssss", "sooo", "s...", "eeee", "e.to"]) expect(continued(states)).toEqual(STAYS);
 });
 
-test("an empty table is waited for, and what is filled into it is new", () => {
+test("the tail waits while a table is empty; rows that are written into it are new", () => {
   const { position: at, event } = continueAt(position, seen("....", { lowest: null, highest: null }));
   expect([at.rowid, event, at.marks.map(({ rest }) => rest)]).toEqual([100n, "none", [null, null, null, null]]);
   const filled = continueAt(at, seen("oo.."));
@@ -70,7 +70,7 @@ test("an empty table is waited for, and what is filled into it is new", () => {
   expect(continueAt(at, seen("ssss")).position.rowid).toBe(100n);
 });
 
-test("all timestamps edited is no other table; with one value in all rows it may be one", () => {
+test("a table with all timestamps edited is the same table; with one value in all rows it may be another", () => {
   expect(continued("tttt")).toEqual(STAYS);
   expect(continued("t.tt")).toEqual(STAYS);
   for (const other of [{ sameSchema: false }, { sameFile: false }]) expect(continued("tttt", other)[2]).toBe("another");
@@ -103,7 +103,7 @@ test("the newest rows deleted or rolled back: reading continues after the newest
   expect(marks.map(({ rowid }) => rowid)).toEqual([90n, 50n]);
 });
 
-test("rows deleted one by one, also the last one taken, are no news where no row is doubtful", () => {
+test("rows deleted one by one, also the last one taken, are not reported where no row is doubtful", () => {
   expect(continued(".sss")).toEqual([99n, 3, "deleted", [99n, 101n]]);
 });
 

@@ -1,7 +1,7 @@
 /**
  * Where reading continues when a table has changed: a pure judgement from the marks of the position.
  *
- * The marks say of each marked row what has become of it. A row whose time and sensor are as they were is the same row,
+ * The marks say what happened to each marked row. A row whose time and sensor are as they were is the same row,
  * even if its measures were edited. R is the last row taken, M the newest marked row that is the same. In this order:
  *  1. R is the same row, edited or not: continue after it.
  *  2. The table is empty: wait. The marks judge the rows to come.
@@ -108,7 +108,7 @@ function isTheRow(state: MarkState | undefined): boolean {
   return state === "same" || state === "edited";
 }
 
-/** Three different values at their old places are no chance; a constant value would prove nothing. */
+/** Three different values at their old places are not a coincidence; a constant value would prove nothing. */
 const TELLING_VALUES = 3;
 
 function isEditOfAllTimes({ marks }: Position, states: readonly MarkState[], seen: SeenTable): boolean {

@@ -39,7 +39,7 @@ function insert(from: number, to: number): void {
   });
 }
 
-binaryTest("edits are told once and stay in status; rows whose rowids were lost in a power cut are taken", () => {
+binaryTest("edits are reported once and stay in status; rows whose rowids were lost in a power cut are taken", () => {
   write((db) =>
     db.run("CREATE TABLE sensor_readings (id INTEGER PRIMARY KEY AUTOINCREMENT, sensor_id, timestamp, temperature)"),
   );
@@ -51,7 +51,7 @@ binaryTest("edits are told once and stay in status; rows whose rowids were lost 
   const edited =
     "rows that were taken were edited (at least 17, found among the 17 that are looked at). They are not read again";
   expect(runOnce()).toEqual([0, [`source_notice: sqlite:field.db: ${edited}`]]);
-  // Nothing was taken since, and it is told no second time.
+  // No row was taken since, and the edits are not reported again.
   expect(runOnce()).toEqual([0, []]);
   copyFileSync(`${FIELD}.copy`, FIELD);
   insert(101, 105);

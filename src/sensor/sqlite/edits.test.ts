@@ -184,7 +184,7 @@ describe.each(KEYS)("key %p", (key) => {
     upsert(37);
     upsert(41);
     expect([scene.take(), scene.notices]).toEqual([[41], [EDITED(2, MARKED)]]);
-    // A logger that adds up into its newest row: told once.
+    // A logger that adds up into its newest row: reported once.
     upsert(41);
     expect([scene.take(), scene.notices.length, scene.counts]).toEqual([[], 1, { ...NONE, edited: 3 }]);
     scene.end();
@@ -282,7 +282,7 @@ describe.each(KEYS)("key %p", (key) => {
     scene.end();
   });
 
-  test("a cursor that an older agent wrote goes on: its marks have one hash, which the first look completes", () => {
+  test("a cursor that an older agent wrote continues: its marks have one hash, which the first look completes", () => {
     const scene = new Scene(key);
     scene.write(1, 40);
     scene.take();

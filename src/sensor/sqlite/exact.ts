@@ -5,7 +5,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import { quoted } from "./known.ts";
 
-/** A column, and where its value is in a row; null: its values are numbers until someone asks for the row as it was received. */
+/** A column, and where its value is in a row; null: its values are numbers until the row as it was received is needed. */
 export type ExactColumn = { readonly name: string; readonly at: number | null };
 
 export class ExactIntegers {
@@ -20,7 +20,7 @@ export class ExactIntegers {
     this.#db = db;
     this.#columns = columns;
     this.#places = columns.flatMap(({ name, at }) => (at === null ? [] : [{ name, at }]));
-    // A row that names no column is none.
+    // A row without a column is skipped.
     this.#query = `SELECT ${["1", ...columns.map(({ name }) => quoted(name))].join(", ")} ${where}`;
   }
 

@@ -1,4 +1,4 @@
-/** Follows the rows of a foreign table: where to read on, and what has become of the rows that were taken. */
+/** Follows the rows of a foreign table: where to continue, and what happened to the rows that were taken. */
 
 import { type Continued, continueAt, continueByRowid, type MarkState, type SeenTable, stateOf } from "./continuity.ts";
 import {
@@ -22,7 +22,7 @@ const SEARCHED_ROWS = 100_000;
 /** More doubtful rows than this are not counted. */
 const COUNTED_ROWS = 100_000;
 
-/** One look at the table. It changes nothing until `arrive` is told that it is done. */
+/** One look at the table. It changes nothing until `arrive` is called with it. */
 export type Look = {
   readonly from: Position;
   readonly event: Exclude<Continued["event"], "deleted">;
@@ -32,7 +32,7 @@ export type Look = {
   /** How many marked rows there are, edited or not. */
   readonly marked: number;
   readonly doubtful: number;
-  /** Marks of an older agent now tell time from measures: the cursor is worth a commit. */
+  /** Marks of an older agent now have a hash of time and sensor: the cursor is worth a commit. */
   readonly hasLearned: boolean;
 };
 
@@ -131,7 +131,7 @@ export class Follower {
       states[0] === "same"
         ? ({ position: before, event: "none", doubtful: null } as const)
         : continueAt(before, this.#seen(table, states));
-    // Marks newer than the position are of rows that are no more; the others are from now on what their rows are.
+    // Marks newer than the position are of deleted rows; the others now hold what their rows hold.
     const kept = before.marks.length - position.marks.length;
     const isKept = position.rowid === before.marks[kept]?.rowid;
     const edits = isKept ? states.slice(kept).filter(isEdit).length : 0;

@@ -157,7 +157,7 @@ class History {
   #olderCopy(): string | undefined {
     const index = this.#durable + this.#upTo(this.#copies.length - 1 - this.#durable);
     const copy = this.#copies[index];
-    // What was lost stays lost.
+    // Lost rows stay lost.
     if (copy !== undefined) this.#durable = this.#copies.length;
     return copy;
   }
@@ -171,7 +171,7 @@ class History {
     return [newest, oldest, `n % ${2 + this.#upTo(4)} = 0`, "TRUE"][this.#upTo(3)] ?? "TRUE";
   }
 
-  /** The clock of the machine goes on, whatever becomes of its files. */
+  /** The clock of the machine continues, whatever happens to its files. */
   #time(): string {
     return new Date(Date.UTC(2026, 0, 1) + this.#rows * 1_000).toISOString();
   }

@@ -26,7 +26,7 @@ const at = (rowid: bigint, marks: readonly bigint[]): Position => ({
 });
 const MARK: Mark = { rowid: 0n, whole: "0123456789ab", time: "1z141z3", rest: "1z141z3" };
 
-test("a mark tells time and sensor from the rest; without a timestamp it has one hash", () => {
+test("a mark has a hash of time and sensor and one of the rest; without a timestamp it has one hash", () => {
   const names = { sensorId: "id", timestamp: "ts", measures: ["t", "h"] };
   const chosen = chooseColumns(names, new Set(["h", "ts", "x", "id", "t"]));
   expect(chosen).toEqual({ columns: ["id", "ts", "t", "h"], timeColumns: 2 });

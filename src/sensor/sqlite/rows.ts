@@ -35,7 +35,7 @@ export class SqliteRows {
   readonly #table: ForeignTable;
   readonly #normalizer: Normalizer;
   readonly #layouts = new Map<Plan, Layout>();
-  /** By the handle that rows come with; `#handles` has it by sensor, so that there is at most one for each sensor. */
+  /** By the handle that rows come with; `#handles` has it by sensor, at most one for each sensor. */
   readonly #known: KnownIdentity[] = [];
   readonly #handles = new Map<number, number>();
   readonly #places: readonly { readonly name: string; readonly value: number; readonly identity: number }[];
@@ -161,7 +161,7 @@ export class SqliteRows {
     });
   }
 
-  /** A row that is no reading is received with its key, which is no field of a reading. */
+  /** A malformed row is received with its key, which no reading has as a field. */
   #withKey(named: readonly NamedValue[], row: ForeignRowValues): readonly NamedValue[] {
     const { key, keepsRowids, columns } = this.#table;
     return !keepsRowids || columns.includes(key) ? named : [[key, rowidOf(row)], ...named];

@@ -246,7 +246,7 @@ test("a retention job may delete some or all rows that were taken, and none is s
     expect(take()).toEqual([]);
     write(db, 104, 3);
     expect(take()).toEqual([104, 105, 106]);
-    // Emptied and filled again beyond where we stood, between two looks.
+    // Emptied and filled again beyond our position, between two looks.
     db.run("DELETE FROM sensor_readings");
     write(db, 107, 300);
     expect(take()).toEqual(upTo(107, 406));
@@ -414,7 +414,7 @@ test("the hint for a missing table names only tables that can be followed", () =
   db.close();
 });
 
-test("a file or table that is missing yet, or is not a database, is waited for", () => {
+test("the tail waits for a file or table that is missing yet, or is not a database", () => {
   const path = newPath();
   const { take } = tail(path);
   expect(() => take()).toThrow(`Cannot read "${path}": there is no such file yet`);

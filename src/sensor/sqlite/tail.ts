@@ -19,11 +19,11 @@ import type { Problem } from "../../core/problem.ts";
 import { BLOCK_TEXT_LENGTH, type ReadingBlock } from "../../core/reading.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { Source, Taken } from "../source.ts";
+import { ChangeReports } from "./change-reports.ts";
 import { Follower } from "./follower.ts";
 import type { MarkNames } from "./position.ts";
 import { SqliteRows } from "./rows.ts";
 import { type ColumnRole, type ForeignRowValues, ForeignTable } from "./table.ts";
-import { Teller } from "./teller.ts";
 import { fileProblem, readProblem, type Unreadable } from "./unreadable.ts";
 import { parseSqliteUri } from "./uri.ts";
 
@@ -59,7 +59,7 @@ export class SqliteTailSource implements Source {
   #schemaOfRows = Number.NaN;
   #readRows: number = READ_ROWS.first;
   readonly #follower: Follower;
-  readonly #teller: Teller;
+  readonly #reports: ChangeReports;
   /** More rows are there: the next read only looks whether the last row is as it was. */
   #isMidway = false;
   hasMoved = false;
@@ -91,7 +91,7 @@ export class SqliteTailSource implements Source {
         tryHint: "agent --version",
       });
     this.#follower = follower;
-    this.#teller = new Teller({ uri: this.uri, path }, options.notice);
+    this.#reports = new ChangeReports({ uri: this.uri, path }, options.notice);
     this.#checkAtStart();
   }
 
@@ -128,7 +128,7 @@ export class SqliteTailSource implements Source {
   }
 
   problems(): readonly Problem[] {
-    return [...this.#unread, ...this.#teller.problems(), ...(this.#options.normalizer.names?.problems() ?? [])];
+    return [...this.#unread, ...this.#reports.problems(), ...(this.#options.normalizer.names?.problems() ?? [])];
   }
 
   close(): void {
@@ -193,7 +193,7 @@ export class SqliteTailSource implements Source {
       });
       // The position changes only now, when nothing can fail any more.
       follower.arrive(next);
-      if (this.#teller.tell(look, nowMs) || look.hasLearned) this.hasMoved = true;
+      if (this.#reports.report(look, nowMs) || look.hasLearned) this.hasMoved = true;
       return { table, rows };
     } catch (error) {
       throw this.#trouble(error);

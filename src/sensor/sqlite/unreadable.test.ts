@@ -133,12 +133,12 @@ test("a table whose first page is damaged is refused with --once", () => {
 });
 
 const binaryTest = testWith("binary", "linux");
-/** Who may not do everything: root may. */
-const SOMEBODY = process.getuid?.() === 0 ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+/** Runs as a user without rights where the tests run as root. */
+const UNPRIVILEGED = process.getuid?.() === 0 ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
 
 binaryTest("run --once names the permission that is missing, and exits 2", () => {
   const said = (name: string) => {
-    const cmd = [...SOMEBODY, AGENT_BINARY, "run", "--once", "--source", `sqlite:${name}`, "--store", "dir:lake"];
+    const cmd = [...UNPRIVILEGED, AGENT_BINARY, "run", "--once", "--source", `sqlite:${name}`, "--store", "dir:lake"];
     const { exitCode, stderr } = Bun.spawnSync({ cmd, cwd: dir, stdout: "ignore", stderr: "pipe", timeout: 10_000 });
     return [exitCode, ...stderr.toString().trim().split("\n")].map((line) => String(line).replace(/uid \d+/, "uid N"));
   };

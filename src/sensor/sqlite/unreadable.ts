@@ -11,7 +11,7 @@ export type Unreadable = {
   readonly kind: "missing" | "denied" | "unfit" | "unreadable";
 };
 
-/** What is wrong before SQLite is asked, or null. Ask it first: opening a named pipe would never return. */
+/** The problem that shows before SQLite opens the file, or null. Call it first: opening a named pipe would never return. */
 export function fileProblem(path: string): Unreadable | null {
   const stats = statOf(path);
   const folder = shellWord(existingFolder(path));

@@ -1,5 +1,5 @@
 /**
- * What a person should know of a table that changed behind the tail: in the log when it is found, a problem for a day, and
+ * Reports of a table that changed behind the tail: in the log when it is found, a problem for a day, and
  * counted in the cursor for ever.
  */
 import type { Problem } from "../../core/problem.ts";
@@ -14,7 +14,7 @@ const QUIET_MS = 10 * 60_000;
 type Kind = "rows_edited" | "table_rolled_back" | "table_replaced";
 type Report = { readonly problem: Problem; readonly loggedMs: number; readonly lastMs: number; readonly count: number };
 
-export class Teller {
+export class ChangeReports {
   readonly #source: { readonly uri: string; readonly path: string };
   readonly #notice: ((line: string) => void) | undefined;
   readonly #reports = new Map<Kind, Report>();
@@ -25,12 +25,12 @@ export class Teller {
     this.#notice = notice;
   }
 
-  /** Whether there was something to tell, also where it was told before. */
-  tell(look: Look, nowMs: number): boolean {
+  /** Reports what a look found. True where it found a change, also one that was reported before. */
+  report(look: Look, nowMs: number): boolean {
     this.#nowMs = nowMs;
-    if (look.edited > 0) this.#tell("rows_edited", look, nowMs);
+    if (look.edited > 0) this.#reportOne("rows_edited", look, nowMs);
     if (look.event !== "none")
-      this.#tell(look.event === "changed" ? "table_rolled_back" : "table_replaced", look, nowMs);
+      this.#reportOne(look.event === "changed" ? "table_rolled_back" : "table_replaced", look, nowMs);
     return look.edited > 0 || look.event !== "none";
   }
 
@@ -39,12 +39,12 @@ export class Teller {
     return recent.map(({ problem }) => problem);
   }
 
-  #tell(kind: Kind, look: Look, nowMs: number): void {
+  #reportOne(kind: Kind, look: Look, nowMs: number): void {
     const before = this.#reports.get(kind);
     const count = (before?.count ?? 0) + (kind === "rows_edited" ? look.edited : look.doubtful);
     const message = `${this.#source.uri}: ${sentence(kind, look, count)}`;
     const quiet = before === undefined ? QUIET_MS : nowMs - before.loggedMs;
-    // Edits go on as long as the writer does; they are logged once.
+    // Edits continue as long as the writer does; they are logged once.
     const isLogged = before === undefined || (kind !== "rows_edited" && !(quiet >= 0 && quiet < QUIET_MS));
     if (isLogged) this.#notice?.(message);
     const hint = `sqlite3 ${shellWord(this.#source.path)} "PRAGMA integrity_check" .schema`;
