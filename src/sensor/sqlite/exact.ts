@@ -27,6 +27,8 @@ export class ExactIntegers {
   /** Puts the exact integers, as `bigint`, in the places of rounded ones. Call it on the snapshot that the row is from. */
   restore(row: unknown[], rowid: (row: unknown[]) => bigint): void {
     for (const { at } of this.#places) {
+      // Positions grow, and only a row of an unknown identity has those of one.
+      if (at >= row.length) return;
       if (!isRounded(row[at])) continue;
       const exact = this.rowAt(rowid(row));
       for (const place of this.#places) if (place.at < row.length) row[place.at] = exact.get(place.name) ?? null;
