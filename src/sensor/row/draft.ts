@@ -64,24 +64,24 @@ export function readField(draft: Draft, field: Field, name: string, value: unkno
   // A set finds a value of any type, and in it only text and numbers are.
   if (mapping.absent.size > 0 && mapping.absent.has(value as string)) return null;
   if (field.kind === "timestamp") return readTimestamp(draft, name, value);
-  if (field.kind === "type") return readText(name, value, (text) => (draft.anomalyType = text));
+  if (field.kind === "type") return readText(draft, name, value, (text) => (draft.anomalyType = text));
   if (field.kind === "flag") return readFlag(draft, name, value);
   if (field.kind === "identity" && !field.numeric) {
     // Ids are often integers; where the mapping names the field, its decimal text is the id.
     const text = field.mapped && typeof value === "number" ? decimalText(name, value, draft.original) : value;
-    return readText(name, text, (read) => (draft.identity[field.column] = read));
+    return readText(draft, name, text, (read) => (draft.identity[field.column] = read));
   }
-  const number = readNumber(name, value, mapping);
+  const number = readNumber(draft, name, value);
   if (typeof number !== "number") return number;
   if (field.kind === "measure") {
     const adjusted = field.adjust === null ? number : field.adjust(number);
-    if (Math.abs(adjusted) === Number.POSITIVE_INFINITY) return notFinite(name, adjusted);
+    if (Math.abs(adjusted) === Number.POSITIVE_INFINITY) return notFinite(draft, name, adjusted);
     draft.measures[field.index] = adjusted;
     return null;
   }
   if (Number.isNaN(number)) return null;
   if (field.kind === "identity") draft.identity[field.column] = number;
-  else if (!Number.isSafeInteger(number)) return wrongType(name, value, "an integer within 2^53");
+  else if (!Number.isSafeInteger(number)) return wrongType(draft, name, value, "an integer within 2^53");
   // -0 would read back as 0 from the buffer.
   else draft.statusCode = number + 0;
   return null;
@@ -95,24 +95,30 @@ function decimalText(name: string, value: number, original: Original): string | 
 }
 
 function readTimestamp(draft: Draft, name: string, value: unknown): RowProblem | null {
-  const { mapping, timestamps } = draft;
+  const { timestamps } = draft;
   if (timestamps.numeric) {
-    const number = readNumber(name, value, mapping);
+    const number = readNumber(draft, name, value);
     if (typeof number !== "number") return number;
     if (Number.isNaN(number)) return null;
     const isExact = Math.abs(number) <= Number.MAX_SAFE_INTEGER;
     draft.time = isExact ? timestamps.fromNumber(number) : timestamps.fromExact(number, draft.original.textOf(name));
   } else if (typeof value === "string") draft.time = timestamps.fromText(value);
-  else return wrongType(name, value, "text in ISO 8601");
+  else return withOtherFormat(draft, value, wrongType(draft, name, value, "text in ISO 8601"));
   draft.timeNote = timestamps.note;
   if (timestamps.note & FINER) draft.receivedTime = draft.original.textOf(name);
   if (!Number.isNaN(draft.time)) return null;
   const expected = timestamps.numeric ? `a time in ${timestamps.format}` : "ISO 8601";
-  const other = timestamps.numeric ? timestamps.otherFormat(Number(value)) : "";
-  return {
+  return withOtherFormat(draft, value, {
     reason: "bad_timestamp",
-    detail: `${name} is ${shown(value)}, ${expected} between 1970 and 9999 was expected${other}`,
-  };
+    detail: `${shortened(name)} is ${shown(draft, name, value)}, ${expected} between 1970 and 9999 was expected`,
+  });
+}
+
+/** `problem`, with the format in which the number, or the text of one, is a usual time. */
+function withOtherFormat({ timestamps }: Draft, value: unknown, problem: RowProblem): RowProblem {
+  const number = typeof value === "string" && TEXT_NUMBER.test(value) ? Number(value) : value;
+  const other = typeof number === "number" ? timestamps.otherFormat(number) : "";
+  return { ...problem, detail: `${problem.detail}${other}` };
 }
 
 function readFlag(draft: Draft, name: string, value: unknown): RowProblem | null {
@@ -120,12 +126,12 @@ function readFlag(draft: Draft, name: string, value: unknown): RowProblem | null
   const flag = textNumbers && (value === "0" || value === "1") ? Number(value) : value;
   if (flag === 0 || flag === false) draft.anomalyFlag = 0;
   else if (flag === 1 || flag === true) draft.anomalyFlag = 1;
-  else if (!(textNumbers && value === "")) return wrongType(name, value, "0, 1, true, false or null");
+  else if (!(textNumbers && value === "")) return wrongType(draft, name, value, "0, 1, true, false or null");
   return null;
 }
 
-function readText(name: string, value: unknown, keep: (text: string) => void): RowProblem | null {
-  if (typeof value !== "string") return wrongType(name, value, "text");
+function readText(draft: Draft, name: string, value: unknown, keep: (text: string) => void): RowProblem | null {
+  if (typeof value !== "string") return wrongType(draft, name, value, "text");
   if (value.length > LIMITS.textLength) {
     return {
       reason: "text_too_long",
@@ -141,31 +147,35 @@ function readText(name: string, value: unknown, keep: (text: string) => void): R
 const TEXT_NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
 
 /** A finite number; NaN for blank text and for text that means no value. */
-function readNumber(name: string, value: unknown, { textNumbers, absent }: Mapping): number | RowProblem {
-  if (typeof value === "number") return Number.isFinite(value) ? value : notFinite(name, value);
-  if (typeof value !== "string") return wrongType(name, value, "a number");
+function readNumber(draft: Draft, name: string, value: unknown): number | RowProblem {
+  const { textNumbers, absent } = draft.mapping;
+  if (typeof value === "number") return Number.isFinite(value) ? value : notFinite(draft, name, value);
+  if (typeof value !== "string") return wrongType(draft, name, value, "a number");
   if (textNumbers && value.trim() === "") return Number.NaN;
   // "nan" is a number that is none, also where numbers are no text.
   const number = textNumbers && TEXT_NUMBER.test(value) ? Number(value) : notFiniteOf(value);
-  if (number === null) return wrongType(name, value, "a number");
+  if (number === null) return wrongType(draft, name, value, "a number");
   if (absent.has(number)) return Number.NaN;
-  return Number.isFinite(number) ? number : notFinite(name, value);
+  return Number.isFinite(number) ? number : notFinite(draft, name, value);
 }
 
-function notFinite(name: string, value: unknown): RowProblem {
-  return { reason: "not_finite", detail: `${shortened(name)} is ${shown(value)}, a finite number was expected` };
+function notFinite(draft: Draft, name: string, value: unknown): RowProblem {
+  const seen = shown(draft, name, value);
+  return { reason: "not_finite", detail: `${shortened(name)} is ${seen}, a finite number was expected` };
 }
 
-function wrongType(name: string, value: unknown, expected: string): RowProblem {
-  return { reason: "wrong_type", detail: `${shortened(name)} is ${shown(value)}, ${expected} was expected` };
+function wrongType(draft: Draft, name: string, value: unknown, expected: string): RowProblem {
+  const seen = shown(draft, name, value);
+  return { reason: "wrong_type", detail: `${shortened(name)} is ${seen}, ${expected} was expected` };
 }
 
-/** A value as a sentence shows it, never longer than some fifty characters. */
-function shown(value: unknown): string {
+/** A value as a sentence shows it, never longer than some fifty characters. An integer has its own digits, however many. */
+function shown(draft: Draft, name: string, value: unknown): string {
   if (typeof value === "string") return `text ${JSON.stringify(shortened(value))}`;
   if (value instanceof Uint8Array) return `a blob of ${value.length} bytes`;
   if (Array.isArray(value)) return "an array";
-  return typeof value === "object" && value !== null ? "an object" : String(value);
+  if (typeof value === "object" && value !== null) return "an object";
+  return shortened(typeof value === "number" ? String(decimalText(name, value, draft.original)) : String(value));
 }
 
 export function shortened(text: string): string {

@@ -65,7 +65,7 @@ export function epochFromMs(format: EpochFormat, ms: number): number {
 const USUAL = { from: Date.UTC(2000, 0, 1), until: Date.UTC(2100, 0, 1) };
 
 /** The format in which a number is a usual time, and that time; null where none other than `not` fits. */
-export function otherEpoch(not: EpochFormat, value: number): { format: EpochFormat; ms: number } | null {
+export function otherEpoch(not: EpochFormat | null, value: number): { format: EpochFormat; ms: number } | null {
   for (const format of EPOCH_FORMATS) {
     const ms = epochToMs(format, value);
     if (format !== not && ms >= USUAL.from && ms < USUAL.until) return { format, ms };

@@ -196,6 +196,22 @@ test("an integer of any size is an id, digit by digit", () => {
   ]);
 });
 
+test("a problem names an integer by its own digits, and the format in which a number is a time", () => {
+  const row = { sensor_id: "a", timestamp: "2026-06-01T12:00:00Z" };
+  const of = (more: Readonly<Record<string, unknown>>, written: Readonly<Record<string, string>> = {}) =>
+    read({}, { ...row, ...more }, written)["problem"];
+  expect(of({ sensor_id: 9007199254740993 }, { sensor_id: "9007199254740993" })).toBe(
+    "sensor_id is 9007199254740993, text was expected",
+  );
+  expect(of({ timestamp: 1_764_493_200 })).toBe(
+    "timestamp is 1764493200, text in ISO 8601 was expected; as unix_s it is 2025-11-30",
+  );
+  expect(of({ timestamp: "1764493200123" })).toBe(
+    'timestamp is text "1764493200123", ISO 8601 between 1970 and 9999 was expected; as unix_ms it is 2025-11-30',
+  );
+  expect(of({ timestamp: 5 })).toBe("timestamp is 5, text in ISO 8601 was expected");
+});
+
 test("Unix seconds are a timestamp where the mapping says so", () => {
   const map = { timestamp: { format: "unix_s" }, fields: { ts: "timestamp" }, constants: { sensor_id: "a" } };
   expect(read(map, { ts: 1_700_000_000.25 })["time"]).toBe(1_700_000_000_250);

@@ -85,7 +85,7 @@ export class TimestampReader {
 
   /** `; as unix_ms it is 2023-11-14`, of a number that cannot be a time in this format; empty where it fits no other. */
   otherFormat(value: number): string {
-    const other = this.#epoch === null ? null : otherEpoch(this.#epoch, value);
+    const other = otherEpoch(this.#epoch, value);
     return other === null ? "" : `; as ${other.format} it is ${dayOf(other.ms)}`;
   }
 
