@@ -3,7 +3,7 @@
  * buffer has to be opened again. `parts.ts` makes the parts.
  */
 import { isCorruption } from "../buffer/corruption.ts";
-import { lastTimeOf } from "../buffer/last-time.ts";
+import { lastTimesOf } from "../buffer/last-times.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Log } from "../core/log/log.ts";
 import { ClockWatch } from "../core/time/clock.ts";
@@ -42,7 +42,7 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
     const sources = inputs.sources(buffer.catalogue, {
       cursor: (uri, isSame) => buffer.cursor(uri, isSame),
       // A buffer that takes the place of a corrupt one knows what it has salvaged.
-      lastTimeOf: (sensor) => lastTimeOf(joined.parts.buffer, sensor),
+      lastTimesOf: (sensor, most) => lastTimesOf(joined.parts.buffer, sensor, most),
     });
     return { rules, sources, clock: new ClockWatch(), startedAtMs: now(), lock };
   });

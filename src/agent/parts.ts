@@ -17,6 +17,7 @@ import type { Problem } from "../core/problem.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { ClockWatch } from "../core/time/clock.ts";
 import { VERSION } from "../core/version.ts";
+import type { LastTimesOf } from "../sensor/row/repeated-times.ts";
 import type { CursorOf, Source } from "../sensor/source.ts";
 import { type KeptWindow, Windows } from "../stages/aggregate.ts";
 import { StageEncoder } from "../stages/encode.ts";
@@ -36,8 +37,7 @@ import { Troubles } from "./troubles.ts";
 /** What sources ask of the buffer. */
 export type Committed = {
   readonly cursor: CursorOf;
-  /** The time of a sensor's last reading, if it is one of the newest. */
-  readonly lastTimeOf: (sensor: number) => number | null;
+  readonly lastTimesOf: LastTimesOf;
 };
 
 export type AgentInputs = BufferInputs & {

@@ -10,7 +10,7 @@ import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import { cases } from "../testing/needs.ts";
 import type { StoredBlock } from "./buffer.ts";
 import { isLocked, lockHolder, tryLock } from "./disk/agent-lock.ts";
-import { lastTimeOf } from "./last-time.ts";
+import { lastTimesOf } from "./last-times.ts";
 import { sourcesOf } from "./ledger/holdings.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
 import { SqliteBuffer } from "./sqlite-buffer.ts";
@@ -245,7 +245,7 @@ test("flaws of a source are counted by reason and field, in the commit of its re
   ]);
 });
 
-test("the last time of a sensor is that of its last commit, and null for one that has none", () => {
+test("the last times of a sensor are those of its last commits, newest first", () => {
   const buffer = open();
   const row = (sensor: number, time: number): TestRow => ({
     sensor,
@@ -257,7 +257,11 @@ test("the last time of a sensor is that of its last commit, and null for one tha
   buffer.commit(fill(buffer, [row(1, 500), row(2, 700), row(1, 600)]), facts, []);
   buffer.commit(fill(buffer, [row(1, 550)]), facts, []);
   const handleOf = (id: string) => buffer.catalogue.sensors.find(({ identity: [sensorId] }) => sensorId === id)!.handle;
-  expect([handleOf("s1"), handleOf("s2"), 99].map((handle) => lastTimeOf(buffer, handle))).toEqual([550, 700, null]);
+  expect([handleOf("s1"), handleOf("s2"), 99].map((handle) => lastTimesOf(buffer, handle, 2))).toEqual([
+    [550, 600],
+    [700],
+    [],
+  ]);
   buffer.close();
-  expect(lastTimeOf(buffer, 1)).toBeNull();
+  expect(lastTimesOf(buffer, 1, 3)).toEqual([]);
 });

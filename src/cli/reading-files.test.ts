@@ -37,7 +37,7 @@ async function taken(settings: ReturnType<typeof settingsOf>, types: readonly (s
     catalogue,
     names: null,
     cursor: () => null,
-    lastTimeOf: () => null,
+    lastTimesOf: () => [],
     once: true,
     stdin: () => new Blob([lines.join("\n")]).stream(),
     now: () => 0,

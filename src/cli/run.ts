@@ -123,7 +123,7 @@ export async function startAgent(
       if (units !== null) log.warn("rules_other_unit", units, { try: "agent rules init rules" });
       return { ...found, profiles: [profile, ...shippedProfiles()] };
     },
-    sources: (catalogue, { cursor, lastTimeOf }) =>
+    sources: (catalogue, { cursor, lastTimesOf }) =>
       settings.source.map((uri) =>
         openSource(uri, {
           catalogue,
@@ -132,7 +132,7 @@ export async function startAgent(
           mapping,
           names,
           cursor,
-          lastTimeOf,
+          lastTimesOf,
           once,
           cwd,
           now: Date.now,

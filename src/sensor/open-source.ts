@@ -7,6 +7,7 @@ import { StdinSource } from "./lines/stdin.ts";
 import { type Mapping, NO_MAPPING } from "./row/fields.ts";
 import type { MappedNames } from "./row/mapped-names.ts";
 import { Normalizer } from "./row/normalize.ts";
+import type { LastTimesOf } from "./row/repeated-times.ts";
 import { parseSimulatorUri } from "./simulator/parameters.ts";
 import { SimulatorSource } from "./simulator/simulator.ts";
 import type { CursorOf, Source } from "./source.ts";
@@ -22,8 +23,7 @@ export type SourceOptions = {
   /** The names of the map that rows have, over all sources; null where no caller needs them. */
   readonly names: MappedNames | null;
   readonly cursor: CursorOf;
-  /** The time of a sensor's last reading in the buffer, if it is one of the newest; null where it is not known. */
-  readonly lastTimeOf: (sensor: number) => number | null;
+  readonly lastTimesOf: LastTimesOf;
   /** Take the readings that are there now, and then end. */
   readonly once: boolean;
   readonly stdin: () => AsyncIterable<Uint8Array>;
@@ -143,14 +143,14 @@ function schemeOf(uri: string): Scheme {
 }
 
 function normalizerFor(options: SourceOptions): Normalizer {
-  const { catalogue, profile, otherProfiles, mapping, names, lastTimeOf, maxLineBytes } = options;
+  const { catalogue, profile, otherProfiles, mapping, names, lastTimesOf, maxLineBytes } = options;
   return new Normalizer({
     catalogue,
     profile,
     profiles: otherProfiles,
     mapping: mapping ?? NO_MAPPING,
     names,
-    lastTimeOf,
+    lastTimesOf,
     maxLineBytes,
   });
 }

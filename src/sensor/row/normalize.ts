@@ -10,7 +10,7 @@ import { CatalogueFullError, IDENTITY_COLUMNS, type IdentityColumn, type SensorC
 import { Draft, type Original, type RowProblem, readField } from "./draft.ts";
 import { type FieldTable, fieldsOf, type Mapping, NO_MAPPING } from "./fields.ts";
 import type { MappedNames, SourceNames } from "./mapped-names.ts";
-import { RepeatedTimes } from "./repeated-times.ts";
+import { type LastTimesOf, RepeatedTimes } from "./repeated-times.ts";
 import { REPEATED, TimestampReader } from "./timestamp.ts";
 
 /** The most bytes of a line or row; of a longer one, which is never a reading, only the beginning is kept. */
@@ -66,7 +66,7 @@ export class Normalizer {
     readonly profiles?: readonly Profile[];
     readonly mapping?: Mapping;
     readonly names?: MappedNames | null;
-    readonly lastTimeOf?: (sensor: number) => number | null;
+    readonly lastTimesOf?: LastTimesOf;
     readonly maxLineBytes?: number;
   }) {
     this.maxLineBytes = options.maxLineBytes ?? LINE_BYTES;
@@ -81,7 +81,7 @@ export class Normalizer {
     const texts = [...this.mapping.absent].filter((value) => typeof value === "string");
     this.absentTimes = new Set(texts.map((text) => this.timestamps.fromText(text)).filter((ms) => !Number.isNaN(ms)));
     this.#draft = new Draft(this.mapping, this.timestamps);
-    this.#repeated = new RepeatedTimes(options.lastTimeOf ?? (() => null));
+    this.#repeated = new RepeatedTimes(options.lastTimesOf ?? (() => []));
     const typeColumn = IDENTITY_COLUMNS.indexOf("sensor_type");
     const typeField = this.foreignName("sensor_type");
     const field = fieldsOf(options.profile, this.mapping).get(typeField);
@@ -222,7 +222,7 @@ export class Normalizer {
     const zone = this.mapping.zone?.name ?? "UTC";
     const detail = `local times of ${zone} around ${new Date(firstMs).toISOString()} occur twice, and the order of a sensor's rows decides which is meant`;
     block.addFlaw({ reason: "repeated_time", field: null, detail, count: 1 });
-    return this.#repeated.settle(sensor, firstMs, this.timestamps.repeatMs);
+    return this.#repeated.settle(block, sensor, firstMs, this.timestamps.repeatMs);
   }
 
   /** Looking a sensor up by its sixteen columns costs more than all the rest, so its last identity is remembered. */

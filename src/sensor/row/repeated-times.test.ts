@@ -12,6 +12,7 @@ import { loadProfile } from "../profile/shipped.ts";
 import { SqliteTailSource } from "../sqlite/tail.ts";
 import { parseMapping } from "./mapping.ts";
 import { Normalizer } from "./normalize.ts";
+import type { LastTimesOf } from "./repeated-times.ts";
 import { zoneOf } from "./zone.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-repeated-"));
@@ -27,11 +28,11 @@ function localOf(zone: string, moments: readonly number[]): string[] {
 }
 
 type LoggedRow = { readonly sensor: string; readonly local: string };
-type World = { readonly zone: string; readonly lastTimeOf?: (sensor: number) => number | null };
+type World = { readonly zone: string; readonly lastTimesOf?: LastTimesOf };
 
-function normalizerOf({ zone, lastTimeOf }: World, catalogue = new SensorCatalogue()): Normalizer {
+function normalizerOf({ zone, lastTimesOf }: World, catalogue = new SensorCatalogue()): Normalizer {
   const mapping = parseMapping(JSON.stringify({ timestamp: { zone } }), "map.json", [profile]);
-  return new Normalizer({ catalogue, profile, mapping, ...(lastTimeOf && { lastTimeOf }) });
+  return new Normalizer({ catalogue, profile, mapping, ...(lastTimesOf && { lastTimesOf }) });
 }
 
 async function byLines(rows: readonly LoggedRow[], world: World) {
@@ -72,11 +73,17 @@ test("a logger's rows through the hour that occurs twice are all the moments tha
   for (const [zone, from, everyMs] of [
     ["Europe/Berlin", start, 10 * MINUTE],
     ["Europe/Berlin", start, 30 * MINUTE],
+    ["Europe/Berlin", start - 60 * MINUTE, 45 * MINUTE],
+    ["Europe/Berlin", start - 120 * MINUTE, 60 * MINUTE],
+    ["Europe/Berlin", start - 240 * MINUTE, 120 * MINUTE],
     ["Europe/Berlin", Date.UTC(2024, 9, 27, 0, 56), 1_000],
     ["America/St_Johns", Date.UTC(2010, 10, 7, 0, 31), 5 * MINUTE],
     ["Australia/Lord_Howe", Date.UTC(2024, 3, 6, 13), 10 * MINUTE],
   ] as const) {
-    const moments = Array.from({ length: Math.min(400, (5 * 60 * MINUTE) / everyMs) }, (_, i) => from + i * everyMs);
+    const moments = Array.from(
+      { length: Math.min(400, Math.ceil((9 * 60 * MINUTE) / everyMs)) },
+      (_, i) => from + i * everyMs,
+    );
     const rows = localOf(zone, moments).map((local) => ({ sensor: "a", local }));
     expect([zone, everyMs, (await byLines(rows, { zone })).times]).toEqual([zone, everyMs, moments]);
     expect([zone, everyMs, byTable(rows, { zone }).times]).toEqual([zone, everyMs, moments]);
@@ -104,12 +111,29 @@ test("after a restart in that hour the sensor's last reading in the buffer says 
   const rows = ["02:00:00", "02:10:00"].map((time) => ({ sensor: "a", local: `2024-10-27 ${time}` }));
   const firstPass = [Date.UTC(2024, 9, 27, 0), Date.UTC(2024, 9, 27, 0, 10)];
   const secondPass = firstPass.map((ms) => ms + 60 * MINUTE);
-  const after = async (last: number | null) => (await byLines(rows, { zone, lastTimeOf: () => last })).times;
+  const after = async (...last: number[]) => (await byLines(rows, { zone, lastTimesOf: () => last })).times;
   expect(await after(Date.UTC(2024, 9, 27, 0, 50))).toEqual(secondPass);
   expect(await after(Date.UTC(2024, 9, 26, 23, 50))).toEqual(firstPass);
   // Not known, or long ago, or from later: the first occurrence.
-  for (const last of [null, Date.UTC(2024, 8, 1), Date.UTC(2024, 9, 27, 9)])
-    expect(await after(last)).toEqual(firstPass);
+  for (const last of [[], [Date.UTC(2024, 8, 1)], [Date.UTC(2024, 9, 27, 9)]]) {
+    expect(await after(...last)).toEqual(firstPass);
+  }
+});
+
+test("hourly rows are settled by their interval, also over a restart; several rows of one time stay together", async () => {
+  const zone = "Europe/Berlin";
+  const hour = (utc: number) => Date.UTC(2024, 9, 27, utc);
+  const one = [{ sensor: "a", local: "2024-10-27 02:00:00" }];
+  const after = async (...last: number[]) => (await byLines(one, { zone, lastTimesOf: () => last })).times;
+  expect(await after(hour(0), hour(-1), hour(-2))).toEqual([hour(1)]);
+  expect(await after(hour(-1), hour(-2), hour(-3))).toEqual([hour(0)]);
+  const long = ["01:00:00", "01:00:00", "02:00:00", "02:00:00"].map((time) => ({
+    sensor: "a",
+    local: `2024-10-27 ${time}`,
+  }));
+  const times = [hour(-1), hour(-1), hour(0), hour(0)];
+  expect((await byLines(long, { zone })).times).toEqual(times);
+  expect(byTable(long, { zone }).times).toEqual(times);
 });
 
 test("such rows are counted, and said once with the place and the time; others are not", async () => {
