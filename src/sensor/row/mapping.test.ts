@@ -200,7 +200,7 @@ test("a problem names an integer by its own digits, and the format in which a nu
   const row = { sensor_id: "a", timestamp: "2026-06-01T12:00:00Z" };
   const of = (more: Readonly<Record<string, unknown>>, written: Readonly<Record<string, string>> = {}) =>
     read({}, { ...row, ...more }, written)["problem"];
-  expect(of({ sensor_id: 9007199254740993 }, { sensor_id: "9007199254740993" })).toBe(
+  expect(of({ sensor_id: Number("9007199254740993") }, { sensor_id: "9007199254740993" })).toBe(
     "sensor_id is 9007199254740993, text was expected",
   );
   expect(of({ timestamp: 1_764_493_200 })).toBe(
