@@ -145,7 +145,7 @@ test("a path into an object, and a name that hides one of ours, are called that"
   await take(stdin(feed));
   expect(reported).toEqual([
     'No row has these names of the map: "env.t" (rows have "env", an object: a map names whole fields), ' +
-      '"feuchte" (rows have "humidity" itself, which is kept in "extra" while another name leads to it)',
+      '"feuchte" (rows have "humidity" itself, which is not read while another name leads to it)',
   ]);
 });
 

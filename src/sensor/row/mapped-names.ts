@@ -78,7 +78,7 @@ export class MappedNames {
     if (near !== "") return ` (${near.replace(/^; /, "")})`;
     const to = this.#mapping.fields.get(name)?.to ?? "";
     return this.#others.has(to)
-      ? ` (rows have "${to}" itself, which is kept in "extra" while another name leads to it)`
+      ? ` (rows have "${to}" itself, which is not read while another name leads to it)`
       : "";
   }
 }
