@@ -32,7 +32,8 @@ type Reported = {
 
 export function reporter({ settings, store, startedAtMs }: Constants, parts: Reported): (nowMs: number) => LiveReport {
   const { buffer, delivery, pipeline, rules } = parts;
-  const check = `agent rules check${settings.rulesDir === null ? "" : ` ${shellWord(settings.rulesDir)}`}`;
+  const { rulesDir } = settings;
+  const check = rulesDir === null ? "agent rules check" : `agent rules check ${shellWord(rulesDir)}`;
   return (nowMs) => ({
     pid: process.pid,
     host: hostname(),

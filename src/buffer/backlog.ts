@@ -7,7 +7,7 @@ import { STAGES, type Stage } from "../core/stage.ts";
 import { VALID } from "./buffer.ts";
 import { type BatchSum, committedAt, type StageLag, stageLag } from "./ledger/holdings.ts";
 import type { Outbox } from "./outbox.ts";
-import { IS_OPEN } from "./schema.ts";
+import { DELIVERED_BEFORE, IS_OPEN } from "./schema.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
 /** Readings that are counted in one go: half a millisecond on a small machine. */
@@ -168,7 +168,7 @@ export class BacklogCount {
   #readDelivered(): ReadonlyMap<Stage, number> {
     const rows = this.#parts.buffer.db
       .query<{ stage: Stage; rows: number }, []>(
-        `SELECT stage, sum(rows) AS rows FROM (SELECT stage, rows FROM delivered
+        `SELECT stage, sum(rows) AS rows FROM (${DELIVERED_BEFORE}
            UNION ALL SELECT stage, count FROM batch WHERE state = 'delivered') GROUP BY stage`,
       )
       .all();

@@ -72,6 +72,13 @@ export const IS_OPEN = "state <> 'delivered'";
 export const IS_PLANNED = `${IS_OPEN} AND state = 'planned'`;
 export const IS_PARKED = `${IS_OPEN} AND state = 'parked'`;
 
+/** In `meta`: rows of delivered batches of windows that were deleted since. */
+export const FORGOTTEN_ROWS = "forgotten_window_rows";
+
+/** Rows by stage that were delivered and whose batches are gone: folded, or of windows and forgotten. */
+export const DELIVERED_BEFORE = `SELECT stage, rows FROM delivered
+  UNION ALL SELECT 'aggregated', CAST(value AS INTEGER) FROM meta WHERE key = '${FORGOTTEN_ROWS}'`;
+
 export const SCHEMA_VERSION = MIGRATIONS.length;
 /** From this version on there is the table `flaw`. */
 export const FLAWS_SINCE = 4;

@@ -2,6 +2,7 @@
  * Windows that went out: their revision, the last seq in them, and their accumulators, so that a late reading can re-issue
  * them and a restart knows from which reading on it must rebuild the open windows.
  */
+import { FORGOTTEN_ROWS } from "./schema.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
 export type LedgerWindow = {
@@ -104,14 +105,22 @@ export class WindowLedger {
     });
   }
 
-  /** Deletes batches of windows that were delivered before `beforeMs`, at most `limit`: the window's own row says that it went out. */
+  /**
+   * Deletes batches of windows that were delivered before `beforeMs`, at most `limit`: the window's own row says that it went out,
+   * and their rows stay in the count of delivered ones.
+   */
   forget(beforeMs: number, limit: number): number {
     const { db, epoch } = this.#buffer;
-    return db
-      .query(
-        `DELETE FROM batch WHERE id IN (SELECT id FROM batch WHERE stage = 'aggregated' AND state = 'delivered'
-         AND settled_at < ?1 AND key LIKE '%/' || ?2 || '.%' LIMIT ?3)`,
-      )
-      .run(beforeMs, epoch, limit).changes;
+    return this.#buffer.transact(() => {
+      const gone = db
+        .query<{ count: number }, [number, string, number]>(
+          `DELETE FROM batch WHERE id IN (SELECT id FROM batch WHERE stage = 'aggregated' AND state = 'delivered'
+           AND settled_at < ?1 AND key LIKE '%/' || ?2 || '.%' LIMIT ?3) RETURNING count`,
+        )
+        .all(beforeMs, epoch, limit);
+      const rows = gone.reduce((sum, { count }) => sum + count, Number(this.#buffer.meta(FORGOTTEN_ROWS) ?? "0"));
+      if (gone.length > 0) this.#buffer.setMeta(FORGOTTEN_ROWS, String(rows));
+      return gone.length;
+    });
   }
 }

@@ -104,10 +104,10 @@ export async function startAgent(
   context: Context,
   { log, once, reporting }: { readonly log: Log; readonly once: boolean; readonly reporting?: Reporting },
 ): Promise<OpenAgent> {
-  const { settings, cwd, env, stop } = context;
+  const { settings, cwd, stop } = context;
   const { profile, otherProfiles, mapping } = loadReadingFiles(settings, cwd, once);
   const names = mapping === null ? null : new MappedNames(mapping, (line) => log.warn("map_names_unseen", line));
-  const store = await storeOf({ settings, env, cwd });
+  const store = await storeOf(context);
   return await openAgent({
     settings,
     log,

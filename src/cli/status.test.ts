@@ -3,10 +3,12 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type LiveReport, writeLive } from "../agent/live.ts";
+import { BacklogCount } from "../buffer/backlog.ts";
 import { tryLock } from "../buffer/disk/agent-lock.ts";
 import { Retention } from "../buffer/disk/retention.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { AgentError, UsageError } from "../core/errors.ts";
+import { STAGES } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
 import { problemsOf } from "../status/problems.ts";
 import { readStatus } from "../status/status.ts";
@@ -83,6 +85,25 @@ test("accepted still counts every reading when all were pruned", async () => {
     stages: { raw: { delivered: 200 }, anomalies: { delivered: 24 } },
   });
 });
+
+test("what was delivered never counts backwards: neither when batches of windows are forgotten, nor after a restart", async () => {
+  await node.takeAndDeliver(new MemoryStore(), 200);
+  const { delivered } = look().stages.aggregated;
+  expect(delivered).toBeGreaterThan(5);
+  expect(node.ledger.forget(node.nowMs + 1, 2)).toBe(2);
+  expect(look().stages.aggregated.delivered).toBe(delivered);
+  while (node.ledger.forget(node.nowMs + 1, 2) > 0);
+  while (new Retention(node.buffer).prune(Number.MAX_SAFE_INTEGER) > 0);
+  expect(look().stages.aggregated.delivered).toBe(delivered);
+  const { buffer, outbox } = node;
+  const openWindows = () => ({ windows: 0, rows: 0, fromSeq: Number.POSITIVE_INFINITY });
+  const fresh = { buffer, outbox: { plannedThrough: outbox.plannedThrough, deliveredRows: noRows() } };
+  const count = new BacklogCount({ ...fresh, stages: STAGES, openWindows, running: () => 0, pieceRows: 700 });
+  while (count.count() > 0);
+  expect(count.read().stages.aggregated.delivered).toBe(delivered);
+});
+
+const noRows = () => ({ raw: 0, validated: 0, anomalies: 0, schematized: 0, aggregated: 0 });
 
 test("waiting rows are counted by stage, planned or not, since their readings were committed", async () => {
   const store = new MemoryStore();

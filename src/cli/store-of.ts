@@ -1,6 +1,7 @@
 /** The store that the settings name: the same one for every command. */
 import { type AgentError, DeniedError } from "../core/errors.ts";
 import type { ProgressLine } from "../core/progress.ts";
+import { awsVariables } from "../core/settings/dotenv.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { openStore } from "../uplink/open-store.ts";
 import { patientReads, type Reads } from "../uplink/patient-reads.ts";
@@ -9,13 +10,19 @@ import { progressLine } from "./frame/progress-line.ts";
 
 /** `reads`: for a command that waits for a busy store; `agent run` has a link for that. */
 export function storeOf(
-  { settings, env, cwd }: Pick<Context, "settings" | "env" | "cwd">,
+  { settings, env, cwd, settingSources }: Pick<Context, "settings" | "env" | "cwd" | "settingSources">,
   reads?: Reads,
 ): Promise<ObjectStore> {
-  // The endpoint may come from `.env`, which the environment does not show.
+  // The endpoint and the bundle may come from `.env`, which the environment does not show.
   const endpoint = settings.awsEndpointUrlS3 === null ? {} : { AWS_ENDPOINT_URL_S3: settings.awsEndpointUrlS3 };
   const { s3BucketPrefix: prefix, awsRegion: region, putTimeoutMs } = settings;
-  const place = { prefix, region, putTimeoutMs, env: { ...env, ...endpoint }, cwd };
+  const place = {
+    prefix,
+    region,
+    putTimeoutMs,
+    env: { ...awsVariables(settingSources?.dotenv ?? {}, env), ...env, ...endpoint },
+    cwd,
+  };
   return openStore(settings.store, reads === undefined ? place : { ...place, reads });
 }
 

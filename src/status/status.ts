@@ -27,6 +27,7 @@ import { STAGES, type Stage } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
 import { notesOf } from "../sensor/source-notes.ts";
 import { lastingProblems, problemsOf } from "./problems.ts";
+import { unwritable } from "./writable.ts";
 
 /** Times are ISO 8601; null where there is none. */
 export type Status = {
@@ -102,8 +103,9 @@ export function readStatus(dataDir: string, settings: Settings, nowMs: number): 
   try {
     const last = lastReport(dataDir);
     const running = runningAgent(dataDir, last.report);
+    const stuck = running === null ? null : unwritable(dataDir);
     return {
-      ...statusOf(factsOf(ledger, settings, nowMs), { dataDir, settings, nowMs, last, running }),
+      ...statusOf(factsOf(ledger, settings, nowMs), { dataDir, settings, nowMs, last, running, stuck }),
       refused_by_reason: refusedByReason(ledger),
       new_fields: newFields(ledger),
     };
@@ -149,18 +151,23 @@ type StatusInputs = {
   /** What an agent reported last, and which one runs now. */
   readonly last: LastReport;
   readonly running: Pick<LockHolder, "pid" | "sinceMs"> | null;
+  /** Why the running agent cannot write, as seen from outside; absent where the agent itself is asked. */
+  readonly stuck?: Problem | null;
 };
 
 /** All of a status that costs the same however much the buffer holds, once that is found. */
 export type BriefStatus = Omit<Status, "refused_by_reason" | "new_fields">;
 
-export function statusOf(found: BufferFacts, { dataDir, settings, nowMs, last, running }: StatusInputs): BriefStatus {
+export function statusOf(
+  found: BufferFacts,
+  { dataDir, settings, nowMs, last, running, stuck = null }: StatusInputs,
+): BriefStatus {
   // A report of an agent that is gone is not about the one that has just begun.
   const live = running !== null && last.report?.pid === running.pid ? last.report : null;
   const { held, lag, losses, parked, corrupt } = found;
   const pending = STAGES.reduce((sum, stage) => sum + lag.stages[stage].pending, 0);
   const lastOrLive = running === null ? last.report : live;
-  const problems = problemsOf({
+  const known = problemsOf({
     nowMs,
     dataDir,
     running,
@@ -172,6 +179,7 @@ export function statusOf(found: BufferFacts, { dataDir, settings, nowMs, last, r
     losses,
     corrupt,
   });
+  const problems = stuck === null ? known : [stuck, ...known];
   return {
     node_id: found.nodeId,
     epoch: found.epoch,

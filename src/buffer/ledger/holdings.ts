@@ -4,7 +4,7 @@ import { anything, storedEntries, storedJson } from "../../core/outside/stored-j
 import { BAD_FIELDS, RECEIVED_TIME } from "../../core/reading.ts";
 import type { SeqRange } from "../../core/seq-range.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
-import { FLAWS_SINCE, IS_PARKED } from "../schema.ts";
+import { DELIVERED_BEFORE, FLAWS_SINCE, IS_PARKED } from "../schema.ts";
 import type { BufferLedger } from "./ledger.ts";
 import { openWindows, unplannedRows } from "./promises.ts";
 
@@ -62,9 +62,11 @@ export function lagOf(
        FROM batch GROUP BY stage, state`,
     )
     .all();
-  const folded = new Map(
+  const before = new Map(
     db
-      .query<{ stage: Stage; rows: number }, []>("SELECT stage, sum(rows) AS rows FROM delivered GROUP BY stage")
+      .query<{ stage: Stage; rows: number }, []>(
+        `SELECT stage, sum(rows) AS rows FROM (${DELIVERED_BEFORE}) GROUP BY stage`,
+      )
       .all()
       .map(({ stage, rows }) => [stage, rows]),
   );
@@ -79,7 +81,7 @@ export function lagOf(
   const stages = STAGES.map((stage): [Stage, StageLag] => {
     const of = (state: string) => settled.find((row) => row.stage === stage && row.state === state);
     const waiting = waitingOf(stage);
-    const delivered = (of("delivered")?.rows ?? 0) + (folded.get(stage) ?? 0);
+    const delivered = (of("delivered")?.rows ?? 0) + (before.get(stage) ?? 0);
     return [stage, stageLag(ledger, { delivered, planned: of("planned"), parked: of("parked"), waiting })];
   });
   return { stages: Object.fromEntries(stages) as Record<Stage, StageLag>, openWindows: open.length };

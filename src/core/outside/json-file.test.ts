@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readJsonFile } from "./json-file.ts";
+import { parseJsonFile, problemLine, readJsonFile } from "./json-file.ts";
 import { number } from "./scalar-shapes.ts";
 import { object } from "./shape.ts";
 
@@ -20,6 +20,13 @@ function refusal(name: string): string {
     return String((error as Error).message);
   }
 }
+
+test("the name of a file forges no line: a problem is one line, whatever the name holds", () => {
+  const name = "a\n2026-11-30T00:00:00.000Z ERROR forged: \u001b[31mb.json";
+  const line = problemLine({ file: name, line: 1, column: 2, message: "expected\na key" });
+  expect(line).toBe("a\\n2026-11-30T00:00:00.000Z ERROR forged: ?[31mb.json:1:2: expected\\na key");
+  expect(() => parseJsonFile(KIND, "{", name)).toThrow(/^a\\n2026[^\n]*$/);
+});
 
 test("a plain file is read, with a byte order mark too", () => {
   writeFileSync(join(folder, "good.json"), '\ufeff{"a": 1}');

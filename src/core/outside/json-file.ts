@@ -4,6 +4,7 @@
  */
 import { resolve } from "node:path";
 import { codeOf, messageOf, UsageError } from "../errors.ts";
+import { oneLine } from "../log/log.ts";
 import { readFileText } from "./file-text.ts";
 import {
   type JsonNode,
@@ -54,7 +55,8 @@ export type FileProblem = {
 };
 
 export function problemLine({ file, line, column, message }: FileProblem): string {
-  return `${file}:${line}:${column}: ${message}`;
+  // The name of a file found in a folder may hold anything, also the end of a line.
+  return oneLine(`${file}:${line}:${column}: ${message}`);
 }
 
 /** `plain`: what `JSON.parse` would give; undefined where the text is not JSON. */

@@ -29,6 +29,10 @@ test("the region is that of the profile in force, and says where it came from", 
   expect(profileRegion({ AWS_CONFIG_FILE: folder, AWS_SHARED_CREDENTIALS_FILE: "/dev/null" })).toBeNull();
 });
 
+test("without such a file at home there is no region", () => {
+  expect(profileRegion({ HOME: folder })).toBeNull();
+});
+
 test("AWS_REGION wins over AWS_DEFAULT_REGION, the environment over .env, and the profile over the default alone", () => {
   const region = (from: Parameters<typeof resolveSettings>[0]) => {
     const { awsRegion, origins } = resolveSettings(from);

@@ -20,11 +20,22 @@ export function profileRegion(variables: Variables): ProfileRegion | null {
     [variables["AWS_SHARED_CREDENTIALS_FILE"], "credentials", profile],
   ] as const;
   for (const [named, file, heading] of files) {
-    const path = named || join(homedir(), ".aws", file);
-    const region = regionIn(textOf(path), profile === "default" ? [profile, heading] : [heading]);
+    const region = regionIn(
+      named ? textOf(named) : textAtHome(variables, file),
+      profile === "default" ? [profile, heading] : [heading],
+    );
     if (region !== null) return { region, from: `profile ${profile} in ${named || `~/.aws/${file}`}` };
   }
   return null;
+}
+
+/** A user without a home (a container's number) has no such file. */
+function textAtHome(variables: Variables, file: string): string {
+  try {
+    return textOf(join(variables["HOME"] || homedir(), ".aws", file));
+  } catch {
+    return "";
+  }
 }
 
 function textOf(path: string): string {

@@ -2,7 +2,7 @@
 import type { IAMClient } from "@aws-sdk/client-iam";
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { STSClient } from "@aws-sdk/client-sts";
-import { fetchHandler } from "../../uplink/s3/http.ts";
+import { fetchHandler, trustOf } from "../../uplink/s3/http.ts";
 
 export type Aws = {
   readonly region: string;
@@ -40,7 +40,7 @@ export async function openAws({ region, env, key }: AwsOptions): Promise<Aws> {
   const common = {
     region,
     maxAttempts: SDK_ATTEMPTS,
-    requestHandler: fetchHandler(CALL_LIMIT_MS),
+    requestHandler: fetchHandler(CALL_LIMIT_MS, trustOf(env)),
     ...(key === undefined ? {} : { credentials: key }),
   } as const;
   const at = (name: string) => {

@@ -4,7 +4,9 @@
  * and HTTPS_PROXY / NO_PROXY are honoured, both by `fetch` itself.
  */
 import type { S3ClientConfig } from "@aws-sdk/client-s3";
+import { messageOf, UsageError } from "../../core/errors.ts";
 import { askWithin } from "../../core/net/timed-request.ts";
+import { readFileText } from "../../core/outside/file-text.ts";
 
 export type S3Handler = Extract<S3ClientConfig["requestHandler"], { handle: unknown }>;
 type S3Request = Parameters<S3Handler["handle"]>[0];
@@ -14,8 +16,30 @@ type S3Answer = Awaited<ReturnType<S3Handler["handle"]>>;
 /** The slowest uplink that still gets through: each 4 KiB of a body may take a second more. */
 const SLOWEST_BYTES_PER_S = 4_096;
 
+/** All public authorities together have 0.2 MiB. */
+const BUNDLE_BYTES = 16 * 1024 * 1024;
+
+/** What is trusted instead of the public authorities: the certificates of AWS_CA_BUNDLE. */
+export type Trust = { readonly ca: string };
+
+/** As AWS's other tools: certificates in PEM, for every endpoint of AWS. Null: not set. Throws UsageError where there are none. */
+export function trustOf(env: Readonly<Record<string, string | undefined>>): Trust | null {
+  const path = env["AWS_CA_BUNDLE"];
+  if (!path) return null;
+  const tryHint = "unset AWS_CA_BUNDLE";
+  let ca: string;
+  try {
+    ca = readFileText(path, BUNDLE_BYTES);
+  } catch (error) {
+    throw new UsageError(`Cannot read AWS_CA_BUNDLE "${path}": ${messageOf(error)}`, { cause: error, tryHint });
+  }
+  if (ca.includes("-----BEGIN CERTIFICATE-----")) return { ca };
+  throw new UsageError(`Cannot use AWS_CA_BUNDLE "${path}": there is no certificate in PEM in it`, { tryHint });
+}
+
 /** `timeoutMs`: from the request's start to its answer's last byte, for an empty body. */
-export function fetchHandler(timeoutMs: number, fetchFn: typeof fetch = fetch): S3Handler {
+export function fetchHandler(timeoutMs: number, trust: Trust | null = null, fetchFn: typeof fetch = fetch): S3Handler {
+  const send = sender(fetchFn, trust);
   const handler = {
     metadata: { handlerProtocol: "http/1.1" },
     handle: (request: S3Request, options: S3RequestOptions = {}) => {
@@ -23,7 +47,7 @@ export function fetchHandler(timeoutMs: number, fetchFn: typeof fetch = fetch): 
       // The SDK's own, older type knows no addEventListener; what comes here is what `put` was given.
       const stop = options?.abortSignal as AbortSignal | undefined;
       const limitMs = timeoutMs + ((body?.length ?? 0) / SLOWEST_BYTES_PER_S) * 1_000;
-      return askWithin({ limitMs, stop }, (signal) => send(request, body, signal, fetchFn));
+      return askWithin({ limitMs, stop }, (signal) => send(request, body, signal));
     },
     destroy: () => {},
     updateHttpClientConfig: () => {},
@@ -34,8 +58,16 @@ export function fetchHandler(timeoutMs: number, fetchFn: typeof fetch = fetch): 
 
 type Body = Uint8Array<ArrayBuffer> | string | undefined;
 
-async function send(request: S3Request, body: Body, signal: AbortSignal, fetchFn: typeof fetch): Promise<S3Answer> {
-  const answer = await fetchFn(urlOf(request), {
+type Send = (request: S3Request, body: Body, signal: AbortSignal) => Promise<S3Answer>;
+
+function sender(fetchFn: typeof fetch, trust: Trust | null): Send {
+  const tls = trust === null ? {} : { tls: { ca: trust.ca } };
+  return async (request, body, signal) =>
+    answerOf(await fetchFn(urlOf(request), { ...tls, ...requestOf(request, body, signal) }), request);
+}
+
+function requestOf(request: S3Request, body: Body, signal: AbortSignal) {
+  return {
     method: request.method,
     headers: request.headers,
     body: body ?? null,
@@ -43,7 +75,10 @@ async function send(request: S3Request, body: Body, signal: AbortSignal, fetchFn
     redirect: "manual",
     decompress: false,
     timeout: false,
-  });
+  } as const;
+}
+
+async function answerOf(answer: Response, request: S3Request): Promise<S3Answer> {
   const received = new Uint8Array(await answer.arrayBuffer());
   const isStreamed = request.method === "GET" && answer.ok;
   const response = {

@@ -22,7 +22,7 @@ import {
 } from "../object-store.ts";
 import { ONE_TRY, type Reads } from "../patient-reads.ts";
 import { explainS3Failure, isAboutCredentials, isAbsence, type S3Call, statusOf } from "./failure.ts";
-import { fetchHandler } from "./http.ts";
+import { fetchHandler, type Trust, trustOf } from "./http.ts";
 
 type BucketAndKey = { readonly Bucket: string; readonly Key: string };
 type Sdk = typeof import("@aws-sdk/client-s3");
@@ -53,12 +53,14 @@ class S3Store implements ObjectStore {
   readonly #sdk: Sdk;
   readonly #options: S3Options;
   readonly #reads: Reads;
+  readonly #trust: Trust | null;
   #client: S3Client | null = null;
 
   constructor(sdk: Sdk, options: S3Options) {
     this.#sdk = sdk;
     this.#options = options;
     this.#reads = options.reads ?? ONE_TRY;
+    this.#trust = trustOf(options.env);
     const bucket = metadataBucketOf(options.prefix, options.region);
     this.metadata = {
       place: bucket,
@@ -190,7 +192,7 @@ class S3Store implements ObjectStore {
   }
 
   #live(): S3Client {
-    this.#client ??= new this.#sdk.S3Client(configOf(this.#options));
+    this.#client ??= new this.#sdk.S3Client(configOf(this.#options, this.#trust));
     return this.#client;
   }
 
@@ -210,7 +212,7 @@ class S3Store implements ObjectStore {
   }
 }
 
-function configOf(options: S3Options): S3ClientConfig {
+function configOf(options: S3Options, trust: Trust | null): S3ClientConfig {
   const { env, region } = options;
   const endpoint = env["AWS_ENDPOINT_URL_S3"] || env["AWS_ENDPOINT_URL"];
   const profile = env["AWS_PROFILE"];
@@ -222,7 +224,7 @@ function configOf(options: S3Options): S3ClientConfig {
     region,
     // Our own link decides when to try again.
     maxAttempts: 1,
-    requestHandler: fetchHandler(options.putTimeoutMs),
+    requestHandler: fetchHandler(options.putTimeoutMs, trust),
     // A put brings its own CRC, computed natively; the SDK's is computed in JavaScript where there is no native package.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",

@@ -1,0 +1,33 @@
+/** Whether the agent that runs can write its data dir: it could not report that itself, its report is a file there. */
+import { accessSync, constants, statSync } from "node:fs";
+import { join } from "node:path";
+import { BUFFER_FILE } from "../buffer/sqlite-buffer.ts";
+import { codeOf } from "../core/errors.ts";
+import type { Problem } from "../core/problem.ts";
+import { shellWord } from "../core/shell-word.ts";
+
+const ROOT = 0;
+
+/** Null: it can, or this user cannot see it. The one who looks is often another user than the agent. */
+export function unwritable(dataDir: string): Problem | null {
+  const why = whyNot(dataDir, dataDir) ?? whyNot(join(dataDir, BUFFER_FILE), dataDir);
+  if (why === null) return null;
+  const message = `The running agent cannot write its data dir "${dataDir}": ${why}. Nothing that it accepted is lost, and it waits`;
+  return { code: "data_dir_unwritable", message, try: `ls -la ${shellWord(dataDir)}` };
+}
+
+function whyNot(path: string, dataDir: string): string | null {
+  try {
+    const { mode, uid } = statSync(path);
+    // The agent's user owns the file that it made.
+    const agent = statSync(join(dataDir, BUFFER_FILE)).uid;
+    const bits = uid === agent ? 0o200 : 0o022;
+    if (agent !== ROOT && (mode & bits) === 0) return `its mode is ${(mode & 0o777).toString(8)}`;
+    accessSync(path, constants.W_OK);
+    return null;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "EROFS") return "its file system is mounted for reading only";
+    return code === "EPERM" || code === "EIO" ? code : null;
+  }
+}
