@@ -464,3 +464,23 @@ test("no document sounds translated", () => {
   );
   expect(wrong).toEqual([]);
 });
+
+test("a table of contents names every heading of its page, in order", () => {
+  const slug = (heading: string) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-");
+  const pages = PAGES.filter((path) => /^- \[.+\]\(#/m.test(read(path)));
+  expect(pages).toContain("docs/decisions.md");
+  for (const path of pages) {
+    const page = read(path).replace(/^```[\s\S]*?^```/gm, "");
+    const headings = [...page.matchAll(/^##(#?) (.+)$/gm)].map(([, deep, text = ""]) => [deep, text, slug(text)]);
+    const entries = [...page.matchAll(/^( *)- \[(.+)\]\(#([^)]+)\)$/gm)].map(([, indent, text, link]) => [
+      indent === "" ? "" : "#",
+      text,
+      link,
+    ]);
+    expect([path, entries]).toEqual([path, headings]);
+  }
+});
