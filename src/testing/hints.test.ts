@@ -21,6 +21,8 @@ const COMMAND = /^(?:(?:agent|aws|databricks|export) \w|(?:df|dmesg|ls|lsof|ps|s
 const TYPED = /\b(typed|again)\b/;
 /** A flag that a caller hands in. */
 const ANY_FLAG = /--\$\{name\}/;
+/** Words that may be absent: a choice with an empty text, right behind a word. */
+const MAYBE = /(?<=\w)\$\{[^{}`]*""(?:[^{}`]|`[^`]*`)*\}/g;
 /** A command line that a caller hands in. */
 const HANDED = /\{(line|command)\}/;
 
@@ -60,6 +62,7 @@ function hintsIn(path: string): Hint[] {
       text
         .replaceAll(/\\(["'`\\])/g, "$1")
         .replace(ANY_FLAG, "--help")
+        .replaceAll(MAYBE, "")
         .replaceAll(VALUE, filled),
     )
     .filter((text) => text !== "value" && text !== "")
