@@ -77,9 +77,7 @@ export class MappedNames {
     const near = didYouMean(name, this.#others.keys());
     if (near !== "") return ` (${near.replace(/^; /, "")})`;
     const to = this.#mapping.fields.get(name)?.to ?? "";
-    return this.#others.has(to)
-      ? ` (rows have "${to}" itself, which is not read while another name leads to it)`
-      : "";
+    return this.#others.has(to) ? ` (rows have "${to}" itself, which is not read while another name leads to it)` : "";
   }
 }
 
