@@ -56,7 +56,12 @@ function hintsIn(path: string): Hint[] {
   });
   const said = [...code.matchAll(TEXT)].flatMap(([text]) => text.slice(1, -1).split("Try: ").slice(1));
   const typed = `agent ${path.replace(/^cli\/|\.ts$/g, "").replaceAll("/", " ")}`;
-  const filled = (place: string) => (TYPED.test(place) ? typed : HANDED.test(place) ? "agent config show" : "value");
+  const filled = (place: string, at: number, text: string) => {
+    if (TYPED.test(place)) return typed;
+    if (HANDED.test(place)) return "agent config show";
+    // Behind a letter it is a word of its own, or nothing: `agent rules check${folder}`.
+    return /[a-z]/.test(text[at - 1] ?? "") ? " value" : "value";
+  };
   return [...named, ...listed, ...said]
     .map((text) =>
       text
