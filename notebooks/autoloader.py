@@ -12,7 +12,7 @@
 # MAGIC A new column is one statement away: `ALTER TABLE … ADD COLUMN` (which `agent provision apply` gives for the measures of a
 # MAGIC profile). Whatever columns a table has are filled from then on, from the row's field of that name or from `extra`.
 # MAGIC
-# MAGIC Beside them is `sensor_readings_heartbeats`: what each node last told of itself, as the metadata bucket shows it.
+# MAGIC Beside them is `sensor_readings_heartbeats`: the last report of each node, as the metadata bucket shows it.
 
 # COMMAND ----------
 
@@ -45,7 +45,7 @@ class Settings:
     checkpoints: str = ""
     # Which of the two readers: Auto Loader is only on Databricks.
     reader: Literal["cloudFiles", "json"] = "cloudFiles"
-    # `once`: what is there now, for a job. `continuous`: until somebody stops it, for a demonstration.
+    # `once`: what is there now, for a job. `continuous`: until a person stops it, for a demonstration.
     mode: Literal["once", "continuous"] = "once"
     # Objects in a micro-batch, at most.
     max_files: int = 1000
@@ -73,14 +73,14 @@ QUARANTINE_COLUMNS = (
     ("reason", "STRING", "Why it cannot be unpacked"),
     ("found_at", "TIMESTAMP", "When that was found"),
 )
-# More unreadable objects than this in one stage are no accident: the stage stops, and a person looks.
+# More unreadable objects than this in one stage are not a coincidence: the stage stops for a person.
 QUARANTINE_LIMIT = 1000
 SUSPECTS_AT_ONCE = 1000
 # How often streams that never end look for columns that their tables have been given.
 NEW_COLUMNS_EVERY_S = 5
 # How often they look at the heartbeats: a node replaces its own once a minute.
 HEARTBEATS_EVERY_S = 60
-# An object that is replaced while it is read may fail the reading; that it happens as often as this is no accident.
+# An object that is replaced while it is read may fail the reading. As often as this it is not a coincidence.
 HEARTBEAT_TRIES = 3
 OwnColumns = dict[str, DataType]
 
@@ -95,7 +95,7 @@ def create_table(spark: SparkSession, table: str, columns: tuple[tuple[str, str,
 
 
 def own_columns(spark: SparkSession, settings: Settings, stage: str) -> OwnColumns:
-    """What somebody gave the stage's table beyond the columns that every lake has."""
+    """The columns that the stage's table has beyond those of every lake."""
     known = {name.lower() for name, _, _ in (*COLUMNS[stage], *ADDED)}
     table = spark.table(settings.table(TABLES[stage])).schema
     return {field.name: field.dataType for field in table if field.name.lower() not in known}
@@ -161,7 +161,7 @@ def shape(lines: DataFrame, stage: str, own: OwnColumns, left_out: list[str]) ->
 
 # COMMAND ----------
 
-# A line that could not be read has no key: it stands for itself.
+# A line that could not be read has no key: its text is its key.
 WINDOW_KEY = ("node_id", "window_id", "sensor_id", "_corrupt_record")
 
 
@@ -196,8 +196,8 @@ def start(spark: SparkSession, settings: Settings, stage: str, own: OwnColumns, 
 # MAGIC %md
 # MAGIC ## Quarantine
 # MAGIC
-# MAGIC Looked for only when a stream has failed. Those of its objects that no row came from yet are unpacked one by one; the
-# MAGIC ones that cannot be are written down with the reason, and the stream goes on without them.
+# MAGIC Corrupt objects are looked for only when a stream has failed. The notebook unpacks those of its objects that gave no row
+# MAGIC yet, one by one. It records each corrupt one with the reason, and the stream continues without them.
 
 # COMMAND ----------
 
@@ -226,7 +226,7 @@ def quarantined(spark: SparkSession, settings: Settings) -> dict[str, list[str]]
 
 
 def quarantine(spark: SparkSession, settings: Settings, stage: str) -> int:
-    """Writes down what cannot be unpacked, and says how many objects that were which nobody knew of."""
+    """Records the objects that cannot be unpacked, and returns how many of them are new."""
     objects = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(settings.bucket(stage))
     path = F.col("_metadata.file_path")
     landed = spark.table(settings.table(TABLES[stage])).select("source_file")
@@ -259,7 +259,7 @@ def quarantine(spark: SparkSession, settings: Settings, stage: str) -> int:
 
 
 def heartbeats(spark: SparkSession, settings: Settings) -> DataFrame:
-    """What the nodes tell of themselves; no row where none has told anything yet."""
+    """The reports of the nodes; no row before the first report."""
     wanted = f"{ddl(HEARTBEAT_COLUMNS)}, _corrupt_record STRING"
     added = {
         "received_at": F.col("_metadata.file_modification_time"),
@@ -315,14 +315,14 @@ class Streams:
         self.running[stage] = start(self.spark, self.settings, stage, self.own[stage], left_out)
 
     def fill_new_columns(self) -> None:
-        """Where a table was given a column, its stream is opened anew: it goes on where it stood, and reads that too."""
+        """Opens the stream of a table that was given a column again: it continues at its position, and reads that column too."""
         for stage, query in list(self.running.items()):
             if query.isActive and own_columns(self.spark, self.settings, stage) != self.own[stage]:
                 query.stop()
                 self.start(stage, quarantined(self.spark, self.settings)[stage])
 
     def follow(self) -> None:
-        """Returns when every stream has ended. One that failed for a corrupt object goes on; for anything else, this raises."""
+        """Returns when every stream has ended. One that failed for a corrupt object continues; any other failure is raised."""
         failures: list[Exception] = []
         look_at = time.monotonic() + NEW_COLUMNS_EVERY_S
         heartbeats_at = time.monotonic()
@@ -342,7 +342,7 @@ class Streams:
             if time.monotonic() >= heartbeats_at:
                 failures.extend(self.look_at_heartbeats())
                 heartbeats_at = time.monotonic() + HEARTBEATS_EVERY_S
-            # A job lets the other streams finish what they have; those that never end are stopped, so that somebody hears of it.
+            # A job lets the other streams finish what they have; those that never end are stopped, so that the failure is seen.
             if failures:
                 for query in self.running.values():
                     query.stop()
@@ -410,8 +410,8 @@ if "dbutils" in globals():
     )
     session: SparkSession = globals()["spark"]
     run(session, chosen)
-    told = report(session, chosen)
-    for line in told:
+    counted = report(session, chosen)
+    for line in counted:
         print(line)
     # What `agent provision run` reads.
-    dbutils.notebook.exit(json.dumps(told))
+    dbutils.notebook.exit(json.dumps(counted))

@@ -1,5 +1,5 @@
 -- The questions of queries.sql in the SQL of SQLite, for `agent query --local`: the same names, the same columns, the same
--- answers (a test compares them with Spark's). What they mean stands there. Times are text here, as the agent writes them:
+-- answers (a test compares them with Spark's). queries.sql says what they mean. Times are text here, as the agent writes them:
 -- `2026-11-24T08:00:00.000Z`, so the hour of one is its first 13 characters.
 
 -- name: ingestion_rate
@@ -21,7 +21,7 @@ FROM broken JOIN taken ON broken.sensor_id IS taken.sensor_id
 ORDER BY rule, broken.sensor_id;
 
 -- name: latency
--- There is no table, so nothing is known of when a reading came there: null.
+-- There is no table, so the time at which a reading came there is unknown: null.
 WITH steps AS (
   SELECT node_id, 'sensor to buffer' AS step,
     CAST(round((julianday(ingested_at) - julianday(timestamp)) * 86400000) AS INTEGER) AS ms
@@ -130,7 +130,7 @@ ORDER BY readings.node_id, readings.hour;
 
 -- name: fleet
 -- The heartbeats are read when this is asked. Of the columns beside a max(), SQLite takes the values of the row that has it.
-WITH told AS (
+WITH report AS (
   SELECT node_id, state, agent_version, rules_version, max(received_at) AS received_at, interval_s, health, problems, accepted,
     pending, losses, round((julianday(processing_timestamp) - julianday(max(received_at))) * 86400000) AS age_ms
   FROM sensor_readings_heartbeats
@@ -153,21 +153,21 @@ taken AS (
   FROM sensor_readings_ingestion
   GROUP BY node_id
 )
-SELECT coalesce(told.node_id, taken.node_id) AS node_id,
+SELECT coalesce(report.node_id, taken.node_id) AS node_id,
   CASE
-    WHEN told.node_id IS NULL THEN 'no heartbeat'
-    WHEN told.state = 'stopped' THEN 'stopped'
-    WHEN told.age_ms > 3000 * told.interval_s THEN 'silent'
-    WHEN told.health = 'degraded' THEN 'degraded'
+    WHEN report.node_id IS NULL THEN 'no heartbeat'
+    WHEN report.state = 'stopped' THEN 'stopped'
+    WHEN report.age_ms > 3000 * report.interval_s THEN 'silent'
+    WHEN report.health = 'degraded' THEN 'degraded'
     ELSE 'ok'
   END AS state,
-  coalesce(told.agent_version, newest.agent_version) AS agent_version,
-  coalesce(told.rules_version, newest.rules_version) AS rules_version,
-  told.received_at AS heartbeat_at,
-  (SELECT group_concat(each.value, '; ') FROM json_each(told.problems) AS each) AS problems,
-  told.accepted,
-  told.pending,
-  told.losses,
+  coalesce(report.agent_version, newest.agent_version) AS agent_version,
+  coalesce(report.rules_version, newest.rules_version) AS rules_version,
+  report.received_at AS heartbeat_at,
+  (SELECT group_concat(each.value, '; ') FROM json_each(report.problems) AS each) AS problems,
+  report.accepted,
+  report.pending,
+  report.losses,
   coalesce(taken.buffers, 0) AS buffers,
   coalesce(taken.sensors, 0) AS sensors,
   coalesce(taken.readings, 0) AS readings,
@@ -176,8 +176,8 @@ SELECT coalesce(told.node_id, taken.node_id) AS node_id,
   taken.last_reading_at,
   taken.last_ingested_at,
   taken.last_landed_at
-FROM told
-  FULL OUTER JOIN taken ON taken.node_id = told.node_id
+FROM report
+  FULL OUTER JOIN taken ON taken.node_id = report.node_id
   LEFT JOIN newest ON newest.node_id IS taken.node_id
   LEFT JOIN broken ON broken.node_id = taken.node_id
-ORDER BY coalesce(told.node_id, taken.node_id);
+ORDER BY coalesce(report.node_id, taken.node_id);

@@ -10,7 +10,7 @@ GROUP BY ALL
 ORDER BY minute, node_id;
 
 -- name: anomaly_rate
--- How often a sensor broke a rule, as a share of all its readings. What was no reading has no sensor.
+-- How often a sensor broke a rule, as a share of all its readings. A malformed line has no sensor.
 WITH taken AS (SELECT sensor_id, count(*) AS readings FROM sensor_readings_ingestion GROUP BY sensor_id),
 broken AS (
   SELECT sensor_id, rule, count(*) AS anomalies
@@ -40,8 +40,7 @@ GROUP BY node_id, step
 ORDER BY node_id, step;
 
 -- name: schema_evolution
--- Fields that no profile knows, since when, and how often: what could become a column. Lines that were no readings are not
--- fields.
+-- Fields that no profile knows, since when, and how often: what could become a column. Malformed lines are not counted.
 SELECT field, node_id, count(*) AS readings, min(timestamp) AS first_seen, max(timestamp) AS last_seen
 FROM (
   SELECT explode(json_object_keys(extra)) AS field, node_id, timestamp
@@ -79,7 +78,7 @@ ORDER BY day;
 -- name: reconciliation
 -- By node and hour of event time. `accepted`: by the agent, which numbers its readings without a gap; those that are not in
 -- the table count in the hour of the next one that is. `promised`: by the names of the raw objects. `rows`: in the table.
--- The three are equal when nothing is amiss, and the last three are 0: readings that are there more than once, that are
+-- The three are equal when all is well, and the last three are 0: readings that are there more than once, that are
 -- neither valid nor anomalies, and that are judged more than once.
 WITH raw AS (
   SELECT node_id, date_trunc('HOUR', timestamp) AS hour, reading_id, source_file, split_part(reading_id, '-', 1) AS epoch,
@@ -115,10 +114,10 @@ FROM readings JOIN promises ON promises.node_id = readings.node_id AND promises.
 ORDER BY node_id, hour;
 
 -- name: fleet
--- The nodes: what each last told of itself, and what its readings tell. `state` is as of when the notebook last looked at the
--- heartbeats, by the store's clock, so nothing here asks what time it is now: `stopped` in order, `silent` when three of its
+-- The nodes: the last report of each, and what its readings show. `state` is that of the time when the notebook last read the
+-- heartbeats, by the store's clock; the query has no time of its own: `stopped` in order, `silent` when three of its
 -- heartbeats did not come, else `degraded` or `ok` as the node says; `no heartbeat` where only readings are known. `problems`,
--- `accepted`, `pending` and `losses` are the node's own words; what stands behind them is counted in the tables.
+-- `accepted`, `pending` and `losses` are as the node reported them; the other counts are of the tables.
 WITH heard AS (
   SELECT node_id, state, agent_version, rules_version, received_at, interval_s, health, problems, accepted, pending, losses,
     unix_millis(processing_timestamp) - unix_millis(received_at) AS age_ms,
@@ -127,7 +126,7 @@ WITH heard AS (
   WHERE node_id IS NOT NULL AND _corrupt_record IS NULL
 ),
 -- An object in the place of one node may name another: of those that name a node, the last one counts.
-told AS (SELECT * FROM heard WHERE place = 1),
+report AS (SELECT * FROM heard WHERE place = 1),
 broken AS (SELECT node_id, count(*) AS anomalies FROM sensor_readings_anomalies GROUP BY node_id),
 taken AS (
   SELECT node_id,
@@ -143,21 +142,21 @@ taken AS (
   FROM sensor_readings_ingestion
   GROUP BY node_id
 )
-SELECT coalesce(told.node_id, taken.node_id) AS node_id,
+SELECT coalesce(report.node_id, taken.node_id) AS node_id,
   CASE
-    WHEN told.node_id IS NULL THEN 'no heartbeat'
-    WHEN told.state = 'stopped' THEN 'stopped'
-    WHEN told.age_ms > 3000 * told.interval_s THEN 'silent'
-    WHEN told.health = 'degraded' THEN 'degraded'
+    WHEN report.node_id IS NULL THEN 'no heartbeat'
+    WHEN report.state = 'stopped' THEN 'stopped'
+    WHEN report.age_ms > 3000 * report.interval_s THEN 'silent'
+    WHEN report.health = 'degraded' THEN 'degraded'
     ELSE 'ok'
   END AS state,
-  coalesce(told.agent_version, taken.agent_version) AS agent_version,
-  coalesce(told.rules_version, taken.rules_version) AS rules_version,
-  told.received_at AS heartbeat_at,
-  nullif(array_join(told.problems, '; '), '') AS problems,
-  told.accepted,
-  told.pending,
-  told.losses,
+  coalesce(report.agent_version, taken.agent_version) AS agent_version,
+  coalesce(report.rules_version, taken.rules_version) AS rules_version,
+  report.received_at AS heartbeat_at,
+  nullif(array_join(report.problems, '; '), '') AS problems,
+  report.accepted,
+  report.pending,
+  report.losses,
   coalesce(taken.buffers, 0) AS buffers,
   coalesce(taken.sensors, 0) AS sensors,
   coalesce(taken.readings, 0) AS readings,
@@ -166,7 +165,7 @@ SELECT coalesce(told.node_id, taken.node_id) AS node_id,
   taken.last_reading_at,
   taken.last_ingested_at,
   taken.last_landed_at
-FROM told
-  FULL OUTER JOIN taken ON taken.node_id = told.node_id
+FROM report
+  FULL OUTER JOIN taken ON taken.node_id = report.node_id
   LEFT JOIN broken ON broken.node_id = taken.node_id
 ORDER BY node_id;

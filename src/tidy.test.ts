@@ -410,11 +410,18 @@ test("no text that a user sees sounds translated", () => {
 });
 
 test("no comment and no test's name sounds translated", () => {
-  const wrong = CODE.filter((path) => path !== "src/tidy.test.ts").flatMap((path) => {
+  const script = /\.(py|sql)$|^(scripts|\.ci)\/[\w-]+$/;
+  const wrong = FILES.filter((path) => /\.ts$/.test(path) || script.test(path)).flatMap((path) => {
+    if (path === "src/tidy.test.ts") return [];
     const code = read(path);
-    const comments = code.matchAll(/^\s*(?:\/\*[\s\S]*?\*\/|\/\/[^\n]*)/gm);
-    const names = code.matchAll(/\b\w*[tT]est(?:\.\w+\([^()]*\))?\(\s*(?:"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)/g);
-    return [...comments, ...names]
+    const parts = script.test(path)
+      ? [/^\s*(?:#|--)[^\n]*/gm, /"""[\s\S]*?"""/g]
+      : [
+          /^\s*(?:\/\*[\s\S]*?\*\/|\/\/[^\n]*)/gm,
+          /\b\w*[tT]est(?:\.\w+\([^()]*\))?\(\s*(?:"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)/g,
+        ];
+    return parts
+      .flatMap((part) => [...code.matchAll(part)])
       .map(([text]) => text.replace(/\s*\n\s*\*? */g, " "))
       .filter((text) => IDIOMS.test(text))
       .map((text) => `${path}: ${IDIOMS.exec(text)?.[0]}: ${text.trim().slice(0, 100)}`);

@@ -64,7 +64,7 @@ type DashboardRow = { readonly height: number; readonly widgets: readonly Widget
 function overview(): DashboardRow[] {
   const fleet = (name: string, title: string, value: Field) =>
     counter({ name: `${name}_counter`, dataset: "fleet", title }, value);
-  const amiss = (name: string, title: string, description: string) =>
+  const zero = (name: string, title: string, description: string) =>
     counter({ name: `${name}_counter`, dataset: "reconciliation", title, description }, sum(name));
   return [
     {
@@ -90,9 +90,9 @@ function overview(): DashboardRow[] {
       height: 3,
       widgets: [
         fleet("last_landed", "Last reading in a table", max("last_landed_at")),
-        amiss("duplicates", "Duplicates", "Readings that are in the table more than once: 0 when all is well"),
-        amiss("in_no_stage", "In no stage", "Readings that are neither valid nor anomalies: 0 when all is well"),
-        amiss("in_two_stages", "Judged twice", "Readings that are judged more than once: 0 when all is well"),
+        zero("duplicates", "Duplicates", "Readings that are in the table more than once: 0 when all is well"),
+        zero("in_no_stage", "In no stage", "Readings that are neither valid nor anomalies: 0 when all is well"),
+        zero("in_two_stages", "Judged twice", "Readings that are judged more than once: 0 when all is well"),
       ],
     },
     {
@@ -237,7 +237,7 @@ function delivery(): DashboardRow[] {
             name: "reconciliation_table",
             dataset: "reconciliation",
             title: "Reconciliation by node and hour",
-            description: "Accepted, promised and in the table are equal, and the last three 0, when nothing is amiss",
+            description: "Accepted, promised and in the table are equal, and the last three 0, when all is well",
           },
           RECONCILIATION_COLUMNS,
         ),
@@ -251,7 +251,8 @@ function delivery(): DashboardRow[] {
             name: "fleet_table",
             dataset: "fleet",
             title: "The fleet, by its heartbeats and its readings",
-            description: "As of when the notebook last ran: silent are nodes of which three heartbeats did not come",
+            description:
+              "State at the last run of the notebook. A node is silent when three of its heartbeats did not come",
           },
           FLEET_COLUMNS,
         ),

@@ -173,7 +173,7 @@ worker = ThreadPoolExecutor(max_workers=1)
 
 
 def run_in_background(spark: SparkSession, given: dict[str, Any]) -> Any:
-    # Delta asks which session is the active one, and a thread has none until it is told.
+    # Delta asks which session is the active one, and a thread has none until it is set.
     spark._jvm.org.apache.spark.sql.classic.SparkSession.setActiveSession(spark._jsparkSession)
     return run(spark, given)
 
