@@ -60,7 +60,7 @@ ORDER BY node_id, step;
 -- name: schema_evolution
 SELECT field.key AS field, node_id, count(*) AS readings, min(timestamp) AS first_seen, max(timestamp) AS last_seen
 FROM sensor_readings_ingestion, json_each(CASE WHEN json_valid(extra) AND json_type(extra) = 'object' THEN extra END) AS field
-WHERE sensor_id IS NOT NULL
+WHERE sensor_id IS NOT NULL AND field.key NOT IN ('bad_fields', 'timestamp_received')
 GROUP BY field.key, node_id
 ORDER BY field.key, node_id;
 

@@ -40,13 +40,15 @@ GROUP BY node_id, step
 ORDER BY node_id, step;
 
 -- name: schema_evolution
--- Fields that no profile knows, since when, and how often: what could become a column. Malformed lines are not counted.
+-- Fields that no profile knows, since when, and how often: what could become a column. Malformed lines and notes of
+-- the agent are not counted.
 SELECT field, node_id, count(*) AS readings, min(timestamp) AS first_seen, max(timestamp) AS last_seen
 FROM (
   SELECT explode(json_object_keys(extra)) AS field, node_id, timestamp
   FROM sensor_readings_ingestion
   WHERE sensor_id IS NOT NULL
 )
+WHERE field NOT IN ('bad_fields', 'timestamp_received')
 GROUP BY field, node_id
 ORDER BY field, node_id;
 

@@ -302,3 +302,19 @@ test("latency is interpolated between two readings, and a reading without a time
     ["n", "sensor to table", null, null, null],
   ]);
 });
+
+test("fields that no profile knows are those of the sensors, not what the agent notes in extra", async () => {
+  const lake = new Lake();
+  const extra = (value: object) => JSON.stringify(value);
+  const timestamp = new Date(START).toISOString();
+  await lake.readings("raw", [
+    {
+      sensor_id: "a",
+      node_id: "n",
+      timestamp,
+      extra: extra({ rssi: -70, timestamp_received: "2026-11-24T08:00:00.1234Z" }),
+    },
+    { sensor_id: "a", node_id: "n", timestamp, extra: extra({ bad_fields: { humidity: { reason: "not_finite" } } }) },
+  ]);
+  expect((await lake.rows(localSql("schema_evolution"))).map((row) => row[0])).toEqual(["rssi"]);
+});

@@ -2,6 +2,7 @@
  * What each query of notebooks/queries.sql must answer, computed from the rows that the agent delivered and from nothing of
  * Spark's. Rows are seen one at a time and let go, so that a day of them fits in memory.
  */
+import { BAD_FIELDS, RECEIVED_TIME } from "../../core/reading.ts";
 import type { Stage } from "../../core/stage.ts";
 import { Groups, isoOf, type Tally, textOf, timeOf } from "../tally.ts";
 import { fleet } from "./fleet-answer.ts";
@@ -101,6 +102,7 @@ function schemaEvolution(): Tally {
       if (stage !== "raw" || row["sensor_id"] === null || textOf(row["extra"]) === null) return;
       const at = timeOf(row["timestamp"]);
       for (const field of Object.keys(JSON.parse(String(row["extra"])) as object)) {
+        if (field === BAD_FIELDS || field === RECEIVED_TIME) continue;
         const group = groups.at(field, textOf(row["node_id"]));
         group.readings++;
         group.first = Math.min(group.first, at);
