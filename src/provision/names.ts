@@ -1,7 +1,7 @@
 /** What everything is called in the two clouds: made from the settings alone, so that both sides and every run agree. */
 import { bucketOf, metadataBucketOf, STAGES, type Stage } from "../core/stage.ts";
 
-/** The seven buckets (DESIGN §5), by what they are for. */
+/** The seven buckets, by what they are for. */
 export const BUCKET_USES = [...STAGES, "checkpoints", "metadata"] as const;
 export type BucketUse = (typeof BUCKET_USES)[number];
 

@@ -75,7 +75,7 @@ export class Recovery {
   }
 
   /** Writes down every batch and every loss. Throws the reason of `stop`; repeating all of it is harmless. */
-  async run(promised: Promised, last: Span): Promise<Recovered> {
+  async run(promised: Promised, last: PossibleRange): Promise<Recovered> {
     await this.#askStore(promised, last);
     const own = this.#parts.damaged.losses().filter((loss) => loss.epoch === undefined);
     const counted = own.flatMap(({ range }) => range ?? []);
@@ -177,7 +177,7 @@ export class Recovery {
   }
 
   /** When a promise may be unknown, asks the store for its objects, around the hours that can still be read. */
-  async #askStore(promised: Promised, last: Span): Promise<void> {
+  async #askStore(promised: Promised, last: PossibleRange): Promise<void> {
     const { damaged, store, nodeId, epoch } = this.#parts;
     for (const gap of promised.gaps(last).filter(({ uncertain }) => uncertain)) {
       const around = { first: Math.max(last.first, gap.first - RANGE_ROWS), last: gap.last + RANGE_ROWS };
@@ -233,7 +233,7 @@ export class Recovery {
 }
 
 /** The seqs that the buffer may hold; not `certain`: there may have been more. */
-export type Span = SeqRange & { readonly certain: boolean };
+export type PossibleRange = SeqRange & { readonly certain: boolean };
 
 function hoursOf(blocks: readonly StoredBlock[]): number[] {
   const hours = new Set<number>();

@@ -7,8 +7,8 @@ import { MS_PER_HOUR, MS_PER_MINUTE } from "./duration.ts";
 /** Milliseconds to add to UTC. */
 export type ZoneOffset = (utcMs: number) => number;
 
-/** `from` is in the span, `until` is not. */
-type Span = { readonly from: number; readonly until: number; readonly offsetMs: number };
+/** In UTC, how long an offset is in force; `from` is in the span, `until` is not. */
+export type OffsetSpan = { readonly from: number; readonly until: number; readonly offsetMs: number };
 
 const FIXED = /^([+-]?)([01]\d|2[0-3]):([0-5]\d)$/;
 /** The runtime would also take a whole time stamp for a zone. */
@@ -36,7 +36,7 @@ function makeZone(name: string): ZoneOffset | null {
   }
   if (!NAMED.test(name)) return null;
   try {
-    const first = spanAt(name, 0);
+    const first = offsetSpanAt(name, 0);
     if (first.from === Number.NEGATIVE_INFINITY && first.until === Number.POSITIVE_INFINITY) {
       return fixedOffset(first.offsetMs);
     }
@@ -51,9 +51,9 @@ function fixedOffset(offsetMs: number): ZoneOffset {
   return () => offsetMs;
 }
 
-function remembering(name: string, first: Span): ZoneOffset {
+function remembering(name: string, first: OffsetSpan): ZoneOffset {
   /** By time, without overlap; two a year at most. */
-  const spans: Span[] = [first];
+  const spans: OffsetSpan[] = [first];
   let last = first;
   return (utcMs) => {
     if (utcMs >= last.from && utcMs < last.until) return last.offsetMs;
@@ -61,7 +61,7 @@ function remembering(name: string, first: Span): ZoneOffset {
     const before = spans[at - 1];
     if (before !== undefined && utcMs < before.until) last = before;
     else {
-      last = spanAt(name, utcMs);
+      last = offsetSpanAt(name, utcMs);
       spans.splice(at, 0, last);
     }
     return last.offsetMs;
@@ -69,7 +69,7 @@ function remembering(name: string, first: Span): ZoneOffset {
 }
 
 /** How many spans begin at or before a moment. */
-function placeOf(spans: readonly Span[], utcMs: number): number {
+function placeOf(spans: readonly OffsetSpan[], utcMs: number): number {
   let low = 0;
   let high = spans.length;
   while (low < high) {
@@ -80,8 +80,8 @@ function placeOf(spans: readonly Span[], utcMs: number): number {
   return low;
 }
 
-/** Throws a RangeError where there is no such zone, or no such moment. */
-function spanAt(name: string, utcMs: number): Span {
+/** The offset at a moment and how long it is in force. Throws a RangeError where there is no such zone, or no such moment. */
+export function offsetSpanAt(name: string, utcMs: number): OffsetSpan {
   const here = Temporal.Instant.fromEpochMilliseconds(Math.floor(utcMs)).toZonedDateTimeISO(name);
   const next = here.getTimeZoneTransition("next")?.epochMilliseconds ?? Number.POSITIVE_INFINITY;
   // "previous" is strictly before, so a moment that is itself a change is asked for from just after it.

@@ -100,7 +100,7 @@ function fileEventStatements(buckets: readonly string[], queues: readonly string
 }
 
 /**
- * What an edge node may: put objects whose keys are those of its nodes (DESIGN §5), into the five stages, and below its name
+ * What an edge node may: put objects whose keys are those of its nodes, into the five stages, and below its name
  * in the metadata bucket. It cannot read, list, overwrite knowingly or delete. `*` in a resource of IAM also matches `/`.
  */
 export function edgePolicy(

@@ -7,7 +7,7 @@ import { type ASTNode, Environment, type ParseError } from "@marcbachmann/cel-js
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { MEASURE_NAME, RESERVED_FIELDS } from "../field-names.ts";
-import { type Evaluate, EvaluationProblem, evaluatorOf } from "./evaluate.ts";
+import { type Evaluate, evaluatorOf, RefusedPart } from "./evaluate.ts";
 import { MATH_FUNCTIONS, MATH_FUNCTIONS_OF_TWO } from "./functions.ts";
 import { readPattern } from "./pattern.ts";
 import { bracketRelations } from "./relations.ts";
@@ -69,7 +69,7 @@ function checkBracketed(text: string): Omit<CheckedExpression, "text"> | Express
     if (fields.length === 0) return { message: "this expression reads no field of the reading", index: 0 };
     return { ast: parsed.ast, fields, measures, evaluate: evaluatorOf(parsed.ast, fields) };
   } catch (error) {
-    if (error instanceof EvaluationProblem) return { message: error.message, index: error.index };
+    if (error instanceof RefusedPart) return { message: error.message, index: error.index };
     return problemOf(error, []);
   }
 }

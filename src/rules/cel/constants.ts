@@ -1,7 +1,7 @@
 /** What is known of an expression before any reading: conditions that are always or never true. */
 import type { ASTNode } from "@marcbachmann/cel-js";
 import { type CheckedExpression, childrenOf, type ExpressionProblem } from "./check.ts";
-import { EvaluationProblem, evaluatorOf } from "./evaluate.ts";
+import { evaluatorOf, RefusedPart } from "./evaluate.ts";
 import { CelError } from "./values.ts";
 
 /** Why the expression decides nothing, or undefined. It may be meant: a warning, never a refusal. */
@@ -20,7 +20,7 @@ function folding(node: ASTNode): Folded {
   try {
     return { value: evaluatorOf(node, [])([]) };
   } catch (error) {
-    if (error instanceof EvaluationProblem || error instanceof CelError) return "unknown";
+    if (error instanceof RefusedPart || error instanceof CelError) return "unknown";
     throw error;
   }
 }

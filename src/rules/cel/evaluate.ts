@@ -15,7 +15,7 @@ export type Evaluate = (values: unknown[]) => unknown;
 type Part = { readonly run: Evaluate; readonly isConstant: boolean };
 
 /** What an expression cannot have, and where. */
-export class EvaluationProblem extends Error {
+export class RefusedPart extends Error {
   readonly index: number;
   constructor(message: string, index: number) {
     super(message);
@@ -26,13 +26,13 @@ export class EvaluationProblem extends Error {
 const SHOWN_MOST = 60;
 
 /** The smallest part that fails says most. */
-function failing(node: ASTNode, message: string): EvaluationProblem {
+function failing(node: ASTNode, message: string): RefusedPart {
   const text = serialize(node);
   const shown = text.length <= SHOWN_MOST ? text : `${text.slice(0, SHOWN_MOST - 1)}…`;
-  return new EvaluationProblem(`"${shown}" fails for every reading: ${message}`, node.start);
+  return new RefusedPart(`"${shown}" fails for every reading: ${message}`, node.start);
 }
 
-/** Throws an EvaluationProblem. */
+/** Throws a RefusedPart. */
 export function evaluatorOf(root: ASTNode, fields: readonly string[]): Evaluate {
   return new EvaluatorBuilder(fields).part(root).run;
 }
@@ -89,7 +89,7 @@ class EvaluatorBuilder {
         return this.#method(node, node.args[0], node.args[1], node.args[2]);
       default: {
         const run = OPERATORS[node.op];
-        if (run === undefined) throw new EvaluationProblem(`rules do not know ${node.op}`, node.start);
+        if (run === undefined) throw new RefusedPart(`rules do not know ${node.op}`, node.start);
         // All others have two operands.
         return this.#binary(node, node.args as readonly [ASTNode, ASTNode], run);
       }
@@ -108,10 +108,7 @@ class EvaluatorBuilder {
   #read(name: string, index: number): Evaluate {
     const place = this.#places.get(name);
     if (place === undefined) {
-      throw new EvaluationProblem(
-        `"${name}" is the variable of a loop elsewhere; use another name for one of them`,
-        index,
-      );
+      throw new RefusedPart(`"${name}" is the variable of a loop elsewhere; use another name for one of them`, index);
     }
     return (values) => {
       const value = values[place];
@@ -135,7 +132,7 @@ class EvaluatorBuilder {
   #call(node: ASTNode, run: ((...values: readonly unknown[]) => unknown) | undefined, args: readonly ASTNode[]): Part {
     if (run !== undefined) return this.#of(args, run);
     const name = node.op === "call" || node.op === "rcall" ? node.args[0] : node.op;
-    throw new EvaluationProblem(`rules do not know ${name}()`, node.start);
+    throw new RefusedPart(`rules do not know ${name}()`, node.start);
   }
 
   /** `deciding`: the value of one side that decides, whatever the other is, an error included. */
@@ -263,12 +260,12 @@ function constant(value: unknown): Part {
 }
 
 function literal(value: NonNullable<unknown> | null, index: number): unknown {
-  if (value instanceof Uint8Array) throw new EvaluationProblem("rules do not know bytes: write a text", index);
+  if (value instanceof Uint8Array) throw new RefusedPart("rules do not know bytes: write a text", index);
   // The library's own class for a uint, which it does not export.
   const inside: unknown = value?.valueOf();
   if (typeof value === "object" && typeof inside === "bigint") return uintOf(inside);
   if (typeof value === "bigint" && isTooLarge(value)) {
-    throw new EvaluationProblem("this number is beyond an int: write it with a decimal point", index);
+    throw new RefusedPart("this number is beyond an int: write it with a decimal point", index);
   }
   return value;
 }

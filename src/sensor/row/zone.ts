@@ -4,11 +4,10 @@
  * is read with the offset that was in force before. (The same choices as RFC 5545 and Temporal's "compatible".)
  */
 import { MS_PER_DAY, MS_PER_MINUTE } from "../../core/time/duration.ts";
+import { type OffsetSpan, offsetSpanAt } from "../../core/time/zone-offset.ts";
 
-/** In UTC, how long an offset is in force; `from` is in the span, `until` is not. */
-type Span = { readonly from: number; readonly until: number; readonly offsetMs: number };
 /** In local time, how long one rule leads to UTC. */
-type Piece = Span & { readonly repeatMs: number };
+type Piece = OffsetSpan & { readonly repeatMs: number };
 
 /** More than any place is from UTC, or clocks are changed by (Alaska in 1867, Samoa in 2011). */
 const FAR_MS = 2 * MS_PER_DAY;
@@ -17,14 +16,14 @@ export class Zone {
   readonly name: string;
   /** Of the time that `toUtc` read last: how much later its second occurrence is; 0 where it occurs once. */
   repeatMs = 0;
-  readonly #spanAt: (utcMs: number) => Span;
+  readonly #spanAt: (utcMs: number) => OffsetSpan;
   /** Those that were asked for, in order. A year has two changes of the clocks, and so four at most. */
   readonly #pieces: Piece[] = [];
   #from = Number.NaN;
   #until = Number.NaN;
   #offsetMs = 0;
 
-  constructor(name: string, spanAt: (utcMs: number) => Span) {
+  constructor(name: string, spanAt: (utcMs: number) => OffsetSpan) {
     this.name = name;
     this.#spanAt = spanAt;
   }
@@ -50,7 +49,7 @@ export class Zone {
   }
 
   /** Every span that the local time may be in, and one more on both sides. */
-  #spansAround(localMs: number): Span[] {
+  #spansAround(localMs: number): OffsetSpan[] {
     const spans = [this.#spanAt(localMs - FAR_MS)];
     for (let last = spans[0]; last !== undefined && last.until < localMs + FAR_MS; last = spans.at(-1)) {
       spans.push(this.#spanAt(last.until));
@@ -63,7 +62,7 @@ export class Zone {
 }
 
 /** `spans`: without gaps, the ones that hold the local time and their neighbours. */
-function pieceOf(localMs: number, spans: readonly Span[]): Piece {
+function pieceOf(localMs: number, spans: readonly OffsetSpan[]): Piece {
   const local = spans.map(({ from, until, offsetMs }) => {
     return { from: from + offsetMs, until: until + offsetMs, offsetMs };
   });
@@ -87,17 +86,8 @@ export function zoneOf(name: string): Zone | null {
   try {
     // Temporal would also take a whole timestamp for the name of its zone.
     new Intl.DateTimeFormat("en-US", { timeZone: name });
-    return new Zone(name, (utcMs) => spanAt(name, utcMs));
+    return new Zone(name, (utcMs) => offsetSpanAt(name, utcMs));
   } catch {
     return null;
   }
-}
-
-function spanAt(zone: string, utcMs: number): Span {
-  const here = Temporal.Instant.fromEpochMilliseconds(utcMs).toZonedDateTimeISO(zone);
-  const until = here.getTimeZoneTransition("next")?.epochMilliseconds ?? Number.POSITIVE_INFINITY;
-  // "previous" is strictly before, and this moment may be the change itself.
-  const after = here.add({ milliseconds: 1 });
-  const from = after.getTimeZoneTransition("previous")?.epochMilliseconds ?? Number.NEGATIVE_INFINITY;
-  return { from, until, offsetMs: here.offsetNanoseconds / 1e6 };
 }

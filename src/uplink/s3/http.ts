@@ -11,7 +11,7 @@ import { readFileText } from "../../core/outside/file-text.ts";
 export type S3Handler = Extract<S3ClientConfig["requestHandler"], { handle: unknown }>;
 type S3Request = Parameters<S3Handler["handle"]>[0];
 type S3RequestOptions = Parameters<S3Handler["handle"]>[1];
-type S3Answer = Awaited<ReturnType<S3Handler["handle"]>>;
+type HttpAnswer = Awaited<ReturnType<S3Handler["handle"]>>;
 
 /** The slowest uplink that still gets through: each 4 KiB of a body may take a second more. */
 const SLOWEST_BYTES_PER_S = 4_096;
@@ -58,7 +58,7 @@ export function fetchHandler(timeoutMs: number, trust: Trust | null = null, fetc
 
 type Body = Uint8Array<ArrayBuffer> | string | undefined;
 
-type Send = (request: S3Request, body: Body, signal: AbortSignal) => Promise<S3Answer>;
+type Send = (request: S3Request, body: Body, signal: AbortSignal) => Promise<HttpAnswer>;
 
 function sender(fetchFn: typeof fetch, trust: Trust | null): Send {
   const tls = trust === null ? {} : { tls: { ca: trust.ca } };
@@ -78,7 +78,7 @@ function requestOf(request: S3Request, body: Body, signal: AbortSignal) {
   } as const;
 }
 
-async function answerOf(answer: Response, request: S3Request): Promise<S3Answer> {
+async function answerOf(answer: Response, request: S3Request): Promise<HttpAnswer> {
   const received = new Uint8Array(await answer.arrayBuffer());
   const isStreamed = request.method === "GET" && answer.ok;
   const response = {
@@ -88,7 +88,7 @@ async function answerOf(answer: Response, request: S3Request): Promise<S3Answer>
     // The SDK insists on a stream where the operation's output is one (GetObject), and takes bytes everywhere else.
     body: isStreamed ? new Blob([received]).stream() : received,
   };
-  return { response: response as unknown as S3Answer["response"] };
+  return { response: response as unknown as HttpAnswer["response"] };
 }
 
 function bodyOf(request: S3Request): Body {
