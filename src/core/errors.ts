@@ -53,6 +53,9 @@ export class DeniedError extends AgentError {
   }
 }
 
+/** The login itself is refused (an expired token, a deleted key): no other call with it can work, and it is said once. */
+export class LoginRefusedError extends DeniedError {}
+
 /** For an error that takes the place of another one. */
 export const adviceOf = ({ advice }: AgentError): Pick<WayOut, "advice"> => (advice === undefined ? {} : { advice });
 

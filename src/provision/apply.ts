@@ -2,12 +2,12 @@
  * Does what a plan says, one call per step, and decides nothing. What fails is reported, what needs it is skipped and named, and
  * everything else is done. Killed anywhere, the next plan begins with what is there.
  */
-import { AgentError, TransientError } from "../core/errors.ts";
+import { AgentError, LoginRefusedError, TransientError } from "../core/errors.ts";
 import type { FactBook } from "./facts.ts";
 import { makingOrder, mustGet, walk } from "./graph.ts";
 import { foreignProblem, type Part, type Plan, type Problem, problemOf, type Step, stepsOf } from "./plan.ts";
 import { pollUntil, READ_BACK_WAIT, tryAgain } from "./poll.ts";
-import type { Doing, Resource } from "./resource.ts";
+import type { Doing, Resource, Side } from "./resource.ts";
 
 /** Resources that are worked on at the same time: S3 answers SlowDown to more changes of buckets than that. */
 const AT_ONCE = 8;
@@ -32,10 +32,11 @@ export async function applyPlan(plan: Plan, world: Omit<Doing, "facts">, watch: 
     watch.onOutcome,
   );
   const broken = new Set<string>();
+  const loggedOut = new Set<Side>();
   await walk(order, AT_ONCE, async (id) => {
     const part = comparedAgain(mustGet(parts, id), plan.facts);
     const blocker = part.resource.needs.find((need) => broken.has(need));
-    const outcomes = await applyPart(part, blocker, { ...world, facts: plan.facts });
+    const outcomes = await applyPart(part, blocker, { ...world, facts: plan.facts }, loggedOut);
     if (part.problem !== null || outcomes.some(({ result }) => result !== "done")) broken.add(id);
     teller.done(id, outcomes);
   });
@@ -49,7 +50,14 @@ function comparedAgain(part: Part, facts: FactBook): Part {
   return { ...part, changes: resource.diff(actual, facts) };
 }
 
-async function applyPart(part: Part, blocker: string | undefined, doing: Doing): Promise<Outcome[]> {
+/** `loggedOut`: the sides whose login was refused; what remains of them is not tried, and the refusal is said once. */
+async function applyPart(
+  part: Part,
+  blocker: string | undefined,
+  doing: Doing,
+  loggedOut: Set<Side>,
+): Promise<Outcome[]> {
+  const { id, side } = part.resource;
   const steps = stepsOf(part).filter(({ action }) => action !== "none");
   const outcomes: Outcome[] = [];
   let problem: Problem | null = null;
@@ -61,21 +69,41 @@ async function applyPart(part: Part, blocker: string | undefined, doing: Doing):
     problem = { resource: part.resource.id, message, missing: null, advice: null, try: doing.again };
   }
   for (const [at, step] of steps.entries()) {
+    if (problem === null && loggedOut.has(side)) {
+      problem = untouchedBy(id);
+    }
     if (problem !== null) {
       outcomes.push({ step, result: "skipped", problem, tookMs: 0 });
       continue;
     }
     const startedMs = doing.now();
-    const failed = await attempt(step.resource, doing, () =>
+    const work = () =>
       step.action === "create"
         ? bringUp(part.resource, doing)
-        : tryAgain(doing, async () => part.changes[at]?.make(doing)),
-    );
+        : tryAgain(doing, async () => part.changes[at]?.make(doing));
+    const failed = await attempt(step.resource, doing, noticing(loggedOut, side, work));
     const tookMs = doing.now() - startedMs;
     outcomes.push({ step, result: failed === null ? "done" : "failed", problem: failed, tookMs });
     // The aspects of a resource do not need one another: the next one is tried too.
   }
   return outcomes;
+}
+
+/** The work, which remembers a side whose login was refused. */
+export function noticing(loggedOut: Set<Side>, side: Side, work: () => Promise<void>): () => Promise<void> {
+  return async () => {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof LoginRefusedError) loggedOut.add(side);
+      throw error;
+    }
+  };
+}
+
+export function untouchedBy(resource: string): Problem {
+  const message = `${resource} was not touched: the login is refused`;
+  return { resource, message, missing: null, advice: null, try: null };
 }
 
 export async function attempt(resource: string, doing: Doing, work: () => Promise<void>): Promise<Problem | null> {

@@ -1,12 +1,13 @@
 /** The engine of provisioning, on a cloud that is a map: what a plan says, what apply does, and what a fault does to it. */
 import { expect, test } from "bun:test";
-import { DeniedError, messageOf } from "../core/errors.ts";
+import { DeniedError, LoginRefusedError, messageOf } from "../core/errors.ts";
 import { applyPlan, type Outcome } from "./apply.ts";
 import { AGAIN } from "./errors.suite.ts";
 import type { FactBook } from "./facts.ts";
 import { MemoryCloud, type MemoryWish, memoryResource, memorySide } from "./memory-cloud.ts";
 import { makePlan, planProblems, planSteps } from "./plan.ts";
 import { applyRemoval, planRemoval, removalSteps } from "./removal.ts";
+import { MANAGED_BY } from "./resource.ts";
 
 const WISHES: readonly MemoryWish[] = [
   { id: "bucket", aspects: { versioning: "on" } },
@@ -145,6 +146,46 @@ test("a missing permission is named; what needs the resource is skipped, the res
     "catalog was not touched: it needs location",
   ]);
   expect(outcomeLines(await apply(cloud))).toEqual(["done create role", "done create location", "done create catalog"]);
+});
+
+const EXPIRED = new LoginRefusedError("Cannot call: ExpiredToken", { missing: "credentials", tryHint: "aws login" });
+
+test("a login that expires is said once: the plan ends with it, and apply leaves the rest untouched", async () => {
+  const cloud = new MemoryCloud();
+  for (const { id } of WISHES) cloud.faults.set(`read ${id}`, EXPIRED);
+  expect(await planned(cloud).catch((error: unknown) => error)).toBe(EXPIRED);
+  cloud.faults.clear();
+  const plan = await makePlan(sides(cloud), { adopt: false }, world());
+  for (const { id } of WISHES) cloud.faults.set(`create ${id}`, EXPIRED);
+  const outcomes = await applyPlan(plan, world(), { onOutcome: () => undefined });
+  // Those that were on their way at the same time are refused too.
+  const failed = outcomes.filter(({ result }) => result === "failed").map(({ step }) => step.resource);
+  expect(failed).toEqual(["bucket", "credential"]);
+  expect(new Set(outcomes.map(({ result }) => result))).toEqual(new Set(["failed", "skipped"]));
+});
+
+test("a login that expires while things are deleted leaves the rest", async () => {
+  const cloud = new MemoryCloud();
+  await apply(cloud);
+  const plan = await planRemoval(sides(cloud), world());
+  cloud.faults.set("remove catalog", EXPIRED);
+  const outcomes = await applyRemoval(plan, world(), { onOutcome: () => undefined });
+  expect(outcomes.filter(({ result }) => result === "failed").map(({ step }) => step.resource)).toEqual(["catalog"]);
+  expect(cloud.things.size).toBe(WISHES.length);
+});
+
+test("the next aspects of a resource are not tried with a login that was refused", async () => {
+  const cloud = new MemoryCloud();
+  const wish = { id: "one", aspects: { a: "1", b: "2", c: "3" } };
+  cloud.things.set("one", { owner: MANAGED_BY, aspects: {} });
+  const plan = await makePlan([memorySide([memoryResource(cloud, wish)])], { adopt: false }, world());
+  cloud.faults.set("set one.a", EXPIRED);
+  const outcomes = await applyPlan(plan, world(), { onOutcome: () => undefined });
+  expect(outcomes.map(({ result, problem }) => [result, problem?.message])).toEqual([
+    ["failed", "Cannot call: ExpiredToken"],
+    ["skipped", "one was not touched: the login is refused"],
+    ["skipped", "one was not touched: the login is refused"],
+  ]);
 });
 
 test("a lost answer on create is looked for, not made twice; a refused one is made again", async () => {

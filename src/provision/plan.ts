@@ -1,5 +1,5 @@
 /** The plan: what is there, compared with what should be. Nothing is touched. */
-import { AgentError, DeniedError, messageOf } from "../core/errors.ts";
+import { AgentError, DeniedError, LoginRefusedError, messageOf } from "../core/errors.ts";
 import { FactBook } from "./facts.ts";
 import { makingOrder, mustGet, readingOrder, sorted, walk } from "./graph.ts";
 import { tryAgain } from "./poll.ts";
@@ -80,7 +80,8 @@ async function readAll(resources: readonly Resource[], doing: Doing): Promise<Ma
       if (actual !== null) doing.facts.learn(resource.learn?.(actual) ?? {});
       found.set(id, { actual });
     } catch (error) {
-      if (doing.stop.aborted) throw error;
+      // With a login that is refused nothing can be read: said once, not for each resource.
+      if (doing.stop.aborted || error instanceof LoginRefusedError) throw error;
       found.set(id, { error });
     }
   });

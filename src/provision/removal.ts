@@ -1,9 +1,9 @@
 /** Deletes what was made, and nothing else: planned by looking, done in the opposite order of making. */
-import { attempt, InOrder, type Outcome, type Watch } from "./apply.ts";
+import { attempt, InOrder, noticing, type Outcome, untouchedBy, type Watch } from "./apply.ts";
 import { mustGet, removingOrder, sorted, walk } from "./graph.ts";
 import { makePlan, type Part, type Plan, type Problem, type Step } from "./plan.ts";
 import { tryAgain } from "./poll.ts";
-import type { Doing, ProvisionSide } from "./resource.ts";
+import type { Doing, ProvisionSide, Side } from "./resource.ts";
 
 /** Buckets are emptied at the same time; what bounds it is the server, not this. */
 const AT_ONCE = 8;
@@ -41,6 +41,7 @@ export async function applyRemoval(plan: Plan, world: Omit<Doing, "facts">, watc
   const byId = new Map(plan.parts.map((part) => [part.resource.id, part]));
   const teller = new InOrder([...byId.keys()], watch.onOutcome);
   const left = new Set<string>();
+  const loggedOut = new Set<Side>();
   const order = removingOrder(plan.parts.map(({ resource }) => resource));
   await walk(order, AT_ONCE, async (id) => {
     const part = mustGet(byId, id);
@@ -48,12 +49,12 @@ export async function applyRemoval(plan: Plan, world: Omit<Doing, "facts">, watc
     const step = removalStep(part);
     const dependant = (order.get(id) ?? []).find((other) => left.has(other));
     const startedMs = doing.now();
-    const problem =
-      dependant === undefined
-        ? await attempt(id, doing, () => tryAgain(doing, async () => part.resource.remove?.(part.actual, doing)))
-        : stays(id, dependant);
+    const { side } = part.resource;
+    const work = () => tryAgain(doing, async () => part.resource.remove?.(part.actual, doing));
+    const spared = dependant !== undefined ? stays(id, dependant) : loggedOut.has(side) ? untouchedBy(id) : null;
+    const problem = spared ?? (await attempt(id, doing, noticing(loggedOut, side, work)));
     if (problem !== null) left.add(id);
-    const result = problem === null ? "done" : dependant === undefined ? "failed" : "skipped";
+    const result = problem === null ? "done" : spared === null ? "failed" : "skipped";
     teller.done(id, [{ step, result, problem, tookMs: doing.now() - startedMs }]);
   });
   return teller.all;

@@ -183,7 +183,7 @@ s3Test(
       expect((await heartbeatThat(({ accepted }) => accepted > 0, read)).health).toBe("ok");
       expect(await agent!.says("heartbeat_sent")).toBe(true);
       expect(agent!.heard.match(/heartbeat_unsent/g)).toHaveLength(1);
-      expect(agent!.heard).toContain(`aws s3 mb s3://${Bucket}`);
+      expect(agent!.heard).toContain("agent provision apply --only aws");
       client.destroy();
       store.close();
     } finally {

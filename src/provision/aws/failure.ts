@@ -1,6 +1,7 @@
 /** What an AWS error means for a step: try later, a permission is missing, or a person must look. */
-import { AgentError, DeniedError, messageOf, TransientError } from "../../core/errors.ts";
+import { AgentError, DeniedError, LoginRefusedError, messageOf, TransientError } from "../../core/errors.ts";
 import { NoAnswerError } from "../../core/net/timed-request.ts";
+import { denialIn } from "../../uplink/s3/denial.ts";
 
 export type AwsCall = {
   /** `create role "acme-…"`, behind `Cannot`. */
@@ -89,7 +90,7 @@ export function explained(error: unknown, call: AwsCall): unknown {
   const message = `Cannot ${call.doing}: ${saidBy(error, code, status)}`;
   if (error instanceof NoAnswerError) return new TransientError(message, { cause: error });
   if (NO_CREDENTIALS.has(code)) {
-    return new DeniedError(message, {
+    return new LoginRefusedError(message, {
       advice: LOG_IN,
       cause: error,
       missing: "AWS credentials that are valid now",
@@ -99,9 +100,9 @@ export function explained(error: unknown, call: AwsCall): unknown {
   const advice = ADVICE[code.replace(/Exception$/, "")];
   if (advice !== undefined) return new AgentError(message, { advice, cause: error });
   if (DENIED.has(code) || status === 403) {
-    const missing = missingPermission(call, messageOf(error));
-    return new DeniedError(`Cannot ${call.doing}: ${missing} is missing`, {
-      advice: POLICY,
+    const { missing, because, advice: owner } = denialIn(messageOf(error), call);
+    return new DeniedError(`Cannot ${call.doing}: ${because}`, {
+      advice: owner ?? POLICY,
       cause: error,
       missing,
       tryHint: WHO,
@@ -118,11 +119,4 @@ export function explained(error: unknown, call: AwsCall): unknown {
 function saidBy(error: unknown, code: string, status: number | undefined): string {
   if (code.startsWith("Unknown") && status !== undefined) return `the answer is ${status}, without a body`;
   return `${code === "" || code === "Error" ? "" : `${code}: `}${messageOf(error)}`;
-}
-
-/** IAM says itself what was missing; S3 does not. */
-function missingPermission(call: AwsCall, message: string): string {
-  const [, action] = /not authorized to perform: ([\w-]+:\w+)/.exec(message) ?? [];
-  const [, resource] = /on resource: "?([^"\s]+)"?/.exec(message) ?? [];
-  return `${action ?? call.action} on ${resource ?? call.on}`;
 }

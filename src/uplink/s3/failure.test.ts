@@ -94,10 +94,21 @@ describe("a person must act", () => {
     expect(missing(spoken(403, "AccessDenied", text))).toBe("kms:GenerateDataKey on arn:aws:kms:us-west-2:1:key/k");
   });
 
-  test("a missing bucket comes with the command that makes it", () => {
+  test("an explicit deny is no missing permission, and keeps its reason", () => {
+    const text =
+      'User: arn:aws:iam::1:user/n is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::b/k" with an explicit deny in a service control policy';
+    const explained = explain(spoken(403, "AccessDenied", text)) as DeniedError;
+    expect(explained.missing).toBe(
+      "an exception from the explicit deny of s3:PutObject on arn:aws:s3:::b/k in a service control policy",
+    );
+    expect(explained.advice).toContain("organization");
+    expect(explained.message).toEndWith("with an explicit deny in a service control policy");
+  });
+
+  test("a missing bucket comes with the command that makes it as provisioning wants it", () => {
     const explained = explain(spoken(404, "NoSuchBucket"));
     expect(explained).toMatchObject({ missing: 'bucket "acme-raw-data-us-west-2"' });
-    expect((explained as DeniedError).tryHint).toBe("aws s3 mb s3://acme-raw-data-us-west-2 --region us-west-2");
+    expect((explained as DeniedError).tryHint).toBe("agent provision apply --only aws");
   });
 
   test("only refused credentials make the next try read them again", () => {

@@ -1,7 +1,8 @@
 /** What an S3 error means for an object: wait, wait while a person acts, or give this object up. */
-import { AgentError, DeniedError, messageOf, TransientError } from "../../core/errors.ts";
+import { AgentError, DeniedError, LoginRefusedError, messageOf, TransientError } from "../../core/errors.ts";
 import { parseRetryAfter } from "../../core/net/retry-after.ts";
 import { NoAnswerError } from "../../core/net/timed-request.ts";
+import { denialIn } from "./denial.ts";
 
 /** What was being done, for the words of an error. */
 export type S3Call = {
@@ -73,20 +74,21 @@ export function explainS3Failure(error: unknown, call: S3Call, nowMs: number): E
       return new TransientError(message, { cause: error, tryHint: "timedatectl set-ntp true" });
     case "never":
       return new AgentError(message, { cause: error });
-    case "permission":
-      return new DeniedError(message, {
-        cause: error,
-        missing: missingPermission(call, messageOf(error)),
-        tryHint: "aws sts get-caller-identity",
-      });
+    case "permission": {
+      const on = `arn:aws:s3:::${call.bucket}${call.onObjects ? "/*" : ""}`;
+      const { missing, advice } = denialIn(messageOf(error), { action: call.action, on });
+      const wayOut = { cause: error, missing, tryHint: "aws sts get-caller-identity" };
+      return new DeniedError(message, advice === null ? wayOut : { ...wayOut, advice });
+    }
     case "bucket":
       return new DeniedError(message, {
         cause: error,
         missing: `bucket "${call.bucket}"`,
-        tryHint: `aws s3 mb s3://${call.bucket} --region ${call.region}`,
+        // A bucket that was made by hand would be another owner's to provisioning.
+        tryHint: "agent provision apply --only aws",
       });
     case "credentials":
-      return new DeniedError(message, {
+      return new LoginRefusedError(message, {
         cause: error,
         missing: "AWS credentials that are valid now",
         tryHint: "aws sts get-caller-identity",
@@ -147,13 +149,6 @@ function answerOf(error: unknown): S3Answer {
 
 function notS3(status: number): string {
   return `the answer (status ${status}) is not from S3`;
-}
-
-/** S3 often says itself what was missing, which may be a key's permission and not the bucket's. */
-function missingPermission(call: S3Call, message: string): string {
-  const [, action, resource] = /not authorized to perform: (\S+) on resource: "?([^"\s]+)"?/.exec(message) ?? [];
-  if (action !== undefined && resource !== undefined) return `${action} on ${resource}`;
-  return `${call.action} on arn:aws:s3:::${call.bucket}${call.onObjects ? "/*" : ""}`;
 }
 
 function retryAfterOf(error: unknown, nowMs: number): number | undefined {

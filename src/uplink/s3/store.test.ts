@@ -77,7 +77,7 @@ describe.skipIf(real === undefined)(`S3 alone, on ${real ?? "a real server"}`, (
     });
   });
 
-  test("a bucket that is not there is named, with the command that makes it; its listing is empty", async () => {
+  test("a bucket that is not there is named; its listing is empty", async () => {
     const store = await open({}, "missing");
     const error = await outcomeOf(store.put(reference("raw", "x"), bytes("x"), METADATA));
     expect(error).toBeInstanceOf(DeniedError);
