@@ -80,7 +80,7 @@ test("a simulator fills buckets only when it is named", async () => {
   expect((await seen("config check --store dir:lake")).code).toBe(0);
 });
 
-test("an empty ./rules is no problem, since a run waits there for the first rule file; an empty folder that was named is", async () => {
+test("an empty ./rules is not a problem, since a run waits there for the first rule file; an empty folder that was named is", async () => {
   expect((await seen("config check", { "rules/notes.txt": "" })).code).toBe(0);
   const named = await seen("config check --rules rules", { "rules/notes.txt": "" });
   expect([named.code, named.lines]).toEqual([1, [expect.stringContaining("there is no *.json file in it")]]);

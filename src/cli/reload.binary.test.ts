@@ -298,7 +298,7 @@ binaryTest(
       seq,
       (JSON.parse(findings) as { rule: string }[]).map((f) => f.rule),
     ]);
-    // Each life saw one reading: only memory can tell the third hot one in a row, and the silence before the fourth.
+    // Each life saw one reading: only memory shows the third hot one in a row, and the silence before the fourth.
     expect(rulesBroken).toEqual([
       [3, ["hot"]],
       [4, ["hot", "silent"]],

@@ -179,7 +179,7 @@ binaryTest("--once takes stdin to its end, delivers everything, open windows too
   expect([verify.code, verify.stderr]).toEqual([0, verify.stderr]);
 });
 
-binaryTest("malformed input is no success: a warning, exit 1 with --once, and degraded also afterwards", () => {
+binaryTest("malformed input is not a success: a warning, exit 1 with --once, and degraded also afterwards", () => {
   const cwd = newFolder();
   const csv = `timestamp,value\n${"2026-01-01 00:00:00,69.88\n".repeat(299)}`;
   const done = run(cwd, ["run", "--source", "stdin:", "--once"], {}, csv);

@@ -269,7 +269,7 @@ test("the first sight of a field that no profile knows is reported", () => {
   ]);
 });
 
-test("a note of ours is no new field, also where a row has a field of its name", () => {
+test("a note of ours is not a new field, also where a row has a field of its name", () => {
   node.take(3, { extra: '{"bad_fields":{"co2":{}},"timestamp_received":1}' });
   expect(look().new_fields).toEqual([]);
   node.take(3, {
@@ -349,7 +349,7 @@ test("a buffer in a folder that cannot be written is read, when its agent ended 
   chmodSync(copy, 0o755);
 });
 
-test("a file that is no buffer is refused with what to try: a wrong call, or a file that cannot be read", () => {
+test("a file that is not a buffer is refused with what to try: a wrong call, or a file that cannot be read", () => {
   const dir = join(node.dataDir, "other");
   expect(() => readStatus(dir, node.settings, NOW)).toThrow(UsageError);
   mkdirSync(dir);

@@ -242,7 +242,7 @@ test("a mistake in the SQL is reported before anything is read", async () => {
   expect([error?.message, opened]).toEqual(["Cannot ask: no such column: temprature", 0]);
 });
 
-test("a stop takes effect between two objects; a store that fails is no damaged object", async () => {
+test("a stop takes effect between two objects; a store that fails is not a damaged object", async () => {
   const lake = new Lake();
   await lake.readings("raw", [{}]);
   const stop = AbortSignal.abort();

@@ -35,6 +35,6 @@ test.if(isRoot)("an agent of root may write anything that is not mounted for rea
   expect(unwritable(folder)).toBeNull();
 });
 
-test("what cannot be looked at is no problem of its own", () => {
+test("a place that cannot be looked at is not a problem of its own", () => {
   expect(unwritable(join(folder, "nowhere"))).toBeNull();
 });

@@ -181,7 +181,7 @@ function testAbsence(run: Run): void {
     expect(await listed(run.store, "raw", "date=1999-01-01/")).toEqual([]);
   });
 
-  test("a removed object is gone, its neighbours stay, and removing it again is no error", async () => {
+  test("a removed object is gone, its neighbours stay, and removing it again is not an error", async () => {
     const names = ["gone-1", "gone-2", "stays"].map((name) => reference("anomalies", name, "removal"));
     for (const ref of names) await run.store.put(ref, bytes("x"), METADATA);
     const gone = names.slice(0, 2).map((ref) => ref.key);

@@ -1,5 +1,5 @@
 /**
- * Retries of reads, for a command at a laptop: a store that is busy for a moment is no finding. As puts are retried (full
+ * Retries of reads, for a command at a laptop: a store that is busy for a moment is not a finding. As puts are retried (full
  * jitter, Retry-After first; link-state.ts), but within a bound, because a person waits.
  */
 import { AgentError, adviceOf, TransientError } from "../core/errors.ts";

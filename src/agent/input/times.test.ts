@@ -20,7 +20,7 @@ function world(otherTime?: (ms: number) => string | null) {
   return { lines, watch, take, log };
 }
 
-test("the first implausible time is logged, later ones are counted; a day after the last one it is no problem", () => {
+test("the first implausible time is logged, later ones are counted; a day after the last one the problem is gone", () => {
   const { lines, watch, take } = world();
   take(0, 1_000, 1_500, 2_000);
   expect([lines, watch.problem(0)]).toEqual([[], null]);

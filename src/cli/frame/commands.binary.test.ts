@@ -41,7 +41,7 @@ binaryTest("the binary reads .env itself: the engine did not load it, and its bu
   expect(stdout).not.toContain("hidden");
 });
 
-binaryTest("a reader that goes away is no error", () => {
+binaryTest("a reader that goes away is not an error", () => {
   const command = 'set -o pipefail; "$0" config show --json | true';
   const done = Bun.spawnSync(["bash", "-c", command, BINARY], { cwd: folder, env: { PATH: process.env["PATH"] } });
   expect([done.exitCode, done.stderr.toString()]).toEqual([0, ""]);

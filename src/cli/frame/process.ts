@@ -50,7 +50,7 @@ const MEANINGLESS = ["SIGUSR1", "SIGUSR2"] as const;
 /**
  * SIGINT and SIGTERM ask a command to stop; the second of them ends the process at once, which loses nothing that was
  * committed. SIGUSR1 and SIGUSR2 mean nothing here: their default would end the process, or let the engine open a port for a
- * debugger. SIGHUP keeps its default until a command asks for it, since a handler would undo `nohup`. A closed pipe is no signal here (the engine ignores SIGPIPE) but an EPIPE of the write. Answers `endedBySignals`.
+ * debugger. SIGHUP keeps its default until a command asks for it, since a handler would undo `nohup`. A closed pipe is not a signal here (the engine ignores SIGPIPE) but an EPIPE of the write. Answers `endedBySignals`.
  */
 function stopOnSignals(stop: AbortController, say: (line: string) => void): <T>(work: () => T) => T {
   const onSignal = (signal: NodeJS.Signals) => {
@@ -100,7 +100,7 @@ function readDotenv(path: string): Dotenv | AgentError {
   }
 }
 
-/** Resolves when the pipe took the data. A reader that went away (`| head`) is no error: it wants no more output. */
+/** Resolves when the pipe took the data. A reader that went away (`| head`) is not an error: it wants no more output. */
 function writerOf(stream: NodeJS.WriteStream, stop: AbortController): (data: string | Uint8Array) => Promise<void> {
   let closed = false;
   stream.on("error", (error) => {

@@ -47,7 +47,7 @@ export async function apply(flags: Flags<typeof ARGS>, context: Context, askPers
       return ok ? 0 : 1;
     };
     if (todo > 0) for (const line of planText(steps).trimEnd().split("\n")) say(line);
-    // Half a set-up around another owner's bucket is no help: a person decides first.
+    // Half a set-up around another owner's bucket helps no one: a person decides first.
     if (isForeign) return await tell(false, steps);
     if (todo === 0) {
       say(summaryLine(steps));

@@ -19,7 +19,7 @@ export function redactor(secrets: readonly string[]): (text: string) => string {
  */
 export function withoutPassword(text: string): string {
   return text.replace(/(\/\/[^\s/:@]*):[^\s/@]*@/g, "$1:***@").replace(SECRET_PARAMETER, (_, name, value) => {
-    // The quotes and stops of the sentence around it are no part of the value.
+    // The quotes and stops of the sentence around it do not belong to the value.
     return `${name}***${/\\?['`]?[:;,.)]*$/.exec(value)?.[0] ?? ""}`;
   });
 }

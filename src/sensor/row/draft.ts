@@ -152,7 +152,7 @@ function readNumber(draft: Draft, name: string, value: unknown): number | RowPro
   if (typeof value === "number") return Number.isFinite(value) ? value : notFinite(draft, name, value);
   if (typeof value !== "string") return wrongType(draft, name, value, "a number");
   if (textNumbers && value.trim() === "") return Number.NaN;
-  // "nan" is a number that is none, also where numbers are no text.
+  // "nan" is a number without a value, also where numbers are not text.
   const number = textNumbers && TEXT_NUMBER.test(value) ? Number(value) : notFiniteOf(value);
   if (number === null) return wrongType(draft, name, value, "a number");
   if (absent.has(number)) return Number.NaN;

@@ -22,7 +22,7 @@ test("a permission that is missing is only that, in AWS's words or in ours", () 
   }
 });
 
-test("an explicit deny is no missing permission: its policy is named, and who can change it", () => {
+test("an explicit deny is not a missing permission: its policy is named, and who can change it", () => {
   for (const [policy, kind, advice] of [
     ["a service control policy", "service control policy", /organization/],
     ["a service control policy: arn:aws:organizations::1:policy/o-1/p-1", "service control policy", /organization/],

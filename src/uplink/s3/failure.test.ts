@@ -94,7 +94,7 @@ describe("a person must act", () => {
     expect(missing(spoken(403, "AccessDenied", text))).toBe("kms:GenerateDataKey on arn:aws:kms:us-west-2:1:key/k");
   });
 
-  test("an explicit deny is no missing permission, and keeps its reason", () => {
+  test("an explicit deny is not a missing permission, and keeps its reason", () => {
     const text =
       'User: arn:aws:iam::1:user/n is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::b/k" with an explicit deny in a service control policy';
     const explained = explain(spoken(403, "AccessDenied", text)) as DeniedError;
