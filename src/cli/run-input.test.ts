@@ -110,7 +110,7 @@ test("Julian days, days of a spreadsheet, microseconds and the far future are fo
     ["unix_s", 2_460_311.5, "unix_s gives 1970-01-29 here; as julian_day it is 2024-01-02"],
     ["unix_ms", 45_292.5, "unix_ms gives 1970-01-01 here; as excel_day it is 2024-01-01"],
     ["unix_us", 1_700_000_000_000, "unix_us gives 1970-01-20 here; as unix_ms it is 2023-11-14"],
-    ["unix_ms", 4_102_444_800_000, "such as 2100-01-01T00:00:00.000Z"],
+    ["unix_ms", 4_102_444_800_000, "2100-01-01T00:00:00.000Z"],
   ];
   for (const [format, value, expected] of cases) {
     const columns = "dev TEXT, ts, temperature REAL";
@@ -128,7 +128,7 @@ test("one implausible time among good ones marks only its own reading, and the r
   const found = await ran(columns, rows, { fields });
   expect(found.rows.map((row) => row["time_quality"])).toEqual(["ok", "unsynced", "unsynced", "ok"]);
   expect(found.problems.map(({ message }) => message)).toEqual([
-    '2 of 4 readings from "sqlite:t" have implausible times: such as 1970-01-01T00:00:12.000Z',
+    '2 of 4 readings from "sqlite:t" have implausible times, such as 1970-01-01T00:00:12.000Z',
   ]);
   const earlier = await ran(columns, rows, { fields }, { AGENT_EARLIEST_TIME: "1970-01-01" });
   expect([earlier.health, earlier.warnings]).toEqual(["ok", []]);

@@ -28,7 +28,7 @@ test("the first implausible time is logged, later ones are counted; a day after 
   take(2 * MS_PER_HOUR, 2_001, 1_500);
   expect(lines.map(({ level, code }) => [level, code])).toEqual([["warn", "times_implausible"]]);
   expect(watch.problem(2 * MS_PER_HOUR)?.message).toBe(
-    '2 of 7 readings from "stdin:" have implausible times: such as 1970-01-01T00:00:00.999Z',
+    '2 of 7 readings from "stdin:" have implausible times, such as 1970-01-01T00:00:00.999Z',
   );
   expect(watch.problem(MS_PER_DAY + MS_PER_HOUR)).not.toBeNull();
   expect(watch.problem(MS_PER_DAY + 2 * MS_PER_HOUR)).toBeNull();

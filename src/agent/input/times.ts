@@ -60,7 +60,9 @@ export class TimeWatch {
 
   #sentence(): string {
     const many = `${grouped(this.#implausible)} of ${grouped(this.#readings)} readings from "${this.#source.uri}"`;
-    const why = this.#otherTime ?? `such as ${new Date(this.#timeMs).toISOString()}`;
-    return `${many} ${this.#implausible === 1 ? "has an implausible time" : "have implausible times"}: ${why}`;
+    const isOne = this.#implausible === 1;
+    const example = `${isOne ? ": " : ", such as "}${new Date(this.#timeMs).toISOString()}`;
+    const why = this.#otherTime === null ? example : `: ${this.#otherTime}`;
+    return `${many} ${isOne ? "has an implausible time" : "have implausible times"}${why}`;
   }
 }
