@@ -66,6 +66,9 @@ test("messages about a condition say what to write", () => {
   expect(when({ flag: { field: "anomaly_type", equals: 1 } })).toEqual([
     'when.flag.equals: must be a text, because "field" is "anomaly_type"',
   ]);
+  expect(when({ flag: { field: "status_code", equals: 1.5 } })).toEqual([
+    'when.flag.equals: must be a whole number, because "field" is "status_code"',
+  ]);
   expect(when({ flag: { field: "location", equals: "x" } })[0]).toEndWith('or a measure, not "location"');
   expect(problemsOf({ applies_to: {} })[0]).toStartWith("applies_to: names no field");
   expect(problemsOf({ applies_to: { locaton: "x" } })).toEqual([

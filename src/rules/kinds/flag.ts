@@ -36,8 +36,7 @@ const shape = about(
     },
     ({ field, equals }, complain) => {
       if (field === undefined || equals === undefined) return;
-      const wanted = field === "anomaly_type" ? "a text" : field === "anomaly_flag" ? "0 or 1" : "a number";
-      const fits = field === "anomaly_flag" ? equals === 0 || equals === 1 : wanted === `a ${kindOf(equals)}`;
+      const [wanted, fits] = wantedOf(field, equals);
       if (!fits) complain("equals", `must be ${wanted}, because "field" is "${field}"`);
     },
   ),
@@ -48,8 +47,12 @@ function isLabel(field: string): field is LabelField {
   return LABEL_FIELDS.some((label) => label === field);
 }
 
-function kindOf(value: string | number): "text" | "number" {
-  return typeof value === "string" ? "text" : "number";
+/** What a field can equal at all, and whether this is such a value. */
+function wantedOf(field: string, equals: string | number): [wanted: string, fits: boolean] {
+  if (field === "anomaly_type") return ["a text", typeof equals === "string"];
+  if (field === "anomaly_flag") return ["0 or 1", equals === 0 || equals === 1];
+  if (field === "status_code") return ["a whole number", Number.isSafeInteger(equals)];
+  return ["a number", typeof equals === "number"];
 }
 
 function conditionOf(field: string, equals: string | number): Condition {
