@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { heartbeatBody, heartbeatKey } from "../fleet/heartbeat.ts";
 import { heartbeatOf } from "../testing/spark/heartbeats.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
@@ -116,6 +116,17 @@ test("the fleet is the nodes that sent a heartbeat or delivered readings", async
     readings: 0,
     last_reading_at: null,
   });
+});
+
+test("an object's name forges no line: a remark about it is one line", async () => {
+  const key = heartbeatKey("x\nThe answer is whole");
+  await store.metadata.replace(key, new TextEncoder().encode("{}\n"));
+  const { code, stderr } = await seen("fleet", "--local");
+  expect([code, stderr]).toEqual([
+    0,
+    [expect.stringMatching(/^Doubtful: .*nodes\/x\\nThe answer is whole\/heartbeat/)],
+  ]);
+  rmSync(dirname(join(store.metadata.place, key)), { recursive: true });
 });
 
 test("a damaged object is named beside an answer without it", async () => {

@@ -1,6 +1,7 @@
 /** `agent query`: a question by its name, or SQL, asked of the tables in Databricks or, with `--local`, of the objects of a store. */
 
 import { AgentError, UsageError } from "../core/errors.ts";
+import { oneLine } from "../core/log/log.ts";
 import { didYouMean } from "../core/outside/did-you-mean.ts";
 import { grouped } from "../core/readable-numbers.ts";
 import { shellWord } from "../core/shell-word.ts";
@@ -84,7 +85,8 @@ async function run(flags: QueryFlags, context: Context): Promise<ExitCode> {
     await context.write(text);
     if (context.stop.aborted) break;
   }
-  for (const line of remarks(answer, limit, context)) context.say(line);
+  // An object that is not the agent's may have any name.
+  for (const line of remarks(answer, limit, context)) context.say(oneLine(line));
   return 0;
 }
 

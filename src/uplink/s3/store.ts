@@ -11,6 +11,7 @@ import type {
   _Error as S3DeleteError,
 } from "@aws-sdk/client-s3";
 import { DeniedError, TransientError } from "../../core/errors.ts";
+import { oneLine } from "../../core/log/log.ts";
 import { bucketOf, metadataBucketOf, type Stage } from "../../core/stage.ts";
 import {
   type ListedObject,
@@ -137,13 +138,13 @@ class S3Store implements ObjectStore {
   }
 
   async #getOnce(bucket: string, key: string): Promise<Uint8Array> {
-    const call = this.#call(bucket, `read "${key}" of`, "s3:GetObject", true);
+    const call = this.#call(bucket, `read "${oneLine(key)}" of`, "s3:GetObject", true);
     try {
       const output = await this.#live().send(new this.#sdk.GetObjectCommand({ Bucket: bucket, Key: key }));
       return (await output.Body?.transformToByteArray()) ?? new Uint8Array(0);
     } catch (error) {
       if (!isAbsence(error)) throw this.#explain(error, call);
-      throw new NotFoundError(`Cannot read "${key}" of bucket "${call.bucket}": not found`, { cause: error });
+      throw new NotFoundError(`Cannot read "${oneLine(key)}" of bucket "${call.bucket}": not found`, { cause: error });
     }
   }
 
