@@ -1,6 +1,6 @@
 /** What a database says when its file is not what was written, and what we say when a row cannot be one of ours. */
 import { gunzipSync } from "node:zlib";
-import { codeOf } from "../core/errors.ts";
+import { codeOf, messageOf } from "../core/errors.ts";
 
 /** A row that no commit can have written: SQLite has no checksums, so such a page reads without an error. */
 export class CorruptRowError extends Error {
@@ -11,8 +11,13 @@ export class CorruptRowError extends Error {
 
 export function isCorruption(error: unknown): boolean {
   const code = codeOf(error) ?? "";
+  if (code === "SQLITE_ERROR") return WRONG_SCHEMA.test(messageOf(error));
   return code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB";
 }
+
+/** The schema is a text in the file. Our statements fit the one that was written: where they do not, it was damaged. */
+const WRONG_SCHEMA =
+  /no such (column|table|index)|has no column|malformed|near ".*": syntax error|incomplete input|unrecognized token/;
 
 /** Whether a stored body is what was stored: gzip has a checksum in every member, SQLite has none. */
 export function isWholeBody(body: Uint8Array): boolean {
