@@ -108,6 +108,7 @@ function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): Batch
   const { buffer, ledger, windows } = parts;
   const { epoch, catalogue } = buffer;
   const batch = planWindow({ ...parts, epoch, measureNames: catalogue.measureNames }, window, nowMs);
+  if (batch === null) throw new CorruptRowError("Cannot issue a window: a batch of its revision is promised already");
   const states = new Map<string, string>();
   for (const [index, sensorId] of windows.sensorIds.entries()) {
     const state = window.sensors[index];
@@ -117,7 +118,7 @@ function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): Batch
   return batch;
 }
 
-/** The batch of a window's next revision. Inside the caller's transaction. */
+/** The batch of a window's next revision, or null where one of its key is promised already. Inside the caller's transaction. */
 export function planWindow(
   parts: Pick<WindowParts, "outbox" | "nodeId" | "agentVersion" | "gzip"> & {
     readonly windows: Pick<Windows, "sensorIds" | "settings">;
@@ -126,7 +127,7 @@ export function planWindow(
   },
   window: Pick<OpenWindow, "startMs" | "revision" | "sensors">,
   nowMs: number,
-): Batch {
+): Batch | null {
   const { outbox, windows, nodeId, agentVersion, gzip, epoch, measureNames } = parts;
   const { lengthMs } = windows.settings;
   const revision = window.revision + 1;

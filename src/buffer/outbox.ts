@@ -88,14 +88,18 @@ export class Outbox {
     return planned;
   }
 
-  /** Writes down a batch whose body cannot be made again from readings. Inside the caller's transaction. */
-  planBody({ stage, key, count, body }: BatchWithBody, nowMs: number): Batch {
+  /**
+   * Writes down a batch whose body cannot be made again from readings. Inside the caller's transaction. Null: a batch of this
+   * stage and key is promised already, which only damage can bring about.
+   */
+  planBody({ stage, key, count, body }: BatchWithBody, nowMs: number): Batch | null {
     const row = this.#buffer.db
       .query<{ id: number }, [Stage, string, number, number, Uint8Array]>(
-        `INSERT INTO batch (stage, key, count, state, planned_at, body) VALUES (?, ?, ?, 'planned', ?, ?) RETURNING id`,
+        `INSERT INTO batch (stage, key, count, state, planned_at, body) VALUES (?, ?, ?, 'planned', ?, ?)
+         ON CONFLICT (stage, key) DO NOTHING RETURNING id`,
       )
-      .get(stage, key, count, nowMs, body)!;
-    return { id: row.id, stage, key, count, range: null, body };
+      .get(stage, key, count, nowMs, body);
+    return row === null ? null : { id: row.id, stage, key, count, range: null, body };
   }
 
   /** The batches that are promised and not settled, oldest first, at most `limit`. */

@@ -3,7 +3,7 @@
  * Promised batches keep their keys, so that the store can answer for those that it has; other readings are promised now.
  * Bodies are made at once, because the readings of the new buffer have other ids.
  */
-import { type Batch, rangeOf, type StoredBlock } from "../../buffer/buffer.ts";
+import { rangeOf, type StoredBlock } from "../../buffer/buffer.ts";
 import { Retention } from "../../buffer/disk/retention.ts";
 import type { Outbox } from "../../buffer/outbox.ts";
 import type { DamagedBuffer } from "../../buffer/salvage/damaged-buffer.ts";
@@ -213,8 +213,12 @@ export class Recovery {
     return readingKey({ ...range, node: nodeId, epoch, count });
   }
 
-  #plan(stage: Stage, key: string, count: number, body: Uint8Array): Batch {
-    return this.#parts.outbox.planBody({ stage, key, count, body }, this.#nowMs);
+  #plan(stage: Stage, key: string, count: number, body: Uint8Array): void {
+    const batch = this.#parts.outbox.planBody({ stage, key, count, body }, this.#nowMs);
+    if (batch !== null) return;
+    // A damaged key that is another batch's: the store would take only one of them.
+    this.#lost += count;
+    this.#recordLoss(count, null);
   }
 
   /** `counted`: ranges that were counted as lost before. */

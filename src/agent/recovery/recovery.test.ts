@@ -397,3 +397,35 @@ longTest(
   },
   600_000,
 );
+
+longTest(
+  "two batches under one key, as a flipped bit makes them, do not hold up the salvage",
+  async () => {
+    const made = await crashed(14);
+    const path = join(made.dataDir, "buffer.db");
+    const db = new Database(path, { readonly: true });
+    const keys = db
+      .query<{ key: string }, []>("SELECT DISTINCT key FROM batch WHERE stage = 'raw' ORDER BY id DESC")
+      .all()
+      .map(({ key }) => key);
+    db.close();
+    const [one = "", other = ""] = keys.filter((key) => key.length === keys[0]?.length);
+    expect(other).not.toBe("");
+    const bytes = readFileSync(path);
+    for (let at = bytes.indexOf(one); at >= 0; at = bytes.indexOf(one, at + 1)) bytes.write(other, at);
+    // A first page that cannot be read: the buffer is set aside.
+    bytes.fill(0xff, 20, 90);
+    writeFileSync(path, bytes);
+    made.store.left = Number.POSITIVE_INFINITY;
+    const opened = await openAgent(inputs(made.dataDir, made.store, { count: TOTAL }, new AbortController().signal));
+    const end = await opened.run();
+    const found = await audit(made.store);
+    const { buffer } = opened.parts;
+    expect([end.finished, doubles(found), oldEpochs(buffer).length]).toEqual([true, [], 1]);
+    for (const old of oldEpochs(buffer)) {
+      checkEpoch(found, old, lossesOf(buffer, old.epoch), { what: "two batches under one key", flipped: 0 });
+    }
+    await opened.close();
+  },
+  600_000,
+);

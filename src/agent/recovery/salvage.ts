@@ -151,7 +151,7 @@ function carryBodies(parts: SalvageParts, batches: readonly SalvagedBatch[], now
     if (range !== null || state === "delivered" || !isStage(stage)) continue;
     const body = damaged.body(id);
     if (body !== null && count !== null && isWholeBody(body)) {
-      buffer.transact(() => outbox.planBody({ stage, key, count, body }, nowMs));
+      if (buffer.transact(() => outbox.planBody({ stage, key, count, body }, nowMs)) === null) gone++;
       continue;
     }
     // The key of a range is enough to make it again, and `Recovery` did that.

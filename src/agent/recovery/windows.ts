@@ -1,6 +1,6 @@
 /** The windows of a corrupt buffer that were not issued: rebuilt from its readings, and issued under its epoch. */
 import type { DamagedBuffer, SalvagedBatch } from "../../buffer/salvage/damaged-buffer.ts";
-import { chunksOf, type SeqRange, sizeOf } from "../../core/seq-range.ts";
+import { chunksOf, type SeqRange, subtractRanges, totalSize } from "../../core/seq-range.ts";
 import { breathe } from "../../core/time/bell.ts";
 import { VERSION } from "../../core/version.ts";
 import { type KeptWindow, Windows } from "../../stages/aggregate.ts";
@@ -35,7 +35,10 @@ export async function recoverWindows(
   if (Number.isSafeInteger(watermark)) windows.watermarkMs = watermark;
   // Readings in an issued window are skipped: the window records up to which seq it has them.
   const notOut = { first: Math.max(span.first, damaged.number("windows_from") ?? 1), last: span.last };
-  let missing = sizeOf(notOut);
+  const dropped = damaged
+    .losses()
+    .flatMap(({ range, epoch }) => (range !== null && epoch === undefined ? [range] : []));
+  let missing = totalSize(subtractRanges([notOut], dropped));
   for (const step of chunksOf(notOut, STEP_ROWS)) {
     await breathe();
     parts.heap.look();
@@ -47,8 +50,10 @@ export async function recoverWindows(
   }
   const { measureNames } = damaged.catalogue;
   buffer.transact(() => {
-    for (const window of windows.due(nowMs, true))
-      planWindow({ ...parts, agentVersion: VERSION, windows, measureNames }, window, nowMs);
+    for (const window of windows.due(nowMs, true)) {
+      const batch = planWindow({ ...parts, agentVersion: VERSION, windows, measureNames }, window, nowMs);
+      if (batch === null) unissuable.add(window.startMs);
+    }
   });
   return { unissuable: unissuable.size, missing };
 }
@@ -80,8 +85,7 @@ export function planAgain(parts: SalvageParts, key: string, nowMs: number): bool
   const sensors = kept.sensors.map(({ state }) => state);
   const { measureNames } = damaged.catalogue;
   const of = { ...parts, agentVersion: VERSION, windows: { sensorIds, settings }, measureNames };
-  parts.buffer.transact(() => planWindow(of, { startMs, revision: revision - 1, sensors }, nowMs));
-  return true;
+  return parts.buffer.transact(() => planWindow(of, { startMs, revision: revision - 1, sensors }, nowMs)) !== null;
 }
 
 function keptWindow(damaged: DamagedBuffer, startMs: number, lengthMs: number, revision: number) {
