@@ -185,11 +185,7 @@ export class Upkeep {
 
   /** Before anything is dropped, what was delivered and is held back goes, as long as that does not need much more room. */
   #mayWait(): boolean {
-    return this.#hasRoomToWait() && this.#parts.retention.isHeldBack;
-  }
-
-  #hasRoomToWait(): boolean {
-    return this.#usedBytes() < this.#limit().bytes * FLUSH_WATER;
+    return this.#usedBytes() < this.#limit().bytes * FLUSH_WATER && this.#parts.retention.isHeldBack;
   }
 
   #limit(): Limit {
@@ -226,9 +222,7 @@ export class Upkeep {
     let dropped = false;
     while (this.#overLowWater()) {
       this.#parts.planIssued();
-      const { retention } = this.#parts;
-      const loss =
-        retention.dropOldest(DROP_ROWS, nowMs) ?? (this.#hasRoomToWait() ? null : retention.dropPromise(nowMs));
+      const loss = this.#parts.retention.dropOldest(DROP_ROWS, nowMs);
       if (loss === null) break;
       dropped = true;
       if (loss.range !== null) this.#parts.forgetDropped(loss.range);

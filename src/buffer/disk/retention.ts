@@ -87,43 +87,14 @@ export class Retention {
     return this.#drop({ first, last: Math.min(this.#buffer.lastSeq, first + rows - 1) }, nowMs);
   }
 
-  /** The same for the oldest promised range of which nothing is known to be delivered. Promises are few: the last resort. */
-  dropPromise(nowMs: number): Loss | null {
-    const range = this.#droppablePromise();
-    return range === null ? null : this.#drop(range, nowMs);
-  }
-
   #drop(range: SeqRange, nowMs: number): Loss {
-    const { db } = this.#buffer;
     const loss = { reason: "buffer_full", count: sizeOf(range), range, sinceMs: nowMs, untilMs: nowMs };
     this.#buffer.transact(() => {
       this.#delete(range);
-      db.query(`DELETE FROM batch WHERE ${IS_OPEN} AND first_seq >= ? AND last_seq <= ?`).run(range.first, range.last);
-      const planned = Number(this.#buffer.meta("planned_through") ?? "0");
-      if (planned < range.last) this.#buffer.setMeta("planned_through", String(range.last));
+      this.#buffer.setMeta("planned_through", String(range.last));
       this.recordLoss(loss);
     });
     return loss;
-  }
-
-  /** The oldest promised range of which nothing is known to be delivered: it is dropped whole. */
-  #droppablePromise(): SeqRange | null {
-    return this.#buffer.db
-      .query<SeqRange, [number]>(
-        `SELECT first_seq AS first, last_seq AS last FROM batch WHERE ${IS_OPEN} AND first_seq > ? ORDER BY first_seq LIMIT 1`,
-      )
-      .get(this.#partlyDeliveredThrough());
-  }
-
-  /** No reading behind this seq was delivered to any stage. */
-  #partlyDeliveredThrough(): number {
-    const through = this.deliveredThrough();
-    const delivered = this.#buffer.db
-      .query<{ seq: number | null }, [number]>(
-        "SELECT max(last_seq) AS seq FROM batch WHERE state = 'delivered' AND first_seq > ?",
-      )
-      .get(through)?.seq;
-    return Math.max(through, delivered ?? 0);
   }
 
   /** Extends the loss before it where the reason is the same and the ranges touch. Inside the caller's transaction, or alone. */
