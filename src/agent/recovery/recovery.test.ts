@@ -129,6 +129,7 @@ async function crashed(seed: number): Promise<CrashedNode> {
   await running;
   if (hashAt(seed, 3) % 4 === 0) new Retention(buffer).prune(NOW + 1);
   const copy = join(folder, `crashed-${seed}`);
+  rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy);
   for (const name of ["buffer.db", "buffer.db-wal"]) copyFileSync(join(dataDir, name), join(copy, name));
   if (!DAMAGES[seed % DAMAGES.length]!.includes("log")) {
