@@ -15,7 +15,7 @@ import {
   writesOf,
 } from "./lake.suite.ts";
 
-const LONG_MS = 60_000;
+const LONG_MS = 300_000;
 endLakes();
 const TABLES = "expanso_catalog.sensor_data";
 const OLD = "s3://somewhere-else/old";

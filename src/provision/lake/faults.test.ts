@@ -19,7 +19,7 @@ import {
   writesOf,
 } from "./lake.suite.ts";
 
-const LONG_MS = 120_000;
+const LONG_MS = 300_000;
 endLakes();
 
 const NOTEBOOK = { name: "load", source: "# Databricks notebook source\nprint(1)\n" };

@@ -16,7 +16,7 @@ import {
 
 const PEOPLE = { AGENT_LAKE_READERS: "analysts", AGENT_LAKE_LOADER: ROBOT };
 /** moto takes seconds to start. */
-const LONG_MS = 60_000;
+const LONG_MS = 300_000;
 endLakes();
 
 lakeTest(

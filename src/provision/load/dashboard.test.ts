@@ -18,7 +18,7 @@ import {
 import { makePlan } from "../plan.ts";
 import { shippedQuestions } from "./shipped-questions.ts";
 
-const LONG_MS = 60_000;
+const LONG_MS = 300_000;
 endLakes();
 
 const NOTEBOOK = { name: "load", source: "# Databricks notebook source\nprint(1)\n" };

@@ -22,7 +22,7 @@ import { jobName } from "./job.ts";
 import type { RunStart } from "./run.ts";
 import { shippedNotebook } from "./shipped-notebook.ts";
 
-const LONG_MS = 60_000;
+const LONG_MS = 300_000;
 endLakes();
 
 const SOURCE = "# Databricks notebook source\nprint(1)\n\n# COMMAND ----------\n\nprint(2)\n";

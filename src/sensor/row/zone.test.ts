@@ -74,7 +74,7 @@ const ODD_ZONES = [
 
 test("a local time is read as Intl writes it, at seconds around every change of the clocks since 1900", () => {
   expect(ODD_ZONES.map(compareWithIntl).reduce((sum, odd) => sum + odd, 0)).toBeGreaterThan(2_000);
-}, 60_000);
+}, 300_000);
 
 testWith("time")(
   "and so in every zone of the time zone database",

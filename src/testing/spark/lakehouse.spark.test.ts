@@ -460,7 +460,7 @@ sparkTest("`agent query` without --local asks the tables in Databricks, and answ
     });
     expect(some.stderr).toMatch(/Only the first 2 rows; there are more[.] Try: agent query .* --limit 20\n$/);
     const wrong = await remotely("SELECT none FROM sensor_readings_anomalies");
-    expect([wrong.code, wrong.stdout]).toEqual([1, ""]);
+    expect([wrong.code, wrong.stdout]).toEqual([2, ""]);
     expect(wrong.stderr).toContain("Cannot query the tables: [UNRESOLVED_COLUMN");
   } finally {
     await workspace.stop();
