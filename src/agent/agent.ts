@@ -197,7 +197,7 @@ export class Agent {
     const { rules, upkeep } = this.#parts;
     if (!this.#stopping) this.#guarded(() => rules.watch(runningMs));
     if (upkeep.isFull || upkeep.mustFlush) this.#guarded(() => rules.save());
-    if (runningMs - this.#lastUpkeep >= (upkeep.isStuck || upkeep.mustFlush ? LOOK_MS : UPKEEP_MS)) {
+    if (runningMs - this.#lastUpkeep >= (upkeep.mustFlush ? LOOK_MS : UPKEEP_MS)) {
       this.#lastUpkeep = runningMs;
       if (!this.#watchFiles()) return;
       const done = this.#guarded(() => upkeep.run(nowMs, this.#parts.running));

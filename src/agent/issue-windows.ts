@@ -66,9 +66,9 @@ export function issueWindows(
   const { buffer, ledger, windows, heap } = parts;
   const waits = isDown && !windows.isOverfull;
   if (waits && !mustFlush) return [];
-  for (const window of windows.due(nowMs, all || mustFlush)) if (window.isTainted) rebuildWindow(parts, window);
-  const ready = [...(waits ? [] : windows.due(nowMs, all)), ...(mustFlush ? deliveredOnly(parts, nowMs) : [])];
-  const due = firstOf([...new Set(ready)], parts.chunkBytes() / BYTES_A_SENSOR);
+  const inTime = waits ? [] : dueWindows(parts, nowMs, all);
+  const ready = mustFlush ? [...new Set([...inTime, ...deliveredOnly(parts, nowMs)])] : inTime;
+  const due = firstOf(ready, parts.chunkBytes() / BYTES_A_SENSOR);
   if (due.length === 0) return [];
   // A disk that is almost full may have room for some of them; their delivery makes room for the others.
   for (let some = due; ; some = some.slice(0, some.length / 2)) {
@@ -89,9 +89,17 @@ export function issueWindows(
 }
 
 /** Windows whose readings were all delivered, due or not. Their readings are never dropped, so no later revision lacks them. */
-function deliveredOnly({ windows, deliveredThrough }: WindowParts, nowMs: number): readonly OpenWindow[] {
-  const through = deliveredThrough();
-  return windows.due(nowMs, true).filter(({ lastSeq }) => lastSeq <= through);
+function deliveredOnly(parts: WindowParts, nowMs: number): readonly OpenWindow[] {
+  const through = parts.deliveredThrough();
+  return dueWindows(parts, nowMs, true).filter(({ lastSeq }) => lastSeq <= through);
+}
+
+/** `Windows.due`, where those with dropped readings are rebuilt first. */
+function dueWindows(parts: WindowParts, nowMs: number, all: boolean): readonly OpenWindow[] {
+  const due = parts.windows.due(nowMs, all);
+  const tainted = due.filter(({ isTainted }) => isTainted);
+  for (const window of tainted) rebuildWindow(parts, window);
+  return tainted.length === 0 ? due : parts.windows.due(nowMs, all);
 }
 
 /** As many windows as one transaction may hold, but at least one. */

@@ -98,7 +98,7 @@ export class Upkeep {
       // Only the windows that late readings would need are left.
       while (mayContinue() && ledger.forget(nowMs, this.#linesAtOnce()) > 0);
       // A full disk is a harder limit: better that no aggregate includes late readings than to stop for an hour.
-      const isHard = this.isStuck && this.#reports.disk.isReported;
+      const isHard = this.#isStuck && this.#reports.disk.isReported;
       for (const keptMs of isHard ? [...WINDOWS_KEPT_MS, 0] : WINDOWS_KEPT_MS) {
         while (mayContinue() && ledger.expire(nowMs - keptMs, this.#linesAtOnce()) > 0);
       }
@@ -147,11 +147,11 @@ export class Upkeep {
 
   /** Open windows and the memory of rules should no longer hold back delivered readings: or others would be dropped for them. */
   get mustFlush(): boolean {
-    return this.#parts.whenFull === "block" ? this.isStuck : this.#over === "buffer";
+    return this.#isStuck || (this.#parts.whenFull === "drop-oldest" && this.#over === "buffer");
   }
 
   /** It has been full for a while: open windows should no longer hold back delivered readings. */
-  get isStuck(): boolean {
+  get #isStuck(): boolean {
     return this.isFull && (this.#reports.disk.isReported || this.#reports.buffer.isReported);
   }
 

@@ -288,9 +288,9 @@ it("the wrong account, no terminal and no credentials are said before anything i
   expect([live.code, live.stdout.split(". Use")[0]]).toEqual([1, wrong.stderr.split("\n")[0]!]);
   const fine = await world.run(["check", "--live", "--json"], {}, "config");
   expect(JSON.parse(fine.stdout)).toMatchObject({ ok: true, live: { aws: { account: "123456789012" } } });
-  const nobody = await world.run(["apply", "--only", "aws"]);
-  expect(nobody.code).toBe(2);
-  expect(nobody.stderr).toContain("Try: agent provision apply --only aws --yes\n");
+  const unattended = await world.run(["apply", "--only", "aws"]);
+  expect(unattended.code).toBe(2);
+  expect(unattended.stderr).toContain("Try: agent provision apply --only aws --yes\n");
   const unknown = await world.run(["plan", "--only", "aws"], { AWS_ACCESS_KEY_ID: "AKIAWRONG" });
   expect([unknown.code, writes()]).toEqual([1, []]);
   expect(unknown.stderr).toContain("Try: aws sts get-caller-identity");
