@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { Profile } from "../../core/profile.ts";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
+import { readingsOf } from "../../testing/block-readings.ts";
 import { cases } from "../../testing/needs.ts";
 import { type Mapping, NO_MAPPING } from "../row/fields.ts";
 import { parseMapping } from "../row/mapping.ts";
@@ -38,17 +39,7 @@ function rowsOf(text: string[], mapping: Mapping, fast: boolean): unknown[] {
       decoder.decode(block, splitter, 0);
     }
   }
-  return Array.from({ length: block.count }, (_, row) => {
-    const sensor = catalogue.sensors[block.sensor[row]!]!;
-    return {
-      identity: sensor.identity,
-      time: block.time[row],
-      label: catalogue.labels[block.label[row]!],
-      measures: sensor.slots.map((slot, i) => [sensor.measures[i], block.measures[slot]?.[row] ?? Number.NaN]),
-      extra: block.extra.get(row),
-      malformed: block.malformed.get(row),
-    };
-  });
+  return readingsOf(block, catalogue);
 }
 
 function expectSame(lines: string[], mapping: Mapping = NO_MAPPING): void {

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { Profile } from "../../core/profile.ts";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
+import { readingsOf } from "../../testing/block-readings.ts";
 import { cases } from "../../testing/needs.ts";
 import type { Mapping } from "../row/fields.ts";
 import { parseMapping } from "../row/mapping.ts";
@@ -37,17 +38,7 @@ function rowsOf(lines: readonly string[], mapping: Mapping, fast: boolean): unkn
       decoder.decode(block, splitter, 0);
     }
   }
-  return Array.from({ length: block.count }, (_, row) => {
-    const sensor = catalogue.sensors[block.sensor[row]!]!;
-    return {
-      identity: sensor.identity,
-      time: block.time[row],
-      label: catalogue.labels[block.label[row]!],
-      measures: sensor.slots.map((slot, i) => [sensor.measures[i], block.measures[slot]?.[row] ?? Number.NaN]),
-      extra: block.extra.get(row),
-      malformed: block.malformed.get(row),
-    };
-  });
+  return readingsOf(block, catalogue);
 }
 
 /** Rows that a template read, in `expectSame`. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
+import { readingsOf } from "../../testing/block-readings.ts";
 import { cases } from "../../testing/needs.ts";
 import { shippedProfiles } from "../profile/shipped.ts";
 import type { Mapping } from "../row/fields.ts";
@@ -36,17 +37,10 @@ type SqliteRow = readonly (string | number | bigint | null | Uint8Array)[];
 const KEY = / \(row with rowid \d+\)$/;
 
 function readingsIn(block: ReadingBlock, catalogue: SensorCatalogue): unknown[] {
-  return Array.from({ length: block.count }, (_, row) => {
-    const sensor = catalogue.sensors[block.sensor[row]!]!;
-    return {
-      identity: sensor.identity,
-      time: block.time[row],
-      label: catalogue.labels[block.label[row]!],
-      measures: sensor.slots.map((slot, i) => [sensor.measures[i], block.measures[slot]?.[row] ?? Number.NaN]),
-      extra: block.extra.get(row),
-      malformed: [block.malformed.get(row)?.reason, block.malformed.get(row)?.detail.replace(KEY, "")],
-    };
-  });
+  return readingsOf(block, catalogue).map(({ malformed, ...reading }) => ({
+    ...reading,
+    malformed: [malformed?.reason, malformed?.detail.replace(KEY, "")],
+  }));
 }
 
 const normalizerOf = (catalogue: SensorCatalogue, mapping: Mapping): Normalizer =>
