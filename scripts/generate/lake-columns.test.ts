@@ -21,11 +21,8 @@ test("no stage has two columns of one name, in any case: the lake does not disti
 test("a window's row has the columns of the table, in its order", () => {
   const measures = [...new Set(shippedProfiles().flatMap((profile) => profile.measures.map(({ name }) => name)))];
   const sensor = new SensorWindow();
-  sensor.seen(
-    1,
-    measures.map((_, slot) => slot),
-  );
+  sensor.seen(measures.map((_, slot) => slot));
   const facts = { epoch: "e", nodeId: "n", agentVersion: "1", lengthMs: 60_000, revision: 0 };
-  const { text } = windowRows({ startMs: 0, sensors: [sensor] }, ["s"], measures, facts);
+  const { text } = windowRows({ startMs: 0, sensors: new Map([["s", sensor]]) }, measures, facts);
   expect(Object.keys(JSON.parse(text) as object)).toEqual(lakeColumns("aggregated").map(({ name }) => name));
 });

@@ -106,22 +106,19 @@ function dueWindows(parts: WindowParts, nowMs: number, all: boolean): readonly O
 function firstOf(due: readonly OpenWindow[], sensors: number): readonly OpenWindow[] {
   let held = 0;
   const over = due.findIndex((window, i) => {
-    held += window.sensors.length;
+    held += window.sensors.size;
     return i > 0 && held > sensors;
   });
   return due.slice(0, Math.min(WINDOWS_AT_ONCE, over < 0 ? due.length : over));
 }
 
 function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): Batch {
-  const { buffer, ledger, windows } = parts;
+  const { buffer, ledger } = parts;
   const { epoch, catalogue } = buffer;
   const batch = planWindow({ ...parts, epoch, measureNames: catalogue.measureNames }, window, nowMs);
   if (batch === null) throw new CorruptRowError("Cannot issue a window: a batch of its revision is promised already");
   const states = new Map<string, string>();
-  for (const [index, sensorId] of windows.sensorIds.entries()) {
-    const state = window.sensors[index];
-    if (state !== undefined) states.set(sensorId, packWindow(state));
-  }
+  for (const [sensorId, state] of window.sensors) states.set(sensorId, packWindow(state));
   ledger.record(window.startMs, window.revision + 1, states, nowMs);
   return batch;
 }
@@ -129,7 +126,7 @@ function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): Batch
 /** The batch of a window's next revision, or null where one of its key is promised already. Inside the caller's transaction. */
 export function planWindow(
   parts: Pick<WindowParts, "outbox" | "nodeId" | "agentVersion" | "gzip"> & {
-    readonly windows: Pick<Windows, "sensorIds" | "settings">;
+    readonly windows: Pick<Windows, "settings">;
     readonly epoch: string;
     readonly measureNames: readonly string[];
   },
@@ -140,7 +137,7 @@ export function planWindow(
   const { lengthMs } = windows.settings;
   const revision = window.revision + 1;
   const facts = { epoch, nodeId, agentVersion, lengthMs, revision };
-  const { text, count } = windowRows(window, windows.sensorIds, measureNames, facts);
+  const { text, count } = windowRows(window, measureNames, facts);
   const key = windowKey({ windowStartMs: window.startMs, node: nodeId, epoch, revision, count });
   return outbox.planBody({ stage: "aggregated", key, count, body: gzip.compress(text, count) }, nowMs);
 }

@@ -55,9 +55,7 @@ function harness(settings = SETTINGS) {
 /** What issuing does to the buffer, in memory. */
 function issue(windows: Windows, due: OpenWindow[], kept: Map<number, KeptWindow>, throughSeq: number): OpenWindow[] {
   for (const window of due) {
-    const sensors = window.sensors.flatMap((state, index) =>
-      state === undefined ? [] : [{ sensorId: windows.sensorIds[index]!, state: repacked(state) }],
-    );
+    const sensors = Array.from(window.sensors, ([sensorId, state]) => ({ sensorId, state: repacked(state) }));
     window.revision++;
     kept.set(window.startMs, { revision: window.revision, throughSeq, sensors });
   }
@@ -65,8 +63,8 @@ function issue(windows: Windows, due: OpenWindow[], kept: Map<number, KeptWindow
   return due;
 }
 
-const rowsOf = (windows: Windows, window: OpenWindow, revision: number) =>
-  windowRows(window, windows.sensorIds, ["t"], {
+const rowsOf = (window: OpenWindow, revision: number) =>
+  windowRows(window, ["t"], {
     epoch: "e",
     nodeId: "n",
     agentVersion: "v",
@@ -98,8 +96,7 @@ test("the highest revision of each window equals a recomputation, for any order,
         const last = new Map<string, Record<string, number | string | null>>();
         const out = (due: OpenWindow[]) => {
           for (const window of issue(windows, due, kept, seq - 1)) {
-            for (const row of rowsOf(windows, window, window.revision))
-              last.set(`${window.startMs} ${row["sensor_id"]}`, row);
+            for (const row of rowsOf(window, window.revision)) last.set(`${window.startMs} ${row["sensor_id"]}`, row);
           }
           issuedThrough = windows.dirtyFrom([], seq);
         };
@@ -174,7 +171,7 @@ test("a late reading re-issues its window with a higher revision, after the hold
   expect(windows.due(NOW + 70_000)).toEqual([]);
   const [again] = windows.due(NOW + 80_000);
   expect(again?.startMs).toBe(NOW);
-  expect(rowsOf(windows, again!, again!.revision + 1)[0]).toMatchObject({ revision: 1, record_count: 2, avg_t: 2 });
+  expect(rowsOf(again!, again!.revision + 1)[0]).toMatchObject({ revision: 1, record_count: 2, avg_t: 2 });
 });
 
 test("a reading from the future does not move the watermark, and still goes out", () => {
@@ -221,11 +218,11 @@ test("a reading for a window whose accumulators were deleted enters no aggregate
 
 test("accumulators that were changed after packing are refused, and a sum beyond a number is null as before", () => {
   const state = new SensorWindow();
-  state.seen(1, [0]);
+  state.seen([0]);
   for (const value of [1.5e308, 1.5e308]) state.add(0, value);
   const row = (one: SensorWindow) =>
     JSON.parse(
-      windowRows({ startMs: 0, sensors: [one] }, ["s"], ["t"], {
+      windowRows({ startMs: 0, sensors: new Map([["s", one]]) }, ["t"], {
         epoch: "e",
         nodeId: "n",
         agentVersion: "0",

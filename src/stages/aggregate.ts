@@ -37,8 +37,8 @@ export type OpenWindow = {
   touchedAtMs: number;
   /** The watermark had passed it when it was opened: it goes out after the hold. */
   late: boolean;
-  /** By the index of the sensor in `Windows.sensorIds`. */
-  readonly sensors: (SensorWindow | undefined)[];
+  /** By sensor_id. */
+  readonly sensors: Map<string, SensorWindow>;
 };
 
 /** Readings `range` of a block whose first row has seq `firstSeq`. */
@@ -53,15 +53,13 @@ export type KeptWindow = {
 
 export class Windows {
   readonly settings: WindowSettings;
-  /** Every sensor_id seen, by the small integer under which accumulators are found. */
-  readonly sensorIds: string[] = [];
   watermarkMs = Number.NEGATIVE_INFINITY;
   readonly #catalogue: SensorCatalogue;
   /** The window as it went out last, "expired" where the buffer no longer holds it, null where it never went out. */
   readonly #recall: (startMs: number) => KeptWindow | "expired" | null;
   readonly #open = new Map<number, OpenWindow>();
-  readonly #indexById = new Map<string, number>();
-  readonly #indexByHandle: number[] = [];
+  /** By handle: what its last reading went into, which saves most readings the look-up by name. Of open windows only. */
+  #lastStates: (SensorWindow | undefined)[] = [];
   #accumulators = 0;
   #addedThrough = 0;
   #expired = 0;
@@ -163,12 +161,12 @@ export class Windows {
       const over = nowMs >= closesAt || window.startMs > nowMs + futureMs;
       (all || passed || (idle && over) ? due : waiting).push(window);
     }
-    let held = this.#accumulators - due.reduce((sum, window) => sum + countSensors(window), 0);
+    let held = this.#accumulators - due.reduce((sum, window) => sum + window.sensors.size, 0);
     waiting.sort((a, b) => a.touchedAtMs - b.touchedAtMs);
     for (const window of waiting) {
       if (held <= maxAccumulators) break;
       due.push(window);
-      held -= countSensors(window);
+      held -= window.sensors.size;
     }
     return due.sort((a, b) => a.startMs - b.startMs);
   }
@@ -193,7 +191,7 @@ export class Windows {
     const dirty = [...this.#open.values()].filter(({ dirtyFromSeq }) => Number.isFinite(dirtyFromSeq));
     return {
       windows: dirty.length,
-      rows: dirty.reduce((rows, window) => rows + countSensors(window), 0),
+      rows: dirty.reduce((rows, window) => rows + window.sensors.size, 0),
       fromSeq: dirty.reduce((from, window) => Math.min(from, window.dirtyFromSeq), Number.POSITIVE_INFINITY),
     };
   }
@@ -204,25 +202,21 @@ export class Windows {
   }
 
   #forget(window: OpenWindow): void {
-    if (this.#open.delete(window.startMs)) this.#accumulators -= countSensors(window);
+    if (!this.#open.delete(window.startMs)) return;
+    this.#accumulators -= window.sensors.size;
+    this.#lastStates = [];
   }
 
   #addRow(window: OpenWindow, block: ReadingBlock, row: number, handle: number): void {
-    const sensor = this.#catalogue.sensors[handle]!;
-    const index = this.#indexByHandle[handle] ?? this.#indexOf(handle);
-    let state = window.sensors[index];
-    if (state === undefined) {
-      state = new SensorWindow();
-      window.sensors[index] = state;
-      this.#accumulators++;
-    }
-    state.seen(handle, sensor.slots);
+    const last = this.#lastStates[handle];
+    const state = last !== undefined && last.startMs === window.startMs ? last : this.#stateOf(window, handle);
+    const { slots } = this.#catalogue.sensors[handle]!;
+    state.seen(slots);
     if (block.findings.size > 0 && block.findings.has(row)) {
       state.anomalies++;
       return;
     }
     state.records++;
-    const slots = sensor.slots;
     for (let i = 0; i < slots.length; i++) {
       const slot = slots[i]!;
       const value = block.measures[slot]?.[row] ?? Number.NaN;
@@ -248,29 +242,23 @@ export class Windows {
       isTainted: false,
       touchedAtMs: nowMs,
       late: kept !== null || this.watermarkMs >= startMs + lengthMs + graceMs,
-      sensors: [],
+      sensors: new Map(kept?.sensors.map(({ sensorId, state }) => [sensorId, state])),
     };
-    for (const { sensorId, state } of kept?.sensors ?? []) window.sensors[this.#indexOfId(sensorId)] = state;
     this.#open.set(startMs, window);
-    this.#accumulators += countSensors(window);
+    this.#accumulators += window.sensors.size;
     return window;
   }
 
-  #indexOf(handle: number): number {
+  #stateOf(window: OpenWindow, handle: number): SensorWindow {
     const sensorId = String(this.#catalogue.sensors[handle]?.identity[0] ?? "");
-    const index = this.#indexOfId(sensorId);
-    this.#indexByHandle[handle] = index;
-    return index;
+    let state = window.sensors.get(sensorId);
+    if (state === undefined) {
+      state = new SensorWindow();
+      window.sensors.set(sensorId, state);
+      this.#accumulators++;
+    }
+    state.startMs = window.startMs;
+    this.#lastStates[handle] = state;
+    return state;
   }
-
-  #indexOfId(sensorId: string): number {
-    const known = this.#indexById.get(sensorId);
-    if (known !== undefined) return known;
-    this.#indexById.set(sensorId, this.sensorIds.length);
-    return this.sensorIds.push(sensorId) - 1;
-  }
-}
-
-function countSensors(window: OpenWindow): number {
-  return window.sensors.reduce((sum, state) => sum + (state === undefined ? 0 : 1), 0);
 }

@@ -9,12 +9,14 @@ export class SensorWindow {
   anomalies = 0;
   stats = new Float64Array(0);
   readonly slots = new Set<number>();
-  #handle = -1;
+  /** The open window that it is in. */
+  startMs = Number.NaN;
+  #seen: readonly number[] | null = null;
 
   /** The measures of this sensor are columns of its row, also where a window saw no value of them. */
-  seen(handle: number, slots: readonly number[]): void {
-    if (handle === this.#handle) return;
-    this.#handle = handle;
+  seen(slots: readonly number[]): void {
+    if (slots === this.#seen) return;
+    this.#seen = slots;
     for (const slot of slots) this.slots.add(slot);
   }
 

@@ -28,7 +28,6 @@ function windowId(epoch: string, startMs: number, lengthMs: number): string {
  */
 export function windowRows(
   window: Pick<OpenWindow, "startMs" | "sensors">,
-  sensorIds: readonly string[],
   measureNames: readonly string[],
   facts: WindowFacts,
 ): { readonly text: string; readonly count: number } {
@@ -41,7 +40,7 @@ export function windowRows(
   const tail = `,${JSON.stringify({ node_id: facts.nodeId, agent_version: facts.agentVersion }).slice(1)}\n`;
   let text = "";
   let count = 0;
-  for (const [sensorId, state] of sensorsInOrder(window, sensorIds)) {
+  for (const [sensorId, state] of sensorsInOrder(window)) {
     text += `${head},"sensor_id":${JSON.stringify(sensorId)},"record_count":${state.records}`;
     text += `,"anomaly_count":${state.anomalies}`;
     for (const slot of [...state.slots].sort((a, b) => a - b)) {
@@ -69,13 +68,8 @@ function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-function sensorsInOrder(window: Pick<OpenWindow, "sensors">, sensorIds: readonly string[]): [string, SensorWindow][] {
-  const sensors: [string, SensorWindow][] = [];
-  window.sensors.forEach((state, index) => {
-    const sensorId = sensorIds[index];
-    if (state !== undefined && sensorId !== undefined) sensors.push([sensorId, state]);
-  });
-  return sensors.sort(([a], [b]) => (a < b ? -1 : 1));
+function sensorsInOrder({ sensors }: Pick<OpenWindow, "sensors">): [string, SensorWindow][] {
+  return [...sensors].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** Accumulators as JSON text: `[records, anomalies, { slot: [n, shift, sum, squares, min, max] }]`. */

@@ -48,6 +48,8 @@ export async function startFakeNode(of: {
   readonly env?: Readonly<Record<string, string>>;
   readonly stepMs?: number;
   readonly polls?: boolean;
+  readonly sensors?: number;
+  readonly everNew?: boolean;
   /** Of one that ended. */
   readonly dataDir?: string;
   readonly store?: SwitchedStore;

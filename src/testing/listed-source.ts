@@ -11,6 +11,8 @@ export type ListedOptions = {
   readonly uri?: string;
   readonly count: number;
   readonly sensors?: number;
+  /** Each reading is of a sensor that none before it was of. */
+  readonly everNew?: boolean;
   /** Event time between two readings. */
   readonly stepMs?: number;
   /** Of `count`, how many there are now; the rest comes with `release`. */
@@ -32,11 +34,13 @@ export class ListedSource implements Source {
   acknowledged = 0;
   readonly #options: ListedOptions;
   readonly #sensors: number[] = [];
+  readonly #catalogue: SensorCatalogue;
   readonly #slots: number[];
   readonly #labels: number[];
 
   constructor(catalogue: SensorCatalogue, options: ListedOptions) {
     this.#options = options;
+    this.#catalogue = catalogue;
     this.uri = options.uri ?? "listed:";
     this.#next = Number(options.cursor ?? "0") + 1;
     this.#available = options.now ?? options.count;
@@ -48,12 +52,15 @@ export class ListedSource implements Source {
         anomalyType: flag === 1 ? "spike" : null,
       }),
     );
-    for (let i = 0; i < (options.sensors ?? 4); i++) {
-      const identity = IDENTITY_COLUMNS.map((name) =>
-        name === "sensor_id" ? `s${i}` : name === "sensor_type" ? "environmental" : null,
-      );
-      this.#sensors.push(catalogue.internSensor(identity, MEASURES));
-    }
+    const sensors = options.everNew === true ? 0 : (options.sensors ?? 4);
+    for (let i = 0; i < sensors; i++) this.#sensors.push(this.#sensor(i));
+  }
+
+  #sensor(n: number): number {
+    const identity = IDENTITY_COLUMNS.map((name) =>
+      name === "sensor_id" ? `s${n}` : name === "sensor_type" ? "environmental" : null,
+    );
+    return this.#catalogue.internSensor(identity, MEASURES);
   }
 
   get taken(): number {
@@ -98,7 +105,8 @@ export class ListedSource implements Source {
       return;
     }
     const isOdd = unit(chance) < 0.05;
-    const row = block.add(this.#sensors[n % this.#sensors.length]!, time, this.#labels[isOdd ? 1 : 0]!);
+    const sensor = this.#options.everNew === true ? this.#sensor(n) : this.#sensors[n % this.#sensors.length]!;
+    const row = block.add(sensor, time, this.#labels[isOdd ? 1 : 0]!);
     this.#slots.forEach((slot, i) => {
       block.column(slot)[row] = [20, 50, 1_000, 2, 23][i]! + (n % 100) / 100;
     });

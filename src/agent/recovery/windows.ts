@@ -81,10 +81,9 @@ export function planAgain(parts: SalvageParts, key: string, nowMs: number): bool
   const { windowStartMs: startMs, revision } = parsed;
   const kept = keptWindow(damaged, startMs, settings.lengthMs, revision);
   if (kept === null || kept === "expired" || kept === "unreadable" || kept.revision !== revision) return false;
-  const sensorIds = kept.sensors.map(({ sensorId }) => sensorId);
-  const sensors = kept.sensors.map(({ state }) => state);
+  const sensors = new Map(kept.sensors.map(({ sensorId, state }) => [sensorId, state]));
   const { measureNames } = damaged.catalogue;
-  const of = { ...parts, agentVersion: VERSION, windows: { sensorIds, settings }, measureNames };
+  const of = { ...parts, agentVersion: VERSION, windows: { settings }, measureNames };
   return parts.buffer.transact(() => planWindow(of, { startMs, revision: revision - 1, sensors }, nowMs)) !== null;
 }
 

@@ -48,7 +48,7 @@ function windowsOf(measures: readonly string[]): JsonRow[] {
   for (const slot of measures.keys()) sensor.slots.add(slot);
   sensor.stats = new Float64Array(measures.length * 6).fill(2);
   const facts = { epoch: "e", nodeId: "n", agentVersion: "0.1.0", lengthMs: 60_000, revision: 0 };
-  return rowsIn(windowRows({ startMs: HOUR_MS, sensors: [sensor] }, ["s-1"], measures, facts).text);
+  return rowsIn(windowRows({ startMs: HOUR_MS, sensors: new Map([["s-1", sensor]]) }, measures, facts).text);
 }
 
 /** Whether Spark reads this JSON value as the type without a loss. */
