@@ -24,7 +24,7 @@ import { StageEncoder } from "../stages/encode.ts";
 import { unpackWindow } from "../stages/window-row.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
-import { Delivery } from "./delivery.ts";
+import { Delivery } from "./delivery/delivery.ts";
 import { type IssueHow, issueWindows, planIssued, rebuildWindows, type WindowParts } from "./issue-windows.ts";
 import { LiveFile, type LiveReport } from "./live.ts";
 import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";

@@ -9,7 +9,8 @@ import { shellWord } from "../core/shell-word.ts";
 import { VERSION } from "../core/version.ts";
 import { formatProblem, type RuleProblem, type RuleWarning } from "../rules/rule-set.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
-import type { Delivery } from "./delivery.ts";
+import { unseenProblems } from "./delivery/collisions.ts";
+import type { Delivery } from "./delivery/delivery.ts";
 import type { LiveReport } from "./live.ts";
 import type { FailingRule, LiveRules } from "./live-rules.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -48,6 +49,7 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
       ...idleProblems(rules.warnings, check),
       ...failingProblems(rules.failing()),
       ...corruptProblems(buffer, nowMs),
+      ...unseenProblems(buffer, nowMs),
       ...pipeline.taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble)),
     ],
     uplink: linkReport(delivery),

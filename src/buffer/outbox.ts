@@ -110,6 +110,11 @@ export class Outbox {
       .map(asBatch);
   }
 
+  /** The highest id that a batch has. */
+  lastId(): number {
+    return this.#buffer.db.query<{ id: number | null }, []>("SELECT max(id) AS id FROM batch").get()?.id ?? 0;
+  }
+
   body(batch: Batch): Uint8Array {
     if (batch.body !== undefined) return batch.body;
     const row = this.#buffer.db
@@ -138,9 +143,7 @@ export class Outbox {
     const range = batch.range;
     return this.#buffer.transact(() => {
       if (range === null || sizeOf(range) === 1) {
-        this.#buffer.db
-          .query("UPDATE batch SET state = 'parked', settled_at = ?, error = ? WHERE id = ?")
-          .run(nowMs, reason.slice(0, 1_000), batch.id);
+        this.park(batch, reason, nowMs);
         return "parked";
       }
       this.#buffer.db.query("DELETE FROM batch WHERE id = ?").run(batch.id);
@@ -154,6 +157,13 @@ export class Outbox {
       }
       return "halved";
     });
+  }
+
+  /** It goes out no more until `requeue`. */
+  park({ id }: Batch, reason: string, nowMs: number): void {
+    this.#buffer.db
+      .query("UPDATE batch SET state = 'parked', settled_at = ?, error = ? WHERE id = ?")
+      .run(nowMs, reason.slice(0, 1_000), id);
   }
 
   /** Parked batches go out again. Returns how many. */

@@ -2,6 +2,8 @@
  * The status of the agent in this process, for requests over HTTP and for its heartbeat: from memory and a few look-ups, so
  * that its cost does not grow with the buffer.
  */
+
+import { unseenProblems } from "../agent/delivery/collisions.ts";
 import type { LiveReport } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
 import { corruptProblems } from "../agent/recovery/old-epochs.ts";
@@ -44,7 +46,7 @@ export function liveStatus(opened: OpenAgent, settings: Settings, dataDir: strin
     lag,
     losses: lossesOf(ledger),
     parked: parkedOf(ledger),
-    corrupt: corruptProblems(buffer, nowMs),
+    corrupt: [...corruptProblems(buffer, nowMs), ...unseenProblems(buffer, nowMs)],
     sources: sourcesOf(ledger),
     rules: null,
   };

@@ -1,6 +1,7 @@
 /** The status of a node, read from its buffer and from the running agent. */
 
 import { existsSync } from "node:fs";
+import { unseenProblems } from "../agent/delivery/collisions.ts";
 import { type LastReport, type LiveReport, lastReport } from "../agent/live.ts";
 import { corruptProblems } from "../agent/recovery/old-epochs.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
@@ -138,7 +139,7 @@ function factsOf(ledger: BufferLedger, settings: Settings, nowMs: number): Buffe
     lag: lagOf(ledger, settings.stages, settings.windowMs),
     losses: lossesOf(ledger),
     parked: parkedOf(ledger),
-    corrupt: corruptProblems(ledger, nowMs),
+    corrupt: [...corruptProblems(ledger, nowMs), ...unseenProblems(ledger, nowMs)],
     sources: sourcesOf(ledger),
     rules: rulesOf(ledger),
   };

@@ -31,6 +31,8 @@ export type FaultyProxy = {
   readonly statuses: () => ReadonlyMap<number, number>;
   /** Called at each request, before anything is done to it, and when it was answered. */
   onRequest: () => void;
+  /** A status that a request is answered with, not forwarded and without S3's words; null: as the faults say. */
+  refusing: (method: string, path: string) => number | null;
   readonly setFaults: (faults: Faults) => void;
   readonly stop: () => Promise<void>;
 };
@@ -64,10 +66,12 @@ export async function startFaultyProxy(options: {
     counts: () => ({ ...line.counts }),
     statuses: () => line.statuses,
     onRequest: () => undefined,
+    refusing: () => null,
     setFaults: (faults) => line.setFaults(faults),
     stop: () => closeServer(server),
   };
   line.onRequest = () => proxy.onRequest();
+  line.refusing = (method, path) => proxy.refusing(method, path);
   return proxy;
 }
 
@@ -84,6 +88,7 @@ class BadLine {
   };
   readonly statuses = new Map<number, number>();
   onRequest: () => void = () => undefined;
+  refusing: FaultyProxy["refusing"] = () => null;
   readonly #upstream: string;
   readonly #random: () => number;
   readonly #held: ServerResponse[] = [];
@@ -115,6 +120,11 @@ class BadLine {
   }
 
   async #answer(request: IncomingMessage, body: Buffer, response: ServerResponse): Promise<void> {
+    const refused = this.refusing(request.method ?? "GET", request.url ?? "/");
+    if (refused !== null) {
+      response.writeHead(refused).end();
+      return;
+    }
     const fault = this.#choose();
     switch (fault) {
       case "unavailable":
@@ -226,7 +236,9 @@ async function send(upstream: string, request: IncomingMessage, body: Buffer): P
     redirect: "manual",
     decompress: false,
   });
-  const kept = [...answer.headers].filter(([name]) => !HOP_BY_HOP.has(name));
+  // The length of an answer to HEAD is that of a body that it does not have.
+  const isKept = (name: string) => !HOP_BY_HOP.has(name) || (method === "HEAD" && name === "content-length");
+  const kept = [...answer.headers].filter(([name]) => isKept(name));
   return { status: answer.status, headers: Object.fromEntries(kept), body: new Uint8Array(await answer.arrayBuffer()) };
 }
 

@@ -1,7 +1,9 @@
 /** The plainest store: what the others are checked against, and what tests of the uplink write to. */
+import { TransientError } from "../core/errors.ts";
 import type { Stage } from "../core/stage.ts";
 import {
   type ListedObject,
+  type Look,
   type MetadataBucket,
   NotFoundError,
   type ObjectMetadata,
@@ -46,6 +48,14 @@ export class MemoryStore implements ObjectStore {
     if (stage.has(ref.key)) return "already-there";
     stage.set(ref.key, { body: body.slice(), metadata, storedMs: this.#now() });
     return "stored";
+  }
+
+  async look(ref: ObjectRef, body: Uint8Array, signal?: AbortSignal): Promise<Look> {
+    signal?.throwIfAborted();
+    const object = this.#stage(ref.stage).get(ref.key);
+    if (object === undefined) throw new TransientError(`Cannot compare "${ref.key}" of ${ref.stage}: it has gone`);
+    if (Buffer.compare(object.body, body) === 0) return { is: "same" };
+    return { is: "other", bytes: object.body.length, storedMs: object.storedMs };
   }
 
   async *list(stage: Stage, prefix = ""): AsyncIterable<ListedObject> {

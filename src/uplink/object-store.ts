@@ -35,23 +35,36 @@ export type ObjectMetadata = {
   readonly rulesVersion: string;
 };
 
+/**
+ * How a put ended. `already-there`: an object was under the key before this call began. `perhaps-own`: one is under the key, and
+ * it may be of this call, which was repeated below the store (by `fetch`, or by a proxy) after a lost answer.
+ */
+export type PutAnswer = "stored" | "already-there" | "perhaps-own";
+
+/** What a look at the object under a key found, compared with the body that should be there. */
+export type Look =
+  | { readonly is: "same" }
+  | { readonly is: "other"; readonly bytes: number; readonly storedMs: number }
+  /** This identity may not look, or the store cannot say. */
+  | { readonly is: "unseen"; readonly because: string; readonly missing: string; readonly tryHint: string };
+
 export interface ObjectStore {
   /** As the user gave it: `s3:` or `dir:./lake`. */
   readonly uri: string;
   readonly metadata: MetadataBucket;
   /**
-   * On return the object is stored, durable and listed, by this call or by an earlier one ("already-there": the object that
-   * is there stays as it is). Repeating a call is harmless. No reader ever sees a part of an object.
+   * On return an object is stored, durable and listed under the key: this one, or one that was there before and stays as it
+   * is. Only `look` knows whether that one is the same. Repeating a call is harmless. No reader ever sees a part of an object.
    * Throws TransientError when trying later may help, DeniedError when a person must act (the agent keeps trying), any other
    * error when this object can never be stored (too large, a key that the store refuses). An aborted signal throws its
    * reason; the object may then be there or not. The body is not changed, and is the caller's again on return.
    */
-  put(
-    ref: ObjectRef,
-    body: Uint8Array,
-    metadata: ObjectMetadata,
-    signal?: AbortSignal,
-  ): Promise<"stored" | "already-there">;
+  put(ref: ObjectRef, body: Uint8Array, metadata: ObjectMetadata, signal?: AbortSignal): Promise<PutAnswer>;
+  /**
+   * Compares the object under a key with a body, byte for byte or by size and checksum, and changes nothing. Throws
+   * TransientError when trying later may help, also where the object has gone meanwhile; an aborted signal throws its reason.
+   */
+  look(ref: ObjectRef, body: Uint8Array, signal?: AbortSignal): Promise<Look>;
   /** The objects of a stage, in key order, as they are found; `prefix` narrows by key. No such bucket: nothing. */
   list(stage: Stage, prefix?: string): AsyncIterable<ListedObject>;
   /** The body as it is stored (gzip). Throws NotFoundError when there is no such object. */

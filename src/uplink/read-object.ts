@@ -14,10 +14,10 @@ const NEWLINE = 10;
 
 /**
  * The lines of an object, without their ends; empty lines are none. Throws AgentError naming the object when it is corrupt
- * anywhere, and then before its first line: no reader gets half of an object.
+ * anywhere, and then before its first line: no reader gets half of an object. `most`: bytes when it is unpacked.
  */
-export function* gunzipLines(body: Uint8Array, name: string): Iterable<string> {
-  const bytes = unpack(body, name);
+export function* gunzipLines(body: Uint8Array, name: string, most = UNPACKED_BYTES): Iterable<string> {
+  const bytes = unpack(body, name, Math.min(most, UNPACKED_BYTES));
   if (!isUtf8(bytes)) throw new AgentError(`Cannot read "${name}": a line is not valid UTF-8`);
   try {
     for (let from = 0; from < bytes.length; ) {
@@ -41,14 +41,12 @@ export function* gunzipRows(body: Uint8Array, name: string): Iterable<Record<str
   }
 }
 
-function unpack(body: Uint8Array, name: string): Buffer {
+function unpack(body: Uint8Array, name: string, most: number): Buffer {
   try {
-    return gunzipSync(body, { maxOutputLength: UNPACKED_BYTES });
+    return gunzipSync(body, { maxOutputLength: most });
   } catch (error) {
     const isLarge = codeOf(error) === "ERR_BUFFER_TOO_LARGE";
-    const why = isLarge
-      ? `it unpacks to more than ${formatBytes(UNPACKED_BYTES)}, and is left alone`
-      : messageOf(error);
+    const why = isLarge ? `it unpacks to more than ${formatBytes(most)}, and is left alone` : messageOf(error);
     throw new AgentError(`Cannot read "${name}": ${why}`, {
       tryHint: "agent verify --deep",
       cause: error,
@@ -56,7 +54,8 @@ function unpack(body: Uint8Array, name: string): Buffer {
   }
 }
 
-function rowOf(text: string, name: string, line: number): Record<string, unknown> {
+/** One line of an object. Throws as `gunzipRows` does. */
+export function rowOf(text: string, name: string, line: number): Record<string, unknown> {
   let row: unknown;
   try {
     row = JSON.parse(text);

@@ -4,7 +4,7 @@ import { AgentError, codeOf, DeniedError, messageOf, TransientError } from "../.
 import { shellWord } from "../../core/shell-word.ts";
 
 /** The file system will never take such a name or such a size. Everything unknown waits: a wait loses nothing. */
-const FOR_GOOD = new Set(["ENAMETOOLONG", "EINVAL", "EILSEQ", "EFBIG"]);
+const FOR_GOOD = new Set(["ENAMETOOLONG", "EINVAL", "EILSEQ", "EFBIG", "EISDIR"]);
 /** Errors that a person must repair, by code, each with the missing permission. */
 const DENIED: Readonly<Record<string, string>> = {
   EACCES: "permission to write",

@@ -4,10 +4,11 @@
  */
 import * as nodeFiles from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { codeOf } from "../../core/errors.ts";
+import { codeOf, DeniedError, TransientError } from "../../core/errors.ts";
 import { bucketOf, metadataBucketOf, type Stage } from "../../core/stage.ts";
 import {
   type ListedObject,
+  type Look,
   type MetadataBucket,
   NotFoundError,
   type ObjectMetadata,
@@ -61,6 +62,24 @@ export class DirectoryStore implements ObjectStore {
       return await this.#writer.write({ bucket, path, body, signal });
     } catch (error) {
       throw signal?.aborted ? signal.reason : this.#explain(error, "store", path);
+    }
+  }
+
+  async look({ stage, key }: ObjectRef, body: Uint8Array, signal?: AbortSignal): Promise<Look> {
+    signal?.throwIfAborted();
+    const path = pathIn(this.place(stage), key);
+    try {
+      const { size, mtimeMs } = await this.#files.stat(path);
+      const isSame = size === body.length && Buffer.compare(await this.#files.readFile(path), body) === 0;
+      return isSame ? { is: "same" } : { is: "other", bytes: size, storedMs: mtimeMs };
+    } catch (error) {
+      if (isMissing(error)) throw new TransientError(`Cannot compare "${path}": it has gone`, { cause: error });
+      const why = codeOf(error) === "EISDIR" ? null : this.#explain(error, "read", path);
+      // A folder of exactly the body's size.
+      if (why === null) return { is: "other", bytes: 0, storedMs: 0 };
+      if (!(why instanceof DeniedError)) throw why;
+      const missing = `permission to read in "${this.#root}"`;
+      return { is: "unseen", because: why.message, missing, tryHint: why.tryHint ?? "agent lake ls" };
     }
   }
 

@@ -7,6 +7,7 @@ import type { S3ClientConfig } from "@aws-sdk/client-s3";
 import { messageOf, UsageError } from "../../core/errors.ts";
 import { askWithin } from "../../core/net/timed-request.ts";
 import { readFileText } from "../../core/outside/file-text.ts";
+import { type Connections, sentOnce } from "./connections.ts";
 
 export type S3Handler = Extract<S3ClientConfig["requestHandler"], { handle: unknown }>;
 type S3Request = Parameters<S3Handler["handle"]>[0];
@@ -38,8 +39,12 @@ export function trustOf(env: Readonly<Record<string, string | undefined>>): Trus
 }
 
 /** `timeoutMs`: from the request's start to its answer's last byte, for an empty body. */
-export function fetchHandler(timeoutMs: number, trust: Trust | null = null, fetchFn: typeof fetch = fetch): S3Handler {
-  const send = sender(fetchFn, trust);
+export function fetchHandler(
+  timeoutMs: number,
+  trust: Trust | null = null,
+  connections: Connections | null = null,
+): S3Handler {
+  const send = sender(trust, connections);
   const handler = {
     metadata: { handlerProtocol: "http/1.1" },
     handle: (request: S3Request, options: S3RequestOptions = {}) => {
@@ -60,10 +65,18 @@ type Body = Uint8Array<ArrayBuffer> | string | undefined;
 
 type Send = (request: S3Request, body: Body, signal: AbortSignal) => Promise<HttpAnswer>;
 
-function sender(fetchFn: typeof fetch, trust: Trust | null): Send {
+function sender(trust: Trust | null, connections: Connections | null): Send {
   const tls = trust === null ? {} : { tls: { ca: trust.ca } };
-  return async (request, body, signal) =>
-    answerOf(await fetchFn(urlOf(request), { ...tls, ...requestOf(request, body, signal) }), request);
+  return async (request, body, signal) => {
+    const isOwn = connections?.next() ?? false;
+    const own = isOwn ? { keepalive: false } : {};
+    const answer = await answerOf(
+      await fetch(urlOf(request), { ...tls, ...own, ...requestOf(request, body, signal) }),
+      request,
+    );
+    connections?.answered();
+    return isOwn ? { response: sentOnce(answer.response) } : answer;
+  };
 }
 
 function requestOf(request: S3Request, body: Body, signal: AbortSignal) {

@@ -15,15 +15,19 @@ import { oneLine } from "../../core/log/log.ts";
 import { bucketOf, metadataBucketOf, type Stage } from "../../core/stage.ts";
 import {
   type ListedObject,
+  type Look,
   type MetadataBucket,
   NotFoundError,
   type ObjectMetadata,
   type ObjectRef,
   type ObjectStore,
+  type PutAnswer,
 } from "../object-store.ts";
 import { ONE_TRY, type Reads } from "../patient-reads.ts";
+import { Connections, wasSentOnce } from "./connections.ts";
 import { explainS3Failure, isAboutCredentials, isAbsence, type S3Call, statusOf } from "./failure.ts";
 import { fetchHandler, type Trust, trustOf } from "./http.ts";
+import { crc32, lookByBody, lookByHead, unseen } from "./look.ts";
 
 type BucketAndKey = { readonly Bucket: string; readonly Key: string };
 type Sdk = typeof import("@aws-sdk/client-s3");
@@ -43,6 +47,8 @@ export type S3Options = {
 
 /** S3's limit for one DeleteObjects. */
 const REMOVED_AT_ONCE = 1_000;
+/** Behind an object that may not be looked at, so many puts are certain to be sent once. */
+const CERTAIN_PUTS = 256;
 
 export async function openS3Store(options: S3Options): Promise<ObjectStore> {
   return new S3Store(await import("@aws-sdk/client-s3"), options);
@@ -55,6 +61,7 @@ class S3Store implements ObjectStore {
   readonly #options: S3Options;
   readonly #reads: Reads;
   readonly #trust: Trust | null;
+  readonly #connections = new Connections();
   #client: S3Client | null = null;
 
   constructor(sdk: Sdk, options: S3Options) {
@@ -71,20 +78,33 @@ class S3Store implements ObjectStore {
     };
   }
 
-  async put(
-    ref: ObjectRef,
-    body: Uint8Array,
-    metadata: ObjectMetadata,
-    signal?: AbortSignal,
-  ): Promise<"stored" | "already-there"> {
+  async put(ref: ObjectRef, body: Uint8Array, metadata: ObjectMetadata, signal?: AbortSignal): Promise<PutAnswer> {
     signal?.throwIfAborted();
     const input = { Bucket: this.place(ref.stage), Key: ref.key, Body: body, IfNoneMatch: "*" };
     try {
       return await this.#put({ ...input, Metadata: metadataOf(metadata) }, body, signal);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
-      if (statusOf(error) === 412) return "already-there";
+      if (statusOf(error) === 412) return wasSentOnce(error) ? "already-there" : "perhaps-own";
       throw this.#explain(error, this.#putCall(input));
+    }
+  }
+
+  async look({ stage, key }: ObjectRef, body: Uint8Array, signal?: AbortSignal): Promise<Look> {
+    signal?.throwIfAborted();
+    const at = { Bucket: this.place(stage), Key: key };
+    const call = this.#call(at.Bucket, `compare "${oneLine(key)}" of`, "s3:GetObject", true);
+    try {
+      const command = new this.#sdk.HeadObjectCommand({ ...at, ChecksumMode: "ENABLED" });
+      const head = await this.#live().send(command, signal === undefined ? {} : { abortSignal: signal });
+      return lookByHead(head, body) ?? lookByBody(await this.#getOnce(at.Bucket, at.Key), head, body);
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      if (error instanceof NotFoundError || statusOf(error) === 404) {
+        throw new TransientError(`Cannot ${call.doing} bucket "${call.bucket}": it has gone`, { cause: error });
+      }
+      this.#connections.useOwn(CERTAIN_PUTS);
+      return unseen(this.#explain(error, call), `s3:GetObject on arn:aws:s3:::${call.bucket}/*`);
     }
   }
 
@@ -193,7 +213,7 @@ class S3Store implements ObjectStore {
   }
 
   #live(): S3Client {
-    this.#client ??= new this.#sdk.S3Client(configOf(this.#options, this.#trust));
+    this.#client ??= new this.#sdk.S3Client(configOf(this.#options, this.#trust, this.#connections));
     return this.#client;
   }
 
@@ -213,7 +233,7 @@ class S3Store implements ObjectStore {
   }
 }
 
-function configOf(options: S3Options, trust: Trust | null): S3ClientConfig {
+function configOf(options: S3Options, trust: Trust | null, connections: Connections): S3ClientConfig {
   const { env, region } = options;
   const endpoint = env["AWS_ENDPOINT_URL_S3"] || env["AWS_ENDPOINT_URL"];
   const profile = env["AWS_PROFILE"];
@@ -225,7 +245,7 @@ function configOf(options: S3Options, trust: Trust | null): S3ClientConfig {
     region,
     // Our own link decides when to try again.
     maxAttempts: 1,
-    requestHandler: fetchHandler(options.putTimeoutMs, trust),
+    requestHandler: fetchHandler(options.putTimeoutMs, trust, connections),
     // A put brings its own CRC, computed natively; the SDK's is computed in JavaScript where there is no native package.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
@@ -254,12 +274,6 @@ function refusal(first: S3DeleteError): Error {
   const status = first.Code === "InternalError" || first.Code === "SlowDown" ? 503 : 400;
   error.name = first.Code ?? "Unknown";
   return Object.assign(error, { Code: first.Code, $metadata: { httpStatusCode: status } });
-}
-
-function crc32(body: Uint8Array): string {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, Bun.hash.crc32(body));
-  return bytes.toBase64();
 }
 
 function metadataOf(metadata: ObjectMetadata): Record<string, string> {

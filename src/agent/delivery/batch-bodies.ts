@@ -1,12 +1,12 @@
 /** The body of a batch: encoded from the buffer for readings, as it was written down for windows. */
-import type { Batch } from "../buffer/buffer.ts";
-import { CorruptRowError } from "../buffer/corruption.ts";
-import type { Outbox } from "../buffer/outbox.ts";
-import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
-import type { HeapWatch } from "../core/bytes/heap-watch.ts";
-import { sizeOf } from "../core/seq-range.ts";
-import type { ReadingStage } from "../core/stage.ts";
-import type { StageEncoder } from "../stages/encode.ts";
+import type { Batch } from "../../buffer/buffer.ts";
+import { CorruptRowError } from "../../buffer/corruption.ts";
+import type { Outbox } from "../../buffer/outbox.ts";
+import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
+import type { HeapWatch } from "../../core/bytes/heap-watch.ts";
+import { sizeOf } from "../../core/seq-range.ts";
+import type { ReadingStage } from "../../core/stage.ts";
+import type { StageEncoder } from "../../stages/encode.ts";
 
 export type Prepared = { readonly batch: Batch; readonly body: Uint8Array };
 

@@ -3,13 +3,15 @@
  * object does not delay the others, but the state of the link does. While the link is down, one put at a time tests it and
  * nothing new is promised, so that a long outage makes a few large batches instead of many small ones.
  */
-import type { Batch } from "../buffer/buffer.ts";
-import { free } from "../core/bytes/bytes.ts";
-import { DeniedError, messageOf, TransientError } from "../core/errors.ts";
-import type { Log } from "../core/log/log.ts";
-import { type Link, type LinkEvent, newLink, nextLink, waitMs } from "../uplink/link-state.ts";
-import type { ObjectStore } from "../uplink/object-store.ts";
+import type { Batch } from "../../buffer/buffer.ts";
+import { free } from "../../core/bytes/bytes.ts";
+import { DeniedError, messageOf, TransientError } from "../../core/errors.ts";
+import type { Log } from "../../core/log/log.ts";
+import { type Link, type LinkEvent, newLink, nextLink, waitMs } from "../../uplink/link-state.ts";
+import type { ObjectStore } from "../../uplink/object-store.ts";
 import { areSiblings, BatchBodies, type BodyParts, type Prepared } from "./batch-bodies.ts";
+import { Collisions } from "./collisions.ts";
+import { Refusals } from "./refusals.ts";
 
 export type DeliveryParts = BodyParts & {
   readonly store: ObjectStore;
@@ -32,6 +34,7 @@ const SETTLE_MS = 500;
 export class Delivery {
   readonly #parts: DeliveryParts;
   readonly #bodies: BatchBodies;
+  readonly #collisions: Collisions;
   #link: Link;
   /** When the link came up or went down, by the clock of the wall. */
   linkSinceMs: number;
@@ -40,8 +43,7 @@ export class Delivery {
   #ready: Prepared[] = [];
   readonly #known = new Set<number>();
   readonly #delivered: Batch[] = [];
-  /** The store refused them for good; not written down yet. */
-  readonly #refused: { readonly batch: Batch; readonly reason: string }[] = [];
+  readonly #refusals: Refusals;
   #inFlight = 0;
   #settledAtMs = 0;
   #mayHaveMore = true;
@@ -51,17 +53,23 @@ export class Delivery {
   /** Objects stored since the start, and their bytes: for progress and metrics. */
   objects = 0;
   bytes = 0;
-  parked = 0;
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
     this.#bodies = new BatchBodies(parts);
+    this.#collisions = new Collisions(parts);
+    this.#refusals = new Refusals(parts);
     this.#link = newLink(parts.running());
     this.linkSinceMs = parts.now();
   }
 
   get link(): Link {
     return this.#link;
+  }
+
+  /** Batches that the store refused for good since the start. */
+  get parked(): number {
+    return this.#refusals.parked;
   }
 
   get isDown(): boolean {
@@ -108,7 +116,8 @@ export class Delivery {
 
   /** Starts as many puts as may be on their way now. Returns when to call again at the latest; null: on progress. */
   pump(nowMs: number): number | null {
-    this.#writeRefusals();
+    this.#collisions.write(nowMs);
+    this.#refusals.write((batch) => this.#forget(batch));
     if (this.#isSettlingDue(nowMs)) this.settle(nowMs);
     if (this.isDown) {
       const wait = waitMs(this.#link, this.#parts.running(), this.#parts.backoffMaxMs);
@@ -133,7 +142,10 @@ export class Delivery {
       this.#delivered.unshift(...settled);
       throw error;
     }
-    for (const batch of settled) this.#known.delete(batch.id);
+    for (const batch of settled) {
+      this.#known.delete(batch.id);
+      this.#collisions.settled(batch);
+    }
     this.#settledAtMs = nowMs;
     if (this.#mayHaveMore) return;
     const oldest = Math.min(...[...this.#queue, ...this.#ready.map((r) => r.batch)].map(firstSeqOf));
@@ -195,10 +207,15 @@ export class Delivery {
     const { store } = this.#parts;
     this.#inFlight++;
     try {
-      await store.put({ stage: batch.stage, key: batch.key }, body, this.#metadata(batch), this.#abort.signal);
-      this.#delivered.push(batch);
-      this.objects++;
-      this.bytes += body.length;
+      const { signal } = this.#abort;
+      const answer = await store.put({ stage: batch.stage, key: batch.key }, body, this.#metadata(batch), signal);
+      const foreign = await this.#collisions.judge(prepared, answer, signal);
+      if (foreign !== null) this.#refusals.conflict(batch, foreign);
+      else {
+        this.#delivered.push(batch);
+        this.objects++;
+        this.bytes += body.length;
+      }
       free(body);
       this.#linkEvent({ kind: "stored" });
     } catch (error) {
@@ -212,6 +229,7 @@ export class Delivery {
   #failed(prepared: Prepared, error: unknown): void {
     if (this.#abort.signal.aborted) return;
     if (error instanceof DeniedError || error instanceof TransientError) {
+      this.#collisions.tried(prepared.batch);
       // Back to the front: this keeps the order, and the body need not be made twice.
       this.#ready.unshift(prepared);
       const retryAfterMs = error instanceof TransientError ? (error.retryAfterMs ?? null) : null;
@@ -220,25 +238,12 @@ export class Delivery {
       return;
     }
     // The next pump writes it down: an error of a full disk could not be caught here.
-    this.#refused.push({ batch: prepared.batch, reason: messageOf(error) });
+    this.#refusals.add(prepared.batch, messageOf(error));
   }
 
-  #writeRefusals(): void {
-    for (let next = this.#refused[0]; next !== undefined; next = this.#refused[0]) {
-      this.#refuse(next.batch, next.reason);
-      this.#refused.shift();
-    }
-  }
-
-  #refuse(batch: Batch, reason: string): void {
-    const { outbox, log, now } = this.#parts;
-    const outcome = outbox.refused(batch, reason, now());
-    this.#known.delete(batch.id);
+  #forget({ id }: Batch): void {
+    this.#known.delete(id);
     this.#mayHaveMore = true;
-    if (outcome === "parked") {
-      this.parked++;
-      log.error("batch_parked", `Cannot deliver ${batch.stage}/${batch.key}: ${reason}`, { count: batch.count });
-    } else log.warn("batch_halved", `Cannot deliver ${batch.stage}/${batch.key} whole: ${reason}`);
   }
 
   /** The link waits in running time, which no set clock moves; what people see is by the clock of the wall. */
