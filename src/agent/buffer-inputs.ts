@@ -1,4 +1,5 @@
 /** Everything that opening a buffer needs, and the error of a stop before the buffer is open. */
+import type { ReadMarks } from "../buffer/disk/marks.ts";
 import { AgentError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Settings } from "../core/settings/settings.ts";
@@ -12,6 +13,8 @@ export type BufferInputs = {
   readonly store: ObjectStore;
   readonly stop: AbortSignal;
   readonly now: () => number;
+  /** What distinguishes this machine and the buffer's file from others; absent: a copied data dir is not noticed. */
+  readonly marks?: ReadMarks;
   /** The user's profile may have other units than the shipped ones: derived columns then convert its measures. */
   readonly units?: MeasureUnits;
 };

@@ -23,6 +23,8 @@ export type LiveReport = {
   readonly startedAtMs: number;
   readonly updatedAtMs: number;
   readonly store: string;
+  /** How far the buffer was: an older one is a copy that was put back. */
+  readonly buffer?: { readonly epoch: string; readonly lastSeq: number; readonly promisedThrough: number } | undefined;
   readonly problems: readonly Problem[];
   readonly uplink: { readonly state: "up" | "down"; readonly sinceMs: number; readonly error: string | null };
   readonly rules: {
@@ -69,6 +71,7 @@ const LIVE: Shape<LiveReport> = atLeast({
   startedAtMs: anyNumber,
   updatedAtMs: anyNumber,
   store: anyText,
+  buffer: optional(atLeast({ epoch: anyText, lastSeq: anyNumber, promisedThrough: anyNumber })),
   problems: lines(PROBLEM),
   uplink: atLeast({ state: oneOf(["up", "down"]), sinceMs: anyNumber, error: nullable(anyText) }),
   rules: atLeast({

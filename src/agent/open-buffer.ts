@@ -16,6 +16,7 @@ import { makeNodeId } from "../core/node-id.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
+import { noticeCopy } from "./recovery/copied.ts";
 import { salvageBuffer } from "./recovery/salvage.ts";
 
 /** Committed readings kept in memory for delivery, in batches: those on their way, and those that fill up meanwhile. */
@@ -54,8 +55,11 @@ export async function openBuffer(
   }
 }
 
-function newBuffer({ settings, now }: BufferInputs, catalogue?: SensorCatalogue): SqliteBuffer {
+function newBuffer(inputs: BufferInputs, catalogue?: SensorCatalogue): SqliteBuffer {
+  const { settings, now } = inputs;
   return new SqliteBuffer({
+    // What this process had open is no copy, wherever its file is now.
+    opened: (db) => noticeCopy(inputs, db, catalogue !== undefined),
     dataDir: settings.dataDir,
     nodeId: settings.nodeId ?? (() => makeNodeId(hostname(), crypto.getRandomValues(new Uint8Array(6)))),
     nowMs: now(),

@@ -99,7 +99,10 @@ const MAX_ACCUMULATORS = 50_000;
 export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: Lasting, before?: Parts): Parts {
   const { settings, log, now, running = () => performance.now(), reporting = NO_REPORTING } = inputs;
   const stages = new Set(settings.stages);
-  const outbox = new Outbox(buffer, stages, (of) => readingKey({ ...of, node: buffer.nodeId, epoch: buffer.epoch }));
+  const outbox = new Outbox(buffer, stages, (of) => {
+    const { nodeId: node, epoch } = buffer.ownerOf(of.first);
+    return readingKey({ ...of, node, epoch });
+  });
   const rules = new LiveRules(lasting.rules, { buffer, log, now }, before?.rules);
   const room = new DiskRoom(settings.dataDir, buffer.db);
   const heap = watchOwnHeap();
@@ -117,7 +120,7 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
   ];
   const liveReport = reporter(
     { settings, store: inputs.store, startedAtMs: lasting.startedAtMs },
-    { buffer, delivery, pipeline, rules, heartbeat: () => reporting.heartbeat(), problems },
+    { buffer, outbox, delivery, pipeline, rules, heartbeat: () => reporting.heartbeat(), problems },
   );
   return {
     buffer,
@@ -184,11 +187,19 @@ function openDelivery(
   const { settings, store, log, now, running = () => performance.now(), random, units = new Map() } = inputs;
   const { puts, backoffMaxMs } = settings;
   const { nodeId } = buffer;
-  const encoder = new StageEncoder({ epoch: buffer.epoch, nodeId, gzip, units }, buffer.catalogue);
+  const encoders = new Map<string, StageEncoder>();
+  const encoderAt = (seq: number) => {
+    const owner = buffer.ownerOf(seq);
+    const known = encoders.get(owner.epoch);
+    if (known !== undefined) return known;
+    const made = new StageEncoder({ ...owner, gzip, units }, buffer.catalogue);
+    encoders.set(owner.epoch, made);
+    return made;
+  };
   return new Delivery({
     buffer,
     outbox,
-    encoder,
+    encoderAt,
     heap,
     store,
     log,

@@ -1,6 +1,7 @@
 /** The report of a running agent, gathered from its parts: for `status`, and for requests over HTTP. */
 
 import { hostname } from "node:os";
+import type { Outbox } from "../buffer/outbox.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Problem } from "../core/problem.ts";
 import { grouped } from "../core/readable-numbers.ts";
@@ -14,7 +15,7 @@ import type { Delivery } from "./delivery/delivery.ts";
 import type { LiveReport } from "./live.ts";
 import type { FailingRule, LiveRules } from "./live-rules.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { corruptProblems } from "./recovery/old-epochs.ts";
+import { openingProblems } from "./recovery/old-epochs.ts";
 import { sourceProblem } from "./source-trouble.ts";
 
 /** Rules whose counts a report has, so that the file stays small. */
@@ -23,6 +24,7 @@ const RULES_SHOWN = 200;
 type Constants = { readonly settings: Settings; readonly store: ObjectStore; readonly startedAtMs: number };
 type Reported = {
   readonly buffer: SqliteBuffer;
+  readonly outbox: Outbox;
   readonly delivery: Delivery;
   readonly pipeline: Pipeline;
   readonly rules: LiveRules;
@@ -32,7 +34,7 @@ type Reported = {
 };
 
 export function reporter({ settings, store, startedAtMs }: Constants, parts: Reported): (nowMs: number) => LiveReport {
-  const { buffer, delivery, pipeline, rules } = parts;
+  const { buffer, outbox, delivery, pipeline, rules } = parts;
   const { rulesDir } = settings;
   const check = rulesDir === null ? "agent rules check" : `agent rules check ${shellWord(rulesDir)}`;
   return (nowMs) => ({
@@ -42,13 +44,14 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
     startedAtMs,
     updatedAtMs: nowMs,
     store: store.uri,
+    buffer: { epoch: buffer.epoch, lastSeq: buffer.lastSeq, promisedThrough: outbox.plannedThrough },
     problems: [
       ...parts.problems(),
       ...linkProblems(delivery, store),
       ...rulesProblems(rules.refused, check),
       ...idleProblems(rules.warnings, check),
       ...failingProblems(rules.failing()),
-      ...corruptProblems(buffer, nowMs),
+      ...openingProblems(buffer, nowMs),
       ...unseenProblems(buffer, nowMs),
       ...pipeline.taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble)),
     ],

@@ -9,6 +9,7 @@ import type { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
 import type { SeqRange } from "../core/seq-range.ts";
 import { type CommitFacts, type SourceShare, type StoredBlock, verdictOf } from "./buffer.ts";
+import { type EarlierEpoch, earlierEpochs, ownerOf, type SeqOwner } from "./earlier-epochs.ts";
 import { newEpoch } from "./epoch.ts";
 import { BlockReader, loadCatalogue } from "./read-back.ts";
 import { RecentBlocks } from "./recent.ts";
@@ -29,6 +30,8 @@ export type OpenBuffer = {
   readonly recentRows: number;
   /** What sources and rules refer to already, where a new buffer takes the place of a corrupt one; else a new one. */
   readonly catalogue?: SensorCatalogue;
+  /** Called with the database before anything of it is read: it may begin a new epoch there. */
+  readonly opened?: (db: Database) => void;
 };
 
 /** Twenty rows a statement cost a third less than one (docs/decisions.md, "Where the time goes"). */
@@ -45,6 +48,8 @@ type Persisted = { sensors: number; labels: number; measures: number };
 export class SqliteBuffer {
   readonly db: Database;
   readonly epoch: string;
+  /** The epochs that it had before, oldest first. */
+  readonly earlier: readonly EarlierEpoch[];
   /** The id that the node had when the buffer was opened last, where that was another one; else null. */
   readonly nodeIdBefore: string | null;
   readonly catalogue: SensorCatalogue;
@@ -60,11 +65,13 @@ export class SqliteBuffer {
     this.db = new Database(path, { create: true, readwrite: true });
     configure(this.db);
     migrate(this.db, path);
+    options.opened?.(this.db);
     const stored = new SensorCatalogue();
     loadCatalogue(this.db, stored);
     this.#persisted = sizesOf(stored);
     this.catalogue = options.catalogue ?? stored;
     this.epoch = this.#meta("epoch", () => newEpoch(options.nowMs, options.chance));
+    this.earlier = earlierEpochs(this);
     const nodeIdBefore = this.meta("node_id");
     const { nodeId } = options;
     this.#nodeId = typeof nodeId === "string" ? nodeId : (nodeIdBefore ?? nodeId());
@@ -88,6 +95,12 @@ export class SqliteBuffer {
   takeOverNodeId(nodeId: string): void {
     this.#nodeId = nodeId;
     this.setMeta("node_id", nodeId);
+  }
+
+  /** Whose ids the reading with this seq has. */
+  ownerOf(seq: number): SeqOwner {
+    const { epoch, nodeId } = this;
+    return ownerOf(seq, { epoch, nodeId }, this.earlier);
   }
 
   get lastSeq(): number {

@@ -41,7 +41,9 @@ export class WindowLedger {
         "SELECT sensor_id AS sensorId, state FROM window_sensor WHERE start = ?",
       )
       .all(startMs);
-    return { revision: row.revision, throughSeq: row.through_seq, sensors, expired: sensors.length === 0 };
+    // Never issued: it went out in an earlier epoch only.
+    const expired = sensors.length === 0 && row.revision >= 0;
+    return { revision: row.revision, throughSeq: row.through_seq, sensors, expired };
   }
 
   /** Inside the transaction that plans the window's batch. */

@@ -2,6 +2,7 @@
 import { StoppedEarlyError } from "../agent/buffer-inputs.ts";
 import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
 import type { Reporting } from "../agent/parts.ts";
+import { marksOfMachine } from "../buffer/disk/marks.ts";
 import type { Log } from "../core/log/log.ts";
 import { openSource } from "../sensor/open-source.ts";
 import { shippedProfiles } from "../sensor/profile/shipped.ts";
@@ -114,6 +115,7 @@ export async function startAgent(
     store,
     stop,
     now: Date.now,
+    marks: marksOfMachine(settings.machineId),
     random: Math.random,
     units: new Map(profile.measures.map(({ name, unit }) => [name, unit])),
     ...(reporting && { reporting }),

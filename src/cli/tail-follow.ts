@@ -52,11 +52,11 @@ function attempt(look: () => TailPiece): { readonly piece: TailPiece } | { reado
 }
 
 async function show(piece: TailPiece, { isJson, write, say }: FollowOptions): Promise<void> {
-  const { epoch, nodeId, catalogue, found, isOther, missed } = piece;
+  const { epoch, ownerOf, catalogue, found, isOther, missed } = piece;
   if (isOther) say(`Another buffer replaced the one before (agent status): epoch ${epoch}`);
   if (missed > 0) say(`${grouped(missed)} readings were deleted before they could be shown.`);
   const lines = found.map(({ stored, row }) => {
-    const at = { stored, row, catalogue, epoch, nodeId };
+    const at = { stored, row, catalogue, ...ownerOf(stored.firstSeq + row) };
     return `${isJson ? JSON.stringify(readingJson(at)) : readingLine(at)}\n`;
   });
   if (lines.length > 0) await write(lines.join(""));

@@ -6,7 +6,7 @@
 import { unseenProblems } from "../agent/delivery/collisions.ts";
 import type { LiveReport } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
-import { corruptProblems } from "../agent/recovery/old-epochs.ts";
+import { openingProblems } from "../agent/recovery/old-epochs.ts";
 import { heldBy, parkedOf, sourcesOf } from "../buffer/ledger/holdings.ts";
 import { lossesOf } from "../buffer/ledger/losses.ts";
 import { SCHEMA_VERSION } from "../buffer/schema.ts";
@@ -46,7 +46,7 @@ export function liveStatus(opened: OpenAgent, settings: Settings, dataDir: strin
     lag,
     losses: lossesOf(ledger),
     parked: parkedOf(ledger),
-    corrupt: [...corruptProblems(buffer, nowMs), ...unseenProblems(buffer, nowMs)],
+    corrupt: [...openingProblems(buffer, nowMs), ...unseenProblems(buffer, nowMs)],
     sources: sourcesOf(ledger),
     rules: null,
   };

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { unseenProblems } from "../agent/delivery/collisions.ts";
 import { type LastReport, type LiveReport, lastReport } from "../agent/live.ts";
-import { corruptProblems } from "../agent/recovery/old-epochs.ts";
+import { openingProblems } from "../agent/recovery/old-epochs.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
 import { isLocked, type LockHolder, lockHolder } from "../buffer/disk/agent-lock.ts";
 import {
@@ -139,7 +139,7 @@ function factsOf(ledger: BufferLedger, settings: Settings, nowMs: number): Buffe
     lag: lagOf(ledger, settings.stages, settings.windowMs),
     losses: lossesOf(ledger),
     parked: parkedOf(ledger),
-    corrupt: [...corruptProblems(ledger, nowMs), ...unseenProblems(ledger, nowMs)],
+    corrupt: [...openingProblems(ledger, nowMs), ...unseenProblems(ledger, nowMs)],
     sources: sourcesOf(ledger),
     rules: rulesOf(ledger),
   };

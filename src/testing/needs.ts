@@ -6,9 +6,10 @@
  * this machine cannot have is skipped then, by name: AGENT_TEST_WITHOUT (no Go, no Java), or a user who is not root.
  */
 import { test } from "bun:test";
-import { existsSync, mkdtempSync, rmdirSync } from "node:fs";
+import { existsSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { marksOfMachine } from "../buffer/disk/marks.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
 import { findS3Server, serverCache } from "./s3-server.ts";
 import { findSpark } from "./spark/session.ts";
@@ -32,9 +33,21 @@ const NEEDS = {
   linux: { isHere: () => process.platform === "linux", bringer: null },
   "a user who is root": { isHere: () => process.getuid?.() === 0, bringer: null },
   "a user who is not root": { isHere: () => process.getuid?.() !== 0, bringer: null },
+  "a file system that numbers its files": { isHere: numbersFiles, bringer: null },
   "small disks": { isHere: mayMount, bringer: null },
 } as const satisfies Record<string, Spec>;
 export type Need = keyof typeof NEEDS;
+
+/** As ext4 and xfs do, and memory and layers of images do not. */
+function numbersFiles(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), "agent-numbers-"));
+  try {
+    writeFileSync(join(folder, "file"), "");
+    return marksOfMachine(null)(join(folder, "file")).file !== null;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 /** Whether tests that need all of these run. Where they do not, one line says why, and what to type. */
 export function canRun(...needs: readonly Need[]): boolean {

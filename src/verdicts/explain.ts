@@ -61,11 +61,12 @@ export type Explanation = {
 export function explain(asked: ReadingAsked, dataDir: string): Explanation {
   const ledger = BufferLedger.open(dataDir);
   try {
-    if (asked.epoch !== null && asked.epoch !== ledger.epoch) throw ofAnotherEpoch(asked, ledger, dataDir);
+    const owner = ledger.ownerOf(asked.seq);
+    if (asked.epoch !== null && asked.epoch !== owner.epoch) throw ofAnotherEpoch(asked, ledger, dataDir);
     const readings = new LedgerReadings(ledger);
     const stored = readings.at(asked.seq);
     if (stored === null) throw notHeld(asked.seq, ledger, dataDir);
-    const { epoch, nodeId } = ledger;
+    const { epoch, nodeId } = owner;
     const at = { stored, row: 0, catalogue: readings.catalogue, epoch, nodeId };
     const shown = readingJson(at);
     const judgedBy = judgedByOf(at, shown, ledger);
@@ -129,7 +130,7 @@ function ofAnotherEpoch({ epoch, seq }: ReadingAsked, ledger: BufferLedger, data
 }
 
 function notHeld(seq: number, ledger: BufferLedger, dataDir: string): AgentError {
-  const id = `${ledger.epoch}-${seq}`;
+  const id = `${ledger.ownerOf(seq).epoch}-${seq}`;
   const accepted = ledger.accepted();
   if (seq > accepted) {
     const last = accepted === 0 ? "it has none yet" : `the last one has seq ${accepted}`;

@@ -26,7 +26,9 @@ export type FoldedRun = {
 export type Promises = {
   readonly epoch: string;
   readonly nodeId: string;
-  /** The last seq ever given; seqs start at 1. */
+  /** The first seq that it can have: 1, or the one behind the earlier epoch of the same buffer. */
+  readonly from: number;
+  /** The last seq ever given. */
   readonly accepted: number;
   readonly plannedThrough: number;
   readonly batches: readonly PromisedBatch[];

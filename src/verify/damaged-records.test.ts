@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { corruptProblems, oldEpochs } from "../agent/recovery/old-epochs.ts";
+import { oldEpochs, openingProblems } from "../agent/recovery/old-epochs.ts";
 import { isCorruption } from "../buffer/corruption.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { LedgerReadings } from "../buffer/ledger/readings.ts";
@@ -38,7 +38,7 @@ test("status is shown whatever the records beside the readings hold", () => {
   const corrupt = readWith(
     BROKEN,
     (text) => buffer.setMeta("corrupt", text),
-    () => corruptProblems(buffer, 0),
+    () => openingProblems(buffer, 0),
   );
   expect(corrupt.flat()).toEqual([]);
   const canonical = (text: string) => buffer.db.query("UPDATE rule_set SET canonical = ?").run(text);

@@ -5,7 +5,7 @@ import type { ProgressLine } from "../core/progress.ts";
 import { grouped } from "../core/readable-numbers.ts";
 import { NotFoundError, type ObjectStore } from "../uplink/object-store.ts";
 import { gunzipRows } from "../uplink/read-object.ts";
-import type { Promises, StoredObject } from "./audit.ts";
+import type { StoredObject } from "./audit.ts";
 import { ContentAudit, DEEP_SEQS } from "./contents.ts";
 import type { EpochFindings } from "./findings.ts";
 
@@ -22,7 +22,7 @@ type Deep = NonNullable<EpochFindings["deep"]>;
 /** Throws the error of a store that cannot be read now; an object that is corrupt or missing is a finding. */
 export async function openEvery(
   objects: readonly StoredObject[],
-  { epoch, accepted }: Pick<Promises, "epoch" | "accepted">,
+  { epoch, seqs: { last: accepted } }: Pick<EpochFindings, "epoch" | "seqs">,
   { store, stop, progress }: DeepOptions,
 ): Promise<Deep> {
   if (accepted > DEEP_SEQS) {

@@ -1,17 +1,22 @@
 /** The result of `verify`, epoch by epoch. */
+import type { SeqRange } from "../core/seq-range.ts";
 import type { Audit } from "./audit.ts";
 import type { ContentFindings } from "./contents.ts";
 
 /** An object whose rows do not agree with its name, or cannot be read. */
 export type CorruptObject = { readonly stage: string; readonly key: string; readonly message: string };
 
-/** One epoch: that of the buffer, or one whose buffer was set aside as corrupt. */
+/** One epoch: that of the buffer, one that it had before, or one whose buffer was set aside as corrupt. */
 export type EpochFindings = {
   readonly epoch: string;
   readonly nodeId: string;
   readonly accepted: number;
+  /** Its seqs: the readings that it accepted. */
+  readonly seqs: SeqRange;
+  /** It ended, and the same buffer continues under another one. */
+  readonly ended: boolean;
   readonly lost: number;
-  /** Where the corrupt buffer was set aside; null for the epoch that is in use. */
+  /** Where the corrupt buffer was set aside; null for an epoch of the present one. */
   readonly file: string | null;
   readonly audit: Audit;
   /** Null where it was not asked for. */

@@ -13,6 +13,7 @@ import { reconcile } from "./reconcile.ts";
 export type OldEpochFacts = {
   readonly epoch: string;
   readonly nodeId: string;
+  readonly from: number;
   readonly accepted: number;
   readonly lost: readonly SeqRange[];
   /** Batches of it that the present buffer delivers, or has delivered. */
@@ -41,6 +42,7 @@ export function reconcileOldEpoch(of: OldEpochFacts, objects: readonly StoredObj
     {
       epoch: of.epoch,
       nodeId: of.nodeId,
+      from: of.from,
       accepted: of.accepted,
       plannedThrough: of.accepted,
       batches,

@@ -38,8 +38,8 @@ export function auditReadings(
     sums[stage] = sumsOf(runs);
     found[stage].pending.push(...promises.unplanned[stage]);
   }
-  const { plannedThrough } = promises;
-  const verdicts = { sums: sums as Verdicts["sums"], lost, used, always, plannedThrough };
+  const { from, plannedThrough } = promises;
+  const verdicts = { sums: sums as Verdicts["sums"], lost, used, always, from, plannedThrough };
   judgeSpans(parts, verdicts, found);
 }
 

@@ -26,6 +26,7 @@ const windowKeyOf = (startMs: number, revision: number, count = 2) =>
 const NOTHING: Promises = {
   epoch: EPOCH,
   nodeId: NODE,
+  from: 1,
   accepted: 0,
   plannedThrough: 0,
   batches: [],
@@ -305,6 +306,7 @@ function planOf(input: PlanInput): Plan {
     promises: {
       epoch: EPOCH,
       nodeId: NODE,
+      from: 1,
       accepted: rows.length,
       plannedThrough,
       folded,

@@ -28,6 +28,7 @@ export type Verdicts = {
   readonly used: ReadonlySet<ReadingStage>;
   /** Stages that are judged also where no object or batch shows them. */
   readonly always: ReadonlySet<ReadingStage>;
+  readonly from: number;
   readonly plannedThrough: number;
 };
 
@@ -47,7 +48,7 @@ export function judgeSpans(parts: readonly Part[], verdicts: Verdicts, found: Fi
   const spans = spansOf(parts);
   const judge = new SpanJudge(verdicts, found);
   for (const span of spans) judge.span(span);
-  const planned = { first: 1, last: verdicts.plannedThrough };
+  const planned = { first: verdicts.from, last: verdicts.plannedThrough };
   for (const gap of missingIn(planned, [...spans, ...verdicts.lost.ranges])) judge.gap(gap);
   judge.nameUnexplained();
 }

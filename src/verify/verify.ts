@@ -9,7 +9,7 @@ import { AgentError } from "../core/errors.ts";
 import { secondsText } from "../core/net/timed-request.ts";
 import type { ProgressLine } from "../core/progress.ts";
 import { grouped } from "../core/readable-numbers.ts";
-import { mergeRanges, totalSize } from "../core/seq-range.ts";
+import { intersect, mergeRanges, type SeqRange, sizeOf, totalSize } from "../core/seq-range.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { READING_STAGES, STAGES } from "../core/stage.ts";
 import { isRunning } from "../status/status.ts";
@@ -105,7 +105,7 @@ async function listAll({ dataDir, store, stop, now, progress }: VerifyOptions): 
 function known(dataDir: string): { nodeId: string; epochs: string[] } {
   const ledger = BufferLedger.open(dataDir);
   try {
-    return { nodeId: ledger.nodeId, epochs: [ledger.epoch, ...oldEpochs(ledger).map(({ epoch }) => epoch)] };
+    return { nodeId: ledger.nodeId, epochs: [ledger.epoch, ...predecessors(ledger).map(({ epoch }) => epoch)] };
   } finally {
     ledger.close();
   }
@@ -119,7 +119,7 @@ function compare({ dataDir, settings }: VerifyOptions, listed: Listed): Compared
   try {
     const { stages, windowMs } = settings;
     const promises = promisesOf(ledger, { stages, windowMs, listedFromMs: listed.fromMs });
-    const { epoch, nodeId, accepted } = promises;
+    const { epoch, nodeId, from, accepted: last } = promises;
     const objects = listed.objects.get(epoch);
     if (objects === undefined) {
       throw new AgentError("Cannot verify: the buffer was replaced while the store was listed", {
@@ -127,25 +127,46 @@ function compare({ dataDir, settings }: VerifyOptions, listed: Listed): Compared
       });
     }
     const audit = reconcile(promises, objects);
-    const own = { epoch, nodeId, accepted, lost: totalSize(promises.lost), file: null, audit, objects };
-    return [own, ...oldEpochs(ledger).map((old) => compareEarlier(old, promises, settings, listed))];
+    const seqs = { first: from, last };
+    const lost = totalSize(promises.lost.map((range) => intersect(range, seqs)));
+    const own = { epoch, nodeId, accepted: sizeOf(seqs), seqs, ended: false, lost, file: null, audit, objects };
+    return [own, ...predecessors(ledger).map((old) => compareEarlier(old, promises, settings, listed))];
   } finally {
     ledger.close();
   }
 }
 
+/** An epoch before the present one: of a buffer that was set aside (`file`), or of this one. */
+type Predecessor = Pick<OldEpoch, "epoch" | "nodeId"> & { readonly seqs: SeqRange; readonly file: string | null };
+
+function predecessors(ledger: BufferLedger): Predecessor[] {
+  const earlier = ledger.earlier().map(({ epoch, nodeId, first, last }) => {
+    return { epoch, nodeId, seqs: { first, last }, file: null };
+  });
+  const aside = oldEpochs(ledger).map(({ epoch, nodeId, from = 1, accepted: last, file }) => {
+    return { epoch, nodeId, seqs: { first: from, last }, file };
+  });
+  return [...earlier, ...aside];
+}
+
 function compareEarlier(
-  { epoch, nodeId, accepted, file }: OldEpoch,
+  { epoch, nodeId, seqs, file }: Predecessor,
   promises: LedgerPromises,
   settings: VerifyOptions["settings"],
   listed: Listed,
 ): Compared {
-  const objects = listed.objects.get(epoch) ?? [];
-  const lost = promises.lostEarlier.filter((loss) => loss.epoch === epoch).map(({ range }) => range);
+  // Of a data dir that was copied, another copy may have continued behind the readings that both have.
+  const isOurs = ({ of }: StoredObject) => file !== null || of.kind !== "readings" || of.first <= seqs.last;
+  const objects = (listed.objects.get(epoch) ?? []).filter(isOurs);
+  const own = promises.lost.map((range) => intersect(range, seqs)).filter((range) => sizeOf(range) > 0);
+  const lost =
+    file === null ? own : promises.lostEarlier.filter((loss) => loss.epoch === epoch).map(({ range }) => range);
   const carried = promises.carried.filter(({ key }) => key.includes(`/${epoch}.`));
   const stages = READING_STAGES.filter((stage) => settings.stages.includes(stage));
-  const audit = reconcileOldEpoch({ epoch, nodeId, accepted, lost, carried, stages }, objects);
-  return { epoch, nodeId, accepted, lost: totalSize(mergeRanges(lost)), file, audit, objects };
+  const { first: from, last } = seqs;
+  const audit = reconcileOldEpoch({ epoch, nodeId, from, accepted: last, lost, carried, stages }, objects);
+  const sum = totalSize(mergeRanges(lost));
+  return { epoch, nodeId, accepted: sizeOf(seqs), seqs, ended: file === null, lost: sum, file, audit, objects };
 }
 
 async function untilSettled({ dataDir, settings, stop, progress }: VerifyOptions, settle: Settle, endMs: number) {

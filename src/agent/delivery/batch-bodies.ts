@@ -13,7 +13,8 @@ export type Prepared = { readonly batch: Batch; readonly body: Uint8Array };
 export type BodyParts = {
   readonly buffer: SqliteBuffer;
   readonly outbox: Outbox;
-  readonly encoder: StageEncoder;
+  /** Writes the ids that the reading with this seq has. */
+  readonly encoderAt: (seq: number) => StageEncoder;
   readonly heap: HeapWatch;
 };
 
@@ -33,13 +34,13 @@ export class BatchBodies {
   /** The bodies of a batch and its siblings, made in one pass. Throws CorruptRowError when readings are missing. */
   of(batch: Batch, siblings: readonly Batch[]): Prepared[] {
     const { range } = batch;
-    const { buffer, outbox, encoder, heap } = this.#parts;
+    const { buffer, outbox, encoderAt, heap } = this.#parts;
     if (range === null) return [{ batch, body: outbox.body(batch) }];
     const all = [batch, ...siblings];
     const stages = new Set(all.map(({ stage }) => stage as ReadingStage));
     // Counted before encoding, when the leftovers of earlier batches are garbage.
     heap.count(sizeOf(range));
-    const made = encoder.encode(buffer.read(range), range, stages);
+    const made = encoderAt(range.first).encode(buffer.read(range), range, stages);
     return all.map((one) => {
       const object = made.get(one.stage as ReadingStage);
       if (object?.count === one.count) return { batch: one, body: object.body };

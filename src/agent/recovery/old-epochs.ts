@@ -1,7 +1,7 @@
 /** A buffer's record of the corrupt ones that were set aside before it: for `status`, `why` and `verify`. */
 import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import { boolean, text } from "../../core/outside/scalar-shapes.ts";
-import type { Shape } from "../../core/outside/shape.ts";
+import { optional, type Shape } from "../../core/outside/shape.ts";
 import { anyNumber, atLeast, storedEntries, storedJson } from "../../core/outside/stored-json.ts";
 import type { Problem } from "../../core/problem.ts";
 import { MS_PER_DAY } from "../../core/time/duration.ts";
@@ -10,13 +10,19 @@ import type { Recovered } from "./readings.ts";
 /** The problem is shown for this long; the file and the losses stay. */
 const SHOWN_MS = MS_PER_DAY;
 const META_CORRUPT = "corrupt";
+const META_COPIED = "copied";
 const META_OLD_EPOCHS = "old_epochs";
 
 /** The record of a buffer that was set aside: `verify` accounts for it under its own epoch. */
-export type OldEpoch = Omit<Recovered, "kept" | "unknown"> & { readonly file: string; readonly atMs: number };
+export type OldEpoch = Omit<Recovered, "kept" | "unknown"> & {
+  readonly file: string;
+  readonly atMs: number;
+  /** Its first seq, where an epoch before it was of the same buffer; absent: 1. */
+  readonly from?: number | undefined;
+};
 
 const anyText = text(/^/, "a text");
-const CORRUPT = atLeast({ code: anyText, message: anyText, try: anyText, atMs: anyNumber });
+const NOTED = atLeast({ code: anyText, message: anyText, try: anyText, atMs: anyNumber });
 const OLD_EPOCH: Shape<OldEpoch> = atLeast({
   epoch: anyText,
   nodeId: anyText,
@@ -25,21 +31,31 @@ const OLD_EPOCH: Shape<OldEpoch> = atLeast({
   lost: anyNumber,
   file: anyText,
   atMs: anyNumber,
+  from: optional(anyNumber),
 });
 
 type Meta = Pick<SqliteBuffer, "meta">;
 
-/** The problem of a corrupt buffer, which `status` reports for a day. */
-export function corruptProblems(buffer: Meta, nowMs: number): Problem[] {
-  const corrupt = storedJson(CORRUPT, buffer.meta(META_CORRUPT) ?? "null");
-  if (corrupt === null) return [];
-  const { atMs, ...problem } = corrupt;
-  return Math.abs(nowMs - atMs) < SHOWN_MS ? [problem] : [];
+/** The problems that showed when the buffer was opened, which `status` reports for a day: it was corrupt, or a copy. */
+export function openingProblems(buffer: Meta, nowMs: number): Problem[] {
+  return [META_CORRUPT, META_COPIED].flatMap((key) => {
+    const noted = storedJson(NOTED, buffer.meta(key) ?? "null");
+    if (noted === null) return [];
+    const { atMs, ...problem } = noted;
+    return Math.abs(nowMs - atMs) < SHOWN_MS ? [problem] : [];
+  });
 }
 
+type SetMeta = Pick<SqliteBuffer, "setMeta">;
+
 /** Records why the previous buffer was set aside. */
-export function rememberCorrupt(buffer: Pick<SqliteBuffer, "setMeta">, problem: Problem, atMs: number): void {
+export function rememberCorrupt(buffer: SetMeta, problem: Problem, atMs: number): void {
   buffer.setMeta(META_CORRUPT, JSON.stringify({ ...problem, atMs }));
+}
+
+/** Records why the buffer began a new epoch. */
+export function rememberCopied(buffer: SetMeta, problem: Problem, atMs: number): void {
+  buffer.setMeta(META_COPIED, JSON.stringify({ ...problem, atMs }));
 }
 
 /** The buffers that were set aside before this one, oldest first. A record that is damaged is left out. */
@@ -48,6 +64,6 @@ export function oldEpochs(of: { meta(key: string): string | null }): OldEpoch[] 
 }
 
 /** Records all of them, oldest first. */
-export function rememberOldEpochs(buffer: Pick<SqliteBuffer, "setMeta">, epochs: readonly OldEpoch[]): void {
+export function rememberOldEpochs(buffer: SetMeta, epochs: readonly OldEpoch[]): void {
   buffer.setMeta(META_OLD_EPOCHS, JSON.stringify(epochs));
 }

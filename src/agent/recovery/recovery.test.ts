@@ -33,7 +33,7 @@ import { StoppedEarlyError } from "../buffer-inputs.ts";
 import { openAgent } from "../open-agent.ts";
 import { openBuffer } from "../open-buffer.ts";
 import type { AgentInputs } from "../parts.ts";
-import { corruptProblems, oldEpochs } from "./old-epochs.ts";
+import { oldEpochs, openingProblems } from "./old-epochs.ts";
 
 const longTest = testWith("time");
 
@@ -252,7 +252,7 @@ longTest(
       const { epoch, lastSeq } = buffer;
       checkEpoch(found, { epoch, accepted: lastSeq }, lossesOf(buffer, null), { what, flipped });
       checkWindows(found, buffer.epoch, 0, what);
-      const [problem] = corruptProblems(buffer, NOW);
+      const [problem] = openingProblems(buffer, NOW);
       const files = readdirSync(made.dataDir).filter((name) => /^buffer\.corrupt-.*\.db$/.test(name));
       expect([what, files.length]).toEqual([what, problem === undefined ? 0 : 1]);
       if (problem !== undefined) {
@@ -300,7 +300,7 @@ longTest(
     const sent = [...after.ids.raw.keys()].filter(isOld).length - known;
     // Promised readings are counted as lost; the count in the buffer identifies the others, which are sent.
     expect(sent + old!.lost).toBe(old!.accepted);
-    expect(corruptProblems(opened.parts.buffer, NOW)[0]!.message).toContain("not whether they were delivered");
+    expect(openingProblems(opened.parts.buffer, NOW)[0]!.message).toContain("not whether they were delivered");
     await opened.close();
   },
 );

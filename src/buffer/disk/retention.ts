@@ -140,16 +140,19 @@ export class Retention {
          WHERE state = 'delivered' AND last_seq <= ? GROUP BY stage, first_seq, last_seq ORDER BY stage, first_seq`,
       )
       .all(last);
-    const before = db.query<{ first: number }, [string, number]>(
-      "SELECT first_seq AS first FROM delivered WHERE stage = ? AND first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+    // A run is of one epoch.
+    const before = db.query<{ first: number }, [string, number, number]>(
+      `SELECT first_seq AS first FROM delivered WHERE stage = ? AND first_seq <= ? AND first_seq >= ?
+       ORDER BY first_seq DESC LIMIT 1`,
     );
+    const epochStart = (seq: number) => this.#buffer.earlier.findLast((epoch) => epoch.last < seq)?.last ?? 0;
     const extend = db.query(
       `UPDATE delivered SET last_seq = max(last_seq, ?), rows = rows + ?, objects = objects + ?
        WHERE stage = ? AND first_seq = ?`,
     );
     const insert = db.query("INSERT INTO delivered VALUES (?, ?, ?, ?, ?)");
     for (const range of ranges) {
-      const run = before.get(range.stage, range.first);
+      const run = before.get(range.stage, range.first, epochStart(range.first) + 1);
       if (run === null) insert.run(range.stage, range.first, range.last, range.rows, range.objects);
       else extend.run(range.last, range.rows, range.objects, range.stage, run.first);
     }

@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { AgentError, codeOf, messageOf, UsageError } from "../../core/errors.ts";
 import { shellWord } from "../../core/shell-word.ts";
+import { type EarlierEpoch, earlierEpochs, ownerOf, type SeqOwner } from "../earlier-epochs.ts";
 import { SCHEMA_VERSION } from "../schema.ts";
 import { BUFFER_FILE } from "../sqlite-buffer.ts";
 
@@ -56,7 +57,18 @@ export class BufferLedger {
     return this.db.query<{ value: string }, [string]>("SELECT value FROM meta WHERE key = ?").get(key)?.value ?? null;
   }
 
-  /** The last seq that was ever given: how many readings the epoch has accepted. */
+  /** The epochs that the buffer had before its present one, oldest first. */
+  earlier(): readonly EarlierEpoch[] {
+    return earlierEpochs(this);
+  }
+
+  /** Whose ids the reading with this seq has. */
+  ownerOf(seq: number): SeqOwner {
+    const { epoch, nodeId } = this;
+    return ownerOf(seq, { epoch, nodeId }, this.earlier());
+  }
+
+  /** The last seq that was ever given: how many readings the buffer has accepted. */
   accepted(): number {
     const committed = this.db.query<{ seq: number | null }, []>("SELECT max(last_seq) AS seq FROM commit_group").get();
     return Math.max(Number(this.meta("last_seq") ?? "0"), committed?.seq ?? 0);

@@ -2,6 +2,7 @@
 import type { SeqRange } from "../../core/seq-range.ts";
 import type { ReadingStage, Stage } from "../../core/stage.ts";
 import { ANOMALOUS, MALFORMED, VALID } from "../buffer.ts";
+import { firstSeqOf } from "../earlier-epochs.ts";
 import type { BufferLedger } from "./ledger.ts";
 import { lossesOf } from "./losses.ts";
 
@@ -16,10 +17,12 @@ export type LedgerBatch = {
 export type LedgerPromises = {
   readonly epoch: string;
   readonly nodeId: string;
+  /** The first seq of the present epoch. */
+  readonly from: number;
   readonly accepted: number;
   readonly plannedThrough: number;
   readonly batches: readonly LedgerBatch[];
-  /** Batches of earlier epochs: readings that a corrupt buffer had not delivered, under the keys that it gave. */
+  /** Batches of earlier epochs: of readings that a corrupt buffer had not delivered, and of the buffer's own earlier epochs. */
   readonly carried: readonly LedgerBatch[];
   readonly folded: readonly {
     readonly stage: ReadingStage;
@@ -46,6 +49,7 @@ export type PromisesAsked = {
 
 export function promisesOf(ledger: BufferLedger, asked: PromisesAsked): LedgerPromises {
   const { epoch, nodeId } = ledger;
+  const from = firstSeqOf(ledger.earlier());
   const isOn = new Set(asked.stages);
   const all = batchesOf(ledger, asked.listedFromMs);
   const isOwn = ({ key }: LedgerBatch) => key.includes(`/${epoch}.`);
@@ -55,21 +59,24 @@ export function promisesOf(ledger: BufferLedger, asked: PromisesAsked): LedgerPr
   return {
     epoch,
     nodeId,
+    from,
     accepted: ledger.accepted(),
     plannedThrough: ledger.plannedThrough(),
     batches: all.filter(isOwn),
     carried: all.filter((batch) => !isOwn(batch)),
     folded: ledger.db
-      .query<SeqRange & { stage: ReadingStage; rows: number; objects: number }, []>(
-        "SELECT stage, first_seq AS first, last_seq AS last, rows, objects FROM delivered",
+      .query<SeqRange & { stage: ReadingStage; rows: number; objects: number }, [number]>(
+        "SELECT stage, first_seq AS first, last_seq AS last, rows, objects FROM delivered WHERE first_seq >= ?",
       )
-      .all()
+      .all(from)
       .map(({ stage, first, last, rows, objects }) => ({ stage, range: { first, last }, rows, objects })),
     lost: losses.flatMap(({ epoch: of, range }) => (of === undefined ? [range] : [])),
     lostEarlier: losses.flatMap(({ epoch: of, range }) => (of === undefined ? [] : [{ epoch: of, range }])),
     unplanned: unplannedRanges(ledger, isOn),
     windows: ledger.db
-      .query<{ startMs: number; revision: number }, []>("SELECT start AS startMs, revision FROM window")
+      .query<{ startMs: number; revision: number }, []>(
+        "SELECT start AS startMs, revision FROM window WHERE revision >= 0",
+      )
       .all(),
     openWindows: isOn.has("aggregated") ? openWindows(ledger, asked.windowMs) : [],
   };
@@ -99,7 +106,7 @@ export function openWindows(ledger: BufferLedger, windowMs: number): number[] {
       `SELECT DISTINCT start FROM (SELECT seq, time - ((time % ?1) + ?1) % ?1 AS start FROM reading
          WHERE seq >= ?2 AND verdict <> ?3 LIMIT ?4) r
        WHERE NOT EXISTS (SELECT 1 FROM window w WHERE w.start = r.start AND (w.through_seq >= r.seq
-         OR NOT EXISTS (SELECT 1 FROM window_sensor s WHERE s.start = w.start))) ORDER BY start`,
+         OR w.revision >= 0 AND NOT EXISTS (SELECT 1 FROM window_sensor s WHERE s.start = w.start))) ORDER BY start`,
     )
     .all(length, Number(ledger.meta("windows_from") ?? "1"), MALFORMED, OPEN_ROWS)
     .map((row) => row.start);

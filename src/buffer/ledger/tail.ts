@@ -5,6 +5,7 @@
  */
 import { IDENTITY_COLUMNS, NO_SENSOR, type SensorCatalogue } from "../../core/sensor.ts";
 import { type StoredBlock, verdictOf } from "../buffer.ts";
+import { ownerOf, type SeqOwner } from "../earlier-epochs.ts";
 import { BufferLedger } from "./ledger.ts";
 import { LedgerReadings } from "./readings.ts";
 
@@ -14,7 +15,8 @@ export type TailFilter = { readonly verdicts: readonly number[]; readonly sensor
 /** The readings of one look that pass the filter, in order of seq. */
 export type TailPiece = {
   readonly epoch: string;
-  readonly nodeId: string;
+  /** Whose ids a reading has. */
+  readonly ownerOf: (seq: number) => SeqOwner;
   readonly catalogue: SensorCatalogue;
   readonly found: readonly { readonly stored: StoredBlock; readonly row: number }[];
   /** Another buffer has replaced the one before; it is followed from its first reading on. */
@@ -73,12 +75,15 @@ export class BufferTail {
     const ledger = BufferLedger.open(this.#dataDir);
     try {
       const { epoch, nodeId } = ledger;
-      const isOther = this.#readings !== null && this.#readings.epoch !== epoch;
+      const earlier = ledger.earlier();
+      const known = [epoch, ...earlier.map((one) => one.epoch)];
+      const isOther = this.#readings !== null && !known.includes(this.#readings.epoch);
       if (isOther) this.#next = 1;
       const readings = new LedgerReadings(ledger, this.#readings);
       const piece = take(ledger, readings);
       this.#readings = readings;
-      return { epoch, nodeId, catalogue: readings.catalogue, isOther, ...piece };
+      const owner = (seq: number) => ownerOf(seq, { epoch, nodeId }, earlier);
+      return { epoch, ownerOf: owner, catalogue: readings.catalogue, isOther, ...piece };
     } finally {
       ledger.close();
     }

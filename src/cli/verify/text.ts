@@ -36,9 +36,10 @@ export function verificationText(
   return `${lines.map(oneLine).join("\n")}\n`;
 }
 
-function headline({ epoch, nodeId, accepted, lost, file }: EpochFindings): string {
+function headline({ epoch, nodeId, accepted, lost, file, ended }: EpochFindings): string {
   const losses = lost === 0 ? "" : `, ${grouped(lost)} of them lost and counted (agent status)`;
-  const aside = file === null ? "" : `, of a buffer that was set aside as corrupt`;
+  const before = ended ? ", which ended when the data dir was moved, restored or cloned" : "";
+  const aside = file === null ? before : `, of a buffer that was set aside as corrupt`;
   return `node ${nodeId}, epoch ${epoch}${aside}: ${grouped(accepted)} readings accepted${losses}`;
 }
 

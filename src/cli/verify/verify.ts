@@ -102,10 +102,21 @@ export function toJson({ ok, epochs, otherEpochs, foreign }: Verification) {
   return { ok, epochs: epochs.map(epochJson), other_epochs: otherEpochs, other_objects: foreign };
 }
 
-function epochJson({ epoch, nodeId, accepted, lost, file, audit, deep }: EpochFindings) {
+function epochJson({ epoch, nodeId, accepted, seqs, ended, lost, file, audit, deep }: EpochFindings) {
   const stages = Object.fromEntries(STAGES.map((stage) => [stage, stageJson(audit.stages[stage])]));
   const strays = audit.strays.slice(0, STRAYS_NAMED).map(({ stage, key }) => ({ stage, key }));
-  const findings = { epoch, node_id: nodeId, accepted, lost, set_aside: file, stages, unpromised_objects: strays };
+  const findings = {
+    epoch,
+    node_id: nodeId,
+    accepted,
+    first_seq: seqs.first,
+    last_seq: seqs.last,
+    lost,
+    set_aside: file,
+    ended,
+    stages,
+    unpromised_objects: strays,
+  };
   if (deep === null) return findings;
   const { twice, contradicting, notSchematized, notValidated } = deep.contents;
   return {

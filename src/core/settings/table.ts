@@ -20,6 +20,11 @@ export const SETTINGS = {
     ),
     "The node's name in keys and rows. Not set: made with the buffer, of the host's name and a random part, and kept in it.",
   ),
+  machineId: may(
+    "AGENT_MACHINE_ID",
+    kind.text("1 to 128 of A-Z, a-z, 0-9, '.', '_', ':', '-'", "ID", /^[A-Za-z0-9._:-]{1,128}$/),
+    "Distinguishes this machine from those that a data dir may be copied to. Not set: its hardware and /etc/machine-id do.",
+  ),
   dataDir: must(
     { env: "AGENT_DATA_DIR", flag: "data-dir" },
     kind.path("DIR"),

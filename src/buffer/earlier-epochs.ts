@@ -1,0 +1,66 @@
+/**
+ * The epochs that a buffer had before its present one. A data dir that was moved, restored or cloned may be at work twice, so
+ * its buffer begins a new epoch in place: seqs continue, readings that no batch promises yet get ids of the new epoch, and
+ * promised ones keep the ids of the old one, because every copy promised the same rows under the same keys.
+ */
+import type { Database } from "bun:sqlite";
+import { text } from "../core/outside/scalar-shapes.ts";
+import type { Shape } from "../core/outside/shape.ts";
+import { anyNumber, atLeast, storedEntries } from "../core/outside/stored-json.ts";
+
+/** Whose ids a reading has, and whose name is in its keys. */
+export type SeqOwner = { readonly epoch: string; readonly nodeId: string };
+
+/** Readings `first` to `last` keep these ids; `last` may be `first - 1`: it has none. */
+export type EarlierEpoch = SeqOwner & {
+  readonly first: number;
+  readonly last: number;
+  readonly endedAtMs: number;
+};
+
+export const META_EARLIER = "earlier_epochs";
+
+const anyText = text(/^/, "a text");
+const EARLIER: Shape<EarlierEpoch> = atLeast({
+  epoch: anyText,
+  nodeId: anyText,
+  first: anyNumber,
+  last: anyNumber,
+  endedAtMs: anyNumber,
+});
+
+/** Oldest first. A record that is damaged is left out. */
+export function earlierEpochs(of: { meta(key: string): string | null }): readonly EarlierEpoch[] {
+  return storedEntries(EARLIER, of.meta(META_EARLIER) ?? "[]") ?? [];
+}
+
+/** The first seq that can be of the present epoch. */
+export function firstSeqOf(earlier: readonly EarlierEpoch[]): number {
+  return (earlier.at(-1)?.last ?? 0) + 1;
+}
+
+/** The owner of a seq. */
+export function ownerOf(seq: number, present: SeqOwner, earlier: readonly EarlierEpoch[]): SeqOwner {
+  return earlier.find(({ first, last }) => seq >= first && seq <= last) ?? present;
+}
+
+/**
+ * Ends the epoch of a buffer that is not open yet for its agent, and gives it `epoch`, in the caller's transaction. Windows begin
+ * again, without the readings that went out in them: the new epoch's windows have other ids.
+ */
+export function endEpoch(db: Database, epoch: string, nowMs: number): EarlierEpoch {
+  const meta = (key: string) =>
+    db.query<{ value: string }, [string]>("SELECT value FROM meta WHERE key = ?").get(key)?.value ?? null;
+  const set = db.query<null, [string, string]>(
+    "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+  );
+  const before = earlierEpochs({ meta });
+  const first = firstSeqOf(before);
+  const last = Math.max(first - 1, Number(meta("planned_through") ?? "0"));
+  const ended = { epoch: meta("epoch") ?? "", nodeId: meta("node_id") ?? "", first, last, endedAtMs: nowMs };
+  set.run(META_EARLIER, JSON.stringify([...before, ended]));
+  set.run("epoch", epoch);
+  db.run("UPDATE window SET revision = -1");
+  db.run("DELETE FROM window_sensor");
+  return ended;
+}
