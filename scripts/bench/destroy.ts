@@ -9,7 +9,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Aws, openAws } from "../../src/provision/aws/clients.ts";
-import { removeBucket } from "../../src/provision/aws/empty.ts";
+import { removeBucket } from "../../src/provision/bucket/empty.ts";
 import { FactBook } from "../../src/provision/facts.ts";
 import { BUCKET_USES, bucketName } from "../../src/provision/names.ts";
 import { startS3Server } from "../../src/testing/s3-server.ts";

@@ -43,6 +43,18 @@ export async function applyPlan(plan: Plan, world: Omit<Doing, "facts">, watch: 
   return teller.all;
 }
 
+/** What each resource says when it is looked at once more, at the end of an apply of which every step is done. */
+export async function confirmPlan(plan: Plan, world: Omit<Doing, "facts">): Promise<readonly Problem[]> {
+  const doing = { ...world, facts: plan.facts };
+  const problems: Problem[] = [];
+  for (const { resource, problem } of plan.parts) {
+    if (problem !== null || resource.unwanted !== undefined || resource.confirm === undefined) continue;
+    const found = await attempt(resource.id, doing, () => tryAgain(doing, async () => resource.confirm?.(doing)));
+    if (found !== null) problems.push(found);
+  }
+  return problems;
+}
+
 /** What became known on the way, such as a new external id, may make a difference that no plan could know. */
 function comparedAgain(part: Part, facts: FactBook): Part {
   const { resource, actual, problem } = part;

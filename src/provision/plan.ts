@@ -3,7 +3,7 @@ import { AgentError, DeniedError, LoginRefusedError, messageOf } from "../core/e
 import { FactBook } from "./facts.ts";
 import { makingOrder, mustGet, readingOrder, sorted, walk } from "./graph.ts";
 import { tryAgain } from "./poll.ts";
-import type { Action, Change, Doing, ProvisionSide, Resource, Side } from "./resource.ts";
+import type { Action, Change, Doing, ProvisionSide, Remark, Resource, Side } from "./resource.ts";
 
 /** Calls to one cloud that are under way at the same time while a plan is made. */
 const READS_AT_ONCE = 32;
@@ -34,6 +34,7 @@ export type Part = {
   /** As it was read; null: it is not there. */
   readonly actual: unknown;
   readonly changes: readonly Change[];
+  readonly remarks: readonly Remark[];
   /** It could not be read, or is not ours: nothing is done about it. */
   readonly problem: Problem | null;
   /** True where it is there and is not ours. */
@@ -91,23 +92,28 @@ async function readAll(resources: readonly Resource[], doing: Doing): Promise<Ma
 function partOf(resource: Resource, found: ReadResult, { facts, again }: Doing, { adopt }: PlanOptions): Part {
   if ("error" in found) {
     const problem = problemOf(resource.id, found.error, again);
-    return { resource, actual: null, changes: [], problem, isForeign: false };
+    return { resource, actual: null, changes: [], remarks: [], problem, isForeign: false };
   }
   const { actual } = found;
-  if (actual === null) return { resource, actual, changes: [], problem: null, isForeign: false };
+  if (actual === null) return { resource, actual, changes: [], remarks: [], problem: null, isForeign: false };
   const foreign = resource.foreign?.(actual, facts) ?? null;
   if (resource.unwanted !== undefined) return unwantedPart(resource, actual, foreign !== null, resource.unwanted);
   const problem = foreign === null || adopt ? null : foreignProblem(resource.id, foreign);
   const changes = problem === null ? resource.diff(actual, facts) : [];
-  return { resource, actual, changes, problem, isForeign: foreign !== null };
+  const remarks = problem === null ? remarksOf(resource, actual, facts) : [];
+  return { resource, actual, changes, remarks, problem, isForeign: foreign !== null };
+}
+
+function remarksOf(resource: Resource, actual: unknown, facts: FactBook): Remark[] {
+  return (resource.remarks?.(actual, facts) ?? []).map((remark) => ({ resource: resource.id, ...remark }));
 }
 
 function unwantedPart(resource: Resource, actual: unknown, isForeign: boolean, because: string): Part {
-  const make = async (doing: Doing) => await resource.remove?.(actual, doing);
+  const make = async (doing: Doing) => await (resource.retire ?? resource.remove)?.(actual, doing);
   const part = { resource, problem: null, isForeign };
   return isForeign
-    ? { ...part, actual: null, changes: [] }
-    : { ...part, actual, changes: [{ action: "delete", because, make }] };
+    ? { ...part, actual: null, changes: [], remarks: [] }
+    : { ...part, actual, changes: [{ action: "delete", because, make }], remarks: [] };
 }
 
 export function foreignProblem(resource: string, foreign: string): Problem {
@@ -128,7 +134,7 @@ export function problemOf(resource: string, error: unknown, again: string): Prob
 }
 
 /** The lines of a part: one for each change, or one that says that there is none. */
-export function stepsOf({ resource, actual, changes, problem }: Part): Step[] {
+export function stepsOf({ resource, actual, changes, remarks, problem }: Part): Step[] {
   const step = (action: Action, because: string): Step => ({
     resource: resource.id,
     action,
@@ -138,7 +144,10 @@ export function stepsOf({ resource, actual, changes, problem }: Part): Step[] {
   if (problem !== null) return [];
   if (actual === null && resource.unwanted !== undefined) return [];
   if (actual === null) return [step("create", resource.missing ?? "it does not exist")];
-  if (changes.length === 0) return [step("none", "it is as it should be")];
+  if (changes.length === 0) {
+    const warned = remarks.some(({ level }) => level === "warning");
+    return [step("none", warned ? "nothing to change, with a warning" : "it is as it should be")];
+  }
   return changes.map(({ action, because }) => step(action, because));
 }
 
@@ -148,4 +157,8 @@ export function planSteps(plan: Plan): Step[] {
 
 export function planProblems(plan: Plan): Problem[] {
   return plan.parts.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+}
+
+export function planRemarks(plan: Plan): Remark[] {
+  return plan.parts.flatMap(({ remarks }) => remarks);
 }

@@ -39,6 +39,20 @@ export type Change = {
   make(doing: Doing): Promise<void>;
 };
 
+/** What a person should know of a resource, and what apply does not change. */
+export type Remark = {
+  readonly resource: string;
+  /** `warning`: it is not as it should be, and what makes it so is not ours. `note`: it may be so. */
+  readonly level: "note" | "warning";
+  /** `AKIA…: active, never used`. What others made is named. */
+  readonly message: string;
+  /** What a person does about it, where that is more than a command. */
+  readonly advice: string | null;
+  /** A command that can be pasted. */
+  readonly try: string | null;
+};
+export type ResourceRemark = Omit<Remark, "resource">;
+
 /**
  * Every method throws TransientError when trying later may help (it is tried again, a bounded number of times), DeniedError
  * with the missing permission, any other error when a person must look. Messages read `Cannot <verb> <resource>: <cause>`.
@@ -70,6 +84,8 @@ export interface Resource<Actual = unknown> {
   foreign?(actual: Actual, facts: FactBook): string | null;
   /** Every difference, in the order in which they are repaired; none: it is as it should be. */
   diff(actual: Actual, facts: FactBook): readonly Change[];
+  /** What plan shows beside the differences. What has a warning is not as it should be. */
+  remarks?(actual: Actual, facts: FactBook): readonly ResourceRemark[];
   /** Why it should not be there: then it is deleted if it is there and ours, and is not touched otherwise. */
   readonly unwanted?: string;
   /** Why it is created, where there is more to say than that it does not exist. */
@@ -80,6 +96,10 @@ export interface Resource<Actual = unknown> {
    * not there. "Already exists" may be thrown as a TransientError for the same treatment.
    */
   create(doing: Doing): Promise<void>;
+  /** Looks once more at the end of an apply, before that says "Done". Throws when the resource is not as apply left it. */
+  confirm?(doing: Doing): Promise<void>;
+  /** Deletes it in an apply, where it is unwanted. Throws where only a person may do that. Absent: as `remove`. */
+  retire?(actual: Actual, doing: Doing): Promise<void>;
   /** Deletes it, with all that is in it. What is already gone is not an error. Absent: there is nothing to delete. */
   remove?(actual: Actual, doing: Doing): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /** `agent provision apply`: shows the plan, asks, and does it, step by step. Twice: nothing to do. Killed: run it again. */
-import { applyPlan } from "../../provision/apply.ts";
-import { makePlan, type Plan, planProblems, planSteps } from "../../provision/plan.ts";
+import { applyPlan, confirmPlan } from "../../provision/apply.ts";
+import { makePlan, type Plan, type Problem, planProblems, planRemarks, planSteps } from "../../provision/plan.ts";
 import { type Ask, agreed, askOnTerminal, typed } from "../frame/ask.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import type { Args, Flags } from "../frame/flags.ts";
@@ -14,7 +14,7 @@ import {
   withSides,
   YES_FLAG,
 } from "./sides.ts";
-import { outcomeJson, planText, problemLines, summaryLine } from "./text.ts";
+import { outcomeJson, planText, problemLines, remarkLines, summaryLine } from "./text.ts";
 
 const ARGS = {
   ...SIDE_FLAGS,
@@ -22,7 +22,7 @@ const ARGS = {
   ...ADOPT_FLAG,
   ...FORCE_FLAG,
   ...YES_FLAG,
-  json: { type: "boolean", description: "One JSON value: {ok, steps, problems}, each step with its result." },
+  json: { type: "boolean", description: "One JSON value: {ok, steps, remarks, problems}, each step with its result." },
 } as const satisfies Args;
 
 export const command = defineCommand({
@@ -38,19 +38,23 @@ export async function apply(flags: Flags<typeof ARGS>, context: Context, askPers
   return await withSides(flags, context, async (sides, world) => {
     const plan = await makePlan(sides, { adopt: flags.adopt }, world);
     world.end();
-    const [steps, problems] = [planSteps(plan), planProblems(plan)];
+    const [steps, remarks, problems] = [planSteps(plan), planRemarks(plan), planProblems(plan)];
     const todo = steps.filter(({ action }) => action !== "none").length;
     const isForeign = plan.parts.some(({ problem, isForeign: foreign }) => problem !== null && foreign);
-    const tell = async (ok: boolean, told: readonly unknown[]) => {
-      if (flags.json) await context.write(`${JSON.stringify({ ok, steps: told, problems }, null, 2)}\n`);
-      for (const line of problems.flatMap(problemLines)) say(line);
+    const tell = async (ok: boolean, told: readonly unknown[], more: readonly Problem[] = []) => {
+      const all = [...problems, ...more];
+      if (flags.json) {
+        await context.write(`${JSON.stringify({ ok, steps: told, remarks, problems: all }, null, 2)}\n`);
+      }
+      for (const line of all.flatMap(problemLines)) say(line);
       return ok ? 0 : 1;
     };
-    if (todo > 0) for (const line of planText(steps).trimEnd().split("\n")) say(line);
+    if (todo > 0) for (const line of planText(steps, remarks).trimEnd().split("\n")) say(line);
     // Half a set-up around another owner's bucket helps no one: a person decides first.
     if (isForeign) return await tell(false, steps);
     if (todo === 0) {
-      say(summaryLine(steps));
+      for (const line of remarks.filter(({ level }) => level === "warning").flatMap(remarkLines)) say(line);
+      say(summaryLine(steps, remarks));
       return await tell(problems.length === 0, steps);
     }
     const consent = {
@@ -70,14 +74,17 @@ async function carryOut(
   plan: Plan,
   { say }: Context,
   world: ProvisionWorld,
-  tell: (ok: boolean, told: readonly unknown[]) => Promise<ExitCode>,
+  tell: (ok: boolean, told: readonly unknown[], more: readonly Problem[]) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const outcomes = await applyPlan(plan, world, tellingOutcomes(world, say));
-  world.end();
   const done = outcomes.filter(({ result }) => result === "done").length;
-  const ok = done === outcomes.length && planProblems(plan).length === 0;
+  const isDone = done === outcomes.length;
+  // "Done" is said of what is there now, not of what the calls answered some time ago.
+  const changed = isDone ? await confirmPlan(plan, world) : [];
+  world.end();
+  const ok = isDone && changed.length === 0 && planProblems(plan).length === 0;
   say(
     ok ? `Done: ${done} steps.` : `${done} of ${outcomes.length} steps are done; the same command continues from here.`,
   );
-  return await tell(ok, outcomes.map(outcomeJson));
+  return await tell(ok, outcomes.map(outcomeJson), changed);
 }

@@ -1,5 +1,5 @@
 /** `agent provision plan`: what would change, and why. Nothing is touched. */
-import { makePlan, planProblems, planSteps } from "../../provision/plan.ts";
+import { makePlan, planProblems, planRemarks, planSteps } from "../../provision/plan.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import type { Args, Flags } from "../frame/flags.ts";
 import { ADOPT_FLAG, SIDE_FLAGS, WISH_FLAGS, withSides } from "./sides.ts";
@@ -9,7 +9,7 @@ const ARGS = {
   ...SIDE_FLAGS,
   ...WISH_FLAGS,
   ...ADOPT_FLAG,
-  json: { type: "boolean", description: "One JSON value: {steps, problems}." },
+  json: { type: "boolean", description: "One JSON value: {steps, remarks, problems}." },
 } as const satisfies Args;
 
 export const command = defineCommand({
@@ -24,9 +24,9 @@ async function plan(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCo
   return await withSides(flags, context, async (sides, world) => {
     const made = await makePlan(sides, { adopt: flags.adopt }, world);
     world.end();
-    const [steps, problems] = [planSteps(made), planProblems(made)];
-    if (flags.json) await context.write(`${JSON.stringify({ steps, problems }, null, 2)}\n`);
-    else await context.write(planText(steps));
+    const [steps, remarks, problems] = [planSteps(made), planRemarks(made), planProblems(made)];
+    if (flags.json) await context.write(`${JSON.stringify({ steps, remarks, problems }, null, 2)}\n`);
+    else await context.write(planText(steps, remarks));
     for (const line of problems.flatMap(problemLines)) context.say(line);
     return problems.length === 0 ? 0 : 1;
   });

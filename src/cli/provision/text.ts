@@ -1,25 +1,34 @@
 /** A plan and its outcomes as text for people. */
 import type { Outcome } from "../../provision/apply.ts";
 import type { Problem, Step } from "../../provision/plan.ts";
-import type { Action } from "../../provision/resource.ts";
+import type { Action, Remark } from "../../provision/resource.ts";
 
 const SIGN: Record<Action, string> = { none: " ", create: "+", update: "~", delete: "-", replace: "±" };
 
-/** Every step that would be done, and in one line how many things are as they should be. */
-export function planText(steps: readonly Step[]): string {
+/** Every step that would be done, what else a person should know, and in one line how many things are as they should be. */
+export function planText(steps: readonly Step[], remarks: readonly Remark[] = []): string {
   const lines = steps
     .filter(({ action }) => action !== "none")
     .map(({ action, resource, because }) => `${SIGN[action]} ${action} ${resource}: ${because}\n`);
-  return `${lines.join("")}${summaryLine(steps)}\n`;
+  const said = remarks.flatMap(remarkLines).map((line) => `${line}\n`);
+  return `${lines.join("")}${said.join("")}${summaryLine(steps, remarks)}\n`;
 }
 
-export function summaryLine(steps: readonly Step[]): string {
+/** `! warning user x: …` is what a person should look at; a note is only what is there. */
+export function remarkLines({ resource, level, message, advice, try: hint }: Remark): string[] {
+  const head = `${level === "warning" ? "! warning" : "  note"} ${resource}: ${message}`;
+  return [head, ...(advice === null ? [] : [advice]), ...(hint === null ? [] : [`Try: ${hint}`])];
+}
+
+export function summaryLine(steps: readonly Step[], remarks: readonly Remark[] = []): string {
   const count = (action: Action) => steps.filter((step) => step.action === action).length;
   const doing = (["create", "update", "replace", "delete"] as const)
     .filter((action) => count(action) > 0)
     .map((action) => `${count(action)} to ${action}`);
-  const fine = `${count("none")} as they should be`;
-  return doing.length === 0 ? `Nothing to do: ${fine}.` : `${doing.join(", ")}, ${fine}.`;
+  const warned = new Set(remarks.filter(({ level }) => level === "warning").map(({ resource }) => resource));
+  const fine = steps.filter(({ action, resource }) => action === "none" && !warned.has(resource)).length;
+  const said = `${fine} as they should be${warned.size === 0 ? "" : `, ${warned.size} with a warning`}`;
+  return doing.length === 0 ? `Nothing to do: ${said}.` : `${doing.join(", ")}, ${said}.`;
 }
 
 export function problemLines({ message, advice, try: hint }: Problem): string[] {

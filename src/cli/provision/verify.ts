@@ -1,5 +1,5 @@
 /** `agent provision verify`: is everything as it should be, and does it work, tried with real calls as each party. */
-import { makePlan, planProblems, planSteps } from "../../provision/plan.ts";
+import { makePlan, planProblems, planRemarks, planSteps } from "../../provision/plan.ts";
 import type { Proof } from "../../provision/resource.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import type { Args, Flags } from "../frame/flags.ts";
@@ -25,6 +25,7 @@ async function verify(flags: Flags<typeof ARGS>, context: Context): Promise<Exit
   return await withSides(flags, context, async (sides, world) => {
     const plan = await makePlan(sides, { adopt: false }, world);
     const problems = planProblems(plan);
+    const warnings = planRemarks(plan).filter(({ level }) => level === "warning");
     const proofs = planSteps(plan).map(
       ({ resource, action, because }): Proof => ({
         party: "settings",
@@ -33,6 +34,9 @@ async function verify(flags: Flags<typeof ARGS>, context: Context): Promise<Exit
         detail: action === "none" ? because : `${action}: ${because}`,
       }),
     );
+    for (const { resource, message } of warnings) {
+      proofs.push({ party: "others", claim: resource, ok: false, detail: message });
+    }
     const isThere = plan.parts.every(
       ({ resource, actual, problem }) => problem === null && (actual !== null) === (resource.unwanted === undefined),
     );

@@ -1,10 +1,12 @@
 /** Who edge nodes are to AWS: a user that may put and nothing else, or a role for machines with an instance profile. */
 
+import { AgentError } from "../../core/errors.ts";
 import type { FactBook } from "../facts.ts";
+import { type EdgeKey, listKeys, userCall } from "../key/keys.ts";
 import { edgeName } from "../names.ts";
 import type { Change, Doing, Resource } from "../resource.ts";
 import type { Aws } from "./clients.ts";
-import { type AwsCall, ask, askMaybe, NO_ENTITY } from "./failure.ts";
+import { ask, askMaybe, NO_ENTITY } from "./failure.ts";
 import { edgePolicy, instanceTrustPolicy } from "./policies.ts";
 import { canonical, type Policy, policyLength, stringsIn } from "./policy-json.ts";
 import { type PolicyDocument, readPolicy, statementsOf } from "./policy-read.ts";
@@ -57,16 +59,24 @@ export function edgeUserResource(aws: Aws, wish: AwsWish): Resource<UserActual> 
       await ask(userCall(name, "create", "iam:CreateUser and iam:TagUser", facts), () => iam.send(create));
     },
     remove: (_, { facts }) => removeUser(aws, name, facts),
+    retire: async (_, { facts }) => {
+      const keys = await listKeys(aws, name, facts);
+      if (keys.length > 0) throw stillHasKeys(name, keys);
+      await removeUser(aws, name, facts);
+    },
   };
+}
+
+function stillHasKeys(name: string, keys: readonly EdgeKey[]): AgentError {
+  const ids = keys.map(({ id }) => id);
+  return new AgentError(`Cannot delete user "${name}": nodes may still have its key ${ids.join(", ")}`, {
+    advice: "apply deletes no key; delete it by its name when no node uses it any more",
+    tryHint: `agent provision rotate-key --delete ${ids[0]}`,
+  });
 }
 
 export function edgeUserId(wish: AwsWish): string {
   return `user ${edgeName(wish.naming)}`;
-}
-
-export function userCall(name: string, doing: string, action: string, facts: FactBook): AwsCall {
-  const { accountId, partition } = accountOf(facts);
-  return { doing: `${doing} user "${name}"`, action, on: `arn:${partition}:iam::${accountId}:user/${name}` };
 }
 
 function userChanges(aws: Aws, wish: AwsWish, actual: UserActual, facts: FactBook): Change[] {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { canRun } from "../../testing/needs.ts";
 import { accountState } from "../../testing/provision/account-state.ts";
 import { ACCOUNT, PREFIX, ProvisionWorld, REGION } from "../../testing/provision/world.ts";
-import { applyPlan } from "../apply.ts";
+import { applyPlan, confirmPlan } from "../apply.ts";
 import { AGAIN, expectGolden, problemsOf, reportOf } from "../errors.suite.ts";
 import { makePlan, type Problem, planProblems } from "../plan.ts";
 import { applyRemoval, planRemoval } from "../removal.ts";
@@ -82,7 +82,13 @@ async function apply(more: Partial<AwsWish> = {}): Promise<Problem[]> {
     const problems = planProblems(plan);
     if (plan.parts.some(({ isForeign, problem }) => isForeign && problem !== null)) return problems;
     const outcomes = await applyPlan(plan, still(), { onOutcome: () => undefined });
-    return [...problems, ...outcomes.flatMap(({ problem, result }) => (result === "failed" ? [problem!] : []))];
+    const isDone = outcomes.every(({ result }) => result === "done");
+    const changed = isDone && outcomes.length > 0 ? await confirmPlan(plan, still()) : [];
+    return [
+      ...problems,
+      ...changed,
+      ...outcomes.flatMap(({ problem, result }) => (result === "failed" ? [problem!] : [])),
+    ];
   });
 }
 
@@ -243,6 +249,7 @@ const OF_CALL: Readonly<Record<string, readonly ErrorAnswer[]>> = {
   ],
   "iam DeleteRolePolicy": [[409, "ConcurrentModification"]],
   "iam DeleteAccessKey": [[404, "NoSuchEntity"]],
+  "iam GetAccessKeyLastUsed": [[404, "NoSuchEntity"]],
   "iam DetachRolePolicy": [[404, "NoSuchEntity"]],
   "sts GetCallerIdentity": [],
 };

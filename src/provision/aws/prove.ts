@@ -1,11 +1,11 @@
 /** Proofs by real calls with the edge's own key: it puts where it should, and everything else is refused. */
 import { STAGES } from "../../core/stage.ts";
+import { readKeyFile } from "../key/key-file.ts";
 import { bucketName, edgeName } from "../names.ts";
 import { IAM_WAIT, pollUntil } from "../poll.ts";
 import type { Doing, Proof } from "../resource.ts";
 import { type Aws, openAws } from "./clients.ts";
 import { answerOf } from "./failure.ts";
-import { readKeyFile } from "./key-file.ts";
 import { type AwsWish, accountOf } from "./wish.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -129,7 +129,7 @@ async function proofOf({ claim, expects, send }: Attempt): Promise<Proof> {
 
 /** With every version, so that a versioned bucket is as it was. */
 async function takeAway(admin: Aws, wish: AwsWish, keys: readonly string[], doing: Doing): Promise<void> {
-  const { emptyBucket } = await import("./empty.ts");
+  const { emptyBucket } = await import("../bucket/empty.ts");
   const buckets = [...STAGES, "checkpoints" as const].map((use) => bucketName(use, wish.naming));
   await Promise.all(
     buckets.flatMap((bucket) =>

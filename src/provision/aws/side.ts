@@ -1,14 +1,14 @@
 /** The AWS half: who we are, and the resources in their order. */
 import { AgentError } from "../../core/errors.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
+import { bucketResource } from "../bucket/bucket.ts";
+import { countingTeller, emptyBucket } from "../bucket/empty.ts";
 import type { Facts } from "../facts.ts";
+import { accessKeyResource } from "../key/access-key.ts";
 import { BUCKET_USES, bucketName, checkpointPrefix, edgeName, ID, unityRoleName } from "../names.ts";
 import type { Doing, ProvisionSide, Resource } from "../resource.ts";
-import { accessKeyResource } from "./access-key.ts";
-import { bucketResource } from "./bucket.ts";
 import type { Aws } from "./clients.ts";
 import { edgeRole, edgeUserId, edgeUserResource } from "./edge.ts";
-import { countingTeller, emptyBucket } from "./empty.ts";
 import { ask, WHO } from "./failure.ts";
 import { roleArn } from "./policies.ts";
 import { type Env, proveEdge } from "./prove.ts";

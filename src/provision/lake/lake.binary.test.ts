@@ -42,7 +42,7 @@ it("from two credentials to a lake, proved, and back to nothing", async () => {
   expect(workspace.journal.entries().every(({ method }) => method === "GET")).toBe(true);
   const apply = await done("apply", "--yes");
   expect(apply.stderr).toEndWith("Done: 61 steps.\n");
-  expect((await done("plan")).stdout).toBe("Nothing to do: 61 as they should be.\n");
+  expect((await done("plan")).stdout).toEndWith("Nothing to do: 61 as they should be.\n");
 
   const { ok, proofs } = JSON.parse((await done("verify", "--json")).stdout);
   const wrong = proofs.filter((proof: { ok: boolean | null }) => proof.ok !== true);

@@ -1,6 +1,5 @@
 /** The AWS half as Terraform: the buckets, the edge's identity, and the role that Unity Catalog assumes. */
 import { STAGES } from "../../core/stage.ts";
-import { rulesFor, VERSIONED } from "../aws/bucket.ts";
 import { EDGE_POLICY, edgeRole, edgeUserId } from "../aws/edge.ts";
 import {
   type Account,
@@ -15,6 +14,7 @@ import {
 import { type Policy, policyOf } from "../aws/policy-json.ts";
 import { unityRole } from "../aws/unity-role.ts";
 import type { AwsWish } from "../aws/wish.ts";
+import { rulesFor, VERSIONED } from "../bucket/bucket.ts";
 import { BUCKET_USES, type BucketUse, bucketName, ID } from "../names.ts";
 import { type Block, Blocks, type Body, FunctionCall, reference } from "./text.ts";
 

@@ -1,6 +1,7 @@
 /** All that is in an AWS account of a test, as one value that can be compared: but for ids that AWS makes up. */
-import { readBucket } from "../../provision/aws/bucket-read.ts";
+
 import { readPolicy } from "../../provision/aws/policy-read.ts";
+import { readBucket } from "../../provision/bucket/bucket-read.ts";
 import type { ProvisionWorld } from "./world.ts";
 
 export function accountState(world: ProvisionWorld) {

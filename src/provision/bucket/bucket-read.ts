@@ -1,10 +1,10 @@
 /** A bucket as it is: every aspect that provision cares for, read at once. */
 import type { LifecycleRule } from "@aws-sdk/client-s3";
 import { AgentError, DeniedError } from "../../core/errors.ts";
-import type { Aws } from "./clients.ts";
-import { type AwsCall, answerOf, ask, askMaybe, explained, POLICY, WHO } from "./failure.ts";
-import { type PolicyDocument, readPolicy } from "./policy-read.ts";
-import { tagsOf } from "./wish.ts";
+import type { Aws } from "../aws/clients.ts";
+import { type AwsCall, answerOf, ask, askMaybe, explained, POLICY, WHO } from "../aws/failure.ts";
+import { type PolicyDocument, readPolicy } from "../aws/policy-read.ts";
+import { tagsOf } from "../aws/wish.ts";
 
 export type BucketActual = {
   readonly tags: Readonly<Record<string, string>>;

@@ -2,17 +2,17 @@
 import type { LifecycleRule } from "@aws-sdk/client-s3";
 import { STAGES } from "../../core/stage.ts";
 import { NODES_PREFIX } from "../../fleet/heartbeat.ts";
+import type { Aws } from "../aws/clients.ts";
+import { ask } from "../aws/failure.ts";
+import { WRITE_ONCE_SID, writeOnceStatement } from "../aws/policies.ts";
+import { canonical } from "../aws/policy-json.ts";
+import { statementsOf } from "../aws/policy-read.ts";
+import { type AwsWish, accountOf, foreignByTags, tagDifferences, tagList } from "../aws/wish.ts";
 import type { FactBook } from "../facts.ts";
 import { type BucketUse, bucketName, ID, unityRoleName } from "../names.ts";
 import type { Change, Resource } from "../resource.ts";
 import { type BucketActual, bucketCall, readBucket } from "./bucket-read.ts";
-import type { Aws } from "./clients.ts";
 import { removeBucket } from "./empty.ts";
-import { ask } from "./failure.ts";
-import { WRITE_ONCE_SID, writeOnceStatement } from "./policies.ts";
-import { canonical } from "./policy-json.ts";
-import { statementsOf } from "./policy-read.ts";
-import { type AwsWish, accountOf, foreignByTags, tagDifferences, tagList } from "./wish.ts";
 
 /** Their objects are written once by the edge, so an old version is a mistake, kept for a while. Under Delta tables and checkpoints versions would only multiply what is stored. */
 export const VERSIONED: ReadonlySet<BucketUse> = new Set(["raw", "metadata"]);

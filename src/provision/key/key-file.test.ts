@@ -13,10 +13,10 @@ const KEY = { AWS_ACCESS_KEY_ID: "AKIANEW", AWS_SECRET_ACCESS_KEY: "a/b+c=" };
 test("a key that was asked for and not written down is distinguished from one that was", () => {
   expect(readKeyFile(path)).toBeNull();
   writeKeyFile(path, ["AKIAOLD"], {});
-  expect(readKeyFile(path)).toEqual({ key: null, before: ["AKIAOLD"], isOpen: false });
+  expect(readKeyFile(path)).toEqual({ key: null, before: ["AKIAOLD"], maker: null, isOpen: false });
   writeKeyFile(path, ["AKIAOLD"], { ...KEY, AWS_REGION: "us-west-2" });
   const key = { accessKeyId: "AKIANEW", secretAccessKey: "a/b+c=" };
-  expect(readKeyFile(path)).toEqual({ key, before: ["AKIAOLD"], isOpen: false });
+  expect(readKeyFile(path)).toEqual({ key, before: ["AKIAOLD"], maker: null, isOpen: false });
 });
 
 test("the file is a .env that a node can use as it is, for its owner only", () => {

@@ -6,11 +6,11 @@ import type {
   ObjectIdentifier,
 } from "@aws-sdk/client-s3";
 import { AgentError, DeniedError, TransientError } from "../../core/errors.ts";
+import type { Aws } from "../aws/clients.ts";
+import { answerOf, askMaybe, POLICY } from "../aws/failure.ts";
 import { tryAgain } from "../poll.ts";
 import type { Doing } from "../resource.ts";
 import { bucketCall } from "./bucket-read.ts";
-import type { Aws } from "./clients.ts";
-import { answerOf, askMaybe, POLICY } from "./failure.ts";
 
 /** S3's own limit for one DeleteObjects. */
 const DELETED_AT_ONCE = 1_000;
