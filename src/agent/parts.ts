@@ -20,11 +20,11 @@ import { VERSION } from "../core/version.ts";
 import type { LastTimesOf } from "../sensor/row/repeated-times.ts";
 import type { CursorOf, Source } from "../sensor/source.ts";
 import { type KeptWindow, Windows } from "../stages/aggregate.ts";
-import { StageEncoder } from "../stages/encode.ts";
 import { unpackWindow } from "../stages/window-row.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
 import { Delivery } from "./delivery/delivery.ts";
+import { Encoders } from "./encoders.ts";
 import { type IssueHow, issueWindows, planIssued, rebuildWindows, type WindowParts } from "./issue-windows.ts";
 import { LiveFile, type LiveReport } from "./live.ts";
 import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";
@@ -187,19 +187,11 @@ function openDelivery(
   const { settings, store, log, now, running = () => performance.now(), random, units = new Map() } = inputs;
   const { puts, backoffMaxMs } = settings;
   const { nodeId } = buffer;
-  const encoders = new Map<string, StageEncoder>();
-  const encoderAt = (seq: number) => {
-    const owner = buffer.ownerOf(seq);
-    const known = encoders.get(owner.epoch);
-    if (known !== undefined) return known;
-    const made = new StageEncoder({ ...owner, gzip, units }, buffer.catalogue);
-    encoders.set(owner.epoch, made);
-    return made;
-  };
+  const encoders = new Encoders({ gzip, units }, buffer.catalogue);
   return new Delivery({
     buffer,
     outbox,
-    encoderAt,
+    encoderAt: (seq) => encoders.of(buffer.ownerOf(seq)),
     heap,
     store,
     log,

@@ -137,26 +137,30 @@ function compare({ dataDir, settings }: VerifyOptions, listed: Listed): Compared
 }
 
 /** An epoch before the present one: of a buffer that was set aside (`file`), or of this one. */
-type Predecessor = Pick<OldEpoch, "epoch" | "nodeId"> & { readonly seqs: SeqRange; readonly file: string | null };
+type Predecessor = Pick<OldEpoch, "epoch" | "nodeId"> & {
+  readonly seqs: SeqRange;
+  readonly file: string | null;
+  readonly wasCopied: boolean;
+};
 
 function predecessors(ledger: BufferLedger): Predecessor[] {
   const earlier = ledger.earlier().map(({ epoch, nodeId, first, last }) => {
-    return { epoch, nodeId, seqs: { first, last }, file: null };
+    return { epoch, nodeId, seqs: { first, last }, file: null, wasCopied: true };
   });
-  const aside = oldEpochs(ledger).map(({ epoch, nodeId, from = 1, accepted: last, file }) => {
-    return { epoch, nodeId, seqs: { first: from, last }, file };
+  const aside = oldEpochs(ledger).map(({ epoch, nodeId, from = 1, accepted: last, file, wasCopied = false }) => {
+    return { epoch, nodeId, seqs: { first: from, last }, file, wasCopied };
   });
   return [...earlier, ...aside];
 }
 
 function compareEarlier(
-  { epoch, nodeId, seqs, file }: Predecessor,
+  { epoch, nodeId, seqs, file, wasCopied }: Predecessor,
   promises: LedgerPromises,
   settings: VerifyOptions["settings"],
   listed: Listed,
 ): Compared {
   // Of a data dir that was copied, another copy may have continued behind the readings that both have.
-  const isOurs = ({ of }: StoredObject) => file !== null || of.kind !== "readings" || of.first <= seqs.last;
+  const isOurs = ({ of }: StoredObject) => !wasCopied || of.kind !== "readings" || of.first <= seqs.last;
   const objects = (listed.objects.get(epoch) ?? []).filter(isOurs);
   const own = promises.lost.map((range) => intersect(range, seqs)).filter((range) => sizeOf(range) > 0);
   const lost =

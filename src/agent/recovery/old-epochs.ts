@@ -19,6 +19,8 @@ export type OldEpoch = Omit<Recovered, "kept" | "unknown"> & {
   readonly atMs: number;
   /** Its first seq, where an epoch before it was of the same buffer; absent: 1. */
   readonly from?: number | undefined;
+  /** It ended where the data dir was copied: another copy may have continued it. */
+  readonly wasCopied?: boolean | undefined;
 };
 
 const anyText = text(/^/, "a text");
@@ -32,6 +34,7 @@ const OLD_EPOCH: Shape<OldEpoch> = atLeast({
   file: anyText,
   atMs: anyNumber,
   from: optional(anyNumber),
+  wasCopied: optional(boolean),
 });
 
 type Meta = Pick<SqliteBuffer, "meta">;

@@ -2,6 +2,8 @@
  * The promises of a corrupt buffer, as far as they can be read: from its batches, from the index beside them, and where both
  * have holes from the store itself. A key names its range, so it is enough to know that a key was used.
  */
+
+import type { EarlierEpoch, SeqOwner } from "../../buffer/earlier-epochs.ts";
 import type { SalvagedBatch } from "../../buffer/salvage/damaged-buffer.ts";
 import { type HourRange, missingIn, overlaps, type SeqRange } from "../../core/seq-range.ts";
 import { READING_STAGES, type ReadingStage } from "../../core/stage.ts";
@@ -29,9 +31,15 @@ export class Promised {
   readonly #through: number;
   readonly #isThroughKnown: boolean;
   #isStoreSilent = false;
-  readonly #asked = new Set<number>();
+  /** By epoch and hour. */
+  readonly #asked = new Set<string>();
 
-  constructor(found: { batches: readonly SalvagedBatch[]; complete: boolean }, plannedThrough: number | null) {
+  /** `earlier`: of the same buffer. Their batches keep their epoch, and the buffer's own is another one. */
+  constructor(
+    found: { batches: readonly SalvagedBatch[]; complete: boolean },
+    plannedThrough: number | null,
+    earlier: readonly EarlierEpoch[],
+  ) {
     let complete = found.complete;
     let epoch: string | null = null;
     const sound = new Set(found.batches.filter(isSound).map(({ id }) => id));
@@ -47,11 +55,12 @@ export class Promised {
       }
       // A body without a range comes from an earlier corrupt buffer, and is carried over unchanged.
       if (parsed?.kind === "readings" && range === null && state !== "unknown") continue;
-      if (parsed?.kind !== "readings" || (epoch !== null && parsed.epoch !== epoch)) {
+      const isEarlier = earlier.some((one) => one.epoch === parsed?.epoch);
+      if (parsed?.kind !== "readings" || (epoch !== null && parsed.epoch !== epoch && !isEarlier)) {
         complete = false;
         continue;
       }
-      epoch = parsed.epoch;
+      if (!isEarlier) epoch = parsed.epoch;
       this.#add(readingStage, key, parsed, state === "delivered");
     }
     this.complete = complete;
@@ -101,17 +110,17 @@ export class Promised {
   }
 
   /** Whether the store has listed its objects of these hours. */
-  knows(hours: readonly number[]): boolean {
-    return hours.every((hour) => this.#asked.has(hour));
+  knows(hours: readonly number[], { epoch }: SeqOwner): boolean {
+    return hours.every((hour) => this.#asked.has(`${epoch} ${hour}`));
   }
 
   /** Asks the store for its objects of these hours, and learns them if it answers in time. */
-  async ask(store: ObjectStore, hours: readonly number[], node: string, epoch: string): Promise<void> {
-    for (const hourMs of hours.filter((hour) => !this.#asked.has(hour))) {
+  async ask(store: ObjectStore, hours: readonly number[], { nodeId: node, epoch }: SeqOwner): Promise<void> {
+    for (const hourMs of hours.filter((hour) => !this.#asked.has(`${epoch} ${hour}`))) {
       if (this.#isStoreSilent) return;
       const listed = await withinTime(this.#list(store, hourMs, node, epoch));
       if (listed === null) this.#isStoreSilent = true;
-      else this.#asked.add(hourMs);
+      else this.#asked.add(`${epoch} ${hourMs}`);
     }
   }
 

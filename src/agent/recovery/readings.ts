@@ -5,20 +5,29 @@
  */
 import { rangeOf, type StoredBlock } from "../../buffer/buffer.ts";
 import { Retention } from "../../buffer/disk/retention.ts";
+import { type EarlierEpoch, firstSeqOf, ownerOf, type SeqOwner } from "../../buffer/earlier-epochs.ts";
 import type { Outbox } from "../../buffer/outbox.ts";
 import type { DamagedBuffer } from "../../buffer/salvage/damaged-buffer.ts";
 import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import type { Gzip } from "../../core/bytes/gzip.ts";
 import type { HeapWatch } from "../../core/bytes/heap-watch.ts";
-import { chunksOf, type HourRange, missingIn, type SeqRange, sizeOf, subtractRanges } from "../../core/seq-range.ts";
+import {
+  chunksOf,
+  type HourRange,
+  intersect,
+  missingIn,
+  type SeqRange,
+  sizeOf,
+  subtractRanges,
+} from "../../core/seq-range.ts";
 import { READING_STAGES, type ReadingStage, type Stage } from "../../core/stage.ts";
 import { breathe } from "../../core/time/bell.ts";
 import { hourOf, MS_PER_HOUR } from "../../core/time/duration.ts";
 import type { WindowSettings } from "../../stages/aggregate.ts";
-import { StageEncoder } from "../../stages/encode.ts";
 import type { MeasureUnits } from "../../stages/schematize.ts";
 import { readingKey } from "../../uplink/object-key.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
+import { Encoders } from "../encoders.ts";
 import type { PlannedBefore, Promised } from "./promised.ts";
 
 /** The parts that every step of a salvage works with. */
@@ -32,6 +41,8 @@ export type SalvageParts = {
   /** The corrupt buffer's own: keys and rows keep the ids that they have. */
   readonly epoch: string;
   readonly nodeId: string;
+  /** The epochs that it had before. */
+  readonly earlier: readonly EarlierEpoch[];
   readonly gzip: Gzip;
   readonly units: MeasureUnits;
   readonly heap: HeapWatch;
@@ -59,7 +70,7 @@ const HOURS_ASKED = 48;
 
 export class Recovery {
   readonly #parts: SalvageParts;
-  readonly #encoder: StageEncoder;
+  readonly #encoders: Encoders;
   readonly #retention: Retention;
   readonly #nowMs: number;
   #kept = 0;
@@ -67,10 +78,9 @@ export class Recovery {
   #unknown = 0;
 
   constructor(parts: SalvageParts, nowMs: number) {
-    const { damaged, buffer, gzip, epoch, nodeId, units } = parts;
     this.#parts = parts;
-    this.#encoder = new StageEncoder({ epoch, nodeId, gzip, units }, damaged.catalogue);
-    this.#retention = new Retention(buffer);
+    this.#encoders = new Encoders(parts, parts.damaged.catalogue);
+    this.#retention = new Retention(parts.buffer);
     this.#nowMs = nowMs;
   }
 
@@ -83,7 +93,7 @@ export class Recovery {
       await this.#breathe();
       this.#parts.buffer.transact(() => this.#again(range, promised, counted));
     }
-    for (const gap of promised.gaps(last)) {
+    for (const gap of this.#gaps(promised, last)) {
       for (const range of chunksOf(gap, RANGE_ROWS)) {
         await this.#breathe();
         this.#parts.buffer.transact(() => this.#first(range, gap.uncertain, promised, counted));
@@ -92,6 +102,27 @@ export class Recovery {
     const { last: accepted, certain } = last;
     const { epoch, nodeId } = this.#parts;
     return { epoch, nodeId, accepted, certain, kept: this.#kept, lost: this.#lost, unknown: this.#unknown };
+  }
+
+  /** Each is of one epoch. */
+  #gaps(promised: Promised, last: PossibleRange): (SeqRange & { readonly uncertain: boolean })[] {
+    const { earlier } = this.#parts;
+    return promised
+      .gaps(last)
+      .flatMap(({ uncertain, ...gap }) =>
+        [...earlier, { first: firstSeqOf(earlier), last: gap.last }]
+          .map((span) => ({ ...intersect(gap, span), uncertain }))
+          .filter((part) => sizeOf(part) > 0),
+      );
+  }
+
+  #ownerOf(range: SeqRange): SeqOwner {
+    const { epoch, nodeId, earlier } = this.#parts;
+    return ownerOf(range.first, { epoch, nodeId }, earlier);
+  }
+
+  #encode(blocks: readonly StoredBlock[], range: HourRange, stages: ReadonlySet<ReadingStage>) {
+    return this.#encoders.of(this.#ownerOf(range)).encode(blocks, range, stages);
   }
 
   async #breathe(): Promise<void> {
@@ -110,7 +141,7 @@ export class Recovery {
       const known = range.open.filter((batch) => batch.hourMs === hourMs);
       const missing = promised.complete ? [] : this.#forgotten(blocks, { first, last, hourMs }, promised);
       const stages = new Set([...known.map((batch) => batch.stage), ...missing]);
-      for (const [stage, made] of this.#encoder.encode(blocks, { first, last, hourMs }, stages)) {
+      for (const [stage, made] of this.#encode(blocks, { first, last, hourMs }, stages)) {
         const before = known.find((batch) => batch.stage === stage);
         short ||= before !== undefined && made.count < before.count;
         const key = before?.key ?? this.#key({ first, last, hourMs }, made.count);
@@ -152,7 +183,7 @@ export class Recovery {
   /** Stages of a promised range whose own batch cannot be read: the range gives their keys, so they can be sent again. */
   #forgotten(blocks: readonly StoredBlock[], of: HourRange, promised: Promised) {
     const wanted = READING_STAGES.filter((stage) => this.#parts.stages.has(stage));
-    const made = this.#encoder.encode(blocks, of, new Set<ReadingStage>(wanted));
+    const made = this.#encode(blocks, of, new Set<ReadingStage>(wanted));
     return [...made.keys()].filter((stage) => !promised.covers(stage, of));
   }
 
@@ -162,13 +193,13 @@ export class Recovery {
     for (const part of promised.outside(range)) {
       const blocks = this.#parts.damaged.read(part);
       this.#lose(missingIn(part, blocks.map(rangeOf)), counted);
-      if (uncertain && !promised.knows(hoursOf(blocks))) {
+      if (uncertain && !promised.knows(hoursOf(blocks), this.#ownerOf(part))) {
         this.#unknown += countOf(blocks);
         this.#lose(blocks.map(rangeOf), counted);
         continue;
       }
       for (const hourMs of hoursOf(blocks)) {
-        for (const [stage, made] of this.#encoder.encode(blocks, { ...part, hourMs }, stages)) {
+        for (const [stage, made] of this.#encode(blocks, { ...part, hourMs }, stages)) {
           this.#plan(stage, this.#key({ ...part, hourMs }, made.count), made.count, made.body);
         }
       }
@@ -178,15 +209,15 @@ export class Recovery {
 
   /** When a promise may be unknown, asks the store for its objects, around the hours that can still be read. */
   async #askStore(promised: Promised, last: PossibleRange): Promise<void> {
-    const { damaged, store, nodeId, epoch } = this.#parts;
-    for (const gap of promised.gaps(last).filter(({ uncertain }) => uncertain)) {
+    const { damaged, store } = this.#parts;
+    for (const gap of this.#gaps(promised, last).filter(({ uncertain }) => uncertain)) {
       const around = { first: Math.max(last.first, gap.first - RANGE_ROWS), last: gap.last + RANGE_ROWS };
       for (const range of chunksOf(around, RANGE_ROWS)) {
         await this.#breathe();
         const hours = hoursOf(damaged.read({ first: range.first, last: Math.min(last.last, range.last) }));
         // Hours of unreadable readings are between the readable ones, or after them up to now.
         const until = range.last >= last.last ? hourOf(this.#nowMs) : undefined;
-        await promised.ask(store, hoursBetween(hours, until), nodeId, epoch);
+        await promised.ask(store, hoursBetween(hours, until), this.#ownerOf(gap));
       }
     }
     if (!promised.complete) await this.#askOfStages(promised);
@@ -194,7 +225,7 @@ export class Recovery {
 
   /** A stage that no record names may have been sent under another key, with readings that cannot be read now. */
   async #askOfStages(promised: Promised): Promise<void> {
-    const { damaged, store, nodeId, epoch } = this.#parts;
+    const { damaged, store } = this.#parts;
     const stages = new Set(READING_STAGES.filter((stage) => this.#parts.stages.has(stage)));
     let left = HOURS_ASKED;
     for (const range of promised.ranges()) {
@@ -204,12 +235,12 @@ export class Recovery {
       // A range that reads whole gets the key that it had. Many ranges have no anomalies, and are not worth a listing each.
       if (left <= 0 && countOf(damaged.read(range)) === sizeOf(range)) continue;
       left -= hours.length;
-      await promised.ask(store, hours, nodeId, epoch);
+      await promised.ask(store, hours, this.#ownerOf(range));
     }
   }
 
   #key(range: HourRange, count: number): string {
-    const { nodeId, epoch } = this.#parts;
+    const { nodeId, epoch } = this.#ownerOf(range);
     return readingKey({ ...range, node: nodeId, epoch, count });
   }
 
@@ -230,7 +261,7 @@ export class Recovery {
   }
 
   #recordLoss(count: number, range: SeqRange | null): void {
-    const { epoch } = this.#parts;
+    const { epoch } = range === null ? this.#parts : this.#ownerOf(range);
     const [sinceMs, untilMs] = [this.#nowMs, this.#nowMs];
     this.#retention.recordLoss({ reason: "buffer_corrupt", count, range, epoch, sinceMs, untilMs });
   }

@@ -17,6 +17,8 @@ import { join } from "node:path";
 import type { Loss } from "../../buffer/buffer.ts";
 import { isCorruption } from "../../buffer/corruption.ts";
 import { Retention } from "../../buffer/disk/retention.ts";
+import { endEpoch, firstSeqOf } from "../../buffer/earlier-epochs.ts";
+import { newEpoch } from "../../buffer/epoch.ts";
 import { type LossRow, lossOf, SELECT_LOSSES } from "../../buffer/ledger/losses.ts";
 import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import { TransientError } from "../../core/errors.ts";
@@ -179,7 +181,11 @@ const ONE_PAGE: readonly string[] = ["zero a page", "random page", "flip in the 
 /** Of an epoch: every reading that was accepted is in raw or counted as lost, some without a seq. Returns how many are lost. */
 function checkEpoch(
   found: Audit,
-  { epoch, accepted }: { readonly epoch: string; readonly accepted: number },
+  {
+    epoch,
+    accepted,
+    from = 1,
+  }: { readonly epoch: string; readonly accepted: number; readonly from?: number | undefined },
   losses: readonly Loss[],
   { what, flipped }: { readonly what: string; readonly flipped: number },
 ): number {
@@ -195,7 +201,9 @@ function checkEpoch(
     expect([what, count]).toEqual([what, sizeOf(range)]);
     for (let seq = range.first; seq <= range.last; seq++) lost.add(seq);
   }
-  const missing = Array.from({ length: accepted }, (_, i) => i + 1).filter((seq) => !seqs.has(seq) && !lost.has(seq));
+  const missing = Array.from({ length: accepted - from + 1 }, (_, i) => from + i).filter(
+    (seq) => !seqs.has(seq) && !lost.has(seq),
+  );
   expect([what, missing.slice(nameless)]).toEqual([what, []]);
   const halfway = unsorted(found).filter((id) => id.startsWith(epoch) && !lost.has(Number(id.slice(epoch.length + 1))));
   // A flipped verdict moves a reading from one stage to another.
@@ -330,6 +338,65 @@ longTest("a salvage that is interrupted starts again, and ends the same", async 
   expect(found.ids.raw.size).toBe(TOTAL);
   await opened.close();
 });
+
+/** A crashed buffer that begins a new epoch, as one that was copied, takes more and crashes again. */
+async function crashedTwice(seed: number): Promise<CrashedNode> {
+  const made = await crashed(seed);
+  const { dataDir, store } = made;
+  const db = new Database(join(dataDir, "buffer.db"));
+  const epoch = newEpoch(NOW, crypto.getRandomValues(new Uint8Array(10)));
+  db.transaction(() => endEpoch(db, epoch, NOW))();
+  db.close();
+  store.left = between(hashAt(seed, 6), 0, 40);
+  const accepted = Math.min(TOTAL, made.accepted + 100 * between(hashAt(seed, 7), 5, 20));
+  const opened = await openAgent(inputs(dataDir, store, { count: TOTAL, now: accepted }, new AbortController().signal));
+  const running = opened.run();
+  const { buffer, outbox, delivery } = opened.parts;
+  expect(buffer.epoch).toBe(epoch);
+  while (buffer.lastSeq < accepted || !delivery.isDown) {
+    if (buffer.lastSeq >= accepted && outbox.unplanned < 500 && delivery.isIdle) break;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  opened.stop(0);
+  await running;
+  await opened.close();
+  return { dataDir, store, accepted, epoch };
+}
+
+longTest(
+  "a damaged buffer that had an epoch before: the readings of both keep their ids, each once or counted as lost",
+  async () => {
+    const only = Number(process.env["SEED"] ?? "0");
+    const kinds = DAMAGES.filter((kind) => !kind.includes("log"));
+    let setAside = 0;
+    for (const seed of only > 0 ? [only] : Array.from({ length: 12 }, (_, i) => 101 + i)) {
+      const { dataDir, store } = await crashedTwice(seed);
+      const kind = kinds[seed % kinds.length]!;
+      const what = `SEED=${seed} ${damage(dataDir, seed, kind)}`;
+      store.left = Number.POSITIVE_INFINITY;
+      const opened = await openAgent(inputs(dataDir, store, { count: TOTAL }, new AbortController().signal));
+      const end = await opened.run();
+      expect([what, end.finished]).toEqual([what, true]);
+      const found = await audit(store);
+      const { buffer } = opened.parts;
+      const flipped = kind === "flip bytes" ? FLIPS : 0;
+      expect([what, doubles(found).slice(3 * flipped)]).toEqual([what, []]);
+      const before = oldEpochs(buffer);
+      for (const old of before) checkEpoch(found, old, lossesOf(buffer, old.epoch), { what, flipped });
+      if (before.length === 2) {
+        setAside++;
+        const [first, second] = before;
+        expect([what, second!.from]).toEqual([what, first!.accepted + 1]);
+      }
+      const own = { epoch: buffer.epoch, accepted: buffer.lastSeq, from: firstSeqOf(buffer.earlier) };
+      checkEpoch(found, own, lossesOf(buffer, null), { what, flipped });
+      await opened.close();
+      rmSync(dataDir, { recursive: true });
+    }
+    if (only === 0) expect(setAside).toBeGreaterThan(4);
+  },
+  600_000,
+);
 
 /** Of single bits, as a worn flash flips them: SQLite sees few of them, so any code may meet any value. */
 function flipBits(path: string, seed: number): string {

@@ -1,8 +1,10 @@
 /** From a corrupt buffer that was set aside to a new one: readings, windows, bodies, cursors, losses. */
 import { statSync } from "node:fs";
 import { basename } from "node:path";
+import type { Loss } from "../../buffer/buffer.ts";
 import { isWholeBody } from "../../buffer/corruption.ts";
 import { Retention } from "../../buffer/disk/retention.ts";
+import { type EarlierEpoch, earlierEpochs, firstSeqOf, type SeqOwner } from "../../buffer/earlier-epochs.ts";
 import { newEpoch } from "../../buffer/epoch.ts";
 import { Outbox } from "../../buffer/outbox.ts";
 import { DamagedBuffer, type SalvagedBatch } from "../../buffer/salvage/damaged-buffer.ts";
@@ -10,6 +12,7 @@ import { asideDone, setAside } from "../../buffer/salvage/set-aside.ts";
 import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import { Gzip } from "../../core/bytes/gzip.ts";
 import type { Problem } from "../../core/problem.ts";
+import { intersect, sizeOf } from "../../core/seq-range.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import { isStage } from "../../core/stage.ts";
 import { VERSION } from "../../core/version.ts";
@@ -65,7 +68,8 @@ async function takeOver(
   const { settings, now, store, stop } = inputs;
   const file = basename(path);
   const found = damaged?.batches() ?? { batches: [], complete: false };
-  const promised = new Promised(found, damaged?.number("planned_through") ?? null);
+  const earlier = damaged === null ? [] : earlierEpochs(damaged);
+  const promised = new Promised(found, damaged?.number("planned_through") ?? null, earlier);
   const epoch = epochOf(damaged, promised, found.batches.length, now());
   if (damaged === null || epoch === null) {
     const sinceMs = now();
@@ -90,6 +94,7 @@ async function takeOver(
     epoch,
     // The node may have been renamed since.
     nodeId: damaged.meta("node_id") ?? buffer.nodeId,
+    earlier,
     gzip: new Gzip(settings.gzipLevel, () => performance.now()),
     heap: watchOwnHeap(),
     units: inputs.units ?? new Map(),
@@ -102,7 +107,7 @@ async function takeOver(
   const windows = stages.has("aggregated")
     ? await recoverWindows(parts, found.batches, span, now())
     : { unissuable: 0, missing: 0 };
-  const cursors = carryRest(buffer, damaged, { ...recovered, file, atMs: now() });
+  const cursors = carryRest(buffer, damaged, { ...recovered, file, atMs: now(), from: firstSeqOf(earlier) });
   return problemOf(file, [
     `${recovered.kept} readings that may not have been delivered are sent under their own ids`,
     `${recovered.lost} readings are counted as lost`,
@@ -161,6 +166,17 @@ function carryBodies(parts: SalvageParts, batches: readonly SalvagedBatch[], now
   return gone;
 }
 
+/** A loss of the buffer itself, under the epochs whose seqs it names. */
+function partsOf(loss: Loss, of: SeqOwner, earlier: readonly EarlierEpoch[]): Loss[] {
+  const { range } = loss;
+  if (loss.epoch !== undefined || range === null) return [{ epoch: of.epoch, ...loss }];
+  const spans = [...earlier, { ...of, first: firstSeqOf(earlier), last: range.last }];
+  return spans.flatMap(({ epoch, first, last }) => {
+    const own = intersect(range, { first, last });
+    return sizeOf(own) === 0 ? [] : [{ ...loss, epoch, range: own, count: sizeOf(own) }];
+  });
+}
+
 /** Carries over cursors, rule sets, losses and earlier epochs. False when the cursors cannot be read. */
 function carryRest(buffer: SqliteBuffer, damaged: DamagedBuffer, old: OldEpoch & Partial<Recovered>): boolean {
   const cursors = damaged.cursors();
@@ -170,8 +186,15 @@ function carryRest(buffer: SqliteBuffer, damaged: DamagedBuffer, old: OldEpoch &
     for (const { uri, cursor } of cursors ?? []) save.run(uri, cursor);
     for (const { version, canonical, since } of damaged.ruleSets()) buffer.rememberRules(version, canonical, since);
     const retention = new Retention(buffer);
-    for (const loss of damaged.losses()) retention.recordLoss({ epoch: epoch.epoch, ...loss });
-    rememberOldEpochs(buffer, [...oldEpochs(damaged), epoch]);
+    const earlier = earlierEpochs(damaged);
+    for (const loss of damaged.losses()) {
+      for (const part of partsOf(loss, epoch, earlier)) retention.recordLoss(part);
+    }
+    const { file, atMs } = old;
+    const before = earlier.map((one): OldEpoch => {
+      return { ...one, accepted: one.last, from: one.first, certain: true, lost: 0, file, atMs, wasCopied: true };
+    });
+    rememberOldEpochs(buffer, [...oldEpochs(damaged), ...before, epoch]);
   });
   return cursors !== null;
 }

@@ -23,7 +23,7 @@ export async function recoverWindows(
   nowMs: number,
 ): Promise<{ readonly unissuable: number; readonly missing: number }> {
   const { damaged, buffer, windowSettings: settings } = parts;
-  const revisions = revisionsOf(batches);
+  const revisions = revisionsOf(batches, parts.epoch);
   const unissuable = new Set<number>();
   const recall = (startMs: number): KeptWindow | "expired" | null => {
     const kept = keptWindow(damaged, startMs, settings.lengthMs, revisions.get(startMs) ?? -1);
@@ -59,11 +59,11 @@ export async function recoverWindows(
 }
 
 /** The highest revision of each window whose key can be read: the window's own record may not know it. */
-function revisionsOf(batches: readonly SalvagedBatch[]): ReadonlyMap<number, number> {
+function revisionsOf(batches: readonly SalvagedBatch[], epoch: string): ReadonlyMap<number, number> {
   const revisions = new Map<number, number>();
   for (const { stage, key } of batches) {
     const parsed = stage === "aggregated" ? parseKey("aggregated", key) : null;
-    if (parsed?.kind !== "window") continue;
+    if (parsed?.kind !== "window" || parsed.epoch !== epoch) continue;
     const before = revisions.get(parsed.windowStartMs) ?? -1;
     revisions.set(parsed.windowStartMs, Math.max(before, parsed.revision));
   }
@@ -77,7 +77,7 @@ function revisionsOf(batches: readonly SalvagedBatch[]): ReadonlyMap<number, num
 export function planAgain(parts: SalvageParts, key: string, nowMs: number): boolean {
   const { damaged, windowSettings: settings } = parts;
   const parsed = parseKey("aggregated", key);
-  if (parsed?.kind !== "window") return false;
+  if (parsed?.kind !== "window" || parsed.epoch !== parts.epoch) return false;
   const { windowStartMs: startMs, revision } = parsed;
   const kept = keptWindow(damaged, startMs, settings.lengthMs, revision);
   if (kept === null || kept === "expired" || kept === "unreadable" || kept.revision !== revision) return false;
@@ -93,6 +93,8 @@ function keptWindow(damaged: DamagedBuffer, startMs: number, lengthMs: number, r
   if (kept === null) return revision >= 0 ? "unreadable" : null;
   if (kept.length !== lengthMs) return { revision: Math.max(revision, kept.revision), throughSeq: 0, sensors: [] };
   if (kept.revision < revision) return "unreadable";
+  // It went out in an earlier epoch only.
+  if (kept.revision < 0) return { revision: -1, throughSeq: kept.throughSeq, sensors: [] };
   if (kept.sensors.length === 0) return "expired";
   const sensors = kept.sensors.map(({ sensorId, state }) => ({ sensorId, state: unpackWindow(state) }));
   if (!sensors.every((sensor): sensor is { sensorId: string; state: SensorWindow } => sensor.state !== null)) {
