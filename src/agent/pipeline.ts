@@ -15,6 +15,7 @@ import type { Source, Taken } from "../sensor/source.ts";
 import type { Windows } from "../stages/aggregate.ts";
 import { InputShare } from "./input/share.ts";
 import { TimeWatch } from "./input/times.ts";
+import { ValueWatch } from "./input/values.ts";
 import { inTrouble, outOfTrouble, type SourceTrouble } from "./source-trouble.ts";
 
 /** A source in the pipeline: its state, and its readings that wait for the next commit. */
@@ -27,6 +28,7 @@ export type Tap = {
   trouble: SourceTrouble | null;
   readonly input: InputShare;
   readonly times: TimeWatch;
+  readonly values: ValueWatch;
   /** Rows that wait for the commit; `refused`: those of them that are malformed. */
   accepted: number;
   refused: number;
@@ -97,6 +99,7 @@ export class Pipeline {
         trouble: null,
         input: new InputShare(parts.malformedMax),
         times: new TimeWatch(source),
+        values: new ValueWatch(source.uri, parts.buffer.catalogue, parts.malformedMax),
         accepted: 0,
         refused: 0,
         flaws: new Map(),
@@ -118,16 +121,18 @@ export class Pipeline {
   /** Takes no more from any source; readings in memory still need their commit. */
   stopTaking(): void {
     this.#closed = true;
-    for (const { input, source } of this.taps) {
+    for (const { input, values, source } of this.taps) {
       input.end();
       input.report(source.uri, this.#parts.log);
+      values.end();
+      values.report(this.#parts.log);
     }
   }
 
   /** The problems of the input of a source, although it can be read. */
-  inputProblems({ source, input, times }: Tap, nowMs: number): readonly Problem[] {
+  inputProblems({ source, input, times, values }: Tap, nowMs: number): readonly Problem[] {
     const found = [input.problem(source.uri), times.problem(nowMs)].filter((problem) => problem !== null);
-    return [...found, ...(source.problems?.() ?? [])];
+    return [...found, ...values.problems(), ...(source.problems?.() ?? [])];
   }
 
   #take(nowMs: number, runningMs: number): void {
@@ -159,8 +164,13 @@ export class Pipeline {
     tap.refused += refused;
     tap.accepted += this.#block.count - before - refused;
     tap.input.add(this.#block, before, refused);
-    if (taken.state === "ended") tap.input.end();
+    tap.values.add(this.#block, before);
+    if (taken.state === "ended") {
+      tap.input.end();
+      tap.values.end();
+    }
     tap.input.report(tap.source.uri, this.#parts.log);
+    tap.values.report(this.#parts.log);
     if (this.#block.flaws.size > 0) this.#noteFlaws(tap);
     tap.times.add(this.#block, before, this.#plausible(nowMs));
     tap.times.report(nowMs, this.#parts.log);

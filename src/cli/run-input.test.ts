@@ -203,3 +203,25 @@ test("built-in rules in another unit than the profile's are reported; a folder o
   writeFileSync(join(own, "hot.json"), '{"name": "hot", "when": {"range": {"measure": "temperature", "max": 120}}}');
   expect(await warningsWith("°F", { AGENT_RULES_DIR: own })).toEqual([]);
 });
+
+test("readings without any measure, and a field that is never read, are not well: degraded, said once", async () => {
+  const times = Array.from({ length: 30 }, (_, i) => `2026-11-23T08:00:${String(i).padStart(2, "0")}Z`);
+  const without = await ran(
+    "sensor_id, timestamp, temprature",
+    times.map((time) => ["a", time, 21]),
+    {},
+  );
+  expect(without).toMatchObject({ health: "degraded", problems: [{ code: "no_measures" }] });
+  expect(without.problems[0]?.message).toContain('"temprature" (did you mean temperature?)');
+  expect(without.warnings.length).toBe(1);
+  const text = await ran(
+    "sensor_id, timestamp, temperature, humidity",
+    times.map((time) => ["a", time, "21.5", 40]),
+    {},
+  );
+  expect(text).toMatchObject({
+    health: "degraded",
+    problems: [{ code: "field_unreadable", message: expect.stringContaining('"text_numbers": true') }],
+    flaws: [{ reason: "wrong_type", field: "temperature", count: 30 }],
+  });
+});

@@ -1,24 +1,11 @@
 /** The status of a node, read from its buffer and from the running agent. */
 
 import { existsSync } from "node:fs";
-import { unseenProblems } from "../agent/delivery/collisions.ts";
 import { type LastReport, type LiveReport, lastReport } from "../agent/live.ts";
-import { openingProblems } from "../agent/recovery/old-epochs.ts";
-import { isCounted, type Loss } from "../buffer/buffer.ts";
+import { isCounted } from "../buffer/buffer.ts";
 import { isLocked, type LockHolder, lockHolder } from "../buffer/disk/agent-lock.ts";
-import {
-  type BufferHolds,
-  heldBy,
-  lagOf,
-  newFields,
-  parkedOf,
-  refusedByReason,
-  rulesOf,
-  type SourceCounts,
-  sourcesOf,
-} from "../buffer/ledger/holdings.ts";
+import type { SourceCounts } from "../buffer/ledger/holdings.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
-import { lossesOf } from "../buffer/ledger/losses.ts";
 import { withoutPassword } from "../core/log/redact.ts";
 import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
@@ -27,6 +14,7 @@ import { shellWord } from "../core/shell-word.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
 import { notesOf } from "../sensor/source-notes.ts";
+import { type BufferFacts, readFacts } from "./facts.ts";
 import { lastingProblems, problemsOf } from "./problems.ts";
 import { unwritable } from "./writable.ts";
 
@@ -105,44 +93,12 @@ export function readStatus(dataDir: string, settings: Settings, nowMs: number): 
     const last = lastReport(dataDir);
     const running = runningAgent(dataDir, last.report);
     const stuck = running === null ? null : unwritable(dataDir);
-    return {
-      ...statusOf(factsOf(ledger, settings, nowMs), { dataDir, settings, nowMs, last, running, stuck }),
-      refused_by_reason: refusedByReason(ledger),
-      new_fields: newFields(ledger),
-    };
+    const { facts, details, damaged } = readFacts(ledger, settings, { dataDir, nowMs });
+    const seen = [stuck, damaged].filter((problem) => problem !== null);
+    return { ...statusOf(facts, { dataDir, settings, nowMs, last, running, seen }), ...details };
   } finally {
     ledger.close();
   }
-}
-
-/** The facts in a buffer, whichever process has it open. */
-export type BufferFacts = {
-  readonly nodeId: string;
-  readonly epoch: string;
-  readonly accepted: number;
-  readonly held: BufferHolds;
-  readonly lag: ReturnType<typeof lagOf>;
-  readonly losses: readonly Loss[];
-  readonly parked: ReturnType<typeof parkedOf>;
-  readonly corrupt: readonly Problem[];
-  readonly sources: readonly SourceCounts[];
-  /** The set that judged last, for where no agent runs. */
-  readonly rules: ReturnType<typeof rulesOf>;
-};
-
-function factsOf(ledger: BufferLedger, settings: Settings, nowMs: number): BufferFacts {
-  return {
-    nodeId: ledger.nodeId,
-    epoch: ledger.epoch,
-    accepted: ledger.accepted(),
-    held: heldBy(ledger),
-    lag: lagOf(ledger, settings.stages, settings.windowMs),
-    losses: lossesOf(ledger),
-    parked: parkedOf(ledger),
-    corrupt: [...openingProblems(ledger, nowMs), ...unseenProblems(ledger, nowMs)],
-    sources: sourcesOf(ledger),
-    rules: rulesOf(ledger),
-  };
 }
 
 type StatusInputs = {
@@ -152,8 +108,8 @@ type StatusInputs = {
   /** What an agent reported last, and which one runs now. */
   readonly last: LastReport;
   readonly running: Pick<LockHolder, "pid" | "sinceMs"> | null;
-  /** Why the running agent cannot write, as seen from outside; absent where the agent itself is asked. */
-  readonly stuck?: Problem | null;
+  /** What is seen from outside: why the running agent cannot write, what cannot be read. Absent where the agent itself is asked. */
+  readonly seen?: readonly Problem[];
 };
 
 /** All of a status that costs the same however much the buffer holds, once that is found. */
@@ -161,7 +117,7 @@ export type BriefStatus = Omit<Status, "refused_by_reason" | "new_fields">;
 
 export function statusOf(
   found: BufferFacts,
-  { dataDir, settings, nowMs, last, running, stuck = null }: StatusInputs,
+  { dataDir, settings, nowMs, last, running, seen = [] }: StatusInputs,
 ): BriefStatus {
   // A report of an agent that is gone is not about the one that has just begun.
   const live = running !== null && last.report?.pid === running.pid ? last.report : null;
@@ -180,7 +136,7 @@ export function statusOf(
     losses,
     corrupt,
   });
-  const problems = stuck === null ? known : [stuck, ...known];
+  const problems = [...seen, ...known];
   return {
     node_id: found.nodeId,
     epoch: found.epoch,
