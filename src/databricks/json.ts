@@ -45,3 +45,14 @@ export function asObject(json: unknown): JsonObject {
 export function isObject(json: unknown): json is JsonObject {
   return typeof json === "object" && json !== null && !Array.isArray(json);
 }
+
+/** Whether all wanted values are there, among the defaults that Databricks adds. */
+export function holds(actual: unknown, wanted: unknown): boolean {
+  if (Array.isArray(wanted)) {
+    return (
+      Array.isArray(actual) && actual.length === wanted.length && wanted.every((one, at) => holds(actual[at], one))
+    );
+  }
+  if (isObject(wanted)) return Object.keys(wanted).every((key) => holds(asObject(actual)[key], wanted[key]));
+  return actual === wanted;
+}

@@ -56,6 +56,18 @@ export async function bucketExists(settings: WorkspaceSettings, Bucket: string):
   }
 }
 
+export async function isEmptyPlace(settings: WorkspaceSettings, Bucket: string, prefix: string): Promise<boolean> {
+  const { ListObjectsV2Command, S3Client } = await import("@aws-sdk/client-s3");
+  const client = new S3Client({ ...clientOptions(settings, settings.region), forcePathStyle: true });
+  try {
+    const Prefix = prefix === "" ? "" : `${prefix}/`;
+    const { KeyCount = 0 } = await client.send(new ListObjectsV2Command({ Bucket, Prefix, MaxKeys: 1 }));
+    return KeyCount === 0;
+  } finally {
+    client.destroy();
+  }
+}
+
 function clientOptions(settings: WorkspaceSettings, region: string) {
   const { awsEndpoint, awsAccessKey } = settings;
   if (awsEndpoint === null) throw new Error(NO_AWS);

@@ -157,12 +157,36 @@ awsTest("a bucket that the role's policy leaves out fails, and so does one that 
   await makeRole(rootForm(externalId), permissions(["acme-raw", "acme-none"]));
   expect(await validate({ url: "s3://acme-validated" })).toEqual(ALL("FAIL"));
   expect(await validate({ url: "s3://acme-none" })).toEqual(ALL("FAIL"));
-  expect(await validate({ url: "s3://acme-raw", read_only: true })).toEqual({
-    ...ALL("PASS"),
-    WRITE: "SKIP",
-    DELETE: "SKIP",
-  });
 });
+
+awsTest(
+  "a try that may not write says of an empty place that there is no file to read; one that may write passes",
+  async () => {
+    await makeRole(rootForm(await makeCredential()), permissions(BUCKETS));
+    const place = { url: "s3://acme-validated/empty", read_only: true };
+    const all = { ...ALL("PASS"), WRITE: "SKIP", DELETE: "SKIP" };
+    expect(await validate(place)).toEqual({ ...all, READ: "FAIL" });
+    expect(await validate({ url: place.url })).toEqual(ALL("PASS"));
+    const location = {
+      name: "ro",
+      credential_name: "lake",
+      url: place.url,
+      read_only: true,
+      enable_file_events: false,
+    };
+    expect(await ask(`POST ${UC}/external-locations`, location)).toMatchObject({
+      status: 403,
+      body: {
+        message:
+          `AWS IAM role does not have READ permissions on url ${place.url}. Please contact your account admin to update ` +
+          "the storage credential. No file available under the location to read.",
+      },
+    });
+    workspace.set({ emptyPlacesFailToRead: false });
+    expect(await validate(place)).toEqual(all);
+    workspace.set({ emptyPlacesFailToRead: true });
+  },
+);
 
 awsTest("IAM takes its time: the first validations fail whatever the role is", async () => {
   workspace.set({ validationsThatFailFirst: 2 });

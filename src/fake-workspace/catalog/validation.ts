@@ -3,7 +3,7 @@
 import { denied } from "../wire/problem.ts";
 import { bucketOf } from "../wire/urls.ts";
 import type { World } from "../world/world.ts";
-import { bucketExists, readRole } from "./aws-account.ts";
+import { bucketExists, isEmptyPlace, readRole } from "./aws-account.ts";
 import { may, type Role, whyNotAssumable } from "./role-judge.ts";
 
 const OPERATIONS = ["READ", "LIST", "WRITE", "DELETE", "PATH_EXISTS"] as const;
@@ -50,13 +50,17 @@ export async function resultsOf(world: World, probe: Probe, early: boolean): Pro
       results.push({ operation, result: "SKIP", message: "The credential or location is read only" });
       continue;
     }
-    const reason = "reason" in usable ? usable.reason : await whyNot(world, usable.role, operation, probe.url);
+    const reason = "reason" in usable ? usable.reason : await whyNot(world, usable.role, operation, probe);
     results.push({ operation, result: reason === null ? "PASS" : "FAIL", message: reason ?? "" });
   }
   return results;
 }
 
-async function whyNot(world: World, role: Role, operation: Operation, url: string): Promise<string | null> {
+/** In the words that people report. */
+const NOTHING_TO_READ = "No file available under the location to read.";
+
+async function whyNot(world: World, role: Role, operation: Operation, probe: Probe): Promise<string | null> {
+  const { url } = probe;
   const { bucket, prefix } = bucketOf(url);
   const partition = role.arn.split(":")[1]!;
   const objects = `arn:${partition}:s3:::${bucket}/${prefix === "" ? "" : `${prefix}/`}_probe`;
@@ -76,7 +80,8 @@ async function whyNot(world: World, role: Role, operation: Operation, url: strin
     return `AWS IAM role does not have ${operation} permissions on url ${url}: ${refused[0]} is denied. Please contact your account admin to update the storage credential.`;
   }
   if (!(await bucketExists(world.settings, bucket))) return `The bucket of ${url} does not exist.`;
-  return null;
+  const onlyReads = operation === "READ" && probe.readOnly && world.settings.emptyPlacesFailToRead;
+  return onlyReads && (await isEmptyPlace(world.settings, bucket, prefix)) ? NOTHING_TO_READ : null;
 }
 
 /** What a create or an update without skip_validation does. Throws PERMISSION_DENIED with the first reason. */

@@ -37,22 +37,30 @@ function jobJson(one: Job): Record<string, unknown> {
   };
 }
 
-/** Replaces fields at the top; tasks, clusters, environments and parameters by their keys ("Update a job partially"). */
+/** What `new and existing entries are completely replaced based on` (UpdateJobRequest). Of other lists it is not documented. */
+const KEYED = { tasks: "task_key", job_clusters: "job_cluster_key" } as const;
+
+/** Replaces fields at the top; tasks and clusters by their keys ("Update a job partially"). */
 function updated(before: JobSettings, given: JobSettings, gone: readonly string[]): JobSettings {
   const merged: Record<string, unknown> = { ...before, ...given };
-  const keys = { tasks: "task_key", job_clusters: "job_cluster_key", environments: "environment_key" } as const;
-  for (const [field, key] of Object.entries(keys) as [keyof typeof keys, string][]) {
-    type Keyed = readonly Readonly<Record<string, unknown>>[];
+  type Keyed = readonly Readonly<Record<string, unknown>>[];
+  for (const [field, key] of Object.entries(KEYED) as [keyof typeof KEYED, string][]) {
     const fresh = given[field] as Keyed | undefined;
     if (fresh === undefined) continue;
     const old = (before[field] ?? []) as Keyed;
     merged[field] = [...old.filter((one) => !fresh.some((other) => other[key] === one[key])), ...fresh];
   }
   for (const path of gone) {
-    const [field = "", key] = path.split("/");
+    const [field = "", name] = path.split("/");
     if (!Object.hasOwn(JOB_FIELDS, field)) throw invalid(`Unknown field to remove: ${path}`);
-    if (key === undefined) delete merged[field];
-    else merged[field] = ((merged[field] ?? []) as { task_key?: string }[]).filter((one) => one.task_key !== key);
+    if (name === undefined) {
+      delete merged[field];
+      continue;
+    }
+    // "Removing nested fields is not supported, except for tasks and job clusters (tasks/task_1)."
+    const key = Object.hasOwn(KEYED, field) ? KEYED[field as keyof typeof KEYED] : undefined;
+    if (key === undefined) throw invalid(`Removing ${path} is not supported.`);
+    merged[field] = ((merged[field] ?? []) as Keyed).filter((one) => one[key] !== name);
   }
   return merged as JobSettings;
 }

@@ -47,6 +47,11 @@ export type WorkspaceSettings = {
   readonly tokenSeconds: number;
   /** This many tries of a role fail first, as long as IAM would take to spread it. */
   readonly validationsThatFailFirst: number;
+  /**
+   * A try that may not write finds nothing to read in an empty place, and says so as a failure of READ; LIST passes. One that
+   * may write reads what it has written (terraform-provider-databricks issue 3843, databricks/cli issue 1063).
+   */
+  readonly emptyPlacesFailToRead: boolean;
   /** This many reads of a securable's grants after a change still show the old ones. */
   readonly grantReadsThatLag: number;
   /** This many reads of a dashboard after a change still show what was before. */
@@ -99,6 +104,7 @@ export const DEFAULT_SETTINGS: WorkspaceSettings = {
   awsAccessKey: { id: "test-access-key", secret: "test-secret-key" },
   tokenSeconds: 3_600,
   validationsThatFailFirst: 0,
+  emptyPlacesFailToRead: true,
   grantReadsThatLag: 1,
   dashboardReadsThatLag: 1,
   statementAsksPending: 1,

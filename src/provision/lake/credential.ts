@@ -12,7 +12,7 @@ import type { Change, Doing, Resource } from "../resource.ts";
 import { createThing, foreignByComment, type Lake, listLocations, overlaps, sameUrl, unity } from "./lake.ts";
 import { ABOUT, LAKE_ID, marked } from "./names.ts";
 import { SecurableCalls } from "./securable.ts";
-import { passes, type Trial } from "./validate.ts";
+import { isLetIn, passes, type Trial, tryCredential } from "./validate.ts";
 
 const CREDENTIALS = "storage-credentials";
 const NEEDS = "CREATE_STORAGE_CREDENTIAL on the metastore";
@@ -117,8 +117,8 @@ export function accessResource(lake: Lake): Resource<true> {
       const known = await credentialCalls(lake).read(doing);
       if (known === null) return null;
       // A plan touches nothing: what writes is tried when the locations are made, and by verify.
-      const answer = await passes(lake, { ...(await trialOf(lake, doing)), readOnly: true }, doing);
-      return "value" in answer ? true : null;
+      const proofs = await tryCredential(lake, { ...(await trialOf(lake, doing)), readOnly: true }, doing);
+      return isLetIn(proofs) ? true : null;
     },
     diff: () => [],
     create: async (doing) => {

@@ -192,7 +192,7 @@ const OF_CALL: Readonly<Record<string, readonly ErrorAnswer[]>> = {
     [400, "QUOTA_EXCEEDED", "2000 runs at once"],
   ],
   "GET /api/2.2/jobs/runs/get": [[400, "INVALID_PARAMETER_VALUE", "Run 1 does not exist."]],
-  "POST /api/2.2/jobs/reset": [[409, "RESOURCE_CONFLICT"]],
+  "POST /api/2.2/jobs/update": [[409, "RESOURCE_CONFLICT"]],
   [`DELETE ${UC}/catalogs/*`]: [[400, "CATALOG_NOT_EMPTY", "Catalog 'x' is not empty."]],
   [`DELETE ${UC}/schemas/*`]: [[400, "SCHEMA_NOT_EMPTY", "Schema 'x' is not empty."]],
   [`DELETE ${UC}/external-locations/*`]: [[400, "INVALID_STATE", "External Location 'x' has dependent tables"]],

@@ -177,7 +177,7 @@ const MAKERS: readonly {
   },
   {
     what: "job's settings",
-    path: "/api/2.2/jobs/reset",
+    path: "/api/2.2/jobs/update",
     lose: ({ jobs }) => {
       const [id, job] = [...jobs][0]!;
       jobs.set(id, { ...job, settings: { ...job.settings, timeout_seconds: 1 } });

@@ -175,7 +175,9 @@ async function mend(context: LocationContext, doing: Doing): Promise<void> {
   }
   const before = { credential, url, location: name };
   await pollUntil(`the role to reach ${plainUrl(url)}`, IAM_WAIT, doing, () => passes(lake, before, doing));
-  const body = { url, credential_name: credential, force: true, skip_validation: false };
+  // A place that may not be written is tried by reading, and an empty one has nothing to read.
+  const writable = actual.read_only === true ? { read_only: false } : {};
+  const body = { url, credential_name: credential, ...writable, force: true, skip_validation: false };
   await securable.change(actual, doing, body).catch(laterWhereTheRoleIs);
   moves.settled(name);
   await pollUntil(`${id} to be seen at ${plainUrl(url)}`, READ_BACK_WAIT, doing, async () => {

@@ -1,5 +1,5 @@
 /** The Databricks half of provision against the strict fake workspace, over HTTP, with moto's roles and buckets behind it. */
-import { expect } from "bun:test";
+import { expect, test } from "bun:test";
 import { ROBOT, ROBOT_SECRET } from "../../fake-workspace/world/settings.ts";
 import {
   apply,
@@ -13,6 +13,7 @@ import {
   startLake,
   writesOf,
 } from "./lake.suite.ts";
+import { isLetIn } from "./validate.ts";
 
 const PEOPLE = { AGENT_LAKE_READERS: "analysts", AGENT_LAKE_LOADER: ROBOT };
 /** moto takes seconds to start. */
@@ -166,6 +167,32 @@ lakeTest(
     expect(await refused({ env: { DATABRICKS_TOKEN: "" } })).toContain("DATABRICKS_TOKEN is not set");
     const both = { DATABRICKS_CLIENT_ID: "a", DATABRICKS_CLIENT_SECRET: "b" };
     expect(await refused({ env: both })).toContain("there is a token and a service principal");
+  },
+  LONG_MS,
+);
+
+test("who may list has been let in, whatever is there to read; any other failure is not let in", () => {
+  const proofs = (failing: readonly string[]) =>
+    ["READ", "LIST", "WRITE", "DELETE", "PATH_EXISTS"].map((operation) => {
+      return { operation, passed: !failing.includes(operation), message: "" };
+    });
+  expect(isLetIn(proofs([]))).toBe(true);
+  expect(isLetIn(proofs(["READ"]))).toBe(true);
+  expect(isLetIn(proofs(["READ", "LIST"]))).toBe(false);
+  expect(isLetIn(proofs(["LIST"]))).toBe(false);
+  expect(isLetIn(proofs(["READ", "PATH_EXISTS"]))).toBe(false);
+});
+
+lakeTest(
+  "a location that was made read only, elsewhere and empty, is repaired",
+  async () => {
+    const lake = await startLake();
+    expect(failuresOf(await apply(lake))).toEqual([]);
+    const { locations } = lake.workspace.world();
+    const name = `${lake.naming.prefix}_raw_data_us_west_2`;
+    locations.set(name, { ...locations.get(name)!, url: "s3://nobodys-bucket", readOnly: true });
+    expect(failuresOf(await apply(lake, false, { force: true }))).toEqual([]);
+    expect(linesOf(await planOf(lake))).toEqual([]);
   },
   LONG_MS,
 );

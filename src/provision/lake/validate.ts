@@ -16,6 +16,9 @@ export type Trial = {
 
 export type Proof = { readonly operation: string; readonly passed: boolean; readonly message: string };
 
+/** A trial that may not write, in a place without objects (terraform-provider-databricks issue 3843, databricks/cli issue 1063). */
+const NOTHING_TO_READ = /no file available/i;
+
 /** One line per operation. Answers 200 also where every operation fails. */
 export async function tryCredential(lake: Lake, trial: Trial, pace: Pace): Promise<readonly Proof[]> {
   const { credential, url, location, readOnly } = trial;
@@ -31,11 +34,22 @@ export async function tryCredential(lake: Lake, trial: Trial, pace: Pace): Promi
     needs: `CREATE_EXTERNAL_LOCATION on the metastore and on storage credential "${credential}"`,
   });
   const { results } = await lake.workspace.read(CredentialTrials, call, pace);
-  return results.map(({ result, operation = "?", message = "" }) => ({
-    operation,
-    passed: result === "PASS" || result === "SKIP",
-    message,
-  }));
+  const lists = results.some(({ result, operation }) => operation === "LIST" && result === "PASS");
+  return results.map(({ result, operation = "?", message = "" }) => {
+    const isEmpty = operation === "READ" && lists && NOTHING_TO_READ.test(message);
+    return { operation, passed: result === "PASS" || result === "SKIP" || isEmpty, message };
+  });
+}
+
+/**
+ * Whether AWS lets Unity Catalog use the role, by a trial that may not write. Who may list has become the role. That READ
+ * fails beside it says nothing of a role that is new: an empty place has no object to read. What the role lacks is found
+ * where a trial writes.
+ */
+export function isLetIn(proofs: readonly Proof[]): boolean {
+  const failed = proofs.filter(({ passed }) => !passed);
+  const lists = proofs.some(({ operation, passed }) => operation === "LIST" && passed);
+  return failed.every(({ operation }) => operation === "READ") && (failed.length === 0 || lists);
 }
 
 /** For `pollUntil`: true, or what fails, in words. */

@@ -4,11 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { asObject } from "../../databricks/json.ts";
+import { asObject, holds } from "../../databricks/json.ts";
 import type { DashboardContent } from "../../databricks/shapes/dashboards.ts";
 import type { LakeNames } from "../../lakehouse/names.ts";
 import { MANAGED_BY, MANAGED_BY_KEY } from "../resource.ts";
-import { holds } from "./job.ts";
 
 const SUM_DIGITS = 12;
 const MARK = new RegExp(`^-- ${MANAGED_BY_KEY}=${MANAGED_BY} ([0-9a-f]{${SUM_DIGITS}})\\n?$`);

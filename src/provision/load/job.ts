@@ -5,13 +5,14 @@
 
 import { pagesOf } from "../../databricks/answer.ts";
 import { isMissing } from "../../databricks/failure.ts";
-import { asObject, idNumber, isObject, type JsonObject } from "../../databricks/json.ts";
+import { idNumber, type JsonObject } from "../../databricks/json.ts";
 import type { Again } from "../../databricks/pacing.ts";
 import { Job } from "../../databricks/shapes/jobs.ts";
 import type { Pace } from "../../databricks/wire.ts";
 import type { Lake, LakeWish } from "../lake/lake.ts";
 import { LAKE_ID } from "../lake/names.ts";
 import { type Change, type Doing, MANAGED_BY, MANAGED_BY_KEY, type Resource } from "../resource.ts";
+import { jobChange } from "./job-change.ts";
 import { type NotebookSource, notebookPath } from "./notebook.ts";
 
 export type JobActual = {
@@ -26,17 +27,6 @@ const ENVIRONMENT_VERSION = "4";
 /** Auto Loader stops once for every new column and continues when it is started again. */
 const MAX_RETRIES = 2;
 const TIMEOUT_S = 4 * 3_600;
-
-/** When it runs and who hears of it is the choice of the job's owner: a reset replaces everything, so these are sent too. */
-const KEPT = new Set([
-  "schedule",
-  "trigger",
-  "continuous",
-  "email_notifications",
-  "webhook_notifications",
-  "notification_settings",
-  "health",
-]);
 
 const JOBS = pagesOf("jobs", Job);
 
@@ -142,14 +132,13 @@ export async function findJob(lake: Lake, doing: Pace): Promise<JobActual | null
 }
 
 function settingsChange(lake: Lake, id: string, actual: JobActual, wanted: JsonObject): Change[] {
-  const keys = Object.keys(wanted).filter((key) => !holds(actual.settings[key], wanted[key]));
-  if (keys.length === 0) return [];
+  const { differences, update } = jobChange(actual.settings, wanted);
+  if (differences.length === 0) return [];
   const make = async (doing: Doing) => {
-    const theirs = Object.fromEntries(Object.entries(actual.settings).filter(([key]) => KEPT.has(key)));
-    const body = { job_id: idNumber(actual.id), new_settings: { ...theirs, ...wanted } };
-    await jobs(lake, { what: `change ${id}`, verb: "reset", body, again: "safe" }, doing);
+    const body = { job_id: idNumber(actual.id), ...update };
+    await jobs(lake, { what: `change ${id}`, verb: "update", body, again: "safe" }, doing);
   };
-  return [{ action: "update", because: `settings: ${keys.join(", ")}`, make }];
+  return [{ action: "update", because: differences.join(", "), make }];
 }
 
 function leftOverChanges(lake: Lake, { leftOver }: JobActual): Change[] {
@@ -170,7 +159,7 @@ async function deleteJob(lake: Lake, id: string, jobId: string, doing: Doing): P
 
 export type JobsCall = {
   readonly what: string;
-  readonly verb: "create" | "reset" | "delete" | "run-now";
+  readonly verb: "create" | "update" | "delete" | "run-now";
   readonly body: unknown;
   readonly again: Again;
 };
@@ -178,15 +167,4 @@ export type JobsCall = {
 export async function jobs(lake: Lake, { what, verb, body, again }: JobsCall, doing: Doing): Promise<unknown> {
   const call = { doing: what, method: "POST" as const, path: ["api", "2.2", "jobs", verb], body, again };
   return lake.workspace.request({ ...call, needs: "CAN_MANAGE on the job" }, doing);
-}
-
-/** Whether all wanted values are there, among the defaults that Databricks adds. */
-export function holds(actual: unknown, wanted: unknown): boolean {
-  if (Array.isArray(wanted)) {
-    return (
-      Array.isArray(actual) && actual.length === wanted.length && wanted.every((one, at) => holds(actual[at], one))
-    );
-  }
-  if (isObject(wanted)) return Object.keys(wanted).every((key) => holds(asObject(actual)[key], wanted[key]));
-  return actual === wanted;
 }
