@@ -99,8 +99,16 @@ WITH raw AS (
     CAST(substr(reading_id, instr(reading_id, '-') + 1) AS INTEGER) AS seq
   FROM sensor_readings_ingestion
 ),
+continued AS (
+  SELECT later.epoch, max(raw.seq) AS behind
+  FROM (SELECT epoch, min(node_id) AS node_id, min(seq) AS first FROM raw GROUP BY epoch HAVING min(seq) > 1) AS later
+  JOIN raw ON raw.node_id = later.node_id AND raw.epoch <> later.epoch AND raw.seq < later.first
+  GROUP BY later.epoch
+),
 numbered AS (
-  SELECT node_id, hour, reading_id, seq - lag(seq, 1, 0) OVER (PARTITION BY epoch ORDER BY seq) AS accepted FROM raw
+  SELECT raw.node_id, raw.hour, raw.reading_id,
+    raw.seq - coalesce(lag(raw.seq) OVER (PARTITION BY raw.epoch ORDER BY raw.seq), continued.behind, 0) AS accepted
+  FROM raw LEFT JOIN continued ON continued.epoch = raw.epoch
 ),
 -- `….20000.json.gz`: the digits before the last 8 characters.
 named AS (SELECT DISTINCT node_id, hour, source_file, substr(source_file, 1, length(source_file) - 8) AS name FROM raw),

@@ -87,9 +87,17 @@ WITH raw AS (
     CAST(split_part(reading_id, '-', 2) AS BIGINT) AS seq
   FROM sensor_readings_ingestion
 ),
+-- An epoch that began in a buffer that was copied continues behind another epoch of its node.
+continued AS (
+  SELECT later.epoch, max(raw.seq) AS behind
+  FROM (SELECT epoch, min(node_id) AS node_id, min(seq) AS first FROM raw GROUP BY epoch HAVING min(seq) > 1) AS later
+  JOIN raw ON raw.node_id = later.node_id AND raw.epoch <> later.epoch AND raw.seq < later.first
+  GROUP BY later.epoch
+),
 numbered AS (
-  SELECT node_id, hour, reading_id, source_file, seq - lag(seq, 1, 0) OVER (PARTITION BY epoch ORDER BY seq) AS accepted
-  FROM raw
+  SELECT raw.node_id, raw.hour, raw.reading_id, raw.source_file,
+    raw.seq - coalesce(lag(raw.seq) OVER (PARTITION BY raw.epoch ORDER BY raw.seq), continued.behind, 0) AS accepted
+  FROM raw LEFT JOIN continued ON continued.epoch = raw.epoch
 ),
 objects AS (
   SELECT DISTINCT node_id, hour, source_file,

@@ -285,6 +285,26 @@ test("reconciliation shows what is gone, there twice, in no stage, in two, and l
   });
 });
 
+test("reconciliation misses nothing where a copied data dir continued under another epoch", async () => {
+  const lake = new Lake();
+  const at = (epoch: string, seq: number) => {
+    return { reading_id: `${epoch}-${seq}`, node_id: "n", timestamp: "2026-11-24T08:59:59.999Z" };
+  };
+  const put = async (epoch: string, seqs: readonly number[]) => {
+    const rows = seqs.map((seq) => at(epoch, seq));
+    const [first = 0, last = 0] = [seqs[0], seqs.at(-1)];
+    const key = readingKey({ hourMs: START, node: "n", epoch, first, last, count: rows.length });
+    await lake.put("raw", key, lines(rows));
+    await lake.readings("validated", rows);
+  };
+  // Another copy continued the old epoch behind reading 3; of the new one reading 6 is gone.
+  await put("old", [1, 2, 3, 4, 5]);
+  await put("new", [4, 5, 7]);
+  const { columns, rows } = await lake.ask(localSql("reconciliation"));
+  const [accepted, there] = ["accepted", "rows"].map((name) => columns.findIndex((column) => column.name === name));
+  expect([rows.length, rows[0]?.[accepted!], rows[0]?.[there!]]).toEqual([1, "9", "8"]);
+});
+
 test("latency is interpolated between two readings, and a reading without a time counts for nothing", async () => {
   const lake = new Lake();
   const after = (ms: number) => ({
