@@ -243,7 +243,7 @@ export class Agent {
       const trouble = outsideTrouble(error);
       if (trouble === null) throw error;
       if (trouble === "full") this.#parts.upkeep.relieve(this.#parts.running);
-      else this.#parts.troubles.met(trouble, messageOf(error));
+      else this.#parts.troubles.met(trouble, error);
       return null;
     }
   }

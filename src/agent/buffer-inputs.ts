@@ -2,6 +2,7 @@
 import type { ReadMarks } from "../buffer/disk/marks.ts";
 import { AgentError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
+import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import type { MeasureUnits } from "../stages/schematize.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
@@ -12,6 +13,10 @@ export type BufferInputs = {
   /** Asked for the objects that it has when a corrupt buffer does not know them. */
   readonly store: ObjectStore;
   readonly stop: AbortSignal;
+  /** How long trouble with the data dir is waited for; absent: for ever. */
+  readonly patienceMs?: number | undefined;
+  /** Is called with what a start waits for, and with null when it waits no more. */
+  readonly waiting?: ((problem: Problem | null) => void) | undefined;
   readonly now: () => number;
   /** What distinguishes this machine and the buffer's file from others; absent: a copied data dir is not noticed. */
   readonly marks?: ReadMarks;

@@ -143,10 +143,11 @@ export function planWindow(
 }
 
 /**
- * After a restart: rebuilds the windows that were not issued from the readings that the buffer kept. Throws CorruptRowError
- * when one is missing that was not counted as lost: a damaged page can hide readings without an error.
+ * After a restart: rebuilds the windows that were not issued from the readings that the buffer kept, a little more at each step:
+ * there may be millions. Before the last step nothing may be added to the windows, or be issued. Throws CorruptRowError
+ * when a reading is missing that was not counted as lost: a damaged page can hide readings without an error.
  */
-export function rebuildWindows({ buffer, ledger, windows, heap }: WindowParts, nowMs: number): void {
+export function* rebuildWindows({ buffer, ledger, windows, heap }: WindowParts, nowMs: number): Generator<void> {
   windows.watermarkMs = ledger.watermarkMs;
   const dropped = droppedOf(buffer);
   for (const step of chunksOf({ first: ledger.from, last: buffer.lastSeq }, STEP_ROWS)) {
@@ -160,6 +161,7 @@ export function rebuildWindows({ buffer, ledger, windows, heap }: WindowParts, n
       throw new CorruptRowError(`Cannot read readings ${step.first} to ${step.last}: ${rows} are there`);
     }
     heap.look();
+    yield;
   }
   // Readings that no window took were counted when they came.
   windows.takeExpired();

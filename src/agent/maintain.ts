@@ -34,6 +34,8 @@ const BUDGET_MS = 40;
 /** At the limit, room is made down to this share of it, so that not every commit has to do it. */
 const LOW_WATER = 0.95;
 const DROP_ROWS = 20_000;
+/** Dropping holds up everything else for about this long; four times a second, it still drops more than sources bring. */
+const DROP_MS = 150;
 /** Delivered readings that windows or rules hold back go before others are dropped: up to this share of the limit is used meanwhile. */
 const FLUSH_WATER = 1.1;
 /** `forget` reads all batches of windows: too much for every few seconds. */
@@ -102,7 +104,7 @@ export class Upkeep {
       for (const keptMs of isHard ? [...WINDOWS_KEPT_MS, 0] : WINDOWS_KEPT_MS) {
         while (mayContinue() && ledger.expire(nowMs - keptMs, this.#linesAtOnce()) > 0);
       }
-      if (this.#isOver() && !this.#mayWait()) dropped = this.#atLimit(nowMs);
+      if (this.#isOver() && !this.#mayWait()) dropped = this.#atLimit(nowMs, running);
     }
     this.look(running);
     return { dropped };
@@ -216,11 +218,12 @@ export class Upkeep {
     return this.#usedBytes() > this.#limit().bytes * LOW_WATER;
   }
 
-  #atLimit(nowMs: number): boolean {
+  /** For about `DROP_MS`, and at least once: it is called again in a moment where that is not enough. */
+  #atLimit(nowMs: number, running: () => number): boolean {
     // Without a reserve, dropping readings would not help.
     if (this.#parts.whenFull === "block" || this.#parts.room.isShort) return false;
     let dropped = false;
-    while (this.#overLowWater()) {
+    for (const until = running() + DROP_MS; this.#overLowWater() && !(dropped && running() >= until); ) {
       this.#parts.planIssued();
       const loss = this.#parts.retention.dropOldest(DROP_ROWS, nowMs);
       if (loss === null) break;

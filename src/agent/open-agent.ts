@@ -2,10 +2,14 @@
  * From settings to a running agent: takes the lock, opens the buffer, joins the parts to it, and joins new ones where the
  * buffer has to be opened again. `parts.ts` makes the parts.
  */
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { isCorruption } from "../buffer/corruption.ts";
+import type { DataDirLock } from "../buffer/disk/agent-lock.ts";
 import { lastTimesOf } from "../buffer/last-times.ts";
-import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import { BUFFER_FILE, type SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Log } from "../core/log/log.ts";
+import { breathe } from "../core/time/bell.ts";
 import { ClockWatch } from "../core/time/clock.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { Agent, type AgentEnd } from "./agent.ts";
@@ -28,6 +32,17 @@ export type OpenAgent = {
   readonly close: () => Promise<void>;
 };
 
+/** Work at a start that takes long is done in slices of about this length. */
+const SLICE_MS = 20;
+
+/**
+ * Closing the database folds its log, and on a slow card that takes longer than a stop may: the next start has time for a
+ * longer one. Nothing in it is lost, as after a power cut.
+ */
+const FOLD_AT_END_BYTES = 4 * 1_024 * 1_024;
+/** Not closed by the garbage collector either. */
+const left = new Set<SqliteBuffer>();
+
 type Joined = { readonly parts: Parts; readonly agent: Agent };
 
 /**
@@ -35,8 +50,17 @@ type Joined = { readonly parts: Parts; readonly agent: Agent };
  * AgentError when another agent holds the lock for longer than the wait.
  */
 export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
-  const { store, now } = inputs;
   const lock = await waitForLock(inputs);
+  try {
+    return await openLocked(inputs, lock);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenAgent> {
+  const { store, now } = inputs;
   const [first, lasting] = await withBuffer(inputs, await openBuffer(inputs), (buffer): Lasting => {
     const rules = inputs.rules(buffer.catalogue, LiveRules.last(buffer));
     const sources = inputs.sources(buffer.catalogue, {
@@ -47,7 +71,7 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
     return { rules, sources, clock: new ClockWatch(), startedAtMs: now(), lock };
   });
   reportRename(first, inputs.log);
-  let joined = await join(inputs, first, lasting);
+  let joined = await joinParts(inputs, first, lasting);
   const run = async (): Promise<AgentEnd> => {
     for (let before = 0; ; ) {
       const end = await joined.agent.run();
@@ -57,7 +81,7 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
       buffer.close();
       try {
         const next = await openBuffer(inputs, buffer.catalogue, end.reopen === "corrupt");
-        joined = await join(inputs, next, lasting, joined.parts);
+        joined = await joinParts(inputs, next, lasting, joined.parts);
       } catch (error) {
         // The next start opens that buffer again.
         if (error instanceof StoppedEarlyError) return { ...end, accepted: before };
@@ -68,7 +92,9 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
   };
   const close = async () => {
     for (const source of lasting.sources) await source.close();
-    joined.parts.buffer.close();
+    const { buffer } = joined.parts;
+    if (inputs.stop.aborted && logBytes(inputs.settings.dataDir) > FOLD_AT_END_BYTES) left.add(buffer);
+    else buffer.close();
     store.close();
     lock.release();
   };
@@ -85,16 +111,36 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
 }
 
 /** `before`: the parts of a buffer that is gone; the new parts take over the readings that were not committed. */
-async function join(inputs: AgentInputs, opened: SqliteBuffer, lasting: Lasting, before?: Parts): Promise<Joined> {
-  const [, parts] = await withBuffer(inputs, opened, (buffer) => makeParts(inputs, buffer, lasting, before));
+async function joinParts(inputs: AgentInputs, opened: SqliteBuffer, lasting: Lasting, before?: Parts): Promise<Joined> {
+  const [, parts] = await withBuffer(inputs, opened, async (buffer) => {
+    const made = makeParts(inputs, buffer, lasting, before);
+    await inTurns(made.recover(), () => {
+      if (!inputs.stop.aborted) return false;
+      if (before === undefined) throw new StoppedEarlyError("Stopped before the windows were rebuilt");
+      // Readings that were taken are committed before the end. That needs the windows only where it delivers, too.
+      return inputs.settings.drain === 0;
+    });
+    return made;
+  });
   return { parts, agent: new Agent(parts) };
+}
+
+/** A backlog of millions takes seconds: a signal is heard between two steps, and ends it. */
+async function inTurns(steps: Generator<void>, mustEnd: () => boolean): Promise<void> {
+  for (let until = performance.now() + SLICE_MS; ; until = performance.now() + SLICE_MS) {
+    let isDone: boolean | undefined = false;
+    while (!isDone && performance.now() < until) isDone = steps.next().done;
+    // Also at the end: the first delivery is another long step.
+    await breathe();
+    if (mustEnd() || isDone) return;
+  }
 }
 
 /** Runs `make` with a buffer; when that shows that the buffer is corrupt, with the buffer that replaces it. */
 async function withBuffer<T>(
   inputs: AgentInputs,
   buffer: SqliteBuffer,
-  make: (buffer: SqliteBuffer) => T,
+  make: (buffer: SqliteBuffer) => T | Promise<T>,
 ): Promise<[buffer: SqliteBuffer, made: T]> {
   try {
     return [buffer, await patiently(inputs, buffer, () => make(buffer))];
@@ -102,7 +148,15 @@ async function withBuffer<T>(
     if (!isCorruption(error)) throw error;
     buffer.close();
     const next = await openBuffer(inputs, buffer.catalogue, true);
-    return [next, make(next)];
+    return [next, await make(next)];
+  }
+}
+
+function logBytes(dataDir: string): number {
+  try {
+    return statSync(join(dataDir, `${BUFFER_FILE}-wal`)).size;
+  } catch {
+    return 0;
   }
 }
 

@@ -90,6 +90,8 @@ export type Parts = {
   readonly backlog: BacklogCount;
   /** The agent's report of itself now. */
   readonly liveReport: (nowMs: number) => LiveReport;
+  /** To be done before anything else: the windows take in what the buffer holds, a little more at each step. */
+  readonly recover: () => Generator<void>;
 };
 
 /** Accumulators (window × sensor) in memory: about 400 bytes each for five measures. */
@@ -110,7 +112,7 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
   const pipeline = openPipeline(inputs, { buffer, rules, lasting, windows, before: before?.pipeline });
   const delivery = openDelivery(inputs, { buffer, outbox, heap, gzip: windows.gzip });
   const upkeep = openUpkeep(inputs, { buffer, room, windows });
-  const troubles = new Troubles(log, running);
+  const troubles = new Troubles(log, running, settings.dataDir);
   const liveFile = new LiveFile(settings.dataDir, log);
   const problems = () => [
     ...troubles.problems(),
@@ -136,6 +138,9 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
     running,
     liveReport,
     premises: new Premises(settings.dataDir, buffer, lasting.lock),
+    *recover() {
+      if (stages.has("aggregated")) yield* rebuildWindows(windows, now());
+    },
     report: (nowMs) => liveFile.write(liveReport(nowMs)),
     issueWindows: stages.has("aggregated")
       ? (nowMs, how) => issueWindows(windows, nowMs, how)
@@ -215,7 +220,7 @@ function openWindows(
     running,
   }: Pick<Parts, "buffer" | "outbox" | "heap" | "running"> & { readonly room: DiskRoom },
 ): WindowParts {
-  const { settings, now } = inputs;
+  const { settings } = inputs;
   const ledger = new WindowLedger(buffer, settings.windowMs);
   const recall = (startMs: number): KeptWindow | "expired" | null => {
     const kept = ledger.recall(startMs);
@@ -251,7 +256,6 @@ function openWindows(
     heap,
     gzip: new Gzip(settings.gzipLevel, running),
   };
-  if (settings.stages.includes("aggregated")) rebuildWindows(parts, now());
   return parts;
 }
 

@@ -1,7 +1,9 @@
 /** Outside trouble with the buffer's files while the agent runs: logged once, reported as a problem, and waited out. */
 
 import type { Premises } from "../buffer/disk/premises.ts";
+import { troubleOf } from "../buffer/disk/trouble.ts";
 import type { OutsideTrouble } from "../buffer/outside-error.ts";
+import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Problem } from "../core/problem.ts";
 
@@ -21,16 +23,21 @@ const TROUBLES: Readonly<Record<WaitedTrouble, Omit<Problem, "message">>> = {
 export class Troubles {
   readonly #log: Log;
   readonly #running: () => number;
+  readonly #dataDir: string;
   #trouble: { readonly problem: Problem; readonly atMs: number } | null = null;
   #gone: Problem | null = null;
 
-  constructor(log: Log, running: () => number) {
+  constructor(log: Log, running: () => number, dataDir: string) {
     this.#log = log;
     this.#running = running;
+    this.#dataDir = dataDir;
   }
 
-  met(trouble: WaitedTrouble, cause: string): void {
-    const message = `Cannot use the buffer: ${cause}`;
+  met(trouble: WaitedTrouble, error: unknown): void {
+    const message =
+      trouble === "broken"
+        ? `Cannot use data dir "${this.#dataDir}": ${troubleOf(this.#dataDir, error).why}`
+        : `Cannot use the buffer: ${messageOf(error)}`;
     const isNews = this.problems().every(({ code }) => code !== TROUBLES[trouble].code);
     this.#trouble = { problem: { ...TROUBLES[trouble], message }, atMs: this.#running() };
     if (isNews) this.#log.warn(TROUBLES[trouble].code, `${message}. Nothing is lost; trying again`);

@@ -4,45 +4,58 @@ import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { type DataDirLock, LOCK_POLL_MS, lockHolder, tryLock } from "../buffer/disk/agent-lock.ts";
-import { AgentError, messageOf, UsageError } from "../core/errors.ts";
+import { AgentError, codeOf, messageOf, UsageError } from "../core/errors.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
-import { isPassing } from "./open-buffer.ts";
+import { pause, Waiting } from "./waiting.ts";
+
+/** What no later try can change: a path that names something else, or nothing that can be. */
+const NEVER = /^(ENOTDIR|EEXIST|EISDIR|ENAMETOOLONG|ELOOP|EINVAL)$/;
 
 /**
- * Creates the folder and resolves when this process has its lock; logs once which agent it waits for. Throws UsageError when the
- * folder can never be written, and AgentError when another agent holds the lock for longer than the wait.
+ * Creates the folder and resolves when this process has its lock; logs once which agent it waits for. Waits for a folder that
+ * cannot be used now. Throws UsageError when it can never be one, and AgentError when another agent holds the lock for longer
+ * than the wait.
  */
-export async function waitForLock({ settings, log, stop, now }: BufferInputs): Promise<DataDirLock> {
+export async function waitForLock(inputs: BufferInputs): Promise<DataDirLock> {
+  const { settings, log, stop, now } = inputs;
   const { dataDir, lockWait } = settings;
   const me = { pid: process.pid, host: hostname(), sinceMs: now() };
+  const waiting = new Waiting(inputs);
   const until = performance.now() + (lockWait ?? Number.POSITIVE_INFINITY);
-  for (let isReported = false; ; isReported = true) {
-    const lock = lockOrReason(dataDir, me);
-    if (typeof lock !== "string") return lock;
-    if (stop.aborted) throw new StoppedEarlyError(`Stopped before the lock was taken: ${lock}`);
-    if (performance.now() >= until) {
-      throw new AgentError(`Cannot take the lock of data dir "${dataDir}": ${lock}; --lock-wait forever waits for it`, {
-        tryHint: `agent status --data-dir ${shellWord(dataDir)}`,
-      });
+  for (let isReported = false; ; ) {
+    const found = lockOrTrouble(dataDir, me);
+    if ("trouble" in found) {
+      await waiting.after(found.trouble);
+      continue;
     }
-    if (!isReported) log.info("waiting_for_lock", `Waiting for data dir "${dataDir}": ${lock}`);
-    await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
+    waiting.over();
+    if ("lock" in found) return found.lock;
+    if (stop.aborted) throw new StoppedEarlyError(`Stopped before the lock was taken: ${found.held}`);
+    if (performance.now() >= until) {
+      const message = `Cannot take the lock of data dir "${dataDir}": ${found.held}; --lock-wait forever waits for it`;
+      throw new AgentError(message, { tryHint: `agent status --data-dir ${shellWord(dataDir)}` });
+    }
+    if (!isReported) log.info("waiting_for_lock", `Waiting for data dir "${dataDir}": ${found.held}`);
+    isReported = true;
+    await pause(LOCK_POLL_MS, stop);
   }
 }
 
+type LockAttempt = { readonly lock: DataDirLock } | { readonly held: string } | { readonly trouble: unknown };
+
 /** The lock, or why this process cannot have it now. */
-function lockOrReason(dataDir: string, me: Parameters<typeof tryLock>[1]): DataDirLock | string {
+function lockOrTrouble(dataDir: string, me: Parameters<typeof tryLock>[1]): LockAttempt {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     const lock = tryLock(dataDir, me);
-    if (lock !== null) return lock;
+    if (lock !== null) return { lock };
     const holder = lockHolder(dataDir);
     const owner = holder === null ? "another agent" : `the agent with pid ${holder.pid} on host "${holder.host}"`;
-    return `${owner} has it`;
+    return { held: `${owner} has it` };
   } catch (error) {
-    if (isPassing(error)) return messageOf(error);
-    throw new UsageError(`Cannot write to data dir "${dataDir}": ${messageOf(error)}`, {
+    if (!NEVER.test(codeOf(error) ?? "")) return { trouble: error };
+    throw new UsageError(`Cannot use "${dataDir}" as a data dir: ${messageOf(error)}`, {
       cause: error,
       tryHint: `ls -ld ${shellWord(dirname(dataDir))} ${shellWord(dataDir)}`,
     });

@@ -8,7 +8,12 @@ export type OutsideTrouble = "full" | "busy" | "broken";
 const KINDS: readonly (readonly [OutsideTrouble, RegExp])[] = [
   ["full", /^(SQLITE_FULL|ENOSPC|EDQUOT)/],
   ["busy", /^SQLITE_(BUSY|LOCKED)/],
-  ["broken", /^(SQLITE_(IOERR|READONLY|CANTOPEN|PERM)|EIO|EROFS)/],
+  ["broken", /^SQLITE_(IOERR|READONLY|CANTOPEN|PERM|AUTH|NOLFS|PROTOCOL)/],
+  // Permissions, disks and mounts that went away, limits of the system: all of them can be repaired while the agent waits.
+  [
+    "broken",
+    /^E(IO|ROFS|ACCES|PERM|BUSY|AGAIN|MFILE|NFILE|NOMEM|NODEV|NXIO|STALE|TIMEDOUT|NOTCONN|HOSTDOWN|REMOTEIO)$/,
+  ],
 ];
 
 /** Null: no trouble of the outside world, so a defect or a corrupt file. */

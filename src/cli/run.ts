@@ -1,7 +1,6 @@
 /** `agent run`: the main job. Takes, keeps, judges and delivers until it is stopped or its sources end. */
 import { StoppedEarlyError } from "../agent/buffer-inputs.ts";
 import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
-import type { Reporting } from "../agent/parts.ts";
 import { marksOfMachine } from "../buffer/disk/marks.ts";
 import type { Log } from "../core/log/log.ts";
 import { openSource } from "../sensor/open-source.ts";
@@ -27,6 +26,9 @@ const ARGS = {
     description: "Take what the sources have now, deliver all of it, open windows too, exit.",
   },
 } as const satisfies Args;
+
+/** A run that must end waits this long for a data dir that cannot be used. */
+const ONCE_PATIENCE_MS = 10_000;
 
 export const command = defineCommand({
   name: "run",
@@ -103,7 +105,7 @@ function unlessStopped(error: unknown): null {
 /** Everything that `run` and `demo` share: from settings to an agent that is ready to run. */
 export async function startAgent(
   context: Context,
-  { log, once, reporting }: { readonly log: Log; readonly once: boolean; readonly reporting?: Reporting },
+  { log, once, reporting }: { readonly log: Log; readonly once: boolean; readonly reporting?: RunReporting },
 ): Promise<OpenAgent> {
   const { settings, cwd, stop } = context;
   const { profile, otherProfiles, mapping } = loadReadingFiles(settings, cwd, once);
@@ -114,6 +116,8 @@ export async function startAgent(
     log,
     store,
     stop,
+    patienceMs: once ? ONCE_PATIENCE_MS : undefined,
+    waiting: (problem) => reporting?.waiting(problem),
     now: Date.now,
     marks: marksOfMachine(settings.machineId),
     random: Math.random,

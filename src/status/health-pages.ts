@@ -36,6 +36,7 @@ export class RunHealth {
   readonly #log: Log;
   #server: HttpServer | null = null;
   #opened: OpenAgent | null = null;
+  #waits: Problem | null = null;
 
   constructor(settings: Settings, cwd: string, log: Log) {
     this.#settings = settings;
@@ -64,6 +65,11 @@ export class RunHealth {
     });
   }
 
+  /** What the start waits for; null: it waits no more. */
+  waiting(problem: Problem | null): void {
+    this.#waits = problem;
+  }
+
   /** The agent has its lock and its buffer: from now on there is a status to show. */
   tell(opened: OpenAgent): void {
     this.#opened = opened;
@@ -88,7 +94,7 @@ export class RunHealth {
         problems: problems.map(safeProblem),
         pid: process.pid,
       });
-    if (opened === null) return unwell([STARTING]);
+    if (opened === null) return unwell([this.#waits ?? STARTING]);
     try {
       opened.parts.backlog.count();
       const { status } = this.#own(opened, Date.now());

@@ -2,6 +2,7 @@
 import type { OpenAgent } from "../agent/open-agent.ts";
 import type { Reporting } from "../agent/parts.ts";
 import type { Log } from "../core/log/log.ts";
+import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { RunHealth } from "./health-pages.ts";
 import { RunHeartbeat } from "./heartbeat.ts";
@@ -18,6 +19,11 @@ export class RunReporting implements Reporting {
   /** Before the agent has its lock: requests are answered that it starts. */
   listen(): Promise<void> {
     return this.#health.listen();
+  }
+
+  /** What the start waits for; null: it waits no more. */
+  waiting(problem: Problem | null): void {
+    this.#health.waiting(problem);
   }
 
   begin(opened: OpenAgent): void {

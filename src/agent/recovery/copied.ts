@@ -4,7 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { join } from "node:path";
-import { differenceOf, joinMarks, MARKS } from "../../buffer/disk/marks.ts";
+import { differenceOf, joinMarks, MARKS, META_MARKS } from "../../buffer/disk/marks.ts";
 import { type EarlierEpoch, earlierEpochs, endEpoch } from "../../buffer/earlier-epochs.ts";
 import { newEpoch } from "../../buffer/epoch.ts";
 import { outsideTrouble } from "../../buffer/outside-error.ts";
@@ -15,8 +15,6 @@ import { grouped } from "../../core/readable-numbers.ts";
 import type { BufferInputs } from "../buffer-inputs.ts";
 import { readLive } from "../live.ts";
 import { oldEpochs, rememberCopied } from "./old-epochs.ts";
-
-const META_MARKS = "marks";
 
 type Difference = "machine" | "file" | "report";
 const BECAUSE: Readonly<Record<Difference, string>> = {

@@ -23,6 +23,9 @@ export type Marks = {
 };
 
 const anyText = text(/^/, "a text");
+/** In the buffer's `meta`. */
+export const META_MARKS = "marks";
+
 export const MARKS: Shape<Marks> = atLeast({
   given: nullable(anyText),
   serial: nullable(anyText),

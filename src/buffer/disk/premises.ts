@@ -9,6 +9,7 @@ import { messageOf } from "../../core/errors.ts";
 import { syncFolder } from "../salvage/set-aside.ts";
 import { BUFFER_FILE, type SqliteBuffer } from "../sqlite-buffer.ts";
 import type { DataDirLock } from "./agent-lock.ts";
+import { META_MARKS } from "./marks.ts";
 import { WatchedFile } from "./watched-file.ts";
 
 export class Premises {
@@ -57,6 +58,8 @@ export class Premises {
     const path = join(this.#dataDir, BUFFER_FILE);
     const copy = `${path}.back`;
     rmSync(copy, { force: true });
+    // The marks of the deleted file would make the copy look like one of another buffer. The next start notes its own.
+    this.#buffer.db.query("DELETE FROM meta WHERE key = ?").run(META_MARKS);
     this.#buffer.db.run("VACUUM INTO ?", [copy]);
     const file = openSync(copy, "r+");
     try {

@@ -5,11 +5,13 @@
 
 import { constants, Database } from "bun:sqlite";
 import { existsSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { AgentError, codeOf, messageOf, UsageError } from "../../core/errors.ts";
 import { shellWord } from "../../core/shell-word.ts";
+import { whyUnreadable } from "../disk/trouble.ts";
 import { type EarlierEpoch, earlierEpochs, ownerOf, type SeqOwner } from "../earlier-epochs.ts";
+import { outsideTrouble } from "../outside-error.ts";
 import { SCHEMA_VERSION } from "../schema.ts";
 import { BUFFER_FILE } from "../sqlite-buffer.ts";
 
@@ -33,12 +35,12 @@ export class BufferLedger {
   }
 
   /**
-   * Throws UsageError where there is no buffer that this binary can read, AgentError where the file cannot be read now
-   * (permissions, corruption). The snapshot is that of this call until `close`.
+   * Throws UsageError where there is no buffer that this binary and this user can read, AgentError where the file cannot be
+   * understood (corruption). The snapshot is that of this call until `close`.
    */
   static open(dataDir: string): BufferLedger {
     const path = join(dataDir, BUFFER_FILE);
-    if (!existsSync(path)) throw noBuffer(dataDir, `there is no "${BUFFER_FILE}" in it`);
+    lookFor(path, dataDir);
     let db: Database | null = null;
     try {
       db = openReadOnly(path);
@@ -46,6 +48,8 @@ export class BufferLedger {
     } catch (error) {
       db?.close();
       if (error instanceof AgentError) throw error;
+      const trouble = outsideTrouble(error);
+      if (trouble !== null && trouble !== "busy") throw unreadable(dataDir, error);
       throw new AgentError(`Cannot read buffer "${path}": ${messageOf(error)}`, {
         cause: error,
         tryHint: `ls -la ${shellWord(dataDir)}`,
@@ -118,6 +122,36 @@ function versionOf(db: Database, dataDir: string, path: string): number {
     `Cannot read buffer "${path}": its schema is version ${found}, newer than this binary's ${SCHEMA_VERSION}`,
     { tryHint: "agent --version" },
   );
+}
+
+/** False only where there is none: of a data dir that cannot be looked at, `open` says why. */
+export function mayHaveBuffer(dataDir: string): boolean {
+  try {
+    return statSync(join(dataDir, BUFFER_FILE), { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    return codeOf(error) !== "ENOTDIR";
+  }
+}
+
+/** Throws UsageError where no file of this path can be read, and says why. */
+function lookFor(path: string, dataDir: string): void {
+  let isFile: boolean;
+  try {
+    isFile = statSync(path).isFile();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT") throw noBuffer(dataDir, `there is no "${BUFFER_FILE}" in it`);
+    if (code === "ENOTDIR") throw noBuffer(dataDir, "it is not a folder");
+    throw unreadable(dataDir, error);
+  }
+  if (!isFile) throw noBuffer(dataDir, `its "${BUFFER_FILE}" is not a file`);
+}
+
+function unreadable(dataDir: string, cause: unknown): UsageError {
+  return new UsageError(`Cannot read data dir "${dataDir}": ${whyUnreadable(dataDir) ?? messageOf(cause)}`, {
+    cause,
+    tryHint: `ls -ld ${shellWord(dirname(resolve(dataDir)))} ${shellWord(resolve(dataDir))}`,
+  });
 }
 
 function noBuffer(dataDir: string, cause: string): UsageError {

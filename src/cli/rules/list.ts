@@ -1,12 +1,10 @@
 /** `agent rules list`: which rules would be in force, how often they were broken, and which sets were in force before. */
 
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { type LiveReport, readLive } from "../../agent/live.ts";
-import { BufferLedger } from "../../buffer/ledger/ledger.ts";
+import { BufferLedger, mayHaveBuffer } from "../../buffer/ledger/ledger.ts";
 import { brokenSince, ruleSwitches } from "../../buffer/ledger/rules.ts";
 import type { RuleSwitch } from "../../buffer/rule-memory.ts";
-import { BUFFER_FILE } from "../../buffer/sqlite-buffer.ts";
 import { messageOf } from "../../core/errors.ts";
 import { oneLine } from "../../core/log/log.ts";
 import { grouped, roughBytes } from "../../core/readable-numbers.ts";
@@ -74,7 +72,7 @@ type Judged = {
 function judgedLately({ settings, cwd, say }: Context): Judged | null {
   const dataDir = resolve(cwd, settings.dataDir);
   const isAsked = settings.origins.dataDir === "flag";
-  if (!isAsked && !existsSync(join(dataDir, BUFFER_FILE))) return null;
+  if (!isAsked && !mayHaveBuffer(dataDir)) return null;
   try {
     const ledger = BufferLedger.open(dataDir);
     try {

@@ -1,10 +1,8 @@
 /** `agent verify --databricks`: the buffer against the buckets, where there is one here, and the buckets against the tables. */
 
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { lagOf } from "../../buffer/ledger/holdings.ts";
-import { BufferLedger } from "../../buffer/ledger/ledger.ts";
-import { BUFFER_FILE } from "../../buffer/sqlite-buffer.ts";
+import { BufferLedger, mayHaveBuffer } from "../../buffer/ledger/ledger.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import { openLake } from "../../provision/lake/side.ts";
 import { lastIngest } from "../../provision/load/ingest.ts";
@@ -40,7 +38,7 @@ export async function verifyDatabricks(context: Context, store: ObjectStore): Pr
 }
 
 export function hasBuffer({ cwd, settings }: Context): boolean {
-  return existsSync(join(resolve(cwd, settings.dataDir), BUFFER_FILE));
+  return mayHaveBuffer(resolve(cwd, settings.dataDir));
 }
 
 /** The rows that the buffer here has delivered; null where there is no buffer. */
