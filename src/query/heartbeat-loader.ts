@@ -4,6 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { AgentError } from "../core/errors.ts";
+import { roughBytes } from "../core/readable-numbers.ts";
 import { isHeartbeatKey, NODES_PREFIX } from "../fleet/heartbeat.ts";
 import { HEARTBEAT_TABLE_COLUMNS } from "../lakehouse/columns.ts";
 import { HEARTBEATS_TABLE } from "../lakehouse/names.ts";
@@ -12,6 +13,8 @@ import type { LeftOut } from "./answer.ts";
 import { RowLoader } from "./row-loader.ts";
 import type { SqlWords } from "./sql-words.ts";
 
+/** A heartbeat is a line of some KiB, with the first problems of its node. A larger object is not one, and is not read. */
+const HEARTBEAT_BYTES = 1024 * 1024;
 const BESIDE = ["received_at", "processing_timestamp", "source_file"];
 
 type Loading = { readonly nowMs: number; readonly stop: AbortSignal; readonly tell: (text: () => string) => void };
@@ -37,13 +40,20 @@ export async function loadHeartbeats(
   let objects = 0;
   // arktype takes 150 ms to load: only a question about heartbeats pays.
   const { whyNoHeartbeat } = await import("./heartbeat-line.ts");
-  for await (const { key, storedMs } of bucket.list(NODES_PREFIX)) {
+  for await (const { key, storedMs, bytes } of bucket.list(NODES_PREFIX)) {
     if (stop.aborted) throw new AgentError(`Cannot read ${bucket.place}: it was stopped`);
     if (!isHeartbeatKey(key)) continue;
+    const object = `${bucket.place}/${key}`;
+    if (bytes > HEARTBEAT_BYTES) {
+      doubtful.push({
+        object,
+        reason: `${object}: it has ${roughBytes(bytes)}, which no heartbeat has, and is not read`,
+      });
+      continue;
+    }
     const body = await bodyOf(bucket, key);
     if (body === null) continue;
     const received_at = new Date(storedMs).toISOString();
-    const object = `${bucket.place}/${key}`;
     const lines = linesOf(body);
     loader.load(lines, { received_at, processing_timestamp, source_file: object });
     const reason = whyNoHeartbeat(lines);

@@ -111,6 +111,23 @@ test("a heartbeat that someone edited is reported with the fields that no agent 
   expect(rows.length).toBe(8);
 });
 
+test("an object that is too large for a heartbeat is not fetched, and named", async () => {
+  const lake = new Lake();
+  await lake.tell("whole", {});
+  await lake.tell("huge", "x".repeat(1024 * 1024 + 1));
+  const { get } = lake.store.metadata;
+  const fetched: string[] = [];
+  lake.store.metadata.get = async (key) => {
+    fetched.push(key);
+    return await get(key);
+  };
+  const { rows, doubtful } = await lake.ask(`SELECT node_id FROM ${TABLE}`);
+  expect([rows, fetched]).toEqual([[["whole"]], ["nodes/whole/heartbeat.json"]]);
+  expect(doubtful.map(({ reason }) => reason)).toEqual([
+    "memory:metadata/nodes/huge/heartbeat.json: it has 1.0 MiB, which no heartbeat has, and is not read",
+  ]);
+});
+
 test("only a statement that names the table has the bucket read, and a bucket that is not there has no rows", async () => {
   const lake = new Lake();
   expect(await lake.ask(`SELECT count(*) FROM ${TABLE}`)).toMatchObject({ rows: [["0"]], objects: 0 });

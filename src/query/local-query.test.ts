@@ -242,6 +242,27 @@ test("a mistake in the SQL is reported before anything is read", async () => {
   expect([error?.message, opened]).toEqual(["Cannot ask: no such column: temprature", 0]);
 });
 
+test("an object that is larger than any of ours unpacks to is not fetched, and named", async () => {
+  const lake = new Lake();
+  await lake.readings("raw", [{ reading_id: "a" }]);
+  const [listed] = await Array.fromAsync(lake.store.list("raw"));
+  const { list, get } = lake.store;
+  const key = readingKey({ hourMs: START, node: "n", epoch: "f", first: 1, last: 1, count: 1 });
+  lake.store.list = async function* (stage, prefix) {
+    yield* list.call(lake.store, stage, prefix);
+    if (listed !== undefined) yield { ...listed, key, bytes: 2 ** 31 };
+  };
+  lake.store.get = (ref) => {
+    if (ref.key === key) throw new Error("fetched");
+    return get.call(lake.store, ref);
+  };
+  const { rows, leftOut } = await lake.ask("SELECT count(*) FROM sensor_readings_ingestion");
+  expect(rows).toEqual([["1"]]);
+  expect(leftOut.map(({ reason }) => reason)).toEqual([
+    `Cannot read "memory:raw/${key}": it is larger than 256MiB, and is left alone`,
+  ]);
+});
+
 test("a stop takes effect between two objects; a store that fails is not a damaged object", async () => {
   const lake = new Lake();
   await lake.readings("raw", [{}]);

@@ -9,7 +9,7 @@ import { TABLE_OF_STAGE } from "../core/stage.ts";
 import { hourOf, MS_PER_HOUR } from "../core/time/duration.ts";
 import { type ParsedKey, parseKey } from "../uplink/object-key.ts";
 import { type ListedObject, NotFoundError, type ObjectStore } from "../uplink/object-store.ts";
-import { gunzipLines } from "../uplink/read-object.ts";
+import { gunzipLines, whyNotFetched } from "../uplink/read-object.ts";
 import type { AnswerColumn, LeftOut, QueryAnswer } from "./answer.ts";
 import { type LoadedHeartbeats, loadHeartbeats, needsHeartbeats } from "./heartbeat-loader.ts";
 import {
@@ -146,12 +146,8 @@ class Loading {
 
   /** Why an object cannot be read, and then no row of it is in; null where it can. Throws what the store throws. */
   async #take(object: ListedObject, name: string, loader: RowLoader): Promise<string | null> {
-    const body = await this.#store.get(object).catch((error: unknown) => {
-      // Deleted since it was listed.
-      if (error instanceof NotFoundError) return error;
-      throw error;
-    });
-    if (body instanceof NotFoundError) return body.message;
+    const body = await this.#bodyOf(object, name);
+    if (typeof body === "string") return body;
     this.#db.run("BEGIN");
     try {
       const rows = loader.load(gunzipLines(body, name), { source_file: name });
@@ -165,6 +161,19 @@ class Loading {
       throw error;
     } finally {
       this.#db.run("COMMIT");
+    }
+  }
+
+  /** The text says why there is none. */
+  async #bodyOf(object: ListedObject, name: string): Promise<Uint8Array | string> {
+    const refusal = whyNotFetched(name, object.bytes);
+    if (refusal !== null) return refusal.message;
+    try {
+      return await this.#store.get(object);
+    } catch (error) {
+      // Deleted since it was listed.
+      if (error instanceof NotFoundError) return error.message;
+      throw error;
     }
   }
 

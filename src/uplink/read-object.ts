@@ -32,6 +32,15 @@ export function* gunzipLines(body: Uint8Array, name: string, most = UNPACKED_BYT
   }
 }
 
+/** Why an object is not fetched: it is larger as it is stored than any may be when it is unpacked. Null: it may be. */
+export function whyNotFetched(name: string, storedBytes: number): AgentError | null {
+  return storedBytes <= UNPACKED_BYTES
+    ? null
+    : new AgentError(`Cannot read "${name}": it is larger than ${formatBytes(UNPACKED_BYTES)}, and is left alone`, {
+        tryHint: "agent verify --deep",
+      });
+}
+
 /** The rows of an object. Throws AgentError, naming object and line, at the first that is not a JSON object. */
 export function* gunzipRows(body: Uint8Array, name: string): Iterable<Record<string, unknown>> {
   let line = 0;

@@ -44,13 +44,15 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
   process.exit(code);
 }
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
-const MEANINGLESS = ["SIGUSR1", "SIGUSR2"] as const;
+/** SIGQUIT is Ctrl-\ of a terminal, SIGXCPU the first warning of a limit on processor time. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGQUIT", "SIGXCPU"] as const;
+/** At a limit on the size of files (SIGXFSZ) the write fails, too: that is trouble of the disk. */
+const MEANINGLESS = ["SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGXFSZ"] as const;
 
 /**
- * SIGINT and SIGTERM ask a command to stop; the second of them ends the process at once, which loses nothing that was
- * committed. SIGUSR1 and SIGUSR2 mean nothing here: their default would end the process, or let the engine open a port for a
- * debugger. SIGHUP keeps its default until a command asks for it, since a handler would undo `nohup`. A closed pipe is not a signal here (the engine ignores SIGPIPE) but an EPIPE of the write. Answers `endedBySignals`.
+ * SIGNALS ask a command to stop; the second of them ends the process at once, which loses nothing that was committed. The
+ * MEANINGLESS ones mean nothing here: their default would end the process and lose what was read, or let the engine open a port
+ * for a debugger. SIGHUP keeps its default until a command asks for it, since a handler would undo `nohup`. A closed pipe is not a signal here (the engine ignores SIGPIPE) but an EPIPE of the write. Answers `endedBySignals`.
  */
 function stopOnSignals(stop: AbortController, say: (line: string) => void): <T>(work: () => T) => T {
   const onSignal = (signal: NodeJS.Signals) => {
@@ -60,12 +62,13 @@ function stopOnSignals(stop: AbortController, say: (line: string) => void): <T>(
     }
     stop.abort();
   };
-  const listen = () => SIGNALS.forEach((signal) => void process.on(signal, onSignal));
+  const known = process.platform === "win32" ? SIGNALS.slice(0, 2) : SIGNALS;
+  const listen = () => known.forEach((signal) => void process.on(signal, onSignal));
   listen();
   if (process.platform !== "win32") for (const signal of MEANINGLESS) process.on(signal, () => undefined);
   return (work) => {
     // A listener gets no signal while one call of a library runs; without one the system ends the process.
-    for (const signal of SIGNALS) process.off(signal, onSignal);
+    for (const signal of known) process.off(signal, onSignal);
     try {
       return work();
     } finally {

@@ -6,7 +6,7 @@ import { IDENTITY_COLUMNS } from "../../core/sensor.ts";
 import type { Stage } from "../../core/stage.ts";
 import { listObjects, type NamedObject } from "../../uplink/list-objects.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
-import { gunzipLines } from "../../uplink/read-object.ts";
+import { gunzipLines, whyNotFetched } from "../../uplink/read-object.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import { wholeNumberFlag } from "../frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
@@ -65,8 +65,11 @@ export async function* newestLines(
   progress: ProgressLine,
 ): AsyncIterable<string> {
   let left = rows;
-  for (const { key } of await newestObjects(store, { stage, rows }, stop, progress)) {
-    for (const line of gunzipLines(await store.get({ stage, key }), `${store.place(stage)}/${key}`)) {
+  for (const { key, bytes } of await newestObjects(store, { stage, rows }, stop, progress)) {
+    const name = `${store.place(stage)}/${key}`;
+    const refusal = whyNotFetched(name, bytes);
+    if (refusal !== null) throw refusal;
+    for (const line of gunzipLines(await store.get({ stage, key }), name)) {
       if (left-- <= 0 || stop.aborted) return;
       yield line;
     }

@@ -74,11 +74,12 @@ unixTest(
   },
 );
 
-unixTest("SIGUSR1 and SIGUSR2 mean nothing", async () => {
+unixTest("signals whose default would end the agent, and that ask for nothing, mean nothing", async () => {
   const cwd = place("meaningless");
   const agent = new AgentProcess({ args: RUN, cwd, env: { AGENT_COMMIT_MS: "100ms" } });
   expect(await agent.says("running:")).toBe(true);
-  for (const signal of ["SIGUSR1", "SIGUSR2", "SIGUSR1"] as const) {
+  const meaningless = ["SIGUSR1", "SIGUSR2", "SIGUSR1", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGXFSZ"] as const;
+  for (const signal of meaningless) {
     const seen = accepted(cwd);
     agent.kill(signal);
     await until(() => accepted(cwd) > seen, `the agent takes readings after ${signal}`);
@@ -87,6 +88,18 @@ unixTest("SIGUSR1 and SIGUSR2 mean nothing", async () => {
   expect(await agent.ended).toMatchObject({ code: 0, signal: null });
   expect(agent.heard).not.toMatch(/inspector|debugger/i);
 });
+
+for (const signal of ["SIGQUIT", "SIGXCPU"] as const) {
+  unixTest(`${signal} stops the agent in order: what was read is committed`, async () => {
+    const cwd = place(`orderly-${signal}`);
+    const agent = new AgentProcess({ args: RUN, cwd, env: { AGENT_COMMIT_MS: "60s" } });
+    expect(await agent.says("running:")).toBe(true);
+    await Bun.sleep(1_000);
+    agent.kill(signal);
+    expect(await agent.ended).toMatchObject({ code: 0, signal: null });
+    expect(accepted(cwd)).toBeGreaterThan(0);
+  });
+}
 
 type OnTerminal = { readonly child: Bun.Subprocess; readonly shown: () => string };
 
