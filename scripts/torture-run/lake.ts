@@ -1,5 +1,5 @@
 /** The objects as any reader finds them: listed, unzipped (all members), parsed. No code of the agent's in between. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
@@ -28,7 +28,7 @@ export async function readLake(objects: AsyncIterable<Stored>): Promise<Lake> {
   return { ...rows, objects: count };
 }
 
-function rowsIn(stage: Stage, key: string, body: Uint8Array): readonly LakeRow[] {
+export function rowsIn(stage: Stage, key: string, body: Uint8Array): readonly LakeRow[] {
   try {
     const lines = gunzipSync(body).toString("utf8").split("\n");
     if (lines.pop() !== "") throw new Error("it does not end with a line's end");
@@ -41,6 +41,8 @@ function rowsIn(stage: Stage, key: string, body: Uint8Array): readonly LakeRow[]
 export async function* objectsInFolder(root: string): AsyncIterable<Stored> {
   for (const stage of STAGES) {
     const bucket = join(root, bucketOf(stage));
+    // Nothing was delivered into it yet.
+    if (!existsSync(bucket)) continue;
     for (const entry of readdirSync(bucket, { recursive: true, withFileTypes: true })) {
       const path = join(entry.parentPath, entry.name);
       const key = path.slice(bucket.length + 1);

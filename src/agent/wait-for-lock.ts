@@ -1,9 +1,9 @@
 /** Creates the data dir when it is missing, and locks it, so that one agent uses it at a time. */
 
-import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { type DataDirLock, LOCK_POLL_MS, lockHolder, tryLock } from "../buffer/disk/agent-lock.ts";
+import { makeFolder, syncNameOf } from "../buffer/disk/made-folder.ts";
 import { AgentError, codeOf, messageOf, UsageError } from "../core/errors.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
@@ -47,9 +47,12 @@ type LockAttempt = { readonly lock: DataDirLock } | { readonly held: string } | 
 /** The lock, or why this process cannot have it now. */
 function lockOrTrouble(dataDir: string, me: Parameters<typeof tryLock>[1]): LockAttempt {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(dataDir);
     const lock = tryLock(dataDir, me);
-    if (lock !== null) return { lock };
+    if (lock !== null) {
+      syncNameOf(dataDir);
+      return { lock };
+    }
     const holder = lockHolder(dataDir);
     const owner = holder === null ? "another agent" : `the agent with pid ${holder.pid} on host "${holder.host}"`;
     return { held: `${owner} has it` };

@@ -35,6 +35,8 @@ const NEEDS = {
   "a user who is not root": { isHere: () => process.getuid?.() !== 0, bringer: null },
   "a file system that numbers its files": { isHere: numbersFiles, bringer: null },
   "small disks": { isHere: mayMount, bringer: null },
+  /** A file system of our own, in a mount namespace of its own. */
+  FUSE: { isHere: mayFuse, bringer: null },
 } as const satisfies Record<string, Spec>;
 export type Need = keyof typeof NEEDS;
 
@@ -103,4 +105,8 @@ function mayMount(): boolean {
     rmdirSync(path);
   }
   return mounts;
+}
+
+function mayFuse(): boolean {
+  return existsSync("/dev/fuse") && mayMount() && Bun.spawnSync(["unshare", "--mount", "true"]).exitCode === 0;
 }

@@ -3,12 +3,13 @@
  * process only, and end with it. While it runs, everything can be restored: the database is copied to where it was, with its
  * epoch, its readings and its sources' cursors, and the agent continues from there.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
 import { syncFolder } from "../salvage/set-aside.ts";
 import { BUFFER_FILE, type SqliteBuffer } from "../sqlite-buffer.ts";
 import type { DataDirLock } from "./agent-lock.ts";
+import { makeFolder } from "./made-folder.ts";
 import { META_MARKS } from "./marks.ts";
 import { WatchedFile } from "./watched-file.ts";
 
@@ -40,7 +41,7 @@ export class Premises {
    */
   putBack(): string | null {
     try {
-      mkdirSync(this.#dataDir, { recursive: true, mode: 0o700 });
+      makeFolder(this.#dataDir);
       if (!this.#lock.renew()) return "another agent has it now";
       if (this.#database.isInPlace()) {
         const folded = this.#buffer.db.query<{ busy: number }, []>("PRAGMA wal_checkpoint(TRUNCATE)").get();

@@ -31,6 +31,8 @@ export function asideInProgress(dataDir: string): string | null {
 export function setAside(dataDir: string, nowMs: number): string {
   const aside = asideInProgress(dataDir) ?? freeName(dataDir, nowMs);
   writeDurably(join(dataDir, INTENT_FILE), JSON.stringify({ aside }));
+  // Names may reach the disk in any order: each step is durable before the next begins.
+  syncFolder(dataDir);
   const from = join(dataDir, BUFFER_FILE);
   const to = join(dataDir, aside);
   if (existsSync(to)) {
@@ -39,6 +41,7 @@ export function setAside(dataDir: string, nowMs: number): string {
   } else {
     // Its log is renamed first: SQLite would apply a log to the wrong database beside it.
     for (const suffix of LOG_SUFFIXES) if (existsSync(from + suffix)) renameSync(from + suffix, to + suffix);
+    syncFolder(dataDir);
     renameSync(from, to);
   }
   syncFolder(dataDir);
