@@ -24,7 +24,7 @@ const ORDER: readonly (readonly [scene: SceneName, trials: number])[] = [
   ["lives", 6],
   ["drops", 4],
 ];
-/** One cut in so many is of the control; a lie that was not found out after so many of its own cuts will not be. */
+/** One cut in three is of the control, which gives up after 30 cuts with a lie that was not found out. */
 const CONTROL = 3;
 const CONTROL_CUTS = 30;
 const LIES = ["files", "folders"] as const satisfies readonly Lie[];

@@ -16,6 +16,6 @@ export function syncNameOf(folder: string): void {
   try {
     syncFolder(dirname(resolve(folder)));
   } catch {
-    // A folder that this user may not open, or that its file system refuses to sync, belongs to whoever set the machine up.
+    // This user may not open the folder above, or its file system refuses to sync it: there is no more to do.
   }
 }
