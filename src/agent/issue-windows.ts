@@ -1,6 +1,7 @@
 /** Windows that are due become batches: one transaction writes rows, key and accumulators. */
 
 import { type Batch, rangeOf } from "../buffer/buffer.ts";
+import { epochOfWindow } from "../buffer/conflicts.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
 import { lossesOf } from "../buffer/ledger/losses.ts";
 import type { Outbox } from "../buffer/outbox.ts";
@@ -114,7 +115,8 @@ function firstOf(due: readonly OpenWindow[], sensors: number): readonly OpenWind
 
 function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): Batch {
   const { buffer, ledger } = parts;
-  const { epoch, catalogue } = buffer;
+  const { catalogue } = buffer;
+  const epoch = epochOfWindow(buffer.db, window.startMs, buffer.epoch);
   const batch = planWindow({ ...parts, epoch, measureNames: catalogue.measureNames }, window, nowMs);
   if (batch === null) throw new CorruptRowError("Cannot issue a window: a batch of its revision is promised already");
   const states = new Map<string, string>();

@@ -197,6 +197,7 @@ function openDelivery(
     buffer,
     outbox,
     encoderAt: (seq) => encoders.of(buffer.ownerOf(seq)),
+    gzip,
     heap,
     store,
     log,

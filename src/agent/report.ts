@@ -10,7 +10,6 @@ import { shellWord } from "../core/shell-word.ts";
 import { VERSION } from "../core/version.ts";
 import { formatProblem, type RuleProblem, type RuleWarning } from "../rules/rule-set.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
-import { unseenProblems } from "./delivery/collisions.ts";
 import type { Delivery } from "./delivery/delivery.ts";
 import type { LiveReport } from "./live.ts";
 import type { FailingRule, LiveRules } from "./live-rules.ts";
@@ -52,7 +51,6 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
       ...idleProblems(rules.warnings, check),
       ...failingProblems(rules.failing()),
       ...openingProblems(buffer, nowMs),
-      ...unseenProblems(buffer, nowMs),
       ...pipeline.taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble)),
     ],
     uplink: linkReport(delivery),

@@ -7,6 +7,7 @@ import { type HourRange, intersect, type SeqRange, sizeOf } from "../core/seq-ra
 import { type ReadingStage, STAGES, type Stage } from "../core/stage.ts";
 import { hourOf, MS_PER_HOUR } from "../core/time/duration.ts";
 import { type Batch, type PlannedObject, rangeOf, VALID, verdictOf } from "./buffer.ts";
+import { type Conflict, type ConflictSummary, conflictSummary, recordConflict } from "./conflicts.ts";
 import { CorruptRowError, isWholeBody } from "./corruption.ts";
 import { IS_PARKED, IS_PLANNED } from "./schema.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
@@ -157,6 +158,25 @@ export class Outbox {
       }
       return "halved";
     });
+  }
+
+  /** Another object has its key: it is promised again as `again`, under another epoch. In one transaction. */
+  replan(
+    { id, stage, key, count, range }: Batch,
+    { again, ...why }: Pick<Conflict, "epoch" | "window" | "found"> & { readonly again: BatchWithBody },
+    nowMs: number,
+  ): void {
+    const { db } = this.#buffer;
+    this.#buffer.transact(() => {
+      recordConflict(db, { stage, key, count, range, ...why, under: this.#buffer.epoch, atMs: nowMs });
+      db.query("DELETE FROM batch WHERE id = ?").run(id);
+      if (this.planBody(again, nowMs) === null)
+        throw new CorruptRowError(`Cannot promise ${again.key}: it is promised`);
+    });
+  }
+
+  newestConflict(): ConflictSummary | null {
+    return conflictSummary(this.#buffer);
   }
 
   /** It goes out no more until `requeue`. */

@@ -5,6 +5,7 @@
 import type { Database } from "bun:sqlite";
 import { codeOf, messageOf, UsageError } from "../core/errors.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY, type SensorCatalogue } from "../core/sensor.ts";
+import { CONFLICT_TABLE } from "./conflicts.ts";
 import { CorruptRowError } from "./corruption.ts";
 
 const identityColumns = IDENTITY_COLUMNS.map((name) => `${name} ${NUMERIC_IDENTITY.has(name) ? "REAL" : "TEXT"}`);
@@ -63,6 +64,7 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE commit_group ADD COLUMN earliest INTEGER;
   ALTER TABLE commit_group ADD COLUMN latest INTEGER;
   `,
+  CONFLICT_TABLE,
 ];
 /**
  * The condition of the index `batch_open`. A query that does not say it, word for word, looks at every batch that was ever

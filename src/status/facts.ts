@@ -1,6 +1,6 @@
 /** The facts in a buffer, each read by itself: where a page of the file is damaged, the rest is still shown. */
 import { join } from "node:path";
-import { unseenProblems } from "../agent/delivery/collisions.ts";
+import { collisionProblems } from "../agent/delivery/collision-problems.ts";
 import { openingProblems } from "../agent/recovery/old-epochs.ts";
 import type { Loss } from "../buffer/buffer.ts";
 import { isDamage } from "../buffer/corruption.ts";
@@ -76,7 +76,7 @@ export function readFacts(
     lag: whole(() => lagOf(ledger, settings.stages, settings.windowMs), NO_LAG),
     losses: whole(() => lossesOf(ledger), []),
     parked: whole(() => parkedOf(ledger), null),
-    corrupt: whole(() => [...openingProblems(ledger, where.nowMs), ...unseenProblems(ledger, where.nowMs)], []),
+    corrupt: whole(() => [...openingProblems(ledger, where.nowMs), ...collisionProblems(ledger, where.nowMs)], []),
     sources: whole(() => sourcesOf(ledger), []),
     rules: whole(() => rulesOf(ledger), null),
   };

@@ -3,7 +3,7 @@
  * that its cost does not grow with the buffer.
  */
 
-import { unseenProblems } from "../agent/delivery/collisions.ts";
+import { type CollisionCounts, collisionCounts, collisionProblems } from "../agent/delivery/collision-problems.ts";
 import type { LiveReport } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
 import { openingProblems } from "../agent/recovery/old-epochs.ts";
@@ -24,7 +24,11 @@ export async function countBacklog({ parts: { backlog } }: OpenAgent, mostMs: nu
 }
 
 /** `uncounted`: readings of which it is not known yet for which stages they wait. */
-export type CountedStatus = BriefStatus & { readonly uncounted: number };
+export type CountedStatus = BriefStatus & {
+  readonly uncounted: number;
+  /** Keys that were taken when a batch was sent. */
+  readonly collisions: CollisionCounts;
+};
 
 export type LiveStatus = {
   readonly status: CountedStatus;
@@ -46,11 +50,12 @@ export function liveStatus(opened: OpenAgent, settings: Settings, dataDir: strin
     lag,
     losses: lossesOf(ledger),
     parked: parkedOf(ledger),
-    corrupt: [...openingProblems(buffer, nowMs), ...unseenProblems(buffer, nowMs)],
+    corrupt: [...openingProblems(buffer, nowMs), ...collisionProblems(buffer, nowMs)],
     sources: sourcesOf(ledger),
     rules: null,
   };
   const running = { pid: live.pid, sinceMs: live.startedAtMs };
   const brief = statusOf(found, { dataDir, settings, nowMs, last: { report: live, unread: null }, running });
-  return { status: { ...brief, uncounted: lag.uncounted }, live, parked: found.parked?.count ?? 0 };
+  const collisions = collisionCounts(buffer);
+  return { status: { ...brief, uncounted: lag.uncounted, collisions }, live, parked: found.parked?.count ?? 0 };
 }

@@ -110,7 +110,7 @@ function nodeMetrics(m: Metrics, status: CountedStatus, facts: ProcessFacts): vo
 
 function stageMetrics(
   m: Metrics,
-  { stages, losses, open_windows, uncounted }: CountedStatus,
+  { stages, losses, open_windows, uncounted, collisions }: CountedStatus,
   { nowMs }: ProcessFacts,
 ): void {
   const of = (value: (stage: CountedStatus["stages"]["raw"]) => number): Series =>
@@ -130,6 +130,16 @@ function stageMetrics(
     "agent_rows_parked",
     "Rows that the store refused for good.",
     of((stage) => stage.parked),
+  );
+  m.counter(
+    "agent_object_conflicts_total",
+    "Keys of batches that objects of others had taken; their rows were sent again under another epoch.",
+    collisions.conflicts,
+  );
+  m.counter(
+    "agent_objects_unseen_total",
+    "Keys of new batches that were taken by objects at which this identity may not look.",
+    collisions.unseen,
   );
   m.gauge(
     "agent_oldest_pending_seconds",

@@ -9,6 +9,8 @@ export class PlantedStore implements ObjectStore {
   /** The body that is put before the agent's first put of a key; null: none. */
   plant: (ref: ObjectRef, body: Uint8Array) => Uint8Array | null = () => null;
   readonly planted: ObjectRef[] = [];
+  /** What a listing does not show. */
+  hides: (ref: ObjectRef) => boolean = () => false;
 
   constructor(inner: ObjectStore) {
     this.#inner = inner;
@@ -30,8 +32,12 @@ export class PlantedStore implements ObjectStore {
     return this.#inner.look(...given);
   }
 
-  list(...given: Parameters<ObjectStore["list"]>) {
-    return this.#inner.list(...given);
+  async *list(...given: Parameters<ObjectStore["list"]>) {
+    for await (const object of this.#inner.list(...given)) if (!this.hides(object)) yield object;
+  }
+
+  isPlanted(ref: ObjectRef): boolean {
+    return this.planted.some(({ stage, key }) => stage === ref.stage && key === ref.key);
   }
 
   get(ref: ObjectRef) {

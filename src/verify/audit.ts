@@ -11,8 +11,11 @@ export type PromisedBatch = {
   readonly range: SeqRange | null;
   readonly state: BatchState;
 };
-/** `delivered`: the store had it before it was listed. `parked`: the store refused it for good. */
-export type BatchState = "delivered" | "planned" | "parked";
+/**
+ * `delivered`: the store had it before it was listed. `parked`: the store refused it for good. `replanned`: another object has its
+ * key, and its rows are in a batch of another epoch.
+ */
+export type BatchState = "delivered" | "planned" | "parked" | "replanned";
 
 /** Delivered batches of one stage of which the buffer has only the sums. */
 export type FoldedRun = {
@@ -72,6 +75,9 @@ export type Audit = {
 export function hasPending({ stages }: Audit): boolean {
   return STAGES.some((stage) => stages[stage].pending.length > 0);
 }
+
+/** Where a batch goes that is in another epoch: no finding of this one. */
+export const NOT_HERE: Pick<SeqRange[], "push"> = { push: () => 0 };
 
 /** The findings of the stages while an audit runs. */
 export type Findings = {

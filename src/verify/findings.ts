@@ -1,5 +1,6 @@
 /** The result of `verify`, epoch by epoch. */
 import type { SeqRange } from "../core/seq-range.ts";
+import type { Stage } from "../core/stage.ts";
 import type { Audit } from "./audit.ts";
 import type { ContentFindings } from "./contents.ts";
 
@@ -18,9 +19,23 @@ export type EpochFindings = {
   readonly lost: number;
   /** Where the corrupt buffer was set aside; null for an epoch of the present one. */
   readonly file: string | null;
+  /** It holds only the rows of batches whose keys other objects have. */
+  readonly isOther?: boolean;
   readonly audit: Audit;
   /** Null where it was not asked for. */
   readonly deep: { readonly contents: ContentFindings; readonly corrupt: readonly CorruptObject[] } | null;
+};
+
+/** An object that this node did not write, under a key of its own. */
+export type ForeignObject = {
+  readonly stage: Stage;
+  readonly key: string;
+  /** What it was when the batch was sent. */
+  readonly found: string;
+  /** Under which epoch the rows of the batch are. */
+  readonly epoch: string;
+  /** It is there still. */
+  readonly isThere: boolean;
 };
 
 export type Verification = {
@@ -35,4 +50,5 @@ export type Verification = {
   readonly otherEpochs: readonly { readonly epoch: string; readonly objects: number; readonly rows: number }[];
   /** Objects of the buckets whose names are not the agent's. */
   readonly foreign: number;
+  readonly conflicts: readonly ForeignObject[];
 };

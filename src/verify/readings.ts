@@ -3,7 +3,7 @@
 import { contains, overlaps, RangeSet, sizeOf } from "../core/seq-range.ts";
 import { READING_STAGES, type ReadingStage } from "../core/stage.ts";
 import type { ReadingKey } from "../uplink/object-key.ts";
-import type { Findings, FoldedRun, Promises, StoredObject } from "./audit.ts";
+import { type Findings, type FoldedRun, NOT_HERE, type Promises, type StoredObject } from "./audit.ts";
 import { judgeSpans, type Part, type Sums, type Verdicts } from "./spans.ts";
 
 type ClaimedObject = { readonly object: StoredObject; readonly of: ReadingKey; readonly promised: boolean };
@@ -63,7 +63,7 @@ function claim(
     else hour.push({ object, of, promised });
   }
   for (const { range, state } of expected.values()) {
-    const listOf = { delivered: found.missing, planned: found.pending, parked: found.parked };
+    const listOf = { delivered: found.missing, planned: found.pending, parked: found.parked, replanned: NOT_HERE };
     if (range !== null) listOf[state].push(range);
   }
   return [...byHour.values()].flatMap((hour) => withoutOverlaps(hour, found));

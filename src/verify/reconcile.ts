@@ -21,11 +21,11 @@ import { auditWindows } from "./windows.ts";
 /** `objects`: all objects of the epoch that the store lists, each once, in any order. */
 export function reconcile(promises: Promises, objects: readonly StoredObject[]): Audit {
   const findings: Record<Stage, Findings> = {
-    raw: none(),
-    validated: none(),
-    anomalies: none(),
-    schematized: none(),
-    aggregated: none(),
+    raw: noFindings(),
+    validated: noFindings(),
+    anomalies: noFindings(),
+    schematized: noFindings(),
+    aggregated: noFindings(),
   };
   auditReadings(promises, objects, findings);
   auditWindows(promises, objects, findings.aggregated);
@@ -36,11 +36,11 @@ export function reconcile(promises: Promises, objects: readonly StoredObject[]):
   return { ok, stages, strays: STAGES.flatMap((stage) => findings[stage].strays) };
 }
 
-function none(): Findings {
+export function noFindings(): Findings {
   return { missing: [], duplicate: [], pending: [], parked: [], strays: [] };
 }
 
-function stageAudit(
+export function stageAudit(
   stage: Stage,
   objects: readonly StoredObject[],
   found: Findings,

@@ -2,6 +2,7 @@
 
 import { readLive } from "../agent/live.ts";
 import { type OldEpoch, oldEpochs } from "../agent/recovery/old-epochs.ts";
+import { type Conflict, conflictsOf } from "../buffer/conflicts.ts";
 import { lagOf } from "../buffer/ledger/holdings.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { type LedgerPromises, promisesOf } from "../buffer/ledger/promises.ts";
@@ -17,9 +18,10 @@ import { listObjects } from "../uplink/list-objects.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { hasPending, type StoredObject } from "./audit.ts";
 import { openEvery } from "./deep.ts";
-import type { EpochFindings, Verification } from "./findings.ts";
+import type { EpochFindings, ForeignObject, Verification } from "./findings.ts";
 import { reconcileOldEpoch } from "./old-epoch.ts";
 import { reconcile } from "./reconcile.ts";
+import { auditReplanned, seqsOf } from "./replanned.ts";
 
 export type VerifyOptions = {
   readonly dataDir: string;
@@ -53,14 +55,15 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
     if (settle !== undefined) await untilSettled(options, settle, endMs);
     const running = isRunning(dataDir);
     const listed = await listAll(options);
-    const compared = compare(options, listed);
+    const { compared, conflicts } = compare(options, listed);
     if (running && look < LOOKS && compared.some(({ audit }) => !audit.ok)) continue;
     // Settled or taken in while the store was listed.
     const isEarly = settle !== undefined && settle.nowMs() < endMs;
     if (isEarly && compared.some(({ audit }) => hasPending(audit))) continue;
     const epochs: EpochFindings[] = [];
     for (const { objects, ...found } of compared) {
-      epochs.push({ ...found, deep: options.deep ? await openEvery(objects, found, options) : null });
+      const deep = options.deep ? await openEvery(objects, found, options) : null;
+      epochs.push({ ...found, deep: found.isOther === true ? withoutPairs(deep) : deep });
     }
     return {
       ok: epochs.every(({ audit, deep }) => audit.ok && isClean(deep)),
@@ -68,6 +71,7 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
       isRunning: running,
       deliversTo: readLive(dataDir)?.store ?? null,
       foreign: listed.foreign,
+      conflicts,
       otherEpochs: [...listed.others].map(([epoch, counts]) => ({ epoch, ...counts })),
     };
   }
@@ -105,7 +109,8 @@ async function listAll({ dataDir, store, stop, now, progress }: VerifyOptions): 
 function known(dataDir: string): { nodeId: string; epochs: string[] } {
   const ledger = BufferLedger.open(dataDir);
   try {
-    return { nodeId: ledger.nodeId, epochs: [ledger.epoch, ...predecessors(ledger).map(({ epoch }) => epoch)] };
+    const others = [...predecessors(ledger), ...conflictsOf(ledger)];
+    return { nodeId: ledger.nodeId, epochs: [ledger.epoch, ...others.map(({ epoch }) => epoch)] };
   } finally {
     ledger.close();
   }
@@ -114,11 +119,15 @@ function known(dataDir: string): { nodeId: string; epochs: string[] } {
 type Compared = Omit<EpochFindings, "deep"> & { readonly objects: readonly StoredObject[] };
 
 /** Reads the buffer after the listing: an object that is stored meanwhile is promised; one that was settled meanwhile may not be listed. */
-function compare({ dataDir, settings }: VerifyOptions, listed: Listed): Compared[] {
+function compare(
+  { dataDir, settings }: VerifyOptions,
+  all: Listed,
+): { compared: Compared[]; conflicts: ForeignObject[] } {
   const ledger = BufferLedger.open(dataDir);
   try {
     const { stages, windowMs } = settings;
-    const promises = promisesOf(ledger, { stages, windowMs, listedFromMs: listed.fromMs });
+    const promises = promisesOf(ledger, { stages, windowMs, listedFromMs: all.fromMs });
+    const { listed, conflicts } = withoutForeign(all, promises.conflicts);
     const { epoch, nodeId, from, accepted: last } = promises;
     const objects = listed.objects.get(epoch);
     if (objects === undefined) {
@@ -130,7 +139,8 @@ function compare({ dataDir, settings }: VerifyOptions, listed: Listed): Compared
     const seqs = { first: from, last };
     const lost = totalSize(promises.lost.map((range) => intersect(range, seqs)));
     const own = { epoch, nodeId, accepted: sizeOf(seqs), seqs, ended: false, lost, file: null, audit, objects };
-    return [own, ...predecessors(ledger).map((old) => compareEarlier(old, promises, settings, listed))];
+    const earlier = predecessors(ledger).map((old) => compareEarlier(old, promises, settings, listed));
+    return { compared: [own, ...earlier, ...compareReplanned(promises, listed)], conflicts };
   } finally {
     ledger.close();
   }
@@ -173,6 +183,37 @@ function compareEarlier(
   return { epoch, nodeId, accepted: sizeOf(seqs), seqs, ended: file === null, lost: sum, file, audit, objects };
 }
 
+/** The listing without the objects that are known to be others', and those by name. */
+function withoutForeign(listed: Listed, of: readonly Conflict[]): { listed: Listed; conflicts: ForeignObject[] } {
+  if (of.length === 0) return { listed, conflicts: [] };
+  const isTaken = new Set(of.map(({ stage, key }) => `${stage}/${key}`));
+  const there = new Set<string>();
+  const objects = new Map<string, StoredObject[]>();
+  for (const [epoch, found] of listed.objects) {
+    const kept = found.filter(({ stage, key }) => {
+      const name = `${stage}/${key}`;
+      if (isTaken.has(name)) there.add(name);
+      return !isTaken.has(name);
+    });
+    objects.set(epoch, kept);
+  }
+  const conflicts = of.map(({ stage, key, found, epoch }) => {
+    return { stage, key, found, epoch, isThere: there.has(`${stage}/${key}`) };
+  });
+  return { listed: { ...listed, objects }, conflicts };
+}
+
+/** The epochs of the rows whose keys were taken. */
+function compareReplanned({ conflicts, carried, nodeId }: LedgerPromises, listed: Listed): Compared[] {
+  return [...new Set(conflicts.map(({ epoch }) => epoch))].map((epoch) => {
+    const objects = listed.objects.get(epoch) ?? [];
+    const batches = carried.filter(({ key }) => key.includes(`/${epoch}.`));
+    const seqs = seqsOf(conflicts.filter((conflict) => conflict.epoch === epoch));
+    const audit = auditReplanned(batches, objects);
+    return { epoch, nodeId, accepted: 0, seqs, ended: false, lost: 0, file: null, isOther: true, audit, objects };
+  });
+}
+
 async function untilSettled({ dataDir, settings, stop, progress }: VerifyOptions, settle: Settle, endMs: number) {
   for (;;) {
     if (stop.aborted) throw new AgentError("Cannot verify: it was stopped while it waited");
@@ -194,6 +235,12 @@ function pendingRows(dataDir: string, { stages, windowMs }: VerifyOptions["setti
   } finally {
     ledger.close();
   }
+}
+
+/** A key may have been taken in one of two stages only, or by an object that has some of our rows: the stages then differ here. */
+function withoutPairs(deep: EpochFindings["deep"]): EpochFindings["deep"] {
+  if (deep === null) return null;
+  return { ...deep, contents: { ...deep.contents, notSchematized: [], notValidated: [] } };
 }
 
 function isClean(deep: EpochFindings["deep"]): boolean {

@@ -1,7 +1,7 @@
 /** The part of `reconcile` for `aggregated`: of every window that went out, each revision from 0 on must be there once. */
 import type { ParsedKey, WindowKey } from "../uplink/object-key.ts";
 import { parseKey } from "../uplink/object-key.ts";
-import type { BatchState, Findings, Promises, StoredObject } from "./audit.ts";
+import { type BatchState, type Findings, NOT_HERE, type Promises, type StoredObject } from "./audit.ts";
 
 type Expected = {
   readonly startMs: number;
@@ -25,7 +25,7 @@ export function auditWindows(promises: Promises, objects: readonly StoredObject[
   }
   for (const { startMs, state, claimed } of expected.values()) {
     if (claimed) continue;
-    const listOf = { delivered: found.missing, planned: found.pending, parked: found.parked };
+    const listOf = { delivered: found.missing, planned: found.pending, parked: found.parked, replanned: NOT_HERE };
     listOf[state].push({ first: startMs, last: startMs });
   }
   for (const startMs of promises.openWindows) found.pending.push({ first: startMs, last: startMs });

@@ -4,50 +4,42 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { type LogEntry, makeLog } from "../../core/log/log.ts";
-import { resolveSettings } from "../../core/settings/settings.ts";
-import type { Stage } from "../../core/stage.ts";
-import { builtInRules } from "../../rules/files/shipped.ts";
 import { audit, doubles, unsorted } from "../../testing/audit.ts";
 import { type FaultyProxy, startFaultyProxy } from "../../testing/faulty-proxy.ts";
-import { FIRST_EVENT_MS, ListedSource } from "../../testing/listed-source.ts";
-import { canRun } from "../../testing/needs.ts";
+import { canRun, testWith } from "../../testing/needs.ts";
 import { PlantedStore } from "../../testing/planted-store.ts";
 import { type S3Server, startS3Server } from "../../testing/s3-server.ts";
+import { bySeq, type Life, live as wholeLife } from "../../testing/whole-life.ts";
 import { DirectoryStore } from "../../uplink/directory/store.ts";
-import type { ObjectStore } from "../../uplink/object-store.ts";
+import { parseKey } from "../../uplink/object-key.ts";
+import type { ObjectRef, ObjectStore } from "../../uplink/object-store.ts";
 import { openS3Store } from "../../uplink/s3/store.ts";
-import { openAgent } from "../open-agent.ts";
 
+const longTest = testWith("time");
 const COUNT = 700;
 const bytes = (text: string) => new TextEncoder().encode(text);
 const gzipped = (text: string) => new Uint8Array(gzipSync(text));
 
-type Life = {
-  readonly log: readonly LogEntry[];
-  readonly problems: readonly string[];
-  readonly delivered: Record<Stage, number>;
-};
+const live = (dataDir: string, store: ObjectStore, count = COUNT) => wholeLife({ dataDir, store, count });
 
-/** An agent's whole life: takes `count` readings, delivers them, ends. */
-async function live(dataDir: string, store: ObjectStore, count = COUNT): Promise<Life> {
-  const log: LogEntry[] = [];
-  const env = { AGENT_NODE_ID: "node-1", AGENT_COMMIT_ROWS: "100", AGENT_BATCH_ROWS: "200", AGENT_KEEP: "365d" };
-  const opened = await openAgent({
-    settings: resolveSettings({ flags: { "data-dir": dataDir }, env }),
-    log: makeLog({ least: "info", secrets: [], now: Date.now, write: (entry) => log.push(entry) }),
-    store,
-    sources: (catalogue, { cursor }) => [new ListedSource(catalogue, { count, cursor: cursor("listed:") })],
-    stop: new AbortController().signal,
-    now: () => FIRST_EVENT_MS,
-    random: () => 0.01,
-    rules: (catalogue) => ({ set: builtInRules(catalogue), refused: [] }),
-  });
-  await opened.run();
-  const { problems } = opened.parts.liveReport(FIRST_EVENT_MS);
-  const delivered = { ...opened.parts.outbox.deliveredRows };
-  await opened.close();
-  return { log, problems: problems.map(({ code }) => code), delivered };
+/** Whether a key is of the first epoch that was seen. */
+function ofFirstEpoch(): (ref: ObjectRef) => boolean {
+  let first: string | undefined;
+  return ({ stage, key }) => {
+    const epoch = parseKey(stage, key)?.epoch;
+    first ??= epoch;
+    return epoch === first;
+  };
+}
+
+/** Every reading is once in its stages, and once in its window, whatever epoch its id is of; planted objects aside. */
+async function expectOnce(store: PlantedStore, planted: number): Promise<void> {
+  expect(store.planted).toHaveLength(planted);
+  store.hides = (ref) => store.isPlanted(ref);
+  const found = bySeq(await audit(store));
+  expect([found.ids.raw.size, doubles(found), unsorted(found)]).toEqual([COUNT, [], []]);
+  const records = [...found.windows.values()].reduce((sum, window) => sum + window.records, 0);
+  expect(records).toBe(found.ids.validated.size);
 }
 
 const codes = ({ log }: Life) => log.filter(({ level }) => level !== "info").map(({ code }) => code);
@@ -83,35 +75,94 @@ beforeAll(async () => {
 
 for (const place of PLACES) {
   describe(place.name, () => {
-    test("an object with other rows under our key is reported, and never counts as delivered", async () => {
+    test("the rows of a batch whose key is taken arrive once, under another epoch, and the object is reported", async () => {
       const store = new PlantedStore(await place.open());
       const foreign = [gzipped('{"reading_id":"another-1"}\n'), bytes("not gzip"), bytes(""), gzipped("")];
-      store.plant = ({ stage }) => (stage === "raw" ? (foreign.pop() ?? null) : null);
+      const isFirst = ofFirstEpoch();
+      store.plant = (ref) => (ref.stage === "raw" && isFirst(ref) ? (foreign.pop() ?? null) : null);
       const life = await live(newFolder(), store);
-      expect(codes(life)).toContain("object_conflict");
-      expect(life.delivered.raw).toBeLessThan(COUNT);
+      expect(codes(life)).toEqual(Array(4).fill("object_conflict"));
+      expect(life.problems).toEqual(["object_conflict"]);
+      expect(life.delivered.raw).toBe(COUNT);
+      await expectOnce(store, 4);
     }, 600_000);
 
-    test("the same rows in other bytes are ours, and no news", async () => {
-      const store = new PlantedStore(await place.open());
-      store.plant = (_, body) => {
-        const lines = gunzipSync(body).toString().trimEnd().split("\n").reverse();
-        const rows = lines.map((line) => ({ ...JSON.parse(line), agent_version: "9.9.9", new_column: 1 }));
-        return new Uint8Array(gzipSync(rows.map((row) => `${JSON.stringify(row)}\n`).join(""), { level: 1 }));
-      };
-      const life = await live(newFolder(), store);
-      expect([codes(life), life.problems]).toEqual([[], []]);
-      const found = await audit(store);
-      expect([found.ids.raw.size, doubles(found), unsorted(found)]).toEqual([COUNT, [], []]);
-    }, 600_000);
+    longTest(
+      "where every key is taken, however new, the agent waits longer and longer between its tries",
+      async () => {
+        const store = new PlantedStore(await place.open());
+        let left = 12;
+        store.plant = ({ stage }) => (stage === "raw" && left-- > 0 ? bytes("not gzip") : null);
+        const life = await live(newFolder(), store, 200);
+        expect(codes(life)).toContain("uplink_down");
+        expect(life.log.find(({ code }) => code === "uplink_down")?.message).toContain("again and again");
+        store.hides = (ref) => store.isPlanted(ref);
+        const found = bySeq(await audit(store));
+        expect([found.ids.raw.size, doubles(found), unsorted(found)]).toEqual([200, [], []]);
+      },
+      600_000,
+    );
 
-    test("an object that an earlier try stored is ours, and no news", async () => {
-      const store = new PlantedStore(await place.open());
-      store.plant = (_, body) => body;
-      const life = await live(newFolder(), store);
-      expect([codes(life), life.problems]).toEqual([[], []]);
-      expect((await audit(store)).ids.raw.size).toBe(COUNT);
-    }, 600_000);
+    longTest(
+      "of an object that has some of our rows only the others are sent again",
+      async () => {
+        const store = new PlantedStore(await place.open());
+        store.plant = ({ stage }, body) =>
+          stage === "validated" ? gzipped(`${gunzipSync(body).toString().split("\n").slice(0, 5).join("\n")}\n`) : null;
+        await live(newFolder(), store);
+        expect(store.planted.length).toBeGreaterThan(2);
+        const found = bySeq(await audit(store));
+        expect([found.ids.raw.size, doubles(found), unsorted(found)]).toEqual([COUNT, [], []]);
+      },
+      600_000,
+    );
+
+    longTest(
+      "a window whose key is taken continues under the other epoch, with all of its readings once",
+      async () => {
+        const store = new PlantedStore(await place.open());
+        const dataDir = newFolder();
+        const isFirst = ofFirstEpoch();
+        store.plant = (ref) =>
+          isFirst(ref) && ref.stage === "aggregated" && ref.key.includes(".r0.") ? gzipped("{}\n") : null;
+        await live(dataDir, store, COUNT - 250);
+        store.plant = () => null;
+        await live(dataDir, store, COUNT);
+        await expectOnce(store, store.planted.length);
+        const keys = (await Array.fromAsync(store.list("aggregated"))).map(({ key }) => key);
+        expect(keys.filter((key) => key.includes(".r1."))).toHaveLength(1);
+      },
+      600_000,
+    );
+
+    longTest(
+      "the same rows in other bytes are ours, and no news",
+      async () => {
+        const store = new PlantedStore(await place.open());
+        store.plant = (_, body) => {
+          const lines = gunzipSync(body).toString().trimEnd().split("\n").reverse();
+          const rows = lines.map((line) => ({ ...JSON.parse(line), agent_version: "9.9.9", new_column: 1 }));
+          return new Uint8Array(gzipSync(rows.map((row) => `${JSON.stringify(row)}\n`).join(""), { level: 1 }));
+        };
+        const life = await live(newFolder(), store);
+        expect([codes(life), life.problems]).toEqual([[], []]);
+        const found = await audit(store);
+        expect([found.ids.raw.size, doubles(found), unsorted(found)]).toEqual([COUNT, [], []]);
+      },
+      600_000,
+    );
+
+    longTest(
+      "an object that an earlier try stored is ours, and no news",
+      async () => {
+        const store = new PlantedStore(await place.open());
+        store.plant = (_, body) => body;
+        const life = await live(newFolder(), store);
+        expect([codes(life), life.problems]).toEqual([[], []]);
+        expect((await audit(store)).ids.raw.size).toBe(COUNT);
+      },
+      600_000,
+    );
   });
 }
 

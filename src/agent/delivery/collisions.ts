@@ -7,31 +7,13 @@ import type { Batch } from "../../buffer/buffer.ts";
 import type { Outbox } from "../../buffer/outbox.ts";
 import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import type { Log } from "../../core/log/log.ts";
-import { text } from "../../core/outside/scalar-shapes.ts";
-import { anyNumber, atLeast, storedJson } from "../../core/outside/stored-json.ts";
-import type { Problem } from "../../core/problem.ts";
-import { grouped } from "../../core/readable-numbers.ts";
-import { MS_PER_DAY } from "../../core/time/duration.ts";
 import type { ObjectStore, PutAnswer } from "../../uplink/object-store.ts";
 import type { Prepared } from "./batch-bodies.ts";
+import { rememberUnseen, SHOWN_MS, unseenObjects, unseenProblems } from "./collision-problems.ts";
 import { type Examined, examine } from "./examine.ts";
 
 export type Foreign = Examined & { readonly is: "foreign" };
 type Unseen = Examined & { readonly is: "unseen" };
-type Meta = Pick<SqliteBuffer, "meta">;
-
-const META_UNSEEN = "unseen_objects";
-/** The problem is shown for this long after the last one; the count stays. */
-const SHOWN_MS = MS_PER_DAY;
-const anyText = text(/^/, "a text");
-const UNSEEN = atLeast({
-  count: anyNumber,
-  key: anyText,
-  because: anyText,
-  missing: anyText,
-  try: anyText,
-  atMs: anyNumber,
-});
 
 export type CollisionParts = {
   readonly buffer: SqliteBuffer;
@@ -80,33 +62,13 @@ export class Collisions {
     const [first] = this.#unwritten;
     if (first === undefined) return;
     const { buffer, log } = this.#parts;
-    const known = storedJson(UNSEEN, buffer.meta(META_UNSEEN) ?? "null");
+    const known = unseenObjects(buffer);
     const { because, missing, tryHint } = first.look;
     const count = (known?.count ?? 0) + this.#unwritten.length;
-    const unseen = { count, key: known?.key ?? first.place, because, missing, try: tryHint, atMs: nowMs };
-    buffer.setMeta(META_UNSEEN, JSON.stringify(unseen));
+    rememberUnseen(buffer, { count, key: known?.key ?? first.place, because, missing, try: tryHint, atMs: nowMs });
     this.#unwritten = [];
     const isNews = known === null || Math.abs(nowMs - known.atMs) >= SHOWN_MS;
     const [problem] = unseenProblems(buffer, nowMs);
     if (isNews && problem !== undefined) log.warn(problem.code, problem.message, { try: problem.try });
   }
-}
-
-/** Objects that were under the keys of new batches, and may not be looked at. */
-export function unseenCount(buffer: Meta): number {
-  return storedJson(UNSEEN, buffer.meta(META_UNSEEN) ?? "null")?.count ?? 0;
-}
-
-export function unseenProblems(buffer: Meta, nowMs: number): Problem[] {
-  const unseen = storedJson(UNSEEN, buffer.meta(META_UNSEEN) ?? "null");
-  if (unseen === null || Math.abs(nowMs - unseen.atMs) >= SHOWN_MS) return [];
-  const { count, key, because, missing } = unseen;
-  const which =
-    count === 1
-      ? `An object was under the key of a new batch`
-      : `${grouped(count)} objects were under the keys of new batches`;
-  const message =
-    `${which}, the first "${key}", and the agent cannot compare: ${because}. The rows count as delivered; if another ` +
-    `program wrote there, they are not. Allow ${missing}, and the agent compares and sends again what is not ours`;
-  return [{ code: "object_unseen", message, try: unseen.try }];
 }

@@ -11,19 +11,20 @@ import { type Link, type LinkEvent, newLink, nextLink, waitMs } from "../../upli
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { areSiblings, BatchBodies, type BodyParts, type Prepared } from "./batch-bodies.ts";
 import { Collisions } from "./collisions.ts";
-import { Refusals } from "./refusals.ts";
+import { type RefusalParts, Refusals } from "./refusals.ts";
 
-export type DeliveryParts = BodyParts & {
-  readonly store: ObjectStore;
-  readonly log: Log;
-  readonly now: () => number;
-  readonly running: () => number;
-  readonly random: () => number;
-  readonly nodeId: string;
-  readonly agentVersion: string;
-  readonly puts: number;
-  readonly backoffMaxMs: number;
-};
+export type DeliveryParts = BodyParts &
+  RefusalParts & {
+    readonly store: ObjectStore;
+    readonly log: Log;
+    readonly now: () => number;
+    readonly running: () => number;
+    readonly random: () => number;
+    readonly nodeId: string;
+    readonly agentVersion: string;
+    readonly puts: number;
+    readonly backoffMaxMs: number;
+  };
 
 /** Batches read from the outbox at once after a restart or an outage. */
 const QUEUE_BATCHES = 512;
@@ -118,6 +119,8 @@ export class Delivery {
   pump(nowMs: number): number | null {
     this.#collisions.write(nowMs);
     this.#refusals.write((batch) => this.#forget(batch));
+    const trouble = this.#refusals.takeTrouble();
+    if (trouble !== null) this.#linkEvent({ kind: "failed", message: trouble, tryHint: null, retryAfterMs: null });
     if (this.#isSettlingDue(nowMs)) this.settle(nowMs);
     if (this.isDown) {
       const wait = waitMs(this.#link, this.#parts.running(), this.#parts.backoffMaxMs);

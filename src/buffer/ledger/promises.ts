@@ -2,6 +2,7 @@
 import type { SeqRange } from "../../core/seq-range.ts";
 import type { ReadingStage, Stage } from "../../core/stage.ts";
 import { ANOMALOUS, MALFORMED, VALID } from "../buffer.ts";
+import { type Conflict, conflictsOf, type WindowRevision } from "../conflicts.ts";
 import { firstSeqOf } from "../earlier-epochs.ts";
 import type { BufferLedger } from "./ledger.ts";
 import { lossesOf } from "./losses.ts";
@@ -11,7 +12,8 @@ export type LedgerBatch = {
   readonly key: string;
   readonly count: number;
   readonly range: SeqRange | null;
-  readonly state: "delivered" | "planned" | "parked";
+  /** `replanned`: another object has its key, and its rows are in a batch of another epoch. */
+  readonly state: "delivered" | "planned" | "parked" | "replanned";
 };
 
 export type LedgerPromises = {
@@ -36,6 +38,7 @@ export type LedgerPromises = {
   readonly unplanned: Readonly<Record<ReadingStage, readonly SeqRange[]>>;
   readonly windows: readonly { readonly startMs: number; readonly revision: number }[];
   readonly openWindows: readonly number[];
+  readonly conflicts: readonly Conflict[];
 };
 
 export type PromisesAsked = {
@@ -51,7 +54,8 @@ export function promisesOf(ledger: BufferLedger, asked: PromisesAsked): LedgerPr
   const { epoch, nodeId } = ledger;
   const from = firstSeqOf(ledger.earlier());
   const isOn = new Set(asked.stages);
-  const all = batchesOf(ledger, asked.listedFromMs);
+  const conflicts = conflictsOf(ledger);
+  const all = [...batchesOf(ledger, asked.listedFromMs), ...conflicts.map(replanned)];
   const isOwn = ({ key }: LedgerBatch) => key.includes(`/${epoch}.`);
   const losses = lossesOf(ledger).flatMap((loss): { epoch: string | undefined; range: SeqRange }[] => {
     return loss.range === null ? [] : [{ epoch: loss.epoch, range: loss.range }];
@@ -73,13 +77,29 @@ export function promisesOf(ledger: BufferLedger, asked: PromisesAsked): LedgerPr
     lost: losses.flatMap(({ epoch: of, range }) => (of === undefined ? [range] : [])),
     lostEarlier: losses.flatMap(({ epoch: of, range }) => (of === undefined ? [] : [{ epoch: of, range }])),
     unplanned: unplannedRanges(ledger, isOn),
-    windows: ledger.db
-      .query<{ startMs: number; revision: number }, []>(
-        "SELECT start AS startMs, revision FROM window WHERE revision >= 0",
-      )
-      .all(),
+    windows: withoutOthers(
+      ledger.db.query<WindowRevision, []>("SELECT start AS startMs, revision FROM window WHERE revision >= 0").all(),
+      conflicts.filter(({ under }) => under === epoch),
+    ),
+    conflicts,
     openWindows: isOn.has("aggregated") ? openWindows(ledger, asked.windowMs) : [],
   };
+}
+
+function replanned({ stage, key, count, range }: Conflict): LedgerBatch {
+  return { stage, key, count, range, state: "replanned" };
+}
+
+/** From the revision whose key was taken, a window continues under the other epoch. */
+function withoutOthers(windows: readonly WindowRevision[], conflicts: readonly Conflict[]): readonly WindowRevision[] {
+  const last = new Map<number, number>();
+  for (const { window } of conflicts) {
+    if (window === null) continue;
+    last.set(window.startMs, Math.min(window.revision, last.get(window.startMs) ?? window.revision));
+  }
+  return windows.map(({ startMs, revision }) => {
+    return { startMs, revision: Math.min(revision, last.get(startMs) ?? revision) };
+  });
 }
 
 /** The verdicts of the rows that each stage takes. */

@@ -30,13 +30,14 @@ export function verificationText(
       "",
       ...findingsOf(one, found, store).flatMap((finding) => [...finding.lines, `  Try: ${finding.try}`]),
     ]),
-    ...asides(found),
+    ...asides(found, store),
     ...(found.ok ? [found.epochs.some(({ audit }) => hasPending(audit)) ? WELL_SO_FAR : ALL_IS_WELL] : []),
   ];
   return `${lines.map(oneLine).join("\n")}\n`;
 }
 
-function headline({ epoch, nodeId, accepted, lost, file, ended }: EpochFindings): string {
+function headline({ epoch, nodeId, accepted, lost, file, ended, isOther = false }: EpochFindings): string {
+  if (isOther) return `node ${nodeId}, epoch ${epoch}: rows whose own keys other objects have`;
   const losses = lost === 0 ? "" : `, ${grouped(lost)} of them lost and counted (agent status)`;
   const before = ended ? ", which ended when the data dir was moved, restored or cloned" : "";
   const aside = file === null ? before : `, of a buffer that was set aside as corrupt`;
@@ -53,12 +54,23 @@ function stagesTable({ audit }: EpochFindings, columns: number | undefined): str
   return textTable({ head, rows, right: [1, 2, 3, 4, 5], columns });
 }
 
-function asides({ otherEpochs, foreign }: Verification): string[] {
+function asides({ otherEpochs, foreign, conflicts }: Verification, store: Pick<ObjectStore, "place">): string[] {
   const epochs = otherEpochs.map(({ epoch, objects, rows }) => {
     return `Also there: ${grouped(rows)} rows in ${grouped(objects)} objects of this node's epoch ${epoch}, whose buffer is not here`;
   });
+  epochs.push(...conflictLines(conflicts, store));
   if (foreign > 0) epochs.push(`Also there: ${grouped(foreign)} objects whose names are not ours`);
   return epochs.length === 0 ? [] : [...epochs, ""];
+}
+
+/** Readers of the lake find their rows too. */
+function conflictLines(all: Verification["conflicts"], store: Pick<ObjectStore, "place">): string[] {
+  const there = all.filter(({ isThere }) => isThere);
+  const named = there.slice(0, NAMED).map(({ stage, key, found, epoch }) => {
+    return `Not written by this node: ${store.place(stage)}/${key} (${found}). The rows of that key are under epoch ${epoch}`;
+  });
+  if (there.length > NAMED) named.push(`and ${grouped(there.length - NAMED)} more: agent verify --json`);
+  return named;
 }
 
 function findingsOf(found: EpochFindings, all: Verification, store: Pick<ObjectStore, "uri" | "place">): Finding[] {

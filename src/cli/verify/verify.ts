@@ -84,7 +84,7 @@ async function runBoth(
   const tables = await verifyDatabricks(context, store);
   const ok = tables.ok && (own?.ok ?? true);
   if (flags.json) {
-    const ofBuffer = own === null ? { ok, epochs: [], other_epochs: [], other_objects: 0 } : toJson(own);
+    const ofBuffer = own === null ? { ok, epochs: [], other_epochs: [], other_objects: 0, conflicts: [] } : toJson(own);
     await context.write(`${JSON.stringify({ ...ofBuffer, ok, databricks: tables.json }, null, 2)}\n`);
   } else {
     const none = `no buffer in ${context.settings.dataDir}: the buckets are compared with the tables, and with no node`;
@@ -98,8 +98,14 @@ async function runBoth(
  * `missing` and `duplicate` are ranges of seqs; for `aggregated` each pair is a window's start, twice, in ms since 1970.
  * `pending` is on its way and not in `missing`; `parked` is a part of it.
  */
-export function toJson({ ok, epochs, otherEpochs, foreign }: Verification) {
-  return { ok, epochs: epochs.map(epochJson), other_epochs: otherEpochs, other_objects: foreign };
+export function toJson({ ok, epochs, otherEpochs, foreign, conflicts }: Verification) {
+  return {
+    ok,
+    epochs: epochs.map(epochJson),
+    other_epochs: otherEpochs,
+    other_objects: foreign,
+    conflicts: conflicts.slice(0, STRAYS_NAMED).map(({ isThere, ...conflict }) => ({ ...conflict, is_there: isThere })),
+  };
 }
 
 function epochJson({ epoch, nodeId, accepted, seqs, ended, lost, file, audit, deep }: EpochFindings) {
