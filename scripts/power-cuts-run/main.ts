@@ -27,6 +27,8 @@ const ORDER: readonly (readonly [scene: SceneName, trials: number])[] = [
 /** One cut in three is of the control, which gives up after 30 cuts with a lie that was not found out. */
 const CONTROL = 3;
 const CONTROL_CUTS = 30;
+/** In a long run no more of it is made when each lie was found out so often. */
+const CONTROL_FOUND = 5;
 const LIES = ["files", "folders"] as const satisfies readonly Lie[];
 
 type Options = { cuts: number; seed: number; lie: boolean; only: SceneName | null; keep: boolean };
@@ -112,7 +114,8 @@ class Run {
     const { cuts, lie } = this.#options;
     const n = this.#cuts.files + this.#cuts.folders;
     if (lie && n >= cuts) return null;
-    const isOneOfControl = this.#cuts.none >= cuts || n * CONTROL < this.#cuts.none || lie;
+    const isEnough = LIES.every((each) => this.#found[each] >= CONTROL_FOUND);
+    const isOneOfControl = this.#cuts.none >= cuts || (n * CONTROL < this.#cuts.none && !isEnough) || lie;
     if (!isOneOfControl) return "none";
     const open = LIES.filter((each) => this.#found[each] === 0 && this.#cuts[each] < CONTROL_CUTS);
     if (!lie && this.#cuts.none >= cuts) return open[0] ?? null;

@@ -1,10 +1,12 @@
 /** The short form of `scripts/power-cuts`: 30 cuts and their control. */
 import { expect } from "bun:test";
 import { join } from "node:path";
-import { testWith } from "../../src/testing/needs.ts";
+import { canRun, testWith } from "../../src/testing/needs.ts";
 
 const MAIN = join(import.meta.dir, "main.ts");
 const CUTS = 30;
+
+if (process.env["AGENT_TEST"] === "all" && !canRun("FUSE")) console.warn("!!! SKIPPED: power cuts (no FUSE) !!!");
 
 testWith("time", "binary", "FUSE")(
   "after a power cut at any moment nothing is lost, doubled or torn, and a disk that lies about its syncs is found out",

@@ -11,7 +11,7 @@ import type { Stand } from "./stand.ts";
 export const HISTORY = "history";
 const NESTED = "nested";
 /** The power fails at most this often again. */
-const AGAIN = 2;
+const AGAIN = 3;
 
 export type Scene = { readonly stand: Stand; readonly judged: Judged; readonly changes: readonly ListedChange[] };
 /** `where`: what was cut. `found`: the differences, as sentences. */

@@ -31,26 +31,35 @@ export type Cut = { readonly at: number; readonly seed: number; readonly lie: Li
 /** A disk that lies about its syncs has written what is older than so many changes, at least and at most. */
 const LATE_CHANGES = [50, 500] as const;
 
+/** What was not synced is among about so many newest changes. */
+const RECENT_CHANGES = 40;
+
 type Way = "nothing" | "everything" | "until" | "file" | "page" | "sector";
 const WAYS: readonly Way[] = ["nothing", "everything", "until", "until", "file", "page", "sector", "sector"];
 type NameWay = "nothing" | "everything" | "until" | "any";
 const NAME_WAYS: readonly NameWay[] = ["nothing", "everything", "until", "until", "any", "any"];
 const SECTORS_OF_A_PAGE = 8;
+/** A disk that lies loses some of what it was to sync: the control shows that this is found, not how rare it is. */
+const LOSING_WAYS: readonly Way[] = ["nothing", "file", "page", "sector"];
+const LOSING_NAME_WAYS: readonly NameWay[] = ["nothing", "any"];
 
 /** The disk after the cut: only what a name leads to. */
 export function diskAfter(history: History, cut: Cut): Nodes {
   const changes = history.changes.slice(0, cut.at);
   const nodes = cloneNodes(history.first);
   for (const [number, node] of history.born) nodes.set(number, cloneNode(node));
-  // Where a kind of change stops at one moment, all of its kind do, as in a journal.
-  const until = Math.floor(unit(hashText(cut.seed, "until")) * (cut.at + 1));
+  // Where all changes stop at one moment, as in a journal.
+  const until = cut.at - between(hashText(cut.seed, "until"), 0, RECENT_CHANGES);
   const syncs = new Map<number, number>();
   for (const [n, change] of changes.entries()) if (change.op === "sync") syncs.set(change.node, n);
   const late = cut.at - between(hashText(cut.seed, "late"), ...LATE_CHANGES);
   /** Changes before this position are durable, of the bytes of a file or the names in a folder. */
   const durableOf = (node: number, lies: boolean) => (lies ? late : (syncs.get(node) ?? 0));
 
-  keepNames(nodes, changes, { seed: cut.seed, until, durableOf: (node) => durableOf(node, cut.lie === "folders") });
+  const loses = cut.lie === "folders";
+  const way = pick(hashText(cut.seed, "names"), loses ? LOSING_NAME_WAYS : NAME_WAYS);
+  keepNames(nodes, changes, { seed: cut.seed, way, until, durableOf: (node) => durableOf(node, loses) });
+  const byteWay = pick(hashText(cut.seed, "bytes"), cut.lie === "files" ? LOSING_WAYS : WAYS);
   const ofFiles: OfFile[] = [];
   for (const [n, change] of changes.entries()) {
     if (change.op === "write" || change.op === "resize") ofFiles.push([n, change]);
@@ -58,15 +67,19 @@ export function diskAfter(history: History, cut: Cut): Nodes {
   for (const [number, own] of Map.groupBy(ofFiles, ([, { node }]) => node)) {
     const file = nodes.get(number);
     const durable = durableOf(number, cut.lie === "files");
-    if (file?.kind === "file") keepBytes(file, own, { seed: cut.seed, until, durable });
+    if (file?.kind === "file") keepBytes(file, own, { seed: cut.seed, way: byteWay, until, durable });
   }
   return reachable(nodes);
 }
 
-type NameChoice = { readonly seed: number; readonly until: number; readonly durableOf: (folder: number) => number };
+type NameChoice = {
+  readonly seed: number;
+  readonly way: NameWay;
+  readonly until: number;
+  readonly durableOf: (folder: number) => number;
+};
 
-function keepNames(nodes: Nodes, changes: readonly Change[], { seed, until, durableOf }: NameChoice): void {
-  const way = pick(hashText(seed, "names"), NAME_WAYS);
+function keepNames(nodes: Nodes, changes: readonly Change[], { seed, way, until, durableOf }: NameChoice): void {
   const isKept = (n: number): boolean => {
     if (way === "until") return n < until;
     return way === "everything" || (way === "any" && unit(hashAt(hashText(seed, "name"), n)) < 0.5);
@@ -79,14 +92,13 @@ function keepNames(nodes: Nodes, changes: readonly Change[], { seed, until, dura
 }
 
 type OfFile = readonly [number, Extract<Change, { op: "write" | "resize" }>];
-type ByteChoice = { readonly seed: number; readonly until: number; readonly durable: number };
+type ByteChoice = { readonly seed: number; readonly way: Way; readonly until: number; readonly durable: number };
 
-function keepBytes(file: FileNode, own: readonly OfFile[], { seed, until, durable }: ByteChoice): void {
+function keepBytes(file: FileNode, own: readonly OfFile[], { seed, way, until, durable }: ByteChoice): void {
   const node = own[0]![1].node;
   for (const [n, change] of own) if (n < durable) apply(new Map([[node, file]]), change);
   const pending = own.filter(([n]) => n >= durable);
   if (pending.length === 0) return;
-  const way = pick(hashText(seed, "bytes"), WAYS);
   const key = hashAt(seed, node);
   const anyMoment = (place: number) => Math.floor(unit(hashAt(key, place)) * (pending.length + 1));
   /** How many of the pending changes have reached a sector. */
