@@ -224,7 +224,7 @@ test("no wait depends on the clock of the wall: a source that polls and a store 
     expect([jumpMs, delivery.isDown]).toEqual([jumpMs, false]);
   }
   await node.end();
-});
+}, 120_000);
 
 test("before the clock is set, readings are committed as unsynced, and as stepped around the moment that it is", async () => {
   const node = await startFakeNode({ count: 300, now: 0 });
@@ -240,7 +240,7 @@ test("before the clock is set, readings are committed as unsynced, and as steppe
   await node.drive(1_000, 70);
   expect(await taken()).toBe("ok");
   await node.end();
-});
+}, 120_000);
 
 longTest(
   "a full database stops intake, reports it, loses nothing, and continues when there is room",

@@ -121,7 +121,7 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
     ...reporting.problems(),
   ];
   const liveReport = reporter(
-    { settings, store: inputs.store, startedAtMs: lasting.startedAtMs },
+    { settings, store: inputs.store, startedAtMs: lasting.startedAtMs, log },
     { buffer, outbox, delivery, pipeline, rules, heartbeat: () => reporting.heartbeat(), problems },
   );
   return {

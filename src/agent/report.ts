@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import type { Outbox } from "../buffer/outbox.ts";
 import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
+import type { Log } from "../core/log/log.ts";
 import type { Problem } from "../core/problem.ts";
 import { grouped } from "../core/readable-numbers.ts";
 import type { Settings } from "../core/settings/settings.ts";
@@ -20,7 +21,12 @@ import { sourceProblem } from "./source-trouble.ts";
 /** Rules whose counts a report has, so that the file stays small. */
 const RULES_SHOWN = 200;
 
-type Constants = { readonly settings: Settings; readonly store: ObjectStore; readonly startedAtMs: number };
+type Constants = {
+  readonly settings: Settings;
+  readonly store: ObjectStore;
+  readonly startedAtMs: number;
+  readonly log: Log;
+};
 type Reported = {
   readonly buffer: SqliteBuffer;
   readonly outbox: Outbox;
@@ -32,7 +38,9 @@ type Reported = {
   readonly problems: () => readonly Problem[];
 };
 
-export function reporter({ settings, store, startedAtMs }: Constants, parts: Reported): (nowMs: number) => LiveReport {
+export function reporter(constants: Constants, parts: Reported): (nowMs: number) => LiveReport {
+  const { settings, store, startedAtMs } = constants;
+  const failures = new RuleFailures(constants.log);
   const { buffer, outbox, delivery, pipeline, rules } = parts;
   const { rulesDir } = settings;
   const check = rulesDir === null ? "agent rules check" : `agent rules check ${shellWord(rulesDir)}`;
@@ -49,7 +57,7 @@ export function reporter({ settings, store, startedAtMs }: Constants, parts: Rep
       ...linkProblems(delivery, store),
       ...rulesProblems(rules.refused, check),
       ...idleProblems(rules.warnings, check),
-      ...failingProblems(rules.failing()),
+      ...failures.problems(rules.set.version, rules.failing()),
       ...openingProblems(buffer, nowMs),
       ...pipeline.taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble)),
     ],
@@ -97,15 +105,32 @@ function idleProblems(warnings: readonly RuleWarning[], check: string): Problem[
   return [{ code: "rules_idle", message, try: check }];
 }
 
-function failingProblems(failing: readonly FailingRule[]): Problem[] {
-  const [first] = failing;
-  if (first === undefined) return [];
-  const { rule, count, message: error } = first;
+/** Rules that failed for every reading: a problem, and a line of the log for each of a set. */
+class RuleFailures {
+  readonly #log: Log;
+  readonly #logged = new Set<string>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  problems(version: string, failing: readonly FailingRule[]): Problem[] {
+    for (const found of failing) {
+      const key = `${version} ${found.rule}`;
+      if (!this.#logged.has(key)) this.#log.warn("rule_errors", failureOf(found), { try: "agent rules list" });
+      this.#logged.add(key);
+    }
+    const [first] = failing;
+    if (first === undefined) return [];
+    const others = failing.length - 1;
+    const more = others === 0 ? "" : ` (and ${others} more ${others === 1 ? "rule" : "rules"})`;
+    return [{ code: "rule_errors", message: `${failureOf(first)}${more}`, try: "agent rules list" }];
+  }
+}
+
+function failureOf({ rule, count, message: error }: FailingRule): string {
   const times = count === 1 ? "its only reading" : `all ${grouped(count)} readings that it could judge`;
-  const others = failing.length - 1;
-  const more = others === 0 ? "" : ` (and ${others} more ${others === 1 ? "rule" : "rules"})`;
-  const message = `Rule "${rule}" failed for ${times}, and breaks none: ${error}${more}`;
-  return [{ code: "rule_errors", message, try: "agent rules list" }];
+  return `Rule "${rule}" failed for ${times}, and breaks none: ${error}`;
 }
 
 function linkReport({ link, linkSinceMs }: Delivery): LiveReport["uplink"] {

@@ -156,6 +156,21 @@ test("a rule that cannot work is in status after a run with --once, with the com
   ]);
 });
 
+test("a rule that fails for every reading is in the log and in status, by name", async () => {
+  const folder = mkdtempSync(join(HOME, "rules-"));
+  const rule = (name: string, expression: string) => ({ name, when: { expression } });
+  const rules = [rule("night", "timestamp.getHours(location) < 6"), rule("model", "double(location) > 3.0")];
+  writeFileSync(join(folder, "a.json"), JSON.stringify(rules));
+  const row = ["a", "2024-01-01T00:00:00Z", 75, "Brussels"];
+  const found = await ran("dev, ts, temperature, location", [row, row, row], { fields }, { AGENT_RULES_DIR: folder });
+  expect([found.health, found.problems]).toMatchObject(["degraded", [{ code: "rule_errors" }]]);
+  const failed = found.warnings.filter((line) => line.includes("rule_errors: "));
+  expect(failed.map((line) => /Rule "\w+" failed for [^,]*/.exec(line)?.[0]).toSorted()).toEqual([
+    'Rule "model" failed for all 3 readings that it could judge',
+    'Rule "night" failed for all 3 readings that it could judge',
+  ]);
+});
+
 test("through the hour that occurs twice every row has its own moment, also over a restart, and status counts them", async () => {
   const clock = ["00", "10", "20", "30", "40", "50"].map((minute) => `2024-10-27 02:${minute}:00`);
   const rows = [...clock, ...clock].map((ts, i) => ["a", ts, i] as const);
@@ -175,7 +190,7 @@ test("through the hour that occurs twice every row has its own moment, also over
         "sensor's rows decides which is meant. The agent counts more of them",
     );
   }
-});
+}, 60_000);
 
 test("built-in rules in another unit than the profile's are reported; a folder of the user's own is not", async () => {
   const profile = (unit: string) => ({

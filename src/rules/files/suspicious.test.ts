@@ -71,6 +71,13 @@ test("two neighbours cannot say which of them is wrong", () => {
   ]);
 });
 
+test("a sensor is alone in the group of its own sensor_id: such a rule judges nothing", () => {
+  const disagrees = { measure: "temperature", group_by: "sensor_id", max_difference: 3 };
+  expect(warnings({ when: { disagrees } })).toEqual([
+    'r.json:1:71: no two sensors have the same "sensor_id": each is alone in its group, and nothing is judged',
+  ]);
+});
+
 test("an expression that decides nothing, and a regular expression in the place of a glob, are shown where they are", () => {
   const said = (rule: object) => warnings(rule).map((line) => line.replace(/^r\.json:/, ""));
   const expression = (text: string) => said({ when: { expression: text } });
@@ -87,6 +94,24 @@ test("an expression that decides nothing, and a regular expression in the place 
     ["power > 5.0 || power <= 5.0", always],
     ["!(power > 1.0 && temperature > 1.0) || power > 0.0", always],
     ["location != 'x' || location != 'y'", always],
+    ["timestamp.getMonth() == 12", never],
+    ["timestamp.getHours() > 22 && timestamp.getHours() < 6", never],
+    ["timestamp.getHours('Europe/Oslo') >= 24", never],
+    ["timestamp.getDate() == 0 || timestamp.getDayOfWeek() == 7", never],
+    ["timestamp.getMinutes() > 3 && 4 > timestamp.getMinutes()", never],
+    ["timestamp.getHours() >= 0", always],
+    ["anomaly_flag == 2", never],
+    ["anomaly_flag != 0 && anomaly_flag != 1", never],
+    ["abs(power) < 0.0", never],
+    ["size(location) < 0", never],
+    ["power - temperature > 5.0 && power - temperature < 3.0", never],
+    ["location in ['x', 'y'] && location == 'z'", never],
+    ["power in [1.0, 2.0] && power > 2.0", never],
+    ["location in []", never],
+    ["power > 1.0 / 0.0", never],
+    ["power == 0.0 / 0.0", never],
+    ["power != power", never],
+    ["location == 'x' ? power > 1.0 && false : power < 0.0 && power > 1.0", never],
   ] as const) {
     expect([text, expression(text)]).toEqual([text, [`1:37: ${found}`]]);
   }
@@ -96,6 +121,16 @@ test("an expression that decides nothing, and a regular expression in the place 
     "location == 'x' || location == 'y'",
     "power > 1.0 && 2 > 1",
     "[1, 2].exists(x, x > status_code)",
+    "timestamp.getHours() > 22 || timestamp.getHours() < 6",
+    "timestamp.getMonth() == 11 && timestamp.getDate() == 31",
+    "(timestamp - timestamp('2026-01-01T00:00:00Z')).getHours() > 23",
+    "timestamp.getHours() > 3 && timestamp.getMinutes() < 3",
+    "sqrt(power) > 5.0 || sqrt(power) <= 5.0",
+    "anomaly_flag != 0",
+    "location in ['x', 'y'] && location != 'x'",
+    "status_code == 9007199254740993 && status_code != 9007199254740992",
+    "location > 'x' && location < 'a'",
+    "power == 0.0 ? temperature > 1.0 : temperature < 1.0",
   ]) {
     expect([text, expression(text)]).toEqual([text, []]);
   }

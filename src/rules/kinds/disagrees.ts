@@ -6,7 +6,7 @@
 
 import { about, made } from "../../core/outside/composed-shapes.ts";
 import { oneOf } from "../../core/outside/scalar-shapes.ts";
-import { object, optional, type ValueOf } from "../../core/outside/shape.ts";
+import { join, object, optional, type ValueOf } from "../../core/outside/shape.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn } from "../../core/sensor.ts";
 import { formatDuration } from "../../core/time/duration.ts";
 import { type Columns, SENSOR_SUBJECT } from "../columns.ts";
@@ -177,9 +177,13 @@ function apartFromGroup(disagrees: Disagrees, { group, value, median, known, now
   };
 }
 
-export const DISAGREES: ConditionKind = made(shape, (disagrees) => {
+/** Every sensor has a `sensor_id` of its own. */
+const ALONE = 'no two sensors have the same "sensor_id": each is alone in its group, and nothing is judged';
+
+export const DISAGREES: ConditionKind = made(shape, (disagrees, { path }) => {
   const condition: Condition = {
     measures: [disagrees.measure],
+    idle: disagrees.group_by === "sensor_id" ? [{ path: join(path, "group_by"), message: ALONE }] : [],
     compile: (columns) => compile(disagrees, columns),
   };
   if (disagrees.at_least > 1) return condition;
