@@ -59,7 +59,7 @@ class Settings:
 
     def heartbeats(self) -> str:
         """One object a node, and nothing else that is below `nodes/`."""
-        return f"{self.store}{self.prefix}-metadata-{self.region}/nodes/*/heartbeat.json"
+        return f"{self.store}{self.prefix}-metadata-{self.region}/nodes/*/heartbeat*.json"
 
     def checkpoint(self, stage: str) -> str:
         folder = self.checkpoints or f"{self.store}{self.prefix}-checkpoints-{self.region}/autoloader"
@@ -253,7 +253,7 @@ def quarantine(spark: SparkSession, settings: Settings, stage: str) -> int:
 # MAGIC ## Heartbeats
 # MAGIC
 # MAGIC No stream: a stream reads each path once, and these objects are replaced. The table is overwritten by what the bucket
-# MAGIC shows now, one row a node. `received_at` is of the store's clock, because a node's own may be wrong.
+# MAGIC shows now, one row for each epoch of a node. `received_at` is of the store's clock, because a node's own may be wrong.
 
 # COMMAND ----------
 

@@ -262,7 +262,7 @@ HEARTBEAT_COLUMNS: tuple[Column, ...] = (
     ("agent_version", "string", "Of the agent that runs there"),
     ("rules_version", "string", "The rule set in force"),
     ("sent_at", "timestamp", "When it sent this, by its own clock"),
-    ("started_at", "timestamp", "Since when the agent runs"),
+    ("started_at", "timestamp", "Since when the agent runs with this buffer, by sent_at and a clock that is never set"),
     ("state", "string", "running, or stopped: the last report of an agent that ended in order"),
     ("interval_s", "double", "Seconds until the next heartbeat"),
     ("health", "string", "ok or degraded, as `agent status` says"),

@@ -138,12 +138,28 @@ ORDER BY readings.node_id, readings.hour;
 
 -- name: fleet
 -- The heartbeats are read when this is asked. Of the columns beside a max(), SQLite takes the values of the row that has it.
-WITH report AS (
-  SELECT node_id, state, agent_version, rules_version, max(received_at) AS received_at, interval_s, health, problems, accepted,
+WITH heard AS (
+  SELECT node_id, epoch, state, received_at, interval_s,
+    round((julianday(processing_timestamp) - julianday(received_at)) * 86400000) AS age_ms,
+    round(julianday(received_at) * 86400000) AS received_ms,
+    round((julianday(sent_at) - julianday(started_at)) * 86400000) AS up_ms
+  FROM sensor_readings_heartbeats
+  WHERE node_id IS NOT NULL AND _corrupt_record IS NULL
+),
+report AS (
+  SELECT node_id, epoch, state, agent_version, rules_version, max(received_at) AS received_at, interval_s, health, problems, accepted,
     pending, losses, round((julianday(processing_timestamp) - julianday(max(received_at))) * 86400000) AS age_ms
   FROM sensor_readings_heartbeats
   WHERE node_id IS NOT NULL AND _corrupt_record IS NULL
   GROUP BY node_id
+),
+beside AS (
+  SELECT last.node_id, 'two_agents: another agent is at work under this name, with epoch ' || max(heard.epoch) AS problem
+  FROM report JOIN heard AS last ON last.node_id = report.node_id AND last.epoch = report.epoch AND last.received_at = report.received_at
+    JOIN heard ON heard.node_id = last.node_id AND heard.epoch <> last.epoch
+  WHERE last.state = 'running' AND heard.state = 'running' AND heard.age_ms <= 3000 * heard.interval_s
+    AND heard.received_ms > last.received_ms - last.up_ms + 1000 * heard.interval_s
+  GROUP BY last.node_id
 ),
 broken AS (SELECT node_id, count(*) AS anomalies FROM sensor_readings_anomalies GROUP BY node_id),
 newest AS (
@@ -166,13 +182,15 @@ SELECT coalesce(report.node_id, taken.node_id) AS node_id,
     WHEN report.node_id IS NULL THEN 'no heartbeat'
     WHEN report.state = 'stopped' THEN 'stopped'
     WHEN report.age_ms > 3000 * report.interval_s THEN 'silent'
-    WHEN report.health = 'degraded' THEN 'degraded'
+    WHEN report.health = 'degraded' OR beside.problem IS NOT NULL THEN 'degraded'
     ELSE 'ok'
   END AS state,
   coalesce(report.agent_version, newest.agent_version) AS agent_version,
   coalesce(report.rules_version, newest.rules_version) AS rules_version,
   report.received_at AS heartbeat_at,
-  (SELECT group_concat(each.value, '; ') FROM json_each(report.problems) AS each) AS problems,
+  (SELECT group_concat(told.value, '; ') FROM (
+    SELECT beside.problem AS value WHERE beside.problem IS NOT NULL UNION ALL SELECT each.value FROM json_each(report.problems) AS each
+  ) AS told) AS problems,
   report.accepted,
   report.pending,
   report.losses,
@@ -186,6 +204,7 @@ SELECT coalesce(report.node_id, taken.node_id) AS node_id,
   taken.last_landed_at
 FROM report
   FULL OUTER JOIN taken ON taken.node_id = report.node_id
+  LEFT JOIN beside ON beside.node_id = report.node_id
   LEFT JOIN newest ON newest.node_id IS taken.node_id
   LEFT JOIN broken ON broken.node_id = taken.node_id
 ORDER BY coalesce(report.node_id, taken.node_id);

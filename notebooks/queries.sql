@@ -127,16 +127,25 @@ ORDER BY node_id, hour;
 -- The nodes: the last report of each, and what its readings show. `state` is that of the time when the notebook last read the
 -- heartbeats, by the store's clock; the query has no time of its own: `stopped` in order, `silent` when three of its
 -- heartbeats did not come, else `degraded` or `ok` as the node says; `no heartbeat` where only readings are known. `problems`,
--- `accepted`, `pending` and `losses` are as the node reported them; the other counts are of the tables.
+-- `accepted`, `pending` and `losses` are as the node reported them; the other counts are of the tables. Agents with two data dirs
+-- under one name are a problem of that node. An epoch that followed another one is none: its reports begin when the other's end.
 WITH heard AS (
-  SELECT node_id, state, agent_version, rules_version, received_at, interval_s, health, problems, accepted, pending, losses,
+  SELECT node_id, epoch, state, agent_version, rules_version, received_at, interval_s, health, problems, accepted, pending, losses,
     unix_millis(processing_timestamp) - unix_millis(received_at) AS age_ms,
+    unix_millis(received_at) AS received_ms, unix_millis(sent_at) - unix_millis(started_at) AS up_ms,
     row_number() OVER (PARTITION BY node_id ORDER BY received_at DESC, source_file) AS place
   FROM sensor_readings_heartbeats
   WHERE node_id IS NOT NULL AND _corrupt_record IS NULL
 ),
 -- An object in the place of one node may name another: of those that name a node, the last one counts.
 report AS (SELECT * FROM heard WHERE place = 1),
+beside AS (
+  SELECT report.node_id, concat('two_agents: another agent is at work under this name, with epoch ', max(heard.epoch)) AS problem
+  FROM report JOIN heard ON heard.node_id = report.node_id AND heard.epoch <> report.epoch
+  WHERE report.state = 'running' AND heard.state = 'running' AND heard.age_ms <= 3000 * heard.interval_s
+    AND heard.received_ms > report.received_ms - report.up_ms + 1000 * heard.interval_s
+  GROUP BY report.node_id
+),
 broken AS (SELECT node_id, count(*) AS anomalies FROM sensor_readings_anomalies GROUP BY node_id),
 taken AS (
   SELECT node_id,
@@ -157,13 +166,13 @@ SELECT coalesce(report.node_id, taken.node_id) AS node_id,
     WHEN report.node_id IS NULL THEN 'no heartbeat'
     WHEN report.state = 'stopped' THEN 'stopped'
     WHEN report.age_ms > 3000 * report.interval_s THEN 'silent'
-    WHEN report.health = 'degraded' THEN 'degraded'
+    WHEN report.health = 'degraded' OR beside.problem IS NOT NULL THEN 'degraded'
     ELSE 'ok'
   END AS state,
   coalesce(report.agent_version, taken.agent_version) AS agent_version,
   coalesce(report.rules_version, taken.rules_version) AS rules_version,
   report.received_at AS heartbeat_at,
-  nullif(array_join(report.problems, '; '), '') AS problems,
+  nullif(concat_ws('; ', beside.problem, nullif(array_join(report.problems, '; '), '')), '') AS problems,
   report.accepted,
   report.pending,
   report.losses,
@@ -177,5 +186,6 @@ SELECT coalesce(report.node_id, taken.node_id) AS node_id,
   taken.last_landed_at
 FROM report
   FULL OUTER JOIN taken ON taken.node_id = report.node_id
+  LEFT JOIN beside ON beside.node_id = report.node_id
   LEFT JOIN broken ON broken.node_id = taken.node_id
 ORDER BY node_id;

@@ -8,15 +8,17 @@ import { outsideTrouble } from "../buffer/outside-error.ts";
 import { messageOf } from "../core/errors.ts";
 import { Bell, breathe } from "../core/time/bell.ts";
 import type { Parts } from "./parts.ts";
+import { markShared } from "./recovery/copied.ts";
 
 export type AgentEnd = {
   /** Every source ended and everything was delivered; otherwise it was stopped. */
   readonly finished: boolean;
   readonly accepted: number;
   /**
-   * The caller must open the buffer again: its file is damaged and must be salvaged, or it was deleted and has been restored.
+   * The caller must open the buffer again: its file is damaged and must be salvaged, it was deleted and has been restored, or
+   * another agent is at work with a copy of it.
    */
-  readonly reopen: "corrupt" | "put-back" | null;
+  readonly reopen: "corrupt" | "put-back" | "copied" | null;
 };
 
 /** Turns run for about this long before the event loop gets its turn: answers of the store and signals do not wait longer. */
@@ -80,6 +82,14 @@ export class Agent {
     this.#deliveryBell.ring();
   }
 
+  /** Another agent is at work with this epoch: `run` ends, and the buffer begins another one when it is opened again. */
+  beginEpoch(): void {
+    this.#guarded(() => markShared(this.#parts.buffer));
+    this.#reopen ??= "copied";
+    this.#intakeBell.ring();
+    this.#deliveryBell.ring();
+  }
+
   async run(): Promise<AgentEnd> {
     const intake = this.#intake();
     const delivery = this.#deliver();
@@ -95,7 +105,7 @@ export class Agent {
     return {
       finished,
       accepted: this.#accepted,
-      reopen: this.#stopping && this.#reopen === "put-back" ? null : this.#reopen,
+      reopen: this.#stopping && this.#reopen !== "corrupt" ? null : this.#reopen,
     };
   }
 

@@ -28,6 +28,8 @@ export type OpenAgent = {
   readonly stopTaking: () => void;
   /** Ends soon: commits what waits, and delivers for `drainMs` at most. */
   readonly stop: (drainMs: number) => void;
+  /** Another agent is at work with the epoch of this one: continues under a new epoch. */
+  readonly beginEpoch: () => void;
   /** Closes sources, buffer and lock; nothing committed is lost if it is never called. */
   readonly close: () => Promise<void>;
 };
@@ -106,6 +108,7 @@ async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenA
     run,
     stopTaking: () => joined.agent.stopTaking(),
     stop: (drainMs) => joined.agent.stop(drainMs),
+    beginEpoch: () => joined.agent.beginEpoch(),
     close,
   };
 }

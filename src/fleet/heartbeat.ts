@@ -1,6 +1,6 @@
 /**
- * What a node reports of itself, as an object in the metadata bucket: one for each node, replaced every AGENT_HEARTBEAT. It is
- * not a reading, and no promise covers it: one that cannot be sent is not sent later, the next one is newer.
+ * What a node reports of itself, as an object in the metadata bucket: one for each epoch of a node, replaced every
+ * AGENT_HEARTBEAT. Two agents under one name are two epochs, and neither hides the other. It is not a reading, and no promise covers it: one that cannot be sent is not sent later, the next one is newer.
  */
 import { bytesOf } from "../core/bytes/bytes.ts";
 import type { Column } from "../core/column.ts";
@@ -39,7 +39,11 @@ const ROW: HeartbeatRow = {
   agent_version: { type: "text", nullable: false, doc: "Of the agent that runs there" },
   rules_version: { type: "text", nullable: true, doc: "The rule set in force" },
   sent_at: { type: "timestamp", nullable: false, doc: "When it sent this, by its own clock" },
-  started_at: { type: "timestamp", nullable: false, doc: "Since when the agent runs" },
+  started_at: {
+    type: "timestamp",
+    nullable: false,
+    doc: "Since when the agent runs with this buffer, by sent_at and a clock that is never set",
+  },
   state: { type: "text", nullable: false, doc: "running, or stopped: the last report of an agent that ended in order" },
   interval_s: { type: "number", nullable: false, doc: "Seconds until the next heartbeat" },
   health: { type: "text", nullable: false, doc: "ok or degraded, as `agent status` says" },
@@ -65,16 +69,30 @@ export const HEARTBEAT_COLUMNS: readonly Column[] = Object.entries(ROW).map(([na
 
 /** Nodes report below this, each under its own name. A node may write nothing else in the metadata bucket. */
 export const NODES_PREFIX = "nodes/";
-const HEARTBEAT_NAME = "heartbeat.json";
 
-export function heartbeatKey(nodeId: string): string {
-  return `${NODES_PREFIX}${nodeId}/${HEARTBEAT_NAME}`;
+/**
+ * The epoch is a part of it: two agents under one name never replace the report of each other. Earlier builds of 0.1.0 wrote one
+ * object for a node, without an epoch, and readers take both.
+ */
+export function heartbeatKey(nodeId: string, epoch?: string): string {
+  return `${heartbeatPrefix(nodeId)}heartbeat.${epoch === undefined ? "" : `${epoch}.`}json`;
 }
+
+/** Below this are the heartbeats of one node, of all its epochs. */
+export function heartbeatPrefix(nodeId: string): string {
+  return `${NODES_PREFIX}${nodeId}/`;
+}
+
+const HEARTBEAT_KEY = /^nodes\/[^/]+\/heartbeat\.(?:(?<epoch>[0-9a-hjkmnp-tv-z]{26})\.)?json$/;
 
 /** Whether an object is a node's heartbeat, and not another object below its name. */
 export function isHeartbeatKey(key: string): boolean {
-  const [, node = ""] = key.split("/");
-  return node !== "" && key === heartbeatKey(node);
+  return HEARTBEAT_KEY.test(key);
+}
+
+/** The epoch in the key of a heartbeat; null: it has none, or it is another object. */
+export function epochInKey(key: string): string | null {
+  return HEARTBEAT_KEY.exec(key)?.groups?.["epoch"] ?? null;
 }
 
 /** The object: one line. */

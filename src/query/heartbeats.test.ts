@@ -21,10 +21,10 @@ class Lake {
   storedMs = NOW;
   readonly store = new MemoryStore(() => this.storedMs);
 
-  async tell(node: string, told: Partial<Heartbeat> | string, ageMs = 0): Promise<void> {
+  async tell(node: string, told: Partial<Heartbeat> | string, ageMs = 0, key = heartbeatKey(node)): Promise<void> {
     this.storedMs = NOW - ageMs;
     const body = typeof told === "string" ? new TextEncoder().encode(told) : heartbeatBody(heartbeatOf(node, told));
-    await this.store.metadata.replace(heartbeatKey(node), body);
+    await this.store.metadata.replace(key, body);
   }
 
   async readings(node: string, rows: readonly object[]): Promise<void> {
@@ -228,6 +228,39 @@ test("a node has one row: its heartbeat's words where it has one, its readings' 
     last_ingested_at: null,
     last_landed_at: null,
   });
+});
+
+test("two agents at work under one name are a problem of it; an epoch that followed another one is none", async () => {
+  const [A, B] = ["01jd3v7hx8q2m5n9r4t6w8y0za", "01jd3v7hx8q2m5n9r4t6w8y0zb"];
+  const upMs = (ms: number) => {
+    const sent = Date.parse("2026-11-24T08:00:00.000Z");
+    return { sent_at: new Date(sent).toISOString(), started_at: new Date(sent - ms).toISOString(), interval_s: 60 };
+  };
+  const cases: [name: string, isTold: boolean, own: object, ownAgeMs: number, other: object, otherAgeMs: number][] = [
+    ["both", true, { epoch: A, ...upMs(60 * MINUTE) }, 10_000, { epoch: B, ...upMs(5 * MINUTE) }, 40_000],
+    // The older one of the two is that which began last.
+    ["both-too", true, { epoch: A, ...upMs(2 * MINUTE) }, 0, { epoch: B, ...upMs(60 * MINUTE) }, 30_000],
+    // It was killed, and the next agent began a new epoch half a minute later.
+    ["followed", false, { epoch: A, ...upMs(MINUTE) }, 0, { epoch: B, ...upMs(60 * MINUTE) }, 90_000],
+    // In the same run, as after a salvage.
+    ["at-once", false, { epoch: A, ...upMs(MINUTE) }, 0, { epoch: B, ...upMs(60 * MINUTE) }, 59_000],
+    ["ended", false, { epoch: A, ...upMs(9 * MINUTE) }, 0, { epoch: B, state: "stopped", ...upMs(MINUTE) }, MINUTE],
+    ["silent", false, { epoch: A, ...upMs(9 * MINUTE) }, 0, { epoch: B, ...upMs(MINUTE) }, 4 * MINUTE],
+    ["one-epoch", false, { epoch: A, ...upMs(9 * MINUTE) }, 0, { epoch: A, ...upMs(MINUTE) }, MINUTE],
+  ];
+  const lake = new Lake();
+  for (const [node, , own, ownAgeMs, other, otherAgeMs] of cases) {
+    await lake.tell(node, { problems: ["a: b"], ...own }, ownAgeMs, heartbeatKey(node, A));
+    // Also in the place where earlier builds reported.
+    await lake.tell(node, other, otherAgeMs, node === "one-epoch" ? heartbeatKey(node) : heartbeatKey(node, B));
+  }
+  const fleet = await lake.fleet();
+  for (const [node, isTold] of cases) {
+    const { state, problems } = fleet.get(node)!;
+    const told = `two_agents: another agent is at work under this name, with epoch ${B}; a: b`;
+    expect([node, state, problems]).toEqual([node, isTold ? "degraded" : "ok", isTold ? told : "a: b"]);
+  }
+  expect(fleet.size).toBe(cases.length);
 });
 
 const heartbeatLine = (node: string, more: Partial<Heartbeat>) =>

@@ -1,9 +1,10 @@
 /** The heartbeat of a node in the metadata bucket, by the compiled binary, into a folder and into a real S3 server. */
+import { Database } from "bun:sqlite";
 import { afterAll, afterEach, beforeEach, expect } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HEARTBEAT_COLUMNS, type Heartbeat, heartbeatKey } from "../fleet/heartbeat.ts";
+import { HEARTBEAT_COLUMNS, type Heartbeat, heartbeatKey, heartbeatPrefix } from "../fleet/heartbeat.ts";
 import { AGENT_BINARY, AgentProcess, ENOUGH_MS } from "../testing/agent-process.ts";
 import { testWith } from "../testing/needs.ts";
 import { quickest } from "../testing/quickest.ts";
@@ -35,7 +36,13 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
   return agent;
 }
 
-const object = () => join(cwd, "lake/expanso-metadata-us-west-2", heartbeatKey("node-1"));
+const bucket = () => join(cwd, "lake/expanso-metadata-us-west-2");
+
+/** Of the one epoch that there is. */
+function object(): string {
+  const [name = ""] = readdirSync(join(bucket(), heartbeatPrefix("node-1")));
+  return join(bucket(), heartbeatPrefix("node-1"), name);
+}
 
 function readHeartbeat(): Heartbeat | null {
   try {
@@ -153,6 +160,76 @@ binaryTest("where it cannot be written, readings are delivered all the same, and
   expect(agent!.heard.match(/WARN .*heartbeat/g)).toHaveLength(1);
 });
 
+binaryTest(
+  "two agents under one name see each other, in status; the one that goes is forgotten",
+  async () => {
+    const env = { ...ENV, AGENT_HEARTBEAT: "1s" };
+    const [one, two] = ["one", "two"].map(
+      (dir) => new AgentProcess({ args: ["run", "--data-dir", dir, ...ENDLESS], cwd, env }),
+    );
+    try {
+      const looked = (dir: string) => {
+        const { stdout } = Bun.spawnSync([AGENT_BINARY, "status", "--json", "--data-dir", dir], { cwd, env });
+        const { epoch, problems } = JSON.parse(stdout.toString() || '{"problems": []}');
+        return { epoch, told: problems.filter(({ code }: { code: string }) => code === "two_agents") };
+      };
+      const until = async (is: () => boolean) => {
+        for (const giveUp = performance.now() + ENOUGH_MS; !is(); await Bun.sleep(200)) {
+          if (performance.now() > giveUp) throw new Error(JSON.stringify([looked("one"), looked("two")]));
+        }
+      };
+      await until(() => looked("one").told.length === 1 && looked("two").told.length === 1);
+      expect(looked("one").told[0].message).toContain(looked("two").epoch);
+      expect(looked("two").told[0].message).toContain(looked("one").epoch);
+      two!.kill("SIGTERM");
+      await two!.ended;
+      await until(() => looked("one").told.length === 0);
+    } finally {
+      for (const each of [one, two]) {
+        each!.kill("SIGKILL");
+        await each!.ended;
+      }
+    }
+  },
+  120_000,
+);
+
+binaryTest(
+  "two agents with one epoch, which nothing distinguished at the start, find each other and part",
+  async () => {
+    await start(["--once", "--data-dir", "one", "--source", "simulator:?sensors=2&rate=max&count=500&seed=3"]).ended;
+    // As where a whole machine is copied: nothing shows it.
+    cpSync(join(cwd, "one"), join(cwd, "two"), { recursive: true });
+    const db = new Database(join(cwd, "two/buffer.db"));
+    db.run("DELETE FROM meta WHERE key = 'marks'");
+    db.close();
+    const agents = ["one", "two"].map((dir) => {
+      const source = "simulator:?sensors=2&rate=50&seed=3";
+      return new AgentProcess({
+        args: ["run", "--data-dir", dir, "--source", source],
+        cwd,
+        env: { ...ENV, AGENT_HEARTBEAT: "1s" },
+      });
+    });
+    try {
+      const epochOf = (dir: string) => {
+        const { stdout } = Bun.spawnSync([AGENT_BINARY, "status", "--json", "--data-dir", dir], { cwd, env: ENV });
+        return JSON.parse(stdout.toString()).epoch as string;
+      };
+      const giveUp = performance.now() + ENOUGH_MS;
+      while (epochOf("one") === epochOf("two") && performance.now() < giveUp) await Bun.sleep(200);
+      expect(epochOf("one")).not.toBe(epochOf("two"));
+      expect(agents.some((each) => each.heard.includes("another agent reports under its epoch"))).toBe(true);
+    } finally {
+      for (const each of agents) {
+        each.kill("SIGKILL");
+        await each.ended;
+      }
+    }
+  },
+  120_000,
+);
+
 s3Test(
   "without the metadata bucket readings continue, the node is well, and one line says what to do; then it is made",
   async () => {
@@ -177,7 +254,7 @@ s3Test(
       await client.send(new CreateBucketCommand({ Bucket }));
       const store = await openStore("s3:", { prefix: "acme", region, env: server.env, putTimeoutMs: 60_000 });
       const read = async () => {
-        const body = await store.metadata.get(heartbeatKey("node-1")).catch(() => null);
+        const body = await store.metadata.get(heartbeatKey("node-1", status(env).epoch)).catch(() => null);
         return body === null ? null : (JSON.parse(Buffer.from(body).toString()) as Heartbeat);
       };
       expect((await heartbeatThat(({ accepted }) => accepted > 0, read)).health).toBe("ok");

@@ -8,9 +8,11 @@ import type { OpenAgent } from "../agent/open-agent.ts";
 import { AgentError, messageOf, TransientError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import { redactor } from "../core/log/redact.ts";
+import type { Problem } from "../core/problem.ts";
 import { type Settings, secretsOf } from "../core/settings/settings.ts";
 import { type Heartbeat, heartbeatBody, heartbeatKey } from "../fleet/heartbeat.ts";
 import { countBacklog, type LiveStatus, liveStatus } from "./live-status.ts";
+import { Namesakes } from "./namesakes.ts";
 
 /** While the store is down, the heartbeat checks this often whether it is back. */
 const DOWN_MS = 1_000;
@@ -33,6 +35,9 @@ export class RunHeartbeat {
   #sentAtMs: number | null = null;
   #error: string | null = null;
   #warned = false;
+  readonly #namesakes = new Namesakes();
+  /** Of the epoch that was sent last: since when, in running time, and what was sent since the last answer. */
+  #own: { readonly epoch: string; readonly sinceMs: number; upMs: number; sent: Set<string> } | null = null;
 
   constructor(settings: Settings, cwd: string, log: Log) {
     this.#settings = settings;
@@ -45,6 +50,11 @@ export class RunHeartbeat {
   report(): LiveReport["heartbeat"] {
     if (this.#settings.heartbeat === null) return null;
     return { sentAtMs: this.#sentAtMs, error: this.#error };
+  }
+
+  /** Another agent that reports under the name of this node. */
+  problems(): readonly Problem[] {
+    return this.#namesakes.problems();
   }
 
   /** The first one goes out at once. */
@@ -83,12 +93,20 @@ export class RunHeartbeat {
 
   /** Never throws. */
   async #send(opened: OpenAgent, state: Heartbeat["state"], intervalMs: number): Promise<void> {
-    const nowMs = Date.now();
     try {
-      const row = await this.#row(opened, { state, sentAtMs: nowMs, intervalMs });
+      if (state === "running") await this.#lookAround(opened, intervalMs);
+      const nowMs = Date.now();
+      const { nodeId, epoch } = opened.parts.buffer;
+      const runningMs = performance.now();
+      if (this.#own?.epoch !== epoch) this.#own = { epoch, sinceMs: runningMs, upMs: 0, sent: new Set() };
+      const own = this.#own;
+      const upMs = runningMs - own.sinceMs;
+      const row = await this.#row(opened, { state, sentAtMs: nowMs, upMs, intervalMs });
       if (row === null) return;
-      const key = heartbeatKey(opened.parts.buffer.nodeId);
-      await opened.store.metadata.replace(key, heartbeatBody(row), this.#over.signal);
+      own.sent.add(row.sent_at);
+      await opened.store.metadata.replace(heartbeatKey(nodeId, epoch), heartbeatBody(row), this.#over.signal);
+      own.upMs = upMs;
+      own.sent = new Set([row.sent_at]);
       this.#sentAtMs = nowMs;
       this.#error = null;
       if (this.#warned) this.#log.info("heartbeat_sent", "The node's heartbeat goes out again");
@@ -96,6 +114,12 @@ export class RunHeartbeat {
     } catch (error) {
       if (!this.#over.signal.aborted) this.#failed(error);
     }
+  }
+
+  async #lookAround(opened: OpenAgent, intervalMs: number): Promise<void> {
+    const { nodeId, epoch } = opened.parts.buffer;
+    if (this.#own?.epoch !== epoch || this.#own.sent.size === 0) return;
+    if (await this.#namesakes.look(opened.store.metadata, { ...this.#own, nodeId, intervalMs })) opened.beginEpoch();
   }
 
   /** Null where the buffer cannot be read: the agent itself reports and repairs that. */
@@ -128,14 +152,16 @@ export class RunHeartbeat {
 type HeartbeatMoment = {
   readonly state: Heartbeat["state"];
   readonly sentAtMs: number;
+  /** How long this agent has worked with this buffer, by a clock that is never set. */
+  readonly upMs: number;
   readonly intervalMs: number;
 };
 
 type HeartbeatInputs = HeartbeatMoment & { readonly problems: readonly string[] };
 
 function heartbeatOf(
-  { status, live, parked }: LiveStatus,
-  { state, sentAtMs, intervalMs, problems }: HeartbeatInputs,
+  { status, parked }: LiveStatus,
+  { state, sentAtMs, upMs, intervalMs, problems }: HeartbeatInputs,
 ): Heartbeat {
   const { raw } = status.stages;
   const sum = (counts: readonly number[]) => counts.reduce((all, one) => all + one, 0);
@@ -145,7 +171,7 @@ function heartbeatOf(
     agent_version: status.agent_version,
     rules_version: status.rules.version,
     sent_at: new Date(sentAtMs).toISOString(),
-    started_at: new Date(live.startedAtMs).toISOString(),
+    started_at: new Date(sentAtMs - upMs).toISOString(),
     state,
     interval_s: intervalMs / 1_000,
     health: status.health,

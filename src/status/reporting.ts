@@ -38,7 +38,7 @@ export class RunReporting implements Reporting {
   }
 
   problems() {
-    return this.#health.problems();
+    return [...this.#health.problems(), ...this.#heartbeat.problems()];
   }
 
   heartbeat() {

@@ -47,7 +47,13 @@ export type Verification = {
   /** The store that the last agent delivered to, as it was given. */
   readonly deliversTo: string | null;
   /** The same node's objects of other epochs, whose buffers are not here. */
-  readonly otherEpochs: readonly { readonly epoch: string; readonly objects: number; readonly rows: number }[];
+  readonly otherEpochs: readonly {
+    readonly epoch: string;
+    readonly objects: number;
+    readonly rows: number;
+    /** From when to when both it and the present epoch stored objects, ms of the store's clock; null: one followed the other. */
+    readonly together: { readonly first: number; readonly last: number } | null;
+  }[];
   /** Objects of the buckets whose names are not the agent's. */
   readonly foreign: number;
   readonly conflicts: readonly ForeignObject[];

@@ -72,28 +72,48 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
       deliversTo: readLive(dataDir)?.store ?? null,
       foreign: listed.foreign,
       conflicts,
-      otherEpochs: [...listed.others].map(([epoch, counts]) => ({ epoch, ...counts })),
+      otherEpochs: [...listed.others].map(([epoch, counts]) => {
+        return { epoch, ...counts, together: togetherMs(listed.stored, [epoch, epochs[0]?.epoch ?? ""]) };
+      }),
     };
   }
 }
+
+type OtherObjects = { readonly objects: number; readonly rows: number };
 
 type Listed = {
   readonly fromMs: number;
   /** Of the epochs that the buffer knows, by epoch. */
   readonly objects: ReadonlyMap<string, StoredObject[]>;
-  readonly others: ReadonlyMap<string, { readonly objects: number; readonly rows: number }>;
+  /** Of this node's other epochs. */
+  readonly others: ReadonlyMap<string, OtherObjects>;
+  /** When the objects of each epoch were stored, first and last. */
+  readonly stored: ReadonlyMap<string, SeqRange>;
   readonly foreign: number;
 };
+
+/** When objects of both epochs were stored in turn, ms; null: one followed the other. */
+function togetherMs(stored: Listed["stored"], epochs: readonly [string, string]): SeqRange | null {
+  const [one, other] = epochs.map((epoch) => stored.get(epoch));
+  if (one === undefined || other === undefined) return null;
+  const both = intersect(one, other);
+  return both.first < both.last ? both : null;
+}
 
 async function listAll({ dataDir, store, stop, now, progress }: VerifyOptions): Promise<Listed> {
   const { nodeId, epochs } = known(dataDir);
   const fromMs = now();
   const objects = new Map(epochs.map((epoch): [string, StoredObject[]] => [epoch, []]));
-  const others = new Map<string, { objects: number; rows: number }>();
+  const others = new Map<string, OtherObjects>();
+  const stored = new Map<string, SeqRange>();
   let foreign = 0;
   const seen = (n: number) => progress.tell(() => `${grouped(n)} objects listed`);
   const listing = listObjects(store, STAGES, { stop, seen });
-  for await (const { stage, key, of } of listing) {
+  for await (const { stage, key, of, storedMs } of listing) {
+    if (of !== null && of.node === nodeId) {
+      const { first, last } = stored.get(of.epoch) ?? { first: storedMs, last: storedMs };
+      stored.set(of.epoch, { first: Math.min(first, storedMs), last: Math.max(last, storedMs) });
+    }
     if (of === null) foreign++;
     else if (objects.has(of.epoch)) objects.get(of.epoch)?.push({ stage, key, of });
     else if (of.node === nodeId) {
@@ -102,7 +122,7 @@ async function listAll({ dataDir, store, stop, now, progress }: VerifyOptions): 
     }
   }
   progress.end();
-  return { fromMs, objects, others, foreign };
+  return { fromMs, objects, others, stored, foreign };
 }
 
 /** Closed before the store is listed: a long snapshot would keep a running agent from folding its log. */

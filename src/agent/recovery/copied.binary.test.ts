@@ -158,6 +158,25 @@ for (const nodes of [
   });
 }
 
+binaryTest("verify reports two agents that were at work under one name, and not one that followed another", () => {
+  const [one, two] = [{ AGENT_MACHINE_ID: "board-a" }, { AGENT_MACHINE_ID: "board-b" }];
+  take("a", "first", 100, one);
+  take("b", "second", 100, two);
+  const text = (dataDir: string, env: Env) => agent(["verify", "--data-dir", dataDir], env);
+  const followed = text("b", two);
+  expect([followed.code, followed.stdout.includes("two agents")]).toEqual([0, false]);
+  expect(followed.stdout).toContain("whose buffer is not here");
+  take("a", "third", 100, one);
+  take("b", "fourth", 100, two);
+  for (const [dataDir, env] of [
+    ["a", one],
+    ["b", two],
+  ] as const) {
+    const { code, stdout } = text(dataDir, env);
+    expect([code, stdout.includes("two agents were at work under this name")]).toEqual([0, true]);
+  }
+});
+
 binaryTest("what is no copy begins no epoch: a restart, another name of the folder, another host name", () => {
   take("data", "one", 100);
   const { epoch } = status("data");
@@ -225,9 +244,11 @@ binaryTest(
           AGENT_COMMIT_ROWS: "50",
           AGENT_BATCH_ROWS: "200",
         },
-        stdio: ["ignore", "ignore", "ignore"],
+        stdio: ["ignore", "ignore", "pipe"],
       });
-      await Bun.sleep(between(hashAt(seed, life), 60, 260));
+      // Half of them die about when they have said the first word, which is that the data dir was copied.
+      if (life % 2 === 1) await killed.stderr.getReader().read();
+      await Bun.sleep(between(hashAt(seed, life), 0, 200));
       killed.kill("SIGKILL");
       await killed.exited;
       if (!existsSync(join(folder, "data", "buffer.db"))) continue;

@@ -4,7 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { join } from "node:path";
-import { differenceOf, joinMarks, MARKS, META_MARKS } from "../../buffer/disk/marks.ts";
+import { differenceOf, joinMarks, MARKS, META_MARKS, NO_MARKS } from "../../buffer/disk/marks.ts";
 import { type EarlierEpoch, earlierEpochs, endEpoch } from "../../buffer/earlier-epochs.ts";
 import { newEpoch } from "../../buffer/epoch.ts";
 import { outsideTrouble } from "../../buffer/outside-error.ts";
@@ -16,28 +16,37 @@ import type { BufferInputs } from "../buffer-inputs.ts";
 import { readLive } from "../live.ts";
 import { oldEpochs, rememberCopied } from "./old-epochs.ts";
 
-type Difference = "machine" | "file" | "report";
+/** Another agent was seen at work with this epoch. */
+const META_SHARED = "epoch_shared";
+
+type Difference = "machine" | "file" | "report" | "shared";
 const BECAUSE: Readonly<Record<Difference, string>> = {
   machine: "it was last open on another machine",
   file: "its buffer is not the file that was last open",
   report: "the last report of its agent knows more readings than it has",
+  shared: "another agent reports under its epoch",
 };
+
+/** The next opening begins a new epoch. */
+export function markShared(buffer: { setMeta(key: string, value: string): void }): void {
+  buffer.setMeta(META_SHARED, "1");
+}
 
 /**
  * Called with a buffer that is just being opened. Compares the marks in it with those of this machine and file, and ends its
  * epoch where they differ. `isSame`: this process had it open; its marks are only noted. The first start that knows marks notes them.
  */
 export function noticeCopy(inputs: BufferInputs, db: Database, isSame: boolean): void {
-  const { marks, settings, log, now } = inputs;
-  if (marks === undefined) return;
+  const { settings, log, now, marks = () => NO_MARKS } = inputs;
   const store = metaOf(db);
   const here = marks(join(settings.dataDir, BUFFER_FILE));
   const before = storedJson(MARKS, store.meta(META_MARKS) ?? "null");
-  const epoch = store.meta("epoch");
+  const shared = store.meta(META_SHARED) === "1" ? "shared" : null;
+  const isKnown = isSame || inputs.marks === undefined || store.meta("epoch") === null;
   const difference =
-    isSame || epoch === null ? null : ((before && differenceOf(before, here)) ?? behind(store, settings.dataDir, db));
+    shared ?? (isKnown ? null : ((before && differenceOf(before, here)) ?? behind(store, settings.dataDir, db)));
   if (difference === null) {
-    note(() => store.setMeta(META_MARKS, JSON.stringify(joinMarks(before, here))));
+    if (inputs.marks !== undefined) note(() => store.setMeta(META_MARKS, JSON.stringify(joinMarks(before, here))));
     return;
   }
   const fresh = newEpoch(now(), crypto.getRandomValues(new Uint8Array(10)));
@@ -47,6 +56,7 @@ export function noticeCopy(inputs: BufferInputs, db: Database, isSame: boolean):
       const found = problemOf(difference, { ended, epoch: fresh, lastSeq: lastSeqOf(db, store) });
       store.setMeta(META_MARKS, JSON.stringify(here));
       rememberCopied(store, found, now());
+      store.setMeta(META_SHARED, "0");
       return found;
     })
     .immediate();

@@ -13,12 +13,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { differenceOf, joinMarks, type Marks, marksOfMachine } from "./marks.ts";
+import { differenceOf, joinMarks, type Marks, marksOfMachine, NO_MARKS } from "./marks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-marks-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const NOTHING: Marks = { given: null, serial: null, addresses: [], machineId: null, file: null };
+const NOTHING = NO_MARKS;
 
 test("what only one side knows proves nothing", () => {
   const all: Marks = { given: "g", serial: "s", addresses: ["a"], machineId: "m", file: "1.2" };

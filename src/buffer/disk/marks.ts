@@ -22,6 +22,8 @@ export type Marks = {
   readonly file: string | null;
 };
 
+export const NO_MARKS: Marks = { given: null, serial: null, addresses: [], machineId: null, file: null };
+
 const anyText = text(/^/, "a text");
 /** In the buffer's `meta`. */
 export const META_MARKS = "marks";

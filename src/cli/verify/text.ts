@@ -55,8 +55,12 @@ function stagesTable({ audit }: EpochFindings, columns: number | undefined): str
 }
 
 function asides({ otherEpochs, foreign, conflicts }: Verification, store: Pick<ObjectStore, "place">): string[] {
-  const epochs = otherEpochs.map(({ epoch, objects, rows }) => {
-    return `Also there: ${grouped(rows)} rows in ${grouped(objects)} objects of this node's epoch ${epoch}, whose buffer is not here`;
+  const epochs = otherEpochs.flatMap(({ epoch, objects, rows, together }) => {
+    const there = `Also there: ${grouped(rows)} rows in ${grouped(objects)} objects of this node's epoch ${epoch}, whose buffer is not here`;
+    if (together === null) return [there];
+    const [from, until] = [together.first, together.last].map((ms) => new Date(ms).toISOString());
+    const both = `Objects of it and of the present epoch were stored in turn, from ${from} to ${until}: two agents were at work under this name`;
+    return [there, both, "  Try: agent config show"];
   });
   epochs.push(...conflictLines(conflicts, store));
   if (foreign > 0) epochs.push(`Also there: ${grouped(foreign)} objects whose names are not ours`);

@@ -99,10 +99,14 @@ async function runBoth(
  * `pending` is on its way and not in `missing`; `parked` is a part of it.
  */
 export function toJson({ ok, epochs, otherEpochs, foreign, conflicts }: Verification) {
+  const others = otherEpochs.map(({ epoch, objects, rows, together }) => {
+    const iso = (ms: number) => new Date(ms).toISOString();
+    return { epoch, objects, rows, together: together === null ? null : [iso(together.first), iso(together.last)] };
+  });
   return {
     ok,
     epochs: epochs.map(epochJson),
-    other_epochs: otherEpochs,
+    other_epochs: others,
     other_objects: foreign,
     conflicts: conflicts.slice(0, STRAYS_NAMED).map(({ isThere, ...conflict }) => ({ ...conflict, is_there: isThere })),
   };

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { metadataBucketOf } from "../../core/stage.ts";
-import { type Heartbeat, heartbeatKey, NODES_PREFIX } from "../../fleet/heartbeat.ts";
+import { type Heartbeat, heartbeatPrefix, isHeartbeatKey, NODES_PREFIX } from "../../fleet/heartbeat.ts";
 
 export function heartbeatOf(node: string, more: Partial<Heartbeat> = {}): Heartbeat {
   return {
@@ -37,9 +37,14 @@ export type StoredHeartbeat = { readonly row: Heartbeat; readonly receivedMs: nu
 export function storedHeartbeats(lake: string, prefix: string, region: string): StoredHeartbeat[] {
   const bucket = join(lake, metadataBucketOf(prefix, region));
   const nodes = existsSync(join(bucket, NODES_PREFIX)) ? readdirSync(join(bucket, NODES_PREFIX)) : [];
-  return nodes.flatMap((node) => {
-    const path = join(bucket, heartbeatKey(node));
-    const [line = "", ...more] = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
+  const keys = nodes.flatMap((node) =>
+    readdirSync(join(bucket, NODES_PREFIX, node))
+      .map((name) => `${heartbeatPrefix(node)}${name}`)
+      .filter(isHeartbeatKey),
+  );
+  return keys.flatMap((key) => {
+    const path = join(bucket, key);
+    const [line = "", ...more] = readFileSync(path, "utf8").split("\n");
     if (!line.endsWith("}") || more.join("") !== "") return [];
     return [{ row: JSON.parse(line) as Heartbeat, receivedMs: Math.floor(statSync(path).mtimeMs) }];
   });
