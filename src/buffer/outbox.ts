@@ -143,7 +143,7 @@ export class Outbox {
   refused(batch: Batch, reason: string, nowMs: number): "halved" | "parked" {
     const range = batch.range;
     return this.#buffer.transact(() => {
-      if (range === null || sizeOf(range) === 1) {
+      if (range === null || !isDividable(batch)) {
         this.park(batch, reason, nowMs);
         return "parked";
       }
@@ -259,6 +259,11 @@ export class Outbox {
         .map(([stage, count]) => ({ stage, hourMs, count }));
     });
   }
+}
+
+/** Whether halves of it can be promised instead. */
+export function isDividable({ range }: Pick<Batch, "range">): boolean {
+  return range !== null && sizeOf(range) > 1;
 }
 
 function asBatch(row: BatchRow): Batch {

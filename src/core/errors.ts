@@ -53,6 +53,11 @@ export class DeniedError extends AgentError {
   }
 }
 
+/** The object is larger than the store takes: half of it may be stored. */
+export class TooLargeError extends AgentError {
+  override readonly name = "TooLargeError";
+}
+
 /** The login itself is refused (an expired token, a deleted key): no other call with it can work, and it is said once. */
 export class LoginRefusedError extends DeniedError {}
 

@@ -31,8 +31,8 @@ export type FaultyProxy = {
   readonly statuses: () => ReadonlyMap<number, number>;
   /** Called at each request, before anything is done to it, and when it was answered. */
   onRequest: () => void;
-  /** A status that a request is answered with, not forwarded and without S3's words; null: as the faults say. */
-  refusing: (method: string, path: string) => number | null;
+  /** What a request is answered, not forwarded: a status without S3's words, or S3's code of a 400; null: as the faults say. */
+  refusing: (method: string, path: string, body: Buffer) => number | string | null;
   readonly setFaults: (faults: Faults) => void;
   readonly stop: () => Promise<void>;
 };
@@ -71,7 +71,7 @@ export async function startFaultyProxy(options: {
     stop: () => closeServer(server),
   };
   line.onRequest = () => proxy.onRequest();
-  line.refusing = (method, path) => proxy.refusing(method, path);
+  line.refusing = (method, path, body) => proxy.refusing(method, path, body);
   return proxy;
 }
 
@@ -120,9 +120,14 @@ class BadLine {
   }
 
   async #answer(request: IncomingMessage, body: Buffer, response: ServerResponse): Promise<void> {
-    const refused = this.refusing(request.method ?? "GET", request.url ?? "/");
-    if (refused !== null) {
+    const refused = this.refusing(request.method ?? "GET", request.url ?? "/", body);
+    if (typeof refused === "number") {
       response.writeHead(refused).end();
+      return;
+    }
+    if (refused !== null) {
+      const said = `<Error><Code>${refused}</Code><Message>as the store says, request ${this.#random()}</Message></Error>`;
+      response.writeHead(400, { "content-type": "application/xml" }).end(said);
       return;
     }
     const fault = this.#choose();

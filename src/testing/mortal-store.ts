@@ -6,6 +6,7 @@ export class MortalStore implements ObjectStore {
   readonly metadata: MetadataBucket;
   readonly #inner: ObjectStore;
   #left: number;
+  puts = 0;
   onDeath: () => void = () => undefined;
 
   /** Each call counts twice: when it is made and when it is answered. */
@@ -17,6 +18,7 @@ export class MortalStore implements ObjectStore {
   }
 
   put(...given: Parameters<ObjectStore["put"]>) {
+    this.puts++;
     return this.#within(() => this.#inner.put(...given), given[3]);
   }
 

@@ -17,6 +17,9 @@ export type Life = {
   readonly problems: readonly string[];
   /** Rows that were settled as delivered. */
   readonly delivered: Readonly<Record<Stage, number>>;
+  readonly parked: number;
+  /** Puts before the store was said to be down; all of them where it never was. */
+  readonly putsBeforeDown: number;
 };
 
 export type LifeOptions = {
@@ -38,14 +41,20 @@ export const LIFE_SETTINGS = {
 export async function live({ dataDir, store, count, dies }: LifeOptions): Promise<Life> {
   const log: LogEntry[] = [];
   const mortal = new MortalStore(store, dies?.atCall ?? Number.POSITIVE_INFINITY);
+  let putsBeforeDown: number | null = null;
+  const write = (entry: LogEntry) => {
+    log.push(entry);
+    if (entry.code === "uplink_down") putsBeforeDown ??= mortal.puts;
+  };
   const opened = await openAgent({
     settings: resolveSettings({ flags: { "data-dir": dataDir }, env: LIFE_SETTINGS }),
-    log: makeLog({ least: "info", secrets: [], now: Date.now, write: (entry) => log.push(entry) }),
+    log: makeLog({ least: "info", secrets: [], now: Date.now, write }),
     store: mortal,
     sources: (catalogue, { cursor }) => [new ListedSource(catalogue, { count, cursor: cursor("listed:") })],
     stop: new AbortController().signal,
     now: () => FIRST_EVENT_MS,
-    random: () => 0.01,
+    // Waits are a thousandth of what they are.
+    random: () => 0.001,
     rules: (catalogue) => ({ set: builtInRules(catalogue), refused: [] }),
   });
   mortal.onDeath = () => {
@@ -53,11 +62,13 @@ export async function live({ dataDir, store, count, dies }: LifeOptions): Promis
     opened.stop(0);
   };
   await opened.run();
-  const { buffer, outbox } = opened.parts;
+  const { buffer, outbox, delivery } = opened.parts;
+  const { parked } = delivery;
   const problems = collisionProblems({ db: buffer.db, meta: (key) => buffer.meta(key) }, FIRST_EVENT_MS);
   const delivered = { ...outbox.deliveredRows };
   await opened.close();
-  return { log, problems: problems.map(({ code }) => code), delivered };
+  putsBeforeDown ??= mortal.puts;
+  return { log, problems: problems.map(({ code }) => code), delivered, parked, putsBeforeDown };
 }
 
 /** The same audit, with a reading known by its seq alone, and a window by its start: whatever epoch their ids are of. */

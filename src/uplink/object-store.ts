@@ -55,8 +55,9 @@ export interface ObjectStore {
   /**
    * On return an object is stored, durable and listed under the key: this one, or one that was there before and stays as it
    * is. Only `look` knows whether that one is the same. Repeating a call is harmless. No reader ever sees a part of an object.
-   * Throws TransientError when trying later may help, DeniedError when a person must act (the agent keeps trying), any other
-   * error when this object can never be stored (too large, a key that the store refuses). An aborted signal throws its
+   * Throws TransientError when trying later may help, DeniedError when a person must act (the agent keeps trying),
+   * TooLargeError when half of the rows may be taken, any other
+   * error when the store refuses this object (a key that it does not take, a quota). An aborted signal throws its
    * reason; the object may then be there or not. The body is not changed, and is the caller's again on return.
    */
   put(ref: ObjectRef, body: Uint8Array, metadata: ObjectMetadata, signal?: AbortSignal): Promise<PutAnswer>;

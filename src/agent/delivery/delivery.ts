@@ -11,7 +11,7 @@ import { type Link, type LinkEvent, newLink, nextLink, waitMs } from "../../upli
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { areSiblings, BatchBodies, type BodyParts, type Prepared } from "./batch-bodies.ts";
 import { Collisions } from "./collisions.ts";
-import { type RefusalParts, Refusals } from "./refusals.ts";
+import { type Outcomes, type RefusalParts, Refusals } from "./refusals.ts";
 
 export type DeliveryParts = BodyParts &
   RefusalParts & {
@@ -45,6 +45,7 @@ export class Delivery {
   readonly #known = new Set<number>();
   readonly #delivered: Batch[] = [];
   readonly #refusals: Refusals;
+  readonly #outcomes: Outcomes = { settled: (batch) => this.#forget(batch), again: (batch) => this.#queue.push(batch) };
   #inFlight = 0;
   #settledAtMs = 0;
   #mayHaveMore = true;
@@ -118,9 +119,9 @@ export class Delivery {
   /** Starts as many puts as may be on their way now. Returns when to call again at the latest; null: on progress. */
   pump(nowMs: number): number | null {
     this.#collisions.write(nowMs);
-    this.#refusals.write((batch) => this.#forget(batch));
+    this.#refusals.write(this.#outcomes);
     const trouble = this.#refusals.takeTrouble();
-    if (trouble !== null) this.#linkEvent({ kind: "failed", message: trouble, tryHint: null, retryAfterMs: null });
+    if (trouble !== null) this.#linkEvent({ ...trouble, retryAfterMs: null });
     if (this.#isSettlingDue(nowMs)) this.settle(nowMs);
     if (this.isDown) {
       const wait = waitMs(this.#link, this.#parts.running(), this.#parts.backoffMaxMs);
@@ -213,6 +214,7 @@ export class Delivery {
       const { signal } = this.#abort;
       const answer = await store.put({ stage: batch.stage, key: batch.key }, body, this.#metadata(batch), signal);
       const foreign = await this.#collisions.judge(prepared, answer, signal);
+      if (answer === "stored") this.#refusals.stored();
       if (foreign !== null) this.#refusals.conflict(batch, foreign);
       else {
         this.#delivered.push(batch);
@@ -241,7 +243,7 @@ export class Delivery {
       return;
     }
     // The next pump writes it down: an error of a full disk could not be caught here.
-    this.#refusals.add(prepared.batch, messageOf(error));
+    this.#refusals.add(prepared.batch, error);
   }
 
   #forget({ id }: Batch): void {

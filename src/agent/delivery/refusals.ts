@@ -1,33 +1,62 @@
 /** Batches that the store does not take, until they are written down: that needs the database, which may be full just then. */
 import type { Batch } from "../../buffer/buffer.ts";
-import type { Outbox } from "../../buffer/outbox.ts";
+import { isDividable, type Outbox } from "../../buffer/outbox.ts";
+import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import type { Gzip } from "../../core/bytes/gzip.ts";
+import { AgentError, messageOf, TooLargeError } from "../../core/errors.ts";
 import type { Log } from "../../core/log/log.ts";
+import { likenessOf, RefusedAlike } from "./alike.ts";
 import type { Foreign } from "./collisions.ts";
 import { replanned } from "./replan.ts";
 
 export type RefusalParts = {
+  readonly buffer: SqliteBuffer;
   readonly outbox: Outbox;
   readonly gzip: Gzip;
   readonly log: Log;
   readonly now: () => number;
 };
 
+/** In the buffer: the answer with which the store refuses everything, so that a restart divides nothing further. */
+const META_REFUSES = "store_refuses";
+
+/** Why the store should not be asked again at once. `denied`: a person must act. */
+export type StoreTrouble = {
+  readonly kind: "failed" | "denied";
+  readonly message: string;
+  readonly tryHint: string | null;
+};
+
+/** What becomes of batches that were written down. */
+export type Outcomes = {
+  /** It is not promised any more, or by other batches. */
+  readonly settled: (batch: Batch) => void;
+  /** It is sent again, behind the others. */
+  readonly again: (batch: Batch) => void;
+};
+
 export class Refusals {
   readonly #parts: RefusalParts;
-  readonly #refused: { readonly batch: Batch; readonly reason: string }[] = [];
+  readonly #refused: { readonly batch: Batch; readonly error: unknown }[] = [];
+  readonly #alike: RefusedAlike;
   /** Their keys are taken by other objects. */
   readonly #conflicts: { readonly batch: Batch; readonly foreign: Foreign }[] = [];
-  #trouble: string | null = null;
+  #trouble: StoreTrouble | null = null;
   /** Since the start. */
   parked = 0;
 
   constructor(parts: RefusalParts) {
     this.#parts = parts;
+    this.#alike = new RefusedAlike(parts.buffer.meta(META_REFUSES) || null);
   }
 
-  add(batch: Batch, reason: string): void {
-    this.#refused.push({ batch, reason });
+  add(batch: Batch, error: unknown): void {
+    this.#refused.push({ batch, error });
+  }
+
+  /** An object was stored. */
+  stored(): void {
+    this.#alike.stored();
   }
 
   conflict(batch: Batch, foreign: Foreign): void {
@@ -35,24 +64,45 @@ export class Refusals {
   }
 
   /** Why the store should not be asked again at once; null: there is no reason. */
-  takeTrouble(): string | null {
+  takeTrouble(): StoreTrouble | null {
     const trouble = this.#trouble;
     this.#trouble = null;
     return trouble;
   }
 
-  /** `settled` is called with each batch that is written down. Throws the database's error, and then the next call does the rest. */
-  write(settled: (batch: Batch) => void): void {
+  /** Throws the database's error, and then the next call does the rest. */
+  write({ settled, again }: Outcomes): void {
     for (let next = this.#conflicts[0]; next !== undefined; next = this.#conflicts[0]) {
       this.#replan(next.batch, next.foreign);
       settled(next.batch);
       this.#conflicts.shift();
     }
     for (let next = this.#refused[0]; next !== undefined; next = this.#refused[0]) {
-      this.#refuse(next.batch, next.reason);
-      settled(next.batch);
+      const { batch, error } = next;
+      if (this.#isOfStore(batch, error)) again(batch);
+      else {
+        this.#refuse(batch, messageOf(error));
+        settled(batch);
+      }
       this.#refused.shift();
     }
+    const refuses = this.#alike.ofStore ?? "";
+    if (refuses !== (this.#parts.buffer.meta(META_REFUSES) ?? "")) this.#parts.buffer.setMeta(META_REFUSES, refuses);
+  }
+
+  /** Whether to wait for the store instead of giving up the object. */
+  #isOfStore(batch: Batch, error: unknown): boolean {
+    if (error instanceof TooLargeError) return false;
+    const reason = messageOf(error);
+    this.#alike.refused(likenessOf(reason));
+    if (this.#alike.ofStore === null) {
+      // What cannot be divided is not parked before the store has taken something else.
+      return !isDividable(batch) && !this.#alike.hasStored;
+    }
+    const message = `${reason}. The store refuses every object with this answer`;
+    const tryHint = error instanceof AgentError ? (error.tryHint ?? null) : null;
+    this.#trouble = { kind: "denied", message, tryHint };
+    return true;
   }
 
   #replan(batch: Batch, { missing, found }: Foreign): void {
@@ -66,7 +116,10 @@ export class Refusals {
     }
     const { again, epoch, window, isAgain } = made;
     outbox.replan(batch, { again, epoch, window, found }, nowMs);
-    if (isAgain) this.#trouble = `objects of others are under every new key, again and again: ${found}`;
+    if (isAgain) {
+      const trouble = `objects of others are under every new key, again and again: ${found}`;
+      this.#trouble = { kind: "failed", message: trouble, tryHint: null };
+    }
     const message = `Cannot deliver ${batch.stage}/${batch.key}: ${reason}. Its rows are sent again under epoch ${epoch}`;
     log.error("object_conflict", message, { count: missing.length, try: "agent verify" });
   }

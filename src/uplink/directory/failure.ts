@@ -1,10 +1,10 @@
 /** What a file system's error means for an object: wait, ask a person, or give this object up. */
 
-import { AgentError, codeOf, DeniedError, messageOf, TransientError } from "../../core/errors.ts";
+import { AgentError, codeOf, DeniedError, messageOf, TooLargeError, TransientError } from "../../core/errors.ts";
 import { shellWord } from "../../core/shell-word.ts";
 
 /** The file system will never take such a name or such a size. Everything unknown waits: a wait loses nothing. */
-const FOR_GOOD = new Set(["ENAMETOOLONG", "EINVAL", "EILSEQ", "EFBIG", "EISDIR"]);
+const FOR_GOOD = new Set(["ENAMETOOLONG", "EINVAL", "EILSEQ", "EISDIR"]);
 /** Errors that a person must repair, by code, each with the missing permission. */
 const DENIED: Readonly<Record<string, string>> = {
   EACCES: "permission to write",
@@ -40,6 +40,7 @@ export function explainFailure(error: unknown, verb: string, path: string, root:
       cause: error,
     });
   }
+  if (code === "EFBIG") return new TooLargeError(`Cannot ${verb} "${path}": ${code}`, { cause: error });
   if (FOR_GOOD.has(code)) return new AgentError(`Cannot ${verb} "${path}": ${code}`, { cause: error });
   const cause = TRANSIENT[code] ?? messageOf(error);
   return new TransientError(`Cannot ${verb} "${path}": ${cause}`, {

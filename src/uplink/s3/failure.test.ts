@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { AgentError, DeniedError, TransientError } from "../../core/errors.ts";
+import { AgentError, DeniedError, TooLargeError, TransientError } from "../../core/errors.ts";
 import { NoAnswerError } from "../../core/net/timed-request.ts";
 import { explainS3Failure, isAboutCredentials, isAbsence, type S3Call } from "./failure.ts";
 
@@ -118,9 +118,14 @@ describe("a person must act", () => {
   });
 });
 
+describe("half of it may be taken", () => {
+  for (const error of [spoken(400, "EntityTooLarge"), spoken(413, "Whatever"), foreign(413)]) {
+    test(error.name, () => expect(explain(error)).toBeInstanceOf(TooLargeError));
+  }
+});
+
 describe("for good", () => {
   for (const error of [
-    spoken(400, "EntityTooLarge"),
     spoken(400, "KeyTooLongError"),
     spoken(400, "MetadataTooLarge"),
     spoken(400, "InvalidRequest"),

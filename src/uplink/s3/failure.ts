@@ -1,5 +1,12 @@
 /** What an S3 error means for an object: wait, wait while a person acts, or give this object up. */
-import { AgentError, DeniedError, LoginRefusedError, messageOf, TransientError } from "../../core/errors.ts";
+import {
+  AgentError,
+  DeniedError,
+  LoginRefusedError,
+  messageOf,
+  TooLargeError,
+  TransientError,
+} from "../../core/errors.ts";
 import { parseRetryAfter } from "../../core/net/retry-after.ts";
 import { NoAnswerError } from "../../core/net/timed-request.ts";
 import { denialIn } from "./denial.ts";
@@ -18,9 +25,9 @@ export type S3Call = {
 
 /**
  * wait: trying later may help. permission, credentials, bucket, settings: waits too, and says what a person must do.
- * never: this object will not be stored, ever.
+ * large: half of it may be stored. never: this object is refused, and waiting does not help it.
  */
-type Meaning = "wait" | "clock" | "permission" | "credentials" | "bucket" | "settings" | "never";
+type Meaning = "wait" | "clock" | "permission" | "credentials" | "bucket" | "settings" | "large" | "never";
 
 /** By S3's own code, where the status alone says too little: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
 const MEANING_OF_CODE: Readonly<Record<string, Meaning>> = {
@@ -60,6 +67,8 @@ const MEANING_OF_CODE: Readonly<Record<string, Meaning>> = {
   "KMS.NotFoundException": "settings",
   "KMS.KMSInvalidStateException": "settings",
   InvalidRegionName: "settings",
+  EntityTooLarge: "large",
+  MaxMessageLengthExceeded: "large",
 };
 
 export function explainS3Failure(error: unknown, call: S3Call, nowMs: number): Error {
@@ -72,6 +81,8 @@ export function explainS3Failure(error: unknown, call: S3Call, nowMs: number): E
       return new TransientError(message, { cause: error, retryAfterMs: retryAfterOf(error, nowMs) });
     case "clock":
       return new TransientError(message, { cause: error, tryHint: "timedatectl set-ntp true" });
+    case "large":
+      return new TooLargeError(message, { cause: error });
     case "never":
       return new AgentError(message, { cause: error });
     case "permission": {
@@ -124,6 +135,8 @@ function meaningOf(error: unknown, code: string, status: number | undefined, spo
   if (known !== undefined) return known;
   // Neither an answer of S3 nor a network failure: a defect of the agent, which must not look like an outage.
   if (status === undefined) return "never";
+  // Also of a proxy before the store: its limit is the same for every try.
+  if (status === 413) return "large";
   if (status >= 500 || [408, 409, 425, 429].includes(status)) return "wait";
   // A captive portal or a proxy does not know the bucket, and must not make the agent give up an object.
   if (spoken === null) return status === 401 || status === 403 ? "permission" : "wait";
