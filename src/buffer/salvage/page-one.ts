@@ -57,7 +57,8 @@ function template(): Uint8Array {
     const list = "SELECT name, sql, rootpage FROM sqlite_master WHERE rootpage > 0 ORDER BY rootpage";
     for (const { name, sql } of model.query<TableRow, []>(list).all()) {
       if (sql === null) continue;
-      const short = sql.replaceAll(" NOT NULL", "").replace(/ STRICT(, WITHOUT ROWID)?$/, withoutRowid);
+      // Not in the condition of an index: `WHERE x IS NOT NULL`.
+      const short = sql.replaceAll(/(?<! IS) NOT NULL/g, "").replace(/ STRICT(, WITHOUT ROWID)?$/, withoutRowid);
       db.run(name === "reading" ? withMeasures(short) : short.replaceAll(/\s+/g, " "));
     }
     const roots = (of: Database) => JSON.stringify(of.query(`SELECT name, rootpage FROM (${list})`).all());
