@@ -166,7 +166,7 @@ function learned(resource: Resource, actual: unknown, doing: Doing): unknown {
 function owned(resource: Resource, actual: unknown, doing: Doing): unknown {
   const foreign = resource.foreign?.(actual, doing.facts) ?? null;
   if (foreign === null) return actual;
-  const problem = foreignProblem(resource.id, foreign);
+  const problem = foreignProblem(resource, foreign);
   throw new AgentError(problem.message, {
     ...(problem.advice === null ? {} : { advice: problem.advice }),
     ...(problem.try === null ? {} : { tryHint: problem.try }),

@@ -19,6 +19,9 @@ const it = testsInAccount(
 
 const APPLY = ["apply", "--only", "aws", "--yes"];
 const DESTROY = ["destroy", "--only", "aws", "--yes"];
+/** As the agent names an object. */
+const ownKey = (n: number) =>
+  `date=2026-01-01/hour=00/edge-1/01jh3qkq0000000000000000a1.00000000000${n}-00000000000${n}.1.json.gz`;
 const kindOf = (call: string) => call.split(" ").slice(0, 2).join(" ");
 
 /** Gives each kind of call that `which` takes this verdict once. */
@@ -85,14 +88,14 @@ it("an answer that no SDK repeats is reported with the step, and the rest is don
 it("objects that DeleteObjects refuses inside a 200 are not a success", async () => {
   await world.run(APPLY);
   const { s3, s3Api } = world.root;
-  const raw = { Bucket: "acme-raw-data-us-west-2", Key: "kept" };
+  const raw = { Bucket: "acme-raw-data-us-west-2", Key: ownKey(1) };
   await world.asRoot(() => s3.send(new s3Api.PutObjectCommand({ ...raw, Body: "x" })));
-  const body = `<DeleteResult><Error><Key>kept</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error></DeleteResult>`;
+  const body = `<DeleteResult><Error><Key>${ownKey(1)}</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error></DeleteResult>`;
   world.proxy.onCall = (call) => (call === "s3 DeleteObjects acme-raw-data-us-west-2" ? { status: 200, body } : "pass");
   const destroy = await world.run(DESTROY);
   expect(destroy.code).toBe(1);
   expect(destroy.stderr).toContain(
-    'Cannot empty bucket "acme-raw-data-us-west-2": 1 objects stay, "kept": AccessDenied',
+    `Cannot empty bucket "acme-raw-data-us-west-2": 1 objects stay, "${ownKey(1)}": AccessDenied`,
   );
   expect(Object.keys((await accountState(world)).buckets)).toEqual(["acme-raw-data-us-west-2"]);
   world.proxy.onCall = () => "pass";
@@ -135,7 +138,11 @@ it("clean empties the stages and the checkpoints with all versions, and keeps me
   const put = (Bucket: string, Key: string) => s3.send(new s3Api.PutObjectCommand({ Bucket, Key, Body: "x" }));
   const uses = ["raw-data", "validated-data", "checkpoints", "metadata"].map((use) => `acme-${use}-us-west-2`);
   await world.asRoot(async () => {
-    for (const bucket of uses) for (const key of ["raw/a", "raw/a", "validated/b"]) await put(bucket, key);
+    for (const bucket of uses) {
+      const isStage = bucket.includes("-data-");
+      const keys = isStage ? [ownKey(1), ownKey(1), ownKey(2)] : ["raw/a", "raw/a", "validated/b"];
+      for (const key of keys) await put(bucket, key);
+    }
   });
   const left = () =>
     world.asRoot(async () => {
@@ -156,7 +163,7 @@ it("clean continues where a call had no answer", async () => {
   const { s3, s3Api } = world.root;
   const raw = { Bucket: "acme-raw-data-us-west-2" };
   await world.asRoot(async () => {
-    await s3.send(new s3Api.PutObjectCommand({ ...raw, Key: "a", Body: "x" }));
+    await s3.send(new s3Api.PutObjectCommand({ ...raw, Key: ownKey(1), Body: "x" }));
     await s3.send(new s3Api.CreateMultipartUploadCommand({ ...raw, Key: "b" }));
   });
   const kinds = /ListObjectVersions|ListMultipartUploads|DeleteObjects?\b/;

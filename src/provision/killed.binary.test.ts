@@ -62,6 +62,10 @@ async function killAt(argv: readonly string[], call: string, nth: number, after:
   expect([call, nth, after, child.signalCode]).toEqual([call, nth, after, "SIGKILL"]);
 }
 
+/** As the agent names its objects. */
+const [A, B] = [1, 2].map(
+  (n) => `date=2026-01-01/hour=00/edge-1/01jh3qkq0000000000000000a1.00000000000${n}-00000000000${n}.1.json.gz`,
+);
 const EDGE = "acme-edge-us-west-2";
 
 type State = Awaited<ReturnType<typeof accountState>>;
@@ -110,8 +114,8 @@ it("destroy, killed at a call of each kind, and run again: nothing is left", asy
     const { s3, s3Api } = world.root;
     const raw = { Bucket: "acme-raw-data-us-west-2" };
     await world.asRoot(async () => {
-      for (const Key of ["a", "a", "b"]) await s3.send(new s3Api.PutObjectCommand({ ...raw, Key, Body: "x" }));
-      await s3.send(new s3Api.DeleteObjectCommand({ ...raw, Key: "b" }));
+      for (const Key of [A, A, B]) await s3.send(new s3Api.PutObjectCommand({ ...raw, Key, Body: "x" }));
+      await s3.send(new s3Api.DeleteObjectCommand({ ...raw, Key: B }));
       await s3.send(new s3Api.CreateMultipartUploadCommand({ ...raw, Key: "c" }));
     });
   };

@@ -22,6 +22,9 @@ export function checkpointPrefix(stage: Stage): string {
   return `${stage}/`;
 }
 
+/** Where the managed tables lie in the metadata bucket. */
+export const MANAGED_PREFIX = "unity-catalog";
+
 /** The role that Unity Catalog assumes. IAM is one for all regions, so the region is in the name. At most 64 characters. */
 export function unityRoleName({ prefix, region }: Naming): string {
   return `${prefix}-unity-catalog-${region}`;

@@ -98,7 +98,7 @@ function partOf(resource: Resource, found: ReadResult, { facts, again }: Doing, 
   if (actual === null) return { resource, actual, changes: [], remarks: [], problem: null, isForeign: false };
   const foreign = resource.foreign?.(actual, facts) ?? null;
   if (resource.unwanted !== undefined) return unwantedPart(resource, actual, foreign !== null, resource.unwanted);
-  const problem = foreign === null || adopt ? null : foreignProblem(resource.id, foreign);
+  const problem = foreign === null || adopt ? null : foreignProblem(resource, foreign);
   const changes = problem === null ? resource.diff(actual, facts) : [];
   const remarks = problem === null ? remarksOf(resource, actual, facts) : [];
   return { resource, actual, changes, remarks, problem, isForeign: foreign !== null };
@@ -116,12 +116,14 @@ function unwantedPart(resource: Resource, actual: unknown, isForeign: boolean, b
     : { ...part, actual, changes: [{ action: "delete", because, make }], remarks: [] };
 }
 
-export function foreignProblem(resource: string, foreign: string): Problem {
+export function foreignProblem({ id, spares }: Resource, foreign: string): Problem {
+  const then =
+    spares === undefined ? "destroy would then delete it" : "destroy then keeps it, unless --adopted is given";
   return {
-    resource,
-    message: `Cannot use ${resource}: ${foreign}`,
+    resource: id,
+    message: `Cannot use ${id}: ${foreign}`,
     missing: null,
-    advice: "Set another name, or take it over with --adopt: destroy would then delete it",
+    advice: `Set another name, or take it over with --adopt: ${then}`,
     try: "agent provision plan --adopt",
   };
 }

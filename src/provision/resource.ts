@@ -53,6 +53,13 @@ export type Remark = {
 };
 export type ResourceRemark = Omit<Remark, "resource">;
 
+/** What would go with a resource and was not made by provision. Each kind has a flag of its own with which it goes too. */
+export type Spared = {
+  /** Behind `Cannot destroy bucket x: `. */
+  readonly because: string;
+  readonly kind: "adopted" | "foreign-objects";
+};
+
 /**
  * Every method throws TransientError when trying later may help (it is tried again, a bounded number of times), DeniedError
  * with the missing permission, any other error when a person must look. Messages read `Cannot <verb> <resource>: <cause>`.
@@ -100,6 +107,8 @@ export interface Resource<Actual = unknown> {
   confirm?(doing: Doing): Promise<void>;
   /** Deletes it in an apply, where it is unwanted. Throws where only a person may do that. Absent: as `remove`. */
   retire?(actual: Actual, doing: Doing): Promise<void>;
+  /** Why it is not deleted without one more word. Asked before anything is deleted; reads only. Absent: it is. */
+  spares?(actual: Actual, doing: Doing): Promise<readonly Spared[]>;
   /** Deletes it, with all that is in it. What is already gone is not an error. Absent: there is nothing to delete. */
   remove?(actual: Actual, doing: Doing): Promise<void>;
 }
@@ -115,6 +124,17 @@ export type Proof = {
   readonly detail: string;
 };
 
+/** A bucket, or what is below a prefix of it, with its objects counted: ours, and those of others, named. */
+export type CleanPlace = {
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly isThere: boolean;
+  readonly objects: number;
+  readonly foreign: { readonly count: number; readonly text: string };
+};
+/** `deleted`: objects with all their versions and delete markers. */
+export type Cleaned = { readonly bucket: string; readonly deleted: number; readonly kept: number };
+
 /** All of one cloud, as far as we know it. */
 export interface ProvisionSide {
   readonly side: Side;
@@ -126,8 +146,19 @@ export interface ProvisionSide {
   check(doing: Doing): Promise<Partial<Facts>>;
   /** Real calls as each party, when everything is as it should be. Leaves nothing behind. */
   prove?(doing: Doing): Promise<readonly Proof[]>;
-  /** Takes the data away (of one stage; null: of all, and of all checkpoints) and keeps the set-up. Called after a yes. */
-  clean?(stage: Stage | null, doing: Doing): Promise<void>;
+  /** What `clean` would empty, and what it would leave. Absent: there is nothing to clean on this side. */
+  cleanable?(stage: Stage | null, doing: Doing): Promise<readonly CleanPlace[]>;
+  /** Takes the data of one stage (null: of all, and all checkpoints) away and keeps the set-up. Called after a yes. */
+  clean?(
+    places: readonly CleanPlace[],
+    doing: Doing,
+    options: { readonly foreign: boolean },
+  ): Promise<readonly Cleaned[]>;
+  /**
+   * What breaks when the AWS half goes alone, by name: as Unity Catalog sees it; or, on the AWS side itself, the sign that
+   * someone is let in. Empty: nothing. Reads only.
+   */
+  restsOnAws?(doing: Doing): Promise<readonly string[]>;
   close(): void;
 }
 

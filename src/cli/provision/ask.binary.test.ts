@@ -14,13 +14,19 @@ const it = testsInAccount((made) => {
   world = made;
 });
 
+const OWN_KEY = "date=2026-01-01/hour=00/edge-1/01jh3qkq0000000000000000a1.000000000001-000000000001.1.json.gz";
 const APPLY = ["apply", "--only", "aws"];
 const writes = () => world.proxy.seen.filter(({ isWrite, call }) => isWrite && !call.startsWith("sts ")).length;
 
 /** Each command that asks: the set-up that it needs, its word, and what is there afterwards. */
 const COMMANDS = [
   { argv: APPLY, word: "apply", needs: "nothing", done: "Done: 10 steps." },
-  { argv: ["clean", "--only", "aws"], word: "clean", needs: "a set-up", done: "Clean. What a buffer has delivered" },
+  {
+    argv: ["clean", "--only", "aws"],
+    word: "clean",
+    needs: "a set-up",
+    done: "Clean: 1 objects and versions deleted from 6 buckets. What a buffer has delivered",
+  },
   { argv: ["rotate-key"], word: "rotate", needs: "a set-up", done: "Deleted: " },
   { argv: ["destroy", "--only", "aws"], word: "destroy", needs: "a set-up", done: "10 of 10 are gone." },
 ] as const;
@@ -31,7 +37,7 @@ async function prepare({ needs }: Asking): Promise<void> {
   if (needs === "a set-up") expect((await world.run([...APPLY, "--yes"])).code).toBe(0);
   if (needs === "a set-up") {
     const { s3, s3Api } = world.root;
-    const raw = { Bucket: "acme-raw-data-us-west-2", Key: "date=2026-01-01/hour=00/n/x", Body: "x" };
+    const raw = { Bucket: "acme-raw-data-us-west-2", Key: OWN_KEY, Body: "x" };
     await world.asRoot(() => s3.send(new s3Api.PutObjectCommand(raw)));
   }
   world.proxy.seen.length = 0;

@@ -1,16 +1,30 @@
 /** `agent provision destroy`: deletes what provision made, backwards, with all data in it. Refuses everything else. */
-import { planProblems } from "../../provision/plan.ts";
-import { applyRemoval, planRemoval, removalSteps } from "../../provision/removal.ts";
+import { AgentError } from "../../core/errors.ts";
+import { FactBook } from "../../provision/facts.ts";
+import { planProblems, planRemarks } from "../../provision/plan.ts";
+import { applyRemoval, planRemoval, type RemovalOptions, removalSteps } from "../../provision/removal.ts";
+import type { ProvisionSide, Spared } from "../../provision/resource.ts";
 import { type Ask, agreed, askOnTerminal, typed } from "../frame/ask.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import type { Args, Flags } from "../frame/flags.ts";
-import { SIDE_FLAGS, tellingOutcomes, withSides, YES_FLAG } from "./sides.ts";
-import { outcomeJson, planText, problemLines } from "./text.ts";
+import {
+  FOREIGN_OBJECTS_FLAG,
+  hasDatabricks,
+  type ProvisionWorld,
+  SIDE_FLAGS,
+  tellingOutcomes,
+  withSides,
+  YES_FLAG,
+} from "./sides.ts";
+import { outcomeJson, planText, problemLines, remarkLines } from "./text.ts";
 
 const ARGS = {
   ...SIDE_FLAGS,
+  adopted: { type: "boolean", description: "Delete buckets, roles and users too that were taken over with --adopt." },
+  ...FOREIGN_OBJECTS_FLAG,
+  force: { type: "boolean", description: "Delete the AWS half alone, although a catalog of Databricks rests on it." },
   ...YES_FLAG,
-  json: { type: "boolean", description: "One JSON value: {ok, steps, problems}, each step with its result." },
+  json: { type: "boolean", description: "One JSON value: {ok, steps, remarks, problems}, each step with its result." },
 } as const satisfies Args;
 
 export const command = defineCommand({
@@ -24,12 +38,18 @@ export const command = defineCommand({
 export async function destroy(flags: Flags<typeof ARGS>, context: Context, askPerson: Ask): Promise<ExitCode> {
   const { say, stop } = context;
   return await withSides(flags, context, async (sides, world) => {
-    const plan = await planRemoval(sides, world);
+    await refuseUnderCatalog(flags, context, sides, world);
+    const plan = await planRemoval(sides, world, alsoGoes(flags));
     world.end();
-    const [steps, problems] = [removalSteps(plan), planProblems(plan)];
+    const [steps, remarks, problems] = [removalSteps(plan), planRemarks(plan), planProblems(plan)];
+    let isSaid = false;
+    const sayProblems = () => {
+      if (!isSaid) for (const line of problems.flatMap(problemLines)) say(line);
+      isSaid = true;
+    };
     const tell = async (ok: boolean, told: readonly unknown[]) => {
-      if (flags.json) await context.write(`${JSON.stringify({ ok, steps: told, problems }, null, 2)}\n`);
-      for (const line of problems.flatMap(problemLines)) say(line);
+      if (flags.json) await context.write(`${JSON.stringify({ ok, steps: told, remarks, problems }, null, 2)}\n`);
+      sayProblems();
       return ok ? 0 : 1;
     };
     if (steps.length === 0) {
@@ -37,6 +57,9 @@ export async function destroy(flags: Flags<typeof ARGS>, context: Context, askPe
       return await tell(problems.length === 0, []);
     }
     for (const line of planText(steps).trimEnd().split("\n").slice(0, -1)) say(line);
+    for (const line of remarks.flatMap(remarkLines)) say(line);
+    // What stays and why is said before anything is deleted.
+    sayProblems();
     say(`${steps.length} to delete, with all data in them. This cannot be undone.`);
     const consent = {
       ...typed("destroy"),
@@ -54,4 +77,50 @@ export async function destroy(flags: Flags<typeof ARGS>, context: Context, askPe
     say(`${done} of ${outcomes.length} are gone${ok ? "." : "; the same command continues from here."}`);
     return await tell(ok, outcomes.map(outcomeJson));
   });
+}
+
+function alsoGoes({ adopted, foreignObjects }: Flags<typeof ARGS>): RemovalOptions {
+  return new Set<Spared["kind"]>([
+    ...(adopted ? (["adopted"] as const) : []),
+    ...(foreignObjects ? (["foreign-objects"] as const) : []),
+  ]);
+}
+
+/** Role and buckets go last of all. Alone they would be taken from under a catalog, whose tables would be lost. */
+async function refuseUnderCatalog(
+  flags: Flags<typeof ARGS>,
+  context: Context,
+  sides: readonly ProvisionSide[],
+  world: ProvisionWorld,
+): Promise<void> {
+  if (flags.force || sides.some(({ side }) => side === "databricks")) return;
+  const resting = hasDatabricks(context)
+    ? await withSides({ only: "databricks" }, context, restingOn(world))
+    : await restingOn(world)(sides);
+  if (resting.length === 0) return;
+  const named = resting.slice(0, NAMED).join(", ");
+  const more = resting.length > NAMED ? ` and ${resting.length - NAMED} more` : "";
+  const isSeen = hasDatabricks(context);
+  throw new AgentError(
+    isSeen
+      ? `Cannot destroy the AWS half alone: ${named}${more} would be without role and buckets`
+      : `Cannot destroy the AWS half alone: ${named} is let in, and without DATABRICKS_HOST no one can look what rests on it`,
+    {
+      advice: isSeen
+        ? "destroy without --only deletes both halves in the right order; --force deletes the AWS half alone, with the data of all tables"
+        : "Set DATABRICKS_HOST, so that both halves go in the right order; or use --force, if nothing in Databricks needs it",
+      tryHint: isSeen ? "agent provision destroy" : "export DATABRICKS_HOST=https://example.cloud.databricks.com",
+    },
+  );
+}
+
+const NAMED = 5;
+
+/** Looks with the first side that can. */
+function restingOn(world: ProvisionWorld) {
+  return async ([side]: readonly ProvisionSide[]): Promise<readonly string[]> => {
+    const doing = { ...world, facts: new FactBook() };
+    doing.facts.learn((await side?.check(doing)) ?? {});
+    return (await side?.restsOnAws?.(doing)) ?? [];
+  };
 }

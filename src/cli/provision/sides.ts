@@ -24,6 +24,9 @@ export const FORCE_FLAG = {
     description: "Repair a location that points to the wrong bucket even if tables or volumes are under the old one.",
   },
 } as const satisfies Args;
+export const FOREIGN_OBJECTS_FLAG = {
+  foreignObjects: { type: "boolean", description: "Delete objects in the buckets that are not the agent's too." },
+} as const satisfies Args;
 export const YES_FLAG = { yes: { type: "boolean", description: "Do not ask." } } as const satisfies Args;
 
 /** `force`: only `apply` has it. */
@@ -31,10 +34,13 @@ type SideFlags = Flags<typeof SIDE_FLAGS> & Partial<Flags<typeof FORCE_FLAG>>;
 
 export function sidesAsked({ only }: SideFlags, context: Context): readonly Side[] {
   if (only !== undefined) return [only];
-  const { databricksHost, databricksConfigProfile } = context.settings;
-  if (databricksHost !== null || databricksConfigProfile !== null) return SIDES;
+  if (hasDatabricks(context)) return SIDES;
   context.say("Databricks is left out: neither DATABRICKS_HOST nor DATABRICKS_CONFIG_PROFILE is set");
   return ["aws"];
+}
+
+export function hasDatabricks({ settings }: Context): boolean {
+  return settings.databricksHost !== null || settings.databricksConfigProfile !== null;
 }
 
 /** What the SDK would see: the environment over `.env`, and the endpoint of the settings. */

@@ -7,11 +7,21 @@ import { edgeName } from "../names.ts";
 import type { Change, Doing, Resource } from "../resource.ts";
 import type { Aws } from "./clients.ts";
 import { ask, askMaybe, NO_ENTITY } from "./failure.ts";
+import { type Others, othersOfUser, othersRemarks } from "./others.ts";
 import { edgePolicy, instanceTrustPolicy } from "./policies.ts";
 import { canonical, type Policy, policyLength, stringsIn } from "./policy-json.ts";
-import { type PolicyDocument, readPolicy, statementsOf } from "./policy-read.ts";
+import { openTo, type PolicyDocument, readPolicy, statementsOf } from "./policy-read.ts";
 import { type RoleWish, tooLong } from "./role.ts";
-import { type AwsWish, accountOf, foreignByTags, tagDifferences, tagList, tagsOf } from "./wish.ts";
+import {
+  type AwsWish,
+  accountOf,
+  foreignByTags,
+  sparedAdopted,
+  tagDifferences,
+  tagList,
+  tagsOf,
+  tagsWanted,
+} from "./wish.ts";
 
 export const EDGE_POLICY = "put-only";
 /** IAM's limit for all inline policies of a user, without white space. */
@@ -20,6 +30,8 @@ const USER_POLICY_LIMIT = 2_048;
 export type UserActual = {
   readonly policy: PolicyDocument | null;
   readonly tags: Readonly<Record<string, string>>;
+  readonly others: Others;
+  readonly boundary: string | null;
 };
 
 export function edgeUserResource(aws: Aws, wish: AwsWish): Resource<UserActual> {
@@ -33,13 +45,15 @@ export function edgeUserResource(aws: Aws, wish: AwsWish): Resource<UserActual> 
     tells: ["setUpBegun"],
     learn: ({ tags }) => (foreignByTags(tags) === null ? { setUpBegun: true } : {}),
     read: async ({ facts }) => {
-      const [found, policy] = await Promise.all([
+      const call = (doing: string, action: string) => userCall(name, doing, action, facts);
+      const [found, policy, others] = await Promise.all([
         askMaybe(userCall(name, "read", "iam:GetUser", facts), NO_ENTITY, () =>
           iam.send(new iamApi.GetUserCommand(of)),
         ),
         askMaybe(userCall(name, "read", "iam:GetUserPolicy", facts), NO_ENTITY, () =>
           iam.send(new iamApi.GetUserPolicyCommand({ ...of, PolicyName: EDGE_POLICY })),
         ),
+        othersOfUser({ aws, name, call, facts, own: EDGE_POLICY }),
       ]);
       if (found?.User === undefined) return null;
       // GetUser of a user that was just made may still be without its tags; ListUserTags is the one to ask.
@@ -50,9 +64,13 @@ export function edgeUserResource(aws: Aws, wish: AwsWish): Resource<UserActual> 
       return {
         policy: document === undefined ? null : readPolicy(document, `read the policy of user "${name}"`),
         tags: tagsOf(tags.Tags),
+        others,
+        boundary: found.User.PermissionsBoundary?.PermissionsBoundaryArn ?? null,
       };
     },
+    remarks: ({ boundary, others }) => othersRemarks({ kind: "user", name, boundary }, others),
     foreign: ({ tags }) => foreignByTags(tags),
+    spares: async ({ tags }) => sparedAdopted(tags),
     diff: (actual, facts) => userChanges(aws, wish, actual, facts),
     create: async ({ facts }) => {
       const create = new iamApi.CreateUserCommand({ ...of, Tags: tagList(wish.tags) });
@@ -88,10 +106,11 @@ function userChanges(aws: Aws, wish: AwsWish, actual: UserActual, facts: FactBoo
       void (await ask(userCall(name, "change", action, doing.facts), () => send(doing)));
     changes.push({ action: "update", because, make });
   };
-  const tags = tagDifferences(actual.tags, wish.tags);
+  const wanted = tagsWanted(wish, actual.tags, foreignByTags(actual.tags) !== null);
+  const tags = tagDifferences(actual.tags, wanted);
   if (tags.length > 0) {
     add(`tags: ${tags.join(", ")}`, "iam:TagUser", () =>
-      iam.send(new iamApi.TagUserCommand({ UserName: name, Tags: tagList(wish.tags) })),
+      iam.send(new iamApi.TagUserCommand({ UserName: name, Tags: tagList(wanted) })),
     );
   }
   const policy = edgePolicyOf(wish, facts);
@@ -157,7 +176,7 @@ export function edgeRole(wish: AwsWish): RoleWish {
     trustDifference: (_, actual) =>
       canonical(actual.trust) === canonical(instanceTrustPolicy())
         ? null
-        : "is not that of machines (ec2.amazonaws.com)",
+        : (openTo(actual.trust) ?? "is not that of machines (ec2.amazonaws.com)"),
     policyName: EDGE_POLICY,
     policy: (facts) => edgePolicyOf(wish, facts),
     policyDifference: (facts, actual) => edgeDifference(actual, edgePolicyOf(wish, facts)),

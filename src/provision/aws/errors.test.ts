@@ -30,6 +30,7 @@ afterAll(async () => {
 const KEPT = /^(bucket acme-raw-data-us-west-2|user .*|role .*|access key .*)$/;
 const TAGS = { "managed-by": "agent-provision" };
 const RAW = `${PREFIX}-raw-data-${REGION}`;
+const OWN_KEY = "date=2026-01-01/hour=00/edge-1/01jh3qkq0000000000000000a1.000000000001-000000000001.1.json.gz";
 const [USER, ROLE] = [`${PREFIX}-edge-${REGION}`, `${PREFIX}-unity-catalog-${REGION}`];
 
 function wish(more: Partial<AwsWish> = {}): AwsWish {
@@ -112,7 +113,7 @@ async function byHand(work: (aws: Aws) => Promise<unknown>): Promise<void> {
 async function fullSetUp(more: Partial<AwsWish>): Promise<void> {
   expect(await apply(more)).toEqual([]);
   await byHand(async ({ s3, s3Api, iam, iamApi }) => {
-    await s3.send(new s3Api.PutObjectCommand({ Bucket: RAW, Key: "a", Body: "x" }));
+    await s3.send(new s3Api.PutObjectCommand({ Bucket: RAW, Key: OWN_KEY, Body: "x" }));
     await s3.send(new s3Api.CreateMultipartUploadCommand({ Bucket: RAW, Key: "b" }));
     const Statement = [{ Effect: "Allow", Action: "s3:ListAllMyBuckets", Resource: "*" }];
     const theirs = { PolicyName: "theirs", PolicyDocument: JSON.stringify({ Version: "2012-10-17", Statement }) };

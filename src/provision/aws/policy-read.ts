@@ -5,6 +5,7 @@
 import { AgentError } from "../../core/errors.ts";
 import { readAnswer } from "../../databricks/answer.ts";
 import { type } from "../../databricks/shapes/ark.ts";
+import { stringsIn } from "./policy-json.ts";
 
 const Texts = type("string | string[]");
 
@@ -38,4 +39,14 @@ export function readPolicy(text: string, doing: string): PolicyDocument {
 export function statementsOf(policy: PolicyDocument | null): readonly PolicyStatement[] {
   if (policy === null) return [];
   return Array.isArray(policy.Statement) ? policy.Statement : [policy.Statement];
+}
+
+/** Why a trust policy that lets in everyone is wrong, or null where none of its statements does. */
+export function openTo(trust: PolicyDocument): string | null {
+  const open = statementsOf(trust).filter((one) => one.Effect === "Allow" && stringsIn(one.Principal).includes("*"));
+  if (open.length === 0) return null;
+  const conditions = open.flatMap((one) => Object.values(one.Condition ?? {}).flatMap(Object.keys));
+  if (open.some(({ Condition }) => Condition === undefined))
+    return "open to *: anyone in any AWS account may assume the role";
+  return `open to *: anyone who meets ${[...new Set(conditions)].join(", ")} may assume the role`;
 }

@@ -6,10 +6,20 @@ import { IAM_WAIT, pollUntil } from "../poll.ts";
 import type { Change, Doing, Resource } from "../resource.ts";
 import type { Aws } from "./clients.ts";
 import { type AwsCall, answerOf, ask, askMaybe, NO_ENTITY } from "./failure.ts";
+import { type Others, othersOfRole, othersRemarks } from "./others.ts";
 import { roleArn } from "./policies.ts";
 import { canonical, type Policy, policyLength } from "./policy-json.ts";
 import { type PolicyDocument, readPolicy } from "./policy-read.ts";
-import { type AwsWish, accountOf, foreignByTags, tagDifferences, tagList, tagsOf } from "./wish.ts";
+import {
+  type AwsWish,
+  accountOf,
+  foreignByTags,
+  sparedAdopted,
+  tagDifferences,
+  tagList,
+  tagsOf,
+  tagsWanted,
+} from "./wish.ts";
 
 export type RoleActual = {
   readonly trust: PolicyDocument;
@@ -17,6 +27,8 @@ export type RoleActual = {
   readonly tags: Readonly<Record<string, string>>;
   /** True where a profile of the role's name holds it, and where none is wanted. */
   readonly hasProfile: boolean;
+  readonly others: Others;
+  readonly boundary: string | null;
 };
 
 /** What the role should be; policies are made when facts are known, at plan time and again at apply time. */
@@ -53,7 +65,9 @@ export function roleResource(aws: Aws, role: RoleWish, wish: AwsWish): Resource<
     tells: role.tells,
     learn: ({ tags }) => role.told({ isOurs: foreignByTags(tags) === null }),
     read: (doing) => readRole(aws, role, call, doing.facts),
+    remarks: ({ boundary, others }) => othersRemarks({ kind: "role", name: role.name, boundary }, others),
     foreign: ({ tags }) => foreignByTags(tags),
+    spares: async ({ tags }) => sparedAdopted(tags),
     diff: (actual, facts) => roleChanges(aws, { role, wish }, actual, facts),
     create: async ({ facts }) => {
       const create = new aws.iamApi.CreateRoleCommand({
@@ -82,11 +96,12 @@ function roleCall(name: string): RoleCall {
 async function readRole(aws: Aws, role: RoleWish, call: RoleCall, facts: FactBook): Promise<RoleActual | null> {
   const { iam, iamApi } = aws;
   const of = { RoleName: role.name };
-  const [found, policy, profile] = await Promise.all([
+  const [found, policy, others, profile] = await Promise.all([
     askMaybe(call("read", "iam:GetRole", facts), NO_ENTITY, () => iam.send(new iamApi.GetRoleCommand(of))),
     askMaybe(call("read", "iam:GetRolePolicy", facts), NO_ENTITY, () =>
       iam.send(new iamApi.GetRolePolicyCommand({ ...of, PolicyName: role.policyName })),
     ),
+    othersOfRole({ aws, name: role.name, call, facts, own: role.policyName }),
     !role.instanceProfile
       ? null
       : askMaybe(call("read", "iam:GetInstanceProfile", facts), NO_ENTITY, () =>
@@ -101,6 +116,8 @@ async function readRole(aws: Aws, role: RoleWish, call: RoleCall, facts: FactBoo
     policy: document === undefined ? null : readPolicy(document, `read the policy of role "${role.name}"`),
     tags: tagsOf(found.Role.Tags),
     hasProfile: held || !role.instanceProfile,
+    others,
+    boundary: found.Role.PermissionsBoundary?.PermissionsBoundaryArn ?? null,
   };
 }
 
@@ -112,10 +129,11 @@ function roleChanges(aws: Aws, { role, wish }: Wishes, actual: RoleActual, facts
     const make = async (doing: Doing) => void (await ask(call("change", action, doing.facts), () => send(doing)));
     changes.push({ action: "update", because, make });
   };
-  const tags = tagDifferences(actual.tags, wish.tags);
+  const wanted = tagsWanted(wish, actual.tags, foreignByTags(actual.tags) !== null);
+  const tags = tagDifferences(actual.tags, wanted);
   if (tags.length > 0) {
     add(`tags: ${tags.join(", ")}`, "iam:TagRole", () =>
-      iam.send(new iamApi.TagRoleCommand({ RoleName: role.name, Tags: tagList(wish.tags) })),
+      iam.send(new iamApi.TagRoleCommand({ RoleName: role.name, Tags: tagList(wanted) })),
     );
   }
   const trust = role.trustDifference(facts, actual);

@@ -2,18 +2,21 @@
 import { AgentError } from "../../core/errors.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import { bucketResource } from "../bucket/bucket.ts";
+import { isThere as isThereAt } from "../bucket/bucket-read.ts";
+import { foreignText, isForeign, readContents } from "../bucket/contents.ts";
 import { countingTeller, emptyBucket } from "../bucket/empty.ts";
+import type { VersionEntry } from "../bucket/version-pages.ts";
 import type { Facts } from "../facts.ts";
 import { accessKeyResource } from "../key/access-key.ts";
 import { BUCKET_USES, bucketName, checkpointPrefix, edgeName, ID, unityRoleName } from "../names.ts";
-import type { Doing, ProvisionSide, Resource } from "../resource.ts";
+import type { Cleaned, CleanPlace, Doing, ProvisionSide, Resource } from "../resource.ts";
 import type { Aws } from "./clients.ts";
 import { edgeRole, edgeUserId, edgeUserResource } from "./edge.ts";
 import { ask, WHO } from "./failure.ts";
-import { roleArn } from "./policies.ts";
+import { NO_EXTERNAL_ID, roleArn } from "./policies.ts";
 import { type Env, proveEdge } from "./prove.ts";
 import { roleResource } from "./role.ts";
-import { unityRole } from "./unity-role.ts";
+import { externalIdIn, unityRole } from "./unity-role.ts";
 import type { AwsWish } from "./wish.ts";
 
 export function awsSide(aws: Aws, wish: AwsWish, env: Env): ProvisionSide {
@@ -21,8 +24,10 @@ export function awsSide(aws: Aws, wish: AwsWish, env: Env): ProvisionSide {
     side: "aws",
     resources: withOther(aws, wish),
     prove: (doing) => proveEdge(aws, wish, doing, env),
-    clean: (stage, doing) => cleanBuckets(aws, wish, stage, doing),
+    cleanable: (stage, doing) => cleanable(aws, wish, stage, doing),
+    clean: (places, doing, { foreign }) => cleanBuckets(aws, wish, places, { doing, foreign }),
     check: () => whoWeAre(aws, wish),
+    restsOnAws: (doing) => letIn(aws, wish, doing),
     close: () => aws.close(),
   };
 }
@@ -41,18 +46,55 @@ function withOther(aws: Aws, wish: AwsWish): Resource[] {
   ];
 }
 
+/** A role with a real external id was let in by a storage credential. Whether that is still there, only Databricks knows. */
+async function letIn(aws: Aws, wish: AwsWish, doing: Doing): Promise<readonly string[]> {
+  const role = await roleResource(aws, unityRole(wish), wish).read(doing);
+  const externalId = role === null ? null : externalIdIn(role);
+  if (externalId === null || externalId === NO_EXTERNAL_ID) return [];
+  return [`a storage credential of Databricks with the external id ${externalId}`];
+}
+
 /** Buckets of the stage and its checkpoints; metadata stays: published rule sets belong to the set-up. */
-async function cleanBuckets(aws: Aws, wish: AwsWish, stage: Stage | null, doing: Doing): Promise<void> {
-  const checkpoints = bucketName("checkpoints", wish.naming);
-  const work: [bucket: string, prefix: string][] = (stage === null ? STAGES : [stage]).map((one) => [
-    bucketName(one, wish.naming),
-    "",
-  ]);
-  work.push([checkpoints, stage === null ? "" : checkpointPrefix(stage)]);
-  await Promise.all(
-    work.map(([bucket, prefix]) =>
-      emptyBucket(aws, bucket, doing, { prefix, onDeleted: countingTeller(bucket, doing) }),
-    ),
+async function cleanable(aws: Aws, wish: AwsWish, stage: Stage | null, doing: Doing): Promise<readonly CleanPlace[]> {
+  const uses = [...(stage === null ? STAGES : [stage]), "checkpoints"] as const;
+  return await Promise.all(
+    uses.map(async (use) => {
+      const prefix = use === "checkpoints" && stage !== null ? checkpointPrefix(stage) : "";
+      const bucket = bucketName(use, wish.naming);
+      const [isThere, { objects, foreign }] = await Promise.all([
+        isThereAt(aws, bucket),
+        readContents(aws, { bucket, use, prefix }, doing),
+      ]);
+      const said = { count: foreign.count, text: foreign.count === 0 ? "" : foreignText(foreign) };
+      return { bucket, prefix, isThere, objects, foreign: said };
+    }),
+  );
+}
+
+async function cleanBuckets(
+  aws: Aws,
+  wish: AwsWish,
+  places: readonly CleanPlace[],
+  { doing, foreign }: { readonly doing: Doing; readonly foreign: boolean },
+): Promise<readonly Cleaned[]> {
+  return await Promise.all(
+    places.map(async ({ bucket, prefix }) => {
+      let deleted = 0;
+      const tell = countingTeller(bucket, doing);
+      const onDeleted = (count: number) => {
+        deleted += count;
+        tell(count);
+      };
+      const use = BUCKET_USES.find((one) => bucketName(one, wish.naming) === bucket);
+      const kept = new Set<string>();
+      const keeps = (entry: VersionEntry) => {
+        if (foreign || use === undefined || !isForeign(use, entry)) return false;
+        kept.add(entry.key);
+        return true;
+      };
+      await emptyBucket(aws, bucket, doing, { prefix, keeps, onDeleted });
+      return { bucket, deleted, kept: kept.size };
+    }),
   );
 }
 

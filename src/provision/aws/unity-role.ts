@@ -4,7 +4,7 @@ import type { FactBook } from "../facts.ts";
 import { BUCKET_USES, bucketName, credentialName, ID, unityRoleName } from "../names.ts";
 import { DATABRICKS_ROLE_ARN, NO_EXTERNAL_ID, roleArn, unityPolicy, unityTrustPolicy } from "./policies.ts";
 import { canonical, stringsIn } from "./policy-json.ts";
-import { type PolicyDocument, statementsOf } from "./policy-read.ts";
+import { openTo, type PolicyDocument, statementsOf } from "./policy-read.ts";
 import type { RoleActual, RoleWish } from "./role.ts";
 import { type AwsWish, accountOf } from "./wish.ts";
 
@@ -40,17 +40,28 @@ function principalsOf(facts: FactBook, actual: RoleActual | null) {
 
 type Principals = { readonly externalId: string; readonly unityCatalogIamArn: string };
 
-/** The external id and the role of Databricks in a trust policy of either form; null where there is not one of each. */
+/** The external id with which Databricks is let in, or null. */
+export function externalIdIn(actual: RoleActual): string | null {
+  return principalsThere(actual)?.externalId ?? null;
+}
+
+/**
+ * The external id and the role of Databricks in a trust policy of either form; null where there is not one of each. Only of
+ * statements that name Databricks' role: others may have conditions of their own.
+ */
 function principalsThere({ trust }: RoleActual): Principals | null {
-  const allows = statementsOf(trust).filter((one) => one.Effect === "Allow");
-  const externalIds = new Set(allows.flatMap(({ Condition }) => stringsIn(Condition?.["StringEquals"])));
-  const masters = new Set(
-    allows.flatMap((one) => stringsIn(one.Principal)).filter((arn) => /:role\/unity-catalog-/.test(arn)),
-  );
-  const [externalId] = externalIds;
-  const [unityCatalogIamArn] = masters;
-  if (externalIds.size !== 1 || masters.size !== 1 || externalId === undefined) return null;
-  return unityCatalogIamArn === undefined ? null : { externalId, unityCatalogIamArn };
+  const pairs = statementsOf(trust)
+    .filter((one) => one.Effect === "Allow")
+    .flatMap(({ Principal, Condition }) => {
+      const masters = stringsIn(Principal).filter((arn) => /:role\/unity-catalog-/.test(arn));
+      const ids = Object.entries(Condition?.["StringEquals"] ?? {}).flatMap(([key, value]) =>
+        key.toLowerCase() === "sts:externalid" ? stringsIn(value) : [],
+      );
+      return masters.flatMap((unityCatalogIamArn) => ids.map((externalId) => ({ externalId, unityCatalogIamArn })));
+    });
+  const [first] = pairs;
+  if (first === undefined || pairs.some((one) => canonical(one) !== canonical(first))) return null;
+  return first;
 }
 
 function trustDifference(name: string, facts: FactBook, actual: RoleActual): string | null {
@@ -58,6 +69,8 @@ function trustDifference(name: string, facts: FactBook, actual: RoleActual): str
   if (facts.isPending("externalId")) return `external id: ${there?.externalId ?? "none"} -> known after apply`;
   const wanted = principalsOf(facts, actual);
   if (canonical(actual.trust) === canonical(unityTrustPolicy(name, accountOf(facts), wanted))) return null;
+  const open = openTo(actual.trust);
+  if (open !== null) return open;
   if (there !== null && there.externalId !== wanted.externalId) {
     return `external id: ${there.externalId} -> ${wanted.externalId}`;
   }

@@ -71,7 +71,7 @@ export async function readBucket(aws: Aws, bucket: string): Promise<BucketActual
 }
 
 /** HEAD answers have no body, so only the status speaks. */
-async function isThere(aws: Aws, bucket: string): Promise<boolean> {
+export async function isThere(aws: Aws, bucket: string): Promise<boolean> {
   const call = bucketCall(bucket, "look at", "s3:ListBucket");
   try {
     const head = await aws.s3.send(new aws.s3Api.HeadBucketCommand({ Bucket: bucket }));

@@ -7,12 +7,22 @@ import { ask } from "../aws/failure.ts";
 import { WRITE_ONCE_SID, writeOnceStatement } from "../aws/policies.ts";
 import { canonical } from "../aws/policy-json.ts";
 import { statementsOf } from "../aws/policy-read.ts";
-import { type AwsWish, accountOf, foreignByTags, tagDifferences, tagList } from "../aws/wish.ts";
+import {
+  type AwsWish,
+  accountOf,
+  foreignByTags,
+  sparedAdopted,
+  tagDifferences,
+  tagList,
+  tagsWanted,
+} from "../aws/wish.ts";
 import type { FactBook } from "../facts.ts";
-import { type BucketUse, bucketName, ID, unityRoleName } from "../names.ts";
-import type { Change, Resource } from "../resource.ts";
+import { type BucketUse, bucketName, edgeName, ID, unityRoleName } from "../names.ts";
+import type { Change, Resource, Spared } from "../resource.ts";
 import { type BucketActual, bucketCall, readBucket } from "./bucket-read.ts";
+import { foreignText, readContents } from "./contents.ts";
 import { removeBucket } from "./empty.ts";
+import { denyRemarks, lifecycleRemarks } from "./others.ts";
 
 /** Their objects are written once by the edge, so an old version is a mistake, kept for a while. Under Delta tables and checkpoints versions would only multiply what is stored. */
 export const VERSIONED: ReadonlySet<BucketUse> = new Set(["raw", "metadata"]);
@@ -25,6 +35,7 @@ const RULE = "agent-provision-";
 
 export function bucketResource(aws: Aws, use: BucketUse, wish: AwsWish, begunBy: string): Resource<BucketActual> {
   const bucket = bucketName(use, wish.naming);
+  const of: Bucket = { aws, bucket, use, wish, run: { hasMade: false } };
   return {
     id: ID.bucket(bucket),
     side: "aws",
@@ -32,28 +43,55 @@ export function bucketResource(aws: Aws, use: BucketUse, wish: AwsWish, begunBy:
     after: [begunBy],
     readAfter: [begunBy],
     read: () => readBucket(aws, bucket),
-    foreign: ({ tags, isBare }, facts) => {
-      if (isBare && facts.get("setUpBegun")) return null;
-      const because = foreignByTags(tags);
-      return because === null ? null : `${because}; ${isBare ? "it is empty" : "it may hold objects of another owner"}`;
-    },
-    diff: (actual, facts) => changesOf({ aws, bucket, use, wish }, actual, facts),
+    foreign: foreignBucket,
+    diff: (actual, facts) => changesOf(of, actual, facts),
+    remarks: ({ rules, policy }) => [
+      ...lifecycleRemarks(
+        use,
+        bucket,
+        rules.filter((rule) => !isOurs(rule)),
+      ),
+      ...denyRemarks(
+        { use, bucket, parties: [edgeName(wish.naming), unityRoleName(wish.naming)] },
+        policy,
+        WRITE_ONCE_SID,
+      ),
+    ],
     create: async () => {
       // Tags in the same call: a killed create leaves nothing that looks foreign. us-east-1 must not be named as constraint.
       const place = aws.region === "us-east-1" ? {} : { LocationConstraint: aws.region as "us-west-2" };
       const config = { ...place, Tags: tagList(wish.tags) };
       const create = new aws.s3Api.CreateBucketCommand({ Bucket: bucket, CreateBucketConfiguration: config });
+      of.run.hasMade = true;
       await ask(bucketCall(bucket, "create", "s3:CreateBucket and s3:TagResource"), () => aws.s3.send(create));
+    },
+    spares: async ({ tags }, doing) => {
+      const { foreign } = await readContents(aws, { bucket, use }, doing);
+      const objects: Spared = { kind: "foreign-objects", because: `it holds ${foreignText(foreign)}` };
+      return [...sparedAdopted(tags), ...(foreign.count === 0 ? [] : [objects])];
     },
     remove: (_, doing) => removeBucket(aws, bucket, doing),
   };
 }
 
-type Bucket = { readonly aws: Aws; readonly bucket: string; readonly use: BucketUse; readonly wish: AwsWish };
+function foreignBucket({ tags, isBare }: BucketActual, facts: FactBook): string | null {
+  if (isBare && facts.get("setUpBegun")) return null;
+  const because = foreignByTags(tags);
+  return because === null ? null : `${because}; ${isBare ? "it is empty" : "it may hold objects of another owner"}`;
+}
+
+type Bucket = {
+  readonly aws: Aws;
+  readonly bucket: string;
+  readonly use: BucketUse;
+  readonly wish: AwsWish;
+  /** This run has made it: without a tag it is new, and not adopted. */
+  readonly run: { hasMade: boolean };
+};
 
 function changesOf(of: Bucket, actual: BucketActual, facts: FactBook): Change[] {
   return [
-    tags(of, actual),
+    tags(of, actual, facts),
     publicAccess(of, actual),
     ownership(of, actual),
     encryption(of, actual),
@@ -69,11 +107,12 @@ function change({ bucket }: Bucket, because: string, action: string, send: () =>
 }
 
 /** S3 replaces the whole set, so what others have put there is written again. */
-function tags(of: Bucket, actual: BucketActual): Change | null {
-  const { wish } = of;
-  const differences = tagDifferences(actual.tags, wish.tags);
+function tags(of: Bucket, actual: BucketActual, facts: FactBook): Change | null {
+  const isAdopted = !of.run.hasMade && foreignBucket(actual, facts) !== null;
+  const wanted = tagsWanted(of.wish, actual.tags, isAdopted);
+  const differences = tagDifferences(actual.tags, wanted);
   if (differences.length === 0) return null;
-  const Tagging = { TagSet: tagList({ ...actual.tags, ...wish.tags }) };
+  const Tagging = { TagSet: tagList({ ...actual.tags, ...wanted }) };
   const { s3, s3Api } = of.aws;
   return change(of, `tags: ${differences.join(", ")}`, "PutBucketTagging", () =>
     s3.send(new s3Api.PutBucketTaggingCommand({ Bucket: of.bucket, Tagging })),
@@ -134,10 +173,11 @@ function versioning(of: Bucket, actual: BucketActual): Change | null {
   );
 }
 
+const idOf = ({ ID: id = "" }: LifecycleRule) => id;
+const isOurs = (rule: LifecycleRule) => idOf(rule).startsWith(RULE);
+
 /** S3 replaces the whole configuration, so the rules of others are written again. */
 function lifecycle(of: Bucket, actual: BucketActual): Change | null {
-  const idOf = ({ ID: id = "" }: LifecycleRule) => id;
-  const isOurs = (rule: LifecycleRule) => idOf(rule).startsWith(RULE);
   const wanted = rulesFor(of.use, of.wish);
   const have = new Map(actual.rules.filter(isOurs).map((rule) => [idOf(rule), describeRule(rule)]));
   const wrong = wanted.filter((rule) => have.get(idOf(rule)) !== describeRule(rule));
@@ -187,6 +227,10 @@ function describeRule(rule: LifecycleRule): string {
     rule.AbortIncompleteMultipartUpload ? `after ${rule.AbortIncompleteMultipartUpload.DaysAfterInitiation} d` : "",
     rule.NoncurrentVersionExpiration ? `after ${rule.NoncurrentVersionExpiration.NoncurrentDays} d` : "",
     rule.Expiration ? `after ${rule.Expiration.Days ?? "?"} d` : "",
+    // No rule of ours has these: someone has added them to one.
+    ...(rule.Transitions ?? []).map(({ StorageClass, Days }) => `to ${StorageClass} after ${Days ?? "?"} d`),
+    ...(rule.NoncurrentVersionTransitions ?? []).map(({ StorageClass }) => `old versions to ${StorageClass}`),
+    rule.Filter?.And !== undefined || rule.Filter?.Tag !== undefined ? "only some objects" : "",
   ];
   return parts.filter((part) => part !== "").join(", ");
 }

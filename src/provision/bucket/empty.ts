@@ -1,19 +1,13 @@
 /** Emptying a bucket, versions and delete markers and unfinished uploads included, as fast as the server takes it. */
-import type {
-  DeleteObjectsCommandOutput,
-  ListObjectVersionsCommandInput,
-  ListObjectVersionsCommandOutput,
-  ObjectIdentifier,
-} from "@aws-sdk/client-s3";
+import type { DeleteObjectsCommandOutput } from "@aws-sdk/client-s3";
 import { AgentError, DeniedError, TransientError } from "../../core/errors.ts";
 import type { Aws } from "../aws/clients.ts";
 import { answerOf, askMaybe, POLICY } from "../aws/failure.ts";
 import { tryAgain } from "../poll.ts";
 import type { Doing } from "../resource.ts";
 import { bucketCall } from "./bucket-read.ts";
+import { type VersionEntry, versionPages } from "./version-pages.ts";
 
-/** S3's own limit for one DeleteObjects. */
-const DELETED_AT_ONCE = 1_000;
 /** DeleteObjects under way for one bucket, while the next page is listed. */
 const CALLS_AT_ONCE = 4;
 /** Agents may still be writing; a bucket that does not become empty is reported. */
@@ -22,6 +16,8 @@ const PASSES = 10;
 export type Emptying = {
   /** Only keys that begin so; empty: all. */
   readonly prefix?: string;
+  /** Objects that stay. */
+  readonly keeps?: (entry: VersionEntry) => boolean;
   readonly onDeleted: (count: number) => void;
 };
 
@@ -53,7 +49,7 @@ export function countingTeller(bucket: string, doing: Doing): (count: number) =>
   };
 }
 
-/** On return a listing found nothing more. No such bucket: nothing to do. */
+/** On return a listing found nothing more to delete. No such bucket: nothing to do. */
 export async function emptyBucket(aws: Aws, bucket: string, doing: Doing, emptying: Emptying): Promise<void> {
   for (let pass = 1; pass <= PASSES; pass++) {
     if ((await emptyOnce(aws, bucket, doing, emptying)) === 0) return;
@@ -68,13 +64,15 @@ export async function emptyBucket(aws: Aws, bucket: string, doing: Doing, emptyi
  * without an answer is made again where it was: it does not begin a bucket of many pages again.
  */
 async function emptyOnce(aws: Aws, bucket: string, doing: Doing, emptying: Emptying): Promise<number> {
-  const { prefix = "", onDeleted } = emptying;
+  const { prefix = "", keeps = () => false, onDeleted } = emptying;
   let deleted = 0;
   await abortUploads(aws, bucket, prefix, doing);
   const working = new Set<Promise<void>>();
   let failure: unknown;
-  for await (const objects of versionPages(aws, bucket, prefix, doing)) {
+  for await (const page of versionPages(aws, { bucket, prefix }, doing)) {
     doing.stop.throwIfAborted();
+    const objects = page.filter((entry) => !keeps(entry));
+    if (objects.length === 0) continue;
     const work = tryAgain(doing, () => deleteAll(aws, bucket, objects))
       .then(() => {
         deleted += objects.length;
@@ -93,51 +91,11 @@ async function emptyOnce(aws: Aws, bucket: string, doing: Doing, emptying: Empty
   return deleted;
 }
 
-/**
- * A page is handed out when the one behind it has been listed: the marker of a listing is then always an object that is
- * still there. Not every server finds its place behind one that is gone.
- */
-async function* versionPages(
-  aws: Aws,
-  bucket: string,
-  prefix: string,
-  doing: Doing,
-): AsyncGenerator<ObjectIdentifier[]> {
-  const call = bucketCall(bucket, "list", "s3:ListBucketVersions");
-  const fixed = { Bucket: bucket, MaxKeys: DELETED_AT_ONCE, ...(prefix === "" ? {} : { Prefix: prefix }) };
-  let at: { KeyMarker?: string; VersionIdMarker?: string } | null = {};
-  let before: ObjectIdentifier[] = [];
-  while (at !== null) {
-    const input: ListObjectVersionsCommandInput = { ...fixed, ...at };
-    const page: ListObjectVersionsCommandOutput | null = await tryAgain(doing, () =>
-      askMaybe(call, ["NoSuchBucket"], () => aws.s3.send(new aws.s3Api.ListObjectVersionsCommand(input))),
-    );
-    yield* chunks(before);
-    before = [...(page?.Versions ?? []), ...(page?.DeleteMarkers ?? [])].map(({ Key, VersionId }) => ({
-      Key,
-      VersionId,
-    }));
-    const { IsTruncated, NextKeyMarker, NextVersionIdMarker } = page ?? {};
-    at =
-      IsTruncated !== true || NextKeyMarker === undefined
-        ? null
-        : {
-            KeyMarker: NextKeyMarker,
-            ...(NextVersionIdMarker === undefined ? {} : { VersionIdMarker: NextVersionIdMarker }),
-          };
-  }
-  yield* chunks(before);
-}
-
-/** A server may list more than was asked for; S3 deletes no more than this in one call. */
-function* chunks(objects: readonly ObjectIdentifier[]): Generator<ObjectIdentifier[]> {
-  for (let from = 0; from < objects.length; from += DELETED_AT_ONCE) yield objects.slice(from, from + DELETED_AT_ONCE);
-}
-
 /** DeleteObjects answers 200 and names what it did not do. */
-async function deleteAll(aws: Aws, bucket: string, objects: readonly ObjectIdentifier[]): Promise<void> {
+async function deleteAll(aws: Aws, bucket: string, entries: readonly VersionEntry[]): Promise<void> {
   const call = { ...bucketCall(bucket, "empty", "s3:DeleteObjectVersion"), on: `arn:aws:s3:::${bucket}/*` };
-  const Delete = { Objects: [...objects], Quiet: true };
+  const Objects = entries.map(({ key, versionId }) => ({ Key: key, VersionId: versionId }));
+  const Delete = { Objects, Quiet: true };
   const answer = await askMaybe(call, ["NoSuchBucket"], () =>
     aws.s3.send(new aws.s3Api.DeleteObjectsCommand({ Bucket: bucket, Delete })),
   );

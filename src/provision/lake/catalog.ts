@@ -5,7 +5,7 @@ import { pagesOf } from "../../databricks/answer.ts";
 import { hasCode } from "../../databricks/failure.ts";
 import { Catalog, Schema, Securable } from "../../databricks/shapes/securables.ts";
 import { HEARTBEATS_TABLE, QUARANTINE_TABLE, schemaFullName } from "../../lakehouse/names.ts";
-import { bucketUrl, locationName } from "../names.ts";
+import { bucketUrl, locationName, MANAGED_PREFIX } from "../names.ts";
 import type { Doing, Resource } from "../resource.ts";
 import {
   createThing,
@@ -24,7 +24,7 @@ import { SecurableCalls } from "./securable.ts";
 const BUILT_IN = ["default", "information_schema"];
 
 /** Beside the heartbeats and rule sets of the nodes, which have prefixes of their own. */
-export const storageRoot = ({ naming }: LakeWish) => `${bucketUrl("metadata", naming)}unity-catalog`;
+export const storageRoot = ({ naming }: LakeWish) => `${bucketUrl("metadata", naming)}${MANAGED_PREFIX}`;
 
 export function catalogResource(lake: Lake): Resource<Catalog> {
   const name = lake.catalog;

@@ -3,9 +3,9 @@ import { AgentError } from "../../core/errors.ts";
 import { pagesOf } from "../../databricks/answer.ts";
 import { isMissing } from "../../databricks/failure.ts";
 import { Placed } from "../../databricks/shapes/securables.ts";
-import { BUCKET_USES, bucketUrl } from "../names.ts";
+import { BUCKET_USES, bucketUrl, credentialName } from "../names.ts";
 import type { Doing } from "../resource.ts";
-import { type Lake, plainUrl, unity } from "./lake.ts";
+import { type Lake, listLocations, overlaps, plainUrl, unity } from "./lake.ts";
 
 /** A metastore with more schemas than this is not searched: that would take minutes. */
 const SCHEMAS_SEARCHED = 300;
@@ -28,12 +28,34 @@ export async function dependantsUnder(lake: Lake, url: string, doing: Doing): Pr
     .map(({ what }) => what);
 }
 
-/** Everything under it, in every catalog that we can see. */
-export async function allUnder(lake: Lake, url: string, doing: Doing): Promise<readonly string[]> {
+/** Everything under any of them, in every catalog that we can see. */
+export async function allUnder(lake: Lake, urls: readonly string[], doing: Doing): Promise<readonly string[]> {
   const catalogs = (await list(lake, "catalogs", {}, doing)).filter(
     ({ catalog_type = "" }) => !OTHERS.test(catalog_type),
   );
-  return (await placedIn(lake, catalogs, doing)).filter(({ place }) => isUnder(place, url)).map(({ what }) => what);
+  return (await placedIn(lake, catalogs, doing))
+    .filter(({ place }) => urls.some((url) => isUnder(place, url)))
+    .map(({ what }) => what);
+}
+
+/**
+ * What of Unity Catalog rests on the buckets and the role, and breaks when they go: locations first, then what is in them, by
+ * name. Empty: nothing does.
+ */
+export async function restsOnBuckets(lake: Lake, doing: Doing): Promise<readonly string[]> {
+  const urls = BUCKET_USES.map((use) => bucketUrl(use, lake.naming));
+  const credential = credentialName(lake.naming);
+  const locations = (await listLocations(lake, doing)).filter(
+    ({ url, credential_name }) =>
+      credential_name.toLowerCase() === credential || urls.some((bucket) => overlaps(url, bucket)),
+  );
+  if (locations.length === 0) return [];
+  // They are the answer. What is in them is named as far as it can be seen.
+  const inside = await allUnder(lake, urls, doing).catch((error: unknown) => {
+    if (error instanceof AgentError) return [];
+    throw error;
+  });
+  return [...locations.map(({ name }) => `external location ${name}`), ...inside];
 }
 
 async function placedIn(lake: Lake, catalogs: readonly Placed[], doing: Doing): Promise<readonly NamedPlace[]> {

@@ -168,7 +168,11 @@ function seen(command: string, { code, stdout, stderr }: CommandResult, before: 
   return [`$ agent provision ${command}`, ...told.map((line) => `  ${line}`), `  exit code ${code}`];
 }
 
-const linesOf = ({ stdout }: CommandResult) => stdout.trimEnd().split("\n");
+const linesOf = ({ stdout }: CommandResult) =>
+  stdout
+    .trimEnd()
+    .split("\n")
+    .filter((line) => SAID.test(line));
 
 /** Plan and apply of a state, as lines of a golden file. */
 async function session({ name, damage, flags = [], env = {}, after }: GoldenCase): Promise<string[]> {

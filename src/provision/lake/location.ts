@@ -82,7 +82,7 @@ async function deleteLocation({ lake, id, name }: LocationContext, url: string, 
     await deleteThing(lake, call, doing);
   } catch (error) {
     if (!(error instanceof DatabricksError)) throw error;
-    const living = await allUnder(lake, url, doing);
+    const living = await allUnder(lake, [url], doing);
     if (living.length > 0) {
       // Looked at again a few times: what was just deleted may still be listed.
       throw new TransientError(`Cannot delete ${id}: ${listed(living)} is in it`, {

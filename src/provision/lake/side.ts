@@ -13,6 +13,7 @@ import type { Doing, ProvisionSide, Resource } from "../resource.ts";
 import { catalogResource, schemaResource } from "./catalog.ts";
 import { checkWorkspace } from "./check.ts";
 import { accessResource, credentialResource } from "./credential.ts";
+import { restsOnBuckets } from "./dependants.ts";
 import { grantWishes } from "./grant-wishes.ts";
 import { grantsResource } from "./grants.ts";
 import type { Lake } from "./lake.ts";
@@ -48,6 +49,7 @@ export async function openDatabricksSide(options: DatabricksOptions): Promise<Pr
     resources: lakeResources(lake, options),
     check: (doing) => checkWorkspace(lake, doing),
     prove: (doing) => proveLake(lake, (options.questions ?? null) !== null, doing),
+    restsOnAws: (doing) => restsOnBuckets(lake, doing),
     close: () => undefined,
   };
 }
