@@ -15,22 +15,23 @@ export type Judged = {
 
 export const SCENES: Readonly<Record<SceneName, (stand: Stand) => Promise<Judged>>> = { lives, salvage, drops };
 
+const LONGEST_MS = 5_000;
+
 /** Starts, commits, deliveries, two rule sets in turns, kills, and orderly stops that fold the log into the database. */
 async function lives(stand: Stand): Promise<Judged> {
   for (let life = 0; life < 4; life++) {
     if (life === 0 && stand.random() < 0.5) stand.setStore("down");
     else stand.setStore("up");
     stand.write(60);
-    let written = 0;
-    const lastsMs = 50 + stand.random() * 500;
     // Some die in their start.
-    const diesMs = stand.random() < 0.2 ? stand.random() * 400 : Number.POSITIVE_INFINITY;
-    await stand.live(stand.random() < 0.4 ? "SIGTERM" : "SIGKILL", ({ runsMs, aliveMs }) => {
-      if (runsMs > written * 60) {
-        written++;
+    const most = stand.random() < 0.2 ? stand.random() * 100 : 150 + stand.random() * 800;
+    let turn = 0;
+    await stand.live(stand.random() < 0.4 ? "SIGTERM" : "SIGKILL", ({ changes, aliveMs }) => {
+      if (changes > turn * 50) {
+        turn++;
         stand.write(10);
       }
-      return runsMs > lastsMs || aliveMs > diesMs;
+      return changes > most || aliveMs > LONGEST_MS;
     });
   }
   return { judge: () => judgeWhole(stand), isSound: true };

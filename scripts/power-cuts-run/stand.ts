@@ -13,7 +13,16 @@ const LOOK_MS = 15;
 /** The rest is delivered within this time; a busy machine takes seconds. */
 const FINISH_MS = 180_000;
 
-export type LifeSoFar = { readonly seen: number; readonly runsMs: number; readonly aliveMs: number };
+/**
+ * `changes`: of the disk, in this life. A busy machine takes long for the same ones. `runsMs`: since when the agent runs; 0 while it
+ * starts.
+ */
+export type LifeSoFar = {
+  readonly seen: number;
+  readonly changes: number;
+  readonly runsMs: number;
+  readonly aliveMs: number;
+};
 
 export class Stand {
   readonly power: Power;
@@ -75,8 +84,7 @@ export class Stand {
   }
 
   /**
-   * One life: `isOver` is asked again and again, with what an onlooker sees, which the log learns too. `runsMs`: since when the
-   * agent runs (0: it is starting); a busy machine takes long to start.
+   * One life: `isOver` is asked again and again, with what an onlooker sees, which the log learns too.
    */
   async live(end: "SIGKILL" | "SIGTERM", isOver: (now: LifeSoFar) => boolean): Promise<void> {
     const from = this.power.length();
@@ -93,7 +101,8 @@ export class Stand {
         runsSinceMs = nowMs;
         this.starts.push([from, this.power.length()]);
       }
-      if (isOver({ seen, runsMs: nowMs - (runsSinceMs ?? nowMs), aliveMs: nowMs - startedMs })) break;
+      const changes = this.power.length() - from;
+      if (isOver({ seen, changes, runsMs: nowMs - (runsSinceMs ?? nowMs), aliveMs: nowMs - startedMs })) break;
       await Bun.sleep(LOOK_MS);
     }
     agent.kill(end);

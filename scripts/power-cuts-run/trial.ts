@@ -10,8 +10,9 @@ import type { Stand } from "./stand.ts";
 
 export const HISTORY = "history";
 const NESTED = "nested";
-/** The power fails at most this often again. */
+/** The power fails at most this often again, in lives that last at most so long. */
 const AGAIN = 3;
+const LONGEST_MS = 1_500;
 
 export type Scene = { readonly stand: Stand; readonly judged: Judged; readonly changes: readonly ListedChange[] };
 /** `where`: what was cut. `found`: the differences, as sentences. */
@@ -28,9 +29,8 @@ export async function tryCut(scene: Scene, { seed, lie, keepIn }: How): Promise<
   let cuts = 1;
   for (const most = between(hashText(seed, "again"), 0, AGAIN); found.length === 0 && cuts <= most; cuts++) {
     const again = hashAt(seed, cuts);
-    const lastsMs = between(hashText(again, "until"), 0, 300);
-    const diesMs = between(hashText(again, "in its start"), 0, 800);
-    await stand.live("SIGKILL", ({ runsMs, aliveMs }) => runsMs > lastsMs || aliveMs > diesMs);
+    const most = between(hashText(again, "until"), 0, 400);
+    await stand.live("SIGKILL", ({ changes, aliveMs }) => changes > most || aliveMs > LONGEST_MS);
     const changes = stand.power.keep(NESTED);
     const at = between(hashText(again, "at"), 0, changes.length);
     seen = Math.max(seen, seenBefore(changes, at));
