@@ -14,7 +14,7 @@ const LOOK_MS = 15;
 const FINISH_MS = 180_000;
 
 /**
- * `changes`: of the disk, in this life. A busy machine takes long for the same ones. `runsMs`: since when the agent runs; 0 while it
+ * `changes`: of the disk, in this life. On a busy machine they take long. `runsMs`: since when the agent runs; 0 while it
  * starts.
  */
 export type LifeSoFar = {

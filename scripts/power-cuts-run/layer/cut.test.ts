@@ -79,6 +79,17 @@ test("a file that grew has any size that it had, and zeros where nothing was wri
   expect(found).toContain("\0".repeat(1_024));
 });
 
+test("a file that was cut off is so whole, and what was written after it is there only then", () => {
+  const { disk, file } = diskWith("o".repeat(2_048));
+  disk.resize(file, 0);
+  disk.write(file, 0, bytesOf("n".repeat(1_024)));
+  const found = states(disk, "a");
+  for (const text of found) expect(text).toMatch(/^$|^o{2048}$|^(\0{512}|n{512}){2}$/);
+  expect(found).toContain("");
+  expect(found).toContain("o".repeat(2_048));
+  expect(found).toContain("n".repeat(1_024));
+});
+
 test("a rename is whole: the file has one of both names, and a replaced file is there until then", () => {
   const { disk } = diskWith("old");
   const file = disk.make(ROOT, "b", emptyFile(0o600));

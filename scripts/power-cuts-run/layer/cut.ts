@@ -5,7 +5,7 @@
  *   folder after an fsync of the folder. An fsync of a file does not make its name durable, nor that of its folder.
  * - Of the other writes each sector of 512 bytes has any of the contents that it had since the last sync (or each page of 4
  *   KiB, or each file; or all of them stop at one moment, in the middle of a write). A size is any that the file had since then.
- *   What was never written is zeros.
+ *   What was never written is zeros. A file that was cut off is so with all of its sectors, or with none.
  * - Of the other names each change is there or not: none, all, those before one moment, or any subset. One rename is one change;
  *   a folder whose name is not there takes with it everything inside.
  *
@@ -110,35 +110,47 @@ function keepBytes(file: FileNode, own: readonly OfFile[], { seed, way, until, d
     return anyMoment(way === "page" ? Math.floor(sector / SECTORS_OF_A_PAGE) : sector);
   };
   const sizeReached = way === "page" || way === "sector" ? anyMoment(-1) : reached(0);
-  const sizes = pending.slice(0, sizeReached).map(([, change]) => change);
-  const size = sizes.reduce((known, change) => sizeAfter(known, change), file.size);
-  rewrite(file, pending, { reached, tornAt: way === "until" ? until : -1, key });
-  setSize(file, size);
+  rewrite(file, pending, { reached, sizeReached, tornAt: way === "until" ? until : -1, key });
 }
 
 function sizeAfter(size: number, change: OfFile[1]): number {
   return change.op === "resize" ? change.size : Math.max(size, change.at + change.bytes.length);
 }
 
-type Sectors = { readonly reached: (sector: number) => number; readonly tornAt: number; readonly key: number };
+type Sectors = {
+  readonly reached: (sector: number) => number;
+  readonly sizeReached: number;
+  readonly tornAt: number;
+  readonly key: number;
+};
 
-/** Sector by sector, in a file that is as large as it ever was. */
-function rewrite(file: FileNode, pending: readonly OfFile[], { reached, tornAt, key }: Sectors): void {
-  const largest = pending.reduce((size, [, change]) => Math.max(size, sizeAfter(size, change)), file.size);
+/**
+ * Sector by sector. A file that was cut off is so with all of its sectors or with none: its size says which. What was written
+ * after a cutting off that did not reach the disk is not there either.
+ */
+function rewrite(file: FileNode, pending: readonly OfFile[], { reached, sizeReached, tornAt, key }: Sectors): void {
+  const sizes = [file.size];
+  for (const [, change] of pending) sizes.push(sizeAfter(sizes.at(-1)!, change));
+  const largest = Math.max(...sizes);
+  const isCutOff = (place: number) => sizes[place + 1]! < sizes[place]!;
+  const firstLost = pending.findIndex((_, place) => place >= sizeReached && isCutOff(place));
   setSize(file, largest);
-  for (const [place, [n, change]] of pending.entries()) {
-    const from = change.op === "write" ? change.at : change.size;
-    const to = change.op === "write" ? change.at + change.bytes.length : largest;
+  for (const [place, [n, change]] of pending.slice(0, firstLost === -1 ? undefined : firstLost).entries()) {
+    if (change.op === "resize") {
+      if (isCutOff(place)) file.bytes.fill(0, change.size, largest);
+      continue;
+    }
+    const [from, to] = [change.at, change.at + change.bytes.length];
     const first = Math.floor(from / SECTOR);
     const torn = n === tornAt ? first + ((hashAt(key, n) >>> 0) % (Math.ceil(to / SECTOR) - first + 1)) : first;
     for (let sector = first; sector * SECTOR < to; sector++) {
       if (place >= reached(sector) && sector >= torn) continue;
       const start = Math.max(from, sector * SECTOR);
       const end = Math.min(to, (sector + 1) * SECTOR);
-      if (change.op === "write") file.bytes.set(change.bytes.subarray(start - from, end - from), start);
-      else file.bytes.fill(0, start, end);
+      file.bytes.set(change.bytes.subarray(start - from, end - from), start);
     }
   }
+  setSize(file, sizes[sizeReached]!);
 }
 
 function reachable(nodes: Nodes): Nodes {
