@@ -6,11 +6,16 @@
 # MAGIC Databricks the reader is Auto Loader; anywhere else Spark's own file source, which is how it is tested. All the rest
 # MAGIC is the same code.
 # MAGIC
+# MAGIC Only objects whose keys have the agent's form are read (`keys.py`); others are counted, and the first named, in the report.
+# MAGIC
 # MAGIC An object that cannot be unpacked never stops the others for good: it is named in `sensor_readings_quarantine`, left
 # MAGIC where it is, and left out. `spark.sql.files.ignoreCorruptFiles` must stay off: it lets half an object in, in silence.
 # MAGIC
 # MAGIC A new column is one statement away: `ALTER TABLE … ADD COLUMN` (which `agent provision apply` gives for the measures of a
 # MAGIC profile). Whatever columns a table has are filled from then on, from the row's field of that name or from `extra`.
+# MAGIC
+# MAGIC Each table names the checkpoint of its stream (`checkpoints.py`). A table that was dropped is read again from the start. If the
+# MAGIC checkpoint of a table with rows is gone, the table is refused until a run with `rebuild`.
 # MAGIC
 # MAGIC Beside them is `sensor_readings_heartbeats`: the last report of each node, as the metadata bucket shows it.
 
@@ -23,8 +28,10 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from checkpoints import Landing, LostCheckpoint, checkpoint_of, rebuild
 from columns import ADDED, COLUMNS, HEARTBEAT_ADDED, HEARTBEAT_COLUMNS, HEARTBEATS, TABLES
-from pyspark.errors import AnalysisException, StreamingQueryException
+from keys import path_pattern
+from pyspark.errors import AnalysisException, PySparkException, StreamingQueryException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
@@ -47,6 +54,8 @@ class Settings:
     reader: Literal["cloudFiles", "json"] = "cloudFiles"
     # `once`: what is there now, for a job. `continuous`: until a person stops it, for a demonstration.
     mode: Literal["once", "continuous"] = "once"
+    # Stages whose tables read their buckets again from the start, with commas between them.
+    rebuild: str = "none"
     # Objects in a micro-batch, at most.
     max_files: int = 1000
     stages: tuple[str, ...] = tuple(TABLES)
@@ -61,9 +70,15 @@ class Settings:
         """One object a node, and nothing else that is below `nodes/`."""
         return f"{self.store}{self.prefix}-metadata-{self.region}/nodes/*/heartbeat*.json"
 
-    def checkpoint(self, stage: str) -> str:
-        folder = self.checkpoints or f"{self.store}{self.prefix}-checkpoints-{self.region}/autoloader"
-        return f"{folder}/{stage}"
+    def checkpoint_folder(self) -> str:
+        return self.checkpoints or f"{self.store}{self.prefix}-checkpoints-{self.region}/autoloader"
+
+    def rebuilt(self) -> tuple[str, ...]:
+        wanted = tuple(stage for stage in self.rebuild.split(",") if stage not in ("", "none"))
+        for stage in wanted:
+            if stage not in self.stages:
+                raise ValueError(f"Cannot rebuild {stage}: the stages are {', '.join(self.stages)}")
+        return wanted
 
 
 QUARANTINE = "sensor_readings_quarantine"
@@ -76,6 +91,8 @@ QUARANTINE_COLUMNS = (
 # More unreadable objects than this in one stage are not a coincidence: the stage stops for a person.
 QUARANTINE_LIMIT = 1000
 SUSPECTS_AT_ONCE = 1000
+# So many objects that are not the agent's are named; all are counted.
+NAMED_MOST = 5
 # How often streams that never end look for columns that their tables have been given.
 NEW_COLUMNS_EVERY_S = 5
 # How often they look at the heartbeats: a node replaces its own once a minute.
@@ -108,7 +125,46 @@ def own_columns(spark: SparkSession, settings: Settings, stage: str) -> OwnColum
 # COMMAND ----------
 
 
-def read(spark: SparkSession, settings: Settings, stage: str, own: OwnColumns) -> DataFrame:
+def listed(spark: SparkSession, settings: Settings, stage: str) -> DataFrame:
+    """The names of all objects in the bucket, as `source_file`. None is opened."""
+    objects = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(settings.bucket(stage))
+    return objects.select(F.col("_metadata.file_path").alias("source_file"))
+
+
+def ours(settings: Settings, stage: str, path: str = "source_file") -> Column:
+    return F.col(path).rlike(path_pattern(settings.bucket(stage), stage))
+
+
+def landing(spark: SparkSession, settings: Settings, stage: str) -> Landing:
+    return Landing(
+        stage=stage,
+        name=f"{settings.catalog}.{settings.schema}.{TABLES[stage]}",
+        table=settings.table(TABLES[stage]),
+        folder=settings.checkpoint_folder(),
+        merges=stage == "aggregated",
+        objects=lambda: listed(spark, settings, stage).where(ours(settings, stage)),
+    )
+
+
+def foreign(spark: SparkSession, settings: Settings, stage: str, checkpoint: str) -> tuple[int | None, list[str]]:
+    """
+    The objects that are not the agent's: how many, and the first by name. Auto Loader has a record of all that it found, which
+    asks no bucket; elsewhere the bucket is listed. None: that record could not be read, which is no reason to fail a load.
+    """
+    try:
+        if settings.reader == "cloudFiles":
+            found = spark.sql(f"SELECT path AS source_file FROM cloud_files_state('{checkpoint}')")
+        else:
+            found = listed(spark, settings, stage)
+        others = found.where(~ours(settings, stage))
+        first = others.orderBy("source_file").limit(NAMED_MOST).collect()
+        return others.count(), [row.source_file for row in first]
+    except PySparkException as error:
+        print(f"Cannot count the objects in the bucket of {stage} that are not the agent's: {error}")
+        return None, []
+
+
+def read(spark: SparkSession, settings: Settings, stage: str, own: OwnColumns, checkpoint: str) -> DataFrame:
     """A stage's lines as they come in, with the columns that the agent delivers."""
     mine = tuple((name, kind.simpleString(), "") for name, kind in own.items())
     wanted = f"{ddl((*COLUMNS[stage], *mine))}, _corrupt_record STRING"
@@ -117,7 +173,7 @@ def read(spark: SparkSession, settings: Settings, stage: str, own: OwnColumns) -
         reader = (
             common.format("cloudFiles")
             .option("cloudFiles.format", "json")
-            .option("cloudFiles.schemaLocation", settings.checkpoint(stage))
+            .option("cloudFiles.schemaLocation", checkpoint)
             .option("cloudFiles.schemaEvolutionMode", "rescue")
             .option("cloudFiles.partitionColumns", "")
             .option("cloudFiles.maxFilesPerTrigger", settings.max_files)
@@ -181,10 +237,20 @@ def merge_windows(batch: DataFrame, table: str) -> None:
     )
 
 
-def start(spark: SparkSession, settings: Settings, stage: str, own: OwnColumns, left_out: list[str]) -> StreamingQuery:
+@dataclass(frozen=True)
+class StreamPlan:
+    """With what a stage's stream is started."""
+
+    own: OwnColumns
+    checkpoint: str
+    left_out: list[str]
+
+
+def start(spark: SparkSession, settings: Settings, stage: str, plan: StreamPlan) -> StreamingQuery:
     table = settings.table(TABLES[stage])
-    rows = shape(read(spark, settings, stage, own), stage, own, left_out)
-    writer = rows.writeStream.format("delta").queryName(stage).option("checkpointLocation", settings.checkpoint(stage))
+    lines = read(spark, settings, stage, plan.own, plan.checkpoint).where(ours(settings, stage, "_metadata.file_path"))
+    rows = shape(lines, stage, plan.own, plan.left_out)
+    writer = rows.writeStream.format("delta").queryName(stage).option("checkpointLocation", plan.checkpoint)
     writer = writer.trigger(availableNow=True) if settings.mode == "once" else writer.trigger(processingTime="5 seconds")
     if stage == "aggregated":
         return writer.foreachBatch(lambda batch, _: merge_windows(batch, table)).start()
@@ -232,7 +298,8 @@ def quarantine(spark: SparkSession, settings: Settings, stage: str) -> int:
     landed = spark.table(settings.table(TABLES[stage])).select("source_file")
     known = spark.table(settings.table(QUARANTINE)).where(F.col("stage") == stage).select("source_file")
     # By name first: only what is looked into is opened.
-    suspects = objects.select(path.alias("source_file")).join(landed.unionByName(known), "source_file", "left_anti")
+    named = objects.select(path.alias("source_file")).where(ours(settings, stage))
+    suspects = named.join(landed.unionByName(known), "source_file", "left_anti")
     names = [row.source_file for row in suspects.collect()]
     found: list[tuple[str, str, str]] = []
     for at in range(0, len(names), SUSPECTS_AT_ONCE):
@@ -308,22 +375,37 @@ class Streams:
     def __init__(self, spark: SparkSession, settings: Settings) -> None:
         self.spark, self.settings = spark, settings
         self.running: dict[str, StreamingQuery] = {}
-        self.own: dict[str, OwnColumns] = {}
+        self.plans: dict[str, StreamPlan] = {}
+        self.checkpoints: dict[str, str] = {}
+        self.refused: list[Exception] = []
+
+    def open(self, stage: str, left_out: list[str]) -> None:
+        """Starts the stream at its table's checkpoint. A table without one is refused, and the others load."""
+        try:
+            place = landing(self.spark, self.settings, stage)
+            if stage in self.settings.rebuilt():
+                rebuild(self.spark, place)
+            self.checkpoints[stage] = checkpoint_of(self.spark, place)
+        except LostCheckpoint as refusal:
+            self.refused.append(refusal)
+            return
+        self.start(stage, left_out)
 
     def start(self, stage: str, left_out: list[str]) -> None:
-        self.own[stage] = own_columns(self.spark, self.settings, stage)
-        self.running[stage] = start(self.spark, self.settings, stage, self.own[stage], left_out)
+        own = own_columns(self.spark, self.settings, stage)
+        self.plans[stage] = StreamPlan(own=own, checkpoint=self.checkpoints[stage], left_out=left_out)
+        self.running[stage] = start(self.spark, self.settings, stage, self.plans[stage])
 
     def fill_new_columns(self) -> None:
         """Opens the stream of a table that was given a column again: it continues at its position, and reads that column too."""
         for stage, query in list(self.running.items()):
-            if query.isActive and own_columns(self.spark, self.settings, stage) != self.own[stage]:
+            if query.isActive and own_columns(self.spark, self.settings, stage) != self.plans[stage].own:
                 query.stop()
                 self.start(stage, quarantined(self.spark, self.settings)[stage])
 
     def follow(self) -> None:
         """Returns when every stream has ended. One that failed for a corrupt object continues; any other failure is raised."""
-        failures: list[Exception] = []
+        failures: list[Exception] = [*self.refused]
         look_at = time.monotonic() + NEW_COLUMNS_EVERY_S
         heartbeats_at = time.monotonic()
         while self.running:
@@ -360,7 +442,9 @@ class Streams:
         return [] if failure is None else [failure]
 
 
-def run(spark: SparkSession, settings: Settings) -> None:
+def run(spark: SparkSession, settings: Settings) -> list[dict[str, Any]]:
+    """Loads what is there. Returns what the tables hold then, by stage, and the objects that are left out, by name."""
+    settings.rebuilt()
     for stage in settings.stages:
         create_table(spark, settings.table(TABLES[stage]), (*COLUMNS[stage], *ADDED))
     create_table(spark, settings.table(QUARANTINE), QUARANTINE_COLUMNS)
@@ -368,21 +452,24 @@ def run(spark: SparkSession, settings: Settings) -> None:
     left_out = quarantined(spark, settings)
     streams = Streams(spark, settings)
     for stage in settings.stages:
-        streams.start(stage, left_out[stage])
+        streams.open(stage, left_out[stage])
     streams.follow()
+    return report(spark, settings, streams.checkpoints)
 
 
-def report(spark: SparkSession, settings: Settings) -> list[dict[str, Any]]:
-    """What the tables hold by stage, and the objects left out, by name."""
+def report(spark: SparkSession, settings: Settings, checkpoints: dict[str, str]) -> list[dict[str, Any]]:
     counts = [f"SELECT '{stage}', count(*) FROM {settings.table(TABLES[stage])}" for stage in settings.stages]
     rows = {stage: count for stage, count in spark.sql(" UNION ALL ".join(counts)).collect()}
     left_out = quarantined(spark, settings)
+    others = {stage: foreign(spark, settings, stage, checkpoints[stage]) for stage in settings.stages}
     return [
         {
             "stage": stage,
             "table": f"{settings.catalog}.{settings.schema}.{TABLES[stage]}",
             "rows": rows[stage],
             "quarantined": left_out[stage],
+            "foreign": others[stage][0],
+            "foreign_named": others[stage][1],
         }
         for stage in settings.stages
     ]
@@ -394,7 +481,7 @@ def report(spark: SparkSession, settings: Settings) -> list[dict[str, Any]]:
 if "dbutils" in globals():
     dbutils: Any = globals()["dbutils"]
     defaults = Settings()
-    for widget in ("catalog", "schema", "prefix", "region", "store", "checkpoints"):
+    for widget in ("catalog", "schema", "prefix", "region", "store", "checkpoints", "rebuild"):
         dbutils.widgets.text(widget, getattr(defaults, widget))
     dbutils.widgets.dropdown("mode", defaults.mode, ["once", "continuous"])
     dbutils.widgets.dropdown("reader", defaults.reader, ["cloudFiles", "json"])
@@ -405,12 +492,12 @@ if "dbutils" in globals():
         region=dbutils.widgets.get("region"),
         store=dbutils.widgets.get("store"),
         checkpoints=dbutils.widgets.get("checkpoints"),
+        rebuild=dbutils.widgets.get("rebuild"),
         mode=dbutils.widgets.get("mode"),
         reader=dbutils.widgets.get("reader"),
     )
     session: SparkSession = globals()["spark"]
-    run(session, chosen)
-    counted = report(session, chosen)
+    counted = run(session, chosen)
     for line in counted:
         print(line)
     # What `agent provision run` reads.

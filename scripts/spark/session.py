@@ -119,8 +119,7 @@ def remember_tables(spark: SparkSession, warehouse: str) -> None:
 def run(spark: SparkSession, given: dict[str, Any]) -> Any:
     settings = autoloader.Settings(**given)
     spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{settings.catalog}`.`{settings.schema}`")
-    autoloader.run(spark, settings)
-    return autoloader.report(spark, settings)
+    return autoloader.run(spark, settings)
 
 
 class Exit(Exception):

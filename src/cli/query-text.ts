@@ -7,6 +7,9 @@ import { tableLines } from "./frame/table.ts";
 export type PrintedAnswer = QueryAnswer & {
   readonly leftOut: readonly LeftOut[];
   readonly doubtful: readonly LeftOut[];
+  /** Objects that are not the agent's, and the first of them. */
+  readonly foreign: number;
+  readonly foreignNamed: readonly string[];
   /** The name of the question; null for a statement. */
   readonly query: string | null;
   /** The terminal's; undefined: there is no terminal. */
@@ -37,7 +40,8 @@ function short(value: string): string {
 }
 
 /** A number is written as the engine gave it, so that none is rounded. Throws UsageError where two columns have one name. */
-export function* jsonAnswer({ columns, rows, truncated, leftOut, doubtful, query }: PrintedAnswer): Iterable<string> {
+export function* jsonAnswer(answer: PrintedAnswer): Iterable<string> {
+  const { columns, rows, truncated, leftOut, doubtful, foreign, foreignNamed, query } = answer;
   const names = columns.map(({ name }) => JSON.stringify(name));
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) {
@@ -51,7 +55,7 @@ export function* jsonAnswer({ columns, rows, truncated, leftOut, doubtful, query
     });
     yield `${at === 0 ? "" : ","}\n    ${lines.join(",\n    ")}`;
   }
-  yield `${rows.length === 0 ? "" : "\n  "}],\n  "truncated": ${truncated},\n  "left_out": ${JSON.stringify(leftOut)},\n  "doubtful": ${JSON.stringify(doubtful)}\n}\n`;
+  yield `${rows.length === 0 ? "" : "\n  "}],\n  "truncated": ${truncated},\n  "left_out": ${JSON.stringify(leftOut)},\n  "doubtful": ${JSON.stringify(doubtful)},\n  "foreign": ${JSON.stringify({ objects: foreign, named: foreignNamed })}\n}\n`;
 }
 
 const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;

@@ -59,6 +59,7 @@ test("SQL is asked as it is typed; --json is one value, --csv is RFC 4180", asyn
     query: null,
     truncated: false,
     left_out: [],
+    foreign: { objects: 0, named: [] },
     rows: [
       { sensor_id: "s0", n: 293, hottest: 26 },
       { sensor_id: "s1", n: 293, hottest: 26 },

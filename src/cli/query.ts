@@ -7,6 +7,7 @@ import { grouped } from "../core/readable-numbers.ts";
 import { shellWord } from "../core/shell-word.ts";
 import type { LeftOut, QueryAnswer } from "../query/answer.ts";
 import type { Question } from "../query/named-queries.ts";
+import { foreignText } from "./foreign-text.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { durationFlag, wholeNumberFlag } from "./frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
@@ -41,7 +42,7 @@ const ARGS = {
     valueHint: "24h",
   },
   limit: { type: "string", description: "Rows at most.", valueHint: "N", default: String(DEFAULT_ROWS) },
-  json: { type: "boolean", description: "One JSON value: columns, rows, truncated, left_out, doubtful." },
+  json: { type: "boolean", description: "One JSON value: columns, rows, truncated, left_out, doubtful, foreign." },
   csv: { type: "boolean", description: "RFC 4180, with a header row." },
 } as const satisfies Args;
 
@@ -125,7 +126,7 @@ async function askRemote(sql: string, limit: number, context: Context): Promise<
   const world = worldOf(context);
   try {
     const answer = await askDatabricks(databricksOptions(context), sql, limit, world);
-    return { ...answer, leftOut: [], doubtful: [], objects: null, foreign: 0 };
+    return { ...answer, leftOut: [], doubtful: [], objects: null, foreign: 0, foreignNamed: [] };
   } catch (error) {
     if (error instanceof AgentError || !context.stop.aborted) throw error;
     throw new AgentError("Cannot query the tables: it was stopped", { cause: error });
@@ -139,11 +140,12 @@ type AnswerWithGaps = QueryAnswer & {
   readonly doubtful: readonly LeftOut[];
   readonly objects: number | null;
   readonly foreign: number;
+  readonly foreignNamed: readonly string[];
 };
 
 /** Remarks for stderr, never in the data: rows that were cut, and objects that could not be read. */
 function remarks(
-  { truncated, leftOut, doubtful, objects, foreign }: AnswerWithGaps,
+  { truncated, leftOut, doubtful, objects, foreign, foreignNamed }: AnswerWithGaps,
   limit: number,
   { settings, typed }: Context,
 ): string[] {
@@ -160,7 +162,7 @@ function remarks(
     lines.push(
       `Nothing that was asked for is in ${settings.store}. Try: agent lake ls --store ${shellWord(settings.store)}`,
     );
-  if (foreign > 0) lines.push(`${grouped(foreign)} objects that are not the agent's were not read`);
+  if (foreign > 0) lines.push(`Not the agent's, and not read: ${foreignText(foreign, foreignNamed)}`);
   const first = limit === 1 ? "row" : `${grouped(limit)} rows`;
   const again = typed.replace(/ --limit[= ]\S+/, "");
   const more =

@@ -90,6 +90,7 @@ test("a statement sees the columns that it names, or all of them, as the tables 
     doubtful: [],
     objects: 1,
     foreign: 0,
+    foreignNamed: [],
   });
   const all = await lake.ask("SELECT * FROM sensor_readings_anomalies");
   expect(all.columns.map(({ name }) => name)).toContain("processing_timestamp");
@@ -167,14 +168,30 @@ test("what is not a row of ours is a row that says so: nothing that came in disa
   ]);
 });
 
-test("objects that are not the agent's are counted, not read", async () => {
+test("objects that are not the agent's are counted and the first named, not read", async () => {
   const lake = new Lake();
-  await lake.put("raw", "README.txt", "hello");
-  expect(await lake.ask("SELECT count(*) FROM sensor_readings_ingestion")).toMatchObject({
-    rows: [["0"]],
-    objects: 0,
-    foreign: 1,
+  for (const n of [1, 2, 3, 4, 5, 6]) await lake.put("raw", `archive/${n}.json`, '{"reading_id":"x"}\n');
+  const answer = await lake.ask("SELECT count(*) FROM sensor_readings_ingestion");
+  expect(answer).toMatchObject({ rows: [["0"]], objects: 0, foreign: 6 });
+  expect(answer.foreignNamed.map((name) => name.split("/").slice(-2).join("/"))).toEqual(
+    [1, 2, 3, 4, 5].map((n) => `archive/${n}.json`),
+  );
+});
+
+test("an object of a whole day, and windows that were gathered in one, are read", async () => {
+  const lake = new Lake();
+  const of = { hourMs: START, node: "n", epoch: "e", first: 1, last: 2, count: 1, isDay: true };
+  await lake.put("raw", readingKey(of), '{"reading_id":"e-1"}\n');
+  await lake.put("aggregated", readingKey(of), '{"node_id":"n","window_id":"w","sensor_id":"s","revision":0}\n');
+  const midnight = START - (START % (24 * HOUR)) + 24 * HOUR;
+  const day = { sinceMs: midnight - 1 };
+  expect(await lake.ask("SELECT reading_id FROM sensor_readings_ingestion", day)).toMatchObject({
+    rows: [["e-1"]],
+    foreign: 0,
+    doubtful: [],
   });
+  expect(await lake.rows("SELECT window_id FROM sensor_readings_aggregated")).toEqual([["w"]]);
+  expect(await lake.rows("SELECT reading_id FROM sensor_readings_ingestion", { sinceMs: midnight })).toEqual([]);
 });
 
 test("`sinceMs` leaves out the hours that ended before, and opens none of their objects", async () => {

@@ -6,8 +6,7 @@ import { type Database, SQLiteError } from "bun:sqlite";
 import { AgentError, UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import { TABLE_OF_STAGE } from "../core/stage.ts";
-import { hourOf, MS_PER_HOUR } from "../core/time/duration.ts";
-import { type ParsedKey, parseKey } from "../uplink/object-key.ts";
+import { readKey } from "../uplink/object-key.ts";
 import { type ListedObject, NotFoundError, type ObjectStore } from "../uplink/object-store.ts";
 import { gunzipLines, whyNotFetched } from "../uplink/read-object.ts";
 import type { AnswerColumn, LeftOut, QueryAnswer } from "./answer.ts";
@@ -28,6 +27,9 @@ import { type SqlWords, sqlWords } from "./sql-words.ts";
 const SQL_CHARS = 100_000;
 /** Statements that read. Only these: a temporary database may be written, but ATTACH and VACUUM INTO would write files. */
 const READING = ["select", "with", "values", "explain"];
+
+/** Of the objects that are not the agent's. */
+const FOREIGN_NAMED = 5;
 
 const NO_HEARTBEATS: LoadedHeartbeats = { objects: 0, doubtful: [] };
 
@@ -50,6 +52,8 @@ export type LocalAnswer = QueryAnswer & {
   readonly objects: number | null;
   /** Objects whose names are not the agent's; no one looked into them. */
   readonly foreign: number;
+  /** The first of them. */
+  readonly foreignNamed: readonly string[];
 };
 
 /** Throws a UsageError for a statement that SQLite does not understand or that would do more than read. */
@@ -75,6 +79,7 @@ export async function askLake(store: ObjectStore, sql: string, options: LocalOpt
       doubtful: [...loading.doubtful, ...beats.doubtful],
       objects: needs.length === 0 && !hasHeartbeats ? null : loading.objects + beats.objects,
       foreign: loading.foreign,
+      foreignNamed: loading.foreignNamed,
     };
   } catch (error) {
     throw explained(error);
@@ -118,6 +123,7 @@ class Loading {
   rows = 0;
   objects = 0;
   foreign = 0;
+  readonly foreignNamed: string[] = [];
   readonly #db: Database;
   readonly #store: ObjectStore;
   readonly #options: LocalOptions;
@@ -152,7 +158,7 @@ class Loading {
     try {
       const rows = loader.load(gunzipLines(body, name), { source_file: name });
       this.rows += rows;
-      const named = parseKey(object.stage, object.key)?.count ?? rows;
+      const named = readKey(object.stage, object.key)?.count ?? rows;
       if (rows !== named) this.doubtful.push({ object: name, reason: notAsNamed(name, rows, named) });
       return null;
     } catch (error) {
@@ -178,19 +184,18 @@ class Loading {
   }
 
   #isMeant({ stage, key }: ListedObject): boolean {
-    const of = parseKey(stage, key);
-    if (of === null) this.foreign++;
+    const of = readKey(stage, key);
+    if (of === null) {
+      this.foreign++;
+      if (this.foreignNamed.length < FOREIGN_NAMED) this.foreignNamed.push(`${this.#store.place(stage)}/${key}`);
+    }
     const { sinceMs } = this.#options;
-    return of !== null && (sinceMs === null || eventHourOf(of) + MS_PER_HOUR > sinceMs);
+    return of !== null && (sinceMs === null || of.endMs > sinceMs);
   }
 }
 
 function notAsNamed(object: string, rows: number, named: number): string {
   return `${object}: it holds ${rows.toLocaleString("en")} rows where its name says ${named.toLocaleString("en")}`;
-}
-
-function eventHourOf(of: ParsedKey): number {
-  return of.kind === "window" ? hourOf(of.windowStartMs) : of.hourMs;
 }
 
 function answerOf(db: Database, sql: string, limit: number): QueryAnswer {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { safeNodeId } from "../core/node-id.ts";
-import { parseKey, type ReadingKey, readingKey, type WindowKey, windowKey } from "./object-key.ts";
+import { parseKey, type ReadingKey, readingKey, readKey, type WindowKey, windowKey } from "./object-key.ts";
 
 const HOUR = 3_600_000;
 const EPOCH = "01jdb3z8k6v0q2w4e6r8t0y1x3";
@@ -45,6 +45,35 @@ test("the key of a window names its start, revision and count, and has no dot fo
   const of = { windowStartMs: Date.UTC(2026, 10, 23, 8), node: "pump-7", epoch: EPOCH, revision: 2, count: 5 };
   expect(windowKey(of)).toBe(`date=2026-11-23/hour=08/pump-7/${EPOCH}.20261123T080000Z.r2.5.json.gz`);
   expect(windowKey({ ...of, windowStartMs: of.windowStartMs + 500 })).toContain(`.20261123T080000500Z.r2.5.`);
+});
+
+test("a key may be of a whole day; gathered windows are read by their issue numbers; nothing near to them is", () => {
+  const of = { hourMs: Date.UTC(2026, 10, 23), node: "pump-7", epoch: EPOCH, first: 1, last: 1000, count: 998 };
+  const day = readingKey({ ...of, isDay: true });
+  expect(day).toBe(`date=2026-11-23/hour=all/pump-7/${EPOCH}.000000000001-000000001000.998.json.gz`);
+  expect(parseKey("raw", day)).toEqual({ kind: "readings", ...of, isDay: true });
+  expect(readKey("raw", day)).toEqual({ endMs: of.hourMs + 24 * HOUR, count: 998 });
+  expect(readKey("raw", readingKey(of))).toEqual({ endMs: of.hourMs + HOUR, count: 998 });
+  // Two issues of windows of many sensors.
+  const gathered = day.replace("1000.998", "0002.998");
+  expect(readKey("aggregated", gathered)).toEqual({ endMs: of.hourMs + 24 * HOUR, count: 998 });
+  expect(readKey("aggregated", gathered.replace("hour=all", "hour=08"))?.endMs).toBe(of.hourMs + 9 * HOUR);
+  const window = windowKey({ windowStartMs: of.hourMs, node: "n", epoch: EPOCH, revision: 0, count: 1 });
+  expect(readKey("aggregated", window)).toEqual({ endMs: of.hourMs + HOUR, count: 1 });
+  const near = [
+    `archive/${day}`,
+    day.replace("11-23", "13-23"),
+    day.replace("11-23", "02-30"),
+    day.replace(".998.", ".0998."),
+    day.replace("000000000001-", "000000002000-"),
+    day.replace("/pump-7/", "/pump-7/more/"),
+    day.replace("hour=all", "hour=24"),
+    day.replace("hour=all", "hour="),
+    day.replace(".json.gz", ".json"),
+  ];
+  for (const key of near) expect([key, readKey("raw", key), readKey("aggregated", key)]).toEqual([key, null, null]);
+  for (const key of [gathered, window.replace("hour=00", "hour=all")]) expect(readKey("raw", key)).toBeNull();
+  expect(readKey("aggregated", window.replace("hour=00", "hour=all"))).toBeNull();
 });
 
 test("a key is read back as it was written", () => {

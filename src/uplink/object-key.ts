@@ -4,7 +4,7 @@
  */
 import { type HourRange, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import type { Stage } from "../core/stage.ts";
-import { hourOf } from "../core/time/duration.ts";
+import { hourOf, MS_PER_DAY, MS_PER_HOUR } from "../core/time/duration.ts";
 
 const SEQ_DIGITS = 12;
 
@@ -17,6 +17,8 @@ export type ReadingKey = HourRange & {
   readonly epoch: string;
   /** Rows inside. */
   readonly count: number;
+  /** A range that is thin over many hours: the event times are of the day that begins at `hourMs`. */
+  readonly isDay?: boolean;
 };
 
 /** One object of the aggregated stage: one revision of one window, a row per sensor. */
@@ -30,9 +32,10 @@ export type WindowKey = {
 
 export type ParsedKey = ({ readonly kind: "readings" } & ReadingKey) | ({ readonly kind: "window" } & WindowKey);
 
-/** `date=YYYY-MM-DD/hour=HH/{node}/{epoch}.{first}-{last}.{count}.json.gz` */
+/** `date=YYYY-MM-DD/hour=HH/{node}/{epoch}.{first}-{last}.{count}.json.gz`, of a whole day `hour=all` */
 export function readingKey(of: ReadingKey): string {
-  return `${folderOf(of.hourMs, of.node)}/${of.epoch}.${seqText(of.first)}-${seqText(of.last)}.${of.count}.json.gz`;
+  const folder = of.isDay === true ? dayFolderOf(of.hourMs, of.node) : folderOf(of.hourMs, of.node);
+  return `${folder}/${of.epoch}.${seqText(of.first)}-${seqText(of.last)}.${of.count}.json.gz`;
 }
 
 /** `date=YYYY-MM-DD/hour=HH/{node}/{epoch}.{window_start}.r{revision}.{count}.json.gz` */
@@ -41,7 +44,7 @@ export function windowKey(of: WindowKey): string {
   return `${folderOf(of.windowStartMs, of.node)}/${of.epoch}.${start}.r${of.revision}.${of.count}.json.gz`;
 }
 
-const FOLDER = /^date=([+-]\d{6}|\d{4})-\d\d-\d\d\/hour=\d\d\/(?<node>[A-Za-z0-9._-]+)\/(?<epoch>[0-9a-z]+)\./;
+const FOLDER = /^date=([+-]\d{6}|\d{4})-\d\d-\d\d\/hour=(\d\d|all)\/(?<node>[A-Za-z0-9._-]+)\/(?<epoch>[0-9a-z]+)\./;
 const RANGE = /^(?<first>\d{12,16})-(?<last>\d{12,16})\.(?<count>\d{1,16})\.json\.gz$/;
 const WINDOW =
   /^(?<year>[+-]\d{6}|\d{4})(?<month>\d\d)(?<day>\d\d)T(?<hour>\d\d)(?<minute>\d\d)(?<second>\d\d)(?<ms>\d{3})?Z\.r(?<revision>\d{1,16})\.(?<count>\d{1,16})\.json\.gz$/;
@@ -55,14 +58,63 @@ export function parseKey(stage: Stage, key: string): ParsedKey | null {
   return stage === "aggregated" ? parseWindow(key, node, epoch, rest) : parseRange(key, node, epoch, rest);
 }
 
+/** What a reader needs of a key. */
+export type KeyFacts = {
+  /** The event times inside are before this. */
+  readonly endMs: number;
+  readonly count: number;
+};
+
+/** Many windows in one object, of an hour or a day, by their issue numbers. */
+const GATHERED = /^date=[^/]+\/hour=(\d\d|all)\/(?<node>[^/]+)\/(?<epoch>[0-9a-z]+)\./;
+
+/**
+ * The facts of a key of the agent, also of aggregates in the form that no agent of this version writes: a reader takes both.
+ * Null where the key is not the agent's.
+ */
+export function readKey(stage: Stage, key: string): KeyFacts | null {
+  const of = parseKey(stage, key) ?? (stage === "aggregated" ? gathered(key) : null);
+  if (of === null) return null;
+  if (of.kind === "window") return { endMs: hourOf(of.windowStartMs) + MS_PER_HOUR, count: of.count };
+  return { endMs: of.hourMs + spanOf(of), count: of.count };
+}
+
+/** How much event time the object of a key may span. */
+export function spanOf({ isDay }: Pick<ReadingKey, "isDay">): number {
+  return isDay === true ? MS_PER_DAY : MS_PER_HOUR;
+}
+
+/** A window has a row for each of its sensors, so the count may be any. */
+function gathered(key: string): ({ readonly kind: "readings" } & ReadingKey) | null {
+  const folder = GATHERED.exec(key);
+  const { node = "", epoch = "" } = folder?.groups ?? {};
+  return folder === null ? null : parseNumbers(key, { node, epoch }, key.slice(folder[0].length));
+}
+
 function parseRange(key: string, node: string, epoch: string, rest: string): ParsedKey | null {
+  const parsed = parseNumbers(key, { node, epoch }, rest);
+  return parsed !== null && parsed.count <= sizeOf(parsed) ? parsed : null;
+}
+
+function parseNumbers(
+  key: string,
+  of: Pick<ReadingKey, "node" | "epoch">,
+  rest: string,
+): ({ readonly kind: "readings" } & ReadingKey) | null {
   const groups = RANGE.exec(rest)?.groups;
   if (groups === undefined) return null;
   const { first: firstText, last: lastText, count: countText } = groups;
   const range: SeqRange = { first: Number(firstText), last: Number(lastText) };
-  const count = Number(countText);
-  if (sizeOf(range) === 0 || count > sizeOf(range)) return null;
-  const parsed: ParsedKey = { kind: "readings", hourMs: hourInKey(key), node, epoch, ...range, count };
+  if (sizeOf(range) === 0) return null;
+  const isDay = key.split("/", 2)[1] === "hour=all" ? ({ isDay: true } as const) : {};
+  const parsed = {
+    kind: "readings",
+    hourMs: hourInKey(key),
+    ...isDay,
+    ...of,
+    ...range,
+    count: Number(countText),
+  } as const;
   return isWritable(parsed.hourMs) && readingKey(parsed) === key ? parsed : null;
 }
 
@@ -88,13 +140,18 @@ function isWritable(timeMs: number): boolean {
 
 function hourInKey(key: string): number {
   const [date = "", hour = ""] = key.split("/", 2);
-  return Date.parse(`${date.slice("date=".length)}T${hour.slice("hour=".length)}:00:00.000Z`);
+  const of = hour.slice("hour=".length);
+  return Date.parse(`${date.slice("date=".length)}T${of === "all" ? "00" : of}:00:00.000Z`);
 }
 
 function folderOf(timeMs: number, node: string): string {
   const text = new Date(hourOf(timeMs)).toISOString();
   const t = text.indexOf("T");
   return `date=${text.slice(0, t)}/hour=${text.slice(t + 1, t + 3)}/${node}`;
+}
+
+function dayFolderOf(timeMs: number, node: string): string {
+  return folderOf(timeMs, node).replace(/hour=\d\d/, "hour=all");
 }
 
 function seqText(seq: number): string {

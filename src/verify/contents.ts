@@ -5,8 +5,7 @@
 
 import { contains, mergeRanges, rangesOf, type SeqRange } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
-import { MS_PER_HOUR } from "../core/time/duration.ts";
-import type { ParsedKey } from "../uplink/object-key.ts";
+import { type ParsedKey, spanOf } from "../uplink/object-key.ts";
 import type { StoredObject } from "./audit.ts";
 
 /** Ranges of seqs; all are empty where the contents agree with the names. */
@@ -113,7 +112,7 @@ export class ContentAudit {
     }
     if (!this.#seen[stage].add(seq)) this.#twice[stage].push({ first: seq, last: seq });
     const time = typeof timestamp === "string" ? Date.parse(timestamp) : Number.NaN;
-    return time >= of.hourMs && time < of.hourMs + MS_PER_HOUR ? null : "an event time outside the hour in its name";
+    return time >= of.hourMs && time < of.hourMs + spanOf(of) ? null : "an event time outside the hour in its name";
   }
 
   /** Ranges of the bits that are set in the words that `word` makes. */

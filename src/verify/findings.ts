@@ -56,5 +56,7 @@ export type Verification = {
   }[];
   /** Objects of the buckets whose names are not the agent's. */
   readonly foreign: number;
+  /** The first of them. */
+  readonly foreignNamed: readonly string[];
   readonly conflicts: readonly ForeignObject[];
 };

@@ -71,6 +71,7 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
       isRunning: running,
       deliversTo: readLive(dataDir)?.store ?? null,
       foreign: listed.foreign,
+      foreignNamed: listed.foreignNamed,
       conflicts,
       otherEpochs: [...listed.others].map(([epoch, counts]) => {
         return { epoch, ...counts, together: togetherMs(listed.stored, [epoch, epochs[0]?.epoch ?? ""]) };
@@ -78,6 +79,9 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
     };
   }
 }
+
+/** Of the objects that are not the agent's. */
+const FOREIGN_NAMED = 5;
 
 type OtherObjects = { readonly objects: number; readonly rows: number };
 
@@ -90,6 +94,7 @@ type Listed = {
   /** When the objects of each epoch were stored, first and last. */
   readonly stored: ReadonlyMap<string, SeqRange>;
   readonly foreign: number;
+  readonly foreignNamed: readonly string[];
 };
 
 /** When objects of both epochs were stored in turn, ms; null: one followed the other. */
@@ -107,6 +112,7 @@ async function listAll({ dataDir, store, stop, now, progress }: VerifyOptions): 
   const others = new Map<string, OtherObjects>();
   const stored = new Map<string, SeqRange>();
   let foreign = 0;
+  const foreignNamed: string[] = [];
   const seen = (n: number) => progress.tell(() => `${grouped(n)} objects listed`);
   const listing = listObjects(store, STAGES, { stop, seen });
   for await (const { stage, key, of, storedMs } of listing) {
@@ -114,15 +120,17 @@ async function listAll({ dataDir, store, stop, now, progress }: VerifyOptions): 
       const { first, last } = stored.get(of.epoch) ?? { first: storedMs, last: storedMs };
       stored.set(of.epoch, { first: Math.min(first, storedMs), last: Math.max(last, storedMs) });
     }
-    if (of === null) foreign++;
-    else if (objects.has(of.epoch)) objects.get(of.epoch)?.push({ stage, key, of });
+    if (of === null) {
+      foreign++;
+      if (foreignNamed.length < FOREIGN_NAMED) foreignNamed.push(`${store.place(stage)}/${key}`);
+    } else if (objects.has(of.epoch)) objects.get(of.epoch)?.push({ stage, key, of });
     else if (of.node === nodeId) {
       const other = others.get(of.epoch) ?? { objects: 0, rows: 0 };
       others.set(of.epoch, { objects: other.objects + 1, rows: other.rows + of.count });
     }
   }
   progress.end();
-  return { fromMs, objects, others, stored, foreign };
+  return { fromMs, objects, others, stored, foreign, foreignNamed };
 }
 
 /** Closed before the store is listed: a long snapshot would keep a running agent from folding its log. */

@@ -1,11 +1,13 @@
 /** The text of `agent verify --databricks` about the tables: sums by node and stage, then each difference by name and what to do. */
 
+import { oneLine } from "../../core/log/log.ts";
 import { grouped } from "../../core/readable-numbers.ts";
 import { STAGES, type Stage, TABLE_OF_STAGE } from "../../core/stage.ts";
 import { parseKey } from "../../uplink/object-key.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { KINDS, type Kind, type TableFinding } from "../../verify/tables/compare.ts";
 import { isClean, type NodeStage, type StageTables, type TablesVerification } from "../../verify/tables/tables.ts";
+import { foreignText } from "../foreign-text.ts";
 import { textTable } from "../frame/table.ts";
 
 /** Findings of one kind and stage, nodes and hours that are named; `--json` has more. */
@@ -79,7 +81,7 @@ function numbersOf({ bucket, table, counts }: NodeStage): string[] {
   return [...sums, ...[counts.lost, counts.waiting, sum].map(countText)];
 }
 
-function asides({ stage, cleaned, foreignRows, isBucketEmpty }: StageTables, store: Place): string[] {
+function asides({ stage, cleaned, foreign, foreignRows, isBucketEmpty }: StageTables, store: Place): string[] {
   const lines: string[] = [];
   if (isBucketEmpty) {
     const held = `the table holds ${grouped(cleaned.rows)} rows of ${grouped(cleaned.objects)} objects`;
@@ -91,6 +93,10 @@ function asides({ stage, cleaned, foreignRows, isBucketEmpty }: StageTables, sto
     lines.push(
       `${stage}: also in the table: ${held} of hours before the first that the bucket lists: cleaned away there`,
     );
+  }
+  if (foreign.objects > 0) {
+    const objects = foreignText(foreign.objects, foreign.named.map(oneLine));
+    lines.push(`${stage}: ${objects} in ${store.place(stage)} are not the agent's, and nothing reads them`);
   }
   if (foreignRows > 0)
     lines.push(`${stage}: also in the table: ${grouped(foreignRows)} rows from objects whose names are not ours`);
@@ -121,11 +127,14 @@ const SENTENCE: Record<Kind, (finding: TableFinding, store: Place) => string> = 
   unlisted: (one, store) => `${rowsOf(one.found)} of ${one.key}, which ${store.place(one.stage)} does not list`,
 };
 
-type Advice = { readonly note: string; readonly command: "history" | "verify" | "run" };
+type Advice = { readonly note: string; readonly command: "history" | "verify" | "run" | "rebuild" };
 
-/** No object is loaded twice: rows that a table lost must be inserted by hand. */
+/** No object is loaded twice: what a table lost is inserted by hand, or all of the bucket is read again. */
 const ADVICE: Record<Kind, (found: TablesVerification) => Advice> = {
-  lost: () => ({ note: "The table's history says who deleted rows; insert them from the object", command: "history" }),
+  lost: () => ({
+    note: "The table's history says who deleted rows; a rebuild reads all objects of the bucket again",
+    command: "rebuild",
+  }),
   waiting: ({ ingest }) =>
     ingest?.isRunning === true
       ? { note: "A run is loading them now", command: "verify" }
@@ -144,8 +153,8 @@ const ADVICE: Record<Kind, (found: TablesVerification) => Advice> = {
   }),
   surplus: () => ({ note: "The table's history says who inserted rows", command: "history" }),
   twice: () => ({
-    note: "A new checkpoint loads every object again; delete all but one of them",
-    command: "history",
+    note: "Rows were inserted, or objects loaded again; a rebuild deletes the rows of the bucket's objects, and reads these again",
+    command: "rebuild",
   }),
   unread: () => ({
     note: "This must not happen: please report it, with the lines, to the makers of the agent",
@@ -165,6 +174,7 @@ function adviceLines(kind: Kind, found: TablesVerification): string[] {
     history: `agent query "DESCRIBE HISTORY ${catalog}.${schema}.${TABLE_OF_STAGE[stage]}"`,
     verify: "agent verify --databricks --json",
     run: "agent provision run",
+    rebuild: `agent provision run --rebuild ${stage}`,
   };
   return [note, `  Try: ${commands[command]}`];
 }
@@ -201,7 +211,7 @@ export function tablesJson(found: TablesVerification, delivered: Delivered | nul
 }
 
 function stageJson(one: StageTables) {
-  const { nodes, findings, unnamed, loadedMs, cleaned, foreignRows, isBucketEmpty, unexamined } = one;
+  const { nodes, findings, unnamed, loadedMs, cleaned, foreign, foreignRows, isBucketEmpty, unexamined } = one;
   return {
     loaded_through: timeText(loadedMs),
     nodes: [...nodes].map(([node_id, { bucket, table, counts }]) => ({
@@ -220,6 +230,7 @@ function stageJson(one: StageTables) {
     })),
     findings_left_out: unnamed,
     cleaned,
+    foreign,
     other_rows: foreignRows,
     bucket_empty: isBucketEmpty,
     hours_left_out: unexamined,

@@ -8,6 +8,7 @@ import { STAGES, type Stage } from "../../core/stage.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 import { hasPending, type StageAudit } from "../../verify/audit.ts";
 import type { EpochFindings, Verification } from "../../verify/findings.ts";
+import { foreignText } from "../foreign-text.ts";
 import { textTable } from "../frame/table.ts";
 
 export const ALL_IS_WELL = "every reading is where it belongs";
@@ -54,7 +55,10 @@ function stagesTable({ audit }: EpochFindings, columns: number | undefined): str
   return textTable({ head, rows, right: [1, 2, 3, 4, 5], columns });
 }
 
-function asides({ otherEpochs, foreign, conflicts }: Verification, store: Pick<ObjectStore, "place">): string[] {
+function asides(
+  { otherEpochs, foreign, foreignNamed, conflicts }: Verification,
+  store: Pick<ObjectStore, "place">,
+): string[] {
   const epochs = otherEpochs.flatMap(({ epoch, objects, rows, together }) => {
     const there = `Also there: ${grouped(rows)} rows in ${grouped(objects)} objects of this node's epoch ${epoch}, whose buffer is not here`;
     if (together === null) return [there];
@@ -63,7 +67,7 @@ function asides({ otherEpochs, foreign, conflicts }: Verification, store: Pick<O
     return [there, both, "  Try: agent config show"];
   });
   epochs.push(...conflictLines(conflicts, store));
-  if (foreign > 0) epochs.push(`Also there: ${grouped(foreign)} objects whose names are not ours`);
+  if (foreign > 0) epochs.push(`Also there, not the agent's: ${foreignText(foreign, foreignNamed.map(oneLine))}`);
   return epochs.length === 0 ? [] : [...epochs, ""];
 }
 

@@ -98,7 +98,7 @@ async function runBoth(
  * `missing` and `duplicate` are ranges of seqs; for `aggregated` each pair is a window's start, twice, in ms since 1970.
  * `pending` is on its way and not in `missing`; `parked` is a part of it.
  */
-export function toJson({ ok, epochs, otherEpochs, foreign, conflicts }: Verification) {
+export function toJson({ ok, epochs, otherEpochs, foreign, foreignNamed, conflicts }: Verification) {
   const others = otherEpochs.map(({ epoch, objects, rows, together }) => {
     const iso = (ms: number) => new Date(ms).toISOString();
     return { epoch, objects, rows, together: together === null ? null : [iso(together.first), iso(together.last)] };
@@ -108,6 +108,7 @@ export function toJson({ ok, epochs, otherEpochs, foreign, conflicts }: Verifica
     epochs: epochs.map(epochJson),
     other_epochs: others,
     other_objects: foreign,
+    other_objects_named: foreignNamed,
     conflicts: conflicts.slice(0, STRAYS_NAMED).map(({ isThere, ...conflict }) => ({ ...conflict, is_there: isThere })),
   };
 }

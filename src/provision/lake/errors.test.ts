@@ -63,7 +63,7 @@ async function runOnce(): Promise<readonly Problem[]> {
   const { side, run } = openRunner({ settings, home: "/nowhere", cwd: "/", notebook: NOTEBOOK });
   const plan = await makePlan([side], { adopt: false }, world());
   if (planProblems(plan).length > 0) return planProblems(plan);
-  expect(await run(crypto.randomUUID(), { ...world(), facts: plan.facts })).toMatchObject({ ok: true });
+  expect(await run({ token: crypto.randomUUID() }, { ...world(), facts: plan.facts })).toMatchObject({ ok: true });
   expect(lake.workspace.world().runs.size).toBe(1);
   return [];
 }

@@ -163,8 +163,9 @@ function seen(command: string, { code, stdout, stderr }: CommandResult, before: 
   const isAdvice = (at: number, all: readonly string[]) =>
     all[at - 1]?.startsWith("Cannot ") === true && all[at + 1]?.startsWith("Try: ") === true;
   const lines = `${stdout}${stderr}`.split("\n").filter((line, at, all) => SAID.test(line) || isAdvice(at, all));
-  const isShown = before.length > 0 && before.every((line, at) => lines[at] === line);
-  const told = isShown ? ["(the plan)", ...lines.slice(before.length)] : lines;
+  const planned = before.filter((line) => SAID.test(line));
+  const isShown = planned.length > 0 && planned.every((line, at) => lines[at] === line);
+  const told = isShown ? ["(the plan)", ...lines.slice(planned.length)] : lines;
   return [`$ agent provision ${command}`, ...told.map((line) => `  ${line}`), `  exit code ${code}`];
 }
 

@@ -64,6 +64,8 @@ const TABLES = ["raw", "validated", "anomalies", "schematized", "aggregated"].ma
   rows: 1_000 * at,
   quarantined:
     stage === "anomalies" ? ["s3://acme-anomalies-data-us-west-2/a.json.gz", "s3://other"] : ([] as string[]),
+  foreign: stage === "raw" ? 7 : 0,
+  foreign_named: stage === "raw" ? ["s3://acme-raw-data-us-west-2/archive/other-team.json"] : ([] as string[]),
 }));
 
 it("run uploads, follows the job, and says what the tables hold and which pages to open", async () => {
@@ -85,6 +87,9 @@ it("run uploads, follows the job, and says what the tables hold and which pages 
   expect(loaded.stderr).toContain(
     'Try: agent query "SELECT * FROM expanso_catalog.sensor_data.sensor_readings_quarantine"\n',
   );
+  expect(loaded.stderr).toContain(
+    "raw: 7 objects (s3://acme-raw-data-us-west-2/archive/other-team.json and 6 more) in its bucket are not the agent's, and were not read\n",
+  );
   const [dashboard] = [...workspace.world().dashboards.values()];
   const page = `${workspace.url}/dashboardsv3/${dashboard!.id}/published`;
   expect(loaded.stderr).toEndWith(`\nDashboard: ${page}\n`);
@@ -92,6 +97,15 @@ it("run uploads, follows the job, and says what the tables hold and which pages 
   const json = JSON.parse((await done("run", "--json")).stdout);
   expect(json).toMatchObject({ ok: true, code: "SUCCESS", dashboard: page, tables: TABLES });
   expect(json.page).toEndWith(`/runs/${json.run_id}`);
+
+  // Auto Loader's record of what it found could not be read.
+  const uncounted = TABLES.map((table, at) => (at === 0 ? { ...table, foreign: null, foreign_named: [] } : table));
+  workspace.set({ notebookOutcomes: { [NOTEBOOK]: { result: JSON.stringify(uncounted) } } });
+  const rebuilt = await done("run", "--rebuild", "sensor_readings_ingestion,validated");
+  expect(rebuilt.stderr).toContain("Objects that are not the agent's were not read, and could not be counted: raw\n");
+  const asked = [...workspace.world().runs.values()].map(({ parameters }) => parameters["rebuild"]);
+  expect(asked.at(-1)).toBe("raw,validated");
+  expect((await run("run", "--rebuild", "all")).code).toBe(2);
 
   workspace.set({ notebookOutcomes: { [NOTEBOOK]: { error: "KeyError: raw" } } });
   const failed = await run("run");

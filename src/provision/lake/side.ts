@@ -6,7 +6,7 @@ import { dashboardPage, dashboardResource, findDashboard } from "../load/dashboa
 import { jobResource } from "../load/job.ts";
 import { folderResource, moduleResource, type NotebookSource, notebookResource } from "../load/notebook.ts";
 import { queriesResource } from "../load/queries.ts";
-import { type RunEnd, type RunStart, runJob } from "../load/run.ts";
+import { type RunEnd, type RunWish, runJob } from "../load/run.ts";
 import type { Questions } from "../load/shipped-questions.ts";
 import { BUCKET_USES } from "../names.ts";
 import type { Doing, ProvisionSide, Resource } from "../resource.ts";
@@ -66,8 +66,7 @@ export function openRunner(options: DatabricksOptions & { readonly notebook: Not
   };
   return {
     side,
-    run: (token: string, doing: Doing, onStart?: (start: RunStart) => void): Promise<RunEnd> =>
-      runJob(lake, { token, onStart }, doing),
+    run: (wish: RunWish, doing: Doing): Promise<RunEnd> => runJob(lake, wish, doing),
     /** Where people see the dashboard; null where there is none. */
     dashboard: async (doing: Doing): Promise<string | null> => {
       const found = await findDashboard(lake, doing);

@@ -67,6 +67,8 @@ export function jobSettings(lake: LakeWish, notebook: NotebookSource, loader: st
     region: naming.region,
     // By the volume: each stage's own folder in the checkpoints bucket, as `clean` knows it.
     checkpoints: `/Volumes/${catalog}/${schema}/checkpoints`,
+    // A run may name stages instead.
+    rebuild: "none",
   };
   return {
     name: jobName(lake),

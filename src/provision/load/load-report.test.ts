@@ -29,5 +29,9 @@ test("the shipped notebook ends with its report, of the fields that are read", (
   const { source } = shippedNotebook();
   expect(source.trimEnd()).toEndWith("dbutils.notebook.exit(json.dumps(counted))");
   const fields = /def report\([\s\S]*?return \[\s*\{([\s\S]*?)\n {8}\}/.exec(source)![1]!;
-  expect([...fields.matchAll(/"(\w+)":/g)].map(([, name]) => name!)).toEqual(Object.keys(RAW));
+  expect([...fields.matchAll(/"(\w+)":/g)].map(([, name]) => name!)).toEqual([
+    ...Object.keys(RAW),
+    "foreign",
+    "foreign_named",
+  ]);
 });

@@ -19,7 +19,7 @@ import {
 import { openRunner } from "../lake/side.ts";
 import { makePlan } from "../plan.ts";
 import { jobName } from "./job.ts";
-import type { RunStart } from "./run.ts";
+import type { RunStart, RunWish } from "./run.ts";
 import { shippedNotebook } from "./shipped-notebook.ts";
 
 const LONG_MS = 300_000;
@@ -113,7 +113,9 @@ lakeTest(
     const { tree, jobs } = lake.workspace.world();
     const kinds = [...tree.values()].filter(({ path }) => path.startsWith(`${folderOf(lake)}/`));
     expect(kinds.map(({ path, kind }) => `${kind} ${path.split("/").at(-1)}`).sort()).toEqual([
+      "FILE checkpoints.py",
       "FILE columns.py",
+      "FILE keys.py",
       "NOTEBOOK autoloader",
     ]);
     const parameters = [...jobs.values()][0]!.settings.parameters!;
@@ -123,6 +125,7 @@ lakeTest(
       prefix: lake.naming.prefix,
       region: "us-west-2",
       checkpoints: "/Volumes/expanso_catalog/sensor_data/checkpoints",
+      rebuild: "none",
     });
     // Every parameter is one that the notebook asks for.
     const asked = /for widget in \(([^)]*)\)/.exec(shippedNotebook().source)![1]!;
@@ -172,11 +175,11 @@ lakeTest(
   LONG_MS,
 );
 
-async function runOf(lake: TestLake, token: string, onStart?: (start: RunStart) => void) {
+async function runOf(lake: TestLake, token: string, onStart?: (start: RunStart) => void, more: Partial<RunWish> = {}) {
   const settings = resolveSettings({ env: lake.env });
   const { side, run } = openRunner({ settings, home: "/nowhere", cwd: "/", notebook: NOTEBOOK });
   const plan = await makePlan([side], { adopt: false }, world());
-  return run(token, { ...world(), facts: plan.facts }, onStart);
+  return run({ token, onStart, ...more }, { ...world(), facts: plan.facts });
 }
 
 lakeTest(
@@ -203,6 +206,12 @@ lakeTest(
       code: "RUN_EXECUTION_ERROR",
       message: "KeyError: raw",
     });
+    await runOf(lake, "rebuilt", undefined, { rebuild: ["raw", "validated"] });
+    expect([...runs.values()].map(({ parameters }) => parameters["rebuild"])).toEqual([
+      "none",
+      "none",
+      "raw,validated",
+    ]);
     expect(lake.workspace.journal.complaints()).toEqual([]);
   },
   LONG_MS,

@@ -1,6 +1,7 @@
 /** Runs the job and follows it to its end: what `agent provision run` does. */
 
 import { AgentError, TransientError } from "../../core/errors.ts";
+import type { Stage } from "../../core/stage.ts";
 import { MS_PER_HOUR } from "../../core/time/duration.ts";
 import { readAnswer, type Shape } from "../../databricks/answer.ts";
 import { idNumber } from "../../databricks/json.ts";
@@ -32,17 +33,21 @@ export type RunStart = Pick<RunEnd, "runId" | "page">;
 export type RunWish = {
   /** One for each wish to run: the same token never starts a second run, however often the call is repeated. */
   readonly token: string;
+  /** Stages whose tables read their buckets again from the start. */
+  readonly rebuild?: readonly Stage[];
   /** Called once, as soon as the run has a page. */
   readonly onStart?: ((start: RunStart) => void) | undefined;
 };
 
 /** Throws where there is no job. */
-export async function runJob(lake: Lake, { token, onStart = () => undefined }: RunWish, doing: Doing): Promise<RunEnd> {
+export async function runJob(lake: Lake, wish: RunWish, doing: Doing): Promise<RunEnd> {
+  const { token, rebuild = [], onStart = () => undefined } = wish;
   const job = await findJob(lake, doing);
   if (job === null) {
     throw new AgentError(`Cannot run job ${jobName(lake)}: there is none`, { tryHint: "agent provision apply" });
   }
-  const body = { job_id: idNumber(job.id), idempotency_token: token };
+  const parameters = rebuild.length === 0 ? {} : { job_parameters: { rebuild: rebuild.join(",") } };
+  const body = { job_id: idNumber(job.id), idempotency_token: token, ...parameters };
   const what = `run job ${jobName(lake)}`;
   const started = await jobs(lake, { what, verb: "run-now", body, again: "safe" }, doing);
   const { run_id: runId } = readAnswer(StartedRun, started, what);

@@ -83,7 +83,14 @@ sparkTest("where no node has sent a heartbeat there is an empty table, with ever
   const { store, settings } = await lakeOf("silence");
   const reports = await spark.run(settings);
   expect(reports).toEqual(
-    STAGES.map((stage) => ({ stage, table: expect.any(String), rows: 0, quarantined: [] as string[] })),
+    STAGES.map((stage) => ({
+      stage,
+      table: expect.any(String),
+      rows: 0,
+      quarantined: [] as string[],
+      foreign: 0,
+      foreign_named: [] as string[],
+    })),
   );
   expect(await inSpark("silence", `SELECT * FROM ${TABLE}`)).toEqual([]);
   const columns = await inSpark("silence", `DESCRIBE ${TABLE}`);

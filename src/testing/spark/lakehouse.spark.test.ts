@@ -4,17 +4,7 @@
  * the objects.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { lakeColumns } from "../../../scripts/generate/lake-columns.ts";
@@ -29,6 +19,7 @@ import { readLoadReport } from "../../provision/load/load-report.ts";
 import { gunzipRows } from "../../uplink/read-object.ts";
 import { AGENT_BINARY } from "../agent-process.ts";
 import { canRun } from "../needs.ts";
+import { batchesIn, checkpointIn } from "./checkpoints.ts";
 import { heartbeatOf, storedHeartbeats } from "./heartbeats.ts";
 import { ANSWERS } from "./lake-answers.ts";
 import { comparable } from "./rows.ts";
@@ -173,12 +164,8 @@ async function fingerprints(): Promise<TableRow[]> {
   return await spark.sql(STAGES.map(of).join(" UNION ALL "));
 }
 
-const checkpoint = (stage: Stage) => join(lake, `expanso-checkpoints-${REGION}/autoloader`, stage);
-/** The micro-batches that a stream has written down in its `offsets` or `commits`. */
-const batches = (stage: Stage, log: "offsets" | "commits") => {
-  const path = join(checkpoint(stage), log);
-  return existsSync(path) ? readdirSync(path).filter((name) => /^\d+$/.test(name)).length : 0;
-};
+const checkpoint = (stage: Stage) => checkpointIn(join(lake, `expanso-checkpoints-${REGION}/autoloader`, stage));
+const batches = (stage: Stage, log: "offsets" | "commits") => batchesIn(checkpoint(stage), log);
 
 sparkTest("killed in mid-batch, Spark continues: every row once, every column as delivered", async () => {
   const victim = await SparkSession.open(folder);

@@ -16,6 +16,7 @@ export type NotebookSettings = {
   readonly reader: "json";
   readonly mode?: "once" | "continuous";
   readonly max_files?: number;
+  readonly rebuild?: string;
   readonly stages?: readonly Stage[];
 };
 export type StageReport = {
@@ -23,6 +24,8 @@ export type StageReport = {
   readonly table: string;
   readonly rows: number;
   readonly quarantined: readonly string[];
+  readonly foreign: number | null;
+  readonly foreign_named: readonly string[];
 };
 export type TableRow = Readonly<Record<string, unknown>>;
 

@@ -207,6 +207,7 @@ test("an empty bucket is not ok; rows of hours that were cleaned are ok, and so 
     },
   );
   expect([foreign.found.ok, foreign.reported]).toEqual([true, []]);
+  expect(foreign.found.stages[0]!.foreign).toEqual({ objects: 1, named: [own] });
 });
 
 test("any damage of a table is reported by the object or the reading that was damaged", async () => {

@@ -53,6 +53,8 @@ export type StageTables = {
   readonly loadedMs: number | null;
   /** Rows of hours before the first that the bucket lists. */
   readonly cleaned: { readonly objects: number; readonly rows: number };
+  /** Objects of the bucket whose names are not the agent's, and the first of them: nothing reads them. */
+  readonly foreign: { readonly objects: number; readonly named: readonly string[] };
   /** Rows from objects whose names are not the agent's. */
   readonly foreignRows: number;
   /** The bucket lists nothing, and the table holds rows: its objects were deleted, or it is another store. */
@@ -95,6 +97,8 @@ class StageComparison {
   readonly #nodes = new Map<string, NodeStage>();
   readonly #findings: TableFinding[] = [];
   #unnamed = 0;
+  #foreign = 0;
+  readonly #foreignNamed: string[] = [];
 
   constructor(options: TablesOptions, stage: Stage, quarantined: ReadonlyMap<string, string>) {
     this.#options = options;
@@ -130,6 +134,7 @@ class StageComparison {
         objects: before.reduce((sum, [, { objects }]) => sum + objects, 0),
         rows: before.reduce((sum, [, { rows }]) => sum + rows, 0),
       },
+      foreign: { objects: this.#foreign, named: this.#foreignNamed },
       foreignRows: sums.hours.get("")?.rows ?? 0,
       isBucketEmpty: firstHour === null && before.length > 0,
       unexamined,
@@ -192,6 +197,10 @@ class StageComparison {
     for await (const { key, of, storedMs } of listObjects(store, [this.#stage], options)) {
       if (of !== null) yield { key, of, storedMs };
       else if (prefix !== "") foreign.add(key);
+      else {
+        this.#foreign++;
+        if (this.#foreignNamed.length < FOREIGN_NAMED) this.#foreignNamed.push(key);
+      }
     }
   }
 
@@ -209,6 +218,8 @@ class StageComparison {
 }
 
 const NODES_MOST = 20_000;
+/** Of the objects that are not the agent's. */
+const FOREIGN_NAMED = 5;
 
 function noCounts(): Record<Kind, number> {
   return { lost: 0, waiting: 0, quarantined: 0, older: 0, short: 0, surplus: 0, twice: 0, unread: 0, unlisted: 0 };
