@@ -10,7 +10,6 @@ import type { WindowLedger } from "../buffer/window-record.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Problem } from "../core/problem.ts";
 import type { SeqRange } from "../core/seq-range.ts";
-import { MS_PER_DAY, MS_PER_HOUR } from "../core/time/duration.ts";
 
 export type UpkeepParts = {
   readonly retention: Retention;
@@ -42,8 +41,6 @@ const FLUSH_WATER = 1.1;
 const FORGET_MS = 600_000;
 /** An accumulator, or the row of a batch, counts as this many readings. */
 const READINGS_A_LINE = 8;
-/** At the limit, issued windows are kept for late readings for a day, then for an hour; less only when the disk is full. */
-const WINDOWS_KEPT_MS = [MS_PER_DAY, MS_PER_HOUR];
 /** A small buffer often reaches its limit and leaves it within this time: that is normal and not reported. */
 const REPORT_AFTER_MS = 2_000;
 /** After a write met a full disk, the reserve is set aside again after this time; longer each time that it did not help. */
@@ -96,15 +93,8 @@ export class Upkeep {
     let dropped = false;
     if (this.#isOver() || room.isShort) {
       const mayContinue = () => (this.#overLowWater() || room.isShort) && running() < until;
-      this.#prune(Number.MAX_SAFE_INTEGER, mayContinue);
-      // Only the windows that late readings would need are left.
-      while (mayContinue() && ledger.forget(nowMs, this.#linesAtOnce()) > 0);
-      // A full disk is a harder limit: better that no aggregate includes late readings than to stop for an hour.
-      const isHard = this.#isStuck && this.#reports.disk.isReported;
-      for (const keptMs of isHard ? [...WINDOWS_KEPT_MS, 0] : WINDOWS_KEPT_MS) {
-        while (mayContinue() && ledger.expire(nowMs - keptMs, this.#linesAtOnce()) > 0);
-      }
-      if (this.#isOver() && !this.#mayWait()) dropped = this.#atLimit(nowMs, running);
+      const isSpent = this.#deleteDelivered(mayContinue);
+      if (isSpent && this.#isOver() && !this.#mayWait()) dropped = this.#atLimit(nowMs, running);
     }
     this.look(running);
     return { dropped };
@@ -114,7 +104,7 @@ export class Upkeep {
   look(running: () => number): void {
     const { room } = this.#parts;
     const until = running() + BUDGET_MS;
-    if (this.#isOver()) this.#prune(Number.MAX_SAFE_INTEGER, () => this.#overLowWater() && running() < until);
+    if (this.#isOver()) this.#deleteDelivered(() => this.#overLowWater() && running() < until);
     if (!room.isShort) room.keepLogFoldable();
     else if (running() >= this.#rehold.notBeforeMs) room.hold();
     room.limitGrowth();
@@ -207,6 +197,18 @@ export class Upkeep {
   #prune(beforeMs: number, mayContinue: () => boolean): void {
     const { retention, room } = this.#parts;
     while (mayContinue() && retention.prune(beforeMs, room.chunkRows) > 0);
+  }
+
+  /**
+   * Deletes what was delivered, while it may: readings, batches of windows, then the accumulators that only late readings would
+   * need. So none of these takes the room of a reading that was not delivered. Returns whether nothing of it is left.
+   */
+  #deleteDelivered(mayContinue: () => boolean): boolean {
+    const { ledger } = this.#parts;
+    this.#prune(Number.MAX_SAFE_INTEGER, mayContinue);
+    while (mayContinue() && ledger.forget(Number.MAX_SAFE_INTEGER, this.#linesAtOnce()) > 0);
+    while (mayContinue() && ledger.expire(Number.MAX_SAFE_INTEGER, this.#linesAtOnce()) > 0);
+    return mayContinue();
   }
 
   /** Accumulators or rows of batches that one transaction may delete. */

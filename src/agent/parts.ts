@@ -227,11 +227,8 @@ function openWindows(
     const kept = ledger.recall(startMs);
     if (kept === null) return null;
     if (kept.expired) return "expired";
-    const sensors = kept.sensors.map(({ sensorId, state }) => {
-      const unpacked = unpackWindow(state);
-      if (unpacked !== null) return { sensorId, state: unpacked };
-      throw new CorruptRowError("Cannot read a window: no commit can have written this row");
-    });
+    const sensors = kept.states === null ? [] : unpackWindow(kept.states);
+    if (sensors === null) throw new CorruptRowError("Cannot read a window: no commit can have written this row");
     return { revision: kept.revision, throughSeq: kept.throughSeq, sensors };
   };
   const windows = new Windows(

@@ -61,6 +61,6 @@ export function endEpoch(db: Database, epoch: string, nowMs: number): EarlierEpo
   set.run(META_EARLIER, JSON.stringify([...before, ended]));
   set.run("epoch", epoch);
   db.run("UPDATE window SET revision = -1");
-  db.run("DELETE FROM window_sensor");
+  db.run("DELETE FROM window_state");
   return ended;
 }

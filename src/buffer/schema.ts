@@ -37,7 +37,7 @@ const MIGRATIONS: readonly string[] = [
   -- Delivered batches that retention folded together, so that verify can still account for every seq.
   CREATE TABLE delivered (stage TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
     rows INTEGER NOT NULL, objects INTEGER NOT NULL, PRIMARY KEY (stage, first_seq)) STRICT, WITHOUT ROWID;
-  -- Windows that went out at least once; their accumulators (window_sensor) include every reading up to through_seq.
+  -- Windows that went out at least once; their accumulators include every reading up to through_seq.
   CREATE TABLE window (start INTEGER PRIMARY KEY, length INTEGER NOT NULL, revision INTEGER NOT NULL,
     through_seq INTEGER NOT NULL, issued_at INTEGER NOT NULL) STRICT;
   CREATE TABLE window_sensor (start INTEGER NOT NULL, sensor_id TEXT NOT NULL, state TEXT NOT NULL,
@@ -65,6 +65,18 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE commit_group ADD COLUMN latest INTEGER;
   `,
   CONFLICT_TABLE,
+  `
+  -- The accumulators of a window that went out, in one piece: gzip, or JSON text as it is; absent where they were deleted.
+  -- The table window_sensor stays, empty: the tables of every buffer begin at the same pages (salvage/page-one.ts).
+  CREATE TABLE window_state (start INTEGER PRIMARY KEY, issued_at INTEGER NOT NULL, sensors INTEGER NOT NULL,
+    states BLOB NOT NULL) STRICT;
+  CREATE INDEX window_state_issued ON window_state (issued_at, start);
+  INSERT INTO window_state
+    SELECT start, issued_at, count(*), CAST(json_group_array(json_array(sensor_id, json(state))) AS BLOB)
+    FROM window JOIN window_sensor USING (start)
+    WHERE start NOT IN (SELECT start FROM window_sensor WHERE NOT json_valid(state)) GROUP BY start;
+  DELETE FROM window_sensor;
+  `,
 ];
 /**
  * The condition of the index `batch_open`. A query that does not say it, word for word, looks at every batch that was ever
@@ -84,6 +96,8 @@ export const DELIVERED_BEFORE = `SELECT stage, rows FROM delivered
 export const SCHEMA_VERSION = MIGRATIONS.length;
 /** From this version on there is the table `flaw`. */
 export const FLAWS_SINCE = 4;
+/** From this version on the accumulators of a window are one row, of `window_state`; before, they were many of `window_sensor`. */
+export const WINDOW_STATES_SINCE = 7;
 
 export const BUSY_TIMEOUT_MS = 5_000;
 export const PAGE_BYTES = 4_096;

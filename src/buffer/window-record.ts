@@ -8,8 +8,8 @@ import type { SqliteBuffer } from "./sqlite-buffer.ts";
 export type LedgerWindow = {
   readonly revision: number;
   readonly throughSeq: number;
-  /** Accumulators as text, by sensor_id; empty where retention deleted them (`expired`). */
-  readonly sensors: readonly { readonly sensorId: string; readonly state: string }[];
+  /** The accumulators of all its sensors; null where there are none that count, or retention deleted them (`expired`). */
+  readonly states: Uint8Array | null;
   readonly expired: boolean;
 };
 
@@ -18,6 +18,11 @@ const WINDOWS_FROM = "windows_from";
 const ISSUED_THROUGH = "windows_issued_through";
 const WATERMARK = "watermark";
 const EXPIRED_AT_ONCE = 1_000;
+/** Windows that stay, however full the buffer is: the newest by their time, and the last ones that went out. */
+const STAY = 2;
+
+/** Of all sensors of a window, in one piece. */
+export type Accumulators = { readonly count: number; readonly states: Uint8Array };
 
 export class WindowLedger {
   readonly #buffer: SqliteBuffer;
@@ -35,28 +40,25 @@ export class WindowLedger {
       .get(startMs);
     if (row === null) return null;
     // Another length under the same start: a new window, but its key must not meet the old one's.
-    if (row.length !== this.#lengthMs) return { revision: row.revision, throughSeq: 0, sensors: [], expired: false };
-    const sensors = this.#buffer.db
-      .query<{ sensorId: string; state: string }, [number]>(
-        "SELECT sensor_id AS sensorId, state FROM window_sensor WHERE start = ?",
-      )
-      .all(startMs);
+    if (row.length !== this.#lengthMs) return { revision: row.revision, throughSeq: 0, states: null, expired: false };
+    const { states = null } =
+      this.#buffer.db
+        .query<{ states: Uint8Array }, [number]>("SELECT states FROM window_state WHERE start = ?")
+        .get(startMs) ?? {};
     // Never issued: it went out in an earlier epoch only.
-    const expired = sensors.length === 0 && row.revision >= 0;
-    return { revision: row.revision, throughSeq: row.through_seq, sensors, expired };
+    const expired = states === null && row.revision >= 0;
+    return { revision: row.revision, throughSeq: row.through_seq, states, expired };
   }
 
   /** Inside the transaction that plans the window's batch. */
-  record(startMs: number, revision: number, sensors: ReadonlyMap<string, string>, nowMs: number): void {
+  record(startMs: number, revision: number, accumulators: Accumulators, nowMs: number): void {
     const { db, lastSeq } = this.#buffer;
     db.query(
       `INSERT INTO window VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (start) DO UPDATE
        SET length = ?2, revision = ?3, through_seq = ?4, issued_at = ?5`,
     ).run(startMs, this.#lengthMs, revision, lastSeq, nowMs);
-    const save = db.query(
-      "INSERT INTO window_sensor VALUES (?1, ?2, ?3) ON CONFLICT (start, sensor_id) DO UPDATE SET state = ?3",
-    );
-    for (const [sensorId, state] of sensors) save.run(startMs, sensorId, state);
+    const { count, states } = accumulators;
+    db.query("INSERT OR REPLACE INTO window_state VALUES (?, ?, ?, ?)").run(startMs, nowMs, count, states);
   }
 
   /** Every reading before `seq` is in a window that went out. Inside the transaction that planned them. */
@@ -84,24 +86,31 @@ export class WindowLedger {
   }
 
   /**
-   * Deletes accumulators of windows issued before `beforeMs`, oldest windows first, until about `rows` of them are deleted;
-   * the windows' revisions are kept for ever. The newest two stay: readings in order may still come for them, where a full
-   * buffer made them go out early. Returns how many were deleted.
+   * Deletes the accumulators of windows issued before `beforeMs`, those that went out longest ago first, until about `rows` of them
+   * are deleted; the windows' revisions are kept for ever. Readings may still come for the newest windows, where a full buffer
+   * made them go out early: the last two up to the watermark stay, and the two that went out last. Returns how many were deleted.
    */
   expire(beforeMs: number, rows: number): number {
     const { db } = this.#buffer;
-    const starts = db
-      .query<{ start: number }, [number, number, number]>(
-        `SELECT start FROM (SELECT DISTINCT start FROM window_sensor ORDER BY start LIMIT ?2) JOIN window USING (start)
-         WHERE issued_at < ?1 AND start < (SELECT max(start) FROM window_sensor) - ?3 ORDER BY start`,
+    const { newest } = db.query<{ newest: number | null }, []>("SELECT max(start) AS newest FROM window_state").get()!;
+    if (newest === null) return 0;
+    // A window of the future does not make the present ones old.
+    const presentMs = Math.floor(this.watermarkMs / this.#lengthMs) * this.#lengthMs;
+    const inOrderMs = (Number.isFinite(presentMs) ? Math.min(newest, presentMs) : newest) - this.#lengthMs;
+    const found = db
+      .query<{ start: number; sensors: number }, [number, number, number, number]>(
+        `SELECT start, sensors FROM window_state WHERE issued_at < ?1 AND start < ?2 AND start NOT IN
+         (SELECT start FROM window_state ORDER BY issued_at DESC, start DESC LIMIT ?3) ORDER BY issued_at, start LIMIT ?4`,
       )
-      .all(beforeMs, EXPIRED_AT_ONCE, this.#lengthMs);
-    if (starts.length === 0) return 0;
+      .all(beforeMs, inOrderMs, STAY, EXPIRED_AT_ONCE);
+    if (found.length === 0) return 0;
     return this.#buffer.transact(() => {
-      const drop = db.query("DELETE FROM window_sensor WHERE start = ?");
+      const drop = db.query("DELETE FROM window_state WHERE start = ?");
       let dropped = 0;
-      for (let next = starts.shift(); next !== undefined && dropped < rows; next = starts.shift()) {
-        dropped += drop.run(next.start).changes;
+      for (const { start, sensors } of found) {
+        if (dropped >= rows) break;
+        drop.run(start);
+        dropped += sensors;
       }
       return dropped;
     });

@@ -12,11 +12,13 @@ const NOW = Date.UTC(2026, 10, 23, 12);
 
 type Reading = { sensor: number; time: number; value: number | null; broken: boolean };
 
+const packed = (state: SensorWindow) => packWindow({ sensors: new Map([["s", state]]) });
+
 /** As the buffer gives it back. */
 function repacked(state: SensorWindow): SensorWindow {
-  const unpacked = unpackWindow(packWindow(state));
-  if (unpacked === null) throw new Error("what was packed cannot be read");
-  return unpacked;
+  const [sensor] = unpackWindow(Bun.gzipSync(packed(state))) ?? [];
+  if (sensor?.sensorId !== "s") throw new Error("what was packed cannot be read");
+  return sensor.state;
 }
 
 function harness(settings = SETTINGS) {
@@ -231,8 +233,13 @@ test("accumulators that were changed after packing are refused, and a sum beyond
       }).text,
     );
   expect(row(repacked(state))).toEqual(row(state));
-  const packed = packWindow(state);
-  const broken = ["", "{", "null", "[]", "[1,2]", "[1,2,[[0,[1,2]]]]", "[1,2,[[64,[1,2,3,4,5,6]]]]", '["1",2,[]]'];
-  broken.push("[1,2,[[-1,[1,2,3,4,5,6]]]]", "[1,2,[null]]", packed.slice(0, -1), `${packed}]`);
-  expect(broken.map(unpackWindow)).toEqual(broken.map(() => null));
+  const text = packed(state);
+  const states = ["{", "null", "[]", "[1,2]", "[1,2,[[0,[1,2]]]]", "[1,2,[[64,[1,2,3,4,5,6]]]]", '["1",2,[]]'];
+  states.push("[1,2,[[-1,[1,2,3,4,5,6]]]]", "[1,2,[null]]");
+  const broken = ["", "{", "null", "[]", "[[]]", '[["s"]]', "[[1,[1,2,[]]]]", text.slice(0, -1), `${text}]`];
+  broken.push(...states.map((one) => `[["s",${one}]]`));
+  const bytes = broken.map((one) => Buffer.from(one));
+  bytes.push(Buffer.from(Bun.gzipSync(text)).subarray(0, 30));
+  expect(unpackWindow(Buffer.from(text))).toHaveLength(1);
+  expect(bytes.map(unpackWindow)).toEqual(bytes.map(() => null));
 });

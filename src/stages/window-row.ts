@@ -1,11 +1,11 @@
 /** Windows as text: the rows that go out, and the accumulators that the buffer keeps for a later revision. */
 
 import { nullable } from "../core/outside/composed-shapes.ts";
-import { number } from "../core/outside/scalar-shapes.ts";
-import { list } from "../core/outside/shape.ts";
+import { number, text as textShape } from "../core/outside/scalar-shapes.ts";
+import { list, type ValueOf } from "../core/outside/shape.ts";
 import { anyNumber, storedJson, tuple } from "../core/outside/stored-json.ts";
 import { LIMITS } from "../core/sensor.ts";
-import type { OpenWindow } from "./aggregate.ts";
+import type { KeptWindow, OpenWindow } from "./aggregate.ts";
 import { SensorWindow, STRIDE } from "./sensor-window.ts";
 
 export type WindowFacts = {
@@ -72,8 +72,17 @@ function sensorsInOrder({ sensors }: Pick<OpenWindow, "sensors">): [string, Sens
   return [...sensors].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** Accumulators as JSON text: `[records, anomalies, { slot: [n, shift, sum, squares, min, max] }]`. */
-export function packWindow(state: SensorWindow): string {
+/**
+ * The accumulators of a window as JSON text:
+ * `[[sensor_id, [records, anomalies, [[slot, [n, shift, sum, squares, min, max]], …]]], …]`.
+ */
+export function packWindow({ sensors }: Pick<OpenWindow, "sensors">): string {
+  let text = "";
+  for (const [sensorId, state] of sensors) text += `,[${JSON.stringify(sensorId)},${packSensor(state)}]`;
+  return `[${text.slice(1)}]`;
+}
+
+function packSensor(state: SensorWindow): string {
   const slots = [...state.slots].map((slot) => {
     const numbers = state.stats.slice(slot * STRIDE, slot * STRIDE + STRIDE);
     return [slot, numbers.length === STRIDE ? [...numbers] : [0, 0, 0, 0, 0, 0]];
@@ -85,12 +94,21 @@ export function packWindow(state: SensorWindow): string {
 const STATISTICS = list(nullable(anyNumber), { least: STRIDE, most: STRIDE });
 const SLOT = number({ min: 0, max: LIMITS.measures - 1, whole: true });
 const PACKED = tuple(anyNumber, anyNumber, list(tuple(SLOT, STATISTICS), { least: 0, most: LIMITS.measures }));
+const PACKED_WINDOW = list(tuple(textShape(/^/, "a text"), PACKED), { least: 1, most: Number.MAX_SAFE_INTEGER });
+const GZIP_MAGIC = 0x1f;
 
-/** Null for a text that {@link packWindow} cannot have written. */
-export function unpackWindow(text: string): SensorWindow | null {
-  const packed = storedJson(PACKED, text);
-  if (packed === null) return null;
-  const [records, anomalies, slots] = packed;
+/** Null for bytes that are not what {@link packWindow} made, compressed or not. */
+export function unpackWindow(states: Uint8Array): KeptWindow["sensors"] | null {
+  try {
+    const packed = states[0] === GZIP_MAGIC ? Bun.gunzipSync(states as Uint8Array<ArrayBuffer>) : states;
+    const sensors = storedJson(PACKED_WINDOW, Buffer.from(packed).toString());
+    return sensors?.map(([sensorId, state]) => ({ sensorId, state: unpackSensor(state) })) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function unpackSensor([records, anomalies, slots]: ValueOf<typeof PACKED>): SensorWindow {
   const state = new SensorWindow();
   state.records = records;
   state.anomalies = anomalies;

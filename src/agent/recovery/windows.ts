@@ -4,7 +4,6 @@ import { chunksOf, type SeqRange, subtractRanges, totalSize } from "../../core/s
 import { breathe } from "../../core/time/bell.ts";
 import { VERSION } from "../../core/version.ts";
 import { type KeptWindow, Windows } from "../../stages/aggregate.ts";
-import type { SensorWindow } from "../../stages/sensor-window.ts";
 import { unpackWindow } from "../../stages/window-row.ts";
 import { parseKey } from "../../uplink/object-key.ts";
 import { planWindow } from "../issue-windows.ts";
@@ -95,10 +94,8 @@ function keptWindow(damaged: DamagedBuffer, startMs: number, lengthMs: number, r
   if (kept.revision < revision) return "unreadable";
   // It went out in an earlier epoch only.
   if (kept.revision < 0) return { revision: -1, throughSeq: kept.throughSeq, sensors: [] };
-  if (kept.sensors.length === 0) return "expired";
-  const sensors = kept.sensors.map(({ sensorId, state }) => ({ sensorId, state: unpackWindow(state) }));
-  if (!sensors.every((sensor): sensor is { sensorId: string; state: SensorWindow } => sensor.state !== null)) {
-    return "unreadable";
-  }
+  if (kept.states === null) return "expired";
+  const sensors = unpackWindow(kept.states);
+  if (sensors === null) return "unreadable";
   return { revision: kept.revision, throughSeq: kept.throughSeq, sensors };
 }

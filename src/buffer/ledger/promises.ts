@@ -4,6 +4,7 @@ import type { ReadingStage, Stage } from "../../core/stage.ts";
 import { ANOMALOUS, MALFORMED, VALID } from "../buffer.ts";
 import { type Conflict, conflictsOf, type WindowRevision } from "../conflicts.ts";
 import { firstSeqOf } from "../earlier-epochs.ts";
+import { WINDOW_STATES_SINCE } from "../schema.ts";
 import type { BufferLedger } from "./ledger.ts";
 import { lossesOf } from "./losses.ts";
 
@@ -121,12 +122,13 @@ export function openWindows(ledger: BufferLedger, windowMs: number): number[] {
   type LengthRow = { length: number };
   const newest = ledger.db.query<LengthRow, []>("SELECT length FROM window ORDER BY issued_at DESC LIMIT 1").get();
   const length = newest?.length ?? windowMs;
+  const states = ledger.version < WINDOW_STATES_SINCE ? "window_sensor" : "window_state";
   return ledger.db
     .query<{ start: number }, [number, number, number, number]>(
       `SELECT DISTINCT start FROM (SELECT seq, time - ((time % ?1) + ?1) % ?1 AS start FROM reading
          WHERE seq >= ?2 AND verdict <> ?3 LIMIT ?4) r
        WHERE NOT EXISTS (SELECT 1 FROM window w WHERE w.start = r.start AND (w.through_seq >= r.seq
-         OR w.revision >= 0 AND NOT EXISTS (SELECT 1 FROM window_sensor s WHERE s.start = w.start))) ORDER BY start`,
+         OR w.revision >= 0 AND NOT EXISTS (SELECT 1 FROM ${states} s WHERE s.start = w.start))) ORDER BY start`,
     )
     .all(length, Number(ledger.meta("windows_from") ?? "1"), MALFORMED, OPEN_ROWS)
     .map((row) => row.start);

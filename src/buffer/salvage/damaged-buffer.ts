@@ -13,6 +13,7 @@ import { BlockReader, factsOf, GROUPS_OF_RANGE, type GroupRow } from "../read-ba
 import { isLogDamaged, sealLog } from "./log.ts";
 import { copyDatabase, removeCopy, renewFirstPage } from "./page-one.ts";
 import { attempt, batchKeys, readInPieces, salvageCatalogue, sweep, type UnknownHandles } from "./tables.ts";
+import { type SalvagedWindow, salvagedWindow } from "./windows.ts";
 
 export type SalvagedBatch = {
   readonly id: number;
@@ -22,12 +23,6 @@ export type SalvagedBatch = {
   /** Null where the batch had a body of its own, or where only its key could be read. */
   readonly range: HourRange | null;
   readonly state: "planned" | "delivered" | "parked" | "unknown";
-};
-export type SalvagedWindow = {
-  readonly length: number;
-  readonly revision: number;
-  readonly throughSeq: number;
-  readonly sensors: readonly { readonly sensorId: string; readonly state: string }[];
 };
 
 /** A commit that cannot be read costs the facts of at most this many readings around it: they get the nearest ones. */
@@ -211,18 +206,7 @@ export class DamagedBuffer {
 
   /** A window as it went out last, null where it never did, "unreadable" where that cannot be read. */
   window(startMs: number): SalvagedWindow | "unreadable" | null {
-    type WindowRow = { length: number; revision: number; throughSeq: number };
-    type SensorRow = { sensorId: string; state: string };
-    const read = () => {
-      const row = this.db
-        .query<WindowRow, [number]>("SELECT length, revision, through_seq AS throughSeq FROM window WHERE start = ?")
-        .get(startMs);
-      const sensors = this.db
-        .query<SensorRow, [number]>("SELECT sensor_id AS sensorId, state FROM window_sensor WHERE start = ?")
-        .all(startMs);
-      return row === null ? null : { ...row, sensors };
-    };
-    const found = attempt(read);
+    const found = attempt(() => salvagedWindow(this.db, startMs));
     return found === undefined ? "unreadable" : found;
   }
 
