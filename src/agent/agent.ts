@@ -5,7 +5,6 @@
  */
 import { isCorruption } from "../buffer/corruption.ts";
 import { outsideTrouble } from "../buffer/outside-error.ts";
-import { messageOf } from "../core/errors.ts";
 import { Bell, breathe } from "../core/time/bell.ts";
 import type { Parts } from "./parts.ts";
 import { markShared } from "./recovery/copied.ts";
@@ -15,10 +14,11 @@ export type AgentEnd = {
   readonly finished: boolean;
   readonly accepted: number;
   /**
-   * The caller must open the buffer again: its file is damaged and must be salvaged, it was deleted and has been restored, or
+   * The caller must open the buffer again: it reported damage (`damage` says which), it was deleted and has been restored, or
    * another agent is at work with a copy of it.
    */
-  readonly reopen: "corrupt" | "put-back" | "copied" | null;
+  readonly reopen: "damaged" | "put-back" | "copied" | null;
+  readonly damage: unknown;
 };
 
 /** Turns run for about this long before the event loop gets its turn: answers of the store and signals do not wait longer. */
@@ -49,6 +49,7 @@ export class Agent {
   #accepted = 0;
   /** Why the buffer must be opened again. */
   #reopen: AgentEnd["reopen"] = null;
+  #damage: unknown = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -105,7 +106,8 @@ export class Agent {
     return {
       finished,
       accepted: this.#accepted,
-      reopen: this.#stopping && this.#reopen !== "corrupt" ? null : this.#reopen,
+      reopen: this.#stopping && this.#reopen !== "damaged" ? null : this.#reopen,
+      damage: this.#damage,
     };
   }
 
@@ -246,8 +248,8 @@ export class Agent {
       return work();
     } catch (error) {
       if (isCorruption(error)) {
-        this.#reopen = "corrupt";
-        this.#parts.log.error("buffer_damaged", `Cannot use the buffer any more: ${messageOf(error)}`);
+        this.#reopen = "damaged";
+        this.#damage = error;
         return null;
       }
       const trouble = outsideTrouble(error);

@@ -17,6 +17,7 @@ import { StoppedEarlyError } from "./buffer-inputs.ts";
 import { LiveRules } from "./live-rules.ts";
 import { openBuffer, patiently } from "./open-buffer.ts";
 import { type AgentInputs, type Lasting, makeParts, type Parts } from "./parts.ts";
+import { Doubt } from "./recovery/doubt.ts";
 import { waitForLock } from "./wait-for-lock.ts";
 
 export type OpenAgent = {
@@ -45,6 +46,7 @@ const FOLD_AT_END_BYTES = 4 * 1_024 * 1_024;
 /** Not closed by the garbage collector either. */
 const left = new Set<SqliteBuffer>();
 
+type Opening = { readonly inputs: AgentInputs; readonly doubt: Doubt };
 type Joined = { readonly parts: Parts; readonly agent: Agent };
 
 /**
@@ -63,7 +65,9 @@ export async function openAgent(inputs: AgentInputs): Promise<OpenAgent> {
 
 async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenAgent> {
   const { store, now } = inputs;
-  const [first, lasting] = await withBuffer(inputs, await openBuffer(inputs), (buffer): Lasting => {
+  const doubt = new Doubt(inputs);
+  const opening = { inputs, doubt };
+  const [first, lasting] = await withBuffer(opening, await openBuffer(inputs, undefined, doubt), (buffer): Lasting => {
     const rules = inputs.rules(buffer.catalogue, LiveRules.last(buffer));
     const sources = inputs.sources(buffer.catalogue, {
       cursor: (uri, isSame) => buffer.cursor(uri, isSame),
@@ -73,7 +77,7 @@ async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenA
     return { rules, sources, clock: new ClockWatch(), startedAtMs: now(), lock };
   });
   reportRename(first, inputs.log);
-  let joined = await joinParts(inputs, first, lasting);
+  let joined = await joinParts(opening, first, lasting);
   const run = async (): Promise<AgentEnd> => {
     for (let before = 0; ; ) {
       const end = await joined.agent.run();
@@ -82,8 +86,9 @@ async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenA
       const { buffer } = joined.parts;
       buffer.close();
       try {
-        const next = await openBuffer(inputs, buffer.catalogue, end.reopen === "corrupt");
-        joined = await joinParts(inputs, next, lasting, joined.parts);
+        if (end.reopen === "damaged") doubt.raise(end.damage);
+        const next = await openBuffer(inputs, buffer.catalogue, doubt);
+        joined = await joinParts(opening, next, lasting, joined.parts);
       } catch (error) {
         // The next start opens that buffer again.
         if (error instanceof StoppedEarlyError) return { ...end, accepted: before };
@@ -114,8 +119,9 @@ async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenA
 }
 
 /** `before`: the parts of a buffer that is gone; the new parts take over the readings that were not committed. */
-async function joinParts(inputs: AgentInputs, opened: SqliteBuffer, lasting: Lasting, before?: Parts): Promise<Joined> {
-  const [, parts] = await withBuffer(inputs, opened, async (buffer) => {
+async function joinParts(opening: Opening, opened: SqliteBuffer, lasting: Lasting, before?: Parts): Promise<Joined> {
+  const { inputs } = opening;
+  const [, parts] = await withBuffer(opening, opened, async (buffer) => {
     const made = makeParts(inputs, buffer, lasting, before);
     await inTurns(made.recover(), () => {
       if (!inputs.stop.aborted) return false;
@@ -139,19 +145,21 @@ async function inTurns(steps: Generator<void>, mustEnd: () => boolean): Promise<
   }
 }
 
-/** Runs `make` with a buffer; when that shows that the buffer is corrupt, with the buffer that replaces it. */
+/** Runs `make` with a buffer; where that reports damage, with the buffer that is opened then. */
 async function withBuffer<T>(
-  inputs: AgentInputs,
-  buffer: SqliteBuffer,
+  { inputs, doubt }: Opening,
+  opened: SqliteBuffer,
   make: (buffer: SqliteBuffer) => T | Promise<T>,
 ): Promise<[buffer: SqliteBuffer, made: T]> {
-  try {
-    return [buffer, await patiently(inputs, buffer, () => make(buffer))];
-  } catch (error) {
-    if (!isCorruption(error)) throw error;
-    buffer.close();
-    const next = await openBuffer(inputs, buffer.catalogue, true);
-    return [next, await make(next)];
+  for (let buffer = opened; ; ) {
+    try {
+      return [buffer, await patiently(inputs, buffer, () => make(buffer))];
+    } catch (error) {
+      if (!isCorruption(error)) throw error;
+      buffer.close();
+      doubt.raise(error);
+      buffer = await openBuffer(inputs, buffer.catalogue, doubt);
+    }
   }
 }
 

@@ -15,6 +15,7 @@ import { makeNodeId } from "../core/node-id.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
 import { noticeCopy } from "./recovery/copied.ts";
+import { Doubt } from "./recovery/doubt.ts";
 import { salvageBuffer } from "./recovery/salvage.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -22,19 +23,20 @@ import { Waiting } from "./waiting.ts";
 const RECENT_BATCHES = 4;
 
 /**
- * `catalogue`: that of the buffer that was open before (it turned out to be corrupt, or was restored); the new buffer takes
- * it over. Throws UsageError for a file that this binary can never use.
+ * `catalogue`: that of the buffer that was open before (it reported damage, or was restored); the new buffer takes
+ * it over. `doubt`: of the buffer in this data dir. Throws UsageError for a file that this binary can never use.
  */
 export async function openBuffer(
   inputs: BufferInputs,
   catalogue?: SensorCatalogue,
-  wasCorrupt = false,
+  doubt = new Doubt(inputs),
 ): Promise<SqliteBuffer> {
   const { dataDir } = inputs.settings;
-  let isCorrupt = wasCorrupt;
+  let isCorrupt = false;
   const waiting = new Waiting(inputs);
   for (;;) {
     try {
+      if (doubt.isRaised) isCorrupt = await doubt.isDamaged(waiting);
       const path = join(dataDir, BUFFER_FILE);
       const isDamaged = isCorrupt || asideInProgress(dataDir) !== null || isLogDamaged(`${path}-wal`);
       const fresh = () => newBuffer(inputs, catalogue);
@@ -43,7 +45,7 @@ export async function openBuffer(
       return buffer;
     } catch (error) {
       if (inputs.stop.aborted) throw new StoppedEarlyError("Stopped before the buffer was open", { cause: error });
-      if (isCorruption(error) && !isCorrupt) isCorrupt = true;
+      if (isCorruption(error) && !isCorrupt) doubt.raise(error);
       else if (outsideTrouble(error) === null) throw error;
       else await waiting.after(error);
     }

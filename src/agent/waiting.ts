@@ -2,8 +2,10 @@
 import { releaseReserve } from "../buffer/disk/reserve.ts";
 import { troubleOf } from "../buffer/disk/trouble.ts";
 import { AgentError } from "../core/errors.ts";
+import type { Problem } from "../core/problem.ts";
 import { formatDuration } from "../core/time/duration.ts";
 import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
+import { readLive, writeLive } from "./live.ts";
 
 const RETRY_MS = 500;
 
@@ -20,8 +22,8 @@ export class Waiting {
    * Waits a moment before the next try. Throws StoppedEarlyError as soon as the agent is stopped, and AgentError where a run
    * that must end has waited for long enough.
    */
-  async after(error: unknown): Promise<void> {
-    const { settings, log, stop, patienceMs = Number.POSITIVE_INFINITY, waiting } = this.#inputs;
+  async after(error: unknown, waitMs = RETRY_MS): Promise<void> {
+    const { settings, log, stop, patienceMs = Number.POSITIVE_INFINITY } = this.#inputs;
     const { dataDir } = settings;
     const { why, isFull, try: command } = troubleOf(dataDir, error);
     const message = `Cannot use data dir "${dataDir}": ${why}`;
@@ -33,12 +35,25 @@ export class Waiting {
     }
     if (why !== this.#why) {
       log.warn("data_dir_waits", `${message}. The agent waits, and starts by itself when it can`, { try: command });
-      waiting?.({ code: isFull ? "disk_full" : "data_dir_unusable", message, try: command });
+      this.#report({ code: isFull ? "disk_full" : "data_dir_unusable", message, try: command });
       this.#why = why;
     }
     if (isFull) releaseReserve(dataDir);
-    await pause(RETRY_MS, stop);
+    await pause(waitMs, stop);
     if (stop.aborted) throw new StoppedEarlyError(message, { cause: error });
+  }
+
+  /** For `/healthz`; and for `agent status`, where this process has reported before and can write its report. */
+  #report(problem: Problem): void {
+    const { settings, waiting, now } = this.#inputs;
+    waiting?.(problem);
+    const last = readLive(settings.dataDir);
+    if (last?.pid !== process.pid) return;
+    try {
+      writeLive(settings.dataDir, { ...last, updatedAtMs: now(), problems: [problem] });
+    } catch {
+      // `status` looks at the data dir itself.
+    }
   }
 
   /** It can be used. */

@@ -103,7 +103,12 @@ export class RunHealth {
       // A new buffer is being made, or its disk is gone: the process works, and says so.
       const { problems } = opened.parts.liveReport(Date.now());
       const message = `Cannot read the buffer: ${messageOf(error)}`;
-      return unwell([...problems, { code: "buffer_unreadable", message, try: `df -h ${shellWord(this.#dataDir)}` }]);
+      const waits = this.#waits === null ? [] : [this.#waits];
+      return unwell([
+        ...waits,
+        ...problems,
+        { code: "buffer_unreadable", message, try: `df -h ${shellWord(this.#dataDir)}` },
+      ]);
     }
   }
 

@@ -8,7 +8,7 @@
 import { test } from "bun:test";
 import { existsSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { marksOfMachine } from "../buffer/disk/marks.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
 import { findS3Server, serverCache } from "./s3-server.ts";
@@ -37,6 +37,7 @@ const NEEDS = {
   "small disks": { isHere: mayMount, bringer: null },
   /** A file system of our own, in a mount namespace of its own. */
   FUSE: { isHere: mayFuse, bringer: null },
+  "disks that fail": { isHere: mayFail, bringer: null },
 } as const satisfies Record<string, Spec>;
 export type Need = keyof typeof NEEDS;
 
@@ -109,4 +110,19 @@ function mayMount(): boolean {
 
 function mayFuse(): boolean {
   return existsSync("/dev/fuse") && mayMount() && Bun.spawnSync(["unshare", "--mount", "true"]).exitCode === 0;
+}
+
+let fails: boolean | null = null;
+/** A device over a file, of which a part goes away and comes back, and the tools for it. */
+function mayFail(): boolean {
+  if (fails !== null) return fails;
+  fails = false;
+  if (!mayMount() || ["losetup", "mkfs.ext4", "debugfs"].some((tool) => Bun.which(tool) === null)) return fails;
+  const image = join(mkdtempSync(join(tmpdir(), "agent-loop-")), "image");
+  writeFileSync(image, new Uint8Array(1 << 20));
+  const made = Bun.spawnSync(["losetup", "-f", "--show", image]);
+  fails = made.exitCode === 0;
+  if (fails) Bun.spawnSync(["losetup", "-d", made.stdout.toString().trim()]);
+  rmSync(dirname(image), { recursive: true });
+  return fails;
 }
