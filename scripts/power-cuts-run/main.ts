@@ -24,9 +24,9 @@ const ORDER: readonly (readonly [scene: SceneName, trials: number])[] = [
   ["lives", 6],
   ["drops", 4],
 ];
-/** One cut in three is of the control, which gives up after 30 cuts with a lie that was not found out. */
+/** One cut in three is of the control, which gives up after 100 cuts with a lie that was not found out. */
 const CONTROL = 3;
-const CONTROL_CUTS = 30;
+const CONTROL_CUTS = 100;
 /** In a long run no more of it is made when each lie was found out so often. */
 const CONTROL_FOUND = 5;
 const LIES = ["files", "folders"] as const satisfies readonly Lie[];

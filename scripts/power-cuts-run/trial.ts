@@ -23,7 +23,7 @@ type CutOf = { readonly of: string; readonly at: number; readonly seed: number; 
 /** `keepIn`: a copy of the disk as it was after the last cut, for the one who looks for the defect. */
 export async function tryCut(scene: Scene, { seed, lie, keepIn }: How): Promise<Trial> {
   const { stand, judged } = scene;
-  const { at, where } = chooseCut(scene, seed);
+  const { at, where } = chooseCut(scene, seed, lie);
   let seen = seenBefore(scene.changes, at);
   let found = await cutAndLook(scene, { of: HISTORY, at, seed, lie }, seen);
   let cuts = 1;
@@ -51,13 +51,17 @@ export function copyDisk({ place }: Stand, to: string): void {
   cpSync(place.folder, to, { recursive: true, filter: (path) => !path.endsWith("/.power") });
 }
 
+/** Where deliveries are settled: a folder that was not synced is missed there. */
+const SETTLING = ["the lake", "the database's log"];
+
 /** One kind of place after the other, each as often. */
-function chooseCut({ changes, stand }: Scene, seed: number): { at: number; where: string } {
+function chooseCut({ changes, stand }: Scene, seed: number, lie: Lie): { at: number; where: string } {
   const places = new Map<string, number[]>();
   const add = (where: string, at: number) => places.set(where, [...(places.get(where) ?? []), at]);
   for (const [where, all] of Map.groupBy(changes.keys(), (at) => placeOf(changes[at]!))) places.set(where, all);
   for (const [from, to] of stand.starts) for (let at = from; at < to; at++) add("a start", at);
-  const [where, all] = [...places][between(hashText(seed, "where"), 0, places.size - 1)]!;
+  const open = [...places].filter(([where]) => lie !== "folders" || SETTLING.includes(where));
+  const [where, all] = open[between(hashText(seed, "where"), 0, open.length - 1)]!;
   // Before or behind the change.
   return {
     where,
