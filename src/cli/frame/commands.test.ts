@@ -54,6 +54,18 @@ test("an unknown flag is refused before anything runs", async () => {
   });
 });
 
+test("a value, a flag and a command with the end of a line in them are shown in one line each", async () => {
+  const evil = "x\n2026-11-30T00:00:00.000Z ERROR forged: y";
+  const shown = "x\\n2026-11-30T00:00:00.000Z ERROR forged: y";
+  for (const argv of [[evil], ["config", "show", `--${evil}`], ["config", "check", "--data-dir", evil]]) {
+    const { code, stdout, stderr } = await seen(argv);
+    expect(code).not.toBe(0);
+    const lines = [...stdout.split("\n"), ...stderr];
+    expect(lines.filter((line) => line.startsWith("2026"))).toEqual([]);
+    expect(lines.join("\n")).toContain(shown);
+  }
+});
+
 test("every command's help has its summary, its flags with environment name and default, and examples that name it", async () => {
   for (const [name, load] of Object.entries(COMMANDS)) {
     const entry = await load();

@@ -119,7 +119,7 @@ async function runCommand(command: Command, argv: readonly string[], line: strin
 
 function unknown(name: string, names: readonly string[], line: string): never {
   const what = name.startsWith("-") ? "flag" : "command";
-  throw new UsageError(`Cannot understand "${name}": there is no such ${what}${didYouMean(name, names)}`, {
+  throw new UsageError(`Cannot understand "${oneLine(name)}": there is no such ${what}${didYouMean(name, names)}`, {
     tryHint: `${line} --help`,
   });
 }

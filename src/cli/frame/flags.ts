@@ -3,8 +3,10 @@
  * their types, once. It refuses almost nothing (0.2.2 keeps unknown flags, takes the next flag for a value, and forgets all
  * but the last of a repeated flag), so the words are judged before it sees them, and all problems are reported at once.
  */
+
 import type { ArgDef, ParsedArgs } from "citty";
 import { UsageError } from "../../core/errors.ts";
+import { oneLine } from "../../core/log/log.ts";
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import { SETTING_NAMES, type SettingName } from "../../core/settings/settings.ts";
 import { SETTINGS } from "../../core/settings/table.ts";
@@ -48,7 +50,7 @@ export async function parseFlags<A extends Args>(
 ): Promise<{ readonly flags: Flags<A>; readonly settings: SettingFlags }> {
   const words = wordsOf(argv, args);
   const problems = [...words.flatMap((word) => wordProblem(word, args)), ...countProblems(words, args, line)];
-  if (problems.length > 0) throw new UsageError(problems.join("\n"), { tryHint: `${line} --help` });
+  if (problems.length > 0) throw new UsageError(problems.map(oneLine).join("\n"), { tryHint: `${line} --help` });
   const citty = await import("citty");
   const parsed: Readonly<Record<string, unknown>> = citty.parseArgs<A>([...argv], args);
   const own = Object.entries(args).filter(([name]) => settingOfFlag(name) === undefined);

@@ -70,6 +70,10 @@ test("a password in a URI is hidden, its user is not", () => {
 test("the value of a secret parameter of a URI is hidden, whichever part knows the parameter, and the others are not", () => {
   for (const [text, hidden] of [
     ['Cannot use "sqlite:a.db?password=hunter2": no', 'Cannot use "sqlite:a.db?password=***": no'],
+    ['Cannot use "simulator:password=hunter2": no', 'Cannot use "simulator:password=***": no'],
+    ['Cannot read "x.db;password=hunter2": no', 'Cannot read "x.db;password=***": no'],
+    ['"sqlite:x.db?password%3Dhunter2": no "password=hunter2"', '"sqlite:x.db?password%3D***": no "password=***"'],
+    ['the rule "token-bucket": tokens=5; secrets: none', 'the rule "token-bucket": tokens=5; secrets: none'],
     [
       "agent run --source 'sqlite:a.db?table=t&pasword=hunter2'",
       "agent run --source 'sqlite:a.db?table=t&pasword=***'",

@@ -18,11 +18,16 @@ export function redactor(secrets: readonly string[]): (text: string) => string {
  * `?password=secret`, of every parameter whose name says that it is secret, and of what was meant as one of these.
  */
 export function withoutPassword(text: string): string {
-  return text.replace(/(\/\/[^\s/:@]*):[^\s/@]*@/g, "$1:***@").replace(SECRET_PARAMETER, (_, name, value) => {
-    // The quotes and stops of the sentence around it do not belong to the value.
-    return `${name}***${/\\?['`]?[:;,.)]*$/.exec(value)?.[0] ?? ""}`;
-  });
+  // The quotes and stops of the sentence around it do not belong to the value.
+  const hide = (_: string, name: string, value: string) => `${name}***${/\\?['`]?[:;,.)]*$/.exec(value)?.[0] ?? ""}`;
+  return text
+    .replace(/(\/\/[^\s/:@]*):[^\s/@]*@/g, "$1:***@")
+    .replace(SECRET_PARAMETER, hide)
+    .replace(MISPLACED_SECRET, hide);
 }
 
 const SECRET_PARAMETER =
   /([?&][^\s=&"]*(?:pas+w|pwd|passphrase|\bpass\b|secret|token|credential|api-?_?key|access-?_?key|auth|\bkey\b|\bpw\b|sig(?:nature)?\b)[^\s=&"]*=)([^\s&"]*)/gi;
+
+/** What was meant as one: behind a `;`, a quote or the colon of a URI, or with its `=` encoded. */
+const MISPLACED_SECRET = /((?:[;:"]|[?&][^\s=&"%]*)(?:pas+w|pwd|passphrase|secret|token)\w*(?:=|%3d))([^\s&;"]*)/gi;

@@ -18,6 +18,14 @@ export function readFileText(path: string, limit: number): string {
   }
 }
 
+/**
+ * The text of a JSON file. NULs behind it are none of it: a loss of power leaves them where a file was longer. What JSON is
+ * complete lacks nothing; a file of NULs alone stays one.
+ */
+export function readJsonFileText(path: string, limit: number): string {
+  return readFileText(path, limit).replace(/(?<=[^\0])\0+$/, "");
+}
+
 /** The file's bytes, under the same conditions. */
 export function fileBytes(path: string, limit: number): Uint8Array {
   refuseOther(statSync(path), limit);

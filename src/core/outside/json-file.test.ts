@@ -28,6 +28,21 @@ test("the name of a file forges no line: a problem is one line, whatever the nam
   expect(() => parseJsonFile(KIND, "{", name)).toThrow(/^a\\n2026[^\n]*$/);
 });
 
+test("NULs behind a whole document, as a loss of power leaves them, are none of it; a file of NULs is refused", () => {
+  const nuls = "\0".repeat(4_096);
+  for (const [name, text] of [
+    ["padded.json", `{"a": 1}${nuls}`],
+    ["padded-line.json", `\ufeff{"a": 1}\r\n${nuls}`],
+  ] as const) {
+    writeFileSync(join(folder, name), text);
+    expect(readJsonFile(KIND, name, folder)).toEqual({ a: 1 });
+  }
+  for (const text of [nuls, `{"a": ${nuls}`, `{"a":${nuls} 1}`]) {
+    writeFileSync(join(folder, "lost.json"), text);
+    expect(() => readJsonFile(KIND, "lost.json", folder)).toThrow(/^lost\.json:1:\d+: expected /);
+  }
+});
+
 test("a plain file is read, with a byte order mark too", () => {
   writeFileSync(join(folder, "good.json"), '\ufeff{"a": 1}');
   expect(readJsonFile(KIND, "good.json", folder)).toEqual({ a: 1 });

@@ -5,7 +5,7 @@
 import { resolve } from "node:path";
 import { codeOf, messageOf, UsageError } from "../errors.ts";
 import { oneLine } from "../log/log.ts";
-import { readFileText } from "./file-text.ts";
+import { readJsonFileText } from "./file-text.ts";
 import {
   type JsonNode,
   JsonSyntaxError,
@@ -31,7 +31,7 @@ export function readJsonFile<T>(kind: JsonFileKind<T>, path: string, cwd: string
   const { name, missing, tryHint } = kind;
   let text: string;
   try {
-    text = readFileText(resolve(cwd, path), FILE_MAX_BYTES);
+    text = readJsonFileText(resolve(cwd, path), FILE_MAX_BYTES);
   } catch (cause) {
     const reason = codeOf(cause) === "ENOENT" ? missing : messageOf(cause);
     throw new UsageError(`Cannot read ${name} "${path}": ${reason}`, { tryHint, cause });

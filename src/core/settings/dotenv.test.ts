@@ -32,3 +32,9 @@ EMPTY=
   expect(Object.keys(parseDotenv(text))).toEqual(["AGENT_STORE", "AWS_REGION", "KEY", "UNCLOSED", "EMPTY"]);
   expect(dotenvProblems("\ufeffA=1\r\nB=2\r\n")).toEqual([]);
 });
+
+test("NULs that a loss of power left are a problem: what was in their place is not known", () => {
+  const lost = "there are NULs, as a loss of power leaves them; write the line again";
+  expect(dotenvProblems("AGENT_LOG=debug\0\0\0")).toEqual([`.env:1:16: ${lost}`]);
+  expect(dotenvProblems("A=1\n\0\0\0\0\nB=2\n")).toEqual([`.env:2:1: ${lost}`]);
+});

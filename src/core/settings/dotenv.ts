@@ -22,6 +22,13 @@ export function dotenvProblems(text: string, file = ".env"): string[] {
   const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i]!;
+    const lost = line.indexOf("\0");
+    if (lost >= 0) {
+      problems.push(
+        `${file}:${i + 1}:${lost + 1}: there are NULs, as a loss of power leaves them; write the line again`,
+      );
+      continue;
+    }
     if (/^\s*(#|$)/.test(line)) continue;
     const found = /^\s*(?:export\s+)?[A-Za-z_][\w.-]*\s*=\s*(["'`]?)(.*)$/.exec(line);
     if (found === null) {

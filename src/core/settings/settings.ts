@@ -1,6 +1,7 @@
 /** From flags, environment, `.env` and defaults to the settings, each with its origin, or every reason why not. */
 
 import { UsageError } from "../errors.ts";
+import { oneLine } from "../log/log.ts";
 import { withoutPassword } from "../log/redact.ts";
 import { didYouMean } from "../outside/did-you-mean.ts";
 import { bucketOf } from "../stage.ts";
@@ -64,7 +65,8 @@ export function checkSettings(from: SettingSources): { settings: Settings; probl
   // Every name of the table was just given a value of its own kind.
   const settings = { ...values, origins } as Settings;
   problems.push(...(from.dotenvProblems ?? []), ...unknownNames(from.dotenv), ...togetherProblems(settings));
-  return { settings, problems };
+  // A value may hold anything: a line of text is one problem.
+  return { settings, problems: problems.map(oneLine) };
 }
 
 /** A setting's value as text that reads back as the same value; empty where it is not set. Secrets are not hidden here. */

@@ -1,7 +1,7 @@
 /** Reads a folder of rule files: whole and passing its own tests, or not at all. */
 import { join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
-import { readFileText } from "../../core/outside/file-text.ts";
+import { readJsonFileText } from "../../core/outside/file-text.ts";
 import type { SensorCatalogue } from "../../core/sensor.ts";
 import { compileRules } from "../compile.ts";
 import { type Loaded, RULE_LIMITS, type RuleProblem, type RuleSet, type RuleWarning } from "../rule-set.ts";
@@ -69,7 +69,7 @@ function readFolder(dir: string, shownAs: string): Loaded<readonly RuleFile[]> {
 function readFile(path: string, shownAs: string): Loaded<RuleFile> {
   const refuse = (message: string): Loaded<RuleFile> => ({ refused: [{ file: shownAs, line: 1, column: 1, message }] });
   try {
-    return { ok: { name: shownAs, text: readFileText(path, RULE_LIMITS.fileBytes) } };
+    return { ok: { name: shownAs, text: readJsonFileText(path, RULE_LIMITS.fileBytes) } };
   } catch (error) {
     return refuse(`Cannot read rule file: ${messageOf(error)}`);
   }
