@@ -25,6 +25,7 @@ import { readingKey } from "../uplink/object-key.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
 import { Delivery } from "./delivery/delivery.ts";
 import { Encoders } from "./encoders.ts";
+import { SensorLimit } from "./input/sensor-limit.ts";
 import { type IssueHow, issueWindows, planIssued, rebuildWindows, type WindowParts } from "./issue-windows.ts";
 import { LiveFile, type LiveReport } from "./live.ts";
 import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";
@@ -114,10 +115,12 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
   const upkeep = openUpkeep(inputs, { buffer, room, windows });
   const troubles = new Troubles(log, running, settings.dataDir);
   const liveFile = new LiveFile(settings.dataDir, log);
+  const sensorLimit = new SensorLimit(buffer.catalogue);
   const problems = () => [
     ...troubles.problems(),
     ...upkeep.problems(),
     ...liveFile.problems(),
+    ...sensorLimit.problems(),
     ...reporting.problems(),
   ];
   const liveReport = reporter(
@@ -141,7 +144,10 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
     *recover() {
       if (stages.has("aggregated")) yield* rebuildWindows(windows, now());
     },
-    report: (nowMs) => liveFile.write(liveReport(nowMs)),
+    report(nowMs) {
+      sensorLimit.report(log);
+      liveFile.write(liveReport(nowMs));
+    },
     issueWindows: stages.has("aggregated")
       ? (nowMs, how) => issueWindows(windows, nowMs, how)
       : () => skipWindows(windows),

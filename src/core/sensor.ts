@@ -81,12 +81,21 @@ export class SensorCatalogue {
   readonly #slotByName = new Map<string, number>();
   /** Most readings have the label of the one before: then no key is made to find it. */
   #lastLabel = 0;
+  #hasRefusedSensor = false;
+
+  /** A sensor came for which there was no room. */
+  get hasRefusedSensor(): boolean {
+    return this.#hasRefusedSensor;
+  }
 
   internSensor(identity: Identity, measures: readonly string[]): number {
     const key = JSON.stringify([identity, measures]);
     const known = this.#sensorByKey.get(key);
     if (known !== undefined) return known;
-    if (this.sensors.length > LIMITS.sensors) throw new CatalogueFullError(`more than ${LIMITS.sensors} sensors`);
+    if (this.sensors.length > LIMITS.sensors) {
+      this.#hasRefusedSensor = true;
+      throw new CatalogueFullError(`more than ${LIMITS.sensors} sensors`);
+    }
     const slots = measures.map((name) => this.slotOf(name));
     const handle = this.sensors.length;
     this.sensors.push({ handle, identity, measures, slots });
