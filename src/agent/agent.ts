@@ -212,6 +212,7 @@ export class Agent {
     if (runningMs - this.#lastUpkeep >= (upkeep.mustFlush ? LOOK_MS : UPKEEP_MS)) {
       this.#lastUpkeep = runningMs;
       if (!this.#watchFiles()) return;
+      this.#guarded(() => this.#parts.requeue());
       const done = this.#guarded(() => upkeep.run(nowMs, this.#parts.running));
       if (done?.dropped) {
         this.#parts.outbox.reload();

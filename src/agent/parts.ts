@@ -24,6 +24,7 @@ import { unpackWindow } from "../stages/window-row.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
 import { Delivery } from "./delivery/delivery.ts";
+import { answerRequeue } from "./delivery/requeue-request.ts";
 import { Encoders } from "./encoders.ts";
 import { SensorLimit } from "./input/sensor-limit.ts";
 import { type IssueHow, issueWindows, planIssued, rebuildWindows, type WindowParts } from "./issue-windows.ts";
@@ -74,6 +75,8 @@ export type Parts = {
   readonly pipeline: Pipeline;
   readonly rules: LiveRules;
   readonly delivery: Delivery;
+  /** Sends parked batches again where a command asked for it. */
+  readonly requeue: () => void;
   readonly upkeep: Upkeep;
   readonly premises: Premises;
   readonly troubles: Troubles;
@@ -133,6 +136,7 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
     pipeline,
     rules,
     delivery,
+    requeue: () => answerRequeue({ dataDir: settings.dataDir, outbox, log, changed: () => delivery.forgetAll() }),
     upkeep,
     troubles,
     heap,

@@ -3,14 +3,16 @@
  * answer. A batch that was planned is carried until it is delivered or parked, over any number of restarts; what it
  * holds never changes, so sending it twice under its key is harmless.
  */
+import { Database } from "bun:sqlite";
+import { join } from "node:path";
 import { type HourRange, intersect, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import { type ReadingStage, STAGES, type Stage } from "../core/stage.ts";
 import { hourOf, MS_PER_HOUR } from "../core/time/duration.ts";
 import { type Batch, type PlannedObject, rangeOf, VALID, verdictOf } from "./buffer.ts";
 import { type Conflict, type ConflictSummary, conflictSummary, recordConflict } from "./conflicts.ts";
 import { CorruptRowError, isWholeBody } from "./corruption.ts";
-import { IS_PARKED, IS_PLANNED } from "./schema.ts";
-import type { SqliteBuffer } from "./sqlite-buffer.ts";
+import { BUSY_TIMEOUT_MS, IS_PARKED, IS_PLANNED } from "./schema.ts";
+import { BUFFER_FILE, type SqliteBuffer } from "./sqlite-buffer.ts";
 
 /** Names an object by its content; the agent uses that of `uplink/object-key.ts`. */
 export type KeyOf = (of: HourRange & { readonly count: number }) => string;
@@ -188,7 +190,7 @@ export class Outbox {
 
   /** Parked batches go out again. Returns how many. */
   requeue(): number {
-    return this.#buffer.db.query(`UPDATE batch SET state = 'planned', error = NULL WHERE ${IS_PARKED}`).run().changes;
+    return requeueParked(this.#buffer.db);
   }
 
   /** Where the text beside the readings of a range is more than a batch may have, the last seq before that. */
@@ -259,6 +261,23 @@ export class Outbox {
         .map(([stage, count]) => ({ stage, hourMs, count }));
     });
   }
+}
+
+/** The same, on a buffer that no agent has open; the caller has the data dir's lock. */
+export function requeueIn(dataDir: string): number {
+  const db = new Database(join(dataDir, BUFFER_FILE), { readwrite: true, create: false });
+  try {
+    db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    db.run("PRAGMA synchronous = FULL");
+    return requeueParked(db);
+  } finally {
+    db.close();
+  }
+}
+
+function requeueParked(db: Database): number {
+  return db.query(`UPDATE batch SET state = 'planned', settled_at = NULL, error = NULL WHERE ${IS_PARKED}`).run()
+    .changes;
 }
 
 /** Whether halves of it can be promised instead. */

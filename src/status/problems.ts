@@ -92,7 +92,7 @@ function parkedProblems({ parked }: Evidence): Problem[] {
     {
       code: "batches_parked",
       message: `Cannot deliver ${what}, the store refuses them for good; the newest, ${parked.key}: ${parked.error}. The buffer keeps them`,
-      try: "agent verify",
+      try: "agent buffer requeue",
     },
   ];
 }

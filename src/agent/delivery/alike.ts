@@ -1,32 +1,40 @@
 /**
  * Whose trouble a refusal is. One bad row makes one half of a batch fail and the other not; a quota makes everything fail with
- * the same answer. So refusals are counted while nothing is stored in between.
+ * the same answer. So the refusals of a bucket are counted while nothing is stored in it in between.
  */
 
 /**
  * Refusals alike in a row that are still taken for the objects': a batch, its halves and theirs. With the puts that are on their
- * way then, no store is asked more often before the agent waits.
+ * way then, no bucket is asked more often before the agent waits.
  */
 export const PROBES = 7;
 
+/** What outlives a restart, so that it divides nothing further. */
+export type RefusalRun = { readonly like: string; readonly inARow: number };
+
 export class RefusedAlike {
   #like: string | null;
-  #inARow = 0;
-  #isStore: boolean;
+  #inARow: number;
   #hasStored = false;
+  /** `row` has changed since this was set to false. */
+  hasChanged = false;
 
-  /** `like`: the answer with which the store refused everything when the last life ended; null: it did not. */
-  constructor(like: string | null) {
-    this.#like = like;
-    this.#isStore = like !== null;
+  constructor(row: RefusalRun | null) {
+    this.#like = row?.like ?? null;
+    this.#inARow = row?.inARow ?? 0;
   }
 
-  /** The answer with which the store refuses everything; null: it does not. */
-  get ofStore(): string | null {
-    return this.#isStore ? this.#like : null;
+  /** Null: nothing was refused since something was stored. */
+  get row(): RefusalRun | null {
+    return this.#like === null || this.#inARow === 0 ? null : { like: this.#like, inARow: this.#inARow };
   }
 
-  /** Something was stored since this answer came for the first time: the store takes other objects. */
+  /** Every object is refused alike. */
+  get isOfStore(): boolean {
+    return this.#inARow > PROBES;
+  }
+
+  /** Something was stored since this answer came for the first time: the bucket takes other objects. */
   get hasStored(): boolean {
     return this.#hasStored;
   }
@@ -36,17 +44,18 @@ export class RefusedAlike {
     if (like !== this.#like) {
       this.#like = like;
       this.#inARow = 0;
-      this.#isStore = false;
       this.#hasStored = false;
     }
+    if (this.isOfStore) return;
     this.#inARow++;
-    if (this.#inARow > PROBES) this.#isStore = true;
+    this.hasChanged = true;
   }
 
   stored(): void {
-    this.#inARow = 0;
-    this.#isStore = false;
     this.#hasStored = true;
+    if (this.#inARow === 0) return;
+    this.#inARow = 0;
+    this.hasChanged = true;
   }
 }
 

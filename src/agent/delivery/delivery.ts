@@ -214,7 +214,7 @@ export class Delivery {
       const { signal } = this.#abort;
       const answer = await store.put({ stage: batch.stage, key: batch.key }, body, this.#metadata(batch), signal);
       const foreign = await this.#collisions.judge(prepared, answer, signal);
-      if (answer === "stored") this.#refusals.stored();
+      if (answer === "stored") this.#refusals.stored(batch.stage);
       if (foreign !== null) this.#refusals.conflict(batch, foreign);
       else {
         this.#delivered.push(batch);

@@ -5,6 +5,9 @@ import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import type { Gzip } from "../../core/bytes/gzip.ts";
 import { AgentError, messageOf, TooLargeError } from "../../core/errors.ts";
 import type { Log } from "../../core/log/log.ts";
+import { text } from "../../core/outside/scalar-shapes.ts";
+import { anyNumber, atLeast, storedJson } from "../../core/outside/stored-json.ts";
+import type { Stage } from "../../core/stage.ts";
 import { likenessOf, RefusedAlike } from "./alike.ts";
 import type { Foreign } from "./collisions.ts";
 import { replanned } from "./replan.ts";
@@ -17,8 +20,8 @@ export type RefusalParts = {
   readonly now: () => number;
 };
 
-/** In the buffer: the answer with which the store refuses everything, so that a restart divides nothing further. */
-const META_REFUSES = "store_refuses";
+const ROW = atLeast({ like: text(/^/, "a text"), inARow: anyNumber });
+const metaOf = (stage: Stage) => `refuses_${stage}`;
 
 /** Why the store should not be asked again at once. `denied`: a person must act. */
 export type StoreTrouble = {
@@ -38,7 +41,8 @@ export type Outcomes = {
 export class Refusals {
   readonly #parts: RefusalParts;
   readonly #refused: { readonly batch: Batch; readonly error: unknown }[] = [];
-  readonly #alike: RefusedAlike;
+  /** A bucket may have a quota of its own, so each stage is judged by itself. */
+  readonly #alike = new Map<Stage, RefusedAlike>();
   /** Their keys are taken by other objects. */
   readonly #conflicts: { readonly batch: Batch; readonly foreign: Foreign }[] = [];
   #trouble: StoreTrouble | null = null;
@@ -47,16 +51,23 @@ export class Refusals {
 
   constructor(parts: RefusalParts) {
     this.#parts = parts;
-    this.#alike = new RefusedAlike(parts.buffer.meta(META_REFUSES) || null);
   }
 
   add(batch: Batch, error: unknown): void {
     this.#refused.push({ batch, error });
   }
 
-  /** An object was stored. */
-  stored(): void {
-    this.#alike.stored();
+  /** An object of the stage was stored. */
+  stored(stage: Stage): void {
+    this.#alikeOf(stage).stored();
+  }
+
+  #alikeOf(stage: Stage): RefusedAlike {
+    const known = this.#alike.get(stage);
+    if (known !== undefined) return known;
+    const made = new RefusedAlike(storedJson(ROW, this.#parts.buffer.meta(metaOf(stage)) ?? "null"));
+    this.#alike.set(stage, made);
+    return made;
   }
 
   conflict(batch: Batch, foreign: Foreign): void {
@@ -86,20 +97,25 @@ export class Refusals {
       }
       this.#refused.shift();
     }
-    const refuses = this.#alike.ofStore ?? "";
-    if (refuses !== (this.#parts.buffer.meta(META_REFUSES) ?? "")) this.#parts.buffer.setMeta(META_REFUSES, refuses);
+    const { buffer } = this.#parts;
+    for (const [stage, alike] of this.#alike) {
+      if (!alike.hasChanged) continue;
+      buffer.setMeta(metaOf(stage), JSON.stringify(alike.row));
+      alike.hasChanged = false;
+    }
   }
 
   /** Whether to wait for the store instead of giving up the object. */
   #isOfStore(batch: Batch, error: unknown): boolean {
     if (error instanceof TooLargeError) return false;
     const reason = messageOf(error);
-    this.#alike.refused(likenessOf(reason));
-    if (this.#alike.ofStore === null) {
-      // What cannot be divided is not parked before the store has taken something else.
-      return !isDividable(batch) && !this.#alike.hasStored;
+    const alike = this.#alikeOf(batch.stage);
+    alike.refused(likenessOf(reason));
+    if (!alike.isOfStore) {
+      // What cannot be divided is not parked before the bucket has taken something else.
+      return !isDividable(batch) && !alike.hasStored;
     }
-    const message = `${reason}. The store refuses every object with this answer`;
+    const message = `${reason}. Every object of ${batch.stage} is refused with this answer`;
     const tryHint = error instanceof AgentError ? (error.tryHint ?? null) : null;
     this.#trouble = { kind: "denied", message, tryHint };
     return true;

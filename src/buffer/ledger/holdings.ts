@@ -181,6 +181,22 @@ export function rulesOf(ledger: BufferLedger): { version: string; count: number;
   return { version, count: storedEntries(anything, row.canonical)?.length ?? 0, sinceMs: row.since };
 }
 
+export type ParkedBatch = {
+  readonly stage: Stage;
+  readonly key: string;
+  readonly count: number;
+  readonly error: string;
+};
+
+/** Every batch that the store refused for good, oldest first. */
+export function parkedBatches(ledger: Readable): ParkedBatch[] {
+  return ledger.db
+    .query<ParkedBatch, []>(
+      `SELECT stage, key, count, coalesce(error, '') AS error FROM batch WHERE ${IS_PARKED} ORDER BY id`,
+    )
+    .all();
+}
+
 /** Parked batches: their number, and the newest with its reason. */
 export function parkedOf(ledger: Readable): { count: number; key: string; error: string } | null {
   const newest = ledger.db

@@ -30,6 +30,7 @@ export const COMMANDS: Commands = {
   why: () => import("../why.ts"),
   rules: () => import("../rules/rules.ts"),
   verify: () => import("../verify/verify.ts"),
+  buffer: () => import("../buffer/buffer.ts"),
   lake: () => import("../lake/lake.ts"),
   query: () => import("../query.ts"),
   provision: () => import("../provision/provision.ts"),

@@ -119,7 +119,7 @@ function missingFinding(
 
 function parkedFinding(found: EpochFindings): Finding | null {
   const lines = byStage(found, "parked", (audit) => audit.parked);
-  return lines.length === 0 ? null : { lines, try: "agent status" };
+  return lines.length === 0 ? null : { lines, try: "agent buffer requeue" };
 }
 
 function duplicateFinding(found: EpochFindings, store: Pick<ObjectStore, "uri" | "place">): Finding | null {
