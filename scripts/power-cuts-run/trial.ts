@@ -87,7 +87,7 @@ async function cutAndLook({ stand, judged }: Scene, cut: CutOf, seen: number): P
   const differences = new Differences();
   stand.power.cut(cut.of, cut.at, cut);
   if (judged.isSound) await lookAfterCut(stand.place.folder, seen, differences);
-  else await lookAtLake(stand.place.folder, differences);
+  else await lookAtLake(stand.place.folder, differences, "any");
   stand.power.cut(cut.of, cut.at, cut);
   return differences.list();
 }
