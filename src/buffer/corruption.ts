@@ -23,9 +23,9 @@ export function isDamage(error: unknown): boolean {
   return isCorruption(error) || (error instanceof AgentError && isCorruption(error.cause));
 }
 
-/** The schema is a text in the file. Our statements fit the one that was written: where they do not, it was damaged. */
+/** The schema is a text in the file, with a version. Our statements fit what was written: where they do not, it was damaged. */
 const WRONG_SCHEMA =
-  /no such (column|table|index)|has no column|malformed|near ".*": syntax error|incomplete input|unrecognized token/;
+  /no such (column|table|index)|has no column|already exists|duplicate column name|malformed|near ".*": syntax error|incomplete input|unrecognized token/;
 
 /** Whether a stored body is what was stored: gzip has a checksum in every member, SQLite has none. */
 export function isWholeBody(body: Uint8Array): boolean {

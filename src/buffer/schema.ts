@@ -123,9 +123,13 @@ export function configure(db: Database): void {
   db.run("PRAGMA temp_store = MEMORY");
 }
 
+/** No binary will have so many: a version above is a damaged header. */
+const NO_VERSION = 1_000;
+
 /** Brings the schema up to this binary's version. Throws UsageError where the database is newer than the binary. */
 export function migrate(db: Database, path: string): void {
   const { user_version: found } = db.query<{ user_version: number }, []>("PRAGMA user_version").get()!;
+  if (found < 0 || found > NO_VERSION) throw new CorruptRowError(`Cannot read the buffer's header: version ${found}`);
   if (found > SCHEMA_VERSION) {
     throw new UsageError(
       `Cannot open buffer "${path}": its schema is version ${found}, newer than this binary's ${SCHEMA_VERSION}`,
