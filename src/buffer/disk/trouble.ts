@@ -29,6 +29,12 @@ export function troubleOf(dataDir: string, error: unknown): DataDirTrouble {
   return { why: isFull ? "its disk is full" : messageOf(error), try: `df -h ${shellWord(path)}`, isFull };
 }
 
+/** Why no agent of this user can work in a data dir now; null: nothing keeps it from that. */
+export function whyUnusable(dataDir: string): string | null {
+  const path = resolve(dataDir);
+  return whyClosed(path, R_OK | W_OK | X_OK) ?? whyFull(path)?.why ?? null;
+}
+
 /** Why this user cannot read what is in a data dir; null: nothing keeps it from that. */
 export function whyUnreadable(dataDir: string): string | null {
   return whyClosed(resolve(dataDir), R_OK | X_OK);
@@ -41,8 +47,10 @@ function whyClosed(path: string, needed: number): string | null {
 /** Null also where there is no such file, and it can be made. */
 function whyNot(path: string, dataDir: string, needed: number): string | null {
   try {
+    if (path === dataDir && !statSync(path).isDirectory()) return "it is not a folder";
     statSync(path);
   } catch (error) {
+    if (codeOf(error) === "ENOTDIR") return "it is not a folder";
     if (codeOf(error) !== "ENOENT") return isDenied(error) ? whyOfFolders(dirname(path)) : sayOf(error, path, dataDir);
     // It is made when it is needed, in the nearest folder that is there.
     return path === dataDir && dirname(path) !== path ? whyNot(dirname(path), dataDir, needed) : null;

@@ -9,7 +9,7 @@ import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { AgentError, codeOf, messageOf, UsageError } from "../../core/errors.ts";
 import { shellWord } from "../../core/shell-word.ts";
-import { whyUnreadable } from "../disk/trouble.ts";
+import { whyUnreadable, whyUnusable } from "../disk/trouble.ts";
 import { type EarlierEpoch, earlierEpochs, ownerOf, type SeqOwner } from "../earlier-epochs.ts";
 import { outsideTrouble } from "../outside-error.ts";
 import { SCHEMA_VERSION } from "../schema.ts";
@@ -49,7 +49,7 @@ export class BufferLedger {
       db?.close();
       if (error instanceof AgentError) throw error;
       const trouble = outsideTrouble(error);
-      if (trouble !== null && trouble !== "busy") throw unreadable(dataDir, error);
+      if (trouble !== null && trouble !== "busy") throw unreadable(dataDir, messageOf(error), error);
       throw new AgentError(`Cannot read buffer "${path}": ${messageOf(error)}`, {
         cause: error,
         tryHint: `ls -la ${shellWord(dataDir)}`,
@@ -140,15 +140,18 @@ function lookFor(path: string, dataDir: string): void {
     isFile = statSync(path).isFile();
   } catch (error) {
     const code = codeOf(error);
-    if (code === "ENOENT") throw noBuffer(dataDir, `there is no "${BUFFER_FILE}" in it`);
-    if (code === "ENOTDIR") throw noBuffer(dataDir, "it is not a folder");
-    throw unreadable(dataDir, error);
+    if (code === "ENOTDIR") throw unreadable(dataDir, "it is not a folder", error);
+    if (code !== "ENOENT") throw unreadable(dataDir, messageOf(error), error);
+    const why = whyUnusable(dataDir);
+    const none = `there is no "${BUFFER_FILE}" in it`;
+    throw noBuffer(dataDir, why === null ? none : `${none}, and an agent cannot make one now: ${why}`);
   }
-  if (!isFile) throw noBuffer(dataDir, `its "${BUFFER_FILE}" is not a file`);
+  if (!isFile) throw unreadable(dataDir, `its "${BUFFER_FILE}" is not a file`);
 }
 
-function unreadable(dataDir: string, cause: unknown): UsageError {
-  return new UsageError(`Cannot read data dir "${dataDir}": ${whyUnreadable(dataDir) ?? messageOf(cause)}`, {
+/** `why`: where nothing keeps this user from it. */
+function unreadable(dataDir: string, why: string, cause?: unknown): UsageError {
+  return new UsageError(`Cannot read data dir "${dataDir}": ${whyUnreadable(dataDir) ?? why}`, {
     cause,
     tryHint: `ls -ld ${shellWord(dirname(resolve(dataDir)))} ${shellWord(resolve(dataDir))}`,
   });

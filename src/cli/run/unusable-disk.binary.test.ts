@@ -159,8 +159,53 @@ testWith("binary")("a data dir that is a file can never work: exit 2, at once", 
   const agent = start(path);
   expect((await agent.ended).code).toBe(2);
   expect(agent.heard).toMatch(/^Cannot use ".*" as a data dir: .*\nTry: ls -ld /);
-  const asked = Bun.spawnSync([AGENT_BINARY, "status", "--data-dir", path], { cwd: folder });
-  expect([asked.exitCode, asked.stderr.toString()]).toEqual([2, expect.stringContaining("it is not a folder")]);
+});
+
+testWith("binary", "time")("every command that reads a node says why it cannot, and exits 2", () => {
+  const cwd = newFolder();
+  writeFileSync(join(cwd, "file"), "");
+  mkdirSync(join(cwd, "empty"));
+  mkdirSync(join(cwd, "odd", "buffer.db"), { recursive: true });
+  const commands = [["status"], ["verify"], ["tail"], ["why", "1"], ["rules", "backtest"], ["rules", "list"]];
+  for (const [dataDir, why] of [
+    ["missing", 'there is no "buffer.db" in it'],
+    ["empty", 'there is no "buffer.db" in it'],
+    ["file", "it is not a folder"],
+    ["file/below", "it is not a folder"],
+    ["odd", 'its "buffer.db" is not a file'],
+  ] as const) {
+    for (const command of commands) {
+      const asked = Bun.spawnSync([AGENT_BINARY, ...command, "--data-dir", dataDir], { cwd });
+      const said = expect.stringMatching(new RegExp(`${why}\nTry: `));
+      expect([dataDir, command, asked.exitCode, asked.stderr.toString()]).toEqual([dataDir, command, 2, said]);
+    }
+  }
+});
+
+diskTest("where no agent can make a buffer, status says so", () => {
+  const path = disk("size=1m");
+  fill(path, 0);
+  const asked = Bun.spawnSync([AGENT_BINARY, "status", "--data-dir", join(path, "data")], { cwd: folder });
+  const said = 'there is no "buffer.db" in it, and an agent cannot make one now: its disk is full';
+  expect([asked.exitCode, asked.stderr.toString()]).toEqual([2, expect.stringContaining(said)]);
+});
+
+testWith("binary", "time")("a store that is a file is not an empty store: verify and lake could not look", () => {
+  const cwd = newFolder();
+  writeFileSync(join(cwd, "file"), "");
+  const row = `{"sensor_id":"a","timestamp":"2026-01-01T00:00:00Z","temperature":2}\n`;
+  const stdin = new TextEncoder().encode(row);
+  const once = ["run", "--source", "stdin:", "--once", "--data-dir", "data", "--store", "dir:lake"];
+  expect(Bun.spawnSync([AGENT_BINARY, ...once], { cwd, stdin }).exitCode).toBe(0);
+  for (const command of [
+    ["lake", "ls"],
+    ["lake", "head"],
+    ["verify", "--data-dir", "data"],
+  ]) {
+    const asked = Bun.spawnSync([AGENT_BINARY, ...command, "--store", "dir:file"], { cwd });
+    const said = expect.stringContaining("there is a file where a folder should be");
+    expect([command, asked.exitCode, asked.stderr.toString()]).toEqual([command, 2, said]);
+  }
 });
 
 /** An agent of an ordinary user, who may not look into the folder of the build. */

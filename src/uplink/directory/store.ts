@@ -158,7 +158,9 @@ export class DirectoryStore implements ObjectStore {
         .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
         .sort();
     } catch (error) {
-      if (isMissing(error)) return [];
+      // A bucket that is a file, or below one, is not an empty bucket.
+      const isNoFolder = within === "" && codeOf(error) === "ENOTDIR";
+      if (isMissing(error) && !isNoFolder) return [];
       throw this.#explain(error, "list", folder);
     }
   }
