@@ -17,7 +17,7 @@ import { NO_EXTERNAL_ID, roleArn } from "./policies.ts";
 import { type Env, proveEdge } from "./prove.ts";
 import { roleResource } from "./role.ts";
 import { externalIdIn, unityRole } from "./unity-role.ts";
-import type { AwsWish } from "./wish.ts";
+import { type AwsWish, foreignByTags } from "./wish.ts";
 
 export function awsSide(aws: Aws, wish: AwsWish, env: Env): ProvisionSide {
   return {
@@ -49,7 +49,8 @@ function withOther(aws: Aws, wish: AwsWish): Resource[] {
 /** A role with a real external id was let in by a storage credential. Whether that is still there, only Databricks knows. */
 async function letIn(aws: Aws, wish: AwsWish, doing: Doing): Promise<readonly string[]> {
   const role = await roleResource(aws, unityRole(wish), wish).read(doing);
-  const externalId = role === null ? null : externalIdIn(role);
+  // One that is not ours is not deleted, and says nothing of our buckets.
+  const externalId = role === null || foreignByTags(role.tags) !== null ? null : externalIdIn(role);
   if (externalId === null || externalId === NO_EXTERNAL_ID) return [];
   return [`a storage credential of Databricks with the external id ${externalId}`];
 }
