@@ -16,6 +16,7 @@ import type { SensorCatalogue } from "../core/sensor.ts";
 import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
 import { noticeCopy } from "./recovery/copied.ts";
 import { Doubt } from "./recovery/doubt.ts";
+import { askAboutInherited } from "./recovery/inherited.ts";
 import { salvageBuffer } from "./recovery/salvage.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -40,7 +41,7 @@ export async function openBuffer(
       const path = join(dataDir, BUFFER_FILE);
       const isDamaged = isCorrupt || asideInProgress(dataDir) !== null || isLogDamaged(`${path}-wal`);
       const fresh = () => newBuffer(inputs, catalogue);
-      const buffer = isDamaged ? await salvageBuffer(inputs, fresh) : fresh();
+      const buffer = isDamaged ? await salvageBuffer(inputs, fresh) : await settled(inputs, fresh);
       waiting.over();
       return buffer;
     } catch (error) {
@@ -50,6 +51,19 @@ export async function openBuffer(
       else await waiting.after(error);
     }
   }
+}
+
+/** A buffer that began a new epoch asks the store first what another copy delivered of the old one. */
+async function settled(inputs: BufferInputs, open: () => SqliteBuffer): Promise<SqliteBuffer> {
+  const buffer = open();
+  try {
+    if (!(await askAboutInherited(inputs, buffer))) return buffer;
+  } catch (error) {
+    buffer.close();
+    throw error;
+  }
+  buffer.close();
+  return open();
 }
 
 function newBuffer(inputs: BufferInputs, catalogue?: SensorCatalogue): SqliteBuffer {

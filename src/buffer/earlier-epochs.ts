@@ -45,6 +45,14 @@ export function ownerOf(seq: number, present: SeqOwner, earlier: readonly Earlie
 }
 
 /**
+ * The revision with which a window went out in the epoch before, of a stored `revision` below 0: -1 where it did not, and is known
+ * from an epoch before that one.
+ */
+export function revisionBefore(revision: number): number {
+  return -2 - revision;
+}
+
+/**
  * Ends the epoch of a buffer that is not open yet for its agent, and gives it `epoch`, in the caller's transaction. Windows begin
  * again, without the readings that went out in them: the new epoch's windows have other ids.
  */
@@ -60,7 +68,7 @@ export function endEpoch(db: Database, epoch: string, nowMs: number): EarlierEpo
   const ended = { epoch: meta("epoch") ?? "", nodeId: meta("node_id") ?? "", first, last, endedAtMs: nowMs };
   set.run(META_EARLIER, JSON.stringify([...before, ended]));
   set.run("epoch", epoch);
-  db.run("UPDATE window SET revision = -1");
+  db.run("UPDATE window SET revision = CASE WHEN revision >= 0 THEN -2 - revision ELSE -1 END");
   db.run("DELETE FROM window_state");
   return ended;
 }

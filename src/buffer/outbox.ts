@@ -155,7 +155,7 @@ export class Outbox {
         { first: range.first, last: middle },
         { first: middle + 1, last: range.last },
       ]) {
-        const objects = this.#objectsOf(half).filter((o) => o.stage === batch.stage && o.hourMs === range.hourMs);
+        const objects = this.objectsOf(half).filter((o) => o.stage === batch.stage && o.hourMs === range.hourMs);
         for (const object of objects) this.#insert(object, half, nowMs);
       }
       return "halved";
@@ -208,7 +208,7 @@ export class Outbox {
   }
 
   #insertRange(range: SeqRange, nowMs: number): Batch[] {
-    return this.#objectsOf(range).map((object) => this.#insert(object, range, nowMs));
+    return this.objectsOf(range).map((object) => this.#insert(object, range, nowMs));
   }
 
   #insert({ stage, hourMs, count }: PlannedObject, { first, last }: SeqRange, nowMs: number): Batch {
@@ -226,7 +226,7 @@ export class Outbox {
    * Which objects a range makes: per hour of event time, all rows to raw, the valid and the others to their stages. Throws
    * CorruptRowError where one of its readings is not there: a damaged page can hide them without an error.
    */
-  #objectsOf(range: SeqRange): PlannedObject[] {
+  objectsOf(range: SeqRange): PlannedObject[] {
     const valid = new Map<number, number>();
     const other = new Map<number, number>();
     let rows = 0;

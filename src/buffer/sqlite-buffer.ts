@@ -99,8 +99,7 @@ export class SqliteBuffer {
 
   /** Whose ids the reading with this seq has. */
   ownerOf(seq: number): SeqOwner {
-    const { epoch, nodeId } = this;
-    return ownerOf(seq, { epoch, nodeId }, this.earlier);
+    return ownerOf(seq, { epoch: this.epoch, nodeId: this.#nodeId }, this.earlier);
   }
 
   get lastSeq(): number {
@@ -138,8 +137,9 @@ export class SqliteBuffer {
     return this.recent.cover(range) ?? this.#reader.read(range);
   }
 
-  /** Runs `work` in one IMMEDIATE transaction: all of it is durable on return, or none of it happened. */
+  /** Runs `work` in one IMMEDIATE transaction, or in the caller's: all of it is durable on return, or none of it happened. */
   transact<T>(work: () => T): T {
+    if (this.db.inTransaction) return work();
     this.db.run("BEGIN IMMEDIATE");
     try {
       const result = work();

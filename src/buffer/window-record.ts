@@ -40,14 +40,15 @@ export class WindowLedger {
       .get(startMs);
     if (row === null) return null;
     // Another length under the same start: a new window, but its key must not meet the old one's.
-    if (row.length !== this.#lengthMs) return { revision: row.revision, throughSeq: 0, states: null, expired: false };
+    if (row.length !== this.#lengthMs)
+      return { revision: Math.max(-1, row.revision), throughSeq: 0, states: null, expired: false };
     const { states = null } =
       this.#buffer.db
         .query<{ states: Uint8Array }, [number]>("SELECT states FROM window_state WHERE start = ?")
         .get(startMs) ?? {};
-    // Never issued: it went out in an earlier epoch only.
+    // Below 0: it went out in an earlier epoch only.
     const expired = states === null && row.revision >= 0;
-    return { revision: row.revision, throughSeq: row.through_seq, states, expired };
+    return { revision: Math.max(-1, row.revision), throughSeq: row.through_seq, states, expired };
   }
 
   /** Inside the transaction that plans the window's batch. */

@@ -44,6 +44,14 @@ export function windowKey(of: WindowKey): string {
   return `${folderOf(of.windowStartMs, of.node)}/${of.epoch}.${start}.r${of.revision}.${of.count}.json.gz`;
 }
 
+/** The keys of an epoch's objects of one hour begin with this. */
+export function epochPrefix(
+  hourMs: number,
+  { nodeId, epoch }: { readonly nodeId: string; readonly epoch: string },
+): string {
+  return `${folderOf(hourMs, nodeId)}/${epoch}.`;
+}
+
 const FOLDER = /^date=([+-]\d{6}|\d{4})-\d\d-\d\d\/hour=(\d\d|all)\/(?<node>[A-Za-z0-9._-]+)\/(?<epoch>[0-9a-z]+)\./;
 const RANGE = /^(?<first>\d{12,16})-(?<last>\d{12,16})\.(?<count>\d{1,16})\.json\.gz$/;
 const WINDOW =

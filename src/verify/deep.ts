@@ -22,9 +22,11 @@ type Deep = NonNullable<EpochFindings["deep"]>;
 /** Throws the error of a store that cannot be read now; an object that is corrupt or missing is a finding. */
 export async function openEvery(
   objects: readonly StoredObject[],
-  { epoch, seqs: { last: accepted } }: Pick<EpochFindings, "epoch" | "seqs">,
+  { epoch, seqs: { last } }: Pick<EpochFindings, "epoch" | "seqs">,
   { store, stop, progress }: DeepOptions,
 ): Promise<Deep> {
+  // Of a data dir that was copied, another copy may have continued the epoch.
+  const accepted = objects.reduce((most, { of }) => Math.max(most, of.kind === "readings" ? of.last : 0), last);
   if (accepted > DEEP_SEQS) {
     throw new AgentError(`Cannot verify --deep: ${grouped(accepted)} readings are more than it can hold in memory`, {
       tryHint: "agent verify",

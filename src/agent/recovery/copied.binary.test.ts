@@ -41,7 +41,7 @@ function readings(tag: string, count: number): string {
 
 function take(dataDir: string, tag: string, count: number, env: Env = MACHINE_A) {
   const ran = agent(["run", "--once", "--source", "stdin:", "--data-dir", dataDir], env, readings(tag, count));
-  expect([ran.code, ran.stderr.includes("ERROR")]).toEqual([0, false]);
+  expect([ran.code, ran.code === 0 ? "" : ran.stderr, ran.stderr.includes("ERROR")]).toEqual([0, "", false]);
   return ran;
 }
 
@@ -188,7 +188,8 @@ binaryTest("what is no copy begins no epoch: a restart, another name of the fold
   expect(verified("moved").epochs.length).toBe(1);
 });
 
-binaryTest("a data dir on another machine is noticed, and its promised batches keep their keys", async () => {
+/** A run that cannot deliver, killed when it has promised what it can; the rest of its readings are not promised. */
+async function runAway(): Promise<void> {
   const away = Bun.spawn([BINARY, "run", "--source", "simulator:?sensors=2&rate=100&seed=4", "--data-dir", "data"], {
     cwd: folder,
     env: {
@@ -208,8 +209,13 @@ binaryTest("a data dir on another machine is noticed, and its promised batches k
     told += new TextDecoder().decode(chunk);
     if (told.includes("uplink_down")) break;
   }
+  await Bun.sleep(1_500);
   away.kill("SIGKILL");
   await away.exited;
+}
+
+binaryTest("a data dir on another machine is noticed, and its promised batches keep their keys", async () => {
+  await runAway();
   const { stderr } = take("data", "b", 50, MACHINE_B);
   expect(stderr).toContain("it was last open on another machine");
   const rows = rowsOf("raw");
@@ -221,6 +227,39 @@ binaryTest("a data dir on another machine is noticed, and its promised batches k
     expect(rows.filter((row) => row.reading_id.startsWith(`${epoch}-`)).length).toBe(accepted);
   }
 });
+
+for (const batchRows of ["70", "20000"]) {
+  binaryTest(
+    `what the store has of the old epoch is not sent again under the new one (batches of ${batchRows})`,
+    async () => {
+      await runAway();
+      copy("data", "snapshot");
+      // The other copy delivers what both hold, and more, in ranges of its own.
+      take("data", "more", 30, { ...MACHINE_A, AGENT_BATCH_ROWS: batchRows });
+      const before = rowsOf("raw").length;
+      const { stderr } = take("snapshot", "b", 50, MACHINE_B);
+      expect(stderr).toContain("copied_readings_found");
+      for (const stage of ["raw", "schematized"]) {
+        const rows = rowsOf(stage);
+        expect([stage, distinct(rows, taken)]).toEqual([stage, rows.length]);
+      }
+      expect(rowsOf("raw").length).toBe(before + 50);
+      expect(records()).toBe(rowsOf("validated").length);
+      verified("snapshot", MACHINE_B);
+      verified("data");
+    },
+  );
+}
+
+/** The readings in the newest revisions of all windows. */
+function records(): number {
+  const windows = new Map<string, { readonly revision: number; readonly count: number }>();
+  for (const { window_id, sensor_id, revision, record_count } of rowsOf("aggregated")) {
+    const id = `${window_id} ${sensor_id}`;
+    if (revision >= (windows.get(id)?.revision ?? 0)) windows.set(id, { revision, count: record_count });
+  }
+  return [...windows.values()].reduce((sum, { count }) => sum + count, 0);
+}
 
 const TOTAL = 6_000;
 const LIVES = 12;
@@ -268,12 +307,7 @@ binaryTest(
     const { epochs } = verified("data");
     expect([at, epochs.length > 1, epochs.reduce((sum, { accepted }) => sum + accepted, 0)]).toEqual([at, true, TOTAL]);
     // A window's rows are spread over its epochs, each reading in one of them.
-    const windows = new Map<string, { readonly revision: number; readonly records: number }>();
-    for (const { window_id, sensor_id, revision, record_count } of rowsOf("aggregated")) {
-      const id = `${window_id} ${sensor_id}`;
-      if (revision >= (windows.get(id)?.revision ?? 0)) windows.set(id, { revision, records: record_count });
-    }
-    const counted = [...windows.values()].reduce((sum, { records }) => sum + records, 0);
+    const counted = records();
     expect([at, counted]).toEqual([at, rowsOf("validated").length]);
   },
   300_000,

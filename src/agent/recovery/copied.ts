@@ -8,10 +8,11 @@ import { differenceOf, joinMarks, MARKS, META_MARKS, NO_MARKS } from "../../buff
 import { type EarlierEpoch, earlierEpochs, endEpoch } from "../../buffer/earlier-epochs.ts";
 import { newEpoch } from "../../buffer/epoch.ts";
 import { outsideTrouble } from "../../buffer/outside-error.ts";
-import { BUFFER_FILE } from "../../buffer/sqlite-buffer.ts";
+import { BUFFER_FILE, type SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import { storedJson } from "../../core/outside/stored-json.ts";
 import type { Problem } from "../../core/problem.ts";
 import { grouped } from "../../core/readable-numbers.ts";
+import type { SeqRange } from "../../core/seq-range.ts";
 import type { BufferInputs } from "../buffer-inputs.ts";
 import { readLive } from "../live.ts";
 import { oldEpochs, rememberCopied } from "./old-epochs.ts";
@@ -19,7 +20,11 @@ import { oldEpochs, rememberCopied } from "./old-epochs.ts";
 /** Another agent was seen at work with this epoch. */
 const META_SHARED = "epoch_shared";
 
-type Difference = "machine" | "file" | "report" | "shared";
+/** Why the epoch ended, as long as the store was not asked yet what another copy delivered of it; else empty. */
+const META_UNASKED = "epoch_unasked";
+
+const DIFFERENCES = ["machine", "file", "report", "shared"] as const;
+type Difference = (typeof DIFFERENCES)[number];
 const BECAUSE: Readonly<Record<Difference, string>> = {
   machine: "it was last open on another machine",
   file: "its buffer is not the file that was last open",
@@ -53,7 +58,8 @@ export function noticeCopy(inputs: BufferInputs, db: Database, isSame: boolean):
   const problem = db
     .transaction(() => {
       const ended = endEpoch(db, fresh, now());
-      const found = problemOf(difference, { ended, epoch: fresh, lastSeq: lastSeqOf(db, store) });
+      const found = problemOf(difference, { ended, epoch: fresh, lastSeq: lastSeqOf(db, store), asked: false });
+      store.setMeta(META_UNASKED, difference);
       store.setMeta(META_MARKS, JSON.stringify(here));
       rememberCopied(store, found, now());
       store.setMeta(META_SHARED, "0");
@@ -61,6 +67,19 @@ export function noticeCopy(inputs: BufferInputs, db: Database, isSame: boolean):
     })
     .immediate();
   log.warn(problem.code, problem.message, { try: problem.try });
+}
+
+export function isUnasked(buffer: Meta): boolean {
+  return (buffer.meta(META_UNASKED) ?? "") !== "";
+}
+
+/** The store was asked, or cannot be: the problem now names the readings that may still be there twice. Inside a transaction. */
+export function noteAsked(buffer: SqliteBuffer, ended: EarlierEpoch, asked: boolean, nowMs: number): void {
+  const difference = DIFFERENCES.find((one) => one === buffer.meta(META_UNASKED));
+  buffer.setMeta(META_UNASKED, "");
+  if (difference === undefined || !asked) return;
+  const { epoch, lastSeq } = buffer;
+  rememberCopied(buffer, problemOf(difference, { ended, epoch, lastSeq, asked }), nowMs);
 }
 
 /** Marks that cannot be noted on a full disk are noted at a later start. */
@@ -105,19 +124,24 @@ function behind(store: Meta, dataDir: string, db: Database): "report" | null {
   return known.some(({ epoch }) => epoch === told.epoch) ? null : "report";
 }
 
-type NewEpoch = { readonly ended: EarlierEpoch; readonly epoch: string; readonly lastSeq: number };
+type NewEpoch = {
+  readonly ended: EarlierEpoch;
+  readonly epoch: string;
+  readonly lastSeq: number;
+  /** The store said what it has of the old epoch. */
+  readonly asked: boolean;
+};
 
-function problemOf(difference: Difference, { ended, epoch, lastSeq }: NewEpoch): Problem {
-  const first = ended.last + 1;
-  const doubles =
-    lastSeq < first
-      ? "Every reading in it was promised before, and no copy sends a promised one twice"
-      : `Readings ${grouped(first)} to ${grouped(lastSeq)} were not promised yet and go out under it: if another copy sends them too, they are there twice`;
-  return {
-    code: "data_dir_copied",
-    message:
-      `The data dir was moved, restored or cloned: ${BECAUSE[difference]}. The node continues under epoch ${epoch}, after ${ended.epoch}. ` +
-      `${doubles}. The same is true of the newest aggregates`,
-    try: "agent verify",
-  };
+function problemOf(difference: Difference, { ended, epoch, lastSeq, asked }: NewEpoch): Problem {
+  const message =
+    `The data dir was moved, restored or cloned: ${BECAUSE[difference]}. The node continues under epoch ${epoch}, after ` +
+    `${ended.epoch}. ${doublesText({ first: ended.last + 1, last: lastSeq }, asked)}`;
+  return { code: "data_dir_copied", message, try: "agent verify" };
+}
+
+function doublesText({ first, last }: SeqRange, asked: boolean): string {
+  const aggregates = "The newest aggregates may count some readings twice";
+  if (last < first) return `Every reading in it was promised, and no copy sends a promised one twice. ${aggregates}`;
+  const store = asked ? ", are not in the store" : "";
+  return `Readings ${grouped(first)} to ${grouped(last)} were not promised${store}, and go out under it: if another copy sends them too, they are there twice. ${aggregates}`;
 }

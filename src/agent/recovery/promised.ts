@@ -7,7 +7,7 @@ import type { EarlierEpoch, SeqOwner } from "../../buffer/earlier-epochs.ts";
 import type { SalvagedBatch } from "../../buffer/salvage/damaged-buffer.ts";
 import { type HourRange, missingIn, overlaps, type SeqRange } from "../../core/seq-range.ts";
 import { READING_STAGES, type ReadingStage } from "../../core/stage.ts";
-import { type ParsedKey, parseKey } from "../../uplink/object-key.ts";
+import { epochPrefix, type ParsedKey, parseKey } from "../../uplink/object-key.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
 
 type Planned = HourRange & {
@@ -125,9 +125,7 @@ export class Promised {
   }
 
   async #list(store: ObjectStore, hourMs: number, node: string, epoch: string): Promise<true> {
-    const hour = new Date(hourMs).toISOString();
-    const t = hour.indexOf("T");
-    const prefix = `date=${hour.slice(0, t)}/hour=${hour.slice(t + 1, t + 3)}/${node}/${epoch}.`;
+    const prefix = epochPrefix(hourMs, { nodeId: node, epoch });
     for (const stage of READING_STAGES) {
       for await (const { key } of store.list(stage, prefix)) {
         const parsed = parseKey(stage, key);
@@ -158,7 +156,8 @@ function isSound({ stage, key, count, range }: SalvagedBatch): boolean {
   );
 }
 
-async function withinTime<T>(work: Promise<T>): Promise<T | null> {
+/** Null: it took longer, or failed. */
+export async function withinTime<T>(work: Promise<T>): Promise<T | null> {
   let timer: Timer | undefined;
   const late = new Promise<null>((resolve) => {
     timer = setTimeout(() => resolve(null), ASK_MS);

@@ -90,8 +90,8 @@ function keptWindow(damaged: DamagedBuffer, startMs: number, lengthMs: number, r
   const kept = damaged.window(startMs);
   if (kept === "unreadable") return kept;
   if (kept === null) return revision >= 0 ? "unreadable" : null;
-  if (kept.length !== lengthMs) return { revision: Math.max(revision, kept.revision), throughSeq: 0, sensors: [] };
-  if (kept.revision < revision) return "unreadable";
+  if (kept.length !== lengthMs) return { revision: Math.max(-1, revision, kept.revision), throughSeq: 0, sensors: [] };
+  if (Math.max(-1, kept.revision) < revision) return "unreadable";
   // It went out in an earlier epoch only.
   if (kept.revision < 0) return { revision: -1, throughSeq: kept.throughSeq, sensors: [] };
   if (kept.states === null) return "expired";
