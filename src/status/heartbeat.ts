@@ -143,7 +143,7 @@ export class RunHeartbeat {
     if (this.#warned || error instanceof TransientError) return;
     this.#warned = true;
     const hint = error instanceof AgentError ? error.tryHint : undefined;
-    this.#log.warn("heartbeat_unsent", `${this.#error}. Readings are delivered all the same`, {
+    this.#log.warn("heartbeat_unsent", `${this.#error}. No reading waits for it`, {
       try: hint ?? "export AGENT_HEARTBEAT=off",
     });
   }
