@@ -2,7 +2,7 @@
  * The database's shape, as numbered migrations (`user_version`), and how a connection to it is set up. Readings are
  * narrow: what repeats (sensor, label, commit) is kept once; a reading is a few integers and reals.
  */
-import type { Database } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 import { codeOf, messageOf, UsageError } from "../core/errors.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY, type SensorCatalogue } from "../core/sensor.ts";
 import { CONFLICT_TABLE } from "./conflicts.ts";
@@ -125,6 +125,20 @@ export function configure(db: Database): void {
 
 /** No binary will have so many: a version above is a damaged header. */
 const NO_VERSION = 1_000;
+
+/** For writing, set up and of this binary's version. Where that or `first` fails, it is closed: a start may try for hours. */
+export function openDatabase(path: string, first: (db: Database) => void): Database {
+  const db = new Database(path, { create: true, readwrite: true });
+  try {
+    configure(db);
+    migrate(db, path);
+    first(db);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
 
 /** Brings the schema up to this binary's version. Throws UsageError where the database is newer than the binary. */
 export function migrate(db: Database, path: string): void {

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -265,3 +265,17 @@ test("the last times of a sensor are those of its last commits, newest first", (
   buffer.close();
   expect(lastTimesOf(buffer, 1, 3)).toEqual([]);
 });
+
+test.if(process.platform === "linux")(
+  "a buffer that cannot be opened leaves no file open: a start may try for hours",
+  () => {
+    open().close();
+    const db = new Database(join(dataDir, "buffer.db"));
+    db.run("DROP TABLE sensor");
+    db.close();
+    const files = () => readdirSync("/proc/self/fd").length;
+    const before = files();
+    for (let tries = 0; tries < 50; tries++) expect(() => open()).toThrow("sensor");
+    expect(files()).toBeLessThan(before + 10);
+  },
+);

@@ -3,7 +3,7 @@
  * verdicts and the sources' cursors have been written and synced in one transaction. Seqs start at 1 and are never
  * used twice, also after everything was pruned. Only the process that holds the data dir's lock opens it for writing.
  */
-import { Database } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { join } from "node:path";
 import type { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
@@ -13,7 +13,7 @@ import { type EarlierEpoch, earlierEpochs, ownerOf, type SeqOwner } from "./earl
 import { newEpoch } from "./epoch.ts";
 import { BlockReader, loadCatalogue } from "./read-back.ts";
 import { RecentBlocks } from "./recent.ts";
-import { addMeasureColumns, configure, migrate } from "./schema.ts";
+import { addMeasureColumns, openDatabase } from "./schema.ts";
 import { saveShare, takeOverCursor } from "./source-shares.ts";
 
 export const BUFFER_FILE = "buffer.db";
@@ -62,12 +62,11 @@ export class SqliteBuffer {
 
   constructor(options: OpenBuffer) {
     const path = join(options.dataDir, BUFFER_FILE);
-    this.db = new Database(path, { create: true, readwrite: true });
-    configure(this.db);
-    migrate(this.db, path);
-    options.opened?.(this.db);
     const stored = new SensorCatalogue();
-    loadCatalogue(this.db, stored);
+    this.db = openDatabase(path, (db) => {
+      options.opened?.(db);
+      loadCatalogue(db, stored);
+    });
     this.#persisted = sizesOf(stored);
     this.catalogue = options.catalogue ?? stored;
     this.epoch = this.#meta("epoch", () => newEpoch(options.nowMs, options.chance));

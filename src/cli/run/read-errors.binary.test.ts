@@ -34,6 +34,7 @@ const ENV = {
   AWS_REGION: "us-west-2",
   AWS_ENDPOINT_URL_S3: "http://127.0.0.1:9",
 };
+const FILES_MOST = 40;
 const READINGS = 60_000;
 const SOURCE = `simulator:?sensors=20&rate=10&count=${READINGS}&start=2026-01-01T00:00:00Z`;
 const start = (store: string, more: readonly string[] = []) =>
@@ -79,6 +80,8 @@ testWith("binary", "time", "disks that fail")(
     expect(await agent.says("data_dir_waits")).toBe(true);
     await Bun.sleep(3_000);
     expect([agent.end, agent.heard.includes("buffer_corrupt")]).toEqual([null, false]);
+    // No try leaves a file open.
+    expect(readdirSync(`/proc/${agent.pid}/fd`).length).toBeLessThan(FILES_MOST);
     appendFileSync(IMAGE, rest);
     sh("losetup", "-c", loop);
     expect(await agent.says("buffer_sound")).toBe(true);
