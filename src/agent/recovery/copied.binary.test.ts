@@ -20,6 +20,12 @@ beforeEach(() => {
 
 type Env = Readonly<Record<string, string>>;
 const MACHINE_A = { AGENT_MACHINE_ID: "board-a" };
+const S3_ENV = {
+  AGENT_NODE_ID: "edge-1",
+  AWS_REGION: "us-west-2",
+  AWS_ACCESS_KEY_ID: "test-key",
+  AWS_SECRET_ACCESS_KEY: "test-secret-key",
+};
 const MACHINE_B = { AGENT_MACHINE_ID: "board-b" };
 
 function agent(argv: readonly string[], env: Env = MACHINE_A, stdin?: string) {
@@ -194,13 +200,10 @@ async function runAway(): Promise<void> {
     cwd: folder,
     env: {
       ...MACHINE_A,
-      AGENT_NODE_ID: "edge-1",
+      ...S3_ENV,
       AGENT_STORE: "s3:",
       AGENT_BATCH_ROWS: "100",
-      AWS_REGION: "us-west-2",
       AWS_ENDPOINT_URL_S3: "http://127.0.0.1:9",
-      AWS_ACCESS_KEY_ID: "test-key",
-      AWS_SECRET_ACCESS_KEY: "test-secret-key",
     },
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -250,6 +253,37 @@ for (const batchRows of ["70", "20000"]) {
     },
   );
 }
+
+binaryTest("a stop while a silent store is asked ends at once, and the next start asks again", async () => {
+  await runAway();
+  copy("data", "snapshot");
+  take("data", "more", 30);
+  const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+  const asking = Bun.spawn([BINARY, "run", "--source", "stdin:", "--store", "s3:", "--data-dir", "snapshot"], {
+    cwd: folder,
+    env: { ...MACHINE_B, ...S3_ENV, AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${silent.port}` },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let told = "";
+  for await (const chunk of asking.stderr) {
+    told += new TextDecoder().decode(chunk);
+    if (told.includes("data_dir_copied")) break;
+  }
+  await Bun.sleep(500);
+  const from = performance.now();
+  asking.kill("SIGTERM");
+  // Much less than the ten seconds that the store has for its answer.
+  expect([await asking.exited, performance.now() - from < 5_000]).toEqual([0, true]);
+  silent.stop(true);
+  const { stderr } = take("snapshot", "b", 50, MACHINE_B);
+  expect([stderr.includes("moved, restored or cloned"), stderr.includes("copied_readings_found")]).toEqual([
+    false,
+    true,
+  ]);
+  const rows = rowsOf("raw");
+  expect(distinct(rows, taken)).toBe(rows.length);
+  verified("snapshot", MACHINE_B);
+});
 
 /** The readings in the newest revisions of all windows. */
 function records(): number {
