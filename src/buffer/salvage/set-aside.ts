@@ -29,7 +29,8 @@ export function asideInProgress(dataDir: string): string | null {
 
 /** Sets the buffer aside, or continues it. On return there is no file of the usual name. Returns the path set aside. */
 export function setAside(dataDir: string, nowMs: number): string {
-  const aside = asideInProgress(dataDir) ?? freeName(dataDir, nowMs);
+  const begun = asideInProgress(dataDir);
+  const aside = begun ?? freeName(dataDir, nowMs);
   writeDurably(join(dataDir, INTENT_FILE), JSON.stringify({ aside }));
   // Names may reach the disk in any order: each step is durable before the next begins.
   syncFolder(dataDir);
@@ -40,7 +41,11 @@ export function setAside(dataDir: string, nowMs: number): string {
     for (const suffix of ["", ...LOG_SUFFIXES]) rmSync(from + suffix, { force: true });
   } else {
     // Its log is renamed first: SQLite would apply a log to the wrong database beside it.
-    for (const suffix of LOG_SUFFIXES) if (existsSync(from + suffix)) renameSync(from + suffix, to + suffix);
+    for (const suffix of LOG_SUFFIXES) {
+      // A log that is aside is the real one: a reader (`agent status`) made the other meanwhile, and it is empty.
+      if (begun !== null && existsSync(to + suffix)) rmSync(from + suffix, { force: true });
+      else if (existsSync(from + suffix)) renameSync(from + suffix, to + suffix);
+    }
     syncFolder(dataDir);
     renameSync(from, to);
   }
