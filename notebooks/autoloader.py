@@ -67,7 +67,7 @@ class Settings:
         return f"{self.store}{self.prefix}-{stage}-data-{self.region}/"
 
     def heartbeats(self) -> str:
-        """One object a node, and nothing else that is below `nodes/`."""
+        """One object for each epoch of a node, and nothing else that is below `nodes/`."""
         return f"{self.store}{self.prefix}-metadata-{self.region}/nodes/*/heartbeat*.json"
 
     def checkpoint_folder(self) -> str:
