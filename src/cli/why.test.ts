@@ -48,6 +48,24 @@ These are about its sensor too, and it did not break them:
 `);
 });
 
+test("a reading that went out under another epoch, because its key was taken, is found by that id", async () => {
+  node.take(10);
+  const other = "01k9zzzzzzzzzzzzzzzzzzzzzz";
+  node.plan();
+  for (const batch of node.outbox.open(100)) {
+    const again = {
+      stage: batch.stage,
+      key: batch.key.replace(node.buffer.epoch, other),
+      count: 1,
+      body: new Uint8Array(1),
+    };
+    node.outbox.replan(batch, { again, epoch: other, window: null, found: "another object" }, node.nowMs);
+  }
+  const { code, stdout } = await why(`${other}-10`, "--json");
+  expect([code, JSON.parse(stdout).reading.reading_id]).toEqual([0, `${other}-10`]);
+  expect((await why("01k9yyyyyyyyyyyyyyyyyyyyyy-10")).code).toBe(1);
+});
+
 test("as JSON: the reading as its row in raw, the version, the verdict", async () => {
   node.take(20);
   knowRules();

@@ -1,5 +1,6 @@
 /** Finds a reading in the buffer, with the rules that judged it. */
 import { type OldEpoch, oldEpochs } from "../agent/recovery/old-epochs.ts";
+import { conflictsOf } from "../buffer/conflicts.ts";
 import { heldBy } from "../buffer/ledger/holdings.ts";
 import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { lossesOf } from "../buffer/ledger/losses.ts";
@@ -61,7 +62,8 @@ export type Explanation = {
 export function explain(asked: ReadingAsked, dataDir: string): Explanation {
   const ledger = BufferLedger.open(dataDir);
   try {
-    const owner = ledger.ownerOf(asked.seq);
+    const own = ledger.ownerOf(asked.seq);
+    const owner = { ...own, epoch: replannedEpoch(asked, ledger) ?? own.epoch };
     if (asked.epoch !== null && asked.epoch !== owner.epoch) throw ofAnotherEpoch(asked, ledger, dataDir);
     const readings = new LedgerReadings(ledger);
     const stored = readings.at(asked.seq);
@@ -84,6 +86,17 @@ export function explain(asked: ReadingAsked, dataDir: string): Explanation {
   } finally {
     ledger.close();
   }
+}
+
+/** The epoch that was asked for, where the reading went out under it because another object had its key; else null. */
+function replannedEpoch({ epoch, seq }: ReadingAsked, ledger: BufferLedger): string | null {
+  if (epoch === null) return null;
+  const own = new Set([ledger.epoch, ...ledger.earlier().map((one) => one.epoch)]);
+  const isIt = conflictsOf(ledger).some(
+    ({ range, under, epoch: other }) =>
+      other === epoch && own.has(under) && range !== null && contains(range, { first: seq, last: seq }),
+  );
+  return isIt ? epoch : null;
 }
 
 function judgedByOf(at: ReadingAt, shown: ShownReading, ledger: BufferLedger): JudgedBy {

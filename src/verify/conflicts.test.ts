@@ -1,6 +1,7 @@
 /** Keys that are taken, with kills in between: `verify` finds every reading once, and names the objects that are not ours. */
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -115,6 +116,44 @@ for (const seed of seeds) {
     },
     600_000,
   );
+}
+
+longTest(
+  "a buffer that was set aside as corrupt takes its conflicts along",
+  async () => {
+    const foreign = new Set<string>();
+    const store = new PlantedStore(
+      new DirectoryStore({ root: join(folder, "lake-aside"), prefix: "acme", region: "us-west-2" }),
+    );
+    store.plant = planter(7, foreign);
+    const dataDir = join(folder, "data-aside");
+    await live({ dataDir, store, count: 500 });
+    const before = (await look(dataDir, store)).conflicts.length;
+    expect(before).toBeGreaterThan(3);
+    damageRoot(join(dataDir, "buffer.db"), "rule_set");
+    store.plant = () => null;
+    await live({ dataDir, store, count: COUNT });
+    const verified = await look(dataDir, store);
+    expect(verified.epochs.filter(({ file }) => file !== null)).toHaveLength(1);
+    expect(
+      verified.epochs.filter(({ audit: { ok } }) => !ok).map(({ epoch, audit: { stages } }) => [epoch, stages]),
+    ).toEqual([]);
+    expect([verified.ok, verified.conflicts.length]).toEqual([true, before]);
+  },
+  600_000,
+);
+
+/** Overwrites a small table that every start reads: everything else can still be read. */
+function damageRoot(path: string, table: string): void {
+  const db = new Database(path);
+  db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  const { page } = db
+    .query<{ page: number }, [string]>("SELECT rootpage AS page FROM sqlite_master WHERE name = ?")
+    .get(table)!;
+  db.close();
+  const file = openSync(path, "r+");
+  writeSync(file, new Uint8Array(4_096).fill(0xa5), 0, 4_096, (page - 1) * 4_096);
+  closeSync(file);
 }
 
 async function exists(dataDir: string): Promise<boolean> {

@@ -16,9 +16,15 @@ import {
 } from "./audit.ts";
 import { noFindings, stageAudit } from "./reconcile.ts";
 
-/** `batches`: those of the epoch that the buffer has; none of them is ever folded. */
-export function auditReplanned(batches: readonly PromisedBatch[], objects: readonly StoredObject[]): Audit {
-  const audits = STAGES.map((stage) => auditStage(stage, batches, objects));
+/** What such an epoch must hold: a batch for each conflict, some of which only a buffer that was set aside knew. */
+export type Replanned = {
+  readonly conflicts: readonly Conflict[];
+  /** Those that the buffer has; none of them is ever folded. */
+  readonly batches: readonly PromisedBatch[];
+};
+
+export function auditReplanned(of: Replanned, objects: readonly StoredObject[]): Audit {
+  const audits = STAGES.map((stage) => auditStage(stage, of, objects));
   const stages = Object.fromEntries(audits.map(({ stage, audit }) => [stage, audit])) as Record<Stage, StageAudit>;
   const ok = audits.every(({ audit }) => audit.missing.length === 0 && audit.duplicate.length === 0);
   return { ok, stages, strays: audits.flatMap(({ found }) => found.strays) };
@@ -26,11 +32,14 @@ export function auditReplanned(batches: readonly PromisedBatch[], objects: reado
 
 type AuditedStage = { readonly stage: Stage; readonly audit: StageAudit; readonly found: Findings };
 
-function auditStage(stage: Stage, batches: readonly PromisedBatch[], objects: readonly StoredObject[]): AuditedStage {
-  const expected = new Map(batches.filter((batch) => batch.stage === stage).map((batch) => [batch.key, batch]));
+function auditStage(stage: Stage, of: Replanned, objects: readonly StoredObject[]): AuditedStage {
+  const expected = new Map(of.batches.filter((batch) => batch.stage === stage).map((batch) => [batch.key, batch]));
+  const unnamed = new Map<string, Conflict>();
+  for (const conflict of of.conflicts) if (conflict.stage === stage) unnamed.set(placeName(conflict), conflict);
+  for (const batch of expected.values()) unnamed.delete(placeName(batch));
   const found = noFindings();
   for (const object of objects) {
-    if (object.stage !== stage || expected.delete(object.key)) continue;
+    if (object.stage !== stage || expected.delete(object.key) || unnamed.delete(placeName(object))) continue;
     found.duplicate.push(placeOf(object));
     found.strays.push(object);
   }
@@ -38,16 +47,26 @@ function auditStage(stage: Stage, batches: readonly PromisedBatch[], objects: re
     const listOf = { delivered: found.missing, planned: found.pending, parked: found.parked, replanned: NOT_HERE };
     listOf[batch.state].push(placeOf(batch));
   }
+  for (const conflict of unnamed.values()) found.missing.push(placeOf(conflict));
   return { stage, audit: stageAudit(stage, objects, found, []), found };
 }
 
+type Keyed = { readonly stage: Stage; readonly key: string };
+
 /** The range of seqs in its key; for a window its start, twice. */
-function placeOf({ stage, key }: { readonly stage: Stage; readonly key: string }): SeqRange {
+function placeOf({ stage, key }: Keyed): SeqRange {
   const of = parseKey(stage, key);
   if (of === null) return { first: 0, last: 0 };
   return of.kind === "readings"
     ? { first: of.first, last: of.last }
     : { first: of.windowStartMs, last: of.windowStartMs };
+}
+
+/** A batch and the one that took its place have it in common. */
+function placeName({ stage, key }: Keyed): string {
+  const of = parseKey(stage, key);
+  if (of === null) return key;
+  return of.kind === "readings" ? `${of.hourMs} ${of.first}-${of.last}` : `${of.windowStartMs} r${of.revision}`;
 }
 
 /** From the first to the last seq that such an epoch has. */

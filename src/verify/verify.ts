@@ -236,8 +236,9 @@ function compareReplanned({ conflicts, carried, nodeId }: LedgerPromises, listed
   return [...new Set(conflicts.map(({ epoch }) => epoch))].map((epoch) => {
     const objects = listed.objects.get(epoch) ?? [];
     const batches = carried.filter(({ key }) => key.includes(`/${epoch}.`));
-    const seqs = seqsOf(conflicts.filter((conflict) => conflict.epoch === epoch));
-    const audit = auditReplanned(batches, objects);
+    const own = conflicts.filter((conflict) => conflict.epoch === epoch);
+    const seqs = seqsOf(own);
+    const audit = auditReplanned({ conflicts: own, batches }, objects);
     return { epoch, nodeId, accepted: 0, seqs, ended: false, lost: 0, file: null, isOther: true, audit, objects };
   });
 }

@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { basename } from "node:path";
 import type { Loss } from "../../buffer/buffer.ts";
+import { type Conflict, recordConflict } from "../../buffer/conflicts.ts";
 import { isWholeBody } from "../../buffer/corruption.ts";
 import { Retention } from "../../buffer/disk/retention.ts";
 import { type EarlierEpoch, earlierEpochs, firstSeqOf, type SeqOwner } from "../../buffer/earlier-epochs.ts";
@@ -69,7 +70,9 @@ async function takeOver(
   const file = basename(path);
   const found = damaged?.batches() ?? { batches: [], complete: false };
   const earlier = damaged === null ? [] : earlierEpochs(damaged);
-  const promised = new Promised(found, damaged?.number("planned_through") ?? null, earlier);
+  const settled = (damaged?.conflicts() ?? []).map(asSettled);
+  const promises = { ...found, batches: [...found.batches, ...settled] };
+  const promised = new Promised(promises, damaged?.number("planned_through") ?? null, earlier);
   const epoch = epochOf(damaged, promised, found.batches.length, now());
   if (damaged === null || epoch === null) {
     const sinceMs = now();
@@ -148,6 +151,11 @@ function epochOf(damaged: DamagedBuffer | null, promised: Promised, batches: num
   return isUnused ? newEpoch(nowMs, crypto.getRandomValues(new Uint8Array(10))) : null;
 }
 
+/** The rows of a batch whose key was taken are promised under another epoch, in a batch with a body of its own. */
+function asSettled({ stage, key, count, range }: Conflict, at: number): SalvagedBatch {
+  return { id: -1 - at, stage, key, count, range, state: "delivered" };
+}
+
 /** Carries over unsettled batches with a body of their own: windows, and those of an earlier salvage. Returns how many are lost. */
 function carryBodies(parts: SalvageParts, batches: readonly SalvagedBatch[], nowMs: number): number {
   const { damaged, buffer, outbox } = parts;
@@ -185,6 +193,7 @@ function carryRest(buffer: SqliteBuffer, damaged: DamagedBuffer, old: OldEpoch &
     const save = buffer.db.query("INSERT INTO source VALUES (?, ?, 0, 0) ON CONFLICT DO NOTHING");
     for (const { uri, cursor } of cursors ?? []) save.run(uri, cursor);
     for (const { version, canonical, since } of damaged.ruleSets()) buffer.rememberRules(version, canonical, since);
+    for (const conflict of damaged.conflicts()) recordConflict(buffer.db, conflict);
     const retention = new Retention(buffer);
     const earlier = earlierEpochs(damaged);
     for (const loss of damaged.losses()) {

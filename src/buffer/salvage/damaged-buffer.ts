@@ -6,7 +6,9 @@ import { Database } from "bun:sqlite";
 import type { TimeQuality } from "../../core/reading.ts";
 import { NO_SENSOR, SensorCatalogue } from "../../core/sensor.ts";
 import { type HourRange, intersect, type SeqRange, sizeOf } from "../../core/seq-range.ts";
+import { isStage } from "../../core/stage.ts";
 import type { CommitFacts, Loss, StoredBlock } from "../buffer.ts";
+import { type Conflict, conflictsOf } from "../conflicts.ts";
 import { CorruptRowError } from "../corruption.ts";
 import { type LossRow, lossOf, SELECT_LOSSES } from "../ledger/losses.ts";
 import { BlockReader, factsOf, GROUPS_OF_RANGE, type GroupRow } from "../read-back.ts";
@@ -196,6 +198,12 @@ export class DamagedBuffer {
         ? [{ version, canonical, since: since as number }]
         : [],
     );
+  }
+
+  /** The keys that other objects had taken. */
+  conflicts(): readonly Conflict[] {
+    const found = attempt(() => conflictsOf(this)) ?? [];
+    return found.filter(({ stage, key, epoch, under }) => isStage(stage) && /^\S+$/.test(`${key}${epoch}${under}`));
   }
 
   /** The losses that were counted before. */
