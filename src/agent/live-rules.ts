@@ -9,6 +9,7 @@ import type { Profile } from "../core/profile.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { chunksOf } from "../core/seq-range.ts";
+import { subjectsOf } from "../rules/columns.ts";
 import { diffRules, diffText, type RuleDiff } from "../rules/files/diff.ts";
 import { loadRuleTexts } from "../rules/files/load.ts";
 import {
@@ -252,7 +253,9 @@ export class LiveRules {
     const keys = set.saveState();
     if (keys.size === 0) return;
     const { through, memories } = this.#ledger.load(keys.keys());
-    set.loadState(memories);
+    const left = this.#ledger.sensorsLeft();
+    set.loadState(memories, left === null ? undefined : subjectsOf(left));
+    if (left !== null) buffer.transact(() => this.#ledger.write(set.saveState(), through));
     for (const range of chunksOf({ first: through + 1, last: buffer.lastSeq }, REPLAY_ROWS)) {
       for (const { block } of buffer.read(range)) {
         set.judge(block);

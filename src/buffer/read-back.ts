@@ -16,6 +16,7 @@ import { IDENTITY_COLUMNS, LIMITS, type SensorCatalogue } from "../core/sensor.t
 import { intersect, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import { ANOMALOUS, type CommitFacts, MALFORMED, type StoredBlock, VALID } from "./buffer.ts";
 import { CorruptRowError, isCorruption } from "./corruption.ts";
+import { META_FORGOTTEN } from "./forget-sensors.ts";
 
 export type GroupRow = {
   first_seq: number;
@@ -70,12 +71,20 @@ export function loadCatalogue(db: Database, catalogue: SensorCatalogue): void {
   }
   const slots = catalogue.measureNames.length;
   const sensors = db.query<(string | number | null)[], []>("SELECT * FROM sensor WHERE handle > 0 ORDER BY handle");
+  const free: number[] = [];
+  catalogue.timesForgotten = timesForgotten(db);
   for (const row of sensors.values()) {
+    const handle = Number(row[0]);
+    if (handle > LIMITS.sensors) expectHandle(handle, null, "sensor");
+    // Without a sensor that was forgotten, a gap is damage.
+    for (let gap = catalogue.sensors.length; gap < handle && catalogue.timesForgotten > 0; gap++) free.push(gap);
+    if (free.length > 0) catalogue.skipTo(handle);
     const identity = row.slice(1, 1 + IDENTITY_COLUMNS.length) as (string | number | null)[];
     const measures = parsed(MEASURES, String(row[1 + IDENTITY_COLUMNS.length]), "sensor");
     expectHandle(catalogue.internSensor(identity, measures), row[0], "sensor");
   }
   expectHandle(catalogue.measureNames.length, slots, "sensor");
+  catalogue.reuse(free);
   type LabelRow = {
     handle: number;
     status_code: number | null;
@@ -87,6 +96,12 @@ export function loadCatalogue(db: Database, catalogue: SensorCatalogue): void {
     const label = { statusCode: row.status_code, anomalyFlag: flag, anomalyType: row.anomaly_type } as const;
     expectHandle(catalogue.internLabel(label), row.handle, "label");
   }
+}
+
+/** How often the buffer forgot sensors: handles may be another sensor's since. */
+export function timesForgotten(db: Database): number {
+  const found = db.query<{ value: string }, [string]>("SELECT value FROM meta WHERE key = ?").get(META_FORGOTTEN);
+  return Number(found?.value ?? "0");
 }
 
 function expectHandle(found: number, stored: unknown, what: string): void {
@@ -164,6 +179,7 @@ export class BlockReader {
       areNumbers(row) &&
       isWithin(seq, least, last) &&
       isWithin(sensor, 0, sensors.length - 1) &&
+      !(this.#catalogue.hasFree && this.#catalogue.isFree(sensor!)) &&
       isWithin(time, -MAX_TIME, MAX_TIME) &&
       isWithin(label, -1, labels.length - 1) &&
       isWithin(verdict, 0, MALFORMED) &&
@@ -243,6 +259,10 @@ export class BlockReader {
     );
     for (const row of malformed.all(firstSeq, lastSeq)) block.malformed.set(row.seq - firstSeq, asMalformed(row));
   }
+}
+
+export function lastCommitted(db: Database): number {
+  return db.query<{ seq: number | null }, []>("SELECT max(last_seq) AS seq FROM commit_group").get()?.seq ?? 0;
 }
 
 export function factsOf(group: GroupRow): CommitFacts {

@@ -4,6 +4,7 @@
  * still there (retention waits), so judging them again gives the memory of now: it need not be stored with each commit.
  */
 import { createHash } from "node:crypto";
+import { META_MEMORY_DUE } from "./forget-sensors.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
 export type RuleSwitch = {
@@ -40,6 +41,12 @@ export class RuleLedger {
     return { through: Number(this.#buffer.meta("rules_through") ?? "0"), memories };
   }
 
+  /** The sensors that rules may remember, where some were forgotten since the memories were stored; null: all of them. */
+  sensorsLeft(): ReadonlySet<string> | null {
+    if (this.#buffer.meta(META_MEMORY_DUE) === null) return null;
+    return new Set(this.#buffer.catalogue.sensors.map(({ identity: [sensorId] }) => String(sensorId ?? "")));
+  }
+
   /** Stores the memories as they are after the last committed reading. */
   save(memories: RuleMemories): void {
     this.#buffer.transact(() => this.write(memories, this.#buffer.lastSeq));
@@ -54,6 +61,7 @@ export class RuleLedger {
     // Where no rule remembers anything, no reading need be kept for one.
     if (memories.size > 0) this.#buffer.setMeta("rules_through", String(through));
     else db.run("DELETE FROM meta WHERE key = 'rules_through'");
+    db.query("DELETE FROM meta WHERE key = ?").run(META_MEMORY_DUE);
   }
 
   /** Another set is in force from the next reading on; its memories are stored with that. */

@@ -11,7 +11,8 @@ import type { SeqRange } from "../core/seq-range.ts";
 import { type CommitFacts, type SourceShare, type StoredBlock, verdictOf } from "./buffer.ts";
 import { type EarlierEpoch, earlierEpochs, ownerOf, type SeqOwner } from "./earlier-epochs.ts";
 import { newEpoch } from "./epoch.ts";
-import { BlockReader, loadCatalogue } from "./read-back.ts";
+import { forgetSensors, noteGaps } from "./forget-sensors.ts";
+import { BlockReader, lastCommitted, loadCatalogue } from "./read-back.ts";
 import { RecentBlocks } from "./recent.ts";
 import { addMeasureColumns, openDatabase } from "./schema.ts";
 import { saveShare, takeOverCursor } from "./source-shares.ts";
@@ -65,6 +66,7 @@ export class SqliteBuffer {
     const stored = new SensorCatalogue();
     this.db = openDatabase(path, (db) => {
       options.opened?.(db);
+      if (options.catalogue === undefined) forgetSensors(db);
       loadCatalogue(db, stored);
     });
     this.#persisted = sizesOf(stored);
@@ -80,6 +82,7 @@ export class SqliteBuffer {
     this.recent = new RecentBlocks(options.recentRows, options.blockRows);
     this.#reader = new BlockReader(this.db, this.catalogue);
     if (options.catalogue !== undefined) {
+      noteGaps(this, this.catalogue);
       this.transact(() => this.#persistCatalogue());
       this.#persisted = sizesOf(this.catalogue);
     }
@@ -249,12 +252,12 @@ export class SqliteBuffer {
 
   /** New sensors, labels and measures are stored with the first readings that use them. */
   #persistCatalogue(): void {
-    const { sensors, labels, measureNames } = this.catalogue;
+    const { interned, labels, measureNames } = this.catalogue;
     if (measureNames.length > this.#persisted.measures) {
       addMeasureColumns(this.db, this.catalogue, this.#persisted.measures);
       this.#inserts = this.#prepareInserts();
     }
-    for (const sensor of sensors.slice(this.#persisted.sensors)) {
+    for (const sensor of interned.slice(this.#persisted.sensors)) {
       this.db
         .query(`INSERT INTO sensor VALUES (?, ${sensor.identity.map(() => "?").join(", ")}, ?)`)
         .run(sensor.handle, ...sensor.identity, JSON.stringify(sensor.measures));
@@ -288,12 +291,8 @@ export class SqliteBuffer {
 
 function sizesOf(catalogue: SensorCatalogue): Persisted {
   return {
-    sensors: catalogue.sensors.length,
+    sensors: catalogue.interned.length,
     labels: catalogue.labels.length,
     measures: catalogue.measureNames.length,
   };
-}
-
-function lastCommitted(db: Database): number {
-  return db.query<{ seq: number | null }, []>("SELECT max(last_seq) AS seq FROM commit_group").get()?.seq ?? 0;
 }

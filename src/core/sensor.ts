@@ -74,6 +74,12 @@ const NO_IDENTITY: Identity = IDENTITY_COLUMNS.map(() => null);
  */
 export class SensorCatalogue {
   readonly sensors: Sensor[] = [{ handle: NO_SENSOR, identity: NO_IDENTITY, measures: [], slots: [] }];
+  /** In the order in which they were interned; a handle that a buffer has forgotten is used again, so that is not that of handles. */
+  readonly interned: Sensor[] = [this.sensors[NO_SENSOR]!];
+  /** Of the buffer that it was loaded from. */
+  timesForgotten = 0;
+  /** Handles below `sensors.length` that no sensor has. */
+  readonly #free = new Set<number>();
   readonly labels: Label[] = [];
   readonly measureNames: string[] = [];
   readonly #sensorByKey = new Map<string, number>();
@@ -92,15 +98,37 @@ export class SensorCatalogue {
     const key = JSON.stringify([identity, measures]);
     const known = this.#sensorByKey.get(key);
     if (known !== undefined) return known;
-    if (this.sensors.length > LIMITS.sensors) {
+    if (this.#free.size === 0 && this.sensors.length > LIMITS.sensors) {
       this.#hasRefusedSensor = true;
       throw new CatalogueFullError(`more than ${LIMITS.sensors} sensors`);
     }
     const slots = measures.map((name) => this.slotOf(name));
-    const handle = this.sensors.length;
-    this.sensors.push({ handle, identity, measures, slots });
+    const { value: handle = this.sensors.length } = this.#free.values().next();
+    const sensor = { handle, identity, measures, slots };
+    this.#free.delete(handle);
+    this.sensors[handle] = sensor;
+    this.interned.push(sensor);
     this.#sensorByKey.set(key, handle);
     return handle;
+  }
+
+  /** While a stored catalogue is loaded: the handles up to `handle` that it does not have are free. */
+  skipTo(handle: number): void {
+    this.#free.clear();
+    while (this.sensors.length < handle) this.sensors.push(this.sensors[NO_SENSOR]!);
+  }
+
+  /** When a stored catalogue was loaded: the handles in between are for new sensors. */
+  reuse(free: Iterable<number>): void {
+    for (const handle of free) this.#free.add(handle);
+  }
+
+  isFree(handle: number): boolean {
+    return this.#free.has(handle);
+  }
+
+  get hasFree(): boolean {
+    return this.#free.size > 0;
   }
 
   internLabel(label: Label): number {

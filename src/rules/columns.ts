@@ -11,6 +11,11 @@ const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
 /** The name of a sensor's subject is this and its sensor_id. Sensors without an id are one subject. */
 export const SENSOR_SUBJECT = "sensor ";
 
+/** Whether a subject is one of these sensors, or a group of sensors. */
+export function subjectsOf(sensorIds: ReadonlySet<string>): (subject: string) => boolean {
+  return (subject) => !subject.startsWith(SENSOR_SUBJECT) || sensorIds.has(subject.slice(SENSOR_SUBJECT.length));
+}
+
 /** `slot` is -1 until a sensor that reports the measure was seen. */
 export type MeasureRef = { slot: number };
 /** By sensor handle: 1 where the rule applies, replaced by a longer one as the catalogue grows. `sensors`: how many ones are in it. */
@@ -45,7 +50,7 @@ export class Columns {
     const known = this.#selections.get(selector.key);
     if (known !== undefined) return known.ref;
     const ref = { mask: new Uint8Array(64), sensors: 0 };
-    for (const sensor of this.catalogue.sensors.slice(0, this.#sensorsSeen)) select(selector, ref, sensor);
+    for (const sensor of this.catalogue.interned.slice(0, this.#sensorsSeen)) select(selector, ref, sensor);
     this.#selections.set(selector.key, { selector, ref });
     return ref;
   }
@@ -60,18 +65,18 @@ export class Columns {
 
   /** Takes in the sensors and measures that the catalogue learnt since the last call: before each block. */
   grow(): void {
-    const { sensors, measureNames } = this.catalogue;
+    const { interned, measureNames } = this.catalogue;
     for (const name of measureNames.slice(this.#namesSeen)) {
       const ref = this.#measures.get(name);
       if (ref !== undefined) ref.slot = this.#namesSeen;
       this.#namesSeen++;
     }
-    if (this.#sensorsSeen >= sensors.length) return;
-    const added = sensors.slice(this.#sensorsSeen);
-    for (const { identity } of added) {
-      this.subjectOf.push(this.subjects.of(`${SENSOR_SUBJECT}${identity[SENSOR_ID] ?? ""}`));
+    if (this.#sensorsSeen >= interned.length) return;
+    const added = interned.slice(this.#sensorsSeen);
+    for (const { handle, identity } of added) {
+      this.subjectOf[handle] = this.subjects.of(`${SENSOR_SUBJECT}${identity[SENSOR_ID] ?? ""}`);
     }
-    this.#sensorsSeen = sensors.length;
+    this.#sensorsSeen = interned.length;
     for (const { selector, ref } of this.#selections.values()) {
       for (const sensor of added) select(selector, ref, sensor);
     }

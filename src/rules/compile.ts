@@ -153,11 +153,11 @@ class CompiledRules implements RuleSet {
     return saved;
   }
 
-  loadState(saved: ReadonlyMap<string, Uint8Array>): readonly string[] {
+  loadState(saved: ReadonlyMap<string, Uint8Array>, keeps?: (subject: string) => boolean): readonly string[] {
     const fresh: string[] = [];
     for (const { rule, judge } of this.#compiled) {
       const bytes = saved.get(rule.canonical);
-      if (judge.state !== undefined && (bytes === undefined || !judge.state.load(bytes))) fresh.push(rule.name);
+      if (judge.state !== undefined && (bytes === undefined || !judge.state.load(bytes, keeps))) fresh.push(rule.name);
     }
     return fresh;
   }

@@ -35,7 +35,7 @@ export interface RuleSet {
   /** The same, with the changes of the block that was judged last: stored in the transaction that commits it. */
   saveJudged(): ReadonlyMap<string, Uint8Array>;
   /** Restores the memory that was saved for the same rules. Returns the names of the rules whose memory starts empty. */
-  loadState(saved: ReadonlyMap<string, Uint8Array>): readonly string[];
+  loadState(saved: ReadonlyMap<string, Uint8Array>, keeps?: (subject: string) => boolean): readonly string[];
   /** By rule, in the order of `names`. */
   costs(): readonly RuleCost[];
   /** Errors of evaluation since the set was made, by rule: such a reading does not break the rule. */

@@ -37,8 +37,8 @@ export interface Memory {
   save(): Uint8Array;
   /** Whether `load` would accept this: it is whole, and of the same shape. */
   fits(saved: Uint8Array): boolean;
-  /** Restores what `save` returned. False, and nothing is changed, where it does not fit. */
-  load(saved: Uint8Array): boolean;
+  /** Restores what `save` returned, of the subjects that `keeps` accepts. False, and nothing is changed, where it does not fit. */
+  load(saved: Uint8Array, keeps?: (subject: string) => boolean): boolean;
 }
 
 export class RuleState implements Memory {
@@ -116,10 +116,11 @@ export class RuleState implements Memory {
     return this.#decoded(saved) !== null;
   }
 
-  load(saved: Uint8Array): boolean {
+  load(saved: Uint8Array, keeps: (subject: string) => boolean = () => true): boolean {
     const decoded = this.#decoded(saved);
     if (decoded === null) return false;
     decoded.names.forEach((name, i) => {
+      if (!keeps(name)) return;
       const at = this.touch(this.#subjects.of(name));
       this.values.set(decoded.doubles.subarray(i * this.width, (i + 1) * this.width), at);
     });
@@ -215,10 +216,10 @@ export class JointMemory implements Memory {
     return this.#first.fits(first) && this.#second.fits(second);
   }
 
-  load(saved: Uint8Array): boolean {
+  load(saved: Uint8Array, keeps?: (subject: string) => boolean): boolean {
     if (!this.fits(saved)) return false;
     const [first, second] = this.#parts(saved);
-    return this.#first.load(first) && this.#second.load(second);
+    return this.#first.load(first, keeps) && this.#second.load(second, keeps);
   }
 
   #parts(saved: Uint8Array): readonly [Uint8Array, Uint8Array] {

@@ -4,7 +4,7 @@ import { SensorCatalogue } from "../../core/sensor.ts";
 import type { SeqRange } from "../../core/seq-range.ts";
 import type { StoredBlock } from "../buffer.ts";
 import { isCorruption } from "../corruption.ts";
-import { BlockReader, loadCatalogue } from "../read-back.ts";
+import { BlockReader, loadCatalogue, timesForgotten } from "../read-back.ts";
 import type { BufferLedger } from "./ledger.ts";
 
 /** Rows that are in memory at once: some megabytes, and enough that the query itself costs little. */
@@ -58,15 +58,15 @@ export class LedgerReadings {
   }
 }
 
-/** A catalogue only grows, so its three lengths say whether anything is new. */
-function isWhole({ sensors, labels, measureNames }: SensorCatalogue, { db }: BufferLedger): boolean {
+/** A catalogue only grows while no sensor is forgotten, so its three lengths say whether anything is new. */
+function isWhole({ interned, labels, measureNames, timesForgotten: times }: SensorCatalogue, { db }: BufferLedger) {
   const { s, l, m } = db
     .query<{ s: number; l: number; m: number }, []>(
-      `SELECT coalesce((SELECT max(handle) FROM sensor), 0) AS s, (SELECT count(*) FROM label) AS l,
+      `SELECT (SELECT count(*) FROM sensor) AS s, (SELECT count(*) FROM label) AS l,
        (SELECT count(*) FROM measure) AS m`,
     )
     .get()!;
-  return sensors.length === s + 1 && labels.length === l && measureNames.length === m;
+  return times === timesForgotten(db) && interned.length === s + 1 && labels.length === l && measureNames.length === m;
 }
 
 /** Reading a damaged file does not crash: the error says how the buffer is repaired. */

@@ -118,6 +118,7 @@ class Membership {
   readonly #column: number;
   readonly #name: string;
   readonly #columns: Columns;
+  #sensorsSeen = 0;
 
   constructor(groupBy: IdentityColumn, columns: Columns) {
     this.#column = IDENTITY_COLUMNS.indexOf(groupBy);
@@ -127,10 +128,11 @@ class Membership {
 
   grow(): void {
     const { catalogue, subjects, subjectOf } = this.#columns;
-    for (let handle = this.groupOf.length; handle < catalogue.sensors.length; handle++) {
-      const group = catalogue.sensors[handle]!.identity[this.#column] ?? null;
-      this.groupOf.push(group === null ? -1 : subjects.of(`${this.#name} ${group}`));
-      this.idOf.push(numberOf(subjects.names[subjectOf[handle]!]!.slice(SENSOR_SUBJECT.length)));
+    for (; this.#sensorsSeen < catalogue.interned.length; this.#sensorsSeen++) {
+      const { handle, identity } = catalogue.interned[this.#sensorsSeen]!;
+      const group = identity[this.#column] ?? null;
+      this.groupOf[handle] = group === null ? -1 : subjects.of(`${this.#name} ${group}`);
+      this.idOf[handle] = numberOf(subjects.names[subjectOf[handle]!]!.slice(SENSOR_SUBJECT.length));
     }
   }
 }
