@@ -37,16 +37,17 @@ export async function judgeDropped(stand: Stand): Promise<readonly string[]> {
   const lake = await readLake(objectsInFolder(lakeOf(stand.place.folder)));
   checkSource(stand.sourceRows(), lake, differences);
   checkStages(lake, differences);
-  checkWindows(lake, WINDOW_MS, differences);
-  const lost = lossesIn(stand.place.folder);
+  const lost = lossesIn(stand.place.folder, "buffer_full");
+  // Readings that came after their window was dropped are in no aggregate, and counted.
+  if (lossesIn(stand.place.folder, "late_for_window") === 0) checkWindows(lake, WINDOW_MS, differences);
   if (lost !== differences.missing)
     differences.add(`${lost} losses are counted, and ${differences.missing} are missing`);
   return [...differences.list(), ...(await opinion(stand))];
 }
 
-function lossesIn(folder: string): number {
+function lossesIn(folder: string, reason: string): number {
   const db = new Database(join(dataDirOf(folder), "buffer.db"), { readonly: true });
-  const lost = Number(db.query("SELECT coalesce(sum(count), 0) FROM loss").values()[0]?.[0]);
+  const lost = Number(db.query("SELECT coalesce(sum(count), 0) FROM loss WHERE reason = ?").values(reason)[0]?.[0]);
   const sound = db.query("PRAGMA integrity_check").values()[0]?.[0];
   db.close();
   return sound === "ok" ? lost : Number.NaN;
