@@ -53,6 +53,13 @@ export class DeniedError extends AgentError {
   }
 }
 
+/** A refusal in one text: what was refused, what is missing, and who can give it. */
+export function refusalOf({ message, missing, advice }: DeniedError): string {
+  const parts = message.includes(missing) ? [message] : [message, `Missing: ${missing}`];
+  if (advice !== undefined) parts.push(advice);
+  return parts.map((part) => part.replace(/[.\s]+$/, "")).join(". ");
+}
+
 /** The object is larger than the store takes: half of it may be stored. */
 export class TooLargeError extends AgentError {
   override readonly name = "TooLargeError";

@@ -5,7 +5,7 @@
  */
 import type { Batch } from "../../buffer/buffer.ts";
 import { free } from "../../core/bytes/bytes.ts";
-import { DeniedError, messageOf, TransientError } from "../../core/errors.ts";
+import { DeniedError, messageOf, refusalOf, TransientError } from "../../core/errors.ts";
 import type { Log } from "../../core/log/log.ts";
 import { type Link, type LinkEvent, newLink, nextLink, waitMs } from "../../uplink/link-state.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
@@ -238,8 +238,11 @@ export class Delivery {
       // Back to the front: this keeps the order, and the body need not be made twice.
       this.#ready.unshift(prepared);
       const retryAfterMs = error instanceof TransientError ? (error.retryAfterMs ?? null) : null;
-      const kind = error instanceof DeniedError ? "denied" : "failed";
-      this.#linkEvent({ kind, message: messageOf(error), tryHint: error.tryHint ?? null, retryAfterMs });
+      const [kind, message] =
+        error instanceof DeniedError
+          ? (["denied", refusalOf(error)] as const)
+          : (["failed", messageOf(error)] as const);
+      this.#linkEvent({ kind, message, tryHint: error.tryHint ?? null, retryAfterMs });
       return;
     }
     // The next pump writes it down: an error of a full disk could not be caught here.

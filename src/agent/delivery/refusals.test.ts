@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { AgentError, TooLargeError } from "../../core/errors.ts";
+import { AgentError, DeniedError, TooLargeError } from "../../core/errors.ts";
 import { audit, doubles, unsorted } from "../../testing/audit.ts";
 import { type FaultyProxy, startFaultyProxy } from "../../testing/faulty-proxy.ts";
 import { canRun, testWith } from "../../testing/needs.ts";
@@ -89,6 +89,19 @@ longTest(
     await expectAll(store, COUNT);
   },
 );
+
+longTest("a store that denies is waited for, and what is missing is said, with who can give it", async () => {
+  const store = new RefusingStore(newDirectory());
+  let left = 2;
+  const missing = "s3:PutObject on arn:aws:s3:::acme/*";
+  const advice = "An admin of the AWS organization can change the service control policy";
+  store.refuse = () =>
+    left-- > 0 ? new DeniedError("Cannot store: Access Denied.", { missing, advice, tryHint: "agent lake ls" }) : null;
+  const life = await live({ dataDir: newFolder(), store, count: COUNT });
+  const down = life.log.filter(({ code }) => code === "uplink_down").map(({ message }) => message);
+  expect(down[0]).toContain(`: Cannot store: Access Denied. Missing: ${missing}. ${advice}. Readings are kept`);
+  await expectAll(store, COUNT);
+});
 
 longTest(
   "a bucket that is full by itself is waited for as well, however much the others store",

@@ -12,7 +12,11 @@ test("a permission that is missing is only that, in AWS's words or in ours", () 
     ["User: me is not authorized to perform: iam:CreateRole on resource: arn:of:it", "iam:CreateRole on arn:of:it"],
     [
       "User: arn:aws:iam::1:user/n is not authorized to perform: kms:GenerateDataKey on this resource",
-      "s3:PutObject on arn:aws:s3:::acme/*",
+      "kms:GenerateDataKey on the KMS key that encrypts the bucket",
+    ],
+    [
+      "User: arn:aws:iam::1:user/n is not authorized to perform: kms:Decrypt on this resource because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
+      "kms:Decrypt on the KMS key that encrypts the bucket",
     ],
   ] as const) {
     expect([message, denialIn(message, CALL)]).toEqual([

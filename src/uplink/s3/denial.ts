@@ -16,7 +16,7 @@ export type Denial = {
 };
 
 const REFUSAL =
-  /not authorized to perform: ([\w-]+:\w+)(?: on resource: "?([^"\s]+)"?)?(?: (with an explicit deny in|because no) (?:an? |the )?([\w -]+?)(?: allows\b.*|:.*|\.)?)?$/s;
+  /not authorized to perform: ([\w-]+:\w+)(?: on resource: "?([^"\s]+)"?| on this resource)?(?: because the resource .*| (with an explicit deny in|because no) (?:an? |the )?([\w -]+?)(?: allows\b.*|:.*|\.)?)?$/s;
 
 const OWNERS: Readonly<Record<string, string>> = {
   "service control policy": "An admin of the AWS organization can change the service control policy",
@@ -27,11 +27,14 @@ const OWNERS: Readonly<Record<string, string>> = {
   "VPC endpoint policy": "The owner of the VPC endpoint can change its policy",
   "resource-based policy": "The owner of the bucket, key or role can change its own policy",
 };
+/** Of a call that S3 made for us; it does not say on which key. */
+const KEY = "the KMS key that encrypts the bucket";
 const OTHER_OWNER = "No further permission repairs this: who wrote that policy can change it";
 
 /** `call`: what is named where AWS does not say it, as S3 often does not. */
 export function denialIn(message: string, call: RefusedCall): Denial {
-  const [, action = call.action, resource = call.on, how, policy = ""] = REFUSAL.exec(message.trim()) ?? [];
+  const [, action = call.action, named, how, policy = ""] = REFUSAL.exec(message.trim()) ?? [];
+  const resource = named ?? (action.startsWith("kms:") ? KEY : call.on);
   const what = `${action} on ${resource}`;
   const kind = policy.replace(/s$/, "");
   if (how === "with an explicit deny in") {
