@@ -38,11 +38,11 @@ async function done(...argv: string[]): Promise<{ readonly stdout: string; reado
 
 it("from two credentials to a lake, proved, and back to nothing", async () => {
   const plan = await done("plan");
-  expect(plan.stdout).toEndWith("61 to create, 0 as they should be.\n");
+  expect(plan.stdout).toEndWith("63 to create, 0 as they should be.\n");
   expect(workspace.journal.entries().every(({ method }) => method === "GET")).toBe(true);
   const apply = await done("apply", "--yes");
-  expect(apply.stderr).toEndWith("Done: 61 steps.\n");
-  expect((await done("plan")).stdout).toEndWith("Nothing to do: 61 as they should be.\n");
+  expect(apply.stderr).toEndWith("Done: 63 steps.\n");
+  expect((await done("plan")).stdout).toEndWith("Nothing to do: 63 as they should be.\n");
 
   const { ok, proofs } = JSON.parse((await done("verify", "--json")).stdout);
   const wrong = proofs.filter((proof: { ok: boolean | null }) => proof.ok !== true);
