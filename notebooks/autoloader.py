@@ -23,6 +23,7 @@
 
 import gzip
 import json
+import re
 import time
 import zlib
 from dataclasses import dataclass
@@ -219,6 +220,7 @@ def shape(lines: DataFrame, stage: str, own: OwnColumns, left_out: list[str]) ->
 
 # A line that could not be read has no key: its text is its key.
 WINDOW_KEY = ("node_id", "window_id", "sensor_id", "_corrupt_record")
+MERGE_TRIES = 5
 
 
 def merge_windows(batch: DataFrame, table: str) -> None:
@@ -230,11 +232,17 @@ def merge_windows(batch: DataFrame, table: str) -> None:
     names = [f"`{name.replace('`', '``')}`" for name in newest.columns]
     changes = ", ".join(f"{name} = new.{name}" for name in names)
     values = ", ".join(f"new.{name}" for name in names)
-    batch.sparkSession.sql(
-        f"""MERGE INTO {table} AS kept USING newest_windows AS new ON {same}
+    merge = f"""MERGE INTO {table} AS kept USING newest_windows AS new ON {same}
             WHEN MATCHED AND new.revision > kept.revision THEN UPDATE SET {changes}
             WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({values})"""
-    )
+    # Somebody may alter the table meanwhile: Delta then asks to try again, and a merge may be repeated.
+    for tries_left in range(MERGE_TRIES - 1, -1, -1):
+        try:
+            batch.sparkSession.sql(merge)
+            return
+        except Exception as error:  # Inside a batch, open-source Spark throws the JVM's own error.
+            if tries_left == 0 or not re.search("DELTA_(METADATA_CHANGED|PROTOCOL_CHANGED|CONCURRENT_)", str(error)):
+                raise
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,9 @@ export function fleet(): Tally {
       if (one.stage === "anomalies") nodes.at(textOf(one.row["node_id"])).anomalies++;
     },
     hear: (heartbeat) => {
-      nodes.at(heartbeat.row.node_id).heartbeat = heartbeat;
+      const node = nodes.at(heartbeat.row.node_id);
+      // A node may have had several epochs: the newest report is the node's.
+      if (node.heartbeat === null || node.heartbeat.receivedMs < heartbeat.receivedMs) node.heartbeat = heartbeat;
     },
     answer: () => nodes.inOrder().map(([[node_id = null], node]) => node.answer(node_id)),
   };

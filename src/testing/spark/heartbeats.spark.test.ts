@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { bucketOf, type Stage } from "../../core/stage.ts";
 import { type Heartbeat, heartbeatBody, heartbeatKey } from "../../fleet/heartbeat.ts";
@@ -194,7 +194,10 @@ sparkTest("run without end, it is looked at again and again", async () => {
 sparkTest("if the table cannot be written, that is reported after the readings are in theirs", async () => {
   const { store, settings } = await lakeOf("refused");
   await tell(store, "pump-7");
-  writeFileSync(join(folder, bucketOf("raw", "refused", REGION), "a.json.gz"), gzipSync('{"reading_id":"e-1"}\n'));
+  const object = "date=2026-11-24/hour=08/pump-7/01jd3v7hx8q2m5n9r4t6w8y0za.000000000001-000000000001.1.json.gz";
+  const path = join(folder, bucketOf("raw", "refused", REGION), object);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, gzipSync('{"reading_id":"e-1"}\n'));
   await spark.sql("CREATE SCHEMA spark_catalog.refused");
   await spark.sql(`CREATE TABLE spark_catalog.refused.${TABLE} (node_id BINARY, problems STRING) USING DELTA`);
   await expect(spark.run(settings)).rejects.toThrow(/DELTA_|_SCHEMA|INCOMPATIBLE|mismatch/i);
