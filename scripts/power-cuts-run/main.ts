@@ -31,6 +31,8 @@ const CONTROL_CUTS = 100;
 const CONTROL_FOUND = 5;
 const LIES = ["files", "folders"] as const satisfies readonly Lie[];
 
+const HEARD_CHARS = 3_000;
+
 type Options = { cuts: number; seed: number; lie: boolean; only: SceneName | null; keep: boolean };
 
 function readOptions(): Options {
@@ -137,6 +139,7 @@ class Run {
     copyDisk(scene.stand, end);
     say(`FAILED in ${what}. ${this.#describe()}. Seed ${this.#options.seed}. Kept: ${keepIn}, ${end}`);
     for (const difference of found) say(`  ${difference}`);
+    if (scene.stand.heard !== "") say(`the last agent said:\n${scene.stand.heard.slice(-HEARD_CHARS)}`);
     return false;
   }
 

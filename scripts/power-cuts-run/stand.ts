@@ -109,10 +109,14 @@ export class Stand {
     await ended(agent, 20_000);
   }
 
+  /** What the last agent said. */
+  heard = "";
+
   /** A last life, with --once and without faults; null, or how it ended badly. */
   async finish(): Promise<string | null> {
     const agent = startAgent(this.place, this.random, ["--once"]);
     const end = await ended(agent, FINISH_MS);
+    this.heard = agent.heard;
     return end === 0 ? null : `the last run, with --once, ended badly (${end}): ${agent.heard.slice(-2_000)}`;
   }
 }
