@@ -214,7 +214,7 @@ export class Agent {
       if (!this.#watchFiles()) return;
       this.#guarded(() => this.#parts.requeue());
       const done = this.#guarded(() => upkeep.run(nowMs, this.#parts.running));
-      if (done?.dropped) {
+      if (done?.replanned) {
         this.#parts.outbox.reload();
         this.#parts.delivery.forgetAll();
       }

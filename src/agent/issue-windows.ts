@@ -171,12 +171,17 @@ export function* rebuildWindows({ buffer, ledger, windows, heap }: WindowParts, 
   windows.takeExpired();
 }
 
-/** Promises every reading that a window went out with: it is in an aggregate, and should be in the other stages. */
-export function planIssued({ outbox, ledger }: WindowParts, batchRows: number, nowMs: number): void {
+/**
+ * Promises every reading that a window went out with: it is in an aggregate, and should be in the other stages. Returns whether
+ * there were any, of which delivery does not know yet.
+ */
+export function planIssued({ outbox, ledger }: WindowParts, batchRows: number, nowMs: number): boolean {
+  const before = outbox.plannedThrough;
   for (let left = ledger.issuedThrough - outbox.plannedThrough; left > 0; ) {
-    if (outbox.plan(Math.min(left, batchRows), nowMs).length === 0) return;
+    if (outbox.plan(Math.min(left, batchRows), nowMs).length === 0) break;
     left = ledger.issuedThrough - outbox.plannedThrough;
   }
+  return outbox.plannedThrough > before;
 }
 
 /** Takes the readings that were dropped out of a window. */

@@ -22,8 +22,8 @@ export type UpkeepParts = {
   readonly whenFull: "block" | "drop-oldest";
   /** Readings since the last call that came too late: their window was deleted (`Windows.takeExpired`). */
   readonly takeExpired: () => number;
-  /** Promises the readings that a window went out with: they are not dropped. */
-  readonly planIssued: () => void;
+  /** Promises the readings that a window went out with: they are not dropped. Returns whether there were any. */
+  readonly planIssued: () => boolean;
   /** Readings were dropped, undelivered (`Windows.dropped`). */
   readonly forgetDropped: (range: SeqRange) => void;
 };
@@ -78,8 +78,8 @@ export class Upkeep {
     });
   }
 
-  /** `running` measures the budget. Returns whether anything was dropped undelivered. */
-  run(nowMs: number, running: () => number): { readonly dropped: boolean } {
+  /** `running` measures the budget. Returns whether anything was dropped undelivered, or promised: delivery looks again. */
+  run(nowMs: number, running: () => number): { readonly replanned: boolean } {
     const { room, ledger, keepMs, windowKeepMs } = this.#parts;
     const until = running() + BUDGET_MS;
     this.countExpired(nowMs);
@@ -90,14 +90,14 @@ export class Upkeep {
       while (ledger.forget(nowMs - windowKeepMs, this.#linesAtOnce()) > 0);
     }
     room.grow();
-    let dropped = false;
+    let replanned = false;
     if (this.#isOver() || room.isShort) {
       const mayContinue = () => (this.#overLowWater() || room.isShort) && running() < until;
       const isSpent = this.#deleteDelivered(mayContinue);
-      if (isSpent && this.#isOver() && !this.#mayWait()) dropped = this.#atLimit(nowMs, running);
+      if (isSpent && this.#isOver() && !this.#mayWait()) replanned = this.#atLimit(nowMs, running);
     }
     this.look(running);
-    return { dropped };
+    return { replanned };
   }
 
   /** After a commit, and while nothing may be taken: decides whether more may be, and deletes delivered readings to make room. */
@@ -225,8 +225,9 @@ export class Upkeep {
     // Without a reserve, dropping readings would not help.
     if (this.#parts.whenFull === "block" || this.#parts.room.isShort) return false;
     let dropped = false;
+    let planned = false;
     for (const until = running() + DROP_MS; this.#overLowWater() && !(dropped && running() >= until); ) {
-      this.#parts.planIssued();
+      planned = this.#parts.planIssued() || planned;
       const loss = this.#parts.retention.dropOldest(DROP_ROWS, nowMs);
       if (loss === null) break;
       dropped = true;
@@ -238,7 +239,7 @@ export class Upkeep {
       }
       this.#warned = true;
     }
-    return dropped;
+    return dropped || planned;
   }
 }
 
