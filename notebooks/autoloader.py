@@ -235,7 +235,7 @@ def merge_windows(batch: DataFrame, table: str) -> None:
     merge = f"""MERGE INTO {table} AS kept USING newest_windows AS new ON {same}
             WHEN MATCHED AND new.revision > kept.revision THEN UPDATE SET {changes}
             WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({values})"""
-    # Somebody may alter the table meanwhile: Delta then asks to try again, and a merge may be repeated.
+    # If a person alters the table meanwhile, Delta asks to try again, and a merge may be repeated.
     for tries_left in range(MERGE_TRIES - 1, -1, -1):
         try:
             batch.sparkSession.sql(merge)

@@ -12,7 +12,7 @@ import { type Conflict, conflictsOf } from "../conflicts.ts";
 import { CorruptRowError } from "../corruption.ts";
 import { type LossRow, lossOf, SELECT_LOSSES } from "../ledger/losses.ts";
 import { BlockReader, factsOf, GROUPS_OF_RANGE, type GroupRow } from "../read-back.ts";
-import { isLogDamaged, sealLog } from "./log.ts";
+import { foldLog, isLogDamaged, sealLog } from "./log.ts";
 import { copyDatabase, removeCopy, renewFirstPage } from "./page-one.ts";
 import { attempt, batchKeys, readInPieces, salvageCatalogue, sweep, type UnknownHandles } from "./tables.ts";
 import { type SalvagedWindow, salvagedWindow } from "./windows.ts";
@@ -58,6 +58,8 @@ export class DamagedBuffer {
     if (!isLogWhole) sealLog(`${copy}-wal`);
     const sealed = isLogWhole ? undefined : attempt(() => new DamagedBuffer(copy, copy, fallback));
     if (sealed !== undefined) return sealed;
+    // A first page in the log would replace the new one.
+    foldLog(copy);
     renewFirstPage(copy);
     const renewed = attempt(() => new DamagedBuffer(copy, copy, fallback));
     if (renewed === undefined) removeCopy(copy);

@@ -4,7 +4,7 @@
  * buffer is opened, and a copy of a damaged one gets new checksums for salvage.
  * Format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { codeOf } from "../../core/errors.ts";
 
 const HEADER_BYTES = 32;
@@ -47,6 +47,15 @@ export function sealLog(path: string): void {
     log.seal(salt);
     return true;
   });
+}
+
+/**
+ * Writes the commits of a copy's log into its file and deletes the log, as a checkpoint does. SQLite itself does it only where
+ * the schema reads and the file is not much shorter than it should be.
+ */
+export function foldLog(path: string): void {
+  withFile(`${path}-wal`, "r", (log) => withFile(path, "r+", (file) => new LogFile(log).foldInto(file)));
+  for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
 }
 
 class LogFile {
@@ -125,6 +134,18 @@ class LogFile {
       writeSync(this.#file, this.#bytes, 0, FRAME_BYTES, HEADER_BYTES + to++ * FRAME_BYTES);
     }
     ftruncateSync(this.#file, HEADER_BYTES + to * FRAME_BYTES);
+  }
+
+  /** Whether it holds a commit. */
+  foldInto(file: number): boolean {
+    if (!this.isHeaderWhole) return false;
+    let end = 0;
+    for (let at = this.wholeFrames() - 1; at >= 0 && end === 0; at--) if (this.frame(at).isCommit) end = at + 1;
+    for (let at = 0; at < end; at++) {
+      const { page } = this.frame(at);
+      writeSync(file, this.#bytes, FRAME_HEADER_BYTES, PAGE_BYTES, (page - 1) * PAGE_BYTES);
+    }
+    return end > 0;
   }
 
   #sealHeader(salt: bigint): void {

@@ -327,7 +327,7 @@ sparkTest("the nodes are distinguished by their heartbeats; anything else is a r
     FROM ${from} ORDER BY node_id, epoch`;
   const { rows } = locally(everything("sensor_readings_heartbeats"));
   expect(comparable(await spark.sql(everything("sensor_readings_heartbeats")), rows)).toEqual(rows);
-  // node-a and node-b have two: of the agent that ran here, and of the one that is told.
+  // node-a and node-b have two: of the agent that ran here, and the made-up one.
   expect(rows.length).toBe(9);
 });
 
