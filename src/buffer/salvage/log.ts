@@ -18,24 +18,14 @@ type Sum = { a: number; b: number };
 type Frame = { readonly page: number; readonly isCommit: boolean; readonly salt: bigint };
 
 /**
- * Whether commits are lost in the middle. Frames that a crash leaves are not damage: at the end those of one transaction that
- * was never synced, and those of an earlier use of the file.
+ * Whether commits are lost in the middle. Frames that crashes leave are not damage: at the end those of one transaction that
+ * was never synced, then those of an earlier crash that are not overwritten yet, and those of an earlier use of the file.
  */
 export function isLogDamaged(path: string): boolean {
   return withFile(path, "r", (file) => {
     const log = new LogFile(file);
     if (log.frames === 0) return false;
-    if (!log.isHeaderWhole) return log.salts().commits > 0;
-    const whole = log.wholeFrames();
-    let commits = 0;
-    for (let at = whole; at < log.frames; at++) {
-      const frame = log.frame(at);
-      if (frame.salt !== log.salt) continue;
-      // A transaction begins only when the one before it was synced.
-      if (commits > 0) return true;
-      if (frame.isCommit) commits++;
-    }
-    return false;
+    return log.isHeaderWhole ? log.hasLostCommit() : log.salts().commits > 0;
   });
 }
 
@@ -94,9 +84,27 @@ class LogFile {
   /** How many frames from the first on have the right checksum. */
   wholeFrames(): number {
     for (let at = 0; at < this.frames; at++) {
-      if (this.frame(at).salt !== this.salt || !this.#isSumRight()) return at;
+      if (this.frame(at).salt !== this.salt || !this.#continues(this.#sum)) return at;
+      this.#addFrame();
     }
     return this.frames;
+  }
+
+  /**
+   * Whether a commit behind the whole frames was synced: a transaction begins only then, and its checksum continues that of the
+   * commit. What an earlier crash left has the same salt, but continues what was written over.
+   */
+  hasLostCommit(): boolean {
+    const whole = this.wholeFrames();
+    // The sum of the first frame that is not whole, by its content and as it is stored: one of them may be damaged.
+    let before: Sum[] = [];
+    for (let at = whole; at < this.frames; at++) {
+      const { salt, isCommit } = this.frame(at);
+      if (salt === this.salt && before.some((sum) => this.#continues(sum))) return true;
+      if (at === whole) this.#addFrame();
+      before = isCommit ? [this.#storedSum(), ...(at === whole ? [{ ...this.#sum }] : [])] : [];
+    }
+    return false;
   }
 
   /** The salt of most commits: it identifies this use of the file where the header is damaged. */
@@ -161,14 +169,21 @@ class LogFile {
     writeSync(this.#file, this.#header, 0, HEADER_BYTES, 0);
   }
 
-  #isSumRight(): boolean {
-    this.#addFrame();
-    return this.#view.getUint32(16) === this.#sum.a && this.#view.getUint32(20) === this.#sum.b;
+  #storedSum(): Sum {
+    return { a: this.#view.getUint32(16), b: this.#view.getUint32(20) };
   }
 
-  #addFrame(): void {
-    add(this.#sum, this.#words, 0, 2);
-    add(this.#sum, this.#words, FRAME_HEADER_BYTES / 4, FRAME_BYTES / 4);
+  /** Whether the frame that was read last has the checksum that follows `sum`. */
+  #continues(sum: Sum): boolean {
+    const next = { ...sum };
+    this.#addFrame(next);
+    const { a, b } = this.#storedSum();
+    return a === next.a && b === next.b;
+  }
+
+  #addFrame(to = this.#sum): void {
+    add(to, this.#words, 0, 2);
+    add(to, this.#words, FRAME_HEADER_BYTES / 4, FRAME_BYTES / 4);
   }
 }
 
