@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { hashAt, seededRandom } from "../../src/core/random.ts";
-import { killAllAgents } from "../../src/testing/agent-process.ts";
 import { keepBinary } from "../torture-run/agent-command.ts";
+import { begin } from "../torture-run/begin.ts";
 import type { Lie } from "./layer/cut.ts";
 import { Power } from "./power.ts";
 import { SCENES, type SceneName } from "./scenes.ts";
@@ -160,19 +160,7 @@ async function mount(place: string): Promise<Power | null> {
   });
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => {
-    killAllAgents();
-    process.exit(130);
-  });
-}
-let options: Options;
-try {
-  options = readOptions();
-} catch (error) {
-  console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
-  process.exit(2);
-}
+const options = begin(readOptions, USAGE);
 const run = new Run(options);
 const power = await mount(run.disk);
 if (power === null) {

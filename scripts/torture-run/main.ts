@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { hashAt } from "../../src/core/random.ts";
-import { killAllAgents } from "../../src/testing/agent-process.ts";
 import { findS3Server } from "../../src/testing/s3-server.ts";
 import { keepBinary } from "./agent-command.ts";
+import { begin } from "./begin.ts";
 import { databaseToFolder, databaseToS3, type Leg } from "./database-leg.ts";
 import { describeFigures, describeLate, newFigures } from "./figures.ts";
 import { simulatorToFolder } from "./simulator-leg.ts";
@@ -92,17 +92,5 @@ function hasS3(say: (line: string) => void): boolean {
   return false;
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => {
-    killAllAgents();
-    process.exit(130);
-  });
-}
-let options: Options;
-try {
-  options = readOptions();
-} catch (error) {
-  console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
-  process.exit(2);
-}
+const options = begin(readOptions, USAGE);
 process.exit((await torture(options)) ? 0 : 1);

@@ -84,8 +84,10 @@ class LogFile {
   /** How many frames from the first on have the right checksum. */
   wholeFrames(): number {
     for (let at = 0; at < this.frames; at++) {
-      if (this.frame(at).salt !== this.salt || !this.#continues(this.#sum)) return at;
-      this.#addFrame();
+      if (this.frame(at).salt !== this.salt) return at;
+      const next = this.#sumAfter(this.#sum);
+      if (!this.#isStored(next)) return at;
+      Object.assign(this.#sum, next);
     }
     return this.frames;
   }
@@ -100,9 +102,9 @@ class LogFile {
     let before: Sum[] = [];
     for (let at = whole; at < this.frames; at++) {
       const { salt, isCommit } = this.frame(at);
-      if (salt === this.salt && before.some((sum) => this.#continues(sum))) return true;
-      if (at === whole) this.#addFrame();
-      before = isCommit ? [this.#storedSum(), ...(at === whole ? [{ ...this.#sum }] : [])] : [];
+      if (salt === this.salt && before.some((sum) => this.#isStored(this.#sumAfter(sum)))) return true;
+      const byContent = at === whole ? [this.#sumAfter(this.#sum)] : [];
+      before = isCommit ? [this.#storedSum(), ...byContent] : [];
     }
     return false;
   }
@@ -173,12 +175,17 @@ class LogFile {
     return { a: this.#view.getUint32(16), b: this.#view.getUint32(20) };
   }
 
-  /** Whether the frame that was read last has the checksum that follows `sum`. */
-  #continues(sum: Sum): boolean {
+  /** Whether it is the checksum of the frame that was read last. */
+  #isStored({ a, b }: Sum): boolean {
+    const stored = this.#storedSum();
+    return a === stored.a && b === stored.b;
+  }
+
+  /** The checksum of the frame that was read last, behind a frame with the checksum `sum`. */
+  #sumAfter(sum: Sum): Sum {
     const next = { ...sum };
     this.#addFrame(next);
-    const { a, b } = this.#storedSum();
-    return a === next.a && b === next.b;
+    return next;
   }
 
   #addFrame(to = this.#sum): void {

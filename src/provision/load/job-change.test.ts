@@ -87,7 +87,7 @@ lakeTest(
     expect(linesOf(await planOf(lake))).toEqual([]);
     const asPeopleHaveIt = settingsOf(lake);
     edit(lake, wrong);
-    const mended = await toldAndSent(lake);
+    const repaired = await toldAndSent(lake);
     const byName = (one: { task_key: string }, other: { task_key: string }) => (one.task_key < other.task_key ? -1 : 1);
     const sorted = (settings: JobSettings) => ({ ...settings, tasks: [...(settings.tasks ?? [])].sort(byName) });
     expect(sorted(settingsOf(lake))).toEqual(sorted(asPeopleHaveIt));
@@ -100,7 +100,7 @@ lakeTest(
     expect(settingsOf(lake).tasks).toHaveLength(2);
     expectGolden("job.txt", [
       "## settings of ours that were changed by hand\n",
-      ...mended,
+      ...repaired,
       "\n## serverless, then a machine\n",
       ...onMachine,
       "\n## a machine, then serverless\n",
