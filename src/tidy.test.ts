@@ -12,7 +12,7 @@ const LIMITS = { source: 300, test: 500, function: 70, parameters: 4 };
  */
 const GROUPS = [
   ["core"],
-  ["sensor", "buffer", "rules", "stages", "uplink", "fleet", "http", "databricks", "fake-workspace"],
+  ["sensor", "buffer", "rules", "stages", "uplink", "fleet", "http", "databricks", "fake-workspace", "systemd"],
   ["lakehouse"],
   ["agent", "provision"],
   ["status", "verdicts", "query"],
