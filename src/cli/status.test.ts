@@ -14,6 +14,8 @@ import { problemsOf } from "../status/problems.ts";
 import { readStatus } from "../status/status.ts";
 import { MemoryStore } from "../uplink/memory-store.ts";
 import { EPOCH_START, TestNode } from "../verify/node.suite.ts";
+import { see } from "./frame/command-line.suite.ts";
+import { command } from "./status.ts";
 import { statusText } from "./status-text.ts";
 
 let node: TestNode;
@@ -365,4 +367,27 @@ test("a file that is not a buffer is refused with what to try: a wrong call, or 
   Bun.spawnSync(["sh", "-c", `head -c 9000 /dev/urandom > "${path}"`]);
   expect(existsSync(path)).toBe(true);
   expect(() => readStatus(dir, node.settings, NOW)).toThrow(AgentError);
+});
+
+test("--line: one line on stdout, also of a node without a buffer, where the error follows and the exit code is that of status", async () => {
+  node.take(3);
+  const ask = (dataDir: string, ...more: readonly string[]) =>
+    see(["status", "--data-dir", dataDir, ...more], { status: async () => ({ command }) });
+  const found = await ask(node.dataDir, "--line");
+  expect([found.code, found.stderr]).toEqual([0, []]);
+  expect(found.stdout).toMatch(/^edge-7 stopped version=[^\n]* pending=3 [^\n]*\n$/);
+  const other = join(node.dataDir, "other");
+  const none = await ask(other, "--line");
+  expect([none.code, none.stderr]).toEqual([2, (await ask(other)).stderr]);
+  expect(none.stdout).toMatch(/^- missing version=[^\n]* problem=no_buffer why="Cannot find a buffer [^\n]*\n$/);
+  mkdirSync(other);
+  Bun.spawnSync(["sh", "-c", `head -c 9000 /dev/urandom > "${join(other, "buffer.db")}"`]);
+  const damaged = await ask(other, "--line");
+  expect([damaged.code, damaged.stderr]).toEqual([1, (await ask(other)).stderr]);
+  expect(damaged.stdout).toMatch(
+    /^- degraded version=[^\n]* problem=buffer_unreadable why="Cannot read buffer [^\n]*\n$/,
+  );
+  const both = await ask(node.dataDir, "--line", "--json");
+  expect([both.code, both.stdout]).toEqual([2, ""]);
+  expect(both.stderr[0]).toStartWith("Cannot use --json and --line together");
 });

@@ -1,23 +1,57 @@
 /** `agent status`: what a node holds, how far delivery is, and its problems. Reads only; works beside a running agent. */
 import { resolve } from "node:path";
-import { readStatus } from "../status/status.ts";
-import { defineCommand } from "./frame/command.ts";
-import { settingFlags } from "./frame/flags.ts";
+import { NoBufferError } from "../buffer/ledger/ledger.ts";
+import { messageOf, UsageError } from "../core/errors.ts";
+import { readStatus, type Status } from "../status/status.ts";
+import { noStatusLine, statusLine } from "../status/status-line.ts";
+import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
+import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 import { statusText } from "./status-text.ts";
+
+const ARGS = {
+  ...settingFlags("dataDir"),
+  json: { type: "boolean", description: "One JSON value." },
+  line: { type: "boolean", description: "One line below 300 characters, for logs and for jobs over many nodes." },
+} as const satisfies Args;
 
 export const command = defineCommand({
   name: "status",
   summary: "Show what the node holds: health, lag by stage, rules, losses, uplink, sources.",
-  args: {
-    ...settingFlags("dataDir"),
-    json: { type: "boolean", description: "One JSON value." },
-  },
-  examples: ["agent status", "agent status --data-dir /var/lib/agent --json"],
-  run: async (flags, context) => {
-    const status = readStatus(resolve(context.cwd, context.settings.dataDir), context.settings, Date.now());
-    await context.write(
-      flags.json ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, Date.now(), context.columns),
-    );
-    return 0;
-  },
+  args: ARGS,
+  examples: ["agent status", "agent status --line", "agent status --data-dir /var/lib/agent --json"],
+  run,
 });
+
+async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
+  if (flags.json && flags.line) {
+    throw new UsageError("Cannot use --json and --line together: each of them is all that is printed", {
+      tryHint: "agent status --json",
+    });
+  }
+  if (flags.line) return await writeLine(context);
+  const status = read(context);
+  await context.write(
+    flags.json ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, Date.now(), context.columns),
+  );
+  return 0;
+}
+
+function read({ cwd, settings }: Context): Status {
+  return readStatus(resolve(cwd, settings.dataDir), settings, Date.now());
+}
+
+/** Where there is no status, the line says so, and the error follows: a log that has the lines of a fleet lacks none. */
+async function writeLine(context: Context): Promise<ExitCode> {
+  try {
+    await context.write(`${statusLine(read(context), Date.now())}\n`);
+    return 0;
+  } catch (error) {
+    const [state, code] =
+      error instanceof NoBufferError
+        ? (["missing", "no_buffer"] as const)
+        : (["degraded", "buffer_unreadable"] as const);
+    const { nodeId } = context.settings;
+    await context.write(`${noStatusLine({ nodeId, code, message: messageOf(error) }, state)}\n`);
+    throw error;
+  }
+}

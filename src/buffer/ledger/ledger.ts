@@ -18,6 +18,9 @@ import { BUFFER_FILE } from "../sqlite-buffer.ts";
 /** A checkpoint or a writer's start may hold the file for a moment. */
 const BUSY_MS = 5_000;
 
+/** There is no buffer in the data dir. Other errors are about one that is there. */
+export class NoBufferError extends UsageError {}
+
 export class BufferLedger {
   readonly db: Database;
   /** The version of the schema: an older one lacks the tables that later ones added. */
@@ -157,8 +160,8 @@ function unreadable(dataDir: string, why: string, cause?: unknown): UsageError {
   });
 }
 
-function noBuffer(dataDir: string, cause: string): UsageError {
-  return new UsageError(`Cannot find a buffer in data dir "${dataDir}": ${cause}`, {
+function noBuffer(dataDir: string, cause: string): NoBufferError {
+  return new NoBufferError(`Cannot find a buffer in data dir "${dataDir}": ${cause}`, {
     tryHint: `agent run --data-dir ${shellWord(dataDir)}`,
   });
 }
