@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { testWith } from "../testing/needs.ts";
 import { type UnitOptions, unitText, usualUnit } from "./unit.ts";
 
+/** Of a person; written so that no place of one machine is in the text. */
 const HOME = ["", "home", "pi"].join("/");
 const folder = mkdtempSync(join(tmpdir(), "agent-unit-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -38,10 +39,10 @@ test("a data dir elsewhere, a folder that is written and one that is read are le
   expect(valuesOf("StateDirectory", unit)).toEqual([]);
   expect(valuesOf("ReadWritePaths", unit)).toEqual(["/mnt/card/agent", "/srv/lake"]);
   expect(valuesOf("BindPaths", unit)).toEqual([`${HOME}/lake`]);
-  expect(valuesOf("BindReadOnlyPaths", unit)).toEqual(["`${HOME}/my plc`", "/tmp"]);
+  expect(valuesOf("BindReadOnlyPaths", unit)).toEqual([`"${HOME}/my plc"`, "/tmp"]);
   expect(valuesOf("SupplementaryGroups", unit)).toEqual(["plc dialout"]);
   expect(valuesOf("RequiresMountsFor", unit)).toEqual([
-    "/mnt/card/agent /srv/lake /home/pi/lake /srv/plc `${HOME}/my plc` /tmp",
+    `/mnt/card/agent /srv/lake ${HOME}/lake /srv/plc "${HOME}/my plc" /tmp`,
   ]);
 });
 
