@@ -46,12 +46,14 @@ export const command = defineCommand({
 async function run(flags: Flags<typeof ARGS>, given: Context): Promise<ExitCode> {
   // What SIGHUP may change is changed in the copy that everything of this run reads.
   const settings: RunSettings = { ...given.settings };
-  const context: Context = { ...given, settings };
   const forMs = flags.for === undefined ? null : durationFlag("for", flags.for, "agent run");
   const { once } = flags;
-  const { stop, terminal } = context;
-  const log = await openLog(context);
-  const reporting = new RunReporting(settings, context.cwd, log);
+  const log = await openLog({ ...given, settings });
+  const reporting = new RunReporting(settings, given.cwd, log);
+  // A run that ends by itself ends with its work done.
+  const isLasting = !once && forMs === null;
+  const stop = isLasting ? AbortSignal.any([given.stop, reporting.watchBinary()]) : given.stop;
+  const context: Context = { ...given, settings, stop };
   let running: OpenAgent | null = null;
   context.onHangUp?.((dotenv) => {
     reloadSettings(settings, dotenv, context, log);
@@ -70,7 +72,7 @@ async function run(flags: Flags<typeof ARGS>, given: Context): Promise<ExitCode>
   if (forMs !== null) setTimeout(() => opened.stopTaking(), forMs);
   stop.addEventListener("abort", () => opened.stop(settings.drain));
   if (stop.aborted) opened.stop(settings.drain);
-  const progress = terminal ? watchProgress(opened) : null;
+  const progress = given.terminal ? watchProgress(opened) : null;
   const end = await opened.run();
   progress?.end();
   const { taps } = opened.parts.pipeline;

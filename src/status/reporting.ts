@@ -6,14 +6,22 @@ import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { RunHealth } from "./health-pages.ts";
 import { RunHeartbeat } from "./heartbeat.ts";
+import { OwnBinary } from "./own-binary.ts";
 
 export class RunReporting implements Reporting {
   readonly #health: RunHealth;
   readonly #heartbeat: RunHeartbeat;
+  readonly #binary: OwnBinary;
 
   constructor(settings: Settings, cwd: string, log: Log) {
     this.#health = new RunHealth(settings, cwd, log);
     this.#heartbeat = new RunHeartbeat(settings, cwd, log);
+    this.#binary = new OwnBinary(settings, log);
+  }
+
+  /** Aborted when the agent must end because its binary was replaced, where AGENT_EXIT_WHEN_REPLACED asks for that. */
+  watchBinary(): AbortSignal {
+    return this.#binary.watch();
   }
 
   /** Before the agent has its lock: requests are answered that it starts. */
@@ -33,12 +41,13 @@ export class RunReporting implements Reporting {
 
   /** Before the buffer is closed. `finished`: everything was delivered. */
   async end(opened: OpenAgent, finished: boolean): Promise<void> {
+    this.#binary.close();
     await this.#heartbeat.end(opened, finished);
     this.#health.close();
   }
 
   problems() {
-    return [...this.#health.problems(), ...this.#heartbeat.problems()];
+    return [...this.#binary.problems(), ...this.#health.problems(), ...this.#heartbeat.problems()];
   }
 
   heartbeat() {

@@ -180,6 +180,17 @@ export const SETTINGS = {
     "1m",
     "How often the node reports its state to the metadata bucket; off: never.",
   ),
+  exitWhenReplaced: must(
+    "AGENT_EXIT_WHEN_REPLACED",
+    kind.choice(["off", "on"]),
+    "off",
+    "End in order when another binary that starts is where this one was started from: for a supervisor that starts it.",
+  ),
+  rolledBackFrom: may(
+    "AGENT_ROLLED_BACK_FROM",
+    kind.text("a text on one line", "VERSION"),
+    "Set by a supervisor that went back to this binary, with the version that did not come up; status reports it.",
+  ),
   log: must("AGENT_LOG", kind.choice(["debug", "info", "warn", "error"]), "info", "The least level that is logged."),
   logFormat: must("AGENT_LOG_FORMAT", kind.choice(["text", "json"]), "text", "Lines for people, or one JSON a line."),
   awsRegion: must(
