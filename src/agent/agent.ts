@@ -6,6 +6,7 @@
 import { isCorruption } from "../buffer/corruption.ts";
 import { outsideTrouble } from "../buffer/outside-error.ts";
 import { Bell, breathe } from "../core/time/bell.ts";
+import type { Pulse } from "./buffer-inputs.ts";
 import type { Parts } from "./parts.ts";
 import { markShared } from "./recovery/copied.ts";
 
@@ -38,6 +39,9 @@ const ABORT_MS = 250;
 
 export class Agent {
   readonly #parts: Parts;
+  readonly #pulse: Pulse | null;
+  /** The intake came round since the last beat. */
+  #intakeTurned = false;
   readonly #intakeBell = new Bell();
   readonly #deliveryBell = new Bell();
   #stopping = false;
@@ -51,8 +55,9 @@ export class Agent {
   #reopen: AgentEnd["reopen"] = null;
   #damage: unknown = null;
 
-  constructor(parts: Parts) {
+  constructor(parts: Parts, pulse: Pulse | null = null) {
     this.#parts = parts;
+    this.#pulse = pulse;
     parts.delivery.onProgress = () => this.#deliveryBell.ring();
     for (const tap of parts.pipeline.taps) {
       tap.source.onReady = () => {
@@ -114,6 +119,7 @@ export class Agent {
   async #intake(): Promise<void> {
     const { pipeline, outbox, upkeep, now, running, batchRows } = this.#parts;
     for (;;) {
+      this.#intakeTurned = true;
       if (this.#reopen !== null) break;
       // The reserve is for bookkeeping, not for readings: they wait until there is other room.
       if ((upkeep.isFull || this.#parts.troubles.isGone) && !this.#stopping) {
@@ -167,6 +173,10 @@ export class Agent {
       if (this.#reopen === null) this.#upkeepAndReport(nowMs);
       if (this.#reopen !== null) return this.#intakeBell.ring();
       if (this.#intakeEnded && (this.#drained || this.#guarded(() => this.#isDelivered()) === true)) return;
+      if (this.#intakeTurned || this.#intakeEnded) {
+        this.#intakeTurned = false;
+        this.#pulse?.beat();
+      }
       const waitMs = wakeAtMs === null ? LOOK_MS : Math.min(LOOK_MS, Math.max(0, wakeAtMs - nowMs));
       await this.#deliveryBell.wait(waitMs);
       this.#intakeBell.ring();

@@ -17,12 +17,22 @@ export type BufferInputs = {
   readonly patienceMs?: number | undefined;
   /** Is called with what a start waits for, and with null when it waits no more. */
   readonly waiting?: ((problem: Problem | null) => void) | undefined;
+  readonly pulse?: Pulse | undefined;
   readonly now: () => number;
   /** What distinguishes this machine and the buffer's file from others; absent: a copied data dir is not noticed. */
   readonly marks?: ReadMarks;
   /** The user's profile may have other units than the shipped ones: derived columns then convert its measures. */
   readonly units?: MeasureUnits;
 };
+
+/** Hears that the agent makes progress. */
+export interface Pulse {
+  /** Both loops came round since the last call. They do several times a second, also while the store or the disk is away. */
+  beat(): void;
+  /** The buffer has to be opened again, which may take long. */
+  reopening(): void;
+  reopened(): void;
+}
 
 /** The agent was stopped before it had begun: it took nothing, and has nothing to finish. */
 export class StoppedEarlyError extends AgentError {

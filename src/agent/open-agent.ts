@@ -83,6 +83,7 @@ async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenA
       const end = await joined.agent.run();
       if (end.reopen === null) return { ...end, accepted: before + end.accepted };
       before += end.accepted;
+      inputs.pulse?.reopening();
       const { buffer } = joined.parts;
       buffer.close();
       try {
@@ -94,6 +95,7 @@ async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenA
         if (error instanceof StoppedEarlyError) return { ...end, accepted: before };
         throw error;
       }
+      inputs.pulse?.reopened();
       if (inputs.stop.aborted) joined.agent.stop(inputs.settings.drain);
     }
   };
@@ -131,7 +133,7 @@ async function joinParts(opening: Opening, opened: SqliteBuffer, lasting: Lastin
     });
     return made;
   });
-  return { parts, agent: new Agent(parts) };
+  return { parts, agent: new Agent(parts, inputs.pulse) };
 }
 
 /** A backlog of millions takes seconds: a signal is heard between two steps, and ends it. */

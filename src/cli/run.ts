@@ -16,6 +16,7 @@ import { otherUnits } from "./run/other-units.ts";
 import { rulesInForce } from "./run/place-of-rules.ts";
 import { watchProgress } from "./run/progress.ts";
 import { type RunSettings, reloadSettings } from "./run/reload.ts";
+import type { UnderSystemd } from "./run/under-systemd.ts";
 import { storeOf } from "./store-of.ts";
 
 const ARGS = {
@@ -54,16 +55,19 @@ async function run(flags: Flags<typeof ARGS>, given: Context): Promise<ExitCode>
   const isLasting = !once && forMs === null;
   const stop = isLasting ? AbortSignal.any([given.stop, reporting.watchBinary()]) : given.stop;
   const context: Context = { ...given, settings, stop };
+  const isSupervised = context.env["NOTIFY_SOCKET"] !== undefined;
+  const systemd = isSupervised ? (await import("./run/under-systemd.ts")).underSystemd(context, log) : null;
   let running: OpenAgent | null = null;
   context.onHangUp?.((dotenv) => {
     reloadSettings(settings, dotenv, context, log);
     running?.parts.rules.readAgain();
   });
   await reporting.listen();
-  const opened = await startAgent(context, { log, once, reporting }).catch(unlessStopped);
+  const opened = await startAgent(context, { log, once, reporting, systemd }).catch(unlessStopped);
   if (opened === null) return 0;
   running = opened;
   reporting.begin(opened);
+  systemd?.ready(opened);
   log.info("running", `Taking ${settings.source.join(", ")}, delivering to ${settings.store}`, {
     node: opened.parts.buffer.nodeId,
     data_dir: settings.dataDir,
@@ -104,11 +108,15 @@ function unlessStopped(error: unknown): null {
   throw error;
 }
 
+type Started = {
+  readonly log: Log;
+  readonly once: boolean;
+  readonly reporting?: RunReporting;
+  readonly systemd?: UnderSystemd | null;
+};
+
 /** Everything that `run` and `demo` share: from settings to an agent that is ready to run. */
-export async function startAgent(
-  context: Context,
-  { log, once, reporting }: { readonly log: Log; readonly once: boolean; readonly reporting?: RunReporting },
-): Promise<OpenAgent> {
+export async function startAgent(context: Context, { log, once, reporting, systemd }: Started): Promise<OpenAgent> {
   const { settings, cwd, stop } = context;
   const { profile, otherProfiles, mapping } = loadReadingFiles(settings, cwd, once);
   const names = mapping === null ? null : new MappedNames(mapping, (line) => log.warn("map_names_unseen", line));
@@ -119,7 +127,11 @@ export async function startAgent(
     store,
     stop,
     patienceMs: once ? ONCE_PATIENCE_MS : undefined,
-    waiting: (problem) => reporting?.waiting(problem),
+    waiting: (problem) => {
+      reporting?.waiting(problem);
+      systemd?.waiting(problem?.message ?? null);
+    },
+    pulse: systemd?.pulse,
     now: Date.now,
     marks: marksOfMachine(settings.machineId),
     random: Math.random,

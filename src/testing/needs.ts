@@ -37,6 +37,7 @@ const NEEDS = {
   "small disks": { isHere: mayMount, bringer: null },
   /** A file system of our own, in a mount namespace of its own. */
   FUSE: { isHere: mayFuse, bringer: null },
+  python3: { isHere: () => Bun.which("python3") !== null, bringer: null },
   "systemd-analyze": { isHere: () => Bun.which("systemd-analyze") !== null, bringer: null },
   "disks that fail": { isHere: mayFail, bringer: null },
 } as const satisfies Record<string, Spec>;
