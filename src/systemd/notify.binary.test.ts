@@ -48,7 +48,12 @@ for (const [what, address] of [
   ["a path", join(folder, "notify.sock")],
   ["an abstract name", `@agent-notify-test-${process.pid}`],
 ] as const) {
-  testWith("binary", "time", "linux", "python3")(
+  testWith(
+    "binary",
+    "time",
+    "linux",
+    "python3",
+  )(
     `an agent whose socket is ${what} says that it is ready, that it lives, and that it stops`,
     async () => {
       const listener = new Listener(address);
@@ -78,7 +83,12 @@ for (const [what, address] of [
   );
 }
 
-testWith("binary", "time", "linux", "python3")(
+testWith(
+  "binary",
+  "time",
+  "linux",
+  "python3",
+)(
   "an agent that waits for the lock asks for more time until it has it",
   async () => {
     const listener = new Listener(join(folder, "waits.sock"));
