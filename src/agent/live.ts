@@ -95,7 +95,7 @@ const LIVE: Shape<LiveReport> = atLeast({
   bufferLimitBytes: anyNumber,
 });
 
-const LIVE_FILE = "live.json";
+export const LIVE_FILE = "live.json";
 
 /** In one piece: a reader finds the last report or the one before it. */
 export function writeLive(dataDir: string, report: LiveReport): void {

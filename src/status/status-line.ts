@@ -87,13 +87,19 @@ type Words = {
 function joined(nodeId: string | null, state: NodeState, { problem, why, ...words }: Words): string {
   const named = Object.entries(words).map(([name, value]) => `${name}=${word(value, WORD_MOST)}`);
   const head = [word(nodeId, NODE_MOST), state, ...named, `problem=${word(problem, CODE_MOST)}`].join(" ");
-  const room = LINE_MOST - head.length - ' why=""'.length;
-  return why === null || room < LEAST_WHY ? head : `${head} why="${cut(shown(why).replaceAll('"', "'"), room)}"`;
+  return head + whyWord(why, LINE_MOST - head.length);
 }
 
-function word(value: string | number | null, most: number): string {
+/** A word of a line: no blanks, no control characters, at most this long; `-`: not known. */
+export function word(value: string | number | null, most: number): string {
   const text = shown(String(value ?? "")).replaceAll(/\s/g, "?");
   return text === "" ? "-" : cut(text, most);
+}
+
+/** A sentence as the last word of a line, cut to the room; empty where there is none. */
+export function whyWord(text: string | null, room: number): string {
+  const left = room - ' why=""'.length;
+  return text === null || left < LEAST_WHY ? "" : ` why="${cut(shown(text).replaceAll('"', "'"), left)}"`;
 }
 
 /** Control characters, and those that change how a terminal shows the ones behind them, as `?`. */

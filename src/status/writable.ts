@@ -5,6 +5,7 @@ import { BUFFER_FILE } from "../buffer/sqlite-buffer.ts";
 import { codeOf } from "../core/errors.ts";
 import type { Problem } from "../core/problem.ts";
 import { shellWord } from "../core/shell-word.ts";
+import { isReadOnlyForUs } from "./our-mount.ts";
 
 const ROOT = 0;
 
@@ -27,7 +28,7 @@ function whyNot(path: string, dataDir: string): string | null {
     return null;
   } catch (error) {
     const code = codeOf(error);
-    if (code === "EROFS") return "its file system is mounted for reading only";
+    if (code === "EROFS") return isReadOnlyForUs(dataDir) ? null : "its file system is mounted for reading only";
     return code === "EPERM" || code === "EIO" ? code : null;
   }
 }

@@ -81,6 +81,12 @@ function conflictLines(all: Verification["conflicts"], store: Pick<ObjectStore, 
   return named;
 }
 
+/** What is wrong, in a sentence: the first of all findings but what is pending; null: nothing. */
+export function firstFinding(all: Verification, store: Pick<ObjectStore, "uri" | "place">): string | null {
+  const wrong = all.epochs.flatMap((found) => findingsOf(found, all, store).slice(pendingFinding(found, all) ? 1 : 0));
+  return wrong[0]?.lines[0] ?? null;
+}
+
 function findingsOf(found: EpochFindings, all: Verification, store: Pick<ObjectStore, "uri" | "place">): Finding[] {
   return [pendingFinding(found, all), missingFinding(found, all, store), parkedFinding(found)]
     .concat(duplicateFinding(found, store))

@@ -3,6 +3,8 @@
  * double (what is pending is counted apart). Exit 1: something is. Exit 2: it could not look.
  */
 import { resolve } from "node:path";
+import { BufferLedger } from "../../buffer/ledger/ledger.ts";
+import { UsageError } from "../../core/errors.ts";
 import { oneLine } from "../../core/log/log.ts";
 import { pairsOf } from "../../core/seq-range.ts";
 import { READING_STAGES, STAGES } from "../../core/stage.ts";
@@ -14,7 +16,8 @@ import { type Context, defineCommand, type ExitCode } from "../frame/command.ts"
 import { durationFlag } from "../frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { lookInto, untilStopped } from "../store-of.ts";
-import { verificationText } from "./text.ts";
+import { notVerifiedLine, verifiedLine } from "./line.ts";
+import { firstFinding, verificationText } from "./text.ts";
 
 const ARGS = {
   ...settingFlags("dataDir", "store"),
@@ -29,6 +32,7 @@ const ARGS = {
     valueHint: "60s",
   },
   json: { type: "boolean", description: "One JSON value." },
+  line: { type: "boolean", description: "One line below 300 characters, for logs and for jobs over many nodes." },
 } as const satisfies Args;
 
 export const command = defineCommand({
@@ -42,21 +46,51 @@ export const command = defineCommand({
     "agent verify --settle 60s",
     "agent verify --databricks --store s3:",
     "agent verify --data-dir /var/lib/agent --json",
+    "agent verify --line",
   ],
   run,
 });
 
 async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
+  if (!flags.line) return await look(flags, context);
+  if (flags.json || flags.databricks) {
+    throw new UsageError("Cannot use --line with --json or --databricks: the line is all that is printed", {
+      tryHint: "agent verify --line",
+    });
+  }
+  try {
+    return await look(flags, context);
+  } catch (error) {
+    // A log that has the lines of a fleet lacks none; the error follows, with what to try.
+    const { settings, cwd } = context;
+    await context.write(`${notVerifiedLine(nodeIn(resolve(cwd, settings.dataDir)) ?? settings.nodeId, error)}\n`);
+    throw error;
+  }
+}
+
+async function look(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
   const settle = settleOf(flags.settle, context);
   return await lookInto(context, async (store, progress): Promise<ExitCode> => {
     const ownBuffer = () => verifyBuffer({ deep: flags.deep, settle, progress }, context, store);
     if (flags.databricks) return await runBoth(flags, context, store, ownBuffer);
     const found = await ownBuffer();
-    await context.write(
-      flags.json ? `${JSON.stringify(toJson(found), null, 2)}\n` : verificationText(found, store, context.columns),
-    );
+    if (flags.json) await context.write(`${JSON.stringify(toJson(found), null, 2)}\n`);
+    else if (flags.line) await context.write(`${verifiedLine(found, firstFinding(found, store))}\n`);
+    else await context.write(verificationText(found, store, context.columns));
     return found.ok ? 0 : 1;
   });
+}
+
+/** The node of a buffer; null where it cannot be read. */
+function nodeIn(dataDir: string): string | null {
+  try {
+    const ledger = BufferLedger.open(dataDir);
+    const { nodeId } = ledger;
+    ledger.close();
+    return nodeId;
+  } catch {
+    return null;
+  }
 }
 
 function settleOf(text: string | undefined, { stop }: Context): Settle | undefined {
