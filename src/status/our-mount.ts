@@ -1,6 +1,6 @@
 /**
  * A folder that is read-only for the one who looks need not be so for its agent: a job that only looks mounts the data dir for
- * reading, in a container of its own. The kernel's table of mounts tells the two apart: a mount has options, and so has the file
+ * reading, in a container of its own. The kernel's table of mounts shows which of the two it is: a mount has options, and so has the file
  * system under it.
  */
 import { readFileSync, realpathSync, statSync } from "node:fs";
