@@ -79,7 +79,7 @@ export async function finish(place: Place, random: () => number): Promise<void> 
   throw new Error(`the last run, with --once and no faults, ended badly: ${why}\n${agent.heard.slice(-3_000)}`);
 }
 
-/** The agent's own opinion: null when everything is where it belongs. */
+/** The agent's own opinion: null when everything is where it belongs, and the buffer is sound. */
 export async function verifySays(place: Place): Promise<string | null> {
   const { folder, program, store, env } = place;
   const run = async (args: readonly string[]) => {
@@ -91,6 +91,8 @@ export async function verifySays(place: Place): Promise<string | null> {
   };
   const { code, text } = await run(["verify", "--deep", "--json", "--store", store, "--data-dir", dataDirOf(folder)]);
   if (code !== 0) return `agent verify --deep ends with ${code}: ${text.slice(0, 2_000)}`;
+  const checked = await run(["buffer", "check", "--data-dir", dataDirOf(folder)]);
+  if (checked.code !== 0) return `agent buffer check ends with ${checked.code}: ${checked.text.slice(0, 2_000)}`;
   // Exit 0 allows what is on its way; here all of it should have arrived.
   return /"pending": \[\]/.test(text) && !/"pending": \[\s*\[/.test(text)
     ? null

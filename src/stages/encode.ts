@@ -96,6 +96,13 @@ export class StageEncoder {
     return made;
   }
 
+  /** One row as the objects of a stage have it, with its newline; the reading is one that goes to this stage. */
+  writeLine(w: ByteWriter, stored: EncodableBlock, row: number, stage: ReadingStage): void {
+    this.#writeRow(w, stored, row);
+    COLUMNS_OF[stage]?.(w, stored.block, row, this.#schematizer);
+    w.raw(CLOSE);
+  }
+
   /** The rows as they are, and the same rows with more columns: their text is made once for both. */
   #members(blocks: readonly EncodableBlock[], rows: Int32Array, want: { plain: boolean; more: AddColumns | null }) {
     const made: { plain: Uint8Array[]; more: Uint8Array[] } = { plain: [], more: [] };
@@ -162,6 +169,14 @@ type Tails = {
   readonly latestMs: number;
 };
 type Tail = { readonly plain: Uint8Array; readonly before: Uint8Array };
+
+/** What the rows of a stage have beside those of raw. */
+const COLUMNS_OF: Readonly<Record<ReadingStage, AddColumns | null>> = {
+  raw: null,
+  validated: null,
+  anomalies: writeFindings,
+  schematized: writeDerived,
+};
 
 function writeDerived(w: ByteWriter, block: ReadingBlock, row: number, schematizer: Schematizer): void {
   schematizer.write(w, block, row);

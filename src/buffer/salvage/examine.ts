@@ -107,7 +107,7 @@ function checkWhole(db: Database, pragma: string): void {
 }
 
 /** Why a byte of the file cannot be read, or null. */
-async function readAll(path: string, stop: AbortSignal): Promise<unknown> {
+export async function readAll(path: string, stop: AbortSignal): Promise<unknown> {
   let file: number | null = null;
   try {
     file = openSync(path, "r");

@@ -15,7 +15,7 @@ export type Context = {
   readonly settingSources?: SettingSources;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Data, to stdout; resolves when the pipe took it. A closed pipe (EPIPE) resolves too and aborts `stop`. */
+  /** Data, to stdout; resolves when the pipe took it. A closed pipe resolves too and aborts `stop`, whose reason is the error (EPIPE). */
   readonly write: (data: string | Uint8Array) => Promise<void>;
   /** Messages, each a line to stderr. */
   readonly say: (line: string) => void;

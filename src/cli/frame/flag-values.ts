@@ -31,3 +31,23 @@ export function wholeNumberFlag(name: string, text: string, { least, most, examp
     tryHint: example,
   });
 }
+
+type Moment = {
+  readonly nowMs: number;
+  /** A command line to try with a value that works, without this flag. */
+  readonly command: string;
+};
+
+/** `--since 24h` or `--since 2026-11-23T08:00Z`, ms. A bare number would be milliseconds to `parseDuration`, which is never meant here. */
+export async function momentFlag(name: string, given: string, { nowMs, command }: Moment): Promise<number> {
+  const text = given.trim();
+  const ago = /\d$/.test(text) ? undefined : parseDuration(text);
+  if (ago !== undefined) return nowMs - ago;
+  const { TimestampReader } = await import("../../sensor/row/timestamp.ts");
+  const ms = new TimestampReader().fromText(text.length === 10 ? `${text}T00:00Z` : text);
+  if (!Number.isNaN(ms)) return ms;
+  throw new UsageError(
+    `Cannot use --${name} "${text}": expected a time ago, such as 24h, or a moment in UTC, such as 2026-11-23T08:00:00Z`,
+    { tryHint: `${command} --${name} 24h` },
+  );
+}

@@ -109,7 +109,7 @@ function writerOf(stream: NodeJS.WriteStream, stop: AbortController): (data: str
   stream.on("error", (error) => {
     if (codeOf(error) !== "EPIPE") throw error;
     closed = true;
-    stop.abort();
+    stop.abort(error);
   });
   return (data) =>
     new Promise((resolve, reject) => {
@@ -118,7 +118,7 @@ function writerOf(stream: NodeJS.WriteStream, stop: AbortController): (data: str
         if (!error) return resolve();
         if (codeOf(error) !== "EPIPE") return reject(error);
         closed = true;
-        stop.abort();
+        stop.abort(error);
         resolve();
       });
     });

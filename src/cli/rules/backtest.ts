@@ -1,8 +1,8 @@
 /** `agent rules backtest`: the verdicts of a rule set on the readings that the buffer still holds. Reads only. */
 import { resolve } from "node:path";
 import { UsageError } from "../../core/errors.ts";
-import { parseDuration } from "../../core/time/duration.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
+import { momentFlag } from "../frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { progressLine } from "../frame/progress-line.ts";
 import { BY } from "./backtest-text.ts";
@@ -43,8 +43,9 @@ export const command = defineCommand({
 
 async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
   const nowMs = Date.now();
-  const sinceMs = await momentFlag("since", flags.since, nowMs);
-  const untilMs = flags.until === undefined ? Number.MAX_SAFE_INTEGER : await momentFlag("until", flags.until, nowMs);
+  const moment = { nowMs, command: "agent rules backtest" };
+  const sinceMs = await momentFlag("since", flags.since, moment);
+  const untilMs = flags.until === undefined ? Number.MAX_SAFE_INTEGER : await momentFlag("until", flags.until, moment);
   if (untilMs <= sinceMs) {
     throw new UsageError("Cannot use --until: it is not after --since", { tryHint: "agent rules backtest --help" });
   }
@@ -70,20 +71,4 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   } finally {
     ledger.close();
   }
-}
-
-/** A bare number would be milliseconds to `parseDuration`, which is never meant here. */
-async function momentFlag(name: "since" | "until", given: string, nowMs: number): Promise<number> {
-  const text = given.trim();
-  const ago = /\d$/.test(text) ? undefined : parseDuration(text);
-  if (ago !== undefined) return nowMs - ago;
-  const { TimestampReader } = await import("../../sensor/row/timestamp.ts");
-  const ms = new TimestampReader().fromText(text.length === 10 ? `${text}T00:00Z` : text);
-  if (!Number.isNaN(ms)) return ms;
-  throw new UsageError(
-    `Cannot use --${name} "${text}": expected a time ago, such as 24h, or a moment in UTC, such as 2026-11-23T08:00:00Z`,
-    {
-      tryHint: `agent rules backtest --${name} ${DEFAULT_SINCE}`,
-    },
-  );
 }
