@@ -235,10 +235,10 @@ function stopped(rows: number, context: Context): ExitCode {
   throw new AgentError(`Cannot export all readings: it was stopped after ${grouped(rows)}`);
 }
 
-type Told = { readonly path: string | null; readonly stage: ReadingStage; readonly limits: Limits };
+type SummaryAbout = { readonly path: string | null; readonly stage: ReadingStage; readonly limits: Limits };
 
 /** 1: readings that were asked for are not in it. */
-function summary({ rows, seqs, asked }: ExportWork, { path, stage, limits }: Told, { say }: Context): ExitCode {
+function summary({ rows, seqs, asked }: ExportWork, { path, stage, limits }: SummaryAbout, { say }: Context): ExitCode {
   const { span } = asked;
   const where = path === null ? "" : ` to "${path}"`;
   const which = seqs === null ? "" : ` (${grouped(seqs.first)} to ${grouped(seqs.last)})`;
