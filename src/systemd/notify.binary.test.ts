@@ -65,7 +65,9 @@ for (const [what, address] of [
       });
       // The store is a folder that can be written, and nothing is due: signs of life come from the loops alone.
       expect(await listener.hears("WATCHDOG=1", 3)).toBe(true);
-      expect(listener.heard).toMatch(/EXTEND_TIMEOUT_USEC[\s\S]*READY=1[\s\S]*STATUS=\d+ readings accepted[\s\S]*WATCHDOG=1/);
+      expect(listener.heard).toMatch(
+        /EXTEND_TIMEOUT_USEC[\s\S]*READY=1[\s\S]*STATUS=\d+ readings accepted[\s\S]*WATCHDOG=1/,
+      );
       agent.kill("SIGSTOP");
       await Bun.sleep(300);
       const { length } = listener.heard;

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { testWith } from "../testing/needs.ts";
-import { type UnitOptions, unitText, usualUnit } from "./unit.ts";
+import { ownersOf, type UnitOptions, unitText, usualUnit } from "./unit.ts";
 
 /** Of a person; written so that no place of one machine is in the text. */
 const HOME = ["", "home", "pi"].join("/");
@@ -49,6 +49,7 @@ test("a data dir elsewhere, a folder that is written and one that is read are le
 test("a path cannot add a line, a variable or a specifier to the unit", () => {
   const unit = { ...usualUnit(null), dataDir: '/mnt/100%/$HOME "a"' };
   expect(valuesOf("ReadWritePaths", unit)).toEqual(['"/mnt/100%%/$$HOME \\"a\\""']);
+  expect(ownersOf(unitText(unit))).toEqual({ user: "agent", dataDir: unit.dataDir });
   expect(() => unitText({ ...unit, dataDir: "/mnt\nUser=root" })).toThrow(RangeError);
 });
 

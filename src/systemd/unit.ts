@@ -28,6 +28,9 @@ const STATE_ROOT = "/var/lib/";
 /** The service has its own, empty ones of these: ProtectHome, PrivateTmp. */
 const HIDDEN = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
+/** How every text of `unitText` begins: a file without it is not ours. */
+export const UNIT_MARK = '# The unit of "agent service"';
+
 /** An installation of this name at the usual places; a package uses it as it is. `null`: the only agent of the host. */
 export function usualUnit(name: string | null): UnitOptions {
   const own = name === null ? "agent" : `agent-${name}`;
@@ -44,6 +47,17 @@ export function usualUnit(name: string | null): UnitOptions {
   };
 }
 
+/** User and data dir of a text of `unitText`; null where it does not say them. */
+export function ownersOf(text: string): { readonly user: string | null; readonly dataDir: string | null } {
+  const quoted = /^Environment="?AGENT_DATA_DIR=(.*?)"?$/m.exec(text)?.[1];
+  const dataDir =
+    quoted
+      ?.replace(/\\([\\"])/g, "$1")
+      .replaceAll("%%", "%")
+      .replaceAll("$$", "$") ?? null;
+  return { user: /^User=(.+)$/m.exec(text)?.[1] ?? null, dataDir };
+}
+
 /**
  * The whole unit file, which ends with a newline. `options`: `usualUnit(null)`, changed where the host is another. Throws a
  * RangeError for a path that a unit file cannot hold (a line break).
@@ -51,7 +65,7 @@ export function usualUnit(name: string | null): UnitOptions {
 export function unitText(options: UnitOptions): string {
   const { name, binary, configDir, dataDir, user } = options;
   return `${[
-    '# Written by "agent service install". Changes belong into a drop-in, which is never touched:',
+    `${UNIT_MARK}: your changes belong into a drop-in, which no update touches:`,
     `#   systemctl edit ${name}`,
     "[Unit]",
     "Description=Edge agent: sensor readings, kept and delivered exactly once",

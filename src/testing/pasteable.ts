@@ -9,7 +9,23 @@ import { SETTINGS } from "../core/settings/table.ts";
 
 const PROGRAMS: ReadonlySet<string> = new Set([
   ...["agent", "aws", "databricks", "export"],
-  ...["cd", "df", "dmesg", "findmnt", "grep", "head", "ls", "lsof", "od", "ps", "ss", "sudo", "tail", "timedatectl"],
+  ...[
+    "cd",
+    "df",
+    "dmesg",
+    "findmnt",
+    "grep",
+    "head",
+    "journalctl",
+    "ls",
+    "lsof",
+    "od",
+    "ps",
+    "ss",
+    "sudo",
+    "tail",
+    "timedatectl",
+  ],
   ...["bun", "mosquitto_pub", "python3", "sqlite3"],
 ]);
 const ENV_NAMES: ReadonlySet<string> = new Set(

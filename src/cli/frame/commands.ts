@@ -34,6 +34,7 @@ export const COMMANDS: Commands = {
   lake: () => import("../lake/lake.ts"),
   query: () => import("../query.ts"),
   provision: () => import("../provision/provision.ts"),
+  service: () => import("../systemd/group.ts"),
   config: () => import("../config.ts"),
 };
 
