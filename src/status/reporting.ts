@@ -7,16 +7,20 @@ import type { Settings } from "../core/settings/settings.ts";
 import { RunHealth } from "./health-pages.ts";
 import { RunHeartbeat } from "./heartbeat.ts";
 import { OwnBinary } from "./own-binary.ts";
+import { StateFile } from "./state-file.ts";
 
 export class RunReporting implements Reporting {
   readonly #health: RunHealth;
   readonly #heartbeat: RunHeartbeat;
   readonly #binary: OwnBinary;
+  readonly #state: StateFile;
+  #isBegun = false;
 
   constructor(settings: Settings, cwd: string, log: Log) {
     this.#health = new RunHealth(settings, cwd, log);
     this.#heartbeat = new RunHeartbeat(settings, cwd, log);
     this.#binary = new OwnBinary(settings, log);
+    this.#state = new StateFile(settings.stateFile, log);
   }
 
   /** Aborted when the agent must end because its binary was replaced, where AGENT_EXIT_WHEN_REPLACED asks for that. */
@@ -32,9 +36,13 @@ export class RunReporting implements Reporting {
   /** What the start waits for; null: it waits no more. */
   waiting(problem: Problem | null): void {
     this.#health.waiting(problem);
+    if (problem !== null) this.#state.write("waiting");
+    else if (this.#isBegun) this.#state.write("running");
   }
 
   begin(opened: OpenAgent): void {
+    this.#isBegun = true;
+    this.#state.write("running");
     this.#health.tell(opened);
     this.#heartbeat.begin(opened);
   }

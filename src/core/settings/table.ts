@@ -191,6 +191,11 @@ export const SETTINGS = {
     kind.text("a text on one line", "VERSION"),
     "Set by a supervisor that went back to this binary, with the version that did not come up; status reports it.",
   ),
+  stateFile: may(
+    "AGENT_STATE_FILE",
+    kind.path("FILE"),
+    "The agent writes `waiting` or `running` there, when it waits for its lock or disk, and when it works: for a supervisor.",
+  ),
   log: must("AGENT_LOG", kind.choice(["debug", "info", "warn", "error"]), "info", "The least level that is logged."),
   logFormat: must("AGENT_LOG_FORMAT", kind.choice(["text", "json"]), "text", "Lines for people, or one JSON a line."),
   awsRegion: must(
