@@ -35,6 +35,7 @@ export const COMMANDS: Commands = {
   query: () => import("../query.ts"),
   provision: () => import("../provision/provision.ts"),
   service: () => import("../systemd/group.ts"),
+  bacalhau: () => import("../bacalhau/bacalhau.ts"),
   config: () => import("../config.ts"),
 };
 
