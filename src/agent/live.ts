@@ -100,7 +100,7 @@ export const LIVE_FILE = "live.json";
 /** In one piece: a reader finds the last report or the one before it. */
 export function writeLive(dataDir: string, report: LiveReport): void {
   const path = join(dataDir, LIVE_FILE);
-  writeFileSync(`${path}.new`, `${JSON.stringify(report)}\n`);
+  writeFileSync(`${path}.new`, `${JSON.stringify(report)}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
 

@@ -1,6 +1,8 @@
-/** Trouble of the outside world with the data dir while the agent starts: the log says it once and on change, and the start waits. */
+/** What an agent waits for before it can begin: trouble with the data dir, or its lock. The log says it once and on change. */
+import { hostname } from "node:os";
 import { releaseReserve } from "../buffer/disk/reserve.ts";
 import { troubleOf } from "../buffer/disk/trouble.ts";
+import { type WaitingAgent, WaitingNote } from "../buffer/disk/waiting-note.ts";
 import { AgentError } from "../core/errors.ts";
 import type { Problem } from "../core/problem.ts";
 import { formatDuration } from "../core/time/duration.ts";
@@ -11,11 +13,15 @@ const RETRY_MS = 500;
 
 export class Waiting {
   readonly #inputs: BufferInputs;
+  readonly #note: WaitingNote;
+  #told: WaitingAgent | null = null;
+  #isNoted = false;
   #why: string | null = null;
   #sinceMs = 0;
 
   constructor(inputs: BufferInputs) {
     this.#inputs = inputs;
+    this.#note = new WaitingNote(inputs.settings.dataDir);
   }
 
   /**
@@ -35,18 +41,26 @@ export class Waiting {
     }
     if (why !== this.#why) {
       log.warn("data_dir_waits", `${message}. The agent waits, and starts by itself when it can`, { try: command });
-      this.#report({ code: isFull ? "disk_full" : "data_dir_unusable", message, try: command });
       this.#why = why;
     }
+    this.tell({ code: isFull ? "disk_full" : "data_dir_unusable", message, try: command });
     if (isFull) releaseReserve(dataDir);
     await pause(waitMs, stop);
-    if (stop.aborted) throw new StoppedEarlyError(message, { cause: error });
+    if (stop.aborted) {
+      this.#note.end();
+      throw new StoppedEarlyError(message, { cause: error });
+    }
   }
 
-  /** For `/healthz`; and for `agent status`, where this process has reported before and can write its report. */
-  #report(problem: Problem): void {
+  /** Says what the start waits for, for `/healthz`, and for `agent status` as soon as the data dir can be written. */
+  tell(problem: Problem): void {
     const { settings, waiting, now } = this.#inputs;
-    waiting?.(problem);
+    const isNews = this.#told?.problem.message !== problem.message;
+    if (!isNews && this.#isNoted) return;
+    if (isNews) waiting?.(problem);
+    const sinceMs = this.#told?.sinceMs ?? now();
+    this.#told = { pid: process.pid, host: hostname(), sinceMs, problem };
+    this.#isNoted = this.#note.write(this.#told);
     const last = readLive(settings.dataDir);
     if (last?.pid !== process.pid) return;
     try {
@@ -56,13 +70,16 @@ export class Waiting {
     }
   }
 
-  /** It can be used. */
+  /** It waits no more, or the wait has come to its end. */
   over(): void {
     const { settings, log, waiting } = this.#inputs;
-    if (this.#why === null) return;
-    log.info("data_dir_usable", `Data dir "${settings.dataDir}" can be used again`);
-    waiting?.(null);
+    if (this.#why !== null) log.info("data_dir_usable", `Data dir "${settings.dataDir}" can be used again`);
     this.#why = null;
+    if (this.#told === null) return;
+    waiting?.(null);
+    this.#note.end();
+    this.#told = null;
+    this.#isNoted = false;
   }
 }
 

@@ -2,11 +2,12 @@
  * The database's shape, as numbered migrations (`user_version`), and how a connection to it is set up. Readings are
  * narrow: what repeats (sensor, label, commit) is kept once; a reading is a few integers and reals.
  */
-import { Database } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { codeOf, messageOf, UsageError } from "../core/errors.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY, type SensorCatalogue } from "../core/sensor.ts";
 import { CONFLICT_TABLE } from "./conflicts.ts";
 import { CorruptRowError } from "./corruption.ts";
+import { privateDatabase } from "./disk/private-files.ts";
 
 const identityColumns = IDENTITY_COLUMNS.map((name) => `${name} ${NUMERIC_IDENTITY.has(name) ? "REAL" : "TEXT"}`);
 
@@ -128,7 +129,7 @@ const NO_VERSION = 1_000;
 
 /** For writing, set up and of this binary's version. Where that or `first` fails, it is closed: a start may try for hours. */
 export function openDatabase(path: string, first: (db: Database) => void): Database {
-  const db = new Database(path, { create: true, readwrite: true });
+  const db = privateDatabase(path);
   try {
     configure(db);
     migrate(db, path);

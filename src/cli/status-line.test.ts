@@ -57,7 +57,7 @@ test("beside a running agent: its health, its version and its uplink; losses of 
 });
 
 test("without a buffer the line has the same words", () => {
-  const line = noStatusLine({ nodeId: null, code: "no_buffer", message: "Cannot find a buffer" }, "missing");
+  const line = noStatusLine(null, { state: "missing", code: "no_buffer", message: "Cannot find a buffer" });
   const names = (text: string) => [...text.matchAll(/ (\w+)=/g)].map(([, name]) => name);
   expect(line).toStartWith(`- missing version=${VERSION} epoch=- rules=- lag=- `);
   expect(line).toEndWith(' problem=no_buffer why="Cannot find a buffer"');
@@ -88,7 +88,7 @@ test("whatever a node is called and its files say, it is one line below 300 char
       };
       for (const line of [
         statusLine(filled, 8.64e15),
-        noStatusLine({ nodeId: id, code: version, message: epoch }, "missing"),
+        noStatusLine(id, { state: "missing", code: version, message: epoch }),
       ]) {
         expect(line.length).toBeLessThan(300);
         expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);

@@ -9,7 +9,8 @@ import { factLines } from "./frame/wrap.ts";
 
 export function statusText(status: Status, nowMs: number, columns?: number): string {
   const { buffer, rules, uplink } = status;
-  const agent = status.pid === null ? "no agent is running" : `agent ${status.agent_version}, pid ${status.pid}`;
+  const idle = status.waiting === null ? "no agent is running" : `an agent waits, pid ${status.waiting.pid}`;
+  const agent = status.pid === null ? idle : `agent ${status.agent_version}, pid ${status.pid}`;
   const held = buffer.first_seq === null ? "none held" : `${buffer.first_seq} to ${buffer.last_seq} held`;
   const since = (time: string | null) => (time === null ? "" : ` since ${time}`);
   const facts: [string, string][] = [

@@ -194,6 +194,7 @@ test("a source in trouble, parked batches, losses and silence are problems, each
     nowMs: NOW,
     dataDir: "d",
     running: { pid: 5, sinceMs: 0 },
+    waiting: null,
     unread: null,
     pending: 1,
     corrupt: [],

@@ -2,8 +2,9 @@
 import { resolve } from "node:path";
 import { NoBufferError } from "../buffer/ledger/ledger.ts";
 import { messageOf, UsageError } from "../core/errors.ts";
+import { NotBegunError } from "../status/not-begun.ts";
 import { readStatus, type Status } from "../status/status.ts";
-import { noStatusLine, statusLine } from "../status/status-line.ts";
+import { type NoStatus, noStatusLine, statusLine } from "../status/status-line.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 import { statusText } from "./status-text.ts";
@@ -46,12 +47,19 @@ async function writeLine(context: Context): Promise<ExitCode> {
     await context.write(`${statusLine(read(context), Date.now())}\n`);
     return 0;
   } catch (error) {
-    const [state, code] =
-      error instanceof NoBufferError
-        ? (["missing", "no_buffer"] as const)
-        : (["degraded", "buffer_unreadable"] as const);
     const { nodeId } = context.settings;
-    await context.write(`${noStatusLine({ nodeId, code, message: messageOf(error) }, state)}\n`);
+    await context.write(`${noStatusLine(nodeId, unseen(error))}\n`);
     throw error;
   }
+}
+
+function unseen(error: unknown): NoStatus {
+  if (error instanceof NotBegunError) {
+    const { code, message } = error.problem;
+    return { state: "waiting", code, message };
+  }
+  const message = messageOf(error);
+  return error instanceof NoBufferError
+    ? { state: "missing", code: "no_buffer", message }
+    : { state: "degraded", code: "buffer_unreadable", message };
 }

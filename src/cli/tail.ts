@@ -50,7 +50,7 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   const dataDir = resolve(context.cwd, context.settings.dataDir);
   const { BufferTail } = await import("../buffer/ledger/tail.ts");
   const { follow } = await import("./tail-follow.ts");
-  const { isRunning } = await import("../status/status.ts");
+  const { isRunning } = await import("../status/not-begun.ts");
   await follow({
     tail: new BufferTail(dataDir, { verdicts: VERDICTS_OF_STAGE[stage], sensorId }),
     lines,

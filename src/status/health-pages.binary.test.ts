@@ -203,9 +203,9 @@ binaryTest(
     const first = new AgentProcess({ args: ["run", "--source", "simulator:?sensors=1&rate=10"], cwd, env: ENV });
     expect(await first.says("running")).toBe(true);
     start();
-    const { status, body } = await ask("/healthz");
+    const { status, body } = await ask("/healthz", (_, text) => text.includes("waiting_for_lock"));
     const { health, problems } = JSON.parse(body);
-    expect([status, health, problems[0].code]).toEqual([200, "degraded", "starting"]);
+    expect([status, health, problems[0].code]).toEqual([200, "degraded", "waiting_for_lock"]);
     expect([(await ask("/readyz")).status, (await ask("/metrics")).status]).toEqual([503, 503]);
     first.kill("SIGTERM");
     await first.ended;

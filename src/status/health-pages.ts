@@ -19,7 +19,7 @@ import type { BriefStatus } from "./status.ts";
 const COUNT_MS = 500;
 const STARTING: Problem = {
   code: "starting",
-  message: "The agent is starting: it waits for the lock of its data dir, or opens its buffer; its log says which",
+  message: "The agent is starting: it opens its buffer, or repairs it; its log says which",
   try: "agent status",
 };
 const JSON_TYPE = "application/json; charset=utf-8";

@@ -7,6 +7,7 @@ import { type CollisionCounts, collisionCounts, collisionProblems } from "../age
 import type { LiveReport } from "../agent/live.ts";
 import type { OpenAgent } from "../agent/open-agent.ts";
 import { openingProblems } from "../agent/recovery/old-epochs.ts";
+import { waitingAgent } from "../buffer/disk/waiting-note.ts";
 import { heldBy, parkedOf, sourcesOf } from "../buffer/ledger/holdings.ts";
 import { lossesOf } from "../buffer/ledger/losses.ts";
 import { SCHEMA_VERSION } from "../buffer/schema.ts";
@@ -55,7 +56,8 @@ export function liveStatus(opened: OpenAgent, settings: Settings, dataDir: strin
     rules: null,
   };
   const running = { pid: live.pid, sinceMs: live.startedAtMs };
-  const brief = statusOf(found, { dataDir, settings, nowMs, last: { report: live, unread: null }, running });
+  const last = { report: live, unread: null };
+  const brief = statusOf(found, { dataDir, settings, nowMs, last, running, waiting: waitingAgent(dataDir) });
   const collisions = collisionCounts(buffer);
   return { status: { ...brief, uncounted: lag.uncounted, collisions }, live, parked: found.parked?.count ?? 0 };
 }

@@ -3,6 +3,7 @@
 import type { LiveReport } from "../agent/live.ts";
 import { isCounted, type Loss } from "../buffer/buffer.ts";
 import type { LockHolder } from "../buffer/disk/agent-lock.ts";
+import { LOCK_CODE, type WaitingAgent } from "../buffer/disk/waiting-note.ts";
 import type { Problem } from "../core/problem.ts";
 import { grouped, roughAge } from "../core/readable-numbers.ts";
 import { shellWord } from "../core/shell-word.ts";
@@ -14,6 +15,8 @@ export type Evidence = {
   readonly dataDir: string;
   /** The holder of the data dir's lock; null where no agent runs. */
   readonly running: Pick<LockHolder, "pid" | "sinceMs"> | null;
+  /** An agent that waits before it can begin: the one that runs, or another one. */
+  readonly waiting: WaitingAgent | null;
   /** Of the agent that runs; null where none does, or it has not reported yet. */
   readonly live: LiveReport | null;
   /** Problems that outlive an agent, as the running one reports them, or the one that ended last. */
@@ -47,6 +50,7 @@ export function lastingProblems(report: LiveReport): Problem[] {
 export function problemsOf(evidence: Evidence): Problem[] {
   const { live } = evidence;
   const all = [
+    ...waitingProblems(evidence.waiting),
     ...(live?.problems ?? []),
     ...evidence.corrupt,
     ...sourceProblems(live),
@@ -69,9 +73,17 @@ function sourceProblems(live: LiveReport | null): Problem[] {
   });
 }
 
-function agentProblems({ nowMs, dataDir, running, live, unread, pending }: Evidence): Problem[] {
+/** What an agent waits for, and which one. */
+function waitingProblems(waiting: WaitingAgent | null): Problem[] {
+  if (waiting === null) return [];
+  const { pid, host, problem } = waiting;
+  if (problem.code === LOCK_CODE) return [problem];
+  return [{ ...problem, message: `${problem.message}. The agent with pid ${pid} on host "${host}" waits for it` }];
+}
+
+function agentProblems({ nowMs, dataDir, running, waiting, live, unread, pending }: Evidence): Problem[] {
   if (running === null) {
-    if (pending === 0) return [];
+    if (pending === 0 || waiting !== null) return [];
     const message = `No agent is running, and ${grouped(pending)} rows wait to be delivered`;
     return [{ code: "not_running", message, try: `agent run --data-dir ${shellWord(dataDir)}` }];
   }

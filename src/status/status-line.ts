@@ -2,6 +2,7 @@
  * A node in one line, for logs and for jobs over many nodes, which cut what they print: `NODE_ID STATE name=value …`, where a
  * word that is not known is `-`. The last word, `why`, is the first problem's message, cut where the line is full.
  */
+import { LOCK_CODE } from "../buffer/disk/waiting-note.ts";
 import { VERSION } from "../core/version.ts";
 import type { Status } from "./status.ts";
 
@@ -12,7 +13,7 @@ import type { Status } from "./status.ts";
 export type NodeState = "ok" | "degraded" | "waiting" | "stopped" | "missing";
 
 /** Where there is no buffer to read: what is known all the same. */
-export type NoStatus = { readonly nodeId: string | null; readonly code: string; readonly message: string };
+export type NoStatus = { readonly state: NodeState; readonly code: string; readonly message: string };
 
 /** Without the line's end, in UTF-16 units. */
 export const LINE_MOST = 299;
@@ -43,7 +44,7 @@ export function statusLine(status: Status, nowMs: number): string {
 }
 
 /** Of a node whose buffer cannot be read, or of none. */
-export function noStatusLine({ nodeId, code, message }: NoStatus, state: NodeState): string {
+export function noStatusLine(nodeId: string | null, { state, code, message }: NoStatus): string {
   return joined(nodeId, state, {
     version: VERSION,
     epoch: null,
@@ -58,8 +59,10 @@ export function noStatusLine({ nodeId, code, message }: NoStatus, state: NodeSta
   });
 }
 
-function stateOf({ pid, health }: Status): NodeState {
-  return pid === null ? "stopped" : health;
+/** An agent that waits for the lock waits for the one that runs. */
+function stateOf({ pid, health, waiting }: Status): NodeState {
+  if (pid === null) return waiting === null ? "stopped" : "waiting";
+  return waiting?.pid === pid && waiting.for !== LOCK_CODE ? "waiting" : health;
 }
 
 /** Windows wait until they close: they are no lag. A reading waits for several stages, and is counted once. */

@@ -1,11 +1,10 @@
 /** The status of a node, read from its buffer and from the running agent. */
 
-import { existsSync } from "node:fs";
 import { type LastReport, type LiveReport, lastReport } from "../agent/live.ts";
 import { isCounted } from "../buffer/buffer.ts";
-import { isLocked, type LockHolder, lockHolder } from "../buffer/disk/agent-lock.ts";
+import { type LockHolder, lockHolder } from "../buffer/disk/agent-lock.ts";
+import { type WaitingAgent, waitingAgent } from "../buffer/disk/waiting-note.ts";
 import type { SourceCounts } from "../buffer/ledger/holdings.ts";
-import { BufferLedger } from "../buffer/ledger/ledger.ts";
 import { withoutPassword } from "../core/log/redact.ts";
 import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
@@ -15,6 +14,7 @@ import { STAGES, type Stage } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
 import { notesOf } from "../sensor/source-notes.ts";
 import { type BufferFacts, readFacts } from "./facts.ts";
+import { isRunning, openLedger } from "./not-begun.ts";
 import { lastingProblems, problemsOf } from "./problems.ts";
 import { unwritable } from "./writable.ts";
 
@@ -25,6 +25,13 @@ export type Status = {
   /** Of the agent that runs, else of this binary. */
   readonly agent_version: string;
   readonly pid: number | null;
+  /** An agent that was started and waits before it can begin; null: none does. `for` is a problem's code. */
+  readonly waiting: {
+    readonly pid: number;
+    readonly host: string;
+    readonly since: string | null;
+    readonly for: string;
+  } | null;
   readonly health: "ok" | "degraded";
   readonly problems: readonly Problem[];
   readonly rules: {
@@ -86,16 +93,17 @@ export type Status = {
 
 const LOOKS_AT_NODE = /^agent (status|tail|why|verify|rules list)\b/;
 
-/** Throws UsageError where there is no buffer. */
+/** Throws NoBufferError where there is no buffer, and NotBegunError where an agent waits before it makes one. */
 export function readStatus(dataDir: string, settings: Settings, nowMs: number): Status {
-  const ledger = BufferLedger.open(dataDir);
+  const ledger = openLedger(dataDir);
   try {
     const last = lastReport(dataDir);
     const running = runningAgent(dataDir, last.report);
-    const stuck = running === null ? null : unwritable(dataDir);
+    const waiting = waitingAgent(dataDir);
+    const stuck = running === null && waiting !== null ? null : unwritable(dataDir, running !== null);
     const { facts, details, damaged } = readFacts(ledger, settings, { dataDir, nowMs });
     const seen = [stuck, damaged].filter((problem) => problem !== null);
-    return { ...statusOf(facts, { dataDir, settings, nowMs, last, running, seen }), ...details };
+    return { ...statusOf(facts, { dataDir, settings, nowMs, last, running, waiting, seen }), ...details };
   } finally {
     ledger.close();
   }
@@ -108,6 +116,7 @@ type StatusInputs = {
   /** What an agent reported last, and which one runs now. */
   readonly last: LastReport;
   readonly running: Pick<LockHolder, "pid" | "sinceMs"> | null;
+  readonly waiting: WaitingAgent | null;
   /** What is seen from outside: why the running agent cannot write, what cannot be read. Absent where the agent itself is asked. */
   readonly seen?: readonly Problem[];
 };
@@ -117,7 +126,7 @@ export type BriefStatus = Omit<Status, "refused_by_reason" | "new_fields">;
 
 export function statusOf(
   found: BufferFacts,
-  { dataDir, settings, nowMs, last, running, seen = [] }: StatusInputs,
+  { dataDir, settings, nowMs, last, running, waiting, seen = [] }: StatusInputs,
 ): BriefStatus {
   // A report of an agent that is gone is not about the one that has just begun.
   const live = running !== null && last.report?.pid === running.pid ? last.report : null;
@@ -128,6 +137,7 @@ export function statusOf(
     nowMs,
     dataDir,
     running,
+    waiting,
     live,
     unread: last.unread,
     lasting: lastOrLive === null ? [] : lastingProblems(lastOrLive),
@@ -142,6 +152,7 @@ export function statusOf(
     epoch: found.epoch,
     agent_version: live?.agentVersion ?? VERSION,
     pid: running?.pid ?? null,
+    waiting: waiting === null ? null : waitingStatus(waiting),
     health: problems.length === 0 ? "ok" : "degraded",
     problems: problems.map((problem) => ({
       ...problem,
@@ -183,6 +194,10 @@ export function statusOf(
   };
 }
 
+function waitingStatus({ pid, host, sinceMs, problem }: WaitingAgent): NonNullable<Status["waiting"]> {
+  return { pid, host, since: iso(sinceMs), for: problem.code };
+}
+
 /** `command`, with the data dir where it looks at a node and would look at another one. */
 function ofNode(command: string, dataDir: string, settings: Settings): string {
   const isOther = settings.dataDir !== SETTINGS.dataDir.fallback && !command.includes("--data-dir");
@@ -195,15 +210,6 @@ function runningAgent(dataDir: string, last: LiveReport | null): Pick<LockHolder
   const holder = lockHolder(dataDir);
   if (holder !== null) return holder;
   return last === null ? null : { pid: last.pid, sinceMs: last.startedAtMs };
-}
-
-/** Whether an agent has the data dir's lock. False also where this user may not look at the lock. */
-export function isRunning(dataDir: string): boolean {
-  try {
-    return existsSync(dataDir) && isLocked(dataDir);
-  } catch {
-    return false;
-  }
 }
 
 /** Where no agent runs, by the buffer; what the agent that ended last said of the same set is still so. */

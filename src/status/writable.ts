@@ -1,4 +1,4 @@
-/** Whether the agent that runs can write its data dir: it could not report that itself, its report is a file there. */
+/** Whether an agent can write the data dir: it could not report that itself, its report is a file there. */
 import { accessSync, constants, statSync } from "node:fs";
 import { join } from "node:path";
 import { BUFFER_FILE } from "../buffer/sqlite-buffer.ts";
@@ -10,11 +10,17 @@ import { isReadOnlyForUs } from "./our-mount.ts";
 const ROOT = 0;
 
 /** Null: it can, or this user cannot see it. The one who looks is often another user than the agent. */
-export function unwritable(dataDir: string): Problem | null {
+export function unwritable(dataDir: string, isRunning: boolean): Problem | null {
   const why = whyNot(dataDir, dataDir) ?? whyNot(join(dataDir, BUFFER_FILE), dataDir);
   if (why === null) return null;
+  const hint = `ls -la ${shellWord(dataDir)}`;
+  if (!isRunning) {
+    const waits = "One that is started waits until it can, and nothing in the buffer is lost";
+    const message = `No agent can write data dir "${dataDir}" now: ${why}. ${waits}`;
+    return { code: "data_dir_unusable", message, try: hint };
+  }
   const message = `The running agent cannot write its data dir "${dataDir}": ${why}. Nothing that it accepted is lost, and it waits`;
-  return { code: "data_dir_unwritable", message, try: `ls -la ${shellWord(dataDir)}` };
+  return { code: "data_dir_unwritable", message, try: hint };
 }
 
 function whyNot(path: string, dataDir: string): string | null {

@@ -13,7 +13,7 @@ import { grouped } from "../core/readable-numbers.ts";
 import { intersect, mergeRanges, type SeqRange, sizeOf, totalSize } from "../core/seq-range.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { READING_STAGES, STAGES } from "../core/stage.ts";
-import { isRunning } from "../status/status.ts";
+import { isRunning } from "../status/not-begun.ts";
 import { listObjects } from "../uplink/list-objects.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { hasPending, type StoredObject } from "./audit.ts";

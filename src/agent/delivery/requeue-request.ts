@@ -11,7 +11,7 @@ const REQUEST_FILE = "requeue";
 
 /** Throws the error of a data dir that cannot be written. */
 export function askRequeue(dataDir: string): void {
-  writeFileSync(join(dataDir, REQUEST_FILE), "");
+  writeFileSync(join(dataDir, REQUEST_FILE), "", { mode: 0o600 });
 }
 
 export function isRequeueAsked(dataDir: string): boolean {

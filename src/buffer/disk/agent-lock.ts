@@ -9,6 +9,7 @@ import { codeOf } from "../../core/errors.ts";
 import { text } from "../../core/outside/scalar-shapes.ts";
 import type { Shape } from "../../core/outside/shape.ts";
 import { anyNumber, atLeast, storedJson } from "../../core/outside/stored-json.ts";
+import { privateDatabase } from "./private-files.ts";
 import { WatchedFile } from "./watched-file.ts";
 
 export type LockHolder = { readonly pid: number; readonly host: string; readonly sinceMs: number };
@@ -50,10 +51,23 @@ export function tryLock(dataDir: string, holder: LockHolder): DataDirLock | null
   };
 }
 
-type HeldLock = { readonly file: WatchedFile; release(): void };
+function takeLock(dataDir: string, holder: LockHolder): LockedFile | null {
+  const taken = lockFile(join(dataDir, LOCK_FILE));
+  if (taken === null) return null;
+  try {
+    writeFileSync(join(dataDir, HOLDER_FILE), `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+  } catch {
+    // A full disk: the lock is held, only its holder is not named.
+  }
+  return taken;
+}
 
-function takeLock(dataDir: string, holder: LockHolder): HeldLock | null {
-  const db = new Database(join(dataDir, LOCK_FILE), { create: true, readwrite: true });
+/** A file that this process has locked. The operating system releases the lock when the process ends, however it ends. */
+export type LockedFile = { readonly file: WatchedFile; release(): void };
+
+/** Null while another process has it. */
+export function lockFile(path: string): LockedFile | null {
+  const db = privateDatabase(path);
   try {
     db.run("PRAGMA busy_timeout = 0");
     // Nothing is ever written, so the journal need not be on disk: the lock can be taken on a full disk too.
@@ -65,13 +79,8 @@ function takeLock(dataDir: string, holder: LockHolder): HeldLock | null {
     throw error;
   }
   held.add(db);
-  try {
-    writeFileSync(join(dataDir, HOLDER_FILE), `${JSON.stringify(holder)}\n`);
-  } catch {
-    // A full disk: the lock is held, only its holder is not named.
-  }
   return {
-    file: new WatchedFile(join(dataDir, LOCK_FILE)),
+    file: new WatchedFile(path),
     release: () => {
       if (!held.delete(db)) return;
       db.run("ROLLBACK");
@@ -91,7 +100,10 @@ export function lockHolder(dataDir: string): LockHolder | null {
 
 /** Whether a live process holds the lock; asks without taking it. */
 export function isLocked(dataDir: string): boolean {
-  const path = join(dataDir, LOCK_FILE);
+  return isFileLocked(join(dataDir, LOCK_FILE));
+}
+
+export function isFileLocked(path: string): boolean {
   if (!existsSync(path)) return false;
   const db = new Database(path, { readonly: true });
   try {

@@ -11,6 +11,7 @@ import { BUFFER_FILE, type SqliteBuffer } from "../sqlite-buffer.ts";
 import type { DataDirLock } from "./agent-lock.ts";
 import { makeFolder } from "./made-folder.ts";
 import { META_MARKS } from "./marks.ts";
+import { privately } from "./private-files.ts";
 import { WatchedFile } from "./watched-file.ts";
 
 export class Premises {
@@ -61,7 +62,7 @@ export class Premises {
     rmSync(copy, { force: true });
     // The marks of the deleted file would make the copy look like one of another buffer. The next start notes its own.
     this.#buffer.db.query("DELETE FROM meta WHERE key = ?").run(META_MARKS);
-    this.#buffer.db.run("VACUUM INTO ?", [copy]);
+    privately(() => this.#buffer.db.run("VACUUM INTO ?", [copy]));
     const file = openSync(copy, "r+");
     try {
       fsyncSync(file);

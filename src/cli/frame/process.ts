@@ -11,6 +11,8 @@ import { LEAST_COLUMNS, USUAL_COLUMNS } from "./wrap.ts";
 
 /** Runs the command line and ends the process with its exit code, when stdout and stderr have taken all output. */
 export async function start(argv: readonly string[], commands?: Commands): Promise<never> {
+  // A mask that takes rights from the owner makes folders that this process itself could not enter.
+  process.umask(process.umask() & 0o077);
   const stop = new AbortController();
   const say = sayer();
   const cwd = process.cwd();
