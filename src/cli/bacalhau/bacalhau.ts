@@ -3,8 +3,9 @@ import type { CommandGroup } from "../frame/command.ts";
 
 export const group: CommandGroup = {
   name: "bacalhau",
-  summary: "Jobs of Bacalhau: check a spec before it is submitted.",
+  summary: "A fleet that Bacalhau runs: all nodes in one table; check a job spec before it is submitted.",
   commands: {
+    status: async () => (await import("./status.ts")).command,
     check: async () => (await import("./check.ts")).command,
   },
 };

@@ -23,10 +23,7 @@ export const command = defineCommand({
     json: { type: "boolean", description: "One JSON value: {ok, findings: [{level, path, message}]}." },
   },
   looks: true,
-  examples: [
-    "agent bacalhau check jobs/agent.yaml",
-    "agent bacalhau check jobs/rules.yaml --template-vars rules=AAAA",
-  ],
+  examples: ["agent bacalhau check jobs/agent.yaml", "agent bacalhau check jobs/rules.yaml --template-vars rules=AAAA"],
   run: async (flags, context) => {
     const text = readSpec(flags.file, context.cwd);
     const findings = checkSpec(text, variablesIn(flags.templateVars ?? ""));
