@@ -4,7 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { codeOf, messageOf, UsageError } from "../core/errors.ts";
-import { IDENTITY_COLUMNS, NUMERIC_IDENTITY, type SensorCatalogue } from "../core/sensor.ts";
+import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../core/sensor.ts";
 import { CONFLICT_TABLE } from "./conflicts.ts";
 import { CorruptRowError } from "./corruption.ts";
 import { privateDatabase } from "./disk/private-files.ts";
@@ -160,7 +160,11 @@ export function migrate(db: Database, path: string): void {
 }
 
 /** Adds the columns of new slots and renews the wide view. Inside the caller's transaction. */
-export function addMeasureColumns(db: Database, catalogue: SensorCatalogue, from: number): void {
+export function addMeasureColumns(
+  db: Database,
+  catalogue: { readonly measureNames: readonly string[] },
+  from: number,
+): void {
   for (const [at, name] of catalogue.measureNames.slice(from).entries()) {
     db.run(`ALTER TABLE reading ADD COLUMN m${from + at} REAL`);
     db.query("INSERT INTO measure (slot, name) VALUES (?, ?)").run(from + at, name);

@@ -40,7 +40,7 @@ const ROWS_A_STATEMENT = 20;
 type Insert = {
   readonly rows: number;
   /** Takes its parameters as one array, used again and again; Bun's types only know them one by one. */
-  readonly statement: { run(params: readonly (number | null)[]): unknown };
+  readonly statement: { run(params: readonly (number | null)[]): unknown; finalize(): void };
   readonly params: (number | null)[];
 };
 type Inserts = { readonly many: Insert; readonly one: Insert };
@@ -182,6 +182,8 @@ export class SqliteBuffer {
   }
 
   close(): void {
+    // A statement that is left keeps the file open.
+    for (const { statement } of Object.values(this.#inserts)) statement.finalize();
     this.db.close();
   }
 

@@ -27,11 +27,8 @@ export class Retention {
     return { usedBytes: (pages - one("freelist_count")) * size, fileBytes: pages * size };
   }
 
-  /** Up to this seq every reading was delivered to every stage, its windows went out, and no rule needs it any more. */
   settledThrough(): number {
-    const windows = Number(this.#buffer.meta("windows_from") ?? "1") - 1;
-    const rules = Number(this.#buffer.meta("rules_through") ?? Number.POSITIVE_INFINITY);
-    return Math.min(this.deliveredThrough(), windows, rules);
+    return settledThrough(this.#buffer);
   }
 
   /** Delivered readings stay only because their windows have not gone out, or a rule's memory is not stored. */
@@ -39,15 +36,8 @@ export class Retention {
     return this.settledThrough() < this.deliveredThrough();
   }
 
-  /** Up to this seq every reading was delivered to its own stages. */
   deliveredThrough(): number {
-    const open = this.#buffer.db
-      .query<{ seq: number | null }, []>(
-        `SELECT min(first_seq) AS seq FROM batch WHERE ${IS_OPEN} AND first_seq IS NOT NULL`,
-      )
-      .get();
-    const planned = Number(this.#buffer.meta("planned_through") ?? "0");
-    return Math.min(planned, (open?.seq ?? Number.POSITIVE_INFINITY) - 1);
+    return deliveredThrough(this.#buffer);
   }
 
   /**
@@ -55,7 +45,15 @@ export class Retention {
    * Returns how many; 0 when there are none.
    */
   prune(beforeMs: number, rows = CHUNK_ROWS): number {
-    const settled = this.settledThrough();
+    return this.#pruneGroups(this.settledThrough(), beforeMs, rows);
+  }
+
+  /** The same of readings up to `seq`, whenever they were committed. */
+  pruneThrough(seq: number, rows: number): number {
+    return this.#pruneGroups(Math.min(seq, this.settledThrough()), Number.MAX_SAFE_INTEGER, rows);
+  }
+
+  #pruneGroups(settled: number, beforeMs: number, rows: number): number {
     const { db } = this.#buffer;
     const group = db
       .query<SeqRange, [number, number, number]>(
@@ -77,18 +75,18 @@ export class Retention {
    * Deletes the oldest readings that no batch promises, writes down the loss, and returns it; null: there are none. The store
    * may have a promised batch although its answer was lost, and then it is not lost.
    */
-  dropOldest(rows: number, nowMs: number): Loss | null {
+  dropOldest(rows: number, nowMs: number, reason: "buffer_full" | "pruned" = "buffer_full"): Loss | null {
     const planned = Number(this.#buffer.meta("planned_through") ?? "0");
     const { seq: first = null } =
       this.#buffer.db
         .query<{ seq: number | null }, [number]>("SELECT min(seq) AS seq FROM reading WHERE seq > ?")
         .get(planned) ?? {};
     if (first === null) return null;
-    return this.#drop({ first, last: Math.min(this.#buffer.lastSeq, first + rows - 1) }, nowMs);
+    return this.#drop({ first, last: Math.min(this.#buffer.lastSeq, first + rows - 1) }, nowMs, reason);
   }
 
-  #drop(range: SeqRange, nowMs: number): Loss {
-    const loss = { reason: "buffer_full", count: sizeOf(range), range, sinceMs: nowMs, untilMs: nowMs };
+  #drop(range: SeqRange, nowMs: number, reason: string): Loss {
+    const loss = { reason, count: sizeOf(range), range, sinceMs: nowMs, untilMs: nowMs };
     this.#buffer.transact(() => {
       this.#delete(range);
       this.#buffer.setMeta("planned_through", String(range.last));
@@ -158,4 +156,25 @@ export class Retention {
     }
     db.query("DELETE FROM batch WHERE state = 'delivered' AND last_seq <= ?").run(last);
   }
+}
+
+/** A buffer, open for writing or for reading. */
+type Readable = Pick<SqliteBuffer, "db" | "meta">;
+
+/** Up to this seq every reading was delivered to every stage, its windows went out, and no rule needs it any more. */
+export function settledThrough(buffer: Readable): number {
+  const windows = Number(buffer.meta("windows_from") ?? "1") - 1;
+  const rules = Number(buffer.meta("rules_through") ?? Number.POSITIVE_INFINITY);
+  return Math.min(deliveredThrough(buffer), windows, rules);
+}
+
+/** Up to this seq every reading was delivered to its own stages. */
+export function deliveredThrough(buffer: Readable): number {
+  const open = buffer.db
+    .query<{ seq: number | null }, []>(
+      `SELECT min(first_seq) AS seq FROM batch WHERE ${IS_OPEN} AND first_seq IS NOT NULL`,
+    )
+    .get();
+  const planned = Number(buffer.meta("planned_through") ?? "0");
+  return Math.min(planned, (open?.seq ?? Number.POSITIVE_INFINITY) - 1);
 }

@@ -5,7 +5,7 @@
  * than the reserve. Then, however full the disk is, giving up the reserve and folding the log makes room to continue.
  */
 import type { Database } from "bun:sqlite";
-import { statfsSync, statSync } from "node:fs";
+import { rmSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { BUSY_TIMEOUT_MS, LOG_BYTES, PAGE_BYTES } from "../schema.ts";
 import { BUFFER_FILE } from "../sqlite-buffer.ts";
@@ -41,6 +41,7 @@ export class DiskRoom {
   constructor(dataDir: string, db: Database) {
     this.#dataDir = dataDir;
     this.#db = db;
+    removeCopy(dataDir);
   }
 
   /** There is no reserve: no reading may be taken. */
@@ -165,6 +166,16 @@ export class DiskRoom {
   #path(suffix = ""): string {
     return join(this.#dataDir, BUFFER_FILE + suffix);
   }
+}
+
+/** Where the buffer is copied to, to make it smaller (compact.ts). */
+export function copyPath(dataDir: string): string {
+  return join(dataDir, `${BUFFER_FILE}.compact`);
+}
+
+/** A copy that is not finished, as a killed process leaves one, only takes room. */
+export function removeCopy(dataDir: string): void {
+  for (const suffix of ["", "-journal"]) rmSync(copyPath(dataDir) + suffix, { force: true });
 }
 
 function sizesFor(diskBytes: number): Sizes {
