@@ -299,6 +299,7 @@ test("the root holds only what a stranger expects there", () => {
   const agreed = [
     ".ci",
     ".env.example",
+    ".gitattributes",
     ".gitignore",
     "CHANGELOG.md",
     "LICENSE",

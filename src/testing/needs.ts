@@ -16,6 +16,8 @@ import { findSpark } from "./spark/session.ts";
 
 /** HashiCorp's own parser of what Terraform reads. */
 export const HCLFMT = join(serverCache(), "bin/hclfmt");
+/** Root folders by target, with the C libraries that such a machine has: `scripts/setup-roots`. */
+export const ROOTS = join(serverCache(), "roots");
 
 type Spec = {
   readonly isHere: () => boolean;
@@ -29,6 +31,9 @@ const NEEDS = {
   versitygw: { isHere: () => findS3Server("versitygw") !== null, bringer: "scripts/setup-servers" },
   moto: { isHere: () => findS3Server("moto") !== null, bringer: "scripts/setup-servers" },
   hclfmt: { isHere: () => existsSync(HCLFMT), bringer: "scripts/setup-servers" },
+  /** Root folders for binaries of other platforms, and an emulator. */
+  musl: { isHere: () => existsSync(join(ROOTS, "linux-x64-musl")), bringer: "scripts/setup-roots" },
+  arm64: { isHere: () => existsSync(join(ROOTS, "qemu-aarch64")), bringer: "scripts/setup-roots" },
   spark: { isHere: () => findSpark() !== null, bringer: "scripts/setup-spark" },
   linux: { isHere: () => process.platform === "linux", bringer: null },
   "a user who is root": { isHere: () => process.getuid?.() === 0, bringer: null },

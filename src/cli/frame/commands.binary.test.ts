@@ -17,7 +17,15 @@ function run(argv: readonly string[], env: Record<string, string> = {}) {
 }
 
 binaryTest("the binary prints its version and its commands", () => {
-  expect(run(["--version"])).toEqual({ code: 0, stdout: `agent ${VERSION}\n`, stderr: "" });
+  const { code, stdout, stderr } = run(["--version"]);
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout.split("\n")).toEqual([
+    `agent ${VERSION}`,
+    expect.stringMatching(/^commit (unknown|[0-9a-f]{40} of 20.{17}Z(, with local changes)?)$/),
+    expect.stringMatching(/^target (linux|darwin)-(x64|arm64)(-musl)?$/),
+    `bun ${Bun.version}`,
+    "",
+  ]);
   expect(run([]).stdout).toContain("Commands:");
 });
 

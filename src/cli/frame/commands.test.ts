@@ -29,8 +29,17 @@ test("without a command, agent lists its commands, with lines to copy", async ()
   expect((await seen(["--help"])).stdout).toBe(stdout);
 });
 
-test("agent --version prints the version and nothing else", async () => {
-  expect(await seen(["--version"])).toEqual({ code: 0, stdout: `agent ${VERSION}\n`, stderr: [] });
+test("agent --version says the version in its first line; from the source it knows no commit and no target", async () => {
+  const stdout = `agent ${VERSION}\ncommit unknown\ntarget source\nbun ${Bun.version}\n`;
+  expect(await seen(["--version"])).toEqual({ code: 0, stdout, stderr: [] });
+  expect(JSON.parse((await seen(["--version", "--json"])).stdout)).toEqual({
+    version: VERSION,
+    commit: null,
+    changed: false,
+    committed_at: null,
+    target: "source",
+    bun: Bun.version,
+  });
 });
 
 test("an unknown command is refused with the one that was probably meant", async () => {

@@ -12,7 +12,7 @@ import {
   secretsOf,
 } from "../../core/settings/settings.ts";
 import { shellWord } from "../../core/shell-word.ts";
-import { VERSION } from "../../core/version.ts";
+import { VERSION, versionJson, versionText } from "../../core/version.ts";
 import type { Command, CommandGroup, Context, ExitCode } from "./command.ts";
 import { renderCommandHelp, renderGroupHelp, renderRootHelp } from "./help.ts";
 
@@ -80,7 +80,9 @@ async function dispatch(argv: readonly string[], world: World, commands: Command
   const words = argv[0] === "help" ? [...argv.slice(1), "--help"] : argv;
   const [name, ...rest] = words;
   if (name === undefined || isHelp(name)) return help(world, await rootHelp(commands));
-  if (name === "--version" || name === "-v" || name === "version") return help(world, `agent ${VERSION}\n`);
+  if (name === "--version" || name === "-v" || name === "version") {
+    return help(world, rest.includes("--json") ? versionJson() : versionText());
+  }
   const entry = await (Object.hasOwn(commands, name)
     ? commands[name]!
     : unknown(name, Object.keys(commands), "agent"))();
