@@ -27,7 +27,7 @@ type Root = {
   ) => Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>;
 };
 
-/** With the /proc of every container: the system takes it away when the process has ended. */
+/** With the /proc of every container: it is unmounted when the process has ended. */
 const into = (root: string) => [
   "unshare",
   "--mount",
@@ -151,7 +151,7 @@ testWith("musl", "versitygw")("linux-x64-musl does all of its work where only mu
   await overTls(root);
 });
 
-/** A real S3 server behind TLS, whose certificate nobody knows at first. */
+/** A real S3 server behind TLS, with a certificate of its own. */
 async function overTls(root: Root): Promise<void> {
   const server = await startS3Server("versitygw");
   const { key, cert } = certificate();
