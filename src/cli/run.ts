@@ -1,7 +1,9 @@
 /** `agent run`: the main job. Takes, keeps, judges and delivers until it is stopped or its sources end. */
+import { fstatSync } from "node:fs";
 import { StoppedEarlyError } from "../agent/buffer-inputs.ts";
 import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
 import { marksOfMachine } from "../buffer/disk/marks.ts";
+import { UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import { openSource } from "../sensor/open-source.ts";
 import { shippedProfiles } from "../sensor/profile/shipped.ts";
@@ -35,6 +37,7 @@ export const command = defineCommand({
   name: "run",
   summary: "Take readings, keep them, judge them, and deliver the five stages exactly once.",
   args: ARGS,
+  supervised: true,
   examples: [
     "agent run",
     "agent run --source sqlite:field.db --store s3:",
@@ -49,6 +52,7 @@ async function run(flags: Flags<typeof ARGS>, given: Context): Promise<ExitCode>
   const settings: RunSettings = { ...given.settings };
   const forMs = flags.for === undefined ? null : durationFlag("for", flags.for, "agent run");
   const { once } = flags;
+  refuseFolderAsInput(settings.source);
   const log = await openLog({ ...given, settings });
   const reporting = new RunReporting(settings, given.cwd, log);
   // A run that ends by itself ends with its work done.
@@ -100,6 +104,23 @@ async function run(flags: Flags<typeof ARGS>, given: Context): Promise<ExitCode>
   );
   // A paused stdin may keep the event loop alive, but the work is done.
   return once && (isBadInput || isUnread) ? 1 : 0;
+}
+
+/** `< DIR` instead of `< FILE`: the engine's own error says nothing of stdin. */
+function refuseFolderAsInput(sources: readonly string[]): void {
+  if (!sources.includes("stdin:") || !isFolder(0)) return;
+  throw new UsageError('Cannot read "stdin:": the standard input is a folder, not a file or a pipe', {
+    tryHint: "agent run --source stdin: --once < readings.ndjson",
+  });
+}
+
+function isFolder(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isDirectory();
+  } catch {
+    // It is closed: then there is nothing to read, and no error either.
+    return false;
+  }
 }
 
 /** A stop while it waits for the lock or the disk: it had not begun, so it is done. */

@@ -392,3 +392,16 @@ test("--line: one line on stdout, also of a node without a buffer, where the err
   expect([both.code, both.stdout]).toEqual([2, ""]);
   expect(both.stderr[0]).toStartWith("Cannot use --json and --line together");
 });
+
+test("settings with which no agent starts are a problem of the node: all is shown, and the call is refused as any other", async () => {
+  node.take(3);
+  const world = { dotenv: { AGENT_LOG: "loud" }, dotenvLines: { AGENT_LOG: 3 } };
+  const ask = (...more: readonly string[]) =>
+    see(["status", "--data-dir", node.dataDir, ...more], { status: async () => ({ command }) }, world);
+  const refused = expect.stringMatching(/^Cannot use AGENT_LOG "loud" \(\.env:3\): /);
+  const line = await ask("--line");
+  expect([line.code, line.stderr[0]]).toEqual([2, refused]);
+  expect(line.stdout).toMatch(/^edge-7 stopped .* problem=settings_refused why="With these settings/);
+  const json = await ask("--json");
+  expect([json.code, JSON.parse(json.stdout).problems[0].code]).toEqual([2, "settings_refused"]);
+});

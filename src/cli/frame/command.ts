@@ -38,6 +38,8 @@ export type Context = {
 export type Dotenv = {
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly problems: readonly string[];
+  /** The line of each variable, from 1 on. */
+  readonly lines: Readonly<Record<string, number>>;
 };
 
 type About = {
@@ -49,6 +51,8 @@ type About = {
   readonly toleratesWrongSettings?: true;
   /** The command looks and answers: an error means that it could not look, exit 2. Exit 1 is an answer. */
   readonly looks?: true;
+  /** A supervisor starts the command, perhaps in vain for ever: where settings are wrong, the last line says it all. */
+  readonly supervised?: true;
 };
 
 /** One file per command, `src/cli/<name>.ts`, exports `command`; heavy packages are imported inside `run`. */

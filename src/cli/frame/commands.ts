@@ -9,6 +9,7 @@ import {
   resolveSettings,
   type SettingSources,
   type Settings,
+  SettingsError,
   secretsOf,
 } from "../../core/settings/settings.ts";
 import { shellWord } from "../../core/shell-word.ts";
@@ -43,6 +44,7 @@ export const COMMANDS: Commands = {
 export type World = Omit<Context, "settings" | "settingSources" | "typed"> & {
   readonly dotenv: Readonly<Record<string, string | undefined>>;
   readonly dotenvProblems?: readonly string[];
+  readonly dotenvLines?: Readonly<Record<string, number>>;
   readonly profileRegion?: NonNullable<SettingSources["profileRegion"]>;
 };
 
@@ -60,8 +62,21 @@ export async function runCommandLine(
   }
 }
 
-/** `Cannot …` and, if there is a command to try, `Try: …`, without secrets. A bug shows its stack with AGENT_LOG=debug. */
-export function tellError(error: unknown, world: Pick<World, "say" | "terminal" | "env" | "dotenv">): void {
+/** What a supervisor keeps of an agent that did not start: the first problem and its place. */
+export function lastLine([first = "", ...more]: readonly string[]): string {
+  const others = more.length === 0 ? "" : ` (and ${more.length} more, above)`;
+  return `agent run ended before it began (exit code 2), and does so until this is corrected: ${first}${others}`;
+}
+
+/**
+ * `Cannot …` and, if there is a command to try, `Try: …`, without secrets, then `last`. A bug shows its stack with
+ * AGENT_LOG=debug.
+ */
+export function tellError(
+  error: unknown,
+  world: Pick<World, "say" | "terminal" | "env" | "dotenv">,
+  last?: string,
+): void {
   const clean = redactor(secretsOf(checkSettings({ env: world.env, dotenv: world.dotenv }).settings));
   const colours = world.terminal && !world.env["NO_COLOR"];
   const red = (text: string) => (colours ? `\u001b[31m${text}\u001b[39m` : text);
@@ -74,6 +89,7 @@ export function tellError(error: unknown, world: Pick<World, "say" | "terminal" 
   if (debug && error instanceof Error) {
     for (const line of (error.stack ?? "").split("\n").slice(1)) world.say(oneLine(clean(line)));
   }
+  if (last !== undefined) world.say(red(oneLine(clean(last))));
 }
 
 async function dispatch(argv: readonly string[], world: World, commands: Commands): Promise<ExitCode> {
@@ -107,17 +123,20 @@ async function runCommand(command: Command, argv: readonly string[], line: strin
   const end = argv.indexOf("--");
   if ((end < 0 ? argv : argv.slice(0, end)).some(isHelp)) return help(world, renderCommandHelp(command, line));
   const call = await command.read(argv, line);
-  const { dotenv, dotenvProblems = [], profileRegion, ...rest } = world;
-  const given: SettingSources = { flags: call.settings, env: world.env, dotenv, dotenvProblems };
+  const { dotenv, dotenvProblems = [], dotenvLines = {}, profileRegion, ...rest } = world;
+  const given: SettingSources = { flags: call.settings, env: world.env, dotenv, dotenvProblems, dotenvLines };
   const settingSources = profileRegion === undefined ? given : { ...given, profileRegion };
-  const settings: Settings =
-    command.toleratesWrongSettings === true ? checkSettings(settingSources).settings : resolveSettings(settingSources);
   const typed = [line, ...argv.map(shellWord)].join(" ");
   try {
+    const settings: Settings =
+      command.toleratesWrongSettings === true
+        ? checkSettings(settingSources).settings
+        : resolveSettings(settingSources);
     return await call.run({ ...rest, typed, settings, settingSources });
   } catch (error) {
-    if (command.looks !== true) throw error;
-    tellError(error, world);
+    const isLasting = command.supervised === true && error instanceof SettingsError && error.lasting.length > 0;
+    if (command.looks !== true && !isLasting) throw error;
+    tellError(error, world, isLasting ? lastLine(error.lasting) : undefined);
     return 2;
   }
 }

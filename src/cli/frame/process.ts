@@ -4,9 +4,15 @@ import { isatty } from "node:tty";
 import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
 import { readFileText } from "../../core/outside/file-text.ts";
 import { profileRegion } from "../../core/settings/aws-profile.ts";
-import { awsVariables, DOTENV_MAX_BYTES, dotenvProblems, parseDotenv } from "../../core/settings/dotenv.ts";
+import {
+  awsVariables,
+  DOTENV_MAX_BYTES,
+  dotenvLines,
+  dotenvProblems,
+  parseDotenv,
+} from "../../core/settings/dotenv.ts";
 import type { Dotenv } from "./command.ts";
-import { type Commands, runCommandLine, tellError, type World } from "./commands.ts";
+import { type Commands, lastLine, runCommandLine, tellError, type World } from "./commands.ts";
 import { LEAST_COLUMNS, USUAL_COLUMNS } from "./wrap.ts";
 
 /** Runs the command line and ends the process with its exit code, when stdout and stderr have taken all output. */
@@ -23,6 +29,7 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
     env,
     dotenv: dotenv instanceof AgentError ? {} : dotenv.variables,
     dotenvProblems: dotenv instanceof AgentError ? [] : dotenv.problems,
+    dotenvLines: dotenv instanceof AgentError ? {} : dotenv.lines,
     profileRegion: () => profileRegion(process.env),
     cwd,
     write: writerOf(process.stdout, stop),
@@ -39,7 +46,8 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
   };
   process.on("uncaughtException", failed);
   process.on("unhandledRejection", failed);
-  if (dotenv instanceof AgentError) tellError(dotenv, world);
+  if (dotenv instanceof AgentError)
+    tellError(dotenv, world, argv[0] === "run" ? lastLine([dotenv.message]) : undefined);
   else Object.assign(process.env, awsVariables(dotenv.variables, env));
   const code = dotenv instanceof AgentError ? 2 : await runCommandLine(argv, world, commands);
   await flushed(process.stderr);
@@ -90,7 +98,7 @@ function hangUps(stop: AbortController, cwd: string): NonNullable<World["onHangU
       if (stop.signal.aborted) return;
       if (!terminals.every((stream) => isatty(stream))) return stop.abort();
       const dotenv = readDotenv(join(cwd, ".env"));
-      listener(dotenv instanceof AgentError ? { variables: {}, problems: [dotenv.message] } : dotenv);
+      listener(dotenv instanceof AgentError ? { variables: {}, problems: [dotenv.message], lines: {} } : dotenv);
     });
   };
 }
@@ -98,9 +106,9 @@ function hangUps(stop: AbortController, cwd: string): NonNullable<World["onHangU
 function readDotenv(path: string): Dotenv | AgentError {
   try {
     const text = readFileText(path, DOTENV_MAX_BYTES);
-    return { variables: parseDotenv(text), problems: dotenvProblems(text) };
+    return { variables: parseDotenv(text), problems: dotenvProblems(text), lines: dotenvLines(text) };
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return { variables: {}, problems: [] };
+    if (codeOf(error) === "ENOENT") return { variables: {}, problems: [], lines: {} };
     return new AgentError(`Cannot read "${path}": ${messageOf(error)}`, { cause: error, tryHint: `ls -l ${path}` });
   }
 }

@@ -23,11 +23,16 @@ export type RunSettings = Omit<Settings, LiveName> & { -readonly [Name in LiveNa
 /** Replaces the live settings, and says what changed. `settings`: those of the run. */
 export function reloadSettings(
   settings: RunSettings,
-  { variables, problems }: Dotenv,
+  { variables, problems, lines }: Dotenv,
   context: Context,
   log: Log,
 ): void {
-  const checked = checkSettings({ ...context.settingSources, dotenv: variables, dotenvProblems: problems });
+  const checked = checkSettings({
+    ...context.settingSources,
+    dotenv: variables,
+    dotenvProblems: problems,
+    dotenvLines: lines,
+  });
   if (checked.problems.length > 0) {
     for (const problem of checked.problems) log.warn("settings_refused", problem);
     log.warn("settings_kept", "The settings in force do not change");

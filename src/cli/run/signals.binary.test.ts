@@ -60,7 +60,7 @@ unixTest(
 
     writeFileSync(join(cwd, ".env"), "AGENT_LOG=loud\n");
     agent.kill("SIGHUP");
-    expect(await agent.says('settings_refused: Cannot use AGENT_LOG "loud" (.env): ')).toBe(true);
+    expect(await agent.says('settings_refused: Cannot use AGENT_LOG "loud" (.env:')).toBe(true);
     expect(await agent.says("settings_kept: The settings in force do not change")).toBe(true);
 
     writeFileSync(join(cwd, ".env"), "AGENT_LOG=error\n");

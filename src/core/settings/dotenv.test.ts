@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { awsVariables, dotenvProblems, parseDotenv } from "./dotenv.ts";
+import { awsVariables, dotenvLines, dotenvProblems, parseDotenv } from "./dotenv.ts";
 
 test(".env holds names and values, comments, quotes and export", () => {
   const text =
@@ -37,4 +37,10 @@ test("NULs that a loss of power left are a problem: what was in their place is n
   const lost = "there are NULs, as a loss of power leaves them; write the line again";
   expect(dotenvProblems("AGENT_LOG=debug\0\0\0")).toEqual([`.env:1:16: ${lost}`]);
   expect(dotenvProblems("A=1\n\0\0\0\0\nB=2\n")).toEqual([`.env:2:1: ${lost}`]);
+});
+
+test("the line of a variable is that of its last assignment, behind values over several lines too", () => {
+  const text = '\ufeff# AGENT_LOG=no\nAGENT_LOG=a\r\n\nexport B = "x\nAGENT_LOG=y\nz"\nno assignment\nAGENT_LOG=b\n';
+  expect(dotenvLines(text)).toEqual({ AGENT_LOG: 8, B: 4 });
+  expect(parseDotenv(text)).toMatchObject({ AGENT_LOG: "b" });
 });

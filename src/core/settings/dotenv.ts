@@ -18,31 +18,51 @@ export function parseDotenv(text: string): Variables {
  * line: it may be a secret whose `=` was forgotten.
  */
 export function dotenvProblems(text: string, file = ".env"): string[] {
-  const problems: string[] = [];
+  return readLines(text).flatMap((line) =>
+    "problem" in line ? [`${file}:${line.number}:${line.column}: ${line.problem}`] : [],
+  );
+}
+
+/** The line, from 1 on, that gives each variable its value: the last one that assigns it. */
+export function dotenvLines(text: string): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    readLines(text).flatMap((line) => ("name" in line ? [[line.name, line.number] as const] : [])),
+  );
+}
+
+type DotenvLine =
+  | { readonly number: number; readonly name: string }
+  | { readonly number: number; readonly column: number; readonly problem: string };
+
+const NULS = "there are NULs, as a loss of power leaves them; write the line again";
+
+/** The assignments and the problems, in their order. */
+function readLines(text: string): DotenvLine[] {
+  const read: DotenvLine[] = [];
   const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i]!;
+    const number = i + 1;
     const lost = line.indexOf("\0");
     if (lost >= 0) {
-      problems.push(
-        `${file}:${i + 1}:${lost + 1}: there are NULs, as a loss of power leaves them; write the line again`,
-      );
+      read.push({ number, column: lost + 1, problem: NULS });
       continue;
     }
     if (/^\s*(#|$)/.test(line)) continue;
-    const found = /^\s*(?:export\s+)?[A-Za-z_][\w.-]*\s*=\s*(["'`]?)(.*)$/.exec(line);
+    const found = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=\s*(["'`]?)(.*)$/.exec(line);
     if (found === null) {
-      const column = line.search(/\S/) + 1;
-      problems.push(`${file}:${i + 1}:${column}: expected NAME=value, or a comment that begins with #`);
+      const problem = "expected NAME=value, or a comment that begins with #";
+      read.push({ number, column: line.search(/\S/) + 1, problem });
       continue;
     }
-    const [, quote = "", rest = ""] = found;
+    const [, name = "", quote = "", rest = ""] = found;
+    read.push({ number, name });
     if (quote === "" || rest.includes(quote)) continue;
     // A quoted value may continue over lines; without an end quote it is the text of its line.
     const end = lines.findIndex((later, at) => at > i && later.includes(quote));
     if (end > 0) i = end;
   }
-  return problems;
+  return read;
 }
 
 /**

@@ -139,6 +139,18 @@ test("every problem is reported at once, with its name, its value and the expect
   );
 });
 
+test("a problem of .env says in which line it is", () => {
+  const dotenv = { AGENT_LOG: "loud", AGENT_BATCH_ROW: "1", AWS_DEFAULT_REGION: "moon" };
+  const dotenvLines = { AGENT_LOG: 3, AGENT_BATCH_ROW: 4, AWS_DEFAULT_REGION: 9 };
+  const { problems, lasting } = checkSettings({ flags: { drain: "30" }, dotenv, dotenvLines });
+  expect(problems).toHaveLength(4);
+  expect(lasting.map((problem) => /\((.*?)\)/.exec(problem)?.[1])).toEqual([
+    ".env:3",
+    ".env:4",
+    ".env:9 (AWS_DEFAULT_REGION",
+  ]);
+});
+
 test("a secret is never in a problem's text, nor a password of a URI", () => {
   const [secret] = problemsOf({ DATABRICKS_TOKEN: "dapi\nhidden" });
   expect(secret).toBe("Cannot use DATABRICKS_TOKEN (environment): expected text on one line");

@@ -32,41 +32,69 @@ export type SettingSources = {
   readonly profileRegion?: () => ProfileRegion | null;
   /** Problems of the text of `.env` itself, each with its place. */
   readonly dotenvProblems?: readonly string[];
+  /** The line of each variable in `.env`, from 1 on. */
+  readonly dotenvLines?: Readonly<Record<string, number>>;
 };
 
 /** `from`: `profile dev in ~/.aws/config`. */
 export type ProfileRegion = { readonly region: string; readonly from: `profile ${string}` };
 
-/** The settings, or a UsageError that lists every problem at once. */
-export function resolveSettings(from: SettingSources): Settings {
-  const { settings, problems } = checkSettings(from);
-  if (problems.length > 0) {
-    throw new UsageError(problems.join("\n"), { tryHint: "agent config show" });
+/** A setting is wrong. `lasting`: those problems that every call has, since they are not of its flags. */
+export class SettingsError extends UsageError {
+  readonly lasting: readonly string[];
+  constructor(problems: readonly string[], lasting: readonly string[]) {
+    super(problems.join("\n"), { tryHint: "agent config show" });
+    this.lasting = lasting;
   }
+}
+
+/** The settings, or a SettingsError that lists every problem at once. */
+export function resolveSettings(from: SettingSources): Settings {
+  const { settings, problems, lasting } = checkSettings(from);
+  if (problems.length > 0) throw new SettingsError(problems, lasting);
   return settings;
 }
 
+type CheckedSettings = {
+  readonly settings: Settings;
+  readonly problems: readonly string[];
+  /** Those that are not of a flag. */
+  readonly lasting: readonly string[];
+};
+
 /** The same, for `config check`: all problems as sentences, and settings that have the default where one is wrong. */
-export function checkSettings(from: SettingSources): { settings: Settings; problems: readonly string[] } {
+export function checkSettings(from: SettingSources): CheckedSettings {
   const values: Partial<Record<SettingName, unknown>> = {};
   const origins: Partial<Record<SettingName, Origin>> = {};
+  const places: Partial<Record<SettingName, string>> = {};
   const problems: string[] = [];
+  const ofFlags: string[] = [];
   for (const name of SETTING_NAMES) {
     const setting: Setting<unknown> = SETTINGS[name];
     const given = givenFor(setting, from) ?? (name === "awsRegion" ? regionOfProfile(from) : undefined);
     origins[name] = given?.origin ?? "default";
+    places[name] = given === undefined ? "default" : placeOf(given, from);
     const parsed = given === undefined ? undefined : setting.kind.parse(given.parts);
     if (given !== undefined && parsed !== undefined && "problem" in parsed) {
       const shown = setting.secret ? "" : ` "${withoutPassword(given.parts.join(" "))}"`;
-      problems.push(`Cannot use ${given.as}${shown} (${given.origin}): ${parsed.problem}`);
+      const problem = `Cannot use ${given.as}${shown} (${places[name]}): ${parsed.problem}`;
+      problems.push(problem);
+      if (given.origin === "flag") ofFlags.push(problem);
     }
     values[name] = parsed !== undefined && "value" in parsed ? parsed.value : fallbackOf(setting);
   }
   // Every name of the table was just given a value of its own kind.
   const settings = { ...values, origins } as Settings;
-  problems.push(...(from.dotenvProblems ?? []), ...unknownNames(from.dotenv), ...togetherProblems(settings));
+  problems.push(...(from.dotenvProblems ?? []), ...unknownNames(from), ...togetherProblems(settings, places));
   // A value may hold anything: a line of text is one problem.
-  return { settings, problems: problems.map(oneLine) };
+  const lasting = problems.filter((problem) => !ofFlags.includes(problem));
+  return { settings, problems: problems.map(oneLine), lasting: lasting.map(oneLine) };
+}
+
+/** `.env:3`, where the line is known. */
+function placeOf({ origin, as }: GivenSetting, { dotenvLines }: SettingSources): string {
+  const line = dotenvLines?.[as];
+  return line === undefined ? origin : origin.replace(/^\.env/, `.env:${line}`);
 }
 
 /** A setting's value as text that reads back as the same value; empty where it is not set. Secrets are not hidden here. */
@@ -106,9 +134,9 @@ function regionOfProfile({ profileRegion }: SettingSources): GivenSetting | unde
 const AWS_REGION = /^[a-z]{2,4}(-[a-z]+)*-(north|south|east|west|central){1,2}-\d{1,2}$/;
 
 /** Another S3 server may call its region anything. */
-function regionProblem({ awsRegion, awsEndpointUrlS3, origins }: Settings): string[] {
+function regionProblem({ awsRegion, awsEndpointUrlS3 }: Settings, place = "default"): string[] {
   if (awsEndpointUrlS3 !== null || AWS_REGION.test(awsRegion)) return [];
-  return [`Cannot use AWS_REGION "${awsRegion}" (${origins.awsRegion}): expected a region such as us-west-2`];
+  return [`Cannot use AWS_REGION "${awsRegion}" (${place}): expected a region such as us-west-2`];
 }
 
 function fallbackOf(setting: Setting<unknown>): unknown {
@@ -120,9 +148,10 @@ function fallbackOf(setting: Setting<unknown>): unknown {
 }
 
 /** A misspelt name in `.env` is an error. The environment is not ours alone: build servers have AGENT_* of their own. */
-function unknownNames(dotenv: SettingSources["dotenv"]): string[] {
-  return strangersIn(dotenv).map(
-    (name) => `Cannot use ${name} (.env): there is no such setting${didYouMean(name, ENV_NAMES)}`,
+function unknownNames(from: SettingSources): string[] {
+  return strangersIn(from.dotenv).map(
+    (name) =>
+      `Cannot use ${name} (${placeOf({ parts: [], origin: ".env", as: name }, from)}): there is no such setting${didYouMean(name, ENV_NAMES)}`,
   );
 }
 
@@ -139,8 +168,8 @@ function strangersIn(variables: Readonly<Record<string, string | undefined>> = {
   return Object.keys(variables).filter((name) => name.startsWith("AGENT_") && !ENV_NAMES.includes(name));
 }
 
-function togetherProblems(settings: Settings): string[] {
-  const problems = regionProblem(settings);
+function togetherProblems(settings: Settings, places: Partial<Record<SettingName, string>>): string[] {
+  const problems = regionProblem(settings, places.awsRegion);
   if (settings.store !== "s3:") return problems;
   const bucket = bucketOf("schematized", settings.s3BucketPrefix, settings.awsRegion);
   if (bucket.length > 63)
