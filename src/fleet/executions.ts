@@ -34,6 +34,7 @@ export type Execution = {
   readonly createdNs: number;
   /** Of one that has ended: what it printed, and its exit code. */
   readonly out: string;
+  readonly error: string;
   readonly exitCode: number | null;
 };
 
@@ -51,7 +52,9 @@ const EXECUTION = atLeast({
   CreateTime: optional(anyNumber, 0),
   ComputeState: atLeast({ StateType: anything, Message: optional(anyText, "") }),
   DesiredState: optional(atLeast({ StateType: anything })),
-  RunOutput: optional(nullable(atLeast({ Stdout: optional(anyText, ""), ExitCode: optional(anyNumber) }))),
+  RunOutput: optional(
+    nullable(atLeast({ Stdout: optional(anyText, ""), stderr: optional(anyText, ""), ExitCode: optional(anyNumber) })),
+  ),
 });
 const NODE = atLeast({
   Info: atLeast({ NodeID: anyText, NodeType: optional(anything) }),
@@ -74,6 +77,7 @@ export function readExecutions(json: string): readonly Execution[] | null {
         version: each.JobVersion,
         createdNs: each.CreateTime,
         out: each.RunOutput?.Stdout ?? "",
+        error: each.RunOutput?.stderr ?? "",
         exitCode: each.RunOutput?.ExitCode ?? null,
       };
     }) ?? null
@@ -92,6 +96,11 @@ export function readNodes(json: string): readonly FleetNode[] | null {
         return { node: Info.NodeID, isConnected: String(status).toUpperCase() === "CONNECTED" };
       }) ?? null
   );
+}
+
+/** The newest first: of the latest version of the job, then by its creation. */
+export function newestFirst(executions: readonly Execution[]): readonly Execution[] {
+  return executions.toSorted((a, b) => b.version - a.version || b.createdNs - a.createdNs);
 }
 
 /** Go prints an empty list as null. */

@@ -2,7 +2,7 @@
  * One row for each node of a fleet, from up to four lists: Bacalhau's nodes, the executions of the agent's job, the lines of the
  * status job, and the heartbeats in the store. A device has two names, Bacalhau's and the agent's; a status line says both.
  */
-import type { Execution, FleetNode } from "./executions.ts";
+import { type Execution, type FleetNode, newestFirst } from "./executions.ts";
 
 /** A heartbeat as it is read. */
 export type Report = {
@@ -78,10 +78,6 @@ function placed(node: string, executions: FleetLists["executions"], nodes: reado
   const ended = last === undefined ? null : `${last.state}${last.message === "" ? "" : `: ${last.message}`}`;
   if (isAway) return { execution: "away", ended };
   return own.some(({ isLive }) => isLive) ? { execution: "live", ended: null } : { execution: "none", ended };
-}
-
-function newestFirst(executions: readonly Execution[]): readonly Execution[] {
-  return executions.toSorted((a, b) => b.version - a.version || b.createdNs - a.createdNs);
 }
 
 type Words = Readonly<Record<string, string>>;

@@ -21,20 +21,9 @@ export type BacalhauLists = {
   readonly notes: readonly string[];
 };
 
-export function listsInFiles(files: Files, { cwd }: Context): BacalhauLists {
-  const read = <T>(file: string | undefined, as: (json: string) => readonly T[] | null) => {
-    if (file === undefined) return null;
-    let text: string;
-    try {
-      text = readFileText(resolve(cwd, file), ANSWER_BYTES);
-    } catch (error) {
-      throw new AgentError(`Cannot read "${file}": ${messageOf(error)}`, { cause: error });
-    }
-    const list = as(text);
-    if (list === null)
-      throw new AgentError(`Cannot read "${file}": it is no JSON list of Bacalhau (--output json)`, TRY);
-    return list;
-  };
+export function listsInFiles(files: Files, context: Context): BacalhauLists {
+  const read = <T>(file: string | undefined, as: (json: string) => readonly T[] | null) =>
+    file === undefined ? null : inFile(file, as, context);
   return {
     executions: read(files.executions, readExecutions),
     lines: read(files.lines, readExecutions) ?? [],
@@ -43,9 +32,31 @@ export function listsInFiles(files: Files, { cwd }: Context): BacalhauLists {
   };
 }
 
+/** All executions of the latest version of a job, out of the file or from Bacalhau. */
+export async function executionsOf(
+  job: string,
+  file: string | undefined,
+  context: Context,
+): Promise<readonly Execution[]> {
+  if (file !== undefined) return inFile(file, readExecutions, context);
+  return listed(readExecutions, await bacalhau(["job", "executions", job, ...ALL], context));
+}
+
+function inFile<T>(file: string, as: (json: string) => readonly T[] | null, { cwd }: Context): readonly T[] {
+  let text: string;
+  try {
+    text = readFileText(resolve(cwd, file), ANSWER_BYTES);
+  } catch (error) {
+    throw new AgentError(`Cannot read "${file}": ${messageOf(error)}`, { cause: error });
+  }
+  const list = as(text);
+  if (list === null) throw new AgentError(`Cannot read "${file}": it is no JSON list of Bacalhau (--output json)`, TRY);
+  return list;
+}
+
 /** The agent's job must be there. `notes` names the others that are not. */
 export async function listsFromBacalhau({ job, statusJob }: JobNames, context: Context): Promise<BacalhauLists> {
-  const executions = listed(readExecutions, await bacalhau(["job", "executions", job, ...ALL], context));
+  const executions = await executionsOf(job, undefined, context);
   const notes: string[] = [];
   const maybe = async <T>(words: readonly string[], as: (json: string) => readonly T[] | null, without: string) => {
     try {

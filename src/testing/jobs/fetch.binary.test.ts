@@ -1,6 +1,6 @@
 /** `jobs/fetch.yaml` on a device: brought whole, or nothing changes. With the programs of Debian, and those of busybox. */
 import { afterEach, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AGENT_BINARY } from "../agent-process.ts";
 import { canRun, testWith } from "../needs.ts";
@@ -89,6 +89,18 @@ if (canRun("a user who is root", "small disks")) {
         const device = deviceWithOne(programs);
         write(device, ".agent.next", "half of a binary");
         write(device, ".agent.keep", agentOf("0"));
+        expect((await fetched(device, agentOf("2"))).code).toBe(0);
+        expect(files(device)).toEqual({ agent: agentOf("2"), "agent.previous": agentOf("1") });
+      },
+      LONG_MS,
+    );
+
+    test(
+      `after the loop went back, agent and agent.previous are one file, and a fetch parts them (programs ${programs})`,
+      async () => {
+        const device = deviceWithOne(programs);
+        rmSync(device.at("/opt/agent/agent.previous"));
+        linkSync(device.at("/opt/agent/agent"), device.at("/opt/agent/agent.previous"));
         expect((await fetched(device, agentOf("2"))).code).toBe(0);
         expect(files(device)).toEqual({ agent: agentOf("2"), "agent.previous": agentOf("1") });
       },
