@@ -44,6 +44,8 @@ const NEEDS = {
   FUSE: { isHere: mayFuse, bringer: null },
   python3: { isHere: () => Bun.which("python3") !== null, bringer: null },
   "systemd-analyze": { isHere: () => Bun.which("systemd-analyze") !== null, bringer: null },
+  /** Debian: `apt-get install docker.io`. A test starts a daemon of its own. */
+  "Docker Engine": { isHere: mayRunContainers, bringer: null },
   "disks that fail": { isHere: mayFail, bringer: null },
 } as const satisfies Record<string, Spec>;
 export type Need = keyof typeof NEEDS;
@@ -117,6 +119,11 @@ function mayMount(): boolean {
 
 function mayFuse(): boolean {
   return existsSync("/dev/fuse") && mayMount() && Bun.spawnSync(["unshare", "--mount", "true"]).exitCode === 0;
+}
+
+function mayRunContainers(): boolean {
+  const programs = ["dockerd", "containerd", "runc", "ldd", "tar", "ps"];
+  return process.getuid?.() === 0 && mayMount() && programs.every((name) => Bun.which(name) !== null);
 }
 
 let fails: boolean | null = null;

@@ -66,9 +66,11 @@ testWith("binary", "time")(
     expect([end.code, agent.heard]).toEqual([0, expect.stringContaining("binary_replaced: ")]);
     expect(agent.heard).toContain("stopped: Stopped; the next start delivers the rest");
 
-    agent = start({ AGENT_ROLLED_BACK_FROM: "agent 9.9.9" });
+    agent = start({ AGENT_ROLLED_BACK_FROM: "agent 9.9.9", AGENT_DASHBOARD: "127.0.0.1:0" });
     expect(await agent.says("running:")).toBe(true);
     expect(await problems((codes) => codes.length > 0)).toEqual(["binary_rolled_back"]);
+    const [, port = ""] = /listening: .*127\.0\.0\.1:(\d+)\//.exec(agent.heard) ?? [];
+    expect(await (await fetch(`http://127.0.0.1:${port}/healthz`)).text()).toContain('"binary_rolled_back"');
     // The usual way: whole, then renamed over it.
     copyFileSync(AGENT_BINARY, `${PROGRAM}.new`);
     renameSync(`${PROGRAM}.new`, PROGRAM);

@@ -39,15 +39,24 @@ class Loop {
       .replace(/^pause=.*$/m, PAUSES)
       .replaceAll("/opt/agent/", `${this.dir}/opt/`);
     expect(script).toContain(PAUSES);
-    const child = Bun.spawn([...shell, "-c", script], {
+    const [program = "", ...flags] = shell;
+    const child = Bun.spawn([Bun.which(program) ?? program, ...flags, "-c", script], {
       cwd: join(this.dir, "etc"),
-      env: { PATH: process.env["PATH"] ?? "", AGENT_STATE_FILE: join(this.dir, "state"), HOME: this.dir },
+      env: { PATH: this.#programsOf(shell), AGENT_STATE_FILE: join(this.dir, "state"), HOME: this.dir },
       stdin: "ignore",
       stdout: "ignore",
       stderr: "pipe",
     });
     void this.#hear(child.stderr);
     return child;
+  }
+
+  /** A shell of busybox comes with all other programs, and a device has no others. */
+  #programsOf([name]: readonly string[]): string {
+    if (name !== "busybox") return process.env["PATH"] ?? "";
+    mkdirSync(join(this.dir, "bin"));
+    Bun.spawnSync(["busybox", "--install", "-s", join(this.dir, "bin")]);
+    return join(this.dir, "bin");
   }
 
   async #hear(stream: ReadableStream<Uint8Array>): Promise<void> {
