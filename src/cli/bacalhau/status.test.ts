@@ -113,14 +113,14 @@ test("what an ops job did is a line a node, and a failure exits 1", async () => 
     ComputeState: { StateType: state, Message: state === 10 ? "non-200 response from URL (404)" : "" },
     RunOutput: state === 10 ? null : { Stdout, stderr: "", ExitCode },
   });
-  const ok = [ended("n-1", 0, "fetch a: ok agent 1 -> agent 2\n")];
+  const ok = [ended("n-1", 0, "fetch: ok agent 1 -> agent 2\n")];
   const result = (list: unknown) =>
     see(["bacalhau", "result", "agent-fetch", "--executions", file("r.json", list)], COMMANDS, { cwd });
   expect(await result(ok)).toMatchObject({ code: 0, stdout: expect.stringContaining("1 of 1 nodes done\n") });
   const { code, stdout } = await result([
     ...ok,
     ended("n-3", -1, "", 10),
-    ended("n-2", 13, "fetch b: FAILED wrong_sum: x\n"),
+    ended("n-2", 13, "fetch: FAILED wrong_sum: x\n"),
   ]);
   expect([
     code,
@@ -132,8 +132,8 @@ test("what an ops job did is a line a node, and a failure exits 1", async () => 
     1,
     [
       ["node", "state", "exit", "line"],
-      ["n-1", "Completed", "0", "fetch a: ok agent 1 -> agent 2"],
-      ["n-2", "Completed", "13", "fetch b: FAILED wrong_sum: x"],
+      ["n-1", "Completed", "0", "fetch: ok agent 1 -> agent 2"],
+      ["n-2", "Completed", "13", "fetch: FAILED wrong_sum: x"],
       ["n-3", "Failed", "-", "non-200 response from URL (404)"],
       ["1 of 3 nodes done, 2 failed"],
     ],

@@ -88,7 +88,7 @@ testOnDevice(
     const first = await putInline(device, NEW);
     expect([first.code, first.out]).toEqual([
       0,
-      expect.stringMatching(/^rules \S+: ok [0-9a-f]{12} -> [0-9a-f]{12}\n$/),
+      expect.stringMatching(/^rules: ok [0-9a-f]{12} -> [0-9a-f]{12}\n$/),
     ]);
     expect(etcOf(device)).toEqual({ names: ["rules", "rules.previous"], rules: NEW, previous: OLD });
     const again = await putInline(device, NEW);
