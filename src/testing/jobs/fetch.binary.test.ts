@@ -1,6 +1,16 @@
 /** `jobs/fetch.yaml` on a device: brought whole, or nothing changes. With the programs of Debian, and those of busybox. */
 import { afterEach, expect, test } from "bun:test";
-import { chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { AGENT_BINARY } from "../agent-process.ts";
 import { canRun, testWith } from "../needs.ts";
@@ -13,7 +23,8 @@ afterEach(() => {
   for (const device of devices.splice(0)) device.end();
 });
 
-const agentOf = (version: string) => `#!/bin/sh\necho "agent ${version}"\n`;
+const agentOf = (version: string) =>
+  `#!/bin/sh\necho "agent ${version}"\necho "commit ${version}"\necho "target linux"\n`;
 const sumOf = (bytes: string | Uint8Array) => new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
 
 /** A device with agent 1 and, as its previous, agent 0. */
@@ -52,14 +63,14 @@ if (canRun("a user who is root", "small disks")) {
         const device = deviceWithOne(programs);
         const before = statSync(device.at("/opt/agent/agent")).ino;
         const { code, out } = await fetched(device, agentOf("2"));
-        expect([code, out]).toEqual([0, expect.stringMatching(/^fetch: ok agent 1 -> agent 2\n$/)]);
+        expect([code, out]).toEqual([0, expect.stringMatching(/^fetch: ok agent 1 commit 1 -> agent 2 commit 2\n$/)]);
         expect(files(device)).toEqual({ agent: agentOf("2"), "agent.previous": agentOf("1") });
         // The file that a running agent was started from is the same file, under its new name.
         expect(statSync(device.at("/opt/agent/agent.previous")).ino).toBe(before);
         expect(statSync(device.at("/opt/agent/agent")).mode & 0o777).toBe(0o755);
 
         const again = await fetched(device, agentOf("2"), sumOf(agentOf("2")).toUpperCase());
-        expect([again.code, again.out]).toEqual([0, expect.stringContaining("ok unchanged: agent 2\n")]);
+        expect([again.code, again.out]).toEqual([0, expect.stringContaining("ok unchanged: agent 2 commit 2\n")]);
         expect(files(device)).toEqual({ agent: agentOf("2"), "agent.previous": agentOf("1") });
       },
       LONG_MS,
@@ -113,7 +124,7 @@ if (canRun("a user who is root", "small disks")) {
         const device = deviceWithOne(programs);
         write(device, "agent", "#!/bin/sh\nexit 1\n");
         const { code, out } = await fetched(device, agentOf("2"));
-        expect([code, out]).toEqual([0, expect.stringContaining("ok one that does not start -> agent 2\n")]);
+        expect([code, out]).toEqual([0, expect.stringContaining("ok one that does not start -> agent 2 commit 2\n")]);
         expect(files(device)).toEqual({ agent: agentOf("2"), "agent.previous": agentOf("0") });
       },
       LONG_MS,
@@ -176,7 +187,7 @@ testWith("binary", "a user who is root", "small disks")(
     expect([short.code, short.out]).toEqual([14, expect.stringContaining("FAILED does_not_start: ")]);
     expect(files(device)).toEqual(BEFORE);
     const { code, out } = await run(whole);
-    expect([code, out]).toEqual([0, expect.stringMatching(/ok agent 1 -> agent \d+\.\d+\.\d+/)]);
+    expect([code, out]).toEqual([0, expect.stringMatching(/ok agent 1 commit 1 -> agent \d+\.\d+\.\d+ commit \w+\n/)]);
   },
   LONG_MS,
 );

@@ -86,10 +86,7 @@ testOnDevice(
   async () => {
     const device = deviceWith(OLD);
     const first = await putInline(device, NEW);
-    expect([first.code, first.out]).toEqual([
-      0,
-      expect.stringMatching(/^rules: ok [0-9a-f]{12} -> [0-9a-f]{12}\n$/),
-    ]);
+    expect([first.code, first.out]).toEqual([0, expect.stringMatching(/^rules: ok [0-9a-f]{12} -> [0-9a-f]{12}\n$/)]);
     expect(etcOf(device)).toEqual({ names: ["rules", "rules.previous"], rules: NEW, previous: OLD });
     const again = await putInline(device, NEW);
     expect([again.code, again.out]).toEqual([0, expect.stringMatching(/: ok unchanged: version [0-9a-f]{12}\n$/)]);
