@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MANY_SENSORS } from "../buffer/forget-sensors.ts";
+import { forgetSensors, MANY_SENSORS, sensorsInUse } from "../buffer/forget-sensors.ts";
 import { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { makeLog } from "../core/log/log.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
@@ -18,9 +18,30 @@ afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 
 const RULE = { name: "jumps", when: { rate: { measure: "temperature", max_change: 5, per: "1s" } } };
 
-function open() {
+/** As a start of the agent does. */
+async function open() {
+  const first = openBuffer();
+  const used = await sensorsInUse(first, async () => undefined);
+  first.close();
+  return opened(openBuffer(used));
+}
+
+function openBuffer(used: ReadonlySet<number> | null = null): SqliteBuffer {
   const chance = crypto.getRandomValues(new Uint8Array(10));
-  const buffer = new SqliteBuffer({ dataDir, nodeId: "n", nowMs: 0, chance, blockRows: 1_000, recentRows: 10 });
+  return new SqliteBuffer({
+    dataDir,
+    nodeId: "n",
+    nowMs: 0,
+    chance,
+    blockRows: 1_000,
+    recentRows: 10,
+    opened: (db) => {
+      if (used !== null) forgetSensors(db, used);
+    },
+  });
+}
+
+function opened(buffer: SqliteBuffer) {
   const loaded = loadRuleTexts([{ name: "a.json", text: JSON.stringify(RULE) }], buffer.catalogue);
   if ("refused" in loaded) throw new Error(loaded.refused[0]!.message);
   const log = makeLog({ least: "error", secrets: [], now: () => 0, write: () => undefined });
@@ -28,7 +49,7 @@ function open() {
   return { buffer, rules };
 }
 
-type Opened = ReturnType<typeof open>;
+type Opened = ReturnType<typeof opened>;
 
 /** One reading of each of `count` sensors from `from` on; returns how many broke the rule. */
 function commit(
@@ -60,21 +81,21 @@ const subjects = ({ rules }: Opened) => rules.set.costs()[0]?.subjects;
 
 testWith("time")(
   "rules forget the sensors that the buffer forgot, once, and remember the others; a crash changes nothing of it",
-  () => {
-    let node = open();
+  async () => {
+    let node = await open();
     commit(node, 0, MANY_SENSORS, { at: 1_000, value: 20 });
     node.rules.save();
     node.buffer.db.run("DELETE FROM reading WHERE seq > 100");
     node.buffer.close();
 
-    node = open();
+    node = await open();
     expect(subjects(node)).toBe(100);
     // Sensor 50 is remembered, and 500 is as new: only the first one jumps. Then it crashes, before anything else is saved.
     expect(commit(node, 50, 1, { at: 2_000, value: 90 })).toBe(1);
     expect(commit(node, 500, 1, { at: 2_000, value: 90 })).toBe(0);
     node.buffer.close();
 
-    node = open();
+    node = await open();
     expect(subjects(node)).toBe(101);
     expect(commit(node, 500, 1, { at: 3_000, value: 20 })).toBe(1);
     node.buffer.close();

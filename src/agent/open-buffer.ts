@@ -7,12 +7,14 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { isCorruption } from "../buffer/corruption.ts";
 import { DiskRoom } from "../buffer/disk/room.ts";
+import { forgetSensors, sensorsInUse } from "../buffer/forget-sensors.ts";
 import { outsideTrouble } from "../buffer/outside-error.ts";
 import { isLogDamaged } from "../buffer/salvage/log.ts";
 import { asideInProgress } from "../buffer/salvage/set-aside.ts";
 import { BUFFER_FILE, SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { makeNodeId } from "../core/node-id.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
+import { breathe } from "../core/time/bell.ts";
 import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
 import { noticeCopy } from "./recovery/copied.ts";
 import { Doubt } from "./recovery/doubt.ts";
@@ -40,8 +42,10 @@ export async function openBuffer(
       if (doubt.isRaised) isCorrupt = await doubt.isDamaged(waiting);
       const path = join(dataDir, BUFFER_FILE);
       const isDamaged = isCorrupt || asideInProgress(dataDir) !== null || isLogDamaged(`${path}-wal`);
-      const fresh = () => newBuffer(inputs, catalogue);
-      const buffer = isDamaged ? await salvageBuffer(inputs, fresh) : await settled(inputs, fresh);
+      const fresh = (used?: ReadonlySet<number>) => newBuffer(inputs, { catalogue, used });
+      const buffer = isDamaged
+        ? await salvageBuffer(inputs, () => fresh())
+        : await settled(inputs, fresh, catalogue !== undefined);
       waiting.over();
       return buffer;
     } catch (error) {
@@ -53,24 +57,43 @@ export async function openBuffer(
   }
 }
 
-/** A buffer that began a new epoch asks the store first what another copy delivered of the old one. */
-async function settled(inputs: BufferInputs, open: () => SqliteBuffer): Promise<SqliteBuffer> {
+/**
+ * A buffer that began a new epoch asks the store first what another copy delivered of the old one. One that knows many sensors is
+ * looked through for those that are not in use: they are forgotten while nothing refers to them (`isReferred`: something does).
+ */
+async function settled(
+  inputs: BufferInputs,
+  open: (used?: ReadonlySet<number>) => SqliteBuffer,
+  isReferred: boolean,
+): Promise<SqliteBuffer> {
   const buffer = open();
+  const turn = async () => {
+    await breathe();
+    inputs.stop.throwIfAborted();
+  };
+  let used: ReadonlySet<number> | null;
   try {
-    if (!(await askAboutInherited(inputs, buffer))) return buffer;
+    const isAsked = await askAboutInherited(inputs, buffer);
+    used = isReferred ? null : await sensorsInUse(buffer, turn);
+    if (!isAsked && used === null) return buffer;
   } catch (error) {
     buffer.close();
     throw error;
   }
   buffer.close();
-  return open();
+  return open(used ?? undefined);
 }
 
-function newBuffer(inputs: BufferInputs, catalogue?: SensorCatalogue): SqliteBuffer {
+type TakenOver = { readonly catalogue: SensorCatalogue | undefined; readonly used: ReadonlySet<number> | undefined };
+
+function newBuffer(inputs: BufferInputs, { catalogue, used }: TakenOver): SqliteBuffer {
   const { settings, now } = inputs;
   return new SqliteBuffer({
-    // What this process had open is no copy, wherever its file is now.
-    opened: (db) => noticeCopy(inputs, db, catalogue !== undefined),
+    opened: (db) => {
+      // What this process had open is no copy, wherever its file is now.
+      noticeCopy(inputs, db, catalogue !== undefined);
+      if (used !== undefined) forgetSensors(db, used);
+    },
     dataDir: settings.dataDir,
     nodeId: settings.nodeId ?? (() => makeNodeId(hostname(), crypto.getRandomValues(new Uint8Array(6)))),
     nowMs: now(),

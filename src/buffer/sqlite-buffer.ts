@@ -11,7 +11,7 @@ import type { SeqRange } from "../core/seq-range.ts";
 import { type CommitFacts, type SourceShare, type StoredBlock, verdictOf } from "./buffer.ts";
 import { type EarlierEpoch, earlierEpochs, ownerOf, type SeqOwner } from "./earlier-epochs.ts";
 import { newEpoch } from "./epoch.ts";
-import { forgetSensors, noteGaps } from "./forget-sensors.ts";
+import { noteGaps } from "./forget-sensors.ts";
 import { BlockReader, lastCommitted, loadCatalogue } from "./read-back.ts";
 import { RecentBlocks } from "./recent.ts";
 import { addMeasureColumns, openDatabase } from "./schema.ts";
@@ -31,7 +31,7 @@ export type OpenBuffer = {
   readonly recentRows: number;
   /** What sources and rules refer to already, where a new buffer takes the place of a corrupt one; else a new one. */
   readonly catalogue?: SensorCatalogue;
-  /** Called with the database before anything of it is read: it may begin a new epoch there. */
+  /** Called with the database before anything of it is read: it may begin a new epoch there, or forget sensors. */
   readonly opened?: (db: Database) => void;
 };
 
@@ -66,7 +66,6 @@ export class SqliteBuffer {
     const stored = new SensorCatalogue();
     this.db = openDatabase(path, (db) => {
       options.opened?.(db);
-      if (options.catalogue === undefined) forgetSensors(db);
       loadCatalogue(db, stored);
     });
     this.#persisted = sizesOf(stored);
