@@ -1,5 +1,5 @@
 /** What a database says when its file is not what was written, and what we say when a row cannot be one of ours. */
-import { gunzipSync } from "node:zlib";
+import { gunzipMembers } from "../core/bytes/gunzip.ts";
 import { AgentError, codeOf, messageOf } from "../core/errors.ts";
 
 /** A row that no commit can have written: SQLite has no checksums, so such a page reads without an error. */
@@ -30,7 +30,7 @@ const WRONG_SCHEMA =
 /** Whether a stored body is what was stored: gzip has a checksum in every member, SQLite has none. */
 export function isWholeBody(body: Uint8Array): boolean {
   try {
-    gunzipSync(body);
+    gunzipMembers(body);
     return true;
   } catch {
     return false;

@@ -3,7 +3,6 @@
  * A memory is stored in the transaction of the last reading that is in it, with its seq. The readings behind that are
  * still there (retention waits), so judging them again gives the memory of now: it need not be stored with each commit.
  */
-import { createHash } from "node:crypto";
 import { META_MEMORY_DUE } from "./forget-sensors.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
@@ -79,5 +78,5 @@ export class RuleLedger {
 }
 
 function keyOf(canonical: string): string {
-  return createHash("sha256").update(canonical).digest("hex");
+  return new Bun.CryptoHasher("sha256").update(canonical).digest("hex");
 }

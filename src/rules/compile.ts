@@ -1,5 +1,4 @@
 /** From rules to a RuleSet over one catalogue: every rule is a loop over a block's columns, compiled once. */
-import { createHash } from "node:crypto";
 import type { Profile } from "../core/profile.ts";
 import type { Finding, ReadingBlock } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
@@ -67,7 +66,7 @@ class CompiledRules implements RuleSet {
   constructor(rules: readonly Rule[], catalogue: SensorCatalogue, ignored: readonly RuleWarning[]) {
     this.#ignored = ignored;
     this.canonical = canonicalOf(rules);
-    this.version = createHash("sha256").update(this.canonical).digest("hex").slice(0, VERSION_LENGTH);
+    this.version = new Bun.CryptoHasher("sha256").update(this.canonical).digest("hex").slice(0, VERSION_LENGTH);
     this.names = rules.map((rule) => rule.name);
     this.rules = rules.map(summaryOf);
     this.#columns = new Columns(catalogue);

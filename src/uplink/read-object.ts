@@ -1,10 +1,7 @@
-/**
- * Reads the rows of an object back: for `verify --deep`, `lake head` and tests. A body may have several gzip members (RFC
- * 1952 §2.2): node:zlib reads all of them, Bun.gunzipSync would stop after the first and lose rows silently.
- */
+/** Reads the rows of an object back: for `verify --deep`, `lake head` and tests. */
 import { isUtf8 } from "node:buffer";
-import { gunzipSync } from "node:zlib";
 import { free } from "../core/bytes/bytes.ts";
+import { gunzipMembers } from "../core/bytes/gunzip.ts";
 import { AgentError, codeOf, messageOf } from "../core/errors.ts";
 import { formatBytes } from "../core/time/duration.ts";
 
@@ -52,7 +49,7 @@ export function* gunzipRows(body: Uint8Array, name: string): Iterable<Record<str
 
 function unpack(body: Uint8Array, name: string, most: number): Buffer {
   try {
-    return gunzipSync(body, { maxOutputLength: most });
+    return gunzipMembers(body, most);
   } catch (error) {
     const isLarge = codeOf(error) === "ERR_BUFFER_TOO_LARGE";
     const why = isLarge ? `it unpacks to more than ${formatBytes(most)}, and is left alone` : messageOf(error);

@@ -6,7 +6,6 @@
 import { constants, Database } from "bun:sqlite";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { AgentError, codeOf, messageOf, UsageError } from "../../core/errors.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import { whyUnreadable, whyUnusable } from "../disk/trouble.ts";
@@ -98,7 +97,7 @@ function openReadOnly(path: string): Database {
     if (codeOf(error) !== "SQLITE_CANTOPEN" && codeOf(error) !== "SQLITE_READONLY_DIRECTORY") throw error;
     // With a log beside it the file alone is not complete. Without one no process is writing.
     if (existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0) throw error;
-    const uri = `${pathToFileURL(resolve(path)).href}?immutable=1`;
+    const uri = `${Bun.pathToFileURL(resolve(path)).href}?immutable=1`;
     return begun(new Database(uri, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI));
   }
 }

@@ -1,6 +1,6 @@
 /** The process, as a command needs it: stdout that handles back-pressure and a closed pipe, signals, and `.env`. */
+import { fstatSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isatty } from "node:tty";
 import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
 import { readFileText } from "../../core/outside/file-text.ts";
 import { profileRegion } from "../../core/settings/aws-profile.ts";
@@ -87,16 +87,28 @@ function stopOnSignals(stop: AbortController, say: (line: string) => void): <T>(
   };
 }
 
+/** The module that asks costs 6 ms of a start; a service has files, pipes and the null device, which are no terminals. */
+function isTerminal(stream: number): boolean {
+  try {
+    const stat = fstatSync(stream);
+    if (!stat.isCharacterDevice() || stat.rdev === statSync("/dev/null").rdev) return false;
+  } catch {
+    // A closed stream, or no such device here: only the question itself can tell.
+  }
+  const { isatty } = require("node:tty") as typeof import("node:tty");
+  return isatty(stream);
+}
+
 /**
  * Who closes a terminal sends SIGHUP too, by the system or the shell, and perhaps twice: then the command stops in order. Under
  * `nohup` no terminal is among the streams, and the signal means what it means to a service.
  */
 function hangUps(stop: AbortController, cwd: string): NonNullable<World["onHangUp"]> {
   return (listener) => {
-    const terminals = [0, 1, 2].filter((stream) => isatty(stream));
+    const terminals = [0, 1, 2].filter(isTerminal);
     process.on("SIGHUP", () => {
       if (stop.signal.aborted) return;
-      if (!terminals.every((stream) => isatty(stream))) return stop.abort();
+      if (!terminals.every(isTerminal)) return stop.abort();
       const dotenv = readDotenv(join(cwd, ".env"));
       listener(dotenv instanceof AgentError ? { variables: {}, problems: [dotenv.message], lines: {} } : dotenv);
     });

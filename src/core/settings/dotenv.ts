@@ -2,14 +2,15 @@
  * `.env`, read by us and not by the engine, so that `agent config show` knows where a value came from, and so that the
  * compiled binary reads exactly one file: that of the working directory.
  */
-import { parseEnv } from "node:util";
-
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** At most this much of a `.env` is read: a longer one is not a `.env`. */
 export const DOTENV_MAX_BYTES = 1024 * 1024;
 
 export function parseDotenv(text: string): Variables {
+  // Most starts on a device find no `.env`, and the module costs some ms.
+  if (text === "") return {};
+  const { parseEnv } = require("node:util") as typeof import("node:util");
   return parseEnv(text);
 }
 

@@ -5,7 +5,6 @@
  * shell's `*`), and where one look finds what killed writers left.
  */
 
-import { randomBytes } from "node:crypto";
 import type * as nodeFiles from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
@@ -209,7 +208,7 @@ const TEMPORARY = /^(.+)\.(\d+)\.[0-9a-f]+\.tmp$/;
 
 /** Two containers can have one host name and one pid: only the random part makes the name unique. */
 function temporaryName(): string {
-  return `${HOST}.${process.pid}.${randomBytes(12).toString("hex")}.tmp`;
+  return `${HOST}.${process.pid}.${crypto.getRandomValues(Buffer.alloc(12)).toString("hex")}.tmp`;
 }
 
 function isAlive(pid: number): boolean {

@@ -1,5 +1,4 @@
 /** What S3's answer to HEAD says of an object, compared with the body that should be there. */
-import { createHash } from "node:crypto";
 import { DeniedError, TransientError } from "../../core/errors.ts";
 import type { Look } from "../object-store.ts";
 
@@ -19,7 +18,7 @@ export function lookByHead(head: Head, body: Uint8Array): Look | null {
   const { ChecksumCRC32: checksum } = head;
   if (checksum !== undefined && !checksum.includes("-")) return checksum === crc32(body) ? { is: "same" } : other(head);
   // The ETag of an object that is encrypted or came in parts is no MD5: only an equal one says something.
-  const md5 = createHash("md5").update(body).digest("hex");
+  const md5 = new Bun.CryptoHasher("md5").update(body).digest("hex");
   return head.ETag?.replaceAll('"', "") === md5 ? { is: "same" } : null;
 }
 
