@@ -8,6 +8,11 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { commitOf } from "./package/commit.ts";
 import { compile, ROOT, TARGETS } from "./package/compile.ts";
+import { DEB_ARCHITECTURES, type DebTarget, writeDeb } from "./package/deb.ts";
+
+function debTargets(): DebTarget[] {
+  return (Object.keys(DEB_ARCHITECTURES) as DebTarget[]).toSorted();
+}
 
 /** How an artifact is made, in the order in which they are made: some are made of earlier ones. */
 const ARTIFACTS: Readonly<Record<string, (out: string) => Promise<void>>> = {
@@ -15,6 +20,12 @@ const ARTIFACTS: Readonly<Record<string, (out: string) => Promise<void>>> = {
     TARGETS.map((target) => [
       `agent-${target}`,
       (out: string) => compile(join(out, `agent-${target}`), target, commitOf(ROOT)),
+    ]),
+  ),
+  ...Object.fromEntries(
+    debTargets().map((target) => [
+      `agent-${target}.deb`,
+      (out: string) => Promise.resolve(writeDeb(out, target, commitOf(ROOT))),
     ]),
   ),
   // Windows starts nothing without .exe, and scripts rely on the name without: both, the same bytes.

@@ -34,6 +34,8 @@ const NEEDS = {
   /** Root folders for binaries of other platforms, and an emulator. */
   musl: { isHere: () => existsSync(join(ROOTS, "linux-x64-musl")), bringer: "scripts/setup-roots" },
   arm64: { isHere: () => existsSync(join(ROOTS, "qemu-aarch64")), bringer: "scripts/setup-roots" },
+  /** dpkg, on a copy of this machine's files that is thrown away. */
+  "dpkg on a copy of this machine": { isHere: () => Bun.which("dpkg") !== null && mayCopyRoot(), bringer: null },
   spark: { isHere: () => findSpark() !== null, bringer: "scripts/setup-spark" },
   linux: { isHere: () => process.platform === "linux", bringer: null },
   "a user who is root": { isHere: () => process.getuid?.() === 0, bringer: null },
@@ -115,6 +117,16 @@ function mayMount(): boolean {
     rmdirSync(path);
   }
   return mounts;
+}
+
+/** An overlay over the root folder, in a mount namespace of its own. */
+function mayCopyRoot(): boolean {
+  const script =
+    'mount -t tmpfs tmpfs "$0" && mkdir "$0/u" "$0/w" "$0/r" && mount -t overlay -o "lowerdir=/,upperdir=$0/u,workdir=$0/w" overlay "$0/r"';
+  const path = mkdtempSync(join(tmpdir(), "agent-overlay-"));
+  const can = mayMount() && Bun.spawnSync(["unshare", "--mount", "sh", "-c", script, path]).exitCode === 0;
+  rmdirSync(path);
+  return can;
 }
 
 function mayFuse(): boolean {
