@@ -1,5 +1,6 @@
 /** The process, as a command needs it: stdout that handles back-pressure and a closed pipe, signals, and `.env`. */
 import { fstatSync, statSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { AgentError, codeOf, messageOf } from "../../core/errors.ts";
 import { readFileText } from "../../core/outside/file-text.ts";
@@ -19,6 +20,7 @@ import { LEAST_COLUMNS, USUAL_COLUMNS } from "./wrap.ts";
 export async function start(argv: readonly string[], commands?: Commands): Promise<never> {
   // A mask that takes rights from the owner makes folders that this process itself could not enter.
   process.umask(process.umask() & 0o077);
+  haveHome();
   const stop = new AbortController();
   const say = sayer();
   const cwd = process.cwd();
@@ -52,6 +54,19 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
   const code = dotenv instanceof AgentError ? 2 : await runCommandLine(argv, world, commands);
   await flushed(process.stderr);
   process.exit(code);
+}
+
+/**
+ * Without HOME, a user whom /etc/passwd does not name (a container FROM scratch, any uid) has no home at all, and asking for it
+ * throws, in the AWS SDK too, which would look for `~/.aws`. The root is what containers give such a user.
+ */
+function haveHome(): void {
+  if (process.env["HOME"]) return;
+  try {
+    homedir();
+  } catch {
+    process.env["HOME"] = "/";
+  }
 }
 
 /** SIGQUIT is Ctrl-\ of a terminal, SIGXCPU the first warning of a limit on processor time. */

@@ -44,5 +44,12 @@ export function secondsText(ms: number): string {
 function reasonOf(error: unknown): string {
   const code = codeOf(error);
   const message = messageOf(error);
-  return code === undefined || message.includes(code) ? message : `${code}: ${message}`;
+  if (code === undefined) return message;
+  const reason = message.includes(code) ? message : `${code}: ${message}`;
+  return UNTRUSTED.test(code) ? `${reason}, ${AUTHORITIES}` : reason;
 }
+
+/** The engine has the public authorities with it, and needs none of the system: a container without /etc/ssl can use them. */
+const UNTRUSTED = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_UNTRUSTED)$/;
+const AUTHORITIES =
+  "not of a public authority, which this binary trusts by itself; name another one's PEM file in AWS_CA_BUNDLE (for AWS), or in NODE_EXTRA_CA_CERTS of the environment";

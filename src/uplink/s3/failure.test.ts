@@ -158,3 +158,10 @@ test("an object is absent only if S3 itself says so", () => {
   expect(isAbsence(spoken(404, "NoSuchBucket"))).toBe(true);
   expect(isAbsence(foreign(404))).toBe(false);
 });
+
+test("trouble of this machine refuses no object: a file of the credentials that is missing waits for a person, the rest for itself", () => {
+  const of = (code: string) => explain(Object.assign(new Error(code), { code, syscall: "open" }));
+  for (const code of ["ENOENT", "EACCES"]) expect(of(code)).toBeInstanceOf(DeniedError);
+  for (const code of ["EMFILE", "EIO"]) expect(of(code)).toBeInstanceOf(TransientError);
+  expect(explain(new TypeError("x is not a function"))).not.toBeInstanceOf(TransientError);
+});

@@ -1,6 +1,7 @@
 /** What an S3 error means for an object: wait, wait while a person acts, or give this object up. */
 import {
   AgentError,
+  codeOf,
   DeniedError,
   LoginRefusedError,
   messageOf,
@@ -133,6 +134,8 @@ function meaningOf(error: unknown, code: string, status: number | undefined, spo
   if (error instanceof NoAnswerError) return "wait";
   const known = MEANING_OF_CODE[code];
   if (known !== undefined) return known;
+  // Of this machine, not of the object: a file of the credentials that is not there, a process without file descriptors.
+  if (isOfSystem(error)) return NO_FILE.test(codeOf(error) ?? "") ? "credentials" : "wait";
   // Neither an answer of S3 nor a network failure: a defect of the agent, which must not look like an outage.
   if (status === undefined) return "never";
   // Also of a proxy before the store: its limit is the same for every try.
@@ -142,6 +145,12 @@ function meaningOf(error: unknown, code: string, status: number | undefined, spo
   if (spoken === null) return status === 401 || status === 403 ? "permission" : "wait";
   if (status === 401 || status === 403) return "permission";
   return status >= 400 && status !== 404 ? "never" : "wait";
+}
+
+const NO_FILE = /^(ENOENT|ENOTDIR|EISDIR|EACCES|EPERM|ELOOP)$/;
+
+function isOfSystem(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error && /^E[A-Z0-9]+$/.test(codeOf(error) ?? "");
 }
 
 type S3Answer = { readonly code: string; readonly status: number | undefined; readonly spoken: string | null };
