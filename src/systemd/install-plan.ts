@@ -48,9 +48,14 @@ export function dropIns(host: HostView, name: string): readonly string[] {
   return host.names(folder).flatMap((file) => (file.endsWith(".conf") ? [join(folder, file)] : []));
 }
 
+/** The unit that a package brought, or null. */
+export function packagedUnit(host: HostView, name: string): string | null {
+  return PACKAGED.map((folder) => join(folder, `${name}.service`)).find((path) => host.facts(path) !== null) ?? null;
+}
+
 function refusePackaged(host: HostView, name: string): void {
-  const packaged = PACKAGED.map((folder) => join(folder, `${name}.service`)).find((path) => host.facts(path) !== null);
-  if (packaged === undefined) return;
+  const packaged = packagedUnit(host, name);
+  if (packaged === null) return;
   throw new AgentError(`Cannot install the service "${name}": a package brought its unit, ${packaged}`, {
     advice: `A second unit would hide that one. Start the one of the package, or install another service with --name`,
     tryHint: `sudo systemctl enable --now ${name}`,

@@ -22,7 +22,7 @@ import { type Account, type Deed, type FileFacts, type Host, typedDeed } from ".
 
 /** What a service is asked for. systemctl answers with one line for each. */
 export const UNIT_PROPERTIES = [
-  ...["LoadState", "UnitFileState", "FragmentPath", "NeedDaemonReload", "ActiveState", "SubState", "Result"],
+  ...["LoadState", "UnitFileState", "FragmentPath", "NeedDaemonReload", "ActiveState", "SubState", "Job", "Result"],
   ...["MainPID", "ActiveEnterTimestamp", "InactiveEnterTimestamp", "NRestarts", "StatusText", "StatusErrno"],
   ...["ExecMainCode", "ExecMainStatus", "ExecMainExitTimestamp", "WatchdogUSec", "WatchdogTimestamp"],
   ...["MemoryCurrent", "MemoryPeak", "MemoryMax", "User", "WorkingDirectory"],

@@ -2,7 +2,7 @@
 import { dirname, join } from "node:path";
 import { AgentError } from "../core/errors.ts";
 import type { Deed, HostView, Step } from "./host.ts";
-import { dropIns, unitPath } from "./install-plan.ts";
+import { dropIns, packagedUnit, unitPath } from "./install-plan.ts";
 import { UNIT_MARK, type UnitOptions } from "./unit.ts";
 
 export type UninstallRequest = {
@@ -18,6 +18,14 @@ export type UninstallRequest = {
 /** In the order in which it is done: the service is stopped first. */
 export function planUninstall(host: HostView, request: UninstallRequest): readonly Step[] {
   const { unit } = request;
+  const packaged = packagedUnit(host, unit.name);
+  if (packaged !== null) {
+    throw new AgentError(`Cannot uninstall the service "${unit.name}": a package brought its unit, ${packaged}`, {
+      tryHint: `sudo apt-get remove ${unit.name}`,
+    });
+  }
+  // Without a unit of ours the usual places are those of another way to run an agent.
+  if (host.text(unitPath(unit.name)) === null) return [];
   const unitSteps = stopSteps(host, unit, request.purge);
   const [config, data] = [configStep(host, request), dataStep(host, request)];
   const found = [...unitSteps, ...binarySteps(host, unit), ...config, ...data];
@@ -41,8 +49,7 @@ function stopSteps(host: HostView, { name }: UnitOptions, purge: boolean): Step[
   const own = dropIns(host, name);
   const leftovers =
     own.length === 0 ? [] : [purge ? gone(`${path}.d`, "your drop-ins") : keeping(`${path}.d`, "your drop-ins")];
-  if (text === null) return leftovers;
-  if (!text.startsWith(UNIT_MARK)) {
+  if (text?.startsWith(UNIT_MARK) !== true) {
     throw new AgentError(`Cannot uninstall the service "${name}": ${path} was not written by this command`, {
       tryHint: `head ${path}`,
     });
@@ -63,7 +70,9 @@ function binarySteps(host: HostView, { name, binary }: UnitOptions): Step[] {
     .filter((file) => file !== `${name}.service` && file.endsWith(".service"))
     .filter((file) => host.text(join(folder, file))?.startsWith(UNIT_MARK) === true);
   if (others.length > 0) return [keeping(binary, `${others.join(", ")} runs it`)];
-  return [gone(binary, "the binary, and the one before it", [`${binary}.previous`])];
+  const previous = `${binary}.previous`;
+  const isAlone = host.names(dirname(binary)).every((file) => [binary, previous].includes(join(dirname(binary), file)));
+  return [gone(binary, "the binary, and the one before it", [previous, ...(isAlone ? [dirname(binary)] : [])])];
 }
 
 function configStep(host: HostView, { unit, purge, isConfigUntouched }: UninstallRequest): Step[] {
@@ -74,17 +83,15 @@ function configStep(host: HostView, { unit, purge, isConfigUntouched }: Uninstal
   const others = host.names(configDir).filter((name) => name !== ".env" && name !== "rules");
   if (isConfigUntouched && rules.length === 0 && others.length === 0)
     return [gone(configDir, "nothing in it was changed")];
-  return [
-    keeping(configDir, `settings and rules of yours are in it; --purge deletes them, or: sudo rm -r ${configDir}`),
-  ];
+  return [keeping(configDir, `it has settings or rules of yours. To delete them: sudo rm -r ${configDir}`)];
 }
 
 function dataStep(host: HostView, { unit, purge, heldBack }: UninstallRequest): Step[] {
   const { dataDir } = unit;
   if (host.facts(dataDir) === null) return [];
-  if (purge) return [gone(dataDir, heldBack === null ? "everything in it was delivered" : `LOST: ${heldBack}`)];
+  if (purge) return [gone(dataDir, heldBack === null ? "everything in it was delivered" : `although ${heldBack}`)];
   if (heldBack === null) return [gone(dataDir, "everything in it was delivered")];
-  return [keeping(dataDir, `${heldBack}; --purge deletes it, or: sudo rm -r ${dataDir}`)];
+  return [keeping(dataDir, `${heldBack}. To delete it: sudo rm -r ${dataDir}`)];
 }
 
 /** Only a user that `install` made: of this name, with this home, who cannot log in. */

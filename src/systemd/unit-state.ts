@@ -59,7 +59,8 @@ function stateOf(properties: Properties): UnitState["state"] {
   switch (properties["ActiveState"]) {
     case "active":
     case "reloading":
-      return "running";
+      // A restart that was asked for and has not begun.
+      return positive(properties["Job"]) === null ? "running" : "starting";
     case "activating":
       return properties["SubState"] === "auto-restart" ? "waiting to start again" : "starting";
     case "deactivating":
@@ -71,12 +72,22 @@ function stateOf(properties: Properties): UnitState["state"] {
   }
 }
 
+/** The agent's own 2, and systemd's codes of a service that it could not start. */
+const OF_SYSTEMD: Readonly<Record<string, string>> = {
+  "2": ", a setting is wrong",
+  "200": ", there is no working directory that its user may enter",
+  "203": ", the binary cannot be started",
+  "217": ", its user is not there",
+  "226": ", a folder that its unit names is not there",
+  "238": ", its data dir cannot be made",
+};
+
 /** Codes of `waitid`: 1 exited, 2 killed, 3 dumped. */
 function lastExit(properties: Properties): string | null {
   const status = properties["ExecMainStatus"] ?? "0";
   switch (properties["ExecMainCode"]) {
     case "1":
-      return `exit code ${status}`;
+      return `exit code ${status}${OF_SYSTEMD[status] ?? ""}`;
     case "2":
     case "3":
       return `killed by signal ${status}`;

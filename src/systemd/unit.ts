@@ -91,6 +91,8 @@ export function unitText(options: UnitOptions): string {
     "TimeoutStopSec=20s",
     "# Both loops of the agent report; a network that is down is no reason to be killed.",
     "WatchdogSec=2min",
+    // The usual SIGABRT makes Bun print a report of a crash that is none.
+    "WatchdogSignal=SIGKILL",
     "",
     `User=${user}`,
     `Group=${user}`,

@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { marksOfMachine } from "../buffer/disk/marks.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
+import { maySystemd } from "./real-systemd.ts";
 import { findS3Server, serverCache } from "./s3-server.ts";
 import { findSpark } from "./spark/session.ts";
 
@@ -44,6 +45,7 @@ const NEEDS = {
   "small disks": { isHere: mayMount, bringer: null },
   /** A file system of our own, in a mount namespace of its own. */
   FUSE: { isHere: mayFuse, bringer: null },
+  "a systemd of its own": { isHere: maySystemd, bringer: null },
   python3: { isHere: () => Bun.which("python3") !== null, bringer: null },
   "systemd-analyze": { isHere: () => Bun.which("systemd-analyze") !== null, bringer: null },
   /** Debian: `apt-get install docker.io`. A test starts a daemon of its own. */

@@ -72,7 +72,7 @@ function stateText(state: UnitState, also: readonly string[], { columns }: Conte
           ["since", state.since ?? "never"],
           ["says", state.status === "" ? "nothing" : state.status],
           ["restarts", `${state.restarts} since it was started`],
-          ["last exit", state.lastExit === null ? "none" : `${state.lastExit}${result}${at}`],
+          ["last exit", state.lastExit === null ? lastExitText(state) : `${state.lastExit}${result}${at}`],
           [
             "watchdog",
             state.watchdogMs === null ? "off" : `kills after ${formatDuration(state.watchdogMs)} of silence`,
@@ -91,6 +91,11 @@ function stateText(state: UnitState, also: readonly string[], { columns }: Conte
     ...factLines(facts, columns),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** systemd forgets it when it starts the service again. */
+function lastExitText({ restarts, unit }: UnitState): string {
+  return restarts === 0 ? "none" : `in the journal: journalctl -u ${unit}`;
 }
 
 function stateJson(state: UnitState, also: readonly string[]) {

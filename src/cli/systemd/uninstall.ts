@@ -98,10 +98,16 @@ function installedUnit(host: HostView, name: string | undefined): UnitOptions {
   return { ...usual, user: user ?? usual.user, dataDir: dataDir ?? usual.dataDir };
 }
 
-/** Why the data dir must not be deleted, in words, or null. What cannot be read is not known to be delivered. */
+/** Why the data dir must not be deleted, in words, or null. */
 function whyHeldBack(host: HostView, dataDir: string, dotenv: string): string | null {
   const others = host.names(dataDir).filter((name) => !BUFFER_FILES.test(name));
-  if (others.length > 0) return `it has more than a buffer: ${others.slice(0, 5).join(", ")}`;
+  const more = others.length === 0 ? null : `it has more than a buffer: ${others.slice(0, 5).join(", ")}`;
+  const reasons = [whyUndelivered(host, dataDir, dotenv), more].filter((reason) => reason !== null);
+  return reasons.length === 0 ? null : reasons.join(", and ");
+}
+
+/** What cannot be read is not known to be delivered. */
+function whyUndelivered(host: HostView, dataDir: string, dotenv: string): string | null {
   const { stages, windowMs } = checkSettings({ env: {}, dotenv: parseDotenv(dotenv) }).settings;
   let ledger: BufferLedger | null = null;
   try {
