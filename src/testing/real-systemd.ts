@@ -71,17 +71,17 @@ export class RealSystemd {
     const outer = Bun.spawn(["sh", "-c", `${enter} && ${unshare}`, folder, binary, all.join(" "), group], {
       stdin: "ignore",
       stdout: "ignore",
-      stderr: "inherit",
+      stderr: "pipe",
     });
     for (const giveUp = performance.now() + ENOUGH_MS; performance.now() < giveUp; await Bun.sleep(50)) {
       const pid = childOf(outer.pid);
       if (outer.exitCode !== null) break;
-      if (pid === null || !existsSync(`/proc/${pid}/root/run/systemd/private`)) continue;
+      if (pid === null || !existsSync(join("/proc", String(pid), "root", "run/systemd/private"))) continue;
       const systemd = new RealSystemd(outer, { pid, folder, group });
       if (systemd.run("systemctl", "is-active", "test.target").out.trim() === "active") return systemd;
     }
     outer.kill("SIGKILL");
-    throw new Error("systemd did not come up in its namespaces");
+    throw new Error(`systemd did not come up in its namespaces: ${await new Response(outer.stderr).text()}`);
   }
 
   /** Runs a program inside, as root. */
