@@ -87,3 +87,19 @@ testWith("time").each(["block", "drop-oldest"] as const)(
   },
   300_000,
 );
+
+testWith("time")(
+  "a buffer at its limit takes more, while all is delivered, also when nothing that comes is a reading",
+  async () => {
+    const count = 30_000;
+    const limits = { AGENT_BUFFER_MAX_BYTES: "1MiB", AGENT_COMMIT_ROWS: "500", AGENT_WINDOW_KEEP: "1m" };
+    const node = await startFakeNode({ count: count + 1, now: 0, stepMs: 10, env: limits, malformed: true });
+    for (let taken = 0; taken < count; taken += 500) {
+      node.source.release(500);
+      await node.drive(3_000, 4);
+      expect([taken, node.source.taken]).toEqual([taken, taken + 500]);
+    }
+    await node.end();
+  },
+  300_000,
+);

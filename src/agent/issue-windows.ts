@@ -3,6 +3,7 @@
 import { type Batch, rangeOf } from "../buffer/buffer.ts";
 import { epochOfWindow } from "../buffer/conflicts.ts";
 import { CorruptRowError } from "../buffer/corruption.ts";
+import { LATE } from "../buffer/late-readings.ts";
 import { lossesOf } from "../buffer/ledger/losses.ts";
 import type { Outbox } from "../buffer/outbox.ts";
 import { outsideTrouble } from "../buffer/outside-error.ts";
@@ -11,9 +12,10 @@ import type { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { WindowLedger } from "../buffer/window-record.ts";
 import type { Gzip } from "../core/bytes/gzip.ts";
 import type { HeapWatch } from "../core/bytes/heap-watch.ts";
+import type { Log } from "../core/log/log.ts";
 import { chunksOf, intersect, type SeqRange, subtractRanges, totalSize } from "../core/seq-range.ts";
-import type { OpenWindow, Windows } from "../stages/aggregate.ts";
-import { packWindow, windowRows } from "../stages/window-row.ts";
+import type { ExpiredWindow, KeptWindow, OpenWindow, Windows } from "../stages/aggregate.ts";
+import { packWindow, unpackWindow, windowRows } from "../stages/window-row.ts";
 import { windowKey } from "../uplink/object-key.ts";
 
 export type WindowParts = {
@@ -29,6 +31,7 @@ export type WindowParts = {
   readonly deliveredThrough: () => number;
   readonly gzip: Gzip;
   readonly heap: HeapWatch;
+  readonly log: Log;
 };
 
 export type IssueHow = {
@@ -48,6 +51,8 @@ const BYTES_A_SENSOR = 700;
 const READINGS_A_ROW = 15;
 /** Accumulators are a third as large at the fastest level. */
 const STATES_LEVEL = 1;
+/** So many readings that are in no window are worth a transaction of their own. */
+const WINDOWLESS_ROWS = 1_000;
 /** Readings that are read back in one piece. */
 const STEP_ROWS = 10_000;
 /**
@@ -73,13 +78,15 @@ export function issueWindows(
   const ready = mustFlush ? [...new Set([...inTime, ...deliveredOnly(parts, nowMs)])] : inTime;
   const due = firstOf(ready, parts.chunkBytes() / BYTES_A_SENSOR);
   if (due.length === 0) return [];
+  // A restart reads again from the first reading that is in no window: behind it none may be left that was not counted.
+  countLate(parts, nowMs);
   // A disk that is almost full may have room for some of them; their delivery makes room for the others.
   for (let some = due; ; some = some.slice(0, some.length / 2)) {
     try {
       const batches = buffer.transact(() => {
         const written = some.map((window) => writeDown(parts, window, nowMs));
         ledger.noteIssued(Math.max(...some.map(({ lastSeq }) => lastSeq)));
-        ledger.advance(windows.dirtyFrom(some, buffer.lastSeq + 1), windows.watermarkMs);
+        ledger.advance(windows.dirtyFrom(some, windows.addedThrough + 1), windows.watermarkMs);
         return written;
       });
       windows.issued(some);
@@ -116,14 +123,15 @@ function firstOf(due: readonly OpenWindow[], sensors: number): readonly OpenWind
 }
 
 function writeDown(parts: WindowParts, window: OpenWindow, nowMs: number): Batch {
-  const { buffer, ledger } = parts;
+  const { buffer, ledger, windows } = parts;
   const { catalogue } = buffer;
   const epoch = epochOfWindow(buffer.db, window.startMs, buffer.epoch);
   const batch = planWindow({ ...parts, epoch, measureNames: catalogue.measureNames }, window, nowMs);
   if (batch === null) throw new CorruptRowError("Cannot issue a window: a batch of its revision is promised already");
   const count = window.sensors.size;
   const states = Bun.gzipSync(packWindow(window), { level: STATES_LEVEL });
-  ledger.record(window.startMs, window.revision + 1, { count, states }, nowMs);
+  const { addedThrough: throughSeq } = windows;
+  ledger.record({ startMs: window.startMs, revision: window.revision + 1, throughSeq }, { count, states }, nowMs);
   return batch;
 }
 
@@ -153,6 +161,7 @@ export function planWindow(
  */
 export function* rebuildWindows({ buffer, ledger, windows, heap }: WindowParts, nowMs: number): Generator<void> {
   windows.watermarkMs = ledger.watermarkMs;
+  windows.beginBehind(ledger.from - 1);
   const dropped = droppedOf(buffer);
   for (const step of chunksOf({ first: ledger.from, last: buffer.lastSeq }, STEP_ROWS)) {
     let rows = 0;
@@ -167,8 +176,31 @@ export function* rebuildWindows({ buffer, ledger, windows, heap }: WindowParts, 
     heap.look();
     yield;
   }
-  // Readings that no window took were counted when they came.
-  windows.takeExpired();
+  windows.isBehind = false;
+  if (ledger.late.isMarked) return;
+  // An older agent was at work, which counted late readings without a mark: these, too.
+  ledger.late.mark(windows.late());
+  windows.lateCounted();
+}
+
+/** Counts what is in no window, so that it holds back nothing: late readings, and those without a sensor. Durable on return. */
+export function settleWindowless(parts: WindowParts, nowMs: number): void {
+  const { ledger, windows } = parts;
+  // Stopped in its start: the next one reads all of them again.
+  if (windows.isBehind) return;
+  countLate(parts, nowMs);
+  const from = windows.dirtyFrom([], windows.addedThrough + 1);
+  if (from - ledger.from >= WINDOWLESS_ROWS) ledger.advance(from, windows.watermarkMs);
+}
+
+/** Counts the readings that came after their window was deleted. Durable on return. */
+function countLate({ ledger, windows, log }: WindowParts, nowMs: number): void {
+  const late = windows.late();
+  if (late.length === 0) return;
+  ledger.late.count(late, nowMs);
+  windows.lateCounted();
+  const count = late.reduce((sum, of) => sum + of.count, 0);
+  log.error(LATE, "Readings came after their windows were deleted: no aggregate includes them", { count });
 }
 
 /**
@@ -182,6 +214,16 @@ export function planIssued({ outbox, ledger }: WindowParts, batchRows: number, n
     left = ledger.issuedThrough - outbox.plannedThrough;
   }
   return outbox.plannedThrough > before;
+}
+
+/** A window as the buffer kept it; null where it never went out. */
+export function recallWindow(ledger: WindowLedger, startMs: number): KeptWindow | ExpiredWindow | null {
+  const kept = ledger.recall(startMs);
+  if (kept === null) return null;
+  if (kept.expired) return { expiredThroughSeq: kept.throughSeq };
+  const sensors = kept.states === null ? [] : unpackWindow(kept.states);
+  if (sensors === null) throw new CorruptRowError("Cannot read a window: no commit can have written this row");
+  return { revision: kept.revision, throughSeq: kept.throughSeq, sensors };
 }
 
 /** Takes the readings that were dropped out of a window. */

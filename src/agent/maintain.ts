@@ -20,8 +20,8 @@ export type UpkeepParts = {
   readonly windowKeepMs: number;
   readonly limitBytes: number;
   readonly whenFull: "block" | "drop-oldest";
-  /** Readings since the last call that came too late: their window was deleted (`Windows.takeExpired`). */
-  readonly takeExpired: () => number;
+  /** Counts the readings that came after their window was deleted; they, and those without a sensor, wait for no window. */
+  readonly settleWindowless: (nowMs: number) => void;
   /** Promises the readings that a window went out with: they are not dropped. Returns whether there were any. */
   readonly planIssued: () => boolean;
   /** Readings were dropped, undelivered (`Windows.dropped`). */
@@ -67,22 +67,11 @@ export class Upkeep {
     parts.room.limitGrowth();
   }
 
-  /** A reading that no window could take is in every other stage, and counted here. */
-  countExpired(nowMs: number): void {
-    const { retention, takeExpired, log } = this.#parts;
-    const count = takeExpired();
-    if (count === 0) return;
-    retention.recordLoss({ reason: "late_for_window", count, range: null, sinceMs: nowMs, untilMs: nowMs });
-    log.error("late_for_window", "Readings came after their windows were deleted: no aggregate includes them", {
-      count,
-    });
-  }
-
   /** `running` measures the budget. Returns whether anything was dropped undelivered, or promised: delivery looks again. */
   run(nowMs: number, running: () => number): { readonly replanned: boolean } {
-    const { room, ledger, keepMs, windowKeepMs } = this.#parts;
+    const { room, ledger, keepMs, windowKeepMs, settleWindowless } = this.#parts;
     const until = running() + BUDGET_MS;
-    this.countExpired(nowMs);
+    settleWindowless(nowMs);
     this.#prune(nowMs - keepMs, () => running() < until);
     ledger.expire(nowMs - windowKeepMs, this.#linesAtOnce());
     if (running() - this.#forgotAt >= FORGET_MS) {
@@ -223,12 +212,13 @@ export class Upkeep {
   /** For about `DROP_MS`, and at least once: it is called again in a moment where that is not enough. */
   #atLimit(nowMs: number, running: () => number): boolean {
     // Without a reserve, dropping readings would not help.
-    if (this.#parts.whenFull === "block" || this.#parts.room.isShort) return false;
+    const { retention, room, whenFull } = this.#parts;
+    if (whenFull === "block" || room.isShort) return false;
     let dropped = false;
     let planned = false;
     for (const until = running() + DROP_MS; this.#overLowWater() && !(dropped && running() >= until); ) {
       planned = this.#parts.planIssued() || planned;
-      const loss = this.#parts.retention.dropOldest(DROP_ROWS, nowMs);
+      const loss = retention.dropOldest(DROP_ROWS, nowMs);
       if (loss === null) break;
       dropped = true;
       if (loss.range !== null) this.#parts.forgetDropped(loss.range);

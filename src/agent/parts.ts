@@ -2,7 +2,6 @@
 
 import { BacklogCount } from "../buffer/backlog.ts";
 import type { Batch } from "../buffer/buffer.ts";
-import { CorruptRowError } from "../buffer/corruption.ts";
 import type { DataDirLock } from "../buffer/disk/agent-lock.ts";
 import { Premises } from "../buffer/disk/premises.ts";
 import { Retention } from "../buffer/disk/retention.ts";
@@ -19,15 +18,22 @@ import type { ClockWatch } from "../core/time/clock.ts";
 import { VERSION } from "../core/version.ts";
 import type { LastTimesOf } from "../sensor/row/repeated-times.ts";
 import type { CursorOf, Source } from "../sensor/source.ts";
-import { type KeptWindow, Windows } from "../stages/aggregate.ts";
-import { unpackWindow } from "../stages/window-row.ts";
+import { Windows } from "../stages/aggregate.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
 import { Delivery } from "./delivery/delivery.ts";
 import { answerRequeue } from "./delivery/requeue-request.ts";
 import { Encoders } from "./encoders.ts";
 import { SensorLimit } from "./input/sensor-limit.ts";
-import { type IssueHow, issueWindows, planIssued, rebuildWindows, type WindowParts } from "./issue-windows.ts";
+import {
+  type IssueHow,
+  issueWindows,
+  planIssued,
+  rebuildWindows,
+  recallWindow,
+  settleWindowless,
+  type WindowParts,
+} from "./issue-windows.ts";
 import { LiveFile, type LiveReport } from "./live.ts";
 import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";
 import { Upkeep } from "./maintain.ts";
@@ -233,14 +239,6 @@ function openWindows(
 ): WindowParts {
   const { settings } = inputs;
   const ledger = new WindowLedger(buffer, settings.windowMs);
-  const recall = (startMs: number): KeptWindow | "expired" | null => {
-    const kept = ledger.recall(startMs);
-    if (kept === null) return null;
-    if (kept.expired) return "expired";
-    const sensors = kept.states === null ? [] : unpackWindow(kept.states);
-    if (sensors === null) throw new CorruptRowError("Cannot read a window: no commit can have written this row");
-    return { revision: kept.revision, throughSeq: kept.throughSeq, sensors };
-  };
   const windows = new Windows(
     {
       lengthMs: settings.windowMs,
@@ -250,7 +248,7 @@ function openWindows(
       maxAccumulators: MAX_ACCUMULATORS,
     },
     buffer.catalogue,
-    recall,
+    (startMs) => recallWindow(ledger, startMs),
   );
   const parts: WindowParts = {
     buffer,
@@ -262,6 +260,7 @@ function openWindows(
     chunkBytes: () => room.chunkBytes,
     deliveredThrough: () => new Retention(buffer).deliveredThrough(),
     heap,
+    log: inputs.log,
     gzip: new Gzip(settings.gzipLevel, running),
   };
   return parts;
@@ -286,7 +285,7 @@ function openUpkeep(
     windowKeepMs: settings.windowKeep,
     limitBytes: settings.bufferMaxBytes,
     whenFull: settings.bufferFull,
-    takeExpired: () => windows.windows.takeExpired(),
+    settleWindowless: (nowMs) => settleWindowless(windows, nowMs),
     planIssued: () => planIssued(windows, settings.batchRows, now()),
     forgetDropped: (range) => windows.windows.dropped(range),
   });

@@ -27,7 +27,9 @@ beforeEach(() => {
   buffer = open();
   ledger = new WindowLedger(buffer, MINUTE);
   for (let minute = 0; minute < 5; minute++) {
-    buffer.transact(() => ledger.record(minute * MINUTE, 1, { count: 2, states: STATES }, minute));
+    buffer.transact(() =>
+      ledger.record({ startMs: minute * MINUTE, revision: 1, throughSeq: 0 }, { count: 2, states: STATES }, minute),
+    );
   }
 });
 afterEach(() => {
@@ -57,15 +59,19 @@ test("the newest two windows stay, however full the buffer is", () => {
 
 test("a window of the future does not make the present ones old", () => {
   ledger.advance(1, 4 * MINUTE + 1);
-  buffer.transact(() => ledger.record(1_000 * MINUTE, 1, { count: 2, states: STATES }, 9));
-  buffer.transact(() => ledger.record(900 * MINUTE, 1, { count: 2, states: STATES }, 8));
+  buffer.transact(() =>
+    ledger.record({ startMs: 1_000 * MINUTE, revision: 1, throughSeq: 0 }, { count: 2, states: STATES }, 9),
+  );
+  buffer.transact(() =>
+    ledger.record({ startMs: 900 * MINUTE, revision: 1, throughSeq: 0 }, { count: 2, states: STATES }, 8),
+  );
   expect(ledger.expire(Number.MAX_SAFE_INTEGER, 100)).toBe(6);
   expect(isExpired()).toEqual([true, true, true, false, false]);
 });
 
 test("windows of a backlog that went out last stay, and those that went out longest ago go first", () => {
   ledger.advance(1, 4 * MINUTE + 1);
-  buffer.transact(() => ledger.record(0, 2, { count: 2, states: STATES }, 7));
+  buffer.transact(() => ledger.record({ startMs: 0, revision: 2, throughSeq: 0 }, { count: 2, states: STATES }, 7));
   expect(ledger.expire(Number.MAX_SAFE_INTEGER, 1)).toBe(2);
   expect(isExpired()).toEqual([false, true, false, false, false]);
   expect(ledger.expire(Number.MAX_SAFE_INTEGER, 100)).toBe(2);

@@ -2,6 +2,7 @@
  * Windows that went out: their revision, the last seq in them, and their accumulators, so that a late reading can re-issue
  * them and a restart knows from which reading on it must rebuild the open windows.
  */
+import { LateReadings } from "./late-readings.ts";
 import { FORGOTTEN_ROWS } from "./schema.ts";
 import type { SqliteBuffer } from "./sqlite-buffer.ts";
 
@@ -21,16 +22,19 @@ const EXPIRED_AT_ONCE = 1_000;
 /** Windows that stay, however full the buffer is: the newest by their time, and the last ones that went out. */
 const STAY = 2;
 
+export type IssuedWindow = { readonly startMs: number; readonly revision: number; readonly throughSeq: number };
 /** Of all sensors of a window, in one piece. */
 export type Accumulators = { readonly count: number; readonly states: Uint8Array };
 
 export class WindowLedger {
+  readonly late: LateReadings;
   readonly #buffer: SqliteBuffer;
   readonly #lengthMs: number;
 
   constructor(buffer: SqliteBuffer, lengthMs: number) {
     this.#buffer = buffer;
     this.#lengthMs = lengthMs;
+    this.late = new LateReadings(buffer);
   }
 
   recall(startMs: number): LedgerWindow | null {
@@ -51,21 +55,23 @@ export class WindowLedger {
     return { revision: Math.max(-1, row.revision), throughSeq: row.through_seq, states, expired };
   }
 
-  /** Inside the transaction that plans the window's batch. */
-  record(startMs: number, revision: number, accumulators: Accumulators, nowMs: number): void {
-    const { db, lastSeq } = this.#buffer;
+  /** Its accumulators have every reading up to `throughSeq`. Inside the transaction that plans the window's batch. */
+  record({ startMs, revision, throughSeq }: IssuedWindow, accumulators: Accumulators, nowMs: number): void {
+    const { db } = this.#buffer;
     db.query(
       `INSERT INTO window VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (start) DO UPDATE
        SET length = ?2, revision = ?3, through_seq = ?4, issued_at = ?5`,
-    ).run(startMs, this.#lengthMs, revision, lastSeq, nowMs);
+    ).run(startMs, this.#lengthMs, revision, throughSeq, nowMs);
     const { count, states } = accumulators;
     db.query("INSERT OR REPLACE INTO window_state VALUES (?, ?, ?, ?)").run(startMs, nowMs, count, states);
   }
 
-  /** Every reading before `seq` is in a window that went out. Inside the transaction that planned them. */
+  /** Every reading before `seq` is in a window that went out, or in none. Inside the transaction that planned them, or alone. */
   advance(seq: number, watermarkMs: number): void {
-    this.#buffer.setMeta(WINDOWS_FROM, String(seq));
-    if (Number.isFinite(watermarkMs)) this.#buffer.setMeta(WATERMARK, String(watermarkMs));
+    this.#buffer.transact(() => {
+      this.#buffer.setMeta(WINDOWS_FROM, String(seq));
+      if (Number.isFinite(watermarkMs)) this.#buffer.setMeta(WATERMARK, String(watermarkMs));
+    });
   }
 
   /** A window went out with readings up to `seq`. Inside the transaction that planned it. */

@@ -209,12 +209,15 @@ test("a reading for a window whose accumulators were deleted enters no aggregate
   const identity = IDENTITY_COLUMNS.map((name) => (name === "sensor_id" ? "s" : null));
   const sensor = catalogue.internSensor(identity, ["t"]);
   const label = catalogue.internLabel({ statusCode: 0, anomalyFlag: 0, anomalyType: null });
-  const windows = new Windows(SETTINGS, catalogue, (startMs) => (startMs < NOW ? "expired" : null));
-  const block = new ReadingBlock(3);
-  for (const time of [NOW - 60_000, NOW, NOW - 30_000]) block.add(sensor, time, label);
+  const windows = new Windows(SETTINGS, catalogue, (startMs) => (startMs < NOW ? { expiredThroughSeq: 1 } : null));
+  const block = new ReadingBlock(4);
+  for (const time of [NOW - 60_000, NOW, NOW - 30_000, NOW - 60_000]) block.add(sensor, time, label);
   windows.add(block, 1, NOW);
-  expect(windows.takeExpired()).toBe(2);
-  expect(windows.takeExpired()).toBe(0);
+  // The first one went out, or was counted before.
+  const startMs = NOW - 60_000;
+  expect(windows.late()).toEqual([{ startMs, count: 2, throughSeq: 4 }]);
+  windows.lateCounted();
+  expect(windows.late()).toEqual([]);
   expect(windows.due(NOW, true).map((window) => window.startMs)).toEqual([NOW]);
 });
 

@@ -51,23 +51,30 @@ export type KeptWindow = {
   readonly sensors: readonly { readonly sensorId: string; readonly state: SensorWindow }[];
 };
 
+/** Deleted; its readings up to this seq are in an aggregate, or counted as late. */
+export type ExpiredWindow = { readonly expiredThroughSeq: number };
+/** Readings that came after their window was deleted: they are in every other stage. */
+export type LateReadings = { readonly startMs: number; readonly count: number; readonly throughSeq: number };
+
 export class Windows {
   readonly settings: WindowSettings;
   watermarkMs = Number.NEGATIVE_INFINITY;
+  /** Readings before those that were added last may be missing: a restart is not through. */
+  isBehind = false;
   readonly #catalogue: SensorCatalogue;
-  /** The window as it went out last, "expired" where the buffer no longer holds it, null where it never went out. */
-  readonly #recall: (startMs: number) => KeptWindow | "expired" | null;
+  /** The window as it went out last; null where it never went out. */
+  readonly #recall: (startMs: number) => KeptWindow | ExpiredWindow | null;
   readonly #open = new Map<number, OpenWindow>();
   /** By handle: what its last reading went into, which saves most readings the look-up by name. Of open windows only. */
   #lastStates: (SensorWindow | undefined)[] = [];
   #accumulators = 0;
   #addedThrough = 0;
-  #expired = 0;
+  readonly #late = new Map<number, { startMs: number; count: number; throughSeq: number }>();
 
   constructor(
     settings: WindowSettings,
     catalogue: SensorCatalogue,
-    recall: (startMs: number) => KeptWindow | "expired" | null,
+    recall: (startMs: number) => KeptWindow | ExpiredWindow | null,
   ) {
     this.settings = settings;
     this.#catalogue = catalogue;
@@ -96,7 +103,7 @@ export class Windows {
         window = this.#windowAt(startMs, nowMs);
       }
       if (time > watermark && time <= ceiling) watermark = time;
-      if (window === null) this.#expired++;
+      if (window === null) this.#countLate(startMs, firstSeq + row);
       else if (firstSeq + row > window.throughSeq) {
         if (firstSeq + row < window.dirtyFromSeq) window.dirtyFromSeq = firstSeq + row;
         this.#addRow(window, block, row, handle);
@@ -107,14 +114,28 @@ export class Windows {
     this.#addedThrough = Math.max(this.#addedThrough, firstSeq + block.count - 1);
   }
 
+  /** Up to this seq readings are in windows, or late. */
+  get addedThrough(): number {
+    return this.#addedThrough;
+  }
+
+  /** Before the first reading: those up to `seq` are in windows that went out, or were counted as late. */
+  beginBehind(seq: number): void {
+    this.#addedThrough = seq;
+    this.isBehind = true;
+  }
+
   /**
-   * Readings since the last call that came after their window's accumulators were deleted: they are in every other stage,
-   * but a new revision without the others would be wrong. The caller counts them as a loss.
+   * Readings that came after their window's accumulators were deleted: a new revision without the others would be wrong. The
+   * caller counts them as a loss, and then calls `lateCounted`.
    */
-  takeExpired(): number {
-    const expired = this.#expired;
-    this.#expired = 0;
-    return expired;
+  late(): LateReadings[] {
+    return [...this.#late.values()].filter(({ count }) => count > 0);
+  }
+
+  /** `late` is counted, durably: `recall` knows it. */
+  lateCounted(): void {
+    this.#late.clear();
   }
 
   /** These readings were dropped, undelivered. A window that holds nothing else is forgotten; others are rebuilt when they are due. */
@@ -130,21 +151,22 @@ export class Windows {
   rebuild(window: OpenWindow, readings: Iterable<BlockPart>): void {
     this.#forget(window);
     const fresh = this.#windowAt(window.startMs, window.touchedAtMs);
-    if (fresh === null) return;
-    fresh.late = window.late;
-    fresh.lastSeq = window.lastSeq;
+    if (fresh !== null) Object.assign(fresh, { late: window.late, lastSeq: window.lastSeq });
     const endMs = window.startMs + this.settings.lengthMs;
     for (const { block, firstSeq, range } of readings) {
       for (let seq = range.first; seq <= range.last; seq++) {
         const row = seq - firstSeq;
         const handle = block.sensor[row] ?? NO_SENSOR;
         const time = block.time[row] ?? Number.NaN;
-        if (handle === NO_SENSOR || !(time >= window.startMs && time < endMs) || seq <= fresh.throughSeq) continue;
-        fresh.dirtyFromSeq = Math.min(fresh.dirtyFromSeq, seq);
-        this.#addRow(fresh, block, row, handle);
+        if (handle === NO_SENSOR || !(time >= window.startMs && time < endMs)) continue;
+        if (fresh === null) this.#countLate(window.startMs, seq);
+        else if (seq > fresh.throughSeq) {
+          fresh.dirtyFromSeq = Math.min(fresh.dirtyFromSeq, seq);
+          this.#addRow(fresh, block, row, handle);
+        }
       }
     }
-    if (!Number.isFinite(fresh.dirtyFromSeq)) this.#forget(fresh);
+    if (fresh !== null && !Number.isFinite(fresh.dirtyFromSeq)) this.#forget(fresh);
   }
 
   /** The windows that should go out now, in order of time; `all`: every window that holds anything new. */
@@ -201,6 +223,13 @@ export class Windows {
     return this.#accumulators > this.settings.maxAccumulators;
   }
 
+  #countLate(startMs: number, seq: number): void {
+    const late = this.#late.get(startMs);
+    if (late === undefined || seq <= late.throughSeq) return;
+    late.count++;
+    late.throughSeq = seq;
+  }
+
   #forget(window: OpenWindow): void {
     if (!this.#open.delete(window.startMs)) return;
     this.#accumulators -= window.sensors.size;
@@ -224,14 +253,19 @@ export class Windows {
     }
   }
 
+  /** Null: it is in `#late`. */
   #windowAt(startMs: number, nowMs: number): OpenWindow | null {
     const known = this.#open.get(startMs);
     if (known !== undefined) {
       known.touchedAtMs = nowMs;
       return known;
     }
+    if (this.#late.has(startMs)) return null;
     const kept = this.#recall(startMs);
-    if (kept === "expired") return null;
+    if (kept !== null && "expiredThroughSeq" in kept) {
+      this.#late.set(startMs, { startMs, count: 0, throughSeq: kept.expiredThroughSeq });
+      return null;
+    }
     const { lengthMs, graceMs } = this.settings;
     const window: OpenWindow = {
       startMs,

@@ -47,6 +47,8 @@ export async function startFakeNode(of: {
   readonly now?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly stepMs?: number;
+  readonly lateMs?: (n: number) => number;
+  readonly malformed?: boolean;
   readonly polls?: boolean;
   readonly sensors?: number;
   readonly everNew?: boolean;

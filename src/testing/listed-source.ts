@@ -15,6 +15,10 @@ export type ListedOptions = {
   readonly everNew?: boolean;
   /** Event time between two readings. */
   readonly stepMs?: number;
+  /** How much earlier than in order the event of reading `n` was, ms. */
+  readonly lateMs?: (n: number) => number;
+  /** All of them are. */
+  readonly malformed?: boolean;
   /** Of `count`, how many there are now; the rest comes with `release`. */
   readonly now?: number;
   /** It cannot call: it is looked at again after a while. */
@@ -92,8 +96,9 @@ export class ListedSource implements Source {
 
   #add(block: ReadingBlock, n: number): void {
     const chance = hashAt(7, n);
-    const time = FIRST_EVENT_MS + n * (this.#options.stepMs ?? 1_000);
-    if (n % 50 === 0) {
+    const { stepMs = 1_000, lateMs = () => 0 } = this.#options;
+    const time = FIRST_EVENT_MS + n * stepMs - lateMs(n);
+    if (n % 50 === 0 || this.#options.malformed === true) {
       const received = `{"n":${n}`;
       block.addMalformed(time, {
         reason: "not_json",

@@ -9,6 +9,7 @@ import { SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import { WindowLedger } from "../buffer/window-record.ts";
 import { Gzip } from "../core/bytes/gzip.ts";
 import { HeapWatch } from "../core/bytes/heap-watch.ts";
+import { SILENT } from "../core/log/log.ts";
 import { IDENTITY_COLUMNS } from "../core/sensor.ts";
 import type { HourRange } from "../core/seq-range.ts";
 import { resolveSettings } from "../core/settings/settings.ts";
@@ -20,6 +21,7 @@ import type { ObjectStore } from "../uplink/object-store.ts";
 import { openStore } from "../uplink/open-store.ts";
 
 /** A process with a thousand tests has a heap that takes 50 ms to collect. */
+
 const NO_HEAP = new HeapWatch(() => 0, { all: () => undefined, young: () => undefined });
 const GZIP = new Gzip(1, () => 0);
 
@@ -105,6 +107,7 @@ export class TestNode {
       chunkBytes: () => 1e6,
       deliveredThrough: () => buffer.lastSeq,
       heap: NO_HEAP,
+      log: SILENT,
     } as const;
     while (issueWindows(parts, this.nowMs, { all: true, isDown: false, mustFlush: false }).length > 0);
   }

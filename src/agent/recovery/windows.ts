@@ -1,9 +1,11 @@
 /** The windows of a corrupt buffer that were not issued: rebuilt from its readings, and issued under its epoch. */
+import { Retention } from "../../buffer/disk/retention.ts";
+import { areLateMarked, LATE } from "../../buffer/late-readings.ts";
 import type { DamagedBuffer, SalvagedBatch } from "../../buffer/salvage/damaged-buffer.ts";
 import { chunksOf, type SeqRange, subtractRanges, totalSize } from "../../core/seq-range.ts";
 import { breathe } from "../../core/time/bell.ts";
 import { VERSION } from "../../core/version.ts";
-import { type KeptWindow, Windows } from "../../stages/aggregate.ts";
+import { type ExpiredWindow, type KeptWindow, Windows } from "../../stages/aggregate.ts";
 import { unpackWindow } from "../../stages/window-row.ts";
 import { parseKey } from "../../uplink/object-key.ts";
 import { planWindow } from "../issue-windows.ts";
@@ -24,10 +26,11 @@ export async function recoverWindows(
   const { damaged, buffer, windowSettings: settings } = parts;
   const revisions = revisionsOf(batches, parts.epoch);
   const unissuable = new Set<number>();
-  const recall = (startMs: number): KeptWindow | "expired" | null => {
+  const recall = (startMs: number): KeptWindow | ExpiredWindow | null => {
     const kept = keptWindow(damaged, startMs, settings.lengthMs, revisions.get(startMs) ?? -1);
-    if (kept === "unreadable") unissuable.add(startMs);
-    return kept === "unreadable" ? "expired" : kept;
+    if (kept !== "unreadable") return kept;
+    unissuable.add(startMs);
+    return { expiredThroughSeq: Number.POSITIVE_INFINITY };
   };
   const windows = new Windows(settings, damaged.catalogue, recall);
   const watermark = Number(damaged.meta("watermark") ?? Number.NaN);
@@ -48,7 +51,11 @@ export async function recoverWindows(
     }
   }
   const { measureNames } = damaged.catalogue;
+  // A death may have left some that were not counted; an older agent counted without marks.
+  const late = areLateMarked(damaged.losses(), damaged) ? windows.late().reduce((sum, { count }) => sum + count, 0) : 0;
   buffer.transact(() => {
+    const loss = { reason: LATE, count: late, range: null, epoch: parts.epoch, sinceMs: nowMs, untilMs: nowMs };
+    if (late > 0) new Retention(buffer).recordLoss(loss);
     for (const window of windows.due(nowMs, true)) {
       const batch = planWindow({ ...parts, agentVersion: VERSION, windows, measureNames }, window, nowMs);
       if (batch === null) unissuable.add(window.startMs);
@@ -79,7 +86,7 @@ export function planAgain(parts: SalvageParts, key: string, nowMs: number): bool
   if (parsed?.kind !== "window" || parsed.epoch !== parts.epoch) return false;
   const { windowStartMs: startMs, revision } = parsed;
   const kept = keptWindow(damaged, startMs, settings.lengthMs, revision);
-  if (kept === null || kept === "expired" || kept === "unreadable" || kept.revision !== revision) return false;
+  if (kept === null || kept === "unreadable" || "expiredThroughSeq" in kept || kept.revision !== revision) return false;
   const sensors = new Map(kept.sensors.map(({ sensorId, state }) => [sensorId, state]));
   const { measureNames } = damaged.catalogue;
   const of = { ...parts, agentVersion: VERSION, windows: { settings }, measureNames };
@@ -94,7 +101,7 @@ function keptWindow(damaged: DamagedBuffer, startMs: number, lengthMs: number, r
   if (Math.max(-1, kept.revision) < revision) return "unreadable";
   // It went out in an earlier epoch only.
   if (kept.revision < 0) return { revision: -1, throughSeq: kept.throughSeq, sensors: [] };
-  if (kept.states === null) return "expired";
+  if (kept.states === null) return { expiredThroughSeq: kept.throughSeq };
   const sensors = unpackWindow(kept.states);
   if (sensors === null) return "unreadable";
   return { revision: kept.revision, throughSeq: kept.throughSeq, sensors };

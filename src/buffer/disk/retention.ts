@@ -4,6 +4,8 @@
  */
 import { type SeqRange, sizeOf } from "../../core/seq-range.ts";
 import type { Loss } from "../buffer.ts";
+import { forgetLate } from "../late-readings.ts";
+import { recordLoss } from "../ledger/losses.ts";
 import { IS_OPEN } from "../schema.ts";
 import type { SqliteBuffer } from "../sqlite-buffer.ts";
 
@@ -88,6 +90,7 @@ export class Retention {
   #drop(range: SeqRange, nowMs: number, reason: string): Loss {
     const loss = { reason, count: sizeOf(range), range, sinceMs: nowMs, untilMs: nowMs };
     this.#buffer.transact(() => {
+      forgetLate(this.#buffer, range);
       this.#delete(range);
       this.#buffer.setMeta("planned_through", String(range.last));
       this.recordLoss(loss);
@@ -97,20 +100,7 @@ export class Retention {
 
   /** Extends the loss before it where the reason is the same and the ranges touch. Inside the caller's transaction, or alone. */
   recordLoss(loss: Loss): void {
-    const { db } = this.#buffer;
-    const { reason, count, range, sinceMs, untilMs, epoch = null } = loss;
-    const lastSeq = range?.last ?? null;
-    const seqBefore = range === null ? null : range.first - 1;
-    const joined = db
-      .query(
-        `UPDATE loss SET count = count + ?, last_seq = ?, until = ?
-         WHERE reason = ? AND last_seq IS ? AND epoch IS ?`,
-      )
-      .run(count, lastSeq, untilMs, reason, seqBefore, epoch).changes;
-    if (joined > 0) return;
-    db.query(
-      "INSERT INTO loss (reason, count, first_seq, last_seq, since, until, epoch) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    ).run(reason, count, range?.first ?? null, lastSeq, sinceMs, untilMs, epoch);
+    recordLoss(this.#buffer.db, loss);
   }
 
   #deleteThrough(last: number): number {

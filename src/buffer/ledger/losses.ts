@@ -1,4 +1,5 @@
 /** The losses that a buffer has counted: its own, and those of buffers that were set aside before it. */
+import type { Database } from "bun:sqlite";
 import type { Loss } from "../buffer.ts";
 import type { BufferLedger } from "./ledger.ts";
 
@@ -25,4 +26,21 @@ export function lossOf({ reason, count, first, last, sinceMs, untilMs, epoch }: 
   const range = first === null || last === null ? null : { first, last };
   const loss = { reason, count, range, sinceMs, untilMs };
   return epoch === null ? loss : { ...loss, epoch };
+}
+
+/** Extends the loss before it where the reason is the same and the ranges touch. Inside the caller's transaction, or alone. */
+export function recordLoss(db: Database, loss: Loss): void {
+  const { reason, count, range, sinceMs, untilMs, epoch = null } = loss;
+  const lastSeq = range?.last ?? null;
+  const seqBefore = range === null ? null : range.first - 1;
+  const joined = db
+    .query(
+      `UPDATE loss SET count = count + ?, last_seq = ?, until = ?
+       WHERE reason = ? AND last_seq IS ? AND epoch IS ?`,
+    )
+    .run(count, lastSeq, untilMs, reason, seqBefore, epoch).changes;
+  if (joined > 0) return;
+  db.query(
+    "INSERT INTO loss (reason, count, first_seq, last_seq, since, until, epoch) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  ).run(reason, count, range?.first ?? null, lastSeq, sinceMs, untilMs, epoch);
 }
