@@ -44,7 +44,7 @@ function running(env: Readonly<Record<string, string>> = { AGENT_EXIT_WHEN_REPLA
   const replaced = binary.watch();
   const look = async (times = 1) => {
     for (let looks = 0; looks < times; looks++) {
-      nowMs += 2_000;
+      nowMs += 1_000;
       await binary.look();
     }
     return replaced.aborted;
@@ -100,7 +100,7 @@ test("a binary that does not start is reported and not waited for; a whole one t
   expect(binary.problems()).toEqual([{ code: "binary_unusable", message, try: `${path} --version` }]);
   expect(said).toEqual([`WARN  binary_unusable: ${message} (try="${path} --version")`]);
   // What it needed may be back: it is asked again, but not often.
-  expect([await look(40), asked(), said.length]).toEqual([false, 2, 1]);
+  expect([await look(70), asked(), said.length]).toEqual([false, 2, 1]);
   answers({ version: "agent 2.0.0" });
   copyFileSync(process.execPath, path);
   expect([await look(1), await look(1), binary.problems()]).toEqual([false, true, []]);

@@ -11,7 +11,7 @@ import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { shellWord } from "../core/shell-word.ts";
 
-const LOOK_MS = 2_000;
+const LOOK_MS = 1_000;
 /** A file that did not start is tried again after this, although nothing of it changed: memory may have been short. */
 const AGAIN_MS = 60_000;
 const ANSWER_MS = 10_000;

@@ -122,9 +122,9 @@ export class Container {
     await this.#engine.ask("POST", `/containers/${this.id}/start`);
   }
 
-  /** SIGTERM, and SIGKILL a second later, as Bacalhau stops one. The exit code: 137 after SIGKILL. */
-  async stop(): Promise<number> {
-    await this.#engine.ask("POST", `/containers/${this.id}/stop?t=1`);
+  /** SIGTERM, and SIGKILL after `graceSeconds`; the usual ones are for a busy machine. The exit code: 137 after SIGKILL. */
+  async stop(graceSeconds = 60): Promise<number> {
+    await this.#engine.ask("POST", `/containers/${this.id}/stop?t=${graceSeconds}`);
     return await this.exitCode();
   }
 
