@@ -9,9 +9,31 @@ import { ENOUGH_MS } from "../agent-process.ts";
 import { asMap, asText } from "./yaml.ts";
 
 /** What `debian:bookworm-slim` has, as far as the specs and the agent need it. */
-const PROGRAMS = "od ls cksum sed date sleep rm mv ln cp chmod timeout tr cut head tail sha256sum cat env uname".split(
-  " ",
-);
+const PROGRAMS = [
+  ...[
+    "od",
+    "ls",
+    "cksum",
+    "sed",
+    "date",
+    "sleep",
+    "rm",
+    "mv",
+    "ln",
+    "cp",
+    "chmod",
+    "timeout",
+    "tr",
+    "cut",
+    "head",
+    "tail",
+    "sha256sum",
+    "cat",
+    "env",
+    "uname",
+  ],
+  ...["awk", "df", "wc", "sync", "flock", "paste", "mkdir", "mktemp", "diff", "grep", "tar", "gzip"],
+];
 const IMAGE = "agent-test-root:latest";
 
 export class Engine {
