@@ -6,32 +6,67 @@ import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { commitOf } from "./package/commit.ts";
+import { type Commit, commitOf } from "./package/commit.ts";
 import { compile, ROOT, TARGETS } from "./package/compile.ts";
 import { DEB_ARCHITECTURES, type DebTarget, writeDeb } from "./package/deb.ts";
+import { writeImage, writeImages } from "./package/image.ts";
+import { bringerOfLibc } from "./package/libc.ts";
 
-function debTargets(): DebTarget[] {
-  return (Object.keys(DEB_ARCHITECTURES) as DebTarget[]).toSorted();
-}
+const PACKAGED = Object.keys(DEB_ARCHITECTURES) as DebTarget[];
 
-/** How an artifact is made, in the order in which they are made: some are made of earlier ones. */
-const ARTIFACTS: Readonly<Record<string, (out: string) => Promise<void>>> = {
-  ...Object.fromEntries(
-    TARGETS.map((target) => [
-      `agent-${target}`,
-      (out: string) => compile(join(out, `agent-${target}`), target, commitOf(ROOT)),
-    ]),
-  ),
-  ...Object.fromEntries(
-    debTargets().map((target) => [
-      `agent-${target}.deb`,
-      (out: string) => Promise.resolve(writeDeb(out, target, commitOf(ROOT))),
-    ]),
+type Artifact = {
+  /** Artifacts that it is made of. */
+  readonly of?: readonly string[];
+  readonly make: (out: string, commit: Commit | null) => void | Promise<void>;
+  /** What to type, so that this machine can make it; null: it can. */
+  readonly bringer?: () => string | null;
+};
+
+/** In the order in which they are made. */
+const ARTIFACTS: Readonly<Record<string, Artifact>> = {
+  ...each(
+    TARGETS,
+    (target) => `agent-${target}`,
+    (target) => ({
+      make: (out, commit) => compile(join(out, `agent-${target}`), target, commit),
+    }),
   ),
   // Windows starts nothing without .exe, and scripts rely on the name without: both, the same bytes.
-  "agent-windows-x64.exe": async (out) =>
-    copyFileSync(join(out, "agent-windows-x64"), join(out, "agent-windows-x64.exe")),
+  "agent-windows-x64.exe": {
+    of: ["agent-windows-x64"],
+    make: (out) => copyFileSync(join(out, "agent-windows-x64"), join(out, "agent-windows-x64.exe")),
+  },
+  ...each(
+    PACKAGED,
+    (target) => `agent-${target}.deb`,
+    (target) => ({
+      of: [`agent-${target}`],
+      make: (out, commit) => writeDeb(out, target, commit),
+    }),
+  ),
+  ...each(
+    PACKAGED,
+    (target) => `agent-image-${target}.tar`,
+    (target) => ({
+      of: [`agent-${target}`],
+      make: (out, commit) => writeImage(out, target, commit),
+      bringer: () => bringerOfLibc(target),
+    }),
+  ),
+  "agent-image.tar": {
+    of: PACKAGED.map((target) => `agent-${target}`),
+    make: (out, commit) => writeImages(out, PACKAGED, commit),
+    bringer: () => PACKAGED.map(bringerOfLibc).find((bringer) => bringer !== null) ?? null,
+  },
 };
+
+function each<Key>(
+  keys: readonly Key[],
+  name: (key: Key) => string,
+  artifact: (key: Key) => Artifact,
+): Record<string, Artifact> {
+  return Object.fromEntries(keys.map((key) => [name(key), artifact(key)]));
+}
 
 const HELP = `bun run build                  dist/agent, for this machine
 bun run build --all            every artifact, and dist/SHA256SUMS:
@@ -56,17 +91,38 @@ function writeSums(out: string, names: readonly string[]): void {
   writeFileSync(join(out, "SHA256SUMS"), names.map((name) => `${sum(name)}  ${name}\n`).join(""));
 }
 
+/** All that are named, and what they are made of. Answers the names of those that were made. */
+async function makeAll(names: readonly string[], isAll: boolean, out: string): Promise<readonly string[]> {
+  const wanted = new Set([...names, ...names.flatMap((name) => ARTIFACTS[name]?.of ?? [])]);
+  const commit = commitOf(ROOT);
+  const made: string[] = [];
+  for (const [name, { make: work, bringer }] of Object.entries(ARTIFACTS)) {
+    if (!isAll && !wanted.has(name)) continue;
+    const missing = bringer?.() ?? null;
+    // One of an earlier build would not be of this commit.
+    rmSync(join(out, name), { force: true });
+    if (missing !== null) {
+      const why = `Cannot build ${name}: the C library of its platform is not on this machine\nTry: ${missing}`;
+      if (!isAll) throw new Error(why);
+      console.error(`!!! ${why.replace("\n", " !!!\n")}`);
+      continue;
+    }
+    await make(name, async () => work(out, commit));
+    made.push(name);
+  }
+  return made;
+}
+
 async function build(
   names: readonly string[],
   options: { readonly all: boolean; readonly out: string },
 ): Promise<void> {
   const { all, out } = options;
   mkdirSync(out, { recursive: true });
-  const made = Object.keys(ARTIFACTS).filter((name) => all || names.includes(name));
+  if (!all && names.length === 0) return make("agent", () => compile(join(out, "agent"), null, commitOf(ROOT)));
   // Sums of another build would be those of files that are no longer there.
-  if (made.length > 0) rmSync(join(out, "SHA256SUMS"), { force: true });
-  for (const name of made) await make(name, () => ARTIFACTS[name]!(out));
-  if (made.length === 0) await make("agent", () => compile(join(out, "agent"), null, commitOf(ROOT)));
+  rmSync(join(out, "SHA256SUMS"), { force: true });
+  const made = await makeAll(names, all, out);
   if (all) writeSums(out, made);
 }
 
@@ -97,6 +153,7 @@ for (const name of positionals) {
 try {
   await build(positionals, { all: values.all, out: resolve(values.out ?? join(ROOT, "dist")) });
 } catch (error) {
-  for (const one of error instanceof AggregateError ? error.errors : [error]) console.error(String(one));
+  for (const one of error instanceof AggregateError ? error.errors : [error])
+    console.error(one instanceof Error ? one.message : String(one));
   process.exit(1);
 }

@@ -92,9 +92,9 @@ export class Engine {
     return text;
   }
 
-  /** `spec`: the body that creates a container, without its image. */
+  /** `spec`: the body that creates a container; without `Image`, that of the programs of this machine. */
   async run(spec: Readonly<Record<string, unknown>>): Promise<Container> {
-    const made = asMap(JSON.parse(await this.ask("POST", "/containers/create", { ...spec, Image: IMAGE })));
+    const made = asMap(JSON.parse(await this.ask("POST", "/containers/create", { Image: IMAGE, ...spec })));
     const container = new Container(this, asText(made["Id"]));
     this.#containers.push(container);
     await container.start();
