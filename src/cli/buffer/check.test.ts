@@ -132,7 +132,8 @@ test("a page of rubbish and a file without a header are damage; no buffer and ru
   expect(told.stdout).toContain("The buffer is damaged.");
   expect(told.stderr.at(-1)).toStartWith("Try: agent buffer export");
   write(0, 100);
-  expect((await damage())[0]).toBe(1);
+  const headless = await check();
+  expect([headless.code, headless.stderr.at(-1)]).toEqual([1, `Try: agent run --data-dir ${node.dataDir}`]);
   rmSync(path);
   expect((await check()).code).toBe(2);
   writeFileSync(path, "");

@@ -73,5 +73,8 @@ async function show(checked: Checked, { json, running, dataDir }: How, context: 
       ? "The running agent sets a damaged buffer aside when it meets the damage, and keeps all that can be read."
       : "Keep a copy of the data dir. An agent sets a damaged buffer aside when it meets the damage, and keeps all that can be read.",
   );
-  context.say(`Try: agent buffer export --data-dir ${shellWord(dataDir)} --out readings.ndjson`);
+  const where = `--data-dir ${shellWord(dataDir)}`;
+  if (epoch !== null) context.say(`Try: agent buffer export ${where} --out readings.ndjson`);
+  // Without a first page only a salvage reads it.
+  else if (!running) context.say(`Try: agent run ${where}`);
 }
