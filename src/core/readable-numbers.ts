@@ -6,6 +6,11 @@ export function grouped(value: number): string {
   return value.toLocaleString("en");
 }
 
+/** `1 row`, `1,234 rows` */
+export function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
 
 /** `4.6 MiB`: three digits or so, for reading; `core/time/duration.ts` has the exact form. */

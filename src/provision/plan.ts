@@ -109,7 +109,7 @@ function remarksOf(resource: Resource, actual: unknown, facts: FactBook): Remark
 }
 
 function unwantedPart(resource: Resource, actual: unknown, isForeign: boolean, because: string): Part {
-  const make = async (doing: Doing) => await (resource.retire ?? resource.remove)?.(actual, doing);
+  const make = async (doing: Doing) => await (resource.retire ?? resource.remove)?.(actual, doing, new Set());
   const part = { resource, problem: null, isForeign };
   return isForeign
     ? { ...part, actual: null, changes: [], remarks: [] }

@@ -3,26 +3,44 @@ import { attempt, InOrder, noticing, type Outcome, untouchedBy, type Watch } fro
 import { mustGet, removingOrder, sorted, walk } from "./graph.ts";
 import { makePlan, type Part, type Plan, type Problem, problemOf, type Step } from "./plan.ts";
 import { tryAgain } from "./poll.ts";
-import type { Doing, ProvisionSide, Side, Spared } from "./resource.ts";
+import type { Doing, Goes, ProvisionSide, Resource, Side } from "./resource.ts";
 
 /** Buckets are emptied at the same time; what bounds it is the server, not this. */
 const AT_ONCE = 8;
-
-/** What goes although provision did not make it: only what was said. */
-export type RemovalOptions = ReadonlySet<Spared["kind"]>;
 
 /** The parts in the order of deletion. What is not there has no step; what is not ours has a problem. */
 export async function planRemoval(
   sides: readonly ProvisionSide[],
   world: Omit<Doing, "facts">,
-  goes: RemovalOptions = new Set(),
+  goes: Goes = new Set(),
 ): Promise<Plan> {
   const { parts, facts } = await makePlan(sides, { adopt: false }, world);
   const doing = { ...world, facts };
-  const judged = await Promise.all(parts.map((part) => withSpared(withRefusal(part), doing, goes)));
+  const refused = parts.map((part) => withRefusal(withHolder(part, parts)));
+  const judged = await Promise.all(refused.map((part) => withSpared(part, doing, goes)));
   const byId = new Map(judged.map((part) => [part.resource.id, part]));
   const order = sorted(removingOrder(parts.map(({ resource }) => resource)));
   return { parts: order.map((id) => mustGet(byId, id)), facts };
+}
+
+/**
+ * What is in a thing of others is not deleted, also where it has our mark: it is of another set-up with the same names, or
+ * a person has written over the mark of the thing.
+ */
+function withHolder(part: Part, parts: readonly Part[]): Part {
+  const holder = part.problem === null && part.actual !== null ? holderNotOurs(part.resource, parts) : null;
+  if (holder === null) return part;
+  const { id } = part.resource;
+  const why = holder.isForeign ? "is not ours" : "could not be looked at";
+  const message = `Cannot destroy ${id}: it is in ${holder.resource.id}, which ${why}`;
+  return { ...part, problem: { resource: id, message, missing: null, advice: null, try: "agent provision plan" } };
+}
+
+/** The outermost one. */
+function holderNotOurs({ within }: Resource, parts: readonly Part[]): Part | null {
+  const holder = parts.find(({ resource }) => resource.id === within);
+  if (holder === undefined) return null;
+  return holderNotOurs(holder.resource, parts) ?? (holder.problem === null ? null : holder);
 }
 
 function withRefusal(part: Part): Part {
@@ -33,7 +51,7 @@ function withRefusal(part: Part): Part {
 }
 
 /** What others made and would go with it: a refusal, or a remark where it was said that it may go. */
-async function withSpared(part: Part, doing: Doing, goes: RemovalOptions): Promise<Part> {
+async function withSpared(part: Part, doing: Doing, goes: Goes): Promise<Part> {
   const { resource, actual } = part;
   if (!isRemovable(part) || resource.spares === undefined) return part;
   const { id } = resource;
@@ -44,7 +62,7 @@ async function withSpared(part: Part, doing: Doing, goes: RemovalOptions): Promi
     if (first !== undefined) {
       const message = `Cannot destroy ${id}: ${kept.map(({ because }) => because).join("; ")}`;
       const flags = kept.map(({ kind }) => `--${kind}`);
-      const advice = `It stays, with all that is in it; ${flags.join(" ")} deletes it`;
+      const advice = `It stays; ${flags.join(" ")} deletes it, with all that is in it`;
       const command = [doing.again, ...flags].join(" ");
       return { ...part, problem: { resource: id, message, missing: null, advice, try: command } };
     }
@@ -70,8 +88,13 @@ function removalStep({ resource }: Part): Step {
   return { resource: resource.id, action: "delete", because: "agent provision made it", side: resource.side };
 }
 
-/** The outcome of every step. What could not be deleted keeps all that it needs, by name. */
-export async function applyRemoval(plan: Plan, world: Omit<Doing, "facts">, watch: Watch): Promise<readonly Outcome[]> {
+/** The outcome of every step. What could not be deleted keeps all that it needs, by name. `goes`: as the plan was made with. */
+export async function applyRemoval(
+  plan: Plan,
+  world: Omit<Doing, "facts">,
+  watch: Watch,
+  goes: Goes = new Set(),
+): Promise<readonly Outcome[]> {
   const doing = { ...world, facts: plan.facts };
   const byId = new Map(plan.parts.map((part) => [part.resource.id, part]));
   const teller = new InOrder([...byId.keys()], watch.onOutcome);
@@ -97,7 +120,7 @@ export async function applyRemoval(plan: Plan, world: Omit<Doing, "facts">, watc
     const dependant = dependantsOf(id).find((other) => left.has(other));
     const startedMs = doing.now();
     const { side } = part.resource;
-    const work = () => tryAgain(doing, async () => part.resource.remove?.(part.actual, doing));
+    const work = () => tryAgain(doing, async () => part.resource.remove?.(part.actual, doing, goes));
     const spared = dependant !== undefined ? stays(id, dependant) : loggedOut.has(side) ? untouchedBy(id) : null;
     const problem = spared ?? (await attempt(id, doing, noticing(loggedOut, side, work)));
     if (problem !== null) left.add(id);

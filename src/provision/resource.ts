@@ -60,6 +60,14 @@ export type Spared = {
   readonly kind: "adopted" | "foreign-objects";
 };
 
+/** What goes although provision did not make it: only what was said. */
+export type Goes = ReadonlySet<Spared["kind"]>;
+
+/** `whose`: ` (then managed by terraform)`, where that is known. */
+export function adoptedSpared(whose = ""): Spared {
+  return { kind: "adopted", because: `it was there before the first apply${whose}, and was taken over with --adopt` };
+}
+
 /**
  * Every method throws TransientError when trying later may help (it is tried again, a bounded number of times), DeniedError
  * with the missing permission, any other error when a person must look. Messages read `Cannot <verb> <resource>: <cause>`.
@@ -76,6 +84,8 @@ export interface Resource<Actual = unknown> {
   readonly readAfter?: readonly string[];
   /** Ids of `needs` or `after` that are nevertheless deleted before this. The usual order is that of making, backwards. */
   readonly outlives?: readonly string[];
+  /** The id of what holds this. Where that is not ours, or cannot be read, nothing in it is deleted. */
+  readonly within?: string;
   /** The facts that `learn` gives. */
   readonly tells?: readonly FactName[];
 
@@ -109,8 +119,11 @@ export interface Resource<Actual = unknown> {
   retire?(actual: Actual, doing: Doing): Promise<void>;
   /** Why it is not deleted without one more word. Asked before anything is deleted; reads only. Absent: it is. */
   spares?(actual: Actual, doing: Doing): Promise<readonly Spared[]>;
-  /** Deletes it, with all that is in it. What is already gone is not an error. Absent: there is nothing to delete. */
-  remove?(actual: Actual, doing: Doing): Promise<void>;
+  /**
+   * Deletes it, with all that is in it, but for what others put there and `goes` does not name. What is already gone is not an
+   * error. Absent: there is nothing to delete.
+   */
+  remove?(actual: Actual, doing: Doing, goes: Goes): Promise<void>;
 }
 
 /** What `agent provision verify` found out with a real call. */
@@ -164,4 +177,6 @@ export interface ProvisionSide {
 
 /** What a bucket, role or user is tagged with, and what a comment of a Databricks object ends with: `managed-by=…`. */
 export const MANAGED_BY_KEY = "managed-by";
+/** Says that it was there before the first apply. A tag, a word behind the mark in a comment, a line of a source. */
+export const ADOPTED_KEY = "agent-provision-adopted";
 export const MANAGED_BY = "agent-provision";

@@ -2,8 +2,8 @@
 import { AgentError } from "../../core/errors.ts";
 import { FactBook } from "../../provision/facts.ts";
 import { planProblems, planRemarks } from "../../provision/plan.ts";
-import { applyRemoval, planRemoval, type RemovalOptions, removalSteps } from "../../provision/removal.ts";
-import type { ProvisionSide, Spared } from "../../provision/resource.ts";
+import { applyRemoval, planRemoval, removalSteps } from "../../provision/removal.ts";
+import type { Goes, ProvisionSide, Spared } from "../../provision/resource.ts";
 import { type Ask, agreed, askOnTerminal, typed } from "../frame/ask.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import type { Args, Flags } from "../frame/flags.ts";
@@ -20,7 +20,7 @@ import { outcomeJson, planText, problemLines, remarkLines } from "./text.ts";
 
 const ARGS = {
   ...SIDE_FLAGS,
-  adopted: { type: "boolean", description: "Delete buckets, roles and users too that were taken over with --adopt." },
+  adopted: { type: "boolean", description: "Delete also what was taken over with --adopt." },
   ...FOREIGN_OBJECTS_FLAG,
   force: { type: "boolean", description: "Delete the AWS half alone, although a catalog of Databricks rests on it." },
   ...YES_FLAG,
@@ -39,7 +39,8 @@ export async function destroy(flags: Flags<typeof ARGS>, context: Context, askPe
   const { say, stop } = context;
   return await withSides(flags, context, async (sides, world) => {
     await refuseUnderCatalog(flags, context, sides, world);
-    const plan = await planRemoval(sides, world, alsoGoes(flags));
+    const goes = alsoGoes(flags);
+    const plan = await planRemoval(sides, world, goes);
     world.end();
     const [steps, remarks, problems] = [removalSteps(plan), planRemarks(plan), planProblems(plan)];
     let isSaid = false;
@@ -70,7 +71,7 @@ export async function destroy(flags: Flags<typeof ARGS>, context: Context, askPe
       say("Nothing was touched.");
       return 1;
     }
-    const outcomes = await applyRemoval(plan, world, tellingOutcomes(world, say));
+    const outcomes = await applyRemoval(plan, world, tellingOutcomes(world, say), goes);
     world.end();
     const done = outcomes.filter(({ result }) => result === "done").length;
     const ok = done === outcomes.length && problems.length === 0;
@@ -79,7 +80,7 @@ export async function destroy(flags: Flags<typeof ARGS>, context: Context, askPe
   });
 }
 
-function alsoGoes({ adopted, foreignObjects }: Flags<typeof ARGS>): RemovalOptions {
+function alsoGoes({ adopted, foreignObjects }: Flags<typeof ARGS>): Goes {
   return new Set<Spared["kind"]>([
     ...(adopted ? (["adopted"] as const) : []),
     ...(foreignObjects ? (["foreign-objects"] as const) : []),

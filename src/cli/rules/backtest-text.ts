@@ -1,12 +1,11 @@
 /** A backtest as JSON, and as tables for people. */
 import { oneLine } from "../../core/log/log.ts";
-import { grouped } from "../../core/readable-numbers.ts";
+import { counted, grouped } from "../../core/readable-numbers.ts";
 import type { RuleSet } from "../../rules/rule-set.ts";
 import type { Backtest, Change } from "../../verdicts/backtest.ts";
 import type { Counts, Difference, RuleTally } from "../../verdicts/tally.ts";
 import type { TruthRow } from "../../verdicts/truth.ts";
 import { textTable } from "../frame/table.ts";
-import { counted } from "./given.ts";
 
 export type BacktestAsked = {
   readonly epoch: string;

@@ -54,7 +54,3 @@ export async function linesOf(problems: readonly RuleProblem[]): Promise<string>
   const { formatProblem } = await import("../../rules/rule-set.ts");
   return problems.map((problem) => `${formatProblem(problem)}\n`).join("");
 }
-
-export function counted(count: number, noun: string): string {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
-}

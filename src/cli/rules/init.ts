@@ -23,10 +23,11 @@ export const command = defineCommand({
   run: async (flags, context) => {
     const dir = flags.dir ?? context.settings.rulesDir ?? DEFAULT_DIR;
     const path = resolve(context.cwd, dir);
-    const [{ writeShippedRules }, { readRulesFolder }, { textTable }, { counted, linesOf }] = await Promise.all([
+    const [{ writeShippedRules }, { readRulesFolder }, { textTable }, { counted }, { linesOf }] = await Promise.all([
       import("../init/shipped-rules.ts"),
       import("../../rules/files/load.ts"),
       import("../frame/table.ts"),
+      import("../../core/readable-numbers.ts"),
       import("./given.ts"),
     ]);
     const files = writeShippedRules(path, dir);

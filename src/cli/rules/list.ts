@@ -7,7 +7,7 @@ import { brokenSince, ruleSwitches } from "../../buffer/ledger/rules.ts";
 import type { RuleSwitch } from "../../buffer/rule-memory.ts";
 import { messageOf } from "../../core/errors.ts";
 import { oneLine } from "../../core/log/log.ts";
-import { grouped, roughBytes } from "../../core/readable-numbers.ts";
+import { counted, grouped, roughBytes } from "../../core/readable-numbers.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import { MS_PER_DAY } from "../../core/time/duration.ts";
 import { diffText } from "../../rules/files/diff.ts";
@@ -16,7 +16,7 @@ import { type Context, defineCommand, type ExitCode } from "../frame/command.ts"
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
 import { textTable } from "../frame/table.ts";
 import { factLines } from "../frame/wrap.ts";
-import { counted, refuse, rulesInForce } from "./given.ts";
+import { refuse, rulesInForce } from "./given.ts";
 
 const COUNTED_MS = MS_PER_DAY;
 /** Switches that are shown, the newest. */

@@ -1,12 +1,14 @@
 /** `agent rules`: are the rule files right, and do their own tests pass; its other commands have files of their own. */
+
 import { resolve } from "node:path";
+import { counted } from "../../core/readable-numbers.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import type { Rule } from "../../rules/files/rule.ts";
 import type { Loaded, RuleProblem, RuleSet, RuleWarning } from "../../rules/rule-set.ts";
 import { type CommandGroup, type Context, defineCommand } from "../frame/command.ts";
 import type { Args } from "../frame/flags.ts";
 import { rulesFolder } from "./folder.ts";
-import { BUILT_IN, counted, linesOf, refuse, rulesFrom } from "./given.ts";
+import { BUILT_IN, linesOf, refuse, rulesFrom } from "./given.ts";
 
 const DIR = {
   dir: {

@@ -2,10 +2,12 @@
  * Where the rules of a run come from: the folder that was named, else `./rules`, else the binary. The place of `./rules` is
  * watched from the start, also while nothing is there.
  */
+
 import { resolve } from "node:path";
 import type { FoundRules, LastRules, RulesInForce } from "../../agent/live-rules.ts";
 import { UsageError } from "../../core/errors.ts";
 import type { Log } from "../../core/log/log.ts";
+import { counted } from "../../core/readable-numbers.ts";
 import type { SensorCatalogue } from "../../core/sensor.ts";
 import { hasRuleFiles, ignoredEntries } from "../../rules/files/folder-names.ts";
 import { loadRules, loadRuleTexts } from "../../rules/files/load.ts";
@@ -14,7 +16,6 @@ import { FolderWatch } from "../../rules/files/watch.ts";
 import { formatProblem, type RuleSet } from "../../rules/rule-set.ts";
 import type { Context } from "../frame/command.ts";
 import { DEFAULT_DIR } from "../rules/folder.ts";
-import { counted } from "../rules/given.ts";
 
 /** With this data dir: its sensors, and the rules that were in force before. */
 export type Earlier = { readonly catalogue: SensorCatalogue; readonly last: LastRules };

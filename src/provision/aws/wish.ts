@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { Settings } from "../../core/settings/settings.ts";
 import type { FactBook } from "../facts.ts";
 import type { Naming } from "../names.ts";
-import { MANAGED_BY, MANAGED_BY_KEY, type Spared } from "../resource.ts";
+import { ADOPTED_KEY, adoptedSpared, MANAGED_BY, MANAGED_BY_KEY, type Spared } from "../resource.ts";
 import type { Account } from "./policies.ts";
 
 export type AwsWish = {
@@ -50,8 +50,7 @@ export function foreignByTags(tags: Readonly<Record<string, string>>): string | 
   return `it is there already and its tag ${MANAGED_BY_KEY} is "${owner}"`;
 }
 
-/** Says that it was there before the first apply. Its value is what `managed-by` said then. */
-export const ADOPTED_KEY = "agent-provision-adopted";
+/** The tag of an adoption has what `managed-by` said then. */
 const NO_OWNER = "none";
 
 /** The tags that it should have: with the mark of an adoption, where it is not ours yet. */
@@ -63,8 +62,7 @@ export function tagsWanted(wish: AwsWish, actual: Readonly<Record<string, string
 export function sparedAdopted(tags: Readonly<Record<string, string>>): readonly Spared[] {
   const owner = tags[ADOPTED_KEY];
   if (owner === undefined) return [];
-  const whose = owner === NO_OWNER ? "" : ` (then managed by ${owner})`;
-  return [{ kind: "adopted", because: `it was there before the first apply${whose}, and was taken over with --adopt` }];
+  return [adoptedSpared(owner === NO_OWNER ? "" : ` (then managed by ${owner})`)];
 }
 
 /** `managed-by: none -> agent-provision`, for each tag that is missing or differs; others are left alone. */

@@ -58,7 +58,7 @@ it("destroy names the objects that are not the agent's before it deletes anythin
     `Cannot destroy bucket ${RAW}: it holds 3 objects that are not the agent's ("archive/b.json", "archive/other-team.json", "date=2026-01-01/hour=00/edge-1/report.csv")`,
   );
   expect(lines.slice(at + 1, at + 3)).toEqual([
-    "It stays, with all that is in it; --foreign-objects deletes it",
+    "It stays; --foreign-objects deletes it, with all that is in it",
     "Try: agent provision destroy --only aws --yes --foreign-objects",
   ]);
   expect(destroy.stderr).toContain(

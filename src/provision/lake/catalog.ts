@@ -1,12 +1,13 @@
 /** The catalog and the schema of the five tables. The catalog's managed storage is in the metadata bucket and cannot be moved. */
 import { AgentError, TransientError } from "../../core/errors.ts";
+import { counted } from "../../core/readable-numbers.ts";
 import { TABLE_OF_STAGE } from "../../core/stage.ts";
 import { pagesOf } from "../../databricks/answer.ts";
 import { hasCode } from "../../databricks/failure.ts";
 import { Catalog, Schema, Securable } from "../../databricks/shapes/securables.ts";
 import { HEARTBEATS_TABLE, QUARANTINE_TABLE, schemaFullName } from "../../lakehouse/names.ts";
 import { bucketUrl, locationName, MANAGED_PREFIX } from "../names.ts";
-import type { Doing, Resource } from "../resource.ts";
+import type { Doing, Resource, Spared } from "../resource.ts";
 import {
   createThing,
   deleteThing,
@@ -17,7 +18,7 @@ import {
   sameUrl,
   unity,
 } from "./lake.ts";
-import { ABOUT, LAKE_ID, marked, VOLUME_USES } from "./names.ts";
+import { ABOUT, foreignContentsText, LAKE_ID, marked, NAMED, sparedByComment, VOLUME_USES } from "./names.ts";
 import { SecurableCalls } from "./securable.ts";
 
 /** Every catalog has these from the start: Databricks makes them. */
@@ -48,15 +49,18 @@ export function catalogResource(lake: Lake): Resource<Catalog> {
       const needs = `CREATE_CATALOG on the metastore and CREATE_MANAGED_STORAGE on ${LAKE_ID.location(locationName("metadata", lake.naming))}`;
       await createThing(lake, unity(`create ${id}`, "POST", ["catalogs"], { body, needs }), doing);
     },
-    remove: async (actual, doing) => {
-      const schemas = await namesIn(lake, "schemas", { catalog_name: name }, doing);
-      refuseForeign(
-        `delete ${id}`,
-        "schemas",
-        schemas.filter((one) => ![...BUILT_IN, lake.schema].includes(one)),
-      );
+    spares: async ({ comment }, doing) => [
+      ...sparedByComment(comment),
+      ...sparedContents(await foreignInCatalog(lake, doing)),
+    ],
+    remove: async (actual, doing, goes) => {
+      const foreign = await foreignInCatalog(lake, doing);
+      refuseForeign(`delete ${id}`, goes.has("foreign-objects") ? [] : foreign);
       await securable.asOwner(actual, doing, async () => {
-        if (schemas.includes("default")) {
+        for (const { kind, names } of foreign) {
+          for (const one of names) await deleteForeign(lake, kind, `${name}.${one}`, doing);
+        }
+        if ((await namesIn(lake, "schemas", { catalog_name: name }, doing)).includes("default")) {
           await deleteUnlessUsed(lake, `delete schema ${name}.default`, ["schemas", `${name}.default`], doing);
         }
         await deleteUnlessUsed(lake, `delete ${id}`, ["catalogs", name], doing);
@@ -73,6 +77,7 @@ export function schemaResource(lake: Lake): Resource<Schema> {
     id,
     side: "databricks",
     needs: [LAKE_ID.catalog(lake.catalog)],
+    within: LAKE_ID.catalog(lake.catalog),
     read: (doing) => securable.read(doing),
     foreign: foreignByComment,
     diff: (actual) => securable.adoption(actual),
@@ -85,26 +90,91 @@ export function schemaResource(lake: Lake): Resource<Schema> {
       const needs = `USE_CATALOG and CREATE_SCHEMA on ${LAKE_ID.catalog(lake.catalog)}`;
       await createThing(lake, unity(`create ${id}`, "POST", ["schemas"], { body, needs }), doing);
     },
-    remove: async (actual, doing) => {
-      const query = { catalog_name: lake.catalog, schema_name: lake.schema };
-      // Ours have just been deleted, and may still be listed for a moment.
-      const ours: Record<string, readonly string[]> = {
-        tables: [...Object.values(TABLE_OF_STAGE), QUARANTINE_TABLE, HEARTBEATS_TABLE],
-        volumes: VOLUME_USES,
-      };
-      for (const [what, own] of Object.entries(ours)) {
-        const names = await namesIn(lake, what, query, doing);
-        refuseForeign(
-          `delete ${id}`,
-          what,
-          names.filter((one) => !own.includes(one)),
-        );
-      }
-      await securable.asOwner(actual, doing, () =>
-        deleteUnlessUsed(lake, `delete ${id}`, ["schemas", fullName], doing),
-      );
+    spares: async ({ comment }, doing) => [
+      ...sparedByComment(comment),
+      ...sparedContents(await foreignInSchema(lake, doing)),
+    ],
+    remove: async (actual, doing, goes) => {
+      const foreign = await foreignInSchema(lake, doing);
+      refuseForeign(`delete ${id}`, goes.has("foreign-objects") ? [] : foreign);
+      await securable.asOwner(actual, doing, async () => {
+        for (const { kind, names } of foreign) {
+          for (const one of names) await deleteForeign(lake, kind, `${fullName}.${one}`, doing);
+        }
+        await deleteUnlessUsed(lake, `delete ${id}`, ["schemas", fullName], doing);
+      });
     },
   };
+}
+
+/** What others put there, by kind. `name, with 2 tables` where a name alone says too little. */
+type ForeignContents = {
+  readonly kind: "schema" | "table" | "volume";
+  readonly names: readonly string[];
+  readonly shown: readonly string[];
+};
+
+/** Ours are gone by then, and may still be listed for a moment: so they are left out by name. */
+async function foreignInSchema(lake: Lake, doing: Doing): Promise<readonly ForeignContents[]> {
+  const own = new Set<string>([...Object.values(TABLE_OF_STAGE), QUARANTINE_TABLE, HEARTBEATS_TABLE, ...VOLUME_USES]);
+  const contents = await contentsOf(lake, lake.schema, doing);
+  return contents.map(({ kind, names }) => {
+    const theirs = names.filter((name) => !own.has(name));
+    return { kind, names: theirs, shown: theirs };
+  });
+}
+
+async function foreignInCatalog(lake: Lake, doing: Doing): Promise<readonly ForeignContents[]> {
+  const schemas = await namesIn(lake, "schemas", { catalog_name: lake.catalog }, doing);
+  const names = schemas.filter((one) => ![...BUILT_IN, lake.schema].includes(one));
+  const shown = await Promise.all(
+    names.map(async (name, at) => (at < NAMED ? await withCounts(lake, name, doing) : name)),
+  );
+  const inDefault = schemas.includes("default") ? await contentsOf(lake, "default", doing) : [];
+  return [
+    { kind: "schema", names, shown },
+    ...inDefault.map(({ kind, names: inside }) => {
+      const full = inside.map((name) => `default.${name}`);
+      return { kind, names: full, shown: full };
+    }),
+  ];
+}
+
+async function withCounts(lake: Lake, schema: string, doing: Doing): Promise<string> {
+  const counts = (await contentsOf(lake, schema, doing)).filter(({ names }) => names.length > 0);
+  const inside = counts.map(({ kind, names }) => counted(names.length, kind));
+  return inside.length === 0 ? schema : `${schema}, with ${inside.join(" and ")}`;
+}
+
+async function contentsOf(lake: Lake, schema: string, doing: Doing) {
+  const query = { catalog_name: lake.catalog, schema_name: schema };
+  const [tables, volumes] = await Promise.all([
+    namesIn(lake, "tables", query, doing),
+    namesIn(lake, "volumes", query, doing),
+  ]);
+  return [
+    { kind: "table", names: tables },
+    { kind: "volume", names: volumes },
+  ] as const;
+}
+
+function sparedContents(foreign: readonly ForeignContents[]): readonly Spared[] {
+  return textsOf(foreign).map((because) => ({ kind: "foreign-objects", because }));
+}
+
+function textsOf(foreign: readonly ForeignContents[]): readonly string[] {
+  return foreign.flatMap(({ kind, shown }) => (shown.length === 0 ? [] : [foreignContentsText(kind, shown)]));
+}
+
+/** One by one, as they were named: a deletion by force would take more. A schema of others goes with all that is in it. */
+async function deleteForeign(lake: Lake, kind: ForeignContents["kind"], fullName: string, doing: Doing): Promise<void> {
+  const force = kind === "schema" ? { query: { force: true } } : {};
+  const needs = `ownership of ${kind} ${fullName}`;
+  await deleteThing(
+    lake,
+    unity(`delete ${kind} ${fullName}`, "DELETE", [`${kind}s`, fullName], { needs, ...force }),
+    doing,
+  );
 }
 
 async function namesIn(
@@ -119,13 +189,11 @@ async function namesIn(
   return (await lake.workspace.list(pagesOf(kind, Securable), call, doing)).map(({ name }) => name);
 }
 
-/** What another person put there is deleted only by that person: it is named, and kept. */
-function refuseForeign(what: string, kind: string, names: readonly string[]): void {
-  if (names.length === 0) return;
-  throw new AgentError(
-    `Cannot ${what}: it holds ${kind} that agent provision did not make: ${names.slice(0, 5).join(", ")}`,
-    { advice: "Delete them by hand if they are not needed" },
-  );
+/** What another person put there since the plan was made: it is named, and kept. */
+function refuseForeign(what: string, foreign: readonly ForeignContents[]): void {
+  const texts = textsOf(foreign);
+  if (texts.length === 0) return;
+  throw new AgentError(`Cannot ${what}: ${texts.join("; ")}`, { advice: "Delete them by hand if they are not needed" });
 }
 
 /**

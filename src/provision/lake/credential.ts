@@ -10,7 +10,7 @@ import { BUCKET_USES, bucketName, bucketUrl, credentialName, ID, unityRoleName }
 import { IAM_WAIT, pollUntil } from "../poll.ts";
 import type { Change, Doing, Resource } from "../resource.ts";
 import { createThing, foreignByComment, type Lake, listLocations, overlaps, sameUrl, unity } from "./lake.ts";
-import { ABOUT, LAKE_ID, marked } from "./names.ts";
+import { ABOUT, LAKE_ID, marked, sparedByComment } from "./names.ts";
 import { SecurableCalls } from "./securable.ts";
 import { isLetIn, passes, type Trial, tryCredential } from "./validate.ts";
 
@@ -55,6 +55,7 @@ export function credentialResource(lake: Lake): Resource<Credential> {
       const call = unity(`create ${id}`, "POST", [CREDENTIALS], { body, needs: NEEDS });
       await createThing(lake, call, doing);
     },
+    spares: async ({ comment }) => sparedByComment(comment),
     remove: (actual, doing) => securable.remove(actual, doing),
   };
 }

@@ -10,6 +10,7 @@ import {
   lakeTest,
   linesOf,
   planOf,
+  removal,
   startLake,
   type TestLake,
   writesOf,
@@ -41,7 +42,7 @@ const bucketOf = (lake: TestLake, use: string) => `s3://${lake.naming.prefix}-${
 const urlOf = (lake: TestLake, use: string) => lake.workspace.world().locations.get(nameOf(lake, use))!.url;
 
 /** Plan, apply, and nothing left to do. Returns the plan's lines. */
-async function mended(lake: TestLake, adopt = false, force = false): Promise<string[]> {
+async function repaired(lake: TestLake, adopt = false, force = false): Promise<string[]> {
   const lines = linesOf(await planOf(lake, adopt, { force }));
   expect(failuresOf(await apply(lake, adopt, { force }))).toEqual([]);
   expect(linesOf(await planOf(lake))).toEqual([]);
@@ -57,7 +58,7 @@ lakeTest(
     edit(lake.workspace, "locations", name, { url: OLD });
     lake.workspace.journal.clear();
     const right = bucketOf(lake, "raw-data");
-    expect(await mended(lake)).toEqual([`update external location ${name}: url: ${OLD} -> ${right}`]);
+    expect(await repaired(lake)).toEqual([`update external location ${name}: url: ${OLD} -> ${right}`]);
     const calls = lake.workspace.journal.entries().filter(({ method }) => method !== "GET");
     const bodies = calls.map(({ method, body }) => [method, body as object]);
     const patched = bodies.findIndex(([method]) => method === "PATCH");
@@ -81,7 +82,7 @@ lakeTest(
     }
     edit(lake.workspace, "locations", nameOf(lake, "checkpoints"), { url: bucketOf(lake, "metadata") });
     edit(lake.workspace, "locations", nameOf(lake, "metadata"), { url: bucketOf(lake, "checkpoints") });
-    expect(await mended(lake)).toHaveLength(5);
+    expect(await repaired(lake)).toHaveLength(5);
     for (const use of [...circle, "checkpoints", "metadata"]) expect(urlOf(lake, use)).toBe(bucketOf(lake, use));
   },
   LONG_MS,
@@ -137,7 +138,9 @@ lakeTest(
     const lake = await whole();
     const volume = `${TABLES}.checkpoints`;
     edit(lake.workspace, "volumes", volume, { url: OLD });
-    expect(await mended(lake)).toEqual([`replace volume ${volume}: place: ${OLD} -> ${bucketOf(lake, "checkpoints")}`]);
+    expect(await repaired(lake)).toEqual([
+      `replace volume ${volume}: place: ${OLD} -> ${bucketOf(lake, "checkpoints")}`,
+    ]);
     edit(lake.workspace, "volumes", volume, { url: OLD, external: false });
     expect(linesOf(await planOf(lake))).toEqual([
       `Cannot use volume ${volume}: it is a managed volume, with files of its own`,
@@ -156,7 +159,7 @@ lakeTest(
     const { columns } = lake.workspace.world().tables.get(table)!;
     const without = columns.filter(({ name }) => !["humidity", "severity", "_rescued_data"].includes(name));
     edit(lake.workspace, "tables", table, { columns: without });
-    expect(await mended(lake)).toEqual([`update table ${table}: columns: + humidity, severity, _rescued_data`]);
+    expect(await repaired(lake)).toEqual([`update table ${table}: columns: + humidity, severity, _rescued_data`]);
     expect(
       new Set(
         lake.workspace
@@ -200,7 +203,9 @@ lakeTest(
     expect(workspace.world().tables.has(table)).toBe(true);
     expect(failuresOf(await apply(lake, true))).toEqual([]);
     expect(linesOf(await planOf(lake))).toEqual([]);
-    expect(workspace.world().locations.get(raw)!.comment).toBe("made by hand managed-by=agent-provision");
+    expect(workspace.world().locations.get(raw)!.comment).toBe(
+      "made by hand managed-by=agent-provision agent-provision-adopted",
+    );
     expect(urlOf(lake, "raw-data")).toBe(bucketOf(lake, "raw-data"));
   },
   LONG_MS,
@@ -313,8 +318,10 @@ lakeTest(
       ...tables.values().next().value!,
       name: "report",
     });
-    const failed = failuresOf(await destroy(lake));
-    expect(failed[0]).toContain("it holds tables that agent provision did not make: report");
+    const { kept } = await removal(lake, []);
+    expect(kept).toEqual([
+      `Cannot destroy schema ${TABLES}: it holds 1 table that agent provision did not make (report)`,
+    ]);
     expect(schemas.has(TABLES)).toBe(true);
     expect([...tables.keys()]).toEqual([`${TABLES}.report`]);
     tables.delete(`${TABLES}.report`);

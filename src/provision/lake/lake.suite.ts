@@ -25,9 +25,9 @@ import type { FactBook } from "../facts.ts";
 import type { NotebookSource } from "../load/notebook.ts";
 import type { Questions } from "../load/shipped-questions.ts";
 import { BUCKET_USES, bucketName, ID, unityRoleName } from "../names.ts";
-import { makePlan, type Plan, planProblems, planSteps } from "../plan.ts";
+import { makePlan, type Plan, planProblems, planRemarks, planSteps } from "../plan.ts";
 import { applyRemoval, planRemoval } from "../removal.ts";
-import type { ProvisionSide, Resource } from "../resource.ts";
+import type { ProvisionSide, Resource, Spared } from "../resource.ts";
 import { type DatabricksOptions, openDatabricksSide } from "./side.ts";
 
 export const REGION = "us-west-2";
@@ -131,8 +131,14 @@ export async function apply(
 }
 
 export async function destroy(lake: TestLake, more: Partial<LakeOptions> = {}): Promise<readonly Outcome[]> {
-  const plan = await planRemoval(await lake.sides(more), world(more.stop));
-  return applyRemoval(plan, world(more.stop), { onOutcome: () => undefined });
+  return (await removal(lake, [], more)).outcomes;
+}
+
+/** With what stays by itself, as `message`, and what goes by force, as remarks. */
+export async function removal(lake: TestLake, goes: readonly Spared["kind"][], more: Partial<LakeOptions> = {}) {
+  const plan = await planRemoval(await lake.sides(more), world(more.stop), new Set(goes));
+  const outcomes = await applyRemoval(plan, world(more.stop), { onOutcome: () => undefined }, new Set(goes));
+  return { kept: planProblems(plan).map(({ message }) => message), remarks: planRemarks(plan), outcomes };
 }
 
 /** What did not work, as `step: message`. */

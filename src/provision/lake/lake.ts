@@ -10,7 +10,7 @@ import type { Call, Pace } from "../../databricks/wire.ts";
 import type { LakeNames } from "../../lakehouse/names.ts";
 import type { Naming } from "../names.ts";
 import type { Change, Doing } from "../resource.ts";
-import { isMarked, marked, NOT_MARKED } from "./names.ts";
+import { isMarked, markedAdopted, NOT_MARKED } from "./names.ts";
 
 /** The lake as names and settings want it. */
 export type LakeWish = LakeNames & {
@@ -82,13 +82,13 @@ export function foreignByComment({ comment }: Pick<Securable, "comment">): strin
   return isMarked(comment) ? null : NOT_MARKED;
 }
 
-/** The change that adds our mark, for `--adopt`; none where the mark is there. */
+/** The change that adds our mark and that of the adoption, for `--adopt`; none where our mark is there. */
 export function adoption(
   { comment }: Pick<Securable, "comment">,
   mark: (comment: string, doing: Doing) => Promise<unknown>,
 ): Change[] {
   if (isMarked(comment)) return [];
-  const make = async (doing: Doing) => void (await mark(marked(comment), doing));
+  const make = async (doing: Doing) => void (await mark(markedAdopted(comment), doing));
   return [{ action: "update", because: "ownership: not ours -> managed by agent provision", make }];
 }
 

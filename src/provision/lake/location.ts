@@ -21,7 +21,7 @@ import {
   unity,
 } from "./lake.ts";
 import type { LocationMoves } from "./location-moves.ts";
-import { ABOUT, LAKE_ID, marked } from "./names.ts";
+import { ABOUT, LAKE_ID, marked, sparedByComment } from "./names.ts";
 import { SecurableCalls } from "./securable.ts";
 import { passes } from "./validate.ts";
 
@@ -66,6 +66,7 @@ export function locationResource(lake: Lake, use: BucketUse, moves: LocationMove
       ...settingsChange(context, location),
     ],
     create: (doing) => moves.alone(() => createLocation(context, doing)),
+    spares: async ({ location }) => sparedByComment(location.comment),
     remove: async ({ location }, doing) => {
       await securable.asOwner(location, doing, () => deleteLocation(context, location.url, doing));
     },
@@ -152,13 +153,13 @@ function placeChange(context: LocationContext, location: Location, dependants: r
     {
       action: "update",
       because: `${differences.join(", ")}${broken}`,
-      make: (doing) => moves.alone(() => mend(context, doing)),
+      make: (doing) => moves.alone(() => repair(context, doing)),
     },
   ];
 }
 
 /** Reference: the recipe of docs/provision.md, "A location that points to the wrong bucket". */
-async function mend(context: LocationContext, doing: Doing): Promise<void> {
+async function repair(context: LocationContext, doing: Doing): Promise<void> {
   const { lake, id, name, url, credential, securable, moves } = context;
   const actual = await securable.read(doing);
   if (actual === null) throw new AgentError(`Cannot change ${id}: it is gone`, { tryHint: "agent provision apply" });

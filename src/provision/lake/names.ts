@@ -1,7 +1,8 @@
 /** The ids of the Databricks resources, for `needs` across files, and the mark by which ours are known. */
+import { counted } from "../../core/readable-numbers.ts";
 import { STAGES } from "../../core/stage.ts";
 import type { BucketUse } from "../names.ts";
-import { MANAGED_BY, MANAGED_BY_KEY } from "../resource.ts";
+import { ADOPTED_KEY, adoptedSpared, MANAGED_BY, MANAGED_BY_KEY, type Spared } from "../resource.ts";
 
 export const LAKE_ID = {
   access: (credential: string) => `access of storage credential ${credential}`,
@@ -38,7 +39,11 @@ const MARK = `${MANAGED_BY_KEY}=${MANAGED_BY}`;
 
 /** Databricks' objects have no tags that one call could set with them: the comment carries the mark, at its end. */
 export function isMarked(comment: string | undefined): boolean {
-  return new RegExp(`(^|[\\s;(])${MARK}($|[\\s;).])`).test(comment ?? "");
+  return hasWord(MARK, comment);
+}
+
+function hasWord(word: string, comment = ""): boolean {
+  return new RegExp(`(^|[\\s;(])${word}($|[\\s;).])`).test(comment);
 }
 
 /** The comment with the mark; what people wrote before stays. */
@@ -46,4 +51,29 @@ export function marked(comment: string | undefined): string {
   return [comment?.trim() ?? "", MARK].filter((part) => part !== "").join(" ");
 }
 
+export function isAdopted(comment: string | undefined): boolean {
+  return hasWord(ADOPTED_KEY, comment);
+}
+
+/** The comment of what others made and we take over: with their words, our mark, and the mark of the adoption. */
+export function markedAdopted(comment: string | undefined): string {
+  const ours = isMarked(comment) ? (comment ?? "") : marked(comment);
+  return isAdopted(comment) ? ours : `${ours} ${ADOPTED_KEY}`;
+}
+
+/** What was adopted is not deleted as if provision had made it. */
+export function sparedByComment(comment: string | undefined): readonly Spared[] {
+  return isAdopted(comment) ? [adoptedSpared()] : [];
+}
+
 export const NOT_MARKED = `its comment does not say ${MARK}`;
+
+/** Of many names, the first ones are shown. */
+export const NAMED = 5;
+
+/** `it holds 2 tables that agent provision did not make (a, b)` */
+export function foreignContentsText(what: string, names: readonly string[]): string {
+  const more = names.length > NAMED ? ", …" : "";
+  const shown = names.slice(0, NAMED).join(", ");
+  return `it holds ${counted(names.length, what)} that agent provision did not make (${shown}${more})`;
+}

@@ -2,10 +2,17 @@
 import type { SettingValues } from "../../core/settings/settings.ts";
 import { type OpenWorkspace, openWorkspace } from "../../databricks/open-workspace.ts";
 import { loadProfile } from "../../sensor/profile/shipped.ts";
-import { dashboardPage, dashboardResource, findDashboard } from "../load/dashboard.ts";
+import { dashboardPage, dashboardPath, dashboardResource, findDashboard } from "../load/dashboard.ts";
 import { jobResource } from "../load/job.ts";
-import { folderResource, moduleResource, type NotebookSource, notebookResource } from "../load/notebook.ts";
-import { queriesResource } from "../load/queries.ts";
+import {
+  folderResource,
+  moduleResource,
+  type NotebookSource,
+  notebookFolder,
+  notebookPath,
+  notebookResource,
+} from "../load/notebook.ts";
+import { queriesPath, queriesResource } from "../load/queries.ts";
 import { type RunEnd, type RunWish, runJob } from "../load/run.ts";
 import type { Questions } from "../load/shipped-questions.ts";
 import { BUCKET_USES } from "../names.ts";
@@ -127,8 +134,15 @@ function notebookResources(
   notebook: NotebookSource,
   { settings, questions = null }: DatabricksOptions,
 ): readonly Resource[] {
+  const paths = [
+    ...[notebook, ...(notebook.modules ?? [])].map((one) => notebookPath(lake, one)),
+    ...(questions === null ? [] : [queriesPath(lake), dashboardPath(lake)]),
+  ];
   const resources = [
-    folderResource(lake),
+    folderResource(
+      lake,
+      paths.map((path) => path.slice(notebookFolder(lake).length + 1)),
+    ),
     notebookResource(lake, notebook),
     ...(notebook.modules ?? []).map((module) => moduleResource(lake, module)),
     ...(questions === null ? [] : [queriesResource(lake, questions.queries)]),

@@ -7,7 +7,7 @@ import type { TableColumn } from "../../lakehouse/columns.ts";
 import { schemaFullName } from "../../lakehouse/names.ts";
 import type { Change, Doing, Resource } from "../resource.ts";
 import { adoption, foreignByComment, type Lake } from "./lake.ts";
-import { LAKE_ID, marked } from "./names.ts";
+import { LAKE_ID, marked, sparedByComment } from "./names.ts";
 import { SecurableCalls } from "./securable.ts";
 import type { TableWish } from "./table-wishes.ts";
 
@@ -20,6 +20,7 @@ export function tableResource(lake: Lake, { fullName, about, columns }: TableWis
     id,
     side: "databricks",
     needs: [LAKE_ID.schema(schemaFullName(lake))],
+    within: LAKE_ID.schema(schemaFullName(lake)),
     read: (doing) => securable.read(doing),
     foreign: (actual) =>
       foreignByComment(actual) ?? (actual.table_type === "VIEW" ? "it is a view, not a table" : null),
@@ -43,6 +44,7 @@ export function tableResource(lake: Lake, { fullName, about, columns }: TableWis
         if (!isAlreadyThere(error)) throw error;
       });
     },
+    spares: async ({ comment }) => sparedByComment(comment),
     remove: (actual, doing) => securable.remove(actual, doing),
   };
 }

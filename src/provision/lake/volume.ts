@@ -5,7 +5,7 @@ import { type LakeNames, schemaFullName } from "../../lakehouse/names.ts";
 import { bucketUrl, locationName } from "../names.ts";
 import type { Doing, Resource } from "../resource.ts";
 import { createThing, foreignByComment, type Lake, plainUrl, sameUrl, unity } from "./lake.ts";
-import { aboutVolume, LAKE_ID, marked, type VolumeUse } from "./names.ts";
+import { aboutVolume, LAKE_ID, marked, sparedByComment, type VolumeUse } from "./names.ts";
 import { SecurableCalls } from "./securable.ts";
 
 export const volumeFullName = (lake: LakeNames, use: VolumeUse) => `${schemaFullName(lake)}.${use}`;
@@ -32,6 +32,7 @@ export function volumeResource(lake: Lake, use: VolumeUse): Resource<Volume> {
     id,
     side: "databricks",
     needs: [LAKE_ID.schema(schemaFullName(lake)), location],
+    within: LAKE_ID.schema(schemaFullName(lake)),
     read: (doing) => securable.read(doing),
     // A managed volume holds files of its own, which would go with it.
     foreign: (actual) =>
@@ -56,6 +57,7 @@ export function volumeResource(lake: Lake, use: VolumeUse): Resource<Volume> {
       return [...mark, { action: "replace", because: `place: ${plainUrl(is)} -> ${plainUrl(url)}`, make }];
     },
     create,
+    spares: async ({ comment }) => sparedByComment(comment),
     remove: (actual, doing) => securable.remove(actual, doing),
   };
 }

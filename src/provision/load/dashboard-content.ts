@@ -7,16 +7,20 @@ import { isDeepStrictEqual } from "node:util";
 import { asObject, holds } from "../../databricks/json.ts";
 import type { DashboardContent } from "../../databricks/shapes/dashboards.ts";
 import type { LakeNames } from "../../lakehouse/names.ts";
-import { MANAGED_BY, MANAGED_BY_KEY } from "../resource.ts";
+import { ADOPTED_KEY, MANAGED_BY, MANAGED_BY_KEY } from "../resource.ts";
 
 const SUM_DIGITS = 12;
-const MARK = new RegExp(`^-- ${MANAGED_BY_KEY}=${MANAGED_BY} ([0-9a-f]{${SUM_DIGITS}})\\n?$`);
+const MARK = new RegExp(`^-- ${MANAGED_BY_KEY}=${MANAGED_BY} ([0-9a-f]{${SUM_DIGITS}})( ${ADOPTED_KEY})?\\n?$`);
 
-/** As it should be in the workspace. */
-export function wantedContent(shipped: DashboardContent, { catalog, schema }: LakeNames): DashboardContent {
+/** As it should be in the workspace. `isAdopted`: the mark says also that another dashboard was there before. */
+export function wantedContent(
+  shipped: DashboardContent,
+  { catalog, schema }: LakeNames,
+  isAdopted = false,
+): DashboardContent {
   const datasets = (shipped.datasets ?? []).map((dataset) => ({ ...dataset, catalog, schema }));
   const content = { ...shipped, datasets };
-  const mark = `-- ${MANAGED_BY_KEY}=${MANAGED_BY} ${sumOf(content)}\n`;
+  const mark = `-- ${MANAGED_BY_KEY}=${MANAGED_BY} ${sumOf(content)}${isAdopted ? ` ${ADOPTED_KEY}` : ""}\n`;
   return {
     ...content,
     datasets: datasets.map((dataset) => ({ ...dataset, queryLines: [mark, ...(dataset.queryLines ?? [])] })),
@@ -68,6 +72,11 @@ export function originOf(content: DashboardContent): Origin {
   if (sums.length === 0) return "foreign";
   const isWhole = sums.length === datasets.length && sums.every((sum) => sum === sums[0]);
   return isWhole && sums[0] === sumOf(content) ? "ours" : "edited";
+}
+
+/** It took the place of another one, with --adopt. */
+export function isAdopted({ datasets = [] }: DashboardContent): boolean {
+  return datasets.some(({ queryLines: [first = ""] = [] }) => MARK.exec(first)?.[2] !== undefined);
 }
 
 /** Over the fields that we write, without the mark and without fields that Databricks adds. */

@@ -127,9 +127,9 @@ lakeTest(
     ]);
     expect(failuresOf(await apply(lake))).toEqual([]);
     expect(linesOf(await planOf(lake))).toEqual([]);
-    const mended = JSON.parse(liveOf(lake).serialized);
-    expect(mended.pages).toEqual(JSON.parse(first.serialized).pages);
-    expect(mended.uiSettings).toEqual({ theme: { widgetHeaderAlignment: "ALIGNMENT_UNSPECIFIED" } });
+    const repaired = JSON.parse(liveOf(lake).serialized);
+    expect(repaired.pages).toEqual(JSON.parse(first.serialized).pages);
+    expect(repaired.uiSettings).toEqual({ theme: { widgetHeaderAlignment: "ALIGNMENT_UNSPECIFIED" } });
     expect(liveOf(lake).published!.atMs).toBeGreaterThanOrEqual(liveOf(lake).updatedAtMs);
   },
   LONG_MS,

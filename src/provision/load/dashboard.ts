@@ -11,8 +11,8 @@ import type { Call } from "../../databricks/wire.ts";
 import { createThing, deleteThing, type Lake, type LakeWish, readThing } from "../lake/lake.ts";
 import { LAKE_ID } from "../lake/names.ts";
 import { pollUntil, READ_BACK_WAIT } from "../poll.ts";
-import { type Change, type Doing, MANAGED_BY, MANAGED_BY_KEY, type Resource } from "../resource.ts";
-import { isSameContent, originOf, wantedContent, withTheirLook } from "./dashboard-content.ts";
+import { adoptedSpared, type Change, type Doing, MANAGED_BY, MANAGED_BY_KEY, type Resource } from "../resource.ts";
+import { isAdopted, isSameContent, originOf, wantedContent, withTheirLook } from "./dashboard-content.ts";
 import { notebookFolder } from "./notebook.ts";
 
 export type DashboardActual = {
@@ -48,8 +48,11 @@ export function dashboardResource(
     read: (doing) => findDashboard(lake, doing),
     foreign: ({ content }) =>
       originOf(content) === "foreign" ? `no dataset of it says ${MANAGED_BY_KEY}=${MANAGED_BY}` : null,
+    spares: async ({ content }) => (isAdopted(content) ? [adoptedSpared()] : []),
     diff: (actual) => {
-      const wish = { lake, id, wanted };
+      const { content } = actual;
+      const isTheirs = originOf(content) === "foreign" || isAdopted(content);
+      const wish = { lake, id, wanted: isTheirs ? wantedContent(shipped, lake, true) : wanted };
       const changes = [contentChange(wish, actual), warehouseChange(wish, actual, warehouseId)];
       const drafts = changes.filter((change) => change !== null);
       return [...drafts, ...publishChange(wish, actual, drafts.length > 0)];

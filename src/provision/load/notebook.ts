@@ -4,11 +4,11 @@
  */
 import { AgentError } from "../../core/errors.ts";
 import { hasCode } from "../../databricks/failure.ts";
-import { ExportedSource, WorkspaceObject } from "../../databricks/shapes/workspace.ts";
+import { ExportedSource, WorkspaceList, WorkspaceObject } from "../../databricks/shapes/workspace.ts";
 import type { Call } from "../../databricks/wire.ts";
 import { createThing, deleteThing, type Lake, type LakeWish, readThing } from "../lake/lake.ts";
-import { LAKE_ID } from "../lake/names.ts";
-import { type Doing, MANAGED_BY, MANAGED_BY_KEY, type Resource } from "../resource.ts";
+import { foreignContentsText, LAKE_ID } from "../lake/names.ts";
+import { ADOPTED_KEY, adoptedSpared, type Doing, MANAGED_BY, MANAGED_BY_KEY, type Resource } from "../resource.ts";
 
 /** A Python notebook as its source: cells between `# COMMAND ----------`. */
 export type NotebookSource = {
@@ -28,7 +28,8 @@ export const notebookFolder = ({ naming }: LakeWish) => `/Shared/${naming.prefix
 export const notebookPath = (lake: LakeWish, { name }: NotebookSource | ModuleSource) =>
   `${notebookFolder(lake)}/${name}`;
 
-export function folderResource(lake: Lake): Resource<true> {
+/** `own`: the names of what provision puts there. */
+export function folderResource(lake: Lake, own: readonly string[]): Resource<true> {
   const path = notebookFolder(lake);
   const id = LAKE_ID.folder(path);
   return {
@@ -50,7 +51,15 @@ export function folderResource(lake: Lake): Resource<true> {
       const call = workspace(`create ${id}`, "mkdirs", { method: "POST", body: { path }, again: "safe" });
       await lake.workspace.request({ ...call, needs: "CAN_EDIT on the workspace folder /Shared" }, doing);
     },
-    remove: async (_actual, doing) => {
+    spares: async (_actual, doing) => {
+      const names = await foreignIn(lake, own, doing);
+      return names.length === 0 ? [] : [{ kind: "foreign-objects", because: foreignContentsText("object", names) }];
+    },
+    remove: async (_actual, doing, goes) => {
+      for (const name of goes.has("foreign-objects") ? await foreignIn(lake, own, doing) : []) {
+        const body = { path: `${path}/${name}`, recursive: true };
+        await deleteThing(lake, workspace(`delete ${path}/${name}`, "delete", { method: "POST", body }), doing);
+      }
       const call = workspace(`delete ${id}`, "delete", { method: "POST", body: { path, recursive: false } });
       await deleteThing(lake, call, doing).catch((error: unknown) => {
         if (!hasCode(error, "DIRECTORY_NOT_EMPTY")) throw error;
@@ -61,6 +70,14 @@ export function folderResource(lake: Lake): Resource<true> {
       });
     },
   };
+}
+
+/** What others put into the folder: notebooks, files, dashboards and folders, by name. */
+async function foreignIn(lake: Lake, own: readonly string[], doing: Doing): Promise<readonly string[]> {
+  const path = notebookFolder(lake);
+  const call = workspace(`list ${LAKE_ID.folder(path)}`, "list", { query: { path } });
+  const { objects = [] } = (await readThing(lake, WorkspaceList, call, doing)) ?? {};
+  return objects.map((one) => one.path.slice(path.length + 1)).filter((name) => !own.includes(name));
 }
 
 export function notebookResource(lake: Lake, notebook: NotebookSource): Resource<string> {
@@ -97,8 +114,12 @@ export function sourceResource(
   lake: Lake,
   { id, path, source: wanted, mark, import: as, exportFormat }: SourceWish,
 ): Resource<string> {
-  const upload = (doing: Doing, overwrite: boolean) => {
-    const content = Buffer.from(wanted).toString("base64");
+  const adopted = mark.replace(`${MANAGED_BY_KEY}=${MANAGED_BY}`, ADOPTED_KEY);
+  // Taken over, now or earlier: its text is ours, and the line behind the mark says that it was there before.
+  const wantedFor = (actual: string) =>
+    hasLine(actual, mark) && !hasLine(actual, adopted) ? wanted : wanted.replace(mark, `${mark}\n${adopted}`);
+  const upload = (doing: Doing, source: string, overwrite: boolean) => {
+    const content = Buffer.from(source).toString("base64");
     const body = { path, ...as, content, overwrite };
     const call = workspace(`upload ${id}`, "import", {
       method: "POST",
@@ -116,19 +137,22 @@ export function sourceResource(
       const found = await readThing(lake, ExportedSource, workspace(`read ${id}`, "export", { query }), doing);
       return found === null ? null : Buffer.from(found.content ?? "", "base64").toString("utf8");
     },
-    foreign: (source) => (source.split("\n").some((line) => line.trim() === mark) ? null : `it has no line "${mark}"`),
+    foreign: (source) => (hasLine(source, mark) ? null : `it has no line "${mark}"`),
+    spares: async (source) => (hasLine(source, adopted) ? [adoptedSpared()] : []),
     diff: (source) => {
-      if (plain(source) === plain(wanted)) return [];
-      const make = async (doing: Doing) => void (await upload(doing, true));
+      if (plain(source) === plain(wantedFor(source))) return [];
+      const make = async (doing: Doing) => void (await upload(doing, wantedFor(source), true));
       return [{ action: "update", because: "source: another -> that of this version of the agent", make }];
     },
-    create: async (doing) => void (await upload(doing, false)),
+    create: async (doing) => void (await upload(doing, wanted, false)),
     remove: (_actual, doing) => {
       const body = { path, recursive: false };
       return deleteThing(lake, workspace(`delete ${id}`, "delete", { method: "POST", body }), doing);
     },
   };
 }
+
+const hasLine = (source: string, wanted: string) => source.split("\n").some((line) => line.trim() === wanted);
 
 /** The mark behind the header, which has to be the first line for the cells to be seen. */
 export function markedSource({ name, source }: NotebookSource): string {

@@ -12,6 +12,7 @@ import {
   lakeTest,
   linesOf,
   planOf,
+  removal,
   startLake,
   type TestLake,
   world,
@@ -75,7 +76,10 @@ lakeTest(
 
     const inFolder = { ...tree.get(path)!, path: `${folderOf(lake)}/mine` };
     tree.set(inFolder.path, inFolder);
-    expect(failuresOf(await destroy(lake, newer))[0]).toContain("something that agent provision did not make is in it");
+    const { kept } = await removal(lake, [], newer);
+    expect(kept).toEqual([
+      `Cannot destroy workspace folder ${folderOf(lake)}: it holds 1 object that agent provision did not make (mine)`,
+    ]);
     expect([...jobs.keys()]).toEqual([7n]);
     expect(tree.has(path)).toBe(false);
     expect(lake.workspace.journal.complaints()).toEqual([]);
