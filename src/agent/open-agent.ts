@@ -19,6 +19,7 @@ import { openBuffer, patiently } from "./open-buffer.ts";
 import { type AgentInputs, type Lasting, makeParts, type Parts } from "./parts.ts";
 import { Doubt } from "./recovery/doubt.ts";
 import { waitForLock } from "./wait-for-lock.ts";
+import { rulesWhenGood } from "./wait-for-rules.ts";
 
 export type OpenAgent = {
   /** The current ones: after a corrupt or restored buffer, `run` continues with a new buffer and new parts. */
@@ -67,8 +68,9 @@ async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenA
   const { store, now } = inputs;
   const doubt = new Doubt(inputs);
   const opening = { inputs, doubt };
-  const [first, lasting] = await withBuffer(opening, await openBuffer(inputs, undefined, doubt), (buffer): Lasting => {
-    const rules = inputs.rules(buffer.catalogue, LiveRules.last(buffer));
+  const opened = await openBuffer(inputs, undefined, doubt);
+  const [first, lasting] = await withBuffer(opening, opened, async (buffer): Promise<Lasting> => {
+    const rules = await rulesWhenGood(inputs, () => inputs.rules(buffer.catalogue, LiveRules.last(buffer)));
     const sources = inputs.sources(buffer.catalogue, {
       cursor: (uri, isSame) => buffer.cursor(uri, isSame),
       // A buffer that takes the place of a corrupt one knows what it has salvaged.

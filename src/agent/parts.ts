@@ -52,6 +52,8 @@ export type AgentInputs = BufferInputs & {
   /** Called when the buffer is open: sources continue behind their cursors, rules find their columns in the catalogue. */
   readonly sources: (catalogue: SensorCatalogue, committed: Committed) => readonly Source[];
   readonly rules: (catalogue: SensorCatalogue, last: LastRules) => RulesInForce;
+  /** A run without an end waits for its first rules; another one is refused. */
+  readonly waitsForRules?: boolean;
   /** A clock that never goes back and cannot be set; `performance.now` when absent. */
   readonly running?: () => number;
   readonly random: () => number;

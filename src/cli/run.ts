@@ -67,7 +67,7 @@ async function run(flags: Flags<typeof ARGS>, given: Context): Promise<ExitCode>
     running?.parts.rules.readAgain();
   });
   await reporting.listen();
-  const opened = await startAgent(context, { log, once, reporting, systemd }).catch(unlessStopped);
+  const opened = await startAgent(context, { log, once, isLasting, reporting, systemd }).catch(unlessStopped);
   if (opened === null) return 0;
   running = opened;
   reporting.begin(opened);
@@ -132,13 +132,16 @@ function unlessStopped(error: unknown): null {
 type Started = {
   readonly log: Log;
   readonly once: boolean;
+  /** It has no end of its own: no person waits for it. */
+  readonly isLasting?: boolean;
   readonly reporting?: RunReporting;
   readonly systemd?: UnderSystemd | null;
 };
 
 /** Everything that `run` and `demo` share: from settings to an agent that is ready to run. */
-export async function startAgent(context: Context, { log, once, reporting, systemd }: Started): Promise<OpenAgent> {
+export async function startAgent(context: Context, started: Started): Promise<OpenAgent> {
   const { settings, cwd, stop } = context;
+  const { log, once, isLasting = false, reporting, systemd } = started;
   const { profile, otherProfiles, mapping } = loadReadingFiles(settings, cwd, once);
   const names = mapping === null ? null : new MappedNames(mapping, (line) => log.warn("map_names_unseen", line));
   const store = await storeOf(context);
@@ -153,6 +156,7 @@ export async function startAgent(context: Context, { log, once, reporting, syste
       systemd?.waiting(problem?.message ?? null);
     },
     pulse: systemd?.pulse,
+    waitsForRules: isLasting,
     now: Date.now,
     marks: marksOfMachine(settings.machineId),
     random: Math.random,

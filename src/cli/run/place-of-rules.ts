@@ -5,15 +5,16 @@
 
 import { resolve } from "node:path";
 import type { FoundRules, LastRules, RulesInForce } from "../../agent/live-rules.ts";
-import { UsageError } from "../../core/errors.ts";
+import { NoRulesError } from "../../agent/wait-for-rules.ts";
 import type { Log } from "../../core/log/log.ts";
 import { counted } from "../../core/readable-numbers.ts";
 import type { SensorCatalogue } from "../../core/sensor.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import { hasRuleFiles, ignoredEntries } from "../../rules/files/folder-names.ts";
 import { loadRules, loadRuleTexts } from "../../rules/files/load.ts";
 import { builtInRules, SHIPPED_COUNT } from "../../rules/files/shipped.ts";
 import { FolderWatch } from "../../rules/files/watch.ts";
-import { formatProblem, type RuleSet } from "../../rules/rule-set.ts";
+import type { RuleSet } from "../../rules/rule-set.ts";
 import type { Context } from "../frame/command.ts";
 import { DEFAULT_DIR } from "../rules/folder.ts";
 
@@ -21,7 +22,7 @@ import { DEFAULT_DIR } from "../rules/folder.ts";
 export type Earlier = { readonly catalogue: SensorCatalogue; readonly last: LastRules };
 
 /**
- * A refused folder changes nothing: the last set stays in force; when there never was one, the call cannot work. A `./rules`
+ * A refused folder changes nothing: the last set stays in force; when there never was one, NoRulesError. A `./rules`
  * that was in force and is gone is refused too: the rules in the binary replace it only when the user says so.
  */
 export function rulesInForce({ settings, cwd }: Context, { catalogue, last }: Earlier, log: Log): RulesInForce {
@@ -41,9 +42,7 @@ export function rulesInForce({ settings, cwd }: Context, { catalogue, last }: Ea
     log.warn("rules_kept", `The last good rule set is in force: version ${kept.ok.version}`);
     return { set: kept.ok, refused, look, dir: last.dir };
   }
-  throw new UsageError(`Cannot use rules "${dir}":\n${refused.map(formatProblem).join("\n")}`, {
-    tryHint: `agent rules check ${dir}`,
-  });
+  throw new NoRulesError(dir, refused, `agent rules check ${shellWord(dir)}`);
 }
 
 const IGNORED_SHOWN = 10;
