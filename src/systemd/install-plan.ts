@@ -152,8 +152,9 @@ function dataSteps(host: HostView, { dataDir, writes, user }: UnitOptions): Step
       return { what: path, action: "create", because: "the service writes it", shown: [], deeds: [deed] };
     }
     if (found.uid === uid || (found.mode & 0o002) !== 0) return unchanged(path, "it is there");
-    const deed = { do: "own", path, mode: null, owner: user } as const;
-    return { what: path, action: "update", because: `${user} must write it`, shown: [], deeds: [deed] };
+    // Whose folder it is, and what else is in it, is not for this command to change.
+    const because = `${user} cannot write it, so it stays empty. To give it to the service: sudo chown -R ${user}: ${path}`;
+    return { what: path, action: "keep", because, shown: [], deeds: [] };
   });
 }
 
@@ -183,7 +184,7 @@ function unitStep(host: HostView, unit: UnitOptions): Step {
 function runSteps(host: HostView, { name }: UnitOptions, before: readonly Step[]): Step[] {
   const service = `${name}.service`;
   const state = host.unit(service);
-  const isChanged = (what: string) => before.some((step) => step.what.endsWith(what) && step.action !== "none");
+  const isChanged = (what: string) => before.some((step) => step.what.endsWith(what) && step.deeds.length > 0);
   const run = (because: string, ...command: readonly string[]): Step => {
     const line = ["systemctl", ...command];
     return { what: line.join(" "), action: "run", because, shown: [], deeds: [{ do: "run", command: line }] };
@@ -195,7 +196,7 @@ function runSteps(host: HostView, { name }: UnitOptions, before: readonly Step[]
   const isActive = ["active", "reloading"].includes(state["ActiveState"] ?? "");
   // A start that waits for another agent's lock may take long: the command looks at it instead of waiting.
   if (!isActive) steps.push(run("now, too", "restart", "--no-block", service));
-  else if (before.some(({ action }) => action !== "none") || state["NeedDaemonReload"] === "yes") {
+  else if (before.some(({ deeds }) => deeds.length > 0) || state["NeedDaemonReload"] === "yes") {
     steps.push(run("it runs with what was there before", "restart", "--no-block", service));
   }
   return steps;

@@ -1,10 +1,10 @@
 /** The compiled binary reports to a real datagram socket, by a path and by an abstract name. */
 import { afterAll, expect } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentProcess, ENOUGH_MS } from "../testing/agent-process.ts";
-import { testWith } from "../testing/needs.ts";
+import { ROOTS, testWith } from "../testing/needs.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-notify-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -124,6 +124,39 @@ testWith("binary", "time", "linux")(
       expect((await agent.ended).code).toBe(0);
       if (!address.startsWith(folder)) expect(agent.heard).toContain("Cannot report to systemd");
     }
+  },
+  ENOUGH_MS,
+);
+
+testWith(
+  "binary",
+  "time",
+  "linux",
+  "python3",
+  "musl",
+  "a user who is root",
+)(
+  "the C library of Alpine takes the same call, under the same name",
+  async () => {
+    const root = join(folder, "alpine");
+    cpSync(join(ROOTS, "linux-x64-musl"), root, { recursive: true, verbatimSymlinks: true });
+    const program = join(folder, "say.ts");
+    const socket = join(import.meta.dir, "notify-socket.ts");
+    const call =
+      'const s = openNotifySocket(process.argv[2] ?? ""); if (typeof s === "string" || !s.send("READY=1")) process.exit(1);';
+    writeFileSync(program, `import { openNotifySocket } from ${JSON.stringify(socket)};\n${call}\n`);
+    const built = await Bun.build({
+      entrypoints: [program],
+      compile: { outfile: join(root, "say"), target: "bun-linux-x64-musl" },
+    });
+    expect(built.success).toBe(true);
+    const address = `@agent-notify-musl-${process.pid}`;
+    const listener = new Listener(address);
+    expect(await listener.hears("bound")).toBe(true);
+    const done = Bun.spawnSync(["chroot", root, "/say", address]);
+    expect([done.exitCode, done.stderr.toString()]).toEqual([0, ""]);
+    expect(await listener.hears("READY=1")).toBe(true);
+    listener.end();
   },
   ENOUGH_MS,
 );

@@ -49,7 +49,7 @@ export async function install(
   const { notes, ...places } = placesOf(host, usual, host.text(join(usual.configDir, ".env")) ?? fresh);
   const unit: UnitOptions = { ...usual, ...places };
   const plan = planInstall(host, { unit, isUserGiven: flags.user !== undefined, from, dotenv: fresh });
-  const work = plan.steps.filter(({ action }) => action !== "none");
+  const work = plan.steps.filter(({ deeds }) => deeds.length > 0);
   const tell = async (done: boolean) => {
     if (flags.json) await context.write(`${JSON.stringify(planJson(unit.name, done, plan, notes), null, 2)}\n`);
   };
