@@ -136,7 +136,7 @@ function mayFuse(): boolean {
 }
 
 function mayRunContainers(): boolean {
-  const programs = ["dockerd", "containerd", "runc", "ldd", "tar", "ps"];
+  const programs = ["dockerd", "containerd", "runc", "setpriv", "ldd", "tar", "ps"];
   return process.getuid?.() === 0 && mayMount() && programs.every((name) => Bun.which(name) !== null);
 }
 

@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { messageOf } from "../../core/errors.ts";
 import { ENOUGH_MS } from "../agent-process.ts";
 import { asMap, asText } from "./yaml.ts";
 
@@ -38,6 +39,7 @@ const IMAGE = "agent-test-root:latest";
 
 export class Engine {
   readonly #folder = mkdtempSync(join(tmpdir(), "agent-engine-"));
+  readonly #socket = join(this.#folder, "socket");
   readonly #daemon: Bun.Subprocess;
   readonly #containers: Container[] = [];
 
@@ -46,29 +48,55 @@ export class Engine {
     const at = (name: string) => join(this.#folder, name);
     this.#daemon = Bun.spawn(
       [
-        ...["dockerd", "--host", `unix://${at("socket")}`, "--data-root", at("data"), "--exec-root", at("exec")],
+        // It ends with this process, however that ends.
+        ...[
+          "setpriv",
+          "--pdeathsig",
+          "TERM",
+          "dockerd",
+          "--host",
+          `unix://${this.#socket}`,
+          "--data-root",
+          at("data"),
+          "--exec-root",
+          at("exec"),
+        ],
         ...["--pidfile", at("pid"), "--bridge", "none", "--iptables=false", "--ip6tables=false"],
       ],
       { stdin: "ignore", stdout: log, stderr: log },
     );
   }
 
-  /** Null where it does not start here. */
+  /** Null where it cannot start, or runs no container: one line says why. */
   static async start(): Promise<Engine | null> {
     const engine = new Engine();
-    for (const giveUp = performance.now() + ENOUGH_MS; performance.now() < giveUp; await Bun.sleep(100)) {
-      if (engine.#daemon.exitCode !== null) break;
-      if (!existsSync(join(engine.#folder, "socket"))) continue;
-      await engine.#import();
+    try {
+      await engine.#begin();
       return engine;
+    } catch (error) {
+      const log = readFileSync(join(engine.#folder, "log"), "utf8").trimEnd().split("\n").at(-1) ?? "";
+      console.warn(`skipped: dockerd runs no container on this machine (${messageOf(error)}): ${log}`);
+      await engine.end();
+      return null;
     }
-    await engine.end();
-    return null;
+  }
+
+  async #begin(): Promise<void> {
+    for (const giveUp = performance.now() + ENOUGH_MS; !existsSync(this.#socket); await Bun.sleep(100)) {
+      if (this.#daemon.exitCode !== null) throw new Error(`it ended with exit code ${this.#daemon.exitCode}`);
+      if (performance.now() > giveUp) throw new Error("it opens no socket");
+    }
+    await this.#import();
+    const body = { Entrypoint: ["/bin/sh", "-c"], Cmd: ["exit 7"] };
+    const trial = await this.run({ ...body, HostConfig: { NetworkMode: "host", Memory: 64 << 20, NanoCpus: 1e9 } });
+    const code = await trial.exitCode();
+    if (code !== 7) throw new Error(`a container ended with exit code ${code}`);
+    await trial.remove();
   }
 
   /** Ends all containers, too. */
   async end(): Promise<void> {
-    for (const container of this.#containers) await container.remove();
+    if (this.#daemon.exitCode === null) for (const container of this.#containers) await container.remove();
     this.#daemon.kill("SIGTERM");
     await this.#daemon.exited;
     const mounts = readFileSync("/proc/mounts", "utf8").split("\n");
@@ -83,7 +111,7 @@ export class Engine {
     const isBytes = body instanceof Uint8Array;
     const response = await fetch(`http://engine/v1.40${path}`, {
       method,
-      unix: join(this.#folder, "socket"),
+      unix: this.#socket,
       headers: { "content-type": isBytes ? "application/x-tar" : "application/json" },
       ...(body !== undefined && { body: isBytes ? body : JSON.stringify(body) }),
     });
