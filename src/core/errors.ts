@@ -57,7 +57,12 @@ export class DeniedError extends AgentError {
 export function refusalOf({ message, missing, advice }: DeniedError): string {
   const parts = message.includes(missing) ? [message] : [message, `Missing: ${missing}`];
   if (advice !== undefined) parts.push(advice);
-  return parts.map((part) => part.replace(/[.\s]+$/, "")).join(". ");
+  return parts.map(withoutStop).join(". ");
+}
+
+/** For a message in the middle of a text: those from outside often end in a full stop. */
+export function withoutStop(message: string): string {
+  return message.replace(/[.\s]+$/, "");
 }
 
 /** The object is larger than the store takes: half of it may be stored. */

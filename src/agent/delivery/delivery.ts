@@ -5,7 +5,7 @@
  */
 import type { Batch } from "../../buffer/buffer.ts";
 import { free } from "../../core/bytes/bytes.ts";
-import { DeniedError, messageOf, refusalOf, TransientError } from "../../core/errors.ts";
+import { DeniedError, messageOf, refusalOf, TransientError, withoutStop } from "../../core/errors.ts";
 import type { Log } from "../../core/log/log.ts";
 import { type Link, type LinkEvent, newLink, nextLink, waitMs } from "../../uplink/link-state.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
@@ -273,11 +273,6 @@ export class Delivery {
     const rulesVersion = buffer.meta("rules_version") ?? "";
     return { node: nodeId, stage: batch.stage, count: batch.count, agentVersion, rulesVersion };
   }
-}
-
-/** Messages from outside often end in a full stop. */
-function withoutStop(message: string): string {
-  return message.replace(/[.\s]+$/, "");
 }
 
 function firstSeqOf(batch: Batch): number {
