@@ -114,7 +114,8 @@ export class RunHealth {
 
   async #metrics(): Promise<PageContent> {
     const opened = this.#opened;
-    if (opened === null) return { status: 503, type: TEXT_TYPE, body: `${STARTING.message}\n` };
+    if (opened === null)
+      return { status: 503, type: TEXT_TYPE, body: `${safeProblem(this.#waits ?? STARTING).message}\n` };
     const { metricsText } = await import("./metrics.ts");
     // A request for health does not wait for the count.
     await countBacklog(opened, COUNT_MS);

@@ -134,11 +134,17 @@ async function runCommand(command: Command, argv: readonly string[], line: strin
         : resolveSettings(settingSources);
     return await call.run({ ...rest, typed, settings, settingSources });
   } catch (error) {
-    const isLasting = command.supervised === true && error instanceof SettingsError && error.lasting.length > 0;
-    if (command.looks !== true && !isLasting) throw error;
-    tellError(error, world, isLasting ? lastLine(error.lasting) : undefined);
+    const lasting = command.supervised === true ? lastingProblems(error, argv.length > 0) : [];
+    if (command.looks !== true && lasting.length === 0) throw error;
+    tellError(error, world, lasting.length === 0 ? undefined : lastLine(lasting));
     return 2;
   }
+}
+
+/** The problems that every start has until a file is corrected: none where this call was wrong by itself. */
+function lastingProblems(error: unknown, hasFlags: boolean): readonly string[] {
+  if (error instanceof SettingsError) return error.lasting;
+  return error instanceof UsageError && !hasFlags ? [error.message.replaceAll("\n", " ")] : [];
 }
 
 function unknown(name: string, names: readonly string[], line: string): never {

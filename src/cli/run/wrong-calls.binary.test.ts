@@ -23,6 +23,23 @@ binaryTest("a wrong setting of .env ends a run, and the last line says in which 
   expect(readdirSync(cwd)).toEqual([".env"]);
 });
 
+binaryTest(
+  "a file that .env names and that cannot be used is in the last line, too; one of a flag is not repeated",
+  () => {
+    const cwd = newFolder();
+    writeFileSync(join(cwd, ".env"), "AGENT_MAP=nowhere.json\n");
+    const linesOf = (...args: readonly string[]) =>
+      Bun.spawnSync([AGENT_BINARY, "run", ...args], { cwd, env: {} })
+        .stderr.toString()
+        .trimEnd()
+        .split("\n");
+    expect(linesOf().at(-1)).toMatch(
+      /^agent run ended before it began .*: Cannot read map "nowhere\.json": there is no such file$/,
+    );
+    expect(linesOf("--map", "other.json").at(-1)).toStartWith("Try: ");
+  },
+);
+
 binaryTest("a folder as standard input is a wrong call, which changes nothing", () => {
   const cwd = newFolder();
   const done = Bun.spawnSync([AGENT_BINARY, "run", "--source", "stdin:"], { cwd, stdin: openSync(cwd, "r"), env: {} });
