@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AGENT_BINARY } from "../../src/testing/agent-process.ts";
 import { canRun, type Need, testWith } from "../../src/testing/needs.ts";
+import { RealSystemd } from "../../src/testing/real-systemd.ts";
 import type { Commit } from "./commit.ts";
 import { debVersion, writeDeb } from "./deb.ts";
 
@@ -154,3 +155,44 @@ packageTest("purged without readings, nothing of it stays", async () => {
     "ls -d /etc/agent /opt/agent /var/lib/agent /usr/share/agent /usr/bin/agent 2>/dev/null; getent passwd agent; true";
   expect(await said(left)).toBe("");
 });
+
+testWith(...NEEDS, "a systemd of its own")(
+  "systemd runs the package's unit: an update restarts the agent, a removal ends it, and each reading is there once",
+  async () => {
+    const systemd = await RealSystemd.start(AGENT_BINARY);
+    const run = (...command: readonly string[]) => {
+      const { code, out, err } = systemd.run(...command);
+      expect([command, code, code === 0 ? "" : err]).toEqual([command, 0, ""]);
+      return `${out}${err}`;
+    };
+    const pid = () => systemd.property("agent.service", "MainPID");
+    const accepted = () => systemd.property("agent.service", "StatusText").includes("readings accepted");
+    try {
+      for (const name of ["old", "new"]) cpSync(debOf(name), systemd.path(`/media/${name}.deb`));
+      run("dpkg", "--install", "/media/old.deb");
+      expect(systemd.property("agent.service", "ActiveState")).toBe("inactive");
+      run("systemctl", "enable", "--now", "agent");
+      expect(await systemd.until(accepted)).toBe(true);
+      const before = pid();
+      run("dpkg", "--install", "/media/new.deb");
+      expect(await systemd.until(() => !["0", before].includes(pid()) && accepted())).toBe(true);
+      expect(run("agent", "service", "status")).toContain("running");
+      expect(systemd.run("/usr/bin/agent", "service", "install", "--yes").err).toContain("a package brought its unit");
+      run("dpkg", "--remove", "agent");
+      expect(systemd.property("agent.service", "MainPID")).toBe("0");
+      expect(systemd.run("systemctl", "is-enabled", "agent").code).not.toBe(0);
+      const verified = run(
+        "/usr/local/bin/agent",
+        "verify",
+        "--data-dir",
+        "/var/lib/agent",
+        "--store",
+        "dir:/var/lib/agent/lake",
+        "--json",
+      );
+      expect(JSON.parse(verified)).toMatchObject({ ok: true });
+    } finally {
+      await systemd.end();
+    }
+  },
+);
