@@ -42,6 +42,7 @@ const NEEDS = {
   "a user who is root": { isHere: () => process.getuid?.() === 0, bringer: null },
   "a user who is not root": { isHere: () => process.getuid?.() !== 0, bringer: null },
   "a file system that numbers its files": { isHere: numbersFiles, bringer: null },
+  busybox: { isHere: () => Bun.which("busybox") !== null, bringer: null },
   "small disks": { isHere: mayMount, bringer: null },
   /** A file system of our own, in a mount namespace of its own. */
   FUSE: { isHere: mayFuse, bringer: null },

@@ -152,6 +152,29 @@ testOnDevice(
 );
 
 testOnDevice(
+  "a full disk and a read-only one change nothing and are named",
+  async () => {
+    const device = deviceWith(null);
+    const etc = device.at("/etc/agent");
+    expect(Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", etc]).exitCode).toBe(0);
+    try {
+      mkdirSync(join(etc, "rules"));
+      for (const [name, text] of Object.entries(OLD)) writeFileSync(join(etc, "rules", name), text);
+      const large = await putInline(device, { ...NEW, "z.json": `${rule("z", 1)}${" ".repeat(100_000)}` });
+      expect([large.code, large.out]).toEqual([12, expect.stringContaining("FAILED cannot_write: ")]);
+      expect(etcOf(device)).toEqual({ names: ["rules"], rules: OLD, previous: null });
+      expect(Bun.spawnSync(["mount", "-o", "remount,ro", etc]).exitCode).toBe(0);
+      const readOnly = await putInline(device, NEW);
+      expect([readOnly.code, readOnly.out]).toEqual([12, expect.stringContaining("FAILED cannot_write: ")]);
+      expect(etcOf(device)).toEqual({ names: ["rules"], rules: OLD, previous: null });
+    } finally {
+      Bun.spawnSync(["umount", etc]);
+    }
+  },
+  LONG_MS,
+);
+
+testOnDevice(
   "a running agent sees one change, and none of a bad set",
   async () => {
     const device = deviceWith(OLD);
