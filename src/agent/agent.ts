@@ -222,7 +222,7 @@ export class Agent {
     if (runningMs - this.#lastUpkeep >= (upkeep.mustFlush ? LOOK_MS : UPKEEP_MS)) {
       this.#lastUpkeep = runningMs;
       if (!this.#watchFiles()) return;
-      this.#guarded(() => this.#parts.requeue());
+      this.#guarded(() => this.#parts.answer());
       const done = this.#guarded(() => upkeep.run(nowMs, this.#parts.running));
       if (done?.replanned) {
         this.#parts.outbox.reload();

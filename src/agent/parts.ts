@@ -39,6 +39,7 @@ import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";
 import { Upkeep } from "./maintain.ts";
 import { watchOwnHeap } from "./own-heap.ts";
 import { Pipeline } from "./pipeline.ts";
+import { answerAcknowledge } from "./recovery/acknowledge.ts";
 import { reporter } from "./report.ts";
 import { Troubles } from "./troubles.ts";
 
@@ -84,7 +85,7 @@ export type Parts = {
   readonly rules: LiveRules;
   readonly delivery: Delivery;
   /** Sends parked batches again where a command asked for it. */
-  readonly requeue: () => void;
+  readonly answer: () => void;
   readonly upkeep: Upkeep;
   readonly premises: Premises;
   readonly troubles: Troubles;
@@ -144,7 +145,10 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
     pipeline,
     rules,
     delivery,
-    requeue: () => answerRequeue({ dataDir: settings.dataDir, outbox, log, changed: () => delivery.forgetAll() }),
+    answer() {
+      answerRequeue({ dataDir: settings.dataDir, outbox, log, changed: () => delivery.forgetAll() });
+      answerAcknowledge({ dataDir: settings.dataDir, buffer, log, nowMs: now() });
+    },
     upkeep,
     troubles,
     heap,

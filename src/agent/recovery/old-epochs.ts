@@ -24,7 +24,13 @@ export type OldEpoch = Omit<Recovered, "kept" | "unknown"> & {
 };
 
 const anyText = text(/^/, "a text");
-const NOTED = atLeast({ code: anyText, message: anyText, try: anyText, atMs: anyNumber });
+const NOTED = atLeast({
+  code: anyText,
+  message: anyText,
+  try: anyText,
+  atMs: anyNumber,
+  acknowledgedAtMs: optional(anyNumber),
+});
 const OLD_EPOCH: Shape<OldEpoch> = atLeast({
   epoch: anyText,
   nodeId: anyText,
@@ -39,14 +45,25 @@ const OLD_EPOCH: Shape<OldEpoch> = atLeast({
 
 type Meta = Pick<SqliteBuffer, "meta">;
 
-/** The problems that showed when the buffer was opened, which `status` reports for a day: it was corrupt, or a copy. */
+/** The problems that showed when the buffer was opened, which `status` reports for a day or until they are acknowledged: it was corrupt, or a copy. */
 export function openingProblems(buffer: Meta, nowMs: number): Problem[] {
   return [META_CORRUPT, META_COPIED].flatMap((key) => {
     const noted = storedJson(NOTED, buffer.meta(key) ?? "null");
-    if (noted === null) return [];
-    const { atMs, ...problem } = noted;
+    if (noted === null || noted.acknowledgedAtMs !== undefined) return [];
+    const { atMs, acknowledgedAtMs: _, ...problem } = noted;
     return Math.abs(nowMs - atMs) < SHOWN_MS ? [problem] : [];
   });
+}
+
+/** A person has looked at them: they are shown no more. Returns how many. */
+export function acknowledgeOpening(buffer: Meta & SetMeta, nowMs: number): number {
+  const shown = openingProblems(buffer, nowMs).length;
+  for (const key of [META_CORRUPT, META_COPIED]) {
+    const noted = storedJson(NOTED, buffer.meta(key) ?? "null");
+    if (noted !== null && noted.acknowledgedAtMs === undefined)
+      buffer.setMeta(key, JSON.stringify({ ...noted, acknowledgedAtMs: nowMs }));
+  }
+  return shown;
 }
 
 type SetMeta = Pick<SqliteBuffer, "setMeta">;

@@ -9,6 +9,7 @@ export const group: CommandGroup = {
     check: async () => (await import("./check.ts")).command,
     export: async () => (await import("./export.ts")).command,
     prune: async () => (await import("./prune.ts")).command,
+    acknowledge: async () => (await import("./acknowledge.ts")).command,
     requeue: async () => (await import("./requeue.ts")).command,
   },
 };

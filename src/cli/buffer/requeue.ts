@@ -2,22 +2,15 @@
  * `agent buffer requeue`: batches that the store refused for good go out again, under the keys that they have. A running agent
  * does it itself, when it is asked by a file; without one this command writes the buffer, with the data dir's lock.
  */
-import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { askRequeue, isRequeueAsked } from "../../agent/delivery/requeue-request.ts";
-import { lockHolder, tryLock } from "../../buffer/disk/agent-lock.ts";
 import { type ParkedBatch, parkedBatches } from "../../buffer/ledger/holdings.ts";
 import { BufferLedger } from "../../buffer/ledger/ledger.ts";
 import { requeueIn } from "../../buffer/outbox.ts";
-import { AgentError, messageOf } from "../../core/errors.ts";
 import { grouped } from "../../core/readable-numbers.ts";
-import { shellWord } from "../../core/shell-word.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import { settingFlags } from "../frame/flags.ts";
-
-/** A running agent looks every two seconds, and a busy one later. */
-const WAIT_MS = 15_000;
-const POLL_MS = 100;
+import { aloneOrAsk, WAIT_MS } from "./alone-or-ask.ts";
 
 export const command = defineCommand({
   name: "requeue",
@@ -38,8 +31,15 @@ export async function requeue(json: boolean, context: Context, waitMs: number): 
   const dataDir = resolve(context.cwd, context.settings.dataDir);
   const parked = parkedIn(dataDir);
   const rows = parked.reduce((sum, { count }) => sum + count, 0);
-  const { done, by } =
-    parked.length === 0 ? { done: "nothing parked" as const, by: null } : await send(dataDir, context, waitMs);
+  const work = {
+    name: "requeue",
+    alone: () => void requeueIn(dataDir),
+    ask: () => askRequeue(dataDir),
+    isAsked: () => isRequeueAsked(dataDir),
+  };
+  const sent = parked.length === 0 ? null : await aloneOrAsk(dataDir, work, context.stop, waitMs);
+  const done: Done = sent === null ? "nothing parked" : sent.done ? "requeued" : "asked";
+  const by = sent?.by ?? null;
   if (json) await context.write(`${JSON.stringify({ done, batches: parked.length, rows, by }, null, 2)}\n`);
   else for (const line of linesOf(done, by, parked.length, rows)) context.say(line);
   return done === "asked" ? 1 : 0;
@@ -61,34 +61,5 @@ function parkedIn(dataDir: string): readonly ParkedBatch[] {
     return parkedBatches(ledger);
   } finally {
     ledger.close();
-  }
-}
-
-/** `by`: the pid of the agent that does it; null: this command did. */
-async function send(
-  dataDir: string,
-  { stop }: Pick<Context, "stop">,
-  waitMs: number,
-): Promise<{ readonly done: Done; readonly by: number | null }> {
-  try {
-    const lock = tryLock(dataDir, { pid: process.pid, host: hostname(), sinceMs: Date.now() });
-    if (lock !== null) {
-      try {
-        requeueIn(dataDir);
-        return { done: "requeued", by: null };
-      } finally {
-        lock.release();
-      }
-    }
-    const by = lockHolder(dataDir)?.pid ?? null;
-    askRequeue(dataDir);
-    const until = performance.now() + waitMs;
-    while (isRequeueAsked(dataDir) && performance.now() < until && !stop.aborted) await Bun.sleep(POLL_MS);
-    return { done: isRequeueAsked(dataDir) ? "asked" : "requeued", by };
-  } catch (error) {
-    throw new AgentError(`Cannot requeue in "${dataDir}": ${messageOf(error)}`, {
-      cause: error,
-      tryHint: `ls -la ${shellWord(dataDir)}`,
-    });
   }
 }
