@@ -47,3 +47,12 @@ binaryTest("a folder as standard input is a wrong call, which changes nothing", 
   expect([done.exitCode, done.stderr.toString()]).toEqual([2, expect.stringMatching(said)]);
   expect(readdirSync(cwd)).toEqual([]);
 });
+
+binaryTest("a standard input that cannot be read to its end is no success", () => {
+  const cwd = newFolder();
+  const stdin = openSync(join(cwd, "written-only"), "w");
+  const args = ["run", "--source", "stdin:", "--once"];
+  const done = Bun.spawnSync([AGENT_BINARY, ...args], { cwd, stdin, env: {} });
+  expect([done.exitCode, done.stderr.toString()]).toEqual([1, expect.stringContaining("source_ended: ")]);
+  expect(done.stderr.toString()).toContain("Everything that could be read was delivered");
+});

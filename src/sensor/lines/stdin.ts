@@ -93,6 +93,8 @@ export class StdinSource implements Source {
       this.#failure = new TransientError(`Cannot read ${this.uri}: ${messageOf(cause)}; what was read before is kept`, {
         tryHint: "agent status",
         cause,
+        // A pipe cannot be read twice.
+        isFinal: true,
       });
     }
     this.#lines.end();
