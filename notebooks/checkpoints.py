@@ -93,9 +93,10 @@ def demand_no_risk(spark: SparkSession, landing: Landing, checkpoint: str) -> No
     count = objects_at_risk(spark, landing)
     if count == 0:
         return
+    objects, them = ("1 object that is", "it") if count == 1 else (f"{count} objects that are", "these")
     raise LostCheckpoint(
         f"Cannot load table {landing.name}: its checkpoint {landing.folder}/{checkpoint} is gone, and the table holds rows of "
-        f"{count} objects that are in the bucket: to read these again would double them\n"
+        f"{objects} in the bucket: to read {them} again would double its rows\n"
         f"Try: agent provision run --rebuild {landing.stage}"
     )
 

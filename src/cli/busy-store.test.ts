@@ -91,5 +91,5 @@ test("lake clean repeats a delete that failed in passing", async () => {
   answers = [one, one, () => spoken(503, "SlowDown"), () => xml(200, "<DeleteResult></DeleteResult>"), empty];
   const { code, stderr } = await seen("lake", "clean", "--stage", "raw", "--yes");
   expect([code, requests]).toEqual([0, 4]);
-  expect(stderr.at(-1)).toBe("1 objects were deleted.");
+  expect(stderr.at(-1)).toBe("1 object was deleted.");
 });

@@ -110,7 +110,7 @@ test("a statement waits for its warehouse, runs, and gives its rows, in several 
   expect(time.told).toEqual([
     "count: the statement waits for the SQL warehouse, 0 s",
     "count: the statement runs, 1 s",
-    "count: 1 rows",
+    "count: 1 row",
   ]);
 });
 
@@ -184,7 +184,7 @@ test("an answer beyond the limits is a failure that says so; or it is cut there,
   const tooMany = await failure(answering(three).sql.run("list them", "SELECT 1", pace(), { maxRows: 2 }));
   expect(tooMany!.message).toBe("Cannot list them: the answer has more than 2 rows");
   const tooLong = await failure(answering(three).sql.run("list them", "SELECT 1", pace(), { maxBytes: 1 }));
-  expect(tooLong!.message).toBe("Cannot list them: the answer has more than the 1 rows that fit into the limit");
+  expect(tooLong!.message).toBe("Cannot list them: the answer has more than the 1 row that fits into the limit");
   // The warehouse cut it: the rows are no more than were asked for, and yet not all.
   const two = answering({ data_array: [["1"], ["2"]] }, { truncated: true, total_row_count: 2 });
   expect((await failure(two.sql.run("x", "SELECT 1", pace(), { maxRows: 2 })))!.message).toContain("more than 2 rows");

@@ -3,7 +3,9 @@
  * HTTP; a statement continues to run although no one asks about it; and one whose answer was lost may have run: so what changes something
  * must be a statement that may run twice.
  */
+
 import { AgentError, DeniedError, TransientError } from "../core/errors.ts";
+import { counted } from "../core/readable-numbers.ts";
 import { readAnswer } from "./answer.ts";
 import type { Workspace } from "./client.ts";
 import { CHECK, DatabricksError, isMissing, missingFrom } from "./failure.ts";
@@ -156,7 +158,7 @@ export class SqlRunner {
       const next = nextOf(chunk);
       if (next === null) break;
       if (next <= index) throw torn(doing, `chunk ${index} is followed by chunk ${next}`);
-      pace.tell(`${doing}: ${rows.length} rows`);
+      pace.tell(`${doing}: ${counted(rows.length, "row")}`);
       const path = [...STATEMENTS, id, "result", "chunks", String(next)];
       chunk = await this.#workspace.read(Chunk, { doing, method: "GET", path }, pace);
       index = next;
@@ -203,7 +205,10 @@ function bytesOf(row: SqlRow): number {
 }
 
 function tooMuch(doing: string, rows: number, maxRows: number): AgentError {
-  const more = rows >= maxRows ? `more than ${maxRows} rows` : `more than the ${rows} rows that fit into the limit`;
+  const more =
+    rows >= maxRows
+      ? `more than ${maxRows} rows`
+      : `more than the ${counted(rows, "row")} that ${rows === 1 ? "fits" : "fit"} into the limit`;
   return new AgentError(`Cannot ${doing}: the answer has ${more}`, {
     advice: "Ask for less: a shorter time, fewer columns, a LIMIT",
   });

@@ -95,7 +95,7 @@ it("objects that DeleteObjects refuses inside a 200 are not a success", async ()
   const destroy = await world.run(DESTROY);
   expect(destroy.code).toBe(1);
   expect(destroy.stderr).toContain(
-    `Cannot empty bucket "acme-raw-data-us-west-2": 1 objects stay, "${ownKey(1)}": AccessDenied`,
+    `Cannot empty bucket "acme-raw-data-us-west-2": 1 object stays, "${ownKey(1)}": AccessDenied`,
   );
   expect(Object.keys((await accountState(world)).buckets)).toEqual(["acme-raw-data-us-west-2"]);
   world.proxy.onCall = () => "pass";

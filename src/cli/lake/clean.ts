@@ -1,7 +1,7 @@
 /** `agent lake clean`: deletes the objects of the stages. Only those whose names are ours, and only after a yes. */
 import { AgentError } from "../../core/errors.ts";
 import type { ProgressLine } from "../../core/progress.ts";
-import { grouped, roughBytes } from "../../core/readable-numbers.ts";
+import { counted, grouped, roughBytes } from "../../core/readable-numbers.ts";
 import { STAGES, type Stage } from "../../core/stage.ts";
 import { listObjects } from "../../uplink/list-objects.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
@@ -49,7 +49,7 @@ export async function clean(flags: Flags<typeof ARGS>, context: Context, ask: As
     if (total > 0) for (const line of planLines(plan, store, context.columns)) say(line);
     const consent = {
       word: WORD,
-      question: `Type "${WORD}" to delete ${grouped(total)} objects: `,
+      question: `Type "${WORD}" to delete ${counted(total, "object")}: `,
       what: "clean the lake",
       tryHint: `${context.typed} --yes`,
     };
@@ -60,7 +60,12 @@ export async function clean(flags: Flags<typeof ARGS>, context: Context, ask: As
     const removed = await removeAll(store, plan, stop, progress);
     const told = removed.map(({ stage, objects, rows, bytes }) => ({ stage, objects, rows, bytes }));
     if (flags.json) await context.write(`${JSON.stringify(told, null, 2)}\n`);
-    else say(total === 0 ? "There is nothing to delete." : `${grouped(total)} objects were deleted.`);
+    else
+      say(
+        total === 0
+          ? "There is nothing to delete."
+          : `${counted(total, "object")} ${total === 1 ? "was" : "were"} deleted.`,
+      );
     return 0;
   });
 }

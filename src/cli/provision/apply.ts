@@ -1,4 +1,5 @@
 /** `agent provision apply`: shows the plan, asks, and does it, step by step. Twice: nothing to do. Killed: run it again. */
+import { counted } from "../../core/readable-numbers.ts";
 import { applyPlan, confirmPlan } from "../../provision/apply.ts";
 import { makePlan, type Plan, type Problem, planProblems, planRemarks, planSteps } from "../../provision/plan.ts";
 import { type Ask, agreed, askOnTerminal, typed } from "../frame/ask.ts";
@@ -84,7 +85,9 @@ async function carryOut(
   world.end();
   const ok = isDone && changed.length === 0 && planProblems(plan).length === 0;
   say(
-    ok ? `Done: ${done} steps.` : `${done} of ${outcomes.length} steps are done; the same command continues from here.`,
+    ok
+      ? `Done: ${counted(done, "step")}.`
+      : `${done} of ${counted(outcomes.length, "step")} ${outcomes.length === 1 ? "is" : "are"} done; the same command continues from here.`,
   );
   return await tell(ok, outcomes.map(outcomeJson), changed);
 }

@@ -25,7 +25,7 @@ const COMMANDS = [
     argv: ["clean", "--only", "aws"],
     word: "clean",
     needs: "a set-up",
-    done: "Clean: 1 objects and versions deleted from 6 buckets. What a buffer has delivered",
+    done: "Clean: 1 object or version deleted from 6 buckets. What a buffer has delivered",
   },
   { argv: ["rotate-key"], word: "rotate", needs: "a set-up", done: "Deleted: " },
   { argv: ["destroy", "--only", "aws"], word: "destroy", needs: "a set-up", done: "10 of 10 are gone." },

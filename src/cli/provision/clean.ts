@@ -1,6 +1,6 @@
 /** `agent provision clean`: empties the buckets of the stages and the checkpoints, and keeps the set-up. */
 import { AgentError, UsageError } from "../../core/errors.ts";
-import { grouped } from "../../core/readable-numbers.ts";
+import { counted, grouped } from "../../core/readable-numbers.ts";
 import type { Stage } from "../../core/stage.ts";
 import { makePlan, planProblems } from "../../provision/plan.ts";
 import type { Cleaned, CleanPlace } from "../../provision/resource.ts";
@@ -70,14 +70,16 @@ function nothingToClean(stage: Stage | null): UsageError {
 function placeLine({ bucket, prefix, isThere, objects, foreign }: CleanPlace, goesToo: boolean): string {
   const place = `- bucket ${bucket}${prefix === "" ? "" : `, below ${prefix}`}`;
   if (!isThere) return `${place}: it does not exist`;
-  if (foreign.count === 0) return `${place}: ${grouped(objects)} objects`;
+  if (foreign.count === 0) return `${place}: ${counted(objects, "object")}`;
   const fate = goesToo ? "deleted too" : "which stay; --foreign-objects deletes them too";
-  return `${place}: ${grouped(objects - foreign.count)} objects, and ${foreign.text}: ${fate}`;
+  return `${place}: ${counted(objects - foreign.count, "object")}, and ${foreign.text}: ${fate}`;
 }
 
 function doneText(cleaned: readonly Cleaned[]): string {
   const sum = (of: (one: Cleaned) => number) => cleaned.reduce((total, one) => total + of(one), 0);
-  const deleted = `${grouped(sum((one) => one.deleted))} objects and versions deleted from ${cleaned.length} buckets`;
+  const gone = sum((one) => one.deleted);
+  const what = gone === 1 ? "1 object or version" : `${grouped(gone)} objects and versions`;
+  const deleted = `${what} deleted from ${counted(cleaned.length, "bucket")}`;
   const kept = sum((one) => one.kept);
-  return kept === 0 ? deleted : `${deleted}, ${grouped(kept)} objects of others left`;
+  return kept === 0 ? deleted : `${deleted}, ${counted(kept, "object")} of others left`;
 }

@@ -68,7 +68,10 @@ export function edgeUserResource(aws: Aws, wish: AwsWish): Resource<UserActual> 
         boundary: found.User.PermissionsBoundary?.PermissionsBoundaryArn ?? null,
       };
     },
-    remarks: ({ boundary, others }) => othersRemarks({ kind: "user", name, boundary }, others),
+    remarks: ({ boundary, others }, facts) => {
+      const own = edgePolicyOf(wish, facts);
+      return othersRemarks({ kind: "user", name, boundary, own, naming: wish.naming }, others);
+    },
     foreign: ({ tags }) => foreignByTags(tags),
     spares: async ({ tags }) => sparedAdopted(tags),
     diff: (actual, facts) => userChanges(aws, wish, actual, facts),

@@ -33,7 +33,7 @@ const DRIFTS: readonly Drift[] = [
           PolicyDocument: policy("Allow", "s3:*"),
         }),
       ),
-    line: `! warning user ${USER}: policy more, which is not ours, allows s3:*`,
+    line: `! warning user ${USER}: policy more, which is not ours, allows s3:* on our buckets`,
   },
   {
     what: "an inline policy that only denies",
@@ -66,7 +66,7 @@ const DRIFTS: readonly Drift[] = [
         new iamApi.PutRolePermissionsBoundaryCommand({ RoleName: ROLE, PermissionsBoundary: Policy!.Arn! }),
       );
     },
-    line: `! warning role ${ROLE}: policy arn:aws:iam::123456789012:policy/wide, which is not ours, is attached and may allow more`,
+    line: `! warning role ${ROLE}: policy arn:aws:iam::123456789012:policy/wide, which is not ours, allows everything, as an administrator`,
   },
   {
     what: "a lifecycle rule that deletes tables",
@@ -115,6 +115,48 @@ it("each kind is named by plan with what undoes it; apply leaves it and says so;
     const verify = await world.run(["verify", "--only", "aws", "--json"]);
     expect([what, verify.code, JSON.parse(verify.stdout).ok]).toEqual([what, 1, false]);
   }
+});
+
+it("an attached policy is judged by its default version, as an inline one is; what may not be read is said", async () => {
+  await world.reset();
+  expect((await world.run(APPLY)).code).toBe(0);
+  const { iam, iamApi } = world.root;
+  const attached = async (PolicyName: string, document: string) => {
+    const { Policy } = await iam.send(new iamApi.CreatePolicyCommand({ PolicyName, PolicyDocument: document }));
+    await iam.send(new iamApi.AttachUserPolicyCommand({ UserName: USER, PolicyArn: Policy!.Arn! }));
+    return Policy!.Arn!;
+  };
+  await world.asRoot(async () => {
+    const PolicyArn = await attached("grown", policy("Deny", "iam:*"));
+    const PolicyDocument = policy("Allow", "s3:GetObject");
+    await iam.send(new iamApi.CreatePolicyVersionCommand({ PolicyArn, PolicyDocument, SetAsDefault: true }));
+    await attached("less", policy("Deny", "iam:*"));
+    await iam.send(
+      new iamApi.PutUserPolicyCommand({
+        UserName: USER,
+        PolicyName: "stop",
+        PolicyDocument: policy("Deny", "s3:PutObject"),
+      }),
+    );
+  });
+  const arn = "arn:aws:iam::123456789012:policy";
+  const lines = async () =>
+    (await world.run(PLAN)).stdout.split("\n").filter((line) => line.includes("which is not ours"));
+  expect(await lines()).toEqual([
+    `! warning user ${USER}: policy stop, which is not ours, denies s3:PutObject, which our policy allows`,
+    `! warning user ${USER}: policy ${arn}/grown, which is not ours, allows s3:GetObject on our buckets`,
+    `  note user ${USER}: policy ${arn}/less, which is not ours, denies iam:*`,
+  ]);
+  await world.allow((action) => action !== "iam:GetPolicy");
+  expect(await lines()).toEqual([
+    `! warning user ${USER}: policy stop, which is not ours, denies s3:PutObject, which our policy allows`,
+    ...["grown", "less"].map((name) => {
+      const what = `policy ${arn}/${name}, which is not ours, is attached`;
+      return `! warning user ${USER}: ${what}, and what it allows could not be read (iam:GetPolicy on ${arn}/${name})`;
+    }),
+  ]);
+  expect((await world.run(PLAN)).stdout).toContain("1 with a warning.");
+  await world.allow(() => true);
 });
 
 it("a trust policy that is open to everyone is said in words, and repaired with the external id that is there", async () => {

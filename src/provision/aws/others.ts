@@ -1,15 +1,23 @@
 /** What others have given to our user and our roles: policies, groups, a boundary. Plan shows it; apply leaves it. */
+import { AgentError, DeniedError, LoginRefusedError, TransientError } from "../../core/errors.ts";
 import type { FactBook } from "../facts.ts";
+import type { Naming } from "../names.ts";
 import type { ResourceRemark } from "../resource.ts";
 import type { Aws } from "./clients.ts";
 import { type AwsCall, askMaybe, NO_ENTITY } from "./failure.ts";
-import { stringsIn } from "./policy-json.ts";
-import { type PolicyDocument, readPolicy, statementsOf } from "./policy-read.ts";
+import type { Policy } from "./policy-json.ts";
+import { type PolicyDocument, readPolicy } from "./policy-read.ts";
+import { powersOf } from "./powers.ts";
+
+/** A managed policy, as its default version says it. */
+type AttachedPolicy = { readonly arn: string } & (
+  | { readonly policy: PolicyDocument }
+  | { readonly policy: null; readonly unread: string }
+);
 
 export type Others = {
   readonly inline: readonly { readonly name: string; readonly policy: PolicyDocument }[];
-  /** ARNs. */
-  readonly attached: readonly string[];
+  readonly attached: readonly AttachedPolicy[];
   /** A role has none. */
   readonly groups: readonly string[];
 };
@@ -39,7 +47,7 @@ export async function othersOfUser({ aws, name, call, facts, own }: OthersQuery)
   };
   return {
     inline: await documentsOf(inline?.PolicyNames, own, document),
-    attached: (attached?.AttachedPolicies ?? []).flatMap(({ PolicyArn }) => PolicyArn ?? []),
+    attached: await attachedOf(aws, attached?.AttachedPolicies),
     groups: (groups?.Groups ?? []).flatMap(({ GroupName }) => GroupName ?? []),
   };
 }
@@ -59,9 +67,42 @@ export async function othersOfRole({ aws, name, call, facts, own }: OthersQuery)
   };
   return {
     inline: await documentsOf(inline?.PolicyNames, own, document),
-    attached: (attached?.AttachedPolicies ?? []).flatMap(({ PolicyArn }) => PolicyArn ?? []),
+    attached: await attachedOf(aws, attached?.AttachedPolicies),
     groups: [],
   };
+}
+
+/** A policy that may not be read is kept, with the reason: no one can say that it is harmless. */
+async function attachedOf(aws: Aws, attached: readonly { PolicyArn?: string | undefined }[] = []) {
+  const found = await Promise.all(
+    attached.map(async ({ PolicyArn: arn = "" }): Promise<readonly AttachedPolicy[]> => {
+      try {
+        const policy = await managedPolicy(aws, arn);
+        return policy === null ? [] : [{ arn, policy }];
+      } catch (error) {
+        if (!(error instanceof AgentError) || error instanceof TransientError || error instanceof LoginRefusedError) {
+          throw error;
+        }
+        return [{ arn, policy: null, unread: error instanceof DeniedError ? error.missing : error.message }];
+      }
+    }),
+  );
+  return found.flat();
+}
+
+/** Null where it was detached and deleted meanwhile. */
+async function managedPolicy({ iam, iamApi }: Aws, arn: string): Promise<PolicyDocument | null> {
+  const of = { PolicyArn: arn };
+  const read = <T>(action: string, send: () => Promise<T>) =>
+    askMaybe({ doing: `read policy "${arn}"`, action: `iam:${action}`, on: arn }, NO_ENTITY, send);
+  const found = await read("GetPolicy", () => iam.send(new iamApi.GetPolicyCommand(of)));
+  const VersionId = found?.Policy?.DefaultVersionId;
+  if (VersionId === undefined) return null;
+  const version = await read("GetPolicyVersion", () =>
+    iam.send(new iamApi.GetPolicyVersionCommand({ ...of, VersionId })),
+  );
+  const document = version?.PolicyVersion?.Document;
+  return document === undefined ? null : readPolicy(document, `read policy "${arn}"`);
 }
 
 async function documentsOf(
@@ -79,27 +120,30 @@ async function documentsOf(
   return found.flat();
 }
 
-export type Holder = { readonly kind: "user" | "role"; readonly name: string; readonly boundary: string | null };
+export type Holder = {
+  readonly kind: "user" | "role";
+  readonly name: string;
+  readonly boundary: string | null;
+  /** What ours allows. */
+  readonly own: Policy;
+  readonly naming: Naming;
+};
 
-/** Each with the command that deletes it. What can only refuse is a note. */
-export function othersRemarks({ kind, name, boundary }: Holder, others: Others): ResourceRemark[] {
+/** Each with the command that deletes it. What can only refuse is a note, unless it refuses what our policy allows. */
+export function othersRemarks({ kind, name, boundary, own, naming }: Holder, others: Others): ResourceRemark[] {
   const of = `--${kind}-name ${name}`;
-  const remarks: ResourceRemark[] = others.inline.map(({ name: policy, policy: document }) => {
-    const actions = (effect: "Allow" | "Deny") =>
-      statementsOf(document).flatMap((one) =>
-        one.Effect === effect ? stringsIn(one["Action"] ?? "what is not named") : [],
-      );
-    const allowed = actions("Allow");
-    return allowed.length > 0
-      ? warning(
-          `policy ${policy}, which is not ours, allows ${listed(allowed)}`,
-          `aws iam delete-${kind}-policy ${of} --policy-name ${policy}`,
-        )
-      : note(`policy ${policy}, which is not ours, denies ${listed(actions("Deny"))}`);
-  });
-  for (const arn of others.attached) {
+  const judged = (policy: string, document: PolicyDocument, hint: string) => {
+    const { level, text } = powersOf(document, own, naming);
+    const message = `policy ${policy}, which is not ours, ${text}`;
+    return level === "warning" ? warning(message, hint) : note(message);
+  };
+  const remarks = others.inline.map(({ name: policy, policy: document }) =>
+    judged(policy, document, `aws iam delete-${kind}-policy ${of} --policy-name ${policy}`),
+  );
+  for (const one of others.attached) {
+    const { arn } = one;
     const detach = `aws iam detach-${kind}-policy ${of} --policy-arn ${arn}`;
-    remarks.push(warning(`policy ${arn}, which is not ours, is attached and may allow more`, detach));
+    remarks.push(one.policy === null ? unread(arn, one.unread) : judged(arn, one.policy, detach));
   }
   for (const group of others.groups) {
     const leave = `aws iam remove-user-from-group ${of} --group-name ${group}`;
@@ -111,9 +155,13 @@ export function othersRemarks({ kind, name, boundary }: Holder, others: Others):
   return remarks;
 }
 
-function listed(actions: readonly string[]): string {
-  const unique = [...new Set(actions)];
-  return `${unique.slice(0, 4).join(", ")}${unique.length > 4 ? ", …" : ""}`;
+function unread(arn: string, why: string): ResourceRemark {
+  return {
+    level: "warning",
+    message: `policy ${arn}, which is not ours, is attached, and what it allows could not be read (${why})`,
+    advice: "Read it yourself, or get iam:GetPolicy and iam:GetPolicyVersion on it",
+    try: `aws iam get-policy --policy-arn ${arn}`,
+  };
 }
 
 function warning(message: string, hint: string): ResourceRemark {

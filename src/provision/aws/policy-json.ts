@@ -44,3 +44,12 @@ export function stringsIn(value: unknown): string[] {
 export function policyLength(policy: unknown): number {
   return JSON.stringify(policy).replace(/\s/g, "").length;
 }
+
+/** As IAM does: `*` is any text, `?` any letter; actions in any case. */
+export function matches(pattern: string, text: string): boolean {
+  const escaped = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
+  return new RegExp(`^${escaped}$`, "i").test(text);
+}

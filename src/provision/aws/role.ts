@@ -65,7 +65,10 @@ export function roleResource(aws: Aws, role: RoleWish, wish: AwsWish): Resource<
     tells: role.tells,
     learn: ({ tags }) => role.told({ isOurs: foreignByTags(tags) === null }),
     read: (doing) => readRole(aws, role, call, doing.facts),
-    remarks: ({ boundary, others }) => othersRemarks({ kind: "role", name: role.name, boundary }, others),
+    remarks: ({ boundary, others }, facts) => {
+      const own = role.policy(facts);
+      return othersRemarks({ kind: "role", name: role.name, boundary, own, naming: wish.naming }, others);
+    },
     foreign: ({ tags }) => foreignByTags(tags),
     spares: async ({ tags }) => sparedAdopted(tags),
     diff: (actual, facts) => roleChanges(aws, { role, wish }, actual, facts),

@@ -1,6 +1,8 @@
 /** Emptying a bucket, versions and delete markers and unfinished uploads included, as fast as the server takes it. */
+
 import type { DeleteObjectsCommandOutput } from "@aws-sdk/client-s3";
 import { AgentError, DeniedError, TransientError } from "../../core/errors.ts";
+import { counted } from "../../core/readable-numbers.ts";
 import type { Aws } from "../aws/clients.ts";
 import { answerOf, askMaybe, POLICY } from "../aws/failure.ts";
 import { tryAgain } from "../poll.ts";
@@ -110,7 +112,7 @@ export function throwRefusal(
   const errors = Errors.filter(({ Code }) => Code !== "NoSuchKey" && Code !== "NoSuchVersion");
   const [first] = errors;
   if (first === undefined) return;
-  const message = `Cannot empty bucket "${bucket}": ${errors.length} objects stay, "${first.Key}": ${first.Code}: ${first.Message}`;
+  const message = `Cannot empty bucket "${bucket}": ${counted(errors.length, "object")} ${errors.length === 1 ? "stays" : "stay"}, "${first.Key}": ${first.Code}: ${first.Message}`;
   const denied = errors.find(({ Code }) => Code === "AccessDenied");
   if (denied !== undefined) {
     throw new DeniedError(message, {

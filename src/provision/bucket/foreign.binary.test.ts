@@ -125,9 +125,9 @@ it("clean counts what it deleted, and leaves the objects of others by name", asy
     ],
   ]);
   expect(first.stderr).toContain(
-    `- bucket ${RAW}: 1 objects, and 1 object that is not the agent's ("archive/other-team.json"): which stay; --foreign-objects deletes them too\n`,
+    `- bucket ${RAW}: 1 object, and 1 object that is not the agent's ("archive/other-team.json"): which stay; --foreign-objects deletes them too\n`,
   );
-  expect(first.stderr).toContain("Clean: 3 objects and versions deleted from 2 buckets, 1 objects of others left.");
+  expect(first.stderr).toContain("Clean: 3 objects and versions deleted from 2 buckets, 1 object of others left.");
   expect([await keysIn(RAW), await keysIn(CHECKPOINTS)]).toEqual([
     ["archive/other-team.json"],
     ["theirs.txt", "validated/offsets/0"],

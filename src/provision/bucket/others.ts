@@ -2,7 +2,7 @@
 import type { LifecycleRule } from "@aws-sdk/client-s3";
 import { STAGES } from "../../core/stage.ts";
 import { NODES_PREFIX } from "../../fleet/heartbeat.ts";
-import { stringsIn } from "../aws/policy-json.ts";
+import { matches, stringsIn } from "../aws/policy-json.ts";
 import { type PolicyStatement, statementsOf } from "../aws/policy-read.ts";
 import { type BucketUse, checkpointPrefix, MANAGED_PREFIX } from "../names.ts";
 import type { ResourceRemark } from "../resource.ts";
@@ -106,14 +106,6 @@ function actionsIn(statement: PolicyStatement): string[] {
   const among = (patterns: readonly string[], action: string) => patterns.some((one) => matches(one, action));
   if (notNamed.length > 0) return ACTIONS.filter((action) => !among(notNamed, action));
   return ACTIONS.filter((action) => among(named, action));
-}
-
-function matches(pattern: string, text: string): boolean {
-  const escaped = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${escaped}$`, "i").test(text);
 }
 
 function concerns(statement: PolicyStatement, parties: readonly string[]): boolean {

@@ -162,7 +162,7 @@ it("a wrong location is reported with its reason, also to scripts, and repaired"
       side: "databricks",
     },
   ]);
-  expect((await done("apply", "--yes")).stderr).toEndWith("Done: 1 steps.\n");
+  expect((await done("apply", "--yes")).stderr).toEndWith("Done: 1 step.\n");
   expect(locations.get(name)!.url).toBe("s3://acme-raw-data-us-west-2");
 });
 

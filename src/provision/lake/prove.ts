@@ -41,7 +41,7 @@ function tableTrials(lake: Lake, doing: Doing): readonly Trial[] {
       const statement = `SELECT count(*) AS n FROM ${quotedName(...name.split("."))}`;
       const { rows } = await lake.sql.run(`count the rows of ${name}`, statement, doing);
       const count = rows[0]?.[0];
-      return { ok: count !== undefined && count !== null, detail: `${count ?? "no"} rows` };
+      return { ok: count !== undefined && count !== null, detail: count === "1" ? "1 row" : `${count ?? "no"} rows` };
     };
     return { claim: `table ${name} answers a query`, work };
   });

@@ -141,7 +141,7 @@ sparkTest(
       await expect(refusal).rejects.toThrow(
         new RegExp(
           `Cannot load table ${tableOf(name)}: its checkpoint .*/${name}-checkpoints-${REGION}/autoloader/raw/\\S+ is gone, and the table holds ` +
-            "rows of 1 objects that are in the bucket: to read these again would double them\nTry: agent provision run --rebuild raw",
+            "rows of 1 object that is in the bucket: to read it again would double its rows\nTry: agent provision run --rebuild raw",
         ),
       );
       expect(await idsIn(name)).toEqual(upTo(20));
