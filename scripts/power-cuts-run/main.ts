@@ -67,6 +67,9 @@ class Run {
   /** Trials in which a difference was found. */
   readonly #found: Record<Lie, number> = { none: 0, files: 0, folders: 0 };
 
+  /** In the ends that were judged of the scene that drops readings. */
+  #losses = { dropped: 0, late: 0 };
+
   constructor(options: Options) {
     this.#options = options;
   }
@@ -88,11 +91,15 @@ class Run {
       for (let trial = 0; trial < trials && !this.#isDone(); trial++) {
         if (!(await this.#try(scene, name, hashAt(key, trial)))) return false;
       }
+      const { dropped, late } = stand.judged;
+      if (name === "drops") this.#losses = { dropped: this.#losses.dropped + dropped, late: this.#losses.late + late };
       say(`${name}, ${scene.changes.length} changes: ${this.#describe()}`);
       if (!keep) rmSync(outside, { recursive: true, force: true });
     }
     for (const [where, count] of [...this.#wheres].toSorted()) say(`${String(count).padStart(5)}  ${where}`);
     say(`seed ${seed}: ${this.#describe()}`);
+    const { dropped, late } = this.#losses;
+    if (dropped + late > 0) say(`${dropped} readings were dropped, and ${late} came late for their window`);
     const isFoundOut = this.#found.files > 0 && this.#found.folders > 0;
     if (!isFoundOut) say("FAILED: a disk that lies about its syncs was not found out, so nothing was tested");
     return isFoundOut;

@@ -109,6 +109,9 @@ export class Stand {
     await ended(agent, 20_000);
   }
 
+  /** Of all ends that were judged: readings that came late for their window, and that were dropped. */
+  readonly judged = { late: 0, dropped: 0 };
+
   /** What the last agent said. */
   heard = "";
 
