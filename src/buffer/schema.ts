@@ -127,6 +127,38 @@ export function configure(db: Database): void {
 /** No binary will have so many: a version above is a damaged header. */
 const NO_VERSION = 1_000;
 
+/**
+ * In `meta`: the version once more. The header has no checksum, and a flipped bit in it looks like the database of another binary.
+ * Every binary of a later schema writes both.
+ */
+const VERSION_AGAIN = "schema_version";
+/** Each is there from this version on. */
+const TABLES_SINCE: readonly (readonly [table: string, version: number])[] = [
+  ["meta", 1],
+  ["rule_state", 3],
+  ["flaw", 4],
+  ["conflict", 6],
+  ["window_state", WINDOW_STATES_SINCE],
+];
+
+/** Why the version in the header cannot be that of this file, or null. */
+export function versionDamage(db: Database): CorruptRowError | null {
+  const found = versionIn(db);
+  const made = db.query<{ name: string }, []>("SELECT name FROM sqlite_master WHERE type = 'table'").all();
+  const tables = new Set(made.map(({ name }) => name));
+  const known = TABLES_SINCE.findLast(([table]) => tables.has(table))?.[1] ?? 0;
+  const again = tables.has("meta")
+    ? Number(db.query("SELECT value FROM meta WHERE key = ?").values(VERSION_AGAIN)[0]?.[0] ?? Number.NaN)
+    : Number.NaN;
+  const isOlder = found < known || found < again;
+  const isNewer = found > NO_VERSION || (found > SCHEMA_VERSION && again !== found);
+  return isOlder || isNewer ? new CorruptRowError(`Cannot read the buffer's header: version ${found}`) : null;
+}
+
+function versionIn(db: Database): number {
+  return db.query<{ user_version: number }, []>("PRAGMA user_version").get()!.user_version;
+}
+
 /** For writing, set up and of this binary's version. Where that or `first` fails, it is closed: a start may try for hours. */
 export function openDatabase(path: string, first: (db: Database) => void): Database {
   const db = privateDatabase(path);
@@ -143,8 +175,9 @@ export function openDatabase(path: string, first: (db: Database) => void): Datab
 
 /** Brings the schema up to this binary's version. Throws UsageError where the database is newer than the binary. */
 export function migrate(db: Database, path: string): void {
-  const { user_version: found } = db.query<{ user_version: number }, []>("PRAGMA user_version").get()!;
-  if (found < 0 || found > NO_VERSION) throw new CorruptRowError(`Cannot read the buffer's header: version ${found}`);
+  const damage = versionDamage(db);
+  if (damage !== null) throw damage;
+  const found = versionIn(db);
   if (found > SCHEMA_VERSION) {
     throw new UsageError(
       `Cannot open buffer "${path}": its schema is version ${found}, newer than this binary's ${SCHEMA_VERSION}`,
@@ -157,6 +190,9 @@ export function migrate(db: Database, path: string): void {
       db.run(`PRAGMA user_version = ${found + done + 1}`);
     }).immediate();
   }
+  const again = db.query("SELECT value FROM meta WHERE key = ?").values(VERSION_AGAIN)[0]?.[0];
+  if (again !== String(SCHEMA_VERSION))
+    db.query("INSERT OR REPLACE INTO meta VALUES (?, ?)").run(VERSION_AGAIN, String(SCHEMA_VERSION));
 }
 
 /** Adds the columns of new slots and renews the wide view. Inside the caller's transaction. */

@@ -143,6 +143,7 @@ binaryTest("a database that is newer than the binary exits 2 and is left as it i
   const { Database } = await import("bun:sqlite");
   const db = new Database(join(cwd, "agent-data", "buffer.db"));
   db.run("PRAGMA user_version = 999");
+  db.run("UPDATE meta SET value = '999' WHERE key = 'schema_version'");
   db.close();
   const { code, stderr } = run(cwd, ["run", "--source", "stdin:", "--once"]);
   expect([code, stderr]).toEqual([2, expect.stringMatching(/version 999, newer than this binary's.*\nTry: /)]);

@@ -362,6 +362,8 @@ test("a file that is not a buffer is refused with what to try: a wrong call, or 
   expect(() => readStatus(dir, node.settings, NOW)).toThrow(UsageError);
   const newer = new Database(path);
   newer.run("PRAGMA user_version = 99");
+  newer.run("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT)");
+  newer.run("INSERT INTO meta VALUES ('schema_version', '99')");
   newer.close();
   expect(() => readStatus(dir, node.settings, NOW)).toThrow(/newer than this binary's/);
   rmSync(path);

@@ -11,7 +11,7 @@ import { shellWord } from "../../core/shell-word.ts";
 import { whyUnreadable, whyUnusable } from "../disk/trouble.ts";
 import { type EarlierEpoch, earlierEpochs, ownerOf, type SeqOwner } from "../earlier-epochs.ts";
 import { outsideTrouble } from "../outside-error.ts";
-import { SCHEMA_VERSION } from "../schema.ts";
+import { SCHEMA_VERSION, versionDamage } from "../schema.ts";
 import { BUFFER_FILE } from "../sqlite-buffer.ts";
 
 /** A checkpoint or a writer's start may hold the file for a moment. */
@@ -118,6 +118,8 @@ function begun(db: Database): Database {
 /** An older schema is read as it is: its agent may still be running. */
 function versionOf(db: Database, dataDir: string, path: string): number {
   const { user_version: found } = db.query<{ user_version: number }, []>("PRAGMA user_version").get()!;
+  const damage = versionDamage(db);
+  if (damage !== null) throw damage;
   if (found === 0) throw noBuffer(dataDir, `its "${BUFFER_FILE}" holds no buffer`);
   if (found <= SCHEMA_VERSION) return found;
   throw new UsageError(

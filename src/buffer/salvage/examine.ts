@@ -10,6 +10,7 @@ import { codeOf } from "../../core/errors.ts";
 import { chunksOf } from "../../core/seq-range.ts";
 import { breathe } from "../../core/time/bell.ts";
 import { CorruptRowError, isCorruption } from "../corruption.ts";
+import { versionDamage } from "../schema.ts";
 import { BUFFER_FILE } from "../sqlite-buffer.ts";
 import { isLogDamaged } from "./log.ts";
 
@@ -61,6 +62,8 @@ async function check(path: string, how: ExamineHow): Promise<unknown> {
     db = new Database(path, { readwrite: true });
     db.run(`PRAGMA busy_timeout = ${BUSY_MS}`);
     db.run("PRAGMA cell_size_check = ON");
+    const damage = versionDamage(db);
+    if (damage !== null) return damage;
     if (how.isThorough || statSync(path).size <= (how.smallBytes ?? SMALL_BYTES))
       checkWhole(db, "PRAGMA integrity_check(1)");
     else await checkInPieces(db, how.stop);

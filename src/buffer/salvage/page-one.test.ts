@@ -50,7 +50,7 @@ test("a file that is cut off beside a whole log: what the log has is read, altho
   const damaged = DamagedBuffer.open(path, { ingestedAtMs: 0, rulesVersion: "", agentVersion: "0", timeQuality: "ok" });
   expect(damaged?.meta("node_id")).toBe("edge-7");
   damaged?.close();
-});
+}, 60_000);
 
 const tablesOf = (db: Database) =>
   db
