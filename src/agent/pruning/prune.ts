@@ -3,7 +3,7 @@
  * said, what was not delivered, as a counted loss. Each transaction leaves a whole buffer, so a process may die anywhere.
  */
 import { hostname } from "node:os";
-import { type DataDirLock, lockHolder, tryLock } from "../../buffer/disk/agent-lock.ts";
+import { type DataDirLock, isLocked, lockHolder, tryLock } from "../../buffer/disk/agent-lock.ts";
 import { compact, sizeOnDisk } from "../../buffer/disk/compact.ts";
 import { deliveredThrough, Retention, settledThrough } from "../../buffer/disk/retention.ts";
 import { DiskRoom } from "../../buffer/disk/room.ts";
@@ -115,11 +115,20 @@ export async function prune(plan: PrunePlan, how: PruneHow): Promise<Pruned> {
 function lockFor(dataDir: string): DataDirLock {
   const lock = tryLock(dataDir, { pid: process.pid, host: hostname(), sinceMs: Date.now() });
   if (lock !== null) return lock;
+  throw besideAgent(dataDir);
+}
+
+/** Throws AgentError where an agent has the data dir: before anyone is asked. */
+export function expectNoAgent(dataDir: string): void {
+  if (isLocked(dataDir)) throw besideAgent(dataDir);
+}
+
+function besideAgent(dataDir: string): AgentError {
   const pid = lockHolder(dataDir)?.pid;
-  throw new AgentError(
-    `Cannot prune "${dataDir}": an agent is at work there. It deletes what is delivered after AGENT_KEEP, and earlier where room is short. Stop it first`,
-    { tryHint: pid === undefined ? "agent config show" : `ps -p ${pid} -o pid,user,args` },
-  );
+  const why = "It deletes what is delivered after AGENT_KEEP, and earlier where room is short. Stop it first";
+  return new AgentError(`Cannot prune "${dataDir}": an agent is at work there. ${why}`, {
+    tryHint: pid === undefined ? "agent config show" : `ps -p ${pid} -o pid,user,args`,
+  });
 }
 
 async function deleteRows(

@@ -163,7 +163,7 @@ test("a data dir with an agent at work, and a call that does not say what, are r
   node.take(10);
   expect((await seen("prune")).stderr[0]).toBe("Cannot prune: say what, by --delivered or --before");
   const lock = tryLock(node.dataDir, { pid: 4711, host: "h", sinceMs: 0 });
-  const { code, stderr } = await seen("prune", "--delivered", "--undelivered", "--yes");
+  const { code, stderr } = await seen("prune", "--delivered", "--undelivered");
   expect([code, stderr.at(-2)]).toEqual([1, expect.stringContaining("an agent is at work there")]);
   expect(stderr.at(-1)).toBe("Try: ps -p 4711 -o pid,user,args");
   lock?.release();

@@ -47,7 +47,7 @@ export async function pruneBuffer(flags: Flags<typeof ARGS>, context: Context, a
   const moment = { nowMs, command: "agent buffer prune" };
   const beforeMs =
     flags.before === undefined ? Number.MAX_SAFE_INTEGER : await momentFlag("before", flags.before, moment);
-  const { planPrune, prune } = await import("../../agent/pruning/prune.ts");
+  const { expectNoAgent, planPrune, prune } = await import("../../agent/pruning/prune.ts");
   const { BufferLedger } = await import("../../buffer/ledger/ledger.ts");
   const dataDir = resolve(context.cwd, settings.dataDir);
   const ledger = BufferLedger.open(dataDir);
@@ -58,6 +58,7 @@ export async function pruneBuffer(flags: Flags<typeof ARGS>, context: Context, a
     ledger.close();
   }
   for (const line of planLines(plan)) say(line);
+  expectNoAgent(dataDir);
   const word = plan.lost > 0 ? "lose" : "prune";
   const question =
     plan.lost > 0 ? `Type "${word}" to lose ${grouped(plan.lost)} readings: ` : `Type "${word}" to delete them: `;
