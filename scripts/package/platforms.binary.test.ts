@@ -56,7 +56,7 @@ async function rootFor(target: string): Promise<Root> {
     path: root,
     run: async (args, env = {}) => {
       const child = Bun.spawn([...into(root), ...emulator, "/agent", ...args], {
-        env: { PATH: process.env["PATH"] ?? "", HOME: "/", ...env },
+        env: { PATH: process.env["PATH"] ?? "", ...env },
         stdin: "ignore",
         stdout: "pipe",
         stderr: "pipe",
@@ -179,7 +179,7 @@ async function refusal(root: Root, args: readonly string[], env: Readonly<Record
     program: "/usr/bin/env",
     args: [...into(root.path), "/agent", ...args],
     cwd: folder,
-    env: { HOME: "/", ...env },
+    env,
   });
   await agent.says("uplink");
   agent.kill("SIGTERM");
