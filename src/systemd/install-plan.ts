@@ -35,6 +35,7 @@ export function planInstall(host: HostView, request: InstallRequest): Plan {
   const steps = [
     userStep(host, request),
     binaryStep(host, request),
+    ...linkSteps(host, unit.binary),
     ...configSteps(host, request),
     ...dataSteps(host, unit),
     unitStep(host, unit),
@@ -101,6 +102,20 @@ function binaryStep(host: HostView, { unit, from }: InstallRequest): Step {
       { do: "binary", from, path },
     ],
   };
+}
+
+/** So that a person can type `agent`. */
+export const COMMAND_LINK = "/usr/local/bin/agent";
+
+function linkSteps(host: HostView, binary: string): Step[] {
+  const [folder, there] = [host.facts(dirname(COMMAND_LINK)), host.facts(COMMAND_LINK)];
+  if (folder === null) return [];
+  if (there !== null) {
+    const isOurs = there.identity === host.facts(binary)?.identity;
+    return [unchanged(COMMAND_LINK, isOurs ? "the command is there" : "another file is there")];
+  }
+  const deed = { do: "run", command: ["ln", "-sf", binary, COMMAND_LINK] } as const;
+  return [{ what: COMMAND_LINK, action: "create", because: "the command agent", shown: [], deeds: [deed] }];
 }
 
 function configSteps(host: HostView, { unit, dotenv }: InstallRequest): Step[] {

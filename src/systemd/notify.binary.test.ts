@@ -91,7 +91,7 @@ testWith(
   "linux",
   "python3",
 )(
-  "an agent that waits for the lock asks for more time until it has it",
+  "an agent that waits for the lock asks for more time until it has it, and says which agent has it",
   async () => {
     const listener = new Listener(join(folder, "waits.sock"));
     expect(await listener.hears("bound")).toBe(true);
@@ -102,6 +102,7 @@ testWith(
     const second = start({ NOTIFY_SOCKET: join(folder, "waits.sock"), WATCHDOG_USEC: "400000" });
     expect(await second.says("waiting_for_lock")).toBe(true);
     expect(await listener.hears("EXTEND_TIMEOUT_USEC")).toBe(true);
+    expect(await listener.hears(`the agent with pid ${first.pid}`)).toBe(true);
     expect(listener.heard).not.toContain("READY=1");
     first.kill("SIGTERM");
     expect(await listener.hears("READY=1")).toBe(true);

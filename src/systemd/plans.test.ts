@@ -42,11 +42,12 @@ const REQUEST: InstallRequest = {
   dotenv: "# x\nAGENT_STORE=dir:/var/lib/agent/lake\n",
 };
 const UNIT = "/etc/systemd/system/agent.service";
-const FRESH: Files = { "/media/stick/agent": { text: "new" } };
+const FRESH: Files = { "/media/stick/agent": { text: "new" }, "/usr/local/bin": {} };
 const INSTALLED: Files = {
   ...FRESH,
   "/opt/agent": {},
-  "/opt/agent/agent": { text: "new" },
+  "/opt/agent/agent": { text: "new", identity: "8:1" },
+  "/usr/local/bin/agent": { text: "new", identity: "8:1" },
   "/etc/agent": {},
   "/etc/agent/rules": {},
   "/etc/agent/.env": { text: "", uid: 999, mode: 0o600 },
@@ -62,6 +63,7 @@ test("on a fresh host everything is made, in the order in which it is needed", (
   expect(actions(steps)).toEqual([
     "create user agent",
     "create /opt/agent/agent",
+    "create /usr/local/bin/agent",
     "create /etc/agent",
     "create /etc/agent/rules",
     "create /etc/agent/.env",
@@ -138,6 +140,7 @@ test("where everything was delivered and nothing was changed, uninstall leaves n
     "run systemctl disable --now agent.service",
     `delete ${UNIT}`,
     "run systemctl daemon-reload",
+    "delete /usr/local/bin/agent",
     "delete /opt/agent/agent",
     "delete /etc/agent",
     "delete /var/lib/agent",
@@ -157,6 +160,16 @@ test("what is not delivered, what a person wrote, and the owner of both stay, un
   const purged = planUninstall(host, { ...removal, purge: true });
   expect(purged.filter(({ action }) => action === "keep")).toEqual([]);
   expect(purged.find(({ what }) => what === "/var/lib/agent")?.because).toContain("although 7 rows");
+});
+
+test("another program called agent is left alone", () => {
+  const host = hostWith(
+    { ...WITH_DATA, "/usr/local/bin/agent": { text: "of a person", identity: "8:2" } },
+    { agent: AGENT },
+    RUNNING,
+  );
+  expect(changed(planInstall(host, REQUEST).steps)).toEqual([]);
+  expect(actions(planUninstall(host, REMOVAL)).filter((line) => line.includes("/usr/local"))).toEqual([]);
 });
 
 test("a binary that another service runs, and a user whom install did not make, stay", () => {

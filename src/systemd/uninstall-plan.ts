@@ -2,7 +2,7 @@
 import { dirname, join } from "node:path";
 import { AgentError } from "../core/errors.ts";
 import type { Deed, HostView, Step } from "./host.ts";
-import { dropIns, packagedUnit, unitPath } from "./install-plan.ts";
+import { COMMAND_LINK, dropIns, packagedUnit, unitPath } from "./install-plan.ts";
 import { UNIT_MARK, type UnitOptions } from "./unit.ts";
 
 export type UninstallRequest = {
@@ -72,7 +72,11 @@ function binarySteps(host: HostView, { name, binary }: UnitOptions): Step[] {
   if (others.length > 0) return [keeping(binary, `${others.join(", ")} runs it`)];
   const previous = `${binary}.previous`;
   const isAlone = host.names(dirname(binary)).every((file) => [binary, previous].includes(join(dirname(binary), file)));
-  return [gone(binary, "the binary, and the one before it", [previous, ...(isAlone ? [dirname(binary)] : [])])];
+  const isLinked = host.facts(COMMAND_LINK)?.identity === host.facts(binary)?.identity;
+  return [
+    ...(isLinked ? [gone(COMMAND_LINK, "the command agent")] : []),
+    gone(binary, "the binary, and the one before it", [previous, ...(isAlone ? [dirname(binary)] : [])]),
+  ];
 }
 
 function configStep(host: HostView, { unit, purge, isConfigUntouched }: UninstallRequest): Step[] {

@@ -35,10 +35,10 @@ done
 cd "$root"
 rm -rf etc/systemd/system etc/systemd/system-generators usr/lib/systemd/system-generators var/log/journal
 rm -rf usr/lib/systemd/system/*.wants lib/systemd/system/*.wants run/systemd
-mkdir -p etc/systemd/system opt usr/local/bin
-rm -rf opt/agent etc/agent var/lib/agent
-cp "$2" usr/local/bin/agent
-chmod 755 usr/local/bin/agent
+mkdir -p etc/systemd/system opt usr/local/bin usr/local/src
+rm -rf opt/agent etc/agent var/lib/agent usr/local/bin/agent
+cp "$2" usr/local/src/agent
+chmod 755 usr/local/src/agent
 printf '[Unit]\nRequires=systemd-journald.service\nAfter=systemd-journald.service\n' > etc/systemd/system/test.target
 # No chroot: a unit's own view of the files needs a root that is a mount.
 mkdir old

@@ -60,7 +60,7 @@ export class RealSystemd {
     this.#group = at.group;
   }
 
-  /** `binary` is /usr/local/bin/agent in it. Resolves when systemd answers. */
+  /** `binary` is /usr/local/src/agent in it. Resolves when systemd answers. */
   static async start(binary: string): Promise<RealSystemd> {
     const folder = mkdtempSync(join(tmpdir(), "agent-systemd-"));
     const group = `agent-test-${process.pid}`;

@@ -15,10 +15,11 @@ export type Places = Pick<UnitOptions, "dataDir" | "writes" | "reads" | "groups"
 };
 
 /** The text of a new `.env`: its store is where the service may write. */
-export function newDotenv({ name, dataDir }: UnitOptions): string {
+export function newDotenv({ name, configDir, dataDir }: UnitOptions): string {
   const head = [
     `# The settings of the service "${name}". It reads them when it starts, and at: systemctl reload ${name}`,
-    `# Its data dir is ${dataDir}: the unit says so. "agent service install" again, when a path below changes.`,
+    `# Type "sudo agent service install" again after a path below changed. Ask the node: cd ${configDir} && sudo agent status`,
+    `AGENT_DATA_DIR=${dataDir}`,
     `AGENT_STORE=dir:${dataDir}/lake`,
   ];
   return envExample(head.join("\n"));

@@ -29,7 +29,7 @@ function withLines(on: RealSystemd, ...lines: readonly string[]): void {
 
 const isUp = (on: RealSystemd) => on.property(UNIT, "SubState") === "running";
 const pidOf = (on: RealSystemd) => on.property(UNIT, "MainPID");
-const service = (on: RealSystemd, ...words: readonly string[]) => on.run("/usr/local/bin/agent", "service", ...words);
+const service = (on: RealSystemd, ...words: readonly string[]) => on.run("/usr/local/src/agent", "service", ...words);
 
 realTest(
   "install shows everything, starts the service as a user without rights, and a second time has nothing to do",
@@ -53,6 +53,9 @@ realTest(
     expect(process).toMatch(/^CapBnd:\t0+$/m);
     expect(process).toMatch(/^Seccomp:\t2$/m);
     expect(process).not.toMatch(/^Uid:\t0/m);
+    // The command that a person types, where the data dir of `.env` is.
+    const node = on.run("sh", "-c", "cd /etc/agent && agent status --json");
+    expect([node.code, node.out]).toEqual([0, expect.stringContaining('"health": "ok"')]);
     expect(on.run("stat", "-c", "%a %U", "/etc/agent/.env", "/var/lib/agent").out).toBe("600 agent\n700 agent\n");
     expect(await on.until(() => on.property(UNIT, "StatusText").includes("readings accepted"))).toBe(true);
     const again = service(on, "install", "--json");
@@ -69,8 +72,10 @@ realTest(
   "kill -9 is followed by another start, and the drop-in of an operator is named and left alone",
   async () => {
     const on = await machine();
+    const before = pidOf(on);
     withLines(on);
-    expect(await on.until(() => isUp(on))).toBe(true);
+    // A restart that was only asked for has the old process still.
+    expect(await on.until(() => isUp(on) && pidOf(on) !== before)).toBe(true);
     const first = pidOf(on);
     on.run("kill", "-9", first);
     expect(await on.until(() => on.property(UNIT, "NRestarts") === "1" && isUp(on))).toBe(true);
@@ -124,7 +129,7 @@ realTest(
     await Bun.sleep(5_000);
     expect([on.property(UNIT, "ActiveState"), on.property(UNIT, "NRestarts")]).toEqual(["activating", "0"]);
     const status = service(on, "status");
-    expect([status.code, status.out]).toEqual([1, expect.stringContaining("has not begun to take readings")]);
+    expect([status.code, status.out]).toEqual([1, expect.stringMatching(/has not begun to take readings: .*has it/)]);
     on.run("systemctl", "stop", "holder");
     expect(await on.until(() => isUp(on))).toBe(true);
   },
@@ -132,10 +137,20 @@ realTest(
 );
 
 realTest(
-  "a stop ends in order, within its time",
+  "a reload keeps the process; a stop ends in order, and may deliver for AGENT_DRAIN, longer than its time",
   async () => {
     const on = await machine();
+    const first = pidOf(on);
+    on.run("sh", "-c", "echo AGENT_DRAIN=4s >> /etc/agent/.env");
+    expect(on.run("systemctl", "reload", UNIT).code).toBe(0);
+    expect(await on.until(() => on.property(UNIT, "ActiveState") === "active")).toBe(true);
+    expect(pidOf(on)).toBe(first);
+    withLines(on, "TimeoutStopSec=1s");
+    expect(await on.until(() => isUp(on) && pidOf(on) !== first)).toBe(true);
+    const begun = performance.now();
     expect(on.run("systemctl", "stop", UNIT).code).toBe(0);
+    expect(performance.now() - begun).toBeGreaterThan(3_000);
+    on.run("sed", "-i", "/^AGENT_DRAIN/d", "/etc/agent/.env");
     expect([on.property(UNIT, "Result"), on.property(UNIT, "ExecMainStatus")]).toEqual(["success", "0"]);
     const status = service(on, "status");
     expect([status.code, status.out]).toEqual([1, expect.stringContaining("Try: sudo systemctl start agent")]);
@@ -213,8 +228,8 @@ realTest(
     ]);
     const left = ["/var/lib/agent/buffer.db", "/etc/agent/.env", DROP_IN];
     expect(left.map((path) => existsSync(on.path(path)))).toEqual([true, true, true]);
-    const gone = ["/opt/agent", `/etc/systemd/system/${UNIT}`];
-    expect(gone.map((path) => existsSync(on.path(path)))).toEqual([false, false]);
+    const gone = ["/opt/agent", "/usr/local/bin/agent", `/etc/systemd/system/${UNIT}`];
+    expect(gone.map((path) => existsSync(on.path(path)))).toEqual([false, false, false]);
     expect(service(on, "uninstall", "--yes", "--purge").err).toContain("Nothing to do");
     // The next service continues with the same buffer; --purge takes everything.
     expect(service(on, "install", "--yes").code).toBe(0);

@@ -40,7 +40,7 @@ export const command = defineCommand({
 });
 
 /** What an agent keeps in its data dir of a buffer that is whole. */
-const BUFFER_FILES = /^(buffer\.db(-wal|-shm)?|lock\.(db|json)(-\w+)?|live\.json(\.new)?|reserve|waiting\.json)$/;
+const BUFFER_FILES = /^(buffer\.db(-wal|-shm)?|(lock|waiting)\.(db|json)(-\w+)?|live\.json(\.new)?|reserve)$/;
 
 type Surroundings = { readonly host: Host; readonly ask: Ask };
 
