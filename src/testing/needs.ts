@@ -38,6 +38,7 @@ const NEEDS = {
   /** dpkg, on a copy of this machine's files that is thrown away. */
   "dpkg on a copy of this machine": { isHere: () => Bun.which("dpkg") !== null && mayCopyRoot(), bringer: null },
   spark: { isHere: () => findSpark() !== null, bringer: "scripts/setup-spark" },
+  openssl: { isHere: () => Bun.which("openssl") !== null, bringer: null },
   linux: { isHere: () => process.platform === "linux", bringer: null },
   "a user who is root": { isHere: () => process.getuid?.() === 0, bringer: null },
   "a user who is not root": { isHere: () => process.getuid?.() !== 0, bringer: null },
