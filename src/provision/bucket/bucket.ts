@@ -22,7 +22,7 @@ import type { Change, Resource, Spared } from "../resource.ts";
 import { type BucketActual, bucketCall, readBucket } from "./bucket-read.ts";
 import { foreignText, readContents } from "./contents.ts";
 import { removeBucket } from "./empty.ts";
-import { denyRemarks, lifecycleRemarks } from "./others.ts";
+import { allowRemarks, denyRemarks, lifecycleRemarks } from "./others.ts";
 
 /** Their objects are written once by the edge, so an old version is a mistake, kept for a while. Under Delta tables and checkpoints versions would only multiply what is stored. */
 export const VERSIONED: ReadonlySet<BucketUse> = new Set(["raw", "metadata"]);
@@ -45,7 +45,7 @@ export function bucketResource(aws: Aws, use: BucketUse, wish: AwsWish, begunBy:
     read: () => readBucket(aws, bucket),
     foreign: foreignBucket,
     diff: (actual, facts) => changesOf(of, actual, facts),
-    remarks: ({ rules, policy }) => [
+    remarks: ({ rules, policy }, facts) => [
       ...lifecycleRemarks(
         use,
         bucket,
@@ -56,6 +56,7 @@ export function bucketResource(aws: Aws, use: BucketUse, wish: AwsWish, begunBy:
         policy,
         WRITE_ONCE_SID,
       ),
+      ...allowRemarks({ bucket, accountId: accountOf(facts).accountId }, policy),
     ],
     create: async () => {
       // Tags in the same call: a killed create leaves nothing that looks foreign. us-east-1 must not be named as constraint.

@@ -3,7 +3,7 @@ import type { LifecycleRule } from "@aws-sdk/client-s3";
 import type { PolicyStatement } from "../aws/policy-read.ts";
 import type { BucketUse } from "../names.ts";
 import { isForeign } from "./contents.ts";
-import { denyRemarks, lifecycleRemarks } from "./others.ts";
+import { allowRemarks, denyRemarks, lifecycleRemarks } from "./others.ts";
 
 const said = (remarks: readonly { level: string; message: string }[]) =>
   remarks.map(({ level, message }) => `${level}: ${message}`);
@@ -48,6 +48,36 @@ test("a lifecycle rule of others that deletes or archives what is ours is shown;
       rule({ Expiration: { ExpiredObjectDeleteMarker: true } }),
       rule({ Transitions: [{ Days: 30, StorageClass: "STANDARD_IA" }] }),
       rule({ AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }),
+    ),
+  ).toEqual([]);
+});
+
+test("who else is let into a bucket is shown: another account, or anyone; our own account and services are not", () => {
+  const seen = (...statements: Partial<PolicyStatement>[]) => {
+    const Statement = statements.map((one) => ({
+      Effect: "Allow" as const,
+      Action: "s3:GetObject",
+      Resource: "*",
+      ...one,
+    }));
+    return said(allowRemarks({ bucket: "b", accountId: "123456789012" }, { Statement }));
+  };
+  const theirs = "bucket policy: a statement, which is not ours, lets";
+  expect(seen({ Principal: { AWS: "arn:aws:iam::999999999999:root" } })).toEqual([
+    `warning: ${theirs} arn:aws:iam::999999999999:root do s3:GetObject`,
+  ]);
+  expect(
+    seen({ Sid: "Share", Principal: { AWS: ["999999999999", "123456789012"] }, Action: ["s3:Get*", "s3:Put*"] }),
+  ).toEqual(["warning: bucket policy: statement Share, which is not ours, lets 999999999999 do s3:Get*, s3:Put*"]);
+  expect(seen({ Principal: "*" })).toEqual([`warning: ${theirs} anyone do s3:GetObject`]);
+  expect(seen({ Principal: { AWS: "*" }, Condition: { StringEquals: { "aws:PrincipalOrgID": "o-1" } } })).toEqual([
+    `note: ${theirs} anyone do s3:GetObject, where aws:PrincipalOrgID says so`,
+  ]);
+  expect(
+    seen(
+      { Principal: { AWS: "arn:aws:iam::123456789012:role/audit" } },
+      { Principal: { Service: "logging.s3.amazonaws.com" } },
+      { Principal: { AWS: "arn:aws:iam::999999999999:root" }, Effect: "Deny" },
     ),
   ).toEqual([]);
 });

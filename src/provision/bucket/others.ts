@@ -100,6 +100,38 @@ export function denyRemarks(
     });
 }
 
+/** Who else may read or write there: others than our account and the services of AWS. */
+export function allowRemarks(
+  { bucket, accountId }: { readonly bucket: string; readonly accountId: string },
+  policy: BucketActual["policy"],
+): ResourceRemark[] {
+  return statementsOf(policy).flatMap((statement): ResourceRemark[] => {
+    const strangers = stringsIn(statement.Principal).filter(
+      (one) => !/\.amazonaws\.com(\.cn)?$/.test(one) && one !== accountId && !one.includes(`::${accountId}:`),
+    );
+    if (statement.Effect !== "Allow" || strangers.length === 0) return [];
+    const notNamed = stringsIn(statement["NotAction"]);
+    const actions = notNamed.length > 0 ? `everything but ${notNamed.join(", ")}` : shortList(statement["Action"]);
+    const conditions = Object.values(statement.Condition ?? {}).flatMap((one) => Object.keys(one));
+    const when = conditions.length === 0 ? "" : `, where ${[...new Set(conditions)].join(", ")} says so`;
+    const name = statement.Sid === undefined ? "a statement" : `statement ${statement.Sid}`;
+    const who = strangers.includes("*") ? "anyone" : shortList(strangers);
+    return [
+      {
+        level: conditions.length === 0 ? "warning" : "note",
+        message: `bucket policy: ${name}, which is not ours, lets ${who} do ${actions}${when}`,
+        advice: conditions.length === 0 ? "apply leaves it; if it is not wanted, delete it by hand" : null,
+        try: conditions.length === 0 ? `aws s3api get-bucket-policy --bucket ${bucket}` : null,
+      },
+    ];
+  });
+}
+
+function shortList(value: unknown): string {
+  const all = stringsIn(value);
+  return `${all.slice(0, 3).join(", ")}${all.length > 3 ? ", …" : ""}`;
+}
+
 /** Those of ours that a statement names, by itself or by a pattern. With NotAction: those that it does not name. */
 function actionsIn(statement: PolicyStatement): string[] {
   const [named, notNamed] = [stringsIn(statement["Action"]), stringsIn(statement["NotAction"])];
