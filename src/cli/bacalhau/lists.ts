@@ -11,7 +11,7 @@ const WITHIN_MS = 60_000;
 const ALL = ["--limit", "100000", "--output", "json"];
 const TRY = { tryHint: "agent bacalhau status --help" };
 
-export type JobNames = { readonly job: string; readonly statusJob: string };
+export type JobNames = { readonly job: string; readonly statusJob: string; readonly labels: string };
 export type Files = Readonly<Record<"executions" | "lines" | "nodes", string | undefined>>;
 export type BacalhauLists = {
   readonly executions: readonly Execution[] | null;
@@ -55,7 +55,10 @@ function inFile<T>(file: string, as: (json: string) => readonly T[] | null, { cw
 }
 
 /** The agent's job must be there. `notes` names the others that are not. */
-export async function listsFromBacalhau({ job, statusJob }: JobNames, context: Context): Promise<BacalhauLists> {
+export async function listsFromBacalhau(
+  { job, statusJob, labels }: JobNames,
+  context: Context,
+): Promise<BacalhauLists> {
   const executions = await executionsOf(job, undefined, context);
   const notes: string[] = [];
   const maybe = async <T>(words: readonly string[], as: (json: string) => readonly T[] | null, without: string) => {
@@ -67,7 +70,7 @@ export async function listsFromBacalhau({ job, statusJob }: JobNames, context: C
     }
   };
   const nodes = await maybe(
-    ["node", "list", "--labels", "role=edge", ...ALL],
+    ["node", "list", "--labels", labels, ...ALL],
     readNodes,
     "Nodes that never had an execution are not in the table",
   );

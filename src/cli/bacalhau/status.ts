@@ -24,6 +24,13 @@ const ARGS = {
     valueHint: "NAME",
     default: "agent-status",
   },
+  labels: {
+    type: "string",
+    description:
+      "Which nodes the job is for, as its constraints say: those without an execution are in the table, too.",
+    valueHint: "LABELS",
+    default: "role=edge",
+  },
   executions: {
     type: "string",
     description:
