@@ -155,7 +155,10 @@ binaryTest(
     });
     expect(fed.exitCode).toBe(0);
     start();
-    const { body, answer } = await ask("/metrics", (_, text) => text.includes("agent_sensor_silent_seconds{"));
+    const { body, answer } = await ask(
+      "/metrics",
+      (_, text) => text.includes("agent_sensor_silent_seconds{") && text.includes(`agent_rule_sensors{rule="heard"} 4`),
+    );
     expect(answer.headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
     const metrics = parse(body);
     expect(metrics.get('agent_readings_accepted_total{source="stdin:"}')).toBe(3);
