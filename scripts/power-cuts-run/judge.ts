@@ -58,6 +58,13 @@ function lossesIn(folder: string, reason: string): number {
   return lost;
 }
 
+function isUncounted(folder: string): boolean {
+  const db = new Database(join(dataDirOf(folder), "buffer.db"), { readonly: true });
+  const found = db.query("SELECT 1 FROM loss WHERE reason = 'buffer_corrupt' AND count = 0").get();
+  db.close();
+  return found !== null;
+}
+
 async function opinion(stand: Stand): Promise<readonly string[]> {
   const said = await verifySays(stand.place);
   return said === null ? [] : [said];
@@ -96,6 +103,12 @@ export async function judgeSalvaged(stand: Stand, expected: Salvaged): Promise<r
     const is = found.get(what) ?? 0;
     if (is !== count) differences.add(`${what}: ${is} times, without a cut ${count} times`);
   }
+  // What is neither delivered nor counted is lost in silence. Where the number is unknown, the ledger says so with a count of 0.
+  const rows = stand.sourceRows().map((_, n) => `row ${n} in raw`);
+  const missing = rows.filter((row) => !found.has(row)).length;
+  const lost = lossesIn(stand.place.folder, "buffer_corrupt");
+  if (missing > lost && !isUncounted(stand.place.folder))
+    differences.add(`${missing} rows are missing, and ${lost} losses are counted`);
   for (const [what, is] of found) if (!expected.has(what)) differences.add(`${what}: ${is} times, without a cut never`);
   return differences.list();
 }

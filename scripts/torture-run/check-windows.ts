@@ -45,7 +45,26 @@ export function checkWindowsBut(late: number, lake: Lake, windowMs: number, diff
 /** `start sensor`: one node and one epoch write here, so this is as good as the window's id. */
 const placeOf = (start: unknown, sensorId: unknown) => `${String(start)} ${String(sensorId)}`;
 
+/** A window goes out again only with more readings than before, and each of its revisions arrives. */
+function checkRevisions(rows: readonly LakeRow[], differences: Differences): void {
+  const windows = new Map<string, Map<number, number>>();
+  for (const row of rows) {
+    const totals = windows.get(String(row["window_start"])) ?? new Map<number, number>();
+    windows.set(String(row["window_start"]), totals);
+    const revision = Number(row["revision"]);
+    totals.set(revision, (totals.get(revision) ?? 0) + Number(row["record_count"]) + Number(row["anomaly_count"]));
+  }
+  for (const [start, totals] of windows) {
+    for (let revision = 0; revision < totals.size; revision++) {
+      const [before = 0, is] = [totals.get(revision - 1), totals.get(revision)];
+      if (is === undefined) differences.add(`window ${start} has no revision ${revision}`);
+      else if (is <= before) differences.add(`window ${start} r${revision} has ${is} readings, and ${before} before`);
+    }
+  }
+}
+
 function latestRevisions(rows: readonly LakeRow[], differences: Differences): Map<string, LakeRow> {
+  checkRevisions(rows, differences);
   const latest = new Map<string, LakeRow>();
   const seen = new Set<string>();
   const idOf = new Map<string, unknown>();

@@ -8,7 +8,7 @@ import {
   Differences,
 } from "../../scripts/torture-run/check-readings.ts";
 import { checkVerdicts } from "../../scripts/torture-run/check-verdicts.ts";
-import { checkWindows } from "../../scripts/torture-run/check-windows.ts";
+import { checkWindows, checkWindowsBut } from "../../scripts/torture-run/check-windows.ts";
 import { type Lake, type LakeRow, readLake, type Stage, type Stored } from "../../scripts/torture-run/lake.ts";
 import { NOTE, type SourceRow, sourceRow } from "../../scripts/torture-run/source-rows.ts";
 
@@ -146,6 +146,20 @@ test("each broken promise is named", () => {
       /r1: record_count/,
       (lake) => lake.aggregated.push({ ...lake.aggregated[0]!, revision: 1, record_count: 0 }),
     ],
+    [
+      "a window that goes out again without news",
+      /r1 has \d+ readings, and \d+ before/,
+      (lake) => {
+        const { window_start: start } = lake.aggregated[0]!;
+        const again = lake.aggregated.filter((row) => row["window_start"] === start);
+        lake.aggregated.push(...again.map((row) => ({ ...row, revision: 1 })));
+      },
+    ],
+    [
+      "a revision that did not arrive",
+      /has no revision 1/,
+      (lake) => lake.aggregated.push({ ...lake.aggregated[0]!, revision: 2 }),
+    ],
     ["a wrong verdict", /cannot have judged/, (lake) => lake.anomalies.push(...lake.validated.splice(0, 1))],
   ];
   for (const [name, sentence, fault] of faults)
@@ -197,4 +211,27 @@ test("an object that is cut, or that its key does not describe, is refused", asy
   expect(await read(named("21", "000000000001-000000000009", 3), two)).toMatch("2 rows inside");
   expect(await read(named("22", "000000000001-000000000009", 2), two)).toMatch("a row of 2026-01-05T21");
   expect(await read(named("21", "000000000006-000000000009", 2), two)).toMatch("a row with seq 5");
+});
+
+test("windows lack as many readings as are counted as late: no less, no more, and no other difference", () => {
+  const judgedBut = (late: number, fault: (lake: Delivered) => void): string => {
+    const lake = faultless();
+    fault(lake);
+    const differences = new Differences();
+    checkWindowsBut(late, lake, WINDOW_MS, differences);
+    return differences.list().join("\n");
+  };
+  const lacks = (lake: Delivered) => {
+    const at = lake.aggregated.findIndex((row) => Number(row["record_count"]) > 1);
+    lake.aggregated[at] = { ...lake.aggregated[at]!, record_count: Number(lake.aggregated[at]!["record_count"]) - 1 };
+  };
+  expect(judgedBut(0, () => undefined)).toBe("");
+  expect(judgedBut(1, lacks)).toBe("");
+  expect(judgedBut(0, lacks)).toMatch(/0 readings are counted as late, and windows lack 1/);
+  expect(judgedBut(2, lacks)).toMatch(/2 readings are counted as late, and windows lack 1/);
+  expect(judgedBut(0, (lake) => lake.aggregated.splice(0, 1))).toMatch(/windows lack [1-9]/);
+  const wrong = (lake: Delivered) => {
+    lake.aggregated[0] = { ...lake.aggregated[0]!, max_temperature: 1e9 };
+  };
+  expect(judgedBut(0, wrong)).toMatch(/max_temperature/);
 });
