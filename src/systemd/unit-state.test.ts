@@ -43,6 +43,7 @@ test("a service that runs has no problem, and its numbers have units", () => {
 test("each way not to run has a state, a reason and a command", () => {
   expect(codes({ LoadState: "not-found" })).toEqual(["service_not_installed"]);
   expect(codes({})).toEqual(["service_not_installed"]);
+  expect(codes({ LoadState: "masked" })).toEqual(["service_unit_unusable"]);
   expect(codes({ ...RUNNING, ActiveState: "inactive", SubState: "dead" })).toEqual(["service_stopped"]);
   expect(codes({ ...RUNNING, UnitFileState: "disabled" })).toEqual(["service_not_enabled"]);
   expect(codes({ ...RUNNING, NeedDaemonReload: "yes" })).toEqual(["service_unit_changed"]);

@@ -109,6 +109,12 @@ function problemsOf(state: Omit<UnitState, "problems">, properties: Properties):
   const { unit } = state;
   const name = unit.replace(/\.service$/, "");
   const problems: UnitState["problems"][number][] = [];
+  const load = properties["LoadState"] ?? "";
+  if (state.state === "not installed" && !["", "not-found"].includes(load)) {
+    const message = `systemd cannot use the unit of "${name}": ${load}`;
+    const command = load === "masked" ? `sudo systemctl unmask ${name}` : `journalctl -u ${name} -n 50 --no-pager`;
+    return [{ code: "service_unit_unusable", message, try: command }];
+  }
   if (state.state === "not installed") {
     const message = `There is no service "${name}" here`;
     return [{ code: "service_not_installed", message, try: "sudo agent service install" }];
