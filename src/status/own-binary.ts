@@ -167,7 +167,10 @@ async function askVersion(path: string): Promise<VersionAnswer> {
     if (asked.signalCode !== null) return { refused: `it ended with ${asked.signalCode}` };
     const [line = ""] = text.split("\n");
     if (asked.exitCode !== 0) return { refused: `it ended with exit code ${asked.exitCode}` };
-    return line.startsWith("agent ") ? { version: line.slice(0, 200) } : { refused: "it is no agent" };
+    if (!line.startsWith("agent ")) return { refused: "it is no agent" };
+    // Two builds may have one version.
+    const commit = /^commit [0-9a-f]{12}/m.exec(text)?.[0];
+    return { version: [line.slice(0, 100), ...(commit === undefined ? [] : [commit])].join(" ") };
   } catch (error) {
     return { refused: messageOf(error) };
   }

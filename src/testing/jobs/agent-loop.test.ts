@@ -20,7 +20,7 @@ const WORKS = 'echo running > "$AGENT_STATE_FILE"; trap "echo TERM >&2; exit 0" 
 const IDLES = "while :; do sleep 0.05; done";
 const CRASHES = "exit 3";
 /** A setting is wrong for it as long as the folder has no file `.env`. */
-const WANTS_ENV = `[ -e .env ] || exit 2; ${WORKS}`;
+const WANTS_ENV = `[ -e .env ] || exit 2; [ "$1" != config ] || exit 0; ${WORKS}`;
 
 class Loop {
   readonly dir = mkdtempSync(join(HOME, "node-"));
@@ -65,7 +65,8 @@ class Loop {
 
   /** Whole, then renamed into place. `version`: what it says to `--version`. */
   put(name: string, script: string, version = name): void {
-    const head = `#!/bin/sh\n[ "$1" != --version ] || { echo "agent ${version}"; exit; }\n`;
+    const config = script === WANTS_ENV ? "" : '[ "$1" != config ] || exit 0\n';
+    const head = `#!/bin/sh\n${config}[ "$1" != --version ] || { echo "agent ${version}"; exit; }\n`;
     const say = `echo "start ${version} from=$AGENT_ROLLED_BACK_FROM." >&2\n`;
     this.putText(name, `${head}${say}${script}\n`);
   }
@@ -193,16 +194,32 @@ for (const [at, shell] of SHELLS.entries()) {
     });
 
     loopTest(
-      "with wrong settings neither binary comes up: the newer one stays, and works when they are right",
+      "with settings that both binaries refuse nothing is put back; the newer one works when they are right",
       async () => {
         begin({ agent: WANTS_ENV, "agent.previous": WANTS_ENV });
-        await loop.heardOf("agent.previous does not come up either");
-        await loop.heardOf("start agent from=.", 12);
-        expect([loop.count("going back"), loop.count("start agent.previous")]).toEqual([1, 3]);
-        expect([loop.has("agent.bad"), loop.has("agent.rolled-back")]).toEqual([false, false]);
+        await loop.heardOf(", a setting is wrong (see above)", 6);
+        expect([loop.count("going back"), loop.has("agent.bad")]).toEqual([0, false]);
         writeFileSync(join(loop.dir, "etc/.env"), "");
         await loop.until(() => existsSync(join(loop.dir, "state")), "the newer one works");
-        expect([loop.count("going back"), loop.says("agent").includes("agent.previous")]).toEqual([1, false]);
+        expect([loop.count("going back"), loop.says("agent").includes("agent.previous")]).toEqual([0, false]);
+      },
+    );
+
+    loopTest("a binary that refuses settings which the previous one takes does not come up", async () => {
+      begin({ agent: "exit 2", "agent.previous": WORKS });
+      await loop.heardOf("start agent.previous from=agent agent");
+    });
+
+    loopTest(
+      "if neither binary comes up, the newer one stays; nothing is put back again until a file changes",
+      async () => {
+        begin({ agent: CRASHES, "agent.previous": CRASHES });
+        await loop.heardOf("agent.previous does not come up either");
+        await loop.heardOf("start agent from=.", 9);
+        expect([loop.count("going back"), loop.count("start agent.previous")]).toEqual([1, 3]);
+        expect([loop.has("agent.bad"), loop.has("agent.rolled-back")]).toEqual([false, false]);
+        loop.put("agent.previous", WORKS);
+        await loop.heardOf("start agent.previous from=agent agent", 4);
       },
     );
 
