@@ -5,13 +5,20 @@
 
 import { pagesOf } from "../../databricks/answer.ts";
 import { isMissing } from "../../databricks/failure.ts";
-import { idNumber, type JsonObject } from "../../databricks/json.ts";
+import { asObject, idNumber, type JsonObject } from "../../databricks/json.ts";
 import type { Again } from "../../databricks/pacing.ts";
 import { Job } from "../../databricks/shapes/jobs.ts";
 import type { Pace } from "../../databricks/wire.ts";
 import type { Lake, LakeWish } from "../lake/lake.ts";
 import { LAKE_ID } from "../lake/names.ts";
-import { type Change, type Doing, MANAGED_BY, MANAGED_BY_KEY, type Resource } from "../resource.ts";
+import {
+  type Change,
+  type Doing,
+  MANAGED_BY,
+  MANAGED_BY_KEY,
+  type Resource,
+  type ResourceRemark,
+} from "../resource.ts";
 import { jobChange } from "./job-change.ts";
 import { type NotebookSource, notebookPath } from "./notebook.ts";
 
@@ -106,6 +113,7 @@ export function jobResource(lake: Lake, notebook: NotebookSource, loader: string
       ...(notebook.modules ?? []).map((module) => LAKE_ID.file(notebookPath(lake, module))),
     ],
     read: (doing) => findJob(lake, doing),
+    remarks: ({ settings }) => pausedRemarks(settings),
     diff: (actual) => [...settingsChange(lake, id, actual, wanted), ...leftOverChanges(lake, actual)],
     create: async (doing) => {
       // There would be two of them: sent again only where nothing was begun.
@@ -115,6 +123,15 @@ export function jobResource(lake: Lake, notebook: NotebookSource, loader: string
       for (const one of [actual.id, ...actual.leftOver]) await deleteJob(lake, id, one, doing);
     },
   };
+}
+
+/** When the job runs is a person's choice; that it does not run any more is easily forgotten. */
+export function pausedRemarks(settings: Job["settings"]): ResourceRemark[] {
+  return ["schedule", "trigger", "continuous"].flatMap((what) => {
+    if (asObject(settings[what])["pause_status"] !== "PAUSED") return [];
+    const message = `its ${what === "continuous" ? "continuous run" : what} is paused: nothing is loaded until a person runs it`;
+    return [{ level: "note" as const, message, advice: null, try: "agent provision run" }];
+  });
 }
 
 /** Ours by name and tag, or null. */
