@@ -7,6 +7,7 @@ import { type WaitingAgent, waitingAgent } from "../buffer/disk/waiting-note.ts"
 import { BufferLedger, NoBufferError } from "../buffer/ledger/ledger.ts";
 import type { Problem } from "../core/problem.ts";
 import { shellWord } from "../core/shell-word.ts";
+import { isReadOnlyForUs } from "./our-mount.ts";
 
 /** There is no buffer yet: the agent that will make it waits. */
 export class NotBegunError extends NoBufferError {
@@ -35,7 +36,7 @@ export function openLedger(dataDir: string): BufferLedger {
 function beginning(dataDir: string): Omit<WaitingAgent, "sinceMs"> | null {
   if (!isRunning(dataDir)) return null;
   const { pid, host } = lockHolder(dataDir) ?? { pid: 0, host: hostname() };
-  if (whyUnusable(dataDir) === null) {
+  if (whyUnusable(dataDir) === null || isReadOnlyForUs(dataDir)) {
     const message = "It opens its buffer";
     return { pid, host, problem: { code: "starting", message, try: `ls -la ${shellWord(dataDir)}` } };
   }

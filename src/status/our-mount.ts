@@ -6,19 +6,25 @@
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LIVE_FILE } from "../agent/live.ts";
-import { isLocked } from "../buffer/disk/agent-lock.ts";
+import { HOLDER_FILE, isLocked } from "../buffer/disk/agent-lock.ts";
+import { BUFFER_FILE } from "../buffer/sqlite-buffer.ts";
 
-/** A running agent writes its report every second. */
+/** A running agent writes its report every second; one that began just now has written its lock and its buffer. */
+const WRITTEN = [LIVE_FILE, HOLDER_FILE, BUFFER_FILE, `${BUFFER_FILE}-wal`];
 const FRESH_MS = 10_000;
 
 /** Whether only our own mount keeps us from writing, and nothing says that it keeps the agent from it too. */
 export function isReadOnlyForUs(dataDir: string, nowMs = Date.now()): boolean {
   try {
     if (!isOnlyTheMount(realpathSync(dataDir), readFileSync("/proc/self/mountinfo", "utf8"))) return false;
-    return !isLocked(dataDir) || nowMs - statSync(join(dataDir, LIVE_FILE)).mtimeMs < FRESH_MS;
+    return !isLocked(dataDir) || WRITTEN.some((name) => nowMs - writtenMs(join(dataDir, name)) < FRESH_MS);
   } catch {
     return false;
   }
+}
+
+function writtenMs(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.NEGATIVE_INFINITY;
 }
 
 /** Of the mount that holds the path, the last one where several have one place. Format: proc(5), `/proc/pid/mountinfo`. */

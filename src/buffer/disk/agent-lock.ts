@@ -16,7 +16,7 @@ export type LockHolder = { readonly pid: number; readonly host: string; readonly
 const HOLDER: Shape<LockHolder> = atLeast({ pid: anyNumber, host: text(/^/, "a text"), sinceMs: anyNumber });
 
 const LOCK_FILE = "lock.db";
-const HOLDER_FILE = "lock.json";
+export const HOLDER_FILE = "lock.json";
 /** Well below the second within which a waiting agent takes over. */
 export const LOCK_POLL_MS = 100;
 
