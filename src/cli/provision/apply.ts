@@ -40,6 +40,7 @@ export async function apply(flags: Flags<typeof ARGS>, context: Context, askPers
     const plan = await makePlan(sides, { adopt: flags.adopt }, world);
     world.end();
     const [steps, remarks, problems] = [planSteps(plan), planRemarks(plan), planProblems(plan)];
+    const beside = { remarks, refused: problems.length };
     const todo = steps.filter(({ action }) => action !== "none").length;
     const isForeign = plan.parts.some(({ problem, isForeign: foreign }) => problem !== null && foreign);
     const tell = async (ok: boolean, told: readonly unknown[], more: readonly Problem[] = []) => {
@@ -50,12 +51,12 @@ export async function apply(flags: Flags<typeof ARGS>, context: Context, askPers
       for (const line of all.flatMap(problemLines)) say(line);
       return ok ? 0 : 1;
     };
-    if (todo > 0) for (const line of planText(steps, remarks).trimEnd().split("\n")) say(line);
+    if (todo > 0) for (const line of planText(steps, beside).trimEnd().split("\n")) say(line);
     // Half a set-up around another owner's bucket helps no one: a person decides first.
     if (isForeign) return await tell(false, steps);
     if (todo === 0) {
       for (const line of remarks.filter(({ level }) => level === "warning").flatMap(remarkLines)) say(line);
-      say(summaryLine(steps, remarks));
+      say(summaryLine(steps, beside));
       return await tell(problems.length === 0, steps);
     }
     const consent = {

@@ -26,7 +26,7 @@ async function plan(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCo
     world.end();
     const [steps, remarks, problems] = [planSteps(made), planRemarks(made), planProblems(made)];
     if (flags.json) await context.write(`${JSON.stringify({ steps, remarks, problems }, null, 2)}\n`);
-    else await context.write(planText(steps, remarks));
+    else await context.write(planText(steps, { remarks, refused: problems.length }));
     for (const line of problems.flatMap(problemLines)) context.say(line);
     return problems.length === 0 ? 0 : 1;
   });

@@ -5,13 +5,16 @@ import type { Action, Remark } from "../../provision/resource.ts";
 
 const SIGN: Record<Action, string> = { none: " ", create: "+", update: "~", delete: "-", replace: "±" };
 
+/** What a plan has beside its steps. `refused`: things with a problem, which is said after it. */
+export type Beside = { readonly remarks?: readonly Remark[]; readonly refused?: number };
+
 /** Every step that would be done, what else a person should know, and in one line how many things are as they should be. */
-export function planText(steps: readonly Step[], remarks: readonly Remark[] = []): string {
+export function planText(steps: readonly Step[], beside: Beside = {}): string {
   const lines = steps
     .filter(({ action }) => action !== "none")
     .map(({ action, resource, because }) => `${SIGN[action]} ${action} ${resource}: ${because}\n`);
-  const said = remarks.flatMap(remarkLines).map((line) => `${line}\n`);
-  return `${lines.join("")}${said.join("")}${summaryLine(steps, remarks)}\n`;
+  const said = (beside.remarks ?? []).flatMap(remarkLines).map((line) => `${line}\n`);
+  return `${lines.join("")}${said.join("")}${summaryLine(steps, beside)}\n`;
 }
 
 /** `! warning user x: …` is what a person should look at; a note is only what is there. */
@@ -20,15 +23,17 @@ export function remarkLines({ resource, level, message, advice, try: hint }: Rem
   return [head, ...(advice === null ? [] : [advice]), ...(hint === null ? [] : [`Try: ${hint}`])];
 }
 
-export function summaryLine(steps: readonly Step[], remarks: readonly Remark[] = []): string {
+export function summaryLine(steps: readonly Step[], { remarks = [], refused = 0 }: Beside = {}): string {
   const count = (action: Action) => steps.filter((step) => step.action === action).length;
   const doing = (["create", "update", "replace", "delete"] as const)
     .filter((action) => count(action) > 0)
     .map((action) => `${count(action)} to ${action}`);
   const warned = new Set(remarks.filter(({ level }) => level === "warning").map(({ resource }) => resource));
   const fine = steps.filter(({ action, resource }) => action === "none" && !warned.has(resource)).length;
-  const said = `${fine} as they should be${warned.size === 0 ? "" : `, ${warned.size} with a warning`}`;
-  return doing.length === 0 ? `Nothing to do: ${said}.` : `${doing.join(", ")}, ${said}.`;
+  const said = [...doing, `${fine} as they should be`];
+  if (warned.size > 0) said.push(`${warned.size} with a warning`);
+  if (refused > 0) said.push(`${refused} with a problem`);
+  return `${doing.length + refused === 0 ? "Nothing to do: " : ""}${said.join(", ")}.`;
 }
 
 export function problemLines({ message, advice, try: hint }: Problem): string[] {

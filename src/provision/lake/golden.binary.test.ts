@@ -155,7 +155,7 @@ function wire(): string[] {
   return [...aws.sort(), ...databricks.map(withoutIds).sort()];
 }
 
-const SAID = /^(done|failed|skipped|Cannot|Try:|Done:|Nothing|\d+ (of|to)|[+~±-] )/;
+const SAID = /^(done|failed|skipped|Cannot|Try:|Done:|Nothing|\d+ (of|to|as) |[+~±-] )/;
 
 /** What was said, without how long it took to wait for something; but for what a plan before had said. */
 function seen(command: string, { code, stdout, stderr }: CommandResult, before: readonly string[] = []): string[] {
