@@ -182,7 +182,7 @@ testWith(...NEEDS, "a systemd of its own")(
       expect(systemd.property("agent.service", "MainPID")).toBe("0");
       expect(systemd.run("systemctl", "is-enabled", "agent").code).not.toBe(0);
       const verified = run(
-        "/usr/local/bin/agent",
+        "/usr/local/src/agent",
         "verify",
         "--data-dir",
         "/var/lib/agent",

@@ -114,6 +114,8 @@ async function copyInto(db: Database, copy: string, how: CompactHow): Promise<vo
     if (name === "reading") await copyReadings(db, how);
     else {
       const columns = columnsOf(db, name);
+      // A new buffer has rows of its own, such as the version of its schema.
+      db.run(`DELETE FROM fresh."${name}"`);
       db.run(`INSERT INTO fresh."${name}" (${columns}) SELECT ${columns} FROM main."${name}" NOT INDEXED`);
     }
     const count = (schema: string) => Number(db.query(`SELECT count(*) FROM ${schema}."${name}"`).values()[0]?.[0]);
