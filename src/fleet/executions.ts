@@ -32,7 +32,7 @@ export type Execution = {
   readonly message: string;
   readonly version: number;
   readonly createdNs: number;
-  /** Of one that has ended: what it printed, and its exit code. */
+  /** Of one that has ended: what it printed, and its exit code; null: its program never ran to an end. */
   readonly out: string;
   readonly error: string;
   readonly exitCode: number | null;
@@ -78,7 +78,7 @@ export function readExecutions(json: string): readonly Execution[] | null {
         createdNs: each.CreateTime,
         out: each.RunOutput?.Stdout ?? "",
         error: each.RunOutput?.stderr ?? "",
-        exitCode: each.RunOutput?.ExitCode ?? null,
+        exitCode: exitCodeOf(state, each.RunOutput?.ExitCode),
       };
     }) ?? null
   );
@@ -106,6 +106,12 @@ export function newestFirst(executions: readonly Execution[]): readonly Executio
 /** Go prints an empty list as null. */
 function entriesOf<T>(shape: Shape<T>, json: string): readonly T[] | null {
   return json.trim() === "null" ? [] : storedEntries(shape, json);
+}
+
+/** Bacalhau says 0, or -1, of what failed before a program ran: a download, a mount, a node that was away. */
+function exitCodeOf(state: ExecutionState, code: number | undefined): number | null {
+  if (code === undefined) return null;
+  return state === "Completed" || code > 0 ? code : null;
 }
 
 function stateOf(value: unknown): ExecutionState {

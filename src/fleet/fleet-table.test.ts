@@ -88,6 +88,24 @@ test("each node has one row: live, without a live execution, away, or never trie
   ]);
 });
 
+test("a node that the job is not for lacks nothing: known by its status line only, beside a list of the job's nodes", () => {
+  const of = (nodes: readonly string[]) =>
+    fleetRows({
+      executions: executions(printed("canary", 1)),
+      nodes: nodes.map((node) => ({ node, isConnected: true })),
+      lines: executions(spoken("canary", LINE), spoken("other", LINE.replace("pump-a1b2c3", "pump-2"))),
+      reports: [],
+    }).map(({ node, execution }) => [node, execution]);
+  expect(of(["canary"])).toEqual([
+    ["canary", "live"],
+    ["other", null],
+  ]);
+  expect(of([])).toEqual([
+    ["canary", "live"],
+    ["other", "none"],
+  ]);
+});
+
 test("a heartbeat is joined by the status line, else by the name; one of no node has a row of its own", () => {
   const rows = fleetRows({
     executions: executions(printed("n-7f", 1), printed("pump-2", 1), printed("pump", 1)),

@@ -24,7 +24,7 @@ export type FleetRow = {
   readonly node: string | null;
   /** The agent's name; null: nothing was heard of an agent there. */
   readonly nodeId: string | null;
-  /** `live`; `none`: no execution runs there; `away`: the node is not connected; null: Bacalhau was not asked. */
+  /** `live`; `none`: no execution runs there; `away`: the node is not connected; null: Bacalhau was not asked, or the job is not for it. */
   readonly execution: "live" | "none" | "away" | null;
   /** The last end, where none is live. */
   readonly ended: string | null;
@@ -73,6 +73,9 @@ type Placed = Pick<FleetRow, "execution" | "ended">;
 function placed(node: string, executions: FleetLists["executions"], nodes: readonly FleetNode[]): Placed {
   if (executions === null) return { execution: null, ended: null };
   const own = newestFirst(executions.filter((each) => each.node === node));
+  // The list of nodes is of those with the job's labels: what it does not name, and where nothing ever ran, is of another ring.
+  const isForIt = own.length > 0 || nodes.length === 0 || nodes.some((each) => each.node === node);
+  if (!isForIt) return { execution: null, ended: null };
   const isAway = nodes.some((each) => each.node === node && !each.isConnected);
   const last = own.find(({ isLive }) => !isLive);
   const ended = last === undefined ? null : `${last.state}${last.message === "" ? "" : `: ${last.message}`}`;

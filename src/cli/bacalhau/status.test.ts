@@ -74,7 +74,7 @@ test("one row a node, and what to do about those without a live execution", asyn
     ],
   ]);
   expect(stdout).toContain("1 node without a live execution: n-2\n");
-  expect(stdout).toContain("  Try: bacalhau job rerun agent\n");
+  expect(stdout).toContain("  Try: bacalhau job rerun agent --wait=false\n");
   expect(stdout).toContain("1 node not connected: n-3\n");
   const json = await status(["--executions", AGENT, "--lines", LINES, "--json"]);
   expect(JSON.parse(json.stdout)).toMatchObject({
@@ -111,7 +111,8 @@ test("what an ops job did is a line a node, and a failure exits 1", async () => 
     ID: node,
     NodeID: node,
     ComputeState: { StateType: state, Message: state === 10 ? "non-200 response from URL (404)" : "" },
-    RunOutput: state === 10 ? null : { Stdout, stderr: "", ExitCode },
+    // A failed one has an output too, with exit code 0.
+    RunOutput: { Stdout, stderr: "", ExitCode },
   });
   const ok = [ended("n-1", 0, "fetch: ok agent 1 -> agent 2\n")];
   const result = (list: unknown) =>
@@ -119,7 +120,7 @@ test("what an ops job did is a line a node, and a failure exits 1", async () => 
   expect(await result(ok)).toMatchObject({ code: 0, stdout: expect.stringContaining("1 of 1 nodes done\n") });
   const { code, stdout } = await result([
     ...ok,
-    ended("n-3", -1, "", 10),
+    ended("n-3", 0, "", 10),
     ended("n-2", 13, "fetch: FAILED wrong_sum: x\n"),
   ]);
   expect([

@@ -120,7 +120,8 @@ function adviceOf(rows: readonly FleetRow[], { executions }: BacalhauLists, job:
     by("none"),
     "without a live execution",
     "Bacalhau starts nothing there again by itself. A new version of the job starts the agent again on all nodes",
-    `  Try: bacalhau job rerun ${shellWord(job)}`,
+    // Without the flag the command waits for the end of the daemon, for five minutes.
+    `  Try: bacalhau job rerun ${shellWord(job)} --wait=false`,
   );
   add(by("away"), "not connected", "Their agents continue. Bacalhau brings what changed within 15 s of their return");
   add(
