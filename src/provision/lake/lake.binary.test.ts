@@ -32,7 +32,7 @@ const endOfBoth = async () => ({ ...contentsOf(workspace), account: await accoun
 /** That it worked, and what it said where it did not. */
 async function done(...argv: string[]): Promise<{ readonly stdout: string; readonly stderr: string }> {
   const told = await run(...argv);
-  expect([argv, told.code, told.code === 0 ? "" : told.stderr]).toEqual([argv, 0, ""]);
+  expect([argv, told.code, told.code === 0 ? "" : `${told.stderr}${told.stdout}`]).toEqual([argv, 0, ""]);
   return told;
 }
 
