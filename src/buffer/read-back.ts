@@ -13,7 +13,7 @@ import {
   type TimeQuality,
 } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, LIMITS, type SensorCatalogue } from "../core/sensor.ts";
-import { intersect, type SeqRange, sizeOf } from "../core/seq-range.ts";
+import { intersect, mergeRanges, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import { ANOMALOUS, type CommitFacts, MALFORMED, type StoredBlock, VALID } from "./buffer.ts";
 import { CorruptRowError, isCorruption } from "./corruption.ts";
 import { META_FORGOTTEN } from "./forget-sensors.ts";
@@ -128,8 +128,9 @@ const FIRST_MEASURE = 5;
 export class BlockReader {
   readonly #db: Database;
   readonly #catalogue: SensorCatalogue;
-
   readonly #unreadable: Finding | null;
+  /** Readings whose fields beside the profile could not be read, where that is no error. */
+  withoutExtra: readonly SeqRange[] = [];
 
   /** `unreadable` replaces the findings of an anomalous reading where they are missing; null: that is corruption. */
   constructor(db: Database, catalogue: SensorCatalogue, unreadable: Finding | null = null) {
@@ -203,16 +204,19 @@ export class BlockReader {
       if (sides) this.#fillVerdicts(block, firstSeq);
     });
     this.#checkVerdicts(rows, block, firstSeq);
-    this.#beside(() => this.#fillExtra(block, firstSeq));
+    const range = { first: firstSeq, last: firstSeq + block.count - 1 };
+    if (!this.#beside(() => this.#fillExtra(block, range))) this.withoutExtra = mergeRanges([...this.withoutExtra, range]);
     return block;
   }
 
-  /** Reads the tables beside the readings. Where their rows may be missing, corruption is not an error. */
-  #beside(read: () => void): void {
+  /** Reads the tables beside the readings. Where their rows may be missing, corruption is not an error, but false. */
+  #beside(read: () => void): boolean {
     try {
       read();
+      return true;
     } catch (error) {
       if (this.#unreadable === null || !isCorruption(error)) throw error;
+      return false;
     }
   }
 
@@ -231,12 +235,10 @@ export class BlockReader {
     );
   }
 
-  #fillExtra(block: ReadingBlock, firstSeq: number): void {
+  #fillExtra(block: ReadingBlock, { first, last }: SeqRange): void {
     type ExtraRow = { seq: number; fields: string };
     const extras = this.#db.query<ExtraRow, [number, number]>("SELECT * FROM extra WHERE seq BETWEEN ? AND ?");
-    for (const row of extras.all(firstSeq, firstSeq + block.count - 1)) {
-      block.extra.set(row.seq - firstSeq, row.fields);
-    }
+    for (const { seq, fields } of extras.all(first, last)) block.extra.set(seq - first, fields);
   }
 
   #fillVerdicts(block: ReadingBlock, firstSeq: number): void {

@@ -117,6 +117,9 @@ async function takeOver(
     ...(recovered.unknown > 0
       ? [`${recovered.unknown} of those can be read, but not whether they were delivered`]
       : []),
+    ...(damaged.withoutExtra > 0
+      ? [`up to ${damaged.withoutExtra} readings go out without the fields in "extra", which cannot be read`]
+      : []),
     ...(certain ? [] : ["its end cannot be read, so it may have held more"]),
     ...(windows.unissuable + bodies > 0
       ? [`${windows.unissuable + bodies} aggregates or earlier objects cannot be read`]

@@ -5,7 +5,7 @@
 import { Database } from "bun:sqlite";
 import type { TimeQuality } from "../../core/reading.ts";
 import { NO_SENSOR, SensorCatalogue } from "../../core/sensor.ts";
-import { type HourRange, intersect, type SeqRange, sizeOf } from "../../core/seq-range.ts";
+import { type HourRange, intersect, type SeqRange, sizeOf, totalSize } from "../../core/seq-range.ts";
 import { isStage } from "../../core/stage.ts";
 import type { CommitFacts, Loss, StoredBlock } from "../buffer.ts";
 import { type Conflict, conflictsOf } from "../conflicts.ts";
@@ -146,6 +146,11 @@ export class DamagedBuffer {
       });
     }
     return found;
+  }
+
+  /** Readings that were read so far, but for the fields that no profile knows. */
+  get withoutExtra(): number {
+    return totalSize(this.#lenient.withoutExtra);
   }
 
   /** Every batch that reads, from the table and from the index beside it; not `complete` where some may be missing. */
