@@ -21,6 +21,8 @@ const IDLES = "while :; do sleep 0.05; done";
 const CRASHES = "exit 3";
 /** A setting is wrong for it as long as the folder has no file `.env`. */
 const WANTS_ENV = `[ -e .env ] || exit 2; [ "$1" != config ] || exit 0; ${WORKS}`;
+/** A person repairs the settings just when it is asked of them. */
+const REPAIRED_MEANWHILE = `[ "$1" != config ] || { : > .env; exit 0; }; exit 2`;
 
 class Loop {
   readonly dir = mkdtempSync(join(HOME, "node-"));
@@ -65,7 +67,7 @@ class Loop {
 
   /** Whole, then renamed into place. `version`: what it says to `--version`. */
   put(name: string, script: string, version = name): void {
-    const config = script === WANTS_ENV ? "" : '[ "$1" != config ] || exit 0\n';
+    const config = [WANTS_ENV, REPAIRED_MEANWHILE].includes(script) ? "" : '[ "$1" != config ] || exit 0\n';
     const head = `#!/bin/sh\n${config}[ "$1" != --version ] || { echo "agent ${version}"; exit; }\n`;
     const say = `echo "start ${version} from=$AGENT_ROLLED_BACK_FROM." >&2\n`;
     this.putText(name, `${head}${say}${script}\n`);
@@ -204,6 +206,12 @@ for (const [at, shell] of SHELLS.entries()) {
         expect([loop.count("going back"), loop.says("agent").includes("agent.previous")]).toEqual([0, false]);
       },
     );
+
+    loopTest("settings that are repaired while the previous binary is asked of them put nothing back", async () => {
+      begin({ agent: WANTS_ENV, "agent.previous": REPAIRED_MEANWHILE });
+      await loop.until(() => existsSync(join(loop.dir, "state")), "the newer one works");
+      expect([loop.count("going back"), loop.says("agent").includes("agent.previous")]).toEqual([0, false]);
+    });
 
     loopTest("a binary that refuses settings which the previous one takes does not come up", async () => {
       begin({ agent: "exit 2", "agent.previous": WORKS });
