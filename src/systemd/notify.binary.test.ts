@@ -116,7 +116,7 @@ testWith(
 testWith("binary", "time", "linux")(
   "a socket that cannot be used is named in the log, and the agent works without it",
   async () => {
-    for (const address of ["relative", `/${"x".repeat(200)}`, join(folder, "nobody-listens.sock")]) {
+    for (const address of ["relative", `/${"x".repeat(200)}`, join(folder, "no-listener.sock")]) {
       const agent = new AgentProcess({
         args: ["run", "--for", "1s", "--source", "simulator:?count=5", "--data-dir", "unheard"],
         cwd: folder,

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { Retention } from "../../buffer/disk/retention.ts";
 import { openStore } from "../../uplink/open-store.ts";
 import { TestNode } from "../../verify/node.suite.ts";
-import { runCommandLine, type World } from "../frame/commands.ts";
+import { see } from "../frame/command-line.suite.ts";
+import { COMMANDS } from "../frame/commands.ts";
 
 let node: TestNode;
 beforeEach(() => {
@@ -14,23 +15,8 @@ beforeEach(() => {
 });
 afterEach(() => node.end());
 
-async function check(flags: readonly string[] = [], dataDir = node.dataDir) {
-  let stdout = "";
-  const stderr: string[] = [];
-  const world: World = {
-    env: {},
-    dotenv: {},
-    cwd: "/nowhere",
-    write: async (data) => {
-      stdout += typeof data === "string" ? data : new TextDecoder().decode(data);
-    },
-    say: (line) => void stderr.push(line),
-    terminal: false,
-    stop: new AbortController().signal,
-  };
-  const code = await runCommandLine(["buffer", "check", "--data-dir", dataDir, ...flags], world);
-  return { code, stdout, stderr };
-}
+const check = (flags: readonly string[] = [], dataDir = node.dataDir) =>
+  see(["buffer", "check", "--data-dir", dataDir, ...flags], COMMANDS);
 
 /** `[exit code, part: message, …]` */
 async function damage(dataDir?: string) {

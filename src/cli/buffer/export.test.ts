@@ -7,7 +7,8 @@ import { Retention } from "../../buffer/disk/retention.ts";
 import { READING_STAGES } from "../../core/stage.ts";
 import { gunzipRows } from "../../uplink/read-object.ts";
 import { EPOCH_START, nodeWithLake, TestNode } from "../../verify/node.suite.ts";
-import { runCommandLine, type World } from "../frame/commands.ts";
+import { see } from "../frame/command-line.suite.ts";
+import { COMMANDS, type World } from "../frame/commands.ts";
 
 let node: TestNode;
 beforeEach(() => {
@@ -15,24 +16,8 @@ beforeEach(() => {
 });
 afterEach(() => node.end());
 
-async function exported(flags: readonly string[] = [], options: Partial<World> = {}, dataDir = node.dataDir) {
-  let stdout = "";
-  const stderr: string[] = [];
-  const world: World = {
-    env: {},
-    dotenv: {},
-    cwd: "/nowhere",
-    write: async (data) => {
-      stdout += typeof data === "string" ? data : new TextDecoder().decode(data);
-    },
-    say: (line) => void stderr.push(line),
-    terminal: false,
-    stop: new AbortController().signal,
-    ...options,
-  };
-  const code = await runCommandLine(["buffer", "export", "--data-dir", dataDir, ...flags], world);
-  return { code, stdout, stderr };
-}
+const exported = (flags: readonly string[] = [], more: Partial<World> = {}, dataDir = node.dataDir) =>
+  see(["buffer", "export", "--data-dir", dataDir, ...flags], COMMANDS, more);
 
 const seqsIn = (text: string) => [...text.matchAll(/"reading_id":"[^"]+-(\d+)"/g)].map(([, seq]) => Number(seq));
 

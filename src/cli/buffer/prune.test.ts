@@ -9,7 +9,9 @@ import { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import { resolveSettings } from "../../core/settings/settings.ts";
 import { testWith } from "../../testing/needs.ts";
 import { TestNode } from "../../verify/node.suite.ts";
-import { runCommandLine, type World } from "../frame/commands.ts";
+import type { Context } from "../frame/command.ts";
+import { see } from "../frame/command-line.suite.ts";
+import { COMMANDS } from "../frame/commands.ts";
 import { pruneBuffer } from "./prune.ts";
 
 let node: TestNode;
@@ -18,28 +20,8 @@ beforeEach(() => {
 });
 afterEach(() => node.end());
 
-function worldOf() {
-  let stdout = "";
-  const stderr: string[] = [];
-  const world: World = {
-    env: {},
-    dotenv: {},
-    cwd: "/nowhere",
-    write: async (data) => {
-      stdout += String(data);
-    },
-    say: (line) => void stderr.push(line),
-    terminal: false,
-    stop: new AbortController().signal,
-  };
-  return { world, stderr, stdout: () => stdout };
-}
-
-async function seen(command: string, ...flags: string[]) {
-  const { world, stderr, stdout } = worldOf();
-  const code = await runCommandLine(["buffer", command, "--data-dir", node.dataDir, ...flags], world);
-  return { code, stdout: stdout(), stderr };
-}
+const seen = (command: string, ...flags: string[]) =>
+  see(["buffer", command, "--data-dir", node.dataDir, ...flags], COMMANDS);
 
 async function prunedJson(...flags: string[]) {
   const { stdout, stderr } = await seen("prune", "--yes", "--json", ...flags);
@@ -80,9 +62,14 @@ longTest(
       JSON.stringify({ ...NO_MARKS, file: marksOfMachine(null)(join(node.dataDir, "buffer.db")).file }),
     );
     node.buffer.close();
-    const { world, stderr } = worldOf();
-    const context = {
-      ...world,
+    const stderr: string[] = [];
+    const context: Context = {
+      env: {},
+      cwd: "/nowhere",
+      write: async () => undefined,
+      say: (line) => void stderr.push(line),
+      terminal: false,
+      stop: new AbortController().signal,
       typed: "agent buffer prune --delivered",
       settings: resolveSettings({ flags: { "data-dir": [node.dataDir] } }),
     };

@@ -6,7 +6,8 @@ import { resolveSettings } from "../../core/settings/settings.ts";
 import { audit, doubles, unsorted } from "../../testing/audit.ts";
 import { SwitchedStore, startFakeNode } from "../../testing/fake-node.ts";
 import { TestNode } from "../../verify/node.suite.ts";
-import { runCommandLine, type World } from "../frame/commands.ts";
+import { see } from "../frame/command-line.suite.ts";
+import { COMMANDS } from "../frame/commands.ts";
 import { requeue } from "./requeue.ts";
 
 let node: TestNode;
@@ -15,23 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => node.end());
 
-async function seen(argv: readonly string[]) {
-  let stdout = "";
-  const stderr: string[] = [];
-  const world: World = {
-    env: {},
-    dotenv: {},
-    cwd: "/nowhere",
-    write: async (data) => {
-      stdout += typeof data === "string" ? data : new TextDecoder().decode(data);
-    },
-    say: (line) => void stderr.push(line),
-    terminal: false,
-    stop: new AbortController().signal,
-  };
-  const code = await runCommandLine([...argv, "--data-dir", node.dataDir], world);
-  return { code, stdout, stderr };
-}
+const seen = (argv: readonly string[]) => see([...argv, "--data-dir", node.dataDir], COMMANDS);
 
 function park(count: number): void {
   node.take(count);

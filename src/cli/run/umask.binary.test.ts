@@ -14,7 +14,7 @@ const USER = 12_345;
 const modeOf = (path: string) => statSync(path).mode & 0o777;
 
 testWith("binary", "linux", "a user who is root")(
-  "under any umask an agent works twice, and nobody else may read its data dir; others may read the lake as the umask says",
+  "under any umask an agent works, and starts again; no other user may read its data dir, and the umask decides who may read the lake",
   () => {
     chmodSync(folder, 0o755);
     const binary = join(folder, "agent");
