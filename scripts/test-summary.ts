@@ -1,7 +1,7 @@
 /**
  * The end of scripts/test: the slowest tests and files, then the last line `N passed, N failed, N skipped`, counted from
- * the JUnit files that `bun test` wrote. `bun scripts/test-summary.ts BROKEN all|some FILE…`: BROKEN is the number of
- * steps that failed, the runs of tests among them. With `all`, every test file of the repository must be in a report, so
+ * the JUnit files that `bun test` wrote. `bun scripts/test-summary.ts BROKEN all|some FILE…`: BROKEN is the names
+ * of the steps that failed, separated by commas, the runs of tests among them. With `all`, every test file of the repository must be in a report, so
  * that a run that ended early is seen. Exit code 1 when anything failed, and when no test ran.
  */
 import { existsSync, readFileSync } from "node:fs";
@@ -55,7 +55,7 @@ function unreported(files: readonly Timed[]): string[] {
   return listed.split("\n").filter((path) => path !== "" && existsSync(path) && !reported.has(path));
 }
 
-const [broken = "0", extent, ...paths] = process.argv.slice(2);
+const [broken = "", extent, ...paths] = process.argv.slice(2);
 const reports = paths.map(readReport);
 const sum = (of: (report: Report) => number) => reports.reduce((total, report) => total + of(report), 0);
 const files = reports.flatMap((report) => report.files);
@@ -66,6 +66,8 @@ printSlowest(
 printSlowest("slowest files", files);
 
 const missing = extent === "all" ? unreported(files) : [];
+const brokenSteps = broken.split(",").filter((name) => name !== "");
+for (const step of brokenSteps) console.error(`FAILED step ${step}: what it says stands under "== ${step}"`);
 for (const path of missing) console.error(`FAILED ${path}: it is in no report`);
 const [tests, failedTests, skipped] = [
   sum(({ tests }) => tests),
@@ -73,7 +75,7 @@ const [tests, failedTests, skipped] = [
   sum((one) => one.skipped),
 ];
 // A failed test fails its run too: that one is not counted twice.
-const brokenSteps = Math.max(0, Number(broken) - reports.filter((report) => report.failed > 0).length);
-const failed = Math.max(failedTests + brokenSteps + missing.length, tests === 0 ? 1 : 0);
+const otherSteps = Math.max(0, brokenSteps.length - reports.filter((report) => report.failed > 0).length);
+const failed = Math.max(failedTests + otherSteps + missing.length, tests === 0 ? 1 : 0);
 console.log(`${tests - failedTests - skipped} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed > 0 ? 1 : 0);

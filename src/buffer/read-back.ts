@@ -205,7 +205,8 @@ export class BlockReader {
     });
     this.#checkVerdicts(rows, block, firstSeq);
     const range = { first: firstSeq, last: firstSeq + block.count - 1 };
-    if (!this.#beside(() => this.#fillExtra(block, range))) this.withoutExtra = mergeRanges([...this.withoutExtra, range]);
+    if (!this.#beside(() => this.#fillExtra(block, range)))
+      this.withoutExtra = mergeRanges([...this.withoutExtra, range]);
     return block;
   }
 

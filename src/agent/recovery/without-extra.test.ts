@@ -69,7 +69,8 @@ test("readings of which `extra` cannot be read go out without it, and how many i
   store.isUp = true;
   const second = await live(join(folder, "second"));
   const again = second.run();
-  while (!second.parts.delivery.isIdle || second.parts.outbox.unplanned > 0) await new Promise((resolve) => setImmediate(resolve));
+  while (!second.parts.delivery.isIdle || second.parts.outbox.unplanned > 0)
+    await new Promise((resolve) => setImmediate(resolve));
   second.stop(0);
   await again;
   const [problem] = openingProblems(second.parts.buffer, FIRST_EVENT_MS + 3_600_000);
