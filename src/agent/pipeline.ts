@@ -114,7 +114,8 @@ export class Pipeline {
     const allEnded = this.#closed || this.taps.every((tap) => tap.state === "ended");
     const more = !this.#closed && this.taps.some((tap) => tap.state === "open" && tap.ready);
     let committed = 0;
-    if (this.#hasNews && (this.#isDue(runningMs) || allEnded)) committed = this.#commit(nowMs, runningMs);
+    const isWaited = !more && this.taps.some(({ source }) => source.senderWaits === true);
+    if (this.#hasNews && (isWaited || this.#isDue(runningMs) || allEnded)) committed = this.#commit(nowMs, runningMs);
     return { committed, more, wakeAtMs: this.#wakeAt(), finished: allEnded && !this.#hasNews };
   }
 

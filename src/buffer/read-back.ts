@@ -200,13 +200,11 @@ export class BlockReader {
       }
       if (row[4] !== VALID) sides = true;
     }
-    this.#beside(() => {
-      if (sides) this.#fillVerdicts(block, firstSeq);
-    });
+    if (sides) this.#beside(() => this.#fillVerdicts(block, firstSeq));
     this.#checkVerdicts(rows, block, firstSeq);
     const range = { first: firstSeq, last: firstSeq + block.count - 1 };
-    if (!this.#beside(() => this.#fillExtra(block, range)))
-      this.withoutExtra = mergeRanges([...this.withoutExtra, range]);
+    const hasExtra = this.#beside(() => this.#fillExtra(block, range));
+    if (!hasExtra) this.withoutExtra = mergeRanges([...this.withoutExtra, range]);
     return block;
   }
 

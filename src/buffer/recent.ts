@@ -34,6 +34,8 @@ export class RecentBlocks {
   /** A block that was lent and not committed. */
   giveBack(block: ReadingBlock): void {
     block.clear();
+    // One that grew for a large message would keep its memory.
+    if (block.capacity > this.#blockRows) return;
     // A settlement releases whole batches of blocks, and the next ones need as many. One is being filled beside them.
     if (this.#blocks.length + this.#spare.length <= this.#limitBlocks) this.#spare.push(block);
   }

@@ -48,6 +48,8 @@ export const BAD_FIELDS = "bad_fields";
 export const RECEIVED_TIME = "timestamp_received";
 /** How much is kept of a line above the limit. */
 export const MALFORMED_KEPT_BYTES = 64 * 1024;
+/** The most readings that one line, row or message may hold; with more it is malformed. */
+export const RECORD_READINGS = 10_000;
 /** A block with this much text beside its columns (unknown fields, malformed lines), in UTF-16 units, is full. */
 export const BLOCK_TEXT_LENGTH = 16 * 1024 * 1024;
 
@@ -91,17 +93,17 @@ export function timeQualityOf(facts: TimeFacts, timeMs: number): TimeQuality {
 /**
  * Up to `capacity` readings in columns, in the order they were taken (fewer where they have much text). A missing or null
  * measure is NaN. `measures[slot]` exists for every slot of the catalogue that a row of this block uses; rows without that
- * measure hold NaN.
+ * measure hold NaN. What must be kept together, or not at all (the readings of one message), may take it beyond its capacity.
  */
 export class ReadingBlock {
-  readonly capacity: number;
+  capacity: number;
   count = 0;
   /** Handle in the SensorCatalogue; NO_SENSOR where the reading is malformed. */
-  readonly sensor: Int32Array;
+  sensor: Int32Array;
   /** Event time, ms since 1970 UTC, an integer; for a malformed row the time it was taken. */
-  readonly time: Float64Array;
+  time: Float64Array;
   /** Handle in the catalogue's labels; -1 where the reading is malformed. */
-  readonly label: Int32Array;
+  label: Int32Array;
   measures: Float64Array[] = [];
   /** Fields that the profile does not know, as JSON text of an object, by row. */
   readonly extra = new Map<number, string>();
@@ -131,6 +133,21 @@ export class ReadingBlock {
     this.flaws.clear();
     this.findings.clear();
     this.textLength = 0;
+  }
+
+  /** Room for so many rows more, beyond the capacity that it had if need be. */
+  makeRoom(rows: number): void {
+    const needed = this.count + rows;
+    if (needed <= this.capacity) return;
+    this.capacity = needed;
+    this.sensor = grown(Int32Array, this.sensor, needed);
+    this.time = grown(Float64Array, this.time, needed);
+    this.label = grown(Int32Array, this.label, needed);
+    this.measures = this.measures.map((column) => {
+      const wider = new Float64Array(needed).fill(Number.NaN);
+      wider.set(column);
+      return wider;
+    });
   }
 
   /** Adds a reading whose measures are all absent and returns its row; the caller then sets `measures[slot][row]`. */
@@ -165,6 +182,12 @@ export class ReadingBlock {
     this.textLength += what.received.length;
     return row;
   }
+}
+
+function grown<A extends Int32Array | Float64Array>(kind: new (length: number) => A, from: A, length: number): A {
+  const wider = new kind(length);
+  wider.set(from);
+  return wider;
 }
 
 /** Adds to the flaws of the same reason and field, or as the first of them. */

@@ -30,6 +30,8 @@ export interface Source {
   committed(): void;
   /** The cursor changed although nothing was appended: it is committed too, soon. `committed()` ends it. */
   readonly hasMoved?: boolean;
+  /** A sender waits for the commit of what was taken (PUBACK, HTTP 2xx): the agent commits as soon as no source has more. */
+  readonly senderWaits?: boolean;
   /**
    * Problems of input that can be read: a mapped name that no row has, rows that were edited. Empty when
    * all is well. Called about once a second. `agent status` shows it, also after the agent has ended.

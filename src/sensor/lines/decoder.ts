@@ -9,10 +9,10 @@ import { type RowProblem, shortened } from "../row/draft.ts";
 import type { ForeignRow, Normalizer } from "../row/normalize.ts";
 import { REPEATED } from "../row/timestamp.ts";
 import { templateOf } from "./learn-template.ts";
+import type { Line } from "./line.ts";
 import { LineObject, readLine } from "./line-object.ts";
 import { type Received, receivedOf } from "./received.ts";
 import { LineScan } from "./scan.ts";
-import type { LineSplitter } from "./splitter.ts";
 import type { LineTemplate } from "./template.ts";
 
 /** Fixed bytes of all templates together; at the limit all are dropped. About 6,000 sensors with 16 identity columns. */
@@ -44,7 +44,7 @@ export class LineDecoder {
   }
 
   /** Appends one row, or none for a blank line. */
-  decode(block: ReadingBlock, line: LineSplitter, nowMs: number): void {
+  decode(block: ReadingBlock, line: Line, nowMs: number): void {
     if (line.paddings > 0) countPadding(block, line);
     const last = this.#last;
     let template = line.tooLong ? null : (last?.next ?? null);
@@ -60,7 +60,7 @@ export class LineDecoder {
     if (this.#credit < CREDIT.most) this.#credit += CREDIT.hit;
   }
 
-  #find(line: LineSplitter): LineTemplate | null {
+  #find(line: Line): LineTemplate | null {
     const candidates = this.#bySensor.get(this.#sensorHash(line.bytes, line.from, line.to));
     if (candidates === undefined) return null;
     for (const each of candidates) if (each.match(line, this.#scan)) return each;
@@ -100,7 +100,7 @@ export class LineDecoder {
     return true;
   }
 
-  #decodeSlowly(block: ReadingBlock, line: LineSplitter, nowMs: number): void {
+  #decodeSlowly(block: ReadingBlock, line: Line, nowMs: number): void {
     line.trim();
     if (line.paddings > 0) countPadding(block, line);
     const { bytes, from, to, length } = line;
@@ -186,7 +186,7 @@ function notJson(text: string, error: unknown): Refusal {
   return refusal("not_json", `the line is not JSON, it begins with ${JSON.stringify(shortened(text))}`);
 }
 
-function countPadding(block: ReadingBlock, line: LineSplitter): void {
+function countPadding(block: ReadingBlock, line: Line): void {
   const detail = "there are NULs around a line, as a loss of power leaves them in a file";
   block.addFlaw({ reason: "nul_padding", field: null, detail, count: line.paddings });
   line.paddings = 0;

@@ -7,8 +7,8 @@
 import { QUOTE } from "../../core/ascii.ts";
 import { FAST_EXTRA_LENGTH, type Plan } from "../row/normalize.ts";
 import { FINER } from "../row/timestamp.ts";
+import type { Line } from "./line.ts";
 import type { LineScan } from "./scan.ts";
-import type { LineSplitter } from "./splitter.ts";
 
 export type GapKind =
   | "time"
@@ -88,7 +88,7 @@ export class LineTemplate {
   }
 
   /** Whether the line is like this one; then `scan` holds the values of the gaps. */
-  match(line: LineSplitter, scan: LineScan): boolean {
+  match(line: Line, scan: LineScan): boolean {
     if (!this.#has.status) scan.statusCode = null;
     if (!this.#has.flag) scan.anomalyFlag = null;
     if (!this.#has.type) scan.anomalyType = null;
