@@ -35,7 +35,7 @@ export const SETTINGS = {
     { env: "AGENT_SOURCE", flag: "source" },
     address.uris,
     "simulator:",
-    "Where readings come from: simulator:, stdin:, sqlite:PATH[?table=NAME]; several separated by spaces, or the flag repeated.",
+    "Where readings come from: simulator:, stdin:, sqlite:PATH[?table=NAME][&key=COLUMN]; several separated by spaces, or the flag repeated.",
   ),
   store: must(
     { env: "AGENT_STORE", flag: "store" },

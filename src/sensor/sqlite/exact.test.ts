@@ -67,7 +67,9 @@ test("a writer that locks its database between a read and its rows ends nothing"
   db.run("CREATE TABLE t (sensor_id, timestamp, temperature)");
   db.run("INSERT INTO t VALUES ('a', 9007199254740993, 1)");
   const normalizer = new Normalizer({ catalogue: new SensorCatalogue(), profile: loadProfile("environmental") });
-  const table = new ForeignTable(path, "t", (name) => (name === "sensor_id" ? "sensor_id" : "value"));
+  const table = new ForeignTable(path, { table: "t", query: null, key: null }, (name) =>
+    name === "sensor_id" ? "sensor_id" : "value",
+  );
   const read = table.snapshot(() => table.after(0n, 10));
   const rows = new SqliteRows(table, normalizer);
   db.run("BEGIN EXCLUSIVE");

@@ -18,26 +18,23 @@ export class KnownIdentities {
   readonly #add: Statement;
   #learned: (readonly unknown[])[] = [];
 
-  /** `columns`: identity columns of the foreign `table`, the one with the sensor's id first where it has one. */
-  constructor(db: Database, table: string, columns: readonly string[]) {
+  /** `columns`: identity columns of what stands behind FROM, the one with the sensor's id first where it has one. */
+  constructor(db: Database, from: string, columns: readonly string[]) {
     this.#columns = columns;
-    db.run("PRAGMA temp_store = MEMORY");
-    db.run("DROP TABLE IF EXISTS temp.known");
+    db.run("DROP TABLE IF EXISTS temp.agent__known");
     const own = columns.map((name, i) => `f.${quoted(name)} AS c${i}`);
     // Created by a SELECT, the columns get the affinities of the foreign ones: with others the index could not be used.
-    db.run(
-      `CREATE TEMP TABLE known AS SELECT ${["0 AS handle", ...own].join(", ")} FROM main.${quoted(table)} f LIMIT 0`,
-    );
+    db.run(`CREATE TEMP TABLE agent__known AS SELECT ${["0 AS handle", ...own].join(", ")} FROM ${from} f LIMIT 0`);
     const key = [...columns.map((_, i) => `c${i}`), "handle"];
-    db.run(`CREATE INDEX temp.known_identity ON known (${key.join(", ")})`);
-    this.#remove = db.prepare(`DELETE FROM temp.known ${columns.length === 0 ? "" : "WHERE c0 IS ?"}`);
-    this.#add = db.prepare(`INSERT INTO temp.known VALUES (${key.map(() => "?").join(", ")})`);
+    db.run(`CREATE INDEX temp.agent__known_identity ON agent__known (${key.join(", ")})`);
+    this.#remove = db.prepare(`DELETE FROM temp.agent__known ${columns.length === 0 ? "" : "WHERE c0 IS ?"}`);
+    this.#add = db.prepare(`INSERT INTO temp.agent__known VALUES (${key.map(() => "?").join(", ")})`);
   }
 
   /** Joins `f`, the foreign table, with the known identities: `k.handle` is NULL where the identity of a row is not known. */
   get join(): string {
     const same = this.#columns.map((name, i) => `k.c${i} IS f.${quoted(name)} COLLATE BINARY`);
-    return `LEFT JOIN temp.known k ON ${same.join(" AND ") || "TRUE"}`;
+    return `LEFT JOIN temp.agent__known k ON ${same.join(" AND ") || "TRUE"}`;
   }
 
   /** Knows an identity from the next read on, and no longer the one with the same first column. */

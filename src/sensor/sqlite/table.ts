@@ -1,13 +1,9 @@
 /** A table of a foreign SQLite database, opened read-only, with the queries that its tail needs. */
 import { Database, type Statement } from "bun:sqlite";
 import { statSync } from "node:fs";
-import { TransientError, UsageError } from "../../core/errors.ts";
-import { shellWord } from "../../core/shell-word.ts";
 import { type ExactColumn, ExactIntegers, mayHoldIntegers } from "./exact.ts";
 import { KnownIdentities, quoted } from "./known.ts";
-
-type Column = { readonly name: string; readonly type: string; readonly pk: number; readonly hidden: number };
-const ROWID_NAMES = ["rowid", "_rowid_", "oid"] as const;
+import { badKey, type Followed, type Relation, relationOf } from "./relation.ts";
 
 /** How the reader of the rows uses a column; `other` columns are unknown to it. */
 export type ColumnRole = "sensor_id" | "identity" | "value" | "other";
@@ -22,7 +18,6 @@ export const FIRST_VALUE = 2;
 /** The exact rowid of a row of `after`. */
 export const rowidOf = (row: ForeignRowValues): bigint => BigInt(row[0] as number | string);
 
-const HIDDEN_OF_VIRTUAL_TABLE = 1;
 const LOWEST_ROWID = -(2n ** 63n);
 const HIGHEST_ROWID = 2n ** 63n - 1n;
 
@@ -39,15 +34,14 @@ export class ForeignTable {
   keepsRowids = false;
   /** What a person calls the rowid: the name of the INTEGER PRIMARY KEY, where there is one. */
   key = "rowid";
-  #autoincrement = false;
   /** A rowid was too large for a number: they are read as text, which costs about 0.2 µs a row. */
   #wide = false;
   readonly #path: string;
-  readonly #name: string;
+  readonly #followed: Followed;
   readonly #roleOf: (column: string) => ColumnRole;
   readonly #db: Database;
   readonly #cookie: Statement;
-  #rowid = "rowid";
+  #relation: Relation | null = null;
   #after: Statement | null = null;
   #identityOf: Statement | null = null;
   #exact: ExactIntegers | null = null;
@@ -55,9 +49,9 @@ export class ForeignTable {
   #known: KnownIdentities | null = null;
 
   /** Throws where there is no database yet. */
-  constructor(path: string, name: string, roleOf: (column: string) => ColumnRole) {
+  constructor(path: string, followed: Followed, roleOf: (column: string) => ColumnRole) {
     this.#path = path;
-    this.#name = name;
+    this.#followed = followed;
     this.#roleOf = roleOf;
     this.inode = statSync(path).ino;
     this.#db = new Database(path, { readonly: true, create: false });
@@ -66,6 +60,8 @@ export class ForeignTable {
       this.#db.run("PRAGMA busy_timeout = 0");
       // Rows are read once, in order: a cache of 2 MiB, SQLite's default, would only hold rows that were already read.
       this.#db.run("PRAGMA cache_size = -256");
+      // What the connection has of its own (known identities, the view of a query) is in memory.
+      this.#db.run("PRAGMA temp_store = MEMORY");
       this.#cookie = this.#db.prepare("PRAGMA schema_version");
     } catch (error) {
       this.#db.close();
@@ -97,19 +93,19 @@ export class ForeignTable {
 
   /** Rows above `rowid`, in the order of their rowids. */
   after(rowid: bigint, limit: number): ForeignRowValues[] {
-    const name = `main.${quoted(this.#name)}`;
+    const { from, rowid: name, isKeyed } = this.#seen;
     const known = this.#known;
-    if (known === null) throw new Error("rows are read within a snapshot");
+    if (known === null) throw OUTSIDE;
     known.settle();
-    const own = `f.${this.#rowid}`;
+    const own = `f.${name}`;
     this.#after ??= this.#db.prepare(
-      `SELECT ${[this.#wide ? asText(own) : own, "k.handle", ...this.values.map((each) => `f.${quoted(each)}`)].join(", ")}
-       FROM ${name} f ${known.join} WHERE ${own} > ? ORDER BY ${own} LIMIT ?`,
+      `SELECT ${[this.#wide ? integerText(own) : own, "k.handle", ...this.values.map((each) => `f.${quoted(each)}`)].join(", ")}
+       FROM ${from} f ${known.join} WHERE ${own} > ? ORDER BY ${own} LIMIT ?`,
     );
-    this.#identityOf ??= this.#db.prepare(
-      `SELECT ${this.#select(this.identity)} FROM ${name} WHERE ${this.#rowid} = ?`,
-    );
-    const rows = this.#after.values(rowid < LOWEST_ROWID ? Number.NEGATIVE_INFINITY : rowid, limit);
+    this.#identityOf ??= this.#db.prepare(`SELECT ${this.#select(this.identity)} FROM ${from} WHERE ${name} = ?`);
+    const above = rowid < LOWEST_ROWID ? Number.NEGATIVE_INFINITY : rowid;
+    // Of a key that two rows have, a read must not end between them.
+    const rows = this.#after.values(above, isKeyed ? limit + 1 : limit);
     // Rows are in order: where the first and the last rowid are exact, all are.
     if (!this.#wide && !(isExact(rows[0]) && isExact(rows.at(-1)))) {
       this.#wide = true;
@@ -117,6 +113,7 @@ export class ForeignTable {
       this.#after = null;
       return this.after(rowid, limit);
     }
+    if (isKeyed) this.#checkKeys(rows, limit);
     for (const row of rows) {
       if (row[1] === null) row.push(...(this.#identityOf.values(rowidOf(row))[0] ?? []).slice(1));
       this.#exact?.restore(row, rowidOf);
@@ -146,10 +143,11 @@ export class ForeignTable {
   /** The rows from one rowid to another: the rowid as text, then `columns`. */
   between(first: bigint, last: bigint, columns: readonly string[]): unknown[][] {
     const key = columns.join("\n");
+    const { from, rowid } = this.#seen;
     if (this.#between?.key !== key) {
       this.#between?.statement.finalize();
       const names = this.#select(columns);
-      const sql = `SELECT ${names} FROM main.${quoted(this.#name)} WHERE ${this.#rowid} BETWEEN ? AND ? ORDER BY ${this.#rowid}`;
+      const sql = `SELECT ${names} FROM ${from} WHERE ${rowid} BETWEEN ? AND ? ORDER BY ${rowid}`;
       this.#between = { key, statement: this.#db.prepare(sql) };
     }
     return this.#between.statement.values(first, last);
@@ -158,9 +156,8 @@ export class ForeignTable {
   /** The newest rows, from the end: the rowid as text, then `columns`. */
   *newest(columns: readonly string[], limit: number): Generator<unknown[]> {
     const names = this.#select(columns);
-    const page = this.#db.prepare(
-      `SELECT ${names} FROM main.${quoted(this.#name)} WHERE ${this.#rowid} < ? ORDER BY ${this.#rowid} DESC LIMIT 1000`,
-    );
+    const { from, rowid } = this.#seen;
+    const page = this.#db.prepare(`SELECT ${names} FROM ${from} WHERE ${rowid} < ? ORDER BY ${rowid} DESC LIMIT 1000`);
     let below: number | bigint = Number.POSITIVE_INFINITY;
     for (let seen = 0; seen < limit; ) {
       const rows = page.values(below);
@@ -175,79 +172,76 @@ export class ForeignTable {
 
   /** How many rows there are between two rowids, both excluded; at most `most` are counted. Null: to the last row. */
   countBetween(above: bigint, below: bigint | null, most: number): number {
-    const sql = `SELECT count(*) FROM (SELECT 1 FROM main.${quoted(this.#name)} WHERE ${this.#rowid} > ? AND ${this.#rowid} < ? LIMIT ?)`;
-    const bounds = [above, below].map((rowid) => {
-      if (rowid === null || rowid > HIGHEST_ROWID) return Number.POSITIVE_INFINITY;
-      return rowid < LOWEST_ROWID ? Number.NEGATIVE_INFINITY : rowid;
+    const { from, rowid } = this.#seen;
+    const sql = `SELECT count(*) FROM (SELECT 1 FROM ${from} WHERE ${rowid} > ? AND ${rowid} < ? LIMIT ?)`;
+    const bounds = [above, below].map((bound) => {
+      if (bound === null || bound > HIGHEST_ROWID) return Number.POSITIVE_INFINITY;
+      return bound < LOWEST_ROWID ? Number.NEGATIVE_INFINITY : bound;
     });
     return Number(this.#db.query(sql).values(...bounds, most)[0]?.[0]);
   }
 
   /** The lowest and the highest rowid; null where the table is empty. */
   span(): readonly [lowest: bigint | null, highest: bigint | null] {
-    const one = (which: "min" | "max"): bigint | null => {
-      const sql = `SELECT ${asText(`${which}(${this.#rowid})`)} FROM main.${quoted(this.#name)}`;
+    const { from, rowid } = this.#seen;
+    // In this form a join or view is not read whole where the key has an index.
+    const one = (order: "ASC" | "DESC"): bigint | null => {
+      const sql = `SELECT ${asText(rowid)} FROM ${from} ORDER BY ${rowid} ${order} LIMIT 1`;
       const found = this.#db.query(sql).values()[0]?.[0];
       return typeof found === "string" ? BigInt(found) : null;
     };
-    return [one("min"), one("max")];
+    return [one("ASC"), one("DESC")];
   }
 
   /** The highest rowid that an AUTOINCREMENT table ever gave; null for any other table. */
   sequence(): bigint | null {
-    if (!this.#autoincrement) return null;
+    if (!this.#seen.isAutoincrement) return null;
     const sql = "SELECT CAST(seq AS INTEGER) FROM sqlite_sequence WHERE name = ? COLLATE NOCASE";
-    const found = this.#db.query(sql).safeIntegers(true).values(this.#name)[0]?.[0];
+    const found = this.#db.query(sql).safeIntegers(true).values(this.#followed.table)[0]?.[0];
     return typeof found === "bigint" ? found : null;
   }
 
-  /** The rowid is not quoted where it has no other name: quoted it might be read as text. */
+  get #seen(): Relation {
+    if (this.#relation === null) throw OUTSIDE;
+    return this.#relation;
+  }
+
+  /** Whatever the key of a view or query is, no row of it may be skipped in silence. Takes off the row beyond the limit. */
+  #checkKeys(rows: ForeignRowValues[], limit: number): void {
+    const seen = { followed: this.#followed, path: this.#path };
+    for (const [i, [key]] of rows.entries()) {
+      if (typeof key === "string" ? !/^-?\d+$/.test(key) : !Number.isInteger(key))
+        throw badKey(seen, this.key, `a value of type ${typeof key === "string" ? key : "real"}`);
+      if (key === rows[i - 1]?.[0]) throw badKey(seen, this.key, `${key} in two rows`);
+    }
+    rows.length = Math.min(rows.length, limit);
+  }
+
   #select(columns: readonly string[]): string {
-    return [asText(this.#rowid), ...columns.map(quoted)].join(", ");
+    return [asText(this.#seen.rowid), ...columns.map(quoted)].join(", ");
   }
 
   #inspect(cookie: number): void {
     this.#closeStatements();
-    const found = this.#db
-      .query(
-        "SELECT l.type, l.wr, s.sql FROM pragma_table_list(?1) l JOIN sqlite_schema s ON s.name = l.name WHERE l.schema = 'main'",
-      )
-      .values(this.#name)[0];
-    if (found === undefined) throw this.#noTable();
-    const [type, withoutRowid, sql] = found;
-    if (type !== "table") throw this.#unfit(`it is a ${type}`);
-    if (withoutRowid === 1) throw this.#unfit("it is a table WITHOUT ROWID");
-    // The shape of this pragma is SQLite's: cid, name, type, notnull, dflt_value, pk, hidden.
-    const columns = this.#db
-      .query("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?)")
-      .all(this.#name) as Column[];
-    const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
-    const [key, ...moreKeys] = columns.filter(({ pk }) => pk > 0);
-    const alias = key?.type.toUpperCase() === "INTEGER" && moreKeys.length === 0 ? key.name : null;
-    const rowid = alias ?? ROWID_NAMES.find((name) => !taken.has(name));
-    if (rowid === undefined) throw this.#unfit(`its columns ${ROWID_NAMES.join(", ")} hide the rowid`);
-    this.#rowid = alias === null ? rowid : quoted(alias);
+    const isWanted = (name: string): boolean => this.#roleOf(name) !== "other";
+    const relation = relationOf(this.#db, { followed: this.#followed, path: this.#path, isWanted });
+    this.#relation = relation;
     this.#wide = false;
-    this.keepsRowids = alias !== null;
-    this.key = alias ?? "rowid";
-    this.#autoincrement = alias !== null && /\bAUTOINCREMENT\b/i.test(String(sql));
-    this.columns = columns
-      .filter(
-        ({ name, hidden }) => hidden !== HIDDEN_OF_VIRTUAL_TABLE && (name !== alias || this.#roleOf(name) !== "other"),
-      )
-      .map(({ name }) => name);
+    this.keepsRowids = relation.keepsRowids;
+    this.key = relation.key;
+    this.columns = relation.columns.map(({ name }) => name);
     const isIdentity = (name: string): boolean => /^(?:sensor_id|identity)$/.test(this.#roleOf(name));
     // The sensor's id comes first: most identities differ in it.
     const isId = (name: string): boolean => this.#roleOf(name) === "sensor_id";
     this.identity = this.columns.filter(isIdentity).toSorted((a, b) => Number(isId(b)) - Number(isId(a)));
     this.values = this.columns.filter((name) => !isIdentity(name));
-    const types = new Map(columns.map(({ name, type }) => [name, type]));
+    const types = new Map(relation.columns.map(({ name, type }) => [name, type]));
     const exact = [...this.values, ...this.identity].map((name, i): ExactColumn => {
-      const isWanted = this.#roleOf(name) !== "value" && mayHoldIntegers(types.get(name) ?? "");
-      return { name, at: isWanted ? i + FIRST_VALUE : null };
+      const isExactly = this.#roleOf(name) !== "value" && mayHoldIntegers(types.get(name) ?? "");
+      return { name, at: isExactly ? i + FIRST_VALUE : null };
     });
-    this.#exact = new ExactIntegers(this.#db, `FROM main.${quoted(this.#name)} WHERE ${this.#rowid} = ?`, exact);
-    this.#known = new KnownIdentities(this.#db, this.#name, this.identity);
+    this.#exact = new ExactIntegers(this.#db, `FROM ${relation.from} WHERE ${relation.rowid} = ?`, exact);
+    this.#known = new KnownIdentities(this.#db, relation.from, this.identity);
     this.schema = cookie;
   }
 
@@ -259,33 +253,14 @@ export class ForeignTable {
     this.#known?.close();
     this.#after = this.#identityOf = this.#exact = this.#between = this.#known = null;
   }
-
-  #noTable(): TransientError {
-    // Only tables that can be followed: no views, none without rowids, none of SQLite's own.
-    const tables = this.#db
-      .query(
-        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND wr = 0 AND name NOT GLOB 'sqlite_*' ORDER BY name LIMIT 20",
-      )
-      .values();
-    const [first, ...more] = tables.flat().map(String);
-    const known = first === undefined ? "it has none" : `it has ${[first, ...more].join(", ")}`;
-    const missing = `Cannot read table "${this.#name}" of "${this.#path}": there is no such table yet, ${known}`;
-    return new TransientError(missing, {
-      tryHint:
-        first === undefined
-          ? `sqlite3 ${shellWord(this.#path)} .tables`
-          : `agent run --source ${shellWord(`sqlite:${this.#path}?table=${first}`)}`,
-    });
-  }
-
-  #unfit(why: string): UsageError {
-    return new UsageError(`Cannot tail "${this.#name}" of "${this.#path}": ${why}, and only a rowid says what is new`, {
-      tryHint: `sqlite3 ${shellWord(this.#path)} .schema`,
-    });
-  }
 }
 
+const OUTSIDE = new Error("rows are read within a snapshot");
+
 const asText = (expression: string): string => `CAST(${expression} AS TEXT)`;
+/** A key that is text would otherwise pass for an integer. */
+const integerText = (expression: string): string =>
+  `CASE typeof(${expression}) WHEN 'integer' THEN ${asText(expression)} ELSE typeof(${expression}) END`;
 
 function isExact(row: ForeignRowValues | undefined): boolean {
   return row === undefined || Number.isSafeInteger(row[0]);

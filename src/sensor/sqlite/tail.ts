@@ -1,5 +1,6 @@
 /**
- * `sqlite:PATH[?table=sensor_readings]`: a table that another process writes, followed by rowid. The database is opened
+ * `sqlite:PATH[?table=sensor_readings]`: a table that another process writes, followed by rowid; or a table, a view or a query that
+ * is followed by a key of integers (relation.ts), which then stands for the rowid in all that follows. The database is opened
  * read-only, and each take is one short read of one snapshot, so that the writer never waits, in WAL or rollback mode.
  *
  * - Rows come in the order of their rowids, whatever their timestamps: ties and late readings make no difference. SQLite has
@@ -22,6 +23,7 @@ import type { Source, Taken } from "../source.ts";
 import { ChangeReports } from "./change-reports.ts";
 import { Follower } from "./follower.ts";
 import type { MarkNames } from "./position.ts";
+import type { Followed } from "./relation.ts";
 import { SqliteRows } from "./rows.ts";
 import { type ColumnRole, type ForeignRowValues, ForeignTable } from "./table.ts";
 import { fileProblem, readProblem, type Unreadable } from "./unreadable.ts";
@@ -51,7 +53,7 @@ export class SqliteTailSource implements Source {
   readonly uri: string;
   onReady: (() => void) | null = null;
   readonly #path: string;
-  readonly #name: string;
+  readonly #followed: Followed;
   readonly #options: SqliteTailOptions;
   readonly #roleOf: (column: string) => ColumnRole;
   #table: ForeignTable | null = null;
@@ -72,10 +74,10 @@ export class SqliteTailSource implements Source {
 
   /** Throws a UsageError for what can never work: a bad URI, a view, a table WITHOUT ROWID, no file with `once`. */
   constructor(options: SqliteTailOptions) {
-    const { path, table } = parseSqliteUri(options.uri);
+    const { path, ...followed } = parseSqliteUri(options.uri);
     this.uri = options.uri;
     this.#path = path;
-    this.#name = table;
+    this.#followed = followed;
     this.#options = options;
     const fields = options.normalizer.planOfRow({})?.fields;
     const id = options.normalizer.foreignName("sensor_id");
@@ -160,7 +162,7 @@ export class SqliteTailSource implements Source {
     if (this.#table !== null) return this.#table;
     const problem = fileProblem(this.#path);
     if (problem !== null) throw waitFor(this.#path, problem);
-    this.#table = new ForeignTable(this.#path, this.#name, this.#roleOf);
+    this.#table = new ForeignTable(this.#path, this.#followed, this.#roleOf);
     return this.#table;
   }
 
