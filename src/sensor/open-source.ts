@@ -1,9 +1,11 @@
 /** From a `--source` URI to a source. Opening reads nothing but checks the whole URI; `take` reads. */
 import { UsageError } from "../core/errors.ts";
+import { didYouMean } from "../core/outside/did-you-mean.ts";
 import type { Profile } from "../core/profile.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { StdinSource } from "./lines/stdin.ts";
+import { FORMAT_PARAMETERS, type FormatSpec, loadFormat, readFormatSpec } from "./open-format.ts";
 import { type Mapping, NO_MAPPING } from "./row/fields.ts";
 import type { MappedNames } from "./row/mapped-names.ts";
 import { Normalizer } from "./row/normalize.ts";
@@ -48,6 +50,8 @@ type Scheme = {
   readonly isMapped: boolean;
 };
 
+const STDIN_FORMAT = "ndjson";
+
 const SCHEMES: Readonly<Record<string, Scheme>> = {
   simulator: {
     check: (uri, { profile, cwd, once }) => {
@@ -80,11 +84,13 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
     isMapped: true,
   },
   stdin: {
-    check: (uri) => {
-      if (uri !== "stdin:") refuse(uri, "stdin: has no parameters", "agent run --source stdin:");
+    check: stdinFormat,
+    open: (uri, options) => {
+      const spec = stdinFormat(uri);
+      const stdin = { stream: options.stdin(), normalizer: normalizerFor(options), uri };
+      return new StdinSource(spec.name === STDIN_FORMAT ? stdin : { ...stdin, format: loadFormat(spec) });
     },
-    open: (uri, options) => new StdinSource({ stream: options.stdin(), normalizer: normalizerFor(options), uri }),
-    takes: (uri) => uri,
+    takes: () => "stdin:",
     isMapped: true,
   },
 };
@@ -102,7 +108,11 @@ export function sourceProblems(uris: readonly string[], context: SourceContext):
       const earlier = seen.get(taken);
       if (earlier === uri) refuse(uri, "it is given twice", `agent run --source ${shellWord(uri)}`);
       if (earlier !== undefined)
-        refuse(uri, `it is the same table as "${earlier}"`, `agent run --source ${shellWord(earlier)}`);
+        refuse(
+          uri,
+          `it is the same ${uri.startsWith("sqlite:") ? "table" : "input"} as "${earlier}"`,
+          `agent run --source ${shellWord(earlier)}`,
+        );
       seen.set(taken, uri);
       if (scheme.isMapped) mapped.push(uri);
     } catch (error) {
@@ -140,6 +150,18 @@ function schemeOf(uri: string): Scheme {
     .map((name) => `${name}:`)
     .join(", ");
   return refuse(uri, `there is no such kind of source (known: ${known})`, "agent run --source simulator:");
+}
+
+/** What `stdin:?format=csv` says of its format. Throws a UsageError for another parameter. */
+function stdinFormat(uri: string): FormatSpec {
+  const why = (reason: string) => refuse(uri, reason, "agent run --source 'stdin:?format=csv'");
+  const query = /^stdin:(?:\?(.*))?$/s.exec(uri);
+  if (query === null) return why("stdin: has no path; only parameters follow, behind a ?");
+  const parameters = new URLSearchParams(query[1] ?? "");
+  for (const name of parameters.keys()) {
+    if (!FORMAT_PARAMETERS.includes(name)) why(`there is no parameter "${name}"${didYouMean(name, FORMAT_PARAMETERS)}`);
+  }
+  return readFormatSpec(parameters, STDIN_FORMAT, why);
 }
 
 function normalizerFor(options: SourceOptions): Normalizer {

@@ -33,6 +33,7 @@ export class LineSplitter {
   #chunk = EMPTY;
   #at = 0;
   #waiting = 0;
+  #pushed = 0;
   #ended = false;
   /** The beginning of a line whose end is in a later chunk. */
   #carry = EMPTY;
@@ -55,6 +56,16 @@ export class LineSplitter {
     return this.#waiting + this.#chunk.bytes.length - this.#at;
   }
 
+  /** How many bytes were read as lines, or as what is between them. Right where `hasRest` is false. */
+  get readBytes(): number {
+    return this.#pushed - this.waitingBytes - this.#carried - this.#nuls;
+  }
+
+  /** The line that was read last was cut by `trim`: what `next` finds is the rest of it. */
+  get hasRest(): boolean {
+    return this.#rest > 0;
+  }
+
   /** The last chunk was pushed and the last line was read. */
   get done(): boolean {
     return this.#ended && this.waitingBytes === 0 && this.#carried === 0 && this.#rest === 0 && this.paddings === 0;
@@ -69,6 +80,7 @@ export class LineSplitter {
     if (chunk.length === 0) return;
     this.#chunks.push(chunk);
     this.#waiting += chunk.length;
+    this.#pushed += chunk.length;
   }
 
   /** The rest without a newline is a line too. */

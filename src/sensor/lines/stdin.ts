@@ -1,17 +1,18 @@
 /**
- * `stdin:`, readings as lines of JSON: one object a line, `\n` or `\r\n`, blank lines skipped, a byte-order mark at the start
- * and a last line without newline allowed. Every other line becomes one row, a reading or a malformed one. A pipe cannot be
- * read twice, so there is no cursor: lines that were not committed are lost when the process ends.
+ * `stdin:`, readings in one of the formats of open-format.ts. Without a parameter, lines of JSON: one object a line, `\n` or `\r\n`,
+ * blank lines skipped, a byte-order mark at the start and a last line without newline allowed. Every other line becomes one row, a
+ * reading or a malformed one. A pipe cannot be read twice, so there is no cursor: lines that were not committed are lost when the
+ * process ends.
  */
 import { messageOf, TransientError } from "../../core/errors.ts";
 import type { Problem } from "../../core/problem.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
+import type { MakeFormat, RecordFormat } from "../format.ts";
 import type { SourceNames } from "../row/mapped-names.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { TimestampReader } from "../row/timestamp.ts";
 import type { Source, Taken } from "../source.ts";
-import { LineDecoder } from "./decoder.ts";
-import { LineSplitter } from "./splitter.ts";
+import { NdjsonFormat } from "./ndjson.ts";
 
 /** At most this much, and one chunk, is read ahead of the buffer; then the pipe fills and its writer waits. */
 export const QUEUE_BYTES = 4 * 1024 * 1024;
@@ -19,8 +20,8 @@ export const QUEUE_BYTES = 4 * 1024 * 1024;
 export class StdinSource implements Source {
   readonly uri: string;
   onReady: (() => void) | null = null;
-  readonly #lines: LineSplitter;
-  readonly #decoder: LineDecoder;
+  /** Null until it is loaded. */
+  #format: RecordFormat | null = null;
   readonly #queueBytes: number;
   readonly #names: SourceNames | null;
   readonly #timestamps: TimestampReader;
@@ -35,24 +36,28 @@ export class StdinSource implements Source {
     readonly normalizer: Normalizer;
     readonly uri?: string;
     readonly queueBytes?: number;
+    /** Of another format than lines of JSON. */
+    readonly format?: Promise<MakeFormat>;
   }) {
     this.uri = options.uri ?? "stdin:";
-    this.#lines = new LineSplitter(options.normalizer.maxLineBytes);
-    this.#decoder = new LineDecoder(options.normalizer);
     this.#names = options.normalizer.names;
     this.#timestamps = options.normalizer.timestamps;
     this.#queueBytes = options.queueBytes ?? QUEUE_BYTES;
     this.#chunks = options.stream[Symbol.asyncIterator]();
-    void this.#read();
+    const { format: loading, normalizer } = options;
+    if (loading === undefined) this.#begin(new NdjsonFormat(normalizer));
+    else void loading.then((make) => this.#begin(make(normalizer, null)));
   }
 
   take(block: ReadingBlock, nowMs: number): Taken {
+    const format = this.#format;
+    if (format === null) return { state: "idle", wakeAtMs: null };
     const before = block.count;
-    while (!block.full && this.#lines.next()) this.#decoder.decode(block, this.#lines, nowMs);
-    this.#names?.took(block.count - before, this.#lines.done);
-    if (this.#lines.waitingBytes < this.#queueBytes) this.#makeRoom();
+    format.read(block, nowMs);
+    this.#names?.took(block.count - before, format.done);
+    if (format.waitingBytes < this.#queueBytes) this.#makeRoom();
     if (block.full) return { state: "more" };
-    if (!this.#lines.done) return { state: "idle", wakeAtMs: null };
+    if (!format.done) return { state: "idle", wakeAtMs: null };
     if (this.#failure === null || block.count > 0) return { state: this.#failure === null ? "ended" : "more" };
     const failure = this.#failure;
     this.#failure = null;
@@ -80,14 +85,19 @@ export class StdinSource implements Source {
     this.#chunks.return?.().catch(() => {});
   }
 
-  async #read(): Promise<void> {
+  #begin(format: RecordFormat): void {
+    this.#format = format;
+    void this.#read(format);
+  }
+
+  async #read(format: RecordFormat): Promise<void> {
     try {
       for (;;) {
         const { done, value } = await this.#chunks.next();
         if (done === true || this.#closed) break;
-        this.#lines.push(value);
+        format.push(value);
         this.onReady?.();
-        if (this.#lines.waitingBytes >= this.#queueBytes) await new Promise<void>((resolve) => (this.#room = resolve));
+        if (format.waitingBytes >= this.#queueBytes) await new Promise<void>((resolve) => (this.#room = resolve));
       }
     } catch (cause) {
       this.#failure = new TransientError(`Cannot read ${this.uri}: ${messageOf(cause)}; what was read before is kept`, {
@@ -97,7 +107,7 @@ export class StdinSource implements Source {
         isFinal: true,
       });
     }
-    this.#lines.end();
+    format.end();
     this.onReady?.();
   }
 
