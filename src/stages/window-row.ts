@@ -56,7 +56,14 @@ export function windowRows(
 
 /** Names of measures are identifiers: they need no escape. Sums of huge values may overflow: null, as JSON has it. */
 function statistics(name: string, { stats }: SensorWindow, slot: number): string {
-  const [n = 0, shift = 0, sum = 0, squares = 0, min = 0, max = 0] = stats.subarray(slot * STRIDE, (slot + 1) * STRIDE);
+  const at = slot * STRIDE;
+  // One by one: to take a part of the array and iterate over it took a third of the time that a window takes.
+  const n = stats[at] ?? 0;
+  const shift = stats[at + 1] ?? 0;
+  const sum = stats[at + 2] ?? 0;
+  const squares = stats[at + 3] ?? 0;
+  const min = stats[at + 4] ?? 0;
+  const max = stats[at + 5] ?? 0;
   if (n === 0) return `,"avg_${name}":null,"min_${name}":null,"max_${name}":null,"stddev_${name}":null`;
   const variance = n > 1 ? Math.max(0, (squares - (sum * sum) / n) / (n - 1)) : null;
   const average = finite(shift + sum / n);
