@@ -17,7 +17,7 @@ import type { SensorCatalogue } from "../core/sensor.ts";
 import type { ClockWatch } from "../core/time/clock.ts";
 import { VERSION } from "../core/version.ts";
 import type { LastTimesOf } from "../sensor/row/repeated-times.ts";
-import type { CursorOf, Source } from "../sensor/source.ts";
+import type { CursorOf, OpenSources } from "../sensor/source.ts";
 import { Windows } from "../stages/aggregate.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
@@ -51,7 +51,7 @@ export type Committed = {
 
 export type AgentInputs = BufferInputs & {
   /** Called when the buffer is open: sources continue behind their cursors, rules find their columns in the catalogue. */
-  readonly sources: (catalogue: SensorCatalogue, committed: Committed) => readonly Source[];
+  readonly sources: (catalogue: SensorCatalogue, committed: Committed) => OpenSources | Promise<OpenSources>;
   readonly rules: (catalogue: SensorCatalogue, last: LastRules) => RulesInForce;
   /** A run without an end waits for its first rules; another one is refused. */
   readonly waitsForRules?: boolean;
@@ -71,7 +71,7 @@ const NO_REPORTING: Reporting = { problems: () => [], heartbeat: () => null };
 /** Everything that outlives a buffer. */
 export type Lasting = {
   readonly rules: RulesInForce;
-  readonly sources: readonly Source[];
+  readonly sources: OpenSources;
   readonly clock: ClockWatch;
   readonly startedAtMs: number;
   readonly lock: DataDirLock;

@@ -44,7 +44,7 @@ test("config check reads the files that the settings name, and reports all their
   expect(lines).toEqual([
     "p.json:2:39: measures[0].unit: must be a text of at most 32 characters, empty where there is no unit, not 5",
     "m.json:2:2: drp: is not known here; did you mean drop?",
-    'Cannot open source "stdin:x": stdin: has no parameters',
+    'Cannot use source "stdin:x": stdin: has no path; only parameters follow, behind a ?',
     "r/a.json:1:2: expected a key in double quotes, not the end of the file",
     `Cannot write to data dir "data/in": "${cwd}/data" is a file, not a folder`,
     `Cannot deliver to store "dir:lake/x": "${cwd}/lake/x" is a file, not a folder`,
@@ -100,6 +100,19 @@ test("run reports the same of a profile, a mapping and its sources, all at once,
   ]);
   const other = await seen("config check --source sqlite:b.db --source sqlite:b.db?table=other");
   expect(other.code).toBe(0);
+});
+
+test("config check reads the map of every source that names one, and reports its problems once", async () => {
+  const files = { "m.json": map, "ok.json": "{}" };
+  const check = "config check --source stdin:?map=m.json --source sqlite:b.db?map=";
+  for (const other of ["m.json", "ok.json"]) {
+    const { code, lines } = await seen(`${check}${other}`, files);
+    expect([code, lines]).toEqual([
+      1,
+      [expect.stringMatching(/^m\.json:1:18: fields\.c: "co2" is neither/), expect.stringMatching(/^m\.json:2:2: drp/)],
+    ]);
+  }
+  expect((await seen(`${check}ok.json`, { "m.json": "{}", "ok.json": "{}" })).code).toBe(0);
 });
 
 test("a line of .env without an assignment is a problem of every command that has settings", async () => {

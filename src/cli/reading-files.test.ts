@@ -32,10 +32,9 @@ async function taken(settings: ReturnType<typeof settingsOf>, types: readonly (s
   const lines = types.map((sensor_type) =>
     JSON.stringify({ sensor_id: "a", sensor_type, timestamp: "2026-01-01T00:00:00Z", T: 20, co2: 700 }),
   );
-  const source = openSource("stdin:", {
-    ...loadReadingFiles(settings, folder, true),
+  const source = await openSource("stdin:", {
+    ...loadReadingFiles(settings, { cwd: folder, once: true }),
     catalogue,
-    names: null,
     cursor: () => null,
     lastTimesOf: () => [],
     once: true,
@@ -82,7 +81,8 @@ test("without --profile the sensor_type of a row chooses among the shipped profi
 
 test("a map may not lead to a measure that only another profile has", () => {
   map({ fields: { h: "humidity" } });
-  const load = (flags: Record<string, string>) => () => loadReadingFiles(settingsOf({ flags }), folder, true);
+  const load = (flags: Record<string, string>) => () =>
+    loadReadingFiles(settingsOf({ flags }), { cwd: folder, once: true });
   expect(load({ profile: "room.json" })).toThrow('"humidity" is neither a measure of the profile nor a column');
   expect(load({})).not.toThrow();
 });

@@ -10,20 +10,28 @@ import { loadRules } from "../rules/files/load.ts";
 import { formatProblem } from "../rules/rule-set.ts";
 import { sourceProblems } from "../sensor/open-source.ts";
 import { loadProfile, shippedProfiles } from "../sensor/profile/shipped.ts";
-import type { Mapping } from "../sensor/row/fields.ts";
-import { loadMapping } from "../sensor/row/mapping.ts";
+import { SourceMaps } from "../sensor/source-maps.ts";
 import { DEFAULT_DIR, rulesFolder } from "./rules/folder.ts";
 
 export type ReadingFiles = {
   readonly profile: Profile;
   /** Those that a row's sensor_type may choose instead. A profile that the user named holds for every row. */
   readonly otherProfiles: readonly Profile[];
-  readonly mapping: Mapping | null;
+  readonly maps: SourceMaps;
 };
 
-/** Loads the profile and the mapping, and checks the sources. Throws a UsageError with every problem of all three. */
-export function loadReadingFiles(settings: Settings, cwd: string, once: boolean): ReadingFiles {
-  const { files, problems } = readingFiles(settings, cwd, once);
+type Reading = {
+  readonly cwd: string;
+  readonly once: boolean;
+  /** Gets a sentence where no row has a name of a map. */
+  readonly report?: (line: string) => void;
+};
+
+type FilesAndProblems = { readonly files: ReadingFiles; readonly problems: readonly UsageError[] };
+
+/** Loads the profile and the maps, and checks the sources. Throws a UsageError with every problem of all three. */
+export function loadReadingFiles(settings: Settings, reading: Reading): ReadingFiles {
+  const { files, problems } = readingFiles(settings, reading);
   if (problems.length === 0) return files;
   const [first] = problems;
   const tryHint = problems.length === 1 ? first?.tryHint : "agent config check";
@@ -32,7 +40,7 @@ export function loadReadingFiles(settings: Settings, cwd: string, once: boolean)
 
 /** The problems that `run` would refuse, and those that it would wait for a person to repair, one a line. */
 export function fileProblems(settings: Settings, cwd: string): string[] {
-  const { problems } = readingFiles(settings, cwd, false);
+  const { problems } = readingFiles(settings, { cwd, once: false });
   return [
     ...problems.flatMap(({ message }) => message.split("\n")),
     ...rulesProblems(settings, cwd),
@@ -43,7 +51,7 @@ export function fileProblems(settings: Settings, cwd: string): string[] {
   ];
 }
 
-function readingFiles(settings: Settings, cwd: string, once: boolean): { files: ReadingFiles; problems: UsageError[] } {
+function readingFiles(settings: Settings, { cwd, once, report = () => {} }: Reading): FilesAndProblems {
   const problems: UsageError[] = [];
   const attempt = <T>(load: () => T, fallback: T): T => {
     try {
@@ -58,10 +66,12 @@ function readingFiles(settings: Settings, cwd: string, once: boolean): { files: 
   const otherProfiles = settings.origins.profile === "default" ? shippedProfiles() : [];
   // The measures of an invalid profile are unknown: then a mapping may name any measure.
   const known = problems.length === 0 ? [profile, ...otherProfiles] : null;
-  const { map } = settings;
-  const mapping = map === null ? null : attempt(() => loadMapping(map, known, cwd), null);
-  problems.push(...simulatedProblem(settings), ...sourceProblems(settings.source, { profile, mapping, cwd, once }));
-  return { files: { profile, otherProfiles, mapping }, problems };
+  const maps = new SourceMaps({ file: settings.map, profiles: known, cwd, report });
+  // Also where every source has a map of its own.
+  if (settings.map !== null) maps.read(settings.map);
+  const found = sourceProblems(settings.source, { profile, maps, cwd, once });
+  problems.push(...maps.problems, ...simulatedProblem(settings), ...found);
+  return { files: { profile, otherProfiles, maps }, problems };
 }
 
 /** Simulated readings in real buckets cannot be distinguished from real ones, so a simulator must be named there. */

@@ -5,9 +5,9 @@ import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
 import { marksOfMachine } from "../buffer/disk/marks.ts";
 import { UsageError } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
-import { openSource } from "../sensor/open-source.ts";
+import { isStdin } from "../sensor/lines/stdin-uri.ts";
+import { openSource, type SourceOptions } from "../sensor/open-source.ts";
 import { shippedProfiles } from "../sensor/profile/shipped.ts";
-import { MappedNames } from "../sensor/row/mapped-names.ts";
 import { RunReporting } from "../status/reporting.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { durationFlag } from "./frame/flag-values.ts";
@@ -108,7 +108,7 @@ async function run(flags: Flags<typeof ARGS>, given: Context): Promise<ExitCode>
 
 /** `< DIR` instead of `< FILE`: the engine's own error says nothing of stdin. */
 function refuseFolderAsInput(sources: readonly string[]): void {
-  if (!sources.includes("stdin:") || !isFolder(0)) return;
+  if (!sources.some(isStdin) || !isFolder(0)) return;
   throw new UsageError('Cannot read "stdin:": the standard input is a folder, not a file or a pipe', {
     tryHint: "agent run --source stdin: --once < readings.ndjson",
   });
@@ -142,8 +142,8 @@ type Started = {
 export async function startAgent(context: Context, started: Started): Promise<OpenAgent> {
   const { settings, cwd, stop } = context;
   const { log, once, isLasting = false, reporting, systemd } = started;
-  const { profile, otherProfiles, mapping } = loadReadingFiles(settings, cwd, once);
-  const names = mapping === null ? null : new MappedNames(mapping, (line) => log.warn("map_names_unseen", line));
+  const report = (line: string) => log.warn("map_names_unseen", line);
+  const { profile, otherProfiles, maps } = loadReadingFiles(settings, { cwd, once, report });
   const store = await storeOf(context);
   return await openAgent({
     settings,
@@ -168,24 +168,23 @@ export async function startAgent(context: Context, started: Started): Promise<Op
       if (units !== null) log.warn("rules_other_unit", units, { try: "agent rules init rules" });
       return { ...found, profiles: [profile, ...shippedProfiles()] };
     },
-    sources: (catalogue, { cursor, lastTimesOf }) =>
-      settings.source.map((uri) =>
-        openSource(uri, {
-          catalogue,
-          profile,
-          otherProfiles,
-          mapping,
-          names,
-          cursor,
-          lastTimesOf,
-          once,
-          cwd,
-          now: Date.now,
-          stdin: () => Bun.stdin.stream(),
-          maxLineBytes: settings.maxLineBytes,
-          pollMs: settings.pollMs,
-          notice: (line) => log.warn("source_notice", line),
-        }),
-      ),
+    sources: async (catalogue, { cursor, lastTimesOf }) => {
+      const options: SourceOptions = {
+        catalogue,
+        profile,
+        otherProfiles,
+        maps,
+        cursor,
+        lastTimesOf,
+        once,
+        cwd,
+        now: Date.now,
+        stdin: () => Bun.stdin.stream(),
+        maxLineBytes: settings.maxLineBytes,
+        pollMs: settings.pollMs,
+        notice: (line) => log.warn("source_notice", line),
+      };
+      return await Promise.all(settings.source.map((uri) => openSource(uri, options)));
+    },
   });
 }

@@ -1,10 +1,12 @@
 /** From the parameters of a source's URI (`?format=…`) to what makes its formats. A format is loaded when a source needs it. */
 import { didYouMean } from "../core/outside/did-you-mean.ts";
 import type { MakeFormat } from "./format.ts";
-import { NdjsonFormat } from "./lines/ndjson.ts";
 
 const FORMATS: Readonly<Record<string, (spec: FormatSpec) => Promise<MakeFormat>>> = {
-  ndjson: async () => (normalizer, start) => new NdjsonFormat(normalizer, start),
+  ndjson: async () => {
+    const { NdjsonFormat } = await import("./lines/ndjson.ts");
+    return (normalizer, start) => new NdjsonFormat(normalizer, start);
+  },
 };
 
 /** What a URI says of the format of a source. */

@@ -1,11 +1,11 @@
 import { Database } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
-import { linkSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { linkSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sourceProblems } from "./open-source.ts";
 import { loadProfile, shippedProfiles } from "./profile/shipped.ts";
-import { parseMapping } from "./row/mapping.ts";
+import { SourceMaps } from "./source-maps.ts";
 import { isSameTable } from "./sqlite/uri.ts";
 
 const cwd = mkdtempSync(join(tmpdir(), "open-source-"));
@@ -13,8 +13,10 @@ afterAll(() => rmSync(cwd, { recursive: true }));
 const profile = loadProfile("environmental");
 
 function problems(uris: readonly string[], map: object = {}): string[] {
-  const mapping = parseMapping(JSON.stringify(map), "map.json", shippedProfiles());
-  return sourceProblems(uris, { profile, mapping, cwd, once: false }).map(({ message }) => message);
+  writeFileSync(join(cwd, "map.json"), JSON.stringify(map));
+  const maps = new SourceMaps({ file: "map.json", profiles: shippedProfiles(), cwd });
+  const found = sourceProblems(uris, { profile, maps, cwd, once: false });
+  return [...maps.problems, ...found].flatMap(({ message }) => message.split("\n"));
 }
 
 const ONE_ROOM = { constants: { sensor_id: "room-1", location: "Hall" } };
@@ -26,7 +28,7 @@ test("several sources cannot be one sensor by the map's constant: their readings
     ["stdin:", "sqlite:a.db"],
   ]) {
     expect(problems(uris, ONE_ROOM)).toEqual([
-      `Cannot open 2 sources as one sensor: "${uris[0]}", "${uris[1]}" would all be "room-1", the map's constant sensor_id; map a field of theirs to sensor_id, or run an agent for each, with a map and a data dir of its own`,
+      `Cannot open 2 sources as one sensor: "${uris[0]}", "${uris[1]}" would all be "room-1", the map's constant sensor_id; map a field of theirs to sensor_id, or give each a map of its own, with another constant (SOURCE?map=FILE)`,
     ]);
   }
 });
@@ -36,6 +38,39 @@ test("one source may have a constant sensor_id, a simulator beside it has its ow
   expect(problems(["sqlite:a.db", "simulator:"], ONE_ROOM)).toEqual([]);
   expect(problems(["sqlite:a.db", "sqlite:b.db"], { constants: { location: "Hall" } })).toEqual([]);
   expect(problems(["sqlite:a.db", "sqlite:b.db"], { fields: { room: "sensor_id" } })).toEqual([]);
+});
+
+test("a source may name its own map: its constants are compared, and its problems have their place", () => {
+  const room = (sensor_id: string) => JSON.stringify({ constants: { sensor_id } });
+  writeFileSync(join(cwd, "two.json"), room("room-2"));
+  writeFileSync(join(cwd, "also one.json"), room("room-1"));
+  writeFileSync(join(cwd, "bad.json"), '{"fields": {"c": "co3"},\n "drp": []}');
+  expect(problems(["sqlite:a.db", "sqlite:b.db?map=two.json"], ONE_ROOM)).toEqual([]);
+  expect(problems(["sqlite:a.db", "sqlite:b.db?table=x&map=also%20one.json"], ONE_ROOM)).toEqual([
+    expect.stringContaining('"sqlite:a.db", "sqlite:b.db?table=x&map=also%20one.json" would all be "room-1"'),
+  ]);
+  // Reported once, although two sources read by it.
+  expect(problems(["stdin:?map=bad.json", "sqlite:b.db?map=bad.json"])).toEqual([
+    expect.stringMatching(/^bad\.json:1:18: fields\.c: "co3" is neither a measure/),
+    "bad.json:2:2: drp: is not known here; did you mean drop?",
+  ]);
+  expect(problems(["stdin:?map=nix.json"])).toEqual([expect.stringContaining('"nix.json"')]);
+  expect(problems(["simulator:?map=bad.json"])).toEqual([expect.stringContaining('there is no parameter "map"')]);
+});
+
+test("parameters have known names, are given once, and have a value", () => {
+  expect(problems(["sqlite:a.db?tabel=x&table=&map=a&map=b"])).toEqual([
+    'Cannot use source "sqlite:a.db?tabel=x&table=&map=a&map=b": there is no parameter "tabel"; did you mean table?',
+    'Cannot use source "sqlite:a.db?tabel=x&table=&map=a&map=b": table: expected a value',
+    'Cannot use source "sqlite:a.db?tabel=x&table=&map=a&map=b": map is given twice',
+  ]);
+  expect(problems(["stdin:?x"])).toEqual([
+    'Cannot use source "stdin:?x": there is no parameter "x"; known: map, format',
+  ]);
+  expect(problems(["stdin:x.ndjson"])).toEqual([expect.stringContaining("stdin: has no path")]);
+  expect(problems(["stdin:", "stdin:?map=map.json"])).toEqual([
+    'Cannot open source "stdin:?map=map.json": it is the same input as "stdin:"',
+  ]);
 });
 
 test("the same table is refused however it is written: by its default name, in other case, through links", () => {
@@ -48,6 +83,7 @@ test("the same table is refused however it is written: by its default name, in o
     "sqlite:./field.db",
     "sqlite:field.db?table=Sensor_Readings",
     `sqlite:${cwd}/field.db`,
+    "sqlite:field.db?map=map.json",
     "sqlite:soft.db",
     "sqlite:hard.db",
   ];

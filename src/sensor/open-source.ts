@@ -1,19 +1,18 @@
-/** From a `--source` URI to a source. Opening reads nothing but checks the whole URI; `take` reads. */
+/**
+ * From a `--source` URI to a source. Opening reads nothing but checks the whole URI; `take` reads. The code of a kind of source is
+ * loaded when one is opened: a check of its URI needs none of it.
+ */
 import { UsageError } from "../core/errors.ts";
-import { didYouMean } from "../core/outside/did-you-mean.ts";
 import type { Profile } from "../core/profile.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { shellWord } from "../core/shell-word.ts";
-import { StdinSource } from "./lines/stdin.ts";
-import { FORMAT_PARAMETERS, type FormatSpec, loadFormat, readFormatSpec } from "./open-format.ts";
-import { type Mapping, NO_MAPPING } from "./row/fields.ts";
-import type { MappedNames } from "./row/mapped-names.ts";
-import { Normalizer } from "./row/normalize.ts";
+import { parseStdinUri, STDIN_FORMAT } from "./lines/stdin-uri.ts";
+import { loadFormat } from "./open-format.ts";
+import type { Normalizer } from "./row/normalize.ts";
 import type { LastTimesOf } from "./row/repeated-times.ts";
 import { parseSimulatorUri } from "./simulator/parameters.ts";
-import { SimulatorSource } from "./simulator/simulator.ts";
 import type { CursorOf, Source } from "./source.ts";
-import { SqliteTailSource } from "./sqlite/tail.ts";
+import type { SourceMaps } from "./source-maps.ts";
 import { isSameTable, parseSqliteUri, sameTable } from "./sqlite/uri.ts";
 
 export type SourceOptions = {
@@ -21,9 +20,7 @@ export type SourceOptions = {
   readonly profile: Profile;
   /** Those that a row's sensor_type may choose instead; none where the user named a profile. */
   readonly otherProfiles: readonly Profile[];
-  readonly mapping: Mapping | null;
-  /** The names of the map that rows have, over all sources; null where no caller needs them. */
-  readonly names: MappedNames | null;
+  readonly maps: SourceMaps;
   readonly cursor: CursorOf;
   readonly lastTimesOf: LastTimesOf;
   /** Take the readings that are there now, and then end. */
@@ -38,19 +35,22 @@ export type SourceOptions = {
 };
 
 /** What decides, beside the URI, whether a source can work. */
-type SourceContext = Pick<SourceOptions, "profile" | "mapping" | "cwd" | "once">;
+type SourceContext = Pick<SourceOptions, "profile" | "maps" | "cwd" | "once">;
 
 type Scheme = {
   /** Throws a UsageError for a URI that can never work; reads nothing. */
   readonly check: (uri: string, context: SourceContext) => void;
-  readonly open: (uri: string, options: SourceOptions) => Source;
   /** What two sources must not have in common: each would take all readings of it. */
   readonly takes: (uri: string, cwd: string) => string;
-  /** Its rows go through the map. */
-  readonly isMapped: boolean;
-};
+  /** A word for that: `table`. */
+  readonly taken: string;
+} & (
+  | { readonly isMapped: false; readonly open: (uri: string, options: SourceOptions) => Promise<Source> }
+  /** Its rows go through the map that its `map` parameter names, or `--map`. */
+  | { readonly isMapped: true; readonly open: (uri: string, options: MappedOptions) => Promise<Source> }
+);
 
-const STDIN_FORMAT = "ndjson";
+type MappedOptions = SourceOptions & { readonly normalizer: Normalizer };
 
 const SCHEMES: Readonly<Record<string, Scheme>> = {
   simulator: {
@@ -63,43 +63,49 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
         "agent run --source 'simulator:?count=1000' --once",
       );
     },
-    open: (uri, { profile, cwd, catalogue, cursor, now }) =>
-      new SimulatorSource(parseSimulatorUri(uri, { profile, cwd }), catalogue, cursor(uri), now),
+    open: async (uri, { profile, cwd, catalogue, cursor, now }) => {
+      const { SimulatorSource } = await import("./simulator/simulator.ts");
+      return new SimulatorSource(parseSimulatorUri(uri, { profile, cwd }), catalogue, cursor(uri), now);
+    },
     takes: (uri) => uri,
+    taken: "simulator",
     isMapped: false,
   },
   sqlite: {
     check: parseSqliteUri,
-    open: (uri, options) =>
-      new SqliteTailSource({
-        uri,
-        normalizer: normalizerFor(options),
-        // The whole table would come again under another spelling of its URI.
-        cursor: options.cursor(uri, (other) => isSameTable(uri, other, options.cwd)),
-        once: options.once,
-        pollMs: options.pollMs,
-        notice: options.notice,
-      }),
+    open: async (uri, { normalizer, cursor, cwd, once, pollMs, notice }) => {
+      const { SqliteTailSource } = await import("./sqlite/tail.ts");
+      // The whole table would come again under another spelling of its URI.
+      const last = cursor(uri, (other) => isSameTable(uri, other, cwd));
+      return new SqliteTailSource({ uri, normalizer, cursor: last, once, pollMs, notice });
+    },
     takes: sameTable,
+    taken: "table",
     isMapped: true,
   },
   stdin: {
-    check: stdinFormat,
-    open: (uri, options) => {
-      const spec = stdinFormat(uri);
-      const stdin = { stream: options.stdin(), normalizer: normalizerFor(options), uri };
-      return new StdinSource(spec.name === STDIN_FORMAT ? stdin : { ...stdin, format: loadFormat(spec) });
+    check: parseStdinUri,
+    open: async (uri, { stdin, normalizer }) => {
+      const { StdinSource } = await import("./lines/stdin.ts");
+      const spec = parseStdinUri(uri);
+      const source = { stream: stdin(), normalizer, uri };
+      return new StdinSource(spec.name === STDIN_FORMAT ? source : { ...source, format: loadFormat(spec) });
     },
     takes: () => "stdin:",
+    taken: "input",
     isMapped: true,
   },
 };
 
-/** Every reason why these sources can never work, alone or together. Opens none of them. */
+/**
+ * Every reason why these sources can never work, alone or together. Opens none of them. Problems within a map are with
+ * `context.maps`.
+ */
 export function sourceProblems(uris: readonly string[], context: SourceContext): UsageError[] {
   const problems: UsageError[] = [];
   const seen = new Map<string, string>();
-  const mapped: string[] = [];
+  /** By the map's constant sensor_id. */
+  const ofOneSensor = new Map<string | number, string[]>();
   for (const uri of uris) {
     try {
       const scheme = schemeOf(uri);
@@ -108,27 +114,24 @@ export function sourceProblems(uris: readonly string[], context: SourceContext):
       const earlier = seen.get(taken);
       if (earlier === uri) refuse(uri, "it is given twice", `agent run --source ${shellWord(uri)}`);
       if (earlier !== undefined)
-        refuse(
-          uri,
-          `it is the same ${uri.startsWith("sqlite:") ? "table" : "input"} as "${earlier}"`,
-          `agent run --source ${shellWord(earlier)}`,
-        );
+        refuse(uri, `it is the same ${scheme.taken} as "${earlier}"`, `agent run --source ${shellWord(earlier)}`);
       seen.set(taken, uri);
-      if (scheme.isMapped) mapped.push(uri);
+      const one = scheme.isMapped ? context.maps.of(uri)?.mapping.constants.get("sensor_id") : undefined;
+      if (one !== undefined) ofOneSensor.set(one, [...(ofOneSensor.get(one) ?? []), uri]);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       problems.push(error);
     }
   }
-  const one = context.mapping?.constants.get("sensor_id");
-  if (one !== undefined && mapped.length > 1) problems.push(oneSensorOf(mapped, one));
+  for (const [one, sources] of ofOneSensor) if (sources.length > 1) problems.push(oneSensorOf(sources, one));
   return problems;
 }
 
 /** Readings of several places under one id could never be distinguished again. */
 function oneSensorOf(uris: readonly string[], sensorId: string | number): UsageError {
   const all = uris.map((uri) => `"${uri}"`).join(", ");
-  const wayOut = "map a field of theirs to sensor_id, or run an agent for each, with a map and a data dir of its own";
+  const wayOut =
+    "map a field of theirs to sensor_id, or give each a map of its own, with another constant (SOURCE?map=FILE)";
   return new UsageError(
     `Cannot open ${uris.length} sources as one sensor: ${all} would all be "${sensorId}", the map's constant sensor_id; ${wayOut}`,
     { tryHint: `agent run --source ${shellWord(uris[0] ?? "")}` },
@@ -136,10 +139,11 @@ function oneSensorOf(uris: readonly string[], sensorId: string | number): UsageE
 }
 
 /** Throws a UsageError for a URI that can never work. */
-export function openSource(uri: string, options: SourceOptions): Source {
+export async function openSource(uri: string, options: SourceOptions): Promise<Source> {
   const scheme = schemeOf(uri);
   scheme.check(uri, options);
-  return scheme.open(uri, options);
+  if (!scheme.isMapped) return await scheme.open(uri, options);
+  return await scheme.open(uri, { ...options, normalizer: await normalizerFor(uri, options) });
 }
 
 function schemeOf(uri: string): Scheme {
@@ -152,29 +156,12 @@ function schemeOf(uri: string): Scheme {
   return refuse(uri, `there is no such kind of source (known: ${known})`, "agent run --source simulator:");
 }
 
-/** What `stdin:?format=csv` says of its format. Throws a UsageError for another parameter. */
-function stdinFormat(uri: string): FormatSpec {
-  const why = (reason: string) => refuse(uri, reason, "agent run --source 'stdin:?format=csv'");
-  const query = /^stdin:(?:\?(.*))?$/s.exec(uri);
-  if (query === null) return why("stdin: has no path; only parameters follow, behind a ?");
-  const parameters = new URLSearchParams(query[1] ?? "");
-  for (const name of parameters.keys()) {
-    if (!FORMAT_PARAMETERS.includes(name)) why(`there is no parameter "${name}"${didYouMean(name, FORMAT_PARAMETERS)}`);
-  }
-  return readFormatSpec(parameters, STDIN_FORMAT, why);
-}
-
-function normalizerFor(options: SourceOptions): Normalizer {
-  const { catalogue, profile, otherProfiles, mapping, names, lastTimesOf, maxLineBytes } = options;
-  return new Normalizer({
-    catalogue,
-    profile,
-    profiles: otherProfiles,
-    mapping: mapping ?? NO_MAPPING,
-    names,
-    lastTimesOf,
-    maxLineBytes,
-  });
+async function normalizerFor(uri: string, options: SourceOptions): Promise<Normalizer> {
+  const { Normalizer } = await import("./row/normalize.ts");
+  const { catalogue, profile, otherProfiles: profiles, maps, lastTimesOf, maxLineBytes } = options;
+  const map = maps.of(uri);
+  const read = map === null ? {} : { mapping: map.mapping, names: map.names };
+  return new Normalizer({ catalogue, profile, profiles, lastTimesOf, maxLineBytes, ...read });
 }
 
 function refuse(uri: string, reason: string, tryHint: string): never {

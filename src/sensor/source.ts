@@ -47,6 +47,8 @@ export interface Source {
   close(): void | Promise<void>;
 }
 
+export type OpenSources = readonly Source[];
+
 /**
  * The last cursor that was committed under a URI, or null. Where there is none, `isSame` may name another spelling of the same
  * source, whose cursor it then takes over.

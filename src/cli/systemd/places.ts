@@ -5,7 +5,9 @@ import { UsageError } from "../../core/errors.ts";
 import { dotenvProblems, parseDotenv } from "../../core/settings/dotenv.ts";
 import { envExample } from "../../core/settings/example.ts";
 import { checkSettings, type Settings } from "../../core/settings/settings.ts";
+import { isStdin } from "../../sensor/lines/stdin-uri.ts";
 import { parseSqliteUri } from "../../sensor/sqlite/uri.ts";
+import { mapFileOf } from "../../sensor/uri-parameters.ts";
 import type { Account, HostView } from "../../systemd/host.ts";
 import type { UnitOptions } from "../../systemd/unit.ts";
 
@@ -68,13 +70,14 @@ function isWithin(path: string, folder: string): boolean {
 /** Absolute paths of all that the settings let the agent read. */
 function readPaths({ source, profile, map, rulesDir }: Settings, cwd: string): string[] {
   const databases = source.flatMap((uri) => (uri.startsWith("sqlite:") ? [parseSqliteUri(uri).path] : []));
-  const files = [map, rulesDir, profile.endsWith(".json") ? profile : null].filter((path) => path !== null);
+  const all = [map, ...source.map(mapFileOf), rulesDir, profile.endsWith(".json") ? profile : null];
+  const files = all.filter((path) => path !== null);
   return [...databases, ...files].map((path) => resolve(cwd, path));
 }
 
 function notesOf(settings: Settings, file: string): string[] {
   const notes: string[] = [];
-  if (settings.source.includes("stdin:")) {
+  if (settings.source.some(isStdin)) {
     notes.push("AGENT_SOURCE has stdin:, and a service has no standard input: nothing comes from there");
   }
   if (settings.origins.source === "default") {

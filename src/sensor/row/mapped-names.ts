@@ -17,15 +17,17 @@ export class MappedNames {
   readonly unseen: Set<string>;
   readonly #mapping: Mapping;
   readonly #report: (line: string) => void;
+  readonly #file: string | null;
   /** Names of rows that the map does not name, and whether their value is an object. */
   readonly #others = new Map<string, boolean>();
   readonly #sources: SourceNames[] = [];
   #isReported = false;
 
-  /** `report` gets the problem once, as a sentence. */
-  constructor(mapping: Mapping, report: (line: string) => void = () => {}) {
+  /** `report` gets the problem once, as a sentence. `file`: where there are several maps, which one this is. */
+  constructor(mapping: Mapping, report: (line: string) => void = () => {}, file: string | null = null) {
     this.#mapping = mapping;
     this.#report = report;
+    this.#file = file;
     // A field that is dropped may well be absent; only where a name is near was another one meant.
     this.unseen = new Set([...mapping.fields.keys(), ...mapping.drop]);
   }
@@ -64,7 +66,8 @@ export class MappedNames {
     });
     if (hints.length === 0) return null;
     const more = hints.length > NAMES_SHOWN ? `, and ${hints.length - NAMES_SHOWN} more` : "";
-    const message = `No row has these names of the map: ${hints.slice(0, NAMES_SHOWN).join(", ")}${more}`;
+    const which = this.#file === null ? "" : ` "${this.#file}"`;
+    const message = `No row has these names of the map${which}: ${hints.slice(0, NAMES_SHOWN).join(", ")}${more}`;
     return { code: "map_names_unseen", message, try: "agent tail --json" };
   }
 

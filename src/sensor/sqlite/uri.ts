@@ -4,43 +4,33 @@
  */
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { UsageError } from "../../core/errors.ts";
+import { text } from "../../core/settings/kind.ts";
+import { MAP_PARAMETER, readSourceUri, refuseUri } from "../uri-parameters.ts";
 import type { Followed } from "./relation.ts";
 
 const DEFAULT_TABLE = "sensor_readings";
-const PARAMETERS = ["table", "key", "query"] as const;
-/** A path may hold question marks too. */
-const BEGIN = new RegExp(`[?](?=(?:${PARAMETERS.join("|")})=)`);
-const QUERY = /(?:^|&)query=(.*)$/s;
+
+const FORM = {
+  scheme: "sqlite",
+  parameters: {
+    table: text("the name of a table", "NAME"),
+    key: text("the name of a column", "COLUMN"),
+    ...MAP_PARAMETER,
+    query: text("an SQL text", "SQL", /^[^\0]+$/),
+  },
+  tryHint: `agent run --source 'sqlite:field.db?table=${DEFAULT_TABLE}'`,
+} as const;
 
 /** Throws a UsageError for anything else. */
 export function parseSqliteUri(uri: string): { readonly path: string } & Followed {
-  const refuse = (why: string): never => {
-    throw new UsageError(`Cannot use source "${uri}": ${why}`, {
-      tryHint: `agent run --source 'sqlite:field.db?table=${DEFAULT_TABLE}'`,
-    });
-  };
-  if (!uri.startsWith("sqlite:")) refuse("it does not begin with sqlite:");
-  const rest = uri.slice("sqlite:".length);
-  const known = BEGIN.exec(rest)?.index ?? -1;
-  const begin = known < 0 ? rest.lastIndexOf("?") : known;
-  const path = begin < 0 ? rest : rest.slice(0, begin);
+  const { place: path, given } = readSourceUri(uri, FORM);
+  const refuse = (why: string): never => refuseUri(uri, [why], FORM.tryHint);
   if (path === "") refuse("the path of the database is missing");
-  const all = begin < 0 ? "" : rest.slice(begin + 1);
-  const query = QUERY.exec(all)?.[1]?.trim() ?? null;
-  const parameters = new URLSearchParams(all.replace(QUERY, ""));
-  for (const name of parameters.keys()) {
-    if (!PARAMETERS.some((one) => one === name))
-      refuse(`there is no parameter "${name}", only "table", "key" and, at the end, "query"`);
-  }
-  const key = parameters.get("key");
-  if (key === "") refuse("the name of the key is empty");
+  const { query = null, key = null } = given;
   if (query === null) {
-    const table = parameters.get("table") ?? DEFAULT_TABLE;
-    if (table === "") refuse("the name of the table is empty");
-    return { path, table, query: null, key };
+    return { path, table: given.table ?? DEFAULT_TABLE, query: null, key };
   }
-  if (parameters.has("table")) refuse("it has a table and a query: one of them is followed");
+  if (given.table !== undefined) refuse("it has a table and a query: one of them is followed");
   if (!/^(?:select|with|values)\b/i.test(query)) refuse("the query must begin with SELECT, WITH or VALUES");
   if (key === null)
     refuse("a query needs a key, a column of integers that grow, to say what is new: &key=id before &query=");
