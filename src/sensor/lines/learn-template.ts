@@ -63,7 +63,7 @@ function gapOf(field: Exclude<Field, { kind: "identity" }>, span: Span, normaliz
     }
     case "timestamp": {
       const { absentTimes } = normalizer;
-      if (!timestamps.numeric) {
+      if (timestamps.textual && (quoted || !timestamps.numeric)) {
         if (!quoted) return null;
         return guarded({ ...inner, kind: "time" }, absentTimes.size > 0, (scan) => absentTimes.has(scan.time));
       }

@@ -94,24 +94,34 @@ function decimalText(name: string, value: number, original: Original): string | 
   return /^-?\d+$/.test(digits) ? digits : value;
 }
 
+/** Text by the formats of text, a number by those of numbers; and each by the others, where it may be written so. */
 function readTimestamp(draft: Draft, name: string, value: unknown): RowProblem | null {
-  const { timestamps } = draft;
-  if (timestamps.numeric) {
+  const { timestamps, original } = draft;
+  let problem: RowProblem | null = null;
+  draft.time = typeof value === "string" ? timestamps.fromText(value) : Number.NaN;
+  if (Number.isNaN(draft.time) && timestamps.numeric) {
     const number = readNumber(draft, name, value);
-    if (typeof number !== "number") return number;
-    if (Number.isNaN(number)) return null;
-    const isExact = Math.abs(number) <= Number.MAX_SAFE_INTEGER;
-    draft.time = isExact ? timestamps.fromNumber(number) : timestamps.fromExact(number, draft.original.textOf(name));
-  } else if (typeof value === "string") draft.time = timestamps.fromText(value);
-  else return withOtherFormat(draft, value, wrongType(draft, name, value, "text in ISO 8601"));
+    if (typeof number !== "number") problem = timestamps.textual ? null : number;
+    else if (Number.isNaN(number)) return null;
+    else if (Math.abs(number) <= Number.MAX_SAFE_INTEGER) draft.time = timestamps.fromNumber(number);
+    else draft.time = timestamps.fromExact(number, original.textOf(name));
+  }
+  if (Number.isNaN(draft.time) && typeof value === "number" && timestamps.hasPatterns) {
+    draft.time = timestamps.fromText(original.textOf(name));
+  }
   draft.timeNote = timestamps.note;
-  if (timestamps.note & FINER) draft.receivedTime = draft.original.textOf(name);
-  if (!Number.isNaN(draft.time)) return null;
-  const expected = timestamps.numeric ? `a time in ${timestamps.format}` : "ISO 8601";
-  return withOtherFormat(draft, value, {
-    reason: "bad_timestamp",
-    detail: `${shortened(name)} is ${shown(draft, name, value)}, ${expected} between 1970 and 9999 was expected`,
-  });
+  if (Number.isNaN(draft.time)) return withOtherFormat(draft, value, problem ?? notATime(draft, name, value));
+  if (timestamps.note & FINER) draft.receivedTime = original.textOf(name);
+  return null;
+}
+
+function notATime(draft: Draft, name: string, value: unknown): RowProblem {
+  const { timestamps } = draft;
+  const isRightType = typeof value === "string" || (typeof value === "number" && timestamps.numeric);
+  if (!isRightType)
+    return wrongType(draft, name, value, timestamps.hasPatterns ? timestamps.expected : "text in ISO 8601");
+  const expected = `${timestamps.expected} between 1970 and 9999 was expected`;
+  return { reason: "bad_timestamp", detail: `${shortened(name)} is ${shown(draft, name, value)}, ${expected}` };
 }
 
 /** `problem`, with the format in which the number, or the text of one, is a usual time. */

@@ -64,11 +64,22 @@ export function epochFromMs(format: EpochFormat, ms: number): number {
 /** Where a sensor's time is, if its number was read in the right format. The ranges of the formats do not overlap. */
 const USUAL = { from: Date.UTC(2000, 0, 1), until: Date.UTC(2100, 0, 1) };
 
-/** The format in which a number is a usual time, and that time; null where none other than `not` fits. */
-export function otherEpoch(not: EpochFormat | null, value: number): { format: EpochFormat; ms: number } | null {
+/** Seconds, or thousandths, millionths or billionths of them: as the number says by its size. */
+export const ANY_UNIX = "unix";
+const UNIX_FORMATS = ["unix_s", "unix_ms", "unix_us", "unix_ns"] as const satisfies readonly EpochFormat[];
+
+const isUsual = (ms: number): boolean => ms >= USUAL.from && ms < USUAL.until;
+
+/** Of a number of the format `unix`, the format that makes it a usual time; null where none does. */
+export function unixFormatOf(value: number): EpochFormat | null {
+  return UNIX_FORMATS.find((format) => isUsual(epochToMs(format, value))) ?? null;
+}
+
+/** The format in which a number is a usual time, and that time; null where no other than those of `not` fits. */
+export function otherEpoch(not: readonly string[], value: number): { format: EpochFormat; ms: number } | null {
   for (const format of EPOCH_FORMATS) {
     const ms = epochToMs(format, value);
-    if (format !== not && ms >= USUAL.from && ms < USUAL.until) return { format, ms };
+    if (!not.includes(format) && isUsual(ms)) return { format, ms };
   }
   return null;
 }

@@ -7,8 +7,7 @@ import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Profile } from "../../core/profile.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { conversionOf, UNIT_NAMES } from "../../core/units.ts";
-import type { TimestampFormat } from "./timestamp.ts";
-import type { Zone } from "./zone.ts";
+import { ISO_TIME, type TimeRules } from "../time/time-rules.ts";
 
 export type MappedField = {
   /** One of our names: an identity column, `timestamp`, a measure, `status_code`, `anomaly_flag`, `anomaly_type`. */
@@ -34,8 +33,7 @@ export type Mapping = {
   readonly textNumbers: boolean;
   /** Values that mean "no value": `"NA"`; `-999` and the text `"-999"`; `"nan"` and the number NaN. */
   readonly absent: ReadonlySet<string | number>;
-  readonly timestampFormat: TimestampFormat;
-  readonly zone: Zone | null;
+  readonly time: TimeRules;
 };
 
 export const NO_MAPPING: Mapping = {
@@ -46,8 +44,7 @@ export const NO_MAPPING: Mapping = {
   onlyMapped: false,
   textNumbers: false,
   absent: new Set(),
-  timestampFormat: "iso",
-  zone: null,
+  time: ISO_TIME,
 };
 
 export type Field =

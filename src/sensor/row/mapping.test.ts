@@ -271,7 +271,7 @@ test("every problem is reported at once, each with its path and the name that wa
     'fields.g: must be one of our names, or an object with "to", not 7',
     "fields.h.too: is not known here; did you mean to?",
     "fields.j: is in drop as well",
-    'timestamp.format: must be one of iso, YYYY-MM-DD HH:MM:SS, unix_s, unix_ms, unix_us, unix_ns, julian_day, excel_day, not "iso8601"',
+    'timestamp.format: must be one of iso, YYYY-MM-DD HH:MM:SS, unix, unix_s, unix_ms, unix_us, unix_ns, julian_day, excel_day, or a pattern such as %d/%m/%Y %H:%M:%S, not "iso8601"',
     'timestamp.zone: must be a time zone such as Europe/Brussels or +01:00, not "Europe/Brusels"; did you mean Europe/Brussels?',
     "constants.location: must be text, without a NUL character, not 5",
     'constants.latitude: must be a number, not "5"',

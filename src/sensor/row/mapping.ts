@@ -15,7 +15,8 @@
  *       "text_numbers": true                                                  "21.5" is a number, "" is none
  *     }
  *
- * Formats: `iso` (timestamp.ts says what that takes in), `YYYY-MM-DD HH:MM:SS` (the same, as a reminder), and numbers (epoch.ts).
+ * Formats: `iso` (timestamp.ts says what that takes in), `YYYY-MM-DD HH:MM:SS` (the same, as a reminder), numbers (epoch.ts), and
+ * patterns such as `%d/%m/%Y %H.%M.%S` (time/pattern-text.ts); one, or a list that is tried in order.
  * `zone` (an IANA name, `UTC`, or an offset such as `+01:00`) is for timestamps that carry none; the default is UTC.
  * Names are as the row has them, in its upper and lower case. A field that nothing names keeps its name: when it is one of
  * ours it is used, else it goes to `extra`. A field of our name is not ours any more when another one is mapped to it.
@@ -31,7 +32,6 @@ import {
   type Complain,
   isObject,
   list,
-  mustBe,
   object,
   optional,
   type Partly,
@@ -41,10 +41,9 @@ import {
 } from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
+import { TIMESTAMP_KEY, timeRulesOf } from "../time/time-shape.ts";
 import { type MappedField, type Mapping, targetNames, unitProblem } from "./fields.ts";
 import { notFiniteOf } from "./not-finite.ts";
-import { TIMESTAMP_FORMATS } from "./timestamp.ts";
-import { zoneOf } from "./zone.ts";
 
 /** Names in one list or table of a map file. */
 const NAMES_MOST = 10_000;
@@ -74,19 +73,7 @@ const MAP = {
     }),
     new Map(),
   ),
-  timestamp: optional(
-    object({
-      format: optional(oneOf(TIMESTAMP_FORMATS), "iso"),
-      zone: optional(
-        text(/^/, "a time zone such as Europe/Brussels or +01:00", (zone) => {
-          if (zoneOf(zone) !== null) return null;
-          const near = didYouMean(zone, Intl.supportedValuesOf("timeZone"));
-          return `${mustBe("a time zone such as Europe/Brussels or +01:00", zone)}${near}`;
-        }),
-      ),
-    }),
-    { format: "iso", zone: undefined },
-  ),
+  timestamp: TIMESTAMP_KEY,
   constants: optional(
     object(Object.fromEntries(IDENTITY_COLUMNS.map((column) => [column, constantShape(column)]))),
     {},
@@ -195,7 +182,6 @@ function entriesOf(fields: ReadonlyMap<string, string | Partly<Conversion>> | un
 }
 
 function mappingOf(map: MapFile): Mapping {
-  const { format, zone } = map.timestamp;
   const fields = entriesOf(map.fields).map(([name, { to, unit, scale, offset }]): [string, MappedField] => [
     name,
     { to, unit: unit ?? null, scale: scale ?? 1, offset: offset ?? 0 },
@@ -212,8 +198,7 @@ function mappingOf(map: MapFile): Mapping {
     onlyMapped: map.only === "mapped",
     textNumbers: map.text_numbers,
     absent: new Set(map.absent.flatMap(everyForm)),
-    timestampFormat: format,
-    zone: zone === undefined ? null : zoneOf(zone),
+    time: timeRulesOf(map.timestamp),
   };
 }
 

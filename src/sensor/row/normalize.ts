@@ -77,7 +77,8 @@ export class Normalizer {
     this.#profiles.set(options.profile.name, options.profile);
     this.mapping = options.mapping ?? NO_MAPPING;
     this.names = options.names?.ofSource() ?? null;
-    this.timestamps = new TimestampReader(this.mapping.timestampFormat, this.mapping.zone);
+    const { time } = this.mapping;
+    this.timestamps = new TimestampReader(time.formats, time.zone, time.zones);
     const texts = [...this.mapping.absent].filter((value) => typeof value === "string");
     this.absentTimes = new Set(texts.map((text) => this.timestamps.fromText(text)).filter((ms) => !Number.isNaN(ms)));
     this.#draft = new Draft(this.mapping, this.timestamps);
@@ -219,7 +220,7 @@ export class Normalizer {
 
   /** Which occurrence of a local time that occurs twice (REPEATED, of the timestamp that was read last) is meant. */
   settled(block: ReadingBlock, sensor: number, firstMs: number): number {
-    const zone = this.mapping.zone?.name ?? "UTC";
+    const zone = this.mapping.time.zone?.name ?? "UTC";
     const detail = `local times of ${zone} around ${new Date(firstMs).toISOString()} occur twice, and the order of a sensor's rows decides which is meant`;
     block.addFlaw({ reason: "repeated_time", field: null, detail, count: 1 });
     return this.#repeated.settle(block, sensor, firstMs, this.timestamps.repeatMs);

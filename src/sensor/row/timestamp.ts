@@ -2,10 +2,10 @@
  * Timestamps as others write them, to ms since 1970 UTC. The result is NaN for everything that is not a real moment in the
  * years 1970 to 9999.
  *
- * Text: `YYYY-MM-DD`, then `T` or a blank, then `HH:MM`, `HH:MM:SS` or `HH:MM:SS.f…` (`,` also), then `Z`, `±HH`, `±HHMM`,
+ * ISO 8601: `YYYY-MM-DD`, then `T` or a blank, then `HH:MM`, `HH:MM:SS` or `HH:MM:SS.f…` (`,` also), then `Z`, `±HH`, `±HHMM`,
  * `±HH:MM`, or nothing, which means the reader's zone (UTC unless a mapping says otherwise); and the shapes of
- * timestamp-shapes.ts. There is no 24:00. A leap second (23:59:60 UTC at the end of a month) is 23:59:59.999. Numbers: those of
- * epoch.ts, when the mapping says so. Digits beyond a millisecond are cut, and `note` says so.
+ * timestamp-shapes.ts. There is no 24:00. A leap second (23:59:60 UTC at the end of a month) is 23:59:59.999. Numbers (those of
+ * epoch.ts) and other text (time/pattern.ts) when the mapping says so. Digits beyond a millisecond are cut, and `note` says so.
  */
 import {
   COLON,
@@ -21,43 +21,81 @@ import {
   UPPER_Z,
 } from "../../core/ascii.ts";
 import { MS_PER_DAY, MS_PER_MINUTE } from "../../core/time/duration.ts";
-import { EPOCH_FORMATS, type EpochFormat, epochFromMs, epochToMs, isEpoch, otherEpoch } from "./epoch.ts";
+import { isNumberFormat, NumberTimes } from "../time/number-times.ts";
+import { TimePattern, type ZoneNames } from "../time/pattern.ts";
+import { ANY_UNIX, EPOCH_FORMATS, isEpoch } from "./epoch.ts";
 import { endsMonth, usualShape } from "./timestamp-shapes.ts";
 import type { Zone } from "./zone.ts";
 
-export const TIMESTAMP_FORMATS = ["iso", "YYYY-MM-DD HH:MM:SS", ...EPOCH_FORMATS] as const;
+const ISO_FORMATS = ["iso", "YYYY-MM-DD HH:MM:SS"] as const;
+/** The formats that have a name; any other is a pattern. */
+export const TIMESTAMP_FORMATS = [...ISO_FORMATS, ANY_UNIX, ...EPOCH_FORMATS] as const;
 export type TimestampFormat = (typeof TIMESTAMP_FORMATS)[number];
 
 const END_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 /** In UTC, a local time on the last day of 1969 may be in 1970. */
 const FIRST_DAY_MS = -MS_PER_DAY;
 /** No timestamp that we know how to read is longer. */
-const MAX_TEXT = 48;
+const MAX_TEXT = 128;
 
 /** Flags of `TimestampReader.note`: the text or number says more than the millisecond; a local time that occurs twice. */
 export const FINER = 1;
 export const REPEATED = 2;
 
+const isIso = (format: string): boolean => ISO_FORMATS.some((known) => known === format);
+const UTF8 = new TextEncoder();
+
 export class TimestampReader {
-  readonly format: TimestampFormat;
+  /** In the order in which they are tried: those of text for text, those of numbers for numbers. */
+  readonly formats: readonly string[];
   /** What there is to say of the time that was read last: 0, or flags. */
   note = 0;
-  readonly #epoch: EpochFormat | null;
+  readonly #numbers: NumberTimes;
+  /** Null: ISO 8601. */
+  readonly #texts: readonly (TimePattern | null)[];
   readonly #zone: Zone | null;
   readonly #scratch = new Uint8Array(MAX_TEXT);
   /** The last day read, as YYYYMMDD, and its midnight: readings come in order, more or less. */
   #day = -1;
   #dayMs = 0;
 
-  constructor(format: TimestampFormat = "iso", zone: Zone | null = null) {
-    this.format = format;
-    this.#epoch = isEpoch(format) ? format : null;
+  /** `formats`: named ones, and patterns; throws a RangeError where one is neither. `zones`: names that `%Z` knows. */
+  constructor(formats: string | readonly string[] = "iso", zone: Zone | null = null, zones: ZoneNames = new Map()) {
+    this.formats = typeof formats === "string" ? [formats] : formats;
+    this.#numbers = new NumberTimes(this.formats.filter(isNumberFormat));
+    this.#texts = this.formats
+      .filter((format) => !isNumberFormat(format))
+      .map((format) => (isIso(format) ? null : new TimePattern(format, zones)));
     this.#zone = zone;
   }
 
-  /** Whether timestamps of this format are numbers. */
+  /** Whether timestamps may be numbers. */
   get numeric(): boolean {
-    return this.#epoch !== null;
+    return this.#numbers.formats.length > 0;
+  }
+
+  /** Whether timestamps may be text, other than that of numbers. */
+  get textual(): boolean {
+    return this.#texts.length > 0;
+  }
+
+  /** Whether a number may be read by its text: 20240101 by `%Y%m%d`. */
+  get hasPatterns(): boolean {
+    return this.#texts.some((pattern) => pattern !== null);
+  }
+
+  /** What is expected, in a sentence. */
+  get expected(): string {
+    const names = this.formats.map((format) =>
+      isIso(format)
+        ? "ISO 8601"
+        : format === ANY_UNIX
+          ? "a number of s, ms, µs or ns since 1970, that is in 2000 to 2099,"
+          : isEpoch(format)
+            ? `a time in ${format}`
+            : `text as ${format}`,
+    );
+    return [...new Set(names)].join(" or ");
   }
 
   /** Of a local time that occurs twice (REPEATED), how much later its second occurrence is. */
@@ -66,51 +104,68 @@ export class TimestampReader {
   }
 
   fromNumber(value: number): number {
-    const epoch = this.#epoch;
-    if (epoch === null) return Number.NaN;
-    const ms = epochToMs(epoch, value);
-    // A zone has an offset only for a date.
-    if (!(ms >= FIRST_DAY_MS && ms <= END_MS + MS_PER_DAY)) return Number.NaN;
-    this.note = epochFromMs(epoch, ms) === value ? 0 : FINER;
-    return inRange(epoch === "excel_day" && this.#zone !== null ? this.#toUtc(ms, this.#zone) : ms);
+    return this.#fromEpoch(this.#numbers.read(value));
   }
 
   /** The same of a number whose text is known: a double has no more than some 256 ns of a time in nanoseconds. */
   fromExact(value: number, text: string): number {
-    const digits = this.#epoch === "unix_ns" ? (/^"?\s*(\d{7,})\s*"?$/.exec(text)?.[1] ?? "") : "";
-    if (digits === "") return this.fromNumber(value);
-    this.note = /[1-9]/.test(digits.slice(-6)) ? FINER : 0;
-    return inRange(Number(digits.slice(0, -6)));
+    return this.#fromEpoch(this.#numbers.readExact(value, text));
+  }
+
+  #fromEpoch(ms: number): number {
+    if (Number.isNaN(ms)) return ms;
+    const { isFiner, isLocal } = this.#numbers;
+    this.note = isFiner ? FINER : 0;
+    return inRange(isLocal && this.#zone !== null ? this.#toUtc(ms, this.#zone) : ms);
   }
 
   /** `; as unix_ms it is 2023-11-14`, of a number that cannot be a time in this format; empty where it fits no other. */
   otherFormat(value: number): string {
-    const other = otherEpoch(this.#epoch, value);
-    return other === null ? "" : `; as ${other.format} it is ${dayOf(other.ms)}`;
+    return this.#numbers.otherFormat(value);
   }
 
-  /** `unix_ms gives 1970-01-20 here; as unix_s it is 2023-11-14`; null where the number fits no other format, or is text. */
+  /** `unix_ms gives 1970-01-20 here; as unix_s it is 2023-11-14`; null where the number fits no other format, or may be text. */
   otherMeaning(timeMs: number): string | null {
-    const epoch = this.#epoch;
-    const other = epoch === null ? null : otherEpoch(epoch, epochFromMs(epoch, timeMs));
-    return other === null ? null : `${epoch} gives ${dayOf(timeMs)} here; as ${other.format} it is ${dayOf(other.ms)}`;
+    return this.textual ? null : this.#numbers.otherMeaning(timeMs);
   }
 
   fromText(padded: string): number {
     const text = padded.trim();
-    const length = text.length;
-    if (length > MAX_TEXT) return Number.NaN;
-    const scratch = this.#scratch;
-    for (let i = 0; i < length; i++) {
-      const code = text.charCodeAt(i);
-      if (code > 127) return Number.NaN;
-      scratch[i] = code;
-    }
-    return this.fromBytes(scratch, 0, length);
+    const { read, written } = UTF8.encodeInto(text, this.#scratch);
+    return read < text.length ? Number.NaN : this.#read(this.#scratch, 0, written, false);
   }
 
+  /** Of text without escapes: the bytes between its quotes. */
   fromBytes(bytes: Uint8Array, from: number, to: number): number {
-    if (this.#epoch !== null || to - from > MAX_TEXT) return Number.NaN;
+    return this.#read(bytes, from, to, true);
+  }
+
+  /** `isWithinQuotes`: the bytes are those of JSON text, where a backslash begins an escape. */
+  #read(bytes: Uint8Array, from: number, to: number, isWithinQuotes: boolean): number {
+    const texts = this.#texts;
+    for (let i = 0; i < texts.length; i++) {
+      const pattern = texts[i]!;
+      if (pattern !== null && isWithinQuotes && !pattern.isPlain) return Number.NaN;
+      const ms = pattern === null ? this.#fromIso(bytes, from, to) : this.#fromPattern(pattern, bytes, from, to);
+      if (!Number.isNaN(ms)) return ms;
+    }
+    return Number.NaN;
+  }
+
+  #fromPattern(pattern: TimePattern, bytes: Uint8Array, from: number, to: number): number {
+    this.note = 0;
+    const localMs = pattern.read(bytes, from, to);
+    if (Number.isNaN(localMs)) return Number.NaN;
+    const { offsetMs } = pattern;
+    const isLocal = Number.isNaN(offsetMs);
+    const ms = !isLocal ? localMs - offsetMs : this.#zone === null ? localMs : this.#toUtc(localMs, this.#zone);
+    if (pattern.isLeap && !endsMonth(ms)) return Number.NaN;
+    if (pattern.isLeap || pattern.isFiner) this.note |= FINER;
+    return inRange(ms);
+  }
+
+  #fromIso(bytes: Uint8Array, from: number, to: number): number {
+    if (to - from > MAX_TEXT) return Number.NaN;
     this.note = 0;
     if (to - from < 16 || bytes[from + 4] !== MINUS || bytes[from + 7] !== MINUS || bytes[from + 13] !== COLON)
       return this.#unusual(bytes, from, to);
@@ -157,7 +212,7 @@ export class TimestampReader {
     const shape = usualShape(text);
     if (shape === null || shape.text === text) return Number.NaN;
     const usual = Buffer.from(shape.text, "latin1");
-    const ms = this.fromBytes(usual, 0, usual.length);
+    const ms = this.#fromIso(usual, 0, usual.length);
     if (!shape.isLeapSecond || Number.isNaN(ms)) return ms;
     if (!endsMonth(ms)) return Number.NaN;
     this.note |= FINER;
@@ -196,10 +251,6 @@ export class TimestampReader {
     const offsetMs = (hours * 60 + minutes) * MS_PER_MINUTE;
     return mark === PLUS ? localMs - offsetMs : localMs + offsetMs;
   }
-}
-
-function dayOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
 }
 
 function inRange(ms: number): number {
