@@ -8,7 +8,7 @@ import type { Problem } from "../core/problem.ts";
 import { grouped } from "../core/readable-numbers.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { shellWord } from "../core/shell-word.ts";
-import { VERSION } from "../core/version.ts";
+import { BUILD_VERSION } from "../core/version.ts";
 import { formatProblem, type RuleProblem, type RuleWarning } from "../rules/rule-set.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import type { Delivery } from "./delivery/delivery.ts";
@@ -47,7 +47,7 @@ export function reporter(constants: Constants, parts: Reported): (nowMs: number)
   return (nowMs) => ({
     pid: process.pid,
     host: hostname(),
-    agentVersion: VERSION,
+    agentVersion: BUILD_VERSION,
     startedAtMs,
     updatedAtMs: nowMs,
     store: store.uri,

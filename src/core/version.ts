@@ -19,6 +19,9 @@ declare const AGENT_BUILT: Built | undefined;
 /** Null when the agent is run from its source. */
 const BUILT: Built | null = typeof AGENT_BUILT === "undefined" ? null : AGENT_BUILT;
 
+/** As status, heartbeats and the fleet's table say it, by which two builds of one version differ: `0.1.0+4dbd041`. */
+export const BUILD_VERSION: string = `${VERSION}${buildOf(BUILT)}`;
+
 /** Scripts may rely on the first line, `agent VERSION`, and on the word that each other line begins with. Ends with a newline. */
 export function versionText(): string {
   return `agent ${VERSION}\ncommit ${commitText(BUILT)}\ntarget ${BUILT?.target ?? "source"}\nbun ${Bun.version}\n`;
@@ -33,4 +36,10 @@ export function versionJson(): string {
 function commitText(built: Built | null): string {
   if (built === null || built.commit === null) return "unknown";
   return `${built.commit} of ${built.committedAt}${built.isChanged ? ", with local changes" : ""}`;
+}
+
+/** Build metadata of semantic versioning. `local`: the files were not those of the commit. */
+export function buildOf(built: Built | null): string {
+  if (built === null || built.commit === null) return "";
+  return `+${built.commit.slice(0, 7)}${built.isChanged ? ".local" : ""}`;
 }

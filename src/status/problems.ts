@@ -8,7 +8,7 @@ import type { Problem } from "../core/problem.ts";
 import { grouped, roughAge } from "../core/readable-numbers.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { MS_PER_DAY } from "../core/time/duration.ts";
-import { VERSION } from "../core/version.ts";
+import { BUILD_VERSION } from "../core/version.ts";
 
 export type Evidence = {
   readonly nowMs: number;
@@ -88,7 +88,7 @@ function agentProblems({ nowMs, dataDir, running, waiting, live, unread, pending
     return [{ code: "not_running", message, try: `agent run --data-dir ${shellWord(dataDir)}` }];
   }
   if (unread !== null) {
-    const message = `Cannot read the report of the agent with pid ${running.pid}: ${unread}. It may be of another version than this binary, ${VERSION}`;
+    const message = `Cannot read the report of the agent with pid ${running.pid}: ${unread}. It may be of another version than this binary, ${BUILD_VERSION}`;
     return [{ code: "report_unread", message, try: "agent --version" }];
   }
   const silentMs = Math.abs(nowMs - (live?.updatedAtMs ?? running.sinceMs));

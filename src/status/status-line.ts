@@ -3,7 +3,7 @@
  * word that is not known is `-`. The last word, `why`, is the first problem's message, cut where the line is full.
  */
 import { LOCK_CODE } from "../buffer/disk/waiting-note.ts";
-import { VERSION } from "../core/version.ts";
+import { BUILD_VERSION } from "../core/version.ts";
 import type { Status } from "./status.ts";
 
 /**
@@ -46,7 +46,7 @@ export function statusLine(status: Status, nowMs: number): string {
 /** Of a node whose buffer cannot be read, or of none. */
 export function noStatusLine(nodeId: string | null, { state, code, message }: NoStatus): string {
   return joined(nodeId, state, {
-    version: VERSION,
+    version: BUILD_VERSION,
     epoch: null,
     rules: null,
     lag: null,

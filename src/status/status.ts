@@ -11,7 +11,7 @@ import type { Settings } from "../core/settings/settings.ts";
 import { SETTINGS } from "../core/settings/table.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
-import { VERSION } from "../core/version.ts";
+import { BUILD_VERSION } from "../core/version.ts";
 import { notesOf } from "../sensor/source-notes.ts";
 import { type BufferFacts, readFacts } from "./facts.ts";
 import { isRunning, openLedger } from "./not-begun.ts";
@@ -150,7 +150,7 @@ export function statusOf(
   return {
     node_id: found.nodeId,
     epoch: found.epoch,
-    agent_version: live?.agentVersion ?? VERSION,
+    agent_version: live?.agentVersion ?? BUILD_VERSION,
     pid: running?.pid ?? null,
     waiting: waiting === null ? null : waitingStatus(waiting),
     health: problems.length === 0 ? "ok" : "degraded",

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { heartbeatBody, heartbeatKey } from "../../fleet/heartbeat.ts";
@@ -104,6 +104,25 @@ esac
     "node list --labels role=edge --limit 100000 --output json",
     "job executions agent-status --limit 100000 --output json",
   ]);
+});
+
+test("an agent that works where no execution is live is an orphan: stop it, a rerun would wait for its lock", async () => {
+  const orphans = file("orphans.json", [execution("pump-9", 10)]);
+  const path = join(metadata, heartbeatKey("pump-9"));
+  const hear = (at: Date) => {
+    writeFileSync(path, heartbeatBody(heartbeatOf("pump-9", { sent_at: at.toISOString() })));
+    // The age is by the store's own time.
+    utimesSync(path, at, at);
+  };
+  hear(new Date("2026-01-01"));
+  const gone = await status(["--executions", orphans]);
+  expect([gone.code, gone.stdout]).toEqual([1, expect.stringContaining("1 node without a live execution: pump-9\n")]);
+  hear(new Date());
+  const { code, stdout } = await status(["--executions", orphans]);
+  expect(code).toBe(1);
+  expect(stdout).toContain("1 node without a live execution, though an agent there sends heartbeats: pump-9\n");
+  expect(stdout).toContain("  Try: docker ps --filter name=bacalhau-\n");
+  expect(stdout).not.toContain("bacalhau job rerun");
 });
 
 test("what an ops job did is a line a node, and a failure exits 1", async () => {
