@@ -1,8 +1,8 @@
 /** The JSON Schemas of the files that people write, for their editors: made from the shapes of the agent. */
 import { DEFINITION, type JsonSchema } from "../../src/core/outside/shape.ts";
 import { RULE_FILE } from "../../src/rules/files/rule.ts";
+import { MAP_FILE } from "../../src/sensor/map/file-shape.ts";
 import { PROFILE_FILE } from "../../src/sensor/profile/read.ts";
-import { MAP_FILE } from "../../src/sensor/row/mapping.ts";
 
 const DRAFT = "https://json-schema.org/draft/2020-12/schema";
 

@@ -1,9 +1,9 @@
 /** The map of each source: the file of its `map` parameter, else that of `--map`. A file is read once, however many name it. */
 import { UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
+import { loadMapping } from "./map/map-file.ts";
 import type { Mapping } from "./row/fields.ts";
 import { MappedNames } from "./row/mapped-names.ts";
-import { loadMapping } from "./row/mapping.ts";
 import { mapFileOf } from "./uri-parameters.ts";
 
 /** What rows are read by; `names`: which of the map's names they have. */

@@ -5,6 +5,7 @@
 import { CLOSE_BRACE, COMMA, QUOTE, SPACE } from "../../core/ascii.ts";
 import type { MalformedReason, ReadingBlock } from "../../core/reading.ts";
 import { NO_SENSOR } from "../../core/sensor.ts";
+import type { RecordContext } from "../context.ts";
 import { type RowProblem, shortened } from "../row/draft.ts";
 import type { ForeignRow, Normalizer } from "../row/normalize.ts";
 import { REPEATED } from "../row/timestamp.ts";
@@ -43,7 +44,16 @@ export class LineDecoder {
       : Buffer.from(`${JSON.stringify(normalizer.foreignName("sensor_id"))}:`);
   }
 
-  /** Appends one row, or none for a blank line. */
+  /** What is known beside the lines that follow. */
+  get context(): RecordContext {
+    return this.#normalizer.context;
+  }
+
+  set context(context: RecordContext) {
+    this.#normalizer.context = context;
+  }
+
+  /** Appends the rows of one line, or none for a blank line. */
   decode(block: ReadingBlock, line: Line, nowMs: number): void {
     if (line.paddings > 0) countPadding(block, line);
     const last = this.#last;
@@ -193,5 +203,5 @@ function countPadding(block: ReadingBlock, line: Line): void {
 }
 
 function isBlank(text: string): boolean {
-  return /^[ \t\r]*$/.test(text);
+  return /^[ \t\r\n]*$/.test(text);
 }

@@ -1,10 +1,11 @@
-/** Where the keys and values of an object are in its text, without reading them. */
+/** Where the keys and values of an object, or the items of an array, are in its text, without reading them. */
 import {
   BACKSLASH,
   CARRIAGE_RETURN,
   CLOSE_BRACE,
   CLOSE_BRACKET,
   COMMA,
+  LINE_FEED,
   OPEN_BRACE,
   OPEN_BRACKET,
   QUOTE,
@@ -31,6 +32,20 @@ export function fieldSpans(text: string): FieldSpan[] {
     spans.push({ keyFrom: at + 1, keyTo: keyEnd - 1, from, to });
     at = skipBlanks(text, to);
     if (text.charCodeAt(at) === COMMA) at = skipBlanks(text, at + 1);
+  }
+  return spans;
+}
+
+/** The items of an array, in their order, as the fields of an object. */
+export function itemSpans(text: string): Pick<FieldSpan, "from" | "to">[] {
+  const spans: Pick<FieldSpan, "from" | "to">[] = [];
+  let from = skipBlanks(text, skipBlanks(text, 0) + 1);
+  while (from < text.length && text.charCodeAt(from) !== CLOSE_BRACKET) {
+    const to = valueEnd(text, from);
+    spans.push({ from, to });
+    const next = skipBlanks(text, to);
+    if (text.charCodeAt(next) !== COMMA) break;
+    from = skipBlanks(text, next + 1);
   }
   return spans;
 }
@@ -73,5 +88,5 @@ function valueEnd(text: string, from: number): number {
 }
 
 function isBlank(code: number): boolean {
-  return code === SPACE || code === TAB || code === CARRIAGE_RETURN;
+  return code === SPACE || code === TAB || code === LINE_FEED || code === CARRIAGE_RETURN;
 }

@@ -7,9 +7,9 @@ import type { Profile } from "../../core/profile.ts";
 import { BLOCK_TEXT_LENGTH, MALFORMED_KEPT_BYTES, ReadingBlock } from "../../core/reading.ts";
 import { LIMITS, SensorCatalogue } from "../../core/sensor.ts";
 import { cases, testWith } from "../../testing/needs.ts";
+import { loadMapping } from "../map/map-file.ts";
 import { loadProfile } from "../profile/shipped.ts";
 import { NO_MAPPING } from "../row/fields.ts";
-import { loadMapping } from "../row/mapping.ts";
 import { LINE_BYTES, Normalizer } from "../row/normalize.ts";
 import { StdinSource } from "./stdin.ts";
 

@@ -7,6 +7,8 @@ import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Profile } from "../../core/profile.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { conversionOf, UNIT_NAMES } from "../../core/units.ts";
+import type { Glob } from "../map/pattern.ts";
+import type { RecordShape } from "../map/record-shape.ts";
 import { ISO_TIME, type TimeRules } from "../time/time-rules.ts";
 
 export type MappedField = {
@@ -18,13 +20,16 @@ export type MappedField = {
   readonly offset: number;
 };
 
-/** How a foreign row becomes a reading, as data: see mapping.ts for the file. */
+/** How a foreign row becomes a reading, as data: see map/map-file.ts for the file. */
 export type Mapping = {
+  /** How records become rows; null where each is a flat row. */
+  readonly shape: RecordShape | null;
   /** By foreign name. */
   readonly fields: ReadonlyMap<string, MappedField>;
   /** By identity column: it wins over a field of that name in the row, which is then unknown and goes to `extra`. */
   readonly constants: ReadonlyMap<string, string | number>;
   readonly drop: ReadonlySet<string>;
+  readonly dropGlobs: readonly Glob[];
   /** Every field that is not read is left out, and nothing goes to `extra`. */
   readonly dropRest: boolean;
   /** Only the fields that are mapped are read: one that has a name of ours and is not mapped is unknown. */
@@ -37,9 +42,11 @@ export type Mapping = {
 };
 
 export const NO_MAPPING: Mapping = {
+  shape: null,
   fields: new Map(),
   constants: new Map(),
   drop: new Set(),
+  dropGlobs: [],
   dropRest: false,
   onlyMapped: false,
   textNumbers: false,
@@ -86,6 +93,32 @@ class WithoutRest implements FieldTable {
   }
 }
 
+/** Names of fields that patterns were asked for, and need not be asked again. */
+const GLOBBED_MOST = 10_000;
+
+/** Patterns leave out what the map does not name. */
+class WithoutGlobs implements FieldTable {
+  readonly #fields: FieldTable;
+  readonly #mapping: Mapping;
+  readonly #isDropped = new Map<string, boolean>();
+
+  constructor(fields: FieldTable, mapping: Mapping) {
+    this.#fields = fields;
+    this.#mapping = mapping;
+  }
+
+  get(name: string): Field | undefined {
+    const field = this.#fields.get(name);
+    if (field?.kind === "drop" || isNamed(this.#mapping, name)) return field;
+    let isDropped = this.#isDropped.get(name);
+    if (isDropped === undefined) {
+      isDropped = this.#mapping.dropGlobs.some((glob) => glob.fits(name));
+      if (this.#isDropped.size < GLOBBED_MOST) this.#isDropped.set(name, isDropped);
+    }
+    return isDropped ? DROP : field;
+  }
+}
+
 /** The meaning of every known field, for the rows of one profile. */
 export function fieldsOf(profile: Profile, mapping: Mapping): FieldTable {
   const ours = new Map<string, Field>(Object.entries(READING_FIELDS));
@@ -103,8 +136,17 @@ export function fieldsOf(profile: Profile, mapping: Mapping): FieldTable {
     if (field !== undefined) foreign.set(name, mappedField(field, mapped, profile, mapping));
     else foreign.delete(name);
   }
+  for (const { to } of mapping.shape?.compose ?? []) {
+    const field = ours.get(to);
+    if (field !== undefined) foreign.set(to, field);
+  }
   for (const name of mapping.drop) foreign.set(name, DROP);
-  return mapping.dropRest ? new WithoutRest(foreign) : foreign;
+  if (mapping.dropRest) return new WithoutRest(foreign);
+  return mapping.dropGlobs.length > 0 ? new WithoutGlobs(foreign, mapping) : foreign;
+}
+
+function isNamed({ fields, shape }: Mapping, name: string): boolean {
+  return fields.has(name) || shape?.compose.some(({ to }) => to === name) === true;
 }
 
 function mappedField(field: Field, mapped: MappedField, profile: Profile, mapping: Mapping): Field {

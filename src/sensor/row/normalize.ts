@@ -4,9 +4,11 @@
  * what was received. This is the authority: the fast paths (lines/template.ts, sqlite/rows.ts) take only what they read the
  * same way.
  */
+import { isObject } from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
 import { BAD_FIELDS, RECEIVED_TIME, type ReadingBlock } from "../../core/reading.ts";
 import { CatalogueFullError, IDENTITY_COLUMNS, type IdentityColumn, type SensorCatalogue } from "../../core/sensor.ts";
+import { NO_CONTEXT, type RecordContext } from "../context.ts";
 import { Draft, type Original, type RowProblem, readField } from "./draft.ts";
 import { type FieldTable, fieldsOf, type Mapping, NO_MAPPING } from "./fields.ts";
 import type { MappedNames, SourceNames } from "./mapped-names.ts";
@@ -46,6 +48,8 @@ export class Normalizer {
   readonly names: SourceNames | null;
   /** The times that the absent values among the texts are; a time that is one of these may be absent. */
   readonly absentTimes: ReadonlySet<number>;
+  /** What is known beside the records that come now: of a topic, a file, a request. */
+  context: RecordContext = NO_CONTEXT;
   /** The most bytes of unknown fields in a row, as JSON text: as many as a line may have. A row with more is malformed. */
   readonly #extraBytes: number;
   readonly #catalogue: SensorCatalogue;
@@ -141,6 +145,16 @@ export class Normalizer {
     }
     if (problem === null) return this.#draft.problems.size === 0;
     block.addMalformed(takenAtMs, { ...problem, ...original.received() });
+    return false;
+  }
+
+  /**
+   * Appends the readings of one record, all to this block: as many as the map makes of it, or what was received and why it is not a
+   * reading. Without a map that shapes records, the record is a row. Returns as `add`.
+   */
+  addRecord(block: ReadingBlock, record: unknown, takenAtMs: number, original: Original): boolean {
+    if (isObject(record)) return this.add(block, record, takenAtMs, original);
+    block.addMalformed(takenAtMs, { ...notAnObject(record), ...original.received() });
     return false;
   }
 
@@ -272,6 +286,11 @@ function noteProblems(draft: Draft, row: ForeignRow, original: Original): void {
     return `${JSON.stringify(name)}:{"reason":"${reason}","received":${original.textOf(name)}}`;
   });
   draft.extra += `,"${key}":{${notes.join(",")}}`;
+}
+
+function notAnObject(record: unknown): RowProblem {
+  const kind = record === null ? "null" : Array.isArray(record) ? "an array" : `a ${typeof record}`;
+  return { reason: "not_an_object", detail: `the record is ${kind}, a JSON object was expected` };
 }
 
 function tooMuchExtra(mostBytes: number): RowProblem {

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import { StdinSource } from "../lines/stdin.ts";
+import { parseMapping } from "../map/map-file.ts";
 import { loadProfile } from "../profile/shipped.ts";
 import { SqliteTailSource } from "../sqlite/tail.ts";
-import { parseMapping } from "./mapping.ts";
 import { Normalizer } from "./normalize.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-received-"));

@@ -1,0 +1,70 @@
+/** Values of a record as JSON text, to the letter, by path. The text is one that JSON.parse has read. */
+import { fieldSpans, itemSpans } from "../lines/spans.ts";
+import { isAllRead, type ReadParts, type Segment } from "./path.ts";
+
+type Member = { readonly key: string; readonly from: number; readonly to: number };
+
+export class JsonText {
+  readonly text: string;
+  #members: ReadonlyMap<Segment, Member> | null = null;
+  readonly #known = new Map<Segment, JsonText>();
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  /** Of a key that occurs twice the last one, as JSON.parse. */
+  member(segment: Segment): JsonText | null {
+    const known = this.#known.get(segment);
+    if (known !== undefined) return known;
+    const member = this.#all().get(segment);
+    if (member === undefined) return null;
+    const made = new JsonText(this.text.slice(member.from, member.to));
+    this.#known.set(segment, made);
+    return made;
+  }
+
+  at(segments: readonly Segment[]): string {
+    let at: JsonText | null = this;
+    for (const segment of segments) at = at?.member(segment) ?? null;
+    return at?.text ?? "null";
+  }
+
+  /**
+   * The text without the parts that were read; `value` is what it says. In an array, where a position counts, null has the place of
+   * what was read.
+   */
+  without(value: unknown, parts: ReadParts): string {
+    if (typeof value !== "object" || value === null) return this.text;
+    const isArray = Array.isArray(value);
+    const kept: string[] = [];
+    for (const [segment, { key, from, to }] of this.#all()) {
+      const below = parts.get(segment);
+      const inner = (value as Readonly<Record<Segment, unknown>>)[segment];
+      const before = isArray ? "" : `${key}:`;
+      if (below === undefined) kept.push(before + this.text.slice(from, to));
+      else if (!isAllRead(inner, below)) {
+        kept.push(before + (this.member(segment)?.without(inner, below === true ? NOTHING : below) ?? "null"));
+      } else if (isArray) kept.push("null");
+    }
+    return isArray ? `[${kept.join(",")}]` : `{${kept.join(",")}}`;
+  }
+
+  #all(): ReadonlyMap<Segment, Member> {
+    if (this.#members !== null) return this.#members;
+    const { text } = this;
+    const members = new Map<Segment, Member>();
+    if (/^\s*\[/.test(text)) {
+      for (const [i, { from, to }] of itemSpans(text).entries()) members.set(i, { key: "", from, to });
+    } else if (/^\s*\{/.test(text)) {
+      for (const { keyFrom, keyTo, from, to } of fieldSpans(text)) {
+        const key = text.slice(keyFrom - 1, keyTo + 1);
+        members.set(key.includes("\\") ? String(JSON.parse(key)) : key.slice(1, -1), { key, from, to });
+      }
+    }
+    this.#members = members;
+    return members;
+  }
+}
+
+const NOTHING: ReadParts = new Map();

@@ -1,0 +1,87 @@
+/**
+ * `--map FILE`: how a foreign line or row becomes a reading, as data. All keys are optional.
+ *
+ *     {
+ *       "fields": {
+ *         "Temperature": "temperature",                              foreign name: our name
+ *         "temp_f":      { "to": "temperature", "unit": "°F" },      a named unit (units.ts), converted to the measure's own
+ *         "p_raw":       { "to": "pressure", "scale": 0.1, "offset": 300 }    value × scale + offset
+ *       },
+ *       "timestamp":    { "format": "iso", "zone": "Europe/Brussels" },
+ *       "constants":    { "sensor_id": "room-1", "latitude": 50.45 },         identity columns only; they win over the row
+ *       "drop":         ["row_number"],                                       known and not wanted, not even in `extra`
+ *       "only":         "mapped",                                             no other field is read, whatever its name
+ *       "absent":       ["NA", -999],                                         values that mean "no value"
+ *       "text_numbers": true                                                  "21.5" is a number, "" is none
+ *     }
+ *
+ * Formats: `iso` (timestamp.ts says what that takes in), `YYYY-MM-DD HH:MM:SS` (the same, as a reminder), numbers (epoch.ts), and
+ * patterns such as `%d/%m/%Y %H.%M.%S` (time/pattern-text.ts); one, or a list that is tried in order.
+ * `zone` (an IANA name, `UTC`, or an offset such as `+01:00`) is for timestamps that carry none; the default is UTC.
+ * Names are as the row has them, in its upper and lower case. A field that nothing names keeps its name: when it is one of
+ * ours it is used, else it goes to `extra`. A field of our name is not ours any more when another one is mapped to it.
+ * With `only`, a field that nothing names is unknown whatever its name; `"drop": "rest"` leaves out all unknown fields.
+ * A mapped integer is taken as text where the column is text (`"id": "sensor_id"`). A file is taken whole or not at all.
+ */
+
+import { type JsonFileKind, parseJsonFile, readJsonFile } from "../../core/outside/json-file.ts";
+import { object } from "../../core/outside/shape.ts";
+import type { Profile } from "../../core/profile.ts";
+import type { MappedField, Mapping } from "../row/fields.ts";
+import { notFiniteOf } from "../row/not-finite.ts";
+import { timeRulesOf } from "../time/time-shape.ts";
+import { checkMap, entriesOf } from "./check.ts";
+import { MAP, type MapFile } from "./file-shape.ts";
+import { Glob, isGlob } from "./pattern.ts";
+import { shapeOfMap } from "./shape-of-map.ts";
+
+/** `profiles`: those that rows may have; a measure of any of them may be mapped to. Null: they are not known. */
+function mapKind(profiles: readonly Profile[] | null): JsonFileKind<MapFile> {
+  return {
+    name: "map",
+    missing: "there is no such file",
+    tryHint: "agent config check",
+    shape: object(MAP, (map, complain) => checkMap(map, profiles, complain)),
+  };
+}
+
+/** The map file at `path`, seen from `cwd`. Throws a UsageError that lists every problem, each with its place. */
+export function loadMapping(path: string, profiles: readonly Profile[] | null, cwd: string = process.cwd()): Mapping {
+  return mappingOf(readJsonFile(mapKind(profiles), path, cwd));
+}
+
+/** The same from a text that is already here. */
+export function parseMapping(text: string, file: string, profiles: readonly Profile[] | null): Mapping {
+  return mappingOf(parseJsonFile(mapKind(profiles), text, file));
+}
+
+function mappingOf(map: MapFile): Mapping {
+  const fields = entriesOf(map.fields).map(([name, { to, unit, scale, offset }]): [string, MappedField] => [
+    name,
+    { to, unit: unit ?? null, scale: scale ?? 1, offset: offset ?? 0 },
+  ]);
+  const constants = Object.entries(map.constants).flatMap(([name, value]): [string, string | number][] => {
+    if (value === undefined) return [];
+    return [[name, typeof value === "string" ? value.toWellFormed() : value]];
+  });
+  const drop = typeof map.drop === "string" ? [] : map.drop;
+  return {
+    shape: shapeOfMap({ ...map, fields: map.fields.keys(), drop }),
+    fields: new Map(fields),
+    constants: new Map(constants),
+    drop: new Set(drop.filter((name) => !isGlob(name))),
+    dropGlobs: drop.filter(isGlob).map((glob) => new Glob(glob)),
+    dropRest: map.drop === "rest",
+    onlyMapped: map.only === "mapped",
+    textNumbers: map.text_numbers,
+    absent: new Set(map.absent.flatMap(everyForm)),
+    time: timeRulesOf(map.timestamp),
+  };
+}
+
+/** A number also matches its text, and a word such as "nan" the value that a line or a database has in its place. */
+function everyForm(value: string | number): (string | number)[] {
+  if (typeof value === "number") return [value, String(value)];
+  const number = notFiniteOf(value);
+  return number === null ? [value] : [value, number];
+}

@@ -1,0 +1,41 @@
+/** How a map makes readings of a record that is no flat row: objects in objects, many readings in one, names made of texts. */
+import type { Path, Segment } from "./path.ts";
+import type { Glob, Pattern } from "./pattern.ts";
+import type { Condition } from "./where.ts";
+
+/** New fields out of the text of one; the first pattern that fits. */
+export type Extraction = { readonly from: Path; readonly patterns: readonly Pattern[] };
+
+/** The text of an identity column, out of several fields. */
+export type Composition = {
+  readonly to: string;
+  readonly pattern: Pattern;
+  /** By the name in the pattern. */
+  readonly parts: ReadonlyMap<string, Path>;
+};
+
+/** One or more steps from a record to values that are a reading each: `values[]`, `sensors.*`, `DS18B20-*`, `devices[].channels[]`. */
+export type EachPath = {
+  readonly text: string;
+  readonly steps: readonly {
+    /** From the value of the step before. */
+    readonly segments: readonly Segment[];
+    /** The members of an object that are objects, those whose name fits; null: the items of an array. */
+    readonly members: Glob | null;
+  }[];
+};
+
+/** In the order in which they apply. */
+export type RecordShape = {
+  /** Empty: the record is one reading. */
+  readonly each: readonly EachPath[];
+  /** The record is a pack by RFC 8428. */
+  readonly isSenml: boolean;
+  readonly extract: readonly Extraction[];
+  readonly where: readonly Condition[];
+  /** Names in `fields` that are not those of a flat row's fields. */
+  readonly paths: readonly Path[];
+  /** What is left out, within objects. */
+  readonly drop: readonly Path[];
+  readonly compose: readonly Composition[];
+};

@@ -1,0 +1,39 @@
+/** From the keys of a map file to how a record becomes readings. */
+import { isPlain, pathOf } from "./path.ts";
+import { isGlob, type Pattern } from "./pattern.ts";
+import type { Composition, EachPath, RecordShape } from "./record-shape.ts";
+import type { Condition } from "./where.ts";
+
+export type ShapingKeys = {
+  readonly fields: Iterable<string>;
+  readonly drop: readonly string[];
+  readonly where: readonly Condition[];
+  readonly extract: ReadonlyMap<string, readonly Pattern[]>;
+  readonly each: "senml" | readonly EachPath[] | undefined;
+  readonly compose: Readonly<Record<string, Pattern | undefined>>;
+};
+
+/** Null where every record is a flat row. */
+export function shapeOfMap(keys: ShapingKeys): RecordShape | null {
+  const shape: RecordShape = {
+    each: keys.each === undefined || keys.each === "senml" ? [] : keys.each,
+    isSenml: keys.each === "senml",
+    extract: Array.from(keys.extract, ([from, patterns]) => ({ from: pathOf(from), patterns })),
+    where: keys.where,
+    paths: Array.from(keys.fields, pathOf).filter((path) => !isPlain(path)),
+    drop: keys.drop
+      .filter((name) => !isGlob(name))
+      .map(pathOf)
+      .filter((path) => !isPlain(path)),
+    compose: Object.entries(keys.compose).flatMap(([to, pattern]) =>
+      pattern === undefined ? [] : [composition(to, pattern)],
+    ),
+  };
+  const { each, isSenml, extract, where, paths, drop, compose } = shape;
+  const isFlat = !isSenml && [each, extract, where, paths, drop, compose].every((parts) => parts.length === 0);
+  return isFlat ? null : shape;
+}
+
+function composition(to: string, pattern: Pattern): Composition {
+  return { to, pattern, parts: new Map(pattern.names.map((name) => [name, pathOf(name)])) };
+}

@@ -1,0 +1,106 @@
+/** The keys of a map file that say how readings are made of records: `where`, `extract`, `each`, `compose`. */
+import { either, made, oneOrList } from "../../core/outside/composed-shapes.ts";
+import { boolean, number, text } from "../../core/outside/scalar-shapes.ts";
+import { list, object, optional, record, refuse, type Shape } from "../../core/outside/shape.ts";
+import { IDENTITY_COLUMNS, type IdentityColumn, NUMERIC_IDENTITY } from "../../core/sensor.ts";
+import { eachOf, SENML } from "./each.ts";
+import { pathOf } from "./path.ts";
+import { type Pattern, patternOf } from "./pattern.ts";
+import type { EachPath } from "./record-shape.ts";
+import { type Condition, fieldCondition } from "./where.ts";
+
+/** Alternatives, conditions, parts: what a person writes in one place. */
+const SOME = { least: 1, most: 100 } as const;
+const VALUES = { least: 1, most: 10_000 } as const;
+
+const FIELD = text(/^.+$/s, "a field's name or path");
+const ANY_NUMBER = number({ min: -Number.MAX_VALUE, max: Number.MAX_VALUE });
+const SCALAR = either<string | number | boolean | null, string | number | boolean | null>(
+  (value) => typeof value === "string",
+  text(/^/, "text"),
+  either<number, boolean | null>(
+    (value) => typeof value === "number",
+    ANY_NUMBER,
+    either<boolean, null>((value) => typeof value === "boolean", boolean, nothing()),
+  ),
+);
+const GLOBS = oneOrList(text(/^/, "text, in which * is any text"), SOME);
+
+function nothing(): Shape<null> {
+  return {
+    expects: "null",
+    schema: { type: "null" },
+    read: (value, path, problems) =>
+      value === null ? null : refuse(problems, path, "must be text, a number, true, false or null"),
+  };
+}
+
+const TESTS = ["equals", "not_equals", "in", "not_in", "like", "not_like", "exists"] as const;
+
+const CONDITION = made(
+  object(
+    {
+      field: FIELD,
+      equals: optional(SCALAR),
+      not_equals: optional(SCALAR),
+      in: optional(list(SCALAR, VALUES)),
+      not_in: optional(list(SCALAR, VALUES)),
+      like: optional(GLOBS),
+      not_like: optional(GLOBS),
+      exists: optional(boolean),
+    },
+    undefined,
+    { of: TESTS, what: `asks nothing of the field: give it one of ${TESTS.join(", ")}` },
+  ),
+  ({ field, ...test }): Condition => fieldCondition(pathOf(field), test),
+);
+
+/** Every condition must hold. */
+export const WHERE = oneOrList(CONDITION, SOME);
+
+const PATTERN = made(
+  text(/^.+$/s, 'text with {names}, such as "tele/{device}/SENSOR"'),
+  (value, { path, problems }) => {
+    const pattern = patternOf(value);
+    return typeof pattern === "string" ? refuse(problems, path, pattern) : pattern;
+  },
+);
+
+const TAKEN_APART = made(PATTERN, (pattern, { path, problems }): Pattern | undefined => {
+  const { names, literals } = pattern;
+  const wanted = names.filter((name) => name !== "");
+  if (wanted.length === 0) return refuse(problems, path, "has no {name}: nothing would be taken out of the text");
+  if (new Set(wanted).size < wanted.length) return refuse(problems, path, "has one {name} twice");
+  const close = names.findIndex((_, i) => i > 0 && literals[i] === "");
+  if (close < 0) return pattern;
+  return refuse(problems, path, `has nothing between {${names[close - 1]}} and {${names[close]}}: where does one end?`);
+});
+
+/** By field: the patterns that its text may have. */
+export const EXTRACT = record(oneOrList(TAKEN_APART, SOME), { most: SOME.most });
+
+const EACH_PATH = made(text(/^/, 'a path such as "values[]"'), (value, { path, problems }): EachPath | undefined => {
+  const each = eachOf(value);
+  return typeof each === "string" ? refuse(problems, path, each) : each;
+});
+
+/** SENML, or paths. */
+export const EACH = either<typeof SENML, readonly EachPath[]>(
+  (value) => value === SENML,
+  { expects: `"${SENML}"`, schema: { const: SENML }, read: () => SENML },
+  oneOrList(EACH_PATH, SOME),
+);
+
+const PUT_TOGETHER = made(PATTERN, (pattern, { path, problems }): Pattern | undefined => {
+  if (pattern.names.length === 0) return refuse(problems, path, "names no {field}: a text of no field is a constant");
+  return pattern.names.includes("") ? refuse(problems, path, "has {} without the name of a field") : pattern;
+});
+
+const COMPOSED = IDENTITY_COLUMNS.filter((column) => !NUMERIC_IDENTITY.has(column));
+
+/** By identity column that is text. */
+export const COMPOSE = object(
+  Object.fromEntries(
+    COMPOSED.map((column): [IdentityColumn, Shape<Pattern | undefined>] => [column, optional(PUT_TOGETHER)]),
+  ),
+);
