@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import type { Profile } from "../../core/profile.ts";
 import { ReadingBlock } from "../../core/reading.ts";
@@ -258,4 +258,18 @@ test("a number is read from bytes as exactly the double that JSON.parse gives", 
   for (const wrong of ["", "-", "+1", ".5", "1.", "1.e5", "1e", "1e+", "NaN", "x"]) {
     expect([wrong, scan.number(Buffer.from(`${wrong},`), 0)]).toEqual([wrong, -1]);
   }
+});
+
+test("values that change within unknown objects and arrays leave a line on the fast path", () => {
+  const lineOf = (i: number) =>
+    `{"sensor_id":"a","timestamp":"2026-11-23T08:00:0${i}Z","temperature":${i},"on":${i % 2 === 0},"deep":{"a":[${i}, {"b":"x${i}"}],"ö":null}, "rssi":-${i}0.50,"fw":"1.2"}`;
+  const lines = Array.from({ length: 9 }, (_, i) => lineOf(i + 1));
+  const parse = spyOn(JSON, "parse");
+  try {
+    rowsOf(lines, NO_MAPPING, true);
+    expect(parse).toHaveBeenCalledTimes(1);
+  } finally {
+    parse.mockRestore();
+  }
+  expectSame(lines);
 });

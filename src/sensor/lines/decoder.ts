@@ -8,13 +8,14 @@ import { NO_SENSOR } from "../../core/sensor.ts";
 import type { RecordContext } from "../context.ts";
 import { type RowProblem, shortened } from "../row/draft.ts";
 import type { ForeignRow, Normalizer } from "../row/normalize.ts";
-import { REPEATED } from "../row/timestamp.ts";
 import { templateOf } from "./learn-template.ts";
 import type { Line } from "./line.ts";
-import { LineObject, readLine } from "./line-object.ts";
+import { keyOf, LineObject, readLine } from "./line-object.ts";
 import { type Received, receivedOf } from "./received.ts";
+import { RowWriter } from "./row-writer.ts";
 import { LineScan } from "./scan.ts";
 import type { LineTemplate } from "./template.ts";
+import { type ValueNode, valueTree } from "./tree.ts";
 
 /** Fixed bytes of all templates together; at the limit all are dropped. About 6,000 sensors with 16 identity columns. */
 const TEMPLATE_BYTES = 4 * 1024 * 1024;
@@ -28,6 +29,7 @@ export class LineDecoder {
   readonly #maxLineBytes: number;
   readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   readonly #scan: LineScan;
+  readonly #rows: RowWriter;
   readonly #bySensor = new Map<number, LineTemplate[]>();
   readonly #idKey: Buffer | null;
   #last: LineTemplate | null = null;
@@ -39,6 +41,7 @@ export class LineDecoder {
     this.#maxLineBytes = normalizer.maxLineBytes;
     const { mapping } = normalizer;
     this.#scan = new LineScan(normalizer.timestamps, mapping.absent);
+    this.#rows = new RowWriter(normalizer, this.#scan);
     this.#idKey = mapping.constants.has("sensor_id")
       ? null
       : Buffer.from(`${JSON.stringify(normalizer.foreignName("sensor_id"))}:`);
@@ -61,7 +64,7 @@ export class LineDecoder {
     if (template === null || !template.match(line, this.#scan)) {
       template = line.tooLong ? null : this.#find(line);
     }
-    if (template === null || !this.#append(block, template)) {
+    if (template === null || !this.#rows.append(block, line, template)) {
       this.#decodeSlowly(block, line, nowMs);
       return;
     }
@@ -91,23 +94,6 @@ export class LineDecoder {
       hash = Math.imul(hash ^ code, 0x01000193);
     }
     return hash;
-  }
-
-  #append(block: ReadingBlock, template: LineTemplate): boolean {
-    const scan = this.#scan;
-    const label = this.#normalizer.labelOf(scan.statusCode, scan.anomalyFlag, scan.anomalyType);
-    if (label < 0) return false;
-    const { sensor } = template;
-    const time = scan.timestamps.note & REPEATED ? this.#normalizer.settled(block, sensor, scan.time) : scan.time;
-    const row = block.add(sensor, time, label);
-    const { measured, plan } = template;
-    for (let i = 0; i < measured.length; i++) {
-      const measure = measured[i]!;
-      const value = scan.measures[measure]!;
-      if (!Number.isNaN(value)) block.column(plan.slots[measure]!)[row] = value;
-    }
-    if (scan.extra !== "") block.addExtra(row, `{${scan.extra.slice(1)}}`);
-    return true;
   }
 
   #decodeSlowly(block: ReadingBlock, line: Line, nowMs: number): void {
@@ -162,8 +148,19 @@ export class LineDecoder {
     this.#credit -= CREDIT.cost;
     const plan = this.#normalizer.planOfRow(row);
     if (plan === null) return;
-    const template = templateOf(Buffer.from(line), sensor, plan, this.#normalizer);
+    const copy = Buffer.from(line);
+    const root = valueTree(copy.toString("latin1"), (from, to) => keyOf(copy.toString("utf8", from, to)));
+    if (root === null) return;
+    const fields = new Map<string, ValueNode>();
+    for (const name in row) {
+      const node = root.parts?.get(name);
+      if (node === undefined) return;
+      fields.set(name, node);
+    }
+    const rows = [{ sensor, plan, fields }];
+    const template = templateOf({ line: copy, root, rows, fixed: new Set() }, this.#normalizer);
     if (template === null) return;
+    this.#scan.reserve(template.gaps.length);
     if (this.#templateBytes + template.size > TEMPLATE_BYTES) this.#dropTemplates();
     const hash = this.#sensorHash(line, 0, line.length);
     const known = this.#bySensor.get(hash);

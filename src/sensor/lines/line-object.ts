@@ -82,11 +82,13 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function textsOf(json: string, spans: readonly FieldSpan[]): ReadonlyMap<string, string> {
-  return new Map(spans.map(({ keyFrom, keyTo, from, to }) => [keyOf(json, keyFrom, keyTo), json.slice(from, to)]));
+  return new Map(
+    spans.map(({ keyFrom, keyTo, from, to }) => [keyOf(json.slice(keyFrom, keyTo)), json.slice(from, to)]),
+  );
 }
 
-function keyOf(line: string, from: number, to: number): string {
-  const key = line.slice(from, to);
+/** `key` as it is written between its quotes. */
+export function keyOf(key: string): string {
   return key.includes("\\") ? String(JSON.parse(`"${key}"`)) : key;
 }
 
@@ -95,7 +97,7 @@ function withNumbers(row: Record<string, unknown>, line: string): ForeignRow {
   const numbers = new Map<string, number | null>();
   for (const { keyFrom, keyTo, from, to } of fieldSpans(line)) {
     // A text in quotes does not count.
-    numbers.set(keyOf(line, keyFrom, keyTo), notFiniteOf(line.slice(from, to)));
+    numbers.set(keyOf(line.slice(keyFrom, keyTo)), notFiniteOf(line.slice(from, to)));
   }
   for (const [name, number] of numbers) if (number !== null) row[name] = number;
   return row;

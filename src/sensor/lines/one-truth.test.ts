@@ -138,6 +138,7 @@ const USUAL = {
   anomaly_flag: one("0", "1", "null", "true", "false", '"0"', "2"),
   anomaly_type: one("null", '"spike"', '"größer"', '"NA"', '"drift"'),
   note: anything,
+  deep: fc.tuple(anything, anything, TEXTS).map(([a, b, c]) => `{"a":[${a}, {"grün" :${b}}],"on":${c},"none":[]}`),
   rssi: fc.oneof(NUMBERS, OTHERS),
 } as const;
 const OURS = Object.keys(USUAL) as (keyof typeof USUAL)[];

@@ -20,9 +20,9 @@ import {
   UPPER_E,
 } from "../../core/ascii.ts";
 
-import { LIMITS } from "../../core/sensor.ts";
 import type { TimestampReader } from "../row/timestamp.ts";
 
+const FIRST_GAPS = 64;
 const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 const DECIMALS = POWERS.length - 1;
 
@@ -31,16 +31,10 @@ export class LineScan {
   to = 0;
   /** The number that `number` read last. */
   value = Number.NaN;
-  time = Number.NaN;
-  /** Where the timestamp is in the line, without its quotes. */
-  timeFrom = 0;
-  timeTo = 0;
-  statusCode: number | null = null;
-  anomalyFlag: 0 | 1 | null = null;
-  anomalyType: string | null = null;
-  /** Unknown fields as JSON text, each with a comma before it. */
-  extra = "";
-  readonly measures = new Float64Array(LIMITS.measures);
+  /** Of each gap that was read, by its index: its number or time, the note on its time, and where it ends. */
+  values = new Float64Array(FIRST_GAPS);
+  notes = new Uint8Array(FIRST_GAPS);
+  ends = new Int32Array(FIRST_GAPS);
   readonly timestamps: TimestampReader;
   readonly #absent: ReadonlySet<string | number>;
 
@@ -48,6 +42,15 @@ export class LineScan {
   constructor(timestamps: TimestampReader, absent: ReadonlySet<string | number> = new Set()) {
     this.timestamps = timestamps;
     this.#absent = absent;
+  }
+
+  /** Room for so many gaps. */
+  reserve(gaps: number): void {
+    if (gaps <= this.values.length) return;
+    const length = gaps * 2;
+    this.values = new Float64Array(length);
+    this.notes = new Uint8Array(length);
+    this.ends = new Int32Array(length);
   }
 
   /** A number as JSON spells it. */
@@ -100,28 +103,31 @@ export class LineScan {
     return close;
   }
 
+  /** 0, 1, false or true; NaN for null. */
   flag(bytes: Buffer, from: number): number {
     const code = bytes[from];
-    if (code === DIGIT_0 || code === LOWER_F) this.anomalyFlag = 0;
-    else if (code === DIGIT_1 || code === LOWER_T) this.anomalyFlag = 1;
-    else if (code === LOWER_N) this.anomalyFlag = null;
+    this.value = code === DIGIT_0 || code === LOWER_F ? 0 : code === DIGIT_1 || code === LOWER_T ? 1 : Number.NaN;
     if (code === DIGIT_0 || code === DIGIT_1) return from + 1;
     return word(bytes, from, code === LOWER_F ? FALSE : code === LOWER_T ? TRUE : NULL);
   }
 
   /** Null, or text in plain ASCII without escapes. */
-  type(bytes: Buffer, from: number): number {
-    this.anomalyType = null;
-    if (bytes[from] !== QUOTE) return word(bytes, from, NULL);
-    const end = plainEnd(bytes, from);
-    if (end > 0) this.anomalyType = bytes.toString("latin1", from + 1, end - 1);
-    return end;
+  text(bytes: Buffer, from: number): number {
+    return bytes[from] === QUOTE ? plainEnd(bytes, from) : word(bytes, from, NULL);
   }
 
-  /** A value that is not needed: a number, null, or plain text. */
+  /** A value that is not needed: a number, null, a boolean, or plain text. */
   skipped(bytes: Buffer, from: number): number {
-    return bytes[from] === QUOTE ? plainEnd(bytes, from) : this.numberOrNull(bytes, from);
+    const code = bytes[from];
+    if (code === QUOTE) return plainEnd(bytes, from);
+    if (code === LOWER_T) return word(bytes, from, TRUE);
+    return code === LOWER_F ? word(bytes, from, FALSE) : this.numberOrNull(bytes, from);
   }
+}
+
+/** What `LineScan.text` has read. */
+export function textAt(bytes: Buffer, from: number, to: number): string | null {
+  return bytes[from] === QUOTE ? bytes.toString("latin1", from + 1, to - 1) : null;
 }
 
 const NULL = Buffer.from("null");

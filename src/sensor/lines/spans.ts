@@ -51,14 +51,14 @@ export function itemSpans(text: string): Pick<FieldSpan, "from" | "to">[] {
 }
 
 /** The first position from `from` on that is not a blank. */
-function skipBlanks(text: string, from: number): number {
+export function skipBlanks(text: string, from: number): number {
   let at = from;
   while (isBlank(text.charCodeAt(at))) at++;
   return at;
 }
 
 /** The position after the closing quote. */
-function textEnd(text: string, from: number): number {
+export function textEnd(text: string, from: number): number {
   let at = text.indexOf('"', from + 1);
   while (at >= 0 && isEscaped(text, at)) at = text.indexOf('"', at + 1);
   return at < 0 ? text.length : at + 1;
@@ -70,7 +70,8 @@ function isEscaped(text: string, at: number): boolean {
   return (at - first) % 2 === 1;
 }
 
-function valueEnd(text: string, from: number): number {
+/** The position after the value that begins at `from`. */
+export function valueEnd(text: string, from: number): number {
   if (text.charCodeAt(from) === QUOTE) return textEnd(text, from);
   let depth = 0;
   let at = from;

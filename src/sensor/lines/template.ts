@@ -1,79 +1,69 @@
 /**
- * The fast path of JSON lines. Between two lines of a sensor only the timestamp, the measures and the sensor's own verdict
- * change. So a line that was read the slow way leaves a template (learn-template.ts): its fixed bytes, and the kind of value in each
- * gap between them. A line that has the same fixed bytes, and in each gap a value that is read exactly as JSON.parse would,
- * is the same object but for these values. Any other line does not match, and JSON.parse decides.
+ * The fast path of JSON lines. Between two lines of a sensor only the timestamp, the measures, the sensor's own verdict and some
+ * unknown values change. So a line that was read the slow way leaves a template (learn-template.ts): its fixed bytes, and the
+ * kind of value in each gap between them, at any depth of the JSON. A line that has the same fixed bytes, and in each gap a
+ * value that is read exactly as JSON.parse would, is the same reading, or the same several readings, but for these values. Any
+ * other line does not match, and JSON.parse decides.
  */
 import { QUOTE } from "../../core/ascii.ts";
-import { FAST_EXTRA_LENGTH, type Plan } from "../row/normalize.ts";
-import { FINER } from "../row/timestamp.ts";
 import type { Line } from "./line.ts";
-import type { LineScan } from "./scan.ts";
+import { type LineScan, textAt } from "./scan.ts";
 
-export type GapKind =
-  | "time"
-  | "timeNumber"
-  | "measure"
-  | "measureText"
-  | "status"
-  | "flag"
-  | "type"
-  | "skip"
-  | "extra"
-  | "guarded";
+export type GapKind = "time" | "timeNumber" | "measure" | "measureText" | "status" | "flag" | "type" | "skip";
 export type Gap = {
   readonly kind: GapKind;
-  /** The place in the line; for text, without the quotes. */
+  /** Its number in the template: what it holds is in the scan at this index. */
+  readonly index: number;
+  /** Its place in the line of the template; for text that is read, without the quotes. */
   readonly from: number;
   readonly to: number;
   readonly nullable: boolean;
-  readonly measure: number;
   readonly adjust: ((value: number) => number) | null;
-  /** For an unknown field: what precedes its value in the text of `extra`. */
-  readonly before: string;
-  /** Of the kind `guarded`: how its value is read, and whether the value that was read may be an absent one. */
-  readonly guarded: { readonly gap: Gap; readonly isAbsent: (scan: LineScan) => boolean } | null;
+  /** Whether a number, time or text means "no value": only the slow path can decide what is missing then. Null: none does. */
+  readonly isAbsent: ((value: number | string) => boolean) | null;
+};
+
+/** A position of the line: so many bytes after the end of a gap, by its index, or after the line's start where that is -1. */
+export type Place = { readonly gap: number; readonly after: number };
+/** A part of `extra`: text that every line has, or what a line has at a place of its own. */
+export type ExtraPart = string | { readonly from: Place; readonly to: Place };
+
+/** One reading of a template. Its fields are gaps by index; -1 where no line has the field. */
+export type TemplateRow = {
+  readonly sensor: number;
+  readonly time: number;
+  readonly status: number;
+  readonly flag: number;
+  readonly type: number;
+  /** The gaps of its measures, and the slot of each in a block. */
+  readonly measures: Int32Array;
+  readonly slots: Int32Array;
+  readonly extra: readonly ExtraPart[];
+  /** What precedes the timestamp as it was received, behind all other unknown fields. */
+  readonly receivedTime: string;
 };
 
 /** Longer text, in its quotes, is too long for an anomaly_type; only the slow path can report that. */
 const TYPE_BYTES = 258;
+const WORD = 8;
 
 export class LineTemplate {
-  readonly sensor: number;
-  readonly plan: Plan;
-  /** The unknown fields that did not change, after the last one that may. */
-  readonly #extraTail: string;
-  /** What precedes the timestamp as it was received, behind all other unknown fields. */
-  readonly #receivedTime: string;
+  readonly rows: readonly TemplateRow[];
+  readonly gaps: readonly Gap[];
   /** The template that matched the line after this one the last time: sensors often take turns. */
   next: LineTemplate | null = null;
   readonly size: number;
-  /** Which measures of the plan the line has. */
-  readonly measured: readonly number[];
+  /** The most bytes of a row's unknown fields that are not from the line. */
+  readonly extraBytes: number;
   readonly #fixed: Buffer;
   readonly #words: DataView;
   /** The fixed bytes before gap i are `[#starts[i], #starts[i + 1])`; one more part follows the last gap. */
   readonly #starts: Int32Array;
-  readonly #gaps: readonly Gap[];
-  readonly #has: { readonly status: boolean; readonly flag: boolean; readonly type: boolean };
 
   /** `gaps`: in the order of the line, at least one. */
-  constructor(
-    line: Buffer,
-    gaps: readonly Gap[],
-    reading: {
-      readonly sensor: number;
-      readonly plan: Plan;
-      readonly extraTail: string;
-      readonly receivedTime: string;
-    },
-  ) {
-    this.sensor = reading.sensor;
-    this.plan = reading.plan;
-    this.#extraTail = reading.extraTail;
-    this.#receivedTime = reading.receivedTime;
-    this.#gaps = gaps;
-    this.measured = gaps.map(({ measure }) => measure).filter((measure) => measure >= 0);
+  constructor(line: Buffer, gaps: readonly Gap[], rows: readonly TemplateRow[]) {
+    this.gaps = gaps;
+    this.rows = rows;
     const parts = [
       ...gaps.map((gap, i) => line.subarray(gaps[i - 1]?.to ?? 0, gap.from)),
       line.subarray(gaps.at(-1)?.to ?? 0),
@@ -83,18 +73,19 @@ export class LineTemplate {
     let start = 0;
     this.#starts = Int32Array.from([0, ...parts.map((part) => (start += part.length))]);
     this.size = this.#fixed.length;
-    const has = (kind: GapKind): boolean => gaps.some((gap) => (gap.guarded?.gap ?? gap).kind === kind);
-    this.#has = { status: has("status"), flag: has("flag"), type: has("type") };
+    this.extraBytes = Math.max(0, ...rows.map(({ extra, receivedTime }) => textBytes([receivedTime, ...extra])));
   }
 
-  /** Whether the line is like this one; then `scan` holds the values of the gaps. */
+  /** Of a line that has matched, where the value of a gap begins: for text that is read, after its quote. */
+  startOf(gap: number, line: Line, { ends }: LineScan): number {
+    return (gap === 0 ? line.from : ends[gap - 1]!) + this.#starts[gap + 1]! - this.#starts[gap]!;
+  }
+
+  /** Whether the line is like this one; then `scan` has the values of the gaps, and where they end. */
   match(line: Line, scan: LineScan): boolean {
-    if (!this.#has.status) scan.statusCode = null;
-    if (!this.#has.flag) scan.anomalyFlag = null;
-    if (!this.#has.type) scan.anomalyType = null;
-    scan.extra = "";
     const { bytes, view, to } = line;
-    const gaps = this.#gaps;
+    const { gaps } = this;
+    const { ends } = scan;
     const starts = this.#starts;
     const fixed = this.#fixed;
     const words = this.#words;
@@ -104,87 +95,82 @@ export class LineTemplate {
       let i = starts[part]!;
       const end = starts[part + 1]!;
       if (at + end - i > to) return false;
-      for (; i + 4 <= end; i += 4, at += 4) if (view.getInt32(at) !== words.getInt32(i)) return false;
+      // As a double, eight bytes are equal only to themselves: JSON has no NUL, so none of them is 0 or -0.
+      for (; i + WORD <= end; i += WORD, at += WORD) {
+        if (view.getFloat64(at, true) !== words.getFloat64(i, true)) return false;
+      }
       for (; i < end; i++, at++) if (bytes[at] !== fixed[i]) return false;
-      if (part === gaps.length) break;
+      if (part === gaps.length) return at === to;
       at = readGap(gaps[part]!, bytes, at, scan);
       if (at < 0) return false;
+      ends[part] = at;
     }
-    if (at !== to) return false;
-    if (this.#extraTail !== "") scan.extra += this.#extraTail;
-    if (scan.timestamps.note & FINER) {
-      const quotes = bytes[scan.timeFrom - 1] === QUOTE ? 1 : 0;
-      scan.extra += this.#receivedTime + bytes.toString("latin1", scan.timeFrom - quotes, scan.timeTo + quotes);
-    }
-    // Only the slow path can decide whether longer text is too long.
-    return scan.extra.length <= FAST_EXTRA_LENGTH;
   }
+}
+
+function textBytes(parts: readonly ExtraPart[]): number {
+  return parts.reduce((sum, part) => sum + (typeof part === "string" ? Buffer.byteLength(part) : 0), 1);
 }
 
 /** Where the gap's value ends, or -1. */
 function readGap(gap: Gap, bytes: Buffer, at: number, scan: LineScan): number {
+  const { index } = gap;
   switch (gap.kind) {
     case "measure": {
       const end = gap.nullable ? scan.numberOrNull(bytes, at) : scan.number(bytes, at);
       const value = gap.adjust === null ? scan.value : gap.adjust(scan.value);
       // The slow path reports an infinite number.
       if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) return -1;
-      scan.measures[gap.measure] = value;
+      scan.values[index] = value;
       return end;
     }
     case "measureText": {
       const end = scan.numberInText(bytes, at);
       const value = gap.adjust === null ? scan.value : gap.adjust(scan.value);
       if (Math.abs(value) === Number.POSITIVE_INFINITY) return -1;
-      scan.measures[gap.measure] = value;
+      scan.values[index] = value;
       return end;
     }
     case "time": {
       let end = at;
-      const { to } = scan;
+      const { to, timestamps } = scan;
       while (end < to && bytes[end] !== QUOTE) end++;
-      scan.time = scan.timestamps.fromBytes(bytes, at, end);
-      scan.timeFrom = at;
-      scan.timeTo = end;
-      return Number.isNaN(scan.time) ? -1 : end;
+      const time = timestamps.fromBytes(bytes, at, end);
+      scan.values[index] = time;
+      scan.notes[index] = timestamps.note;
+      return Number.isNaN(time) || gap.isAbsent?.(time) === true ? -1 : end;
     }
     case "timeNumber": {
       const end = scan.number(bytes, at);
       const { value, timestamps } = scan;
-      scan.time =
+      const time =
         Math.abs(value) <= Number.MAX_SAFE_INTEGER
           ? timestamps.fromNumber(value)
           : timestamps.fromExact(value, bytes.toString("latin1", at, end));
-      scan.timeFrom = at;
-      scan.timeTo = end;
-      return Number.isNaN(scan.time) ? -1 : end;
+      scan.values[index] = time;
+      scan.notes[index] = timestamps.note;
+      return Number.isNaN(time) || gap.isAbsent?.(value) === true ? -1 : end;
     }
     case "status": {
       const end = scan.numberOrNull(bytes, at);
-      if (Number.isNaN(scan.value)) scan.statusCode = null;
-      else if (Number.isSafeInteger(scan.value)) scan.statusCode = scan.value + 0;
-      else return -1;
+      const { value } = scan;
+      if (gap.isAbsent?.(value) === true) return -1;
+      if (!Number.isNaN(value) && !Number.isSafeInteger(value)) return -1;
+      // -0 would read back as 0 from the buffer.
+      scan.values[index] = value + 0;
       return end;
     }
-    case "flag":
-      return scan.flag(bytes, at);
+    case "flag": {
+      const end = scan.flag(bytes, at);
+      scan.values[index] = scan.value;
+      return end;
+    }
     case "type": {
-      const end = scan.type(bytes, at);
+      const end = scan.text(bytes, at);
+      if (gap.isAbsent !== null && end >= 0 && gap.isAbsent(textAt(bytes, at, end) ?? "")) return -1;
       return end - at > TYPE_BYTES ? -1 : end;
     }
     case "skip":
       return scan.skipped(bytes, at);
-    case "extra": {
-      const end = scan.skipped(bytes, at);
-      if (end < 0) return -1;
-      // To the letter, as the slow path keeps it.
-      scan.extra += gap.before + bytes.toString("latin1", at, end);
-      return end;
-    }
-    case "guarded": {
-      const { gap: inner, isAbsent } = gap.guarded!;
-      const end = readGap(inner, bytes, at, scan);
-      return end >= 0 && isAbsent(scan) ? -1 : end;
-    }
   }
 }

@@ -10,6 +10,7 @@ import { conversionOf, UNIT_NAMES } from "../../core/units.ts";
 import type { Glob } from "../map/pattern.ts";
 import type { RecordShape } from "../map/record-shape.ts";
 import { ISO_TIME, type TimeRules } from "../time/time-rules.ts";
+import { twelveDigits } from "./twelve-digits.ts";
 
 export type MappedField = {
   /** One of our names: an identity column, `timestamp`, a measure, `status_code`, `anomaly_flag`, `anomaly_type`. */
@@ -169,7 +170,7 @@ function adjustment(scale: number, offset: number, absent: ReadonlySet<string | 
   return (value: number): number => {
     if (absent.has(value)) return Number.NaN;
     if (scale === 1 && offset === 0) return value;
-    // 72.5 °F is 22.5 °C and not 22.500000000000004: twelve digits are more than any sensor has.
-    return Number((value * scale + offset).toPrecision(12));
+    // 72.5 °F is 22.5 °C and not 22.500000000000004.
+    return twelveDigits(value * scale + offset);
   };
 }

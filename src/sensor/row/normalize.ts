@@ -18,7 +18,7 @@ import { REPEATED, TimestampReader } from "./timestamp.ts";
 /** The most bytes of a line or row; of a longer one, which is never a reading, only the beginning is kept. */
 export const LINE_BYTES = 1024 * 1024;
 /** Even where lines must be shorter: JSON that is written again can be longer than it was. */
-const LEAST_EXTRA_BYTES = 64 * 1024;
+export const LEAST_EXTRA_BYTES = 64 * 1024;
 /** Unknown fields longer than this, in UTF-16 units, take the slow path: only it compares their bytes with the limit. */
 export const FAST_EXTRA_LENGTH = 20_000;
 
