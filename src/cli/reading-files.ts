@@ -8,7 +8,8 @@ import type { Settings } from "../core/settings/settings.ts";
 import { hasRuleFiles } from "../rules/files/folder-names.ts";
 import { loadRules } from "../rules/files/load.ts";
 import { formatProblem } from "../rules/rule-set.ts";
-import { sourceProblems } from "../sensor/open-source.ts";
+import { httpToken } from "../sensor/http/token.ts";
+import { type HttpAccess, sourceProblems } from "../sensor/open-source.ts";
 import { loadProfile, shippedProfiles } from "../sensor/profile/shipped.ts";
 import { SourceMaps } from "../sensor/source-maps.ts";
 import { DEFAULT_DIR, rulesFolder } from "./rules/folder.ts";
@@ -18,6 +19,7 @@ export type ReadingFiles = {
   /** Those that a row's sensor_type may choose instead. A profile that the user named holds for every row. */
   readonly otherProfiles: readonly Profile[];
   readonly maps: SourceMaps;
+  readonly http: HttpAccess;
 };
 
 type Reading = {
@@ -69,9 +71,13 @@ function readingFiles(settings: Settings, { cwd, once, report = () => {} }: Read
   const maps = new SourceMaps({ file: settings.map, profiles: known, cwd, report });
   // Also where every source has a map of its own.
   if (settings.map !== null) maps.read(settings.map);
-  const found = sourceProblems(settings.source, { profile, maps, cwd, once });
+  const http: HttpAccess = {
+    token: attempt(() => httpToken(settings, cwd), null),
+    maxBodyBytes: settings.httpMaxBytes,
+  };
+  const found = sourceProblems(settings.source, { profile, maps, cwd, once, http });
   problems.push(...maps.problems, ...simulatedProblem(settings), ...found);
-  return { files: { profile, otherProfiles, maps }, problems };
+  return { files: { profile, otherProfiles, maps, http }, problems };
 }
 
 /** Simulated readings in real buckets cannot be distinguished from real ones, so a simulator must be named there. */

@@ -143,7 +143,7 @@ export async function startAgent(context: Context, started: Started): Promise<Op
   const { settings, cwd, stop } = context;
   const { log, once, isLasting = false, reporting, systemd } = started;
   const report = (line: string) => log.warn("map_names_unseen", line);
-  const { profile, otherProfiles, maps } = loadReadingFiles(settings, { cwd, once, report });
+  const { profile, otherProfiles, maps, http } = loadReadingFiles(settings, { cwd, once, report });
   const store = await storeOf(context);
   return await openAgent({
     settings,
@@ -181,6 +181,7 @@ export async function startAgent(context: Context, started: Started): Promise<Op
         now: Date.now,
         stdin: () => Bun.stdin.stream(),
         maxLineBytes: settings.maxLineBytes,
+        http,
         pollMs: settings.pollMs,
         notice: (line) => log.warn("source_notice", line),
       };

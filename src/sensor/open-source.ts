@@ -6,6 +6,7 @@ import { UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { shellWord } from "../core/shell-word.ts";
+import { parseHttpUri, placeOf } from "./http/uri.ts";
 import { parseStdinUri, STDIN_FORMAT } from "./lines/stdin-uri.ts";
 import { loadFormat } from "./open-format.ts";
 import type { Normalizer } from "./row/normalize.ts";
@@ -14,6 +15,9 @@ import { parseSimulatorUri } from "./simulator/parameters.ts";
 import type { CursorOf, Source } from "./source.ts";
 import type { SourceMaps } from "./source-maps.ts";
 import { isSameTable, parseSqliteUri, sameTable } from "./sqlite/uri.ts";
+
+/** Who may send to http: sources, and how much at once. `token`: null where none is needed. */
+export type HttpAccess = { readonly token: string | null; readonly maxBodyBytes: number };
 
 export type SourceOptions = {
   readonly catalogue: SensorCatalogue;
@@ -28,6 +32,7 @@ export type SourceOptions = {
   readonly stdin: () => AsyncIterable<Uint8Array>;
   readonly now: () => number;
   readonly maxLineBytes: number;
+  readonly http: HttpAccess;
   readonly pollMs: number;
   readonly cwd: string;
   /** Reports, in a sentence, something that a person should know: a table that was replaced. */
@@ -35,7 +40,7 @@ export type SourceOptions = {
 };
 
 /** What decides, beside the URI, whether a source can work. */
-type SourceContext = Pick<SourceOptions, "profile" | "maps" | "cwd" | "once">;
+type SourceContext = Pick<SourceOptions, "profile" | "maps" | "cwd" | "once" | "http">;
 
 type Scheme = {
   /** Throws a UsageError for a URI that can never work; reads nothing. */
@@ -53,6 +58,20 @@ type Scheme = {
 type MappedOptions = SourceOptions & { readonly normalizer: Normalizer };
 
 const SCHEMES: Readonly<Record<string, Scheme>> = {
+  http: {
+    check: (uri, { http, once }) => {
+      parseHttpUri(uri, http.token !== null);
+      if (!once) return;
+      refuse(uri, "with --once it would never end; --for ends it", `agent run --source ${shellWord(uri)} --for 1m`);
+    },
+    open: async (uri, { http, normalizer, now }) => {
+      const { HttpSource } = await import("./http/source.ts");
+      return new HttpSource({ uri, at: parseHttpUri(uri, http.token !== null), normalizer, now, ...http });
+    },
+    takes: placeOf,
+    taken: "path",
+    isMapped: true,
+  },
   simulator: {
     check: (uri, { profile, cwd, once }) => {
       const { count } = parseSimulatorUri(uri, { profile, cwd });

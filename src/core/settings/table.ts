@@ -8,6 +8,7 @@ import { STAGES } from "../stage.ts";
 import * as address from "./address.ts";
 import { DATABRICKS_SETTINGS } from "./databricks.ts";
 import { may, must, secretText } from "./entry.ts";
+import { HTTP_SETTINGS } from "./http.ts";
 import * as kind from "./kind.ts";
 
 export const SETTINGS = {
@@ -35,7 +36,7 @@ export const SETTINGS = {
     { env: "AGENT_SOURCE", flag: "source" },
     address.uris,
     "simulator:",
-    "Where readings come from: simulator:, stdin:, sqlite:PATH[?table=NAME][&key=COLUMN]; several separated by spaces, or the flag repeated.",
+    "Where readings come from: simulator:, stdin:, sqlite:PATH[?table=NAME][&key=COLUMN], http://HOST:PORT/PATH; several separated by spaces, or the flag repeated.",
   ),
   store: must(
     { env: "AGENT_STORE", flag: "store" },
@@ -137,6 +138,7 @@ export const SETTINGS = {
     "50%",
     "A larger share of malformed input is a problem: a warning, degraded health, and exit 1 with --once; 100%: never.",
   ),
+  ...HTTP_SETTINGS,
   pollMs: must(
     "AGENT_POLL_MS",
     kind.milliseconds("1ms", "1h"),

@@ -13,9 +13,10 @@ export class NdjsonFormat implements RecordFormat {
   readonly #decoder: LineDecoder;
   readonly #start: number;
 
-  constructor(normalizer: Normalizer, start: FormatStart | null = null) {
+  /** `decoder`: one that has learned from other streams of the same source. */
+  constructor(normalizer: Normalizer, start: FormatStart | null = null, decoder = new LineDecoder(normalizer)) {
     this.#lines = new LineSplitter(normalizer.maxLineBytes);
-    this.#decoder = new LineDecoder(normalizer);
+    this.#decoder = decoder;
     this.#start = start?.position ?? 0;
   }
 
