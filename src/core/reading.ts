@@ -25,6 +25,7 @@ export const MALFORMED_REASONS = [
   "wrong_type",
   "bad_timestamp",
   "not_finite",
+  "unknown_unit",
   "text_too_long",
   "too_many_kinds",
 ] as const;

@@ -29,6 +29,7 @@ export function templateOf(learnt: Learnt, normalizer: Normalizer): LineTemplate
   const found = new Map<ValueNode, GapShape>();
   const fixed = new Set(learnt.fixed);
   for (const { plan, fields } of rows) {
+    if (normalizer.otherNames.isOpenIn(fields)) return null;
     for (const [name, node] of fields) {
       const field = plan.fields.get(name);
       if (field === undefined || field.kind === "drop") continue;
@@ -101,6 +102,7 @@ function gapOf(field: Exclude<Field, { kind: "identity" }>, span: Span, normaliz
   const { line, from, to } = span;
   const { mapping, timestamps } = normalizer;
   const quoted = line[from] === QUOTE;
+  if (field.fast === "none") return null;
   const whole = { ...PLAIN, from, to };
   const inner = { ...PLAIN, from: from + 1, to: to - 1, nullable: false };
   const textual = quoted && (!mapping.textNumbers || !NUMBER.test(line.toString("latin1", from + 1, to - 1)));
@@ -111,6 +113,7 @@ function gapOf(field: Exclude<Field, { kind: "identity" }>, span: Span, normaliz
     case "measure": {
       const { adjust } = field;
       if (!quoted) return { ...whole, kind: "measure", adjust };
+      if (field.fast === "numbers") return null;
       const written = line.toString("latin1", from + 1, to - 1);
       const isKnown = !textual || (mapping.textNumbers && (written === "" || absent.has(written)));
       return isKnown ? { ...inner, kind: "measureText", adjust } : null;
@@ -122,7 +125,8 @@ function gapOf(field: Exclude<Field, { kind: "identity" }>, span: Span, normaliz
         const isAbsentTime = absentTimes.size === 0 ? null : (ms: number | string) => absentTimes.has(Number(ms));
         return { ...inner, kind: "time", isAbsent: isAbsentTime };
       }
-      return textual ? null : { ...(quoted ? inner : whole), kind: "timeNumber", isAbsent };
+      const isRead = !textual && !(quoted && field.fast === "numbers");
+      return isRead ? { ...(quoted ? inner : whole), kind: "timeNumber", isAbsent } : null;
     }
     case "status":
       return quoted ? null : { ...whole, kind: "status", isAbsent };

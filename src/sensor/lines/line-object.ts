@@ -16,7 +16,7 @@ import {
   SPACE,
   TAB,
 } from "../../core/ascii.ts";
-import type { ForeignRow } from "../row/normalize.ts";
+import type { ForeignRow } from "../row/foreign-row.ts";
 import { NOT_FINITE, notFiniteOf } from "../row/not-finite.ts";
 import { type FieldSpan, fieldSpans } from "./spans.ts";
 

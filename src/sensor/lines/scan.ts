@@ -20,6 +20,7 @@ import {
   UPPER_E,
 } from "../../core/ascii.ts";
 
+import { type AbsentValues, NONE_ABSENT } from "../row/absent.ts";
 import type { TimestampReader } from "../row/timestamp.ts";
 
 const FIRST_GAPS = 64;
@@ -36,10 +37,10 @@ export class LineScan {
   notes = new Uint8Array(FIRST_GAPS);
   ends = new Int32Array(FIRST_GAPS);
   readonly timestamps: TimestampReader;
-  readonly #absent: ReadonlySet<string | number>;
+  readonly #absent: AbsentValues;
 
   /** `absent`: values that mean "no value". */
-  constructor(timestamps: TimestampReader, absent: ReadonlySet<string | number> = new Set()) {
+  constructor(timestamps: TimestampReader, absent: AbsentValues = NONE_ABSENT) {
     this.timestamps = timestamps;
     this.#absent = absent;
   }

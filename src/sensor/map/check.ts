@@ -2,26 +2,27 @@
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Complain, Partly } from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
-import { targetNames, unitProblem } from "../row/fields.ts";
-import type { Conversion, MapFile } from "./file-shape.ts";
+import { targetNames } from "../row/fields.ts";
+import { checkConversion } from "./field-shape.ts";
+import type { MapFile } from "./file-shape.ts";
 
 export function checkMap(map: Partly<MapFile>, profiles: readonly Profile[] | null, complain: Complain): void {
   const targets = profiles === null ? null : targetNames(profiles);
-  const cameFrom = new Map<string, string>();
-  for (const [name, conversion] of entriesOf(map.fields)) {
+  const cameFrom = new Set<string>();
+  for (const [name, said] of map.fields ?? []) {
     const path = `fields.${name}`;
+    const conversion = typeof said === "string" ? { to: said } : said;
     const { to } = conversion;
+    if (to === undefined) continue;
     if (Array.isArray(map.drop) && map.drop.includes(name)) complain(path, "is in drop as well", "key");
     if (targets !== null && !targets.has(to)) {
       const near = didYouMean(to, targets);
       complain(path, `"${to}" is neither a measure of the profile nor a column of a reading${near}`);
       continue;
     }
-    const earlier = cameFrom.get(to);
-    if (earlier !== undefined) complain(path, `leads to "${to}", and so does "${earlier}"`);
-    cameFrom.set(to, name);
+    cameFrom.add(to);
     if (map.constants?.[to] !== undefined) complain(path, `leads to "${to}", which is a constant as well`);
-    checkConversion(conversion, profiles ?? [], (relative, what) => complain(`${path}${relative}`, what));
+    checkConversion({ ...conversion, to }, profiles ?? [], (relative, what) => complain(`${path}${relative}`, what));
   }
   if (map.only === undefined) return;
   const needed = [
@@ -32,28 +33,4 @@ export function checkMap(map: Partly<MapFile>, profiles: readonly Profile[] | nu
     if (!cameFrom.has(name) && map.constants?.[name] === undefined)
       complain("only", `no row would have a ${name}: ${what}`);
   }
-}
-
-function checkConversion(conversion: Conversion, profiles: readonly Profile[], complain: Complain): void {
-  const { to, unit, scale, offset } = conversion;
-  if (unit === undefined && scale === undefined && offset === undefined) return;
-  const measures = profiles.flatMap((profile) => profile.measures).filter(({ name }) => name === to);
-  if (measures.length === 0 && profiles.length > 0) {
-    complain("", `unit, scale and offset are for measures, and "${to}" is not one`);
-  }
-  if (unit === undefined) return;
-  for (const measure of measures) {
-    const why = unitProblem(unit, measure);
-    if (why !== null) complain(".unit", why);
-  }
-}
-
-/** What the file says about each foreign field, where it could be read; `"x": "y"` is short for `"x": {"to": "y"}`. */
-export function entriesOf(
-  fields: ReadonlyMap<string, string | Partly<Conversion>> | undefined,
-): [name: string, Conversion][] {
-  return [...(fields ?? [])].flatMap(([name, said]): [string, Conversion][] => {
-    const { to, unit, scale, offset } = typeof said === "string" ? { to: said } : said;
-    return to === undefined ? [] : [[name, { to, unit, scale, offset }]];
-  });
 }

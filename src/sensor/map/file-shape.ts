@@ -1,26 +1,14 @@
 /** The keys of a map file, and what each must look like. What they mean: map-file.ts. */
 import { textOr } from "../../core/outside/composed-shapes.ts";
-import { boolean, number, oneOf, text } from "../../core/outside/scalar-shapes.ts";
+import { boolean, oneOf, text } from "../../core/outside/scalar-shapes.ts";
 import { isObject, list, object, optional, record, type Shape, type ValueOf } from "../../core/outside/shape.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { TIMESTAMP_KEY } from "../time/time-shape.ts";
+import { ABSENT, ANY_NUMBER, ANY_TEXT, CONVERSION, DECIMAL_MARK, NAMES_MOST } from "./field-shape.ts";
 import { COMPOSE, EACH, EXTRACT, WHERE } from "./shaping-keys.ts";
 
-/** Names in one list or table of a map file. */
-const NAMES_MOST = 10_000;
-const ANY_TEXT = text(/^/, "text");
-/** Any number that JSON can say: placeholders such as 9.96921e36 are numbers like others. */
-const ANY_NUMBER = number({ min: -Number.MAX_VALUE, max: Number.MAX_VALUE });
 const CONSTANT_TEXT = text(/^[^\0]+$/, "text, without a NUL character", (value) =>
   value.length > LIMITS.textLength ? `has more than ${LIMITS.textLength} characters` : null,
-);
-
-export const CONVERSION = object(
-  { to: ANY_TEXT, unit: optional(ANY_TEXT), scale: optional(ANY_NUMBER), offset: optional(ANY_NUMBER) },
-  ({ unit, scale, offset }, complain) => {
-    if (unit === undefined || (scale === undefined && offset === undefined)) return;
-    complain("", "has a unit, and scale or offset: one of them is enough");
-  },
 );
 
 const constantShape = (column: IdentityColumn): Shape<string | number | undefined> =>
@@ -47,22 +35,9 @@ export const MAP = {
     [],
   ),
   only: optional(oneOf(["mapped"])),
-  absent: optional(
-    list(
-      textOr(
-        text(/^/, "text", (value) =>
-          value.trim() !== "" && Number.isFinite(Number(value))
-            ? `must be the number ${Number(value)}, without quotes: it then means the text as well`
-            : null,
-        ),
-        ANY_NUMBER,
-        { isOther: (value) => typeof value === "number", expects: "text or a number" },
-      ),
-      { least: 0, most: NAMES_MOST },
-    ),
-    [],
-  ),
+  absent: optional(ABSENT, []),
   text_numbers: optional(boolean, false),
+  decimal: optional(DECIMAL_MARK),
   where: optional(WHERE, []),
   extract: optional(EXTRACT, new Map()),
   each: optional(EACH),
@@ -72,4 +47,3 @@ export const MAP = {
 /** A map file, whatever the profile; docs/schema/map.schema.json is its JSON Schema. */
 export const MAP_FILE = object(MAP);
 export type MapFile = ValueOf<typeof MAP_FILE>;
-export type Conversion = ValueOf<typeof CONVERSION>;

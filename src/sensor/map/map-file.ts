@@ -27,10 +27,11 @@
 import { type JsonFileKind, parseJsonFile, readJsonFile } from "../../core/outside/json-file.ts";
 import { object } from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
-import type { MappedField, Mapping } from "../row/fields.ts";
-import { notFiniteOf } from "../row/not-finite.ts";
+import { AbsentValues } from "../row/absent.ts";
+import type { Mapping } from "../row/fields.ts";
 import { timeRulesOf } from "../time/time-shape.ts";
-import { checkMap, entriesOf } from "./check.ts";
+import { checkMap } from "./check.ts";
+import { mappedFieldOf } from "./field-shape.ts";
 import { MAP, type MapFile } from "./file-shape.ts";
 import { Glob, isGlob } from "./pattern.ts";
 import { shapeOfMap } from "./shape-of-map.ts";
@@ -56,32 +57,26 @@ export function parseMapping(text: string, file: string, profiles: readonly Prof
 }
 
 function mappingOf(map: MapFile): Mapping {
-  const fields = entriesOf(map.fields).map(([name, { to, unit, scale, offset }]): [string, MappedField] => [
-    name,
-    { to, unit: unit ?? null, scale: scale ?? 1, offset: offset ?? 0 },
-  ]);
+  const fields = new Map([...map.fields].map(([name, said]) => [name, mappedFieldOf(said)]));
+  // The units' names are read like fields, and kept like fields that the map does not name.
+  const unitsFrom = [...fields.values()].flatMap(({ unitFrom }) => unitFrom ?? []);
   const constants = Object.entries(map.constants).flatMap(([name, value]): [string, string | number][] => {
     if (value === undefined) return [];
     return [[name, typeof value === "string" ? value.toWellFormed() : value]];
   });
   const drop = typeof map.drop === "string" ? [] : map.drop;
   return {
-    shape: shapeOfMap({ ...map, fields: map.fields.keys(), drop }),
-    fields: new Map(fields),
+    shape: shapeOfMap({ ...map, fields: [...fields.keys(), ...unitsFrom], drop }),
+    fields,
     constants: new Map(constants),
     drop: new Set(drop.filter((name) => !isGlob(name))),
     dropGlobs: drop.filter(isGlob).map((glob) => new Glob(glob)),
     dropRest: map.drop === "rest",
     onlyMapped: map.only === "mapped",
-    textNumbers: map.text_numbers,
-    absent: new Set(map.absent.flatMap(everyForm)),
+    // What else would a decimal mark be for.
+    textNumbers: map.text_numbers || map.decimal !== undefined,
+    decimal: map.decimal ?? null,
+    absent: new AbsentValues(map.absent),
     time: timeRulesOf(map.timestamp),
   };
-}
-
-/** A number also matches its text, and a word such as "nan" the value that a line or a database has in its place. */
-function everyForm(value: string | number): (string | number)[] {
-  if (typeof value === "number") return [value, String(value)];
-  const number = notFiniteOf(value);
-  return number === null ? [value] : [value, number];
 }

@@ -5,27 +5,53 @@
 
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Profile } from "../../core/profile.ts";
-import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
-import { conversionOf, UNIT_NAMES } from "../../core/units.ts";
+import { IDENTITY_COLUMNS, type IdentityColumn } from "../../core/sensor.ts";
+import { conversionOf, isUnit, type Linear, UNIT_NAMES } from "../../core/units.ts";
 import type { Glob } from "../map/pattern.ts";
 import type { RecordShape } from "../map/record-shape.ts";
 import { ISO_TIME, type TimeRules } from "../time/time-rules.ts";
+import { type AbsentValues, NONE_ABSENT } from "./absent.ts";
+import type { DecimalMark } from "./text-number.ts";
 import { twelveDigits } from "./twelve-digits.ts";
+
+const UNITS_OF: Readonly<Partial<Record<IdentityColumn, string>>> = {
+  latitude: "°",
+  longitude: "°",
+  height_meters: "m",
+  orientation_degrees: "°",
+};
 
 export type MappedField = {
   /** One of our names: an identity column, `timestamp`, a measure, `status_code`, `anomaly_flag`, `anomaly_type`. */
   readonly to: string;
   /** The unit that the foreign field is in, by name; converted to the measure's own. */
   readonly unit: string | null;
-  readonly scale: number;
-  readonly offset: number;
+  /** The foreign field that has the unit's name; `unit` is for the rows where it has none. */
+  readonly unitFrom: string | null;
+  /** Value × scale + offset; null where the map says neither. */
+  readonly linear: Linear | null;
+  /** What words mean, by the word as `folded` gives it; null: no value. */
+  readonly words: ReadonlyMap<string, string | number | null> | null;
+  /** Values that mean "no value", beside those of the map. */
+  readonly absent: readonly (string | number)[];
+  readonly decimal: DecimalMark | null;
+};
+
+/** What the map says of a field that it does not name. */
+export const AS_IT_IS: Omit<MappedField, "to"> = {
+  unit: null,
+  unitFrom: null,
+  linear: null,
+  words: null,
+  absent: [],
+  decimal: null,
 };
 
 /** How a foreign row becomes a reading, as data: see map/map-file.ts for the file. */
 export type Mapping = {
   /** How records become rows; null where each is a flat row. */
   readonly shape: RecordShape | null;
-  /** By foreign name. */
+  /** By foreign name. Of several for one of our fields, the first that has a value in the row counts. */
   readonly fields: ReadonlyMap<string, MappedField>;
   /** By identity column: it wins over a field of that name in the row, which is then unknown and goes to `extra`. */
   readonly constants: ReadonlyMap<string, string | number>;
@@ -37,8 +63,9 @@ export type Mapping = {
   readonly onlyMapped: boolean;
   /** Numbers may be text; blank text is an absent number. */
   readonly textNumbers: boolean;
-  /** Values that mean "no value": `"NA"`; `-999` and the text `"-999"`; `"nan"` and the number NaN. */
-  readonly absent: ReadonlySet<string | number>;
+  /** What is before the decimals of numbers in text; null: a point. */
+  readonly decimal: DecimalMark | null;
+  readonly absent: AbsentValues;
   readonly time: TimeRules;
 };
 
@@ -51,24 +78,60 @@ export const NO_MAPPING: Mapping = {
   dropRest: false,
   onlyMapped: false,
   textNumbers: false,
-  absent: new Set(),
+  decimal: null,
+  absent: NONE_ABSENT,
   time: ISO_TIME,
 };
 
-export type Field =
+/** What the map says about the values of one field. */
+export type FieldReading = {
+  readonly words: MappedField["words"];
+  /** Of the whole map and of this field. */
+  readonly absent: AbsentValues;
+  readonly textNumbers: boolean;
+  readonly decimal: DecimalMark | null;
+  /** Scale and offset, for the numbers that are not measures. */
+  readonly linear: Linear | null;
+  readonly unitFrom: string | null;
+  /** No unit is assumed where `unitFrom` has none. */
+  readonly needsUnit: boolean;
+};
+
+/**
+ * Which values of a field the fast paths may read: `all`; `numbers`: those that JSON writes without quotes, and null, and no text;
+ * `none`: only draft.ts reads them right. The normalizer does so in any case.
+ */
+export type FastValues = "all" | "numbers" | "none";
+
+export type Meaning =
   | { readonly kind: "identity"; readonly column: number; readonly numeric: boolean; readonly mapped: boolean }
-  /** `adjust` converts units and turns the numbers that mean "no value" into NaN; null where neither is needed. */
-  | { readonly kind: "measure"; readonly index: number; readonly adjust: ((value: number) => number) | null }
+  | {
+      readonly kind: "measure";
+      readonly index: number;
+      readonly name: string;
+      readonly unit: string;
+      /**
+       * For a number that is not text: converts by `unit`, or by `scale` and `offset`, and turns the numbers that mean "no
+       * value" into NaN, those of the field and of the whole map. Null where neither is needed. It knows nothing of `words`
+       * and `unit_from`: such fields are not `fast`.
+       */
+      readonly adjust: ((value: number) => number) | null;
+      /** The map has a scale or an offset: then the name of a unit behind a number is not asked for. */
+      readonly isScaled: boolean;
+    }
   | { readonly kind: "timestamp" | "status" | "flag" | "type" | "drop" };
 
-const READING_FIELDS: Readonly<Record<string, Field>> = {
+export type Field = Meaning & { readonly fast: FastValues; readonly reads: FieldReading };
+
+/** The units of the numeric identity columns, by their place in IDENTITY_COLUMNS. */
+export const IDENTITY_UNITS: readonly (string | null)[] = IDENTITY_COLUMNS.map((column) => UNITS_OF[column] ?? null);
+
+export const READING_FIELDS: Readonly<Record<string, Meaning>> = {
   timestamp: { kind: "timestamp" },
   status_code: { kind: "status" },
   anomaly_flag: { kind: "flag" },
   anomaly_type: { kind: "type" },
 };
-
-const DROP: Field = { kind: "drop" };
 
 /** Every name that a foreign field can be mapped to. */
 export function targetNames(profiles: readonly Profile[]): Set<string> {
@@ -76,101 +139,19 @@ export function targetNames(profiles: readonly Profile[]): Set<string> {
   return new Set([...IDENTITY_COLUMNS, ...Object.keys(READING_FIELDS), ...measures]);
 }
 
-/** The meaning of a foreign field, by its name; undefined: it is unknown and goes to `extra`. */
-export interface FieldTable {
-  get(name: string): Field | undefined;
-}
-
-/** Where the map drops all the rest, no field is unknown. */
-class WithoutRest implements FieldTable {
-  readonly #fields: FieldTable;
-
-  constructor(fields: FieldTable) {
-    this.#fields = fields;
-  }
-
-  get(name: string): Field {
-    return this.#fields.get(name) ?? DROP;
-  }
-}
-
-/** Names of fields that patterns were asked for, and need not be asked again. */
-const GLOBBED_MOST = 10_000;
-
-/** Patterns leave out what the map does not name. */
-class WithoutGlobs implements FieldTable {
-  readonly #fields: FieldTable;
-  readonly #mapping: Mapping;
-  readonly #isDropped = new Map<string, boolean>();
-
-  constructor(fields: FieldTable, mapping: Mapping) {
-    this.#fields = fields;
-    this.#mapping = mapping;
-  }
-
-  get(name: string): Field | undefined {
-    const field = this.#fields.get(name);
-    if (field?.kind === "drop" || isNamed(this.#mapping, name)) return field;
-    let isDropped = this.#isDropped.get(name);
-    if (isDropped === undefined) {
-      isDropped = this.#mapping.dropGlobs.some((glob) => glob.fits(name));
-      if (this.#isDropped.size < GLOBBED_MOST) this.#isDropped.set(name, isDropped);
-    }
-    return isDropped ? DROP : field;
-  }
-}
-
-/** The meaning of every known field, for the rows of one profile. */
-export function fieldsOf(profile: Profile, mapping: Mapping): FieldTable {
-  const ours = new Map<string, Field>(Object.entries(READING_FIELDS));
-  IDENTITY_COLUMNS.forEach((name, column) => {
-    if (!mapping.constants.has(name))
-      ours.set(name, { kind: "identity", column, numeric: NUMERIC_IDENTITY.has(name), mapped: false });
-  });
-  profile.measures.forEach(({ name }, index) => {
-    ours.set(name, { kind: "measure", index, adjust: adjustment(1, 0, mapping.absent) });
-  });
-  const foreign = new Map(mapping.onlyMapped ? [] : ours);
-  for (const { to } of mapping.fields.values()) foreign.delete(to);
-  for (const [name, mapped] of mapping.fields) {
-    const field = ours.get(mapped.to);
-    if (field !== undefined) foreign.set(name, mappedField(field, mapped, profile, mapping));
-    else foreign.delete(name);
-  }
-  for (const { to } of mapping.shape?.compose ?? []) {
-    const field = ours.get(to);
-    if (field !== undefined) foreign.set(to, field);
-  }
-  for (const name of mapping.drop) foreign.set(name, DROP);
-  if (mapping.dropRest) return new WithoutRest(foreign);
-  return mapping.dropGlobs.length > 0 ? new WithoutGlobs(foreign, mapping) : foreign;
-}
-
-function isNamed({ fields, shape }: Mapping, name: string): boolean {
-  return fields.has(name) || shape?.compose.some(({ to }) => to === name) === true;
-}
-
-function mappedField(field: Field, mapped: MappedField, profile: Profile, mapping: Mapping): Field {
-  if (field.kind === "identity") return { ...field, mapped: true };
-  if (field.kind !== "measure") return field;
-  const unit = profile.measures[field.index]?.unit ?? "";
-  const { scale, offset } = (mapped.unit === null ? null : conversionOf(mapped.unit, unit)) ?? mapped;
-  return { ...field, adjust: adjustment(scale, offset, mapping.absent) };
+/** The foreign names of one of our fields that the map has, in its order. */
+export function foreignNamesOf(mapping: Mapping, ours: string): readonly string[] {
+  return [...mapping.fields].flatMap(([name, { to }]) => (to === ours ? [name] : []));
 }
 
 /** Why a mapped unit cannot be converted to the measure's, or null. */
 export function unitProblem(unit: string, measure: { readonly name: string; readonly unit: string }): string | null {
   if (conversionOf(unit, measure.unit) !== null) return null;
-  if (!UNIT_NAMES.includes(unit)) return `"${unit}" is not a known unit${didYouMean(unit, UNIT_NAMES)}`;
+  if (!isUnit(unit)) return `"${unit}" is not a known unit${didYouMean(unit, UNIT_NAMES)}`;
   return `"${unit}" cannot be converted to ${measure.name}'s unit "${measure.unit}"; give scale and offset instead`;
 }
 
-function adjustment(scale: number, offset: number, absent: ReadonlySet<string | number>) {
-  if (scale === 1 && offset === 0 && absent.size === 0) return null;
-  return (value: number): number => {
-    if (absent.has(value)) return Number.NaN;
-    if (scale === 1 && offset === 0) return value;
-    // 72.5 °F is 22.5 °C and not 22.500000000000004.
-    return twelveDigits(value * scale + offset);
-  };
+/** 72.5 °F is 22.5 °C and not 22.500000000000004. */
+export function converted(value: number, { scale, offset }: Linear): number {
+  return scale === 1 && offset === 0 ? value : twelveDigits(value * scale + offset);
 }

@@ -6,13 +6,17 @@
  */
 import { isObject } from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
-import { BAD_FIELDS, RECEIVED_TIME, type ReadingBlock } from "../../core/reading.ts";
+import { RECEIVED_TIME, type ReadingBlock } from "../../core/reading.ts";
 import { CatalogueFullError, IDENTITY_COLUMNS, type IdentityColumn, type SensorCatalogue } from "../../core/sensor.ts";
 import { NO_CONTEXT, type RecordContext } from "../context.ts";
-import { Draft, type Original, type RowProblem, readField } from "./draft.ts";
-import { type FieldTable, fieldsOf, type Mapping, NO_MAPPING } from "./fields.ts";
+import { Draft, readField } from "./draft.ts";
+import { type FieldTable, fieldsOf } from "./field-table.ts";
+import { foreignNamesOf, type Mapping, NO_MAPPING } from "./fields.ts";
+import type { ForeignRow } from "./foreign-row.ts";
 import type { MappedNames, SourceNames } from "./mapped-names.ts";
+import { OtherNames } from "./other-names.ts";
 import { type LastTimesOf, RepeatedTimes } from "./repeated-times.ts";
+import { notAnObject, type Original, problemNotes, type RowProblem, tooMuchExtra } from "./row-problem.ts";
 import { REPEATED, TimestampReader } from "./timestamp.ts";
 
 /** The most bytes of a line or row; of a longer one, which is never a reading, only the beginning is kept. */
@@ -21,8 +25,6 @@ export const LINE_BYTES = 1024 * 1024;
 export const LEAST_EXTRA_BYTES = 64 * 1024;
 /** Unknown fields longer than this, in UTF-16 units, take the slow path: only it compares their bytes with the limit. */
 export const FAST_EXTRA_LENGTH = 20_000;
-
-export type ForeignRow = Readonly<Record<string, unknown>>;
 
 /** How the rows of one profile are read. */
 export type Plan = {
@@ -56,8 +58,10 @@ export class Normalizer {
   readonly #fallback: Profile;
   readonly #profiles = new Map<string, Profile>();
   readonly #plans = new Map<string, Plan>();
-  /** The foreign field that holds the sensor's type, or null where none does. */
-  readonly #typeField: string | null;
+  /** The foreign fields that may hold the sensor's type. */
+  readonly #typeFields: readonly string[];
+  /** Where several foreign fields lead to one of ours: which of a row are not used. */
+  readonly otherNames: OtherNames;
   readonly #known = new Map<string, KnownSensor>();
   readonly #draft: Draft;
   readonly #repeated: RepeatedTimes;
@@ -81,28 +85,36 @@ export class Normalizer {
     this.#profiles.set(options.profile.name, options.profile);
     this.mapping = options.mapping ?? NO_MAPPING;
     this.names = options.names?.ofSource() ?? null;
-    const { time } = this.mapping;
+    const { time, absent } = this.mapping;
     this.timestamps = new TimestampReader(time.formats, time.zone, time.zones);
-    const texts = [...this.mapping.absent].filter((value) => typeof value === "string");
+    const texts = absent.given.filter((value) => typeof value === "string");
     this.absentTimes = new Set(texts.map((text) => this.timestamps.fromText(text)).filter((ms) => !Number.isNaN(ms)));
     this.#draft = new Draft(this.mapping, this.timestamps);
     this.#repeated = new RepeatedTimes(options.lastTimesOf ?? (() => []));
     const typeColumn = IDENTITY_COLUMNS.indexOf("sensor_type");
-    const typeField = this.foreignName("sensor_type");
-    const field = fieldsOf(options.profile, this.mapping).get(typeField);
-    this.#typeField = field?.kind === "identity" && field.column === typeColumn ? typeField : null;
+    const fields = fieldsOf(options.profile, this.mapping);
+    this.#typeFields = this.foreignNames("sensor_type").filter((name) => {
+      const field = fields.get(name);
+      return field?.kind === "identity" && field.column === typeColumn;
+    });
+    this.otherNames = new OtherNames(this.mapping);
   }
 
-  /** The foreign name of one of our fields. */
+  /** The foreign names of one of our fields, the one that counts most first. */
+  foreignNames(ours: string): readonly string[] {
+    const names = foreignNamesOf(this.mapping, ours);
+    return names.length === 0 ? [ours] : names;
+  }
+
+  /** The first of them. */
   foreignName(ours: string): string {
-    for (const [name, { to }] of this.mapping.fields) if (to === ours) return name;
-    return ours;
+    return this.foreignNames(ours)[0] ?? ours;
   }
 
   /** The foreign names of the measures of every profile that a row may choose, those of its default first. */
   measureFields(): readonly string[] {
     const profiles = [this.#fallback, ...this.#profiles.values()];
-    const names = profiles.flatMap(({ measures }) => measures.map(({ name }) => this.foreignName(name)));
+    const names = profiles.flatMap(({ measures }) => measures.flatMap(({ name }) => this.foreignNames(name)));
     return [...new Set(names)];
   }
 
@@ -123,11 +135,16 @@ export class Normalizer {
   /** The plan of this row, or null where the catalogue is full. */
   planOfRow(row: ForeignRow): Plan | null {
     try {
-      return this.planOf(this.#typeField === null ? null : row[this.#typeField]);
+      return this.planOf(this.#typeOf(row));
     } catch (error) {
       if (error instanceof CatalogueFullError) return null;
       throw error;
     }
+  }
+
+  #typeOf(row: ForeignRow): unknown {
+    const { absent } = this.mapping;
+    return this.#typeFields.map((name) => row[name]).find((value) => value != null && !absent.has(value));
   }
 
   /**
@@ -175,15 +192,17 @@ export class Normalizer {
 
   #append(block: ReadingBlock, row: ForeignRow, original: Original): RowProblem | null {
     const draft = this.#draft;
-    draft.begin(original);
-    const plan = this.planOf(this.#typeField === null ? null : row[this.#typeField]);
+    draft.begin(row, original);
+    const plan = this.planOf(this.#typeOf(row));
     for (const [column, value] of this.mapping.constants) {
       draft.identity[IDENTITY_COLUMNS.indexOf(column as IdentityColumn)] = value;
     }
+    const unused = this.otherNames.unusedOf(row, plan.fields);
     for (const name in row) {
-      const field = plan.fields.get(name);
+      const field = unused?.has(name) ? undefined : plan.fields.get(name);
       const value = row[name];
       if (field === undefined) {
+        if (unused !== null && this.mapping.dropRest) continue;
         // Its text may be as long as the row.
         if (draft.extra.length > this.#extraBytes) return tooMuchExtra(this.#extraBytes);
         if (value !== undefined) draft.extra += `,${JSON.stringify(name)}:${original.textOf(name)}`;
@@ -199,7 +218,7 @@ export class Normalizer {
     if (draft.problems.size > 0) {
       const problem = problemOfAll(draft, plan);
       if (problem !== null) return problem;
-      noteProblems(draft, row, original);
+      draft.extra += problemNotes(draft.problems, row, original);
     }
     if (draft.receivedTime !== "") {
       draft.extra += receivedTimeKey((name) => Object.hasOwn(row, name)) + draft.receivedTime;
@@ -214,8 +233,8 @@ export class Normalizer {
 
   #missing(draft: Draft): string | null {
     const id = draft.identity[SENSOR_ID];
-    if (id === null || id === "") return this.foreignName("sensor_id");
-    return Number.isNaN(draft.time) ? this.foreignName("timestamp") : null;
+    if (id === null || id === "") return this.foreignNames("sensor_id").join(" or ");
+    return Number.isNaN(draft.time) ? this.foreignNames("timestamp").join(" or ") : null;
   }
 
   #write(block: ReadingBlock, draft: Draft, plan: Plan): void {
@@ -276,23 +295,4 @@ export function receivedTimeKey(isTaken: (name: string) => boolean): string {
   let key: string = RECEIVED_TIME;
   while (isTaken(key)) key += "_";
   return `,"${key}":`;
-}
-
-/** `"bad_fields":{"humidity":{"reason":"not_finite","received":"nan"}}` at the end of `extra`. */
-function noteProblems(draft: Draft, row: ForeignRow, original: Original): void {
-  let key = BAD_FIELDS;
-  while (Object.hasOwn(row, key)) key += "_";
-  const notes = Array.from(draft.problems, ([name, { reason }]) => {
-    return `${JSON.stringify(name)}:{"reason":"${reason}","received":${original.textOf(name)}}`;
-  });
-  draft.extra += `,"${key}":{${notes.join(",")}}`;
-}
-
-function notAnObject(record: unknown): RowProblem {
-  const kind = record === null ? "null" : Array.isArray(record) ? "an array" : `a ${typeof record}`;
-  return { reason: "not_an_object", detail: `the record is ${kind}, a JSON object was expected` };
-}
-
-function tooMuchExtra(mostBytes: number): RowProblem {
-  return { reason: "text_too_long", detail: `the unknown fields are more than ${mostBytes} bytes` };
 }

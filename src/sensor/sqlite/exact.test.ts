@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import { loadProfile } from "../profile/shipped.ts";
-import { NO_MAPPING } from "../row/fields.ts";
+import { AS_IT_IS, NO_MAPPING } from "../row/fields.ts";
 import { Normalizer } from "../row/normalize.ts";
 import { SqliteRows } from "./rows.ts";
 import { ForeignTable } from "./table.ts";
@@ -30,7 +30,7 @@ test("integers of 64 bits stay what they are: in unknown columns, as ids, in wha
   for (const [gateway, i, trace] of rows) insert.run(gateway, TIME(i), i, trace, -trace);
   insert.run(7n, TIME(0), "warm", 2n ** 62n + 1n, null);
   insert.run(null, TIME(0), 2n ** 62n + 1n, null, null);
-  const fields = new Map([["gateway", { to: "sensor_id", unit: null, scale: 1, offset: 0 }]]);
+  const fields = new Map([["gateway", { ...AS_IT_IS, to: "sensor_id" }]]);
   const mapping = { ...NO_MAPPING, fields };
   const catalogue = new SensorCatalogue();
   const normalizer = new Normalizer({ catalogue, profile: loadProfile("environmental"), mapping });

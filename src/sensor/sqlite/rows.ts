@@ -99,7 +99,7 @@ export class SqliteRows {
   /** NaN also where the value may mean "no value". */
   #timeOf(value: unknown): number {
     const { timestamps, mapping } = this.#normalizer;
-    if (mapping.absent.size > 0 && mapping.absent.has(value as string)) return Number.NaN;
+    if (mapping.absent.size > 0 && mapping.absent.has(value)) return Number.NaN;
     if (typeof value === "string") return timestamps.fromText(value);
     return typeof value === "number" && !isRounded(value) ? timestamps.fromNumber(value) : Number.NaN;
   }
@@ -109,7 +109,7 @@ export class SqliteRows {
     if (flag !== null && flag !== 0 && flag !== 1) return -1;
     if (type !== null && !(typeof type === "string" && isPlain(type))) return -1;
     const { absent } = this.#normalizer.mapping;
-    if (absent.size > 0 && [status, flag, type].some((value) => absent.has(value as string))) return -1;
+    if (absent.size > 0 && [status, flag, type].some((value) => absent.has(value))) return -1;
     // An integer by the check above; -0 would read back as 0.
     return this.#normalizer.labelOf(status === null ? null : (status as number) + 0, flag, type);
   }
@@ -144,7 +144,7 @@ export class SqliteRows {
     if (sensor === NO_SENSOR) this.#nameKey(block, row);
     // A row with a field that cannot be read needs its note: the next one of its identity is read by name as well.
     const plan = !isWhole || row[1] !== null ? null : this.#normalizer.planOfRow(foreign);
-    if (plan === null) return;
+    if (plan === null || this.#isSlow(plan)) return;
     const handle = this.#handles.get(sensor) ?? this.#known.length;
     this.#handles.set(sensor, handle);
     this.#known[handle] = { sensor, layout: this.#layoutOf(plan), identity };
@@ -175,6 +175,13 @@ export class SqliteRows {
     const { reason, detail, received, encoding, bytes } = malformed;
     const named = `${detail} (row with ${this.#table.key} ${rowidOf(row)})`;
     block.malformed.set(at, { reason, detail: named, received, encoding, bytes });
+  }
+
+  /** A column has values that only the normalizer reads right. */
+  #isSlow({ fields }: Plan): boolean {
+    const { columns } = this.#table;
+    if (this.#normalizer.otherNames.isOpenIn(new Set(columns))) return true;
+    return columns.some((name) => fields.get(name)?.fast === "none");
   }
 
   #layoutOf(plan: Plan): Layout {

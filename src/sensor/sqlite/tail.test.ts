@@ -8,7 +8,7 @@ import { BLOCK_TEXT_LENGTH, ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import { testWith } from "../../testing/needs.ts";
 import { loadProfile } from "../profile/shipped.ts";
-import { type Mapping, NO_MAPPING } from "../row/fields.ts";
+import { AS_IT_IS, type Mapping, NO_MAPPING } from "../row/fields.ts";
 import { Normalizer } from "../row/normalize.ts";
 import { SqliteTailSource } from "./tail.ts";
 import { parseSqliteUri } from "./uri.ts";
@@ -221,7 +221,7 @@ test("updates of rows that were taken, and another profile, do not make it anoth
   db.run("UPDATE sensor_readings SET uploaded = 1");
   write(db, 101, 1);
   expect(first.take()).toEqual([101]);
-  const fields = new Map([["temperature", { to: "humidity", unit: null, scale: 1, offset: 0 }]]);
+  const fields = new Map([["temperature", { ...AS_IT_IS, to: "humidity" }]]);
   const second = tail(path, first.source.cursor(), { mapping: { ...NO_MAPPING, fields } });
   write(db, 102, 1);
   expect(second.take()).toHaveLength(1);

@@ -1,0 +1,2 @@
+/** A row by the names that it has. */
+export type ForeignRow = Readonly<Record<string, unknown>>;

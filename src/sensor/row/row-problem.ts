@@ -1,0 +1,64 @@
+/** Why a row is not a reading, or a field of it cannot be read, as a sentence that quotes what was received. */
+import { BAD_FIELDS, type MalformedReason } from "../../core/reading.ts";
+import type { Received } from "../lines/received.ts";
+import type { ForeignRow } from "./foreign-row.ts";
+
+/** Why a row is not a reading, or why a field of it is null. */
+export type RowProblem = { readonly reason: MalformedReason; readonly detail: string };
+
+/** A row as it was received, with every digit: a parsed number may have lost some. */
+export interface Original {
+  /** The whole of it. */
+  received(): Received;
+  /** The value of a field of the row, as JSON text. */
+  textOf(name: string): string;
+}
+
+export function notFinite(original: Original, name: string, value: unknown): RowProblem {
+  const seen = shown(original, name, value);
+  return { reason: "not_finite", detail: `${shortened(name)} is ${seen}, a finite number was expected` };
+}
+
+export function wrongType(original: Original, name: string, value: unknown, expected: string): RowProblem {
+  const seen = shown(original, name, value);
+  return { reason: "wrong_type", detail: `${shortened(name)} is ${seen}, ${expected} was expected` };
+}
+
+/** The digits of an integer of any size; any other number as it is, not as text. */
+export function decimalText(name: string, value: number, original: Original): string | number {
+  if (Number.isSafeInteger(value)) return String(value);
+  const digits = original.textOf(name);
+  return /^-?\d+$/.test(digits) ? digits : value;
+}
+
+/** A value as a sentence shows it, never longer than some fifty characters. An integer has its own digits, however many. */
+export function shown(original: Original, name: string, value: unknown): string {
+  if (typeof value === "string") return `text ${JSON.stringify(shortened(value))}`;
+  if (value instanceof Uint8Array) return `a blob of ${value.length} bytes`;
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object" && value !== null) return "an object";
+  return shortened(typeof value === "number" ? String(decimalText(name, value, original)) : String(value));
+}
+
+export function shortened(text: string): string {
+  return text.length <= 40 ? text : `${text.slice(0, 39)}…`.toWellFormed();
+}
+
+/** `"bad_fields":{"humidity":{"reason":"not_finite","received":"nan"}}` at the end of `extra`, with a comma before it. */
+export function problemNotes(problems: ReadonlyMap<string, RowProblem>, row: ForeignRow, original: Original): string {
+  let key = BAD_FIELDS;
+  while (Object.hasOwn(row, key)) key += "_";
+  const notes = Array.from(problems, ([name, { reason }]) => {
+    return `${JSON.stringify(name)}:{"reason":"${reason}","received":${original.textOf(name)}}`;
+  });
+  return `,"${key}":{${notes.join(",")}}`;
+}
+
+export function notAnObject(record: unknown): RowProblem {
+  const kind = record === null ? "null" : Array.isArray(record) ? "an array" : `a ${typeof record}`;
+  return { reason: "not_an_object", detail: `the record is ${kind}, a JSON object was expected` };
+}
+
+export function tooMuchExtra(mostBytes: number): RowProblem {
+  return { reason: "text_too_long", detail: `the unknown fields are more than ${mostBytes} bytes` };
+}
