@@ -72,6 +72,7 @@ async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenA
   const [first, lasting] = await withBuffer(opening, opened, async (buffer): Promise<Lasting> => {
     const rules = await rulesWhenGood(inputs, () => inputs.rules(buffer.catalogue, LiveRules.last(buffer)));
     const sources = await inputs.sources(buffer.catalogue, {
+      nodeId: buffer.nodeId,
       cursor: (uri, isSame) => buffer.cursor(uri, isSame),
       // A buffer that takes the place of a corrupt one knows what it has salvaged.
       lastTimesOf: (sensor, most) => lastTimesOf(joined.parts.buffer, sensor, most),

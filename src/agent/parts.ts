@@ -45,6 +45,7 @@ import { Troubles } from "./troubles.ts";
 
 /** What sources ask of the buffer. */
 export type Committed = {
+  readonly nodeId: string;
   readonly cursor: CursorOf;
   readonly lastTimesOf: LastTimesOf;
 };

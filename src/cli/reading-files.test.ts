@@ -35,6 +35,8 @@ async function taken(settings: ReturnType<typeof settingsOf>, types: readonly (s
   const source = await openSource("stdin:", {
     ...loadReadingFiles(settings, { cwd: folder, once: true }),
     catalogue,
+    nodeId: "node-1",
+    mqttLogin: { user: null, password: null, passwordFile: null },
     cursor: () => null,
     lastTimesOf: () => [],
     once: true,

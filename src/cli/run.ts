@@ -168,12 +168,15 @@ export async function startAgent(context: Context, started: Started): Promise<Op
       if (units !== null) log.warn("rules_other_unit", units, { try: "agent rules init rules" });
       return { ...found, profiles: [profile, ...shippedProfiles()] };
     },
-    sources: async (catalogue, { cursor, lastTimesOf }) => {
+    sources: async (catalogue, { nodeId, cursor, lastTimesOf }) => {
+      const { mqttUsername, mqttPassword, mqttPasswordFile } = settings;
       const options: SourceOptions = {
         catalogue,
         profile,
         otherProfiles,
         maps,
+        nodeId,
+        mqttLogin: { user: mqttUsername, password: mqttPassword, passwordFile: mqttPasswordFile },
         cursor,
         lastTimesOf,
         once,

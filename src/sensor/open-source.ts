@@ -8,6 +8,8 @@ import type { SensorCatalogue } from "../core/sensor.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { parseHttpUri, placeOf } from "./http/uri.ts";
 import { parseStdinUri, STDIN_FORMAT } from "./lines/stdin-uri.ts";
+import type { Login } from "./mqtt/login.ts";
+import { checkTlsFiles, isSameSession, parseMqttUri } from "./mqtt/uri.ts";
 import { loadFormat } from "./open-format.ts";
 import type { Normalizer } from "./row/normalize.ts";
 import type { LastTimesOf } from "./row/repeated-times.ts";
@@ -31,6 +33,10 @@ export type SourceOptions = {
   readonly once: boolean;
   readonly stdin: () => AsyncIterable<Uint8Array>;
   readonly now: () => number;
+  /** The node that takes: what a broker knows it by. */
+  readonly nodeId: string;
+  /** For brokers whose URI has none. */
+  readonly mqttLogin: Login;
   readonly maxLineBytes: number;
   readonly http: HttpAccess;
   readonly pollMs: number;
@@ -57,6 +63,20 @@ type Scheme = {
 
 type MappedOptions = SourceOptions & { readonly normalizer: Normalizer };
 
+const MQTT: Scheme = {
+  check: (uri, { cwd }) => checkTlsFiles(parseMqttUri(uri), cwd),
+  open: async (uri, { normalizer, cursor, nodeId, mqttLogin: login, once, cwd, now, notice }) => {
+    const { MqttSource } = await import("./mqtt/mqtt.ts");
+    const { name } = parseMqttUri(uri);
+    const last = cursor(name, (other) => isSameSession(name, other));
+    return new MqttSource({ uri, normalizer, cursor: last, nodeId, login, once, cwd, now, notice });
+  },
+  // Two subscriptions to one topic would both get all of it, under different options.
+  takes: (uri) => parseMqttUri(uri).name,
+  taken: "subscription",
+  isMapped: true,
+};
+
 const SCHEMES: Readonly<Record<string, Scheme>> = {
   http: {
     check: (uri, { http, once }) => {
@@ -72,6 +92,8 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
     taken: "path",
     isMapped: true,
   },
+  mqtt: MQTT,
+  mqtts: MQTT,
   simulator: {
     check: (uri, { profile, cwd, once }) => {
       const { count } = parseSimulatorUri(uri, { profile, cwd });

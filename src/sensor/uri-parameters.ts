@@ -8,7 +8,10 @@ import { didYouMean } from "../core/outside/did-you-mean.ts";
 import { type Kind, path, text } from "../core/settings/kind.ts";
 
 /** How the text of one parameter is read. */
-export type Parameter<T> = Pick<Kind<T>, "parse">;
+export type Parameter<T> = Pick<Kind<T>, "parse"> & {
+  /** It may be given several times: `parse` gets all values. */
+  readonly isList?: true;
+};
 export type Parameters = Readonly<Record<string, Parameter<unknown>>>;
 
 /** Absent where the URI does not have it. */
@@ -43,6 +46,7 @@ export function readSourceUri<P extends Parameters>(
   const { place, pairs } = split(uri, form.isGlob === true);
   const names = Object.keys(form.parameters);
   const given: Record<string, unknown> = {};
+  const lists: Record<string, string[]> = {};
   const problems = uri.startsWith(head) ? [] : [`it does not begin with ${head}`];
   for (const [name, value] of pairs) {
     const parameter = Object.hasOwn(form.parameters, name) ? form.parameters[name] : undefined;
@@ -51,8 +55,11 @@ export function readSourceUri<P extends Parameters>(
       problems.push(`there is no parameter "${name}"${near === "" ? `; known: ${names.join(", ")}` : near}`);
       continue;
     }
-    if (Object.hasOwn(given, name)) problems.push(`${name} is given twice`);
-    const parsed = value === "" ? { problem: "expected a value" } : parameter.parse([value]);
+    const isList = parameter.isList === true;
+    if (Object.hasOwn(given, name) && !isList) problems.push(`${name} is given twice`);
+    const values = isList ? [...(lists[name] ?? []), value] : [value];
+    if (isList) lists[name] = values;
+    const parsed = value === "" ? { problem: "expected a value" } : parameter.parse(values);
     if ("problem" in parsed) problems.push(`${name}: ${parsed.problem}`);
     given[name] = "value" in parsed ? parsed.value : null;
   }

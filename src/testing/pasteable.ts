@@ -26,7 +26,7 @@ const PROGRAMS: ReadonlySet<string> = new Set([
     "tail",
     "timedatectl",
   ],
-  ...["bun", "mosquitto_pub", "python3", "sqlite3"],
+  ...["bun", "mosquitto_pub", "mosquitto_sub", "python3", "sqlite3"],
 ]);
 const ENV_NAMES: ReadonlySet<string> = new Set(
   Object.values(SETTINGS)

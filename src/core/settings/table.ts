@@ -10,6 +10,7 @@ import { DATABRICKS_SETTINGS } from "./databricks.ts";
 import { may, must, secretText } from "./entry.ts";
 import { HTTP_SETTINGS } from "./http.ts";
 import * as kind from "./kind.ts";
+import { MQTT_SETTINGS } from "./mqtt.ts";
 
 export const SETTINGS = {
   nodeId: may(
@@ -270,5 +271,6 @@ export const SETTINGS = {
   ),
   awsSecretAccessKey: may({ env: "AWS_SECRET_ACCESS_KEY", secret: true }, secretText, "Goes with the access key."),
   awsSessionToken: may({ env: "AWS_SESSION_TOKEN", secret: true }, secretText, "Goes with a temporary access key."),
+  ...MQTT_SETTINGS,
   ...DATABRICKS_SETTINGS,
 };

@@ -1,0 +1,288 @@
+/**
+ * `mqtt://HOST/TOPIC`: the messages of a broker. One with QoS 1 is acknowledged after the commit that holds its readings, in the order
+ * in which messages came. What was kept and not acknowledged before a kill is in the cursor (deliveries.ts): when the broker
+ * sends it again, it is acknowledged and not taken twice. Nothing is dropped: without room, the socket is not read.
+ */
+import { TransientError, UsageError } from "../../core/errors.ts";
+import type { Problem } from "../../core/problem.ts";
+import type { ReadingBlock } from "../../core/reading.ts";
+import type { RecordContext } from "../context.ts";
+import type { Normalizer } from "../row/normalize.ts";
+import type { Source, Taken } from "../source.ts";
+import { type MqttCursor, newClientId, readCursor, writeCursor } from "./cursor.ts";
+import { Deliveries, type Delivery, UNANSWERED_MOST } from "./deliveries.ts";
+import type { Message } from "./frames.ts";
+import { type Login, loginFor } from "./login.ts";
+import { isBlank, MessageRows } from "./message-rows.ts";
+import { MqttSession, type SessionEvents } from "./session.ts";
+import { type MqttUri, parseMqttUri } from "./uri.ts";
+import { AckWindow } from "./window.ts";
+
+/** Received and not yet taken: above one of these, nothing more is read. One message may be beyond. */
+export const QUEUE = { messages: 5_000, bytes: 4 * 1024 * 1024 } as const;
+/** With `once`, a source has ended when no message came for this long. */
+export const ONCE_IDLE_MS = 2_000;
+/** With `once`, a broker that could not be reached so often in a row is given up. */
+const MOST_FAILURES = 4;
+/** Topics whose text is remembered. */
+const TOPICS_KEPT = 10_000;
+
+export type MqttOptions = {
+  readonly uri: string;
+  readonly normalizer: Normalizer;
+  readonly cursor: string | null;
+  readonly nodeId: string;
+  /** Where the URI has none. */
+  readonly login: Login;
+  readonly once: boolean;
+  readonly cwd: string;
+  readonly now: () => number;
+  readonly random?: () => number;
+  readonly notice: (line: string) => void;
+};
+
+type Waiting = { readonly message: Message; readonly topic: Topic; readonly delivery: Delivery | null };
+type Topic = { readonly context: RecordContext; readonly seed: number };
+
+export class MqttSource implements Source, SessionEvents {
+  readonly uri: string;
+  onReady: (() => void) | null = null;
+  hasMoved = false;
+  readonly #options: MqttOptions;
+  readonly #address: MqttUri;
+  readonly #rows: MessageRows;
+  readonly #deliveries: Deliveries;
+  readonly #window = new AckWindow(UNANSWERED_MOST / 2);
+  readonly #topics = new Map<string, Topic>();
+  readonly #clientId: string;
+  readonly #session: MqttSession;
+  #queue: Waiting[] = [];
+  #head = 0;
+  #queuedBytes = 0;
+  /** Their readings are in a block that is not committed. */
+  #taken: Delivery[] = [];
+  /** Of this connection, in the order in which they came. */
+  #unanswered: Delivery[] = [];
+  /** Counts connections; deliveries of earlier ones are sent again by the broker. */
+  #connection = 0;
+  #isSubscribed: boolean;
+  /** The ids of a lost session must be gone from the cursor before new ones can come. */
+  #subscribesLater = false;
+  #trouble: TransientError | null = null;
+  #failures = 0;
+  #refusedTopics: readonly string[] = [];
+  #loweredTopics: readonly string[] = [];
+  #quietSinceMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: MqttOptions) {
+    const address = parseMqttUri(options.uri);
+    this.uri = address.name;
+    this.#address = address;
+    this.#options = options;
+    this.#rows = new MessageRows(options.normalizer);
+    const stored = address.clean ? null : options.cursor;
+    const cursor = stored === null ? null : readCursor(stored);
+    if (stored !== null && cursor === null) {
+      throw new UsageError(`Cannot resume "${this.uri}": its cursor was written by a newer version of the agent`, {
+        tryHint: "agent --version",
+      });
+    }
+    this.#deliveries = new Deliveries(cursor?.ids ?? "", cursor?.usesIdsAgain ?? false);
+    this.#isSubscribed = cursor?.isSubscribed ?? false;
+    this.#clientId = address.clientId ?? cursor?.clientId ?? newClientId(options.nodeId, this.uri);
+    this.#session = new MqttSession({
+      uri: address,
+      connect: {
+        login: loginFor(address, options.login),
+        clientId: this.#clientId,
+        receiveMost: UNANSWERED_MOST,
+        maxPayloadBytes: options.normalizer.maxLineBytes,
+        cwd: options.cwd,
+      },
+      random: options.random ?? Math.random,
+      events: this,
+    });
+  }
+
+  take(block: ReadingBlock, nowMs: number): Taken {
+    const before = block.count;
+    while (this.#head < this.#queue.length && !block.full) this.#append(block, nowMs);
+    if (this.#head === this.#queue.length) this.#clearQueue();
+    this.#options.normalizer.names?.took(block.count - before, false);
+    this.#answer();
+    if (this.hasRoom()) this.#session.read();
+    if (this.#head < this.#queue.length) return { state: "more" };
+    if (this.#trouble !== null && block.count === before) throw this.#trouble;
+    if (!this.#options.once || this.#trouble !== null) return { state: "idle", wakeAtMs: null };
+    const endMs = this.#quietSinceMs + ONCE_IDLE_MS;
+    return endMs <= nowMs ? { state: "ended" } : { state: "idle", wakeAtMs: Number.isFinite(endMs) ? endMs : null };
+  }
+
+  get senderWaits(): boolean {
+    return this.#window.isFull(this.#unanswered.length);
+  }
+
+  cursor(): string | null {
+    if (this.#address.clean) return null;
+    const cursor: MqttCursor = {
+      clientId: this.#clientId,
+      isSubscribed: this.#isSubscribed,
+      ids: this.#deliveries.text(),
+      usesIdsAgain: this.#deliveries.usesIdsAgain,
+    };
+    return writeCursor(cursor);
+  }
+
+  committed(): void {
+    this.hasMoved = false;
+    for (const delivery of this.#taken) delivery.state = "kept";
+    this.#taken = [];
+    this.#answer();
+    if (this.#subscribesLater) this.#session.subscribe();
+    this.#subscribesLater = false;
+    if (this.hasRoom()) this.#session.read();
+  }
+
+  problems(): readonly Problem[] {
+    const found: Problem[] = [];
+    if (this.#refusedTopics.length > 0) {
+      const message = `"${this.uri}": the broker does not let the agent subscribe to ${named(this.#refusedTopics)}`;
+      found.push({ code: "topic_refused", message, try: "agent status" });
+    }
+    if (this.#loweredTopics.length > 0) {
+      const message = `"${this.uri}": the broker gives ${named(this.#loweredTopics)} with QoS 0 only, without acknowledgements: messages are lost when the agent or the network is away`;
+      found.push({ code: "qos_lowered", message, try: "agent status" });
+    }
+    return [...found, ...(this.#options.normalizer.names?.problems() ?? [])];
+  }
+
+  otherTime(timeMs: number): string | null {
+    return this.#options.normalizer.timestamps.otherMeaning(timeMs);
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
+  }
+
+  hasRoom(): boolean {
+    return (
+      this.#queue.length - this.#head < QUEUE.messages &&
+      this.#queuedBytes < QUEUE.bytes &&
+      this.#unanswered.length < UNANSWERED_MOST
+    );
+  }
+
+  message(message: Message): void {
+    const topic = this.#topicOf(message.topic);
+    this.#quietSinceMs = this.#options.now();
+    const { qos, id, again, payload, length } = message;
+    let delivery: Delivery | null = null;
+    if (qos > 0) {
+      const hash = (Bun.hash.crc32(payload) ^ topic.seed ^ length) & 0xffffff;
+      const earlier = this.#deliveries.earlier(id, hash, again);
+      delivery = earlier ?? this.#deliveries.add(id, hash, this.#connection);
+      this.#unanswered.push(delivery);
+      this.#window.received(this.#unanswered.length, this.#quietSinceMs);
+      if (earlier !== null) {
+        this.#deliveries.renew(earlier, this.#connection);
+        this.onReady?.();
+        return;
+      }
+    }
+    this.#queue.push({ message, topic, delivery });
+    this.#queuedBytes += payload.length;
+    this.onReady?.();
+  }
+
+  connected(sessionPresent: boolean, isV5: boolean): "now" | "later" | "not" {
+    this.#connection++;
+    this.#trouble = null;
+    this.#failures = 0;
+    if (sessionPresent) return this.#isSubscribed && !isV5 ? "not" : "now";
+    if (this.#isSubscribed && !this.#address.clean) {
+      this.#options.notice(
+        `The broker of "${this.uri}" has no session of this agent any more: messages that came while it was away are not delivered`,
+      );
+    }
+    this.#isSubscribed = false;
+    if (this.#deliveries.size === 0 || this.#address.clean) {
+      this.#deliveries.forgetAll();
+      return "now";
+    }
+    this.#deliveries.forgetAll();
+    this.#subscribesLater = true;
+    this.#move();
+    return "later";
+  }
+
+  subscribed(refused: readonly string[], lowered: readonly string[]): void {
+    this.#refusedTopics = refused;
+    this.#loweredTopics = lowered.filter((topic) => !refused.includes(topic));
+    this.#quietSinceMs = this.#options.now();
+    if (!this.#isSubscribed) {
+      this.#isSubscribed = true;
+      if (!this.#address.clean) this.#move();
+    }
+    this.onReady?.();
+  }
+
+  down(error: TransientError): void {
+    this.#unanswered = [];
+    this.#subscribesLater = false;
+    this.#failures++;
+    this.#quietSinceMs = Number.POSITIVE_INFINITY;
+    const isFinal = this.#options.once && this.#failures >= MOST_FAILURES;
+    this.#trouble = isFinal ? new TransientError(error.message, { tryHint: error.tryHint, isFinal }) : error;
+    this.onReady?.();
+  }
+
+  #append(block: ReadingBlock, nowMs: number): void {
+    const waiting = this.#queue[this.#head++];
+    if (waiting === undefined) return;
+    const { message, topic, delivery } = waiting;
+    const { payload, retained } = message;
+    const before = block.count;
+    this.#queuedBytes -= payload.length;
+    const isTaken = !isBlank(payload) && (!retained || this.#address.takesRetained);
+    this.#rows.context = topic.context;
+    if (isTaken) this.#rows.append(block, message, nowMs);
+    if (delivery === null) return;
+    delivery.state = block.count > before ? "taken" : "kept";
+    if (delivery.state === "taken") this.#taken.push(delivery);
+  }
+
+  /** Acknowledges the first of those that were not, up to one whose readings are not committed. */
+  #answer(): void {
+    const first = this.#unanswered.findIndex(({ state }) => state !== "kept");
+    const answered = this.#unanswered.splice(0, first < 0 ? this.#unanswered.length : first);
+    if (answered.length === 0) return;
+    for (const delivery of answered) delivery.isAnswered = true;
+    this.#session.acknowledge(answered.map(({ id }) => id));
+    this.#window.answered(answered.length, this.#options.now());
+  }
+
+  #move(): void {
+    this.hasMoved = true;
+    this.onReady?.();
+  }
+
+  #clearQueue(): void {
+    this.#queue = [];
+    this.#head = 0;
+  }
+
+  #topicOf(bytes: Buffer): Topic {
+    const key = bytes.toString("latin1");
+    const known = this.#topics.get(key);
+    if (known !== undefined) return known;
+    const topic = { context: { "@topic": bytes.toString("utf8") }, seed: Bun.hash.crc32(bytes) };
+    if (this.#topics.size >= TOPICS_KEPT) this.#topics.clear();
+    this.#topics.set(key, topic);
+    return topic;
+  }
+}
+
+function named(topics: readonly string[]): string {
+  const shown = topics.slice(0, 3).map((topic) => `"${topic}"`);
+  return shown.join(", ") + (topics.length > 3 ? ` and ${topics.length - 3} more` : "");
+}
