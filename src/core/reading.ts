@@ -19,6 +19,7 @@ export type Malformed = {
 export const MALFORMED_REASONS = [
   "not_json",
   "not_an_object",
+  "not_csv",
   "line_too_long",
   "invalid_utf8",
   "missing_field",

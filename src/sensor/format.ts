@@ -4,7 +4,7 @@
  */
 import type { ReadingBlock } from "../core/reading.ts";
 import type { RecordContext } from "./context.ts";
-import type { Normalizer } from "./row/normalize.ts";
+import type { SourceNormalizers } from "./normalizers.ts";
 
 /** Where an earlier reader of the same stream stopped. */
 export type FormatStart = {
@@ -46,4 +46,4 @@ export interface RecordFormat {
 }
 
 /** `start`: null for a stream from its beginning. */
-export type MakeFormat = (normalizer: Normalizer, start: FormatStart | null) => RecordFormat;
+export type MakeFormat = (normalizers: SourceNormalizers, start: FormatStart | null) => RecordFormat;

@@ -1,19 +1,35 @@
-/** From the parameters of a source's URI (`?format=…`) to what makes its formats. A format is loaded when a source needs it. */
+/** From the parameters of a source's URI (`?format=csv&delimiter=;`) to what makes its formats. A format is loaded when a source needs it. */
 import { didYouMean } from "../core/outside/did-you-mean.ts";
+import type { JsonProblem } from "../core/outside/shape.ts";
+import { CSV_SHAPES, csvContradiction, csvOptions, type GivenCsv } from "./csv/options.ts";
 import type { MakeFormat } from "./format.ts";
+
+/** What a URI says of the format of a source. */
+export type FormatSpec = {
+  readonly name: string;
+  /** What it says of CSV; the map may say more. */
+  readonly csv: GivenCsv;
+};
 
 const FORMATS: Readonly<Record<string, (spec: FormatSpec) => Promise<MakeFormat>>> = {
   ndjson: async () => {
     const { NdjsonFormat } = await import("./lines/ndjson.ts");
-    return (normalizer, start) => new NdjsonFormat(normalizer, start);
+    return ({ typed }, start) => new NdjsonFormat(typed, start);
   },
+  csv: loadCsv,
+  tsv: ({ name, csv }) => loadCsv({ name, csv: { ...csv, delimiter: csv.delimiter ?? "tab" } }),
 };
 
-/** What a URI says of the format of a source. */
-export type FormatSpec = { readonly name: string };
+async function loadCsv(spec: FormatSpec): Promise<MakeFormat> {
+  const { CsvFormat } = await import("./csv/format.ts");
+  return (normalizers, start) => {
+    const csv = csvOptions({}, spec.csv);
+    return new CsvFormat(normalizers.text(csv.decimal), csv, start);
+  };
+}
 
 /** The parameters that `readFormatSpec` understands. */
-export const FORMAT_PARAMETERS: readonly string[] = ["format"];
+export const FORMAT_PARAMETERS: readonly string[] = ["format", ...Object.keys(CSV_SHAPES)];
 
 /** Of the parameters of a URI, those of the format. `refuse` throws, with the reason as a sentence. */
 export function readFormatSpec(
@@ -22,9 +38,37 @@ export function readFormatSpec(
   refuse: (why: string) => never,
 ): FormatSpec {
   const name = parameters.get("format") ?? byDefault;
-  if (Object.hasOwn(FORMATS, name)) return { name };
-  const known = Object.keys(FORMATS);
-  return refuse(`there is no format "${name}" (known: ${known.join(", ")})${didYouMean(name, known)}`);
+  if (!Object.hasOwn(FORMATS, name)) {
+    const known = Object.keys(FORMATS);
+    return refuse(`there is no format "${name}" (known: ${known.join(", ")})${didYouMean(name, known)}`);
+  }
+  const csv = readCsv(parameters, refuse);
+  const [first] = Object.keys(csv);
+  if (first !== undefined && !/^(csv|tsv|auto)$/.test(name)) {
+    return refuse(`${first} is for format=csv, and the format is ${name}`);
+  }
+  return { name, csv };
+}
+
+function readCsv(parameters: URLSearchParams, refuse: (why: string) => never): GivenCsv {
+  const problems: JsonProblem[] = [];
+  const given: Record<string, unknown> = {};
+  for (const [key, shape] of Object.entries(CSV_SHAPES)) {
+    const said = parameters.get(key);
+    if (said === null) continue;
+    const value =
+      key === "skip" && /^\d+$/.test(said)
+        ? Number(said)
+        : key === "columns"
+          ? said.split(",").map((name) => name.trim())
+          : said;
+    given[key] = shape.read(value, key, problems);
+  }
+  const [problem] = problems;
+  if (problem !== undefined) return refuse(`${problem.path} ${problem.what}`);
+  // Each was just read by its shape.
+  const csv = given as GivenCsv;
+  return csvContradiction(csv) === null ? csv : refuse(csvContradiction(csv) ?? "");
 }
 
 /** Loads the format, and nothing else. */

@@ -10,6 +10,7 @@ import { parseHttpUri, placeOf } from "./http/uri.ts";
 import { parseStdinUri, STDIN_FORMAT } from "./lines/stdin-uri.ts";
 import type { Login } from "./mqtt/login.ts";
 import { checkTlsFiles, isSameSession, parseMqttUri } from "./mqtt/uri.ts";
+import type { SourceNormalizers } from "./normalizers.ts";
 import { loadFormat } from "./open-format.ts";
 import type { Normalizer } from "./row/normalize.ts";
 import type { LastTimesOf } from "./row/repeated-times.ts";
@@ -61,7 +62,11 @@ type Scheme = {
   | { readonly isMapped: true; readonly open: (uri: string, options: MappedOptions) => Promise<Source> }
 );
 
-type MappedOptions = SourceOptions & { readonly normalizer: Normalizer };
+type MappedOptions = SourceOptions & {
+  readonly normalizers: SourceNormalizers;
+  /** That of rows with values of JSON. */
+  readonly normalizer: Normalizer;
+};
 
 const MQTT: Scheme = {
   check: (uri, { cwd }) => checkTlsFiles(parseMqttUri(uri), cwd),
@@ -126,11 +131,12 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
   stdin: {
     check: parseStdinUri,
-    open: async (uri, { stdin, normalizer }) => {
+    open: async (uri, { stdin, normalizer, normalizers }) => {
       const { StdinSource } = await import("./lines/stdin.ts");
       const spec = parseStdinUri(uri);
       const source = { stream: stdin(), normalizer, uri };
-      return new StdinSource(spec.name === STDIN_FORMAT ? source : { ...source, format: loadFormat(spec) });
+      if (spec.name === STDIN_FORMAT) return new StdinSource(source);
+      return new StdinSource({ ...source, format: loadFormat(spec).then((make) => make(normalizers, null)) });
     },
     takes: () => "stdin:",
     taken: "input",
@@ -184,7 +190,8 @@ export async function openSource(uri: string, options: SourceOptions): Promise<S
   const scheme = schemeOf(uri);
   scheme.check(uri, options);
   if (!scheme.isMapped) return await scheme.open(uri, options);
-  return await scheme.open(uri, { ...options, normalizer: await normalizerFor(uri, options) });
+  const normalizers = await normalizersFor(uri, options);
+  return await scheme.open(uri, { ...options, normalizers, normalizer: normalizers.typed });
 }
 
 function schemeOf(uri: string): Scheme {
@@ -197,12 +204,12 @@ function schemeOf(uri: string): Scheme {
   return refuse(uri, `there is no such kind of source (known: ${known})`, "agent run --source simulator:");
 }
 
-async function normalizerFor(uri: string, options: SourceOptions): Promise<Normalizer> {
-  const { Normalizer } = await import("./row/normalize.ts");
+async function normalizersFor(uri: string, options: SourceOptions): Promise<SourceNormalizers> {
+  const { SourceNormalizers } = await import("./normalizers.ts");
   const { catalogue, profile, otherProfiles: profiles, maps, lastTimesOf, maxLineBytes } = options;
   const map = maps.of(uri);
   const read = map === null ? {} : { mapping: map.mapping, names: map.names };
-  return new Normalizer({ catalogue, profile, profiles, lastTimesOf, maxLineBytes, ...read });
+  return new SourceNormalizers({ catalogue, profile, profiles, lastTimesOf, maxLineBytes, ...read });
 }
 
 function refuse(uri: string, reason: string, tryHint: string): never {

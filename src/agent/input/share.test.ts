@@ -77,12 +77,14 @@ test("with 100 % malformed input is never a problem, with 0 % always", () => {
   codes();
 });
 
-test("input that looks like CSV is called CSV, and the message names an example of a converter", () => {
+test("input that looks like CSV is called CSV, and the message says what to type", () => {
   const share = new InputShare(0.1);
   take(share, "xxx", "timestamp;value");
   const problem = share.problem("stdin:");
-  expect(problem?.message).toEndWith(
-    "it looks like CSV, which must be converted to JSON lines first, as docs/examples does it",
+  expect(problem?.message).toEndWith("it looks like CSV, which is read as such with --source 'stdin:?format=csv'");
+  expect(problem?.try).toBe("agent run --source 'stdin:?format=csv'");
+  expect(share.problem("stdin:?format=ndjson&map=m.json")?.try).toBe(
+    "agent run --source 'stdin:?map=m.json&format=csv'",
   );
-  expect(problem?.try).toBe("agent tail --stage anomalies");
+  expect(share.problem("mqtt://broker/a")?.try).toBe("agent tail --stage anomalies");
 });

@@ -6,6 +6,7 @@ import type { Log } from "../../core/log/log.ts";
 import type { Problem } from "../../core/problem.ts";
 import { grouped } from "../../core/readable-numbers.ts";
 import type { Malformed, ReadingBlock } from "../../core/reading.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import { NewestShare } from "./newest-share.ts";
 
 export class InputShare {
@@ -48,14 +49,12 @@ export class InputShare {
     if (count === null || first === null) return null;
     const many = `${grouped(count.bad)} of ${grouped(count.rows)}`;
     const when = isAll ? "" : " newest";
-    const csv = looksLikeCsv(first);
-    const hint = csv
-      ? "; it looks like CSV, which must be converted to JSON lines first, as docs/examples does it"
-      : "";
+    const csv = looksLikeCsv(first) ? asCsv(uri) : null;
+    const hint = csv === null ? "" : `; it looks like CSV, which is read as such with --source ${csv}`;
     return {
       code: "input_malformed",
       message: `${many}${when} rows of "${uri}" are malformed, the first: ${first.detail}${hint}`,
-      try: "agent tail --stage anomalies",
+      try: csv === null ? "agent tail --stage anomalies" : `agent run --source ${csv}`,
     };
   }
 
@@ -76,6 +75,13 @@ function firstMalformed(block: ReadingBlock, from: number): Malformed | null {
     if (found !== undefined) return found;
   }
   return null;
+}
+
+/** The source with `format=csv`, as it is typed in a shell; null for one whose format cannot be said. */
+function asCsv(uri: string): string | null {
+  if (!/^(?:stdin|file|http):/.test(uri)) return null;
+  const others = uri.replace(/([?&])format=[^&]*&?/, "$1").replace(/[?&]$/, "");
+  return shellWord(`${others}${others.includes("?") ? "&" : "?"}format=csv`);
 }
 
 function looksLikeCsv({ reason, received }: Malformed): boolean {

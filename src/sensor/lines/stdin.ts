@@ -7,7 +7,7 @@
 import { messageOf, TransientError } from "../../core/errors.ts";
 import type { Problem } from "../../core/problem.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
-import type { MakeFormat, RecordFormat } from "../format.ts";
+import type { RecordFormat } from "../format.ts";
 import type { SourceNames } from "../row/mapped-names.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { TimestampReader } from "../row/timestamp.ts";
@@ -37,7 +37,7 @@ export class StdinSource implements Source {
     readonly uri?: string;
     readonly queueBytes?: number;
     /** Of another format than lines of JSON. */
-    readonly format?: Promise<MakeFormat>;
+    readonly format?: Promise<RecordFormat>;
   }) {
     this.uri = options.uri ?? "stdin:";
     this.#names = options.normalizer.names;
@@ -46,7 +46,7 @@ export class StdinSource implements Source {
     this.#chunks = options.stream[Symbol.asyncIterator]();
     const { format: loading, normalizer } = options;
     if (loading === undefined) this.#begin(new NdjsonFormat(normalizer));
-    else void loading.then((make) => this.#begin(make(normalizer, null)));
+    else void loading.then((format) => this.#begin(format));
   }
 
   take(block: ReadingBlock, nowMs: number): Taken {

@@ -73,7 +73,7 @@ export class Normalizer {
     readonly profile: Profile;
     readonly profiles?: readonly Profile[];
     readonly mapping?: Mapping;
-    readonly names?: MappedNames | null;
+    readonly names?: Pick<MappedNames, "ofSource"> | null;
     readonly lastTimesOf?: LastTimesOf;
     readonly maxLineBytes?: number;
   }) {

@@ -1,0 +1,217 @@
+/**
+ * What precedes the rows of a CSV file: comments with facts (`# Turbine: Site 1`), lines to skip, Excel's `sep=;`, and the names of
+ * the columns, which may be behind a comment sign as well (`# Date and time,Power (kW)`).
+ */
+import { shortened } from "../row/row-problem.ts";
+import { CellReader, sniffDelimiter } from "./cells.ts";
+import { COLUMNS_MOST, type CsvOptions, DELIMITERS } from "./options.ts";
+
+/** With more lines before the first row, what is there counts. */
+export const HEAD_LINES = 20_000;
+const FACTS_MOST = 64;
+const FACT_NAME = 64;
+const FACT_LENGTH = 256;
+
+export type Facts = Readonly<Record<`@head.${string}`, string>>;
+
+export type Head = {
+  readonly delimiter: string;
+  /** What comments begin with; null where the file has none. */
+  readonly comment: string | null;
+  /** The cells of the header as they are there; empty without one. */
+  readonly header: readonly string[];
+  /** Which of the lines they are in: `[first, last]`, or null. */
+  readonly headerAt: readonly [number, number] | null;
+  /** How many lines the head has. */
+  readonly lines: number;
+  readonly facts: Facts;
+  /** Why no row can be read, as a sentence; else null. */
+  readonly problem: string | null;
+};
+
+/** How a head is found: what the user said, and which names the map or a profile knows. */
+export type HeadOptions = { readonly csv: CsvOptions; readonly isKnown: (name: string) => boolean };
+
+/** The head of a file that begins with these lines, or null where more of them are needed. `ended`: there are no more. */
+export function findHead(lines: readonly string[], ended: boolean, options: HeadOptions): Head | null {
+  const { csv } = options;
+  const isLast = ended || lines.length >= HEAD_LINES;
+  const scan = scanLines(lines, csv);
+  const { first, second } = scan;
+  if (first === null) return isLast && ended ? headWith(scan, lines, { csv }) : null;
+  const ofComment = csv.header === "auto" ? commentHeader(scan, lines, options) : null;
+  if (ofComment !== null) return ofComment;
+  if (second === null && !isLast && scan.delimiter === null) return null;
+  const row = second === null ? null : (lines[second] ?? null);
+  const text = lines[first] ?? "";
+  if (csv.header === "none") {
+    const delimiter = scan.delimiter ?? delimiterOfColumns(text, csv);
+    return headWith(scan, lines, { csv, delimiter, lines: first });
+  }
+  const delimiter = scan.delimiter ?? sniffDelimiter(text, row, csv.quote);
+  const found = recordAt(lines, first, new CellReader(delimiter, csv.quote));
+  if (found === null) return isLast ? headWith(scan, lines, { csv, delimiter, problem: UNCLOSED, lines: first }) : null;
+  if (csv.header === "auto" && looksLikeRow(found.cells, options)) {
+    const problem = `there is no header: the file begins with ${JSON.stringify(shortened(text))}; name the columns (header=none&columns=timestamp,temperature), or say that this is the header (header=line)`;
+    return headWith(scan, lines, { csv, delimiter, problem, lines: first });
+  }
+  const headerAt = [first, found.last] as const;
+  return headWith(scan, lines, { csv, delimiter, header: found.cells, headerAt, lines: found.last + 1 });
+}
+
+const UNCLOSED = "the header has a cell in quotes without an end";
+
+type Scan = {
+  readonly comment: string | null;
+  /** Given, or from a line `sep=;`. */
+  readonly delimiter: string | null;
+  /** Lines that may hold facts: comments, and those that are skipped. */
+  readonly notes: readonly number[];
+  readonly comments: readonly number[];
+  /** The first line that is neither, and the next one. */
+  readonly first: number | null;
+  readonly second: number | null;
+};
+
+function scanLines(lines: readonly string[], csv: CsvOptions): Scan {
+  const begin = lines.find((line) => line.trim() !== "") ?? "";
+  const comment = csv.comment ?? (begin.startsWith("#") ? "#" : null);
+  let delimiter = DELIMITERS[csv.delimiter] ?? null;
+  const notes: number[] = [];
+  const comments: number[] = [];
+  const rows: number[] = [];
+  let skipped = 0;
+  for (const [at, line] of lines.entries()) {
+    if (line.trim() === "") continue;
+    const said = rows.length === 0 ? /^"?sep=([,;|\t])"?$/i.exec(line.trimEnd()) : null;
+    if (said !== null) delimiter ??= said[1] ?? null;
+    else if (comment !== null && line.startsWith(comment)) {
+      if (rows.length === 0) notes.push(at);
+      if (rows.length === 0) comments.push(at);
+    } else if (skipped < csv.skip) {
+      skipped++;
+      notes.push(at);
+    } else rows.push(at);
+    if (rows.length === 2) break;
+  }
+  return { comment, delimiter, notes, comments, first: rows[0] ?? null, second: rows[1] ?? null };
+}
+
+/** The last comment before the first row that has as many cells as it. */
+function commentHeader(scan: Scan, lines: readonly string[], options: HeadOptions): Head | null {
+  const { csv } = options;
+  const { first, comment } = scan;
+  if (first === null || comment === null) return null;
+  const row = lines[first] ?? "";
+  for (const at of scan.comments.toReversed()) {
+    const text = withoutSign(lines[at] ?? "", comment);
+    const delimiter = scan.delimiter ?? sniffDelimiter(text, row, csv.quote);
+    const reader = new CellReader(delimiter, csv.quote);
+    const [names, values] = [reader.read(text), reader.read(row)];
+    if (names.kind !== "cells" || values.kind !== "cells" || names.cells.length < 2) continue;
+    const beyond = values.cells.slice(names.cells.length);
+    const isAsLong = names.cells.length <= values.cells.length && beyond.every((cell) => cell === "");
+    if (!isAsLong || !looksLikeRow(values.cells, options) || looksLikeRow(names.cells, options)) continue;
+    return headWith(scan, lines, { csv, delimiter, header: names.cells, headerAt: [at, at], lines: first });
+  }
+  return null;
+}
+
+function withoutSign(line: string, comment: string | null): string {
+  if (comment === null || !line.startsWith(comment)) return line;
+  return line.slice(comment.length).trimStart();
+}
+
+/** The cells of the record that begins in a line, and its last line; null where it has no end. */
+function recordAt(
+  lines: readonly string[],
+  at: number,
+  reader: CellReader,
+): { cells: readonly string[]; last: number } | null {
+  let text = "";
+  for (let last = at; last < lines.length && last < at + 100; last++) {
+    text += `${last === at ? "" : "\n"}${lines[last]}`;
+    const found = reader.read(text);
+    if (found.kind === "cells") return { cells: found.cells, last };
+    if (found.kind === "bad") break;
+  }
+  return null;
+}
+
+/** A date, or a number, and no name that is known. */
+export function looksLikeRow(cells: readonly string[], { isKnown }: HeadOptions): boolean {
+  if (cells.some((cell) => isKnown(cell))) return false;
+  return cells.some((cell) => /^[+-]?[\d.,]*\d(?:e[+-]?\d+)?$/i.test(cell) || /^\d{1,4}[-/.]\d{1,2}[-/.]\d/.test(cell));
+}
+
+function delimiterOfColumns(row: string, { columns, quote }: CsvOptions): string {
+  const fits = ["\t", ";", "|", ","].find((delimiter) => {
+    const found = new CellReader(delimiter, quote).read(row);
+    return found.kind === "cells" && found.cells.length === columns.length && columns.length > 1;
+  });
+  return fits ?? sniffDelimiter(row, null, quote);
+}
+
+type FoundHead = {
+  readonly csv: CsvOptions;
+  readonly delimiter?: string;
+  readonly header?: readonly string[];
+  readonly headerAt?: readonly [number, number];
+  readonly lines?: number;
+  readonly problem?: string;
+};
+
+function headWith(scan: Scan, lines: readonly string[], found: FoundHead): Head {
+  const delimiter = found.delimiter ?? scan.delimiter ?? ",";
+  const notes = scan.notes.filter((at) => at !== found.headerAt?.[0]).map((at) => lines[at] ?? "");
+  const columns = found.csv.header === "none" ? found.csv.columns : (found.header ?? []);
+  const many =
+    columns.length > COLUMNS_MOST ? `the header has ${columns.length} columns, at most ${COLUMNS_MOST} are read` : null;
+  return {
+    delimiter,
+    comment: scan.comment,
+    header: found.header ?? [],
+    headerAt: found.headerAt ?? null,
+    lines: found.lines ?? lines.length,
+    facts: factsOf(notes, scan.comment, delimiter),
+    problem: found.problem ?? many,
+  };
+}
+
+/** `# Turbine: Site 1`, `Station;Uccle`: the first of each name counts. */
+export function factsOf(notes: readonly string[], comment: string | null, delimiter: string): Facts {
+  const facts: Record<`@head.${string}`, string> = {};
+  for (const note of notes) {
+    const text = withoutSign(note, comment).trim();
+    const colon = /^([^:;,|\t]+):(.+)$/.exec(text);
+    const cells = text.split(delimiter);
+    const [name = "", value = ""] = colon?.slice(1) ?? (cells.slice(2).some((cell) => cell.trim() !== "") ? [] : cells);
+    const [key, fact] = [bare(name, delimiter), bare(value, delimiter)];
+    if (key === "" || fact === "" || key.length > FACT_NAME || fact.length > FACT_LENGTH) continue;
+    if (Object.keys(facts).length < FACTS_MOST) facts[`@head.${key}`] ??= fact;
+  }
+  return facts;
+}
+
+/** Without delimiters, blanks and quotes around it. */
+function bare(text: string, delimiter: string): string {
+  const signs = `[\\s${delimiter === "|" ? "\\|" : delimiter}]+`;
+  return text.replace(new RegExp(`^${signs}|${signs}$`, "g"), "").replace(/^"(.*)"$/, "$1");
+}
+
+/** A name for each column: one that is empty or occurs twice gets a number. */
+export function columnNames(header: readonly string[]): readonly string[] {
+  const taken = new Set(header);
+  const used = new Set<string>();
+  return header.map((name, at) => {
+    let unique = name === "" ? `column_${at + 1}` : name;
+    if (name !== "" && !used.has(name)) {
+      used.add(name);
+      return name;
+    }
+    const base = unique;
+    for (let many = 2; used.has(unique) || taken.has(unique); many++) unique = `${base}_${many}`;
+    used.add(unique);
+    return unique;
+  });
+}

@@ -1,0 +1,30 @@
+/** The normalizers of one source: rows of JSON have values with types, rows of CSV have text only. Both read by the source's map. */
+import { Normalizer } from "./row/normalize.ts";
+
+type NormalizerOptions = ConstructorParameters<typeof Normalizer>[0];
+
+export class SourceNormalizers {
+  readonly typed: Normalizer;
+  readonly #options: NormalizerOptions;
+  readonly #text = new Map<string | null, Normalizer>();
+
+  constructor(options: NormalizerOptions) {
+    this.#options = options;
+    this.typed = new Normalizer(options);
+  }
+
+  /** For rows of text: numbers are text. `decimal`: their mark, where it is not as the map says. */
+  text(decimal: "." | "," | null): Normalizer {
+    const known = this.#text.get(decimal);
+    if (known !== undefined) return known;
+    const { mapping, names } = this.typed;
+    const made = new Normalizer({
+      ...this.#options,
+      mapping: { ...mapping, textNumbers: true, decimal: decimal ?? mapping.decimal },
+      // Both are one source, whose names are counted once.
+      names: names === null ? null : { ofSource: () => names },
+    });
+    this.#text.set(decimal, made);
+    return made;
+  }
+}
