@@ -81,6 +81,7 @@ const NUMBERS = one(
 const TEXTS = one(
   ...['""', '"NA"', '"nan"', '"-nan"', '"21.5"', '" 21.5 "', '"-999"', '"0"', '"1"', '"1e2"', '"1e400"', '"spike"'],
   ...['"sp\\u0069ke"', '"größer"', '"a\\u0000b"', '"\\ud800"', '"x\\"y"', `"${"x".repeat(257)}"`, '"wind-turbine"'],
+  ...['"21.5 °C"', '"45%"', '"1 013,2"', '"21,5"', '"1,013.25"', '"na"', '"SPIKE"', '"F"', '"degC"', '" NA "'],
 );
 const TIMES = one(
   ...['"2026-11-23T08:00:00.000Z"', '"2026-11-23 08:00:00"', '"2026-11-23T08:00:01.5+01:00"', '"2026-10-25T02:30:00"'],
@@ -156,7 +157,20 @@ const FOREIGN: Readonly<Record<string, keyof typeof USUAL>> = {
 };
 const NAMES = [...OURS, ...Object.keys(FOREIGN), "timestamp_received", "__proto__", "7", "grön", "k\\u0065y"];
 
-const CONVERSIONS = [{}, { unit: "°F" }, { scale: 1.8, offset: 32 }, { scale: 1e308 }, { scale: -1 }] as const;
+const CONVERSIONS = [
+  ...[{}, { unit: "°F" }, { scale: 1.8, offset: 32 }, { scale: 1e308 }, { scale: -1 }],
+  ...[{ unit_from: "note" }, { unit_from: "ty", unit: "K" }, { words: { spike: 7, na: null, true: 1, "21.5": 2 } }],
+  ...[{ absent: [21.5, "spike"], unit: "°F" }, { decimal: "," }, { decimal: ".", absent: ["nan"] }],
+] as const;
+/** Of fields that are no measures. */
+const OTHER_SAYINGS: Readonly<Record<string, readonly object[]>> = {
+  status_code: [{}, { scale: 2, offset: 1 }, { words: { na: 200, "0": 7, false: null } }, { absent: [200] }],
+  anomaly_flag: [{}, { words: { spike: 1, "0": 1, true: 0 } }, { absent: [1] }],
+  anomaly_type: [{}, { words: { spike: "drift", "1": "one" } }, { absent: ["SPIKE"] }],
+  timestamp: [{}, { absent: ["1970-01-01 00:00:00", 1] }],
+  sensor_id: [{}, { words: { a: "b", "7": "seven" } }, { absent: ["b", 7] }],
+  location: [{}, { words: { "hall 1": "Hall 2" } }],
+};
 
 /** Any map that `parseMapping` takes; what contradicts itself is left out. */
 const anyMap = fc
@@ -171,28 +185,36 @@ const anyMap = fc
     only: fc.boolean(),
     absent: fc.oneof(fc.constant([]), fc.subarray([...ABSENT])),
     text_numbers: fc.boolean(),
+    decimal: one(undefined, undefined, undefined, ",", "."),
+    sayings: fc.nat(3),
+    hasSeveral: fc.boolean(),
   })
-  .map(({ foreign, others, conversion, constants, drop, only, format, zone, ...rest }) => {
-    const values = { sensor_id: "room", latitude: 4, sensor_type: "wind-turbine", location: "roof" } as const;
-    const taken = new Set<string>(constants);
-    const fields: Record<string, unknown> = {};
-    const put = (name: string, to: string, how: object) => {
-      if (taken.has(to)) return;
-      taken.add(to);
-      Object.defineProperty(fields, name, { value: { to, ...how }, enumerable: true });
-    };
-    for (const name of foreign) put(name, FOREIGN[name]!, name === "t" ? conversion : {});
-    for (const name of others) put(name, "pressure", {});
-    const needed = taken.has("timestamp") && taken.has("sensor_id");
-    return {
-      fields,
-      ...(only && needed && { only: "mapped" }),
-      timestamp: { ...(format !== undefined && { format }), ...(zone !== undefined && { zone }) },
-      constants: Object.fromEntries(constants.map((name) => [name, values[name as keyof typeof values]])),
-      drop: drop === "rest" ? drop : drop.filter((name) => !Object.hasOwn(fields, name)),
-      ...rest,
-    };
-  });
+  .map(
+    ({ sayings, hasSeveral, decimal, foreign, others, conversion, constants, drop, only, format, zone, ...rest }) => {
+      const values = { sensor_id: "room", latitude: 4, sensor_type: "wind-turbine", location: "roof" } as const;
+      const taken = new Set<string>(constants);
+      const fields: Record<string, unknown> = {};
+      const put = (name: string, to: string, how: object) => {
+        if (hasSeveral ? Object.hasOwn(values, to) && constants.includes(to as "location") : taken.has(to)) return;
+        taken.add(to);
+        Object.defineProperty(fields, name, { value: { to, ...how }, enumerable: true });
+      };
+      const saying = (to: string) => OTHER_SAYINGS[to]?.[sayings] ?? {};
+      for (const name of foreign) put(name, FOREIGN[name]!, name === "t" ? conversion : saying(FOREIGN[name]!));
+      for (const name of others) put(name, "pressure", {});
+      if (hasSeveral) for (const name of ["temperature", "sensor_id", "status_code"] as const) put(name, name, {});
+      const needed = taken.has("timestamp") && taken.has("sensor_id");
+      return {
+        fields,
+        ...(decimal !== undefined && { decimal }),
+        ...(only && needed && { only: "mapped" }),
+        timestamp: { ...(format !== undefined && { format }), ...(zone !== undefined && { zone }) },
+        constants: Object.fromEntries(constants.map((name) => [name, values[name as keyof typeof values]])),
+        drop: drop === "rest" ? drop : drop.filter((name) => !Object.hasOwn(fields, name)),
+        ...rest,
+      };
+    },
+  );
 
 /** The same fields in every line, now and then with a value that is unusual, in another order, or one of them twice. */
 const stream = anyMap.chain((map) => {
@@ -231,4 +253,51 @@ test("a line gives the same row by a template as by JSON.parse, under any map", 
     { numRuns: cases(800) },
   );
   expect(matched).toBeGreaterThan(cases(200));
+}, 300_000);
+
+/** Few values and few fields, so that a line is often like the one before but for one value. */
+const VALUE_MAPS: readonly object[] = [
+  { fields: { t: { to: "temperature", unit: "°F", absent: [21.5, "na"] }, h: "humidity" }, text_numbers: true },
+  { fields: { t: "temperature", temperature: { to: "temperature", unit: "K" } }, absent: ["na"] },
+  { fields: { t: { to: "temperature", unit_from: "u" } } },
+  { fields: { t: { to: "temperature", words: { na: 0, "1": 7, true: 3 } } }, text_numbers: true },
+  { fields: { t: { to: "temperature", words: { na: null, "": 5 } } }, text_numbers: true },
+  { fields: { t: { to: "temperature", scale: 0.1 } }, decimal: "," },
+  { fields: { t: { to: "temperature", decimal: "," } }, text_numbers: true },
+  { fields: { st: { to: "status_code", scale: 10, absent: [1] }, t: "temperature" } },
+  { fields: { st: { to: "status_code", words: { na: 1 } }, u: { to: "anomaly_type", words: { C: "cold" } } } },
+  { fields: { u: { to: "anomaly_flag", words: { C: 1, F: 0 } }, t: { to: "anomaly_flag", absent: [1] } } },
+  { fields: { id: "sensor_id", sensor_id: "sensor_id", t: "temperature" }, text_numbers: true },
+  { fields: { ts: "timestamp", t: "temperature" }, timestamp: { format: "unix_s" }, decimal: "," },
+  { fields: { ts: "timestamp", t: "temperature" }, timestamp: { format: "unix_s" }, absent: ["NA", 1_700_000_001] },
+];
+const ODD = one("null", '"1"', '"21.5"', '"21,5"', '"na"', '"NA"', '""', "true", '"21.5 °C"', '"1.021"');
+const SMALL = fc.oneof({ weight: 3, arbitrary: one("1", "21.5", "7") }, { weight: 1, arbitrary: ODD });
+
+test("values that mean something else by a map mean the same in a line that is like the one before", () => {
+  const lines = fc.array(
+    fc.tuple(
+      one(0, 0, 1),
+      SMALL,
+      SMALL,
+      one("1", '"1"', '"21.5"'),
+      one('"C"', '"C"', '"F"', '"X"', "null"),
+      one(..."1111223n"),
+    ),
+    { minLength: 4, maxLength: 16 },
+  );
+  matched = 0;
+  fc.assert(
+    fc.property(one(...VALUE_MAPS), lines, (map, given) => {
+      const isUnix = "timestamp" in map;
+      const texts = given.map(([isOther, t, temperature, h, u, st], i) => {
+        const time = isUnix ? (i % 2 ? `"170000000${i % 3}"` : `"170000000${i % 3}.5"`) : '"2026-11-23T08:00:00Z"';
+        const fields = `"sensor_id":"a","${isUnix ? "ts" : "timestamp"}":${time},"t":${t},"u":${u},"st":${st === "n" ? "null" : st},"h":${h}`;
+        return isOther ? `{${fields},"temperature":${temperature}}` : `{${fields}}`;
+      });
+      expectSame(texts, parseMapping(JSON.stringify(map), "map.json", PROFILES));
+    }),
+    { numRuns: cases(600) },
+  );
+  expect(matched).toBeGreaterThan(cases(100));
 }, 300_000);

@@ -92,6 +92,23 @@ test("names of a map that no row has are reported once, after 100 rows, with tho
   expect(source.problems?.()).toEqual([{ code: "map_names_unseen", message: MESSAGE, try: "agent tail --json" }]);
 });
 
+test("of several names for one field, rows need only have one; another one is reported where a name is near", async () => {
+  const several = (name: string) => ({
+    fields: { dev: "sensor_id", ts: "timestamp", Temperature: "temperature", [name]: "temperature" },
+  });
+  for (const [name, message] of [
+    ["t_f", []],
+    ["humidty", ['No row has these names of the map: "humidty" (did you mean humidity?)']],
+  ] as const) {
+    const { reported, stdin } = world(several(name));
+    const feed = new Feed();
+    const source = stdin(feed);
+    feed.push(rows(100));
+    await take(source);
+    expect(reported).toEqual([...message]);
+  }
+});
+
 test("at the end of the input a few rows are enough", async () => {
   const { reported, stdin } = world(MAP);
   const feed = new Feed();

@@ -61,6 +61,7 @@ export class MappedNames {
     // No row had any name: the map may still be right.
     if (this.#others.size === 0 && this.unseen.size === new Set([...fields.keys(), ...drop]).size) return null;
     const hints = [...this.unseen].flatMap((name) => {
+      if (this.#isOneOfSeveral(name) && didYouMean(name, this.#others.keys()) === "") return [];
       const hint = this.#hint(name);
       return hint === "" && !fields.has(name) ? [] : [`"${name}"${hint}`];
     });
@@ -69,6 +70,13 @@ export class MappedNames {
     const which = this.#file === null ? "" : ` "${this.#file}"`;
     const message = `No row has these names of the map${which}: ${hints.slice(0, NAMES_SHOWN).join(", ")}${more}`;
     return { code: "map_names_unseen", message, try: "agent tail --json" };
+  }
+
+  /** Of several names for one of our fields, rows have another one. */
+  #isOneOfSeveral(name: string): boolean {
+    const { fields } = this.#mapping;
+    const to = fields.get(name)?.to;
+    return to !== undefined && fields.entries().some(([other, said]) => said.to === to && !this.unseen.has(other));
   }
 
   /** What was probably meant, of the names that rows have. */
