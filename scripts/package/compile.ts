@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Built } from "../../src/core/version.ts";
 import type { Commit } from "./commit.ts";
+import { sayThatProcIsNeeded } from "./needs-proc.ts";
 
 export const ROOT = join(import.meta.dir, "../..");
 export const TARGETS = [
@@ -51,6 +52,8 @@ export async function compile(outfile: string, target: Target | null, commit: Co
     if (!result.success) throw new AggregateError(result.logs, `Cannot build ${outfile}`);
     // For Windows Bun adds .exe; the names in dist/ are the same on every platform.
     const made = join(folder, target === "windows-x64" ? "agent.exe" : "agent");
+    // Of a C library only glibc needs it; for musl, and for other systems, there is nothing to say.
+    if (/^linux-(?:x64|arm64)$/.test(built.target)) sayThatProcIsNeeded(made);
     chmodSync(made, 0o755);
     renameSync(made, outfile);
   } finally {

@@ -123,6 +123,20 @@ function expectLake(lake: string, count: number): void {
   expect(aggregated.some((row) => typeof row["stddev_temperature"] === "number")).toBe(true);
 }
 
+/** Without /proc, which is the part that a bare `chroot` lacks: musl's binary works, glibc's says what is missing. */
+function withoutProc(root: Root, emulator: readonly string[]) {
+  const { exitCode, stderr } = Bun.spawnSync(["chroot", root.path, ...emulator, "/agent", "--version"], {
+    stderr: "pipe",
+  });
+  return { exitCode, stderr: stderr.toString() };
+}
+
+const NO_PROC = {
+  exitCode: 2,
+  stderr:
+    "ERROR Cannot start: there is no /proc, and the engine needs it (that of the musl binary does not)\n  Try: mount -t proc proc /proc\n",
+};
+
 async function expectVersion(root: Root, target: string): Promise<void> {
   const { code, stdout, stderr } = await root.run(["--version"]);
   expect([code, stderr]).toEqual([0, ""]);
@@ -141,6 +155,7 @@ const HERE = ["--data-dir", "/data", "--store", "dir:/lake"];
 testWith("musl", "versitygw")("linux-x64-musl does all of its work where only musl is", async () => {
   const root = await rootFor("linux-x64-musl");
   await expectVersion(root, "linux-x64-musl");
+  expect(withoutProc(root, [])).toEqual({ exitCode: 0, stderr: "" });
   expect(await root.run(["rules", "test", "/rules"])).toMatchObject({ code: 0 });
   const simulated = ["simulate", "--sensors", "3", "--count", "2000", "--rate", "max", "--seed", "7"];
   expect(await root.run([...simulated, "--out", "sqlite:/source.db"])).toMatchObject({ code: 0 });
@@ -229,6 +244,8 @@ for (const target of ["linux-arm64", "linux-arm64-musl"]) {
   testWith("arm64")(`${target} takes, judges and delivers, under an emulator`, async () => {
     const root = await rootFor(target);
     await expectVersion(root, target);
+    const noProc = target === "linux-arm64" ? NO_PROC : { exitCode: 0, stderr: "" };
+    expect(withoutProc(root, ["/qemu-aarch64"])).toEqual(noProc);
     const source = "simulator:?count=60&sensors=3&rate=max&seed=7&anomaly=0.5";
     expect(await root.run(["run", "--source", source, ...HERE, "--once"])).toMatchObject(DELIVERED);
     expectLake(join(root.path, "lake"), 60);
