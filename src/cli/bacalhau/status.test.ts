@@ -121,8 +121,7 @@ test("an agent that works where no execution is live is an orphan: stop it, a re
   const { code, stdout } = await status(["--executions", orphans]);
   expect(code).toBe(1);
   expect(stdout).toContain("1 node without a live execution, though an agent there sends heartbeats: pump-9\n");
-  expect(stdout).toContain("  Try: docker ps --filter name=bacalhau-\n");
-  expect(stdout).not.toContain("bacalhau job rerun");
+  expect(stdout).toContain("  Try: docker ps --filter name=bacalhau-\n  Try: bacalhau job rerun agent --wait=false\n");
 });
 
 test("what an ops job did is a line a node, and a failure exits 1", async () => {

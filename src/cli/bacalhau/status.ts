@@ -116,19 +116,21 @@ function adviceOf(rows: readonly FleetRow[], { executions }: BacalhauLists, job:
     if (of.length > 0) lines.push("", `${counted(of)} ${words}: ${named(of)}`, ...more);
   };
   const by = (execution: FleetRow["execution"]) => rows.filter((row) => row.execution === execution);
+  // Without the flag the command waits for the end of the daemon, for five minutes.
+  const rerun = `  Try: bacalhau job rerun ${shellWord(job)} --wait=false`;
   const works = ({ report }: FleetRow) => report?.state === "ok" || report?.state === "degraded";
   add(
     by("none").filter(works),
     "without a live execution, though an agent there sends heartbeats",
-    "Bacalhau does not know it any more, and a new one would wait for its lock: on the node, stop it first",
+    "Bacalhau does not know it any more, and a new one would wait for its lock: stop it on the node, then start the new one",
     "  Try: docker ps --filter name=bacalhau-",
+    rerun,
   );
   add(
     by("none").filter((row) => !works(row)),
     "without a live execution",
     "Bacalhau starts nothing there again by itself. A new version of the job starts the agent again on all nodes",
-    // Without the flag the command waits for the end of the daemon, for five minutes.
-    `  Try: bacalhau job rerun ${shellWord(job)} --wait=false`,
+    rerun,
   );
   add(by("away"), "not connected", "Their agents continue. Bacalhau brings what changed within 15 s of their return");
   add(
