@@ -2,50 +2,29 @@
  * One line of JSON to one row of a block: by a template where one matches (template.ts), else by JSON.parse and the
  * normalizer. Both ways give the same rows; only the second can report what is wrong with a line.
  */
-import { CLOSE_BRACE, COMMA, QUOTE, SPACE } from "../../core/ascii.ts";
 import type { MalformedReason, ReadingBlock } from "../../core/reading.ts";
 import { NO_SENSOR } from "../../core/sensor.ts";
 import type { RecordContext } from "../context.ts";
 import type { ForeignRow } from "../row/foreign-row.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import { type RowProblem, shortened } from "../row/row-problem.ts";
-import { templateOf } from "./learn-template.ts";
 import type { Line } from "./line.ts";
-import { keyOf, LineObject, readLine } from "./line-object.ts";
+import { LineObject, readLine } from "./line-object.ts";
+import { flatProvenance } from "./provenance.ts";
 import { type Received, receivedOf } from "./received.ts";
-import { RowWriter } from "./row-writer.ts";
-import { LineScan } from "./scan.ts";
-import type { LineTemplate } from "./template.ts";
-import { type ValueNode, valueTree } from "./tree.ts";
-
-/** Fixed bytes of all templates together; at the limit all are dropped. About 6,000 sensors with 16 identity columns. */
-const TEMPLATE_BYTES = 4 * 1024 * 1024;
-/** Templates of one sensor: a few writers that spell it differently; the oldest is dropped. */
-const PER_SENSOR = 4;
-/** Making a template costs as much as sixteen slow lines, so it must be earned: lines that never match get few. */
-const CREDIT = { start: 32_768, most: 32_768, cost: 64, hit: 8, miss: 1 } as const;
+import { LineTemplates } from "./templates.ts";
 
 export class LineDecoder {
   readonly #normalizer: Normalizer;
   readonly #maxLineBytes: number;
   readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  readonly #scan: LineScan;
-  readonly #rows: RowWriter;
-  readonly #bySensor = new Map<number, LineTemplate[]>();
-  readonly #idKey: Buffer | null;
-  #last: LineTemplate | null = null;
-  #templateBytes = 0;
-  #credit: number = CREDIT.start;
+  readonly #templates: LineTemplates;
 
-  constructor(normalizer: Normalizer) {
+  /** `templates`: of this normalizer; those of all its streams by `templatesOf`. */
+  constructor(normalizer: Normalizer, templates: LineTemplates = new LineTemplates(normalizer)) {
     this.#normalizer = normalizer;
     this.#maxLineBytes = normalizer.maxLineBytes;
-    const { mapping } = normalizer;
-    this.#scan = new LineScan(normalizer.timestamps, mapping.absent);
-    this.#rows = new RowWriter(normalizer, this.#scan);
-    this.#idKey = mapping.constants.has("sensor_id")
-      ? null
-      : Buffer.from(`${JSON.stringify(normalizer.foreignName("sensor_id"))}:`);
+    this.#templates = templates;
   }
 
   /** What is known beside the lines that follow. */
@@ -60,41 +39,7 @@ export class LineDecoder {
   /** Appends the rows of one line, or none for a blank line. */
   decode(block: ReadingBlock, line: Line, nowMs: number): void {
     if (line.paddings > 0) countPadding(block, line);
-    const last = this.#last;
-    let template = line.tooLong ? null : (last?.next ?? null);
-    if (template === null || !template.match(line, this.#scan)) {
-      template = line.tooLong ? null : this.#find(line);
-    }
-    if (template === null || !this.#rows.append(block, line, template)) {
-      this.#decodeSlowly(block, line, nowMs);
-      return;
-    }
-    if (last !== null) last.next = template;
-    this.#last = template;
-    if (this.#credit < CREDIT.most) this.#credit += CREDIT.hit;
-  }
-
-  #find(line: Line): LineTemplate | null {
-    const candidates = this.#bySensor.get(this.#sensorHash(line.bytes, line.from, line.to));
-    if (candidates === undefined) return null;
-    for (const each of candidates) if (each.match(line, this.#scan)) return each;
-    return null;
-  }
-
-  /** Only a hint where to look: a template is then compared byte by byte. */
-  #sensorHash(bytes: Buffer, from: number, to: number): number {
-    if (this.#idKey === null) return 0;
-    const found = bytes.subarray(from, to).indexOf(this.#idKey);
-    if (found < 0) return 0;
-    let at = from + found + this.#idKey.length;
-    while (bytes[at] === SPACE) at++;
-    let hash = 0x811c9dc5;
-    for (at++; at < to; at++) {
-      const code = bytes[at]!;
-      if (code === QUOTE || code === COMMA || code === CLOSE_BRACE) break;
-      hash = Math.imul(hash ^ code, 0x01000193);
-    }
-    return hash;
+    if (line.tooLong || !this.#templates.read(block, line)) this.#decodeSlowly(block, line, nowMs);
   }
 
   #decodeSlowly(block: ReadingBlock, line: Line, nowMs: number): void {
@@ -111,8 +56,9 @@ export class LineDecoder {
     const original = { received, textOf: (name: string) => parsed.textOf(name) };
     const isWhole = this.#normalizer.add(block, parsed.row, nowMs, original);
     // A template has what is fixed in a line: it must be right.
-    if (isWhole && !parsed.hasWords) this.#learnFrom(block, parsed.row, bytes.subarray(from, to));
-    else this.#earn();
+    if (this.#templates.mayLearn(to - from) && isWhole && !parsed.hasWords) {
+      this.#learnFrom(block, parsed.row, Buffer.from(bytes.subarray(from, to)));
+    }
   }
 
   #tooLong(length: number): Refusal {
@@ -138,47 +84,14 @@ export class LineDecoder {
     }
   }
 
-  #earn(): void {
-    this.#credit = Math.min(CREDIT.most, this.#credit + CREDIT.miss);
-  }
-
+  /** `line`: a copy. */
   #learnFrom(block: ReadingBlock, row: ForeignRow, line: Buffer): void {
     const sensor = block.sensor[block.count - 1] ?? NO_SENSOR;
-    this.#earn();
-    if (sensor === NO_SENSOR || this.#credit < CREDIT.cost || line.length * 64 > TEMPLATE_BYTES) return;
-    this.#credit -= CREDIT.cost;
     const plan = this.#normalizer.planOfRow(row);
-    if (plan === null) return;
-    const copy = Buffer.from(line);
-    const root = valueTree(copy.toString("latin1"), (from, to) => keyOf(copy.toString("utf8", from, to)));
-    if (root === null) return;
-    const fields = new Map<string, ValueNode>();
-    for (const name in row) {
-      const node = root.parts?.get(name);
-      if (node === undefined) return;
-      fields.set(name, node);
-    }
-    const rows = [{ sensor, plan, fields }];
-    const template = templateOf({ line: copy, root, rows, fixed: new Set() }, this.#normalizer);
-    if (template === null) return;
-    this.#scan.reserve(template.gaps.length);
-    if (this.#templateBytes + template.size > TEMPLATE_BYTES) this.#dropTemplates();
-    const hash = this.#sensorHash(line, 0, line.length);
-    const known = this.#bySensor.get(hash);
-    if (known === undefined) this.#bySensor.set(hash, [template]);
-    else {
-      if (known.length >= PER_SENSOR) this.#templateBytes -= known.pop()?.size ?? 0;
-      known.unshift(template);
-    }
-    this.#templateBytes += template.size;
-    if (this.#last !== null) this.#last.next = template;
-    this.#last = template;
-  }
-
-  #dropTemplates(): void {
-    this.#bySensor.clear();
-    this.#templateBytes = 0;
-    this.#last = null;
+    const flat = flatProvenance(line, row);
+    if (sensor === NO_SENSOR || plan === null || flat === null) return;
+    const { fields, free } = flat;
+    this.#templates.learn({ line, rows: [{ sensor, plan, fields }], free, isNullable: true });
   }
 }
 

@@ -2,42 +2,44 @@
  * Unknown fields of a reading, as parts of the line that they came from: a run of neighbours is one part, which is cut out of a
  * later line as it is, whatever changed in it.
  */
-import { COMMA } from "../../core/ascii.ts";
 import type { ExtraPart, Gap, Place } from "./template.ts";
-import type { ValueNode } from "./tree.ts";
 
-/** A part of the learnt line, or text. */
-type Piece = string | { readonly from: number; to: number };
+type Span = { readonly from: number; readonly to: number };
 
-/** JSON text of an object, without its closing brace; empty where no field is unknown. */
-export function extraParts(
-  line: Buffer,
-  gaps: readonly Gap[],
-  unknown: readonly (readonly [name: string, node: ValueNode])[],
-): ExtraPart[] {
-  const pieces: Piece[] = [];
-  for (const [name, { from, to }] of unknown) {
-    const key = `${JSON.stringify(name)}:`;
-    const comma = pieces.length === 0 ? "{" : ",";
-    const last = pieces.at(-1);
-    const keyFrom = from - Buffer.byteLength(key);
-    // What is just before a value in a line can only be its key: no gap is there.
-    if (keyFrom < 0 || line.toString("utf8", keyFrom, from) !== key) pieces.push(comma + key, { from, to });
-    else if (typeof last === "object" && last.to === keyFrom - 1 && line[last.to] === COMMA) last.to = to;
-    else pieces.push(comma, { from: keyFrom, to });
+/** `pieces`: text, and values of the line. */
+export function extraParts(line: Buffer, gaps: readonly Gap[], pieces: readonly (string | Span)[]): ExtraPart[] {
+  const merged: (string | Span)[] = [];
+  let between = "";
+  for (const piece of pieces) {
+    if (typeof piece === "string") {
+      between += piece;
+      continue;
+    }
+    const last = merged.at(-1);
+    const { to } = piece;
+    if (typeof last === "object" && isBetween(line, gaps, { from: last.to, to: piece.from, text: between })) {
+      merged[merged.length - 1] = { from: last.from, to };
+    } else merged.push(between, piece);
+    between = "";
   }
   const parts: ExtraPart[] = [];
-  for (const piece of pieces) {
+  for (const piece of [...merged, between]) {
     const part = typeof piece === "string" ? piece : partOf(piece, gaps, line);
     const last = parts.at(-1);
     if (typeof part === "string" && typeof last === "string") parts[parts.length - 1] = last + part;
-    else parts.push(part);
+    else if (part !== "") parts.push(part);
   }
   return parts;
 }
 
+/** Whether all lines have this text there. */
+function isBetween(line: Buffer, gaps: readonly Gap[], { from, to, text }: Span & { readonly text: string }): boolean {
+  const isFixed = from <= to && placeOf(from, gaps).gap === placeOf(to, gaps).gap;
+  return isFixed && to - from < 4 * text.length + 1 && line.toString("utf8", from, to) === text;
+}
+
 /** As text where nothing in it can change. */
-function partOf({ from, to }: Exclude<Piece, string>, gaps: readonly Gap[], line: Buffer): ExtraPart {
+function partOf({ from, to }: Span, gaps: readonly Gap[], line: Buffer): ExtraPart {
   const first = placeOf(from, gaps);
   const last = placeOf(to, gaps);
   return first.gap === last.gap ? line.toString("utf8", from, to) : { from: first, to: last };

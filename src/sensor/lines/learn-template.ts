@@ -1,52 +1,56 @@
 /** From a line that JSON.parse has read as good readings to the template that later lines like it match. */
-import { LOWER_F, LOWER_T, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "../../core/ascii.ts";
+import { LOWER_F, LOWER_T, QUOTE } from "../../core/ascii.ts";
 import type { Field } from "../row/fields.ts";
 import { type Normalizer, type Plan, receivedTimeKey } from "../row/normalize.ts";
 import { extraParts } from "./extra-parts.ts";
-import { plainEnd } from "./scan.ts";
+import type { FieldSource } from "./provenance.ts";
 import { type Gap, LineTemplate, type TemplateRow } from "./template.ts";
 import type { ValueNode } from "./tree.ts";
 
-/** One reading that a line became: in the order in which they were read, its fields, each with its value's place in the line. */
+/** One reading that a line became: its fields, in the order in which they were read. */
 export type LearntRow = {
   readonly sensor: number;
   readonly plan: Plan;
-  readonly fields: ReadonlyMap<string, ValueNode>;
+  readonly fields: ReadonlyMap<string, FieldSource>;
 };
 
 /** What a template is learnt from. `line` is kept: it must be a copy. */
 export type Learnt = {
   readonly line: Buffer;
-  readonly root: ValueNode;
   readonly rows: readonly LearntRow[];
-  /** Values on which more depends than the field that they are: they stay as they are in this line. */
-  readonly fixed: ReadonlySet<ValueNode>;
+  /** Of the values of the line, those that may be others in other lines, in its order. */
+  readonly free: readonly ValueNode[];
+  /** Whether they may be null there. */
+  readonly isNullable: boolean;
 };
 
 /** Null where the line cannot be a model for others: it has values that need more than the scan can do. */
 export function templateOf(learnt: Learnt, normalizer: Normalizer): LineTemplate | null {
-  const { line, root, rows } = learnt;
+  const { line, rows, free, isNullable } = learnt;
   const found = new Map<ValueNode, GapShape>();
-  const fixed = new Set(learnt.fixed);
+  const fixed = new Set<ValueNode>();
+  const mayVary = new Set(free);
   for (const { plan, fields } of rows) {
     if (normalizer.otherNames.isOpenIn(fields)) return null;
-    for (const [name, node] of fields) {
+    for (const [name, source] of fields) {
       const field = plan.fields.get(name);
       if (field === undefined || field.kind === "drop") continue;
       if (field.kind === "identity") {
-        fixed.add(node);
+        for (const part of source) if (typeof part === "object") fixed.add(part);
         continue;
       }
-      const gap = gapOf(field, { line, ...node }, normalizer);
+      const node = onlyValue(source);
+      const gap = node === null ? null : gapOf(field, { line, ...node }, normalizer);
+      if (node === null || gap === null || !mayVary.has(node)) return null;
       const other = found.get(node);
-      if (gap === null || fixed.has(node) || (other !== undefined && !isSame(gap, other))) return null;
-      found.set(node, gap);
+      if (other !== undefined && !isSame(gap, other)) return null;
+      found.set(node, { ...gap, nullable: gap.nullable && isNullable });
     }
   }
-  for (const node of leavesOf(root)) {
+  for (const node of free) {
     if (fixed.has(node) && found.has(node)) return null;
-    if (fixed.has(node) || found.has(node) || !varies({ line, ...node }, true)) continue;
-    found.set(node, { ...PLAIN, kind: "skip", from: node.from, to: node.to });
+    if (fixed.has(node) || found.has(node)) continue;
+    found.set(node, { ...PLAIN, kind: "skip", from: node.from, to: node.to, nullable: isNullable });
   }
   if (found.size === 0) return null;
   const inOrder = [...found].sort(([a], [b]) => a.from - b.from);
@@ -54,6 +58,12 @@ export function templateOf(learnt: Learnt, normalizer: Normalizer): LineTemplate
   const indexOf = new Map(inOrder.map(([node], index) => [node, index]));
   const templateRows = rows.map((row) => rowOf(row, { line, gaps, indexOf }));
   return new LineTemplate(line, gaps, templateRows);
+}
+
+/** The one value that a field is; null where it is none, or more. */
+function onlyValue(source: FieldSource): ValueNode | null {
+  const [only] = source;
+  return source.length === 1 && typeof only === "object" && only.parts === null ? only : null;
 }
 
 type GapShape = Omit<Gap, "index">;
@@ -67,14 +77,15 @@ function rowOf({ sensor, plan, fields }: LearntRow, { line, gaps, indexOf }: Gap
   const at = { timestamp: -1, status: -1, flag: -1, type: -1 };
   const measures: number[] = [];
   const slots: number[] = [];
-  const unknown: [name: string, node: ValueNode][] = [];
-  for (const [name, node] of fields) {
+  const unknown: (string | ValueNode)[] = [];
+  for (const [name, source] of fields) {
     const field = plan.fields.get(name);
     if (field === undefined) {
-      unknown.push([name, node]);
+      unknown.push(`${unknown.length === 0 ? "{" : ","}${JSON.stringify(name)}:`, ...source);
       continue;
     }
-    const index = indexOf.get(node) ?? -1;
+    const node = onlyValue(source);
+    const index = node === null ? -1 : (indexOf.get(node) ?? -1);
     if (field.kind === "measure") {
       measures.push(index);
       slots.push(plan.slots[field.index] ?? -1);
@@ -106,7 +117,7 @@ function gapOf(field: Exclude<Field, { kind: "identity" }>, span: Span, normaliz
   const whole = { ...PLAIN, from, to };
   const inner = { ...PLAIN, from: from + 1, to: to - 1, nullable: false };
   const textual = quoted && (!mapping.textNumbers || !NUMBER.test(line.toString("latin1", from + 1, to - 1)));
-  if (!varies(span, field.kind === "flag")) return null;
+  if (!quoted && field.kind !== "flag" && (line[from] === LOWER_T || line[from] === LOWER_F)) return null;
   const { absent } = mapping;
   const isAbsent = absent.size === 0 ? null : (value: number | string) => absent.has(value);
   switch (field.kind) {
@@ -141,18 +152,6 @@ function gapOf(field: Exclude<Field, { kind: "identity" }>, span: Span, normaliz
 
 function isSame(a: GapShape, b: GapShape): boolean {
   return a.kind === b.kind && a.adjust === b.adjust && a.from === b.from;
-}
-
-function* leavesOf(node: ValueNode): Generator<ValueNode> {
-  if (node.parts === null) yield node;
-  else for (const part of node.parts.values()) yield* leavesOf(part);
-}
-
-/** A number, null, plain text, or a boolean where one is read: the scan can read it where lines differ. */
-function varies({ line, from, to }: Span, orBoolean: boolean): boolean {
-  const code = line[from];
-  if (code === QUOTE) return plainEnd(line, from) === to;
-  return code !== OPEN_BRACE && code !== OPEN_BRACKET && (orBoolean || (code !== LOWER_T && code !== LOWER_F));
 }
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;

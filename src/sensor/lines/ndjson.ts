@@ -5,6 +5,7 @@ import type { FormatStart, RecordFormat } from "../format.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import { LineDecoder } from "./decoder.ts";
 import { LineSplitter } from "./splitter.ts";
+import { templatesOf } from "./templates.ts";
 
 export class NdjsonFormat implements RecordFormat {
   readonly state = null;
@@ -14,7 +15,11 @@ export class NdjsonFormat implements RecordFormat {
   readonly #start: number;
 
   /** `decoder`: one that has learned from other streams of the same source. */
-  constructor(normalizer: Normalizer, start: FormatStart | null = null, decoder = new LineDecoder(normalizer)) {
+  constructor(
+    normalizer: Normalizer,
+    start: FormatStart | null = null,
+    decoder = new LineDecoder(normalizer, templatesOf(normalizer)),
+  ) {
     this.#lines = new LineSplitter(normalizer.maxLineBytes);
     this.#decoder = decoder;
     this.#start = start?.position ?? 0;
@@ -30,6 +35,7 @@ export class NdjsonFormat implements RecordFormat {
 
   read(block: ReadingBlock, nowMs: number): void {
     const lines = this.#lines;
+    this.#decoder.context = this.context;
     while (!block.full && lines.next()) {
       this.#decoder.decode(block, lines, nowMs);
       // A line that was cut at its padding is one record: no position is within it.

@@ -118,11 +118,15 @@ export class LineScan {
   }
 
   /** A value that is not needed: a number, null, a boolean, or plain text. */
-  skipped(bytes: Buffer, from: number): number {
+  skipped(bytes: Buffer, from: number, nullable: boolean): number {
     const code = bytes[from];
     if (code === QUOTE) return plainEnd(bytes, from);
     if (code === LOWER_T) return word(bytes, from, TRUE);
-    return code === LOWER_F ? word(bytes, from, FALSE) : this.numberOrNull(bytes, from);
+    return code === LOWER_F
+      ? word(bytes, from, FALSE)
+      : nullable
+        ? this.numberOrNull(bytes, from)
+        : this.number(bytes, from);
   }
 }
 
@@ -138,6 +142,11 @@ const FALSE = Buffer.from("false");
 function word(bytes: Buffer, from: number, expected: Buffer): number {
   for (let i = 0; i < expected.length; i++) if (bytes[from + i] !== expected[i]) return -1;
   return from + expected.length;
+}
+
+/** Whether a value can be others in later lines: a number, null, a boolean or plain text. */
+export function canVary(bytes: Buffer, { from, to }: { readonly from: number; readonly to: number }): boolean {
+  return bytes[from] !== QUOTE || plainEnd(bytes, from) === to;
 }
 
 /** The position after the closing quote of text without escapes, control characters and anything beyond ASCII. */

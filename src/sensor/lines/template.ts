@@ -152,7 +152,7 @@ function readGap(gap: Gap, bytes: Buffer, at: number, scan: LineScan): number {
       return Number.isNaN(time) || gap.isAbsent?.(value) === true ? -1 : end;
     }
     case "status": {
-      const end = scan.numberOrNull(bytes, at);
+      const end = gap.nullable ? scan.numberOrNull(bytes, at) : scan.number(bytes, at);
       const { value } = scan;
       if (gap.isAbsent?.(value) === true) return -1;
       if (!Number.isNaN(value) && !Number.isSafeInteger(value)) return -1;
@@ -162,15 +162,16 @@ function readGap(gap: Gap, bytes: Buffer, at: number, scan: LineScan): number {
     }
     case "flag": {
       const end = scan.flag(bytes, at);
+      if (Number.isNaN(scan.value) && !gap.nullable) return -1;
       scan.values[index] = scan.value;
       return end;
     }
     case "type": {
-      const end = scan.text(bytes, at);
+      const end = gap.nullable || bytes[at] === QUOTE ? scan.text(bytes, at) : -1;
       if (gap.isAbsent !== null && end >= 0 && gap.isAbsent(textAt(bytes, at, end) ?? "")) return -1;
       return end - at > TYPE_BYTES ? -1 : end;
     }
     case "skip":
-      return scan.skipped(bytes, at);
+      return scan.skipped(bytes, at, gap.nullable);
   }
 }
