@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { isCorruption } from "../buffer/corruption.ts";
 import type { DataDirLock } from "../buffer/disk/agent-lock.ts";
 import { lastTimesOf } from "../buffer/last-times.ts";
+import { sourceState } from "../buffer/source-shares.ts";
 import { BUFFER_FILE, type SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Log } from "../core/log/log.ts";
 import { breathe } from "../core/time/bell.ts";
@@ -74,6 +75,7 @@ async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenA
     const sources = await inputs.sources(buffer.catalogue, {
       nodeId: buffer.nodeId,
       cursor: (uri, isSame) => buffer.cursor(uri, isSame),
+      stateOf: (uri) => sourceState(buffer.db, uri),
       // A buffer that takes the place of a corrupt one knows what it has salvaged.
       lastTimesOf: (sensor, most) => lastTimesOf(joined.parts.buffer, sensor, most),
     });

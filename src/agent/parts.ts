@@ -17,7 +17,7 @@ import type { SensorCatalogue } from "../core/sensor.ts";
 import type { ClockWatch } from "../core/time/clock.ts";
 import { VERSION } from "../core/version.ts";
 import type { LastTimesOf } from "../sensor/row/repeated-times.ts";
-import type { CursorOf, OpenSources } from "../sensor/source.ts";
+import type { CursorOf, OpenSources, StateOf } from "../sensor/source.ts";
 import { Windows } from "../stages/aggregate.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
@@ -47,6 +47,7 @@ import { Troubles } from "./troubles.ts";
 export type Committed = {
   readonly nodeId: string;
   readonly cursor: CursorOf;
+  readonly stateOf: StateOf;
   readonly lastTimesOf: LastTimesOf;
 };
 

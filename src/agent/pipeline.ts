@@ -89,6 +89,7 @@ export class Pipeline {
     this.#waitingSinceMs = before === undefined ? null : before.#waitingSinceMs;
     this.#closed = before === undefined ? false : before.#closed;
     this.#countFrom = parts.buffer.lastSeq + 1;
+    for (const { source } of before?.taps ?? []) source.changeAll?.();
     this.taps =
       before?.taps ??
       parts.sources.map((source) => ({
@@ -263,7 +264,9 @@ export class Pipeline {
 
   #shares(): SourceShare[] {
     return this.taps.filter(hasShare).map(({ source, accepted, refused, flaws }) => {
-      return { uri: source.uri, cursor: source.cursor(), accepted, refused, flaws: [...flaws.values()] };
+      const share = { uri: source.uri, cursor: source.cursor(), accepted, refused, flaws: [...flaws.values()] };
+      const state = source.changes?.();
+      return state === undefined ? share : { ...share, state };
     });
   }
 

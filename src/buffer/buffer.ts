@@ -23,6 +23,8 @@ export type SourceShare = {
   readonly accepted: number;
   readonly refused: number;
   readonly flaws: readonly Flaw[];
+  /** What changed of that which it keeps beside its cursor, by key; null: it is deleted. */
+  readonly state?: ReadonlyMap<string, string | null>;
 };
 
 /** Readings as they were committed: row `i` of the block has seq `firstSeq + i`. */

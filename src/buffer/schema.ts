@@ -78,6 +78,11 @@ const MIGRATIONS: readonly string[] = [
     WHERE start NOT IN (SELECT start FROM window_sensor WHERE NOT json_valid(state)) GROUP BY start;
   DELETE FROM window_sensor;
   `,
+  `
+  -- What a source keeps beside its cursor, where that is too small: the position in each of many files.
+  CREATE TABLE source_state (uri TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (uri, key)) STRICT, WITHOUT ROWID;
+  `,
 ];
 /**
  * The condition of the index `batch_open`. A query that does not say it, word for word, looks at every batch that was ever
@@ -99,6 +104,8 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 export const FLAWS_SINCE = 4;
 /** From this version on the accumulators of a window are one row, of `window_state`; before, they were many of `window_sensor`. */
 export const WINDOW_STATES_SINCE = 7;
+/** From this version on there is the table `source_state`. */
+const SOURCE_STATES_SINCE = 8;
 
 export const BUSY_TIMEOUT_MS = 5_000;
 export const PAGE_BYTES = 4_096;
@@ -139,6 +146,7 @@ const TABLES_SINCE: readonly (readonly [table: string, version: number])[] = [
   ["flaw", 4],
   ["conflict", 6],
   ["window_state", WINDOW_STATES_SINCE],
+  ["source_state", SOURCE_STATES_SINCE],
 ];
 
 /** Why the version in the header cannot be that of this file, or null. */

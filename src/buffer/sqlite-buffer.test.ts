@@ -13,6 +13,7 @@ import { isLocked, lockHolder, tryLock } from "./disk/agent-lock.ts";
 import { lastTimesOf } from "./last-times.ts";
 import { sourcesOf } from "./ledger/holdings.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
+import { sourceState } from "./source-shares.ts";
 import { SqliteBuffer } from "./sqlite-buffer.ts";
 
 let dataDir = "";
@@ -151,6 +152,38 @@ test("a cursor is stored with its readings, and counts add up", () => {
   expect(buffer.cursor("u")).toBe("11");
   expect(buffer.db.query("SELECT accepted, refused FROM source").get()).toEqual({ accepted: 2, refused: 2 });
   buffer.close();
+});
+
+test("what a source keeps beside its cursor is stored with its readings, by key, and null deletes it", () => {
+  const buffer = open();
+  const row: TestRow = { sensor: 1, time: 5, values: [1, 2, 3], kind: "valid", extra: false };
+  const share = { uri: "file:*", cursor: "1", accepted: 1, refused: 0, flaws: [] };
+  const commit = (state: [string, string | null][]) =>
+    buffer.commit(fill(buffer, [row]), facts, [{ ...share, state: new Map(state) }]);
+  commit([
+    ["a", "1"],
+    ["b", "2"],
+  ]);
+  commit([
+    ["b", null],
+    ["c", "3"],
+    ["a", "4"],
+  ]);
+  buffer.db.run("CREATE TRIGGER no BEFORE INSERT ON reading BEGIN SELECT RAISE(ABORT, 'no'); END");
+  expect(() => commit([["a", "9"]])).toThrow();
+  buffer.close();
+  const again = open();
+  expect(sourceState(again.db, "file:*")).toEqual(
+    new Map([
+      ["a", "4"],
+      ["c", "3"],
+    ]),
+  );
+  expect([...sourceState(again.db, "file:x")]).toEqual([]);
+  // Another spelling of the URI takes it over.
+  expect(again.cursor("file:./*", () => true)).toBe("1");
+  expect([...sourceState(again.db, "file:./*").keys()]).toEqual(["a", "c"]);
+  again.close();
 });
 
 test("a source under another spelling of its URI takes over its cursor and its counts", () => {

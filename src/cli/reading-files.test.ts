@@ -38,6 +38,7 @@ async function taken(settings: ReturnType<typeof settingsOf>, types: readonly (s
     nodeId: "node-1",
     mqttLogin: { user: null, password: null, passwordFile: null },
     cursor: () => null,
+    stateOf: () => new Map(),
     lastTimesOf: () => [],
     once: true,
     stdin: () => new Blob([lines.join("\n")]).stream(),

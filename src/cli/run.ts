@@ -168,7 +168,7 @@ export async function startAgent(context: Context, started: Started): Promise<Op
       if (units !== null) log.warn("rules_other_unit", units, { try: "agent rules init rules" });
       return { ...found, profiles: [profile, ...shippedProfiles()] };
     },
-    sources: async (catalogue, { nodeId, cursor, lastTimesOf }) => {
+    sources: async (catalogue, { nodeId, cursor, stateOf, lastTimesOf }) => {
       const { mqttUsername, mqttPassword, mqttPasswordFile } = settings;
       const options: SourceOptions = {
         catalogue,
@@ -178,6 +178,7 @@ export async function startAgent(context: Context, started: Started): Promise<Op
         nodeId,
         mqttLogin: { user: mqttUsername, password: mqttPassword, passwordFile: mqttPasswordFile },
         cursor,
+        stateOf,
         lastTimesOf,
         once,
         cwd,

@@ -15,7 +15,7 @@ import { loadFormat } from "./open-format.ts";
 import type { Normalizer } from "./row/normalize.ts";
 import type { LastTimesOf } from "./row/repeated-times.ts";
 import { parseSimulatorUri } from "./simulator/parameters.ts";
-import type { CursorOf, Source } from "./source.ts";
+import type { CursorOf, Source, StateOf } from "./source.ts";
 import type { SourceMaps } from "./source-maps.ts";
 import { isSameTable, parseSqliteUri, sameTable } from "./sqlite/uri.ts";
 
@@ -29,6 +29,7 @@ export type SourceOptions = {
   readonly otherProfiles: readonly Profile[];
   readonly maps: SourceMaps;
   readonly cursor: CursorOf;
+  readonly stateOf: StateOf;
   readonly lastTimesOf: LastTimesOf;
   /** Take the readings that are there now, and then end. */
   readonly once: boolean;

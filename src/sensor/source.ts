@@ -26,6 +26,13 @@ export interface Source {
   take(block: ReadingBlock, nowMs: number): Taken;
   /** The position after everything that it appended so far: opaque text (≤ 4 KiB), null where it cannot resume. */
   cursor(): string | null;
+  /**
+   * Where a cursor is too small: what changed since the last `committed()` of that which the source must know after a restart, by
+   * key; null deletes. It is committed with the cursor, and after a restart the source is opened with all of it (`StateOf`).
+   */
+  changes?(): ReadonlyMap<string, string | null>;
+  /** The buffer is another one, which may have nothing of it: from now on `changes` has everything, until `committed()`. */
+  changeAll?(): void;
   /** Everything appended before this call is durable. */
   committed(): void;
   /** The cursor changed although nothing was appended: it is committed too, soon. `committed()` ends it. */
@@ -54,3 +61,6 @@ export type OpenSources = readonly Source[];
  * source, whose cursor it then takes over.
  */
 export type CursorOf = (uri: string, isSame?: (other: string) => boolean) => string | null;
+
+/** Everything that `changes` of the source with this URI had, as it was at the last commit. Call it after `CursorOf`. */
+export type StateOf = (uri: string) => ReadonlyMap<string, string>;

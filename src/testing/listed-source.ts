@@ -2,7 +2,7 @@
 import { hashAt, unit } from "../core/random.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
-import type { Source, Taken } from "../sensor/source.ts";
+import type { CursorOf, Source, StateOf, Taken } from "../sensor/source.ts";
 
 const MEASURES = ["temperature", "humidity", "pressure", "vibration", "voltage"];
 export const FIRST_EVENT_MS = Date.UTC(2026, 10, 23, 8);
@@ -24,6 +24,8 @@ export type ListedOptions = {
   /** It cannot call: it is looked at again after a while. */
   readonly polls?: boolean;
   readonly cursor: string | null;
+  /** What it kept beside its cursor: of the same commit. */
+  readonly state?: ReadonlyMap<string, string>;
 };
 
 const POLL_MS = 250;
@@ -42,11 +44,23 @@ export class ListedSource implements Source {
   readonly #slots: number[];
   readonly #labels: number[];
 
+  /** Continues where the buffer says. */
+  static resumed(
+    catalogue: SensorCatalogue,
+    { cursor, stateOf }: { readonly cursor: CursorOf; readonly stateOf: StateOf },
+    options: Omit<ListedOptions, "cursor" | "state">,
+  ): ListedSource {
+    return new ListedSource(catalogue, { ...options, cursor: cursor("listed:"), state: stateOf("listed:") });
+  }
+
   constructor(catalogue: SensorCatalogue, options: ListedOptions) {
     this.#options = options;
     this.#catalogue = catalogue;
     this.uri = options.uri ?? "listed:";
     this.#next = Number(options.cursor ?? "0") + 1;
+    const at = options.state?.get("at");
+    if (options.state !== undefined && options.cursor !== null && at !== options.cursor)
+      throw new Error(`the cursor is ${options.cursor}, and the state beside it ${at}`);
     this.#available = options.now ?? options.count;
     this.#slots = MEASURES.map((name) => catalogue.slotOf(name));
     this.#labels = [0, 1].map((flag) =>
@@ -86,6 +100,10 @@ export class ListedSource implements Source {
 
   cursor(): string {
     return String(this.#next - 1);
+  }
+
+  changes(): ReadonlyMap<string, string> {
+    return new Map([["at", this.cursor()]]);
   }
 
   committed(): void {

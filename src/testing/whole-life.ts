@@ -50,7 +50,7 @@ export async function live({ dataDir, store, count, dies }: LifeOptions): Promis
     settings: resolveSettings({ flags: { "data-dir": dataDir }, env: LIFE_SETTINGS }),
     log: makeLog({ least: "info", secrets: [], now: Date.now, write }),
     store: mortal,
-    sources: (catalogue, { cursor }) => [new ListedSource(catalogue, { count, cursor: cursor("listed:") })],
+    sources: (catalogue, committed) => [ListedSource.resumed(catalogue, committed, { count })],
     stop: new AbortController().signal,
     now: () => FIRST_EVENT_MS,
     // Waits are a thousandth of what they are.

@@ -39,7 +39,7 @@ async function agentOf(
     now: () => FIRST_EVENT_MS + 3_600_000,
     random: () => 0.99,
     rules: (catalogue) => ({ set: builtInRules(catalogue), refused: [] }),
-    sources: (catalogue, { cursor }) => [new ListedSource(catalogue, { count: READINGS, cursor: cursor("listed:") })],
+    sources: (catalogue, committed) => [ListedSource.resumed(catalogue, committed, { count: READINGS })],
   });
   return { opened, store, said, dataDir };
 }

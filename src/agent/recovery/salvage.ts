@@ -10,6 +10,7 @@ import { newEpoch } from "../../buffer/epoch.ts";
 import { Outbox } from "../../buffer/outbox.ts";
 import { DamagedBuffer, type SalvagedBatch } from "../../buffer/salvage/damaged-buffer.ts";
 import { asideDone, setAside } from "../../buffer/salvage/set-aside.ts";
+import { salvageSourceState } from "../../buffer/salvage/source-state.ts";
 import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import { Gzip } from "../../core/bytes/gzip.ts";
 import type { Problem } from "../../core/problem.ts";
@@ -188,13 +189,16 @@ function partsOf(loss: Loss, of: SeqOwner, earlier: readonly EarlierEpoch[]): Lo
   });
 }
 
-/** Carries over cursors, rule sets, losses and earlier epochs. False when the cursors cannot be read. */
+/** Carries over cursors and what sources keep beside them, rule sets, losses and earlier epochs. False when those cannot be read. */
 function carryRest(buffer: SqliteBuffer, damaged: DamagedBuffer, old: OldEpoch & Partial<Recovered>): boolean {
   const cursors = damaged.cursors();
+  const state = salvageSourceState(damaged.db);
   const { kept: _kept, unknown: _unknown, ...epoch } = old;
   buffer.transact(() => {
     const save = buffer.db.query("INSERT INTO source VALUES (?, ?, 0, 0) ON CONFLICT DO NOTHING");
     for (const { uri, cursor } of cursors ?? []) save.run(uri, cursor);
+    const keep = buffer.db.query("INSERT INTO source_state VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
+    for (const { uri, key, value } of state ?? []) keep.run(uri, key, value);
     for (const { version, canonical, since } of damaged.ruleSets()) buffer.rememberRules(version, canonical, since);
     for (const conflict of damaged.conflicts()) recordConflict(buffer.db, conflict);
     const retention = new Retention(buffer);
@@ -208,5 +212,5 @@ function carryRest(buffer: SqliteBuffer, damaged: DamagedBuffer, old: OldEpoch &
     });
     rememberOldEpochs(buffer, [...oldEpochs(damaged), ...before, epoch]);
   });
-  return cursors !== null;
+  return cursors !== null && state !== null;
 }

@@ -41,7 +41,7 @@ async function live(dataDir: string): Promise<Awaited<ReturnType<typeof openAgen
     random: () => 0.99,
     running: () => performance.now(),
     rules: (catalogue) => ({ set: builtInRules(catalogue), refused: [] }),
-    sources: (catalogue, { cursor }) => [new ListedSource(catalogue, { count: COUNT, cursor: cursor("listed:") })],
+    sources: (catalogue, committed) => [ListedSource.resumed(catalogue, committed, { count: COUNT })],
   };
   return await openAgent(inputs);
 }
