@@ -188,6 +188,8 @@ export class Pipeline {
       countFlaw(flaws, flaw);
       if (logged.has(flaw.reason)) continue;
       logged.add(flaw.reason);
+      // As the map says: no one need be warned.
+      if (flaw.reason === "filtered") continue;
       this.#parts.log.warn(
         "flaw",
         `From "${source.uri}": ${flaw.detail}${costOf(flaw)}. The agent counts more of them`,

@@ -29,6 +29,7 @@ export const MALFORMED_REASONS = [
   "unknown_unit",
   "text_too_long",
   "too_many_kinds",
+  "too_many_readings",
 ] as const;
 export type MalformedReason = (typeof MALFORMED_REASONS)[number];
 /**
@@ -36,8 +37,11 @@ export type MalformedReason = (typeof MALFORMED_REASONS)[number];
  * line, which a loss of power leaves in a file.
  */
 export type Flaw = {
-  /** A code for counters: a MalformedReason, `nul_padding`, or `repeated_time`: a local time that occurs twice. */
-  readonly reason: MalformedReason | "nul_padding" | "repeated_time";
+  /**
+   * A code for counters: a MalformedReason, `nul_padding`, `repeated_time` (a local time that occurs twice), or `filtered`: a record
+   * that is no reading because the map says so.
+   */
+  readonly reason: MalformedReason | "nul_padding" | "repeated_time" | "filtered";
   /** The field, by its foreign name: one that the profile or the map knows. Null where it is not about a field. */
   readonly field: string | null;
   /** A sentence for a person, about the first one. */

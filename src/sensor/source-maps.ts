@@ -2,8 +2,8 @@
 import { UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import { loadMapping } from "./map/map-file.ts";
+import { MappedNames } from "./map/mapped-names.ts";
 import type { Mapping } from "./row/fields.ts";
-import { MappedNames } from "./row/mapped-names.ts";
 import { mapFileOf } from "./uri-parameters.ts";
 
 /** What rows are read by; `names`: which of the map's names they have. */

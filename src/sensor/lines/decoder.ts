@@ -9,7 +9,7 @@ import type { ForeignRow } from "../row/foreign-row.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import { type RowProblem, shortened } from "../row/row-problem.ts";
 import type { Line } from "./line.ts";
-import { LineObject, readLine } from "./line-object.ts";
+import { LineObject, LineValue, readLine } from "./line-object.ts";
 import { flatProvenance } from "./provenance.ts";
 import { type Received, receivedOf } from "./received.ts";
 import { LineTemplates } from "./templates.ts";
@@ -49,8 +49,12 @@ export class LineDecoder {
     const parsed = line.tooLong ? this.#tooLong(length) : this.#parse(bytes.subarray(from, to));
     if (parsed === null) return;
     const received = (): Received => receivedOf(line, this.#maxLineBytes);
-    if (!(parsed instanceof LineObject)) {
+    if ("problem" in parsed) {
       block.addMalformed(nowMs, { ...parsed.problem, ...received() });
+      return;
+    }
+    if (this.#normalizer.mapping.shape !== null || parsed instanceof LineValue) {
+      this.#addRecord(block, parsed, nowMs, received);
       return;
     }
     const original = { received, textOf: (name: string) => parsed.textOf(name) };
@@ -61,12 +65,19 @@ export class LineDecoder {
     }
   }
 
+  #addRecord(block: ReadingBlock, parsed: LineObject | LineValue, nowMs: number, received: () => Received): void {
+    const json = (): string => parsed.json;
+    const isFlat = parsed instanceof LineObject;
+    const textOf = (name: string): string => (isFlat ? parsed.textOf(name) : "null");
+    this.#normalizer.addRecord(block, isFlat ? parsed.row : parsed.value, nowMs, { received, textOf, json });
+  }
+
   #tooLong(length: number): Refusal {
     return refusal("line_too_long", `the line has ${length} bytes, at most ${this.#maxLineBytes} are read`);
   }
 
-  /** The object that a line is, or why it is not one; null for a blank line. */
-  #parse(line: Buffer): LineObject | Refusal | null {
+  /** What a line says, or why it cannot be read; null for a blank line. */
+  #parse(line: Buffer): LineObject | LineValue | Refusal | null {
     let text: string;
     try {
       text = this.#utf8.decode(line);
@@ -75,10 +86,7 @@ export class LineDecoder {
       return refusal("invalid_utf8", `the line is not UTF-8${isUtf16 ? ", it begins as UTF-16 does" : ""}`);
     }
     try {
-      const value = readLine(text);
-      if (value instanceof LineObject) return value;
-      const kind = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
-      return refusal("not_an_object", `the line is ${kind}, a JSON object was expected`);
+      return readLine(text);
     } catch (error) {
       return isBlank(text) ? null : notJson(text, error);
     }

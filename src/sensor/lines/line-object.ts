@@ -18,14 +18,14 @@ import {
 } from "../../core/ascii.ts";
 import type { ForeignRow } from "../row/foreign-row.ts";
 import { NOT_FINITE, notFiniteOf } from "../row/not-finite.ts";
-import { type FieldSpan, fieldSpans } from "./spans.ts";
+import { type FieldSpan, fieldSpans, itemSpans } from "./spans.ts";
 
 export class LineObject {
   readonly row: ForeignRow;
   /** The line is not JSON: words in it are numbers that JSON does not have. In `row` they are these numbers. */
   readonly hasWords: boolean;
   /** The line, with such words in quotes. */
-  readonly #json: string;
+  readonly json: string;
   #spans: readonly FieldSpan[] | null = null;
   /** By name, where keys are not what they look like. */
   #texts: ReadonlyMap<string, string> | null = null;
@@ -35,7 +35,7 @@ export class LineObject {
   constructor(row: ForeignRow, json: string, hasWords: boolean) {
     this.row = row;
     this.hasWords = hasWords;
-    this.#json = json;
+    this.json = json;
   }
 
   /** The value of a field as JSON text; of a key that occurs twice, the last one, as JSON.parse. */
@@ -46,16 +46,16 @@ export class LineObject {
     for (let i = 0; i < spans.length; i++) {
       const at = (this.#next + i) % spans.length;
       const { keyFrom, keyTo, from, to } = spans[at]!;
-      if (keyTo - keyFrom !== name.length || !this.#json.startsWith(name, keyFrom)) continue;
+      if (keyTo - keyFrom !== name.length || !this.json.startsWith(name, keyFrom)) continue;
       this.#next = at + 1;
-      return this.#json.slice(from, to);
+      return this.json.slice(from, to);
     }
     return "null";
   }
 
   /** A map of all fields costs four times as much as the rest: only keys with escapes, and keys that occur twice, need it. */
   #look(): readonly FieldSpan[] {
-    const json = this.#json;
+    const json = this.json;
     const spans = fieldSpans(json);
     const isPlain = ({ keyFrom, keyTo }: FieldSpan): boolean => !json.slice(keyFrom, keyTo).includes("\\");
     const arePlain = !json.includes("\\") || spans.every(isPlain);
@@ -64,16 +64,28 @@ export class LineObject {
   }
 }
 
-/** What is not an object is returned as it is. Throws the error of JSON.parse. */
-export function readLine(text: string): LineObject | unknown {
+/** A line that is no object: an array, text, a number. */
+export class LineValue {
+  readonly value: unknown;
+  /** The line, with words in quotes that JSON does not have. */
+  readonly json: string;
+
+  constructor(value: unknown, json: string) {
+    this.value = value;
+    this.json = json;
+  }
+}
+
+/** Throws the error of JSON.parse. */
+export function readLine(text: string): LineObject | LineValue {
   try {
     const value: unknown = JSON.parse(text);
-    return isObject(value) ? new LineObject(value, text, false) : value;
+    return isObject(value) ? new LineObject(value, text, false) : new LineValue(value, text);
   } catch (error) {
     const quoted = withWordsQuoted(text);
     if (quoted === null) throw error;
-    const value: unknown = JSON.parse(quoted);
-    return isObject(value) ? new LineObject(withNumbers(value, text), quoted, true) : value;
+    const value = withNumbers(JSON.parse(quoted), text);
+    return isObject(value) ? new LineObject(value, quoted, true) : new LineValue(value, quoted);
   }
 }
 
@@ -92,15 +104,28 @@ export function keyOf(key: string): string {
   return key.includes("\\") ? String(JSON.parse(`"${key}"`)) : key;
 }
 
-/** The object of the line with its words in quotes; those that are the value of a field become numbers again. */
-function withNumbers(row: Record<string, unknown>, line: string): ForeignRow {
-  const numbers = new Map<string, number | null>();
-  for (const { keyFrom, keyTo, from, to } of fieldSpans(line)) {
-    // A text in quotes does not count.
-    numbers.set(keyOf(line.slice(keyFrom, keyTo)), notFiniteOf(line.slice(from, to)));
+/** The value of the line with its words in quotes; those that are a value become numbers again, but not a text that was in quotes. */
+function withNumbers(value: unknown, line: string): unknown {
+  if (Array.isArray(value)) {
+    const spans = itemSpans(line);
+    return value.map((item, i) => numberAgain(item, line.slice(spans[i]?.from, spans[i]?.to)));
   }
-  for (const [name, number] of numbers) if (number !== null) row[name] = number;
-  return row;
+  if (!isObject(value)) return value;
+  // Of a key that occurs twice, the last value counts.
+  const texts = new Map<string, string>();
+  for (const { keyFrom, keyTo, from, to } of fieldSpans(line)) {
+    texts.set(keyOf(line.slice(keyFrom, keyTo)), line.slice(from, to));
+  }
+  for (const [name, text] of texts) {
+    const read = numberAgain(value[name], text);
+    if (read !== value[name])
+      Object.defineProperty(value, name, { value: read, enumerable: true, configurable: true, writable: true });
+  }
+  return value;
+}
+
+function numberAgain(value: unknown, text: string): unknown {
+  return typeof value === "string" ? (notFiniteOf(text) ?? value) : withNumbers(value, text);
 }
 
 /** Null where there is no such word. */

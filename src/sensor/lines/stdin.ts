@@ -8,7 +8,7 @@ import { messageOf, TransientError } from "../../core/errors.ts";
 import type { Problem } from "../../core/problem.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import type { RecordFormat } from "../format.ts";
-import type { SourceNames } from "../row/mapped-names.ts";
+import type { SourceNames } from "../map/mapped-names.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { TimestampReader } from "../row/timestamp.ts";
 import type { Source, Taken } from "../source.ts";

@@ -5,6 +5,7 @@ import type { Composition, EachPath, RecordShape } from "./record-shape.ts";
 import type { Condition } from "./where.ts";
 
 export type ShapingKeys = {
+  /** The names of fields that the map asks for. */
   readonly fields: Iterable<string>;
   readonly drop: readonly string[];
   readonly where: readonly Condition[];

@@ -22,14 +22,16 @@ export interface Readable {
 }
 
 export type Condition = {
-  /** The fields that it asks for. */
+  /** The fields that a record must have for it to hold. */
   readonly paths: readonly Path[];
   readonly holds: (view: Readable) => boolean;
 };
 
 export function fieldCondition(path: Path, test: FieldTest): Condition {
   const tests = testsOf(test);
-  return { paths: [path], holds: (view) => tests.every((holds) => holds(view.valueOf(path))) };
+  // Undefined is not equal to anything, and like nothing.
+  const isNeeded = !tests.every((holds) => holds(undefined));
+  return { paths: isNeeded ? [path] : [], holds: (view) => tests.every((holds) => holds(view.valueOf(path))) };
 }
 
 type Holds = (value: unknown) => boolean;

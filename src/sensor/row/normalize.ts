@@ -4,16 +4,19 @@
  * what was received. This is the authority: the fast paths (lines/template.ts, sqlite/rows.ts) take only what they read the
  * same way.
  */
+
 import { isObject } from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
 import { RECEIVED_TIME, type ReadingBlock } from "../../core/reading.ts";
 import { CatalogueFullError, IDENTITY_COLUMNS, type IdentityColumn, type SensorCatalogue } from "../../core/sensor.ts";
 import { NO_CONTEXT, type RecordContext } from "../context.ts";
+import type { MappedNames, SourceNames } from "../map/mapped-names.ts";
+import { type RowSink, Shaper } from "../record/shaper.ts";
 import { Draft, readField } from "./draft.ts";
 import { type FieldTable, fieldsOf } from "./field-table.ts";
 import { foreignNamesOf, type Mapping, NO_MAPPING } from "./fields.ts";
 import type { ForeignRow } from "./foreign-row.ts";
-import type { MappedNames, SourceNames } from "./mapped-names.ts";
+import { Labels } from "./labels.ts";
 import { OtherNames } from "./other-names.ts";
 import { type LastTimesOf, RepeatedTimes } from "./repeated-times.ts";
 import { notAnObject, type Original, problemNotes, type RowProblem, tooMuchExtra } from "./row-problem.ts";
@@ -64,8 +67,10 @@ export class Normalizer {
   readonly otherNames: OtherNames;
   readonly #known = new Map<string, KnownSensor>();
   readonly #draft: Draft;
+  /** Null where every record is a flat row. */
+  readonly #shaper: Shaper | null;
   readonly #repeated: RepeatedTimes;
-  #lastLabel = { statusCode: Number.NaN, anomalyFlag: -1, anomalyType: "", handle: -1 } as LastLabel;
+  readonly #labels: Labels;
 
   /** `profile` is for rows whose sensor_type is not the name of one of `profiles`. */
   constructor(options: {
@@ -80,6 +85,7 @@ export class Normalizer {
     this.maxLineBytes = options.maxLineBytes ?? LINE_BYTES;
     this.#extraBytes = Math.max(this.maxLineBytes, LEAST_EXTRA_BYTES);
     this.#catalogue = options.catalogue;
+    this.#labels = new Labels(options.catalogue);
     this.#fallback = options.profile;
     for (const profile of options.profiles ?? []) this.#profiles.set(profile.name, profile);
     this.#profiles.set(options.profile.name, options.profile);
@@ -98,6 +104,8 @@ export class Normalizer {
       return field?.kind === "identity" && field.column === typeColumn;
     });
     this.otherNames = new OtherNames(this.mapping);
+    const append: RowSink["append"] = (block, row, original) => this.#read(block, row, original);
+    this.#shaper = Shaper.of(this.mapping, { append, fields, names: this.names });
   }
 
   /** The foreign names of one of our fields, the one that counts most first. */
@@ -152,14 +160,7 @@ export class Normalizer {
    * of which every field could be read.
    */
   add(block: ReadingBlock, row: ForeignRow, takenAtMs: number, original: Original): boolean {
-    this.names?.see(row);
-    let problem: RowProblem | null;
-    try {
-      problem = this.#append(block, row, original);
-    } catch (error) {
-      if (!(error instanceof CatalogueFullError)) throw error;
-      problem = { reason: "too_many_kinds", detail: error.message };
-    }
+    const problem = this.#read(block, row, original);
     if (problem === null) return this.#draft.problems.size === 0;
     block.addMalformed(takenAtMs, { ...problem, ...original.received() });
     return false;
@@ -170,24 +171,26 @@ export class Normalizer {
    * reading. Without a map that shapes records, the record is a row. Returns as `add`.
    */
   addRecord(block: ReadingBlock, record: unknown, takenAtMs: number, original: Original): boolean {
+    if (this.#shaper !== null) return this.#shaper.add(block, { record, context: this.context, takenAtMs, original });
     if (isObject(record)) return this.add(block, record, takenAtMs, original);
     block.addMalformed(takenAtMs, { ...notAnObject(record), ...original.received() });
     return false;
   }
 
+  /** Appends a reading, or nothing and says why. */
+  #read(block: ReadingBlock, row: ForeignRow, original: Original): RowProblem | null {
+    this.names?.see(row);
+    try {
+      return this.#append(block, row, original);
+    } catch (error) {
+      if (!(error instanceof CatalogueFullError)) throw error;
+      return { reason: "too_many_kinds", detail: error.message };
+    }
+  }
+
   /** The handle of a label; -1 where the catalogue is full. */
   labelOf(statusCode: number | null, anomalyFlag: 0 | 1 | null, anomalyType: string | null): number {
-    const last = this.#lastLabel;
-    if (last.statusCode === statusCode && last.anomalyFlag === anomalyFlag && last.anomalyType === anomalyType)
-      return last.handle;
-    try {
-      const handle = this.#catalogue.internLabel({ statusCode, anomalyFlag, anomalyType });
-      this.#lastLabel = { statusCode, anomalyFlag, anomalyType, handle };
-      return handle;
-    } catch (error) {
-      if (error instanceof CatalogueFullError) return -1;
-      throw error;
-    }
+    return this.#labels.handleOf(statusCode, anomalyFlag, anomalyType);
   }
 
   #append(block: ReadingBlock, row: ForeignRow, original: Original): RowProblem | null {
@@ -214,7 +217,7 @@ export class Normalizer {
       draft.problems.set(name, problem);
     }
     const missing = this.#missing(draft);
-    if (missing !== null) return { reason: "missing_field", detail: `${missing} is missing` };
+    if (missing !== null) return { reason: "missing_field", detail: `${missing} is missing${this.#partsOf(missing)}` };
     if (draft.problems.size > 0) {
       const problem = problemOfAll(draft, plan);
       if (problem !== null) return problem;
@@ -235,6 +238,12 @@ export class Normalizer {
     const id = draft.identity[SENSOR_ID];
     if (id === null || id === "") return this.foreignNames("sensor_id").join(" or ");
     return Number.isNaN(draft.time) ? this.foreignNames("timestamp").join(" or ") : null;
+  }
+
+  /** What a text that is composed needs. */
+  #partsOf(name: string): string {
+    const composed = this.mapping.shape?.compose.find(({ to }) => to === name);
+    return composed === undefined ? "" : `: a part of "${composed.pattern.text}" has no value`;
   }
 
   #write(block: ReadingBlock, draft: Draft, plan: Plan): void {
@@ -270,13 +279,6 @@ export class Normalizer {
     return handle;
   }
 }
-
-type LastLabel = {
-  statusCode: number | null;
-  anomalyFlag: number | null;
-  anomalyType: string | null;
-  handle: number;
-};
 
 function same(a: readonly unknown[], b: readonly unknown[]): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

@@ -12,6 +12,10 @@ export interface Original {
   received(): Received;
   /** The value of a field of the row, as JSON text. */
   textOf(name: string): string;
+  /** All of a record, where its text is here. */
+  json?(): string;
+  /** The name of the unit that a field of the row is in, where the record says so. */
+  unitOf?(name: string): string | undefined;
 }
 
 export function notFinite(original: Original, name: string, value: unknown): RowProblem {

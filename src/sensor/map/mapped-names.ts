@@ -1,20 +1,27 @@
 /**
- * Names in a map that no row has: misspelt, of another case, or a path into an object. Rows of all sources that read by the map
+ * Names in a map that no row has: misspelt, of another case, or a path that leads nowhere. Rows of all sources that read by the map
  * count together, for one map may serve sources of different kinds: a name is reported when each of them has had enough rows.
  */
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Problem } from "../../core/problem.ts";
-import type { Mapping } from "./fields.ts";
+import type { Mapping } from "../row/fields.ts";
+import type { Path } from "./path.ts";
 
 /** A source has shown its names after so many rows; fewer when it ends. */
 const ENOUGH_ROWS = 100;
 /** Names of rows that are remembered, to say which was probably meant. */
 const NAMES_MOST = 500;
 const NAMES_SHOWN = 5;
+/** Levels of objects whose names are remembered. */
+const DEPTH_MOST = 4;
 
 export class MappedNames {
   /** Mapped names that no row has had. */
   readonly unseen: Set<string>;
+  /** Names that are looked for in whole records, by their text. */
+  readonly paths = new Map<string, Path>();
+  /** Names beside those of `fields` that records should have. */
+  readonly #needed = new Set<string>();
   readonly #mapping: Mapping;
   readonly #report: (line: string) => void;
   readonly #file: string | null;
@@ -30,6 +37,27 @@ export class MappedNames {
     this.#file = file;
     // A field that is dropped may well be absent; only where a name is near was another one meant.
     this.unseen = new Set([...mapping.fields.keys(), ...mapping.drop]);
+    const { shape } = mapping;
+    if (shape === null) return;
+    for (const path of [...shape.paths, ...shape.drop]) this.paths.set(path.text, path);
+    const asked = [
+      ...shape.extract.map(({ from }) => from),
+      ...shape.where.flatMap(({ paths }) => paths),
+      ...shape.compose.flatMap(({ parts }) => [...parts.values()]),
+    ];
+    for (const path of asked) {
+      this.paths.set(path.text, path);
+      this.#needed.add(path.text);
+    }
+    for (const { text } of shape.each) this.#needed.add(text);
+    for (const name of this.#needed) this.unseen.add(name);
+    // Known by the source, not by its records.
+    for (const { text, context } of this.paths.values()) if (context !== null) this.unseen.delete(text);
+  }
+
+  /** Names that are taken out of texts: only rows show whether these fit. */
+  get extracted(): readonly string[] {
+    return this.#mapping.shape?.extract.flatMap(({ patterns }) => patterns.flatMap(({ names }) => names)) ?? [];
   }
 
   /** For one more source that reads by this map. */
@@ -43,8 +71,22 @@ export class MappedNames {
   see(name: string, value: unknown): void {
     this.unseen.delete(name);
     const { fields, drop } = this.#mapping;
+    const isObject = typeof value === "object" && value !== null;
+    if (isObject) this.#seeWithin(name, value, 1);
     if (fields.has(name) || drop.has(name) || this.#others.size >= NAMES_MOST) return;
-    if (!this.#others.get(name)) this.#others.set(name, typeof value === "object" && value !== null);
+    if (!this.#others.get(name)) this.#others.set(name, isObject);
+  }
+
+  /** The paths to what is in an object or array. */
+  #seeWithin(path: string, value: object, depth: number): void {
+    for (const [name, inner] of Object.entries(value)) {
+      if (this.#others.size >= NAMES_MOST) return;
+      const text = Array.isArray(value) ? `${path}[${name}]` : `${path}.${name.replaceAll(/[\\.[]/g, "\\$&")}`;
+      const isObject = typeof inner === "object" && inner !== null;
+      if (!this.#mapping.fields.has(text) && !this.#others.get(text)) this.#others.set(text, isObject);
+      if (isObject && depth < DEPTH_MOST && !(Array.isArray(value) && name !== "0"))
+        this.#seeWithin(text, inner, depth + 1);
+    }
   }
 
   /** Called when a source is ready. */
@@ -59,11 +101,12 @@ export class MappedNames {
     if (this.unseen.size === 0 || this.#sources.some(({ isReady }) => !isReady)) return null;
     const { fields, drop } = this.#mapping;
     // No row had any name: the map may still be right.
-    if (this.#others.size === 0 && this.unseen.size === new Set([...fields.keys(), ...drop]).size) return null;
+    const all = new Set([...fields.keys(), ...drop, ...this.#needed]);
+    if (this.#others.size === 0 && this.unseen.size === all.size) return null;
     const hints = [...this.unseen].flatMap((name) => {
       if (this.#isOneOfSeveral(name) && didYouMean(name, this.#others.keys()) === "") return [];
       const hint = this.#hint(name);
-      return hint === "" && !fields.has(name) ? [] : [`"${name}"${hint}`];
+      return hint === "" && !fields.has(name) && !this.#needed.has(name) ? [] : [`"${name}"${hint}`];
     });
     if (hints.length === 0) return null;
     const more = hints.length > NAMES_SHOWN ? `, and ${hints.length - NAMES_SHOWN} more` : "";
@@ -81,12 +124,17 @@ export class MappedNames {
 
   /** What was probably meant, of the names that rows have. */
   #hint(name: string): string {
-    const [first = ""] = name.split(/[.[]/, 1);
-    if (first !== name && this.#others.get(first) === true) {
-      return ` (rows have "${first}", an object: a map names whole fields)`;
+    const extraction = this.#mapping.shape?.extract.find(({ patterns }) =>
+      patterns.some(({ names }) => names.includes(name)),
+    );
+    if (extraction !== undefined) {
+      const all = extraction.patterns.map(({ text }) => `"${text}"`).join(" or ");
+      return ` (no text of "${extraction.from.text}" fits ${all})`;
     }
     const near = didYouMean(name, this.#others.keys());
     if (near !== "") return ` (${near.replace(/^; /, "")})`;
+    const [first = ""] = name.split(/[.[]/, 1);
+    if (first !== name && this.#others.get(first) === true) return ` (rows have "${first}", with other names in it)`;
     const to = this.#mapping.fields.get(name)?.to ?? "";
     return this.#others.has(to) ? ` (rows have "${to}" itself, which is not read while another name leads to it)` : "";
   }
@@ -110,9 +158,25 @@ export class SourceNames {
     else for (const name of unseen) if (Object.hasOwn(row, name)) unseen.delete(name);
   }
 
+  /** A path of `each` that a record has. */
+  found(path: string): void {
+    this.#names.unseen.delete(path);
+  }
+
+  /** `has`: whether a record has a value there. */
+  seePaths(has: (path: Path) => boolean): void {
+    const { unseen, paths } = this.#names;
+    if (unseen.size === 0) return;
+    for (const name of unseen) {
+      const path = paths.get(name);
+      if (path !== undefined && has(path)) unseen.delete(name);
+    }
+  }
+
   /** All names that rows can have, where a table says so. */
   seeAll(names: readonly string[]): void {
     for (const name of names) this.#names.see(name, null);
+    for (const name of this.#names.extracted) this.#names.unseen.delete(name);
     this.#ready();
   }
 

@@ -1,6 +1,6 @@
 /** Values of a record as JSON text, to the letter, by path. The text is one that JSON.parse has read. */
 import { fieldSpans, itemSpans } from "../lines/spans.ts";
-import { isAllRead, type ReadParts, type Segment } from "./path.ts";
+import { isAllRead, type ReadParts, type Segment } from "../map/path.ts";
 
 type Member = { readonly key: string; readonly from: number; readonly to: number };
 

@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import { StdinSource } from "../lines/stdin.ts";
-import { parseMapping } from "../map/map-file.ts";
 import { loadProfile } from "../profile/shipped.ts";
+import { Normalizer } from "../row/normalize.ts";
 import type { Source } from "../source.ts";
 import { SqliteTailSource } from "../sqlite/tail.ts";
+import { parseMapping } from "./map-file.ts";
 import { MappedNames } from "./mapped-names.ts";
-import { Normalizer } from "./normalize.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-names-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -152,16 +152,22 @@ test("without rows there is nothing to say; a map whose names occur is never a p
   expect([good.reported, reads.problems?.()]).toEqual([[], []]);
 });
 
-test("a path into an object, and a name that hides one of ours, are called that", async () => {
+test("a path that leads nowhere, and a name that hides one of ours, are called that", async () => {
   const { reported, stdin } = world({
-    fields: { dev: "sensor_id", ts: "timestamp", "env.t": "temperature", feuchte: "humidity" },
+    fields: {
+      dev: "sensor_id",
+      ts: "timestamp",
+      "env.tmp": "temperature",
+      "env.druck.hPa": "pressure",
+      feuchte: "humidity",
+    },
   });
   const feed = new Feed();
-  feed.push([row(1, { env: { t: 3 } }), row(2, { env: { t: 4 } })]);
+  feed.push([row(1, { env: { temp: 3, p: 1 } }), row(2, { env: { temp: 4, p: 2 } })]);
   feed.push(null);
   await take(stdin(feed));
   expect(reported).toEqual([
-    'No row has these names of the map: "env.t" (rows have "env", an object: a map names whole fields), ' +
+    'No row has these names of the map: "env.tmp" (did you mean env.temp?), "env.druck.hPa" (rows have "env", with other names in it), ' +
       '"feuchte" (rows have "humidity" itself, which is not read while another name leads to it)',
   ]);
 });

@@ -1,0 +1,177 @@
+/**
+ * From a record to rows, by the map: `each`, `extract`, `where`, paths, `compose`, in this order. The readings of one record are in
+ * one block. An item that is no reading is a malformed row of its own; a record of which none is a reading is malformed as a whole.
+ */
+import { isObject } from "../../core/outside/shape.ts";
+import { BLOCK_TEXT_LENGTH, RECORD_READINGS, type ReadingBlock } from "../../core/reading.ts";
+import type { RecordContext } from "../context.ts";
+import type { SourceNames } from "../map/mapped-names.ts";
+import type { RecordShape } from "../map/record-shape.ts";
+import type { FieldTable } from "../row/field-table.ts";
+import type { Mapping } from "../row/fields.ts";
+import { notAnObject, type Original, type RowProblem, shortened } from "../row/row-problem.ts";
+import { itemsOf, type RecordItem, TooManyItems } from "./fan-out.ts";
+import { JsonText } from "./json-text.ts";
+import { Layer } from "./layer.ts";
+import { RecordView } from "./record-view.ts";
+import { packItems } from "./senml.ts";
+import { type Knowledge, ShapedRow } from "./shaped-row.ts";
+
+/** Where rows go. */
+export type RowSink = Knowledge & {
+  /** Appends one reading, or nothing and says why. */
+  readonly append: (
+    block: ReadingBlock,
+    row: Readonly<Record<string, unknown>>,
+    original: Original,
+  ) => RowProblem | null;
+  /** Which of the map's names records have; null where no caller needs them. */
+  readonly names: SourceNames | null;
+};
+
+type BadItem = { readonly view: RecordView; readonly problem: RowProblem };
+
+export class Shaper {
+  readonly #shape: RecordShape;
+  readonly #sink: RowSink;
+
+  constructor(shape: RecordShape, sink: RowSink) {
+    this.#shape = shape;
+    this.#sink = sink;
+  }
+
+  /** Null where every record is a flat row. `fields`: what is read, of the usual profile. */
+  static of(
+    mapping: Mapping,
+    rows: Pick<RowSink, "append" | "names"> & { readonly fields: FieldTable },
+  ): Shaper | null {
+    const { shape, absent } = mapping;
+    if (shape === null) return null;
+    const composed = new Set(shape.compose.map(({ to }) => to));
+    return new Shaper(shape, {
+      append: rows.append,
+      names: rows.names,
+      isKnown: (name) => !composed.has(name) && (rows.fields.get(name)?.kind ?? "drop") !== "drop",
+      isAbsent: (value) => absent.has(value),
+    });
+  }
+
+  /** Returns whether all that is wanted of the record is readings. */
+  add(block: ReadingBlock, input: ShapingInput): boolean {
+    const items = this.#items(input);
+    if (!Array.isArray(items)) return refused(block, input, items);
+    block.makeRoom(items.length);
+    const bad: BadItem[] = [];
+    let readings = 0;
+    let filtered = 0;
+    for (const item of items) {
+      const view = this.#viewOf(item, input.context);
+      if (!this.#isWanted(view)) {
+        filtered++;
+        continue;
+      }
+      const row = new ShapedRow(view, this.#shape, this.#sink);
+      const problem = this.#sink.append(
+        block,
+        row.row,
+        row.original(() => ownText(view)),
+      );
+      if (problem === null) readings++;
+      else bad.push({ view, problem });
+    }
+    if (filtered > 0) countFiltered(block, filtered);
+    if (items.length === 0) countFiltered(block, 1);
+    if (readings === 0 && bad[0] !== undefined) return refused(block, input, problemOf(bad[0], bad.length - 1));
+    for (const each of bad) block.addMalformed(input.takenAtMs, { ...problemOf(each, 0), ...ownText(each.view) });
+    return bad.length === 0;
+  }
+
+  #items(input: ShapingInput): RecordItem[] | RowProblem | "filtered" {
+    const { each, isSenml } = this.#shape;
+    const { record, original } = input;
+    const json = () => jsonOf(record, original);
+    try {
+      if (isSenml) return packItems(record, json, input.takenAtMs);
+      const root = Layer.of(record, json);
+      const whole = { place: "", layers: [root], keys: [], unitOf: null };
+      if (each.length === 0) return isObject(record) ? [whole] : notAnObject(record);
+      const items = itemsOf(root, each, (path) => this.#sink.names?.found(path));
+      if (items !== null)
+        return items.length * lengthAround(items) > BLOCK_TEXT_LENGTH ? tooMuchAround(items.length) : items;
+      if (!this.#isWanted(this.#viewOf(whole, input.context))) return "filtered";
+      const names = each.map(({ text }) => `"${shortened(text)}"`).join(" and ");
+      return { reason: "missing_field", detail: `${names} ${each.length > 1 ? "are" : "is"} missing` };
+    } catch (error) {
+      if (!(error instanceof TooManyItems)) throw error;
+      const detail = `the record has more than ${RECORD_READINGS} readings`;
+      return { reason: "too_many_readings", detail };
+    }
+  }
+
+  #viewOf(item: RecordItem, context: RecordContext): RecordView {
+    const view = new RecordView(item, context);
+    view.extract(this.#shape.extract);
+    this.#sink.names?.seePaths((path) => view.find(path) !== null);
+    return view;
+  }
+
+  #isWanted(view: RecordView): boolean {
+    return this.#shape.where.every(({ holds }) => holds(view));
+  }
+}
+
+export type ShapingInput = {
+  readonly record: unknown;
+  readonly context: RecordContext;
+  readonly takenAtMs: number;
+  readonly original: Original;
+};
+
+function refused(
+  block: ReadingBlock,
+  { takenAtMs, original }: ShapingInput,
+  problem: RowProblem | "filtered",
+): boolean {
+  if (problem === "filtered") countFiltered(block, 1);
+  else block.addMalformed(takenAtMs, { ...problem, ...original.received() });
+  return problem === "filtered";
+}
+
+function countFiltered(block: ReadingBlock, count: number): void {
+  block.addFlaw({ reason: "filtered", field: null, detail: 'the map\'s "where" leaves out records', count });
+}
+
+/** With the place of the item in the record. */
+function problemOf({ view, problem }: BadItem, more: number): RowProblem {
+  const { place } = view.item;
+  if (place === "") return problem;
+  const others = more === 0 ? "" : ` (and ${more} more of its readings)`;
+  return { reason: problem.reason, detail: `${shortened(place)}: ${problem.detail}${others}` };
+}
+
+function ownText(view: RecordView): ReturnType<Original["received"]> {
+  const received = view.received();
+  return { received, encoding: "utf8", bytes: Buffer.byteLength(received) };
+}
+
+/** What is in each of the readings again, in UTF-16 units. */
+function lengthAround(items: readonly RecordItem[]): number {
+  if (items.length < 2) return 0;
+  const around = items[0]?.layers.slice(1) ?? [];
+  return around.reduce((length, { json }) => length + json.text.length, 0);
+}
+
+function tooMuchAround(readings: number): RowProblem {
+  const detail = `the fields around its ${readings} readings, with each of them, are more than ${BLOCK_TEXT_LENGTH} characters`;
+  return { reason: "text_too_long", detail };
+}
+
+/** All of the record, where its text is known by its fields only. */
+function jsonOf(record: unknown, original: Original): JsonText {
+  const all = original.json?.();
+  if (all !== undefined) return new JsonText(all);
+  if (Array.isArray(record)) return new JsonText(`[${record.map((_, i) => original.textOf(String(i))).join(",")}]`);
+  if (!isObject(record)) return new JsonText(JSON.stringify(record) ?? "null");
+  const fields = Object.keys(record).map((name) => `${JSON.stringify(name)}:${original.textOf(name)}`);
+  return new JsonText(`{${fields.join(",")}}`);
+}
