@@ -20,6 +20,7 @@ export const MALFORMED_REASONS = [
   "not_json",
   "not_an_object",
   "not_csv",
+  "not_line_protocol",
   "line_too_long",
   "invalid_utf8",
   "missing_field",

@@ -12,6 +12,10 @@ export type FormatSpec = {
 };
 
 const FORMATS: Readonly<Record<string, (spec: FormatSpec) => Promise<MakeFormat>>> = {
+  influx: async () => {
+    const { InfluxFormat } = await import("./influx/influx-format.ts");
+    return ({ typed }, start) => new InfluxFormat(typed, "ns", start);
+  },
   ndjson: async () => {
     const { NdjsonFormat } = await import("./lines/ndjson.ts");
     return ({ typed }, start) => new NdjsonFormat(typed, start);

@@ -90,9 +90,10 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       if (!once) return;
       refuse(uri, "with --once it would never end; --for ends it", `agent run --source ${shellWord(uri)} --for 1m`);
     },
-    open: async (uri, { http, normalizer, now }) => {
+    open: async (uri, { http, normalizers, now, stateOf }) => {
       const { HttpSource } = await import("./http/source.ts");
-      return new HttpSource({ uri, at: parseHttpUri(uri, http.token !== null), normalizer, now, ...http });
+      const at = parseHttpUri(uri, http.token !== null);
+      return new HttpSource({ uri, at, normalizers, now, state: stateOf(uri), ...http });
     },
     takes: placeOf,
     taken: "path",

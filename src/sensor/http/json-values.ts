@@ -29,15 +29,20 @@ export class JsonValues implements Line {
   paddings = 0;
   readonly #maxBytes: number;
   readonly #keepsArrays: boolean;
+  readonly #isText: boolean;
   #at = 0;
   #inArray = false;
 
-  /** `keepsArrays`: an array is one value, not many. */
-  constructor(bytes: Buffer, { maxBytes, keepsArrays }: { readonly maxBytes: number; readonly keepsArrays: boolean }) {
+  /** `keepsArrays`: an array is one value, not many. `isText`: a value that is neither an object nor an array is a line. */
+  constructor(
+    bytes: Buffer,
+    options: { readonly maxBytes: number; readonly keepsArrays: boolean; readonly isText?: boolean },
+  ) {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#maxBytes = maxBytes;
-    this.#keepsArrays = keepsArrays;
+    this.#maxBytes = options.maxBytes;
+    this.#keepsArrays = options.keepsArrays;
+    this.#isText = options.isText === true;
     if (bytes[0] === BOM && bytes[1] === 0xbb && bytes[2] === 0xbf) this.#at = 3;
     this.#skip();
   }
@@ -97,7 +102,7 @@ export class JsonValues implements Line {
   #end(from: number): number {
     const { bytes } = this;
     const first = bytes[from];
-    if (first === QUOTE) return this.#textEnd(from);
+    if (first === QUOTE && !this.#isText) return this.#textEnd(from);
     if (first !== OPEN_BRACE && first !== OPEN_BRACKET) return this.#wordEnd(from);
     let depth = 0;
     for (let at = from; at < bytes.length; at++) {

@@ -113,7 +113,7 @@ export class HttpAddress {
       headersTimeout: headMs,
       requestTimeout: bodyMs,
       keepAliveTimeout: idleMs,
-      connectionsCheckingInterval: 1_000,
+      connectionsCheckingInterval: Math.min(1_000, headMs),
       maxHeaderSize: headBytes,
     });
     server.maxConnections = connections;

@@ -28,10 +28,10 @@ export function later(status: 429 | 503 | 409, error: string, seconds: number): 
   return refusal(status, error, { "retry-after": String(seconds) });
 }
 
-export function keptReply(tally: Tally): HttpReply {
-  const { accepted, malformed, filtered } = tally;
-  return reply(200, { accepted, malformed, filtered });
+/** `isRepeated`: it was answered before, and nothing was taken again. */
+export function keptReply({ accepted, malformed, filtered }: Tally, isRepeated: boolean): HttpReply {
+  const { status, headers, body } = reply(200, { accepted, malformed, filtered });
+  return { status, headers: isRepeated ? { ...headers, ...REPEATED } : headers, body, error: null };
 }
 
-/** What InfluxDB answers. */
-export const NO_CONTENT: HttpReply = { status: 204, headers: { "x-influxdb-version": "agent" }, body: "", error: null };
+const REPEATED = { "idempotency-replayed": "true" };

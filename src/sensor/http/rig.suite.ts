@@ -1,8 +1,11 @@
 /** A source that listens on a free port of loopback, and an agent's turns by hand: for tests. */
+import { TransientError } from "../../core/errors.ts";
 import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
+import { type BlockReading, readingsOf } from "../../testing/block-readings.ts";
+import { SourceNormalizers } from "../normalizers.ts";
 import { loadProfile } from "../profile/shipped.ts";
-import { Normalizer } from "../row/normalize.ts";
+import { type Mapping, NO_MAPPING } from "../row/fields.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 import { HttpSource, type HttpSourceOptions } from "./source.ts";
 import { parseHttpUri } from "./uri.ts";
@@ -13,6 +16,10 @@ export type RigOptions = {
   readonly limits?: Partial<HttpLimits>;
   readonly maxBodyBytes?: number;
   readonly capacity?: number;
+  readonly mapping?: Mapping;
+  readonly running?: () => number;
+  /** What an earlier source had committed. */
+  readonly state?: ReadonlyMap<string, string>;
 };
 
 export class HttpRig {
@@ -20,29 +27,33 @@ export class HttpRig {
   readonly source: HttpSource;
   /** The rows of each commit. */
   readonly commits: number[] = [];
+  /** What the source keeps, as it was committed. */
+  readonly state: Map<string, string>;
+  readonly readings: BlockReading[] = [];
+  trouble: TransientError | null = null;
   /** While false, nothing is taken and nothing committed. */
   isRunning = true;
   block: ReadingBlock;
   /** Resolves at the next commit. */
   onCommit: () => void = () => undefined;
 
-  constructor({
-    uri = "http://:0/in",
-    token = null,
-    limits = {},
-    maxBodyBytes = 1 << 20,
-    capacity = 1_000,
-  }: RigOptions = {}) {
-    const normalizer = new Normalizer({ catalogue: this.catalogue, profile: loadProfile("environmental") });
+  constructor(given: RigOptions = {}) {
+    const { uri = "http://:0/in", token = null, limits = {}, maxBodyBytes = 1 << 20, capacity = 1_000 } = given;
+    const { mapping = NO_MAPPING, state = new Map<string, string>() } = given;
+    const profile = loadProfile("environmental");
+    const normalizers = new SourceNormalizers({ catalogue: this.catalogue, profile, mapping });
     const options: HttpSourceOptions = {
       uri,
       at: parseHttpUri(uri, token !== null),
-      normalizer,
+      normalizers,
+      state,
       token,
       maxBodyBytes,
       now: () => Date.UTC(2026, 0, 1),
       limits: { ...HTTP_LIMITS, ...limits },
+      ...(given.running && { running: given.running }),
     };
+    this.state = new Map(state);
     this.block = new ReadingBlock(capacity);
     this.source = new HttpSource(options);
     this.source.onReady = () => this.turn();
@@ -55,12 +66,23 @@ export class HttpRig {
   }
 
   turn(): void {
-    while (this.isRunning && this.source.take(this.block, 0).state === "more") this.#commit();
+    this.trouble = null;
+    try {
+      while (this.isRunning && this.source.take(this.block, 0).state === "more") this.#commit();
+    } catch (error) {
+      if (!(error instanceof TransientError)) throw error;
+      this.trouble = error;
+    }
     if (this.isRunning && (this.block.count > 0 || this.source.hasMoved)) this.#commit();
   }
 
   #commit(): void {
     this.commits.push(this.block.count);
+    for (const [key, value] of this.source.changes()) {
+      if (value === null) this.state.delete(key);
+      else this.state.set(key, value);
+    }
+    this.readings.push(...readingsOf(this.block, this.catalogue));
     this.block.clear();
     this.source.committed();
     this.onCommit();

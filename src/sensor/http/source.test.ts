@@ -1,6 +1,15 @@
 /** `http:` with real requests: what is taken, and what is answered when. */
 import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { testWith } from "../../testing/needs.ts";
+import { NO_CONTEXT } from "../context.ts";
+import { loadMapping } from "../map/map-file.ts";
+import { shippedProfiles } from "../profile/shipped.ts";
+import { type Mapping, NO_MAPPING } from "../row/fields.ts";
+import { RequestContexts } from "./request-context.ts";
 import { HttpRig, type RigOptions } from "./rig.suite.ts";
 
 let rig: HttpRig;
@@ -9,6 +18,12 @@ afterEach(() => rig.source.close());
 async function started(options: RigOptions = {}): Promise<string> {
   rig = new HttpRig(options);
   return await rig.listen();
+}
+
+function mapOf(map: object): Mapping {
+  const folder = mkdtempSync(join(tmpdir(), "http-map-"));
+  writeFileSync(join(folder, "map.json"), JSON.stringify(map));
+  return loadMapping("map.json", shippedProfiles(), folder);
 }
 
 const line = (n: number) => `{"sensor_id":"s${n}","timestamp":"2026-01-01T00:00:00Z","temperature":${n}}`;
@@ -65,12 +80,15 @@ test("the answer comes after the commit of the last record, and the records of a
   expect([rig.commits, rig.source.senderWaits]).toEqual([[25], false]);
 });
 
-test("a request of more than 10,000 records is committed in parts, and answered after the last", async () => {
-  const url = await started({ maxBodyBytes: 8 << 20 });
-  expect((await post(url, lines(23_456))).body).toBe(counts(23_456));
-  expect(rig.commits.length).toBe(3);
-  expect(rig.commits.reduce((sum, count) => sum + count, 0)).toBe(23_456);
-});
+testWith("time")(
+  "a request of more than 10,000 records is committed in parts, and answered after the last",
+  async () => {
+    const url = await started({ maxBodyBytes: 8 << 20 });
+    expect((await post(url, lines(23_456))).body).toBe(counts(23_456));
+    expect(rig.commits.length).toBe(3);
+    expect(rig.commits.reduce((sum, count) => sum + count, 0)).toBe(23_456);
+  },
+);
 
 test("a refused sender that is still sending, or is gone, harms no other", async () => {
   const url = await started({ maxBodyBytes: 1_000, limits: { lingerMs: 5 } });
@@ -84,4 +102,56 @@ test("a refused sender that is still sending, or is gone, harms no other", async
   }
   expect((await fetch(url)).status).toBe(405);
   expect((await post(url, line(1))).body).toBe(counts(1));
+});
+
+test("CSV, a form and a query are readings of text", async () => {
+  const url = await started({ uri: "http://:0/in?get=true" });
+  const fields = "sensor_id=a&timestamp=2026-01-01T00:00:00Z&temperature=";
+  const csv = "sensor_id,timestamp,temperature\na,2026-01-01T00:00:00Z,21.5\n";
+  expect((await post(url, csv, { "content-type": "text/csv" })).body).toBe(counts(1));
+  const form = { "content-type": "application/x-www-form-urlencoded" };
+  expect((await post(url, `${fields}22.5`, form)).body).toBe(counts(1));
+  expect((await fetch(`${url}?${fields}23.5`)).status).toBe(200);
+  expect(rig.readings.map(({ identity, measures }) => [identity[0], measures[0]?.[1]])).toEqual([
+    ["a", 21.5],
+    ["a", 22.5],
+    ["a", 23.5],
+  ]);
+});
+
+test("a number, a word and a text alone are a record of one field", async () => {
+  const mapping = mapOf({ fields: { value: "temperature" } });
+  const url = await started({ mapping });
+  for (const body of ["24.5", "on", '"a text"']) expect((await post(url, body)).body).toBe(counts(0, 1));
+  expect(rig.readings.map(({ malformed }) => malformed?.received)).toEqual(["24.5", "on", '"a text"']);
+});
+
+test("a map reads path, query and headers of a request, but no secret", () => {
+  const compose = { sensor_id: "{@query.sensor}-{@path}", location: "{@header.x-room} {@header.authorization}" };
+  const contexts = new RequestContexts(mapOf({ compose, extract: { "@header.device": "{model}/{version}" } }));
+  const head = (query: string, authorization: string) => {
+    const headers = { "x-room": "Hall", authorization, "user-agent": "x" };
+    return { method: "POST", path: "/in", query, headers };
+  };
+  const context = contexts.of(head("sensor=a%20b&other=1", "Bearer secret"));
+  expect(context).toEqual({ "@path": "/in", "@query.sensor": "a b", "@header.x-room": "Hall" });
+  // Templates are found by it.
+  expect(contexts.of(head("other=2&sensor=a+b", "Bearer secret2"))).toBe(context);
+  expect(contexts.of(head("sensor=b", ""))).not.toBe(context);
+  expect(new RequestContexts(NO_MAPPING).of(head("sensor=b", ""))).toBe(NO_CONTEXT);
+});
+
+test("clients of InfluxDB write line protocol to the paths that they know, and get its answers", async () => {
+  const url = await started({ uri: "http://:0/" });
+  const point = "air,sensor_id=a temperature=21 1700000000";
+  expect((await fetch(`${url}ping`)).status).toBe(204);
+  expect((await post(`${url}query?q=CREATE+DATABASE+x`, "")).body).toContain("results");
+  expect((await post(`${url}write?db=x&precision=s`, point)).status).toBe(204);
+  const gzip = { "content-encoding": "gzip", "content-type": "text/plain; charset=utf-8" };
+  expect(
+    (await post(`${url}api/v2/write?org=o&bucket=b&precision=ms`, new Uint8Array(gzipSync(`${point}000`)), gzip))
+      .status,
+  ).toBe(204);
+  expect((await post(`${url}write?precision=days`, point)).status).toBe(400);
+  expect(rig.readings.map(({ time }) => time)).toEqual([1_700_000_000_000, 1_700_000_000_000]);
 });

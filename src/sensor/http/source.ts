@@ -5,46 +5,41 @@
 import { TransientError } from "../../core/errors.ts";
 import type { Problem } from "../../core/problem.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
-import { RECORD_READINGS } from "../../core/reading.ts";
 import type { RecordFormat } from "../format.ts";
-import { LineDecoder } from "../lines/decoder.ts";
-import { NdjsonFormat } from "../lines/ndjson.ts";
-import type { Normalizer } from "../row/normalize.ts";
+import { precisionOf } from "../influx/line-protocol.ts";
+import type { SourceNormalizers } from "../normalizers.ts";
+import type { FormatSpec } from "../open-format.ts";
 import type { Source, Taken } from "../source.ts";
-import { type RequestHead, refusalOfHead } from "./admission.ts";
-import { bodyFormatOf, JsonBody } from "./body-format.ts";
+import { fieldOf, type RequestHead, refusalOfHead } from "./admission.ts";
+import { type Body, BodyFormats } from "./body-format.ts";
+import { type BodyKind, bodyKindOf } from "./body-kind.ts";
 import { HttpFigures } from "./figures.ts";
-import { JsonValues } from "./json-values.ts";
+import { hashOf, isKey, KEY_LIMITS, KeyBook } from "./keys.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 import { addressFor, type Endpoint, type HttpAddress, type PostedRequest } from "./listener.ts";
+import { badPrecision, kindOfPath, NO_CONTENT, NOTHING_TO_DO, type PathKind } from "./paths.ts";
 import { type HttpReply, keptReply, later, refusal } from "./reply.ts";
+import { RequestContexts } from "./request-context.ts";
 import type { HttpUri } from "./uri.ts";
-
-/** A request with more is in several transactions, in order, and answered after the last. */
-const TOGETHER = RECORD_READINGS;
-/** A block grows by so many rows at least. */
-const GROWTH = 1_000;
-
-type Waiting = {
-  readonly request: PostedRequest;
-  readonly format: RecordFormat;
-  readonly timer: Timer;
-  accepted: number;
-  malformed: number;
-  /** Some of its rows are in a block. */
-  isBegun: boolean;
-};
+import { type RequestKey, WaitingRequest } from "./waiting-request.ts";
 
 export type HttpSourceOptions = {
   readonly uri: string;
   readonly at: HttpUri;
-  readonly normalizer: Normalizer;
+  readonly normalizers: SourceNormalizers;
   readonly token: string | null;
   readonly maxBodyBytes: number;
+  /** What was committed of `changes`. */
+  readonly state: ReadonlyMap<string, string>;
   readonly now: () => number;
   readonly running?: () => number;
   readonly limits?: HttpLimits;
 };
+
+/** Ours by their kind, others by what is said of them. */
+type BodySpec = Exclude<BodyKind, "csv" | "tsv"> | "points" | FormatSpec;
+
+const LISTEN_EVERY_MS = 1_000;
 
 export class HttpSource implements Source, Endpoint {
   readonly uri: string;
@@ -55,15 +50,20 @@ export class HttpSource implements Source, Endpoint {
   readonly #limits: HttpLimits;
   readonly #running: () => number;
   readonly #address: HttpAddress;
-  readonly #decoder: LineDecoder;
+  readonly #formats: BodyFormats;
+  readonly #contexts: RequestContexts;
+  readonly #keys: KeyBook;
   readonly #figures = new HttpFigures();
-  readonly #queue: Waiting[] = [];
+  readonly #queue: WaitingRequest[] = [];
   /** Every row of them is in a block that is not committed. */
-  readonly #taken: Waiting[] = [];
+  readonly #taken: WaitingRequest[] = [];
+  /** By key: in the queue, or taken. */
+  readonly #byKey = new Map<string, WaitingRequest>();
   #takenAtMs: number;
   #listenAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: HttpSourceOptions) {
+    const { normalizers } = options;
     this.uri = options.uri;
     this.token = options.token;
     this.maxBodyBytes = options.maxBodyBytes;
@@ -71,7 +71,9 @@ export class HttpSource implements Source, Endpoint {
     this.#limits = options.limits ?? HTTP_LIMITS;
     this.#running = options.running ?? (() => performance.now());
     this.#takenAtMs = this.#running();
-    this.#decoder = new LineDecoder(options.normalizer);
+    this.#formats = new BodyFormats(normalizers);
+    this.#contexts = new RequestContexts(normalizers.typed.mapping);
+    this.#keys = new KeyBook(options.state);
     this.#address = addressFor(options.at, this, this.#limits);
   }
 
@@ -85,7 +87,7 @@ export class HttpSource implements Source, Endpoint {
     return this.#taken.length > 0;
   }
 
-  /** Also a request without a row waits for its answer. */
+  /** A request without a row waits for its answer, too, and its key is kept. */
   get hasMoved(): boolean {
     return this.#taken.length > 0;
   }
@@ -98,15 +100,18 @@ export class HttpSource implements Source, Endpoint {
     while (block.count < capacity) {
       const [first] = this.#queue;
       if (first === undefined) break;
-      if (first.request.isGone && !first.isBegun) {
-        this.#forget(first);
+      if (first.isGone && !first.isBegun) {
+        this.#drop(first);
         continue;
       }
-      if (!this.#read(first, block, nowMs)) break;
+      const isWhole = first.read(block, nowMs);
+      const known = first.known(nowMs);
+      if (first.key !== null && known !== null) this.#keys.set(first.key.key, known);
+      if (!isWhole) break;
       this.#queue.shift();
       this.#taken.push(first);
     }
-    this.#options.normalizer.names?.took(block.count - before, false);
+    this.#options.normalizers.typed.names?.took(block.count - before, false);
     return this.#queue.length > 0 ? { state: "more" } : { state: "idle", wakeAtMs: null };
   }
 
@@ -114,54 +119,66 @@ export class HttpSource implements Source, Endpoint {
     return null;
   }
 
+  changes(): ReadonlyMap<string, string | null> {
+    return this.#keys.changes();
+  }
+
+  changeAll(): void {
+    this.#keys.changeAll();
+  }
+
   committed(): void {
-    for (const { request, timer, accepted, malformed } of this.#taken.splice(0)) {
-      clearTimeout(timer);
+    this.#keys.committed();
+    for (const waiting of this.#taken.splice(0)) {
+      const { accepted, malformed } = waiting.tally;
       this.#figures.took(accepted + malformed, this.#running());
-      request.release();
-      request.answer(keptReply({ accepted, malformed, filtered: 0 }));
+      this.#over(waiting);
+      waiting.answer(waiting.isPoints ? NO_CONTENT : keptReply(waiting.tally, false));
     }
   }
 
   otherTime(timeMs: number): string | null {
-    return this.#options.normalizer.timestamps.otherMeaning(timeMs);
+    return this.#options.normalizers.typed.timestamps.otherMeaning(timeMs);
   }
 
   problems(): readonly Problem[] {
-    return this.#options.normalizer.names?.problems() ?? [];
+    return this.#options.normalizers.typed.names?.problems() ?? [];
   }
 
   close(): void {
     this.#address.leave(this);
-    for (const { timer } of [...this.#queue, ...this.#taken]) clearTimeout(timer);
+    for (const waiting of [...this.#queue, ...this.#taken]) waiting.end();
   }
 
   serves(path: string): "exactly" | "also" | null {
-    return path === this.#options.at.path ? "exactly" : null;
+    const found = kindOfPath(path, this.#options.at.path);
+    if (found === null) return null;
+    return found.isOwn ? "exactly" : "also";
   }
 
   answerOf(head: RequestHead): HttpReply | null {
+    const kind = this.#kindOf(head);
+    if (kind === "ping") return NO_CONTENT;
     const { token, maxBodyBytes } = this;
-    const refused = refusalOfHead(head, { token, maxBodyBytes, methods: ["POST", "PUT"] });
+    const { takesGet } = this.#options.at;
+    const methods = takesGet && kind === "records" ? ["POST", "PUT", "GET"] : ["POST", "PUT"];
+    const refused = refusalOfHead(head, { token, maxBodyBytes, methods });
     if (refused !== null) return refused;
+    if (kind === "query") return NOTHING_TO_DO;
+    const given = new URLSearchParams(head.query).get("precision");
+    if (kind === "points" && precisionOf(given) === null) return badPrecision(given ?? "");
+    const key = head.headers["idempotency-key"];
+    if (key !== undefined && (typeof key !== "string" || !isKey(key))) return BAD_KEY;
     const isStalled = this.#queue.length > 0 && this.#running() - this.#takenAtMs > this.#limits.stalledMs;
     return isStalled ? STALLED : null;
   }
 
   posted(request: PostedRequest): void {
-    if (isBlank(request.bytes)) {
-      request.release();
-      request.answer(refusal(400, "the body is empty"));
-      return;
-    }
-    const format = this.#formatOf(request);
-    format.push(request.bytes);
-    format.end();
-    const timer = setTimeout(() => this.#giveUp(waiting), this.#limits.answerMs);
-    const waiting: Waiting = { request, format, timer, accepted: 0, malformed: 0, isBegun: false };
-    timer.unref();
-    this.#queue.push(waiting);
-    this.onReady?.();
+    const { head } = request;
+    const asked = { ...head, headers: { "content-type": "application/x-www-form-urlencoded" } };
+    void (head.method === "GET"
+      ? this.#post(request, asked, Buffer.from(head.query))
+      : this.#post(request, head, request.bytes));
   }
 
   answered(reply: HttpReply): void {
@@ -170,6 +187,56 @@ export class HttpSource implements Source, Endpoint {
 
   changed(): void {
     this.onReady?.();
+  }
+
+  /** Never throws. */
+  async #post(request: PostedRequest, head: RequestHead, bytes: Buffer): Promise<void> {
+    const spec = this.#specOf(head, bytes);
+    if (typeof spec === "object") await this.#formats.load(spec);
+    const isPoints = spec === "points";
+    const refuse = (reply: HttpReply): void => {
+      request.release();
+      request.answer(reply);
+    };
+    if (isBlank(bytes)) return refuse(refusal(400, "the body is empty"));
+    const key = keyOf(head, bytes);
+    const known = key === null ? null : this.#keys.find(key.key);
+    const same = key === null ? undefined : this.#byKey.get(key.key);
+    const hash = same?.key?.hash ?? known?.hash;
+    if (hash !== undefined && hash !== key?.hash) return refuse(OTHER_BODY);
+    if (same !== undefined) return same.join(request);
+    if (known !== null && known.part === null) return refuse(isPoints ? NO_CONTENT : keptReply(known, true));
+    const body = { bytes, context: this.#contexts.of(head), start: known?.part ?? null };
+    const waiting = new WaitingRequest({
+      request,
+      format: this.#formatOf(spec, head, body),
+      key,
+      isPoints,
+      before: known,
+      lateMs: this.#limits.answerMs,
+      late: (late) => this.#giveUp(late),
+    });
+    if (key !== null) this.#byKey.set(key.key, waiting);
+    this.#queue.push(waiting);
+    this.onReady?.();
+  }
+
+  #kindOf({ path }: RequestHead): PathKind {
+    return kindOfPath(path, this.#options.at.path)?.kind ?? "records";
+  }
+
+  #specOf(head: RequestHead, bytes: Buffer): BodySpec {
+    const { format, specOf } = this.#options.at;
+    if (this.#kindOf(head) === "points" && typeof format === "string") return "points";
+    if (typeof format === "object") return format.name === "influx" ? "points" : format;
+    const kind = format === "auto" ? bodyKindOf(head, bytes) : format;
+    return kind === "csv" || kind === "tsv" ? specOf(kind) : kind;
+  }
+
+  #formatOf(spec: BodySpec, { query }: RequestHead, body: Body): RecordFormat {
+    if (typeof spec === "object") return this.#formats.others(body, spec);
+    if (spec !== "points") return this.#formats.records(body, spec);
+    return this.#formats.points(body, precisionOf(new URLSearchParams(query).get("precision")) ?? "ns");
   }
 
   #listen(): void {
@@ -182,51 +249,37 @@ export class HttpSource implements Source, Endpoint {
     if (refused !== null) throw new TransientError(refused, { tryHint: "ss -ltnp" });
   }
 
-  /** Appends its rows; true when all of them are in this block or an earlier one. */
-  #read(waiting: Waiting, block: ReadingBlock, nowMs: number): boolean {
-    const { format } = waiting;
-    const before = block.count;
-    const malformed = block.malformed.size;
-    waiting.isBegun = true;
-    for (;;) {
-      format.read(block, nowMs);
-      const rows = block.count - before;
-      if (format.done || rows >= TOGETHER || block.count < block.capacity) break;
-      block.makeRoom(Math.min(Math.max(GROWTH, rows), TOGETHER - rows));
-    }
-    const refused = block.malformed.size - malformed;
-    waiting.malformed += refused;
-    waiting.accepted += block.count - before - refused;
-    return format.done;
-  }
-
-  #formatOf({ head, bytes }: PostedRequest): RecordFormat {
-    const { normalizer } = this.#options;
-    if (bodyFormatOf(head, bytes) === "ndjson") return new NdjsonFormat(normalizer, null, this.#decoder);
-    const values = new JsonValues(bytes, { maxBytes: normalizer.maxLineBytes, keepsArrays: false });
-    return new JsonBody(values, this.#decoder);
-  }
-
   /** The sender has waited for long enough. What is in a block will be committed all the same. */
-  #giveUp(waiting: Waiting): void {
-    waiting.request.answer(STALLED);
-    if (!waiting.isBegun) this.#forget(waiting);
+  #giveUp(waiting: WaitingRequest): void {
+    waiting.answer(STALLED);
+    if (!waiting.isBegun) this.#drop(waiting);
   }
 
-  #forget(waiting: Waiting): void {
-    clearTimeout(waiting.timer);
+  /** Nothing of it was taken. */
+  #drop(waiting: WaitingRequest): void {
     const at = this.#queue.indexOf(waiting);
     if (at >= 0) this.#queue.splice(at, 1);
-    waiting.request.release();
+    this.#over(waiting);
+  }
+
+  #over(waiting: WaitingRequest): void {
+    waiting.end();
+    if (waiting.key !== null) this.#byKey.delete(waiting.key.key);
   }
 }
 
-const LISTEN_EVERY_MS = 1_000;
 const STALLED = later(
   503,
   "the agent can keep no more readings now, its disk or its buffer is full; send again later",
   10,
 );
+const BAD_KEY = refusal(400, `the Idempotency-Key is 1 to ${KEY_LIMITS.characters} visible characters, once`);
+const OTHER_BODY = refusal(422, "the Idempotency-Key was used for another request; each request needs its own");
+
+function keyOf(head: RequestHead, bytes: Buffer): RequestKey | null {
+  const key = fieldOf(head.headers, "idempotency-key");
+  return key === null ? null : { key, hash: hashOf(head, bytes) };
+}
 
 function isBlank(bytes: Buffer): boolean {
   for (const byte of bytes) if (byte > 0x20) return false;

@@ -8,8 +8,8 @@ import { shellWord } from "../../core/shell-word.ts";
 import { FORMAT_PARAMETERS, type FormatSpec, readFormatSpec } from "../open-format.ts";
 import { MAP_PARAMETER, readSourceUri, refuseUri, textParameters } from "../uri-parameters.ts";
 
-/** Formats of a body that this source reads itself, beside those of every source. */
-const OWN_FORMATS = ["auto", "json"] as const;
+/** `auto`: each request says it, by its Content-Type or its first bytes. The others are read only here, beside those of every source. */
+const OWN_FORMATS = ["auto", "json", "text"] as const;
 type OwnFormat = (typeof OWN_FORMATS)[number];
 
 export type HttpUri = {
@@ -17,15 +17,19 @@ export type HttpUri = {
   readonly port: number;
   /** Begins with `/`. */
   readonly path: string;
-  /** `auto`: each request says it, by its Content-Type or its first bytes. */
   readonly format: OwnFormat | FormatSpec;
+  /** What the URI says of a format that a request chooses. */
+  readonly specOf: (format: "csv" | "tsv") => FormatSpec;
   /** Every machine that reaches the address may send, without a token. */
   readonly isOpen: boolean;
+  /** GET requests are taken too: the query is the record. */
+  readonly takesGet: boolean;
 };
 
+const FLAG = choice(["true", "false"]);
 const FORM = {
   scheme: "http",
-  parameters: { ...MAP_PARAMETER, ...textParameters(FORMAT_PARAMETERS), open: choice(["true", "false"]) },
+  parameters: { ...MAP_PARAMETER, ...textParameters(FORMAT_PARAMETERS), open: FLAG, get: FLAG },
   tryHint: "agent run --source http://localhost:8080/in",
 } as const;
 
@@ -54,13 +58,26 @@ export function parseHttpUri(uri: string, hasToken: boolean): HttpUri {
       `agent run --source ${opened}`,
     );
   }
-  return { ...at, path, format: formatOf(given, refuse), isOpen };
+  const texts: Readonly<Record<string, string | undefined>> = given;
+  const { format } = texts;
+  const own = OWN_FORMATS.find((name) => name === (format ?? "auto"));
+  const ofCsv = FORMAT_PARAMETERS.find((name) => name !== "format" && texts[name] !== undefined);
+  // What is said of CSV is for the requests that are CSV.
+  if (own === "auto") specOf(texts, "csv", refuse);
+  else if (own !== undefined && ofCsv !== undefined) refuse(`${ofCsv} is for format=csv, and the format is ${own}`);
+  return {
+    ...at,
+    path,
+    format: own ?? specOf(texts, format ?? "", refuse),
+    specOf: (name) => specOf(texts, name, refuse),
+    isOpen,
+    takesGet: given.get === "true",
+  };
 }
 
-function formatOf(given: Readonly<Record<string, string | undefined>>, refuse: (why: string) => never) {
-  const own = OWN_FORMATS.find((name) => name === (given["format"] ?? "auto"));
-  const texts = Object.entries(given).filter((pair): pair is [string, string] => pair[1] !== undefined);
-  return own ?? readFormatSpec(new URLSearchParams(texts), "ndjson", refuse);
+function specOf(given: Readonly<Record<string, string | undefined>>, format: string, refuse: (why: string) => never) {
+  const texts = Object.entries({ ...given, format }).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return readFormatSpec(new URLSearchParams(texts), format, refuse);
 }
 
 function addressOf(given: string, port: string): { readonly host: string; readonly port: number } | string {

@@ -14,14 +14,9 @@ export class NdjsonFormat implements RecordFormat {
   readonly #decoder: LineDecoder;
   readonly #start: number;
 
-  /** `decoder`: one that has learned from other streams of the same source. */
-  constructor(
-    normalizer: Normalizer,
-    start: FormatStart | null = null,
-    decoder = new LineDecoder(normalizer, templatesOf(normalizer)),
-  ) {
+  constructor(normalizer: Normalizer, start: FormatStart | null = null) {
     this.#lines = new LineSplitter(normalizer.maxLineBytes);
-    this.#decoder = decoder;
+    this.#decoder = new LineDecoder(normalizer, templatesOf(normalizer));
     this.#start = start?.position ?? 0;
   }
 
