@@ -12,6 +12,8 @@ const LIMITS = { source: 300, test: 500, function: 70, parameters: 4 };
  */
 const GROUPS = [
   ["core"],
+  // The language of expressions, of rules and of maps.
+  ["cel"],
   ["sensor", "buffer", "rules", "stages", "uplink", "fleet", "http", "databricks", "fake-workspace", "systemd"],
   ["lakehouse"],
   ["agent", "provision"],

@@ -2,7 +2,7 @@
  * What to write instead, for mistakes that come from other languages and from habit: `and`, `=`, `10 < x < 20`, `60,5`. Asked
  * only for an expression that is refused, so that a guess can do no harm.
  */
-import type { ExpressionProblem } from "./check.ts";
+import type { ExpressionProblem } from "../../cel/parse.ts";
 
 type Advice = {
   /** In the expression without the content of its texts. */

@@ -3,19 +3,22 @@
  * of `compile.ts` where it can run them, else by that of `evaluate.ts`. A reading's measures and numeric identity columns are `double`,
  * `status_code` and `anomaly_flag` are `int`, the other fields `string`, `timestamp` is a timestamp.
  */
-import { type ASTNode, Environment, type ParseError } from "@marcbachmann/cel-js";
+import { type ASTNode, Environment } from "@marcbachmann/cel-js";
+import { type Evaluate, evaluatorOf, RefusedPart } from "../../cel/evaluate.ts";
+import {
+  boundBy,
+  childrenOf,
+  codeAndSummary,
+  costProblem,
+  type ExpressionProblem,
+  SIZE_LIMITS,
+  withFunctions,
+} from "../../cel/parse.ts";
+import { bracketRelations } from "../../cel/relations.ts";
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { MEASURE_NAME, RESERVED_FIELDS } from "../field-names.ts";
-import { type Evaluate, evaluatorOf, RefusedPart } from "./evaluate.ts";
-import { MATH_FUNCTIONS, MATH_FUNCTIONS_OF_TWO } from "./functions.ts";
-import { readPattern } from "./pattern.ts";
-import { bracketRelations } from "./relations.ts";
 
-/** Macros whose first argument is a name of their own, not a field. */
-const BINDING_MACROS: ReadonlySet<string> = new Set(["all", "exists", "exists_one", "map", "filter", "bind"]);
-/** Each would multiply the turns of the other, or the length of the list: an expression of 4 KiB could take hours. */
-const LOOP_IN_LOOP = `a loop inside a loop: none of ${[...BINDING_MACROS].join(", ")} within another`;
 const LITERAL_HINT_OPERATORS: ReadonlySet<string> = new Set(["+", "-", "*", "/", "==", "!="]);
 
 export type CheckedExpression = {
@@ -27,19 +30,6 @@ export type CheckedExpression = {
   /** Of the values of `fields`: throws a CelError where CEL has an error. */
   readonly evaluate: Evaluate;
 };
-/** `index`: where in the expression, in UTF-16 units. */
-export type ExpressionProblem = { readonly message: string; readonly index: number };
-
-/** Functions of CEL that the library does not declare. */
-const MISSING_IN_LIBRARY = [
-  "int(uint): int",
-  "matches(string, string): bool",
-  "int(google.protobuf.Timestamp): int",
-  "string(google.protobuf.Timestamp): string",
-  "string(google.protobuf.Duration): string",
-  "timestamp(google.protobuf.Timestamp): google.protobuf.Timestamp",
-  "duration(google.protobuf.Duration): google.protobuf.Duration",
-];
 const RELATIONS: ReadonlySet<string> = new Set(["==", "!=", "<", "<=", ">", ">=", "in"]);
 
 const BASE = baseEnvironment();
@@ -74,49 +64,15 @@ function checkBracketed(text: string): Omit<CheckedExpression, "text"> | Express
   }
 }
 
-export function childrenOf(node: ASTNode): readonly ASTNode[] {
-  switch (node.op) {
-    case "value":
-    case "id":
-      return [];
-    case ".":
-    case ".?":
-      return [node.args[0]];
-    case "call":
-      return node.args[1];
-    case "rcall":
-      return [node.args[1], ...node.args[2]];
-    case "map":
-      return node.args.flat();
-    case "!_":
-    case "-_":
-      return [node.args];
-    default:
-      return node.args;
-  }
-}
-
 function baseEnvironment(): Environment {
-  const environment = new Environment({ limits: { maxAstNodes: 2_000, maxDepth: 64 } });
+  const environment = new Environment({ limits: SIZE_LIMITS });
   for (const column of IDENTITY_COLUMNS) {
     environment.registerVariable(column, NUMERIC_IDENTITY.has(column) ? "double" : "string");
   }
   environment.registerVariable("status_code", "int").registerVariable("anomaly_flag", "int");
   environment.registerVariable("anomaly_type", "string");
   environment.registerVariable("timestamp", "google.protobuf.Timestamp");
-  for (const signature of [
-    ...Object.keys(MATH_FUNCTIONS).map((name) => `${name}(double): double`),
-    ...Object.keys(MATH_FUNCTIONS_OF_TWO).map((name) => `${name}(double, double): double`),
-    ...MISSING_IN_LIBRARY,
-  ]) {
-    environment.registerFunction(signature, onlyChecked, { async: false });
-  }
-  return environment;
-}
-
-/** The library checks types; it evaluates nothing. */
-function onlyChecked(): never {
-  throw new Error("Expressions are evaluated by evaluate.ts");
+  return withFunctions(environment);
 }
 
 type Place = { readonly name: string; readonly index: number };
@@ -126,20 +82,13 @@ function fieldsOf(root: ASTNode): Fields {
   const found: Fields = { fields: [], measures: [] };
   const bound = new Set<string>();
   const names: Place[] = [];
-  const visit = (node: ASTNode, inLoop: boolean): void => {
-    const isLoop = node.op === "rcall" && BINDING_MACROS.has(node.args[0]);
-    if (isLoop && inLoop) found.problem ??= { message: LOOP_IN_LOOP, index: node.start };
-    if (node.op === "rcall" && node.args[0] === "matches") found.problem ??= problemOfPattern(node.args[2][0]);
-    if (node.op === "call" && node.args[0] === "matches") found.problem ??= problemOfPattern(node.args[1][1]);
+  found.problem = costProblem(root);
+  const visit = (node: ASTNode): void => {
     if (node.op === "id") names.push({ name: node.args, index: node.start });
-    if (isLoop) {
-      const [, receiver, [own]] = node.args;
-      if (own?.op === "id") bound.add(own.args);
-      if (node.args[0] === "bind" && receiver.op === "id") bound.add(receiver.args);
-    }
-    for (const child of childrenOf(node)) visit(child, inLoop || isLoop);
+    for (const name of boundBy(node)) bound.add(name);
+    for (const child of childrenOf(node)) visit(child);
   };
-  visit(root, false);
+  visit(root);
   for (const { name, index } of names) {
     if (bound.has(name) || found.fields.includes(name)) continue;
     if (!RESERVED_FIELDS.has(name)) {
@@ -154,17 +103,6 @@ function fieldsOf(root: ASTNode): Fields {
     found.fields.push(name);
   }
   return found;
-}
-
-/** The pattern must be known now: otherwise a wrong one is a rule that never breaks. */
-function problemOfPattern(pattern: ASTNode | undefined): ExpressionProblem | undefined {
-  // A call without a pattern is refused by the library.
-  if (pattern === undefined) return undefined;
-  if (pattern.op !== "value" || typeof pattern.args !== "string") {
-    return { message: "the pattern of matches must be a text in quotes", index: pattern.start };
-  }
-  const read = readPattern(pattern.args);
-  return typeof read === "function" ? undefined : { message: read.problem, index: pattern.start };
 }
 
 /** False for CEL's own words (`double`, `if`, …), which cannot be declared. */
@@ -201,15 +139,4 @@ function overloadHint(node: ASTNode | undefined, measures: readonly string[]): s
     if (meant !== "") return `; "${operand.args}" is taken for a measure${meant}`;
   }
   return "";
-}
-
-type Described = { code: string; summary: string; node: ASTNode | undefined; index: number };
-
-function codeAndSummary(error: unknown): Described {
-  if (!(error instanceof Error)) return { code: "", summary: String(error), node: undefined, index: 0 };
-  if (!("summary" in error)) return { code: "", summary: error.message, node: undefined, index: 0 };
-  // Only the library's own errors, which share these fields, have a `summary`.
-  const own = error as ParseError;
-  const node = own.node?.op === undefined ? undefined : (own.node as ASTNode);
-  return { code: own.code, summary: own.summary, node, index: own.range?.start ?? 0 };
 }

@@ -8,13 +8,14 @@
  * the text of its value and the text of the condition under which it is defined ("" for always).
  */
 import type { ASTNode } from "@marcbachmann/cel-js";
+import { CALENDAR, type CalendarPart, isCalendarPart } from "../../cel/calendar.ts";
+import { MATH_FUNCTIONS, MATH_FUNCTIONS_OF_TWO } from "../../cel/functions.ts";
+import { readPattern } from "../../cel/pattern.ts";
+import { compareText, isPlainText } from "../../cel/values.ts";
 import type { Label, Sensor } from "../../core/sensor.ts";
 import { zoneOffset } from "../../core/time/zone-offset.ts";
-import { CALENDAR, type CalendarPart, isCalendarPart } from "./calendar.ts";
 import type { CheckedExpression } from "./check.ts";
 import { fieldValue } from "./field-text.ts";
-import { MATH_FUNCTIONS, MATH_FUNCTIONS_OF_TWO } from "./functions.ts";
-import { readPattern } from "./pattern.ts";
 import {
   both,
   choose,
@@ -31,7 +32,6 @@ import {
   test,
   type Value,
 } from "./truth.ts";
-import { compareText, isPlainText } from "./values.ts";
 
 /**
  * Calls `found` for every row below `count` whose sensor has a 1 in `mask` and for which the expression is true. Eight

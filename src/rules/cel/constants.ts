@@ -1,8 +1,9 @@
 /** What is known of an expression before any reading: conditions that are always or never true. */
 import { type ASTNode, serialize } from "@marcbachmann/cel-js";
-import { type CheckedExpression, childrenOf, type ExpressionProblem } from "./check.ts";
-import { evaluatorOf, RefusedPart } from "./evaluate.ts";
-import { CelError } from "./values.ts";
+import { evaluatorOf, RefusedPart } from "../../cel/evaluate.ts";
+import { childrenOf, type ExpressionProblem } from "../../cel/parse.ts";
+import { CelError } from "../../cel/values.ts";
+import type { CheckedExpression } from "./check.ts";
 
 /** Why the expression decides nothing, or undefined. It may be meant: a warning, never a refusal. */
 export function idleExpression({ ast }: CheckedExpression): ExpressionProblem | undefined {

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import fc from "fast-check";
+import { readPattern } from "../../cel/pattern.ts";
 import { cases } from "../../testing/needs.ts";
 import { checkExpression } from "./check.ts";
-import { readPattern } from "./pattern.ts";
 
 function problemOf(pattern: string): string | undefined {
   const read = readPattern(pattern);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { bracketRelations } from "../../cel/relations.ts";
 import { checkExpression } from "./check.ts";
-import { bracketRelations } from "./relations.ts";
 
 test("where an order follows an equality, what is left of it gets brackets; nothing else changes", () => {
   const bracketed = (text: string) => bracketRelations(text).text;

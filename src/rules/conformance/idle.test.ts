@@ -1,10 +1,10 @@
 /** What is said of an expression before any reading is so for every reading. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { CelError, Instant } from "../../cel/values.ts";
 import { cases } from "../../testing/needs.ts";
 import { checkExpression } from "../cel/check.ts";
 import { idleExpression } from "../cel/constants.ts";
-import { CelError, Instant } from "../cel/values.ts";
 
 const one = <T>(...values: readonly T[]) => fc.constantFrom(...values);
 const ORDERS = one("==", "!=", "<", "<=", ">", ">=");

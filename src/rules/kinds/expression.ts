@@ -1,5 +1,6 @@
 /** `{"expression": "power_output > 0.0 && wind_speed < 3.0"}`: CEL over the reading's fields; true breaks the rule. */
 
+import { ABSENT_FIELD, Instant } from "../../cel/values.ts";
 import { messageOf } from "../../core/errors.ts";
 import { about, made } from "../../core/outside/composed-shapes.ts";
 import { shortText } from "../../core/outside/scalar-shapes.ts";
@@ -10,7 +11,6 @@ import { withAdvice } from "../cel/advice.ts";
 import { type CheckedExpression, checkExpression } from "../cel/check.ts";
 import { compileExpression } from "../cel/compile.ts";
 import { idleExpression } from "../cel/constants.ts";
-import { ABSENT_FIELD, Instant } from "../cel/values.ts";
 import type { Columns, MeasureRef } from "../columns.ts";
 import type { Broken, BrokenRow, ConditionJudge, ConditionKind } from "../condition.ts";
 import { IDENTITY_NAMES } from "../field-names.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { cases } from "../../testing/needs.ts";
+import { cases } from "../testing/needs.ts";
 import { CALENDAR, dateOfDay, dayOfDate } from "./calendar.ts";
 
 const YEAR_1 = -62_135_596_800_000;

@@ -4,9 +4,10 @@
  * division by zero that every reading would meet, is found when the rule is read.
  */
 import { type ASTNode, serialize } from "@marcbachmann/cel-js";
-import { zoneOffset } from "../../core/time/zone-offset.ts";
+import { zoneOffset } from "../core/time/zone-offset.ts";
 import { isCalendarPart } from "./calendar.ts";
-import { FUNCTIONS, METHODS } from "./functions.ts";
+import { type CelFunction, FUNCTIONS, METHODS } from "./functions.ts";
+import { LOOP_ITEMS, LOOPS, type Loop } from "./loops.ts";
 import { isTooLarge, negative, OPERATORS, type Operator, opposite } from "./operators.ts";
 import { ABSENT_FIELD, CelError, CelMap, noOverload, uintOf } from "./values.ts";
 
@@ -32,17 +33,29 @@ function failing(node: ASTNode, message: string): RefusedPart {
   return new RefusedPart(`"${shown}" fails for every reading: ${message}`, node.start);
 }
 
+/** What operators and functions do with values, and which there are. */
+export type Dialect = {
+  readonly operators: Readonly<Record<string, Operator>>;
+  readonly functions: ReadonlyMap<string, CelFunction>;
+  /** `has(a.b)`: whether a value has no error. */
+  readonly knowsHas: boolean;
+};
+
+const STRICT: Dialect = { operators: OPERATORS, functions: FUNCTIONS, knowsHas: false };
+
 /** Throws a RefusedPart. */
-export function evaluatorOf(root: ASTNode, fields: readonly string[]): Evaluate {
-  return new EvaluatorBuilder(fields).part(root).run;
+export function evaluatorOf(root: ASTNode, fields: readonly string[], dialect: Dialect = STRICT): Evaluate {
+  return new EvaluatorBuilder(fields, dialect).part(root).run;
 }
 
 class EvaluatorBuilder {
   /** Where in the values a name is. */
   readonly #places: Map<string, number>;
   #used: number;
+  readonly #dialect: Dialect;
 
-  constructor(fields: readonly string[]) {
+  constructor(fields: readonly string[], dialect: Dialect) {
+    this.#dialect = dialect;
     this.#places = new Map(fields.map((name, i) => [name, i]));
     this.#used = fields.length;
   }
@@ -82,14 +95,15 @@ class EvaluatorBuilder {
       case "map":
         return this.#of(node.args.flat(), mapOf);
       case ".":
-        return this.#of([node.args[0]], (of) => OPERATORS["[]"]?.(of, node.args[1]));
+        return this.#of([node.args[0]], (of) => this.#dialect.operators["[]"]?.(of, node.args[1]));
       case "call":
-        return this.#call(node, FUNCTIONS.get(node.args[0]), node.args[1]);
+        if (this.#dialect.knowsHas && node.args[0] === "has") return this.#has(node.args[1]);
+        return this.#call(node, this.#dialect.functions.get(node.args[0]), node.args[1]);
       case "rcall":
         return this.#method(node, node.args[0], node.args[1], node.args[2]);
       default: {
-        const run = OPERATORS[node.op];
-        if (run === undefined) throw new RefusedPart(`rules do not know ${node.op}`, node.start);
+        const run = this.#dialect.operators[node.op];
+        if (run === undefined) throw new RefusedPart(`expressions do not know ${node.op}`, node.start);
         // All others have two operands.
         return this.#binary(node, node.args as readonly [ASTNode, ASTNode], run);
       }
@@ -129,10 +143,23 @@ class EvaluatorBuilder {
     return { run: (values) => run(...parts.map((part) => part.run(values))), isConstant };
   }
 
+  #has([of]: readonly ASTNode[]): Part {
+    const part = of === undefined ? constant(false) : this.part(of);
+    const run: Evaluate = (values) => {
+      try {
+        return part.run(values) !== undefined;
+      } catch (error) {
+        if (error instanceof CelError) return false;
+        throw error;
+      }
+    };
+    return { run, isConstant: false };
+  }
+
   #call(node: ASTNode, run: ((...values: readonly unknown[]) => unknown) | undefined, args: readonly ASTNode[]): Part {
     if (run !== undefined) return this.#of(args, run);
     const name = node.op === "call" || node.op === "rcall" ? node.args[0] : node.op;
-    throw new RefusedPart(`rules do not know ${name}()`, node.start);
+    throw new RefusedPart(`expressions do not know ${name}()`, node.start);
   }
 
   /** `deciding`: the value of one side that decides, whatever the other is, an error included. */
@@ -187,6 +214,7 @@ class EvaluatorBuilder {
     const run: Evaluate = (values) => {
       const of = list.run(values);
       const items: readonly unknown[] = of instanceof CelMap ? of.keys() : Array.isArray(of) ? of : [];
+      if (items.length > LOOP_ITEMS) throw new CelError(`a loop over more than ${LOOP_ITEMS} items`);
       const each = (part: Part | undefined) => (item: unknown) => {
         values[place] = item;
         return part?.run(values);
@@ -225,42 +253,12 @@ class EvaluatorBuilder {
   }
 }
 
-type Each = (item: unknown) => unknown;
-type Loop = (items: readonly unknown[], each: Each, filter: Each) => unknown;
-
-const LOOPS: Readonly<Record<string, Loop>> = {
-  all: (items, each) => decided(items, each, false),
-  exists: (items, each) => decided(items, each, true),
-  exists_one: (items, each) => items.filter((item) => condition(each(item))).length === 1,
-  filter: (items, each) => items.filter((item) => condition(each(item))),
-  map: (items, each, filter) => items.filter((item) => condition(filter(item))).map(each),
-};
-
-/** As `&&` and `||` over all: one that decides absorbs the errors of the others. */
-function decided(items: readonly unknown[], each: Each, deciding: boolean): boolean {
-  let failed: unknown;
-  for (const item of items) {
-    try {
-      if (condition(each(item)) === deciding) return deciding;
-    } catch (error) {
-      failed ??= error;
-    }
-  }
-  if (failed !== undefined) throw failed;
-  return !deciding;
-}
-
-function condition(value: unknown): boolean {
-  if (typeof value !== "boolean") throw noOverload("loop", value);
-  return value;
-}
-
 function constant(value: unknown): Part {
   return { run: () => value, isConstant: true };
 }
 
 function literal(value: NonNullable<unknown> | null, index: number): unknown {
-  if (value instanceof Uint8Array) throw new RefusedPart("rules do not know bytes: write a text", index);
+  if (value instanceof Uint8Array) throw new RefusedPart("expressions do not know bytes: write a text", index);
   // The library's own class for a uint, which it does not export.
   const inside: unknown = value?.valueOf();
   if (typeof value === "object" && typeof inside === "bigint") return uintOf(inside);

@@ -2,7 +2,7 @@
  * The parts of a time stamp, as CEL numbers them: months, days of the month (`getDayOfMonth`) and of the year from 0, dates
  * from 1, Sunday is 0. The calendar is the Gregorian one for all years; nothing depends on the machine's own time zone.
  */
-import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE } from "../../core/time/duration.ts";
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE } from "../core/time/duration.ts";
 
 const DAYS_PER_ERA = 146_097;
 /** From 0000-03-01, where an era of 400 years begins, to 1970-01-01. */

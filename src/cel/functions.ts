@@ -1,5 +1,5 @@
 /** The functions of expressions: CEL's own, those of its extension for strings, and ours on doubles. */
-import { zoneOffset } from "../../core/time/zone-offset.ts";
+import { zoneOffset } from "../core/time/zone-offset.ts";
 import { CALENDAR, type CalendarPart } from "./calendar.ts";
 import { toBool, toDouble, toInstant, toInt, toSpan, toText, toUint } from "./conversions.ts";
 import { readPattern } from "./pattern.ts";
