@@ -7,6 +7,8 @@ import type { MakeFormat } from "./format.ts";
 /** What a URI says of the format of a source. */
 export type FormatSpec = {
   readonly name: string;
+  /** The URI does not say it. */
+  readonly isDefault: boolean;
   /** What it says of CSV; the map may say more. */
   readonly csv: GivenCsv;
 };
@@ -21,13 +23,13 @@ const FORMATS: Readonly<Record<string, (spec: FormatSpec) => Promise<MakeFormat>
     return ({ typed }, start) => new NdjsonFormat(typed, start);
   },
   csv: loadCsv,
-  tsv: ({ name, csv }) => loadCsv({ name, csv: { ...csv, delimiter: csv.delimiter ?? "tab" } }),
+  tsv: (spec) => loadCsv({ ...spec, csv: { ...spec.csv, delimiter: spec.csv.delimiter ?? "tab" } }),
 };
 
 async function loadCsv(spec: FormatSpec): Promise<MakeFormat> {
   const { CsvFormat } = await import("./csv/format.ts");
   return (normalizers, start) => {
-    const csv = csvOptions({}, spec.csv);
+    const csv = csvOptions(normalizers.typed.mapping.csv ?? {}, spec.csv);
     return new CsvFormat(normalizers.text(csv.decimal), csv, start);
   };
 }
@@ -41,7 +43,8 @@ export function readFormatSpec(
   byDefault: string,
   refuse: (why: string) => never,
 ): FormatSpec {
-  const name = parameters.get("format") ?? byDefault;
+  const given = parameters.get("format");
+  const name = given ?? byDefault;
   if (!Object.hasOwn(FORMATS, name)) {
     const known = Object.keys(FORMATS);
     return refuse(`there is no format "${name}" (known: ${known.join(", ")})${didYouMean(name, known)}`);
@@ -51,7 +54,7 @@ export function readFormatSpec(
   if (first !== undefined && !/^(csv|tsv|auto)$/.test(name)) {
     return refuse(`${first} is for format=csv, and the format is ${name}`);
   }
-  return { name, csv };
+  return { name, isDefault: given === null, csv };
 }
 
 function readCsv(parameters: URLSearchParams, refuse: (why: string) => never): GivenCsv {

@@ -137,8 +137,12 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       const { StdinSource } = await import("./lines/stdin.ts");
       const spec = parseStdinUri(uri);
       const source = { stream: stdin(), normalizer, uri };
-      if (spec.name === STDIN_FORMAT) return new StdinSource(source);
-      return new StdinSource({ ...source, format: loadFormat(spec).then((make) => make(normalizers, null)) });
+      const name = spec.isDefault && normalizer.mapping.csv !== null ? "csv" : spec.name;
+      if (name === STDIN_FORMAT) return new StdinSource(source);
+      return new StdinSource({
+        ...source,
+        format: loadFormat({ ...spec, name }).then((make) => make(normalizers, null)),
+      });
     },
     takes: () => "stdin:",
     taken: "input",

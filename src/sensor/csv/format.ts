@@ -5,6 +5,7 @@
 import type { ReadingBlock } from "../../core/reading.ts";
 import { NO_CONTEXT, type RecordContext } from "../context.ts";
 import type { FormatStart, RecordFormat } from "../format.ts";
+import type { Line } from "../lines/line.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import { CellReader } from "./cells.ts";
 import { columnNames, factsOf, findHead, HEAD_LINES, type Head, type HeadOptions, looksLikeRow } from "./head.ts";
@@ -24,6 +25,8 @@ export class CsvFormat implements RecordFormat {
   readonly #maxLineBytes: number;
   #cells: CellReader | null = null;
   #head: HeadState | null = null;
+  /** The first byte of a comment; -1 where the file has none. */
+  #commentCode = -1;
   #header: readonly string[] = [];
   #facts: RecordContext = NO_CONTEXT;
   #context: RecordContext = NO_CONTEXT;
@@ -84,10 +87,11 @@ export class CsvFormat implements RecordFormat {
   }
 
   read(block: ReadingBlock, nowMs: number): void {
+    this.#rows.useContext();
     while (!block.full) {
       if (this.#head === null && !this.#readHead()) return;
       const inPlace = this.#lines.nextInPlace();
-      if (inPlace !== null && this.#rows.readFast(block, inPlace)) continue;
+      if (inPlace !== null && !this.#isComment(inPlace) && this.#rows.readFast(block, inPlace)) continue;
       const line = inPlace === null ? this.#lines.next() : this.#lines.keep();
       if (line === null) return;
       this.#rows.countPaddings(block, this.#lines.takePaddings());
@@ -111,17 +115,23 @@ export class CsvFormat implements RecordFormat {
     return notes.length > 0 || lines.length > 0 || this.#lines.ended;
   }
 
+  #isComment({ bytes, from }: Line): boolean {
+    return this.#commentCode >= 0 && bytes[from] === this.#commentCode;
+  }
+
   #begin(head: HeadState, header: readonly string[]): void {
     this.#head = head;
     this.#state = null;
     this.#header = header;
+    this.#commentCode = Buffer.from(head.comment ?? "")[0] ?? -1;
     this.#cells = new CellReader(head.delimiter, this.#csv.quote);
     const names = this.#csv.header === "none" ? this.#csv.columns : columnNames(header);
     this.#rows.begin(names, this.#cells, head.problem);
   }
 
   #share(): void {
-    this.#rows.context = this.#facts === NO_CONTEXT ? this.#context : { ...this.#context, ...this.#facts };
+    const all = this.#facts === NO_CONTEXT ? this.#context : { ...this.#context, ...this.#facts };
+    this.#rows.context = all;
   }
 
   /** Whether the record that begins with the line was read: if not, its end is not there yet. */

@@ -25,11 +25,14 @@ export type ReadCsv = {
   readonly states: ReadonlySet<string | null>;
 };
 
+const PROFILES = shippedProfiles();
+
 export function readCsv(file: string | Buffer, options: CsvReading = {}): ReadCsv {
   const bytes = Buffer.from(file);
   const catalogue = new SensorCatalogue();
-  const mapping = parseMapping(JSON.stringify(options.map ?? {}), "map.json", shippedProfiles());
-  const profile = loadProfile(options.profile ?? "environmental");
+  const mapping = parseMapping(JSON.stringify(options.map ?? {}), "map.json", PROFILES);
+  const profile =
+    PROFILES.find(({ name }) => name === (options.profile ?? "environmental")) ?? loadProfile("environmental");
   const normalizer = new SourceNormalizers({ catalogue, profile, mapping }).text(null);
   const csv = csvOptions({}, options.csv ?? {});
   const { chunk = bytes.length + 1, capacity = 1_000, resume = false } = options;

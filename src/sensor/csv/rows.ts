@@ -8,6 +8,7 @@ import type { Normalizer } from "../row/normalize.ts";
 import type { CellReader } from "./cells.ts";
 import { type CsvLine, joined } from "./lines.ts";
 import type { CsvOptions } from "./options.ts";
+import { CsvTemplates } from "./templates.ts";
 
 /** A row, and the lines that it is in; without cells where they cannot be told apart, and why. */
 export type CsvRecord = {
@@ -19,12 +20,13 @@ export type CsvRecord = {
 const LATIN1 = new TextDecoder("windows-1252");
 
 export class RowReader {
-  context: RecordContext = NO_CONTEXT;
   readonly #normalizer: Normalizer;
   readonly #csv: CsvOptions;
   readonly #maxLineBytes: number;
   #names: readonly string[] = [];
   #problem: string | null = null;
+  #templates: CsvTemplates | null = null;
+  #context: RecordContext = NO_CONTEXT;
 
   constructor(normalizer: Normalizer, csv: CsvOptions) {
     this.#normalizer = normalizer;
@@ -33,10 +35,22 @@ export class RowReader {
   }
 
   /** The names of the columns from here on, and why no row can be read, or null. */
-  begin(names: readonly string[], _cells: CellReader, problem: string | null): void {
+  begin(names: readonly string[], { delimiter }: CellReader, problem: string | null): void {
     this.#names = names;
     this.#problem = problem;
+    this.#templates = problem === null ? new CsvTemplates(this.#normalizer, names, delimiter, this.#csv.quote) : null;
     this.#normalizer.names?.see(Object.fromEntries(names.map((name) => [name, null])));
+  }
+
+  /** The normalizer is that of other files as well. */
+  useContext(): void {
+    this.#normalizer.context = this.#context;
+  }
+
+  set context(context: RecordContext) {
+    this.#context = context;
+    this.useContext();
+    this.#templates?.forget();
   }
 
   /** The map, or a profile, reads a field of this name. */
@@ -59,8 +73,8 @@ export class RowReader {
   }
 
   /** Whether the line is a row that is read as `read` would read it. */
-  readFast(_block: ReadingBlock, _line: Line): boolean {
-    return false;
+  readFast(block: ReadingBlock, line: Line): boolean {
+    return line.paddings === 0 && !line.tooLong && this.#templates?.read(block, line) === true;
   }
 
   read(block: ReadingBlock, record: CsvRecord, nowMs: number): void {
@@ -80,7 +94,9 @@ export class RowReader {
     }
     const received = (): Received => this.#received(lines);
     const original = { received, textOf: (name: string) => JSON.stringify(row[name] ?? null) };
-    this.#normalizer.add(block, row, nowMs, original);
+    const isWhole = this.#normalizer.addRecord(block, row, nowMs, original);
+    const [line] = lines;
+    if (isWhole && lines.length === 1 && line !== undefined) this.#templates?.learn(block, row, line.bytes);
   }
 
   /** No row can be read, or this line is no text. */

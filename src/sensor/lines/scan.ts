@@ -54,8 +54,8 @@ export class LineScan {
     this.ends = new Int32Array(length);
   }
 
-  /** A number as JSON spells it. */
-  number(bytes: Buffer, from: number): number {
+  /** A number as JSON spells it; in CSV, `mark` may be a comma. */
+  number(bytes: Buffer, from: number, mark: number = DOT): number {
     const negative = bytes[from] === MINUS;
     let at = negative ? from + 1 : from;
     let mantissa = bytes[at]! - DIGIT_0;
@@ -67,7 +67,7 @@ export class LineScan {
     }
     let decimals = 0;
     let code = bytes[at]!;
-    if (code === DOT) {
+    if (code === mark) {
       const dot = at++;
       for (let digit = bytes[at]! - DIGIT_0; digit >= 0 && digit <= 9; digit = bytes[++at]! - DIGIT_0)
         mantissa = mantissa * 10 + digit;
@@ -78,12 +78,12 @@ export class LineScan {
     if (code === LOWER_E || code === UPPER_E) {
       at = exponentEnd(bytes, at);
       if (at < 0) return -1;
-      this.value = Number(bytes.toString("latin1", from, at));
+      this.value = numberOf(bytes.toString("latin1", from, at), mark);
     } else if (mantissa <= Number.MAX_SAFE_INTEGER && decimals <= DECIMALS) {
       // Both are exact doubles, so the quotient is the double nearest to the decimal (W. D. Clinger, 1990).
       const value = mantissa / POWERS[decimals]!;
       this.value = negative ? -value : value;
-    } else this.value = Number(bytes.toString("latin1", from, at));
+    } else this.value = numberOf(bytes.toString("latin1", from, at), mark);
     return at;
   }
 
@@ -128,6 +128,10 @@ export class LineScan {
         ? this.numberOrNull(bytes, from)
         : this.number(bytes, from);
   }
+}
+
+function numberOf(text: string, mark: number): number {
+  return Number(mark === DOT ? text : text.replace(",", "."));
 }
 
 /** What `LineScan.text` has read. */

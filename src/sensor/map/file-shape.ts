@@ -3,6 +3,7 @@ import { textOr } from "../../core/outside/composed-shapes.ts";
 import { boolean, oneOf, text } from "../../core/outside/scalar-shapes.ts";
 import { isObject, list, object, optional, record, type Shape, type ValueOf } from "../../core/outside/shape.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
+import { CSV_SHAPES, csvContradiction } from "../csv/options.ts";
 import { TIMESTAMP_KEY } from "../time/time-shape.ts";
 import { ABSENT, ANY_NUMBER, ANY_TEXT, CONVERSION, DECIMAL_MARK, NAMES_MOST } from "./field-shape.ts";
 import { COMPOSE, EACH, EXTRACT, WHERE } from "./shaping-keys.ts";
@@ -38,6 +39,25 @@ export const MAP = {
   absent: optional(ABSENT, []),
   text_numbers: optional(boolean, false),
   decimal: optional(DECIMAL_MARK),
+  csv: optional(
+    object(
+      {
+        delimiter: optional(CSV_SHAPES.delimiter),
+        decimal: optional(CSV_SHAPES.decimal),
+        quote: optional(CSV_SHAPES.quote),
+        comment: optional(CSV_SHAPES.comment),
+        skip: optional(CSV_SHAPES.skip),
+        header: optional(CSV_SHAPES.header),
+        columns: optional(CSV_SHAPES.columns),
+        encoding: optional(CSV_SHAPES.encoding),
+      },
+      (csv, complain) => {
+        const { columns, ...others } = csv;
+        const problem = csvContradiction({ ...others, ...(columns !== undefined && { columns: [] }) });
+        if (problem !== null) complain("", problem);
+      },
+    ),
+  ),
   where: optional(WHERE, []),
   extract: optional(EXTRACT, new Map()),
   each: optional(EACH),

@@ -76,6 +76,7 @@ function mappingOf(map: MapFile): Mapping {
     // What else would a decimal mark be for.
     textNumbers: map.text_numbers || map.decimal !== undefined,
     decimal: map.decimal ?? null,
+    csv: map.csv ?? null,
     absent: new AbsentValues(map.absent),
     time: timeRulesOf(map.timestamp),
   };

@@ -7,6 +7,7 @@ import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Profile } from "../../core/profile.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn } from "../../core/sensor.ts";
 import { conversionOf, isUnit, type Linear, UNIT_NAMES } from "../../core/units.ts";
+import type { GivenCsv } from "../csv/options.ts";
 import type { Glob } from "../map/pattern.ts";
 import type { RecordShape } from "../map/record-shape.ts";
 import { ISO_TIME, type TimeRules } from "../time/time-rules.ts";
@@ -65,6 +66,8 @@ export type Mapping = {
   readonly textNumbers: boolean;
   /** What is before the decimals of numbers in text; null: a point. */
   readonly decimal: DecimalMark | null;
+  /** How its CSV files are written; null: the map says nothing of CSV. */
+  readonly csv: GivenCsv | null;
   readonly absent: AbsentValues;
   readonly time: TimeRules;
 };
@@ -79,6 +82,7 @@ export const NO_MAPPING: Mapping = {
   onlyMapped: false,
   textNumbers: false,
   decimal: null,
+  csv: null,
   absent: NONE_ABSENT,
   time: ISO_TIME,
 };

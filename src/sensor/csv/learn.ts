@@ -1,0 +1,102 @@
+/** From a row that the slow path has read as a good reading to the template that later lines like it match. */
+import { COMMA, DOT, SPACE } from "../../core/ascii.ts";
+import type { Field } from "../row/fields.ts";
+import type { Normalizer, Plan } from "../row/normalize.ts";
+import type { CsvColumn, CsvGap, CsvGapKind } from "./template.ts";
+
+/** A column whose cells are the same in all rows of a template. */
+export const FIXED = "fixed";
+export type ColumnReading = CsvColumn | typeof FIXED;
+
+/** How each column is read for the rows of a plan; null where only the slow path can read them. */
+export function columnsOf(
+  names: readonly string[],
+  plan: Plan,
+  normalizer: Normalizer,
+): readonly ColumnReading[] | null {
+  const { mapping, otherNames } = normalizer;
+  if (mapping.shape !== null || otherNames.isOpenIn(new Set(names))) return null;
+  // A name that is a whole number would change its place among the unknown fields.
+  if (names.some((name) => /^\d+$/.test(name))) return null;
+  const columns: ColumnReading[] = [];
+  for (const name of names) {
+    const field = plan.fields.get(name);
+    const column = field === undefined ? unknown(name, normalizer) : columnOf(field, plan, normalizer);
+    if (column === null) return null;
+    columns.push(column);
+  }
+  const isTime = (column: ColumnReading) =>
+    column !== FIXED && (column.kind === "time" || column.kind === "timeNumber");
+  return columns.filter(isTime).length === 1 ? columns : null;
+}
+
+function unknown(name: string, { mapping }: Normalizer): CsvColumn {
+  const key = `${JSON.stringify(name)}:`;
+  return { kind: "extra", slot: -1, adjust: null, absent: mapping.absent, mark: DOT, key };
+}
+
+function columnOf(field: Field, plan: Plan, normalizer: Normalizer): ColumnReading | null {
+  const { timestamps } = normalizer;
+  const { words, unitFrom, textNumbers, absent, decimal } = field.reads;
+  if (field.kind === "identity") return FIXED;
+  const mark = decimal === "," ? COMMA : DOT;
+  const column = (kind: CsvGapKind): CsvColumn => ({ kind, slot: -1, adjust: null, absent, mark, key: "" });
+  if (field.kind === "drop") return column("skip");
+  if (words !== null || unitFrom !== null || !textNumbers) return null;
+  // With a decimal comma, such a text may look like another number than it is.
+  if (mark === COMMA && absent.given.some((value) => typeof value === "string" && /\d/.test(value))) return null;
+  if (field.kind === "measure") {
+    const { adjust, index } = field;
+    return { kind: "measure", slot: plan.slots[index] ?? -1, adjust, absent, mark, key: "" };
+  }
+  // What such a field's own keys mean, only the slow path knows.
+  if (field.fast === "none") return null;
+  switch (field.kind) {
+    case "timestamp":
+      return column(timestamps.textual ? "time" : "timeNumber");
+    case "status":
+      return { kind: "status", slot: -1, adjust: absentAsNaN(absent), absent, mark, key: "" };
+    case "flag":
+      return absent.has(0) || absent.has(1) ? null : column("flag");
+    case "type":
+      return column("type");
+  }
+}
+
+function absentAsNaN(absent: CsvColumn["absent"]): CsvColumn["adjust"] {
+  return absent.size === 0 ? null : (value) => (absent.has(value) ? Number.NaN : value);
+}
+
+/** The gaps of a row; null where it cannot be a model for others: a cell in quotes that is not plain, or fewer cells. */
+export function gapsOf(
+  line: Buffer,
+  columns: readonly ColumnReading[],
+  { delimiter, quote }: { readonly delimiter: number; readonly quote: number },
+): readonly CsvGap[] | null {
+  const gaps: CsvGap[] = [];
+  let at = 0;
+  for (const [i, column] of columns.entries()) {
+    const isQuoted = quote >= 0 && line[at] === quote;
+    const from = isQuoted ? at + 1 : at;
+    const stop = isQuoted ? quote : delimiter;
+    const found = line.indexOf(stop, from);
+    if (isQuoted && found < 0) return null;
+    const to = found < 0 ? line.length : found;
+    const end = isQuoted ? to + 1 : to;
+    const isLast = i === columns.length - 1;
+    if (isLast ? end !== line.length : line[end] !== delimiter) return null;
+    if (line[from] === SPACE || line[to - 1] === SPACE) return null;
+    if (column !== FIXED) addGap(gaps, { column, from, to, stop, cells: 1 });
+    at = end + 1;
+  }
+  return gaps;
+}
+
+/** Cells next to each other that are left out are one gap. */
+function addGap(gaps: CsvGap[], gap: CsvGap): void {
+  const last = gaps.at(-1);
+  const isRun =
+    last?.column.kind === "skip" && gap.column.kind === "skip" && last.stop === gap.stop && last.to + 1 === gap.from;
+  if (isRun && last !== undefined) gaps[gaps.length - 1] = { ...last, to: gap.to, cells: last.cells + 1 };
+  else gaps.push(gap);
+}
