@@ -42,7 +42,7 @@ export class MappedNames {
     for (const path of [...shape.paths, ...shape.drop]) this.paths.set(path.text, path);
     const asked = [
       ...shape.extract.map(({ from }) => from),
-      ...shape.where.flatMap(({ paths }) => paths),
+      ...shape.where.flatMap(({ paths, needsThem }) => (needsThem ? paths : [])),
       ...shape.compose.flatMap(({ parts }) => [...parts.values()]),
     ];
     for (const path of asked) {

@@ -22,16 +22,18 @@ export interface Readable {
 }
 
 export type Condition = {
-  /** The fields that a record must have for it to hold. */
+  /** The fields that it asks for. */
   readonly paths: readonly Path[];
+  /** It holds for no record without one of them: that no record has it is a mistake. */
+  readonly needsThem: boolean;
   readonly holds: (view: Readable) => boolean;
 };
 
 export function fieldCondition(path: Path, test: FieldTest): Condition {
   const tests = testsOf(test);
   // Undefined is not equal to anything, and like nothing.
-  const isNeeded = !tests.every((holds) => holds(undefined));
-  return { paths: isNeeded ? [path] : [], holds: (view) => tests.every((holds) => holds(view.valueOf(path))) };
+  const needsThem = !tests.every((holds) => holds(undefined));
+  return { paths: [path], needsThem, holds: (view) => tests.every((holds) => holds(view.valueOf(path))) };
 }
 
 type Holds = (value: unknown) => boolean;

@@ -5,12 +5,18 @@ import { isAllRead, type ReadParts, type Segment } from "../map/path.ts";
 type Member = { readonly key: string; readonly from: number; readonly to: number };
 
 export class JsonText {
-  readonly text: string;
+  #text: string | (() => string);
   #members: ReadonlyMap<Segment, Member> | null = null;
   readonly #known = new Map<Segment, JsonText>();
 
-  constructor(text: string) {
-    this.text = text;
+  /** `text`: where it is a function, it is seldom needed. */
+  constructor(text: string | (() => string)) {
+    this.#text = text;
+  }
+
+  get text(): string {
+    if (typeof this.#text !== "string") this.#text = this.#text();
+    return this.#text;
   }
 
   /** Of a key that occurs twice the last one, as JSON.parse. */
@@ -68,3 +74,20 @@ export class JsonText {
 }
 
 const NOTHING: ReadParts = new Map();
+
+/** A record of which the texts of its fields are known, but not that of the whole. */
+export class FieldTexts extends JsonText {
+  readonly #names: ReadonlySet<string>;
+  readonly #textOf: (name: string) => string;
+
+  constructor(names: readonly string[], textOf: (name: string) => string) {
+    super(() => `{${names.map((name) => `${JSON.stringify(name)}:${textOf(name)}`).join(",")}}`);
+    this.#names = new Set(names);
+    this.#textOf = textOf;
+  }
+
+  override member(segment: Segment): JsonText | null {
+    const name = String(segment);
+    return this.#names.has(name) ? new JsonText(this.#textOf(name)) : null;
+  }
+}

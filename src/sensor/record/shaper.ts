@@ -11,7 +11,7 @@ import type { FieldTable } from "../row/field-table.ts";
 import type { Mapping } from "../row/fields.ts";
 import { notAnObject, type Original, type RowProblem, shortened } from "../row/row-problem.ts";
 import { itemsOf, type RecordItem, TooManyItems } from "./fan-out.ts";
-import { JsonText } from "./json-text.ts";
+import { FieldTexts, JsonText } from "./json-text.ts";
 import { Layer } from "./layer.ts";
 import { RecordView } from "./record-view.ts";
 import { packItems } from "./senml.ts";
@@ -166,12 +166,10 @@ function tooMuchAround(readings: number): RowProblem {
   return { reason: "text_too_long", detail };
 }
 
-/** All of the record, where its text is known by its fields only. */
+/** The text of a record; of a row of a table, those of its fields. */
 function jsonOf(record: unknown, original: Original): JsonText {
   const all = original.json?.();
   if (all !== undefined) return new JsonText(all);
-  if (Array.isArray(record)) return new JsonText(`[${record.map((_, i) => original.textOf(String(i))).join(",")}]`);
-  if (!isObject(record)) return new JsonText(JSON.stringify(record) ?? "null");
-  const fields = Object.keys(record).map((name) => `${JSON.stringify(name)}:${original.textOf(name)}`);
-  return new JsonText(`{${fields.join(",")}}`);
+  if (isObject(record)) return new FieldTexts(Object.keys(record), (name) => original.textOf(name));
+  return new JsonText(JSON.stringify(record) ?? "null");
 }

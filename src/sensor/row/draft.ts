@@ -54,7 +54,8 @@ export function readField(draft: Draft, field: Field, name: string, received: un
   const { reads } = field;
   if (field.kind === "drop" || received === null || received === undefined) return null;
   if (reads.absent.size > 0 && reads.absent.has(received)) return null;
-  if (field.kind === "measure" && field.fast !== "none" && typeof received === "number") {
+  const isPlain = field.fast !== "none" && draft.original.unitOf === undefined;
+  if (field.kind === "measure" && isPlain && typeof received === "number") {
     const adjusted = field.adjust === null ? received : field.adjust(received);
     if (!Number.isFinite(received) || Math.abs(adjusted) === Number.POSITIVE_INFINITY)
       return notFinite(draft.original, name, adjusted);

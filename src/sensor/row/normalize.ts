@@ -156,20 +156,19 @@ export class Normalizer {
   }
 
   /**
-   * Appends exactly one row: a reading, or what was received and why it is not a reading. Returns whether it is a reading
-   * of which every field could be read.
+   * Appends a flat row as one row: a reading, or what was received and why it is not a reading; where the map shapes records, as
+   * `addRecord`. Returns whether all of it is readings of which every field could be read.
    */
   add(block: ReadingBlock, row: ForeignRow, takenAtMs: number, original: Original): boolean {
+    if (this.#shaper !== null)
+      return this.#shaper.add(block, { record: row, context: this.context, takenAtMs, original });
     const problem = this.#read(block, row, original);
     if (problem === null) return this.#draft.problems.size === 0;
     block.addMalformed(takenAtMs, { ...problem, ...original.received() });
     return false;
   }
 
-  /**
-   * Appends the readings of one record, all to this block: as many as the map makes of it, or what was received and why it is not a
-   * reading. Without a map that shapes records, the record is a row. Returns as `add`.
-   */
+  /** Appends the readings of one record, all to this block: as many as the map makes of it, none where it leaves it out. Returns as `add`. */
   addRecord(block: ReadingBlock, record: unknown, takenAtMs: number, original: Original): boolean {
     if (this.#shaper !== null) return this.#shaper.add(block, { record, context: this.context, takenAtMs, original });
     if (isObject(record)) return this.add(block, record, takenAtMs, original);

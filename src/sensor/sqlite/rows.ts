@@ -136,12 +136,16 @@ export class SqliteRows {
     const foreign = Object.fromEntries(
       named.map(([name, value]) => [name, typeof value === "bigint" ? Number(value) : value]),
     );
+    const before = block.count;
     const isWhole = this.#normalizer.add(block, foreign, nowMs, {
       received: () => receivedRow(this.#withKey(this.#exact(named, row), row), this.#normalizer.maxLineBytes),
       textOf: (name) => jsonOf(this.#exact(named, row).find(([each]) => each === name)?.[1]),
     });
+    // A map may leave a row out.
+    if (block.count === before) return;
     const sensor = block.sensor[block.count - 1] ?? NO_SENSOR;
     if (sensor === NO_SENSOR) this.#nameKey(block, row);
+    if (this.#normalizer.mapping.shape !== null) return;
     // A row with a field that cannot be read needs its note: the next one of its identity is read by name as well.
     const plan = !isWhole || row[1] !== null ? null : this.#normalizer.planOfRow(foreign);
     if (plan === null || this.#isSlow(plan)) return;

@@ -204,7 +204,9 @@ export class SqliteTailSource implements Source {
 
   #rowsOf(table: ForeignTable): SqliteRows {
     if (this.#rows === null || this.#schemaOfRows !== table.schema) {
-      this.#rows = new SqliteRows(table, this.#options.normalizer);
+      const { normalizer } = this.#options;
+      if (this.#followed.table !== null) normalizer.context = { "@table": this.#followed.table };
+      this.#rows = new SqliteRows(table, normalizer);
       this.#schemaOfRows = table.schema;
     }
     return this.#rows;
