@@ -22,6 +22,16 @@ const FORMATS: Readonly<Record<string, (spec: FormatSpec) => Promise<MakeFormat>
     const { NdjsonFormat } = await import("./lines/ndjson.ts");
     return ({ typed }, start) => new NdjsonFormat(typed, start);
   },
+  json: async () => {
+    const { JsonFormat } = await import("./json/json-format.ts");
+    return ({ typed }, start) => new JsonFormat(typed, start);
+  },
+  auto: async (spec) => {
+    const { AutoFormat } = await import("./auto-format.ts");
+    const of = async (name: string): Promise<MakeFormat> => await loadFormat({ ...spec, name });
+    const makes = { ndjson: await of("ndjson"), json: await of("json"), csv: await of("csv") };
+    return (normalizers, start) => new AutoFormat(makes, normalizers, start);
+  },
   csv: loadCsv,
   tsv: (spec) => loadCsv({ ...spec, csv: { ...spec.csv, delimiter: spec.csv.delimiter ?? "tab" } }),
 };
@@ -83,4 +93,25 @@ export async function loadFormat(spec: FormatSpec): Promise<MakeFormat> {
   const load = FORMATS[spec.name];
   if (load === undefined) throw new Error(`there is no format "${spec.name}"`);
   return await load(spec);
+}
+
+const BY_EXTENSION: Readonly<Record<string, string>> = {
+  csv: "csv",
+  tsv: "tsv",
+  tab: "tsv",
+  json: "json",
+  ndjson: "ndjson",
+  jsonl: "ndjson",
+};
+
+/** The formats of files, by the name of each: `auto` is decided by the extension, and then by the first line. */
+export async function loadFileFormats(spec: FormatSpec): Promise<(fileName: string) => MakeFormat> {
+  const usual = await loadFormat(spec);
+  if (spec.name !== "auto") return () => usual;
+  const named = new Map<string, MakeFormat>();
+  for (const name of new Set(Object.values(BY_EXTENSION))) named.set(name, await loadFormat({ ...spec, name }));
+  return (fileName) => {
+    const [, extension = ""] = /\.([a-z]+)(?:\.gz)?$/i.exec(fileName) ?? [];
+    return named.get(BY_EXTENSION[extension.toLowerCase()] ?? "") ?? usual;
+  };
 }

@@ -8,6 +8,7 @@ import type { Precision } from "../influx/line-protocol.ts";
 import { LineDecoder } from "../lines/decoder.ts";
 import { NdjsonFormat } from "../lines/ndjson.ts";
 import { templatesOf } from "../lines/templates.ts";
+import { takesArrays } from "../map/record-shape.ts";
 import type { SourceNormalizers } from "../normalizers.ts";
 import { type FormatSpec, loadFormat } from "../open-format.ts";
 import type { Normalizer } from "../row/normalize.ts";
@@ -31,9 +32,7 @@ export class BodyFormats {
     this.#normalizers = normalizers;
     this.#normalizer = normalizer;
     this.#decoder = new LineDecoder(normalizer, templatesOf(normalizer));
-    const { shape } = normalizer.mapping;
-    const takesArray = shape?.each.some(({ steps: [first] }) => first?.members === null && first.segments.length === 0);
-    this.#keepsArrays = shape !== null && (shape.isSenml || takesArray === true);
+    this.#keepsArrays = takesArrays(normalizer.mapping.shape);
   }
 
   points(body: Body, precision: Precision): RecordFormat {

@@ -39,3 +39,11 @@ export type RecordShape = {
   readonly drop: readonly Path[];
   readonly compose: readonly Composition[];
 };
+
+/** The record of such a map may be a whole array. */
+export function takesArrays(shape: RecordShape | null): boolean {
+  if (shape === null) return false;
+  return (
+    shape.isSenml || shape.each.some(({ steps: [first] }) => first?.members === null && first.segments.length === 0)
+  );
+}
