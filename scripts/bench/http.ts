@@ -59,7 +59,11 @@ async function measure({ name, command, says }: Server, readings: number, sender
   const dir = mkdtempSync(join(tmpdir(), "bench-http-"));
   const child = Bun.spawn([...command], {
     cwd: dir,
-    env: { PATH: process.env["PATH"] ?? "", AGENT_DATA_DIR: join(dir, "data"), AGENT_STORE: `dir:${join(dir, "lake")}` },
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      AGENT_DATA_DIR: join(dir, "data"),
+      AGENT_STORE: `dir:${join(dir, "lake")}`,
+    },
     stdout: "ignore",
     stderr: "pipe",
   });
@@ -82,7 +86,9 @@ async function measure({ name, command, says }: Server, readings: number, sender
     console.log(
       `${name.padEnd(34)} ${Math.round(readings / seconds)
         .toLocaleString("en")
-        .padStart(9)} readings/s ${perMillion.toFixed(2).padStart(6)} CPU-s/million ${(Number(peak) / 1_024).toFixed(0).padStart(4)} MiB`,
+        .padStart(
+          9,
+        )} readings/s ${perMillion.toFixed(2).padStart(6)} CPU-s/million ${(Number(peak) / 1_024).toFixed(0).padStart(4)} MiB`,
     );
     return perMillion;
   } finally {

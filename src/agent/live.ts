@@ -50,6 +50,8 @@ export type LiveReport = {
     readonly trouble: string | null;
     /** The problem of its input; still true when the agent has ended. */
     readonly input?: readonly Problem[] | undefined;
+    /** What it says of itself while it runs. */
+    readonly notes?: readonly string[] | undefined;
   }[];
   readonly parked: number;
   /** The last heartbeat that was sent; null: heartbeats are off. `error`: why the last try failed. */
@@ -89,7 +91,14 @@ const LIVE: Shape<LiveReport> = atLeast({
       lines(atLeast({ rule: anyText, nsPerReading: nullable(anyNumber), subjects: anyNumber, stateBytes: anyNumber })),
     ),
   }),
-  sources: lines(atLeast({ uri: anyText, trouble: nullable(anyText), input: optional(lines(PROBLEM)) })),
+  sources: lines(
+    atLeast({
+      uri: anyText,
+      trouble: nullable(anyText),
+      input: optional(lines(PROBLEM)),
+      notes: optional(lines(anyText)),
+    }),
+  ),
   parked: anyNumber,
   heartbeat: optional(nullable(atLeast({ sentAtMs: nullable(anyNumber), error: nullable(anyText) }))),
   bufferLimitBytes: anyNumber,

@@ -80,6 +80,7 @@ export function reporter(constants: Constants, parts: Reported): (nowMs: number)
       uri: tap.source.uri,
       trouble: tap.trouble?.isReported === true ? tap.trouble.message : null,
       input: pipeline.inputProblems(tap, nowMs),
+      notes: tap.source.notes?.() ?? [],
     })),
     parked: delivery.parked,
     heartbeat: parts.heartbeat() ?? null,

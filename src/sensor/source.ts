@@ -44,6 +44,8 @@ export interface Source {
    * all is well. Called about once a second. `agent status` shows it, also after the agent has ended.
    */
   problems?(): readonly Problem[];
+  /** Facts for a person while it runs, as parts of a sentence: where it listens, what it answered. `agent status` shows them. */
+  notes?(): readonly string[];
   /**
    * For a time that is probably a mistake: what the same number is in another format (`unix_ms gives 1970-01-20 here; as unix_s it
    * is 2023-11-14`). Null where no other fits.

@@ -76,7 +76,10 @@ export type Status = {
   readonly heartbeat: { readonly sent_at: string | null; readonly error: string | null } | null;
   readonly sources: readonly (SourceCounts & {
     readonly trouble: string | null;
-    /** Changes by the writer since the agent's first reading, counted: rows that were edited, roll-backs. */
+    /**
+     * Changes by the writer since the agent's first reading, counted: rows that were edited, roll-backs. What a source that listens has
+     * answered since the agent was started.
+     */
     readonly notes: readonly string[];
   })[];
   /** Sensors that a rule of silence misses now, the longest first. */
@@ -247,8 +250,9 @@ function sourcesStatus({ sources: known }: BufferFacts, live: LiveReport | null)
     .filter(({ uri }) => !known.some((source) => source.uri === uri))
     .map(({ uri }): SourceCounts => ({ uri, accepted: 0, refused: 0, flaws: [], cursor: null }));
   return [...known, ...fresh].map((source) => {
-    const trouble = live?.sources.find(({ uri }) => uri === source.uri)?.trouble ?? null;
-    const notes = notesOf(source.uri, source.cursor);
+    const now = live?.sources.find(({ uri }) => uri === source.uri);
+    const trouble = now?.trouble ?? null;
+    const notes = [...notesOf(source.uri, source.cursor), ...(now?.notes ?? [])];
     return { ...source, uri: withoutPassword(source.uri), trouble: trouble && withoutPassword(trouble), notes };
   });
 }

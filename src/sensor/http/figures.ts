@@ -24,19 +24,17 @@ export class HttpFigures {
     }
   }
 
-  /** Sentences for a person. */
-  lines(runningMs: number): string[] {
+  /** Parts of a sentence for a person. */
+  notes(runningMs: number): string[] {
     const since = Math.floor(runningMs / 1_000) - SECONDS;
     const taken = [...this.#readings].reduce((sum, [second, count]) => sum + (second > since ? count : 0), 0);
     const requests = [...this.#byStatus].sort(([a], [b]) => a - b).map(([status, count]) => `${count} × ${status}`);
-    const rate = (taken / SECONDS).toFixed(taken < SECONDS ? 2 : 0);
+    const rate = taken === 0 || taken >= SECONDS ? Math.round(taken / SECONDS) : (taken / SECONDS).toFixed(2);
+    const last = this.#lastError;
     return [
-      `Answered ${requests.length === 0 ? "no request yet" : requests.join(", ")}; ${rate} readings/s in the last minute`,
-      ...(this.#lastError === null
-        ? []
-        : [
-            `Last refusal, at ${new Date(this.#lastError.atMs).toISOString()}: ${this.#lastError.status}, ${this.#lastError.error}`,
-          ]),
+      `answered ${requests.length === 0 ? "no request yet" : requests.join(", ")}`,
+      `${rate} readings/s in the last minute`,
+      ...(last === null ? [] : [`last refusal at ${new Date(last.atMs).toISOString()}: ${last.status}, ${last.error}`]),
     ];
   }
 }

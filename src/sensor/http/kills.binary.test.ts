@@ -45,7 +45,8 @@ async function send(url: string, { key, body }: Batch, until: () => boolean): Pr
     const response = await fetch(url, { method: "POST", body, headers }).catch(() => null);
     const text = await response?.text().catch(() => null);
     if (response?.status === 200 && text) return text.trim();
-    if (response !== null && ![200, 503].includes(response.status)) throw new Error(`answered ${response.status}: ${text}`);
+    if (response !== null && ![200, 503].includes(response.status))
+      throw new Error(`answered ${response.status}: ${text}`);
     await pause(PAUSE_MS);
   }
   throw new Error("there was no answer");
@@ -74,7 +75,17 @@ killTest(
     const url = `http://127.0.0.1:${port}/in`;
     const started = () =>
       new AgentProcess({
-        args: ["run", "--source", `http://localhost:${port}/in`, "--data-dir", "buffer", "--store", "dir:lake", "--drain", "60s"],
+        args: [
+          "run",
+          "--source",
+          `http://localhost:${port}/in`,
+          "--data-dir",
+          "buffer",
+          "--store",
+          "dir:lake",
+          "--drain",
+          "60s",
+        ],
         cwd: folder,
         env: {},
       });
@@ -111,7 +122,9 @@ killTest(
     await agent.says("Taking");
     agent.kill("SIGTERM");
     expect(await agent.ended).toMatchObject({ code: 0 });
-    const verify = Bun.spawnSync([AGENT_BINARY, "verify", "--data-dir", "buffer", "--store", "dir:lake"], { cwd: folder });
+    const verify = Bun.spawnSync([AGENT_BINARY, "verify", "--data-dir", "buffer", "--store", "dir:lake"], {
+      cwd: folder,
+    });
     expect([verify.exitCode, verify.stdout.toString()]).toEqual([0, expect.anything()]);
     const numbers = numbersIn("raw");
     expect(numbers.size).toBe(sent);

@@ -70,9 +70,16 @@ test("with a token, only its holder may send: as Bearer, or as clients of Influx
     expect([wrong, (await post(url, LINE, wrong === "" ? {} : { authorization: wrong }))[0]]).toEqual([wrong, 401]);
   }
   expect(rig.readings.length).toBe(0);
+  expect(rig.source.notes()).toEqual([
+    `listens on ${url}`,
+    "answered 6 × 401",
+    "0 readings/s in the last minute",
+    expect.stringMatching(/^last refusal at 2026-01-01T00:00:00.000Z: 401, the token is missing or wrong/),
+  ]);
   for (const right of [`Bearer ${TOKEN}`, `bearer ${TOKEN}`, `Token ${TOKEN}`, basic(TOKEN)]) {
     expect((await post(url, LINE, { authorization: right, origin: "http://page.example" }))[0]).toBe(200);
   }
+  expect(rig.source.notes().slice(1, 3)).toEqual(["answered 4 × 200, 6 × 401", "0.07 readings/s in the last minute"]);
 });
 
 test("a full queue asks the sender to come again; a sender that waits too long too, and nothing of it is taken", async () => {

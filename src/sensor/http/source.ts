@@ -145,6 +145,11 @@ export class HttpSource implements Source, Endpoint {
     return this.#options.normalizers.typed.names?.problems() ?? [];
   }
 
+  notes(): readonly string[] {
+    const { url } = this;
+    return [url === null ? "does not listen" : `listens on ${url}`, ...this.#figures.notes(this.#running())];
+  }
+
   close(): void {
     this.#address.leave(this);
     for (const waiting of [...this.#queue, ...this.#taken]) waiting.end();
