@@ -32,6 +32,7 @@ export function readLines(map: unknown, lines: readonly string[], context: Recor
     splitter.push(Buffer.from(`${line}\n`));
     while (splitter.next()) decoder.decode(block, splitter, TAKEN_AT);
   }
+  normalizer.wide?.flush(block);
   normalizer.names?.took(block.count, true);
   const readings = readingsOf(block, catalogue).map(plain);
   const filtered = [...block.flaws.values()].find(({ reason }) => reason === "filtered")?.count ?? 0;

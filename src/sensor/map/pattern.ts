@@ -6,12 +6,15 @@ export type Pattern = {
   readonly literals: readonly string[];
   /** Empty: any text, which is left out. */
   readonly names: readonly string[];
+  /** Which of `names` takes as much as it can, where it is `{name*}`; -1: none, each takes as little as it can. */
+  readonly greedy: number;
 };
 
 /** The pattern, or why it is not one. */
 export function patternOf(text: string): Pattern | string {
   const literals = [""];
   const names: string[] = [];
+  let greedy = -1;
   for (let at = 0; at < text.length; at++) {
     const char = text.charAt(at);
     const last = literals.length - 1;
@@ -23,33 +26,65 @@ export function patternOf(text: string): Pattern | string {
       const end = text.indexOf("}", at);
       const name = text.slice(at + 1, end);
       if (end < 0 || name.includes("{")) return 'has a "{" without a "}"; write {{ for a brace';
-      names.push(name);
+      const isGreedy = name.endsWith("*");
+      if (isGreedy && greedy >= 0) return "has a second {name*}: only one may take as much as it can";
+      if (isGreedy) greedy = names.length;
+      names.push(isGreedy ? name.slice(0, -1) : name);
       literals.push("");
       at = end;
     } else literals[last] += char;
   }
-  return { text, literals, names };
+  return { text, literals, names, greedy };
 }
 
 /**
  * The named parts of a text, or null where it does not fit. Each part is the shortest text, not empty, up to what follows it in the
- * pattern; the last one takes all that is left.
+ * pattern, the one of `{name*}` the longest; the last one takes all that is left.
  */
-export function partsOf({ literals, names }: Pattern, text: string): ReadonlyMap<string, string> | null {
-  const parts = new Map<string, string>();
+export function partsOf(pattern: Pattern, text: string): ReadonlyMap<string, string> | null {
+  const { literals, greedy } = pattern;
   const [first = ""] = literals;
   if (!text.startsWith(first)) return null;
-  let at = first.length;
-  for (const [i, name] of names.entries()) {
+  const before = partsFrom(pattern, {
+    text,
+    at: first.length,
+    from: 0,
+    until: greedy < 0 ? pattern.names.length : greedy,
+  });
+  if (before === null || greedy < 0) return before?.parts ?? null;
+  // The longest part is the one behind which the rest begins last.
+  const next = literals[greedy + 1] ?? "";
+  for (let end = text.length - next.length; end > before.at; end--) {
+    if (!text.startsWith(next, end)) continue;
+    const rest = partsFrom(pattern, { text, at: end + next.length, from: greedy + 1, until: pattern.names.length });
+    if (rest === null) continue;
+    const name = pattern.names[greedy] ?? "";
+    return new Map([
+      ...before.parts,
+      ...(name === "" ? [] : [[name, text.slice(before.at, end)] as const]),
+      ...rest.parts,
+    ]);
+  }
+  return null;
+}
+
+type Stretch = { readonly text: string; readonly at: number; readonly from: number; readonly until: number };
+
+/** The parts of the names `[from, until)`, and where what follows them begins. The last name of the pattern takes all that is left. */
+function partsFrom({ literals, names }: Pattern, { text, at: start, from, until }: Stretch) {
+  const parts = new Map<string, string>();
+  let at = start;
+  for (let i = from; i < until; i++) {
     const next = literals[i + 1] ?? "";
     const isLast = i === names.length - 1;
     if (isLast && !text.endsWith(next)) return null;
     const end = isLast ? text.length - next.length : text.indexOf(next, at + 1);
     if (end <= at) return null;
+    const name = names[i] ?? "";
     if (name !== "") parts.set(name, text.slice(at, end));
     at = end + next.length;
   }
-  return at === text.length ? parts : null;
+  return until === names.length && at !== text.length ? null : { parts, at };
 }
 
 /** The text of a pattern; null where a part has none. */

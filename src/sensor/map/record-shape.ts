@@ -25,6 +25,17 @@ export type EachPath = {
   }[];
 };
 
+/** Rows of one quantity each, of which readings of several are made. */
+export type WideRule = {
+  /** Of the field that says which quantity a row has, and of the one that has its value. */
+  readonly name: Path;
+  readonly value: Path;
+  /** How far the times of one reading may be apart, in ms. */
+  readonly withinMs: number;
+  /** What follows nothing for so long is complete. */
+  readonly waitMs: number;
+};
+
 /** In the order in which they apply. */
 export type RecordShape = {
   /** Empty: the record is one reading. */
@@ -38,6 +49,7 @@ export type RecordShape = {
   /** What is left out, within objects. */
   readonly drop: readonly Path[];
   readonly compose: readonly Composition[];
+  readonly wide: WideRule | null;
 };
 
 /** The record of such a map may be a whole array. */

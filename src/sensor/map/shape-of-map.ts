@@ -1,7 +1,7 @@
 /** From the keys of a map file to how a record becomes readings. */
 import { isPlain, pathOf } from "./path.ts";
 import { isGlob, type Pattern } from "./pattern.ts";
-import type { Composition, EachPath, RecordShape } from "./record-shape.ts";
+import type { Composition, EachPath, RecordShape, WideRule } from "./record-shape.ts";
 import type { Condition } from "./where.ts";
 
 export type ShapingKeys = {
@@ -12,6 +12,7 @@ export type ShapingKeys = {
   readonly extract: ReadonlyMap<string, readonly Pattern[]>;
   readonly each: "senml" | readonly EachPath[] | undefined;
   readonly compose: Readonly<Record<string, Pattern | undefined>>;
+  readonly wide: WideRule | undefined;
 };
 
 /** Null where every record is a flat row. */
@@ -21,7 +22,10 @@ export function shapeOfMap(keys: ShapingKeys): RecordShape | null {
     isSenml: keys.each === "senml",
     extract: Array.from(keys.extract, ([from, patterns]) => ({ from: pathOf(from), patterns })),
     where: keys.where,
-    paths: Array.from(keys.fields, pathOf).filter((path) => !isPlain(path)),
+    paths: [
+      ...Array.from(keys.fields, pathOf),
+      ...(keys.wide === undefined ? [] : [keys.wide.name, keys.wide.value]),
+    ].filter((path) => !isPlain(path)),
     drop: keys.drop
       .filter((name) => !isGlob(name))
       .map(pathOf)
@@ -29,9 +33,13 @@ export function shapeOfMap(keys: ShapingKeys): RecordShape | null {
     compose: Object.entries(keys.compose).flatMap(([to, pattern]) =>
       pattern === undefined ? [] : [composition(to, pattern)],
     ),
+    wide: keys.wide ?? null,
   };
   const { each, isSenml, extract, where, paths, drop, compose } = shape;
-  const isFlat = !isSenml && [each, extract, where, paths, drop, compose].every((parts) => parts.length === 0);
+  const isFlat =
+    !isSenml &&
+    shape.wide === null &&
+    [each, extract, where, paths, drop, compose].every((parts) => parts.length === 0);
   return isFlat ? null : shape;
 }
 

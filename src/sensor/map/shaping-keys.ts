@@ -1,12 +1,13 @@
 /** The keys of a map file that say how readings are made of records: `where`, `extract`, `each`, `compose`. */
 import { either, made, oneOrList } from "../../core/outside/composed-shapes.ts";
 import { boolean, number, text } from "../../core/outside/scalar-shapes.ts";
-import { list, object, optional, record, refuse, type Shape } from "../../core/outside/shape.ts";
+import { list, mustBe, object, optional, record, refuse, type Shape } from "../../core/outside/shape.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn, NUMERIC_IDENTITY } from "../../core/sensor.ts";
+import { MS_PER_DAY, parseDuration } from "../../core/time/duration.ts";
 import { eachOf, SENML } from "./each.ts";
 import { pathOf } from "./path.ts";
 import { type Pattern, patternOf } from "./pattern.ts";
-import type { EachPath } from "./record-shape.ts";
+import type { EachPath, WideRule } from "./record-shape.ts";
 import { type Condition, fieldCondition } from "./where.ts";
 
 /** Alternatives, conditions, parts: what a person writes in one place. */
@@ -103,4 +104,23 @@ export const COMPOSE = object(
   Object.fromEntries(
     COMPOSED.map((column): [IdentityColumn, Shape<Pattern | undefined>] => [column, optional(PUT_TOGETHER)]),
   ),
+);
+
+const UP_TO_A_DAY = 'a time up to "1d", such as "500ms", "2s" or "10m"';
+const SHORT_TIME = made(text(/^/, UP_TO_A_DAY), (written, { path, problems }): number | undefined => {
+  const ms = parseDuration(written);
+  return ms !== undefined && ms <= MS_PER_DAY ? ms : refuse(problems, path, mustBe(UP_TO_A_DAY, written));
+});
+
+/** Rows of one quantity each. */
+export const WIDE = made(
+  object(
+    { name: FIELD, value: FIELD, within: optional(SHORT_TIME, 0), wait: optional(SHORT_TIME, 2_000) },
+    ({ name, value }, complain) => {
+      if (name !== undefined && name === value) complain("value", "is the field of the name as well");
+    },
+  ),
+  ({ name, value, within, wait }): WideRule => {
+    return { name: pathOf(name), value: pathOf(value), withinMs: within, waitMs: wait };
+  },
 );

@@ -16,40 +16,39 @@ import { Layer } from "./layer.ts";
 import { RecordView } from "./record-view.ts";
 import { packItems } from "./senml.ts";
 import { type Knowledge, ShapedRow } from "./shaped-row.ts";
+import { WideJoin, type WideSink } from "./wide.ts";
 
 /** Where rows go. */
-export type RowSink = Knowledge & {
-  /** Appends one reading, or nothing and says why. */
-  readonly append: (
-    block: ReadingBlock,
-    row: Readonly<Record<string, unknown>>,
-    original: Original,
-  ) => RowProblem | null;
-  /** Which of the map's names records have; null where no caller needs them. */
-  readonly names: SourceNames | null;
-};
+export type RowSink = Knowledge &
+  WideSink & {
+    /** Which of the map's names records have; null where no caller needs them. */
+    readonly names: SourceNames | null;
+  };
 
 type BadItem = { readonly view: RecordView; readonly problem: RowProblem };
 
 export class Shaper {
   readonly #shape: RecordShape;
   readonly #sink: RowSink;
+  readonly wide: WideJoin | null;
 
   constructor(shape: RecordShape, sink: RowSink) {
     this.#shape = shape;
     this.#sink = sink;
+    this.wide = shape.wide === null ? null : new WideJoin(shape.wide, sink);
   }
 
   /** Null where every record is a flat row. `fields`: what is read, of the usual profile. */
   static of(
     mapping: Mapping,
-    rows: Pick<RowSink, "append" | "names"> & { readonly fields: FieldTable },
+    rows: Pick<RowSink, "append" | "keyOf" | "names"> & { readonly fields: FieldTable },
   ): Shaper | null {
     const { shape, absent } = mapping;
     if (shape === null) return null;
     const composed = new Set(shape.compose.map(({ to }) => to));
     return new Shaper(shape, {
       append: rows.append,
+      keyOf: rows.keyOf,
       names: rows.names,
       isKnown: (name) => !composed.has(name) && (rows.fields.get(name)?.kind ?? "drop") !== "drop",
       isAbsent: (value) => absent.has(value),
@@ -70,12 +69,7 @@ export class Shaper {
         filtered++;
         continue;
       }
-      const row = new ShapedRow(view, this.#shape, this.#sink);
-      const problem = this.#sink.append(
-        block,
-        row.row,
-        row.original(() => ownText(view)),
-      );
+      const problem = this.#append(block, view, input.takenAtMs);
       if (problem === null) readings++;
       else bad.push({ view, problem });
     }
@@ -84,6 +78,17 @@ export class Shaper {
     if (readings === 0 && bad[0] !== undefined) return refused(block, input, problemOf(bad[0], bad.length - 1));
     for (const each of bad) block.addMalformed(input.takenAtMs, { ...problemOf(each, 0), ...ownText(each.view) });
     return bad.length === 0;
+  }
+
+  #append(block: ReadingBlock, view: RecordView, takenAtMs: number): RowProblem | null {
+    const { wide } = this;
+    const shaped = new ShapedRow(view, this.#shape, this.#sink);
+    const { row } = shaped;
+    const original = shaped.original(() => ownText(view));
+    if (wide === null) return this.#sink.append(block, row, original);
+    const found = view.find(wide.rule.value);
+    const value = found === null ? null : { value: found.value, text: view.jsonOf(found) };
+    return wide.take(block, { quantity: view.valueOf(wide.rule.name), value, row, original, takenAtMs });
   }
 
   #items(input: ShapingInput): RecordItem[] | RowProblem | "filtered" {

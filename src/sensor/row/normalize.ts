@@ -12,14 +12,15 @@ import { CatalogueFullError, IDENTITY_COLUMNS, type IdentityColumn, type SensorC
 import { NO_CONTEXT, type RecordContext } from "../context.ts";
 import type { MappedNames, SourceNames } from "../map/mapped-names.ts";
 import { type RowSink, Shaper } from "../record/shaper.ts";
+import type { ReadingKey, WideJoin } from "../record/wide.ts";
 import { Draft, readField } from "./draft.ts";
 import { type FieldTable, fieldsOf } from "./field-table.ts";
 import { foreignNamesOf, type Mapping, NO_MAPPING } from "./fields.ts";
 import type { ForeignRow } from "./foreign-row.ts";
-import { Labels } from "./labels.ts";
+import { KnownSensors, Labels } from "./interned.ts";
 import { OtherNames } from "./other-names.ts";
 import { type LastTimesOf, RepeatedTimes } from "./repeated-times.ts";
-import { notAnObject, type Original, problemNotes, type RowProblem, tooMuchExtra } from "./row-problem.ts";
+import { notAnObject, type Original, problemNotes, type RowProblem, tooMuchExtra, unlessFull } from "./row-problem.ts";
 import { REPEATED, TimestampReader } from "./timestamp.ts";
 
 /** The most bytes of a line or row; of a longer one, which is never a reading, only the beginning is kept. */
@@ -35,12 +36,6 @@ export type Plan = {
   readonly measures: readonly string[];
   /** The slot of each of `measures` in a block. */
   readonly slots: readonly number[];
-};
-
-type KnownSensor = {
-  readonly identity: readonly (string | number | null)[];
-  readonly plan: Plan;
-  readonly handle: number;
 };
 
 const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
@@ -65,7 +60,7 @@ export class Normalizer {
   readonly #typeFields: readonly string[];
   /** Where several foreign fields lead to one of ours: which of a row are not used. */
   readonly otherNames: OtherNames;
-  readonly #known = new Map<string, KnownSensor>();
+  readonly #known: KnownSensors;
   readonly #draft: Draft;
   /** Null where every record is a flat row. */
   readonly #shaper: Shaper | null;
@@ -86,6 +81,7 @@ export class Normalizer {
     this.#extraBytes = Math.max(this.maxLineBytes, LEAST_EXTRA_BYTES);
     this.#catalogue = options.catalogue;
     this.#labels = new Labels(options.catalogue);
+    this.#known = new KnownSensors(options.catalogue);
     this.#fallback = options.profile;
     for (const profile of options.profiles ?? []) this.#profiles.set(profile.name, profile);
     this.#profiles.set(options.profile.name, options.profile);
@@ -105,7 +101,8 @@ export class Normalizer {
     });
     this.otherNames = new OtherNames(this.mapping);
     const append: RowSink["append"] = (block, row, original) => this.#read(block, row, original);
-    this.#shaper = Shaper.of(this.mapping, { append, fields, names: this.names });
+    const keyOf: RowSink["keyOf"] = (row, original) => this.#keyOf(row, original);
+    this.#shaper = Shaper.of(this.mapping, { append, keyOf, fields, names: this.names });
   }
 
   /** The foreign names of one of our fields, the one that counts most first. */
@@ -176,15 +173,22 @@ export class Normalizer {
     return false;
   }
 
+  /** Rows that are joined to readings of several quantities; null where the map says nothing of that. */
+  get wide(): WideJoin | null {
+    return this.#shaper?.wide ?? null;
+  }
+
   /** Appends a reading, or nothing and says why. */
   #read(block: ReadingBlock, row: ForeignRow, original: Original): RowProblem | null {
     this.names?.see(row);
-    try {
-      return this.#append(block, row, original);
-    } catch (error) {
-      if (!(error instanceof CatalogueFullError)) throw error;
-      return { reason: "too_many_kinds", detail: error.message };
-    }
+    return unlessFull(() => this.#append(block, row, original));
+  }
+
+  /** Whose reading a row is, and of when; or why it is none. Appends nothing. */
+  #keyOf(row: ForeignRow, original: Original): ReadingKey | RowProblem {
+    const draft = this.#draft;
+    const problem = unlessFull(() => this.#fill(row, original, this.planOf(this.#typeOf(row))));
+    return problem ?? { sensor: String(draft.identity[SENSOR_ID]), timeMs: draft.time };
   }
 
   /** The handle of a label; -1 where the catalogue is full. */
@@ -193,9 +197,18 @@ export class Normalizer {
   }
 
   #append(block: ReadingBlock, row: ForeignRow, original: Original): RowProblem | null {
+    const plan = this.planOf(this.#typeOf(row));
+    const problem = this.#fill(row, original, plan);
+    if (problem !== null) return problem;
+    this.#write(block, this.#draft, plan);
+    for (const [field, { reason, detail }] of this.#draft.problems) block.addFlaw({ reason, field, detail, count: 1 });
+    return null;
+  }
+
+  /** Reads a row into the draft. */
+  #fill(row: ForeignRow, original: Original, plan: Plan): RowProblem | null {
     const draft = this.#draft;
     draft.begin(row, original);
-    const plan = this.planOf(this.#typeOf(row));
     for (const [column, value] of this.mapping.constants) {
       draft.identity[IDENTITY_COLUMNS.indexOf(column as IdentityColumn)] = value;
     }
@@ -227,10 +240,7 @@ export class Normalizer {
     }
     const { extra } = draft;
     const most = this.#extraBytes;
-    if (extra.length * 3 > most && Buffer.byteLength(extra) + 1 > most) return tooMuchExtra(most);
-    this.#write(block, draft, plan);
-    for (const [field, { reason, detail }] of draft.problems) block.addFlaw({ reason, field, detail, count: 1 });
-    return null;
+    return extra.length * 3 > most && Buffer.byteLength(extra) + 1 > most ? tooMuchExtra(most) : null;
   }
 
   #missing(draft: Draft): string | null {
@@ -246,7 +256,7 @@ export class Normalizer {
   }
 
   #write(block: ReadingBlock, draft: Draft, plan: Plan): void {
-    const sensor = this.#sensorOf(draft, plan);
+    const sensor = this.#known.handleOf(draft.identity, plan);
     const label = this.labelOf(draft.statusCode, draft.anomalyFlag, draft.anomalyType);
     if (label < 0)
       throw new CatalogueFullError("there are too many different (status_code, anomaly_flag, anomaly_type)");
@@ -266,22 +276,6 @@ export class Normalizer {
     block.addFlaw({ reason: "repeated_time", field: null, detail, count: 1 });
     return this.#repeated.settle(block, sensor, firstMs, this.timestamps.repeatMs);
   }
-
-  /** Looking a sensor up by its sixteen columns costs more than all the rest, so its last identity is remembered. */
-  #sensorOf(draft: Draft, plan: Plan): number {
-    const id = String(draft.identity[SENSOR_ID]);
-    const known = this.#known.get(id);
-    if (known !== undefined && known.plan === plan && same(known.identity, draft.identity)) return known.handle;
-    const identity = [...draft.identity];
-    const handle = this.#catalogue.internSensor(identity, plan.measures);
-    this.#known.set(id, { identity, plan, handle });
-    return handle;
-  }
-}
-
-function same(a: readonly unknown[], b: readonly unknown[]): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 /** The problem of the first bad measure, where no measure has a value; null where one has, or none is bad. */

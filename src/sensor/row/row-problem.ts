@@ -1,5 +1,6 @@
 /** Why a row is not a reading, or a field of it cannot be read, as a sentence that quotes what was received. */
 import { BAD_FIELDS, type MalformedReason } from "../../core/reading.ts";
+import { CatalogueFullError } from "../../core/sensor.ts";
 import type { Received } from "../lines/received.ts";
 import type { ForeignRow } from "./foreign-row.ts";
 
@@ -65,4 +66,14 @@ export function notAnObject(record: unknown): RowProblem {
 
 export function tooMuchExtra(mostBytes: number): RowProblem {
   return { reason: "text_too_long", detail: `the unknown fields are more than ${mostBytes} bytes` };
+}
+
+/** What `read` gives, or that there is no room for another kind. */
+export function unlessFull<T>(read: () => T): T | RowProblem {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof CatalogueFullError)) throw error;
+    return { reason: "too_many_kinds", detail: error.message };
+  }
 }
