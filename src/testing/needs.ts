@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { marksOfMachine } from "../buffer/disk/marks.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
+import { MOSQUITTO } from "./mosquitto.ts";
 import { maySystemd } from "./real-systemd.ts";
 import { findS3Server, serverCache } from "./s3-server.ts";
 import { findSpark } from "./spark/session.ts";
@@ -52,6 +53,8 @@ const NEEDS = {
   "systemd-analyze": { isHere: () => Bun.which("systemd-analyze") !== null, bringer: null },
   /** Debian: `apt-get install docker.io`. A test starts a daemon of its own. */
   "Docker Engine": { isHere: mayRunContainers, bringer: null },
+  /** Debian: `apt-get install mosquitto mosquitto-clients`. A test starts a broker of its own. */
+  mosquitto: { isHere: () => MOSQUITTO !== null && Bun.which("mosquitto_pub") !== null, bringer: null },
   "disks that fail": { isHere: mayFail, bringer: null },
 } as const satisfies Record<string, Spec>;
 export type Need = keyof typeof NEEDS;

@@ -20,6 +20,10 @@ const HANDSHAKE_MS = 10_000;
 export const KEEPALIVE_S = 30;
 /** Received and not read: above this the socket is paused. */
 const UNREAD_BYTES = 256 * 1024;
+/** The fixed header of a PUBACK, as one number. */
+const PUBACK = 0x4002;
+/** So many acknowledgements are followed by a ping. */
+const CONFIRMED_AT_ONCE = 256;
 /** How long a goodbye may take. */
 const GOODBYE_MS = 200;
 
@@ -41,6 +45,8 @@ export interface Receiver {
   hasRoom(): boolean;
   message(message: Message): void;
   packet(packet: Packet): void;
+  /** The broker has read the acknowledgements up to this one. */
+  confirmed(id: number): void;
   /** Once, unless it was closed by us. */
   lost(error: TransientError): void;
 }
@@ -66,6 +72,10 @@ export class MqttConnection {
   #isHeld = true;
   #heardAt = performance.now();
   #timer: Timer | null = null;
+  /** Acknowledgements since the last ping that followed some. */
+  #unconfirmed = 0;
+  /** Of each ping without an answer, the last id that was acknowledged before it, or 0. */
+  readonly #pings: number[] = [];
 
   /** Resolves when the broker has accepted; rejects with a TransientError that says why it did not. */
   static async open(options: ConnectOptions, receiver: Receiver): Promise<MqttConnection> {
@@ -117,6 +127,20 @@ export class MqttConnection {
 
   write(bytes: Uint8Array): void {
     if (!this.#isOver) this.#socket.write(bytes);
+  }
+
+  /** It answers packets in their order: the answer to a ping says that it has read the acknowledgements before it. */
+  acknowledge(ids: readonly number[]): void {
+    const bytes = Buffer.alloc(ids.length * 4);
+    ids.forEach((id, i) => {
+      bytes.writeUInt16BE(PUBACK, i * 4);
+      bytes.writeUInt16BE(id, i * 4 + 2);
+    });
+    this.write(bytes);
+    this.#unconfirmed += ids.length;
+    if (this.#unconfirmed < CONFIRMED_AT_ONCE || this.#pings.length > 0) return;
+    this.#unconfirmed = 0;
+    this.#ping(ids.at(-1) ?? 0);
   }
 
   /** Resolves when the other side has taken most of what was written. */
@@ -205,7 +229,10 @@ export class MqttConnection {
     if (!this.#isUp) this.#accepted(packet);
     else if (packet.cmd === "disconnect") {
       this.#fail(new BrokerRefusal(this.address, codeFrom(packet), packet.properties?.reasonString));
-    } else if (packet.cmd !== "pingresp") this.#receiver.packet(packet);
+    } else if (packet.cmd === "pingresp") {
+      const id = this.#pings.shift() ?? 0;
+      if (id > 0) this.#receiver.confirmed(id);
+    } else this.#receiver.packet(packet);
   }
 
   #accepted(packet: Packet): void {
@@ -227,7 +254,12 @@ export class MqttConnection {
     // Without room for messages the answer cannot be read either.
     const isSilent = performance.now() - this.#heardAt > 2 * KEEPALIVE_S * 1_000;
     if (isSilent && !this.#isPaused && this.#frames.waitingBytes === 0) this.#fail(timeOut());
-    else this.send({ cmd: "pingreq" });
+    else this.#ping(0);
+  }
+
+  #ping(acknowledged: number): void {
+    this.#pings.push(acknowledged);
+    this.send({ cmd: "pingreq" });
   }
 
   #fail(cause: unknown): void {

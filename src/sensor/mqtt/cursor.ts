@@ -1,14 +1,15 @@
 /** The cursor of an MQTT source: which session it has at the broker, and which messages of it may come again. */
-import { boolean, oneOf, shortText, text } from "../../core/outside/scalar-shapes.ts";
+import { boolean, number, oneOf, shortText, text } from "../../core/outside/scalar-shapes.ts";
 import { atLeast, storedJson } from "../../core/outside/stored-json.ts";
+import type { DeliveriesText } from "./deliveries.ts";
 
 export type MqttCursor = {
   readonly clientId: string;
   readonly isSubscribed: boolean;
-  /** Of deliveries.ts. */
-  readonly ids: string;
-  readonly usesIdsAgain: boolean;
+  readonly deliveries: DeliveriesText;
 };
+
+const count = number({ min: 0, max: 65_535, whole: true });
 
 const CURSOR = atLeast({
   v: oneOf(["1"]),
@@ -16,17 +17,21 @@ const CURSOR = atLeast({
   subscribed: boolean,
   ids: text(/^[A-Za-z0-9+/]{0,4096}={0,2}$/, "Base64"),
   again: boolean,
+  last: count,
+  run: count,
 });
 
-export function writeCursor({ clientId, isSubscribed, ids, usesIdsAgain }: MqttCursor): string {
-  return JSON.stringify({ v: "1", client: clientId, subscribed: isSubscribed, ids, again: usesIdsAgain });
+export function writeCursor({ clientId, isSubscribed, deliveries }: MqttCursor): string {
+  const { ids, usesIdsAgain, last, run } = deliveries;
+  return JSON.stringify({ v: "1", client: clientId, subscribed: isSubscribed, again: usesIdsAgain, last, run, ids });
 }
 
 /** Null where the text is anything else: then the caller must not guess. */
 export function readCursor(cursor: string): MqttCursor | null {
   const found = storedJson(CURSOR, cursor);
   if (found === null) return null;
-  return { clientId: found.client, isSubscribed: found.subscribed, ids: found.ids, usesIdsAgain: found.again };
+  const { client, subscribed, ids, again, last, run } = found;
+  return { clientId: client, isSubscribed: subscribed, deliveries: { ids, usesIdsAgain: again, last, run } };
 }
 
 /** The same for a node and a source as long as the cursor is there, and of another node or source never. */

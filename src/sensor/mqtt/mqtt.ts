@@ -10,7 +10,7 @@ import type { RecordContext } from "../context.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { Source, Taken } from "../source.ts";
 import { type MqttCursor, newClientId, readCursor, writeCursor } from "./cursor.ts";
-import { Deliveries, type Delivery, UNANSWERED_MOST } from "./deliveries.ts";
+import { Deliveries, type Delivery, NO_DELIVERIES, UNANSWERED_MOST } from "./deliveries.ts";
 import type { Message } from "./frames.ts";
 import { type Login, loginFor } from "./login.ts";
 import { isBlank, MessageRows } from "./message-rows.ts";
@@ -63,8 +63,6 @@ export class MqttSource implements Source, SessionEvents {
   #taken: Delivery[] = [];
   /** Of this connection, in the order in which they came. */
   #unanswered: Delivery[] = [];
-  /** Counts connections; deliveries of earlier ones are sent again by the broker. */
-  #connection = 0;
   #isSubscribed: boolean;
   /** The ids of a lost session must be gone from the cursor before new ones can come. */
   #subscribesLater = false;
@@ -87,7 +85,7 @@ export class MqttSource implements Source, SessionEvents {
         tryHint: "agent --version",
       });
     }
-    this.#deliveries = new Deliveries(cursor?.ids ?? "", cursor?.usesIdsAgain ?? false);
+    this.#deliveries = new Deliveries(cursor?.deliveries ?? NO_DELIVERIES);
     this.#isSubscribed = cursor?.isSubscribed ?? false;
     this.#clientId = address.clientId ?? cursor?.clientId ?? newClientId(options.nodeId, this.uri);
     this.#session = new MqttSession({
@@ -127,8 +125,7 @@ export class MqttSource implements Source, SessionEvents {
     const cursor: MqttCursor = {
       clientId: this.#clientId,
       isSubscribed: this.#isSubscribed,
-      ids: this.#deliveries.text(),
-      usesIdsAgain: this.#deliveries.usesIdsAgain,
+      deliveries: this.#deliveries.text(),
     };
     return writeCursor(cursor);
   }
@@ -180,11 +177,10 @@ export class MqttSource implements Source, SessionEvents {
     if (qos > 0) {
       const hash = (Bun.hash.crc32(payload) ^ topic.seed ^ length) & 0xffffff;
       const earlier = this.#deliveries.earlier(id, hash, again);
-      delivery = earlier ?? this.#deliveries.add(id, hash, this.#connection);
+      delivery = earlier ?? this.#deliveries.add(id, hash);
       this.#unanswered.push(delivery);
       this.#window.received(this.#unanswered.length, this.#quietSinceMs);
       if (earlier !== null) {
-        this.#deliveries.renew(earlier, this.#connection);
         this.onReady?.();
         return;
       }
@@ -195,9 +191,9 @@ export class MqttSource implements Source, SessionEvents {
   }
 
   connected(sessionPresent: boolean, isV5: boolean): "now" | "later" | "not" {
-    this.#connection++;
     this.#trouble = null;
     this.#failures = 0;
+    if (sessionPresent) this.#deliveries.begin();
     if (sessionPresent) return this.#isSubscribed && !isV5 ? "not" : "now";
     if (this.#isSubscribed && !this.#address.clean) {
       this.#options.notice(
@@ -226,6 +222,10 @@ export class MqttSource implements Source, SessionEvents {
     this.onReady?.();
   }
 
+  confirmed(id: number): void {
+    this.#deliveries.confirmed(id);
+  }
+
   down(error: TransientError): void {
     this.#unanswered = [];
     this.#subscribesLater = false;
@@ -247,6 +247,7 @@ export class MqttSource implements Source, SessionEvents {
     this.#rows.context = topic.context;
     if (isTaken) this.#rows.append(block, message, nowMs);
     if (delivery === null) return;
+    this.#deliveries.taken(delivery);
     delivery.state = block.count > before ? "taken" : "kept";
     if (delivery.state === "taken") this.#taken.push(delivery);
   }

@@ -28,6 +28,8 @@ export interface SessionEvents {
   message(message: Message): void;
   /** The broker accepted. Returns how to subscribe; `later`: when `subscribe` is called; `not`: it knows the topics. */
   connected(sessionPresent: boolean, isV5: boolean): "now" | "later" | "not";
+  /** The broker has read the acknowledgements up to this one. */
+  confirmed(id: number): void;
   /** `refused`: topics that the broker does not give, with its reason; `lowered`: those that it gives with QoS 0 only. */
   subscribed(refused: readonly string[], lowered: readonly string[]): void;
   /** No connection, and why: until the next call of `connected`. */
@@ -55,12 +57,7 @@ export class MqttSession {
   }
 
   acknowledge(ids: readonly number[]): void {
-    const bytes = Buffer.alloc(ids.length * 4);
-    ids.forEach((id, i) => {
-      bytes.writeUInt16BE(0x4002, i * 4);
-      bytes.writeUInt16BE(id, i * 4 + 2);
-    });
-    this.#connection?.write(bytes);
+    this.#connection?.acknowledge(ids);
   }
 
   subscribe(): void {
@@ -85,6 +82,7 @@ export class MqttSession {
       hasRoom: () => events.hasRoom(),
       message: (message: Message) => events.message(message),
       packet: (packet: Packet) => this.#packet(packet),
+      confirmed: (id: number) => events.confirmed(id),
       lost: (error: TransientError) => this.#lost(error),
     };
     const { clean, sessionMs } = uri;
