@@ -11,7 +11,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { marksOfMachine } from "../buffer/disk/marks.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
-import { MOSQUITTO } from "./mosquitto.ts";
 import { maySystemd } from "./real-systemd.ts";
 import { findS3Server, serverCache } from "./s3-server.ts";
 import { findSpark } from "./spark/session.ts";
@@ -20,6 +19,9 @@ import { findSpark } from "./spark/session.ts";
 export const HCLFMT = join(serverCache(), "bin/hclfmt");
 /** Root folders by target, with the C libraries that such a machine has: `scripts/setup-roots`. */
 export const ROOTS = join(serverCache(), "roots");
+
+/** Debian has it where only root looks. */
+export const MOSQUITTO = Bun.which("mosquitto") ?? (existsSync("/usr/sbin/mosquitto") ? "/usr/sbin/mosquitto" : null);
 
 type Spec = {
   readonly isHere: () => boolean;

@@ -7,8 +7,9 @@ import { readFileSync } from "node:fs";
 import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { resolve } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { generate, type IConnackPacket, type Packet, parser } from "mqtt-packet";
+import { generate, type IConnackPacket, type Packet } from "mqtt-packet";
 import { TransientError } from "../../core/errors.ts";
+import { ControlPackets } from "./control-packet.ts";
 import { Frames, type Message, messageIn, NotMqttError, PUBLISH } from "./frames.ts";
 import { type Login, passwordOf } from "./login.ts";
 import { BrokerRefusal, codeFrom, connectionTrouble, placeOf } from "./refused.ts";
@@ -60,11 +61,10 @@ export class MqttConnection {
   sendMost = 65_535;
   readonly #options: ConnectOptions;
   readonly #frames: Frames;
-  readonly #parser: ReturnType<typeof parser>;
+  readonly #packets: ControlPackets;
   readonly #receiver: Receiver;
   readonly #socket: Socket;
   readonly #begun = Promise.withResolvers<void>();
-  #parsed: Packet | null = null;
   #isUp = false;
   #isOver = false;
   #isPaused = false;
@@ -90,9 +90,7 @@ export class MqttConnection {
     this.isV5 = options.protocol === "5";
     this.#receiver = receiver;
     this.#frames = new Frames(options.maxPayloadBytes);
-    this.#parser = parser({ protocolVersion: this.isV5 ? 5 : 4 });
-    this.#parser.on("packet", (packet: Packet) => (this.#parsed = packet));
-    this.#parser.on("error", (error: Error) => this.#fail(error));
+    this.#packets = new ControlPackets(this.isV5);
     this.#socket = this.#connect();
     this.#timer = setTimeout(() => this.#fail(timeOut()), HANDSHAKE_MS);
   }
@@ -221,11 +219,7 @@ export class MqttConnection {
   }
 
   #control(): void {
-    const { type, flags, body } = this.#frames;
-    this.#parsed = null;
-    this.#parser.parse(Buffer.concat([fixedHeader(type, flags, body.length), body]));
-    const packet = this.#parsed as Packet | null;
-    if (packet === null) throw new NotMqttError("a packet cannot be read");
+    const packet = this.#packets.read(this.#frames);
     if (!this.#isUp) this.#accepted(packet);
     else if (packet.cmd === "disconnect") {
       this.#fail(new BrokerRefusal(this.address, codeFrom(packet), packet.properties?.reasonString));
@@ -285,16 +279,6 @@ export class MqttConnection {
 
 function keepaliveMs({ properties }: IConnackPacket): number {
   return Math.min(KEEPALIVE_S, Math.max(1, properties?.serverKeepAlive ?? KEEPALIVE_S)) * 1_000;
-}
-
-function fixedHeader(type: number, flags: number, length: number): Buffer {
-  const bytes = [(type << 4) | flags];
-  let rest = length;
-  do {
-    bytes.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
-    rest >>= 7;
-  } while (rest > 0);
-  return Buffer.from(bytes);
 }
 
 function timeOut(): Error {

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { seededRandom } from "../../core/random.ts";
 import { AGENT_BINARY, AgentProcess, killAllAgents } from "../../testing/agent-process.ts";
-import { endBrokers, publishLines, startBroker } from "../../testing/mosquitto.ts";
 import { testWith } from "../../testing/needs.ts";
+import { endBrokers, publishLines, startBroker } from "./broker.suite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-mqtt-kills-"));
 afterAll(async () => {

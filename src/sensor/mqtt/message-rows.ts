@@ -1,70 +1,73 @@
 /**
- * From a message to rows of a block. An object is read as a line is, and by its templates; a number, a word or any other text is the
- * record `{"value": …}`.
+ * From a message to rows of a block. An object is read as a line is, and by its templates; of an array each item, where the map does not
+ * say otherwise; a number, a word or any other text is the record `{"value": …}`. All rows of a message are in one block.
  */
-import { CLOSE_BRACE } from "../../core/ascii.ts";
-import type { ReadingBlock } from "../../core/reading.ts";
-import { NO_CONTEXT, type RecordContext } from "../context.ts";
+import { OPEN_BRACE, OPEN_BRACKET } from "../../core/ascii.ts";
+import { RECORD_READINGS, type ReadingBlock } from "../../core/reading.ts";
+import type { RecordContext } from "../context.ts";
+import { JsonValues } from "../http/json-values.ts";
+import { appendScalar } from "../http/scalar-record.ts";
 import { LineDecoder } from "../lines/decoder.ts";
 import type { Line } from "../lines/line.ts";
 import { receivedOf } from "../lines/received.ts";
+import { templatesOf } from "../lines/templates.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { Message } from "./frames.ts";
 
 const BOM = [0xef, 0xbb, 0xbf] as const;
-const OPEN_BRACE = CLOSE_BRACE - 2;
-const OPEN_BRACKET = 0x5b;
-/** What JSON begins with, other than an object or a list. */
-const SCALAR = /^(?:-?\d[\d.eE+-]*|true|false|null|".*")$/s;
 
 export class MessageRows {
-  /** What the map can read beside the message: its topic. */
-  context: RecordContext = NO_CONTEXT;
   readonly #normalizer: Normalizer;
   readonly #decoder: LineDecoder;
   readonly #line: MessageLine;
-  readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  /** The map makes readings of an array as a whole. */
+  readonly #keepsArrays: boolean;
 
   constructor(normalizer: Normalizer) {
     this.#normalizer = normalizer;
-    this.#decoder = new LineDecoder(normalizer);
+    this.#decoder = new LineDecoder(normalizer, templatesOf(normalizer));
     this.#line = new MessageLine(normalizer.maxLineBytes);
+    const { shape } = normalizer.mapping;
+    const takesArray = shape?.each.some(({ steps: [first] }) => first?.members === null && first.segments.length === 0);
+    this.#keepsArrays = shape !== null && (shape.isSenml || takesArray === true);
+  }
+
+  /** What the map can read beside the messages that follow: their topic. */
+  set context(context: RecordContext) {
+    this.#decoder.context = context;
   }
 
   /** Not to be called with an empty payload. */
   append(block: ReadingBlock, { payload, length }: Message, nowMs: number): void {
     const line = this.#line;
     line.read(payload, length);
-    const first = line.tooLong ? OPEN_BRACE : firstByte(line.bytes, line.from, line.to);
-    if (first === OPEN_BRACE || first === OPEN_BRACKET) this.#decoder.decode(block, line, nowMs);
-    else this.#appendScalar(block, line, nowMs);
+    const first = firstByte(line.bytes, line.from, line.to);
+    if (line.tooLong || first === OPEN_BRACE || (first === OPEN_BRACKET && this.#keepsArrays)) {
+      this.#decoder.decode(block, line, nowMs);
+    } else if (first === OPEN_BRACKET) this.#appendItems(block, payload, nowMs);
+    else {
+      line.trim();
+      appendScalar(block, line, this.#normalizer, nowMs);
+    }
   }
 
-  #appendScalar(block: ReadingBlock, line: MessageLine, nowMs: number): void {
-    line.trim();
-    const received = () => receivedOf(line, this.#normalizer.maxLineBytes);
-    let text: string;
-    try {
-      text = this.#utf8.decode(line.bytes.subarray(line.from, line.to)).trim();
-    } catch {
-      block.addMalformed(nowMs, { reason: "invalid_utf8", detail: "the message is not UTF-8", ...received() });
+  #appendItems(block: ReadingBlock, payload: Buffer, nowMs: number): void {
+    const options = { maxBytes: this.#normalizer.maxLineBytes, keepsArrays: false };
+    let count = 0;
+    for (const values = new JsonValues(payload, options); count <= RECORD_READINGS && values.next(); ) count++;
+    if (count > RECORD_READINGS) {
+      const detail = `the message has more than ${RECORD_READINGS} readings`;
+      const received = receivedOf(this.#line, this.#normalizer.maxLineBytes);
+      block.addMalformed(nowMs, { reason: "line_too_long", detail, ...received });
       return;
     }
-    const { value, json } = scalarOf(text);
-    this.#normalizer.add(block, { value }, nowMs, { received, textOf: () => json });
-  }
-}
-
-/** The value, and its JSON text to the letter where it is JSON. */
-function scalarOf(text: string): { readonly value: unknown; readonly json: string } {
-  if (SCALAR.test(text)) {
-    try {
-      return { value: JSON.parse(text), json: text };
-    } catch {
-      // A date, a version, 007: text.
+    block.makeRoom(count);
+    for (const values = new JsonValues(payload, options); values.next(); ) {
+      const first = values.bytes[values.from];
+      if (first === OPEN_BRACE || first === OPEN_BRACKET) this.#decoder.decode(block, values, nowMs);
+      else appendScalar(block, values, this.#normalizer, nowMs);
     }
   }
-  return { value: text, json: JSON.stringify(text) };
 }
 
 /** Skips a mark of the byte order and white space. */

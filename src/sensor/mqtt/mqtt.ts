@@ -5,8 +5,7 @@
  */
 import { TransientError, UsageError } from "../../core/errors.ts";
 import type { Problem } from "../../core/problem.ts";
-import type { ReadingBlock } from "../../core/reading.ts";
-import type { RecordContext } from "../context.ts";
+import type { Flaw, ReadingBlock } from "../../core/reading.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { Source, Taken } from "../source.ts";
 import { type MqttCursor, newClientId, readCursor, writeCursor } from "./cursor.ts";
@@ -14,18 +13,16 @@ import { Deliveries, type Delivery, NO_DELIVERIES, UNANSWERED_MOST } from "./del
 import type { Message } from "./frames.ts";
 import { type Login, loginFor } from "./login.ts";
 import { isBlank, MessageRows } from "./message-rows.ts";
+import { MessageQueue } from "./queue.ts";
 import { MqttSession, type SessionEvents } from "./session.ts";
+import { Topics } from "./topics.ts";
 import { type MqttUri, parseMqttUri } from "./uri.ts";
 import { AckWindow } from "./window.ts";
 
-/** Received and not yet taken: above one of these, nothing more is read. One message may be beyond. */
-export const QUEUE = { messages: 5_000, bytes: 4 * 1024 * 1024 } as const;
 /** With `once`, a source has ended when no message came for this long. */
 export const ONCE_IDLE_MS = 2_000;
 /** With `once`, a broker that could not be reached so often in a row is given up. */
 const MOST_FAILURES = 4;
-/** Topics whose text is remembered. */
-const TOPICS_KEPT = 10_000;
 
 export type MqttOptions = {
   readonly uri: string;
@@ -41,8 +38,18 @@ export type MqttOptions = {
   readonly notice: (line: string) => void;
 };
 
-type Waiting = { readonly message: Message; readonly topic: Topic; readonly delivery: Delivery | null };
-type Topic = { readonly context: RecordContext; readonly seed: number };
+const EMPTY: Flaw = {
+  reason: "filtered",
+  field: null,
+  detail: "empty messages, which delete a retained one, are left out",
+  count: 1,
+};
+const RETAINED: Flaw = {
+  reason: "filtered",
+  field: null,
+  detail: "retained messages, which are of a time before the subscription, are left out; ?retained=take takes them",
+  count: 1,
+};
 
 export class MqttSource implements Source, SessionEvents {
   readonly uri: string;
@@ -53,12 +60,10 @@ export class MqttSource implements Source, SessionEvents {
   readonly #rows: MessageRows;
   readonly #deliveries: Deliveries;
   readonly #window = new AckWindow(UNANSWERED_MOST / 2);
-  readonly #topics = new Map<string, Topic>();
+  readonly #topics = new Topics();
+  readonly #queue = new MessageQueue();
   readonly #clientId: string;
   readonly #session: MqttSession;
-  #queue: Waiting[] = [];
-  #head = 0;
-  #queuedBytes = 0;
   /** Their readings are in a block that is not committed. */
   #taken: Delivery[] = [];
   /** Of this connection, in the order in which they came. */
@@ -104,12 +109,11 @@ export class MqttSource implements Source, SessionEvents {
 
   take(block: ReadingBlock, nowMs: number): Taken {
     const before = block.count;
-    while (this.#head < this.#queue.length && !block.full) this.#append(block, nowMs);
-    if (this.#head === this.#queue.length) this.#clearQueue();
+    while (!this.#queue.isEmpty && !block.full) this.#append(block, nowMs);
     this.#options.normalizer.names?.took(block.count - before, false);
     this.#answer();
     if (this.hasRoom()) this.#session.read();
-    if (this.#head < this.#queue.length) return { state: "more" };
+    if (!this.#queue.isEmpty) return { state: "more" };
     if (this.#trouble !== null && block.count === before) throw this.#trouble;
     if (!this.#options.once || this.#trouble !== null) return { state: "idle", wakeAtMs: null };
     const endMs = this.#quietSinceMs + ONCE_IDLE_MS;
@@ -162,15 +166,11 @@ export class MqttSource implements Source, SessionEvents {
   }
 
   hasRoom(): boolean {
-    return (
-      this.#queue.length - this.#head < QUEUE.messages &&
-      this.#queuedBytes < QUEUE.bytes &&
-      this.#unanswered.length < UNANSWERED_MOST
-    );
+    return this.#queue.hasRoom && this.#unanswered.length < UNANSWERED_MOST;
   }
 
   message(message: Message): void {
-    const topic = this.#topicOf(message.topic);
+    const topic = this.#topics.of(message.topic);
     this.#quietSinceMs = this.#options.now();
     const { qos, id, again, payload, length } = message;
     let delivery: Delivery | null = null;
@@ -186,7 +186,6 @@ export class MqttSource implements Source, SessionEvents {
       }
     }
     this.#queue.push({ message, topic, delivery });
-    this.#queuedBytes += payload.length;
     this.onReady?.();
   }
 
@@ -237,15 +236,16 @@ export class MqttSource implements Source, SessionEvents {
   }
 
   #append(block: ReadingBlock, nowMs: number): void {
-    const waiting = this.#queue[this.#head++];
-    if (waiting === undefined) return;
+    const waiting = this.#queue.shift();
+    if (waiting === null) return;
     const { message, topic, delivery } = waiting;
     const { payload, retained } = message;
     const before = block.count;
-    this.#queuedBytes -= payload.length;
-    const isTaken = !isBlank(payload) && (!retained || this.#address.takesRetained);
-    this.#rows.context = topic.context;
-    if (isTaken) this.#rows.append(block, message, nowMs);
+    const skipped = isBlank(payload) ? EMPTY : retained && !this.#address.takesRetained ? RETAINED : null;
+    if (skipped === null) {
+      this.#rows.context = topic.context;
+      this.#rows.append(block, message, nowMs);
+    } else block.addFlaw(skipped);
     if (delivery === null) return;
     this.#deliveries.taken(delivery);
     delivery.state = block.count > before ? "taken" : "kept";
@@ -265,21 +265,6 @@ export class MqttSource implements Source, SessionEvents {
   #move(): void {
     this.hasMoved = true;
     this.onReady?.();
-  }
-
-  #clearQueue(): void {
-    this.#queue = [];
-    this.#head = 0;
-  }
-
-  #topicOf(bytes: Buffer): Topic {
-    const key = bytes.toString("latin1");
-    const known = this.#topics.get(key);
-    if (known !== undefined) return known;
-    const topic = { context: { "@topic": bytes.toString("utf8") }, seed: Bun.hash.crc32(bytes) };
-    if (this.#topics.size >= TOPICS_KEPT) this.#topics.clear();
-    this.#topics.set(key, topic);
-    return topic;
   }
 }
 

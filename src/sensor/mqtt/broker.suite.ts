@@ -1,10 +1,8 @@
 /** A real broker, mosquitto, for tests: on a free port of this machine, with files of its own, ended with the test. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-
-/** Debian has it where only root looks. */
-export const MOSQUITTO = Bun.which("mosquitto") ?? (existsSync("/usr/sbin/mosquitto") ? "/usr/sbin/mosquitto" : null);
+import { MOSQUITTO } from "../../testing/needs.ts";
 
 export type Broker = {
   readonly port: number;
@@ -35,14 +33,16 @@ export async function startBroker(
     child = made;
     started.add(made);
     const before = log.length;
-    void (async () => {
-      const decoder = new TextDecoder();
-      for await (const bytes of made.stderr) log += decoder.decode(bytes, { stream: true });
-    })();
-    while (!log.slice(before).includes("running")) {
-      if (made.exitCode !== null) throw new Error(`mosquitto ended at once: ${log}`);
-      await Bun.sleep(5);
-    }
+    await new Promise<void>((isUp, failed) => {
+      void (async () => {
+        const decoder = new TextDecoder();
+        for await (const bytes of made.stderr) {
+          log += decoder.decode(bytes, { stream: true });
+          if (log.slice(before).includes("running")) isUp();
+        }
+        failed(new Error(`mosquitto ended: ${log}`));
+      })();
+    });
   };
   await begin();
   return {
