@@ -45,7 +45,8 @@ export function readLine(map: unknown, line: string, context?: RecordContext): R
   return readLines(map, [line], context).readings;
 }
 
-function plain(reading: ReturnType<typeof readingsOf>[number]): Record<string, unknown> {
+/** A reading by our names, without what is null. */
+export function plain(reading: ReturnType<typeof readingsOf>[number]): Record<string, unknown> {
   if (reading.malformed !== undefined) {
     const { reason, detail, received } = reading.malformed;
     return { malformed: `${reason}: ${detail}`, received };

@@ -10,6 +10,9 @@ import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 import { HttpSource, type HttpSourceOptions } from "./source.ts";
 import { parseHttpUri } from "./uri.ts";
 
+/** When all readings are taken. */
+export const NOW = Date.UTC(2026, 0, 1);
+
 export type RigOptions = {
   readonly uri?: string;
   readonly token?: string | null;
@@ -49,7 +52,7 @@ export class HttpRig {
       state,
       token,
       maxBodyBytes,
-      now: () => Date.UTC(2026, 0, 1),
+      now: () => NOW,
       limits: { ...HTTP_LIMITS, ...limits },
       ...(given.running && { running: given.running }),
     };
@@ -68,7 +71,7 @@ export class HttpRig {
   turn(): void {
     this.trouble = null;
     try {
-      while (this.isRunning && this.source.take(this.block, 0).state === "more") this.#commit();
+      while (this.isRunning && this.source.take(this.block, NOW).state === "more") this.#commit();
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
       this.trouble = error;
