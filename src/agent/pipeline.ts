@@ -16,6 +16,7 @@ import type { Windows } from "../stages/aggregate.ts";
 import { InputShare } from "./input/share.ts";
 import { TimeWatch } from "./input/times.ts";
 import { ValueWatch } from "./input/values.ts";
+import { WantedWatch } from "./input/wanted.ts";
 import { inTrouble, outOfTrouble, type SourceTrouble } from "./source-trouble.ts";
 
 /** A source in the pipeline: its state, and its readings that wait for the next commit. */
@@ -29,6 +30,7 @@ export type Tap = {
   readonly input: InputShare;
   readonly times: TimeWatch;
   readonly values: ValueWatch;
+  readonly wanted: WantedWatch;
   /** Rows that wait for the commit; `refused`: those of them that are malformed. */
   accepted: number;
   refused: number;
@@ -101,6 +103,7 @@ export class Pipeline {
         input: new InputShare(parts.malformedMax),
         times: new TimeWatch(source),
         values: new ValueWatch(source.uri, parts.buffer.catalogue, parts.malformedMax),
+        wanted: new WantedWatch(source.uri),
         accepted: 0,
         refused: 0,
         flaws: new Map(),
@@ -123,17 +126,21 @@ export class Pipeline {
   /** Takes no more from any source; readings in memory still need their commit. */
   stopTaking(): void {
     this.#closed = true;
-    for (const { input, values, source } of this.taps) {
+    for (const { input, values, wanted, source } of this.taps) {
       input.end();
       input.report(source.uri, this.#parts.log);
       values.end();
       values.report(this.#parts.log);
+      wanted.end();
+      wanted.report(this.#parts.log);
     }
   }
 
   /** The problems of the input of a source, although it can be read. */
-  inputProblems({ source, input, times, values }: Tap, nowMs: number): readonly Problem[] {
-    const found = [input.problem(source.uri), times.problem(nowMs)].filter((problem) => problem !== null);
+  inputProblems({ source, input, times, values, wanted }: Tap, nowMs: number): readonly Problem[] {
+    const found = [input.problem(source.uri), wanted.problem(), times.problem(nowMs)].filter(
+      (problem) => problem !== null,
+    );
     return [...found, ...values.problems(), ...(source.problems?.() ?? [])];
   }
 
@@ -170,9 +177,12 @@ export class Pipeline {
     if (taken.state === "ended") {
       tap.input.end();
       tap.values.end();
+      tap.wanted.end();
     }
     tap.input.report(tap.source.uri, this.#parts.log);
     tap.values.report(this.#parts.log);
+    tap.wanted.add(this.#block.count - before, this.#block.flaws);
+    tap.wanted.report(this.#parts.log);
     if (this.#block.flaws.size > 0) this.#noteFlaws(tap);
     tap.times.add(this.#block, before, this.#plausible(nowMs));
     tap.times.report(nowMs, this.#parts.log);

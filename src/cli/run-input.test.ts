@@ -1,7 +1,7 @@
 /** Reports of input that can be read and is probably a mistake: whole runs, in this process. */
 import { Database } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Status } from "../status/status.ts";
@@ -65,6 +65,7 @@ async function ranTwice(columns: string, parts: readonly TableRows[], map: unkno
 }
 
 function keysOf(lake: string): string[] {
+  if (!existsSync(lake)) return [];
   return readdirSync(lake, { recursive: true })
     .map(String)
     .filter((path) => path.endsWith(".gz"));
@@ -239,4 +240,24 @@ test("readings without any measure, and a field that is never read, are not well
     problems: [{ code: "field_unreadable", message: expect.stringContaining('"text_numbers": true') }],
     flaws: [{ reason: "wrong_type", field: "temperature", count: 30 }],
   });
+});
+
+test("what a map leaves out is counted and no problem, until it is all of the input", async () => {
+  const rows = [
+    ["a", "2024-01-01T00:00:00Z", 20],
+    ["b", "2024-01-01T00:00:00Z", 21],
+    ["c", "2024-01-01T00:00:00Z", 22],
+  ] as const;
+  const some = await ran("dev, ts, temperature", rows, { fields, where: { field: "dev", not_in: ["a", "c"] } });
+  expect([some.health, some.warnings, some.flaws]).toEqual(["ok", [], [{ reason: "filtered", field: null, count: 2 }]]);
+  expect(some.rows.map((row) => row["sensor_id"])).toEqual(["b"]);
+  const none = await ran("dev, ts, temperature", rows, { fields, where: { field: "dev", like: "z*" } });
+  const message =
+    'Each of 3 records from "sqlite:t" is left out by the map ("where", or an empty "each"): nothing of the input is a reading';
+  expect([none.rows, none.flaws]).toEqual([[], [{ reason: "filtered", field: null, count: 3 }]]);
+  expect([none.health, none.problems]).toEqual([
+    "degraded",
+    [{ code: "nothing_wanted", message, try: expect.stringContaining("agent status --json") }],
+  ]);
+  expect(none.warnings).toEqual([expect.stringContaining(message)]);
 });

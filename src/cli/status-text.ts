@@ -36,6 +36,7 @@ export function statusText(status: Status, nowMs: number, columns?: number): str
     ...status.sources.flatMap(({ uri, flaws }) =>
       flaws.slice(0, FLAWS_SHOWN).map(({ reason, field, count }): [string, string] => {
         const from = status.sources.length === 1 ? "" : `  from ${uri}`;
+        if (reason === "filtered") return ["left out", `${grouped(count)} records that the map does not want${from}`];
         return ["flaw", `${field === null ? "" : `${field}  `}${reason}  ${grouped(count)}${from}`];
       }),
     ),

@@ -197,9 +197,14 @@ function grown<A extends Int32Array | Float64Array>(kind: new (length: number) =
   return wider;
 }
 
+/** Flaws of one reason and field are counted together. */
+export function flawKey({ reason, field }: Pick<Flaw, "reason" | "field">): string {
+  return `${reason} ${field ?? ""}`;
+}
+
 /** Adds to the flaws of the same reason and field, or as the first of them. */
 export function countFlaw(flaws: Map<string, Flaw>, flaw: Flaw): void {
-  const key = `${flaw.reason} ${flaw.field ?? ""}`;
+  const key = flawKey(flaw);
   const known = flaws.get(key);
   flaws.set(key, known === undefined ? flaw : { ...known, count: known.count + flaw.count });
 }

@@ -90,10 +90,15 @@ function nodeMetrics(m: Metrics, status: CountedStatus, facts: ProcessFacts): vo
     sources.map(({ uri, refused }) => [{ source: uri }, refused]),
   );
   m.counter(
+    "agent_records_filtered_total",
+    "Records that the map leaves out.",
+    sources.map(({ uri, flaws }) => [{ source: uri }, flaws.find((flaw) => !isFlaw(flaw))?.count ?? 0]),
+  );
+  m.counter(
     "agent_flaws_total",
     "Fields of readings that could not be read and are null, and NULs around lines.",
     sources.flatMap(({ uri, flaws }) =>
-      [...Map.groupBy(flaws, ({ reason }) => reason)].map(([reason, all]) => {
+      [...Map.groupBy(flaws.filter(isFlaw), ({ reason }) => reason)].map(([reason, all]) => {
         return [{ source: uri, reason }, all.reduce((sum, { count }) => sum + count, 0)] as const;
       }),
     ),
@@ -239,4 +244,9 @@ function ruleMetrics(m: Metrics, status: CountedStatus, facts: ProcessFacts): vo
       return [{ rule, sensor }, since === null ? 0 : Math.max(0, (nowMs - Date.parse(since)) / 1_000)];
     }),
   );
+}
+
+/** What a map leaves out has no flaw. */
+function isFlaw({ reason }: { readonly reason: string }): boolean {
+  return reason !== "filtered";
 }

@@ -3,6 +3,7 @@ import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Complain, Partly } from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
 import { targetNames } from "../row/fields.ts";
+import { checkShaping } from "./check-shaping.ts";
 import { checkConversion } from "./field-shape.ts";
 import type { MapFile } from "./file-shape.ts";
 
@@ -24,13 +25,14 @@ export function checkMap(map: Partly<MapFile>, profiles: readonly Profile[] | nu
     if (map.constants?.[to] !== undefined) complain(path, `leads to "${to}", which is a constant as well`);
     checkConversion({ ...conversion, to }, profiles ?? [], (relative, what) => complain(`${path}${relative}`, what));
   }
+  checkShaping(map, cameFrom, complain);
   if (map.only === undefined) return;
   const needed = [
     ["timestamp", 'map a field to "timestamp"'],
-    ["sensor_id", 'map a field to "sensor_id", or make it a constant'],
+    ["sensor_id", 'map a field to "sensor_id", compose it, or make it a constant'],
   ] as const;
   for (const [name, what] of needed) {
-    if (!cameFrom.has(name) && map.constants?.[name] === undefined)
+    if (!cameFrom.has(name) && map.compose?.[name] === undefined && map.constants?.[name] === undefined)
       complain("only", `no row would have a ${name}: ${what}`);
   }
 }

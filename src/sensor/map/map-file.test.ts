@@ -175,7 +175,7 @@ test("with only, no field is read by its own name; the rest goes to extra, or no
 test("a map under which no row can be a reading is refused", () => {
   expect(problemsOf({ only: "mapped", fields: { t: "temperature" } }).split("\n")).toEqual([
     'map.json:1:9: only: no row would have a timestamp: map a field to "timestamp"',
-    'map.json:1:9: only: no row would have a sensor_id: map a field to "sensor_id", or make it a constant',
+    'map.json:1:9: only: no row would have a sensor_id: map a field to "sensor_id", compose it, or make it a constant',
   ]);
   expect(problemsOf({ only: "mapped", fields: { t: "timestamp" }, constants: { sensor_id: "a" } })).toBe("");
   expect(problemsOf({ only: "all", drop: "none" })).toBe(

@@ -131,7 +131,15 @@ export class MappedNames {
       const all = extraction.patterns.map(({ text }) => `"${text}"`).join(" or ");
       return ` (no text of "${extraction.from.text}" fits ${all})`;
     }
-    const near = didYouMean(name, this.#others.keys());
+    const { fields } = this.#mapping;
+    // What is asked of a record may be a field that is read as well.
+    const others = this.#needed.has(name) ? [...fields.keys(), ...this.extracted] : [];
+    const known = [...this.#others.keys(), ...others.filter((other) => !this.unseen.has(other))];
+    if (/\[\]$|\*$/.test(name)) {
+      const end = name.endsWith("[]") ? "[]" : ".*";
+      known.push(...[...this.#others].flatMap(([other, isObject]) => (isObject ? [other + end] : [])));
+    }
+    const near = didYouMean(name, known);
     if (near !== "") return ` (${near.replace(/^; /, "")})`;
     const [first = ""] = name.split(/[.[]/, 1);
     if (first !== name && this.#others.get(first) === true) return ` (rows have "${first}", with other names in it)`;

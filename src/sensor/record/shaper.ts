@@ -57,6 +57,7 @@ export class Shaper {
 
   /** Returns whether all that is wanted of the record is readings. */
   add(block: ReadingBlock, input: ShapingInput): boolean {
+    if (isObject(input.record)) this.#sink.names?.see(input.record);
     const items = this.#items(input);
     if (!Array.isArray(items)) return refused(block, input, items);
     block.makeRoom(items.length);
@@ -67,6 +68,8 @@ export class Shaper {
       const view = this.#viewOf(item, input.context);
       if (!this.#isWanted(view)) {
         filtered++;
+        const [own] = item.layers;
+        if (isObject(own?.value)) this.#sink.names?.see(own.value);
         continue;
       }
       const problem = this.#append(block, view, input.takenAtMs);
