@@ -28,6 +28,8 @@ export const MALFORMED_REASONS = [
   "bad_timestamp",
   "not_finite",
   "unknown_unit",
+  "expression_failed",
+  "not_in_lookup",
   "text_too_long",
   "too_many_kinds",
   "too_many_readings",

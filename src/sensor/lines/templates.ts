@@ -41,6 +41,8 @@ export class LineTemplates {
   readonly #byContext = new Map<string, Known>();
   #context: RecordContext;
   #known: Known;
+  /** The map makes fields out of values, in ways that only it knows. */
+  readonly #isOpen: boolean;
   #bytes = 0;
   #credit: number = CREDIT.start;
 
@@ -52,6 +54,7 @@ export class LineTemplates {
     this.#rows = new RowWriter(normalizer, this.#scan);
     this.#idKeys = idNames.map((name) => Buffer.from(`${JSON.stringify(name)}:`));
     this.#contextNames = contextNames;
+    this.#isOpen = (mapping.shape?.makers.length ?? 0) > 0;
     this.#context = context;
     this.#known = this.#knownIn(context);
   }
@@ -72,6 +75,7 @@ export class LineTemplates {
 
   /** A line was read slowly. Returns whether a template may be made of it; `learn` is then called. */
   mayLearn(lineBytes: number): boolean {
+    if (this.#isOpen) return false;
     this.#credit = Math.min(CREDIT.most, this.#credit + CREDIT.miss);
     if (this.#credit < CREDIT.cost || lineBytes * 64 > TEMPLATE_BYTES) return false;
     this.#credit -= CREDIT.cost;

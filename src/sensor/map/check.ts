@@ -4,7 +4,7 @@ import type { Complain, Partly } from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
 import { targetNames } from "../row/fields.ts";
 import { checkShaping } from "./check-shaping.ts";
-import { checkConversion } from "./field-shape.ts";
+import { checkConversion, TEXT_COLUMNS } from "./field-shape.ts";
 import type { MapFile } from "./file-shape.ts";
 
 export function checkMap(map: Partly<MapFile>, profiles: readonly Profile[] | null, complain: Complain): void {
@@ -26,6 +26,8 @@ export function checkMap(map: Partly<MapFile>, profiles: readonly Profile[] | nu
     checkConversion({ ...conversion, to }, profiles ?? [], (relative, what) => complain(`${path}${relative}`, what));
   }
   checkShaping(map, cameFrom, complain);
+  checkComputed(map, { targets, cameFrom, complain });
+  for (const to of map.compute?.keys() ?? []) cameFrom.add(to);
   if (map.only === undefined) return;
   const needed = [
     ["timestamp", 'map a field to "timestamp"'],
@@ -34,5 +36,30 @@ export function checkMap(map: Partly<MapFile>, profiles: readonly Profile[] | nu
   for (const [name, what] of needed) {
     if (!cameFrom.has(name) && map.compose?.[name] === undefined && map.constants?.[name] === undefined)
       complain("only", `no row would have a ${name}: ${what}`);
+  }
+}
+
+type SoFar = {
+  readonly targets: ReadonlySet<string> | null;
+  readonly cameFrom: ReadonlySet<string>;
+  readonly complain: Complain;
+};
+
+function checkComputed(map: Partly<MapFile>, { targets, cameFrom, complain }: SoFar): void {
+  for (const [to, expression] of map.compute ?? []) {
+    const path = `compute.${to}`;
+    if (targets !== null && !targets.has(to)) {
+      const near = didYouMean(to, targets);
+      complain(path, `"${to}" is neither a measure of the profile nor a column of a reading${near}`, "key");
+    }
+    if (cameFrom.has(to)) complain(path, `a field leads to "${to}" as well`, "key");
+    if (map.constants?.[to] !== undefined) complain(path, `"${to}" is a constant as well`, "key");
+    if (Object.hasOwn(map.compose ?? {}, to)) complain(path, `"${to}" is in compose as well`, "key");
+    const isText = TEXT_COLUMNS.has(to);
+    const type = expression?.type ?? "dyn";
+    if (isText && ["int", "uint", "double", "bool"].includes(type))
+      complain(path, `"${to}" is text, and this gives ${type}: write string(…)`);
+    if (!isText && targets?.has(to) && type === "string" && to !== "timestamp")
+      complain(path, `"${to}" is a number, and this gives text`);
   }
 }

@@ -63,7 +63,7 @@ export const CONVERSION = object(
 
 export type Conversion = ValueOf<typeof CONVERSION>;
 
-const TEXT_COLUMNS: ReadonlySet<string> = new Set([
+export const TEXT_COLUMNS: ReadonlySet<string> = new Set([
   ...IDENTITY_COLUMNS.filter((column) => !NUMERIC_IDENTITY.has(column)),
   "anomaly_type",
 ]);

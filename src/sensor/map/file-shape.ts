@@ -6,7 +6,7 @@ import { IDENTITY_COLUMNS, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from 
 import { CSV_SHAPES, csvContradiction } from "../csv/options.ts";
 import { TIMESTAMP_KEY } from "../time/time-shape.ts";
 import { ABSENT, ANY_NUMBER, ANY_TEXT, CONVERSION, DECIMAL_MARK, NAMES_MOST } from "./field-shape.ts";
-import { COMPOSE, EACH, EXTRACT, WHERE, WIDE } from "./shaping-keys.ts";
+import { COMPOSE, COMPUTE, EACH, EXTRACT, WHERE, WIDE } from "./shaping-keys.ts";
 
 const CONSTANT_TEXT = text(/^[^\0]+$/, "text, without a NUL character", (value) =>
   value.length > LIMITS.textLength ? `has more than ${LIMITS.textLength} characters` : null,
@@ -63,6 +63,7 @@ export const MAP = {
   each: optional(EACH),
   compose: optional(COMPOSE, {}),
   wide: optional(WIDE),
+  compute: optional(COMPUTE, new Map()),
 } as const;
 
 /** A map file, whatever the profile; docs/schema/map.schema.json is its JSON Schema. */

@@ -31,6 +31,7 @@ import { AbsentValues } from "../row/absent.ts";
 import type { Mapping } from "../row/fields.ts";
 import { timeRulesOf } from "../time/time-shape.ts";
 import { checkMap } from "./check.ts";
+import { computed } from "./compute.ts";
 import { mappedFieldOf } from "./field-shape.ts";
 import { MAP, type MapFile } from "./file-shape.ts";
 import { Glob, isGlob } from "./pattern.ts";
@@ -64,9 +65,10 @@ function mappingOf(map: MapFile): Mapping {
     if (value === undefined) return [];
     return [[name, typeof value === "string" ? value.toWellFormed() : value]];
   });
+  const makers = Array.from(map.compute, ([to, expression]) => computed(to, expression));
   const drop = typeof map.drop === "string" ? [] : map.drop;
   return {
-    shape: shapeOfMap({ ...map, fields: [...fields.keys(), ...unitsFrom], drop }),
+    shape: shapeOfMap({ ...map, makers, fields: [...fields.keys(), ...unitsFrom], drop }),
     fields,
     constants: new Map(constants),
     drop: new Set(drop.filter((name) => !isGlob(name))),

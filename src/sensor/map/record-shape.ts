@@ -1,7 +1,9 @@
 /** How a map makes readings of a record that is no flat row: objects in objects, many readings in one, names made of texts. */
+import type { Problem } from "../../core/problem.ts";
+import type { RowProblem } from "../row/row-problem.ts";
 import type { Path, Segment } from "./path.ts";
 import type { Glob, Pattern } from "./pattern.ts";
-import type { Condition } from "./where.ts";
+import type { Condition, Meant, Readable } from "./where.ts";
 
 /** New fields out of the text of one; the first pattern that fits. */
 export type Extraction = { readonly from: Path; readonly patterns: readonly Pattern[] };
@@ -50,6 +52,7 @@ export type RecordShape = {
   readonly drop: readonly Path[];
   readonly compose: readonly Composition[];
   readonly wide: WideRule | null;
+  readonly makers: readonly FieldMaker[];
 };
 
 /** The record of such a map may be a whole array. */
@@ -58,4 +61,35 @@ export function takesArrays(shape: RecordShape | null): boolean {
   return (
     shape.isSenml || shape.each.some(({ steps: [first] }) => first?.members === null && first.segments.length === 0)
   );
+}
+
+/** Makes some of our fields out of values of the record. What it makes depends on them: no template of lines can have it. */
+export interface FieldMaker {
+  /** Our names. */
+  readonly makes: readonly string[];
+  /** The fields that it asks for. */
+  readonly asks: readonly Path[];
+  /** The value of each of `makes` that has one; an Unreadable, with why, where that cannot be known. */
+  make(view: Readable, meant: Meant): readonly (readonly [to: string, value: unknown])[];
+  /** Called before the readings of a record, with the time. */
+  refresh(nowMs: number): void;
+  /** What a person should repair. */
+  problems(): readonly Problem[];
+}
+
+/** In place of a value: why there is none, and what was received, as JSON text. */
+export class Unreadable extends Error {
+  readonly problem: RowProblem;
+  readonly received: string;
+
+  constructor(problem: RowProblem, received: string) {
+    super(problem.detail);
+    this.problem = problem;
+    this.received = received;
+  }
+}
+
+/** Our fields that no field of a record is. */
+export function madeFields({ compose, makers }: RecordShape): ReadonlySet<string> {
+  return new Set([...compose.map(({ to }) => to), ...makers.flatMap(({ makes }) => makes)]);
 }

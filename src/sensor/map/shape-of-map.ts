@@ -1,7 +1,7 @@
 /** From the keys of a map file to how a record becomes readings. */
 import { isPlain, pathOf } from "./path.ts";
 import { isGlob, type Pattern } from "./pattern.ts";
-import type { Composition, EachPath, RecordShape, WideRule } from "./record-shape.ts";
+import type { Composition, EachPath, FieldMaker, RecordShape, WideRule } from "./record-shape.ts";
 import type { Condition } from "./where.ts";
 
 export type ShapingKeys = {
@@ -13,6 +13,7 @@ export type ShapingKeys = {
   readonly each: "senml" | readonly EachPath[] | undefined;
   readonly compose: Readonly<Record<string, Pattern | undefined>>;
   readonly wide: WideRule | undefined;
+  readonly makers: readonly FieldMaker[];
 };
 
 /** Null where every record is a flat row. */
@@ -34,12 +35,13 @@ export function shapeOfMap(keys: ShapingKeys): RecordShape | null {
       pattern === undefined ? [] : [composition(to, pattern)],
     ),
     wide: keys.wide ?? null,
+    makers: keys.makers,
   };
-  const { each, isSenml, extract, where, paths, drop, compose } = shape;
+  const { each, isSenml, extract, where, paths, drop, compose, makers } = shape;
   const isFlat =
     !isSenml &&
     shape.wide === null &&
-    [each, extract, where, paths, drop, compose].every((parts) => parts.length === 0);
+    [each, extract, where, paths, drop, compose, makers].every((parts) => parts.length === 0);
   return isFlat ? null : shape;
 }
 

@@ -1,9 +1,10 @@
 /** The keys of a map file that say how readings are made of records: `where`, `extract`, `each`, `compose`. */
 import { either, made, oneOrList } from "../../core/outside/composed-shapes.ts";
 import { boolean, number, text } from "../../core/outside/scalar-shapes.ts";
-import { list, mustBe, object, optional, record, refuse, type Shape } from "../../core/outside/shape.ts";
+import { isObject, list, mustBe, object, optional, record, refuse, type Shape } from "../../core/outside/shape.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { MS_PER_DAY, parseDuration } from "../../core/time/duration.ts";
+import { EXPRESSION, expressionCondition } from "./compute.ts";
 import { eachOf, SENML } from "./each.ts";
 import { pathOf } from "./path.ts";
 import { type Pattern, patternOf } from "./pattern.ts";
@@ -56,8 +57,21 @@ const CONDITION = made(
   ({ field, ...test }): Condition => fieldCondition(pathOf(field), test),
 );
 
+const BY_EXPRESSION = made(
+  object({ expression: EXPRESSION }),
+  ({ expression }, { path, problems }): Condition | undefined => {
+    if (expression.type === "bool" || expression.type === "dyn") return expressionCondition(expression);
+    const what = `must say true or false, and this one gives ${expression.type}`;
+    return refuse(problems, `${path}.expression`, what);
+  },
+);
+const isByExpression = (value: unknown): boolean => isObject(value) && Object.hasOwn(value, "expression");
+
 /** Every condition must hold. */
-export const WHERE = oneOrList(CONDITION, SOME);
+export const WHERE = oneOrList(either(isByExpression, BY_EXPRESSION, CONDITION), SOME);
+
+/** By our field. */
+export const COMPUTE = record(EXPRESSION, { most: SOME.most });
 
 const PATTERN = made(
   text(/^.+$/s, 'text with {names}, such as "tele/{device}/SENSOR"'),

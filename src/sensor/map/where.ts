@@ -21,12 +21,16 @@ export interface Readable {
   valueOf(path: Path): unknown;
 }
 
+/** A value as an expression has it: undefined where it means "no value", a number where text may be one. */
+export type Meant = (value: unknown) => unknown;
+
 export type Condition = {
   /** The fields that it asks for. */
   readonly paths: readonly Path[];
   /** It holds for no record without one of them: that no record has it is a mistake. */
   readonly needsThem: boolean;
-  readonly holds: (view: Readable) => boolean;
+  /** Throws an Unreadable where it cannot be known. */
+  readonly holds: (view: Readable, meant: Meant) => boolean;
 };
 
 export function fieldCondition(path: Path, test: FieldTest): Condition {

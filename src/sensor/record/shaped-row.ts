@@ -5,7 +5,8 @@
 
 import { isAllRead, markRead, type Path, type ReadParts, type Segment } from "../map/path.ts";
 import { filledIn } from "../map/pattern.ts";
-import type { RecordShape } from "../map/record-shape.ts";
+import { type RecordShape, Unreadable } from "../map/record-shape.ts";
+import type { Meant } from "../map/where.ts";
 import type { Original } from "../row/row-problem.ts";
 import type { FoundValue, RecordView } from "./record-view.ts";
 
@@ -19,6 +20,8 @@ export type Knowledge = {
   readonly isKnown: (name: string) => boolean;
   /** Whether a value means "no value". */
   readonly isAbsent: (value: unknown) => boolean;
+  /** What a value is in an expression. */
+  readonly meant: Meant;
 };
 
 export class ShapedRow {
@@ -29,6 +32,7 @@ export class ShapedRow {
   readonly #read: (ReadParts | undefined)[] = [];
   readonly #isKnown: Knowledge["isKnown"];
   readonly #isAbsent: Knowledge["isAbsent"];
+  readonly #meant: Meant;
   /** Names beside the record, and of what was taken out of texts, of which nothing more need be kept. */
   readonly #used = new Set<string>();
 
@@ -36,10 +40,12 @@ export class ShapedRow {
     this.#view = view;
     this.#isKnown = knowledge.isKnown;
     this.#isAbsent = knowledge.isAbsent;
+    this.#meant = knowledge.meant;
     for (const path of shape.paths) this.#readPath(path);
     for (const path of shape.drop) this.#leaveOut(path);
     for (const found of view.takenApart) this.#use(found);
     this.#compose(shape);
+    this.#make(shape);
     for (const [name, text] of view.extracted) if (!this.#used.has(name)) this.#putText(name, text);
     this.#addRest();
     this.#addKeys();
@@ -107,6 +113,14 @@ export class ShapedRow {
       if (text === null) continue;
       this.#putText(to, text);
       for (const [found, name] of used) this.#use(found, name);
+    }
+  }
+
+  #make({ makers }: RecordShape): void {
+    for (const maker of makers) {
+      for (const [to, value] of maker.make(this.#view, this.#meant)) {
+        this.#put(to, value, { text: value instanceof Unreadable ? value.received : JSON.stringify(value) });
+      }
     }
   }
 

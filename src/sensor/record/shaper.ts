@@ -6,10 +6,12 @@ import { isObject } from "../../core/outside/shape.ts";
 import { BLOCK_TEXT_LENGTH, RECORD_READINGS, type ReadingBlock } from "../../core/reading.ts";
 import type { RecordContext } from "../context.ts";
 import type { SourceNames } from "../map/mapped-names.ts";
-import type { RecordShape } from "../map/record-shape.ts";
+import { madeFields, type RecordShape, Unreadable } from "../map/record-shape.ts";
+import type { Meant } from "../map/where.ts";
 import type { FieldTable } from "../row/field-table.ts";
 import type { Mapping } from "../row/fields.ts";
 import { notAnObject, type Original, type RowProblem, shortened } from "../row/row-problem.ts";
+import { numberInText } from "../row/text-number.ts";
 import { itemsOf, type RecordItem, TooManyItems } from "./fan-out.ts";
 import { FieldTexts, JsonText } from "./json-text.ts";
 import { Layer } from "./layer.ts";
@@ -45,19 +47,21 @@ export class Shaper {
   ): Shaper | null {
     const { shape, absent } = mapping;
     if (shape === null) return null;
-    const composed = new Set(shape.compose.map(({ to }) => to));
+    const made = madeFields(shape);
     return new Shaper(shape, {
       append: rows.append,
       keyOf: rows.keyOf,
       names: rows.names,
-      isKnown: (name) => !composed.has(name) && (rows.fields.get(name)?.kind ?? "drop") !== "drop",
+      isKnown: (name) => !made.has(name) && (rows.fields.get(name)?.kind ?? "drop") !== "drop",
       isAbsent: (value) => absent.has(value),
+      meant: meantBy(mapping),
     });
   }
 
   /** Returns whether all that is wanted of the record is readings. */
   add(block: ReadingBlock, input: ShapingInput): boolean {
     if (isObject(input.record)) this.#sink.names?.see(input.record);
+    for (const maker of this.#shape.makers) maker.refresh(input.takenAtMs);
     const items = this.#items(input);
     if (!Array.isArray(items)) return refused(block, input, items);
     block.makeRoom(items.length);
@@ -66,10 +70,15 @@ export class Shaper {
     let filtered = 0;
     for (const item of items) {
       const view = this.#viewOf(item, input.context);
-      if (!this.#isWanted(view)) {
+      const verdict = this.#verdict(view);
+      if (verdict === "filtered") {
         filtered++;
         const [own] = item.layers;
         if (isObject(own?.value)) this.#sink.names?.see(own.value);
+        continue;
+      }
+      if (verdict !== null) {
+        bad.push({ view, problem: verdict });
         continue;
       }
       const problem = this.#append(block, view, input.takenAtMs);
@@ -106,7 +115,8 @@ export class Shaper {
       const items = itemsOf(root, each, (path) => this.#sink.names?.found(path));
       if (items !== null)
         return items.length * lengthAround(items) > BLOCK_TEXT_LENGTH ? tooMuchAround(items.length) : items;
-      if (!this.#isWanted(this.#viewOf(whole, input.context))) return "filtered";
+      const verdict = this.#verdict(this.#viewOf(whole, input.context));
+      if (verdict !== null) return verdict;
       const names = each.map(({ text }) => `"${shortened(text)}"`).join(" and ");
       return { reason: "missing_field", detail: `${names} ${each.length > 1 ? "are" : "is"} missing` };
     } catch (error) {
@@ -123,8 +133,15 @@ export class Shaper {
     return view;
   }
 
-  #isWanted(view: RecordView): boolean {
-    return this.#shape.where.every(({ holds }) => holds(view));
+  /** Null where it is wanted; a problem where that cannot be known. */
+  #verdict(view: RecordView): RowProblem | "filtered" | null {
+    const { meant } = this.#sink;
+    try {
+      return this.#shape.where.every(({ holds }) => holds(view, meant)) ? null : "filtered";
+    } catch (error) {
+      if (error instanceof Unreadable) return error.problem;
+      throw error;
+    }
   }
 }
 
@@ -180,4 +197,12 @@ function jsonOf(record: unknown, original: Original): JsonText {
   if (all !== undefined) return new JsonText(all);
   if (isObject(record)) return new FieldTexts(Object.keys(record), (name) => original.textOf(name));
   return new JsonText(JSON.stringify(record) ?? "null");
+}
+
+function meantBy({ absent, textNumbers, decimal }: Mapping): Meant {
+  return (value) => {
+    if (absent.has(value)) return undefined;
+    const number = textNumbers && typeof value === "string" ? numberInText(value, decimal) : null;
+    return number === null || number.unit !== "" ? value : number.number;
+  };
 }

@@ -1,5 +1,6 @@
 /** A foreign row while it is read: the values so far, and how each kind of field is read into them. */
 import { IDENTITY_COLUMNS, LIMITS } from "../../core/sensor.ts";
+import { Unreadable } from "../map/record-shape.ts";
 import type { Field, Mapping } from "./fields.ts";
 import type { ForeignRow } from "./foreign-row.ts";
 import { readNumber, readQuantity, type Value, wordOf } from "./quantity.ts";
@@ -53,6 +54,7 @@ export class Draft {
 export function readField(draft: Draft, field: Field, name: string, received: unknown): RowProblem | null {
   const { reads } = field;
   if (field.kind === "drop" || received === null || received === undefined) return null;
+  if (typeof received === "object" && received instanceof Unreadable) return received.problem;
   if (reads.absent.size > 0 && reads.absent.has(received)) return null;
   const isPlain = field.fast !== "none" && draft.original.unitOf === undefined;
   if (field.kind === "measure" && isPlain && typeof received === "number") {

@@ -2,6 +2,7 @@
 import type { Profile } from "../../core/profile.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { conversionOf, type Linear } from "../../core/units.ts";
+import { madeFields } from "../map/record-shape.ts";
 import type { AbsentValues } from "./absent.ts";
 import {
   AS_IT_IS,
@@ -82,9 +83,10 @@ export function fieldsOf(profile: Profile, mapping: Mapping): FieldTable {
     if (meaning === undefined) foreign.delete(name);
     else foreign.set(name, fieldOf(meaning.kind === "identity" ? asMapped(meaning) : meaning, mapped, mapping));
   }
-  for (const { to } of mapping.shape?.compose ?? []) {
+  for (const to of mapping.shape === null ? [] : madeFields(mapping.shape)) {
     const meaning = ours.get(to);
-    if (meaning !== undefined) foreign.set(to, fieldOf(meaning, AS_IT_IS, mapping));
+    if (meaning === undefined) continue;
+    foreign.set(to, fieldOf(meaning.kind === "identity" ? asMapped(meaning) : meaning, AS_IT_IS, mapping));
   }
   const drop = fieldOf({ kind: "drop" }, AS_IT_IS, mapping);
   for (const name of mapping.drop) foreign.set(name, drop);
@@ -93,7 +95,7 @@ export function fieldsOf(profile: Profile, mapping: Mapping): FieldTable {
 }
 
 function isNamed({ fields, shape }: Mapping, name: string): boolean {
-  return fields.has(name) || shape?.compose.some(({ to }) => to === name) === true;
+  return fields.has(name) || (shape !== null && madeFields(shape).has(name));
 }
 
 function asMapped({ kind, column, numeric }: Extract<Meaning, { kind: "identity" }>): Meaning {
