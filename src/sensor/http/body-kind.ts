@@ -31,7 +31,16 @@ export function bodyKindOf({ headers }: RequestHead, bytes: Buffer): BodyKind {
   const first = bytes[from];
   if (first === OPEN_BRACKET) return "json";
   if (first === OPEN_BRACE) return isLine(bytes, from) ? "ndjson" : "json";
+  if (isTable(bytes.toString("latin1", from, from + SNIFFED_BYTES))) return "csv";
   return type.endsWith("form-urlencoded") && bytes.includes("=") ? "form" : "text";
+}
+
+const SNIFFED_BYTES = 64 * 1024;
+
+/** Two lines with the same mark between their cells: a number with a decimal comma is one line. */
+function isTable(text: string): boolean {
+  const [first = "", second = ""] = text.split(/[\r\n]+/, 2);
+  return [";", "\t", ",", "|"].some((mark) => first.includes(mark) && second.includes(mark));
 }
 
 /** Behind a byte-order mark and white space. */

@@ -53,8 +53,8 @@ async function send(url: string, { key, body }: Batch, until: () => boolean): Pr
 }
 
 /** How often each number is in a stage. */
-function numbersIn(stage: string): Map<number, number> {
-  const bucket = join(folder, "lake", `expanso-${stage}-data-us-west-2`);
+function numbersIn(stage: string, dir = folder): Map<number, number> {
+  const bucket = join(dir, "lake", `expanso-${stage}-data-us-west-2`);
   const counts = new Map<number, number>();
   for (const entry of readdirSync(bucket, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith(".json.gz")) continue;
@@ -131,4 +131,50 @@ killTest(
     expect([...numbers].filter(([, times]) => times !== 1)).toEqual([]);
   },
   ENOUGH_MS * 2,
+);
+
+killTest(
+  "a stop answers what it took, or ends the connection; what was answered is in the lake",
+  async () => {
+    const port = await freePort();
+    const dir = mkdtempSync(join(folder, "stop-"));
+    const args = [
+      "run",
+      "--source",
+      `http://:${port}/in`,
+      "--data-dir",
+      "buffer",
+      "--store",
+      "dir:lake",
+      "--drain",
+      "60s",
+    ];
+    const agent = new AgentProcess({ args, cwd: dir, env: {} });
+    await agent.says("Taking");
+    const answered: number[] = [];
+    let next = 0;
+    const sender = async (): Promise<void> => {
+      for (;;) {
+        const from = next;
+        next += 100;
+        const body = Array.from({ length: 100 }, (_, i) => lineOf(from + i)).join("\n");
+        const response = await fetch(`http://127.0.0.1:${port}/in`, { method: "POST", body }).catch(() => null);
+        const text = await response?.text().catch(() => null);
+        if (response?.status === 200 && text) answered.push(from);
+        else if (agent.end !== null || answered.length > 0) return;
+        else await pause(PAUSE_MS);
+      }
+    };
+    const senders = Promise.all(Array.from({ length: 4 }, sender));
+    while (answered.length < 20) await pause(PAUSE_MS);
+    agent.kill("SIGTERM");
+    expect(await agent.ended).toMatchObject({ code: 0 });
+    await senders;
+    const numbers = numbersIn("raw", dir);
+    const missing = answered
+      .flatMap((from) => Array.from({ length: 100 }, (_, i) => from + i))
+      .filter((n) => !numbers.has(n));
+    expect(missing).toEqual([]);
+  },
+  ENOUGH_MS,
 );

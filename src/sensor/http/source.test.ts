@@ -109,10 +109,12 @@ test("CSV, a form and a query are readings of text", async () => {
   const fields = "sensor_id=a&timestamp=2026-01-01T00:00:00Z&temperature=";
   const csv = "sensor_id,timestamp,temperature\na,2026-01-01T00:00:00Z,21.5\n";
   expect((await post(url, csv, { "content-type": "text/csv" })).body).toBe(counts(1));
+  expect((await post(url, csv, { "content-type": "application/x-www-form-urlencoded" })).body).toBe(counts(1));
   const form = { "content-type": "application/x-www-form-urlencoded" };
   expect((await post(url, `${fields}22.5`, form)).body).toBe(counts(1));
   expect((await fetch(`${url}?${fields}23.5`)).status).toBe(200);
   expect(rig.readings.map(({ identity, measures }) => [identity[0], measures[0]?.[1]])).toEqual([
+    ["a", 21.5],
     ["a", 21.5],
     ["a", 22.5],
     ["a", 23.5],
