@@ -72,6 +72,14 @@ test("a column without a name, and one of a name that was there, get a name of t
   expect(rows.map(({ measures }) => measures[0]?.[1])).toEqual([21, 21]);
 });
 
+test("rows of R begin with a name that the header does not have", () => {
+  const { rows } = readCsv(`"timestamp","sensor_id","temperature"\n"1","${at(1)}","a",21\n"2","${at(2)}","a",22\n`);
+  expect(rows.map(({ measures, extra }) => [measures[0]?.[1], extra])).toEqual([
+    [21, '{"column_1":"1"}'],
+    [22, '{"column_1":"2"}'],
+  ]);
+});
+
 test("the delimiter is found by the header and the first row; a decimal comma does not mislead it", () => {
   for (const delimiter of [",", ";", "\t", "|"]) {
     const file = `${HEAD}\n${at(1)},a,21.5,40,x\n`.replaceAll(",", delimiter);

@@ -125,7 +125,8 @@ export class CsvFormat implements RecordFormat {
     this.#header = header;
     this.#commentCode = Buffer.from(head.comment ?? "")[0] ?? -1;
     this.#cells = new CellReader(head.delimiter, this.#csv.quote);
-    const names = this.#csv.header === "none" ? this.#csv.columns : columnNames(header);
+    const names =
+      this.#csv.header === "none" ? this.#csv.columns : columnNames(head.hasRowNames ? ["", ...header] : header);
     this.#rows.begin(names, this.#cells, head.problem);
   }
 
@@ -233,13 +234,14 @@ function together(places: readonly Place[]): readonly Place[] {
 }
 
 function stateOf(head: Head, lines: readonly CsvLine[]): HeadState {
-  const { delimiter, comment, headerAt, problem } = head;
+  const { delimiter, comment, headerAt, hasRowNames, problem } = head;
   const [first, last] = headerAt === null ? [undefined, undefined] : [lines[headerAt[0]], lines[headerAt[1]]];
   const end = lines[head.lines - 1]?.to ?? 0;
   return {
     delimiter,
     comment,
     header: first === undefined || last === undefined ? null : [first.from, last.to],
+    hasRowNames,
     facts: Object.keys(head.facts).length > 0 ? [[lines[0]?.from ?? 0, end]] : [],
     problem,
   };

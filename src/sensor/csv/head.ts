@@ -22,6 +22,8 @@ export type Head = {
   readonly header: readonly string[];
   /** Which of the lines they are in: `[first, last]`, or null. */
   readonly headerAt: readonly [number, number] | null;
+  /** Rows begin with a cell that the header has no name for, as R writes them. */
+  readonly hasRowNames: boolean;
   /** How many lines the head has. */
   readonly lines: number;
   readonly facts: Facts;
@@ -41,7 +43,7 @@ export function findHead(lines: readonly string[], ended: boolean, options: Head
   if (first === null) return isLast && ended ? headWith(scan, lines, { csv }) : null;
   const ofComment = csv.header === "auto" ? commentHeader(scan, lines, options) : null;
   if (ofComment !== null) return ofComment;
-  if (second === null && !isLast && scan.delimiter === null) return null;
+  if (second === null && !isLast) return null;
   const row = second === null ? null : (lines[second] ?? null);
   const text = lines[first] ?? "";
   if (csv.header === "none") {
@@ -56,7 +58,14 @@ export function findHead(lines: readonly string[], ended: boolean, options: Head
     return headWith(scan, lines, { csv, delimiter, problem, lines: first });
   }
   const headerAt = [first, found.last] as const;
-  return headWith(scan, lines, { csv, delimiter, header: found.cells, headerAt, lines: found.last + 1 });
+  const hasRowNames = found.last < (second ?? 0) && isOneLonger(found.cells, row, new CellReader(delimiter, csv.quote));
+  return headWith(scan, lines, { csv, delimiter, header: found.cells, headerAt, hasRowNames, lines: found.last + 1 });
+}
+
+function isOneLonger(header: readonly string[], row: string | null, reader: CellReader): boolean {
+  const found = row === null ? null : reader.read(row);
+  if (found?.kind !== "cells" || found.cells.length !== header.length + 1) return false;
+  return header.length > 1 && header.every((name) => name !== "") && found.cells.at(-1) !== "" && found.cells[0] !== "";
 }
 
 const UNCLOSED = "the header has a cell in quotes without an end";
@@ -157,6 +166,7 @@ type FoundHead = {
   readonly delimiter?: string;
   readonly header?: readonly string[];
   readonly headerAt?: readonly [number, number];
+  readonly hasRowNames?: boolean;
   readonly lines?: number;
   readonly problem?: string;
 };
@@ -172,6 +182,7 @@ function headWith(scan: Scan, lines: readonly string[], found: FoundHead): Head 
     comment: scan.comment,
     header: found.header ?? [],
     headerAt: found.headerAt ?? null,
+    hasRowNames: found.hasRowNames ?? false,
     lines: found.lines ?? lines.length,
     facts: factsOf(notes, scan.comment, delimiter),
     problem: found.problem ?? many,

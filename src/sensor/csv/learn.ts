@@ -14,14 +14,19 @@ export function columnsOf(
   plan: Plan,
   normalizer: Normalizer,
 ): readonly ColumnReading[] | null {
-  const { mapping, otherNames } = normalizer;
-  if (mapping.shape !== null || otherNames.isOpenIn(new Set(names))) return null;
+  const used = columnsInTexts(new Set(names), plan, normalizer);
+  if (used === null || normalizer.otherNames.isOpenIn(new Set(names))) return null;
   // A name that is a whole number would change its place among the unknown fields.
   if (names.some((name) => /^\d+$/.test(name))) return null;
   const columns: ColumnReading[] = [];
   for (const name of names) {
     const field = plan.fields.get(name);
-    const column = field === undefined ? unknown(name, normalizer) : columnOf(field, plan, normalizer);
+    const isFixed = used.has(name) || field?.kind === "identity";
+    const column = isFixed
+      ? FIXED
+      : field === undefined
+        ? unknown(name, normalizer)
+        : columnOf(field, plan, normalizer);
     if (column === null) return null;
     columns.push(column);
   }
@@ -30,15 +35,40 @@ export function columnsOf(
   return columns.filter(isTime).length === 1 ? columns : null;
 }
 
+/**
+ * The columns of which the map makes identity columns: `compose`, `extract`. They are the same in all rows of a template, as what is
+ * known beside the rows is. Null where the map shapes records in another way.
+ */
+function columnsInTexts(names: ReadonlySet<string>, plan: Plan, normalizer: Normalizer): ReadonlySet<string> | null {
+  const { shape } = normalizer.mapping;
+  const used = new Set<string>();
+  if (shape === null) return used;
+  if (shape.isSenml || shape.each.length > 0 || shape.where.length > 0) return null;
+  const extracted = new Set(shape.extract.flatMap(({ patterns }) => patterns.flatMap((pattern) => pattern.names)));
+  const parts = shape.compose.flatMap(({ parts: each }) => [...each.values()]);
+  for (const { text } of [...shape.extract.map(({ from }) => from), ...parts]) if (names.has(text)) used.add(text);
+  const isIdentity = (name: string) => plan.fields.get(name)?.kind === "identity";
+  const composed = new Set(parts.map(({ text }) => text));
+  // A path that is no column's name has a value only where it is of what is known beside the rows.
+  const beside = shape.paths.flatMap(({ text }) => (names.has(text) || !text.startsWith("@") ? [] : [text]));
+  const made = [...extracted].filter((name) => !composed.has(name));
+  const typed = normalizer.foreignNames("sensor_type");
+  const isTyped = (name: string) => typed.includes(name) || name === "sensor_type";
+  if ([...beside, ...made].some((name) => !isIdentity(name) || isTyped(name))) return null;
+  if (shape.compose.some(({ to }) => isTyped(to)) || [...extracted].some((name) => names.has(name))) return null;
+  const isOther = (name: string) => plan.fields.get(name) !== undefined && !isIdentity(name);
+  return [...used].some(isOther) ? null : used;
+}
+
 function unknown(name: string, { mapping }: Normalizer): CsvColumn {
   const key = `${JSON.stringify(name)}:`;
   return { kind: "extra", slot: -1, adjust: null, absent: mapping.absent, mark: DOT, key };
 }
 
-function columnOf(field: Field, plan: Plan, normalizer: Normalizer): ColumnReading | null {
+function columnOf(field: Field, plan: Plan, normalizer: Normalizer): CsvColumn | null {
   const { timestamps } = normalizer;
   const { words, unitFrom, textNumbers, absent, decimal } = field.reads;
-  if (field.kind === "identity") return FIXED;
+  if (field.kind === "identity") return null;
   const mark = decimal === "," ? COMMA : DOT;
   const column = (kind: CsvGapKind): CsvColumn => ({ kind, slot: -1, adjust: null, absent, mark, key: "" });
   if (field.kind === "drop") return column("skip");

@@ -2,6 +2,7 @@
 import { type Malformed, ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import { readingsOf } from "../../testing/block-readings.ts";
+import { NO_CONTEXT, type RecordContext } from "../context.ts";
 import { parseMapping } from "../map/map-file.ts";
 import { SourceNormalizers } from "../normalizers.ts";
 import { loadProfile, shippedProfiles } from "../profile/shipped.ts";
@@ -12,6 +13,7 @@ export type CsvReading = {
   readonly csv?: GivenCsv;
   readonly map?: object;
   readonly profile?: string;
+  readonly context?: RecordContext;
   readonly chunk?: number;
   readonly capacity?: number;
   /** Each block is read by a format of its own, which continues where the one before stopped. */
@@ -40,6 +42,7 @@ export function readCsv(file: string | Buffer, options: CsvReading = {}): ReadCs
   const malformed: Malformed[] = [];
   const states = new Set<string | null>();
   let format = new CsvFormat(normalizer, csv);
+  format.context = options.context ?? NO_CONTEXT;
   let at = 0;
   for (;;) {
     const block = new ReadingBlock(capacity);
@@ -56,6 +59,7 @@ export function readCsv(file: string | Buffer, options: CsvReading = {}): ReadCs
       };
       at = start.position;
       format = new CsvFormat(normalizer, csv, start);
+      format.context = options.context ?? NO_CONTEXT;
     } else if (block.full) continue;
     format.push(Buffer.from(bytes.subarray(at, at + chunk)));
     at += chunk;

@@ -1,7 +1,7 @@
 /** What a format of a CSV file must know to continue in the middle of it: where its head is, and how it was understood. */
 
 import { either } from "../../core/outside/composed-shapes.ts";
-import { number, oneOf, text } from "../../core/outside/scalar-shapes.ts";
+import { boolean, number, oneOf, text } from "../../core/outside/scalar-shapes.ts";
 import { list, type Shape } from "../../core/outside/shape.ts";
 import { atLeast, storedJson, tuple } from "../../core/outside/stored-json.ts";
 import type { FormatStart } from "../format.ts";
@@ -18,6 +18,7 @@ export type HeadState = {
   readonly comment: string | null;
   /** Where the names of the columns are; null without a header. */
   readonly header: Place | null;
+  readonly hasRowNames: boolean;
   /** Where facts are, in their order: later ones win. */
   readonly facts: readonly Place[];
   readonly problem: string | null;
@@ -33,6 +34,7 @@ const STATE: Shape<HeadState> = atLeast({
   delimiter: oneOf([",", ";", "\t", "|"]),
   comment: orNull(text(/^.{1,8}$/, "the sign of comments")),
   header: orNull(PLACE),
+  hasRowNames: boolean,
   facts: list(PLACE, { least: 0, most: FACT_PLACES }),
   problem: orNull(text(/^/, "a sentence")),
 });

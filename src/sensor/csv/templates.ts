@@ -63,6 +63,7 @@ export class CsvTemplates {
     if (gaps === null) return;
     const template = new CsvTemplate(line, gaps, { sensor, plan });
     this.#scan.reserve(gaps.length);
+    if (!this.#isSame(block, line, template)) return;
     if (this.#bytes + template.size > TEMPLATE_BYTES) this.forget();
     const hash = this.#hashOf(line, 0, line.length);
     const known = this.#bySensor.get(hash);
@@ -74,6 +75,29 @@ export class CsvTemplates {
     this.#bytes += template.size;
     if (this.#last !== null) this.#last.next = template;
     this.#last = template;
+  }
+
+  /** Whether the template gives the reading that the slow path has just given: fields that could not be read are noted in `extra`. */
+  #isSame(block: ReadingBlock, bytes: Buffer, template: CsvTemplate): boolean {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const line = {
+      bytes,
+      view,
+      from: 0,
+      to: bytes.length,
+      length: bytes.length,
+      tooLong: false,
+      paddings: 0,
+      trim() {},
+    };
+    if (!template.match(line, this.#scan)) return false;
+    const row = block.count - 1;
+    const { gaps, measures, plan } = template;
+    const { values } = this.#scan;
+    const bySlot = new Map(Array.from(measures, (gap) => [gaps[gap]?.column.slot, values[gap]]));
+    const isEqual = plan.slots.every((slot) => Object.is(block.column(slot)[row], bySlot.get(slot) ?? Number.NaN));
+    const extra = this.#extraOf(line, template);
+    return isEqual && (block.extra.get(row) ?? "") === (extra === "" ? "" : `{${extra.slice(1)}}`);
   }
 
   /** What the templates were learned with has changed. */
