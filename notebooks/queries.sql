@@ -154,7 +154,7 @@ taken AS (
     count(DISTINCT split_part(reading_id, '-', 1)) AS buffers,
     count(DISTINCT sensor_id) AS sensors,
     count(*) AS readings,
-    count_if(time_quality <> 'ok') AS unsure_times,
+    count_if(time_quality NOT IN ('ok', 'arrival')) AS unsure_times,
     max(timestamp) AS last_reading_at,
     max(ingested_at) AS last_ingested_at,
     max(processing_timestamp) AS last_landed_at

@@ -4,13 +4,13 @@ import { text } from "../core/outside/scalar-shapes.ts";
 import { isObject, list, mustBe, refuse, type Shape } from "../core/outside/shape.ts";
 import { storedJson } from "../core/outside/stored-json.ts";
 import {
+  type ClockQuality,
   type Finding,
   MALFORMED_REASONS,
   type Malformed,
   type MalformedReason,
   ReadingBlock,
   SEVERITIES,
-  type TimeQuality,
 } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, LIMITS, type SensorCatalogue } from "../core/sensor.ts";
 import { intersect, mergeRanges, type SeqRange, sizeOf } from "../core/seq-range.ts";
@@ -85,16 +85,17 @@ export function loadCatalogue(db: Database, catalogue: SensorCatalogue): void {
   }
   expectHandle(catalogue.measureNames.length, slots, "sensor");
   catalogue.reuse(free);
-  type LabelRow = {
-    handle: number;
-    status_code: number | null;
-    anomaly_flag: number | null;
-    anomaly_type: string | null;
-  };
-  for (const row of db.query<LabelRow, []>("SELECT * FROM label ORDER BY handle").all()) {
-    const flag = row.anomaly_flag === null ? null : row.anomaly_flag === 0 ? 0 : 1;
-    const label = { statusCode: row.status_code, anomalyFlag: flag, anomalyType: row.anomaly_type } as const;
-    expectHandle(catalogue.internLabel(label), row.handle, "label");
+  type LabelRow = [
+    handle: number,
+    code: number | null,
+    flag: number | null,
+    type: string | null,
+    arrival?: number | null,
+  ];
+  const labels = db.query<LabelRow, []>("SELECT * FROM label ORDER BY handle").values() as LabelRow[];
+  for (const [handle, statusCode, flag, anomalyType, arrival] of labels) {
+    const said = { statusCode, anomalyFlag: flag === null ? null : flag === 0 ? 0 : 1, anomalyType } as const;
+    expectHandle(catalogue.internLabel(arrival === 1 ? { ...said, isArrival: true } : said), handle, "label");
   }
 }
 
@@ -270,7 +271,7 @@ export function factsOf(group: GroupRow): CommitFacts {
   return {
     ingestedAtMs: group.ingested_at,
     rulesVersion: group.rules_version,
-    timeQuality: group.time_quality as TimeQuality,
+    timeQuality: group.time_quality as ClockQuality,
     ...(typeof group.earliest === "number" && { earliestMs: group.earliest }),
     ...(typeof group.latest === "number" && { latestMs: group.latest }),
     agentVersion: group.agent_version,

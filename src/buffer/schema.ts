@@ -83,6 +83,8 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE source_state (uri TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (uri, key)) STRICT, WITHOUT ROWID;
   `,
+  // 1: the readings came without a time, and have that of their arrival; NULL: they did not.
+  "ALTER TABLE label ADD COLUMN arrival INTEGER",
 ];
 /**
  * The condition of the index `batch_open`. A query that does not say it, word for word, looks at every batch that was ever

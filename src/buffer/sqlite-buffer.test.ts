@@ -66,6 +66,7 @@ type TestRow = {
   values: (number | null)[];
   kind: "valid" | "anomalous" | "malformed";
   extra: boolean;
+  isArrival?: boolean;
 };
 const rowArbitrary: fc.Arbitrary<TestRow> = fc.record({
   sensor: fc.integer({ min: 0, max: 3 }),
@@ -73,6 +74,7 @@ const rowArbitrary: fc.Arbitrary<TestRow> = fc.record({
   values: fc.array(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })), { minLength: 3, maxLength: 3 }),
   kind: fc.constantFrom("valid", "valid", "anomalous", "malformed"),
   extra: fc.boolean(),
+  isArrival: fc.boolean(),
 });
 
 function fill(buffer: SqliteBuffer, rows: readonly TestRow[]): ReadingBlock {
@@ -85,7 +87,8 @@ function fill(buffer: SqliteBuffer, rows: readonly TestRow[]): ReadingBlock {
     }
     const measures = row.sensor === 3 ? ["a", "c"] : ["a", "b"];
     const sensor = catalogue.internSensor(identity(`s${row.sensor}`), measures);
-    const label = catalogue.internLabel({ statusCode: row.sensor, anomalyFlag: 0, anomalyType: null });
+    const own = { statusCode: row.sensor, anomalyFlag: 0, anomalyType: null } as const;
+    const label = catalogue.internLabel(row.isArrival ? { ...own, isArrival: true } : own);
     const at = block.add(sensor, row.time, label);
     catalogue.sensors[sensor]!.slots.forEach((slot, i) => {
       block.column(slot)[at] = row.values[i] ?? Number.NaN;
@@ -124,6 +127,7 @@ test("committed readings are the same from memory, from the database, and after 
       let buffer = open();
       for (const [i, rows] of commits.entries()) buffer.commit(fill(buffer, rows), i % 2 === 0 ? facts : said, []);
       const { lastSeq, epoch } = buffer;
+      const { labels } = buffer.catalogue;
       const slots = buffer.catalogue.measureNames.length;
       expect(lastSeq).toBe(commits.flat().length);
       const memory = content(buffer.recent.cover({ first: 1, last: lastSeq }) ?? [], slots);
@@ -133,6 +137,7 @@ test("committed readings are the same from memory, from the database, and after 
       buffer.close();
       buffer = open();
       expect(buffer.epoch).toBe(epoch);
+      expect(buffer.catalogue.labels).toEqual(labels);
       expect(buffer.lastSeq).toBe(lastSeq);
       expect(content(buffer.read({ first: 1, last: lastSeq }), slots)).toEqual(memory);
       // Handles continue from the last one.

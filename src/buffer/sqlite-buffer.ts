@@ -264,8 +264,9 @@ export class SqliteBuffer {
         .run(sensor.handle, ...sensor.identity, JSON.stringify(sensor.measures));
     }
     const { labels: persisted } = this.#persisted;
-    for (const [at, { statusCode, anomalyFlag, anomalyType }] of labels.slice(persisted).entries()) {
-      this.db.query("INSERT INTO label VALUES (?, ?, ?, ?)").run(persisted + at, statusCode, anomalyFlag, anomalyType);
+    const insert = "INSERT INTO label VALUES (?, ?, ?, ?, ?)";
+    for (const [at, { statusCode, anomalyFlag, anomalyType, isArrival }] of labels.slice(persisted).entries()) {
+      this.db.query(insert).run(persisted + at, statusCode, anomalyFlag, anomalyType, isArrival ? 1 : null);
     }
   }
 

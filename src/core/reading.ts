@@ -78,12 +78,17 @@ export type Finding = {
 export const SEVERITIES = ["info", "warning", "critical"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** Whether the clock could be trusted when a reading was committed, and its own time is plausible. */
-export type TimeQuality = "ok" | "unsynced" | "stepped";
+/** Whether the node's clock could be trusted when readings were committed. */
+export type ClockQuality = "ok" | "unsynced" | "stepped";
+/**
+ * Whether a reading's time can be trusted: its own one, if it is plausible and the clock was good; `arrival`: the reading came
+ * without a time, and has that of a good clock at its arrival.
+ */
+export type TimeQuality = ClockQuality | "arrival";
 
 /** The facts of a commit about the times of its readings; outside the two bounds, where they are given, no time is plausible. */
 export type TimeFacts = {
-  readonly timeQuality: TimeQuality;
+  readonly timeQuality: ClockQuality;
   readonly earliestMs?: number;
   readonly latestMs?: number;
 };
@@ -93,10 +98,15 @@ export function isImplausible({ earliestMs, latestMs }: Omit<TimeFacts, "timeQua
 }
 
 /** A good clock does not make an implausible time right. */
-export const IMPLAUSIBLE_QUALITY = "unsynced" satisfies TimeQuality;
+export const IMPLAUSIBLE_QUALITY = "unsynced" satisfies ClockQuality;
 
-export function timeQualityOf(facts: TimeFacts, timeMs: number): TimeQuality {
-  return isImplausible(facts, timeMs) ? IMPLAUSIBLE_QUALITY : facts.timeQuality;
+export function timeQualityOf(facts: TimeFacts, timeMs: number, isArrival: boolean): TimeQuality {
+  return isImplausible(facts, timeMs) ? IMPLAUSIBLE_QUALITY : qualityAt(facts.timeQuality, isArrival);
+}
+
+/** Of a plausible time. That the clock was not good is worse than that the time is its own. */
+export function qualityAt(clock: ClockQuality, isArrival: boolean): TimeQuality {
+  return isArrival && clock === "ok" ? "arrival" : clock;
 }
 
 /**

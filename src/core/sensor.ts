@@ -43,11 +43,13 @@ export type Sensor = {
   readonly slots: readonly number[];
 };
 
-/** What a sensor reports about a reading beside its measures. */
+/** What a sensor reports about a reading beside its measures, and whether it reported a time. */
 export type Label = {
   readonly statusCode: number | null;
   readonly anomalyFlag: 0 | 1 | null;
   readonly anomalyType: string | null;
+  /** The reading came without a time, and has that of its arrival. */
+  readonly isArrival?: true;
 };
 
 export const LIMITS = {
@@ -87,7 +89,13 @@ export class SensorCatalogue {
   readonly #slotByName = new Map<string, number>();
   /** Most readings have the label of the one before: then no key is made to find it. */
   #lastLabel = 0;
+  #hasArrivals = false;
   #hasRefusedSensor = false;
+
+  /** Whether any label says that its readings have the time of their arrival. */
+  get hasArrivals(): boolean {
+    return this.#hasArrivals;
+  }
 
   /** A sensor came for which there was no room. */
   get hasRefusedSensor(): boolean {
@@ -137,7 +145,8 @@ export class SensorCatalogue {
       last !== undefined &&
       last.statusCode === label.statusCode &&
       last.anomalyFlag === label.anomalyFlag &&
-      last.anomalyType === label.anomalyType
+      last.anomalyType === label.anomalyType &&
+      last.isArrival === label.isArrival
     ) {
       return this.#lastLabel;
     }
@@ -146,13 +155,15 @@ export class SensorCatalogue {
   }
 
   #labelHandle(label: Label): number {
-    const key = `${label.statusCode}|${label.anomalyFlag}|${label.anomalyType ?? "\u0000"}`;
+    const type = label.anomalyType ?? "\u0000";
+    const key = `${label.isArrival ? "arrival" : ""}|${label.statusCode}|${label.anomalyFlag}|${type}`;
     const known = this.#labelByKey.get(key);
     if (known !== undefined) return known;
     if (this.labels.length >= LIMITS.labels) {
       throw new CatalogueFullError(`more than ${LIMITS.labels} different (status_code, anomaly_flag, anomaly_type)`);
     }
     this.#labelByKey.set(key, this.labels.length);
+    if (label.isArrival) this.#hasArrivals = true;
     return this.labels.push(label) - 1;
   }
 

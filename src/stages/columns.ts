@@ -28,7 +28,10 @@ const KEPT: readonly Column[] = [
   text("agent_version", "Of the agent that took the reading"),
   text("rules_version", "The rule set that judged it"),
   { name: "ingested_at", type: "timestamp", nullable: false, doc: "When it was committed to the buffer" },
-  text("time_quality", "Whether the time can be trusted: ok; unsynced: no clock, or implausible; stepped"),
+  text(
+    "time_quality",
+    "ok; arrival: came without a time, has that of its arrival; unsynced: no clock, or implausible; stepped",
+  ),
   text("extra", "Fields that the profile does not know, as JSON text", true),
 ];
 

@@ -21,11 +21,19 @@ const FINDING: Finding = {
   window: null,
 };
 
-type TestRow = { sensor: number; minute: number; value: number | null; kind: "valid" | "anomalous" | "malformed" };
+type TestRow = {
+  sensor: number;
+  minute: number;
+  value: number | null;
+  kind: "valid" | "anomalous" | "malformed";
+  isArrival?: boolean;
+};
 
 function build(rows: readonly TestRow[], blockRows: number, units: MeasureUnits = new Map()) {
   const catalogue = new SensorCatalogue();
   const label = catalogue.internLabel({ statusCode: 0, anomalyFlag: 0, anomalyType: null });
+  const isArrival = true;
+  const arrived = () => catalogue.internLabel({ statusCode: 0, anomalyFlag: 0, anomalyType: null, isArrival });
   const blocks: EncodableBlock[] = [];
   for (let from = 0; from < rows.length; from += blockRows) {
     const block = new ReadingBlock(blockRows);
@@ -42,7 +50,11 @@ function build(rows: readonly TestRow[], blockRows: number, units: MeasureUnits 
         continue;
       }
       const identity = IDENTITY_COLUMNS.map((name) => (name === "sensor_id" ? `s${row.sensor}` : null));
-      const at = block.add(catalogue.internSensor(identity, ["temperature", "humidity"]), time, label);
+      const at = block.add(
+        catalogue.internSensor(identity, ["temperature", "humidity"]),
+        time,
+        row.isArrival ? arrived() : label,
+      );
       block.column(catalogue.slotOf("temperature"))[at] = row.value ?? Number.NaN;
       block.column(catalogue.slotOf("humidity"))[at] = 50;
       if (row.kind === "anomalous") block.findings.set(at, [FINDING]);
@@ -181,4 +193,22 @@ test("time_quality is that of the commit, but unsynced for a reading whose time 
     "unsynced",
   ]);
   expect(qualities({ earliestMs: HOUR })).toEqual(["unsynced", "unsynced", "ok", "ok", "ok"]);
+});
+
+test("a reading that came without a time says arrival in every stage, unless the clock was not good or the time is implausible", () => {
+  const kinds = ["valid", "valid", "anomalous"] as const;
+  const rows: TestRow[] = kinds.map((kind, i) => ({ sensor: 1, minute: i, value: 20, kind, isArrival: i > 0 }));
+  const { encoder, blocks } = build(rows, 10);
+  const qualities = (facts: object) => {
+    const given = blocks.map((block) => ({ ...block, facts: { ...block.facts, ...facts } }));
+    const made = encoder.encode(given, { first: 1, last: 3, hourMs: HOUR }, ALL);
+    const of = (stage: ReadingStage) => linesOf(made.get(stage)?.body).map((row) => row["time_quality"]);
+    return [of("raw"), of("validated"), of("schematized"), of("anomalies")];
+  };
+  const good = ["ok", "arrival"];
+  expect(qualities({})).toEqual([[...good, "arrival"], good, good, ["arrival"]]);
+  for (const timeQuality of ["unsynced", "stepped"]) {
+    expect(qualities({ timeQuality })[0]).toEqual([timeQuality, timeQuality, timeQuality]);
+  }
+  expect(qualities({ latestMs: HOUR + 60_000 })[0]).toEqual(["ok", "arrival", "unsynced"]);
 });

@@ -6,31 +6,19 @@
 import { ByteWriter, bytesOf, free } from "../core/bytes/bytes.ts";
 import type { Gzip } from "../core/bytes/gzip.ts";
 import { ReadingText } from "../core/bytes/reading-text.ts";
-import {
-  type Finding,
-  IMPLAUSIBLE_QUALITY,
-  type Malformed,
-  type ReadingBlock,
-  SEVERITIES,
-  type Severity,
-  type TimeFacts,
-  type TimeQuality,
-} from "../core/reading.ts";
+import { type Finding, type Malformed, type ReadingBlock, SEVERITIES, type Severity } from "../core/reading.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import type { HourRange } from "../core/seq-range.ts";
 import type { ReadingStage } from "../core/stage.ts";
 import { MS_PER_HOUR } from "../core/time/duration.ts";
+import { makeTails, type TailFacts, type Tails } from "./row-tails.ts";
 import { type MeasureUnits, Schematizer } from "./schematize.ts";
 
 /** Committed readings as the encoder needs them: row `i` of the block has seq `firstSeq + i`. */
 export type EncodableBlock = {
   readonly firstSeq: number;
   readonly block: ReadingBlock;
-  readonly facts: TimeFacts & {
-    readonly ingestedAtMs: number;
-    readonly rulesVersion: string;
-    readonly agentVersion: string;
-  };
+  readonly facts: TailFacts;
 };
 
 export type EncodedObject = { readonly body: Uint8Array; readonly count: number };
@@ -144,7 +132,9 @@ export class StageEncoder {
       tails = makeTails(facts, this.#settings.nodeId);
       this.#tails.set(facts, tails);
     }
-    const tail = timeMs < tails.earliestMs || timeMs > tails.latestMs ? tails.implausible : tails.usual;
+    const isArrival = this.#catalogue.hasArrivals && this.#catalogue.labels[block.label[row]!]?.isArrival === true;
+    const usual = isArrival ? tails.arrival : tails.usual;
+    const tail = timeMs < tails.earliestMs || timeMs > tails.latestMs ? tails.implausible : usual;
     const malformed = block.malformed.size > 0 ? block.malformed.get(row) : undefined;
     if (malformed === undefined) this.#text.write(w, block, row);
     else this.#text.writeUnidentified(w, timeMs);
@@ -161,15 +151,6 @@ export class StageEncoder {
 }
 
 type AddColumns = (w: ByteWriter, block: ReadingBlock, row: number, schematizer: Schematizer) => void;
-/** Of the readings of one commit, by whether their time is plausible. */
-type Tails = {
-  readonly usual: Tail;
-  readonly implausible: Tail;
-  readonly earliestMs: number;
-  readonly latestMs: number;
-};
-type Tail = { readonly plain: Uint8Array; readonly before: Uint8Array };
-
 /** What the rows of a stage have beside those of raw. */
 const COLUMNS_OF: Readonly<Record<ReadingStage, AddColumns | null>> = {
   raw: null,
@@ -218,24 +199,6 @@ function extraOf(block: ReadingBlock, row: number): string | undefined {
 function receivedText(malformed: Malformed): string {
   const { received, encoding, bytes, reason, detail } = malformed;
   return JSON.stringify({ received, encoding, bytes, reason, detail });
-}
-
-function makeTails(facts: EncodableBlock["facts"], nodeId: string): Tails {
-  const { earliestMs = Number.NEGATIVE_INFINITY, latestMs = Number.POSITIVE_INFINITY, timeQuality } = facts;
-  const usual = makeTail(facts, nodeId, timeQuality);
-  return { usual, implausible: makeTail(facts, nodeId, IMPLAUSIBLE_QUALITY), earliestMs, latestMs };
-}
-
-function makeTail(facts: EncodableBlock["facts"], nodeId: string, timeQuality: TimeQuality): Tail {
-  const columns = {
-    node_id: nodeId,
-    agent_version: facts.agentVersion,
-    rules_version: facts.rulesVersion,
-    ingested_at: new Date(facts.ingestedAtMs).toISOString(),
-    time_quality: timeQuality,
-  };
-  const before = `",${JSON.stringify(columns).slice(1, -1)},"extra":`;
-  return { plain: bytesOf(`${before}null`), before: bytesOf(before) };
 }
 
 /**

@@ -19,6 +19,8 @@ export type ListedOptions = {
   readonly lateMs?: (n: number) => number;
   /** All of them are. */
   readonly malformed?: boolean;
+  /** Each odd reading came without a time. */
+  readonly arrivals?: boolean;
   /** Of `count`, how many there are now; the rest comes with `release`. */
   readonly now?: number;
   /** It cannot call: it is looked at again after a while. */
@@ -63,13 +65,13 @@ export class ListedSource implements Source {
       throw new Error(`the cursor is ${options.cursor}, and the state beside it ${at}`);
     this.#available = options.now ?? options.count;
     this.#slots = MEASURES.map((name) => catalogue.slotOf(name));
-    this.#labels = [0, 1].map((flag) =>
-      catalogue.internLabel({
-        statusCode: 0,
-        anomalyFlag: flag === 1 ? 1 : 0,
-        anomalyType: flag === 1 ? "spike" : null,
-      }),
-    );
+    const kinds = [
+      { statusCode: 0, anomalyFlag: 0, anomalyType: null },
+      { statusCode: 0, anomalyFlag: 1, anomalyType: "spike" },
+    ] as const;
+    const isArrival = true;
+    const labels = options.arrivals ? [...kinds, ...kinds.map((kind) => ({ ...kind, isArrival }) as const)] : kinds;
+    this.#labels = labels.map((label) => catalogue.internLabel(label));
     const sensors = options.everNew === true ? 0 : (options.sensors ?? 4);
     for (let i = 0; i < sensors; i++) this.#sensors.push(this.#sensor(i));
   }
@@ -129,7 +131,8 @@ export class ListedSource implements Source {
     }
     const isOdd = unit(chance) < 0.05;
     const sensor = this.#options.everNew === true ? this.#sensor(n) : this.#sensors[n % this.#sensors.length]!;
-    const row = block.add(sensor, time, this.#labels[isOdd ? 1 : 0]!);
+    const isArrival = this.#options.arrivals === true && n % 2 === 1;
+    const row = block.add(sensor, time, this.#labels[(isArrival ? 2 : 0) + (isOdd ? 1 : 0)]!);
     this.#slots.forEach((slot, i) => {
       block.column(slot)[row] = [20, 50, 1_000, 2, 23][i]! + (n % 100) / 100;
     });

@@ -54,7 +54,7 @@ export function fieldsOf(at: ReadingAt): ReadingFields {
     agent_version: facts.agentVersion,
     rules_version: facts.rulesVersion,
     ingested_at: new Date(facts.ingestedAtMs).toISOString(),
-    time_quality: timeQualityOf(facts, block.time[row] ?? Number.NaN),
+    time_quality: timeQualityOf(facts, block.time[row] ?? Number.NaN, label.isArrival === true),
     extra: malformed === undefined ? (block.extra.get(row) ?? null) : receivedText(malformed),
   };
 }

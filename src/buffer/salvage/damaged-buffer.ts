@@ -3,7 +3,7 @@
  * because of the damage; rows that cannot be read are absent, and the caller counts them.
  */
 import { Database } from "bun:sqlite";
-import type { TimeQuality } from "../../core/reading.ts";
+import type { ClockQuality } from "../../core/reading.ts";
 import { NO_SENSOR, SensorCatalogue } from "../../core/sensor.ts";
 import { type HourRange, intersect, type SeqRange, sizeOf, totalSize } from "../../core/seq-range.ts";
 import { isStage } from "../../core/stage.ts";
@@ -279,7 +279,7 @@ export class DamagedBuffer {
   }
 }
 
-const QUALITIES: readonly TimeQuality[] = ["ok", "unsynced", "stepped"];
+const QUALITIES: readonly ClockQuality[] = ["ok", "unsynced", "stepped"];
 function isGroup(group: GroupRow): boolean {
   const { first_seq, last_seq, ingested_at, rules_version, time_quality, agent_version, earliest, latest } = group;
   const numbers = [first_seq, last_seq, ingested_at].every((value) => Number.isSafeInteger(value));

@@ -4,7 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { codeOf } from "../../core/errors.ts";
-import { IDENTITY_COLUMNS, LIMITS, type SensorCatalogue } from "../../core/sensor.ts";
+import { IDENTITY_COLUMNS, type Label, LIMITS, type SensorCatalogue } from "../../core/sensor.ts";
 import { type SeqRange, sizeOf } from "../../core/seq-range.ts";
 import { isCorruption } from "../corruption.ts";
 import { IS_OPEN } from "../schema.ts";
@@ -182,7 +182,7 @@ function measureList(text: unknown): string[] | null {
 }
 
 function salvageLabels(db: Database, catalogue: SensorCatalogue): Set<number> {
-  type LabelRow = { handle: number; status_code: unknown; anomaly_flag: unknown; anomaly_type: unknown };
+  type LabelRow = { handle: number } & Record<"status_code" | "anomaly_flag" | "anomaly_type" | "arrival", unknown>;
   const known = new Map<number, LabelRow>();
   const labels = { name: "label", key: "handle", columns: "*", mostKey: LIMITS.labels } as const;
   for (const row of sweep<LabelRow>(db, labels).rows) known.set(row.handle, row);
@@ -193,14 +193,16 @@ function salvageLabels(db: Database, catalogue: SensorCatalogue): Set<number> {
     const code = row?.status_code ?? null;
     const flag = row?.anomaly_flag ?? null;
     const type = row?.anomaly_type ?? null;
+    // A buffer of an older agent does not have it.
+    const arrival = row?.arrival ?? null;
     const isOurs =
       row !== undefined &&
       (code === null || typeof code === "number") &&
       (flag === null || flag === 0 || flag === 1) &&
-      (type === null || typeof type === "string");
-    const label = isOurs
-      ? { statusCode: code as number | null, anomalyFlag: flag as 0 | 1 | null, anomalyType: type as string | null }
-      : null;
+      (type === null || typeof type === "string") &&
+      (arrival === null || arrival === 1);
+    const said = { statusCode: code, anomalyFlag: flag, anomalyType: type, ...(arrival === 1 && { isArrival: true }) };
+    const label = isOurs ? (said as Label) : null;
     if (label !== null && catalogue.internLabel(label) === handle) continue;
     unknown.add(handle);
     if (catalogue.labels.length === handle) {

@@ -1,5 +1,5 @@
 /** Whether the clock can be trusted, judged by two clocks: the wall clock, which people and NTP set, and a monotonic one. */
-import type { TimeQuality } from "../reading.ts";
+import type { ClockQuality } from "../reading.ts";
 
 /** A clock before the release of this software is wrong: a board without a battery starts in 1970 or at a build date. */
 export const SANE_SINCE_MS = Date.UTC(2026, 0, 1);
@@ -13,7 +13,7 @@ export class ClockWatch {
   #steppedUntil = Number.NEGATIVE_INFINITY;
 
   /** `runningMs` never goes back and is never set (`performance.now()`). */
-  observe(wallMs: number, runningMs: number): TimeQuality {
+  observe(wallMs: number, runningMs: number): ClockQuality {
     const offset = wallMs - runningMs;
     if (this.#offset !== null && Math.abs(offset - this.#offset) > STEP_MS) {
       this.#steppedUntil = runningMs + STEPPED_FOR_MS;

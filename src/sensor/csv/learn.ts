@@ -84,6 +84,9 @@ function columnOf(field: Field, plan: Plan, normalizer: Normalizer): CsvColumn |
   switch (field.kind) {
     case "timestamp":
       return column(timestamps.textual ? "time" : "timeNumber");
+    // Only the slow path joins the parts of a time.
+    case "timePart":
+      return null;
     case "status":
       return { kind: "status", slot: -1, adjust: absentAsNaN(absent), absent, mark, key: "" };
     case "flag":

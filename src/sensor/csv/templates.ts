@@ -3,7 +3,8 @@ import type { ReadingBlock } from "../../core/reading.ts";
 import { IDENTITY_COLUMNS, NO_SENSOR } from "../../core/sensor.ts";
 import type { Line } from "../lines/line.ts";
 import type { ForeignRow } from "../row/foreign-row.ts";
-import { FAST_EXTRA_LENGTH, type Normalizer, type Plan, receivedTimeKey } from "../row/normalize.ts";
+import { FAST_EXTRA_LENGTH, type Normalizer, type Plan } from "../row/normalize.ts";
+import { receivedTimeKey } from "../row/row-problem.ts";
 import { FINER, REPEATED } from "../row/timestamp.ts";
 import { type ColumnReading, columnsOf, gapsOf } from "./learn.ts";
 import { CsvScan, CsvTemplate } from "./template.ts";
@@ -146,6 +147,7 @@ export class CsvTemplates {
       Number.isNaN(code) ? null : code + 0,
       flagged === 0 ? 0 : flagged === 1 ? 1 : null,
       type < 0 ? null : this.#textOf(line, type),
+      false,
     );
     const extra = this.#extraOf(line, template);
     // Only the slow path can decide whether longer text is too long.

@@ -39,7 +39,7 @@ export class LineDecoder {
   /** Appends the rows of one line, or none for a blank line. */
   decode(block: ReadingBlock, line: Line, nowMs: number): void {
     if (line.paddings > 0) countPadding(block, line);
-    if (line.tooLong || !this.#templates.read(block, line)) this.#decodeSlowly(block, line, nowMs);
+    if (line.tooLong || !this.#templates.read(block, line, nowMs)) this.#decodeSlowly(block, line, nowMs);
   }
 
   #decodeSlowly(block: ReadingBlock, line: Line, nowMs: number): void {

@@ -1,7 +1,8 @@
 /** From a line that JSON.parse has read as good readings to the template that later lines like it match. */
 import { LOWER_F, LOWER_T, QUOTE } from "../../core/ascii.ts";
 import type { Field } from "../row/fields.ts";
-import { type Normalizer, type Plan, receivedTimeKey } from "../row/normalize.ts";
+import type { Normalizer, Plan } from "../row/normalize.ts";
+import { receivedTimeKey } from "../row/row-problem.ts";
 import { extraParts } from "./extra-parts.ts";
 import type { FieldSource } from "./provenance.ts";
 import { type Gap, LineTemplate, type TemplateRow } from "./template.ts";
@@ -40,6 +41,11 @@ export function templateOf(learnt: Learnt, normalizer: Normalizer): LineTemplate
         continue;
       }
       const node = onlyValue(source);
+      if (node !== null && field.kind === "timestamp" && normalizer.mapping.time.orArrival && isNull(line, node)) {
+        // A line with a time there is not like this one.
+        fixed.add(node);
+        continue;
+      }
       const gap = node === null ? null : gapOf(field, { line, ...node }, normalizer);
       if (node === null || gap === null || !mayVary.has(node)) return null;
       const other = found.get(node);
@@ -66,6 +72,10 @@ function onlyValue(source: FieldSource): ValueNode | null {
   return source.length === 1 && typeof only === "object" && only.parts === null ? only : null;
 }
 
+function isNull(line: Buffer, { from, to }: ValueNode): boolean {
+  return line.toString("latin1", from, to) === "null";
+}
+
 type GapShape = Omit<Gap, "index">;
 type Gaps = {
   readonly line: Buffer;
@@ -89,7 +99,7 @@ function rowOf({ sensor, plan, fields }: LearntRow, { line, gaps, indexOf }: Gap
     if (field.kind === "measure") {
       measures.push(index);
       slots.push(plan.slots[field.index] ?? -1);
-    } else if (field.kind !== "identity" && field.kind !== "drop") at[field.kind] = index;
+    } else if (field.kind !== "identity" && field.kind !== "drop" && field.kind !== "timePart") at[field.kind] = index;
   }
   const { timestamp: time, ...labels } = at;
   const receivedTime = receivedTimeKey((name) => fields.has(name));
@@ -145,6 +155,8 @@ function gapOf(field: Exclude<Field, { kind: "identity" }>, span: Span, normaliz
       return quoted || absent.has(0) || absent.has(1) ? null : { ...whole, kind: "flag" };
     case "type":
       return { ...whole, kind: "type", isAbsent };
+    // Only the slow path joins the parts of a time.
+    case "timePart":
     case "drop":
       return null;
   }

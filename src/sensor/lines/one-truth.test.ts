@@ -107,6 +107,21 @@ const TIMES = one(
     "45292.5",
     "2460311.12345",
   ],
+  ...[
+    '"23.11.2026 08:00:00"',
+    '"23.11.2026 8:00:01.25"',
+    '"30.02.2026 08:00:00"',
+    '"23\\u002e11.2026 08:00:00"',
+    "20261123",
+  ],
+  ...[
+    '"23.11.2026 08:00:00 CET"',
+    '"25.10.2026 02:30:00"',
+    '" 23.11.2026 08:00:00"',
+    '"23.11.2026 08:00:00\\t"',
+    '""',
+    '" "',
+  ],
   ...["0", "1", "1700000000", "1700000000.5", "1700000000123", '"1700000000"', '"0"', "-999", '"-999"'],
 );
 const OTHERS = one(
@@ -171,6 +186,35 @@ const OTHER_SAYINGS: Readonly<Record<string, readonly object[]>> = {
   sensor_id: [{}, { words: { a: "b", "7": "seven" } }, { absent: ["b", 7] }],
   location: [{}, { words: { "hall 1": "Hall 2" } }],
 };
+const GERMAN = "%d.%m.%Y %H:%M:%S";
+const FORMATS = [
+  undefined,
+  ...TIMESTAMP_FORMATS,
+  GERMAN,
+  [GERMAN, `${GERMAN}.%f`, `${GERMAN} %Z`],
+  ["iso", GERMAN, "unix"],
+  ["unix_s", "%Y%m%d"],
+  "%d\\%m.%Y",
+] as const;
+
+function isNumeric(format: (typeof FORMATS)[number]): boolean {
+  const names: readonly string[] = typeof format === "string" ? [format] : (format ?? []);
+  return names.some((name) => /^unix|_day$/.test(name));
+}
+
+const anyTime = fc
+  .record({
+    format: fc.constantFrom(...FORMATS),
+    zone: one(undefined, "Europe/Brussels", "+01:00"),
+    missing: one(undefined, "arrival"),
+    from: one(undefined, undefined, undefined, ["ts"], ["note", "ts"]),
+  })
+  .map(({ format, zone, missing, from }) => ({
+    ...(format !== undefined && { format }),
+    ...(zone !== undefined && { zone }),
+    ...(missing !== undefined && { missing }),
+    ...(from !== undefined && !(from.length > 1 && isNumeric(format)) && { from }),
+  }));
 
 /** Any map that `parseMapping` takes; what contradicts itself is left out. */
 const anyMap = fc
@@ -178,8 +222,7 @@ const anyMap = fc
     foreign: fc.subarray(Object.keys(FOREIGN)),
     others: fc.subarray(["note", "7", "__proto__", "sensor_type"]),
     conversion: one(...CONVERSIONS),
-    format: one(undefined, ...TIMESTAMP_FORMATS),
-    zone: one(undefined, "Europe/Brussels", "+01:00"),
+    timestamp: anyTime,
     constants: fc.subarray(["sensor_id", "latitude", "sensor_type", "location"]),
     drop: fc.oneof(fc.subarray(["note", "rssi", "sensor_type", "humidity", "t", "7", "grön"]), one("rest" as const)),
     only: fc.boolean(),
@@ -189,32 +232,37 @@ const anyMap = fc
     sayings: fc.nat(3),
     hasSeveral: fc.boolean(),
   })
-  .map(
-    ({ sayings, hasSeveral, decimal, foreign, others, conversion, constants, drop, only, format, zone, ...rest }) => {
-      const values = { sensor_id: "room", latitude: 4, sensor_type: "wind-turbine", location: "roof" } as const;
-      const taken = new Set<string>(constants);
-      const fields: Record<string, unknown> = {};
-      const put = (name: string, to: string, how: object) => {
-        if (hasSeveral ? Object.hasOwn(values, to) && constants.includes(to as "location") : taken.has(to)) return;
-        taken.add(to);
-        Object.defineProperty(fields, name, { value: { to, ...how }, enumerable: true });
-      };
-      const saying = (to: string) => OTHER_SAYINGS[to]?.[sayings] ?? {};
-      for (const name of foreign) put(name, FOREIGN[name]!, name === "t" ? conversion : saying(FOREIGN[name]!));
-      for (const name of others) put(name, "pressure", {});
-      if (hasSeveral) for (const name of ["temperature", "sensor_id", "status_code"] as const) put(name, name, {});
-      const needed = taken.has("timestamp") && taken.has("sensor_id");
-      return {
-        fields,
-        ...(decimal !== undefined && { decimal }),
-        ...(only && needed && { only: "mapped" }),
-        timestamp: { ...(format !== undefined && { format }), ...(zone !== undefined && { zone }) },
-        constants: Object.fromEntries(constants.map((name) => [name, values[name as keyof typeof values]])),
-        drop: drop === "rest" ? drop : drop.filter((name) => !Object.hasOwn(fields, name)),
-        ...rest,
-      };
-    },
-  );
+  .map(({ sayings, hasSeveral, decimal, foreign, others, conversion, constants, drop, only, timestamp, ...rest }) => {
+    const from: readonly string[] = timestamp.from ?? [];
+    const values = { sensor_id: "room", latitude: 4, sensor_type: "wind-turbine", location: "roof" } as const;
+    const taken = new Set<string>(constants);
+    const fields: Record<string, unknown> = {};
+    const put = (name: string, to: string, how: object) => {
+      if (hasSeveral ? Object.hasOwn(values, to) && constants.includes(to as "location") : taken.has(to)) return;
+      taken.add(to);
+      Object.defineProperty(fields, name, { value: { to, ...how }, enumerable: true, configurable: true });
+    };
+    const saying = (to: string) => OTHER_SAYINGS[to]?.[sayings] ?? {};
+    for (const name of foreign) put(name, FOREIGN[name]!, name === "t" ? conversion : saying(FOREIGN[name]!));
+    for (const name of others) put(name, "pressure", {});
+    if (hasSeveral) for (const name of ["temperature", "sensor_id", "status_code"] as const) put(name, name, {});
+    if (from.length > 0) {
+      for (const [name, said] of Object.entries(fields)) {
+        if (from.includes(name) || (said as { to: string }).to === "timestamp") delete fields[name];
+      }
+      taken.add("timestamp");
+    }
+    const needed = taken.has("timestamp") && taken.has("sensor_id");
+    return {
+      fields,
+      ...(decimal !== undefined && { decimal }),
+      ...(only && needed && { only: "mapped" }),
+      timestamp,
+      constants: Object.fromEntries(constants.map((name) => [name, values[name as keyof typeof values]])),
+      drop: drop === "rest" ? drop : drop.filter((name) => !Object.hasOwn(fields, name) && !from.includes(name)),
+      ...rest,
+    };
+  });
 
 /** The same fields in every line, now and then with a value that is unusual, in another order, or one of them twice. */
 const stream = anyMap.chain((map) => {
@@ -227,7 +275,7 @@ const stream = anyMap.chain((map) => {
       const value = (name: string) =>
         fc.oneof({ weight: 12, arbitrary: usual(name) }, { weight: 1, arbitrary: anything });
       const values = fc.tuple(...names.map(value));
-      const numeric = map.timestamp.format?.startsWith("unix") === true;
+      const numeric = isNumeric(map.timestamp.format);
       const good = [
         one('"a"', '"b"'),
         numeric ? one("1700000000", "1700000005") : one('"2026-11-23T08:00:00Z"'),

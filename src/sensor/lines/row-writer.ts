@@ -11,6 +11,7 @@ export class RowWriter {
   readonly #normalizer: Normalizer;
   readonly #scan: LineScan;
   #labels = new Int32Array(1);
+  #nowMs = 0;
 
   constructor(normalizer: Normalizer, scan: LineScan) {
     this.#normalizer = normalizer;
@@ -18,7 +19,8 @@ export class RowWriter {
   }
 
   /** Appends all readings of the line, which has just matched, or none where only the slow path can decide: then false. */
-  append(block: ReadingBlock, line: Line, template: LineTemplate): boolean {
+  append(block: ReadingBlock, line: Line, template: LineTemplate, nowMs: number): boolean {
+    this.#nowMs = nowMs;
     const { rows } = template;
     // Only the slow path can decide whether longer text is too long.
     if (line.to - line.from > LEAST_EXTRA_BYTES - template.extraBytes) return false;
@@ -36,7 +38,7 @@ export class RowWriter {
     return true;
   }
 
-  #labelOf({ status, flag, type }: TemplateRow, line: Line, template: LineTemplate): number {
+  #labelOf({ time, status, flag, type }: TemplateRow, line: Line, template: LineTemplate): number {
     const { values, ends } = this.#scan;
     const code = status < 0 ? Number.NaN : values[status]!;
     const flagged = flag < 0 ? Number.NaN : values[flag]!;
@@ -44,14 +46,16 @@ export class RowWriter {
       Number.isNaN(code) ? null : code,
       flagged === 0 ? 0 : flagged === 1 ? 1 : null,
       type < 0 ? null : textAt(line.bytes, template.startOf(type, line, this.#scan), ends[type]!),
+      time < 0,
     );
   }
 
   #write(block: ReadingBlock, line: Line, template: LineTemplate, index: number): void {
     const { values, notes } = this.#scan;
     const { sensor, time, measures, slots, extra } = template.rows[index]!;
-    const note = notes[time]!;
-    const ms = note & REPEATED ? this.#normalizer.settled(block, sensor, values[time]!) : values[time]!;
+    const note = time < 0 ? 0 : notes[time]!;
+    const ms =
+      time < 0 ? this.#nowMs : note & REPEATED ? this.#normalizer.settled(block, sensor, values[time]!) : values[time]!;
     const row = block.add(sensor, ms, this.#labels[index]!);
     for (let i = 0; i < measures.length; i++) {
       const value = values[measures[i]!]!;
@@ -71,7 +75,7 @@ export class RowWriter {
           ? part
           : bytes.toString("utf8", placeIn(line, scan, part.from), placeIn(line, scan, part.to));
     }
-    if (scan.notes[time]! & FINER) {
+    if (time >= 0 && scan.notes[time]! & FINER) {
       const from = template.startOf(time, line, scan);
       const quotes = bytes[from - 1] === QUOTE ? 1 : 0;
       text += receivedTime + bytes.toString("utf8", from - quotes, scan.ends[time]! + quotes);

@@ -31,6 +31,7 @@ export type ExtraPart = string | { readonly from: Place; readonly to: Place };
 /** One reading of a template. Its fields are gaps by index; -1 where no line has the field. */
 export type TemplateRow = {
   readonly sensor: number;
+  /** Without it the reading has the time of its arrival. */
   readonly time: number;
   readonly status: number;
   readonly flag: number;

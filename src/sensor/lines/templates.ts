@@ -60,13 +60,13 @@ export class LineTemplates {
   }
 
   /** Appends the readings of the line; false where no template reads it, and nothing was appended. */
-  read(block: ReadingBlock, line: Line): boolean {
+  read(block: ReadingBlock, line: Line, nowMs: number): boolean {
     if (this.#normalizer.context !== this.#context) this.#enter(this.#normalizer.context);
     const known = this.#known;
     const { last } = known;
     let template = last?.next ?? null;
     if (template === null || !template.match(line, this.#scan)) template = this.#find(line);
-    if (template === null || !this.#rows.append(block, line, template)) return false;
+    if (template === null || !this.#rows.append(block, line, template, nowMs)) return false;
     if (last !== null) last.next = template;
     known.last = template;
     if (this.#credit < CREDIT.most) this.#credit += CREDIT.hit;

@@ -28,12 +28,15 @@ export function checkMap(map: Partly<MapFile>, profiles: readonly Profile[] | nu
   checkShaping(map, cameFrom, complain);
   checkComputed(map, { targets, cameFrom, complain });
   for (const to of map.compute?.keys() ?? []) cameFrom.add(to);
+  checkTimeFields(map, complain);
   if (map.only === undefined) return;
+  const hasTime = map.timestamp?.missing === "arrival" || (map.timestamp?.from ?? []).length > 0;
   const needed = [
     ["timestamp", 'map a field to "timestamp"'],
     ["sensor_id", 'map a field to "sensor_id", compose it, or make it a constant'],
   ] as const;
   for (const [name, what] of needed) {
+    if (name === "timestamp" && hasTime) continue;
     if (!cameFrom.has(name) && map.compose?.[name] === undefined && map.constants?.[name] === undefined)
       complain("only", `no row would have a ${name}: ${what}`);
   }
@@ -61,5 +64,21 @@ function checkComputed(map: Partly<MapFile>, { targets, cameFrom, complain }: So
       complain(path, `"${to}" is text, and this gives ${type}: write string(…)`);
     if (!isText && targets?.has(to) && type === "string" && to !== "timestamp")
       complain(path, `"${to}" is a number, and this gives text`);
+  }
+}
+
+function checkTimeFields(map: Partly<MapFile>, complain: Complain): void {
+  const from = map.timestamp?.from ?? [];
+  if (from.length === 0) return;
+  if (map.compute?.has("timestamp")) complain("compute.timestamp", "is a timestamp, and so is timestamp.from", "key");
+  for (const [name, said] of map.fields ?? []) {
+    const to = typeof said === "string" ? said : said.to;
+    if (to === "timestamp") complain(`fields.${name}`, 'leads to "timestamp", and so does timestamp.from');
+  }
+  for (const [at, name] of from.entries()) {
+    if (name === undefined) continue;
+    const path = `timestamp.from[${at}]`;
+    if (Array.isArray(map.drop) && map.drop.includes(name)) complain(path, "is in drop as well");
+    if (map.fields?.has(name)) complain(path, "is in fields as well");
   }
 }

@@ -68,7 +68,7 @@ function mappingOf(map: MapFile): Mapping {
   const makers = Array.from(map.compute, ([to, expression]) => computed(to, expression));
   const drop = typeof map.drop === "string" ? [] : map.drop;
   return {
-    shape: shapeOfMap({ ...map, makers, fields: [...fields.keys(), ...unitsFrom], drop }),
+    shape: shapeOfMap({ ...map, makers, fields: [...fields.keys(), ...unitsFrom, ...map.timestamp.from], drop }),
     fields,
     constants: new Map(constants),
     drop: new Set(drop.filter((name) => !isGlob(name))),

@@ -36,7 +36,7 @@ export class MappedNames {
     this.#report = report;
     this.#file = file;
     // A field that is dropped may well be absent; only where a name is near was another one meant.
-    this.unseen = new Set([...mapping.fields.keys(), ...mapping.drop]);
+    this.unseen = new Set([...mapping.fields.keys(), ...mapping.time.from, ...mapping.drop]);
     const { shape } = mapping;
     if (shape === null) return;
     for (const path of [...shape.paths, ...shape.drop]) this.paths.set(path.text, path);
@@ -70,10 +70,10 @@ export class MappedNames {
   /** A name that rows have; `value` is one of its values. */
   see(name: string, value: unknown): void {
     this.unseen.delete(name);
-    const { fields, drop } = this.#mapping;
+    const { fields, drop, time } = this.#mapping;
     const isObject = typeof value === "object" && value !== null;
     if (isObject) this.#seeWithin(name, value, 1);
-    if (fields.has(name) || drop.has(name) || this.#others.size >= NAMES_MOST) return;
+    if (fields.has(name) || drop.has(name) || time.from.includes(name) || this.#others.size >= NAMES_MOST) return;
     if (!this.#others.get(name)) this.#others.set(name, isObject);
   }
 
@@ -99,14 +99,14 @@ export class MappedNames {
 
   problem(): Problem | null {
     if (this.unseen.size === 0 || this.#sources.some(({ isReady }) => !isReady)) return null;
-    const { fields, drop } = this.#mapping;
+    const { fields, drop, time } = this.#mapping;
     // No row had any name: the map may still be right.
-    const all = new Set([...fields.keys(), ...drop, ...this.#needed]);
+    const all = new Set([...fields.keys(), ...time.from, ...drop, ...this.#needed]);
     if (this.#others.size === 0 && this.unseen.size === all.size) return null;
     const hints = [...this.unseen].flatMap((name) => {
       if (this.#isOneOfSeveral(name) && didYouMean(name, this.#others.keys()) === "") return [];
       const hint = this.#hint(name);
-      return hint === "" && !fields.has(name) && !this.#needed.has(name) ? [] : [`"${name}"${hint}`];
+      return hint === "" && !this.#isNeeded(name) ? [] : [`"${name}"${hint}`];
     });
     if (hints.length === 0) return null;
     const more = hints.length > NAMES_SHOWN ? `, and ${hints.length - NAMES_SHOWN} more` : "";
@@ -120,6 +120,13 @@ export class MappedNames {
     const { fields } = this.#mapping;
     const to = fields.get(name)?.to;
     return to !== undefined && fields.entries().some(([other, said]) => said.to === to && !this.unseen.has(other));
+  }
+
+  /** A field to drop may be absent, and so may a time where that of the arrival takes its place. */
+  #isNeeded(name: string): boolean {
+    const { fields, time } = this.#mapping;
+    const isTime = time.from.includes(name) || fields.get(name)?.to === "timestamp";
+    return isTime ? !time.orArrival : fields.has(name) || this.#needed.has(name);
   }
 
   /** What was probably meant, of the names that rows have. */

@@ -44,6 +44,8 @@ export class WideJoin {
   #textLength = 0;
   #timeMs = Number.NaN;
   #takenAtMs = Number.NaN;
+  /** When the first row of the set arrived. */
+  #begunAtMs = Number.NaN;
   #sets = 0;
 
   constructor(rule: WideRule, sink: WideSink) {
@@ -85,6 +87,7 @@ export class WideJoin {
     if (this.isOpen && !this.#belongs(key, quantity)) this.flush(block);
     if (!this.isOpen) {
       this.#timeMs = key.timeMs;
+      this.#begunAtMs = long.takenAtMs;
       this.#sets++;
     }
     this.#takenAtMs = long.takenAtMs;
@@ -108,6 +111,7 @@ export class WideJoin {
         received,
         textOf: (name) => texts.get(name)?.() ?? "null",
         json,
+        takenAtMs: this.#begunAtMs,
       });
       if (problem !== null) block.addMalformed(this.#takenAtMs, { ...problem, ...received() });
     }

@@ -1,12 +1,13 @@
 /** A foreign row while it is read: the values so far, and how each kind of field is read into them. */
 import { IDENTITY_COLUMNS, LIMITS } from "../../core/sensor.ts";
 import { Unreadable } from "../map/record-shape.ts";
+import { RowTime } from "../time/row-time.ts";
+import type { FieldTable } from "./field-table.ts";
 import type { Field, Mapping } from "./fields.ts";
 import type { ForeignRow } from "./foreign-row.ts";
-import { readNumber, readQuantity, type Value, wordOf } from "./quantity.ts";
-import { decimalText, notFinite, type Original, type RowProblem, shortened, shown, wrongType } from "./row-problem.ts";
-import { PLAIN_NUMBER } from "./text-number.ts";
-import { FINER, type TimestampReader } from "./timestamp.ts";
+import { readQuantity, type Value, wordOf } from "./quantity.ts";
+import { decimalText, notFinite, type Original, type RowProblem, shortened, wrongType } from "./row-problem.ts";
+import type { TimestampReader } from "./timestamp.ts";
 
 const NOTHING: Original = { received: () => ({ received: "", encoding: "utf8", bytes: 0 }), textOf: () => "null" };
 
@@ -14,10 +15,6 @@ const NOTHING: Original = { received: () => ({ received: "", encoding: "utf8", b
 export class Draft {
   readonly identity: (string | number | null)[] = IDENTITY_COLUMNS.map(() => null);
   readonly measures = new Float64Array(LIMITS.measures);
-  time = Number.NaN;
-  /** The flags of `TimestampReader.note`, and the timestamp as JSON text where it is FINER. */
-  timeNote = 0;
-  receivedTime = "";
   statusCode: number | null = null;
   anomalyFlag: 0 | 1 | null = null;
   anomalyType: string | null = null;
@@ -27,11 +24,11 @@ export class Draft {
   original: Original = NOTHING;
   row: ForeignRow = {};
   readonly mapping: Mapping;
-  readonly timestamps: TimestampReader;
+  readonly time: RowTime;
 
   constructor(mapping: Mapping, timestamps: TimestampReader) {
     this.mapping = mapping;
-    this.timestamps = timestamps;
+    this.time = new RowTime(mapping.time, timestamps);
   }
 
   begin(row: ForeignRow, original: Original): void {
@@ -39,9 +36,7 @@ export class Draft {
     this.original = original;
     this.identity.fill(null);
     this.measures.fill(Number.NaN);
-    this.time = Number.NaN;
-    this.timeNote = 0;
-    this.receivedTime = "";
+    this.time.begin();
     this.statusCode = null;
     this.anomalyFlag = null;
     this.anomalyType = null;
@@ -67,7 +62,8 @@ export function readField(draft: Draft, field: Field, name: string, received: un
   const word = reads.words === null ? undefined : wordOf(reads.words, received);
   if (word === null) return null;
   const value = word ?? received;
-  if (field.kind === "timestamp") return readTimestamp(draft, { field, name, value });
+  if (field.kind === "timestamp") return draft.time.read(draft, { field, name, value });
+  if (field.kind === "timePart") return draft.time.readPart(field.index, name, value, draft.original);
   if (field.kind === "type") return readText(draft, name, value, (text) => (draft.anomalyType = text));
   if (field.kind === "flag") return readFlag(draft, { field, name, value });
   if (field.kind === "identity" && !field.numeric) {
@@ -85,45 +81,6 @@ export function readField(draft: Draft, field: Field, name: string, received: un
   // -0 would read back as 0 from the buffer.
   else draft.statusCode = number + 0;
   return null;
-}
-
-/** Text by the formats of text, a number by those of numbers; and each by the others, where it may be written so. */
-function readTimestamp(draft: Draft, said: Value): RowProblem | null {
-  const { timestamps, original } = draft;
-  const { name, value } = said;
-  let problem: RowProblem | null = null;
-  draft.time = typeof value === "string" ? timestamps.fromText(value) : Number.NaN;
-  if (Number.isNaN(draft.time) && timestamps.numeric) {
-    const read = readNumber(draft, said);
-    const number = "number" in read && read.unit === "" ? read.number : null;
-    if (number === null)
-      problem = timestamps.textual ? null : "number" in read ? wrongType(original, name, value, "a number") : read;
-    else if (Number.isNaN(number)) return null;
-    else if (Math.abs(number) <= Number.MAX_SAFE_INTEGER) draft.time = timestamps.fromNumber(number);
-    else draft.time = timestamps.fromExact(number, original.textOf(name));
-  }
-  if (Number.isNaN(draft.time) && typeof value === "number" && timestamps.hasPatterns) {
-    draft.time = timestamps.fromText(original.textOf(name));
-  }
-  draft.timeNote = timestamps.note;
-  if (Number.isNaN(draft.time)) return withOtherFormat(draft, value, problem ?? notATime(draft, name, value));
-  if (timestamps.note & FINER) draft.receivedTime = original.textOf(name);
-  return null;
-}
-
-function notATime({ timestamps, original }: Draft, name: string, value: unknown): RowProblem {
-  const isRightType = typeof value === "string" || (typeof value === "number" && timestamps.numeric);
-  if (!isRightType)
-    return wrongType(original, name, value, timestamps.hasPatterns ? timestamps.expected : "text in ISO 8601");
-  const expected = `${timestamps.expected} between 1970 and 9999 was expected`;
-  return { reason: "bad_timestamp", detail: `${shortened(name)} is ${shown(original, name, value)}, ${expected}` };
-}
-
-/** `problem`, with the format in which the number, or the text of one, is a usual time. */
-function withOtherFormat({ timestamps }: Draft, value: unknown, problem: RowProblem): RowProblem {
-  const number = typeof value === "string" && PLAIN_NUMBER.test(value) ? Number(value) : value;
-  const other = typeof number === "number" ? timestamps.otherFormat(number) : "";
-  return { ...problem, detail: `${problem.detail}${other}` };
 }
 
 function readFlag(draft: Draft, { field, name, value }: Value): RowProblem | null {
@@ -147,4 +104,12 @@ function readText(draft: Draft, name: string, value: unknown, keep: (text: strin
   // Half a surrogate pair has no UTF-8 and would come back as something else.
   keep(value.isWellFormed() ? value : value.toWellFormed());
   return null;
+}
+
+/** The problem of the first bad measure, where no measure has a value; null where one has, or none is bad. `count`: of its profile. */
+export function problemOfMeasures({ problems, measures }: Draft, fields: FieldTable, count: number): RowProblem | null {
+  const first = problems.entries().find(([name]) => fields.get(name)?.kind === "measure");
+  if (first === undefined) return null;
+  for (let i = 0; i < count; i++) if (!Number.isNaN(measures[i])) return null;
+  return first[1];
 }

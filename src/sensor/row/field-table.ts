@@ -88,14 +88,20 @@ export function fieldsOf(profile: Profile, mapping: Mapping): FieldTable {
     if (meaning === undefined) continue;
     foreign.set(to, fieldOf(meaning.kind === "identity" ? asMapped(meaning) : meaning, AS_IT_IS, mapping));
   }
+  const { from } = mapping.time;
+  if (from.length > 0) foreign.delete("timestamp");
+  for (const [index, name] of from.entries()) {
+    const meaning: Meaning = from.length === 1 ? { kind: "timestamp" } : { kind: "timePart", index };
+    foreign.set(name, fieldOf(meaning, AS_IT_IS, mapping));
+  }
   const drop = fieldOf({ kind: "drop" }, AS_IT_IS, mapping);
   for (const name of mapping.drop) foreign.set(name, drop);
   if (mapping.dropRest) return new WithoutRest(foreign, drop);
   return mapping.dropGlobs.length > 0 ? new WithoutGlobs(foreign, mapping, drop) : foreign;
 }
 
-function isNamed({ fields, shape }: Mapping, name: string): boolean {
-  return fields.has(name) || (shape !== null && madeFields(shape).has(name));
+function isNamed({ fields, shape, time }: Mapping, name: string): boolean {
+  return fields.has(name) || time.from.includes(name) || (shape !== null && madeFields(shape).has(name));
 }
 
 function asMapped({ kind, column, numeric }: Extract<Meaning, { kind: "identity" }>): Meaning {

@@ -123,6 +123,8 @@ export type Meaning =
       /** The map has a scale or an offset: then the name of a unit behind a number is not asked for. */
       readonly isScaled: boolean;
     }
+  /** One of several fields that are the timestamp together. */
+  | { readonly kind: "timePart"; readonly index: number }
   | { readonly kind: "timestamp" | "status" | "flag" | "type" | "drop" };
 
 export type Field = Meaning & { readonly fast: FastValues; readonly reads: FieldReading };
@@ -136,6 +138,14 @@ export const READING_FIELDS: Readonly<Record<string, Meaning>> = {
   anomaly_flag: { kind: "flag" },
   anomaly_type: { kind: "type" },
 };
+
+const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
+
+/** Without these a row is not a reading. */
+export function isNeeded(field: Meaning): boolean {
+  if (field.kind === "identity") return field.column === SENSOR_ID;
+  return field.kind === "timestamp" || field.kind === "timePart";
+}
 
 /** Every name that a foreign field can be mapped to. */
 export function targetNames(profiles: readonly Profile[]): Set<string> {

@@ -36,25 +36,37 @@ type LastLabel = {
   statusCode: number | null;
   anomalyFlag: number | null;
   anomalyType: string | null;
+  isArrival: boolean;
   handle: number;
 };
 
 export class Labels {
   readonly #catalogue: SensorCatalogue;
-  #last: LastLabel = { statusCode: Number.NaN, anomalyFlag: -1, anomalyType: "", handle: -1 };
+  #last: LastLabel = { statusCode: Number.NaN, anomalyFlag: -1, anomalyType: "", isArrival: false, handle: -1 };
 
   constructor(catalogue: SensorCatalogue) {
     this.#catalogue = catalogue;
   }
 
-  /** -1 where the catalogue is full. */
-  handleOf(statusCode: number | null, anomalyFlag: Label["anomalyFlag"], anomalyType: string | null): number {
+  /** -1 where the catalogue is full. `isArrival`: the reading has the time of its arrival. */
+  handleOf(
+    statusCode: number | null,
+    anomalyFlag: Label["anomalyFlag"],
+    anomalyType: string | null,
+    isArrival: boolean,
+  ): number {
     const last = this.#last;
-    if (last.statusCode === statusCode && last.anomalyFlag === anomalyFlag && last.anomalyType === anomalyType)
+    if (
+      last.statusCode === statusCode &&
+      last.anomalyFlag === anomalyFlag &&
+      last.anomalyType === anomalyType &&
+      last.isArrival === isArrival
+    )
       return last.handle;
     try {
-      const handle = this.#catalogue.internLabel({ statusCode, anomalyFlag, anomalyType });
-      this.#last = { statusCode, anomalyFlag, anomalyType, handle };
+      const said = { statusCode, anomalyFlag, anomalyType };
+      const handle = this.#catalogue.internLabel(isArrival ? { ...said, isArrival } : said);
+      this.#last = { statusCode, anomalyFlag, anomalyType, isArrival, handle };
       return handle;
     } catch (error) {
       if (error instanceof CatalogueFullError) return -1;

@@ -7,20 +7,28 @@
 
 import { isObject } from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
-import { RECEIVED_TIME, type ReadingBlock } from "../../core/reading.ts";
+import type { ReadingBlock } from "../../core/reading.ts";
 import { CatalogueFullError, IDENTITY_COLUMNS, type IdentityColumn, type SensorCatalogue } from "../../core/sensor.ts";
 import { NO_CONTEXT, type RecordContext } from "../context.ts";
 import type { MappedNames, SourceNames } from "../map/mapped-names.ts";
 import { type RowSink, Shaper } from "../record/shaper.ts";
 import type { ReadingKey, WideJoin } from "../record/wide.ts";
-import { Draft, readField } from "./draft.ts";
+import { Draft, problemOfMeasures, readField } from "./draft.ts";
 import { type FieldTable, fieldsOf } from "./field-table.ts";
-import { foreignNamesOf, type Mapping, NO_MAPPING } from "./fields.ts";
+import { foreignNamesOf, isNeeded, type Mapping, NO_MAPPING } from "./fields.ts";
 import type { ForeignRow } from "./foreign-row.ts";
 import { KnownSensors, Labels } from "./interned.ts";
 import { OtherNames } from "./other-names.ts";
 import { type LastTimesOf, RepeatedTimes } from "./repeated-times.ts";
-import { notAnObject, type Original, problemNotes, type RowProblem, tooMuchExtra, unlessFull } from "./row-problem.ts";
+import {
+  notAnObject,
+  type Original,
+  problemNotes,
+  type RowProblem,
+  receivedTimeKey,
+  tooMuchExtra,
+  unlessFull,
+} from "./row-problem.ts";
 import { REPEATED, TimestampReader } from "./timestamp.ts";
 
 /** The most bytes of a line or row; of a longer one, which is never a reading, only the beginning is kept. */
@@ -66,6 +74,8 @@ export class Normalizer {
   readonly #shaper: Shaper | null;
   readonly #repeated: RepeatedTimes;
   readonly #labels: Labels;
+  /** When the record that is read arrived. */
+  #takenAtMs = 0;
 
   /** `profile` is for rows whose sensor_type is not the name of one of `profiles`. */
   constructor(options: {
@@ -157,6 +167,7 @@ export class Normalizer {
    * `addRecord`. Returns whether all of it is readings of which every field could be read.
    */
   add(block: ReadingBlock, row: ForeignRow, takenAtMs: number, original: Original): boolean {
+    this.#takenAtMs = takenAtMs;
     if (this.#shaper !== null)
       return this.#shaper.add(block, { record: row, context: this.context, takenAtMs, original });
     const problem = this.#read(block, row, original);
@@ -167,6 +178,7 @@ export class Normalizer {
 
   /** Appends the readings of one record, all to this block: as many as the map makes of it, none where it leaves it out. Returns as `add`. */
   addRecord(block: ReadingBlock, record: unknown, takenAtMs: number, original: Original): boolean {
+    this.#takenAtMs = takenAtMs;
     if (this.#shaper !== null) return this.#shaper.add(block, { record, context: this.context, takenAtMs, original });
     if (isObject(record)) return this.add(block, record, takenAtMs, original);
     block.addMalformed(takenAtMs, { ...notAnObject(record), ...original.received() });
@@ -188,12 +200,12 @@ export class Normalizer {
   #keyOf(row: ForeignRow, original: Original): ReadingKey | RowProblem {
     const draft = this.#draft;
     const problem = unlessFull(() => this.#fill(row, original, this.planOf(this.#typeOf(row))));
-    return problem ?? { sensor: String(draft.identity[SENSOR_ID]), timeMs: draft.time };
+    return problem ?? { sensor: String(draft.identity[SENSOR_ID]), timeMs: draft.time.ms };
   }
 
   /** The handle of a label; -1 where the catalogue is full. */
-  labelOf(statusCode: number | null, anomalyFlag: 0 | 1 | null, anomalyType: string | null): number {
-    return this.#labels.handleOf(statusCode, anomalyFlag, anomalyType);
+  labelOf(code: number | null, flag: 0 | 1 | null, type: string | null, isArrival: boolean): number {
+    return this.#labels.handleOf(code, flag, type, isArrival);
   }
 
   #append(block: ReadingBlock, row: ForeignRow, original: Original): RowProblem | null {
@@ -225,18 +237,20 @@ export class Normalizer {
       }
       const problem = readField(draft, field, name, value);
       if (problem === null) continue;
-      if (field.kind === "timestamp" || (field.kind === "identity" && field.column === SENSOR_ID)) return problem;
+      if (isNeeded(field)) return problem;
       draft.problems.set(name, problem);
     }
+    const badTime = draft.time.settle(original.takenAtMs ?? this.#takenAtMs, original);
+    if (badTime !== null) return badTime;
     const missing = this.#missing(draft);
     if (missing !== null) return { reason: "missing_field", detail: `${missing} is missing${this.#partsOf(missing)}` };
     if (draft.problems.size > 0) {
-      const problem = problemOfAll(draft, plan);
+      const problem = problemOfMeasures(draft, plan.fields, plan.measures.length);
       if (problem !== null) return problem;
       draft.extra += problemNotes(draft.problems, row, original);
     }
-    if (draft.receivedTime !== "") {
-      draft.extra += receivedTimeKey((name) => Object.hasOwn(row, name)) + draft.receivedTime;
+    if (draft.time.received !== "") {
+      draft.extra += receivedTimeKey((name) => Object.hasOwn(row, name)) + draft.time.received;
     }
     const { extra } = draft;
     const most = this.#extraBytes;
@@ -246,7 +260,7 @@ export class Normalizer {
   #missing(draft: Draft): string | null {
     const id = draft.identity[SENSOR_ID];
     if (id === null || id === "") return this.foreignNames("sensor_id").join(" or ");
-    return Number.isNaN(draft.time) ? this.foreignNames("timestamp").join(" or ") : null;
+    return draft.time.missing(this.foreignNames("timestamp"));
   }
 
   /** What a text that is composed needs. */
@@ -257,10 +271,11 @@ export class Normalizer {
 
   #write(block: ReadingBlock, draft: Draft, plan: Plan): void {
     const sensor = this.#known.handleOf(draft.identity, plan);
-    const label = this.labelOf(draft.statusCode, draft.anomalyFlag, draft.anomalyType);
+    const label = this.labelOf(draft.statusCode, draft.anomalyFlag, draft.anomalyType, draft.time.isArrival);
     if (label < 0)
       throw new CatalogueFullError("there are too many different (status_code, anomaly_flag, anomaly_type)");
-    const time = draft.timeNote & REPEATED ? this.settled(block, sensor, draft.time) : draft.time;
+    const { ms, note } = draft.time;
+    const time = note & REPEATED ? this.settled(block, sensor, ms) : ms;
     const row = block.add(sensor, time, label);
     for (let i = 0; i < plan.slots.length; i++) {
       const value = draft.measures[i]!;
@@ -276,18 +291,4 @@ export class Normalizer {
     block.addFlaw({ reason: "repeated_time", field: null, detail, count: 1 });
     return this.#repeated.settle(block, sensor, firstMs, this.timestamps.repeatMs);
   }
-}
-
-/** The problem of the first bad measure, where no measure has a value; null where one has, or none is bad. */
-function problemOfAll({ problems, measures }: Draft, { fields, slots }: Plan): RowProblem | null {
-  const first = problems.entries().find(([name]) => fields.get(name)?.kind === "measure");
-  const hasValue = slots.some((_, i) => !Number.isNaN(measures[i]));
-  return first === undefined || hasValue ? null : first[1];
-}
-
-/** What precedes the timestamp as it was received, at the very end of `extra`; `isTaken`: the row has a field of this name. */
-export function receivedTimeKey(isTaken: (name: string) => boolean): string {
-  let key: string = RECEIVED_TIME;
-  while (isTaken(key)) key += "_";
-  return `,"${key}":`;
 }

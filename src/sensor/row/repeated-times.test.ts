@@ -11,9 +11,9 @@ import { StdinSource } from "../lines/stdin.ts";
 import { parseMapping } from "../map/map-file.ts";
 import { loadProfile } from "../profile/shipped.ts";
 import { SqliteTailSource } from "../sqlite/tail.ts";
+import { zoneOf } from "../time/zone.ts";
 import { Normalizer } from "./normalize.ts";
 import type { LastTimesOf } from "./repeated-times.ts";
-import { zoneOf } from "./zone.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-repeated-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,5 +1,5 @@
 /** Why a row is not a reading, or a field of it cannot be read, as a sentence that quotes what was received. */
-import { BAD_FIELDS, type MalformedReason } from "../../core/reading.ts";
+import { BAD_FIELDS, type MalformedReason, RECEIVED_TIME } from "../../core/reading.ts";
 import { CatalogueFullError } from "../../core/sensor.ts";
 import type { Received } from "../lines/received.ts";
 import type { ForeignRow } from "./foreign-row.ts";
@@ -17,6 +17,8 @@ export interface Original {
   json?(): string;
   /** The name of the unit that a field of the row is in, where the record says so. */
   unitOf?(name: string): string | undefined;
+  /** When it arrived, where that is not the arrival of what is just read. */
+  readonly takenAtMs?: number;
 }
 
 export function notFinite(original: Original, name: string, value: unknown): RowProblem {
@@ -76,4 +78,11 @@ export function unlessFull<T>(read: () => T): T | RowProblem {
     if (!(error instanceof CatalogueFullError)) throw error;
     return { reason: "too_many_kinds", detail: error.message };
   }
+}
+
+/** What precedes the timestamp as it was received, at the very end of `extra`; `isTaken`: the row has a field of this name. */
+export function receivedTimeKey(isTaken: (name: string) => boolean): string {
+  let key: string = RECEIVED_TIME;
+  while (isTaken(key)) key += "_";
+  return `,"${key}":`;
 }

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { cases as randomCases } from "../../testing/needs.ts";
+import { zoneOf } from "../time/zone.ts";
 import { FINER, REPEATED, type TimestampFormat, TimestampReader } from "./timestamp.ts";
-import { zoneOf } from "./zone.ts";
 
 const utc = new TimestampReader();
 const read = (text: string): string | null => {

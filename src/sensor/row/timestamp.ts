@@ -4,8 +4,8 @@
  *
  * ISO 8601: `YYYY-MM-DD`, then `T` or a blank, then `HH:MM`, `HH:MM:SS` or `HH:MM:SS.f…` (`,` also), then `Z`, `±HH`, `±HHMM`,
  * `±HH:MM`, or nothing, which means the reader's zone (UTC unless a mapping says otherwise); and the shapes of
- * timestamp-shapes.ts. There is no 24:00. A leap second (23:59:60 UTC at the end of a month) is 23:59:59.999. Numbers (those of
- * epoch.ts) and other text (time/pattern.ts) when the mapping says so. Digits beyond a millisecond are cut, and `note` says so.
+ * time/iso-shapes.ts. There is no 24:00. A leap second (23:59:60 UTC at the end of a month) is 23:59:59.999. Numbers (those of
+ * time/epoch.ts) and other text (time/pattern.ts) when the mapping says so. Digits beyond a millisecond are cut, and `note` says so.
  */
 import {
   COLON,
@@ -21,11 +21,11 @@ import {
   UPPER_Z,
 } from "../../core/ascii.ts";
 import { MS_PER_DAY, MS_PER_MINUTE } from "../../core/time/duration.ts";
+import { ANY_UNIX, EPOCH_FORMATS, isEpoch } from "../time/epoch.ts";
+import { endsMonth, usualShape } from "../time/iso-shapes.ts";
 import { isNumberFormat, NumberTimes } from "../time/number-times.ts";
 import { TimePattern, type ZoneNames } from "../time/pattern.ts";
-import { ANY_UNIX, EPOCH_FORMATS, isEpoch } from "./epoch.ts";
-import { endsMonth, usualShape } from "./timestamp-shapes.ts";
-import type { Zone } from "./zone.ts";
+import type { Zone } from "../time/zone.ts";
 
 const ISO_FORMATS = ["iso", "YYYY-MM-DD HH:MM:SS"] as const;
 /** The formats that have a name; any other is a pattern. */
@@ -90,12 +90,13 @@ export class TimestampReader {
       isIso(format)
         ? "ISO 8601"
         : format === ANY_UNIX
-          ? "a number of s, ms, µs or ns since 1970, that is in 2000 to 2099,"
+          ? "a number of s, ms, µs or ns since 1970 (2000 to 2099)"
           : isEpoch(format)
             ? `a time in ${format}`
             : `text as ${format}`,
     );
-    return [...new Set(names)].join(" or ");
+    const range = this.formats.every((format) => format === ANY_UNIX) ? "" : " between 1970 and 9999";
+    return `${[...new Set(names)].join(" or ")}${range}`;
   }
 
   /** Of a local time that occurs twice (REPEATED), how much later its second occurrence is. */

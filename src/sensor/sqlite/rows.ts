@@ -111,7 +111,7 @@ export class SqliteRows {
     const { absent } = this.#normalizer.mapping;
     if (absent.size > 0 && [status, flag, type].some((value) => absent.has(value))) return -1;
     // An integer by the check above; -0 would read back as 0.
-    return this.#normalizer.labelOf(status === null ? null : (status as number) + 0, flag, type);
+    return this.#normalizer.labelOf(status === null ? null : (status as number) + 0, flag, type, false);
   }
 
   /** The text of the unknown columns that are not NULL; null where only the normalizer can read them. */

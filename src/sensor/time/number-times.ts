@@ -1,6 +1,6 @@
 /** Times that are numbers, in one format or several that are tried in order. */
 import { MS_PER_DAY } from "../../core/time/duration.ts";
-import { ANY_UNIX, type EpochFormat, epochFromMs, epochToMs, isEpoch, otherEpoch, unixFormatOf } from "../row/epoch.ts";
+import { ANY_UNIX, type EpochFormat, epochFromMs, epochToMs, isEpoch, otherEpoch, unixFormatOf } from "./epoch.ts";
 
 export type NumberFormat = EpochFormat | typeof ANY_UNIX;
 

@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { cases as randomCases } from "../../testing/needs.ts";
 import { FINER, REPEATED, TimestampReader } from "../row/timestamp.ts";
-import { zoneOf } from "../row/zone.ts";
 import { withPercents } from "./pattern-hint.ts";
 import { parsePattern } from "./pattern-text.ts";
+import { zoneOf } from "./zone.ts";
 
 function read(formats: string | readonly string[], text: string, zones: Record<string, number> = {}): string | null {
   const reader = new TimestampReader(formats, null, new Map(Object.entries(zones)));

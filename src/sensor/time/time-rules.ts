@@ -1,5 +1,5 @@
-import type { Zone } from "../row/zone.ts";
 import type { ZoneNames } from "./pattern.ts";
+import type { Zone } from "./zone.ts";
 
 /** How a map says when a reading was taken. */
 export type TimeRules = {
@@ -9,6 +9,10 @@ export type TimeRules = {
   readonly zone: Zone | null;
   /** Names of zones that timestamps have, and their offsets, ms. */
   readonly zones: ZoneNames;
+  /** Fields whose texts, joined by a blank, are the timestamp; empty: it is one field, mapped or of our name. */
+  readonly from: readonly string[];
+  /** A reading without a time has that of its arrival. */
+  readonly orArrival: boolean;
 };
 
-export const ISO_TIME: TimeRules = { formats: ["iso"], zone: null, zones: new Map() };
+export const ISO_TIME: TimeRules = { formats: ["iso"], zone: null, zones: new Map(), from: [], orArrival: false };

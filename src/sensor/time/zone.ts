@@ -1,6 +1,6 @@
 /**
  * Local times of a place to UTC, for timestamps that carry no zone. When clocks go back an hour of local times occurs
- * twice: the first is given, and `repeatMs` says how much later the second is (repeated-times.ts chooses). When they go forward an hour never occurs: it
+ * twice: the first is given, and `repeatMs` says how much later the second is (row/repeated-times.ts chooses). When they go forward an hour never occurs: it
  * is read with the offset that was in force before. (The same choices as RFC 5545 and Temporal's "compatible".)
  */
 import { MS_PER_DAY, MS_PER_MINUTE } from "../../core/time/duration.ts";
