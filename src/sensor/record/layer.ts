@@ -9,6 +9,7 @@ export class Layer {
   value: unknown;
   #whole: JsonText | (() => JsonText);
   #left: JsonText | null = null;
+  #received: (() => JsonText) | null = null;
   /** What is in readings of its own. */
   readonly #containers: ReadParts = new Map();
 
@@ -18,7 +19,12 @@ export class Layer {
     this.#whole = json;
   }
 
-  /** As it was received. */
+  /** As it was received; of a value that is no object, not in one. */
+  get received(): string {
+    return (this.#received?.() ?? this.whole).text;
+  }
+
+  /** With all that is in readings of its own. */
   get whole(): JsonText {
     if (!(this.#whole instanceof JsonText)) this.#whole = this.#whole();
     return this.#whole;
@@ -32,7 +38,9 @@ export class Layer {
   /** A value that is neither an object nor an array has a field `value`. */
   static of(value: unknown, json: () => JsonText): Layer {
     if (typeof value === "object" && value !== null) return new Layer(value, json);
-    return new Layer({ value }, () => new JsonText(`{"value":${json().text}}`));
+    const layer = new Layer({ value }, () => new JsonText(`{"value":${layer.received}}`));
+    layer.#received = json;
+    return layer;
   }
 
   contains(segments: readonly Segment[]): void {

@@ -5,7 +5,6 @@ import { partsOf } from "../map/pattern.ts";
 import type { Extraction } from "../map/record-shape.ts";
 import type { Readable } from "../map/where.ts";
 import type { RecordItem } from "./fan-out.ts";
-import { JsonText } from "./json-text.ts";
 
 /** `layer`: which of the layers has it, at `segments`; -1: none, it is not part of the record. */
 export type FoundValue = { readonly value: unknown; readonly layer: number; readonly segments: readonly Segment[] };
@@ -75,7 +74,7 @@ export class RecordView implements Readable {
   /** The item as it was received. */
   received(): string {
     const { layers, keys } = this.item;
-    const { text } = layers[0]?.whole ?? new JsonText("null");
+    const text = layers[0]?.received ?? "null";
     const key = keys.at(-1);
     return typeof key === "string" ? `{${JSON.stringify(key)}:${text}}` : text;
   }
