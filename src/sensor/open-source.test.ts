@@ -96,3 +96,14 @@ test("the same table is refused however it is written: by its default name, in o
     expect([other, isSameTable(first, other, cwd)]).toEqual([other, false]);
   }
 });
+
+test("http: is refused where it can never work: without a token in the network, twice at one path, over TLS", () => {
+  expect(problems(["http://:8080/in", "http://:8080/other", "http://:8081/in"])).toEqual([]);
+  for (const [uris, why] of [
+    [["http://0.0.0.0:8080/in"], "other machines can reach 0.0.0.0, and there is no token"],
+    [["http://:8080/in", "http://localhost:8080/in?get=true"], 'it is the same path as "http://:8080/in"'],
+    [["https://localhost:8443/in"], "a proxy before http:// speaks it"],
+  ] as const) {
+    expect(problems(uris)).toEqual([expect.stringContaining(why)]);
+  }
+});

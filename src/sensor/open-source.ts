@@ -90,9 +90,11 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       if (!once) return;
       refuse(uri, "with --once it would never end; --for ends it", `agent run --source ${shellWord(uri)} --for 1m`);
     },
-    open: async (uri, { http, normalizers, now, stateOf }) => {
+    open: async (uri, { http, normalizers, now, stateOf, notice }) => {
       const { HttpSource } = await import("./http/source.ts");
       const at = parseHttpUri(uri, http.token !== null);
+      if (at.isOpen && http.token === null)
+        notice(`"${uri}" takes readings from every machine that reaches it, without a token`);
       return new HttpSource({ uri, at, normalizers, now, state: stateOf(uri), ...http });
     },
     takes: placeOf,
@@ -204,6 +206,13 @@ function schemeOf(uri: string): Scheme {
   const name = /^([a-z0-9]+):/.exec(uri)?.[1] ?? "";
   const scheme = Object.hasOwn(SCHEMES, name) ? SCHEMES[name] : undefined;
   if (scheme !== undefined) return scheme;
+  if (name === "https") {
+    refuse(
+      uri,
+      "the agent listens without TLS; a proxy before http:// speaks it",
+      "agent run --source http://:8080/in",
+    );
+  }
   const known = Object.keys(SCHEMES)
     .map((name) => `${name}:`)
     .join(", ");

@@ -145,7 +145,8 @@ export class HttpAddress {
     const endpoint = this.#endpointOf(path);
     const answer = (reply: HttpReply): void => {
       if (response.headersSent || response.destroyed) return;
-      endpoint?.answered(reply);
+      // A device with a wrong path is seen in `status`, whoever it meant.
+      (endpoint ?? this.endpoints.values().next().value)?.answered(reply);
       this.#send(request, response, reply);
     };
     if (endpoint === null)

@@ -61,6 +61,7 @@ test("what cannot be a batch of records is refused, with the reason, and nothing
     expect([status, error]).toEqual([expected, expect.stringContaining(words)]);
   }
   expect(rig.readings.length).toBe(0);
+  expect(rig.source.notes()[1]).toContain("1 × 404");
 });
 
 test("with a token, only its holder may send: as Bearer, or as clients of InfluxDB send it", async () => {

@@ -19,10 +19,12 @@ export function httpToken({ httpToken, httpTokenFile }: TokenSettings, cwd: stri
   const token = httpToken ?? (httpTokenFile === null ? null : firstLineOf(httpTokenFile, cwd));
   if (token === null || token.length >= LEAST_CHARACTERS) return token;
   const name = httpToken === null ? "AGENT_HTTP_TOKEN_FILE" : "AGENT_HTTP_TOKEN";
-  throw new UsageError(`Cannot use the token of ${name}: it has less than ${LEAST_CHARACTERS} characters`, {
-    advice: "openssl rand -hex 32 makes one",
-    tryHint: "agent config show",
-  });
+  throw new UsageError(
+    `Cannot use the token of ${name}: it has less than ${LEAST_CHARACTERS} characters; openssl rand -hex 32 makes one`,
+    {
+      tryHint: "agent config show",
+    },
+  );
 }
 
 function firstLineOf(path: string, cwd: string): string {
