@@ -145,7 +145,7 @@ export class HttpAddress {
     const endpoint = this.#endpointOf(path);
     const answer = (reply: HttpReply): void => {
       if (response.headersSent || response.destroyed) return;
-      // A device with a wrong path is seen in `status`, whoever it meant.
+      // `status` shows a device with a wrong path.
       (endpoint ?? this.endpoints.values().next().value)?.answered(reply);
       this.#send(request, response, reply);
     };

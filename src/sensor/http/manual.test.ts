@@ -53,7 +53,7 @@ function shown(reading: BlockReading): object {
 }
 
 test("the page has examples, and the limits as they are", () => {
-  expect(EXAMPLES.length).toBeGreaterThan(1);
+  expect(EXAMPLES.length).toBeGreaterThan(4);
   const { connections, waitingRequests, headBytes, idleMs, answerMs, headMs, bodyMs } = HTTP_LIMITS;
   for (const said of [
     `${connections} connections, ${waitingRequests} requests that wait`,
