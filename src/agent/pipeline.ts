@@ -13,31 +13,8 @@ import { type ClockWatch, SANE_SINCE_MS } from "../core/time/clock.ts";
 import type { RuleSet } from "../rules/rule-set.ts";
 import type { Source, Taken } from "../sensor/source.ts";
 import type { Windows } from "../stages/aggregate.ts";
-import { InputShare } from "./input/share.ts";
-import { TimeWatch } from "./input/times.ts";
-import { ValueWatch } from "./input/values.ts";
-import { WantedWatch } from "./input/wanted.ts";
-import { inTrouble, outOfTrouble, type SourceTrouble } from "./source-trouble.ts";
-
-/** A source in the pipeline: its state, and its readings that wait for the next commit. */
-export type Tap = {
-  readonly source: Source;
-  state: "open" | "ended";
-  /** When an idle source wants the next call, in running time, which no set clock moves; null: it calls. */
-  wakeAtMs: number | null;
-  ready: boolean;
-  trouble: SourceTrouble | null;
-  readonly input: InputShare;
-  readonly times: TimeWatch;
-  readonly values: ValueWatch;
-  readonly wanted: WantedWatch;
-  /** Rows that wait for the commit; `refused`: those of them that are malformed. */
-  accepted: number;
-  refused: number;
-  readonly flaws: Map<string, Flaw>;
-  /** The reasons of flaws that were logged since the agent started. */
-  readonly logged: Set<Flaw["reason"]>;
-};
+import { inTrouble, outOfTrouble } from "./input/source-trouble.ts";
+import { hasShare, type Tap, tapOf } from "./input/tap.ts";
 
 export type Turn = {
   readonly committed: number;
@@ -93,22 +70,7 @@ export class Pipeline {
     this.#countFrom = parts.buffer.lastSeq + 1;
     for (const { source } of before?.taps ?? []) source.changeAll?.();
     this.taps =
-      before?.taps ??
-      parts.sources.map((source) => ({
-        source,
-        state: "open",
-        wakeAtMs: null,
-        ready: true,
-        trouble: null,
-        input: new InputShare(parts.malformedMax),
-        times: new TimeWatch(source),
-        values: new ValueWatch(source.uri, parts.buffer.catalogue, parts.malformedMax),
-        wanted: new WantedWatch(source.uri),
-        accepted: 0,
-        refused: 0,
-        flaws: new Map(),
-        logged: new Set(),
-      }));
+      before?.taps ?? parts.sources.map((source) => tapOf(source, parts.buffer.catalogue, parts.malformedMax));
   }
 
   /** Takes readings, up to one commit; commits when the group is full, old enough, or no more will come. */
@@ -126,7 +88,9 @@ export class Pipeline {
   /** Takes no more from any source; readings in memory still need their commit. */
   stopTaking(): void {
     this.#closed = true;
-    for (const { input, values, wanted, source } of this.taps) {
+    for (const tap of this.taps) {
+      const { input, values, wanted, source } = tap;
+      if (tap.state === "open") this.#finish(tap);
       input.end();
       input.report(source.uri, this.#parts.log);
       values.end();
@@ -169,11 +133,7 @@ export class Pipeline {
       const wakeAtMs = nowMs + (error.retryAfterMs ?? TROUBLE_WAIT_MS);
       taken = error.isFinal ? { state: "ended" } : { state: "idle", wakeAtMs };
     }
-    const refused = this.#block.malformed.size - malformed;
-    tap.refused += refused;
-    tap.accepted += this.#block.count - before - refused;
-    tap.input.add(this.#block, before, refused);
-    tap.values.add(this.#block, before);
+    this.#appended(tap, before, malformed);
     if (taken.state === "ended") {
       tap.input.end();
       tap.values.end();
@@ -191,6 +151,24 @@ export class Pipeline {
     const wakeAtMs = taken.state === "idle" ? taken.wakeAtMs : null;
     tap.wakeAtMs = wakeAtMs === null ? null : runningMs + Math.max(0, wakeAtMs - nowMs);
     if (taken.state === "ended") tap.state = "ended";
+  }
+
+  /** Takes what the source has read and cannot read again. */
+  #finish(tap: Tap): void {
+    const before = this.#block.count;
+    const malformed = this.#block.malformed.size;
+    tap.source.finish?.(this.#block);
+    this.#appended(tap, before, malformed);
+    if (this.#block.flaws.size > 0) this.#noteFlaws(tap);
+  }
+
+  /** Rows from `before` on are of this source; there were so many malformed ones. */
+  #appended(tap: Tap, before: number, malformed: number): void {
+    const refused = this.#block.malformed.size - malformed;
+    tap.refused += refused;
+    tap.accepted += this.#block.count - before - refused;
+    tap.input.add(this.#block, before, refused);
+    tap.values.add(this.#block, before);
   }
 
   #noteFlaws({ source, flaws, logged }: Tap): void {
@@ -287,10 +265,6 @@ export class Pipeline {
     if (this.#waitingSinceMs !== null) times.push(this.#waitingSinceMs + this.#parts.commitMs);
     return times.length === 0 ? null : Math.min(...times);
   }
-}
-
-function hasShare({ accepted, refused, flaws, source }: Tap): boolean {
-  return accepted + refused + flaws.size > 0 || source.hasMoved === true;
 }
 
 /** What a flaw costs its reading. */

@@ -12,11 +12,11 @@ import { BUILD_VERSION } from "../core/version.ts";
 import { formatProblem, type RuleProblem, type RuleWarning } from "../rules/rule-set.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import type { Delivery } from "./delivery/delivery.ts";
+import { sourceProblem } from "./input/source-trouble.ts";
 import type { LiveReport } from "./live.ts";
 import type { FailingRule, LiveRules } from "./live-rules.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { openingProblems } from "./recovery/old-epochs.ts";
-import { sourceProblem } from "./source-trouble.ts";
 
 /** Rules whose counts a report has, so that the file stays small. */
 const RULES_SHOWN = 200;

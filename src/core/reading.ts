@@ -133,6 +133,8 @@ export class ReadingBlock {
   readonly findings = new Map<number, readonly Finding[]>();
   /** The length of `extra` and of what `malformed` received, in UTF-16 units. */
   textLength = 0;
+  /** A shaper asks its format to look up after each record: until this is false again, the block says that it is full. */
+  isPaused = false;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -142,7 +144,7 @@ export class ReadingBlock {
   }
 
   get full(): boolean {
-    return this.count >= this.capacity || this.textLength >= BLOCK_TEXT_LENGTH;
+    return this.isPaused || this.count >= this.capacity || this.textLength >= BLOCK_TEXT_LENGTH;
   }
 
   clear(): void {

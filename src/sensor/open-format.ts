@@ -28,7 +28,7 @@ const FORMATS: Readonly<Record<string, (spec: FormatSpec) => Promise<MakeFormat>
   },
   auto: async (spec) => {
     const { AutoFormat } = await import("./auto-format.ts");
-    const of = async (name: string): Promise<MakeFormat> => await loadFormat({ ...spec, name });
+    const of = async (name: string): Promise<MakeFormat> => await loadPlain({ ...spec, name });
     const makes = { ndjson: await of("ndjson"), json: await of("json"), csv: await of("csv") };
     return (normalizers, start) => new AutoFormat(makes, normalizers, start);
   },
@@ -90,6 +90,12 @@ function readCsv(parameters: URLSearchParams, refuse: (why: string) => never): G
 
 /** Loads the format, and nothing else. */
 export async function loadFormat(spec: FormatSpec): Promise<MakeFormat> {
+  const make = await loadPlain(spec);
+  const { joining } = await import("./wide-format.ts");
+  return (normalizers, start) => joining(make, normalizers, start);
+}
+
+async function loadPlain(spec: FormatSpec): Promise<MakeFormat> {
   const load = FORMATS[spec.name];
   if (load === undefined) throw new Error(`there is no format "${spec.name}"`);
   return await load(spec);

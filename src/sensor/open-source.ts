@@ -140,7 +140,7 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       const spec = parseStdinUri(uri);
       const source = { stream: stdin(), normalizer, uri };
       const name = spec.isDefault && normalizer.mapping.csv !== null ? "csv" : spec.name;
-      if (name === STDIN_FORMAT) return new StdinSource(source);
+      if (name === STDIN_FORMAT && normalizer.wide === null) return new StdinSource(source);
       return new StdinSource({
         ...source,
         format: loadFormat({ ...spec, name }).then((make) => make(normalizers, null)),

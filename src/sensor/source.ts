@@ -51,6 +51,11 @@ export interface Source {
    * is 2023-11-14`). Null where no other fits.
    */
   otherTime?(timeMs: number): string | null;
+  /**
+   * Nothing will be taken any more: appends what was read and waits for more, where it cannot be read again (a pipe). Other sources
+   * read it again after a restart.
+   */
+  finish?(block: ReadingBlock): void;
   /** Set by the caller: called when an idle source has readings. */
   onReady: (() => void) | null;
   close(): void | Promise<void>;

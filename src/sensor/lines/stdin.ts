@@ -57,7 +57,7 @@ export class StdinSource implements Source {
     this.#names?.took(block.count - before, format.done);
     if (format.waitingBytes < this.#queueBytes) this.#makeRoom();
     if (block.full) return { state: "more" };
-    if (!format.done) return { state: "idle", wakeAtMs: null };
+    if (!format.done) return { state: "idle", wakeAtMs: format.dueAtMs ?? null };
     if (this.#failure === null || block.count > 0) return { state: this.#failure === null ? "ended" : "more" };
     const failure = this.#failure;
     this.#failure = null;
@@ -76,6 +76,10 @@ export class StdinSource implements Source {
 
   problems(): readonly Problem[] {
     return this.#names?.problems() ?? [];
+  }
+
+  finish(block: ReadingBlock): void {
+    this.#format?.finish?.(block);
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { TransientError } from "../core/errors.ts";
-import { startFakeNode } from "../testing/fake-node.ts";
-import { readLive } from "./live.ts";
+import { TransientError } from "../../core/errors.ts";
+import { startFakeNode } from "../../testing/fake-node.ts";
+import { readLive } from "../live.ts";
 
 const gone = new TransientError('Cannot read "f.db": there is no such file yet', { tryHint: "start its writer" });
 const locked = new TransientError('Cannot read "f.db": its writer has it locked', { retryAfterMs: 50 });

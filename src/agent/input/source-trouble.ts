@@ -1,7 +1,7 @@
 /** A source in trouble (file gone, table missing, database locked): logged once when it begins and once when it is over. */
-import { messageOf, type TransientError } from "../core/errors.ts";
-import type { Log } from "../core/log/log.ts";
-import type { Problem } from "../core/problem.ts";
+import { messageOf, type TransientError } from "../../core/errors.ts";
+import type { Log } from "../../core/log/log.ts";
+import type { Problem } from "../../core/problem.ts";
 
 export type SourceTrouble = {
   readonly message: string;
