@@ -6,12 +6,13 @@ import { UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import type { SensorCatalogue } from "../core/sensor.ts";
 import { shellWord } from "../core/shell-word.ts";
+import { isSameFiles, parseFileUri, sameFiles } from "./file/uri.ts";
 import { parseHttpUri, placeOf } from "./http/uri.ts";
 import { parseStdinUri, STDIN_FORMAT } from "./lines/stdin-uri.ts";
 import type { Login } from "./mqtt/login.ts";
 import { checkTlsFiles, isSameSession, parseMqttUri } from "./mqtt/uri.ts";
 import type { SourceNormalizers } from "./normalizers.ts";
-import { loadFormat } from "./open-format.ts";
+import { type FormatSpec, loadFormat } from "./open-format.ts";
 import type { Normalizer } from "./row/normalize.ts";
 import type { LastTimesOf } from "./row/repeated-times.ts";
 import { parseSimulatorUri } from "./simulator/parameters.ts";
@@ -83,7 +84,28 @@ const MQTT: Scheme = {
   isMapped: true,
 };
 
+const FILE: Scheme = {
+  check: (uri, { cwd }) => parseFileUri(uri, cwd),
+  open: async (uri, { normalizers, cursor, stateOf, cwd, once, pollMs }) => {
+    const { FileSource } = await import("./file/source.ts");
+    const at = parseFileUri(uri, cwd);
+    // Under another spelling, or with other parameters, all files would come again.
+    cursor(uri, (other) => isSameFiles(uri, other, cwd));
+    const csv = normalizers.typed.mapping.csv !== null;
+    const load = async (spec: FormatSpec) => {
+      const name = spec.isDefault && spec.name === "auto" && csv ? "csv" : spec.name;
+      return [spec, await loadFormat({ ...spec, name })] as const;
+    };
+    const formats = new Map(await Promise.all(at.formats.map(load)));
+    return new FileSource({ uri, at, normalizers, state: stateOf(uri), formats, cwd, once, pollMs });
+  },
+  takes: sameFiles,
+  taken: "list of files",
+  isMapped: true,
+};
+
 const SCHEMES: Readonly<Record<string, Scheme>> = {
+  file: FILE,
   http: {
     check: (uri, { http, once }) => {
       parseHttpUri(uri, http.token !== null);

@@ -4,6 +4,7 @@
  * (`query`) is the last parameter, and is as it is, up to the end.
  */
 import { UsageError } from "../core/errors.ts";
+import { withoutPassword } from "../core/log/redact.ts";
 import { didYouMean } from "../core/outside/did-you-mean.ts";
 import { type Kind, path, text } from "../core/settings/kind.ts";
 
@@ -76,11 +77,6 @@ export function refuseUri(uri: string, problems: readonly string[], tryHint: str
 /** The `map` parameter of any source's URI, or null. */
 export function mapFileOf(uri: string): string | null {
   return split(uri, true).pairs.find(([name]) => name === "map")?.[1] || null;
-}
-
-/** What a message may show of a URI: `mqtt://user:***@broker/topic`. */
-export function withoutPassword(uri: string): string {
-  return uri.replace(/^([a-z0-9+.-]+:\/\/[^/?#@]*?):[^/?#]*@/, "$1:***@");
 }
 
 const QUERY = /(?:^|&)query=(.*)$/s;

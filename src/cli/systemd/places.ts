@@ -5,6 +5,7 @@ import { UsageError } from "../../core/errors.ts";
 import { dotenvProblems, parseDotenv } from "../../core/settings/dotenv.ts";
 import { envExample } from "../../core/settings/example.ts";
 import { checkSettings, type Settings } from "../../core/settings/settings.ts";
+import { foldersOf } from "../../sensor/file/uri.ts";
 import { isStdin } from "../../sensor/lines/stdin-uri.ts";
 import { parseSqliteUri } from "../../sensor/sqlite/uri.ts";
 import { mapFileOf } from "../../sensor/uri-parameters.ts";
@@ -70,9 +71,10 @@ function isWithin(path: string, folder: string): boolean {
 /** Absolute paths of all that the settings let the agent read. */
 function readPaths({ source, profile, map, rulesDir }: Settings, cwd: string): string[] {
   const databases = source.flatMap((uri) => (uri.startsWith("sqlite:") ? [parseSqliteUri(uri).path] : []));
+  const folders = source.flatMap((uri) => (uri.startsWith("file:") ? foldersOf(uri, cwd) : []));
   const all = [map, ...source.map(mapFileOf), rulesDir, profile.endsWith(".json") ? profile : null];
   const files = all.filter((path) => path !== null);
-  return [...databases, ...files].map((path) => resolve(cwd, path));
+  return [...databases, ...folders, ...files].map((path) => resolve(cwd, path));
 }
 
 function notesOf(settings: Settings, file: string): string[] {

@@ -82,6 +82,7 @@ export const uris: Kind<readonly string[]> = {
 /** A source without its colon, or a file without its kind. */
 function uriMeant(bad: string): string {
   if (/^(simulator|stdin)$/.test(bad)) return `; did you mean ${bad}:?`;
+  if (/^[^:?]+\.(csv|tsv|ndjson|jsonl|json|log)(\.gz)?$/.test(bad)) return `; did you mean file:${bad}?`;
   return /^[^:?]+\.(db|sqlite3?)$/.test(bad) ? `; did you mean sqlite:${bad}?` : "";
 }
 

@@ -171,6 +171,7 @@ test("a source or store without its colon is refused with the probable meaning",
   const uris = "expected URIs such as simulator: or sqlite:field.db";
   expect(problemOf({ source: "stdin" })).toBe(`${uris}; did you mean stdin:?`);
   expect(problemOf({ source: "my/field.db" })).toBe(`${uris}; did you mean sqlite:my/field.db?`);
+  expect(problemOf({ source: "data/*.csv" })).toBe(`${uris}; did you mean file:data/*.csv?`);
   expect(problemOf({ source: "what" })).toBe(uris);
   expect(problemOf({ store: "lake" })).toBe("expected dir:PATH or s3:; did you mean dir:lake?");
   expect(problemOf({ store: "s3://bucket/x" })).toContain("expected s3: alone");
