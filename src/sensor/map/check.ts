@@ -29,6 +29,7 @@ export function checkMap(map: Partly<MapFile>, profiles: readonly Profile[] | nu
   checkComputed(map, { targets, cameFrom, complain });
   for (const to of map.compute?.keys() ?? []) cameFrom.add(to);
   checkTimeFields(map, complain);
+  checkLookups(map, { targets, cameFrom, complain });
   if (map.only === undefined) return;
   const hasTime = map.timestamp?.missing === "arrival" || (map.timestamp?.from ?? []).length > 0;
   const needed = [
@@ -80,5 +81,22 @@ function checkTimeFields(map: Partly<MapFile>, complain: Complain): void {
     const path = `timestamp.from[${at}]`;
     if (Array.isArray(map.drop) && map.drop.includes(name)) complain(path, "is in drop as well");
     if (map.fields?.has(name)) complain(path, "is in fields as well");
+  }
+}
+
+function checkLookups({ lookup, constants, compose }: Partly<MapFile>, sofar: SoFar & { cameFrom: Set<string> }): void {
+  const { targets, cameFrom, complain } = sofar;
+  for (const [i, each] of lookup?.entries() ?? []) {
+    for (const [column, to] of each?.fields ?? []) {
+      const path = `${(lookup?.length ?? 0) > 1 ? `lookup[${i}]` : "lookup"}.fields.${column}`;
+      if (to === undefined) continue;
+      if (targets !== null && !targets.has(to)) {
+        const near = didYouMean(to, targets);
+        complain(path, `"${to}" is neither a measure of the profile nor a column of a reading${near}`);
+      }
+      const isTaken = cameFrom.has(to) || constants?.[to] !== undefined || Object.hasOwn(compose ?? {}, to);
+      if (isTaken) complain(path, `leads to "${to}", and so does another key of the map`);
+      cameFrom.add(to);
+    }
   }
 }

@@ -68,7 +68,7 @@ export const TEXT_COLUMNS: ReadonlySet<string> = new Set([
   "anomaly_type",
 ]);
 /** Numbers that are not measures, and what unit they have. */
-const OTHER_NUMBERS: ReadonlyMap<string, string | null> = new Map([
+export const OTHER_NUMBERS: ReadonlyMap<string, string | null> = new Map([
   ...IDENTITY_COLUMNS.flatMap((column, i): [string, string | null][] =>
     NUMERIC_IDENTITY.has(column) ? [[column, IDENTITY_UNITS[i] ?? null]] : [],
   ),

@@ -4,6 +4,7 @@ import { boolean, oneOf, text } from "../../core/outside/scalar-shapes.ts";
 import { isObject, list, object, optional, record, type Shape, type ValueOf } from "../../core/outside/shape.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn, LIMITS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { CSV_SHAPES, csvContradiction } from "../csv/options.ts";
+import { LOOKUP } from "../lookup/lookup-key.ts";
 import { TIMESTAMP_KEY } from "../time/time-shape.ts";
 import { ABSENT, ANY_NUMBER, ANY_TEXT, CONVERSION, DECIMAL_MARK, NAMES_MOST } from "./field-shape.ts";
 import { COMPOSE, COMPUTE, EACH, EXTRACT, WHERE, WIDE } from "./shaping-keys.ts";
@@ -64,6 +65,7 @@ export const MAP = {
   compose: optional(COMPOSE, {}),
   wide: optional(WIDE),
   compute: optional(COMPUTE, new Map()),
+  lookup: optional(LOOKUP, []),
 } as const;
 
 /** A map file, whatever the profile; docs/schema/map.schema.json is its JSON Schema. */

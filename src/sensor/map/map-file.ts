@@ -24,9 +24,11 @@
  * A mapped integer is taken as text where the column is text (`"id": "sensor_id"`). A file is taken whole or not at all.
  */
 
+import { dirname, resolve } from "node:path";
 import { type JsonFileKind, parseJsonFile, readJsonFile } from "../../core/outside/json-file.ts";
 import { object } from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
+import { LookupsOfMap } from "../lookup/lookups-of-map.ts";
 import { AbsentValues } from "../row/absent.ts";
 import type { Mapping } from "../row/fields.ts";
 import { timeRulesOf } from "../time/time-shape.ts";
@@ -38,26 +40,31 @@ import { Glob, isGlob } from "./pattern.ts";
 import { shapeOfMap } from "./shape-of-map.ts";
 
 /** `profiles`: those that rows may have; a measure of any of them may be mapped to. Null: they are not known. */
-function mapKind(profiles: readonly Profile[] | null): JsonFileKind<MapFile> {
+function mapKind(profiles: readonly Profile[] | null, lookups: LookupsOfMap): JsonFileKind<MapFile> {
   return {
     name: "map",
     missing: "there is no such file",
     tryHint: "agent config check",
-    shape: object(MAP, (map, complain) => checkMap(map, profiles, complain)),
+    shape: object(MAP, (map, complain) => {
+      checkMap(map, profiles, complain);
+      lookups.open(map.lookup ?? [], complain);
+    }),
   };
 }
 
 /** The map file at `path`, seen from `cwd`. Throws a UsageError that lists every problem, each with its place. */
 export function loadMapping(path: string, profiles: readonly Profile[] | null, cwd: string = process.cwd()): Mapping {
-  return mappingOf(readJsonFile(mapKind(profiles), path, cwd));
+  const lookups = new LookupsOfMap(dirname(resolve(cwd, path)));
+  return mappingOf(readJsonFile(mapKind(profiles, lookups), path, cwd), lookups);
 }
 
-/** The same from a text that is already here. */
+/** The same from a text that is already here. Tables that it names are beside `file`. */
 export function parseMapping(text: string, file: string, profiles: readonly Profile[] | null): Mapping {
-  return mappingOf(parseJsonFile(mapKind(profiles), text, file));
+  const lookups = new LookupsOfMap(dirname(resolve(file)));
+  return mappingOf(parseJsonFile(mapKind(profiles, lookups), text, file), lookups);
 }
 
-function mappingOf(map: MapFile): Mapping {
+function mappingOf(map: MapFile, lookups: LookupsOfMap): Mapping {
   const fields = new Map([...map.fields].map(([name, said]) => [name, mappedFieldOf(said)]));
   // The units' names are read like fields, and kept like fields that the map does not name.
   const unitsFrom = [...fields.values()].flatMap(({ unitFrom }) => unitFrom ?? []);
@@ -65,7 +72,8 @@ function mappingOf(map: MapFile): Mapping {
     if (value === undefined) return [];
     return [[name, typeof value === "string" ? value.toWellFormed() : value]];
   });
-  const makers = Array.from(map.compute, ([to, expression]) => computed(to, expression));
+  const computing = Array.from(map.compute, ([to, expression]) => computed(to, expression));
+  const makers = [...computing, ...lookups.opened];
   const drop = typeof map.drop === "string" ? [] : map.drop;
   return {
     shape: shapeOfMap({ ...map, makers, fields: [...fields.keys(), ...unitsFrom, ...map.timestamp.from], drop }),

@@ -115,6 +115,10 @@ export class MappedNames {
     return { code: "map_names_unseen", message, try: "agent tail --json" };
   }
 
+  problemsOfTables(): readonly Problem[] {
+    return this.#mapping.shape?.makers.flatMap((maker) => maker.problems()) ?? [];
+  }
+
   /** Of several names for one of our fields, rows have another one. */
   #isOneOfSeveral(name: string): boolean {
     const { fields } = this.#mapping;
@@ -204,7 +208,7 @@ export class SourceNames {
 
   problems(): readonly Problem[] {
     const problem = this.#names.problem();
-    return problem === null ? [] : [problem];
+    return [...(problem === null ? [] : [problem]), ...this.#names.problemsOfTables()];
   }
 
   #ready(): void {

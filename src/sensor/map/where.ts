@@ -19,6 +19,8 @@ export type FieldTest = {
 export interface Readable {
   /** Undefined where there is no such field. */
   valueOf(path: Path): unknown;
+  /** The text of a value that has one: of a number, its digits as they were received. Null where there is none. */
+  textAt(path: Path): string | null;
 }
 
 /** A value as an expression has it: undefined where it means "no value", a number where text may be one. */

@@ -58,6 +58,11 @@ export class RecordView implements Readable {
     return this.find(path)?.value;
   }
 
+  textAt(path: Path): string | null {
+    const found = this.find(path);
+    return found === null ? null : this.textOf(found);
+  }
+
   /** The text of a value that has one: of a number, its digits as they were received. */
   textOf({ value, layer, segments }: FoundValue): string | null {
     if (typeof value === "string") return value;
