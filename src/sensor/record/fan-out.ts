@@ -1,6 +1,7 @@
 /** From a record to what is a reading of its own in it: the items of arrays and the members of objects that the map names. */
 import { RECORD_READINGS } from "../../core/reading.ts";
 import { type Segment, valueAt } from "../map/path.ts";
+import type { Glob } from "../map/pattern.ts";
 import type { EachPath } from "../map/record-shape.ts";
 import { JsonText } from "./json-text.ts";
 import { Layer } from "./layer.ts";
@@ -17,41 +18,71 @@ export type RecordItem = {
   readonly unitOf: ((name: string) => string | undefined) | null;
 };
 
-/** Every item, in the order of the paths; null where the record has none of the paths. Throws TooManyItems. */
-export function itemsOf(root: Layer, each: readonly EachPath[], found: (path: string) => void): RecordItem[] | null {
+/** Where no reading is: the paths lead no further, or to an array or object without any item. */
+export type DeadEnd = { readonly item: RecordItem; readonly isEmpty: boolean };
+
+export type FannedOut = {
+  /** In the order of the paths. */
+  readonly items: readonly RecordItem[];
+  readonly deadEnds: readonly DeadEnd[];
+};
+
+/** Throws TooManyItems. `found`: a path that leads to readings, or to where they may be. */
+export function itemsOf(root: RecordItem, each: readonly EachPath[], found: (path: string) => void): FannedOut {
   const fanOut = new FanOut();
-  let isFound = false;
   for (const { text, steps } of each) {
     fanOut.isFound = false;
-    fanOut.expand({ place: "", layers: [root], keys: [], unitOf: null }, steps);
-    if (!fanOut.isFound) continue;
-    isFound = true;
-    found(text);
+    fanOut.expand(root, steps);
+    if (fanOut.isFound) found(text);
   }
   for (const layer of fanOut.parents) layer.leaveOut();
-  return isFound ? fanOut.items : null;
+  return fanOut;
 }
 
 export class TooManyItems extends Error {}
 
-class FanOut {
+class FanOut implements FannedOut {
   readonly items: RecordItem[] = [];
   readonly parents = new Set<Layer>();
-  /** The last path that was expanded leads to an array or object, however many items that has. */
+  /** The path that was expanded last leads to an array or object, however many items that has. */
   isFound = false;
+  /** By place: another path may lead further from there. */
+  readonly #deadEnds = new Map<string, DeadEnd>();
+  readonly #passed = new Set<string>();
+
+  get deadEnds(): readonly DeadEnd[] {
+    return [...this.#deadEnds.values()].filter(({ item }) => !this.#passed.has(item.place));
+  }
+
+  #endAt(item: RecordItem, isEmpty: boolean): void {
+    this.#count();
+    if (isEmpty || !this.#deadEnds.has(item.place)) this.#deadEnds.set(item.place, { item, isEmpty });
+  }
+
+  #count(): void {
+    if (this.items.length + this.#deadEnds.size >= RECORD_READINGS) throw new TooManyItems();
+  }
 
   expand(from: RecordItem, [step, ...more]: EachPath["steps"]): void {
     if (step === undefined) {
-      if (this.items.length >= RECORD_READINGS) throw new TooManyItems();
+      this.#count();
       this.items.push(from);
       return;
     }
     const { segments, members } = step;
     const parent = from.layers[0];
     const container = parent === undefined ? undefined : valueAt(parent.value, segments);
-    if (parent === undefined || typeof container !== "object" || container === null) return;
-    if (Array.isArray(container) !== (members === null)) return;
-    if (more.length === 0) this.isFound = true;
+    const isRight =
+      typeof container === "object" && container !== null && Array.isArray(container) === (members === null);
+    if (parent === undefined || !isRight) {
+      this.#endAt(from, false);
+      return;
+    }
+    const keys = keysOf(container, members);
+    const isEmpty = keys.length === 0 && Object.keys(container).length === 0;
+    if (more.length === 0 && (keys.length > 0 || isEmpty)) this.isFound = true;
+    if (keys.length === 0) this.#endAt(from, isEmpty);
+    else this.#passed.add(from.place);
     this.parents.add(parent);
     let holder: JsonText | null = null;
     const jsonOf = (key: Segment): JsonText => {
@@ -59,10 +90,9 @@ class FanOut {
       return holder.member(key) ?? NULL;
     };
     const around = Array.isArray(parent.value) && segments.length === 0 ? from.layers.slice(1) : from.layers;
-    if (members === null && segments.length > 0) parent.contains(segments);
-    for (const key of Array.isArray(container) ? container.keys() : Object.keys(container)) {
+    if (members === null && segments.length > 0 && keys.length > 0) parent.contains(segments);
+    for (const key of keys) {
       const value = (container as Readonly<Record<Segment, unknown>>)[key];
-      if (members !== null && (!isObject(value) || !members.fits(String(key)))) continue;
       if (members !== null) parent.contains([...segments, key]);
       this.expand(
         {
@@ -78,6 +108,12 @@ class FanOut {
 }
 
 const NULL = new JsonText("null");
+
+/** Those of its items or members that the step leads to. */
+function keysOf(container: object, members: Glob | null): readonly Segment[] {
+  if (Array.isArray(container)) return [...container.keys()];
+  return Object.entries(container).flatMap(([name, value]) => (isObject(value) && members?.fits(name) ? [name] : []));
+}
 
 function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);

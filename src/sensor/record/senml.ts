@@ -4,7 +4,7 @@
  */
 import { RECORD_READINGS } from "../../core/reading.ts";
 import type { RowProblem } from "../row/row-problem.ts";
-import { type RecordItem, TooManyItems } from "./fan-out.ts";
+import { type FannedOut, type RecordItem, TooManyItems } from "./fan-out.ts";
 import { JsonText } from "./json-text.ts";
 import { Layer } from "./layer.ts";
 
@@ -25,7 +25,7 @@ type Group = {
 };
 
 /** One item for each base name and time, in the order of the pack; or why the record is not a pack. Throws TooManyItems. */
-export function packItems(record: unknown, json: () => JsonText, nowMs: number): RecordItem[] | RowProblem {
+export function packItems(record: unknown, json: () => JsonText, nowMs: number): FannedOut | RowProblem {
   if (!Array.isArray(record) || !record.every(isEntry)) {
     return { reason: "wrong_type", detail: "the record is not a SenML pack, which is an array of objects" };
   }
@@ -35,7 +35,9 @@ export function packItems(record: unknown, json: () => JsonText, nowMs: number):
     if (problem !== null) return { reason: "wrong_type", detail: `[${i}]: ${problem}` };
     pack.add(entry, i);
   }
-  return pack.items();
+  const items = pack.items();
+  const whole = { place: "", layers: [Layer.of(record, json)], keys: [], unitOf: null };
+  return { items, deadEnds: items.length === 0 ? [{ item: whole, isEmpty: record.length === 0 }] : [] };
 }
 
 /** Why an entry, and with it the pack, cannot be understood. */

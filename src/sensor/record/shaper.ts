@@ -12,7 +12,7 @@ import type { FieldTable } from "../row/field-table.ts";
 import type { Mapping } from "../row/fields.ts";
 import { notAnObject, type Original, type RowProblem, shortened } from "../row/row-problem.ts";
 import { numberInText } from "../row/text-number.ts";
-import { itemsOf, type RecordItem, TooManyItems } from "./fan-out.ts";
+import { type FannedOut, itemsOf, type RecordItem, TooManyItems } from "./fan-out.ts";
 import { FieldTexts, JsonText } from "./json-text.ts";
 import { Layer } from "./layer.ts";
 import { RecordView } from "./record-view.ts";
@@ -63,12 +63,19 @@ export class Shaper {
     if (this.wide !== null) block.isPaused = true;
     if (isObject(input.record)) this.#sink.names?.see(input.record);
     for (const maker of this.#shape.makers) maker.refresh(input.takenAtMs);
-    const items = this.#items(input);
-    if (!Array.isArray(items)) return refused(block, input, items);
-    block.makeRoom(items.length);
+    const fanned = this.#items(input);
+    if (!("items" in fanned)) return refused(block, input, fanned);
+    const { items, deadEnds } = fanned;
+    block.makeRoom(Math.max(1, items.length + deadEnds.length));
     const bad: BadItem[] = [];
     let readings = 0;
     let filtered = 0;
+    for (const { item, isEmpty } of deadEnds) {
+      const view = this.#viewOf(item, input.context);
+      const verdict = isEmpty ? "filtered" : this.#verdict(view);
+      if (verdict === "filtered") filtered++;
+      else bad.push({ view, problem: verdict ?? this.#noReading() });
+    }
     for (const item of items) {
       const view = this.#viewOf(item, input.context);
       const verdict = this.#verdict(view);
@@ -87,7 +94,6 @@ export class Shaper {
       else bad.push({ view, problem });
     }
     if (filtered > 0) countFiltered(block, filtered);
-    if (items.length === 0) countFiltered(block, 1);
     if (readings === 0 && bad[0] !== undefined) return refused(block, input, problemOf(bad[0], bad.length - 1));
     for (const each of bad) block.addMalformed(input.takenAtMs, { ...problemOf(each, 0), ...ownText(each.view) });
     return bad.length === 0;
@@ -104,27 +110,27 @@ export class Shaper {
     return wide.take(block, { quantity: view.valueOf(wide.rule.name), value, row, original, takenAtMs });
   }
 
-  #items(input: ShapingInput): RecordItem[] | RowProblem | "filtered" {
+  #items(input: ShapingInput): FannedOut | RowProblem {
     const { each, isSenml } = this.#shape;
     const { record, original } = input;
     const json = () => jsonOf(record, original);
     try {
       if (isSenml) return packItems(record, json, input.takenAtMs);
-      const root = Layer.of(record, json);
-      const whole = { place: "", layers: [root], keys: [], unitOf: null };
-      if (each.length === 0) return isObject(record) ? [whole] : notAnObject(record);
-      const items = itemsOf(root, each, (path) => this.#sink.names?.found(path));
-      if (items !== null)
-        return items.length * lengthAround(items) > BLOCK_TEXT_LENGTH ? tooMuchAround(items.length) : items;
-      const verdict = this.#verdict(this.#viewOf(whole, input.context));
-      if (verdict !== null) return verdict;
-      const names = each.map(({ text }) => `"${shortened(text)}"`).join(" and ");
-      return { reason: "missing_field", detail: `${names} ${each.length > 1 ? "are" : "is"} missing` };
+      const whole = { place: "", layers: [Layer.of(record, json)], keys: [], unitOf: null };
+      if (each.length === 0) return isObject(record) ? { items: [whole], deadEnds: [] } : notAnObject(record);
+      const fanned = itemsOf(whole, each, (path) => this.#sink.names?.found(path));
+      const { items } = fanned;
+      return items.length * lengthAround(items) > BLOCK_TEXT_LENGTH ? tooMuchAround(items.length) : fanned;
     } catch (error) {
       if (!(error instanceof TooManyItems)) throw error;
       const detail = `the record has more than ${RECORD_READINGS} readings`;
       return { reason: "too_many_readings", detail };
     }
+  }
+
+  #noReading(): RowProblem {
+    const names = this.#shape.each.map(({ text }) => `"${shortened(text)}"`).join(" or ");
+    return { reason: "missing_field", detail: `no reading is at ${names}` };
   }
 
   #viewOf(item: RecordItem, context: RecordContext): RecordView {
@@ -153,14 +159,9 @@ export type ShapingInput = {
   readonly original: Original;
 };
 
-function refused(
-  block: ReadingBlock,
-  { takenAtMs, original }: ShapingInput,
-  problem: RowProblem | "filtered",
-): boolean {
-  if (problem === "filtered") countFiltered(block, 1);
-  else block.addMalformed(takenAtMs, { ...problem, ...original.received() });
-  return problem === "filtered";
+function refused(block: ReadingBlock, { takenAtMs, original }: ShapingInput, problem: RowProblem): false {
+  block.addMalformed(takenAtMs, { ...problem, ...original.received() });
+  return false;
 }
 
 function countFiltered(block: ReadingBlock, count: number): void {

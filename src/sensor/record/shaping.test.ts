@@ -167,10 +167,10 @@ test("a record without the items is malformed, unless the map leaves it out; one
   ]);
   expect(filtered).toBe(2);
   expect(readings.map(({ malformed }) => malformed)).toEqual([
-    'missing_field: "list[]" is missing',
-    'missing_field: "list[]" is missing',
-    'missing_field: "list[]" is missing',
-    'missing_field: "list[]" is missing',
+    'missing_field: no reading is at "list[]"',
+    'missing_field: no reading is at "list[]"',
+    'missing_field: no reading is at "list[]"',
+    'missing_field: no reading is at "list[]"',
   ]);
   const many = (count: number) => `{"id":"a",${AT},"list":[${"1,".repeat(count - 1)}1]}`;
   expect(readLine({ each: "list[]", fields: FIELDS }, many(10_000)).length).toBe(10_000);
@@ -227,4 +227,39 @@ test("what is known beside a record is read like a field, and a field of the sam
   expect(readLine(map, `{${AT}}`)).toEqual([
     expect.objectContaining({ malformed: "missing_field: @topic[1] is missing" }),
   ]);
+});
+
+test("a record or an item in which no member or item is a reading is malformed; one that is empty is left out", () => {
+  const map = { each: "d[].c.*", fields: { id: "sensor_id", at: "timestamp", t: "temperature" } };
+  const read = (d: string, more = "") => readLines(map, [`{"id":"a",${AT}${more},"d":${d}}`]);
+  const good = `{"mac":"m","c":{"x":{"t":1}}}`;
+  const reading = { sensor_id: "a", timestamp, temperature: 1, extra: '{"mac":"m","@key":"x"}' };
+  expect(read(`[${good},{"mac":"n"},{"mac":"o","c":{"count":2}},{"mac":"p","c":{}},5,${good}]`)).toMatchObject({
+    filtered: 1,
+    readings: [
+      reading,
+      reading,
+      { malformed: 'missing_field: d[1]: no reading is at "d[].c.*"', received: '{"mac":"n"}' },
+      { malformed: 'missing_field: d[2]: no reading is at "d[].c.*"', received: '{"mac":"o","c":{"count":2}}' },
+      { malformed: 'missing_field: d[4]: no reading is at "d[].c.*"', received: "5" },
+    ],
+  });
+  expect(read(`[{"mac":"n"}]`).readings).toEqual([
+    {
+      malformed: 'missing_field: d[0]: no reading is at "d[].c.*"',
+      received: `{"id":"a",${AT},"d":[{"mac":"n"}]}`,
+    },
+  ]);
+  const both = { each: ["d[].a[]", "d[].b[]"], fields: { id: "sensor_id", at: "timestamp", value: "temperature" } };
+  expect(readLine(both, `{"id":"a",${AT},"d":[{"a":[1]},{"b":[2]},{"c":[3]}]}`)).toEqual([
+    { sensor_id: "a", timestamp, temperature: 1 },
+    { sensor_id: "a", timestamp, temperature: 2 },
+    { malformed: 'missing_field: d[2]: no reading is at "d[].a[]" or "d[].b[]"', received: '{"c":[3]}' },
+  ]);
+  const members = { each: "*", fields: { id: "sensor_id", at: "timestamp" } };
+  const none = `{"id":"a",${AT},"uptime":7}`;
+  expect(readLine(members, none)).toEqual([{ malformed: 'missing_field: no reading is at "*"', received: none }]);
+  expect(readLines(members, ["{}"])).toMatchObject({ readings: [], filtered: 1 });
+  const wanted = { each: "d[].c[]", fields: { id: "sensor_id" }, where: { field: "kind", equals: "x" } };
+  expect(readLines(wanted, [`{"d":[{"kind":"y"}]}`])).toMatchObject({ readings: [], filtered: 1 });
 });
