@@ -15,12 +15,17 @@ export const TAKEN_AT = Date.UTC(2026, 0, 1);
 
 /**
  * Each reading by our names, without what is null: `{sensor_id, timestamp, temperature, …, extra}`; what is malformed as
- * `{malformed: "reason: detail", received}`.
+ * `{malformed: "reason: detail", received}`. `file`: where the map is said to be.
  */
-export function readLines(map: unknown, lines: readonly string[], context: RecordContext = {}) {
+export function readLines(
+  map: unknown,
+  lines: readonly string[],
+  context: RecordContext = {},
+  file: string = "map.json",
+) {
   const profile = loadProfile("environmental");
   const catalogue = new SensorCatalogue();
-  const mapping = parseMapping(JSON.stringify(map), "map.json", [profile]);
+  const mapping = parseMapping(JSON.stringify(map), file, [profile]);
   const reported: string[] = [];
   const names = new MappedNames(mapping, (line) => reported.push(line));
   const normalizer = new Normalizer({ catalogue, profile, mapping, names });

@@ -41,7 +41,7 @@ for (const [i, block] of BLOCKS.entries()) {
       }),
     );
     expect(readings?.kind).toBe("readings");
-    const { readings: read } = readLines(JSON.parse(text), lines(input), context);
+    const { readings: read } = readLines(JSON.parse(text), lines(input), context, "docs/map.json");
     const parsed = read.map((reading) => {
       const { extra } = reading;
       return typeof extra === "string" ? Object.assign({}, reading, { extra: JSON.parse(extra) }) : reading;
