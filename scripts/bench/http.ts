@@ -53,9 +53,14 @@ function servePlainly(dir: string): void {
   console.error(`listening on ${server.url}in`);
 }
 
-type Server = { readonly name: string; readonly command: readonly string[]; readonly says: RegExp };
+type Server = {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly says: RegExp;
+  readonly env?: Readonly<Record<string, string>>;
+};
 
-async function measure({ name, command, says }: Server, readings: number, senders: number): Promise<number> {
+async function measure({ name, command, says, env }: Server, readings: number, senders: number): Promise<number> {
   const dir = mkdtempSync(join(tmpdir(), "bench-http-"));
   const child = Bun.spawn([...command], {
     cwd: dir,
@@ -63,6 +68,7 @@ async function measure({ name, command, says }: Server, readings: number, sender
       PATH: process.env["PATH"] ?? "",
       AGENT_DATA_DIR: join(dir, "data"),
       AGENT_STORE: `dir:${join(dir, "lake")}`,
+      ...env,
     },
     stdout: "ignore",
     stderr: "pipe",
@@ -143,10 +149,8 @@ else {
     readings,
     senders,
   );
-  const ours = await measure(
-    { name: "agent, all stages", command: [binary, "run", "--source", url], says: /Taking (http\S+),/ },
-    readings,
-    senders,
-  );
+  const agent = { command: [binary, "run", "--source", url], says: /Taking (http\S+),/ };
+  await measure({ ...agent, name: "agent, raw alone", env: { AGENT_STAGES: "raw" } }, readings, senders);
+  const ours = await measure({ ...agent, name: "agent, all stages" }, readings, senders);
   console.log(`the agent needs ${(ours / plain).toFixed(2)} times the CPU of the plain server`);
 }
