@@ -1,8 +1,8 @@
 /** From a whole body to its rows. */
 import { OPEN_BRACE, OPEN_BRACKET } from "../../core/ascii.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
-import type { RecordContext } from "../context.ts";
-import type { MakeFormat, RecordFormat } from "../format.ts";
+import { NO_CONTEXT, type RecordContext } from "../context.ts";
+import type { FormatStart, MakeFormat, RecordFormat } from "../format.ts";
 import { InfluxFormat } from "../influx/influx-format.ts";
 import type { Precision } from "../influx/line-protocol.ts";
 import { LineDecoder } from "../lines/decoder.ts";
@@ -12,6 +12,7 @@ import { takesArrays } from "../map/record-shape.ts";
 import type { SourceNormalizers } from "../normalizers.ts";
 import { type FormatSpec, loadFormat } from "../open-format.ts";
 import type { Normalizer } from "../row/normalize.ts";
+import { joining } from "../wide-format.ts";
 import type { BodyKind } from "./body-kind.ts";
 import { JsonValues } from "./json-values.ts";
 import type { PartTaken } from "./keys.ts";
@@ -21,42 +22,24 @@ export type Body = { readonly bytes: Buffer; readonly context: RecordContext; re
 
 export class BodyFormats {
   readonly #normalizers: SourceNormalizers;
-  readonly #normalizer: Normalizer;
-  readonly #decoder: LineDecoder;
-  /** The record of a map may be a whole array. */
-  readonly #keepsArrays: boolean;
   readonly #loaded = new Map<string, MakeFormat>();
 
   constructor(normalizers: SourceNormalizers) {
-    const normalizer = normalizers.typed;
     this.#normalizers = normalizers;
-    this.#normalizer = normalizer;
-    this.#decoder = new LineDecoder(normalizer, templatesOf(normalizer));
-    this.#keepsArrays = takesArrays(normalizer.mapping.shape);
   }
 
   points(body: Body, precision: Precision): RecordFormat {
-    return this.#begin(body, (start) => new InfluxFormat(this.#normalizer, precision, start));
+    return this.#begin(body, ({ typed }, start) => new InfluxFormat(typed, precision, start));
   }
 
   records(body: Body, kind: Exclude<BodyKind, "csv" | "tsv">): RecordFormat {
-    const { bytes, start, context } = body;
-    if (kind === "ndjson") return this.#begin(body, (from) => new NdjsonFormat(this.#normalizer, from));
-    const maxBytes = this.#normalizer.maxLineBytes;
+    const { bytes } = body;
+    if (kind === "ndjson") return this.#begin(body, ({ typed }, start) => new NdjsonFormat(typed, start));
+    // Every value of a form is a text.
     if (kind === "form") {
-      // Every value is a text.
-      const normalizer = this.#normalizers.text(null);
-      const values = new JsonValues(formOf(bytes), { maxBytes, keepsArrays: true });
-      return new ValuesFormat({
-        values,
-        decoder: new LineDecoder(normalizer, templatesOf(normalizer)),
-        normalizer,
-        context,
-      });
+      return this.#begin(body, (normalizers) => new ValuesFormat(formOf(bytes), normalizers.text(null), "json", null));
     }
-    const values = new JsonValues(bytes, { maxBytes, keepsArrays: this.#keepsArrays, isText: kind === "text" });
-    if (start !== null) values.resume(start.position, start.state);
-    return new ValuesFormat({ values, decoder: this.#decoder, normalizer: this.#normalizer, context });
+    return this.#begin(body, ({ typed }, start) => new ValuesFormat(bytes, typed, kind, start));
   }
 
   /** Before `others` with this format. */
@@ -68,16 +51,21 @@ export class BodyFormats {
   others(body: Body, { name }: FormatSpec): RecordFormat {
     const make = this.#loaded.get(name);
     if (make === undefined) throw new Error(`the format "${name}" is not loaded`);
-    return this.#begin(body, (start) => make(this.#normalizers, start));
+    return begun(body, (start) => make(this.#normalizers, start));
   }
 
-  #begin({ bytes, start, context }: Body, make: (start: Parameters<MakeFormat>[1]) => RecordFormat): RecordFormat {
-    const format = make(start === null ? null : { ...start, bytes: (from, to) => bytes.subarray(from, to) });
-    format.context = context;
-    format.push(bytes.subarray(start?.position ?? 0));
-    format.end();
-    return format;
+  /** Rows that the map joins to readings are joined within a body. */
+  #begin(body: Body, make: MakeFormat): RecordFormat {
+    return begun(body, (start) => joining(make, this.#normalizers, start));
   }
+}
+
+function begun({ bytes, start, context }: Body, make: (start: FormatStart | null) => RecordFormat): RecordFormat {
+  const format = make(start === null ? null : { ...start, bytes: (from, to) => bytes.subarray(from, to) });
+  format.context = context;
+  format.push(bytes.subarray(start?.position ?? 0));
+  format.end();
+  return format;
 }
 
 /** `temperature=21.5&id=a` as an object of texts; of a name that occurs twice the last value. */
@@ -86,26 +74,22 @@ function formOf(bytes: Buffer): Buffer {
   return Buffer.from(JSON.stringify(Object.fromEntries(pairs)));
 }
 
-/** JSON values with white space between them, the items of an array, or lines of text. */
+/** JSON values with white space between them, the items of an array, or lines of text. It has the whole body from the beginning. */
 class ValuesFormat implements RecordFormat {
-  context: RecordContext;
+  context: RecordContext = NO_CONTEXT;
   readonly #values: JsonValues;
   readonly #decoder: LineDecoder;
   readonly #normalizer: Normalizer;
 
-  constructor(of: {
-    readonly values: JsonValues;
-    readonly decoder: LineDecoder;
-    readonly normalizer: Normalizer;
-    readonly context: RecordContext;
-  }) {
-    this.#values = of.values;
-    this.#decoder = of.decoder;
-    this.#normalizer = of.normalizer;
-    this.context = of.context;
+  constructor(body: Buffer, normalizer: Normalizer, kind: "json" | "text", start: FormatStart | null) {
+    const { maxLineBytes: maxBytes, mapping } = normalizer;
+    const keepsArrays = takesArrays(mapping.shape);
+    this.#values = new JsonValues(body, { maxBytes, keepsArrays, isText: kind === "text" });
+    if (start !== null) this.#values.resume(start.position, start.state);
+    this.#decoder = new LineDecoder(normalizer, templatesOf(normalizer));
+    this.#normalizer = normalizer;
   }
 
-  /** The body is whole. */
   push(): void {}
   end(): void {}
 

@@ -157,3 +157,33 @@ test("clients of InfluxDB write line protocol to the paths that they know, and g
   expect((await post(`${url}write?precision=days`, point)).status).toBe(400);
   expect(rig.readings.map(({ time }) => time)).toEqual([1_700_000_000_000, 1_700_000_000_000]);
 });
+
+test("the map filters, makes many readings of a record, and joins rows within a request", async () => {
+  const url = await started({ mapping: mapOf({ where: { field: "kind", equals: "air" } }) });
+  const other = '{"kind":"door"}';
+  const air = (n: number) => line(n).replace("{", '{"kind":"air",');
+  expect((await post(url, `${air(1)}\n${other}\n${other}\n${air(2)}`)).body).toBe(
+    '{"accepted":2,"malformed":0,"filtered":2}\n',
+  );
+  expect((await post(url, other)).body).toBe('{"accepted":0,"malformed":0,"filtered":1}\n');
+  rig.source.close();
+
+  const pack = '[{"bn":"dev1","bt":1774000000,"n":"temperature","v":21},{"n":"humidity","v":40}]';
+  const senml = { each: "senml", fields: { bn: "sensor_id", t: "timestamp" }, timestamp: { format: "unix_s" } };
+  expect((await post(await started({ mapping: mapOf(senml) }), pack)).body).toBe(counts(1));
+  rig.source.close();
+
+  const row = (name: string, value: number, second: number) =>
+    `{"sensor_id":"a","timestamp":"2026-01-01T00:00:0${second}Z","what":"${name}","value":${value}}`;
+  const mapping = mapOf({ wide: { name: "what", value: "value" } });
+  const bodies = [row("temperature", 1, 0), row("humidity", 2, 0), row("temperature", 3, 1)];
+  const wide = await started({ mapping });
+  expect((await post(wide, bodies.join("\n"))).body).toBe(counts(2));
+  expect((await post(wide, `[${bodies}]`)).body).toBe(counts(2));
+  expect(rig.readings.map(({ measures }) => [measures[0]?.[1], measures[1]?.[1]])).toEqual([
+    [1, 2],
+    [3, Number.NaN],
+    [1, 2],
+    [3, Number.NaN],
+  ]);
+});
