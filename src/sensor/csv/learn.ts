@@ -30,9 +30,11 @@ export function columnsOf(
     if (column === null) return null;
     columns.push(column);
   }
-  const isTime = (column: ColumnReading) =>
-    column !== FIXED && (column.kind === "time" || column.kind === "timeNumber");
-  return columns.filter(isTime).length === 1 ? columns : null;
+  const many = (...kinds: CsvGapKind[]) =>
+    columns.filter((column) => column !== FIXED && kinds.includes(column.kind)).length;
+  const parts = normalizer.mapping.time.from.length;
+  const [wholes, needed] = [many("time", "timeNumber"), parts > 1 ? 0 : 1];
+  return wholes === needed && many("timePart") === (parts > 1 ? parts : 0) ? columns : null;
 }
 
 /**
@@ -62,7 +64,7 @@ function columnsInTexts(names: ReadonlySet<string>, plan: Plan, normalizer: Norm
 
 function unknown(name: string, { mapping }: Normalizer): CsvColumn {
   const key = `${JSON.stringify(name)}:`;
-  return { kind: "extra", slot: -1, adjust: null, absent: mapping.absent, mark: DOT, key };
+  return { kind: "extra", slot: -1, adjust: null, absent: mapping.absent, mark: DOT, key, part: -1 };
 }
 
 function columnOf(field: Field, plan: Plan, normalizer: Normalizer): CsvColumn | null {
@@ -70,25 +72,24 @@ function columnOf(field: Field, plan: Plan, normalizer: Normalizer): CsvColumn |
   const { words, unitFrom, textNumbers, absent, decimal } = field.reads;
   if (field.kind === "identity") return null;
   const mark = decimal === "," ? COMMA : DOT;
-  const column = (kind: CsvGapKind): CsvColumn => ({ kind, slot: -1, adjust: null, absent, mark, key: "" });
+  const column = (kind: CsvGapKind): CsvColumn => ({ kind, slot: -1, adjust: null, absent, mark, key: "", part: -1 });
   if (field.kind === "drop") return column("skip");
   if (words !== null || unitFrom !== null || !textNumbers) return null;
   // With a decimal comma, such a text may look like another number than it is.
   if (mark === COMMA && absent.given.some((value) => typeof value === "string" && /\d/.test(value))) return null;
   if (field.kind === "measure") {
     const { adjust, index } = field;
-    return { kind: "measure", slot: plan.slots[index] ?? -1, adjust, absent, mark, key: "" };
+    return { kind: "measure", slot: plan.slots[index] ?? -1, adjust, absent, mark, key: "", part: -1 };
   }
   // What such a field's own keys mean, only the slow path knows.
   if (field.fast === "none") return null;
   switch (field.kind) {
     case "timestamp":
       return column(timestamps.textual ? "time" : "timeNumber");
-    // Only the slow path joins the parts of a time.
     case "timePart":
-      return null;
+      return { kind: "timePart", slot: -1, adjust: null, absent, mark, key: "", part: field.index };
     case "status":
-      return { kind: "status", slot: -1, adjust: absentAsNaN(absent), absent, mark, key: "" };
+      return { kind: "status", slot: -1, adjust: absentAsNaN(absent), absent, mark, key: "", part: -1 };
     case "flag":
       return absent.has(0) || absent.has(1) ? null : column("flag");
     case "type":

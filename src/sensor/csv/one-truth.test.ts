@@ -109,8 +109,8 @@ const GOOD: Record<Name, fc.Arbitrary<string>> = {
   status_code: one("0", "200"),
   anomaly_flag: one("0", "1", ""),
   anomaly_type: one("", "spike"),
-  note: one("x", "", "y z"),
-  more: one("", "z"),
+  note: one("x", "", "y z", "18.00", "25/10/2026"),
+  more: one("", "z", "10/03/2004", "02:30:00.123456"),
   rssi: one("-70", "-71"),
 };
 
@@ -146,6 +146,9 @@ const anyMap = fc
         {},
         { zone: "Europe/Brussels" },
         { format: "unix_s" },
+        { from: ["more", "note"], format: ["%d/%m/%Y %H.%M", "iso"], missing: "arrival" },
+        { from: ["timestamp", "more"] },
+        { from: ["note", "more"], format: "%d/%m/%Y %H:%M:%S.%f", zone: "Europe/Brussels" },
         { format: ["iso", "unix", "%d.%m.%Y %H:%M"] },
         { format: "unix_ns" },
       ),

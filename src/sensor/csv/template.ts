@@ -12,8 +12,8 @@ import type { AbsentValues } from "../row/absent.ts";
 import type { Plan } from "../row/normalize.ts";
 import type { TimestampReader } from "../row/timestamp.ts";
 
-/** `skip`: cells that are left out, one or several next to each other. */
-export type CsvGapKind = "time" | "timeNumber" | "measure" | "status" | "flag" | "type" | "skip" | "extra";
+/** `timePart`: one of several cells that are the time together. `skip`: cells that are left out, one or several next to each other. */
+export type CsvGapKind = "time" | "timePart" | "timeNumber" | "measure" | "status" | "flag" | "type" | "skip" | "extra";
 
 /** How the cells of a column are read. */
 export type CsvColumn = {
@@ -26,6 +26,8 @@ export type CsvColumn = {
   readonly mark: typeof DOT | typeof COMMA;
   /** Of an unknown field: its name and a colon, as JSON text. */
   readonly key: string;
+  /** Which part of the time it is; else -1. */
+  readonly part: number;
 };
 
 export type CsvGap = {
@@ -73,8 +75,9 @@ export class CsvTemplate {
   readonly sensor: number;
   readonly plan: Plan;
   readonly gaps: readonly CsvGap[];
+  /** The gaps of the time, in the order in which their texts are put together. */
+  readonly times: readonly number[];
   /** The gaps of each kind of value; -1 where no row has one. */
-  readonly time: number;
   readonly status: number;
   readonly flag: number;
   readonly type: number;
@@ -88,7 +91,7 @@ export class CsvTemplate {
   /** The fixed bytes before gap i are `[#starts[i], #starts[i + 1])`; one more part follows the last gap. */
   readonly #starts: Int32Array;
 
-  /** `gaps`: in the order of the line, one of them a time. */
+  /** `gaps`: in the order of the line, at least one of them a time. */
   constructor(
     line: Buffer,
     gaps: readonly CsvGap[],
@@ -98,7 +101,8 @@ export class CsvTemplate {
     this.plan = plan;
     this.gaps = gaps;
     const all = (...kinds: CsvGapKind[]) => gaps.flatMap(({ column }, i) => (kinds.includes(column.kind) ? [i] : []));
-    this.time = all("time", "timeNumber")[0] ?? -1;
+    const partOf = (gap: number): number => gaps[gap]?.column.part ?? -1;
+    this.times = all("time", "timeNumber", "timePart").sort((a, b) => partOf(a) - partOf(b));
     this.status = all("status")[0] ?? -1;
     this.flag = all("flag")[0] ?? -1;
     this.type = all("type")[0] ?? -1;
@@ -168,6 +172,11 @@ function readGap(gap: CsvGap, line: Line, scan: CsvScan, index: number): number 
       scan.note = scan.timestamps.note;
       scan.values[index] = time;
       return Number.isNaN(time) ? -1 : end;
+    }
+    case "timePart": {
+      const end = textEnd(line, at, stop, scan.quote);
+      if (end <= at) return -1;
+      return column.absent.size > 0 && column.absent.has(bytes.toString("latin1", at, end)) ? -1 : end;
     }
     case "status": {
       const end = readNumber(gap, line, scan, index);

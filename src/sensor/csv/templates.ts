@@ -97,6 +97,7 @@ export class CsvTemplates {
     const { values } = this.#scan;
     const bySlot = new Map(Array.from(measures, (gap) => [gaps[gap]?.column.slot, values[gap]]));
     const isEqual = plan.slots.every((slot) => Object.is(block.column(slot)[row], bySlot.get(slot) ?? Number.NaN));
+    this.#timeOf(line, template);
     const extra = this.#extraOf(line, template);
     return isEqual && (block.extra.get(row) ?? "") === (extra === "" ? "" : `{${extra.slice(1)}}`);
   }
@@ -140,7 +141,7 @@ export class CsvTemplates {
 
   #append(block: ReadingBlock, line: Line, template: CsvTemplate): boolean {
     const { values } = this.#scan;
-    const { sensor, status, flag, type, time, gaps, measures } = template;
+    const { sensor, status, flag, type, gaps, measures } = template;
     const code = status < 0 ? Number.NaN : values[status]!;
     const flagged = flag < 0 ? Number.NaN : values[flag]!;
     const label = this.#normalizer.labelOf(
@@ -149,11 +150,12 @@ export class CsvTemplates {
       type < 0 ? null : this.#textOf(line, type),
       false,
     );
+    const time = this.#timeOf(line, template);
     const extra = this.#extraOf(line, template);
     // Only the slow path can decide whether longer text is too long.
-    if (label < 0 || extra.length > FAST_EXTRA_LENGTH) return false;
+    if (label < 0 || Number.isNaN(time) || extra.length > FAST_EXTRA_LENGTH) return false;
     const isRepeated = (this.#scan.note & REPEATED) !== 0;
-    const ms = isRepeated ? this.#normalizer.settled(block, sensor, values[time]!) : values[time]!;
+    const ms = isRepeated ? this.#normalizer.settled(block, sensor, time) : time;
     const row = block.add(sensor, ms, label);
     for (let i = 0; i < measures.length; i++) {
       const value = values[measures[i]!]!;
@@ -163,13 +165,30 @@ export class CsvTemplates {
     return true;
   }
 
+  /** NaN where the texts of several cells are no time together. */
+  #timeOf(line: Line, { times }: CsvTemplate): number {
+    const scan = this.#scan;
+    if (times.length === 1) return scan.values[times[0]!]!;
+    const { timestamps } = scan;
+    const time = timestamps.fromText(this.#joined(line, times));
+    scan.note = timestamps.note;
+    return time;
+  }
+
+  #joined(line: Line, gaps: readonly number[]): string {
+    const { from, to } = this.#scan;
+    let text = "";
+    for (const gap of gaps) text += `${text === "" ? "" : " "}${line.bytes.toString("latin1", from[gap]!, to[gap]!)}`;
+    return text;
+  }
+
   #textOf(line: Line, gap: number): string | null {
     const { from, to } = this.#scan;
     return to[gap]! === from[gap]! ? null : line.bytes.toString("latin1", from[gap]!, to[gap]!);
   }
 
   /** Unknown cells that are not blank, and the time as it was received where it says more than milliseconds. */
-  #extraOf(line: Line, { extras, gaps, time }: CsvTemplate): string {
+  #extraOf(line: Line, { extras, gaps, times }: CsvTemplate): string {
     const { from, to, note } = this.#scan;
     let text = "";
     for (let i = 0; i < extras.length; i++) {
@@ -177,7 +196,7 @@ export class CsvTemplates {
       if (from[gap]! === to[gap]!) continue;
       text += `,${gaps[gap]!.column.key}"${line.bytes.toString("latin1", from[gap]!, to[gap]!)}"`;
     }
-    if (note & FINER) text += `${this.#receivedTime}"${line.bytes.toString("latin1", from[time]!, to[time]!)}"`;
+    if (note & FINER) text += `${this.#receivedTime}"${this.#joined(line, times)}"`;
     return text;
   }
 }
