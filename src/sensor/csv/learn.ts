@@ -45,7 +45,8 @@ function columnsInTexts(names: ReadonlySet<string>, plan: Plan, normalizer: Norm
   const { shape } = normalizer.mapping;
   const used = new Set<string>();
   if (shape === null) return used;
-  if (shape.isSenml || shape.each.length > 0 || shape.where.length > 0 || shape.wide !== null) return null;
+  if (shape.isSenml || shape.wide !== null) return null;
+  if ([shape.each, shape.where, shape.makers].some((parts) => parts.length > 0)) return null;
   const extracted = new Set(shape.extract.flatMap(({ patterns }) => patterns.flatMap((pattern) => pattern.names)));
   const parts = shape.compose.flatMap(({ parts: each }) => [...each.values()]);
   for (const { text } of [...shape.extract.map(({ from }) => from), ...parts]) if (names.has(text)) used.add(text);

@@ -12,7 +12,7 @@ import { readCsv } from "./read-csv.suite.ts";
 const PAGE = readFileSync(join(import.meta.dir, "../../../docs/sources.md"), "utf8");
 const EXAMPLES = [
   ...PAGE.matchAll(
-    /^```json map\n([\s\S]*?)^```\n```csv ?(?:profile=(\S+))?\n([\s\S]*?)^```\n```json readings\n([\s\S]*?)^```$/gm,
+    /^```json map\n([^`]*)^```\n```csv ?(?:profile=(\S+))?\n([\s\S]*?)^```\n```json readings\n([\s\S]*?)^```$/gm,
   ),
 ];
 

@@ -156,6 +156,16 @@ const anyMap = fc
       drop: one<string[] | "rest">([], ["note"], ["note", "more", "latitude"], ["m*"], "rest"),
       absent: one<(string | number)[]>([], ["NA", -999, "nan"], [200, "spike", "1970-01-01T00:00:00Z"], ["21,5", 0]),
       decimal: one(".", ","),
+      slow: one<object>(
+        {},
+        {},
+        {},
+        {},
+        {},
+        { where: { field: "note", exists: true } },
+        { where: { field: "humidity", in: ["40", "41"] } },
+        { compute: { pressure: "double(humidity) * 2.0" } },
+      ),
       compose: one<object>(
         {},
         {},
@@ -167,6 +177,7 @@ const anyMap = fc
     },
     { requiredKeys: [] },
   )
+  .map(({ slow, ...map }) => ({ ...map, ...slow }))
   .filter((map) => isMap(map));
 
 const file = fc.subarray(Object.keys(USUAL) as Name[], { minLength: 5 }).chain((some) => {

@@ -21,7 +21,7 @@ afterEach(() => {
 
 const EXAMPLES = [
   ...PAGE.matchAll(
-    /^```json map\n([\s\S]*?)^```\n```http (\w+) (\S+) ?(\S*)\n([\s\S]*?)```\n```json readings\n([\s\S]*?)^```$/gm,
+    /^```json map\n([^`]*)^```\n```http (\w+) (\S+) ?(\S*)\n([\s\S]*?)```\n```json readings\n([\s\S]*?)^```$/gm,
   ),
 ];
 
