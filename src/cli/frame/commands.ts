@@ -30,6 +30,7 @@ export const COMMANDS: Commands = {
   tail: () => import("../tail.ts"),
   why: () => import("../why.ts"),
   rules: () => import("../rules/rules.ts"),
+  map: () => import("../map/map.ts"),
   verify: () => import("../verify/verify.ts"),
   buffer: () => import("../buffer/buffer.ts"),
   lake: () => import("../lake/lake.ts"),

@@ -61,8 +61,7 @@ export class MappedNames {
   }
 
   /** For one more source that reads by this map. */
-  ofSource(): SourceNames {
-    const source = new SourceNames(this);
+  ofSource(source = new SourceNames(this)): SourceNames {
     this.#sources.push(source);
     return source;
   }
