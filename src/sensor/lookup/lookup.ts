@@ -21,6 +21,7 @@ const LOOK_EVERY_MS = 1_000;
 export class Lookup implements FieldMaker {
   readonly makes: readonly string[];
   readonly asks: readonly Path[];
+  readonly needs: readonly Path[];
   readonly #by: Path;
   readonly #place: TablePlace;
   readonly #path: string;
@@ -36,6 +37,7 @@ export class Lookup implements FieldMaker {
   constructor({ by, from, key, fields }: LookupKey, folder: string, isNumber: (to: string) => boolean) {
     this.#by = pathOf(by);
     this.asks = [this.#by];
+    this.needs = [this.#by];
     this.#place = from;
     this.#path = resolve(folder, from.path);
     this.#fields = [...fields];

@@ -25,10 +25,11 @@ export const EXPRESSION: Shape<RecordExpression> = made(
 
 /** One of our fields out of the record. */
 export function computed(to: string, expression: RecordExpression): FieldMaker {
-  const { text, paths, evaluate } = expression;
+  const { text, paths, needs, evaluate } = expression;
   return {
     makes: [to],
     asks: paths,
+    needs,
     make: (view, meant) => {
       try {
         const value = evaluate(view, meant);
@@ -43,10 +44,10 @@ export function computed(to: string, expression: RecordExpression): FieldMaker {
   };
 }
 
-export function expressionCondition({ text, paths, evaluate }: RecordExpression): Condition {
+export function expressionCondition({ text, paths, needs, evaluate }: RecordExpression): Condition {
   return {
     paths,
-    needsThem: false,
+    needsThem: needs.length === paths.length,
     holds: (view, meant) => {
       try {
         return evaluate(view, meant) === true;

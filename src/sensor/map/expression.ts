@@ -32,6 +32,8 @@ export type RecordExpression = {
   readonly type: string;
   /** The fields that it reads. */
   readonly paths: readonly Path[];
+  /** Those of which it does not ask whether they are there. */
+  readonly needs: readonly Path[];
   /** A number, text, true or false; undefined where a field is absent. Throws an error with the reason where it fails. */
   readonly evaluate: (view: Readable, meant: Meant) => unknown;
 };
@@ -52,7 +54,9 @@ export function recordExpression(text: string): RecordExpression | ExpressionPro
     const run = evaluatorOf(parsed.ast, names, LENIENT);
     const paths = pathsOf(parsed.ast, names);
     const evaluate: RecordExpression["evaluate"] = (view, meant) => evaluated(run, names, { view, meant });
-    return { text, type: checked.type ?? "dyn", paths, evaluate };
+    const asked = askedFor(parsed.ast);
+    const needs = paths.filter((path) => !asked.has(path.text));
+    return { text, type: checked.type ?? "dyn", paths, needs, evaluate };
   } catch (error) {
     if (error instanceof RefusedPart) return { message: error.message, index: bracketed.placeOf(error.index) };
     return problemOf(error, text, bracketed.placeOf);
@@ -214,6 +218,19 @@ function pathsOf(root: ASTNode, names: readonly string[]): readonly Path[] {
   };
   visit(root);
   return paths;
+}
+
+/** `has(r.name)`, `has(a.b)`, `"name" in r`. */
+function askedFor(root: ASTNode): ReadonlySet<string> {
+  const asked = new Set<string>();
+  const visit = (node: ASTNode, inHas: boolean): void => {
+    const named = memberOfWhole(node);
+    if (named !== null && (inHas || node.op === "in")) asked.add(named);
+    if (inHas && node.op === "id") asked.add(node.args);
+    for (const child of childrenOf(node)) visit(child, inHas || (node.op === "call" && node.args[0] === "has"));
+  };
+  visit(root, false);
+  return asked;
 }
 
 /** `r.name`, `r["name"]`, `"name" in r`. */

@@ -37,6 +37,11 @@ export class MappedNames {
     this.#file = file;
     // A field that is dropped may well be absent; only where a name is near was another one meant.
     this.unseen = new Set([...mapping.fields.keys(), ...mapping.time.from, ...mapping.drop]);
+    for (const { unitFrom, unit } of mapping.fields.values()) {
+      if (unitFrom === null || unit !== null) continue;
+      this.#needed.add(unitFrom);
+      this.unseen.add(unitFrom);
+    }
     const { shape } = mapping;
     if (shape === null) return;
     for (const path of [...shape.paths, ...shape.drop]) this.paths.set(path.text, path);
@@ -44,6 +49,7 @@ export class MappedNames {
       ...shape.extract.map(({ from }) => from),
       ...shape.where.flatMap(({ paths, needsThem }) => (needsThem ? paths : [])),
       ...shape.compose.flatMap(({ parts }) => [...parts.values()]),
+      ...shape.makers.flatMap(({ needs }) => needs),
     ];
     for (const path of asked) {
       this.paths.set(path.text, path);

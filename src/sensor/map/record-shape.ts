@@ -69,6 +69,8 @@ export interface FieldMaker {
   readonly makes: readonly string[];
   /** The fields that it asks for. */
   readonly asks: readonly Path[];
+  /** Those of them that some record should have: that none has one is a mistake. */
+  readonly needs: readonly Path[];
   /** The value of each of `makes` that has one; an Unreadable, with why, where that cannot be known. */
   make(view: Readable, meant: Meant): readonly (readonly [to: string, value: unknown])[];
   /** Called before the readings of a record, with the time. */

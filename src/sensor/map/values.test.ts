@@ -4,6 +4,7 @@ import { UsageError } from "../../core/errors.ts";
 import type { Profile } from "../../core/profile.ts";
 import { ReadingBlock } from "../../core/reading.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn, SensorCatalogue } from "../../core/sensor.ts";
+import { readLines } from "../../testing/mapped-lines.ts";
 import { Normalizer } from "../row/normalize.ts";
 import { parseMapping } from "./map-file.ts";
 
@@ -256,4 +257,61 @@ test("what a map cannot say of a value is refused", () => {
   expect(problemsOf({ fields: { x: { to: "timestamp", words: { a: 1 } } } })).toContain("has no meaning");
   expect(problemsOf({ fields: { x: { to: "wind", unit_from: "u", scale: 2 } } })).toContain("one of them is enough");
   expect(problemsOf({ decimal: ";" })).toContain("decimal");
+});
+
+test("ids of 64 bits are words to the letter, and fields that nothing names stay as they are", () => {
+  const map = { fields: { gw: { to: "location", words: { "2882429806056571125": "roof" } } } };
+  const lines = ["2882429806056571124", "2882429806056571125"].map(
+    (gw) => `{"sensor_id":"a","timestamp":"${TIME}","temperature":1,"gw":${gw},"trace":9007199254740993}`,
+  );
+  const { readings } = readLines(map, lines);
+  expect(readings.map(({ location, extra }) => [location, extra])).toEqual([
+    ["2882429806056571124", '{"trace":9007199254740993}'],
+    ["roof", '{"trace":9007199254740993}'],
+  ]);
+});
+
+test("a time that means no value in its field is missing wherever its line is, also between lines that are alike", () => {
+  const map = { fields: { ts: { to: "timestamp", absent: ["1970-01-01T00:00:00Z"] } } };
+  const line = (ts: string) => `{"sensor_id":"a","ts":"${ts}","temperature":1}`;
+  const none = line("1970-01-01T00:00:00Z");
+  const { readings } = readLines(map, [none, line(TIME), none, line(TIME), line(TIME), none]);
+  expect(readings.map(({ malformed }) => malformed)).toEqual([
+    "missing_field: ts is missing",
+    undefined,
+    "missing_field: ts is missing",
+    undefined,
+    undefined,
+    "missing_field: ts is missing",
+  ]);
+});
+
+test("words of C and Python for no number are absent where the field says so, as they are in a line", () => {
+  const map = { fields: { t: { to: "temperature", absent: ["nan", "inf"] }, h: { to: "humidity", unit: "%RH" } } };
+  const lines = ["nan", "-nan", "NaN", '"nan"', "Infinity"].map(
+    (t) => `{"sensor_id":"a","timestamp":"${TIME}","t":${t},"h":45,"note":NaN}`,
+  );
+  const { readings, flaws } = readLines(map, lines);
+  expect(flaws).toEqual([]);
+  expect(readings.map(({ temperature, humidity }) => [temperature, humidity])).toEqual(
+    lines.map(() => [undefined, 45]),
+  );
+});
+
+test("a name that the map asks for and no record has is reported: of a unit, of an expression, of a lookup", () => {
+  const line = (i: number) =>
+    `{"sensor_id":"a","timestamp":"${TIME}","t":${i},"TempUnit":"C","state":"on","devEui":"70b3d57ed0"}`;
+  const reportedBy = (map: object) => readLines(map, [line(1), line(2)], {}, "docs/map.json").reported.join();
+  expect(reportedBy({ fields: { t: { to: "temperature", unit_from: "TmpUnit" } } })).toContain(
+    '"TmpUnit" (did you mean TempUnit?)',
+  );
+  expect(reportedBy({ fields: { t: { to: "temperature", unit_from: "TempUnit" } } })).toBe("");
+  expect(reportedBy({ fields: { t: { to: "temperature", unit_from: "TmpUnit", unit: "K" } } })).toBe("");
+  expect(reportedBy({ compute: { temperature: "tt * 2" } })).toContain('"tt"');
+  expect(reportedBy({ compute: { temperature: "t * 2" } })).toBe("");
+  expect(reportedBy({ compute: { temperature: "has(r.tt) ? tt : t" } })).toBe("");
+  expect(reportedBy({ where: { expression: "stat != 'off'" } })).toContain('"stat" (did you mean state?)');
+  const lookup = { from: "examples/devices.csv", key: "eui", fields: { room: "location" } };
+  expect(reportedBy({ lookup: Object.assign({ by: "devEu" }, lookup) })).toContain("did you mean devEui?");
+  expect(reportedBy({ lookup: Object.assign({ by: "devEui" }, lookup) })).toBe("");
 });

@@ -59,7 +59,7 @@ export function readField(draft: Draft, field: Field, name: string, received: un
     draft.measures[field.index] = adjusted;
     return null;
   }
-  const word = reads.words === null ? undefined : wordOf(reads.words, received);
+  const word = reads.words === null ? undefined : wordOf(reads.words, digitsOf(draft, name, received));
   if (word === null) return null;
   const value = word ?? received;
   if (field.kind === "timestamp") return draft.time.read(draft, { field, name, value });
@@ -81,6 +81,11 @@ export function readField(draft: Draft, field: Field, name: string, received: un
   // -0 would read back as 0 from the buffer.
   else draft.statusCode = number + 0;
   return null;
+}
+
+/** An integer that a number cannot hold has its own digits. */
+function digitsOf({ original }: Draft, name: string, received: unknown): unknown {
+  return typeof received === "number" ? decimalText(name, received, original) : received;
 }
 
 function readFlag(draft: Draft, { field, name, value }: Value): RowProblem | null {
