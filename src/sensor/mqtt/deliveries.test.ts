@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { Deliveries, type DeliveriesText, NO_DELIVERIES, UNANSWERED_MOST } from "./deliveries.ts";
+import { Deliveries, type DeliveriesText, NO_DELIVERIES, NAMED_MOST } from "./deliveries.ts";
 
 const idOf = (n: number) => (n % 65_535) + 1;
 
@@ -42,7 +42,7 @@ test("the cursor is short, however many were kept", () => {
   const deliveries = new Deliveries(NO_DELIVERIES);
   taking(deliveries, 0, 5_000);
   const { ids, run } = deliveries.text();
-  expect([ids.length, run]).toEqual([Math.ceil((UNANSWERED_MOST * 5) / 3) * 4, 5_000]);
+  expect([ids.length, run]).toEqual([Math.ceil((NAMED_MOST * 5) / 3) * 4, 5_000]);
 });
 
 test("an acknowledgement that the broker has read makes older ids free", () => {

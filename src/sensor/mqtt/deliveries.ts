@@ -8,8 +8,10 @@
  * many before the last one had such ids: `run`.
  */
 
-/** The most messages that wait for a PUBACK, and that a cursor names: 512 of 5 bytes are 3.4 KB of Base64. */
-export const UNANSWERED_MOST = 512;
+/** The most messages that a cursor names: 512 of 5 bytes are 3.4 KB of Base64. */
+export const NAMED_MOST = 512;
+/** The most messages that wait for a PUBACK: two commits. Only where the run names those that the cursor has no room for. */
+export const UNANSWERED_MOST = 2_000;
 const ENTRY_BYTES = 5;
 /** Ids are 1 to 65,535. Of a longer run it could not be said whether an id is before its end or behind it. */
 const IDS = 65_535;
@@ -40,6 +42,8 @@ export class Deliveries {
   readonly #byId = new Map<number, Delivery>();
   #last: number;
   #run: number;
+  /** So many messages in a row had ids one after the other, in this process. */
+  #inOrder = 0;
   /** On this connection only messages came until now that had been taken before. */
   #isRepeating = false;
   /**
@@ -62,6 +66,11 @@ export class Deliveries {
 
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** How many messages may wait for a PUBACK: after a kill each of them must be known. */
+  get most(): number {
+    return this.#inOrder >= NAMED_MOST ? UNANSWERED_MOST : NAMED_MOST;
   }
 
   /** A new connection to the same session: what was not acknowledged comes first. */
@@ -95,6 +104,7 @@ export class Deliveries {
   taken(delivery: Delivery): void {
     const isNext = delivery.id === (this.#last % IDS) + 1;
     this.#run = isNext ? Math.min(this.#run + 1, RUN_MOST) : 1;
+    this.#inOrder = isNext ? this.#inOrder + 1 : 1;
     this.#last = delivery.id;
   }
 
@@ -109,12 +119,13 @@ export class Deliveries {
     this.#usesIdsAgain = false;
     this.#isRepeating = false;
     this.#run = 0;
+    this.#inOrder = 0;
     this.#last = 0;
   }
 
   /** Those whose readings are in a block, the newest at most. */
   text(): DeliveriesText {
-    const all = [...this.#byId.values()].filter(({ state }) => state !== "waiting").slice(-UNANSWERED_MOST);
+    const all = [...this.#byId.values()].filter(({ state }) => state !== "waiting").slice(-NAMED_MOST);
     const bytes = Buffer.alloc(all.length * ENTRY_BYTES);
     all.forEach(({ id, hash }, i) => {
       bytes.writeUInt16BE(id, i * ENTRY_BYTES);
@@ -137,7 +148,7 @@ export class Deliveries {
   }
 
   #forgetOldest(): void {
-    let rest = this.#byId.size - UNANSWERED_MOST;
+    let rest = this.#byId.size - NAMED_MOST;
     for (const { id, state } of this.#byId.values()) {
       if (rest-- <= 0) return;
       if (state === "kept") this.#byId.delete(id);

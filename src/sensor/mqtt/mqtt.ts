@@ -166,7 +166,7 @@ export class MqttSource implements Source, SessionEvents {
   }
 
   hasRoom(): boolean {
-    return this.#queue.hasRoom && this.#unanswered.length < UNANSWERED_MOST;
+    return this.#queue.hasRoom && this.#unanswered.length < this.#deliveries.most;
   }
 
   message(message: Message): void {
