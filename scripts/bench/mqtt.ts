@@ -7,10 +7,10 @@ import { Database } from "bun:sqlite";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endBrokers, publishLines, startBroker } from "../../src/sensor/mqtt/broker.suite.ts";
 import { MqttConnection } from "../../src/sensor/mqtt/connection.ts";
 import type { Message } from "../../src/sensor/mqtt/frames.ts";
 import { parseMqttUri } from "../../src/sensor/mqtt/uri.ts";
-import { endBrokers, publishLines, startBroker } from "../../src/sensor/mqtt/broker.suite.ts";
 import { AGENT_BINARY } from "../../src/testing/agent-process.ts";
 
 const MESSAGES = Number(process.argv[2] ?? 100_000);
@@ -44,14 +44,20 @@ function cpuOf(pid: number): number {
 type Figures = { readonly seconds: number; readonly cpu: number };
 
 async function ofAgent(): Promise<Figures> {
-  const env = { PATH: process.env["PATH"] ?? "", AGENT_NODE_ID: "bench", AGENT_STAGES: "raw", AGENT_BATCH_MS: "1h", AGENT_BATCH_ROWS: "200000" };
+  const env = {
+    PATH: process.env["PATH"] ?? "",
+    AGENT_NODE_ID: "bench",
+    AGENT_STAGES: "raw",
+    AGENT_BATCH_MS: "1h",
+    AGENT_BATCH_ROWS: "200000",
+  };
   const args = ["run", "--source", uri, "--data-dir", join(folder, "data"), "--store", `dir:${join(folder, "lake")}`];
   Bun.spawnSync([AGENT_BINARY, ...args, "--once"], { env, stderr: "inherit" });
   await publish();
   const agent = Bun.spawn([AGENT_BINARY, ...args], { env, stdout: "ignore", stderr: "ignore" });
   // Its start is not measured: from the first commit that is seen to the last one.
-  let first: Seen | null = null;
-  let last: Seen = { taken: 0, cpu: 0, atMs: 0 };
+  let first: AgentProgress | null = null;
+  let last: AgentProgress = { taken: 0, cpu: 0, atMs: 0 };
   for (; last.taken < MESSAGES; await Bun.sleep(5)) {
     const db = new Database(join(folder, "data/buffer.db"), { readonly: true });
     const taken = db.query<{ n: number }, []>("SELECT coalesce(max(seq), 0) AS n FROM reading").get()?.n ?? 0;
@@ -66,7 +72,7 @@ async function ofAgent(): Promise<Figures> {
   return { seconds: ((last.atMs - from.atMs) / 1_000) * share, cpu: (last.cpu - from.cpu) * share };
 }
 
-type Seen = { readonly taken: number; readonly cpu: number; readonly atMs: number };
+type AgentProgress = { readonly taken: number; readonly cpu: number; readonly atMs: number };
 
 async function ofPlainLoop(): Promise<Figures> {
   const db = new Database(join(folder, "plain.db"));
@@ -121,7 +127,9 @@ async function ofPlainLoop(): Promise<Figures> {
 
 function show(name: string, { seconds, cpu }: Figures): void {
   const rate = Math.round(MESSAGES / seconds).toLocaleString("en");
-  console.log(`${name.padEnd(12)} ${rate.padStart(9)} messages/s ${((cpu * 1e6) / MESSAGES).toFixed(2).padStart(7)} CPU-s per million`);
+  console.log(
+    `${name.padEnd(12)} ${rate.padStart(9)} messages/s ${((cpu * 1e6) / MESSAGES).toFixed(2).padStart(7)} CPU-s per million`,
+  );
 }
 
 try {
@@ -129,7 +137,9 @@ try {
   const agent = await ofAgent();
   show("plain loop", plain);
   show("agent", agent);
-  console.log(`agent / plain loop: rate ${(plain.seconds / agent.seconds).toFixed(2)}, CPU ${(agent.cpu / plain.cpu).toFixed(2)}`);
+  console.log(
+    `agent / plain loop: rate ${(plain.seconds / agent.seconds).toFixed(2)}, CPU ${(agent.cpu / plain.cpu).toFixed(2)}`,
+  );
 } finally {
   await endBrokers();
   rmSync(folder, { recursive: true, force: true });

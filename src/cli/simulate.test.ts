@@ -146,12 +146,14 @@ test("a wrong call says everything that is wrong and what to try", async () => {
     ],
     tryHint: "agent simulate --help",
   });
-  expect(await seen("--out mqtt://localhost:1883/readings")).toMatchObject({
+  expect(await seen("--out mqtt://me:hush@localhost:1883/site/+")).toMatchObject({
     code: 2,
-    stderr: ['Cannot write to "mqtt://localhost:1883/readings": mqtt output is not in this version'],
+    stderr: [
+      'Cannot write to "mqtt://me:***@localhost:1883/site/+": "site/+" is not a topic to publish to: it has a wildcard',
+    ],
   });
   expect((await seen("--out field.db")).stderr).toEqual([
-    'Cannot write to "field.db": it is neither stdout nor sqlite:PATH',
+    'Cannot write to "field.db": it is neither stdout, sqlite:PATH nor mqtt://HOST/TOPIC',
   ]);
   expect((await seen("--profile nix")).code).toBe(2);
 });

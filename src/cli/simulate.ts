@@ -37,7 +37,11 @@ const ARGS = {
     description: "The share of readings that are late, out of order, twice, or of a wrong clock. Default: 0.",
     valueHint: "P",
   },
-  out: { type: "string", description: "Where to: stdout (default) or sqlite:PATH.", valueHint: "stdout|sqlite:PATH" },
+  out: {
+    type: "string",
+    description: "Where to: stdout (default), sqlite:PATH or mqtt://HOST[:PORT]/TOPIC.",
+    valueHint: "URI",
+  },
 } as const satisfies Args;
 
 export const command = defineCommand({
@@ -47,6 +51,7 @@ export const command = defineCommand({
   examples: [
     "agent simulate --sensors 3 --count 10",
     "agent simulate --out sqlite:field.db --rate 50",
+    "agent simulate --out 'mqtt://localhost/site/{sensor_id}'",
     "agent simulate --rate max --count 1000000 --start 2026-01-01 > readings.ndjson",
     "agent simulate --profile wind-turbine --faults 0.01 --for 30s",
   ],
@@ -59,7 +64,7 @@ export const command = defineCommand({
     try {
       await simulate({ source, out }, parameters, forMs, context);
     } finally {
-      out.close();
+      await out.close();
     }
     return 0;
   },

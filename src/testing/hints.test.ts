@@ -133,7 +133,7 @@ const WRONG_VALUES = [
     "run --rules none",
     "run --once --source stdin:?a=1",
   ],
-  ["demo --for 10", "simulate --rate x", "simulate --out nix", "simulate --out mqtt://h/t", "simulate --start x"],
+  ["demo --for 10", "simulate --rate x", "simulate --out nix", "simulate --out mqtt://h", "simulate --start x"],
   ["simulate --count x", "lake head --count x", "lake head --stage x", "verify --settle x", "verify --settle 90"],
   ["tail --lines x", "tail --stage x", "status", "tail", "why x", "verify", "rules backtest --since x"],
   ["rules backtest --until x", "rules backtest --since 1h --until 2h", "rules backtest --rules none"],

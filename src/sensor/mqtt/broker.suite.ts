@@ -24,7 +24,15 @@ export async function startBroker(
   mkdirSync(folder, { recursive: true });
   const port = await freePort();
   const conf = join(folder, "mosquitto.conf");
-  const own = [`listener ${port} 127.0.0.1`, "max_queued_messages 0", "log_type error", "log_type warning", "log_type notice", "log_type information", "user root"];
+  const own = [
+    `listener ${port} 127.0.0.1`,
+    "max_queued_messages 0",
+    "log_type error",
+    "log_type warning",
+    "log_type notice",
+    "log_type information",
+    "user root",
+  ];
   writeFileSync(conf, `${[...own, ...lines].join("\n")}\n`);
   let child: Bun.Subprocess;
   let log = "";

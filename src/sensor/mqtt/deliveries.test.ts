@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { Deliveries, type DeliveriesText, NO_DELIVERIES, NAMED_MOST } from "./deliveries.ts";
+import { Deliveries, type DeliveriesText, NAMED_MOST, NO_DELIVERIES } from "./deliveries.ts";
 
 const idOf = (n: number) => (n % 65_535) + 1;
 

@@ -39,6 +39,7 @@ const REASONS: Readonly<Record<number, string>> = {
   162: "it does not support wildcards",
 };
 const OLD_CODES: Readonly<Record<number, number>> = { 1: 132, 2: 133, 3: 136, 4: 134, 5: 135 };
+const UNSUPPORTED_VERSION = 132;
 const LOGIN = [134, 135, 138, 140];
 
 export function codeFrom(packet: { readonly reasonCode?: number; readonly returnCode?: number }): number {
@@ -56,6 +57,11 @@ export class BrokerRefusal extends TransientError {
       tryHint: LOGIN.includes(code) ? "agent config show" : "agent status",
     });
     this.code = code;
+  }
+
+  /** Another version of MQTT may do. */
+  get isVersion(): boolean {
+    return this.code === UNSUPPORTED_VERSION;
   }
 }
 
@@ -83,10 +89,11 @@ export function placeOf({ host, port }: MqttAddress): string {
 export function connectionTrouble(address: MqttAddress, cause: unknown, wasUp: boolean): TransientError {
   if (cause instanceof TransientError) return cause;
   const place = placeOf(address);
-  const whyNot = tlsReason(cause, address) ?? socketReason(cause, address);
+  const ofTls = tlsReason(cause, address);
+  const whyNot = ofTls ?? socketReason(cause, address);
   const message = wasUp
     ? `the connection to the broker ${place} was lost: ${whyNot}`
-    : `no broker answers at ${place}: ${whyNot}`;
+    : `${ofTls === null ? "no broker answers at" : "there is no safe connection to"} ${place}: ${whyNot}`;
   return new TransientError(message, {
     tryHint: `mosquitto_sub ${clientFlags(address)} -t '#' -C 1`,
     cause,

@@ -13,7 +13,6 @@ import type { MqttUri } from "./uri.ts";
 const BACKOFF = { baseMs: 500, ceilingMs: 30_000 } as const;
 /** A connection that lasted this long was good: the next loss begins with a short wait. */
 const GOOD_AFTER_MS = 30_000;
-const UNSUPPORTED_VERSION = 132;
 const SUBSCRIBE_ID = 1;
 
 export type SessionParts = {
@@ -97,7 +96,7 @@ export class MqttSession {
       else if (how === "not") events.subscribed([], []);
       connection.read();
     } catch (cause) {
-      const isOld = cause instanceof BrokerRefusal && cause.code === UNSUPPORTED_VERSION;
+      const isOld = cause instanceof BrokerRefusal && cause.isVersion;
       if (isOld && uri.protocol === null && this.#protocol === "5") {
         this.#protocol = "3.1.1";
         return this.#connect();

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { codeOf } from "../../core/errors.ts";
+import { codeOf, UsageError } from "../../core/errors.ts";
 import * as kind from "../../core/settings/kind.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import {
@@ -118,6 +118,16 @@ function sessionOf(uri: string): string {
 
 /** Where a publisher publishes: one topic without wildcards, which may hold `{sensor_id}`. */
 export function parsePublishUri(uri: string): MqttAddress & { readonly topic: string } {
+  try {
+    return publishUri(uri);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const message = error.message.replaceAll("Cannot use source", "Cannot write to");
+    throw new UsageError(message, { tryHint: error.tryHint });
+  }
+}
+
+function publishUri(uri: string): MqttAddress & { readonly topic: string } {
   const { place, refuse } = placeOf(uri, PUBLISHER.tryHint);
   const { topic, given } = readRest(uri, PUBLISHER);
   if (topic === "") refuse("the topic is missing, as in mqtt://HOST/readings");
