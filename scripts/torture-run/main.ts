@@ -12,18 +12,20 @@ import { keepBinary } from "./agent-command.ts";
 import { begin } from "./begin.ts";
 import { databaseToFolder, databaseToS3, type Leg } from "./database-leg.ts";
 import { describeFigures, describeLate, newFigures } from "./figures.ts";
+import { filesToFolder } from "./files-leg.ts";
 import { simulatorToFolder } from "./simulator-leg.ts";
 
-const USAGE = "Try: scripts/torture --kills 2000 [--seed N] [--rows N] [--only folder|s3|simulator] [--keep]";
+const USAGE = "Try: scripts/torture --kills 2000 [--seed N] [--rows N] [--only folder|files|s3|simulator] [--keep]";
 
-type Name = "folder" | "s3" | "simulator";
+type Name = "folder" | "files" | "s3" | "simulator";
 /** Kills come in rounds of these; each ends with a check of everything. `rows`: for each kill, unless --rows says. */
 const LEGS: Record<Name, { kills: number; rows: number; run: (leg: Leg) => Promise<readonly string[]> }> = {
   folder: { kills: 100, rows: 150, run: databaseToFolder },
+  files: { kills: 60, rows: 150, run: filesToFolder },
   s3: { kills: 40, rows: 150, run: databaseToS3 },
   simulator: { kills: 60, rows: 400, run: simulatorToFolder },
 };
-const NAMES = ["folder", "s3", "simulator"] as const;
+const NAMES = ["folder", "files", "s3", "simulator"] as const;
 
 type Options = { seed: number; kills: number; rows: number | null; only: Name | null; keep: boolean };
 

@@ -1,18 +1,18 @@
-/** The writer of the source database, as a process of its own that gets its limit on stdin, and is sometimes killed. */
+/** The writer of the source, as a process of its own that gets its limit on stdin, and is sometimes killed. */
 import { join } from "node:path";
-
-const PROGRAM = join(import.meta.dir, "source-writer.ts");
 
 export class WriterProcess {
   kills = 0;
   readonly #path: string;
   readonly #seed: number;
+  readonly #program: string;
   #allowed = 0;
   #child: Bun.Subprocess<"pipe", "ignore", "inherit">;
 
-  constructor(path: string, seed: number) {
+  constructor(path: string, seed: number, program: "source-writer.ts" | "file-writer.ts" = "source-writer.ts") {
     this.#path = path;
     this.#seed = seed;
+    this.#program = join(import.meta.dir, program);
     this.#child = this.#start();
   }
 
@@ -35,7 +35,7 @@ export class WriterProcess {
   async finish(): Promise<void> {
     this.#child.stdin.end();
     const code = await this.#child.exited;
-    if (code !== 0) throw new Error(`Cannot continue: the writer of the source database ended with ${code}`);
+    if (code !== 0) throw new Error(`Cannot continue: the writer of the source ended with ${code}`);
   }
 
   stop(): void {
@@ -43,7 +43,7 @@ export class WriterProcess {
   }
 
   #start() {
-    return Bun.spawn([process.execPath, PROGRAM, this.#path, String(this.#seed)], {
+    return Bun.spawn([process.execPath, this.#program, this.#path, String(this.#seed)], {
       stdin: "pipe",
       stdout: "ignore",
       stderr: "inherit",

@@ -71,6 +71,11 @@ export class FollowedFile {
     return Math.max(0, this.stats.size - this.position);
   }
 
+  /** Records of it wait for others, until then at most. */
+  get dueAtMs(): number | null {
+    return this.#records?.dueAtMs ?? null;
+  }
+
   /** Something of it is open. */
   get isOpen(): boolean {
     return this.#plain !== null || this.#feed !== null;
@@ -249,7 +254,7 @@ const OPEN_MOST = 64;
 
 /** The ones that were read last stay open. */
 export function closeMany(files: Iterable<FollowedFile>): void {
-  const open = [...files].filter((file) => file.isOpen && !file.isPacked && !file.hasLeft);
+  const open = [...files].filter((file) => file.isOpen && !file.isPacked && !file.hasLeft && file.dueAtMs === null);
   if (open.length <= OPEN_MOST) return;
   for (const file of open.sort((a, b) => b.quietLooks - a.quietLooks).slice(0, open.length - OPEN_MOST)) file.rest();
 }

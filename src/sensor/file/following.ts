@@ -83,10 +83,13 @@ export class Following {
     if (paths !== this.#paths) this.#mustLookAtAll = true;
     this.#paths = paths;
     if (!this.#mustLookAtAll) {
-      for (const file of this.files.values()) if (file.nextLook <= this.#looks) this.#lookAt(file);
+      for (const file of this.files.values()) {
+        if (file.nextLook <= this.#looks) this.#lookAt(file);
+        if ((file.dueAtMs ?? Number.POSITIVE_INFINITY) <= nowMs) file.isUnread = true;
+      }
       for (const path of this.#absent) if ((this.#places.stats(path)?.size ?? 0) > 0) this.#mustLookAtAll = true;
-      const retry = Math.max(1, Math.floor(RETRY_MS / this.#patience.pollMs));
-      if (this.#places.troubles.size > 0 && this.#looks % retry === 0) this.#mustLookAtAll = true;
+      const isDue = this.#looks % Math.ceil(RETRY_MS / this.#patience.pollMs) === 0;
+      if (isDue && this.#places.troubles.size > 0) this.#mustLookAtAll = true;
     }
     if (this.#mustLookAtAll) this.#lookAtAll();
     this.newcomers.lookAtCopies();
@@ -103,7 +106,7 @@ export class Following {
     return isDone;
   }
 
-  /** The oldest that has something to read, or null. */
+  /** The oldest with something to read. */
   next(): FollowedFile | null {
     for (;;) {
       const [file] = this.#unread;
@@ -151,7 +154,7 @@ export class Following {
     return this.newcomers.isIdle && this.next() === null;
   }
 
-  /** What was read since `committed` goes into the memory. */
+  /** What was read goes into the memory. */
   remember(): void {
     for (const file of this.#moved) this.#keep(file);
   }
@@ -167,10 +170,6 @@ export class Following {
   troubles(): readonly FileTrouble[] {
     const folders = this.tree.troubles().map(({ path, code }) => unlistable(path === "" ? "." : path, code));
     return [...folders, ...this.#places.troubles.values()];
-  }
-
-  close(): void {
-    for (const file of this.files.values()) file.close();
   }
 
   #keep(file: FollowedFile): void {
@@ -189,7 +188,6 @@ export class Following {
       if (stats?.kind !== "file" || stats.size === 0) this.#absent.add(path);
       if (stats?.kind === "file" && !found.has(stats.key)) found.set(stats.key, { path, stats });
     }
-    const isFirst = this.#looks === 1;
     for (const file of this.files.values()) {
       const there = found.get(file.key);
       if (there === undefined) this.#leave(file);
@@ -201,7 +199,7 @@ export class Following {
     }
     const fresh = [...found.values()].filter(({ stats }) => stats.size > 0 && !this.files.has(stats.key));
     this.newcomers.come(fresh.sort(inOrder));
-    if (!isFirst) return;
+    if (this.#looks > 1) return;
     for (const file of lostFiles(this.#options.memory, this.#places, found)) this.#follow(file);
   }
 
@@ -277,7 +275,6 @@ export class Following {
     this.#mustLookAtAll = true;
   }
 
-  /** Until the next look. */
   #passOver(file: FollowedFile): true {
     file.isUnread = false;
     file.nextLook = 0;

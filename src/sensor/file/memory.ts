@@ -80,7 +80,7 @@ export function isGone({ key }: Pick<KnownFile, "key">): boolean {
 /** Files that are not there any more: the ones that were seen last. */
 export const GONE_MOST = 10_000;
 /** Older ones of the same base are not compared with. */
-const ALIKE_MOST = 64;
+const ALIKE_MOST = 256;
 
 export class FileMemory {
   readonly #files = new Map<string, KnownFile>();

@@ -3,7 +3,7 @@ import { codeOf } from "../../core/errors.ts";
 import { FollowedFile, type FormatFor } from "./followed-file.ts";
 import { type Content, type Identified, identify } from "./identify.ts";
 import type { FileMemory } from "./memory.ts";
-import { examinePacked, rangeName, type Unpacked, unpackedHolds } from "./packed-file.ts";
+import { examinePacked, type PackedPlace, rangeName, type Unpacked, unpackedHolds } from "./packed-file.ts";
 import type { FileAt, Places } from "./places.ts";
 import { PlainFile } from "./plain-file.ts";
 import { AT_BEGINNING, type FilePosition, PRINT_BYTES } from "./records.ts";
@@ -23,7 +23,7 @@ export type NewcomersOptions = {
 };
 
 /** All of it is in a file that is followed and will be read there. */
-type Copy = FileAt & { readonly of: FollowedFile };
+type Copy = FileAt & { readonly of: FollowedFile; readonly length: number };
 
 /** A file that begins with fewer bytes may still become one that is packed. */
 const MAGIC_BYTES = 6;
@@ -64,7 +64,7 @@ export class Newcomers {
   lookAtCopies(): void {
     for (const [key, copy] of this.#copies) {
       const { of } = copy;
-      if (of.position < copy.stats.size && this.#options.files.get(of.key) === of) continue;
+      if (of.position < copy.length && this.#options.files.get(of.key) === of) continue;
       this.#copies.delete(key);
       this.#queue.push(copy);
     }
@@ -116,7 +116,7 @@ export class Newcomers {
         return;
       }
       const found = this.#identified({ key: stats.key, path, isPacked: false }, contentOf(plain, stats.size));
-      if ("copyOf" in found) this.#copies.set(stats.key, { path, stats, of: found.copyOf });
+      if ("copyOf" in found) this.#copies.set(stats.key, { path, stats, of: found.copyOf, length: stats.size });
       else follow(new FollowedFile(stats, path, { at: found.at, isPacked: false }));
     } finally {
       plain.close();
@@ -129,6 +129,9 @@ export class Newcomers {
   }
 
   #intact(key: string): FollowedFile | null {
+    // One that is new as well, after a start: it is the file, and the other its copy.
+    const waiting = this.#queue.findIndex(({ stats }) => stats.key === key);
+    for (const file of waiting < 0 ? [] : this.#queue.splice(waiting, 1)) this.#meet(file);
     const file = this.#options.files.get(key) ?? null;
     if (file === null || file.isPacked) return null;
     try {
@@ -152,20 +155,17 @@ export class Newcomers {
   }
 
   async #examine(file: FollowedFile): Promise<void> {
-    const { memory, places, files } = this.#options;
+    const { places, files } = this.#options;
     const place = { ...file.place, path: places.absolute(file.path) };
     try {
-      this.#options.remember();
-      const candidates = [memory.of(file.key), ...memory.alike(file.path)].filter((one) => one !== undefined);
-      const ends = [...new Set(candidates.map(({ tail }) => tail.end))];
-      const unpacked = await examinePacked(place, { ends, ranges: [] });
+      const unpacked = await this.#unpacked(file, place);
       if (file.stats.mark !== place.mark) return;
       const found = this.#identified({ key: file.key, path: file.path, isPacked: true }, unpackedContent(unpacked));
       if ("copyOf" in found) {
         const { copyOf } = found;
         file.isUnread = false;
         files.delete(file.key);
-        this.#copies.set(file.key, { path: file.path, stats: file.stats, of: copyOf });
+        this.#copies.set(file.key, { path: file.path, stats: file.stats, of: copyOf, length: unpacked.length });
         return;
       }
       const ranges = this.#rangesOf(file, found.at);
@@ -175,6 +175,23 @@ export class Newcomers {
       places.trouble(notUnpacked(file.path, error));
       file.isUnread = false;
     }
+  }
+
+  /** With the bytes before every position that it may continue at, also those that were reached meanwhile. */
+  async #unpacked(file: FollowedFile, place: PackedPlace): Promise<Unpacked> {
+    for (let asked = new Set<number>(); ; ) {
+      const ends = this.#endsFor(file);
+      const unpacked = await examinePacked(place, { ends, ranges: [] });
+      asked = new Set(ends);
+      if (this.#endsFor(file).every((end) => asked.has(end) || end > unpacked.length)) return unpacked;
+    }
+  }
+
+  #endsFor(file: FollowedFile): number[] {
+    const { memory, remember } = this.#options;
+    remember();
+    const alike = [memory.of(file.key), ...memory.alike(file.path)];
+    return [...new Set(alike.flatMap((one) => (one === undefined ? [] : [one.tail.end])))];
   }
 
   /** What its format will ask for where it continues. */

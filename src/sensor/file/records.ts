@@ -93,6 +93,11 @@ export class FileRecords {
     return this.#format.position;
   }
 
+  /** When it is to be read again, although nothing more is pushed; null: not at all. */
+  get dueAtMs(): number | null {
+    return this.#format.dueAtMs ?? null;
+  }
+
   /** Where a later reader continues. */
   at(): FilePosition {
     this.#sealTail();

@@ -132,6 +132,21 @@ test("a copy that is being made, or stays beside its file, is not read; each lin
   expect(await rig.looks(3)).toEqual([]);
 });
 
+test("a copy that was made while no agent ran is no second file, whichever is older", async () => {
+  for (const isOlder of [true, false]) {
+    const rig = rigOf("app.log*");
+    rig.write("app.log", lines(1, 50));
+    await rig.take();
+    rig.crash();
+    rig.append("app.log", lines(51, 60));
+    copyFileSync(rig.path("app.log"), rig.path("app.log.1"));
+    utimesSync(rig.path("app.log.1"), isOlder ? 1_000 : 4e9, isOlder ? 1_000 : 4e9);
+    expect([isOlder, await rig.looks(3)]).toEqual([isOlder, rowsOf(51, 60)]);
+    rig.crash();
+    expect([isOlder, await rig.looks(3)]).toEqual([isOlder, []]);
+  }
+});
+
 test("a file that is written again is read from its beginning, shorter, longer or as long as before", async () => {
   for (const to of [3, 10, 30]) {
     const rig = rigOf("state.ndjson");

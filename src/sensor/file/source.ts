@@ -158,6 +158,6 @@ export class FileSource implements Source {
   }
 
   close(): void {
-    this.#files.close();
+    for (const file of this.#files.files.values()) file.close();
   }
 }
