@@ -14,6 +14,14 @@ export function checkShaping(map: Partly<MapFile>, cameFrom: ReadonlySet<string>
     if (map.constants?.[column] !== undefined) complain(path, "is a constant as well");
     if (cameFrom.has(column)) complain(path, `is made here, and a field leads to "${column}" as well`);
   }
+  for (const [from, patterns] of map.extract ?? []) {
+    for (const name of patterns.flatMap((pattern) => pattern?.names ?? [])) {
+      if (name === undefined || map.fields?.has(name)) continue;
+      if (cameFrom.has(name))
+        complain(`extract.${from}`, `{${name}} is one of our names, and a field leads to it as well`);
+      if (map.constants?.[name] !== undefined) complain(`extract.${from}`, `{${name}} is a constant as well`);
+    }
+  }
   for (const [path, name] of namesOf(map)) checkContext(path, name, map, complain);
   checkSenml(map, complain);
 }
@@ -51,4 +59,10 @@ function checkSenml({ each, fields, timestamp }: Partly<MapFile>, complain: Comp
   if ((typeof said === "string" ? said : said?.to) === "timestamp" && !isSeconds) {
     complain("each", 'makes "t" of a SenML pack, in seconds since 1970: "timestamp" needs "format": "unix_s"');
   }
+}
+
+/** Names that the map takes out of texts. */
+export function extractedIn({ extract }: Partly<MapFile>): ReadonlySet<string> {
+  const patterns = [...(extract?.values() ?? [])].flat();
+  return new Set(patterns.flatMap((pattern) => pattern?.names ?? []).filter((name) => name !== undefined));
 }

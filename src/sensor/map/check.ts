@@ -3,7 +3,7 @@ import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import type { Complain, Partly } from "../../core/outside/shape.ts";
 import type { Profile } from "../../core/profile.ts";
 import { targetNames } from "../row/fields.ts";
-import { checkShaping } from "./check-shaping.ts";
+import { checkShaping, extractedIn } from "./check-shaping.ts";
 import { checkConversion, TEXT_COLUMNS } from "./field-shape.ts";
 import type { MapFile } from "./file-shape.ts";
 
@@ -36,8 +36,9 @@ export function checkMap(map: Partly<MapFile>, profiles: readonly Profile[] | nu
     ["timestamp", 'map a field to "timestamp"'],
     ["sensor_id", 'map a field to "sensor_id", compose it, or make it a constant'],
   ] as const;
+  const extracted = extractedIn(map);
   for (const [name, what] of needed) {
-    if (name === "timestamp" && hasTime) continue;
+    if ((name === "timestamp" && hasTime) || extracted.has(name)) continue;
     if (!cameFrom.has(name) && map.compose?.[name] === undefined && map.constants?.[name] === undefined)
       complain("only", `no row would have a ${name}: ${what}`);
   }

@@ -1,27 +1,6 @@
 /**
- * `--map FILE`: how a foreign line or row becomes a reading, as data. All keys are optional.
- *
- *     {
- *       "fields": {
- *         "Temperature": "temperature",                              foreign name: our name
- *         "temp_f":      { "to": "temperature", "unit": "°F" },      a named unit (units.ts), converted to the measure's own
- *         "p_raw":       { "to": "pressure", "scale": 0.1, "offset": 300 }    value × scale + offset
- *       },
- *       "timestamp":    { "format": "iso", "zone": "Europe/Brussels" },
- *       "constants":    { "sensor_id": "room-1", "latitude": 50.45 },         identity columns only; they win over the row
- *       "drop":         ["row_number"],                                       known and not wanted, not even in `extra`
- *       "only":         "mapped",                                             no other field is read, whatever its name
- *       "absent":       ["NA", -999],                                         values that mean "no value"
- *       "text_numbers": true                                                  "21.5" is a number, "" is none
- *     }
- *
- * Formats: `iso` (timestamp.ts says what that takes in), `YYYY-MM-DD HH:MM:SS` (the same, as a reminder), numbers (epoch.ts), and
- * patterns such as `%d/%m/%Y %H.%M.%S` (time/pattern-text.ts); one, or a list that is tried in order.
- * `zone` (an IANA name, `UTC`, or an offset such as `+01:00`) is for timestamps that carry none; the default is UTC.
- * Names are as the row has them, in its upper and lower case. A field that nothing names keeps its name: when it is one of
- * ours it is used, else it goes to `extra`. A field of our name is not ours any more when another one is mapped to it.
- * With `only`, a field that nothing names is unknown whatever its name; `"drop": "rest"` leaves out all unknown fields.
- * A mapped integer is taken as text where the column is text (`"id": "sensor_id"`). A file is taken whole or not at all.
+ * A map file: how a foreign record becomes readings, as data. `docs/mapping.md` is its manual, file-shape.ts has its keys. A file is taken
+ * whole or not at all.
  */
 
 import { dirname, resolve } from "node:path";

@@ -95,3 +95,8 @@ export class Unreadable extends Error {
 export function madeFields({ compose, makers }: RecordShape): ReadonlySet<string> {
   return new Set([...compose.map(({ to }) => to), ...makers.flatMap(({ makes }) => makes)]);
 }
+
+/** Names that are taken out of texts; one of ours is then read like a field that the map names. */
+export function extractedNames({ extract }: RecordShape): ReadonlySet<string> {
+  return new Set(extract.flatMap(({ patterns }) => patterns.flatMap(({ names }) => names)));
+}

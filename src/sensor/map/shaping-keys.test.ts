@@ -59,6 +59,11 @@ test("keys that contradict each other are problems", () => {
   expect(problemsOf({ compose: { model: "{x}" }, constants: { model: "y" } })).toEqual([
     "map.json:1:21: compose.model: is a constant as well",
   ]);
+  const extract = { x: "{model}/{location}" };
+  expect(problemsOf({ extract, fields: { type: "model" }, constants: { location: "y" } })).toEqual([
+    "map.json:1:17: extract.x: {model} is one of our names, and a field leads to it as well",
+    "map.json:1:17: extract.x: {location} is a constant as well",
+  ]);
   expect(problemsOf({ fields: { "@timestamp": "timestamp", "@type": "model" } })).toEqual([]);
 });
 

@@ -263,3 +263,13 @@ test("a record or an item in which no member or item is a reading is malformed; 
   const wanted = { each: "d[].c[]", fields: { id: "sensor_id" }, where: { field: "kind", equals: "x" } };
   expect(readLines(wanted, [`{"d":[{"kind":"y"}]}`])).toMatchObject({ readings: [], filtered: 1 });
 });
+
+test("a part of a text that has one of our names is read, as a field that the map names", () => {
+  const map = { extract: { "@topic": "{location}/{sensor_id}" }, fields: { at: "timestamp", t: "temperature" } };
+  const topic = { "@topic": "hall/a" } as const;
+  const line = `{${AT},"t":1,"sensor_id":"theirs"}`;
+  const read = { sensor_id: "a", location: "hall", timestamp, temperature: 1 };
+  expect(readLine(map, line, topic)).toMatchObject([read]);
+  expect(readLine(map, line, topic)[0]?.["extra"]).toBe('{"sensor_id_":"theirs"}');
+  expect(readLine(Object.assign({ only: "mapped", drop: ["*"] }, map), line, topic)).toEqual([read]);
+});

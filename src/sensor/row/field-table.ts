@@ -2,7 +2,7 @@
 import type { Profile } from "../../core/profile.ts";
 import { IDENTITY_COLUMNS, NUMERIC_IDENTITY } from "../../core/sensor.ts";
 import { conversionOf, type Linear } from "../../core/units.ts";
-import { madeFields } from "../map/record-shape.ts";
+import { extractedNames, madeFields } from "../map/record-shape.ts";
 import type { AbsentValues } from "./absent.ts";
 import {
   AS_IT_IS,
@@ -83,9 +83,10 @@ export function fieldsOf(profile: Profile, mapping: Mapping): FieldTable {
     if (meaning === undefined) foreign.delete(name);
     else foreign.set(name, fieldOf(meaning.kind === "identity" ? asMapped(meaning) : meaning, mapped, mapping));
   }
-  for (const to of mapping.shape === null ? [] : madeFields(mapping.shape)) {
+  const { shape } = mapping;
+  for (const to of shape === null ? [] : [...extractedNames(shape), ...madeFields(shape)]) {
     const meaning = ours.get(to);
-    if (meaning === undefined) continue;
+    if (meaning === undefined || mapping.fields.has(to)) continue;
     foreign.set(to, fieldOf(meaning.kind === "identity" ? asMapped(meaning) : meaning, AS_IT_IS, mapping));
   }
   const { from } = mapping.time;
@@ -101,7 +102,8 @@ export function fieldsOf(profile: Profile, mapping: Mapping): FieldTable {
 }
 
 function isNamed({ fields, shape, time }: Mapping, name: string): boolean {
-  return fields.has(name) || time.from.includes(name) || (shape !== null && madeFields(shape).has(name));
+  if (fields.has(name) || time.from.includes(name)) return true;
+  return shape !== null && (madeFields(shape).has(name) || extractedNames(shape).has(name));
 }
 
 function asMapped({ kind, column, numeric }: Extract<Meaning, { kind: "identity" }>): Meaning {
