@@ -127,6 +127,24 @@ test("a head or a body that does not come to its end in time ends the connection
   expect(await heard(url, `${head}Content-Length: 300\r\n\r\n{`)).toMatch(/^HTTP\/1.1 408 /);
 });
 
+test("connections have a number, and senders that go away leave nothing behind", async () => {
+  const { rig, url } = await started({ limits: { connections: 3, waitingRequests: 6 } });
+  const { port } = new URL(url);
+  const head = "POST /in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300\r\n\r\n{";
+  for (let round = 0; round < 3; round++) {
+    const sockets = Array.from({ length: 6 }, () => connect(Number(port), "127.0.0.1"));
+    const closed = sockets.map((socket) => new Promise<void>((done) => socket.once("close", () => done())));
+    for (const socket of sockets) socket.on("error", () => undefined).write(head);
+    // Those above the number are closed, and no others.
+    await Promise.any(closed);
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(closed);
+  }
+  let status = 0;
+  while (status !== 200) [status] = await post(url, LINE, { connection: "close" }).catch(() => [0, undefined]);
+  expect(rig.readings.length).toBe(1);
+});
+
 test("a sender that asks first is refused before it sends its body, and else asked for it", async () => {
   const { url } = await started({ maxBodyBytes: 1_000 });
   const ask = (length: number) =>
