@@ -46,7 +46,9 @@ export function templateOf(learnt: Learnt, normalizer: Normalizer): LineTemplate
         fixed.add(node);
         continue;
       }
-      const gap = node === null ? null : gapOf(field, { line, ...node }, normalizer);
+      const inUnit = inUnitOfRow(field, fields, line);
+      for (const part of inUnit?.asked ?? []) if (typeof part === "object") fixed.add(part);
+      const gap = node === null ? null : gapOf(inUnit?.field ?? field, { line, ...node }, normalizer);
       if (node === null || gap === null || !mayVary.has(node)) return null;
       const other = found.get(node);
       if (other !== undefined && !isSame(gap, other)) return null;
@@ -64,6 +66,20 @@ export function templateOf(learnt: Learnt, normalizer: Normalizer): LineTemplate
   const indexOf = new Map(inOrder.map(([node], index) => [node, index]));
   const templateRows = rows.map((row) => rowOf(row, { line, gaps, indexOf }));
   return new LineTemplate(line, gaps, templateRows);
+}
+
+/** The same field, and what names its unit, where the row has that: it is the same in all rows of the template. */
+function inUnitOfRow(
+  field: Field,
+  fields: LearntRow["fields"],
+  line: Buffer,
+): { readonly field: Exclude<Field, { kind: "identity" }>; readonly asked: FieldSource } | null {
+  if (field.kind !== "measure" || field.adjustIn === null || field.reads.unitFrom === null) return null;
+  const asked = fields.get(field.reads.unitFrom) ?? [];
+  const texts = asked.map((part) => (typeof part === "string" ? part : line.toString("utf8", part.from, part.to)));
+  const unit: unknown = asked.length === 0 ? null : JSON.parse(texts.join(""));
+  const adjust = unit === null || typeof unit === "string" ? field.adjustIn(unit) : null;
+  return adjust === null ? null : { field: { ...field, adjust, fast: "numbers" }, asked };
 }
 
 /** The one value that a field is; null where it is none, or more. */

@@ -5,6 +5,7 @@ import { conversionOf, type Linear } from "../../core/units.ts";
 import { extractedNames, madeFields } from "../map/record-shape.ts";
 import type { AbsentValues } from "./absent.ts";
 import {
+  type Adjust,
   AS_IT_IS,
   converted,
   type FastValues,
@@ -73,7 +74,7 @@ export function fieldsOf(profile: Profile, mapping: Mapping): FieldTable {
       ours.set(name, { kind: "identity", column, numeric: NUMERIC_IDENTITY.has(name), mapped: false });
   });
   profile.measures.forEach(({ name, unit }, index) => {
-    ours.set(name, { kind: "measure", index, name, unit, adjust: null, isScaled: false });
+    ours.set(name, { kind: "measure", index, name, unit, adjust: null, adjustIn: null, isScaled: false });
   });
   const foreign = new Map<string, Field>();
   if (!mapping.onlyMapped) for (const [name, meaning] of ours) foreign.set(name, fieldOf(meaning, AS_IT_IS, mapping));
@@ -127,7 +128,19 @@ function fieldOf(meaning: Meaning, mapped: Omit<MappedField, "to">, mapping: Map
   if (meaning.kind !== "measure") return { ...meaning, fast, reads };
   const { kind, index, name } = meaning;
   const adjust = adjustment(reads.linear, reads.absent);
-  return { kind, index, name, unit: meaning.unit, adjust, isScaled: linear !== null, fast, reads };
+  const hasOwnWords = words !== null && ![...words.keys()].every(isPlainWord);
+  const adjustIn =
+    unitFrom === null || hasOwnWords ? null : (of: string | null) => adjustmentIn(of, meaning.unit, reads);
+  return { kind, index, name, unit: meaning.unit, adjust, adjustIn, isScaled: linear !== null, fast, reads };
+}
+
+/** As readQuantity does: a unit that is not known is for the normalizer to report. */
+function adjustmentIn(unit: string | null, ours: string, { absent, linear, needsUnit }: FieldReading): Adjust | null {
+  const isNamed = unit !== null && unit.trim() !== "" && !absent.has(unit);
+  if (!isNamed && needsUnit) return null;
+  const conversion = isNamed ? conversionOf(unit, ours) : (linear ?? { scale: 1, offset: 0 });
+  if (conversion === null) return null;
+  return (value) => (absent.has(value) ? Number.NaN : converted(value, conversion));
 }
 
 /** Our unit of a number; null where it has none. */
@@ -145,7 +158,7 @@ function fastValues(
   // An identity column is the same in every row that a fast path reads.
   if (kind === "identity" || kind === "drop") return "all";
   if (kind !== "measure" && (linear !== null || words !== null || absent.length > 0)) return "none";
-  if (unitFrom !== null || (words !== null && [...words.keys()].some((word) => !isPlainWord(word)))) return "none";
+  if (unitFrom !== null || (words !== null && ![...words.keys()].every(isPlainWord))) return "none";
   const isTextSame = words === null && absent.length === 0 && decimal === null && reads.decimal !== ",";
   return isTextSame && reads.textNumbers === mapping.textNumbers ? "all" : "numbers";
 }

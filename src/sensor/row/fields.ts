@@ -107,6 +107,8 @@ export type FieldReading = {
  */
 export type FastValues = "all" | "numbers" | "none";
 
+export type Adjust = (value: number) => number;
+
 export type Meaning =
   | { readonly kind: "identity"; readonly column: number; readonly numeric: boolean; readonly mapped: boolean }
   | {
@@ -119,7 +121,12 @@ export type Meaning =
        * value" into NaN, those of the field and of the whole map. Null where neither is needed. It knows nothing of `words`
        * and `unit_from`: such fields are not `fast`.
        */
-      readonly adjust: ((value: number) => number) | null;
+      readonly adjust: Adjust | null;
+      /**
+       * Where only `unit_from` is between the field and `numbers`: what `adjust` is for a row whose unit has this text, null where
+       * the row names none. Null where only the normalizer can read such a row.
+       */
+      readonly adjustIn: ((unit: string | null) => Adjust | null) | null;
       /** The map has a scale or an offset: then the name of a unit behind a number is not asked for. */
       readonly isScaled: boolean;
     }
