@@ -37,7 +37,7 @@ export const SETTINGS = {
     { env: "AGENT_SOURCE", flag: "source" },
     address.uris,
     "simulator:",
-    "Where readings come from: simulator:, stdin:, sqlite:PATH[?table=NAME][&key=COLUMN], file:GLOB, http://HOST:PORT/PATH; several separated by spaces, or the flag repeated.",
+    "Where readings come from: simulator:, stdin:, sqlite:PATH[?table=NAME][&key=COLUMN], file:GLOB, mqtt://HOST/TOPIC, http://HOST:PORT/PATH; several separated by spaces, or the flag repeated.",
   ),
   store: must(
     { env: "AGENT_STORE", flag: "store" },
