@@ -63,6 +63,7 @@ export function plain(reading: ReturnType<typeof readingsOf>[number]): Record<st
     ["status_code", reading.label?.statusCode],
     ["anomaly_flag", reading.label?.anomalyFlag],
     ["anomaly_type", reading.label?.anomalyType],
+    ["time_quality", reading.label?.isArrival === true ? "arrival" : null],
     ["extra", reading.extra],
   ];
   return Object.fromEntries(values.filter(([, value]) => (value ?? null) !== null && !Number.isNaN(value)));

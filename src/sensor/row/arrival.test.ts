@@ -164,3 +164,21 @@ test("unix is seconds to nanoseconds by size, to the letter, and what is no plau
   );
   expect(rows[6]![0]).toStartWith("bad_timestamp");
 });
+
+test("a text that is no ISO 8601 is malformed, with the pattern that it is probably written by", async () => {
+  const cases = [
+    ["01.02.2024 12:00:00", "; as %d.%m.%Y %H:%M:%S it is 2024-02-01"],
+    ["01/02/2024 12:00 PM", "; as %d/%m/%Y %I:%M %p it is 2024-02-01, as %m/%d/%Y %I:%M %p it is 2024-01-02"],
+    ["2024/01/01 12:00:00", "; as %Y/%m/%d %H:%M:%S it is 2024-01-01"],
+    ["2024-1-1 2:03:04", "; as %Y-%m-%d %H:%M:%S it is 2024-01-01"],
+    ["Mon, 01 Jan 2024 12:00:00 GMT", "; as %a, %d %b %Y %H:%M:%S %z it is 2024-01-01"],
+    ["240101120000", "; as %y%m%d%H%M%S it is 2024-01-01"],
+    ["yesterday", ""],
+    ["2024-02-30T12:00:00Z", ""],
+  ] as const;
+  for (const [text, hint] of cases) {
+    const [row] = await fromLines({}, [`{"sensor_id":"a","timestamp":"${text}","temperature":1}`]);
+    const expected = `bad_timestamp: timestamp is text "${text}", ISO 8601 between 1970 and 9999 was expected${hint}`;
+    expect([text, row]).toEqual([text, [expected, false]]);
+  }
+});

@@ -57,6 +57,9 @@ test("blanks around and before the zone, UTC and GMT, a day alone, and ISO 8601 
       "|",
     ),
     `${" ".repeat(60)}2024-01-01T12:00:00Z`,
+    // As Go and Ruby print times.
+    ..."2024-01-01 12:00:00 +0000 UTC|2024-01-01 13:00:00 +0100 CET|2024-01-01 09:00:00 -0300 -03".split("|"),
+    "2024-01-01 12:00:00.000000000 +0000 UTC m=+0.000012345",
   ]) {
     expect([text, read(text)]).toEqual([text, noon]);
   }
@@ -73,7 +76,8 @@ test("blanks around and before the zone, UTC and GMT, a day alone, and ISO 8601 
     expect([text, brussels.fromText(text)]).toEqual([text, ms]);
   }
   const wrong =
-    "20240132|2024-02-30|20240101T2400Z|20240101T1260|202401011200|20240101T12|2024-0101|20240101T12:00|2024-01-01T1200";
+    "20240132|2024-02-30|20240101T2400Z|20240101T1260|202401011200|20240101T12|2024-0101|20240101T12:00|2024-01-01T1200|" +
+    "2024-01-01 12:00:00 CET|2024-01-01 12:00:00 UTC CET|2024-01-01 12:00:00 +0100 CET 1|2024-01-01 12:00:00 m=+0.1";
   for (const text of wrong.split("|")) expect([text, read(text)]).toEqual([text, null]);
 });
 

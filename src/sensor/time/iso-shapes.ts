@@ -1,11 +1,13 @@
 /**
  * Other texts of one meaning each, in the usual shape: blanks around, blanks before the zone, `UTC` and `GMT`, a day alone (its
- * midnight), ISO 8601 without separators (`20161231T235960Z`). And a leap second, which is read as the second before it.
+ * midnight), ISO 8601 without separators (`20161231T235960Z`), and what Go prints: the name of the zone behind its offset, and
+ * the reading of another clock (`+0100 CET m=+0.01`). And a leap second, which is read as the second before it.
  */
 
 export type UsualShape = { readonly text: string; readonly isLeapSecond: boolean };
 
-const ZONE = String.raw` *(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?`;
+const GO = String.raw`(?: +(?:[A-Z]{2,5}|[+-]\d\d(?:\d\d)?)(?: +m=[+-]\d+\.\d+)?)?`;
+const ZONE = String.raw` *(?:(Z|UTC|GMT)|([+-]\d\d(?::?\d\d)?)${GO})?`;
 const EXTENDED = new RegExp(String.raw`^(\d{4}-\d\d-\d\d)(?:[T ] *(\d\d:\d\d)(?::(\d\d)([.,]\d+)?)?)?${ZONE}$`, "i");
 const BASIC = new RegExp(String.raw`^(\d{8})(?:[T ](\d{4})(?:(\d\d)([.,]\d+)?)?${ZONE})?$`, "i");
 
@@ -15,10 +17,10 @@ export function usualShape(text: string): UsualShape | null {
   const trimmed = text.replace(/^ +| +$/g, "");
   const found = EXTENDED.exec(trimmed) ?? BASIC.exec(trimmed);
   if (found === null) return null;
-  const [, day = "", minutes = "00:00", seconds = "00", fraction = "", zone = ""] = found;
+  const [, day = "", minutes = "00:00", seconds = "00", fraction = "", utc, zone = ""] = found;
   const date = day.includes("-") ? day : `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}`;
   const time = minutes.includes(":") ? minutes : `${minutes.slice(0, 2)}:${minutes.slice(2)}`;
-  const offset = /[a-z]/i.test(zone) ? "Z" : zone;
+  const offset = utc === undefined ? zone : "Z";
   const isLeapSecond = seconds === "60";
   return { text: `${date}T${time}:${isLeapSecond ? "59" : seconds}${fraction}${offset}`, isLeapSecond };
 }

@@ -3,6 +3,7 @@ import { type FromRow, readNumber, type Value } from "../row/quantity.ts";
 import { type Original, type RowProblem, shortened, shown, wrongType } from "../row/row-problem.ts";
 import { PLAIN_NUMBER } from "../row/text-number.ts";
 import { FINER, type TimestampReader } from "../row/timestamp.ts";
+import { guessedPattern } from "./pattern-guess.ts";
 import type { TimeRules } from "./time-rules.ts";
 
 export class RowTime {
@@ -77,7 +78,10 @@ export class RowTime {
     if (parts.length > 1 && !parts.includes(null)) {
       const text = parts.join(" ");
       this.ms = this.#timestamps.fromText(text);
-      if (Number.isNaN(this.ms)) return this.#notATime(original, { name: this.#rules.from.join(" "), value: text });
+      if (Number.isNaN(this.ms)) {
+        const problem = this.#notATime(original, { name: this.#rules.from.join(" "), value: text });
+        return this.#withOtherFormat(text, problem);
+      }
       this.note = this.#timestamps.note;
       if (this.note & FINER) this.received = JSON.stringify(text);
     }
@@ -105,7 +109,9 @@ export class RowTime {
   /** `problem`, with the format in which the number, or the text of one, is a usual time. */
   #withOtherFormat(value: unknown, problem: RowProblem): RowProblem {
     const number = typeof value === "string" && PLAIN_NUMBER.test(value) ? Number(value) : value;
-    const other = typeof number === "number" ? this.#timestamps.otherFormat(number) : "";
+    const format = typeof number === "number" ? this.#timestamps.otherFormat(number) : "";
+    const isText = typeof value === "string" && problem.reason === "bad_timestamp";
+    const other = format === "" && isText ? guessedPattern(value) : format;
     return other === "" ? problem : { reason: problem.reason, detail: `${problem.detail}${other}` };
   }
 }
