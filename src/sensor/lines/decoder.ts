@@ -5,12 +5,12 @@
 import type { MalformedReason, ReadingBlock } from "../../core/reading.ts";
 import { NO_SENSOR } from "../../core/sensor.ts";
 import type { RecordContext } from "../context.ts";
-import type { ForeignRow } from "../row/foreign-row.ts";
+import type { LearntRow } from "../learn/learn-template.ts";
+import { flatProvenance, type MadeRows, type Provenance, provenanceOf } from "../learn/provenance.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import { type RowProblem, shortened } from "../row/row-problem.ts";
 import type { Line } from "./line.ts";
 import { LineObject, LineValue, readLine } from "./line-object.ts";
-import { flatProvenance } from "./provenance.ts";
 import { type Received, receivedOf } from "./received.ts";
 import { LineTemplates } from "./templates.ts";
 
@@ -54,22 +54,30 @@ export class LineDecoder {
       return;
     }
     if (this.#normalizer.mapping.shape !== null || parsed instanceof LineValue) {
-      this.#addRecord(block, parsed, nowMs, received);
+      this.#addRecord(block, line, parsed, nowMs);
       return;
     }
     const original = { received, textOf: (name: string) => parsed.textOf(name) };
     const isWhole = this.#normalizer.add(block, parsed.row, nowMs, original);
     // A template has what is fixed in a line: it must be right.
-    if (this.#templates.mayLearn(to - from) && isWhole && !parsed.hasWords) {
-      this.#learnFrom(block, parsed.row, Buffer.from(bytes.subarray(from, to)));
-    }
+    if (!this.#templates.mayLearn(to - from) || !isWhole || parsed.hasWords) return;
+    const copy = Buffer.from(bytes.subarray(from, to));
+    this.#learnFrom(block, copy, flatProvenance(copy, this.#templates.asked, parsed.row));
   }
 
-  #addRecord(block: ReadingBlock, parsed: LineObject | LineValue, nowMs: number, received: () => Received): void {
-    const json = (): string => parsed.json;
+  #addRecord(block: ReadingBlock, line: Line, parsed: LineObject | LineValue, nowMs: number): void {
+    const { bytes, from, to } = line;
+    const received = (): Received => receivedOf(line, this.#maxLineBytes);
     const isFlat = parsed instanceof LineObject;
     const textOf = (name: string): string => (isFlat ? parsed.textOf(name) : "null");
-    this.#normalizer.addRecord(block, isFlat ? parsed.row : parsed.value, nowMs, { received, textOf, json });
+    const original = { received, textOf, json: () => parsed.json };
+    const bad = badFields(block);
+    const isWhole = this.#normalizer.addRecord(block, isFlat ? parsed.row : parsed.value, nowMs, original);
+    const mayLearn = this.#templates.mayLearn(to - from);
+    if (!mayLearn || !isWhole || badFields(block) > bad) return;
+    const copy = Buffer.from(bytes.subarray(from, to));
+    const shape = (json: string): MadeRows | null => madeRows(this.#normalizer, json, nowMs);
+    this.#learnFrom(block, copy, provenanceOf(copy, this.#templates.asked, shape));
   }
 
   #tooLong(length: number): Refusal {
@@ -92,15 +100,47 @@ export class LineDecoder {
     }
   }
 
-  /** `line`: a copy. */
-  #learnFrom(block: ReadingBlock, row: ForeignRow, line: Buffer): void {
-    const sensor = block.sensor[block.count - 1] ?? NO_SENSOR;
-    const plan = this.#normalizer.planOfRow(row);
-    const flat = flatProvenance(line, row);
-    if (sensor === NO_SENSOR || plan === null || flat === null) return;
-    const { fields, free } = flat;
-    this.#templates.learn({ line, rows: [{ sensor, plan, fields }], free, isNullable: true });
+  /** The rows of the line are the last ones of the block. `line`: a copy. */
+  #learnFrom(block: ReadingBlock, line: Buffer, from: Provenance | null): void {
+    if (from === null) return;
+    const first = block.count - from.rows.length;
+    const rows: LearntRow[] = [];
+    for (const [i, made] of from.rows.entries()) {
+      const sensor = block.sensor[first + i] ?? NO_SENSOR;
+      const plan = this.#normalizer.planOfRow(made.row);
+      if (sensor === NO_SENSOR || plan === null) return;
+      const measured = (slot: number): number => block.measures[slot]?.[first + i] ?? Number.NaN;
+      rows.push({ ...made, sensor, plan, measured });
+    }
+    this.#templates.learn({ ...from, line, rows });
   }
+}
+
+/** The rows of a record before they are read; null where the text is not JSON: then it has words. */
+function madeRows({ shaper, context }: Normalizer, json: string, takenAtMs: number): MadeRows | null {
+  let record: unknown;
+  try {
+    record = JSON.parse(json);
+  } catch {
+    return null;
+  }
+  const received = (): Received => ({ received: json, encoding: "utf8", bytes: json.length });
+  const original = { received, textOf: () => "null", json: () => json };
+  const made = shaper?.rowsOf({ record, context, takenAtMs, original });
+  if (made === null || made === undefined) return null;
+  const rows = made.rows.map((shaped) => ({
+    row: shaped.row,
+    textOf: (name: string) => shaped.textOf(name),
+    unitOf: (name: string) => shaped.unitOf?.(name),
+  }));
+  return { rows, filtered: made.filtered };
+}
+
+/** How many fields of the rows of a block could not be read. */
+function badFields(block: ReadingBlock): number {
+  let count = 0;
+  for (const flaw of block.flaws.values()) if (flaw.field !== null) count += flaw.count;
+  return count;
 }
 
 type Refusal = { readonly problem: RowProblem };

@@ -1,6 +1,7 @@
 /** The readings of a line that a template matched, as rows of a block. */
 import { QUOTE } from "../../core/ascii.ts";
-import type { ReadingBlock } from "../../core/reading.ts";
+import { BLOCK_TEXT_LENGTH, type ReadingBlock } from "../../core/reading.ts";
+import { countFiltered } from "../record/shaper.ts";
 import { LEAST_EXTRA_BYTES, type Normalizer } from "../row/normalize.ts";
 import { FINER, REPEATED } from "../row/timestamp.ts";
 import type { Line } from "./line.ts";
@@ -23,18 +24,21 @@ export class RowWriter {
     this.#nowMs = nowMs;
     const { rows } = template;
     // Only the slow path can decide whether longer text is too long.
-    if (line.to - line.from > LEAST_EXTRA_BYTES - template.extraBytes) return false;
+    const length = line.to - line.from;
+    if (length > LEAST_EXTRA_BYTES - template.extraBytes) return false;
+    if (rows.length > 1 && length * rows.length > BLOCK_TEXT_LENGTH) return false;
     if (this.#labels.length < rows.length) this.#labels = new Int32Array(rows.length);
     const labels = this.#labels;
     for (let i = 0; i < rows.length; i++) {
       const label = this.#labelOf(rows[i]!, line, template);
       // Which of two times is meant is asked right after the time was read.
-      if (rows.length > 1 && this.#scan.notes[rows[i]!.time]! & REPEATED) return false;
+      if (rows.length > 1 && noteOf(rows[i]!, this.#scan) & REPEATED) return false;
       if (label < 0) return false;
       labels[i] = label;
     }
     if (rows.length > 1) block.makeRoom(rows.length);
     for (let i = 0; i < rows.length; i++) this.#write(block, line, template, i);
+    if (template.filtered > 0) countFiltered(block, template.filtered);
     return true;
   }
 
@@ -51,9 +55,9 @@ export class RowWriter {
   }
 
   #write(block: ReadingBlock, line: Line, template: LineTemplate, index: number): void {
-    const { values, notes } = this.#scan;
-    const { sensor, time, measures, slots, extra } = template.rows[index]!;
-    const note = time < 0 ? 0 : notes[time]!;
+    const { values } = this.#scan;
+    const { sensor, time, measures, slots, extra, fixed } = template.rows[index]!;
+    const note = noteOf(template.rows[index]!, this.#scan);
     const ms =
       time < 0 ? this.#nowMs : note & REPEATED ? this.#normalizer.settled(block, sensor, values[time]!) : values[time]!;
     const row = block.add(sensor, ms, this.#labels[index]!);
@@ -61,6 +65,7 @@ export class RowWriter {
       const value = values[measures[i]!]!;
       if (!Number.isNaN(value)) block.column(slots[i]!)[row] = value;
     }
+    for (const [slot, value] of fixed) if (!Number.isNaN(value)) block.column(slot)[row] = value;
     if (extra.length > 0 || note & FINER) block.addExtra(row, this.#extraOf(template, index, line));
   }
 
@@ -82,6 +87,10 @@ export class RowWriter {
     }
     return `${text}}`;
   }
+}
+
+function noteOf({ time }: TemplateRow, { notes }: LineScan): number {
+  return time < 0 ? 0 : notes[time]!;
 }
 
 function placeIn(line: Line, { ends }: LineScan, { gap, after }: Place): number {

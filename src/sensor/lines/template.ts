@@ -39,6 +39,8 @@ export type TemplateRow = {
   /** The gaps of its measures, and the slot of each in a block. */
   readonly measures: Int32Array;
   readonly slots: Int32Array;
+  /** Measures that are the same in all lines. */
+  readonly fixed: readonly (readonly [slot: number, value: number])[];
   readonly extra: readonly ExtraPart[];
   /** What precedes the timestamp as it was received, behind all other unknown fields. */
   readonly receivedTime: string;
@@ -50,6 +52,8 @@ const WORD = 8;
 
 export class LineTemplate {
   readonly rows: readonly TemplateRow[];
+  /** How many items of the record the map leaves out. */
+  readonly filtered: number;
   readonly gaps: readonly Gap[];
   /** The template that matched the line after this one the last time: sensors often take turns. */
   next: LineTemplate | null = null;
@@ -62,9 +66,11 @@ export class LineTemplate {
   readonly #starts: Int32Array;
 
   /** `gaps`: in the order of the line, at least one. */
-  constructor(line: Buffer, gaps: readonly Gap[], rows: readonly TemplateRow[]) {
+  constructor(line: Buffer, gaps: readonly Gap[], made: Pick<LineTemplate, "rows" | "filtered">) {
+    const { rows } = made;
     this.gaps = gaps;
     this.rows = rows;
+    this.filtered = made.filtered;
     const parts = [
       ...gaps.map((gap, i) => line.subarray(gaps[i - 1]?.to ?? 0, gap.from)),
       line.subarray(gaps.at(-1)?.to ?? 0),

@@ -5,9 +5,9 @@
 import { CLOSE_BRACE, COMMA, QUOTE, SPACE } from "../../core/ascii.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import type { RecordContext } from "../context.ts";
+import { type AskedValues, askedBy } from "../learn/asked.ts";
+import { type Learnt, templateOf } from "../learn/learn-template.ts";
 import type { Normalizer } from "../row/normalize.ts";
-import { askedBy } from "./asked.ts";
-import { type Learnt, templateOf } from "./learn-template.ts";
 import type { Line } from "./line.ts";
 import { RowWriter } from "./row-writer.ts";
 import { LineScan } from "./scan.ts";
@@ -32,6 +32,7 @@ type Known = {
 };
 
 export class LineTemplates {
+  readonly asked: AskedValues;
   readonly #normalizer: Normalizer;
   readonly #scan: LineScan;
   readonly #rows: RowWriter;
@@ -48,7 +49,8 @@ export class LineTemplates {
 
   constructor(normalizer: Normalizer) {
     const { mapping, timestamps, context } = normalizer;
-    const { idNames, contextNames } = askedBy(mapping);
+    this.asked = askedBy(mapping);
+    const { idNames, contextNames } = this.asked;
     this.#normalizer = normalizer;
     this.#scan = new LineScan(timestamps, mapping.absent);
     this.#rows = new RowWriter(normalizer, this.#scan);

@@ -48,6 +48,7 @@ export function expressionCondition({ text, paths, needs, evaluate }: RecordExpr
   return {
     paths,
     needsThem: needs.length === paths.length,
+    isPresence: false,
     holds: (view, meant) => {
       try {
         return evaluate(view, meant) === true;

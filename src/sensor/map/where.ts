@@ -31,6 +31,8 @@ export type Condition = {
   readonly paths: readonly Path[];
   /** It holds for no record without one of them: that no record has it is a mistake. */
   readonly needsThem: boolean;
+  /** It only asks whether they are null. */
+  readonly isPresence: boolean;
   /** Throws an Unreadable where it cannot be known. */
   readonly holds: (view: Readable, meant: Meant) => boolean;
 };
@@ -39,7 +41,8 @@ export function fieldCondition(path: Path, test: FieldTest): Condition {
   const tests = testsOf(test);
   // Undefined is not equal to anything, and like nothing.
   const needsThem = !tests.every((holds) => holds(undefined));
-  return { paths: [path], needsThem, holds: (view) => tests.every((holds) => holds(view.valueOf(path))) };
+  const isPresence = Object.entries(test).every(([key, wanted]) => key === "exists" || wanted === undefined);
+  return { paths: [path], needsThem, isPresence, holds: (view) => tests.every((holds) => holds(view.valueOf(path))) };
 }
 
 type Holds = (value: unknown) => boolean;

@@ -9,7 +9,7 @@ import { JsonText } from "./json-text.ts";
 import { Layer } from "./layer.ts";
 
 /** RFC 8428, 4.5.3: a smaller time is relative to now. */
-const ABSOLUTE_SINCE = 2 ** 28;
+export const ABSOLUTE_SINCE = 2 ** 28;
 /** RFC 8428, 4.4: the newest version that is known. */
 const VERSION = 10;
 const KNOWN = new Set(["bn", "bt", "bu", "bv", "bs", "bver", "n", "u", "v", "vs", "vb", "vd", "s", "t", "ut"]);
@@ -46,7 +46,7 @@ function problemOf(entry: Entry): string | null {
     if (entry[key] !== undefined && typeof entry[key] !== "string") return `${key} is not text`;
   }
   for (const key of ["bt", "bv", "bs", "t", "s", "ut"]) {
-    if (entry[key] !== undefined && typeof entry[key] !== "number") return `${key} is not a number`;
+    if (entry[key] !== undefined && !Number.isFinite(entry[key])) return `${key} is not a number`;
   }
   const { bver } = entry;
   if (bver !== undefined && !(typeof bver === "number" && bver <= VERSION)) {
@@ -139,7 +139,7 @@ class Pack {
     const isAbsolute = time >= ABSOLUTE_SINCE;
     if (isAbsolute && this.#base.bt === 0) return this.#json.at([i, "t"]);
     // The sum of two decimals has digits that neither of them had.
-    return String(Number((isAbsolute ? time : this.#nowMs / 1_000 + time).toFixed(6)));
+    return jsonOf(Number((isAbsolute ? time : this.#nowMs / 1_000 + time).toFixed(6)));
   }
 
   #valueOf(entry: Entry, i: number): string {
@@ -152,8 +152,8 @@ class Pack {
   #plus(entry: Entry, i: number, key: "v" | "s"): string {
     const base = key === "v" ? this.#base.bv : this.#base.bs;
     const own = entry[key];
-    if (own !== undefined && (base === 0 || typeof own !== "number")) return this.#json.at([i, key]);
-    return String(Number((base + numberOr(own, 0)).toPrecision(15)));
+    if (own !== undefined && (base === 0 || !Number.isFinite(own))) return this.#json.at([i, key]);
+    return jsonOf(Number((base + numberOr(own, 0)).toPrecision(15)));
   }
 }
 
@@ -164,6 +164,11 @@ const OWN = ["n", "v", "vs", "vb", "vd", "s", "t", "u", "ut"] as const;
 function nameOf({ n }: Entry): string {
   if (typeof n !== "string" || n === "") return "value";
   return n === "t" || n === "bn" ? `${n}_` : n;
+}
+
+/** Two numbers that JSON has may have a sum that it has not. */
+function jsonOf(sum: number): string {
+  return Number.isFinite(sum) ? String(sum) : `${sum < 0 ? "-" : ""}1e999`;
 }
 
 function numberOr(value: unknown, other: number): number {

@@ -62,6 +62,10 @@ export class ShapedRow {
     return member?.without(this.row[name], origin.read) ?? "null";
   }
 
+  get unitOf(): Original["unitOf"] | null {
+    return this.#view.item.unitOf;
+  }
+
   original(received: Original["received"]): Original {
     const { unitOf } = this.#view.item;
     const textOf = (name: string): string => this.textOf(name);

@@ -110,6 +110,24 @@ export class Shaper {
     return wide.take(block, { quantity: view.valueOf(wide.rule.name), value, row, original, takenAtMs });
   }
 
+  /**
+   * The rows of a record all of which is readings, or is left out, before they are read; and how many of its items are left out.
+   * Null for any other record.
+   */
+  rowsOf(input: ShapingInput): { readonly rows: readonly ShapedRow[]; readonly filtered: number } | null {
+    const fanned = this.#items(input);
+    if (!("items" in fanned)) return null;
+    const { items, deadEnds } = fanned;
+    const rows: ShapedRow[] = [];
+    for (const item of items) {
+      const view = this.#viewOf(item, input.context);
+      const verdict = this.#verdict(view);
+      if (verdict === null) rows.push(new ShapedRow(view, this.#shape, this.#sink));
+      else if (verdict !== "filtered") return null;
+    }
+    return { rows, filtered: items.length + deadEnds.length - rows.length };
+  }
+
   #items(input: ShapingInput): FannedOut | RowProblem {
     const { each, isSenml } = this.#shape;
     const { record, original } = input;
@@ -164,7 +182,7 @@ function refused(block: ReadingBlock, { takenAtMs, original }: ShapingInput, pro
   return false;
 }
 
-function countFiltered(block: ReadingBlock, count: number): void {
+export function countFiltered(block: ReadingBlock, count: number): void {
   block.addFlaw({ reason: "filtered", field: null, detail: 'the map\'s "where" leaves out records', count });
 }
 

@@ -168,7 +168,8 @@ function isPlainWord(word: string): boolean {
   return word !== "" && Number.isNaN(Number(word));
 }
 
-function adjustment(linear: Linear | null, absent: AbsentValues) {
+/** See `adjust` of a measure. */
+export function adjustment(linear: Linear | null, absent: AbsentValues) {
   const isSame = linear === null || (linear.scale === 1 && linear.offset === 0);
   if (isSame && absent.size === 0) return null;
   return (value: number): number => {

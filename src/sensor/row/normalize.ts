@@ -71,7 +71,7 @@ export class Normalizer {
   readonly #known: KnownSensors;
   readonly #draft: Draft;
   /** Null where every record is a flat row. */
-  readonly #shaper: Shaper | null;
+  readonly shaper: Shaper | null;
   readonly #repeated: RepeatedTimes;
   readonly #labels: Labels;
   /** When the record that is read arrived. */
@@ -112,7 +112,7 @@ export class Normalizer {
     this.otherNames = new OtherNames(this.mapping);
     const append: RowSink["append"] = (block, row, original) => this.#read(block, row, original);
     const keyOf: RowSink["keyOf"] = (row, original) => this.#keyOf(row, original);
-    this.#shaper = Shaper.of(this.mapping, { append, keyOf, fields, names: this.names });
+    this.shaper = Shaper.of(this.mapping, { append, keyOf, fields, names: this.names });
   }
 
   /** The foreign names of one of our fields, the one that counts most first. */
@@ -168,8 +168,8 @@ export class Normalizer {
    */
   add(block: ReadingBlock, row: ForeignRow, takenAtMs: number, original: Original): boolean {
     this.#takenAtMs = takenAtMs;
-    if (this.#shaper !== null)
-      return this.#shaper.add(block, { record: row, context: this.context, takenAtMs, original });
+    if (this.shaper !== null)
+      return this.shaper.add(block, { record: row, context: this.context, takenAtMs, original });
     const problem = this.#read(block, row, original);
     if (problem === null) return this.#draft.problems.size === 0;
     block.addMalformed(takenAtMs, { ...problem, ...original.received() });
@@ -179,7 +179,7 @@ export class Normalizer {
   /** Appends the readings of one record, all to this block: as many as the map makes of it, none where it leaves it out. Returns as `add`. */
   addRecord(block: ReadingBlock, record: unknown, takenAtMs: number, original: Original): boolean {
     this.#takenAtMs = takenAtMs;
-    if (this.#shaper !== null) return this.#shaper.add(block, { record, context: this.context, takenAtMs, original });
+    if (this.shaper !== null) return this.shaper.add(block, { record, context: this.context, takenAtMs, original });
     if (isObject(record)) return this.add(block, record, takenAtMs, original);
     block.addMalformed(takenAtMs, { ...notAnObject(record), ...original.received() });
     return false;
@@ -187,7 +187,7 @@ export class Normalizer {
 
   /** Rows that are joined to readings of several quantities; null where the map says nothing of that. */
   get wide(): WideJoin | null {
-    return this.#shaper?.wide ?? null;
+    return this.shaper?.wide ?? null;
   }
 
   /** Appends a reading, or nothing and says why. */

@@ -2,7 +2,7 @@
  * Unknown fields of a reading, as parts of the line that they came from: a run of neighbours is one part, which is cut out of a
  * later line as it is, whatever changed in it.
  */
-import type { ExtraPart, Gap, Place } from "./template.ts";
+import type { ExtraPart, Gap, Place } from "../lines/template.ts";
 
 type Span = { readonly from: number; readonly to: number };
 

@@ -1,6 +1,6 @@
 /** Where every value of a line is, at any depth, without reading it. */
 import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET } from "../../core/ascii.ts";
-import { skipBlanks, textEnd, valueEnd } from "./spans.ts";
+import { skipBlanks, textEnd, valueEnd } from "../lines/spans.ts";
 
 /** A value in the text of a line, `[from, to)`, with what is in it. */
 export type ValueNode = {

@@ -3,27 +3,36 @@
  * in place of each value: a field whose text is a mark is that value, and one whose text has marks in it is made of these values.
  * This is right where shaping does not look at the values themselves; those that a map asks for (`asked`) are not marked.
  */
-import { QUOTE } from "../../core/ascii.ts";
+import { LOWER_N, QUOTE } from "../../core/ascii.ts";
+import { keyOf } from "../lines/line-object.ts";
+import { canVary } from "../lines/scan.ts";
 import type { Segment } from "../map/path.ts";
 import type { ForeignRow } from "../row/foreign-row.ts";
-import { keyOf } from "./line-object.ts";
-import { canVary } from "./scan.ts";
+import type { AskedValues } from "./asked.ts";
 import { type ValueNode, valueTree } from "./tree.ts";
 
 /** A row that a record became, before it is read. */
-export type ShapedRow = { readonly row: ForeignRow; readonly textOf: (name: string) => string };
+export type MadeRow = {
+  readonly row: ForeignRow;
+  readonly textOf: (name: string) => string;
+  readonly unitOf: (name: string) => string | undefined;
+};
+export type MadeRows = { readonly rows: readonly MadeRow[]; readonly filtered: number };
 /** The rows of the record that a JSON text is; null where it is not a good record. */
-export type Shape = (text: string) => readonly ShapedRow[] | null;
+export type Shape = (text: string) => MadeRows | null;
 
 /** What a field is made of: JSON text, and values of the line as they are there. */
 export type FieldSource = readonly (string | ValueNode)[];
 
 export type Provenance = {
-  readonly rows: readonly (ShapedRow & { readonly fields: ReadonlyMap<string, FieldSource> })[];
+  readonly rows: readonly (MadeRow & { readonly fields: ReadonlyMap<string, FieldSource> })[];
+  readonly filtered: number;
   /** Of the values of the line, those that may be others in other lines, in its order. */
   readonly free: readonly ValueNode[];
-  /** Whether they may be null there. */
-  readonly isNullable: boolean;
+  /** Of these, those that must not be null there. */
+  readonly present: ReadonlySet<ValueNode>;
+  /** The one time of a pack of SenML: a number that is no time relative to now. */
+  readonly packTime: ValueNode | null;
 };
 
 /** So many digits are in no line by chance. With the number of a value behind it, it is an integer that a double holds. */
@@ -31,26 +40,26 @@ const MARK = "8046527190";
 const MARKS_MOST = 99_999;
 const MARKED = new RegExp(`"?${MARK}(\\d{5})"?`, "g");
 
-/** Null where it cannot be known. `asked`: paths from any object in the line. */
-export function provenanceOf(line: Buffer, asked: readonly (readonly Segment[])[], shape: Shape): Provenance | null {
-  const marked = MarkedLine.of(line, asked);
-  const rows = shape(line.toString("utf8"));
-  const markedRows = marked === null ? null : shape(marked.text);
-  if (marked === null || rows === null || markedRows === null || rows.length !== markedRows.length) return null;
-  const withFields: Provenance["rows"][number][] = [];
-  for (const [i, shaped] of rows.entries()) {
-    const fields = fieldsOf(marked, shaped, markedRows[i]);
-    if (fields === null) return null;
-    withFields.push({ ...shaped, fields });
+/** Null where it cannot be known. */
+export function provenanceOf(line: Buffer, asked: AskedValues, shape: Shape): Provenance | null {
+  const marked = asked.isKnown ? MarkedLine.of(line, asked) : null;
+  if (marked === null) return null;
+  const made = shape(line.toString("utf8"));
+  const other = shape(marked.text);
+  if (made === null || other === null || made.rows.length !== other.rows.length || made.filtered !== other.filtered) {
+    return null;
   }
-  return { rows: withFields, free: marked.leaves, isNullable: haveSameNames(rows, shape(marked.textOfNulls)) };
+  const rows: Provenance["rows"][number][] = [];
+  for (const [i, row] of made.rows.entries()) {
+    const fields = fieldsOf(marked, row, other.rows[i]);
+    if (fields === null) return null;
+    rows.push({ ...row, fields });
+  }
+  return { rows, filtered: made.filtered, ...marked.varying };
 }
 
 /** The same where the line is a flat row: every field is a value of it. */
-export function flatProvenance(
-  line: Buffer,
-  row: ForeignRow,
-): { readonly fields: ReadonlyMap<string, FieldSource>; readonly free: readonly ValueNode[] } | null {
+export function flatProvenance(line: Buffer, asked: AskedValues, row: ForeignRow): Provenance | null {
   const root = treeOf(line);
   if (root === null) return null;
   const fields = new Map<string, FieldSource>();
@@ -59,29 +68,45 @@ export function flatProvenance(
     if (node === undefined) return null;
     fields.set(name, [node]);
   }
-  return { fields, free: freeOf(line, root, () => false) };
+  const made = { row, fields, textOf: () => "null", unitOf: () => undefined };
+  return { rows: [made], filtered: 0, ...freeOf(line, root, asked) };
 }
 
 function treeOf(line: Buffer): ValueNode | null {
   return valueTree(line.toString("latin1"), (from, to) => keyOf(line.toString("utf8", from, to)));
 }
 
-/** The values that can be others. `isLeftOut`: of a value and of all in it, by its path. */
-function freeOf(line: Buffer, root: ValueNode, isLeftOut: (path: readonly string[]) => boolean): ValueNode[] {
+type Varying = Pick<Provenance, "free" | "present" | "packTime">;
+
+function freeOf(line: Buffer, root: ValueNode, asked: AskedValues): Varying {
   const free: ValueNode[] = [];
+  const present = new Set<ValueNode>();
+  let packTime: ValueNode | null = null;
+  const times = asked.isSenml ? timesOf(root) : 0;
   const walk = (node: ValueNode, path: readonly string[]): void => {
-    if (isLeftOut(path)) return;
-    if (node.parts === null && canVary(line, node)) free.push(node);
+    // An item of an array that is neither an object nor an array has the name `value`.
+    const names = node.parts === null ? [path, [...path, "value"]] : [path];
+    const isAmong = (all: AskedValues["values"]): boolean =>
+      all.some((segments) => names.some((each) => endsWith(each, segments)));
+    if (isAmong(asked.values)) return;
+    const packKey = asked.isSenml && path.length === 2 ? (path[1] ?? "") : "";
+    if (isAskedBySenml(packKey, times)) return;
+    if (packKey === "bt" || packKey === "t") packTime = node;
     for (const [key, part] of node.parts ?? []) walk(part, [...path, key]);
+    if (node.parts !== null || !canVary(line, node)) return;
+    const isPresence = isAmong(asked.presences);
+    if (isPresence && line[node.from] === LOWER_N) return;
+    if (isPresence) present.add(node);
+    free.push(node);
   };
   walk(root, []);
-  return free;
+  return { free, present, packTime };
 }
 
 function fieldsOf(
   marked: MarkedLine,
-  { row, textOf }: ShapedRow,
-  other: ShapedRow | undefined,
+  { row, textOf }: MadeRow,
+  other: MadeRow | undefined,
 ): ReadonlyMap<string, FieldSource> | null {
   const names = Object.keys(row);
   if (other === undefined || !isSameList(names, Object.keys(other.row))) return null;
@@ -99,11 +124,6 @@ function fieldsOf(
   return fields;
 }
 
-function haveSameNames(rows: readonly ShapedRow[], others: readonly ShapedRow[] | null): boolean {
-  if (others === null || others.length !== rows.length) return false;
-  return rows.every(({ row }, i) => isSameList(Object.keys(row), Object.keys(others[i]?.row ?? {})));
-}
-
 function isSameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((one, i) => one === b[i]);
 }
@@ -111,28 +131,26 @@ function isSameList(a: readonly string[], b: readonly string[]): boolean {
 /** A line, and the same one with marks. */
 class MarkedLine {
   readonly text: string;
-  /** The values that have marks, in the order of the line. */
-  readonly leaves: readonly ValueNode[];
+  /** `free` has marks. */
+  readonly varying: Varying;
   readonly #line: Buffer;
-  readonly #root: ValueNode;
   readonly #marks: ReadonlyMap<ValueNode, string>;
   readonly #parents = new Map<ValueNode, ValueNode>();
 
-  static of(line: Buffer, asked: readonly (readonly Segment[])[]): MarkedLine | null {
+  static of(line: Buffer, asked: AskedValues): MarkedLine | null {
     if (line.includes(MARK)) return null;
     const root = treeOf(line);
     if (root === null) return null;
     const marked = new MarkedLine(line, root, asked);
-    return marked.leaves.length > MARKS_MOST ? null : marked;
+    return marked.varying.free.length > MARKS_MOST ? null : marked;
   }
 
-  private constructor(line: Buffer, root: ValueNode, asked: readonly (readonly Segment[])[]) {
+  private constructor(line: Buffer, root: ValueNode, asked: AskedValues) {
+    this.varying = freeOf(line, root, asked);
+    const { free } = this.varying;
     this.#line = line;
-    this.#root = root;
-    const leaves = freeOf(line, root, (path) => asked.some((segments) => endsWith(path, segments)));
-    this.leaves = leaves;
     this.#addParents(root);
-    this.#marks = new Map(leaves.map((leaf, i) => [leaf, markOf(line, leaf, i)]));
+    this.#marks = new Map(free.map((leaf, i) => [leaf, markOf(line, leaf, i)]));
     this.text = this.#between(root, (leaf) => this.#marks.get(leaf) ?? "");
   }
 
@@ -143,16 +161,12 @@ class MarkedLine {
     }
   }
 
-  get textOfNulls(): string {
-    return this.#between(this.#root, () => "null");
-  }
-
   /** Of a field that is `marked` in the marked line and `real` in the other. Null where the one does not follow from the other. */
   sourceOf(marked: string, real: string): FieldSource | null {
     const source: (string | ValueNode)[] = [];
     let at = 0;
     for (const { 0: mark, 1: number, index } of marked.matchAll(MARKED)) {
-      const leaf = this.leaves[Number(number)];
+      const leaf = this.varying.free[Number(number)];
       // Only a part of a text was taken.
       if (leaf === undefined || this.#marks.get(leaf) !== mark) return null;
       if (index > at) source.push(marked.slice(at, index));
@@ -184,8 +198,9 @@ class MarkedLine {
     const line = this.#line;
     let text = "";
     let at = from;
-    for (let i = firstFrom(this.leaves, from); i < this.leaves.length; i++) {
-      const leaf = this.leaves[i];
+    const { free } = this.varying;
+    for (let i = firstFrom(free, from); i < free.length; i++) {
+      const leaf = free[i];
       if (leaf === undefined || leaf.to > to) break;
       text += line.toString("utf8", at, leaf.from) + textOf(leaf);
       at = leaf.to;
@@ -209,6 +224,21 @@ function firstFrom(leaves: readonly ValueNode[], position: number): number {
 function endsWith(path: readonly string[], segments: readonly Segment[]): boolean {
   const before = path.length - segments.length;
   return segments.length > 0 && before >= 0 && segments.every((segment, i) => path[before + i] === String(segment));
+}
+
+/** In a pack of SenML, all but values: what an entry says of them, and of others, is not theirs alone. */
+function isAskedBySenml(key: string, times: number): boolean {
+  const isTime = key === "bt" || key === "t";
+  return isTime ? times !== 1 : /^(?:bn|bu|bv|bs|bver|n|u|s|ut|.*_)$/.test(key);
+}
+
+/** How many times a pack of SenML has: of several, it matters whether they are the same. */
+function timesOf(pack: ValueNode): number {
+  const entries = pack.parts?.values().toArray() ?? [];
+  return entries.reduce(
+    (sum, { parts }) => sum + Number(parts?.has("bt") === true) + Number(parts?.has("t") === true),
+    0,
+  );
 }
 
 function markOf(line: Buffer, { from }: ValueNode, index: number): string {
