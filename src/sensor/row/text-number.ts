@@ -29,9 +29,10 @@ export function numberInText(text: string, mark: DecimalMark | null): NumberInTe
   return { number: Number(`${sign === "" || sign === "+" ? "" : "-"}${digits}${exponent}`), unit };
 }
 
-const GROUPS = "\\d{1,3}(?:S\\d{3})+";
+/** No writer separates the thousands of a number that begins with 0. */
+const GROUPS = "[1-9]\\d{0,2}(?:S\\d{3})+";
 const BLANKS = "([ \\u00a0\\u2007\\u2009\\u202f'’])";
-const BLANK_GROUPS = new RegExp(`^(\\d{1,3}${BLANKS}\\d{3}(?:\\2\\d{3})*)((?:[.,]\\d*)?)$`, "u");
+const BLANK_GROUPS = new RegExp(`^([1-9]\\d{0,2}${BLANKS}\\d{3}(?:\\2\\d{3})*)((?:[.,]\\d*)?)$`, "u");
 const groups = (separator: string) => GROUPS.replace("S", separator);
 const COMMA_GROUPS = new RegExp(`^${groups(",")}$`);
 const COMMA_GROUPS_POINT = new RegExp(`^${groups(",")}\\.\\d*$`);
