@@ -133,7 +133,8 @@ export class ReadingBlock {
   readonly findings = new Map<number, readonly Finding[]>();
   /** The length of `extra` and of what `malformed` received, in UTF-16 units. */
   textLength = 0;
-  /** A shaper asks its format to look up after each record: until this is false again, the block says that it is full. */
+  /** A format that must know where each record ends: the block then says behind each that it is full (`isPaused`). */
+  pausesAfterRecords = false;
   isPaused = false;
 
   constructor(capacity: number) {

@@ -145,11 +145,12 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
   sqlite: {
     check: parseSqliteUri,
-    open: async (uri, { normalizer, cursor, cwd, once, pollMs, notice }) => {
+    open: async (uri, { normalizer, normalizers, cursor, cwd, once, pollMs, notice }) => {
       const { SqliteTailSource } = await import("./sqlite/tail.ts");
       // The whole table would come again under another spelling of its URI.
       const last = cursor(uri, (other) => isSameTable(uri, other, cwd));
-      return new SqliteTailSource({ uri, normalizer, cursor: last, once, pollMs, notice });
+      const joiner = normalizer.wide === null ? undefined : normalizers.forStream().typed;
+      return new SqliteTailSource({ uri, normalizer, joiner, cursor: last, once, pollMs, notice });
     },
     takes: sameTable,
     taken: "table",

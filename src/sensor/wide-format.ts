@@ -35,9 +35,10 @@ export class WideFormat implements RecordFormat {
       const before = placeOf(inner);
       const sets = this.#normalizers.wide?.sets;
       // The shaper pauses the block behind each record, so that its place is known.
+      block.pausesAfterRecords = true;
       inner.read(block, nowMs);
       isPaused = block.isPaused;
-      block.isPaused = false;
+      block.isPaused = block.pausesAfterRecords = false;
       const { wide } = this.#normalizers;
       if (wide?.isOpen !== true) this.#openAt = null;
       else if (wide.sets !== sets) this.#openAt = before;

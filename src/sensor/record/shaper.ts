@@ -60,7 +60,7 @@ export class Shaper {
 
   /** Returns whether all that is wanted of the record is readings. */
   add(block: ReadingBlock, input: ShapingInput): boolean {
-    if (this.wide !== null) block.isPaused = true;
+    if (block.pausesAfterRecords) block.isPaused = true;
     if (isObject(input.record)) this.#sink.names?.see(input.record);
     for (const maker of this.#shape.makers) maker.refresh(input.takenAtMs);
     const fanned = this.#items(input);

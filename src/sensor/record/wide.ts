@@ -57,6 +57,11 @@ export class WideJoin {
     return this.#rows > 0;
   }
 
+  /** How many rows the open set has. */
+  get rows(): number {
+    return this.#rows;
+  }
+
   /** How many sets were begun: where this changes, the row that was just taken is the first of the one that is open. */
   get sets(): number {
     return this.#sets;

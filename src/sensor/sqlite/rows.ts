@@ -137,15 +137,14 @@ export class SqliteRows {
       named.map(([name, value]) => [name, typeof value === "bigint" ? Number(value) : value]),
     );
     const before = block.count;
-    const isWhole = this.#normalizer.add(block, foreign, nowMs, {
+    const isWhole = this.#normalizer.addRecord(block, foreign, nowMs, {
       received: () => receivedRow(this.#withKey(this.#exact(named, row), row), this.#normalizer.maxLineBytes),
       textOf: (name) => jsonOf(this.#exact(named, row).find(([each]) => each === name)?.[1]),
     });
-    // A map may leave a row out.
-    if (block.count === before) return;
+    // What the map makes of a row may be nothing, or several readings.
+    for (let at = before; at < block.count; at++) this.#nameKey(block, at, row);
+    if (this.#normalizer.mapping.shape !== null || block.count === before) return;
     const sensor = block.sensor[block.count - 1] ?? NO_SENSOR;
-    if (sensor === NO_SENSOR) this.#nameKey(block, row);
-    if (this.#normalizer.mapping.shape !== null) return;
     // A row with a field that cannot be read needs its note: the next one of its identity is read by name as well.
     const plan = !isWhole || row[1] !== null ? null : this.#normalizer.planOfRow(foreign);
     if (plan === null || this.#isSlow(plan)) return;
@@ -172,8 +171,7 @@ export class SqliteRows {
   }
 
   /** So that a person finds it in the table. */
-  #nameKey(block: ReadingBlock, row: ForeignRowValues): void {
-    const at = block.count - 1;
+  #nameKey(block: ReadingBlock, at: number, row: ForeignRowValues): void {
     const malformed = block.malformed.get(at);
     if (malformed === undefined) return;
     const { reason, detail, received, encoding, bytes } = malformed;

@@ -15,13 +15,16 @@
  */
 
 import { statSync } from "node:fs";
+import { parse } from "node:path";
 import { AgentError, codeOf, TransientError, UsageError } from "../../core/errors.ts";
 import type { Problem } from "../../core/problem.ts";
 import { BLOCK_TEXT_LENGTH, type ReadingBlock } from "../../core/reading.ts";
+import type { RecordContext } from "../context.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { Source, Taken } from "../source.ts";
 import { ChangeReports } from "./change-reports.ts";
 import { Follower } from "./follower.ts";
+import { JOINED_READ_ROWS, JoinedRows } from "./joined-rows.ts";
 import type { MarkNames } from "./position.ts";
 import type { Followed } from "./relation.ts";
 import { SqliteRows } from "./rows.ts";
@@ -40,6 +43,8 @@ const MOST_FAILURES = 10;
 export type SqliteTailOptions = {
   readonly uri: string;
   readonly normalizer: Normalizer;
+  /** Another one by the same map, where it joins rows to readings. */
+  readonly joiner?: Normalizer | undefined;
   /** The last committed cursor of this source, or null. */
   readonly cursor: string | null;
   /** End after the last row, instead of waiting for more. */
@@ -62,6 +67,8 @@ export class SqliteTailSource implements Source {
   #readRows: number = READ_ROWS.first;
   readonly #follower: Follower;
   readonly #reports: ChangeReports;
+  /** Null where each row is a reading. */
+  readonly #joined: JoinedRows | null;
   /** More rows are there: the next read only looks whether the last row is as it was. */
   #isMidway = false;
   hasMoved = false;
@@ -93,6 +100,9 @@ export class SqliteTailSource implements Source {
         tryHint: "agent --version",
       });
     this.#follower = follower;
+    this.#joined = options.joiner === undefined ? null : new JoinedRows(options.joiner);
+    options.normalizer.context = contextOf(path, followed);
+    if (options.joiner !== undefined) options.joiner.context = options.normalizer.context;
     this.#reports = new ChangeReports({ uri: this.uri, path }, options.notice);
     this.#checkAtStart();
   }
@@ -100,13 +110,14 @@ export class SqliteTailSource implements Source {
   take(block: ReadingBlock, nowMs: number): Taken {
     if (block.full) return { state: "more" };
     const most = this.#oneByOne > 0 ? READ_ROWS.least : this.#readRows;
-    const room = Math.min(block.capacity - block.count, most);
+    const room = this.#joined === null ? Math.min(block.capacity - block.count, most) : JOINED_READ_ROWS;
     const read = this.#readOrEnd(room, nowMs);
     const rows = this.#rowsOf(read.table);
     const before = block.textLength;
     for (const row of read.rows) rows.append(block, row, nowMs);
+    this.#options.normalizer.wide?.flush(block);
     this.#readRows = rowsOfNextRead(read.rows.length, block.textLength - before, this.#readRows);
-    this.#isMidway = read.rows.length === room;
+    this.#isMidway = read.isMidway;
     if (this.#isMidway) return { state: "more" };
     if (this.#replaced(read.table)) {
       this.#closeTable();
@@ -166,7 +177,7 @@ export class SqliteTailSource implements Source {
     return this.#table;
   }
 
-  #readOrEnd(room: number, nowMs: number): { table: ForeignTable; rows: readonly ForeignRowValues[] } {
+  #readOrEnd(room: number, nowMs: number): Read {
     try {
       const read = this.#read(room, nowMs);
       this.#failures = 0;
@@ -184,28 +195,33 @@ export class SqliteTailSource implements Source {
     }
   }
 
-  #read(room: number, nowMs: number): { table: ForeignTable; rows: readonly ForeignRowValues[] } {
+  #read(room: number, nowMs: number): Read {
     try {
       const table = this.#opened();
       const follower = this.#follower;
-      const { look, rows, next } = table.snapshot(() => {
+      const { look, rows, isMidway, next } = table.snapshot(() => {
         const look = follower.look(table, !this.#isMidway);
-        const rows = table.after(look.from.rowid, room);
-        return { look, rows, next: follower.advanced(table, look, rows) };
+        const all = table.after(look.from.rowid, room);
+        const isMidway = all.length === room;
+        const rows = this.#whole(table, all, { isEnd: !isMidway, mayWait: this.#options.once !== true, nowMs });
+        return { look, rows, isMidway, next: follower.advanced(table, look, rows) };
       });
       // The position changes only now, when nothing can fail any more.
       follower.arrive(next);
       if (this.#reports.report(look, nowMs) || look.hasLearned) this.hasMoved = true;
-      return { table, rows };
+      return { table, rows, isMidway };
     } catch (error) {
       throw this.#trouble(error);
     }
   }
 
+  #whole(...args: Parameters<JoinedRows["whole"]>): readonly ForeignRowValues[] {
+    return this.#joined === null ? args[1] : this.#joined.whole(...args);
+  }
+
   #rowsOf(table: ForeignTable): SqliteRows {
     if (this.#rows === null || this.#schemaOfRows !== table.schema) {
       const { normalizer } = this.#options;
-      if (this.#followed.table !== null) normalizer.context = { "@table": this.#followed.table };
       this.#rows = new SqliteRows(table, normalizer);
       this.#schemaOfRows = table.schema;
     }
@@ -241,6 +257,18 @@ export class SqliteTailSource implements Source {
     if (error instanceof AgentError) return new TransientError(error.message, { tryHint: error.tryHint, cause: error });
     return waitFor(this.#path, readProblem(this.#path, error), error);
   }
+}
+
+type Read = {
+  readonly table: ForeignTable;
+  readonly rows: readonly ForeignRowValues[];
+  /** As many as were asked for: there may be more. */
+  readonly isMidway: boolean;
+};
+
+function contextOf(path: string, { table }: Followed): RecordContext {
+  const file = parse(path).name;
+  return table === null ? { "@file": file } : { "@file": file, "@table": table };
 }
 
 function waitFor(path: string, { kind, reason, tryHint }: Unreadable, cause?: unknown): TransientError {
