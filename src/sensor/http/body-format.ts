@@ -4,7 +4,7 @@ import type { ReadingBlock } from "../../core/reading.ts";
 import { NO_CONTEXT, type RecordContext } from "../context.ts";
 import type { FormatStart, MakeFormat, RecordFormat } from "../format.ts";
 import { InfluxFormat } from "../influx/influx-format.ts";
-import type { Precision } from "../influx/line-protocol.ts";
+import { precisionOf } from "../influx/line-protocol.ts";
 import { LineDecoder } from "../lines/decoder.ts";
 import { NdjsonFormat } from "../lines/ndjson.ts";
 import { templatesOf } from "../lines/templates.ts";
@@ -13,26 +13,46 @@ import type { SourceNormalizers } from "../normalizers.ts";
 import { type FormatSpec, loadFormat } from "../open-format.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import { joining } from "../wide-format.ts";
-import type { BodyKind } from "./body-kind.ts";
+import type { RequestHead } from "./admission.ts";
+import { type BodyKind, bodyKindOf } from "./body-kind.ts";
 import { JsonValues } from "./json-values.ts";
 import type { PartTaken } from "./keys.ts";
+import { kindOfPath } from "./paths.ts";
 import { appendScalar } from "./scalar-record.ts";
+import type { HttpUri } from "./uri.ts";
 
 export type Body = { readonly bytes: Buffer; readonly context: RecordContext; readonly start: PartTaken | null };
 
+/** Ours by their kind, others by what is said of them. */
+export type BodySpec = Exclude<BodyKind, "csv" | "tsv"> | "points" | FormatSpec;
+
 export class BodyFormats {
   readonly #normalizers: SourceNormalizers;
+  readonly #at: HttpUri;
   readonly #loaded = new Map<string, MakeFormat>();
 
-  constructor(normalizers: SourceNormalizers) {
+  constructor(normalizers: SourceNormalizers, at: HttpUri) {
     this.#normalizers = normalizers;
+    this.#at = at;
   }
 
-  points(body: Body, precision: Precision): RecordFormat {
+  specOf(head: RequestHead, bytes: Buffer): BodySpec {
+    const { path, format, specOf } = this.#at;
+    if (kindOfPath(head.path, path)?.kind === "points" && typeof format === "string") return "points";
+    if (typeof format === "object") return format.name === "influx" ? "points" : format;
+    const kind = format === "auto" ? bodyKindOf(head, bytes) : format;
+    return kind === "csv" || kind === "tsv" ? specOf(kind) : kind;
+  }
+
+  /** A format that is an object was loaded before. */
+  open(spec: BodySpec, { query }: RequestHead, body: Body): RecordFormat {
+    if (typeof spec === "object") return this.#others(body, spec);
+    if (spec !== "points") return this.#records(body, spec);
+    const precision = precisionOf(new URLSearchParams(query).get("precision")) ?? "ns";
     return this.#begin(body, ({ typed }, start) => new InfluxFormat(typed, precision, start));
   }
 
-  records(body: Body, kind: Exclude<BodyKind, "csv" | "tsv">): RecordFormat {
+  #records(body: Body, kind: Exclude<BodyKind, "csv" | "tsv">): RecordFormat {
     const { bytes } = body;
     if (kind === "ndjson") return this.#begin(body, ({ typed }, start) => new NdjsonFormat(typed, start));
     // Every value of a form is a text.
@@ -42,13 +62,12 @@ export class BodyFormats {
     return this.#begin(body, ({ typed }, start) => new ValuesFormat(bytes, typed, kind, start));
   }
 
-  /** Before `others` with this format. */
   async load(spec: FormatSpec): Promise<void> {
     if (!this.#loaded.has(spec.name)) this.#loaded.set(spec.name, await loadFormat(spec));
   }
 
   /** Formats that every source has. */
-  others(body: Body, { name }: FormatSpec): RecordFormat {
+  #others(body: Body, { name }: FormatSpec): RecordFormat {
     const make = this.#loaded.get(name);
     if (make === undefined) throw new Error(`the format "${name}" is not loaded`);
     return begun(body, (start) => make(this.#normalizers, start));

@@ -10,6 +10,8 @@ export const HTTP_LIMITS = {
   idleMs: 30_000,
   /** A sender waits at most this long for the commit; then it is asked to come again. */
   answerMs: 30_000,
+  /** Or this long, where nothing of it is taken because nothing can be kept. */
+  untakenMs: 5_000,
   /** Bodies that are in memory, of all sources at one address, in multiples of the largest that is taken. */
   waitingBodies: 2,
   /** Requests whose body is complete and whose answer is due. */

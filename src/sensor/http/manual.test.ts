@@ -54,12 +54,13 @@ function shown(reading: BlockReading): object {
 
 test("the page has examples, and the limits as they are", () => {
   expect(EXAMPLES.length).toBeGreaterThan(4);
-  const { connections, waitingRequests, headBytes, idleMs, answerMs, headMs, bodyMs } = HTTP_LIMITS;
+  const { connections, waitingRequests, headBytes, idleMs, answerMs, headMs, bodyMs, untakenMs } = HTTP_LIMITS;
   for (const said of [
     `${connections} connections, ${waitingRequests} requests that wait`,
     `at most ${headBytes / 1_024} KiB`,
     `closed after ${idleMs / 1_000} s`,
     `at most ${answerMs / 1_000} s for the commit`,
+    `it waits ${untakenMs / 1_000} s`,
     `took more than ${headMs / 1_000} s, or the request more than ${bodyMs / 1_000} s`,
     `for ${KEY_LIMITS.ms / 3_600_000} hours, the last ${KEY_LIMITS.keys.toLocaleString("en")}`,
     `1 to ${KEY_LIMITS.characters} visible characters`,

@@ -109,15 +109,18 @@ test("bodies that wait hold a stated number of bytes", async () => {
   expect((await post(url, body))[0]).toBe(200);
 });
 
-test("when nothing can be kept for a while, a new sender hears it at once", async () => {
-  const { rig, url } = await started({ limits: { stalledMs: -1, answerMs: 200 } });
+test("when nothing can be kept, a sender hears it soon, and the next ones at once, until readings are taken again", async () => {
+  let now = 0;
+  const { rig, url } = await started({ limits: { untakenMs: 20, answerMs: 60_000 }, running: () => now });
   rig.isRunning = false;
-  const first = post(url, LINE);
-  let second: Awaited<ReturnType<typeof post>>;
-  do second = await post(url, LINE);
-  while (second[1]?.includes("disk") === false);
-  expect(second).toEqual([503, expect.stringContaining("its disk or its buffer is full")]);
-  expect((await first)[0]).toBe(503);
+  now += 5_000;
+  const full: [number, string] = [503, expect.stringContaining("its disk or its buffer is full")];
+  expect(await post(url, LINE)).toEqual(full);
+  expect(await post(url, "")).toEqual(full);
+  rig.isRunning = true;
+  rig.turn();
+  expect(await post(url, LINE)).toEqual([200, undefined]);
+  expect(rig.readings.length).toBe(1);
 });
 
 test("a head or a body that does not come to its end in time ends the connection", async () => {

@@ -5,19 +5,16 @@
 import { TransientError } from "../../core/errors.ts";
 import type { Problem } from "../../core/problem.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
-import type { RecordFormat } from "../format.ts";
 import { precisionOf } from "../influx/line-protocol.ts";
 import type { SourceNormalizers } from "../normalizers.ts";
-import type { FormatSpec } from "../open-format.ts";
 import type { Source, Taken } from "../source.ts";
 import { fieldOf, type RequestHead, refusalOfHead } from "./admission.ts";
-import { type Body, BodyFormats } from "./body-format.ts";
-import { type BodyKind, bodyKindOf } from "./body-kind.ts";
+import { BodyFormats } from "./body-format.ts";
 import { HttpFigures } from "./figures.ts";
 import { hashOf, isKey, KEY_LIMITS, KeyBook } from "./keys.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
 import { addressFor, type Endpoint, type HttpAddress, type PostedRequest } from "./listener.ts";
-import { badPrecision, kindOfPath, NO_CONTENT, NOTHING_TO_DO, type PathKind } from "./paths.ts";
+import { badPrecision, kindOfPath, NO_CONTENT, NOTHING_TO_DO } from "./paths.ts";
 import { type HttpReply, keptReply, later, refusal } from "./reply.ts";
 import { RequestContexts } from "./request-context.ts";
 import type { HttpUri } from "./uri.ts";
@@ -35,9 +32,6 @@ export type HttpSourceOptions = {
   readonly running?: () => number;
   readonly limits?: HttpLimits;
 };
-
-/** Ours by their kind, others by what is said of them. */
-type BodySpec = Exclude<BodyKind, "csv" | "tsv"> | "points" | FormatSpec;
 
 const LISTEN_EVERY_MS = 1_000;
 
@@ -60,6 +54,8 @@ export class HttpSource implements Source, Endpoint {
   /** By key: in the queue, or taken. */
   readonly #byKey = new Map<string, WaitingRequest>();
   #takenAtMs: number;
+  /** A request was given up since then. */
+  #gaveUp = false;
   #listenAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: HttpSourceOptions) {
@@ -71,7 +67,7 @@ export class HttpSource implements Source, Endpoint {
     this.#limits = options.limits ?? HTTP_LIMITS;
     this.#running = options.running ?? (() => performance.now());
     this.#takenAtMs = this.#running();
-    this.#formats = new BodyFormats(normalizers);
+    this.#formats = new BodyFormats(normalizers, options.at);
     this.#contexts = new RequestContexts(normalizers.typed.mapping);
     this.#keys = new KeyBook(options.state);
     this.#address = addressFor(options.at, this, this.#limits);
@@ -94,6 +90,7 @@ export class HttpSource implements Source, Endpoint {
 
   take(block: ReadingBlock, nowMs: number): Taken {
     this.#takenAtMs = this.#running();
+    this.#gaveUp = false;
     this.#listen();
     const before = block.count;
     const { capacity } = block;
@@ -162,7 +159,7 @@ export class HttpSource implements Source, Endpoint {
   }
 
   answerOf(head: RequestHead): HttpReply | null {
-    const kind = this.#kindOf(head);
+    const kind = kindOfPath(head.path, this.#options.at.path)?.kind;
     if (kind === "ping") return NO_CONTENT;
     const { token, maxBodyBytes } = this;
     const { takesGet } = this.#options.at;
@@ -174,8 +171,7 @@ export class HttpSource implements Source, Endpoint {
     if (kind === "points" && precisionOf(given) === null) return badPrecision(given ?? "");
     const key = head.headers["idempotency-key"];
     if (key !== undefined && (typeof key !== "string" || !isKey(key))) return BAD_KEY;
-    const isStalled = this.#queue.length > 0 && this.#running() - this.#takenAtMs > this.#limits.stalledMs;
-    return isStalled ? STALLED : null;
+    return (this.#queue.length > 0 || this.#gaveUp) && this.#isStalled ? STALLED : null;
   }
 
   posted(request: PostedRequest): void {
@@ -196,7 +192,7 @@ export class HttpSource implements Source, Endpoint {
 
   /** Never throws. */
   async #post(request: PostedRequest, head: RequestHead, bytes: Buffer): Promise<void> {
-    const spec = this.#specOf(head, bytes);
+    const spec = this.#formats.specOf(head, bytes);
     if (typeof spec === "object") await this.#formats.load(spec);
     const isPoints = spec === "points";
     const refuse = (reply: HttpReply): void => {
@@ -211,37 +207,21 @@ export class HttpSource implements Source, Endpoint {
     if (hash !== undefined && hash !== key?.hash) return refuse(OTHER_BODY);
     if (same !== undefined) return same.join(request);
     if (known !== null && known.part === null) return refuse(isPoints ? NO_CONTENT : keptReply(known, true));
+    const { untakenMs, answerMs } = this.#limits;
+    const sinceMs = this.#running();
     const body = { bytes, context: this.#contexts.of(head), start: known?.part ?? null };
     const waiting = new WaitingRequest({
       request,
-      format: this.#formatOf(spec, head, body),
+      format: this.#formats.open(spec, head, body),
       key,
       isPoints,
       before: known,
-      lateMs: this.#limits.answerMs,
-      late: (late) => this.#giveUp(late),
+      lateMs: Math.min(untakenMs, answerMs),
+      late: (late) => this.#checkLate(late, this.#running() - sinceMs),
     });
     if (key !== null) this.#byKey.set(key.key, waiting);
     this.#queue.push(waiting);
     this.onReady?.();
-  }
-
-  #kindOf({ path }: RequestHead): PathKind {
-    return kindOfPath(path, this.#options.at.path)?.kind ?? "records";
-  }
-
-  #specOf(head: RequestHead, bytes: Buffer): BodySpec {
-    const { format, specOf } = this.#options.at;
-    if (this.#kindOf(head) === "points" && typeof format === "string") return "points";
-    if (typeof format === "object") return format.name === "influx" ? "points" : format;
-    const kind = format === "auto" ? bodyKindOf(head, bytes) : format;
-    return kind === "csv" || kind === "tsv" ? specOf(kind) : kind;
-  }
-
-  #formatOf(spec: BodySpec, { query }: RequestHead, body: Body): RecordFormat {
-    if (typeof spec === "object") return this.#formats.others(body, spec);
-    if (spec !== "points") return this.#formats.records(body, spec);
-    return this.#formats.points(body, precisionOf(new URLSearchParams(query).get("precision")) ?? "ns");
   }
 
   #listen(): void {
@@ -254,10 +234,24 @@ export class HttpSource implements Source, Endpoint {
     if (refused !== null) throw new TransientError(refused, { tryHint: "ss -ltnp" });
   }
 
-  /** The sender has waited for long enough. What is in a block will be committed all the same. */
-  #giveUp(waiting: WaitingRequest): void {
+  /** Asked to take, the agent has not come for a while: its disk or its buffer is full. */
+  get #isStalled(): boolean {
+    return this.#running() - this.#takenAtMs > this.#limits.stalledMs;
+  }
+
+  /** What is in a block will be committed all the same, whatever the sender hears. */
+  #checkLate(waiting: WaitingRequest, waitedMs: number): void {
+    const { answerMs, untakenMs } = this.#limits;
+    const { isBegun } = waiting;
+    const leftMs = answerMs - waitedMs;
+    if (leftMs > 1 && (isBegun || !this.#isStalled)) {
+      waiting.lateAgain(Math.min(leftMs, untakenMs));
+      return;
+    }
     waiting.answer(STALLED);
-    if (!waiting.isBegun) this.#drop(waiting);
+    if (isBegun) return;
+    this.#gaveUp = true;
+    this.#drop(waiting);
   }
 
   /** Nothing of it was taken. */

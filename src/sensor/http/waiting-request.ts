@@ -24,7 +24,8 @@ export class WaitingRequest {
   #filtered = 0;
   readonly #requests: PostedRequest[];
   readonly #format: RecordFormat;
-  readonly #timer: Timer;
+  readonly #late: () => void;
+  #timer: Timer;
 
   /** `lateMs`: after it `late` is called, once, unless the request is over. */
   constructor(options: {
@@ -47,7 +48,15 @@ export class WaitingRequest {
       this.#malformed = options.before.malformed;
       this.#filtered = options.before.filtered;
     }
-    this.#timer = setTimeout(() => options.late(this), options.lateMs);
+    this.#late = () => options.late(this);
+    this.#timer = setTimeout(this.#late, options.lateMs);
+    this.#timer.unref();
+  }
+
+  /** Calls `late` once more, so much later. */
+  lateAgain(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#late, ms);
     this.#timer.unref();
   }
 
