@@ -37,6 +37,7 @@ type Case = {
 const SIMULATED = `simulator:?sensors=${SENSORS}&rate=max&count=${ROWS}&seed=1`;
 const lines = join(folder, "readings.ndjson");
 const table = join(folder, "field.db");
+const csv = join(folder, "readings.csv");
 
 /** A command as a whole process: start-up, work and end. */
 async function measure(command: readonly string[], options: { stdin?: string; env?: object; stored?: string } = {}) {
@@ -128,6 +129,24 @@ async function prepare(): Promise<void> {
   const written = Bun.spawnSync([...simulate, "--count", `${ROWS}`], { stdout: Bun.file(lines), stderr: "inherit" });
   if (written.exitCode !== 0) throw new Error("Cannot make the readings");
   await measure([...simulate, "--count", `${ROWS}`, "--out", `sqlite:${table}`]);
+  await writeCsv();
+}
+
+/** The same readings as CSV, with the columns of the first one. */
+async function writeCsv(): Promise<void> {
+  const readings = (await Bun.file(lines).text()).trimEnd().split("\n");
+  const names = Object.keys(JSON.parse(readings[0] ?? "{}"));
+  const cell = (value: unknown): string => {
+    const text = value === null || value === undefined ? "" : String(value);
+    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const out = Bun.file(csv).writer();
+  out.write(`${names.join(",")}\n`);
+  for (const line of readings) {
+    const reading: Record<string, unknown> = JSON.parse(line);
+    out.write(`${names.map((name) => cell(reading[name])).join(",")}\n`);
+  }
+  await out.end();
 }
 
 /** How to deliver to a real S3 server of this machine; null without one. */
@@ -180,6 +199,7 @@ const all: Case[] = [
   { name: "simulator: to dir", rows: ROWS, run: () => agentRun(SIMULATED) },
   { name: "sqlite: to dir", rows: ROWS, run: () => agentRun(`sqlite:${table}`) },
   { name: "stdin: to dir", rows: ROWS, run: () => agentRun("stdin:", { stdin: lines }) },
+  { name: "stdin:?format=csv to dir", rows: ROWS, run: () => agentRun("stdin:?format=csv", { stdin: csv }) },
   ...(s3 === null ? [] : [{ name: "sqlite: to S3", rows: ROWS, run: () => agentRun(`sqlite:${table}`, s3) }]),
 ];
 const cases = all.filter(({ name }) => flags.only === undefined || name.startsWith(flags.only));

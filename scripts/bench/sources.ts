@@ -9,6 +9,8 @@ import { join } from "node:path";
 import { ReadingBlock } from "../../src/core/reading.ts";
 import { SensorCatalogue } from "../../src/core/sensor.ts";
 import { StdinSource } from "../../src/sensor/lines/stdin.ts";
+import { SourceNormalizers } from "../../src/sensor/normalizers.ts";
+import { loadFormat } from "../../src/sensor/open-format.ts";
 import { loadProfile } from "../../src/sensor/profile/shipped.ts";
 import { Normalizer } from "../../src/sensor/row/normalize.ts";
 import type { Source } from "../../src/sensor/source.ts";
@@ -103,6 +105,35 @@ async function benchLines(name: string, rows: number, rowOf: (i: number) => Tabl
   }
 }
 
+async function benchCsv(rows: number): Promise<void> {
+  const cell = (value: string | number | null): string => {
+    const text = value === null ? "" : String(value);
+    return text.includes(",") ? `"${text}"` : text;
+  };
+  const lines = Array.from({ length: rows }, (_, i) => Object.values(wideRow(i)).map(cell).join(","));
+  const bytes = Buffer.from(`${Object.keys(wideRow(0)).join(",")}\n${lines.join("\n")}\n`);
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
+  }
+  console.log(`CSV, sensors in turn: ${(bytes.length / rows).toFixed(0)} bytes a row`);
+  await measure("  plain loop: split at newlines and commas", rows, () => {
+    let kept = 0;
+    for (const line of bytes.toString().split("\n")) kept += line.split(",").length;
+    return kept;
+  });
+  const profile = loadProfile("environmental");
+  for (const run of [1, 2]) {
+    const normalizers = new SourceNormalizers({ catalogue: new SensorCatalogue(), profile });
+    const csv = await loadFormat({ name: "csv", isDefault: false, csv: {} });
+    const source = new StdinSource({
+      stream: chunks(),
+      normalizer: normalizers.typed,
+      format: Promise.resolve(csv(normalizers, null)),
+    });
+    await measure(`  stdin:?format=csv (run ${run})`, rows, () => drain(source, rows));
+  }
+}
+
 async function benchTable(rows: number): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), "bench-sources-"));
   const path = join(dir, "field.db");
@@ -131,4 +162,5 @@ const rows = Number(process.argv[2] ?? 200_000);
 await benchLines("sensors in turn", rows, wideRow);
 await benchLines("sensors in any order", rows, (i) => wideRow(Math.imul(i, 2_654_435_761) >>> 8));
 await benchLines("a new unknown field in each line", rows, (i) => ({ ...wideRow(i), note: `n${i}` }));
+await benchCsv(rows);
 await benchTable(rows);

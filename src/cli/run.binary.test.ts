@@ -174,6 +174,7 @@ binaryTest("malformed input is not a success: a warning, exit 1 with --once, and
   const first =
     '300 of 300 rows of "stdin:" are malformed, the first: the line is not JSON, it begins with "timestamp,value"';
   expect([done.code, done.stderr]).toEqual([1, expect.stringContaining(`input_malformed: ${first}`)]);
+  expect(done.stderr).toContain("it looks like CSV, which is read as such with --source 'stdin:?format=csv'");
   expect(done.stderr).toMatch(
     /WARN +stopped: Everything was delivered, the malformed rows as received \(accepted=300, malformed=300/,
   );

@@ -42,6 +42,7 @@ export const command = defineCommand({
     "agent run",
     "agent run --source sqlite:field.db --store s3:",
     "cat readings.ndjson | agent run --source stdin: --once",
+    "agent run --source 'stdin:?format=csv' --once < readings.csv",
     "agent run --source 'simulator:?sensors=50&rate=10' --for 1m",
   ],
   run,

@@ -102,6 +102,13 @@ test("comments are no rows, and their facts can be read like fields", () => {
   expect(read(`${HEAD}\n%1,a,1,2,\n${at(2)},a,1,2,\n`, { csv: { comment: "%" } })).toEqual(["a 2 1 2"]);
 });
 
+test("a file of comments alone has no rows, and what comes behind too many of them says so", () => {
+  expect(read("# one\n# two\n")).toEqual([]);
+  expect(read(`${"#\n".repeat(40_000)}1,2\n`)).toEqual([
+    "not_csv: there are only comments before it, more of them than are read",
+  ]);
+});
+
 test("the header may be the last comment before the rows", () => {
   const head = ["# Turbine: Site 1", "# a, b, c", `# ${HEAD}`, "# last, note"];
   expect(read(`${head.join("\n")}\n${at(1)},a,1,2,x\n${at(2)},a,3,4,\n`)).toEqual(['a 1 1 2 {"note":"x"}', "a 2 3 4"]);

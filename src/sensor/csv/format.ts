@@ -8,7 +8,7 @@ import type { FormatStart, RecordFormat } from "../format.ts";
 import type { Line } from "../lines/line.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import { CellReader } from "./cells.ts";
-import { columnNames, factsOf, findHead, HEAD_LINES, type Head, type HeadOptions, looksLikeRow } from "./head.ts";
+import { columnNames, factsOf, findHead, HEAD_LIMITS, type Head, type HeadOptions, looksLikeRow } from "./head.ts";
 import { type CsvLine, CsvLines } from "./lines.ts";
 import type { CsvOptions } from "./options.ts";
 import { type CsvRecord, RowReader } from "./rows.ts";
@@ -102,17 +102,30 @@ export class CsvFormat implements RecordFormat {
   /** Whether the head is known now: if not, more lines are needed. */
   #readHead(): boolean {
     const lines: CsvLine[] = [];
-    for (let line = this.#lines.next(); line !== null && lines.length < HEAD_LINES; line = this.#lines.next())
-      lines.push(line);
-    const texts = lines.map(({ bytes }) => this.#rows.textOf(bytes) ?? bytes.toString("latin1"));
-    const found = findHead(texts, this.#lines.ended, this.#options);
+    const texts: string[] = [];
+    let found: Head | null = null;
+    let bytes = 0;
+    // A head is short as a rule, and what is given back is read again: so it is looked for after each of the first lines.
+    for (let due = 1; found === null; ) {
+      const line = this.#lines.next();
+      if (line !== null) {
+        lines.push(line);
+        bytes += line.bytes.length;
+        texts.push(this.#rows.textOf(line.bytes) ?? line.bytes.toString("latin1"));
+        if (lines.length < due && bytes < HEAD_LIMITS.bytes) continue;
+        due = lines.length < 16 ? due + 1 : due * 2;
+      }
+      const isFull = lines.length >= HEAD_LIMITS.lines || bytes >= HEAD_LIMITS.bytes;
+      const end = line === null && this.#lines.ended ? "ended" : isFull ? "full" : "open";
+      found = findHead(texts, end, this.#options);
+      if (line === null) break;
+    }
     this.#lines.giveBack(found === null ? lines : lines.slice(found.lines));
     if (found === null) return false;
-    const notes = lines.slice(0, found.lines);
     this.#begin(stateOf(found, lines), found.header);
     this.#facts = found.facts;
     this.#share();
-    return notes.length > 0 || lines.length > 0 || this.#lines.ended;
+    return true;
   }
 
   #isComment({ bytes, from }: Line): boolean {

@@ -6,8 +6,11 @@ import { shortened } from "../row/row-problem.ts";
 import { CellReader, sniffDelimiter } from "./cells.ts";
 import { COLUMNS_MOST, type CsvOptions, DELIMITERS } from "./options.ts";
 
-/** With more lines before the first row, what is there counts. */
-export const HEAD_LINES = 20_000;
+/** With more lines or bytes before the first row, there is no row. */
+export const HEAD_LIMITS = { lines: 20_000, bytes: 4 * 1024 * 1024 } as const;
+
+/** Whether more lines can come: `ended`: none; `full`: none are waited for. */
+export type HeadEnd = "open" | "ended" | "full";
 const FACTS_MOST = 64;
 const FACT_NAME = 64;
 const FACT_LENGTH = 256;
@@ -34,13 +37,16 @@ export type Head = {
 /** How a head is found: what the user said, and which names the map or a profile knows. */
 export type HeadOptions = { readonly csv: CsvOptions; readonly isKnown: (name: string) => boolean };
 
-/** The head of a file that begins with these lines, or null where more of them are needed. `ended`: there are no more. */
-export function findHead(lines: readonly string[], ended: boolean, options: HeadOptions): Head | null {
+/** The head of a file that begins with these lines, or null where more of them are needed. */
+export function findHead(lines: readonly string[], end: HeadEnd, options: HeadOptions): Head | null {
   const { csv } = options;
-  const isLast = ended || lines.length >= HEAD_LINES;
+  const isLast = end !== "open";
   const scan = scanLines(lines, csv);
   const { first, second } = scan;
-  if (first === null) return isLast && ended ? headWith(scan, lines, { csv }) : null;
+  if (first === null) {
+    if (!isLast) return null;
+    return headWith(scan, lines, end === "ended" ? { csv } : { csv, problem: NO_ROW });
+  }
   const ofComment = csv.header === "auto" ? commentHeader(scan, lines, options) : null;
   if (ofComment !== null) return ofComment;
   if (second === null && !isLast) return null;
@@ -68,6 +74,7 @@ function isOneLonger(header: readonly string[], row: string | null, reader: Cell
   return header.length > 1 && header.every((name) => name !== "") && found.cells.at(-1) !== "" && found.cells[0] !== "";
 }
 
+const NO_ROW = "there are only comments before it, more of them than are read";
 const UNCLOSED = "the header has a cell in quotes without an end";
 
 type Scan = {
