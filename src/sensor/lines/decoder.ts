@@ -73,7 +73,8 @@ export class LineDecoder {
     const original = { received, textOf, json: () => parsed.json };
     const bad = badFields(block);
     const isWhole = this.#normalizer.addRecord(block, isFlat ? parsed.row : parsed.value, nowMs, original);
-    const mayLearn = this.#templates.mayLearn(to - from);
+    // Where rows are joined, the reading that a line makes is not there yet.
+    const mayLearn = this.#normalizer.wide === null && this.#templates.mayLearn(to - from);
     if (!mayLearn || !isWhole || badFields(block) > bad) return;
     const copy = Buffer.from(bytes.subarray(from, to));
     const shape = (json: string): MadeRows | null => madeRows(this.#normalizer, json, nowMs);

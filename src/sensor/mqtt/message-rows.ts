@@ -49,6 +49,8 @@ export class MessageRows {
       line.trim();
       appendScalar(block, line, this.#normalizer, nowMs);
     }
+    // Rows are joined within a message: it is acknowledged when all of it is kept.
+    this.#normalizer.wide?.flush(block);
   }
 
   #appendItems(block: ReadingBlock, payload: Buffer, nowMs: number): void {

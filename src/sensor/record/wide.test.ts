@@ -168,3 +168,14 @@ test("any rows, stopped anywhere and continued from the first row of the open se
     }),
   );
 });
+
+test("many lines of one form are joined as the first ones are: no template reads them", () => {
+  const map = { wide: { name: "q", value: "v" }, fields: { id: "sensor_id", t: "timestamp" } };
+  const second = (i: number) => new Date(Date.UTC(2026, 0, 1) + i * 1_000).toISOString();
+  const lines = Array.from({ length: 300 }, (_, i) => {
+    return JSON.stringify({ id: "a", t: second(i >> 1), q: i % 2 === 0 ? "temperature" : "humidity", v: i });
+  });
+  const { readings } = readLines(map, lines);
+  expect(readings.length).toBe(150);
+  expect(readings[149]).toEqual({ sensor_id: "a", timestamp: second(149), temperature: 298, humidity: 299 });
+});
