@@ -24,7 +24,8 @@ import { MS_PER_DAY, MS_PER_MINUTE } from "../../core/time/duration.ts";
 import { ANY_UNIX, EPOCH_FORMATS, isEpoch } from "../time/epoch.ts";
 import { endsMonth, usualShape } from "../time/iso-shapes.ts";
 import { isNumberFormat, NumberTimes } from "../time/number-times.ts";
-import { TimePattern, type ZoneNames } from "../time/pattern.ts";
+import { TimePattern } from "../time/pattern.ts";
+import type { ZoneNames } from "../time/pattern-words.ts";
 import type { Zone } from "../time/zone.ts";
 
 const ISO_FORMATS = ["iso", "YYYY-MM-DD HH:MM:SS"] as const;

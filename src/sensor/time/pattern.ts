@@ -3,20 +3,29 @@
  * of 25, or a text with anything left over is not a time. Two exceptions are common in logs: 24:00:00 is the midnight that
  * the day ends with, and a leap second (:60) is the last millisecond of the second before.
  */
-import { DIGIT_0, MINUS, PLUS, SPACE } from "../../core/ascii.ts";
+import { COLON, DIGIT_0, DOT, MINUS, PLUS, SPACE } from "../../core/ascii.ts";
 import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE } from "../../core/time/duration.ts";
 import { PART, PARTS, parsePattern, type Step } from "./pattern-text.ts";
+import {
+  DAYS,
+  lettersEnd,
+  MONTHS,
+  nameAt,
+  startsWith,
+  type ZoneNames,
+  type ZoneWord,
+  zoneWords,
+} from "./pattern-words.ts";
 
-/** Offsets in ms by the name that timestamps have for them. */
-export type ZoneNames = ReadonlyMap<string, number>;
+/** A step is one of these two, or in `RARE` by its place. */
+const BYTE = -1;
+const NUMBER = -2;
+const RARE: readonly Step["kind"][] = ["blanks", "fraction", "month", "dayName", "half", "offset", "zoneName"];
+const PADDED = 0x10000;
+const [LOWER_A, LOWER_M, LOWER_P] = [0x61, 0x6d, 0x70];
 
-const UTC_NAMES = ["UTC", "GMT", "Z"];
-const MONTHS = "january february march april may june july august september october november december".split(" ");
-const DAYS = "monday tuesday wednesday thursday friday saturday sunday".split(" ");
 /** POSIX: 69 to 99 are 1969 to 1999. */
 const PIVOT = 69;
-
-type ZoneWord = { readonly name: Uint8Array; readonly offsetMs: number; readonly isAnyCase: boolean };
 
 export class TimePattern {
   readonly text: string;
@@ -28,10 +37,10 @@ export class TimePattern {
   isFiner = false;
   /** It is a leap second. */
   isLeap = false;
-  readonly #steps: readonly Step[];
+  /** Three numbers a step: what it is, and two facts of it. */
+  readonly #steps: Int32Array;
+  /** What a part is that the pattern does not have stays as it is here at first. */
   readonly #values = new Float64Array(PARTS);
-  /** What a part is that the pattern does not have. */
-  readonly #defaults = new Float64Array(PARTS);
   readonly #words: readonly ZoneWord[];
   readonly #hasOffset: boolean;
   readonly #hasHalves: boolean;
@@ -47,12 +56,12 @@ export class TimePattern {
     if (typeof parsed === "string") throw new RangeError(parsed);
     this.text = text;
     this.isPlain = parsed.isPlain;
-    this.#steps = parsed.steps;
+    this.#steps = compiled(parsed.steps);
     const { has } = parsed;
     this.#hasOffset = has.has("zone");
     this.#hasHalves = has.has("half");
     this.#hasShortYear = has.has("shortYear");
-    this.#defaults[PART.weekday] = 1;
+    this.#values[PART.weekday] = 1;
     this.#dated = has.has("epoch")
       ? "epoch"
       : has.has("isoWeek")
@@ -60,64 +69,65 @@ export class TimePattern {
         : has.has("dayOfYear")
           ? "dayOfYear"
           : "date";
-    const words = [
-      ...Array.from(zones, ([name, offsetMs]) => ({ name: bytesOf(name), offsetMs, isAnyCase: false })),
-      ...UTC_NAMES.map((name) => ({ name: bytesOf(name), offsetMs: 0, isAnyCase: true })),
-    ];
-    // So that CEST is not read as CES and a T that is left over.
-    this.#words = words.sort((a, b) => b.name.length - a.name.length);
+    this.#words = zoneWords(zones);
   }
 
   /** Ms since 1970 as if the local time were UTC, or NaN; then `offsetMs`, `isFiner` and `isLeap` are those of this text. */
   read(bytes: Uint8Array, from: number, to: number): number {
-    this.#values.set(this.#defaults);
     this.offsetMs = Number.NaN;
     this.isFiner = false;
     this.isLeap = false;
+    const steps = this.#steps;
+    const values = this.#values;
     let at = from;
-    for (const step of this.#steps) {
-      at = this.#step(step, bytes, at, to);
-      if (at < 0) return Number.NaN;
+    for (let i = 0; i < steps.length; i += 3) {
+      const kind = steps[i]!;
+      if (kind === BYTE) {
+        if (at >= to || bytes[at] !== steps[i + 1]) return Number.NaN;
+        at++;
+      } else if (kind === NUMBER) {
+        const size = steps[i + 2]!;
+        if (size & PADDED) while (at < to && bytes[at] === SPACE) at++;
+        const end = Math.min(to, at + (size & 0xff));
+        const least = at + ((size >> 8) & 0xff);
+        let value = 0;
+        for (; at < end; at++) {
+          const digit = bytes[at]! - DIGIT_0;
+          if (digit < 0 || digit > 9) break;
+          value = value * 10 + digit;
+        }
+        if (at < least) return Number.NaN;
+        values[steps[i + 1]!] = value;
+      } else {
+        at = this.#rare(kind, bytes, at, to);
+        if (at < 0) return Number.NaN;
+      }
     }
     return at === to ? this.#localMs() : Number.NaN;
   }
 
-  #step(step: Step, bytes: Uint8Array, from: number, to: number): number {
-    let at = from;
-    switch (step.kind) {
-      case "literal": {
-        const { bytes: expected } = step;
-        if (at + expected.length > to) return -1;
-        for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return -1;
-        return at + expected.length;
-      }
-      case "blanks":
-        while (at < to && bytes[at] === SPACE) at++;
-        return at === from ? -1 : at;
-      case "number": {
-        if (step.padded) while (at < to && bytes[at] === SPACE) at++;
-        const first = at;
-        const end = Math.min(to, at + step.most);
-        let value = 0;
-        for (let digit = bytes[at]! - DIGIT_0; at < end && digit >= 0 && digit <= 9; digit = bytes[++at]! - DIGIT_0)
-          value = value * 10 + digit;
-        this.#values[step.to] = value;
-        return at - first < step.least ? -1 : at;
-      }
+  /** Where it ends, or -1. */
+  #rare(kind: number, bytes: Uint8Array, from: number, to: number): number {
+    switch (RARE[kind]) {
       case "fraction":
-        return this.#fraction(bytes, at, to);
+        return this.#fraction(bytes, from, to);
       case "month":
-        return this.#month(bytes, at, to);
+        return this.#month(bytes, from, to);
       case "dayName": {
-        const end = lettersEnd(bytes, at, to);
-        return nameAt(DAYS, bytes, at, end) === 0 ? -1 : end;
+        const end = lettersEnd(bytes, from, to);
+        return nameAt(DAYS, bytes, from, end) === 0 ? -1 : end;
       }
       case "half":
-        return this.#half(bytes, at, to);
+        return this.#half(bytes, from, to);
       case "offset":
-        return this.#offset(bytes, at, to);
+        return this.#offset(bytes, from, to);
       case "zoneName":
-        return this.#zoneName(bytes, at, to);
+        return this.#zoneName(bytes, from, to);
+      default: {
+        let at = from;
+        while (at < to && bytes[at] === SPACE) at++;
+        return at === from ? -1 : at;
+      }
     }
   }
 
@@ -141,25 +151,28 @@ export class TimePattern {
     return month === 0 ? -1 : end;
   }
 
+  /** `AM`, `pm`, `a.m.` */
   #half(bytes: Uint8Array, from: number, to: number): number {
-    const found = /^(?:([ap])m|([ap])\.m\.)/i.exec(
-      String.fromCharCode(...bytes.subarray(from, Math.min(to, from + 4))),
-    );
-    if (found === null) return -1;
-    this.#values[PART.half] = (found[1] ?? found[2] ?? "").toLowerCase() === "p" ? 1 : 0;
-    return from + found[0].length;
+    const letter = from < to ? bytes[from]! | SPACE : 0;
+    const hasDots = bytes[from + 1] === DOT;
+    const end = from + (hasDots ? 4 : 2);
+    if (end > to || (letter !== LOWER_A && letter !== LOWER_P)) return -1;
+    if ((bytes[from + (hasDots ? 2 : 1)]! | SPACE) !== LOWER_M || (hasDots && bytes[from + 3] !== DOT)) return -1;
+    this.#values[PART.half] = letter === LOWER_P ? 1 : 0;
+    return end;
   }
 
   #offset(bytes: Uint8Array, from: number, to: number): number {
-    const sign = bytes[from];
+    const sign = from < to ? bytes[from] : 0;
     if (sign !== PLUS && sign !== MINUS) return this.#utcName(bytes, from, to);
-    const found = /^[+-](\d\d)(?::?([0-5]\d))?/.exec(
-      String.fromCharCode(...bytes.subarray(from, Math.min(to, from + 6))),
-    );
-    if (found === null || Number(found[1]) > 23) return -1;
-    const ms = Number(found[1]) * MS_PER_HOUR + Number(found[2] ?? 0) * MS_PER_MINUTE;
+    const hours = from + 3 <= to ? twoDigits(bytes, from + 1) : Number.NaN;
+    const colon = from + 3 < to && bytes[from + 3] === COLON ? 1 : 0;
+    const rest = from + 3 + colon;
+    const minutes = rest + 2 <= to ? twoDigits(bytes, rest) : Number.NaN;
+    if (!(hours < 24)) return -1;
+    const ms = hours * MS_PER_HOUR + (minutes < 60 ? minutes * MS_PER_MINUTE : 0);
     this.offsetMs = sign === MINUS ? -ms : ms;
-    return from + found[0].length;
+    return minutes < 60 ? rest + 2 : from + 3;
   }
 
   #utcName(bytes: Uint8Array, from: number, to: number): number {
@@ -195,15 +208,13 @@ export class TimePattern {
     const midnight = this.#midnight();
     const hour = this.#hour();
     const minute = values[PART.minute]!;
-    let second = values[PART.second]!;
+    const second = values[PART.second]!;
+    const fraction = values[PART.fraction]!;
     if (!(hour <= 24 && minute < 60 && second <= 60)) return Number.NaN;
-    if (hour === 24 && (minute > 0 || second > 0 || values[PART.fraction]! > 0 || this.isFiner)) return Number.NaN;
-    if (second === 60) {
-      this.isLeap = true;
-      second = 59;
-      values[PART.fraction] = 999;
-    }
-    return midnight + hour * MS_PER_HOUR + minute * MS_PER_MINUTE + second * 1_000 + values[PART.fraction]!;
+    if (hour === 24 && (minute > 0 || second > 0 || fraction > 0 || this.isFiner)) return Number.NaN;
+    const ms = midnight + hour * MS_PER_HOUR + minute * MS_PER_MINUTE;
+    this.isLeap = second === 60;
+    return this.isLeap ? ms + 59_999 : ms + second * 1_000 + fraction;
   }
 
   /** NaN where there is no such hour. */
@@ -244,33 +255,19 @@ function weekDay(year: number, week: number, day: number): number {
   return week >= 1 && day >= 1 && day <= 7 && thursday.getUTCFullYear() === year ? ms : Number.NaN;
 }
 
-function bytesOf(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+/** The steps as numbers; a text is a step for each of its bytes. */
+function compiled(steps: readonly Step[]): Int32Array {
+  const numbers = steps.flatMap((step) => {
+    if (step.kind === "literal") return [...step.bytes].flatMap((byte) => [BYTE, byte, 0]);
+    if (step.kind !== "number") return [RARE.indexOf(step.kind), 0, 0];
+    return [NUMBER, step.to, step.most | (step.least << 8) | (step.padded ? PADDED : 0)];
+  });
+  return Int32Array.from(numbers);
 }
 
-function startsWith(bytes: Uint8Array, from: number, to: number, { name, isAnyCase }: ZoneWord): boolean {
-  if (from + name.length > to) return false;
-  for (let i = 0; i < name.length; i++) {
-    const code = bytes[from + i]!;
-    if (code !== name[i] && !(isAnyCase && code === name[i]! + SPACE)) return false;
-  }
-  return true;
-}
-
-/** The number, from 1, of an English name: whole, or its first three letters, in any case. 0: it is none. */
-function nameAt(names: readonly string[], bytes: Uint8Array, from: number, to: number): number {
-  const word = String.fromCharCode(...bytes.subarray(from, to)).toLowerCase();
-  if (word === "sept") return names.indexOf("september") + 1;
-  return names.findIndex((name) => name === word || name.slice(0, 3) === word) + 1;
-}
-
-function lettersEnd(bytes: Uint8Array, from: number, to: number): number {
-  let at = from;
-  while (at < to && isLetter(bytes[at]!)) at++;
-  return at;
-}
-
-function isLetter(code: number): boolean {
-  const lower = code | SPACE;
-  return lower >= 0x61 && lower <= 0x7a;
+/** Two digits, or NaN. */
+function twoDigits(bytes: Uint8Array, at: number): number {
+  const tens = bytes[at]! - DIGIT_0;
+  const ones = bytes[at + 1]! - DIGIT_0;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
 }

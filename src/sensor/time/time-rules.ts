@@ -1,4 +1,4 @@
-import type { ZoneNames } from "./pattern.ts";
+import type { ZoneNames } from "./pattern-words.ts";
 import type { Zone } from "./zone.ts";
 
 /** How a map says when a reading was taken. */
