@@ -80,6 +80,11 @@ test("the value of a secret parameter of a URI is hidden, whichever part knows t
     ],
     ["mqtt://h/t?client=a&PASSWD=hunter2&qos=1", "mqtt://h/t?client=a&PASSWD=***&qos=1"],
     ["https://h/x?api_key=hunter2, then", "https://h/x?api_key=***, then"],
+    ["https://h/x?key=hunter2", "https://h/x?key=***"],
+    [
+      "taking sqlite:/a/h.db?table=v&key=id, http://h/x?key=hunter2",
+      "taking sqlite:/a/h.db?table=v&key=id, http://h/x?key=***",
+    ],
     ["s3:?secretAccessKey=hunter2", "s3:?secretAccessKey=***"],
     ["http://h/?sas-token=hunter2", "http://h/?sas-token=***"],
     ["http://h/?X-Amz-Signature=hunter2", "http://h/?X-Amz-Signature=***"],

@@ -22,12 +22,17 @@ export function withoutPassword(text: string): string {
   const hide = (_: string, name: string, value: string) => `${name}***${/\\?['`]?[:;,.)]*$/.exec(value)?.[0] ?? ""}`;
   return text
     .replace(/(\/\/[^\s/:@]*):[^\s/@]*@/g, "$1:***@")
-    .replace(SECRET_PARAMETER, hide)
+    .replace(SECRET_PARAMETER, (all, name: string, value: string, at: number, whole: string) =>
+      /^[?&]key=$/.test(name) && IN_DATABASE.test(whole.slice(0, at)) ? all : hide(all, name, value),
+    )
     .replace(MISPLACED_SECRET, hide);
 }
 
 const SECRET_PARAMETER =
   /([?&][^\s=&"]*(?:pas+w|pwd|passphrase|\bpass\b|secret|token|credential|api-?_?key|access-?_?key|auth|\bkey\b|\bpw\b|sig(?:nature)?\b)[^\s=&"]*=)([^\s&"]*)/gi;
+
+/** There a key is a column, not a secret. */
+const IN_DATABASE = /\bsqlite:[^\s"]*$/;
 
 /** What was meant as one: behind a `;`, a quote or the colon of a URI, or with its `=` encoded. */
 const MISPLACED_SECRET = /((?:[;:"]|[?&][^\s=&"%]*)(?:pas+w|pwd|passphrase|secret|token)\w*(?:=|%3d))([^\s&;"]*)/gi;
