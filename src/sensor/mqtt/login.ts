@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { codeOf, TransientError } from "../../core/errors.ts";
+import { isLoopback } from "../../core/settings/address.ts";
 import type { MqttAddress } from "./uri.ts";
 
 export type Login = {
@@ -10,6 +11,12 @@ export type Login = {
   /** Read at every connection, where there is no password. */
   readonly passwordFile: string | null;
 };
+
+/** What a person should know of a login that others on the way can read; null: they cannot. */
+export function openLogin({ tls, host, name }: MqttAddress, { user, password, passwordFile }: Login): string | null {
+  if (tls || isLoopback(host) || user === null || (password === null && passwordFile === null)) return null;
+  return `The password for "${name}" is sent to another machine without encryption; mqtts:// encrypts it`;
+}
 
 const PASSWORD_BYTES = 64 * 1024;
 

@@ -11,7 +11,7 @@ import type { Source, Taken } from "../source.ts";
 import { type MqttCursor, newClientId, readCursor, writeCursor } from "./cursor.ts";
 import { Deliveries, type Delivery, NO_DELIVERIES, UNANSWERED_MOST } from "./deliveries.ts";
 import type { Message } from "./frames.ts";
-import { type Login, loginFor } from "./login.ts";
+import { type Login, loginFor, openLogin } from "./login.ts";
 import { isBlank, MessageRows } from "./message-rows.ts";
 import { MessageQueue } from "./queue.ts";
 import { MqttSession, type SessionEvents } from "./session.ts";
@@ -93,10 +93,13 @@ export class MqttSource implements Source, SessionEvents {
     this.#deliveries = new Deliveries(cursor?.deliveries ?? NO_DELIVERIES);
     this.#isSubscribed = cursor?.isSubscribed ?? false;
     this.#clientId = address.clientId ?? cursor?.clientId ?? newClientId(options.nodeId, this.uri);
+    const login = loginFor(address, options.login);
+    const open = openLogin(address, login);
+    if (open !== null) options.notice(open);
     this.#session = new MqttSession({
       uri: address,
       connect: {
-        login: loginFor(address, options.login),
+        login,
         clientId: this.#clientId,
         receiveMost: UNANSWERED_MOST,
         maxPayloadBytes: options.normalizer.maxLineBytes,
@@ -216,6 +219,11 @@ export class MqttSource implements Source, SessionEvents {
     this.#quietSinceMs = this.#options.now();
     if (!this.#isSubscribed) {
       this.#isSubscribed = true;
+      if (this.#options.once && !this.#address.clean) {
+        const retained = this.#address.takesRetained ? "" : ", and retained ones are left out without retained=take";
+        const before = `messages of the time before are not there${retained}`;
+        this.#options.notice(`The broker of "${this.uri}" keeps messages for this agent from now on; ${before}`);
+      }
       if (!this.#address.clean) this.#move();
     }
     this.onReady?.();
