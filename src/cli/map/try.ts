@@ -52,7 +52,7 @@ export const command = defineCommand({
   run: async (flags, context) => {
     const { loadMapping } = await import("../../sensor/map/map-file.ts");
     const profiles = await profilesOf(context);
-    const mapping = loadMapping(flags.mapFile, profiles, context.cwd);
+    const mapping = orCheck(flags.mapFile, () => loadMapping(flags.mapFile, profiles, context.cwd));
     const trial = new Trial(mapping, profiles);
     const given = { ...flags, sample: flags.sample ?? null };
     const reader = await readerOf(given, trial.normalizers);
@@ -73,6 +73,16 @@ export const command = defineCommand({
     return ok ? 0 : 1;
   },
 });
+
+/** Where the map cannot be used: the command that reports all of it. */
+function orCheck<T>(map: string, load: () => T): T {
+  try {
+    return load();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(error.message, { tryHint: `agent map check ${shellWord(map)}`, cause: error });
+  }
+}
 
 type SampleFlags = {
   readonly mapFile: string;
