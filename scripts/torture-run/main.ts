@@ -20,10 +20,10 @@ const USAGE = "Try: scripts/torture --kills 2000 [--seed N] [--rows N] [--only f
 type Name = "folder" | "files" | "s3" | "simulator";
 /** Kills come in rounds of these; each ends with a check of everything. `rows`: for each kill, unless --rows says. */
 const LEGS: Record<Name, { kills: number; rows: number; run: (leg: Leg) => Promise<readonly string[]> }> = {
-  folder: { kills: 100, rows: 150, run: databaseToFolder },
-  files: { kills: 60, rows: 150, run: filesToFolder },
-  s3: { kills: 40, rows: 150, run: databaseToS3 },
-  simulator: { kills: 60, rows: 400, run: simulatorToFolder },
+  folder: { kills: 80, rows: 150, run: databaseToFolder },
+  files: { kills: 40, rows: 150, run: filesToFolder },
+  s3: { kills: 30, rows: 150, run: databaseToS3 },
+  simulator: { kills: 50, rows: 400, run: simulatorToFolder },
 };
 const NAMES = ["folder", "files", "s3", "simulator"] as const;
 

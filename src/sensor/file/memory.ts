@@ -68,9 +68,10 @@ function printIn([end, length, hash]: readonly [number, number, string]): Print 
 
 const GONE = "~";
 
-/** It is not there any more, or has other content: only its content can be recognised. */
-export function goneKey({ head, tail }: Pick<KnownFile, "head" | "tail">): string {
-  return `${GONE}${head.hash}.${tail.hash}.${tail.end}`;
+/** It is not there any more, or has other content: only its content can be recognised, under a name of its own. */
+export function goneKey({ path, head, tail }: Pick<KnownFile, "path" | "head" | "tail">): string {
+  const base = Bun.hash.xxHash64(baseOf(path)).toString(36);
+  return `${GONE}${base}.${head.hash}.${tail.hash}.${tail.end}`;
 }
 
 export function isGone({ key }: Pick<KnownFile, "key">): boolean {

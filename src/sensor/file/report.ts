@@ -21,6 +21,8 @@ const CURSOR = atLeast({
   behind: COUNT,
   oldest: optional(text(/^/, "a path")),
   copies: COUNT,
+  /** Whose last line has no end yet. */
+  open: COUNT,
   troubles: COUNT,
 });
 
@@ -33,6 +35,7 @@ export function cursorOf(following: Following): string {
     behind: unread.reduce((sum, { behind }) => sum + behind, 0),
     ...(oldest !== null && oldest.behind > 0 && { oldest: oldest.path.slice(0, PATH_SHOWN) }),
     copies: following.newcomers.copies,
+    open: [...following.files.values()].filter((file) => !file.isPacked && !file.isUnread && file.behind > 0).length,
     troubles: following.troubles().length,
   });
 }
@@ -41,18 +44,24 @@ export function cursorOf(following: Following): string {
 export function notesOfFiles(cursor: string): readonly string[] {
   const read = storedJson(CURSOR, cursor);
   if (read === null) return [];
-  const { files, unread, behind, oldest, copies, troubles } = read;
+  const { files, unread, behind, oldest, copies, open, troubles } = read;
   const left =
     unread === 0
       ? ""
       : `, ${unread} of them not read to the end (${formatBytes(behind)}${oldest === undefined ? "" : `, the oldest ${oldest}`})`;
   const notes = [`${files} ${files === 1 ? "file" : "files"}${left}`];
+  if (open > 0) notes.push(`the last line of ${open} has no end yet`);
   if (copies > 0) notes.push(`${copies} ${copies === 1 ? "copy" : "copies"} of them not read`);
   if (troubles > 0) notes.push(`${troubles} cannot be read`);
   return notes;
 }
 
-export function problemsOf(uri: string, at: FileUri, following: Following): Problem[] {
+/** `wereThere`: some files were, at some time. */
+export function problemsOf(
+  uri: string,
+  { at, wereThere }: { readonly at: FileUri; readonly wereThere: boolean },
+  following: Following,
+): Problem[] {
   const problems: Problem[] = [];
   const troubles = following.troubles();
   const [first] = troubles;
@@ -61,7 +70,7 @@ export function problemsOf(uri: string, at: FileUri, following: Following): Prob
     const message = `"${uri}" matches too many files: those beyond 100,000 are not read`;
     problems.push({ code: "source_files_full", message, try: "agent config show" });
   }
-  if (following.files.size + following.newcomers.waiting + following.newcomers.copies + troubles.length === 0) {
+  if (!wereThere && following.files.size + following.newcomers.waiting + troubles.length === 0) {
     const message = `No file is there that matches "${at.glob}"`;
     problems.push({ code: "source_no_files", message, try: `ls -l ${shellWord(folderIn(at.glob))}` });
   }

@@ -12,10 +12,19 @@ import { SourceMaps } from "../source-maps.ts";
 const POLL_MS = 1_000;
 const TURNS = 5_000;
 
+export type RigOptions = {
+  readonly once?: boolean;
+  readonly map?: object;
+  readonly capacity?: number;
+  /** Of another source. */
+  readonly scheme?: "sqlite" | "stdin";
+  readonly stdin?: () => AsyncIterable<Uint8Array>;
+};
+
 export class FileRig {
   readonly dir = mkdtempSync(join(tmpdir(), "file-source-"));
   readonly uri: string;
-  readonly options: { once?: boolean; map?: object };
+  readonly options: RigOptions;
   readonly catalogue = new SensorCatalogue();
   /** Committed: the sensor and the number of each line, and malformed ones as received. */
   rows: string[] = [];
@@ -25,8 +34,9 @@ export class FileRig {
   #source: Source | null = null;
   readonly #block: ReadingBlock;
 
-  constructor(glob: string, options: { once?: boolean; map?: object; capacity?: number } = {}) {
-    this.uri = `file:${glob}`;
+  constructor(glob: string, options: RigOptions = {}) {
+    const { scheme = "file" } = options;
+    this.uri = scheme === "sqlite" ? `sqlite:${this.path(glob)}` : `${scheme}:${glob}`;
     this.options = options;
     this.#block = new ReadingBlock(options.capacity ?? 100);
     if (options.map !== undefined) this.write("map.json", JSON.stringify(options.map));
@@ -64,7 +74,7 @@ export class FileRig {
       mqttLogin: { user: null, password: null, passwordFile: null },
       http: { token: null, maxBodyBytes: 1_000 },
       once: this.options.once ?? false,
-      stdin: () => new Blob([]).stream(),
+      stdin: this.options.stdin ?? (() => new Blob([]).stream()),
       now: () => this.nowMs,
       maxLineBytes: 100_000,
       pollMs: POLL_MS,
@@ -135,6 +145,7 @@ export class FileRig {
 
   /** Something is unpacked at this moment: it calls when it has more. */
   #isUnpacking(): boolean {
+    if (this.options.scheme !== undefined) return false;
     return JSON.parse(this.#source?.cursor() ?? "{}").unread > 0;
   }
 }

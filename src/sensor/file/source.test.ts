@@ -192,6 +192,29 @@ test("two rooms that write the same bytes are two files", async () => {
   expect((await rig.take()).sort()).toEqual([1, 2, 3, 4].flatMap((n) => [`room-${n}:21.5`, `room-${n}:22`]));
 });
 
+test("a folder that is away for a while, as a disk is, costs nothing: its files are recognised when it is back", async () => {
+  const rig = rigOf("disk/*.ndjson");
+  for (const name of ["a", "b"]) rig.write(`disk/${name}.ndjson`, lines(1, 20));
+  expect(await rig.problems()).toEqual([expect.stringContaining("source_no_files: No file is there that matches")]);
+  expect((await rig.take()).length).toBe(40);
+  renameSync(rig.path("disk"), rig.path("away"));
+  await rig.looks(70);
+  expect(await rig.problems()).toEqual([]);
+  rig.crash();
+  await rig.looks(2);
+  renameSync(rig.path("away"), rig.path("disk"));
+  rig.append("disk/b.ndjson", lines(21, 22, "b"));
+  expect(await rig.looks(6)).toEqual(rowsOf(21, 22, "b"));
+});
+
+test("a map takes the id of a sensor out of the path", async () => {
+  const map = { extract: { "@path": "{site}/{line}/{_}" }, compose: { sensor_id: "{site}-{line}" } };
+  const rig = rigOf("*/*/*.csv", { map });
+  rig.write("mons/2/x.csv", "timestamp,temperature\n2026-11-30T00:00:00Z,1\n2026-11-30T00:00:01Z,2\n");
+  rig.write("gent/7/y.csv", "timestamp,temperature\n2026-11-30T00:00:00Z,3\n");
+  expect((await rig.take()).sort()).toEqual(["gent-7:3", "mons-2:1", "mons-2:2"]);
+});
+
 test("links to one file are one file; folders are no files", async () => {
   const rig = rigOf("*");
   rig.write("a.ndjson", lines(1, 2));

@@ -154,7 +154,7 @@ export class FileSource implements Source {
 
   problems(): readonly Problem[] {
     const names = this.#options.normalizers.typed.names?.problems() ?? [];
-    return [...problemsOf(this.uri, this.#options.at, this.#files), ...names];
+    return [...problemsOf(this.uri, { at: this.#options.at, wereThere: this.#memory.size > 0 }, this.#files), ...names];
   }
 
   close(): void {
