@@ -92,7 +92,7 @@ async function afterOutage(source: string, rows: number): Promise<Figures> {
   return await continueRun("simulator:?count=1&rate=max");
 }
 
-type RunOptions = { readonly stdin?: string; readonly store?: string; readonly env?: object };
+type RunOptions = { readonly stdin?: string; readonly store?: string; readonly env?: object; readonly map?: string };
 
 async function agentRun(source: string, options: RunOptions = {}): Promise<Figures> {
   emptyFolders();
@@ -103,7 +103,8 @@ async function agentRun(source: string, options: RunOptions = {}): Promise<Figur
 async function continueRun(source: string, options: RunOptions = {}): Promise<Figures> {
   const { data, lake } = FOLDERS;
   const store = options.store ?? `dir:${lake}`;
-  const command = [agent, "run", "--once", "--source", source, "--data-dir", data, "--store", store];
+  const map = options.map === undefined ? [] : ["--map", options.map];
+  const command = [agent, "run", "--once", "--source", source, "--data-dir", data, "--store", store, ...map];
   return await measure(command, { ...options, stored: lake });
 }
 
@@ -149,6 +150,45 @@ async function writeCsv(): Promise<void> {
   await out.end();
 }
 
+const MEASURES = ["temperature", "humidity", "pressure", "vibration", "voltage"] as const;
+
+/** The same readings by other names, nested, and five to a line, each with its map: `NAME.ndjson` and `NAME.json`. */
+async function prepareMapped(): Promise<void> {
+  const forms = {
+    mapped: ({ sensor_id, timestamp, ...rest }: Reading) => ({ id: sensor_id, ts: timestamp, ...rest }),
+    nested: ({ sensor_id, timestamp, temperature, humidity, pressure, vibration, voltage, ...rest }: Reading) => ({
+      device: { id: sensor_id },
+      ts: timestamp,
+      ...rest,
+      data: { temperature, humidity, pressure, vibration, voltage },
+    }),
+  };
+  const [id, ts] = ["sensor_id", "timestamp"];
+  const inData = Object.fromEntries(MEASURES.map((name) => [`data.${name}`, name]));
+  const maps = {
+    mapped: { fields: { id, ts } },
+    nested: { fields: { "device.id": id, ts, ...inData } },
+    fanned: { each: "values[]", fields: { id, ts } },
+  };
+  for (const [name, map] of Object.entries(maps)) await Bun.write(join(folder, `${name}.json`), JSON.stringify(map));
+  const readings = (await Bun.file(lines).text()).trimEnd().split("\n");
+  for (const [name, form] of Object.entries(forms)) {
+    const text = readings.map((line) => `${JSON.stringify(form(JSON.parse(line)))}\n`).join("");
+    await Bun.write(join(folder, `${name}.ndjson`), text);
+  }
+  const fives = Array.from({ length: readings.length / 5 }, (_, i) => readings.slice(i * 5, i * 5 + 5));
+  const text = fives.map(
+    (five) => `${JSON.stringify({ values: five.map((line) => forms.mapped(JSON.parse(line))) })}\n`,
+  );
+  await Bun.write(join(folder, "fanned.ndjson"), text.join(""));
+}
+
+type Reading = Readonly<Record<string, unknown>>;
+
+function mappedRun(name: string): Promise<Figures> {
+  return agentRun("stdin:", { stdin: join(folder, `${name}.ndjson`), map: join(folder, `${name}.json`) });
+}
+
 /** How to deliver to a real S3 server of this machine; null without one. */
 async function s3Store(): Promise<{ readonly store: string; readonly env: object } | null> {
   if (findS3Server("versitygw") === null) {
@@ -191,6 +231,7 @@ async function idleRss(): Promise<number | null> {
 }
 
 await prepare();
+await prepareMapped();
 const s3 = await s3Store();
 const simulate = [agent, "simulate", "--sensors", `${SENSORS}`, "--rate", "max", "--count", `${ROWS}`];
 const all: Case[] = [
@@ -200,6 +241,9 @@ const all: Case[] = [
   { name: "sqlite: to dir", rows: ROWS, run: () => agentRun(`sqlite:${table}`) },
   { name: "stdin: to dir", rows: ROWS, run: () => agentRun("stdin:", { stdin: lines }) },
   { name: "stdin:?format=csv to dir", rows: ROWS, run: () => agentRun("stdin:?format=csv", { stdin: csv }) },
+  { name: "stdin: mapped names", rows: ROWS, run: () => mappedRun("mapped") },
+  { name: "stdin: nested", rows: ROWS, run: () => mappedRun("nested") },
+  { name: "stdin: five readings a line", rows: ROWS, run: () => mappedRun("fanned") },
   ...(s3 === null ? [] : [{ name: "sqlite: to S3", rows: ROWS, run: () => agentRun(`sqlite:${table}`, s3) }]),
 ];
 const cases = all.filter(({ name }) => flags.only === undefined || name.startsWith(flags.only));

@@ -1,6 +1,6 @@
 /**
  * The cost of taking one reading from lines of JSON and from a foreign SQLite table, in CPU-µs: 26 columns, 50 sensors,
- * 2 % anomalies. `bun scripts/bench/sources.ts [ROWS]`. The plain loop beside each only parses.
+ * 2 % anomalies; and eight columns without a map and through one, nested, and five to a line. `bun scripts/bench/sources.ts [ROWS]`. The plain loop beside each only parses.
  */
 import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { ReadingBlock } from "../../src/core/reading.ts";
 import { SensorCatalogue } from "../../src/core/sensor.ts";
 import { StdinSource } from "../../src/sensor/lines/stdin.ts";
+import { parseMapping } from "../../src/sensor/map/map-file.ts";
 import { SourceNormalizers } from "../../src/sensor/normalizers.ts";
 import { loadFormat } from "../../src/sensor/open-format.ts";
 import { loadProfile } from "../../src/sensor/profile/shipped.ts";
@@ -53,8 +54,18 @@ function wideRow(i: number): TableRow {
   };
 }
 
-function normalizer(): Normalizer {
-  return new Normalizer({ catalogue: new SensorCatalogue(), profile: loadProfile("environmental") });
+const MEASURES = ["temperature", "humidity", "pressure", "vibration", "voltage"] as const;
+
+function shortRow(i: number): TableRow {
+  const row = wideRow(i);
+  const names = ["sensor_id", "location", "timestamp", ...MEASURES] as const;
+  return Object.fromEntries(names.map((name) => [name, row[name] ?? null]));
+}
+
+function normalizer(map: object = {}): Normalizer {
+  const profile = loadProfile("environmental");
+  const mapping = parseMapping(JSON.stringify(map), "map.json", [profile]);
+  return new Normalizer({ catalogue: new SensorCatalogue(), profile, mapping });
 }
 
 async function drain(source: Source, rows: number): Promise<number> {
@@ -86,21 +97,28 @@ async function measure(name: string, rows: number, work: () => unknown): Promise
   );
 }
 
-async function benchLines(name: string, rows: number, rowOf: (i: number) => TableRow): Promise<void> {
-  const text = Array.from({ length: rows }, (_, i) => `${JSON.stringify(rowOf(i))}\n`);
+type LineCase = {
+  readonly lineOf: (i: number) => object;
+  readonly map?: object;
+  /** Readings of a line. */
+  readonly perLine?: number;
+};
+
+async function benchLines(name: string, rows: number, { lineOf, map, perLine = 1 }: LineCase): Promise<void> {
+  const text = Array.from({ length: rows / perLine }, (_, i) => `${JSON.stringify(lineOf(i))}\n`);
   const bytes = Buffer.from(text.join(""));
   text.length = 0;
   async function* chunks(): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);
   }
-  console.log(`${name}: ${(bytes.length / rows).toFixed(0)} bytes a line`);
+  console.log(`${name}: ${(bytes.length / rows).toFixed(0)} bytes a reading`);
   await measure("  plain loop: split, JSON.parse", rows, () => {
     let kept = 0;
     for (const line of bytes.toString().split("\n")) if (line !== "") kept += Object.keys(JSON.parse(line)).length;
     return kept;
   });
   for (const run of [1, 2]) {
-    const source = new StdinSource({ stream: chunks(), normalizer: normalizer() });
+    const source = new StdinSource({ stream: chunks(), normalizer: normalizer(map) });
     await measure(`  stdin: (run ${run})`, rows, () => drain(source, rows));
   }
 }
@@ -159,8 +177,44 @@ async function benchTable(rows: number): Promise<void> {
 }
 
 const rows = Number(process.argv[2] ?? 200_000);
-await benchLines("sensors in turn", rows, wideRow);
-await benchLines("sensors in any order", rows, (i) => wideRow(Math.imul(i, 2_654_435_761) >>> 8));
-await benchLines("a new unknown field in each line", rows, (i) => ({ ...wideRow(i), note: `n${i}` }));
+await benchLines("sensors in turn", rows, { lineOf: wideRow });
+await benchLines("sensors in any order", rows, { lineOf: (i) => wideRow(Math.imul(i, 2_654_435_761) >>> 8) });
+await benchLines("a new unknown field in each line", rows, { lineOf: (i) => ({ ...wideRow(i), note: `n${i}` }) });
+await benchLines("long unknown fields", rows, {
+  lineOf: (i) => ({ ...wideRow(i), log: "x".repeat(400), deep: { a: [i, { b: `${i}` }], on: i % 2 === 0 } }),
+});
+// The same values in each: how much does a map cost?
+await benchLines("short lines, no map", rows, { lineOf: shortRow });
+await benchLines("short lines, other names and units", rows, {
+  lineOf: (i) => {
+    const { sensor_id, timestamp, temperature, ...rest } = shortRow(i);
+    return { id: sensor_id, ts: timestamp, t: temperature, ...rest };
+  },
+  map: { fields: { id: "sensor_id", ts: "timestamp", t: { to: "temperature", unit: "°F" } } },
+});
+await benchLines("short lines, nested, a filter", rows, {
+  lineOf: (i) => {
+    const { sensor_id, location, timestamp, ...data } = shortRow(i);
+    return { device: { id: sensor_id, place: location }, time: timestamp, ok: true, data };
+  },
+  map: {
+    fields: {
+      "device.id": "sensor_id",
+      "device.place": "location",
+      time: "timestamp",
+      ...Object.fromEntries(MEASURES.map((name) => [`data.${name}`, name])),
+    },
+    where: { field: "ok", equals: true },
+    drop: ["ok"],
+  },
+});
+await benchLines("five readings a line", rows, {
+  perLine: 5,
+  lineOf: (i) => ({
+    time: new Date(START + i * 100).toISOString(),
+    values: [0, 1, 2, 3, 4].map((k) => ({ ...shortRow((i % 10) * 5 + k), timestamp: undefined })),
+  }),
+  map: { each: "values[]", fields: { time: "timestamp" } },
+});
 await benchCsv(rows);
 await benchTable(rows);

@@ -183,11 +183,13 @@ class MarkedLine {
 
   /** The object or array of the line that the text is. */
   #wholeOf(source: FieldSource, marked: string): ValueNode | null {
-    let node = source.find((part) => typeof part === "object");
+    const { free } = this.varying;
+    const leaves = source.filter((part) => typeof part === "object");
+    let [node] = leaves;
     while (node !== undefined) {
-      const text = this.#between(node, (leaf) => this.#marks.get(leaf) ?? "");
-      if (text.length > marked.length) return null;
-      if (text === marked) return node;
+      const count = firstFrom(free, node.to) - firstFrom(free, node.from);
+      if (count > leaves.length) return null;
+      if (count === leaves.length && this.#between(node, (leaf) => this.#marks.get(leaf) ?? "") === marked) return node;
       node = this.#parents.get(node);
     }
     return null;

@@ -60,7 +60,7 @@ export class LineDecoder {
     const original = { received, textOf: (name: string) => parsed.textOf(name) };
     const isWhole = this.#normalizer.add(block, parsed.row, nowMs, original);
     // A template has what is fixed in a line: it must be right.
-    if (!this.#templates.mayLearn(to - from) || !isWhole || parsed.hasWords) return;
+    if (!this.#templates.mayLearn(to - from, 1) || !isWhole || parsed.hasWords) return;
     const copy = Buffer.from(bytes.subarray(from, to));
     this.#learnFrom(block, copy, flatProvenance(copy, this.#templates.asked, parsed.row));
   }
@@ -72,9 +72,10 @@ export class LineDecoder {
     const textOf = (name: string): string => (isFlat ? parsed.textOf(name) : "null");
     const original = { received, textOf, json: () => parsed.json };
     const bad = badFields(block);
+    const before = block.count;
     const isWhole = this.#normalizer.addRecord(block, isFlat ? parsed.row : parsed.value, nowMs, original);
     // Where rows are joined, the reading that a line makes is not there yet.
-    const mayLearn = this.#normalizer.wide === null && this.#templates.mayLearn(to - from);
+    const mayLearn = this.#normalizer.wide === null && this.#templates.mayLearn(to - from, block.count - before);
     if (!mayLearn || !isWhole || badFields(block) > bad) return;
     const copy = Buffer.from(bytes.subarray(from, to));
     const shape = (json: string): MadeRows | null => madeRows(this.#normalizer, json, nowMs);

@@ -49,6 +49,10 @@ export type TemplateRow = {
 /** Longer text, in its quotes, is too long for an anomaly_type; only the slow path can report that. */
 const TYPE_BYTES = 258;
 const WORD = 8;
+/** What templates of more than one reading, and of many values, need beside their fixed bytes. */
+const USUAL_GAPS = 32;
+const GAP_BYTES = 100;
+const ROW_BYTES = 400;
 
 export class LineTemplate {
   readonly rows: readonly TemplateRow[];
@@ -79,7 +83,7 @@ export class LineTemplate {
     this.#words = new DataView(this.#fixed.buffer, this.#fixed.byteOffset, this.#fixed.byteLength);
     let start = 0;
     this.#starts = Int32Array.from([0, ...parts.map((part) => (start += part.length))]);
-    this.size = this.#fixed.length;
+    this.size = this.#fixed.length + Math.max(0, gaps.length - USUAL_GAPS) * GAP_BYTES + (rows.length - 1) * ROW_BYTES;
     this.extraBytes = Math.max(0, ...rows.map(({ extra, receivedTime }) => textBytes([receivedTime, ...extra])));
   }
 

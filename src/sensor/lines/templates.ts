@@ -15,6 +15,8 @@ import type { LineTemplate } from "./template.ts";
 
 /** Fixed bytes of all templates together; at the limit all are dropped. About 6,000 sensors with 16 identity columns. */
 const TEMPLATE_BYTES = 4 * 1024 * 1024;
+/** Readings of one line: more need more memory than they are worth. */
+const ROWS_MOST = 1_000;
 /** Templates of one sensor: a few writers that spell it differently; the oldest is dropped. */
 const PER_SENSOR = 4;
 /** The same of lines without the id of a sensor. */
@@ -75,11 +77,11 @@ export class LineTemplates {
     return true;
   }
 
-  /** A line was read slowly. Returns whether a template may be made of it; `learn` is then called. */
-  mayLearn(lineBytes: number): boolean {
+  /** A line was read slowly. Returns whether a template may be made of it and of its rows; `learn` is then called. */
+  mayLearn(lineBytes: number, rows: number): boolean {
     if (this.#isOpen) return false;
     this.#credit = Math.min(CREDIT.most, this.#credit + CREDIT.miss);
-    if (this.#credit < CREDIT.cost || lineBytes * 64 > TEMPLATE_BYTES) return false;
+    if (this.#credit < CREDIT.cost || lineBytes * 64 > TEMPLATE_BYTES || rows > ROWS_MOST) return false;
     this.#credit -= CREDIT.cost;
     return true;
   }
