@@ -182,3 +182,23 @@ test("a text that is no ISO 8601 is malformed, with the pattern that it is proba
     expect([text, row]).toEqual([text, [expected, false]]);
   }
 });
+
+test("rows that are joined have the arrival of their first one, also where they are written later", () => {
+  const catalogue = new SensorCatalogue();
+  const map = { wide: { name: "q", value: "v" }, constants: { sensor_id: "a" }, timestamp: { missing: "arrival" } };
+  const normalizer = normalizerOf(map, catalogue);
+  const block = new ReadingBlock(10);
+  const add = (q: string, v: number, at: number) => {
+    const original = {
+      received: () => ({ received: "", encoding: "utf8", bytes: 0 }) as const,
+      textOf: () => String(v),
+    };
+    normalizer.addRecord(block, { q, v }, at, original);
+  };
+  add("temperature", 20, NOW);
+  add("humidity", 40, NOW);
+  add("temperature", 21, NOW + 5_000);
+  expect(rowsOf(block, catalogue)).toEqual([ARRIVED]);
+  normalizer.wide?.flush(block);
+  expect(rowsOf(block, catalogue)).toEqual([ARRIVED, ["2026-11-23T08:00:05.000Z", true]]);
+});
