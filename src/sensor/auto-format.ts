@@ -5,6 +5,7 @@ import { optional } from "../core/outside/shape.ts";
 import { atLeast, storedJson } from "../core/outside/stored-json.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import { NO_CONTEXT, type RecordContext } from "./context.ts";
+import { utf16Of } from "./csv/utf16.ts";
 import type { FormatStart, MakeFormat, RecordFormat } from "./format.ts";
 import type { SourceNormalizers } from "./normalizers.ts";
 
@@ -18,6 +19,8 @@ const STATE = atLeast({ format: oneOf(SNIFFED), state: optional(text(/^/, "the s
 
 /** The format of a stream that begins so; null where its first line is not there yet. */
 export function sniff(begin: Buffer, ended: boolean): SniffedFormat | null {
+  // Lines of JSON are UTF-8.
+  if (utf16Of(begin) !== null) return "csv";
   const read = begin
     .toString("utf8")
     .replace(/^\ufeff/, "")

@@ -60,6 +60,7 @@ const STREAMS = {
   "objects over many lines": RECORDS.map((each) => JSON.stringify(each, null, 1)).join("\n"),
   "comma-separated": csv(","),
   "semicolons behind a comment": `# from a logger\n${csv(";")}\r\n`,
+  "UTF-16": Buffer.from(`\ufeff${csv("\t")}`, "utf16le"),
   "tabs, with a mark": `\ufeff${csv("\t")}\n\n`,
 };
 

@@ -148,6 +148,21 @@ test("text that is not UTF-8 is named, and read as Latin-1 where the user says s
   expect(read(file, { csv: { encoding: "latin1" } })).toEqual(['Köln 1 1 - {"Lüfter":"an"}', "a 2 2 -"]);
 });
 
+test("UTF-16 is read by its mark, in any chunks, and a later format continues in it", () => {
+  const text = `\ufeff# Site: Köln 🌡\r\n${HEAD}\r\n${at(1)},a,1,2,"grün, 🌡"\r\n${at(2)},b,3,4,\r\n${at(3)},a,5,6,x`;
+  const little = Buffer.from(text, "utf16le");
+  const map = { fields: { "@head.Site": "location" } };
+  const whole = readCsv(text, { map });
+  expect(shown(whole)).toEqual(['a 1 1 2 {"note":"grün, 🌡"}', "b 2 3 4", 'a 3 5 6 {"note":"x"}']);
+  for (const file of [little, Buffer.from(little).swap16()]) {
+    for (const chunk of [1, 3, 50, 1_000]) {
+      for (const resume of [false, true]) {
+        expect(readCsv(file, { map, chunk, capacity: 1, resume }).rows).toEqual([...whole.rows]);
+      }
+    }
+  }
+});
+
 test("a line, and a row of several lines, may be as long as a line may be", () => {
   const long = "x".repeat(1 << 20);
   const { rows, malformed } = readCsv(`${HEAD}\n${at(1)},${long},1,2,\n${at(2)},a,1,2,\n`);

@@ -13,9 +13,11 @@ import { type CsvLine, CsvLines } from "./lines.ts";
 import type { CsvOptions } from "./options.ts";
 import { type CsvRecord, RowReader } from "./rows.ts";
 import { FACT_PLACES, type HeadState, headAt, type Place } from "./state.ts";
+import { type Utf16, utf16Of } from "./utf16.ts";
 
 /** A row with a cell in quotes has at most so many lines: behind a quote that nothing closes, the next lines are rows again. */
 const RECORD_LINES = 100;
+const NOTHING = Buffer.alloc(0);
 
 export class CsvFormat implements RecordFormat {
   readonly #lines: CsvLines;
@@ -23,6 +25,10 @@ export class CsvFormat implements RecordFormat {
   readonly #csv: CsvOptions;
   readonly #options: HeadOptions;
   readonly #maxLineBytes: number;
+  /** Of a stream from its start: the first byte, until there is a second one. */
+  #firstByte: Buffer = NOTHING;
+  #isBegun = false;
+  #encoding: Utf16 | null = null;
   #cells: CellReader | null = null;
   #head: HeadState | null = null;
   /** The first byte of a comment; -1 where the file has none. */
@@ -38,9 +44,12 @@ export class CsvFormat implements RecordFormat {
     this.#csv = csv;
     this.#maxLineBytes = normalizer.maxLineBytes;
     this.#options = { csv, isKnown: (name) => this.#rows.isKnown(name) };
+    this.#isBegun = (start?.position ?? 0) > 0;
     const known = start === null ? null : headAt(start);
     if (known === null) return;
     const { state, header, facts } = known;
+    this.#encoding = state.encoding;
+    if (state.encoding !== null) this.#lines.decodeAs(state.encoding);
     const cells = new CellReader(state.delimiter, csv.quote);
     const texts = header.map((line) => this.#rows.textOf(line.bytes) ?? "");
     const first = texts[0]?.startsWith(state.comment ?? "\n")
@@ -52,15 +61,32 @@ export class CsvFormat implements RecordFormat {
   }
 
   push(chunk: Uint8Array): void {
+    if (this.#isBegun) this.#lines.push(chunk);
+    else if (chunk.length > 0) this.#pushFirst(Buffer.concat([this.#firstByte, chunk]));
+  }
+
+  /** Two bytes say whether it is UTF-16. */
+  #pushFirst(chunk: Buffer): void {
+    if (chunk.length < 2) {
+      this.#firstByte = chunk;
+      return;
+    }
+    this.#firstByte = NOTHING;
+    this.#isBegun = true;
+    this.#encoding = utf16Of(chunk);
+    if (this.#encoding !== null) this.#lines.decodeAs(this.#encoding);
     this.#lines.push(chunk);
   }
 
   end(): void {
+    if (this.#firstByte.length > 0) this.#lines.push(this.#firstByte);
+    this.#firstByte = NOTHING;
+    this.#isBegun = true;
     this.#lines.end();
   }
 
   get waitingBytes(): number {
-    return this.#lines.waitingBytes;
+    return this.#lines.waitingBytes + this.#firstByte.length;
   }
 
   get done(): boolean {
@@ -122,7 +148,7 @@ export class CsvFormat implements RecordFormat {
     }
     this.#lines.giveBack(found === null ? lines : lines.slice(found.lines));
     if (found === null) return false;
-    this.#begin(stateOf(found, lines), found.header);
+    this.#begin(stateOf(found, lines, this.#encoding), found.header);
     this.#facts = found.facts;
     this.#share();
     return true;
@@ -246,13 +272,14 @@ function together(places: readonly Place[]): readonly Place[] {
   return all;
 }
 
-function stateOf(head: Head, lines: readonly CsvLine[]): HeadState {
+function stateOf(head: Head, lines: readonly CsvLine[], encoding: Utf16 | null): HeadState {
   const { delimiter, comment, headerAt, hasRowNames, problem } = head;
   const [first, last] = headerAt === null ? [undefined, undefined] : [lines[headerAt[0]], lines[headerAt[1]]];
   const end = lines[head.lines - 1]?.to ?? 0;
   return {
     delimiter,
     comment,
+    encoding,
     header: first === undefined || last === undefined ? null : [first.from, last.to],
     hasRowNames,
     facts: Object.keys(head.facts).length > 0 ? [[lines[0]?.from ?? 0, end]] : [],

@@ -2,9 +2,10 @@
  * The lines of a CSV file, which can be given back: the end of a cell in quotes may be in a later line, or not there yet. Every line
  * knows its place in the file.
  */
-import { CARRIAGE_RETURN, LINE_FEED } from "../../core/ascii.ts";
+import { CARRIAGE_RETURN } from "../../core/ascii.ts";
 import type { Line } from "../lines/line.ts";
 import { LineSplitter } from "../lines/splitter.ts";
+import { type Utf16, Utf16Stream } from "./utf16.ts";
 
 const BOM = [0xef, 0xbb, 0xbf] as const;
 const NUL = 0;
@@ -29,6 +30,7 @@ export class CsvLines {
   #returned: CsvLine[] = [];
   #returnedBytes = 0;
   #from = 0;
+  #utf16: Utf16Stream | null = null;
 
   /** `start`: the offset of the first byte that is pushed. */
   constructor(maxLineBytes: number, start: number) {
@@ -37,12 +39,24 @@ export class CsvLines {
     this.#from = start;
   }
 
+  /** Before the first chunk: all of them are UTF-16. */
+  decodeAs(encoding: Utf16): void {
+    this.#utf16 = new Utf16Stream(encoding);
+  }
+
   push(chunk: Uint8Array): void {
-    this.#splitter.push(chunk);
+    this.#splitter.push(this.#utf16 === null ? chunk : this.#utf16.decode(chunk));
   }
 
   end(): void {
+    if (this.#utf16 !== null) this.#splitter.push(this.#utf16.end());
     this.#splitter.end();
+  }
+
+  /** Where the splitter is, in the file. */
+  get #offset(): number {
+    const { readBytes } = this.#splitter;
+    return this.#start + (this.#utf16 === null ? readBytes : this.#utf16.offsetOf(readBytes));
   }
 
   /** No more lines come but those that were given back. */
@@ -60,13 +74,13 @@ export class CsvLines {
 
   /** Where the line begins that is read next. */
   get position(): number {
-    return this.#returned[0]?.from ?? this.#start + this.#splitter.readBytes;
+    return this.#returned[0]?.from ?? this.#offset;
   }
 
   /** The next line as it is in a chunk: without copying. Null where there is none, or where lines were given back. */
   nextInPlace(): Line | null {
     if (this.#returned.length > 0) return null;
-    this.#from = this.#start + this.#splitter.readBytes;
+    this.#from = this.#offset;
     return this.#splitter.next() ? this.#splitter : null;
   }
 
@@ -89,7 +103,7 @@ export class CsvLines {
       length,
       tooLong,
       from: this.#from,
-      to: this.#start + this.#splitter.readBytes,
+      to: this.#offset,
       ending: hasReturn ? "\r\n" : "\n",
     });
   }
@@ -139,8 +153,9 @@ export function joined(lines: readonly CsvLine[]): Buffer {
 }
 
 /** The lines of a piece of the file that was read before. */
-export function linesOf(piece: Uint8Array, start: number): CsvLine[] {
-  const lines = new CsvLines(piece.length + LINE_FEED, start);
+export function linesOf(piece: Uint8Array, start: number, encoding: Utf16 | null): CsvLine[] {
+  const lines = new CsvLines(piece.length * 2 + 1, start);
+  if (encoding !== null) lines.decodeAs(encoding);
   lines.push(piece);
   lines.end();
   const all: CsvLine[] = [];

@@ -17,6 +17,7 @@ export type CsvRecord = {
   readonly why: string | null;
 };
 
+const NOT_UTF8 = "the row is not UTF-8; if it is Latin-1 or Windows-1252, say so: encoding=latin1";
 const LATIN1 = new TextDecoder("windows-1252");
 
 export class RowReader {
@@ -104,7 +105,7 @@ export class RowReader {
     const [line] = lines;
     const bytes = line?.bytes ?? Buffer.alloc(0);
     const isText = this.textOf(bytes) !== null;
-    const detail = isText ? (this.#problem ?? "") : notUtf8(bytes);
+    const detail = isText ? (this.#problem ?? "") : NOT_UTF8;
     this.#malformed(block, { reason: isText ? "not_csv" : "invalid_utf8", detail }, lines, nowMs);
     return true;
   }
@@ -130,11 +131,4 @@ export class RowReader {
     const length = lines.length === 1 && first !== undefined ? first.length : bytes.length;
     return receivedOf({ bytes, from: 0, to: bytes.length, length }, this.#maxLineBytes);
   }
-}
-
-function notUtf8(bytes: Buffer): string {
-  const isUtf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
-  return isUtf16
-    ? "the file is UTF-16; write it as UTF-8"
-    : "the row is not UTF-8; if it is Latin-1 or Windows-1252, say so: encoding=latin1";
 }

@@ -6,6 +6,7 @@ import { list, type Shape } from "../../core/outside/shape.ts";
 import { atLeast, storedJson, tuple } from "../../core/outside/stored-json.ts";
 import type { FormatStart } from "../format.ts";
 import { type CsvLine, linesOf } from "./lines.ts";
+import type { Utf16 } from "./utf16.ts";
 
 /** `[from, to)` of the file. */
 export type Place = readonly [number, number];
@@ -16,6 +17,8 @@ export const FACT_PLACES = 16;
 export type HeadState = {
   readonly delimiter: string;
   readonly comment: string | null;
+  /** What the mark at the start of the file says; null: it is not UTF-16. */
+  readonly encoding: Utf16 | null;
   /** Where the names of the columns are; null without a header. */
   readonly header: Place | null;
   readonly hasRowNames: boolean;
@@ -33,6 +36,7 @@ const orNull = <T>(shape: Shape<T>): Shape<T | null> => either(isNull, NOTHING, 
 const STATE: Shape<HeadState> = atLeast({
   delimiter: oneOf([",", ";", "\t", "|"]),
   comment: orNull(text(/^.{1,8}$/, "the sign of comments")),
+  encoding: orNull(oneOf(["utf-16le", "utf-16be"])),
   header: orNull(PLACE),
   hasRowNames: boolean,
   facts: list(PLACE, { least: 0, most: FACT_PLACES }),
@@ -43,6 +47,6 @@ const STATE: Shape<HeadState> = atLeast({
 export function headAt(start: FormatStart): { state: HeadState; header: CsvLine[]; facts: CsvLine[] } | null {
   const state = start.state === null ? null : storedJson(STATE, start.state);
   if (state === null) return null;
-  const at = ([from, to]: Place): CsvLine[] => linesOf(start.bytes(from, to), from);
+  const at = ([from, to]: Place): CsvLine[] => linesOf(start.bytes(from, to), from, state.encoding);
   return { state, header: state.header === null ? [] : at(state.header), facts: state.facts.flatMap(at) };
 }
