@@ -44,10 +44,11 @@ export class RequestContexts {
   }
 }
 
-/** Every text in a value made of objects, lists, sets and maps. */
-function textsIn(value: unknown, depth = 0): string[] {
+/** Every text in a value made of objects, lists, sets and maps: names are in paths, patterns and expressions. */
+function textsIn(value: unknown, seen = new Set<object>()): string[] {
   if (typeof value === "string") return [value];
-  if (typeof value !== "object" || value === null || depth > 12) return [];
+  if (typeof value !== "object" || value === null || seen.has(value)) return [];
+  seen.add(value);
   const parts = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : Object.values(value);
-  return parts.flatMap((part) => textsIn(part, depth + 1));
+  return parts.flatMap((part) => textsIn(part, seen));
 }

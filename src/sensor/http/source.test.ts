@@ -140,6 +140,12 @@ test("a map reads path, query and headers of a request, but no secret", () => {
   // Templates are found by it.
   expect(contexts.of(head("other=2&sensor=a+b", "Bearer secret2"))).toBe(context);
   expect(contexts.of(head("sensor=b", ""))).not.toBe(context);
+  const keys = {
+    compute: { temperature: 'double(r["@query.t"])' },
+    timestamp: { from: ["@query.on", "@query.at"], format: "%Y-%m-%d %H:%M" },
+  };
+  const asked = new RequestContexts(mapOf(keys)).of(head("t=3&on=2026-01-01&at=12:00", ""));
+  expect(Object.keys(asked)).toEqual(["@query.at", "@query.on", "@query.t"]);
   expect(new RequestContexts(NO_MAPPING).of(head("sensor=b", ""))).toBe(NO_CONTEXT);
 });
 
