@@ -88,10 +88,12 @@ export class TimePattern {
       } else if (kind === NUMBER) {
         const size = steps[i + 2]!;
         if (size & PADDED) while (at < to && bytes[at] === SPACE) at++;
-        const end = Math.min(to, at + (size & 0xff));
+        const first = at < to ? bytes[at]! - DIGIT_0 : -1;
+        if (first < 0 || first > 9) return Number.NaN;
+        const end = at + (size & 0xff);
         const least = at + ((size >> 8) & 0xff);
-        let value = 0;
-        for (; at < end; at++) {
+        let value = first;
+        for (at++; at < end && at < to; at++) {
           const digit = bytes[at]! - DIGIT_0;
           if (digit < 0 || digit > 9) break;
           value = value * 10 + digit;
