@@ -56,7 +56,7 @@ export class Following {
     const { at, cwd, memory, formatFor, pollMs, ready } = options;
     this.#options = options;
     this.#patience = { pollMs, settleMs: at.settleMs, formatOf: at.formatOf };
-    this.#places = new Places(cwd);
+    this.#places = new Places(cwd, () => this.#nowMs);
     this.tree = new FileTree(at.paths, cwd);
     this.newcomers = new Newcomers({
       memory,
@@ -167,9 +167,10 @@ export class Following {
     return this.#moved.size > 0;
   }
 
-  troubles(): readonly FileTrouble[] {
+  /** With `isPatient` without those that may be over in a moment. */
+  troubles(isPatient = false): readonly FileTrouble[] {
     const folders = this.tree.troubles().map(({ path, code }) => unlistable(path === "" ? "." : path, code));
-    return [...folders, ...this.#places.troubles.values()];
+    return [...folders, ...this.#places.known(isPatient)];
   }
 
   #keep(file: FollowedFile): void {

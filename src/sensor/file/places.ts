@@ -7,13 +7,20 @@ import { type FileTrouble, notAFile, unreadable } from "./trouble.ts";
 
 export type FileAt = { readonly path: string; readonly stats: FileStats };
 
+type Trouble = FileTrouble & { readonly sinceMs: number };
+
+/** A file that is being packed is no trouble that a person must know. */
+const PATIENCE_MS = 10_000;
+
 export class Places {
   readonly #cwd: string;
+  readonly #now: () => number;
   /** By path. */
-  readonly troubles = new Map<string, FileTrouble>();
+  readonly troubles = new Map<string, Trouble>();
 
-  constructor(cwd: string) {
+  constructor(cwd: string, now: () => number) {
     this.#cwd = cwd;
+    this.#now = now;
   }
 
   absolute(path: string): string {
@@ -44,7 +51,14 @@ export class Places {
   }
 
   trouble(trouble: FileTrouble): void {
-    this.troubles.set(trouble.path, trouble);
+    const sinceMs = this.troubles.get(trouble.path)?.sinceMs ?? this.#now();
+    this.troubles.set(trouble.path, { ...trouble, sinceMs });
+  }
+
+  /** With `isPatient` without those that may be over in a moment. */
+  known(isPatient: boolean): readonly FileTrouble[] {
+    const isNew = ({ mayPass = false, sinceMs }: Trouble) => mayPass && this.#now() - sinceMs < PATIENCE_MS;
+    return [...this.troubles.values()].filter((trouble) => !isPatient || !isNew(trouble));
   }
 
   /** The file with this key in the folder of `path`, under whatever name. */

@@ -56,16 +56,15 @@ export function notesOfFiles(cursor: string): readonly string[] {
   return notes;
 }
 
-/** `wereThere`: some files were, at some time. */
+/** `wereThere`: some files were, at some time. `once`: it does not try again. */
 export function problemsOf(
   uri: string,
-  { at, wereThere }: { readonly at: FileUri; readonly wereThere: boolean },
+  { at, wereThere, once }: { readonly at: FileUri; readonly wereThere: boolean; readonly once: boolean },
   following: Following,
 ): Problem[] {
   const problems: Problem[] = [];
-  const troubles = following.troubles();
-  const [first] = troubles;
-  if (first !== undefined) problems.push(unreadProblem(uri, first, troubles));
+  const troubles = following.troubles(!once);
+  if (troubles.length > 0) problems.push(unreadProblem(uri, troubles, once));
   if (following.tree.isFull) {
     const message = `"${uri}" matches too many files: those beyond 100,000 are not read`;
     problems.push({ code: "source_files_full", message, try: "agent config show" });
@@ -77,18 +76,18 @@ export function problemsOf(
   return problems;
 }
 
-function unreadProblem(uri: string, first: FileTrouble, troubles: readonly FileTrouble[]): Problem {
+function unreadProblem(uri: string, troubles: readonly FileTrouble[], once: boolean): Problem {
   const shown = troubles.slice(0, TROUBLES_SHOWN).map(({ path, reason }) => `"${path}": ${reason}`);
   const more = troubles.length > TROUBLES_SHOWN ? `; and ${troubles.length - TROUBLES_SHOWN} more` : "";
   return {
     code: "source_files_unread",
-    message: `Files of "${uri}" are not read: ${shown.join("; ")}${more}. The agent tries again`,
-    try: first.try,
+    message: `Files of "${uri}" are not read: ${shown.join("; ")}${more}${once ? "" : ". The agent tries again"}`,
+    try: troubles[0]?.try ?? "agent status",
   };
 }
 
 /** The folder before the first sign of the glob. */
-function folderIn(glob: string): string {
+export function folderIn(glob: string): string {
   const before = glob.replace(/[*?[{\\].*$/s, "");
   const folder = before.slice(0, before.lastIndexOf("/") + 1);
   return folder === "" ? "." : folder;

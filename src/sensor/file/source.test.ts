@@ -253,7 +253,10 @@ test("gzip is read whole and once; one that is cut off is reported and taken whe
   const rig = rigOf("*");
   const packed = gzipSync(lines(1, 500));
   rig.write("a.ndjson.gz", packed.subarray(0, 2_000));
-  expect(await rig.looks(2)).toEqual([]);
+  expect(await rig.looks(4)).toEqual([]);
+  // It may be that it is being packed.
+  expect(await rig.problems()).toEqual([]);
+  await rig.looks(10);
   expect(await rig.problems()).toEqual([expect.stringContaining('"a.ndjson.gz": it ends within its gzip data')]);
   rig.write("a.ndjson.gz", packed);
   expect(await rig.looks(3)).toEqual(rowsOf(1, 500));

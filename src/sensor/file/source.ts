@@ -13,7 +13,7 @@ import type { Source, Taken } from "../source.ts";
 import type { FormatFor } from "./followed-file.ts";
 import { Following } from "./following.ts";
 import { FileMemory } from "./memory.ts";
-import { cursorOf, problemsOf } from "./report.ts";
+import { cursorOf, folderIn, problemsOf } from "./report.ts";
 import type { FileUri } from "./uri.ts";
 
 const POLL_MS = 1_000;
@@ -70,7 +70,7 @@ export class FileSource implements Source {
     });
     if (once && this.#memory.size === 0 && this.#files.isNothingThere(Date.now())) {
       throw new UsageError(`Cannot read "${uri}": no file is there that matches "${at.glob}"`, {
-        tryHint: `ls -l ${shellWord(options.cwd)}`,
+        tryHint: `ls -l ${shellWord(folderIn(at.glob))}`,
       });
     }
   }
@@ -154,7 +154,14 @@ export class FileSource implements Source {
 
   problems(): readonly Problem[] {
     const names = this.#options.normalizers.typed.names?.problems() ?? [];
-    return [...problemsOf(this.uri, { at: this.#options.at, wereThere: this.#memory.size > 0 }, this.#files), ...names];
+    return [
+      ...problemsOf(
+        this.uri,
+        { at: this.#options.at, wereThere: this.#memory.size > 0, once: this.#options.once === true },
+        this.#files,
+      ),
+      ...names,
+    ];
   }
 
   close(): void {
