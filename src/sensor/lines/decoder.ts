@@ -118,17 +118,25 @@ export class LineDecoder {
   }
 }
 
-/** The rows of a record before they are read; null where the text is not JSON: then it has words. */
-function madeRows({ shaper, context }: Normalizer, json: string, takenAtMs: number): MadeRows | null {
-  let record: unknown;
+/** Null where the text is not JSON, or only with words in quotes. */
+function parsedJson(json: string): LineObject | LineValue | null {
   try {
-    record = JSON.parse(json);
+    const parsed = readLine(json);
+    return parsed.json === json ? parsed : null;
   } catch {
     return null;
   }
+}
+
+/** The rows of a record before they are read; null where the text is not JSON: then it has words. */
+function madeRows({ shaper, context }: Normalizer, json: string, takenAtMs: number): MadeRows | null {
+  const parsed = parsedJson(json);
+  if (parsed === null) return null;
+  const isFlat = parsed instanceof LineObject;
   const received = (): Received => ({ received: json, encoding: "utf8", bytes: json.length });
-  const original = { received, textOf: () => "null", json: () => json };
-  const made = shaper?.rowsOf({ record, context, takenAtMs, original });
+  const textOf = (name: string): string => (isFlat ? parsed.textOf(name) : "null");
+  const record = isFlat ? parsed.row : parsed.value;
+  const made = shaper?.rowsOf({ record, context, takenAtMs, original: { received, textOf, json: () => json } });
   if (made === null || made === undefined) return null;
   const rows = made.rows.map((shaped) => ({
     row: shaped.row,

@@ -75,12 +75,15 @@ function lowerCaseHeader(name: ContextName): ContextName {
 /** Undefined where there is no such value. */
 export function valueAt(value: unknown, segments: readonly Segment[]): unknown {
   let at = value;
-  for (const segment of segments) {
-    if (typeof at !== "object" || at === null || Array.isArray(at) !== (typeof segment === "number")) return undefined;
-    if (!Object.hasOwn(at, segment)) return undefined;
-    at = (at as Readonly<Record<Segment, unknown>>)[segment];
-  }
+  for (let i = 0; i < segments.length && at !== undefined; i++) at = memberOf(at, segments[i] ?? "");
   return at;
+}
+
+/** A name of an object, or a position of an array; undefined where there is no such member. */
+export function memberOf(value: unknown, segment: Segment): unknown {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (Array.isArray(value) !== (typeof segment === "number") || !Object.hasOwn(value, segment)) return undefined;
+  return (value as Readonly<Record<Segment, unknown>>)[segment];
 }
 
 /** What of a value was read, by its names and positions; true: all of it. */

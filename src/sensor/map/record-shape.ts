@@ -100,3 +100,12 @@ export function madeFields({ compose, makers }: RecordShape): ReadonlySet<string
 export function extractedNames({ extract }: RecordShape): ReadonlySet<string> {
   return new Set(extract.flatMap(({ patterns }) => patterns.flatMap(({ names }) => names)));
 }
+
+/** What the map asks of a record beside the fields that it reads as they are. */
+export function askedPaths({ where, extract, compose }: RecordShape): readonly Path[] {
+  return [
+    ...where.flatMap(({ paths }) => paths),
+    ...extract.map(({ from }) => from),
+    ...compose.flatMap(({ parts }) => [...parts.values()]),
+  ];
+}

@@ -23,11 +23,14 @@ export class JsonText {
   member(segment: Segment): JsonText | null {
     const known = this.#known.get(segment);
     if (known !== undefined) return known;
-    const member = this.#all().get(segment);
-    if (member === undefined) return null;
-    const made = new JsonText(this.text.slice(member.from, member.to));
-    this.#known.set(segment, made);
+    const made = this.read(segment);
+    if (made !== null) this.#known.set(segment, made);
     return made;
+  }
+
+  protected read(segment: Segment): JsonText | null {
+    const member = this.#all().get(segment);
+    return member === undefined ? null : new JsonText(this.text.slice(member.from, member.to));
   }
 
   at(segments: readonly Segment[]): string {
@@ -75,19 +78,24 @@ export class JsonText {
 
 const NOTHING: ReadParts = new Map();
 
-/** A record of which the texts of its fields are known, but not that of the whole. */
+/** An object of which the texts of the fields are known, or easily found. */
 export class FieldTexts extends JsonText {
-  readonly #names: ReadonlySet<string>;
+  readonly #fields: Readonly<Record<string, unknown>>;
   readonly #textOf: (name: string) => string;
 
-  constructor(names: readonly string[], textOf: (name: string) => string) {
-    super(() => `{${names.map((name) => `${JSON.stringify(name)}:${textOf(name)}`).join(",")}}`);
-    this.#names = new Set(names);
+  /** `whole`: its text, where that is known too. */
+  constructor(fields: Readonly<Record<string, unknown>>, textOf: (name: string) => string, whole?: () => string) {
+    const joined = () =>
+      `{${Object.keys(fields)
+        .map((name) => `${JSON.stringify(name)}:${textOf(name)}`)
+        .join(",")}}`;
+    super(whole ?? joined);
+    this.#fields = fields;
     this.#textOf = textOf;
   }
 
-  override member(segment: Segment): JsonText | null {
+  protected override read(segment: Segment): JsonText | null {
     const name = String(segment);
-    return this.#names.has(name) ? new JsonText(this.#textOf(name)) : null;
+    return Object.hasOwn(this.#fields, name) ? new JsonText(this.#textOf(name)) : null;
   }
 }

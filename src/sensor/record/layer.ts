@@ -56,17 +56,6 @@ export class Layer {
     this.value = without(value, containers);
     containers.clear();
   }
-
-  /** The names of its fields, and where they are; of an array, positions: `[0]`. */
-  names(): readonly (readonly [name: string, segment: Segment])[] {
-    const { value } = this;
-    if (Array.isArray(value)) return Array.from(value, (_, i) => [`[${i}]`, i] as const);
-    return Object.keys(value as Members).map((name) => [name, name] as const);
-  }
-
-  member(segment: Segment): unknown {
-    return (this.value as Members)[segment];
-  }
 }
 
 /** Only where text was not enough: the value again, without these parts. */

@@ -24,6 +24,8 @@ export type Knowledge = {
   readonly meant: Meant;
 };
 
+type Members = Readonly<Record<string, unknown>>;
+
 export class ShapedRow {
   readonly row: Record<string, unknown> = Object.create(null);
   readonly #view: RecordView;
@@ -77,7 +79,7 @@ export class ShapedRow {
     if (found === null) return;
     if (found.layer < 0) {
       this.#used.add(path.text);
-      this.#putText(path.text, String(found.value));
+      this.#put(path.text, found.value, { text: this.#view.jsonOf(found) });
     } else if (found.segments[0] !== path.text) {
       this.#put(path.text, found.value, { layer: found.layer, segments: found.segments, read: null });
       this.#mark(found);
@@ -129,19 +131,21 @@ export class ShapedRow {
   }
 
   #addRest(): void {
-    for (const [i, layer] of this.#view.item.layers.entries()) {
-      const all = this.#read[i];
-      for (const [name, segment] of layer.names()) {
-        const value = layer.member(segment);
-        const read = all?.get(segment);
-        if (read !== undefined && isAllRead(value, read)) continue;
-        this.#put(this.#free(name), value, {
-          layer: i,
-          segments: [segment],
-          read: read === undefined || read === true ? null : read,
-        });
+    const { layers } = this.#view.item;
+    for (let i = 0; i < layers.length; i++) {
+      const value = layers[i]?.value;
+      if (Array.isArray(value)) {
+        for (const [at, item] of value.entries()) this.#addMember(i, `[${at}]`, [at], item);
+        continue;
       }
+      for (const name in value as Members) this.#addMember(i, name, [name], (value as Members)[name]);
     }
+  }
+
+  #addMember(layer: number, name: string, segments: readonly [Segment], value: unknown): void {
+    const read = this.#read[layer]?.get(segments[0]);
+    if (read === undefined) this.#put(this.#free(name), value, { layer, segments, read: null });
+    else if (read !== true && !isAllRead(value, read)) this.#put(this.#free(name), value, { layer, segments, read });
   }
 
   /** The name of a member is a part of the record as its values are. */

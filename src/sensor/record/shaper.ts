@@ -213,10 +213,8 @@ function tooMuchAround(readings: number): RowProblem {
 
 /** The text of a record; of a row of a table, those of its fields. */
 function jsonOf(record: unknown, original: Original): JsonText {
-  const all = original.json?.();
-  if (all !== undefined) return new JsonText(all);
-  if (isObject(record)) return new FieldTexts(Object.keys(record), (name) => original.textOf(name));
-  return new JsonText(JSON.stringify(record) ?? "null");
+  if (isObject(record)) return new FieldTexts(record, (name) => original.textOf(name), original.json);
+  return new JsonText(original.json?.() ?? JSON.stringify(record) ?? "null");
 }
 
 function meantBy({ absent, textNumbers, decimal }: Mapping): Meant {

@@ -273,3 +273,24 @@ test("a part of a text that has one of our names is read, as a field that the ma
   expect(readLine(map, line, topic)[0]?.["extra"]).toBe('{"sensor_id_":"theirs"}');
   expect(readLine(Object.assign({ only: "mapped", drop: ["*"] }, map), line, topic)).toEqual([read]);
 });
+
+test("a path leads into a text that is a JSON object, which stays as it is; another text has no parts", () => {
+  const map = {
+    fields: { "m.id": "sensor_id", at: "timestamp", "p.d[0].t": "temperature" },
+    compose: { location: "{p.site.nr}" },
+    where: { field: "p.kind", not_equals: "x" },
+  };
+  const text = JSON.stringify('{"d":[{"t":21.50}],"site":{"nr":9007199254740993}}');
+  expect(readLine(map, `{${AT},"m":"{\\"id\\":\\"a\\"}","p":${text}}`)).toEqual([
+    {
+      sensor_id: "a",
+      location: "9007199254740993",
+      timestamp,
+      temperature: 21.5,
+      extra: `{"m":"{\\"id\\":\\"a\\"}","p":${text}}`,
+    },
+  ]);
+  expect(readLine(map, `{${AT},"m":{"id":"a"},"p":"{d"}`)).toEqual([
+    { sensor_id: "a", timestamp, extra: '{"p":"{d"}' },
+  ]);
+});

@@ -20,6 +20,7 @@ import { AgentError, codeOf, TransientError, UsageError } from "../../core/error
 import type { Problem } from "../../core/problem.ts";
 import { BLOCK_TEXT_LENGTH, type ReadingBlock } from "../../core/reading.ts";
 import type { RecordContext } from "../context.ts";
+import { askedPaths } from "../map/record-shape.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { Source, Taken } from "../source.ts";
 import { ChangeReports } from "./change-reports.ts";
@@ -88,11 +89,13 @@ export class SqliteTailSource implements Source {
     this.#options = options;
     const fields = options.normalizer.planOfRow({})?.fields;
     const id = options.normalizer.foreignName("sensor_id");
+    const { shape } = options.normalizer.mapping;
+    const asked = new Set(shape === null ? [] : askedPaths(shape).map(({ text }) => text));
     // The roles are the same for every profile, except for measures, and no profile makes an identity column a measure.
     this.#roleOf = (column) => {
       const kind = fields?.get(column)?.kind;
       if (kind === "identity") return column === id ? "sensor_id" : "identity";
-      return kind === undefined ? "other" : "value";
+      return kind === undefined && !asked.has(column) ? "other" : "value";
     };
     const follower = Follower.from(options.cursor, () => markNames(options.normalizer));
     if (follower === null)
