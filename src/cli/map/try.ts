@@ -133,7 +133,25 @@ async function* chunksOf(sample: string | null, map: string, context: Context): 
     return;
   }
   if (context.terminal && process.stdin.isTTY) context.say("Paste sample lines here, and end with Ctrl-D.");
-  yield* Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>;
+  try {
+    yield* untilStopped(Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>, context.stop);
+  } catch (error) {
+    const tryHint = `agent map try ${shellWord(map)} < sample.ndjson`;
+    throw new UsageError(`Cannot read the sample from stdin: ${messageOf(error)}`, { tryHint, cause: error });
+  }
+}
+
+/** A pipe may be silent for long: a signal ends the waiting for it. */
+async function* untilStopped(chunks: AsyncIterable<Uint8Array>, stop: AbortSignal): AsyncGenerator<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  const stopped = new Promise<IteratorResult<Uint8Array>>((resolve) => {
+    stop.addEventListener("abort", () => resolve({ done: true, value: undefined }), { once: true });
+  });
+  for (;;) {
+    const next = await Promise.race([iterator.next(), stopped]);
+    if (next.done === true) return;
+    yield next.value;
+  }
 }
 
 function styleOf({ columns, env }: Context, [profile, ...others]: readonly [Profile, ...Profile[]]): Style {
