@@ -96,10 +96,9 @@ export function checkConversion(
     complain("", `unit and unit_from are for measures, and "${to}" is not one`);
   if (unit === undefined) return;
   const targets = ofColumn === null ? measures : [{ name: to, unit: ofColumn }];
-  for (const target of targets) {
-    const why = unitProblem(unit, target);
+  // Several profiles may have the measure, in the same unit.
+  for (const why of new Set(targets.map((target) => unitProblem(unit, target))))
     if (why !== null) complain(".unit", why);
-  }
 }
 
 function checkWords({ to, words }: Partly<Conversion>, isNumber: boolean, complain: Complain): void {

@@ -315,3 +315,10 @@ test("a name that the map asks for and no record has is reported: of a unit, of 
   expect(reportedBy({ lookup: Object.assign({ by: "devEu" }, lookup) })).toContain("did you mean devEui?");
   expect(reportedBy({ lookup: Object.assign({ by: "devEui" }, lookup) })).toBe("");
 });
+
+test("a unit that no profile can use is reported once, however many profiles have the measure", () => {
+  const map = JSON.stringify({ fields: { t: { to: "temperature", unit: "Kelvn" } } });
+  expect(() => parseMapping(map, "map.json", [PROFILE, PROFILE])).toThrow(
+    /^map\.json:1:\d+: fields\.t\.unit: "Kelvn" is not a known unit; did you mean kelvin\?$/,
+  );
+});
