@@ -8,7 +8,16 @@ import type { FormatStart, RecordFormat } from "../format.ts";
 import type { Line } from "../lines/line.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import { CellReader } from "./cells.ts";
-import { columnNames, factsOf, findHead, HEAD_LIMITS, type Head, type HeadOptions, looksLikeRow } from "./head.ts";
+import {
+  asMapped,
+  columnNames,
+  factsOf,
+  findHead,
+  HEAD_LIMITS,
+  type Head,
+  type HeadOptions,
+  looksLikeRow,
+} from "./head.ts";
 import { type CsvLine, CsvLines } from "./lines.ts";
 import type { CsvOptions } from "./options.ts";
 import { type CsvRecord, RowReader } from "./rows.ts";
@@ -164,8 +173,8 @@ export class CsvFormat implements RecordFormat {
     this.#header = header;
     this.#commentCode = Buffer.from(head.comment ?? "")[0] ?? -1;
     this.#cells = new CellReader(head.delimiter, this.#csv.quote);
-    const names =
-      this.#csv.header === "none" ? this.#csv.columns : columnNames(head.hasRowNames ? ["", ...header] : header);
+    const found = columnNames(head.hasRowNames ? ["", ...header] : header);
+    const names = this.#csv.header === "none" ? this.#csv.columns : asMapped(found, head.comment, this.#options);
     this.#rows.begin(names, this.#cells, head.problem);
   }
 
@@ -256,20 +265,20 @@ export class CsvFormat implements RecordFormat {
       .map(({ from, to }): Place => [from, to])
       .filter((place) => !head.facts.some(([from, to]) => from <= place[0] && place[1] <= to));
     if (places.length === 0) return;
-    this.#head = { ...head, facts: together([...head.facts, ...places]).slice(-FACT_PLACES) };
+    this.#head = { ...head, facts: fewest([...head.facts, ...places]) };
     this.#state = null;
   }
 }
 
-/** Places that touch each other are one. */
-function together(places: readonly Place[]): readonly Place[] {
+/** Places that touch each other are one. Of too many, that of the head and the newest count. */
+function fewest(places: readonly Place[]): readonly Place[] {
   const all: Place[] = [];
   for (const place of places) {
     const last = all.at(-1);
     if (last !== undefined && last[1] === place[0]) all[all.length - 1] = [last[0], place[1]];
     else all.push(place);
   }
-  return all;
+  return all.length <= FACT_PLACES ? all : [...all.slice(0, 1), ...all.slice(1 - FACT_PLACES)];
 }
 
 function stateOf(head: Head, lines: readonly CsvLine[], encoding: Utf16 | null): HeadState {

@@ -196,7 +196,7 @@ function headWith(scan: Scan, lines: readonly string[], found: FoundHead): Head 
   };
 }
 
-/** `# Turbine: Site 1`, `Station;Uccle`: the first of each name counts. */
+/** `# Turbine: Site 1`, `Station;Uccle`: the last of each name counts. */
 export function factsOf(notes: readonly string[], comment: string | null, delimiter: string): Facts {
   const facts: Record<`@head.${string}`, string> = {};
   for (const note of notes) {
@@ -206,7 +206,7 @@ export function factsOf(notes: readonly string[], comment: string | null, delimi
     const [name = "", value = ""] = colon?.slice(1) ?? (cells.slice(2).some((cell) => cell.trim() !== "") ? [] : cells);
     const [key, fact] = [bare(name, delimiter), bare(value, delimiter)];
     if (key === "" || fact === "" || key.length > FACT_NAME || fact.length > FACT_LENGTH) continue;
-    if (Object.keys(facts).length < FACTS_MOST) facts[`@head.${key}`] ??= fact;
+    if (Object.keys(facts).length < FACTS_MOST || Object.hasOwn(facts, `@head.${key}`)) facts[`@head.${key}`] = fact;
   }
   return facts;
 }
@@ -232,4 +232,15 @@ export function columnNames(header: readonly string[]): readonly string[] {
     used.add(unique);
     return unique;
   });
+}
+
+/** Behind a comment's sign, a map may have the first name with it: `# Date and time`. */
+export function asMapped(
+  names: readonly string[],
+  comment: string | null,
+  { isKnown }: HeadOptions,
+): readonly string[] {
+  const [first = "", ...others] = names;
+  const signed = [`${comment} ${first}`, `${comment}${first}`].find(isKnown);
+  return comment === null || signed === undefined || isKnown(first) ? names : [signed, ...others];
 }

@@ -35,8 +35,8 @@ export function readCsv(file: string | Buffer, options: CsvReading = {}): ReadCs
   const mapping = parseMapping(JSON.stringify(options.map ?? {}), "map.json", PROFILES);
   const profile =
     PROFILES.find(({ name }) => name === (options.profile ?? "environmental")) ?? loadProfile("environmental");
-  const normalizer = new SourceNormalizers({ catalogue, profile, mapping }).text(null);
-  const csv = csvOptions({}, options.csv ?? {});
+  const csv = csvOptions(mapping.csv ?? {}, options.csv ?? {});
+  const normalizer = new SourceNormalizers({ catalogue, profile, mapping }).text(csv.decimal);
   const { chunk = bytes.length + 1, capacity = 1_000, resume = false } = options;
   const rows: ReadCsv["rows"][number][] = [];
   const malformed: Malformed[] = [];
