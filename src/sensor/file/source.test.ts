@@ -54,6 +54,18 @@ test("what was not committed is taken again after a crash, and nothing else", as
   expect(rig.rows.length).toBe(57);
 });
 
+test("lines that are longer than a read are whole, over crashes", async () => {
+  const rig = rigOf("*.ndjson", { capacity: 4 });
+  const long = (n: number) => lines(n, n).replace("}", `,"note":"${String(n).repeat(15_000)}"}`);
+  rig.write("a.ndjson", Array.from({ length: 30 }, (_, n) => long(n + 10)).join(""));
+  for (let i = 0; i < 3; i++) await rig.take({ crashes: true });
+  rig.append("a.ndjson", long(40).slice(0, 20_000));
+  await rig.take();
+  rig.append("a.ndjson", long(40).slice(20_000));
+  await rig.take();
+  expect(rig.rows).toEqual(rowsOf(10, 40));
+});
+
 test("files are read oldest first, and then by name, 9 before 10", async () => {
   const rig = rigOf("**/*.ndjson");
   const names = ["z/old.ndjson", "b/log-9.ndjson", "b/log-10.ndjson", "a.ndjson"];

@@ -77,6 +77,10 @@ export class FileTree {
       return;
     }
     if (step.literal !== null) {
+      // In a folder that is listed anyway it is there or not; elsewhere its reader finds out.
+      const isListed = this.#visited.has(folder) && step.literal !== "..";
+      const listed = isListed ? this.#list(folder, nowMs) : null;
+      if (listed !== null && !listed.some(({ name }) => name === step.literal)) return;
       const path = join(folder, step.literal);
       if (rest.length === 0) found.add(path);
       else this.#walk(path, rest, found, nowMs);
@@ -96,9 +100,10 @@ export class FileTree {
     rest: readonly GlobStep[],
     at: { readonly found: Set<string>; readonly nowMs: number; readonly depth: number },
   ): void {
+    const listed = this.#list(folder, at.nowMs);
     this.#walk(folder, rest, at.found, at.nowMs);
     if (at.depth >= DEPTH_MOST) return;
-    for (const { name, isFolder } of this.#list(folder, at.nowMs)) {
+    for (const { name, isFolder } of listed) {
       if (isFolder && !name.startsWith("."))
         this.#walkFolders(join(folder, name), rest, { ...at, depth: at.depth + 1 });
     }
