@@ -30,7 +30,8 @@ for (const file of FILES) {
 symlinkSync("..", join(dir, "x/up"));
 symlinkSync("x", join(dir, "linked"));
 
-const found = (glob: string) => [...new FileTree(parseFileUri(`file:${glob}`, dir).paths, dir).look(Date.now())].sort();
+const pathsOf = (glob: string) =>
+  [...new FileTree(parseFileUri(`file:${glob}`, dir).paths, dir).look(Date.now())].sort();
 
 test("a glob matches as in a shell", () => {
   const all: [glob: string, paths: string[]][] = [
@@ -52,7 +53,7 @@ test("a glob matches as in a shell", () => {
   ];
   for (const [glob, paths] of all) {
     // A name without signs is a path, whether a file is there or not.
-    expect([glob, found(glob)]).toEqual([
+    expect([glob, pathsOf(glob)]).toEqual([
       glob,
       glob.includes("{") ? expect.arrayContaining(["a.csv", "x/a.csv"]) : paths,
     ]);
