@@ -141,3 +141,25 @@ test("a loop over a long list is an error of the record, not a long wait", () =>
     { reason: "expression_failed", detail: expect.stringContaining("a list of more than 10000 items") },
   ]);
 });
+
+test("many lines that are alike are computed, chosen and converted each by its own values", () => {
+  const map = {
+    fields: { "s.t": { to: "temperature", unit_from: "s.unit" }, state: "location" },
+    compute: { power: "s.u * s.i" },
+    where: { expression: 's.u > 5 && state != "off"' },
+  };
+  const records = Array.from({ length: 60 }, (_, i) => {
+    return { s: { t: 50 + i, unit: i % 7 === 3 ? "F" : "C", u: i % 11, i: 2 }, state: i % 5 === 0 ? "off" : "on" };
+  });
+  const wanted = records.filter(({ s, state }) => s.u > 5 && state !== "off");
+  const expected = wanted.map(({ s }) => {
+    const celsius = s.unit === "C" ? s.t : Number((((s.t - 32) * 5) / 9).toPrecision(12));
+    return { power: s.u * 2, temperature: celsius, occupied: null };
+  });
+  expect(valuesOf(map, ...records)).toEqual(expected);
+  const without = { fields: map.fields, where: map.where };
+  expect(valuesOf(without, ...records)).toEqual(
+    expected.map(({ temperature }) => ({ power: null, temperature, occupied: null })),
+  );
+  expect(valuesOf({ fields: map.fields }, ...records)).toHaveLength(60);
+});
