@@ -58,13 +58,15 @@ async function ofAgent(): Promise<Figures> {
   // Its start is not measured: from the first commit that is seen to the last one.
   let first: AgentProgress | null = null;
   let last: AgentProgress = { taken: 0, cpu: 0, atMs: 0 };
-  for (; last.taken < MESSAGES; await Bun.sleep(5)) {
+  for (; last.taken < MESSAGES; await Bun.sleep(30)) {
     const db = new Database(join(folder, "data/buffer.db"), { readonly: true });
     const taken = db.query<{ n: number }, []>("SELECT coalesce(max(seq), 0) AS n FROM reading").get()?.n ?? 0;
     db.close();
     last = { taken, cpu: cpuOf(agent.pid), atMs: performance.now() };
     if (taken > 0) first ??= last;
   }
+  const memory = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${agent.pid}/status`, "utf8"))?.[1];
+  console.log(`agent's peak memory: ${Math.round(Number(memory) / 1_024)} MiB`);
   agent.kill("SIGKILL");
   await agent.exited;
   const from = first ?? last;

@@ -6,6 +6,9 @@ import type { Message } from "./frames.ts";
 /** Above one of these, nothing more is read. One message may be beyond. */
 export const QUEUE = { messages: 5_000, bytes: 4 * 1024 * 1024 } as const;
 
+/** Taking one off the front of a long list is slow. */
+const FORGOTTEN_AT_ONCE = 500;
+
 /** A topic whose text was read once: there are many messages of each. */
 export type Topic = { readonly context: RecordContext; readonly seed: number };
 
@@ -17,12 +20,17 @@ export type Waiting = {
 };
 
 export class MessageQueue {
-  #items: Waiting[] = [];
+  readonly #items: Waiting[] = [];
   #head = 0;
   #bytes = 0;
 
   get hasRoom(): boolean {
     return this.#items.length - this.#head < QUEUE.messages && this.#bytes < QUEUE.bytes;
+  }
+
+  /** Messages in memory, those that were taken and not yet forgotten included. */
+  get held(): number {
+    return this.#items.length;
   }
 
   get isEmpty(): boolean {
@@ -40,8 +48,9 @@ export class MessageQueue {
     if (waiting === undefined) return null;
     this.#head++;
     this.#bytes -= waiting.message.payload.length;
-    if (this.isEmpty) {
-      this.#items = [];
+    // Under a backlog the queue is never empty: what was taken must not stay in memory until it is.
+    if (this.isEmpty || this.#head >= FORGOTTEN_AT_ONCE) {
+      this.#items.splice(0, this.#head);
       this.#head = 0;
     }
     return waiting;
