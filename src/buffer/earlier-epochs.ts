@@ -18,7 +18,7 @@ export type EarlierEpoch = SeqOwner & {
   readonly endedAtMs: number;
 };
 
-export const META_EARLIER = "earlier_epochs";
+const META_EARLIER = "earlier_epochs";
 
 const anyText = text(/^/, "a text");
 const EARLIER: Shape<EarlierEpoch> = atLeast({
@@ -29,9 +29,37 @@ const EARLIER: Shape<EarlierEpoch> = atLeast({
   endedAtMs: anyNumber,
 });
 
-/** Oldest first. A record that is damaged is left out. */
-export function earlierEpochs(of: { meta(key: string): string | null }): readonly EarlierEpoch[] {
-  return storedEntries(EARLIER, of.meta(META_EARLIER) ?? "[]") ?? [];
+/** Oldest first. Where both places are damaged, a record that cannot be read is left out. */
+export function earlierEpochs(of: {
+  readonly db: Database;
+  meta(key: string): string | null;
+}): readonly EarlierEpoch[] {
+  const again = copyIn(of.db);
+  const copy = again.slice(again.indexOf(" ") + 1);
+  return storedEntries(EARLIER, again === withSum(copy) ? copy : (of.meta(META_EARLIER) ?? "[]")) ?? [];
+}
+
+/** Keeps them, in the caller's transaction. */
+export function keepEarlier(db: Database, earlier: readonly EarlierEpoch[]): void {
+  const text = JSON.stringify(earlier);
+  db.query("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2").run(META_EARLIER, text);
+  db.query("INSERT INTO earlier_epochs_copy VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET text = ?1").run(
+    withSum(text),
+  );
+}
+
+/** Empty where there is none, or the table is of a newer buffer, or damaged. */
+function copyIn(db: Database): string {
+  try {
+    const text = db.query<{ text: unknown }, []>("SELECT text FROM earlier_epochs_copy").get()?.text;
+    return typeof text === "string" ? text : "";
+  } catch {
+    return "";
+  }
+}
+
+function withSum(text: string): string {
+  return `${Bun.hash.crc32(text).toString(16)} ${text}`;
 }
 
 /** The first seq that can be of the present epoch. */
@@ -62,11 +90,11 @@ export function endEpoch(db: Database, epoch: string, nowMs: number): EarlierEpo
   const set = db.query<null, [string, string]>(
     "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
   );
-  const before = earlierEpochs({ meta });
+  const before = earlierEpochs({ db, meta });
   const first = firstSeqOf(before);
   const last = Math.max(first - 1, Number(meta("planned_through") ?? "0"));
   const ended = { epoch: meta("epoch") ?? "", nodeId: meta("node_id") ?? "", first, last, endedAtMs: nowMs };
-  set.run(META_EARLIER, JSON.stringify([...before, ended]));
+  keepEarlier(db, [...before, ended]);
   set.run("epoch", epoch);
   db.run("UPDATE window SET revision = CASE WHEN revision >= 0 THEN -2 - revision ELSE -1 END");
   db.run("DELETE FROM window_state");

@@ -85,6 +85,11 @@ const MIGRATIONS: readonly string[] = [
   `,
   // 1: the readings came without a time, and have that of their arrival; NULL: they did not.
   "ALTER TABLE label ADD COLUMN arrival INTEGER",
+  `
+  -- The earlier epochs again, as in meta, behind a checksum: on a page of its own, for one damaged page must not give their readings
+  -- to another epoch.
+  CREATE TABLE earlier_epochs_copy (id INTEGER PRIMARY KEY CHECK (id = 1), text TEXT NOT NULL) STRICT;
+  `,
 ];
 /**
  * The condition of the index `batch_open`. A query that does not say it, word for word, looks at every batch that was ever

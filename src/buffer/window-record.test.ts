@@ -80,7 +80,7 @@ test("windows of a backlog that went out last stay, and those that went out long
 
 test("what an older agent kept of windows is taken over, and a window of which a row is damaged counts as deleted", () => {
   const { db } = buffer;
-  for (const table of ["window_state", "source_state"]) db.run(`DROP TABLE ${table}`);
+  for (const table of ["window_state", "source_state", "earlier_epochs_copy"]) db.run(`DROP TABLE ${table}`);
   db.run("ALTER TABLE label DROP COLUMN arrival");
   for (const [start, sensor, state] of [
     [0, "a", "[3,1,[[0,[3,1,2,5,0,4]]]]"],

@@ -91,10 +91,11 @@ function note(write: () => void): void {
   }
 }
 
-type Meta = { meta(key: string): string | null; setMeta(key: string, value: string): void };
+type Meta = { readonly db: Database; meta(key: string): string | null; setMeta(key: string, value: string): void };
 
 function metaOf(db: Database): Meta {
   return {
+    db,
     meta: (key) =>
       db.query<{ value: string }, [string]>("SELECT value FROM meta WHERE key = ?").get(key)?.value ?? null,
     setMeta: (key, value) => {

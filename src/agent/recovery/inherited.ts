@@ -3,7 +3,7 @@
  * Where the store may be asked, it is, and what it has of the old epoch is not sent again under the new one: a range that is known
  * from an object's name is promised as the other copy promised it, with the same rows under the same keys.
  */
-import { type EarlierEpoch, META_EARLIER, revisionBefore } from "../../buffer/earlier-epochs.ts";
+import { type EarlierEpoch, keepEarlier, revisionBefore } from "../../buffer/earlier-epochs.ts";
 import { Outbox } from "../../buffer/outbox.ts";
 import type { SqliteBuffer } from "../../buffer/sqlite-buffer.ts";
 import { grouped } from "../../core/readable-numbers.ts";
@@ -126,7 +126,7 @@ class Inherited {
     if (cut !== undefined && this.#isWhole(cut)) through = this.#buffer.lastSeq;
     if (through === last) return last;
     const earlier = [...this.#buffer.earlier.slice(0, -1), { ...this.#ended, last: through }];
-    this.#buffer.setMeta(META_EARLIER, JSON.stringify(earlier));
+    keepEarlier(this.#buffer.db, earlier);
     this.#buffer.setMeta("planned_through", String(through));
     return through;
   }

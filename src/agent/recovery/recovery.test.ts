@@ -369,7 +369,7 @@ longTest(
     const only = Number(process.env["SEED"] ?? "0");
     const kinds = DAMAGES.filter((kind) => !kind.includes("log"));
     let setAside = 0;
-    for (const seed of only > 0 ? [only] : Array.from({ length: 12 }, (_, i) => 113 + i)) {
+    for (const seed of only > 0 ? [only] : Array.from({ length: 12 }, (_, i) => 101 + i)) {
       const { dataDir, store } = await crashedTwice(seed);
       const kind = kinds[seed % kinds.length]!;
       const what = `SEED=${seed} ${damage(dataDir, seed, kind)}`;
