@@ -155,6 +155,7 @@ export class ReadingBlock {
     this.flaws.clear();
     this.findings.clear();
     this.textLength = 0;
+    this.pausesAfterRecords = this.isPaused = false;
   }
 
   /** Room for so many rows more, beyond the capacity that it had if need be. */
