@@ -1,6 +1,6 @@
 /** Which kind of gap a value of a line leaves in a template. */
 import { LOWER_F, LOWER_T, QUOTE } from "../../core/ascii.ts";
-import { conversionOf, isUnit } from "../../core/units.ts";
+import { conversionOf } from "../../core/units.ts";
 import type { Gap } from "../lines/template.ts";
 import { adjustment } from "../row/field-table.ts";
 import type { Field } from "../row/fields.ts";
@@ -77,7 +77,7 @@ function adjustOf(field: Field, { name, row, unitOf }: MadeField): Gap["adjust"]
   const { reads } = field;
   if (field.kind !== "measure") return field.fast === "none" ? undefined : null;
   const given = reads.linear === null ? unitOf(name) : undefined;
-  const isGiven = given !== undefined && isUnit(given);
+  const isGiven = given !== undefined && given.trim() !== "";
   if (!isGiven && reads.unitFrom === null) return field.fast === "none" ? undefined : field.adjust;
   if (isGiven) {
     const linear = reads.words === null && !field.isScaled ? conversionOf(given, field.unit) : null;

@@ -1,6 +1,6 @@
 /** Packs of RFC 8428: its own examples, and what the agent says of others. */
 import { expect, test } from "bun:test";
-import { readLine, TAKEN_AT } from "../../testing/mapped-lines.ts";
+import { readLine, readLines, TAKEN_AT } from "../../testing/mapped-lines.ts";
 
 const MAP = { each: "senml", fields: { bn: "sensor_id", t: "timestamp" }, timestamp: { format: "unix_s" } };
 
@@ -97,6 +97,37 @@ test("a known unit is converted where the map names none; one of something else 
       extra: '{"bad_fields":{"pressure":{"reason":"unknown_unit","received":1}}}',
     },
   ]);
+});
+
+test("a unit that is not known never becomes a number, with u kept or dropped; no unit is ours, and so are lat and lon", () => {
+  const line = (id: string, u: string | undefined, v: number) => [
+    { bn: id, bt: 1320067464, n: "temperature", u, v },
+    { n: "humidity", v: 50 },
+  ];
+  for (const drop of [[], ["u"]]) {
+    const map = { ...MAP, drop };
+    const units = ["far", "xyzzy", "count", "lx", "cel", "", undefined];
+    const temperatures = units.flatMap((u) => read(line("a", u, 70), map).map(({ temperature }) => temperature));
+    expect(temperatures).toEqual([undefined, undefined, undefined, undefined, undefined, 70, 70]);
+    expect(read(line("a", "far", 70).slice(0, 1), map).map(({ malformed }) => malformed)).toEqual([
+      'unknown_unit: temperature is in "far", which is not a known unit',
+    ]);
+    // A line like one that was read before takes the short way.
+    const lines = ["K", "K", "far", "far", "K"].map((u) => JSON.stringify(line("a", u, 300)));
+    expect(readLines(map, lines).readings.map(({ temperature }) => temperature)).toEqual([
+      26.85,
+      26.85,
+      undefined,
+      undefined,
+      26.85,
+    ]);
+  }
+  const place = [
+    { bn: "a", bt: 1320067464, n: "latitude", u: "lat", v: 50.45 },
+    { n: "longitude", u: "lon", v: 30.52 },
+    { n: "humidity", u: "/100", v: 45 },
+  ];
+  expect(read(place, { ...MAP, drop: ["u"] })).toMatchObject([{ latitude: 50.45, longitude: 30.52, humidity: 45 }]);
 });
 
 test("a name twice at one time is two readings; a value without a name, t, bn and unknown fields have theirs", () => {

@@ -28,8 +28,7 @@ export function readQuantity(from: FromRow, said: Value): number | RowProblem {
   if (Number.isNaN(number)) return number;
   if (unit !== "") return inOurs(said, number, unit) ?? unitProblem(from, said, unit);
   const given = reads.linear === null ? from.original.unitOf?.(name) : undefined;
-  // A name that is no unit may still be the right one, of a measure whose unit cannot be converted.
-  if (given !== undefined && isUnit(given)) return inOurs(said, number, given) ?? unitProblem(from, said, given);
+  if (given !== undefined && given.trim() !== "") return inOurs(said, number, given) ?? unitProblem(from, said, given);
   if (reads.unitFrom === null) return reads.linear === null ? number : converted(number, reads.linear);
   const named = from.row[reads.unitFrom];
   const isNamed = typeof named === "string" && named.trim() !== "" && !reads.absent.has(named);
