@@ -51,6 +51,7 @@ export class Shaper {
     return new Shaper(shape, {
       append: rows.append,
       keyOf: rows.keyOf,
+      saysWhose: (name) => /^(?:identity|timestamp|timePart)$/.test(rows.fields.get(name)?.kind ?? ""),
       names: rows.names,
       isKnown: (name) => !made.has(name) && (rows.fields.get(name)?.kind ?? "drop") !== "drop",
       isAbsent: (value) => absent.has(value),

@@ -179,3 +179,50 @@ test("many lines of one form are joined as the first ones are: no template reads
   expect(readings.length).toBe(150);
   expect(readings[149]).toEqual({ sensor_id: "a", timestamp: second(149), temperature: 298, humidity: 299 });
 });
+
+test("each quantity is in the unit that its own row names", () => {
+  const map = {
+    wide: { name: "q", value: "v" },
+    fields: {
+      id: "sensor_id",
+      t: "timestamp",
+      temperature: { to: "temperature", unit_from: "u" },
+      humidity: { to: "humidity", unit_from: "u" },
+      pressure: { to: "pressure", unit_from: "u" },
+    },
+  };
+  const lines = [
+    { id: "a", t: T, q: "humidity", v: 0.45, u: "fraction" },
+    { id: "a", t: T, q: "temperature", v: 158, u: "°F" },
+    { id: "a", t: T, q: "pressure", v: 101325, u: "Pa" },
+    { id: "b", t: T, q: "temperature", v: 20, u: "°C" },
+    { id: "b", t: T, q: "pressure", v: 3, u: "furlong" },
+  ].map((row) => JSON.stringify(row));
+  const { readings, flaws } = readLines(map, lines);
+  expect(readings.map(({ extra, ...rest }) => rest)).toEqual([
+    expect.objectContaining({ malformed: expect.stringContaining("furlong") }),
+    { sensor_id: "a", timestamp: T, temperature: 70, humidity: 45, pressure: 1013.25 },
+    { sensor_id: "b", timestamp: T, temperature: 20 },
+  ]);
+  expect(flaws).toEqual([]);
+});
+
+test("a quantity is never an identity or a time, and takes the place of another field with its name", () => {
+  const map = {
+    extract: { entity: "sensor.{room*}_{quantity}" },
+    wide: { name: "quantity", value: "state" },
+    fields: { room: "sensor_id", ts: "timestamp" },
+    text_numbers: true,
+  };
+  const row = (entity: string, value: string) => JSON.stringify({ entity, state: value, ts: T, temperature: 99 });
+  const lines = [row("sensor.hall_room", "Kitchen"), row("sensor.hall_ts", "5"), row("sensor.hall_temperature", "20")];
+  const { readings } = readLines(map, lines);
+  expect(readings).toEqual([
+    {
+      sensor_id: "hall",
+      timestamp: T,
+      temperature: 20,
+      extra: '{"room_":"Kitchen","ts_":"5","temperature_":99}',
+    },
+  ]);
+});

@@ -26,14 +26,15 @@ export type WideSink = {
   /** Whose reading a row belongs to, and of when; or why it is not a reading. */
   readonly keyOf: (row: ForeignRow, original: Original) => ReadingKey | RowProblem;
   readonly append: (block: ReadingBlock, row: ForeignRow, original: Original) => RowProblem | null;
+  /** Whether a field of this name is a part of the identity or of the time. */
+  readonly saysWhose: (name: string) => boolean;
 };
 
-/** Of one sensor: the fields of all its rows, and which of them has the text of each. */
-type Joined = {
-  readonly row: Record<string, unknown>;
-  readonly texts: Map<string, () => string>;
-  readonly quantities: Set<string>;
-};
+/** A value, and its JSON text to the letter. */
+type Kept = { readonly value: unknown; readonly text: string };
+type Quantity = Kept & { readonly row: ForeignRow };
+/** Of one sensor: what its rows have beside quantities, and these. */
+type Joined = { readonly own: Map<string, Kept>; readonly quantities: Map<string, Quantity> };
 
 export class WideJoin {
   readonly rule: WideRule;
@@ -78,16 +79,15 @@ export class WideJoin {
     const { quantity } = long;
     if (typeof quantity !== "string" || quantity === "") return missing(rule.name.text, quantity);
     if (long.value === null) return missing(rule.value.text, undefined);
-    const { value } = long;
-    const row = widened(long.row, {
-      nameIn: rule.name.text,
-      valueIn: rule.value.text,
-      quantity,
-      value: value.value,
-    });
-    const textOf = (field: string): string => (field === quantity ? value.text : long.original.textOf(field));
-    const original = { ...long.original, received: () => long.original.received(), textOf };
-    const key = this.#sink.keyOf(row, original);
+    const { value, row: all, original } = long;
+    const one = newJoined();
+    for (const name in all) {
+      const isOwn = name !== rule.name.text && name !== rule.value.text;
+      if (isOwn) one.own.set(name, { value: all[name], text: original.textOf(name) });
+    }
+    one.quantities.set(quantity, { ...value, row: all });
+    const single = this.#rowOf(one);
+    const key = this.#sink.keyOf(single.row, { ...single.original, received: () => original.received() });
     if ("reason" in key) return key;
     if (this.isOpen && !this.#belongs(key, quantity)) this.flush(block);
     if (!this.isOpen) {
@@ -97,7 +97,7 @@ export class WideJoin {
     }
     this.#takenAtMs = long.takenAtMs;
     this.#rows++;
-    this.#join(key.sensor, { row, quantity, textOf });
+    this.#join(key.sensor, one);
     return null;
   }
 
@@ -105,20 +105,10 @@ export class WideJoin {
   flush(block: ReadingBlock): void {
     if (!this.isOpen) return;
     block.makeRoom(this.#open.size);
-    for (const { row, texts } of this.#open.values()) {
-      const json = (): string =>
-        `{${Array.from(texts, ([name, text]) => `${JSON.stringify(name)}:${text()}`).join(",")}}`;
-      const received = () => {
-        const text = json();
-        return { received: text, encoding: "utf8", bytes: Buffer.byteLength(text) } as const;
-      };
-      const problem = this.#sink.append(block, row, {
-        received,
-        textOf: (name) => texts.get(name)?.() ?? "null",
-        json,
-        takenAtMs: this.#begunAtMs,
-      });
-      if (problem !== null) block.addMalformed(this.#takenAtMs, { ...problem, ...received() });
+    for (const joined of this.#open.values()) {
+      const { row, original } = this.#rowOf(joined);
+      const problem = this.#sink.append(block, row, { ...original, takenAtMs: this.#begunAtMs });
+      if (problem !== null) block.addMalformed(this.#takenAtMs, { ...problem, ...original.received() });
     }
     this.#open.clear();
     this.#rows = 0;
@@ -132,39 +122,52 @@ export class WideJoin {
     return hasRoom && !this.#open.get(sensor)?.quantities.has(quantity);
   }
 
-  #join(
-    sensor: string,
-    {
-      row,
-      quantity,
-      textOf,
-    }: { readonly row: ForeignRow; readonly quantity: string; readonly textOf: (name: string) => string },
-  ): void {
-    const joined: Joined = this.#open.get(sensor) ?? { row: {}, texts: new Map(), quantities: new Set() };
+  #join(sensor: string, { own, quantities }: Joined): void {
+    const joined = this.#open.get(sensor) ?? newJoined();
     this.#open.set(sensor, joined);
-    joined.quantities.add(quantity);
-    for (const name in row) {
+    for (const [name, kept] of own) {
       // Of what all rows have, the first one's stays under its name; what differs is kept beside it.
-      if (Object.hasOwn(joined.row, name) && joined.texts.get(name)?.() === textOf(name)) continue;
-      let free = name;
-      while (Object.hasOwn(joined.row, free)) free += "_";
-      joined.row[free] = row[name];
-      const text = textOf(name);
-      joined.texts.set(free, () => text);
-      this.#textLength += free.length + text.length;
+      if (joined.own.get(name)?.text === kept.text) continue;
+      joined.own.set(freeName(name, joined.own), kept);
+      this.#textLength += name.length + kept.text.length;
     }
+    for (const [name, quantity] of quantities) {
+      joined.quantities.set(name, quantity);
+      this.#textLength += name.length + quantity.text.length;
+    }
+  }
+
+  /** The fields of a reading. A quantity never says whose it is or when; of another field with its name it takes the place. */
+  #rowOf({ own, quantities }: Joined): { readonly row: ForeignRow; readonly original: Original } {
+    const fields = new Map<string, Kept>();
+    const rows = new Map<string, ForeignRow>();
+    for (const [name, kept] of own) if (!quantities.has(name) || this.#sink.saysWhose(name)) fields.set(name, kept);
+    for (const [quantity, kept] of quantities) {
+      const name = this.#sink.saysWhose(quantity) ? freeName(`${quantity}_`, fields) : quantity;
+      fields.set(name, kept);
+      rows.set(name, kept.row);
+    }
+    for (const [name, kept] of own) if (fields.get(name) !== kept) fields.set(freeName(name, fields), kept);
+    const row = Object.fromEntries(Array.from(fields, ([name, { value }]) => [name, value]));
+    const json = (): string =>
+      `{${Array.from(fields, ([name, { text }]) => `${JSON.stringify(name)}:${text}`).join(",")}}`;
+    const received = () => {
+      const text = json();
+      return { received: text, encoding: "utf8", bytes: Buffer.byteLength(text) } as const;
+    };
+    const textOf = (name: string): string => fields.get(name)?.text ?? "null";
+    return { row, original: { received, textOf, json, beside: (name, other) => (rows.get(name) ?? row)[other] } };
   }
 }
 
-function widened(
-  row: ForeignRow,
-  rule: { readonly nameIn: string; readonly valueIn: string; readonly quantity: string; readonly value: unknown },
-): ForeignRow {
-  const { nameIn, valueIn, quantity, value } = rule;
-  const wide: Record<string, unknown> = {};
-  for (const field in row) if (field !== nameIn && field !== valueIn && field !== quantity) wide[field] = row[field];
-  wide[quantity] = value;
-  return wide;
+function newJoined(): Joined {
+  return { own: new Map(), quantities: new Map() };
+}
+
+function freeName(name: string, taken: ReadonlyMap<string, unknown>): string {
+  let free = name;
+  while (taken.has(free)) free += "_";
+  return free;
 }
 
 function missing(name: string, value: unknown): RowProblem {

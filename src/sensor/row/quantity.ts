@@ -30,7 +30,8 @@ export function readQuantity(from: FromRow, said: Value): number | RowProblem {
   const given = reads.linear === null ? from.original.unitOf?.(name) : undefined;
   if (given !== undefined && given.trim() !== "") return inOurs(said, number, given) ?? unitProblem(from, said, given);
   if (reads.unitFrom === null) return reads.linear === null ? number : converted(number, reads.linear);
-  const named = from.row[reads.unitFrom];
+  const { beside } = from.original;
+  const named = beside === undefined ? from.row[reads.unitFrom] : beside(name, reads.unitFrom);
   const isNamed = typeof named === "string" && named.trim() !== "" && !reads.absent.has(named);
   if (isNamed) return inOurs(said, number, named) ?? unitProblem(from, said, named);
   if (named !== undefined && named !== null && typeof named !== "string") {

@@ -17,6 +17,8 @@ export interface Original {
   json?(): string;
   /** The name of the unit that a field of the row is in, where the record says so. */
   unitOf?(name: string): string | undefined;
+  /** What `other` was in the record that a field is from, where a row is made of several. */
+  beside?(name: string, other: string): unknown;
   /** When it arrived, where that is not the arrival of what is just read. */
   readonly takenAtMs?: number;
 }

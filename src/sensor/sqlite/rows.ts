@@ -45,7 +45,8 @@ export class SqliteRows {
   constructor(table: ForeignTable, normalizer: Normalizer) {
     this.#table = table;
     this.#normalizer = normalizer;
-    normalizer.names?.seeAll(table.columns);
+    // Where rows are joined, their values are names too.
+    if (normalizer.wide === null) normalizer.names?.seeAll(table.columns);
     this.#places = table.columns.map((name) => {
       return { name, value: table.values.indexOf(name), identity: table.identity.indexOf(name) };
     });

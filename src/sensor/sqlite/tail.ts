@@ -118,7 +118,9 @@ export class SqliteTailSource implements Source {
     const rows = this.#rowsOf(read.table);
     const before = block.textLength;
     for (const row of read.rows) rows.append(block, row, nowMs);
-    this.#options.normalizer.wide?.flush(block);
+    const { wide, names } = this.#options.normalizer;
+    wide?.flush(block);
+    if (wide !== null) names?.took(read.rows.length, this.#options.once === true && !read.isMidway);
     this.#readRows = rowsOfNextRead(read.rows.length, block.textLength - before, this.#readRows);
     this.#isMidway = read.isMidway;
     if (this.#isMidway) return { state: "more" };
