@@ -6,6 +6,7 @@ import { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
 import { resolveSettings } from "../core/settings/settings.ts";
 import { openSource } from "../sensor/open-source.ts";
+import { FileHolders } from "../sensor/shared-files.ts";
 import { loadReadingFiles } from "./reading-files.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-reading-files-"));
@@ -46,6 +47,7 @@ async function taken(settings: ReturnType<typeof settingsOf>, types: readonly (s
     maxLineBytes: 100_000,
     pollMs: 1,
     cwd: folder,
+    fileHolders: new FileHolders(),
     notice: () => {},
   });
   const block = new ReadingBlock(100);

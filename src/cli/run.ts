@@ -8,6 +8,7 @@ import type { Log } from "../core/log/log.ts";
 import { isStdin } from "../sensor/lines/stdin-uri.ts";
 import { openSource, type SourceOptions } from "../sensor/open-source.ts";
 import { shippedProfiles } from "../sensor/profile/shipped.ts";
+import { FileHolders } from "../sensor/shared-files.ts";
 import { RunReporting } from "../status/reporting.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { durationFlag } from "./frame/flag-values.ts";
@@ -188,6 +189,7 @@ export async function startAgent(context: Context, started: Started): Promise<Op
         maxLineBytes: settings.maxLineBytes,
         http,
         pollMs: settings.pollMs,
+        fileHolders: new FileHolders(),
         notice: (line) => log.warn("source_notice", line),
       };
       return await Promise.all(settings.source.map((uri) => openSource(uri, options)));

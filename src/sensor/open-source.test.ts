@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
-import { linkSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sourceProblems } from "./open-source.ts";
@@ -95,6 +95,18 @@ test("the same table is refused however it is written: by its default name, in o
   for (const other of ["sqlite:field.db?table=other", "sqlite:other.db", "stdin:", "sqlite:field.db?of=tomorrow"]) {
     expect([other, isSameTable(first, other, cwd)]).toEqual([other, false]);
   }
+});
+
+test("two globs that match one file are refused: each would take all of it", () => {
+  mkdirSync(join(cwd, "two"));
+  writeFileSync(join(cwd, "two", "b.csv"), "");
+  expect(problems(["file:two/*.csv", "file:two/a*"])).toEqual([]);
+  for (const name of ["a.csv", "a2.csv"]) writeFileSync(join(cwd, "two", name), "");
+  symlinkSync("b.csv", join(cwd, "two", "now"));
+  expect(problems(["file:two/*.csv", "file:two/a*", "file:two/now", "file:none/*"])).toEqual([
+    'Cannot open source "file:two/a*": "two/a.csv", and 1 more would be taken twice, "file:two/*.csv" matches it too',
+    'Cannot open source "file:two/now": "two/now" would be taken twice, "file:two/*.csv" matches it too',
+  ]);
 });
 
 test("http: is refused where it can never work: without a token in the network, twice at one path, over TLS", () => {

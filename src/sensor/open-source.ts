@@ -15,6 +15,7 @@ import type { SourceNormalizers } from "./normalizers.ts";
 import { type FormatSpec, loadFormat } from "./open-format.ts";
 import type { Normalizer } from "./row/normalize.ts";
 import type { LastTimesOf } from "./row/repeated-times.ts";
+import { type FileHolders, sharedFileProblems } from "./shared-files.ts";
 import { parseSimulatorUri } from "./simulator/parameters.ts";
 import type { CursorOf, Source, StateOf } from "./source.ts";
 import type { SourceMaps } from "./source-maps.ts";
@@ -44,6 +45,8 @@ export type SourceOptions = {
   readonly http: HttpAccess;
   readonly pollMs: number;
   readonly cwd: string;
+  /** Those of this run: no file is taken by two. */
+  readonly fileHolders: FileHolders;
   /** Reports, in a sentence, something that a person should know: a table that was replaced. */
   readonly notice: (line: string) => void;
 };
@@ -86,7 +89,7 @@ const MQTT: Scheme = {
 
 const FILE: Scheme = {
   check: (uri, { cwd }) => parseFileUri(uri, cwd),
-  open: async (uri, { normalizers, cursor, stateOf, cwd, once, pollMs }) => {
+  open: async (uri, { normalizers, cursor, stateOf, cwd, once, pollMs, fileHolders: holders, notice }) => {
     const { FileSource } = await import("./file/source.ts");
     const at = parseFileUri(uri, cwd);
     // Under another spelling, or with other parameters, all files would come again.
@@ -97,7 +100,7 @@ const FILE: Scheme = {
       return [spec, await loadFormat({ ...spec, name })] as const;
     };
     const formats = new Map(await Promise.all(at.formats.map(load)));
-    return new FileSource({ uri, at, normalizers, state: stateOf(uri), formats, cwd, once, pollMs });
+    return new FileSource({ uri, at, normalizers, state: stateOf(uri), formats, cwd, once, pollMs, holders, notice });
   },
   takes: sameFiles,
   taken: "list of files",
@@ -201,6 +204,7 @@ export function sourceProblems(uris: readonly string[], context: SourceContext):
       problems.push(error);
     }
   }
+  problems.push(...sharedFileProblems([...seen.values()], context.cwd));
   for (const [one, sources] of ofOneSensor) if (sources.length > 1) problems.push(oneSensorOf(sources, one));
   return problems;
 }

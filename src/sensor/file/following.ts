@@ -14,7 +14,7 @@ import {
   type Patience,
 } from "./followed-file.ts";
 import type { FileMemory } from "./memory.ts";
-import { Newcomers } from "./newcomers.ts";
+import { type Neighbours, Newcomers } from "./newcomers.ts";
 import { type FileAt, inOrder, Places } from "./places.ts";
 import { FileTree } from "./tree.ts";
 import { type FileTrouble, unlistable, unreadable } from "./trouble.ts";
@@ -23,7 +23,7 @@ import type { FileUri } from "./uri.ts";
 /** How often files that could not be read are tried again. */
 const RETRY_MS = 2_000;
 
-export type FollowingOptions = {
+export type FollowingOptions = Neighbours & {
   readonly at: FileUri;
   readonly once: boolean;
   readonly cwd: string;
@@ -53,20 +53,18 @@ export class Following {
   #lookedAgain = false;
 
   constructor(options: FollowingOptions) {
-    const { at, cwd, memory, formatFor, pollMs, ready } = options;
+    const { at, cwd, pollMs } = options;
     this.#options = options;
     this.#patience = { pollMs, settleMs: at.settleMs, formatOf: at.formatOf };
     this.#places = new Places(cwd, () => this.#nowMs);
     this.tree = new FileTree(at.paths, cwd);
     this.newcomers = new Newcomers({
-      memory,
-      formatFor,
+      ...options,
       places: this.#places,
       files: this.files,
       follow: (file) => this.#follow(file),
       restart: (file) => this.#restart(file),
       remember: () => this.remember(),
-      ready,
     });
   }
 

@@ -1,5 +1,6 @@
 /** New files, until it is known which ones they are: whether they continue one that was read, are a copy of one, or are new. */
 import { codeOf } from "../../core/errors.ts";
+import type { FileStats } from "./file-stats.ts";
 import { FollowedFile, type FormatFor } from "./followed-file.ts";
 import { type Content, type Identified, identify } from "./identify.ts";
 import type { FileMemory } from "./memory.ts";
@@ -7,9 +8,17 @@ import { examinePacked, type PackedPlace, rangeName, type Unpacked, unpackedHold
 import type { FileAt, Places } from "./places.ts";
 import { PlainFile } from "./plain-file.ts";
 import { AT_BEGINNING, type FilePosition, PRINT_BYTES } from "./records.ts";
-import { isGzip, notUnpacked, otherwisePacked, unreadable } from "./trouble.ts";
+import { isGzip, isTaken, notUnpacked, otherwisePacked, unreadable } from "./trouble.ts";
 
-export type NewcomersOptions = {
+/** The other sources of files of this run. */
+export type Neighbours = {
+  /** The one that has this file; null: it is free. */
+  readonly holderOf: (file: FileStats) => string | null;
+  /** A file that both match was found. */
+  readonly shared: (path: string, holder: string) => void;
+};
+
+export type NewcomersOptions = Neighbours & {
   readonly memory: FileMemory;
   readonly formatFor: FormatFor;
   readonly places: Places;
@@ -52,12 +61,28 @@ export class Newcomers {
     return this.#queue.length === 0 && this.#examining === null;
   }
 
+  /** Whether it waits here to be followed, or is a copy of one that is. */
+  has(key: string): boolean {
+    return this.#copies.has(key) || this.#queue.some(({ stats }) => stats.key === key);
+  }
+
   /** Those that are there now, oldest first. */
   come(fresh: readonly FileAt[]): void {
-    this.#queue = fresh.filter(({ stats }) => this.#copies.get(stats.key)?.stats.mark !== stats.mark);
+    this.#queue = fresh.filter(
+      (file) => this.#copies.get(file.stats.key)?.stats.mark !== file.stats.mark && this.#isFree(file),
+    );
     const there = new Set(fresh.map(({ stats }) => stats.key));
     for (const key of this.#copies.keys()) if (!there.has(key)) this.#copies.delete(key);
     this.#hasRemembered = false;
+  }
+
+  #isFree({ path, stats }: FileAt): boolean {
+    const { holderOf, shared, places } = this.#options;
+    const holder = holderOf(stats);
+    if (holder === null) return true;
+    if (!places.troubles.has(path)) shared(path, holder);
+    places.trouble(isTaken(path, holder));
+    return false;
   }
 
   /** A copy whose other file is gone, or has other content now, is a file of its own. */

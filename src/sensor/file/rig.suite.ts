@@ -6,6 +6,7 @@ import { ReadingBlock } from "../../core/reading.ts";
 import { SensorCatalogue } from "../../core/sensor.ts";
 import { openSource } from "../open-source.ts";
 import { loadProfile, shippedProfiles } from "../profile/shipped.ts";
+import { FileHolders } from "../shared-files.ts";
 import type { Source } from "../source.ts";
 import { SourceMaps } from "../source-maps.ts";
 
@@ -19,10 +20,15 @@ export type RigOptions = {
   /** Of another source. */
   readonly scheme?: "sqlite" | "stdin";
   readonly stdin?: () => AsyncIterable<Uint8Array>;
+  /** Of a run with other sources of files. */
+  readonly holders?: FileHolders;
+  /** The folder of another rig. */
+  readonly dir?: string;
 };
 
 export class FileRig {
-  readonly dir = mkdtempSync(join(tmpdir(), "file-source-"));
+  readonly dir: string;
+  readonly notices: string[] = [];
   readonly uri: string;
   readonly options: RigOptions;
   readonly catalogue = new SensorCatalogue();
@@ -36,6 +42,7 @@ export class FileRig {
 
   constructor(glob: string, options: RigOptions = {}) {
     const { scheme = "file" } = options;
+    this.dir = options.dir ?? mkdtempSync(join(tmpdir(), "file-source-"));
     this.uri = scheme === "sqlite" ? `sqlite:${this.path(glob)}` : `${scheme}:${glob}`;
     this.options = options;
     this.#block = new ReadingBlock(options.capacity ?? 100);
@@ -79,7 +86,8 @@ export class FileRig {
       maxLineBytes: 100_000,
       pollMs: POLL_MS,
       cwd: this.dir,
-      notice: () => undefined,
+      fileHolders: this.options.holders ?? new FileHolders(),
+      notice: (line) => this.notices.push(line),
     });
     return this.#source;
   }
@@ -140,7 +148,7 @@ export class FileRig {
 
   end(): void {
     this.crash();
-    rmSync(this.dir, { recursive: true });
+    rmSync(this.dir, { recursive: true, force: true });
   }
 
   /** Something is unpacked at this moment: it calls when it has more. */

@@ -15,6 +15,7 @@ import {
 import { gzipSync } from "node:zlib";
 import { UsageError } from "../../core/errors.ts";
 import { ReadingBlock } from "../../core/reading.ts";
+import { FileHolders } from "../shared-files.ts";
 import { FileRig, lines, rowsOf } from "./rig.suite.ts";
 
 const rigs: FileRig[] = [];
@@ -342,6 +343,31 @@ test("a last line without its end is taken when it is a whole object, or its fil
   expect(await rig.looks(20)).toEqual(['bad:{"sensor_id":']);
   rig.append("a.ndjson", `\n${lines(3, 3)}`);
   expect(await rig.looks(6)).toEqual(["a:3"]);
+});
+
+test("a file that another source of the run takes already is taken once: it is a problem of the other one, told once", async () => {
+  const holders = new FileHolders();
+  const one = rigOf("*.ndjson", { holders });
+  const other = rigOf("a*", { holders, dir: one.dir });
+  one.write("a.csv", "sensor_id,timestamp,temperature\nc,2026-11-30T00:00:00Z,1\n");
+  const takes = async () => [await one.take(), await other.take()];
+  expect(await takes()).toEqual([[], ["c:1"]]);
+  one.write("a.ndjson", lines(1, 2));
+  expect(await takes()).toEqual([rowsOf(1, 2), []]);
+  one.append("a.ndjson", lines(3, 3));
+  expect(await takes()).toEqual([rowsOf(3, 3), []]);
+  expect(await other.looks(4)).toEqual([]);
+  const taken = '"a.ndjson": "file:*.ndjson" takes it already, and nothing is taken twice';
+  expect(await other.problems()).toEqual([expect.stringContaining(taken)]);
+  expect(other.notices).toEqual([
+    '"a.ndjson" is matched by "file:*.ndjson" and by "file:a*": only the first of them takes it',
+  ]);
+  expect([await one.problems(), one.notices]).toEqual([[], []]);
+  // A file that is gone frees its inode.
+  rmSync(one.path("a.ndjson"));
+  one.write("a.txt", lines(4, 5));
+  await one.looks(2);
+  expect(await other.looks(4)).toEqual(rowsOf(4, 5));
 });
 
 test("a folder, ~ and a glob that names no file are refused with what to type", async () => {

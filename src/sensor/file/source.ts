@@ -9,6 +9,7 @@ import { shellWord } from "../../core/shell-word.ts";
 import type { MakeFormat } from "../format.ts";
 import type { SourceNormalizers } from "../normalizers.ts";
 import type { FormatSpec } from "../open-format.ts";
+import type { FileHolder, FileHolders } from "../shared-files.ts";
 import type { Source, Taken } from "../source.ts";
 import type { FormatFor } from "./followed-file.ts";
 import { Following } from "./following.ts";
@@ -32,9 +33,11 @@ export type FileSourceOptions = {
   readonly cwd: string;
   readonly once?: boolean;
   readonly pollMs?: number;
+  readonly holders: FileHolders;
+  readonly notice: (line: string) => void;
 };
 
-export class FileSource implements Source {
+export class FileSource implements Source, FileHolder {
   readonly uri: string;
   onReady: (() => void) | null = null;
   readonly #options: FileSourceOptions;
@@ -67,12 +70,16 @@ export class FileSource implements Source {
       pollMs: this.#pollMs,
       formatFor: this.#formatFor,
       ready: () => this.onReady?.(),
+      holderOf: ({ key, mark }) => options.holders.other(this, key, mark),
+      shared: (path, other) =>
+        options.notice(`"${path}" is matched by "${other}" and by "${uri}": only the first of them takes it`),
     });
     if (once && this.#memory.size === 0 && this.#files.isNothingThere(Date.now())) {
       throw new UsageError(`Cannot read "${uri}": no file is there that matches "${at.glob}"`, {
         tryHint: `ls -l ${shellWord(folderIn(at.glob))}`,
       });
     }
+    options.holders.add(this);
   }
 
   take(block: ReadingBlock, nowMs: number): Taken {
@@ -123,6 +130,11 @@ export class FileSource implements Source {
       tryHint: first.try,
       isFinal: true,
     });
+  }
+
+  holds(key: string, mark: string): boolean {
+    const { files, newcomers } = this.#files;
+    return files.has(key) || newcomers.has(key) || this.#memory.of(key)?.whole === mark;
   }
 
   cursor(): string {

@@ -35,6 +35,11 @@ export function notAFile(path: string): FileTrouble {
   return { path, reason: "it is not a regular file", try: `ls -ld ${shellWord(path)}` };
 }
 
+/** `holder`: another source. */
+export function isTaken(path: string, holder: string): FileTrouble {
+  return { path, reason: `"${holder}" takes it already, and nothing is taken twice`, try: "agent config show" };
+}
+
 export function unreadable(path: string, error: unknown): FileTrouble {
   const code = codeOf(error);
   const look = `ls -ld ${shellWord(path)}`;
