@@ -31,10 +31,10 @@ export type WideSink = {
 };
 
 /** A value, and its JSON text to the letter. */
-type Kept = { readonly value: unknown; readonly text: string };
-type Quantity = Kept & { readonly row: ForeignRow };
+type KeptValue = { readonly value: unknown; readonly text: string };
+type Quantity = KeptValue & { readonly row: ForeignRow };
 /** Of one sensor: what its rows have beside quantities, and these. */
-type Joined = { readonly own: Map<string, Kept>; readonly quantities: Map<string, Quantity> };
+type Joined = { readonly own: Map<string, KeptValue>; readonly quantities: Map<string, Quantity> };
 
 export class WideJoin {
   readonly rule: WideRule;
@@ -139,7 +139,7 @@ export class WideJoin {
 
   /** The fields of a reading. A quantity never says whose it is or when; of another field with its name it takes the place. */
   #rowOf({ own, quantities }: Joined): { readonly row: ForeignRow; readonly original: Original } {
-    const fields = new Map<string, Kept>();
+    const fields = new Map<string, KeptValue>();
     const rows = new Map<string, ForeignRow>();
     for (const [name, kept] of own) if (!quantities.has(name) || this.#sink.saysWhose(name)) fields.set(name, kept);
     for (const [quantity, kept] of quantities) {

@@ -182,7 +182,7 @@ export class SqliteTailSource implements Source {
     return this.#table;
   }
 
-  #readOrEnd(room: number, nowMs: number): Read {
+  #readOrEnd(room: number, nowMs: number): ReadRows {
     try {
       const read = this.#read(room, nowMs);
       this.#failures = 0;
@@ -200,7 +200,7 @@ export class SqliteTailSource implements Source {
     }
   }
 
-  #read(room: number, nowMs: number): Read {
+  #read(room: number, nowMs: number): ReadRows {
     try {
       const table = this.#opened();
       const follower = this.#follower;
@@ -264,7 +264,7 @@ export class SqliteTailSource implements Source {
   }
 }
 
-type Read = {
+type ReadRows = {
   readonly table: ForeignTable;
   readonly rows: readonly ForeignRowValues[];
   /** As many as were asked for: there may be more. */
