@@ -38,7 +38,7 @@ test("other spellings of a moment are read, and it is UTC where no zone is given
 
 test("text that is not a real moment is refused, not adjusted", () => {
   const wrong =
-    "2023-02-29T12:00:00Z|2024-13-01T00:00:00Z|2024-00-10T00:00:00Z|2024-04-31T00:00:00Z|2024-01-01T24:00:00Z|2024-01-01T23:59:60Z|" +
+    "2023-02-29T12:00:00Z|2024-13-01T00:00:00Z|2024-00-10T00:00:00Z|2024-04-31T00:00:00Z|2024-01-01T24:00:01Z|2024-02-30T24:00:00Z|9999-12-31T24:00:00Z|2024-01-01T24:01Z|2024-01-01T25:00Z|2024-01-01T23:59:60Z|" +
     "1969-12-31T23:59:59Z|1970-01-01T00:00:00+00:01|9999-12-31T23:59:59-00:01|2024-1-01|12:00:00|now||2024-01-01T12:00:00.Z|" +
     "2024-01-01T12:00:00Zulu|2024-01-01T12:00:00 ZZ|2024-01-01T12:00:00 UTC+1|2024-01-01T12:00:00+1|2024-01-01T12:00:00+24:00|2024-01-01T1２:00:00Z|" +
     "2024/01/01 12:00:00|01.02.2024 12:00:00|1706745600|2024-1-1T1:00:00Z|2024-01-01T12:00:0|2024-01-01T12:00:";
@@ -76,9 +76,54 @@ test("blanks around and before the zone, UTC and GMT, a day alone, and ISO 8601 
     expect([text, brussels.fromText(text)]).toEqual([text, ms]);
   }
   const wrong =
-    "20240132|2024-02-30|20240101T2400Z|20240101T1260|202401011200|20240101T12|2024-0101|20240101T12:00|2024-01-01T1200|" +
+    "20240132|2024-02-30|20240101T2401Z|20240101T1260|202401011200|20240101T12|2024-0101|20240101T12:00|2024-01-01T1200|" +
     "2024-01-01 12:00:00 CET|2024-01-01 12:00:00 UTC CET|2024-01-01 12:00:00 +0100 CET 1|2024-01-01 12:00:00 m=+0.1";
   for (const text of wrong.split("|")) expect([text, read(text)]).toEqual([text, null]);
+});
+
+test("24:00 is the midnight that a day ends with, in the time of its zone", () => {
+  const brussels = new TimestampReader("iso", zoneOf("Europe/Brussels"));
+  for (const text of [
+    ..."2023-12-31T24:00:00Z|2023-12-31 24:00|2023-12-31T24:00:00.000Z|20231231T240000|20231231T2400Z".split("|"),
+    ..."2023-12-31T24:00:00 UTC|2023-12-31T24:00:00 GMT|2023-12-31T24:00:00,0+00|2023-12-31T24:00-00:00".split("|"),
+  ]) {
+    expect([text, read(text), utc.note]).toEqual([text, "2024-01-01T00:00:00.000Z", 0]);
+  }
+  expect(read("1969-12-31T24:00Z")).toBe("1970-01-01T00:00:00.000Z");
+  expect(brussels.fromText("2024-03-31T24:00:00")).toBe(Date.UTC(2024, 2, 31, 22));
+  expect(brussels.fromText("2024-03-30T24:00:00")).toBe(Date.UTC(2024, 2, 30, 23));
+});
+
+test("the first hours of 1970 in local time are no time before 1970: a clock that was never set begins there", () => {
+  const first = "1970-01-01T00:00:00.000Z";
+  const zones = ["UTC", "Europe/Brussels", "Asia/Kolkata", "Pacific/Auckland", "America/New_York", "+14:00"];
+  for (const name of zones) {
+    const zone = zoneOf(name);
+    const offset = -(zone?.toUtc(0) ?? 0);
+    const readers = {
+      "1970-01-01T00:00:10": new TimestampReader("iso", zone),
+      "1970-01-01 00:00": new TimestampReader("iso", zone),
+      "19700101T000010": new TimestampReader("iso", zone),
+      "01.01.1970 00:00:10": new TimestampReader("%d.%m.%Y %H:%M:%S", zone),
+    };
+    for (const [text, reader] of Object.entries(readers)) {
+      const local = text.endsWith("10") ? 10_000 : 0;
+      const ms = reader.fromText(text);
+      expect([name, text, ms, reader.note]).toEqual([
+        name,
+        text,
+        Math.max(0, local - offset),
+        local < offset ? FINER : 0,
+      ]);
+    }
+    const days = new TimestampReader("excel_day", zone);
+    expect([days.fromNumber(25_569), days.note]).toEqual([Math.max(0, -offset), offset > 0 ? FINER : 0]);
+  }
+  const east = new TimestampReader("iso", zoneOf("Europe/Brussels"));
+  for (const text of ["1969-12-31T23:59:59", "1970-01-01T00:00:10+01:00"]) {
+    expect([text, Number.isNaN(east.fromText(text))]).toEqual([text, true]);
+  }
+  expect(new Date(east.fromText("1970-01-01T01:00:00")).toISOString()).toBe(first);
 });
 
 test("a leap second is the last millisecond of the second before it: of its own day, and in order", () => {
@@ -120,7 +165,7 @@ test("random text is a moment only when Date agrees", () => {
   fc.assert(
     fc.property(text, (written) => {
       const ms = utc.fromText(written);
-      // Date takes 24:00 and rolls the 31st of April over; we take neither.
+      // Date rolls the 31st of April over; we do not take it.
       if (!Number.isNaN(ms)) expect(ms).toBe(Date.parse(written.replace(" ", "T")));
       else if (!/[T ]24/.test(written)) {
         const theirs = new Date(written.replace(" ", "T"));

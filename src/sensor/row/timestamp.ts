@@ -4,8 +4,9 @@
  *
  * ISO 8601: `YYYY-MM-DD`, then `T` or a blank, then `HH:MM`, `HH:MM:SS` or `HH:MM:SS.f…` (`,` also), then `Z`, `±HH`, `±HHMM`,
  * `±HH:MM`, or nothing, which means the reader's zone (UTC unless a mapping says otherwise); and the shapes of
- * time/iso-shapes.ts. There is no 24:00. A leap second (23:59:60 UTC at the end of a month) is 23:59:59.999. Numbers (those of
- * time/epoch.ts) and other text (time/pattern.ts) when the mapping says so. Digits beyond a millisecond are cut, and `note` says so.
+ * time/iso-shapes.ts. 24:00 is the midnight that ends the day. A leap second (23:59:60 UTC at the end of a month) is 23:59:59.999. Numbers (those of
+ * time/epoch.ts) and other text (time/pattern.ts) when the mapping says so. What a device without a clock says of 1970 in local time is
+ * not before 1970 in any zone. Digits beyond a millisecond are cut, and `note` says so.
  */
 import {
   COLON,
@@ -39,7 +40,7 @@ const FIRST_DAY_MS = -MS_PER_DAY;
 /** No timestamp that we know how to read is longer. */
 const MAX_TEXT = 128;
 
-/** Flags of `TimestampReader.note`: the text or number says more than the millisecond; a local time that occurs twice. */
+/** Flags of `TimestampReader.note`: the text or number says more than the time that was read; a local time that occurs twice. */
 export const FINER = 1;
 export const REPEATED = 2;
 
@@ -223,6 +224,11 @@ export class TimestampReader {
 
   #toUtc(localMs: number, zone: Zone): number {
     const ms = zone.toUtc(localMs);
+    // East of Greenwich, 1970 began before it did in UTC: a device whose clock was never set counts from there.
+    if (ms < 0 && localMs >= 0) {
+      this.note |= FINER;
+      return 0;
+    }
     if (zone.repeatMs !== 0) this.note |= REPEATED;
     return ms;
   }

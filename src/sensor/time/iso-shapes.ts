@@ -1,8 +1,10 @@
 /**
  * Other texts of one meaning each, in the usual shape: blanks around, blanks before the zone, `UTC` and `GMT`, a day alone (its
- * midnight), ISO 8601 without separators (`20161231T235960Z`), and what Go prints: the name of the zone behind its offset, and
+ * midnight), 24:00 (the midnight that a day ends with), ISO 8601 without separators (`20161231T235960Z`), and what Go prints: the name of the zone behind its offset, and
  * the reading of another clock (`+0100 CET m=+0.01`). And a leap second, which is read as the second before it.
  */
+
+import { MS_PER_DAY } from "../../core/time/duration.ts";
 
 export type UsualShape = { readonly text: string; readonly isLeapSecond: boolean };
 
@@ -22,7 +24,16 @@ export function usualShape(text: string): UsualShape | null {
   const time = minutes.includes(":") ? minutes : `${minutes.slice(0, 2)}:${minutes.slice(2)}`;
   const offset = utc === undefined ? zone : "Z";
   const isLeapSecond = seconds === "60";
-  return { text: `${date}T${time}:${isLeapSecond ? "59" : seconds}${fraction}${offset}`, isLeapSecond };
+  const tail = `:${isLeapSecond ? "59" : seconds}${fraction}`;
+  const endsDay = time === "24:00" && /^:00(?:[.,]0+)?$/.test(tail);
+  return { text: `${endsDay ? `${dayAfter(date)}T00:00` : `${date}T${time}`}${tail}${offset}`, isLeapSecond };
+}
+
+/** `date` itself where there is no such day. */
+function dayAfter(date: string): string {
+  const ms = Date.parse(`${date}T00:00:00Z`);
+  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== date) return date;
+  return new Date(ms + MS_PER_DAY).toISOString().slice(0, 10);
 }
 
 /** UTC may have a 61st second in the last minute of a month only. */
