@@ -16,6 +16,8 @@ export type RecordItem = {
   readonly keys: readonly Segment[];
   /** Its unit, of the fields that have one. */
   readonly unitOf: ((name: string) => string | undefined) | null;
+  /** The field with a time that is only that of the arrival, or counted from it. */
+  readonly arrivalField?: string;
 };
 
 /** Where no reading is: the paths lead no further, or to an array or object without any item. */

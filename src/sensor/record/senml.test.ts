@@ -33,7 +33,7 @@ test("names and times are resolved: base fields hold from their entry on, until 
   ]);
 });
 
-test("a time below 2^28 is relative to now, and a pack without one is of now", () => {
+test("a time below 2^28 is relative to now, and a pack without one is of now: the reading says arrival", () => {
   const at = (ms: number) => new Date(TAKEN_AT + ms).toISOString();
   const pack = [
     { bn: "a", n: "temperature", v: 1 },
@@ -42,13 +42,24 @@ test("a time below 2^28 is relative to now, and a pack without one is of now", (
     { bt: -10, n: "temperature", t: 1, v: 4 },
     { bt: 2 ** 28, n: "temperature", v: 5 },
   ];
-  expect(read(pack).map(({ timestamp, temperature }) => [timestamp, temperature])).toEqual([
-    [at(0), 1],
-    [at(-5_500), 2],
-    [at(60_000), 3],
-    [at(-9_000), 4],
-    ["1978-07-04T21:24:16.000Z", 5],
+  const seen = (lines: readonly string[]) =>
+    readLines(MAP, lines).readings.map((each) => [each["timestamp"], each["temperature"], each["time_quality"]]);
+  expect(seen([JSON.stringify(pack)])).toEqual([
+    [at(0), 1, "arrival"],
+    [at(-5_500), 2, "arrival"],
+    [at(60_000), 3, "arrival"],
+    [at(-9_000), 4, "arrival"],
+    ["1978-07-04T21:24:16.000Z", 5, undefined],
   ]);
+  // Whichever way of reading the lines before have made the usual one.
+  const times = [1_704_110_700, 1_704_110_760, -60, -60, 1_704_110_820, undefined, 1_704_110_880];
+  const lines = times.map((t) => JSON.stringify([{ bn: "a", n: "temperature", t, v: 1 }]));
+  expect(seen(lines)).toEqual(
+    times.map((t) => {
+      const isOwn = t !== undefined && t > 0;
+      return [isOwn ? new Date(t * 1_000).toISOString() : at((t ?? 0) * 1_000), 1, isOwn ? undefined : "arrival"];
+    }),
+  );
 });
 
 test("a sum of times has no digits that neither had, and a time alone keeps its own", () => {

@@ -22,6 +22,7 @@ type Group = {
   /** By what it is, and of which value. */
   readonly beside: Map<string, Map<string, string>>;
   readonly units: Map<string, string>;
+  readonly isOfArrival: boolean;
 };
 
 /** One item for each base name and time, in the order of the pack; or why the record is not a pack. Throws TooManyItems. */
@@ -84,7 +85,7 @@ class Pack {
       return;
     }
     const name = nameOf(entry);
-    const group = this.#groupFor(name, this.#timeOf(entry, i));
+    const group = this.#groupFor(name, this.#timeOf(entry, i), this.#isAbsolute(entry));
     group.fields.set(name, this.#valueOf(entry, i));
     const unit = entry["u"] ?? base.bu;
     if (typeof unit === "string") {
@@ -98,7 +99,7 @@ class Pack {
   }
 
   items(): RecordItem[] {
-    return this.#groups.map(({ fields, beside, units }) => {
+    return this.#groups.map(({ fields, beside, units, isOfArrival }) => {
       const parts = Array.from(fields, ([name, text]) => `${JSON.stringify(name)}:${text}`);
       for (const [key, texts] of beside) {
         let name = key;
@@ -112,12 +113,13 @@ class Pack {
         layers: [new Layer(JSON.parse(text), () => new JsonText(text))],
         keys: [],
         unitOf: (name) => units.get(name),
+        ...(isOfArrival && { arrivalField: "t" }),
       };
     });
   }
 
   /** A name that occurs twice at one time is in two readings. */
-  #groupFor(name: string, time: string): Group {
+  #groupFor(name: string, time: string, isAbsolute: boolean): Group {
     const key = `${time} ${this.#base.bn}`;
     const known = this.#newest.get(key);
     if (known !== undefined && !known.fields.has(name)) return known;
@@ -125,7 +127,7 @@ class Pack {
     const fields = new Map<string, string>();
     if (this.#base.bn !== "") fields.set("bn", JSON.stringify(this.#base.bn));
     fields.set("t", time);
-    const group: Group = { fields, beside: new Map(), units: new Map() };
+    const group: Group = { fields, beside: new Map(), units: new Map(), isOfArrival: !isAbsolute };
     for (const [other, text] of this.#waiting) addTo(group.beside, other, "", text);
     this.#waiting.clear();
     this.#groups.push(group);
@@ -133,10 +135,14 @@ class Pack {
     return group;
   }
 
+  #isAbsolute({ t }: Entry): boolean {
+    return this.#base.bt + numberOr(t, 0) >= ABSOLUTE_SINCE;
+  }
+
   /** Seconds since 1970, as JSON text. */
   #timeOf({ t }: Entry, i: number): string {
     const time = this.#base.bt + numberOr(t, 0);
-    const isAbsolute = time >= ABSOLUTE_SINCE;
+    const isAbsolute = this.#isAbsolute({ t });
     if (isAbsolute && this.#base.bt === 0) return this.#json.at([i, "t"]);
     // The sum of two decimals has digits that neither of them had.
     return jsonOf(Number((isAbsolute ? time : this.#nowMs / 1_000 + time).toFixed(6)));

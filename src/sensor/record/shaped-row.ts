@@ -69,9 +69,10 @@ export class ShapedRow {
   }
 
   original(received: Original["received"]): Original {
-    const { unitOf } = this.#view.item;
+    const { unitOf, arrivalField } = this.#view.item;
     const textOf = (name: string): string => this.textOf(name);
-    return unitOf === null ? { received, textOf } : { received, textOf, unitOf };
+    if (unitOf === null) return { received, textOf };
+    return arrivalField === undefined ? { received, textOf, unitOf } : { received, textOf, unitOf, arrivalField };
   }
 
   #readPath(path: Path): void {

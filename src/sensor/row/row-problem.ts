@@ -19,6 +19,8 @@ export interface Original {
   unitOf?(name: string): string | undefined;
   /** What `other` was in the record that a field is from, where a row is made of several. */
   beside?(name: string, other: string): unknown;
+  /** The field with a time that is only that of the arrival, or counted from it. */
+  readonly arrivalField?: string;
   /** When it arrived, where that is not the arrival of what is just read. */
   readonly takenAtMs?: number;
 }

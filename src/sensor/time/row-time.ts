@@ -13,7 +13,7 @@ export class RowTime {
   note = 0;
   /** The timestamp as JSON text, where it is FINER; else empty. */
   received = "";
-  /** The row has no time, and has that of its arrival. */
+  /** The row has no time of its own, and has that of its arrival. */
   isArrival = false;
   readonly #rules: TimeRules;
   readonly #timestamps: TimestampReader;
@@ -54,6 +54,7 @@ export class RowTime {
     }
     if (Number.isNaN(this.ms)) return this.#withOtherFormat(value, problem ?? this.#notATime(from.original, said));
     this.note = timestamps.note;
+    this.isArrival = from.original.arrivalField === name;
     if (this.note & FINER) this.received = from.original.textOf(name);
     return null;
   }
