@@ -13,7 +13,7 @@ import { type ClockWatch, SANE_SINCE_MS } from "../core/time/clock.ts";
 import type { RuleSet } from "../rules/rule-set.ts";
 import type { Source, Taken } from "../sensor/source.ts";
 import type { Windows } from "../stages/aggregate.ts";
-import { inTrouble, outOfTrouble } from "./input/source-trouble.ts";
+import { atEnd, inTrouble, outOfTrouble } from "./input/source-trouble.ts";
 import { hasShare, type Tap, tapOf } from "./input/tap.ts";
 
 export type Turn = {
@@ -91,6 +91,7 @@ export class Pipeline {
     for (const tap of this.taps) {
       const { input, values, wanted, source } = tap;
       if (tap.state === "open") this.#finish(tap);
+      if (tap.trouble !== null && !tap.hasWorked) tap.trouble = atEnd(tap.trouble);
       input.end();
       input.report(source.uri, this.#parts.log);
       values.end();
@@ -127,6 +128,7 @@ export class Pipeline {
     try {
       taken = tap.source.take(this.#block, nowMs);
       if (tap.trouble !== null) tap.trouble = outOfTrouble(tap.trouble, tap.source.uri, this.#parts.log);
+      tap.hasWorked = true;
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
       tap.trouble = inTrouble(tap.trouble, error, { uri: tap.source.uri, runningMs, log: this.#parts.log });

@@ -1,6 +1,7 @@
 /** `agent run`: the main job. Takes, keeps, judges and delivers until it is stopped or its sources end. */
 import { fstatSync } from "node:fs";
 import { StoppedEarlyError } from "../agent/buffer-inputs.ts";
+import { sourceProblem } from "../agent/input/source-trouble.ts";
 import { type OpenAgent, openAgent } from "../agent/open-agent.ts";
 import { marksOfMachine } from "../buffer/disk/marks.ts";
 import { UsageError } from "../core/errors.ts";
@@ -88,24 +89,27 @@ async function run(flags: Flags<typeof ARGS>, given: Context): Promise<ExitCode>
   const { taps } = opened.parts.pipeline;
   const malformed = taps.reduce((sum, { input }) => sum + input.malformed, 0);
   const isBadInput = taps.some(({ input, source }) => input.problem(source.uri) !== null);
-  const isUnread = taps.some(({ state, trouble }) => state === "ended" && trouble !== null);
+  const unread = taps.flatMap(({ source, trouble }) => sourceProblem(source.uri, trouble));
+  const isUnread = unread.length > 0;
   const left = opened.parts.buffer.lastSeq - opened.parts.outbox.plannedThrough;
   await reporting.end(opened, end.finished);
   await opened.close();
   const malformedToo = isBadInput ? ", the malformed rows as received" : "";
   const delivered = `Everything${isUnread ? " that could be read" : ""} was delivered${malformedToo}`;
+  const why = unread.map(({ message }) => `. ${message}`).join("");
   log[isBadInput || isUnread ? "warn" : "info"](
     "stopped",
-    end.finished ? delivered : "Stopped; the next start delivers the rest",
+    `${end.finished ? delivered : "Stopped; the next start delivers the rest"}${why}`,
     {
       accepted: end.accepted,
       ...(malformed > 0 && { malformed }),
       objects: opened.parts.delivery.objects,
       ...(end.finished ? {} : { not_yet_planned: left }),
+      ...(unread[0] && { try: unread[0].try }),
     },
   );
   // A paused stdin may keep the event loop alive, but the work is done.
-  return once && (isBadInput || isUnread) ? 1 : 0;
+  return (once && isBadInput) || (!isLasting && isUnread) ? 1 : 0;
 }
 
 /** `< DIR` instead of `< FILE`: the engine's own error says nothing of stdin. */

@@ -36,13 +36,13 @@ const SILENT_MS = 30_000;
 /** A loss degrades health for this long; it stays in `losses` for ever. */
 const LOSS_IS_NEWS_MS = MS_PER_DAY;
 
-/** What the rules cannot do is so until they change, whether an agent runs or not. */
-const RULES_CODES: ReadonlySet<string> = new Set(["rules_refused", "rules_idle", "rule_errors"]);
+/** True until the rules change, or until an agent takes from the source, whether one runs or not. */
+const LASTING_CODES: ReadonlySet<string> = new Set(["rules_refused", "rules_idle", "rule_errors", "source_trouble"]);
 
-/** The problems in `report` that do not end with its agent: of the rules, and of the input. */
+/** The problems in `report` that do not end with its agent: of the rules, of the sources, and of the input. */
 export function lastingProblems(report: LiveReport): Problem[] {
   return [
-    ...report.problems.filter(({ code }) => RULES_CODES.has(code)),
+    ...report.problems.filter(({ code }) => LASTING_CODES.has(code)),
     ...report.sources.flatMap((source) => source.input ?? []),
   ];
 }

@@ -190,7 +190,7 @@ export function statusOf(
     })),
     uplink: uplinkStatus(last),
     heartbeat: heartbeatStatus(live),
-    sources: sourcesStatus(found, live),
+    sources: sourcesStatus(found, lastOrLive, live !== null),
     silent_sensors: (live?.rules.silent ?? []).map(({ rule, sensor, sinceMs }) => {
       return { rule, sensor_id: sensor, since: iso(sinceMs) };
     }),
@@ -245,14 +245,15 @@ function heartbeatStatus(live: LiveReport | null): Status["heartbeat"] {
   return heartbeat === null ? null : { sent_at: iso(heartbeat.sentAtMs), error: heartbeat.error };
 }
 
-function sourcesStatus({ sources: known }: BufferFacts, live: LiveReport | null): Status["sources"] {
-  const fresh = (live?.sources ?? [])
+/** `isLive`: `report` is of an agent that runs. Of one that ended, the trouble of its sources is still so. */
+function sourcesStatus({ sources: known }: BufferFacts, report: LiveReport | null, isLive: boolean): Status["sources"] {
+  const fresh = (report?.sources ?? [])
     .filter(({ uri }) => !known.some((source) => source.uri === uri))
     .map(({ uri }): SourceCounts => ({ uri, accepted: 0, refused: 0, flaws: [], cursor: null }));
   return [...known, ...fresh].map((source) => {
-    const now = live?.sources.find(({ uri }) => uri === source.uri);
+    const now = report?.sources.find(({ uri }) => uri === source.uri);
     const trouble = now?.trouble ?? null;
-    const notes = [...notesOf(source.uri, source.cursor), ...(now?.notes ?? [])];
+    const notes = [...notesOf(source.uri, source.cursor), ...(isLive ? (now?.notes ?? []) : [])];
     return { ...source, uri: withoutPassword(source.uri), trouble: trouble && withoutPassword(trouble), notes };
   });
 }

@@ -7,7 +7,7 @@ export type SourceTrouble = {
   readonly message: string;
   readonly try: string;
   readonly sinceMs: number;
-  /** It was logged. Trouble that was not logged may end before a person could act. */
+  /** It was logged, or the run ends with it. Trouble of a moment may end before a person could act. */
   readonly isReported: boolean;
 };
 
@@ -34,6 +34,11 @@ export function inTrouble(
   log.warn("source_trouble", `${sentence(uri, trouble.message).replace(/[.\s]+$/, "")}. The agent tries again`, {
     try: trouble.try,
   });
+  return { ...trouble, isReported: true };
+}
+
+/** Nothing more is taken from a source that never worked: a run that ends says so itself. */
+export function atEnd(trouble: SourceTrouble): SourceTrouble {
   return { ...trouble, isReported: true };
 }
 

@@ -16,6 +16,8 @@ export type Tap = {
   wakeAtMs: number | null;
   ready: boolean;
   trouble: SourceTrouble | null;
+  /** It was taken from without trouble since the agent started. */
+  hasWorked: boolean;
   readonly input: InputShare;
   readonly times: TimeWatch;
   readonly values: ValueWatch;
@@ -35,6 +37,7 @@ export function tapOf(source: Source, catalogue: SensorCatalogue, malformedMax: 
     wakeAtMs: null,
     ready: true,
     trouble: null,
+    hasWorked: false,
     input: new InputShare(malformedMax),
     times: new TimeWatch(source),
     values: new ValueWatch(source.uri, catalogue, malformedMax),

@@ -14,6 +14,7 @@ import type { Message } from "./frames.ts";
 import { type Login, loginFor, openLogin } from "./login.ts";
 import { isBlank, MessageRows } from "./message-rows.ts";
 import { MessageQueue } from "./queue.ts";
+import { placeOf } from "./refused.ts";
 import { MqttSession, type SessionEvents } from "./session.ts";
 import { Topics } from "./topics.ts";
 import { type MqttUri, parseMqttUri } from "./uri.ts";
@@ -23,6 +24,8 @@ import { AckWindow } from "./window.ts";
 export const ONCE_IDLE_MS = 2_000;
 /** With `once`, a broker that could not be reached so often in a row is given up. */
 const MOST_FAILURES = 4;
+/** What may pass by itself is asked for again after this; the source calls before, too. */
+const ASK_AGAIN_MS = 1_000;
 
 export type MqttOptions = {
   readonly uri: string;
@@ -71,7 +74,8 @@ export class MqttSource implements Source, SessionEvents {
   #isSubscribed: boolean;
   /** The ids of a lost session must be gone from the cursor before new ones can come. */
   #subscribesLater = false;
-  #trouble: TransientError | null = null;
+  /** Why nothing can come now. */
+  #trouble: TransientError | null;
   #failures = 0;
   #refusedTopics: readonly string[] = [];
   #loweredTopics: readonly string[] = [];
@@ -93,6 +97,9 @@ export class MqttSource implements Source, SessionEvents {
     this.#deliveries = new Deliveries(cursor?.deliveries ?? NO_DELIVERIES);
     this.#isSubscribed = cursor?.isSubscribed ?? false;
     this.#clientId = address.clientId ?? cursor?.clientId ?? newClientId(options.nodeId, this.uri);
+    this.#trouble = new TransientError(`the broker ${placeOf(address)} does not answer until now`, {
+      retryAfterMs: ASK_AGAIN_MS,
+    });
     const login = loginFor(address, options.login);
     const open = openLogin(address, login);
     if (open !== null) options.notice(open);
