@@ -1,4 +1,5 @@
 /** One file that is followed: what is known of it, and what of it is being read. */
+import { LINE_FEED } from "../../core/ascii.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import type { RecordContext } from "../context.ts";
 import type { FormatStart, RecordFormat } from "../format.ts";
@@ -218,6 +219,11 @@ export type Patience = {
   readonly pollMs: number;
   /** A file that was not written to for so long is complete. */
   readonly settleMs: number;
+  /** The same with `once`. */
+  readonly onceSettleMs: number;
+  readonly once: boolean;
+  /** The last line of this file is left for the next run. */
+  readonly left: (path: string) => void;
   readonly formatOf: (path: string) => { readonly name: string };
 };
 
@@ -235,6 +241,17 @@ export function isSettled(file: FollowedFile, patience: Patience, nowMs: number)
   if (quietMs >= Math.min(SEEN_QUIET_MS, settleMs) && nowMs - file.stats.writtenMs >= settleMs) return true;
   const isJson = !/^(?:csv|tsv|influx)$/.test(patience.formatOf(file.path).name);
   return isJson && quietMs >= WHOLE_VALUE_MS && isWholeValue(file);
+}
+
+/** Of a file that was read as far as its last look: what is left of it, if anything, is to be taken too. It must be open. */
+export function isRestWhole(file: FollowedFile, patience: Patience, nowMs: number): boolean {
+  if (file.isPacked) return true;
+  if (!patience.once) return file.behind > 0 && isSettled(file, patience, nowMs);
+  const { size, writtenMs } = file.stats;
+  if (file.behind === 0 || nowMs - writtenMs >= patience.onceSettleMs) return true;
+  if (file.bytes(size - 1, size)[0] === LINE_FEED || isWholeValue(file)) return true;
+  patience.left(file.path);
+  return false;
 }
 
 function isWholeValue(file: FollowedFile): boolean {

@@ -8,6 +8,7 @@ import {
   closeMany,
   type FollowedFile,
   type FormatFor,
+  isRestWhole,
   isSettled,
   LEFT_MS,
   looksUntil,
@@ -30,6 +31,8 @@ export type FollowingOptions = Neighbours & {
   readonly memory: FileMemory;
   readonly pollMs: number;
   readonly formatFor: FormatFor;
+  /** With `once`: the last line of this file is not taken. */
+  readonly left: (path: string) => void;
   /** Something that was waited for is there. */
   readonly ready: () => void;
 };
@@ -53,9 +56,9 @@ export class Following {
   #lookedAgain = false;
 
   constructor(options: FollowingOptions) {
-    const { at, cwd, pollMs } = options;
+    const { at, cwd, pollMs, once, left } = options;
     this.#options = options;
-    this.#patience = { pollMs, settleMs: at.settleMs, formatOf: at.formatOf };
+    this.#patience = { ...at, pollMs, once, left };
     this.#places = new Places(cwd, () => this.#nowMs);
     this.tree = new FileTree(at.paths, cwd);
     this.newcomers = new Newcomers({
@@ -126,10 +129,10 @@ export class Following {
       this.#moved.add(file);
       if (outcome === "full" || outcome === "wait") return false;
       if (outcome === "changed") return this.#changed(file);
-      const isWhole = once || file.isPacked || (file.behind > 0 && isSettled(file, this.#patience, nowMs));
+      const isWhole = isRestWhole(file, this.#patience, nowMs);
       if (isWhole && !file.finish(block, nowMs, formatFor)) return false;
       file.isUnread = false;
-      if (isWhole) file.rest();
+      if (isWhole || once) file.rest();
       this.#places.troubles.delete(file.path);
       return true;
     } catch (error) {

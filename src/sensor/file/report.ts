@@ -23,19 +23,23 @@ const CURSOR = atLeast({
   copies: COUNT,
   /** Whose last line has no end yet. */
   open: COUNT,
+  /** The first one of them. */
+  openPath: optional(text(/^/, "a path")),
   troubles: COUNT,
 });
 
 export function cursorOf(following: Following): string {
   const unread = [...following.files.values()].filter((file) => file.isUnread && file.behind > 0);
   const oldest = following.next();
+  const open = [...following.files.values()].filter((file) => !file.isPacked && !file.isUnread && file.behind > 0);
   return JSON.stringify({
     files: following.files.size,
     unread: unread.length + following.newcomers.waiting,
     behind: unread.reduce((sum, { behind }) => sum + behind, 0),
     ...(oldest !== null && oldest.behind > 0 && { oldest: oldest.path.slice(0, PATH_SHOWN) }),
     copies: following.newcomers.copies,
-    open: [...following.files.values()].filter((file) => !file.isPacked && !file.isUnread && file.behind > 0).length,
+    open: open.length,
+    ...(open[0] !== undefined && { openPath: open[0].path.slice(0, PATH_SHOWN) }),
     troubles: following.troubles().length,
   });
 }
@@ -44,16 +48,22 @@ export function cursorOf(following: Following): string {
 export function notesOfFiles(cursor: string): readonly string[] {
   const read = storedJson(CURSOR, cursor);
   if (read === null) return [];
-  const { files, unread, behind, oldest, copies, open, troubles } = read;
+  const { files, unread, behind, oldest, copies, open, openPath, troubles } = read;
   const left =
     unread === 0
       ? ""
       : `, ${unread} of them not read to the end (${formatBytes(behind)}${oldest === undefined ? "" : `, the oldest ${oldest}`})`;
   const notes = [`${files} ${files === 1 ? "file" : "files"}${left}`];
-  if (open > 0) notes.push(`the last line of ${open} has no end yet`);
+  const such = openPath === undefined ? "" : open === 1 ? ` (${openPath})` : `, such as ${openPath},`;
+  if (open > 0) notes.push(`the last line of ${open}${such} has no newline yet and is not taken`);
   if (copies > 0) notes.push(`${copies} ${copies === 1 ? "copy" : "copies"} of them not read`);
   if (troubles > 0) notes.push(`${troubles} cannot be read`);
   return notes;
+}
+
+/** With `once`, of a file that was written to a moment ago. */
+export function leftNotice(path: string): string {
+  return `The last line of "${path}" has no newline yet and may be a half: it is left for the next run ("settle" says how long after the last write it is taken without one)`;
 }
 
 /** `wereThere`: some files were, at some time. `once`: it does not try again. */

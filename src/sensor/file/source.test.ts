@@ -16,6 +16,7 @@ import { gzipSync } from "node:zlib";
 import { UsageError } from "../../core/errors.ts";
 import { ReadingBlock } from "../../core/reading.ts";
 import { FileHolders } from "../shared-files.ts";
+import { notesOfFiles } from "./report.ts";
 import { FileRig, lines, rowsOf } from "./rig.suite.ts";
 
 const rigs: FileRig[] = [];
@@ -316,6 +317,7 @@ test("--once reads what is there, the last line without its end too; the next ru
   rig.write("b.csv", "sensor_id,timestamp,temperature\nb,2026-11-30T00:00:00Z,1\nb,2026-11-30T00:00:01Z,2");
   rig.write("c.ndjson.gz", gzipSync(lines(7, 9, "c").trimEnd()));
   rig.write("d.json", `[${lines(1, 2, "d").trim().replaceAll("\n", ",\n")}]`);
+  rig.nowMs += 10_000;
   const expected = [...rowsOf(1, 3), ...rowsOf(1, 2, "b"), ...rowsOf(7, 9, "c"), ...rowsOf(1, 2, "d")];
   expect((await rig.take()).sort()).toEqual(expected.sort());
   rig.crash();
@@ -324,6 +326,44 @@ test("--once reads what is there, the last line without its end too; the next ru
   rig.append("a.ndjson", `\n${lines(4, 4)}`);
   rig.append("b.csv", "\nb,2026-11-30T00:00:02Z,3\n");
   expect((await rig.take()).sort()).toEqual(["a:4", "b:3"]);
+});
+
+test("--once leaves half a line to the next run where the file was written to a moment ago, and says so", async () => {
+  const head = "sensor_id,timestamp,temperature\n";
+  const at = "2026-11-30T00:00:00Z";
+  const rig = rigOf("*", { once: true });
+  rig.write("a.csv", `${head}a,${at},1\na,${at},2`);
+  rig.write("b.ndjson", lines(1, 2, "b").trimEnd());
+  rig.write("c.ndjson", `${lines(1, 1, "c")}{"sensor_id":"c",`);
+  rig.write("d.txt", `${head}d,${at},1\nd,${at},2\n`);
+  rig.write("e.json", `[${lines(1, 2, "e").trim().replaceAll("\n", ",\n")}]`);
+  rig.write("f.json", lines(1, 2, "f"));
+  const whole = [...rowsOf(1, 2, "b"), ...rowsOf(1, 2, "d"), ...rowsOf(1, 2, "e"), ...rowsOf(1, 2, "f")];
+  expect((await rig.take()).sort()).toEqual(["a:1", "c:1", ...whole].sort());
+  expect(rig.notices.map((line) => line.slice(0, 50)).sort()).toEqual([
+    'The last line of "a.csv" has no newline yet and ma',
+    'The last line of "c.ndjson" has no newline yet and',
+  ]);
+  const notes = notesOfFiles(rig.cursor ?? "");
+  expect(notes).toEqual([
+    "6 files",
+    expect.stringMatching(/^the last line of 2, such as [ac]\.\w+, has no newline yet and is not taken$/),
+  ]);
+  rig.crash();
+  rig.append("a.csv", "1.5\n");
+  rig.append("c.ndjson", `${lines(2, 2, "c").slice('{"sensor_id":"c",'.length)}`);
+  expect((await rig.take()).sort()).toEqual(["a:21.5", "c:2"]);
+  // An export that is done is read whole by one run.
+  const done = rigOf("*.csv", { once: true });
+  done.write("a.csv", `${head}a,${at},1\na,${at},2`);
+  done.nowMs += 10_000;
+  expect([await done.take(), done.notices]).toEqual([["a:1", "a:2"], []]);
+  const asked = rigOf("*.csv?settle=1m", { once: true });
+  asked.write("a.csv", `${head}a,${at},1\na,${at},2`);
+  asked.nowMs += 50_000;
+  expect(await asked.take()).toEqual(["a:1"]);
+  asked.crash();
+  expect([await asked.take({ ms: 20_000 }), await asked.take()]).toEqual([["a:2"], []]);
 });
 
 test("--once without a file, or with one that cannot be read, says so", async () => {

@@ -14,7 +14,7 @@ import type { Source, Taken } from "../source.ts";
 import type { FormatFor } from "./followed-file.ts";
 import { Following } from "./following.ts";
 import { FileMemory } from "./memory.ts";
-import { cursorOf, folderIn, problemsOf } from "./report.ts";
+import { cursorOf, folderIn, leftNotice, problemsOf } from "./report.ts";
 import type { FileUri } from "./uri.ts";
 
 const POLL_MS = 1_000;
@@ -70,6 +70,7 @@ export class FileSource implements Source, FileHolder {
       pollMs: this.#pollMs,
       formatFor: this.#formatFor,
       ready: () => this.onReady?.(),
+      left: (path) => options.notice(leftNotice(path)),
       holderOf: ({ key, mark }) => options.holders.other(this, key, mark),
       shared: (path, other) =>
         options.notice(`"${path}" is matched by "${other}" and by "${uri}": only the first of them takes it`),

@@ -21,6 +21,8 @@ const FORM = {
 
 /** Long enough for a writer that fills its buffer before it writes: it leaves the half of a line for as long. */
 const SETTLE_MS = 3_600_000;
+/** An export that is done is read whole by one run; of a file that is written to at this moment the last line may be a half. */
+const ONCE_SETTLE_MS = 10_000;
 
 export type FileUri = {
   /** As it was written. */
@@ -29,6 +31,8 @@ export type FileUri = {
   readonly pollMs: number | null;
   /** A file that was not written to for so long is complete, although its last line has no end. */
   readonly settleMs: number;
+  /** The same with `once`. */
+  readonly onceSettleMs: number;
   /** All that `formatOf` may return. */
   readonly formats: readonly FormatSpec[];
   /** The format of a file with this path. */
@@ -44,7 +48,7 @@ export function parseFileUri(uri: string, cwd: string): FileUri {
   const glob = isFolder(place, cwd) ? refuse(folderHint(place)) : place;
   const paths = readGlob(glob);
   if (typeof paths === "string") return refuse(paths);
-  const { poll = null, settle = SETTLE_MS, map: _map, ...format } = given;
+  const { poll = null, settle, map: _map, ...format } = given;
   const parameters = new URLSearchParams(Object.entries(format));
   const specs = new Map<string, FormatSpec>(NAMED.map((name) => [name, specOf(parameters, name, refuse)]));
   const asked = readFormatSpec(parameters, "auto", refuse);
@@ -53,7 +57,8 @@ export function parseFileUri(uri: string, cwd: string): FileUri {
     // A file whose name has signs of a glob is that file.
     paths: isThere(glob, cwd) ? [...paths, literalPath(glob)] : paths,
     pollMs: poll,
-    settleMs: settle,
+    settleMs: settle ?? SETTLE_MS,
+    onceSettleMs: settle ?? ONCE_SETTLE_MS,
     formats: [asked, ...specs.values()],
     formatOf: (path) => (asked.isDefault ? specs.get(formatOf(path)) : asked) ?? asked,
   };
