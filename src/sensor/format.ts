@@ -41,6 +41,8 @@ export interface RecordFormat {
   readonly position: number;
   /** What must be known to continue at `position`, beside the bytes there: text of at most 1 KiB, or null where that is nothing. */
   readonly state: string | null;
+  /** How far it has read, where records wait for others: `position` is before these. */
+  readonly readTo?: number;
   /** Records wait for others, until then at most (ms): so long `position` is before them. `read` appends them when it is called then. */
   readonly dueAtMs?: number | null;
   /** Nothing will be read any more: appends what waits for other records. */

@@ -65,6 +65,11 @@ export class WideFormat implements RecordFormat {
     return this.#openAt?.position ?? this.#inner.position;
   }
 
+  /** How far it has read: rows before it may wait for others. */
+  get readTo(): number {
+    return this.#inner.position;
+  }
+
   get state(): string | null {
     return this.#openAt === null ? this.#inner.state : this.#openAt.state;
   }

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
 import { TransientError } from "../../core/errors.ts";
+import { makeLog } from "../../core/log/log.ts";
 import { startFakeNode } from "../../testing/fake-node.ts";
 import { readLive } from "../live.ts";
+import { inTrouble } from "./source-trouble.ts";
 
 const gone = new TransientError('Cannot read "f.db": there is no such file yet', { tryHint: "start its writer" });
 const locked = new TransientError('Cannot read "f.db": its writer has it locked', { retryAfterMs: 50 });
@@ -45,6 +47,19 @@ test("trouble of a source is logged once, is a problem while it lasts, and its e
   expect(readLive(node.dataDir)!.problems).toEqual([]);
   expect(node.source.acknowledged).toBe(node.source.taken);
   await node.end();
+});
+
+test("the sentence of a trouble has one end, whatever its message ends with", () => {
+  const said: string[] = [];
+  const log = makeLog({ least: "info", secrets: [], now: () => 0, write: ({ message }) => said.push(message) });
+  for (const message of ["it is gone", "it is gone.", "is it gone?"]) {
+    inTrouble(null, new TransientError(message), { uri: "x:", runningMs: 0, log });
+  }
+  expect(said).toEqual([
+    'Cannot take from "x:": it is gone. The agent tries again',
+    'Cannot take from "x:": it is gone. The agent tries again',
+    'Cannot take from "x:": is it gone? The agent tries again',
+  ]);
 });
 
 test("a writer that locks its database now and then is not trouble, one that holds the lock is", async () => {

@@ -31,9 +31,8 @@ export function inTrouble(
     return { ...trouble, isReported: true };
   }
   if (before?.isReported || mayPass) return { ...trouble, isReported: before?.isReported ?? false };
-  log.warn("source_trouble", `${sentence(uri, trouble.message).replace(/[.\s]+$/, "")}. The agent tries again`, {
-    try: trouble.try,
-  });
+  const said = sentence(uri, trouble.message).replace(/[.\s]+$/, "");
+  log.warn("source_trouble", `${said}${/[?!]$/.test(said) ? "" : "."} The agent tries again`, { try: trouble.try });
   return { ...trouble, isReported: true };
 }
 

@@ -127,6 +127,45 @@ test("colours are for a terminal, and lines are cut to its width", async () => {
   expect(plain.stdout).not.toContain("\u001b");
 });
 
+test("what there is to say of a record is never cut; one without items is empty, whatever the map leaves out", async () => {
+  const map = { timestamp: { format: ["iso", "unix", "%d.%m.%Y %H:%M"] } };
+  const line = '{"sensor_id":"a","timestamp":"01/02/2024 12:00","temperature":1}';
+  const cut = await seen(["try", "m.json", "s.ndjson"], { "m.json": JSON.stringify(map), "s.ndjson": line });
+  expect(cut.stdout).toMatch(/ {2}malformed {2}bad_timestamp: timestamp is text .* was expected; .*%d\/%m\/%Y %H:%M/);
+  const leftOut = async (more: object) => {
+    const files = {
+      "m.json": JSON.stringify({ each: "v[]", fields: { x: "temperature" }, ...more }),
+      "s.ndjson": '{"sensor_id":"a","timestamp":"2024-01-01T00:00:00Z","v":[]}\n'.repeat(2),
+    };
+    const { stdout } = await seen(["try", "m.json", "s.ndjson"], files);
+    return stdout.split("\n").filter((row) => row.startsWith("  left out"));
+  };
+  const empty = '  left out   empty: the map\'s "each" finds no reading in it';
+  expect(await leftOut({})).toEqual([empty, empty]);
+  const either = '  left out   by the map\'s "where", or empty';
+  expect(await leftOut({ where: { field: "x", exists: true } })).toEqual([either, either]);
+});
+
+test("rows that are joined, and those among them that are no readings, are shown each with its text and line", async () => {
+  const map = { wide: { name: "n", value: "v" }, each: "rows[]", timestamp: { missing: "arrival" } };
+  const row = (t: number, n: string, v: unknown) =>
+    JSON.stringify({ rows: [{ sensor_id: "a", timestamp: `2024-01-01T00:0${t}:00Z`, n, v }] });
+  const lines = [row(0, "temperature", 1), row(0, "humidity", 2), "nonsense", '{"rows":[]}', "", '{"rows":[{}]}'];
+  lines.push(row(1, "temperature", 3), "more nonsense");
+  const { records } = await tried(map, `${lines.join("\n")}\n`);
+  const shown = records.map(({ line, text, readings, malformed, filtered }) => {
+    return [line, String(text).split("\n")[0], (readings as []).length, (malformed as []).length, filtered];
+  });
+  expect(shown).toEqual([
+    [3, "nonsense", 0, 1, 0],
+    [4, '{"rows":[]}', 0, 0, 1],
+    [6, '{"rows":[{}]}', 0, 1, 0],
+    [1, lines[0], 1, 0, 0],
+    [8, "more nonsense", 0, 1, 0],
+    [7, lines[6], 1, 0, 0],
+  ]);
+});
+
 test("a name of the map that no line has is said, with what was probably meant, and exits 1", async () => {
   const map = { fields: { id: "sensor_id", Temprature: "temperature" } };
   const line = '{"id":"a","timestamp":"2024-01-01T00:00:00Z","Temperature":3}';

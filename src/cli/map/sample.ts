@@ -11,7 +11,7 @@ import type { Normalizer } from "../../sensor/row/normalize.ts";
 /** A sample with more records, or bytes, is not tried to its end. */
 export const SAMPLE_LIMITS = { records: 1_000, bytes: 16 * 1024 * 1024 } as const;
 
-export type SampleReader = Pick<RecordFormat, "push" | "end" | "read" | "position">;
+export type SampleReader = Pick<RecordFormat, "push" | "end" | "read" | "position" | "readTo">;
 
 /** What was read at once, and the rows of it: those of one record, or none. */
 export type SampledRecord = {
@@ -107,10 +107,15 @@ export class Sample {
         return;
       }
       const block = new ReadingBlock(1);
-      const before = this.#reader.position;
+      const { position: before, readTo: readBefore = before } = this.#reader;
       this.#reader.read(block, this.#nowMs());
-      const { position } = this.#reader;
+      const { position, readTo = position } = this.#reader;
       if (position === before && block.count === 0 && block.flaws.size === 0) return;
+      if (position === before && readTo > readBefore) {
+        this.#records++;
+        yield this.#between(readBefore, readTo, block);
+        continue;
+      }
       const text = this.#taken(position);
       const blank = /^\s*/.exec(text)?.[0] ?? "";
       const line = this.#line + newlinesIn(blank);
@@ -123,6 +128,15 @@ export class Sample {
       const skipped = isTable ? newlinesIn(text.trim()) : 0;
       yield { line: line + skipped, text: shown.trim(), block };
     }
+  }
+
+  /** A record that is shown by itself, while those before it wait for others. */
+  #between(from: number, to: number, block: ReadingBlock): SampledRecord {
+    const all = Buffer.concat(this.#parts);
+    const earlier = all.subarray(0, from - this.#from).toString("utf8");
+    const text = all.subarray(from - this.#from, to - this.#from).toString("utf8");
+    const blank = /^\s*/.exec(text)?.[0] ?? "";
+    return { line: this.#line + newlinesIn(earlier) + newlinesIn(blank), text: text.trim(), block };
   }
 
   /** The text up to this position of the stream. */

@@ -24,8 +24,10 @@ export type TrialSummary = {
 };
 
 export type Style = {
-  /** The most characters of a line. */
+  /** The most characters of a line of the sample. */
   readonly width: number;
+  /** Why records are left out. */
+  readonly leftOut: string;
   readonly colours: boolean;
   readonly unitOf: (measure: string) => string;
 };
@@ -41,7 +43,7 @@ export function recordText(record: TriedRecord, style: Style): string {
   for (const { reason, detail } of problems) rows.push(row("problem", `${reason}: ${detail}`, style, YELLOW));
   if (filtered > 0) {
     const what = readings.length + malformed.length === 0 && filtered === 1 ? "" : ` (${counted(filtered, "record")})`;
-    rows.push(row("left out", `by the map's "where"${what}`, style, DIM));
+    rows.push(row("left out", `${style.leftOut}${what}`, style, DIM));
   } else if (readings.length + malformed.length + problems.length === 0) {
     rows.push(row("nothing", "no record, or the first row of a reading of several", style, DIM));
   }
@@ -99,9 +101,10 @@ function head(line: number, text: string, { width }: Style): string {
   return cut(`${`line ${line}`.padEnd(LABEL)}${oneLine(text.replace(/\s+/g, " "))}`, width);
 }
 
-function row(label: string, text: string, { width, colours }: Style, colour?: number): string {
+/** It is never cut: what to do is often at its end. */
+function row(label: string, text: string, { colours }: Style, colour?: number): string {
   const name = `  ${label}`.padEnd(LABEL);
-  return `${paint(name, colour, colours)}${cut(oneLine(text), width - LABEL)}`;
+  return `${paint(name, colour, colours)}${oneLine(text)}`;
 }
 
 function cut(text: string, most: number): string {

@@ -7,6 +7,7 @@ import { shellWord } from "../../core/shell-word.ts";
 import type { RecordContext } from "../../sensor/context.ts";
 import type { SourceNormalizers } from "../../sensor/normalizers.ts";
 import { loadFileFormats, readFormatSpec } from "../../sensor/open-format.ts";
+import type { Mapping } from "../../sensor/row/fields.ts";
 import { type Context, defineCommand } from "../frame/command.ts";
 import { settingFlags } from "../frame/flags.ts";
 import { profilesOf } from "./profiles.ts";
@@ -57,7 +58,7 @@ export const command = defineCommand({
     const given = { ...flags, sample: flags.sample ?? null };
     const reader = await readerOf(given, trial.normalizers);
     const sample = new Sample(reader, () => Date.now());
-    const style = styleOf(context, profiles);
+    const style = styleOf(context, profiles, mapping);
     const records = [];
     for await (const record of sample.records(chunksOf(given.sample, flags.mapFile, context))) {
       const tried = trial.judge(record);
@@ -154,13 +155,24 @@ async function* untilStopped(chunks: AsyncIterable<Uint8Array>, stop: AbortSigna
   }
 }
 
-function styleOf({ columns, env }: Context, [profile, ...others]: readonly [Profile, ...Profile[]]): Style {
+function styleOf(
+  { columns, env }: Context,
+  [profile, ...others]: readonly [Profile, ...Profile[]],
+  { shape }: Mapping,
+): Style {
   const measures = [profile, ...others].flatMap((each) => each.measures);
   return {
     width: columns ?? WIDTH,
+    leftOut: leftOutBy(shape),
     colours: columns !== undefined && !env["NO_COLOR"],
     unitOf: (name) => measures.find((measure) => measure.name === name)?.unit ?? "",
   };
+}
+
+function leftOutBy(shape: Mapping["shape"]): string {
+  const hasEach = shape !== null && (shape.each.length > 0 || shape.isSenml);
+  if (shape === null || shape.where.length === 0) return 'empty: the map\'s "each" finds no reading in it';
+  return hasEach ? 'by the map\'s "where", or empty' : 'by the map\'s "where"';
 }
 
 function nothingTried(map: string): UsageError {

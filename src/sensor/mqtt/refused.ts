@@ -104,7 +104,7 @@ export function connectionTrouble(address: MqttAddress, cause: unknown, wasUp: b
 function socketReason(cause: unknown, { host, tls, port }: MqttAddress): string {
   switch (codeOf(cause)) {
     case "ECONNREFUSED":
-      return "the connection is refused; is the broker running, and does it listen on this address?";
+      return "the connection is refused: the broker does not run, or does not listen on this address";
     case "ENOTFOUND":
     case "EAI_AGAIN":
     case "EAI_NONAME":

@@ -184,7 +184,12 @@ function refused(block: ReadingBlock, { takenAtMs, original }: ShapingInput, pro
 }
 
 export function countFiltered(block: ReadingBlock, count: number): void {
-  block.addFlaw({ reason: "filtered", field: null, detail: 'the map\'s "where" leaves out records', count });
+  block.addFlaw({
+    reason: "filtered",
+    field: null,
+    detail: 'the map leaves out records: by its "where", or empty ones',
+    count,
+  });
 }
 
 /** With the place of the item in the record. */
