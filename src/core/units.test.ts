@@ -37,6 +37,22 @@ test("the names that devices, people and SenML use are one unit", () => {
   expect(through("μg/m3", "µg/m³", 7)).toBe(7);
 });
 
+test("names that people write in other words: a sum of rain, a meter's energy, humidity in German, old pressures", () => {
+  const same = {
+    "L/m²": ["mm", 3],
+    "l/m2": ["mm", 3],
+    kwh: ["kWh", 3],
+    KWH: ["kWh", 3],
+    "C°": ["°C", 3],
+    "F°": ["°F", 3],
+  };
+  const share = { "% rF": ["%", 3], "%rF": ["%RH", 3], "%r.F.": ["% rH", 3] };
+  const other = { hp: ["W", 2237.09961], "kgf/cm2": ["kPa", 294.1995], "kgf/cm²": ["bar", 2.941995] };
+  for (const [name, [to, expected]] of Object.entries<unknown[]>({ ...same, ...share, ...other })) {
+    expect([name, through(name, String(to), 3)]).toEqual([name, Number(expected)]);
+  }
+});
+
 test("upper and lower case are different units: milliwatt and megawatt", () => {
   expect([through("mW", "W", 1), through("MW", "W", 1)]).toEqual([0.001, 1_000_000]);
   expect(["mw", "Mw", "KW", "HPA", "k"].map(isUnit)).toEqual([false, false, false, false, false]);
