@@ -193,9 +193,9 @@ export class Pipeline {
     this.#block.flaws.clear();
   }
 
-  /** Readings wait for a commit, or flaws of a source that has no more readings, or a cursor that moved without any. */
+  /** Readings wait for a commit, or a cursor that moved without any, or flaws: what was left out is counted without a reading, too. */
   get #hasNews(): boolean {
-    const isNews = (tap: Tap) => tap.source.hasMoved === true || (tap.state === "ended" && tap.flaws.size > 0);
+    const isNews = (tap: Tap) => tap.source.hasMoved === true || tap.flaws.size > 0;
     return this.#block.count > 0 || this.taps.some(isNews);
   }
 

@@ -111,7 +111,13 @@ brokerTest(
       [`mqtts://${at}`, login, "its certificate is not trusted"],
       [`mqtt://${at}`, login, "it ended the connection"],
       [`mqtts://${at}?ca=ca.crt`, {}, "AGENT_MQTT_USERNAME and AGENT_MQTT_PASSWORD"],
-      [`mqtts://anna:hush-wrong@${at}?ca=ca.crt`, {}, 'the agent came as "anna"'],
+      [`mqtts://anna:hush-wrong@${at}?ca=ca.crt`, {}, 'refused user "anna" with the password'],
+      [
+        `mqtts://${at}?ca=ca.crt`,
+        { ...login, AGENT_MQTT_PASSWORD: "hush-wrong" },
+        'refused user "anna" with the password',
+      ],
+      [`mqtts://${at}?ca=ca.crt`, { AGENT_MQTT_USERNAME: "anna" }, 'user "anna" was given without a password'],
     ];
     for (const [uri, env, says] of tries) {
       const agent = start(newFolder(), uri.replace("ca=ca.crt", `ca=${join(cwd, "ca.crt")}`), env);
@@ -183,6 +189,36 @@ brokerTest(
   },
 );
 
+brokerTest("a broker that lost the session gets the topics at once, and what is not known is said", async () => {
+  const cwd = newFolder();
+  const broker = await startBroker(join(cwd, "broker"));
+  // Longer than the test: the subscription must not wait for a commit by time.
+  const agent = start(cwd, `mqtt://127.0.0.1:${broker.port}/site/#`, { AGENT_COMMIT_MS: "60s" });
+  const pub = ["-p", String(broker.port), "-t", "site/a"];
+  expect(await until(() => broker.log().includes("agent-node-1"))).toBe(true);
+  await until(() => sourceOf(cwd) !== undefined);
+  await Bun.sleep(500);
+  await publishLines(pub, linesOf(0, 1_000));
+  expect(await until(() => sourceOf(cwd)?.accepted === 1_000)).toBe(true);
+  await broker.end("SIGKILL");
+  expect(await agent.says("source_trouble")).toBe(true);
+  await broker.startAgain();
+  expect(await agent.says("source_back")).toBe(true);
+  await publishLines(pub, linesOf(1_000, 2_000));
+  expect(await until(() => sourceOf(cwd)?.accepted === 2_000)).toBe(true);
+  expect(agent.heard.match(/had lost the session of this agent/g)).toHaveLength(1);
+  const problems = () => {
+    const status = JSON.parse(run(cwd, ["status", "--json"]).text) as { problems: { code: string }[] };
+    return status.problems.map(({ code }) => code);
+  };
+  // Once a second it reports.
+  await until(() => !problems().includes("source_trouble"));
+  expect(problems()).toEqual(["session_lost"]);
+  agent.kill("SIGTERM");
+  await agent.ended;
+  await broker.end("SIGTERM");
+});
+
 /** Between agent and broker; `cut` ends all connections, in the middle of what is on its way. */
 async function startCable(to: number): Promise<{ port: number; cut: () => void; end: () => void }> {
   const ends = new Set<Socket>();
@@ -240,8 +276,17 @@ brokerTest("retained messages are left out and counted, or taken once; an empty 
   const broker = await startBroker(join(cwd, "broker"));
   const pub = ["-p", String(broker.port), "-t", "site/a"];
   await publishLines([...pub, "-r"], linesOf(0, 1));
-  const skip = `mqtt://127.0.0.1:${broker.port}/site/#?protocol=3.1.1`;
-  expect(run(cwd, ["run", "--source", skip, "--once"]).text).toContain("accepted=0");
+  for (const [skip, ...end] of [
+    ["qos=1", "--once"],
+    ["clean=true", "--for", "2s"],
+    ["protocol=3.1.1", "--for", "2s"],
+  ] as const) {
+    const own = newFolder();
+    const uri = `mqtt://127.0.0.1:${broker.port}/site/#?${skip}&client_id=c${skip.length}`;
+    expect(run(own, ["run", "--source", uri, ...end]).text).toContain("accepted=0");
+    const flaws = [expect.objectContaining({ reason: "filtered", count: 1 })];
+    expect([skip, sourceOf(own)?.flaws]).toEqual([skip, flaws]);
+  }
   const take = `mqtt://127.0.0.1:${broker.port}/site/#?retained=take`;
   const other = newFolder();
   for (const accepted of [1, 0]) {

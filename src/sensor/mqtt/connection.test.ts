@@ -69,6 +69,6 @@ test("each refusal of a broker is said in words, with what to do, in both versio
     expect(await whyNot(connack(v5, true))).toContain(says);
     expect(await whyNot(connack(old, false), false)).toContain(says);
   }
-  expect(await whyNot(connack(134, true))).toContain('the agent came as "anna"');
+  expect(await whyNot(connack(134, true))).toContain('it refused user "anna" with the password');
   expect(await whyNot(connack(0, true))).toBe("connected");
 });

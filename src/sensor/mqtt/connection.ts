@@ -222,7 +222,7 @@ export class MqttConnection {
     const packet = this.#packets.read(this.#frames);
     if (!this.#isUp) this.#accepted(packet);
     else if (packet.cmd === "disconnect") {
-      this.#fail(new BrokerRefusal(this.address, codeFrom(packet), packet.properties?.reasonString));
+      this.#fail(new BrokerRefusal(this.#options, codeFrom(packet), packet.properties?.reasonString));
     } else if (packet.cmd === "pingresp") {
       const id = this.#pings.shift() ?? 0;
       if (id > 0) this.#receiver.confirmed(id);
@@ -233,7 +233,7 @@ export class MqttConnection {
     if (packet.cmd !== "connack") throw new NotMqttError("it does not answer as a broker does");
     const code = codeFrom(packet);
     if (code !== 0) {
-      this.#fail(new BrokerRefusal(this.address, code, packet.properties?.reasonString));
+      this.#fail(new BrokerRefusal(this.#options, code, packet.properties?.reasonString));
       return;
     }
     this.#isUp = true;

@@ -3,7 +3,7 @@
  * say otherwise; a number, a word or any other text is the record `{"value": …}`. All rows of a message are in one block.
  */
 import { OPEN_BRACE, OPEN_BRACKET } from "../../core/ascii.ts";
-import { RECORD_READINGS, type ReadingBlock } from "../../core/reading.ts";
+import { type Flaw, RECORD_READINGS, type ReadingBlock } from "../../core/reading.ts";
 import type { RecordContext } from "../context.ts";
 import { JsonValues } from "../http/json-values.ts";
 import { appendScalar } from "../http/scalar-record.ts";
@@ -15,6 +15,20 @@ import type { Normalizer } from "../row/normalize.ts";
 import type { Message } from "./frames.ts";
 
 const BOM = [0xef, 0xbb, 0xbf] as const;
+
+/** What is left out of a subscription. */
+export const EMPTY: Flaw = {
+  reason: "filtered",
+  field: null,
+  detail: "empty messages, which delete a retained one, are left out",
+  count: 1,
+};
+export const RETAINED: Flaw = {
+  reason: "filtered",
+  field: null,
+  detail: "retained messages, which are of a time before the subscription, are left out; ?retained=take takes them",
+  count: 1,
+};
 
 export class MessageRows {
   readonly #normalizer: Normalizer;

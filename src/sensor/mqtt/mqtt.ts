@@ -5,14 +5,15 @@
  */
 import { TransientError, UsageError } from "../../core/errors.ts";
 import type { Problem } from "../../core/problem.ts";
-import type { Flaw, ReadingBlock } from "../../core/reading.ts";
+import type { ReadingBlock } from "../../core/reading.ts";
+import { MS_PER_DAY } from "../../core/time/duration.ts";
 import type { Normalizer } from "../row/normalize.ts";
 import type { Source, Taken } from "../source.ts";
 import { type MqttCursor, newClientId, readCursor, writeCursor } from "./cursor.ts";
 import { Deliveries, type Delivery, NO_DELIVERIES, UNANSWERED_MOST } from "./deliveries.ts";
 import type { Message } from "./frames.ts";
 import { type Login, loginFor, openLogin } from "./login.ts";
-import { isBlank, MessageRows } from "./message-rows.ts";
+import { EMPTY, isBlank, MessageRows, RETAINED } from "./message-rows.ts";
 import { MessageQueue } from "./queue.ts";
 import { placeOf } from "./refused.ts";
 import { MqttSession, type SessionEvents } from "./session.ts";
@@ -41,19 +42,6 @@ export type MqttOptions = {
   readonly notice: (line: string) => void;
 };
 
-const EMPTY: Flaw = {
-  reason: "filtered",
-  field: null,
-  detail: "empty messages, which delete a retained one, are left out",
-  count: 1,
-};
-const RETAINED: Flaw = {
-  reason: "filtered",
-  field: null,
-  detail: "retained messages, which are of a time before the subscription, are left out; ?retained=take takes them",
-  count: 1,
-};
-
 export class MqttSource implements Source, SessionEvents {
   readonly uri: string;
   onReady: (() => void) | null = null;
@@ -80,6 +68,7 @@ export class MqttSource implements Source, SessionEvents {
   #refusedTopics: readonly string[] = [];
   #loweredTopics: readonly string[] = [];
   #quietSinceMs = Number.POSITIVE_INFINITY;
+  #lostSessionMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: MqttOptions) {
     const address = parseMqttUri(options.uri);
@@ -131,7 +120,7 @@ export class MqttSource implements Source, SessionEvents {
   }
 
   get senderWaits(): boolean {
-    return this.#window.isFull(this.#unanswered.length);
+    return this.#subscribesLater || this.#window.isFull(this.#unanswered.length);
   }
 
   cursor(): string | null {
@@ -164,6 +153,9 @@ export class MqttSource implements Source, SessionEvents {
       const message = `"${this.uri}": the broker gives ${named(this.#loweredTopics)} with QoS 0 only, without acknowledgements: messages are lost when the agent or the network is away`;
       found.push({ code: "qos_lowered", message, try: "agent status" });
     }
+    if (this.#options.now() - this.#lostSessionMs < MS_PER_DAY) {
+      found.push({ code: "session_lost", message: lostSession(this.uri), try: "agent status" });
+    }
     return [...found, ...(this.#options.normalizer.names?.problems() ?? [])];
   }
 
@@ -180,6 +172,7 @@ export class MqttSource implements Source, SessionEvents {
   }
 
   message(message: Message): void {
+    this.#trouble = null;
     const topic = this.#topics.of(message.topic);
     this.#quietSinceMs = this.#options.now();
     const { qos, id, again, payload, length } = message;
@@ -200,14 +193,18 @@ export class MqttSource implements Source, SessionEvents {
   }
 
   connected(sessionPresent: boolean, isV5: boolean): "now" | "later" | "not" {
-    this.#trouble = null;
     this.#failures = 0;
-    if (sessionPresent) this.#deliveries.begin();
-    if (sessionPresent) return this.#isSubscribed && !isV5 ? "not" : "now";
+    if (sessionPresent) {
+      this.#trouble = null;
+      this.#deliveries.begin();
+      return this.#isSubscribed && !isV5 ? "not" : "now";
+    }
+    this.#trouble = new TransientError(`the broker ${placeOf(this.#address)} has not confirmed the topics until now`, {
+      retryAfterMs: ASK_AGAIN_MS,
+    });
     if (this.#isSubscribed && !this.#address.clean) {
-      this.#options.notice(
-        `The broker of "${this.uri}" has no session of this agent any more: messages that came while it was away are not delivered`,
-      );
+      this.#lostSessionMs = this.#options.now();
+      this.#options.notice(lostSession(this.uri));
     }
     this.#isSubscribed = false;
     if (this.#deliveries.size === 0 || this.#address.clean) {
@@ -221,6 +218,7 @@ export class MqttSource implements Source, SessionEvents {
   }
 
   subscribed(refused: readonly string[], lowered: readonly string[]): void {
+    this.#trouble = null;
     this.#refusedTopics = refused;
     this.#loweredTopics = lowered.filter((topic) => !refused.includes(topic));
     this.#quietSinceMs = this.#options.now();
@@ -281,6 +279,10 @@ export class MqttSource implements Source, SessionEvents {
     this.hasMoved = true;
     this.onReady?.();
   }
+}
+
+function lostSession(uri: string): string {
+  return `The broker of "${uri}" had lost the session of this agent: what came while the agent was not connected is not known`;
 }
 
 function named(topics: readonly string[]): string {

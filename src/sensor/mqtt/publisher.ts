@@ -132,7 +132,9 @@ export class MqttPublisher {
     const code = codeFrom({ reasonCode: packet.reasonCode ?? 0 });
     this.#unanswered.delete(packet.messageId ?? 0);
     if (code >= 128) {
-      const { message, tryHint } = new BrokerRefusal(this.#options.address, code, packet.properties?.reasonString);
+      const { address, login } = this.#options;
+      const who = { address, login: loginFor(address, login) };
+      const { message, tryHint } = new BrokerRefusal(who, code, packet.properties?.reasonString);
       this.#refused = new AgentError(sentence(message), { tryHint });
     }
     this.#news();

@@ -1,6 +1,7 @@
 /** Why a broker cannot be used now, in words that a person can act on. */
 import { codeOf, messageOf, TransientError } from "../../core/errors.ts";
 import { shellWord } from "../../core/shell-word.ts";
+import type { Login } from "./login.ts";
 import type { MqttAddress } from "./uri.ts";
 
 /** What a broker that worked may take to be there again before it is trouble. */
@@ -47,13 +48,16 @@ export function codeFrom(packet: { readonly reasonCode?: number; readonly return
   return reasonCode ?? OLD_CODES[returnCode ?? 0] ?? returnCode ?? 0;
 }
 
+/** Whom the agent spoke to, and as whom. */
+export type Who = { readonly address: MqttAddress; readonly login: Login };
+
 /** It spoke MQTT and said no. */
 export class BrokerRefusal extends TransientError {
   readonly code: number;
-  constructor(address: MqttAddress, code: number, said: string | undefined) {
+  constructor({ address, login }: Who, code: number, said: string | undefined) {
     const words = REASONS[code] ?? `code ${code}`;
     const reason = said === undefined || said === "" ? words : `${words} (it says "${said.slice(0, 200)}")`;
-    super(`the broker ${placeOf(address)} refuses: ${reason}${adviceOn(code, address)}`, {
+    super(`the broker ${placeOf(address)} refuses: ${reason}${adviceOn(code, address, login)}`, {
       tryHint: LOGIN.includes(code) ? "agent config show" : "agent status",
     });
     this.code = code;
@@ -65,14 +69,22 @@ export class BrokerRefusal extends TransientError {
   }
 }
 
-function adviceOn(code: number, { user }: MqttAddress): string {
-  if (LOGIN.includes(code)) {
-    return user === null
-      ? "; no user was given: set AGENT_MQTT_USERNAME and AGENT_MQTT_PASSWORD"
-      : `; the agent came as "${user}": check AGENT_MQTT_USERNAME and AGENT_MQTT_PASSWORD`;
-  }
+function adviceOn(code: number, address: MqttAddress, login: Login): string {
+  if (LOGIN.includes(code)) return `; ${loginAdvice(address, login)}`;
   if (code === 133 || code === 142) return "; give this source a client_id of its own, as in ?client_id=NAME";
   return "";
+}
+
+/** Names no password, only where it is. */
+function loginAdvice(address: MqttAddress, { user, password, passwordFile }: Login): string {
+  if (user === null) return "no user was given: set AGENT_MQTT_USERNAME and AGENT_MQTT_PASSWORD";
+  if (password === null && passwordFile === null) {
+    return `user "${user}" was given without a password: set AGENT_MQTT_PASSWORD`;
+  }
+  const source = passwordFile !== null && password === null ? "AGENT_MQTT_PASSWORD_FILE" : "AGENT_MQTT_PASSWORD";
+  const secret = address.password === null ? source : "the password in the URI";
+  const name = address.user === null ? "AGENT_MQTT_USERNAME" : "the user";
+  return `it refused user "${user}" with the password that was given: check ${name} and ${secret}`;
 }
 
 /** For a person's own try: where the broker is. */

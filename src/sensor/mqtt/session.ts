@@ -60,12 +60,12 @@ export class MqttSession {
   }
 
   subscribe(): void {
-    const { topics, qos, takesRetained } = this.#parts.uri;
+    const { topics, qos } = this.#parts.uri;
     this.#connection?.send({
       cmd: "subscribe",
       messageId: SUBSCRIBE_ID,
-      // rh: retained messages come with a new subscription, or never; 3.1.1 does not know it.
-      subscriptions: topics.map((topic) => ({ topic, qos, nl: false, rap: false, rh: takesRetained ? 1 : 2 })),
+      // rh: retained messages come with a new subscription, to be taken, or to be counted; 3.1.1 does not know it.
+      subscriptions: topics.map((topic) => ({ topic, qos, nl: false, rap: false, rh: 1 })),
     });
   }
 
