@@ -107,6 +107,8 @@ export class Agent {
     this.#guarded(() => this.#parts.report(this.#parts.now()));
     // The last chance: undelivered readings in deleted files would be lost with this process.
     if (this.#reopen === null) this.#watchFiles();
+    // The program that deletes them may not have ended when they were put back.
+    else if (this.#reopen === "put-back") this.#parts.premises.isSecured();
     const finished = !this.#stopping && this.#reopen === null;
     return {
       finished,

@@ -21,6 +21,7 @@ import { type AgentInputs, type Lasting, makeParts, type Parts } from "./parts.t
 import { Doubt } from "./recovery/doubt.ts";
 import { waitForLock } from "./wait-for-lock.ts";
 import { rulesWhenGood } from "./wait-for-rules.ts";
+import { pause } from "./waiting.ts";
 
 export type OpenAgent = {
   /** The current ones: after a corrupt or restored buffer, `run` continues with a new buffer and new parts. */
@@ -39,6 +40,8 @@ export type OpenAgent = {
 
 /** Work at a start that takes long is done in slices of about this length. */
 const SLICE_MS = 20;
+/** A data dir that cannot be restored is tried again. */
+const AGAIN_MS = 1_000;
 
 /**
  * Closing the database folds its log, and on a slow card that takes longer than a stop may: the next start has time for a
@@ -89,7 +92,13 @@ async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenA
       if (end.reopen === null) return { ...end, accepted: before + end.accepted };
       before += end.accepted;
       inputs.pulse?.reopening();
-      const { buffer } = joined.parts;
+      const { buffer, premises, troubles } = joined.parts;
+      // Closed before that, it would be gone with this process. `watch` says so, once.
+      while (end.reopen === "put-back" && !premises.isSecured()) {
+        troubles.watch(premises);
+        if (inputs.stop.aborted) break;
+        await pause(AGAIN_MS, inputs.stop);
+      }
       buffer.close();
       try {
         if (end.reopen === "damaged") doubt.raise(end.damage);

@@ -63,6 +63,21 @@ for (const [what, names] of Object.entries(DELETED)) {
   });
 }
 
+test("deleted again, or only then wholly, after it was put back: it is put back once more before it is opened", () => {
+  const premises = new Premises(dataDir, buffer, lock);
+  // As `rm -r` does it: one file after the other, and the agent looks in between.
+  rmSync(join(dataDir, "lock.db"));
+  expect(premises.putBack()).toBeNull();
+  rmSync(dataDir, { recursive: true });
+  expect(premises.isSecured()).toBe(true);
+  rmSync(dataDir, { recursive: true });
+  expect(premises.isSecured()).toBe(true);
+  const { epoch } = buffer;
+  buffer.close();
+  buffer = openBuffer(dataDir);
+  expect([buffer.epoch, buffer.lastSeq, rows(buffer)]).toEqual([epoch, 7, 7]);
+});
+
 test("another agent that is there already is left alone, and so is its buffer", () => {
   const premises = new Premises(dataDir, buffer, lock);
   rmSync(dataDir, { recursive: true });

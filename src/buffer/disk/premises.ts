@@ -14,12 +14,16 @@ import { META_MARKS } from "./marks.ts";
 import { privately } from "./private-files.ts";
 import { WatchedFile } from "./watched-file.ts";
 
+const TRIES = 5;
+
 export class Premises {
   readonly #dataDir: string;
   readonly #buffer: SqliteBuffer;
   readonly #lock: DataDirLock;
   readonly #database: WatchedFile;
   readonly #log: WatchedFile;
+  /** The copy that was put back. */
+  #copy: WatchedFile | null = null;
 
   constructor(dataDir: string, buffer: SqliteBuffer, lock: DataDirLock) {
     this.#dataDir = dataDir;
@@ -56,6 +60,18 @@ export class Premises {
     }
   }
 
+  /**
+   * Just before the buffer is closed, to be opened again after it was put back: a program that deletes the folder file by file may not
+   * have ended then, and an empty buffer would be made where it was. False: it cannot be put back now.
+   */
+  isSecured(): boolean {
+    for (let tries = 0; tries < TRIES; tries++) {
+      if ((this.#copy ?? this.#database).isInPlace()) return true;
+      if (this.putBack() !== null) return false;
+    }
+    return false;
+  }
+
   #copyBack(): void {
     const path = join(this.#dataDir, BUFFER_FILE);
     const copy = `${path}.back`;
@@ -73,5 +89,6 @@ export class Premises {
     for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
     renameSync(copy, path);
     syncFolder(this.#dataDir);
+    this.#copy = new WatchedFile(path);
   }
 }
