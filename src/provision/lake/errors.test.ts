@@ -16,7 +16,7 @@ import type { ProvisionSide } from "../resource.ts";
 import { contentsOf, endLakes, lakeTest, REGION, startLake, type TestLake, world } from "./lake.suite.ts";
 import { openRunner } from "./side.ts";
 
-const LONG_MS = 600_000;
+const LONG_MS = 1_800_000;
 endLakes();
 
 const NOTEBOOK = {
