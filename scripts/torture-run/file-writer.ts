@@ -22,24 +22,14 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { seededRandom } from "../../src/core/random.ts";
 import { fileLine } from "./file-lines.ts";
+import { WriterLimit } from "./writer-limit.ts";
 
 const [folder = "", seedText = "1"] = process.argv.slice(2);
 const random = seededRandom(Number(seedText));
 const LINES_MOST = 60;
 const PAUSE_MS = 12;
 
-let allowed = 0;
-let ended = false;
-let wake: () => void = () => undefined;
-const news = (async () => {
-  const decoder = new TextDecoder();
-  for await (const bytes of Bun.stdin.stream()) {
-    for (const line of decoder.decode(bytes).split("\n")) allowed = Math.max(allowed, Number(line));
-    wake();
-  }
-  ended = true;
-  wake();
-})();
+const limit = new WriterLimit();
 
 const at = (name: string) => join(folder, name);
 const pause = () => Bun.sleep(random() * PAUSE_MS);
@@ -53,11 +43,10 @@ const logs = [
 
 let written = 0;
 for (;;) {
-  while (written >= allowed && !ended) await new Promise<void>((resolve) => (wake = resolve));
-  if (written >= allowed) break;
+  if (!(await limit.allowsMoreThan(written))) break;
   const chosen = Math.floor(random() * logs.length);
   const log = logs[chosen]!;
-  const until = Math.min(allowed, written + 1 + Math.floor(random() * LINES_MOST));
+  const until = Math.min(limit.allowed, written + 1 + Math.floor(random() * LINES_MOST));
   let text = "";
   for (let n = written; n < until; n++) text += fileLine(n);
   const name = chosen === 2 ? `day-${day}.ndjson` : log.name;
@@ -71,7 +60,7 @@ for (;;) {
   if (random() < 0.1) await packOne();
   await pause();
 }
-await news;
+await limit.ended;
 
 /** `x.log.1` becomes `x.log.2`, and so on, the highest first. */
 function shift(name: string): void {

@@ -9,6 +9,7 @@
 import { Database } from "bun:sqlite";
 import { hashAt, unit } from "../../src/core/random.ts";
 import { COLUMNS, createTable, sourceRow } from "./source-rows.ts";
+import { WriterLimit } from "./writer-limit.ts";
 
 const [path = "", seedText = "1"] = process.argv.slice(2);
 const seed = Number(seedText);
@@ -27,25 +28,13 @@ const insert = db.prepare(
   `INSERT INTO sensor_readings (${COLUMNS.join(", ")}) VALUES (${COLUMNS.map(() => "?").join(", ")})`,
 );
 
-let allowed = 0;
-let ended = false;
-let wake: () => void = () => undefined;
-const news = (async () => {
-  const decoder = new TextDecoder();
-  for await (const bytes of Bun.stdin.stream()) {
-    for (const line of decoder.decode(bytes).split("\n")) allowed = Math.max(allowed, Number(line));
-    wake();
-  }
-  ended = true;
-  wake();
-})();
+const limit = new WriterLimit();
 
 let written = db.query<{ rows: number }, []>("SELECT count(*) AS rows FROM sensor_readings").get()!.rows;
 for (let turn = 0; ; turn++) {
-  while (written >= allowed && !ended) await new Promise<void>((resolve) => (wake = resolve));
-  if (written >= allowed) break;
+  if (!(await limit.allowsMoreThan(written))) break;
   const chance = unit(hashAt(seed ^ 0x5eed, written));
-  const until = Math.min(allowed, written + 1 + Math.floor(chance * ROWS_MOST));
+  const until = Math.min(limit.allowed, written + 1 + Math.floor(chance * ROWS_MOST));
   db.run("BEGIN IMMEDIATE");
   for (let n = written; n < until; n++) {
     const row = sourceRow(seed, n);
@@ -60,5 +49,5 @@ for (let turn = 0; ; turn++) {
   written = until;
   await Bun.sleep(chance * PAUSE_MS);
 }
-await news;
+await limit.ended;
 db.close();

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { Status } from "../status/status.ts";
 import { testWith } from "../testing/needs.ts";
-import { runCommandLine } from "./frame/commands.ts";
+import { see } from "./frame/command-line.suite.ts";
+import { COMMANDS } from "./frame/commands.ts";
 
 const HOME = mkdtempSync(join(tmpdir(), "agent-run-times-"));
 afterAll(() => rmSync(HOME, { recursive: true }));
@@ -20,21 +21,8 @@ function nodeOf(columns: string, map: unknown) {
   const cwd = mkdtempSync(join(HOME, "case-"));
   writeFileSync(join(cwd, "map.json"), JSON.stringify(map));
   const lake = join(cwd, "lake");
-  const call = async (...words: string[]): Promise<string> => {
-    let stdout = "";
-    await runCommandLine([...words, "--data-dir", join(cwd, "data")], {
-      env: {},
-      dotenv: {},
-      cwd,
-      terminal: false,
-      stop: new AbortController().signal,
-      write: async (data) => {
-        stdout += typeof data === "string" ? data : new TextDecoder().decode(data);
-      },
-      say: () => {},
-    });
-    return stdout;
-  };
+  const call = async (...words: string[]): Promise<string> =>
+    (await see([...words, "--data-dir", join(cwd, "data")], COMMANDS, { cwd })).stdout;
   const run = async (rows: readonly TableRow[]): Promise<void> => {
     const db = new Database(join(cwd, "field.db"), { create: true });
     db.run(`CREATE TABLE IF NOT EXISTS t (${columns})`);
