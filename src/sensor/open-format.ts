@@ -3,6 +3,7 @@ import { didYouMean } from "../core/outside/did-you-mean.ts";
 import type { JsonProblem } from "../core/outside/shape.ts";
 import { CSV_SHAPES, csvContradiction, csvOptions, type GivenCsv } from "./csv/options.ts";
 import type { MakeFormat } from "./format.ts";
+import { joining } from "./wide-format.ts";
 
 /** What a URI says of the format of a source. */
 export type FormatSpec = {
@@ -91,7 +92,6 @@ function readCsv(parameters: URLSearchParams, refuse: (why: string) => never): G
 /** Loads the format, and nothing else. */
 export async function loadFormat(spec: FormatSpec): Promise<MakeFormat> {
   const make = await loadPlain(spec);
-  const { joining } = await import("./wide-format.ts");
   return (normalizers, start) => joining(make, normalizers, start);
 }
 

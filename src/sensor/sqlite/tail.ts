@@ -208,7 +208,8 @@ export class SqliteTailSource implements Source {
         const look = follower.look(table, !this.#isMidway);
         const all = table.after(look.from.rowid, room);
         const isMidway = all.length === room;
-        const rows = this.#whole(table, all, { isEnd: !isMidway, mayWait: this.#options.once !== true, nowMs });
+        const mayWait = this.#options.once !== true;
+        const rows = this.#joined?.whole(table, all, { isEnd: !isMidway, mayWait, nowMs }) ?? all;
         return { look, rows, isMidway, next: follower.advanced(table, look, rows) };
       });
       // The position changes only now, when nothing can fail any more.
@@ -218,10 +219,6 @@ export class SqliteTailSource implements Source {
     } catch (error) {
       throw this.#trouble(error);
     }
-  }
-
-  #whole(...args: Parameters<JoinedRows["whole"]>): readonly ForeignRowValues[] {
-    return this.#joined === null ? args[1] : this.#joined.whole(...args);
   }
 
   #rowsOf(table: ForeignTable): SqliteRows {
