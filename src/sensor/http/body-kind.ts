@@ -1,7 +1,7 @@
 /** What a body is: by the URI of the source, else by its Content-Type, else by its first bytes. */
 import { CARRIAGE_RETURN, CLOSE_BRACE, LINE_FEED, OPEN_BRACE, OPEN_BRACKET, SPACE } from "../../core/ascii.ts";
+import { JsonValues } from "../json/json-values.ts";
 import { mediaType, type RequestHead } from "./admission.ts";
-import { JsonValues } from "./json-values.ts";
 
 /** `text`: lines that are texts or numbers. `form`: names and values, as of a page's form or a query. Others are formats of every source. */
 export type BodyKind = "ndjson" | "json" | "text" | "form" | "csv" | "tsv";

@@ -5,12 +5,12 @@
 import type { ReadingBlock } from "../../core/reading.ts";
 import { NO_CONTEXT, type RecordContext } from "../context.ts";
 import type { FormatStart, RecordFormat } from "../format.ts";
-import { JsonValues } from "../http/json-values.ts";
 import { LineDecoder } from "../lines/decoder.ts";
 import { receivedOf } from "../lines/received.ts";
 import { templatesOf } from "../lines/templates.ts";
 import { takesArrays } from "../map/record-shape.ts";
 import type { Normalizer } from "../row/normalize.ts";
+import { JsonValues } from "./json-values.ts";
 
 /** The most bytes of a stream of JSON, which is in memory as a whole. */
 export const JSON_BYTES = 16 * 1024 * 1024;

@@ -5,8 +5,8 @@
 import { OPEN_BRACE, OPEN_BRACKET } from "../../core/ascii.ts";
 import { type Flaw, RECORD_READINGS, type ReadingBlock } from "../../core/reading.ts";
 import type { RecordContext } from "../context.ts";
-import { JsonValues } from "../http/json-values.ts";
-import { appendScalar } from "../http/scalar-record.ts";
+import { JsonValues } from "../json/json-values.ts";
+import { appendScalar } from "../json/scalar-record.ts";
 import { LineDecoder } from "../lines/decoder.ts";
 import type { Line } from "../lines/line.ts";
 import { receivedOf } from "../lines/received.ts";
