@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { seededRandom } from "../../src/core/random.ts";
 import { type Faults, type FaultyProxy, startFaultyProxy } from "../../src/testing/faulty-proxy.ts";
 import { startS3Server } from "../../src/testing/s3-server.ts";
-import { dataDirOf, finish, lakeOf, type Place, startAgent, verifySays, WINDOW_MS } from "./agent-command.ts";
-import { checkSource, checkStages, Differences } from "./check-readings.ts";
+import { dataDirOf, finish, lakeOf, type Place, startAgent } from "./agent-command.ts";
+import { checkDelivered } from "./check-delivered.ts";
+import { checkSource, Differences } from "./check-readings.ts";
 import { checkVerdicts, writeRules } from "./check-verdicts.ts";
-import { checkWindows } from "./check-windows.ts";
 import { oneOf } from "./deaths.ts";
 import { Events } from "./events.ts";
 import type { Figures } from "./figures.ts";
 import { BUCKET_PREFIX, objectsInFolder, objectsInS3, REGION, readLake, type Stored } from "./lake.ts";
 import { killAgain } from "./lives.ts";
-import { checkBuffer, lookAtRemains } from "./remains.ts";
+import { lookAtRemains } from "./remains.ts";
 import type { SourceRow } from "./source-rows.ts";
 import { WriterProcess } from "./writer-process.ts";
 
@@ -125,21 +125,14 @@ async function torture(
 }
 
 async function judge(leg: Leg, place: Place, objects: AsyncIterable<Stored>): Promise<readonly string[]> {
-  const { folder, rows, figures } = leg;
+  const { folder, rows } = leg;
   const differences = new Differences();
   const lake = await readLake(objects);
   const source = sourceRows(folder);
   if (source.length < rows) differences.add(`the source has ${source.length} rows, not ${rows}: nothing was tested`);
   checkSource(source, lake, differences);
-  checkStages(lake, differences);
   checkVerdicts(lake, differences);
-  checkWindows(lake, WINDOW_MS, differences);
-  checkBuffer(folder, source.length, differences);
-  const opinion = await verifySays(place);
-  if (opinion !== null) differences.add(opinion);
-  figures.rows += source.length;
-  figures.objects += lake.objects;
-  figures.revisions += lake.aggregated.filter((row) => Number(row["revision"]) > 0).length;
+  await checkDelivered(leg, place, { lake, rows: source.length }, differences);
   return differences.list();
 }
 

@@ -1,15 +1,15 @@
 /** Files that another process writes, rotates and packs; in the end every line is there once. */
 import { join } from "node:path";
 import { seededRandom } from "../../src/core/random.ts";
-import { dataDirOf, finish, lakeOf, type Place, startAgent, verifySays, WINDOW_MS } from "./agent-command.ts";
-import { checkStages, Differences } from "./check-readings.ts";
-import { checkWindows } from "./check-windows.ts";
+import { dataDirOf, finish, lakeOf, type Place, startAgent } from "./agent-command.ts";
+import { checkDelivered } from "./check-delivered.ts";
+import { Differences } from "./check-readings.ts";
 import type { Leg } from "./database-leg.ts";
 import { Events } from "./events.ts";
 import { lineOf } from "./file-lines.ts";
 import { type Lake, objectsInFolder, readLake } from "./lake.ts";
 import { killAgain } from "./lives.ts";
-import { checkBuffer, lookAtRemains } from "./remains.ts";
+import { lookAtRemains } from "./remains.ts";
 import { WriterProcess } from "./writer-process.ts";
 
 export async function filesToFolder(leg: Leg): Promise<readonly string[]> {
@@ -36,13 +36,7 @@ export async function filesToFolder(leg: Leg): Promise<readonly string[]> {
   const differences = new Differences();
   const lake = await readLake(objectsInFolder(lakeOf(folder)));
   checkLines(lake, rows, differences);
-  checkStages(lake, differences);
-  checkWindows(lake, WINDOW_MS, differences);
-  checkBuffer(folder, rows, differences);
-  const opinion = await verifySays(place);
-  if (opinion !== null) differences.add(opinion);
-  figures.rows += rows;
-  figures.objects += lake.objects;
+  await checkDelivered(leg, place, { lake, rows }, differences);
   return differences.list();
 }
 

@@ -1,14 +1,14 @@
 /** The simulator as a source: killed at random, in the end exactly the rows of a run without kills. */
 import { join } from "node:path";
 import { seededRandom } from "../../src/core/random.ts";
-import { dataDirOf, finish, lakeOf, type Place, startAgent, verifySays, WINDOW_MS } from "./agent-command.ts";
-import { checkAgainstReference, checkStages, Differences } from "./check-readings.ts";
-import { checkWindows } from "./check-windows.ts";
+import { dataDirOf, finish, lakeOf, type Place, startAgent } from "./agent-command.ts";
+import { checkDelivered } from "./check-delivered.ts";
+import { checkAgainstReference, Differences } from "./check-readings.ts";
 import type { Leg } from "./database-leg.ts";
 import { Events } from "./events.ts";
 import { objectsInFolder, readLake } from "./lake.ts";
 import { killAgain } from "./lives.ts";
-import { checkBuffer, lookAtRemains } from "./remains.ts";
+import { lookAtRemains } from "./remains.ts";
 
 /** May end before all kills were done, when the simulation has ended; `leg.figures.kills` has the number. */
 export async function simulatorToFolder(leg: Leg): Promise<readonly string[]> {
@@ -45,18 +45,11 @@ function placeOf(leg: Leg, folder: string, source: string): Place {
 }
 
 async function judge(leg: Leg, place: Place, undisturbed: string): Promise<readonly string[]> {
-  const { folder, rows, figures } = leg;
+  const { folder, rows } = leg;
   const differences = new Differences();
   const lake = await readLake(objectsInFolder(lakeOf(folder)));
   if (lake.raw.length !== rows) differences.add(`raw has ${lake.raw.length} rows, not ${rows}`);
-  checkStages(lake, differences);
   checkAgainstReference(lake, await readLake(objectsInFolder(lakeOf(undisturbed))), differences);
-  checkWindows(lake, WINDOW_MS, differences);
-  checkBuffer(folder, rows, differences);
-  const opinion = await verifySays(place);
-  if (opinion !== null) differences.add(opinion);
-  figures.rows += rows;
-  figures.objects += lake.objects;
-  figures.revisions += lake.aggregated.filter((row) => Number(row["revision"]) > 0).length;
+  await checkDelivered(leg, place, { lake, rows }, differences);
   return differences.list();
 }
