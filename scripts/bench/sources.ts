@@ -146,7 +146,7 @@ async function benchCsv(rows: number): Promise<void> {
     const source = new StdinSource({
       stream: chunks(),
       normalizer: normalizers.typed,
-      format: Promise.resolve(csv(normalizers, null)),
+      format: csv(normalizers, null),
     });
     await measure(`  stdin:?format=csv (run ${run})`, rows, () => drain(source, rows));
   }

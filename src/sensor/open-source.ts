@@ -8,7 +8,7 @@ import type { SensorCatalogue } from "../core/sensor.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { isSameFiles, parseFileUri, sameFiles } from "./file/uri.ts";
 import { parseHttpUri, placeOf } from "./http/uri.ts";
-import { parseStdinUri, STDIN_FORMAT } from "./lines/stdin-uri.ts";
+import { parseStdinUri } from "./lines/stdin-uri.ts";
 import type { Login } from "./mqtt/login.ts";
 import { checkTlsFiles, isSameSession, parseMqttUri } from "./mqtt/uri.ts";
 import type { SourceNormalizers } from "./normalizers.ts";
@@ -164,13 +164,9 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
     open: async (uri, { stdin, normalizer, normalizers }) => {
       const { StdinSource } = await import("./lines/stdin.ts");
       const spec = parseStdinUri(uri);
-      const source = { stream: stdin(), normalizer, uri };
       const name = spec.isDefault && normalizer.mapping.csv !== null ? "csv" : spec.name;
-      if (name === STDIN_FORMAT && normalizer.wide === null) return new StdinSource(source);
-      return new StdinSource({
-        ...source,
-        format: loadFormat({ ...spec, name }).then((make) => make(normalizers, null)),
-      });
+      const make = await loadFormat({ ...spec, name });
+      return new StdinSource({ stream: stdin(), normalizer, uri, format: make(normalizers, null) });
     },
     takes: () => "stdin:",
     taken: "input",

@@ -2,7 +2,7 @@
 import { FORMAT_PARAMETERS, type FormatSpec, readFormatSpec } from "../open-format.ts";
 import { MAP_PARAMETER, readSourceUri, refuseUri, textParameters } from "../uri-parameters.ts";
 
-export const STDIN_FORMAT = "ndjson";
+const STDIN_FORMAT = "ndjson";
 
 const FORM = {
   scheme: "stdin",

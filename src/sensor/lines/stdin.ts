@@ -20,8 +20,7 @@ export const QUEUE_BYTES = 4 * 1024 * 1024;
 export class StdinSource implements Source {
   readonly uri: string;
   onReady: (() => void) | null = null;
-  /** Null until it is loaded. */
-  #format: RecordFormat | null = null;
+  readonly #format: RecordFormat;
   readonly #queueBytes: number;
   readonly #names: SourceNames | null;
   readonly #timestamps: TimestampReader;
@@ -37,21 +36,19 @@ export class StdinSource implements Source {
     readonly uri?: string;
     readonly queueBytes?: number;
     /** Of another format than lines of JSON. */
-    readonly format?: Promise<RecordFormat>;
+    readonly format?: RecordFormat;
   }) {
     this.uri = options.uri ?? "stdin:";
     this.#names = options.normalizer.names;
     this.#timestamps = options.normalizer.timestamps;
     this.#queueBytes = options.queueBytes ?? QUEUE_BYTES;
     this.#chunks = options.stream[Symbol.asyncIterator]();
-    const { format: loading, normalizer } = options;
-    if (loading === undefined) this.#begin(new NdjsonFormat(normalizer));
-    else void loading.then((format) => this.#begin(format));
+    this.#format = options.format ?? new NdjsonFormat(options.normalizer);
+    void this.#read(this.#format);
   }
 
   take(block: ReadingBlock, nowMs: number): Taken {
     const format = this.#format;
-    if (format === null) return { state: "idle", wakeAtMs: null };
     const before = block.count;
     format.read(block, nowMs);
     this.#names?.took(block.count - before, format.done);
@@ -79,7 +76,7 @@ export class StdinSource implements Source {
   }
 
   finish(block: ReadingBlock): void {
-    this.#format?.finish?.(block);
+    this.#format.finish?.(block);
   }
 
   close(): void {
@@ -87,11 +84,6 @@ export class StdinSource implements Source {
     this.#makeRoom();
     // A read that is still pending ends with the process: nothing waits for it.
     this.#chunks.return?.().catch(() => {});
-  }
-
-  #begin(format: RecordFormat): void {
-    this.#format = format;
-    void this.#read(format);
   }
 
   async #read(format: RecordFormat): Promise<void> {
