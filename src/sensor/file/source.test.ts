@@ -15,6 +15,7 @@ import {
 import { gzipSync } from "node:zlib";
 import { UsageError } from "../../core/errors.ts";
 import { ReadingBlock } from "../../core/reading.ts";
+import { testWith } from "../../testing/needs.ts";
 import { FileHolders } from "../shared-files.ts";
 import { notesOfFiles } from "./report.ts";
 import { FileRig, lines, rowsOf } from "./rig.suite.ts";
@@ -428,7 +429,7 @@ test("a folder, ~ and a glob that names no file are refused with what to type", 
   }
 });
 
-test("a thousand quiet files are looked at rarely", async () => {
+testWith("time")("a thousand quiet files are looked at rarely", async () => {
   const rig = rigOf("*.ndjson");
   for (let n = 0; n < 1_000; n++) rig.write(`f${n}.ndjson`, lines(n, n));
   expect((await rig.take()).length).toBe(1_000);
