@@ -176,7 +176,7 @@ brokerTest(
     expect(await until(() => sourceOf(cwd)?.accepted === 200)).toBe(true);
     await broker.end("SIGTERM");
     expect(await agent.says("source_trouble")).toBe(true);
-    expect(agent.heard).toContain("is the broker running");
+    expect(agent.heard).toContain("the broker does not run, or does not listen on this address");
     await broker.startAgain();
     await publishLines(pub, linesOf(200, 400));
     expect(await agent.says("source_back")).toBe(true);
