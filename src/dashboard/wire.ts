@@ -1,0 +1,189 @@
+/**
+ * What the agent and its page say to each other, as JSON. Times are milliseconds since 1970, UTC; null where there is none.
+ * Paths are under `/api`; the token goes in the header `authorization: Bearer TOKEN`. Errors are {@link WireProblem} with a status of
+ * 400 or more.
+ */
+
+import type { Rates } from "../agent/rates.ts";
+import type { Problem } from "../core/problem.ts";
+import type { Stage } from "../core/stage.ts";
+import type { CountedStatus } from "../status/live-status.ts";
+
+/** `try`: what to type or do next; null: nothing helps but what the message says. */
+export type WireProblem = { readonly message: string; readonly try: string | null };
+
+/**
+ * `GET /api/live?watch=SENSOR%00MEASURE&watch=…` (at most {@link WATCHED_MOST}): Server-Sent Events, without end.
+ * `event: state` once a second, `event: points` at most once a second, `event: episodes` when there are new ones or old ones changed,
+ * `event: changed` when sensors or rules are no longer those that were listed. A slow client gets fewer of them.
+ */
+export const WATCHED_MOST = 64;
+export type LiveEvent = {
+  readonly state: LiveState;
+  readonly points: LivePoints;
+  readonly episodes: readonly Episode[];
+  readonly changed: { readonly sensors: number; readonly rules: string };
+};
+
+/** `status`: the same as `/healthz`. While the agent starts or waits: null, and `problems` says for what. */
+export type LiveState = {
+  readonly nowMs: number;
+  readonly startedAtMs: number | null;
+  readonly store: string;
+  readonly status: CountedStatus | null;
+  readonly problems: readonly Problem[];
+  readonly rates: Rates | null;
+  /** At the rate of the last minutes, how long until the buffer is at its limit; null: it does not fill. */
+  readonly fullInMs: number | null;
+  readonly sensors: number;
+  /** Of this process. */
+  readonly residentBytes: number;
+  readonly cpuShare: number;
+};
+
+/** By `SENSOR\0MEASURE`: what came since the last event. */
+export type LivePoints = Readonly<Record<string, SeriesPart>>;
+
+/**
+ * Points of one series, oldest first, at most two (the least and the greatest) for each pixel that was asked for. `anomalies`: those
+ * that broke a rule, never left out by thinning within `SERIES_ANOMALIES_MOST`.
+ */
+export type SeriesPart = {
+  readonly atMs: readonly number[];
+  readonly values: readonly (number | null)[];
+  readonly anomalies: readonly SeriesAnomaly[];
+};
+export const SERIES_ANOMALIES_MOST = 500;
+export type SeriesAnomaly = {
+  readonly atMs: number;
+  readonly value: number | null;
+  readonly seq: number;
+  readonly rules: readonly string[];
+  readonly reason: string;
+};
+
+/** `GET /api/sensors`: all of them, newest readings first. */
+export type WireSensors = { readonly sensors: readonly WireSensor[]; readonly isCut: boolean };
+export type WireSensor = {
+  readonly sensorId: string;
+  readonly sensorType: string | null;
+  readonly location: string | null;
+  readonly measures: readonly { readonly name: string; readonly unit: string | null }[];
+  readonly lastAtMs: number | null;
+  /** A rule of silence misses it. */
+  readonly isSilent: boolean;
+};
+
+/**
+ * `GET /api/series?series=SENSOR%00MEASURE&…&from=MS&to=MS&pixels=N`: newline-delimited {@link SeriesAnswer}s, the newest part
+ * of the time first, so that a chart fills from its right edge while the buffer is read without haste.
+ */
+export type SeriesAnswer = {
+  readonly series: Readonly<Record<string, SeriesPart>>;
+  /** What these parts cover. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** The last part: all that the buffer holds of the time has been read. */
+  readonly isWhole: boolean;
+};
+
+/**
+ * `GET /api/limits?series=…`: what the rules in force say of a series. `window`: the time that a rule which remembers looks back.
+ */
+export type WireLimits = Readonly<Record<string, readonly RuleLimit[]>>;
+export type RuleLimit = {
+  readonly rule: string;
+  readonly severity: "info" | "warning" | "critical";
+  readonly kind: string;
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly windowMs: number | null;
+};
+
+/** `GET /api/episodes?limit=N`: the newest first. Readings of one sensor that break one rule, one after another. */
+export type Episode = {
+  /** Stays the same while it lasts. */
+  readonly id: string;
+  readonly rule: string;
+  readonly severity: "info" | "warning" | "critical";
+  readonly sensorId: string;
+  readonly measure: string | null;
+  readonly reason: string;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly readings: number;
+  readonly isOpen: boolean;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+};
+
+/** `GET /api/why?seq=N`: as `agent why --json`. */
+
+/** `GET /api/rules`. */
+export type WireRules = {
+  readonly version: string;
+  readonly loadedAtMs: number;
+  /** Null: the rules in the binary. */
+  readonly folder: string | null;
+  readonly rules: readonly WireRule[];
+  readonly refused: readonly {
+    readonly file: string;
+    readonly line: number;
+    readonly column: number;
+    readonly message: string;
+  }[];
+  readonly warnings: readonly {
+    readonly file: string;
+    readonly line: number;
+    readonly column: number;
+    readonly message: string;
+  }[];
+  /** The newest first. */
+  readonly history: readonly { readonly version: string; readonly sinceMs: number; readonly count: number }[];
+};
+export type WireRule = {
+  readonly name: string;
+  readonly description: string;
+  readonly severity: "info" | "warning" | "critical";
+  readonly kind: string;
+  readonly file: string | null;
+  readonly tests: number;
+  readonly sensors: number;
+  readonly readings: number;
+  readonly broken: number;
+  readonly errors: number;
+  readonly nsPerReading: number | null;
+  readonly stateBytes: number;
+};
+
+/** `GET /api/delivery`: by stage now, and the last hours in steps; the newest step last. */
+export type WireDelivery = {
+  readonly stages: Readonly<
+    Record<
+      Stage,
+      { readonly objects: number; readonly rows: number; readonly bytes: number; readonly lastAtMs: number | null }
+    >
+  >;
+  readonly retries: number;
+  readonly stepMs: number;
+  readonly steps: readonly DeliveryStep[];
+};
+export type DeliveryStep = {
+  readonly atMs: number;
+  /** Of the step's time, how much the uplink was up; null: the agent did not run. */
+  readonly upShare: number | null;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly objects: number;
+  readonly failures: number;
+  readonly bufferBytes: number;
+};
+
+/** `GET /api/settings`: value and where it came from, secrets hidden. */
+export type WireSettings = readonly {
+  readonly name: string;
+  readonly value: string;
+  readonly from: string;
+  readonly about: string;
+  readonly isSecret: boolean;
+}[];

@@ -1,0 +1,45 @@
+/** What an HTTP server answers by: a path, who may ask, and what makes the reply. */
+
+export type HttpRequest = {
+  readonly method: string;
+  /** Without its query, as it was sent. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Of at most the route's `maxBodyBytes`; empty where none was sent. */
+  readonly body: Uint8Array;
+};
+
+export type HttpReply = {
+  readonly status: number;
+  readonly type: string;
+  readonly headers?: Readonly<Record<string, string>>;
+} & (
+  | { readonly body: string | Uint8Array }
+  /** Runs while the client is there: its promise ends the reply. `length`: in bytes, where it is known. */
+  | { readonly stream: (client: StreamClient) => Promise<void>; readonly length?: number }
+);
+
+/** The other end of a reply that is sent bit by bit. It is never buffered beyond a stated limit. */
+export interface StreamClient {
+  /** Sends, and says whether there is room for more; after false, what is sent next may be left out by the sender. */
+  send(bytes: Uint8Array | string): boolean;
+  /** Resolves when all that was sent has been taken, or the client is gone. */
+  drained(): Promise<void>;
+  /** Aborted when the client is gone or the server closes. */
+  readonly gone: AbortSignal;
+}
+
+/**
+ * `open`: anyone who reaches the address (health and metrics, the page's own files). `read`: with the token, where the address is not
+ * loopback. `write`: with the token, everywhere.
+ */
+export type Access = "open" | "read" | "write";
+
+export type Route = {
+  readonly method: "GET" | "POST" | "PUT";
+  readonly path: string;
+  readonly access: Access;
+  /** 0: it takes no body. */
+  readonly maxBodyBytes: number;
+  readonly answer: (request: HttpRequest) => HttpReply | Promise<HttpReply>;
+};
