@@ -187,3 +187,29 @@ export type WireSettings = readonly {
   readonly about: string;
   readonly isSecret: boolean;
 }[];
+
+/**
+ * `GET /api/snapshot/size?readings=N` or `?hours=H`: what a snapshot of the newest readings would be, without making it.
+ * `GET /api/snapshot?…` with the same words: the snapshot, a SQLite file, with its length. It is made first, which takes seconds for
+ * millions of readings; meanwhile `GET /api/snapshot/progress` says how far it is. One at a time: a second one gets status 429.
+ */
+export const SNAPSHOT_READINGS_MOST = 5_000_000;
+export const SNAPSHOT_BYTES_MOST = 256 * 1024 * 1024;
+export type SnapshotSize = {
+  /** About. */
+  readonly readings: number;
+  readonly bytes: number;
+  /** Why it is less than was asked for, as a sentence; null: it is all of it. */
+  readonly cut: string | null;
+  /** That the buffer holds, about. */
+  readonly held: number;
+  /** When the agent took the first of these readings; null: there is none. */
+  readonly fromMs: number | null;
+};
+export type SnapshotProgress = {
+  readonly state: "idle" | "making" | "sending";
+  /** Copied so far, and of how many, about. */
+  readonly readings: number;
+  readonly of: number;
+  readonly bytes: number;
+};

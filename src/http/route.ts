@@ -7,6 +7,8 @@ export type HttpRequest = {
   readonly query: URLSearchParams;
   /** Of at most the route's `maxBodyBytes`; empty where none was sent. */
   readonly body: Uint8Array;
+  /** Aborted when the client is gone or the server closes, also while its reply is being made. */
+  readonly gone: AbortSignal;
 };
 
 export type HttpReply = {
