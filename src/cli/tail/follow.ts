@@ -1,18 +1,16 @@
 /** The loop of `agent tail`: look, show, wait. If the buffer is replaced or deleted meanwhile, tail says so and follows the next one. */
-import type { BufferTail, TailPiece } from "../buffer/ledger/tail.ts";
-import { AgentError, messageOf } from "../core/errors.ts";
-import { oneLine } from "../core/log/log.ts";
-import { didYouMean } from "../core/outside/did-you-mean.ts";
-import { grouped } from "../core/readable-numbers.ts";
-import { IDENTITY_COLUMNS } from "../core/sensor.ts";
-import { readingJson, readingLine } from "../verdicts/reading-view.ts";
-import type { Context } from "./frame/command.ts";
+import type { BufferTail, TailPiece } from "../../buffer/ledger/tail.ts";
+import { AgentError, messageOf } from "../../core/errors.ts";
+import { oneLine } from "../../core/log/log.ts";
+import { grouped } from "../../core/readable-numbers.ts";
+import { readingJson, readingLine } from "../../verdicts/reading-view.ts";
+import type { Context } from "../frame/command.ts";
 
 export type FollowOptions = Pick<Context, "stop" | "write" | "say"> & {
   readonly tail: BufferTail;
   readonly lines: number;
-  /** The sensor that was asked for, or null. */
-  readonly sensorId: string | null;
+  /** What to say once, by the first look: of names that nothing has. */
+  readonly unknown: (first: TailPiece) => readonly string[];
   readonly isJson: boolean;
   readonly isRunning: () => boolean;
   /** Resolves when it is time to look again, or when `stop` is aborted. */
@@ -21,10 +19,10 @@ export type FollowOptions = Pick<Context, "stop" | "write" | "say"> & {
 
 /** Returns when `stop` is aborted. Throws where there is no buffer at the start; later it waits for one to come back. */
 export async function follow(options: FollowOptions): Promise<void> {
-  const { tail, lines, sensorId, stop, say, wait } = options;
+  const { tail, lines, unknown, stop, say, wait } = options;
   const first = tail.start(lines);
   await show(first, options);
-  if (sensorId !== null) sayUnknown(sensorId, first, say);
+  for (const line of unknown(first)) say(line);
   if (!options.isRunning()) say("No agent is running: new readings are shown when one does.");
   let trouble: string | null = null;
   while (!stop.aborted) {
@@ -65,16 +63,5 @@ async function show(piece: TailPiece, { isJson, write, say }: FollowOptions): Pr
 function sayTrouble(error: unknown, say: (line: string) => void): void {
   say(oneLine(messageOf(error)));
   const hint = error instanceof AgentError ? error.tryHint : undefined;
-  say(`Waiting for it.${hint === undefined ? "" : ` Try: ${oneLine(hint)}`}`);
-}
-
-const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
-/** Sensors that are searched for the one that was probably meant. */
-const NAMES = 10_000;
-
-function sayUnknown(sensorId: string, { catalogue }: TailPiece, say: (line: string) => void): void {
-  const ids = new Set(catalogue.sensors.slice(1).map(({ identity }) => String(identity[SENSOR_ID] ?? "")));
-  if (ids.has(sensorId)) return;
-  const meant = didYouMean(sensorId, [...ids].slice(0, NAMES));
-  say(oneLine(`The buffer has no reading of sensor "${sensorId}" yet${meant}`));
+  say(hint === undefined ? "Waiting for it." : `Waiting for it. Try: ${oneLine(hint)}`);
 }

@@ -1,15 +1,16 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { renameSync } from "node:fs";
 import { join } from "node:path";
-import { Retention } from "../buffer/disk/retention.ts";
-import { BufferLedger } from "../buffer/ledger/ledger.ts";
-import { LedgerReadings } from "../buffer/ledger/readings.ts";
-import { BufferTail, type TailFilter } from "../buffer/ledger/tail.ts";
-import { MemoryStore } from "../uplink/memory-store.ts";
-import { TestNode } from "../verify/node.suite.ts";
-import { see } from "./frame/command-line.suite.ts";
+import { Retention } from "../../buffer/disk/retention.ts";
+import { BufferLedger } from "../../buffer/ledger/ledger.ts";
+import { LedgerReadings } from "../../buffer/ledger/readings.ts";
+import { BufferTail } from "../../buffer/ledger/tail.ts";
+import { MemoryStore } from "../../uplink/memory-store.ts";
+import { TestNode } from "../../verify/node.suite.ts";
+import { see } from "../frame/command-line.suite.ts";
+import { filterOf, unknownLines, type Wanted } from "./filter.ts";
+import { follow } from "./follow.ts";
 import { command } from "./tail.ts";
-import { follow } from "./tail-follow.ts";
 
 let node: TestNode;
 beforeEach(() => {
@@ -17,20 +18,27 @@ beforeEach(() => {
 });
 afterEach(() => node.end());
 
-const ALL: TailFilter = { verdicts: [0, 1, 2], sensorId: null };
-type TailOptions = { readonly filter?: TailFilter; readonly lines?: number; readonly isJson?: boolean };
+const ALL: Wanted = { sensor: null, rule: null, severity: null };
+type TailOptions = {
+  readonly wanted?: Partial<Wanted>;
+  readonly verdicts?: readonly number[];
+  readonly lines?: number;
+  readonly isJson?: boolean;
+};
 
 /** What tail shows while `steps` happen, one at each of its waits; then it is stopped. */
-async function tailed(steps: readonly (() => void)[], { filter = ALL, lines = 10, isJson = false }: TailOptions = {}) {
+async function tailed(steps: readonly (() => void)[], options: TailOptions = {}) {
+  const { verdicts = [0, 1, 2], lines = 10, isJson = false } = options;
+  const wanted = { ...ALL, ...options.wanted };
   const stop = new AbortController();
   const left = [...steps];
   let stdout = "";
   const said: string[] = [];
   await follow({
-    tail: new BufferTail(node.dataDir, filter),
+    tail: new BufferTail(node.dataDir, filterOf(wanted, verdicts)),
     lines,
     isJson,
-    sensorId: filter.sensorId,
+    unknown: ({ catalogue }) => unknownLines(wanted, node.dataDir, catalogue),
     stop: stop.signal,
     isRunning: () => true,
     write: async (text) => {
@@ -60,13 +68,40 @@ test("it begins with the newest readings, then shows new ones, a line each: time
 
 test("only a stage, only a sensor: the last lines are those that pass", async () => {
   node.take(200);
-  const anomalies = { verdicts: [1, 2], sensorId: null };
-  expect(seqs((await tailed([() => node.take(30)], { filter: anomalies, lines: 4 })).lines)).toEqual([
+  expect(seqs((await tailed([() => node.take(30)], { verdicts: [1, 2], lines: 4 })).lines)).toEqual([
     175, 180, 190, 200, 210, 220, 225, 230,
   ]);
-  const ofOne = { verdicts: [1], sensorId: "s0" };
-  expect(seqs((await tailed([], { filter: ofOne, lines: 2 })).lines)).toEqual([180, 210]);
+  expect(seqs((await tailed([], { verdicts: [1], wanted: { sensor: "s0" }, lines: 2 })).lines)).toEqual([180, 210]);
   expect(seqs((await tailed([() => node.take(1)], { lines: 0 })).lines)).toEqual([231]);
+});
+
+test("by rule, by severity and above, by a glob of sensors, and by all of them together", async () => {
+  node.take(200);
+  const newest = async (wanted: Partial<Wanted>, lines = 3) => {
+    const seen = await tailed([() => node.take(50)], { wanted, lines });
+    return { seqs: seqs(seen.lines), said: seen.said };
+  };
+  expect(await newest({ rule: "r" })).toEqual({ seqs: [170, 180, 190, 210, 220, 230, 240], said: [] });
+  expect((await newest({ rule: "mal*" }, 2)).seqs).toEqual([225, 250, 275, 300]);
+  expect((await newest({ severity: "warning" }, 2)).seqs).toEqual([290, 300, 310, 320, 325, 330, 340, 350]);
+  expect((await newest({ severity: "critical" })).seqs).toEqual([]);
+  expect((await newest({ sensor: "s?", rule: "?" }, 1)).seqs).toEqual([390, 410, 420, 430, 440]);
+  expect((await newest({ sensor: "*1", severity: "info" }, 1)).seqs).toEqual([430, 460, 490]);
+});
+
+test("tail names the rule that was probably meant, and says when a glob matches nothing", async () => {
+  node.take(10);
+  node.buffer.db.run("INSERT OR REPLACE INTO meta VALUES ('rules_version', 'abc')");
+  node.buffer.db.run(`INSERT INTO rule_set VALUES ('abc', '[{"name":"temperature-range"}]', 1)`);
+  const said = async (wanted: Partial<Wanted>) => (await tailed([], { wanted })).said;
+  expect(await said({ rule: "temprature-range" })).toEqual([
+    'The rule set in force has no rule "temprature-range"; did you mean temperature-range?',
+  ]);
+  expect(await said({ rule: "humid*", sensor: "x*" })).toEqual([
+    'The buffer has no reading whose sensor matches "x*" yet',
+    'The rule set in force has no rule whose name matches "humid*"',
+  ]);
+  expect(await said({ rule: "temp*", sensor: "s*" })).toEqual([]);
 });
 
 test("as JSON a line has the fields that why has", async () => {
@@ -156,7 +191,7 @@ test("a buffer that is set aside is reported once, and the one that replaces it 
 
 test("tail waits for a sensor that the buffer does not know yet, and names the one that was probably meant", async () => {
   node.take(10);
-  expect((await tailed([], { filter: { verdicts: [0], sensorId: "s11" } })).said).toEqual([
+  expect((await tailed([], { verdicts: [0], wanted: { sensor: "s11" } })).said).toEqual([
     'The buffer has no reading of sensor "s11" yet; did you mean s1?',
   ]);
 });
@@ -203,6 +238,9 @@ test("the command ends with exit code 0 after a stop, says that no agent runs, a
     ["--lines", "10001"],
     ["--stage", "aggregated"],
     ["--stage", "anomlies"],
+    ["--severity", "fatal"],
+    ["--stage", "validated", "--rule", "r"],
+    ["--stage", "schematized", "--severity", "info"],
   ]) {
     expect([flags, (await see(["tail", ...flags, "--data-dir", node.dataDir], commands, { stop })).code]).toEqual([
       flags,
