@@ -1,23 +1,22 @@
 /** The page: a head with the node's state, and one view at a time. */
 import { render } from "preact";
-import { VIEWS, view } from "./views.tsx";
+import { Head } from "./head.tsx";
+import { startLive } from "./live.ts";
+import { TokenDialog } from "./token-dialog.tsx";
+import { CurrentView } from "./views.tsx";
 
 function Page() {
   return (
     <>
-      <header>
-        <nav>
-          {VIEWS.map(({ name, title }) => (
-            <a key={name} href={`#${name}`} aria-current={view.value.name === name ? "page" : undefined}>
-              {title}
-            </a>
-          ))}
-        </nav>
-      </header>
-      <main>{view.value.show()}</main>
+      <Head />
+      <main id="main" tabIndex={-1}>
+        <CurrentView />
+      </main>
+      <TokenDialog />
     </>
   );
 }
 
 const root = document.getElementById("page");
 if (root !== null) render(<Page />, root);
+startLive();

@@ -1,18 +1,69 @@
 /** The views of the page, in the order of its head; each is loaded when it is first shown. */
 import { computed, signal } from "@preact/signals";
-import type { VNode } from "preact";
+import type { ComponentType } from "preact";
+import { useEffect } from "preact/hooks";
+import { Loading, ProblemRow } from "./parts.tsx";
 
-export type View = { readonly name: string; readonly title: string; readonly show: () => VNode };
+type Loaded = { readonly default: ComponentType };
+export type View = { readonly name: string; readonly title: string; readonly load: () => Promise<Loaded> };
 
-export const VIEWS: readonly View[] = [{ name: "now", title: "Now", show: () => <p>Now</p> }];
+/** In this order: now, sensors, anomalies, rules, delivery, sql, settings. One line for each: a module in `src/page/<room>/` whose default export is the component. */
+export const VIEWS: readonly View[] = [
+  { name: "now", title: "Now", load: () => import("../flow/now.tsx") },
+  { name: "settings", title: "Settings", load: () => import("../settings/settings.tsx") },
+];
 
 const hash = signal(location.hash);
 addEventListener("hashchange", () => {
   hash.value = location.hash;
 });
 
-/** The view that the address names (`#name` or `#name/what`), else the first. */
-export const view = computed<View>(() => {
-  const [name] = hash.value.slice(1).split("/");
-  return VIEWS.find((one) => one.name === name) ?? VIEWS[0]!;
-});
+/** The address behind `#`: the view's name, then what it shows, as `#sensors/PUMP_01`. */
+export const place = computed<readonly string[]>(() =>
+  hash.value
+    .slice(1)
+    .split("/")
+    .map((part) => decoded(part)),
+);
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** `#sensors/PUMP_01`, for links. */
+export function linkTo(view: string, ...parts: readonly string[]): string {
+  return `#${[view, ...parts].map(encodeURIComponent).join("/")}`;
+}
+
+export function goTo(view: string, ...parts: readonly string[]): void {
+  location.hash = linkTo(view, ...parts);
+}
+
+/** The view that the address names, else the first. */
+export const view = computed<View>(() => VIEWS.find(({ name }) => name === place.value[0]) ?? VIEWS[0]!);
+
+const loaded = signal<ReadonlyMap<string, Loaded | Error>>(new Map());
+
+export function CurrentView() {
+  const { name, title, load } = view.value;
+  const one = loaded.value.get(name);
+  useEffect(() => {
+    if (loaded.peek().get(name) !== undefined) return;
+    const keep = (came: Loaded | Error) => {
+      loaded.value = new Map(loaded.peek()).set(name, came);
+    };
+    load().then(keep, (error) => keep(error instanceof Error ? error : new Error(String(error))));
+  }, [name]);
+  if (one === undefined) return <Loading what={title} />;
+  if (one instanceof Error) {
+    return (
+      <ProblemRow problem={{ message: `Cannot load the view "${title}": ${one.message}`, try: "reload the page" }} />
+    );
+  }
+  const Show = one.default;
+  return <Show />;
+}

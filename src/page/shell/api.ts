@@ -1,0 +1,105 @@
+/** Requests to the agent. This is the one place of the page that believes what the agent sent to be of its type. */
+import type { WireProblem } from "../../dashboard/wire.ts";
+import { linesOf } from "./stream-parts.ts";
+import { askForToken, tokenHeaders } from "./token.ts";
+
+/** What a request failed with. `status` 0: there was no answer at all. */
+export class ApiError extends Error implements WireProblem {
+  readonly try: string | null;
+  readonly status: number;
+
+  constructor(problem: WireProblem, status: number) {
+    super(problem.message);
+    this.try = problem.try;
+    this.status = status;
+  }
+}
+
+export type Query = Readonly<Record<string, string | number | readonly string[] | null>>;
+type Method = "GET" | "POST" | "PUT";
+
+/** `path?name=value&…`: a list is sent value by value, null is left out. */
+export function addressOf(path: string, query: Query = {}): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value === null) continue;
+    for (const one of typeof value === "object" ? value : [value]) search.append(name, String(one));
+  }
+  const text = search.toString();
+  return text === "" ? path : `${path}?${text}`;
+}
+
+export async function getJson<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+  return (await (await open("GET", addressOf(path, query), null, signal)).json()) as T;
+}
+
+/** Sends `body` as JSON and reads JSON. Asks for the token where there is none. */
+export async function sendJson<T>(
+  method: "POST" | "PUT",
+  path: string,
+  body: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
+  return (await (await open(method, path, JSON.stringify(body), signal)).json()) as T;
+}
+
+/** Newline-delimited JSON: each value as soon as it is here. */
+export async function* readLines<T>(path: string, query: Query = {}, signal?: AbortSignal): AsyncGenerator<T> {
+  const { body } = await open("GET", addressOf(path, query), null, signal);
+  if (body === null) return;
+  for await (const line of linesOf(body)) if (line !== "") yield parsed<T>(line);
+}
+
+/** The answer itself, for bytes and long streams; an error status throws {@link ApiError}. */
+export async function open(
+  method: Method,
+  address: string,
+  body: string | null = null,
+  signal?: AbortSignal,
+): Promise<Response> {
+  const answer = await once(method, address, body, signal);
+  if (answer.status !== 401 || (await askForToken()) === null) return orThrow(answer);
+  return orThrow(await once(method, address, body, signal));
+}
+
+/** One attempt: any status is an answer. */
+async function once(
+  method: Method,
+  address: string,
+  body: string | null,
+  signal: AbortSignal | undefined,
+): Promise<Response> {
+  const headers = { ...tokenHeaders(), ...(body === null ? {} : { "content-type": "application/json" }) };
+  try {
+    return await fetch(address, { method, headers, body, cache: "no-store", signal: signal ?? null });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError({ message: "There is no answer from the agent", try: null }, 0);
+  }
+}
+
+async function orThrow(answer: Response): Promise<Response> {
+  if (answer.ok) return answer;
+  const text = await answer.text();
+  const said = problemIn(text) ?? { message: `The agent answered ${answer.status}: ${text.slice(0, 200)}`, try: null };
+  throw new ApiError(said, answer.status);
+}
+
+function problemIn(text: string): WireProblem | null {
+  try {
+    const said = parsed<Partial<WireProblem> | null>(text);
+    return typeof said?.message === "string" ? { message: said.message, try: said.try ?? null } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whatever was caught, as something to show. */
+export function problemOf(error: unknown): WireProblem {
+  if (error instanceof ApiError) return { message: error.message, try: error.try };
+  return { message: error instanceof Error ? error.message : String(error), try: null };
+}
+
+export function parsed<T>(text: string): T {
+  return JSON.parse(text);
+}
