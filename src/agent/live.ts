@@ -14,7 +14,9 @@ import { list, optional, type Shape } from "../core/outside/shape.ts";
 import { anyNumber, atLeast, readStored, type Stored } from "../core/outside/stored-json.ts";
 import type { Problem } from "../core/problem.ts";
 import { shellWord } from "../core/shell-word.ts";
+import type { Stage } from "../core/stage.ts";
 import type { RuleWarning } from "../rules/rule-set.ts";
+import type { Rates } from "./rates.ts";
 
 export type LiveReport = {
   readonly pid: number;
@@ -57,6 +59,7 @@ export type LiveReport = {
   /** The last heartbeat that was sent; null: heartbeats are off. `error`: why the last try failed. */
   readonly heartbeat?: { readonly sentAtMs: number | null; readonly error: string | null } | null | undefined;
   readonly bufferLimitBytes: number;
+  readonly rates?: Rates | undefined;
 };
 
 const anyText = text(/^/, "a text");
@@ -64,6 +67,25 @@ const anyText = text(/^/, "a text");
 const lines = <T>(item: Shape<T>) => list(item, { least: 0, most: 100_000 });
 
 export const PROBLEM: Shape<Problem> = atLeast({ code: anyText, message: anyText, try: anyText });
+
+const STAGE_RATES: Shape<Rates["stages"][Stage]> = atLeast({
+  rowsPerSecond: anyNumber,
+  bytesPerSecond: anyNumber,
+  lagP95Ms: nullable(anyNumber),
+});
+const RATES: Shape<Rates> = atLeast({
+  readingsPerSecond: anyNumber,
+  anomaliesPerMinute: anyNumber,
+  bytesPerSecond: anyNumber,
+  lagP95Ms: nullable(anyNumber),
+  stages: atLeast({
+    raw: STAGE_RATES,
+    validated: STAGE_RATES,
+    anomalies: STAGE_RATES,
+    schematized: STAGE_RATES,
+    aggregated: STAGE_RATES,
+  }),
+});
 
 /** The agent and the reader may be of two versions: keys of a newer one are not read, those that newer ones added may be missing. */
 const LIVE: Shape<LiveReport> = atLeast({
@@ -102,6 +124,7 @@ const LIVE: Shape<LiveReport> = atLeast({
   parked: anyNumber,
   heartbeat: optional(nullable(atLeast({ sentAtMs: nullable(anyNumber), error: nullable(anyText) }))),
   bufferLimitBytes: anyNumber,
+  rates: optional(RATES),
 });
 
 export const LIVE_FILE = "live.json";

@@ -10,6 +10,8 @@ import type { WindowLedger } from "../buffer/window-record.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Problem } from "../core/problem.ts";
 import type { SeqRange } from "../core/seq-range.ts";
+import type { BufferInputs } from "./buffer-inputs.ts";
+import { planIssued, settleWindowless, type WindowParts } from "./issue-windows.ts";
 
 export type UpkeepParts = {
   readonly retention: Retention;
@@ -244,4 +246,24 @@ function changed(report: LimitReport, is: boolean, runningMs: number, now: boole
   report.isReported = is;
   report.changedAtMs = null;
   return is ? "began" : "ended";
+}
+
+export function upkeepOf(
+  { settings, log, now }: Pick<BufferInputs, "settings" | "log" | "now">,
+  parts: { readonly retention: Retention; readonly room: DiskRoom; readonly windows: WindowParts },
+): Upkeep {
+  const { retention, room, windows } = parts;
+  return new Upkeep({
+    retention,
+    room,
+    ledger: windows.ledger,
+    log,
+    keepMs: settings.keep,
+    windowKeepMs: settings.windowKeep,
+    limitBytes: settings.bufferMaxBytes,
+    whenFull: settings.bufferFull,
+    settleWindowless: (nowMs) => settleWindowless(windows, nowMs),
+    planIssued: () => planIssued(windows, settings.batchRows, now()),
+    forgetDropped: (range) => windows.windows.dropped(range),
+  });
 }

@@ -25,20 +25,13 @@ import { Delivery } from "./delivery/delivery.ts";
 import { answerRequeue } from "./delivery/requeue-request.ts";
 import { Encoders } from "./encoders.ts";
 import { SensorLimit } from "./input/sensor-limit.ts";
-import {
-  type IssueHow,
-  issueWindows,
-  planIssued,
-  rebuildWindows,
-  recallWindow,
-  settleWindowless,
-  type WindowParts,
-} from "./issue-windows.ts";
+import { type IssueHow, issueWindows, rebuildWindows, recallWindow, type WindowParts } from "./issue-windows.ts";
 import { LiveFile, type LiveReport } from "./live.ts";
 import { type LastRules, LiveRules, type RulesInForce } from "./live-rules.ts";
-import { Upkeep } from "./maintain.ts";
+import { type Upkeep, upkeepOf } from "./maintain.ts";
 import { watchOwnHeap } from "./own-heap.ts";
 import { Pipeline } from "./pipeline.ts";
+import { RateCounter } from "./rates.ts";
 import { answerAcknowledge } from "./recovery/acknowledge.ts";
 import { reporter } from "./report.ts";
 import { Troubles } from "./troubles.ts";
@@ -86,6 +79,7 @@ export type Parts = {
   readonly pipeline: Pipeline;
   readonly rules: LiveRules;
   readonly delivery: Delivery;
+  readonly rates: RateCounter;
   /** Sends parked batches again where a command asked for it. */
   readonly answer: () => void;
   readonly upkeep: Upkeep;
@@ -124,9 +118,11 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
   const room = new DiskRoom(settings.dataDir, buffer.db);
   const heap = watchOwnHeap();
   const windows = openWindows(inputs, { buffer, outbox, room, heap, running });
-  const pipeline = openPipeline(inputs, { buffer, rules, lasting, windows, before: before?.pipeline });
-  const delivery = openDelivery(inputs, { buffer, outbox, heap, gzip: windows.gzip });
-  const upkeep = openUpkeep(inputs, { buffer, room, windows });
+  const { earliestTime: earliestMs, latestAhead: latestAheadMs } = settings;
+  const rates = before?.rates ?? new RateCounter(running, { earliestMs, latestAheadMs });
+  const pipeline = openPipeline(inputs, { buffer, rules, lasting, windows, rates, before: before?.pipeline });
+  const delivery = openDelivery(inputs, { buffer, outbox, heap, rates, gzip: windows.gzip });
+  const upkeep = upkeepOf(inputs, { retention: new Retention(buffer), room, windows });
   const troubles = new Troubles(log, running, settings.dataDir);
   const liveFile = new LiveFile(settings.dataDir, log);
   const sensorLimit = new SensorLimit(buffer.catalogue);
@@ -139,7 +135,7 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
   ];
   const liveReport = reporter(
     { settings, store: inputs.store, startedAtMs: lasting.startedAtMs, log },
-    { buffer, outbox, delivery, pipeline, rules, heartbeat: () => reporting.heartbeat(), problems },
+    { buffer, outbox, delivery, pipeline, rules, rates, heartbeat: () => reporting.heartbeat(), problems },
   );
   return {
     buffer,
@@ -151,6 +147,7 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
       answerRequeue({ dataDir: settings.dataDir, outbox, log, changed: () => delivery.forgetAll() });
       answerAcknowledge({ dataDir: settings.dataDir, buffer, log, nowMs: now() });
     },
+    rates,
     upkeep,
     troubles,
     heap,
@@ -183,13 +180,13 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
 
 function openPipeline(
   { settings, log }: AgentInputs,
-  parts: Pick<Parts, "buffer" | "rules"> & {
+  parts: Pick<Parts, "buffer" | "rules" | "rates"> & {
     readonly lasting: Lasting;
     readonly windows: WindowParts;
     readonly before: Pipeline | undefined;
   },
 ): Pipeline {
-  const { buffer, rules, lasting, windows, before } = parts;
+  const { buffer, rules, rates, lasting, windows, before } = parts;
   return new Pipeline(
     {
       sources: lasting.sources,
@@ -198,6 +195,7 @@ function openPipeline(
       windows: settings.stages.includes("aggregated") ? windows.windows : null,
       clock: lasting.clock,
       log,
+      rates,
       agentVersion: VERSION,
       commitRows: settings.commitRows,
       malformedMax: settings.malformedMax,
@@ -211,10 +209,11 @@ function openPipeline(
 
 function openDelivery(
   inputs: AgentInputs,
-  { buffer, outbox, heap, gzip }: Pick<WindowParts, "buffer" | "outbox" | "heap" | "gzip">,
+  parts: Pick<WindowParts, "buffer" | "outbox" | "heap" | "gzip"> & Pick<Parts, "rates">,
 ): Delivery {
   const { settings, store, log, now, running = () => performance.now(), random, units = new Map() } = inputs;
-  const { puts, backoffMaxMs } = settings;
+  const { buffer, outbox, heap, gzip, rates } = parts;
+  const { puts, backoffMaxMs, windowMs } = settings;
   const { nodeId } = buffer;
   const encoders = new Encoders({ gzip, units }, buffer.catalogue);
   return new Delivery({
@@ -232,6 +231,8 @@ function openDelivery(
     agentVersion: VERSION,
     puts,
     backoffMaxMs,
+    windowMs,
+    rates,
   });
 }
 
@@ -278,23 +279,4 @@ function openWindows(
 function skipWindows({ buffer, ledger }: WindowParts): readonly [] {
   if (ledger.from <= buffer.lastSeq) ledger.advance(buffer.lastSeq + 1, Number.NaN);
   return [];
-}
-
-function openUpkeep(
-  { settings, log, now }: AgentInputs,
-  { buffer, room, windows }: { readonly buffer: SqliteBuffer; readonly room: DiskRoom; readonly windows: WindowParts },
-): Upkeep {
-  return new Upkeep({
-    retention: new Retention(buffer),
-    room,
-    ledger: windows.ledger,
-    log,
-    keepMs: settings.keep,
-    windowKeepMs: settings.windowKeep,
-    limitBytes: settings.bufferMaxBytes,
-    whenFull: settings.bufferFull,
-    settleWindowless: (nowMs) => settleWindowless(windows, nowMs),
-    planIssued: () => planIssued(windows, settings.batchRows, now()),
-    forgetDropped: (range) => windows.windows.dropped(range),
-  });
 }

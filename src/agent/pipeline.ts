@@ -15,6 +15,7 @@ import type { Source, Taken } from "../sensor/source.ts";
 import type { Windows } from "../stages/aggregate.ts";
 import { atEnd, inTrouble, outOfTrouble } from "./input/source-trouble.ts";
 import { hasShare, type Tap, tapOf } from "./input/tap.ts";
+import type { RateCounter } from "./rates.ts";
 
 export type Turn = {
   readonly committed: number;
@@ -38,6 +39,7 @@ export type PipelineParts = {
   readonly windows: Windows | null;
   readonly clock: ClockWatch;
   readonly log: Log;
+  readonly rates: Pick<RateCounter, "committed">;
   readonly agentVersion: string;
   readonly commitRows: number;
   readonly commitMs: number;
@@ -229,6 +231,7 @@ export class Pipeline {
     };
     const stored = buffer.commit(block, facts, this.#shares(), (lastSeq) => rules.commit(block, lastSeq));
     rules.committed(block);
+    this.#parts.rates.committed(block.count, block.findings.size + block.malformed.size);
     for (const tap of this.taps) {
       if (hasShare(tap)) tap.source.committed();
       tap.accepted = 0;

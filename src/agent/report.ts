@@ -16,6 +16,7 @@ import { sourceProblem } from "./input/source-trouble.ts";
 import type { LiveReport } from "./live.ts";
 import type { FailingRule, LiveRules } from "./live-rules.ts";
 import type { Pipeline } from "./pipeline.ts";
+import type { RateCounter } from "./rates.ts";
 import { openingProblems } from "./recovery/old-epochs.ts";
 
 /** Rules whose counts a report has, so that the file stays small. */
@@ -33,6 +34,7 @@ type Reported = {
   readonly delivery: Delivery;
   readonly pipeline: Pipeline;
   readonly rules: LiveRules;
+  readonly rates: RateCounter;
   readonly heartbeat: () => LiveReport["heartbeat"];
   /** The problems of the agent itself. */
   readonly problems: () => readonly Problem[];
@@ -85,6 +87,7 @@ export function reporter(constants: Constants, parts: Reported): (nowMs: number)
     parked: delivery.parked,
     heartbeat: parts.heartbeat() ?? null,
     bufferLimitBytes: settings.bufferMaxBytes,
+    rates: parts.rates.read(),
   });
 }
 

@@ -1,6 +1,7 @@
 /** The status of a node, read from its buffer and from the running agent. */
 
 import { type LastReport, type LiveReport, lastReport } from "../agent/live.ts";
+import type { Rates } from "../agent/rates.ts";
 import { isCounted } from "../buffer/buffer.ts";
 import { type LockHolder, lockHolder } from "../buffer/disk/agent-lock.ts";
 import { type WaitingAgent, waitingAgent } from "../buffer/disk/waiting-note.ts";
@@ -74,6 +75,8 @@ export type Status = {
   readonly uplink: { readonly state: "up" | "down"; readonly since: string | null; readonly error: string | null };
   /** The last heartbeat of this node; null: no agent runs, or AGENT_HEARTBEAT is off. */
   readonly heartbeat: { readonly sent_at: string | null; readonly error: string | null } | null;
+  /** Over the last minute; null: no agent runs. */
+  readonly rates: Rates | null;
   readonly sources: readonly (SourceCounts & {
     readonly trouble: string | null;
     /**
@@ -190,6 +193,7 @@ export function statusOf(
     })),
     uplink: uplinkStatus(last),
     heartbeat: heartbeatStatus(live),
+    rates: live?.rates ?? null,
     sources: sourcesStatus(found, lastOrLive, live !== null),
     silent_sensors: (live?.rules.silent ?? []).map(({ rule, sensor, sinceMs }) => {
       return { rule, sensor_id: sensor, since: iso(sinceMs) };

@@ -9,6 +9,7 @@ import { DeniedError, messageOf, refusalOf, TransientError, withoutStop } from "
 import type { Log } from "../../core/log/log.ts";
 import { type Link, type LinkEvent, newLink, nextLink, waitMs } from "../../uplink/link-state.ts";
 import type { ObjectStore } from "../../uplink/object-store.ts";
+import type { RateCounter } from "../rates.ts";
 import { areSiblings, BatchBodies, type BodyParts, type Prepared } from "./batch-bodies.ts";
 import { Collisions } from "./collisions.ts";
 import { type Outcomes, type RefusalParts, Refusals } from "./refusals.ts";
@@ -24,6 +25,7 @@ export type DeliveryParts = BodyParts &
     readonly agentVersion: string;
     readonly puts: number;
     readonly backoffMaxMs: number;
+    readonly rates: Pick<RateCounter, "delivered">;
   };
 
 /** Batches read from the outbox at once after a restart or an outage. */
@@ -208,7 +210,7 @@ export class Delivery {
 
   async #put(prepared: Prepared): Promise<void> {
     const { batch, body } = prepared;
-    const { store } = this.#parts;
+    const { store, rates, now } = this.#parts;
     this.#inFlight++;
     try {
       const { signal } = this.#abort;
@@ -220,6 +222,7 @@ export class Delivery {
         this.#delivered.push(batch);
         this.objects++;
         this.bytes += body.length;
+        rates.delivered(batch.stage, { rows: batch.count, bytes: body.length }, prepared.times, now());
       }
       free(body);
       this.#linkEvent({ kind: "stored" });
