@@ -50,8 +50,13 @@ export type LivePoints = Readonly<Record<string, SeriesPart>>;
  */
 export type SeriesPart = {
   readonly atMs: readonly number[];
+  /** Null: a gap, where the line is broken. */
   readonly values: readonly (number | null)[];
   readonly anomalies: readonly SeriesAnomaly[];
+  /** More anomalies than are listed: the newest are. */
+  readonly anomaliesLeftOut?: number;
+  /** Of live points: some before these were left out, because the client was slow or there were too many. `/api/series` has them. */
+  readonly isBroken?: true;
 };
 export const SERIES_ANOMALIES_MOST = 500;
 export type SeriesAnomaly = {
@@ -69,6 +74,7 @@ export type WireSensor = {
   readonly sensorType: string | null;
   readonly location: string | null;
   readonly measures: readonly { readonly name: string; readonly unit: string | null }[];
+  /** Event time of its last reading; null: none is among the newest 1,000,000 of the buffer. */
   readonly lastAtMs: number | null;
   /** A rule of silence misses it. */
   readonly isSilent: boolean;
@@ -76,15 +82,22 @@ export type WireSensor = {
 
 /**
  * `GET /api/series?series=SENSOR%00MEASURE&…&from=MS&to=MS&pixels=N`: newline-delimited {@link SeriesAnswer}s, the newest part
- * of the time first, so that a chart fills from its right edge while the buffer is read without haste.
+ * of the time first, so that a chart fills from its right edge while the buffer is read without haste. A part replaces what earlier
+ * parts said of its time: readings that came late are found later. At most {@link WATCHED_MOST} series and {@link PIXELS_MOST} pixels.
  */
+export const PIXELS_MOST = 4_000;
 export type SeriesAnswer = {
   readonly series: Readonly<Record<string, SeriesPart>>;
   /** What these parts cover. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** The last part: all that the buffer holds of the time has been read. */
+  /**
+   * The last part: all that the buffer holds of the time has been read, but for readings whose clock was more than a minute ahead of
+   * the agent's.
+   */
   readonly isWhole: boolean;
+  /** How much of the reading is done, 0 to 1, as an estimate. */
+  readonly doneShare: number;
 };
 
 /**
@@ -98,16 +111,26 @@ export type RuleLimit = {
   readonly min: number | null;
   readonly max: number | null;
   readonly windowMs: number | null;
+  /** The same of a rule that counts readings. */
+  readonly windowReadings: number | null;
 };
 
-/** `GET /api/episodes?limit=N`: the newest first. Readings of one sensor that break one rule, one after another. */
+/**
+ * `GET /api/episodes?limit=N`: the newest first. Readings of one sensor that break one rule, one after another: no more than 30 s of
+ * their times apart, or three times as long as the sensor usually takes between two. A silence that a rule misses is one too, from
+ * the last reading on: while it is open it has no reading and no seq (0), then that of the reading that ended it.
+ */
+export const EPISODES_MOST = 500;
 export type Episode = {
   /** Stays the same while it lasts. */
   readonly id: string;
+  /** `malformed`, as in `agent why`: of rows that were no readings. */
   readonly rule: string;
   readonly severity: "info" | "warning" | "critical";
+  /** Empty: of rows that were too malformed to name a sensor. */
   readonly sensorId: string;
   readonly measure: string | null;
+  /** Of its last reading. */
   readonly reason: string;
   readonly sinceMs: number;
   readonly untilMs: number;
@@ -115,6 +138,8 @@ export type Episode = {
   readonly isOpen: boolean;
   readonly firstSeq: number;
   readonly lastSeq: number;
+  /** A late reading joined it to another episode, or it is no longer among the newest: it is not shown any more. */
+  readonly isGone?: true;
 };
 
 /** `GET /api/why?seq=N`: as `agent why --json`. */
