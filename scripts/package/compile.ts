@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { Built } from "../../src/core/version.ts";
 import type { Commit } from "./commit.ts";
 import { sayThatProcIsNeeded } from "./needs-proc.ts";
+import { embeddedPage } from "./page.ts";
 
 export const ROOT = join(import.meta.dir, "../..");
 export const TARGETS = [
@@ -40,6 +41,7 @@ export async function compile(outfile: string, target: Target | null, commit: Co
       minify: true,
       splitting: true,
       bytecode: true,
+      plugins: [await embeddedPage()],
       define: { AGENT_BUILT: JSON.stringify(built) },
       compile: {
         outfile: join(folder, "agent"),

@@ -16,6 +16,7 @@ import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { durationFlag } from "./frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 import { textTable } from "./frame/table.ts";
+import { pageOf } from "./run/page.ts";
 import { watchProgress } from "./run/progress.ts";
 import { startAgent } from "./run.ts";
 import { command as verify } from "./verify/verify.ts";
@@ -88,7 +89,7 @@ async function takeReadings(settings: Settings, forMs: number, context: Context)
   say(`24 sensors take 240 readings a second for ${formatDuration(forMs)}: buffer, rules, five stages`);
   // Only warnings and errors: the demo prints its own text.
   const log = makeLog({ least: "warn", secrets: [], now: Date.now, write: (entry) => say(textLine(entry)) });
-  const reporting = new RunReporting(settings, context.cwd, log);
+  const reporting = new RunReporting(settings, context.cwd, log, pageOf({ settings, cwd: context.cwd, log }));
   await reporting.listen();
   const opened = await startAgent({ ...context, settings }, { log, once: false, reporting });
   reporting.begin(opened);

@@ -17,6 +17,7 @@ import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
 import { openLog } from "./frame/log.ts";
 import { loadReadingFiles } from "./reading-files.ts";
 import { otherUnits } from "./run/other-units.ts";
+import { pageOf } from "./run/page.ts";
 import { rulesInForce } from "./run/place-of-rules.ts";
 import { watchProgress } from "./run/progress.ts";
 import { type RunSettings, reloadSettings } from "./run/reload.ts";
@@ -57,7 +58,7 @@ async function run(flags: Flags<typeof ARGS>, given: Context): Promise<ExitCode>
   const { once } = flags;
   refuseFolderAsInput(settings.source);
   const log = await openLog({ ...given, settings });
-  const reporting = new RunReporting(settings, given.cwd, log);
+  const reporting = new RunReporting(settings, given.cwd, log, pageOf({ settings, cwd: given.cwd, log }));
   // A run that ends by itself ends with its work done.
   const isLasting = !once && forMs === null;
   const stop = isLasting ? AbortSignal.any([given.stop, reporting.watchBinary()]) : given.stop;

@@ -9,9 +9,16 @@ test("method, path without query, and host", () => {
   expect(read("GET /healthz?a=b?c HTTP/1.1\r\nHost: localhost:9464\r\nX:\r\n\r\n")).toEqual({
     method: "GET",
     path: "/healthz",
+    query: "a=b?c",
+    version: "1.1",
     host: "localhost:9464",
+    headers: new Map([
+      ["host", "localhost:9464"],
+      ["x", ""],
+    ]),
+    body: 0,
   });
-  expect(read("GET / HTTP/1.0\r\n\r\n")).toEqual({ method: "GET", path: "/", host: null });
+  expect(read("GET / HTTP/1.0\r\n\r\n")).toMatchObject({ method: "GET", path: "/", query: "", host: null });
 });
 
 test("a head that is not plainly right is refused", () => {

@@ -1,7 +1,9 @@
 /** The limits of the HTTP server, with real connections. */
 import { afterEach, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
-import { HTTP_LIMITS, type HttpLimits, HttpListener, type Reply } from "./listener.ts";
+import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
+import { HttpListener, type Requests } from "./listener.ts";
+import type { Reply } from "./reply.ts";
 
 let listener: HttpListener | null = null;
 afterEach(() => listener?.close());
@@ -9,7 +11,14 @@ afterEach(() => listener?.close());
 const ok = async (): Promise<Reply> => ({ status: 200, headers: {}, body: "here" });
 
 function listen(answer: () => Promise<Reply> = ok, limits: Partial<HttpLimits> = {}): void {
-  listener = new HttpListener({ host: "127.0.0.1", port: 0 }, answer, { ...HTTP_LIMITS, ...limits });
+  const requests: Requests = {
+    admit: () => ({ maxBodyBytes: 0, answer }),
+    refuseBody: (status, body) => ({ status, headers: {}, body }),
+    refused: () => undefined,
+    failed: () => undefined,
+    busy: () => ({ status: 503, headers: {}, body: "busy" }),
+  };
+  listener = new HttpListener({ host: "127.0.0.1", port: 0 }, requests, { ...HTTP_LIMITS, ...limits });
 }
 
 type Client = { readonly socket: Socket; readonly opened: Promise<void>; readonly ended: Promise<string> };

@@ -1,66 +1,63 @@
 /**
- * The connections of the HTTP server: one request each, without a body, and every one within stated limits. It is our own
- * because `Bun.serve` cannot limit how many there are: each takes one of the process's files, and an agent that has no more
- * of them can neither deliver nor read its rules.
+ * The connections of the HTTP server: one request each, and every one within stated limits. It is our own because `Bun.serve`
+ * cannot limit how many there are: each takes one of the process's files, and an agent that has no more of them can neither
+ * deliver nor read its rules.
  */
 import type { Socket, SocketHandler, TCPSocketListener } from "bun";
-import { type HeadProblem, type RequestHead, readHead } from "./head.ts";
+import { type BodyReader, bodyReader } from "./body.ts";
+import { type HeadProblem, headBytes, type RequestHead, readHead } from "./head.ts";
+import { HTTP_LIMITS, type HttpLimits, type Refused } from "./limits.ts";
+import { CONTINUE, framingOf, type Reply, streamHead, wholeReply } from "./reply.ts";
+import { Stream } from "./stream.ts";
 
-export type Reply = {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-};
+/** What is done with a request whose head has been read: it is refused, or answered when its body has come. */
+export type Admission = { readonly reply: Reply } | AdmittedRequest;
+export type AdmittedRequest = { readonly maxBodyBytes: number; readonly answer: AnswerTo };
+/** `gone`: aborted when the client is gone or the server closes. */
+type AnswerTo = (body: Uint8Array, gone: AbortSignal) => Promise<Reply>;
 
-/** Beyond `connections` the oldest one is closed: a client that asks at once is answered, one that waits is not. */
-export const HTTP_LIMITS = {
-  connections: 64,
-  /** From the start of the connection to the end of the head. */
-  headMs: 5_000,
-  /** To make a reply and to send it. */
-  replyMs: 10_000,
-  /** A client that is still sending has this long, and may send this much, before it is cut off: it should read its reply first. */
-  lingerMs: 1_000,
-  lingerBytes: 256 * 1024,
-};
-export type HttpLimits = Readonly<typeof HTTP_LIMITS>;
+/** Neither of them ever throws. */
+export interface Requests {
+  admit(head: RequestHead | HeadProblem): Admission;
+  /** The body of an admitted request cannot be taken. */
+  refuseBody(status: 400 | 413, problem: string): Reply;
+  readonly refused: Refused;
+  /** A reply that is sent bit by bit ended in an error. */
+  readonly failed: (error: unknown) => void;
+  /** For a client that would be one too many. */
+  readonly busy: () => Reply;
+}
+
+type BodyOf = { readonly reader: BodyReader; readonly answer: AnswerTo };
 
 type Connection = {
   /** All bytes so far, while the head is read. */
   received: Buffer;
-  state: "head" | "reply" | "linger";
+  state: "head" | "body" | "reply" | "stream" | "linger";
+  head: RequestHead | null;
+  body: BodyOf | null;
+  stream: Stream | null;
+  readonly gone: AbortController;
   /** The part of the reply that the other side has not taken. */
   unsent: Uint8Array;
+  /** A reply must be taken until then. */
+  sendUntilMs: number;
   lingered: number;
   timer: Timer | null;
 };
 
-const REASONS: Readonly<Record<number, string>> = {
-  200: "OK",
-  400: "Bad Request",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  421: "Misdirected Request",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-  503: "Service Unavailable",
-  505: "HTTP Version Not Supported",
-};
+const NOTHING = new Uint8Array(0);
 
 export class HttpListener {
   readonly #limits: HttpLimits;
-  readonly #answer: (head: RequestHead | HeadProblem) => Promise<Reply>;
+  readonly #requests: Requests;
   readonly #listener: TCPSocketListener<Connection>;
   /** In the order in which they came. */
   readonly #open = new Set<Socket<Connection>>();
 
-  /** `answer` never throws. Throws the system's error where it cannot listen. */
-  constructor(
-    at: { host: string; port: number },
-    answer: (head: RequestHead | HeadProblem) => Promise<Reply>,
-    limits: HttpLimits = HTTP_LIMITS,
-  ) {
-    this.#answer = answer;
+  /** Throws the system's error where it cannot listen. */
+  constructor(at: { host: string; port: number }, requests: Requests, limits: HttpLimits = HTTP_LIMITS) {
+    this.#requests = requests;
     this.#limits = limits;
     this.#listener = Bun.listen<Connection>({
       hostname: at.host,
@@ -84,9 +81,10 @@ export class HttpListener {
     return {
       open: (socket) => this.#opened(socket),
       data: (socket, data) => this.#received(socket, data),
-      drain: (socket) => this.#send(socket),
-      // The client sends no more. If the head is complete, the client may still read the reply.
+      drain: (socket) => this.#drain(socket),
+      // The client sends no more. If the request is complete, the client may still read the reply; most are gone.
       end: (socket) => {
+        socket.data.gone.abort();
         if (socket.data.state !== "reply") this.#end(socket);
       },
       close: (socket) => this.#forget(socket),
@@ -95,39 +93,147 @@ export class HttpListener {
   }
 
   #opened(socket: Socket<Connection>): void {
-    socket.data = { received: Buffer.alloc(0), state: "head", unsent: new Uint8Array(0), lingered: 0, timer: null };
+    socket.data = {
+      received: Buffer.alloc(0),
+      state: "head",
+      head: null,
+      body: null,
+      stream: null,
+      gone: new AbortController(),
+      unsent: NOTHING,
+      sendUntilMs: 0,
+      lingered: 0,
+      timer: null,
+    };
     this.#open.add(socket);
-    this.#endAfter(socket, this.#limits.headMs);
-    if (this.#open.size > this.#limits.connections) this.#end(this.#oldest());
+    this.#endAfter(socket, this.#limits.headMs, () => this.#requests.refused("late"));
+    if (this.#open.size <= this.#limits.connections) return;
+    this.#requests.refused("connections");
+    this.#end(this.#oldest());
   }
 
-  /** Of those that are not being answered, if there is one. */
+  /** Of those that are not being answered, if there is one. A stream is there to stay. */
   #oldest(): Socket<Connection> {
     const all = [...this.#open];
-    return all.find((socket) => socket.data.state !== "reply") ?? all[0]!;
+    const isAnswered = ({ data: { state } }: Socket<Connection>) => state === "reply" || state === "stream";
+    const oldest = all.find((socket) => !isAnswered(socket)) ?? all.find(({ data }) => data.state !== "stream");
+    return oldest ?? (all[0] as Socket<Connection>);
   }
 
   #received(socket: Socket<Connection>, data: Buffer): void {
     const connection = socket.data;
-    if (connection.state !== "head") {
+    if (connection.state === "head") {
+      connection.received = Buffer.concat([connection.received, data]);
+      this.#head(socket);
+    } else if (connection.state === "body") {
+      this.#body(socket, data);
+    } else {
       connection.lingered += data.length;
-      if (connection.lingered > this.#limits.lingerBytes) this.#end(socket);
-      return;
+      // Reading on would only help it to send more; its reply it can still read.
+      if (connection.lingered > this.#limits.lingerBytes) socket.pause();
     }
-    connection.received = Buffer.concat([connection.received, data]);
-    const head = readHead(connection.received);
-    if (head === null) return;
-    connection.received = Buffer.alloc(0);
-    connection.state = "reply";
-    this.#endAfter(socket, this.#limits.replyMs);
-    void this.#reply(socket, head);
   }
 
-  async #reply(socket: Socket<Connection>, head: RequestHead | HeadProblem): Promise<void> {
-    const reply = await this.#answer(head);
+  #head(socket: Socket<Connection>): void {
+    const connection = socket.data;
+    const head = readHead(connection.received);
+    if (head === null) return;
+    const behind = connection.received.subarray(headBytes(connection.received) ?? connection.received.length);
+    connection.received = Buffer.alloc(0);
+    if (!("problem" in head)) connection.head = head;
+    const admission = this.#requests.admit(head);
+    if ("reply" in admission) this.#begin(socket, Promise.resolve(admission.reply));
+    else this.#admitted(socket, admission, behind);
+  }
+
+  #admitted(socket: Socket<Connection>, { answer, maxBodyBytes }: AdmittedRequest, behind: Uint8Array): void {
+    const connection = socket.data;
+    const framing = connection.head?.body ?? 0;
+    if (framing === 0) {
+      this.#begin(socket, answer(NOTHING, connection.gone.signal));
+      return;
+    }
+    connection.state = "body";
+    connection.body = { reader: bodyReader(framing, maxBodyBytes), answer };
+    this.#endAfter(socket, this.#limits.bodyMs, () => this.#requests.refused("late"));
+    if (connection.head?.headers.get("expect")?.toLowerCase() === "100-continue") socket.write(CONTINUE);
+    if (behind.length > 0) this.#body(socket, behind);
+  }
+
+  #body(socket: Socket<Connection>, data: Uint8Array): void {
+    const { body } = socket.data;
+    const taken = body?.reader.take(data) ?? null;
+    if (taken === null || body === null) return;
+    socket.data.body = null;
+    if (taken instanceof Uint8Array) this.#begin(socket, body.answer(taken, socket.data.gone.signal));
+    else this.#begin(socket, Promise.resolve(this.#requests.refuseBody(taken.status, taken.problem)));
+  }
+
+  #begin(socket: Socket<Connection>, reply: Promise<Reply>): void {
+    socket.data.state = "reply";
+    this.#endAfter(socket, this.#limits.replyMs, () => this.#requests.refused("slow"));
+    void reply.then((made) => this.#reply(socket, made));
+  }
+
+  #reply(socket: Socket<Connection>, reply: Reply): void {
+    const connection = socket.data;
     if (!this.#open.has(socket)) return;
-    socket.data.unsent = replyBytes(reply, "method" in head && head.method === "HEAD");
+    const isHead = connection.head?.method === "HEAD";
+    if ("stream" in reply) {
+      this.#stream(socket, reply, isHead);
+      return;
+    }
+    connection.unsent = wholeReply(reply, isHead);
+    connection.sendUntilMs = performance.now() + this.#limits.sendMs;
+    this.#stallAfter(socket);
     this.#send(socket);
+  }
+
+  #stream(socket: Socket<Connection>, reply: Extract<Reply, { stream: unknown }>, isHead: boolean): void {
+    const connection = socket.data;
+    const framing = framingOf(reply.length, connection.head?.version ?? "1.0");
+    if (isHead) {
+      connection.unsent = streamHead(reply, framing);
+      this.#send(socket);
+      return;
+    }
+    const streams = [...this.#open].filter(({ data }) => data.state === "stream").length;
+    if (streams >= this.#limits.streams) {
+      this.#requests.refused("streams");
+      this.#reply(socket, this.#requests.busy());
+      return;
+    }
+    connection.state = "stream";
+    if (connection.timer !== null) clearTimeout(connection.timer);
+    const cut = (isSlow: boolean) => {
+      if (isSlow && this.#open.has(socket)) this.#requests.refused("slow");
+      this.#end(socket);
+    };
+    const stream = new Stream(
+      {
+        framing,
+        length: reply.length,
+        limits: this.#limits,
+        write: (bytes) => socket.write(bytes),
+        cut,
+        done: () => this.#linger(socket),
+      },
+      streamHead(reply, framing),
+    );
+    connection.stream = stream;
+    const sent = (async () => reply.stream(stream))();
+    sent.then(
+      () => stream.end(),
+      (error: unknown) => {
+        if (!stream.gone.aborted) this.#requests.failed(error);
+        cut(false);
+      },
+    );
+  }
+
+  #drain(socket: Socket<Connection>): void {
+    if (socket.data.state === "stream") socket.data.stream?.flush();
+    else this.#send(socket);
   }
 
   #send(socket: Socket<Connection>): void {
@@ -139,16 +245,28 @@ export class HttpListener {
       return;
     }
     connection.unsent = connection.unsent.subarray(sent);
-    if (connection.unsent.length > 0) return;
+    if (connection.unsent.length === 0) this.#linger(socket);
+    else if (sent > 0) this.#stallAfter(socket);
+  }
+
+  #linger(socket: Socket<Connection>): void {
     // Closing at once would reset a connection on which bytes are still coming, and the reply would be lost with it.
-    connection.state = "linger";
+    socket.data.state = "linger";
     this.#endAfter(socket, this.#limits.lingerMs);
     socket.shutdown();
   }
 
-  #endAfter(socket: Socket<Connection>, ms: number): void {
+  #stallAfter(socket: Socket<Connection>): void {
+    const leftMs = Math.max(0, socket.data.sendUntilMs - performance.now());
+    this.#endAfter(socket, Math.min(this.#limits.stallMs, leftMs), () => this.#requests.refused("slow"));
+  }
+
+  #endAfter(socket: Socket<Connection>, ms: number, also?: () => void): void {
     if (socket.data.timer !== null) clearTimeout(socket.data.timer);
-    socket.data.timer = setTimeout(() => this.#end(socket), ms);
+    socket.data.timer = setTimeout(() => {
+      also?.();
+      this.#end(socket);
+    }, ms);
     socket.data.timer.unref();
   }
 
@@ -161,16 +279,8 @@ export class HttpListener {
     this.#open.delete(socket);
     if (socket.data.timer !== null) clearTimeout(socket.data.timer);
     socket.data.timer = null;
+    socket.data.gone.abort();
+    socket.data.stream?.leave();
+    socket.data.stream = null;
   }
-}
-
-function replyBytes({ status, headers, body }: Reply, isHead: boolean): Uint8Array {
-  const bytes = Buffer.from(body);
-  const fields = Object.entries({ ...headers, "content-length": String(bytes.length), connection: "close" });
-  const lines = [
-    `HTTP/1.1 ${status} ${REASONS[status] ?? "Status"}`,
-    ...fields.map(([name, value]) => `${name}: ${value}`),
-  ];
-  const head = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`);
-  return isHead ? head : Buffer.concat([head, bytes]);
 }

@@ -5,6 +5,8 @@ export type HttpRequest = {
   /** Without its query, as it was sent. */
   readonly path: string;
   readonly query: URLSearchParams;
+  /** By name in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
   /** Of at most the route's `maxBodyBytes`; empty where none was sent. */
   readonly body: Uint8Array;
   /** Aborted when the client is gone or the server closes, also while its reply is being made. */
@@ -41,7 +43,8 @@ export type Route = {
   readonly method: "GET" | "POST" | "PUT";
   readonly path: string;
   readonly access: Access;
-  /** 0: it takes no body. */
+  /** 0: it takes no body. A larger body is refused (413) without being read whole. */
   readonly maxBodyBytes: number;
+  /** A GET route answers HEAD too. An error that it throws is logged, and the client gets a 500. */
   readonly answer: (request: HttpRequest) => HttpReply | Promise<HttpReply>;
 };

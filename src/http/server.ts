@@ -1,31 +1,34 @@
 /**
- * The HTTP server of a running agent. It answers a few fixed paths from pages that are kept for a moment, so that clients
- * cost the agent next to nothing, however often they ask. Where the port is taken the agent runs without it, reports a
- * problem, and tries again.
+ * The HTTP server of a running agent: pages that are kept for a moment, so that clients cost the agent next to nothing however
+ * often they ask, and routes, each with who may ask. Where the port is taken the agent runs without it, reports a problem, and
+ * tries again.
  */
 import { codeOf, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
-import { type HostPort, isLoopback } from "../core/settings/address.ts";
+import type { HostPort } from "../core/settings/address.ts";
+import { tooLarge } from "./body.ts";
+import { denies, deniesHost, type Guard } from "./guard.ts";
 import type { HeadProblem, RequestHead } from "./head.ts";
-import { HttpListener, type Reply } from "./listener.ts";
-
-export type PageContent = { readonly status: number; readonly type: string; readonly body: string };
-/** Makes the page of a path; called on request, a few times a second at most. */
-export type Page = () => PageContent | Promise<PageContent>;
+import { RefusalCounts } from "./limits.ts";
+import { type Admission, type AdmittedRequest, HttpListener } from "./listener.ts";
+import type { PageContent, PageKeeper } from "./pages.ts";
+import type { Reply } from "./reply.ts";
+import type { HttpReply, HttpRequest, Route } from "./route.ts";
 
 export type HttpServerParts = {
   readonly at: HostPort;
-  readonly pages: ReadonlyMap<string, Page>;
-  /** A page that was made before this changed is made again: for facts that must be shown at once, and change seldom. */
-  readonly stamp: () => unknown;
+  readonly pages: PageKeeper;
+  /** The one for `/` is for browsers; other clients get the page of that path. */
+  readonly routes: readonly Route[];
+  readonly guard: Guard;
   readonly log: Log;
-  /** Milliseconds that only run. */
-  readonly running: () => number;
+  /** What the log says when it listens. */
+  readonly listening: (url: string) => string;
 };
 
-/** A page is kept 20 times as long as it took to make (a twentieth of the agent's time at most), within these limits. */
-const FRESH_MS = { least: 200, most: 1_000, times: 20 };
 const RETRY_MS = 5_000;
+const JSON_TYPE = "application/json; charset=utf-8";
+const HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" };
 
 /** The engine only says that it failed. */
 const WHY: Readonly<Record<string, string>> = {
@@ -34,17 +37,17 @@ const WHY: Readonly<Record<string, string>> = {
   EACCES: "this user may not listen on that port",
 };
 
-type CachedPage = { freshUntilMs: number; readonly stamp: unknown; readonly content: Promise<PageContent> };
-
 export class HttpServer {
   readonly #parts: HttpServerParts;
-  readonly #made = new Map<string, CachedPage>();
+  readonly #refusals = new RefusalCounts();
+  readonly #routes: ReadonlyMap<string, readonly Route[]>;
   #listener: HttpListener | null = null;
   #retry: Timer | null = null;
   #refused: string | null = null;
 
   constructor(parts: HttpServerParts) {
     this.#parts = parts;
+    this.#routes = Map.groupBy(parts.routes, ({ path }) => path);
     this.#listen();
   }
 
@@ -58,6 +61,11 @@ export class HttpServer {
   /** Why it does not listen, or null. */
   get refused(): string | null {
     return this.#refused;
+  }
+
+  /** How many requests and connections were refused, by reason. */
+  refusals(): ReturnType<RefusalCounts["all"]> {
+    return this.#refusals.all();
   }
 
   /** Does not wait for the next try: the process that had the port may just have ended. */
@@ -77,10 +85,18 @@ export class HttpServer {
     const { at, log } = this.#parts;
     this.#retry = null;
     try {
-      this.#listener = new HttpListener(at, (head) => this.#answer(head));
+      this.#listener = new HttpListener(at, {
+        admit: (head) => this.#admit(head),
+        refuseBody: (status, problem) => {
+          this.#refusals.add(status === 413 ? "body" : "malformed");
+          return plain(status, `${problem}\n`);
+        },
+        refused: this.#refusals.add,
+        failed: (error) => log.warn("answer_failed", `Cannot finish an answer over HTTP: ${messageOf(error)}`),
+        busy: () => problemReply(503, "Too many open views of this agent: close one of them", { "retry-after": "5" }),
+      });
       this.#refused = null;
-      const warning = isLoopback(at.host) ? "" : "; anyone who reaches it may read them, without a password";
-      log.info("listening", `Health and metrics: ${this.url}healthz and /metrics${warning}`);
+      log.info("listening", this.#parts.listening(this.url ?? ""));
     } catch (error) {
       const message = `Cannot listen on ${at.host}:${at.port}: ${WHY[codeOf(error) ?? ""] ?? messageOf(error)}`;
       if (this.#refused === null) log.warn("not_listening", `${message}. The agent continues, and tries again`);
@@ -91,48 +107,107 @@ export class HttpServer {
     }
   }
 
-  async #answer(head: RequestHead | HeadProblem): Promise<Reply> {
-    const { pages, at, log } = this.#parts;
-    if ("problem" in head) return plain(head.status, `${head.problem}\n`);
-    // A page of another site may make a browser ask us under its own name (DNS rebinding): it is not answered.
-    if (isLoopback(at.host) && !isLocal(head.host)) return plain(421, "the Host header names another host\n");
-    if (head.method !== "GET" && head.method !== "HEAD")
-      return plain(405, "GET or HEAD only\n", { allow: "GET, HEAD" });
-    const page = pages.get(head.path);
-    if (page === undefined) return plain(404, `not found; pages: ${[...pages.keys()].join(", ")}\n`);
+  #admit(head: RequestHead | HeadProblem): Admission {
+    const { guard, pages } = this.#parts;
+    if ("problem" in head) {
+      this.#refusals.add("malformed");
+      return { reply: plain(head.status, `${head.problem}\n`) };
+    }
+    const denial = deniesHost(guard, head);
+    if (denial !== null) {
+      this.#refusals.add(denial.why);
+      return { reply: plain(denial.status, `${denial.message}\n`) };
+    }
+    const routes = this.#routes.get(head.path);
+    const isPage = pages.has(head.path);
+    if (routes !== undefined && !(isPage && !acceptsHtml(head))) return this.#route(head, routes);
+    if (!isPage) {
+      this.#refusals.add("path");
+      return { reply: plain(404, `not found; pages: ${pages.paths.join(", ")}\n`) };
+    }
+    if (!isRead(head)) return this.#wrongMethod("GET, HEAD");
+    if (head.body === "chunked" || head.body > 0) return this.#tooLarge(0);
+    return { maxBodyBytes: 0, answer: async () => this.#page(head.path) };
+  }
+
+  #route(head: RequestHead, routes: readonly Route[]): Admission {
+    const { guard } = this.#parts;
+    const method = head.method === "HEAD" ? "GET" : head.method;
+    const route = routes.find((one) => one.method === method);
+    if (route === undefined) {
+      return this.#wrongMethod(routes.map((one) => (one.method === "GET" ? "GET, HEAD" : one.method)).join(", "));
+    }
+    const denial = denies(guard, head, route.access);
+    if (denial !== null) {
+      this.#refusals.add(denial.why);
+      const headers = denial.status === 401 ? { "www-authenticate": "Bearer" } : {};
+      return { reply: problemReply(denial.status, denial.message, headers, denial.try) };
+    }
+    const isTooLarge = head.body === "chunked" ? route.maxBodyBytes === 0 : head.body > route.maxBodyBytes;
+    if (isTooLarge) return this.#tooLarge(route.maxBodyBytes);
+    return { maxBodyBytes: route.maxBodyBytes, answer: this.#answerOf(route, head) };
+  }
+
+  #wrongMethod(allow: string): Admission {
+    this.#refusals.add("method");
+    return { reply: plain(405, `${allow.replace(", ", " or ")} only\n`, { allow }) };
+  }
+
+  #tooLarge(maxBytes: number): Admission {
+    this.#refusals.add("body");
+    return { reply: problemReply(413, sentence(tooLarge(maxBytes).problem)) };
+  }
+
+  #answerOf(route: Route, { method, path, query, headers }: RequestHead): AdmittedRequest["answer"] {
+    return async (body, gone) => {
+      const request: HttpRequest = { method, path, query: new URLSearchParams(query), headers, body, gone };
+      try {
+        return withHeaders(await route.answer(request));
+      } catch (error) {
+        if (!gone.aborted)
+          this.#parts.log.warn("answer_failed", `Cannot answer ${path} over HTTP: ${messageOf(error)}`);
+        return problemReply(500, "This cannot be answered now; the agent's log says why");
+      }
+    };
+  }
+
+  async #page(path: string): Promise<Reply> {
     try {
-      const { status, type, body } = await this.#fresh(head.path, page);
+      const { status, type, body }: PageContent = await this.#parts.pages.fresh(path);
       return { status, body, headers: { ...HEADERS, "content-type": type } };
     } catch (error) {
-      log.warn("answer_failed", `Cannot answer over HTTP: ${messageOf(error)}`);
+      this.#parts.log.warn("answer_failed", `Cannot answer over HTTP: ${messageOf(error)}`);
       return plain(500, "this page cannot be made now; the agent's log says why\n");
     }
   }
-
-  #fresh(path: string, page: Page): Promise<PageContent> {
-    const { running } = this.#parts;
-    const nowMs = running();
-    const stamp = this.#parts.stamp();
-    const last = this.#made.get(path);
-    if (last !== undefined && nowMs < last.freshUntilMs && last.stamp === stamp) return last.content;
-    // A request that comes while the page is being made waits for the same one.
-    const made: CachedPage = { freshUntilMs: Number.POSITIVE_INFINITY, stamp, content: (async () => await page())() };
-    this.#made.set(path, made);
-    const done = () => {
-      const tookMs = running() - nowMs;
-      made.freshUntilMs = running() + Math.min(FRESH_MS.most, Math.max(FRESH_MS.least, FRESH_MS.times * tookMs));
-    };
-    made.content.then(done, done);
-    return made.content;
-  }
 }
 
-const HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
+const isRead = ({ method }: RequestHead) => method === "GET" || method === "HEAD";
+
+/** A browser that shows a page; not a script, which gets the plain text. */
+function acceptsHtml(head: RequestHead): boolean {
+  return /\btext\/html\b/i.test(head.headers.get("accept") ?? "");
+}
+
+function withHeaders(reply: HttpReply): Reply {
+  const headers = { ...HEADERS, "content-type": reply.type, ...reply.headers };
+  if (!("stream" in reply)) return { status: reply.status, headers, body: reply.body };
+  const { status, stream, length } = reply;
+  return length === undefined ? { status, headers, stream } : { status, headers, stream, length };
+}
 
 function plain(status: number, body: string, headers: Readonly<Record<string, string>> = {}): Reply {
   return { status, body, headers: { ...HEADERS, "content-type": "text/plain; charset=utf-8", ...headers } };
 }
 
-function isLocal(host: string | null): boolean {
-  return host === null || isLoopback(host.replace(/:\d{1,5}$/, ""));
+function problemReply(
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+  hint: string | null = null,
+): Reply {
+  const body = `${JSON.stringify({ message, try: hint })}\n`;
+  return { status, body, headers: { ...HEADERS, "content-type": JSON_TYPE, ...headers } };
 }
+
+const sentence = (text: string) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;

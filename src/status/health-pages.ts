@@ -9,9 +9,12 @@ import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import { withoutPassword } from "../core/log/redact.ts";
 import type { Problem } from "../core/problem.ts";
+import { isLoopback } from "../core/settings/address.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { shellWord } from "../core/shell-word.ts";
-import type { HttpServer, Page, PageContent } from "../http/server.ts";
+import type { Page, PageContent } from "../http/pages.ts";
+import type { Route } from "../http/route.ts";
+import type { HttpServer } from "../http/server.ts";
 import { countBacklog, type LiveStatus, liveStatus } from "./live-status.ts";
 import type { BriefStatus } from "./status.ts";
 
@@ -29,6 +32,17 @@ const INDEX = `agent: what this node reports over HTTP
 /readyz    the same; 503 while anything is wrong
 /metrics   for Prometheus
 `;
+const PAGE_INDEX = "/          in a browser: a page that shows sensors, anomalies, rules and delivery, live\n";
+
+/** What the makers of further routes are handed. */
+export type ServedAgent = {
+  /** Null while the agent starts, and waits for its data dir or its lock. */
+  readonly opened: () => OpenAgent | null;
+  /** What the start waits for; empty once there is an agent. */
+  readonly problems: () => readonly Problem[];
+};
+/** Called once, before the server listens, and only where one is asked for. */
+export type MoreRoutes = (served: ServedAgent) => Promise<readonly Route[]>;
 
 export class RunHealth {
   readonly #settings: Settings;
@@ -37,32 +51,56 @@ export class RunHealth {
   #server: HttpServer | null = null;
   #opened: OpenAgent | null = null;
   #waits: Problem | null = null;
+  readonly #moreRoutes: MoreRoutes;
 
-  constructor(settings: Settings, cwd: string, log: Log) {
+  constructor(settings: Settings, cwd: string, log: Log, moreRoutes: MoreRoutes = async () => []) {
     this.#settings = settings;
     this.#dataDir = resolve(cwd, settings.dataDir);
     this.#log = log;
+    this.#moreRoutes = moreRoutes;
   }
 
   /** The outside world never makes it throw: it tries again to listen, and reports a problem until it can. */
   async listen(): Promise<void> {
     const at = this.#settings.dashboard;
     if (at === null) return;
-    const { HttpServer } = await import("../http/server.ts");
+    const [{ HttpServer }, { PageKeeper }] = await Promise.all([
+      import("../http/server.ts"),
+      import("../http/pages.ts"),
+    ]);
+    const routes = await this.#moreRoutes({
+      opened: () => this.#opened,
+      problems: () => (this.#opened === null ? [this.#waits ?? STARTING].map(safeProblem) : []),
+    });
+    const index = routes.some(({ path }) => path === "/") ? `${INDEX}${PAGE_INDEX}` : INDEX;
     const pages: readonly (readonly [string, Page])[] = [
-      ["/", () => ({ status: 200, type: TEXT_TYPE, body: INDEX })],
+      ["/", () => ({ status: 200, type: TEXT_TYPE, body: index })],
       ["/healthz", () => this.#health(() => false)],
       ["/readyz", () => this.#health((health) => health !== "ok")],
       ["/metrics", () => this.#metrics()],
     ];
     this.#server = new HttpServer({
       at,
-      pages: new Map(pages),
+      pages: new PageKeeper({
+        pages: new Map(pages),
+        running: () => performance.now(),
+        // Another list after every change of the rules folder.
+        stamp: () => this.#opened?.parts.rules.refused,
+      }),
+      routes,
+      guard: {
+        host: at.host,
+        token: () => null,
+        tokenHint: `cat ${shellWord(`${this.#dataDir}/dashboard.token`)}`,
+      },
       log: this.#log,
-      running: () => performance.now(),
-      // Another list after every change of the rules folder.
-      stamp: () => this.#opened?.parts.rules.refused,
+      listening: (url) => this.#listening(url, at.host),
     });
+  }
+
+  #listening(url: string, host: string): string {
+    const warning = isLoopback(host) ? "" : "; anyone who reaches it may read them, without a password";
+    return `Health and metrics: ${url}healthz and /metrics${warning}`;
   }
 
   /** What the start waits for; null: it waits no more. */

@@ -4,7 +4,7 @@ import type { Reporting } from "../agent/parts.ts";
 import type { Log } from "../core/log/log.ts";
 import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
-import { RunHealth } from "./health-pages.ts";
+import { type MoreRoutes, RunHealth } from "./health-pages.ts";
 import { RunHeartbeat } from "./heartbeat.ts";
 import { OwnBinary } from "./own-binary.ts";
 import { StateFile } from "./state-file.ts";
@@ -16,8 +16,9 @@ export class RunReporting implements Reporting {
   readonly #state: StateFile;
   #isBegun = false;
 
-  constructor(settings: Settings, cwd: string, log: Log) {
-    this.#health = new RunHealth(settings, cwd, log);
+  /** `moreRoutes`: what its HTTP server answers beside health and metrics. */
+  constructor(settings: Settings, cwd: string, log: Log, moreRoutes?: MoreRoutes) {
+    this.#health = new RunHealth(settings, cwd, log, moreRoutes);
     this.#heartbeat = new RunHeartbeat(settings, cwd, log);
     this.#binary = new OwnBinary(settings, log);
     this.#state = new StateFile(settings.stateFile, log);

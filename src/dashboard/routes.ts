@@ -1,0 +1,8 @@
+/** All that the page asks for. Each room adds its routes here. */
+import type { Route } from "../http/route.ts";
+import type { DashboardNode } from "./node.ts";
+import { pageRoutes } from "./page-routes.ts";
+
+export async function dashboardRoutes(node: DashboardNode): Promise<readonly Route[]> {
+  return [...(await pageRoutes(node))];
+}
