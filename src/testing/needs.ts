@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { marksOfMachine } from "../buffer/disk/marks.ts";
 import { AGENT_BINARY } from "./agent-process.ts";
+import { CHROMIUM } from "./chromium.ts";
 import { maySystemd } from "./real-systemd.ts";
 import { findS3Server, serverCache } from "./s3-server.ts";
 import { findSpark } from "./spark/session.ts";
@@ -57,6 +58,8 @@ const NEEDS = {
   "Docker Engine": { isHere: mayRunContainers, bringer: null },
   /** Debian: `apt-get install mosquitto mosquitto-clients`. A test starts a broker of its own. */
   mosquitto: { isHere: () => MOSQUITTO !== null && Bun.which("mosquitto_pub") !== null, bringer: null },
+  /** Debian: `apt-get install chromium`. A test starts one of its own. */
+  chromium: { isHere: () => CHROMIUM !== null, bringer: "scripts/setup-browser" },
   "disks that fail": { isHere: mayFail, bringer: null },
 } as const satisfies Record<string, Spec>;
 export type Need = keyof typeof NEEDS;
