@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AxeResults } from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { ENOUGH_MS } from "./agent-process.ts";
+import { ENOUGH_MS } from "../agent-process.ts";
 import { CHROMIUM } from "./chromium.ts";
 
 export type Look = {

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { AgentProcess, ENOUGH_MS } from "./agent-process.ts";
+import { AgentProcess, ENOUGH_MS } from "../agent-process.ts";
 
 export type DashboardOptions = {
   /** Of `agent run`, beside `--dashboard`. Without `--source`: 4 sensors, each 10 readings a second. */
