@@ -5,14 +5,14 @@ import { codeOf, messageOf, UsageError } from "../core/errors.ts";
 import type { Profile } from "../core/profile.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
 import type { Settings } from "../core/settings/settings.ts";
-import { hasRuleFiles } from "../rules/files/folder-names.ts";
+import { DEFAULT_RULES_DIR, hasRuleFiles } from "../rules/files/folder-names.ts";
 import { loadRules } from "../rules/files/load.ts";
 import { formatProblem } from "../rules/rule-set.ts";
 import { httpToken } from "../sensor/http/token.ts";
 import { type HttpAccess, sourceProblems } from "../sensor/open-source.ts";
 import { loadProfile, shippedProfiles } from "../sensor/profile/shipped.ts";
 import { SourceMaps } from "../sensor/source-maps.ts";
-import { DEFAULT_DIR, rulesFolder } from "./rules/folder.ts";
+import { rulesFolder } from "./rules/folder.ts";
 
 export type ReadingFiles = {
   readonly profile: Profile;
@@ -89,7 +89,7 @@ function simulatedProblem({ origins, store }: Settings): UsageError[] {
 
 function rulesProblems(settings: Settings, cwd: string): string[] {
   // A run takes a folder that no setting names from its first rule file on.
-  if (settings.rulesDir === null && !hasRuleFiles(resolve(cwd, DEFAULT_DIR))) return [];
+  if (settings.rulesDir === null && !hasRuleFiles(resolve(cwd, DEFAULT_RULES_DIR))) return [];
   try {
     const dir = rulesFolder(settings.rulesDir, cwd, "agent config check --rules");
     const loaded = dir === null ? null : loadRules(resolve(cwd, dir), new SensorCatalogue(), dir);

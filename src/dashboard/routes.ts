@@ -1,8 +1,10 @@
 /** All that the page asks for. Each room adds its routes here. */
 import type { Route } from "../http/route.ts";
+import { editorParts } from "./editor/parts.ts";
+import { ruleRoutes } from "./editor/routes.ts";
 import type { DashboardNode } from "./node.ts";
 import { pageRoutes } from "./page-routes.ts";
 
 export async function dashboardRoutes(node: DashboardNode): Promise<readonly Route[]> {
-  return [...(await pageRoutes(node))];
+  return [...(await pageRoutes(node)), ...ruleRoutes(editorParts(node))];
 }

@@ -144,42 +144,7 @@ export type Episode = {
 
 /** `GET /api/why?seq=N`: as `agent why --json`. */
 
-/** `GET /api/rules`. */
-export type WireRules = {
-  readonly version: string;
-  readonly loadedAtMs: number;
-  /** Null: the rules in the binary. */
-  readonly folder: string | null;
-  readonly rules: readonly WireRule[];
-  readonly refused: readonly {
-    readonly file: string;
-    readonly line: number;
-    readonly column: number;
-    readonly message: string;
-  }[];
-  readonly warnings: readonly {
-    readonly file: string;
-    readonly line: number;
-    readonly column: number;
-    readonly message: string;
-  }[];
-  /** The newest first. */
-  readonly history: readonly { readonly version: string; readonly sinceMs: number; readonly count: number }[];
-};
-export type WireRule = {
-  readonly name: string;
-  readonly description: string;
-  readonly severity: "info" | "warning" | "critical";
-  readonly kind: string;
-  readonly file: string | null;
-  readonly tests: number;
-  readonly sensors: number;
-  readonly readings: number;
-  readonly broken: number;
-  readonly errors: number;
-  readonly nsPerReading: number | null;
-  readonly stateBytes: number;
-};
+/** `/api/rules` and the editor: rules-wire.ts. */
 
 /** `GET /api/delivery`: by stage now, and the last hours in steps; the newest step last. */
 export type WireDelivery = {

@@ -13,8 +13,8 @@ import { Stream } from "./stream.ts";
 /** What is done with a request whose head has been read: it is refused, or answered when its body has come. */
 export type Admission = { readonly reply: Reply } | AdmittedRequest;
 export type AdmittedRequest = { readonly maxBodyBytes: number; readonly answer: AnswerTo };
-/** `gone`: aborted when the client is gone or the server closes. */
-type AnswerTo = (body: Uint8Array, gone: AbortSignal) => Promise<Reply>;
+/** `gone`: aborted when the client is gone or the server closes. `client`: the address of the other end. */
+type AnswerTo = (body: Uint8Array, gone: AbortSignal, client: string) => Promise<Reply>;
 
 /** Neither of them ever throws. */
 export interface Requests {
@@ -150,7 +150,7 @@ export class HttpListener {
     const connection = socket.data;
     const framing = connection.head?.body ?? 0;
     if (framing === 0) {
-      this.#begin(socket, answer(NOTHING, connection.gone.signal));
+      this.#begin(socket, answer(NOTHING, connection.gone.signal, socket.remoteAddress));
       return;
     }
     connection.state = "body";
@@ -165,7 +165,8 @@ export class HttpListener {
     const taken = body?.reader.take(data) ?? null;
     if (taken === null || body === null) return;
     socket.data.body = null;
-    if (taken instanceof Uint8Array) this.#begin(socket, body.answer(taken, socket.data.gone.signal));
+    if (taken instanceof Uint8Array)
+      this.#begin(socket, body.answer(taken, socket.data.gone.signal, socket.remoteAddress));
     else this.#begin(socket, Promise.resolve(this.#requests.refuseBody(taken.status, taken.problem)));
   }
 

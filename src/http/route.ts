@@ -11,6 +11,8 @@ export type HttpRequest = {
   readonly body: Uint8Array;
   /** Aborted when the client is gone or the server closes, also while its reply is being made. */
   readonly gone: AbortSignal;
+  /** The address of the other end. */
+  readonly client: string;
 };
 
 export type HttpReply = {

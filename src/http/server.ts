@@ -159,8 +159,8 @@ export class HttpServer {
   }
 
   #answerOf(route: Route, { method, path, query, headers }: RequestHead): AdmittedRequest["answer"] {
-    return async (body, gone) => {
-      const request: HttpRequest = { method, path, query: new URLSearchParams(query), headers, body, gone };
+    return async (body, gone, client) => {
+      const request: HttpRequest = { method, path, query: new URLSearchParams(query), headers, body, gone, client };
       try {
         return withHeaders(await route.answer(request));
       } catch (error) {

@@ -182,6 +182,6 @@ class CompiledRules implements RuleSet {
 }
 
 function summaryOf(rule: Rule): RuleSummary {
-  const { name, description, severity, kind, condition, tests } = rule;
-  return { name, description, severity, kind, measures: condition.measures, tests: tests.length };
+  const { name, description, severity, kind, condition, tests, places } = rule;
+  return { name, description, severity, kind, measures: condition.measures, tests: tests.length, file: places.file };
 }

@@ -78,6 +78,8 @@ export type RuleSummary = {
   /** The measures that it reads: one that no sensor reports is probably misspelt. */
   readonly measures: readonly string[];
   readonly tests: number;
+  /** Where it is, as its problems name it: `rules/pumps.json`. */
+  readonly file: string;
 };
 
 /** An error that only a reading can cause: an integer divided by zero, a text that is not a number. */

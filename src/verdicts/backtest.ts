@@ -122,7 +122,7 @@ function inForceOf(ledger: BufferLedger): { version: string | null; canonical: s
 }
 
 /** Compares the parts that decide a verdict; a rule's description, severity and tests do not. */
-function changesOf(inForce: string, candidate: string): ReadonlyMap<string, Change> {
+export function changesOf(inForce: string, candidate: string): ReadonlyMap<string, Change> {
   const [before, after] = [decisionsOf(inForce), decisionsOf(candidate)];
   const changes = new Map<string, Change>();
   for (const [name, text] of after) {

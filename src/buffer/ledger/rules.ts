@@ -27,8 +27,19 @@ export function brokenSince(ledger: BufferLedger, sinceMs: number): ReadonlyMap<
   return new Map(rows.map(({ rule, n }) => [rule, n]));
 }
 
+/** How many rules each of these sets has, where the buffer still has it whole. */
+export function ruleCounts({ db }: Pick<BufferLedger, "db">, versions: readonly string[]): ReadonlyMap<string, number> {
+  const rows = db
+    .query<{ version: string; n: number | null }, [string]>(
+      `SELECT version, CASE WHEN json_valid(canonical) THEN json_array_length(canonical) END AS n FROM rule_set
+       WHERE version IN (SELECT value FROM json_each(?))`,
+    )
+    .all(JSON.stringify(versions));
+  return new Map(rows.flatMap(({ version, n }) => (n === null ? [] : [[version, n] as const])));
+}
+
 /** The newest switches, the oldest of them first; none where the buffer is older than the table. */
-export function ruleSwitches(ledger: BufferLedger, limit: number): RuleSwitch[] {
+export function ruleSwitches(ledger: Pick<BufferLedger, "db">, limit: number): RuleSwitch[] {
   const table = ledger.db.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'rule_switch'").get();
   if (table === null) return [];
   type SwitchRow = { at: number; from_version: string | null; to_version: string } & Record<

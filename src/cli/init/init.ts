@@ -1,8 +1,8 @@
 /** `agent init`: a folder to start an agent in, with everything that a person edits. */
 import { join, resolve } from "node:path";
 import { shellWord } from "../../core/shell-word.ts";
+import { DEFAULT_RULES_DIR } from "../../rules/files/folder-names.ts";
 import { defineCommand } from "../frame/command.ts";
-import { DEFAULT_DIR } from "../rules/folder.ts";
 import type { NewFile } from "./new-file.ts";
 
 export const command = defineCommand({
@@ -40,7 +40,7 @@ export const command = defineCommand({
       const outcome = writeNew(file);
       return { file: file.shownAs, outcome, about: outcome === "kept" ? "it was there, and is as it was" : about };
     });
-    const all = [...files, rules.startRules(join(root, DEFAULT_DIR), join(dir, DEFAULT_DIR))];
+    const all = [...files, rules.startRules(join(root, DEFAULT_RULES_DIR), join(dir, DEFAULT_RULES_DIR))];
     const next = nextSteps(dir);
     if (json) {
       const commands = next.map(([line]) => line);

@@ -4,12 +4,11 @@ import { existsSync, readdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { codeOf, messageOf, UsageError } from "../../core/errors.ts";
 import { shellWord } from "../../core/shell-word.ts";
-
-export const DEFAULT_DIR = "rules";
+import { DEFAULT_RULES_DIR } from "../../rules/files/folder-names.ts";
 
 /** The folder as the user wrote it. Throws a UsageError for a folder that cannot be read; its files are another matter. `command` takes a folder behind it. */
 export function rulesFolder(named: string | null, cwd: string, command: string): string | null {
-  const dir = named ?? (existsSync(resolve(cwd, DEFAULT_DIR)) ? DEFAULT_DIR : null);
+  const dir = named ?? (existsSync(resolve(cwd, DEFAULT_RULES_DIR)) ? DEFAULT_RULES_DIR : null);
   const problem = dir === null ? null : folderProblem(dir, cwd);
   if (dir === null || problem === null) return dir;
   throw new UsageError(problem.message, {

@@ -1,10 +1,10 @@
 /** The rules that a command of `agent rules` is about, and the report of a refused set. */
 import { resolve } from "node:path";
 import type { SensorCatalogue } from "../../core/sensor.ts";
-import { hasRuleFiles } from "../../rules/files/folder-names.ts";
+import { DEFAULT_RULES_DIR, hasRuleFiles } from "../../rules/files/folder-names.ts";
 import type { Loaded, RuleProblem, RuleSet } from "../../rules/rule-set.ts";
 import type { Context, ExitCode } from "../frame/command.ts";
-import { DEFAULT_DIR, rulesFolder } from "./folder.ts";
+import { rulesFolder } from "./folder.ts";
 
 export const BUILT_IN = "the binary";
 
@@ -15,7 +15,7 @@ export async function rulesInForce(
   command: string,
 ): Promise<Loaded<{ from: string; set: RuleSet }>> {
   // A run takes the folder ./rules, where no setting names one, from its first rule file on.
-  const isEmpty = settings.rulesDir === null && !hasRuleFiles(resolve(cwd, DEFAULT_DIR));
+  const isEmpty = settings.rulesDir === null && !hasRuleFiles(resolve(cwd, DEFAULT_RULES_DIR));
   const { from, loaded } = isEmpty
     ? { from: BUILT_IN, loaded: await builtIn(catalogue) }
     : await rulesFrom(settings.rulesDir, cwd, catalogue, `${command} --rules`);

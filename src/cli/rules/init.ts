@@ -1,8 +1,8 @@
 /** `agent rules init`: the rules in the binary as files, to keep or to edit. */
 import { resolve } from "node:path";
 import { shellWord } from "../../core/shell-word.ts";
+import { DEFAULT_RULES_DIR } from "../../rules/files/folder-names.ts";
 import { defineCommand } from "../frame/command.ts";
-import { DEFAULT_DIR } from "./folder.ts";
 
 export const command = defineCommand({
   name: "init",
@@ -21,7 +21,7 @@ export const command = defineCommand({
   },
   examples: ["agent rules init", "agent rules init new-rules && agent rules backtest --rules new-rules"],
   run: async (flags, context) => {
-    const dir = flags.dir ?? context.settings.rulesDir ?? DEFAULT_DIR;
+    const dir = flags.dir ?? context.settings.rulesDir ?? DEFAULT_RULES_DIR;
     const path = resolve(context.cwd, dir);
     const [{ writeShippedRules }, { readRulesFolder }, { textTable }, { counted }, { linesOf }] = await Promise.all([
       import("../init/shipped-rules.ts"),
@@ -46,7 +46,7 @@ export const command = defineCommand({
     const then = written > 0 ? " An agent that runs with this folder takes them within a second." : "";
     await context.write(`\n${counted(written, "file")} written, ${files.length - written} kept.${then}\n`);
     await context.write(await linesOf(problems));
-    const named = dir === DEFAULT_DIR ? "" : ` ${shellWord(dir)}`;
+    const named = dir === DEFAULT_RULES_DIR ? "" : ` ${shellWord(dir)}`;
     const next = [`agent rules check${named}`, `agent rules test${named}`];
     if (named !== "") next.push(`agent run --rules${named}`);
     await context.write(`Next:\n${next.map((line) => `  ${line}\n`).join("")}`);

@@ -2,15 +2,15 @@
 import { resolve } from "node:path";
 import type { Log } from "../../core/log/log.ts";
 import type { Settings } from "../../core/settings/settings.ts";
+import { DEFAULT_RULES_DIR } from "../../rules/files/folder-names.ts";
 import type { MoreRoutes } from "../../status/health-pages.ts";
-import { DEFAULT_DIR } from "../rules/folder.ts";
 
 type RunFacts = { readonly settings: Settings; readonly cwd: string; readonly log: Log };
 
 export function pageOf({ settings, cwd, log }: RunFacts): MoreRoutes {
   return async ({ opened, problems }) => {
     const { dashboardRoutes } = await import("../../dashboard/routes.ts");
-    const shown = settings.rulesDir ?? DEFAULT_DIR;
+    const shown = settings.rulesDir ?? DEFAULT_RULES_DIR;
     return dashboardRoutes({
       settings,
       cwd,

@@ -10,13 +10,12 @@ import type { Log } from "../../core/log/log.ts";
 import { counted } from "../../core/readable-numbers.ts";
 import type { SensorCatalogue } from "../../core/sensor.ts";
 import { shellWord } from "../../core/shell-word.ts";
-import { hasRuleFiles, ignoredEntries } from "../../rules/files/folder-names.ts";
+import { DEFAULT_RULES_DIR, hasRuleFiles, ignoredEntries } from "../../rules/files/folder-names.ts";
 import { loadRules, loadRuleTexts } from "../../rules/files/load.ts";
 import { builtInRules, SHIPPED_COUNT } from "../../rules/files/shipped.ts";
 import { FolderWatch } from "../../rules/files/watch.ts";
 import type { RuleSet } from "../../rules/rule-set.ts";
 import type { Context } from "../frame/command.ts";
-import { DEFAULT_DIR } from "../rules/folder.ts";
 
 /** With this data dir: its sensors, and the rules that were in force before. */
 export type Earlier = { readonly catalogue: SensorCatalogue; readonly last: LastRules };
@@ -26,9 +25,9 @@ export type Earlier = { readonly catalogue: SensorCatalogue; readonly last: Last
  * that was in force and is gone is refused too: the rules in the binary replace it only when the user says so.
  */
 export function rulesInForce({ settings, cwd }: Context, { catalogue, last }: Earlier, log: Log): RulesInForce {
-  const dir = settings.rulesDir ?? DEFAULT_DIR;
+  const dir = settings.rulesDir ?? DEFAULT_RULES_DIR;
   // A folder that no setting names counts from its first rule file on.
-  const isNew = settings.rulesDir === null && last.dir !== DEFAULT_DIR;
+  const isNew = settings.rulesDir === null && last.dir !== DEFAULT_RULES_DIR;
   const place = new PlaceOfRules({ dir, path: resolve(cwd, dir) }, catalogue, log);
   if (isNew) place.beginWith(builtInRules(catalogue));
   // Before the first start nothing was in force that could be replaced.

@@ -3,6 +3,9 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../../core/errors.ts";
 
+/** Where rules are looked for when no setting names a folder. */
+export const DEFAULT_RULES_DIR = "rules";
+
 /** Visible `*.json` files of the folder itself. Throws where it cannot be read. */
 export function ruleFileNames(dir: string): string[] {
   return readdirSync(dir).filter(isRuleFile).toSorted();

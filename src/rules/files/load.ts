@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
 import { readJsonFileText } from "../../core/outside/file-text.ts";
 import type { SensorCatalogue } from "../../core/sensor.ts";
+import { finished } from "../../core/time/steps.ts";
 import { compileRules } from "../compile.ts";
 import { type Loaded, RULE_LIMITS, type RuleProblem, type RuleSet, type RuleWarning } from "../rule-set.ts";
 import { ignoredEntries, ruleFileNames } from "./folder-names.ts";
-import { type Rule, type RuleFile, readRules } from "./rule.ts";
+import { type Rule, type RuleFile, readRules, readRulesInSteps } from "./rule.ts";
 import { failedTests } from "./run-tests.ts";
 
 /** Files in a folder; one file can hold many rules. */
@@ -29,11 +30,20 @@ export function loadRuleTexts(files: readonly RuleFile[], catalogue: SensorCatal
 
 /** The rules of a folder, valid but not yet tested. */
 export function readRulesFolder(dir: string, shownAs = dir): Loaded<readonly Rule[]> {
-  const files = readFolder(dir, shownAs);
-  if ("refused" in files) return files;
-  const rules = readRules(files.ok);
+  return finished(readFolderInSteps({ dir, shownAs }));
+}
+
+/** A folder, and one of its files (by its name there) as it would be, or one that it would have more. */
+export type EditedFolder = { readonly dir: string; readonly shownAs: string; readonly edit?: RuleFile };
+
+/** The same as `readRulesFolder`, a file at a step. */
+export function* readFolderInSteps(folder: EditedFolder): Generator<void, Loaded<readonly Rule[]>> {
+  const { files, problems } = yield* readFiles(folder);
+  const rules = yield* readRulesInSteps(files);
+  // The readable files may have problems of their own: all are reported at once.
+  if (problems.length > 0) return { refused: "refused" in rules ? [...problems, ...rules.refused] : problems };
   if ("refused" in rules || rules.ok.length > 0) return rules;
-  return { refused: [folderProblem(shownAs, "there is no rule in its files")] };
+  return { refused: [folderProblem(folder.shownAs, "there is no rule in its files")] };
 }
 
 function admitRules(
@@ -45,25 +55,28 @@ function admitRules(
   return failed.length > 0 ? { refused: failed } : { ok: compileRules(rules, catalogue, ignored) };
 }
 
-function readFolder(dir: string, shownAs: string): Loaded<readonly RuleFile[]> {
+type ReadFiles = { readonly files: readonly RuleFile[]; readonly problems: readonly RuleProblem[] };
+
+function* readFiles({ dir, shownAs, edit }: EditedFolder): Generator<void, ReadFiles> {
   const files: RuleFile[] = [];
   const problems: RuleProblem[] = [];
   try {
-    const names = ruleFileNames(dir);
+    const names = [...new Set([...ruleFileNames(dir), ...(edit === undefined ? [] : [edit.name])])].toSorted();
     if (names.length === 0) problems.push(folderProblem(shownAs, `there is no *.json file in it${onlyIgnored(dir)}`));
     if (names.length > MAX_FILES) problems.push(folderProblem(shownAs, `there are more than ${MAX_FILES} files in it`));
     for (const name of names.slice(0, MAX_FILES)) {
-      const file = readFile(join(dir, name), join(shownAs, name));
+      const file =
+        name === edit?.name
+          ? { ok: { name: join(shownAs, name), text: edit.text } }
+          : readFile(join(dir, name), join(shownAs, name));
       if ("refused" in file) problems.push(...file.refused);
       else files.push(file.ok);
+      yield;
     }
   } catch (error) {
     problems.push(folderProblem(shownAs, messageOf(error)));
   }
-  if (problems.length === 0) return { ok: files };
-  // The readable files may have problems of their own: all are reported at once.
-  const more = readRules(files);
-  return { refused: "refused" in more ? [...problems, ...more.refused] : problems };
+  return { files, problems };
 }
 
 function readFile(path: string, shownAs: string): Loaded<RuleFile> {
@@ -75,7 +88,7 @@ function readFile(path: string, shownAs: string): Loaded<RuleFile> {
   }
 }
 
-function ignoredIn(dir: string, shownAs: string): readonly RuleWarning[] {
+export function ignoredIn(dir: string, shownAs: string): readonly RuleWarning[] {
   return ignoredEntries(dir).map(({ name, message }) => {
     return { file: join(shownAs, name), line: 1, column: 1, message, idle: false };
   });

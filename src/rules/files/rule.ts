@@ -5,6 +5,7 @@ import { canonicalJson } from "../../core/outside/located-json.ts";
 import { oneOf, shortText, text } from "../../core/outside/scalar-shapes.ts";
 import { isObject, join, list, object, optional, type Shape } from "../../core/outside/shape.ts";
 import { SEVERITIES, type Severity } from "../../core/reading.ts";
+import { finished } from "../../core/time/steps.ts";
 import type { Condition } from "../condition.ts";
 import { KIND_NAMES, KINDS, type Kind } from "../kinds/all.ts";
 import { CONFIRM, confirmed } from "../kinds/confirm.ts";
@@ -109,10 +110,16 @@ export const RULE_FILE: Shape<readonly WrittenRule[]> = either<readonly WrittenR
 
 /** The rules of all files, sorted by name: the order of files and of rules in them means nothing. */
 export function readRules(files: readonly RuleFile[]): Loaded<readonly Rule[]> {
+  return finished(readRulesInSteps(files));
+}
+
+/** The same, a file at a step. */
+export function* readRulesInSteps(files: readonly RuleFile[]): Generator<void, Loaded<readonly Rule[]>> {
   const gathered: Gathered = { problems: [], rules: [], seen: new Map() };
   for (const file of files) {
     readFile(file, gathered);
     if (gathered.problems.length >= RULE_LIMITS.problems) break;
+    yield;
   }
   const { problems, rules } = gathered;
   if (problems.length > 0) return { refused: problems.slice(0, RULE_LIMITS.problems) };

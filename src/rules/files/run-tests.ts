@@ -10,12 +10,20 @@ import { readingsOf, type TestReading } from "./test-readings.ts";
 
 /** The tests that failed; none: the rule is good. */
 export function failedTests(rule: Rule): readonly RuleProblem[] {
+  return testResults(rule).flatMap(({ problem }) => problem ?? []);
+}
+
+/** `problem`: null where the test passed. */
+export type TestResult = { readonly test: RuleTest; readonly problem: RuleProblem | null };
+
+/** Every test of a rule, in the order of its file. */
+export function testResults(rule: Rule): readonly TestResult[] {
   if (rule.tests.length === 0) return [];
   const catalogue = new SensorCatalogue();
   const columns = new Columns(catalogue);
   const judge = rule.condition.compile(columns);
   const block = new ReadingBlock(Math.max(...rule.tests.map((test) => test.sequence.count)));
-  const problems: RuleProblem[] = [];
+  const results: TestResult[] = [];
   for (const test of rule.tests) {
     const mask = fill(block, test, rule, catalogue);
     columns.grow();
@@ -24,15 +32,18 @@ export function failedTests(rule: Rule): readonly RuleProblem[] {
     judge.state?.rollBack();
     judge.judge(block, mask, (row, what) => reasons.set(row, what.reason));
     const reading = firstWrong(test, reasons);
-    if (reading === undefined) continue;
+    if (reading === undefined) {
+      results.push({ test, problem: null });
+      continue;
+    }
     const applies = mask[block.sensor[reading] ?? NO_SENSOR] === 1;
     const because = reasons.get(reading) ?? (applies ? "within its limits" : "the rule does not apply to this sensor");
     const which = test.sequence.count === 1 ? "" : `reading ${reading + 1} of ${test.sequence.count}: `;
     const breaks = !reasons.has(reading);
     const message = `test of "${rule.name}" failed: ${which}expected breaks ${breaks}, but ${because}`;
-    problems.push({ ...rule.places.of(pathOfExpected(test, reading)), message });
+    results.push({ test, problem: { ...rule.places.of(pathOfExpected(test, reading)), message } });
   }
-  return problems;
+  return results;
 }
 
 /** The first reading whose verdict is not the one that the test expects. */
