@@ -80,7 +80,8 @@ const check = defineCommand({
 
 function openlyServed({ settings: { dashboard } }: Context): string[] {
   if (dashboard === null || isLoopback(dashboard.host)) return [];
-  return [`AGENT_DASHBOARD: anyone who reaches ${dashboard.host} may read health and metrics, without a password`];
+  const open = `anyone who reaches ${dashboard.host} may read health and metrics, without a password`;
+  return [`AGENT_DASHBOARD: ${open}; the page asks for its token`];
 }
 
 export const group: CommandGroup = {

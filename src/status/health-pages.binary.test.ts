@@ -194,7 +194,7 @@ binaryTest(
       await Bun.sleep(100);
     expect(problems()).toEqual(["not_listening"]);
     await new Promise((done) => other.close(done));
-    expect(await agent!.says("listening: Health")).toBe(true);
+    expect(await agent!.says("listening: Page: ")).toBe(true);
     expect((await ask("/healthz")).status).toBe(200);
   },
   600_000,

@@ -9,13 +9,13 @@ import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log/log.ts";
 import { withoutPassword } from "../core/log/redact.ts";
 import type { Problem } from "../core/problem.ts";
-import { isLoopback } from "../core/settings/address.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { shellWord } from "../core/shell-word.ts";
 import type { Page, PageContent } from "../http/pages.ts";
 import type { Route } from "../http/route.ts";
 import type { HttpServer } from "../http/server.ts";
 import { countBacklog, type LiveStatus, liveStatus } from "./live-status.ts";
+import { PageAccess } from "./page-access.ts";
 import type { BriefStatus } from "./status.ts";
 
 /** Metrics wait this long for readings to be counted. */
@@ -52,12 +52,14 @@ export class RunHealth {
   #opened: OpenAgent | null = null;
   #waits: Problem | null = null;
   readonly #moreRoutes: MoreRoutes;
+  readonly #access: PageAccess;
 
   constructor(settings: Settings, cwd: string, log: Log, moreRoutes: MoreRoutes = async () => []) {
     this.#settings = settings;
     this.#dataDir = resolve(cwd, settings.dataDir);
     this.#log = log;
     this.#moreRoutes = moreRoutes;
+    this.#access = new PageAccess(settings, this.#dataDir, log);
   }
 
   /** The outside world never makes it throw: it tries again to listen, and reports a problem until it can. */
@@ -72,7 +74,8 @@ export class RunHealth {
       opened: () => this.#opened,
       problems: () => (this.#opened === null ? [this.#waits ?? STARTING].map(safeProblem) : []),
     });
-    const index = routes.some(({ path }) => path === "/") ? `${INDEX}${PAGE_INDEX}` : INDEX;
+    const hasPage = routes.some(({ path }) => path === "/");
+    const index = hasPage ? `${INDEX}${PAGE_INDEX}` : INDEX;
     const pages: readonly (readonly [string, Page])[] = [
       ["/", () => ({ status: 200, type: TEXT_TYPE, body: index })],
       ["/healthz", () => this.#health(() => false)],
@@ -88,19 +91,10 @@ export class RunHealth {
         stamp: () => this.#opened?.parts.rules.refused,
       }),
       routes,
-      guard: {
-        host: at.host,
-        token: () => null,
-        tokenHint: `cat ${shellWord(`${this.#dataDir}/dashboard.token`)}`,
-      },
+      guard: this.#access.guard,
       log: this.#log,
-      listening: (url) => this.#listening(url, at.host),
+      listening: (url) => (hasPage ? this.#access.listening(url) : `Health and metrics: ${url}healthz and /metrics`),
     });
-  }
-
-  #listening(url: string, host: string): string {
-    const warning = isLoopback(host) ? "" : "; anyone who reaches it may read them, without a password";
-    return `Health and metrics: ${url}healthz and /metrics${warning}`;
   }
 
   /** What the start waits for; null: it waits no more. */
@@ -111,13 +105,17 @@ export class RunHealth {
   /** The agent has its lock and its buffer: from now on there is a status to show. */
   tell(opened: OpenAgent): void {
     this.#opened = opened;
+    if (this.#server !== null) this.#access.open();
     this.#server?.tryNow();
   }
 
   problems(): readonly Problem[] {
-    const refused = this.#server?.refused ?? null;
-    if (refused === null) return [];
-    return [{ code: "not_listening", message: `${refused}; the agent tries again by itself`, try: "ss -ltnp" }];
+    if (this.#server === null) return [];
+    const { refused } = this.#server;
+    const problems = this.#opened === null ? [] : this.#access.problems();
+    if (refused === null) return problems;
+    const message = `${refused}; the agent tries again by itself`;
+    return [{ code: "not_listening", message, try: "ss -ltnp" }, ...problems];
   }
 
   close(): void {
@@ -168,6 +166,7 @@ export class RunHealth {
       broken: opened.parts.rules.broken(),
       counts: opened.parts.rules.counts(),
       silent: new Set(opened.parts.rules.set.silentSensors(nowMs).map(({ sensor }) => sensor)).size,
+      refused: this.#server?.refusals() ?? [],
       residentBytes: process.memoryUsage.rss(),
       cpuSeconds: (user + system) / 1e6,
     });

@@ -15,6 +15,8 @@ export type ProcessFacts = {
   readonly counts: readonly { rule: string; sensors: number; readings: number; errors: number }[];
   /** Sensors that a rule of silence misses now. */
   readonly silent: number;
+  /** Requests and connections that the HTTP server refused since the agent started. */
+  readonly refused: readonly { reason: string; count: number }[];
   /** Of the rules that take most. */
   readonly costs: readonly { rule: string; nsPerReading: number | null; subjects: number; stateBytes: number }[];
 };
@@ -107,6 +109,11 @@ function nodeMetrics(m: Metrics, status: CountedStatus, facts: ProcessFacts): vo
     "agent_source_trouble",
     "1 while the source cannot be read.",
     sources.map(({ uri, trouble }) => [{ source: uri }, trouble === null ? 0 : 1]),
+  );
+  m.counter(
+    "agent_http_refused_total",
+    "Requests and connections that this server refused or cut off, since the agent started.",
+    facts.refused.map(({ reason, count }) => [{ reason }, count]),
   );
   m.gauge("process_resident_memory_bytes", "Resident memory.", facts.residentBytes);
   m.counter("process_cpu_seconds_total", "User and system time.", facts.cpuSeconds);

@@ -175,7 +175,12 @@ export const SETTINGS = {
     { env: "AGENT_DASHBOARD", flag: "dashboard" },
     address.hostPortOrOff,
     "off",
-    "Where /healthz, /readyz and /metrics are served over HTTP, by agent run and demo; off: nowhere.",
+    "Where the page, /healthz, /readyz and /metrics are served over HTTP, by agent run and demo; off: nowhere.",
+  ),
+  dashboardToken: may(
+    { env: "AGENT_DASHBOARD_TOKEN", secret: true },
+    kind.text("16 to 512 visible characters without spaces", "SECRET", /^[\x21-\x7e]{16,512}$/),
+    "What the page asks for before it edits rules, and, where others reach its address, before it shows anything. Default: a random one in DATA-DIR/dashboard.token.",
   ),
   heartbeat: must(
     "AGENT_HEARTBEAT",
