@@ -191,7 +191,10 @@ export class SeriesPlot {
     const ratio = uPlot.pxRatio;
     ctx.save();
     // First the ground of all, so that marks side by side do not cover each other's red.
-    for (const [ink, radius] of [[this.#inks.ground, MARK_RADIUS + 1] as const, [this.#inks.mark, MARK_RADIUS] as const]) {
+    for (const [ink, radius] of [
+      [this.#inks.ground, MARK_RADIUS + 1] as const,
+      [this.#inks.mark, MARK_RADIUS] as const,
+    ]) {
       ctx.fillStyle = ink;
       for (const { atMs, value } of this.#marks) {
         if (value === null) continue;

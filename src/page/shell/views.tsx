@@ -3,6 +3,7 @@ import { computed, signal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { Loading, ProblemRow } from "./parts.tsx";
+import { place } from "./place.ts";
 
 type Loaded = { readonly default: ComponentType };
 export type View = { readonly name: string; readonly title: string; readonly load: () => Promise<Loaded> };
@@ -12,36 +13,6 @@ export const VIEWS: readonly View[] = [
   { name: "now", title: "Now", load: () => import("../flow/now.tsx") },
   { name: "settings", title: "Settings", load: () => import("../settings/settings.tsx") },
 ];
-
-const hash = signal(location.hash);
-addEventListener("hashchange", () => {
-  hash.value = location.hash;
-});
-
-/** The address behind `#`: the view's name, then what it shows, as `#sensors/PUMP_01`. */
-export const place = computed<readonly string[]>(() =>
-  hash.value
-    .slice(1)
-    .split("/")
-    .map((part) => decoded(part)),
-);
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
-}
-
-/** `#sensors/PUMP_01`, for links. */
-export function linkTo(view: string, ...parts: readonly string[]): string {
-  return `#${[view, ...parts].map(encodeURIComponent).join("/")}`;
-}
-
-export function goTo(view: string, ...parts: readonly string[]): void {
-  location.hash = linkTo(view, ...parts);
-}
 
 /** The view that the address names, else the first. */
 export const view = computed<View>(() => VIEWS.find(({ name }) => name === place.value[0]) ?? VIEWS[0]!);
