@@ -226,11 +226,14 @@ export function addMeasureColumns(
 
 const USUAL_MEASURES = ["temperature", "humidity", "pressure", "vibration", "voltage"];
 
-/** The wide table that existing tools expect: 26 columns, then any measure that those do not have. */
-function wideView(measureNames: readonly string[]): string {
+/**
+ * The wide table that existing tools expect: 26 columns, then any measure that those do not have. `columnAt`: the SQL name of the
+ * column of a slot, in the table `reading`.
+ */
+export function wideView(measureNames: readonly string[], columnAt = (slot: number) => `m${slot}`): string {
   const columnOf = (name: string) => {
     const slot = measureNames.indexOf(name);
-    return `${slot < 0 ? "NULL" : `r.m${slot}`} AS "${name.replaceAll('"', '""')}"`;
+    return `${slot < 0 ? "NULL" : `r.${columnAt(slot)}`} AS "${name.replaceAll('"', '""')}"`;
   };
   const others = measureNames.filter((name) => !USUAL_MEASURES.includes(name));
   const identity = IDENTITY_COLUMNS.filter((name) => name !== "sensor_id").map((name) => `s.${name}`);

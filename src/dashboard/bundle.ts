@@ -6,6 +6,7 @@ import { gzipSync } from "bun";
 export type PageFile = { readonly name: string; readonly type: string; readonly body: Uint8Array };
 
 const PAGE = join(import.meta.dir, "../page");
+const HASHED = "[name]-[hash].[ext]";
 const TYPES: Readonly<Record<string, string>> = {
   html: "text/html; charset=utf-8",
   js: "text/javascript; charset=utf-8",
@@ -14,19 +15,31 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 export async function bundlePage(): Promise<readonly PageFile[]> {
+  // A worker is a file of its own, which the page knows by its name.
+  const worker = await bundled("console/sql-worker.ts", HASHED);
+  const name = worker.find(({ kind }) => kind === "entry-point")?.path ?? "";
+  const page = await bundled("index.html", "[name].[ext]", { "process.env.SQL_WORKER": JSON.stringify(name) });
+  return packed([...worker, ...page]);
+}
+
+async function bundled(entry: string, naming: string, define: Readonly<Record<string, string>> = {}) {
   const result = await Bun.build({
-    entrypoints: [join(PAGE, "index.html")],
+    entrypoints: [join(PAGE, entry)],
     target: "browser",
     format: "esm",
     minify: true,
     splitting: true,
     jsx: { runtime: "automatic", importSource: "preact", development: false },
-    define: { "process.env.NODE_ENV": '"production"' },
-    naming: { entry: "[name].[ext]", chunk: "[name]-[hash].[ext]", asset: "[name]-[hash].[ext]" },
+    define: { "process.env.NODE_ENV": '"production"', ...define },
+    naming: { entry: naming, chunk: HASHED, asset: HASHED },
   });
-  if (!result.success) throw new AggregateError(result.logs, "Cannot bundle the page");
+  if (!result.success) throw new AggregateError(result.logs, `Cannot bundle ${entry}`);
+  return result.outputs;
+}
+
+async function packed(outputs: readonly Bun.BuildArtifact[]): Promise<readonly PageFile[]> {
   return Promise.all(
-    result.outputs.map(async (output) => {
+    outputs.map(async (output) => {
       const name = output.path.replace(/^\.\//, "");
       const type = TYPES[name.split(".").at(-1) ?? ""];
       if (type === undefined) throw new Error(`Cannot serve ${name}: its type is not known`);

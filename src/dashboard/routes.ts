@@ -4,7 +4,12 @@ import { editorParts } from "./editor/parts.ts";
 import { ruleRoutes } from "./editor/routes.ts";
 import type { DashboardNode } from "./node.ts";
 import { pageRoutes } from "./page-routes.ts";
+import { snapshotRoutes } from "./snapshot/routes.ts";
 
 export async function dashboardRoutes(node: DashboardNode): Promise<readonly Route[]> {
-  return [...(await pageRoutes(node)), ...ruleRoutes(editorParts(node))];
+  return [
+    ...(await pageRoutes(node)),
+    ...ruleRoutes(editorParts(node)),
+    ...snapshotRoutes({ dataDir: node.dataDir, nowMs: node.now }),
+  ];
 }

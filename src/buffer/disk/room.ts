@@ -42,6 +42,7 @@ export class DiskRoom {
     this.#dataDir = dataDir;
     this.#db = db;
     removeCopy(dataDir);
+    removeSnapshot(dataDir);
   }
 
   /** There is no reserve: no reading may be taken. */
@@ -176,6 +177,15 @@ export function copyPath(dataDir: string): string {
 /** A copy that is not finished, as a killed process leaves one, only takes room. */
 export function removeCopy(dataDir: string): void {
   for (const suffix of ["", "-journal"]) rmSync(copyPath(dataDir) + suffix, { force: true });
+}
+
+/** Where a snapshot of the newest readings is, while it is made and sent. */
+export function snapshotPath(dataDir: string): string {
+  return join(dataDir, "snapshot.db");
+}
+
+export function removeSnapshot(dataDir: string): void {
+  rmSync(snapshotPath(dataDir), { force: true });
 }
 
 function sizesFor(diskBytes: number): Sizes {
