@@ -80,6 +80,7 @@ export type Parts = {
   readonly rules: LiveRules;
   readonly delivery: Delivery;
   readonly rates: RateCounter;
+  readonly clock: ClockWatch;
   /** Sends parked batches again where a command asked for it. */
   readonly answer: () => void;
   readonly upkeep: Upkeep;
@@ -118,8 +119,7 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
   const room = new DiskRoom(settings.dataDir, buffer.db);
   const heap = watchOwnHeap();
   const windows = openWindows(inputs, { buffer, outbox, room, heap, running });
-  const { earliestTime: earliestMs, latestAhead: latestAheadMs } = settings;
-  const rates = before?.rates ?? new RateCounter(running, { earliestMs, latestAheadMs });
+  const rates = before?.rates ?? new RateCounter(running, settings);
   const pipeline = openPipeline(inputs, { buffer, rules, lasting, windows, rates, before: before?.pipeline });
   const delivery = openDelivery(inputs, { buffer, outbox, heap, rates, gzip: windows.gzip });
   const upkeep = upkeepOf(inputs, { retention: new Retention(buffer), room, windows });
@@ -148,6 +148,7 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
       answerAcknowledge({ dataDir: settings.dataDir, buffer, log, nowMs: now() });
     },
     rates,
+    clock: lasting.clock,
     upkeep,
     troubles,
     heap,

@@ -3,7 +3,7 @@ import { RateCounter } from "./rates.ts";
 
 const START = Date.UTC(2026, 9, 1);
 const DAY_MS = 86_400_000;
-const BOUNDS = { earliestMs: Date.UTC(2000, 0, 1), latestAheadMs: 366 * DAY_MS };
+const BOUNDS = { earliestTime: Date.UTC(2000, 0, 1), latestAhead: 366 * DAY_MS };
 
 /** A counter with a clock of its own; `wall` is set apart from it. */
 function counted(startMs = 0) {

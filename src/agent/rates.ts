@@ -2,6 +2,7 @@
  * How fast a node works. Counted where it works: a few additions for each commit and each delivered object, none for a reading. The
  * clock is the one that cannot be set.
  */
+import type { Settings } from "../core/settings/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { SANE_SINCE_MS } from "../core/time/clock.ts";
 import { fineHistogram, type LagHistogram, p95Of, StageLags } from "./delivery/lag.ts";
@@ -30,8 +31,17 @@ const SECONDS = 61;
 const WIDTH = 2 + 2 * STAGES.length;
 const ROWS_AT: Readonly<Record<Stage, number>> = { raw: 2, validated: 4, anomalies: 6, schematized: 8, aggregated: 10 };
 
-/** Event times before `earliestMs`, or further ahead of the clock, are implausible. */
-export type RateBounds = { readonly earliestMs: number; readonly latestAheadMs: number };
+/** Since the agent started. Failures: puts that are tried again, and objects that the store refuses for good. */
+export type Totals = {
+  readonly readings: number;
+  readonly anomalies: number;
+  readonly stages: Readonly<Record<Stage, { readonly rows: number; readonly objects: number; readonly bytes: number }>>;
+  readonly failures: Readonly<Record<Failure, number>>;
+};
+export type Failure = "unreachable" | "denied" | "refused";
+
+/** Event times before `earliestTime`, or further ahead of the clock, are implausible. */
+type RateBounds = Pick<Settings, "earliestTime" | "latestAhead">;
 
 export class RateCounter {
   readonly #running: () => number;
@@ -39,6 +49,15 @@ export class RateCounter {
   readonly #seconds = new Float64Array(SECONDS * WIDTH);
   readonly #sinceMs: number;
   #second: number;
+  readonly #totals = {
+    readings: 0,
+    anomalies: 0,
+    stages: Object.fromEntries(STAGES.map((stage) => [stage, { rows: 0, objects: 0, bytes: 0 }])) as Record<
+      Stage,
+      { rows: number; objects: number; bytes: number }
+    >,
+    failures: { unreachable: 0, denied: 0, refused: 0 },
+  };
   readonly #lags = Object.fromEntries(STAGES.map((stage) => [stage, new StageLags()])) as Record<Stage, StageLags>;
 
   constructor(running: () => number, bounds: RateBounds) {
@@ -52,6 +71,8 @@ export class RateCounter {
     const at = this.#now();
     this.#add(at, readings);
     this.#add(at + 1, anomalies);
+    this.#totals.readings += readings;
+    this.#totals.anomalies += anomalies;
   }
 
   /** `times`: event times of some of its rows; `nowMs`: by the clock of the wall. */
@@ -64,11 +85,23 @@ export class RateCounter {
     const at = this.#now() + ROWS_AT[stage];
     this.#add(at, object.rows);
     this.#add(at + 1, object.bytes);
+    const totals = this.#totals.stages[stage];
+    totals.rows += object.rows;
+    totals.objects++;
+    totals.bytes += object.bytes;
     // A clock that is far behind measures nothing.
     if (nowMs < SANE_SINCE_MS) return;
-    const { earliestMs, latestAheadMs } = this.#bounds;
-    const moment = { nowMs, earliestMs, latestMs: nowMs + latestAheadMs, runningMs: this.#running() };
+    const { earliestTime: earliestMs, latestAhead } = this.#bounds;
+    const moment = { nowMs, earliestMs, latestMs: nowMs + latestAhead, runningMs: this.#running() };
     this.#lags[stage].add(object.rows, times, moment);
+  }
+
+  failed(why: Failure): void {
+    this.#totals.failures[why]++;
+  }
+
+  get totals(): Totals {
+    return this.#totals;
   }
 
   /** Since the agent started. */

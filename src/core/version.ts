@@ -27,6 +27,9 @@ export function versionText(): string {
   return `agent ${VERSION}\ncommit ${commitText(BUILT)}\ntarget ${BUILT?.target ?? "source"}\nbun ${Bun.version}\n`;
 }
 
+/** What this binary was built from. `commit`: null where no git knows it. */
+export const BUILD: Pick<Built, "commit" | "target"> = BUILT ?? { commit: null, target: "source" };
+
 /** The same for scripts: `agent --version --json`. */
 export function versionJson(): string {
   const { commit = null, isChanged = false, committedAt = null, target = "source" } = BUILT ?? {};

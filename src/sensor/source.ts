@@ -46,6 +46,8 @@ export interface Source {
   problems?(): readonly Problem[];
   /** Facts for a person while it runs, as parts of a sentence: where it listens, what it answered. `agent status` shows them. */
   notes?(): readonly string[];
+  /** A source that listens: its responses since the start, by HTTP status code. */
+  answers?(): ReadonlyMap<number, number>;
   /**
    * For a time that is probably a mistake: what the same number is in another format (`unix_ms gives 1970-01-20 here; as unix_s it
    * is 2023-11-14`). Null where no other fits.

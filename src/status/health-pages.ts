@@ -14,12 +14,11 @@ import { shellWord } from "../core/shell-word.ts";
 import type { Page, PageContent } from "../http/pages.ts";
 import type { Route } from "../http/route.ts";
 import type { HttpServer } from "../http/server.ts";
-import { countBacklog, type LiveStatus, liveStatus } from "./live-status.ts";
+import { type LiveStatus, liveStatus } from "./live-status.ts";
+import { look } from "./metrics/node-facts.ts";
 import { PageAccess } from "./page-access.ts";
 import type { BriefStatus } from "./status.ts";
 
-/** Metrics wait this long for readings to be counted. */
-const COUNT_MS = 500;
 const STARTING: Problem = {
   code: "starting",
   message: "The agent is starting: it opens its buffer, or repairs it; its log says which",
@@ -152,25 +151,11 @@ export class RunHealth {
     const opened = this.#opened;
     if (opened === null)
       return { status: 503, type: TEXT_TYPE, body: `${safeProblem(this.#waits ?? STARTING).message}\n` };
-    const { metricsText } = await import("./metrics.ts");
+    const { metricsText } = await import("./metrics/text.ts");
     // A request for health does not wait for the count.
-    await countBacklog(opened, COUNT_MS);
-    const nowMs = Date.now();
-    const { status, live } = this.#own(opened, nowMs);
-    const { user, system } = process.cpuUsage();
-    const text = await metricsText(status, {
-      nowMs,
-      startedAtMs: live.startedAtMs,
-      costs: live.rules.costs ?? [],
-      judged: opened.parts.rules.judged,
-      broken: opened.parts.rules.broken(),
-      counts: opened.parts.rules.counts(),
-      silent: new Set(opened.parts.rules.set.silentSensors(nowMs).map(({ sensor }) => sensor)).size,
-      refused: this.#server?.refusals() ?? [],
-      residentBytes: process.memoryUsage.rss(),
-      cpuSeconds: (user + system) / 1e6,
-    });
-    return { status: 200, ...text };
+    const refused = this.#server?.refusals() ?? [];
+    const seen = await look(opened, { settings: this.#settings, dataDir: this.#dataDir, refused });
+    return { status: 200, ...(await metricsText(seen)) };
   }
 
   #own(opened: OpenAgent, nowMs: number): LiveStatus {

@@ -25,7 +25,7 @@ export type DeliveryParts = BodyParts &
     readonly agentVersion: string;
     readonly puts: number;
     readonly backoffMaxMs: number;
-    readonly rates: Pick<RateCounter, "delivered">;
+    readonly rates: Pick<RateCounter, "delivered" | "failed">;
   };
 
 /** Batches read from the outbox at once after a restart or an outage. */
@@ -245,9 +245,11 @@ export class Delivery {
         error instanceof DeniedError
           ? (["denied", refusalOf(error)] as const)
           : (["failed", messageOf(error)] as const);
+      this.#parts.rates.failed(kind === "denied" ? "denied" : "unreachable");
       this.#linkEvent({ kind, message, tryHint: error.tryHint ?? null, retryAfterMs });
       return;
     }
+    this.#parts.rates.failed("refused");
     // The next pump writes it down: an error of a full disk could not be caught here.
     this.#refusals.add(prepared.batch, error);
   }

@@ -227,13 +227,13 @@ const EXTRA = record(anything, { most: 1_000_000 });
 /** A note of ours has a `_` more than every field of the row that has its name. */
 const NOTE = new RegExp(`^(${BAD_FIELDS}|${RECEIVED_TIME})_*$`);
 
-/** Fields that no profile knows, each with the first seq that has it (of the rows that were looked at). */
-export function newFields(ledger: BufferLedger): { name: string; first_seq: number }[] {
+/** Fields that no profile knows, each with the first seq that has it, of the newest `most` rows that have any. */
+export function newFields(ledger: Readable, most = EXTRA_ROWS): { name: string; first_seq: number }[] {
   const first = new Map<string, number>();
   const rows = ledger.db.query<{ seq: number; fields: string }, [number]>(
     "SELECT seq, fields FROM extra ORDER BY seq DESC LIMIT ?",
   );
-  for (const { seq, fields } of rows.iterate(EXTRA_ROWS)) {
+  for (const { seq, fields } of rows.iterate(most)) {
     const names = storedJson(EXTRA, fields) ?? new Map();
     for (const name of names.keys()) {
       if (NOTE.test(name) && !names.has(`${name}_`)) continue;

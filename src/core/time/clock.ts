@@ -11,6 +11,8 @@ const STEPPED_FOR_MS = 60_000;
 export class ClockWatch {
   #offset: number | null = null;
   #steppedUntil = Number.NEGATIVE_INFINITY;
+  /** As it was observed last. */
+  quality: ClockQuality = "ok";
 
   /** `runningMs` never goes back and is never set (`performance.now()`). */
   observe(wallMs: number, runningMs: number): ClockQuality {
@@ -19,7 +21,8 @@ export class ClockWatch {
       this.#steppedUntil = runningMs + STEPPED_FOR_MS;
     }
     this.#offset = offset;
-    if (wallMs < SANE_SINCE_MS) return "unsynced";
-    return runningMs < this.#steppedUntil ? "stepped" : "ok";
+    const sane = runningMs < this.#steppedUntil ? "stepped" : "ok";
+    this.quality = wallMs < SANE_SINCE_MS ? "unsynced" : sane;
+    return this.quality;
   }
 }

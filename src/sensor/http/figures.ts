@@ -10,6 +10,11 @@ export class HttpFigures {
   readonly #readings = new Map<number, number>();
   #lastError: { readonly status: number; readonly error: string; readonly atMs: number } | null = null;
 
+  /** Responses by status code. */
+  get byStatus(): ReadonlyMap<number, number> {
+    return this.#byStatus;
+  }
+
   answered({ status, error }: HttpReply, nowMs: number): void {
     this.#byStatus.set(status, (this.#byStatus.get(status) ?? 0) + 1);
     if (error !== null) this.#lastError = { status, error, atMs: nowMs };

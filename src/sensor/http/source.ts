@@ -147,6 +147,10 @@ export class HttpSource implements Source, Endpoint {
     return [url === null ? "does not listen" : `listens on ${url}`, ...this.#figures.notes(this.#running())];
   }
 
+  answers(): ReadonlyMap<number, number> {
+    return this.#figures.byStatus;
+  }
+
   close(): void {
     this.#address.leave(this);
     for (const waiting of [...this.#queue, ...this.#taken]) waiting.end();
