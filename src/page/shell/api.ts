@@ -58,7 +58,9 @@ export async function open(
   signal?: AbortSignal,
 ): Promise<Response> {
   const answer = await once(method, address, body, signal);
-  if (answer.status !== 401 || (await askForToken()) === null) return orThrow(answer);
+  if (answer.status !== 401) return orThrow(answer);
+  const refusal = await problemFrom(answer);
+  if ((await askForToken(refusal.try)) === null) throw new ApiError(refusal, 401);
   return orThrow(await once(method, address, body, signal));
 }
 
@@ -80,9 +82,12 @@ async function once(
 
 async function orThrow(answer: Response): Promise<Response> {
   if (answer.ok) return answer;
+  throw new ApiError(await problemFrom(answer), answer.status);
+}
+
+async function problemFrom(answer: Response): Promise<WireProblem> {
   const text = await answer.text();
-  const said = problemIn(text) ?? { message: `The agent answered ${answer.status}: ${text.slice(0, 200)}`, try: null };
-  throw new ApiError(said, answer.status);
+  return problemIn(text) ?? { message: `The agent answered ${answer.status}: ${text.slice(0, 200)}`, try: null };
 }
 
 function problemIn(text: string): WireProblem | null {

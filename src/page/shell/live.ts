@@ -3,7 +3,14 @@
  * It comes back by itself, and rests while no one looks.
  */
 import { signal } from "@preact/signals";
-import { type Episode, type LiveEvent, type LivePoints, type LiveState, WATCHED_MOST } from "../../dashboard/wire.ts";
+import {
+  EPISODES_MOST,
+  type Episode,
+  type LiveEvent,
+  type LivePoints,
+  type LiveState,
+  WATCHED_MOST,
+} from "../../dashboard/wire.ts";
 import { addressOf, open, parsed } from "./api.ts";
 import { eventsOf } from "./stream-parts.ts";
 
@@ -16,7 +23,6 @@ const RETRY_MOST_MS = 5_000;
 const SILENCE_MS = 10_000;
 const HIDDEN_REST_MS = 30_000;
 const WATCH_DEBOUNCE_MS = 150;
-export const EPISODES_MOST = 500;
 
 export const connection = signal<Connection>({ is: "connecting", sinceMs: Date.now() });
 /** The last state that the agent sent, kept while the connection is lost. */
@@ -59,10 +65,13 @@ export function watch(keys: readonly string[]): () => void {
   };
 }
 
-/** Merges what came into what is known. */
+/** Merges what came into what is known, the newest first. */
 export function mergedEpisodes(known: readonly Episode[], came: readonly Episode[]): readonly Episode[] {
   const byId = new Map(known.map((one) => [one.id, one]));
-  for (const one of came) byId.set(one.id, one);
+  for (const one of came) {
+    if (one.isGone) byId.delete(one.id);
+    else byId.set(one.id, one);
+  }
   return [...byId.values()].sort((a, b) => b.sinceMs - a.sinceMs).slice(0, EPISODES_MOST);
 }
 

@@ -1,22 +1,27 @@
 /** The page: a head with the node's state, and one view at a time. */
 import { render } from "preact";
-import { Head } from "./head.tsx";
-import { startLive } from "./live.ts";
+import { Foot } from "./foot.tsx";
+import { ConnectionBar, Head } from "./head.tsx";
+import { connection, startLive } from "./live.ts";
+import { startTab } from "./tab.ts";
 import { TokenDialog } from "./token-dialog.tsx";
 import { CurrentView } from "./views.tsx";
 
 function Page() {
   return (
-    <>
+    <div class={connection.value.is === "lost" ? "is-old" : ""}>
       <Head />
       <main id="main" tabIndex={-1}>
         <CurrentView />
       </main>
+      <Foot />
+      <ConnectionBar />
       <TokenDialog />
-    </>
+    </div>
   );
 }
 
 const root = document.getElementById("page");
 if (root !== null) render(<Page />, root);
+startTab();
 startLive();

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { Dialog } from "./parts.tsx";
+import { CopyButton, Dialog } from "./parts.tsx";
 import { answerToken, question } from "./token.ts";
 
 export function TokenDialog() {
@@ -12,11 +12,18 @@ export function TokenDialog() {
   };
   return (
     <Dialog title="The agent asks for its token" onClose={() => answerToken(null)}>
-      <form onSubmit={submit}>
+      <form class="stack" onSubmit={submit}>
         <p>
-          {question.value.wasRefused ? "The agent did not take the token of this page. " : ""}
-          The agent writes an address with the token to its log when it starts: <code>#token=…</code>
+          {question.value.wasRefused ? "The agent did not take the token of this page: it may have a new one. " : ""}
+          {question.value.try === null
+            ? "It is in the agent's data dir."
+            : "On the machine of the agent, this shows it:"}
         </p>
+        {question.value.try === null ? null : (
+          <p>
+            <code>{question.value.try}</code> <CopyButton text={question.value.try} />
+          </p>
+        )}
         <label>
           Token{" "}
           <input type="password" autocomplete="off" value={text} onInput={(event) => type(event.currentTarget.value)} />

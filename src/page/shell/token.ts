@@ -25,18 +25,19 @@ function keep(next: string): void {
   token.value = next;
 }
 
-/** Whether the page shows the question. `wasRefused`: there was a token, and the agent did not take it. */
-export const question = signal<{ readonly wasRefused: boolean } | null>(null);
+/** What the page asks, if it does. `wasRefused`: there was a token, and the agent did not take it. `try` shows the token. */
+export type TokenQuestion = { readonly wasRefused: boolean; readonly try: string | null };
+export const question = signal<TokenQuestion | null>(null);
 
 let waiting: { readonly promise: Promise<string | null>; readonly resolve: (token: string | null) => void } | null =
   null;
 
 /** Asks the person; null: no token was given. All who ask at the same time get one answer. */
-export function askForToken(): Promise<string | null> {
+export function askForToken(hint: string | null): Promise<string | null> {
   if (waiting === null) {
     const { promise, resolve } = Promise.withResolvers<string | null>();
     waiting = { promise, resolve };
-    question.value = { wasRefused: token.value !== null };
+    question.value = { wasRefused: token.value !== null, try: hint };
   }
   return waiting.promise;
 }
