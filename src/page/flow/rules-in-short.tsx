@@ -1,5 +1,5 @@
 /** The rules in force, in short, and files that are refused. */
-import type { WireRules } from "../../dashboard/wire.ts";
+import type { WireRules } from "../../dashboard/rules-wire.ts";
 import { formatNumber } from "../shell/format.ts";
 import { changed, state } from "../shell/live.ts";
 import { Badge, Card, Empty, Loading, ProblemRow } from "../shell/parts.tsx";
