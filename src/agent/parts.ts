@@ -19,6 +19,7 @@ import { VERSION } from "../core/version.ts";
 import type { LastTimesOf } from "../sensor/row/repeated-times.ts";
 import type { CursorOf, OpenSources, StateOf } from "../sensor/source.ts";
 import { Windows } from "../stages/aggregate.ts";
+import type { MeasureUnits } from "../stages/schematize.ts";
 import { readingKey } from "../uplink/object-key.ts";
 import type { BufferInputs } from "./buffer-inputs.ts";
 import { Delivery } from "./delivery/delivery.ts";
@@ -93,6 +94,8 @@ export type Parts = {
   /** Issues windows that are due, as batches; while the store is down only those that memory cannot hold. */
   readonly issueWindows: (nowMs: number, how: IssueHow) => readonly Batch[];
   readonly heap: HeapWatch;
+  /** Of the measures of the user's profile. */
+  readonly units: MeasureUnits;
   /** Called about once a second. */
   readonly report: (nowMs: number) => void;
   readonly batchRows: number;
@@ -126,13 +129,8 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
   const troubles = new Troubles(log, running, settings.dataDir);
   const liveFile = new LiveFile(settings.dataDir, log);
   const sensorLimit = new SensorLimit(buffer.catalogue);
-  const problems = () => [
-    ...troubles.problems(),
-    ...upkeep.problems(),
-    ...liveFile.problems(),
-    ...sensorLimit.problems(),
-    ...reporting.problems(),
-  ];
+  const reporters: readonly Pick<Reporting, "problems">[] = [troubles, upkeep, liveFile, sensorLimit, reporting];
+  const problems = () => reporters.flatMap((part) => part.problems());
   const liveReport = reporter(
     { settings, store: inputs.store, startedAtMs: lasting.startedAtMs, log },
     { buffer, outbox, delivery, pipeline, rules, rates, heartbeat: () => reporting.heartbeat(), problems },
@@ -152,6 +150,7 @@ export function makeParts(inputs: AgentInputs, buffer: SqliteBuffer, lasting: La
     upkeep,
     troubles,
     heap,
+    units: inputs.units ?? new Map(),
     log,
     now,
     running,

@@ -1,7 +1,7 @@
 /** Reads readings back from the database, as the blocks that they were committed from. */
 import type { Database } from "bun:sqlite";
 import { text } from "../core/outside/scalar-shapes.ts";
-import { isObject, list, mustBe, refuse, type Shape } from "../core/outside/shape.ts";
+import { list, type Shape } from "../core/outside/shape.ts";
 import { storedJson } from "../core/outside/stored-json.ts";
 import {
   type ClockQuality,
@@ -10,13 +10,13 @@ import {
   type Malformed,
   type MalformedReason,
   ReadingBlock,
-  SEVERITIES,
 } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, LIMITS, type SensorCatalogue } from "../core/sensor.ts";
 import { intersect, mergeRanges, type SeqRange, sizeOf } from "../core/seq-range.ts";
 import { ANOMALOUS, type CommitFacts, MALFORMED, type StoredBlock, VALID } from "./buffer.ts";
 import { CorruptRowError, isCorruption } from "./corruption.ts";
 import { META_FORGOTTEN } from "./forget-sensors.ts";
+import { FINDINGS } from "./ledger/findings.ts";
 
 export type GroupRow = {
   first_seq: number;
@@ -36,28 +36,6 @@ export const GROUPS_OF_RANGE = `SELECT * FROM commit_group WHERE first_seq BETWE
 
 const anyText = text(/^/, "a text");
 const MEASURES = list(anyText, { least: 0, most: LIMITS.measures });
-/** A shape of its own, without a path for each field: a backlog with anomalies is read back by millions of rows. */
-const FINDINGS: Shape<readonly Finding[]> = {
-  expects: "a list of findings",
-  schema: { type: "array", minItems: 1 },
-  read: (value, path, problems) => {
-    if (Array.isArray(value) && value.length > 0 && value.every(isFinding)) return value;
-    return refuse(problems, path, mustBe("a list of findings", value));
-  },
-};
-
-function isFinding(value: unknown): value is Finding {
-  if (!isObject(value)) return false;
-  const { rule, severity, reason, observed, limit } = value;
-  return (
-    typeof rule === "string" &&
-    typeof reason === "string" &&
-    SEVERITIES.some((known) => known === severity) &&
-    (observed === null || typeof observed === "number" || typeof observed === "string") &&
-    (limit === null || typeof limit === "string")
-  );
-}
-
 /** The range of `Date`, ms. */
 const MAX_TIME = 8.64e15;
 

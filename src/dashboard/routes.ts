@@ -2,6 +2,7 @@
 import type { Route } from "../http/route.ts";
 import { editorParts } from "./editor/parts.ts";
 import { ruleRoutes } from "./editor/routes.ts";
+import { liveRoutes } from "./live/live-routes.ts";
 import type { DashboardNode } from "./node.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { snapshotRoutes } from "./snapshot/routes.ts";
@@ -9,6 +10,7 @@ import { snapshotRoutes } from "./snapshot/routes.ts";
 export async function dashboardRoutes(node: DashboardNode): Promise<readonly Route[]> {
   return [
     ...(await pageRoutes(node)),
+    ...liveRoutes(node),
     ...ruleRoutes(editorParts(node)),
     ...snapshotRoutes({ dataDir: node.dataDir, nowMs: node.now }),
   ];

@@ -53,8 +53,8 @@ export type SeriesPart = {
   /** Null: a gap, where the line is broken. */
   readonly values: readonly (number | null)[];
   readonly anomalies: readonly SeriesAnomaly[];
-  /** More anomalies than are listed: the newest are. */
-  readonly anomaliesLeftOut?: number;
+  /** There are more than are listed: the newest are. */
+  readonly anomaliesLeftOut?: true;
   /** Of live points: some before these were left out, because the client was slow or there were too many. `/api/series` has them. */
   readonly isBroken?: true;
 };
@@ -88,7 +88,7 @@ export type WireSensor = {
 export const PIXELS_MOST = 4_000;
 export type SeriesAnswer = {
   readonly series: Readonly<Record<string, SeriesPart>>;
-  /** What these parts cover. */
+  /** What these parts cover: from the first of these moments on, and before the second. */
   readonly fromMs: number;
   readonly toMs: number;
   /**

@@ -2,6 +2,7 @@
 
 import type { Shape } from "../core/outside/shape.ts";
 import type { Finding, ReadingBlock } from "../core/reading.ts";
+import type { Identity } from "../core/sensor.ts";
 import type { Columns } from "./columns.ts";
 import type { Doubt } from "./rule-set.ts";
 import type { Memory } from "./state.ts";
@@ -11,6 +12,10 @@ export interface Condition {
   readonly measures: readonly string[];
   /** The ranges that its one measure may be in, one for each group of sensors; only a range has them. */
   readonly limits?: readonly { readonly min: number; readonly max: number }[];
+  /** The range of values that this sensor may have; only a range has it. */
+  readonly limitsFor?: (identity: Identity) => { readonly min: number; readonly max: number };
+  /** How far back it looks, where it remembers. */
+  readonly window?: RememberedWindow;
   /** A warning of `rules check`: it is legal, but probably a mistake. */
   readonly doubt?: string;
   /** Why it cannot work as it is written, although it is legal. */
@@ -19,6 +24,9 @@ export interface Condition {
   readonly judgesAbsent?: boolean;
   compile(columns: Columns): ConditionJudge;
 }
+
+/** In time, in readings, or both; null: that does not limit it. */
+export type RememberedWindow = { readonly ms: number | null; readonly readings: number | null };
 
 /** A finding without the fields that are the same in every finding of a rule. */
 export type Broken = Omit<Finding, "rule" | "severity">;

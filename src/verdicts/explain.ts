@@ -60,32 +60,51 @@ export type Explanation = {
 
 /** Throws UsageError where there is no buffer, AgentError where the reading is not in it. */
 export function explain(asked: ReadingAsked, dataDir: string): Explanation {
-  const ledger = BufferLedger.open(dataDir);
-  try {
-    const own = ledger.ownerOf(asked.seq);
-    const owner = { ...own, epoch: replannedEpoch(asked, ledger) ?? own.epoch };
-    if (asked.epoch !== null && asked.epoch !== owner.epoch) throw ofAnotherEpoch(asked, ledger, dataDir);
-    const readings = new LedgerReadings(ledger);
-    const stored = readings.at(asked.seq);
-    if (stored === null) throw notHeld(asked.seq, ledger, dataDir);
-    const { epoch, nodeId } = owner;
-    const at = { stored, row: 0, catalogue: readings.catalogue, epoch, nodeId };
-    const shown = readingJson(at);
-    const judgedBy = judgedByOf(at, shown, ledger);
-    const { known, since, rules, applied } = judgedBy;
-    return {
-      at,
-      shown,
-      judgedBy,
-      json: {
-        ...shown,
-        rule_set: { known, since, rules },
-        applied: applied?.map(({ rule, broken, absent }) => ({ rule, broken, absent })) ?? null,
-      },
-    };
-  } finally {
-    ledger.close();
+  return new Explainer(dataDir).explain(asked);
+}
+
+/** Each question has a snapshot of its own; the sensors, which may be many, are read again only where there are new ones. */
+export class Explainer {
+  readonly #dataDir: string;
+  #readings: LedgerReadings | null = null;
+
+  constructor(dataDir: string) {
+    this.#dataDir = dataDir;
   }
+
+  /** Throws as `explain` does. */
+  explain(asked: ReadingAsked): Explanation {
+    const ledger = BufferLedger.open(this.#dataDir);
+    try {
+      this.#readings = new LedgerReadings(ledger, this.#readings);
+      return explainIn(asked, this.#dataDir, ledger, this.#readings);
+    } finally {
+      ledger.close();
+    }
+  }
+}
+
+function explainIn(asked: ReadingAsked, dataDir: string, ledger: BufferLedger, readings: LedgerReadings): Explanation {
+  const own = ledger.ownerOf(asked.seq);
+  const owner = { ...own, epoch: replannedEpoch(asked, ledger) ?? own.epoch };
+  if (asked.epoch !== null && asked.epoch !== owner.epoch) throw ofAnotherEpoch(asked, ledger, dataDir);
+  const stored = readings.at(asked.seq);
+  if (stored === null) throw notHeld(asked.seq, ledger, dataDir);
+  const { epoch, nodeId } = owner;
+  const at = { stored, row: 0, catalogue: readings.catalogue, epoch, nodeId };
+  const shown = readingJson(at);
+  const judgedBy = judgedByOf(at, shown, ledger);
+  const { known, since, rules, applied } = judgedBy;
+  return {
+    at,
+    shown,
+    judgedBy,
+    json: {
+      ...shown,
+      rule_set: { known, since, rules },
+      applied: applied?.map(({ rule, broken, absent }) => ({ rule, broken, absent })) ?? null,
+    },
+  };
 }
 
 /** The epoch that was asked for, where the reading went out under it because another object had its key; else null. */

@@ -1,23 +1,44 @@
 /** What the page asks of sensors, readings and episodes: paths, and who answers them. */
 import type { HttpReply, HttpRequest, Route } from "../../http/route.ts";
-import { problemReply } from "../json-reply.ts";
-import type { WatchedAgent } from "../watched-agent.ts";
+import { jsonReply, problemReply } from "../json-reply.ts";
+import type { DashboardNode } from "../node.ts";
+import { RuleLimits } from "../series/rule-limits.ts";
+import { SeriesReplies } from "../series/series-reply.ts";
+import { seriesNames } from "../series/watched-series.ts";
+import { WhyReplies } from "../series/why-reply.ts";
+import { Turns } from "../series/work-budget.ts";
+import { SensorList } from "./sensor-list.ts";
 
-export function liveRoutes(_agent: WatchedAgent): readonly Route[] {
+export function liveRoutes(node: DashboardNode): readonly Route[] {
+  // All that reads the buffer for the page shares one budget.
+  const turns = new Turns(() => performance.now());
+  const sensors = new SensorList(node, turns);
+  const series = new SeriesReplies(node, turns);
+  const limits = new RuleLimits();
+  const why = new WhyReplies(node.dataDir);
   return [
     reading("/api/live", notYet),
-    reading("/api/sensors", notYet),
-    reading("/api/series", notYet),
-    reading("/api/limits", notYet),
+    reading("/api/sensors", (request) => sensors.answer(request)),
+    reading("/api/series", (request) => series.answer(request)),
+    reading("/api/limits", (request) => limitsReply(node, limits, request)),
     reading("/api/episodes", notYet),
-    reading("/api/why", notYet),
+    reading("/api/why", (request) => why.answer(request)),
   ];
 }
 
-function reading(path: string, answer: (request: HttpRequest) => HttpReply | Promise<HttpReply>): Route {
+function reading(path: string, answer: Route["answer"]): Route {
   return { method: "GET", path, access: "read", maxBodyBytes: 0, answer };
 }
 
 function notYet(): HttpReply {
   return problemReply(503, "This part of the page does not answer yet");
+}
+
+function limitsReply(node: DashboardNode, limits: RuleLimits, { query }: HttpRequest): HttpReply {
+  const names = seriesNames(query.getAll("series"));
+  if (typeof names === "string") return problemReply(400, names);
+  const opened = node.opened();
+  if (opened === null) return problemReply(503, "The agent has no buffer yet: it is starting", "agent status");
+  const { rules, buffer } = opened.parts;
+  return jsonReply(limits.of(rules.set, buffer.catalogue)(names));
 }

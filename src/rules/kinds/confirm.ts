@@ -37,7 +37,8 @@ export const CONFIRM: Shape<Confirm> = named(
 const BITS = CLOCK_WIDTH;
 
 export function confirmed(condition: Condition, confirm: Confirm): Condition {
-  return { ...condition, compile: (columns) => compile(condition, confirm, columns) };
+  const window = { ms: condition.window?.ms ?? null, readings: Math.max(confirm.of, condition.window?.readings ?? 0) };
+  return { ...condition, window, compile: (columns) => compile(condition, confirm, columns) };
 }
 
 function compile(condition: Condition, { at_least: atLeast, of }: Confirm, columns: Columns): ConditionJudge {

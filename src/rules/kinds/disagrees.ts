@@ -185,6 +185,7 @@ const ALONE = 'no two sensors have the same "sensor_id": each is alone in its gr
 export const DISAGREES: ConditionKind = made(shape, (disagrees, { path }) => {
   const condition: Condition = {
     measures: [disagrees.measure],
+    window: { ms: disagrees.within, readings: null },
     idle: disagrees.group_by === "sensor_id" ? [{ path: join(path, "group_by"), message: ALONE }] : [],
     compile: (columns) => compile(disagrees, columns),
   };

@@ -187,6 +187,7 @@ function drifted(drift: Drift, limit: string, memory: Float64Array, { side, valu
 
 export const DRIFT = remembering({
   shape,
+  window: ({ baseline }) => ({ ms: null, readings: baseline }),
   doubt: ({ deviation, min_deviation: least }) =>
     deviation === null && least === null
       ? 'without "min_deviation" a sensor that mostly repeats itself is judged by the smallest change that it has shown'

@@ -94,5 +94,6 @@ function wasSilent(values: Float64Array, at: number, from: number, to: number): 
 
 export const GAP: ConditionKind = made(shape, (gap) => ({
   measures: [],
+  window: { ms: gap.longer_than, readings: null },
   compile: (columns) => compile(gap.longer_than, columns),
 }));

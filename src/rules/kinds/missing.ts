@@ -103,5 +103,6 @@ function habitBroken(
 export const MISSING: ConditionKind = made(shape, (missing) => ({
   measures: missing.measures,
   judgesAbsent: true,
+  window: { ms: null, readings: missing.after },
   compile: (columns) => compile(missing, columns),
 }));

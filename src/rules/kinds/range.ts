@@ -6,6 +6,7 @@
 import { about, made, named } from "../../core/outside/composed-shapes.ts";
 import { type Complain, list, object, optional, type Partly, type ValueOf } from "../../core/outside/shape.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
+import type { Identity } from "../../core/sensor.ts";
 import type { Columns, MeasureRef } from "../columns.ts";
 import type { Broken, BrokenRow, ConditionJudge, ConditionKind } from "../condition.ts";
 import { APPLIES_TO } from "../selector.ts";
@@ -92,6 +93,10 @@ function outside(measure: string, value: number, limits: Limits): Broken {
   return { reason: `${measure} ${value} is ${side}`, observed: value, limit: limitText(limits), window: null };
 }
 
+function limitsFor(range: Range, identity: Identity): Limits {
+  return range.overrides.find(({ applies_to: some }) => some.matches(identity)) ?? range;
+}
+
 /** Limits by sensor handle: the override of a sensor is looked up once, when it is first seen. */
 class SensorLimits {
   readonly #range: Range;
@@ -107,7 +112,7 @@ class SensorLimits {
     const { sensors } = this.#columns.catalogue;
     for (let handle = this.#seen.length; handle < sensors.length; handle++) {
       const { identity } = sensors[handle]!;
-      this.#seen.push(this.#range.overrides.find(({ applies_to: some }) => some.matches(identity)) ?? this.#range);
+      this.#seen.push(limitsFor(this.#range, identity));
     }
     return this.#seen;
   }
@@ -191,6 +196,7 @@ function limitText({ min, max }: Limits): string {
 export const RANGE: ConditionKind = made(shape, (range) => ({
   measures: [range.measure],
   limits: [range, ...range.overrides],
+  limitsFor: (identity) => limitsFor(range, identity),
   idle: range.overrides.flatMap(({ applies_to: some }) => some.doubts),
   compile: (columns) => compile(range, columns),
 }));

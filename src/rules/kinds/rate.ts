@@ -128,6 +128,7 @@ function tooFast(rate: Rate, limit: string, { since, before, now, value, speed }
 
 export const RATE = remembering({
   shape,
+  window: ({ over }) => (over > 0 ? { ms: over, readings: null } : { ms: null, readings: 2 }),
   fresh: (rate) => [0, 0, ...new Array<number>(mostPoints(rate) * 2).fill(0)],
   judge,
 });

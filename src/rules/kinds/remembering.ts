@@ -7,7 +7,7 @@ import { made } from "../../core/outside/composed-shapes.ts";
 import type { Shape } from "../../core/outside/shape.ts";
 import type { ReadingBlock } from "../../core/reading.ts";
 import type { Columns } from "../columns.ts";
-import type { BrokenRow, Condition, ConditionJudge, ConditionKind } from "../condition.ts";
+import type { BrokenRow, Condition, ConditionJudge, ConditionKind, RememberedWindow } from "../condition.ts";
 import { JointMemory, RuleState } from "../state.ts";
 import { Asides } from "./asides.ts";
 import { CLOCK } from "./event-time.ts";
@@ -30,6 +30,7 @@ type RememberingKind<T extends OfMeasure> = {
   readonly shape: Shape<T>;
   /** A warning of `rules check`: it is legal, but probably a mistake. */
   readonly doubt?: (rule: T) => string | undefined;
+  readonly window: (rule: T) => RememberedWindow;
   /** The doubles of a subject that was never seen, behind the clock. */
   readonly fresh: (rule: T) => readonly number[];
   /** How many of these a backlog, or a clock that was set back, resets (asides.ts); absent: all. */
@@ -40,7 +41,11 @@ type RememberingKind<T extends OfMeasure> = {
 export function remembering<T extends OfMeasure>(kind: RememberingKind<T>): ConditionKind {
   return made(kind.shape, (rule) => {
     const doubt = kind.doubt?.(rule);
-    const condition: Condition = { measures: [rule.measure], compile: (columns) => compile(kind, rule, columns) };
+    const condition: Condition = {
+      measures: [rule.measure],
+      window: kind.window(rule),
+      compile: (columns) => compile(kind, rule, columns),
+    };
     return doubt === undefined ? condition : { ...condition, doubt };
   });
 }

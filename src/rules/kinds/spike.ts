@@ -144,6 +144,7 @@ function limitText({ threshold, min_deviation: minDeviation }: Spike): string {
 
 export const SPIKE = remembering({
   shape,
+  window: ({ window }) => ({ ms: null, readings: window }),
   doubt: ({ min_deviation: least }) =>
     least > 0
       ? undefined

@@ -145,6 +145,7 @@ function limitText({ for: forMs, readings, times_usual: timesUsual, tolerance }:
 
 export const STUCK = remembering({
   shape,
+  window: ({ for: ms, readings }) => ({ ms: ms > 0 ? ms : null, readings: readings > 0 ? readings : null }),
   fresh: () => FRESH,
   // The run, not how long runs usually are.
   reset: USUAL - CLOCK_WIDTH,

@@ -1,0 +1,101 @@
+/** `GET /api/sensors`: the sensors of the buffer, each once, with what is known of it. */
+import type { OpenAgent } from "../../agent/open-agent.ts";
+import { IDENTITY_COLUMNS, type IdentityColumn, NO_SENSOR, type Sensor } from "../../core/sensor.ts";
+import type { HttpReply, HttpRequest } from "../../http/route.ts";
+import { jsonReply, problemReply } from "../json-reply.ts";
+import type { DashboardNode } from "../node.ts";
+import type { Turns } from "../series/work-budget.ts";
+import type { WireSensor, WireSensors } from "../wire.ts";
+import { LastSeen } from "./last-seen.ts";
+
+export const SENSORS_MOST = 10_000;
+/** A list is made at most this often, for all who ask. */
+const FRESH_MS = 2_000;
+/** What looking for last times may cost before the list is sent as it is. */
+const LOOK_MS = 200;
+
+export class SensorList {
+  readonly #node: DashboardNode;
+  readonly #turns: Turns;
+  #lastSeen: LastSeen | null = null;
+  #made: { readonly reply: Promise<HttpReply>; untilMs: number } | null = null;
+
+  constructor(node: DashboardNode, turns: Turns) {
+    this.#node = node;
+    this.#turns = turns;
+  }
+
+  answer({ gone }: HttpRequest): HttpReply | Promise<HttpReply> {
+    const opened = this.#node.opened();
+    if (opened === null) return problemReply(503, "The agent has no buffer yet: it is starting", "agent status");
+    const { running } = this.#turns;
+    if (this.#made !== null && running() < this.#made.untilMs) return this.#made.reply;
+    const made = { reply: this.#reply(opened, gone), untilMs: Number.POSITIVE_INFINITY };
+    this.#made = made;
+    const done = () => {
+      made.untilMs = running() + FRESH_MS;
+    };
+    made.reply.then(done, done);
+    return made.reply;
+  }
+
+  /** While no one looks, nothing is kept. */
+  forget(): void {
+    this.#lastSeen = null;
+    this.#made = null;
+  }
+
+  async #reply(opened: OpenAgent, gone: AbortSignal): Promise<HttpReply> {
+    const { buffer } = opened.parts;
+    if (this.#lastSeen?.buffer !== buffer) this.#lastSeen = new LastSeen(buffer);
+    const lastSeen = this.#lastSeen;
+    const { running } = this.#turns;
+    let workMs = 0;
+    const looks = lastSeen.look();
+    for (let isDone: boolean | undefined = false; !isDone && workMs < LOOK_MS && !gone.aborted; ) {
+      const sinceMs = running();
+      // Behind a wait the buffer may be closed.
+      if (opened.parts.buffer !== buffer) break;
+      isDone = looks.next().done;
+      workMs += running() - sinceMs;
+      await this.#turns.pause(running() - sinceMs, gone);
+    }
+    return jsonReply(sensorsOf(opened, lastSeen.times, this.#node.now()));
+  }
+}
+
+const COLUMN = Object.fromEntries(IDENTITY_COLUMNS.map((name, i) => [name, i])) as Record<IdentityColumn, number>;
+
+function textIn({ identity }: Sensor, column: IdentityColumn): string | null {
+  const value = identity[COLUMN[column]] ?? null;
+  return value === null ? null : String(value);
+}
+
+/** `times`: by handle. A sensor that had several identities has the newest. */
+export function sensorsOf(
+  { parts }: Pick<OpenAgent, "parts">,
+  times: ReadonlyMap<number, number>,
+  nowMs: number,
+): WireSensors {
+  const { buffer, rules, units } = parts;
+  const silent = new Set(rules.set.silentSensors(nowMs).map(({ sensor }) => sensor));
+  const sensors = new Map<string, WireSensor>();
+  for (const sensor of buffer.catalogue.interned) {
+    if (sensor.handle === NO_SENSOR) continue;
+    const sensorId = textIn(sensor, "sensor_id") ?? "";
+    const before = sensors.get(sensorId);
+    const names = new Set([...sensor.measures, ...(before?.measures ?? []).map(({ name }) => name)]);
+    const atMs = times.get(sensor.handle) ?? null;
+    const beforeMs = before?.lastAtMs ?? null;
+    sensors.set(sensorId, {
+      sensorId,
+      sensorType: textIn(sensor, "sensor_type"),
+      location: textIn(sensor, "location"),
+      measures: [...names].map((name) => ({ name, unit: units.get(name) ?? null })),
+      lastAtMs: atMs === null || beforeMs === null ? (atMs ?? beforeMs) : Math.max(atMs, beforeMs),
+      isSilent: silent.has(sensorId),
+    });
+  }
+  const newestFirst = [...sensors.values()].sort((a, b) => (b.lastAtMs ?? -1e16) - (a.lastAtMs ?? -1e16));
+  return { sensors: newestFirst.slice(0, SENSORS_MOST), isCut: newestFirst.length > SENSORS_MOST };
+}
