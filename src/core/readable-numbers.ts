@@ -24,6 +24,18 @@ export function roughBytes(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
+/** How many a second or a minute, for reading: `1,234`, `56`, `7.8`, `0.05`, `0`. */
+export function roughRate(rate: number): string {
+  if (rate === 0 || rate >= 10) return grouped(Math.round(rate));
+  return rate >= 1 ? rate.toFixed(1) : rate.toPrecision(1).replace(/^0\.0{3,}.*|.*e-.*/, "< 0.001");
+}
+
+/** How long something takes, for reading: `850 ms`, `1.2 s`, then as {@link roughAge}. */
+export function roughDelay(ms: number): string {
+  if (ms < 1_000) return `${Math.round(Math.max(0, ms))} ms`;
+  return ms < 10_000 ? `${(ms / 1_000).toFixed(1)} s` : roughAge(ms);
+}
+
 /** How long ago, for reading: `12 s`, `3 min`, `5 h`, `2 d`. */
 export function roughAge(ms: number): string {
   const seconds = Math.max(0, ms) / 1_000;

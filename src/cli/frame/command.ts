@@ -1,6 +1,7 @@
 /** A command: a function of (flags, context) that returns the exit code. Only `main.ts` ends the process. */
 import type { SettingSources, Settings } from "../../core/settings/settings.ts";
 import { type Args, type Flags, parseFlags, type SettingFlags } from "./flags.ts";
+import type { ScreenPort } from "./terminal.ts";
 
 /** 0: done. 1: the work failed. 2: the call was wrong, or a command that looks could not look. */
 export type ExitCode = 0 | 1 | 2;
@@ -21,6 +22,8 @@ export type Context = {
   readonly say: (line: string) => void;
   /** The width of stdout where it is a terminal; undefined: it is a pipe or a file, where no table is folded. */
   readonly columns?: number | undefined;
+  /** Where stdout is a terminal: all of it, to draw on. */
+  readonly screen?: ScreenPort | undefined;
   /** stderr is a terminal: colours and progress lines are welcome. */
   readonly terminal: boolean;
   /** Aborted by the first SIGTERM or SIGINT. The second ends the process in main.ts. */

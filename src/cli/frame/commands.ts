@@ -27,6 +27,7 @@ export const COMMANDS: Commands = {
   demo: () => import("../demo.ts"),
   simulate: () => import("../simulate.ts"),
   status: () => import("../status.ts"),
+  top: () => import("../top/top.ts"),
   tail: () => import("../tail/tail.ts"),
   why: () => import("../why.ts"),
   rules: () => import("../rules/rules.ts"),

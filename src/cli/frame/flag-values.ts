@@ -16,6 +16,18 @@ export function durationFlag(name: string, text: string, command: string): numbe
   );
 }
 
+const INTERVAL_LEAST_MS = 100;
+const INTERVAL_MOST_MS = 3_600_000;
+
+/** `--interval 1s`: how often a command looks at a node that a person watches, in ms. */
+export function intervalFlag(name: string, text: string, command: string): number {
+  const ms = durationFlag(name, text, command);
+  if (ms >= INTERVAL_LEAST_MS && ms <= INTERVAL_MOST_MS) return ms;
+  throw new UsageError(`Cannot use --${name} "${text}": expected a time from 100ms to 1h`, {
+    tryHint: `${command} --${name} 1s`,
+  });
+}
+
 type WholeNumber = {
   readonly least: number;
   readonly most: number;

@@ -14,6 +14,7 @@ import {
 } from "../../core/settings/dotenv.ts";
 import type { Dotenv } from "./command.ts";
 import { type Commands, lastLine, runCommandLine, tellError, type World } from "./commands.ts";
+import { giveScreenBack, screenOf } from "./terminal.ts";
 import { LEAST_COLUMNS, USUAL_COLUMNS } from "./wrap.ts";
 
 /** Runs the command line and ends the process with its exit code, when stdout and stderr have taken all output. */
@@ -36,6 +37,7 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
     cwd,
     write: writerOf(process.stdout, stop),
     columns: columnsOf(process.stdout),
+    screen: screenOf(env),
     say,
     terminal: process.stderr.isTTY === true,
     stop: stop.signal,
@@ -43,6 +45,7 @@ export async function start(argv: readonly string[], commands?: Commands): Promi
     onHangUp: hangUps(stop, cwd),
   };
   const failed = (error: unknown): never => {
+    giveScreenBack();
     tellError(error, world);
     process.exit(1);
   };
@@ -82,6 +85,7 @@ const MEANINGLESS = ["SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "S
 function stopOnSignals(stop: AbortController, say: (line: string) => void): <T>(work: () => T) => T {
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) {
+      giveScreenBack();
       say(`Stopped at once by a second ${signal}. Everything committed is kept.`);
       process.exit(1);
     }

@@ -6,6 +6,7 @@ import { READING_STAGES } from "../../core/stage.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import { wholeNumberFlag } from "../frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
+import { nap } from "../frame/nap.ts";
 
 const DEFAULT_LINES = 10;
 const MOST_LINES = 10_000;
@@ -83,18 +84,4 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
     wait: () => nap(EVERY_MS, context.stop),
   });
   return 0;
-}
-
-/** Ends early after a stop. */
-async function nap(ms: number, stop: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    if (stop.aborted) done();
-    else stop.addEventListener("abort", done);
-  });
 }
