@@ -1,14 +1,18 @@
 /** `agent demo` as a user runs it: the compiled binary in an empty folder. Plain `bun test` skips it aloud without dist/agent. */
 import { afterAll, expect } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AgentProcess, ENOUGH_MS, killAllAgents } from "../testing/agent-process.ts";
 import { testWith } from "../testing/needs.ts";
 
 const BINARY = join(import.meta.dir, "../../dist/agent");
 const binaryTest = testWith("binary");
 const folder = mkdtempSync(join(tmpdir(), "agent-demo-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  killAllAgents();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 type Stages = Record<string, { rows: number; objects: number }>;
 
@@ -52,3 +56,54 @@ binaryTest("for a person it ends with the result in a sentence, and it empties o
   expect(refused.stderr).toContain("Try: agent demo --dir");
   expect(existsSync(join(folder, "mine", "thesis.txt"))).toBe(true);
 });
+
+const pageOf = (heard: string) => /^Page: (http:\/\/127\.0\.0\.1:\d+\/)#token=(\S+)$/m.exec(heard);
+
+binaryTest(
+  "its page is on, and its address, with the token, is the first line; two demos have a port each",
+  async () => {
+    const start = (dir: string) =>
+      new AgentProcess({ args: ["demo", "--for", "1h", "--dir", dir], cwd: folder, env: {} });
+    const demos = [start("one"), start("two")];
+    const urls: string[] = [];
+    for (const one of demos) {
+      expect(await one.says("readings a second")).toBe(true);
+      expect(one.heard).toMatch(/^Page: http/);
+      const [, url = "", token = ""] = pageOf(one.heard) ?? [];
+      urls.push(url);
+      const page = await fetch(url, { headers: { accept: "text/html" } });
+      expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+      const dir = one === demos[0] ? "one" : "two";
+      expect(readFileSync(join(folder, dir, "data/dashboard.token"), "utf8").trim()).toBe(token);
+    }
+    expect(new Set(urls).size).toBe(2);
+    for (const one of demos) one.kill("SIGINT");
+    expect(await Promise.all(demos.map(async (one) => (await one.ended).code))).toEqual([0, 0]);
+    const off = demo("--for", "1s", "--dashboard", "off");
+    expect([off.code, pageOf(off.stderr)]).toEqual([0, null]);
+  },
+  ENOUGH_MS * 4,
+);
+
+binaryTest(
+  "with --keep it takes readings and serves its page after the summary, until Ctrl-C",
+  async () => {
+    const kept = new AgentProcess({ args: ["demo", "--for", "1s", "--keep", "--dir", "kept"], cwd: folder, env: {} });
+    expect(await kept.says("The sensors continue until Ctrl-C")).toBe(true);
+    const [, url = ""] = pageOf(kept.heard) ?? [];
+    const accepted = async () => JSON.parse(await (await fetch(`${url}healthz`)).text()).buffer.accepted as number;
+    const before = await accepted();
+    for (const giveUp = performance.now() + ENOUGH_MS; (await accepted()) <= before; await Bun.sleep(50))
+      if (performance.now() > giveUp) throw new Error("it takes no more readings");
+    expect(kept.end).toBe(null);
+    kept.kill("SIGINT");
+    expect((await kept.ended).code).toBe(0);
+    expect(kept.heard).toMatch(/Stopped: [\d,]+ readings accepted, all of them delivered/);
+    const verified = Bun.spawnSync(
+      [BINARY, "verify", "--deep", "--data-dir", "kept/data", "--store", "dir:kept/lake"],
+      { cwd: folder, env: {} },
+    );
+    expect(verified.exitCode).toBe(0);
+  },
+  ENOUGH_MS * 4,
+);

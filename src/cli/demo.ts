@@ -8,7 +8,8 @@ import { boolean } from "../core/outside/scalar-shapes.ts";
 import { list, record } from "../core/outside/shape.ts";
 import { anyNumber, anything, atLeast, storedJson } from "../core/outside/stored-json.ts";
 import { grouped } from "../core/readable-numbers.ts";
-import type { Settings } from "../core/settings/settings.ts";
+import type { HostPort } from "../core/settings/address.ts";
+import { type Settings, secretsOf } from "../core/settings/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { formatDuration } from "../core/time/duration.ts";
 import { RunReporting } from "../status/reporting.ts";
@@ -30,6 +31,10 @@ const ARGS = {
     default: "agent-demo",
   },
   ...settingFlags("dashboard"),
+  keep: {
+    type: "boolean",
+    description: "After the summary, continue to take readings and to serve the page until Ctrl-C.",
+  },
   json: { type: "boolean", description: "One JSON value: accepted, losses, stages, anomalies_by_rule, verify." },
 } as const satisfies Args;
 
@@ -37,7 +42,7 @@ export const command = defineCommand({
   name: "demo",
   summary: "Show everything on this machine: simulated sensors, all five stages, a summary that is checked.",
   args: ARGS,
-  examples: ["agent demo", "agent demo --for 5s --json"],
+  examples: ["agent demo", "agent demo --keep", "agent demo --for 5s --json --dashboard off"],
   run,
 });
 
@@ -56,6 +61,7 @@ const SOURCES = [
   "simulator:?sensors=10&rate=10&anomaly=0.25&seed=12",
   "simulator:?profile=wind-turbine&sensors=4&rate=10&anomaly=0.15&seed=13",
 ];
+const PAGE_AT: HostPort = { host: "127.0.0.1", port: 8844 };
 const MARK = ".made-by-agent-demo";
 
 async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
@@ -64,50 +70,104 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   emptyFolder(resolve(context.cwd, dir), dir);
   const settings = demoSettings(context.settings, dir, resolve(context.cwd, dir));
   const started = performance.now();
-  const opened = await takeReadings(settings, forMs, context);
+  const demo = await begin(settings, forMs, context);
+  const isKept = (await hasPassed(forMs, context.stop)) && flags.keep;
+  if (!isKept) await end(demo);
+  const { opened } = demo;
   const accepted = opened.parts.buffer.lastSeq;
   const byRule = anomaliesByRule(opened);
   const losses =
     opened.parts.buffer.db.query<{ n: number }, []>("SELECT ifnull(sum(count), 0) AS n FROM loss").get()?.n ?? 0;
-  await opened.close();
+  if (!isKept) await opened.close();
   const audit = await audited(settings, context);
   const seconds = Math.round((performance.now() - started) / 100) / 10;
-  const summary = {
+  const summary: Summary = {
     accepted,
     losses,
     stages: audit.stages,
     anomalies_by_rule: byRule,
-    verify: { ok: audit.ok },
+    // Of an agent that has ended nothing may be on its way either.
+    verify: { ok: audit.ok && (isKept || audit.pending === 0) },
     seconds,
   };
-  await context.write(flags.json ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary, dir, settings));
-  return audit.ok ? 0 : 1;
+  const text = summaryText({ summary, dir, settings, pending: audit.pending });
+  await context.write(flags.json ? `${JSON.stringify(summary, null, 2)}\n` : text);
+  if (isKept) await keep(demo, context);
+  return summary.verify.ok ? 0 : 1;
 }
 
-async function takeReadings(settings: Settings, forMs: number, context: Context): Promise<OpenAgent> {
+type Demo = {
+  readonly opened: OpenAgent;
+  readonly reporting: RunReporting;
+  readonly running: Promise<unknown>;
+  readonly progress: ReturnType<typeof watchProgress> | null;
+};
+
+async function begin(settings: Settings, forMs: number, context: Context): Promise<Demo> {
   const { say, terminal, stop } = context;
-  say(`24 sensors take 240 readings a second for ${formatDuration(forMs)}: buffer, rules, five stages`);
   // Only warnings and errors: the demo prints its own text.
-  const log = makeLog({ least: "warn", secrets: [], now: Date.now, write: (entry) => say(textLine(entry)) });
+  const log = makeLog({
+    least: "warn",
+    secrets: secretsOf(settings),
+    now: Date.now,
+    write: (entry) => say(textLine(entry)),
+  });
   const reporting = new RunReporting(settings, context.cwd, log, pageOf({ settings, cwd: context.cwd, log }));
   await reporting.listen();
   const opened = await startAgent({ ...context, settings }, { log, once: false, reporting });
   reporting.begin(opened);
-  const timer = setTimeout(() => opened.stopTaking(), forMs);
+  const page = pageAddress(reporting);
+  if (page !== null) say(`Page: ${page}`);
+  say(`24 sensors take 240 readings a second for ${formatDuration(forMs)}: buffer, rules, five stages`);
   // A signal ends intake early; the readings that were taken are still delivered and checked.
   stop.addEventListener("abort", () => opened.stopTaking());
-  const progress = terminal ? watchProgress(opened) : null;
-  await opened.run();
+  if (stop.aborted) opened.stopTaking();
+  const running = opened.run();
+  return { opened, reporting, running, progress: terminal ? watchProgress(opened) : null };
+}
+
+/** With the token behind it: who runs the demo may edit its rules. */
+function pageAddress({ page }: RunReporting): string | null {
+  if (page === null) return null;
+  return page.token === null ? page.url : `${page.url}#token=${page.token}`;
+}
+
+/** Delivers everything that was taken, and serves no more. */
+async function end({ opened, reporting, running, progress }: Demo): Promise<void> {
+  opened.stopTaking();
+  await running;
   await reporting.end(opened, true);
-  clearTimeout(timer);
   progress?.end();
-  return opened;
+}
+
+/** False: it was stopped before. */
+function hasPassed(ms: number, stop: AbortSignal): Promise<boolean> {
+  if (stop.aborted) return Promise.resolve(false);
+  return new Promise((done) => {
+    const timer = setTimeout(() => done(true), ms);
+    stop.addEventListener("abort", () => {
+      clearTimeout(timer);
+      done(false);
+    });
+  });
+}
+
+async function keep(demo: Demo, { say, stop }: Context): Promise<void> {
+  const page = pageAddress(demo.reporting);
+  const served = page === null ? "" : ` Page: ${page}`;
+  say(`The sensors continue until Ctrl-C.${served}`);
+  if (!stop.aborted) await new Promise<void>((done) => stop.addEventListener("abort", () => done()));
+  await end(demo);
+  const { lastSeq } = demo.opened.parts.buffer;
+  await demo.opened.close();
+  say(`Stopped: ${grouped(lastSeq)} readings accepted, all of them delivered`);
 }
 
 /** Small batches and short windows, so that a few seconds show the work of minutes. */
 function demoSettings(settings: Settings, dir: string, path: string): Settings {
   return {
     ...settings,
+    dashboard: settings.origins.dashboard === "default" ? pageOfDemo() : settings.dashboard,
     source: SOURCES,
     dataDir: join(path, "data"),
     store: `dir:${join(dir, "lake")}`,
@@ -119,6 +179,17 @@ function demoSettings(settings: Settings, dir: string, path: string): Settings {
     windowGraceMs: 1_000,
     windowHoldMs: 1_000,
   };
+}
+
+/** The usual port, or one that is free where another demo has it. */
+function pageOfDemo(): HostPort {
+  const { host, port } = PAGE_AT;
+  try {
+    Bun.listen({ hostname: host, port, socket: { data: () => undefined } }).stop(true);
+    return PAGE_AT;
+  } catch {
+    return { host, port: 0 };
+  }
 }
 
 function emptyFolder(path: string, shown: string): void {
@@ -158,7 +229,8 @@ const AUDIT = atLeast({
   ),
 });
 
-type Audited = { readonly ok: boolean; readonly stages: Summary["stages"] };
+/** `pending`: ranges that are on their way. */
+type Audited = { readonly ok: boolean; readonly stages: Summary["stages"]; readonly pending: number };
 
 /** The result of `agent verify --deep --json`, by the command itself. */
 async function audited(settings: Settings, context: Context): Promise<Audited> {
@@ -167,24 +239,30 @@ async function audited(settings: Settings, context: Context): Promise<Audited> {
     printed += text;
   };
   const call = await verify.read(["--deep", "--json"], "agent verify");
-  await call.run({ ...context, settings, write });
+  // Ctrl-C ended the intake; a second one ends the process.
+  await call.run({ ...context, settings, write, stop: new AbortController().signal });
   const found = storedJson(AUDIT, printed);
   if (found === null)
     throw new AgentError("Cannot verify the demo's lake: `agent verify --json` printed something else");
-  const { epochs } = found;
-  // The demo's agent has ended: nothing may be on its way either.
-  const ok =
-    found.ok && epochs.every(({ stages: of }) => [...of.values()].every(({ pending }) => pending.length === 0));
+  const { epochs, ok } = found;
+  const waiting = epochs.flatMap(({ stages: of }) => [...of.values()].flatMap(({ pending }) => pending));
   const stages = Object.fromEntries(
     STAGES.map((stage) => {
       const { rows = 0, objects = 0 } = epochs[0]?.stages.get(stage) ?? {};
       return [stage, { rows, objects }];
     }),
   ) as Summary["stages"];
-  return { ok, stages };
+  return { ok, stages, pending: waiting.length };
 }
 
-function summaryText(summary: Summary, dir: string, settings: Settings): string {
+type Summarized = {
+  readonly summary: Summary;
+  readonly dir: string;
+  readonly settings: Settings;
+  readonly pending: number;
+};
+
+function summaryText({ summary, dir, settings, pending }: Summarized): string {
   const { accepted, losses, stages, anomalies_by_rule: byRule, seconds } = summary;
   const data = `--data-dir ${join(dir, "data")}`;
   const lake = `--store ${settings.store}`;
@@ -211,6 +289,6 @@ Where to look next:
   agent verify ${data} ${lake}
   agent run --help
 
-${summary.verify.ok ? "every reading is where it belongs" : `some readings are not where they belong: agent verify ${data} ${lake}`}
+${summary.verify.ok ? `every reading is where it belongs${pending > 0 ? ", or on its way there" : ""}` : `some readings are not where they belong: agent verify ${data} ${lake}`}
 `;
 }

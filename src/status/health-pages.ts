@@ -108,6 +108,12 @@ export class RunHealth {
     this.#server?.tryNow();
   }
 
+  /** Where the page is, and its token, once there is one; null while the server does not listen. */
+  get page(): { readonly url: string; readonly token: string | null } | null {
+    const url = this.#server?.url ?? null;
+    return url === null ? null : { url, token: this.#access.guard.token() };
+  }
+
   problems(): readonly Problem[] {
     if (this.#server === null) return [];
     const { refused } = this.#server;

@@ -55,6 +55,10 @@ export class RunReporting implements Reporting {
     this.#health.close();
   }
 
+  get page() {
+    return this.#health.page;
+  }
+
   problems() {
     return [...this.#binary.problems(), ...this.#health.problems(), ...this.#heartbeat.problems()];
   }

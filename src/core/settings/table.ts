@@ -175,7 +175,7 @@ export const SETTINGS = {
     { env: "AGENT_DASHBOARD", flag: "dashboard" },
     address.hostPortOrOff,
     "off",
-    "Where the page, /healthz, /readyz and /metrics are served over HTTP, by agent run and demo; off: nowhere.",
+    "Where the page, /healthz, /readyz and /metrics are served over HTTP; off: nowhere. agent demo, unless this is set: 127.0.0.1:8844, or a free port.",
   ),
   dashboardToken: may(
     { env: "AGENT_DASHBOARD_TOKEN", secret: true },
