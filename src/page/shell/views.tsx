@@ -11,6 +11,7 @@ export type View = { readonly name: string; readonly title: string; readonly loa
 /** In this order: now, sensors, anomalies, rules, delivery, sql, settings. One line for each: a module in `src/page/<room>/` whose default export is the component. */
 export const VIEWS: readonly View[] = [
   { name: "now", title: "Now", load: () => import("../flow/now.tsx") },
+  { name: "rules", title: "Rules", load: () => import("../rules/rules.tsx") },
   { name: "settings", title: "Settings", load: () => import("../settings/settings.tsx") },
 ];
 
