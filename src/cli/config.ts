@@ -1,29 +1,13 @@
 /** `agent config`: which settings are in force, where each came from, and the problems of each. Secrets stay hidden. */
 import { withoutPassword } from "../core/log/redact.ts";
 import { isLoopback } from "../core/settings/address.ts";
-import {
-  checkSettings,
-  environmentWarnings,
-  formatSetting,
-  type Origin,
-  SETTING_NAMES,
-  type SettingName,
-} from "../core/settings/settings.ts";
+import { checkSettings, environmentWarnings, SETTING_NAMES } from "../core/settings/settings.ts";
+import { type ShownSetting, shownSettings } from "../core/settings/shown.ts";
 import { SETTINGS } from "../core/settings/table.ts";
 import { type CommandGroup, type Context, defineCommand } from "./frame/command.ts";
 import { settingFlags } from "./frame/flags.ts";
 
 const FLAGS = settingFlags(...SETTING_NAMES.filter((name) => SETTINGS[name].flag !== null));
-
-type Shown = {
-  readonly name: string;
-  /** As a user would write it; null where it is not set. A secret is "set". */
-  readonly value: string | null;
-  readonly origin: Origin;
-  readonly default: string | null;
-  readonly secret: boolean;
-  readonly doc: string;
-};
 
 const show = defineCommand({
   name: "show",
@@ -32,7 +16,7 @@ const show = defineCommand({
   examples: ["agent config show", "AGENT_BATCH_ROWS=5000 agent config show --json"],
   toleratesWrongSettings: true,
   run: async (flags, context) => {
-    const rows = SETTING_NAMES.map((name) => shown(name, context));
+    const rows = shownSettings(context.settings);
     const { problems } = checkSettings(context.settingSources ?? { env: context.env });
     await context.write(flags.json ? `${JSON.stringify(rows, null, 2)}\n` : tableText(rows, context.columns));
     for (const problem of problems) context.say(problem);
@@ -90,16 +74,7 @@ export const group: CommandGroup = {
   commands: { check: async () => check, show: async () => show },
 };
 
-function shown(name: SettingName, { settings }: Context): Shown {
-  const { env, secret, doc } = SETTINGS[name];
-  const text = formatSetting(settings, name);
-  const defaults = checkSettings({}).settings;
-  const fallback = formatSetting(defaults, name);
-  const value = text === "" ? null : secret ? "set" : withoutPassword(text);
-  return { name: env, value, origin: settings.origins[name], default: fallback === "" ? null : fallback, secret, doc };
-}
-
-function tableText(rows: readonly Shown[], columns = Number.POSITIVE_INFINITY): string {
+function tableText(rows: readonly ShownSetting[], columns = Number.POSITIVE_INFINITY): string {
   const nameWidth = Math.max(...rows.map((row) => row.name.length));
   const originWidth = Math.max(...rows.map((row) => row.origin.length));
   const valueWidth = Math.min(

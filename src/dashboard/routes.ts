@@ -5,12 +5,14 @@ import { ruleRoutes } from "./editor/routes.ts";
 import { liveRoutes } from "./live/live-routes.ts";
 import type { DashboardNode } from "./node.ts";
 import { pageRoutes } from "./page-routes.ts";
+import { settingsRoutes } from "./settings/routes.ts";
 import { snapshotRoutes } from "./snapshot/routes.ts";
 
 export async function dashboardRoutes(node: DashboardNode): Promise<readonly Route[]> {
   return [
     ...(await pageRoutes(node)),
     ...liveRoutes(node),
+    ...settingsRoutes(node),
     ...ruleRoutes(editorParts(node)),
     ...snapshotRoutes({ dataDir: node.dataDir, nowMs: node.now }),
   ];

@@ -169,11 +169,14 @@ export type DeliveryStep = {
   readonly bufferBytes: number;
 };
 
-/** `GET /api/settings`: value and where it came from, secrets hidden. */
+/** `GET /api/settings`: as `agent config show`. A secret that is set has the value "set". */
 export type WireSettings = readonly {
   readonly name: string;
-  readonly value: string;
+  /** As a user would write it; null: it is not set. */
+  readonly value: string | null;
+  /** Where the value came from, as `flag` or `.env`. */
   readonly from: string;
+  readonly fallback: string | null;
   readonly about: string;
   readonly isSecret: boolean;
 }[];

@@ -62,19 +62,21 @@ const WORTH_A_WORD_MS = 1_500;
 
 /** Over the page, so that nothing moves when it comes and goes. */
 export function ConnectionBar() {
-  const { is, sinceMs } = connection.value;
-  if (is !== "lost") return null;
-  return <LostBar sinceMs={sinceMs} />;
+  return connection.value.is === "lost" ? <LostBar /> : null;
 }
 
-function LostBar({ sinceMs }: { readonly sinceMs: number }) {
+function LostBar() {
+  const { sinceMs, why } = connection.value;
   const ms = nowMs.value - sinceMs;
   if (ms < WORTH_A_WORD_MS) return null;
   return (
     <div class="lost-bar" role="alert">
-      <strong>There is no answer from the agent since {formatTime(sinceMs)}</strong>
+      <strong>
+        {why === null ? "There is no answer from the agent" : `The agent does not send its state: ${why}`} since{" "}
+        {formatTime(sinceMs)}
+      </strong>
       <span>
-        It may be restarting. What you see is as it was then; this page tries again by itself.{" "}
+        {why === null ? "It may be restarting. " : ""}What you see is as it was then; this page tries again by itself.{" "}
         <span aria-hidden="true">({formatDuration(roundedMs(ms))})</span>
       </span>
     </div>

@@ -11,11 +11,16 @@ import {
   type LiveState,
   WATCHED_MOST,
 } from "../../dashboard/wire.ts";
-import { addressOf, open, parsed } from "./api.ts";
+import { ApiError, addressOf, open, parsed } from "./api.ts";
 import { eventsOf } from "./stream-parts.ts";
 
 /** `resting`: the tab has been hidden for a while, and the page asked for nothing. */
-export type Connection = { readonly is: "connecting" | "live" | "lost" | "resting"; readonly sinceMs: number };
+export type Connection = {
+  readonly is: "connecting" | "live" | "lost" | "resting";
+  readonly sinceMs: number;
+  /** Of a lost one, what the agent answered instead; null: nothing. */
+  readonly why: string | null;
+};
 
 const RETRY_LEAST_MS = 500;
 const RETRY_MOST_MS = 5_000;
@@ -24,7 +29,7 @@ const SILENCE_MS = 10_000;
 const HIDDEN_REST_MS = 30_000;
 const WATCH_DEBOUNCE_MS = 150;
 
-export const connection = signal<Connection>({ is: "connecting", sinceMs: Date.now() });
+export const connection = signal<Connection>({ is: "connecting", sinceMs: Date.now(), why: null });
 /** The last state that the agent sent, kept while the connection is lost. */
 export const state = signal<LiveState | null>(null);
 /** By this page's clock, when {@link state} came. */
@@ -75,6 +80,8 @@ export function mergedEpisodes(known: readonly Episode[], came: readonly Episode
   return [...byId.values()].sort((a, b) => b.sinceMs - a.sinceMs).slice(0, EPISODES_MOST);
 }
 
+/** What the agent said instead of the stream. */
+let refusal: string | null = null;
 let running: AbortController | null = null;
 let asked = "";
 let debounce: ReturnType<typeof setTimeout> | null = null;
@@ -124,7 +131,7 @@ async function keepConnected(): Promise<never> {
     if (running.signal.aborted && running.signal.reason !== SILENT) failures = 0;
     else {
       failures = wasLive ? 1 : failures + 1;
-      if (connection.value.is !== "lost") become("lost");
+      if (connection.value.is !== "lost" || connection.value.why !== refusal) become("lost");
       await pause(retryMs(failures));
     }
     while (connection.value.is === "resting") await pause(Number.POSITIVE_INFINITY);
@@ -152,6 +159,7 @@ const SILENT = "the agent said nothing";
 async function follow(abort: AbortController): Promise<boolean> {
   asked = watchAddress();
   let wasLive = false;
+  refusal = null;
   let silence: ReturnType<typeof setTimeout> | null = null;
   const listen = () => {
     if (silence !== null) clearTimeout(silence);
@@ -167,8 +175,9 @@ async function follow(abort: AbortController): Promise<boolean> {
       wasLive = true;
       if (connection.value.is !== "live" && !abort.signal.aborted) become("live");
     }
-  } catch {
+  } catch (error) {
     // Whatever it was, the connection is lost: `keepConnected` says so and tries again.
+    refusal = error instanceof ApiError && error.status !== 0 ? error.message : null;
   } finally {
     if (silence !== null) clearTimeout(silence);
   }
@@ -196,5 +205,6 @@ function take(name: string, data: string): void {
 }
 
 function become(is: Connection["is"]): void {
-  connection.value = { is, sinceMs: Date.now() };
+  const sinceMs = connection.value.is === is ? connection.value.sinceMs : Date.now();
+  connection.value = { is, sinceMs, why: is === "lost" ? refusal : null };
 }

@@ -33,7 +33,9 @@ export function CurrentView() {
   if (one === undefined) return <Loading what={title} />;
   if (one instanceof Error) {
     return (
-      <ProblemRow problem={{ message: `Cannot load the view "${title}": ${one.message}`, try: "reload the page" }} />
+      <ProblemRow
+        problem={{ message: `Cannot load the view "${title}": ${one.message}. Reload the page`, try: null }}
+      />
     );
   }
   const Show = one.default;
