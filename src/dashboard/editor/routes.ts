@@ -55,8 +55,8 @@ function ruleText(parts: EditorParts, { query }: HttpRequest): HttpReply {
 const STARTING = "The agent has no rules in force yet: it is starting, or waits for something";
 
 const BUSY: WireProblem = {
-  message: "Cannot begin a backtest: another one is running, and one at a time is what the agent has time for",
-  try: "Wait until it has ended, or stop it",
+  message: "Cannot begin a backtest: another one is running. Wait until it has ended, or stop it",
+  try: null,
 };
 
 class Editor {
