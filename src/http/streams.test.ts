@@ -178,7 +178,7 @@ test("so many streams at once and no more; they never make room for others, and 
   for (const one of [second, next, ...waiting]) one.socket.destroy();
 });
 
-test("closing ends the streams, and tells their senders", async () => {
+test("closing ends the streams, and their senders notice", async () => {
   const { stream, begun } = holding();
   listen(streaming(stream));
   const open = client(GET);
