@@ -58,6 +58,8 @@ const NEEDS = {
   "Docker Engine": { isHere: mayRunContainers, bringer: null },
   /** Debian: `apt-get install mosquitto mosquitto-clients`. A test starts a broker of its own. */
   mosquitto: { isHere: () => MOSQUITTO !== null && Bun.which("mosquitto_pub") !== null, bringer: null },
+  /** Debian: `apt-get install prometheus`. A test starts a server of its own. */
+  prometheus: { isHere: () => Bun.which("prometheus") !== null && Bun.which("promtool") !== null, bringer: null },
   /** Debian: `apt-get install chromium`. A test starts one of its own. */
   chromium: { isHere: () => CHROMIUM !== null, bringer: "scripts/setup-browser" },
   "disks that fail": { isHere: mayFail, bringer: null },

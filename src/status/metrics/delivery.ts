@@ -1,8 +1,12 @@
 /** Metrics of the flow: what was taken in, what each stage delivered and how late, what waits, what was lost. */
 import { LAG_BUCKETS_S } from "../../agent/delivery/lag.ts";
+import { LATE } from "../../buffer/late-readings.ts";
 import { STAGES } from "../../core/stage.ts";
 import { type MetricSpec, plain } from "./metric.ts";
 import type { NodeFacts } from "./node-facts.ts";
+
+/** There from the start, at 0: an increase is not seen in a series that begins with it. */
+const LOSS_REASONS = ["buffer_full", "pruned", "buffer_corrupt", LATE];
 
 type StageStatus = NodeFacts["status"]["stages"]["raw"];
 const ofStages = (value: (stage: StageStatus, seen: NodeFacts) => number) => (seen: NodeFacts) =>
@@ -112,8 +116,11 @@ const trouble: readonly MetricSpec[] = [
     help: "Readings that were accepted and could not be kept.",
     labels: ["reason"],
     of: ({ status: { losses } }) => {
-      const byReason = Map.groupBy(losses, ({ reason }) => reason);
-      return [...byReason].map(([reason, all]) => [{ reason }, all.reduce((sum, { count }) => sum + count, 0)]);
+      const reasons = new Set([...LOSS_REASONS, ...losses.map(({ reason }) => reason)]);
+      return [...reasons].map((reason) => [
+        { reason },
+        losses.reduce((sum, loss) => sum + (loss.reason === reason ? loss.count : 0), 0),
+      ]);
     },
   },
   plain(

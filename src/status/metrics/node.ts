@@ -112,9 +112,24 @@ const sources: readonly MetricSpec[] = [
 ];
 
 const buffer: readonly MetricSpec[] = [
-  plain("gauge", "agent_buffer_bytes", "Of the buffer, in use.", ({ status }) => status.buffer.bytes),
-  plain("gauge", "agent_buffer_limit_bytes", "What the buffer may use.", ({ status }) => status.buffer.limit_bytes),
-  plain("gauge", "agent_buffer_file_bytes", "The buffer's file.", ({ status }) => status.buffer.file_bytes),
+  plain(
+    "gauge",
+    "agent_buffer_bytes",
+    "Of the buffer, in use: what the limit is about.",
+    ({ status }) => status.buffer.bytes,
+  ),
+  plain(
+    "gauge",
+    "agent_buffer_limit_bytes",
+    "Of the buffer, how much it may use.",
+    ({ status }) => status.buffer.limit_bytes,
+  ),
+  plain(
+    "gauge",
+    "agent_buffer_file_bytes",
+    "Of the buffer's file, free pages too.",
+    ({ status }) => status.buffer.file_bytes,
+  ),
   plain(
     "gauge",
     "agent_buffer_full",
