@@ -18,7 +18,7 @@ export async function bundlePage(): Promise<readonly PageFile[]> {
   // A worker is a file of its own, which the page knows by its name.
   const worker = await bundled("console/sql-worker.ts", HASHED);
   const name = worker.find(({ kind }) => kind === "entry-point")?.path ?? "";
-  const page = await bundled("index.html", "[name].[ext]", { "process.env.SQL_WORKER": JSON.stringify(name) });
+  const page = await bundled("index.html", "[name].[ext]", { SQL_WORKER: JSON.stringify(name) });
   return packed([...worker, ...page]);
 }
 

@@ -99,6 +99,18 @@ test("a client that keeps sending reads its reply first, and is cut off", async 
   expect(await ask()).toEndWith("here");
 });
 
+test("a client that takes its time has the whole reply, although the system has taken all of it long before", async () => {
+  const body = "0123456789".repeat(100_000);
+  listen(async () => ({ status: 200, headers: {}, body }), { lingerMs: 20 });
+  const slow = client();
+  await slow.opened;
+  slow.socket.pause();
+  slow.socket.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await Bun.sleep(200);
+  slow.socket.resume();
+  expect((await slow.ended).split("\r\n\r\n")[1]!.length).toBe(body.length);
+});
+
 test("closing ends every connection at once", async () => {
   listen(() => new Promise(() => undefined));
   const [waiting, idle] = [client(), client()];

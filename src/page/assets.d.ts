@@ -3,3 +3,6 @@ declare module "*.wasm" {
   const address: string;
   export default address;
 }
+
+/** The file of the SQL console's worker, by its name in the bundle (`src/dashboard/bundle.ts`). */
+declare const SQL_WORKER: string;

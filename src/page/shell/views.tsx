@@ -12,6 +12,7 @@ export type View = { readonly name: string; readonly title: string; readonly loa
 export const VIEWS: readonly View[] = [
   { name: "now", title: "Now", load: () => import("../flow/now.tsx") },
   { name: "rules", title: "Rules", load: () => import("../rules/rules.tsx") },
+  { name: "sql", title: "SQL", load: () => import("../console/console.tsx") },
   { name: "settings", title: "Settings", load: () => import("../settings/settings.tsx") },
 ];
 
