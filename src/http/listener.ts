@@ -128,6 +128,7 @@ export class HttpListener {
     } else if (connection.state === "body") {
       this.#body(socket, data);
     } else {
+      if (connection.state === "linger" && connection.lingered === 0) this.#endAfter(socket, this.#limits.lingerMs);
       connection.lingered += data.length;
       // Reading on would only help it to send more; its reply it can still read.
       if (connection.lingered > this.#limits.lingerBytes) socket.pause();
@@ -251,9 +252,11 @@ export class HttpListener {
   }
 
   #linger(socket: Socket<Connection>): void {
-    // Closing at once would reset a connection on which bytes are still coming, and the reply would be lost with it.
-    socket.data.state = "linger";
-    this.#endAfter(socket, this.#limits.lingerMs);
+    // Closing at once would reset a connection on which bytes are still coming, and the reply would be lost with it. So it would be
+    // with what the system has taken and the client has not: a slow one needs long for that, and then ends the connection itself.
+    const connection = socket.data;
+    connection.state = "linger";
+    this.#endAfter(socket, connection.lingered > 0 ? this.#limits.lingerMs : this.#limits.sendMs);
     socket.shutdown();
   }
 

@@ -14,8 +14,10 @@ import { VERSION } from "../../core/version.ts";
 import { SnapshotCopy } from "./copy.ts";
 import type { RoomBytes } from "./range.ts";
 
-/** `pauses`: how much longer a pause is than its slice: a sixth of a core at most. */
-const SLICE = { targetMs: 4, rows: 200, leastRows: 20, mostRows: 20_000, pauses: 5, leastPauseMs: 5 };
+/** `pauses`: how much longer a pause is than its slice: a sixth of a core; at least `leastPauses`, half of one, on a slow device. */
+const SLICE = { targetMs: 4, rows: 200, leastRows: 20, mostRows: 20_000, pauses: 5, leastPauses: 1, leastPauseMs: 5 };
+/** A client waits for the first byte of its reply no longer than two minutes: within this time it is made, if it can be. */
+const MADE_WITHIN_MS = 80_000;
 const SENSORS_AT_ONCE = 500;
 /** A slice that met a busy buffer is tried again so often. */
 const BUSY_TRIES = 50;
@@ -64,6 +66,7 @@ class SnapshotMaking {
   readonly #copy: SnapshotCopy;
   #rows = SLICE.rows;
   #copied = 0;
+  #workedMs = 0;
 
   constructor(dataDir: string, range: SeqRange, how: MakeHow) {
     this.#how = how;
@@ -134,9 +137,18 @@ class SnapshotMaking {
       this.#rows = Math.round(
         Math.min(SLICE.mostRows, Math.max(SLICE.leastRows, this.#rows * Math.min(2, SLICE.targetMs / tookMs))),
       );
-      await pause(Math.max(SLICE.leastPauseMs, SLICE.pauses * tookMs));
+      this.#workedMs += tookMs;
+      await pause(Math.max(SLICE.leastPauseMs, this.#pauses() * tookMs));
       if (!isBusy) return;
     }
+  }
+
+  /** How much longer than a slice the pause behind it is. */
+  #pauses(): number {
+    const share = this.#copied / sizeOf(this.#range);
+    if (share === 0) return SLICE.pauses;
+    const expectedMs = this.#workedMs / share;
+    return Math.min(SLICE.pauses, Math.max(SLICE.leastPauses, MADE_WITHIN_MS / expectedMs - 1));
   }
 
   /** Others may fill the disk meanwhile. */

@@ -2,7 +2,8 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { inksOf, onInksChanged } from "../chart/inks.ts";
-import { formatNumber, formatValue, zone } from "../shell/format.ts";
+import { tickText } from "../chart/words.ts";
+import { formatDateTime, formatNumber, formatValue, zone } from "../shell/format.ts";
 import { type AnswerRows, type ChartLines, chartLines, numberColumns, timeColumn } from "./answer-shape.ts";
 
 const HEIGHT = 260;
@@ -50,6 +51,7 @@ export function AnswerChart(props: { readonly answer: AnswerRows }) {
 
 function Canvas(props: { readonly lines: ChartLines }) {
   const host = useRef<HTMLDivElement>(null);
+  const [under, point] = useState<number | null>(null);
   const { lines } = props;
   const inZone = zone.value;
   useEffect(() => {
@@ -59,7 +61,7 @@ function Canvas(props: { readonly lines: ChartLines }) {
     const draw = () => {
       plot?.destroy();
       plot = new uPlot(
-        optionsOf(place, lines, inZone),
+        optionsOf(place, lines, point),
         [[...lines.seconds], ...lines.lines.map(({ values }) => [...values])],
         place,
       );
@@ -78,22 +80,43 @@ function Canvas(props: { readonly lines: ChartLines }) {
     };
   }, [lines, inZone]);
   const names = lines.lines.map(({ name }) => name).join(", ");
-  return <div ref={host} class="answer-canvas" role="img" aria-label={`Chart over time of ${names}`} />;
+  return (
+    <>
+      <div ref={host} class="answer-canvas" role="img" aria-label={`Chart over time of ${names}`} />
+      <p class="chart-readout">{under === null ? "" : readout(lines, under)}</p>
+    </>
+  );
 }
 
-function optionsOf(place: HTMLElement, { lines, seconds }: ChartLines, inZone: string): uPlot.Options {
+/** The values under the pointer. */
+function readout({ seconds, lines }: ChartLines, at: number): string {
+  const values = lines.map(({ name, values: of }) => {
+    const value = of[at] ?? null;
+    return value === null ? null : `${name} ${formatValue(value)}`;
+  });
+  return `${formatDateTime((seconds[at] ?? 0) * 1_000)}: ${values.filter((text) => text !== null).join(", ")}`;
+}
+
+function optionsOf(
+  place: HTMLElement,
+  { lines, seconds }: ChartLines,
+  point: (at: number | null) => void,
+): uPlot.Options {
   const inks = inksOf(place);
   const axis = { stroke: inks.text, grid: { stroke: inks.grid, width: 1 }, ticks: { stroke: inks.grid, width: 1 } };
-  const isZoned = inZone !== "local";
+  const span = { fromMs: (seconds[0] ?? 0) * 1_000, toMs: (seconds.at(-1) ?? 0) * 1_000 };
   return {
     width: Math.max(100, place.clientWidth),
     height: HEIGHT,
-    legend: { show: true, live: true },
-    cursor: { points: { size: 6 } },
-    ...(isZoned ? { tzDate: (at: number) => uPlot.tzDate(new Date(at * 1_000), inZone) } : {}),
-    axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => formatValue(tick)) }],
+    legend: { show: false },
+    cursor: { points: { size: 6 }, y: false, drag: { x: false, y: false } },
+    hooks: { setCursor: [({ cursor }) => point(cursor.idx ?? null)] },
+    axes: [
+      { ...axis, space: 90, values: (_, ticks) => ticks.map((tick) => tickText(tick * 1_000, span)) },
+      { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => formatValue(tick)) },
+    ],
     series: [
-      { label: `Time (${inZone})` },
+      {},
       ...lines.map(
         ({ name }, at): uPlot.Series => ({
           label: name,
@@ -101,7 +124,6 @@ function optionsOf(place: HTMLElement, { lines, seconds }: ChartLines, inZone: s
           width: 1.5,
           spanGaps: true,
           points: { show: seconds.length < 60 },
-          value: (_, found) => (found === null ? "" : formatValue(found)),
         }),
       ),
     ],

@@ -113,6 +113,7 @@ function History() {
     <label>
       History{" "}
       <select
+        class="history"
         value=""
         disabled={asked.length === 0}
         onChange={({ currentTarget }) => {

@@ -12,7 +12,7 @@ export class SqlError extends Error {
 }
 export class StoppedError extends Error {}
 
-export type Answer = { readonly count: number; readonly ms: number; readonly changed: number };
+export type RunFigures = { readonly count: number; readonly ms: number; readonly changed: number };
 export type AnswerNews = {
   readonly onRows: (columns: readonly string[], rows: readonly (readonly SqlValue[])[]) => void;
   readonly onCount: (count: number) => void;
@@ -36,7 +36,7 @@ export class SqlEngine {
   }
 
   /** `keep`: rows that are handed over, in their order; the rest is counted. */
-  async run(sql: string, keep: number, { onRows, onCount }: AnswerNews): Promise<Answer> {
+  async run(sql: string, keep: number, { onRows, onCount }: AnswerNews): Promise<RunFigures> {
     return this.#ask({ ask: "query", sql, keep }, (message) => {
       if (message.is === "rows") onRows(message.columns, message.rows);
       if (message.is === "counted") onCount(message.count);

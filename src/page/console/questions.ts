@@ -8,7 +8,7 @@ export type NamedQuestion = {
   readonly sql: string;
 };
 
-const QUOTED = (name: string) => `"${name.replaceAll('"', '""')}"`;
+const columnOf = (name: string) => (/^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`);
 
 const ANY: readonly NamedQuestion[] = [
   {
@@ -128,7 +128,7 @@ export function namedQuestions(measures: readonly string[]): readonly NamedQuest
 }
 
 function ofMeasure(measure: string): readonly NamedQuestion[] {
-  const [column, shown] = [QUOTED(measure), measure.replaceAll("_", " ")];
+  const [column, shown] = [columnOf(measure), measure.replaceAll("_", " ")];
   return [
     {
       name: "by_minute",
