@@ -52,9 +52,10 @@ async function takenIn(
   if (set === null) return { isInForce: false, refused: problems };
   for (const until = performance.now() + IN_FORCE_MS; ; ) {
     const rules = parts.atWork()?.rules;
-    if (rules?.set.version === set.version && rules.refused.length === 0) return { isInForce: true, refused: [] };
+    if (rules === undefined) return { isInForce: null, refused: [] };
+    if (rules.set.version === set.version && rules.refused.length === 0) return { isInForce: true, refused: [] };
     // Another file was changed at the same time, and the whole is refused for it.
-    if (rules !== undefined && rules.refused.length > 0 && rules.refused !== before) {
+    if (rules.refused.length > 0 && rules.refused !== before) {
       return { isInForce: false, refused: rules.refused };
     }
     if (performance.now() > until) return { isInForce: null, refused: [] };
@@ -68,9 +69,10 @@ const STATUS = { name: 400, missing: 404, changed: 409, refused: 403, full: 507 
 export function editProblem(error: unknown, name: string): HttpReply {
   if (!(error instanceof RuleEditError)) return problemReply(500, messageOf(error));
   const { message, advice, tryHint, reason, current } = error;
-  const hint = advice ?? tryHint ?? null;
-  if (reason !== "changed") return problemReply(STATUS[reason], message, hint);
-  const conflict: RuleConflict = { message, try: hint, current: current && { name, ...current } };
+  const said = advice === undefined ? message : `${message}. ${advice}`;
+  const hint = tryHint ?? null;
+  if (reason !== "changed") return problemReply(STATUS[reason], said, hint);
+  const conflict: RuleConflict = { message: said, try: hint, current: current && { name, ...current } };
   return jsonReply(conflict, STATUS.changed);
 }
 

@@ -63,11 +63,12 @@ function folded(lines: readonly DiffLine[]): readonly DiffLine[] {
   let skipped = 0;
   for (const [i, line] of lines.entries()) {
     if (isNear[i] === 1) {
-      if (skipped > 0) shown.push({ kind: "skipped", text: `${skipped} lines`, line: null });
+      if (skipped > 0) shown.push({ kind: "skipped", text: skipped === 1 ? "1 line" : `${skipped} lines`, line: null });
       skipped = 0;
       shown.push(line);
     } else skipped++;
   }
-  if (skipped > 0 && shown.length > 0) shown.push({ kind: "skipped", text: `${skipped} lines`, line: null });
+  if (skipped > 0 && shown.length > 0)
+    shown.push({ kind: "skipped", text: skipped === 1 ? "1 line" : `${skipped} lines`, line: null });
   return shown;
 }

@@ -7,11 +7,14 @@ import { askForToken, tokenHeaders } from "./token.ts";
 export class ApiError extends Error implements WireProblem {
   readonly try: string | null;
   readonly status: number;
+  /** All that the agent said: some problems have more to say. */
+  readonly said: string;
 
-  constructor(problem: WireProblem, status: number) {
+  constructor(problem: WireProblem, status: number, said = "") {
     super(problem.message);
     this.try = problem.try;
     this.status = status;
+    this.said = said;
   }
 }
 
@@ -59,7 +62,7 @@ export async function open(
 ): Promise<Response> {
   const answer = await once(method, address, body, signal);
   if (answer.status !== 401) return orThrow(answer);
-  const refusal = await problemFrom(answer);
+  const refusal = problemFrom(await answer.text(), answer.status);
   if ((await askForToken(refusal.try)) === null) throw new ApiError(refusal, 401);
   return orThrow(await once(method, address, body, signal));
 }
@@ -82,12 +85,12 @@ async function once(
 
 async function orThrow(answer: Response): Promise<Response> {
   if (answer.ok) return answer;
-  throw new ApiError(await problemFrom(answer), answer.status);
+  const text = await answer.text();
+  throw new ApiError(problemFrom(text, answer.status), answer.status, text);
 }
 
-async function problemFrom(answer: Response): Promise<WireProblem> {
-  const text = await answer.text();
-  return problemIn(text) ?? { message: `The agent answered ${answer.status}: ${text.slice(0, 200)}`, try: null };
+function problemFrom(text: string, status: number): WireProblem {
+  return problemIn(text) ?? { message: `The agent answered ${status}: ${text.slice(0, 200)}`, try: null };
 }
 
 function problemIn(text: string): WireProblem | null {
