@@ -1,12 +1,14 @@
 /**
- * The end of scripts/test: the slowest tests and files, then the last line `N passed, N failed, N skipped`, counted from
- * the JUnit files that `bun test` wrote. `bun scripts/test-summary.ts BROKEN all|some FILE…`: BROKEN is the names
- * of the steps that failed, separated by commas, the runs of tests among them. With `all`, every test file of the repository must be in a report, so
- * that a run that ended early is seen. Exit code 1 when anything failed, and when no test ran.
+ * The end of scripts/test: the slowest tests and files, each test that failed with its reason, then the last line
+ * `N passed, N failed, N skipped`, counted from the JUnit files that `bun test` wrote.
+ * `bun scripts/test-summary.ts BROKEN all|some FILE…`: BROKEN is the names of the steps that failed, separated by commas, the
+ * runs of tests among them. With `all`, every test file of the repository must be in a report, so that a run that ended
+ * early is seen. Exit code 1 when anything failed, and when no test ran.
  */
 import { existsSync, readFileSync } from "node:fs";
 
 const SLOWEST = 20;
+const MESSAGE_LENGTH = 500;
 
 type Timed = { readonly what: string; readonly seconds: number };
 type Report = {
@@ -15,13 +17,23 @@ type Report = {
   readonly skipped: number;
   readonly cases: readonly Timed[];
   readonly files: readonly Timed[];
+  /** The tests that failed: file, name, and why, on one line. */
+  readonly failures: readonly string[];
 };
 
-const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&", "#10": "\n" };
 
 function attribute(tag: string, name: string): string {
   const text = new RegExp(`\\s${name}="([^"]*)"`).exec(tag)?.[1] ?? "";
-  return text.replace(/&(lt|gt|quot|apos|amp);/g, (_, entity: string) => ENTITIES[entity] ?? "");
+  return text.replace(/&(lt|gt|quot|apos|amp|#10);/g, (_, entity: string) => ENTITIES[entity] ?? "");
+}
+
+function failuresOf(text: string): string[] {
+  const found = text.matchAll(/(<testcase\b[^>]*[^>/]>)\s*(<(?:failure|error)\b[^>]*>)/g);
+  return [...found].map(([, tag = "", why = ""]) => {
+    const message = attribute(why, "message").replaceAll(/\s+/g, " ").trim().slice(0, MESSAGE_LENGTH);
+    return `${attribute(tag, "file")}: ${attribute(tag, "name")}${message === "" ? "" : `: ${message}`}`;
+  });
 }
 
 function readReport(path: string): Report {
@@ -38,6 +50,7 @@ function readReport(path: string): Report {
     files: tags("testsuite")
       .filter((tag) => attribute(tag, "name") === attribute(tag, "file"))
       .map((tag) => timed(tag, attribute(tag, "file"))),
+    failures: failuresOf(text),
   };
 }
 
@@ -69,6 +82,7 @@ const missing = extent === "all" ? unreported(files) : [];
 const brokenSteps = broken.split(",").filter((name) => name !== "");
 for (const step of brokenSteps) console.error(`FAILED step ${step}: what it says stands under "== ${step}"`);
 for (const path of missing) console.error(`FAILED ${path}: it is in no report`);
+for (const failure of reports.flatMap(({ failures }) => failures)) console.error(`FAILED ${failure}`);
 const [tests, failedTests, skipped] = [
   sum(({ tests }) => tests),
   sum(({ failed }) => failed),
