@@ -18,6 +18,8 @@ export const HTTP_LIMITS = {
   lingerBytes: 256 * 1024,
   /** Replies that are sent bit by bit, at once. They are never the oldest that is closed. */
   streams: 8,
+  /** One that would be one too many waits this long for another one's end. */
+  streamWaitMs: 5_000,
   /** What waits for one of these clients: from here on a sender is asked to leave something out or to wait. */
   streamRoomBytes: 64 * 1024,
   /** A sender that does neither loses its client here. */

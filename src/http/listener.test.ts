@@ -1,8 +1,9 @@
 /** The limits of the HTTP server, with real connections. */
 import { afterEach, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
+import type { Requests } from "./connection.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
-import { HttpListener, type Requests } from "./listener.ts";
+import { HttpListener } from "./listener.ts";
 import type { Reply } from "./reply.ts";
 
 let listener: HttpListener | null = null;

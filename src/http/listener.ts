@@ -4,54 +4,19 @@
  * deliver nor read its rules.
  */
 import type { Socket, SocketHandler, TCPSocketListener } from "bun";
-import { type BodyReader, bodyReader } from "./body.ts";
-import { type HeadProblem, headBytes, type RequestHead, readHead } from "./head.ts";
-import { HTTP_LIMITS, type HttpLimits, type Refused } from "./limits.ts";
-import { CONTINUE, framingOf, type Reply, streamHead, wholeReply } from "./reply.ts";
+import { bodyReader } from "./body.ts";
+import { type AdmittedRequest, type Connection, NOTHING, newConnection, type Requests } from "./connection.ts";
+import { headBytes, readHead } from "./head.ts";
+import { HTTP_LIMITS, type HttpLimits } from "./limits.ts";
+import { CONTINUE, type Framing, framingOf, type Reply, type StreamedReply, streamHead, wholeReply } from "./reply.ts";
+import { Slots } from "./slots.ts";
 import { Stream } from "./stream.ts";
-
-/** What is done with a request whose head has been read: it is refused, or answered when its body has come. */
-export type Admission = { readonly reply: Reply } | AdmittedRequest;
-export type AdmittedRequest = { readonly maxBodyBytes: number; readonly answer: AnswerTo };
-/** `gone`: aborted when the client is gone or the server closes. `client`: the address of the other end. */
-type AnswerTo = (body: Uint8Array, gone: AbortSignal, client: string) => Promise<Reply>;
-
-/** Neither of them ever throws. */
-export interface Requests {
-  admit(head: RequestHead | HeadProblem): Admission;
-  /** The body of an admitted request cannot be taken. */
-  refuseBody(status: 400 | 413, problem: string): Reply;
-  readonly refused: Refused;
-  /** A reply that is sent bit by bit ended in an error. */
-  readonly failed: (error: unknown) => void;
-  /** For a client that would be one too many. */
-  readonly busy: () => Reply;
-}
-
-type BodyOf = { readonly reader: BodyReader; readonly answer: AnswerTo };
-
-type Connection = {
-  /** All bytes so far, while the head is read. */
-  received: Buffer;
-  state: "head" | "body" | "reply" | "stream" | "linger";
-  head: RequestHead | null;
-  body: BodyOf | null;
-  stream: Stream | null;
-  readonly gone: AbortController;
-  /** The part of the reply that the other side has not taken. */
-  unsent: Uint8Array;
-  /** A reply must be taken until then. */
-  sendUntilMs: number;
-  lingered: number;
-  timer: Timer | null;
-};
-
-const NOTHING = new Uint8Array(0);
 
 export class HttpListener {
   readonly #limits: HttpLimits;
   readonly #requests: Requests;
   readonly #listener: TCPSocketListener<Connection>;
+  readonly #streams: Slots;
   /** In the order in which they came. */
   readonly #open = new Set<Socket<Connection>>();
 
@@ -59,6 +24,7 @@ export class HttpListener {
   constructor(at: { host: string; port: number }, requests: Requests, limits: HttpLimits = HTTP_LIMITS) {
     this.#requests = requests;
     this.#limits = limits;
+    this.#streams = new Slots(limits.streams);
     this.#listener = Bun.listen<Connection>({
       hostname: at.host,
       port: at.port,
@@ -93,18 +59,7 @@ export class HttpListener {
   }
 
   #opened(socket: Socket<Connection>): void {
-    socket.data = {
-      received: Buffer.alloc(0),
-      state: "head",
-      head: null,
-      body: null,
-      stream: null,
-      gone: new AbortController(),
-      unsent: NOTHING,
-      sendUntilMs: 0,
-      lingered: 0,
-      timer: null,
-    };
+    socket.data = newConnection();
     this.#open.add(socket);
     this.#endAfter(socket, this.#limits.headMs, () => this.#requests.refused("late"));
     if (this.#open.size <= this.#limits.connections) return;
@@ -191,7 +146,7 @@ export class HttpListener {
     this.#send(socket);
   }
 
-  #stream(socket: Socket<Connection>, reply: Extract<Reply, { stream: unknown }>, isHead: boolean): void {
+  #stream(socket: Socket<Connection>, reply: StreamedReply, isHead: boolean): void {
     const connection = socket.data;
     const framing = framingOf(reply.length, connection.head?.version ?? "1.0");
     if (isHead) {
@@ -199,12 +154,16 @@ export class HttpListener {
       this.#send(socket);
       return;
     }
-    const streams = [...this.#open].filter(({ data }) => data.state === "stream").length;
-    if (streams >= this.#limits.streams) {
+    this.#after(socket, this.#limits.streamWaitMs, () => {
+      connection.leave();
       this.#requests.refused("streams");
       this.#reply(socket, this.#requests.busy());
-      return;
-    }
+    });
+    connection.leave = this.#streams.take(() => this.#beginStream(socket, reply, framing));
+  }
+
+  #beginStream(socket: Socket<Connection>, reply: StreamedReply, framing: Framing): void {
+    const connection = socket.data;
     connection.state = "stream";
     if (connection.timer !== null) clearTimeout(connection.timer);
     const cut = (isSlow: boolean) => {
@@ -218,7 +177,10 @@ export class HttpListener {
         limits: this.#limits,
         write: (bytes) => socket.write(bytes),
         cut,
-        done: () => this.#linger(socket),
+        done: () => {
+          connection.leave();
+          this.#linger(socket);
+        },
       },
       streamHead(reply, framing),
     );
@@ -266,11 +228,16 @@ export class HttpListener {
   }
 
   #endAfter(socket: Socket<Connection>, ms: number, also?: () => void): void {
-    if (socket.data.timer !== null) clearTimeout(socket.data.timer);
-    socket.data.timer = setTimeout(() => {
+    this.#after(socket, ms, () => {
       also?.();
       this.#end(socket);
-    }, ms);
+    });
+  }
+
+  /** A connection waits for one thing at a time. */
+  #after(socket: Socket<Connection>, ms: number, work: () => void): void {
+    if (socket.data.timer !== null) clearTimeout(socket.data.timer);
+    socket.data.timer = setTimeout(work, ms);
     socket.data.timer.unref();
   }
 
@@ -284,6 +251,7 @@ export class HttpListener {
     if (socket.data.timer !== null) clearTimeout(socket.data.timer);
     socket.data.timer = null;
     socket.data.gone.abort();
+    socket.data.leave();
     socket.data.stream?.leave();
     socket.data.stream = null;
   }

@@ -9,6 +9,8 @@ export type Reply = {
   | { readonly stream: Extract<HttpReply, { stream: unknown }>["stream"]; readonly length?: number }
 );
 
+export type StreamedReply = Extract<Reply, { stream: unknown }>;
+
 const REASONS: Readonly<Record<number, string>> = {
   200: "OK",
   202: "Accepted",
@@ -50,7 +52,7 @@ export function wholeReply(reply: Extract<Reply, { body: unknown }>, isHead: boo
   return isHead ? head : Buffer.concat([head, bytes]);
 }
 
-export function streamHead(reply: Extract<Reply, { stream: unknown }>, framing: Framing): Uint8Array {
+export function streamHead(reply: StreamedReply, framing: Framing): Uint8Array {
   if (framing === "length") return headOf(reply, { "content-length": String(reply.length) });
   return headOf(reply, framing === "chunked" ? { "transfer-encoding": "chunked" } : {});
 }

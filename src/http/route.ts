@@ -21,7 +21,10 @@ export type HttpReply = {
   readonly headers?: Readonly<Record<string, string>>;
 } & (
   | { readonly body: string | Uint8Array }
-  /** Runs while the client is there: its promise ends the reply. `length`: in bytes, where it is known. */
+  /**
+   * Runs while the client is there: its promise ends the reply. `length`: in bytes, where it is known. It never runs for a client that
+   * asks for the head alone, has gone, or must come again since there are too many: then the request's `gone` is aborted.
+   */
   | { readonly stream: (client: StreamClient) => Promise<void>; readonly length?: number }
 );
 

@@ -1,8 +1,9 @@
 /** Replies that are sent bit by bit, and bodies of requests, with real connections. */
 import { afterEach, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
+import type { Admission } from "./connection.ts";
 import { HTTP_LIMITS, type HttpLimits, RefusalCounts } from "./limits.ts";
-import { type Admission, HttpListener } from "./listener.ts";
+import { HttpListener } from "./listener.ts";
 import type { Reply } from "./reply.ts";
 import type { StreamClient } from "./route.ts";
 
@@ -160,7 +161,7 @@ test("a client that takes nothing is cut off in time, one that is sent too much 
 
 test("so many streams at once and no more; they never make room for others, and one that leaves does", async () => {
   const { stream, begun } = holding();
-  listen(streaming(stream), { streams: 2, connections: 4 });
+  listen(streaming(stream), { streams: 2, connections: 4, streamWaitMs: 30 });
   const first = client(GET);
   const gone = await begun();
   const second = client(GET);
@@ -176,6 +177,30 @@ test("so many streams at once and no more; they never make room for others, and 
   const next = client(GET);
   await begun();
   for (const one of [second, next, ...waiting]) one.socket.destroy();
+});
+
+test("one too many waits a moment for the end of another", async () => {
+  const ends: (() => void)[] = [];
+  let began: () => void = () => undefined;
+  listen(
+    streaming((one) => {
+      one.send("here");
+      began();
+      return new Promise((done) => ends.push(done));
+    }),
+    { streams: 1 },
+  );
+  const isBegun = () => new Promise<void>((done) => (began = done));
+  const firstBegins = isBegun();
+  const first = client(GET);
+  await firstBegins;
+  const secondBegins = isBegun();
+  const second = client(GET);
+  ends[0]?.();
+  expect(await first.ended).toEndWith("0\r\n\r\n");
+  await secondBegins;
+  ends[1]?.();
+  expect([bodyOf(await second.ended), refused("streams")]).toEqual(["4\r\nhere\r\n0\r\n\r\n", 0]);
 });
 
 test("closing ends the streams, and their senders notice", async () => {
