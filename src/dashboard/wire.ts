@@ -8,6 +8,7 @@ import type { Rates } from "../agent/rates.ts";
 import type { Problem } from "../core/problem.ts";
 import type { Stage } from "../core/stage.ts";
 import type { CountedStatus } from "../status/live-status.ts";
+import type { Explanation } from "../verdicts/explain.ts";
 
 /** `try`: what to type or do next; null: nothing helps but what the message says. */
 export type WireProblem = { readonly message: string; readonly try: string | null };
@@ -143,6 +144,7 @@ export type Episode = {
 };
 
 /** `GET /api/why?seq=N`: as `agent why --json`. */
+export type WireWhy = Explanation["json"];
 
 /** `/api/rules` and the editor: rules-wire.ts. */
 

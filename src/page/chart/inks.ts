@@ -5,6 +5,7 @@ export type Inks = {
   readonly limit: string;
   readonly mark: string;
   readonly window: string;
+  readonly focus: string;
   readonly text: string;
   readonly grid: string;
   readonly ground: string;
@@ -16,6 +17,7 @@ const VARIABLES: Readonly<Record<keyof Inks, string>> = {
   limit: "chart-limit",
   mark: "chart-anomaly",
   window: "chart-window",
+  focus: "accent-soft",
   text: "quiet",
   grid: "chart-grid",
   ground: "card",
@@ -34,6 +36,7 @@ export function inksOf(element: HTMLElement): Inks {
     limit: ink("limit"),
     mark: ink("mark"),
     window: ink("window"),
+    focus: ink("focus"),
     text: ink("text"),
     grid: ink("grid"),
     ground: ink("ground"),

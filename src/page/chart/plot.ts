@@ -10,6 +10,7 @@ import {
   limitLines,
   marksWithin,
   type TimeSpan,
+  usualStepMs,
   type ValueRange,
   valueRange,
 } from "./shape.ts";
@@ -20,6 +21,8 @@ export type PlotInput = {
   readonly limits: readonly RuleLimit[];
   readonly span: TimeSpan;
   readonly unit: string | null;
+  /** A time to point out. */
+  readonly focus: TimeSpan | null;
 };
 
 /** Where the pointer is. `note`: the reason of the anomaly, or the limit with its rule, that is under it. `left`: of the plot, 0 to 1. */
@@ -31,7 +34,18 @@ export type PlotCursor = {
 };
 
 const FONT = "11px system-ui, sans-serif";
-const MARK_RADIUS = 3.5;
+/** Many marks are small ones, so that the line is seen between them. */
+const MARK_RADIUS = { few: 3.5, many: 2.25 } as const;
+const MANY_MARKS = 40;
+const SECOND_MS = 1_000;
+const [MINUTE_MS, HOUR_MS, DAY_MS] = [60 * SECOND_MS, 3_600 * SECOND_MS, 86_400 * SECOND_MS];
+/** How far apart the ticks of time may be. */
+const TICKS_MS = [
+  ...[1, 2, 5, 10, 15, 30].map((seconds) => seconds * SECOND_MS),
+  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * MINUTE_MS),
+  ...[1, 2, 3, 4, 6, 12].map((hours) => hours * HOUR_MS),
+  ...[1, 2, 5, 10, 30, 90, 365].map((days) => days * DAY_MS),
+];
 /** How near the pointer must be to a mark or a limit, in CSS pixels. */
 const NEAR = 7;
 const NOTHING: ValueRange = { min: 0, max: 1 };
@@ -110,7 +124,8 @@ export class SeriesPlot {
           font: FONT,
           size: 18,
           gap: 4,
-          space: isTall ? 90 : 75,
+          space: isTall ? 90 : 64,
+          incrs: TICKS_MS,
           grid: { show: false },
           ticks: { show: false },
           values: (_plot, splits) => splits.map((at) => tickText(at, this.#input.span)),
@@ -157,14 +172,17 @@ export class SeriesPlot {
 
   #drawWindows(): void {
     const { ctx, bbox } = this.#plot;
-    const { span, limits } = this.#input;
+    const { span, limits, part, focus } = this.#input;
     ctx.save();
-    ctx.fillStyle = this.#inks.window;
-    for (const { fromMs, toMs } of brokenWindows(this.#marks, limits)) {
-      if (toMs < span.fromMs || fromMs > span.toMs) continue;
+    const shade = ({ fromMs, toMs }: TimeSpan, least: number) => {
+      if (toMs < span.fromMs || fromMs > span.toMs) return;
       const left = this.#x(fromMs);
-      ctx.fillRect(left, bbox.top, Math.max(1, this.#x(toMs) - left), bbox.height);
-    }
+      ctx.fillRect(left, bbox.top, Math.max(least * uPlot.pxRatio, this.#x(toMs) - left), bbox.height);
+    };
+    ctx.fillStyle = this.#inks.focus;
+    if (focus !== null) shade(focus, 3);
+    ctx.fillStyle = this.#inks.window;
+    for (const window of brokenWindows(this.#marks, limits, usualStepMs(part.atMs))) shade(window, 1);
     ctx.restore();
   }
 
@@ -190,11 +208,9 @@ export class SeriesPlot {
     const { ctx } = this.#plot;
     const ratio = uPlot.pxRatio;
     ctx.save();
+    const size = this.#marks.length > MANY_MARKS ? MARK_RADIUS.many : MARK_RADIUS.few;
     // First the ground of all, so that marks side by side do not cover each other's red.
-    for (const [ink, radius] of [
-      [this.#inks.ground, MARK_RADIUS + 1] as const,
-      [this.#inks.mark, MARK_RADIUS] as const,
-    ]) {
+    for (const [ink, radius] of [[this.#inks.ground, size + 1] as const, [this.#inks.mark, size] as const]) {
       ctx.fillStyle = ink;
       for (const { atMs, value } of this.#marks) {
         if (value === null) continue;

@@ -80,6 +80,28 @@ describe("the points of a series", () => {
     ]);
   });
 
+  test("history takes the place of a gap that was seen before late readings came", () => {
+    const ring = new SeriesRing(NOW);
+    ring.add(
+      part([
+        [50, null],
+        [100, 1],
+        [150, null],
+        [200, 2],
+        [300, null],
+      ]),
+      NOW,
+    );
+    ring.addHistory(part([[120, 1.2]]), { fromMs: 100, toMs: 250 }, NOW);
+    expect(pointsOf(ring)).toEqual([
+      [50, null],
+      [100, 1],
+      [120, 1.2],
+      [200, 2],
+      [300, null],
+    ]);
+  });
+
   test("a part that is out of order is put in order", () => {
     const ring = new SeriesRing(NOW);
     ring.add(

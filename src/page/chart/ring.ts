@@ -46,6 +46,21 @@ export class SeriesRing {
     this.#leaveOut(nowMs);
   }
 
+  /**
+   * What the buffer holds of `span`: a gap that was seen there is over where this part has points. The points themselves stay: what
+   * comes live is not thinned.
+   */
+  addHistory(part: SeriesPart, span: { readonly fromMs: number; readonly toMs: number }, nowMs: number): void {
+    const from = lowerBound(this.#atMs, span.fromMs);
+    const to = lowerBound(this.#atMs, span.toMs + 1);
+    for (let index = to - 1; index >= from; index--) {
+      if (this.#values[index] !== null) continue;
+      this.#atMs.splice(index, 1);
+      this.#values.splice(index, 1);
+    }
+    this.add(part, nowMs);
+  }
+
   #merge(atMs: readonly number[], values: readonly (number | null)[]): void {
     const first = atMs[0];
     if (first === undefined) return;

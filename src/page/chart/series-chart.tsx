@@ -1,5 +1,5 @@
 /** A chart of one series: its name and last value, the line, and the same as text for those who do not see it. */
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { RuleLimit, SeriesPart } from "../../dashboard/wire.ts";
@@ -11,8 +11,8 @@ import { lastValue, type TimeSpan } from "./shape.ts";
 import { chartText, type SeriesName, timeWithin } from "./words.ts";
 
 export type SeriesChartProps = SeriesName & {
-  /** Another object when its points have changed; its arrays may be the same. */
-  readonly part: SeriesPart;
+  /** Another object when its points have changed; its arrays may be the same. Null: nothing is drawn, only its place is kept. */
+  readonly part: SeriesPart | null;
   readonly limits: readonly RuleLimit[];
   readonly span: TimeSpan;
   /** Where its name links to. */
@@ -20,16 +20,20 @@ export type SeriesChartProps = SeriesName & {
   readonly isLarge?: boolean;
   /** Without the sensor in its head, where the page says it once for several charts. */
   readonly isOfOneSensor?: boolean;
+  /** A time to point out. */
+  readonly focus?: TimeSpan | null;
+  /** What the chart does not show, in short: over the plot, so that nothing moves when it goes. */
+  readonly note?: string | null;
+  /** Points are on their way: it does not say that there are none. */
+  readonly isLoading?: boolean;
   /** Beside the name: a badge. */
   readonly children?: ComponentChildren;
 };
 
 export function SeriesChart(props: SeriesChartProps) {
   const cursor = useSignal<PlotCursor | null>(null);
-  const host = usePlot(props, (at) => {
-    cursor.value = at;
-  });
-  const last = lastValue(props.part);
+  const { part } = props;
+  const last = part === null ? null : lastValue(part);
   const at = cursor.value;
   const shown = at === null ? last : at;
   const name = props.isOfOneSensor ? props.measure : `${props.sensorId} · ${props.measure}`;
@@ -46,13 +50,47 @@ export function SeriesChart(props: SeriesChartProps) {
           <span class="chart-unit">{props.unit ?? ""}</span>
         </span>
       </figcaption>
-      <div class="chart-plot" role="img" aria-label={chartText(props, props.part, props.span, props.limits)} ref={host}>
-        {last === null && <p class="chart-empty">No values yet</p>}
-        {at !== null && at.note !== null && (
-          <p class={at.left > 0.5 ? "chart-note" : "chart-note chart-note-right"}>{at.note}</p>
-        )}
-      </div>
+      {part === null ? (
+        <div class="chart-plot" />
+      ) : (
+        <Plot
+          input={{ part, limits: props.limits, span: props.span, unit: props.unit, focus: props.focus ?? null }}
+          name={props}
+          cursor={cursor}
+        >
+          {at === null && (props.note ?? null) !== null && (
+            <p class="chart-note chart-note-right quiet">{props.note}</p>
+          )}
+          {last === null && <p class="chart-empty">{props.isLoading ? "" : "No values yet"}</p>}
+        </Plot>
+      )}
     </figure>
+  );
+}
+
+function Plot(props: {
+  readonly input: PlotInput;
+  readonly name: SeriesName;
+  readonly cursor: Signal<PlotCursor | null>;
+  readonly children: ComponentChildren;
+}) {
+  const { input, cursor } = props;
+  const host = usePlot(input, (at) => {
+    cursor.value = at;
+  });
+  const at = cursor.value;
+  return (
+    <div
+      class="chart-plot"
+      role="img"
+      aria-label={chartText(props.name, input.part, input.span, input.limits)}
+      ref={host}
+    >
+      {props.children}
+      {at !== null && at.note !== null && (
+        <p class={at.left > 0.5 ? "chart-note" : "chart-note chart-note-right"}>{at.note}</p>
+      )}
+    </div>
   );
 }
 
@@ -80,10 +118,10 @@ function usePlot(input: PlotInput, onCursor: (at: PlotCursor | null) => void) {
       plot.current = null;
     };
   }, []);
-  const { part, limits, span, unit } = input;
+  const { part, limits, span, unit, focus } = input;
   const zoneNow = zone.value;
   useEffect(() => {
     if (plot.current !== null) drawQueue.ask(plot, () => plot.current?.update(newest.current));
-  }, [part, limits, span.fromMs, span.toMs, unit, zoneNow]);
+  }, [part, limits, span.fromMs, span.toMs, unit, focus?.fromMs, focus?.toMs, zoneNow]);
   return host;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { RuleLimit, SeriesAnomaly } from "../../dashboard/wire.ts";
-import { brokenWindows, drawn, gapMs, lastValue, limitLines, valueRange } from "./shape.ts";
+import { brokenWindows, drawn, gapMs, lastValue, limitLines, usualStepMs, valueRange } from "./shape.ts";
 
 const limit = (rule: string, more: Partial<RuleLimit>): RuleLimit => ({
   rule,
@@ -79,10 +79,13 @@ test("the windows of rules that remember reach back from each mark, and those th
     mark(1500, 1, ["range"]),
     mark(1600, 1, ["stuck"]),
   ];
-  expect(brokenWindows(marks, limits)).toEqual([
+  expect(brokenWindows(marks, limits, 10)).toEqual([
     { fromMs: 900, toMs: 1050 },
     { fromMs: 1500, toMs: 1600 },
   ]);
+  const counted = [limit("stuck", { kind: "stuck", windowReadings: 8 })];
+  expect(brokenWindows([mark(1000, 1, ["stuck"])], counted, 10)).toEqual([{ fromMs: 930, toMs: 1000 }]);
+  expect(usualStepMs([0, 10, 20, 500, 510, 520])).toBe(10);
 });
 
 test("the last value is the newest that is one", () => {

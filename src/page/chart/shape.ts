@@ -94,9 +94,16 @@ export function valueRange(
 
 const away = (value: number, min: number, max: number) => Math.max(min - value, value - max, 0);
 
-/** The times that the rules which remember looked at when they broke; those that touch are one. */
-export function brokenWindows(anomalies: readonly SeriesAnomaly[], limits: readonly RuleLimit[]): readonly TimeSpan[] {
-  const windowOf = new Map(limits.map(({ rule, windowMs }) => [rule, windowMs ?? 0]));
+/**
+ * The times that the rules which remember looked at when they broke; those that touch are one. `stepMs`: the usual time between two
+ * readings, for rules whose window is a number of readings.
+ */
+export function brokenWindows(
+  anomalies: readonly SeriesAnomaly[],
+  limits: readonly RuleLimit[],
+  stepMs: number,
+): readonly TimeSpan[] {
+  const windowOf = new Map(limits.map((limit) => [limit.rule, windowLength(limit, stepMs)]));
   const windows = anomalies
     .map(({ atMs, rules }) => ({
       fromMs: atMs - Math.max(0, ...rules.map((rule) => windowOf.get(rule) ?? 0)),
@@ -111,6 +118,18 @@ export function brokenWindows(anomalies: readonly SeriesAnomaly[], limits: reado
     else joined.push({ ...window });
   }
   return joined;
+}
+
+function windowLength({ windowMs, windowReadings }: RuleLimit, stepMs: number): number {
+  return windowMs ?? Math.max(0, (windowReadings ?? 0) - 1) * stepMs;
+}
+
+/** The usual time between two readings: of the newest ones, which are not thinned. */
+export function usualStepMs(atMs: readonly number[]): number {
+  const newest = atMs.slice(-33);
+  const steps = newest.slice(1).map((at, index) => at - newest[index]!);
+  steps.sort((a, b) => a - b);
+  return steps[steps.length >> 1] ?? 0;
 }
 
 /** The newest value that is one, with its time. */

@@ -48,11 +48,6 @@ export function onPoints(take: (points: LivePoints) => void): () => void {
   return () => takers.delete(take);
 }
 
-/** `SENSOR\0MEASURE` */
-export function seriesKey(sensorId: string, measure: string): string {
-  return `${sensorId}\0${measure}`;
-}
-
 /**
  * Asks for the points of these series until the returned function is called. Of all views together, the agent sends the first
  * {@link WATCHED_MOST}.

@@ -11,6 +11,8 @@ export type View = { readonly name: string; readonly title: string; readonly loa
 /** In this order: now, sensors, anomalies, rules, delivery, sql, settings. One line for each: a module in `src/page/<room>/` whose default export is the component. */
 export const VIEWS: readonly View[] = [
   { name: "now", title: "Now", load: () => import("../flow/now.tsx") },
+  { name: "sensors", title: "Sensors", load: () => import("../sensors/sensors.tsx") },
+  { name: "anomalies", title: "Anomalies", load: () => import("../anomalies/anomalies.tsx") },
   { name: "rules", title: "Rules", load: () => import("../rules/rules.tsx") },
   { name: "sql", title: "SQL", load: () => import("../console/console.tsx") },
   { name: "settings", title: "Settings", load: () => import("../settings/settings.tsx") },
