@@ -34,23 +34,27 @@ type Viewer = {
 
 type Watch = { readonly buffer: SqliteBuffer; readonly points: LivePointsReader; through: number };
 
+export type HubParts = {
+  readonly node: DashboardNode;
+  readonly episodes: Episodes;
+  readonly running: () => number;
+  /** Calls `turn` again and again, until the returned function is called. */
+  readonly every: (ms: number, turn: () => void) => () => void;
+};
+
 export class LiveHub {
-  readonly #node: DashboardNode;
-  readonly #episodes: Episodes;
-  readonly #running: () => number;
+  readonly #parts: HubParts;
   readonly #viewers = new Set<Viewer>();
   #states: LiveStates;
   #state: { readonly text: string; readonly atMs: number } | null = null;
-  #timer: Timer | null = null;
+  #stop: (() => void) | null = null;
   #looks = 0;
   #watch: Watch | null = null;
   #isTroubled = false;
 
-  constructor(node: DashboardNode, episodes: Episodes, running: () => number) {
-    this.#node = node;
-    this.#episodes = episodes;
-    this.#running = running;
-    this.#states = new LiveStates(node, running);
+  constructor(parts: HubParts) {
+    this.#parts = parts;
+    this.#states = new LiveStates(parts.node, parts.running);
   }
 
   /** Ends when the client is gone. */
@@ -58,25 +62,23 @@ export class LiveHub {
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     client.gone.addEventListener("abort", () => end(), { once: true });
     const viewer: Viewer = { client, names, episodes: -1, changed: "", isFull: false, isBroken: false, end };
-    this.#episodes.join();
+    this.#parts.episodes.join();
     this.#watchOthers(() => this.#viewers.add(viewer));
-    this.#timer ??= this.#begin();
-    this.#tell([viewer], NO_PARTS);
+    this.#stop ??= this.#begin();
+    this.#guarded(() => this.#tell([viewer], NO_PARTS));
     if (!client.gone.aborted) await ended;
     this.#watchOthers(() => this.#viewers.delete(viewer));
-    this.#episodes.leave();
-    if (this.#viewers.size > 0 || this.#timer === null) return;
-    clearInterval(this.#timer);
-    this.#timer = null;
+    this.#parts.episodes.leave();
+    if (this.#viewers.size > 0) return;
+    this.#stop?.();
+    this.#stop = null;
     this.#state = null;
   }
 
-  #begin(): Timer {
-    this.#states = new LiveStates(this.#node, this.#running);
-    const timer = setInterval(() => this.#turn(), LOOK_MS);
-    // An agent that has ended does not wait for it.
-    timer.unref();
-    return timer;
+  #begin(): () => void {
+    const { node, running, every } = this.#parts;
+    this.#states = new LiveStates(node, running);
+    return every(LOOK_MS, () => this.#turn());
   }
 
   /** Other series are watched from now on: what came of those before is sent first. */
@@ -88,7 +90,7 @@ export class LiveHub {
       else if (points.size > 0) this.#send(viewer, [this.#pointsText(viewer, points)]);
     }
     change();
-    const buffer = this.#node.opened()?.parts.buffer;
+    const buffer = this.#parts.node.opened()?.parts.buffer;
     this.#watch = buffer === undefined || this.#viewers.size === 0 ? null : this.#watchFrom(buffer);
   }
 
@@ -96,8 +98,8 @@ export class LiveHub {
     this.#guarded(() => this.#look());
     this.#looks = (this.#looks + 1) % LOOKS;
     if (this.#looks !== 0) return;
-    this.#guarded(() => this.#episodes.feed()?.follow(this.#node.now()));
-    this.#tell([...this.#viewers], this.#watch?.points.take() ?? NO_PARTS);
+    this.#guarded(() => this.#parts.episodes.feed()?.follow(this.#parts.node.now()));
+    this.#guarded(() => this.#tell([...this.#viewers], this.#watch?.points.take() ?? NO_PARTS));
   }
 
   /** The buffer may be closed, or damaged: the agent opens it again, and the state says so. */
@@ -106,13 +108,14 @@ export class LiveHub {
       work();
       this.#isTroubled = false;
     } catch (error) {
-      if (!this.#isTroubled) this.#node.log.debug("page_unread", `Cannot look at the buffer: ${messageOf(error)}`);
+      if (!this.#isTroubled)
+        this.#parts.node.log.debug("page_unread", `Cannot look at the buffer: ${messageOf(error)}`);
       this.#isTroubled = true;
     }
   }
 
   #look(): void {
-    const opened = this.#node.opened();
+    const opened = this.#parts.node.opened();
     if (opened === null) return;
     const { buffer, rules } = opened.parts;
     if (this.#watch !== null && this.#watch.buffer !== buffer) {
@@ -151,7 +154,7 @@ export class LiveHub {
   }
 
   #stateText(): string {
-    const nowMs = this.#running();
+    const nowMs = this.#parts.running();
     if (this.#state !== null && nowMs - this.#state.atMs < STATE_MS) return this.#state.text;
     const text = eventText("state", this.#states.make());
     this.#state = { text, atMs: nowMs };
@@ -178,7 +181,7 @@ export class LiveHub {
   }
 
   #episodesText(viewer: Viewer): string {
-    const feed = this.#episodes.feed();
+    const feed = this.#parts.episodes.feed();
     if (feed === null || !feed.isRead) return "";
     const { book } = feed;
     const episodes = viewer.episodes < 0 ? book.newest(Number.POSITIVE_INFINITY) : book.changedSince(viewer.episodes);
@@ -187,7 +190,7 @@ export class LiveHub {
   }
 
   #changed(): LiveEvent["changed"] | null {
-    const opened = this.#node.opened();
+    const opened = this.#parts.node.opened();
     if (opened === null) return null;
     const { buffer, rules } = opened.parts;
     return { sensors: Math.max(0, buffer.catalogue.interned.length - 1), rules: rules.set.version };

@@ -19,7 +19,7 @@ export function liveRoutes(node: DashboardNode): readonly Route[] {
   const limits = new RuleLimits();
   const why = new WhyReplies(node.dataDir);
   const episodes = new Episodes(node, turns);
-  const hub = new LiveHub(node, episodes, turns.running);
+  const hub = new LiveHub({ node, episodes, running: turns.running, every });
   return [
     reading("/api/live", (request) => liveReply(hub, request)),
     reading("/api/sensors", (request) => sensors.answer(request)),
@@ -49,4 +49,11 @@ function limitsReply(node: DashboardNode, limits: RuleLimits, { query }: HttpReq
   if (opened === null) return problemReply(503, "The agent has no buffer yet: it is starting", "agent status");
   const { rules, buffer } = opened.parts;
   return jsonReply(limits.of(rules.set, buffer.catalogue)(names));
+}
+
+function every(ms: number, turn: () => void): () => void {
+  const timer = setInterval(turn, ms);
+  // An agent that has ended does not wait for it.
+  timer.unref();
+  return () => clearInterval(timer);
 }

@@ -111,7 +111,7 @@ testWith("time")(
           }
         },
       ),
-      { numRuns: cases(100) },
+      { numRuns: cases(60) },
     );
   },
   120_000,

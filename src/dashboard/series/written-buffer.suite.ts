@@ -27,9 +27,11 @@ export class WrittenBuffer {
       nodeId: "n",
       nowMs: 0,
       chance: new Uint8Array(10),
-      blockRows: 100,
+      blockRows: 1_000,
       recentRows,
     });
+    // No test here is about a power cut.
+    this.buffer.db.run("PRAGMA synchronous = OFF");
   }
 
   /** One commit; returns the seq of its first reading. */
