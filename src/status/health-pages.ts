@@ -123,6 +123,11 @@ export class RunHealth {
     return [{ code: "not_listening", message, try: "ss -ltnp" }, ...problems];
   }
 
+  /** Requests and connections that the server refused, by reason. */
+  refusals(): ReturnType<HttpServer["refusals"]> {
+    return this.#server?.refusals() ?? [];
+  }
+
   close(): void {
     this.#server?.close();
   }
@@ -159,8 +164,7 @@ export class RunHealth {
       return { status: 503, type: TEXT_TYPE, body: `${safeProblem(this.#waits ?? STARTING).message}\n` };
     const { metricsText } = await import("./metrics/text.ts");
     // A request for health does not wait for the count.
-    const refused = this.#server?.refusals() ?? [];
-    const seen = await look(opened, { settings: this.#settings, dataDir: this.#dataDir, refused });
+    const seen = await look(opened, { settings: this.#settings, dataDir: this.#dataDir, refused: this.refusals() });
     return { status: 200, ...(await metricsText(seen)) };
   }
 

@@ -1,4 +1,4 @@
-/** The reports that run beside the agent in `run` and `demo`: its HTTP server and its heartbeat. */
+/** The reports that run beside the agent in `run` and `demo`: its HTTP server, its heartbeat and its pushed metrics. */
 import type { OpenAgent } from "../agent/open-agent.ts";
 import type { Reporting } from "../agent/parts.ts";
 import type { Log } from "../core/log/log.ts";
@@ -6,6 +6,7 @@ import type { Problem } from "../core/problem.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { type MoreRoutes, RunHealth } from "./health-pages.ts";
 import { RunHeartbeat } from "./heartbeat.ts";
+import { MetricsPush } from "./metrics/push.ts";
 import { OwnBinary } from "./own-binary.ts";
 import { StateFile } from "./state-file.ts";
 
@@ -14,6 +15,7 @@ export class RunReporting implements Reporting {
   readonly #heartbeat: RunHeartbeat;
   readonly #binary: OwnBinary;
   readonly #state: StateFile;
+  readonly #push: MetricsPush;
   #isBegun = false;
 
   /** `moreRoutes`: what its HTTP server answers beside health and metrics. */
@@ -22,6 +24,7 @@ export class RunReporting implements Reporting {
     this.#heartbeat = new RunHeartbeat(settings, cwd, log);
     this.#binary = new OwnBinary(settings, log);
     this.#state = new StateFile(settings.stateFile, log);
+    this.#push = new MetricsPush(settings, cwd, log, () => this.#health.refusals());
   }
 
   /** Aborted when the agent must end because its binary was replaced, where AGENT_EXIT_WHEN_REPLACED asks for that. */
@@ -46,12 +49,13 @@ export class RunReporting implements Reporting {
     this.#state.write("running");
     this.#health.tell(opened);
     this.#heartbeat.begin(opened);
+    this.#push.begin(opened);
   }
 
   /** Before the buffer is closed. `finished`: everything was delivered. */
   async end(opened: OpenAgent, finished: boolean): Promise<void> {
     this.#binary.close();
-    await this.#heartbeat.end(opened, finished);
+    await Promise.all([this.#heartbeat.end(opened, finished), this.#push.end(opened, finished)]);
     this.#health.close();
   }
 
@@ -60,7 +64,7 @@ export class RunReporting implements Reporting {
   }
 
   problems() {
-    return [...this.#binary.problems(), ...this.#health.problems(), ...this.#heartbeat.problems()];
+    return [this.#binary, this.#health, this.#heartbeat, this.#push].flatMap((part) => part.problems());
   }
 
   heartbeat() {

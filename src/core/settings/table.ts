@@ -11,6 +11,7 @@ import { may, must, secretText } from "./entry.ts";
 import { HTTP_SETTINGS } from "./http.ts";
 import * as kind from "./kind.ts";
 import { MQTT_SETTINGS } from "./mqtt.ts";
+import { OTLP_SETTINGS } from "./otlp.ts";
 
 export const SETTINGS = {
   nodeId: may(
@@ -188,6 +189,7 @@ export const SETTINGS = {
     "1m",
     "How often the node reports its state to the metadata bucket; off: never.",
   ),
+  ...OTLP_SETTINGS,
   exitWhenReplaced: must(
     "AGENT_EXIT_WHEN_REPLACED",
     kind.choice(["off", "on"]),

@@ -25,6 +25,7 @@ const delivered: readonly MetricSpec[] = [
   ),
   {
     type: "counter",
+    since: "buffer",
     name: "agent_rows_delivered_total",
     help: "Rows that the store has.",
     labels: ["stage"],
@@ -112,6 +113,7 @@ const trouble: readonly MetricSpec[] = [
   ),
   {
     type: "counter",
+    since: "buffer",
     name: "agent_readings_lost_total",
     help: "Readings that were accepted and could not be kept.",
     labels: ["reason"],

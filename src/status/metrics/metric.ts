@@ -10,8 +10,14 @@ export type Series<Value> = readonly (readonly [labels: Labels, value: Value])[]
 
 type MetricHead = { readonly name: string; readonly help: string; readonly labels: readonly string[] };
 export type MetricSpec =
-  /** Facts of now: a gauge. Counts that only grow, in the life of a buffer or since the start: a counter. */
-  | (MetricHead & { readonly type: "gauge" | "counter"; readonly of: (seen: NodeFacts) => Series<number> })
+  /** Facts of now. */
+  | (MetricHead & { readonly type: "gauge"; readonly of: (seen: NodeFacts) => Series<number> })
+  /** Counts that only grow: since the agent started, or in the life of its buffer. */
+  | (MetricHead & {
+      readonly type: "counter";
+      readonly since?: "buffer";
+      readonly of: (seen: NodeFacts) => Series<number>;
+    })
   /** `bounds`: upper limits of the buckets; one more takes what is above the last. */
   | (MetricHead & {
       readonly type: "histogram";

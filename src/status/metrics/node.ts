@@ -59,6 +59,7 @@ const health: readonly MetricSpec[] = [
 const sources: readonly MetricSpec[] = [
   {
     type: "counter",
+    since: "buffer",
     name: "agent_readings_accepted_total",
     help: "Lines and rows that were accepted, malformed ones too.",
     labels: ["source"],
@@ -66,6 +67,7 @@ const sources: readonly MetricSpec[] = [
   },
   {
     type: "counter",
+    since: "buffer",
     name: "agent_readings_malformed_total",
     help: "Readings that were kept as received: too malformed to be read.",
     labels: ["source"],
@@ -73,6 +75,7 @@ const sources: readonly MetricSpec[] = [
   },
   {
     type: "counter",
+    since: "buffer",
     name: "agent_records_filtered_total",
     help: "Records that the map leaves out.",
     labels: ["source"],
@@ -80,6 +83,7 @@ const sources: readonly MetricSpec[] = [
   },
   {
     type: "counter",
+    since: "buffer",
     name: "agent_flaws_total",
     help: "Fields of readings that could not be read and are null, and NULs around lines.",
     labels: ["source", "reason"],
