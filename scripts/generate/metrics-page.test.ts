@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { METRICS } from "../../src/status/metrics/all.ts";
+import { dashboardJson, grafanaDashboard } from "./grafana-dashboard.ts";
 import { withMetricsTable } from "./metrics-page.ts";
 
 const folder = join(import.meta.dir, "../../docs/monitoring");
@@ -42,4 +43,43 @@ test("each alert has a test in which it fires, a summary, a description and a co
     for (const key of ["severity: ", "summary: ", "description: ", "try: "])
       expect([name, body]).toEqual([name, expect.stringContaining(key)]);
   }
+});
+
+test("Grafana's dashboard is the one that bun scripts/generate/monitoring.ts makes; its panels have ids, and cover no other", () => {
+  expect(JSON.parse(read("grafana-dashboard.json"))).toEqual(JSON.parse(dashboardJson()));
+  const panels = grafanaDashboard().panels ?? [];
+  expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+  const cells = panels.flatMap(({ gridPos }) => {
+    const { x, y, w, h } = gridPos!;
+    return Array.from({ length: w * h }, (_, i) => `${x + (i % w)},${y + Math.floor(i / w)}`);
+  });
+  expect(new Set(cells).size).toBe(cells.length);
+  expect(cells.some((cell) => Number(cell.split(",")[0]) >= 24)).toBe(false);
+  for (const { title, ...panel } of panels) {
+    if (panel.type !== "row")
+      expect([title, "description" in panel && panel.description]).toEqual([title, expect.stringMatching(/\.$/)]);
+  }
+});
+
+test("every metric is in the dashboard or in an alert, but for those that are there for a closer look", () => {
+  const closer = [
+    "agent_heartbeat_sent_timestamp_seconds",
+    "agent_records_filtered_total",
+    "agent_flaws_total",
+    "agent_sensors",
+    "agent_buffer_file_bytes",
+    "agent_objects_delivered_total",
+    "agent_rows_pending_uncounted",
+    "agent_open_windows",
+    "agent_object_conflicts_total",
+    "agent_objects_unseen_total",
+    "agent_rules",
+    "agent_rules_warnings",
+    "agent_rules_loaded_timestamp_seconds",
+    "agent_rule_sensors",
+    "agent_rule_readings_total",
+    "agent_rule_state_bytes",
+  ];
+  const used = read("grafana-dashboard.json") + read("alerts.yml");
+  expect([...NAMES].filter((name) => !new RegExp(`\\b${name}(_bucket)?\\b`).test(used)).sort()).toEqual(closer.sort());
 });

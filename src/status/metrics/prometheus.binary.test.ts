@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeEach, expect } from "bun:test";
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { dashboardQueries } from "../../../scripts/generate/grafana-dashboard.ts";
 import { AgentProcess, ENOUGH_MS } from "../../testing/agent-process.ts";
 import { TestPrometheus } from "../../testing/monitoring/prometheus.ts";
 import { testWith } from "../../testing/needs.ts";
@@ -45,6 +46,23 @@ function promtool(args: readonly string[], stdin?: string) {
     stdin: stdin === undefined ? "ignore" : Buffer.from(stdin),
   });
   return { exitCode, said: `${stdout}${stderr}` };
+}
+
+/** Panels of the dashboard that show nothing on a healthy node with a simulator. */
+const EMPTY_WHEN_WELL = [
+  "Problems",
+  "Rules that fail",
+  "Responses of HTTP sources",
+  // The two need an hour.
+  "Lost in 24 h",
+  "Time until the buffer is full",
+];
+
+async function expectNoEmptyPanel(at: TestPrometheus): Promise<void> {
+  for (const { title, expression } of dashboardQueries()) {
+    const values = await at.query(expression, (found) => found.length > 0 || EMPTY_WHEN_WELL.includes(title));
+    expect([title, values.length > 0 || EMPTY_WHEN_WELL.includes(title)]).toEqual([title, true]);
+  }
 }
 
 prometheusTest("the alert rules, their tests and the example of a configuration are in order", () => {
@@ -92,6 +110,7 @@ prometheusTest(
     const lag = 'histogram_quantile(0.95, rate(agent_delivery_lag_seconds_bucket{stage="raw"}[10s]))';
     expect((await prometheus.query(lag, ([seconds = 0]) => seconds > 0))[0]).toBeLessThan(60);
     expect(await prometheus.query("agent_build_info")).toEqual([1]);
+    await expectNoEmptyPanel(prometheus);
     // Of the machine, not of the agent.
     const ofAgent = (names: readonly string[]) => names.filter((name) => name !== "AgentDiskFullSoon");
     expect(ofAgent(await prometheus.firing(() => true))).toEqual([]);
