@@ -35,6 +35,8 @@ type KeptEpisode = Mutable<Omit<Episode, "id" | "isGone">> & {
 
 /** Episodes that are gone are remembered for clients that are behind. */
 const GONE_MOST = 2 * EPISODES_MOST;
+/** More than are shown, before the oldest are forgotten. */
+const SPARE = 64;
 
 export class EpisodeBook {
   readonly #parts: BookParts;
@@ -98,7 +100,7 @@ export class EpisodeBook {
   newest(limit: number): Episode[] {
     return [...this.#all()]
       .sort((a, b) => b.sinceMs - a.sinceMs || b.lastSeq - a.lastSeq)
-      .slice(0, limit)
+      .slice(0, Math.min(limit, EPISODES_MOST))
       .map(shown);
   }
 
@@ -202,16 +204,14 @@ export class EpisodeBook {
     if (this.#gone.length > GONE_MOST) this.#gone.shift();
   }
 
+  /** Some at once: to find the oldest of all for each new one would cost more than all else. */
   #forgetOldest(): void {
-    while (this.#count > EPISODES_MOST) {
-      let oldest: KeptEpisode | null = null;
-      for (const episode of this.#all()) {
-        if (oldest === null || episode.untilMs < oldest.untilMs) oldest = episode;
-      }
-      if (oldest === null) return;
-      const list = this.#listOf(oldest.sensorId, oldest.rule);
-      this.#remove(list, oldest);
-      if (list.length === 0) this.#byKey.delete(`${oldest.rule}\0${oldest.sensorId}`);
+    if (this.#count <= EPISODES_MOST + SPARE) return;
+    const oldestFirst = [...this.#all()].sort((a, b) => a.untilMs - b.untilMs);
+    for (const episode of oldestFirst.slice(0, this.#count - EPISODES_MOST)) {
+      const list = this.#listOf(episode.sensorId, episode.rule);
+      this.#remove(list, episode);
+      if (list.length === 0) this.#byKey.delete(`${episode.rule}\0${episode.sensorId}`);
     }
   }
 }
