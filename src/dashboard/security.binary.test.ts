@@ -161,7 +161,7 @@ binaryTest(
 );
 
 binaryTest(
-  "a body of 10 MB, a thousand connections, slow heads and bodies: the agent is unharmed",
+  "a body of 10 MB, a thousand connections, slow heads and bodies, and views that are never read: the agent is unharmed",
   async () => {
     const node = await start();
     const head = (length: number) =>
@@ -189,6 +189,17 @@ binaryTest(
     await until(async () => (await refused(node, "late")) > 10, "slow requests are cut off");
     clearInterval(dribble);
 
+    const readers = Array.from({ length: 12 }, () => {
+      const socket = connect(node.port, "127.0.0.1");
+      sockets.push(socket);
+      socket.on("error", () => undefined);
+      socket.pause();
+      socket.write("GET /api/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      return socket;
+    });
+    await until(async () => (await refused(node, "streams")) === 4, "the streams beyond eight are refused");
+    await isUnharmed(node);
+    for (const socket of readers) socket.destroy();
     await until(async () => (await openFiles(node)) < 60, "connections are closed");
     expect(residentBytes(node) - beforeBytes).toBeLessThan(64 * 1024 * 1024);
     expect(node.agent.heard).not.toMatch(/EMFILE|answer_failed/);
