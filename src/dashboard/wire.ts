@@ -93,8 +93,8 @@ export type SeriesAnswer = {
   readonly fromMs: number;
   readonly toMs: number;
   /**
-   * The last part: all that the buffer holds of the time has been read, but for readings whose clock was more than a minute ahead of
-   * the agent's.
+   * The last part: all that the buffer holds of the time has been read, but for readings whose clock was ahead of the agent's by more
+   * than a minute, or by more than the time that was asked for.
    */
   readonly isWhole: boolean;
   /** How much of the reading is done, 0 to 1, as an estimate. */

@@ -2,11 +2,13 @@ import { afterEach, expect, test } from "bun:test";
 import fc from "fast-check";
 import { cases, testWith } from "../../testing/needs.ts";
 import type { SeriesAnswer } from "../wire.ts";
-import { AHEAD_MS, History } from "./history.ts";
+import { History } from "./history.ts";
 import { drawnSpan, pixelOf } from "./thinned-series.ts";
 import { seriesNames, WatchedColumns } from "./watched-series.ts";
 import { WrittenBuffer, type WrittenReading } from "./written-buffer.suite.ts";
 
+/** Of the clocks of sensors, which may be that far ahead. */
+const AHEAD_MS = 60_000;
 const START = Date.UTC(2026, 10, 23, 8);
 const RULES = new Map([
   ["about-t", ["t"]],
@@ -48,7 +50,7 @@ function readAll(of: WrittenBuffer, span: ReturnType<typeof drawnSpan>): { drawn
   let clock = 0;
   // Each look seems to take long, so that steps are as small as they get.
   const running = () => (clock += 50);
-  const history = new History({ buffer: of.buffer, columns, span, rules: RULES, running });
+  const history = new History({ buffer: of.buffer, columns, span, sinceMs: span.fromMs, rules: RULES, running });
   const drawn: Drawn = new Map();
   let last: SeriesAnswer | null = null;
   while (!history.isDone) {
@@ -163,7 +165,7 @@ test("the newest part comes first, and each step says how much is done", () => {
   const columns = new WatchedColumns(names, written.buffer.catalogue);
   const span = drawnSpan(START, START + 3_600_000, 600);
   let clock = 0;
-  const history = new History({ buffer: written.buffer, columns, span, rules: RULES, running: () => (clock += 50) });
+  const history = new History({ buffer: written.buffer, columns, span, sinceMs: span.fromMs, rules: RULES, running: () => (clock += 50) });
   const answers: SeriesAnswer[] = [];
   while (!history.isDone) {
     history.step();

@@ -5,12 +5,15 @@
  */
 import { SANE_SINCE_MS } from "../../core/time/clock.ts";
 import type { SeriesAnswer, SeriesPart } from "../wire.ts";
-import { type DrawnSpan, NO_PIXELS, type PixelRange, startOf, ThinnedSeries } from "./thinned-series.ts";
+import { type DrawnSpan, drawnSpan, NO_PIXELS, type PixelRange, startOf, ThinnedSeries } from "./thinned-series.ts";
 import { FINDINGS_AT_ONCE, type ReadBuffer, storedFindings, storedRows, type WatchedRow } from "./watched-rows.ts";
 import { findingsAbout, type MeasuresOfRules, type WatchedColumns } from "./watched-series.ts";
 
-/** A reading is looked for among those that were committed at most this long before its time: its clock may be ahead. */
-export const AHEAD_MS = 60_000;
+/**
+ * A reading is looked for among those that were committed at most this long before its time, and not longer than the span: its clock
+ * may be ahead.
+ */
+const AHEAD_MS = 60_000;
 /** Rows of a step: it is to take about this long, and never many times as long. */
 const STEP_MS = 7;
 const STEP_ROWS = { first: 2_000, least: 500, most: 50_000 };
@@ -21,12 +24,17 @@ export type HistoryParts = {
   readonly buffer: ReadBuffer;
   readonly columns: WatchedColumns;
   readonly span: DrawnSpan;
+  /** Not after the span's own begin: earlier readings from here on are noticed, and not drawn. */
+  readonly sinceMs: number;
   readonly rules: MeasuresOfRules;
   readonly running: () => number;
 };
 
 export class History {
   readonly #parts: HistoryParts;
+  readonly #aheadMs: number;
+  /** The earliest that was noticed; null: none. */
+  earlierMs: number | null = null;
   readonly #series: readonly ThinnedSeries[];
   /** Where the walk began, and the estimate of where it ends. */
   readonly #begin: number;
@@ -46,8 +54,9 @@ export class History {
     this.#parts = parts;
     this.#series = columns.names.map(() => new ThinnedSeries(span));
     this.#newest = buffer.lastSeq;
+    this.#aheadMs = aheadOf(span, commitsOf(buffer, { first: this.#newest, last: this.#newest }).newestMs);
     this.#begin = lastCommittedBy(buffer, span.toMs + AHEAD_MS);
-    this.#end = lastCommittedBy(buffer, span.fromMs - AHEAD_MS);
+    this.#end = lastCommittedBy(buffer, span.fromMs - this.#aheadMs);
     this.#next = this.#begin;
     this.#nextLate = this.#newest > this.#begin ? this.#newest : null;
     this.#unsent = NO_PIXELS;
@@ -106,7 +115,7 @@ export class History {
     if (held === null) return this.#reached(span.fromMs);
     const range = { first: Math.max(1, held - this.#rows + 1), last: held };
     const commits = commitsOf(buffer, range);
-    const isOld = commits.newestMs < span.fromMs - AHEAD_MS && commits.oldestMs >= SANE_SINCE_MS;
+    const isOld = commits.newestMs < span.fromMs - this.#aheadMs && commits.oldestMs >= SANE_SINCE_MS;
     if (isOld && ++this.#oldSteps >= OLD_STEPS) return this.#reached(span.fromMs);
     if (!isOld) {
       this.#oldSteps = 0;
@@ -138,7 +147,9 @@ export class History {
 
   #take(range: { readonly first: number; readonly last: number }): void {
     const { buffer, span, columns } = this.#parts;
-    const rows = storedRows(buffer, range, columns).filter(({ atMs }) => atMs >= span.fromMs && atMs <= span.toMs);
+    const found = storedRows(buffer, range, columns);
+    for (const { atMs } of found) if (atMs < span.fromMs) this.#noteEarlier(atMs);
+    const rows = found.filter(({ atMs }) => atMs >= span.fromMs && atMs <= span.toMs);
     const anomalous: WatchedRow[] = [];
     for (const row of rows) {
       for (const { series, column } of row.series) {
@@ -150,6 +161,10 @@ export class History {
     for (let at = 0; at < anomalous.length; at += FINDINGS_AT_ONCE) {
       this.#takeFindings(anomalous.slice(at, at + FINDINGS_AT_ONCE).filter((row) => this.#hasRoom(row)));
     }
+  }
+
+  #noteEarlier(atMs: number): void {
+    if (atMs >= this.#parts.sinceMs) this.earlierMs = Math.min(atMs, this.earlierMs ?? atMs);
   }
 
   /** Whether an anomaly of this time would be listed. */
@@ -183,11 +198,33 @@ export class History {
   }
 }
 
+/** A page asks for the newest seconds again and again, up to a time that is to come: that must not read a minute each time. */
+function aheadOf({ fromMs, toMs }: DrawnSpan, newestMs: number): number {
+  const lengthMs = Math.min(toMs, newestMs) - fromMs;
+  return lengthMs > 0 ? Math.min(AHEAD_MS, lengthMs) : AHEAD_MS;
+}
+
 function joined(ranges: readonly PixelRange[]): PixelRange {
   return ranges.reduce(
     (all, { first, last }) => ({ first: Math.min(all.first, first), last: Math.max(all.last, last) }),
     NO_PIXELS,
   );
+}
+
+/**
+ * The part of a span that is worth drawing, so that the pixels are those of what the buffer holds: from its oldest commit on.
+ * `earlierMs`: a reading that is older than that, because it was late.
+ */
+export function worthDrawing(
+  { db }: Pick<ReadBuffer, "db">,
+  { fromMs, toMs, pixels }: Omit<DrawnSpan, "pixelMs">,
+  earlierMs: number | null,
+): DrawnSpan {
+  const oldest = db.query<{ at: number }, []>("SELECT ingested_at AS at FROM commit_group ORDER BY first_seq LIMIT 1").get();
+  const held = Math.min(oldest?.at ?? toMs, earlierMs ?? toMs, toMs);
+  // As much again, where there may be more of the kind.
+  const spareMs = earlierMs === null ? AHEAD_MS : Math.max(AHEAD_MS, toMs - earlierMs);
+  return drawnSpan(Math.max(fromMs, held - spareMs), toMs, pixels);
 }
 
 /** The last seq that was committed at or before a time, as if the clock had never been set; 0: none. */

@@ -4,8 +4,7 @@ import type { HttpReply, HttpRequest, StreamClient } from "../../http/route.ts";
 import { problemReply } from "../json-reply.ts";
 import type { DashboardNode } from "../node.ts";
 import { PIXELS_MOST } from "../wire.ts";
-import { History } from "./history.ts";
-import { type DrawnSpan, drawnSpan } from "./thinned-series.ts";
+import { History, worthDrawing } from "./history.ts";
 import { measuresOfRules, type SeriesName, seriesNames, WatchedColumns } from "./watched-series.ts";
 import type { Turns } from "./work-budget.ts";
 
@@ -42,36 +41,57 @@ export class SeriesReplies {
     };
   }
 
-  async #send(client: StreamClient, { names, span }: HistoryAsked, buffer: SqliteBuffer): Promise<void> {
+  async #send(client: StreamClient, asked: HistoryAsked, buffer: SqliteBuffer): Promise<void> {
     const { gone } = client;
     // Another buffer takes the place of a damaged one: what was sent stays true, and is not whole.
     const isThere = () => !gone.aborted && this.#node.opened()?.parts.buffer === buffer;
     this.#running++;
     try {
       await this.#turns.pause(0, gone);
-      const rules = this.#node.opened()?.parts.rules.set.rules ?? [];
-      if (!isThere()) return;
-      const { running } = this.#turns;
-      const columns = new WatchedColumns(names, buffer.catalogue);
-      const history = new History({ buffer, columns, span, rules: measuresOfRules(rules), running });
-      let sentMs = Number.NEGATIVE_INFINITY;
-      while (!history.isDone && isThere()) {
-        const sinceMs = running();
-        history.step();
-        const answer = history.isDone || sinceMs - sentMs >= SEND_MS ? history.answer() : null;
-        if (answer !== null) sentMs = sinceMs;
-        const hasRoom = answer === null || client.send(`${JSON.stringify(answer)}\n`);
-        await this.#turns.pause(running() - sinceMs, gone);
-        // What is read meanwhile is in the next part.
-        if (!hasRoom) await client.drained();
-      }
+      let earlierMs: number | null = null;
+      do earlierMs = isThere() ? await this.#sendSpan(client, asked, { buffer, isThere, earlierMs }) : null;
+      while (earlierMs !== null);
     } finally {
       this.#running--;
     }
   }
+
+  /** Where readings turn up that are older than what is drawn, it ends with the earliest of them: the caller begins again. */
+  async #sendSpan(client: StreamClient, { names, fromMs, toMs, pixels }: HistoryAsked, of: SentOf): Promise<number | null> {
+    const { buffer, isThere } = of;
+    const { running } = this.#turns;
+    const rules = measuresOfRules(this.#node.opened()?.parts.rules.set.rules ?? []);
+    const columns = new WatchedColumns(names, buffer.catalogue);
+    const span = worthDrawing(buffer, { fromMs, toMs, pixels }, of.earlierMs);
+    const history = new History({ buffer, columns, span, sinceMs: fromMs, rules, running });
+    let sentMs = Number.NEGATIVE_INFINITY;
+    while (!history.isDone && isThere()) {
+      const sinceMs = running();
+      history.step();
+      if (history.earlierMs !== null) return history.earlierMs;
+      const answer = history.isDone || sinceMs - sentMs >= SEND_MS ? history.answer() : null;
+      if (answer !== null) sentMs = sinceMs;
+      const hasRoom = answer === null || client.send(`${JSON.stringify(answer)}\n`);
+      await this.#turns.pause(running() - sinceMs, client.gone);
+      // What is read meanwhile is in the next part.
+      if (!hasRoom) await client.drained();
+    }
+    return null;
+  }
 }
 
-export type HistoryAsked = { readonly names: readonly SeriesName[]; readonly span: DrawnSpan };
+type SentOf = {
+  readonly buffer: SqliteBuffer;
+  readonly isThere: () => boolean;
+  readonly earlierMs: number | null;
+};
+
+export type HistoryAsked = {
+  readonly names: readonly SeriesName[];
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly pixels: number;
+};
 
 /** Or why not, as a sentence. */
 export function historyAsked(query: URLSearchParams): HistoryAsked | string {
@@ -83,7 +103,7 @@ export function historyAsked(query: URLSearchParams): HistoryAsked | string {
     return '"from" and "to" are times in whole milliseconds since 1970, and "from" is not after "to"';
   const pixels = query.has("pixels") ? wholeNumber(query.get("pixels")) : DEFAULT_PIXELS;
   if (pixels === null || pixels < 1 || pixels > PIXELS_MOST) return `"pixels" is a number from 1 to ${PIXELS_MOST}`;
-  return { names, span: drawnSpan(from, to, Math.min(pixels, Math.floor(CELLS_MOST / names.length))) };
+  return { names, fromMs: from, toMs: to, pixels: Math.min(pixels, Math.floor(CELLS_MOST / names.length)) };
 }
 
 /** Of milliseconds that a date can have; null for another text. */
