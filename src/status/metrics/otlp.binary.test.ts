@@ -112,6 +112,23 @@ binaryTest(
 );
 
 binaryTest(
+  "a receiver that never answers holds up neither the work nor an end",
+  async () => {
+    receiver.status = null;
+    start({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }, ["--for", "2s"]);
+    const { code } = await agent!.ended;
+    const { stages, buffer } = status();
+    expect([code, receiver.asked > 0, stages.raw.delivered]).toEqual([0, true, buffer.accepted]);
+    start({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+    const before = receiver.asked;
+    await until(() => receiver.asked > before);
+    agent!.kill("SIGTERM");
+    expect((await agent!.ended).code).toBe(0);
+  },
+  600_000,
+);
+
+binaryTest(
   "off is off; a run with an end pushes its last counts before it ends",
   async () => {
     start({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, AGENT_OTLP_INTERVAL: "off" }, ["--for", "1s"]);

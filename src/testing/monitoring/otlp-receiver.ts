@@ -27,8 +27,9 @@ export type ReceivedPush = {
 
 export class OtlpReceiver {
   readonly pushes: ReceivedPush[] = [];
-  /** What it answers from now on. */
-  status = 200;
+  /** What it answers from now on; null: nothing, ever. */
+  status: number | null = 200;
+  asked = 0;
   readonly #server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
@@ -36,8 +37,11 @@ export class OtlpReceiver {
       const body = new Uint8Array(await request.arrayBuffer());
       const { pathname: path } = new URL(request.url);
       if (this.status === 200) this.pushes.push({ path, headers: request.headers, ...readRequest(body) });
+      this.asked++;
+      const { status } = this;
+      if (status === null) return new Promise<Response>(() => undefined);
       return new Response(new Uint8Array(), {
-        status: this.status,
+        status,
         headers: { "content-type": "application/x-protobuf" },
       });
     },
