@@ -11,6 +11,9 @@ import { Turns } from "../series/work-budget.ts";
 import { LiveHub } from "./live-hub.ts";
 import { SensorList } from "./sensor-list.ts";
 
+/** What makes the next answer cheaper is kept for this long behind the last one. */
+const FORGET_MS = 30_000;
+
 export function liveRoutes(node: DashboardNode): readonly Route[] {
   // All that reads the buffer for the page shares one budget.
   const turns = new Turns(() => performance.now());
@@ -20,18 +23,37 @@ export function liveRoutes(node: DashboardNode): readonly Route[] {
   const why = new WhyReplies(node.dataDir);
   const episodes = new Episodes(node, turns);
   const hub = new LiveHub({ node, episodes, running: turns.running, every });
+  const forgetLater = laterOnce(FORGET_MS, () => {
+    sensors.forget();
+    why.forget();
+  });
+  const remembered = (path: string, answer: Route["answer"]) =>
+    reading(path, (request) => {
+      forgetLater();
+      return answer(request);
+    });
   return [
     reading("/api/live", (request) => liveReply(hub, request)),
-    reading("/api/sensors", (request) => sensors.answer(request)),
+    remembered("/api/sensors", (request) => sensors.answer(request)),
     reading("/api/series", (request) => series.answer(request)),
     reading("/api/limits", (request) => limitsReply(node, limits, request)),
     reading("/api/episodes", (request) => episodes.answer(request)),
-    reading("/api/why", (request) => why.answer(request)),
+    remembered("/api/why", (request) => why.answer(request)),
   ];
 }
 
 function reading(path: string, answer: Route["answer"]): Route {
   return { method: "GET", path, access: "read", maxBodyBytes: 0, answer };
+}
+
+/** Runs `work` once, this long after the last call. */
+function laterOnce(ms: number, work: () => void): () => void {
+  let timer: Timer | null = null;
+  return () => {
+    if (timer !== null) clearTimeout(timer);
+    timer = setTimeout(work, ms);
+    timer.unref();
+  };
 }
 
 /** Events without an end. */

@@ -2,6 +2,7 @@
 import { messageOf } from "../../core/errors.ts";
 import { withoutPassword } from "../../core/log/redact.ts";
 import type { Problem } from "../../core/problem.ts";
+import { IDENTITY_COLUMNS, type SensorCatalogue } from "../../core/sensor.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import { type LiveStatus, liveStatus } from "../../status/live-status.ts";
 import type { DashboardNode } from "../node.ts";
@@ -12,6 +13,7 @@ export class LiveStates {
   readonly #node: DashboardNode;
   readonly #running: () => number;
   readonly #forecast = new FillForecast();
+  readonly #sensors = new DistinctSensors();
   #cpuMs = 0;
   #cpuAtMs = 0;
 
@@ -43,7 +45,7 @@ export class LiveStates {
       problems: status?.problems ?? [...problems(), ...live.problems, ...found.problems],
       rates: rates.read(),
       fullInMs: status === null ? null : this.#forecast.fullInMs(status, nowMs, this.#running()),
-      sensors: Math.max(0, buffer.catalogue.interned.length - 1),
+      sensors: this.#sensors.count(buffer.catalogue),
       ...process,
     };
   }
@@ -71,5 +73,25 @@ export class LiveStates {
     this.#cpuMs = cpuMs;
     this.#cpuAtMs = atMs;
     return { residentBytes: process.memoryUsage.rss(), cpuShare };
+  }
+}
+
+const SENSOR_ID = IDENTITY_COLUMNS.indexOf("sensor_id");
+
+/** One that had several identities counts once. */
+class DistinctSensors {
+  readonly #ids = new Set<unknown>();
+  #catalogue: SensorCatalogue | null = null;
+  #seen = 1;
+
+  count(catalogue: SensorCatalogue): number {
+    if (catalogue !== this.#catalogue) {
+      this.#ids.clear();
+      this.#seen = 1;
+      this.#catalogue = catalogue;
+    }
+    const { interned } = catalogue;
+    for (; this.#seen < interned.length; this.#seen++) this.#ids.add(interned[this.#seen]?.identity[SENSOR_ID]);
+    return this.#ids.size;
   }
 }

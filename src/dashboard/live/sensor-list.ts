@@ -1,6 +1,6 @@
 /** `GET /api/sensors`: the sensors of the buffer, each once, with what is known of it. */
 import type { OpenAgent } from "../../agent/open-agent.ts";
-import { IDENTITY_COLUMNS, type IdentityColumn, NO_SENSOR, type Sensor } from "../../core/sensor.ts";
+import { IDENTITY_COLUMNS, type IdentityColumn, type Sensor } from "../../core/sensor.ts";
 import type { HttpReply, HttpRequest } from "../../http/route.ts";
 import { jsonReply, problemReply } from "../json-reply.ts";
 import type { DashboardNode } from "../node.ts";
@@ -9,8 +9,8 @@ import type { WireSensor, WireSensors } from "../wire.ts";
 import { LastSeen } from "./last-seen.ts";
 
 export const SENSORS_MOST = 10_000;
-/** A list is made at most this often, for all who ask. */
-const FRESH_MS = 2_000;
+/** A list is made for all who ask, and kept for a while: for longer where there are many, since it takes longer to make. */
+const FRESH_MS = { least: 2_000, times: 50 };
 /** What looking for last times may cost before the list is sent as it is. */
 const LOOK_MS = 200;
 
@@ -19,6 +19,7 @@ export class SensorList {
   readonly #turns: Turns;
   #lastSeen: LastSeen | null = null;
   #made: { readonly reply: Promise<HttpReply>; untilMs: number } | null = null;
+  #makingMs = 0;
 
   constructor(node: DashboardNode, turns: Turns) {
     this.#node = node;
@@ -33,13 +34,13 @@ export class SensorList {
     const made = { reply: this.#reply(opened, gone), untilMs: Number.POSITIVE_INFINITY };
     this.#made = made;
     const done = () => {
-      made.untilMs = running() + FRESH_MS;
+      made.untilMs = running() + Math.max(FRESH_MS.least, FRESH_MS.times * this.#makingMs);
     };
     made.reply.then(done, done);
     return made.reply;
   }
 
-  /** While no one looks, nothing is kept. */
+  /** While no one asks, nothing is kept. */
   forget(): void {
     this.#lastSeen = null;
     this.#made = null;
@@ -60,7 +61,10 @@ export class SensorList {
       workMs += running() - sinceMs;
       await this.#turns.pause(running() - sinceMs, gone);
     }
-    return jsonReply(sensorsOf(opened, lastSeen.times, this.#node.now()));
+    const sinceMs = running();
+    const reply = jsonReply(sensorsOf(opened, lastSeen.times, this.#node.now()));
+    this.#makingMs = running() - sinceMs;
+    return reply;
   }
 }
 
@@ -80,8 +84,9 @@ export function sensorsOf(
   const { buffer, rules, units } = parts;
   const silent = new Set(rules.set.silentSensors(nowMs).map(({ sensor }) => sensor));
   const sensors = new Map<string, WireSensor>();
-  for (const sensor of buffer.catalogue.interned) {
-    if (sensor.handle === NO_SENSOR) continue;
+  const { interned } = buffer.catalogue;
+  const chosen = interned.length - 1 <= SENSORS_MOST ? interned.slice(1) : newestOf(interned.slice(1), times);
+  for (const sensor of chosen) {
     const sensorId = textIn(sensor, "sensor_id") ?? "";
     const before = sensors.get(sensorId);
     const names = new Set([...sensor.measures, ...(before?.measures ?? []).map(({ name }) => name)]);
@@ -97,5 +102,14 @@ export function sensorsOf(
     });
   }
   const newestFirst = [...sensors.values()].sort((a, b) => (b.lastAtMs ?? -1e16) - (a.lastAtMs ?? -1e16));
-  return { sensors: newestFirst.slice(0, SENSORS_MOST), isCut: newestFirst.length > SENSORS_MOST };
+  return { sensors: newestFirst, isCut: chosen.length < interned.length - 1 };
+}
+
+/** Those that were heard of last. */
+function newestOf(sensors: readonly Sensor[], times: ReadonlyMap<number, number>): readonly Sensor[] {
+  const timeOf = ({ handle }: Sensor) => times.get(handle) ?? Number.NEGATIVE_INFINITY;
+  const least = Float64Array.from(sensors, timeOf).sort()[sensors.length - SENSORS_MOST] ?? Number.NEGATIVE_INFINITY;
+  const newer = sensors.filter((sensor) => timeOf(sensor) > least);
+  const asOld = sensors.filter((sensor) => timeOf(sensor) === least);
+  return [...newer, ...asOld.slice(0, SENSORS_MOST - newer.length)];
 }

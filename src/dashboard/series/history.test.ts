@@ -165,7 +165,14 @@ test("the newest part comes first, and each step says how much is done", () => {
   const columns = new WatchedColumns(names, written.buffer.catalogue);
   const span = drawnSpan(START, START + 3_600_000, 600);
   let clock = 0;
-  const history = new History({ buffer: written.buffer, columns, span, sinceMs: span.fromMs, rules: RULES, running: () => (clock += 50) });
+  const history = new History({
+    buffer: written.buffer,
+    columns,
+    span,
+    sinceMs: span.fromMs,
+    rules: RULES,
+    running: () => (clock += 50),
+  });
   const answers: SeriesAnswer[] = [];
   while (!history.isDone) {
     history.step();

@@ -220,7 +220,9 @@ export function worthDrawing(
   { fromMs, toMs, pixels }: Omit<DrawnSpan, "pixelMs">,
   earlierMs: number | null,
 ): DrawnSpan {
-  const oldest = db.query<{ at: number }, []>("SELECT ingested_at AS at FROM commit_group ORDER BY first_seq LIMIT 1").get();
+  const oldest = db
+    .query<{ at: number }, []>("SELECT ingested_at AS at FROM commit_group ORDER BY first_seq LIMIT 1")
+    .get();
   const held = Math.min(oldest?.at ?? toMs, earlierMs ?? toMs, toMs);
   // As much again, where there may be more of the kind.
   const spareMs = earlierMs === null ? AHEAD_MS : Math.max(AHEAD_MS, toMs - earlierMs);

@@ -54,7 +54,10 @@ test("readings that are older than the first commit are drawn too, wherever they
     const backfilled = at - 30 * 24 * HOUR * (1 + (minute % 2));
     const times = minute === 20 || minute === 43 ? [at, backfilled] : [at];
     seen.push(...times);
-    written.commit(at, times.map((time) => ({ sensor: "a", at: time, values: { t: 1 } })));
+    written.commit(
+      at,
+      times.map((time) => ({ sensor: "a", at: time, values: { t: 1 } })),
+    );
   }
   const answers = await answersOf(ask(written, 0, START + HOUR, 4_000));
   expect(answers.at(-1)?.isWhole).toBe(true);

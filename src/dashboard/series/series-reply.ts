@@ -57,7 +57,11 @@ export class SeriesReplies {
   }
 
   /** Where readings turn up that are older than what is drawn, it ends with the earliest of them: the caller begins again. */
-  async #sendSpan(client: StreamClient, { names, fromMs, toMs, pixels }: HistoryAsked, of: SentOf): Promise<number | null> {
+  async #sendSpan(
+    client: StreamClient,
+    { names, fromMs, toMs, pixels }: HistoryAsked,
+    of: SentOf,
+  ): Promise<number | null> {
     const { buffer, isThere } = of;
     const { running } = this.#turns;
     const rules = measuresOfRules(this.#node.opened()?.parts.rules.set.rules ?? []);

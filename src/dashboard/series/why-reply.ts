@@ -5,16 +5,24 @@ import { Explainer, readingAsked } from "../../verdicts/explain.ts";
 import { jsonReply, problemReply } from "../json-reply.ts";
 
 export class WhyReplies {
-  readonly #explainer: Explainer;
+  readonly #dataDir: string;
+  #explainer: Explainer | null = null;
 
   constructor(dataDir: string) {
-    this.#explainer = new Explainer(dataDir);
+    this.#dataDir = dataDir;
+  }
+
+  /** It holds the sensors of the buffer, which may be many. */
+  forget(): void {
+    this.#explainer = null;
   }
 
   answer({ query }: HttpRequest): HttpReply {
     try {
       const asked = readingAsked(query.get("seq") ?? "");
-      return whyReply(() => this.#explainer.explain(asked).json);
+      this.#explainer ??= new Explainer(this.#dataDir);
+      const explainer = this.#explainer;
+      return whyReply(() => explainer.explain(asked).json);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       return problemReply(400, error.message, error.tryHint ?? null);
