@@ -115,7 +115,7 @@ export class RateCounter {
     // The second that has begun, and a minute before it.
     const covered = Math.min(SECONDS - 1 + ((nowMs / 1_000) % 1), (nowMs - this.#sinceMs) / 1_000);
     const seconds = Math.max(1, covered);
-    const perSecond = (at: number) => (sums[at] ?? 0) / seconds;
+    const perSecond = (at: number) => rounded((sums[at] ?? 0) / seconds);
     const all = fineHistogram();
     const stages = STAGES.map((stage) => {
       const own = fineHistogram();
@@ -128,8 +128,8 @@ export class RateCounter {
     });
     return {
       readingsPerSecond: perSecond(0),
-      anomaliesPerMinute: perSecond(1) * 60,
-      bytesPerSecond: STAGES.reduce((sum, stage) => sum + perSecond(ROWS_AT[stage] + 1), 0),
+      anomaliesPerMinute: rounded(((sums[1] ?? 0) / seconds) * 60),
+      bytesPerSecond: rounded(STAGES.reduce((sum, stage) => sum + perSecond(ROWS_AT[stage] + 1), 0)),
       lagP95Ms: p95Of(all),
       stages: Object.fromEntries(stages) as Rates["stages"],
     };
@@ -155,6 +155,11 @@ export class RateCounter {
     this.#second = Math.max(this.#second, second);
     return (this.#second % SECONDS) * WIDTH;
   }
+}
+
+/** To a thousandth: more digits would only make reports longer. */
+function rounded(value: number): number {
+  return Math.round(value * 1_000) / 1_000;
 }
 
 function secondOf(runningMs: number): number {
