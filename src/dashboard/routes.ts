@@ -1,5 +1,6 @@
 /** All that the page asks for. Each room adds its routes here. */
 import type { Route } from "../http/route.ts";
+import { deliveryRoutes } from "./delivery/routes.ts";
 import { editorParts } from "./editor/parts.ts";
 import { ruleRoutes } from "./editor/routes.ts";
 import { liveRoutes } from "./live/live-routes.ts";
@@ -12,6 +13,7 @@ export async function dashboardRoutes(node: DashboardNode): Promise<readonly Rou
   return [
     ...(await pageRoutes(node)),
     ...liveRoutes(node),
+    ...deliveryRoutes(node),
     ...settingsRoutes(node),
     ...ruleRoutes(editorParts(node)),
     ...snapshotRoutes({ dataDir: node.dataDir, nowMs: node.now }),

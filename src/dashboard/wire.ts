@@ -148,27 +148,45 @@ export type WireWhy = Explanation["json"];
 
 /** `/api/rules` and the editor: rules-wire.ts. */
 
-/** `GET /api/delivery`: by stage now, and the last hours in steps; the newest step last. */
+/**
+ * `GET /api/delivery?minutes=N`: by stage, and the last N minutes in steps, the newest step last. `minutes`: one of
+ * {@link DELIVERY_MINUTES}; without it the first.
+ */
+export const DELIVERY_MINUTES = [15, 60, 360, 1_440] as const;
 export type WireDelivery = {
-  readonly stages: Readonly<
-    Record<
-      Stage,
-      { readonly objects: number; readonly rows: number; readonly bytes: number; readonly lastAtMs: number | null }
-    >
-  >;
+  /** Since when `ofAgent`, `retries` and `refused` count. */
+  readonly sinceMs: number;
+  readonly stages: Readonly<Record<Stage, StageDelivery>>;
+  /** Puts that failed and are tried again: the store was away, or denied them. */
   readonly retries: number;
+  /** Objects that the store refused for good. */
+  readonly refused: number;
+  readonly parked: readonly WireParked[];
+  /** Batches that are parked and not in `parked`. */
+  readonly parkedLeftOut: number;
+  readonly buffer: { readonly bytes: number; readonly limitBytes: number; readonly fullInMs: number | null };
   readonly stepMs: number;
   readonly steps: readonly DeliveryStep[];
 };
+export type StageDelivery = {
+  /** That the agent which runs has sent. */
+  readonly ofAgent: { readonly objects: number; readonly rows: number; readonly bytes: number };
+  /** When the store had its newest object; null: none is among the newest batches of the buffer. */
+  readonly lastAtMs: number | null;
+};
+/** A batch that the store refused for good; it waits for `agent buffer requeue`. */
+export type WireParked = { readonly stage: Stage; readonly key: string; readonly rows: number; readonly error: string };
+export const PARKED_MOST = 50;
+/** Null: not known. Of the time before this agent started, rows and objects are known as far as the buffer remembers them. */
 export type DeliveryStep = {
   readonly atMs: number;
-  /** Of the step's time, how much the uplink was up; null: the agent did not run. */
+  /** Of the step's time that the agent ran, how much the uplink was up. */
   readonly upShare: number | null;
-  readonly rows: number;
-  readonly bytes: number;
-  readonly objects: number;
-  readonly failures: number;
-  readonly bufferBytes: number;
+  readonly rows: number | null;
+  readonly objects: number | null;
+  readonly bytes: number | null;
+  readonly failures: number | null;
+  readonly bufferBytes: number | null;
 };
 
 /** `GET /api/settings`: as `agent config show`. A secret that is set has the value "set". */

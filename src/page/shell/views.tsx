@@ -14,6 +14,7 @@ export const VIEWS: readonly View[] = [
   { name: "sensors", title: "Sensors", load: () => import("../sensors/sensors.tsx") },
   { name: "anomalies", title: "Anomalies", load: () => import("../anomalies/anomalies.tsx") },
   { name: "rules", title: "Rules", load: () => import("../rules/rules.tsx") },
+  { name: "delivery", title: "Delivery", load: () => import("../delivery/delivery.tsx") },
   { name: "sql", title: "SQL", load: () => import("../console/console.tsx") },
   { name: "settings", title: "Settings", load: () => import("../settings/settings.tsx") },
 ];
