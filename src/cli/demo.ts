@@ -113,7 +113,8 @@ async function begin(settings: Settings, forMs: number, context: Context): Promi
     write: (entry) => say(textLine(entry)),
   });
   const reporting = new RunReporting(settings, context.cwd, log, pageOf({ settings, cwd: context.cwd, log }));
-  await reporting.listen();
+  // Another demo may have the usual port.
+  await reporting.listen(isDefault(settings));
   const opened = await startAgent({ ...context, settings }, { log, once: false, reporting });
   reporting.begin(opened);
   const page = pageAddress(reporting);
@@ -163,11 +164,13 @@ async function keep(demo: Demo, { say, stop }: Context): Promise<void> {
   say(`Stopped: ${grouped(lastSeq)} readings accepted, all of them delivered`);
 }
 
+const isDefault = ({ origins }: Settings) => origins.dashboard === "default";
+
 /** Small batches and short windows, so that a few seconds show the work of minutes. */
 function demoSettings(settings: Settings, dir: string, path: string): Settings {
   return {
     ...settings,
-    dashboard: settings.origins.dashboard === "default" ? pageOfDemo() : settings.dashboard,
+    dashboard: isDefault(settings) ? PAGE_AT : settings.dashboard,
     source: SOURCES,
     dataDir: join(path, "data"),
     store: `dir:${join(dir, "lake")}`,
@@ -179,17 +182,6 @@ function demoSettings(settings: Settings, dir: string, path: string): Settings {
     windowGraceMs: 1_000,
     windowHoldMs: 1_000,
   };
-}
-
-/** The usual port, or one that is free where another demo has it. */
-function pageOfDemo(): HostPort {
-  const { host, port } = PAGE_AT;
-  try {
-    Bun.listen({ hostname: host, port, socket: { data: () => undefined } }).stop(true);
-    return PAGE_AT;
-  } catch {
-    return { host, port: 0 };
-  }
 }
 
 function emptyFolder(path: string, shown: string): void {

@@ -65,6 +65,7 @@ function ask(node: Node, line: string, headers: Readonly<Record<string, string>>
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 async function refused(node: Node, reason: string): Promise<number> {
+  // Among a thousand others this connection may be the oldest, and has no answer.
   const { body } = await ask(node, "GET /metrics");
   return Number(
     new RegExp(`^agent_http_refused_total\\{reason="${reason}"\\} (\\d+)$`, "m").exec(body)?.[1] ?? Number.NaN,
@@ -80,7 +81,15 @@ type Health = { readonly health: string; readonly stages: { readonly raw: { read
 
 /** Readings that are taken now are delivered, and nothing is wrong. */
 async function isUnharmed(node: Node): Promise<void> {
-  const read = async (): Promise<Health> => JSON.parse((await ask(node, "GET /healthz")).body);
+  const read = async (): Promise<Health> => {
+    // Among a thousand others this connection may be the oldest, too.
+    let body = "";
+    await until(async () => {
+      ({ body } = await ask(node, "GET /healthz"));
+      return body !== "";
+    }, "an answer");
+    return JSON.parse(body);
+  };
   const { stages } = await read();
   await until(async () => (await read()).stages.raw.delivered > stages.raw.delivered, "a reading is delivered");
   expect((await read()).health).toBe("ok");

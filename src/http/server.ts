@@ -18,6 +18,8 @@ import type { HttpReply, HttpRequest, Route } from "./route.ts";
 
 export type HttpServerParts = {
   readonly at: HostPort;
+  /** Where the port is taken, any free one does. */
+  readonly orFreePort: boolean;
   readonly pages: PageKeeper;
   /** The one for `/` is for browsers; other clients get the page of that path. */
   readonly routes: readonly Route[];
@@ -42,12 +44,14 @@ export class HttpServer {
   readonly #parts: HttpServerParts;
   readonly #refusals = new RefusalCounts();
   readonly #routes: ReadonlyMap<string, readonly Route[]>;
+  #at: HostPort;
   #listener: HttpListener | null = null;
   #retry: Timer | null = null;
   #refused: string | null = null;
 
   constructor(parts: HttpServerParts) {
     this.#parts = parts;
+    this.#at = parts.at;
     this.#routes = Map.groupBy(parts.routes, ({ path }) => path);
     this.#listen();
   }
@@ -83,7 +87,8 @@ export class HttpServer {
   }
 
   #listen(): void {
-    const { at, log } = this.#parts;
+    const { log } = this.#parts;
+    const at = this.#at;
     this.#retry = null;
     try {
       this.#listener = new HttpListener(at, {
@@ -99,6 +104,11 @@ export class HttpServer {
       this.#refused = null;
       log.info("listening", this.#parts.listening(this.url ?? ""));
     } catch (error) {
+      if (this.#parts.orFreePort && codeOf(error) === "EADDRINUSE" && at.port !== 0) {
+        this.#at = { host: at.host, port: 0 };
+        this.#listen();
+        return;
+      }
       const message = `Cannot listen on ${at.host}:${at.port}: ${WHY[codeOf(error) ?? ""] ?? messageOf(error)}`;
       if (this.#refused === null) log.warn("not_listening", `${message}. The agent continues, and tries again`);
       this.#refused = message;

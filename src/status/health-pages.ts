@@ -16,7 +16,7 @@ import type { Route } from "../http/route.ts";
 import type { HttpServer } from "../http/server.ts";
 import { type LiveStatus, liveStatus } from "./live-status.ts";
 import { look } from "./metrics/node-facts.ts";
-import { PageAccess } from "./page-access.ts";
+import type { PageAccess } from "./page-access.ts";
 import type { BriefStatus } from "./status.ts";
 
 const STARTING: Problem = {
@@ -51,24 +51,27 @@ export class RunHealth {
   #opened: OpenAgent | null = null;
   #waits: Problem | null = null;
   readonly #moreRoutes: MoreRoutes;
-  readonly #access: PageAccess;
+  /** With the server. */
+  #access: PageAccess | null = null;
 
   constructor(settings: Settings, cwd: string, log: Log, moreRoutes: MoreRoutes = async () => []) {
     this.#settings = settings;
     this.#dataDir = resolve(cwd, settings.dataDir);
     this.#log = log;
     this.#moreRoutes = moreRoutes;
-    this.#access = new PageAccess(settings, this.#dataDir, log);
   }
 
   /** The outside world never makes it throw: it tries again to listen, and reports a problem until it can. */
-  async listen(): Promise<void> {
+  async listen(orFreePort: boolean): Promise<void> {
     const at = this.#settings.dashboard;
     if (at === null) return;
-    const [{ HttpServer }, { PageKeeper }] = await Promise.all([
+    const [{ HttpServer }, { PageKeeper }, { PageAccess }] = await Promise.all([
       import("../http/server.ts"),
       import("../http/pages.ts"),
+      import("./page-access.ts"),
     ]);
+    const access = new PageAccess(this.#settings, this.#dataDir, this.#log);
+    this.#access = access;
     const routes = await this.#moreRoutes({
       opened: () => this.#opened,
       problems: () => (this.#opened === null ? [this.#waits ?? STARTING].map(safeProblem) : []),
@@ -83,6 +86,7 @@ export class RunHealth {
     ];
     this.#server = new HttpServer({
       at,
+      orFreePort,
       pages: new PageKeeper({
         pages: new Map(pages),
         running: () => performance.now(),
@@ -90,9 +94,9 @@ export class RunHealth {
         stamp: () => this.#opened?.parts.rules.refused,
       }),
       routes,
-      guard: this.#access.guard,
+      guard: access.guard,
       log: this.#log,
-      listening: (url) => (hasPage ? this.#access.listening(url) : `Health and metrics: ${url}healthz and /metrics`),
+      listening: (url) => (hasPage ? access.listening(url) : `Health and metrics: ${url}healthz and /metrics`),
     });
   }
 
@@ -104,20 +108,20 @@ export class RunHealth {
   /** The agent has its lock and its buffer: from now on there is a status to show. */
   tell(opened: OpenAgent): void {
     this.#opened = opened;
-    if (this.#server !== null) this.#access.open();
+    this.#access?.open();
     this.#server?.tryNow();
   }
 
   /** Where the page is, and its token, once there is one; null while the server does not listen. */
   get page(): { readonly url: string; readonly token: string | null } | null {
     const url = this.#server?.url ?? null;
-    return url === null ? null : { url, token: this.#access.guard.token() };
+    return url === null ? null : { url, token: this.#access?.guard.token() ?? null };
   }
 
   problems(): readonly Problem[] {
     if (this.#server === null) return [];
     const { refused } = this.#server;
-    const problems = this.#opened === null ? [] : this.#access.problems();
+    const problems = this.#opened === null ? [] : (this.#access?.problems() ?? []);
     if (refused === null) return problems;
     const message = `${refused}; the agent tries again by itself`;
     return [{ code: "not_listening", message, try: "ss -ltnp" }, ...problems];

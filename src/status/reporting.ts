@@ -32,9 +32,9 @@ export class RunReporting implements Reporting {
     return this.#binary.watch();
   }
 
-  /** Before the agent has its lock: requests are answered that it starts. */
-  listen(): Promise<void> {
-    return this.#health.listen();
+  /** Before the agent has its lock: requests are answered that it starts. `orFreePort`: where the port is taken, any free one does. */
+  listen(orFreePort = false): Promise<void> {
+    return this.#health.listen(orFreePort);
   }
 
   /** What the start waits for; null: it waits no more. */
