@@ -11,7 +11,7 @@ export type WorkShare = {
   readonly share: number;
 };
 /** With live viewers beside it the page stays below 5 % of a core. */
-export const PAGE_SHARE: WorkShare = { burstMs: 250, share: 0.02 };
+export const PAGE_SHARE: WorkShare = { burstMs: 400, share: 0.025 };
 
 export class WorkBudget {
   readonly #share: WorkShare;
