@@ -2,6 +2,7 @@
 import type { OpenAgent } from "../../agent/open-agent.ts";
 import { IDENTITY_COLUMNS, type IdentityColumn, type Sensor } from "../../core/sensor.ts";
 import type { HttpReply, HttpRequest } from "../../http/route.ts";
+import { shippedProfiles } from "../../sensor/profile/shipped.ts";
 import { jsonReply, problemReply } from "../json-reply.ts";
 import type { DashboardNode } from "../node.ts";
 import type { Turns } from "../series/work-budget.ts";
@@ -96,13 +97,24 @@ export function sensorsOf(
       sensorId,
       sensorType: textIn(sensor, "sensor_type"),
       location: textIn(sensor, "location"),
-      measures: [...names].map((name) => ({ name, unit: units.get(name) ?? null })),
+      measures: [...names].map((name) => ({ name, unit: unitOf(name, units) })),
       lastAtMs: atMs === null || beforeMs === null ? (atMs ?? beforeMs) : Math.max(atMs, beforeMs),
       isSilent: silent.has(sensorId),
     });
   }
   const newestFirst = [...sensors.values()].sort((a, b) => (b.lastAtMs ?? -1e16) - (a.lastAtMs ?? -1e16));
   return { sensors: newestFirst, isCut: chosen.length < interned.length - 1 };
+}
+
+let shippedUnits: ReadonlyMap<string, string | null> | null = null;
+
+/** Of the run's profile; of a shipped one where only that has the measure, as a simulator's of another profile. */
+function unitOf(name: string, units: ReadonlyMap<string, string | null>): string | null {
+  const own = units.get(name);
+  if (own !== undefined) return own;
+  const all = () => shippedProfiles().flatMap(({ measures }) => measures);
+  shippedUnits ??= new Map(all().map((measure) => [measure.name, measure.unit]));
+  return shippedUnits.get(name) ?? null;
 }
 
 /** Those that were heard of last. */

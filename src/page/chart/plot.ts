@@ -1,6 +1,6 @@
 /** One series on a canvas, by uPlot: the line, its gaps, marks of anomalies, limits of rules, windows of rules that remember. */
 import uPlot from "uplot";
-import type { RuleLimit, SeriesAnomaly, SeriesPart } from "../../dashboard/wire.ts";
+import type { RuleLimit, SeriesPart } from "../../dashboard/wire.ts";
 import { formatValue } from "../shell/format.ts";
 import { type Inks, inksOf } from "./inks.ts";
 import {
@@ -8,6 +8,7 @@ import {
   drawn,
   type LimitLine,
   limitLines,
+  type Marks,
   marksWithin,
   type TimeSpan,
   usualStepMs,
@@ -37,6 +38,7 @@ const FONT = "11px system-ui, sans-serif";
 /** Many marks are small ones, so that the line is seen between them. */
 const MARK_RADIUS = { few: 3.5, many: 2.25 } as const;
 const MANY_MARKS = 40;
+const TICK_HEIGHT = 4;
 const SECOND_MS = 1_000;
 const [MINUTE_MS, HOUR_MS, DAY_MS] = [60 * SECOND_MS, 3_600 * SECOND_MS, 86_400 * SECOND_MS];
 /** How far apart the ticks of time may be. */
@@ -57,7 +59,7 @@ export class SeriesPlot {
   #inks: Inks;
   #input: PlotInput;
   #lines: readonly LimitLine[] = [];
-  #marks: readonly SeriesAnomaly[] = [];
+  #marks: Marks = { own: [], others: [] };
   #range: ValueRange = NOTHING;
 
   constructor(host: HTMLElement, input: PlotInput, onCursor: (cursor: PlotCursor | null) => void) {
@@ -73,12 +75,12 @@ export class SeriesPlot {
     this.#input = input;
     const { part, span } = input;
     const { atMs, values } = drawn(part, span, Math.max(50, this.#plot.width));
-    this.#marks = marksWithin(part.anomalies, span);
+    this.#marks = marksWithin(part.anomalies, input.limits, span);
     this.#lines = limitLines(input.limits);
     this.#range =
       valueRange(
         values,
-        this.#marks,
+        this.#marks.own,
         this.#lines.map(({ value }) => value),
       ) ?? NOTHING;
     this.#plot.setData([atMs, values], true);
@@ -182,7 +184,7 @@ export class SeriesPlot {
     ctx.fillStyle = this.#inks.focus;
     if (focus !== null) shade(focus, 3);
     ctx.fillStyle = this.#inks.window;
-    for (const window of brokenWindows(this.#marks, limits, usualStepMs(part.atMs))) shade(window, 1);
+    for (const window of brokenWindows(this.#marks.own, limits, usualStepMs(part.atMs))) shade(window, 1);
     ctx.restore();
   }
 
@@ -208,11 +210,12 @@ export class SeriesPlot {
     const { ctx } = this.#plot;
     const ratio = uPlot.pxRatio;
     ctx.save();
-    const size = this.#marks.length > MANY_MARKS ? MARK_RADIUS.many : MARK_RADIUS.few;
+    this.#drawOthers();
+    const size = this.#marks.own.length > MANY_MARKS ? MARK_RADIUS.many : MARK_RADIUS.few;
     // First the ground of all, so that marks side by side do not cover each other's red.
     for (const [ink, radius] of [[this.#inks.ground, size + 1] as const, [this.#inks.mark, size] as const]) {
       ctx.fillStyle = ink;
-      for (const { atMs, value } of this.#marks) {
+      for (const { atMs, value } of this.#marks.own) {
         if (value === null) continue;
         ctx.beginPath();
         ctx.arc(this.#x(atMs), this.#plot.valToPos(value, "y", true), radius * ratio, 0, 2 * Math.PI);
@@ -220,6 +223,16 @@ export class SeriesPlot {
       }
     }
     ctx.restore();
+  }
+
+  /** Readings that are anomalies for another reason: ticks at the foot, so that the line is marked only where it is meant. */
+  #drawOthers(): void {
+    const { ctx, bbox } = this.#plot;
+    const height = TICK_HEIGHT * uPlot.pxRatio;
+    ctx.fillStyle = this.#inks.limit;
+    for (const { atMs } of this.#marks.others) {
+      ctx.fillRect(this.#x(atMs), bbox.top + bbox.height - height, uPlot.pxRatio, height);
+    }
   }
 
   #pointed(): void {
@@ -237,13 +250,18 @@ export class SeriesPlot {
 
   #noteAt(left: number, top: number): string | null {
     let nearest: { away: number; reason: string } | null = null;
-    for (const { atMs, value, reason } of this.#marks) {
+    for (const { atMs, value, reason } of this.#marks.own) {
       const x = Math.abs(this.#plot.valToPos(atMs, "x") - left);
       const y = value === null ? 0 : Math.abs(this.#plot.valToPos(value, "y") - top);
       if (x > NEAR || y > 3 * NEAR) continue;
       if (nearest === null || x + y < nearest.away) nearest = { away: x + y, reason };
     }
     if (nearest !== null) return nearest.reason;
+    const { bbox } = this.#plot;
+    const isAtFoot = top > bbox.height / uPlot.pxRatio - 2 * NEAR;
+    const other =
+      isAtFoot && this.#marks.others.find(({ atMs }) => Math.abs(this.#plot.valToPos(atMs, "x") - left) < 2);
+    if (other) return `${other.rules.join(", ")}: ${other.reason}`;
     const line = this.#lines.find(({ value }) => Math.abs(this.#plot.valToPos(value, "y") - top) <= NEAR);
     return line === undefined ? null : limitText(line, this.#input.unit);
   }

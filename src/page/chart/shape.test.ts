@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { RuleLimit, SeriesAnomaly } from "../../dashboard/wire.ts";
-import { brokenWindows, drawn, gapMs, lastValue, limitLines, usualStepMs, valueRange } from "./shape.ts";
+import { brokenWindows, drawn, gapMs, lastValue, limitLines, marksWithin, usualStepMs, valueRange } from "./shape.ts";
 
 const limit = (rule: string, more: Partial<RuleLimit>): RuleLimit => ({
   rule,
@@ -91,4 +91,15 @@ test("the windows of rules that remember reach back from each mark, and those th
 test("the last value is the newest that is one", () => {
   expect(lastValue({ atMs: [1, 2, 3], values: [5, 6, null], anomalies: [] })).toEqual({ atMs: 2, value: 6 });
   expect(lastValue({ atMs: [1], values: [null], anomalies: [] })).toBeNull();
+});
+
+test("the line is marked where a rule about it was broken; other anomalies of the same readings are kept apart", () => {
+  const limits = [limit("too-hot", { max: 30 })];
+  const anomalies = [mark(5, 1, ["too-hot"]), mark(6, 1, ["sensor-flag"]), mark(7, 1, ["sensor-flag", "too-hot"])];
+  const { own, others } = marksWithin(anomalies, limits, { fromMs: 0, toMs: 10 });
+  expect([own.map(({ atMs }) => atMs), others.map(({ atMs }) => atMs)]).toEqual([[5, 7], [6]]);
+  expect(marksWithin(anomalies, limits, { fromMs: 6, toMs: 6 })).toEqual({
+    own: [],
+    others: [mark(6, 1, ["sensor-flag"])],
+  });
 });

@@ -141,7 +141,19 @@ export function lastValue(part: SeriesPart): { readonly atMs: number; readonly v
   return null;
 }
 
-/** Marks within `span`; `atMs` is in order. */
-export function marksWithin(anomalies: readonly SeriesAnomaly[], span: TimeSpan): readonly SeriesAnomaly[] {
-  return anomalies.filter(({ atMs }) => atMs >= span.fromMs && atMs <= span.toMs);
+/**
+ * Anomalies within `span`: `own` broke a rule about this series, `others` only rules about something else in the same reading, such as
+ * the sensor's own flag.
+ */
+export type Marks = { readonly own: readonly SeriesAnomaly[]; readonly others: readonly SeriesAnomaly[] };
+
+export function marksWithin(anomalies: readonly SeriesAnomaly[], limits: readonly RuleLimit[], span: TimeSpan): Marks {
+  const about = new Set(limits.map(({ rule }) => rule));
+  const own: SeriesAnomaly[] = [];
+  const others: SeriesAnomaly[] = [];
+  for (const anomaly of anomalies) {
+    if (anomaly.atMs < span.fromMs || anomaly.atMs > span.toMs) continue;
+    (anomaly.rules.some((rule) => about.has(rule)) ? own : others).push(anomaly);
+  }
+  return { own, others };
 }

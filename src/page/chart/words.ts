@@ -59,7 +59,7 @@ export function chartText(name: SeriesName, part: SeriesPart, span: TimeSpan, li
   }
   const unit = name.unit;
   const within = min <= max ? `, lowest ${withUnit(min, unit)}, highest ${withUnit(max, unit)}` : ", none in this time";
-  const marks = marksWithin(part.anomalies, span).length;
+  const marks = marksWithin(part.anomalies, limits, span).own.length;
   const rules = limits.length === 0 ? "" : `; rules: ${limits.map(({ rule }) => rule).join(", ")}`;
   const broken = marks === 0 ? "no anomalies" : `${formatValue(marks)} ${marks === 1 ? "anomaly" : "anomalies"}`;
   return `${title}: last ${withUnit(last.value, unit)}${within}, ${broken}${rules}`;

@@ -106,7 +106,7 @@ function LiveChart(props: Parameters<typeof SeriesTile>[0]) {
 function unseen({ problem, isWhole, doneShare, isMarkedInPart }: SeriesState): string | null {
   if (problem !== null) return `without its history: ${problem}`;
   if (!isWhole && doneShare > 0) return `reading history: ${formatShare(doneShare)}`;
-  return isMarkedInPart ? "only the newest anomalies are marked" : null;
+  return isMarkedInPart ? "older anomalies are not marked" : null;
 }
 
 /** The same as when the viewer paused, while it is paused. What comes is collected all the same. */
