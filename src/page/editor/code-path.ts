@@ -1,10 +1,16 @@
 /** Where the cursor is in a text of JSON, half written as it may be. */
-import { syntaxTree } from "@codemirror/language";
+import { ensureSyntaxTree, syntaxTree } from "@codemirror/language";
 import type { EditorState } from "@codemirror/state";
 import type { JsonPath } from "./schema.ts";
 
-export type Tree = ReturnType<typeof syntaxTree>;
-export type TreeNode = ReturnType<Tree["resolveInner"]>;
+export type TreeNode = ReturnType<ReturnType<typeof syntaxTree>["resolveInner"]>;
+
+/** The parser works in the background; a person who asks waits for it a moment. */
+const PARSE_MS = 200;
+
+export function nodeAt(state: EditorState, pos: number, side: -1 | 1): TreeNode {
+  return (ensureSyntaxTree(state, state.doc.length, PARSE_MS) ?? syntaxTree(state)).resolveInner(pos, side);
+}
 
 /**
  * `key`: a key of the object at `path` is being written. `value`: the value at `path`. `from` and `to`: what a completion replaces,
@@ -20,7 +26,7 @@ export type CodePlace = {
 };
 
 export function placeAt(state: EditorState, pos: number): CodePlace | null {
-  const node = syntaxTree(state).resolveInner(pos, -1);
+  const node = nodeAt(state, pos, -1);
   const isInside =
     node.from < pos &&
     (pos < node.to || !state.sliceDoc(node.from, node.to).endsWith('"') || node.to - node.from === 1);
@@ -56,14 +62,14 @@ function betweenTokens(state: EditorState, pos: number): CodePlace | null {
 }
 
 function containerAt(state: EditorState, pos: number): TreeNode | null {
-  let node: TreeNode | null = syntaxTree(state).resolveInner(pos, -1);
+  let node: TreeNode | null = nodeAt(state, pos, -1);
   while (node !== null && !((node.name === "Object" || node.name === "Array") && node.from < pos)) node = node.parent;
   return node;
 }
 
 function propertyBefore(state: EditorState, pos: number): TreeNode | null {
   const colon = state.sliceDoc(0, pos).lastIndexOf(":");
-  let node: TreeNode | null = syntaxTree(state).resolveInner(colon, 1);
+  let node: TreeNode | null = nodeAt(state, colon, 1);
   while (node !== null && node.name !== "Property") node = node.parent;
   return node;
 }

@@ -5,7 +5,7 @@
 import { autocompletion } from "@codemirror/autocomplete";
 import { json, jsonParseLinter } from "@codemirror/lang-json";
 import { type Diagnostic, forceLinting, linter, lintGutter } from "@codemirror/lint";
-import { EditorState, type Text } from "@codemirror/state";
+import { EditorState, StateEffect, type Text } from "@codemirror/state";
 import { EditorView, keymap } from "@codemirror/view";
 import { basicSetup } from "codemirror";
 import { codeTheme } from "./code-theme.ts";
@@ -31,18 +31,24 @@ export type CodeViewParts = {
   readonly onCheck: () => void;
 };
 
+/** The text is the same, and the agent has said something else of it. */
+const judged = StateEffect.define<null>();
+
 export class CodeView {
   readonly #view: EditorView;
 
   constructor(host: HTMLElement, parts: CodeViewParts) {
     const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
     const local = jsonParseLinter();
-    const judged = linter(
+    const lint = linter(
       (view) => {
         const marks = parts.marks(view.state.doc.toString());
         return marks === null ? local(view) : marks.map((mark) => diagnosticOf(mark, view.state.doc));
       },
-      { delay: 250 },
+      {
+        delay: 250,
+        needsRefresh: ({ transactions }) => transactions.some(({ effects }) => effects.some((one) => one.is(judged))),
+      },
     );
     const keys = keymap.of([
       { key: "Mod-s", preventDefault: true, run: () => ran(parts.onSave) },
@@ -60,7 +66,7 @@ export class CodeView {
           codeTheme,
           autocompletion({ override: [ruleCompletion(parts.words)], icons: false }),
           ruleHover,
-          judged,
+          lint,
           lintGutter(),
           EditorView.contentAttributes.of({ "aria-label": parts.label }),
           EditorView.updateListener.of((update) => {
@@ -73,6 +79,7 @@ export class CodeView {
 
   /** What the agent says has changed. */
   judge(): void {
+    this.#view.dispatch({ effects: judged.of(null) });
     forceLinting(this.#view);
   }
 

@@ -1,9 +1,8 @@
 /** What may be written at a place of a rule file: keys and values of the schema, and the sensors and measures that the agent knows. */
 import { type Completion, type CompletionContext, type CompletionResult, snippet } from "@codemirror/autocomplete";
-import { syntaxTree } from "@codemirror/language";
 import type { EditorState } from "@codemirror/state";
 import { hoverTooltip } from "@codemirror/view";
-import { type CodePlace, keysOf, pathOf, placeAt } from "./code-path.ts";
+import { type CodePlace, keysOf, nodeAt, pathOf, placeAt, type TreeNode } from "./code-path.ts";
 import {
   aboutOf,
   alternatives,
@@ -101,16 +100,15 @@ const FLAG_FIELDS: readonly KnownWord[] = ["anomaly_flag", "status_code", "anoma
   return { word, about: "what the sensor says" };
 });
 
+/** The first of each label. */
 function distinct(options: readonly Completion[]): Completion[] {
-  return [...new Map(options.toReversed().map((option) => [option.label, option])).values()].toReversed();
+  const seen = new Set<string>();
+  return options.filter(({ label }) => !seen.has(label) && seen.add(label));
 }
 
 /** The words of the schema about a key, or about the key of the value under the pointer. */
 export const ruleHover = hoverTooltip((view, pos) => {
-  let node: ReturnType<ReturnType<typeof syntaxTree>["resolveInner"]> | null = syntaxTree(view.state).resolveInner(
-    pos,
-    1,
-  );
+  let node: TreeNode | null = nodeAt(view.state, pos, 1);
   while (node !== null && node.name !== "Property") node = node.parent;
   const name = node?.getChild("PropertyName");
   if (node === null || !name || pos > name.to) return null;
