@@ -164,7 +164,6 @@ export type WireDelivery = {
   readonly parked: readonly WireParked[];
   /** Batches that are parked and not in `parked`. */
   readonly parkedLeftOut: number;
-  readonly buffer: { readonly bytes: number; readonly limitBytes: number; readonly fullInMs: number | null };
   readonly stepMs: number;
   readonly steps: readonly DeliveryStep[];
 };
@@ -182,6 +181,8 @@ export type DeliveryStep = {
   readonly atMs: number;
   /** Of the step's time that the agent ran, how much the uplink was up. */
   readonly upShare: number | null;
+  /** How long the agent ran without the uplink. */
+  readonly downMs: number | null;
   readonly rows: number | null;
   readonly objects: number | null;
   readonly bytes: number | null;

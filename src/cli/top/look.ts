@@ -13,7 +13,7 @@ import { optional } from "../../core/outside/shape.ts";
 import { anything, atLeast, storedEntries } from "../../core/outside/stored-json.ts";
 import type { Problem } from "../../core/problem.ts";
 import type { Settings } from "../../core/settings/settings.ts";
-import { FILL_MS, type FillSample, fullInMs } from "../../status/fill.ts";
+import { FillForecast } from "../../dashboard/live/fill-forecast.ts";
 import { NotBegunError } from "../../status/not-begun.ts";
 import { readStatus, type Status } from "../../status/status.ts";
 import { readingId, sensorIdOf, verdictShown } from "../../verdicts/reading-view.ts";
@@ -82,7 +82,20 @@ export class TopWatch {
   /** Never throws: what cannot be read is in `trouble`. */
   look(nowMs: number): TopLook {
     const began = performance.now();
-    const { status, trouble } = this.#status(nowMs);
+    const { status, trouble } = this.#status(nowMs, () => this.#read(nowMs));
+    return this.#seen(nowMs, began, { status, trouble });
+  }
+
+  /** The same, without sensors, anomalies and rules: no reading is read. */
+  glance(nowMs: number): TopLook {
+    return this.#seen(
+      nowMs,
+      performance.now(),
+      this.#status(nowMs, () => undefined),
+    );
+  }
+
+  #seen(nowMs: number, began: number, { status, trouble }: Pick<TopLook, "status" | "trouble">): TopLook {
     const { report } = lastReport(this.#dataDir);
     const live = report !== null && status?.pid === report.pid ? report : null;
     const memory = this.#memory;
@@ -92,7 +105,7 @@ export class TopWatch {
       trouble,
       startedAtMs: live?.startedAtMs ?? null,
       store: report?.store ?? null,
-      fullInMs: status === null ? null : memory.fullInMs(status.buffer, nowMs),
+      fullInMs: status === null ? null : memory.fill.fullInMs(status, nowMs, performance.now()),
       sensors: memory.sensors.list(),
       areSensorsCut: memory.sensors.isCut,
       anomalies: memory.anomalies,
@@ -101,11 +114,11 @@ export class TopWatch {
     };
   }
 
-  #status(nowMs: number): Pick<TopLook, "status" | "trouble"> {
+  #status(nowMs: number, read: () => void): Pick<TopLook, "status" | "trouble"> {
     let status: Status | null = null;
     try {
       status = readStatus(this.#dataDir, this.#settings, nowMs);
-      this.#read(nowMs);
+      read();
       return { status, trouble: null };
     } catch (error) {
       return { status, trouble: troubleOf(error) };
@@ -154,6 +167,7 @@ type RuleCount = { broken: number; perMinute: number };
 class WatchMemory {
   epoch: string | null = null;
   readonly sensors = new SensorsSeen();
+  readonly fill = new FillForecast();
   anomalies: readonly AnomalySeen[] = [];
   #readings: LedgerReadings | null = null;
   #lastSeq: number | null = null;
@@ -163,7 +177,6 @@ class WatchMemory {
     readonly rules: readonly RuleInForce[];
   } | null = null;
   readonly #counts = new Map<string, RuleCount>();
-  readonly #fill: FillSample[] = [];
 
   read(ledger: BufferLedger, nowMs: number): void {
     this.epoch = ledger.epoch;
@@ -184,12 +197,6 @@ class WatchMemory {
     this.#readRules(ledger, { after: isFirst ? first - 1 : last, tookMs, isFirst });
     this.#lastSeq = accepted;
     this.#lastMs = nowMs;
-  }
-
-  fullInMs({ bytes, limit_bytes: limit }: Status["buffer"], nowMs: number): number | null {
-    this.#fill.push({ atMs: nowMs, bytes });
-    while (nowMs - (this.#fill[0]?.atMs ?? nowMs) > FILL_MS) this.#fill.shift();
-    return fullInMs(this.#fill, limit);
   }
 
   rules(live: LiveRules | null): RuleSeen[] {

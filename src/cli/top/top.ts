@@ -39,7 +39,8 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   const stop = AbortSignal.any([context.stop, ...(endMs === null ? [] : [AbortSignal.timeout(endMs)])]);
   const { TopWatch } = await import("./look.ts");
   const watch = new TopWatch(resolve(cwd, settings.dataDir), settings);
-  const watched = { look: () => watch.look(Date.now()), everyMs, count };
+  const isLine = screen === undefined && !flags.json;
+  const watched = { look: () => (isLine ? watch.glance(Date.now()) : watch.look(Date.now())), everyMs, count };
   if (screen === undefined || flags.json) await printTop(watched, flags.json, { ...context, stop });
   else await (await import("./drawing.ts")).drawTop(watched, screen, { ...context, stop });
   return 0;

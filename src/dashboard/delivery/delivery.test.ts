@@ -1,14 +1,12 @@
 import { expect, test } from "bun:test";
 import type { OpenAgent } from "../../agent/open-agent.ts";
 import { RateCounter } from "../../agent/rates.ts";
-import { resolveSettings } from "../../core/settings/settings.ts";
 import { WrittenBuffer } from "../series/written-buffer.suite.ts";
 import type { WireDelivery } from "../wire.ts";
 import { DeliveryRecorder } from "./recorder.ts";
 import { DeliveryReplies } from "./routes.ts";
 import { StepRing } from "./step-ring.ts";
 
-const settings = resolveSettings({ env: {} });
 const NOTHING = { rows: 0, objects: 0, bytes: 0, failures: 0, upMs: 0, watchedMs: 0, bufferBytes: 0 };
 
 test("a ring adds what is of one step, and knows nothing of steps that were not seen or are too old", () => {
@@ -25,7 +23,7 @@ test("the share of the time that the uplink was up is exact also where it change
   const rates = new RateCounter(() => 0, { earliestTime: 0, latestAhead: 0 });
   const recorder = new DeliveryRecorder();
   const look = (nowMs: number, isUp: boolean, linkSinceMs: number) =>
-    recorder.look(nowMs, { totals: rates.totals, isUp, linkSinceMs, bufferBytes: nowMs });
+    recorder.look(nowMs, { totals: rates.totals, sinceMs: 60_000, isUp, linkSinceMs, bufferBytes: nowMs });
   look(60_000, true, 0);
   look(70_000, true, 0);
   rates.failed("unreachable");
@@ -66,7 +64,7 @@ test("a reply has the steps of the time that was asked for; what was before the 
   };
   // Of an agent, the parts that are asked.
   const opened = { parts } as unknown as OpenAgent;
-  const replies = new DeliveryReplies({ opened: () => opened, settings, now: () => nowMs });
+  const replies = new DeliveryReplies({ opened: () => opened, now: () => nowMs });
   const ask = (query: string) => {
     const reply = replies.answer({ query: new URLSearchParams(query) });
     return { status: reply.status, wire: "body" in reply ? (JSON.parse(String(reply.body)) as WireDelivery) : null };
@@ -93,7 +91,7 @@ test("a reply has the steps of the time that was asked for; what was before the 
   expect([ask("").wire?.stepMs, ask("").wire?.steps.length]).toEqual([10_000, 90]);
   expect([ask("minutes=1440").wire?.stepMs, ask("minutes=1440").wire?.steps.length]).toEqual([300_000, 288]);
   expect(ask("minutes=7").status).toBe(400);
-  const starting = new DeliveryReplies({ opened: () => null, settings, now: () => 0 });
+  const starting = new DeliveryReplies({ opened: () => null, now: () => 0 });
   starting.look();
   expect(starting.answer({ query: new URLSearchParams() }).status).toBe(503);
   written.close();

@@ -4,7 +4,6 @@
  */
 import type { Totals } from "../../agent/rates.ts";
 import { STAGES } from "../../core/stage.ts";
-import { FILL_MS, type FillSample, fullInMs } from "../../status/fill.ts";
 import { type StepCounts, StepRing } from "./step-ring.ts";
 
 export const LOOK_MS = 10_000;
@@ -16,6 +15,8 @@ const COARSE_STEPS = 24 * 60 + 10;
 /** What a look sees: counts since the agent's start, the link, and the buffer. */
 export type DeliveryNow = {
   readonly totals: Totals;
+  /** When the agent started, and counted from. */
+  readonly sinceMs: number;
   readonly isUp: boolean;
   /** When the link came up or went down, by the clock of the wall. */
   readonly linkSinceMs: number;
@@ -24,15 +25,16 @@ export type DeliveryNow = {
 
 type Sums = Pick<StepCounts, "rows" | "objects" | "bytes" | "failures">;
 
+const NOTHING: Sums = { rows: 0, objects: 0, bytes: 0, failures: 0 };
+
 export class DeliveryRecorder {
   readonly fine = new StepRing(FINE_STEP_MS, FINE_STEPS);
   readonly coarse = new StepRing(COARSE_STEP_MS, COARSE_STEPS);
   #before: { readonly sums: Sums; readonly atMs: number } | null = null;
-  readonly #fill: FillSample[] = [];
 
-  look(nowMs: number, { totals, isUp, linkSinceMs, bufferBytes }: DeliveryNow): void {
+  look(nowMs: number, { totals, sinceMs: startedMs, isUp, linkSinceMs, bufferBytes }: DeliveryNow): void {
     const sums = sumsOf(totals);
-    const before = this.#before ?? { sums, atMs: nowMs };
+    const before = this.#before ?? { sums: NOTHING, atMs: startedMs };
     this.#before = { sums, atMs: nowMs };
     // A clock that was set, or a machine that slept: that time was not watched.
     const passedMs = nowMs - before.atMs;
@@ -50,12 +52,6 @@ export class DeliveryRecorder {
     };
     this.fine.add(nowMs, counts);
     this.coarse.add(nowMs, counts);
-    this.#fill.push({ atMs: nowMs, bytes: bufferBytes });
-    while (this.#fill.length > 0 && !(nowMs - (this.#fill[0]?.atMs ?? 0) <= FILL_MS)) this.#fill.shift();
-  }
-
-  fullInMs(limitBytes: number): number | null {
-    return fullInMs(this.#fill, limitBytes);
   }
 }
 

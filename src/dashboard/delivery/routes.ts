@@ -17,7 +17,7 @@ const STEPS_MOST = 300;
 /** Errors of stores can be long. */
 const ERROR_CHARS = 500;
 
-type DeliveryNode = Pick<DashboardNode, "opened" | "settings" | "now">;
+type DeliveryNode = Pick<DashboardNode, "opened" | "now">;
 
 /** The history begins with this call: the agent looks every ten seconds from then on. */
 export function deliveryRoutes(node: DeliveryNode): readonly Route[] {
@@ -43,6 +43,7 @@ export class DeliveryReplies {
     const { delivery, rates } = opened.parts;
     this.#recorder.look(this.#node.now(), {
       totals: rates.totals,
+      sinceMs: this.#sinceMs(opened),
       isUp: !delivery.isDown,
       linkSinceMs: delivery.linkSinceMs,
       bufferBytes: bytesOf(opened),
@@ -65,7 +66,6 @@ export class DeliveryReplies {
     const { totals } = rates;
     const parked = parkedBatches({ db: buffer.db });
     const last = lastSettled(buffer.db);
-    const limitBytes = this.#node.settings.bufferMaxBytes;
     const stages = STAGES.map((stage): [Stage, StageDelivery] => {
       const { objects, rows, bytes } = totals.stages[stage];
       return [stage, { ofAgent: { objects, rows, bytes }, lastAtMs: last.get(stage) ?? null }];
@@ -81,7 +81,6 @@ export class DeliveryReplies {
         return { stage, key, rows: count, error: error.slice(0, ERROR_CHARS) };
       }),
       parkedLeftOut: Math.max(0, parked.length - PARKED_MOST),
-      buffer: { bytes: bytesOf(opened), limitBytes, fullInMs: this.#recorder.fullInMs(limitBytes) },
       stepMs,
       steps: this.#steps(opened, { nowMs, minutes, stepMs }),
     };
@@ -111,6 +110,7 @@ export class DeliveryReplies {
     return {
       atMs,
       upShare: watchedMs === 0 ? null : sum("upMs") / watchedMs,
+      downMs: watchedMs === 0 ? null : watchedMs - sum("upMs"),
       rows: sum("rows"),
       objects: sum("objects"),
       bytes: sum("bytes"),
@@ -146,7 +146,16 @@ function stepOf(minutes: number): number {
 }
 
 function unknownStep(atMs: number): DeliveryStep {
-  return { atMs, upShare: null, rows: null, objects: null, bytes: null, failures: null, bufferBytes: null };
+  return {
+    atMs,
+    upShare: null,
+    downMs: null,
+    rows: null,
+    objects: null,
+    bytes: null,
+    failures: null,
+    bufferBytes: null,
+  };
 }
 
 function bytesOf({ parts: { buffer } }: OpenAgent): number {

@@ -64,6 +64,8 @@ function Since({ delivery }: { readonly delivery: WireDelivery }) {
 function UplinkCard({ delivery, now }: { readonly delivery: WireDelivery; readonly now: KnownState }) {
   const { uplink } = now.status;
   const isUp = uplink.state === "up";
+  // The problem above says it, too, with what to try.
+  const isSaid = (error: string) => now.status.problems.some(({ message }) => message === error);
   return (
     <Card title="Uplink" aside={now.store}>
       <p class="uplink-state">
@@ -73,7 +75,7 @@ function UplinkCard({ delivery, now }: { readonly delivery: WireDelivery; readon
             since <Time atMs={Date.parse(uplink.since)} />
           </>
         )}
-        {uplink.error === null ? null : <span class="quiet">: {uplink.error}</span>}
+        {uplink.error === null || isSaid(uplink.error) ? null : <span class="quiet">: {uplink.error}</span>}
       </p>
       <LinkBand steps={delivery.steps} stepMs={delivery.stepMs} />
       <p class="quiet">
@@ -111,21 +113,22 @@ function SentCard({ delivery }: { readonly delivery: WireDelivery }) {
   );
 }
 
+function fullText(fullInMs: number | null, isDown: boolean): string {
+  if (fullInMs !== null) return `Full in ${formatDuration(fullInMs)} at this rate.`;
+  return isDown ? "How soon it is full is known after half a minute without the store." : "It does not fill up.";
+}
+
 function BufferCard({ delivery, now }: { readonly delivery: WireDelivery; readonly now: KnownState }) {
-  const { bytes, limitBytes, fullInMs } = delivery.buffer;
-  const { rates } = now;
-  const isDown = now.status.uplink.state === "down";
+  const { rates, fullInMs, status } = now;
+  const { bytes, limit_bytes: limitBytes } = status.buffer;
+  const share = bytes / limitBytes;
   return (
     <Card title="Buffer" aside={`limit ${formatBytes(limitBytes)}`}>
       <p>
         <strong>{formatBytes(bytes)}</strong>{" "}
-        <span class="quiet">in use, {formatShare(bytes / limitBytes)} of the limit</span>
+        <span class="quiet">in use, {share < 0.001 ? "less than 0.1 %" : formatShare(share)} of the limit</span>
       </p>
-      <p class={fullInMs !== null && isDown ? "bad" : "quiet"}>
-        {fullInMs === null
-          ? "It does not fill up at the rate of the last minutes."
-          : `Full in ${formatDuration(fullInMs)} at this rate${isDown ? "." : ", if nothing delivered were deleted."}`}
-      </p>
+      <p class={fullInMs === null ? "quiet" : "bad"}>{fullText(fullInMs, status.uplink.state === "down")}</p>
       <BarChart
         steps={delivery.steps}
         stepMs={delivery.stepMs}

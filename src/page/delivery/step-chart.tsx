@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { DeliveryStep } from "../../dashboard/wire.ts";
 import { formatDuration, formatTime, formatWhen } from "../shell/format.ts";
-import { barsOf, downMs, greatest, type LinkState, linkStateOf, type StepNumber, stretchesOf } from "./steps.ts";
+import { barsOf, greatest, type LinkState, linkStateOf, type StepNumber, stretchesOf, wholeDownMs } from "./steps.ts";
 
 const HEIGHT = 120;
 const BAND = 18;
@@ -85,7 +85,7 @@ const WORDS: Readonly<Record<LinkState, string>> = {
 
 export function LinkBand({ steps, stepMs }: ChartProps) {
   const stretches = stretchesOf(steps);
-  const down = downMs(steps, stepMs);
+  const down = wholeDownMs(steps);
   const seen = new Set(steps.map(linkStateOf));
   return (
     <figure class="steps">
@@ -111,10 +111,14 @@ export function LinkBand({ steps, stepMs }: ChartProps) {
               <span class={`swatch link-${state}`} aria-hidden="true" /> {WORDS[state]}
             </span>
           ))}
-        <span>{down < 1_000 ? "never down in this time" : `down for ${formatDuration(down)} of this time`}</span>
+        {seen.size === 1 && seen.has("unknown") ? null : <span>{downText(down)}</span>}
       </figcaption>
     </figure>
   );
+}
+
+function downText(down: number): string {
+  return down < 1_000 ? "never down while the agent ran" : `down for ${formatDuration(down)} of this time`;
 }
 
 function TimeAxis({ steps, stepMs }: ChartProps): ComponentChildren {

@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
 import type { DeliveryStep } from "../../dashboard/wire.ts";
-import { barsOf, downMs, greatest, stretchesOf } from "./steps.ts";
+import { barsOf, greatest, stretchesOf, wholeDownMs } from "./steps.ts";
 
 const step = (atMs: number, more: Partial<DeliveryStep>): DeliveryStep => ({
   atMs,
   upShare: null,
+  downMs: null,
   rows: null,
   objects: null,
   bytes: null,
@@ -27,7 +28,9 @@ test("bars are as high as their share of the greatest, and what is not known has
 });
 
 test("steps of one state are one stretch; a step in which the link changed is a state of its own", () => {
-  const steps = [null, 1, 1, 0.4, 0, 0, 1].map((upShare, at) => step(at, { upShare }));
+  const steps = [null, 1, 1, 0.4, 0, 0, 1].map((upShare, at) =>
+    step(at, { upShare, downMs: upShare === null ? null : (1 - upShare) * 500 }),
+  );
   expect(stretchesOf(steps)).toEqual([
     { state: "unknown", first: 0, count: 1 },
     { state: "up", first: 1, count: 2 },
@@ -35,5 +38,5 @@ test("steps of one state are one stretch; a step in which the link changed is a 
     { state: "down", first: 4, count: 2 },
     { state: "up", first: 6, count: 1 },
   ]);
-  expect(downMs(steps, 1_000)).toBe(2_600);
+  expect(wholeDownMs(steps)).toBe(1_300);
 });

@@ -43,6 +43,6 @@ export function stretchesOf(steps: readonly DeliveryStep[]): readonly Stretch[] 
 }
 
 /** How long the uplink was down in these steps, ms, as far as it is known. */
-export function downMs(steps: readonly DeliveryStep[], stepMs: number): number {
-  return steps.reduce((sum, { upShare }) => sum + (upShare === null ? 0 : (1 - upShare) * stepMs), 0);
+export function wholeDownMs(steps: readonly DeliveryStep[]): number {
+  return steps.reduce((sum, { downMs }) => sum + (downMs ?? 0), 0);
 }
