@@ -86,6 +86,30 @@ binaryTest(
 );
 
 binaryTest(
+  "its page edits rules of the demo alone: a save is in force, and ./rules stays as it is",
+  async () => {
+    const cwd = join(folder, "edits");
+    const rule = JSON.stringify({ name: "mine", when: { range: { measure: "temperature", max: 1_000 } } });
+    mkdirSync(join(cwd, "rules"), { recursive: true });
+    writeFileSync(join(cwd, "rules/mine.json"), rule);
+    const edited = new AgentProcess({ args: ["demo", "--for", "1h"], cwd, env: {} });
+    expect(await edited.says("readings a second")).toBe(true);
+    const [, url = "", token = ""] = pageOf(edited.heard) ?? [];
+    const version = async () => JSON.parse(await (await fetch(`${url}healthz`)).text()).rules.version as string;
+    const before = await version();
+    writeFileSync(join(cwd, "agent-demo/rules/mine.json"), rule.replace("1000", "999"));
+    for (const giveUp = performance.now() + ENOUGH_MS; (await version()) === before; await Bun.sleep(50))
+      if (performance.now() > giveUp) throw new Error("the other rules are not in force");
+    expect(readFileSync(join(cwd, "rules/mine.json"), "utf8")).toBe(rule);
+    const asked = await fetch(`${url}api/rules`, { headers: { authorization: `Bearer ${token}` } });
+    expect(await asked.json()).toMatchObject({ folder: "agent-demo/rules" });
+    edited.kill("SIGINT");
+    expect((await edited.ended).code).toBe(0);
+  },
+  ENOUGH_MS * 2,
+);
+
+binaryTest(
   "with --keep it takes readings and serves its page after the summary, until Ctrl-C",
   async () => {
     const kept = new AgentProcess({ args: ["demo", "--for", "1s", "--keep", "--dir", "kept"], cwd: folder, env: {} });

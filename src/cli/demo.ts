@@ -13,6 +13,7 @@ import { type Settings, secretsOf } from "../core/settings/settings.ts";
 import { STAGES, type Stage } from "../core/stage.ts";
 import { formatDuration } from "../core/time/duration.ts";
 import { RunReporting } from "../status/reporting.ts";
+import { writeDemoRules } from "./demo-rules.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { durationFlag } from "./frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
@@ -69,6 +70,8 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   const { dir } = flags;
   emptyFolder(resolve(context.cwd, dir), dir);
   const settings = demoSettings(context.settings, dir, resolve(context.cwd, dir));
+  // Those that a setting names are edited where they are.
+  if (context.settings.rulesDir === null) writeDemoRules(settings.rulesDir, context.cwd);
   const started = performance.now();
   const demo = await begin(settings, forMs, context);
   const isKept = (await hasPassed(forMs, context.stop)) && flags.keep;
@@ -167,11 +170,12 @@ async function keep(demo: Demo, { say, stop }: Context): Promise<void> {
 const isDefault = ({ origins }: Settings) => origins.dashboard === "default";
 
 /** Small batches and short windows, so that a few seconds show the work of minutes. */
-function demoSettings(settings: Settings, dir: string, path: string): Settings {
+function demoSettings(settings: Settings, dir: string, path: string): Settings & { readonly rulesDir: string } {
   return {
     ...settings,
     dashboard: isDefault(settings) ? PAGE_AT : settings.dashboard,
     source: SOURCES,
+    rulesDir: settings.rulesDir ?? join(dir, "rules"),
     dataDir: join(path, "data"),
     store: `dir:${join(dir, "lake")}`,
     map: null,

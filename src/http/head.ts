@@ -16,8 +16,8 @@ export type RequestHead = {
 
 export type HeadProblem = { readonly status: 400 | 431 | 501 | 505; readonly problem: string };
 
-/** All lines of a head together. */
-export const HEAD_BYTES = 8 * 1024;
+/** All lines of a head together. The page names the series that it watches in one of them. */
+export const HEAD_BYTES = 16 * 1024;
 
 const END = Buffer.from("\r\n\r\n");
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (\S+) HTTP\/(\d\.\d)$/;
