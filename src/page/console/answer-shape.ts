@@ -12,6 +12,9 @@ const ISO = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\
 /** Milliseconds of the years 2001 to 2100. */
 const PLAUSIBLE = { from: 978_307_200_000, to: 4_102_444_800_000 };
 const TIME_NAME = /time|_at$|_ms$|^at$|minute|hour|day|since|first|last/i;
+/** Numbers that are names, places or flags. */
+const NO_CURVE =
+  /^(?:id|seq|sensor|label|verdict|status_code|anomaly_flag|latitude|longitude|height_meters|orientation_degrees)$/;
 const MOST = { lines: 8, groups: 8 };
 
 export function isNumeric(rows: AnswerRows["rows"], column: number): boolean {
@@ -94,7 +97,9 @@ export function isChartable(answer: AnswerRows): boolean {
 
 /** The columns that can be drawn. */
 export function numberColumns({ columns, rows }: AnswerRows, time: number): readonly { name: string; at: number }[] {
-  return columns.map((name, at) => ({ name, at })).filter(({ at }) => at !== time && isNumeric(rows, at));
+  return columns
+    .map((name, at) => ({ name, at }))
+    .filter(({ name, at }) => at !== time && !NO_CURVE.test(name) && isNumeric(rows, at));
 }
 
 /** The first column of text with few values: a line for each. */

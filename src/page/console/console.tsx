@@ -20,6 +20,7 @@ import {
   runningSince,
   runQuestion,
   type ShownAnswer,
+  type SqlFailure,
   snapshot,
   stopQuestion,
 } from "./state.ts";
@@ -86,6 +87,7 @@ function NamedQuestions() {
     <label>
       Ready to run{" "}
       <select
+        class="named"
         value={chosen?.name ?? ""}
         onChange={({ currentTarget }) => {
           const one = questions.find(({ name }) => name === currentTarget.value);
@@ -155,7 +157,7 @@ function RunningFor() {
 function AnswerCard() {
   const failed = failure.value;
   const shown = answer.value;
-  if (failed !== null) return <FailureCard message={failed.message} where={whereOf(failed)} />;
+  if (failed !== null) return <FailureCard failed={failed} />;
   if (shown === null) {
     if (runningSince.value !== null)
       return (
@@ -175,7 +177,7 @@ function AnswerCard() {
   }
   return (
     <Card title="Answer" aside={<AnswerActions shown={shown} />}>
-      <p class="answer-facts" role="status">
+      <p class="answer-facts" role="status" data-question={shown.sql}>
         {factsOf(shown)}
       </p>
       {isChartable(shown) ? <AnswerChart key={shown.sql + shown.columns.join()} answer={shown} /> : null}
@@ -210,18 +212,19 @@ function factsOf({ columns, rows, count, isWhole, ms, changed }: ShownAnswer): s
   return count === 0 ? `No rows${took}.` : `${formatNumber(count)} ${noun}${took}.`;
 }
 
-function whereOf({ sql, at }: NonNullable<typeof failure.value>): string | null {
-  if (at === null) return null;
-  const { line, column } = lineAndColumn(sql, at.from);
-  return `Line ${line}, column ${column}`;
-}
-
-function FailureCard(props: { readonly message: string; readonly where: string | null }) {
+function FailureCard(props: { readonly failed: SqlFailure }) {
+  const { sql, message, at } = props.failed;
+  const where = at === null ? null : lineAndColumn(sql, at.from);
   return (
     <Card title="Answer">
-      <p class="sql-failure" role="alert">
-        <Badge tone="critical">SQL error</Badge> {props.where === null ? null : <strong>{props.where}: </strong>}
-        {props.message}
+      <p class="sql-failure" role="alert" data-question={sql}>
+        <Badge tone="critical">SQL error</Badge>{" "}
+        {where === null ? null : (
+          <strong>
+            Line {where.line}, column {where.column}:{" "}
+          </strong>
+        )}
+        {message}
       </p>
     </Card>
   );
