@@ -136,6 +136,7 @@ export type Episode = {
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly readings: number;
+  /** Its sensor broke the rule a moment ago: within 5 s, or three times as long as it usually takes between two readings. */
   readonly isOpen: boolean;
   readonly firstSeq: number;
   readonly lastSeq: number;

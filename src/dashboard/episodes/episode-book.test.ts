@@ -6,12 +6,13 @@ import { EPISODES_MOST, type Episode } from "../wire.ts";
 import { EpisodeBook, type KnownRule } from "./episode-book.ts";
 
 const GAP = 100;
+const OPEN = 20;
 const RULES = new Map<string, KnownRule>([
   ["r1", { kind: "range", severity: "critical", measures: ["t"] }],
   ["r2", { kind: "flag", severity: "warning", measures: [] }],
   ["quiet", { kind: "gap", severity: "warning", measures: [] }],
 ]);
-const book = () => new EpisodeBook({ gapMs: () => GAP, rules: () => RULES });
+const book = () => new EpisodeBook({ gapMs: () => GAP, openMs: () => OPEN, rules: () => RULES });
 const finding = (rule: string, window: unknown = null): Finding => {
   return { rule, severity: "warning", reason: `${rule} is broken`, observed: null, limit: null, window };
 };
@@ -91,17 +92,17 @@ test("episodes are those of a plain model, in whatever order readings came; a cl
   );
 });
 
-test("an episode is open until nothing was added for longer than the gap, and says which measure it is about", () => {
+test("an episode is open until nothing was added for a while, opens again within the gap, and says which measure it is about", () => {
   const kept = book();
   kept.add({ seq: 1, atMs: 0, committedMs: 1_000, sensorId: "a", findings: [finding("r1"), finding("r2")] });
   expect(kept.newest(9).map(({ rule, isOpen, measure }) => [rule, isOpen, measure])).toEqual([
     ["r1", true, "t"],
     ["r2", true, null],
   ]);
-  kept.settle(1_000 + GAP);
+  kept.settle(1_000 + OPEN);
   expect(kept.newest(9).every(({ isOpen }) => isOpen)).toBe(true);
   const { changes } = kept;
-  kept.settle(1_001 + GAP);
+  kept.settle(1_001 + OPEN);
   expect(kept.changedSince(changes).map(({ isOpen }) => isOpen)).toEqual([false, false]);
   kept.add({ seq: 2, atMs: 50, committedMs: 2_000, sensorId: "a", findings: [finding("r1")] });
   expect(kept.newest(9).find(({ rule }) => rule === "r1")).toMatchObject({ isOpen: true, readings: 2, id: "r1 1" });

@@ -20,6 +20,8 @@ export type KnownRule = { readonly kind: string; readonly severity: Severity; re
 export type BookParts = {
   /** Two broken readings of this sensor that are further apart are two episodes, ms. */
   readonly gapMs: (sensorId: string) => number;
+  /** After this long without another one, it is no longer open. */
+  readonly openMs: (sensorId: string) => number;
   /** Those in force, by name. */
   readonly rules: () => ReadonlyMap<string, KnownRule>;
 };
@@ -86,11 +88,11 @@ export class EpisodeBook {
     this.#forgetOldest();
   }
 
-  /** Closes those to which no reading was added for longer than the gap. */
+  /** Closes those to which no reading was added for a while. */
   settle(nowMs: number): void {
     for (const episode of this.#all()) {
       if (!episode.isOpen || episode.silentSinceMs !== null) continue;
-      if (nowMs - episode.committedMs <= this.#parts.gapMs(episode.sensorId)) continue;
+      if (nowMs - episode.committedMs <= this.#parts.openMs(episode.sensorId)) continue;
       episode.isOpen = false;
       this.#note(episode);
     }

@@ -13,9 +13,12 @@ const BACK_MOST = 20_000;
 const AT_ONCE = 250;
 /** Of new ones, where they are no longer in memory: the newest. An episode of a flood may then have had more readings than it says. */
 const NEW_MOST = 500;
+/** Sensors are new, or change their pace: how long they usually take is looked at again. */
+const INTERVALS_MS = 30_000;
 /** Rules of silence are asked this often, and the longest silences are shown. */
 const SILENCE_MS = 2_000;
 const SILENCES_MOST = 200;
+const NEVER = new AbortController().signal;
 
 export class EpisodeFeed {
   readonly book: EpisodeBook;
@@ -25,16 +28,23 @@ export class EpisodeFeed {
   readonly #intervals = new UsualIntervals();
   #through: number;
   #silenceMs = Number.NEGATIVE_INFINITY;
+  #intervalsMs: number;
   #set: RuleSet | null = null;
   #rules: ReadonlyMap<string, KnownRule> = new Map();
   #isRead = false;
 
-  constructor(opened: OpenAgent, turns: Turns) {
+  constructor(opened: OpenAgent, turns: Turns, commitMs: number) {
     this.#opened = opened;
     this.#turns = turns;
     this.buffer = opened.parts.buffer;
     this.#through = this.buffer.lastSeq;
-    this.book = new EpisodeBook({ gapMs: (sensorId) => this.#intervals.gapMs(sensorId), rules: () => this.#known() });
+    this.#intervalsMs = turns.running();
+    this.book = new EpisodeBook({
+      gapMs: (sensorId) => this.#intervals.gapMs(sensorId),
+      // Good readings may wait for their commit.
+      openMs: (sensorId) => Math.max(this.#intervals.openMs(sensorId), 2 * commitMs),
+      rules: () => this.#known(),
+    });
   }
 
   /** The buffer was read back: episodes have the names that stay. */
@@ -61,7 +71,16 @@ export class EpisodeFeed {
     this.#through = range.last;
     if (range.first <= range.last) this.#take(range);
     this.book.settle(nowMs);
+    this.#lookAtIntervals();
     if (nowMs - this.#silenceMs >= SILENCE_MS || nowMs < this.#silenceMs) this.#lookForSilence(nowMs);
+  }
+
+  #lookAtIntervals(): void {
+    const runningMs = this.#turns.running();
+    if (runningMs - this.#intervalsMs < INTERVALS_MS) return;
+    this.#intervalsMs = runningMs;
+    // A buffer that is closed meanwhile ends this feed, too.
+    this.#inTurns(this.#intervals.look(this.buffer), NEVER).catch(() => undefined);
   }
 
   #take(range: SeqRange): void {

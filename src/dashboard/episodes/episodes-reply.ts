@@ -44,7 +44,7 @@ export class Episodes {
     const opened = this.#node.opened();
     if (opened === null) return null;
     if (this.#feed !== null && !this.#feed.feed.isOver) return this.#feed.feed;
-    const feed = new EpisodeFeed(opened, this.#turns);
+    const feed = new EpisodeFeed(opened, this.#turns, this.#node.settings.commitMs);
     const ready = feed.readBack(this.#stop.signal);
     ready.catch((error: unknown) => {
       // A damaged or closed buffer, which the agent opens again: the next one who asks tries again.

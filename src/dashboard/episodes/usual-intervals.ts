@@ -7,9 +7,11 @@ const STEP_ROWS = 2_500;
 /** Broken readings are joined at least over this time, and over this many readings that are usual. */
 const GAP_LEAST_MS = 30_000;
 const GAP_READINGS = 3;
+/** A sensor that is well again has sent another reading by then. */
+const OPEN_LEAST_MS = 5_000;
 
 export class UsualIntervals {
-  #bySensor: ReadonlyMap<string, number> = new Map();
+  readonly #bySensor = new Map<string, number>();
 
   /** Each step is one short look. */
   *look({ db, catalogue, lastSeq }: Pick<SqliteBuffer, "db" | "catalogue" | "lastSeq">): Generator<void> {
@@ -24,16 +26,23 @@ export class UsualIntervals {
       }
       yield;
     }
-    const found = new Map<string, number>();
     for (const [handle, list] of times) {
       const usual = usualDistance(list);
-      if (usual !== null) found.set(sensorIdOf(catalogue, handle), usual);
+      if (usual !== null) this.#bySensor.set(sensorIdOf(catalogue, handle), usual);
     }
-    this.#bySensor = found;
   }
 
   gapMs(sensorId: string): number {
-    return Math.max(GAP_LEAST_MS, GAP_READINGS * (this.#bySensor.get(sensorId) ?? 0));
+    return Math.max(GAP_LEAST_MS, this.#severalOf(sensorId));
+  }
+
+  /** Readings of a sensor that was not seen twice may be far apart. */
+  openMs(sensorId: string): number {
+    return this.#bySensor.has(sensorId) ? Math.max(OPEN_LEAST_MS, this.#severalOf(sensorId)) : GAP_LEAST_MS;
+  }
+
+  #severalOf(sensorId: string): number {
+    return GAP_READINGS * (this.#bySensor.get(sensorId) ?? 0);
   }
 }
 
