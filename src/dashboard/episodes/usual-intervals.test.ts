@@ -16,9 +16,9 @@ test("broken readings are joined over 30 s, or three usual intervals of a slow s
   one.commit(0, [{ sensor: "fast", at: -9e9, values: { t: 1 } }]);
   const intervals = new UsualIntervals();
   expect([...intervals.look(one.buffer)].length).toBe(1);
-  const found = (sensor: string) => [intervals.gapMs(sensor), intervals.openMs(sensor)];
-  expect(found("fast")).toEqual([30_000, 5_000]);
-  expect(found("slow")).toEqual([1_800_000, 1_800_000]);
-  expect(found("once")).toEqual([30_000, 30_000]);
-  expect(found("never seen")).toEqual([30_000, 30_000]);
+  const timesOf = (sensor: string) => [intervals.gapMs(sensor), intervals.openMs(sensor)];
+  expect(timesOf("fast")).toEqual([30_000, 5_000]);
+  expect(timesOf("slow")).toEqual([1_800_000, 1_800_000]);
+  expect(timesOf("once")).toEqual([30_000, 30_000]);
+  expect(timesOf("never seen")).toEqual([30_000, 30_000]);
 });
