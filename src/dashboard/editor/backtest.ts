@@ -22,7 +22,7 @@ import type { RulesAtWork } from "./parts.ts";
 /** `sliceMs` and a last step of a few more stay below 10 ms. */
 const LIMITS: SliceLimits = { sliceMs: 5, share: 0.08 };
 /** A step reads and judges this many readings; fewer where they take longer than `STEP_MS`. */
-const STEP_ROWS = { least: 20, first: 200, most: 2_000 };
+const STEP_ROWS = { least: 20, first: 50, most: 2_000 };
 const STEP_MS = 3;
 /** Readings that count, and older ones that only fill the rules' memory. */
 export const BACKTEST_READINGS = { counted: 1_000_000, warming: 100_000 };
