@@ -120,7 +120,7 @@ function problemLines(problems: readonly Problem[], columns: number, most: numbe
   const lines: Line[] = [];
   let left = problems.length;
   for (const { message, try: hint } of problems) {
-    const wrapped = wrapWords(message, columns - 3).map(
+    const wrapped = folded(message, columns - 3).map(
       (text, at): Line => [span(at === 0 ? "! " : "  ", "red"), span(text, "red")],
     );
     const own: Line[] = [...wrapped.slice(0, Math.max(1, most - 1)), [span("  Try: ", "dim"), span(hint, "bold")]];
@@ -130,6 +130,12 @@ function problemLines(problems: readonly Problem[], columns: number, most: numbe
     left--;
   }
   return left === 0 ? lines : [...lines, [span(`  and ${left} more: agent status`, "red")]];
+}
+
+/** Lines between words; a word that is longer than a line, as a path, is broken. */
+function folded(text: string, width: number): string[] {
+  const long = new RegExp(`\\S{${width}}(?=\\S)`, "gu");
+  return wrapWords(text.replaceAll(long, "$& "), width);
 }
 
 function tabs(view: TopView, columns: number): Line {

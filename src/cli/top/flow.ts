@@ -104,11 +104,13 @@ function stageLine({ stages, rates, uplink }: Status, stage: (typeof STAGES)[num
   ];
 }
 
-function storeLine({ uplink, pid }: Status, { store, atMs }: TopLook): Line {
+function storeLine({ uplink, pid, problems }: Status, { store, atMs }: TopLook): Line {
   const since = uplink.since === null ? "" : ` for ${roughAge(atMs - Date.parse(uplink.since))}`;
   const where = span(store === null ? "" : `  ${store}`, "dim");
   if (pid === null) return named("store", span("no agent delivers now", "yellow"), where);
   if (uplink.state === "up") return named("store", span(`up${since}`, "green"), where);
-  const why = uplink.error === null ? "" : `: ${uplink.error}`;
+  // The problem at the top says it, too, with what to try.
+  const isSaid = problems.some(({ message }) => message === uplink.error);
+  const why = uplink.error === null || isSaid ? "" : `: ${uplink.error}`;
   return named("store", span(`DOWN${since}`, "red"), where, span(why, "red"));
 }

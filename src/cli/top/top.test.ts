@@ -60,6 +60,21 @@ test("it waits where there is no buffer, and is there when one comes", () => {
   expect(none.look(1).status).toBe(null);
 });
 
+test("a problem is at the top with what to try, and a path that is longer than a line is broken, not cut", () => {
+  node.take(10);
+  const look = new TopWatch(node.dataDir, node.settings).look(node.nowMs);
+  if (look.status === null) throw new Error("There is no status");
+  const path = `/srv/${"x".repeat(150)}/end`;
+  const problem = { code: "store_denied", message: `Cannot store "${path}": it is full`, try: "df -h /srv" };
+  const uplink = { state: "down", since: null, error: problem.message } as const;
+  const status = { ...look.status, pid: 7, problems: [problem], uplink };
+  const lines = frame({ ...look, status }, VIEW, USUAL).map((line) => line.map(({ text }) => text).join(""));
+  expect(lines[2]).toStartWith("! Cannot store");
+  expect(lines.slice(2, 6).join("").replaceAll(/\s/g, "")).toContain(`"${path}":itisfull`);
+  expect(lines[6]).toBe("  Try: df -h /srv");
+  expect(lines.filter((line) => line.startsWith("store"))).toEqual(["store     DOWN"]);
+});
+
 test("keys: views, order, filter, pause, pace, leaving", () => {
   expect(after(["\t", "\t"]).panel).toBe("anomalies");
   expect(after(["\u001b[D"]).panel).toBe("rules");

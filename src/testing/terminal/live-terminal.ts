@@ -130,10 +130,18 @@ export class DrawnScreen {
     for (const [piece, mark = "", numbers = "", letter] of text.matchAll(PIECE)) {
       if (letter !== undefined) this.#sequence(mark, numbers, letter);
       else if (piece === "\r") this.#column = 0;
-      else if (piece === "\n") this.#row++;
+      else if (piece === "\n") this.#lineFeed();
       else if (/^[\u0000-\u001f\u007f-\u009f]/.test(piece)) this.strange.push(piece);
       else this.#print(piece);
     }
+  }
+
+  /** At the bottom all lines move up. */
+  #lineFeed(): void {
+    this.#row++;
+    if (this.#row < this.rows) return;
+    this.#row = this.rows - 1;
+    this.#cells = [...this.#cells.slice(1), ...blank(this.columns, 1)];
   }
 
   #sequence(mark: string, numbers: string, letter: string): void {
