@@ -175,3 +175,26 @@ test("while the agent starts, the state says for what it waits", async () => {
   await end;
   await fake.end();
 });
+
+testWith("time")(
+  "where another buffer takes the place of this one, viewers are let go, and see it when they come again",
+  async () => {
+    const [before, after] = [await startFakeNode({ count: 10, now: 0 }), await startFakeNode({ count: 10, now: 0 })];
+    let current = before;
+    const { hub, second } = hubOf(before, () => current.opened);
+    const client = new FakeClient();
+    const end = hub.join(client, names("s1\0temperature"));
+    await second(5);
+    current = after;
+    await second(5);
+    // Its connection ends, although it did not leave.
+    await end;
+    const again = new FakeClient();
+    const ends = hub.join(again, names("s1\0temperature"));
+    expect(again.of("state").at(-1)).toMatchObject({ status: { epoch: after.opened.parts.buffer.epoch } });
+    again.leave();
+    await ends;
+    await before.end();
+    await after.end();
+  },
+);

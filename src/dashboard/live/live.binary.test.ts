@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AgentProcess, ENOUGH_MS, killAllAgents } from "../../testing/agent-process.ts";
+import { AGENT_BINARY, AgentProcess, ENOUGH_MS, killAllAgents } from "../../testing/agent-process.ts";
 import { testWith } from "../../testing/needs.ts";
 import type { Episode, LivePoints, LiveState, SeriesAnswer, WireSensors } from "../wire.ts";
 
@@ -141,7 +141,7 @@ function neverReads(url: string): Promise<Socket> {
 }
 
 binaryTest(
-  "what cannot be answered says why, with what to type next",
+  "what cannot be answered says why, with what to type next; a verdict is explained as by agent why",
   async () => {
     const { url } = await start();
     const problem = async (path: string) => {
@@ -157,6 +157,9 @@ binaryTest(
     expect(await problem("episodes?limit=x")).toMatch(/^400 "limit" is a number from 1 to 500/);
     expect(await problem("why?seq=9999999")).toMatch(/^404 .*has no such reading.* Try: agent (why \d+|run)$/);
     expect(await problem("why?seq=-1")).toMatch(/^400 .*a reading's id is.* Try: agent tail --stage anomalies$/);
+    await until<WireSensors>(`${url}api/sensors`, ({ sensors }) => sensors.some(({ lastAtMs }) => lastAtMs !== null));
+    const { stdout } = Bun.spawnSync([AGENT_BINARY, "why", "1", "--json", "--data-dir", "data"], { cwd: dir });
+    expect(await (await fetch(`${url}api/why?seq=1`)).json()).toEqual(JSON.parse(stdout.toString()));
   },
   300_000,
 );
