@@ -90,7 +90,7 @@ test("it waits for an agent, shows it, survives its restart, and q gives the ter
   expectRestored(terminal);
 });
 
-test("Ctrl-C, SIGTERM, the end of --for and an uncaught error give the terminal back, too", async () => {
+test("Ctrl-C, SIGTERM, SIGHUP, the end of --for and an uncaught error give the terminal back, too", async () => {
   agent = startAgent();
   const byKey = top(80, 24);
   await byKey.sees(/raw +/);
@@ -98,9 +98,13 @@ test("Ctrl-C, SIGTERM, the end of --for and an uncaught error give the terminal 
   const bySignal = top(120, 40);
   await bySignal.sees(/raw +/);
   bySignal.kill("SIGTERM");
+  const byHangUp = top(80, 24);
+  await byHangUp.sees(/raw +/);
+  byHangUp.kill("SIGHUP");
   const byTime = top(80, 24, "--for", "1s");
-  expect([await byKey.ended(), await bySignal.ended(), await byTime.ended()]).toEqual([0, 0, 0]);
-  for (const terminal of [byKey, bySignal, byTime]) {
+  const all = [byKey, bySignal, byHangUp, byTime];
+  expect(await Promise.all(all.map((terminal) => terminal.ended()))).toEqual([0, 0, 0, 0]);
+  for (const terminal of all) {
     expectRestored(terminal);
     expect(terminal.raw).toContain("\u001b[?1049h");
   }
