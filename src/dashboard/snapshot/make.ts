@@ -1,6 +1,6 @@
 /**
  * Makes a snapshot on the agent's own thread, in slices of a few milliseconds with pauses that are several times as long: the agent
- * takes and delivers meanwhile (docs/decisions.md, "A snapshot is made in slices").
+ * takes and delivers meanwhile (docs/decisions.md, "A snapshot is made in slices, on the agent's thread").
  */
 import { statSync } from "node:fs";
 import { join } from "node:path";

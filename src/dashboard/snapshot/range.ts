@@ -27,7 +27,7 @@ export function askedSnapshot(query: URLSearchParams): AskedSnapshot | null {
 /** `range` null: the buffer holds no such reading. */
 export type ChosenReadings = { readonly range: SeqRange | null; readonly size: SnapshotSize };
 
-const SAMPLE = { pieces: 16, rows: 64 };
+const SAMPLE = { pieces: 8, rows: 64 };
 /** Of a sensor with all its texts. */
 const SENSOR_BYTES = 280;
 const EMPTY_BYTES = 100_000;

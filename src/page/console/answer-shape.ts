@@ -110,3 +110,19 @@ function groupColumn({ columns, rows }: AnswerRows, time: number): number {
     return values.size > 1 && values.size <= MOST.groups * 2;
   });
 }
+
+export type AnswerOrder = { readonly column: number; readonly isDown: boolean };
+
+/** NULL comes last, numbers before text, as in SQLite. */
+export function ordered(rows: AnswerRows["rows"], order: AnswerOrder | null): AnswerRows["rows"] {
+  if (order === null) return rows;
+  const { column, isDown } = order;
+  const sign = isDown ? -1 : 1;
+  return rows.toSorted((a, b) => {
+    const [one, other] = [a[column] ?? null, b[column] ?? null];
+    if (one === null || other === null) return one === other ? 0 : one === null ? 1 : -1;
+    if (typeof one === "number" && typeof other === "number") return sign * (one - other);
+    if (typeof one === "number" || typeof other === "number") return typeof one === "number" ? -sign : sign;
+    return sign * String(one).localeCompare(String(other), undefined, { numeric: true });
+  });
+}

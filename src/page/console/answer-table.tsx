@@ -1,7 +1,7 @@
 /** The rows of an answer: sorted by any column, a page at a time. */
 import { useState } from "preact/hooks";
 import { formatNumber } from "../shell/format.ts";
-import { type AnswerRows, isNumeric } from "./answer-shape.ts";
+import { type AnswerOrder, type AnswerRows, isNumeric, ordered } from "./answer-shape.ts";
 import { hexOf } from "./csv.ts";
 import type { SqlValue } from "./worker-words.ts";
 
@@ -9,16 +9,14 @@ const PAGE_ROWS = 50;
 /** Of a text in a cell; the whole is on hover. */
 const CELL_CHARS = 200;
 
-type Order = { readonly column: number; readonly isDown: boolean };
-
 export function AnswerTable(props: { readonly answer: AnswerRows }) {
   const { columns, rows } = props.answer;
-  const [order, sort] = useState<Order | null>(null);
+  const [order, sort] = useState<AnswerOrder | null>(null);
   const [page, turnTo] = useState(0);
   const shown = ordered(rows, order);
   const pages = Math.max(1, Math.ceil(rows.length / PAGE_ROWS));
   const at = Math.min(page, pages - 1);
-  const kinds = columns.map((_, column) => (isNumeric(rows, column) ? "number" : "word"));
+  const kinds = columns.map((_, column) => (isNumeric(rows, column) ? "number" : "plain"));
   const sortBy = (column: number) => {
     turnTo(0);
     sort(order?.column === column ? { column, isDown: !order.isDown } : { column, isDown: kinds[column] === "number" });
@@ -44,7 +42,7 @@ export function AnswerTable(props: { readonly answer: AnswerRows }) {
             {shown.slice(at * PAGE_ROWS, (at + 1) * PAGE_ROWS).map((row, index) => (
               <tr key={index}>
                 {row.map((value, column) => (
-                  <Cell key={column} value={value} kind={kinds[column] ?? "word"} />
+                  <Cell key={column} value={value} kind={kinds[column] ?? "plain"} />
                 ))}
               </tr>
             ))}
@@ -108,21 +106,7 @@ function Pager(props: {
   );
 }
 
-function ariaSort(order: Order | null, column: number): "ascending" | "descending" | undefined {
+function ariaSort(order: AnswerOrder | null, column: number): "ascending" | "descending" | undefined {
   if (order?.column !== column) return undefined;
   return order.isDown ? "descending" : "ascending";
-}
-
-/** NULL comes last, numbers before text, as in SQLite. */
-export function ordered(rows: AnswerRows["rows"], order: Order | null): AnswerRows["rows"] {
-  if (order === null) return rows;
-  const { column, isDown } = order;
-  const sign = isDown ? -1 : 1;
-  return rows.toSorted((a, b) => {
-    const [one, other] = [a[column] ?? null, b[column] ?? null];
-    if (one === null || other === null) return one === other ? 0 : one === null ? 1 : -1;
-    if (typeof one === "number" && typeof other === "number") return sign * (one - other);
-    if (typeof one === "number" || typeof other === "number") return typeof one === "number" ? -sign : sign;
-    return sign * String(one).localeCompare(String(other), undefined, { numeric: true });
-  });
 }
