@@ -6,7 +6,7 @@ import { cases } from "../../testing/needs.ts";
 import { chartLines, isChartable, ordered, timeColumn } from "./answer-shape.ts";
 import { csvLine } from "./csv.ts";
 
-test("CSV of any values reads back as the same texts; NULL and an empty text are told apart", () => {
+test("CSV of any values reads back as the same texts; NULL and an empty text differ", () => {
   const values = fc.array(
     fc.array(fc.oneof(fc.string(), fc.constantFrom('"', "=1+1", "a\r\nb", ",")), { minLength: 2, maxLength: 2 }),
     {
