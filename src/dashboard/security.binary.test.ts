@@ -1,6 +1,6 @@
 /** The compiled binary against clients that mean harm: each is refused and counted, and the agent works on as before. */
 import { afterAll, afterEach, expect } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,8 +20,9 @@ afterAll(() => {
 
 type Node = { readonly agent: AgentProcess; readonly cwd: string; readonly port: number; readonly token: string };
 
-async function start(host = "127.0.0.1", env: Readonly<Record<string, string>> = {}): Promise<Node> {
-  const cwd = mkdtempSync(join(folder, "node-"));
+const place = () => mkdtempSync(join(folder, "node-"));
+
+async function start(host = "127.0.0.1", env: Readonly<Record<string, string>> = {}, cwd = place()): Promise<Node> {
   const agent = new AgentProcess({
     args: ["run", "--dashboard", `${host}:0`, "--source", "simulator:?sensors=2&rate=50"],
     cwd,
@@ -167,6 +168,27 @@ binaryTest(
     expect((await ask(made, "GET /api/rules", bearer(made.token))).status).toBe(200);
   },
   ENOUGH_MS * 2,
+);
+
+binaryTest(
+  "a token file that is a link is neither read nor written: the agent works, says so, and edits no rules",
+  async () => {
+    const cwd = place();
+    mkdirSync(join(cwd, "agent-data"), { mode: 0o700 });
+    writeFileSync(join(cwd, "planted"), "a-token-that-someone-planted\n");
+    symlinkSync(join(cwd, "planted"), join(cwd, "agent-data/dashboard.token"));
+    const node = await start("127.0.0.1", {}, cwd);
+    const planted = bearer("a-token-that-someone-planted");
+    expect((await ask(node, "PUT /api/rules/file", planted, SAVE)).status).toBe(503);
+    expect((await ask(node, "GET /api/rules", planted)).status).toBe(200);
+    const codes = async () =>
+      JSON.parse((await ask(node, "GET /healthz")).body).problems.map(({ code }: { code: string }) => code);
+    await until(async () => (await codes()).includes("dashboard_token"), "the problem is reported");
+    expect(readFileSync(join(cwd, "planted"), "utf8")).toBe("a-token-that-someone-planted\n");
+    node.agent.kill("SIGTERM");
+    expect((await node.agent.ended).code).toBe(0);
+  },
+  ENOUGH_MS,
 );
 
 binaryTest(

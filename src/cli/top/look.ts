@@ -144,7 +144,7 @@ function isEarlier(ledger: BufferLedger, epoch: string | null): boolean {
 function troubleOf(error: unknown): Problem {
   if (error instanceof NotBegunError) return error.problem;
   const hint = error instanceof AgentError ? error.tryHint : undefined;
-  return { code: "unreadable", message: messageOf(error), try: hint ?? "agent status" };
+  return { code: "buffer_unreadable", message: messageOf(error), try: hint ?? "agent status" };
 }
 
 type LiveRules = NonNullable<ReturnType<typeof lastReport>["report"]>["rules"];
