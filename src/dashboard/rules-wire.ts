@@ -55,8 +55,12 @@ export type WireRule = {
   readonly stateBytes: number;
 };
 
-/** `GET /api/rules/rule?name=RULE`: a rule in force as JSON. `series`: some that it applies to, as `SENSOR\0MEASURE`. */
-export type WireRuleText = { readonly name: string; readonly text: string; readonly series: readonly string[] };
+/** `GET /api/rules/rule?name=RULE`: a rule in force as JSON. `series`: some that it applies to; `key`: `SENSOR\0MEASURE`. */
+export type WireRuleText = {
+  readonly name: string;
+  readonly text: string;
+  readonly series: readonly { readonly key: string; readonly unit: string | null }[];
+};
 
 /**
  * The editor, with the token everywhere. `GET /api/rules/file?name=FILE`: {@link RuleFileText}.

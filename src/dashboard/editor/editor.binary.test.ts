@@ -13,6 +13,7 @@ import type {
   RuleFileText,
   RuleSaved,
   WireRules,
+  WireRuleText,
 } from "../rules-wire.ts";
 import type { WireProblem } from "../wire.ts";
 
@@ -61,8 +62,13 @@ binaryTest("the list says what is in force, from which file, and since when", as
     ["b", "range", "b.json"],
   ]);
   expect(body.history).toMatchObject([{ version: body.version, from: null, count: 2, added: ["a", "b"] }]);
-  const { body: one } = await ask<{ text: string; series: string[] }>("GET", "/rule?name=a");
+  const { body: one } = await ask<WireRuleText>("GET", "/rule?name=a");
   expect(JSON.parse(one.text)).toMatchObject({ name: "a" });
+  const seen = await until(
+    async () => (await ask<WireRuleText>("GET", "/rule?name=a")).body.series,
+    (series) => series.length === 4,
+  );
+  expect(seen[0]).toEqual({ key: expect.stringMatching(/\0temperature$/), unit: "°C" });
 });
 
 binaryTest("without the token, or with another one, nothing is read, checked or written", async () => {

@@ -1,5 +1,6 @@
 /** `GET /api/rules`: the rules in force, what they found and cost, which files are refused, and which sets were in force before. */
 import { ruleCounts, ruleSwitches } from "../../buffer/ledger/rules.ts";
+import type { Profile } from "../../core/profile.ts";
 import { IDENTITY_COLUMNS, type SensorCatalogue } from "../../core/sensor.ts";
 import { type CanonicalRule, canonicalRules } from "../../rules/files/canonical.ts";
 import { ruleFileNames } from "../../rules/files/folder-names.ts";
@@ -92,7 +93,7 @@ export function wireRuleText(parts: EditorParts, name: string): WireRuleText | n
   if (rule === undefined) return null;
   const text = JSON.stringify(inOrder(rule), null, 2);
   const read = readRules([{ name, text }]);
-  const series = "ok" in read ? read.ok.flatMap((one) => seriesOf(one, buffer.catalogue)) : [];
+  const series = "ok" in read ? read.ok.flatMap((one) => seriesOf(one, buffer.catalogue, parts.profiles())) : [];
   return { name, text: `${text}\n`, series };
 }
 
@@ -104,15 +105,20 @@ function inOrder(rule: CanonicalRule): CanonicalRule {
   return { ...Object.fromEntries(first), ...rule };
 }
 
-function seriesOf({ appliesTo, condition }: Rule, catalogue: SensorCatalogue): readonly string[] {
-  const series: string[] = [];
+function seriesOf(
+  { appliesTo, condition }: Rule,
+  catalogue: SensorCatalogue,
+  profiles: readonly Profile[],
+): WireRuleText["series"] {
+  const units = new Map(profiles.toReversed().flatMap((one) => one.measures.map(({ name, unit }) => [name, unit])));
+  const series: { key: string; unit: string | null }[] = [];
   for (const { identity, measures } of catalogue.interned) {
     if (series.length >= SERIES_MOST) break;
     const measure = condition.measures.find((one) => measures.includes(one)) ?? measures[0];
     const id = identity[SENSOR_ID];
     if (measure === undefined || id === null || id === undefined) continue;
     if (condition.measures.length > 0 && !condition.measures.includes(measure)) continue;
-    if (appliesTo.matches(identity)) series.push(`${id}\0${measure}`);
+    if (appliesTo.matches(identity)) series.push({ key: `${id}\0${measure}`, unit: units.get(measure) ?? null });
   }
   return series;
 }

@@ -1,14 +1,15 @@
 /** What the text would have found in the readings of the buffer, beside what was found: a table, and marks on a chart. */
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import type { BacktestMark, BacktestResult } from "../../dashboard/rules-wire.ts";
 import type { SeriesAnomaly } from "../../dashboard/wire.ts";
 import { SeriesChart } from "../chart/series-chart.tsx";
-import { readSeries, type SeriesRead, withMarks } from "../rules/series.ts";
+import { heldSpan, readSeries, type SeriesRead, withMarks } from "../rules/series.ts";
 import { formatDuration, formatNumber } from "../shell/format.ts";
 import { Badge, Card, Empty, Loading, ProblemRow, Time } from "../shell/parts.tsx";
 import { type Column, SortedTable } from "../shell/sorted-table.tsx";
 import type { BacktestModel, BacktestState } from "./backtest-model.ts";
+import { knownWords } from "./words.ts";
 
 export function BacktestPanel({ model, text }: { readonly model: BacktestModel; readonly text: string }) {
   const { progress, problem, done } = model.state.value;
@@ -222,7 +223,9 @@ const MARKS: readonly Column<BacktestMark>[] = [
 function MarkedChart({ series, marks }: { readonly series: string; readonly marks: readonly BacktestMark[] }) {
   const read = useSignal<SeriesRead | null>(null);
   const isMissing = useSignal(false);
-  const lastMs = Math.max(...marks.map(({ atMs }) => atMs)) + AROUND_MS;
+  const openedAt = useMemo(() => Date.now(), [series]);
+  const newest = Math.max(...marks.map(({ atMs }) => atMs));
+  const lastMs = Math.max(newest, Math.min(openedAt, newest + AROUND_MS));
   const fromMs = Math.max(Math.min(...marks.map(({ atMs }) => atMs)) - AROUND_MS, lastMs - SPAN_MOST_MS);
   useEffect(() => {
     const abort = new AbortController();
@@ -241,10 +244,10 @@ function MarkedChart({ series, marks }: { readonly series: string; readonly mark
     <SeriesChart
       sensorId={sensorId}
       measure={measure}
-      unit={null}
+      unit={knownWords().measures.find(({ word }) => word === measure)?.about || null}
       part={withMarks(read.value.part, marks.map(anomalyOf))}
       limits={[]}
-      span={read.value.span}
+      span={heldSpan(read.value)}
       isLarge
     />
   );

@@ -68,7 +68,7 @@ export class CodeView {
           ruleHover,
           lint,
           lintGutter(),
-          EditorView.contentAttributes.of({ "aria-label": parts.label }),
+          EditorView.contentAttributes.of({ "aria-label": parts.label, tabindex: "0" }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) parts.onChange(update.state.doc.toString());
           }),

@@ -9,7 +9,7 @@ import { formatBytes, formatNumber } from "../shell/format.ts";
 import { Badge, Card, Empty, Loading, ProblemRow } from "../shell/parts.tsx";
 import { linkTo } from "../shell/place.ts";
 import { useRoute } from "../shell/use-route.ts";
-import { readSeries, type SeriesRead } from "./series.ts";
+import { heldSpan, readSeries, type SeriesRead } from "./series.ts";
 import { conditionOf, SEVERITY_TONES, useRules } from "./state.ts";
 
 export function RuleView({ name }: { readonly name: string }) {
@@ -30,10 +30,17 @@ export function RuleView({ name }: { readonly name: string }) {
         <Facts rule={rule} rules={rules} />
       </Card>
       {text === null || text.series.length === 0 ? null : <AppliesTo series={text.series} />}
-      <Card title="As JSON">
-        {text === null ? <Loading what="its text" /> : <pre class="rule-text">{text.text}</pre>}
-      </Card>
+      <Card title="As JSON">{text === null ? <Loading what="its text" /> : <RuleText text={text.text} />}</Card>
     </>
+  );
+}
+
+function RuleText({ text }: { readonly text: string }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by key.
+    <pre class="rule-text" tabIndex={0}>
+      {text}
+    </pre>
   );
 }
 
@@ -89,9 +96,11 @@ function Facts({ rule, rules }: { readonly rule: WireRule; readonly rules: WireR
 const SPAN_MS = 15 * 60_000;
 const PIXELS = 600;
 
-function AppliesTo({ series }: { readonly series: readonly string[] }) {
-  const chosen = useSignal(series[0] ?? "");
-  const key = series.includes(chosen.value) ? chosen.value : (series[0] ?? "");
+type Series = WireRuleText["series"];
+
+function AppliesTo({ series }: { readonly series: Series }) {
+  const chosen = useSignal("");
+  const { key, unit } = series.find((one) => one.key === chosen.value) ?? series[0] ?? { key: "", unit: null };
   const read = useSignal<SeriesRead | null>(null);
   const failed = useSignal<WireProblem | null>(null);
   const { value: limits } = useRoute<WireLimits>("/api/limits", { series: [key] });
@@ -128,10 +137,10 @@ function AppliesTo({ series }: { readonly series: readonly string[] }) {
         <SeriesChart
           sensorId={sensorId}
           measure={measure}
-          unit={null}
+          unit={unit}
           part={read.value.part}
           limits={limits?.[key] ?? []}
-          span={read.value.span}
+          span={heldSpan(read.value)}
           href={linkTo("sensors", sensorId)}
           isLarge
         />
@@ -141,7 +150,7 @@ function AppliesTo({ series }: { readonly series: readonly string[] }) {
 }
 
 function SeriesChoice(props: {
-  readonly series: readonly string[];
+  readonly series: Series;
   readonly chosen: string;
   readonly onChoose: (key: string) => void;
 }) {
@@ -150,7 +159,7 @@ function SeriesChoice(props: {
     <label>
       Sensor{" "}
       <select value={props.chosen} onChange={(event) => props.onChoose(event.currentTarget.value)}>
-        {props.series.map((key) => (
+        {props.series.map(({ key }) => (
           <option key={key} value={key}>
             {key.replace("\0", " · ")}
           </option>

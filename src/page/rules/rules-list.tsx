@@ -143,7 +143,7 @@ function columnsOf(rules: WireRules): readonly Column<WireRule>[] {
       show: ({ stateBytes }) => (stateBytes === 0 ? "–" : formatBytes(stateBytes)),
       sortBy: ({ stateBytes }) => stateBytes,
     },
-    numberColumn("errors", "errors", ({ errors }) => errors),
+    { ...numberColumn("errors", "errors", ({ errors }) => errors), isExtra: true },
     {
       name: "state",
       title: "state",
@@ -181,11 +181,12 @@ function History({ rules: { history, isHistoryCut } }: { readonly rules: WireRul
 
 const HISTORY: readonly Column<WireRuleSwitch>[] = [
   { name: "since", title: "in force since", kind: "word", show: ({ sinceMs }) => <Time atMs={sinceMs} as="full" /> },
-  { name: "version", title: "version", kind: "word", show: ({ version }) => <code>{version}</code> },
+  { name: "version", title: "version", kind: "word", show: ({ version }) => <code>{version}</code>, isExtra: true },
   {
     name: "count",
     title: "rules",
     kind: "number",
+    isExtra: true,
     show: ({ count }) => (count === null ? "not known" : formatNumber(count)),
   },
   { name: "change", title: "what changed", kind: "text", show: changeText },

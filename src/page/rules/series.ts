@@ -31,6 +31,12 @@ export async function readSeries(
   }
 }
 
+/** What was asked for, from the first point on: an agent that is young has no more. */
+export function heldSpan({ part, span, isWhole }: SeriesRead): SeriesRead["span"] {
+  const first = part.atMs[0];
+  return isWhole && first !== undefined ? { fromMs: Math.max(span.fromMs, first), toMs: span.toMs } : span;
+}
+
 /** The same line with other marks; a mark without a value is on the line. */
 export function withMarks(part: SeriesPart, marks: readonly SeriesAnomaly[]): SeriesPart {
   return { ...part, anomalies: marks.map((mark) => ({ ...mark, value: mark.value ?? valueAt(part, mark.atMs) })) };
