@@ -61,7 +61,10 @@ export class HttpListener {
   #opened(socket: Socket<Connection>): void {
     socket.data = newConnection();
     this.#open.add(socket);
-    this.#endAfter(socket, this.#limits.headMs, () => this.#requests.refused("late"));
+    this.#endAfter(socket, this.#limits.headMs, () => {
+      // Browsers open connections before they need them, and send nothing.
+      if (socket.data.received.length > 0) this.#requests.refused("late");
+    });
     if (this.#open.size <= this.#limits.connections) return;
     this.#requests.refused("connections");
     this.#end(this.#oldest());

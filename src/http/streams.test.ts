@@ -48,7 +48,7 @@ function client(text: string): Client {
     made.heard += data.toString("latin1");
   });
   socket.on("error", () => undefined);
-  socket.write(text);
+  if (text !== "") socket.write(text);
   return made;
 }
 
@@ -236,6 +236,14 @@ test("a body that does not come in time ends the connection, and chunks that are
   expect(refused("late")).toBe(1);
   expect(await client(POST("Transfer-Encoding: chunked", "zz\r\n")).ended).toStartWith("HTTP/1.1 400 ");
   expect(await client(POST("Transfer-Encoding: chunked", "ff\r\n")).ended).toStartWith("HTTP/1.1 413 ");
+});
+
+test("a head that comes too late is counted, a connection on which nothing comes is not: browsers open them beforehand", async () => {
+  listen(() => echo(), { headMs: 30 });
+  await client("").ended;
+  expect(refused("late")).toBe(0);
+  await client("GET / HTTP/1.1\r\n").ended;
+  expect(refused("late")).toBe(1);
 });
 
 test("a client that leaves while its reply is being made is noticed", async () => {

@@ -72,10 +72,7 @@ export class RunHealth {
     ]);
     const access = new PageAccess(this.#settings, this.#dataDir, this.#log);
     this.#access = access;
-    const routes = await this.#moreRoutes({
-      opened: () => this.#opened,
-      problems: () => (this.#opened === null ? [this.#waits ?? STARTING].map(safeProblem) : []),
-    });
+    const routes = await this.#loaded();
     const hasPage = routes.some(({ path }) => path === "/");
     const index = hasPage ? `${INDEX}${PAGE_INDEX}` : INDEX;
     const pages: readonly (readonly [string, Page])[] = [
@@ -98,6 +95,19 @@ export class RunHealth {
       log: this.#log,
       listening: (url) => (hasPage ? access.listening(url) : `Health and metrics: ${url}healthz and /metrics`),
     });
+  }
+
+  /** What cannot be loaded costs the page, and never the agent. */
+  async #loaded(): Promise<readonly Route[]> {
+    try {
+      return await this.#moreRoutes({
+        opened: () => this.#opened,
+        problems: () => (this.#opened === null ? [this.#waits ?? STARTING].map(safeProblem) : []),
+      });
+    } catch (error) {
+      this.#log.warn("page_missing", `The page is not served: ${messageOf(error)}`);
+      return [];
+    }
   }
 
   /** What the start waits for; null: it waits no more. */
