@@ -289,3 +289,33 @@ binaryTest("where the rules are those in the binary, it says how to write them t
     await bare.close();
   }
 });
+
+binaryTest("an agent that waits for its first good rules shows what is wrong, and the editor repairs it", async () => {
+  const secret = "a-token-of-the-settings";
+  const waits = await DashboardAgent.start({
+    files: { "rules/a.json": "{" },
+    env: { AGENT_DASHBOARD_TOKEN: secret },
+  });
+  try {
+    const headers = { authorization: `Bearer ${secret}` };
+    const rules = async () => (await (await fetch(`${waits.address}api/rules`)).json()) as WireRules;
+    expect(await rules()).toMatchObject({
+      version: null,
+      rules: [],
+      refused: [{ name: "a.json", line: 1, column: 2 }],
+    });
+    const { version } = (await (
+      await fetch(`${waits.address}api/rules/file?name=a.json`, { headers })
+    ).json()) as RuleFileText;
+    const save = await fetch(`${waits.address}api/rules/file`, {
+      method: "PUT",
+      body: JSON.stringify({ name: "a.json", text: rule("a", HIGH), version }),
+      headers,
+    });
+    expect(save.status).toBe(200);
+    const after = await until(rules, (one) => one.version !== null);
+    expect(after.rules.map(({ name }) => name)).toEqual(["a"]);
+  } finally {
+    await waits.close();
+  }
+});

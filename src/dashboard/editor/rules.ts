@@ -1,10 +1,10 @@
 /** `GET /api/rules`: the rules in force, what they found and cost, which files are refused, and which sets were in force before. */
 import { ruleCounts, ruleSwitches } from "../../buffer/ledger/rules.ts";
 import type { Profile } from "../../core/profile.ts";
-import { IDENTITY_COLUMNS, type SensorCatalogue } from "../../core/sensor.ts";
+import { IDENTITY_COLUMNS, SensorCatalogue } from "../../core/sensor.ts";
 import { type CanonicalRule, canonicalRules } from "../../rules/files/canonical.ts";
 import { ruleFileNames } from "../../rules/files/folder-names.ts";
-import { type EditedFolder, readRulesFolder } from "../../rules/files/load.ts";
+import { type EditedFolder, loadRules } from "../../rules/files/load.ts";
 import { type Rule, readRules } from "../../rules/files/rule.ts";
 import { RULE_SWITCHES_MOST, type WireRule, type WireRules, type WireRuleText } from "../rules-wire.ts";
 import { type EditorParts, folderOf, nameIn, type RulesAtWork, wireProblem } from "./parts.ts";
@@ -39,7 +39,7 @@ export function wireRules(parts: EditorParts): WireRules {
 
 /** While an agent waits for its first good rules, the page must show what is wrong with them. */
 function rulesBeforeStart(folder: EditedFolder | null, files: readonly string[]): WireRules {
-  const loaded = folder === null ? null : readRulesFolder(folder.dir, folder.shownAs);
+  const loaded = folder === null ? null : loadRules(folder.dir, new SensorCatalogue(), folder.shownAs);
   const refused = loaded !== null && "refused" in loaded ? loaded.refused : [];
   return {
     version: null,

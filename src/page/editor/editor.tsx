@@ -20,6 +20,8 @@ export type EditorProps = {
   readonly folder: string;
   /** Where to begin. */
   readonly line: number | null;
+  /** Another one when the folder is no longer what it was. */
+  readonly seen: string;
 };
 
 export default function Editor(props: EditorProps) {
@@ -35,6 +37,7 @@ export default function Editor(props: EditorProps) {
       backtest.stop();
     };
   }, [model]);
+  useEffect(() => void model.lookAgain(), [model, props.seen]);
   const goTo = (line: number, column: number) => view.current?.goTo(line, column);
   const conflict = model.conflict.value;
   return (

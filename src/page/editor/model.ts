@@ -62,6 +62,32 @@ export class EditorModel {
     }
   }
 
+  /** Something changed in the folder: what is shown as the file must be what is in it. */
+  async lookAgain(): Promise<void> {
+    if (this.shown.peek() === null || this.isSaving.peek()) return;
+    const base = this.base.peek();
+    const now = await this.#inFile().catch(() => undefined);
+    // It may be that a save has ended meanwhile.
+    if (now === undefined || this.base.peek() !== base || now?.version === base?.version) return;
+    if (this.isUnsaved.peek()) {
+      const message = `${this.name}: it ${now === null ? "was deleted" : "changed since the editor read it"}`;
+      this.conflict.value = { message, try: null, current: now };
+    } else {
+      this.base.value = now;
+      this.#replace(now?.text ?? "");
+    }
+  }
+
+  /** Null: there is no such file. */
+  async #inFile(): Promise<RuleFileText | null> {
+    try {
+      return await getJson<RuleFileText>("/api/rules/file", { name: this.name });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null;
+      throw error;
+    }
+  }
+
   edit(text: string): void {
     if (text === this.text.peek()) return;
     this.text.value = text;

@@ -42,6 +42,7 @@ export function EditorView({ name, isNew }: { readonly name: string; readonly is
       name={name}
       isNew={isNew && !rules.files.includes(name)}
       folder={rules.folder}
+      seen={JSON.stringify([rules.version, rules.refused])}
       line={line > 0 ? line : null}
     />
   );

@@ -43,6 +43,9 @@ pageTest(
   "a rule edited on disk shows within two seconds, and a broken file with its line, while the old set judges on",
   async () => {
     const { page } = window!;
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url()));
+    const isEditorLoaded = () => asked.some((url) => url.includes("/editor-"));
     await window!.show("rules");
     await page.getByRole("link", { name: "too-warm" }).waitFor();
     const writtenAt = performance.now();
@@ -56,8 +59,14 @@ pageTest(
     await window!.sees("The rules folder is refused.");
     await page.getByRole("link", { name: "renamed", exact: true }).waitFor();
     expect(await window!.barriers()).toEqual([]);
+    expect(isEditorLoaded()).toBe(false);
     await page.getByRole("link", { name: "rules/a.json:3:5" }).click();
     await page.locator(".cm-activeLine").filter({ hasText: "whenn" }).waitFor();
+    expect(isEditorLoaded()).toBe(true);
+    // What is shown as the file is what is in it.
+    agent!.write("rules/a.json", textOf("repaired", HIGH));
+    await page.locator(".cm-line").filter({ hasText: "repaired" }).waitFor();
+    await window!.sees("as in the file");
     await window!.close();
   },
   ENOUGH_MS,
