@@ -177,7 +177,7 @@ export class HttpListener {
       {
         framing,
         length: reply.length,
-        limits: this.#limits,
+        limits: { ...this.#limits, stallMs: Math.min(reply.stallMs ?? Infinity, this.#limits.stallMs) },
         write: (bytes) => socket.write(bytes),
         cut,
         done: () => {

@@ -6,7 +6,7 @@ export type Reply = {
   readonly headers: Readonly<Record<string, string>>;
 } & (
   | { readonly body: string | Uint8Array }
-  | { readonly stream: Extract<HttpReply, { stream: unknown }>["stream"]; readonly length?: number }
+  | Pick<Extract<HttpReply, { stream: unknown }>, "stream" | "length" | "stallMs">
 );
 
 export type StreamedReply = Extract<Reply, { stream: unknown }>;

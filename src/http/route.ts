@@ -24,8 +24,13 @@ export type HttpReply = {
   /**
    * Runs while the client is there: its promise ends the reply. `length`: in bytes, where it is known. It never runs for a client that
    * asks for the head alone, has gone, or must come again since there are too many: then the request's `gone` is aborted.
+   * `stallMs`: a client that takes nothing for this long is cut off, where that is sooner than at others.
    */
-  | { readonly stream: (client: StreamClient) => Promise<void>; readonly length?: number }
+  | {
+      readonly stream: (client: StreamClient) => Promise<void>;
+      readonly length?: number;
+      readonly stallMs?: number;
+    }
 );
 
 /** The other end of a reply that is sent bit by bit. It is never buffered beyond a stated limit. */

@@ -203,8 +203,8 @@ function acceptsHtml(head: RequestHead): boolean {
 function withHeaders(reply: HttpReply): Reply {
   const headers = { ...HEADERS, "content-type": reply.type, ...reply.headers };
   if (!("stream" in reply)) return { status: reply.status, headers, body: reply.body };
-  const { status, stream, length } = reply;
-  return length === undefined ? { status, headers, stream } : { status, headers, stream, length };
+  const { type: _, ...streamed } = reply;
+  return { ...streamed, headers };
 }
 
 function plain(status: number, body: string, headers: Readonly<Record<string, string>> = {}): Reply {

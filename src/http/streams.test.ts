@@ -159,6 +159,18 @@ test("a client that takes nothing is cut off in time, one that is sent too much 
   flooded.socket.destroy();
 });
 
+test("a reply may have less patience with its client than others", async () => {
+  const part = Buffer.alloc(1024 * 1024, "x");
+  const stream = async (one: StreamClient) => {
+    while (!one.gone.aborted) if (!one.send(part)) await one.drained();
+  };
+  listen(() => ({ maxBodyBytes: 0, answer: async () => ({ status: 200, headers: {}, stream, stallMs: 50 }) }));
+  const idle = client(GET);
+  idle.socket.pause();
+  while (refused("slow") !== 1) await new Promise((done) => setImmediate(done));
+  idle.socket.destroy();
+});
+
 test("so many streams at once and no more; they never make room for others, and one that leaves does", async () => {
   const { stream, begun } = holding();
   listen(streaming(stream), { streams: 2, connections: 4, streamWaitMs: 30 });

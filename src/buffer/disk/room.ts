@@ -184,8 +184,9 @@ export function snapshotPath(dataDir: string): string {
   return join(dataDir, "snapshot.db");
 }
 
+/** A killed process leaves the journal of its last transaction too. */
 export function removeSnapshot(dataDir: string): void {
-  rmSync(snapshotPath(dataDir), { force: true });
+  for (const suffix of ["", "-journal", "-wal", "-shm"]) rmSync(snapshotPath(dataDir) + suffix, { force: true });
 }
 
 function sizesFor(diskBytes: number): Sizes {

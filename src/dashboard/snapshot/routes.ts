@@ -3,7 +3,7 @@ import { AgentError, messageOf } from "../../core/errors.ts";
 import type { HttpReply, HttpRequest, Route } from "../../http/route.ts";
 import { jsonReply, problemReply } from "../json-reply.ts";
 import { type AskedSnapshot, askedSnapshot, HOURS_MOST } from "./range.ts";
-import { NoSnapshotError, SnapshotBusyError, type SnapshotParts, Snapshots } from "./snapshots.ts";
+import { NoSnapshotError, SnapshotBusyError, type SnapshotParts, Snapshots, STALL_MS } from "./snapshots.ts";
 
 const TYPE = "application/vnd.sqlite3";
 
@@ -31,6 +31,7 @@ export function snapshotRoutes(parts: SnapshotParts): readonly Route[] {
             "x-snapshot-readings": String(file.readings),
           },
           length: file.bytes,
+          stallMs: STALL_MS,
           stream: (client) => file.send(client),
         };
       }),

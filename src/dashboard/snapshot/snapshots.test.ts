@@ -9,6 +9,7 @@ import { DiskRoom, snapshotPath } from "../../buffer/disk/room.ts";
 import { cases } from "../../testing/needs.ts";
 import { commitReadings, openBuffer, type RandomReading, randomReading } from "./random-buffer.suite.ts";
 import { type AskedSnapshot, SNAPSHOT_LIMITS } from "./range.ts";
+import { snapshotRoutes } from "./routes.ts";
 import { SnapshotBusyError, type SnapshotFile, type SnapshotParts, Snapshots } from "./snapshots.ts";
 
 let dataDir = "";
@@ -149,12 +150,27 @@ test("there is one at a time, only its user may read its file, and it is deleted
   const one = snapshots();
   const first = one.make({ readings: 5_000 }, never);
   expect(one.progress.state).toBe("making");
-  expect(await one.make({ readings: 10 }, never).catch((error) => error)).toBeInstanceOf(SnapshotBusyError);
+  const busy = await one.make({ readings: 10 }, never).catch((error) => error);
+  expect(busy).toBeInstanceOf(SnapshotBusyError);
+  expect(busy.message).toContain("It ends by itself within 10 s if its client takes nothing");
   const file = await first;
   expect(one.progress).toMatchObject({ state: "sending", readings: 5_000 });
   expect(statSync(snapshotPath(dataDir)).mode & 0o777).toBe(0o600);
   expect((await sent(file)).length).toBe(file.bytes);
   expect([existsSync(snapshotPath(dataDir)), one.progress.state]).toEqual([false, "idle"]);
+  buffer.close();
+});
+
+test("a client that takes nothing is given up sooner than those of other streams: others wait for it", async () => {
+  const buffer = openBuffer(dataDir);
+  commitReadings(buffer, many(10), NOW);
+  const route = snapshotRoutes({ dataDir, nowMs: () => NOW, room: free }).find(({ path }) => path === "/api/snapshot");
+  const query = new URLSearchParams("readings=10");
+  const body = new Uint8Array();
+  const gone = new AbortController();
+  const request = { method: "GET", path: "/api/snapshot", query, headers: new Map(), body, gone: gone.signal };
+  expect(await route?.answer({ ...request, client: "127.0.0.1" })).toMatchObject({ status: 200, stallMs: 10_000 });
+  gone.abort();
   buffer.close();
 });
 
@@ -188,9 +204,10 @@ test("a client that leaves stops it, and nothing of it stays", async () => {
 
 test("what a killed agent left of one is deleted when the buffer is opened again", () => {
   const buffer = openBuffer(dataDir);
-  writeFileSync(snapshotPath(dataDir), "half a snapshot");
+  for (const suffix of ["", "-journal", "-wal", "-shm"])
+    writeFileSync(snapshotPath(dataDir) + suffix, "half a snapshot");
   new DiskRoom(dataDir, buffer.db);
-  expect(existsSync(snapshotPath(dataDir))).toBe(false);
+  expect(readdirSync(dataDir).filter((name) => name.startsWith("snapshot"))).toEqual([]);
   buffer.close();
 });
 

@@ -27,7 +27,9 @@ const MIB = 1_024 * 1_024;
 /** What a snapshot leaves of the disk to the buffer: this share of it, within these limits. */
 const LEAVES = { share: 8, leastBytes: 16 * MIB, mostBytes: 256 * MIB };
 const SEND_BYTES = 256 * 1_024;
-/** A client that takes nothing for so long is gone, or as good as gone: the file goes too. */
+/** A client that takes nothing for so long is given up: meanwhile no other user can have a snapshot. */
+export const STALL_MS = 10_000;
+/** One that takes a little now and then must take a part within this time. */
 const STUCK_MS = 60_000;
 const IDLE: SnapshotProgress = { state: "idle", readings: 0, of: 0, bytes: 0 };
 
@@ -52,7 +54,7 @@ export class Snapshots {
     const { dataDir, pause = waitFor, limits = SNAPSHOT_LIMITS } = this.#parts;
     if (this.#progress.state !== "idle")
       throw new SnapshotBusyError(
-        "Cannot take a snapshot: another one is under way. Wait for its end, or cancel it where it began",
+        `Cannot take a snapshot: another one is under way. It ends by itself within ${STALL_MS / 1_000} s if its client takes nothing. Wait for its end, or cancel it where it began`,
       );
     this.#progress = { ...IDLE, state: "making" };
     try {
@@ -139,7 +141,7 @@ export class SnapshotFile {
 async function inTime(work: Promise<void>): Promise<void> {
   let timer: Timer | null = null;
   const late = new Promise<never>((_, fail) => {
-    timer = setTimeout(() => fail(new AgentError("Cannot send the snapshot: its client takes nothing")), STUCK_MS);
+    timer = setTimeout(() => fail(new AgentError("Cannot send the snapshot: its client takes too little")), STUCK_MS);
   });
   try {
     await Promise.race([work, late]);
