@@ -109,6 +109,7 @@ async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenA
         if (error instanceof StoppedEarlyError) return { ...end, accepted: before };
         throw error;
       }
+      if (end.reopen === "put-back") inputs.reporting?.restored();
       inputs.pulse?.reopened();
       if (inputs.stop.aborted) joined.agent.stop(inputs.settings.drain);
     }

@@ -61,8 +61,10 @@ export type AgentInputs = BufferInputs & {
 export interface Reporting {
   problems(): readonly Problem[];
   heartbeat(): LiveReport["heartbeat"];
+  /** The data dir was deleted, and is there again with the buffer alone. */
+  restored(): void;
 }
-const NO_REPORTING: Reporting = { problems: () => [], heartbeat: () => null };
+const NO_REPORTING: Reporting = { problems: () => [], heartbeat: () => null, restored: () => undefined };
 
 /** Everything that outlives a buffer. */
 export type Lasting = {

@@ -1,6 +1,16 @@
 /** The compiled binary against clients that mean harm: each is refused and counted, and the agent works on as before. */
 import { afterAll, afterEach, expect } from "bun:test";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -185,6 +195,21 @@ binaryTest(
       JSON.parse((await ask(node, "GET /healthz")).body).problems.map(({ code }: { code: string }) => code);
     await until(async () => (await codes()).includes("dashboard_token"), "the problem is reported");
     expect(readFileSync(join(cwd, "planted"), "utf8")).toBe("a-token-that-someone-planted\n");
+    node.agent.kill("SIGTERM");
+    expect((await node.agent.ended).code).toBe(0);
+  },
+  ENOUGH_MS,
+);
+
+binaryTest(
+  "the token's file is there again, with the same token, after the data dir was deleted under the agent",
+  async () => {
+    const node = await start();
+    rmSync(join(node.cwd, "agent-data"), { recursive: true });
+    const path = join(node.cwd, "agent-data/dashboard.token");
+    await until(() => existsSync(path), "the file is there");
+    expect(readFileSync(path, "utf8").trim()).toBe(node.token);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
     node.agent.kill("SIGTERM");
     expect((await node.agent.ended).code).toBe(0);
   },

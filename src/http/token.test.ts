@@ -2,7 +2,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { PageToken, TOKEN, TOKEN_FILE } from "./token.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "agent-token-"));
@@ -22,6 +22,23 @@ test("a token is made once, kept, and used again at the next start", () => {
   expect(readFileSync(path, "utf8")).toBe(`${first.value}\n`);
   const next = tokenOf(path);
   expect([next.make(), next.value]).toEqual([false, first.value]);
+});
+
+test("a file that was deleted with its folder is written again with the same token; nothing that is there is touched", () => {
+  const path = place();
+  const token = tokenOf(path);
+  token.make();
+  rmSync(dirname(path), { recursive: true });
+  token.keep();
+  mkdirSync(dirname(path));
+  token.keep();
+  expect(readFileSync(path, "utf8")).toBe(`${token.value}\n`);
+  writeFileSync(path, "another-token-of-its-user\n");
+  token.keep();
+  expect(readFileSync(path, "utf8")).toBe("another-token-of-its-user\n");
+  const set = place();
+  tokenOf(set, "a-token-of-the-setting").keep();
+  expect(() => statSync(set)).toThrow("ENOENT");
 });
 
 test("that of the setting wins, and makes no file", () => {

@@ -62,6 +62,17 @@ export class PageToken {
     return this.#token !== null;
   }
 
+  /** Writes the token that is in force into its file again, where that is missing. */
+  keep(): void {
+    const { set, path } = this.#parts;
+    const token = this.#token;
+    if (set !== null || token === null) return;
+    this.#tried(() => {
+      if (lstatSync(path, { throwIfNoEntry: false }) === undefined) writeToken(path, token);
+      return token;
+    });
+  }
+
   #tried(work: () => string | null): string | null {
     try {
       const token = work();

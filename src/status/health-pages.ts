@@ -122,6 +122,11 @@ export class RunHealth {
     this.#server?.tryNow();
   }
 
+  /** The data dir is there again, without the token's file. */
+  restored(): void {
+    this.#access?.restored();
+  }
+
   /** Where the page is, and its token, once there is one; null while the server does not listen. */
   get page(): { readonly url: string; readonly token: string | null } | null {
     const url = this.#server?.url ?? null;

@@ -43,6 +43,11 @@ export class PageAccess {
     this.#log.info("dashboard_token", `The token of the page is ${this.#token.value}. ${once}`);
   }
 
+  /** The data dir was deleted, and is there again: what is logged and shown says where the token's file is. */
+  restored(): void {
+    this.#token.keep();
+  }
+
   problems(): readonly Problem[] {
     if (this.#token.value !== null || this.#token.problem === null) return [];
     const what = isLoopback(this.#host) ? "rules cannot be edited in the page" : "the page shows nothing";

@@ -67,6 +67,10 @@ export class RunReporting implements Reporting {
     return [this.#binary, this.#health, this.#heartbeat, this.#push].flatMap((part) => part.problems());
   }
 
+  restored(): void {
+    this.#health.restored();
+  }
+
   heartbeat() {
     return this.#heartbeat.report();
   }
