@@ -96,4 +96,5 @@ test("the value of a secret parameter of a URI is hidden, whichever part knows t
 
 test("text from outside cannot forge a line or colour a terminal", () => {
   expect(oneLine("a\nWARN b\u001b[31m\u0000\u009b")).toBe("a\\nWARN b?[31m??");
+  expect(oneLine("live\u202eRTL\u2066\u2069\u200f\u2028é")).toBe("live?RTL????é");
 });

@@ -69,7 +69,12 @@ export function jsonLine(entry: LogEntry): string {
   return JSON.stringify({ ...fields, time: new Date(timeMs).toISOString(), level, code, message });
 }
 
-/** Control characters from outside (a file's name, a store's response) would forge lines or colour a terminal. */
+/**
+ * Control characters from outside (a file's name, a store's response) would forge lines or colour a terminal; controls of the writing
+ * direction would turn the rest of the line around.
+ */
 export function oneLine(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => (char === "\n" ? "\\n" : "?"));
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (char) =>
+    char === "\n" ? "\\n" : "?",
+  );
 }
