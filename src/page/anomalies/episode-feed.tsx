@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Episode } from "../../dashboard/wire.ts";
 import { formatDuration, formatNumber } from "../shell/format.ts";
-import { Badge, Empty, Time } from "../shell/parts.tsx";
+import { Badge, Empty, Outside, Time } from "../shell/parts.tsx";
 import { linkTo } from "../shell/place.ts";
 import { held } from "./feed.ts";
 
@@ -66,9 +66,12 @@ function EpisodeRow({ episode, isChosen }: { readonly episode: Episode; readonly
         <Time atMs={sinceMs} />
         <Badge tone={severity}>{severity}</Badge>
         <span class="episode-of">
-          <strong>{rule}</strong> <span class="quiet">{sensorId === "" ? "no sensor" : sensorId}</span>
+          <strong>{rule}</strong>{" "}
+          <span class="quiet">{sensorId === "" ? "no sensor" : <Outside text={sensorId} />}</span>
         </span>
-        <span class="episode-reason">{reason}</span>
+        <span class="episode-reason">
+          <Outside text={reason} />
+        </span>
         <span class="quiet episode-state">{stateText(episode)}</span>
       </a>
     </li>

@@ -5,7 +5,7 @@ import { SeriesChart } from "../chart/series-chart.tsx";
 import type { TimeSpan } from "../chart/shape.ts";
 import { useLimits } from "../chart/use-limits.ts";
 import { useSpan } from "../chart/use-span.ts";
-import { Badge, Empty, Loading, ProblemRow, Time } from "../shell/parts.tsx";
+import { Badge, Empty, Loading, Outside, ProblemRow, Time } from "../shell/parts.tsx";
 import { linkTo } from "../shell/place.ts";
 import { seriesKey } from "../shell/series-key.ts";
 import { type RouteState, useRoute } from "../shell/use-route.ts";
@@ -22,12 +22,18 @@ export function EpisodePage({ episode }: { readonly episode: Episode }) {
   return (
     <section class="card anomalies-detail" aria-labelledby={`episode-${id}`}>
       <div class="card-head">
-        <h1 id={`episode-${id}`}>{reason}</h1>
+        <h1 id={`episode-${id}`}>
+          <Outside text={reason} />
+        </h1>
         <a href="#anomalies">close</a>
       </div>
       <p class="episode-about">
         <Badge tone={severity}>{severity}</Badge> <strong>{rule}</strong>
-        {sensorId === "" ? null : <a href={linkTo("sensors", sensorId)}>{sensorId}</a>}
+        {sensorId === "" ? null : (
+          <a href={linkTo("sensors", sensorId)}>
+            <Outside text={sensorId} />
+          </a>
+        )}
         <span class="quiet">
           since <Time atMs={sinceMs} as="full" /> · {stateText(episode)}
         </span>

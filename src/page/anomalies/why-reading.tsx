@@ -1,7 +1,7 @@
 /** Why a reading is an anomaly, as `agent why` has it: what each rule saw, its limit, and the readings that it looked at. */
 import type { WireWhy } from "../../dashboard/wire.ts";
 import { formatNumber, formatValue } from "../shell/format.ts";
-import { Badge, CopyButton, Time } from "../shell/parts.tsx";
+import { Badge, CopyButton, Outside, Time } from "../shell/parts.tsx";
 
 type Finding = WireWhy["verdict"][number];
 
@@ -44,7 +44,7 @@ function Broken({ finding }: { readonly finding: Finding }) {
   return (
     <article class="why-rule">
       <p>
-        <strong>{rule}</strong> <Badge tone={severity}>{severity}</Badge> {reason}
+        <strong>{rule}</strong> <Badge tone={severity}>{severity}</Badge> <Outside text={reason} />
       </p>
       <dl>
         {observed === null ? null : <Fact name="Observed" value={shown(observed)} />}
@@ -60,8 +60,12 @@ function Broken({ finding }: { readonly finding: Finding }) {
 function Fact({ name, value }: { readonly name: string; readonly value: string }) {
   return (
     <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
+      <dt>
+        <Outside text={name} />
+      </dt>
+      <dd>
+        <Outside text={value} />
+      </dd>
     </div>
   );
 }

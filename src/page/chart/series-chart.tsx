@@ -3,7 +3,7 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { RuleLimit, SeriesPart } from "../../dashboard/wire.ts";
-import { formatValue, zone } from "../shell/format.ts";
+import { formatValue, visibleName, zone } from "../shell/format.ts";
 import { drawQueue } from "./frame.ts";
 import { onInksChanged } from "./inks.ts";
 import { type PlotCursor, type PlotInput, SeriesPlot } from "./plot.ts";
@@ -36,12 +36,18 @@ export function SeriesChart(props: SeriesChartProps) {
   const last = part === null ? null : lastValue(part);
   const at = cursor.value;
   const shown = at === null ? last : at;
-  const name = props.isOfOneSensor ? props.measure : `${props.sensorId} · ${props.measure}`;
+  const name = (props.isOfOneSensor ? [props.measure] : [props.sensorId, props.measure]).map(visibleName).join(" · ");
   return (
     <figure class={props.isLarge ? "chart chart-large" : "chart"}>
       <figcaption>
         <span class="chart-name" title={name}>
-          {props.href === undefined ? name : <a href={props.href}>{name}</a>}
+          {props.href === undefined ? (
+            <bdi>{name}</bdi>
+          ) : (
+            <a href={props.href}>
+              <bdi>{name}</bdi>
+            </a>
+          )}
         </span>
         {props.children}
         <span class="chart-value">

@@ -1,6 +1,6 @@
 /** Numbers, times and the text of a chart, for people. */
 import type { RuleLimit, SeriesPart } from "../../dashboard/wire.ts";
-import { formatDateTime, formatTime, formatValue, isZone, zone } from "../shell/format.ts";
+import { formatDateTime, formatTime, formatValue, isZone, visibleName, zone } from "../shell/format.ts";
 import { type LimitLine, lastValue, marksWithin, type TimeSpan } from "./shape.ts";
 
 const times = new Map<string, Intl.DateTimeFormat>();
@@ -47,7 +47,7 @@ export type SeriesName = { readonly sensorId: string; readonly measure: string; 
 
 /** The chart in words, for people who do not see it. */
 export function chartText(name: SeriesName, part: SeriesPart, span: TimeSpan, limits: readonly RuleLimit[]): string {
-  const title = `${name.sensorId}, ${name.measure}`;
+  const title = `${visibleName(name.sensorId)}, ${visibleName(name.measure)}`;
   const last = lastValue(part);
   if (last === null) return `${title}: no values yet`;
   let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];

@@ -6,7 +6,7 @@ import type { SeriesAnomaly } from "../../dashboard/wire.ts";
 import { SeriesChart } from "../chart/series-chart.tsx";
 import { heldSpan, readSeries, type SeriesRead, withMarks } from "../rules/series.ts";
 import { formatDuration, formatNumber } from "../shell/format.ts";
-import { Badge, Card, Empty, Loading, ProblemRow, Time } from "../shell/parts.tsx";
+import { Badge, Card, Empty, Loading, Outside, ProblemRow, Time } from "../shell/parts.tsx";
 import { type Column, SortedTable } from "../shell/sorted-table.tsx";
 import type { BacktestModel, BacktestState } from "./backtest-model.ts";
 import { knownWords } from "./words.ts";
@@ -207,7 +207,7 @@ const MARKS: readonly Column<BacktestMark>[] = [
     name: "sensor",
     title: "sensor",
     kind: "word",
-    show: ({ sensorId }) => sensorId,
+    show: ({ sensorId }) => <Outside text={sensorId} />,
     sortBy: ({ sensorId }) => sensorId,
   },
   {
@@ -217,7 +217,12 @@ const MARKS: readonly Column<BacktestMark>[] = [
     show: ({ which }) => <Badge tone={which === "both" ? "quiet" : "info"}>{KINDS[which]}</Badge>,
     sortBy: ({ which }) => which,
   },
-  { name: "reason", title: "reason", kind: "text", show: ({ rule, reason }) => `${rule}: ${reason}` },
+  {
+    name: "reason",
+    title: "reason",
+    kind: "text",
+    show: ({ rule, reason }) => <Outside text={`${rule}: ${reason}`} />,
+  },
 ];
 
 function MarkedChart({ series, marks }: { readonly series: string; readonly marks: readonly BacktestMark[] }) {

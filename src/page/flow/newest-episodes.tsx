@@ -2,7 +2,7 @@
 import type { Episode } from "../../dashboard/wire.ts";
 import { formatDuration, formatNumber } from "../shell/format.ts";
 import { connection, episodes, mergedEpisodes } from "../shell/live.ts";
-import { Badge, Card, Empty, Loading, ProblemRow, Time } from "../shell/parts.tsx";
+import { Badge, Card, Empty, Loading, Outside, ProblemRow, Time } from "../shell/parts.tsx";
 import { useRoute } from "../shell/use-route.ts";
 
 const SHOWN = 8;
@@ -41,9 +41,14 @@ function EpisodeLine({ episode }: { readonly episode: Episode }) {
       <Time atMs={sinceMs} />
       <Badge tone={severity}>{severity}</Badge>
       <span>
-        <strong>{rule}</strong> <span class="quiet">{sensorId}</span>
+        <strong>{rule}</strong>{" "}
+        <span class="quiet">
+          <Outside text={sensorId} />
+        </span>
       </span>
-      <span class="reason">{reason}</span>
+      <span class="reason">
+        <Outside text={reason} />
+      </span>
       <span class="quiet">
         {isOpen ? "open" : "over"} · {readings === 1 ? "1 reading" : `${formatNumber(readings)} readings`}
         {lasted}

@@ -5,7 +5,7 @@ import type { WireRule, WireRules, WireRuleText } from "../../dashboard/rules-wi
 import type { WireLimits, WireProblem } from "../../dashboard/wire.ts";
 import { SeriesChart } from "../chart/series-chart.tsx";
 import { problemOf } from "../shell/api.ts";
-import { formatBytes, formatNumber } from "../shell/format.ts";
+import { formatBytes, formatNumber, visibleName } from "../shell/format.ts";
 import { Badge, Card, Empty, Loading, ProblemRow } from "../shell/parts.tsx";
 import { linkTo } from "../shell/place.ts";
 import { useRoute } from "../shell/use-route.ts";
@@ -161,7 +161,7 @@ function SeriesChoice(props: {
       <select value={props.chosen} onChange={(event) => props.onChoose(event.currentTarget.value)}>
         {props.series.map(({ key }) => (
           <option key={key} value={key}>
-            {key.replace("\0", " · ")}
+            {key.split("\0").map(visibleName).join(" · ")}
           </option>
         ))}
       </select>

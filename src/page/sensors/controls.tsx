@@ -1,7 +1,7 @@
 /** Search, groups, order, time and pause. */
 import { batch } from "@preact/signals";
 import { agentNowMs } from "../chart/series-book.ts";
-import { formatTime } from "../shell/format.ts";
+import { formatTime, visibleName } from "../shell/format.ts";
 import { grouping, measure, order, page, pausedAtMs, RANGES, range, text } from "./asked.ts";
 import { GROUPINGS, type Grouping, ORDERS, type Order } from "./search.ts";
 
@@ -39,7 +39,9 @@ export function SearchControls(props: { readonly measures: readonly string[] }) 
         >
           <option value="">all</option>
           {props.measures.map((name) => (
-            <option key={name}>{name}</option>
+            <option key={name} value={name}>
+              {visibleName(name)}
+            </option>
           ))}
         </select>
       </label>

@@ -1,7 +1,7 @@
 /** The anomalies of one sensor, as a table. */
 import type { Episode, WireProblem } from "../../dashboard/wire.ts";
 import { formatDuration, formatNumber } from "../shell/format.ts";
-import { Badge, Empty, Loading, ProblemRow, Time } from "../shell/parts.tsx";
+import { Badge, Empty, Loading, Outside, ProblemRow, Time } from "../shell/parts.tsx";
 import { linkTo } from "../shell/place.ts";
 import { type Column, SortedTable } from "../shell/sorted-table.tsx";
 
@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<Episode>[] = [
     sortBy: ({ rule }) => rule,
     show: ({ id, rule }) => <a href={linkTo("anomalies", id)}>{rule}</a>,
   },
-  { name: "reason", title: "Reason", show: ({ reason }) => reason },
+  { name: "reason", title: "Reason", show: ({ reason }) => <Outside text={reason} /> },
   {
     name: "readings",
     title: "Readings",

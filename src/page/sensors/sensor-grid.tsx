@@ -2,8 +2,8 @@
 import { useMemo } from "preact/hooks";
 import type { WireSensors } from "../../dashboard/wire.ts";
 import { useLimits } from "../chart/use-limits.ts";
-import { formatNumber } from "../shell/format.ts";
-import { Empty } from "../shell/parts.tsx";
+import { formatNumber, visibleName } from "../shell/format.ts";
+import { Empty, Outside } from "../shell/parts.tsx";
 import { grouping, measure, order, page, range, text } from "./asked.ts";
 import { SearchControls, TimeControls } from "./controls.tsx";
 import { useEpisodeCounts } from "./episode-counts.ts";
@@ -49,8 +49,12 @@ function Groups({ groups, screen }: { readonly groups: readonly SeriesGroup[]; r
   return (
     <>
       {groups.map(({ title, series }) => (
-        <section key={title ?? ""} class="sensors-group" aria-label={title ?? "Charts"}>
-          {title === null ? null : <h2>{title}</h2>}
+        <section key={title ?? ""} class="sensors-group" aria-label={visibleName(title ?? "Charts")}>
+          {title === null ? null : (
+            <h2>
+              <Outside text={title} />
+            </h2>
+          )}
           <div class="sensors-grid">
             {series.map((one) => (
               <SeriesTile

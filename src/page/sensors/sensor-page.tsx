@@ -4,8 +4,8 @@ import { useEpisodes } from "../anomalies/use-episodes.ts";
 import { limitLines } from "../chart/shape.ts";
 import { useLimits } from "../chart/use-limits.ts";
 import { limitText } from "../chart/words.ts";
-import { formatDuration, formatNumber } from "../shell/format.ts";
-import { Badge, Card, Empty, Time } from "../shell/parts.tsx";
+import { formatDuration, formatNumber, visibleName } from "../shell/format.ts";
+import { Badge, Card, Empty, Outside, Time } from "../shell/parts.tsx";
 import { seriesKey } from "../shell/series-key.ts";
 import { range } from "./asked.ts";
 import { TimeControls } from "./controls.tsx";
@@ -19,8 +19,8 @@ export function SensorPage({ id, listed }: { readonly id: string; readonly liste
     return (
       <Empty>
         {listed.isCut
-          ? `The sensor "${id}" is not among the ${formatNumber(listed.sensors.length)} with the newest readings.`
-          : `The buffer has no readings of a sensor "${id}".`}{" "}
+          ? `The sensor "${visibleName(id)}" is not among the ${formatNumber(listed.sensors.length)} with the newest readings.`
+          : `The buffer has no readings of a sensor "${visibleName(id)}".`}{" "}
         <a href="#sensors">All sensors</a>
       </Empty>
     );
@@ -76,10 +76,13 @@ function Identity({ sensor }: { readonly sensor: WireSensor }) {
   const { sensorId, sensorType, location, lastAtMs, isSilent } = sensor;
   return (
     <div class="sensors-identity">
-      <a href="#sensors">Sensors</a> <span aria-hidden="true">/</span> <h1>{sensorId}</h1>
+      <a href="#sensors">Sensors</a> <span aria-hidden="true">/</span>{" "}
+      <h1>
+        <Outside text={sensorId} />
+      </h1>
       {isSilent ? <Badge tone="warning">silent</Badge> : null}
       <span class="quiet">
-        {[sensorType, location].filter((what) => what !== null).join(" · ")}
+        <Outside text={[sensorType, location].filter((what) => what !== null).join(" · ")} />
         {lastAtMs === null ? (
           " · no recent reading"
         ) : (

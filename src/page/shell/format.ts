@@ -40,11 +40,30 @@ export function formatNumber(value: number, decimals = 0): string {
   return format.format(value);
 }
 
-/** A measured value or a rate: about four digits, `0.0123`, `48.9`, `12,480`. */
+const SCIENTIFIC = new Intl.NumberFormat(undefined, { notation: "scientific", maximumFractionDigits: 4 });
+const SMALL = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
+
+/** A measured value or a rate: `0.01234`, `48.92`, `995.5`, `12,480.3`; a very large or small one as `1.2E15`. */
 export function formatValue(value: number): string {
   const size = Math.abs(value);
-  if (size >= 1_000 || size === 0) return formatNumber(value);
-  return formatNumber(value, size >= 100 ? 1 : size >= 1 ? 2 : 4);
+  if (size === 0) return formatNumber(value);
+  if (size >= 1e9 || size < 1e-4) return SCIENTIFIC.format(value);
+  return size < 1 ? SMALL.format(value) : formatNumber(value, size >= 100 ? 1 : 2);
+}
+
+/**
+ * A name from outside as it is read: controls and formats, such as those that turn the writing direction around, by their code, and
+ * the blanks at its ends as `␣`.
+ */
+export function visibleName(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/^\p{Z}+|\p{Z}+$/gu, (blanks) => "␣".repeat(blanks.length))
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `[U+${codeOf(char)}]`);
+}
+
+function codeOf(char: string): string {
+  return (char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
 }
 
 /** `48.9`, `4.2`, `0.03`: three digits or so. */
@@ -83,9 +102,10 @@ function pair(large: number, largeUnit: string, small: number, smallUnit: string
   return `${formatNumber(large)} ${largeUnit}${rest}`;
 }
 
-/** `now`, `12 s ago`, `3 min ago`. */
+/** `now`, `12 s ago`, `3 min ago`; `in 3 d` where the clock that said it is ahead. */
 export function formatAgo(atMs: number, now = nowMs.value): string {
   const ms = now - atMs;
+  if (ms < -60_000) return `in ${formatDuration(-ms)}`;
   return ms < 1_500 ? "now" : `${formatDuration(ms < 60_000 ? Math.round(ms / 1_000) * 1_000 : ms)} ago`;
 }
 

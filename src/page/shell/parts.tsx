@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { WireProblem } from "../../dashboard/wire.ts";
-import { formatAgo, formatDateTime, formatWhen, zone } from "./format.ts";
+import { formatAgo, formatDateTime, formatWhen, visibleName, zone } from "./format.ts";
 
 /** `title`: what it holds. `aside`: at the right of the title, as a count or a button. */
 export function Card(props: {
@@ -49,6 +49,11 @@ export function WithUnit(props: { readonly value: string; readonly unit: string 
       {props.unit === null ? null : <span class="unit"> {props.unit}</span>}
     </span>
   );
+}
+
+/** A name or a reason from outside: what it holds cannot change how the text beside it is read. */
+export function Outside({ text }: { readonly text: string }) {
+  return <bdi>{visibleName(text)}</bdi>;
 }
 
 /** A moment; its full date and zone on hover. */
