@@ -85,6 +85,16 @@ binaryTest(
   ENOUGH_MS * 4,
 );
 
+binaryTest("an address that was asked for and is taken is refused before the demo begins", () => {
+  const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+  const at = `127.0.0.1:${taken.port}`;
+  const { code, stderr } = demo("--for", "1h", "--dir", "refused", "--dashboard", at);
+  taken.stop(true);
+  expect([code, existsSync(join(folder, "refused"))]).toEqual([2, false]);
+  expect(stderr).toContain(`Cannot serve the page on ${at}: the port is taken`);
+  expect(stderr).toContain("Try: agent demo --dashboard 127.0.0.1:0");
+});
+
 binaryTest(
   "its page edits rules of the demo alone: a save is in force, and ./rules stays as it is",
   async () => {
@@ -112,9 +122,12 @@ binaryTest(
 binaryTest(
   "with --keep it takes readings and serves its page after the summary, until Ctrl-C",
   async () => {
-    const kept = new AgentProcess({ args: ["demo", "--for", "1s", "--keep", "--dir", "kept"], cwd: folder, env: {} });
+    const line = `exec '${BINARY}' demo --for 1s --keep --dir kept >summary.txt`;
+    const kept = new AgentProcess({ program: "/bin/sh", args: ["-c", line], cwd: folder, env: {} });
     expect(await kept.says("The sensors continue until Ctrl-C")).toBe(true);
     const [, url = ""] = pageOf(kept.heard) ?? [];
+    // The summary has something to show.
+    expect(readFileSync(join(folder, "summary.txt"), "utf8")).toMatch(/^raw +[1-9][\d,]* +[1-9]/m);
     const accepted = async () => JSON.parse(await (await fetch(`${url}healthz`)).text()).buffer.accepted as number;
     const before = await accepted();
     for (const giveUp = performance.now() + ENOUGH_MS; (await accepted()) <= before; await Bun.sleep(50))

@@ -10,14 +10,15 @@ import { anyNumber, anything, atLeast, storedJson } from "../core/outside/stored
 import { grouped } from "../core/readable-numbers.ts";
 import type { HostPort } from "../core/settings/address.ts";
 import { type Settings, secretsOf } from "../core/settings/settings.ts";
-import { STAGES, type Stage } from "../core/stage.ts";
+import { STAGES } from "../core/stage.ts";
 import { formatDuration } from "../core/time/duration.ts";
 import { RunReporting } from "../status/reporting.ts";
+import { expectFreePort } from "./demo/page.ts";
+import { type Summary, summaryText } from "./demo/summary.ts";
 import { writeDemoRules } from "./demo-rules.ts";
 import { type Context, defineCommand, type ExitCode } from "./frame/command.ts";
 import { durationFlag } from "./frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
-import { textTable } from "./frame/table.ts";
 import { pageOf } from "./run/page.ts";
 import { watchProgress } from "./run/progress.ts";
 import { startAgent } from "./run.ts";
@@ -47,15 +48,6 @@ export const command = defineCommand({
   run,
 });
 
-type Summary = {
-  readonly accepted: number;
-  readonly losses: number;
-  readonly stages: Readonly<Record<Stage, { readonly rows: number; readonly objects: number }>>;
-  readonly anomalies_by_rule: Readonly<Record<string, number>>;
-  readonly verify: { readonly ok: boolean };
-  readonly seconds: number;
-};
-
 /** Well-behaved sensors, sensors with many anomalies, and turbines: enough for each stage and rule in a few seconds. */
 const SOURCES = [
   "simulator:?sensors=10&rate=10&anomaly=0&seed=11",
@@ -63,11 +55,15 @@ const SOURCES = [
   "simulator:?profile=wind-turbine&sensors=4&rate=10&anomaly=0.15&seed=13",
 ];
 const PAGE_AT: HostPort = { host: "127.0.0.1", port: 8844 };
+/** A batch is made every two seconds; a store that is slow does not hold up the summary for longer. */
+const FIRST_OBJECTS_MS = 15_000;
 const MARK = ".made-by-agent-demo";
 
 async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCode> {
   const forMs = durationFlag("for", flags.for, "agent demo");
   const { dir } = flags;
+  const { dashboard } = context.settings;
+  if (dashboard !== null && !isDefault(context.settings)) expectFreePort(dashboard);
   emptyFolder(resolve(context.cwd, dir), dir);
   const settings = demoSettings(context.settings, dir, resolve(context.cwd, dir));
   // Those that a setting names are edited where they are.
@@ -75,7 +71,8 @@ async function run(flags: Flags<typeof ARGS>, context: Context): Promise<ExitCod
   const started = performance.now();
   const demo = await begin(settings, forMs, context);
   const isKept = (await hasPassed(forMs, context.stop)) && flags.keep;
-  if (!isKept) await end(demo);
+  if (isKept) await firstObjects(demo, context.stop);
+  else await end(demo);
   const { opened } = demo;
   const accepted = opened.parts.buffer.lastSeq;
   const byRule = anomaliesByRule(opened);
@@ -154,6 +151,13 @@ function hasPassed(ms: number, stop: AbortSignal): Promise<boolean> {
       done(false);
     });
   });
+}
+
+/** A demo of a few seconds that continues has something in its lake when it shows what is there. */
+async function firstObjects({ opened }: Demo, stop: AbortSignal): Promise<void> {
+  const until = performance.now() + FIRST_OBJECTS_MS;
+  while (opened.parts.delivery.objects < STAGES.length && performance.now() < until)
+    if (!(await hasPassed(100, stop))) return;
 }
 
 async function keep(demo: Demo, { say, stop }: Context): Promise<void> {
@@ -249,42 +253,4 @@ async function audited(settings: Settings, context: Context): Promise<Audited> {
     }),
   ) as Summary["stages"];
   return { ok, stages, pending: waiting.length };
-}
-
-type Summarized = {
-  readonly summary: Summary;
-  readonly dir: string;
-  readonly settings: Settings;
-  readonly pending: number;
-};
-
-function summaryText({ summary, dir, settings, pending }: Summarized): string {
-  const { accepted, losses, stages, anomalies_by_rule: byRule, seconds } = summary;
-  const data = `--data-dir ${join(dir, "data")}`;
-  const lake = `--store ${settings.store}`;
-  const stageTable = textTable({
-    head: ["stage", "rows", "objects"],
-    rows: STAGES.map((stage) => [stage, grouped(stages[stage].rows), grouped(stages[stage].objects)]),
-    right: [1, 2],
-    columns: undefined,
-  });
-  const ruleTable = textTable({
-    head: ["rule", "readings that broke it"],
-    rows: Object.entries(byRule).map(([rule, count]) => [rule, grouped(count)]),
-    right: [1],
-    columns: undefined,
-  });
-  return `
-${grouped(accepted)} readings accepted in ${seconds} s, ${losses === 0 ? "none lost" : `${grouped(losses)} lost`}
-
-${stageTable}
-${ruleTable}
-Where to look next:
-  agent lake head --stage anomalies ${lake}
-  agent status ${data}
-  agent verify ${data} ${lake}
-  agent run --help
-
-${summary.verify.ok ? `every reading is where it belongs${pending > 0 ? ", or on its way there" : ""}` : `some readings are not where they belong: agent verify ${data} ${lake}`}
-`;
 }
