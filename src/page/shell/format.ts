@@ -1,11 +1,17 @@
 /** Numbers, sizes, times and durations as the viewer reads them: in the browser's language, in the zone that was chosen. */
 import { effect, signal } from "@preact/signals";
+import { keepText, keptText } from "./kept.ts";
 
 const KEY = "agent-zone";
 
 /** `UTC`, `local`, or a name as `Europe/Berlin`. */
-export const zone = signal<string>(localStorage.getItem(KEY) ?? "UTC");
-effect(() => localStorage.setItem(KEY, zone.value));
+export const zone = signal<string>(zoneAtFirst());
+effect(() => keepText("browser", KEY, zone.value));
+
+function zoneAtFirst(): string {
+  const kept = keptText("browser", KEY);
+  return kept !== null && isZone(kept) ? kept : "UTC";
+}
 
 export function isZone(name: string): boolean {
   try {

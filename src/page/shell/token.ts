@@ -1,5 +1,6 @@
 /** The token of the agent: from `#token=…` in the address, kept for this tab only, asked for when the agent wants one. */
 import { signal } from "@preact/signals";
+import { keepText, keptText } from "./kept.ts";
 
 const KEY = "agent-token";
 
@@ -12,16 +13,16 @@ function fromAddress(): string | null {
 }
 
 const first = fromAddress();
-if (first !== null) sessionStorage.setItem(KEY, first);
+if (first !== null) keepText("tab", KEY, first);
 
-export const token = signal<string | null>(sessionStorage.getItem(KEY));
+export const token = signal<string | null>(first ?? keptText("tab", KEY));
 addEventListener("hashchange", () => {
   const next = fromAddress();
   if (next !== null) keep(next);
 });
 
 function keep(next: string): void {
-  sessionStorage.setItem(KEY, next);
+  keepText("tab", KEY, next);
   token.value = next;
 }
 

@@ -25,7 +25,8 @@ export function useRoute<T>(
 ): RouteState<T> {
   const found = useSignal<RouteState<T>>({ value: null, problem: null, atMs: null });
   const address = addressOf(path, query);
-  const isLost = connection.value.is === "lost" || connection.value.is === "resting";
+  const { is, why } = connection.value;
+  const isLost = is === "resting" || (is === "lost" && why === null);
   useEffect(() => {
     if (isLost) return;
     const abort = new AbortController();

@@ -1,0 +1,21 @@
+/** What the browser keeps for this page: nothing, where it is told to keep nothing. */
+
+export function keptText(where: "tab" | "browser", key: string): string | null {
+  try {
+    return storeOf(where).getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+export function keepText(where: "tab" | "browser", key: string, text: string): void {
+  try {
+    storeOf(where).setItem(key, text);
+  } catch {
+    // Then it is known until the page is loaded again.
+  }
+}
+
+function storeOf(where: "tab" | "browser"): Storage {
+  return where === "tab" ? sessionStorage : localStorage;
+}
