@@ -1,4 +1,4 @@
-/** What the browser keeps for this page: nothing, where it is told to keep nothing. */
+/** What the browser keeps for this page: nothing, where its viewer forbids that. */
 
 export function keptText(where: "tab" | "browser", key: string): string | null {
   try {
