@@ -52,7 +52,7 @@ function QuestionCard() {
         <History />
       </div>
       <Editor
-        text={question.value}
+        text={question}
         schema={schema}
         error={error}
         onRun={run}

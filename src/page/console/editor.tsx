@@ -6,12 +6,13 @@ import { type Diagnostic, setDiagnostics } from "@codemirror/lint";
 import { Compartment, Prec } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { effect, type ReadonlySignal } from "@preact/signals";
 import { minimalSetup } from "codemirror";
 import { useEffect, useRef } from "preact/hooks";
 import type { SnapshotSchema, TextRange } from "./worker-words.ts";
 
 export type EditorProps = {
-  readonly text: string;
+  readonly text: ReadonlySignal<string>;
   readonly onText: (text: string) => void;
   readonly onRun: () => void;
   readonly schema: SnapshotSchema | null;
@@ -63,7 +64,7 @@ export function Editor(props: EditorProps) {
     const parent = document.createElement("div");
     root.append(parent);
     const made = new EditorView({
-      doc: props.text,
+      doc: props.text.peek(),
       root,
       parent,
       extensions: [
@@ -95,17 +96,18 @@ export function Editor(props: EditorProps) {
       ],
     });
     view.current = made;
+    // At once, and not after a render: by then more may have been typed, which the older text would replace.
+    const stop = effect(() => {
+      const text = props.text.value;
+      if (made.state.doc.toString() !== text)
+        made.dispatch({ changes: { from: 0, to: made.state.doc.length, insert: text } });
+    });
     return () => {
+      stop();
       made.destroy();
       parent.remove();
     };
   }, []);
-
-  useEffect(() => {
-    const shown = view.current;
-    if (shown === null || shown.state.doc.toString() === props.text) return;
-    shown.dispatch({ changes: { from: 0, to: shown.state.doc.length, insert: props.text } });
-  }, [props.text]);
 
   useEffect(() => {
     view.current?.dispatch({ effects: language.current.reconfigure(languageFor(props.schema)) });
