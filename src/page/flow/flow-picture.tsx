@@ -97,7 +97,8 @@ function BufferBox({ state }: { readonly state: KnownState }) {
   return (
     <Box title="This device" station={bufferStation(state)}>
       <p>
-        <a href="#rules">{count === 1 ? "1 rule" : `${formatNumber(count)} rules`}</a> judge each reading
+        <a href="#rules">{count === 1 ? "1 rule" : `${formatNumber(count)} rules`}</a>{" "}
+        {count === 1 ? "judges" : "judge"} each reading
         {rules.tone === "ok" ? null : (
           <span class="word">
             {" "}
