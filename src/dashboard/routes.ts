@@ -8,14 +8,16 @@ import type { DashboardNode } from "./node.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { settingsRoutes } from "./settings/routes.ts";
 import { snapshotRoutes } from "./snapshot/routes.ts";
+import { forThisNode, nodeRoute } from "./this-node.ts";
 
 export async function dashboardRoutes(node: DashboardNode): Promise<readonly Route[]> {
-  return [
+  return forThisNode(node, [
     ...(await pageRoutes(node)),
+    nodeRoute(node),
     ...liveRoutes(node),
     ...deliveryRoutes(node),
     ...settingsRoutes(node),
     ...ruleRoutes(editorParts(node)),
     ...snapshotRoutes({ dataDir: node.dataDir, nowMs: node.now }),
-  ];
+  ]);
 }

@@ -26,6 +26,13 @@ export type LiveEvent = {
   readonly changed: { readonly sensors: number; readonly rules: string };
 };
 
+/**
+ * `GET /api/node`: which node answers; null: it does not know yet. What writes may name the node that it means in this header, and
+ * another one refuses it (412).
+ */
+export const NODE_HEADER = "x-agent-node";
+export type WireNode = { readonly node: string | null };
+
 /** `status`: the same as `/healthz`. While the agent starts or waits: null, and `problems` says for what. */
 export type LiveState = {
   readonly nowMs: number;

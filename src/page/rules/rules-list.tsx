@@ -5,6 +5,7 @@ import { Badge, Card, Empty, Loading, ProblemRow, Time } from "../shell/parts.ts
 import { goTo, linkTo } from "../shell/place.ts";
 import { type Column, SortedTable } from "../shell/sorted-table.tsx";
 import { FileProblem } from "./file-problem.tsx";
+import { LeftDrafts } from "./left-drafts.tsx";
 import { conditionOf, noteSize, SEVERITY_TONES, useRules } from "./state.ts";
 
 export function RulesList() {
@@ -15,6 +16,7 @@ export function RulesList() {
     <>
       {problem === null ? null : <ProblemRow problem={problem} title="These may be old:" />}
       <Refused rules={value} />
+      <LeftDrafts />
       <Card title={titleOf(value)} aside={<Actions rules={value} />}>
         {value.rules.length === 0 ? (
           <Empty>No rule is in force yet: the agent starts, or waits for its first good rules.</Empty>

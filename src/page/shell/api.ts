@@ -1,7 +1,8 @@
 /** Requests to the agent. This is the one place of the page that believes what the agent sent to be of its type. */
-import type { WireProblem } from "../../dashboard/wire.ts";
+import { NODE_HEADER, type WireProblem } from "../../dashboard/wire.ts";
+import { AnotherNodeError, node, nodeNow, notSureOfNode } from "./node.ts";
 import { linesOf } from "./stream-parts.ts";
-import { askForToken, tokenHeaders } from "./token.ts";
+import { askForToken, token, tokenHeaders } from "./token.ts";
 
 /** What a request failed with. `status` 0: there was no answer at all. */
 export class ApiError extends Error implements WireProblem {
@@ -60,12 +61,21 @@ export async function open(
   body: string | null = null,
   signal?: AbortSignal,
 ): Promise<Response> {
-  const answer = await once(method, address, body, signal);
+  const { answer, isNotSent } = await once(method, address, body, signal);
   if (answer.status !== 401) return orThrow(answer);
   const refusal = problemFrom(await answer.text(), answer.status);
+  if (isNotSent) throw new ApiError(UNNAMED, 401);
   if ((await askForToken(refusal.try)) === null) throw new ApiError(refusal, 401);
-  return orThrow(await once(method, address, body, signal));
+  return orThrow((await once(method, address, body, signal)).answer);
 }
+
+const UNNAMED: WireProblem = {
+  message: "The agent does not say yet which node it is, so this page does not send its token: the agent is starting",
+  try: null,
+};
+
+/** `isNotSent`: the page has a token of its node, and the agent did not say which node it is. */
+type Attempt = { readonly answer: Response; readonly isNotSent: boolean };
 
 /** One attempt: any status is an answer. */
 async function once(
@@ -73,18 +83,36 @@ async function once(
   address: string,
   body: string | null,
   signal: AbortSignal | undefined,
-): Promise<Response> {
-  const headers = { ...tokenHeaders(), ...(body === null ? {} : { "content-type": "application/json" }) };
+): Promise<Attempt> {
   try {
-    return await fetch(address, { method, headers, body, cache: "no-store", signal: signal ?? null });
+    const isAsked = node.peek() !== null || token.peek() !== null || method !== "GET";
+    const now = isAsked ? await nodeNow() : null;
+    const ofToken = tokenHeaders(now);
+    const headers = {
+      ...ofToken,
+      ...ofWrite(method),
+      ...(body === null ? {} : { "content-type": "application/json" }),
+    };
+    const answer = await fetch(address, { method, headers, body, cache: "no-store", signal: signal ?? null });
+    const isHeldBack = token.peek() !== null && Object.keys(ofToken).length === 0;
+    return { answer, isNotSent: isHeldBack && now === null && node.peek() !== null };
   } catch (error) {
     if (signal?.aborted) throw error;
+    notSureOfNode();
+    if (error instanceof AnotherNodeError) throw new ApiError({ message: error.message, try: null }, 412);
     throw new ApiError({ message: "There is no answer from the agent", try: null }, 0);
   }
 }
 
+/** The node that a text is meant for. */
+function ofWrite(method: Method): Readonly<Record<string, string>> {
+  const meant = node.peek();
+  return method === "GET" || meant === null ? {} : { [NODE_HEADER]: meant };
+}
+
 async function orThrow(answer: Response): Promise<Response> {
   if (answer.ok) return answer;
+  if (answer.status === 412) notSureOfNode();
   const text = await answer.text();
   throw new ApiError(problemFrom(text, answer.status), answer.status, text);
 }

@@ -1,6 +1,8 @@
 /** The head of the page: which node, how it is, and the way to each view. */
 import { formatDuration, formatNumber, formatTime, nowMs } from "./format.ts";
 import { connection, state } from "./live.ts";
+import { otherNode } from "./node.ts";
+import { OtherNodeBar } from "./other-node-bar.tsx";
 import { Badge, Dot } from "./parts.tsx";
 import { condition } from "./tab.ts";
 import { VIEWS, view } from "./views.tsx";
@@ -62,6 +64,7 @@ const WORTH_A_WORD_MS = 1_500;
 
 /** Over the page, so that nothing moves when it comes and goes. */
 export function ConnectionBar() {
+  if (otherNode.value !== null) return <OtherNodeBar />;
   return connection.value.is === "lost" ? <LostBar /> : null;
 }
 

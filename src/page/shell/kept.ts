@@ -16,6 +16,14 @@ export function keepText(where: "tab" | "browser", key: string, text: string): v
   }
 }
 
+export function forgetText(where: "tab" | "browser", key: string): void {
+  try {
+    storeOf(where).removeItem(key);
+  } catch {
+    // Then it was not kept.
+  }
+}
+
 function storeOf(where: "tab" | "browser"): Storage {
   return where === "tab" ? sessionStorage : localStorage;
 }

@@ -12,6 +12,7 @@ import {
   WATCHED_MOST,
 } from "../../dashboard/wire.ts";
 import { ApiError, addressOf, open, parsed } from "./api.ts";
+import { nodeSeen, notSureOfNode } from "./node.ts";
 import { eventsOf } from "./stream-parts.ts";
 
 /** `resting`: the tab has been hidden for a while, and the page asked for nothing. */
@@ -26,7 +27,8 @@ const RETRY_LEAST_MS = 500;
 const RETRY_MOST_MS = 5_000;
 /** The agent sends its state each second: silence for longer than this is a lost connection. */
 const SILENCE_MS = 10_000;
-const HIDDEN_REST_MS = 30_000;
+/** Short: a browser allows six connections to one address, and each view that is open needs one. */
+const HIDDEN_REST_MS = 5_000;
 const WATCH_DEBOUNCE_MS = 150;
 
 export const connection = signal<Connection>({ is: "connecting", sinceMs: Date.now(), why: null });
@@ -165,6 +167,7 @@ async function follow(abort: AbortController): Promise<boolean> {
     const { body } = await open("GET", asked, null, abort.signal);
     if (body === null) return false;
     for await (const { name, data } of eventsOf(body)) {
+      if (abort.signal.aborted) break;
       listen();
       take(name, data);
       wasLive = true;
@@ -175,15 +178,25 @@ async function follow(abort: AbortController): Promise<boolean> {
     refusal = error instanceof ApiError && error.status !== 0 ? error.message : null;
   } finally {
     if (silence !== null) clearTimeout(silence);
+    if (!abort.signal.aborted || abort.signal.reason === SILENT) notSureOfNode();
   }
   return wasLive;
+}
+
+function takeState(next: LiveState): void {
+  // Of another node nothing is shown before a person wants that.
+  if (!nodeSeen(next.status?.node_id ?? null)) {
+    running?.abort();
+    return;
+  }
+  state.value = next;
+  stateAtMs.value = Date.now();
 }
 
 function take(name: string, data: string): void {
   switch (name) {
     case "state":
-      state.value = parsed<LiveState>(data);
-      stateAtMs.value = Date.now();
+      takeState(parsed<LiveState>(data));
       return;
     case "points": {
       const points = parsed<LivePoints>(data);

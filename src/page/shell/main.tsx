@@ -3,13 +3,14 @@ import { render } from "preact";
 import { Foot } from "./foot.tsx";
 import { ConnectionBar, Head } from "./head.tsx";
 import { connection, startLive } from "./live.ts";
+import { otherNode } from "./node.ts";
 import { startTab } from "./tab.ts";
 import { TokenDialog } from "./token-dialog.tsx";
 import { CurrentView } from "./views.tsx";
 
 function Page() {
   return (
-    <div class={connection.value.is === "lost" ? "is-old" : ""}>
+    <div class={connection.value.is === "lost" || otherNode.value !== null ? "is-old" : ""}>
       <Head />
       <main id="main" tabIndex={-1}>
         <CurrentView />

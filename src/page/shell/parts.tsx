@@ -67,8 +67,8 @@ export function Time(props: { readonly atMs: number; readonly as?: "when" | "ago
   );
 }
 
-/** Copies `text`, and says so for two seconds. */
-export function CopyButton(props: { readonly text: string }) {
+/** Copies `text`, and says so for two seconds. `label`: what a long text is. */
+export function CopyButton(props: { readonly text: string; readonly label?: string }) {
   const [said, say] = useState("copy");
   const copy = async () => {
     say(
@@ -80,7 +80,7 @@ export function CopyButton(props: { readonly text: string }) {
     setTimeout(() => say("copy"), 2_000);
   };
   return (
-    <button type="button" class="quiet-button" onClick={copy} aria-label={`Copy: ${props.text}`}>
+    <button type="button" class="quiet-button" onClick={copy} aria-label={`Copy: ${props.label ?? props.text}`}>
       <span aria-live="polite">{said}</span>
     </button>
   );

@@ -1,8 +1,10 @@
 /** The token of the agent: from `#token=…` in the address, kept for this tab only, asked for when the agent wants one. */
 import { signal } from "@preact/signals";
-import { keepText, keptText } from "./kept.ts";
+import { forgetText, keepText, keptText } from "./kept.ts";
 
 const KEY = "agent-token";
+/** The node that the token is of: it is sent to no other one. */
+const NODE_KEY = "agent-token-node";
 
 /** Takes the token out of the address at once, so that it is in no history, bookmark or screenshot. */
 function fromAddress(): string | null {
@@ -13,9 +15,9 @@ function fromAddress(): string | null {
 }
 
 const first = fromAddress();
-if (first !== null) keepText("tab", KEY, first);
 
-export const token = signal<string | null>(first ?? keptText("tab", KEY));
+export const token = signal<string | null>(keptText("tab", KEY));
+if (first !== null) keep(first);
 addEventListener("hashchange", () => {
   const next = fromAddress();
   if (next !== null) keep(next);
@@ -23,6 +25,7 @@ addEventListener("hashchange", () => {
 
 function keep(next: string): void {
   keepText("tab", KEY, next);
+  forgetText("tab", NODE_KEY);
   token.value = next;
 }
 
@@ -50,6 +53,17 @@ export function answerToken(given: string | null): void {
   waiting = null;
 }
 
-export function tokenHeaders(): Readonly<Record<string, string>> {
-  return token.value === null ? {} : { authorization: `Bearer ${token.value}` };
+export function forgetToken(): void {
+  forgetText("tab", KEY);
+  forgetText("tab", NODE_KEY);
+  token.value = null;
+}
+
+/** `node`: which one answers now; null: it is not known. A token that is of no node yet is of this one from now on. */
+export function tokenHeaders(node: string | null): Readonly<Record<string, string>> {
+  if (token.value === null) return {};
+  const of = keptText("tab", NODE_KEY);
+  if (of !== null && of !== node) return {};
+  if (of === null && node !== null) keepText("tab", NODE_KEY, node);
+  return { authorization: `Bearer ${token.value}` };
 }
