@@ -1,8 +1,8 @@
 /** Requests to the agent. This is the one place of the page that believes what the agent sent to be of its type. */
 import { NODE_HEADER, type WireProblem } from "../../dashboard/wire.ts";
+import { askForToken, token, tokenHeaders } from "../token/token.ts";
 import { AnotherNodeError, node, nodeNow, notSureOfNode } from "./node.ts";
 import { linesOf } from "./stream-parts.ts";
-import { askForToken, token, tokenHeaders } from "./token.ts";
 
 /** What a request failed with. `status` 0: there was no answer at all. */
 export class ApiError extends Error implements WireProblem {

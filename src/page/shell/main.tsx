@@ -1,11 +1,11 @@
 /** The page: a head with the node's state, and one view at a time. */
 import { render } from "preact";
+import { TokenDialog } from "../token/token-dialog.tsx";
 import { Foot } from "./foot.tsx";
 import { ConnectionBar, Head } from "./head.tsx";
 import { connection, startLive } from "./live.ts";
 import { otherNode } from "./node.ts";
 import { startTab } from "./tab.ts";
-import { TokenDialog } from "./token-dialog.tsx";
 import { CurrentView } from "./views.tsx";
 
 function Page() {

@@ -1,7 +1,7 @@
 /** The address leads to another node than before: nothing is sent to it before a person wants that. */
 import { drafts, isUnsaved, leaveDrafts } from "../editor/drafts.ts";
+import { forgetToken } from "../token/token.ts";
 import { node, otherNode } from "./node.ts";
-import { forgetToken } from "./token.ts";
 
 export function OtherNodeBar() {
   const was = node.value ?? "";

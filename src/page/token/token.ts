@@ -1,6 +1,6 @@
 /** The token of the agent: from `#token=…` in the address, kept for this tab only, asked for when the agent wants one. */
 import { signal } from "@preact/signals";
-import { forgetText, keepText, keptText } from "./kept.ts";
+import { forgetText, keepText, keptText } from "../shell/kept.ts";
 
 const KEY = "agent-token";
 /** The node that the token is of: it is sent to no other one. */

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { CopyButton, Dialog } from "./parts.tsx";
+import { CopyButton, Dialog } from "../shell/parts.tsx";
 import { answerToken, question } from "./token.ts";
 
 export function TokenDialog() {
