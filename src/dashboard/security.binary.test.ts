@@ -172,6 +172,7 @@ binaryTest(
       false,
       expect.not.arrayContaining(["dashboard.token"]),
     ]);
+    expect(node.agent.heard).toMatch(/Type it there, or open http:\/\/[\d.:]+\/#token=THE-TOKEN/);
     // Where none is set one is made, and said once.
     const made = await start("0.0.0.0");
     expect(made.agent.heard.split(made.token).length).toBe(2);

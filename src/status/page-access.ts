@@ -6,6 +6,7 @@ import { isLoopback } from "../core/settings/address.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { shellWord } from "../core/shell-word.ts";
 import type { Guard } from "../http/guard.ts";
+import { urlsElsewhere } from "../http/own-addresses.ts";
 import { PageToken, TOKEN_FILE } from "../http/token.ts";
 
 export class PageAccess {
@@ -31,7 +32,11 @@ export class PageAccess {
   listening(url: string): string {
     const also = "health and metrics: /healthz, /readyz and /metrics";
     const asked = isLoopback(this.#host) ? "To edit rules it asks" : "It asks";
-    return `Page: ${url} (${also}). ${asked} for the token: ${this.#where}`;
+    const there = urlsElsewhere(url);
+    const elsewhere = there.length === 0 ? "" : ` From other machines: ${there.join(", ")}.`;
+    // A token that is asked for before anything is shown can come with the address.
+    const opened = isLoopback(this.#host) ? "" : `. Type it there, or open ${there[0] ?? url}#token=THE-TOKEN`;
+    return `Page: ${url} (${also}).${elsewhere} ${asked} for the token: ${this.#where}${opened}`;
   }
 
   /** The data dir is ours: a token may be kept in it. */

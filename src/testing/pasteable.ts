@@ -11,6 +11,7 @@ const PROGRAMS: ReadonlySet<string> = new Set([
   ...["agent", "aws", "databricks", "export"],
   ...[
     "cd",
+    "curl",
     "df",
     "dmesg",
     "findmnt",

@@ -99,6 +99,7 @@ binaryTest(
     const { problems, stages, uplink } = status();
     expect(problems.map(({ code }: { readonly code: string }) => code)).toEqual(["otlp_failed"]);
     expect(problems[0].message).toContain(`${receiver.url}/here`);
+    expect(problems[0].try).toBe(`curl -v ${receiver.url}/here`);
     expect([stages.raw.delivered > 0, uplink.state]).toEqual([true, "up"]);
     receiver.status = 200;
     expect(await agent!.says("otlp_pushed")).toBe(true);

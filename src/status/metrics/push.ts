@@ -8,6 +8,7 @@ import { messageOf } from "../../core/errors.ts";
 import type { Log } from "../../core/log/log.ts";
 import type { Problem } from "../../core/problem.ts";
 import type { Settings } from "../../core/settings/settings.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import { type HttpRefusals, look } from "./node-facts.ts";
 import type { OtlpExporter } from "./otlp.ts";
 
@@ -53,7 +54,10 @@ export class MetricsPush {
 
   problems(): readonly Problem[] {
     if (this.#failures < FAILURES) return [];
-    return [{ code: "otlp_failed", message: `${this.#error}; the agent tries again`, try: "agent config show" }];
+    const url = withoutCredentials(urlOf(this.#settings) ?? "");
+    return [
+      { code: "otlp_failed", message: `${this.#error}; the agent tries again`, try: `curl -v ${shellWord(url)}` },
+    ];
   }
 
   /** Before the buffer is closed. `finished`: everything was delivered; the receiver gets the last counts. */
@@ -93,6 +97,13 @@ export class MetricsPush {
 function urlOf({ otelExporterOtlpEndpoint, otelExporterOtlpMetricsEndpoint }: Settings): string | null {
   if (otelExporterOtlpMetricsEndpoint !== null) return otelExporterOtlpMetricsEndpoint;
   return otelExporterOtlpEndpoint === null ? null : `${otelExporterOtlpEndpoint.replace(/\/+$/, "")}/v1/metrics`;
+}
+
+/** For a command that shows whether the receiver is reached: also a receiver that refuses it is. */
+function withoutCredentials(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
 }
 
 /** `name=value,name=value`, values percent-encoded (W3C Baggage), as OpenTelemetry has it. */
