@@ -84,6 +84,8 @@ export type WireSensor = {
   readonly measures: readonly { readonly name: string; readonly unit: string | null }[];
   /** Event time of its last reading; null: none is among the newest 1,000,000 of the buffer. */
   readonly lastAtMs: number | null;
+  /** How far that is ahead of the agent's clock; null: by no more than a minute. */
+  readonly aheadMs: number | null;
   /** A rule of silence misses it. */
   readonly isSilent: boolean;
 };

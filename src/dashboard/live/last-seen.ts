@@ -23,7 +23,7 @@ export class LastSeen {
   }
 
   /** Each step is one short look. The times are known when it has ended, or was stopped. */
-  *look(): Generator<void> {
+  *look(nowMs: number): Generator<void> {
     const { db, lastSeq, catalogue } = this.buffer;
     const after = Math.max(this.#through, lastSeq - LOOK_BACK);
     this.#through = lastSeq;
@@ -34,7 +34,7 @@ export class LastSeen {
     let last = lastSeq;
     for (; last > Math.max(after, lastSeq - EVERY_ROWS) && seen.size < catalogue.interned.length; ) {
       const first = Math.max(after + 1, last - STEP_ROWS.every + 1);
-      this.#take(every.values(first, last), seen);
+      this.#take(every.values(first, last), { seen, nowMs });
       last = first - 1;
       yield;
     }
@@ -46,18 +46,22 @@ export class LastSeen {
     );
     for (; last > after && missing.some((handle) => !seen.has(handle)); ) {
       const first = Math.max(after + 1, last - STEP_ROWS.missing + 1);
-      this.#take(some.values(first, last, JSON.stringify(missing.filter((handle) => !seen.has(handle)))), seen);
+      this.#take(some.values(first, last, JSON.stringify(missing.filter((handle) => !seen.has(handle)))), {
+        seen,
+        nowMs,
+      });
       last = first - 1;
       yield;
     }
   }
 
-  #take(rows: readonly unknown[][], seen: Set<number>): void {
+  #take(rows: readonly unknown[][], { seen, nowMs }: { readonly seen: Set<number>; readonly nowMs: number }): void {
     for (const [sensor, time] of rows) {
       if (typeof sensor !== "number" || typeof time !== "number" || seen.has(sensor)) continue;
       seen.add(sensor);
-      // The newest one may have been late.
-      this.times.set(sensor, Math.max(time, this.times.get(sensor) ?? Number.NEGATIVE_INFINITY));
+      // The newest one may have been late. A time from the future is that of a clock which was wrong.
+      const before = this.times.get(sensor) ?? Number.NEGATIVE_INFINITY;
+      this.times.set(sensor, before > nowMs ? time : Math.max(time, before));
     }
   }
 }

@@ -105,7 +105,7 @@ test("the last time of each sensor is found, however long ago that was, and a la
   }
   const lastSeen = new LastSeen(one.buffer);
   const times = () => {
-    const looks = [...lastSeen.look()].length;
+    const looks = [...lastSeen.look(START + 60_000)].length;
     const found = one.buffer.catalogue.interned.slice(1).map(({ handle }) => (lastSeen.times.get(handle) ?? 0) - START);
     return { looks, found };
   };

@@ -30,6 +30,7 @@ test("each sensor is listed once, under its newest identity, the newest first; a
         location: null,
         measures: [measure("t", "°C"), measure("power")],
         lastAtMs: 9,
+        aheadMs: null,
         isSilent: false,
       },
       {
@@ -38,6 +39,7 @@ test("each sensor is listed once, under its newest identity, the newest first; a
         location: "yard",
         measures: [measure("h"), measure("t", "°C")],
         lastAtMs: 7,
+        aheadMs: null,
         isSilent: true,
       },
     ],
@@ -56,4 +58,13 @@ test("of more sensors than are listed, those are that were heard of last, and th
   expect([sensors.length, isCut]).toEqual([SENSORS_MOST, true]);
   expect(sensors[0]?.sensorId).toBe("s10497");
   expect(sensors.filter(({ lastAtMs }) => lastAtMs !== null).length).toBe(times.size);
+});
+
+test("a sensor whose clock is ahead is listed with how far", () => {
+  const catalogue = new SensorCatalogue();
+  const times = new Map(
+    [3 * 86_400_000, 60_000].map((atMs, i) => [catalogue.internSensor(identity({ sensor_id: `s${i}` }), ["t"]), atMs]),
+  );
+  const { sensors } = sensorsOf(agentWith(catalogue, []), times, 0);
+  expect(sensors.map(({ aheadMs }) => aheadMs)).toEqual([3 * 86_400_000, null]);
 });

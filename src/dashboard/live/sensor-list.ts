@@ -14,6 +14,8 @@ export const SENSORS_MOST = 10_000;
 const FRESH_MS = { least: 2_000, times: 50 };
 /** What looking for last times may cost before the list is sent as it is. */
 const LOOK_MS = 200;
+/** Clocks of sensors are not set to the second. */
+const AHEAD_MS = 60_000;
 
 export class SensorList {
   readonly #node: DashboardNode;
@@ -53,7 +55,7 @@ export class SensorList {
     const lastSeen = this.#lastSeen;
     const { running } = this.#turns;
     let workMs = 0;
-    const looks = lastSeen.look();
+    const looks = lastSeen.look(this.#node.now());
     for (let isDone: boolean | undefined = false; !isDone && workMs < LOOK_MS && !gone.aborted; ) {
       const sinceMs = running();
       // Behind a wait the buffer may be closed.
@@ -93,12 +95,14 @@ export function sensorsOf(
     const names = new Set([...sensor.measures, ...(before?.measures ?? []).map(({ name }) => name)]);
     const atMs = times.get(sensor.handle) ?? null;
     const beforeMs = before?.lastAtMs ?? null;
+    const lastAtMs = atMs === null || beforeMs === null ? (atMs ?? beforeMs) : Math.max(atMs, beforeMs);
     sensors.set(sensorId, {
       sensorId,
       sensorType: textIn(sensor, "sensor_type"),
       location: textIn(sensor, "location"),
       measures: [...names].map((name) => ({ name, unit: unitOf(name, units) })),
-      lastAtMs: atMs === null || beforeMs === null ? (atMs ?? beforeMs) : Math.max(atMs, beforeMs),
+      lastAtMs,
+      aheadMs: lastAtMs !== null && lastAtMs - nowMs > AHEAD_MS ? lastAtMs - nowMs : null,
       isSilent: silent.has(sensorId),
     });
   }

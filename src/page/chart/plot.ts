@@ -10,7 +10,10 @@ import {
   limitLines,
   type Marks,
   marksWithin,
+  scaled,
+  scaleOf,
   type TimeSpan,
+  unscaled,
   usualStepMs,
   type ValueRange,
   valueRange,
@@ -57,13 +60,17 @@ export class SeriesPlot {
   readonly #host: HTMLElement;
   readonly #onCursor: (cursor: PlotCursor | null) => void;
   #inks: Inks;
+  #given: PlotInput;
+  /** What is drawn: in `#scale`. */
   #input: PlotInput;
+  #scale = 1;
   #lines: readonly LimitLine[] = [];
   #marks: Marks = { own: [], others: [] };
   #range: ValueRange = NOTHING;
 
   constructor(host: HTMLElement, input: PlotInput, onCursor: (cursor: PlotCursor | null) => void) {
     this.#host = host;
+    this.#given = input;
     this.#input = input;
     this.#onCursor = onCursor;
     this.#inks = inksOf(host);
@@ -71,7 +78,10 @@ export class SeriesPlot {
     this.update(input);
   }
 
-  update(input: PlotInput): void {
+  update(given: PlotInput): void {
+    this.#scale = scaleOf(given.part);
+    const input = scaled(given, this.#scale);
+    this.#given = given;
     this.#input = input;
     const { part, span } = input;
     const { atMs, values } = drawn(part, span, Math.max(50, this.#plot.width));
@@ -91,7 +101,7 @@ export class SeriesPlot {
     const { clientWidth: width, clientHeight: height } = this.#host;
     if (width === 0 || height === 0 || (width === this.#plot.width && height === this.#plot.height)) return;
     this.#plot.setSize({ width, height });
-    this.update(this.#input);
+    this.update(this.#given);
   }
 
   /** After the colours have changed. */
@@ -163,7 +173,8 @@ export class SeriesPlot {
   }
 
   #tick(value: number, withItsUnit: boolean): string {
-    return withItsUnit ? withUnit(value, this.#input.unit) : formatValue(value);
+    const real = unscaled(value, this.#scale);
+    return withItsUnit ? withUnit(real, this.#input.unit) : formatValue(real);
   }
 
   /** In canvas pixels. */
@@ -245,7 +256,9 @@ export class SeriesPlot {
     if (atMs === undefined) return;
     const width = this.#plot.bbox.width / uPlot.pxRatio;
     const note = this.#noteAt(left, top);
-    this.#onCursor({ atMs, value: this.#plot.data[1]?.[idx] ?? null, note, left: left / Math.max(1, width) });
+    const value = this.#plot.data[1]?.[idx] ?? null;
+    const real = value === null ? null : unscaled(value, this.#scale);
+    this.#onCursor({ atMs, value: real, note, left: left / Math.max(1, width) });
   }
 
   #noteAt(left: number, top: number): string | null {
@@ -263,7 +276,8 @@ export class SeriesPlot {
       isAtFoot && this.#marks.others.find(({ atMs }) => Math.abs(this.#plot.valToPos(atMs, "x") - left) < 2);
     if (other) return `${other.rules.join(", ")}: ${other.reason}`;
     const line = this.#lines.find(({ value }) => Math.abs(this.#plot.valToPos(value, "y") - top) <= NEAR);
-    return line === undefined ? null : limitText(line, this.#input.unit);
+    if (line === undefined) return null;
+    return limitText({ ...line, value: unscaled(line.value, this.#scale) }, this.#input.unit);
   }
 }
 

@@ -8,7 +8,7 @@ import { drawQueue } from "./frame.ts";
 import { onInksChanged } from "./inks.ts";
 import { type PlotCursor, type PlotInput, SeriesPlot } from "./plot.ts";
 import { lastValue, type TimeSpan } from "./shape.ts";
-import { chartText, type SeriesName, timeWithin } from "./words.ts";
+import { chartText, emptyText, type SeriesName, timeWithin } from "./words.ts";
 
 export type SeriesChartProps = SeriesName & {
   /** Another object when its points have changed; its arrays may be the same. Null: nothing is drawn, only its place is kept. */
@@ -26,6 +26,8 @@ export type SeriesChartProps = SeriesName & {
   readonly note?: string | null;
   /** Points are on their way: it does not say that there are none. */
   readonly isLoading?: boolean;
+  /** Of the newest reading of its sensor, which need not have this measure. */
+  readonly newestAtMs?: number | null;
   /** Beside the name: a badge. */
   readonly children?: ComponentChildren;
 };
@@ -34,6 +36,7 @@ export function SeriesChart(props: SeriesChartProps) {
   const cursor = useSignal<PlotCursor | null>(null);
   const { part } = props;
   const last = part === null ? null : lastValue(part);
+  const empty = part === null || props.isLoading ? null : emptyText(part, props.span, props.newestAtMs ?? null);
   const at = cursor.value;
   const shown = at === null ? last : at;
   const name = (props.isOfOneSensor ? [props.measure] : [props.sensorId, props.measure]).map(visibleName).join(" · ");
@@ -50,7 +53,7 @@ export function SeriesChart(props: SeriesChartProps) {
           )}
         </span>
         {props.children}
-        <span class="chart-value">
+        <span class="chart-value" title={shown === null || shown.value === null ? undefined : String(shown.value)}>
           {at !== null && <span class="chart-time">{timeWithin(at.atMs, props.span)}</span>}
           {shown === null || shown.value === null ? "–" : formatValue(shown.value)}
           <span class="chart-unit">{props.unit ?? ""}</span>
@@ -67,7 +70,7 @@ export function SeriesChart(props: SeriesChartProps) {
           {at === null && (props.note ?? null) !== null && (
             <p class="chart-note chart-note-right quiet">{props.note}</p>
           )}
-          {last === null && <p class="chart-empty">{props.isLoading ? "" : "No values yet"}</p>}
+          {empty !== null && <p class="chart-empty">{empty}</p>}
         </Plot>
       )}
     </figure>

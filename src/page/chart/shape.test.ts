@@ -1,6 +1,18 @@
 import { describe, expect, test } from "bun:test";
 import type { RuleLimit, SeriesAnomaly } from "../../dashboard/wire.ts";
-import { brokenWindows, drawn, gapMs, lastValue, limitLines, marksWithin, usualStepMs, valueRange } from "./shape.ts";
+import {
+  brokenWindows,
+  drawn,
+  gapMs,
+  lastValue,
+  limitLines,
+  marksWithin,
+  scaled,
+  scaleOf,
+  unscaled,
+  usualStepMs,
+  valueRange,
+} from "./shape.ts";
 
 const limit = (rule: string, more: Partial<RuleLimit>): RuleLimit => ({
   rule,
@@ -61,6 +73,16 @@ describe("the range of values", () => {
     expect(valueRange([0, 0], [], [])!.max).toBeGreaterThan(0);
     expect(valueRange([null], [mark(1, null, [])], [3])).toBeNull();
   });
+});
+
+test("values near the largest number are drawn in a scale in which their range is a number", () => {
+  const part = { atMs: [1, 2], values: [-1e308, 1e308], anomalies: [mark(2, 1.5e308, ["a"])] };
+  const scale = scaleOf(part);
+  const inScale = scaled({ part, limits: [limit("a", { max: 5e307 })] }, scale);
+  const range = valueRange(inScale.part.values, inScale.part.anomalies, [inScale.limits[0]?.max ?? 0])!;
+  expect([range.min, range.max].map((at) => Math.round(at * 10) / 10)).toEqual([-1.2, 1.7]);
+  expect([unscaled(0.5, scale), unscaled(2, scale)]).toEqual([5e307, Number.MAX_VALUE]);
+  expect(scaleOf({ ...part, values: [12_480], anomalies: [] })).toBe(1);
 });
 
 test("limits of several rules at one value are one line with the names of all", () => {

@@ -92,6 +92,44 @@ export function valueRange(
   return { min: min - padding, max: max + padding };
 }
 
+/** Beyond it, a chart draws its values divided by a power of ten: a range of ±1e308 has no length that is a number. */
+const UNSCALED_MOST = 1e15;
+
+/** What the values are divided by before they are drawn. */
+export function scaleOf({ values, anomalies }: SeriesPart): number {
+  let most = 0;
+  const see = (value: number | null) => {
+    if (value !== null) most = Math.max(most, Math.abs(value));
+  };
+  for (const value of values) see(value);
+  for (const { value } of anomalies) see(value);
+  return most <= UNSCALED_MOST ? 1 : Number(`1e${Math.floor(Math.log10(most))}`);
+}
+
+/** The same in the scale of a chart. */
+export function scaled<Of extends { readonly part: SeriesPart; readonly limits: readonly RuleLimit[] }>(
+  input: Of,
+  scale: number,
+): Of {
+  if (scale === 1) return input;
+  const inScale = (value: number | null) => (value === null ? null : value / scale);
+  const { atMs, values, anomalies } = input.part;
+  return {
+    ...input,
+    part: {
+      atMs,
+      values: values.map(inScale),
+      anomalies: anomalies.map((one) => ({ ...one, value: inScale(one.value) })),
+    },
+    limits: input.limits.map((one) => ({ ...one, min: inScale(one.min), max: inScale(one.max) })),
+  };
+}
+
+/** Back from the scale of a chart; the end of an axis may be beyond the largest number. */
+export function unscaled(value: number, scale: number): number {
+  return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value * scale));
+}
+
 const away = (value: number, min: number, max: number) => Math.max(min - value, value - max, 0);
 
 /**

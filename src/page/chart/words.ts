@@ -65,6 +65,15 @@ export function chartText(name: SeriesName, part: SeriesPart, span: TimeSpan, li
   return `${title}: last ${withUnit(last.value, unit)}${within}, ${broken}${rules}`;
 }
 
+/** Why there is no line; null: there is one. `newestAtMs`: of the newest reading of the sensor. */
+export function emptyText(part: SeriesPart, span: TimeSpan, newestAtMs: number | null): string | null {
+  const isWithin = (atMs: number) => atMs >= span.fromMs && atMs <= span.toMs;
+  if (part.atMs.some((at, index) => isWithin(at) && (part.values[index] ?? null) !== null)) return null;
+  const newest = lastValue(part)?.atMs ?? newestAtMs;
+  if (newest === null || isWithin(newest)) return "No values yet";
+  return `Its newest reading is of ${formatDateTime(newest)}, outside this time`;
+}
+
 /** A limit as a rule says it: `at most 30 °C (temperature-range)`. */
 export function limitText(line: LimitLine, unit: string | null): string {
   return `${line.side === "max" ? "at most" : "at least"} ${withUnit(line.value, unit)} (${line.rules.join(", ")})`;

@@ -8,6 +8,7 @@ const sensor = (sensorId: string, location: string | null, sensorType: string | 
   location,
   measures: names.map((name) => ({ name, unit: null })),
   lastAtMs: null,
+  aheadMs: null,
   isSilent: false,
 });
 const SENSORS = [

@@ -5,13 +5,13 @@ import { limitLines } from "../chart/shape.ts";
 import { useLimits } from "../chart/use-limits.ts";
 import { limitText } from "../chart/words.ts";
 import { formatDuration, formatNumber, visibleName } from "../shell/format.ts";
-import { Badge, Card, Empty, Outside, Time } from "../shell/parts.tsx";
+import { Card, Empty, Outside, Time } from "../shell/parts.tsx";
 import { seriesKey } from "../shell/series-key.ts";
 import { range } from "./asked.ts";
 import { TimeControls } from "./controls.tsx";
 import { useOnScreen } from "./on-screen.ts";
 import { SensorEpisodes } from "./sensor-episodes.tsx";
-import { SeriesTile, spanNow, useBook } from "./series-tile.tsx";
+import { SensorBadges, SeriesTile, spanNow, useBook } from "./series-tile.tsx";
 
 export function SensorPage({ id, listed }: { readonly id: string; readonly listed: WireSensors }) {
   const sensor = listed.sensors.find(({ sensorId }) => sensorId === id);
@@ -73,14 +73,14 @@ function KnownSensor({ sensor }: { readonly sensor: WireSensor }) {
 }
 
 function Identity({ sensor }: { readonly sensor: WireSensor }) {
-  const { sensorId, sensorType, location, lastAtMs, isSilent } = sensor;
+  const { sensorId, sensorType, location, lastAtMs, aheadMs } = sensor;
   return (
     <div class="sensors-identity">
       <a href="#sensors">Sensors</a> <span aria-hidden="true">/</span>{" "}
       <h1>
         <Outside text={sensorId} />
       </h1>
-      {isSilent ? <Badge tone="warning">silent</Badge> : null}
+      <SensorBadges sensor={sensor} />
       <span class="quiet">
         <Outside text={[sensorType, location].filter((what) => what !== null).join(" · ")} />
         {lastAtMs === null ? (
@@ -88,7 +88,7 @@ function Identity({ sensor }: { readonly sensor: WireSensor }) {
         ) : (
           <>
             {" · last reading "}
-            <Time atMs={lastAtMs} as="ago" />
+            <Time atMs={lastAtMs} as={aheadMs === null ? "ago" : "full"} />
           </>
         )}
       </span>

@@ -2,11 +2,11 @@
 import { useSignalEffect } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { RuleLimit, SeriesPart } from "../../dashboard/wire.ts";
+import type { RuleLimit, SeriesPart, WireSensor } from "../../dashboard/wire.ts";
 import { SeriesBook, type SeriesState } from "../chart/series-book.ts";
 import { SeriesChart } from "../chart/series-chart.tsx";
 import type { TimeSpan } from "../chart/shape.ts";
-import { formatShare } from "../shell/format.ts";
+import { formatDuration, formatShare } from "../shell/format.ts";
 import { state } from "../shell/live.ts";
 import { Badge } from "../shell/parts.tsx";
 import { linkTo } from "../shell/place.ts";
@@ -95,10 +95,22 @@ function LiveChart(props: Parameters<typeof SeriesTile>[0]) {
       isLarge={isLarge}
       isOfOneSensor={isLarge}
       isLoading={!known.isWhole && known.problem === null}
+      newestAtMs={sensor.lastAtMs}
       note={unseen(known)}
     >
-      {sensor.isSilent && !isLarge ? <Badge tone="warning">silent</Badge> : null}
+      {isLarge ? null : <SensorBadges sensor={sensor} />}
     </SeriesChart>
+  );
+}
+
+/** What is wrong with the sensor itself. */
+export function SensorBadges({ sensor }: { readonly sensor: WireSensor }) {
+  const { isSilent, aheadMs } = sensor;
+  return (
+    <>
+      {isSilent ? <Badge tone="warning">silent</Badge> : null}
+      {aheadMs === null ? null : <Badge tone="warning">clock ahead by {formatDuration(aheadMs)}</Badge>}
+    </>
   );
 }
 
