@@ -76,6 +76,10 @@ function factsOf(window: unknown): readonly (readonly [string, string])[] {
   return Object.entries(window).map(([name, value]) => [`Window: ${name.replaceAll("_", " ")}`, shown(value)]);
 }
 
+function withItsUnit(value: string, unit: string | undefined): string {
+  return unit === undefined ? value : `${value} ${unit}`;
+}
+
 function shown(value: unknown): string {
   if (typeof value === "number") return formatValue(value);
   if (typeof value === "string") return value;
@@ -119,7 +123,7 @@ function Values({ why, units }: { readonly why: WireWhy; readonly units: Readonl
         {[...measures, ...BESIDE]
           .filter((name) => (reading[name] ?? null) !== null)
           .map((name) => (
-            <Fact key={name} name={name} value={`${shown(reading[name])} ${units.get(name) ?? ""}`} />
+            <Fact key={name} name={name} value={withItsUnit(shown(reading[name]), units.get(name))} />
           ))}
       </dl>
       {why.malformed === null ? null : <pre class="why-received">{shown(why.malformed.received)}</pre>}
