@@ -125,8 +125,9 @@ test("waiting rows are counted by stage, planned or not, since their readings we
   expect(problems).toEqual([
     {
       code: "not_running",
-      message: "No agent is running, and 341 rows wait to be delivered",
-      try: `agent run --data-dir ${node.dataDir}`,
+      message:
+        "No agent is running, and 341 rows wait to be delivered. Start it with the same source and store as before",
+      try: "agent status --json",
     },
   ]);
 });
@@ -145,6 +146,30 @@ test("beside a running agent: its pid, its limit, its problems; without the lock
     uplink: { state: "up", since: new Date(NOW - 5_000).toISOString(), error: null },
   });
   expect(look()).toMatchObject({ pid: null, problems: [{ code: "not_running" }] });
+});
+
+test("the hint starts the agent again as it was, takes no source by default and shows no password", () => {
+  node.take(10);
+  const hint = (...uris: readonly string[]) => {
+    writeLive(node.dataDir, live({ sources: uris.map((uri) => ({ uri, trouble: null })), store: "dir:my lake" }));
+    const [problem] = look().problems;
+    return [problem?.message.replace(/^.* delivered/, ""), problem?.try];
+  };
+  const run = `agent run --data-dir ${node.dataDir}`;
+  expect(hint("file:in/*.csv", "sqlite:a.db?table=t")).toEqual([
+    "",
+    `${run} --source 'file:in/*.csv' --source 'sqlite:a.db?table=t' --store 'dir:my lake'`,
+  ]);
+  expect(hint("stdin:")).toEqual([
+    '; new readings need the same input to "stdin:" as before',
+    `${run} --source stdin: --store 'dir:my lake' < /dev/null`,
+  ]);
+  expect(hint("file:a.csv", "mqtt://me:secret-1@h/t")).toEqual([
+    '. Start it as before: the source "mqtt://me:***@h/t" has a password, which is not shown',
+    "agent status --json",
+  ]);
+  expect(hint()[1]).toBe("agent status --json");
+  expect(look().buffer.limit_bytes).toBe(1_000_000);
 });
 
 test("a report of an agent that is gone is not shown for the one that has just taken the lock", () => {
@@ -195,6 +220,7 @@ test("a source in trouble, parked batches, losses and silence are problems, each
     dataDir: "d",
     running: { pid: 5, sinceMs: 0 },
     waiting: null,
+    lastRun: null,
     unread: null,
     pending: 1,
     corrupt: [],

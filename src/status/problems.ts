@@ -6,9 +6,9 @@ import type { LockHolder } from "../buffer/disk/agent-lock.ts";
 import { LOCK_CODE, type WaitingAgent } from "../buffer/disk/waiting-note.ts";
 import type { Problem } from "../core/problem.ts";
 import { grouped, roughAge } from "../core/readable-numbers.ts";
-import { shellWord } from "../core/shell-word.ts";
 import { MS_PER_DAY } from "../core/time/duration.ts";
 import { BUILD_VERSION } from "../core/version.ts";
+import { type LastRun, runAgain } from "./run-again.ts";
 
 export type Evidence = {
   readonly nowMs: number;
@@ -21,6 +21,8 @@ export type Evidence = {
   readonly live: LiveReport | null;
   /** Problems that outlive an agent, as the running one reports them, or the one that ended last. */
   readonly lasting: readonly Problem[];
+  /** What the last report says of how its agent was started; null: not known. */
+  readonly lastRun: LastRun | null;
   /** Why its report is not read; null: it is, or there is none. */
   readonly unread: string | null;
   /** Rows that wait to be delivered, over all stages. */
@@ -81,11 +83,12 @@ function waitingProblems(waiting: WaitingAgent | null): Problem[] {
   return [{ ...problem, message: `${problem.message}. The agent with pid ${pid} on host "${host}" waits for it` }];
 }
 
-function agentProblems({ nowMs, dataDir, running, waiting, live, unread, pending }: Evidence): Problem[] {
+function agentProblems({ nowMs, dataDir, running, waiting, live, lastRun, unread, pending }: Evidence): Problem[] {
   if (running === null) {
     if (pending === 0 || waiting !== null) return [];
-    const message = `No agent is running, and ${grouped(pending)} rows wait to be delivered`;
-    return [{ code: "not_running", message, try: `agent run --data-dir ${shellWord(dataDir)}` }];
+    const { note, command } = runAgain(dataDir, lastRun);
+    const message = `No agent is running, and ${grouped(pending)} rows wait to be delivered${note}`;
+    return [{ code: "not_running", message, try: command }];
   }
   if (unread !== null) {
     const message = `Cannot read the report of the agent with pid ${running.pid}: ${unread}. It may be of another version than this binary, ${BUILD_VERSION}`;

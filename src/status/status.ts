@@ -145,6 +145,7 @@ export function statusOf(
     running,
     waiting,
     live,
+    lastRun: last.report,
     unread: last.unread,
     lasting: lastOrLive === null ? [] : lastingProblems(lastOrLive),
     pending,
@@ -171,7 +172,7 @@ export function statusOf(
       first_seq: held.seqs?.first ?? null,
       last_seq: held.seqs?.last ?? null,
       bytes: held.bytes,
-      limit_bytes: live?.bufferLimitBytes ?? settings.bufferMaxBytes,
+      limit_bytes: lastOrLive?.bufferLimitBytes ?? settings.bufferMaxBytes,
       file_bytes: held.fileBytes,
     },
     stages: Object.fromEntries(

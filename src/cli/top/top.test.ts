@@ -205,7 +205,7 @@ test("in a pipe it is a line a look, or a JSON value, until --count or --for", a
       .map((line) => line.replace(/^\S+/, "TIME")),
   ).toEqual(
     Array(2).fill(
-      "TIME  edge-7 stopped  - readings/s  - anomalies/min  -/s sent  lag p95 -  100 pending  buffer 0 %  store -  1 problem, first not_running: No agent is running, and 294 rows wait to be delivered",
+      "TIME  edge-7 stopped  - readings/s  - anomalies/min  -/s sent  lag p95 -  100 pending  buffer 0 %  store -  1 problem, first not_running: No agent is running, and 294 rows wait to be delivered. Start it with the same source and store as before",
     ),
   );
   const json = await see([...argv, "--for", "250ms", "--json"], commands);
