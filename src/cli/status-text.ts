@@ -4,6 +4,7 @@ import { grouped, roughAge, roughBytes, roughDelay, roughRate } from "../core/re
 import { STAGES } from "../core/stage.ts";
 import { formatProblem } from "../rules/rule-set.ts";
 import type { Status } from "../status/status.ts";
+import { silenceText } from "../status/status-line.ts";
 import { textTable } from "./frame/table.ts";
 import { factLines } from "./frame/wrap.ts";
 
@@ -25,7 +26,7 @@ export function statusText(status: Status, nowMs: number, columns?: number): str
     ["epoch", status.epoch] as const,
   ];
   return [
-    headline(status),
+    headline(status, nowMs),
     ...status.problems.flatMap(({ message, try: hint }) => [
       // The command is not broken, so that it can be pasted.
       ...factLines([["!", oneLine(message)]], columns, " "),
@@ -43,9 +44,12 @@ export function statusText(status: Status, nowMs: number, columns?: number): str
 
 type Fact = readonly [name: string, text: string];
 
-function headline({ node_id: node, health, pid, waiting, agent_version: version }: Status): string {
+function headline(status: Status, nowMs: number): string {
+  const { node_id: node, health, pid, waiting, agent_version: version } = status;
+  const silence = silenceText(status, nowMs);
+  const heard = silence === null ? "" : `, ${silence}`;
   const idle = waiting === null ? "no agent is running" : `an agent waits, pid ${waiting.pid}`;
-  return `${node}: ${health} (${pid === null ? idle : `agent ${version}, pid ${pid}`})`;
+  return `${node}: ${health} (${pid === null ? idle : `agent ${version}, pid ${pid}${heard}`})`;
 }
 
 /** Of a running agent, over the last minute. */
@@ -66,7 +70,10 @@ function bufferFacts({ buffer }: Status): Fact[] {
 }
 
 function uplinkText({ uplink }: Status, nowMs: number): string {
-  return `${uplink.state}${sinceText(uplink.since, nowMs)}${uplink.error === null ? "" : `: ${uplink.error}`}`;
+  const { state, since, error, as_of: asOf } = uplink;
+  const why = error === null ? "" : `: ${error}`;
+  if (asOf !== null) return `was ${state} when an agent last reported, at ${asOf}${why}`;
+  return `${state}${sinceText(since, nowMs)}${why}`;
 }
 
 /** ` for 5 min, since 2026-11-23T08:00:00.000Z` */

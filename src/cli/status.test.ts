@@ -12,11 +12,14 @@ import { STAGES } from "../core/stage.ts";
 import { VERSION } from "../core/version.ts";
 import { problemsOf } from "../status/problems.ts";
 import { readStatus } from "../status/status.ts";
+import { statusLine } from "../status/status-line.ts";
 import { MemoryStore } from "../uplink/memory-store.ts";
 import { EPOCH_START, TestNode } from "../verify/node.suite.ts";
 import { see } from "./frame/command-line.suite.ts";
 import { command } from "./status.ts";
 import { statusText } from "./status-text.ts";
+import { TopWatch } from "./top/look.ts";
+import { plainLine } from "./top/plain.ts";
 
 let node: TestNode;
 beforeEach(() => {
@@ -170,6 +173,28 @@ test("the hint starts the agent again as it was, takes no source by default and 
   ]);
   expect(hint()[1]).toBe("agent status --json");
   expect(look().buffer.limit_bytes).toBe(1_000_000);
+});
+
+test("an agent that has not reported for seconds is not shown as one that works", () => {
+  node.take(10);
+  const stage = { rowsPerSecond: 1, bytesPerSecond: 1, lagP95Ms: 1 };
+  const stages = { raw: stage, validated: stage, anomalies: stage, schematized: stage, aggregated: stage };
+  const rates = { readingsPerSecond: 1, anomaliesPerMinute: 1, bytesPerSecond: 1, lagP95Ms: 1, stages };
+  const after = (ms: number) => whileRunning(live({ rates, updatedAtMs: NOW - ms }), look);
+  expect(after(2_000)).toMatchObject({ not_heard_since: null, rates, uplink: { as_of: null } });
+  const quiet = after(8_000);
+  const at = new Date(NOW - 8_000).toISOString();
+  expect(quiet).toMatchObject({ health: "ok", not_heard_since: at, rates: null, uplink: { state: "up", as_of: at } });
+  const text = statusText(quiet, NOW);
+  expect(text).toStartWith("edge-7: ok (agent 9.9.9, pid 4242, not heard for 8 s)\n");
+  expect(text).toContain(`was up when an agent last reported, at ${at}\n`);
+  expect(statusLine(quiet, NOW)).toEndWith(' uplink=- problems=0 problem=- why="not heard for 8 s"');
+  expect(plainLine({ ...new TopWatch(node.dataDir, node.settings).glance(NOW), status: quiet })).toContain(
+    "edge-7 ok  not heard for 8 s  - readings/s",
+  );
+  const ended = look();
+  expect(ended).toMatchObject({ pid: null, not_heard_since: null, uplink: { as_of: at } });
+  expect(statusText(ended, NOW)).toContain(`was up when an agent last reported, at ${at}\n`);
 });
 
 test("a report of an agent that is gone is not shown for the one that has just taken the lock", () => {

@@ -1,8 +1,10 @@
 /**
  * A node in one line, for logs and for jobs over many nodes, which cut what they print: `NODE_ID STATE name=value …`, where a
- * word that is not known is `-`. The last word, `why`, is the first problem's message, cut where the line is full.
+ * word that is not known is `-`. The last word, `why`, is the first problem's message, else that the
+ * agent is not heard, cut where the line is full.
  */
 import { LOCK_CODE } from "../buffer/disk/waiting-note.ts";
+import { roughAge } from "../core/readable-numbers.ts";
 import { BUILD_VERSION } from "../core/version.ts";
 import type { Status } from "./status.ts";
 
@@ -36,11 +38,16 @@ export function statusLine(status: Status, nowMs: number): string {
     rules: rules.version,
     ...lagOf(status, nowMs),
     lost: `${lost}${isCounted ? "" : "+?"}`,
-    uplink: status.pid === null ? null : uplink.state,
+    uplink: status.pid === null || uplink.as_of !== null ? null : uplink.state,
     problems: problems.length,
     problem: problems[0]?.code ?? null,
-    why: problems[0]?.message ?? null,
+    why: problems[0]?.message ?? silenceText(status, nowMs),
   });
+}
+
+/** `not heard for 8 s`; null: the agent reports, or there is none. */
+export function silenceText({ not_heard_since: since }: Pick<Status, "not_heard_since">, nowMs: number): string | null {
+  return since === null ? null : `not heard for ${roughAge(Math.abs(nowMs - Date.parse(since)))}`;
 }
 
 /** Of a node whose buffer cannot be read, or of none. */

@@ -26,6 +26,8 @@ export type Status = {
   /** Of the agent that runs, else of this binary. */
   readonly agent_version: string;
   readonly pid: number | null;
+  /** The time of the last report of the agent that runs, where that is seconds old, as of a process that is stopped; else null. */
+  readonly not_heard_since: string | null;
   /** An agent that was started and waits before it can begin; null: none does. `for` is a problem's code. */
   readonly waiting: {
     readonly pid: number;
@@ -71,11 +73,16 @@ export type Status = {
     /** Of an earlier buffer, whose seqs these are; null: of this one. */
     readonly epoch: string | null;
   }[];
-  /** Where no agent runs: as it was when the last one ended. */
-  readonly uplink: { readonly state: "up" | "down"; readonly since: string | null; readonly error: string | null };
+  readonly uplink: {
+    readonly state: "up" | "down";
+    readonly since: string | null;
+    readonly error: string | null;
+    /** The time of the report that says so, where no agent has reported since: none runs, or it is not heard. Null: it is so now. */
+    readonly as_of: string | null;
+  };
   /** The last heartbeat of this node; null: no agent runs, or AGENT_HEARTBEAT is off. */
   readonly heartbeat: { readonly sent_at: string | null; readonly error: string | null } | null;
-  /** Over the last minute; null: no agent runs. */
+  /** Over the last minute; null: no agent runs, or it is not heard. */
   readonly rates: Rates | null;
   readonly sources: readonly (SourceCounts & {
     readonly trouble: string | null;
@@ -96,6 +103,9 @@ export type Status = {
   /** Fields that no profile knows, of the newest readings that have any. */
   readonly new_fields: readonly { readonly name: string; readonly first_seq: number }[];
 };
+
+/** An agent reports every second. With an older report it is not known what it does now; a problem comes later (`agent_silent`). */
+const UNHEARD_MS = 5_000;
 
 const LOOKS_AT_NODE = /^agent (status|tail|why|verify|rules list)\b/;
 
@@ -139,6 +149,7 @@ export function statusOf(
   const { held, lag, losses, parked, corrupt } = found;
   const pending = STAGES.reduce((sum, stage) => sum + lag.stages[stage].pending, 0);
   const lastOrLive = running === null ? last.report : live;
+  const isHeard = live !== null && Math.abs(nowMs - live.updatedAtMs) < UNHEARD_MS;
   const known = problemsOf({
     nowMs,
     dataDir,
@@ -159,6 +170,7 @@ export function statusOf(
     epoch: found.epoch,
     agent_version: live?.agentVersion ?? BUILD_VERSION,
     pid: running?.pid ?? null,
+    not_heard_since: live === null || isHeard ? null : iso(live.updatedAtMs),
     waiting: waiting === null ? null : waitingStatus(waiting),
     health: problems.length === 0 ? "ok" : "degraded",
     problems: problems.map((problem) => ({
@@ -192,9 +204,9 @@ export function statusOf(
       until: iso(untilMs),
       epoch,
     })),
-    uplink: uplinkStatus(last),
+    uplink: uplinkStatus(last, isHeard),
     heartbeat: heartbeatStatus(live),
-    rates: live?.rates ?? null,
+    rates: (isHeard ? live.rates : null) ?? null,
     sources: sourcesStatus(found, lastOrLive, live !== null),
     silent_sensors: (live?.rules.silent ?? []).map(({ rule, sensor, sinceMs }) => {
       return { rule, sensor_id: sensor, since: iso(sinceMs) };
@@ -236,13 +248,14 @@ function saidOfRules(report: LiveReport | null): Pick<Status["rules"], "refused"
   return { refused, warnings, unmatched };
 }
 
-function uplinkStatus({ report, unread }: LastReport): Status["uplink"] {
+function uplinkStatus({ report, unread }: LastReport, isHeard: boolean): Status["uplink"] {
   if (report === null) {
     const error = unread === null ? "no agent has reported yet" : "the agent's last report cannot be read";
-    return { state: "down", since: null, error };
+    return { state: "down", since: null, error, as_of: null };
   }
   const { state, sinceMs, error } = report.uplink;
-  return { state, since: iso(sinceMs), error: error === null ? null : withoutPassword(error) };
+  const asOf = isHeard ? null : iso(report.updatedAtMs);
+  return { state, since: iso(sinceMs), error: error === null ? null : withoutPassword(error), as_of: asOf };
 }
 
 function heartbeatStatus(live: LiveReport | null): Status["heartbeat"] {

@@ -3,6 +3,7 @@
 import type { Problem } from "../../core/problem.ts";
 import { grouped, roughAge, roughBytes, roughDelay, roughRate } from "../../core/readable-numbers.ts";
 import type { Status } from "../../status/status.ts";
+import { silenceText } from "../../status/status-line.ts";
 import type { ScreenSize } from "../frame/terminal.ts";
 import { wrapWords } from "../frame/wrap.ts";
 import { fitted, type Ink, type Line, span, spread } from "./cells.ts";
@@ -70,11 +71,16 @@ function headLines(status: Status, look: TopLook, view: TopView, columns: number
   const [state, ink]: [string, Ink] = isRunning
     ? [status.health, status.health === "ok" ? "green" : "red"]
     : idle(status);
-  const up = look.startedAtMs === null ? "" : `  up ${roughAge(look.atMs - look.startedAtMs)}`;
+  const up =
+    look.startedAtMs === null || status.not_heard_since !== null
+      ? ""
+      : `  up ${roughAge(look.atMs - look.startedAtMs)}`;
+  const silence = silenceText(status, look.atMs);
   const agent = isRunning ? `agent ${status.agent_version}  pid ${status.pid}${up}` : "";
+  const heard = silence === null ? [] : [span(`  ${silence}`, "yellow")];
   return [
     spread(
-      [span(status.node_id, "bold"), span("  "), span(state.toUpperCase(), ink), span(`  ${agent}`, "dim")],
+      [span(status.node_id, "bold"), span("  "), span(state.toUpperCase(), ink), span(`  ${agent}`, "dim"), ...heard],
       clock(look, view),
       columns,
     ),
@@ -86,9 +92,11 @@ function idle({ waiting }: Status): [string, Ink] {
   return waiting === null ? ["no agent is running", "yellow"] : [`an agent waits, pid ${waiting.pid}`, "yellow"];
 }
 
-function ratesLine({ rates, buffer }: Status): Line {
-  if (rates === null)
-    return [span(`${grouped(buffer.accepted)} readings accepted; rates are shown while an agent runs`, "dim")];
+function ratesLine({ rates, buffer, pid }: Status): Line {
+  if (rates === null) {
+    const when = pid === null ? "while an agent runs" : "while the agent reports";
+    return [span(`${grouped(buffer.accepted)} readings accepted; rates are shown ${when}`, "dim")];
+  }
   const lag = rates.lagP95Ms === null ? "-" : roughDelay(rates.lagP95Ms);
   return [
     span(roughRate(rates.readingsPerSecond), "bold"),

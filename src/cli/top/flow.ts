@@ -108,6 +108,10 @@ function storeLine({ uplink, pid, problems }: Status, { store, atMs }: TopLook):
   const since = uplink.since === null ? "" : ` for ${roughAge(atMs - Date.parse(uplink.since))}`;
   const where = span(store === null ? "" : `  ${store}`, "dim");
   if (pid === null) return named("store", span("no agent delivers now", "yellow"), where);
+  if (uplink.as_of !== null) {
+    const time = uplink.as_of.slice(11, 19);
+    return named("store", span(`was ${uplink.state} at ${time} UTC`, "yellow"), where);
+  }
   if (uplink.state === "up") return named("store", span(`up${since}`, "green"), where);
   // The problem at the top says it, too, with what to try.
   const isSaid = problems.some(({ message }) => message === uplink.error);

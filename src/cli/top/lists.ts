@@ -1,5 +1,6 @@
 /** Sensors, anomalies and rules as tables of lines. */
 import { grouped, roughAge, roughRate } from "../../core/readable-numbers.ts";
+import type { Status } from "../../status/status.ts";
 import { harmless, type Ink, type Line, padded, span, sparkline, widthOf } from "./cells.ts";
 import type { AnomalySeen, RuleSeen, TopLook } from "./look.ts";
 import type { SensorSeen } from "./sensors-seen.ts";
@@ -31,13 +32,18 @@ export function sensorList(look: TopLook, view: TopView, width: number): Listed 
     head: [span(head, "dim")],
     lines: shown.map((sensor) => [
       span(padded(sensor.id, name), silent.has(sensor.id) ? "red" : "bold"),
-      span(padded(rateText(sensor.perSecond), 9, "right")),
+      span(padded(isTaking(look.status) ? rateText(sensor.perSecond) : "-", 9, "right")),
       span(padded(ageText(look.atMs - sensor.lastAtMs), 7, "right"), "dim"),
       span(padded(sensor.broken === 0 ? "" : grouped(sensor.broken), 10, "right"), "yellow"),
       ...measureSpans(sensor, view.measure),
     ]),
     empty: "No sensor has given a reading yet.",
   };
+}
+
+/** Whether there is an agent of which the rates can be: one that runs and reports. */
+export function isTaking(status: Status | null): boolean {
+  return status !== null && status.pid !== null && status.not_heard_since === null;
 }
 
 type Order<T> = (a: T, b: T) => number;
@@ -113,7 +119,7 @@ function groupedAnomalies(anomalies: readonly AnomalySeen[]): AnomalyGroup[] {
   return [...groups.values()];
 }
 
-export function ruleList({ rules }: TopLook, view: TopView, width: number): Listed {
+export function ruleList({ rules, status }: TopLook, view: TopView, width: number): Listed {
   const name = Math.min(40, Math.max(20, width - 54));
   const head = [
     padded("rule", name),
@@ -132,7 +138,9 @@ export function ruleList({ rules }: TopLook, view: TopView, width: number): List
     lines: shown.map((rule) => [
       span(padded(rule.name, name), "bold"),
       span(` ${padded(rule.severity, 9)}`, SEVERITY_INK[rule.severity] ?? "plain"),
-      span(` ${padded(grouped(rule.broken), 8, "right")} ${padded(roughRate(rule.perMinute), 8, "right")}`),
+      span(
+        ` ${padded(grouped(rule.broken), 8, "right")} ${padded(isTaking(status) ? roughRate(rule.perMinute) : "-", 8, "right")}`,
+      ),
       span(` ${padded(numberText(rule.sensors), 8, "right")}`),
       span(` ${padded(numberText(rule.errors), 8, "right")}`, (rule.errors ?? 0) > 0 ? "red" : "plain"),
       span(` ${padded(numberText(rule.nsPerReading), 8, "right")}`, "dim"),

@@ -1,7 +1,9 @@
 /** `agent top` where there is no terminal to draw on: a line or a JSON value for each look. */
 import { counted, grouped, roughBytes, roughDelay, roughRate } from "../../core/readable-numbers.ts";
 import { STAGES } from "../../core/stage.ts";
+import { silenceText } from "../../status/status-line.ts";
 import { harmless } from "./cells.ts";
+import { isTaking } from "./lists.ts";
 import type { TopLook } from "./look.ts";
 
 /** Of each list of a JSON value. */
@@ -17,16 +19,18 @@ export function plainLine({ atMs, status, trouble }: TopLook): string {
     ...STAGES.filter((stage) => stage !== "aggregated").map((stage) => status.stages[stage].pending),
   );
   const state = status.pid === null ? (status.waiting === null ? "stopped" : "waiting") : status.health;
+  const silence = silenceText(status, atMs);
   const lag = rates === null || rates.lagP95Ms === null ? "-" : roughDelay(rates.lagP95Ms);
   const words = [
     `${time}  ${status.node_id} ${state}`,
+    ...(silence === null ? [] : [silence]),
     `${rates === null ? "-" : roughRate(rates.readingsPerSecond)} readings/s`,
     `${rates === null ? "-" : roughRate(rates.anomaliesPerMinute)} anomalies/min`,
     `${rates === null ? "-" : roughBytes(rates.bytesPerSecond)}/s sent`,
     `lag p95 ${lag}`,
     `${grouped(pending)} pending`,
     `buffer ${Math.round((buffer.bytes / Math.max(1, buffer.limit_bytes)) * 100)} %`,
-    `store ${status.pid === null ? "-" : uplink.state}`,
+    `store ${status.pid === null || uplink.as_of !== null ? "-" : uplink.state}`,
     ...(problems.length === 0
       ? []
       : [`${counted(problems.length, "problem")}, first ${problems[0]?.code}: ${problems[0]?.message}`]),
@@ -44,7 +48,7 @@ export function plainJson({ atMs, status, trouble, sensors, areSensorsCut, anoma
     sensors: sensors.slice(0, LISTED).map(({ id, lastAtMs, perSecond, broken, trails }) => ({
       sensor_id: id,
       last_at: time(lastAtMs),
-      per_second: perSecond,
+      per_second: isTaking(status) ? perSecond : null,
       broken,
       values: Object.fromEntries([...trails].map(([name, trail]) => [name, numberOrNull(trail.at(-1))])),
     })),
@@ -62,7 +66,7 @@ export function plainJson({ atMs, status, trouble, sensors, areSensorsCut, anoma
       severity,
       kind,
       broken,
-      per_minute: perMinute,
+      per_minute: isTaking(status) ? perMinute : null,
       sensors: seen,
       errors,
       ns_per_reading: nsPerReading,

@@ -45,6 +45,8 @@ test("the views have the stages, each sensor, anomalies with reasons, and rules"
   for (const word of ["buffer ", "raw ", "validated ", "anomalies ", "schematized ", "aggregated ", "store "]) {
     expect(flow).toContain(word);
   }
+  // No agent runs: nothing has a rate.
+  expect(texts(watch, after(["2"])).join("\n")).not.toMatch(/\d\/(s|min)\b/);
   expect(texts(watch, after(["2"])).join("\n")).toMatch(/s0 .*temperature\s*\n(.*\n)*s1 |s1 .*temperature/);
   expect(texts(watch, after(["3"])).join("\n")).toMatch(/s\d +r +\d* ?×? ?temperature 72.4 is above 60/);
   expect(texts(watch, after(["3"])).join("\n")).toContain("malformed");
@@ -66,7 +68,7 @@ test("a problem is at the top with what to try, and a path that is longer than a
   if (look.status === null) throw new Error("There is no status");
   const path = `/srv/${"x".repeat(150)}/end`;
   const problem = { code: "store_denied", message: `Cannot store "${path}": it is full`, try: "df -h /srv" };
-  const uplink = { state: "down", since: null, error: problem.message } as const;
+  const uplink = { state: "down", since: null, error: problem.message, as_of: null } as const;
   const status = { ...look.status, pid: 7, problems: [problem], uplink };
   const lines = frame({ ...look, status }, VIEW, USUAL).map((line) => line.map(({ text }) => text).join(""));
   expect(lines[2]).toStartWith("! Cannot store");
