@@ -6,6 +6,7 @@ import { UsageError } from "../../core/errors.ts";
 import { oneLine } from "../../core/log/log.ts";
 import { didYouMean } from "../../core/outside/did-you-mean.ts";
 import { text } from "../../core/outside/scalar-shapes.ts";
+import { optional } from "../../core/outside/shape.ts";
 import { atLeast, storedEntries } from "../../core/outside/stored-json.ts";
 import { SEVERITIES, type Severity } from "../../core/reading.ts";
 import { IDENTITY_COLUMNS, type SensorCatalogue } from "../../core/sensor.ts";
@@ -57,11 +58,8 @@ const NAMES = 10_000;
 
 /** A line for each name that nothing has so far: a slip of the finger, or what is yet to come. */
 export function unknownLines(wanted: Wanted, dataDir: string, catalogue: SensorCatalogue): string[] {
-  const { sensor, rule } = wanted;
-  return [
-    ...(sensor === null ? [] : unknownSensor(sensor, catalogue)),
-    ...(rule === null ? [] : unknownRule(rule, dataDir)),
-  ].map(oneLine);
+  const { sensor } = wanted;
+  return [...(sensor === null ? [] : unknownSensor(sensor, catalogue)), ...unbrokenRule(wanted, dataDir)].map(oneLine);
 }
 
 function unknownSensor(sensor: string, { interned }: SensorCatalogue): string[] {
@@ -72,27 +70,41 @@ function unknownSensor(sensor: string, { interned }: SensorCatalogue): string[] 
   return [`The buffer has no reading ${whose} yet${didYouMean(sensor, [...ids].slice(0, NAMES))}`];
 }
 
-function unknownRule(rule: string, dataDir: string): string[] {
-  const names = rulesInForce(dataDir);
-  if (names === null || names.some(matcherOf(rule))) return [];
-  const what = isGlob(rule) ? `whose name matches "${rule}"` : `"${rule}"`;
-  return [`The rule set in force has no rule ${what}${didYouMean(rule, names)}`];
+/** No rule has the name, or none of those that have it is severe enough. */
+function unbrokenRule({ rule, severity }: Wanted, dataDir: string): string[] {
+  if (rule === null && severity === null) return [];
+  const rules = rulesInForce(dataDir);
+  if (rules === null) return [];
+  const found = rule === null ? rules : rules.filter(({ rule: name }) => matcherOf(rule)(name));
+  const what = rule === null ? "" : isGlob(rule) ? ` whose name matches "${rule}"` : ` "${rule}"`;
+  if (rule !== null && found.length === 0) {
+    const names = rules.map(({ rule: name }) => name);
+    return [`The rule set in force has no rule${what}${didYouMean(rule, names)}`];
+  }
+  if (severity === null || found.some((one) => severityRank(one) >= SEVERITIES.indexOf(severity))) return [];
+  const most = found.reduce((a, b) => (severityRank(b) > severityRank(a) ? b : a)).severity;
+  const above = severity === SEVERITIES.at(-1) ? "" : " or above";
+  return [`The rule set in force has no rule${what} of severity ${severity}${above}: the highest is ${most}`];
 }
 
 function isGlob(name: string): boolean {
   return /[*?\\]/.test(name);
 }
 
-const RULE = atLeast({ name: text(/^/, "a rule's name") });
+const anyText = text(/^/, "a text");
+/** A rule of a set as it is stored: without what is as usual. */
+const RULE = atLeast({ name: anyText, severity: optional(anyText) });
+const USUAL_SEVERITY = "warning";
 
-/** By the buffer, of the set that judged last, and the name that malformed readings break; null: no set is known. */
-function rulesInForce(dataDir: string): string[] | null {
+/** By the buffer, of the set that judged last, and the rule that malformed readings break; null: no set is known. */
+function rulesInForce(dataDir: string): BrokenRule[] | null {
   const ledger = BufferLedger.open(dataDir);
   try {
     const version = ledger.meta("rules_version");
     const set = version === null ? null : storedRuleSet(ledger, version);
     const rules = set === null ? null : storedEntries(RULE, set.canonical);
-    return rules === null ? null : [...rules.map(({ name }) => name), MALFORMED_RULE.rule];
+    if (rules === null) return null;
+    return [...rules.map(({ name, severity = USUAL_SEVERITY }) => ({ rule: name, severity })), MALFORMED_RULE];
   } finally {
     ledger.close();
   }

@@ -104,6 +104,25 @@ test("tail names the rule that was probably meant, and says when a glob matches 
   expect(await said({ rule: "temp*", sensor: "s*" })).toEqual([]);
 });
 
+test("tail says when no rule that is asked for has the severity, so that nothing can pass", async () => {
+  node.take(10);
+  node.buffer.db.run("INSERT OR REPLACE INTO meta VALUES ('rules_version', 'abc')");
+  const rules = '[{"name":"low","severity":"info"},{"name":"usual"}]';
+  node.buffer.db.run(`INSERT INTO rule_set VALUES ('abc', '${rules}', 1)`);
+  const said = async (wanted: Partial<Wanted>) => (await tailed([], { wanted })).said;
+  expect(await said({ rule: "low", severity: "warning" })).toEqual([
+    'The rule set in force has no rule "low" of severity warning or above: the highest is info',
+  ]);
+  expect(await said({ rule: "*", severity: "critical" })).toEqual([
+    'The rule set in force has no rule whose name matches "*" of severity critical: the highest is warning',
+  ]);
+  expect(await said({ severity: "critical" })).toEqual([
+    "The rule set in force has no rule of severity critical: the highest is warning",
+  ]);
+  expect(await said({ rule: "usual", severity: "warning" })).toEqual([]);
+  expect(await said({ rule: "no", severity: "critical" })).toEqual(['The rule set in force has no rule "no"']);
+});
+
 test("as JSON a line has the fields that why has", async () => {
   node.take(10);
   const { lines } = await tailed([], { isJson: true, lines: 1 });
