@@ -25,6 +25,8 @@ export type LiveReport = {
   readonly startedAtMs: number;
   readonly updatedAtMs: number;
   readonly store: string;
+  /** The folder that relative paths of its settings begin at. */
+  readonly cwd?: string | undefined;
   /** How far the buffer was: an older one is a copy that was put back. */
   readonly buffer?: { readonly epoch: string; readonly lastSeq: number; readonly promisedThrough: number } | undefined;
   readonly problems: readonly Problem[];
@@ -95,6 +97,7 @@ const LIVE: Shape<LiveReport> = atLeast({
   startedAtMs: anyNumber,
   updatedAtMs: anyNumber,
   store: anyText,
+  cwd: optional(anyText),
   buffer: optional(atLeast({ epoch: anyText, lastSeq: anyNumber, promisedThrough: anyNumber })),
   problems: lines(PROBLEM),
   uplink: atLeast({ state: oneOf(["up", "down"]), sinceMs: anyNumber, error: nullable(anyText) }),

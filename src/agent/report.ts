@@ -53,6 +53,7 @@ export function reporter(constants: Constants, parts: Reported): (nowMs: number)
     startedAtMs,
     updatedAtMs: nowMs,
     store: store.uri,
+    cwd: process.cwd(),
     buffer: { epoch: buffer.epoch, lastSeq: buffer.lastSeq, promisedThrough: outbox.plannedThrough },
     problems: [
       ...parts.problems(),

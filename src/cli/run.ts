@@ -21,6 +21,7 @@ import { pageOf } from "./run/page.ts";
 import { rulesInForce } from "./run/place-of-rules.ts";
 import { watchProgress } from "./run/progress.ts";
 import { type RunSettings, reloadSettings } from "./run/reload.ts";
+import { sourceByDefault } from "./run/source-by-default.ts";
 import type { UnderSystemd } from "./run/under-systemd.ts";
 import { storeOf } from "./store-of.ts";
 
@@ -81,6 +82,8 @@ async function run(flags: Flags<typeof ARGS>, given: Context): Promise<ExitCode>
     data_dir: settings.dataDir,
     epoch: opened.parts.buffer.epoch,
   });
+  const usual = sourceByDefault(settings, opened.parts.buffer);
+  if (usual !== null) log.warn("source_by_default", usual, { try: "agent config show" });
   if (forMs !== null) setTimeout(() => opened.stopTaking(), forMs);
   stop.addEventListener("abort", () => opened.stop(settings.drain));
   if (stop.aborted) opened.stop(settings.drain);

@@ -171,7 +171,13 @@ test("the hint starts the agent again as it was, takes no source by default and 
     '. Start it as before: the source "mqtt://me:***@h/t" has a password, which is not shown',
     "agent status --json",
   ]);
+  expect(hint("mqtt://me@h/t")[0]).toBe(". A password of its source must be given as before");
   expect(hint()[1]).toBe("agent status --json");
+  writeLive(
+    node.dataDir,
+    live({ cwd: "/srv/a b", store: "dir:./lake", sources: [{ uri: "file:a.csv", trouble: null }] }),
+  );
+  expect(look().problems[0]?.try).toBe(`cd '/srv/a b' && ${run} --source file:a.csv --store dir:./lake`);
   expect(look().buffer.limit_bytes).toBe(1_000_000);
 });
 
