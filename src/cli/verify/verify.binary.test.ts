@@ -65,8 +65,9 @@ binaryTest("a healthy node that is at work exits 0: what is pending is neither m
   });
   try {
     while (run("verify", ...flags).code === 2) await Bun.sleep(100);
+    // At least five looks, and until one of them comes between a promise and its object.
     let isPending = false;
-    for (let look = 0; look < 5; look++) {
+    for (let look = 0; look < 5 || !isPending; look++) {
       const { code, stdout, stderr } = run("verify", "--json", ...flags);
       expect([code, stderr]).toEqual([0, ""]);
       const { epochs } = JSON.parse(stdout) as { epochs: { stages: Record<string, Record<string, unknown[]>> }[] };
@@ -76,7 +77,6 @@ binaryTest("a healthy node that is at work exits 0: what is pending is neither m
       }
       await Bun.sleep(200);
     }
-    expect(isPending).toBe(true);
   } finally {
     agent.kill("SIGTERM");
     await agent.exited;
