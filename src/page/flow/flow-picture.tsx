@@ -89,8 +89,15 @@ function SensorsBox({ state }: { readonly state: KnownState }) {
 }
 const SOURCES_SHOWN = 3;
 
+/** A forecast needs minutes: right after the store went away there is none, and the buffer fills all the same. */
+function fillText(state: KnownState): string {
+  const { fullInMs } = state;
+  if (fullInMs !== null) return `full in ${formatDuration(fullInMs)} at this rate`;
+  return isStuck(state) ? "fills until the store is back" : "does not fill up";
+}
+
 function BufferBox({ state }: { readonly state: KnownState }) {
-  const { status, fullInMs } = state;
+  const { status } = state;
   const { bytes, limit_bytes: limit } = status.buffer;
   const { count } = status.rules;
   const rules = rulesStation(state);
@@ -111,7 +118,7 @@ function BufferBox({ state }: { readonly state: KnownState }) {
         buffer: {formatBytes(bytes)} <span class="quiet">of {formatBytes(limit)}</span>
       </p>
       <Bar share={bytes / limit} tone={bufferStation(state).tone} />
-      <p class="quiet">{fullInMs === null ? "does not fill up" : `full in ${formatDuration(fullInMs)} at this rate`}</p>
+      <p class="quiet">{fillText(state)}</p>
       <p>
         {formatNumber(waitingReadings(state))} <span class="quiet">readings wait for delivery</span>
       </p>
