@@ -12,6 +12,7 @@ import { BUFFER_FILE, type SqliteBuffer } from "../buffer/sqlite-buffer.ts";
 import type { Log } from "../core/log/log.ts";
 import { breathe } from "../core/time/bell.ts";
 import { ClockWatch } from "../core/time/clock.ts";
+import { nap } from "../core/time/nap.ts";
 import type { ObjectStore } from "../uplink/object-store.ts";
 import { Agent, type AgentEnd } from "./agent.ts";
 import { StoppedEarlyError } from "./buffer-inputs.ts";
@@ -21,7 +22,6 @@ import { type AgentInputs, type Lasting, makeParts, type Parts } from "./parts.t
 import { Doubt } from "./recovery/doubt.ts";
 import { waitForLock } from "./wait-for-lock.ts";
 import { rulesWhenGood } from "./wait-for-rules.ts";
-import { pause } from "./waiting.ts";
 
 export type OpenAgent = {
   /** The current ones: after a corrupt or restored buffer, `run` continues with a new buffer and new parts. */
@@ -97,7 +97,7 @@ async function openLocked(inputs: AgentInputs, lock: DataDirLock): Promise<OpenA
       while (end.reopen === "put-back" && !premises.isSecured()) {
         troubles.watch(premises);
         if (inputs.stop.aborted) break;
-        await pause(AGAIN_MS, inputs.stop);
+        await nap(AGAIN_MS, inputs.stop);
       }
       buffer.close();
       try {

@@ -7,8 +7,9 @@ import { makeFolder, syncNameOf } from "../buffer/disk/made-folder.ts";
 import { LOCK_CODE } from "../buffer/disk/waiting-note.ts";
 import { AgentError, codeOf, messageOf, UsageError } from "../core/errors.ts";
 import { shellWord } from "../core/shell-word.ts";
+import { nap } from "../core/time/nap.ts";
 import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
-import { pause, Waiting } from "./waiting.ts";
+import { Waiting } from "./waiting.ts";
 
 /** What no later try can change: a path that names something else, or nothing that can be. */
 const NEVER = /^(ENOTDIR|EEXIST|EISDIR|ENAMETOOLONG|ELOOP|EINVAL)$/;
@@ -45,7 +46,7 @@ export async function waitForLock(inputs: BufferInputs): Promise<DataDirLock> {
     told = held;
     const message = `The agent with pid ${me.pid} on host "${me.host}" waits for data dir "${dataDir}": ${held}, and has not ended`;
     waiting.tell({ code: LOCK_CODE, message, try: look });
-    await pause(LOCK_POLL_MS, stop);
+    await nap(LOCK_POLL_MS, stop);
   }
 }
 

@@ -3,11 +3,12 @@
  * one there is none, and a verdict is for ever: the agent takes nothing until there are rules, and ends only where a person waits.
  */
 import { UsageError } from "../core/errors.ts";
+import { nap } from "../core/time/nap.ts";
 import { formatProblem, type RuleProblem } from "../rules/rule-set.ts";
 import { StoppedEarlyError } from "./buffer-inputs.ts";
 import type { RulesInForce } from "./live-rules.ts";
 import type { AgentInputs } from "./parts.ts";
-import { pause, Waiting } from "./waiting.ts";
+import { Waiting } from "./waiting.ts";
 
 /** The folder is refused, and there is no earlier set. */
 export class NoRulesError extends UsageError {
@@ -39,7 +40,7 @@ export async function rulesWhenGood(inputs: AgentInputs, find: () => RulesInForc
       }
       told = message;
       waiting.tell({ code: "rules_refused", message: sentenceOf(refused), try: tryHint });
-      await pause(LOOK_MS, stop);
+      await nap(LOOK_MS, stop);
       if (stop.aborted) {
         waiting.over();
         throw new StoppedEarlyError("Stopped before there were rules", { cause: error });

@@ -1,4 +1,5 @@
 /** What an agent waits for before it can begin: trouble with the data dir, or its lock. The log says it once and on change. */
+
 import { hostname } from "node:os";
 import { releaseReserve } from "../buffer/disk/reserve.ts";
 import { troubleOf } from "../buffer/disk/trouble.ts";
@@ -6,6 +7,7 @@ import { type WaitingAgent, WaitingNote } from "../buffer/disk/waiting-note.ts";
 import { AgentError } from "../core/errors.ts";
 import type { Problem } from "../core/problem.ts";
 import { formatDuration } from "../core/time/duration.ts";
+import { nap } from "../core/time/nap.ts";
 import { type BufferInputs, StoppedEarlyError } from "./buffer-inputs.ts";
 import { readLive, writeLive } from "./live.ts";
 
@@ -45,7 +47,7 @@ export class Waiting {
     }
     this.tell({ code: isFull ? "disk_full" : "data_dir_unusable", message, try: command });
     if (isFull) releaseReserve(dataDir);
-    await pause(waitMs, stop);
+    await nap(waitMs, stop);
     if (stop.aborted) {
       this.#note.end();
       throw new StoppedEarlyError(message, { cause: error });
@@ -81,17 +83,4 @@ export class Waiting {
     this.#told = null;
     this.#isNoted = false;
   }
-}
-
-/** Resolves after `ms`, or at once when the agent is stopped. */
-export function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, stop.aborted ? 0 : ms);
-    stop.addEventListener("abort", end);
-  });
 }

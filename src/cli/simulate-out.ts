@@ -1,10 +1,12 @@
 /** Where `agent simulate` puts readings: lines on stdout, rows in a SQLite file, or messages to a broker. */
+
 import { resolve } from "node:path";
 import { ByteWriter } from "../core/bytes/bytes.ts";
 import { ReadingText } from "../core/bytes/reading-text.ts";
 import { AgentError, TransientError, UsageError } from "../core/errors.ts";
 import type { ReadingBlock } from "../core/reading.ts";
 import { IDENTITY_COLUMNS, type SensorCatalogue } from "../core/sensor.ts";
+import { nap } from "../core/time/nap.ts";
 import type { Context } from "./frame/command.ts";
 
 /** A place for readings. `append` returns when they are stored; it waits for a failure that may pass to end. */
@@ -124,17 +126,4 @@ async function patiently<T>(context: Context, work: () => T): Promise<T> {
       await nap(BUSY_WAIT_MS, context.stop);
     }
   }
-}
-
-/** Resolves after that time, or at once when `stop` is or gets aborted; always after other pending work of the process. */
-export function nap(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((done) => {
-    const wake = () => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", wake);
-      done();
-    };
-    const timer = setTimeout(wake, stop.aborted ? 0 : ms);
-    stop.addEventListener("abort", wake);
-  });
 }

@@ -4,6 +4,7 @@ import { UsageError } from "../core/errors.ts";
 import { ReadingBlock } from "../core/reading.ts";
 import { SensorCatalogue } from "../core/sensor.ts";
 import { parseDuration, unitMeant } from "../core/time/duration.ts";
+import { nap } from "../core/time/nap.ts";
 import { loadProfile } from "../sensor/profile/shipped.ts";
 import {
   readSimulatorParameters,
@@ -13,7 +14,7 @@ import {
 import { SimulatorSource } from "../sensor/simulator/simulator.ts";
 import { type Context, defineCommand } from "./frame/command.ts";
 import { type Args, type Flags, settingFlags } from "./frame/flags.ts";
-import { nap, type Out, openOut } from "./simulate-out.ts";
+import { type Out, openOut } from "./simulate-out.ts";
 
 /** Some 600 KB of text: few enough writes, little memory. */
 const BLOCK_ROWS = 1_000;

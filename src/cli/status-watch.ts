@@ -1,6 +1,7 @@
 /** `agent status --watch`: the same again and again, in place on a terminal, else one after another. */
+
+import { nap } from "../core/time/nap.ts";
 import type { Context } from "./frame/command.ts";
-import { nap } from "./frame/nap.ts";
 import type { ScreenPort } from "./frame/terminal.ts";
 import { span } from "./top/cells.ts";
 import { Frames } from "./top/frames.ts";

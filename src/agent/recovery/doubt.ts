@@ -7,8 +7,9 @@ import { CorruptRowError } from "../../buffer/corruption.ts";
 import { examine } from "../../buffer/salvage/examine.ts";
 import { codeOf, messageOf } from "../../core/errors.ts";
 import { MS_PER_MINUTE } from "../../core/time/duration.ts";
+import { nap } from "../../core/time/nap.ts";
 import { type BufferInputs, StoppedEarlyError } from "../buffer-inputs.ts";
-import { pause, type Waiting } from "../waiting.ts";
+import type { Waiting } from "../waiting.ts";
 
 /** A second report within this time, of what no integrity check knows, is damage. */
 const SOON_MS = 10 * MS_PER_MINUTE;
@@ -60,7 +61,7 @@ export class Doubt {
     this.#soundAtMs = this.#running();
     const because = "a part of it could not be read, or was not read as it is";
     log.warn("buffer_sound", `The examination found no damage in the buffer: ${because}. The agent continues with it`);
-    await pause(Math.min(WAIT_MS.most, WAIT_MS.first * 2 ** (this.#reports - 1)), stop);
+    await nap(Math.min(WAIT_MS.most, WAIT_MS.first * 2 ** (this.#reports - 1)), stop);
     return this.#settled(false);
   }
 

@@ -3,10 +3,10 @@ import { resolve } from "node:path";
 import { VERDICTS_OF_STAGE } from "../../buffer/ledger/promises.ts";
 import { SEVERITIES } from "../../core/reading.ts";
 import { READING_STAGES } from "../../core/stage.ts";
+import { nap } from "../../core/time/nap.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import { wholeNumberFlag } from "../frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
-import { nap } from "../frame/nap.ts";
 
 const DEFAULT_LINES = 10;
 const MOST_LINES = 10_000;

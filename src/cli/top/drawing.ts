@@ -1,6 +1,7 @@
 /** The loop of `agent top` on a terminal: look, draw, wait; a key or a new size draws at once, from what was seen last. */
+
+import { nap } from "../../core/time/nap.ts";
 import type { Context } from "../frame/command.ts";
-import { nap } from "../frame/nap.ts";
 import type { ScreenPort } from "../frame/terminal.ts";
 import { frame } from "./draw.ts";
 import { Frames } from "./frames.ts";

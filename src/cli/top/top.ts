@@ -1,9 +1,9 @@
 /** `agent top`: what a node does, live. Reads only; works beside a running agent, waits for one, and stays when it is restarted. */
 import { resolve } from "node:path";
+import { nap } from "../../core/time/nap.ts";
 import { type Context, defineCommand, type ExitCode } from "../frame/command.ts";
 import { durationFlag, intervalFlag, wholeNumberFlag } from "../frame/flag-values.ts";
 import { type Args, type Flags, settingFlags } from "../frame/flags.ts";
-import { nap } from "../frame/nap.ts";
 import type { Watched } from "./drawing.ts";
 
 const LOOKS_MOST = 1_000_000_000;

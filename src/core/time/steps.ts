@@ -1,5 +1,8 @@
 /** Long work as a generator of small steps: done at once, or in slices between which the rest of the process has its turn. */
 
+import { breathe } from "./bell.ts";
+import { nap } from "./nap.ts";
+
 /** Does all steps at once. */
 export function finished<T>(steps: Generator<void, T>): T {
   for (;;) {
@@ -25,20 +28,8 @@ export async function inSlices<T>(steps: Generator<void, T>, limits: SliceLimits
       if (step.done) return step.value;
       spentMs = performance.now() - startedAt;
     } while (spentMs < limits.sliceMs);
-    await pause(spentMs * (1 / limits.share - 1), stop);
+    const restMs = spentMs * (1 / limits.share - 1);
+    await (restMs < 1 ? breathe() : nap(restMs, stop));
     stop.throwIfAborted();
   }
-}
-
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  if (ms < 1) return new Promise((resolve) => setImmediate(resolve));
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    stop.addEventListener("abort", done);
-  });
 }

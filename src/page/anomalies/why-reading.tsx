@@ -1,4 +1,5 @@
 /** Why a reading is an anomaly, as `agent why` has it: what each rule saw, its limit, and the readings that it looked at. */
+import { IDENTITY_COLUMNS } from "../../core/sensor.ts";
 import type { WireWhy } from "../../dashboard/wire.ts";
 import { formatNumber, formatValue } from "../shell/format.ts";
 import { Badge, CopyButton, Outside, Time } from "../shell/parts.tsx";
@@ -87,23 +88,8 @@ function shown(value: unknown): string {
 }
 
 const BESIDE = ["timestamp", "ingested_at", "status_code", "anomaly_flag", "anomaly_type", "time_quality"] as const;
-const ABOUT_SENSOR = new Set([
-  "sensor_id",
-  "firmware_version",
-  "model",
-  "manufacturer",
-  "location",
-  "latitude",
-  "longitude",
-  "original_timezone",
-  "serial_number",
-  "manufacture_date",
-  "deployment_type",
-  "installation_date",
-  "height_meters",
-  "orientation_degrees",
-  "instance_id",
-  "sensor_type",
+const ABOUT_SENSOR: ReadonlySet<string> = new Set([
+  ...IDENTITY_COLUMNS,
   "reading_id",
   "node_id",
   "agent_version",
